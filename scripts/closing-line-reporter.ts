@@ -1,0 +1,21 @@
+import type { Reporter, TestCase } from 'vitest/node';
+
+/** Ends the output with `N passed, N failed`, so that a log's last line says how the run went. */
+export default class ClosingLineReporter implements Reporter {
+  #passed = 0;
+  #failed = 0;
+  #skipped = 0;
+
+  onTestCaseResult(test: TestCase): void {
+    const { state } = test.result();
+    if (state === 'passed') this.#passed += 1;
+    if (state === 'failed') this.#failed += 1;
+    if (state === 'skipped') this.#skipped += 1;
+  }
+
+  onTestRunEnd(_modules: unknown, errors: readonly unknown[]): void {
+    const failed = this.#failed + errors.length;
+    const skipped = this.#skipped > 0 ? `, ${this.#skipped} skipped` : '';
+    process.on('exit', () => process.stdout.write(`${this.#passed} passed, ${failed} failed${skipped}\n`));
+  }
+}
