@@ -76,6 +76,7 @@ export const ERRORS = {
 
   OVERVIEW_INVALID: { retryable: false, remedy: 'Fetch data_overview.csv again.' },
   LABEL_MAP_INVALID: { retryable: false, remedy: 'Fetch he_label_map.json again.' },
+  ANNOTATIONS_INVALID: { retryable: false, remedy: 'Fetch the annotations of this task again.' },
   IMAGE_UNREADABLE: { retryable: false, remedy: 'Open the image in a viewer; if it is damaged, fetch it again.' },
   SIZE_MISMATCH: { retryable: false, remedy: 'Use an image and masks of the same ROI and of the same size.' },
   ROI_UNPAIRED: { retryable: false, remedy: 'Give one file for every ROI of the test set, named as in the record.' },
@@ -86,6 +87,10 @@ export const ERRORS = {
     remedy: 'Use `--set inference.provider=cpu`, or run `npx reignite doctor` to see what is missing.',
   },
   MODEL_UNREADABLE: { retryable: false, remedy: 'Delete the converted model in the home folder; it is made again.' },
+  ROI_SET_ASIDE: {
+    retryable: false,
+    remedy: 'Look at the memory of the inference worker and at its log; then run `npx reignite retry`.',
+  },
   INFERENCE_FAILED: { retryable: true, remedy: 'Read the worker log; the ROI is tried again from its last tile row.' },
 } as const satisfies Record<string, ErrorKind>;
 
