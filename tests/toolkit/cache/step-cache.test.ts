@@ -1,0 +1,65 @@
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { cacheKey, StepCache } from '../../../toolkit/cache/step-cache.ts';
+import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+
+const parts = { step: 'test', image: 'abc', schema: 1 };
+
+async function filledCache() {
+  const folder = await temporaryFolder();
+  const source = join(folder, 'source.txt');
+  await writeFile(source, 'result');
+  const cache = new StepCache(join(folder, 'cache'));
+  return { folder, source, cache, entry: await cache.store(parts, { 'a.txt': source }, { n: 7 }) };
+}
+
+describe('StepCache', () => {
+  it('gives back what was stored, under a key of the parts in any order', async () => {
+    const { cache, entry } = await filledCache();
+    const found = await cache.find(cacheKey({ schema: 1, image: 'abc', step: 'test' }));
+    expect(found).toEqual(entry);
+    expect(found?.facts).toEqual({ n: 7 });
+    expect(await cache.find(cacheKey({ ...parts, image: 'abd' }))).toBeUndefined();
+  });
+
+  it('restores copies: changing one leaves the cache as it was', async () => {
+    const { cache, entry, folder } = await filledCache();
+    const target = join(folder, 'results', 'a.txt');
+    await cache.restore(entry.key, 'a.txt', target);
+    await writeFile(target, 'spoilt');
+    await cache.restore(entry.key, 'a.txt', target);
+    expect(await readFile(target, 'utf8')).toBe('result');
+    expect(await readdir(join(folder, 'results'))).toEqual(['a.txt']);
+  });
+
+  it('keeps the first of two results of one key', async () => {
+    const { cache, source, entry } = await filledCache();
+    await writeFile(source, 'another');
+    await cache.store(parts, { 'a.txt': source }, { n: 8 });
+    expect((await cache.find(entry.key))?.facts).toEqual({ n: 7 });
+    expect(await readFile(cache.pathOf(entry.key, 'a.txt'), 'utf8')).toBe('result');
+  });
+
+  it('takes an entry with a missing or cut file for none', async () => {
+    const { cache, entry } = await filledCache();
+    await writeFile(cache.pathOf(entry.key, 'a.txt'), 'res');
+    expect(await cache.find(entry.key)).toBeUndefined();
+    const again = await filledCache();
+    await rm(again.cache.pathOf(again.entry.key, 'a.txt'));
+    expect(await again.cache.find(again.entry.key)).toBeUndefined();
+  });
+
+  it('takes an entry whose description is damaged for none', async () => {
+    const { cache, entry } = await filledCache();
+    await writeFile(cache.pathOf(entry.key, 'entry.json'), '{"key":');
+    expect(await cache.find(entry.key)).toBeUndefined();
+  });
+
+  it('leaves nothing behind when a source is missing', async () => {
+    const { cache, folder } = await filledCache();
+    await expect(cache.store({ step: 'other' }, { x: join(folder, 'none') }, {})).rejects.toThrow();
+    const left = (await readdir(join(folder, 'cache'), { recursive: true })).filter((name) => name.includes('.tmp'));
+    expect(left).toEqual([]);
+  });
+});

@@ -1,0 +1,125 @@
+import { copyFile, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { canonicalJson } from '../../config/digest.ts';
+import { asDiskError, replaceFile, temporaryPathBeside } from '../files/atomic-write.ts';
+import { sha256Of, sha256OfFile } from '../files/hash-file.ts';
+
+/** What a step's result depends on: a flat list of names and values, kept so that a miss can be explained. */
+export type KeyParts = Readonly<Record<string, string | number | boolean>>;
+
+const StoredFile = z.object({ sha256: z.string().length(64), bytes: z.number().int().nonnegative() });
+export type StoredFile = z.infer<typeof StoredFile>;
+
+const CacheEntry = z.object({
+  key: z.string(),
+  parts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  files: z.record(z.string(), StoredFile),
+  facts: z.unknown(),
+});
+export type CacheEntry = z.infer<typeof CacheEntry>;
+
+/** The key of a step: SHA-256 of its parts, whatever their order. */
+export function cacheKey(parts: KeyParts): string {
+  return sha256Of(canonicalJson(parts));
+}
+
+/**
+ * Results of steps under what they were made from. An entry is a folder that appears at once, whole, and is
+ * never changed afterwards; two writers of one key leave the first one's.
+ */
+export class StepCache {
+  readonly #folder: string;
+
+  /** @param folder - Absolute folder of the cache. */
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** The entry under `key`, or undefined: none, or one that is damaged, which is then removed. */
+  async find(key: string): Promise<CacheEntry | undefined> {
+    const text = await readFile(join(this.#entryFolder(key), 'entry.json'), 'utf8').catch(() => undefined);
+    if (text === undefined) return undefined;
+    const entry = parseEntry(text);
+    if (entry !== undefined && (await this.#isWhole(key, entry))) return entry;
+    await rm(this.#entryFolder(key), { recursive: true, force: true });
+    return undefined;
+  }
+
+  /**
+   * Stores a step's result.
+   *
+   * @param files - Name in the entry to the path of the file, which is copied.
+   * @param facts - Small JSON that belongs to the result.
+   */
+  async store(parts: KeyParts, files: Readonly<Record<string, string>>, facts: unknown): Promise<CacheEntry> {
+    const key = cacheKey(parts);
+    const target = this.#entryFolder(key);
+    const building = temporaryPathBeside(target);
+    try {
+      await mkdir(building, { recursive: true });
+      const stored: Record<string, StoredFile> = {};
+      for (const [name, path] of Object.entries(files)) {
+        await copyFile(path, join(building, name));
+        stored[name] = await describeFile(join(building, name));
+      }
+      const entry: CacheEntry = { key, parts, files: stored, facts };
+      await writeSynced(join(building, 'entry.json'), JSON.stringify(entry, null, 1));
+      await rename(building, target).catch((error: unknown) => this.#keepFirst(key, building, error));
+      return entry;
+    } catch (error) {
+      await rm(building, { recursive: true, force: true });
+      throw asDiskError(error, target);
+    }
+  }
+
+  /** Copies a file of an entry to where results are; the cache's own copy can then not be changed through it. */
+  async restore(key: string, name: string, target: string): Promise<void> {
+    await replaceFile(target, (temporary) => copyFile(join(this.#entryFolder(key), name), temporary));
+  }
+
+  /** Absolute path of a file of an entry, to be read only. */
+  pathOf(key: string, name: string): string {
+    return join(this.#entryFolder(key), name);
+  }
+
+  async #isWhole(key: string, entry: CacheEntry): Promise<boolean> {
+    for (const [name, { bytes }] of Object.entries(entry.files)) {
+      const found = await stat(this.pathOf(key, name)).catch(() => undefined);
+      if (found?.size !== bytes) return false;
+    }
+    return true;
+  }
+
+  async #keepFirst(key: string, building: string, error: unknown): Promise<void> {
+    if ((await this.find(key)) === undefined) throw error;
+    await rm(building, { recursive: true, force: true });
+  }
+
+  #entryFolder(key: string): string {
+    return join(this.#folder, key.slice(0, 2), key);
+  }
+}
+
+function parseEntry(text: string): CacheEntry | undefined {
+  try {
+    return CacheEntry.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+async function describeFile(path: string): Promise<StoredFile> {
+  return { sha256: await sha256OfFile(path), bytes: (await stat(path)).size };
+}
+
+async function writeSynced(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const handle = await open(path, 'wx');
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

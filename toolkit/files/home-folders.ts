@@ -1,0 +1,45 @@
+import { join, resolve } from 'node:path';
+
+/** The folders of a home: everything reignite keeps for itself. */
+export interface HomeFolders {
+  readonly home: string;
+  /** Converted networks, a folder a model digest. */
+  readonly models: string;
+  /** Results of steps, by what they were made from. */
+  readonly cache: string;
+  /** ROIs in progress, a folder a cache key. */
+  readonly work: string;
+  /** Plans and failures of runs, a folder a configuration digest. */
+  readonly runs: string;
+  /** What was fetched and unpacked, with digests. */
+  readonly receipts: string;
+  /** Remembered digests of files. */
+  readonly digests: string;
+  /** Workflow code as the workers load it. */
+  readonly bundles: string;
+  readonly logs: string;
+  /** Where the sample record lands. */
+  readonly sample: string;
+}
+
+/** @param home - Absolute, or relative to the current folder. */
+export function homeFolders(home: string): HomeFolders {
+  const root = resolve(home);
+  return {
+    home: root,
+    models: join(root, 'models'),
+    cache: join(root, 'cache'),
+    work: join(root, 'work'),
+    runs: join(root, 'runs'),
+    receipts: join(root, 'receipts'),
+    digests: join(root, 'digests.json'),
+    bundles: join(root, 'bundles'),
+    logs: join(root, 'logs'),
+    sample: join(root, 'data', 'sample'),
+  };
+}
+
+/** The home that the environment names (`REIGNITE_HOME`), else `.reignite` in the current folder. */
+export function homeFromEnvironment(environment: NodeJS.ProcessEnv = process.env): HomeFolders {
+  return homeFolders(environment['REIGNITE_HOME'] || '.reignite');
+}

@@ -1,0 +1,42 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { writeFileAtomic } from '../files/atomic-write.ts';
+
+const TaskSummary = z.object({
+  rois: z.object({
+    total: z.int().min(0),
+    computed: z.int().min(0),
+    cached: z.int().min(0),
+    failed: z.int().min(0),
+  }),
+  failures: z.array(z.object({ roi: z.string(), code: z.string(), cause: z.string() })),
+});
+export type TaskSummary = z.infer<typeof TaskSummary>;
+
+export const RunStatus = z.enum(['running', 'done', 'partial', 'failed', 'cancelled']);
+export type RunStatus = z.infer<typeof RunStatus>;
+
+/** `summary.json` of a results folder: which run it belongs to, and how that ended. */
+export const Summary = z.object({
+  run: z.string().describe('Workflow id'),
+  record: z.string(),
+  profile: z.string(),
+  digest: z.string().describe('Digest of the configuration that the folder belongs to'),
+  status: RunStatus,
+  tasks: z.record(z.string(), TaskSummary),
+});
+export type Summary = z.infer<typeof Summary>;
+
+export async function writeSummaryFile(results: string, summary: Summary): Promise<void> {
+  await writeFileAtomic(join(results, 'summary.json'), `${JSON.stringify(Summary.parse(summary), null, 1)}\n`);
+}
+
+/** The summary of a results folder; undefined where there is none, or none of ours. */
+export async function readSummaryFile(results: string): Promise<Summary | undefined> {
+  try {
+    return Summary.parse(JSON.parse(await readFile(join(results, 'summary.json'), 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
