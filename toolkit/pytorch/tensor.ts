@@ -1,0 +1,66 @@
+/** Element types that are read. The names are PyTorch's. */
+export type DType =
+  | 'float32'
+  | 'float16'
+  | 'bfloat16'
+  | 'float64'
+  | 'int64'
+  | 'int32'
+  | 'int16'
+  | 'int8'
+  | 'uint8'
+  | 'bool';
+
+/** Bytes an element takes in a storage. */
+export const ELEMENT_BYTES: Readonly<Record<DType, number>> = {
+  float32: 4,
+  float16: 2,
+  bfloat16: 2,
+  float64: 8,
+  int64: 8,
+  int32: 4,
+  int16: 2,
+  int8: 1,
+  uint8: 1,
+  bool: 1,
+};
+
+/** Bytes of what a storage counts: its elements, or single bytes where it is untyped. */
+export function storageElementBytes(dtype: DType | 'bytes'): number {
+  return dtype === 'bytes' ? 1 : ELEMENT_BYTES[dtype];
+}
+
+/** A run of bytes of the checkpoint that tensors look into; several tensors may share one. */
+export interface StorageRef {
+  readonly kind: 'storage';
+  /** Name of the storage in its file: the entry `data/<key>` of a zip, an item of the key list of a stream. */
+  readonly key: string;
+  /** Element type of a typed storage; `bytes` for an untyped one. */
+  readonly dtype: DType | 'bytes';
+  /** Where this storage begins in the stored bytes of `key`; not 0 only for the storage views of old streams. */
+  readonly byteOffset: number;
+  /** Bytes of this storage. */
+  readonly byteLength: number;
+  /** Bytes stored under `key`, as the pickle claims; compared with the file when the checkpoint is opened. */
+  readonly storedBytes: number;
+}
+
+/**
+ * A tensor that has not been read: which elements of which storage.
+ * It lies within its storage and has no more elements than that (both checked when it is made).
+ */
+export interface TensorRef {
+  readonly kind: 'tensor';
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  /** Distance of neighbours along each axis, in elements. */
+  readonly strides: readonly number[];
+  /** First element, counted in elements from the beginning of the storage. */
+  readonly offset: number;
+  readonly storage: StorageRef;
+}
+
+/** Number of elements of a shape; 1 for a scalar's empty shape. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((count, length) => count * length, 1);
+}
