@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { argmaxAndMargin } from '../../../toolkit/nnunet/argmax-margin.ts';
+
+function decide(total: readonly number[], classes: number, folds = 1) {
+  const labels = new Uint8Array(total.length / classes);
+  const margins = new Uint16Array(labels.length);
+  const isNumber = argmaxAndMargin(Float32Array.from(total), classes, folds, labels, margins);
+  return { labels: [...labels], margins: [...margins], isNumber };
+}
+
+describe('argmaxAndMargin', () => {
+  it('takes the first of equal maxima, with margin 0', () => {
+    expect(decide([0.1, 0.45, 0.45], 3)).toEqual({ labels: [1], margins: [0], isNumber: true });
+    expect(decide([0.5, 0.5], 2)).toEqual({ labels: [0], margins: [0], isNumber: true });
+  });
+
+  it('measures the margin to the second best, wherever it stands', () => {
+    const first = decide([0.75, 0.25, 0, 0, 0.25, 0.75], 3);
+    expect(first).toEqual({
+      labels: [0, 2],
+      margins: [Math.round(0.5 * 65535), Math.round(0.5 * 65535)],
+      isNumber: true,
+    });
+  });
+
+  it('spans the whole range', () => {
+    expect(decide([5, 0, 0, 5], 2, 5)).toEqual({ labels: [0, 1], margins: [65535, 65535], isNumber: true });
+  });
+
+  it('decides on the mean in float32: sums that differ may be one mean', () => {
+    const next = 1.5 + 2 ** -23;
+    expect(Math.fround(next / 5)).toBe(Math.fround(1.5 / 5));
+    expect(decide([1.5, next], 2, 5)).toEqual({ labels: [0], margins: [0], isNumber: true });
+  });
+
+  it('tells of NaN', () => {
+    expect(decide([0.5, Number.NaN, 0.5, 0.5], 2).isNumber).toBe(false);
+    expect(decide([Number.NaN, 0.5], 2).isNumber).toBe(false);
+  });
+});

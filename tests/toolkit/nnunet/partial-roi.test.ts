@@ -1,0 +1,67 @@
+import { readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { PartialRoi } from '../../../toolkit/nnunet/partial-roi.ts';
+import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+
+const IDENTITY = { model: 'a', image: 'b' };
+const START = { row: 0, fold: 0 };
+const NEXT = { row: 0, fold: 1 };
+
+describe('PartialRoi', () => {
+  it('goes on behind the last commit and forgets what was written after it', async () => {
+    const folder = await temporaryFolder();
+    const first = PartialRoi.open(folder, IDENTITY);
+    expect(first.next).toEqual(START);
+    first.writeFloats('carry-0-0', Float32Array.of(1, 2, 3));
+    first.commit(NEXT, []);
+    first.writeFloats('carry-0-1', Float32Array.of(4));
+
+    const second = PartialRoi.open(folder, IDENTITY);
+    expect(second.next).toEqual(NEXT);
+    const read = new Float32Array(2);
+    second.readFloats('carry-0-0', 1, read);
+    expect([...read]).toEqual([2, 3]);
+    expect(() => second.pathOf('carry-0-1')).toThrow('Expected a file of the partial result, got carry-0-1');
+    expect(readdirSync(folder)).toHaveLength(2);
+  });
+
+  it('writes over files that no commit needs, shorter ones too', async () => {
+    const folder = await temporaryFolder();
+    const partial = PartialRoi.open(folder, IDENTITY);
+    partial.writeFloats('carry-0-0', Float32Array.of(1, 2, 3));
+    partial.commit(NEXT, []);
+    partial.commit({ row: 1, fold: 0 }, ['carry-0-0']);
+    partial.writeFloats('carry-1-0', Float32Array.of(9));
+    partial.commit({ row: 1, fold: 1 }, []);
+    expect(readdirSync(folder)).toHaveLength(2);
+    const again = PartialRoi.open(folder, IDENTITY);
+    expect(again.next).toEqual({ row: 1, fold: 1 });
+    const read = new Float32Array(1);
+    again.readFloats('carry-1-0', 0, read);
+    expect(read[0]).toBe(9);
+  });
+
+  it.each([{ model: 'a' }, { model: 'a', image: 'c' }, { ...IDENTITY, more: 'd' }])(
+    'starts over for %o',
+    async (other) => {
+      const folder = await temporaryFolder();
+      const partial = PartialRoi.open(folder, IDENTITY);
+      partial.writeFloats('carry-0-0', Float32Array.of(1));
+      partial.commit(NEXT, []);
+      expect(PartialRoi.open(folder, other).next).toEqual(START);
+      expect(readdirSync(folder)).toEqual(['state.json']);
+    },
+  );
+
+  it('lets nobody commit after another has opened the folder', async () => {
+    const folder = await temporaryFolder();
+    const earlier = PartialRoi.open(folder, IDENTITY);
+    earlier.writeFloats('carry-0-0', Float32Array.of(1));
+    earlier.commit(NEXT, []);
+    const later = PartialRoi.open(folder, IDENTITY);
+    earlier.writeFloats('carry-0-1', Float32Array.of(2));
+    expect(() => earlier.commit({ row: 1, fold: 0 }, [])).toThrow('Another process took over');
+    later.commit({ row: 1, fold: 0 }, []);
+    expect(PartialRoi.open(folder, IDENTITY).next).toEqual({ row: 1, fold: 0 });
+  });
+});

@@ -1,0 +1,213 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { Worker } from 'node:worker_threads';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
+import { readModelCard } from '../../../toolkit/nnunet/model-card.ts';
+import { OrtFoldNetworks } from '../../../toolkit/nnunet/ort-fold-networks.ts';
+import type { RoiJob, RoiProgress } from '../../../toolkit/nnunet/roi-job.ts';
+import { createRoiSegmenter, startSegmenterThread } from '../../../toolkit/nnunet/roi-segmenter.ts';
+import { noise } from '../../support/noise.ts';
+import { jobIn, readGrey16, useScratch, writeRgb } from './support/scratch.ts';
+import { writeTinyModel } from './support/tiny-model.ts';
+import { segmentWholeImage } from './support/whole-image.ts';
+
+const scratch = useScratch();
+const segmenter = createRoiSegmenter({ provider: 'cpu', threads: 1 });
+afterAll(() => segmenter.close());
+
+/** A job on an image of noise and a model of `patch` px. */
+async function tinyJob(
+  name: string,
+  width: number,
+  height: number,
+  patch: number,
+): Promise<RoiJob & { rgb: Uint8Array }> {
+  const rgb = noise(width * height * 3, 5);
+  const image = await writeRgb(scratch.path(`${name}.png`), width, height, rgb);
+  const modelDir = await writeTinyModel(scratch.path('model'), [patch, patch]);
+  return { ...jobIn(scratch, name, image), modelDir, rgb };
+}
+
+describe('createRoiSegmenter', () => {
+  it('segments with ONNX networks to the bits of the whole-image way', async () => {
+    const job = await tinyJob('a', 100, 70, 32);
+    const result = await segmenter.segment(job);
+    const networks = new OrtFoldNetworks(job.modelDir, await readModelCard(job.modelDir), {
+      provider: 'cpu',
+      threads: 2,
+    });
+    const expected = await segmentWholeImage(job.rgb, 100, 70, networks);
+    await networks.release();
+    expect((await decodeLabels(job.mask)).data).toEqual(Buffer.from(expected.labels));
+    expect(await readGrey16(job.margin)).toEqual(expected.margins);
+    expect(result).toMatchObject({ width: 100, height: 70, tiles: 24, tilesTotal: 24, provider: 'cpu', fallbacks: [] });
+    expect(result.ortVersion).toMatch(/^1\./);
+    expect(result.instructionSet).toContain(process.arch);
+    expect(result.peakRssBytes).toBeGreaterThan(1e7);
+  });
+
+  it('leaves the event loop free', async () => {
+    const job = await tinyJob('a', 400, 300, 64);
+    await segmenter.probe(job);
+    const before = performance.eventLoopUtilization();
+    let passes = 0;
+    await segmenter.segment(job, { onProgress: () => passes++ });
+    // ONNX Runtime on this thread would keep the loop busy from the first tile to the last.
+    expect(performance.eventLoopUtilization(before).utilization).toBeLessThan(0.5);
+    expect(passes).toBeGreaterThan(300);
+  });
+
+  it('stops within a tile when asked, and goes on from there', async () => {
+    const job = await tinyJob('a', 300, 200, 32);
+    const whole = { ...job, ...jobIn(scratch, 'whole', job.image) };
+    await segmenter.segment(whole);
+    const stop = new AbortController();
+    const reason = new Error('enough');
+    let last: RoiProgress | undefined;
+    const stopped = segmenter.segment(job, {
+      signal: stop.signal,
+      onProgress: (progress) => {
+        last = progress;
+        if (progress.row === 2) stop.abort(reason);
+      },
+    });
+    await expect(stopped).rejects.toBe(reason);
+    expect(last?.phase).toBe('predict');
+    expect(existsSync(job.mask)).toBe(false);
+    const result = await segmenter.segment(job);
+    expect(result.resumedFrom?.row).toBeGreaterThanOrEqual(2);
+    expect(await readFile(job.mask)).toEqual(await readFile(whole.mask));
+    expect(await readFile(job.margin)).toEqual(await readFile(whole.margin));
+  });
+
+  it('runs one job after the other and drops one that is cancelled while it waits', async () => {
+    const job = await tinyJob('a', 100, 70, 32);
+    const other = { ...job, ...jobIn(scratch, 'b', job.image) };
+    const dropped = { ...job, ...jobIn(scratch, 'c', job.image) };
+    const stop = new AbortController();
+    const all = Promise.allSettled([
+      segmenter.segment(job),
+      segmenter.segment(dropped, { signal: stop.signal }),
+      segmenter.segment(other),
+    ]);
+    stop.abort(new Error('not any more'));
+    expect((await all).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(existsSync(dropped.mask)).toBe(false);
+  });
+
+  it('brings errors across with code and remedy', async () => {
+    const job = await tinyJob('a', 40, 40, 32);
+    await writeFile(scratch.path('none.png'), 'no image at all');
+    const unreadable = segmenter.segment({ ...job, image: scratch.path('none.png') });
+    await expect(unreadable).rejects.toMatchObject({ name: 'ReigniteError', code: 'IMAGE_UNREADABLE' });
+    await expect(unreadable).rejects.toThrow('none.png');
+    await expect(segmenter.segment({ ...job, image: scratch.path('gone.png') })).rejects.toMatchObject({
+      code: 'FILE_MISSING',
+      remedy: expect.stringContaining('Check the path'),
+    });
+    await expect(segmenter.segment({ ...job, modelDir: scratch.path() })).rejects.toMatchObject({
+      code: 'MODEL_UNREADABLE',
+    });
+    await expect(segmenter.segment({ ...job, provider: 'cuda' })).rejects.toMatchObject({
+      code: 'PROVIDER_UNAVAILABLE',
+    });
+    expect(existsSync(job.mask)).toBe(false);
+  });
+
+  it('refuses networks that do not fit their card', async () => {
+    const job = await tinyJob('a', 40, 40, 32);
+    const card = JSON.parse(await readFile(`${job.modelDir}/model.json`, 'utf8'));
+    await writeFile(`${job.modelDir}/model.json`, JSON.stringify({ ...card, classes: 6, digest: '6'.repeat(64) }));
+    await expect(segmenter.segment(job)).rejects.toThrow(
+      /maps image \[1,3,32,32\] to softmax \[1,32,32,5\].* 6 classes/,
+    );
+    await writeFile(`${job.modelDir}/model.json`, JSON.stringify({ ...card, digest: '7'.repeat(64) }));
+    await writeFile(`${job.modelDir}/fold_0.onnx`, 'no model at all');
+    await expect(segmenter.segment(job)).rejects.toMatchObject({ code: 'MODEL_UNREADABLE' });
+  });
+
+  it('says what it runs on, and why not on what it would prefer', async () => {
+    const { modelDir } = await tinyJob('a', 40, 40, 32);
+    const engine = await segmenter.probe({ modelDir, provider: 'auto' });
+    if (engine.provider === 'cpu') expect(engine.fallbacks).toEqual([expect.stringContaining('cuda')]);
+    expect(engine.ortVersion).toMatch(/^1\./);
+  });
+
+  it('fails the job when the thread dies, and does the next on a new one', async () => {
+    const threads: Worker[] = [];
+    const own = createRoiSegmenter({ provider: 'cpu', threads: 1 }, () => {
+      const thread = startSegmenterThread();
+      threads.push(thread);
+      return thread;
+    });
+    const job = await tinyJob('a', 300, 200, 32);
+    const whole = { ...job, ...jobIn(scratch, 'whole', job.image) };
+    await segmenter.segment(whole);
+    let isKilled = false;
+    const attempt = own.segment(job, {
+      onProgress: ({ row }) => {
+        if (row < 2 || isKilled) return;
+        isKilled = true;
+        void threads[0]?.terminate();
+      },
+    });
+    await expect(attempt).rejects.toMatchObject({ code: 'INFERENCE_FAILED' });
+    await expect(attempt).rejects.toThrow(/thread ended while it segmented .*a\.png/);
+    expect((await own.segment(job)).resumedFrom?.row).toBeGreaterThanOrEqual(1);
+    expect(threads).toHaveLength(2);
+    expect(await readFile(job.mask)).toEqual(await readFile(whole.mask));
+    await own.close();
+  });
+
+  it('stops the job under way when it is closed', async () => {
+    const own = createRoiSegmenter({ provider: 'cpu', threads: 1 });
+    const job = await tinyJob('a', 300, 200, 32);
+    let isClosed: Promise<void> | undefined;
+    const stopped = own.segment(job, {
+      onProgress: () => {
+        isClosed ??= own.close();
+      },
+    });
+    await expect(stopped).rejects.toMatchObject({ code: 'CANCELLED' });
+    await isClosed;
+    await expect(own.segment(job)).rejects.toMatchObject({ code: 'CANCELLED' });
+  });
+});
+
+describe('a killed process', () => {
+  const children: ReturnType<typeof spawn>[] = [];
+  afterEach(() => {
+    for (const child of children) child.kill('SIGKILL');
+  });
+
+  it('leaves what the next one goes on from, to the same bytes', async () => {
+    const job = await tinyJob('a', 300, 200, 32);
+    const whole = { ...job, ...jobIn(scratch, 'whole', job.image) };
+    await segmenter.segment(whole);
+    const { rgb: _, ...plain } = job;
+    await mkdir(job.partialDir, { recursive: true });
+    const program = fileURLToPath(new URL('./support/segment-in-process.ts', import.meta.url));
+    const loader = import.meta.resolve('tsx');
+    let attempts = 0;
+    for (let isDone = false; !isDone && attempts < 3; attempts++) {
+      const child = spawn(process.execPath, ['--import', loader, program, JSON.stringify(plain)], {
+        cwd: '/',
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      children.push(child);
+      let seen = '';
+      child.stdout.on('data', (chunk) => {
+        seen += chunk;
+        const isFar = Number(seen.trimEnd().split('\n').at(-1)) > 250;
+        if (isFar && attempts === 0) child.kill('SIGKILL');
+      });
+      isDone = (await new Promise((resolve) => child.once('close', resolve))) === 0;
+    }
+    expect(attempts).toBe(2);
+    expect(await readFile(job.mask)).toEqual(await readFile(whole.mask));
+    expect(await readFile(job.margin)).toEqual(await readFile(whole.margin));
+  }, 120_000);
+});

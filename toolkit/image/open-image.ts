@@ -1,0 +1,73 @@
+import { access } from 'node:fs/promises';
+import sharp, { type Metadata, type Sharp } from 'sharp';
+import { ReigniteError } from '../errors.ts';
+
+// The library's cache would give a file's old pixels after another file took its name, and holds memory.
+sharp.cache(false);
+
+/** An image file whose header was read. */
+export interface OpenedImage {
+  readonly pipeline: Sharp;
+  readonly width: number;
+  readonly height: number;
+  readonly header: Metadata;
+}
+
+const MOST_PIXELS = 2 ** 31;
+
+/**
+ * Opens an image so that pixels come out as the file stores them: no colour management, no rotation.
+ *
+ * @throws ReigniteError FILE_MISSING, or IMAGE_UNREADABLE when the header is none that we know.
+ */
+export async function openImage(path: string): Promise<OpenedImage> {
+  try {
+    await access(path);
+  } catch (error) {
+    throw new ReigniteError('FILE_MISSING', `There is no image ${path}.`, { cause: error });
+  }
+  try {
+    const pipeline = sharp(path, { ignoreIcc: true, limitInputPixels: MOST_PIXELS });
+    const header = await pipeline.metadata();
+    return { pipeline, width: header.width, height: header.height, header };
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+/** Pixels of one pipeline, interleaved, as bytes. */
+export interface RawPixels {
+  readonly data: Buffer;
+  readonly channels: number;
+}
+
+/** Decodes the whole image. */
+export async function readRaw(path: string, pipeline: Sharp): Promise<RawPixels> {
+  try {
+    const { data, info } = await pipeline.toBuffer({ resolveWithObject: true });
+    return { data, channels: info.channels };
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+/** IMAGE_UNREADABLE that names the file and what is wrong with it. */
+export function unreadable(path: string, reason: unknown): ReigniteError {
+  const text = reason instanceof Error ? reason.message : String(reason);
+  return new ReigniteError('IMAGE_UNREADABLE', `The image ${path} cannot be read: ${oneLine(text)}.`, {
+    cause: reason,
+  });
+}
+
+function oneLine(text: string): string {
+  return text
+    .trim()
+    .replaceAll(/\s*\n\s*/g, '; ')
+    .replace(/\.$/, '');
+}
+
+/** Width and height of an image in px, from its header alone. */
+export async function imageSize(path: string): Promise<{ readonly width: number; readonly height: number }> {
+  const { width, height } = await openImage(path);
+  return { width, height };
+}

@@ -1,0 +1,140 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ReigniteError } from '../errors.ts';
+import { writeFileAtomic } from '../files/atomic-write.ts';
+import { sha256OfFile } from '../files/hash-file.ts';
+import { writeModel } from '../onnx/write-model.ts';
+import { openCheckpoint } from '../pytorch/checkpoint.ts';
+import { checkpointStateDict } from './checkpoint-state-dict.ts';
+import { CARD_FILE, ModelCard, readModelCard } from './model-card.ts';
+import { CONVERTER_SCHEMA, hashSources, type ModelSources } from './model-digest.ts';
+import { type FoldFiles, findFolds } from './model-folds.ts';
+import type { NnunetPlans } from './plans.ts';
+import { readPlansFile } from './plans-file.ts';
+import { removeLeftovers } from './remove-leftovers.ts';
+import { StateDictLedger } from './state-dict-ledger.ts';
+import { type UnetArchitecture, unetArchitecture } from './unet-architecture.ts';
+import { INPUT_NAME, OUTPUT_NAME, unetGraph } from './unet-graph.ts';
+
+export { readModelCard } from './model-card.ts';
+export { modelDigest } from './model-digest.ts';
+export { ModelCard };
+
+export interface ConvertModelOptions {
+  /** nnU-Net v1 folder: holds `fold_0/model_best.model` and so on. */
+  readonly folder: string;
+  /** In the order in which their softmax is averaged. Default: 0 to 4. */
+  readonly folds?: readonly number[];
+  /** Folder for `fold_<k>.onnx` and `model.json`; made if missing. */
+  readonly out: string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: ConvertProgress) => void;
+}
+
+export interface ConvertProgress {
+  readonly step: 'hash' | 'convert';
+  /** Folds done in this step. */
+  readonly done: number;
+  readonly total: number;
+}
+
+/**
+ * Converts an nnU-Net v1 2D model to ONNX, one file a fold, and describes it in a card.
+ *
+ * Equal sources give equal bytes. The card is written last: killed anywhere and run again, this ends in the same
+ * files. A whole and matching conversion that is already there is checked and left as it is.
+ *
+ * The plans come from the first fold and serve all, as in nnU-Net's loader; a fold of another architecture has
+ * parameters that do not fit them.
+ *
+ * @throws ReigniteError FOLD_MISSING, PLANS_INVALID, PARAMETER_MISSING, PARAMETER_UNKNOWN, CHECKPOINT_CORRUPT,
+ *   CHECKPOINT_UNSAFE, CHECKPOINT_UNSUPPORTED, NO_SPACE or NOT_WRITABLE; no card is left then.
+ */
+export async function convertModel(options: ConvertModelOptions): Promise<ModelCard> {
+  const { folder, out, signal, onProgress } = options;
+  const folds = await findFolds(folder, options.folds);
+  const total = folds.length;
+  const sources = await hashSources(folds, signal, (done) => onProgress?.({ step: 'hash', done, total }));
+  const present = await presentConversion(out, sources.digest, signal);
+  if (present !== undefined) return present;
+
+  const plans = await readPlansFile(folds[0].plans);
+  const architecture = unetArchitecture(plans);
+  await mkdir(out, { recursive: true });
+  await removeLeftovers(out);
+  await rm(join(out, CARD_FILE), { force: true });
+  const converted: ModelCard['folds'] = [];
+  for (const [index, fold] of folds.entries()) {
+    const sourceSha256 = sources.checkpointSha256[index] ?? '';
+    converted.push({ ...(await convertFold(fold, architecture, out, signal)), sourceSha256 });
+    onProgress?.({ step: 'convert', done: converted.length, total });
+  }
+  const card = describe(plans, architecture, sources, converted);
+  await writeFileAtomic(join(out, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
+  return card;
+}
+
+type ConvertedFold = Omit<ModelCard['folds'][number], 'sourceSha256'>;
+
+async function convertFold(
+  { fold, checkpoint: path }: FoldFiles,
+  architecture: UnetArchitecture,
+  out: string,
+  signal: AbortSignal | undefined,
+): Promise<ConvertedFold> {
+  signal?.throwIfAborted();
+  const checkpoint = await openCheckpoint(path);
+  try {
+    const { tensors, parallelPrefix } = checkpointStateDict(checkpoint, path);
+    const ledger = new StateDictLedger(tensors, path);
+    const graph = unetGraph(architecture, ledger);
+    ledger.close();
+    const file = `fold_${fold}.onnx`;
+    const { bytes, sha256 } = await writeModel(join(out, file), graph, signal);
+    const { parameters, unused } = ledger;
+    return { fold, file, bytes, sha256, parameters, parallelPrefix, unused: [...unused] };
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+/** The card of a conversion of these very sources whose files are all whole. */
+async function presentConversion(out: string, digest: string, signal?: AbortSignal): Promise<ModelCard | undefined> {
+  try {
+    const card = await readModelCard(out);
+    if (card.digest !== digest) return undefined;
+    for (const { file, sha256 } of card.folds) {
+      if ((await sha256OfFile(join(out, file), signal)) !== sha256) return undefined;
+    }
+    return card;
+  } catch (error) {
+    if (error instanceof ReigniteError) return undefined;
+    throw error;
+  }
+}
+
+function describe(
+  plans: NnunetPlans,
+  architecture: UnetArchitecture,
+  { digest, plansSha256 }: ModelSources,
+  folds: ModelCard['folds'],
+): ModelCard {
+  return ModelCard.parse({
+    kind: 'nnunet-v1-2d',
+    converterSchema: CONVERTER_SCHEMA,
+    digest,
+    trainer: plans.trainer,
+    patch: plans.patch,
+    classes: plans.classes,
+    input: INPUT_NAME,
+    output: OUTPUT_NAME,
+    architecture: {
+      features: architecture.features,
+      pools: plans.pools,
+      kernels: plans.kernels,
+      convPerStage: plans.convPerStage,
+    },
+    plansSha256,
+    folds,
+  });
+}

@@ -1,0 +1,65 @@
+import { sha256OfFile } from '../files/hash-file.ts';
+import { type RequestWatch, serveRequests } from '../onnx/serve-requests.ts';
+import { readModelCard } from './model-card.ts';
+import { OrtFoldNetworks } from './ort-fold-networks.ts';
+import type { Engine, ModelJob, RoiJob, RoiProgress, SegmentResult } from './roi-job.ts';
+import type { SegmenterAnswer, SegmenterRequest } from './roi-segmenter-messages.ts';
+import { segmentRoi } from './segment-roi.ts';
+
+/** Raised whenever the order of sums or the files of a partial ROI change. */
+const PARTIAL_SCHEMA = '2';
+
+let loaded: { readonly key: string; readonly networks: OrtFoldNetworks } | undefined;
+
+/** Keeps the networks of the last job: a run segments hundreds of ROIs with one model. */
+async function networksOf({ modelDir, provider, threads }: ModelJob): Promise<OrtFoldNetworks> {
+  const card = await readModelCard(modelDir);
+  const key = JSON.stringify([modelDir, card.digest, provider, threads]);
+  if (loaded?.key === key) return loaded.networks;
+  await release();
+  const networks = new OrtFoldNetworks(modelDir, card, {
+    ...(provider !== undefined && { provider }),
+    ...(threads !== undefined && { threads }),
+  });
+  loaded = { key, networks };
+  return networks;
+}
+
+async function release(): Promise<void> {
+  await loaded?.networks.release();
+  loaded = undefined;
+}
+
+async function probe(job: ModelJob): Promise<Engine> {
+  const networks = await networksOf(job);
+  return networks.engine();
+}
+
+async function segment(job: RoiJob, watch: RequestWatch<RoiProgress>): Promise<SegmentResult> {
+  const start = performance.now();
+  const networks = await networksOf(job);
+  const engine = await networks.engine();
+  const identity = {
+    schema: PARTIAL_SCHEMA,
+    engine: 'exact',
+    model: networks.digest,
+    image: job.imageSha256 ?? (await sha256OfFile(job.image)),
+    scope: job.scope,
+    ...(job.scope === 'annotated' && job.truth !== undefined && { truth: await sha256OfFile(job.truth) }),
+    provider: engine.provider,
+    ortVersion: engine.ortVersion,
+    instructionSet: engine.instructionSet,
+  };
+  const segmented = await segmentRoi(job, networks, identity, watch);
+  return {
+    ...segmented,
+    ...engine,
+    peakRssBytes: process.resourceUsage().maxRSS * 1024,
+    seconds: (performance.now() - start) / 1000,
+  };
+}
+
+serveRequests<SegmenterRequest, SegmenterAnswer, RoiProgress>(async (request, watch) => {
+  if (request.kind === 'probe') return { kind: 'probed', engine: await probe(request.job) };
+  return { kind: 'segmented', result: await segment(request.job, watch) };
+}, release);

@@ -1,0 +1,121 @@
+import { ReigniteError } from '../errors.ts';
+import { decodeLabels } from '../image/decode-labels.ts';
+import { decodeRgb, type RgbImage } from '../image/decode-rgb.ts';
+import { encodeGrey16FromFiles, encodeLabelsFromFiles } from '../image/encode-grey.ts';
+import type { FoldNetworks } from './fold-networks.ts';
+import { FoldPass, labelsFile, marginsFile, type TiledRoi } from './fold-pass.ts';
+import { type PartialIdentity, PartialRoi } from './partial-roi.ts';
+import type { RoiJob, RoiProgress, RoiStep, SegmentResult } from './roi-job.ts';
+import { stepsBefore } from './step-order.ts';
+import { tileGrid } from './tile-grid.ts';
+import { tilesInScope } from './tile-scope.ts';
+
+export interface SegmentRoiOptions {
+  /** Asked before every tile: a tile under way is finished, what is on disk stays. */
+  readonly signal?: Pick<AbortSignal, 'throwIfAborted'>;
+  readonly onProgress?: (progress: RoiProgress) => void;
+}
+
+type RoiFiles = Pick<RoiJob, 'image' | 'truth' | 'partialDir' | 'mask' | 'margin' | 'scope'>;
+type Segmented = Pick<SegmentResult, 'width' | 'height' | 'tiles' | 'tilesTotal' | 'resumedFrom' | 'notes'>;
+
+/**
+ * Segments one ROI as nnU-Net v1 does: sliding window, Gaussian blending a fold, mean of the folds' softmax, argmax.
+ *
+ * A group of tile rows at a time, within it fold by fold, within that row by row and tile by tile (step-order.ts).
+ * Every step of a row and a fold is committed
+ * to `job.partialDir`; the next call goes on behind it, and its result is the same bit by bit. `mask` and `margin`
+ * appear when both are complete.
+ *
+ * @param identity - What the numbers depend on besides image and scope, which are `job`'s.
+ * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, SIZE_MISMATCH, INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE;
+ *   the signal's reason.
+ */
+export async function segmentRoi(
+  job: RoiFiles,
+  networks: FoldNetworks,
+  identity: PartialIdentity,
+  { signal, onProgress }: SegmentRoiOptions = {},
+): Promise<Segmented> {
+  signal?.throwIfAborted();
+  const { roi, notes } = await readRoi(job, networks);
+  const partial = PartialRoi.open(job.partialDir, identity);
+  const resumedFrom = partial.next;
+  await predict(roi, networks, partial, { ...(signal && { signal }), ...(onProgress && { onProgress }) });
+  // The networks' memory is given back before the masks take theirs.
+  await networks.relax();
+  const size = roi.grid.image;
+  onProgress?.(progressOf('encode', roi, networks, partial.next, 0));
+  const rows = roi.grid.rows.map((_, row) => row);
+  await encodeLabelsFromFiles(job.mask, { ...size, parts: rows.map((row) => partial.pathOf(labelsFile(row))) });
+  await encodeGrey16FromFiles(job.margin, { ...size, parts: rows.map((row) => partial.pathOf(marginsFile(row))) });
+  partial.remove();
+  const isResumed = resumedFrom.row > 0 || resumedFrom.fold > 0;
+  return {
+    ...size,
+    tiles: countTiles(roi.tiles),
+    tilesTotal: roi.grid.rows.length * roi.grid.columns.length,
+    ...(isResumed && { resumedFrom }),
+    notes,
+  };
+}
+
+async function readRoi(
+  { image, truth, scope }: RoiFiles,
+  networks: FoldNetworks,
+): Promise<{ readonly roi: TiledRoi; readonly notes: readonly string[] }> {
+  const rgb = await decodeRgb(image);
+  const grid = tileGrid({ height: rgb.height, width: rgb.width }, networks.patch);
+  if (scope === 'full') return { roi: { grid, rgb: rgb.data, tiles: tilesInScope(grid) }, notes: rgb.notes };
+  const labels = await readTruth(truth, image, rgb);
+  return { roi: { grid, rgb: rgb.data, truth: labels, tiles: tilesInScope(grid, labels) }, notes: rgb.notes };
+}
+
+async function readTruth(truth: string | undefined, image: string, { width, height }: RgbImage): Promise<Uint8Array> {
+  if (truth === undefined) {
+    throw new ReigniteError('FILE_MISSING', `The scope annotated of ${image} needs the ROI's label mask.`);
+  }
+  const labels = await decodeLabels(truth);
+  if (labels.width !== width || labels.height !== height) {
+    throw new ReigniteError(
+      'SIZE_MISMATCH',
+      `The image ${image} has ${width} x ${height} px, its mask ${truth} ${labels.width} x ${labels.height} px.`,
+    );
+  }
+  return labels.data;
+}
+
+async function predict(
+  roi: TiledRoi,
+  networks: FoldNetworks,
+  partial: PartialRoi,
+  { signal, onProgress }: SegmentRoiOptions,
+): Promise<void> {
+  const pass = new FoldPass(roi, networks, partial);
+  while (partial.next.row < roi.grid.rows.length) {
+    signal?.throwIfAborted();
+    const step = partial.next;
+    let done = 0;
+    await pass.run(step, () => {
+      signal?.throwIfAborted();
+      onProgress?.(progressOf('predict', roi, networks, step, done));
+      done++;
+    });
+  }
+}
+
+function progressOf(
+  phase: RoiProgress['phase'],
+  { grid, tiles }: TiledRoi,
+  { folds }: FoldNetworks,
+  { row, fold }: RoiStep,
+  done: number,
+): RoiProgress {
+  let before = 0;
+  for (const step of stepsBefore({ row, fold }, grid.rows.length, folds)) before += tiles[step.row]?.length ?? 0;
+  return { phase, tile: before + done, of: countTiles(tiles) * folds, row, rows: grid.rows.length, fold };
+}
+
+function countTiles(tiles: TiledRoi['tiles']): number {
+  return tiles.reduce((count, columns) => count + columns.length, 0);
+}
