@@ -1,0 +1,34 @@
+import { sha256Of, sha256OfFile } from '../files/hash-file.ts';
+
+/**
+ * Counts the meanings of a conversion: raised whenever the same checkpoint would give a model with other outputs,
+ * so that nothing computed with the old one is taken for the new one's.
+ */
+export const CONVERTER_SCHEMA = 1;
+/** Side of a tile in px, as the authors' scripts run with. */
+export const DEFAULT_SIZE = 512;
+
+/** What a converted detector was made from. */
+export interface DetectorSource {
+  /** SHA-256 over everything that determines the outputs, lower-case hex. */
+  readonly digest: string;
+  /** SHA-256 of the checkpoint. */
+  readonly sourceSha256: string;
+}
+
+/**
+ * Identifies a detector by its checkpoint without converting it, so that a cache can decide.
+ *
+ * @param size - Side of a tile in px.
+ * @returns The same digest that `convertDetector` writes into its card.
+ * @throws ReigniteError FILE_MISSING.
+ */
+export async function detectorDigest(checkpoint: string, size = DEFAULT_SIZE, signal?: AbortSignal): Promise<string> {
+  const { digest } = await hashSource(checkpoint, size, signal);
+  return digest;
+}
+
+export async function hashSource(checkpoint: string, size: number, signal?: AbortSignal): Promise<DetectorSource> {
+  const sourceSha256 = await sha256OfFile(checkpoint, signal);
+  return { sourceSha256, digest: sha256Of([`yolov5 ${CONVERTER_SCHEMA} ${size}`, sourceSha256].join('\n')) };
+}

@@ -1,0 +1,29 @@
+import { hardSwish, leakyRelu, relu, silu } from '../../onnx/operators.ts';
+import { positiveAttribute } from '../attributes.ts';
+import { type Feature, type Layers, refuseModule } from '../layers.ts';
+import type { ModuleNode } from '../module-tree.ts';
+
+/**
+ * Applies an activation of the tree: releases from 4.0 on use SiLU, 3.x Hardswish, the CSP blocks up to 5.0
+ * LeakyReLU(0.1). `utils.activations` holds the versions for PyTorch releases that lacked them.
+ */
+export function activation(layers: Layers, module: ModuleNode, x: Feature): Feature {
+  const { graph } = layers;
+  const { place, className } = module;
+  switch (className) {
+    case 'torch.nn.modules.linear.Identity':
+      return x;
+    case 'torch.nn.modules.activation.SiLU':
+    case 'utils.activations.SiLU':
+      return { ...x, value: silu(graph, place, x.value) };
+    case 'torch.nn.modules.activation.Hardswish':
+    case 'utils.activations.Hardswish':
+      return { ...x, value: hardSwish(graph, place, x.value) };
+    case 'torch.nn.modules.activation.LeakyReLU':
+      return { ...x, value: leakyRelu(graph, place, x.value, positiveAttribute(module, 'negative_slope')) };
+    case 'torch.nn.modules.activation.ReLU':
+      return { ...x, value: relu(graph, place, x.value) };
+    default:
+      throw refuseModule(layers, module, 'is no activation that is known here');
+  }
+}
