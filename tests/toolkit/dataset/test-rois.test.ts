@@ -1,0 +1,106 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { resolveInData } from '../../../toolkit/dataset/resolve-path.ts';
+import { checkRoiFiles, listHeTestRois } from '../../../toolkit/dataset/test-rois.ts';
+import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+
+const FIXTURE = 'tests/fixtures/dataset';
+
+/** A data root whose overview has these pairs of paths in its H&E test set. */
+async function rootWith(...pairs: readonly (readonly [image: string, annotation: string])[]): Promise<string> {
+  const root = await temporaryFolder();
+  const rows = pairs.map(([image, annotation]) => `${image},${annotation},he_tissue_segmentation,test`);
+  await writeFile(join(root, 'data_overview.csv'), ['image_path,annotation_path,task,split', ...rows].join('\n'));
+  return root;
+}
+
+function roiNamed(stem: string): readonly [string, string] {
+  return [`../../data/images/he/${stem}.png`, `../../data/annotations/he/${stem}.png`];
+}
+
+describe('listHeTestRois', () => {
+  it('lists the test set of the overview in the order of the authors', async () => {
+    const rois = await listHeTestRois(FIXTURE);
+    expect(rois.map(({ roi }) => roi)).toEqual([
+      'Tall_roi_4_with_context',
+      'he_roi_10_with_context',
+      'he_roi_1_with_context',
+      'he_roi_2_with_context',
+      'he_roi_3_with_context',
+    ]);
+    expect(rois[2]).toMatchObject({
+      image: 'images/he/he_roi_1_with_context.png',
+      annotation: 'annotations/he/he_roi_1_with_context.png',
+      facts: { patient_id: 'patient_101', source: 'TCGA' },
+    });
+  });
+
+  it('sorts by code point after the replacement, beyond 16 bits too', async () => {
+    const root = await rootWith(...['\u{1f52c}', '\uff5a', 'a', 'a1', 'B', 'a_b'].map(roiNamed));
+    const stems = (await listHeTestRois(root)).map(({ roi }) => roi.replace('_with_context', ''));
+    // Python: sorted(p + '_with_context.png' for p in ...); "a1" < "a_b" < "a" + "_with..." is decided by code points.
+    expect(stems).toEqual(['B', 'a1', 'a_b', 'a', '\uff5a', '\u{1f52c}']);
+  });
+
+  it('replaces every ".png", as pandas does', async () => {
+    const [roi] = await listHeTestRois(await rootWith(roiNamed('a.png')));
+    expect(roi?.image).toBe('images/he/a_with_context.png_with_context.png');
+  });
+
+  it('has nothing to say about a record without an H&E test set', async () => {
+    expect(await listHeTestRois(await rootWith())).toEqual([]);
+  });
+
+  it.each([
+    ['ROI_UNPAIRED', 'roi_2_with_context', [['images/he/roi_1.png', 'annotations/he/roi_2.png']]],
+    ['OVERVIEW_INVALID', 'roi_1_with_context is there twice', [roiNamed('roi_1'), roiNamed('roi_1')]],
+    [
+      'OVERVIEW_INVALID',
+      'line 2: "images/he/roi_1.tif" is not a PNG',
+      [['images/he/roi_1.tif', 'images/he/roi_1.tif']],
+    ],
+    ['PATH_OUTSIDE', 'data/../../roi_1', [['data/../../roi_1.png', 'annotations/he/roi_1.png']]],
+    ['OVERVIEW_INVALID', 'elsewhere/', [['elsewhere/roi_1.png', 'annotations/he/roi_1.png']]],
+  ] as const)('refuses with %s: %s', async (code, message, pairs) => {
+    const root = await rootWith(...pairs);
+    await expect(listHeTestRois(root)).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
+  });
+});
+
+describe('resolveInData', () => {
+  it.each([
+    ['../../data/images/he/a.png', 'images/he/a.png'],
+    ['data/annotations/he/a.png', 'annotations/he/a.png'],
+    ['images/he/a.png', 'images/he/a.png'],
+    ['./annotations//he/./a.png', 'annotations/he/a.png'],
+    ['/home/me/data/old/data/images/he/a.png', 'images/he/a.png'],
+    ['/srv/images/data/images/he/a.png', 'images/he/a.png'],
+    ['../data/extra/a.png', 'extra/a.png'],
+  ])('takes %s for %s', (path, resolved) => {
+    expect(resolveInData(path)).toBe(resolved);
+  });
+
+  it.each(['data/..', 'data/../x.png', 'images/../../x.png', 'images/he\\..\\x.png', 'images/he/a\0.png'])(
+    'refuses %j, which leaves the data folder',
+    (path) => {
+      expect(() => resolveInData(path)).toThrow(expect.objectContaining({ code: 'PATH_OUTSIDE' }));
+    },
+  );
+});
+
+describe('checkRoiFiles', () => {
+  it('asks for the kinds that are needed, and names the first that is missing', async () => {
+    const root = await rootWith(roiNamed('a'), roiNamed('b'));
+    const rois = await listHeTestRois(root);
+    for (const { annotation } of rois) {
+      await mkdir(dirname(join(root, annotation)), { recursive: true });
+      await writeFile(join(root, annotation), '');
+    }
+    await expect(checkRoiFiles(root, rois, ['annotation'])).resolves.toBeUndefined();
+    await expect(checkRoiFiles(root, rois, ['image', 'annotation'])).rejects.toMatchObject({
+      code: 'FILE_MISSING',
+      message: `There is no file ${join(root, 'images/he/a_with_context.png')}, nor 1 other files of the test set.`,
+    });
+  });
+});

@@ -1,0 +1,175 @@
+import { describe, expect, it } from 'vitest';
+import { retryAfterMs } from '../../../toolkit/zenodo/http-status.ts';
+import { fetchRecord } from '../../../toolkit/zenodo/record.ts';
+import { parseRecordId } from '../../../toolkit/zenodo/record-id.ts';
+import { faultServer } from '../../support/fault-server.ts';
+
+const MD5 = '0123456789abcdef0123456789abcdef';
+
+/** Fetches record 7 from a server that answers with this JSON. */
+async function recordFrom(json: unknown) {
+  const { url, requests } = await faultServer((_, response) => response.end(JSON.stringify(json)));
+  const record = await fetchRecord({ api: `${url}/api/`, record: 7 });
+  return { url, requests, record };
+}
+
+describe('fetchRecord', () => {
+  it("reads today's shape and takes the links as they are", async () => {
+    const { record, requests } = await recordFrom({
+      id: 7,
+      doi: '10.5281/zenodo.7',
+      metadata: { title: 'A record', license: 'x' },
+      files: [
+        { id: 'x', key: 'a b.zip', size: 12, checksum: `md5:${MD5}`, links: { self: 'https://h.test/a%20b/content' } },
+        { id: 'y', key: 'ü#.csv', size: 0, checksum: `md5:${MD5.toUpperCase()}` },
+      ],
+    });
+    const content = `http://${requests[0]?.headers.host}/api/records/7/files/%C3%BC%23.csv/content`;
+    expect(record).toEqual({
+      id: '7',
+      doi: '10.5281/zenodo.7',
+      title: 'A record',
+      files: [
+        { key: 'a b.zip', size: 12, md5: MD5, url: 'https://h.test/a%20b/content' },
+        { key: 'ü#.csv', size: 0, md5: MD5, url: content },
+      ],
+    });
+    expect(requests[0]?.url).toBe('/api/records/7');
+    expect(requests[0]?.headers['user-agent']).toMatch(/^reignite\/\d+\.\d+\.\d+ \(TypeScript; \+https:\/\/\S+\)$/);
+  });
+
+  it('reads the shape of InvenioRDM, where `self` is metadata and `content` the bytes', async () => {
+    const links = { self: 'https://h.test/files/a', content: 'https://h.test/files/a/content' };
+    const { record } = await recordFrom({
+      id: '7',
+      pids: { doi: { identifier: '10.5281/zenodo.7' } },
+      metadata: { title: 'A record' },
+      files: { enabled: true, entries: { a: { key: 'a', size: 1, checksum: `md5:${MD5}`, links } } },
+    });
+    expect(record).toEqual({
+      id: '7',
+      doi: '10.5281/zenodo.7',
+      title: 'A record',
+      files: [{ key: 'a', size: 1, md5: MD5, url: 'https://h.test/files/a/content' }],
+    });
+  });
+
+  it('reads the legacy shape, whose checksums have no prefix', async () => {
+    const { record } = await recordFrom({ id: 7, files: [{ filename: 'a', filesize: 3, checksum: MD5 }] });
+    expect(record.files).toMatchObject([{ key: 'a', size: 3, md5: MD5 }]);
+  });
+
+  const file = { key: 'a', size: 1, checksum: MD5 };
+  it.each([
+    ['no files', { id: 7 }, 'files'],
+    ['a negative size', { id: 7, files: [{ ...file, size: -1 }] }, 'files.0.size'],
+    ['another digest', { id: 7, files: [file, { ...file, checksum: 'sha256:00' }] }, 'files.1.checksum'],
+    ['a legacy file without a size', { id: 7, files: [{ filename: 'a', checksum: MD5 }] }, 'files.0.filesize'],
+    ['a key that climbs', { id: 7, files: [{ ...file, key: '../a' }] }, 'files.0.key'],
+    ['an absolute key', { id: 7, files: [{ ...file, key: '/etc/a' }] }, 'files.0.key'],
+    ['a key with a backslash', { id: 7, files: [{ ...file, key: 'a\\b' }] }, 'files.0.key'],
+    ['a key twice', { id: 7, files: [file, file] }, 'a is there twice'],
+    ['a link to a local file', { id: 7, files: [{ ...file, links: { self: 'file:///etc/a' } }] }, 'files.0.links.self'],
+    ['a list', [], 'expected object'],
+    ['null', null, 'expected object'],
+    ['the number of all versions', { id: 8, files: [file] }, '7 stands for all versions'],
+  ])('refuses %s and names the field', async (_, json, message) => {
+    await expect(recordFrom(json)).rejects.toMatchObject({
+      code: 'RECORD_INVALID',
+      message: expect.stringContaining(message),
+    });
+  });
+
+  it.each([
+    [404, 'RECORD_NOT_FOUND', false],
+    [410, 'RECORD_NOT_FOUND', false],
+    [401, 'ACCESS_DENIED', false],
+    [403, 'ACCESS_DENIED', false],
+    [429, 'RATE_LIMITED', true],
+    [503, 'RATE_LIMITED', true],
+    [500, 'NETWORK', true],
+    [504, 'NETWORK', true],
+    [400, 'RECORD_INVALID', false],
+  ])('turns HTTP %i into %s', async (status, code, retryable) => {
+    const { url } = await faultServer((_, response) => response.writeHead(status).end('{}'));
+    await expect(fetchRecord({ api: url, record: 7 })).rejects.toMatchObject({ code, retryable });
+  });
+
+  it('hands on how long the server asks to wait', async () => {
+    const { url } = await faultServer((_, response) => response.writeHead(429, { 'retry-after': '17' }).end());
+    await expect(fetchRecord({ api: url, record: 7 })).rejects.toMatchObject({ retryAfterMs: 17_000 });
+  });
+
+  it('says that a web page is no record', async () => {
+    const { url } = await faultServer((_, response) => response.end('<!doctype html>'));
+    await expect(fetchRecord({ api: url, record: 7 })).rejects.toMatchObject({ code: 'RECORD_INVALID' });
+  });
+
+  it('takes silence and a refused connection for the network', async () => {
+    const { url } = await faultServer(() => {});
+    await expect(fetchRecord({ api: url, record: 7, stallMs: 200 })).rejects.toMatchObject({ code: 'NETWORK' });
+    await expect(fetchRecord({ api: 'http://127.0.0.1:9', record: 7 })).rejects.toMatchObject({ code: 'NETWORK' });
+  });
+
+  it('ends with the reason of an abort', async () => {
+    const { url } = await faultServer(() => {});
+    const signal = AbortSignal.timeout(100);
+    await expect(fetchRecord({ api: url, record: 7, signal })).rejects.toMatchObject({ name: 'TimeoutError' });
+  });
+
+  it('leaves the token behind when it is sent to another host', async () => {
+    const other = await faultServer((_, response) => response.end(JSON.stringify({ id: 7, files: [] })));
+    const { url, requests } = await faultServer((request, response, n) => {
+      const location = n === 1 ? '/api/records/seven' : `${other.url.replace('127.0.0.1', 'localhost')}${request.url}`;
+      response.writeHead(302, { location }).end();
+    });
+    await fetchRecord({ api: url, record: 7, token: 'secret' });
+    expect(requests.map(({ headers }) => headers.authorization)).toEqual(['Bearer secret', 'Bearer secret']);
+    expect(other.requests[0]?.headers.authorization).toBeUndefined();
+  });
+
+  it('does not follow redirects for ever', async () => {
+    const { url, requests } = await faultServer((_, response) => response.writeHead(302, { location: '/' }).end());
+    await expect(fetchRecord({ api: url, record: 7 })).rejects.toMatchObject({ code: 'NETWORK' });
+    expect(requests.length).toBeLessThan(10);
+  });
+});
+
+describe('retryAfterMs', () => {
+  const now = Date.UTC(2026, 0, 1);
+  it.each([
+    ['nothing', {}, undefined],
+    ['seconds', { 'retry-after': '3' }, 3_000],
+    ['a date', { 'retry-after': 'Thu, 01 Jan 2026 00:00:05 GMT' }, 5_000],
+    ['a date that has gone', { 'retry-after': 'Wed, 31 Dec 2025 00:00:05 GMT' }, 0],
+    ['the longer of two', { 'retry-after': '3', 'x-ratelimit-reset': String(now / 1000 + 40) }, 40_000],
+    ['nonsense', { 'retry-after': 'soon', 'x-ratelimit-reset': '-' }, undefined],
+    ['years', { 'retry-after': '999999999' }, 3_600_000],
+  ])('understands %s', (_, headers: Record<string, string>, expected) => {
+    expect(retryAfterMs({ header: (name) => headers[name] }, now)).toBe(expected);
+  });
+});
+
+describe('parseRecordId', () => {
+  it.each([
+    15674785,
+    '15674785',
+    ' 15674785 ',
+    '10.5281/zenodo.15674785',
+    'doi:10.5281/ZENODO.15674785',
+    'https://doi.org/10.5281/zenodo.15674785',
+    'https://zenodo.org/records/15674785',
+    'https://zenodo.org/record/15674785#abc',
+    'https://zenodo.org/api/records/15674785/files/images.zip/content',
+    'http://127.0.0.1:8080/api/records/15674785?x=1',
+  ])('finds the number in %s', (text) => {
+    expect(parseRecordId(text)).toBe('15674785');
+  });
+
+  it.each(['', '0', '-1', '1.5', 'zenodo', '../1', 'https://zenodo.org/records/', '10.1000/xyz.5', '1e5'])(
+    'refuses %j',
+    (text) => {
+      expect(() => parseRecordId(text)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+    },
+  );
+});

@@ -1,0 +1,53 @@
+import type { CellTask, Task } from '../../config/tasks.ts';
+
+/** What the record holds of every task. */
+export type Kind = 'images' | 'annotations' | 'models' | 'inference' | 'figures';
+
+export const KINDS: readonly Kind[] = ['images', 'annotations', 'models', 'inference', 'figures'];
+
+/** One row an ROI of every task. */
+export const OVERVIEW_FILE = 'data_overview.csv';
+
+/** Names and values of the labels in the H&E masks. */
+export const LABEL_MAP_FILE = 'he_label_map.json';
+
+const TASK_FOLDERS = { he: 'he', nuclei: 'pdl1/nuclei', pdl1: 'pdl1/pdl1' } as const satisfies Record<Task, string>;
+
+/** Folder of a task's files of one kind, relative to the data root (or results, where it is laid out alike). */
+export function folderOf<K extends Kind, T extends Task>(kind: K, task: T): `${K}/${(typeof TASK_FOLDERS)[T]}` {
+  return `${kind}/${TASK_FOLDERS[task]}`;
+}
+
+/** The nnU-Net v1 model of the H&E task, with its folds, relative to the data root. */
+export const HE_MODEL_FOLDER = `${folderOf('models', 'he')}/nnUNetTrainerV2_BN_pathology_DA_ignore0_hed005__nnUNet_RGB_scaleTo_0_1_bs8_ps512`;
+
+/** The YOLOv5 checkpoint of a detection task, relative to the data root. */
+export function detectorFile(task: CellTask): string {
+  return `${folderOf('models', task)}/${task}_detection_weights.pt`;
+}
+
+/** The COCO file with all readers' annotations of a detection task, relative to the data root. */
+export function readersFile(task: CellTask): string {
+  return `${folderOf('annotations', task)}/${task}_test_set_all_readers.json`;
+}
+
+/** A file of the record that holds a folder of the layout. */
+export interface ArchiveOfRecord {
+  readonly key: string;
+  readonly root: Kind;
+}
+
+/**
+ * Files of the record that the tasks need. Each archive holds all tasks, so that it is all five or none; the label
+ * map belongs to the H&E task.
+ */
+export function archivesOf(tasks: readonly Task[]): {
+  readonly archives: readonly ArchiveOfRecord[];
+  readonly files: readonly string[];
+} {
+  if (tasks.length === 0) return { archives: [], files: [] };
+  return {
+    archives: KINDS.map((root) => ({ key: `${root}.zip`, root })),
+    files: tasks.includes('he') ? [OVERVIEW_FILE, LABEL_MAP_FILE] : [OVERVIEW_FILE],
+  };
+}

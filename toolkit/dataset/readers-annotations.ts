@@ -1,0 +1,155 @@
+import { parse } from 'node:path';
+import type { CellTask } from '../../config/tasks.ts';
+import { ReigniteError } from '../errors.ts';
+import { type CocoAnnotation, type CocoFile, type CocoImage, parseCocoFile, readCocoFile } from './coco-file.ts';
+import { CELL_CLASSES, type CellPoint, READER_GROUPS, type ReaderGroup } from './readers.ts';
+import { readersOfCategories } from './readers-of-categories.ts';
+
+/** An image that readers annotated. */
+export interface AnnotatedImage {
+  readonly id: number;
+  /** Name of the file in `images/pdl1/<task>`. */
+  readonly fileName: string;
+  /** The file's name without its extension: how results name the image. */
+  readonly stem: string;
+  /** The annotated part in px: left, top, right, bottom. */
+  readonly annotatedXyxy: readonly [number, number, number, number];
+}
+
+/** Annotations of the file that no reader and image of the task takes, and why. */
+export interface UnusedAnnotations {
+  readonly reason: 'category of no reader' | 'image not listed';
+  /** The ids of those categories or images. */
+  readonly ids: readonly number[];
+  readonly annotations: number;
+}
+
+/** What the readers of a detection task annotated. */
+export interface ReaderAnnotations {
+  readonly task: CellTask;
+  /** In the order of their ids, as the authors' loader takes them. */
+  readonly images: readonly AnnotatedImage[];
+  /** The groups of the task; readers are named as in the file. */
+  readonly groups: readonly ReaderGroup[];
+  /** Points by reader, then by image id, in the order of the file. An image without points of a reader is missing. */
+  readonly points: ReadonlyMap<string, ReadonlyMap<number, readonly CellPoint[]>>;
+  readonly unused: readonly UnusedAnnotations[];
+}
+
+/**
+ * Reads the COCO file with the annotations of all readers of a detection task.
+ *
+ * @throws ReigniteError FILE_MISSING, or ANNOTATIONS_INVALID as {@link parseReaderAnnotations}.
+ */
+export async function readReaderAnnotations(path: string, task: CellTask): Promise<ReaderAnnotations> {
+  return annotationsOf(await readCocoFile(path), task, path);
+}
+
+/**
+ * Gathers points by reader and image as the authors' inference.py does.
+ *
+ * @param document - The parsed JSON of the COCO file.
+ * @param file - Names the file in errors.
+ * @throws ReigniteError ANNOTATIONS_INVALID: a field is missing or wrong, an id occurs twice, two images have one stem, a
+ *   supercategory fits several readers or none fits any, there is no annotation of id 0.
+ */
+export function parseReaderAnnotations(document: unknown, task: CellTask, file: string): ReaderAnnotations {
+  return annotationsOf(parseCocoFile(document, file), task, file);
+}
+
+/** The points of every reader who annotated an image, in the order of the readers. */
+export function readersOn(annotations: ReaderAnnotations, image: number): readonly (readonly CellPoint[])[] {
+  return [...annotations.points.values()].flatMap((ofReader) => {
+    const points = ofReader.get(image);
+    return points === undefined ? [] : [points];
+  });
+}
+
+function annotationsOf(coco: CocoFile, task: CellTask, file: string): ReaderAnnotations {
+  const wanted: readonly ReaderGroup[] = READER_GROUPS[task];
+  const readers = wanted.flatMap((group) => group.readers);
+  const { names, byCategory } = readersOfCategories(coco.categories, readers, file);
+  if (byCategory.size === 0) {
+    throw new ReigniteError('ANNOTATIONS_INVALID', `${file}: no category belongs to one of ${readers.join(', ')}.`);
+  }
+  const images = coco.images.map(annotatedImage).sort((a, b) => a.id - b.id);
+  expectDistinctStems(images, file);
+  const offset = centreOffset(coco.annotations, file);
+  const points = new Map(names.map((name) => [name, new Map<number, CellPoint[]>()]));
+  const listed = new Set(images.map(({ id }) => id));
+  const ofNoReader = new UnusedCount('category of no reader');
+  const ofNoImage = new UnusedCount('image not listed');
+  for (const annotation of coco.annotations) {
+    const { image_id, category_id } = annotation;
+    const ofReader = points.get(names[byCategory.get(category_id) ?? -1] ?? '');
+    if (ofReader === undefined) ofNoReader.add(category_id);
+    else if (!listed.has(image_id)) ofNoImage.add(image_id);
+    else {
+      const point = pointOf(annotation, offset, CELL_CLASSES[task].length);
+      const ofImage = ofReader.get(image_id);
+      if (ofImage === undefined) ofReader.set(image_id, [point]);
+      else ofImage.push(point);
+    }
+  }
+  const groups = wanted.map((group) => ({
+    name: group.name,
+    readers: group.readers.map((reader) => names[readers.indexOf(reader)] ?? reader),
+  }));
+  return { task, images, groups, points, unused: [...ofNoReader.counted(), ...ofNoImage.counted()] };
+}
+
+function annotatedImage({ id, file_name, annotated_xyxy }: CocoImage): AnnotatedImage {
+  return { id, fileName: file_name, stem: parse(file_name).name, annotatedXyxy: annotated_xyxy };
+}
+
+/** Results are named by stem: two images of one stem would be taken for each other. */
+function expectDistinctStems(images: readonly AnnotatedImage[], file: string): void {
+  const seen = new Map<string, string>();
+  for (const { stem, fileName } of images) {
+    const other = seen.get(stem);
+    if (other !== undefined) {
+      const cause = `${file}: the images ${other} and ${fileName} differ in their extension only.`;
+      throw new ReigniteError('ANNOTATIONS_INVALID', cause);
+    }
+    seen.set(stem, fileName);
+  }
+}
+
+/**
+ * Half the height of the box *of the annotation whose id is 0*, rounded down: a quirk of the authors' code, which adds
+ * this one number to left and top of every box to find its centre. In the record all boxes are squares of one size.
+ */
+function centreOffset(annotations: readonly CocoAnnotation[], file: string): number {
+  const first = annotations.find(({ id }) => id === 0);
+  if (first === undefined) {
+    const cause = `${file}: no annotation has the id 0, whose box gives the centre of all boxes.`;
+    throw new ReigniteError('ANNOTATIONS_INVALID', cause);
+  }
+  return Math.floor(first.bbox[3] / 2);
+}
+
+/** Categories count on from reader to reader; the remainder is never negative, as Python has it. */
+function pointOf({ bbox, category_id }: CocoAnnotation, offset: number, classes: number): CellPoint {
+  const remainder = (category_id - 1) % classes;
+  return { x: bbox[0] + offset, y: bbox[1] + offset, class: remainder < 0 ? remainder + classes : remainder + 0 };
+}
+
+class UnusedCount {
+  readonly #reason: UnusedAnnotations['reason'];
+  readonly #ids = new Set<number>();
+  #annotations = 0;
+
+  constructor(reason: UnusedAnnotations['reason']) {
+    this.#reason = reason;
+  }
+
+  add(id: number): void {
+    this.#ids.add(id);
+    this.#annotations++;
+  }
+
+  counted(): UnusedAnnotations[] {
+    if (this.#annotations === 0) return [];
+    return [{ reason: this.#reason, ids: [...this.#ids].sort((a, b) => a - b), annotations: this.#annotations }];
+  }
+}

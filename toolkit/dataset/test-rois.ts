@@ -1,0 +1,87 @@
+import { access } from 'node:fs/promises';
+import { join, posix } from 'node:path';
+import { ReigniteError } from '../errors.ts';
+import { OVERVIEW_FILE } from './layout.ts';
+import { type OverviewRow, readOverview } from './overview.ts';
+import { resolveInData } from './resolve-path.ts';
+
+/** An ROI of the H&E test set, in its version with context. */
+export interface HeTestRoi {
+  /** Stem of its files, such as `patient1_he_roi1_with_context`. */
+  readonly roi: string;
+  /** Relative to the data root, with `/`; so is `annotation`. */
+  readonly image: string;
+  readonly annotation: string;
+  /** The row of the overview as text, by column. */
+  readonly facts: Readonly<Record<string, string>>;
+}
+
+/**
+ * The H&E test set in the order of the authors' code: rows with task `he_tissue_segmentation` and split `test`, paths
+ * with every `.png` replaced by `_with_context.png`, sorted as Python sorts text, by code point (so that
+ * `roi_10_with_context` comes before `roi_1_with_context`, and capitals first). No image or mask is opened.
+ *
+ * @param dataRoot - Folder with data_overview.csv.
+ * @throws ReigniteError ROI_UNPAIRED when image and annotation have different stems; OVERVIEW_INVALID when an ROI is
+ *   there twice or is no PNG file; PATH_OUTSIDE; FILE_MISSING when there is no overview.
+ * @see code/he_segmentation/inference.py of the IGNITE data toolkit
+ */
+export async function listHeTestRois(dataRoot: string): Promise<readonly HeTestRoi[]> {
+  const overview = join(dataRoot, OVERVIEW_FILE);
+  const rows = (await readOverview(overview)).filter((row) => isHeTest(row));
+  const listed = rows.map((row) => ({ sortedBy: withContext(row.imagePath, row, overview), row }));
+  listed.sort((a, b) => compareCodePoints(a.sortedBy, b.sortedBy));
+  const seen = new Set<string>();
+  return listed.map(({ sortedBy, row }) => {
+    const image = resolveInData(sortedBy);
+    const annotation = resolveInData(withContext(row.annotationPath, row, overview));
+    const roi = posix.basename(image, '.png');
+    if (posix.basename(annotation, '.png') !== roi) {
+      throw new ReigniteError('ROI_UNPAIRED', `${at(overview, row)}: image ${image} and annotation ${annotation}.`);
+    }
+    if (seen.has(roi)) throw new ReigniteError('OVERVIEW_INVALID', `${at(overview, row)}: ${roi} is there twice.`);
+    seen.add(roi);
+    return { roi, image, annotation, facts: row.facts };
+  });
+}
+
+/**
+ * Checks that the files of ROIs are there.
+ *
+ * @param kinds - `evaluate` needs annotations alone.
+ * @throws ReigniteError FILE_MISSING naming the first one, and how many there are.
+ */
+export async function checkRoiFiles(
+  dataRoot: string,
+  rois: readonly HeTestRoi[],
+  kinds: readonly ('image' | 'annotation')[],
+): Promise<void> {
+  const missing: string[] = [];
+  for (const path of rois.flatMap((roi) => kinds.map((kind) => roi[kind]))) {
+    await access(join(dataRoot, path)).catch(() => missing.push(path));
+  }
+  const [first] = missing;
+  if (first === undefined) return;
+  const others = missing.length === 1 ? '' : `, nor ${missing.length - 1} other files of the test set`;
+  throw new ReigniteError('FILE_MISSING', `There is no file ${join(dataRoot, first)}${others}.`);
+}
+
+function isHeTest({ task, split }: OverviewRow): boolean {
+  return task === 'he_tissue_segmentation' && split === 'test';
+}
+
+function withContext(path: string, row: OverviewRow, overview: string): string {
+  if (!path.endsWith('.png')) {
+    throw new ReigniteError('OVERVIEW_INVALID', `${at(overview, row)}: "${path}" is not a PNG file.`);
+  }
+  return path.replaceAll('.png', '_with_context.png');
+}
+
+function at(overview: string, row: OverviewRow): string {
+  return `${overview}, line ${row.line}`;
+}
+
+/** The order of UTF-8 bytes is that of code points; JavaScript's own is that of UTF-16 units. */
+function compareCodePoints(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}

@@ -1,0 +1,117 @@
+import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { z } from 'zod';
+import { asDiskError, writeFileAtomic } from '../files/atomic-write.ts';
+
+const State = z.object({
+  url: z.string(),
+  size: z.number(),
+  md5: z.string(),
+  etag: z.string().optional(),
+  lastModified: z.string().optional(),
+});
+
+/** Whose bytes a partial file holds, and which version of them. */
+export type PartState = z.infer<typeof State>;
+
+/**
+ * The bytes of a transfer that has not ended: `<path>.part`, and beside it `<path>.part.json`, which says what they
+ * are part of. How far the transfer got is the length of the file, never a number that somebody wrote down.
+ */
+export class PartFile {
+  readonly path: string;
+  readonly #statePath: string;
+
+  /** @param target - Where the whole file will be. */
+  constructor(target: string) {
+    this.path = `${target}.part`;
+    this.#statePath = `${target}.part.json`;
+  }
+
+  /** Bytes on disk; 0 when there is no such file. */
+  async length(): Promise<number> {
+    try {
+      return (await stat(this.path)).size;
+    } catch {
+      return 0;
+    }
+  }
+
+  /** Undefined when there is no state, or none that can be read. */
+  async state(): Promise<PartState | undefined> {
+    try {
+      return State.parse(JSON.parse(await readFile(this.#statePath, 'utf8')));
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Empties the file and notes what is going to be in it. The note is there before the first byte. */
+  async begin(state: PartState): Promise<void> {
+    await this.remove();
+    await writeFileAtomic(this.#statePath, `${JSON.stringify(state)}\n`);
+    await this.#disk(async () => (await open(this.path, 'w')).close());
+  }
+
+  /**
+   * Adds chunks at `position`, as they come, and makes sure that they are on disk.
+   *
+   * @param most - No byte is written from here on: a longer file is wrong already.
+   * @returns Length of the file now, at most `most + 1` even if more came.
+   */
+  async append(
+    position: number,
+    most: number,
+    chunks: AsyncIterable<Buffer>,
+    onLength: (length: number) => void,
+  ): Promise<number> {
+    const handle = await this.#disk(() => open(this.path, 'r+'));
+    let length = position;
+    try {
+      for await (const chunk of chunks) {
+        const fitting = chunk.subarray(0, most + 1 - length);
+        await this.#disk(() => writeAll(handle, fitting, length));
+        length += fitting.length;
+        onLength(length);
+        if (length > most) break;
+      }
+      await this.#disk(() => handle.sync());
+      return length;
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Gives the file its place, and makes sure that the name is on disk too. */
+  async moveTo(target: string): Promise<void> {
+    await this.#disk(() => rename(this.path, target));
+    await rm(this.#statePath, { force: true });
+    const folder = await open(dirname(target), 'r');
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  }
+
+  async remove(): Promise<void> {
+    await this.#disk(() => rm(this.path, { force: true }));
+    await this.#disk(() => rm(this.#statePath, { force: true }));
+  }
+
+  async #disk<T>(action: () => Promise<T>): Promise<T> {
+    try {
+      return await action();
+    } catch (error) {
+      throw asDiskError(error, this.path);
+    }
+  }
+}
+
+/** One write may take less than it was given, as it does on a disk that fills up. */
+async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
+  }
+}
