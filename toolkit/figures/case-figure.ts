@@ -1,0 +1,127 @@
+import { Canvas, ImageData, type SKRSContext2D } from 'canvas';
+import { HE_LABELS } from '../dataset/he-labels.ts';
+import { ReigniteError } from '../errors.ts';
+import { averageImage } from './average-image.ts';
+import { type Box, boundingBox } from './bounding-box.ts';
+import { type CaseLayout, caseLayout, LEGEND_TITLE, PANEL_TITLES } from './case-layout.ts';
+import { registerFonts } from './fonts.ts';
+import { labelColours } from './label-colours.ts';
+import { overlayLabels } from './overlay-labels.ts';
+import { drawCentred, drawFrame, drawPanelScaleBar, whiteCanvas, writeFigure } from './panel-figure.ts';
+import { type PanelGrid, panelGrid } from './panel-grid.ts';
+
+/** A prediction of 255 means that nothing was predicted there (scope `annotated`). */
+const NOT_PREDICTED = 255;
+
+const TRUTH_COLOURS = labelColours(HE_LABELS);
+const PREDICTION_COLOURS = labelColours(HE_LABELS, NOT_PREDICTED);
+
+/** Pixels of an image or a mask, row by row. */
+export interface Pixels {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+export interface CaseFigureInput {
+  /** Stem of the ROI's prediction, `..._with_context`. */
+  readonly roi: string;
+  /** RGB, three bytes a pixel. */
+  readonly image: Pixels;
+  /** One label a pixel. */
+  readonly truth: Pixels;
+  /** One label a pixel; 255 where nothing was predicted. */
+  readonly prediction: Pixels;
+  /** The PNG to write, `figures/he/cases/<roi>.png`. */
+  readonly out: string;
+}
+
+export type CaseFigureResult =
+  | { readonly drawn: true; readonly path: string; readonly crop: Box }
+  | { readonly drawn: false; readonly reason: string };
+
+/**
+ * Draws the figure of one ROI as evaluation.py does: the image, its annotation and its prediction (labels over the
+ * image at half opacity), cropped to the annotation's bounding box, beside a strip of all 17 labels.
+ *
+ * A mask without annotation has no box: the authors' code fails there; here no figure is written and the reason
+ * returned. A scale bar is added.
+ *
+ * @throws ReigniteError SIZE_MISMATCH when image and masks differ in size; NO_SPACE, NOT_WRITABLE.
+ */
+export async function drawCaseFigure(input: CaseFigureInput): Promise<CaseFigureResult> {
+  const { roi, image, truth, prediction, out } = input;
+  expectOneSize(input);
+  const crop = boundingBox(truth.data, truth.width);
+  if (crop === undefined)
+    return { drawn: false, reason: `The annotation of ${roi} is empty: there is nothing to crop to` };
+  registerFonts();
+  const grid = panelGrid(crop, truth.width);
+  const panel = averageImage(image.data, grid);
+  const canvas = drawCase(`Evaluation plot for ${roi}`, grid, crop, [
+    panel,
+    overlayLabels(panel, truth.data, grid, TRUTH_COLOURS),
+    overlayLabels(panel, prediction.data, grid, PREDICTION_COLOURS),
+  ]);
+  await writeFigure(out, canvas);
+  return { drawn: true, path: out, crop };
+}
+
+function expectOneSize({ roi, image, truth, prediction }: CaseFigureInput): void {
+  const sizeOf = ({ width, height }: Pixels) => `${width} x ${height} px`;
+  for (const [kind, pixels, channels] of [
+    ['image', image, 3],
+    ['annotation', truth, 1],
+    ['prediction', prediction, 1],
+  ] as const) {
+    const isWhole = pixels.data.length === pixels.width * pixels.height * channels;
+    if (!isWhole || sizeOf(pixels) !== sizeOf(truth)) {
+      const cause = `The ${kind} of ${roi} is ${sizeOf(pixels)} (${pixels.data.length} bytes), its annotation ${sizeOf(truth)}.`;
+      throw new ReigniteError('SIZE_MISMATCH', cause);
+    }
+  }
+}
+
+function drawCase(
+  title: string,
+  grid: PanelGrid,
+  crop: Box,
+  panels: readonly Uint8ClampedArray<ArrayBuffer>[],
+): Canvas {
+  const layout = caseLayout(title, grid, new Canvas(1, 1).getContext('2d'));
+  const canvas = whiteCanvas(layout);
+  const context = canvas.getContext('2d');
+  drawCentred(context, title, layout.title.font, layout.title.x, layout.title.y);
+  layout.panels.forEach(({ x, y }, index) => {
+    const pixels = panels[index];
+    if (pixels !== undefined) context.putImageData(new ImageData(pixels, grid.width, grid.height), x, y);
+    drawFrame(context, x, y, grid);
+    drawCentred(context, PANEL_TITLES[index] ?? '', layout.panelTitleFont, x + grid.width / 2, layout.panelTitleY);
+  });
+  drawLegend(context, layout);
+  drawPanelScaleBar(context, layout, grid, crop.width);
+  return canvas;
+}
+
+function drawLegend(context: SKRSContext2D, { legend, panelTitleFont, textSize }: CaseLayout): void {
+  const { x, y, rowHeight, font } = legend;
+  const swatch = Math.round(1.2 * textSize);
+  context.textBaseline = 'middle';
+  context.textAlign = 'left';
+  context.fillStyle = 'black';
+  context.font = panelTitleFont;
+  context.fillText(LEGEND_TITLE, x, y - textSize);
+  context.font = font;
+  context.lineWidth = 2;
+  HE_LABELS.forEach(({ name, colour }, index) => {
+    const top = y + index * rowHeight;
+    const middle = top + rowHeight / 2;
+    context.fillStyle = `rgb(${colour.join(', ')})`;
+    context.fillRect(x, top, swatch, rowHeight);
+    context.fillStyle = 'black';
+    context.fillRect(x + swatch, Math.round(middle) - 1, 0.25 * textSize, 2);
+    context.fillText(name, x + swatch + 0.55 * textSize, middle);
+  });
+  context.strokeStyle = 'black';
+  context.strokeRect(x, y, swatch, rowHeight * HE_LABELS.length);
+}

@@ -1,0 +1,158 @@
+import { Canvas, ImageData, type SKRSContext2D } from 'canvas';
+import type { CellTask } from '../../config/tasks.ts';
+import { CELL_CLASSES, type CellPoint } from '../dataset/readers.ts';
+import { ReigniteError } from '../errors.ts';
+import { averageImage } from './average-image.ts';
+import { CELL_PANELS, type CellsLayout, cellsLayout } from './cells-figure-layout.ts';
+import { CLASS_COLOURS, type MarkedBy, type Marker, makeMarker, stampMarker } from './cells-figure-markers.ts';
+import { registerFonts } from './fonts.ts';
+import { drawCentred, drawFrame, drawPanelScaleBar, whiteCanvas, writeFigure } from './panel-figure.ts';
+import { type PanelGrid, panelGrid } from './panel-grid.ts';
+
+/** A marker is this part of the panel's longer side, as in the authors' figures ... */
+const MARKER_SHARE = 1 / 54;
+/** ... and smaller where points are many, down to this. */
+const SMALLEST_SHARE = 1 / 110;
+
+export interface CellsFigureInput {
+  readonly task: CellTask;
+  /** Name of the image's file, for the title. */
+  readonly fileName: string;
+  /** RGB, three bytes a pixel, row by row. */
+  readonly image: { readonly width: number; readonly height: number; readonly data: Uint8Array };
+  /** The annotated part in px: left, top, right, bottom. */
+  readonly annotatedXyxy: readonly [number, number, number, number];
+  /** Points of the readers who annotated the image; they are numbered from 1 in this order. */
+  readonly readers: readonly (readonly CellPoint[])[];
+  readonly ai: readonly CellPoint[];
+  /** The PNG to write, `figures/pdl1/<task>/<stem>.png`. */
+  readonly out: string;
+}
+
+/**
+ * Draws the figure of one image of a detection task as the authors' inference_utils.py does: the image, the readers'
+ * points and the AI's, coloured by class, with the annotated part dashed. Readers differ in shape.
+ *
+ * Where the authors' code fails (no AI points, a fifth reader) this one goes on. Legends stand below the panels, where
+ * they hide nothing; a scale bar is added; markers shrink where they would cover each other.
+ *
+ * @throws ReigniteError SIZE_MISMATCH when the image has not the bytes that its size asks for; NO_SPACE, NOT_WRITABLE.
+ */
+export async function drawCellsFigure(input: CellsFigureInput): Promise<void> {
+  const { width, height, data } = input.image;
+  if (data.length !== width * height * 3) {
+    const cause = `The image ${input.fileName} is ${width} x ${height} px, but has ${data.length} bytes.`;
+    throw new ReigniteError('SIZE_MISMATCH', cause);
+  }
+  registerFonts();
+  await writeFigure(input.out, drawFigure(input, panelGrid({ x: 0, y: 0, width, height }, width)));
+}
+
+function drawFigure(input: CellsFigureInput, grid: PanelGrid): Canvas {
+  const { task, image, readers, ai, annotatedXyxy } = input;
+  const legends = [['annotated part'], readers.map((_, k) => `Reader ${k + 1}`), CELL_CLASSES[task]];
+  const title = `Evaluation plot for ${input.fileName}`;
+  const layout = cellsLayout(title, grid, legends, new Canvas(1, 1).getContext('2d'));
+  const canvas = whiteCanvas(layout);
+  const context = canvas.getContext('2d');
+  drawCentred(context, title, layout.title.font, layout.title.x, layout.title.y);
+  const pixels = new ImageData(averageImage(image.data, grid), grid.width, grid.height);
+  const marks: readonly (readonly Marks[])[] = [
+    [],
+    readers.map((points, by) => ({ by, points })),
+    [{ by: 'AI', points: ai }],
+  ];
+  const scale = { x: grid.width / image.width, y: grid.height / image.height };
+  layout.panels.forEach((panel, k) => {
+    context.putImageData(pixels, panel.x, panel.y);
+    context.save();
+    context.beginPath();
+    context.rect(panel.x, panel.y, grid.width, grid.height);
+    context.clip();
+    context.translate(panel.x, panel.y);
+    drawAnnotatedPart(context, annotatedXyxy, scale, layout.textSize);
+    drawPoints(context, marks[k] ?? [], scale, grid);
+    context.restore();
+    drawFrame(context, panel.x, panel.y, grid);
+    drawCentred(context, CELL_PANELS[k] ?? '', layout.panelTitleFont, panel.middle, layout.panelTitleY);
+  });
+  drawLegends(context, layout);
+  drawPanelScaleBar(context, layout, grid, image.width);
+  return canvas;
+}
+
+interface Scale {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Black dashes over a pale line, so that they are seen on dark stain too. */
+function drawAnnotatedPart(
+  context: SKRSContext2D,
+  [left, top, right, bottom]: CellsFigureInput['annotatedXyxy'],
+  scale: Scale,
+  textSize: number,
+): void {
+  const box = [left * scale.x, top * scale.y, (right - left) * scale.x, (bottom - top) * scale.y] as const;
+  context.lineWidth = textSize / 7;
+  context.strokeStyle = 'rgba(255, 255, 255, 0.6)';
+  context.strokeRect(...box);
+  context.strokeStyle = 'black';
+  context.setLineDash([textSize / 2, textSize / 4]);
+  context.strokeRect(...box);
+  context.setLineDash([]);
+}
+
+interface Marks {
+  readonly by: MarkedBy;
+  readonly points: readonly CellPoint[];
+}
+
+/** The middle of pixel (x, y) is half a pixel from its corner. */
+function drawPoints(context: SKRSContext2D, marks: readonly Marks[], scale: Scale, grid: PanelGrid): void {
+  const size = markerSize(
+    grid,
+    marks.reduce((count, { points }) => count + points.length, 0),
+  );
+  for (const { by, points } of marks) {
+    const markers: Marker[] = CLASS_COLOURS.map((colour) => makeMarker(by, colour, size));
+    for (const point of points) {
+      const marker = markers[point.class];
+      if (marker !== undefined) stampMarker(context, marker, (point.x + 0.5) * scale.x, (point.y + 0.5) * scale.y);
+    }
+  }
+}
+
+function markerSize({ width, height }: PanelGrid, count: number): number {
+  const side = Math.max(width, height);
+  const spacing = Math.sqrt((width * height) / Math.max(1, count));
+  return Math.min(side * MARKER_SHARE, Math.max(side * SMALLEST_SHARE, 0.55 * spacing));
+}
+
+/** Shapes mean readers, colours classes: a reader's shape is shown without a colour. */
+function drawLegends(context: SKRSContext2D, layout: CellsLayout): void {
+  const { textSize } = layout;
+  context.font = layout.legendFont;
+  context.textAlign = 'left';
+  context.textBaseline = 'middle';
+  layout.panels.forEach(({ legend }, panel) => {
+    legend.forEach(({ text, x, y, textX }, k) => {
+      context.fillStyle = 'black';
+      context.fillText(text, textX, y);
+      if (panel === 0) drawDash(context, x, y, textSize);
+      else if (panel === 1) stampMarker(context, makeMarker(k, 'white', 0.8 * textSize), x, y);
+      else stampMarker(context, makeMarker('AI', CLASS_COLOURS[k] ?? 'white', 0.8 * textSize), x, y);
+    });
+  });
+}
+
+function drawDash(context: SKRSContext2D, x: number, y: number, textSize: number): void {
+  context.strokeStyle = 'black';
+  context.lineWidth = textSize / 7;
+  context.setLineDash([textSize / 2, textSize / 4]);
+  context.beginPath();
+  context.moveTo(x - 1.25 * textSize, y);
+  context.lineTo(x + 0.5 * textSize, y);
+  context.stroke();
+  context.setLineDash([]);
+}

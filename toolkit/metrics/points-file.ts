@@ -1,0 +1,54 @@
+import { join } from 'node:path';
+import type { CellTask } from '../../config/tasks.ts';
+import { CELL_CLASSES, type CellPoint } from '../dataset/readers.ts';
+import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
+import { ReigniteError } from '../errors.ts';
+import { readNpy } from '../numpy/npy.ts';
+import { expectClasses } from './points-classes.ts';
+
+/**
+ * Reads the cells found on an image, `inference/pdl1/<task>/<stem>.npy`: n × 3, x and y in px and the class.
+ *
+ * The authors write float32; other numbers are accepted.
+ *
+ * @throws ReigniteError NPY_INVALID when the array has another shape, a place is not finite, or a class is none of the
+ *   task; FILE_MISSING.
+ */
+export async function readPoints(path: string, task: CellTask): Promise<readonly CellPoint[]> {
+  const { shape, data } = await readNpy(path);
+  const [rows = 0, columns] = shape;
+  if (shape.length !== 2 || columns !== 3) {
+    throw new ReigniteError('NPY_INVALID', `${path} has the shape (${shape.join(', ')}); points are n x 3.`);
+  }
+  const value = (k: number) => Number(data[k] ?? Number.NaN);
+  const points = Array.from({ length: rows }, (_, row) => ({
+    x: value(3 * row),
+    y: value(3 * row + 1),
+    class: value(3 * row + 2),
+  }));
+  return expectClasses(points, CELL_CLASSES[task].length, path);
+}
+
+/**
+ * Reads what was found on every image of a task. An image without a file is missing in the result: the authors write
+ * none where nothing was found.
+ *
+ * @param folder - Holds `<stem>.npy` of the images.
+ * @throws ReigniteError NPY_INVALID as {@link readPoints}, or what `signal` was aborted with.
+ */
+export async function readFoundPoints(
+  folder: string,
+  { task, images }: ReaderAnnotations,
+  signal?: AbortSignal,
+): Promise<ReadonlyMap<string, readonly CellPoint[]>> {
+  const found = new Map<string, readonly CellPoint[]>();
+  for (const { stem } of images) {
+    signal?.throwIfAborted();
+    try {
+      found.set(stem, await readPoints(join(folder, `${stem}.npy`), task));
+    } catch (error) {
+      if (!(error instanceof ReigniteError && error.code === 'FILE_MISSING')) throw error;
+    }
+  }
+  return found;
+}

@@ -1,0 +1,41 @@
+import { ConfusionMatrix } from './confusion-matrix.ts';
+
+/** The matrix without the first label, neither as truth nor as prediction: the others move up by one. */
+export function withoutFirstLabel(confusion: ConfusionMatrix): ConfusionMatrix {
+  return ConfusionMatrix.fromRows(
+    confusion
+      .toRows()
+      .slice(1)
+      .map((row) => row.slice(1)),
+  );
+}
+
+/** The matrix as if no pixel's truth were `label`. Pixels predicted as `label` stay counted. */
+export function withoutTruth(confusion: ConfusionMatrix, label: number): ConfusionMatrix {
+  return ConfusionMatrix.fromRows(confusion.toRows().map((row, truth) => (truth === label ? row.map(() => 0) : row)));
+}
+
+/**
+ * The matrix of coarser labels, in which several labels count as one.
+ *
+ * @param groups - For every label of `confusion`, its label in the result: 0 to `size` - 1.
+ * @param size - Number of labels of the result.
+ * @throws RangeError when a label has no group.
+ */
+export function groupLabels(confusion: ConfusionMatrix, groups: readonly number[], size: number): ConfusionMatrix {
+  const groupOf = (label: number): number => {
+    const group = groups[label];
+    if (group === undefined || !(group >= 0 && group < size)) {
+      throw new RangeError(`Expected a group from 0 to ${size - 1} for label ${label}, got ${group}`);
+    }
+    return group;
+  };
+  const counts = new Float64Array(size * size);
+  confusion.toRows().forEach((row, truth) => {
+    row.forEach((count, prediction) => {
+      const cell = groupOf(truth) * size + groupOf(prediction);
+      counts[cell] = (counts[cell] ?? 0) + count;
+    });
+  });
+  return new ConfusionMatrix(size, counts);
+}
