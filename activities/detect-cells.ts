@@ -1,0 +1,82 @@
+import { existsSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Context } from '@temporalio/activity';
+import { type CacheEntry, cacheKey, type KeyParts } from '../toolkit/cache/step-cache.ts';
+import { inside } from '../toolkit/files/inside.ts';
+import type { CellDetector } from '../toolkit/yolov5/cell-detector.ts';
+import { TASK_LIMITS, TASK_SETTINGS } from '../toolkit/yolov5/task-settings.ts';
+import { AttemptLog } from './attempt-log.ts';
+import { withHeartbeat } from './heartbeat.ts';
+import { type InferServices, type Report, type RoiOutcome, refuseOtherEngine } from './infer-roi.ts';
+import { DetectCellsInput } from './inputs.ts';
+import { CANDIDATES, cellOutputs, DetectFacts, POINTS, restoreDetection } from './roi-outputs.ts';
+import { detectKey } from './step-keys.ts';
+
+export interface DetectServices extends InferServices {
+  readonly detector: CellDetector;
+}
+
+/**
+ * Detects the cells of one image; points and candidates land in the results folder.
+ *
+ * Safe to kill anywhere: finished tiles, then the cache entry are what the next attempt goes on from.
+ */
+export function createDetectCells(services: DetectServices) {
+  return async function detectCells(input: DetectCellsInput): Promise<RoiOutcome> {
+    const step = DetectCellsInput.parse(input);
+    const { roi, folders, task, model, engine, box } = step;
+    return withHeartbeat({ roi, phase: 'reading' }, async (beat) => {
+      const report: Report = (progress) => beat({ roi, ...progress });
+      const signal = Context.current().cancellationSignal;
+      const imageSha256 = await services.digests.sha256(inside(folders.data, step.image), signal);
+      const parts = detectKey({ task, imageSha256, box, model, engine });
+      const key = cacheKey(parts);
+      const known = await services.cache.find(key);
+      const done = known ?? (await computeImage(step, parts, imageSha256, services, report));
+      await restoreDetection(services.cache, done, cellOutputs(task, folders.results, roi));
+      if (known !== undefined) return { roi, key, cached: true, seconds: 0, tiles: 0 };
+      await rm(join(services.home.work, key), { recursive: true, force: true });
+      const { seconds, tiles } = DetectFacts.parse(done.facts);
+      return { roi, key, cached: false, seconds, tiles };
+    });
+  };
+}
+
+async function computeImage(
+  { roi, folders, task, model, engine, inference, image, box }: DetectCellsInput,
+  parts: KeyParts,
+  imageSha256: string,
+  { home, cache, detector }: DetectServices,
+  report: Report,
+): Promise<CacheEntry> {
+  const signal = Context.current().cancellationSignal;
+  const work = join(home.work, cacheKey(parts));
+  await mkdir(work, { recursive: true });
+  await AttemptLog.begin(work, roi, signal);
+  const { confidence, iou } = TASK_SETTINGS[task];
+  const points = join(work, POINTS);
+  const candidates = join(work, CANDIDATES);
+  const result = await detector.detect(
+    {
+      ...TASK_LIMITS,
+      confidence,
+      iou,
+      points,
+      candidates,
+      image: inside(folders.data, image),
+      imageSha256,
+      modelDir: join(home.models, model.digest),
+      partialDir: join(work, 'partial'),
+      provider: inference.provider,
+      ...(box === undefined ? {} : { box }),
+      ...(inference.threads === 0 ? {} : { threads: inference.threads }),
+    },
+    { signal, onProgress: report },
+  );
+  refuseOtherEngine(result, engine);
+  const { fallbacks, notes, ...facts } = result;
+  const entry = DetectFacts.parse({ ...facts, fallbacks: [...fallbacks], notes: [...notes] });
+  const files = { [CANDIDATES]: candidates, ...(existsSync(points) ? { [POINTS]: points } : {}) };
+  return cache.store(parts, files, entry);
+}

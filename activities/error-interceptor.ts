@@ -1,0 +1,61 @@
+import type { Context } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
+import { TemporalFailure } from '@temporalio/common';
+import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
+import { ZodError, z } from 'zod';
+import { ReigniteError } from '../toolkit/errors.ts';
+
+/** Attempts after which an error that nobody foresaw is taken for a defect rather than for bad luck. */
+const UNFORESEEN_ATTEMPTS = 5;
+
+/** What a failure carries beside its message, for whoever prints it. */
+export interface FailureDetails {
+  readonly code: string;
+  readonly cause: string;
+  readonly remedy: string;
+}
+
+/**
+ * Turns what an activity throws into a failure that history keeps whole: type = code, cause and remedy in the message
+ * and in the details, retryable as the table of errors says. Cancellation passes as it is.
+ */
+export function createErrorInterceptor(context: Context): ActivityInboundCallsInterceptor {
+  return {
+    async execute(input: ActivityExecuteInput, next: Next<ActivityInboundCallsInterceptor, 'execute'>) {
+      try {
+        return await next(input);
+      } catch (error) {
+        throw asFailure(error, context);
+      }
+    },
+  };
+}
+
+function asFailure(error: unknown, context: Context): unknown {
+  if (context.cancellationSignal.aborted) return context.cancellationSignal.reason ?? new CancelledFailure('cancelled');
+  if (error instanceof TemporalFailure || error instanceof CompleteAsyncError) return error;
+  const known = asReigniteError(error);
+  const { code, remedy, message: cause } = known;
+  const details: FailureDetails = { code, cause, remedy };
+  const tired = code === 'INTERNAL' && context.info.attempt >= UNFORESEEN_ATTEMPTS;
+  return ApplicationFailure.create({
+    type: code,
+    message: `${cause} ${remedy}`,
+    nonRetryable: tired || !known.retryable,
+    details: [details],
+    cause: known,
+    ...(known.retryAfterMs === undefined ? {} : { nextRetryDelay: known.retryAfterMs }),
+  });
+}
+
+function asReigniteError(error: unknown): ReigniteError {
+  if (error instanceof ReigniteError) return error;
+  if (error instanceof ZodError) {
+    return new ReigniteError(
+      'CONFIG_INVALID',
+      `An activity was given what it does not take: ${z.prettifyError(error)}`,
+    );
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new ReigniteError('INTERNAL', `Unexpected: ${message}`, { cause: error });
+}

@@ -1,0 +1,114 @@
+import { z } from 'zod';
+import { HeConfig, InferenceConfig, RunConfig, TaskName, ZenodoConfig } from '../config/schema.ts';
+
+/** The folders of a run, absolute; every other path in a history is relative to one of them or to the home. */
+export const RunFolders = z.object({ data: z.string().min(1), results: z.string().min(1) });
+export type RunFolders = z.infer<typeof RunFolders>;
+
+/** What `reproduce` is started with. */
+export const RunInput = z.object({
+  config: RunConfig,
+  digest: z.string().regex(/^[0-9a-f]{16}$/),
+  folders: RunFolders,
+});
+export type RunInput = z.infer<typeof RunInput>;
+
+export const FetchRecordInput = z.object({ record: z.string(), tasks: z.array(TaskName).min(1), zenodo: ZenodoConfig });
+export type FetchRecordInput = z.infer<typeof FetchRecordInput>;
+
+export const RecordFile = z.object({
+  key: z.string().min(1),
+  size: z.number().int().nonnegative(),
+  md5: z.string().regex(/^[0-9a-f]{32}$/),
+  url: z.string().min(1),
+});
+export type RecordFile = z.infer<typeof RecordFile>;
+
+export const FileInput = z.object({ data: z.string(), record: z.string(), file: RecordFile, zenodo: ZenodoConfig });
+export type FileInput = z.infer<typeof FileInput>;
+
+export const ConvertModelInput = z.object({ data: z.string() });
+export type ConvertModelInput = z.infer<typeof ConvertModelInput>;
+
+/** A converted network: its digest names its folder under the home's models. */
+export const ModelRef = z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/) });
+export type ModelRef = z.infer<typeof ModelRef>;
+
+export const ProbeInput = z.object({ task: TaskName, model: ModelRef, inference: InferenceConfig });
+export type ProbeInput = z.infer<typeof ProbeInput>;
+
+/** What a network ran on: part of every key, since another engine may round otherwise. */
+export const EngineRef = z.object({ provider: z.string(), ortVersion: z.string(), engine: z.string() });
+export type EngineRef = z.infer<typeof EngineRef>;
+
+/** A stage's files under the home: RUNS/<digest>/<execution>/<task>. */
+export const StageRef = z.object({ folder: z.string().min(1) });
+export type StageRef = z.infer<typeof StageRef>;
+
+/** What the steps of a stage share. */
+const StageStep = z.object({ folders: RunFolders, stage: StageRef, model: ModelRef, engine: EngineRef });
+const CellTaskName = TaskName.exclude(['he']);
+
+export const ConvertDetectorInput = z.object({ data: z.string(), task: CellTaskName });
+export type ConvertDetectorInput = z.infer<typeof ConvertDetectorInput>;
+
+export const PlanHeInput = StageStep.extend({ he: HeConfig, pageSize: z.number().int().min(1) });
+export type PlanHeInput = z.infer<typeof PlanHeInput>;
+
+export const PlanCellsInput = StageStep.extend({ task: CellTaskName, pageSize: z.number().int().min(1) });
+export type PlanCellsInput = z.infer<typeof PlanCellsInput>;
+
+export const ReadPageInput = z.object({ stage: StageRef, page: z.number().int().nonnegative() });
+export type ReadPageInput = z.infer<typeof ReadPageInput>;
+
+/** One ROI of a plan's page. `need` says what is not in the cache. */
+export const PlannedRoi = z.object({
+  roi: z.string().min(1),
+  image: z.string().min(1).describe('Relative to the data folder'),
+  truth: z.string().min(1).describe('Relative to the data folder: the mask, or the annotations of all readers'),
+  box: z
+    .tuple([z.number(), z.number(), z.number(), z.number()])
+    .optional()
+    .describe('The annotated part of a detection image in px: left, top, right, bottom'),
+  need: z.enum(['infer', 'draw']),
+});
+export type PlannedRoi = z.infer<typeof PlannedRoi>;
+
+/** What inferring one ROI needs. */
+const InferStep = PlannedRoi.omit({ need: true }).extend({
+  folders: RunFolders,
+  model: ModelRef,
+  engine: EngineRef,
+  inference: InferenceConfig,
+});
+
+export const SegmentRoiInput = InferStep.extend({ he: HeConfig });
+export type SegmentRoiInput = z.infer<typeof SegmentRoiInput>;
+
+export const DetectCellsInput = InferStep.extend({ task: CellTaskName });
+export type DetectCellsInput = z.infer<typeof DetectCellsInput>;
+
+export const RoiFailure = z.object({ roi: z.string(), code: z.string(), cause: z.string() });
+export type RoiFailure = z.infer<typeof RoiFailure>;
+
+const DrawPage = StageStep.extend({ page: z.number().int().nonnegative(), failures: z.array(RoiFailure) });
+
+export const DrawCasesInput = DrawPage.extend({ he: HeConfig });
+export type DrawCasesInput = z.infer<typeof DrawCasesInput>;
+
+export const DrawCellsInput = DrawPage.extend({ task: CellTaskName });
+export type DrawCellsInput = z.infer<typeof DrawCellsInput>;
+
+const AggregateStep = StageStep.extend({ pages: z.number().int().nonnegative() });
+
+export const AggregateHeInput = AggregateStep.extend({ he: HeConfig });
+export type AggregateHeInput = z.infer<typeof AggregateHeInput>;
+
+export const AggregateCellsInput = AggregateStep.extend({ task: CellTaskName });
+export type AggregateCellsInput = z.infer<typeof AggregateCellsInput>;
+
+export const DrawFiguresInput = z.object({ folders: RunFolders });
+export type DrawFiguresInput = z.infer<typeof DrawFiguresInput>;
+
+export const DrawAgreementInput = DrawFiguresInput.extend({ task: CellTaskName });
+export type DrawAgreementInput = z.infer<typeof DrawAgreementInput>;

@@ -1,0 +1,34 @@
+import { FileDigests } from '../toolkit/cache/file-digests.ts';
+import { Receipts } from '../toolkit/cache/receipts.ts';
+import { StepCache } from '../toolkit/cache/step-cache.ts';
+import type { HomeFolders } from '../toolkit/files/home-folders.ts';
+import { createAggregateCells } from './aggregate-cells.ts';
+import { createAggregateHe } from './aggregate-he.ts';
+import { createConvertDetector } from './convert-detector.ts';
+import { createConvertModel } from './convert-model.ts';
+import { createDrawAgreement } from './draw-agreement.ts';
+import { createDrawCases } from './draw-cases.ts';
+import { createDrawCells } from './draw-cells.ts';
+import { createDrawHeFigures } from './draw-he-figures.ts';
+import { createPlanCells } from './plan-cells.ts';
+import { createPlanHe } from './plan-he.ts';
+import { createUnpackArchive } from './unpack-archive.ts';
+
+/** Work for processor and disk that needs no network: unpacking, converting, comparing, summing, drawing. */
+export function createRenderActivities(home: HomeFolders) {
+  const services = { home, cache: new StepCache(home.cache), digests: new FileDigests(home.digests) };
+  return {
+    unpackArchive: createUnpackArchive(new Receipts(home.receipts)),
+    convertModel: createConvertModel(home),
+    convertDetector: createConvertDetector(home),
+    planHe: createPlanHe(services),
+    planCells: createPlanCells(services),
+    drawCases: createDrawCases(services),
+    drawCells: createDrawCells(services),
+    aggregateHe: createAggregateHe(services),
+    aggregateCells: createAggregateCells(services),
+    drawHeFigures: createDrawHeFigures(services),
+    drawAgreement: createDrawAgreement(services),
+  };
+}
+export type RenderActivities = ReturnType<typeof createRenderActivities>;

@@ -1,0 +1,70 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { CellTask } from '../config/tasks.ts';
+import type { CacheEntry, StepCache } from '../toolkit/cache/step-cache.ts';
+import { folderOf } from '../toolkit/dataset/layout.ts';
+
+/** What a cache entry says of the inference of an ROI, whatever the task. */
+const InferenceFacts = z.object({
+  width: z.number().int(),
+  height: z.number().int(),
+  provider: z.string(),
+  fallbacks: z.array(z.string()),
+  instructionSet: z.string(),
+  tiles: z.number().int(),
+  seconds: z.number(),
+  notes: z.array(z.string()),
+});
+
+export const SegmentFacts = InferenceFacts.extend({ confusion: z.array(z.array(z.number().int().nonnegative())) });
+export type SegmentFacts = z.infer<typeof SegmentFacts>;
+
+export const DetectFacts = InferenceFacts.extend({ points: z.number().int(), candidates: z.number().int() });
+export type DetectFacts = z.infer<typeof DetectFacts>;
+
+/** Names of files within cache entries. */
+export const MASK = 'mask.png';
+export const MARGIN = 'margin.png';
+export const POINTS = 'points.npy';
+export const CANDIDATES = 'candidates.json';
+export const FIGURE = 'figure.png';
+
+/** Where an H&E ROI's files lie in a results folder, laid out as in the record. */
+export function heOutputs(results: string, roi: string) {
+  return {
+    mask: join(results, folderOf('inference', 'he'), `${roi}.png`),
+    margin: join(results, 'margins', 'he', `${roi}.png`),
+    figure: join(results, folderOf('figures', 'he'), 'cases', `${roi}.png`),
+  };
+}
+
+export type CellOutputs = ReturnType<typeof cellOutputs>;
+
+/** Where a detection image's files lie in a results folder, laid out as in the record. */
+export function cellOutputs(task: CellTask, results: string, roi: string) {
+  return {
+    points: join(results, folderOf('inference', task), `${roi}.npy`),
+    candidates: join(results, 'candidates', task, `${roi}.json`),
+    figure: join(results, folderOf('figures', task), `${roi}.png`),
+  };
+}
+
+/** Puts an entry's mask and margins where results are. */
+export async function restoreSegmentation(cache: StepCache, entry: CacheEntry, results: string, roi: string) {
+  const outputs = heOutputs(results, roi);
+  await cache.restore(entry.key, MARGIN, outputs.margin);
+  await cache.restore(entry.key, MASK, outputs.mask);
+}
+
+/** Puts an entry's candidates and points where results are. An image without points has no file, as in the record. */
+export async function restoreDetection(cache: StepCache, entry: CacheEntry, outputs: CellOutputs): Promise<void> {
+  await cache.restore(entry.key, CANDIDATES, outputs.candidates);
+  if (entry.files[POINTS] === undefined) await rm(outputs.points, { force: true });
+  else await cache.restore(entry.key, POINTS, outputs.points);
+}
+
+/** Digest of the points of an entry; that there are none is a result as well. */
+export function pointsDigest(entry: CacheEntry): string {
+  return entry.files[POINTS]?.sha256 ?? 'none';
+}

@@ -1,0 +1,93 @@
+import type { CellTask } from '../config/tasks.ts';
+import type { KeyParts } from '../toolkit/cache/step-cache.ts';
+import { TASK_SETTINGS } from '../toolkit/yolov5/task-settings.ts';
+import type { EngineRef, ModelRef, PlannedRoi } from './inputs.ts';
+
+/** Raised whenever the code that makes a step's outputs changes what it makes. */
+const SCHEMA = { segment: 1, detect: 1, drawCase: 1, drawCells: 1, figures: 1 } as const;
+
+const onEngine = (model: ModelRef, { provider, ortVersion, engine }: EngineRef): KeyParts => ({
+  model: model.digest,
+  provider,
+  ortVersion,
+  engine,
+  precision: 'float32',
+});
+
+/** What an ROI's mask, margins and confusion depend on. */
+export function segmentKey(of: {
+  readonly imageSha256: string;
+  readonly truthSha256: string;
+  readonly model: ModelRef;
+  readonly engine: EngineRef;
+  readonly scope: string;
+}): KeyParts {
+  return {
+    step: 'segment-roi',
+    schema: SCHEMA.segment,
+    image: of.imageSha256,
+    truth: of.truthSha256,
+    scope: of.scope,
+    ...onEngine(of.model, of.engine),
+  };
+}
+
+/** What the points and candidates of an image depend on. */
+export function detectKey(of: {
+  readonly task: CellTask;
+  readonly imageSha256: string;
+  readonly box: PlannedRoi['box'];
+  readonly model: ModelRef;
+  readonly engine: EngineRef;
+}): KeyParts {
+  const { tile, confidence, iou } = TASK_SETTINGS[of.task];
+  return {
+    step: 'detect-cells',
+    schema: SCHEMA.detect,
+    image: of.imageSha256,
+    box: of.box?.join(' ') ?? 'none',
+    tile,
+    confidence,
+    iou,
+    ...onEngine(of.model, of.engine),
+  };
+}
+
+/** What the case figure of an ROI depends on. */
+export function drawKey(of: {
+  readonly roi: string;
+  readonly imageSha256: string;
+  readonly truthSha256: string;
+  readonly maskSha256: string;
+}): KeyParts {
+  return {
+    step: 'draw-case',
+    schema: SCHEMA.drawCase,
+    roi: of.roi,
+    image: of.imageSha256,
+    truth: of.truthSha256,
+    mask: of.maskSha256,
+  };
+}
+
+/** What the figure of a detection image depends on. */
+export function drawCellsKey(of: {
+  readonly roi: string;
+  readonly imageSha256: string;
+  readonly annotationsSha256: string;
+  readonly pointsSha256: string;
+}): KeyParts {
+  return {
+    step: 'draw-cells',
+    schema: SCHEMA.drawCells,
+    roi: of.roi,
+    image: of.imageSha256,
+    annotations: of.annotationsSha256,
+    points: of.pointsSha256,
+  };
+}
+
+/** What the figures over all ROIs of a task depend on. */
+export function figuresKey(task: string, metricsSha256: string): KeyParts {
+  return { step: 'draw-figures', schema: SCHEMA.figures, task, metrics: metricsSha256 };
+}

@@ -1,0 +1,46 @@
+import { Context } from '@temporalio/activity';
+import { z } from 'zod';
+import type { HomeFolders } from '../toolkit/files/home-folders.ts';
+import { RunStatus, type TaskSummary, writeSummaryFile } from '../toolkit/report/summary.ts';
+import { RunInput, StageRef } from './inputs.ts';
+import { StageFiles } from './stage-files.ts';
+
+export type { RunStatus } from '../toolkit/report/summary.ts';
+
+/** How a stage ended. Its failures are on disk, a file a page. */
+export const StageOutcome = z.object({
+  stage: StageRef,
+  pages: z.int().min(0),
+  total: z.int().min(0),
+  cached: z.int().min(0),
+  failed: z.int().min(0),
+});
+export type StageOutcome = z.infer<typeof StageOutcome>;
+
+export const WriteSummaryInput = z.object({
+  run: RunInput,
+  status: RunStatus,
+  stages: z.record(z.string(), StageOutcome),
+});
+export type WriteSummaryInput = z.infer<typeof WriteSummaryInput>;
+
+/** Writes summary.json, the last step of a run. */
+export function createWriteSummary(home: HomeFolders) {
+  return async function writeSummary(input: WriteSummaryInput): Promise<void> {
+    const { run, status, stages } = WriteSummaryInput.parse(input);
+    const tasks: Record<string, TaskSummary> = {};
+    for (const [task, { stage, pages, total, cached, failed }] of Object.entries(stages)) {
+      const failures = await new StageFiles(home, stage).readFailures(pages);
+      tasks[task] = { rois: { total, computed: total - cached - failed, cached, failed }, failures };
+    }
+    const { config, digest, folders } = run;
+    await writeSummaryFile(folders.results, {
+      run: Context.current().info.workflowExecution?.workflowId ?? '',
+      record: config.record,
+      profile: config.name,
+      digest,
+      status,
+      tasks,
+    });
+  };
+}

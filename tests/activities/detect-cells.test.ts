@@ -1,0 +1,105 @@
+import { copyFile, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CancelledFailure } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createConvertDetector } from '../../activities/convert-detector.ts';
+import { createDetectCells } from '../../activities/detect-cells.ts';
+import type { DetectCellsInput } from '../../activities/inputs.ts';
+import { cellOutputs } from '../../activities/roi-outputs.ts';
+import { InferenceConfig } from '../../config/schema.ts';
+import { FileDigests } from '../../toolkit/cache/file-digests.ts';
+import { StepCache } from '../../toolkit/cache/step-cache.ts';
+import { homeFolders } from '../../toolkit/files/home-folders.ts';
+import { ortVersion } from '../../toolkit/onnx/session.ts';
+import { createCellDetector } from '../../toolkit/yolov5/cell-detector.ts';
+import { suiteFolder, temporaryFolder } from '../support/in-temporary-folder.ts';
+import { runActivity } from '../support/run-activity.ts';
+import { writeTinyRecord } from '../support/tiny-record.ts';
+
+const folder = suiteFolder();
+const detector = createCellDetector();
+let data = '';
+let model = { digest: '' };
+
+beforeAll(async () => {
+  data = (await writeTinyRecord(folder())).unpacked;
+  model = await runActivity(createConvertDetector(homeFolders(folder())), { data, task: 'nuclei' });
+});
+afterAll(() => detector.close());
+
+async function setUp(box: DetectCellsInput['box'] = [20, 20, 540, 180]) {
+  const own = await temporaryFolder();
+  const home = { ...homeFolders(own), models: homeFolders(folder()).models };
+  const services = { home, cache: new StepCache(home.cache), digests: new FileDigests(home.digests), detector };
+  const results = join(own, 'results');
+  const input: DetectCellsInput = {
+    task: 'nuclei',
+    folders: { data, results },
+    roi: 'nuclei_roi_1',
+    image: 'images/pdl1/nuclei/nuclei_roi_1.png',
+    truth: 'annotations/pdl1/nuclei/nuclei_test_set_all_readers.json',
+    box,
+    model,
+    engine: { provider: 'cpu', ortVersion: ortVersion(), engine: 'exact' },
+    inference: InferenceConfig.parse({ provider: 'cpu', threads: 1 }),
+  };
+  return { activity: createDetectCells(services), home, input, outputs: cellOutputs('nuclei', results, input.roi) };
+}
+
+const bytesOf = async ({ points, candidates }: { points: string; candidates: string }) => [
+  await readFile(points),
+  await readFile(candidates),
+];
+
+describe('detectCells', () => {
+  it('detects, caches, and finds the result in the cache the next time', async () => {
+    const { activity, home, input, outputs } = await setUp();
+    expect(await runActivity(activity, input)).toMatchObject({ roi: 'nuclei_roi_1', cached: false, tiles: 2 });
+    const first = await bytesOf(outputs);
+    await rm(outputs.points);
+    expect(await runActivity(activity, input)).toMatchObject({ cached: true });
+    expect(await bytesOf(outputs)).toEqual(first);
+    expect(await readdir(home.work)).toEqual([]);
+  });
+
+  it('goes on behind the last finished tile after a shutdown, bit for bit', async () => {
+    const undisturbed = await setUp();
+    await runActivity(undisturbed.activity, undisturbed.input);
+    const { activity, input, outputs } = await setUp();
+    const environment = new MockActivityEnvironment();
+    environment.on('heartbeat', ({ tile }: { tile?: number }) => {
+      // Asked during the first tile, which is finished before the thread stops.
+      if (tile === 0) environment.cancel('WORKER_SHUTDOWN');
+    });
+    await expect(runActivity(activity, input, environment)).rejects.toBeInstanceOf(CancelledFailure);
+    expect(await runActivity(activity, input)).toMatchObject({ cached: false });
+    expect(await bytesOf(outputs)).toEqual(await bytesOf(undisturbed.outputs));
+  });
+
+  it('writes no points where none lie in the box, as the record has none, and removes those of an earlier run', async () => {
+    const { activity, input, outputs } = await setUp();
+    await runActivity(activity, input);
+    await runActivity(activity, { ...input, box: [0, 0, 0.5, 0.5] });
+    await expect(readFile(outputs.points)).rejects.toMatchObject({ code: 'ENOENT' });
+    expect(JSON.parse(await readFile(outputs.candidates, 'utf8')).box).toEqual([0, 0, 0.5, 0.5]);
+  });
+});
+
+describe('convertDetector', () => {
+  it('refuses a detector with other classes than the task has', async () => {
+    const swapped = await temporaryFolder();
+    const { unpacked } = await writeTinyRecord(swapped, undefined, async (root) => {
+      const models = join(root, 'models', 'pdl1');
+      await copyFile(
+        join(models, 'nuclei', 'nuclei_detection_weights.pt'),
+        join(models, 'pdl1', 'pdl1_detection_weights.pt'),
+      );
+    });
+    const convert = createConvertDetector(homeFolders(swapped));
+    await expect(runActivity(convert, { data: unpacked, task: 'pdl1' })).rejects.toMatchObject({
+      code: 'CHECKPOINT_UNSUPPORTED',
+      message: expect.stringContaining('knows 1 classes'),
+    });
+  });
+});

@@ -1,0 +1,30 @@
+import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, RetryState } from '@temporalio/common';
+import { describe, expect, it } from 'vitest';
+import { nameFailure } from '../../workflows/failure-code.ts';
+
+const ours = ApplicationFailure.create({
+  type: 'IMAGE_UNREADABLE',
+  message: 'a.png is no image. Fetch it again.',
+  details: [{ code: 'IMAGE_UNREADABLE', cause: 'a.png is no image.', remedy: 'Fetch it again.' }],
+});
+const activity = new ActivityFailure('failed', 'segmentRoi', '1', RetryState.NON_RETRYABLE_FAILURE, 'worker', ours);
+const execution = { workflowId: 'w', runId: 'r' };
+
+describe('nameFailure', () => {
+  it('finds the error of ours below the wrappers', () => {
+    const child = new ChildWorkflowFailure('default', execution, 'he', RetryState.NON_RETRYABLE_FAILURE, activity);
+    expect(nameFailure(child)).toEqual({
+      code: 'IMAGE_UNREADABLE',
+      cause: 'a.png is no image.',
+      remedy: 'Fetch it again.',
+    });
+  });
+
+  it('takes the message of an error without details', () => {
+    expect(nameFailure(ApplicationFailure.create({ type: 'X', message: 'm' }))).toEqual({ code: 'X', cause: 'm' });
+  });
+
+  it('calls what nobody foresaw INTERNAL', () => {
+    expect(nameFailure(new Error('odd'))).toEqual({ code: 'INTERNAL', cause: 'odd' });
+  });
+});

@@ -1,0 +1,70 @@
+import type { EngineRef, ModelRef, PlannedRoi, RoiFailure, RunInput, StageRef } from '../activities/inputs.ts';
+import type { Task } from '../config/tasks.ts';
+import { nameFailure } from './failure-code.ts';
+import { inWindow } from './in-window.ts';
+import { isWorthTelling, tellRun } from './progress.ts';
+import { inference, readPage } from './steps.ts';
+
+/** What all chunks of a stage share. */
+export interface StagePlan {
+  readonly task: Task;
+  readonly stage: StageRef;
+  readonly model: ModelRef;
+  readonly engine: EngineRef;
+  readonly total: number;
+  readonly cached: number;
+  readonly pages: number;
+}
+
+export interface InferChunkInput {
+  readonly run: string;
+  readonly input: RunInput;
+  readonly plan: StagePlan;
+  readonly page: number;
+  /** ROIs done and failed before this page. */
+  readonly done: number;
+  readonly failed: number;
+}
+
+export interface InferChunkOutcome {
+  readonly done: number;
+  readonly failures: readonly RoiFailure[];
+}
+
+/** Infers the ROIs of one page; a failed ROI is recorded, not fatal. */
+export async function inferChunk({ run, input, plan, page, ...before }: InferChunkInput): Promise<InferChunkOutcome> {
+  const { task, stage, total, cached } = plan;
+  const rois = (await readPage({ stage, page })).filter(({ need }) => need === 'infer');
+  let done = 0;
+  let { failed } = before;
+
+  const settled = await inWindow(rois, input.config.temporal.window, async (roi) => {
+    try {
+      await inferRoi(roi, input, plan);
+    } catch (error) {
+      failed += 1;
+      throw error;
+    } finally {
+      done += 1;
+      const all = before.done + done;
+      if (isWorthTelling(all, total)) {
+        await tellRun(run, { stage: task, unit: 'ROIs', done: all, of: total, cached, failed, state: 'running' });
+      }
+    }
+  });
+  const failures = settled.flatMap((result, index) => {
+    if (result.status === 'fulfilled') return [];
+    const { code, cause } = nameFailure(result.reason);
+    return [{ roi: rois[index]?.roi ?? '', code, cause }];
+  });
+  return { done, failures };
+}
+
+function inferRoi(planned: PlannedRoi, { config, folders }: RunInput, { task, model, engine }: StagePlan) {
+  const { segmentRoi, detectCells } = inference(config.temporal);
+  const { need: _need, ...files } = planned;
+  const step = { ...files, folders, model, engine, inference: config.inference };
+  const options = { summary: planned.roi };
+  if (task === 'he') return segmentRoi.executeWithOptions(options, [{ ...step, he: config.he }]);
+  return detectCells.executeWithOptions(options, [{ ...step, task }]);
+}

@@ -1,0 +1,90 @@
+import {
+  ApplicationFailure,
+  CancellationScope,
+  executeChild,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { RunInput } from '../activities/inputs.ts';
+import type { RunStatus, StageOutcome } from '../activities/write-summary.ts';
+import { TASK_TITLES, type Task } from '../config/tasks.ts';
+import { acquire } from './acquire.ts';
+import { detectNuclei, detectPdl1 } from './detect-cells.ts';
+import { nameFailure } from './failure-code.ts';
+import { stageId } from './ids.ts';
+import { progress, progressTable, type StageProgress, stageProgress } from './progress.ts';
+import { segmentTissue } from './segment-tissue.ts';
+import type { StageInput } from './stage.ts';
+import { bookkeeping } from './steps.ts';
+
+export interface RunOutcome {
+  readonly status: RunStatus;
+}
+
+/** One reproduction: the record, the tasks, the summary. */
+export async function reproduce(input: RunInput): Promise<RunOutcome> {
+  const run = workflowInfo().workflowId;
+  const stages = new Map<string, StageProgress>();
+  const show = (update: StageProgress) => {
+    stages.set(update.stage, update);
+    setCurrentDetails(progressTable([...stages.values()]));
+  };
+  setHandler(progress, () => [...stages.values()]);
+  setHandler(stageProgress, show);
+
+  const { openResults, writeSummary } = bookkeeping(input.config.temporal);
+  const outcomes: Record<string, StageOutcome> = {};
+  const close = (status: RunStatus) =>
+    writeSummary.executeWithOptions({ summary: `summary: ${status}` }, [{ run: input, status, stages: outcomes }]);
+
+  await openResults.executeWithOptions({ summary: 'results folder' }, [input]);
+  try {
+    await executeChild(acquire, {
+      workflowId: stageId(run, 'acquire'),
+      args: [{ run, input }],
+      staticSummary: `Fetch and unpack record ${input.config.record}`,
+    });
+    await runStages(run, input, outcomes);
+  } catch (error) {
+    if (isCancellation(error)) {
+      await CancellationScope.nonCancellable(() => close('cancelled'));
+      throw error;
+    }
+    for (const stage of stages.values()) if (stage.state === 'running') show({ ...stage, state: 'failed' });
+    await close('failed');
+    const failure = nameFailure(error);
+    const { code: type, cause: message } = failure;
+    throw ApplicationFailure.create({ type, message, nonRetryable: true, details: [failure] });
+  }
+  const status = Object.values(outcomes).some(({ failed }) => failed > 0) ? 'partial' : 'done';
+  await close(status);
+  return { status };
+}
+
+const STAGES: Readonly<Record<Task, (stage: StageInput) => Promise<StageOutcome>>> = {
+  he: segmentTissue,
+  nuclei: detectNuclei,
+  pdl1: detectPdl1,
+};
+
+/**
+ * Runs the tasks side by side and writes the outcome of each that ended well into `outcomes`.
+ *
+ * @throws What ended the first task that did not: cancellation before anything else.
+ */
+async function runStages(run: string, input: RunInput, outcomes: Record<string, StageOutcome>): Promise<void> {
+  const settled = await Promise.allSettled(
+    input.config.tasks.map(async (task) => {
+      outcomes[task] = await executeChild(STAGES[task], {
+        workflowId: stageId(run, task),
+        args: [{ run, input }],
+        staticSummary: TASK_TITLES[task],
+      });
+    }),
+  );
+  const errors = settled.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+  const [first] = [...errors.filter(isCancellation), ...errors];
+  if (first !== undefined) throw first;
+}

@@ -1,0 +1,76 @@
+import { executeChild, workflowInfo } from '@temporalio/workflow';
+import type { RoiFailure, RunInput } from '../activities/inputs.ts';
+import type { StageOutcome } from '../activities/write-summary.ts';
+import { TASK_TITLES } from '../config/tasks.ts';
+import { chunkId } from './ids.ts';
+import { inferChunk, type StagePlan } from './infer-chunk.ts';
+import { tellRun } from './progress.ts';
+
+/** What a stage is started with. */
+export interface StageInput {
+  readonly run: string;
+  readonly input: RunInput;
+  /** Set when the stage goes on in a fresh history. */
+  readonly resume?: StageCursor;
+}
+
+export interface StageCursor {
+  readonly plan: StagePlan;
+  readonly page: number;
+  readonly done: number;
+  readonly failed: number;
+}
+
+/** What differs between the tasks. */
+export interface StageSteps {
+  /** Prepares the model and compares the ROIs with the cache. */
+  plan(): Promise<StagePlan>;
+  /** Draws the figures of a page's ROIs, and writes down which of them failed. */
+  draw(plan: StagePlan, page: number, failures: readonly RoiFailure[]): Promise<unknown>;
+  /** Sums up and draws what is about all ROIs. */
+  conclude(plan: StagePlan): Promise<unknown>;
+  /** Goes on in a fresh history. */
+  continueFrom(cursor: StageCursor): Promise<never>;
+}
+
+/** One task over the whole test set: plan, pages of ROIs with their figures, sums. */
+export async function runStage({ run, input, resume }: StageInput, steps: StageSteps): Promise<StageOutcome> {
+  const cursor = resume ?? (await begin(run, steps));
+  const { plan } = cursor;
+  const { task, total, cached, pages } = plan;
+  let { page, done, failed } = cursor;
+  let drawing: Promise<unknown> = Promise.resolve();
+  for (; page < pages; page++) {
+    const chunk = await executeChild(inferChunk, {
+      workflowId: chunkId(workflowInfo().workflowId, page),
+      args: [{ run, input, plan, page, done, failed }],
+      staticSummary: `${TASK_TITLES[task]}, ROIs of page ${page + 1} of ${pages}`,
+    });
+    done += chunk.done;
+    failed += chunk.failures.length;
+    // The figures of a page are drawn while the next page is inferred.
+    await drawing;
+    drawing = later(steps.draw(plan, page, chunk.failures));
+    if (workflowInfo().continueAsNewSuggested) {
+      await drawing;
+      await steps.continueFrom({ plan, page: page + 1, done, failed });
+    }
+  }
+  await drawing;
+  await steps.conclude(plan);
+  await tellRun(run, { stage: task, unit: 'ROIs', done: total, of: total, cached, failed, state: 'done' });
+  return { stage: plan.stage, pages, total, cached, failed };
+}
+
+async function begin(run: string, steps: StageSteps): Promise<StageCursor> {
+  const plan = await steps.plan();
+  const { task, total, cached } = plan;
+  await tellRun(run, { stage: task, unit: 'ROIs', done: cached, of: total, cached, failed: 0, state: 'running' });
+  return { plan, page: 0, done: cached, failed: 0 };
+}
+
+/** Lets a step run while others do: a rejection waits for the `await`, instead of failing the workflow task. */
+function later<Result>(step: Promise<Result>): Promise<Result> {
+  step.catch(() => undefined);
+  return step;
+}

@@ -1,0 +1,49 @@
+import { type ActivityOptions, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import type { DownloadActivities } from '../activities/download.ts';
+import type { InferenceActivities } from '../activities/inference.ts';
+import type { OrchestrationActivities } from '../activities/orchestration.ts';
+import type { RenderActivities } from '../activities/render.ts';
+import type { RunConfig } from '../config/schema.ts';
+import { type Queue, taskQueue } from '../config/task-queues.ts';
+
+type Settings = RunConfig['temporal'];
+
+/**
+ * A step that moves is never given up: it beats, and its next attempt goes on where the last one stopped.
+ * Errors that no attempt can mend are not retryable, and end it at once.
+ */
+function optionsOf(settings: Settings, queue: Queue): ActivityOptions {
+  return {
+    taskQueue: taskQueue(settings.taskQueuePrefix, queue),
+    startToCloseTimeout: '7 days',
+    heartbeatTimeout: `${settings.heartbeatSeconds} seconds`,
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+    retry: {
+      initialInterval: `${settings.retrySeconds} seconds`,
+      backoffCoefficient: 2,
+      maximumInterval: '100 seconds',
+    },
+  };
+}
+
+export const downloads = (settings: Settings) => proxyActivities<DownloadActivities>(optionsOf(settings, 'download'));
+export const inference = (settings: Settings) => proxyActivities<InferenceActivities>(optionsOf(settings, 'inference'));
+export const rendering = (settings: Settings) => proxyActivities<RenderActivities>(optionsOf(settings, 'render'));
+
+/** Asking for the record's files is given up after ten minutes: nothing has begun yet that would be lost. */
+export const inquiries = (settings: Settings) =>
+  proxyActivities<Pick<DownloadActivities, 'fetchRecord'>>({
+    ...optionsOf(settings, 'download'),
+    scheduleToCloseTimeout: '10 minutes',
+  });
+
+/** Short steps on the queue of the workflows themselves. */
+export const bookkeeping = (settings: Settings) =>
+  proxyActivities<Pick<OrchestrationActivities, 'openResults' | 'writeSummary'>>({
+    ...optionsOf(settings, 'orchestration'),
+    startToCloseTimeout: '2 minutes',
+  });
+
+export const { readPage } = proxyLocalActivities<Pick<OrchestrationActivities, 'readPage'>>({
+  startToCloseTimeout: '1 minute',
+});
