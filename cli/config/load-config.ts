@@ -1,0 +1,93 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parse as parseYaml } from 'yaml';
+import type { z } from 'zod';
+import { RunConfig } from '../../config/schema.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+
+const PROFILES = fileURLToPath(new URL('../../config/profiles', import.meta.url));
+const NAMED_PROFILES = ['sample', 'paper'];
+
+export interface ConfigChoice {
+  /** `sample`, `paper`, or the path of a YAML file. */
+  readonly profile: string;
+  /** `a.b=value`, applied in their order; values are YAML. */
+  readonly set: readonly string[];
+  readonly tasks?: readonly string[];
+}
+
+/**
+ * Reads a profile, applies what the command line sets, and checks the whole.
+ *
+ * @throws ReigniteError CONFIG_INVALID that names each field, its value and what is allowed; USAGE for a `--set`
+ *   without `=`.
+ */
+export async function loadConfig({ profile, set, tasks }: ConfigChoice): Promise<RunConfig> {
+  const path = NAMED_PROFILES.includes(profile) ? resolve(PROFILES, `${profile}.yaml`) : resolve(profile);
+  const fields = await readProfile(path, profile);
+  for (const assignment of set) assign(fields, assignment);
+  if (tasks !== undefined) fields['tasks'] = [...tasks];
+  const checked = RunConfig.safeParse(fields);
+  if (checked.success) return checked.data;
+  throw new ReigniteError('CONFIG_INVALID', describeIssues(checked.error.issues, fields));
+}
+
+async function readProfile(path: string, profile: string): Promise<Record<string, unknown>> {
+  if (!existsSync(path)) {
+    throw new ReigniteError(
+      'CONFIG_INVALID',
+      `There is no profile ${profile}: it is none of ${NAMED_PROFILES.join(', ')}, and no file ${path}.`,
+    );
+  }
+  const parsed: unknown = await readFile(path, 'utf8')
+    .then((text) => parseYaml(text))
+    .catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new ReigniteError('CONFIG_INVALID', `The profile ${path} is no YAML: ${reason.split('\n')[0]}`, {
+        cause: error,
+      });
+    });
+  if (isFields(parsed)) return parsed;
+  throw new ReigniteError('CONFIG_INVALID', `The profile ${path} holds no fields.`);
+}
+
+function assign(fields: Record<string, unknown>, assignment: string): void {
+  const at = assignment.indexOf('=');
+  if (at < 1) throw new ReigniteError('USAGE', `Expected --set a.b=value, got --set ${assignment}.`);
+  const names = assignment.slice(0, at).split('.');
+  const last = names.pop() ?? '';
+  let place = fields;
+  for (const name of names) {
+    const inner = place[name] ?? {};
+    if (!isFields(inner)) throw new ReigniteError('CONFIG_INVALID', `--set ${assignment}: ${name} holds no fields.`);
+    place[name] = inner;
+    place = inner;
+  }
+  const text = assignment.slice(at + 1);
+  // A record number stays text: as a number it could lose digits, and every other number is checked by its field.
+  place[last] = assignment.startsWith('record=') ? text : parseYaml(text);
+}
+
+function describeIssues(issues: readonly z.core.$ZodIssue[], fields: Record<string, unknown>): string {
+  return issues
+    .map((issue) => {
+      const field = issue.path.join('.') || 'the profile';
+      const value = valueAt(fields, issue.path);
+      const got = value === undefined ? '' : ` (got ${JSON.stringify(value)})`;
+      return `${field}${got}: ${issue.message}`;
+    })
+    .join('; ');
+}
+
+function valueAt(fields: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (place, name) => (typeof place === 'object' && place !== null ? Reflect.get(place, name) : undefined),
+    fields,
+  );
+}
+
+function isFields(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

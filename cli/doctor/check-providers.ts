@@ -1,0 +1,48 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { GraphBuilder } from '../../toolkit/onnx/graph-builder.ts';
+import { leakyRelu } from '../../toolkit/onnx/operators.ts';
+import { openSession, ortVersion, PROVIDERS, type Provider } from '../../toolkit/onnx/session.ts';
+import { writeModel } from '../../toolkit/onnx/write-model.ts';
+import type { Finding } from './finding.ts';
+
+const REMEDIES: Readonly<Record<Provider, string>> = {
+  cpu: 'Install the package again: `npm ci`.',
+  cuda:
+    'On Linux x64 with an NVIDIA GPU: `node node_modules/onnxruntime-node/script/install.js` fetches the CUDA files that ' +
+    'npm leaves out; CUDA 12 and cuDNN 9 must be found by the loader (LD_LIBRARY_PATH).',
+  webgpu: 'It needs a GPU with a Vulkan, Metal or Direct3D 12 driver; the processor does without.',
+};
+
+/** Which execution providers really open a session here. */
+export async function checkProviders(): Promise<Finding[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'reignite-doctor-'));
+  try {
+    const model = join(folder, 'probe.onnx');
+    await writeModel(model, probeGraph());
+    return await Promise.all(PROVIDERS.map((provider) => checkProvider(provider, model)));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function checkProvider(provider: Provider, model: string): Promise<Finding> {
+  const name = `ONNX Runtime ${provider}`;
+  try {
+    const { session } = await openSession(model, { provider, threads: 1 });
+    await session.release();
+    return { name, status: 'pass', detail: `${ortVersion()} opens a session` };
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return { name, status: provider === 'cpu' ? 'fail' : 'warn', detail, remedy: REMEDIES[provider] };
+  }
+}
+
+function probeGraph() {
+  const builder = new GraphBuilder('probe');
+  const shape = [1, 3, 8, 8];
+  const input = builder.input('input', 'float32', shape);
+  builder.output(leakyRelu(builder, 'output', input, 0.01), 'float32', shape);
+  return builder.build();
+}

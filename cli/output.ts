@@ -1,0 +1,32 @@
+import { ReigniteError } from '../toolkit/errors.ts';
+
+/** Exit statuses of the commands (README, exit status). */
+export const EXIT = { done: 0, error: 1, usage: 2, partial: 3, differs: 4, interrupted: 130, terminated: 143 } as const;
+
+/** Results go to stdout. */
+export function printResult(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** Progress goes to stderr, so that results can be piped. */
+export function printStep(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+export interface ErrorOutput {
+  readonly json: boolean;
+  readonly debug: boolean;
+}
+
+/** Prints an error as a person, or as a program, wants it; returns the exit status. */
+export function printError(error: unknown, { json, debug }: ErrorOutput): number {
+  const known =
+    error instanceof ReigniteError
+      ? error
+      : new ReigniteError('INTERNAL', `Unexpected: ${error instanceof Error ? error.message : String(error)}`);
+  const { code, message: cause, remedy } = known;
+  if (json) printResult(JSON.stringify({ error: { code, cause, remedy } }, null, 1));
+  else printStep(`error ${code}: ${cause}\n  ${remedy}`);
+  if (debug && error instanceof Error) printStep(error.stack ?? '');
+  return code === 'USAGE' || code === 'CONFIG_INVALID' ? EXIT.usage : EXIT.error;
+}

@@ -1,0 +1,192 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client, Connection } from '@temporalio/client';
+import { QUEUES, type Queue, taskQueue } from '../../config/task-queues.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { connectTo, externalServer } from '../temporal/connection.ts';
+import { type EmbeddedServer, startEmbeddedServer } from '../temporal/embedded-server.ts';
+import { findTemporalBinary } from '../temporal/find-binary.ts';
+import { acquireHomeLock, homeHolder } from '../temporal/home-lock.ts';
+import type { ServerAddress } from '../temporal/server-address.ts';
+import { runningServer } from '../temporal/server-record.ts';
+import type { WorkerSettings } from '../worker-settings.ts';
+import { WorkerProcesses } from './worker-processes.ts';
+
+const OWNER_GETS_READY_MS = 60_000;
+const POLL_MS = 300;
+const OWNER_POLL_MS = 1_000;
+
+export interface PlatformOptions {
+  readonly home: HomeFolders;
+  readonly settings: Omit<WorkerSettings, 'queues'>;
+  /** Queues to serve where nobody else does; none means that this command only watches. */
+  readonly queues?: readonly Queue[];
+  readonly onStep: (line: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** A Temporal server and what serves its queues, for as long as a command needs them. */
+export interface Platform {
+  readonly client: Client & { readonly connection: Connection };
+  readonly server: ServerAddress;
+  /** Whether this command runs the server and the workers; otherwise it only watches those of another. */
+  readonly owner: boolean;
+  /** Rejects when what this command runs cannot be kept running. */
+  readonly failed: Promise<never>;
+  close(): Promise<void>;
+}
+
+/**
+ * Gives a command its server: the one that TEMPORAL_ADDRESS names, else the home's embedded one, which this command
+ * starts unless another command of the same home runs it already.
+ */
+export async function openPlatform(options: PlatformOptions): Promise<Platform> {
+  const external = externalServer();
+  if (external !== undefined) return openExternal(options, external);
+  const lock = await acquireHomeLock(options.home.home);
+  return lock.owner ? openOwned(options, lock.release) : openWatched(options);
+}
+
+async function openOwned(options: PlatformOptions, release: () => Promise<void>): Promise<Platform> {
+  const { home, onStep, settings, queues = QUEUES, signal } = options;
+  let server: EmbeddedServer | undefined;
+  try {
+    const abort = signal === undefined ? {} : { signal };
+    const binary = await findTemporalBinary({ onStep, ...abort });
+    const start = (ports?: { grpc: number; ui: number }) =>
+      startEmbeddedServer({ home: home.home, binary: binary.path, onStep, ...abort, ...(ports && { ports }) });
+    server = await start();
+    const client = await connectTo(server);
+    const workers = new WorkerProcesses({ home, server, settings, queues, onStep });
+    let closing = false;
+    const guard = keepServer(server, start, () => closing, onStep);
+    return {
+      client,
+      server,
+      owner: true,
+      failed: Promise.race([workers.failed, guard.failed]),
+      async close() {
+        closing = true;
+        await workers.stop();
+        await client.connection.close();
+        await guard.stop();
+        await release();
+      },
+    };
+  } catch (error) {
+    await server?.stop();
+    await release();
+    throw error;
+  }
+}
+
+/** Starts the server again, on the same ports, when somebody or something ends it in the middle of a run. */
+function keepServer(
+  first: EmbeddedServer,
+  start: (ports: { grpc: number; ui: number }) => Promise<EmbeddedServer>,
+  isClosing: () => boolean,
+  onStep: (line: string) => void,
+): { readonly failed: Promise<never>; stop(): Promise<void> } {
+  let current = first;
+  const ports = { grpc: portOf(first.address), ui: portOf(first.uiUrl) };
+  const failed = (async (): Promise<never> => {
+    for (;;) {
+      await current.exited;
+      if (isClosing()) return new Promise<never>(() => undefined);
+      onStep('The Temporal server ended; it is started again on the same database.');
+      current = await start(ports);
+    }
+  })();
+  failed.catch(() => undefined);
+  return { failed, stop: () => current.stop() };
+}
+
+function portOf(address: string): number {
+  return Number(address.split(':').at(-1));
+}
+
+/** Attaches to the server of another command of the same home, once that is ready. */
+async function openWatched({ home, onStep, signal }: PlatformOptions): Promise<Platform> {
+  onStep('Another command runs the server and the workers of this home; this one watches.');
+  const deadline = Date.now() + OWNER_GETS_READY_MS;
+  for (;;) {
+    signal?.throwIfAborted();
+    const server = await runningServer(home.home);
+    if (server !== undefined) return openConnected(home.home, server);
+    if (Date.now() > deadline) {
+      throw new ReigniteError(
+        'HOME_IN_USE',
+        `Another command owns the home ${home.home}, and its server does not come.`,
+      );
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+async function openConnected(home: string, server: ServerAddress): Promise<Platform> {
+  const client = await connectTo(server);
+  const closed = new AbortController();
+  return {
+    client,
+    server,
+    owner: false,
+    failed: untilOwnerGoes(home, closed.signal),
+    async close() {
+      closed.abort();
+      await client.connection.close();
+    },
+  };
+}
+
+/** The workers go with their owner, the server may outlast it: only the owner's lock tells. */
+async function untilOwnerGoes(home: string, closed: AbortSignal): Promise<never> {
+  while (!closed.aborted) {
+    if ((await homeHolder(home)) === undefined) throw new OwnerGone();
+    await sleep(OWNER_POLL_MS);
+  }
+  return new Promise<never>(() => undefined);
+}
+
+/** The command that ran server and workers has ended, in order or not; this one can take over. */
+export class OwnerGone extends Error {
+  override readonly name = 'OwnerGone';
+}
+
+/** On a server of somebody else's, this command serves the queues that nobody polls. */
+async function openExternal(options: PlatformOptions, server: ServerAddress): Promise<Platform> {
+  const { home, settings, onStep, queues = QUEUES } = options;
+  const client = await connectTo(server);
+  const unserved: Queue[] = [];
+  for (const queue of queues) {
+    if (!(await hasPollers(client, server, taskQueue(settings.taskQueuePrefix, queue), queue))) unserved.push(queue);
+  }
+  if (unserved.length > 0) onStep(`Nobody serves ${unserved.join(', ')} on ${server.address}: this command does.`);
+  const workers = new WorkerProcesses({ home, server, settings, queues: unserved, onStep });
+  return {
+    client,
+    server,
+    owner: unserved.length > 0,
+    failed: workers.failed,
+    async close() {
+      await workers.stop();
+      await client.connection.close();
+    },
+  };
+}
+
+const WORKFLOW_QUEUE = 1;
+const ACTIVITY_QUEUE = 2;
+/** A poller seen longer ago has gone: a live one comes back every minute. */
+const POLLER_SEEN_MS = 70_000;
+
+async function hasPollers(client: Client, server: ServerAddress, name: string, queue: Queue): Promise<boolean> {
+  const { pollers } = await client.workflowService.describeTaskQueue({
+    namespace: server.namespace,
+    taskQueue: { name },
+    taskQueueType: queue === 'orchestration' ? WORKFLOW_QUEUE : ACTIVITY_QUEUE,
+  });
+  return (pollers ?? []).some(({ lastAccessTime }) => {
+    const seconds = Number(lastAccessTime?.seconds ?? 0);
+    return Date.now() - seconds * 1_000 < POLLER_SEEN_MS;
+  });
+}

@@ -1,0 +1,37 @@
+import type { StageProgress } from '../../workflows/progress.ts';
+
+/**
+ * Turns the state of a run into lines for a log: one when a stage begins or ends, and one whenever it advanced, at
+ * most every `everyMs`.
+ */
+export class ProgressLines {
+  readonly #write: (line: string) => void;
+  readonly #everyMs: number;
+  readonly #shown = new Map<string, { text: string; state: string; at: number }>();
+
+  constructor(write: (line: string) => void, everyMs = 2_000) {
+    this.#write = write;
+    this.#everyMs = everyMs;
+  }
+
+  show(stages: readonly StageProgress[], now = Date.now()): void {
+    for (const stage of stages) {
+      const text = lineOf(stage);
+      const last = this.#shown.get(stage.stage);
+      if (last?.text === text) continue;
+      if (last !== undefined && last.state === stage.state && now - last.at < this.#everyMs) continue;
+      this.#shown.set(stage.stage, { text, state: stage.state, at: now });
+      this.#write(text);
+    }
+  }
+}
+
+function lineOf({ stage, unit, done, of, cached, failed, state }: StageProgress): string {
+  const extras = [
+    cached > 0 ? `${cached} from the cache` : '',
+    failed > 0 ? `${failed} failed` : '',
+    state === 'running' ? '' : state,
+  ].filter((text) => text !== '');
+  const tail = extras.length > 0 ? ` (${extras.join(', ')})` : '';
+  return `${stage.padEnd(8)} ${done} of ${of} ${unit}${tail}`;
+}

@@ -1,0 +1,77 @@
+import { readFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { z } from 'zod';
+import { TASK_TITLES, TASKS, type Task } from '../../config/tasks.ts';
+import { DetectionMetrics } from '../../toolkit/metrics/agreement-metrics.ts';
+import { AgreementRemark, describeRemark } from '../../toolkit/metrics/agreement-remarks.ts';
+import { HeMetrics } from '../../toolkit/metrics/he-metrics.ts';
+import type { Summary } from '../../toolkit/report/summary.ts';
+
+const NAME_WIDTH = 26;
+
+/** What a person reads at the end of a run: counts and a table a task, and where everything lies. */
+export async function runReport(summary: Summary, results: string): Promise<string> {
+  const sections = await Promise.all(TASKS.map((task) => taskSection(task, summary, results)));
+  const place = (path: string) => relative(process.cwd(), join(results, path)) || '.';
+  return [
+    ...sections.flat(),
+    `Status: ${summary.status}`,
+    `Predictions  ${place('inference')}`,
+    `Metrics      ${place('metrics')}`,
+    `Figures      ${place('figures')}`,
+  ].join('\n');
+}
+
+async function taskSection(task: Task, { tasks }: Summary, results: string): Promise<string[]> {
+  const summary = tasks[task];
+  if (summary === undefined) return [];
+  const { total, computed, cached, failed } = summary.rois;
+  const counts = `${total} ROIs: ${computed} computed, ${cached} from the cache, ${failed} failed`;
+  const failures = summary.failures.map(({ roi, code, cause }) => `  ${roi}: ${code}: ${cause}`);
+  const metrics = await readJson(join(results, 'metrics', `${task}.json`));
+  const remarks = task === 'he' ? [] : await readRemarks(join(results, 'metrics', `${task}.remarks.json`));
+  return [`${TASK_TITLES[task]}: ${counts}`, ...failures, ...metricsTable(task, metrics), ...remarks];
+}
+
+async function readRemarks(path: string): Promise<string[]> {
+  const remarks = z.array(AgreementRemark).parse(await readJson(path));
+  return remarks.map((remark) => `  ${describeRemark(remark)}`);
+}
+
+async function readJson(path: string): Promise<unknown> {
+  return JSON.parse(await readFile(path, 'utf8'));
+}
+
+/** The numbers of a task, a line each: Dice overall and a class, or F1 of every reader with the AI. */
+export function metricsTable(task: Task, metrics: unknown): string[] {
+  return task === 'he' ? heTable(HeMetrics.parse(metrics)) : f1Table(DetectionMetrics.parse(metrics));
+}
+
+function heTable({ all, til }: HeMetrics): string[] {
+  // Background is no tissue: its truth is cleared before Dice is taken, so that its value is always 0.
+  const rows = (scores: typeof all) =>
+    Object.entries(scores.perClass)
+      .filter(([name]) => name !== 'Background')
+      .map(([name, dice]) => row(name, dice));
+  return [
+    '  Dice, all classes',
+    row('Overall', all.overall),
+    ...rows(all),
+    '  Dice, TIL use case',
+    row('Overall', til.overall),
+    ...rows(til),
+  ];
+}
+
+function f1Table({ groups }: DetectionMetrics): string[] {
+  return Object.entries(groups).flatMap(([group, { readers, f1 }]) => {
+    const pairs = (f1['macro'] ?? []).flatMap((scores, i) =>
+      scores.flatMap((score, j) => (i < j ? [{ pair: `${readers[i]} | ${readers[j]}`, score }] : [])),
+    );
+    return [`  F1, mean over the classes, ${group}`, ...pairs.map(({ pair, score }) => row(pair, score))];
+  });
+}
+
+function row(name: string, value: number | null): string {
+  return `  ${name.padEnd(NAME_WIDTH)} ${value === null ? 'no image in common' : value.toFixed(4)}`;
+}

@@ -1,0 +1,121 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Queue } from '../../config/task-queues.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { addressToEnvironment, type ServerAddress } from '../temporal/server-address.ts';
+import { settingsToEnvironment, type WorkerSettings } from '../worker-settings.ts';
+
+const WORKER = fileURLToPath(new URL('../../worker.ts', import.meta.url));
+const TSX = import.meta.resolve('tsx');
+
+/** Which queues share a process. Inference has its own: a crash in native code costs one attempt at one ROI. */
+const PROCESSES: readonly (readonly Queue[])[] = [['orchestration', 'download', 'render'], ['inference']];
+
+const RESTART_MS = 500;
+const LONGEST_RESTART_MS = 30_000;
+/** A worker that ends so often before it ever got ready will not get ready. */
+const FRUITLESS_STARTS = 5;
+const STOP_WITHIN_MS = 20_000;
+
+export interface WorkerProcessesOptions {
+  readonly home: HomeFolders;
+  readonly server: ServerAddress;
+  readonly settings: Omit<WorkerSettings, 'queues'>;
+  /** Queues to serve. */
+  readonly queues: readonly Queue[];
+  readonly onStep: (line: string) => void;
+}
+
+/** The worker processes of one command: started, started again when they die, ended with it. */
+export class WorkerProcesses {
+  readonly #options: WorkerProcessesOptions;
+  readonly #children = new Map<string, ChildProcess>();
+  #stopping = false;
+  #fail: (error: Error) => void = () => undefined;
+  /** Rejects when a worker cannot be kept alive. */
+  readonly failed: Promise<never>;
+
+  constructor(options: WorkerProcessesOptions) {
+    this.#options = options;
+    this.failed = new Promise((_resolve, reject) => {
+      this.#fail = reject;
+    });
+    this.failed.catch(() => undefined);
+    mkdirSync(options.home.logs, { recursive: true });
+    for (const shared of PROCESSES) {
+      const queues = shared.filter((queue) => options.queues.includes(queue));
+      if (queues.length > 0) this.#start(queues, 0);
+    }
+  }
+
+  /** Process ids by the first queue that the process serves. */
+  pids(): Record<string, number> {
+    return Object.fromEntries(
+      [...this.#children].flatMap(([name, { pid }]) => (pid === undefined ? [] : [[name, pid]])),
+    );
+  }
+
+  /** Ends all workers and returns when they are gone. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all([...this.#children.values()].map(endChild));
+  }
+
+  #start(queues: readonly Queue[], fruitless: number): void {
+    const { home, server, settings, onStep } = this.#options;
+    const name = queues[0] ?? '';
+    const path = join(home.logs, `worker-${name}.log`);
+    const log = openSync(path, 'a');
+    const child = fork(WORKER, {
+      execArgv: ['--import', TSX],
+      stdio: ['ignore', log, log, 'ipc'],
+      env: {
+        ...process.env,
+        // Full float32 on NVIDIA hardware; read by the driver when the process starts.
+        NVIDIA_TF32_OVERRIDE: '0',
+        REIGNITE_HOME: home.home,
+        ...addressToEnvironment(server),
+        ...settingsToEnvironment({ ...settings, queues: [...queues] }),
+      },
+    });
+    closeSync(log);
+    this.#children.set(name, child);
+    let ready = false;
+    child.on('message', () => {
+      ready = true;
+    });
+    child.once('exit', (code, signal) => {
+      this.#children.delete(name);
+      if (this.#stopping) return;
+      const attempts = ready ? 0 : fruitless + 1;
+      const how = signal ?? `status ${code}`;
+      if (attempts >= FRUITLESS_STARTS) {
+        this.#fail(
+          new ReigniteError('WORKER_LOST', `The ${name} worker ended ${attempts} times (${how}); see ${path}.`),
+        );
+        return;
+      }
+      onStep(`The ${name} worker ended (${how}); it is started again.`);
+      const wait = Math.min(RESTART_MS * 2 ** attempts, LONGEST_RESTART_MS);
+      setTimeout(() => {
+        if (!this.#stopping) this.#start(queues, attempts);
+      }, wait).unref();
+    });
+  }
+}
+
+function endChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => {
+    const last = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);
+    child.once('exit', () => {
+      clearTimeout(last);
+      resolve();
+    });
+    if (child.connected) child.disconnect();
+    else child.kill('SIGTERM');
+  });
+}

@@ -1,0 +1,54 @@
+import { createWriteStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { withStallLimit } from '../../../toolkit/stall-limit.ts';
+import { discard, httpGet } from '../../../toolkit/zenodo/http.ts';
+
+interface DownloadOptions {
+  readonly stallMs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Far above any answer that we ask for. */
+const JSON_LIMIT_BYTES = 16 << 20;
+
+/** Reads a JSON document, through the proxy that the environment names. */
+export async function getJson(url: string, options: DownloadOptions): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  await readBody(url, options, async (body) => {
+    let bytes = 0;
+    for await (const chunk of body) {
+      bytes += chunk.length;
+      if (bytes > JSON_LIMIT_BYTES) throw new Error(`${url} answers with too much`);
+      chunks.push(chunk);
+    }
+  });
+  return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+}
+
+/** Writes what a URL holds to a new file, through the proxy that the environment names. */
+export async function downloadTo(path: string, url: string, options: DownloadOptions): Promise<void> {
+  await readBody(url, options, (body) => pipeline(body, createWriteStream(path, { flags: 'wx' })));
+}
+
+async function readBody(
+  url: string,
+  { stallMs, signal, headers }: DownloadOptions,
+  read: (body: AsyncIterable<Buffer>) => Promise<void>,
+): Promise<void> {
+  await withStallLimit(stallMs, signal, async (limited, alive) => {
+    const reply = await httpGet({ url, headers, signal: limited, stallMs });
+    if (reply.status !== 200) {
+      discard(reply);
+      throw new Error(`${url} answers with status ${reply.status}`);
+    }
+    await read(watched(reply.body, alive));
+  });
+}
+
+async function* watched(body: AsyncIterable<Buffer>, alive: () => void): AsyncGenerator<Buffer> {
+  for await (const chunk of body) {
+    alive();
+    yield chunk;
+  }
+}

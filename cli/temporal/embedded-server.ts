@@ -1,0 +1,161 @@
+import { mkdir, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { asDiskError } from '../../toolkit/files/atomic-write.ts';
+import { connectTo } from './connection.ts';
+import { freePort } from './free-port.ts';
+import { endLeftoverServers, endProcess } from './leftover-servers.ts';
+import { ensureSearchAttributes, keepHistory, type SearchAttributes } from './namespace-setup.ts';
+import { hasDatabase, isRefusal, moveDatabaseAside } from './refused-database.ts';
+import type { ServerAddress } from './server-address.ts';
+import { type Launch, launchServer, logPath } from './server-launch.ts';
+import { removeServerRecord, writeServerRecord } from './server-record.ts';
+
+const DATABASE = 'temporal.db';
+const READY_WITHIN_MS = 30_000;
+const PORTS = { grpc: 7233, ui: 8233 } as const;
+
+export interface EmbeddedServerOptions {
+  /** The home; the caller owns it (home-lock.ts). */
+  readonly home: string;
+  /** Path of the Temporal CLI. */
+  readonly binary: string;
+  /** Taken when free, others otherwise; 0 for any. @default 7233 and 8233 */
+  readonly ports?: { readonly grpc: number; readonly ui: number };
+  readonly searchAttributes?: SearchAttributes;
+  /** How long a server may take until it answers, in ms. @default 30000 */
+  readonly readyWithinMs?: number;
+  readonly onStep?: (line: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** A running server of ours. It keeps this process alive, and survives it when that is killed. */
+export interface EmbeddedServer extends ServerAddress {
+  readonly external: false;
+  readonly uiUrl: string;
+  readonly pid: number;
+  /** Resolves when the server has ended, whoever ended it. */
+  readonly exited: Promise<void>;
+  /** Ends the server in order and returns when it is gone. May be called again. */
+  readonly stop: () => Promise<void>;
+}
+
+/**
+ * Starts Temporal's development server on the home's own database, on 127.0.0.1 only, and prepares its namespace:
+ * closed runs are kept for ten years, the search attributes exist.
+ *
+ * A server that an earlier owner left is ended first. A database that the server refuses is moved aside.
+ *
+ * @throws ReigniteError TEMPORAL_START_FAILED with the end of the server's log; NOT_WRITABLE, NO_SPACE.
+ */
+export async function startEmbeddedServer(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
+  const folder = await databaseFolder(options.home);
+  await endLeftoverServers(options.home, folder, options.onStep);
+  await removeServerRecord(options.home);
+  const { server: launched, grpc, ui } = await launchOnSomeDatabase(options, folder);
+  const address = {
+    address: `127.0.0.1:${grpc}`,
+    namespace: 'default',
+    external: false,
+    uiUrl: `http://127.0.0.1:${ui}`,
+  } as const;
+  try {
+    await prepareNamespace(address, options.searchAttributes ?? {});
+    options.signal?.throwIfAborted();
+    const { pid, startTime } = launched;
+    await writeServerRecord(options.home, { pid, startTime, ...address });
+  } catch (error) {
+    await endProcess(launched);
+    throw error;
+  }
+  return {
+    ...address,
+    pid: launched.pid,
+    exited: launched.exited,
+    stop: async () => {
+      await endProcess(launched);
+      await launched.exited;
+      await removeServerRecord(options.home);
+    },
+  };
+}
+
+type Ready = Extract<Launch, { ready: true }> & { readonly grpc: number; readonly ui: number };
+type Failed = Extract<Launch, { ready: false }>;
+
+/** Starts the server on the home's database or, when it is the database that hinders it, on a fresh one. */
+async function launchOnSomeDatabase(options: EmbeddedServerOptions, folder: string): Promise<Ready> {
+  const first = await launchPatiently(options, folder);
+  if (first.ready) return first;
+  if (!blamesDatabase(first) || !(await hasDatabase(folder, DATABASE))) throw startFailed(options, first);
+  const aside = await moveDatabaseAside(folder, DATABASE);
+  const second = await launchPatiently(options, folder).catch(async (error: unknown) => {
+    await aside.restore();
+    throw error;
+  });
+  if (!second.ready) {
+    await aside.restore();
+    throw startFailed(options, second);
+  }
+  options.onStep?.(`Temporal refuses its database: moved to ${join(folder, aside.name)}, a fresh one begins.`);
+  return second;
+}
+
+/** Tries again what may pass by itself: a port that was taken in between, an end without a clear reason. */
+async function launchPatiently(options: EmbeddedServerOptions, folder: string): Promise<Ready | Failed> {
+  let ports = options.ports ?? PORTS;
+  for (let attempt = 1; ; attempt++) {
+    const grpc = await freePort(ports.grpc);
+    const ui = await freePort(ports.ui === grpc ? 0 : ports.ui);
+    const launch = await launchServer({
+      binary: options.binary,
+      folder,
+      database: DATABASE,
+      logs: join(options.home, 'logs'),
+      grpcPort: grpc,
+      uiPort: ui,
+      readyWithinMs: options.readyWithinMs ?? READY_WITHIN_MS,
+      signal: options.signal,
+    });
+    if (launch.ready) return { ...launch, grpc, ui };
+    const portTaken = /address already in use/i.test(launch.output);
+    if (portTaken) ports = { grpc: 0, ui: 0 };
+    if (attempt >= (portTaken ? 4 : 2) || launch.exit === undefined || isRefusal(launch.output)) return launch;
+  }
+}
+
+/** A server that was ended from outside, or that is only slow, says nothing about its database. */
+function blamesDatabase({ exit, output }: Failed): boolean {
+  return isRefusal(output) || (exit !== undefined && exit.signal === null && !/address already in use/i.test(output));
+}
+
+async function prepareNamespace(address: ServerAddress, attributes: SearchAttributes): Promise<void> {
+  const { connection } = await connectTo(address);
+  try {
+    await keepHistory(connection, address.namespace);
+    await ensureSearchAttributes(connection, address.namespace, attributes);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** @returns The real path, so that one folder reached by two names is still one. */
+async function databaseFolder(home: string): Promise<string> {
+  const folder = join(home, 'temporal');
+  try {
+    await mkdir(folder, { recursive: true });
+    return await realpath(folder);
+  } catch (error) {
+    throw asDiskError(error, folder);
+  }
+}
+
+function startFailed(options: EmbeddedServerOptions, { exit, output }: Failed): ReigniteError {
+  const how =
+    exit === undefined
+      ? `did not answer within ${(options.readyWithinMs ?? READY_WITHIN_MS) / 1000} s`
+      : `ended with ${exit.signal ?? `status ${exit.code}`}`;
+  const lines = output.trim().split('\n').slice(-5).join('\n');
+  const log = logPath(join(options.home, 'logs'));
+  return new ReigniteError('TEMPORAL_START_FAILED', `The Temporal server ${how}; its log ${log} ends:\n${lines}`);
+}

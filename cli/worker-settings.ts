@@ -1,0 +1,24 @@
+import { z } from 'zod';
+import { QUEUES } from '../config/task-queues.ts';
+
+const VARIABLE = 'REIGNITE_WORKER';
+
+/** What a worker process is told by whoever starts it. */
+export const WorkerSettings = z.object({
+  queues: z.array(z.enum(QUEUES)).min(1),
+  taskQueuePrefix: z.string().min(1),
+  /** Longest time between two heartbeats that reach the server, s. */
+  throttleSeconds: z.number().positive(),
+  /** Files fetched at the same time. */
+  connections: z.int().min(1),
+});
+export type WorkerSettings = z.infer<typeof WorkerSettings>;
+
+export function settingsToEnvironment(settings: WorkerSettings): Record<string, string> {
+  return { [VARIABLE]: JSON.stringify(settings) };
+}
+
+/** @throws SyntaxError or ZodError when the variable is missing or holds something else. */
+export function settingsFromEnvironment(environment: NodeJS.ProcessEnv = process.env): WorkerSettings {
+  return WorkerSettings.parse(JSON.parse(environment[VARIABLE] ?? '{}'));
+}

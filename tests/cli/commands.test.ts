@@ -1,0 +1,124 @@
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { DetectionMetrics } from '../../toolkit/metrics/agreement-metrics.ts';
+import { HeMetrics } from '../../toolkit/metrics/he-metrics.ts';
+import { encodeNpy } from '../../toolkit/numpy/npy.ts';
+import { runCommand } from '../support/command.ts';
+import { suiteFolder } from '../support/in-temporary-folder.ts';
+import { writeTinyRecord } from '../support/tiny-record.ts';
+
+const fixture = (path: string) => fileURLToPath(new URL(`../fixtures/${path}`, import.meta.url));
+const folder = suiteFolder();
+const place = () => ({ home: join(folder(), 'home'), cwd: folder() });
+
+beforeAll(() => writeTinyRecord(folder()));
+
+const evaluate = (task: string, predictions: string, out: string) =>
+  runCommand(
+    ['evaluate', '--task', task, '--data', 'unpacked', '--predictions', predictions, '--out', out, '--json'],
+    place(),
+  );
+
+describe('reignite evaluate', { timeout: 60_000 }, () => {
+  it('gives every annotated class a Dice of 1 when the truth itself is the prediction', async () => {
+    const { status, stdout, stderr } = await evaluate('he', 'unpacked/annotations/he', 'perfect');
+    expect(status, stderr).toBe(0);
+    const metrics = HeMetrics.parse(JSON.parse(stdout));
+    expect(metrics.all.overall).toBe(1);
+    expect(metrics.all.perClass['Stroma']).toBe(1);
+    expect(JSON.parse(await readFile(join(folder(), 'perfect', 'metrics', 'he.json'), 'utf8'))).toEqual(metrics);
+    for (const name of ['cm.npy', 'f1_all.png', 'cases/patient1_he_roi1_with_context.png']) {
+      expect((await readFile(join(folder(), 'perfect', 'figures', 'he', name))).length).toBeGreaterThan(0);
+    }
+  });
+
+  it('names the missing prediction, and writes nothing', async () => {
+    await mkdir(join(folder(), 'some'), { recursive: true });
+    const name = 'patient1_he_roi1_with_context.png';
+    await copyFile(join(folder(), 'unpacked', 'annotations', 'he', name), join(folder(), 'some', name));
+    const { status, stdout } = await evaluate('he', 'some', 'nothing');
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout).error).toMatchObject({
+      code: 'ROI_UNPAIRED',
+      cause: expect.stringContaining('patient1_he_roi2_with_context.png'),
+    });
+    await expect(readFile(join(folder(), 'nothing', 'metrics', 'he.json'))).rejects.toThrow();
+  });
+
+  it('scores points against every reader, and says where there are none', async () => {
+    const points = join(folder(), 'points');
+    await mkdir(points, { recursive: true });
+    const cells = { dtype: 'float32', shape: [2, 3], data: Float32Array.of(45, 65, 0, 125, 75, 0) } as const;
+    await writeFile(join(points, 'nuclei_roi_1.npy'), encodeNpy(cells));
+    const { status, stdout, stderr } = await evaluate('nuclei', 'points', 'cells');
+    expect(status, stderr).toBe(0);
+    expect(stderr).toContain('The AI found nothing on nuclei_roi_2');
+    const { groups } = DetectionMetrics.parse(JSON.parse(stdout));
+    // Reader R1 marked 12 cells on two images; both points hit one each.
+    expect(groups.nuclei?.confusion['reader R1|AI']).toEqual([
+      [2, 10],
+      [0, 0],
+    ]);
+    expect(
+      (await readFile(join(folder(), 'cells', 'figures', 'pdl1', 'nuclei', 'f1_scores_nuclei.png'))).length,
+    ).toBeGreaterThan(0);
+  });
+
+  it('refuses a folder without any prediction', async () => {
+    const { status, stdout } = await evaluate('pdl1', 'unpacked', 'none');
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout).error.code).toBe('ROI_UNPAIRED');
+  });
+});
+
+describe('reignite model', { timeout: 60_000 }, () => {
+  it('inspects a checkpoint that could do harm, and names what would', async () => {
+    await writeFile(join(folder(), 'hostile.pkl'), 'cposix\nsystem\n(S"touch harm"\ntR.');
+    const { status, stdout } = await runCommand(['model', 'inspect', 'hostile.pkl'], place());
+    expect(status).toBe(0);
+    expect(stdout).toContain('DANGEROUS');
+    expect(stdout).toMatch(/dangerous posix\.system/);
+    await expect(readFile(join(folder(), 'harm'))).rejects.toThrow();
+  });
+
+  it('lists tensors with their shapes', async () => {
+    const file = fixture('nnunet/plain/fold_0/model_best.model');
+    const { stdout } = await runCommand(['model', 'inspect', file, '--json'], place());
+    const { tensors, safe } = JSON.parse(stdout);
+    expect(safe).toBe(true);
+    expect(tensors).toContainEqual({
+      name: expect.stringMatching(/^state_dict\.conv_blocks_context\.0\.blocks\.0\.conv\.weight$/),
+      dtype: 'float32',
+      shape: [4, 3, 3, 3],
+    });
+  });
+
+  it.each([
+    ['nnunet/plain/fold_0/model_best.model', 'fold.onnx'],
+    ['yolov5/v5.pt', 'cells.onnx'],
+  ])('converts %s', async (name, out) => {
+    const { status, stdout, stderr } = await runCommand(['model', 'convert', fixture(name), '--out', out], place());
+    expect(status, stderr).toBe(0);
+    expect(stdout.trim()).toBe(join(folder(), out));
+    expect((await readFile(join(folder(), out))).length).toBeGreaterThan(10_000);
+    expect(JSON.parse(await readFile(join(folder(), out.replace('.onnx', '.json')), 'utf8'))).toHaveProperty('digest');
+  });
+});
+
+describe('reignite doctor and config', { timeout: 60_000 }, () => {
+  it('looks at the machine and opens a session on the processor', async () => {
+    const { stdout, stderr } = await runCommand(['doctor', '--json'], place());
+    const findings: { name: string; status: string }[] = JSON.parse(stdout);
+    expect(findings.find(({ name }) => name === 'ONNX Runtime cpu')?.status, stderr).toBe('pass');
+    expect(findings.find(({ name }) => name === 'Node')?.status).toBe('pass');
+  });
+
+  it('prints the effective configuration and the schema', async () => {
+    const { stdout } = await runCommand(['config', '--profile', 'paper', '--set', 'he.scope=annotated'], place());
+    expect(stdout).toContain('scope: annotated');
+    const schema = JSON.parse((await runCommand(['config', '--schema'], place())).stdout);
+    expect(schema.properties).toHaveProperty('zenodo');
+  });
+});

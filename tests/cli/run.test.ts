@@ -1,0 +1,220 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isAlive, type Place, runCommand, serverPidOf, startCommand, until, workersOf } from '../support/command.ts';
+import { suiteFolder } from '../support/in-temporary-folder.ts';
+import { digestsBelow } from '../support/same-files.ts';
+import { startTestServer, type TestServer } from '../support/temporal.ts';
+import { writeTinyRecord } from '../support/tiny-record.ts';
+
+/** What bit-identity is promised for. */
+const PROMISED = ['inference', 'margins', 'candidates', 'metrics', 'figures'];
+const BIG = { name: 'patient1_he_roi1', width: 500, height: 380 };
+const SMALL = { name: 'patient2_he_roi1', width: 64, height: 49 };
+
+const folder = suiteFolder();
+
+/** A home and a results folder of their own, and the words of the command. */
+async function setUp(
+  name: string,
+  environment: Record<string, string> = {},
+): Promise<Place & { words: string[]; results: string }> {
+  const cwd = folder();
+  const results = join(cwd, `results-${name}`);
+  const words = ['run', '--profile', 'tiny.yaml', '--data', `data-${name}`, '--results', `results-${name}`];
+  return { home: join(cwd, `home-${name}`), cwd, environment, words, results };
+}
+
+beforeAll(async () => {
+  await writeTinyRecord(folder(), [BIG, SMALL]);
+  const profile = [
+    'name: tiny',
+    'record: "42"',
+    `zenodo: { serve: ${join(folder(), 'served')} }`,
+    'inference: { provider: cpu, threads: 1 }',
+    'temporal: { heartbeatSeconds: 4, throttleSeconds: 0.5, retrySeconds: 0.2 }',
+  ];
+  await writeFile(join(folder(), 'tiny.yaml'), profile.join('\n'));
+});
+
+describe('reignite run', { timeout: 240_000 }, () => {
+  let undisturbed: Record<string, string> = {};
+
+  it('goes from a record to masks, metrics and figures, and the second time computes nothing', async () => {
+    const place = await setUp('first');
+    const first = await runCommand([...place.words, '--json'], place);
+    expect(first.status, first.stderr).toBe(0);
+    expect(JSON.parse(first.stdout)).toMatchObject({
+      record: '42',
+      profile: 'tiny',
+      status: 'done',
+      tasks: {
+        he: { rois: { total: 2, computed: 2, cached: 0, failed: 0 }, failures: [] },
+        nuclei: { rois: { total: 2, computed: 2, cached: 0, failed: 0 }, failures: [] },
+        pdl1: { rois: { total: 2, computed: 2, cached: 0, failed: 0 }, failures: [] },
+      },
+    });
+    undisturbed = await digestsBelow(place.results, PROMISED);
+    expect(Object.keys(undisturbed)).toEqual(
+      expect.arrayContaining([
+        'inference/he/patient1_he_roi1_with_context.png',
+        'margins/he/patient2_he_roi1_with_context.png',
+        'metrics/he.json',
+        'metrics/nuclei.json',
+        'candidates/pdl1/pdl1_roi_1.json',
+        'figures/pdl1/nuclei/f1_scores_nuclei.png',
+        'figures/pdl1/pdl1/f1_scores_SCDC.svg',
+        'figures/pdl1/pdl1/pdl1_roi_2.png',
+        'figures/he/cm.npy',
+        'figures/he/cm_all.png',
+        'figures/he/f1_til_use_case.svg',
+        'figures/he/cases/patient2_he_roi1_with_context.png',
+      ]),
+    );
+
+    const second = await runCommand(place.words, place);
+    expect(second.status, second.stderr).toBe(0);
+    expect(second.stdout.match(/2 ROIs: 0 computed, 2 from the cache, 0 failed/g)).toHaveLength(3);
+    expect(await digestsBelow(place.results, PROMISED)).toEqual(undisturbed);
+    expect(workersOf(place.home)).toEqual({});
+    await expect(serverPidOf(place.home)).rejects.toThrow();
+  });
+
+  it('survives SIGKILL of the inference worker in the middle of an ROI, bit for bit', async () => {
+    const place = await setUp('worker');
+    const command = startCommand(place.words, place);
+    await until(() => hasPartial(place.home), command.stderr);
+    const { inference } = workersOf(place.home);
+    expect(inference).toBeGreaterThan(0);
+    if (inference !== undefined) process.kill(inference, 'SIGKILL');
+    const { status, stderr } = await command.ended;
+    expect(status, stderr).toBe(0);
+    expect(stderr).toContain('The inference worker ended (SIGKILL); it is started again.');
+    expect(await digestsBelow(place.results, PROMISED)).toEqual(undisturbed);
+  });
+
+  it('survives SIGKILL of everything, the server included, when the same command is typed again', async () => {
+    const place = await setUp('everything');
+    const command = startCommand(place.words, place);
+    await until(() => hasPartial(place.home), command.stderr);
+    const pids = [command.process.pid ?? 0, await serverPidOf(place.home), ...Object.values(workersOf(place.home))];
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    await command.ended;
+    await until(() => !pids.some(isAlive));
+    const again = await runCommand(place.words, place);
+    expect(again.status, again.stderr).toBe(0);
+    expect(again.stderr).toContain('Attached to reproduce/42/tiny/');
+    expect(await digestsBelow(place.results, PROMISED)).toEqual(undisturbed);
+  });
+
+  it('lets a second command watch the same run, and carry on when the first is killed', async () => {
+    const place = await setUp('two');
+    const first = startCommand(place.words, place);
+    await first.shows('Started');
+    const second = startCommand(place.words, place);
+    await second.shows('Attached to');
+    await until(() => hasPartial(place.home), first.stderr);
+    first.process.kill('SIGKILL');
+    await first.ended;
+    const { status, stderr } = await second.ended;
+    expect(status, stderr).toBe(0);
+    expect(stderr).toContain('carries on');
+    expect(await digestsBelow(place.results, PROMISED)).toEqual(undisturbed);
+  });
+
+  it('stops at Ctrl-C, leaves no process behind, and goes on with the same command', async () => {
+    const place = await setUp('interrupt');
+    const command = startCommand(place.words, place);
+    await until(() => hasPartial(place.home), command.stderr);
+    const server = await serverPidOf(place.home);
+    command.process.kill('SIGINT');
+    expect((await command.ended).status).toBe(130);
+    expect(isAlive(server)).toBe(false);
+    expect(workersOf(place.home)).toEqual({});
+    const again = await runCommand(place.words, place);
+    expect(again.status, again.stderr).toBe(0);
+    expect(await digestsBelow(place.results, PROMISED)).toEqual(undisturbed);
+  });
+});
+
+describe('reignite run on bad input', { timeout: 240_000 }, () => {
+  let server: TestServer;
+  const broken = suiteFolder();
+  const external = () => ({ TEMPORAL_ADDRESS: server.address });
+
+  beforeAll(async () => {
+    server = await startTestServer();
+  });
+  afterAll(() => server.stop());
+
+  /** Writes a record, spoils it, and runs it on a server that is somebody else's. */
+  async function runSpoilt(name: string, spoil: (unpacked: string) => Promise<void>) {
+    const root = join(broken(), name);
+    const { unpacked } = await writeTinyRecord(root, [SMALL, { ...SMALL, name: 'patient3_he_roi1' }], spoil);
+    expect(unpacked).toBeTruthy();
+    const words = ['run', '--profile', join(folder(), 'tiny.yaml'), '--tasks', 'he', '--set', `name=${name}`, '--json'];
+    words.push('--set', `zenodo.serve=${join(root, 'served')}`, '--set', `temporal.taskQueuePrefix=${name}`);
+    const place = { home: join(root, 'home'), cwd: root, environment: external() };
+    return { ...(await runCommand([...words, '--data', 'data', '--results', 'results'], place)), root };
+  }
+
+  it('records an image that is none as a failed ROI, and does the rest', async () => {
+    const ran = await runSpoilt('damaged', async (unpacked) => {
+      await writeFile(join(unpacked, 'images', 'he', 'patient3_he_roi1_with_context.png'), 'no picture');
+    });
+    expect(ran.status, ran.stderr).toBe(3);
+    expect(JSON.parse(ran.stdout)).toMatchObject({
+      status: 'partial',
+      tasks: {
+        he: {
+          rois: { total: 2, computed: 1, failed: 1 },
+          failures: [{ roi: 'patient3_he_roi1_with_context', code: 'IMAGE_UNREADABLE' }],
+        },
+      },
+    });
+    expect(await readdir(join(ran.root, 'results', 'inference', 'he'))).toEqual(['patient2_he_roi1_with_context.png']);
+  });
+
+  it.each([
+    [
+      'overview',
+      'OVERVIEW_INVALID',
+      'split',
+      async (unpacked: string) => {
+        const path = join(unpacked, 'data_overview.csv');
+        await writeFile(path, (await readFile(path, 'utf8')).replace('split', 'splat'));
+      },
+    ],
+    [
+      'hostile',
+      'CHECKPOINT_UNSAFE',
+      'system',
+      async (unpacked: string) => {
+        const model = (await readdir(join(unpacked, 'models', 'he')))[0] ?? '';
+        const path = join(unpacked, 'models', 'he', model, 'fold_0', 'model_best.model.pkl');
+        await writeFile(path, 'cposix\nsystem\n(S"true"\ntR.');
+      },
+    ],
+  ])('ends with a typed error that names what is wrong: %s', async (name, code, named, spoil) => {
+    const ran = await runSpoilt(name, spoil);
+    expect(ran.status, ran.stderr).toBe(1);
+    const { error } = JSON.parse(ran.stdout);
+    expect(error).toMatchObject({ code, cause: expect.stringContaining(named), remedy: expect.stringMatching(/\w/) });
+  });
+});
+
+describe('reignite', () => {
+  it('refuses what it does not know with exit status 2', async () => {
+    const place = { home: join(folder(), 'home-none'), cwd: folder() };
+    expect((await runCommand(['rum'], place)).status).toBe(2);
+    const wrong = await runCommand(['run', '--set', 'he.scope=half', '--json'], place);
+    expect(wrong.status).toBe(2);
+    expect(JSON.parse(wrong.stdout).error.code).toBe('CONFIG_INVALID');
+    expect((await runCommand(['--help'], place)).stdout).toContain('evaluate');
+  });
+});
+
+async function hasPartial(home: string): Promise<boolean> {
+  const work = await readdir(join(home, 'work'), { recursive: true }).catch(() => []);
+  return work.some((name) => name.endsWith('state.json'));
+}

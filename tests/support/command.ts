@@ -1,0 +1,117 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const ENTRY = fileURLToPath(new URL('../../bin/reignite.js', import.meta.url));
+
+export interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A `reignite` command in a process of its own, as a user types it. */
+export interface Command {
+  readonly process: ChildProcess;
+  stderr(): string;
+  readonly ended: Promise<Ended>;
+  /** Waits until stderr shows `text`. */
+  shows(text: string | RegExp): Promise<void>;
+}
+
+export interface Place {
+  readonly home: string;
+  /** Current folder of the command. */
+  readonly cwd: string;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export function startCommand(words: readonly string[], { home, cwd, environment = {} }: Place): Command {
+  const child = spawn(process.execPath, [ENTRY, ...words], {
+    cwd,
+    env: { ...process.env, REIGNITE_HOME: home, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const ended = new Promise<Ended>((resolve) => {
+    child.once('close', (status) => resolve({ status, stdout, stderr }));
+  });
+  return {
+    process: child,
+    stderr: () => stderr,
+    ended,
+    async shows(text) {
+      await until(
+        () => (typeof text === 'string' ? stderr.includes(text) : text.test(stderr)),
+        () => stderr,
+      );
+    },
+  };
+}
+
+export function runCommand(words: readonly string[], place: Place): Promise<Ended> {
+  return startCommand(words, place).ended;
+}
+
+/** Asks again and again until it is so; the error says what was seen instead. */
+export async function until(isSo: () => boolean | Promise<boolean>, seen: () => string = () => ''): Promise<void> {
+  const deadline = Date.now() + 90_000;
+  while (!(await isSo())) {
+    if (Date.now() > deadline) throw new Error(`Waited in vain; seen:\n${seen()}`);
+    await sleep(50);
+  }
+}
+
+/** Process ids of a home's workers, by the first queue that they serve. Linux only. */
+export function workersOf(home: string): Record<string, number> {
+  const found: Record<string, number> = {};
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    const variables = environmentOf(pid);
+    if (variables.get('REIGNITE_HOME') !== home) continue;
+    const settings = variables.get('REIGNITE_WORKER');
+    // What a worker starts inherits its environment, and is no worker.
+    if (settings !== undefined && commandLineOf(pid).includes('worker.ts'))
+      found[JSON.parse(settings).queues[0]] = Number(pid);
+  }
+  return found;
+}
+
+export async function serverPidOf(home: string): Promise<number> {
+  return JSON.parse(await readFile(join(home, 'temporal', 'server.json'), 'utf8')).pid;
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function commandLineOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function environmentOf(pid: string): Map<string, string> {
+  try {
+    const pairs = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+    return new Map(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
+  } catch {
+    return new Map();
+  }
+}

@@ -1,0 +1,34 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type EmbeddedServer, startEmbeddedServer } from '../../cli/temporal/embedded-server.ts';
+import { findTemporalBinary } from '../../cli/temporal/find-binary.ts';
+import type { SearchAttributes } from '../../cli/temporal/namespace-setup.ts';
+
+export interface TestServer extends EmbeddedServer {
+  /** The server's temporary home; gone after `stop`. */
+  readonly home: string;
+}
+
+/** Ports that no test and no developer's own server fights over. */
+export const ANY_PORTS = { grpc: 0, ui: 0 } as const;
+
+/** An embedded server in a temporary home. One a test file is enough: workflow ids and queues keep tests apart. */
+export async function startTestServer(searchAttributes: SearchAttributes = {}): Promise<TestServer> {
+  const binary = await temporalBinary();
+  const home = await mkdtemp(join(tmpdir(), 'reignite-home-'));
+  const server = await startEmbeddedServer({ home, binary, ports: ANY_PORTS, searchAttributes });
+  return {
+    ...server,
+    home,
+    stop: async () => {
+      await server.stop();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The Temporal CLI, found as a user's command finds it. */
+export async function temporalBinary(): Promise<string> {
+  return (await findTemporalBinary()).path;
+}
