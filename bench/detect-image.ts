@@ -1,0 +1,34 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createCellDetector } from '../toolkit/yolov5/cell-detector.ts';
+import { convertDetector } from '../toolkit/yolov5/convert-detector.ts';
+import { inNode, PythonPeer, paired, report } from './paired.ts';
+
+// One image of 1024 x 1024 px from file to points, YOLOv5s, against PyTorch with the same weights and threads:
+//     PEER_PYTHON=... tsx bench/detect-image.ts [threads, default 1]
+const threads = Number(process.argv[2] ?? 1);
+const folder = await mkdtemp(join(tmpdir(), 'bench-detect-'));
+const detector = createCellDetector({ provider: 'cpu', threads });
+const peer = new PythonPeer(join(import.meta.dirname, 'python', 'detect_image_peer.py'), [folder, String(threads)]);
+try {
+  await peer.ask('prepare');
+  const modelDir = join(folder, 'model');
+  await convertDetector({ checkpoint: join(folder, 'yolov5s.pt'), out: modelDir });
+  const job = {
+    ...{ modelDir, image: join(folder, 'image.png'), confidence: 0.5, iou: 0.5, partialDir: join(folder, 'partial') },
+    ...{ points: join(folder, 'ours.npy'), candidates: join(folder, 'ours.json') },
+  };
+  const { points, candidates } = await detector.detect(job);
+  console.log(`points: ours ${points} of ${candidates} candidates, peer ${await peer.ask('count')}`);
+  const result = await paired(
+    inNode('reignite', () => detector.detect(job)),
+    [peer.contender('pytorch')],
+    5,
+  );
+  report(`YOLOv5s, 1024 x 1024 px, ${threads} thread(s)`, result);
+} finally {
+  peer.close();
+  await detector.close();
+  await rm(folder, { recursive: true });
+}

@@ -1,0 +1,32 @@
+/**
+ * Peak memory and time of our segmentation of a large ROI, without a peer.
+ *
+ *     tsx bench/segment-memory.ts --python PYTHON [--model NNUNET_FOLDER] [--size 3328x2560] [--rows N]
+ *
+ * A height of 10,240 px takes an hour on two cores; `--rows` stops after that many rows of tiles, when memory has long
+ * reached its level: the rows' buffers do not grow with the height, the image (3 bytes a pixel) does. The step that
+ * ends an ROI, writing its mask and margins, is left out then.
+ */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { parseSize, prepareImage, prepareModel, WORK_FOLDER } from './segment-roi-setup.ts';
+
+const { values } = parseArgs({
+  options: {
+    python: { type: 'string', default: 'python3' },
+    model: { type: 'string' },
+    size: { type: 'string', default: '3328x2560' },
+    rows: { type: 'string' },
+  },
+});
+const [width, height] = parseSize(values.size);
+const { converted } = await prepareModel(values.python, values.model);
+const image = await prepareImage(width, height);
+
+// A process of its own: converting a model and drawing an image take memory too.
+const script = fileURLToPath(new URL('./segment-roi-ours.ts', import.meta.url));
+const args = ['--model', converted, '--image', image, '--mask', join(WORK_FOLDER, 'memory.png')];
+const limit = values.rows === undefined ? [] : ['--rows', values.rows];
+execFileSync(process.execPath, ['--import', 'tsx', script, ...args, ...limit], { stdio: 'inherit' });

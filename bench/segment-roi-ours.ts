@@ -1,0 +1,57 @@
+/**
+ * Our side of bench/segment-roi.ts, and what bench/segment-memory.ts measures: one ROI in a process of its own.
+ *
+ *     tsx bench/segment-roi-ours.ts --model CONVERTED_MODEL --image IMAGE --mask MASK [--threads N] [--rows N]
+ *
+ * Prints one line of JSON, as bench/python/segment_roi_peer.py does. Opening the networks is part of `seconds`: they
+ * are opened anew for every row of tiles. Progress goes to stderr; with `--rows` it stops after so many rows of tiles.
+ */
+import { rmSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import type { RoiProgress } from '../toolkit/nnunet/roi-job.ts';
+import { createRoiSegmenter } from '../toolkit/nnunet/roi-segmenter.ts';
+import { peakMemory } from './segment-roi-setup.ts';
+
+const { values } = parseArgs({
+  options: {
+    model: { type: 'string' },
+    image: { type: 'string' },
+    mask: { type: 'string' },
+    threads: { type: 'string' },
+    rows: { type: 'string' },
+  },
+});
+const { model, image, mask, threads } = values;
+if (model === undefined || image === undefined || mask === undefined) {
+  throw new RangeError('Expected --model, --image and --mask');
+}
+const rows = Number(values.rows ?? Number.POSITIVE_INFINITY);
+const partialDir = `${mask}.partial`;
+rmSync(partialDir, { recursive: true, force: true });
+
+const enough = new AbortController();
+const started = performance.now();
+const secondsNow = () => (performance.now() - started) / 1000;
+let row = 0;
+
+function report(progress: RoiProgress): void {
+  if (progress.row === row && progress.phase !== 'encode') return;
+  row = progress.row;
+  console.error(`${secondsNow().toFixed(0)} s, ${row} of ${progress.rows} rows: peak ${peakMemory() / 1e6} MB`);
+  if (row >= rows) enough.abort();
+}
+
+const segmenter = createRoiSegmenter({
+  provider: 'cpu',
+  ...(threads === undefined ? {} : { threads: Number(threads) }),
+});
+try {
+  const job = { image, modelDir: model, partialDir, mask, margin: `${mask}.margin.png`, scope: 'full' } as const;
+  await segmenter.segment(job, { signal: enough.signal, onProgress: report });
+} catch (error) {
+  if (!enough.signal.aborted) throw error;
+}
+const seconds = secondsNow();
+await segmenter.close();
+rmSync(partialDir, { recursive: true, force: true });
+console.log(JSON.stringify({ loadSeconds: 0, seconds, peakRssBytes: peakMemory() }));
