@@ -12,37 +12,23 @@ const DEATHS_ALLOWED = 3;
 const Log = z.object({ marker: z.string(), begun: z.number().int() });
 
 /**
- * Counts the attempts at an ROI that ended without a word and without progress: a process killed by the system, a crash
- * in native code. An attempt that advanced, or that was told to stop, does not count.
+ * Begins an attempt at an ROI, and counts those that ended without a word and without progress: a process killed by the
+ * system, a crash in native code. An attempt that advanced, or that was told to stop, does not count.
+ *
+ * @param work - The ROI's work folder; its `partial/state.json` tells how far the last attempt came.
+ * @throws ReigniteError ROI_SET_ASIDE when three attempts in a row died where this one would begin.
  */
-export class AttemptLog {
-  readonly #path: string;
-
-  private constructor(path: string) {
-    this.#path = path;
+export async function beginAttempt(work: string, roi: string, signal: AbortSignal): Promise<void> {
+  const path = join(work, 'attempts.json');
+  const marker = sha256Of(await readFile(join(work, 'partial', 'state.json'), 'utf8').catch(() => 'start'));
+  const last = await readLog(path);
+  const begun = last?.marker === marker ? last.begun : 0;
+  if (begun >= DEATHS_ALLOWED) {
+    await rm(path, { force: true });
+    throw new ReigniteError('ROI_SET_ASIDE', `ROI ${roi}: ${begun} attempts in a row died at the same tile row.`);
   }
-
-  /**
-   * @param work - The ROI's work folder; its `partial/state.json` tells how far the last attempt came.
-   * @throws ReigniteError ROI_SET_ASIDE when three attempts in a row died where this one would begin.
-   */
-  static async begin(work: string, roi: string, signal: AbortSignal): Promise<AttemptLog> {
-    const path = join(work, 'attempts.json');
-    const marker = sha256Of(await readFile(join(work, 'partial', 'state.json'), 'utf8').catch(() => 'start'));
-    const last = await readLog(path);
-    const begun = last?.marker === marker ? last.begun : 0;
-    if (begun >= DEATHS_ALLOWED) {
-      await rm(path, { force: true });
-      throw new ReigniteError('ROI_SET_ASIDE', `ROI ${roi}: ${begun} attempts in a row died at the same tile row.`);
-    }
-    await writeFileAtomic(path, JSON.stringify({ marker, begun: begun + 1 }));
-    signal.addEventListener('abort', () => rmSync(path, { force: true }), { once: true });
-    return new AttemptLog(path);
-  }
-
-  async clear(): Promise<void> {
-    await rm(this.#path, { force: true });
-  }
+  await writeFileAtomic(path, JSON.stringify({ marker, begun: begun + 1 }));
+  signal.addEventListener('abort', () => rmSync(path, { force: true }), { once: true });
 }
 
 async function readLog(path: string): Promise<z.infer<typeof Log> | undefined> {

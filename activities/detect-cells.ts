@@ -6,7 +6,7 @@ import { type CacheEntry, cacheKey, type KeyParts } from '../toolkit/cache/step-
 import { inside } from '../toolkit/files/inside.ts';
 import type { CellDetector } from '../toolkit/yolov5/cell-detector.ts';
 import { TASK_LIMITS, TASK_SETTINGS } from '../toolkit/yolov5/task-settings.ts';
-import { AttemptLog } from './attempt-log.ts';
+import { beginAttempt } from './attempt-log.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { type InferServices, type Report, type RoiOutcome, refuseOtherEngine } from './infer-roi.ts';
 import { DetectCellsInput } from './inputs.ts';
@@ -53,7 +53,7 @@ async function computeImage(
   const signal = Context.current().cancellationSignal;
   const work = join(home.work, cacheKey(parts));
   await mkdir(work, { recursive: true });
-  await AttemptLog.begin(work, roi, signal);
+  await beginAttempt(work, roi, signal);
   const { confidence, iou } = TASK_SETTINGS[task];
   const points = join(work, POINTS);
   const candidates = join(work, CANDIDATES);

@@ -7,7 +7,7 @@ import { ReigniteError } from '../toolkit/errors.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import { imageSize } from '../toolkit/image/open-image.ts';
 import type { RoiSegmenter } from '../toolkit/nnunet/roi-segmenter.ts';
-import { AttemptLog } from './attempt-log.ts';
+import { beginAttempt } from './attempt-log.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { type InferServices, type Report, type RoiOutcome, refuseOtherEngine } from './infer-roi.ts';
 import { SegmentRoiInput } from './inputs.ts';
@@ -65,7 +65,7 @@ async function computeRoi(
   await refuseOtherSize(roi, files);
   const work = join(home.work, cacheKey(parts));
   await mkdir(work, { recursive: true });
-  await AttemptLog.begin(work, roi, signal);
+  await beginAttempt(work, roi, signal);
   const outputs = { mask: join(work, MASK), margin: join(work, MARGIN) };
   const result = await segmenter.segment(
     {

@@ -1,12 +1,12 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { AttemptLog } from '../../activities/attempt-log.ts';
+import { beginAttempt } from '../../activities/attempt-log.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
 
-const begin = (work: string) => AttemptLog.begin(work, 'roi1', new AbortController().signal);
+const begin = (work: string) => beginAttempt(work, 'roi1', new AbortController().signal);
 
-describe('AttemptLog', () => {
+describe('beginAttempt', () => {
   it('sets an ROI aside after three attempts that died at the same place', async () => {
     const work = await temporaryFolder();
     for (let attempt = 0; attempt < 3; attempt++) await begin(work);
@@ -29,7 +29,7 @@ describe('AttemptLog', () => {
     const work = await temporaryFolder();
     for (let attempt = 0; attempt < 10; attempt++) {
       const stop = new AbortController();
-      await AttemptLog.begin(work, 'roi1', stop.signal);
+      await beginAttempt(work, 'roi1', stop.signal);
       stop.abort();
     }
     expect(await readdir(work)).toEqual([]);
