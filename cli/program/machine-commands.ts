@@ -1,0 +1,20 @@
+import type { Command } from 'commander';
+import type { ConfigOptions } from '../commands/config.ts';
+import { type CommandContext, command, configured } from './command.ts';
+
+/** Commands on this machine and its settings. */
+export function machineCommands(program: Command, { exitWith }: CommandContext): void {
+  configured(command(program, 'config', 'the effective configuration'))
+    .option('--schema', 'print the JSON Schema of every field instead')
+    .action(async (options: ConfigOptions) => {
+      const { configCommand } = await import('../commands/config.ts');
+      exitWith(await configCommand(options));
+    });
+
+  command(program, 'doctor', 'what this machine has and lacks, with remedies').action(
+    async (options: { json?: boolean }) => {
+      const { doctorCommand } = await import('../commands/doctor.ts');
+      exitWith(await doctorCommand(options));
+    },
+  );
+}
