@@ -1,10 +1,28 @@
 import { type Command, Option } from 'commander';
 import { TASKS } from '../../config/tasks.ts';
 import type { EvaluateOptions } from '../commands/evaluate.ts';
+import type { PredictOptions } from '../commands/predict.ts';
 import { type CommandContext, command } from './command.ts';
 
 /** Commands on predictions and images of the user's own; none needs Temporal. */
-export function predictionCommands(program: Command, { exitWith }: CommandContext): void {
+export function predictionCommands(program: Command, { signal, exitWith }: CommandContext): void {
+  command(program, 'predict', 'masks, outlines and areas, or cells and counts, of images of your own')
+    .argument('<image...>', 'PNG, JPEG or TIFF')
+    .addOption(new Option('--task <task>', 'what to predict').choices(TASKS).makeOptionMandatory())
+    .requiredOption('--model <path>', 'nnU-Net v1 folder (he), YOLOv5 .pt (nuclei, pdl1)')
+    .requiredOption('--out <dir>', 'where everything goes')
+    .option('--mpp <um>', 'side of one pixel in µm: gives mm²; the models expect 0.5', Number)
+    .option('--resample', 'bring the images to 0.5 µm/px for the network; results come in their own pixels')
+    .option('--labels <file>', "JSON object of names to label values, where the model is not the paper's")
+    .option('--simplify <px>', 'smooth outlines by at most so much (default: 0, the edges of the pixels)', Number)
+    .option('--min-area <px>', 'no outlines for smaller regions; masks and areas keep them (default: 1)', Number)
+    .option('--provider <name>', 'auto, cpu, cuda or webgpu (default: auto)')
+    .option('--threads <n>', 'threads of the network (default: all cores)', Number)
+    .action(async (images: string[], options: PredictOptions) => {
+      const { predictCommand } = await import('../commands/predict.ts');
+      exitWith(await predictCommand(images, options, signal));
+    });
+
   command(program, 'evaluate', "anybody's predictions under the paper's protocol; needs no Temporal and no model")
     .addOption(new Option('--task <task>', 'what the predictions are of').choices(TASKS).makeOptionMandatory())
     .requiredOption('--data <dir>', 'the record: overview and annotations; images for the figures of single ROIs')

@@ -8,7 +8,7 @@ import { openCheckpoint } from '../pytorch/checkpoint.ts';
 import { checkpointStateDict } from './checkpoint-state-dict.ts';
 import { CARD_FILE, ModelCard, readModelCard } from './model-card.ts';
 import { CONVERTER_SCHEMA, hashSources, type ModelSources } from './model-digest.ts';
-import { type FoldFiles, findFolds } from './model-folds.ts';
+import { type CheckpointName, type FoldFiles, findFolds } from './model-folds.ts';
 import type { NnunetPlans } from './plans.ts';
 import { readPlansFile } from './plans-file.ts';
 import { removeLeftovers } from './remove-leftovers.ts';
@@ -25,6 +25,8 @@ export interface ConvertModelOptions {
   readonly folder: string;
   /** In the order in which their softmax is averaged. Default: 0 to 4. */
   readonly folds?: readonly number[];
+  /** Which weights of a fold. Default: `model_best`. */
+  readonly name?: CheckpointName;
   /** Folder for `fold_<k>.onnx` and `model.json`; made if missing. */
   readonly out: string;
   readonly signal?: AbortSignal;
@@ -52,7 +54,7 @@ export interface ConvertProgress {
  */
 export async function convertModel(options: ConvertModelOptions): Promise<ModelCard> {
   const { folder, out, signal, onProgress } = options;
-  const folds = await findFolds(folder, options.folds);
+  const folds = await findFolds(folder, options.folds, options.name);
   const total = folds.length;
   const sources = await hashSources(folds, signal, (done) => onProgress?.({ step: 'hash', done, total }));
   const present = await presentConversion(out, sources.digest, signal);

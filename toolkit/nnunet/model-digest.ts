@@ -1,5 +1,5 @@
 import { sha256Of, sha256OfFile } from '../files/hash-file.ts';
-import { type FoldFiles, findFolds } from './model-folds.ts';
+import { type CheckpointName, type FoldFiles, findFolds } from './model-folds.ts';
 
 /**
  * Counts the meanings of a conversion: raised whenever the same checkpoint would give a model with other outputs,
@@ -25,8 +25,13 @@ export interface ModelSources {
  * @returns The same digest that `convertModel` writes into its card.
  * @throws ReigniteError FOLD_MISSING.
  */
-export async function modelDigest(folder: string, folds?: readonly number[], signal?: AbortSignal): Promise<string> {
-  const { digest } = await hashSources(await findFolds(folder, folds), signal);
+export async function modelDigest(
+  folder: string,
+  folds?: readonly number[],
+  signal?: AbortSignal,
+  name?: CheckpointName,
+): Promise<string> {
+  const { digest } = await hashSources(await findFolds(folder, folds, name), signal);
   return digest;
 }
 

@@ -1,0 +1,40 @@
+import type { ImagePrediction } from '../../toolkit/predict/prediction.ts';
+
+const NAME_WIDTH = 28;
+
+/** What a person reads of one image. */
+export function describePrediction(image: ImagePrediction): string[] {
+  const size = `${image.width} x ${image.height} px${image.mpp === undefined ? '' : `, ${image.mpp} µm/px`}`;
+  const how = image.cached ? 'from the cache' : `${image.seconds.toFixed(1)} s on ${image.provider}`;
+  return [
+    `${image.name}: ${size}, ${how}`,
+    ...(image.areas ?? []).map(({ name, share, mm2 }) =>
+      row(name, `${(100 * share).toFixed(2).padStart(6)} %${mm2 === undefined ? '' : `  ${mm2.toFixed(4)} mm²`}`),
+    ),
+    ...(image.counts ?? []).map(({ name, count, perMm2 }) =>
+      row(name, `${String(count).padStart(6)}${perMm2 === undefined ? '' : `  ${perMm2.toFixed(1)} /mm²`}`),
+    ),
+    ...image.notes.map((note) => `  ${note}`),
+  ];
+}
+
+/** All numbers of all images as CSV, one line a class of an image. */
+export function predictionTable(images: readonly ImagePrediction[]): string {
+  const areas = images.flatMap(({ name, areas = [] }) =>
+    areas.map((area) => [quoted(name), area.value, quoted(area.name), area.pixels, area.share, area.mm2 ?? '']),
+  );
+  const counts = images.flatMap(({ name, counts = [] }) =>
+    counts.map((each) => [quoted(name), each.value, quoted(each.name), each.count, each.perMm2 ?? '']),
+  );
+  const isTissue = images.some(({ areas: of }) => of !== undefined);
+  const head = isTissue ? 'image,label,name,pixels,share,mm2' : 'image,class,name,cells,per_mm2';
+  return `${[head, ...(isTissue ? areas : counts).map((cells) => cells.join(','))].join('\n')}\n`;
+}
+
+function row(name: string, value: string): string {
+  return `  ${name.padEnd(NAME_WIDTH)} ${value}`;
+}
+
+function quoted(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

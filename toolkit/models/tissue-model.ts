@@ -1,0 +1,81 @@
+import { stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { ReigniteError } from '../errors.ts';
+import { type ConvertProgress, convertModel, modelDigest, readModelCard } from '../nnunet/convert-model.ts';
+import { findModelFolder } from '../nnunet/find-model-folder.ts';
+import { type CheckpointName, listFolds } from '../nnunet/model-folds.ts';
+import type { NamedValue } from './tissue-classes.ts';
+
+/** A segmentation model, ready in the home. */
+export interface TissueModel {
+  /** SHA-256 over everything that determines the outputs. */
+  readonly digest: string;
+  /** Folder of the converted model. */
+  readonly modelDir: string;
+  /** Values that a mask may hold, from 0 on. */
+  readonly classes: number;
+  readonly folds: number;
+  /** Names of the classes, where the model has them. */
+  readonly labels?: readonly NamedValue[];
+  /** Whether it was there already. */
+  readonly cached: boolean;
+}
+
+export interface PrepareOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: ConvertProgress) => void;
+}
+
+/**
+ * Makes a segmentation model of anybody's ready: an nnU-Net v1 folder is converted once for every content.
+ *
+ * @param path - Folder that holds `fold_0` and so on, or one of these folds.
+ * @param models - Folder of converted models.
+ * @throws ReigniteError FILE_MISSING, FOLD_MISSING, or what the conversion throws.
+ */
+export async function prepareTissueModel(
+  path: string,
+  models: string,
+  { signal, onProgress }: PrepareOptions = {},
+): Promise<TissueModel> {
+  const source = await sourceOf(path);
+  const digest = await modelDigest(source.folder, source.folds, signal, source.name);
+  const modelDir = join(models, digest);
+  const known = await readModelCard(modelDir).catch(() => undefined);
+  const card =
+    known ??
+    (await convertModel({
+      ...source,
+      out: modelDir,
+      ...(signal && { signal }),
+      ...(onProgress && { onProgress }),
+    }));
+  return { digest, modelDir, classes: card.classes, folds: card.folds.length, cached: known !== undefined };
+}
+
+interface FoldsSource {
+  readonly folder: string;
+  readonly folds: readonly number[];
+  readonly name: CheckpointName;
+}
+
+/** A single fold is a model too. */
+async function sourceOf(path: string): Promise<FoldsSource> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined) throw new ReigniteError('FILE_MISSING', `There is no model ${path}.`);
+  if (!found.isDirectory()) {
+    throw new ReigniteError('CHECKPOINT_UNSUPPORTED', `${path} is no segmentation model.`, {
+      remedy: 'Name an nnU-Net v1 folder (the one that holds fold_0), or an .onnx file with its sidecar.',
+    });
+  }
+  const fold = /^fold_(\d+)$/.exec(basename(path))?.[1];
+  if (fold === undefined) {
+    const own = await listFolds(path).catch(() => undefined);
+    if (own !== undefined) return { folder: path, ...own };
+    const folder = await findModelFolder(path);
+    return { folder, ...(await listFolds(folder)) };
+  }
+  const { folds, name } = await listFolds(dirname(path));
+  if (folds.includes(Number(fold))) return { folder: dirname(path), folds: [Number(fold)], name };
+  throw new ReigniteError('FOLD_MISSING', `${path} holds no ${name}.model.`);
+}

@@ -1,0 +1,10 @@
+import { z } from 'zod';
+import type { CacheEntry } from '../cache/step-cache.ts';
+
+/** What the cache remembers of an inference. */
+const Facts = z.object({ provider: z.string(), seconds: z.number(), notes: z.array(z.string()) });
+export type InferenceFacts = z.infer<typeof Facts>;
+
+export function readFacts({ facts }: CacheEntry): InferenceFacts {
+  return Facts.parse(facts);
+}

@@ -1,0 +1,69 @@
+import { join } from 'node:path';
+import type { ClassArea } from './label-counts.ts';
+
+/** Choices that hold for all images of a prediction. */
+export interface PredictionChoices {
+  /** µm a px of the images, where it is known. */
+  readonly mpp?: number;
+  /** Whether images are brought to the resolution of the models first. */
+  readonly resample: boolean;
+  /** px by which outlines may be smoothed; 0 keeps the edges of the pixels. */
+  readonly simplify: number;
+  /** Regions of fewer px get no outline; masks and areas have them all. */
+  readonly minArea: number;
+}
+
+/** How many cells of a class there are. */
+export interface ClassCount {
+  readonly value: number;
+  readonly name: string;
+  readonly count: number;
+  /** Missing where the size of a pixel is not known. */
+  readonly perMm2?: number;
+}
+
+/** What one image came to. Paths are relative to the folder of the prediction. */
+export interface ImagePrediction {
+  /** The image as it was given. */
+  readonly image: string;
+  /** Name under which its files lie. */
+  readonly name: string;
+  readonly width: number;
+  readonly height: number;
+  readonly mpp?: number;
+  /** Size at which the network saw it, where that is another one. */
+  readonly resampledTo?: { readonly width: number; readonly height: number };
+  readonly areas?: readonly ClassArea[];
+  readonly regions?: number;
+  readonly cells?: number;
+  readonly counts?: readonly ClassCount[];
+  readonly files: Readonly<Record<string, string>>;
+  /** Whether the network's part was done before. */
+  readonly cached: boolean;
+  readonly provider: string;
+  readonly seconds: number;
+  /** What a reader of the numbers should know, a sentence each. */
+  readonly notes: readonly string[];
+}
+
+/** Where the files of one image lie below the folder of a tissue prediction. */
+export function tissueFiles(name: string) {
+  return {
+    mask: join('masks', `${name}.png`),
+    coloured: join('coloured', `${name}.png`),
+    margin: join('margins', `${name}.png`),
+    overlay: join('overlays', `${name}.png`),
+    polygons: join('polygons', `${name}.geojson`),
+  };
+}
+
+/** The same of a prediction of cells. */
+export function cellFiles(name: string) {
+  return {
+    points: join('points', `${name}.npy`),
+    table: join('points', `${name}.csv`),
+    geojson: join('points', `${name}.geojson`),
+    candidates: join('candidates', `${name}.json`),
+    overlay: join('overlays', `${name}.png`),
+  };
+}
