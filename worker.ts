@@ -25,7 +25,7 @@ const QUEUE_OPTIONS: Record<Queue, (home: HomeFolders, settings: WorkerSettings)
     const { createDownloadActivities } = await import('./activities/download.ts');
     const { RecordServers } = await import('./activities/record-servers.ts');
     return {
-      activities: createDownloadActivities(home, new RecordServers()),
+      activities: createDownloadActivities(home, new RecordServers(home)),
       maxConcurrentActivityTaskExecutions: connections,
     };
   },

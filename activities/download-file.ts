@@ -1,16 +1,20 @@
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
-import type { Receipts } from '../toolkit/cache/receipts.ts';
+import type { Receipts, Verified } from '../toolkit/cache/receipts.ts';
+import { isArchive } from '../toolkit/dataset/layout.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import { downloadFile as transfer } from '../toolkit/zenodo/download-file.ts';
-import { withHeartbeat } from './heartbeat.ts';
 import { FileInput } from './inputs.ts';
 import type { RecordServers } from './record-servers.ts';
+import { withTransferProgress } from './transfer-progress.ts';
 
 export interface FileOutcome {
   readonly key: string;
-  readonly bytes: number;
+  /** Of the file of the record, in bytes. */
+  readonly size: number;
+  readonly md5: string;
   readonly sha256: string;
+  readonly verified: Verified;
   /** `unpacked`: its members are in the data folder already, the archive itself is not needed again. */
   readonly state: 'present' | 'fetched' | 'unpacked';
   /** Bytes that an earlier attempt had left. */
@@ -24,23 +28,35 @@ export interface FileOutcome {
 export function createDownloadFile(servers: RecordServers, receipts: Receipts) {
   return async function downloadFile(input: FileInput): Promise<FileOutcome> {
     const { data, file, record, zenodo } = FileInput.parse(input);
-    const receipt = await receipts.unpacked(data, file);
-    if (receipt !== undefined) {
-      return { key: file.key, bytes: file.size, sha256: receipt.sha256, state: 'unpacked', resumedFrom: 0 };
+    const { key, size, md5 } = file;
+    const receipt = isArchive(key) ? await receipts.whole(data, file) : undefined;
+    if (receipt?.sha256 !== undefined) {
+      return { key, size, md5, sha256: receipt.sha256, verified: 'md5', state: 'unpacked', resumedFrom: size };
     }
-    const folder = file.key.endsWith('.zip') ? join(data, 'archives') : data;
-    return withHeartbeat({ file: file.key, bytes: 0, of: file.size }, async (report) => {
+    return withTransferProgress({ file: key, of: size }, async (report) => {
       const done = await transfer({
-        url: await servers.urlOf(zenodo, record, file),
-        path: inside(folder, file.key),
-        size: file.size,
-        md5: file.md5,
-        stallMs: zenodo.stallSeconds * 1_000,
+        ...(await servers.request(zenodo, record, file)),
+        path: inside(isArchive(key) ? join(data, 'archives') : data, key),
+        size,
+        md5,
         signal: Context.current().cancellationSignal,
-        onProgress: (bytes) => report({ file: file.key, bytes, of: file.size }),
+        onProgress: (bytes) => report('fetching', bytes),
       });
-      const state = done.resumedFrom === file.size ? 'present' : 'fetched';
-      return { key: file.key, bytes: done.size, sha256: done.sha256, state, resumedFrom: done.resumedFrom };
+      if (!isArchive(key)) {
+        const files = [{ path: key, size, sha256: done.sha256 }];
+        await receipts.write(data, {
+          key,
+          md5,
+          sha256: done.sha256,
+          size,
+          bytes: size,
+          verified: 'md5',
+          whole: true,
+          files,
+        });
+      }
+      const state = done.resumedFrom === size ? 'present' : 'fetched';
+      return { key, size, md5, sha256: done.sha256, verified: 'md5', state, resumedFrom: done.resumedFrom };
     });
   };
 }

@@ -6,9 +6,10 @@ import type { RecordServers } from './record-servers.ts';
 
 /** What talks to the archive. */
 export function createDownloadActivities(home: HomeFolders, servers: RecordServers) {
+  const receipts = new Receipts(home.receipts);
   return {
-    fetchRecord: createFetchRecord(servers),
-    downloadFile: createDownloadFile(servers, new Receipts(home.receipts)),
+    fetchRecord: createFetchRecord(servers, receipts),
+    downloadFile: createDownloadFile(servers, receipts),
   };
 }
 export type DownloadActivities = ReturnType<typeof createDownloadActivities>;

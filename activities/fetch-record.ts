@@ -1,38 +1,53 @@
 import { Context } from '@temporalio/activity';
-import { archivesOf } from '../toolkit/dataset/layout.ts';
+import type { Receipts } from '../toolkit/cache/receipts.ts';
+import { archivesOf, isArchive, rootOfArchive } from '../toolkit/dataset/layout.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
-import { fetchRecord as fetchFromApi, type ZenodoRecord } from '../toolkit/zenodo/record.ts';
+import type { RecordFile as Published, ZenodoRecord } from '../toolkit/zenodo/record.ts';
+import { Selection } from '../toolkit/zenodo/selection.ts';
 import { FetchRecordInput, type RecordFile } from './inputs.ts';
 import type { RecordServers } from './record-servers.ts';
 
+/** A record, pinned to one version, and those of its files that are wanted. */
 export interface ResolvedRecord {
   readonly id: string;
+  readonly concept?: string;
+  readonly doi?: string;
   readonly title: string;
   readonly files: readonly RecordFile[];
 }
 
-/** Asks the record's API for the files that the tasks need, with sizes, checksums and addresses. */
-export function createFetchRecord(servers: RecordServers) {
+/** Asks the record's API for the files that are wanted, with sizes, checksums and addresses. */
+export function createFetchRecord(servers: RecordServers, receipts: Receipts) {
   return async function fetchRecord(input: FetchRecordInput): Promise<ResolvedRecord> {
-    const { record, tasks, zenodo } = FetchRecordInput.parse(input);
-    const api = await servers.apiOf(zenodo, record);
-    const found = await fetchFromApi({ api, record, signal: Context.current().cancellationSignal });
-    return {
-      id: found.id,
-      title: found.title ?? '',
-      files: neededFiles(found, tasks),
-    };
+    const { record, zenodo, data, ...wanted } = FetchRecordInput.parse(input);
+    const { files, title = '', ...found } = await servers.record(zenodo, record, Context.current().cancellationSignal);
+    await receipts.writeRecord(data, { ...found, title });
+    return { ...found, title, files: wantedFiles({ ...found, files }, wanted) };
   };
 }
+
+type Wanted = Pick<FetchRecordInput, 'tasks' | 'whole' | 'only'>;
 
 /** What was published beside the data: a record without it can still be run, only not be compared. */
 const PUBLISHED_RESULTS = ['inference.zip', 'figures.zip', 'he_label_map.json'];
 
-function neededFiles(record: ZenodoRecord, tasks: FetchRecordInput['tasks']): RecordFile[] {
+function wantedFiles(record: ZenodoRecord, { tasks, whole, only }: Wanted): RecordFile[] {
+  const files = whole ? record.files : neededFiles(record, tasks);
+  if (only === undefined) return files.map((file) => ({ ...file, part: false }));
+  const selection = new Selection(only);
+  return files.flatMap((file): RecordFile[] => {
+    if (selection.takes(file.key)) return [{ ...file, part: false }];
+    const root = rootOfArchive(file.key);
+    const mayHold = isArchive(file.key) && (root === undefined || selection.mayTakeBelow(root));
+    return mayHold ? [{ ...file, part: true }] : [];
+  });
+}
+
+function neededFiles(record: ZenodoRecord, tasks: FetchRecordInput['tasks']): Published[] {
   const { archives, files } = archivesOf(tasks);
   return [...archives.map(({ key }) => key), ...files].flatMap((name) => {
     const found = record.files.find(({ key }) => key === name);
-    if (found !== undefined) return [{ key: found.key, size: found.size, md5: found.md5, url: found.url }];
+    if (found !== undefined) return [found];
     if (PUBLISHED_RESULTS.includes(name)) return [];
     throw new ReigniteError('FILE_NOT_IN_RECORD', `Record ${record.id} holds no file ${name}.`);
   });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { HeConfig, InferenceConfig, RunConfig, TaskName, ZenodoConfig } from '../config/schema.ts';
+import { HeConfig, InferenceConfig, RunConfig, TaskName } from '../config/schema.ts';
+import { ZenodoConfig } from '../config/zenodo-config.ts';
 
 /** The folders of a run, absolute; every other path in a history is relative to one of them or to the home. */
 export const RunFolders = z.object({ data: z.string().min(1), results: z.string().min(1) });
@@ -13,7 +14,24 @@ export const RunInput = z.object({
 });
 export type RunInput = z.infer<typeof RunInput>;
 
-export const FetchRecordInput = z.object({ record: z.string(), tasks: z.array(TaskName).min(1), zenodo: ZenodoConfig });
+/** What `acquire` is started with: by a run, or by `reignite download`. */
+export const AcquireInput = z.object({
+  config: RunConfig,
+  data: z.string().min(1).describe('Absolute'),
+  run: z.string().optional().describe('Workflow id of the run that waits for it'),
+  whole: z.boolean().describe('All files of the record; otherwise what the tasks need'),
+  only: z.array(z.string()).optional().describe('Globs of what is wanted of them'),
+});
+export type AcquireInput = z.infer<typeof AcquireInput>;
+
+export const FetchRecordInput = z.object({
+  record: z.string(),
+  tasks: z.array(TaskName).min(1),
+  zenodo: ZenodoConfig,
+  data: z.string(),
+  whole: z.boolean(),
+  only: z.array(z.string()).optional(),
+});
 export type FetchRecordInput = z.infer<typeof FetchRecordInput>;
 
 export const RecordFile = z.object({
@@ -21,11 +39,21 @@ export const RecordFile = z.object({
   size: z.number().int().nonnegative(),
   md5: z.string().regex(/^[0-9a-f]{32}$/),
   url: z.string().min(1),
+  part: z.boolean().describe('Whether only those members of the archive are wanted that the globs name'),
 });
 export type RecordFile = z.infer<typeof RecordFile>;
 
-export const FileInput = z.object({ data: z.string(), record: z.string(), file: RecordFile, zenodo: ZenodoConfig });
+export const FileInput = z.object({
+  data: z.string(),
+  record: z.string(),
+  file: RecordFile,
+  zenodo: ZenodoConfig,
+  only: z.array(z.string()).optional(),
+});
 export type FileInput = z.infer<typeof FileInput>;
+
+export const UnpackInput = FileInput.extend({ sha256: z.string().describe('Of the archive, as it was fetched') });
+export type UnpackInput = z.infer<typeof UnpackInput>;
 
 export const ConvertModelInput = z.object({ data: z.string() });
 export type ConvertModelInput = z.infer<typeof ConvertModelInput>;

@@ -1,20 +1,54 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { z } from 'zod';
-import type { ZenodoConfig } from '../config/schema.ts';
+import type { ZenodoConfig } from '../config/zenodo-config.ts';
+import type { HomeFolders } from '../toolkit/files/home-folders.ts';
+import type { HttpGet } from '../toolkit/zenodo/http.ts';
+import { Politeness } from '../toolkit/zenodo/politeness.ts';
+import { fetchRecord, type ZenodoRecord } from '../toolkit/zenodo/record.ts';
 import { parseRecordId } from '../toolkit/zenodo/record-id.ts';
 import { serveRecord } from '../toolkit/zenodo/serve-record.ts';
-
-type Zenodo = z.infer<typeof ZenodoConfig>;
+import { tokenFor } from '../toolkit/zenodo/token.ts';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 
-/** Gives the API address of a record: the configured one, or a loopback server over a folder of files. */
+/** Gives access to a record: at the configured API, or at a loopback server over a folder of files. */
 export class RecordServers {
+  readonly #home: Pick<HomeFolders, 'transfers'>;
   readonly #running = new Map<string, Promise<{ api: string; close(): Promise<void> }>>();
+  readonly #politeness = new Map<string, Politeness>();
 
-  async apiOf(zenodo: Zenodo, record: string): Promise<string> {
+  constructor(home: Pick<HomeFolders, 'transfers'>) {
+    this.#home = home;
+  }
+
+  /** Asks for the record and its files. */
+  async record(zenodo: ZenodoConfig, record: string, signal: AbortSignal): Promise<ZenodoRecord> {
+    const api = await this.#apiOf(zenodo, record);
+    return fetchRecord({ ...this.#manners(zenodo, api), api, record, signal });
+  }
+
+  /**
+   * How a file is asked for. A loopback server has another port in every process, so that its addresses are made anew
+   * and the ones in the history are not used.
+   */
+  async request(
+    zenodo: ZenodoConfig,
+    record: string,
+    file: { readonly key: string; readonly url: string },
+  ): Promise<HttpGet> {
+    if (zenodo.serve === undefined) return { ...this.#manners(zenodo, file.url), url: file.url };
+    const api = await this.#apiOf(zenodo, record);
+    const url = `${api}/records/${parseRecordId(record)}/files/${encodeURIComponent(file.key)}/content`;
+    return { ...this.#manners(zenodo, url), url };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#running.values()].map(async (server) => (await server).close()));
+    this.#running.clear();
+  }
+
+  async #apiOf(zenodo: ZenodoConfig, record: string): Promise<string> {
     if (zenodo.serve === undefined) return zenodo.api;
     const inPackage = join(PACKAGE, zenodo.serve);
     const folder = existsSync(inPackage) ? inPackage : resolve(zenodo.serve);
@@ -23,18 +57,19 @@ export class RecordServers {
     return (await started).api;
   }
 
-  /**
-   * Where a file is fetched from. A loopback server has another port in every process, so that its addresses are
-   * made anew and the ones in the history are not used.
-   */
-  async urlOf(zenodo: Zenodo, record: string, file: { readonly key: string; readonly url: string }): Promise<string> {
-    if (zenodo.serve === undefined) return file.url;
-    const api = await this.apiOf(zenodo, record);
-    return `${api}/records/${parseRecordId(record)}/files/${encodeURIComponent(file.key)}/content`;
+  /** Nobody waits for turns at a server of our own. */
+  #manners(zenodo: ZenodoConfig, url: string): Omit<HttpGet, 'url'> {
+    const stallMs = zenodo.stallSeconds * 1_000;
+    if (zenodo.serve !== undefined) return { stallMs };
+    return { stallMs, politeness: this.#politenessOf(zenodo), token: tokenFor(url, zenodo.api) };
   }
 
-  async close(): Promise<void> {
-    await Promise.all([...this.#running.values()].map(async (server) => (await server).close()));
-    this.#running.clear();
+  #politenessOf({ connections, requestsPerMinute }: ZenodoConfig): Politeness {
+    const key = `${connections} ${requestsPerMinute}`;
+    const known = this.#politeness.get(key);
+    if (known !== undefined) return known;
+    const made = new Politeness({ folder: this.#home.transfers, connections, requests: requestsPerMinute });
+    this.#politeness.set(key, made);
+    return made;
   }
 }

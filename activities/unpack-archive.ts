@@ -4,11 +4,12 @@ import { Context } from '@temporalio/activity';
 import { listArchive } from '../toolkit/archive/list-archive.ts';
 import { unpackArchive as unpack } from '../toolkit/archive/unpack-archive.ts';
 import type { Receipts } from '../toolkit/cache/receipts.ts';
+import { rootOfArchive } from '../toolkit/dataset/layout.ts';
 import { ensureFreeSpace } from '../toolkit/files/free-space.ts';
-import { sha256OfFile } from '../toolkit/files/hash-file.ts';
 import { inside } from '../toolkit/files/inside.ts';
-import { withHeartbeat } from './heartbeat.ts';
-import { FileInput } from './inputs.ts';
+import { Selection } from '../toolkit/zenodo/selection.ts';
+import { UnpackInput } from './inputs.ts';
+import { withTransferProgress } from './transfer-progress.ts';
 
 export interface UnpackOutcome {
   readonly key: string;
@@ -18,27 +19,32 @@ export interface UnpackOutcome {
 
 /** Unpacks a fetched archive into the data folder; the archive goes when every member is there and verified. */
 export function createUnpackArchive(receipts: Receipts) {
-  return async function unpackArchive(input: FileInput): Promise<UnpackOutcome> {
-    const { data, file, zenodo } = FileInput.parse(input);
-    const earlier = await receipts.unpacked(data, file);
-    if (earlier !== undefined) return { key: file.key, files: earlier.files.length, bytes: earlier.bytes };
-    const archive = inside(join(data, 'archives'), file.key);
-    const signal = Context.current().cancellationSignal;
-    return withHeartbeat({ archive: file.key }, async (report) => {
-      const sha256 = await sha256OfFile(archive, signal);
-      const root = file.key.replace(/\.zip$/, '');
-      await ensureFreeSpace(data, (await listArchive(archive, { root, signal })).bytes);
+  return async function unpackArchive(input: UnpackInput): Promise<UnpackOutcome> {
+    const { data, file, zenodo, only, sha256 } = UnpackInput.parse(input);
+    const { key, size, md5 } = file;
+    const earlier = await receipts.whole(data, file);
+    if (earlier !== undefined) return { key, files: earlier.files.length, bytes: earlier.bytes };
+    const archive = inside(join(data, 'archives'), key);
+    const selection = file.part && only !== undefined ? new Selection(only) : undefined;
+    const wanted = {
+      root: rootOfArchive(key),
+      signal: Context.current().cancellationSignal,
+      ...(selection === undefined ? {} : { select: (path: string) => selection.takes(path) }),
+    };
+    return withTransferProgress({ file: key, of: size, phase: 'unpacking' }, async (report) => {
+      await ensureFreeSpace(data, (await listArchive(archive, wanted)).bytes);
       const { files, bytes } = await unpack({
+        ...wanted,
         archive,
         target: data,
-        root,
-        signal,
-        onProgress: (done) => report({ archive: file.key, bytes: done }),
+        onProgress: (done, of) => report('unpacking', done, of),
       });
       const members = files.map((member) => ({ path: member.path, size: member.size, sha256: member.sha256 }));
-      await receipts.write(data, { key: file.key, md5: file.md5, bytes, sha256, files: members });
+      const receipt = { key, md5, sha256, size, verified: 'md5', files: members } as const;
+      if (selection === undefined) await receipts.write(data, { ...receipt, bytes, whole: true });
+      else await receipts.addPart(data, receipt);
       if (!zenodo.keepArchives) await removeArchive(archive);
-      return { key: file.key, files: files.length, bytes };
+      return { key, files: files.length, bytes };
     });
   };
 }

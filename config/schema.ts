@@ -1,36 +1,9 @@
 import { z } from 'zod';
+import { count, seconds } from './fields.ts';
 import { TASKS } from './tasks.ts';
+import { ZenodoConfig } from './zenodo-config.ts';
 
 export const TaskName = z.enum(TASKS).describe('A task of the technical validation.');
-
-const seconds = (fallback: number, text: string) =>
-  z.number().positive().max(86_400).default(fallback).describe(`${text} Unit: s. Default: ${fallback}.`);
-
-const count = (fallback: number, most: number, text: string) =>
-  z.number().int().min(1).max(most).default(fallback).describe(`${text} 1 to ${most}. Default: ${fallback}.`);
-
-export const ZenodoConfig = z
-  .strictObject({
-    api: z
-      .url({ protocol: /^https?$/ })
-      .default('https://zenodo.org/api')
-      .describe('Address of the record API, without a closing slash. Default: https://zenodo.org/api.'),
-    serve: z
-      .string()
-      .min(1)
-      .optional()
-      .describe(
-        'A folder with the files of a record, served on the loopback address instead of `api`. Relative to the ' +
-          'installed package when it is one of its own folders (`data/sample`). Default: none.',
-      ),
-    keepArchives: z
-      .boolean()
-      .default(false)
-      .describe('Whether archives stay in DATA/archives after they are unpacked and verified. Default: false.'),
-    stallSeconds: seconds(30, 'A transfer without a byte for so long is given up and begun again where it was.'),
-    connections: count(2, 2, 'Files fetched at the same time; Zenodo blocks clients that open more than two.'),
-  })
-  .describe('Where the record comes from.');
 
 export const HeConfig = z
   .strictObject({
@@ -86,7 +59,12 @@ export const RunConfig = z
       .string()
       .regex(/^[A-Za-z0-9._-]{1,60}$/)
       .describe('Name of the profile; results go to results/NAME.'),
-    record: z.string().min(1).describe('Zenodo record: number, DOI or URL of one version. The paper used 15674785.'),
+    record: z
+      .string()
+      .min(1)
+      .describe(
+        'Zenodo record: number, DOI or URL. That of all versions stands for the newest one. The paper used 15674785.',
+      ),
     tasks: z
       .array(TaskName)
       .min(1)

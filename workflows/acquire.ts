@@ -1,44 +1,85 @@
-import type { RecordFile, RunInput } from '../activities/inputs.ts';
+import { ApplicationFailure, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import type { FileOutcome } from '../activities/download-file.ts';
+import type { ResolvedRecord } from '../activities/fetch-record.ts';
+import type { AcquireInput, RecordFile } from '../activities/inputs.ts';
+import { allOrStop } from './all-or-stop.ts';
+import { nameFailure } from './failure-code.ts';
+import { type FileProgress, fileProgress, fileTable, sizeText } from './file-progress.ts';
 import { tellRun } from './progress.ts';
-import { downloads, inquiries, rendering } from './steps.ts';
+import { downloads, rendering } from './steps.ts';
 
-export interface AcquireInput {
-  readonly run: string;
-  readonly input: RunInput;
-}
-
-export interface AcquireOutcome {
-  readonly record: string;
+/** What came of one file of the record. */
+export interface AcquiredFile extends Omit<FileOutcome, 'resumedFrom'> {
+  /** Files in the data folder that came of it. */
   readonly files: number;
+  /** All of them together. */
   readonly bytes: number;
 }
 
-/** Fetches the record's files and unpacks its archives into the data folder. */
-export async function acquire({ run, input }: AcquireInput): Promise<AcquireOutcome> {
-  const { config, folders } = input;
-  const { record, zenodo, temporal } = config;
-  const found = await inquiries(temporal).fetchRecord.executeWithOptions({ summary: `record ${record}` }, [
-    { record, zenodo, tasks: config.tasks },
-  ]);
-  let done = 0;
-  const tell = (state: 'running' | 'done') =>
-    tellRun(run, { stage: 'acquire', unit: 'files', done, of: found.files.length, cached: 0, failed: 0, state });
-  await tell('running');
-  const take = async (file: RecordFile) => {
-    const step = { data: folders.data, record, file, zenodo };
-    const summary = `${file.key}, ${megabytes(file.size)}`;
-    const fetched = await downloads(temporal).downloadFile.executeWithOptions({ summary }, [step]);
-    if (fetched.state !== 'unpacked' && file.key.endsWith('.zip')) {
-      await rendering(temporal).unpackArchive.executeWithOptions({ summary }, [step]);
-    }
-    done += 1;
-    await tell('running');
-  };
-  await Promise.all(found.files.map(take));
-  await tell('done');
-  return { record: found.id, files: done, bytes: found.files.reduce((sum, { size }) => sum + size, 0) };
+export interface AcquireOutcome extends Omit<ResolvedRecord, 'files'> {
+  readonly files: readonly AcquiredFile[];
 }
 
-function megabytes(bytes: number): string {
-  return bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${Math.round(bytes / 1e6)} MB`;
+/** Fetches the record's files and unpacks its archives into the data folder; alone, or for a run. */
+export async function acquire(input: AcquireInput): Promise<AcquireOutcome> {
+  try {
+    return await acquireFiles(input);
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    const failure = nameFailure(error);
+    const { code: type, cause: message } = failure;
+    throw ApplicationFailure.create({ type, message, nonRetryable: true, details: [failure] });
+  }
+}
+
+async function acquireFiles({ config, data, run, whole, only }: AcquireInput): Promise<AcquireOutcome> {
+  const { record, tasks, zenodo, temporal } = config;
+  const globs = only === undefined ? {} : { only };
+  const { fetchRecord } = downloads(temporal);
+  const { files, ...found } = await fetchRecord.executeWithOptions({ summary: `record ${record}` }, [
+    { record, zenodo, tasks, data, whole, ...globs },
+  ]);
+  const progress = new Map(
+    files.map(({ key, size }): [string, FileProgress] => [key, { key, size, state: 'waiting' }]),
+  );
+  setHandler(fileProgress, () => [...progress.values()]);
+  const show = async (file: RecordFile, state: FileProgress['state']) => {
+    progress.set(file.key, { key: file.key, size: file.size, state });
+    setCurrentDetails(fileTable(titleOf(found), [...progress.values()]));
+    if (run !== undefined && state === 'done') await tellFiles(run, [...progress.values()]);
+  };
+  if (run !== undefined) await tellFiles(run, [...progress.values()]);
+
+  const take = async (file: RecordFile): Promise<AcquiredFile> => {
+    const step = { data, record: found.id, file, zenodo, ...globs };
+    const summary = `${file.key}, ${sizeText(file.size)}`;
+    await show(file, 'fetching');
+    const { resumedFrom: _, ...fetched } = await downloads(temporal).downloadFile.executeWithOptions({ summary }, [
+      step,
+    ]);
+    const { sha256 } = fetched;
+    if (!isArchive(file)) {
+      await show(file, 'done');
+      return { ...fetched, files: 1, bytes: file.size };
+    }
+    await show(file, 'unpacking');
+    const unpacked = await rendering(temporal).unpackArchive.executeWithOptions({ summary }, [{ ...step, sha256 }]);
+    await show(file, 'done');
+    return { ...fetched, files: unpacked.files, bytes: unpacked.bytes };
+  };
+  return { ...found, files: await allOrStop(files, take) };
+}
+
+function isArchive({ key }: RecordFile): boolean {
+  return key.toLowerCase().endsWith('.zip');
+}
+
+function titleOf({ id, doi, title }: Omit<ResolvedRecord, 'files'>): string {
+  return `Record ${id}${doi === undefined ? '' : ` (${doi})`}: ${title}`;
+}
+
+async function tellFiles(run: string, files: readonly FileProgress[]): Promise<void> {
+  const done = files.filter(({ state }) => state === 'done').length;
+  const state = done === files.length ? 'done' : 'running';
+  await tellRun(run, { stage: 'acquire', unit: 'files', done, of: files.length, cached: 0, failed: 0, state });
 }

@@ -45,6 +45,6 @@ export function progressTable(stages: readonly StageProgress[]): string {
 }
 
 /** The UI sets cells without any space between them: each brings its own, which does not collapse. */
-function tableRow(cells: readonly string[]): string {
+export function tableRow(cells: readonly string[]): string {
   return `|${cells.map((cell) => ` ${cell}\u00a0\u00a0 `).join('|')}|`;
 }

@@ -43,7 +43,7 @@ export async function reproduce(input: RunInput): Promise<RunOutcome> {
   try {
     await executeChild(acquire, {
       workflowId: stageId(run, 'acquire'),
-      args: [{ run, input }],
+      args: [{ run, config: input.config, data: input.folders.data, whole: false }],
       staticSummary: `Fetch and unpack record ${input.config.record}`,
     });
     await runStages(run, input, outcomes);

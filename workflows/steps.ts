@@ -30,13 +30,6 @@ export const downloads = (settings: Settings) => proxyActivities<DownloadActivit
 export const inference = (settings: Settings) => proxyActivities<InferenceActivities>(optionsOf(settings, 'inference'));
 export const rendering = (settings: Settings) => proxyActivities<RenderActivities>(optionsOf(settings, 'render'));
 
-/** Asking for the record's files is given up after ten minutes: nothing has begun yet that would be lost. */
-export const inquiries = (settings: Settings) =>
-  proxyActivities<Pick<DownloadActivities, 'fetchRecord'>>({
-    ...optionsOf(settings, 'download'),
-    scheduleToCloseTimeout: '10 minutes',
-  });
-
 /** Short steps on the queue of the workflows themselves. */
 export const bookkeeping = (settings: Settings) =>
   proxyActivities<Pick<OrchestrationActivities, 'openResults' | 'writeSummary'>>({

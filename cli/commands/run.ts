@@ -1,14 +1,15 @@
 import { WorkflowFailedError } from '@temporalio/client';
-import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
-import { ERRORS, type ErrorCode, ReigniteError } from '../../toolkit/errors.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { readSummaryFile, type Summary } from '../../toolkit/report/summary.ts';
 import type { StageProgress } from '../../workflows/progress.ts';
 import { loadConfig } from '../config/load-config.ts';
+import { pinRecord } from '../config/pin-record.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { OwnerGone, openPlatform, type Platform } from '../run/platform.ts';
 import { ProgressLines } from '../run/progress-lines.ts';
 import { type ResolvedRun, resolveRun } from '../run/resolve-run.ts';
+import { failureOf } from '../run/run-failure.ts';
 import { runReport } from '../run/run-report.ts';
 import { startRun } from '../run/start-run.ts';
 import { watchRun } from '../run/watch-run.ts';
@@ -32,7 +33,7 @@ export interface RunOptions {
  */
 export async function runCommand(options: RunOptions, signal: AbortSignal): Promise<number> {
   const home = homeFromEnvironment();
-  const config = await loadConfig(options);
+  const config = await pinRecord(await loadConfig(options), home, printStep, signal);
   const run = resolveRun(config, home, options);
   const settings = {
     taskQueuePrefix: config.temporal.taskQueuePrefix,
@@ -111,26 +112,6 @@ async function conclude(summary: Summary, run: ResolvedRun, json: boolean): Prom
 /** Address of a run's page in the Temporal UI. */
 export function runPage(uiUrl: string, namespace: string, id: string): string {
   return `${uiUrl}/namespaces/${namespace}/workflows/${encodeURIComponent(id)}`;
-}
-
-/** The error of ours in a failed workflow; the code says which, the remedy comes with it. */
-function failureOf(error: WorkflowFailedError): ReigniteError {
-  const { cause } = error;
-  if (cause instanceof CancelledFailure) return new ReigniteError('CANCELLED', 'The run was cancelled.');
-  if (!(cause instanceof ApplicationFailure)) {
-    return new ReigniteError('INTERNAL', `The run failed: ${cause?.message ?? error.message}`, { cause: error });
-  }
-  const code = isErrorCode(cause.type) ? cause.type : 'INTERNAL';
-  const details: unknown = cause.details?.[0];
-  const remedy =
-    typeof details === 'object' && details !== null && 'remedy' in details && typeof details.remedy === 'string'
-      ? { remedy: details.remedy }
-      : {};
-  return new ReigniteError(code, cause.message, { cause: error, ...remedy });
-}
-
-function isErrorCode(type: string | null | undefined): type is ErrorCode {
-  return typeof type === 'string' && type in ERRORS;
 }
 
 /** Whether another command of the home runs the server. */

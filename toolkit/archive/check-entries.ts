@@ -23,13 +23,13 @@ const DEFLATE = 8;
 /**
  * Checks all entries of a central directory by what it says of them, before a byte of any is read.
  *
- * @param root - Folder that all paths are put under, unless they begin with it.
+ * @param root - Folder that all paths are put under, unless they begin with it; none where it is undefined.
  * @throws ReigniteError ARCHIVE_UNSAFE or ARCHIVE_CORRUPT naming the archive and the member.
  */
 export function checkEntries(
   archive: string,
   entries: readonly Entry[],
-  root: string,
+  root: string | undefined,
   limits: ArchiveLimits,
 ): readonly CheckedEntry[] {
   const checked = entries.map((entry) => checkEntry(archive, entry, root, limits));
@@ -47,7 +47,7 @@ export function refuse(archive: string, member: string, what: string): never {
   throw new ReigniteError('ARCHIVE_UNSAFE', `${archive}, member ${JSON.stringify(member)}: ${what}.`);
 }
 
-function checkEntry(archive: string, entry: Entry, root: string, limits: ArchiveLimits): CheckedEntry {
+function checkEntry(archive: string, entry: Entry, root: string | undefined, limits: ArchiveLimits): CheckedEntry {
   const name = getFileNameLowLevel(entry.generalPurposeBitFlag, entry.fileNameRaw, entry.extraFields, true);
   const found = memberPath(name);
   if ('refused' in found) refuse(archive, name, found.refused);
@@ -57,8 +57,13 @@ function checkEntry(archive: string, entry: Entry, root: string, limits: Archive
   const isFolder = name.endsWith('/') || type === FOLDER;
   if (!isFolder && found.path === '') refuse(archive, name, 'has no name');
   checkSizes(archive, name, entry, isFolder, limits);
-  const path = isFolder && (found.path === root || found.path === '') ? root : underRoot(found.path, root);
+  const path = placeOf(found.path, root, isFolder);
   return { entry, name, path, isFolder, wanted: !isFolder && !isClutter(found.path) };
+}
+
+function placeOf(path: string, root: string | undefined, isFolder: boolean): string {
+  if (root === undefined) return path;
+  return isFolder && (path === root || path === '') ? root : underRoot(path, root);
 }
 
 function checkSizes(archive: string, name: string, entry: Entry, isFolder: boolean, limits: ArchiveLimits): void {

@@ -12,8 +12,13 @@ export interface ArchiveMember {
 }
 
 export interface ListArchiveOptions {
-  /** Folder that the members belong to, whether they say so or not: `images` for images.zip. */
-  readonly root: string;
+  /**
+   * Folder that the members belong to, whether they say so or not: `images` for images.zip. Without one they keep
+   * their paths.
+   */
+  readonly root?: string | undefined;
+  /** Which members are wanted, by their paths. Default: all. */
+  readonly select?: ((path: string) => boolean) | undefined;
   readonly limits?: Partial<ArchiveLimits> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -41,13 +46,13 @@ export function memberOf({ entry, path }: CheckedEntry): ArchiveMember {
 /** The files to unpack, after every check that needs no unpacking. */
 export async function checkedMembers(
   archive: OpenArchive,
-  { root, limits, signal }: ListArchiveOptions,
+  { root, select = () => true, limits, signal }: ListArchiveOptions,
 ): Promise<readonly CheckedEntry[]> {
   const allowed = { ...DEFAULT_LIMITS, ...limits };
   const entries = await readEntries(archive, allowed.files);
   const checked = checkEntries(archive.path, entries, root, allowed);
   await refuseOverlaps(archive, checked, signal);
-  return checked.filter(({ wanted }) => wanted);
+  return checked.filter(({ wanted, path }) => wanted && select(path));
 }
 
 /**

@@ -1,34 +1,75 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256Of } from '../files/hash-file.ts';
 import { inside } from '../files/inside.ts';
 
+/**
+ * How the bytes of a file were verified: `md5` by the sum that the record publishes, over all of it; `crc` member by
+ * member by the CRC-32 of the archive's directory, when only a part of the archive was fetched.
+ */
+export const Verified = z.enum(['md5', 'crc']);
+export type Verified = z.infer<typeof Verified>;
+
+const ReceiptFile = z.object({
+  /** Relative to the data folder. */
+  path: z.string(),
+  size: z.number(),
+  sha256: z.string(),
+});
+
 const Receipt = z.object({
   key: z.string(),
+  /** As the record publishes it. */
   md5: z.string(),
+  /** Of the file of the record; absent while only members of it were fetched. */
+  sha256: z.string().optional(),
+  /** Of the file of the record. */
+  size: z.number(),
+  /** Of what lies in the data folder. */
   bytes: z.number(),
-  sha256: z.string(),
-  files: z.array(z.object({ path: z.string(), size: z.number(), sha256: z.string() })),
+  verified: Verified,
+  /** Whether all of the file is there, or only what was asked for. */
+  whole: z.boolean(),
+  /** ISO 8601. */
+  at: z.string(),
+  files: z.array(ReceiptFile),
 });
 export type Receipt = z.infer<typeof Receipt>;
 
+const RecordNote = z.object({
+  id: z.string(),
+  concept: z.string().optional(),
+  doi: z.string().optional(),
+  title: z.string().optional(),
+});
+/** Which version of which record lies in a data folder. */
+export type RecordNote = z.infer<typeof RecordNote>;
+
+/** What was fetched into a data folder, for the provenance of a run: the record, and every file with its sums. */
+export interface AcquisitionManifest {
+  readonly record: RecordNote | undefined;
+  /** In the order of their keys. */
+  readonly files: readonly Receipt[];
+}
+
 /**
- * What was unpacked into which data folder. Kept in the home: among the published files lies nothing of ours.
- * An archive whose receipt still fits what is on disk is not fetched again.
+ * What was fetched and unpacked into which data folder. Kept in the home: among the published files lies nothing of
+ * ours. An archive whose receipt still fits what is on disk is not fetched again.
  */
 export class Receipts {
   readonly #folder: string;
 
+  /** @param folder - `receipts` of the home. */
   constructor(folder: string) {
     this.#folder = folder;
   }
 
-  /** The receipt of an archive, if all its members are still there with their sizes. */
-  async unpacked(data: string, file: { readonly key: string; readonly md5: string }): Promise<Receipt | undefined> {
-    const receipt = await this.#read(data, file.key);
-    if (receipt === undefined || receipt.md5 !== file.md5) return undefined;
+  /** The receipt of a whole file of the record, if all that came of it is still there with its size. */
+  async whole(data: string, file: { readonly key: string; readonly md5: string }): Promise<Receipt | undefined> {
+    const receipt = await readJson(this.#pathOf(data, file.key), Receipt);
+    if (receipt === undefined || receipt.md5 !== file.md5 || !receipt.whole) return undefined;
     for (const { path, size } of receipt.files) {
       const found = await stat(inside(data, path)).catch(() => undefined);
       if (found?.size !== size) return undefined;
@@ -36,19 +77,60 @@ export class Receipts {
     return receipt;
   }
 
-  async write(data: string, receipt: Receipt): Promise<void> {
-    await writeFileAtomic(this.#pathOf(data, receipt.key), JSON.stringify(receipt, null, 1));
+  async write(data: string, receipt: Omit<Receipt, 'at'>): Promise<void> {
+    const dated: Receipt = { ...receipt, at: new Date().toISOString() };
+    await writeFileAtomic(this.#pathOf(data, receipt.key), JSON.stringify(dated, null, 1));
   }
 
-  async #read(data: string, key: string): Promise<Receipt | undefined> {
-    try {
-      return Receipt.parse(JSON.parse(await readFile(this.#pathOf(data, key), 'utf8')));
-    } catch {
-      return undefined;
-    }
+  /** Adds members to what is known to be there of an archive; what is there as a whole stays so. */
+  async addPart(data: string, part: Omit<Receipt, 'at' | 'whole' | 'bytes'>): Promise<void> {
+    const known = await readJson(this.#pathOf(data, part.key), Receipt);
+    const before = known?.md5 === part.md5 ? known : undefined;
+    if (before?.whole === true && (await this.whole(data, part)) !== undefined) return;
+    const files = new Map([...(before?.files ?? []), ...part.files].map((file) => [file.path, file]));
+    const all = [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+    const verified = before === undefined || before.verified === part.verified ? part.verified : 'crc';
+    const bytes = all.reduce((sum, { size }) => sum + size, 0);
+    await this.write(data, { ...part, verified, whole: false, bytes, files: all });
+  }
+
+  async writeRecord(data: string, record: RecordNote): Promise<void> {
+    await writeFileAtomic(this.#recordPathOf(data), JSON.stringify(RecordNote.parse(record), null, 1));
+  }
+
+  /** Sizes, MD5 and SHA-256 of all that was fetched into a data folder; no files where nothing was. */
+  async manifest(data: string): Promise<AcquisitionManifest> {
+    const folder = this.#folderOf(data);
+    const names = await readdir(folder).catch(() => []);
+    const receipts = await Promise.all(
+      names.filter((name) => name !== RECORD).map((name) => readJson(join(folder, name), Receipt)),
+    );
+    const files = receipts.filter((receipt) => receipt !== undefined);
+    return {
+      record: await readJson(this.#recordPathOf(data), RecordNote),
+      files: files.sort((a, b) => (a.key < b.key ? -1 : 1)),
+    };
+  }
+
+  #folderOf(data: string): string {
+    return join(this.#folder, sha256Of(data).slice(0, 16));
   }
 
   #pathOf(data: string, key: string): string {
-    return join(this.#folder, sha256Of(data).slice(0, 16), `${sha256Of(key).slice(0, 16)}.json`);
+    return join(this.#folderOf(data), `${sha256Of(key).slice(0, 16)}.json`);
+  }
+
+  #recordPathOf(data: string): string {
+    return join(this.#folderOf(data), RECORD);
+  }
+}
+
+const RECORD = 'record.json';
+
+async function readJson<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema> | undefined> {
+  try {
+    return schema.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch {
+    return undefined;
   }
 }

@@ -31,6 +31,16 @@ export function readersFile(task: CellTask): string {
   return `${folderOf('annotations', task)}/${task}_test_set_all_readers.json`;
 }
 
+/** Whether a file of the record is unpacked. */
+export function isArchive(key: string): boolean {
+  return key.toLowerCase().endsWith('.zip');
+}
+
+/** The folder that an archive's members belong to; undefined for one that is none of the layout's: they keep their paths. */
+export function rootOfArchive(key: string): Kind | undefined {
+  return KINDS.find((kind) => key === `${kind}.zip`);
+}
+
 /** A file of the record that holds a folder of the layout. */
 export interface ArchiveOfRecord {
   readonly key: string;

@@ -13,6 +13,10 @@ export interface HomeFolders {
   readonly runs: string;
   /** What was fetched and unpacked, with digests. */
   readonly receipts: string;
+  /** How transfers are getting on: requests of the last minute, and when bytes came last. */
+  readonly transfers: string;
+  /** Records as their numbers were resolved. */
+  readonly records: string;
   /** Remembered digests of files. */
   readonly digests: string;
   /** Workflow code as the workers load it. */
@@ -32,6 +36,8 @@ export function homeFolders(home: string): HomeFolders {
     work: join(root, 'work'),
     runs: join(root, 'runs'),
     receipts: join(root, 'receipts'),
+    transfers: join(root, 'transfers'),
+    records: join(root, 'records'),
     digests: join(root, 'digests.json'),
     bundles: join(root, 'bundles'),
     logs: join(root, 'logs'),

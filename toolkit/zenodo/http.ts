@@ -2,6 +2,8 @@ import type { Readable } from 'node:stream';
 import { Agent, type Dispatcher, EnvHttpProxyAgent, Pool, request } from 'undici';
 import { ReigniteError } from '../errors.ts';
 import { withStallLimit } from '../stall-limit.ts';
+import { retryAfterMs } from './http-status.ts';
+import type { Politeness } from './politeness.ts';
 import { defaultUserAgent } from './user-agent.ts';
 
 /** One GET. Nothing is retried here: that is the caller's, who knows what is on disk. */
@@ -14,6 +16,8 @@ export interface HttpGet {
   readonly signal?: AbortSignal | undefined;
   /** Give up when the head of a reply takes longer, or its body pauses for so long, in ms. Default 30 s. */
   readonly stallMs?: number | undefined;
+  /** Whose turn it is. Default: nobody waits, as with a server of our own. */
+  readonly politeness?: Politeness | undefined;
 }
 
 /** Head of a reply, with its body still to be read. */
@@ -28,6 +32,8 @@ export interface HttpReply {
 
 const DEFAULT_STALL_MS = 30_000;
 const MAX_REDIRECTS = 5;
+/** To one origin, idle ones that are kept for the next request included. */
+const MAX_CONNECTIONS = 2;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
@@ -97,6 +103,21 @@ function redirectTarget(from: URL, location: string): URL {
 }
 
 async function send(url: URL, get: HttpGet, token: string | undefined): Promise<HttpReply> {
+  const leave = (await get.politeness?.enter(url.host, get.signal)) ?? (() => {});
+  try {
+    const reply = await sendNow(url, get, token);
+    reply.body.once('close', leave);
+    // Only with a refusal is it meant: Zenodo sends Retry-After with successful replies too.
+    if (reply.status === 429 || reply.status === 503)
+      get.politeness?.holdOff(url.host, retryAfterMs(reply, Date.now()) ?? 0);
+    return reply;
+  } catch (error) {
+    leave();
+    throw error;
+  }
+}
+
+async function sendNow(url: URL, get: HttpGet, token: string | undefined): Promise<HttpReply> {
   const { signal, stallMs = DEFAULT_STALL_MS } = get;
   try {
     // While it waits for the proxy to open a tunnel, a request is deaf to its signal and to limits of its own.
@@ -128,12 +149,13 @@ let direct: Dispatcher | undefined;
 
 function dispatcherFor(url: URL): Dispatcher {
   if (LOOPBACK.has(url.hostname)) {
-    direct ??= new Agent();
+    direct ??= new Agent({ connections: MAX_CONNECTIONS });
     return direct;
   }
   // Tunnels nobody waits for any more would stay half open for minutes, and the process with them.
   proxied ??= new EnvHttpProxyAgent({
-    clientFactory: (origin, options) => new Pool(origin, { ...options, headersTimeout: DEFAULT_STALL_MS }),
+    clientFactory: (origin, options) =>
+      new Pool(origin, { ...options, connections: MAX_CONNECTIONS, headersTimeout: DEFAULT_STALL_MS }),
   });
   return proxied;
 }

@@ -64,23 +64,41 @@ const Files = z.preprocess(
 );
 
 const Text = z.string().nullish();
+const Id = z.union([z.int(), z.string().min(1)]);
 
-/** What of a record's JSON we use, in each of the shapes that Zenodo has answered with. */
+/** The list of files alone, as `/records/:id/files` has it. */
+export const FilesJson = Files;
+
+/** InvenioRDM may say only that there are files, and how many: they are asked for then. */
+const isOnlyCounted = (files: unknown) =>
+  typeof files === 'object' && files !== null && !Array.isArray(files) && !('entries' in files) && 'enabled' in files;
+
+/**
+ * What of a record's JSON we use, in each of the shapes that Zenodo has answered with. `concept` is the number that
+ * stands for all versions; `files` is undefined where they are listed elsewhere.
+ */
 export const RecordJson = z
   .object({
-    id: z.union([z.int(), z.string().min(1)]),
+    id: Id,
+    conceptrecid: Id.nullish(),
+    parent: z.object({ id: Id.nullish() }).nullish(),
     doi: Text,
     title: Text,
     metadata: z.object({ title: Text, doi: Text }).nullish(),
     pids: z.object({ doi: z.object({ identifier: Text }).nullish() }).nullish(),
-    files: Files,
+    files: z.preprocess((files) => (isOnlyCounted(files) ? undefined : files), Files.optional()),
   })
-  .transform(({ id, doi, title, metadata, pids, files }) => ({
+  .transform(({ id, conceptrecid, parent, doi, title, metadata, pids, files }) => ({
     id: String(id),
+    concept: textOf(conceptrecid ?? parent?.id),
     doi: doi ?? metadata?.doi ?? pids?.doi?.identifier ?? undefined,
     title: title ?? metadata?.title ?? undefined,
     files,
   }));
+
+function textOf(id: string | number | null | undefined): string | undefined {
+  return id === null || id === undefined ? undefined : String(id);
+}
 
 /** Absolute, or relative to the record's own address. */
 function isHttpAddress(link: string): boolean {

@@ -1,8 +1,10 @@
+import type { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
-import { asNetworkError, discard, type HttpReply, httpGet } from './http.ts';
+import { contentCodings, decodeBody } from './decode-body.ts';
+import { asNetworkError, discard, type HttpGet, type HttpReply, httpGet } from './http.ts';
 import { refusalOf } from './http-status.ts';
 import { parseRecordId } from './record-id.ts';
-import { RecordJson } from './record-json.ts';
+import { FilesJson, RecordJson } from './record-json.ts';
 
 /** A file of a record, as published. */
 export interface RecordFile {
@@ -16,59 +18,85 @@ export interface RecordFile {
   readonly url: string;
 }
 
+/** One version of a record. */
 export interface ZenodoRecord {
   readonly id: string;
+  /** The number that stands for all versions, where the server tells. */
+  readonly concept?: string;
   readonly doi?: string;
   readonly title?: string;
   readonly files: readonly RecordFile[];
 }
 
-export interface FetchRecordOptions {
+export interface FetchRecordOptions extends Omit<HttpGet, 'url' | 'headers'> {
   /** Root of the API, such as `https://zenodo.org/api`. */
   readonly api: string;
-  /** Number, DOI or address of a record's version (not of all its versions). */
+  /** Number, DOI or address of a record: of one version, or of all, which stands for the newest. */
   readonly record: string | number;
-  readonly userAgent?: string | undefined;
-  readonly token?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly stallMs?: number | undefined;
 }
 
 /** A record with thousands of files is far below. */
 const MAX_BYTES = 32 * 2 ** 20;
 
 /**
- * Asks the API for a record and its files.
+ * Asks the API for a record and its files. What stands for all versions leads to the newest one: the answer's `id`
+ * is that of the version, and is what a run has to be pinned to.
  *
  * @throws ReigniteError RECORD_NOT_FOUND, RECORD_INVALID (names the field), ACCESS_DENIED, RATE_LIMITED (with the
  *   wait the server asks for), NETWORK, or CONFIG_INVALID when `record` is no record.
  */
 export async function fetchRecord(options: FetchRecordOptions): Promise<ZenodoRecord> {
-  const id = parseRecordId(options.record);
-  const url = `${options.api.replace(/\/+$/, '')}/records/${id}`;
-  const reply = await httpGet({ ...options, url, headers: { accept: 'application/json' } });
+  const asked = parseRecordId(options.record);
+  const url = `${options.api.replace(/\/+$/, '')}/records/${asked}`;
+  const answer = await getJson(options, url);
+  const { id, concept, doi, title, files } = parse(RecordJson, answer.json, url, 'the record');
+  if (id !== asked && concept !== asked && !isRecordPage(answer.url, id)) {
+    throw new ReigniteError('RECORD_INVALID', `${url} answered with record ${id}, which is no version of ${asked}.`);
+  }
+  const own = `${options.api.replace(/\/+$/, '')}/records/${id}`;
+  const listed = files ?? parse(FilesJson, (await getJson(options, `${own}/files`)).json, `${own}/files`, 'the files');
+  return {
+    id,
+    ...(concept === undefined ? {} : { concept }),
+    ...(doi === undefined ? {} : { doi }),
+    ...(title === undefined ? {} : { title }),
+    files: listed.map(({ key, size, md5, link }) => ({
+      key,
+      size,
+      md5,
+      url: link === undefined ? `${own}/files/${encodeURIComponent(key)}/content` : new URL(link, own).href,
+    })),
+  };
+}
+
+/** Whether redirects have led to the address of that version. */
+function isRecordPage(url: string, id: string): boolean {
+  return new URL(url).pathname.endsWith(`/records/${id}`);
+}
+
+async function getJson(options: FetchRecordOptions, url: string): Promise<{ json: unknown; url: string }> {
+  const reply = await httpGet({
+    ...options,
+    url,
+    headers: { accept: 'application/json', 'accept-encoding': 'identity' },
+  });
   if (reply.status !== 200) {
     discard(reply);
     throw refusalOf(reply, 'RECORD_NOT_FOUND');
   }
-  const record = parseRecord(parseJson(await readText(reply, options.signal), url), url);
-  if (record.id !== id) {
-    // The number of "all versions" leads to the newest one: a run would change its input by itself.
-    const cause = `Record ${id} leads to record ${record.id}: ${id} stands for all versions.`;
-    throw new ReigniteError('RECORD_INVALID', cause, { remedy: `Name one version, for example ${record.id}.` });
-  }
-  return record;
+  return { json: parseJson(await readText(reply, options.signal), url), url: reply.url };
 }
 
 async function readText(reply: HttpReply, signal: AbortSignal | undefined): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   try {
-    for await (const chunk of reply.body) {
+    for await (const chunk of decodeBody(reply, contentCodings(reply))) {
       chunks.push(chunk);
       size += chunk.length;
-      if (size > MAX_BYTES)
+      if (size > MAX_BYTES) {
         throw new ReigniteError('RECORD_INVALID', `${reply.url} is longer than ${MAX_BYTES} bytes.`);
+      }
     }
   } catch (error) {
     throw asNetworkError(error, reply.url, signal);
@@ -84,25 +112,12 @@ function parseJson(text: string, url: string): unknown {
   }
 }
 
-function parseRecord(json: unknown, url: string): ZenodoRecord {
-  const parsed = RecordJson.safeParse(json);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const field = issue === undefined || issue.path.length === 0 ? 'the record' : issue.path.join('.');
-    throw new ReigniteError('RECORD_INVALID', `${url}: ${field}: ${issue?.message ?? 'not understood'}.`, {
-      cause: parsed.error,
-    });
-  }
-  const { id, doi, title, files } = parsed.data;
-  return {
-    id,
-    ...(doi === undefined ? {} : { doi }),
-    ...(title === undefined ? {} : { title }),
-    files: files.map(({ key, size, md5, link }) => ({
-      key,
-      size,
-      md5,
-      url: link === undefined ? `${url}/files/${encodeURIComponent(key)}/content` : new URL(link, url).href,
-    })),
-  };
+function parse<Schema extends z.ZodType>(schema: Schema, json: unknown, url: string, whole: string): z.output<Schema> {
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const field = issue === undefined || issue.path.length === 0 ? whole : issue.path.join('.');
+  throw new ReigniteError('RECORD_INVALID', `${url}: ${field}: ${issue?.message ?? 'not understood'}.`, {
+    cause: parsed.error,
+  });
 }

@@ -59,6 +59,32 @@ describe('fetchRecord', () => {
     expect(record.files).toMatchObject([{ key: 'a', size: 3, md5: MD5 }]);
   });
 
+  it.each([
+    ['in the shape of today', { id: 8, conceptrecid: '7' }],
+    ['in the shape of InvenioRDM', { id: '8', parent: { id: '7' } }],
+  ])('takes the newest version of what stands for all, %s', async (_, json) => {
+    const { record } = await recordFrom({ ...json, files: [{ key: 'a', size: 1, checksum: MD5 }] });
+    expect(record).toMatchObject({ id: '8', concept: '7' });
+    expect(record.files[0]?.url).toMatch(/\/api\/records\/8\/files\/a\/content$/);
+  });
+
+  it('follows a redirect to the newest version', async () => {
+    const { url } = await faultServer((request, response) => {
+      if (request.url === '/api/records/7') response.writeHead(301, { location: '/api/records/8' }).end();
+      else response.end(JSON.stringify({ id: 8, files: [] }));
+    });
+    expect((await fetchRecord({ api: `${url}/api`, record: 7 })).id).toBe('8');
+  });
+
+  it('asks for the files where the record only counts them', async () => {
+    const { url } = await faultServer((request, response) => {
+      const entries = [{ key: 'a', size: 1, checksum: `md5:${MD5}`, links: { content: '/x', self: '/y' } }];
+      response.end(JSON.stringify(request.url?.endsWith('/files') ? { entries } : { id: 7, files: { enabled: true } }));
+    });
+    const { files } = await fetchRecord({ api: `${url}/api`, record: 7 });
+    expect(files).toEqual([{ key: 'a', size: 1, md5: MD5, url: `${url}/x` }]);
+  });
+
   const file = { key: 'a', size: 1, checksum: MD5 };
   it.each([
     ['no files', { id: 7 }, 'files'],
@@ -72,7 +98,8 @@ describe('fetchRecord', () => {
     ['a link to a local file', { id: 7, files: [{ ...file, links: { self: 'file:///etc/a' } }] }, 'files.0.links.self'],
     ['a list', [], 'expected object'],
     ['null', null, 'expected object'],
-    ['the number of all versions', { id: 8, files: [file] }, '7 stands for all versions'],
+    ['another record', { id: 8, files: [file] }, 'answered with record 8, which is no version of 7'],
+    ['a version of another record', { id: 8, conceptrecid: '6', files: [file] }, 'no version of 7'],
   ])('refuses %s and names the field', async (_, json, message) => {
     await expect(recordFrom(json)).rejects.toMatchObject({
       code: 'RECORD_INVALID',

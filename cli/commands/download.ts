@@ -1,0 +1,99 @@
+import { join, relative } from 'node:path';
+import { TASKS } from '../../config/tasks.ts';
+import { Receipts } from '../../toolkit/cache/receipts.ts';
+import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { Selection } from '../../toolkit/zenodo/selection.ts';
+import type { AcquireOutcome } from '../../workflows/acquire.ts';
+import { loadConfig } from '../config/load-config.ts';
+import { pinRecord } from '../config/pin-record.ts';
+import { bytesText, FileLines, timeText } from '../download/file-lines.ts';
+import { type ResolvedDownload, resolveDownload, startDownload } from '../download/start-download.ts';
+import { watchDownload } from '../download/watch-download.ts';
+import { EXIT, printResult, printStep } from '../output.ts';
+import { onPlatform, watchOn } from '../run/on-platform.ts';
+import type { Platform } from '../run/platform.ts';
+import { resolveRun } from '../run/resolve-run.ts';
+import { type RunOptions, runPage } from './run.ts';
+
+export interface DownloadOptions extends Omit<RunOptions, 'workers'> {
+  /** Globs of what is wanted; all that belongs to the tasks unless given. */
+  readonly only?: readonly string[];
+}
+
+/**
+ * `reignite download`: the acquisition alone. The record's files are fetched, verified and unpacked into the data
+ * folder: all of them, or with `--tasks` what these need, or with `--only` what the globs name.
+ *
+ * @returns The exit status.
+ */
+export async function downloadCommand(options: DownloadOptions, signal: AbortSignal): Promise<number> {
+  const home = homeFromEnvironment();
+  const only = options.only?.length ? [...options.only] : undefined;
+  if (only !== undefined) new Selection(only);
+  const config = await pinRecord(await loadConfig(options), home, printStep, signal);
+  const { data } = resolveRun(config, home, options).input.folders;
+  const whole = TASKS.every((task) => config.tasks.includes(task));
+  const download = resolveDownload({ config, data, whole, ...(only === undefined ? {} : { only }) });
+  const { temporal, zenodo } = config;
+  const settings = { ...temporal, connections: zenodo.connections };
+  const outcome = await onPlatform({ home, settings, onStep: printStep, signal }, (platform) =>
+    follow(platform, download, signal),
+  );
+  if (options.json) printResult(JSON.stringify(await documentOf(outcome, home, data), null, 1));
+  else printResult(summaryOf(outcome, data));
+  return EXIT.done;
+}
+
+async function follow(platform: Platform, download: ResolvedDownload, signal: AbortSignal): Promise<AcquireOutcome> {
+  const { client, server } = platform;
+  const { id } = download;
+  const how = await startDownload(client, server, download, printStep);
+  printStep(`${how === 'started' ? 'Started' : 'Attached to'} ${id}`);
+  if (server.uiUrl !== undefined) printStep(`Temporal UI: ${runPage(server.uiUrl, server.namespace, id)}`);
+  const lines = new FileLines(printStep);
+  let told = '';
+  await watchOn(platform, signal, (until) =>
+    watchDownload(
+      client,
+      id,
+      (files, record) => {
+        lines.show(files);
+        if (record !== undefined && record.cause !== told) {
+          told = record.cause;
+          printStep(`record  waits: ${record.cause} Tried again in ${timeText(record.seconds)}.`);
+        }
+      },
+      until,
+    ),
+  );
+  return await client.workflow.getHandle<typeof import('../../workflows/acquire.ts').acquire>(id).result();
+}
+
+/** What `--json` prints: the record, and every file of it that was wanted, with its sums. */
+async function documentOf(outcome: AcquireOutcome, home: HomeFolders, data: string): Promise<unknown> {
+  const { id, concept, doi, title, files } = outcome;
+  const manifest = await new Receipts(home.receipts).manifest(data);
+  return {
+    status: 'done',
+    record: { id, concept: concept ?? null, doi: doi ?? null, title },
+    data,
+    files: files.map((file) => {
+      const receipt = manifest.files.find(({ key }) => key === file.key);
+      return { ...file, contents: receipt?.files ?? [] };
+    }),
+  };
+}
+
+function summaryOf({ id, doi, title, files }: AcquireOutcome, data: string): string {
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const count = files.reduce((sum, file) => sum + file.files, 0);
+  const width = Math.max(0, ...files.map(({ key }) => key.length));
+  return [
+    `Record ${id}${doi === undefined ? '' : ` (doi:${doi})`}: ${title}`,
+    ...files.map(
+      ({ key, size, state, verified, sha256 }) =>
+        `  ${key.padEnd(width)}  ${bytesText(size).padStart(7)}  ${state.padEnd(8)}  ${verified}  sha256 ${sha256.slice(0, 16)}`,
+    ),
+    `${count} files, ${bytesText(bytes)}, in ${relative(process.cwd(), join(data)) || '.'}`,
+  ].join('\n');
+}

@@ -1,0 +1,74 @@
+import type { FileState } from './watch-download.ts';
+
+/**
+ * Turns the state of an acquisition into lines for a log, a file each: one when its state changes or when it begins to
+ * wait, and one whenever bytes came, at most every `everyMs`.
+ */
+export class FileLines {
+  readonly #write: (line: string) => void;
+  readonly #everyMs: number;
+  readonly #shown = new Map<string, { text: string; state: string; at: number }>();
+
+  constructor(write: (line: string) => void, everyMs = 2_000) {
+    this.#write = write;
+    this.#everyMs = everyMs;
+  }
+
+  show(files: readonly FileState[], now = Date.now()): void {
+    const width = Math.max(0, ...files.map(({ key }) => key.length));
+    for (const file of files) {
+      if (file.state === 'waiting' || isQueued(file)) continue;
+      // The count of seconds in a wait is no news.
+      const state = file.waits === undefined ? file.state : `waits ${file.waits.cause}`;
+      const text = `${file.key.padEnd(width)}  ${describe(file)}`;
+      const last = this.#shown.get(file.key);
+      if (last?.state === state && (last.text === text || file.waits !== undefined || now - last.at < this.#everyMs))
+        continue;
+      this.#shown.set(file.key, { text, state, at: now });
+      this.#write(text);
+    }
+  }
+}
+
+/** Handed out, and taken up by nobody yet: two files are fetched at a time. */
+function isQueued({ state, beat, waits }: FileState): boolean {
+  return state !== 'done' && beat === undefined && waits === undefined;
+}
+
+/** Bytes, share, rate and time left. */
+export function describe({ size, state, beat, waits }: FileState): string {
+  if (waits !== undefined) {
+    const soon = waits.seconds > 0 ? ` Tried again in ${timeText(waits.seconds)}.` : '';
+    return `waits: ${waits.cause}${soon}`;
+  }
+  if (state === 'done') return `${bytesText(size)}, done`;
+  if (beat?.phase !== state) return `${bytesText(size)}, ${state}`;
+  const share = beat.of === 0 ? 100 : Math.floor((100 * beat.bytes) / beat.of);
+  const parts = [
+    `${bytesText(beat.bytes)} of ${bytesText(beat.of)} ${state === 'fetching' ? 'fetched' : 'unpacked'}, ${share} %`,
+  ];
+  if (beat.bytesPerSecond !== undefined) parts.push(`${bytesText(beat.bytesPerSecond)}/s`);
+  if (beat.secondsLeft !== undefined && beat.secondsLeft > 0) parts.push(`${timeText(beat.secondsLeft)} left`);
+  return parts.join(', ');
+}
+
+/** With three digits, in powers of ten as disks and networks are sold. */
+export function bytesText(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1_000;
+    unit += 1;
+  }
+  const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+  return `${value.toFixed(digits)} ${units[unit]}`;
+}
+
+/** The two largest units that matter. */
+export function timeText(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3_600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3_600)} h ${Math.floor((whole % 3_600) / 60)} min`;
+}

@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client, Connection } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import type { temporal } from '@temporalio/proto';
+import { z } from 'zod';
+import type { FileProgress } from '../../workflows/file-progress.ts';
+
+const POLL_MS = 500;
+/** A question to a workflow whose worker is busy or away must not hold up the watching. */
+const QUERY_MS = 2_000;
+/** A server that is being started again is waited for so long. */
+const DESCRIBE_MS = 15_000;
+
+/** What a step of an acquisition tells in its heartbeats. */
+const Beat = z.object({
+  file: z.string(),
+  phase: z.enum(['fetching', 'unpacking']),
+  bytes: z.number(),
+  of: z.number(),
+  bytesPerSecond: z.number().optional(),
+  secondsLeft: z.number().optional(),
+});
+export type Beat = z.infer<typeof Beat>;
+
+/** One file of an acquisition as it is now. */
+export interface FileState extends FileProgress {
+  /** The latest heartbeat of its step. */
+  readonly beat?: Beat;
+  /** Why its step waits, and for how long still, when the last attempt failed. */
+  readonly waits?: { readonly cause: string; readonly seconds: number };
+}
+
+type Pending = temporal.api.workflow.v1.IPendingActivityInfo;
+
+/**
+ * Follows an acquisition until it has closed.
+ *
+ * @param onFiles - Is told of the files, and of what holds up the question for the record itself.
+ */
+export async function watchDownload(
+  client: Client & { readonly connection: Connection },
+  id: string,
+  onFiles: (files: readonly FileState[], record: FileState['waits'] | undefined) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const handle = client.workflow.getHandle(id);
+  for (;;) {
+    signal.throwIfAborted();
+    const { status, raw } = await client.connection.withDeadline(Date.now() + DESCRIBE_MS, () => handle.describe());
+    if (status.name !== 'RUNNING') return;
+    const files = await client.connection
+      .withDeadline(Date.now() + QUERY_MS, () => handle.query<FileProgress[]>('files'))
+      .catch(() => undefined);
+    const pending = raw.pendingActivities ?? [];
+    const record = pending.find(({ activityType }) => activityType?.name === 'fetchRecord');
+    const steps = new Map(
+      pending.flatMap((step) => {
+        const beat = beatOf(step);
+        return beat === undefined ? [] : [[beat.file, { beat, waits: waitOf(step) }] as const];
+      }),
+    );
+    const merged = (files ?? []).map((file): FileState => {
+      const { beat, waits } = steps.get(file.key) ?? {};
+      return { ...file, ...(beat === undefined ? {} : { beat }), ...(waits === undefined ? {} : { waits }) };
+    });
+    onFiles(merged, record === undefined ? undefined : waitOf(record));
+    await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+function beatOf({ heartbeatDetails }: Pending): Beat | undefined {
+  const payload = heartbeatDetails?.payloads?.[0];
+  if (payload === undefined) return undefined;
+  const parsed = Beat.safeParse(defaultPayloadConverter.fromPayload(payload));
+  return parsed.success ? parsed.data : undefined;
+}
+
+/** A step that is scheduled after a failure waits; one that has started again does not. */
+function waitOf({ lastFailure, scheduledTime, lastStartedTime, state }: Pending): FileState['waits'] {
+  if (!lastFailure?.message || state !== 1) return undefined;
+  const next = millis(scheduledTime ?? lastStartedTime);
+  return { cause: lastFailure.message, seconds: Math.max(0, Math.ceil((next - Date.now()) / 1_000)) };
+}
+
+function millis(time: Pending['scheduledTime']): number {
+  return Number(time?.seconds ?? 0) * 1_000 + Number(time?.nanos ?? 0) / 1e6;
+}

@@ -1,0 +1,23 @@
+import type { WorkflowFailedError } from '@temporalio/client';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { ERRORS, type ErrorCode, ReigniteError } from '../../toolkit/errors.ts';
+
+/** The error of ours in a failed workflow; the code says which, the remedy comes with it. */
+export function failureOf(error: WorkflowFailedError): ReigniteError {
+  const { cause } = error;
+  if (cause instanceof CancelledFailure) return new ReigniteError('CANCELLED', 'The run was cancelled.');
+  if (!(cause instanceof ApplicationFailure)) {
+    return new ReigniteError('INTERNAL', `The run failed: ${cause?.message ?? error.message}`, { cause: error });
+  }
+  const code = isErrorCode(cause.type) ? cause.type : 'INTERNAL';
+  const details: unknown = cause.details?.[0];
+  const remedy =
+    typeof details === 'object' && details !== null && 'remedy' in details && typeof details.remedy === 'string'
+      ? { remedy: details.remedy }
+      : {};
+  return new ReigniteError(code, cause.message, { cause: error, ...remedy });
+}
+
+function isErrorCode(type: string | null | undefined): type is ErrorCode {
+  return typeof type === 'string' && type in ERRORS;
+}
