@@ -7,7 +7,7 @@ export interface FoldNetworks {
   readonly classes: number;
   readonly folds: number;
   /**
-   * Predicts one tile with one fold's network.
+   * Predicts one tile with one fold's network. Both arrays are the network's until the promise settles.
    *
    * @param input - 3 x patch.height x patch.width float32, RGB in [0, 1].
    * @param softmax - Receives patch.height x patch.width x classes float32.

@@ -25,44 +25,121 @@ export interface TiledRoi {
   readonly tiles: readonly (readonly number[])[];
 }
 
+/** Memory of one pass of a network. */
+interface PassBuffers {
+  readonly input: Float32Array;
+  readonly softmax: Float32Array;
+}
+
+/** One tile with one fold, in the order in which they are predicted. */
+interface Pass {
+  readonly step: RoiStep;
+  /** Place of the tile among those of its step. */
+  readonly index: number;
+  /** First column of the tile in the padded image, px. */
+  readonly left: number;
+}
+
+/** A pass under way: settles when the network has filled the buffers. */
+type PassAhead = Promise<PassBuffers> | undefined;
+
 /**
- * Predicts one tile row with one fold at a time, in the order of sums of nnU-Net v1, in little memory.
+ * Predicts an image tile row by tile row and fold by fold, in the order of sums of nnU-Net v1, in little memory.
  *
  * In memory lies one band: the rows of the current tile row, for one fold. Rows that a later tile row adds to are
  * carried over in a file (`carry-<row>-<fold>`), the sum of the folds' softmax in another (`ensemble-<row>-<fold>`).
  * Both are written anew every time and never changed, so that a step done twice does not add twice.
+ *
+ * The network is always one tile ahead, also across steps: it has a thread of its own, and what is summed, divided,
+ * checked and written here would leave the cores idle otherwise. The order of the sums is that of the tiles all the same.
  */
 export class FoldPass {
   readonly #roi: TiledRoi;
   readonly #networks: FoldNetworks;
   readonly #partial: PartialRoi;
+  readonly #beforeTile: (step: RoiStep, index: number) => void;
   readonly #band: Float32Array;
-  readonly #input: Float32Array;
-  readonly #softmax: Float32Array;
+  readonly #spare: PassBuffers[];
   readonly #weightSums: WeightSums;
   /** Floats of one row of the band. */
   readonly #stride: number;
 
-  constructor(roi: TiledRoi, networks: FoldNetworks, partial: PartialRoi) {
+  /**
+   * @param beforeTile - Called before every pass with the tile's place in its step; what it throws ends the prediction
+   *   behind the tile before.
+   */
+  constructor(
+    roi: TiledRoi,
+    networks: FoldNetworks,
+    partial: PartialRoi,
+    beforeTile: (step: RoiStep, index: number) => void,
+  ) {
     const { patch, padded } = roi.grid;
     this.#roi = roi;
     this.#networks = networks;
     this.#partial = partial;
+    this.#beforeTile = beforeTile;
     this.#stride = padded.width * networks.classes;
     this.#band = new Float32Array(patch.height * this.#stride);
-    this.#input = new Float32Array(3 * patch.height * patch.width);
-    this.#softmax = new Float32Array(patch.height * patch.width * networks.classes);
+    const pixels = patch.height * patch.width;
+    this.#spare = [0, 1].map(() => ({
+      input: sharedFloats(3 * pixels),
+      softmax: sharedFloats(networks.classes * pixels),
+    }));
     this.#weightSums = new WeightSums(roi.grid);
   }
 
-  /**
-   * Does one step and commits it.
-   *
-   * @param beforeTile - Called before every tile; what it throws ends the step, of which nothing then counts.
-   */
-  async run(step: RoiStep, beforeTile: () => void): Promise<void> {
-    this.#startBand(step);
-    await this.#predictTiles(step, beforeTile);
+  /** Does every step that is not done and commits each. */
+  async run(): Promise<void> {
+    const passes = this.#passesFrom(this.#partial.next);
+    let ahead = this.#beginNext(passes);
+    try {
+      while (this.#partial.next.row < this.#roi.grid.rows.length) {
+        const step = this.#partial.next;
+        this.#startBand(step);
+        for (const left of this.#roi.tiles[step.row] ?? []) {
+          const buffers = await ahead;
+          if (buffers === undefined) throw new RangeError('Expected a pass for every tile');
+          ahead = this.#beginNext(passes);
+          addTileToBand(this.#band, this.#roi.grid, this.#networks.classes, left, buffers.softmax);
+          this.#spare.push(buffers);
+        }
+        this.#finish(step);
+      }
+    } finally {
+      // The networks are the next job's when this one has ended, however it ended.
+      await Promise.allSettled([ahead]);
+    }
+  }
+
+  /** The passes of all steps from `step` on, in their order. */
+  *#passesFrom(first: RoiStep): Generator<Pass> {
+    const rows = this.#roi.grid.rows.length;
+    for (let step = first; step.row < rows; step = stepAfter(step, rows, this.#networks.folds)) {
+      for (const [index, left] of (this.#roi.tiles[step.row] ?? []).entries()) yield { step, index, left };
+    }
+  }
+
+  #beginNext(passes: Iterator<Pass, unknown>): PassAhead {
+    const next = passes.next();
+    if (next.done === true) return undefined;
+    const pass = this.#predict(next.value);
+    // It is awaited when its turn has come: until then, nobody hears of its failure.
+    pass.catch(() => undefined);
+    return pass;
+  }
+
+  async #predict({ step, index, left }: Pass): Promise<PassBuffers> {
+    this.#beforeTile(step, index);
+    const buffers = this.#spare.pop();
+    if (buffers === undefined) throw new RangeError('Expected no more than two passes at once');
+    const { grid, rgb } = this.#roi;
+    fillTileInput(rgb, grid, startOfRow(grid, step.row), left, buffers.input);
+    await this.#networks.run(step.fold, buffers.input, buffers.softmax);
+    return buffers;
+  }
+
+  #finish(step: RoiStep): void {
     const superseded = [...this.#carryOver(step), ...this.#finishRows(step)];
     this.#partial.commit(stepAfter(step, this.#roi.grid.rows.length, this.#networks.folds), superseded);
   }
@@ -72,17 +149,6 @@ export class FoldPass {
     const carried = row === 0 ? 0 : this.#unfinishedAfter(row - 1) * this.#stride;
     if (carried > 0) this.#partial.readFloats(carryFile(row - 1, fold), 0, this.#band.subarray(0, carried));
     this.#band.fill(0, carried);
-  }
-
-  async #predictTiles({ row, fold }: RoiStep, beforeTile: () => void): Promise<void> {
-    const { grid, rgb, tiles } = this.#roi;
-    const top = startOfRow(grid, row);
-    for (const left of tiles[row] ?? []) {
-      beforeTile();
-      fillTileInput(rgb, grid, top, left, this.#input);
-      await this.#networks.run(fold, this.#input, this.#softmax);
-      addTileToBand(this.#band, grid, this.#networks.classes, left, this.#softmax);
-    }
   }
 
   /** Writes the band's unfinished rows for the next tile row. Returns the files that this replaces. */
@@ -149,6 +215,11 @@ export class FoldPass {
     const { from, to } = finishedRows(this.#roi.grid, row);
     return this.#roi.grid.patch.height - (to - from);
   }
+}
+
+/** Memory that a thread of networks can fill. */
+function sharedFloats(length: number): Float32Array {
+  return new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
 }
 
 function blankUnannotated(truth: Uint8Array, labels: Uint8Array, margins: Uint16Array): void {

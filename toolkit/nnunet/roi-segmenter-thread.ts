@@ -1,23 +1,24 @@
 import { sha256OfFile } from '../files/hash-file.ts';
 import { type RequestWatch, serveRequests } from '../onnx/serve-requests.ts';
 import { readModelCard } from './model-card.ts';
-import { OrtFoldNetworks } from './ort-fold-networks.ts';
-import type { Engine, ModelJob, RoiJob, RoiProgress, SegmentResult } from './roi-job.ts';
+import type { ModelJob, RoiJob, RoiProgress, SegmentResult } from './roi-job.ts';
 import type { SegmenterAnswer, SegmenterRequest } from './roi-segmenter-messages.ts';
 import { segmentRoi } from './segment-roi.ts';
+import { ThreadedNetworks } from './threaded-networks.ts';
 
 /** Raised whenever the order of sums or the files of a partial ROI change. */
 const PARTIAL_SCHEMA = '2';
 
-let loaded: { readonly key: string; readonly networks: OrtFoldNetworks } | undefined;
+let loaded: { readonly key: string; readonly networks: ThreadedNetworks } | undefined;
 
 /** Keeps the networks of the last job: a run segments hundreds of ROIs with one model. */
-async function networksOf({ modelDir, provider, threads }: ModelJob): Promise<OrtFoldNetworks> {
-  const card = await readModelCard(modelDir);
-  const key = JSON.stringify([modelDir, card.digest, provider, threads]);
+async function networksOf({ modelDir, provider, threads }: ModelJob): Promise<ThreadedNetworks> {
+  const { digest } = await readModelCard(modelDir);
+  const key = JSON.stringify([modelDir, digest, provider, threads]);
   if (loaded?.key === key) return loaded.networks;
   await release();
-  const networks = new OrtFoldNetworks(modelDir, card, {
+  const networks = await ThreadedNetworks.open({
+    modelDir,
     ...(provider !== undefined && { provider }),
     ...(threads !== undefined && { threads }),
   });
@@ -26,19 +27,14 @@ async function networksOf({ modelDir, provider, threads }: ModelJob): Promise<Or
 }
 
 async function release(): Promise<void> {
-  await loaded?.networks.release();
+  await loaded?.networks.close();
   loaded = undefined;
-}
-
-async function probe(job: ModelJob): Promise<Engine> {
-  const networks = await networksOf(job);
-  return networks.engine();
 }
 
 async function segment(job: RoiJob, watch: RequestWatch<RoiProgress>): Promise<SegmentResult> {
   const start = performance.now();
   const networks = await networksOf(job);
-  const engine = await networks.engine();
+  const { engine } = networks;
   const identity = {
     schema: PARTIAL_SCHEMA,
     engine: 'exact',
@@ -60,6 +56,6 @@ async function segment(job: RoiJob, watch: RequestWatch<RoiProgress>): Promise<S
 }
 
 serveRequests<SegmenterRequest, SegmenterAnswer, RoiProgress>(async (request, watch) => {
-  if (request.kind === 'probe') return { kind: 'probed', engine: await probe(request.job) };
+  if (request.kind === 'probe') return { kind: 'probed', engine: (await networksOf(request.job)).engine };
   return { kind: 'segmented', result: await segment(request.job, watch) };
 }, release);

@@ -91,17 +91,11 @@ async function predict(
   partial: PartialRoi,
   { signal, onProgress }: SegmentRoiOptions,
 ): Promise<void> {
-  const pass = new FoldPass(roi, networks, partial);
-  while (partial.next.row < roi.grid.rows.length) {
+  const pass = new FoldPass(roi, networks, partial, (step, index) => {
     signal?.throwIfAborted();
-    const step = partial.next;
-    let done = 0;
-    await pass.run(step, () => {
-      signal?.throwIfAborted();
-      onProgress?.(progressOf('predict', roi, networks, step, done));
-      done++;
-    });
-  }
+    onProgress?.(progressOf('predict', roi, networks, step, index));
+  });
+  await pass.run();
 }
 
 function progressOf(

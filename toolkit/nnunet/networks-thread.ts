@@ -1,0 +1,27 @@
+import { serveRequests } from '../onnx/serve-requests.ts';
+import { readModelCard } from './model-card.ts';
+import type { NetworksAnswer, NetworksRequest } from './networks-messages.ts';
+import { OrtFoldNetworks } from './ort-fold-networks.ts';
+import type { ModelJob } from './roi-job.ts';
+
+/** A thread serves one model: whoever wants another ends it and starts a new one. */
+let opened: OrtFoldNetworks | undefined;
+
+async function networksOf({ modelDir, provider, threads }: ModelJob): Promise<OrtFoldNetworks> {
+  opened ??= new OrtFoldNetworks(modelDir, await readModelCard(modelDir), {
+    ...(provider !== undefined && { provider }),
+    ...(threads !== undefined && { threads }),
+  });
+  return opened;
+}
+
+serveRequests<NetworksRequest, NetworksAnswer, never>(
+  async (request) => {
+    const networks = await networksOf(request.job);
+    if (request.kind === 'open') return { kind: 'opened', engine: await networks.engine() };
+    if (request.kind === 'run') await networks.run(request.fold, request.input, request.softmax);
+    else await networks.relax();
+    return { kind: 'done' };
+  },
+  async () => opened?.release(),
+);
