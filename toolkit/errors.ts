@@ -86,6 +86,10 @@ export const ERRORS = {
     retryable: false,
     remedy: 'Use `--set inference.provider=cpu`, or run `npx reignite doctor` to see what is missing.',
   },
+  SIDECAR_INVALID: {
+    retryable: false,
+    remedy: 'Describe the model in the JSON file beside it: `npx reignite model sidecar` prints one to begin with.',
+  },
   MODEL_UNREADABLE: { retryable: false, remedy: 'Delete the converted model in the home folder; it is made again.' },
   ROI_SET_ASIDE: {
     retryable: false,

@@ -1,5 +1,7 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { replaceFile } from '../files/atomic-write.ts';
+import type { Ring } from './ring-store.ts';
+import { TextFile } from './text-file.ts';
 
 /** How a class is called and shown; QuPath takes both from a feature's `classification`. */
 export interface Classification {
@@ -11,7 +13,7 @@ export interface Classification {
 /** One object of an image: a feature of GeoJSON with the properties that QuPath reads. */
 export interface ImageFeature {
   readonly geometry:
-    | { readonly type: 'Polygon'; readonly coordinates: readonly (readonly (readonly [number, number])[])[] }
+    | { readonly type: 'Polygon'; readonly rings: readonly Ring[] }
     | { readonly type: 'Point'; readonly coordinates: readonly [number, number] };
   /** `annotation`: a region; `detection`: something counted. */
   readonly objectType: 'annotation' | 'detection';
@@ -28,7 +30,9 @@ export interface ImageFrame {
   readonly mpp?: number;
 }
 
-const CHUNK_CHARACTERS = 2 ** 20;
+const OPEN = '['.charCodeAt(0);
+const CLOSE = ']'.charCodeAt(0);
+const COMMA = ','.charCodeAt(0);
 
 /**
  * Writes the objects of an image as a FeatureCollection (RFC 7946), one feature a line, in little memory.
@@ -48,14 +52,16 @@ export async function writeFeatures(
   await replaceFile(path, async (temporary) => {
     const handle = await open(temporary, 'wx');
     try {
+      const file = new TextFile(handle);
       const imageCoordinates = { unit: 'px', origin: 'upper left corner', y: 'down', ...frame };
-      let text = `{"type":"FeatureCollection","imageCoordinates":${JSON.stringify(imageCoordinates)},"features":[\n`;
+      file.text(`{"type":"FeatureCollection","imageCoordinates":${JSON.stringify(imageCoordinates)},"features":[`);
       for (const feature of features) {
-        text += `${count === 0 ? '' : ',\n'}${encodeFeature(feature)}`;
+        file.text(count === 0 ? '\n' : ',\n');
+        await writeFeature(file, feature);
         count++;
-        if (text.length > CHUNK_CHARACTERS) text = await flush(handle, text);
       }
-      await flush(handle, `${text}\n]}\n`);
+      file.text('\n]}\n');
+      await file.flush();
       await handle.sync();
     } finally {
       await handle.close();
@@ -64,11 +70,35 @@ export async function writeFeatures(
   return count;
 }
 
-function encodeFeature({ geometry, ...properties }: ImageFeature): string {
-  return JSON.stringify({ type: 'Feature', geometry, properties });
+async function writeFeature(file: TextFile, { geometry, ...properties }: ImageFeature): Promise<void> {
+  file.text(`{"type":"Feature","geometry":{"type":"${geometry.type}","coordinates":`);
+  if (geometry.type === 'Point') file.text(JSON.stringify(geometry.coordinates));
+  else await writeRings(file, geometry.rings);
+  file.text(`},"properties":${JSON.stringify(properties)}}`);
+  if (file.isFull) await file.flush();
 }
 
-async function flush(handle: FileHandle, text: string): Promise<string> {
-  await handle.writeFile(text);
-  return '';
+/** Closes every ring with its first corner. */
+async function writeRings(file: TextFile, rings: readonly Ring[]): Promise<void> {
+  file.text('[');
+  for (const [index, { corners, from, to }] of rings.entries()) {
+    file.text(index === 0 ? '[' : ',[');
+    for (let at = from; at < to; at += 2) {
+      if (!file.hasRoomFor(2)) await file.flush();
+      writeCorner(file, corners, at);
+      file.character(COMMA);
+    }
+    if (!file.hasRoomFor(2)) await file.flush();
+    writeCorner(file, corners, from);
+    file.text(']');
+  }
+  file.text(']');
+}
+
+function writeCorner(file: TextFile, corners: ArrayLike<number>, at: number): void {
+  file.character(OPEN);
+  file.integer(corners[at] ?? 0);
+  file.character(COMMA);
+  file.integer(corners[at + 1] ?? 0);
+  file.character(CLOSE);
 }

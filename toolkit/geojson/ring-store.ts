@@ -1,3 +1,13 @@
+/**
+ * A closed line: x, y, x, y, ... in px from index `from` to `to` of `corners`; the first corner is not said again.
+ * A view of a typed array for each of a million rings would take more memory than their corners.
+ */
+export interface Ring {
+  readonly corners: ArrayLike<number>;
+  readonly from: number;
+  readonly to: number;
+}
+
 const FIRST_CAPACITY = 4_096;
 
 /**
@@ -30,10 +40,10 @@ export class RingStore {
     return this.#rings[2 * ring] ?? 0;
   }
 
-  /** Corners of a ring: x, y, x, y, ... */
-  cornersOf(ring: number): Int32Array {
+  /** A ring, valid until the next is added. */
+  ringAt(ring: number): Ring {
     const from = ring === 0 ? 0 : (this.#rings[2 * ring - 1] ?? 0);
-    return this.#corners.subarray(from, this.#rings[2 * ring + 1]);
+    return { corners: this.#corners, from, to: this.#rings[2 * ring + 1] ?? 0 };
   }
 }
 
@@ -50,11 +60,10 @@ function grown<Numbers extends Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer
  * Twice the signed area of a ring in px², by the numbers alone: positive where x to the right and y upwards would have
  * it counter-clockwise, which on a screen, y downwards, is clockwise.
  */
-export function doubleArea(corners: ArrayLike<number>): number {
+export function doubleArea({ corners, from, to }: Ring): number {
   let sum = 0;
-  const { length } = corners;
-  for (let at = 0; at < length; at += 2) {
-    const next = at + 2 === length ? 0 : at + 2;
+  for (let at = from; at < to; at += 2) {
+    const next = at + 2 === to ? from : at + 2;
     sum += (corners[at] ?? 0) * (corners[next + 1] ?? 0) - (corners[next] ?? 0) * (corners[at + 1] ?? 0);
   }
   return sum;

@@ -1,4 +1,4 @@
-import { doubleArea } from './ring-store.ts';
+import { doubleArea, type Ring } from './ring-store.ts';
 
 /** A ring needs three corners to enclose anything. */
 const FEWEST = 3;
@@ -10,12 +10,12 @@ const FEWEST = 3;
  * Neighbouring regions are simplified apart: their borders may no longer meet. A ring that would lose its area or turn
  * over stays as it is.
  *
- * @param corners - x, y, x, y, ...; not closed.
  * @param tolerance - px.
  */
-export function simplifyRing(corners: Int32Array, tolerance: number): Int32Array {
-  const count = corners.length / 2;
-  if (tolerance <= 0 || count <= FEWEST) return corners;
+export function simplifyRing(ring: Ring, tolerance: number): Ring {
+  const count = (ring.to - ring.from) / 2;
+  if (tolerance <= 0 || count <= FEWEST) return ring;
+  const corners = Int32Array.from({ length: 2 * count }, (_, at) => ring.corners[ring.from + at] ?? 0);
   const middle = farthestFromFirst(corners, count);
   const isKept = new Uint8Array(count + 1);
   isKept[0] = 1;
@@ -33,8 +33,9 @@ export function simplifyRing(corners: Int32Array, tolerance: number): Int32Array
     open.push([from, index], [index, to]);
   }
   const kept = corners.filter((_, at) => isKept[at >> 1] === 1);
-  const isSound = kept.length >= 2 * FEWEST && doubleArea(kept) * doubleArea(corners) > 0;
-  return isSound ? kept : corners;
+  const simple = { corners: kept, from: 0, to: kept.length };
+  const isSound = kept.length >= 2 * FEWEST && doubleArea(simple) * doubleArea(ring) > 0;
+  return isSound ? simple : ring;
 }
 
 function farthestFromFirst(corners: Int32Array, count: number): number {

@@ -1,14 +1,14 @@
 import { type LabelMask, LabelRuns } from './label-runs.ts';
-import { doubleArea, RingStore } from './ring-store.ts';
+import { doubleArea, type Ring, RingStore } from './ring-store.ts';
 import { RingTracer } from './ring-tracer.ts';
 
 /** A connected region of one label: its pixels share edges, not only corners. */
 export interface Region {
   readonly label: number;
-  /** x, y, x, y, ... of its outer border, counter-clockwise by the numbers. */
-  readonly exterior: Int32Array;
-  /** The same of its holes, clockwise. */
-  readonly holes: readonly Int32Array[];
+  /** Its outer border, counter-clockwise by the numbers. */
+  readonly exterior: Ring;
+  /** Its holes, clockwise. */
+  readonly holes: readonly Ring[];
   /** Pixels. */
   readonly area: number;
 }
@@ -27,7 +27,7 @@ const NO_REGION = -1;
  * 8 bytes a corner.
  *
  * @param isWanted - Which labels are traced.
- * @returns In raster order of their first pixels; the arrays are valid for as long as the result is.
+ * @returns In raster order of their first pixels.
  */
 export function* traceRegions(mask: LabelMask, isWanted: (label: number) => boolean): Generator<Region> {
   const runs = new LabelRuns(mask);
@@ -52,16 +52,15 @@ export function* traceRegions(mask: LabelMask, isWanted: (label: number) => bool
 function* regionsOf(rings: RingStore, labels: readonly number[]): Generator<Region> {
   const { order, starts } = byRegion(rings, labels.length);
   for (const [region, label] of labels.entries()) {
-    const of = order.subarray(starts[region], starts[region + 1]);
-    let exterior: Int32Array | undefined;
-    const holes: Int32Array[] = [];
+    let exterior: Ring | undefined;
+    const holes: Ring[] = [];
     let doubled = 0;
-    for (const ring of of) {
-      const corners = rings.cornersOf(ring);
-      const area = doubleArea(corners);
+    for (let at = starts[region] ?? 0; at < (starts[region + 1] ?? 0); at++) {
+      const ring = rings.ringAt(order[at] ?? 0);
+      const area = doubleArea(ring);
       doubled += area;
-      if (area < 0) holes.push(corners);
-      else exterior = corners;
+      if (area < 0) holes.push(ring);
+      else exterior = ring;
     }
     if (exterior === undefined) throw new RangeError(`Expected an outer border of region ${region}`);
     yield { label, exterior, holes, area: doubled / 2 };

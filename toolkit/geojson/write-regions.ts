@@ -1,5 +1,6 @@
 import { type Classification, type ImageFeature, writeFeatures } from './feature-file.ts';
 import type { LabelMask } from './label-runs.ts';
+import type { Ring } from './ring-store.ts';
 import { simplifyRing } from './simplify-ring.ts';
 import { type Region, traceRegions } from './trace-regions.ts';
 
@@ -36,7 +37,7 @@ export function* regionFeatures(
     const classification = classes.get(region.label);
     if (classification === undefined || region.area < minArea) continue;
     yield {
-      geometry: { type: 'Polygon', coordinates: ringsOf(region, simplify) },
+      geometry: { type: 'Polygon', rings: ringsOf(region, simplify) },
       objectType: 'annotation',
       classification,
       measurements: {
@@ -47,14 +48,6 @@ export function* regionFeatures(
   }
 }
 
-function ringsOf({ exterior, holes }: Region, tolerance: number): [number, number][][] {
-  return [exterior, ...holes].map((ring) => closed(simplifyRing(ring, tolerance)));
-}
-
-function closed(corners: Int32Array): [number, number][] {
-  const positions: [number, number][] = [];
-  for (let at = 0; at < corners.length; at += 2) positions.push([corners[at] ?? 0, corners[at + 1] ?? 0]);
-  const [first] = positions;
-  if (first !== undefined) positions.push([first[0], first[1]]);
-  return positions;
+function ringsOf({ exterior, holes }: Region, tolerance: number): Ring[] {
+  return [exterior, ...holes].map((ring) => simplifyRing(ring, tolerance));
 }

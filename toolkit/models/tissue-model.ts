@@ -1,9 +1,15 @@
-import { stat } from 'node:fs/promises';
+import { copyFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
+import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
+import { sha256OfFile } from '../files/hash-file.ts';
 import { type ConvertProgress, convertModel, modelDigest, readModelCard } from '../nnunet/convert-model.ts';
 import { findModelFolder } from '../nnunet/find-model-folder.ts';
+import { CARD_FILE, ModelCard } from '../nnunet/model-card.ts';
 import { type CheckpointName, listFolds } from '../nnunet/model-folds.ts';
+import { labelValues } from '../nnunet/own-network.ts';
+import { takeOwnModel } from '../onnx/own-model.ts';
+import { parseSidecar, readSidecarJson, SegmentationSidecar } from '../onnx/sidecar.ts';
 import type { NamedValue } from './tissue-classes.ts';
 
 /** A segmentation model, ready in the home. */
@@ -29,15 +35,16 @@ export interface PrepareOptions {
 /**
  * Makes a segmentation model of anybody's ready: an nnU-Net v1 folder is converted once for every content.
  *
- * @param path - Folder that holds `fold_0` and so on, or one of these folds.
+ * @param path - Folder that holds `fold_0` and so on; one of these folds; or an .onnx file with its sidecar.
  * @param models - Folder of converted models.
- * @throws ReigniteError FILE_MISSING, FOLD_MISSING, or what the conversion throws.
+ * @throws ReigniteError FILE_MISSING, FOLD_MISSING, SIDECAR_INVALID, MODEL_UNREADABLE, or what the conversion throws.
  */
 export async function prepareTissueModel(
   path: string,
   models: string,
   { signal, onProgress }: PrepareOptions = {},
 ): Promise<TissueModel> {
+  if (/\.onnx$/i.test(path)) return prepareOnnx(path, models, signal);
   const source = await sourceOf(path);
   const digest = await modelDigest(source.folder, source.folds, signal, source.name);
   const modelDir = join(models, digest);
@@ -51,6 +58,47 @@ export async function prepareTissueModel(
       ...(onProgress && { onProgress }),
     }));
   return { digest, modelDir, classes: card.classes, folds: card.folds.length, cached: known !== undefined };
+}
+
+/** An ONNX file: one fold that `model convert` wrote, by its card, or any other model, by its sidecar. */
+async function prepareOnnx(path: string, models: string, signal: AbortSignal | undefined): Promise<TissueModel> {
+  const json = await readSidecarJson(path);
+  const converted = ModelCard.safeParse(json).data;
+  if (converted !== undefined) return takeConverted(path, converted, models, signal);
+  const { card, folder, cached } = await takeOwnModel(
+    path,
+    parseSidecar(path, json, SegmentationSidecar),
+    models,
+    signal,
+  );
+  const { sidecar } = card;
+  if (sidecar.kind !== 'segmentation') throw new ReigniteError('SIDECAR_INVALID', `${path} is no segmentation.`);
+  const values = labelValues(sidecar);
+  const labels = sidecar.labels.map(({ name, colour }, channel) => ({
+    name,
+    colour,
+    value: values[channel] ?? channel,
+  }));
+  return { digest: card.digest, modelDir: folder, classes: Math.max(...values) + 1, folds: 1, labels, cached };
+}
+
+async function takeConverted(
+  path: string,
+  card: ModelCard,
+  models: string,
+  signal: AbortSignal | undefined,
+): Promise<TissueModel> {
+  const [fold, ...others] = card.folds;
+  if (fold === undefined || others.length > 0 || (await sha256OfFile(path, signal)) !== fold.sha256) {
+    throw new ReigniteError('SIDECAR_INVALID', `The card beside ${path} is of another model.`);
+  }
+  const modelDir = join(models, card.digest);
+  const known = await readModelCard(modelDir).catch(() => undefined);
+  if (known === undefined) {
+    await replaceFile(join(modelDir, fold.file), (temporary) => copyFile(path, temporary));
+    await writeFileAtomic(join(modelDir, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
+  }
+  return { digest: card.digest, modelDir, classes: card.classes, folds: 1, cached: known !== undefined };
 }
 
 interface FoldsSource {

@@ -1,14 +1,13 @@
 import { serveRequests } from '../onnx/serve-requests.ts';
-import { readModelCard } from './model-card.ts';
 import type { NetworksAnswer, NetworksRequest } from './networks-messages.ts';
-import { OrtFoldNetworks } from './ort-fold-networks.ts';
+import { type EngineNetworks, openNetworks } from './open-networks.ts';
 import type { ModelJob } from './roi-job.ts';
 
 /** A thread serves one model: whoever wants another ends it and starts a new one. */
-let opened: OrtFoldNetworks | undefined;
+let opened: EngineNetworks | undefined;
 
-async function networksOf({ modelDir, provider, threads }: ModelJob): Promise<OrtFoldNetworks> {
-  opened ??= new OrtFoldNetworks(modelDir, await readModelCard(modelDir), {
+async function networksOf({ modelDir, provider, threads }: ModelJob): Promise<EngineNetworks> {
+  opened ??= await openNetworks(modelDir, {
     ...(provider !== undefined && { provider }),
     ...(threads !== undefined && { threads }),
   });

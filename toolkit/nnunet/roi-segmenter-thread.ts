@@ -1,6 +1,6 @@
 import { sha256OfFile } from '../files/hash-file.ts';
 import { type RequestWatch, serveRequests } from '../onnx/serve-requests.ts';
-import { readModelCard } from './model-card.ts';
+import { describeNetworks } from './open-networks.ts';
 import type { ModelJob, RoiJob, RoiProgress, SegmentResult } from './roi-job.ts';
 import type { SegmenterAnswer, SegmenterRequest } from './roi-segmenter-messages.ts';
 import { segmentRoi } from './segment-roi.ts';
@@ -13,7 +13,7 @@ let loaded: { readonly key: string; readonly networks: ThreadedNetworks } | unde
 
 /** Keeps the networks of the last job: a run segments hundreds of ROIs with one model. */
 async function networksOf({ modelDir, provider, threads }: ModelJob): Promise<ThreadedNetworks> {
-  const { digest } = await readModelCard(modelDir);
+  const { digest } = await describeNetworks(modelDir);
   const key = JSON.stringify([modelDir, digest, provider, threads]);
   if (loaded?.key === key) return loaded.networks;
   await release();

@@ -2,8 +2,8 @@ import { ReigniteError } from '../errors.ts';
 import { InferenceThread } from '../onnx/inference-thread.ts';
 import { startThread } from '../onnx/start-thread.ts';
 import type { FoldNetworks } from './fold-networks.ts';
-import { type ModelCard, readModelCard } from './model-card.ts';
 import type { NetworksAnswer, NetworksRequest } from './networks-messages.ts';
+import { describeNetworks, type EnsembleOutline } from './open-networks.ts';
 import type { Engine, ModelJob } from './roi-job.ts';
 import type { Size } from './tile-grid.ts';
 
@@ -22,14 +22,14 @@ export class ThreadedNetworks implements FoldNetworks {
 
   private constructor(
     job: ModelJob,
-    card: ModelCard,
+    outline: EnsembleOutline,
     engine: Engine,
     thread: InferenceThread<NetworksRequest, NetworksAnswer, never>,
   ) {
-    this.digest = card.digest;
-    this.patch = { height: card.patch[0], width: card.patch[1] };
-    this.classes = card.classes;
-    this.folds = card.folds.length;
+    this.digest = outline.digest;
+    this.patch = outline.patch;
+    this.classes = outline.classes;
+    this.folds = outline.folds;
     this.engine = engine;
     this.#job = job;
     this.#thread = thread;
@@ -41,14 +41,14 @@ export class ThreadedNetworks implements FoldNetworks {
    * @throws ReigniteError MODEL_UNREADABLE, PROVIDER_UNAVAILABLE.
    */
   static async open(job: ModelJob): Promise<ThreadedNetworks> {
-    const card = await readModelCard(job.modelDir);
+    const outline = await describeNetworks(job.modelDir);
     const thread = new InferenceThread<NetworksRequest, NetworksAnswer, never>(
       () => startThread(new URL('./networks-thread.ts', import.meta.url)),
       ({ kind }) => (kind === 'run' ? `a network of ${job.modelDir} ran` : `it loaded ${job.modelDir}`),
     );
     try {
       const answer = await thread.ask({ kind: 'open', job });
-      if (answer.kind === 'opened') return new ThreadedNetworks(job, card, answer.engine, thread);
+      if (answer.kind === 'opened') return new ThreadedNetworks(job, outline, answer.engine, thread);
       throw new ReigniteError('INTERNAL', `The thread of networks answered ${answer.kind} to open.`);
     } catch (error) {
       await thread.close();

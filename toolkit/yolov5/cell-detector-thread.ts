@@ -3,19 +3,19 @@ import { type RequestWatch, serveRequests } from '../onnx/serve-requests.ts';
 import type { DetectorAnswer, DetectorRequest } from './cell-detector-messages.ts';
 import { detectImage, recordedScore } from './detect-image.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult, DetectorJob } from './detection-job.ts';
-import { OrtDetector } from './ort-detector.ts';
+import { type EngineDetector, openDetector } from './own-detector.ts';
 
 /** Raised whenever the candidates of a tile or the files that hold them change. */
 const PARTIAL_SCHEMA = '1';
 
-let loaded: { readonly key: string; readonly detector: OrtDetector } | undefined;
+let loaded: { readonly key: string; readonly detector: EngineDetector } | undefined;
 
 /** Keeps the detector of the last job: a run goes through hundreds of images with one model. */
-async function detectorOf({ modelDir, provider, threads }: DetectorJob): Promise<OrtDetector> {
+async function detectorOf({ modelDir, provider, threads }: DetectorJob): Promise<EngineDetector> {
   const key = JSON.stringify([modelDir, provider, threads]);
   if (loaded?.key === key) return loaded.detector;
   await release();
-  const detector = await OrtDetector.load(modelDir, {
+  const detector = await openDetector(modelDir, {
     ...(provider !== undefined && { provider }),
     ...(threads !== undefined && { threads }),
   });
