@@ -5,21 +5,25 @@ import { detectorFile } from '../toolkit/dataset/layout.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
 import { inside } from '../toolkit/files/inside.ts';
-import { convertDetector as convert, detectorDigest } from '../toolkit/yolov5/convert-detector.ts';
+import { prepareCellModel } from '../toolkit/models/cell-model.ts';
+import { writeModelPassport } from '../toolkit/models/model-passport.ts';
 import { TASK_SETTINGS } from '../toolkit/yolov5/task-settings.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { ConvertDetectorInput, type ModelRef } from './inputs.ts';
 
-/** Reads a published YOLOv5 checkpoint and writes it as ONNX, once for every digest of the checkpoint. */
+/**
+ * Makes a detector ready, once for every content: the record's YOLOv5 checkpoint as ONNX, or the user's own. Says in the
+ * results what it is.
+ */
 export function createConvertDetector(home: HomeFolders) {
   return async function convertDetector(input: ConvertDetectorInput): Promise<ModelRef> {
-    const { data, task } = ConvertDetectorInput.parse(input);
+    const { folders, task, model: own } = ConvertDetectorInput.parse(input);
     const signal = Context.current().cancellationSignal;
     return withHeartbeat({ phase: 'converting', task }, async () => {
-      const checkpoint = inside(data, detectorFile(task));
-      const digest = await detectorDigest(checkpoint);
-      const card = await convert({ checkpoint, out: join(home.models, digest), signal });
-      refuseOtherClasses(checkpoint, card.nc, task);
+      const path = own ?? inside(folders.data, detectorFile(task));
+      const { digest, modelDir, classes } = await prepareCellModel(path, home.models, { signal });
+      refuseOtherClasses(path, classes.length, task);
+      await writeModelPassport(modelDir, join(folders.results, 'models', `${task}.json`), signal);
       return { digest };
     });
   };

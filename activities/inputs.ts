@@ -55,7 +55,11 @@ export type FileInput = z.infer<typeof FileInput>;
 export const UnpackInput = FileInput.extend({ sha256: z.string().describe('Of the archive, as it was fetched') });
 export type UnpackInput = z.infer<typeof UnpackInput>;
 
-export const ConvertModelInput = z.object({ data: z.string() });
+/** Makes a task's model ready: the record's, or the one that stands in for it. */
+export const ConvertModelInput = z.object({
+  folders: RunFolders,
+  model: z.string().min(1).optional().describe("Absolute path of a model of the user's"),
+});
 export type ConvertModelInput = z.infer<typeof ConvertModelInput>;
 
 /** A converted network: its digest names its folder under the home's models. */
@@ -77,7 +81,7 @@ export type StageRef = z.infer<typeof StageRef>;
 const StageStep = z.object({ folders: RunFolders, stage: StageRef, model: ModelRef, engine: EngineRef });
 const CellTaskName = TaskName.exclude(['he']);
 
-export const ConvertDetectorInput = z.object({ data: z.string(), task: CellTaskName });
+export const ConvertDetectorInput = ConvertModelInput.extend({ task: CellTaskName });
 export type ConvertDetectorInput = z.infer<typeof ConvertDetectorInput>;
 
 export const PlanHeInput = StageStep.extend({ he: HeConfig, pageSize: z.number().int().min(1) });

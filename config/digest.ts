@@ -17,6 +17,8 @@ export function configDigest(config: RunConfig, folders: { data: string; results
     record: config.record,
     tasks: [...config.tasks].sort(),
     he: config.he,
+    nuclei: config.nuclei,
+    pdl1: config.pdl1,
     inference: { provider: config.inference.provider, engine: config.inference.engine },
     data: folders.data,
     results: folders.results,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { count, seconds } from './fields.ts';
+import { CellTaskConfig, ownModel } from './model-config.ts';
 import { TASKS } from './tasks.ts';
 import { ZenodoConfig } from './zenodo-config.ts';
 
@@ -14,6 +15,7 @@ export const HeConfig = z
         '`full`: every pixel is predicted. `annotated`: only the tiles that hold annotated pixels; all other pixels ' +
           'are written as 255, not predicted. Dice and confusion rows 1 to 16 are the same. Default: full.',
       ),
+    model: ownModel('an nnU-Net v1 folder, or an .onnx with its sidecar'),
   })
   .describe('H&E tissue segmentation.');
 
@@ -72,6 +74,8 @@ export const RunConfig = z
       .describe('The tasks to run. Default: all.'),
     zenodo: ZenodoConfig.prefault({}),
     he: HeConfig.prefault({}),
+    nuclei: CellTaskConfig('Nuclei detection').prefault({}),
+    pdl1: CellTaskConfig('PD-L1 detection').prefault({}),
     inference: InferenceConfig.prefault({}),
     temporal: TemporalConfig.prefault({}),
   })

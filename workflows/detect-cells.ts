@@ -4,7 +4,7 @@ import type { StageOutcome } from '../activities/write-summary.ts';
 import type { CellTask } from '../config/tasks.ts';
 import type { StagePlan } from './infer-chunk.ts';
 import { runStage, type StageCursor, type StageInput } from './stage.ts';
-import { inference, rendering } from './steps.ts';
+import { inference, ownModel, rendering } from './steps.ts';
 
 /** Nuclei detection in the whole test set, and the agreement of its readers. */
 export async function detectNuclei(stage: StageInput): Promise<StageOutcome> {
@@ -41,7 +41,7 @@ async function planDetection(task: CellTask, { folders, config, digest }: RunInp
   const { temporal } = config;
   const { convertDetector, planCells } = rendering(temporal);
   const converted = await convertDetector.executeWithOptions({ summary: 'checkpoint to ONNX' }, [
-    { data: folders.data, task },
+    { folders, task, ...ownModel(config[task]) },
   ]);
   const model = { digest: converted.digest };
   const { provider, ortVersion, engine } = await inference(temporal).probeInference.executeWithOptions(

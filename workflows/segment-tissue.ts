@@ -3,7 +3,7 @@ import type { RunInput } from '../activities/inputs.ts';
 import type { StageOutcome } from '../activities/write-summary.ts';
 import type { StagePlan } from './infer-chunk.ts';
 import { runStage, type StageInput } from './stage.ts';
-import { inference, rendering } from './steps.ts';
+import { inference, ownModel, rendering } from './steps.ts';
 
 /** H&E tissue segmentation of the whole test set. */
 export async function segmentTissue(stage: StageInput): Promise<StageOutcome> {
@@ -27,7 +27,9 @@ export async function segmentTissue(stage: StageInput): Promise<StageOutcome> {
 async function planTissue({ folders, config, digest }: RunInput): Promise<StagePlan> {
   const { he, temporal } = config;
   const { convertModel, planHe } = rendering(temporal);
-  const converted = await convertModel.executeWithOptions({ summary: 'checkpoints to ONNX' }, [{ data: folders.data }]);
+  const converted = await convertModel.executeWithOptions({ summary: 'checkpoints to ONNX' }, [
+    { folders, ...ownModel(he) },
+  ]);
   const model = { digest: converted.digest };
   const { provider, ortVersion, engine } = await inference(temporal).probeInference.executeWithOptions(
     { summary: 'execution provider' },

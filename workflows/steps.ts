@@ -40,3 +40,8 @@ export const bookkeeping = (settings: Settings) =>
 export const { readPage } = proxyLocalActivities<Pick<OrchestrationActivities, 'readPage'>>({
   startToCloseTimeout: '1 minute',
 });
+
+/** The model that stands in for the record's, if there is one. */
+export function ownModel({ model }: { readonly model?: string | undefined }): { readonly model?: string } {
+  return model === undefined ? {} : { model };
+}

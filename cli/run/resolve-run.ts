@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { RunInput } from '../../activities/inputs.ts';
 import { configDigest } from '../../config/digest.ts';
 import type { RunConfig } from '../../config/schema.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { runId } from '../../workflows/ids.ts';
 
@@ -13,12 +15,15 @@ export interface ResolvedRun {
 /**
  * Fixes a run's folders, its digest and its id. Relative paths start at the current folder; the sample record lands in
  * the home, any other one under data/.
+ *
+ * @throws ReigniteError CONFIG_INVALID when a model of one's own is not there.
  */
 export function resolveRun(
-  config: RunConfig,
+  chosen: RunConfig,
   home: HomeFolders,
   folders: { readonly data?: string | undefined; readonly results?: string | undefined },
 ): ResolvedRun {
+  const config = withOwnModels(chosen);
   const usualData = config.zenodo.serve === undefined ? `data/${folderName(config.record)}` : home.sample;
   const data = resolve(folders.data ?? usualData);
   const results = resolve(folders.results ?? `results/${config.name}`);
@@ -27,6 +32,26 @@ export function resolveRun(
     id: runId(folderName(config.record), config.name, digest),
     input: { config, digest, folders: { data, results } },
   };
+}
+
+/** Own models by their absolute paths: a worker may have another current folder. */
+function withOwnModels(config: RunConfig): RunConfig {
+  const { he, nuclei, pdl1 } = config;
+  return {
+    ...config,
+    he: { ...he, ...ownModel('he', he.model) },
+    nuclei: ownModel('nuclei', nuclei.model),
+    pdl1: ownModel('pdl1', pdl1.model),
+  };
+}
+
+function ownModel(task: string, path: string | undefined): { readonly model?: string } {
+  if (path === undefined) return {};
+  const model = resolve(path);
+  if (existsSync(model)) return { model };
+  throw new ReigniteError('CONFIG_INVALID', `${task}.model: there is no ${model}.`, {
+    remedy: "Name the model that is to stand in for the record's, or leave the field out.",
+  });
 }
 
 /** The record's number where it has one: a DOI or URL is no name for a folder. */

@@ -10,7 +10,9 @@ import { cellOutputs } from '../../activities/roi-outputs.ts';
 import { InferenceConfig } from '../../config/schema.ts';
 import { FileDigests } from '../../toolkit/cache/file-digests.ts';
 import { StepCache } from '../../toolkit/cache/step-cache.ts';
+import { sha256OfFile } from '../../toolkit/files/hash-file.ts';
 import { homeFolders } from '../../toolkit/files/home-folders.ts';
+import { ModelPassport } from '../../toolkit/models/model-passport.ts';
 import { ortVersion } from '../../toolkit/onnx/session.ts';
 import { createCellDetector } from '../../toolkit/yolov5/cell-detector.ts';
 import { suiteFolder, temporaryFolder } from '../support/in-temporary-folder.ts';
@@ -18,13 +20,14 @@ import { runActivity } from '../support/run-activity.ts';
 import { writeTinyRecord } from '../support/tiny-record.ts';
 
 const folder = suiteFolder();
+const foldersOf = (data: string) => ({ data, results: join(folder(), 'results') });
 const detector = createCellDetector();
 let data = '';
 let model = { digest: '' };
 
 beforeAll(async () => {
   data = (await writeTinyRecord(folder())).unpacked;
-  model = await runActivity(createConvertDetector(homeFolders(folder())), { data, task: 'nuclei' });
+  model = await runActivity(createConvertDetector(homeFolders(folder())), { folders: foldersOf(data), task: 'nuclei' });
 });
 afterAll(() => detector.close());
 
@@ -87,6 +90,26 @@ describe('detectCells', () => {
 });
 
 describe('convertDetector', () => {
+  it('takes the model of the user, and says in the results what it is', async () => {
+    const own = join(data, 'models', 'pdl1', 'pdl1', 'pdl1_detection_weights.pt');
+    const folders = { data: join(folder(), 'no record'), results: join(folder(), 'own results') };
+    const converted = await runActivity(createConvertDetector(homeFolders(folder())), {
+      folders,
+      task: 'pdl1',
+      model: own,
+    });
+    const passport = ModelPassport.parse(
+      JSON.parse(await readFile(join(folders.results, 'models', 'pdl1.json'), 'utf8')),
+    );
+    expect(passport).toMatchObject({ kind: 'yolov5', digest: converted.digest, input: { shape: [1, 3, 512, 512] } });
+    const [network] = passport.networks;
+    expect(network?.sourceSha256).toBe(await sha256OfFile(own));
+    expect(network?.operators).toMatchObject({ Conv: expect.any(Number) });
+    // Boxes are as large as a tile; the rounding of float32 is far below a hundredth of a px.
+    expect(network?.parity.maxDifference).toBeLessThan(0.01);
+    expect(network?.parity.elements).toBeGreaterThan(100_000);
+  });
+
   it('refuses a detector with other classes than the task has', async () => {
     const swapped = await temporaryFolder();
     const { unpacked } = await writeTinyRecord(swapped, undefined, async (root) => {
@@ -97,7 +120,7 @@ describe('convertDetector', () => {
       );
     });
     const convert = createConvertDetector(homeFolders(swapped));
-    await expect(runActivity(convert, { data: unpacked, task: 'pdl1' })).rejects.toMatchObject({
+    await expect(runActivity(convert, { folders: foldersOf(unpacked), task: 'pdl1' })).rejects.toMatchObject({
       code: 'CHECKPOINT_UNSUPPORTED',
       message: expect.stringContaining('knows 1 classes'),
     });

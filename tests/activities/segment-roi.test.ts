@@ -26,7 +26,9 @@ let model = { digest: '' };
 beforeAll(async () => {
   const record = await writeTinyRecord(folder());
   data = record.unpacked;
-  const { digest } = await runActivity(createConvertModel(homeFolders(folder())), { data });
+  const { digest } = await runActivity(createConvertModel(homeFolders(folder())), {
+    folders: { data, results: join(folder(), 'results') },
+  });
   model = { digest };
 });
 afterAll(() => segmenter.close());

@@ -1,0 +1,165 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { ReigniteError } from '../errors.ts';
+import { writeFileAtomic } from '../files/atomic-write.ts';
+import { readModelCard } from '../nnunet/model-card.ts';
+import { type DescribedModel, describeModel } from '../onnx/describe-model.ts';
+import { InferenceThread } from '../onnx/inference-thread.ts';
+import { readOwnCard } from '../onnx/own-model.ts';
+import type { ParityAnswer, ParityRequest } from '../onnx/parity-messages.ts';
+import { ortVersion } from '../onnx/session.ts';
+import { startThread } from '../onnx/start-thread.ts';
+import { readDetectorCard } from '../yolov5/detector-card.ts';
+
+const PASSPORT_FILE = 'passport.json';
+const METHOD =
+  'ONNX Runtime with all graph optimisations against none of them, on the CPU, on one fixed probe of the size of a tile';
+
+const Network = z.object({
+  file: z.string(),
+  sourceSha256: z.string().describe('Of the checkpoint or ONNX file that it came from'),
+  sha256: z.string().describe('Of the ONNX file'),
+  operators: z.record(z.string(), z.number()).describe('Nodes of the graph by operator'),
+  parameters: z.number().describe('Elements of all weights of the graph'),
+  parity: z.object({
+    maxDifference: z.number().nullable().describe('Largest absolute difference of two outputs; null when not a number'),
+    outputRange: z.tuple([z.number().nullable(), z.number().nullable()]).describe('Smallest and largest output'),
+    elements: z.number(),
+  }),
+});
+
+/** A model card: what a model in the home is, where it came from, and how sure its arithmetic is. */
+export const ModelPassport = z.object({
+  schema: z.literal(1),
+  kind: z.enum(['nnunet-v1-2d', 'yolov5', 'onnx']),
+  digest: z.string().describe('Over everything that determines the outputs'),
+  ortVersion: z.string(),
+  architecture: z.record(z.string(), z.unknown()),
+  input: z.object({ name: z.string(), shape: z.array(z.number()) }),
+  output: z.object({ name: z.string(), shape: z.array(z.union([z.number(), z.string()])) }),
+  parityMethod: z.string(),
+  networks: z.array(Network).min(1),
+});
+export type ModelPassport = z.infer<typeof ModelPassport>;
+
+interface Subject {
+  readonly kind: ModelPassport['kind'];
+  readonly digest: string;
+  readonly architecture: Record<string, unknown>;
+  readonly input: string;
+  readonly shape: readonly number[];
+  readonly range: readonly [number, number];
+  readonly output: string;
+  readonly files: readonly { readonly file: string; readonly sha256: string; readonly sourceSha256: string }[];
+}
+
+/**
+ * Describes a model of the home, once for every version of ONNX Runtime, and writes the description to `out` too.
+ *
+ * @param modelDir - Folder of the model in the home.
+ * @throws ReigniteError MODEL_UNREADABLE, INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE; the signal's reason.
+ */
+export async function writeModelPassport(modelDir: string, out: string, signal?: AbortSignal): Promise<ModelPassport> {
+  const subject = await subjectOf(modelDir);
+  const path = join(modelDir, PASSPORT_FILE);
+  const known = await readPassport(path);
+  const isCurrent = known?.digest === subject.digest && known.ortVersion === ortVersion();
+  const passport = isCurrent ? known : await describe(modelDir, subject, signal);
+  const text = `${JSON.stringify(passport, null, 1)}\n`;
+  if (!isCurrent) await writeFileAtomic(path, text);
+  await writeFileAtomic(out, text);
+  return passport;
+}
+
+async function readPassport(path: string): Promise<ModelPassport | undefined> {
+  try {
+    return ModelPassport.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+async function subjectOf(modelDir: string): Promise<Subject> {
+  const own = await readOwnCard(modelDir);
+  if (own !== undefined) {
+    const { kind, digest, sidecar, size, input, output, file, sourceSha256 } = own;
+    const [height, width] = size;
+    const shape = sidecar.input.layout === 'NCHW' ? [1, 3, height, width] : [1, height, width, 3];
+    const [low, high] = sidecar.input.range;
+    const files = [{ file, sha256: sourceSha256, sourceSha256 }];
+    return { kind, digest, architecture: { sidecar }, input, shape, range: [low, high], output, files };
+  }
+  const detector = await readDetectorCard(modelDir).catch(() => undefined);
+  if (detector !== undefined) {
+    const { kind, digest, size, input, output, classes, stride, weights } = detector;
+    return {
+      kind,
+      digest,
+      architecture: { classes, stride, weights },
+      input,
+      shape: [1, 3, size, size],
+      range: [0, 1],
+      output,
+      files: [detector],
+    };
+  }
+  const { kind, digest, patch, input, output, folds, architecture, trainer, classes } = await readModelCard(modelDir);
+  const [height, width] = patch;
+  const shape = [1, 3, height, width];
+  return {
+    kind,
+    digest,
+    architecture: { trainer, classes, ...architecture },
+    input,
+    shape,
+    range: [0, 1],
+    output,
+    files: folds,
+  };
+}
+
+async function describe(modelDir: string, subject: Subject, signal: AbortSignal | undefined): Promise<ModelPassport> {
+  const { kind, digest, architecture, input, shape, range, output, files } = subject;
+  // A thread of its own that ends afterwards: a network without optimisation takes time, and memory that is given back.
+  const thread = new InferenceThread<ParityRequest, ParityAnswer, never>(
+    () => startThread(new URL('../onnx/parity-thread.ts', import.meta.url)),
+    ({ path }) => `it compared ${path}`,
+  );
+  try {
+    const networks: ModelPassport['networks'] = [];
+    let described: DescribedModel | undefined;
+    for (const { file, sha256, sourceSha256 } of files) {
+      const path = join(modelDir, file);
+      described = describeModel(path);
+      const { operators, parameters } = described;
+      const parity = await thread.ask({ path, input, shape, range, output }, signal === undefined ? {} : { signal });
+      networks.push({ file, sourceSha256, sha256, operators, parameters, parity: asJsonNumbers(parity) });
+    }
+    const result = described?.outputs.find(({ name }) => name === output);
+    if (result === undefined)
+      throw new ReigniteError('MODEL_UNREADABLE', `The model in ${modelDir} has no output ${output}.`);
+    return {
+      schema: 1,
+      kind,
+      digest,
+      ortVersion: ortVersion(),
+      architecture,
+      input: { name: input, shape: [...shape] },
+      output: { name: output, shape: [...result.shape] },
+      parityMethod: METHOD,
+      networks,
+    };
+  } finally {
+    await thread.close();
+  }
+}
+
+function asJsonNumbers({ maxDifference, outputRange: [low, high], elements }: ParityAnswer) {
+  const finite = (value: number) => (Number.isFinite(value) ? value : null);
+  return {
+    maxDifference: finite(maxDifference),
+    outputRange: [finite(low), finite(high)] as [number | null, number | null],
+    elements,
+  };
+}

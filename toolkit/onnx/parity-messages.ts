@@ -1,0 +1,19 @@
+/** A model whose optimised and plain forms are compared. */
+export interface ParityRequest {
+  readonly path: string;
+  readonly input: string;
+  /** Every axis, outermost first. */
+  readonly shape: readonly number[];
+  /** What the probe's values lie between. */
+  readonly range: readonly [number, number];
+  readonly output: string;
+}
+
+export interface ParityAnswer {
+  /** Largest absolute difference of two outputs. */
+  readonly maxDifference: number;
+  /** Smallest and largest value of the output. */
+  readonly outputRange: readonly [number, number];
+  readonly elements: number;
+  readonly ortVersion: string;
+}
