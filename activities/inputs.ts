@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { HeConfig, InferenceConfig, RunConfig, TaskName } from '../config/schema.ts';
+import { VerdictConfig } from '../config/verdict-config.ts';
 import { ZenodoConfig } from '../config/zenodo-config.ts';
+import type { Verdict } from '../toolkit/verdict/verdict.ts';
+import type { EvaluationVerdict } from '../toolkit/verdict/verdict-file.ts';
 
 /** The folders of a run, absolute; every other path in a history is relative to one of them or to the home. */
 export const RunFolders = z.object({ data: z.string().min(1), results: z.string().min(1) });
@@ -138,6 +141,20 @@ export type AggregateHeInput = z.infer<typeof AggregateHeInput>;
 
 export const AggregateCellsInput = AggregateStep.extend({ task: CellTaskName });
 export type AggregateCellsInput = z.infer<typeof AggregateCellsInput>;
+
+export const JudgeHeInput = AggregateStep.extend({ verdict: VerdictConfig });
+export type JudgeHeInput = z.infer<typeof JudgeHeInput>;
+
+export const JudgeCellsInput = AggregateStep.extend({ task: CellTaskName, verdict: VerdictConfig });
+export type JudgeCellsInput = z.infer<typeof JudgeCellsInput>;
+
+/** What a stage's history tells of its verdict; the evidence is in verdict/<task>.json. */
+export interface JudgeOutcome {
+  readonly verdict: Verdict;
+  readonly evaluation: EvaluationVerdict;
+  /** Our predictions and the published ones, in a sentence. */
+  readonly inference: string;
+}
 
 export const DrawFiguresInput = z.object({ folders: RunFolders });
 export type DrawFiguresInput = z.infer<typeof DrawFiguresInput>;

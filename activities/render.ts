@@ -10,6 +10,8 @@ import { createDrawAgreement } from './draw-agreement.ts';
 import { createDrawCases } from './draw-cases.ts';
 import { createDrawCells } from './draw-cells.ts';
 import { createDrawHeFigures } from './draw-he-figures.ts';
+import { createJudgeCells } from './judge-cells.ts';
+import { createJudgeHe } from './judge-he.ts';
 import { createPlanCells } from './plan-cells.ts';
 import { createPlanHe } from './plan-he.ts';
 import { createUnpackArchive } from './unpack-archive.ts';
@@ -27,6 +29,8 @@ export function createRenderActivities(home: HomeFolders) {
     drawCells: createDrawCells(services),
     aggregateHe: createAggregateHe(services),
     aggregateCells: createAggregateCells(services),
+    judgeHe: createJudgeHe(services),
+    judgeCells: createJudgeCells(services),
     drawHeFigures: createDrawHeFigures(services),
     drawAgreement: createDrawAgreement(services),
   };

@@ -4,7 +4,7 @@ import { TASK_SETTINGS } from '../toolkit/yolov5/task-settings.ts';
 import type { EngineRef, ModelRef, PlannedRoi } from './inputs.ts';
 
 /** Raised whenever the code that makes a step's outputs changes what it makes. */
-const SCHEMA = { segment: 1, detect: 1, drawCase: 1, drawCells: 1, figures: 1 } as const;
+const SCHEMA = { segment: 1, detect: 1, drawCase: 1, drawCells: 1, figures: 1, judge: 1 } as const;
 
 const onEngine = (model: ModelRef, { provider, ortVersion, engine }: EngineRef): KeyParts => ({
   model: model.digest,
@@ -90,4 +90,23 @@ export function drawCellsKey(of: {
 /** What the figures over all ROIs of a task depend on. */
 export function figuresKey(task: string, metricsSha256: string): KeyParts {
   return { step: 'draw-figures', schema: SCHEMA.figures, task, metrics: metricsSha256 };
+}
+
+/** What the comparison of an ROI's masks depends on. */
+export function judgeKey(of: {
+  readonly maskSha256: string;
+  readonly marginSha256: string;
+  readonly publishedSha256: string;
+  readonly truthSha256: string;
+  readonly nearMargin: number;
+}): KeyParts {
+  return {
+    step: 'judge-roi',
+    schema: SCHEMA.judge,
+    mask: of.maskSha256,
+    margin: of.marginSha256,
+    published: of.publishedSha256,
+    truth: of.truthSha256,
+    nearMargin: of.nearMargin,
+  };
 }

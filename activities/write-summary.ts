@@ -2,6 +2,8 @@ import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
 import { RunStatus, type TaskSummary, writeSummaryFile } from '../toolkit/report/summary.ts';
+import { Verdict } from '../toolkit/verdict/verdict.ts';
+import { readWorst } from '../toolkit/verdict/verdict-file.ts';
 import { RunInput, StageRef } from './inputs.ts';
 import { StageFiles } from './stage-files.ts';
 
@@ -14,6 +16,7 @@ export const StageOutcome = z.object({
   total: z.int().min(0),
   cached: z.int().min(0),
   failed: z.int().min(0),
+  verdict: Verdict,
 });
 export type StageOutcome = z.infer<typeof StageOutcome>;
 
@@ -29,9 +32,14 @@ export function createWriteSummary(home: HomeFolders) {
   return async function writeSummary(input: WriteSummaryInput): Promise<void> {
     const { run, status, stages } = WriteSummaryInput.parse(input);
     const tasks: Record<string, TaskSummary> = {};
-    for (const [task, { stage, pages, total, cached, failed }] of Object.entries(stages)) {
+    for (const [task, { stage, pages, total, cached, failed, verdict }] of Object.entries(stages)) {
       const failures = await new StageFiles(home, stage).readFailures(pages);
-      tasks[task] = { rois: { total, computed: total - cached - failed, cached, failed }, failures };
+      tasks[task] = {
+        verdict,
+        rois: { total, computed: total - cached - failed, cached, failed },
+        failures,
+        worst: await readWorst(run.folders.results, task),
+      };
     }
     const { config, digest, folders } = run;
     await writeSummaryFile(folders.results, {

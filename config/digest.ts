@@ -20,6 +20,7 @@ export function configDigest(config: RunConfig, folders: { data: string; results
     nuclei: config.nuclei,
     pdl1: config.pdl1,
     inference: { provider: config.inference.provider, engine: config.inference.engine },
+    verdict: config.verdict,
     data: folders.data,
     results: folders.results,
   };

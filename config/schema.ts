@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { count, seconds } from './fields.ts';
 import { CellTaskConfig, ownModel } from './model-config.ts';
 import { TASKS } from './tasks.ts';
+import { VerdictConfig } from './verdict-config.ts';
 import { ZenodoConfig } from './zenodo-config.ts';
 
 export const TaskName = z.enum(TASKS).describe('A task of the technical validation.');
@@ -77,6 +78,7 @@ export const RunConfig = z
     nuclei: CellTaskConfig('Nuclei detection').prefault({}),
     pdl1: CellTaskConfig('PD-L1 detection').prefault({}),
     inference: InferenceConfig.prefault({}),
+    verdict: VerdictConfig.prefault({}),
     temporal: TemporalConfig.prefault({}),
   })
   .describe('Configuration of a reignite run.');

@@ -22,7 +22,7 @@ function detect(
   continueFrom: (cursor: StageCursor) => Promise<never>,
 ): Promise<StageOutcome> {
   const { folders, config } = stage.input;
-  const { drawCells, aggregateCells, drawAgreement } = rendering(config.temporal);
+  const { drawCells, aggregateCells, drawAgreement, judgeCells } = rendering(config.temporal);
   return runStage(stage, {
     plan: () => planDetection(task, stage.input),
     draw: (plan, page, failures) =>
@@ -32,6 +32,10 @@ function detect(
     async conclude(plan) {
       await aggregateCells.executeWithOptions({ summary: 'agreement of readers' }, [{ ...plan, task, folders }]);
       await drawAgreement.executeWithOptions({ summary: 'F1 matrices' }, [{ task, folders }]);
+      const { verdict } = await judgeCells.executeWithOptions({ summary: 'verdict' }, [
+        { ...plan, task, folders, verdict: config.verdict },
+      ]);
+      return verdict;
     },
     continueFrom,
   });

@@ -9,7 +9,7 @@ import { inference, ownModel, rendering } from './steps.ts';
 export async function segmentTissue(stage: StageInput): Promise<StageOutcome> {
   const { folders, config } = stage.input;
   const { he } = config;
-  const { drawCases, aggregateHe, drawHeFigures } = rendering(config.temporal);
+  const { drawCases, aggregateHe, drawHeFigures, judgeHe } = rendering(config.temporal);
   return runStage(stage, {
     plan: () => planTissue(stage.input),
     draw: (plan, page, failures) =>
@@ -19,6 +19,10 @@ export async function segmentTissue(stage: StageInput): Promise<StageOutcome> {
     async conclude(plan) {
       await aggregateHe.executeWithOptions({ summary: 'confusion and Dice' }, [{ ...plan, folders, he }]);
       await drawHeFigures.executeWithOptions({ summary: 'confusion matrices and bars' }, [{ folders }]);
+      const { verdict } = await judgeHe.executeWithOptions({ summary: 'verdict' }, [
+        { ...plan, folders, verdict: config.verdict },
+      ]);
+      return verdict;
     },
     continueFrom: (resume) => continueAsNew<typeof segmentTissue>({ ...stage, resume }),
   });

@@ -27,8 +27,8 @@ export interface StageSteps {
   plan(): Promise<StagePlan>;
   /** Draws the figures of a page's ROIs, and writes down which of them failed. */
   draw(plan: StagePlan, page: number, failures: readonly RoiFailure[]): Promise<unknown>;
-  /** Sums up and draws what is about all ROIs. */
-  conclude(plan: StagePlan): Promise<unknown>;
+  /** Sums up and draws what is about all ROIs, and judges. */
+  conclude(plan: StagePlan): Promise<StageOutcome['verdict']>;
   /** Goes on in a fresh history. */
   continueFrom(cursor: StageCursor): Promise<never>;
 }
@@ -57,9 +57,9 @@ export async function runStage({ run, input, resume }: StageInput, steps: StageS
     }
   }
   await drawing;
-  await steps.conclude(plan);
+  const verdict = await steps.conclude(plan);
   await tellRun(run, { stage: task, unit: 'ROIs', done: total, of: total, cached, failed, state: 'done' });
-  return { stage: plan.stage, pages, total, cached, failed };
+  return { stage: plan.stage, pages, total, cached, failed, verdict };
 }
 
 async function begin(run: string, steps: StageSteps): Promise<StageCursor> {

@@ -5,7 +5,8 @@ import { readSummaryFile, type Summary } from '../../toolkit/report/summary.ts';
 import type { StageProgress } from '../../workflows/progress.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { pinRecord } from '../config/pin-record.ts';
-import { EXIT, printResult, printStep } from '../output.ts';
+import { printResult, printStep } from '../output.ts';
+import { exitStatusOf } from '../run/exit-status.ts';
 import { OwnerGone, openPlatform, type Platform } from '../run/platform.ts';
 import { ProgressLines } from '../run/progress-lines.ts';
 import { type ResolvedRun, resolveRun } from '../run/resolve-run.ts';
@@ -106,7 +107,7 @@ async function conclude(summary: Summary, run: ResolvedRun, json: boolean): Prom
     printResult(await runReport(summary, results));
     printStep('History: `npx reignite ui` opens this run in the Temporal UI.');
   }
-  return summary.status === 'partial' ? EXIT.partial : EXIT.done;
+  return exitStatusOf(summary);
 }
 
 /** Address of a run's page in the Temporal UI. */

@@ -6,6 +6,7 @@ import { DetectionMetrics } from '../../toolkit/metrics/agreement-metrics.ts';
 import { AgreementRemark, describeRemark } from '../../toolkit/metrics/agreement-remarks.ts';
 import { HeMetrics } from '../../toolkit/metrics/he-metrics.ts';
 import type { Summary } from '../../toolkit/report/summary.ts';
+import { verdictLines } from './verdict-lines.ts';
 
 const NAME_WIDTH = 26;
 
@@ -19,6 +20,7 @@ export async function runReport(summary: Summary, results: string): Promise<stri
     `Predictions  ${place('inference')}`,
     `Metrics      ${place('metrics')}`,
     `Figures      ${place('figures')}`,
+    ...(await verdictLines(summary, results)),
   ].join('\n');
 }
 

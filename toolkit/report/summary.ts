@@ -2,8 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { Verdict } from '../verdict/verdict.ts';
 
 const TaskSummary = z.object({
+  verdict: Verdict,
   rois: z.object({
     total: z.int().min(0),
     computed: z.int().min(0),
@@ -11,6 +13,7 @@ const TaskSummary = z.object({
     failed: z.int().min(0),
   }),
   failures: z.array(z.object({ roi: z.string(), code: z.string(), cause: z.string() })),
+  worst: z.array(z.object({ roi: z.string(), difference: z.number() })).describe('ROIs that differ most, worst first'),
 });
 export type TaskSummary = z.infer<typeof TaskSummary>;
 

@@ -1,0 +1,108 @@
+import { join } from 'node:path';
+import { Context } from '@temporalio/activity';
+import { z } from 'zod';
+import { type CacheEntry, cacheKey } from '../toolkit/cache/step-cache.ts';
+import { HE_LABELS } from '../toolkit/dataset/he-labels.ts';
+import { folderOf } from '../toolkit/dataset/layout.ts';
+import { readMaskPair } from '../toolkit/dataset/read-mask-pair.ts';
+import { type HeTestRoi, listHeTestRois } from '../toolkit/dataset/test-rois.ts';
+import { writeFileAtomic } from '../toolkit/files/atomic-write.ts';
+import { inside } from '../toolkit/files/inside.ts';
+import { decodeGrey16 } from '../toolkit/image/decode-grey16.ts';
+import { decodeLabels } from '../toolkit/image/decode-labels.ts';
+import { ConfusionMatrix } from '../toolkit/metrics/confusion-matrix.ts';
+import { roiConfusion } from '../toolkit/metrics/evaluate-he.ts';
+import { readNpy } from '../toolkit/numpy/npy.ts';
+import { compareMasks, MaskComparison } from '../toolkit/verdict/compare-masks.ts';
+import { type JudgedRoi, judgeTissue } from '../toolkit/verdict/judge-tissue.ts';
+import { withHeartbeat } from './heartbeat.ts';
+import { JudgeHeInput, type JudgeOutcome } from './inputs.ts';
+import type { PlanServices } from './plan-stage.ts';
+import { entryOf } from './planned-entry.ts';
+import { publishedOr } from './published-prediction.ts';
+import { MARGIN, MASK, SegmentFacts } from './roi-outputs.ts';
+import { StageFiles } from './stage-files.ts';
+import { judgeKey } from './step-keys.ts';
+
+const Counts = z.array(z.array(z.int().nonnegative()));
+const JudgeFacts = z.object({ comparison: MaskComparison, published: Counts });
+
+/** Says whether our masks and the published ones agree, and writes verdict/he.json. */
+export function createJudgeHe(services: PlanServices) {
+  return async function judgeHe(input: JudgeHeInput): Promise<JudgeOutcome> {
+    const step = JudgeHeInput.parse(input);
+    const files = new StageFiles(services.home, step.stage);
+    const { rois } = await files.readPlan();
+    const failures = new Map((await files.readFailures(step.pages)).map(({ roi, code }) => [roi, code]));
+    const listed = new Map((await listHeTestRois(step.folders.data)).map((roi) => [roi.roi, roi]));
+    return withHeartbeat({ phase: 'judging', done: 0, of: rois.length }, async (report) => {
+      const judged: JudgedRoi[] = [];
+      for (const planned of rois) {
+        Context.current().cancellationSignal.throwIfAborted();
+        const roi = listed.get(planned.roi);
+        const code = roi === undefined ? 'not in the overview' : failures.get(planned.roi);
+        if (roi === undefined || code !== undefined) {
+          judged.push({ roi: planned.roi, reason: `There is no prediction of ours (${code}).` });
+        } else judged.push(await judgeRoi(step, roi, await entryOf(services.cache, planned), services));
+        report({ phase: 'judging', done: judged.length, of: rois.length, roi: planned.roi });
+      }
+      await services.digests.save();
+      const matrix = await publishedMatrix(step.folders.data);
+      const verdict = judgeTissue(judged, matrix, step.verdict.he);
+      await writeFileAtomic(join(step.folders.results, 'verdict', 'he.json'), `${JSON.stringify(verdict, null, 1)}\n`);
+      return { verdict: verdict.verdict, evaluation: verdict.evaluation, inference: verdict.inference.reason };
+    });
+  };
+}
+
+async function judgeRoi(
+  { folders, verdict }: JudgeHeInput,
+  { roi, annotation }: HeTestRoi,
+  entry: CacheEntry,
+  services: PlanServices,
+): Promise<JudgedRoi> {
+  const { cache, digests } = services;
+  const path = inside(folders.data, `${folderOf('inference', 'he')}/${roi}.png`);
+  const truth = inside(folders.data, annotation);
+  const ours = ConfusionMatrix.fromRows(SegmentFacts.pick({ confusion: true }).parse(entry.facts).confusion);
+  return publishedOr(roi, async () => {
+    const parts = judgeKey({
+      maskSha256: entry.files[MASK]?.sha256 ?? '',
+      marginSha256: entry.files[MARGIN]?.sha256 ?? '',
+      publishedSha256: await digests.sha256(path),
+      truthSha256: await digests.sha256(truth),
+      nearMargin: verdict.he.nearMargin,
+    });
+    const known = await cache.find(cacheKey(parts));
+    const { facts } =
+      known ?? (await cache.store(parts, {}, await compare(roi, { path, truth }, entry, services, verdict)));
+    const { comparison, published } = JudgeFacts.parse(facts);
+    return { roi, comparison, published: ConfusionMatrix.fromRows(published), ours };
+  });
+}
+
+async function compare(
+  roi: string,
+  { path, truth }: { readonly path: string; readonly truth: string },
+  entry: CacheEntry,
+  { cache }: PlanServices,
+  { he }: JudgeHeInput['verdict'],
+): Promise<z.infer<typeof JudgeFacts>> {
+  const masks = await readMaskPair(roi, truth, path);
+  const ours = await decodeLabels(cache.pathOf(entry.key, MASK));
+  const margins = await decodeGrey16(cache.pathOf(entry.key, MARGIN));
+  const options = { nearMargin: he.nearMargin, labels: HE_LABELS.length };
+  return {
+    comparison: compareMasks(masks.prediction, ours.data, margins.data, options),
+    published: roiConfusion(masks).toRows(),
+  };
+}
+
+/** The record's own matrix; undefined where it publishes none. */
+async function publishedMatrix(data: string): Promise<ConfusionMatrix | undefined> {
+  const path = inside(data, `${folderOf('figures', 'he')}/cm.npy`);
+  const { shape, data: counts } = await readNpy(path).catch(() => ({ shape: [], data: [] }));
+  const size = HE_LABELS.length;
+  if (shape.length !== 2 || shape[0] !== size || shape[1] !== size) return undefined;
+  return new ConfusionMatrix(size, Float64Array.from(counts, Number));
+}

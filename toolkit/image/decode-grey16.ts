@@ -1,0 +1,21 @@
+import { openImage, readRaw, unreadable } from './open-image.ts';
+
+/** A 16-bit grey image in memory. */
+export interface Grey16Image {
+  readonly width: number;
+  readonly height: number;
+  /** height x width uint16, row by row. */
+  readonly data: Uint16Array;
+}
+
+/**
+ * Decodes a 16-bit grey image, such as a margin map.
+ *
+ * @throws ReigniteError FILE_MISSING, IMAGE_UNREADABLE.
+ */
+export async function decodeGrey16(path: string): Promise<Grey16Image> {
+  const { pipeline, width, height, header } = await openImage(path);
+  if (header.depth !== 'ushort' || header.channels !== 1) throw unreadable(path, 'it is not 16-bit grey');
+  const { data } = await readRaw(path, pipeline.toColourspace('grey16').raw({ depth: 'ushort' }));
+  return { width, height, data: new Uint16Array(data.buffer, data.byteOffset, width * height) };
+}

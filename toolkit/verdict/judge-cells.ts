@@ -1,0 +1,181 @@
+import type { CellTask } from '../../config/tasks.ts';
+import type { VerdictConfig } from '../../config/verdict-config.ts';
+import type { CellPoint } from '../dataset/readers.ts';
+import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
+import { AI, evaluateDetection } from '../metrics/agreement.ts';
+import { type DetectionMetrics, pairName } from '../metrics/agreement-metrics.ts';
+import type { TieOrder } from '../metrics/match-points.ts';
+import { sumOfPointComparisons } from './compare-points.ts';
+import { type Verdict, worstOf } from './verdict.ts';
+import {
+  type CellsRoiVerdict,
+  type CellsVerdictFile,
+  type ComparedMetric,
+  type EvaluationVerdict,
+  type PointsComparison,
+  worstFirst,
+} from './verdict-file.ts';
+
+type Tolerances = VerdictConfig['cells'];
+
+/** An image with both predictions; a reason instead where they cannot be compared. */
+export type JudgedImage =
+  | {
+      readonly roi: string;
+      readonly comparison: PointsComparison;
+      readonly published: readonly CellPoint[];
+      readonly ours: readonly CellPoint[];
+    }
+  | { readonly roi: string; readonly reason: string };
+
+/** Two decimals were printed: so far may the number itself be from them. */
+const PRINTED = 0.005 + 1e-9;
+
+/**
+ * The two verdicts on detection: on the evaluation (the published points, scored here, against numbers in print, if
+ * the configuration has them) and on the inference (our points against the published ones, an image and pooled, and
+ * every F1 of a reader with the AI both ways).
+ */
+export function judgeCells(input: {
+  readonly task: CellTask;
+  readonly images: readonly JudgedImage[];
+  readonly annotations: ReaderAnnotations;
+  readonly config: VerdictConfig;
+}): CellsVerdictFile {
+  const { task, images, config } = input;
+  const compared = new Map(images.flatMap((image) => ('comparison' in image ? [[image.roi, image] as const] : [])));
+  const annotations = {
+    ...input.annotations,
+    images: input.annotations.images.filter(({ stem }) => compared.has(stem)),
+  };
+  const scoresOf = (side: 'published' | 'ours', tieOrder: TieOrder) =>
+    evaluateDetection({ task, annotations, points: (stem) => compared.get(stem)?.[side], tieOrder }).metrics;
+  const published = scoresOf('published', 'tree');
+  const f1 = comparedF1(published, scoresOf('ours', 'tree'));
+  const f1LowestIndex = comparedF1(scoresOf('published', 'lowest-index'), scoresOf('ours', 'lowest-index'));
+  const pooled = sumOfPointComparisons([...compared.values()].map(({ comparison }) => comparison));
+  const rois = images.map((image) => judgeImage(image, config.cells));
+  const inference = judgeInference(rois, pooled, farthestF1(f1, f1LowestIndex), config.cells);
+  const evaluation = judgeEvaluation(published, config.published[task], images.length - compared.size);
+  return {
+    task,
+    verdict: worstOf([evaluation.verdict, inference.verdict]),
+    evaluation,
+    inference,
+    f1,
+    f1LowestIndex,
+    readers: readerRanges(published),
+    warnings: [],
+    rois,
+    worst: worstFirst(rois),
+  };
+}
+
+/** Points as far as places, classes and scores tell: an image, or all together. */
+export function verdictOnPoints({ ours, published, matched, unexplained }: PointsComparison, t: Tolerances): Verdict {
+  if (unexplained === 0) return 'reproduced';
+  return matched >= t.nearMatched * Math.max(ours, published) ? 'within tolerance' : 'differs';
+}
+
+function judgeImage(image: JudgedImage, tolerances: Tolerances): CellsRoiVerdict {
+  const { roi } = image;
+  if (!('comparison' in image)) return { roi, verdict: 'not comparable', reason: image.reason, difference: null };
+  const { comparison } = image;
+  const most = Math.max(comparison.ours, comparison.published);
+  return {
+    roi,
+    verdict: verdictOnPoints(comparison, tolerances),
+    difference: most === 0 ? 0 : 1 - comparison.matched / most,
+    comparison,
+  };
+}
+
+function judgeInference(
+  rois: readonly CellsRoiVerdict[],
+  pooled: PointsComparison,
+  farthest: number,
+  tolerances: Tolerances,
+): CellsVerdictFile['inference'] {
+  const left = rois.filter(({ verdict }) => verdict === 'not comparable').length;
+  if (left === rois.length) return { verdict: 'not comparable', reason: 'No image can be compared.', pooled };
+  const onF1: Verdict = farthest <= tolerances.nearF1 ? 'reproduced' : 'differs';
+  const verdict = worstOf([verdictOnPoints(pooled, tolerances), onF1, ...rois.map((roi) => roi.verdict)]);
+  const outside = rois.filter((roi) => roi.verdict === 'differs').length;
+  const parts = [
+    `${pooled.matched} of ${pooled.published} published points matched, ${pooled.extra} of ours besides`,
+    `largest distance ${pooled.farthest.toFixed(3)} px`,
+    `largest difference of an F1 ${farthest.toPrecision(2)}`,
+    ...(outside === 0 ? [] : [`${outside} images are outside the tolerance`]),
+    ...(left === 0 ? [] : [`${left} images cannot be compared`]),
+  ];
+  return { verdict, reason: `${parts.join('; ')}.`, pooled };
+}
+
+function judgeEvaluation(
+  scored: DetectionMetrics,
+  printed: VerdictConfig['published'][CellTask],
+  without: number,
+): EvaluationVerdict {
+  if (printed === undefined) {
+    return { verdict: 'not comparable', reason: 'No F1 is published as a number, and the configuration has none.' };
+  }
+  if (without > 0) return { verdict: 'not comparable', reason: `${without} images have no published points to score.` };
+  const here = new Map(pairsOf(scored).map(({ pair, score }) => [pair, score]));
+  const off = Object.entries(printed).filter(([pair, value]) => {
+    const score = here.get(pair);
+    return score === undefined || score === null || Math.abs(score - value) > PRINTED;
+  });
+  if (off.length === 0) return { verdict: 'reproduced', reason: 'Every printed F1 is found again.' };
+  return { verdict: 'differs', reason: `Printed F1 not found again: ${off.map(([pair]) => pair).join(', ')}.` };
+}
+
+/** Macro F1 of every pair. */
+function pairsOf({ groups }: DetectionMetrics): { group: string; pair: string; score: number | null }[] {
+  return Object.entries(groups).flatMap(([group, { readers, f1 }]) =>
+    readers.flatMap((truth, i) =>
+      readers.slice(i + 1).map((prediction, k) => ({
+        group,
+        pair: pairName(truth, prediction),
+        score: f1['macro']?.[i]?.[i + 1 + k] ?? null,
+      })),
+    ),
+  );
+}
+
+/** Every reader with the AI, macro and a class: the only pairs that inference can change. */
+function comparedF1(published: DetectionMetrics, ours: DetectionMetrics): ComparedMetric[] {
+  return Object.entries(published.groups).flatMap(([group, { readers, f1 }]) =>
+    Object.entries(f1).flatMap(([average, scores]) =>
+      readers.slice(0, -1).map((reader, i): ComparedMetric => {
+        const last = readers.length - 1;
+        const theirs = scores[i]?.[last] ?? null;
+        const mine = groupOf(ours, group)?.f1[average]?.[i]?.[last] ?? null;
+        const difference = theirs === null || mine === null ? null : mine - theirs;
+        const name = `${group}: ${pairName(reader, AI)}, ${average === 'macro' ? 'macro' : `class ${average}`}`;
+        return { name, judged: difference !== null, published: theirs, ours: mine, difference };
+      }),
+    ),
+  );
+}
+
+function groupOf({ groups }: DetectionMetrics, name: string) {
+  return Object.entries(groups).find(([group]) => group === name)?.[1];
+}
+
+/** The largest difference that the order of equal distances does not explain. */
+function farthestF1(tree: readonly ComparedMetric[], lowestIndex: readonly ComparedMetric[]): number {
+  const differences = tree.map(({ difference }, index) =>
+    Math.min(Math.abs(difference ?? 0), Math.abs(lowestIndex[index]?.difference ?? 0)),
+  );
+  return Math.max(0, ...differences);
+}
+
+/** Between which values readers agree with each other: what the AI's F1 is to be read beside. */
+function readerRanges(metrics: DetectionMetrics): CellsVerdictFile['readers'] {
+  return Object.keys(metrics.groups).flatMap((group) => {
+    const scores = pairsOf(metrics)
+      .filter((pair) => pair.group === group && !pair.pair.endsWith(`|${AI}`))
+      .flatMap(({ score }) => (score === null ? [] : [score]));
+    return scores.length === 0 ? [] : [{ group, lowest: Math.min(...scores), highest: Math.max(...scores) }];
+  });
+}
