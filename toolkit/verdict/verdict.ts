@@ -15,8 +15,3 @@ const BADNESS: Readonly<Record<Verdict, number>> = {
 export function worstOf(verdicts: readonly Verdict[]): Verdict {
   return verdicts.reduce<Verdict>((worst, each) => (BADNESS[each] > BADNESS[worst] ? each : worst), 'not comparable');
 }
-
-/** The better of two ways to look at the same thing. */
-export function bestOf(one: Verdict, other: Verdict): Verdict {
-  return BADNESS[one] <= BADNESS[other] ? one : other;
-}

@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { VerdictConfig } from '../../../config/verdict-config.ts';
+import { HE_LABELS } from '../../../toolkit/dataset/he-labels.ts';
+import { countConfusion } from '../../../toolkit/metrics/count-confusion.ts';
+import { compareMasks } from '../../../toolkit/verdict/compare-masks.ts';
+import { type ComparedRoi, judgeTissue } from '../../../toolkit/verdict/judge-tissue.ts';
+
+const TOLERANCES = VerdictConfig.parse({}).he;
+const PIXELS = 40_000;
+const OPTIONS = { nearMargin: TOLERANCES.nearMargin, labels: HE_LABELS.length };
+
+/** An ROI half stroma, half tumour, of which the first `changed` published pixels were changed. */
+function roi(name: string, changed: number, margin: number): ComparedRoi {
+  const truth = Uint8Array.from({ length: PIXELS }, (_, at) => (at < PIXELS / 2 ? 4 : 2));
+  const ours = truth.slice();
+  const published = truth.slice().fill(5, 0, changed);
+  const margins = new Uint16Array(PIXELS).fill(Math.round(margin * 65_535));
+  return {
+    roi: name,
+    comparison: compareMasks(published, ours, margins, OPTIONS),
+    published: countConfusion(truth, published),
+    ours: countConfusion(truth, ours),
+  };
+}
+
+const verdictOf = (...rois: ComparedRoi[]) => judgeTissue(rois, undefined, TOLERANCES).inference.verdict;
+
+describe('judgeTissue', () => {
+  it('reproduces up to 1e-4 of the pixels, if each was a near tie', () => {
+    expect(verdictOf(roi('a', 0, 0.9))).toBe('reproduced');
+    expect(verdictOf(roi('a', 4, 1e-4))).toBe('reproduced');
+    expect(verdictOf(roi('a', 5, 1e-4))).toBe('within tolerance');
+    expect(verdictOf(roi('a', 1, 0.0002))).toBe('within tolerance');
+  });
+
+  it('tolerates up to 0.5 % of the pixels with small margins, and no more', () => {
+    // The second ROI keeps the pooled Dice within its own tolerance.
+    expect(verdictOf(roi('a', 200, 0.02), roi('b', 0, 0))).toBe('within tolerance');
+    expect(verdictOf(roi('a', 201, 0.02), roi('b', 0, 0))).toBe('differs');
+    expect(verdictOf(roi('a', 200, 0.02))).toBe('differs');
+    expect(verdictOf(roi('a', 1, 0.021))).toBe('differs');
+  });
+
+  it('lets one ROI outside make the task differ, and names it first', () => {
+    const file = judgeTissue([roi('same', 0, 0), roi('slightly', 3, 0), roi('far', 800, 0.5)], undefined, TOLERANCES);
+    expect(file.verdict).toBe('differs');
+    expect(file.rois.map(({ verdict }) => verdict)).toEqual(['reproduced', 'reproduced', 'differs']);
+    expect(file.worst).toEqual([
+      { roi: 'far', difference: 0.02 },
+      { roi: 'slightly', difference: 3 / PIXELS },
+    ]);
+  });
+
+  it('judges no class below 10,000 truth pixels', () => {
+    const { dice } = judgeTissue([roi('a', 0, 0)], undefined, TOLERANCES);
+    const judged = dice.all.filter((metric) => metric.judged).map(({ name }) => name);
+    expect(judged).toEqual(['Overall', 'Tumor cells', 'Stroma']);
+    expect(dice.til.map(({ name }) => name)).toContain('Stroma and Inflammation');
+  });
+
+  it('leaves out an ROI that cannot be compared and says why', () => {
+    const file = judgeTissue([roi('a', 0, 0), { roi: 'b', reason: 'It is gone.' }], undefined, TOLERANCES);
+    expect(file.inference.verdict).toBe('reproduced');
+    expect(file.inference.reason).toContain('1 ROIs cannot be compared');
+    expect(file.rois[1]).toEqual({ roi: 'b', verdict: 'not comparable', reason: 'It is gone.', difference: null });
+    const alone = judgeTissue([{ roi: 'b', reason: 'It is gone.' }], undefined, TOLERANCES);
+    expect(alone.verdict).toBe('not comparable');
+  });
+
+  it('compares the scores of the published masks with the published matrix, to the last count', () => {
+    const one = roi('a', 7, 0);
+    expect(judgeTissue([one], one.published, TOLERANCES).evaluation.verdict).toBe('reproduced');
+    const other = judgeTissue([one], one.ours, TOLERANCES);
+    expect(other.evaluation).toEqual({
+      verdict: 'differs',
+      reason: '2 of 289 counts are not those of the published matrix.',
+    });
+    expect(other.verdict).toBe('differs');
+    const partial = judgeTissue([one, { roi: 'b', reason: 'It is gone.' }], one.published, TOLERANCES);
+    expect(partial.evaluation.verdict).toBe('not comparable');
+  });
+});
+
+describe('compareMasks', () => {
+  it('leaves out what one side did not predict', () => {
+    const published = Uint8Array.of(1, 2, 255, 3);
+    const ours = Uint8Array.of(1, 3, 2, 255);
+    const margins = Uint16Array.of(9, 6, 9, 9);
+    const { between, ...counts } = compareMasks(published, ours, margins, OPTIONS);
+    expect(counts).toEqual({ pixels: 2, differing: 1, largestMargin: 6 / 65_535, nearMargins: 1 });
+    expect(between[2]?.[3]).toBe(1);
+    expect(between.flat().reduce((sum, count) => sum + count, 0)).toBe(2);
+  });
+
+  it('refuses masks of different lengths', () => {
+    expect(() => compareMasks(new Uint8Array(2), new Uint8Array(3), new Uint16Array(3), OPTIONS)).toThrow(RangeError);
+  });
+});
