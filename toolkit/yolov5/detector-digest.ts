@@ -4,7 +4,7 @@ import { sha256Of, sha256OfFile } from '../files/hash-file.ts';
  * Counts the meanings of a conversion: raised whenever the same checkpoint would give a model with other outputs,
  * so that nothing computed with the old one is taken for the new one's.
  */
-export const CONVERTER_SCHEMA = 1;
+export const CONVERTER_SCHEMA = 2;
 /** Side of a tile in px, as the authors' scripts run with. */
 export const DEFAULT_SIZE = 512;
 

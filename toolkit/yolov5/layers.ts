@@ -5,10 +5,32 @@ import type { TensorLedger } from './tensor-ledger.ts';
 
 /** A feature map [1, channels, height, width], float32. */
 export interface Feature {
+  /** Where the graph has it; of a map that is joined or enlarged, the nodes are added when this is first read. */
   readonly value: Value;
   readonly channels: number;
   readonly height: number;
   readonly width: number;
+  /** The maps that it is joined of along the channels, in their order. */
+  readonly parts?: readonly Feature[];
+  /** The map of half the size whose every pixel it repeats 2 x 2 times. */
+  readonly halved?: Feature;
+}
+
+/** A map of the same shape. */
+export function sameShape({ channels, height, width }: Feature, value: Value): Feature {
+  return { value, channels, height, width };
+}
+
+/** Adds nodes only when somebody reads their value. */
+export function whenRead(shape: Omit<Feature, 'value'>, make: () => Value): Feature {
+  let made: Value | undefined;
+  return {
+    ...shape,
+    get value() {
+      made ??= make();
+      return made;
+    },
+  };
 }
 
 /** What the builders of layers share. */

@@ -1,6 +1,6 @@
 import { hardSwish, leakyRelu, relu, silu } from '../../onnx/operators.ts';
 import { positiveAttribute } from '../attributes.ts';
-import { type Feature, type Layers, refuseModule } from '../layers.ts';
+import { type Feature, type Layers, refuseModule, sameShape } from '../layers.ts';
 import type { ModuleNode } from '../module-tree.ts';
 
 /**
@@ -15,14 +15,14 @@ export function activation(layers: Layers, module: ModuleNode, x: Feature): Feat
       return x;
     case 'torch.nn.modules.activation.SiLU':
     case 'utils.activations.SiLU':
-      return { ...x, value: silu(graph, place, x.value) };
+      return sameShape(x, silu(graph, place, x.value));
     case 'torch.nn.modules.activation.Hardswish':
     case 'utils.activations.Hardswish':
-      return { ...x, value: hardSwish(graph, place, x.value) };
+      return sameShape(x, hardSwish(graph, place, x.value));
     case 'torch.nn.modules.activation.LeakyReLU':
-      return { ...x, value: leakyRelu(graph, place, x.value, positiveAttribute(module, 'negative_slope')) };
+      return sameShape(x, leakyRelu(graph, place, x.value, positiveAttribute(module, 'negative_slope')));
     case 'torch.nn.modules.activation.ReLU':
-      return { ...x, value: relu(graph, place, x.value) };
+      return sameShape(x, relu(graph, place, x.value));
     default:
       throw refuseModule(layers, module, 'is no activation that is known here');
   }

@@ -1,7 +1,16 @@
 import { add, concat } from '../../onnx/operators.ts';
 import { asBoolean } from '../../pytorch/access.ts';
 import { attribute } from '../attributes.ts';
-import { checkedFeature, childOf, type Feature, type Layers, onlyInput, refuseModule } from '../layers.ts';
+import {
+  checkedFeature,
+  childOf,
+  type Feature,
+  type Layers,
+  onlyInput,
+  refuseModule,
+  sameShape,
+  whenRead,
+} from '../layers.ts';
 import type { ModuleNode } from '../module-tree.ts';
 import { activation } from './activation.ts';
 import { batchNorm, conv2d, convBlock } from './convolution.ts';
@@ -15,7 +24,7 @@ export function bottleneck(layers: Layers, module: ModuleNode, inputs: readonly 
   if (y.channels !== x.channels || y.height !== x.height || y.width !== x.width) {
     throw refuseModule(layers, module, 'adds feature maps of different shapes');
   }
-  return { ...x, value: add(layers.graph, `${module.place}.add`, x.value, y.value) };
+  return sameShape(x, add(layers.graph, `${module.place}.add`, x.value, y.value));
 }
 
 /** `models.common.C3`: a chain of bottlenecks beside a plain convolution, joined and mixed. */
@@ -65,7 +74,10 @@ export function joined(layers: Layers, module: ModuleNode, features: readonly Fe
     throw refuseModule(layers, module, `joins feature maps of ${sizes} px`);
   }
   const channels = features.reduce((sum, feature) => sum + feature.channels, 0);
-  const values = features.map((feature) => feature.value);
-  const value = concat(layers.graph, `${module.place}.concat`, values, 1);
-  return checkedFeature(layers, module, { value, channels, height, width });
+  const parts = features.flatMap((feature) => feature.parts ?? [feature]);
+  const feature = whenRead({ channels, height, width, parts }, () => {
+    const values = parts.map((part) => part.value);
+    return concat(layers.graph, `${module.place}.concat`, values, 1);
+  });
+  return checkedFeature(layers, module, feature);
 }

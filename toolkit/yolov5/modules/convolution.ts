@@ -1,9 +1,11 @@
 import { type BatchNorm, foldedBias, foldedWeight } from '../../onnx/fold-batch-norm.ts';
-import { conv, type Pair } from '../../onnx/operators.ts';
+import type { Pair } from '../../onnx/operators.ts';
 import { integerAttribute, pairAttribute, positiveAttribute, requireAttribute } from '../attributes.ts';
 import { checkedFeature, childOf, type Feature, type Layers, onlyInput, refuseModule } from '../layers.ts';
 import type { ModuleNode } from '../module-tree.ts';
+import type { NetworkTensor } from '../tensor-ledger.ts';
 import { activation } from './activation.ts';
+import { convolved } from './summands.ts';
 
 const CONV2D = 'torch.nn.modules.conv.Conv2d';
 const BATCH_NORM = 'torch.nn.modules.batchnorm.BatchNorm2d';
@@ -97,7 +99,7 @@ export function conv2d(
   x: Feature,
   { normalisation, rearrange }: Conv2dOptions = {},
 ): Feature {
-  const { graph, ledger } = layers;
+  const { ledger } = layers;
   const shape = conv2dShape(layers, module);
   const { outputs, groups, dilation } = shape;
   const rearranged = rearrange?.(shape);
@@ -107,41 +109,38 @@ export function conv2d(
   const { place } = module;
   const weight = ledger.use(module, 'weight', [outputs, shape.inputs / groups, ...shape.kernel]);
   const bias = ledger.has(module, 'bias') ? ledger.use(module, 'bias', [outputs]) : undefined;
-  const weights = {
-    weight: graph.tensor({
-      name: `${place}.weight`,
-      elementType: 'float32',
-      shape: [outputs, inputs / groups, ...kernel],
-      read: async () => {
-        const values = await weight.read();
-        const folded =
-          normalisation === undefined
-            ? values
-            : foldedWeight(values, outputs, await normalisation.read(), normalisation.from);
-        return rearranged === undefined ? folded : rearranged.weight(folded);
-      },
-    }),
-    ...((bias !== undefined || normalisation !== undefined) && {
-      bias: graph.tensor({
-        name: `${place}.bias`,
-        elementType: 'float32',
-        shape: [outputs],
-        read: async () => {
-          const values = (await bias?.read()) ?? new Float32Array(outputs);
-          return normalisation === undefined
-            ? values
-            : foldedBias(values, await normalisation.read(), normalisation.from);
-        },
-      }),
-    }),
-  };
-  const feature = {
-    value: conv(graph, place, x.value, weights, { kernel, stride, padding, dilation, groups }),
+  const value = convolved(layers, x, {
+    place,
+    outputs,
+    shape: { kernel, stride, padding, dilation, groups },
+    weight: async () => {
+      const values = await weight.read();
+      const { from = 0 } = normalisation ?? {};
+      const folded =
+        normalisation === undefined ? values : foldedWeight(values, outputs, await normalisation.read(), from);
+      return rearranged?.weight(folded) ?? folded;
+    },
+    bias: biasOf(bias, outputs, normalisation),
+  });
+  return checkedFeature(layers, module, {
+    value,
     channels: outputs,
     height: slides(x.height, kernel[0], stride[0], padding[0], dilation[0]),
     width: slides(x.width, kernel[1], stride[1], padding[1], dilation[1]),
+  });
+}
+
+/** The bias with the normalisation that follows; none where there is neither. */
+function biasOf(
+  bias: NetworkTensor | undefined,
+  outputs: number,
+  normalisation: Normalisation | undefined,
+): (() => Promise<Float32Array>) | undefined {
+  if (normalisation === undefined) return bias?.read;
+  return async () => {
+    const values = (await bias?.read()) ?? new Float32Array(outputs);
+    return foldedBias(values, await normalisation.read(), normalisation.from);
   };
-  return checkedFeature(layers, module, feature);
 }
 
 function conv2dShape(layers: Layers, module: ModuleNode): Conv2dShape {

@@ -2,7 +2,7 @@ import { resizeNearest } from '../../onnx/operators.ts';
 import { asInteger, asNumber, asTuple, refusal } from '../../pytorch/access.ts';
 import { isPickleObject } from '../../pytorch/value.ts';
 import { attribute, requireAttribute } from '../attributes.ts';
-import { checkedFeature, type Feature, type Layers, onlyInput } from '../layers.ts';
+import { checkedFeature, type Feature, type Layers, onlyInput, whenRead } from '../layers.ts';
 import type { ModuleNode } from '../module-tree.ts';
 import { joined } from './blocks.ts';
 
@@ -21,10 +21,7 @@ export function upsample(layers: Layers, module: ModuleNode, inputs: readonly Fe
   const factor = attribute(module, 'scale_factor');
   const factors = isPickleObject(factor.value) ? asTuple(factor) : [factor];
   if (!factors.every((each) => asNumber(each) === 2)) throw refusal(factor, 'a factor of 2');
-  return checkedFeature(layers, module, {
-    value: resizeNearest(layers.graph, module.place, x.value, [2, 2]),
-    channels: x.channels,
-    height: 2 * x.height,
-    width: 2 * x.width,
-  });
+  const shape = { channels: x.channels, height: 2 * x.height, width: 2 * x.width, halved: x };
+  const feature = whenRead(shape, () => resizeNearest(layers.graph, module.place, x.value, [2, 2]));
+  return checkedFeature(layers, module, feature);
 }
