@@ -57,6 +57,10 @@ export function nms(candidates: Candidates, options: NmsOptions): NmsResult {
 function byScore(scores: Float32Array): Uint32Array {
   // Positive floats sort as their bits do; score and index together are one exact number, which sorts fast.
   const bits = new Uint32Array(scores.buffer, scores.byteOffset, scores.length);
-  const keys = Float64Array.from(bits, (value, index) => (0x7f80_0000 - value) * 2 ** 22 + index).sort();
-  return Uint32Array.from(keys, (key) => key % 2 ** 22);
+  const keys = new Float64Array(bits.length);
+  for (let index = 0; index < keys.length; index++) keys[index] = (0x7f80_0000 - (bits[index] ?? 0)) * 2 ** 22 + index;
+  keys.sort();
+  const order = new Uint32Array(keys.length);
+  for (let place = 0; place < order.length; place++) order[place] = (keys[place] ?? 0) % 2 ** 22;
+  return order;
 }

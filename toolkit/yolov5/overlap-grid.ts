@@ -1,15 +1,25 @@
 /** Most cells along an axis; the far border is a cell of its own. */
 const CELLS = 64;
 const STRIDE = CELLS + 1;
+/** Boxes that a list of a cell has room for before it must grow, in all cells together, per box. */
+const ROOM_PER_BOX = 4;
 
 /**
  * Boxes in the order in which they are added, with a grid over them so that a box is compared only with those near it.
  * Areas and overlaps are float32 as torchvision computes them.
+ *
+ * The boxes of a cell are a linked list within two flat arrays: thousands of small arrays cost more than the search.
  */
 export class OverlapGrid {
   readonly #corners: Float32Array;
   readonly #areas: Float32Array;
-  readonly #cells: readonly number[][] = Array.from({ length: STRIDE * STRIDE }, () => []);
+  /** Of each cell its first and last entry, counted from 1; 0 for none. */
+  readonly #first = new Int32Array(STRIDE * STRIDE);
+  readonly #last = new Int32Array(STRIDE * STRIDE);
+  /** Of each entry its box and the entry behind it. */
+  #box: Int32Array;
+  #next: Int32Array;
+  #entries = 0;
   readonly #left: number;
   readonly #top: number;
   readonly #side: number;
@@ -23,7 +33,9 @@ export class OverlapGrid {
     this.#corners = corners;
     this.#areas = new Float32Array(count);
     this.#ranks = new Int32Array(count);
-    const extent = { left: 0, top: 0, right: 0, bottom: 0, sides: 0 };
+    this.#box = new Int32Array(ROOM_PER_BOX * count + 1);
+    this.#next = new Int32Array(ROOM_PER_BOX * count + 1);
+    let [left, top, right, bottom, sides] = [0, 0, 0, 0, 0];
     for (let index = 0; index < count; index++) {
       const at = 4 * index;
       const x1 = corners[at] ?? 0;
@@ -31,16 +43,15 @@ export class OverlapGrid {
       const x2 = corners[at + 2] ?? 0;
       const y2 = corners[at + 3] ?? 0;
       this.#areas[index] = Math.fround(x2 - x1) * Math.fround(y2 - y1);
-      extent.left = Math.min(extent.left, x1);
-      extent.top = Math.min(extent.top, y1);
-      extent.right = Math.max(extent.right, x2);
-      extent.bottom = Math.max(extent.bottom, y2);
-      extent.sides += Math.abs(x2 - x1) + Math.abs(y2 - y1);
+      if (x1 < left) left = x1;
+      if (y1 < top) top = y1;
+      if (x2 > right) right = x2;
+      if (y2 > bottom) bottom = y2;
+      sides += Math.abs(x2 - x1) + Math.abs(y2 - y1);
     }
-    this.#left = extent.left;
-    this.#top = extent.top;
-    const longest = Math.max(extent.right - extent.left, extent.bottom - extent.top);
-    this.#side = Math.max(longest / CELLS, extent.sides / (2 * count || 1), 1);
+    this.#left = left;
+    this.#top = top;
+    this.#side = Math.max(Math.max(right - left, bottom - top) / CELLS, sides / (2 * count || 1), 1);
   }
 
   /** Boxes added. */
@@ -50,9 +61,12 @@ export class OverlapGrid {
 
   add(index: number): void {
     this.#ranks[index] = this.#size++;
-    const { top, bottom, left, right } = this.#rangeOf(index);
-    for (let row = top; row <= bottom; row++) {
-      for (let column = left; column <= right; column++) this.#cells[row * STRIDE + column]?.push(index);
+    const at = 4 * index;
+    const left = this.#column(at);
+    const right = this.#column(at + 2);
+    const bottom = this.#row(at + 3);
+    for (let row = this.#row(at + 1); row <= bottom; row++) {
+      for (let column = left; column <= right; column++) this.#append(row * STRIDE + column, index);
     }
   }
 
@@ -62,23 +76,31 @@ export class OverlapGrid {
    * @param iou - At least 0: boxes that do not meet are never found.
    */
   firstOverlapping(index: number, iou: number): number | undefined {
-    let found: number | undefined;
+    const boxes = this.#box;
+    const next = this.#next;
+    const ranks = this.#ranks;
+    let found = -1;
     let rank = this.#size;
-    const { top, bottom, left, right } = this.#rangeOf(index);
-    for (let row = top; row <= bottom; row++) {
+    const at = 4 * index;
+    const left = this.#column(at);
+    const right = this.#column(at + 2);
+    const bottom = this.#row(at + 3);
+    for (let row = this.#row(at + 1); row <= bottom; row++) {
       for (let column = left; column <= right; column++) {
-        for (const other of this.#cells[row * STRIDE + column] ?? []) {
-          const otherRank = this.#ranks[other] ?? 0;
-          if (otherRank >= rank) break;
+        let entry = this.#first[row * STRIDE + column] ?? 0;
+        while (entry !== 0) {
+          const other = boxes[entry] ?? 0;
+          if ((ranks[other] ?? 0) >= rank) break;
           if (this.#iou(other, index) > iou) {
             found = other;
-            rank = otherRank;
+            rank = ranks[other] ?? 0;
             break;
           }
+          entry = next[entry] ?? 0;
         }
       }
     }
-    return found;
+    return found === -1 ? undefined : found;
   }
 
   #iou(one: number, other: number): number {
@@ -96,18 +118,30 @@ export class OverlapGrid {
     return Math.fround(inter / Math.fround(both - inter));
   }
 
-  /** Rows and columns of the cells that a box touches, both ends included. */
-  #rangeOf(index: number) {
-    const at = 4 * index;
-    return {
-      left: this.#cellAt((this.#corners[at] ?? 0) - this.#left),
-      top: this.#cellAt((this.#corners[at + 1] ?? 0) - this.#top),
-      right: this.#cellAt((this.#corners[at + 2] ?? 0) - this.#left),
-      bottom: this.#cellAt((this.#corners[at + 3] ?? 0) - this.#top),
-    };
+  #append(cell: number, index: number): void {
+    const entry = ++this.#entries;
+    if (entry === this.#box.length) {
+      this.#box = doubled(this.#box);
+      this.#next = doubled(this.#next);
+    }
+    this.#box[entry] = index;
+    const last = this.#last[cell] ?? 0;
+    if (last === 0) this.#first[cell] = entry;
+    else this.#next[last] = entry;
+    this.#last[cell] = entry;
   }
 
-  #cellAt(distance: number): number {
-    return Math.floor(distance / this.#side);
+  #column(corner: number): number {
+    return Math.floor(((this.#corners[corner] ?? 0) - this.#left) / this.#side);
   }
+
+  #row(corner: number): number {
+    return Math.floor(((this.#corners[corner] ?? 0) - this.#top) / this.#side);
+  }
+}
+
+function doubled(values: Int32Array): Int32Array {
+  const larger = new Int32Array(2 * values.length);
+  larger.set(values);
+  return larger;
 }
