@@ -61,6 +61,27 @@ describe('PredictedPoints', () => {
     );
   });
 
+  it.each([
+    ['in quarters of a px, where many are equally near or on the circle', 4],
+    ['anywhere', 1e9],
+  ])('matches crowded fields as its definition says, cells %s', (_, parts) => {
+    const place = fc.integer({ min: -60 * parts, max: 60 * parts }).map((value) => value / parts);
+    const field = fc.array(fc.record({ x: place, y: place, class: fc.constant(0) }), { minLength: 20, maxLength: 200 });
+    fc.assert(
+      fc.property(field, field, fc.constantFrom(0, 0.5, 5, 20, 500), (truth, predictions, radius) => {
+        expect(match(truth, predictions, radius)).toEqual(bruteForce(truth, predictions, radius, 'tree'));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('matches cells that lie far from all others, and from the image', () => {
+    const far = cellPoints([0, 0, 0, 3e5, -9e5, 0, 4e8, 1, 0, 1e300, 5, 0]);
+    for (const predictions of [far, far.slice(0, 2)]) {
+      expect(match(far, predictions, 8)).toEqual(far.map((_, k) => (k < predictions.length ? k : -1)));
+    }
+  });
+
   it('takes of equally near predictions the one that scikit-learn takes', () => {
     for (const { truth, predictions, radius, pairs, confusion: counts, queriesWithTies } of ties.matches) {
       expect(queriesWithTies).toBeGreaterThan(10);
@@ -76,6 +97,12 @@ describe('PredictedPoints', () => {
       return found.some((index, k) => index !== pairs[k]);
     });
     expect(differing.length).toBeGreaterThan(0);
+  });
+
+  it('draws the line at the radius however near a prediction lies to it', () => {
+    const at = (distance: number) => cellPoints([0, 0, 0, distance, 0, 0]).slice(1);
+    const matched = [19.999_999, 20, 20.000_001, 20.000_000_000_1].map((distance) => match(at(0), at(distance), 20)[0]);
+    expect(matched).toEqual([0, 0, -1, -1]);
   });
 
   it('takes the nearest first, for the first truth', () => {
