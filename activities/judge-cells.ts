@@ -1,15 +1,16 @@
-import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import type { CacheEntry } from '../toolkit/cache/step-cache.ts';
-import { folderOf, readersFile } from '../toolkit/dataset/layout.ts';
+import { folderOf, OVERVIEW_FILE, readersFile } from '../toolkit/dataset/layout.ts';
+import { readOverview } from '../toolkit/dataset/overview.ts';
 import type { CellPoint } from '../toolkit/dataset/readers.ts';
 import { readReaderAnnotations } from '../toolkit/dataset/readers-annotations.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
-import { writeFileAtomic } from '../toolkit/files/atomic-write.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import { readPoints } from '../toolkit/metrics/points-file.ts';
+import { addCellsUncertainty } from '../toolkit/verdict/cells-uncertainty.ts';
 import { comparePoints } from '../toolkit/verdict/compare-points.ts';
 import { type JudgedImage, judgeCells as judge } from '../toolkit/verdict/judge-cells.ts';
+import { overviewByStem } from '../toolkit/verdict/patients.ts';
 import { scoredImage } from '../toolkit/verdict/scored-image.ts';
 import { readCandidatesFile } from '../toolkit/yolov5/candidates-file.ts';
 import { pointsOf } from './draw-cells.ts';
@@ -20,6 +21,7 @@ import { entryOf } from './planned-entry.ts';
 import { publishedOr } from './published-prediction.ts';
 import { CANDIDATES } from './roi-outputs.ts';
 import { StageFiles } from './stage-files.ts';
+import { writeVerdict } from './write-verdict.ts';
 
 /** Says whether our points and the published ones agree, and writes verdict/<task>.json. */
 export function createJudgeCells(services: PlanServices) {
@@ -38,9 +40,10 @@ export function createJudgeCells(services: PlanServices) {
         else images.push(await judgeImage(step, planned.roi, await entryOf(services.cache, planned), services));
       }
       const annotations = await readReaderAnnotations(inside(folders.data, readersFile(task)), task);
-      const verdict = judge({ task, images, annotations, config: step.verdict });
-      const path = join(folders.results, 'verdict', `${task}.json`);
-      await writeFileAtomic(path, `${JSON.stringify(verdict, null, 1)}\n`);
+      const overview = overviewByStem(await readOverview(inside(folders.data, OVERVIEW_FILE)));
+      const judged = { images, annotations, overview, config: step.verdict };
+      const { verdict, evidence } = addCellsUncertainty(judge({ task, ...judged }), judged);
+      await writeVerdict(folders.results, verdict, evidence);
       return { verdict: verdict.verdict, evaluation: verdict.evaluation, inference: verdict.inference.reason };
     });
   };

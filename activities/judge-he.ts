@@ -1,12 +1,11 @@
-import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import { type CacheEntry, cacheKey } from '../toolkit/cache/step-cache.ts';
 import { HE_LABELS } from '../toolkit/dataset/he-labels.ts';
-import { folderOf } from '../toolkit/dataset/layout.ts';
+import { folderOf, OVERVIEW_FILE } from '../toolkit/dataset/layout.ts';
+import { readOverview } from '../toolkit/dataset/overview.ts';
 import { readMaskPair } from '../toolkit/dataset/read-mask-pair.ts';
 import { type HeTestRoi, listHeTestRois } from '../toolkit/dataset/test-rois.ts';
-import { writeFileAtomic } from '../toolkit/files/atomic-write.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import { decodeGrey16 } from '../toolkit/image/decode-grey16.ts';
 import { decodeLabels } from '../toolkit/image/decode-labels.ts';
@@ -15,6 +14,8 @@ import { roiConfusion } from '../toolkit/metrics/evaluate-he.ts';
 import { readNpy } from '../toolkit/numpy/npy.ts';
 import { compareMasks, MaskComparison } from '../toolkit/verdict/compare-masks.ts';
 import { type JudgedRoi, judgeTissue } from '../toolkit/verdict/judge-tissue.ts';
+import { overviewByStem } from '../toolkit/verdict/patients.ts';
+import { addTissueUncertainty } from '../toolkit/verdict/tissue-uncertainty.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { JudgeHeInput, type JudgeOutcome } from './inputs.ts';
 import type { PlanServices } from './plan-stage.ts';
@@ -23,6 +24,7 @@ import { publishedOr } from './published-prediction.ts';
 import { MARGIN, MASK, SegmentFacts } from './roi-outputs.ts';
 import { StageFiles } from './stage-files.ts';
 import { judgeKey } from './step-keys.ts';
+import { writeVerdict } from './write-verdict.ts';
 
 const Counts = z.array(z.array(z.int().nonnegative()));
 const JudgeFacts = z.object({ comparison: MaskComparison, published: Counts });
@@ -48,8 +50,10 @@ export function createJudgeHe(services: PlanServices) {
       }
       await services.digests.save();
       const matrix = await publishedMatrix(step.folders.data);
-      const verdict = judgeTissue(judged, matrix, step.verdict.he);
-      await writeFileAtomic(join(step.folders.results, 'verdict', 'he.json'), `${JSON.stringify(verdict, null, 1)}\n`);
+      const overview = overviewByStem(await readOverview(inside(step.folders.data, OVERVIEW_FILE)));
+      const plain = judgeTissue(judged, matrix, step.verdict.he);
+      const { verdict, evidence } = addTissueUncertainty(plain, judged, overview, step.verdict);
+      await writeVerdict(step.folders.results, verdict, evidence);
       return { verdict: verdict.verdict, evaluation: verdict.evaluation, inference: verdict.inference.reason };
     });
   };

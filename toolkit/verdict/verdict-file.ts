@@ -46,6 +46,68 @@ export const HeRoiVerdict = RoiVerdict.extend({
 });
 export type HeRoiVerdict = z.infer<typeof HeRoiVerdict>;
 
+const Side = z.object({ name: z.string(), published: z.number().nullable(), ours: z.number().nullable() });
+
+/** Numbers of the ROIs that share a value of a column of the overview; descriptive only. */
+export const Breakdown = z.object({
+  column: z.string(),
+  value: z.string(),
+  rois: z.int().min(0),
+  patients: z.int().min(0),
+  metrics: z.array(Side),
+});
+export type Breakdown = z.infer<typeof Breakdown>;
+
+/** How the intervals were made. The draws are in `verdict/<task>.resamples.npy`, the counts in `.patients.json`. */
+export const Uncertainty = z.object({
+  patients: z.int().min(0),
+  resamples: z.int().min(0),
+  seed: z.int().min(0),
+  generator: z.string(),
+  level: z.literal(0.95),
+});
+export type Uncertainty = z.infer<typeof Uncertainty>;
+
+/** `verdict/<task>.patients.json`: what the intervals are computed from. */
+export const PatientsFile = z.object({
+  matrices: z.array(z.string()).describe('Names of the matrices whose counts follow each other'),
+  side: z.int().min(1).describe('Rows, and columns, of each'),
+  patients: z
+    .array(
+      z.object({
+        id: z.string(),
+        rois: z.array(z.string()),
+        published: z.array(z.int().min(0)),
+        ours: z.array(z.int().min(0)),
+      }),
+    )
+    .describe('By id'),
+});
+export type PatientsFile = z.infer<typeof PatientsFile>;
+
+/** Share of positive tumour cells, in percent; null without a tumour cell. */
+const Score = z.number().min(0).max(100).nullable();
+
+export const TumourProportion = z.object({
+  definition: z.string(),
+  use: z.literal('for research only'),
+  rois: z.array(z.object({ roi: z.string(), readers: z.record(z.string(), Score), published: Score, ours: Score })),
+  readers: z
+    .array(
+      z.object({
+        reader: z.string(),
+        rois: z.int().min(0).describe('Images on which both have a score'),
+        meanDifference: z.number().nullable().describe('AI (ours) minus reader, percentage points'),
+        meanAbsoluteDifference: z.number().nullable().describe('Percentage points'),
+        publishedMeanDifference: z.number().nullable(),
+        publishedMeanAbsoluteDifference: z.number().nullable(),
+        sameCategory: z.int().min(0).describe('Images in the same of < 1 %, 1 to 49 %, >= 50 %'),
+      }),
+    )
+    .describe('The AI against every reader'),
+});
+export type TumourProportion = z.infer<typeof TumourProportion>;
+
 /** `verdict/he.json` of a results folder. */
 export const HeVerdictFile = z.object({
   task: z.literal('he'),
@@ -53,11 +115,13 @@ export const HeVerdictFile = z.object({
   evaluation: EvaluationVerdict,
   inference: z.object({ verdict: Verdict, reason: z.string(), pooled: MaskComparison }),
   dice: z.object({ all: z.array(ComparedMetric), til: z.array(ComparedMetric), between: z.array(ComparedMetric) }),
+  uncertainty: Uncertainty.optional(),
+  breakdown: z.array(Breakdown).describe('By source, organ, specimen, histology, scanner').default([]),
   warnings: z.array(z.string()),
   rois: z.array(HeRoiVerdict),
   worst: Worst,
 });
-export type HeVerdictFile = z.infer<typeof HeVerdictFile>;
+export type HeVerdictFile = z.input<typeof HeVerdictFile>;
 
 export const PointsComparison = z.object({
   ours: z.int().min(0),
@@ -87,11 +151,14 @@ export const CellsVerdictFile = z.object({
   readers: z
     .array(z.object({ group: z.string(), lowest: z.number(), highest: z.number() }))
     .describe('Macro F1 of reader and reader'),
+  uncertainty: Uncertainty.optional(),
+  breakdown: z.array(Breakdown).describe('By source, organ, specimen, histology, scanner').default([]),
+  tumourProportion: TumourProportion.optional().describe('PD-L1 alone'),
   warnings: z.array(z.string()),
   rois: z.array(CellsRoiVerdict),
   worst: Worst,
 });
-export type CellsVerdictFile = z.infer<typeof CellsVerdictFile>;
+export type CellsVerdictFile = z.input<typeof CellsVerdictFile>;
 
 /** What is listed of the ROIs that differ. */
 const LONGEST_WORST = 100;

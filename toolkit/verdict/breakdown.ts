@@ -1,0 +1,52 @@
+import { type OverviewByStem, patientOf, type RoiCounts, rowOf } from './patients.ts';
+import type { Measure } from './resampled-intervals.ts';
+import type { Breakdown } from './verdict-file.ts';
+
+/** Columns of the overview by which results are broken down. */
+const COLUMNS = ['source', 'organ', 'specimen_type', 'histological_subtype', 'scanner'] as const;
+
+/**
+ * Numbers by source, organ, specimen, histology and scanner: descriptive only, since groups are small and not drawn
+ * at random.
+ *
+ * @param names - Of the numbers that `measure` makes.
+ */
+export function breakdownOf(
+  rois: readonly RoiCounts[],
+  overview: OverviewByStem,
+  names: readonly string[],
+  measure: Measure,
+): Breakdown[] {
+  return COLUMNS.flatMap((column) => {
+    return [...groupsOf(rois, ({ roi }) => rowOf(overview, roi)?.facts[column]?.trim() || 'not given')]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([value, members]) => {
+        const theirs = measure(sum(members.map(({ published }) => published)));
+        const mine = measure(sum(members.map(({ ours }) => ours)));
+        return {
+          column,
+          value,
+          rois: members.length,
+          patients: new Set(members.map(({ roi }) => patientOf(overview, roi))).size,
+          metrics: names.map((name, k) => ({ name, published: theirs[k] ?? null, ours: mine[k] ?? null })),
+        };
+      });
+  });
+}
+
+function groupsOf<Item>(items: readonly Item[], keyOf: (item: Item) => string): Map<string, Item[]> {
+  const groups = new Map<string, Item[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
+function sum(all: readonly ArrayLike<number>[]): Float64Array {
+  const total = new Float64Array(all[0]?.length ?? 0);
+  for (const counts of all) for (let k = 0; k < total.length; k++) total[k] = (total[k] ?? 0) + (counts[k] ?? 0);
+  return total;
+}

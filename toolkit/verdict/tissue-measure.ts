@@ -1,0 +1,26 @@
+import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
+import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
+import { diceScores, tilConfusion } from '../metrics/he-metrics.ts';
+import type { Measure } from './resampled-intervals.ts';
+
+/** The first two labels, Unannotated and Background, have no Dice. */
+const FIRST_TISSUE = 2;
+
+/**
+ * Dice of a 17 x 17 matrix: overall and a class, of all classes, then of the TIL use case, in the order of
+ * `verdict/he.json`. Null for a class without a true pixel.
+ */
+export const measureTissue: Measure = (counts) => {
+  const confusion = new ConfusionMatrix(HE_LABELS.length, counts);
+  return [...measureLabels(confusion, HE_LABELS), ...measureLabels(tilConfusion(confusion), TIL_LABELS)];
+};
+
+function measureLabels(confusion: ConfusionMatrix, labels: readonly TissueLabel[]): (number | null)[] {
+  const { overall, perClass } = diceScores(confusion, labels);
+  const tissue = labels.slice(FIRST_TISSUE);
+  const isEmpty = tissue.every(({ value }) => confusion.rowSum(value) === 0);
+  return [
+    isEmpty ? null : overall,
+    ...tissue.map(({ name, value }) => (confusion.rowSum(value) === 0 ? null : (perClass[name] ?? null))),
+  ];
+}
