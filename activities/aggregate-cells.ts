@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { readersFile } from '../toolkit/dataset/layout.ts';
 import type { CellPoint } from '../toolkit/dataset/readers.ts';
-import { readReaderAnnotations } from '../toolkit/dataset/readers-annotations.ts';
+import { type BoxCentre, readReaderAnnotations } from '../toolkit/dataset/readers-annotations.ts';
 import { writeFileAtomic } from '../toolkit/files/atomic-write.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import { evaluateDetection } from '../toolkit/metrics/agreement.ts';
@@ -30,13 +30,18 @@ export function createAggregateCells({ home, cache }: Pick<PlanServices, 'home' 
       for (const planned of rois.filter(({ roi }) => !failed.has(roi))) {
         found.set(planned.roi, await pointsOf({ cache }, await entryOf(cache, planned), task));
       }
-      const all = await readReaderAnnotations(inside(folders.data, readersFile(task)), task);
-      const annotations = { ...all, images: all.images.filter(({ stem }) => found.has(stem)) };
-      const { metrics, remarks } = evaluateDetection({ task, annotations, points: (stem) => found.get(stem) });
+      const file = inside(folders.data, readersFile(task));
+      const evaluated = async (centre: BoxCentre) => {
+        const all = await readReaderAnnotations(file, task, centre);
+        const annotations = { ...all, images: all.images.filter(({ stem }) => found.has(stem)) };
+        return { annotations, ...evaluateDetection({ task, annotations, points: (stem) => found.get(stem) }) };
+      };
+      const { annotations, metrics, remarks } = await evaluated('first');
+      const { metrics: corrected } = await evaluated('own');
       const write = (name: string, value: unknown) =>
         writeFileAtomic(join(folders.results, 'metrics', name), `${JSON.stringify(value, null, 1)}\n`);
       await write(`${task}.remarks.json`, remarks);
-      await write(`${task}.json`, metrics);
+      await write(`${task}.json`, { ...metrics, corrected });
       return { images: annotations.images.length, remarks: remarks.length };
     });
   };

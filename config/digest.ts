@@ -21,6 +21,7 @@ export function configDigest(config: RunConfig, folders: { data: string; results
     pdl1: config.pdl1,
     inference: { provider: config.inference.provider, engine: config.inference.engine },
     verdict: config.verdict,
+    ledger: config.ledger,
     data: folders.data,
     results: folders.results,
   };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { count, seconds } from './fields.ts';
+import { LedgerConfig } from './ledger-config.ts';
 import { CellTaskConfig, ownModel } from './model-config.ts';
 import { TASKS } from './tasks.ts';
 import { VerdictConfig } from './verdict-config.ts';
@@ -79,6 +80,7 @@ export const RunConfig = z
     pdl1: CellTaskConfig('PD-L1 detection').prefault({}),
     inference: InferenceConfig.prefault({}),
     verdict: VerdictConfig.prefault({}),
+    ledger: LedgerConfig.prefault({}),
     temporal: TemporalConfig.prefault({}),
   })
   .describe('Configuration of a reignite run.');

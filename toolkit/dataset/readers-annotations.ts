@@ -36,13 +36,20 @@ export interface ReaderAnnotations {
   readonly unused: readonly UnusedAnnotations[];
 }
 
+/** Where the cell of a box is: `first` as in the authors' code, see `centreOffset`; `own` in the middle of the box. */
+export type BoxCentre = 'first' | 'own';
+
 /**
  * Reads the COCO file with the annotations of all readers of a detection task.
  *
  * @throws ReigniteError FILE_MISSING, or ANNOTATIONS_INVALID as {@link parseReaderAnnotations}.
  */
-export async function readReaderAnnotations(path: string, task: CellTask): Promise<ReaderAnnotations> {
-  return annotationsOf(await readCocoFile(path), task, path);
+export async function readReaderAnnotations(
+  path: string,
+  task: CellTask,
+  centre: BoxCentre = 'first',
+): Promise<ReaderAnnotations> {
+  return annotationsOf(await readCocoFile(path), task, path, centre);
 }
 
 /**
@@ -54,7 +61,7 @@ export async function readReaderAnnotations(path: string, task: CellTask): Promi
  *   supercategory fits several readers or none fits any, there is no annotation of id 0.
  */
 export function parseReaderAnnotations(document: unknown, task: CellTask, file: string): ReaderAnnotations {
-  return annotationsOf(parseCocoFile(document, file), task, file);
+  return annotationsOf(parseCocoFile(document, file), task, file, 'first');
 }
 
 /** The points of every reader who annotated an image, in the order of the readers. */
@@ -65,7 +72,7 @@ export function readersOn(annotations: ReaderAnnotations, image: number): readon
   });
 }
 
-function annotationsOf(coco: CocoFile, task: CellTask, file: string): ReaderAnnotations {
+function annotationsOf(coco: CocoFile, task: CellTask, file: string, centre: BoxCentre): ReaderAnnotations {
   const wanted: readonly ReaderGroup[] = READER_GROUPS[task];
   const readers = wanted.flatMap((group) => group.readers);
   const { names, byCategory } = readersOfCategories(coco.categories, readers, file);
@@ -85,7 +92,8 @@ function annotationsOf(coco: CocoFile, task: CellTask, file: string): ReaderAnno
     if (ofReader === undefined) ofNoReader.add(category_id);
     else if (!listed.has(image_id)) ofNoImage.add(image_id);
     else {
-      const point = pointOf(annotation, offset, CELL_CLASSES[task].length);
+      const shift = centre === 'first' ? ([offset, offset] as const) : ownOffset(annotation);
+      const point = pointOf(annotation, shift, CELL_CLASSES[task].length);
       const ofImage = ofReader.get(image_id);
       if (ofImage === undefined) ofReader.set(image_id, [point]);
       else ofImage.push(point);
@@ -128,10 +136,19 @@ function centreOffset(annotations: readonly CocoAnnotation[], file: string): num
   return Math.floor(first.bbox[3] / 2);
 }
 
+/** Half the width and half the height of a box, rounded down as the one offset is. */
+function ownOffset({ bbox: [, , width, height] }: CocoAnnotation): readonly [number, number] {
+  return [Math.floor(width / 2), Math.floor(height / 2)];
+}
+
 /** Categories count on from reader to reader; the remainder is never negative, as Python has it. */
-function pointOf({ bbox, category_id }: CocoAnnotation, offset: number, classes: number): CellPoint {
+function pointOf(
+  { bbox, category_id }: CocoAnnotation,
+  [right, down]: readonly [number, number],
+  classes: number,
+): CellPoint {
   const remainder = (category_id - 1) % classes;
-  return { x: bbox[0] + offset, y: bbox[1] + offset, class: remainder < 0 ? remainder + classes : remainder + 0 };
+  return { x: bbox[0] + right, y: bbox[1] + down, class: remainder < 0 ? remainder + classes : remainder + 0 };
 }
 
 class UnusedCount {

@@ -30,12 +30,16 @@ const GroupAgreement = z
   });
 export type GroupAgreement = z.infer<typeof GroupAgreement>;
 
+const Groups = z.partialRecord(z.enum(['nuclei', 'RUMC', 'SCDC']), GroupAgreement);
+
 /**
  * `metrics/nuclei.json` and `metrics/pdl1.json`: counts and F1 of every pair, unrounded. A pair that has no image in
  * common is null.
  */
 export const DetectionMetrics = z.strictObject({
-  groups: z.partialRecord(z.enum(['nuclei', 'RUMC', 'SCDC']), GroupAgreement),
+  groups: Groups,
+  /** Without the paper's quirk: every box has the centre of its own. */
+  corrected: z.strictObject({ groups: Groups }).optional(),
 });
 export type DetectionMetrics = z.infer<typeof DetectionMetrics>;
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
 import { ConfusionMatrix } from './confusion-matrix.ts';
+import { correctedDice } from './corrected-dice.ts';
 import { dicePerLabel, microDice } from './dice.ts';
 import { groupLabels, withoutFirstLabel, withoutTruth } from './select-labels.ts';
 
@@ -39,6 +40,8 @@ export const HeMetrics = z.strictObject({
     .refine((rows) => !rows.slice(1).includes(null), 'Expected counts in every row but the first'),
   all: scoresOf(HE_LABELS),
   til: scoresOf(TIL_LABELS),
+  /** Without the paper's quirks: true Background counts, tissue predicted Unannotated is a miss. */
+  corrected: z.strictObject({ all: scoresOf(HE_LABELS), til: scoresOf(TIL_LABELS) }).optional(),
 });
 export type HeMetrics = z.infer<typeof HeMetrics>;
 
@@ -55,6 +58,7 @@ export function heMetrics(confusion: ConfusionMatrix, scope: EvaluationScope = '
     confusion: confusion.toRows().map((row, truth) => (truth === 0 && scope === 'annotated' ? null : row)),
     all: diceScores(confusion, HE_LABELS),
     til: diceScores(tilConfusion(confusion), TIL_LABELS),
+    corrected: correctedDice(confusion),
   };
 }
 
