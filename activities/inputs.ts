@@ -9,6 +9,14 @@ import type { EvaluationVerdict } from '../toolkit/verdict/verdict-file.ts';
 export const RunFolders = z.object({ data: z.string().min(1), results: z.string().min(1) });
 export type RunFolders = z.infer<typeof RunFolders>;
 
+/** An ROI that somebody left out of a run. */
+export const SkippedRoi = z.object({
+  task: TaskName,
+  roi: z.string().min(1).describe("Stem of the ROI's file in inference/"),
+  reason: z.string().min(1),
+});
+export type SkippedRoi = z.infer<typeof SkippedRoi>;
+
 /** What `reproduce` is started with. */
 export const RunInput = z.object({
   config: RunConfig,
@@ -16,6 +24,8 @@ export const RunInput = z.object({
   folders: RunFolders,
 });
 export type RunInput = z.infer<typeof RunInput>;
+
+export type { RunIntervention } from '../toolkit/report/summary.ts';
 
 /** What `acquire` is started with: by a run, or by `reignite download`. */
 export const AcquireInput = z.object({

@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
-import { RunStatus, type TaskSummary, writeSummaryFile } from '../toolkit/report/summary.ts';
+import { RunIntervention, RunStatus, type TaskSummary, writeSummaryFile } from '../toolkit/report/summary.ts';
 import { Verdict } from '../toolkit/verdict/verdict.ts';
 import { readWorst } from '../toolkit/verdict/verdict-file.ts';
 import { RunInput, StageRef } from './inputs.ts';
@@ -24,13 +24,14 @@ export const WriteSummaryInput = z.object({
   run: RunInput,
   status: RunStatus,
   stages: z.record(z.string(), StageOutcome),
+  interventions: z.array(RunIntervention),
 });
 export type WriteSummaryInput = z.infer<typeof WriteSummaryInput>;
 
 /** Writes summary.json, the last step of a run. */
 export function createWriteSummary(home: HomeFolders) {
   return async function writeSummary(input: WriteSummaryInput): Promise<void> {
-    const { run, status, stages } = WriteSummaryInput.parse(input);
+    const { run, status, stages, interventions } = WriteSummaryInput.parse(input);
     const tasks: Record<string, TaskSummary> = {};
     for (const [task, { stage, pages, total, cached, failed, verdict }] of Object.entries(stages)) {
       const failures = await new StageFiles(home, stage).readFailures(pages);
@@ -49,6 +50,7 @@ export function createWriteSummary(home: HomeFolders) {
       digest,
       status,
       tasks,
+      ...(interventions.length === 0 ? {} : { interventions }),
     });
   };
 }

@@ -91,6 +91,7 @@ export const ERRORS = {
     remedy: 'Describe the model in the JSON file beside it: `npx reignite model sidecar` prints one to begin with.',
   },
   MODEL_UNREADABLE: { retryable: false, remedy: 'Delete the converted model in the home folder; it is made again.' },
+  SKIPPED: { retryable: false, remedy: 'Run `npx reignite retry` to take the ROI in again.' },
   ROI_SET_ASIDE: {
     retryable: false,
     remedy: 'Look at the memory of the inference worker and at its log; then run `npx reignite retry`.',

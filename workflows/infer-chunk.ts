@@ -1,4 +1,13 @@
-import type { EngineRef, ModelRef, PlannedRoi, RoiFailure, RunInput, StageRef } from '../activities/inputs.ts';
+import { ApplicationFailure } from '@temporalio/workflow';
+import type {
+  EngineRef,
+  ModelRef,
+  PlannedRoi,
+  RoiFailure,
+  RunInput,
+  SkippedRoi,
+  StageRef,
+} from '../activities/inputs.ts';
 import type { Task } from '../config/tasks.ts';
 import { nameFailure } from './failure-code.ts';
 import { inWindow } from './in-window.ts';
@@ -19,6 +28,8 @@ export interface StagePlan {
 export interface InferChunkInput {
   readonly run: string;
   readonly input: RunInput;
+  /** ROIs that somebody left out of the run. */
+  readonly skipped: readonly SkippedRoi[];
   readonly plan: StagePlan;
   readonly page: number;
   /** ROIs done and failed before this page. */
@@ -32,7 +43,14 @@ export interface InferChunkOutcome {
 }
 
 /** Infers the ROIs of one page; a failed ROI is recorded, not fatal. */
-export async function inferChunk({ run, input, plan, page, ...before }: InferChunkInput): Promise<InferChunkOutcome> {
+export async function inferChunk({
+  run,
+  input,
+  skipped,
+  plan,
+  page,
+  ...before
+}: InferChunkInput): Promise<InferChunkOutcome> {
   const { task, stage, total, cached } = plan;
   const rois = (await readPage({ stage, page })).filter(({ need }) => need === 'infer');
   let done = 0;
@@ -40,6 +58,7 @@ export async function inferChunk({ run, input, plan, page, ...before }: InferChu
 
   const settled = await inWindow(rois, input.config.temporal.window, async (roi) => {
     try {
+      refuseSkipped(roi.roi, task, skipped);
       await inferRoi(roi, input, plan);
     } catch (error) {
       failed += 1;
@@ -58,6 +77,11 @@ export async function inferChunk({ run, input, plan, page, ...before }: InferChu
     return [{ roi: rois[index]?.roi ?? '', code, cause }];
   });
   return { done, failures };
+}
+
+function refuseSkipped(roi: string, task: Task, skipped: readonly SkippedRoi[]): void {
+  const skip = skipped.find((each) => each.task === task && each.roi === roi);
+  if (skip !== undefined) throw ApplicationFailure.nonRetryable(`Left out: ${skip.reason}`, 'SKIPPED');
 }
 
 function inferRoi(planned: PlannedRoi, { config, folders }: RunInput, { task, model, engine }: StagePlan) {

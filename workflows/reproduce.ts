@@ -11,6 +11,7 @@ import type { RunInput } from '../activities/inputs.ts';
 import type { RunStatus, StageOutcome } from '../activities/write-summary.ts';
 import { TASK_TITLES, type Task } from '../config/tasks.ts';
 import { acquire } from './acquire.ts';
+import { type ControlState, RunControl } from './control.ts';
 import { detectNuclei, detectPdl1 } from './detect-cells.ts';
 import { nameFailure } from './failure-code.ts';
 import { stageId } from './ids.ts';
@@ -27,26 +28,32 @@ export interface RunOutcome {
 export async function reproduce(input: RunInput): Promise<RunOutcome> {
   const run = workflowInfo().workflowId;
   const stages = new Map<string, StageProgress>();
+  const tell = () => setCurrentDetails(detailsOf([...stages.values()], steering.state));
   const show = (update: StageProgress) => {
     stages.set(update.stage, update);
-    setCurrentDetails(progressTable([...stages.values()]));
+    tell();
   };
+  const steering = new RunControl(input.config.temporal.window, tell);
   setHandler(progress, () => [...stages.values()]);
   setHandler(stageProgress, show);
 
   const { openResults, writeSummary } = bookkeeping(input.config.temporal);
   const outcomes: Record<string, StageOutcome> = {};
   const close = (status: RunStatus) =>
-    writeSummary.executeWithOptions({ summary: `summary: ${status}` }, [{ run: input, status, stages: outcomes }]);
+    writeSummary.executeWithOptions({ summary: `summary: ${status}` }, [
+      { run: input, status, stages: outcomes, interventions: [...steering.state.interventions] },
+    ]);
 
   await openResults.executeWithOptions({ summary: 'results folder' }, [input]);
   try {
-    await executeChild(acquire, {
-      workflowId: stageId(run, 'acquire'),
-      args: [{ run, config: input.config, data: input.folders.data, whole: false }],
-      staticSummary: `Fetch and unpack record ${input.config.record}`,
+    await steering.steer(async (state) => {
+      await executeChild(acquire, {
+        workflowId: stageId(run, 'acquire'),
+        args: [{ run, config: input.config, data: input.folders.data, whole: false }],
+        staticSummary: `Fetch and unpack record ${input.config.record}`,
+      });
+      await runStages({ run, input: underControl(input, state), skipped: state.skipped }, outcomes);
     });
-    await runStages(run, input, outcomes);
   } catch (error) {
     if (isCancellation(error)) {
       await CancellationScope.nonCancellable(() => close('cancelled'));
@@ -63,6 +70,20 @@ export async function reproduce(input: RunInput): Promise<RunOutcome> {
   return { status };
 }
 
+/** The run's input with the settings that somebody changed. */
+function underControl(input: RunInput, { window }: ControlState): RunInput {
+  return { ...input, config: { ...input.config, temporal: { ...input.config.temporal, window } } };
+}
+
+function detailsOf(stages: readonly StageProgress[], { paused, interventions }: ControlState): string {
+  const list = interventions.map(({ at, what }) => `- ${at.slice(0, 19).replace('T', ' ')} ${what}`);
+  return [
+    ...(paused ? ['**Paused.** `npx reignite resume` goes on.', ''] : []),
+    progressTable(stages),
+    ...(list.length === 0 ? [] : ['', 'Interventions (UTC):', '', ...list]),
+  ].join('\n');
+}
+
 const STAGES: Readonly<Record<Task, (stage: StageInput) => Promise<StageOutcome>>> = {
   he: segmentTissue,
   nuclei: detectNuclei,
@@ -74,12 +95,12 @@ const STAGES: Readonly<Record<Task, (stage: StageInput) => Promise<StageOutcome>
  *
  * @throws What ended the first task that did not: cancellation before anything else.
  */
-async function runStages(run: string, input: RunInput, outcomes: Record<string, StageOutcome>): Promise<void> {
+async function runStages(stage: StageInput, outcomes: Record<string, StageOutcome>): Promise<void> {
   const settled = await Promise.allSettled(
-    input.config.tasks.map(async (task) => {
+    stage.input.config.tasks.map(async (task) => {
       outcomes[task] = await executeChild(STAGES[task], {
-        workflowId: stageId(run, task),
-        args: [{ run, input }],
+        workflowId: stageId(stage.run, task),
+        args: [stage],
         staticSummary: TASK_TITLES[task],
       });
     }),

@@ -1,5 +1,5 @@
 import { executeChild, workflowInfo } from '@temporalio/workflow';
-import type { RoiFailure, RunInput } from '../activities/inputs.ts';
+import type { RoiFailure, RunInput, SkippedRoi } from '../activities/inputs.ts';
 import type { StageOutcome } from '../activities/write-summary.ts';
 import { TASK_TITLES } from '../config/tasks.ts';
 import { chunkId } from './ids.ts';
@@ -10,6 +10,8 @@ import { tellRun } from './progress.ts';
 export interface StageInput {
   readonly run: string;
   readonly input: RunInput;
+  /** ROIs that somebody left out of the run. */
+  readonly skipped: readonly SkippedRoi[];
   /** Set when the stage goes on in a fresh history. */
   readonly resume?: StageCursor;
 }
@@ -34,7 +36,7 @@ export interface StageSteps {
 }
 
 /** One task over the whole test set: plan, pages of ROIs with their figures, sums. */
-export async function runStage({ run, input, resume }: StageInput, steps: StageSteps): Promise<StageOutcome> {
+export async function runStage({ run, input, skipped, resume }: StageInput, steps: StageSteps): Promise<StageOutcome> {
   const cursor = resume ?? (await begin(run, steps));
   const { plan } = cursor;
   const { task, total, cached, pages } = plan;
@@ -43,7 +45,7 @@ export async function runStage({ run, input, resume }: StageInput, steps: StageS
   for (; page < pages; page++) {
     const chunk = await executeChild(inferChunk, {
       workflowId: chunkId(workflowInfo().workflowId, page),
-      args: [{ run, input, plan, page, done, failed }],
+      args: [{ run, input, skipped, plan, page, done, failed }],
       staticSummary: `${TASK_TITLES[task]}, ROIs of page ${page + 1} of ${pages}`,
     });
     done += chunk.done;

@@ -10,14 +10,15 @@ type Settings = RunConfig['temporal'];
 
 /**
  * A step that moves is never given up: it beats, and its next attempt goes on where the last one stopped.
- * Errors that no attempt can mend are not retryable, and end it at once.
+ * Errors that no attempt can mend are not retryable, and end it at once. A cancelled run does not wait for steps of
+ * workers that may be dead: what they still write is safe, and the next attempt knows how to take over.
  */
 function optionsOf(settings: Settings, queue: Queue): ActivityOptions {
   return {
     taskQueue: taskQueue(settings.taskQueuePrefix, queue),
     startToCloseTimeout: '7 days',
     heartbeatTimeout: `${settings.heartbeatSeconds} seconds`,
-    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+    cancellationType: 'TRY_CANCEL',
     retry: {
       initialInterval: `${settings.retrySeconds} seconds`,
       backoffCoefficient: 2,

@@ -10,10 +10,11 @@ import { bytesText, FileLines, timeText } from '../download/file-lines.ts';
 import { type ResolvedDownload, resolveDownload, startDownload } from '../download/start-download.ts';
 import { watchDownload } from '../download/watch-download.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
+import { runPage } from '../run/follow-run.ts';
 import { onPlatform, watchOn } from '../run/on-platform.ts';
 import type { Platform } from '../run/platform.ts';
 import { resolveRun } from '../run/resolve-run.ts';
-import { type RunOptions, runPage } from './run.ts';
+import type { RunOptions } from './run.ts';
 
 export interface DownloadOptions extends Omit<RunOptions, 'workers'> {
   /** Globs of what is wanted; all that belongs to the tasks unless given. */

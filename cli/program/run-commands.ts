@@ -3,6 +3,16 @@ import type { DownloadOptions } from '../commands/download.ts';
 import type { RunOptions } from '../commands/run.ts';
 import { append, type CommandContext, command, configuredCommand } from './command.ts';
 
+interface JsonOption {
+  readonly json?: boolean;
+}
+
+const STEERING = [
+  ['pause', 'stop the steps of a run; rows and bytes stay on disk'],
+  ['resume', 'let a paused run go on'],
+  ['cancel', 'end a run; the same `run` goes on from what is there'],
+] as const;
+
 /** Commands that start, follow and steer runs. */
 export function runCommands(program: Command, { signal, exitWith }: CommandContext): void {
   configuredCommand(program, 'run', 'start a run, or attach to the one going with the same configuration')
@@ -18,6 +28,35 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
       const { downloadCommand } = await import('../commands/download.ts');
       exitWith(await downloadCommand(options, signal));
     });
+
+  command(program, 'list', 'the runs of this home and their verdicts').action(async (options: JsonOption) => {
+    const { listCommand } = await import('../commands/list.ts');
+    exitWith(await listCommand(options, signal));
+  });
+  command(program, 'status [run]', 'how far a run is; default: the newest').action(
+    async (run: string | undefined, options: JsonOption) => {
+      const { statusCommand } = await import('../commands/status.ts');
+      exitWith(await statusCommand(run, options, signal));
+    },
+  );
+  command(program, 'watch [run]', 'follow a run to its end').action(
+    async (run: string | undefined, options: JsonOption) => {
+      const { watchCommand } = await import('../commands/watch.ts');
+      exitWith(await watchCommand(run, options, signal));
+    },
+  );
+  for (const [how, description] of STEERING) {
+    command(program, `${how} [run]`, description).action(async (run: string | undefined, options: JsonOption) => {
+      const { steerCommand } = await import('../commands/steer.ts');
+      exitWith(await steerCommand(how, run, options, signal));
+    });
+  }
+  command(program, 'retry [run]', 'run again what failed, and only that').action(
+    async (run: string | undefined, options: JsonOption) => {
+      const { retryCommand } = await import('../commands/watch.ts');
+      exitWith(await retryCommand(run, options, signal));
+    },
+  );
 
   command(program, 'ui [run]', "a run's page in the Temporal UI on the kept history, until Ctrl-C").action(
     async (run: string | undefined) => {

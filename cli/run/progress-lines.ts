@@ -16,7 +16,7 @@ export class ProgressLines {
 
   show(stages: readonly StageProgress[], now = Date.now()): void {
     for (const stage of stages) {
-      const text = lineOf(stage);
+      const text = stageLine(stage);
       const last = this.#shown.get(stage.stage);
       if (last?.text === text) continue;
       if (last !== undefined && last.state === stage.state && now - last.at < this.#everyMs) continue;
@@ -26,7 +26,8 @@ export class ProgressLines {
   }
 }
 
-function lineOf({ stage, unit, done, of, cached, failed, state }: StageProgress): string {
+/** How far a stage is, in a line. */
+export function stageLine({ stage, unit, done, of, cached, failed, state }: StageProgress): string {
   const extras = [
     cached > 0 ? `${cached} from the cache` : '',
     failed > 0 ? `${failed} failed` : '',

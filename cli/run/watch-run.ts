@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
+import type { ControlState } from '../../workflows/control.ts';
 import type { StageProgress } from '../../workflows/progress.ts';
 import type { reproduce } from '../../workflows/reproduce.ts';
 
@@ -15,7 +16,7 @@ type Handle = WorkflowHandle<typeof reproduce>;
 export async function watchRun(
   client: Client,
   id: string,
-  onProgress: (stages: readonly StageProgress[]) => void,
+  onProgress: (stages: readonly StageProgress[], control: ControlState) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const handle: Handle = client.workflow.getHandle(id);
@@ -23,10 +24,13 @@ export async function watchRun(
     signal.throwIfAborted();
     const { status } = await client.connection.withDeadline(Date.now() + DESCRIBE_MS, () => handle.describe());
     if (status.name !== 'RUNNING') return;
-    const stages = await client.connection
-      .withDeadline(Date.now() + QUERY_MS, () => handle.query<StageProgress[]>('progress'))
+    const state = await client.connection
+      .withDeadline(Date.now() + QUERY_MS, async () => ({
+        stages: await handle.query<StageProgress[]>('progress'),
+        control: await handle.query<ControlState>('control'),
+      }))
       .catch(() => undefined);
-    if (stages !== undefined) onProgress(stages);
+    if (state !== undefined) onProgress(state.stages, state.control);
     await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
   }
 }

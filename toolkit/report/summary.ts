@@ -20,6 +20,13 @@ export type TaskSummary = z.infer<typeof TaskSummary>;
 export const RunStatus = z.enum(['running', 'done', 'partial', 'failed', 'cancelled']);
 export type RunStatus = z.infer<typeof RunStatus>;
 
+/** What a person did to a run while it went on. */
+export const RunIntervention = z.object({
+  at: z.string().describe('ISO 8601, UTC'),
+  what: z.string().describe('Such as `paused`, `resumed`, or an ROI that was skipped with its reason'),
+});
+export type RunIntervention = z.infer<typeof RunIntervention>;
+
 /** `summary.json` of a results folder: which run it belongs to, and how that ended. */
 export const Summary = z.object({
   run: z.string().describe('Workflow id'),
@@ -28,6 +35,7 @@ export const Summary = z.object({
   digest: z.string().describe('Digest of the configuration that the folder belongs to'),
   status: RunStatus,
   tasks: z.record(z.string(), TaskSummary),
+  interventions: z.array(RunIntervention).optional().describe('In their order; missing where nobody intervened'),
 });
 export type Summary = z.infer<typeof Summary>;
 

@@ -1,0 +1,19 @@
+import { EXIT, printResult } from '../output.ts';
+import { describeRun, type RunDescription } from '../run/describe-run.ts';
+import { listRuns } from '../run/find-run.ts';
+import { onHomePlatform } from '../run/home-platform.ts';
+
+/** `reignite list`: the runs of the home and their verdicts, the newest first. */
+export async function listCommand({ json }: { readonly json?: boolean }, signal: AbortSignal): Promise<number> {
+  const runs = await onHomePlatform(signal, [], async ({ client }) =>
+    Promise.all((await listRuns(client)).map(describeRun)),
+  );
+  if (json) printResult(JSON.stringify({ runs }, null, 1));
+  else printResult(runs.length === 0 ? 'No run yet: `npm start` begins the sample.' : runs.map(lineOf).join('\n'));
+  return EXIT.done;
+}
+
+function lineOf({ run, status, started, verdicts }: RunDescription): string {
+  const told = Object.entries(verdicts).map(([task, verdict]) => `${task} ${verdict}`);
+  return [started.slice(0, 16).replace('T', ' '), status.padEnd(10), run, told.join(', ')].join('  ').trimEnd();
+}

@@ -1,0 +1,56 @@
+import type { Client } from '@temporalio/client';
+import type { ControlState } from '../../workflows/control.ts';
+import type { StageProgress } from '../../workflows/progress.ts';
+import { EXIT, printResult } from '../output.ts';
+import { describeRun, summaryOf } from '../run/describe-run.ts';
+import { findRun } from '../run/find-run.ts';
+import { onHomePlatform } from '../run/home-platform.ts';
+import { stageLine } from '../run/progress-lines.ts';
+import { verdictLines } from '../run/verdict-lines.ts';
+
+/** A worker that has just been started answers within this time. */
+const QUERY_MS = 15_000;
+
+/** `reignite status`: how far a run is, a stage a line; of a closed one its verdict. */
+export async function statusCommand(
+  part: string | undefined,
+  { json }: { readonly json?: boolean },
+  signal: AbortSignal,
+): Promise<number> {
+  await onHomePlatform(signal, ['orchestration'], async ({ client }) => {
+    const execution = await findRun(client, part);
+    const description = await describeRun(execution);
+    const isOpen = execution.status.name === 'RUNNING';
+    const live = isOpen ? await askRun(client, execution.workflowId) : undefined;
+    const summary = isOpen ? undefined : await summaryOf(execution);
+    if (json) {
+      printResult(JSON.stringify({ ...description, ...live, summary: summary ?? null }, null, 1));
+      return;
+    }
+    const paused = live?.paused === true ? ' (paused)' : '';
+    const verdicts = summary === undefined ? [] : await verdictLines(summary, description.results ?? '');
+    const lines = [
+      `${description.run}: ${description.status}${paused}`,
+      ...(live?.stages ?? []).map(stageLine),
+      ...verdicts,
+    ];
+    printResult(lines.join('\n'));
+  });
+  return EXIT.done;
+}
+
+async function askRun(
+  client: Client,
+  id: string,
+): Promise<(ControlState & { readonly stages: readonly StageProgress[] }) | undefined> {
+  const handle = client.workflow.getHandle(id);
+  try {
+    return await client.withDeadline(Date.now() + QUERY_MS, async () => ({
+      ...(await handle.query<ControlState>('control')),
+      stages: await handle.query<StageProgress[]>('progress'),
+    }));
+  } catch {
+    // Nobody serves its workflows in this version: what Temporal itself knows is told.
+    return undefined;
+  }
+}

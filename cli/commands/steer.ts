@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, WorkflowUpdateFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { EXIT, printResult } from '../output.ts';
+import { findRun } from '../run/find-run.ts';
+import { onHomePlatform } from '../run/home-platform.ts';
+
+export type Steering = 'pause' | 'resume' | 'cancel';
+
+/** A run whose workflow answers closes by then; one that does not is ended from outside. */
+const CANCEL_MS = 7_000;
+const UPDATE_MS = 20_000;
+const POLL_MS = 200;
+
+const DONE: Readonly<Record<Steering, string>> = {
+  pause: 'is paused. `npx reignite resume` goes on.',
+  resume: 'goes on. Where no command runs it, type its `npx reignite run` again.',
+  cancel: 'is cancelled. The same `npx reignite run` goes on from what is there.',
+};
+
+/**
+ * `reignite pause`, `resume`, `cancel`: steers an open run. Workflows are served meanwhile, so that the run answers
+ * also where nobody works on it.
+ *
+ * @throws ReigniteError RUN_NOT_FOUND, USAGE when the run is closed, or already as it should be.
+ */
+export async function steerCommand(
+  how: Steering,
+  part: string | undefined,
+  { json }: { readonly json?: boolean },
+  signal: AbortSignal,
+): Promise<number> {
+  const run = await onHomePlatform(signal, ['orchestration'], async ({ client }) => {
+    const { workflowId, status } = await findRun(client, part);
+    if (status.name !== 'RUNNING') {
+      throw new ReigniteError('USAGE', `The run ${workflowId} is closed (${status.name.toLowerCase()}).`, {
+        remedy: 'Run `npx reignite list` for the runs that are open.',
+      });
+    }
+    if (how === 'cancel') await cancelRun(client, workflowId);
+    else await updateRun(client, workflowId, how);
+    return workflowId;
+  });
+  if (json) printResult(JSON.stringify({ run, done: how }, null, 1));
+  else printResult(`${run} ${DONE[how]}`);
+  return EXIT.done;
+}
+
+async function updateRun(client: Client, id: string, update: 'pause' | 'resume'): Promise<void> {
+  try {
+    await client.withDeadline(Date.now() + UPDATE_MS, () => client.workflow.getHandle(id).executeUpdate(update));
+  } catch (error) {
+    if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
+      throw new ReigniteError('USAGE', error.cause.message, {
+        remedy: 'Run `npx reignite status` to see how it stands.',
+      });
+    }
+    throw error;
+  }
+}
+
+async function cancelRun(client: Client, id: string): Promise<void> {
+  const handle = client.workflow.getHandle(id);
+  await handle.cancel();
+  for (const deadline = Date.now() + CANCEL_MS; Date.now() < deadline; ) {
+    if ((await handle.describe()).status.name !== 'RUNNING') return;
+    await sleep(POLL_MS);
+  }
+  await handle.terminate('cancelled, and its workflow did not answer');
+}

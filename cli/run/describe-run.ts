@@ -1,0 +1,42 @@
+import type { WorkflowExecutionInfo } from '@temporalio/client';
+import { readSummaryFile, type Summary } from '../../toolkit/report/summary.ts';
+import type { Verdict } from '../../toolkit/verdict/verdict.ts';
+
+/** A run as `list` and `status` tell of it. */
+export interface RunDescription {
+  readonly run: string;
+  /** `running`, or how it closed. */
+  readonly status: string;
+  /** ISO 8601, UTC. */
+  readonly started: string;
+  readonly closed: string | null;
+  readonly results: string | null;
+  readonly verdicts: Readonly<Record<string, Verdict>>;
+}
+
+/** What Temporal and the run's results folder say of it; no worker is asked. */
+export async function describeRun(execution: WorkflowExecutionInfo): Promise<RunDescription> {
+  const { workflowId, status, startTime, closeTime } = execution;
+  const summary = await summaryOf(execution);
+  const verdicts = Object.entries(summary?.tasks ?? {}).map(([task, { verdict }]) => [task, verdict] as const);
+  return {
+    run: workflowId,
+    status: status.name === 'COMPLETED' ? (summary?.status ?? 'done') : status.name.toLowerCase(),
+    started: startTime.toISOString(),
+    closed: closeTime?.toISOString() ?? null,
+    results: resultsOf(execution) ?? null,
+    verdicts: Object.fromEntries(verdicts),
+  };
+}
+
+/** The summary that a run left; undefined when its results folder is gone or another run's by now. */
+export async function summaryOf(execution: WorkflowExecutionInfo): Promise<Summary | undefined> {
+  const results = resultsOf(execution);
+  const summary = results === undefined ? undefined : await readSummaryFile(results);
+  return summary?.run === execution.workflowId ? summary : undefined;
+}
+
+function resultsOf({ memo }: WorkflowExecutionInfo): string | undefined {
+  const results: unknown = memo?.['results'];
+  return typeof results === 'string' ? results : undefined;
+}

@@ -1,0 +1,52 @@
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import { RunInput } from '../../activities/inputs.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+
+/** All runs of a server, the newest first; of one id the newest execution. */
+export async function listRuns(client: Client): Promise<readonly WorkflowExecutionInfo[]> {
+  const newest = new Map<string, WorkflowExecutionInfo>();
+  for await (const run of client.workflow.list({ query: "WorkflowType = 'reproduce'" })) {
+    const known = newest.get(run.workflowId);
+    if (known === undefined || known.startTime < run.startTime) newest.set(run.workflowId, run);
+  }
+  return [...newest.values()].sort((a, b) => b.startTime.getTime() - a.startTime.getTime());
+}
+
+/**
+ * The run that `part` names: a workflow id or a unique part of it; the newest run unless given.
+ *
+ * @throws ReigniteError RUN_NOT_FOUND, also when several fit.
+ */
+export async function findRun(client: Client, part: string | undefined): Promise<WorkflowExecutionInfo> {
+  const runs = await listRuns(client);
+  const whole = runs.filter(({ workflowId }) => part === undefined || workflowId === part);
+  const found = whole.length > 0 ? whole.slice(0, 1) : runs.filter(({ workflowId }) => workflowId.includes(part ?? ''));
+  const [first, second] = found;
+  if (first === undefined) {
+    const which = part === undefined ? 'no run yet' : `no run ${part}`;
+    throw new ReigniteError('RUN_NOT_FOUND', `There is ${which} in this home.`, {
+      remedy: 'Start one with `npm start` or `npx reignite run`.',
+    });
+  }
+  if (second !== undefined) {
+    const ids = found.map(({ workflowId }) => workflowId).join(', ');
+    throw new ReigniteError('RUN_NOT_FOUND', `${part} fits ${found.length} runs: ${ids}.`);
+  }
+  return first;
+}
+
+/** What a run was started with, from the first event of its history. */
+export async function runInputOf(client: Client, { workflowId, runId }: WorkflowExecutionInfo): Promise<RunInput> {
+  const { history } = await client.workflowService.getWorkflowExecutionHistory({
+    namespace: client.options.namespace,
+    execution: { workflowId, runId },
+    maximumPageSize: 1,
+  });
+  const [payload] = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
+  const parsed = RunInput.safeParse(payload && defaultPayloadConverter.fromPayload(payload));
+  if (parsed.success) return parsed.data;
+  throw new ReigniteError('RUN_NOT_FOUND', `The run ${workflowId} was started by another version of reignite.`, {
+    remedy: 'Type the `npx reignite run` that began it: what is done comes from the cache.',
+  });
+}

@@ -1,0 +1,55 @@
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { readSummaryFile, type Summary } from '../../toolkit/report/summary.ts';
+import { printResult, printStep } from '../output.ts';
+import { exitStatusOf } from './exit-status.ts';
+import { watchOn } from './on-platform.ts';
+import type { Platform } from './platform.ts';
+import { ProgressLines } from './progress-lines.ts';
+import type { ResolvedRun } from './resolve-run.ts';
+import { runReport } from './run-report.ts';
+import { watchRun } from './watch-run.ts';
+
+/**
+ * Watches a run until it has closed.
+ *
+ * @returns Its summary.
+ * @throws WorkflowFailedError when the run failed or was cancelled; ReigniteError FILE_MISSING without a summary.
+ */
+export async function followRun(platform: Platform, { id, input }: ResolvedRun, signal: AbortSignal): Promise<Summary> {
+  const { client, server } = platform;
+  if (server.uiUrl !== undefined) printStep(`Temporal UI: ${runPage(server.uiUrl, server.namespace, id)}`);
+  const lines = new ProgressLines(printStep);
+  let wasPaused = false;
+  await watchOn(platform, signal, (until) =>
+    watchRun(
+      client,
+      id,
+      (stages, { paused }) => {
+        if (paused && !wasPaused) printStep('The run is paused: `npx reignite resume` goes on.');
+        if (!paused && wasPaused) printStep('The run goes on.');
+        wasPaused = paused;
+        lines.show(stages);
+      },
+      until,
+    ),
+  );
+  await client.workflow.getHandle(id).result();
+  const summary = await readSummaryFile(input.folders.results);
+  if (summary !== undefined) return summary;
+  throw new ReigniteError('FILE_MISSING', `The run ended, but ${input.folders.results} holds no summary.json.`);
+}
+
+/** Tells how a run ended, as a person or as a program wants it; returns the exit status. */
+export async function tellOutcome(summary: Summary, results: string, json: boolean): Promise<number> {
+  if (json) printResult(JSON.stringify(summary, null, 1));
+  else {
+    printResult(await runReport(summary, results));
+    printStep('History: `npx reignite ui` opens this run in the Temporal UI.');
+  }
+  return exitStatusOf(summary);
+}
+
+/** Address of a run's page in the Temporal UI. */
+export function runPage(uiUrl: string, namespace: string, id: string): string {
+  return `${uiUrl}/namespaces/${namespace}/workflows/${encodeURIComponent(id)}`;
+}
