@@ -106,8 +106,10 @@ function portOf(address: string): number {
 }
 
 /** Attaches to the server of another command of the same home, once that is ready. */
-async function openWatched({ home, onStep, signal }: PlatformOptions): Promise<Platform> {
-  onStep('Another command runs the server and the workers of this home; this one watches.');
+async function openWatched({ home, onStep, queues = QUEUES, signal }: PlatformOptions): Promise<Platform> {
+  if (queues.includes('inference')) {
+    onStep('Another command runs the server and the workers of this home; this one watches.');
+  }
   const deadline = Date.now() + OWNER_GETS_READY_MS;
   for (;;) {
     signal?.throwIfAborted();

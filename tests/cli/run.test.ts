@@ -135,6 +135,30 @@ describe('reignite run', { timeout: 240_000 }, () => {
     expect(again.status, again.stderr).toBe(0);
     expect(await digestsBelow(place.results, PROMISED)).toEqual(undisturbed);
   });
+
+  it('is paused, resumed and cancelled from another command, and ends in the same bits', async () => {
+    const place = await setUp('steered');
+    const ask = async (...words: string[]) => {
+      const { status, stdout, stderr } = await runCommand([...words, '--json'], place);
+      expect(status, stderr).toBe(0);
+      return JSON.parse(stdout);
+    };
+    const first = startCommand(place.words, place);
+    await until(() => hasPartial(place.home), first.stderr);
+    expect(await ask('pause')).toMatchObject({ done: 'pause' });
+    await first.shows('The run is paused');
+    expect(await ask('status')).toMatchObject({ status: 'running', paused: true, interventions: [{ what: 'paused' }] });
+    await ask('resume');
+    await first.shows('The run goes on.');
+    await ask('cancel');
+    expect((await first.ended).status).toBe(1);
+    expect((await ask('list')).runs).toMatchObject([{ status: 'cancelled' }]);
+
+    const again = await runCommand(place.words, place);
+    expect(again.status, again.stderr).toBe(0);
+    expect(await digestsBelow(place.results, PROMISED)).toEqual(undisturbed);
+    expect((await ask('status')).summary.tasks.he.verdict).toBe('not comparable');
+  });
 });
 
 describe('reignite run on bad input', { timeout: 240_000 }, () => {
