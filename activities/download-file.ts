@@ -1,12 +1,15 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
-import type { Receipts, Verified } from '../toolkit/cache/receipts.ts';
+import type { Verified } from '../toolkit/cache/receipts.ts';
 import { isArchive } from '../toolkit/dataset/layout.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import { downloadFile as transfer } from '../toolkit/zenodo/download-file.ts';
+import { partPath } from '../toolkit/zenodo/part-file.ts';
+import type { DownloadServices } from './download.ts';
 import { FileInput } from './inputs.ts';
-import type { RecordServers } from './record-servers.ts';
 import { withTransferProgress } from './transfer-progress.ts';
+import { withPatience } from './with-patience.ts';
 
 export interface FileOutcome {
   readonly key: string;
@@ -25,38 +28,47 @@ export interface FileOutcome {
  * Fetches one file of the record, or goes on where an earlier attempt stopped; verified before it gets its name.
  * Archives wait in DATA/archives, other files take their place in DATA.
  */
-export function createDownloadFile(servers: RecordServers, receipts: Receipts) {
+export function createDownloadFile({ servers, receipts, patience }: DownloadServices) {
   return async function downloadFile(input: FileInput): Promise<FileOutcome> {
-    const { data, file, record, zenodo } = FileInput.parse(input);
+    const { data, file, record, zenodo, retrySeconds } = FileInput.parse(input);
     const { key, size, md5 } = file;
     const receipt = isArchive(key) ? await receipts.whole(data, file) : undefined;
     if (receipt?.sha256 !== undefined) {
       return { key, size, md5, sha256: receipt.sha256, verified: 'md5', state: 'unpacked', resumedFrom: size };
     }
-    return withTransferProgress({ file: key, of: size }, async (report) => {
-      const done = await transfer({
-        ...(await servers.request(zenodo, record, file)),
-        path: inside(isArchive(key) ? join(data, 'archives') : data, key),
-        size,
-        md5,
-        signal: Context.current().cancellationSignal,
-        onProgress: (bytes) => report('fetching', bytes),
-      });
-      if (!isArchive(key)) {
-        const files = [{ path: key, size, sha256: done.sha256 }];
-        await receipts.write(data, {
-          key,
-          md5,
-          sha256: done.sha256,
+    const path = inside(isArchive(key) ? join(data, 'archives') : data, key);
+    const attempt = { zenodo, retrySeconds, subject: path, bytes: () => bytesOf(path) };
+    const fetchFile = () =>
+      withTransferProgress({ file: key, of: size }, async (report) => {
+        const done = await transfer({
+          ...(await servers.request(zenodo, record, file)),
+          path,
+          extraSpace: isArchive(key) ? size : 0,
           size,
-          bytes: size,
-          verified: 'md5',
-          whole: true,
-          files,
+          md5,
+          signal: Context.current().cancellationSignal,
+          onProgress: (bytes) => report('fetching', bytes),
         });
-      }
-      const state = done.resumedFrom === size ? 'present' : 'fetched';
-      return { key, size, md5, sha256: done.sha256, verified: 'md5', state, resumedFrom: done.resumedFrom };
-    });
+        if (!isArchive(key)) {
+          const files = [{ path: key, size, sha256: done.sha256 }];
+          await receipts.write(data, {
+            key,
+            md5,
+            sha256: done.sha256,
+            size,
+            bytes: size,
+            verified: 'md5',
+            whole: true,
+            files,
+          });
+        }
+        const state = done.resumedFrom === size ? 'present' : 'fetched';
+        return { key, size, md5, sha256: done.sha256, verified: 'md5', state, resumedFrom: done.resumedFrom } as const;
+      });
+    return withPatience(patience, attempt, fetchFile);
   };
+}
+
+async function bytesOf(path: string): Promise<number> {
+  return (await stat(partPath(path)).catch(() => undefined))?.size ?? 0;
 }

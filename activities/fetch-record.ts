@@ -1,11 +1,12 @@
 import { Context } from '@temporalio/activity';
-import type { Receipts } from '../toolkit/cache/receipts.ts';
 import { archivesOf, isArchive, rootOfArchive } from '../toolkit/dataset/layout.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 import type { RecordFile as Published, ZenodoRecord } from '../toolkit/zenodo/record.ts';
 import { Selection } from '../toolkit/zenodo/selection.ts';
+import type { DownloadServices } from './download.ts';
+import { withHeartbeat } from './heartbeat.ts';
 import { FetchRecordInput, type RecordFile } from './inputs.ts';
-import type { RecordServers } from './record-servers.ts';
+import { withPatience } from './with-patience.ts';
 
 /** A record, pinned to one version, and those of its files that are wanted. */
 export interface ResolvedRecord {
@@ -17,12 +18,18 @@ export interface ResolvedRecord {
 }
 
 /** Asks the record's API for the files that are wanted, with sizes, checksums and addresses. */
-export function createFetchRecord(servers: RecordServers, receipts: Receipts) {
+export function createFetchRecord({ servers, receipts, patience }: DownloadServices) {
   return async function fetchRecord(input: FetchRecordInput): Promise<ResolvedRecord> {
-    const { record, zenodo, data, ...wanted } = FetchRecordInput.parse(input);
-    const { files, title = '', ...found } = await servers.record(zenodo, record, Context.current().cancellationSignal);
-    await receipts.writeRecord(data, { ...found, title });
-    return { ...found, title, files: wantedFiles({ ...found, files }, wanted) };
+    const { record, zenodo, data, retrySeconds, ...wanted } = FetchRecordInput.parse(input);
+    const signal = Context.current().cancellationSignal;
+    const attempt = { zenodo, retrySeconds, subject: `${zenodo.api} ${record}`, bytes: async () => 0 };
+    return withPatience(patience, attempt, () =>
+      withHeartbeat({ record }, async () => {
+        const { files, title = '', ...found } = await servers.record(zenodo, record, signal);
+        await receipts.writeRecord(data, { ...found, title });
+        return { ...found, title, files: wantedFiles({ ...found, files }, wanted) };
+      }),
+    );
   };
 }
 

@@ -44,6 +44,7 @@ export const FetchRecordInput = z.object({
   data: z.string(),
   whole: z.boolean(),
   only: z.array(z.string()).optional(),
+  retrySeconds: z.number(),
 });
 export type FetchRecordInput = z.infer<typeof FetchRecordInput>;
 
@@ -62,6 +63,7 @@ export const FileInput = z.object({
   file: RecordFile,
   zenodo: ZenodoConfig,
   only: z.array(z.string()).optional(),
+  retrySeconds: z.number(),
 });
 export type FileInput = z.infer<typeof FileInput>;
 

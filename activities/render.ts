@@ -2,6 +2,7 @@ import { FileDigests } from '../toolkit/cache/file-digests.ts';
 import { Receipts } from '../toolkit/cache/receipts.ts';
 import { StepCache } from '../toolkit/cache/step-cache.ts';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
+import { Patience } from '../toolkit/zenodo/patience.ts';
 import { createAggregateCells } from './aggregate-cells.ts';
 import { createAggregateHe } from './aggregate-he.ts';
 import { createConvertDetector } from './convert-detector.ts';
@@ -20,7 +21,10 @@ import { createUnpackArchive } from './unpack-archive.ts';
 export function createRenderActivities(home: HomeFolders) {
   const services = { home, cache: new StepCache(home.cache), digests: new FileDigests(home.digests) };
   return {
-    unpackArchive: createUnpackArchive(new Receipts(home.receipts)),
+    unpackArchive: createUnpackArchive({
+      receipts: new Receipts(home.receipts),
+      patience: new Patience(home.transfers),
+    }),
     convertModel: createConvertModel(home),
     convertDetector: createConvertDetector(home),
     planHe: createPlanHe(services),

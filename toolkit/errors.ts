@@ -53,6 +53,10 @@ export const ERRORS = {
     retryable: false,
     remedy: 'The evidence was kept beside the file; ask the publisher, or try again later.',
   },
+  FILE_LOCKED: {
+    retryable: true,
+    remedy: 'Nothing to do: the file is taken over as soon as the other process has it, or has gone.',
+  },
   NO_SPACE: { retryable: false, remedy: 'Free disk space or move the folder; then type the same command again.' },
   NOT_WRITABLE: { retryable: false, remedy: 'Make the folder writable, or choose another one.' },
   FILE_MISSING: { retryable: false, remedy: 'Check the path, or fetch the record again with `npx reignite download`.' },
@@ -106,6 +110,8 @@ export interface ReigniteErrorOptions extends ErrorOptions {
   readonly remedy?: string;
   /** How long to wait before the next attempt, in ms, when the cause says so. */
   readonly retryAfterMs?: number;
+  /** Replaces what the table says of the code: a full disk may be waited for, patience may have run out. */
+  readonly retryable?: boolean;
 }
 
 /** An error that a person can act on: what happened, and what to do about it. */
@@ -114,6 +120,7 @@ export class ReigniteError extends Error {
   readonly code: ErrorCode;
   readonly remedy: string;
   readonly retryAfterMs: number | undefined;
+  readonly retryable: boolean;
 
   /**
    * @param code - Stable name of the error.
@@ -124,9 +131,6 @@ export class ReigniteError extends Error {
     this.code = code;
     this.remedy = options.remedy ?? ERRORS[code].remedy;
     this.retryAfterMs = options.retryAfterMs;
-  }
-
-  get retryable(): boolean {
-    return ERRORS[this.code].retryable;
+    this.retryable = options.retryable ?? ERRORS[code].retryable;
   }
 }

@@ -34,10 +34,11 @@ export async function acquire(input: AcquireInput): Promise<AcquireOutcome> {
 
 async function acquireFiles({ config, data, run, whole, only }: AcquireInput): Promise<AcquireOutcome> {
   const { record, tasks, zenodo, temporal } = config;
+  const { retrySeconds } = temporal;
   const globs = only === undefined ? {} : { only };
   const { fetchRecord } = downloads(temporal);
   const { files, ...found } = await fetchRecord.executeWithOptions({ summary: `record ${record}` }, [
-    { record, zenodo, tasks, data, whole, ...globs },
+    { record, zenodo, tasks, data, whole, retrySeconds, ...globs },
   ]);
   const progress = new Map(
     files.map(({ key, size }): [string, FileProgress] => [key, { key, size, state: 'waiting' }]),
@@ -51,7 +52,7 @@ async function acquireFiles({ config, data, run, whole, only }: AcquireInput): P
   if (run !== undefined) await tellFiles(run, [...progress.values()]);
 
   const take = async (file: RecordFile): Promise<AcquiredFile> => {
-    const step = { data, record: found.id, file, zenodo, ...globs };
+    const step = { data, record: found.id, file, zenodo, retrySeconds, ...globs };
     const summary = `${file.key}, ${sizeText(file.size)}`;
     await show(file, 'fetching');
     const { resumedFrom: _, ...fetched } = await downloads(temporal).downloadFile.executeWithOptions({ summary }, [

@@ -34,7 +34,7 @@ export async function listArchive(
   options: ListArchiveOptions,
 ): Promise<{ readonly members: readonly ArchiveMember[]; readonly bytes: number }> {
   return withArchive(path, async (archive) => {
-    const members = (await checkedMembers(archive, options)).map(memberOf);
+    const members = (await checkedMembers(archive, options)).files.map(memberOf);
     return { members, bytes: members.reduce((sum, { size }) => sum + size, 0) };
   });
 }
@@ -43,44 +43,74 @@ export function memberOf({ entry, path }: CheckedEntry): ArchiveMember {
   return { path, size: entry.uncompressedSize, crc32: entry.crc32 };
 }
 
-/** The files to unpack, after every check that needs no unpacking. */
+/** A member that is to be unpacked. */
+export interface PlacedEntry extends CheckedEntry {
+  /** Where its bytes begin in the archive. */
+  readonly dataStart: number;
+}
+
+/** What is to be unpacked, after every check that needs no unpacking. */
 export async function checkedMembers(
   archive: OpenArchive,
   { root, select = () => true, limits, signal }: ListArchiveOptions,
-): Promise<readonly CheckedEntry[]> {
+): Promise<{ readonly files: readonly PlacedEntry[]; readonly folders: readonly string[] }> {
   const allowed = { ...DEFAULT_LIMITS, ...limits };
   const entries = await readEntries(archive, allowed.files);
   const checked = checkEntries(archive.path, entries, root, allowed);
-  await refuseOverlaps(archive, checked, signal);
-  return checked.filter(({ wanted, path }) => wanted && select(path));
+  const starts = await refuseOverlaps(archive, checked, select, signal);
+  const isClutter = ({ path }: CheckedEntry) => path.split('/').includes('__MACOSX');
+  return {
+    files: checked.flatMap((member) => {
+      const dataStart = starts.get(member);
+      return member.wanted && dataStart !== undefined ? [{ ...member, dataStart }] : [];
+    }),
+    folders: checked
+      .filter((member) => member.isFolder && !isClutter(member) && select(member.path))
+      .map(({ path }) => path),
+  };
 }
 
 /**
  * Members that share bytes make a small archive unpack to a huge one, and a header that tells another name than the
- * directory shows other readers another archive.
+ * directory shows other readers another archive. Of members that are not wanted the directory alone is looked at.
+ *
+ * @returns Where the bytes of those that are selected begin.
  */
 async function refuseOverlaps(
   archive: OpenArchive,
   checked: readonly CheckedEntry[],
+  select: (path: string) => boolean,
   signal: AbortSignal | undefined,
-): Promise<void> {
+): Promise<ReadonlyMap<CheckedEntry, number>> {
   const startOf = ({ entry }: CheckedEntry) => entry.relativeOffsetOfLocalHeader;
+  const starts = new Map<CheckedEntry, number>();
   let free = 0;
   for (const member of checked.toSorted((a, b) => startOf(a) - startOf(b))) {
     signal?.throwIfAborted();
     if (startOf(member) < free) refuse(archive.path, member.name, 'overlaps another member');
     if (startOf(member) >= archive.end.offset) refuse(archive.path, member.name, 'is outside the archive');
-    free = await endOfData(archive, member);
+    const isSelected = select(member.path);
+    const dataStart = isSelected ? await dataStartOf(archive, member) : leastDataStart(member);
+    if (isSelected) starts.set(member, dataStart);
+    free = dataStart + member.entry.compressedSize;
     if (free > archive.end.offset) refuse(archive.path, member.name, 'overlaps the central directory');
   }
+  return starts;
 }
 
-async function endOfData({ path, zip }: OpenArchive, { entry, name }: CheckedEntry): Promise<number> {
+const LOCAL_HEADER_LENGTH = 30;
+
+/** The header of a member has its name again, and may have more. */
+function leastDataStart({ entry }: CheckedEntry): number {
+  return entry.relativeOffsetOfLocalHeader + LOCAL_HEADER_LENGTH + entry.fileNameRaw.length;
+}
+
+async function dataStartOf({ path, zip }: OpenArchive, { entry, name }: CheckedEntry): Promise<number> {
   const header = await zip.readLocalFileHeaderPromise(entry).catch((error) => {
     throw asArchiveError(error, path, name);
   });
   if (!header.fileName.equals(entry.fileNameRaw) || header.compressionMethod !== entry.compressionMethod) {
     refuse(path, name, 'is described in two ways');
   }
-  return header.fileDataStart + entry.compressedSize;
+  return header.fileDataStart;
 }

@@ -57,7 +57,8 @@ export function asArchiveError(error: unknown, archive: string, member?: string)
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (/^E[A-Z]+$/.test(code)) return error;
   const where = member === undefined ? archive : `${archive}, member ${JSON.stringify(member)}`;
-  const kind = /^(too many bytes|strong encryption)/.test(error.message) ? 'ARCHIVE_UNSAFE' : 'ARCHIVE_CORRUPT';
+  const isBomb = code === 'ERR_BUFFER_TOO_LARGE' || /^(too many bytes|strong encryption)/.test(error.message);
+  const kind = isBomb ? 'ARCHIVE_UNSAFE' : 'ARCHIVE_CORRUPT';
   return new ReigniteError(kind, `${where}: ${error.message}.`, { cause: error });
 }
 

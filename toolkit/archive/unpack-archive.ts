@@ -1,14 +1,20 @@
-import { createReadStream, createWriteStream } from 'node:fs';
-import { lstat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { lstat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { ReigniteError } from '../errors.ts';
-import { replaceFile } from '../files/atomic-write.ts';
-import type { CheckedEntry } from './check-entries.ts';
-import { type ArchiveMember, checkedMembers, type ListArchiveOptions, memberOf } from './list-archive.ts';
+import { asDiskError } from '../files/atomic-write.ts';
+import { ensureFreeSpace } from '../files/free-space.ts';
+import { inLanes } from '../files/in-lanes.ts';
+import {
+  type ArchiveMember,
+  checkedMembers,
+  type ListArchiveOptions,
+  memberOf,
+  type PlacedEntry,
+} from './list-archive.ts';
 import { MemberDigests } from './member-digests.ts';
-import { asArchiveError, type OpenArchive, withArchive } from './open-archive.ts';
+import { type OpenArchive, withArchive } from './open-archive.ts';
 import { removeLeftovers } from './remove-leftovers.ts';
+import { writeMember } from './write-member.ts';
 
 /** A file that was unpacked, or was there already as the archive has it. */
 export interface UnpackedFile extends ArchiveMember {
@@ -24,38 +30,80 @@ export interface UnpackArchiveOptions extends ListArchiveOptions {
   readonly onProgress?: ((bytes: number, total: number) => void) | undefined;
 }
 
+/** Members on their way at the same time: one is inflated while another is read, hashed or written. */
+const LANES = 4;
+
 /**
  * Unpacks a zip (64-bit ones too) into `target/root`. The whole directory is checked before the first byte is
  * written; every member is checked by size and CRC-32 before it gets its name, and one that is there already with both
  * right is kept, so that an attempt goes on where the last one ended. Memory does not grow with the archive.
  *
  * @returns The files in the order of the archive, `path` relative to `target`; `bytes`, all of them together.
- * @throws ReigniteError ARCHIVE_UNSAFE or ARCHIVE_CORRUPT naming archive and member; FILE_MISSING; NO_SPACE;
- *   NOT_WRITABLE. The signal's reason when aborted.
+ * @throws ReigniteError ARCHIVE_UNSAFE or ARCHIVE_CORRUPT naming archive and member; FILE_MISSING; NO_SPACE, before the
+ *   first byte where the disk is too small; NOT_WRITABLE. The signal's reason when aborted.
  */
 export async function unpackArchive(
   options: UnpackArchiveOptions,
 ): Promise<{ readonly files: readonly UnpackedFile[]; readonly bytes: number }> {
   const { archive: path, target, signal, onProgress } = options;
   return withArchive(path, async (archive) => {
-    const members = await checkedMembers(archive, options);
+    const { files: members, folders } = await checkedMembers(archive, options);
+    const placeOf = (name: string) => join(target, ...name.split('/'));
     const total = members.reduce((sum, { entry }) => sum + entry.uncompressedSize, 0);
-    const placeOf = (member: CheckedEntry) => join(target, ...member.path.split('/'));
-    await removeLeftovers(members.map(placeOf));
-    const files: UnpackedFile[] = [];
-    let bytes = 0;
-    for (const member of members) {
-      signal?.throwIfAborted();
-      const place = placeOf(member);
-      const onChunk = (length: number) => onProgress?.(bytes + length, total);
-      const sha256 =
-        (await sha256WhenRight(place, memberOf(member), signal, onChunk)) ??
-        (await writeMember(archive, member, place, signal, onChunk));
-      files.push({ ...memberOf(member), sha256 });
-      bytes += member.entry.uncompressedSize;
-    }
-    return { files, bytes };
+    await removeLeftovers(members.map((member) => placeOf(member.path)));
+    await ensureFreeSpace(target, total - (await bytesPresent(members, placeOf)));
+    const progress = new MemberProgress(total, onProgress);
+    const files = await inLanes(members, LANES, signal, (member) =>
+      unpackMember(archive, member, placeOf(member.path), signal, progress.ofMember()),
+    );
+    for (const folder of folders) await makeFolder(placeOf(folder));
+    return { files, bytes: total };
   });
+}
+
+/** Sums the members that are on their way at the same time. */
+class MemberProgress {
+  readonly #total: number;
+  readonly #tell: ((bytes: number, total: number) => void) | undefined;
+  #bytes = 0;
+
+  constructor(total: number, tell: ((bytes: number, total: number) => void) | undefined) {
+    this.#total = total;
+    this.#tell = tell;
+  }
+
+  /** @returns To be called with the bytes of that member so far; fewer when it is begun again. */
+  ofMember(): (bytes: number) => void {
+    let before = 0;
+    return (bytes) => {
+      this.#bytes += bytes - before;
+      before = bytes;
+      this.#tell?.(this.#bytes, this.#total);
+    };
+  }
+}
+
+async function unpackMember(
+  archive: OpenArchive,
+  member: PlacedEntry,
+  place: string,
+  signal: AbortSignal | undefined,
+  onBytes: (bytes: number) => void,
+): Promise<UnpackedFile> {
+  const sha256 =
+    (await sha256WhenRight(place, memberOf(member), signal, onBytes)) ??
+    (await writeMember(archive, member, place, { signal, onBytes }));
+  return { ...memberOf(member), sha256 };
+}
+
+/** What need not be written any more, by sizes alone: what turns out to be wrong is moved aside and written again. */
+async function bytesPresent(members: readonly PlacedEntry[], placeOf: (path: string) => string): Promise<number> {
+  let bytes = 0;
+  for (const { entry, path } of members) {
+    const found = await lstat(placeOf(path)).catch(() => undefined);
+    if (found?.isFile() && found.size === entry.uncompressedSize) bytes += found.size;
+  }
+  return bytes;
 }
 
 /** SHA-256 of the file at `place` when it is the member; undefined when it is not, or is not there. */
@@ -63,7 +111,7 @@ async function sha256WhenRight(
   place: string,
   member: ArchiveMember,
   signal: AbortSignal | undefined,
-  onChunk: (length: number) => void,
+  onBytes: (bytes: number) => void,
 ): Promise<string | undefined> {
   const entry = await lstat(place).catch(() => undefined);
   if (!entry?.isFile() || entry.size !== member.size) return undefined;
@@ -71,63 +119,15 @@ async function sha256WhenRight(
   for await (const chunk of createReadStream(place, { highWaterMark: 1 << 20 })) {
     signal?.throwIfAborted();
     digests.update(chunk);
-    onChunk(digests.size);
+    onBytes(digests.size);
   }
   return digests.crc32 === member.crc32 ? digests.sha256() : undefined;
 }
 
-/** Writes a member beside its place, checks it, and renames it. */
-async function writeMember(
-  archive: OpenArchive,
-  member: CheckedEntry,
-  place: string,
-  signal: AbortSignal | undefined,
-  onChunk: (length: number) => void,
-): Promise<string> {
-  const digests = new MemberDigests();
-  const content = async function* () {
-    for await (const chunk of contentOf(archive, member)) {
-      signal?.throwIfAborted();
-      digests.update(chunk);
-      onChunk(digests.size);
-      yield chunk;
-    }
-  };
+async function makeFolder(path: string): Promise<void> {
   try {
-    await replaceFile(place, async (temporary) => {
-      await pipeline(content, createWriteStream(temporary, { flags: 'wx', flush: true }));
-      checkContent(archive.path, member, digests);
-    });
+    await mkdir(path, { recursive: true });
   } catch (error) {
-    throw asObstacle(error, place) ?? error;
+    throw asDiskError(error, path);
   }
-  return digests.sha256();
-}
-
-/** The unpacked bytes; what fails here is the archive's fault, not that of the disk they go to. */
-async function* contentOf({ path, zip }: OpenArchive, { entry, name }: CheckedEntry): AsyncGenerator<Buffer> {
-  try {
-    for await (const chunk of await zip.openReadStreamPromise(entry)) yield chunk;
-  } catch (error) {
-    throw asArchiveError(error, path, name);
-  }
-}
-
-/** A folder where a file is to be, or the other way round, is the user's: it is not moved. */
-function asObstacle(error: unknown, place: string): ReigniteError | undefined {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code !== 'EISDIR' && code !== 'ENOTDIR' && code !== 'EEXIST' && code !== 'ENOTEMPTY') return undefined;
-  return new ReigniteError('NOT_WRITABLE', `${place} cannot be written: something else is in its place.`, {
-    cause: error,
-  });
-}
-
-function checkContent(archive: string, { entry, name }: CheckedEntry, { size, crc32 }: MemberDigests): void {
-  if (size === entry.uncompressedSize && crc32 === entry.crc32) return;
-  const hex = (value: number) => value.toString(16).padStart(8, '0');
-  throw new ReigniteError(
-    'ARCHIVE_CORRUPT',
-    `${archive}, member ${JSON.stringify(name)}: ${size} bytes with CRC-32 ${hex(crc32)} came out, ` +
-      `${entry.uncompressedSize} with ${hex(entry.crc32)} are stated.`,
-  );
 }

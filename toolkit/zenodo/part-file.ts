@@ -2,6 +2,7 @@ import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promi
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { asDiskError, writeFileAtomic } from '../files/atomic-write.ts';
+import { BatchWriter } from './batch-writer.ts';
 
 const State = z.object({
   url: z.string(),
@@ -9,10 +10,22 @@ const State = z.object({
   md5: z.string(),
   etag: z.string().optional(),
   lastModified: z.string().optional(),
+  /** Whether it was begun anew because the bytes of an earlier time were wrong. */
+  again: z.boolean().optional(),
+  /** Replies in a row that were no continuation of these bytes. */
+  misfits: z.number().optional(),
 });
 
 /** Whose bytes a partial file holds, and which version of them. */
 export type PartState = z.infer<typeof State>;
+
+/** Is told what happens to the file. */
+export interface PartWatcher {
+  /** So many bytes are on disk now. */
+  onLength(length: number): void;
+  /** The file was emptied. */
+  onBegin(): void;
+}
 
 /**
  * The bytes of a transfer that has not ended: `<path>.part`, and beside it `<path>.part.json`, which says what they
@@ -21,11 +34,13 @@ export type PartState = z.infer<typeof State>;
 export class PartFile {
   readonly path: string;
   readonly #statePath: string;
+  readonly #watcher: PartWatcher | undefined;
 
   /** @param target - Where the whole file will be. */
-  constructor(target: string) {
-    this.path = `${target}.part`;
+  constructor(target: string, watcher?: PartWatcher) {
+    this.path = partPath(target);
     this.#statePath = `${target}.part.json`;
+    this.#watcher = watcher;
   }
 
   /** Bytes on disk; 0 when there is no such file. */
@@ -49,12 +64,19 @@ export class PartFile {
   /** Empties the file and notes what is going to be in it. The note is there before the first byte. */
   async begin(state: PartState): Promise<void> {
     await this.remove();
-    await writeFileAtomic(this.#statePath, `${JSON.stringify(state)}\n`);
+    await this.note(state);
     await this.#disk(async () => (await open(this.path, 'w')).close());
+    this.#watcher?.onBegin();
+  }
+
+  /** Replaces what is noted about the bytes. */
+  async note(state: PartState): Promise<void> {
+    await writeFileAtomic(this.#statePath, `${JSON.stringify(state)}\n`);
   }
 
   /**
-   * Adds chunks at `position`, as they come, and makes sure that they are on disk.
+   * Adds chunks at `position`, as they come, and makes sure that they are on disk: what came before an error is
+   * written too.
    *
    * @param most - No byte is written from here on: a longer file is wrong already.
    * @returns Length of the file now, at most `most + 1` even if more came.
@@ -66,20 +88,26 @@ export class PartFile {
     onLength: (length: number) => void,
   ): Promise<number> {
     const handle = await this.#disk(() => open(this.path, 'r+'));
+    const writer = new BatchWriter(handle, position, (length) => {
+      this.#watcher?.onLength(length);
+      onLength(length);
+    });
     let length = position;
     try {
       for await (const chunk of chunks) {
         const fitting = chunk.subarray(0, most + 1 - length);
-        await this.#disk(() => writeAll(handle, fitting, length));
         length += fitting.length;
-        onLength(length);
+        await this.#disk(() => writer.add(fitting));
         if (length > most) break;
       }
-      await this.#disk(() => handle.sync());
-      return length;
     } finally {
-      await handle.close();
+      try {
+        await this.#disk(() => writer.end());
+      } finally {
+        await this.#disk(() => closeSynced(handle));
+      }
     }
+    return length;
   }
 
   /** Gives the file its place, and makes sure that the name is on disk too. */
@@ -108,10 +136,15 @@ export class PartFile {
   }
 }
 
-/** One write may take less than it was given, as it does on a disk that fills up. */
-async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
-    done += bytesWritten;
+/** Where the bytes of an unfinished transfer to `target` are. */
+export function partPath(target: string): string {
+  return `${target}.part`;
+}
+
+async function closeSynced(handle: FileHandle): Promise<void> {
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }

@@ -18,35 +18,47 @@ export interface Transfer extends Omit<HttpGet, 'headers'> {
 }
 
 /**
+ * Replies in a row that do not continue the bytes on disk, until these are given up: one such reply may be the mistake
+ * of a moment, and gigabytes hang on it.
+ */
+const MISFITS_ALLOWED = 2;
+
+/**
  * Brings `part` to the length of the whole file, from the bytes that are there on: by Range where the server keeps
  * to it, from zero where it does not. Whether they are the right bytes is for the caller to check.
  *
+ * @param again - Whether the file is fetched anew because its bytes were wrong; noted beside them.
  * @returns `reused`: bytes of earlier attempts that were kept. A file of another length than `size` may result
  *   when the server has such a one.
  * @throws ReigniteError NETWORK (the bytes so far stay), RATE_LIMITED, ACCESS_DENIED, FILE_NOT_IN_RECORD, NO_SPACE,
  *   NOT_WRITABLE; the signal's reason when aborted.
  */
-export async function transfer(job: Transfer, part: PartFile): Promise<{ reused: number }> {
-  let reused = await usableLength(job, part);
+export async function transfer(job: Transfer, part: PartFile, again: boolean): Promise<{ reused: number }> {
+  const reused = await usableLength(job, part);
   let have = reused;
   for (;;) {
     job.onProgress?.(have, job.size);
     if (have === job.size && have > 0) return { reused };
     const reply = await ask(job, part, have);
-    if (continuesAt(reply, have, job.size, await part.state())) {
+    const state = await part.state();
+    if (have > 0 && continuesAt(reply, have, job.size, state)) {
+      if (state?.misfits !== undefined) await part.note({ ...state, misfits: 0 });
       const length = await append(job, part, have, reply.body, reply.url);
       if (length >= job.size) return { reused };
       if (length === have) throw new ReigniteError('NETWORK', `${job.url} sends no more bytes after ${have}.`);
       have = length;
     } else if (reply.status === 200) {
-      await takeWhole(job, part, reply);
-      return { reused: 0 };
+      const length = await takeWhole(job, part, reply, again);
+      // A reply that ended in order and is too short: the length was wrong, or the file is another one.
+      if (length >= job.size || length <= have) return { reused: 0 };
+      have = length;
+    } else if (have > 0 && endsAt(reply, have)) {
+      discard(reply);
+      return { reused };
     } else {
       discard(reply);
-      if (have === 0) throw new ReigniteError('NETWORK', `${job.url} answered HTTP ${reply.status} to a plain GET.`);
-      await part.remove();
-      reused = 0;
-      have = 0;
+      await countMisfit(job, part, reply, have);
+      throw new ReigniteError('NETWORK', misfitText(job, reply, have));
     }
   }
 }
@@ -75,37 +87,71 @@ async function ask(job: Transfer, part: PartFile, from: number): Promise<HttpRep
     discard(reply);
     throw refusalOf(reply, 'FILE_NOT_IN_RECORD');
   }
-  if (/^text\/html\b/i.test(reply.header('content-type') ?? '') && !/\.html?$/i.test(basename(job.path))) {
+  if (/^text\/html\b/i.test(reply.header('content-type') ?? '') && !isWebPage(job.path)) {
     discard(reply);
     throw new ReigniteError('NETWORK', `${reply.url} answered with a web page instead of ${basename(job.path)}.`);
   }
   return reply;
 }
 
+function isWebPage(path: string): boolean {
+  return /\.html?$/i.test(path);
+}
+
 /** Whether a reply is what was asked for: the rest of the same file, as it is. */
 function continuesAt(reply: HttpReply, from: number, size: number, state: PartState | undefined): boolean {
-  if (reply.status !== 206 || from === 0 || contentCodings(reply).length > 0) return false;
+  if (reply.status !== 206 || contentCodings(reply).length > 0) return false;
   const range = parseContentRange(reply.header('content-range'));
   if (range === undefined || range.start !== from || (range.total ?? size) !== size) return false;
   const etag = strong(reply.header('etag'));
   return etag === undefined || state?.etag === undefined || etag === state.etag;
 }
 
+/** Whether a 416 says that the file has just the bytes that are here: then it is another one than the record's. */
+function endsAt(reply: HttpReply, have: number): boolean {
+  return reply.status === 416 && reply.header('content-range')?.trim() === `bytes */${have}`;
+}
+
+/** Gives the bytes up when replies go on not to fit them. */
+async function countMisfit(job: Transfer, part: PartFile, reply: HttpReply, have: number): Promise<void> {
+  if (have === 0) return;
+  const state = await part.state();
+  const misfits = (state?.misfits ?? 0) + 1;
+  const isOther = reply.status === 206 && isOtherVersion(reply, state);
+  if (misfits > MISFITS_ALLOWED || isOther) await part.remove();
+  else await part.note({ url: job.url, size: job.size, md5: job.md5, ...state, misfits });
+}
+
+function isOtherVersion(reply: HttpReply, state: PartState | undefined): boolean {
+  const etag = strong(reply.header('etag'));
+  return etag !== undefined && state?.etag !== undefined && etag !== state.etag;
+}
+
+function misfitText(job: Transfer, reply: HttpReply, have: number): string {
+  const codings = contentCodings(reply);
+  const range = reply.header('content-range');
+  const what = [
+    `HTTP ${reply.status}`,
+    ...(range === undefined ? [] : [`"${range}"`]),
+    ...(codings.length === 0 ? [] : [`encoded as ${codings.join(', ')}`]),
+  ].join(', ');
+  return `${job.url} answered ${what} to ${have === 0 ? 'a plain GET' : `a request for bytes ${have} to ${job.size - 1}`}.`;
+}
+
 function strong(etag: string | undefined): string | undefined {
   return etag?.startsWith('"') ? etag : undefined;
 }
 
-async function takeWhole(job: Transfer, part: PartFile, reply: HttpReply): Promise<void> {
+async function takeWhole(job: Transfer, part: PartFile, reply: HttpReply, again: boolean): Promise<number> {
   const codings = contentCodings(reply);
   const announced = reply.header('content-length');
   // A file that is compressed itself is sometimes labelled as if the server had done it: its length gives it away.
   const asItIs = codings.length === 0 || announced === String(job.size);
   const etag = asItIs ? strong(reply.header('etag')) : undefined;
   const lastModified = asItIs ? reply.header('last-modified') : undefined;
+  const state = { url: job.url, size: job.size, md5: job.md5, ...(again ? { again } : {}) };
   await part.begin({
-    url: job.url,
-    size: job.size,
-    md5: job.md5,
+    ...state,
     ...(etag === undefined ? {} : { etag }),
     ...(lastModified === undefined ? {} : { lastModified }),
   });
@@ -116,12 +162,14 @@ async function takeWhole(job: Transfer, part: PartFile, reply: HttpReply): Promi
   if (length < job.size && !endKnown) {
     throw new ReigniteError('NETWORK', `${job.url} ended after ${length} of ${job.size} bytes.`);
   }
+  return length;
 }
 
 async function append(job: Transfer, part: PartFile, from: number, body: Readable, url: string): Promise<number> {
   try {
     const chunks = withNetworkErrors(body, url, job.signal);
-    return await part.append(from, job.size, chunks, (length) => job.onProgress?.(length, job.size));
+    const checked = from === 0 && !isWebPage(job.path) ? withoutWebPage(chunks, url, basename(job.path)) : chunks;
+    return await part.append(from, job.size, checked, (length) => job.onProgress?.(length, job.size));
   } finally {
     body.on('error', () => {});
     body.destroy();
@@ -134,5 +182,17 @@ async function* withNetworkErrors(body: Readable, url: string, signal: AbortSign
     for await (const chunk of body) yield chunk as Buffer;
   } catch (error) {
     throw asNetworkError(error, url, signal);
+  }
+}
+
+/** A page of a proxy or of a login is not always labelled as one. */
+async function* withoutWebPage(chunks: AsyncIterable<Buffer>, url: string, name: string) {
+  let isFirst = true;
+  for await (const chunk of chunks) {
+    if (isFirst && /^\s*<(!doctype html|html)\b/i.test(chunk.subarray(0, 64).toString('latin1'))) {
+      throw new ReigniteError('NETWORK', `${url} answered with a web page instead of ${name}.`);
+    }
+    isFirst = false;
+    yield chunk;
   }
 }
