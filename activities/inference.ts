@@ -5,6 +5,7 @@ import { createRoiSegmenter } from '../toolkit/nnunet/roi-segmenter.ts';
 import { createCellDetector } from '../toolkit/yolov5/cell-detector.ts';
 import { createDetectCells } from './detect-cells.ts';
 import { createProbeInference } from './probe-inference.ts';
+import { createRedetectNuclei } from './redetect-nuclei.ts';
 import { createSegmentRoi } from './segment-roi.ts';
 
 /** What runs networks. */
@@ -15,6 +16,7 @@ export function createInferenceActivities(home: HomeFolders) {
     probeInference: createProbeInference(home, engines),
     segmentRoi: createSegmentRoi({ ...services, ...engines }),
     detectCells: createDetectCells({ ...services, ...engines }),
+    redetectNuclei: createRedetectNuclei({ ...services, ...engines }),
   };
 }
 export type InferenceActivities = ReturnType<typeof createInferenceActivities>;

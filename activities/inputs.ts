@@ -160,6 +160,23 @@ export type JudgeHeInput = z.infer<typeof JudgeHeInput>;
 export const JudgeCellsInput = AggregateStep.extend({ task: CellTaskName, verdict: VerdictConfig });
 export type JudgeCellsInput = z.infer<typeof JudgeCellsInput>;
 
+/** What the ledger needs of a stage. */
+export const LedgerStage = z.object({ stage: StageRef, pages: z.number().int().nonnegative() });
+export type LedgerStage = z.infer<typeof LedgerStage>;
+
+export const WriteLedgerInput = z.object({
+  folders: RunFolders,
+  stages: z.partialRecord(TaskName, LedgerStage),
+  scope: HeConfig.shape.scope,
+  declared: z
+    .object({ reason: z.string().optional().describe('Why nuclei were not detected with the declared settings') })
+    .describe('About the settings that the nuclei script declares'),
+});
+export type WriteLedgerInput = z.infer<typeof WriteLedgerInput>;
+
+export const RedetectNucleiInput = z.object({ folders: RunFolders, inference: InferenceConfig });
+export type RedetectNucleiInput = z.infer<typeof RedetectNucleiInput>;
+
 /** What a stage's history tells of its verdict; the evidence is in verdict/<task>.json. */
 export interface JudgeOutcome {
   readonly verdict: Verdict;

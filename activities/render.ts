@@ -16,6 +16,7 @@ import { createJudgeHe } from './judge-he.ts';
 import { createPlanCells } from './plan-cells.ts';
 import { createPlanHe } from './plan-he.ts';
 import { createUnpackArchive } from './unpack-archive.ts';
+import { createWriteLedger } from './write-ledger.ts';
 
 /** Work for processor and disk that needs no network: unpacking, converting, comparing, summing, drawing. */
 export function createRenderActivities(home: HomeFolders) {
@@ -36,6 +37,7 @@ export function createRenderActivities(home: HomeFolders) {
     judgeHe: createJudgeHe(services),
     judgeCells: createJudgeCells(services),
     drawHeFigures: createDrawHeFigures(services),
+    writeLedger: createWriteLedger(services),
     drawAgreement: createDrawAgreement(services),
   };
 }

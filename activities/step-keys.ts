@@ -1,6 +1,6 @@
 import type { CellTask } from '../config/tasks.ts';
 import type { KeyParts } from '../toolkit/cache/step-cache.ts';
-import { TASK_SETTINGS } from '../toolkit/yolov5/task-settings.ts';
+import { TASK_SETTINGS, type TaskSettings } from '../toolkit/yolov5/task-settings.ts';
 import type { EngineRef, ModelRef, PlannedRoi } from './inputs.ts';
 
 /** Raised whenever the code that makes a step's outputs changes what it makes. */
@@ -39,8 +39,10 @@ export function detectKey(of: {
   readonly box: PlannedRoi['box'];
   readonly model: ModelRef;
   readonly engine: EngineRef;
+  /** Default: those in effect in the authors' code. */
+  readonly settings?: Pick<TaskSettings, 'tile' | 'confidence' | 'iou'>;
 }): KeyParts {
-  const { tile, confidence, iou } = TASK_SETTINGS[of.task];
+  const { tile, confidence, iou } = of.settings ?? TASK_SETTINGS[of.task];
   return {
     step: 'detect-cells',
     schema: SCHEMA.detect,

@@ -15,6 +15,7 @@ import { type ControlState, RunControl } from './control.ts';
 import { detectNuclei, detectPdl1 } from './detect-cells.ts';
 import { nameFailure } from './failure-code.ts';
 import { stageId } from './ids.ts';
+import { keepLedger } from './keep-ledger.ts';
 import { progress, progressTable, type StageProgress, stageProgress } from './progress.ts';
 import { segmentTissue } from './segment-tissue.ts';
 import type { StageInput } from './stage.ts';
@@ -53,6 +54,7 @@ export async function reproduce(input: RunInput): Promise<RunOutcome> {
         staticSummary: `Fetch and unpack record ${input.config.record}`,
       });
       await runStages({ run, input: underControl(input, state), skipped: state.skipped }, outcomes);
+      await keepLedger(input, outcomes);
     });
   } catch (error) {
     if (isCancellation(error)) {

@@ -1,0 +1,29 @@
+import { isCancellation } from '@temporalio/workflow';
+import type { RunInput } from '../activities/inputs.ts';
+import type { StageOutcome } from '../activities/write-summary.ts';
+import { nameFailure } from './failure-code.ts';
+import { inference, rendering } from './steps.ts';
+
+/** Measures what the authors' code and record do otherwise than one would expect; runs after the tasks. */
+export async function keepLedger({ config, folders }: RunInput, stages: Record<string, StageOutcome>): Promise<void> {
+  const declared = stages['nuclei'] === undefined ? {} : await redetect();
+  const { writeLedger } = rendering(config.temporal);
+  await writeLedger.executeWithOptions({ summary: 'discrepancy ledger' }, [
+    { folders, stages, scope: config.he.scope, declared },
+  ]);
+
+  /** The nuclei script's settings as declared; a reason where that cannot be measured. */
+  async function redetect(): Promise<{ reason?: string }> {
+    if (config.nuclei.model !== undefined) return { reason: 'The model is not the record’s.' };
+    const { redetectNuclei } = inference(config.temporal);
+    try {
+      await redetectNuclei.executeWithOptions({ summary: 'nuclei with the declared settings' }, [
+        { folders, inference: config.inference },
+      ]);
+      return {};
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      return { reason: nameFailure(error).cause };
+    }
+  }
+}
