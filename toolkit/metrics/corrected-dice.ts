@@ -1,5 +1,5 @@
 import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
-import type { ConfusionMatrix } from './confusion-matrix.ts';
+import { ConfusionMatrix } from './confusion-matrix.ts';
 import { dicePerLabel, microDice } from './dice.ts';
 import { type DiceScores, tilConfusion } from './he-metrics.ts';
 import { withoutTruth } from './select-labels.ts';
@@ -25,6 +25,18 @@ export function correctedDice(confusion: ConfusionMatrix): { readonly all: DiceS
 /** The paper's Dice with one of its quirks: Background as in the paper, a pixel predicted Unannotated a miss. */
 export function diceWithUnannotatedMissed(confusion: ConfusionMatrix): DiceScores {
   return scoresOf(withoutTruth(withoutTruth(confusion, UNANNOTATED), BACKGROUND), HE_LABELS);
+}
+
+/** The paper's Dice with true Background counted like any other class; a pixel predicted Unannotated vanishes still. */
+export function diceWithBackground(confusion: ConfusionMatrix): DiceScores {
+  return scoresOf(withoutPrediction(withoutTruth(confusion, UNANNOTATED), UNANNOTATED), HE_LABELS);
+}
+
+function withoutPrediction(confusion: ConfusionMatrix, label: number): ConfusionMatrix {
+  const rows = confusion.toRows();
+  return ConfusionMatrix.fromRows(
+    rows.map((row) => row.map((count, prediction) => (prediction === label ? 0 : count))),
+  );
 }
 
 function scoresOf(scored: ConfusionMatrix, labels: readonly TissueLabel[]): DiceScores {

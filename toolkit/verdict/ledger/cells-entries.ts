@@ -150,7 +150,7 @@ export function timeLimitEntry(images: readonly ImagePoints[], tile: number): Le
     },
     {
       status: flagged.length === 0 ? 'no effect here' : 'affects results',
-      effect: `${counted(flagged.length, 'tile is', 'tiles are')} empty in the published points and hold ${points} of ours.`,
+      effect: `${counted(flagged.length, 'tile is', 'tiles are')} empty in the published points; ours there: ${points}.`,
       affected: flagged.map(({ name }) => name),
     },
   );

@@ -1,7 +1,7 @@
 import { HE_LABELS } from '../../dataset/he-labels.ts';
 import type { MappedLabel } from '../../dataset/label-map.ts';
 import type { ConfusionMatrix } from '../../metrics/confusion-matrix.ts';
-import { correctedDice, diceWithUnannotatedMissed } from '../../metrics/corrected-dice.ts';
+import { diceWithBackground, diceWithUnannotatedMissed } from '../../metrics/corrected-dice.ts';
 import type { EvaluationScope } from '../../metrics/he-metrics.ts';
 import { type DiceScores, diceScores } from '../../metrics/he-metrics.ts';
 import { tileStarts } from '../../nnunet/tile-starts.ts';
@@ -23,7 +23,8 @@ export interface TissueRoi {
 
 /** True Background cleared as a row and kept as a column. */
 export function backgroundEntry(total: ConfusionMatrix): LedgerEntry {
-  const corrected = compared(diceScores(total, HE_LABELS), correctedDice(total).all);
+  const corrected = compared(diceScores(total, HE_LABELS), diceWithBackground(total));
+  const ofTissue = corrected.filter(({ name }) => name !== HE_LABELS[BACKGROUND].name);
   const lost = total.rowSum(BACKGROUND) - total.at(BACKGROUND, 0);
   return entryOf(
     {
@@ -39,7 +40,7 @@ export function backgroundEntry(total: ConfusionMatrix): LedgerEntry {
       status: lost === 0 ? 'no effect here' : 'affects results',
       effect:
         `${counted(lost, 'pixel')} of true Background ${lost === 1 ? 'is' : 'are'} left out; ` +
-        `counting them moves a Dice by up to ${largestChange(corrected).toFixed(4)} (Unannotated corrected as well).`,
+        `counting them moves the Dice of a tissue by up to ${largestChange(ofTissue).toFixed(4)}.`,
       corrected,
     },
   );
