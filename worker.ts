@@ -1,15 +1,19 @@
-import { hostname } from 'node:os';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createErrorInterceptor } from './activities/error-interceptor.ts';
 import { connectionOptionsOf } from './cli/temporal/connection.ts';
 import { addressFromEnvironment, type ServerAddress } from './cli/temporal/server-address.ts';
+import { becomeSoleDownloader, rivalDownloader, workerIdentity } from './cli/worker/sole-downloader.ts';
 import { settingsFromEnvironment, type WorkerSettings } from './cli/worker-settings.ts';
 import { workflowBundle } from './cli/workflow-bundle.ts';
 import { type Queue, taskQueue } from './config/task-queues.ts';
+import { ReigniteError } from './toolkit/errors.ts';
 import { type HomeFolders, homeFromEnvironment } from './toolkit/files/home-folders.ts';
 
 /** A process that was told to stop and has not done so by then is ended: what it was doing is safe on disk. */
 const STOP_WITHIN_MS = 15_000;
+
+/** After so long a server knows who polls a queue. */
+const RIVAL_SEEN_MS = 5_000;
 
 /** What one queue needs. Modules are loaded by the process that serves the queue, and by no other. */
 const QUEUE_OPTIONS: Record<Queue, (home: HomeFolders, settings: WorkerSettings) => Promise<Partial<WorkerOptions>>> = {
@@ -39,9 +43,31 @@ const QUEUE_OPTIONS: Record<Queue, (home: HomeFolders, settings: WorkerSettings)
   },
 };
 
-/** Shown in the UI beside every attempt. A host's name is given away only where several hosts share a server. */
-function identityOf(queue: Queue, { external }: ServerAddress): string {
-  return external ? `${queue} ${process.pid}@${hostname()}` : `${queue} ${process.pid}`;
+/** The queues that this process may serve: of all that download, the first one stays. */
+async function allowedQueues(
+  home: HomeFolders,
+  server: ServerAddress,
+  settings: WorkerSettings,
+  connection: NativeConnection,
+): Promise<readonly Queue[]> {
+  if (!settings.queues.includes('download')) return settings.queues;
+  try {
+    await becomeSoleDownloader(home, server, connection, taskQueue(settings.taskQueuePrefix, 'download'));
+    return settings.queues;
+  } catch (error) {
+    const others = settings.queues.filter((queue) => queue !== 'download');
+    if (!(error instanceof ReigniteError) || error.code !== 'DOWNLOADER_EXISTS' || others.length === 0) throw error;
+    process.stderr.write(`${error.code}: ${error.message} ${error.remedy}\n`);
+    return others;
+  }
+}
+
+/** Of two downloaders that began at the same moment one stops; the other queues go on being served. */
+async function yieldTo(rival: Promise<string | undefined>, worker: Worker): Promise<void> {
+  const other = await rival.catch(() => undefined);
+  if (other === undefined || worker.getState() !== 'RUNNING') return;
+  process.stderr.write(`The worker "${other}" downloads; this one stops doing so.\n`);
+  worker.shutdown();
 }
 
 async function serve(): Promise<void> {
@@ -50,13 +76,14 @@ async function serve(): Promise<void> {
   if (server === undefined) throw new Error('Expected the address of a Temporal server in the environment.');
   const home = homeFromEnvironment();
   const connection = await NativeConnection.connect(connectionOptionsOf(server));
+  const queues = await allowedQueues(home, server, settings, connection);
   const workers = await Promise.all(
-    settings.queues.map(async (queue) =>
+    queues.map(async (queue) =>
       Worker.create({
         connection,
         namespace: server.namespace,
         taskQueue: taskQueue(settings.taskQueuePrefix, queue),
-        identity: identityOf(queue, server),
+        identity: workerIdentity(queue, server),
         maxHeartbeatThrottleInterval: settings.throttleSeconds * 1_000,
         defaultHeartbeatThrottleInterval: settings.throttleSeconds * 1_000,
         interceptors: { activity: [(context) => ({ inbound: createErrorInterceptor(context) })] },
@@ -72,6 +99,11 @@ async function serve(): Promise<void> {
   process.once('disconnect', stop);
   const running = workers.map((worker) => worker.run());
   process.send?.({ ready: true });
+  const downloader = workers[queues.indexOf('download')];
+  if (downloader !== undefined) {
+    const name = taskQueue(settings.taskQueuePrefix, 'download');
+    setTimeout(() => void yieldTo(rivalDownloader(connection, server, name), downloader), RIVAL_SEEN_MS).unref();
+  }
   await Promise.all(running);
   await connection.close();
   process.exit(0);

@@ -67,7 +67,10 @@ export const FileInput = z.object({
 });
 export type FileInput = z.infer<typeof FileInput>;
 
-export const UnpackInput = FileInput.extend({ sha256: z.string().describe('Of the archive, as it was fetched') });
+export const UnpackInput = FileInput.extend({
+  sha256: z.string().describe('Of the archive, as it was fetched'),
+  mirrored: z.boolean().describe('Whether it lies in the mirror'),
+});
 export type UnpackInput = z.infer<typeof UnpackInput>;
 
 /** Makes a task's model ready: the record's, or the one that stands in for it. */

@@ -2,8 +2,10 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ZenodoConfig } from '../config/zenodo-config.ts';
+import { ReigniteError } from '../toolkit/errors.ts';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
 import type { HttpGet } from '../toolkit/zenodo/http.ts';
+import { KnownRecords, recordOfMirror } from '../toolkit/zenodo/known-records.ts';
 import { Politeness } from '../toolkit/zenodo/politeness.ts';
 import { fetchRecord, type ZenodoRecord } from '../toolkit/zenodo/record.ts';
 import { parseRecordId } from '../toolkit/zenodo/record-id.ts';
@@ -14,18 +16,32 @@ const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 
 /** Gives access to a record: at the configured API, or at a loopback server over a folder of files. */
 export class RecordServers {
-  readonly #home: Pick<HomeFolders, 'transfers'>;
+  readonly #home: Pick<HomeFolders, 'transfers' | 'records'>;
   readonly #running = new Map<string, Promise<{ api: string; close(): Promise<void> }>>();
   readonly #politeness = new Map<string, Politeness>();
 
-  constructor(home: Pick<HomeFolders, 'transfers'>) {
+  constructor(home: Pick<HomeFolders, 'transfers' | 'records'>) {
     this.#home = home;
   }
 
-  /** Asks for the record and its files. */
+  /** Asks for the record and its files; where there is no network, what is known of it has to do. */
   async record(zenodo: ZenodoConfig, record: string, signal: AbortSignal): Promise<ZenodoRecord> {
     const api = await this.#apiOf(zenodo, record);
-    return fetchRecord({ ...this.#manners(zenodo, api), api, record, signal });
+    if (zenodo.serve !== undefined) return fetchRecord({ api, record, signal });
+    const known = new KnownRecords(this.#home.records, zenodo.api);
+    try {
+      const found = await fetchRecord({ ...this.#manners(zenodo, api), api, record, signal });
+      await known.remember(record, found);
+      return found;
+    } catch (error) {
+      if (!(error instanceof ReigniteError) || !error.retryable) throw error;
+      // A version never changes: what was said of it once is as good.
+      const { mirror } = zenodo;
+      const given = mirror === undefined ? undefined : await recordOfMirror(mirror, zenodo.api, record);
+      const offline = given ?? (await known.recall(record));
+      if (offline === undefined) throw error;
+      return offline;
+    }
   }
 
   /**

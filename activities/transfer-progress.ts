@@ -13,10 +13,13 @@ export interface TransferProgress {
   readonly secondsLeft?: number;
 }
 
+/** Tells how far a step is: done, and to be done in all where that is another number than at first. */
+export type Report = (phase: TransferProgress['phase'], bytes: number, of?: number) => void;
+
 /** Keeps the heart beating, with bytes, rate and time left. */
 export function withTransferProgress<Result>(
   { file, of, phase = 'fetching' }: { file: string; of: number; phase?: TransferProgress['phase'] },
-  work: (report: (phase: TransferProgress['phase'], bytes: number, of?: number) => void) => Promise<Result>,
+  work: (report: Report) => Promise<Result>,
 ): Promise<Result> {
   const first: TransferProgress = { file, phase, bytes: 0, of };
   return withHeartbeat(first, async (beat) => {

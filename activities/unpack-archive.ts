@@ -21,11 +21,13 @@ export type UnpackServices = Pick<DownloadServices, 'receipts' | 'patience'>;
 /** Unpacks a fetched archive into the data folder; the archive goes when every member is there and verified. */
 export function createUnpackArchive({ receipts, patience }: UnpackServices) {
   return async function unpackArchive(input: UnpackInput): Promise<UnpackOutcome> {
-    const { data, file, zenodo, only, sha256, retrySeconds } = UnpackInput.parse(input);
+    const { data, file, zenodo, only, sha256, mirrored, retrySeconds } = UnpackInput.parse(input);
     const { key, size, md5 } = file;
     const earlier = await receipts.whole(data, file);
     if (earlier !== undefined) return { key, files: earlier.files.length, bytes: earlier.bytes };
-    const archive = inside(join(data, 'archives'), key);
+    const fetched = inside(join(data, 'archives'), key);
+    // What is used from a mirror is only read; what was verified is what is named, not whatever lies there first.
+    const archive = mirrored && zenodo.mirror !== undefined ? inside(zenodo.mirror, key) : fetched;
     const selection = file.part && only !== undefined ? new Selection(only) : undefined;
     const wanted = {
       root: rootOfArchive(key),
@@ -49,7 +51,7 @@ export function createUnpackArchive({ receipts, patience }: UnpackServices) {
         const receipt = { key, md5, sha256, size, verified: 'md5', files: members } as const;
         if (selection === undefined) await receipts.write(data, { ...receipt, bytes, whole: true });
         else await receipts.addPart(data, receipt);
-        if (!zenodo.keepArchives) await removeArchive(archive);
+        if (!zenodo.keepArchives && !mirrored) await removeArchive(archive);
         return { key, files: files.length, bytes };
       });
     return withPatience(patience, attempt, unpackFile);

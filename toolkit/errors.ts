@@ -40,6 +40,10 @@ export const ERRORS = {
   },
   WORKER_LOST: { retryable: true, remedy: 'Read the worker log that the message names; the run goes on where it was.' },
 
+  DOWNLOADER_EXISTS: {
+    retryable: false,
+    remedy: 'Let that worker download, or end it first: two would open more connections than the archive allows.',
+  },
   RECORD_NOT_FOUND: { retryable: false, remedy: 'Check the record number and `zenodo.api`.' },
   RECORD_INVALID: { retryable: false, remedy: 'Check that `zenodo.api` is the API of a Zenodo-like server.' },
   FILE_NOT_IN_RECORD: { retryable: false, remedy: 'Check that the record is a version of the IGNITE data toolkit.' },

@@ -9,7 +9,7 @@ import { tellRun } from './progress.ts';
 import { downloads, rendering } from './steps.ts';
 
 /** What came of one file of the record. */
-export interface AcquiredFile extends Omit<FileOutcome, 'resumedFrom'> {
+export interface AcquiredFile extends FileOutcome {
   /** Files in the data folder that came of it. */
   readonly files: number;
   /** All of them together. */
@@ -55,24 +55,23 @@ async function acquireFiles({ config, data, run, whole, only }: AcquireInput): P
     const step = { data, record: found.id, file, zenodo, retrySeconds, ...globs };
     const summary = `${file.key}, ${sizeText(file.size)}`;
     await show(file, 'fetching');
-    const { resumedFrom: _, ...fetched } = await downloads(temporal).downloadFile.executeWithOptions({ summary }, [
-      step,
-    ]);
-    const { sha256 } = fetched;
-    if (!isArchive(file)) {
-      await show(file, 'done');
-      return { ...fetched, files: 1, bytes: file.size };
+    const fetched = await downloads(temporal).downloadFile.executeWithOptions({ summary }, [step]);
+    const { sha256, state, files: count = 0, bytes = 0 } = fetched;
+    let contents = { files: count, bytes };
+    if (sha256 !== undefined && isToUnpack(fetched)) {
+      await show(file, 'unpacking');
+      const archive = { ...step, sha256, mirrored: state === 'mirrored' };
+      contents = await rendering(temporal).unpackArchive.executeWithOptions({ summary }, [archive]);
     }
-    await show(file, 'unpacking');
-    const unpacked = await rendering(temporal).unpackArchive.executeWithOptions({ summary }, [{ ...step, sha256 }]);
     await show(file, 'done');
-    return { ...fetched, files: unpacked.files, bytes: unpacked.bytes };
+    return { ...fetched, files: contents.files, bytes: contents.bytes };
   };
   return { ...found, files: await allOrStop(files, take) };
 }
 
-function isArchive({ key }: RecordFile): boolean {
-  return key.toLowerCase().endsWith('.zip');
+/** An archive that lies there as a whole; of one that does not, what is wanted is in its place already. */
+function isToUnpack({ key, state }: FileOutcome): boolean {
+  return key.toLowerCase().endsWith('.zip') && state !== 'unpacked' && state !== 'skipped';
 }
 
 function titleOf({ id, doi, title }: Omit<ResolvedRecord, 'files'>): string {

@@ -3,7 +3,7 @@ import { TASKS } from '../../config/tasks.ts';
 import { Receipts } from '../../toolkit/cache/receipts.ts';
 import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { Selection } from '../../toolkit/zenodo/selection.ts';
-import type { AcquireOutcome } from '../../workflows/acquire.ts';
+import type { AcquiredFile, AcquireOutcome, acquire } from '../../workflows/acquire.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { pinRecord } from '../config/pin-record.ts';
 import { bytesText, FileLines, timeText } from '../download/file-lines.ts';
@@ -67,7 +67,7 @@ async function follow(platform: Platform, download: ResolvedDownload, signal: Ab
       until,
     ),
   );
-  return await client.workflow.getHandle<typeof import('../../workflows/acquire.ts').acquire>(id).result();
+  return await client.workflow.getHandle<typeof acquire>(id).result();
 }
 
 /** What `--json` prints: the record, and every file of it that was wanted, with its sums. */
@@ -80,7 +80,7 @@ async function documentOf(outcome: AcquireOutcome, home: HomeFolders, data: stri
     data,
     files: files.map((file) => {
       const receipt = manifest.files.find(({ key }) => key === file.key);
-      return { ...file, contents: receipt?.files ?? [] };
+      return { sha256: null, ...file, contents: receipt?.files ?? [] };
     }),
   };
 }
@@ -91,10 +91,14 @@ function summaryOf({ id, doi, title, files }: AcquireOutcome, data: string): str
   const width = Math.max(0, ...files.map(({ key }) => key.length));
   return [
     `Record ${id}${doi === undefined ? '' : ` (doi:${doi})`}: ${title}`,
-    ...files.map(
-      ({ key, size, state, verified, sha256 }) =>
-        `  ${key.padEnd(width)}  ${bytesText(size).padStart(7)}  ${state.padEnd(8)}  ${verified}  sha256 ${sha256.slice(0, 16)}`,
-    ),
+    ...files.map((file) => `  ${file.key.padEnd(width)}  ${outcomeText(file)}`),
     `${count} files, ${bytesText(bytes)}, in ${relative(process.cwd(), join(data)) || '.'}`,
   ].join('\n');
+}
+
+function outcomeText({ size, state, verified, files, sha256 }: AcquiredFile): string {
+  const whole = `${bytesText(size).padStart(7)}  ${state}`;
+  if (state === 'skipped') return whole;
+  const sums = sha256 === undefined ? `${verified}` : `${verified}, sha256 ${sha256.slice(0, 16)}`;
+  return `${whole}, ${files} ${files === 1 ? 'file' : 'files'}, verified by ${sums}`;
 }

@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import { lstat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asDiskError } from '../files/atomic-write.ts';
@@ -11,8 +10,8 @@ import {
   memberOf,
   type PlacedEntry,
 } from './list-archive.ts';
-import { MemberDigests } from './member-digests.ts';
 import { type OpenArchive, withArchive } from './open-archive.ts';
+import { sha256WhenRight } from './present-member.ts';
 import { removeLeftovers } from './remove-leftovers.ts';
 import { writeMember } from './write-member.ts';
 
@@ -104,24 +103,6 @@ async function bytesPresent(members: readonly PlacedEntry[], placeOf: (path: str
     if (found?.isFile() && found.size === entry.uncompressedSize) bytes += found.size;
   }
   return bytes;
-}
-
-/** SHA-256 of the file at `place` when it is the member; undefined when it is not, or is not there. */
-async function sha256WhenRight(
-  place: string,
-  member: ArchiveMember,
-  signal: AbortSignal | undefined,
-  onBytes: (bytes: number) => void,
-): Promise<string | undefined> {
-  const entry = await lstat(place).catch(() => undefined);
-  if (!entry?.isFile() || entry.size !== member.size) return undefined;
-  const digests = new MemberDigests();
-  for await (const chunk of createReadStream(place, { highWaterMark: 1 << 20 })) {
-    signal?.throwIfAborted();
-    digests.update(chunk);
-    onBytes(digests.size);
-  }
-  return digests.crc32 === member.crc32 ? digests.sha256() : undefined;
 }
 
 async function makeFolder(path: string): Promise<void> {

@@ -41,7 +41,8 @@ export async function processTableId(): Promise<string> {
   return `${await bootId()} ${namespace}`;
 }
 
-function isSignallable(pid: number): boolean {
+/** Whether there is a process of that number, ours or not. */
+export function isSignallable(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

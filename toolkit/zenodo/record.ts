@@ -49,18 +49,36 @@ export async function fetchRecord(options: FetchRecordOptions): Promise<ZenodoRe
   const asked = parseRecordId(options.record);
   const url = `${options.api.replace(/\/+$/, '')}/records/${asked}`;
   const answer = await getJson(options, url);
-  const { id, concept, doi, title, files } = parse(RecordJson, answer.json, url, 'the record');
+  const parsed = parse(RecordJson, answer.json, url, 'the record');
+  const { id, concept } = parsed;
   if (id !== asked && concept !== asked && !isRecordPage(answer.url, id)) {
     throw new ReigniteError('RECORD_INVALID', `${url} answered with record ${id}, which is no version of ${asked}.`);
   }
-  const own = `${options.api.replace(/\/+$/, '')}/records/${id}`;
-  const listed = files ?? parse(FilesJson, (await getJson(options, `${own}/files`)).json, `${own}/files`, 'the files');
+  const list = `${options.api.replace(/\/+$/, '')}/records/${id}/files`;
+  const files = parsed.files ?? parse(FilesJson, (await getJson(options, list)).json, list, 'the files');
+  return recordOf({ ...parsed, files }, options.api);
+}
+
+/**
+ * Reads a record from an answer of the API that was kept.
+ *
+ * @throws ReigniteError RECORD_INVALID that names the field.
+ */
+export function readRecord(json: unknown, api: string, origin: string): ZenodoRecord {
+  const parsed = parse(RecordJson, json, origin, 'the record');
+  return recordOf({ ...parsed, files: parsed.files ?? [] }, api);
+}
+
+type Parsed = z.output<typeof RecordJson>;
+
+function recordOf({ id, concept, doi, title, files }: Parsed & { files: NonNullable<Parsed['files']> }, api: string) {
+  const own = `${api.replace(/\/+$/, '')}/records/${id}`;
   return {
     id,
     ...(concept === undefined ? {} : { concept }),
     ...(doi === undefined ? {} : { doi }),
     ...(title === undefined ? {} : { title }),
-    files: listed.map(({ key, size, md5, link }) => ({
+    files: files.map(({ key, size, md5, link }) => ({
       key,
       size,
       md5,
