@@ -6,6 +6,7 @@ import { createCellDetector } from '../toolkit/yolov5/cell-detector.ts';
 import { createDetectCells } from './detect-cells.ts';
 import { createProbeInference } from './probe-inference.ts';
 import { createRedetectNuclei } from './redetect-nuclei.ts';
+import { createResegmentRounded } from './resegment-rounded.ts';
 import { createSegmentRoi } from './segment-roi.ts';
 
 /** What runs networks. */
@@ -16,6 +17,7 @@ export function createInferenceActivities(home: HomeFolders) {
     probeInference: createProbeInference(home, engines),
     segmentRoi: createSegmentRoi({ ...services, ...engines }),
     detectCells: createDetectCells({ ...services, ...engines }),
+    resegmentRounded: createResegmentRounded({ ...services, ...engines }),
     redetectNuclei: createRedetectNuclei({ ...services, ...engines }),
   };
 }

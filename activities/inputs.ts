@@ -174,8 +174,16 @@ export const WriteLedgerInput = z.object({
   declared: z
     .object({ reason: z.string().optional().describe('Why nuclei were not detected with the declared settings') })
     .describe('About the settings that the nuclei script declares'),
+  rounded: z.boolean().describe('Whether the ROIs that another rounding moves were segmented again'),
 });
 export type WriteLedgerInput = z.infer<typeof WriteLedgerInput>;
+
+export const ResegmentRoundedInput = LedgerStage.extend({
+  folders: RunFolders,
+  he: HeConfig,
+  inference: InferenceConfig,
+});
+export type ResegmentRoundedInput = z.infer<typeof ResegmentRoundedInput>;
 
 export const RedetectNucleiInput = z.object({ folders: RunFolders, inference: InferenceConfig });
 export type RedetectNucleiInput = z.infer<typeof RedetectNucleiInput>;

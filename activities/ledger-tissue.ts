@@ -1,7 +1,10 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { ConfusionMatrix } from '../toolkit/metrics/confusion-matrix.ts';
+import { sumOfConfusions } from '../toolkit/metrics/evaluate-he.ts';
 import { readModelCard } from '../toolkit/nnunet/model-card.ts';
-import type { TissueRoi } from '../toolkit/verdict/ledger/tissue-entries.ts';
+import type { RoundedAgain, TissueRoi } from '../toolkit/verdict/ledger/tissue-entries.ts';
 import type { LedgerStage } from './inputs.ts';
 import type { PlanServices } from './plan-stage.ts';
 import { entryOf } from './planned-entry.ts';
@@ -27,4 +30,28 @@ export async function tissueRois(
   }
   const card = await readModelCard(join(home.models, model)).catch(() => undefined);
   return { rois, patch: card?.patch };
+}
+
+/** `verdict/window-rounding.json`: the ROIs segmented again with tiles rounded half up. */
+export const RoundedFile = z.array(
+  z.object({
+    roi: z.string(),
+    pixels: z.int(),
+    differing: z.int(),
+    confusion: z.array(z.array(z.int())).describe('17 x 17, truth and the mask made again'),
+  }),
+);
+export type RoundedFile = z.infer<typeof RoundedFile>;
+
+export const roundedFile = (results: string) => join(results, 'verdict', 'window-rounding.json');
+
+/** What the other rounding changes over all. */
+export async function roundedAgain(results: string, rois: readonly TissueRoi[]): Promise<RoundedAgain> {
+  const again = RoundedFile.parse(JSON.parse(await readFile(roundedFile(results), 'utf8')));
+  const remade = new Map(again.map(({ roi, confusion }) => [roi, ConfusionMatrix.fromRows(confusion)]));
+  return {
+    pixels: again.reduce((sum, { pixels }) => sum + pixels, 0),
+    differing: again.reduce((sum, { differing }) => sum + differing, 0),
+    total: sumOfConfusions(rois.map(({ roi, confusion }) => remade.get(roi) ?? confusion)),
+  };
 }

@@ -39,7 +39,7 @@ import { withHeartbeat } from './heartbeat.ts';
 import { WriteLedgerInput } from './inputs.ts';
 import { declaredNuclei, pointsOfBoth } from './ledger-cells.ts';
 import { hashImages, rowsWithFiles } from './ledger-record.ts';
-import { tissueRois } from './ledger-tissue.ts';
+import { roundedAgain, tissueRois } from './ledger-tissue.ts';
 import type { PlanServices } from './plan-stage.ts';
 
 const CELL_TASKS = ['nuclei', 'pdl1'] as const satisfies readonly CellTask[];
@@ -73,7 +73,7 @@ async function tissueEntries(step: WriteLedgerInput, services: PlanServices): Pr
     unannotatedEntry(total),
     strayEntry(rois, step.scope),
     labelNameEntry(map),
-    roundingEntry(rois, patch, undefined),
+    roundingEntry(rois, patch, step.rounded ? await roundedAgain(step.folders.results, rois) : undefined),
   ];
 }
 

@@ -6,11 +6,24 @@ import { inference, rendering } from './steps.ts';
 
 /** Measures what the authors' code and record do otherwise than one would expect; runs after the tasks. */
 export async function keepLedger({ config, folders }: RunInput, stages: Record<string, StageOutcome>): Promise<void> {
-  const declared = stages['nuclei'] === undefined ? {} : await redetect();
+  const { nuclei } = stages;
+  const declared = nuclei === undefined ? {} : await redetect();
+  const rounded = await resegment();
   const { writeLedger } = rendering(config.temporal);
   await writeLedger.executeWithOptions({ summary: 'discrepancy ledger' }, [
-    { folders, stages, scope: config.he.scope, declared },
+    { folders, stages, scope: config.he.scope, declared, rounded },
   ]);
+
+  /** Whether the ROIs that another rounding of the sliding window moves were segmented again. */
+  async function resegment(): Promise<boolean> {
+    const { he } = stages;
+    if (he === undefined || !config.ledger.full) return false;
+    const { resegmentRounded } = inference(config.temporal);
+    await resegmentRounded.executeWithOptions({ summary: 'tiles placed by the other rounding' }, [
+      { ...he, folders, he: config.he, inference: config.inference },
+    ]);
+    return true;
+  }
 
   /** The nuclei script's settings as declared; a reason where that cannot be measured. */
   async function redetect(): Promise<{ reason?: string }> {

@@ -1,5 +1,6 @@
 import type { Provider, SessionOptions } from '../onnx/session.ts';
 import type { Scope } from './tile-scope.ts';
+import type { TileRounding } from './tile-starts.ts';
 
 /** A converted model and how to run it. */
 export interface ModelJob extends SessionOptions {
@@ -22,6 +23,8 @@ export interface RoiJob extends ModelJob {
   /** Where the margins go: 16-bit grey PNG, 65535 x (best - second best mean softmax). */
   readonly margin: string;
   readonly scope: Scope;
+  /** How the tiles are placed; `half-up` serves the discrepancy ledger alone. Default: half-even, as nnU-Net does. */
+  readonly rounding?: TileRounding;
 }
 
 /** How far a job is. */

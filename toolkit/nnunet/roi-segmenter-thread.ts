@@ -37,6 +37,7 @@ async function segment(job: RoiJob, watch: RequestWatch<RoiProgress>): Promise<S
   const { engine } = networks;
   const identity = {
     schema: PARTIAL_SCHEMA,
+    ...(job.rounding !== undefined && { rounding: job.rounding }),
     engine: 'exact',
     model: networks.digest,
     image: job.imageSha256 ?? (await sha256OfFile(job.image)),

@@ -16,7 +16,7 @@ export interface SegmentRoiOptions {
   readonly onProgress?: (progress: RoiProgress) => void;
 }
 
-type RoiFiles = Pick<RoiJob, 'image' | 'truth' | 'partialDir' | 'mask' | 'margin' | 'scope'>;
+type RoiFiles = Pick<RoiJob, 'image' | 'truth' | 'partialDir' | 'mask' | 'margin' | 'scope' | 'rounding'>;
 type Segmented = Pick<SegmentResult, 'width' | 'height' | 'tiles' | 'tilesTotal' | 'resumedFrom' | 'notes'>;
 
 /**
@@ -61,11 +61,11 @@ export async function segmentRoi(
 }
 
 async function readRoi(
-  { image, truth, scope }: RoiFiles,
+  { image, truth, scope, rounding }: RoiFiles,
   networks: FoldNetworks,
 ): Promise<{ readonly roi: TiledRoi; readonly notes: readonly string[] }> {
   const rgb = await decodeRgb(image);
-  const grid = tileGrid({ height: rgb.height, width: rgb.width }, networks.patch);
+  const grid = tileGrid({ height: rgb.height, width: rgb.width }, networks.patch, rounding);
   if (scope === 'full') return { roi: { grid, rgb: rgb.data, tiles: tilesInScope(grid) }, notes: rgb.notes };
   const labels = await readTruth(truth, image, rgb);
   return { roi: { grid, rgb: rgb.data, truth: labels, tiles: tilesInScope(grid, labels) }, notes: rgb.notes };

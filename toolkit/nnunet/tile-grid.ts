@@ -1,5 +1,5 @@
 import { gaussianWeights } from './gaussian.ts';
-import { tileStarts } from './tile-starts.ts';
+import { type TileRounding, tileStarts } from './tile-starts.ts';
 
 /** Height and width in px. */
 export interface Size {
@@ -31,15 +31,16 @@ export interface TileGrid {
  *
  * @param image - Size of the image in px, each side at least 1.
  * @param patch - Size of a tile in px.
+ * @param rounding - See {@link tileStarts}.
  * @see `_internal_predict_2D_2Dconv_tiled` and `pad_nd_image`, nnU-Net v1
  */
-export function tileGrid(image: Size, patch: Size): TileGrid {
+export function tileGrid(image: Size, patch: Size, rounding?: TileRounding): TileGrid {
   const padded = {
     height: Math.max(image.height, patch.height),
     width: Math.max(image.width, patch.width),
   };
-  const rows = tileStarts(padded.height, patch.height);
-  const columns = tileStarts(padded.width, patch.width);
+  const rows = tileStarts(padded.height, patch.height, rounding);
+  const columns = tileStarts(padded.width, patch.width, rounding);
   const isSingle = rows.length === 1 && columns.length === 1;
   return {
     image,

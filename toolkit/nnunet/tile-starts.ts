@@ -1,5 +1,8 @@
 import { roundHalfEven } from '../numpy/round-half-even.ts';
 
+/** How a position that falls on half a pixel is rounded: as NumPy does, or up as most languages do. */
+export type TileRounding = 'half-even' | 'half-up';
+
 /**
  * Where the tiles of a sliding window begin along one axis.
  *
@@ -9,13 +12,15 @@ import { roundHalfEven } from '../numpy/round-half-even.ts';
  *
  * @param length - Padded image length in px, at least `patch`.
  * @param patch - Tile length in px.
+ * @param rounding - `half-up` serves the discrepancy ledger alone. Default: half-even.
  * @returns Increasing start positions in px, the first 0.
  * @see `_compute_steps_for_sliding_window`, nnU-Net v1
  */
-export function tileStarts(length: number, patch: number): readonly number[] {
+export function tileStarts(length: number, patch: number, rounding: TileRounding = 'half-even'): readonly number[] {
+  const round = rounding === 'half-even' ? roundHalfEven : Math.round;
   if (length < patch) throw new RangeError(`Expected length >= ${patch} px, got ${length}`);
   const count = Math.ceil((length - patch) / (patch / 2)) + 1;
   if (count === 1) return [0];
   const step = (length - patch) / (count - 1);
-  return Array.from({ length: count }, (_, k) => roundHalfEven(step * k));
+  return Array.from({ length: count }, (_, k) => round(step * k));
 }

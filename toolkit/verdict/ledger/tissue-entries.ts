@@ -2,6 +2,7 @@ import { HE_LABELS } from '../../dataset/he-labels.ts';
 import type { MappedLabel } from '../../dataset/label-map.ts';
 import type { ConfusionMatrix } from '../../metrics/confusion-matrix.ts';
 import { diceWithBackground, diceWithUnannotatedMissed } from '../../metrics/corrected-dice.ts';
+import { sumOfConfusions } from '../../metrics/evaluate-he.ts';
 import type { EvaluationScope } from '../../metrics/he-metrics.ts';
 import { type DiceScores, diceScores } from '../../metrics/he-metrics.ts';
 import { tileStarts } from '../../nnunet/tile-starts.ts';
@@ -131,39 +132,50 @@ export function roundedRois(rois: readonly TissueRoi[], patch: readonly [height:
   return rois.filter(({ width, height }) => moves(height, patch[0]) || moves(width, patch[1])).map(({ roi }) => roi);
 }
 
+/** The affected ROIs segmented again with tiles rounded half up. */
+export interface RoundedAgain {
+  readonly pixels: number;
+  readonly differing: number;
+  /** 17 x 17 of the whole test set, the affected ROIs as segmented again. */
+  readonly total: ConfusionMatrix;
+}
+
 /** The positions of tiles are rounded half to even. */
 export function roundingEntry(
   rois: readonly TissueRoi[],
   patch: readonly [number, number] | undefined,
-  again: { readonly differing: number; readonly pixels: number } | undefined,
+  again: RoundedAgain | undefined,
 ): LedgerEntry {
-  const affected = patch === undefined ? [] : roundedRois(rois, patch);
-  const share = again === undefined ? '' : ` With it ${again.differing} of ${again.pixels} pixels change.`;
-  const how = again === undefined && affected.length > 0 ? ' `--set ledger.full=true` segments them again.' : '';
-  return entryOf(
-    {
-      id: 'window-rounding',
-      title: 'Tiles of the sliding window are placed by rounding half to even',
-      what: 'NumPy rounds 128.5 to 128 and 129.5 to 130; rounding half up, as most languages do, moves tiles by 1 px.',
-      where: 'nnU-Net v1, _compute_steps_for_sliding_window',
-      tasks: ['he'],
-    },
-    {
-      status:
-        patch === undefined
-          ? 'not measured'
-          : affected.length === 0
-            ? 'no effect here'
-            : again === undefined
-              ? 'not measured'
-              : 'affects results',
-      effect:
-        patch === undefined
-          ? 'The model is not the record’s: its tiles are not known here.'
-          : `${counted(affected.length, 'ROI has', 'ROIs have')} tiles that the other rounding would move.${share}${how}`,
-      affected,
-    },
-  );
+  const about = {
+    id: 'window-rounding',
+    title: 'Tiles of the sliding window are placed by rounding half to even',
+    what: 'NumPy rounds 128.5 to 128 and 129.5 to 130; rounding half up, as most languages do, moves tiles by 1 px.',
+    where: 'nnU-Net v1, _compute_steps_for_sliding_window',
+    tasks: ['he'] as LedgerEntry['tasks'],
+  };
+  if (patch === undefined) {
+    return entryOf(about, {
+      status: 'not measured',
+      effect: 'The model is not the record’s: its tiles are not known.',
+    });
+  }
+  const affected = roundedRois(rois, patch);
+  const moved = `${counted(affected.length, 'ROI has', 'ROIs have')} tiles that the other rounding would move`;
+  if (affected.length === 0) return entryOf(about, { status: 'no effect here', effect: `${moved}.` });
+  if (again === undefined) {
+    const effect = `${moved}; \`--set ledger.full=true\` segments them again.`;
+    return entryOf(about, { status: 'not measured', effect, affected });
+  }
+  const paper = diceScores(sumOfConfusions(rois.map(({ confusion }) => confusion)), HE_LABELS);
+  const corrected = compared(paper, diceScores(again.total, HE_LABELS));
+  return entryOf(about, {
+    status: again.differing === 0 ? 'no effect here' : 'affects results',
+    effect:
+      `${moved}: segmented again with it, ${again.differing} of ${again.pixels} pixels change, ` +
+      `and a Dice by up to ${largestChange(corrected).toPrecision(2)}.`,
+    corrected,
+    affected,
+  });
 }
 
 function compared(paper: DiceScores, corrected: DiceScores): CorrectedNumber[] {

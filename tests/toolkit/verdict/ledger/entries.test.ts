@@ -35,7 +35,7 @@ describe('ledger, tissue', () => {
     const rois = [tissue(512, 769), tissue(771, 512), tissue(64, 64)];
     expect(roundedRois(rois, [512, 512])).toEqual(['512x769']);
     expect(roundingEntry(rois, [512, 512], undefined)).toMatchObject({ status: 'not measured', affectedTotal: 1 });
-    const again = { differing: 3, pixels: 393_728 };
+    const again = { differing: 3, pixels: 393_728, total: tissue(3, 1).confusion };
     expect(roundingEntry(rois, [512, 512], again)).toMatchObject({ status: 'affects results' });
   });
 
