@@ -1,0 +1,104 @@
+import { copyFile, cp, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
+import { encodeLabels } from '../../toolkit/image/encode-grey.ts';
+import { readNpy, writeNpy } from '../../toolkit/numpy/npy.ts';
+import { LedgerFile } from '../../toolkit/verdict/ledger/ledger-file.ts';
+import { CellsVerdictFile, HeVerdictFile } from '../../toolkit/verdict/verdict-file.ts';
+import { runCommand } from '../support/command.ts';
+import { suiteFolder } from '../support/in-temporary-folder.ts';
+import { writeTinyRecord } from '../support/tiny-record.ts';
+import { zipRecord } from '../support/zip-record.ts';
+
+const SPOILT = 'patient1_he_roi1_with_context';
+const MOVED = 'nuclei_roi_1';
+const MOVED_BY = 30;
+
+const folder = suiteFolder();
+
+/** Runs a tiny record of the folder's; all runs share a home, so that each network sees each image once. */
+async function run(served: string) {
+  const cwd = folder();
+  const set = [`zenodo.serve=${join(cwd, served)}`, `name=${served}`, 'record=42', 'inference.provider=cpu'];
+  const words = ['run', '--json', '--data', `data-${served}`, '--results', `results-${served}`];
+  const place = { home: join(cwd, 'home'), cwd, environment: {} };
+  const ended = await runCommand([...words, ...set.flatMap((each) => ['--set', each])], place);
+  return { ...ended, results: join(cwd, `results-${served}`) };
+}
+
+/** A record that publishes what `results` holds, but for a mask and for the points of an image. */
+async function publish(results: string): Promise<void> {
+  const unpacked = join(folder(), 'unpacked');
+  await cp(join(results, 'inference'), join(unpacked, 'inference'), { recursive: true });
+  await copyFile(join(results, 'figures', 'he', 'cm.npy'), join(unpacked, 'figures', 'he', 'cm.npy'));
+  const mask = join(unpacked, 'inference', 'he', `${SPOILT}.png`);
+  const { data: labels, ...size } = await decodeLabels(mask);
+  const every50th = labels.map((label, at) => (at % 50 === 0 ? (label + 1) % 17 : label));
+  await encodeLabels(mask, { ...size, data: every50th });
+  const points = join(unpacked, 'inference', 'pdl1', 'nuclei', `${MOVED}.npy`);
+  const { shape, data } = await readNpy(points);
+  const moved = Float32Array.from(data, Number).map((value, k) => (k % 3 === 0 ? value + MOVED_BY : value));
+  await writeNpy(points, { dtype: 'float32', shape: [...shape], data: moved });
+  await zipRecord(unpacked, join(folder(), 'spoilt'));
+}
+
+describe('the verdict of a run', { timeout: 240_000 }, () => {
+  let first: Awaited<ReturnType<typeof run>>;
+
+  beforeAll(async () => {
+    await writeTinyRecord(folder());
+    first = await run('served');
+  }, 240_000);
+
+  it('is `not comparable` where nothing is published, which is no failure', () => {
+    expect(first.status, first.stderr).toBe(0);
+    const verdict = 'not comparable';
+    expect(JSON.parse(first.stdout).tasks).toMatchObject({
+      he: { verdict, worst: [] },
+      nuclei: { verdict, worst: [] },
+      pdl1: { verdict, worst: [] },
+    });
+  });
+
+  it('measures the ledger', async () => {
+    const text = await readFile(join(first.results, 'verdict', 'ledger.json'), 'utf8');
+    const { entries } = LedgerFile.parse(JSON.parse(text));
+    expect(entries.map(({ id }) => id)).toEqual([
+      'background-in-dice',
+      'predicted-unannotated',
+      'stray-values',
+      'label-names',
+      'window-rounding',
+      'nuclei-settings',
+      'first-box-offset',
+      'uint16-overflow',
+      'tie-order',
+      'nms-time-limit',
+      'rows-without-files',
+      'patients-in-both-splits',
+      'duplicate-images',
+      'sizes-and-areas',
+      'original-not-installable',
+    ]);
+    expect(entries.find(({ id }) => id === 'nuclei-settings')?.effect).toMatch(/^Detected again .* on \d images?: /);
+  });
+
+  it('says `differs` of the tasks whose published predictions are others, with status 4 and the ROI first', async () => {
+    await publish(first.results);
+    const { status, stdout, stderr, results } = await run('spoilt');
+    expect(status, stderr).toBe(4);
+    const { tasks } = JSON.parse(stdout);
+    expect(tasks).toMatchObject({
+      he: { verdict: 'differs', worst: [{ roi: SPOILT }] },
+      nuclei: { verdict: 'differs', worst: [{ roi: MOVED }] },
+      pdl1: { verdict: 'reproduced', worst: [] },
+    });
+    const read = async (task: string) => JSON.parse(await readFile(join(results, 'verdict', `${task}.json`), 'utf8'));
+    const he = HeVerdictFile.parse(await read('he'));
+    expect(he.uncertainty).toMatchObject({ patients: 2, resamples: 2_000 });
+    expect(he.dice.all[0]?.differenceInterval?.dropped).toBe(0);
+    const pdl1 = CellsVerdictFile.parse(await read('pdl1'));
+    expect(pdl1.tumourProportion?.use).toBe('for research only');
+  });
+});
