@@ -17,6 +17,7 @@ import { createPlanCells } from './plan-cells.ts';
 import { createPlanHe } from './plan-he.ts';
 import { createUnpackArchive } from './unpack-archive.ts';
 import { createWriteLedger } from './write-ledger.ts';
+import { createWriteReport } from './write-report.ts';
 
 /** Work for processor and disk that needs no network: unpacking, converting, comparing, summing, drawing. */
 export function createRenderActivities(home: HomeFolders) {
@@ -39,6 +40,7 @@ export function createRenderActivities(home: HomeFolders) {
     drawHeFigures: createDrawHeFigures(services),
     writeLedger: createWriteLedger(services),
     drawAgreement: createDrawAgreement(services),
+    writeReport: createWriteReport(),
   };
 }
 export type RenderActivities = ReturnType<typeof createRenderActivities>;

@@ -7,6 +7,7 @@ import type { CommandContext } from './program/command.ts';
 import { machineCommands } from './program/machine-commands.ts';
 import { modelCommands } from './program/model-commands.ts';
 import { predictionCommands } from './program/prediction-commands.ts';
+import { reportCommands } from './program/report-commands.ts';
 import { runCommands } from './program/run-commands.ts';
 
 interface Manifest {
@@ -67,6 +68,7 @@ function createProgram(context: CommandContext): Command {
   program.showHelpAfterError().exitOverride();
   runCommands(program, context);
   predictionCommands(program, context);
+  reportCommands(program, context);
   modelCommands(program, context);
   machineCommands(program, context);
   return program;

@@ -19,7 +19,7 @@ import { keepLedger } from './keep-ledger.ts';
 import { progress, progressTable, type StageProgress, stageProgress } from './progress.ts';
 import { segmentTissue } from './segment-tissue.ts';
 import type { StageInput } from './stage.ts';
-import { bookkeeping } from './steps.ts';
+import { bookkeeping, rendering } from './steps.ts';
 
 export interface RunOutcome {
   readonly status: RunStatus;
@@ -69,6 +69,8 @@ export async function reproduce(input: RunInput): Promise<RunOutcome> {
   }
   const status = Object.values(outcomes).some(({ failed }) => failed > 0) ? 'partial' : 'done';
   await close(status);
+  const { writeReport } = rendering(input.config.temporal);
+  await writeReport.executeWithOptions({ summary: 'report, crate, manifest' }, [{ folders: input.folders }]);
   return { status };
 }
 

@@ -20,6 +20,7 @@ export async function runReport(summary: Summary, results: string): Promise<stri
     `Predictions  ${place('inference')}`,
     `Metrics      ${place('metrics')}`,
     `Figures      ${place('figures')}`,
+    `Report       ${place('report/index.html')}`,
     ...(await verdictLines(summary, results)),
   ].join('\n');
 }

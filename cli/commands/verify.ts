@@ -1,0 +1,23 @@
+import { verifyManifest } from '../../toolkit/report/manifest.ts';
+import { EXIT, printResult } from '../output.ts';
+import { resultsFolder } from '../run/results-folder.ts';
+
+/**
+ * `reignite verify`: computes the SHA-256 of every output again.
+ *
+ * @returns 1 when a file is missing, changed or extra.
+ */
+export async function verifyCommand(
+  run: string | undefined,
+  { json }: { readonly json?: boolean },
+  signal: AbortSignal,
+): Promise<number> {
+  const results = await resultsFolder(run, signal);
+  const { files, findings } = await verifyManifest(results, signal);
+  if (json) printResult(JSON.stringify({ results, files, findings }, null, 1));
+  else {
+    const lines = findings.map(({ kind, path }) => `${kind.padEnd(8)} ${path}`);
+    printResult([...lines, `${files} files checked, ${findings.length} findings`].join('\n'));
+  }
+  return findings.length === 0 ? EXIT.done : EXIT.error;
+}

@@ -1,0 +1,23 @@
+import { resolve } from 'node:path';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { fileExists } from '../../toolkit/files/file-exists.ts';
+import { findRun } from './find-run.ts';
+import { onHomePlatform } from './home-platform.ts';
+
+/**
+ * The results folder of a run: a folder that holds a summary.json is taken as it is, without Temporal; else the run is
+ * looked up, the newest unless one is named.
+ *
+ * @throws ReigniteError RUN_NOT_FOUND.
+ */
+export async function resultsFolder(run: string | undefined, signal: AbortSignal): Promise<string> {
+  if (run !== undefined && (await fileExists(resolve(run, 'summary.json')))) return resolve(run);
+  return onHomePlatform(signal, [], async ({ client }) => {
+    const { workflowId, memo } = await findRun(client, run);
+    const results: unknown = memo?.['results'];
+    if (typeof results === 'string') return results;
+    throw new ReigniteError('RUN_NOT_FOUND', `The run ${workflowId} does not say where its results lie.`, {
+      remedy: 'Give the results folder instead.',
+    });
+  });
+}

@@ -1,0 +1,82 @@
+import { TASK_TITLES } from '../../../config/tasks.ts';
+import type { ComparedMetric, Interval } from '../../verdict/verdict-file.ts';
+import type { JudgedTask, ReportData } from '../report-data.ts';
+import { decimal, escapeHtml, table } from './html.ts';
+
+/** The verdicts, a card a task: what a reader came for. */
+export function verdictSection({ tasks, summary }: ReportData): string {
+  const cards = tasks.map((task) => {
+    const worst = task.worst.slice(0, 3).map(({ roi, difference }) => `${escapeHtml(roi)} (${percent(difference)})`);
+    return `<li data-verdict="${task.verdict}"><h3>${escapeHtml(TASK_TITLES[task.task])}</h3>
+<p class="said">${task.verdict}</p>
+<p><strong>Published predictions, scored here:</strong> ${task.evaluation.verdict}. ${escapeHtml(task.evaluation.reason)}</p>
+<p><strong>Our predictions beside them:</strong> ${task.inference.verdict}. ${escapeHtml(task.inference.reason)}</p>
+${worst.length === 0 ? '' : `<p><strong>Differ most:</strong> ${worst.join(', ')}</p>`}</li>`;
+  });
+  const failed = Object.values(summary.tasks).reduce((sum, { rois }) => sum + rois.failed, 0);
+  const partial =
+    failed === 0 ? '' : `<p class="note">${failed} ROIs failed and are in no number; they are listed below.</p>`;
+  return `<ul class="verdicts">${cards.join('')}</ul>${partial}`;
+}
+
+/** A task's numbers: published, ours, difference, interval. */
+export function numbersOf(task: JudgedTask): string {
+  const warnings = task.warnings.map((warning) => `<p class="note">${escapeHtml(warning)}</p>`).join('');
+  if (task.task === 'he') {
+    return [
+      metricsTable('Dice, all classes', task.dice.all),
+      metricsTable('Dice, TIL use case', task.dice.til),
+      warnings,
+    ].join('');
+  }
+  const ranges = task.readers.map(
+    ({ group, lowest, highest }) =>
+      `<p class="note">Readers of ${escapeHtml(group)} agree with each other at a macro F1 of ${decimal(lowest)} to ${decimal(highest)}.</p>`,
+  );
+  return [metricsTable('F1 of every reader with the AI', task.f1), ...ranges, warnings].join('');
+}
+
+function metricsTable(caption: string, metrics: readonly ComparedMetric[]): string {
+  const rows = metrics.map((metric) => [
+    escapeHtml(metric.name) + (metric.judged ? '' : ' <span class="note">(not judged)</span>'),
+    decimal(metric.published),
+    decimal(metric.ours),
+    intervalText(metric.oursInterval),
+    decimal(metric.difference, 6),
+    intervalText(metric.differenceInterval, 6),
+  ]);
+  const head = ['', 'published', 'ours', '95 % interval', 'difference', '95 % interval'];
+  return table(caption, head, rows);
+}
+
+function intervalText(interval: Interval | undefined, places = 4): string {
+  return interval === undefined ? '–' : `${decimal(interval.low, places)} to ${decimal(interval.high, places)}`;
+}
+
+/** What the authors' code and record do otherwise than one would expect, with its effect in this run. */
+export function ledgerSection({ ledger }: ReportData): string {
+  const entries = ledger.map(({ title, what, where, status, effect, corrected, affected, affectedTotal }) => {
+    const numbers = corrected
+      .slice(0, 40)
+      .map(({ name, paper, corrected: other }) => [escapeHtml(name), decimal(paper), decimal(other)]);
+    const listed = affected.slice(0, 20).map(escapeHtml).join(', ');
+    const more = affectedTotal > 20 ? ` and ${affectedTotal - 20} more` : '';
+    return `<details><summary>${escapeHtml(title)} <span class="note">${status}</span></summary>
+<p>${escapeHtml(what)}</p><p class="note">Where: ${escapeHtml(where)}</p><p><strong>In this run:</strong> ${escapeHtml(effect)}</p>
+${numbers.length === 0 ? '' : table('Both ways', ['', 'paper', 'corrected'], numbers)}
+${listed === '' ? '' : `<p class="note">Concerned: ${listed}${more}</p>`}</details>`;
+  });
+  return entries.length === 0 ? '<p>No ledger was kept.</p>' : entries.join('');
+}
+
+/** ROIs that failed, with code and cause. */
+export function failuresSection({ summary }: ReportData): string {
+  const rows = Object.entries(summary.tasks).flatMap(([task, { failures }]) =>
+    failures.map(({ roi, code, cause }) => [escapeHtml(roi), task, code, escapeHtml(cause)]),
+  );
+  return rows.length === 0 ? '' : table('ROIs that failed', ['', 'task', 'code', 'cause'], rows);
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toPrecision(2)} %`;
+}

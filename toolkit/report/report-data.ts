@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { z } from 'zod';
+import { TASKS } from '../../config/tasks.ts';
+import { ReigniteError } from '../errors.ts';
+import { LedgerFile } from '../verdict/ledger/ledger-file.ts';
+import { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
+import { readSummaryFile, type Summary } from './summary.ts';
+
+export type JudgedTask = z.output<typeof HeVerdictFile> | z.output<typeof CellsVerdictFile>;
+
+/** All that a report tells, from the files of a results folder. */
+export interface ReportData {
+  readonly summary: Summary;
+  /** In the order in which results are told. */
+  readonly tasks: readonly JudgedTask[];
+  readonly ledger: z.output<typeof LedgerFile>['entries'];
+}
+
+/**
+ * Reads what a closed run left.
+ *
+ * @throws ReigniteError FILE_MISSING when the folder holds no results.
+ */
+export async function readReportData(results: string): Promise<ReportData> {
+  const summary = await readSummaryFile(results);
+  if (summary === undefined) throw new ReigniteError('FILE_MISSING', `${results} holds no summary.json of a run.`);
+  const tasks = await Promise.all(
+    TASKS.filter((task) => summary.tasks[task] !== undefined).map((task) =>
+      readJson(join(results, 'verdict', `${task}.json`), task === 'he' ? HeVerdictFile : CellsVerdictFile),
+    ),
+  );
+  const ledger = await readJson(join(results, 'verdict', 'ledger.json'), LedgerFile);
+  return { summary, tasks: tasks.filter((task) => task !== undefined), ledger: ledger?.entries ?? [] };
+}
+
+async function readJson<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema> | undefined> {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : schema.parse(JSON.parse(text));
+}
