@@ -19,7 +19,7 @@ a { color: var(--link); }
 .verdicts { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); padding: 0; list-style: none; max-width: none; }
 .verdicts li { background: var(--card); border: 1px solid var(--line); border-top: 5px solid var(--tone); border-radius: 6px; padding: 1rem 1.1rem; }
 .verdicts h3 { margin: 0; font-size: 1rem; }
-.said { font-size: 1.5rem; font-weight: 650; color: var(--tone); margin: .1rem 0 .5rem; }
+.verdicts .said { font-size: 1.5rem; font-weight: 650; color: var(--tone); margin: .1rem 0 .5rem; }
 .verdicts p { margin: .4rem 0 0; font-size: .92rem; }
 [data-verdict="reproduced"] { --tone: var(--good); } [data-verdict="within tolerance"] { --tone: var(--near); }
 [data-verdict="differs"] { --tone: var(--bad); } [data-verdict="not comparable"] { --tone: var(--none); }
@@ -35,7 +35,7 @@ figure { margin: 0; background: #fff; border: 1px solid var(--line); border-radi
 figure img { display: block; width: 100%; height: auto; max-height: 46rem; object-fit: contain; }
 figcaption { color: #565b66; font-size: .85rem; padding-top: .4rem; }
 .gallery li { background: var(--card); border: 1px solid var(--line); border-radius: 6px; overflow: hidden; font-size: .85rem; }
-.gallery img { display: block; width: 100%; aspect-ratio: 16 / 9; object-fit: cover; background: #fff; }
+.gallery img { display: block; width: 100%; aspect-ratio: 16 / 9; object-fit: contain; background: #fff; }
 .gallery .about { padding: .5rem .7rem .7rem; overflow-wrap: anywhere; }
 .bar { display: flex; gap: .6rem; flex-wrap: wrap; align-items: center; margin: .6rem 0 1rem; }
 select, input { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--soft); border-radius: 4px; padding: .25rem .5rem; }

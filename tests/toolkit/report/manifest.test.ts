@@ -1,0 +1,41 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { MANIFEST_FILE, verifyManifest, writeManifest } from '../../../toolkit/report/manifest.ts';
+import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+
+async function resultsFolder(): Promise<string> {
+  const results = await temporaryFolder();
+  await mkdir(join(results, 'metrics'));
+  await writeFile(join(results, 'metrics', 'he.json'), '{}');
+  await writeFile(join(results, 'two words.txt'), 'text');
+  return results;
+}
+
+describe('the manifest', () => {
+  it('lists every file, as sha256sum reads it', async () => {
+    const results = await resultsFolder();
+    expect(await writeManifest(results)).toBe(2);
+    const checked = execFileSync('sha256sum', ['-c', MANIFEST_FILE], { cwd: results, encoding: 'utf8' });
+    expect(checked).toBe('metrics/he.json: OK\ntwo words.txt: OK\n');
+    expect(await verifyManifest(results)).toEqual({ files: 2, findings: [] });
+  });
+
+  it('finds what is missing, changed and extra', async () => {
+    const results = await resultsFolder();
+    await writeManifest(results);
+    await writeFile(join(results, 'metrics', 'he.json'), '[]');
+    await rm(join(results, 'two words.txt'));
+    await writeFile(join(results, 'a.txt'), '');
+    expect((await verifyManifest(results)).findings).toEqual([
+      { path: 'a.txt', kind: 'extra' },
+      { path: 'metrics/he.json', kind: 'changed' },
+      { path: 'two words.txt', kind: 'missing' },
+    ]);
+  });
+
+  it('is missed by name', async () => {
+    await expect(verifyManifest(await resultsFolder())).rejects.toMatchObject({ code: 'FILE_MISSING' });
+  });
+});
