@@ -20,14 +20,18 @@ export async function evaluateCells(
   task: CellTask,
   { data, predictions, out }: EvaluationFolders,
 ): Promise<Evaluated<DetectionMetrics>> {
-  const annotations = await readReaderAnnotations(inside(data, readersFile(task)), task);
+  const file = inside(data, readersFile(task));
+  const annotations = await readReaderAnnotations(file, task);
   const found = await readFoundPoints(predictions, annotations);
   if (found.size === 0) {
     throw new ReigniteError('ROI_UNPAIRED', `${predictions} holds no .npy file of any image of the task ${task}.`, {
       remedy: 'Give the folder that directly holds <image>.npy, an array of x, y and class a cell.',
     });
   }
-  const { metrics, remarks } = evaluateDetection({ task, annotations, points: (stem) => found.get(stem) });
+  const points = (stem: string) => found.get(stem);
+  const { metrics: paper, remarks } = evaluateDetection({ task, annotations, points });
+  const own = await readReaderAnnotations(file, task, 'own');
+  const metrics = { ...paper, corrected: evaluateDetection({ task, annotations: own, points }).metrics };
   await writeMetrics(out, task, metrics);
   const figures = join(out, folderOf('figures', task));
   await renderF1Figures({ metrics, outDir: figures });
