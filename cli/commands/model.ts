@@ -1,12 +1,13 @@
 import { resolve } from 'node:path';
 import { convertModelFile } from '../model/convert-model-file.ts';
-import { describeModel, inspectModel } from '../model/inspect-model.ts';
+import { describeInspected } from '../model/describe-inspected.ts';
+import { inspectModel } from '../model/inspect-model.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 
 /** `reignite model inspect`: what a checkpoint holds, and every name in it. Nothing is executed. */
 export async function inspectCommand(file: string, { json }: { readonly json?: boolean }): Promise<number> {
   const model = await inspectModel(resolve(file));
-  printResult(json ? JSON.stringify(model, null, 1) : describeModel(model));
+  printResult(json ? JSON.stringify(model, null, 1) : describeInspected(model));
   return EXIT.done;
 }
 

@@ -1,26 +1,85 @@
+import { open, readdir, stat } from 'node:fs/promises';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { type DescribedModel, describeModel } from '../../toolkit/onnx/describe-model.ts';
 import { openCheckpoint } from '../../toolkit/pytorch/checkpoint.ts';
+import { fileKind, KIND_BYTES } from '../../toolkit/pytorch/file-kind.ts';
 import type { SeenGlobal } from '../../toolkit/pytorch/global-verdict.ts';
 import { type ListedTensor, listTensors } from '../../toolkit/pytorch/list-tensors.ts';
 import { elementCount } from '../../toolkit/pytorch/tensor.ts';
 import { describe } from '../../toolkit/pytorch/value.ts';
+import { type TreeNode, valueTree } from '../../toolkit/pytorch/value-tree.ts';
 
+/** What `model inspect` says of a file. */
 export interface InspectedModel {
   readonly file: string;
-  readonly format: 'zip' | 'stream' | 'pickle';
-  /** What the file holds at its top. */
+  readonly format: 'zip' | 'stream' | 'pickle' | 'onnx' | 'other';
+  /** What the file holds at its top, or what it is. */
   readonly holds: string;
+  /** Whether nothing that was seen could run code when Python loads it; a file that is not read to its end is not safe. */
   readonly safe: boolean;
-  /** Every name that the file would have Python import. */
+  /** Every name that the file would have Python import, with its place. */
   readonly globals: readonly SeenGlobal[];
   readonly elements: number;
   readonly tensors: readonly ListedTensor[];
+  readonly tree?: TreeNode;
+  readonly onnx?: DescribedModel;
+  /** Why the file was not read to its end. Python runs what comes before the fault. */
+  readonly fault?: { readonly code: string; readonly cause: string };
 }
 
-/** Looks into a PyTorch checkpoint without executing anything, also into one that could do harm in Python. */
+const NOTHING = { globals: [], elements: 0, tensors: [] } as const;
+
+/**
+ * Looks into a file that is said to be a model, without executing anything: a checkpoint, also one that could do harm in
+ * Python or is broken, an ONNX file, or whatever else it is.
+ *
+ * @throws ReigniteError FILE_MISSING, USAGE for a folder.
+ */
 export async function inspectModel(file: string): Promise<InspectedModel> {
-  const checkpoint = await openCheckpoint(file, { inspect: true });
+  const head = await readHead(file);
+  const kind = fileKind(head);
+  if (kind !== undefined) return { file, format: 'other', holds: kind, safe: true, ...NOTHING };
+  if (/\.onnx$/i.test(file)) return inspectOnnx(file);
+  const globals: SeenGlobal[] = [];
   try {
-    const { format, root, globals } = checkpoint;
+    return await inspectCheckpoint(file, globals);
+  } catch (error) {
+    if (!(error instanceof ReigniteError)) throw error;
+    const { code, message: cause } = error;
+    const holds = globals.length === 0 ? 'no checkpoint that could be read' : 'a checkpoint that breaks off';
+    return { file, format: 'other', holds, ...NOTHING, safe: false, globals, fault: { code, cause } };
+  }
+}
+
+async function readHead(file: string): Promise<Uint8Array> {
+  const found = await stat(file).catch(() => undefined);
+  if (found === undefined) throw new ReigniteError('FILE_MISSING', `There is no file ${file}.`);
+  if (found.isDirectory()) {
+    const folds = (await readdir(file)).filter((name) => /^fold_\d+$/.test(name)).sort();
+    const holds = folds.length === 0 ? 'is a folder' : `is a folder with ${folds.join(', ')}`;
+    throw new ReigniteError('USAGE', `${file} ${holds}.`, {
+      remedy: 'Name a file in it, such as fold_0/model_best.model.',
+    });
+  }
+  const handle = await open(file);
+  try {
+    const { bytesRead, buffer } = await handle.read(new Uint8Array(KIND_BYTES), 0, KIND_BYTES, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}
+
+function inspectOnnx(file: string): InspectedModel {
+  const onnx = describeModel(file);
+  const holds = `a graph ${onnx.graph} written by ${onnx.producer || 'somebody'}`;
+  return { file, format: 'onnx', holds, safe: true, ...NOTHING, elements: onnx.parameters, onnx };
+}
+
+async function inspectCheckpoint(file: string, globals: SeenGlobal[]): Promise<InspectedModel> {
+  const checkpoint = await openCheckpoint(file, { inspect: true, onGlobal: (seen) => globals.push(seen) });
+  try {
+    const { format, root } = checkpoint;
     const tensors = listTensors(root);
     return {
       file,
@@ -30,22 +89,9 @@ export async function inspectModel(file: string): Promise<InspectedModel> {
       globals,
       elements: tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0),
       tensors,
+      tree: valueTree(root),
     };
   } finally {
     await checkpoint.close();
   }
-}
-
-/** The same for people: names that matter first, then every tensor with its shape. */
-export function describeModel({ file, format, holds, safe, globals, elements, tensors }: InspectedModel): string {
-  const verdict = safe ? 'nothing in it could run code' : 'DANGEROUS: it could run code when Python loads it';
-  const names = globals.map(({ module, name, verdict: kind }) => `  ${kind.padEnd(9)} ${module}.${name}`);
-  const shapes = tensors.map(({ name, dtype, shape }) => `  ${name} ${dtype} [${shape.join(', ')}]`);
-  return [
-    `${file}: PyTorch ${format}, ${holds}; ${verdict}.`,
-    `Names that it imports: ${globals.length}`,
-    ...names,
-    `Tensors: ${tensors.length}, ${elements} elements`,
-    ...shapes,
-  ].join('\n');
 }

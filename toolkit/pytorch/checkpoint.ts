@@ -3,6 +3,7 @@ import { ReigniteError } from '../errors.ts';
 import type { CheckpointContents, StoredBytes } from './container.ts';
 import { FileSource } from './file-source.ts';
 import type { SeenGlobal } from './global-verdict.ts';
+import { PickleContext } from './pickle-context.ts';
 import { readStreamContainer } from './stream-container.ts';
 import type { TensorRef } from './tensor.ts';
 import { spanOf, toFloat32 } from './tensor-elements.ts';
@@ -31,6 +32,8 @@ export interface Checkpoint {
 export interface OpenOptions {
   /** Opens a file that could run code in Python too, to look at it: such names are then only listed in `globals`. */
   readonly inspect?: boolean;
+  /** Is told of every name at the moment when it is imported: a file that is broken further on has run it by then. */
+  readonly onGlobal?: (seen: SeenGlobal) => void;
 }
 
 /**
@@ -45,8 +48,8 @@ export interface OpenOptions {
 export async function openCheckpoint(path: string, options: OpenOptions = {}): Promise<Checkpoint> {
   const source = await FileSource.open(path);
   try {
-    const inspect = options.inspect ?? false;
-    const contents = isZip(source) ? await readZipContainer(source, inspect) : readStreamContainer(source, inspect);
+    const context = new PickleContext(source.path, options.inspect ?? false, options.onGlobal);
+    const contents = isZip(source) ? await readZipContainer(source, context) : readStreamContainer(source, context);
     return new OpenedCheckpoint(source, contents);
   } catch (error) {
     await source.close();

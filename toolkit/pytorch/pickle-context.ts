@@ -7,14 +7,19 @@ export class PickleContext {
   /** The file and, of an archive, the entry. */
   readonly file: string;
   readonly #inspect: boolean;
+  readonly #onGlobal: (seen: SeenGlobal) => void;
   readonly #globals = new Map<string, SeenGlobal>();
   #objects = 0;
   #derivedBytes = 0;
 
-  /** @param inspect - Whether names that could run code are recorded only, instead of refused. */
-  constructor(file: string, inspect: boolean) {
+  /**
+   * @param inspect - Whether names that could run code are recorded only, instead of refused.
+   * @param onGlobal - Is told of every name when it is first imported.
+   */
+  constructor(file: string, inspect: boolean, onGlobal: (seen: SeenGlobal) => void = () => undefined) {
     this.file = file;
     this.#inspect = inspect;
+    this.#onGlobal = onGlobal;
   }
 
   /** Every imported name, once, in the order of appearance. */
@@ -27,7 +32,9 @@ export class PickleContext {
     const key = describeGlobal(module, name);
     if (this.#globals.has(key)) return;
     const verdict = verdictOn(module, name);
-    this.#globals.set(key, { module, name, verdict, position });
+    const seen = { module, name, verdict, position };
+    this.#globals.set(key, seen);
+    this.#onGlobal(seen);
     if (verdict !== 'dangerous' || this.#inspect) return;
     throw new ReigniteError(
       'CHECKPOINT_UNSAFE',

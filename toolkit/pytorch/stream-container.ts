@@ -1,7 +1,7 @@
 import { ByteReader } from './byte-reader.ts';
 import type { CheckpointContents, StoredBytes } from './container.ts';
 import type { FileSource } from './file-source.ts';
-import { PickleContext } from './pickle-context.ts';
+import type { PickleContext } from './pickle-context.ts';
 import { StorageTable } from './storage-table.ts';
 import { storageElementBytes } from './tensor.ts';
 import { unpickle } from './unpickle.ts';
@@ -18,8 +18,7 @@ const COUNT_BYTES = 8;
  *
  * @throws ReigniteError as `openCheckpoint`.
  */
-export function readStreamContainer(source: FileSource, inspect: boolean): CheckpointContents {
-  const context = new PickleContext(source.path, inspect);
+export function readStreamContainer(source: FileSource, context: PickleContext): CheckpointContents {
   const reader = new ByteReader(source, context);
   const first = unpickle(reader, context);
   if (first !== MAGIC) {

@@ -3,7 +3,7 @@ import { ByteReader, bytesSource } from './byte-reader.ts';
 import type { CheckpointContents, StoredBytes } from './container.ts';
 import type { FileSource } from './file-source.ts';
 import { LIMITS } from './limits.ts';
-import { PickleContext } from './pickle-context.ts';
+import type { PickleContext } from './pickle-context.ts';
 import { StorageTable } from './storage-table.ts';
 import { unpickle } from './unpickle.ts';
 import { ZipEntries } from './zip-entries.ts';
@@ -20,8 +20,7 @@ const LONGEST_NOTE = 64;
  *
  * @throws ReigniteError as `openCheckpoint`.
  */
-export async function readZipContainer(source: FileSource, inspect: boolean): Promise<CheckpointContents> {
-  const context = new PickleContext(source.path, inspect);
+export async function readZipContainer(source: FileSource, context: PickleContext): Promise<CheckpointContents> {
   const entries = await ZipEntries.open(source, context);
   if (PROGRAM_ENTRIES.some((name) => entries.has(name))) {
     throw context.unsupported('it is a TorchScript program, not a checkpoint');

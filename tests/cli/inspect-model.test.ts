@@ -1,0 +1,49 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { describeInspected } from '../../cli/model/describe-inspected.ts';
+import { inspectModel } from '../../cli/model/inspect-model.ts';
+import { temporaryFolder } from '../support/in-temporary-folder.ts';
+
+const fixture = (path: string) => fileURLToPath(new URL(`../fixtures/${path}`, import.meta.url));
+
+async function inspected(name: string, content: string | Uint8Array) {
+  const path = join(await temporaryFolder(), name);
+  await writeFile(path, content);
+  const found = await inspectModel(path);
+  return { found, text: describeInspected(found) };
+}
+
+describe('inspectModel', () => {
+  it('names what runs in Python before a pickle breaks off', async () => {
+    const { found, text } = await inspected('broken.pkl', 'cposix\nsystem\n(S"touch harm"\ntR\xff');
+    expect(found).toMatchObject({ safe: false, fault: { code: 'CHECKPOINT_CORRUPT' } });
+    expect(found.globals).toEqual([{ module: 'posix', name: 'system', verdict: 'dangerous', position: 0 }]);
+    expect(text).toContain('DANGEROUS');
+    expect(text).toContain('dangerous posix.system (byte 0)');
+  });
+
+  it('shows a checkpoint as a tree with shapes', async () => {
+    const text = describeInspected(await inspectModel(fixture('nnunet/plain/fold_0/model_best.model')));
+    expect(text).toMatch(/^ {4}conv_blocks_context\.0\.blocks\.0\.conv\.weight: tensor float32 \[4, 3, 3, 3\]$/m);
+  });
+
+  it('says what is no checkpoint', async () => {
+    expect((await inspectModel(fixture('yolov5/image.png'))).holds).toBe('a PNG image');
+    expect((await inspected('empty.pt', '')).found.holds).toBe('an empty file');
+    const weights = Buffer.concat([Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0), Buffer.from('{}')]);
+    expect((await inspected('weights.safetensors', weights)).text).toContain('a safetensors file; no checkpoint');
+  });
+
+  it('lets no name of a file reach the terminal as a command', async () => {
+    const { text } = await inspected('odd.pkl', 'c\u001b[2Jmod\nname\n.');
+    expect(text).not.toContain('\u001b');
+    expect(text).toContain('\\u{1b}[2Jmod.name');
+  });
+
+  it('unfolds what contains itself once', async () => {
+    const { found } = await inspected('loop.pkl', ']q\x00h\x00a.');
+    expect(found.tree).toMatchObject({ what: 'list of 1', children: [{ what: 'list of 1, as above', children: [] }] });
+  });
+});
