@@ -36,7 +36,12 @@ export async function evaluateCells(
   const figures = join(out, folderOf('figures', task));
   await renderF1Figures({ metrics, outDir: figures });
   await drawImages(annotations, found, data, figures);
-  return { metrics, images: annotations.images.length, remarks: remarks.map(describeRemark) };
+  const published = await readFoundPoints(inside(data, folderOf('inference', task)), annotations);
+  const reference =
+    published.size === 0
+      ? {}
+      : { published: evaluateDetection({ task, annotations, points: (stem) => published.get(stem) }).metrics };
+  return { metrics, ...reference, images: annotations.images.length, remarks: remarks.map(describeRemark) };
 }
 
 async function drawImages(

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Task } from '../../config/tasks.ts';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
+import type { LabelTranslation } from './label-translation.ts';
 
 /** Absolute folders of an evaluation. */
 export interface EvaluationFolders {
@@ -10,11 +11,15 @@ export interface EvaluationFolders {
   readonly predictions: string;
   /** Gets metrics/ and figures/. */
   readonly out: string;
+  /** Label of the paper for every value of a mask, where the masks have values of their own. */
+  readonly labels?: LabelTranslation;
 }
 
 export interface Evaluated<Metrics> {
   readonly metrics: Metrics;
   readonly images: number;
+  /** The same numbers of the predictions that the record publishes, where it has those of every image. */
+  readonly published?: Metrics;
   /** What the numbers or the figures leave out, a sentence each. */
   readonly remarks: readonly string[];
 }

@@ -28,6 +28,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .requiredOption('--data <dir>', 'the record: overview and annotations; images for the figures of single ROIs')
     .requiredOption('--predictions <dir>', 'the folder that directly holds the masks (.png) or points (.npy)')
     .requiredOption('--out <dir>', 'where metrics/ and figures/ go')
+    .option('--labels <file>', "JSON object of the paper's label names to the values of your masks")
     .action(async (options: EvaluateOptions) => {
       const { evaluateCommand } = await import('../commands/evaluate.ts');
       exitWith(await evaluateCommand(options));

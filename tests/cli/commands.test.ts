@@ -1,7 +1,10 @@
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
+import { encodeLabels } from '../../toolkit/image/encode-grey.ts';
 import { DetectionMetrics } from '../../toolkit/metrics/agreement-metrics.ts';
 import { HeMetrics } from '../../toolkit/metrics/he-metrics.ts';
 import { encodeNpy } from '../../toolkit/numpy/npy.ts';
@@ -45,6 +48,44 @@ describe('reignite evaluate', { timeout: 60_000 }, () => {
       cause: expect.stringContaining('patient1_he_roi2_with_context.png'),
     });
     await expect(readFile(join(folder(), 'nothing', 'metrics', 'he.json'))).rejects.toThrow();
+  });
+
+  it('names every mask that cannot be scored, not only the first', async () => {
+    const bad = join(folder(), 'bad');
+    await mkdir(bad, { recursive: true });
+    const raw = { width: 3, height: 2, channels: 1 } as const;
+    await sharp(new Uint8Array(6), { raw })
+      .toColourspace('b-w')
+      .png()
+      .toFile(join(bad, 'patient1_he_roi1_with_context.png'));
+    await writeFile(join(bad, 'patient1_he_roi2_with_context.png'), 'no image');
+    const { status, stdout } = await evaluate('he', 'bad', 'nothing');
+    expect(status).toBe(1);
+    const { code, cause } = JSON.parse(stdout).error;
+    expect(code).toBe('ROI_UNPAIRED');
+    expect(cause).toContain('3 of 3 masks cannot be scored');
+    for (const part of ['3 x 2 px', 'roi2_with_context.png', 'patient2_he_roi1']) expect(cause).toContain(part);
+  });
+
+  it('scores masks with values of their own by a map of labels', async () => {
+    const shifted = join(folder(), 'shifted');
+    await mkdir(shifted, { recursive: true });
+    for (const roi of ['patient1_he_roi1', 'patient1_he_roi2', 'patient2_he_roi1']) {
+      const name = `${roi}_with_context.png`;
+      const { width, height, data } = await decodeLabels(join(folder(), 'unpacked', 'annotations', 'he', name));
+      const own = data.map((label) => label + 10);
+      await encodeLabels(join(shifted, name), { width, height, data: own });
+    }
+    const names = ['Unannotated', 'Background', 'Tumor epithelium', 'Reactive epithelium', 'Stroma'];
+    const map = Object.fromEntries(names.map((name, label) => [name, label + 10]));
+    await writeFile(join(folder(), 'labels.json'), JSON.stringify(map));
+    const words = ['evaluate', '--task', 'he', '--data', 'unpacked', '--predictions', 'shifted', '--out', 'mapped'];
+    const { status, stdout, stderr } = await runCommand([...words, '--labels', 'labels.json', '--json'], place());
+    expect(status, stderr).toBe(0);
+    expect(HeMetrics.parse(JSON.parse(stdout)).all.overall).toBe(1);
+    // Without the map the values from 17 on would be no labels; 10 to 14 are others.
+    const without = await runCommand([...words, '--json'], place());
+    expect(HeMetrics.parse(JSON.parse(without.stdout)).all.overall).toBe(0);
   });
 
   it('scores points against every reader, and says where there are none', async () => {
