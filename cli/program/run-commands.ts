@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { DownloadOptions } from '../commands/download.ts';
 import type { RunOptions } from '../commands/run.ts';
-import { append, type CommandContext, command, configuredCommand } from './command.ts';
+import type { WorkerOptions } from '../commands/worker.ts';
+import { append, type CommandContext, command, configured, configuredCommand } from './command.ts';
 
 interface JsonOption {
   readonly json?: boolean;
@@ -57,6 +58,21 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
       exitWith(await retryCommand(run, options, signal));
     },
   );
+
+  command(program, 'server', "the home's Temporal server alone, until Ctrl-C").action(async () => {
+    const { serverCommand } = await import('../commands/server.ts');
+    exitWith(await serverCommand(signal));
+  });
+  configured(command(program, 'worker', 'serve task queues until Ctrl-C, for more than one machine'))
+    .option(
+      '--queues <list>',
+      'orchestration, download, inference, render, separated by commas (default: all)',
+      (text) => text.split(','),
+    )
+    .action(async (options: WorkerOptions) => {
+      const { workerCommand } = await import('../commands/worker.ts');
+      exitWith(await workerCommand(options, signal));
+    });
 
   command(program, 'ui [run]', "a run's page in the Temporal UI on the kept history, until Ctrl-C").action(
     async (run: string | undefined) => {

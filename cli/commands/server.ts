@@ -1,0 +1,13 @@
+import { EXIT, printResult, printStep } from '../output.ts';
+import { onHomePlatform } from '../run/home-platform.ts';
+
+/** `reignite server`: the home's Temporal server alone, until Ctrl-C; workers and runs attach to it. */
+export async function serverCommand(signal: AbortSignal): Promise<number> {
+  return onHomePlatform(signal, [], async ({ server, failed }) => {
+    printResult(server.address);
+    if (server.uiUrl !== undefined) printStep(`Temporal UI: ${server.uiUrl}`);
+    printStep('Ctrl-C ends it.');
+    await Promise.race([failed, new Promise((resolve) => signal.addEventListener('abort', resolve))]);
+    return EXIT.interrupted;
+  });
+}

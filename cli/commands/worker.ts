@@ -1,0 +1,53 @@
+import { QUEUES, type Queue } from '../../config/task-queues.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { loadConfig } from '../config/load-config.ts';
+import { EXIT, printStep } from '../output.ts';
+import { WorkerProcesses } from '../run/worker-processes.ts';
+import { connectTo, externalServer } from '../temporal/connection.ts';
+import type { ServerAddress } from '../temporal/server-address.ts';
+import { runningServer } from '../temporal/server-record.ts';
+
+export interface WorkerOptions {
+  readonly queues?: readonly string[];
+  readonly set: readonly string[];
+  readonly profile: string;
+}
+
+/**
+ * `reignite worker`: serves task queues until Ctrl-C, on the server that TEMPORAL_ADDRESS names, else on the running
+ * one of the home.
+ *
+ * @throws ReigniteError USAGE for a queue that is none, or when there is no server; WORKER_LOST.
+ */
+export async function workerCommand(options: WorkerOptions, signal: AbortSignal): Promise<number> {
+  const queues = (options.queues ?? QUEUES).map(parseQueue);
+  const { temporal, zenodo } = await loadConfig(options);
+  const home = homeFromEnvironment();
+  const server = await findServer(home.home);
+  const client = await connectTo(server);
+  await client.connection.close();
+  const settings = { ...temporal, connections: zenodo.connections };
+  const workers = new WorkerProcesses({ home, server, settings, queues, onStep: printStep });
+  printStep(`Serves ${queues.join(', ')} on ${server.address}. Ctrl-C ends it.`);
+  try {
+    await Promise.race([workers.failed, new Promise((resolve) => signal.addEventListener('abort', resolve))]);
+    return EXIT.interrupted;
+  } finally {
+    await workers.stop();
+  }
+}
+
+function parseQueue(name: string): Queue {
+  const queue = QUEUES.find((each) => each === name);
+  if (queue !== undefined) return queue;
+  throw new ReigniteError('USAGE', `There is no queue "${name}".`, { remedy: `Queues are ${QUEUES.join(', ')}.` });
+}
+
+async function findServer(home: string): Promise<ServerAddress> {
+  const server = externalServer() ?? (await runningServer(home));
+  if (server !== undefined) return server;
+  throw new ReigniteError('USAGE', `No Temporal server runs in the home ${home}.`, {
+    remedy: 'Set TEMPORAL_ADDRESS to a server, or start one with `npx reignite server`.',
+  });
+}
