@@ -15,6 +15,11 @@ describe('tileStarts', () => {
     expect(tileStarts(length, 512)).toEqual(starts);
   });
 
+  it('rounds halves up where the ledger asks what that would change', () => {
+    expect(tileStarts(769, 512, 'half-up')).toEqual([0, 129, 257]);
+    expect(tileStarts(771, 512, 'half-up')).toEqual(tileStarts(771, 512));
+  });
+
   it('covers every pixel and never steps further than half a patch', () => {
     const sizes = fc
       .integer({ min: 2, max: 600 })
