@@ -1,13 +1,15 @@
 """Masks of a record's H&E networks as half precision would give them, and their confusion matrix.
 
-    python scripts/verdict/half_precision_masks.py RECORD OUT
+    python scripts/verdict/half_precision_masks.py RECORD OUT [--layers convolutions|all] [--folds 0,1,2,3,4]
 
-Emulates CUDA's autocast on a processor: inputs, weights and outputs of every convolution, and what the layers behind
-them give, are rounded to float16; sums within a layer and the softmax are in float32. OUT receives inference/he/*.png and figures/he/cm.npy,
-to be put over a copy of RECORD: a run on that copy is to end `within tolerance`.
+Emulates CUDA's autocast on a processor: inputs, weights and outputs of every convolution are rounded to float16; with
+`--layers all` also what normalisation and activation give. Sums within a layer and the softmax are in float32. `--folds`
+names the networks in half precision; the others stay as they are. OUT receives inference/he/*.png and figures/he/cm.npy,
+to be put over a copy of RECORD for a run on it.
 Packages: scripts/sample/requirements.txt.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -24,20 +26,25 @@ from segment_roi_peer import load_fold  # noqa: E402
 LABELS = 17
 
 
-def in_half_precision(network):
+def in_half_precision(network, layers):
     """Rounds the weights of convolutions, and what layers take and give, to float16."""
+    rounded = (nn.Conv2d, nn.ConvTranspose2d)
+    if layers == "all":
+        rounded += (nn.BatchNorm2d, nn.LeakyReLU)
     for layer in network.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
             for parameter in layer.parameters():
                 parameter.data = parameter.data.half().float()
             layer.register_forward_pre_hook(lambda _, inputs: tuple(each.half().float() for each in inputs))
-        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d, nn.LeakyReLU)):
+        if isinstance(layer, rounded):
             layer.register_forward_hook(lambda _, __, output: output.half().float())
     return network
 
 
-def main(record, out):
-    networks = [in_half_precision(load_fold(fold)) for fold in sorted((record / "models/he" / MODEL).glob("fold_*"))]
+def main(record, out, layers, folds):
+    networks = [load_fold(fold) for fold in sorted((record / "models/he" / MODEL).glob("fold_*"))]
+    for fold in folds:
+        in_half_precision(networks[fold], layers)
     confusion = np.zeros((LABELS, LABELS), dtype=np.int64)
     (out / "inference/he").mkdir(parents=True, exist_ok=True)
     (out / "figures/he").mkdir(parents=True, exist_ok=True)
@@ -55,4 +62,10 @@ def main(record, out):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("record", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--layers", choices=["convolutions", "all"], default="convolutions")
+    parser.add_argument("--folds", default="0,1,2,3,4", help="networks in half precision; default: all five")
+    options = parser.parse_args()
+    main(options.record, options.out, options.layers, [int(fold) for fold in options.folds.split(",")])
