@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { ReigniteError } from '../toolkit/errors.ts';
+import { packageVersion } from '../toolkit/package-version.ts';
 import { EXIT, printError, printStep } from './output.ts';
 import type { CommandContext } from './program/command.ts';
 import { machineCommands } from './program/machine-commands.ts';
@@ -10,10 +10,8 @@ import { predictionCommands } from './program/prediction-commands.ts';
 import { reportCommands } from './program/report-commands.ts';
 import { runCommands } from './program/run-commands.ts';
 
-interface Manifest {
-  readonly version: string;
-  readonly description: string;
-}
+const DESCRIPTION =
+  'Re-runs the technical validation of the IGNITE data toolkit as durable Temporal workflows and says how far the result is from what was published';
 
 type Stop = 'SIGINT' | 'SIGTERM';
 
@@ -63,8 +61,7 @@ function listenForStop(stop: AbortController): () => Stop | undefined {
 }
 
 function createProgram(context: CommandContext): Command {
-  const { version, description } = readManifest();
-  const program = new Command('reignite').description(description).version(version);
+  const program = new Command('reignite').description(DESCRIPTION).version(packageVersion());
   program.showHelpAfterError().exitOverride();
   runCommands(program, context);
   predictionCommands(program, context);
@@ -72,10 +69,4 @@ function createProgram(context: CommandContext): Command {
   modelCommands(program, context);
   machineCommands(program, context);
   return program;
-}
-
-function readManifest(): Manifest {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  const { version, description }: Manifest = JSON.parse(text);
-  return { version, description };
 }

@@ -38,7 +38,7 @@ export async function reproduce(input: RunInput): Promise<RunOutcome> {
   setHandler(progress, () => [...stages.values()]);
   setHandler(stageProgress, show);
 
-  const { openResults, writeSummary } = bookkeeping(input.config.temporal);
+  const { openResults, writeSummary, writeTrace } = bookkeeping(input.config.temporal);
   const outcomes: Record<string, StageOutcome> = {};
   const close = (status: RunStatus) =>
     writeSummary.executeWithOptions({ summary: `summary: ${status}` }, [
@@ -69,6 +69,7 @@ export async function reproduce(input: RunInput): Promise<RunOutcome> {
   }
   const status = Object.values(outcomes).some(({ failed }) => failed > 0) ? 'partial' : 'done';
   await close(status);
+  await writeTrace.executeWithOptions({ summary: 'trace of the steps' }, [{ folders: input.folders }]);
   const { writeReport } = rendering(input.config.temporal);
   await writeReport.executeWithOptions({ summary: 'report, crate, manifest' }, [{ folders: input.folders }]);
   return { status };
