@@ -7,6 +7,7 @@ import { sha256Of } from '../toolkit/files/hash-file.ts';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
 
 const WORKFLOWS = fileURLToPath(new URL('../workflows', import.meta.url));
+const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 /** What workflows import beside each other. */
 const SHARED = fileURLToPath(new URL('../config/task-queues.ts', import.meta.url));
 
@@ -30,7 +31,25 @@ export async function workflowBundle(home: HomeFolders): Promise<string> {
   if (known !== undefined) return path;
   // Loaded only to build: the worker's native part is large, and the command line needs nothing but the digest.
   const { bundleWorkflowCode } = await import('@temporalio/worker');
-  const { code } = await bundleWorkflowCode({ workflowsPath: join(WORKFLOWS, 'index.ts') });
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: join(WORKFLOWS, 'index.ts'),
+    webpackConfigHook: (config) => ({
+      ...config,
+      module: { ...config.module, rules: (config.module?.rules ?? []).map(withOurs) },
+    }),
+  });
   await writeFileAtomic(path, code);
   return path;
+}
+
+/** Installed as a package, our own TypeScript lies below node_modules, which the SDK's rule leaves out. */
+function withOurs<Rule>(rule: Rule): Rule {
+  const isRule = typeof rule === 'object' && rule !== null && 'exclude' in rule;
+  return isRule ? { ...rule, exclude: isForeign } : rule;
+}
+
+/** Whether a file belongs to a package that we use. */
+function isForeign(path: string): boolean {
+  const own = path.startsWith(PACKAGE) ? path.slice(PACKAGE.length) : path;
+  return /[\\/]node_modules[\\/]/.test(`/${own}`);
 }
