@@ -7,8 +7,8 @@ import { drawScaleBar } from './scale-bar.ts';
 
 /** Pixel size of the images of the record. */
 const MICROMETRES_PER_PX = 0.5;
-/** Deflate level: images of tissue hardly get smaller beyond it, only slower. */
-const COMPRESSION = 3;
+/** Deflate level: beyond it, images of tissue get slower rather than smaller. */
+const COMPRESSION = 1;
 
 /** The white canvas of a figure. */
 export function whiteCanvas({ width, height }: PanelLayout): Canvas {
