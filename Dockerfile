@@ -12,8 +12,8 @@ COPY toolkit toolkit
 COPY config config
 COPY data/sample data/sample
 COPY client.ts worker.ts tsconfig.json ./
-RUN mkdir -p /home/node/reignite /work/data /work/results && chown -R node:node /home/node/reignite /work
+RUN mkdir -p /home/node/reignite /srv/reignite/data /srv/reignite/results && chown -R node:node /home/node/reignite /srv/reignite
 USER node
-WORKDIR /work
+WORKDIR /srv/reignite
 ENTRYPOINT ["node", "/app/bin/reignite.js"]
 CMD ["--help"]
