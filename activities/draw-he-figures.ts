@@ -4,13 +4,13 @@ import { Context } from '@temporalio/activity';
 import { folderOf } from '../toolkit/dataset/layout.ts';
 import { HeMetrics } from '../toolkit/metrics/he-metrics.ts';
 import { cachedFigures, type DrawnFigures } from './cached-figures.ts';
-import { DrawFiguresInput } from './inputs.ts';
+import { FoldersInput } from './inputs.ts';
 import type { PlanServices } from './plan-stage.ts';
 
 /** Draws the confusion matrices and the bars from metrics/he.json, and writes cm.npy. */
 export function createDrawHeFigures(services: Pick<PlanServices, 'home' | 'cache'>) {
-  return async function drawHeFigures(input: DrawFiguresInput): Promise<DrawnFigures> {
-    const { results } = DrawFiguresInput.parse(input).folders;
+  return async function drawHeFigures(input: FoldersInput): Promise<DrawnFigures> {
+    const { results } = FoldersInput.parse(input).folders;
     const signal = Context.current().cancellationSignal;
     const metrics = join(results, 'metrics', 'he.json');
     const place = { task: 'he', metrics, target: join(results, folderOf('figures', 'he')) };

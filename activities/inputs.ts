@@ -196,8 +196,9 @@ export interface JudgeOutcome {
   readonly inference: string;
 }
 
-export const DrawFiguresInput = z.object({ folders: RunFolders });
-export type DrawFiguresInput = z.infer<typeof DrawFiguresInput>;
+/** For steps that need nothing but the run's folders. */
+export const FoldersInput = z.object({ folders: RunFolders });
+export type FoldersInput = z.infer<typeof FoldersInput>;
 
-export const DrawAgreementInput = DrawFiguresInput.extend({ task: CellTaskName });
+export const DrawAgreementInput = FoldersInput.extend({ task: CellTaskName });
 export type DrawAgreementInput = z.infer<typeof DrawAgreementInput>;

@@ -1,13 +1,13 @@
 import { Context } from '@temporalio/activity';
 import { type TraceLine, writeTraceFile } from '../toolkit/report/trace.ts';
 import { withHeartbeat } from './heartbeat.ts';
-import { DrawFiguresInput } from './inputs.ts';
+import { FoldersInput } from './inputs.ts';
 import { traceLines } from './trace-lines.ts';
 
 /** Writes trace.jsonl: when each step of the run waited and worked, how often it was tried, and where. */
 export function createWriteTrace() {
-  return async function writeTrace(input: DrawFiguresInput): Promise<{ readonly steps: number }> {
-    const { folders } = DrawFiguresInput.parse(input);
+  return async function writeTrace(input: FoldersInput): Promise<{ readonly steps: number }> {
+    const { folders } = FoldersInput.parse(input);
     const { client, info } = Context.current();
     const run = info.workflowExecution;
     return withHeartbeat({ phase: 'trace', steps: 0 }, async (report) => {

@@ -1,5 +1,6 @@
 import { EXIT, printResult, printStep } from '../output.ts';
 import { onHomePlatform } from '../run/home-platform.ts';
+import { untilStopped } from '../run/until-stopped.ts';
 
 /** `reignite server`: the home's Temporal server alone, until Ctrl-C; workers and runs attach to it. */
 export async function serverCommand(signal: AbortSignal): Promise<number> {
@@ -7,7 +8,7 @@ export async function serverCommand(signal: AbortSignal): Promise<number> {
     printResult(server.address);
     if (server.uiUrl !== undefined) printStep(`Temporal UI: ${server.uiUrl}`);
     printStep('Ctrl-C ends it.');
-    await Promise.race([failed, new Promise((resolve) => signal.addEventListener('abort', resolve))]);
+    await untilStopped(failed, signal);
     return EXIT.interrupted;
   });
 }

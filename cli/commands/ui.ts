@@ -3,6 +3,7 @@ import { EXIT, printResult, printStep } from '../output.ts';
 import { findRun } from '../run/find-run.ts';
 import { runPage } from '../run/follow-run.ts';
 import { onHomePlatform } from '../run/home-platform.ts';
+import { untilStopped } from '../run/until-stopped.ts';
 
 /**
  * `reignite ui`: opens the kept history, prints the page of a run and stays until Ctrl-C. Workflows are served, so that
@@ -22,7 +23,7 @@ export async function uiCommand(part: string | undefined, signal: AbortSignal): 
     const { workflowId } = await findRun(client, part);
     printResult(runPage(server.uiUrl, server.namespace, workflowId));
     printStep('Ctrl-C ends it.');
-    await Promise.race([failed, new Promise((resolve) => signal.addEventListener('abort', resolve))]);
+    await untilStopped(failed, signal);
     return EXIT.interrupted;
   });
 }

@@ -3,6 +3,7 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { EXIT, printStep } from '../output.ts';
+import { untilStopped } from '../run/until-stopped.ts';
 import { WorkerProcesses } from '../run/worker-processes.ts';
 import { connectTo, externalServer } from '../temporal/connection.ts';
 import type { ServerAddress } from '../temporal/server-address.ts';
@@ -31,7 +32,7 @@ export async function workerCommand(options: WorkerOptions, signal: AbortSignal)
   const workers = new WorkerProcesses({ home, server, settings, queues, onStep: printStep });
   printStep(`Serves ${queues.join(', ')} on ${server.address}. Ctrl-C ends it.`);
   try {
-    await Promise.race([workers.failed, new Promise((resolve) => signal.addEventListener('abort', resolve))]);
+    await untilStopped(workers.failed, signal);
     return EXIT.interrupted;
   } finally {
     await workers.stop();

@@ -1,10 +1,11 @@
-import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { AcquireInput } from '../../activities/inputs.ts';
 import { canonicalJson } from '../../config/digest.ts';
 import { taskQueue } from '../../config/task-queues.ts';
 import { sha256Of } from '../../toolkit/files/hash-file.ts';
 import type { acquire } from '../../workflows/acquire.ts';
 import { downloadId } from '../../workflows/ids.ts';
+import { openMemo } from '../run/open-memo.ts';
 import type { ServerAddress } from '../temporal/server-address.ts';
 import { workflowDigest } from '../workflow-bundle.ts';
 
@@ -56,14 +57,4 @@ export async function startDownload(
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
   }
   return open !== undefined && (isOurs || server.external) ? 'attached' : 'started';
-}
-
-async function openMemo(client: Client, id: string): Promise<Record<string, unknown> | undefined> {
-  try {
-    const { status, memo } = await client.workflow.getHandle(id).describe();
-    return status.name === 'RUNNING' ? (memo ?? {}) : undefined;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
-    throw error;
-  }
 }

@@ -54,7 +54,7 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
   }
   command(program, 'retry [run]', 'run again what failed, and only that').action(
     async (run: string | undefined, options: JsonOption) => {
-      const { retryCommand } = await import('../commands/watch.ts');
+      const { retryCommand } = await import('../commands/retry.ts');
       exitWith(await retryCommand(run, options, signal));
     },
   );

@@ -36,7 +36,8 @@ export async function summaryOf(execution: WorkflowExecutionInfo): Promise<Summa
   return summary?.run === execution.workflowId ? summary : undefined;
 }
 
-function resultsOf({ memo }: WorkflowExecutionInfo): string | undefined {
+/** The results folder that a run was started with. */
+export function resultsOf({ memo }: WorkflowExecutionInfo): string | undefined {
   const results: unknown = memo?.['results'];
   return typeof results === 'string' ? results : undefined;
 }

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { fileExists } from '../../toolkit/files/file-exists.ts';
+import { resultsOf } from './describe-run.ts';
 import { findRun } from './find-run.ts';
 import { onHomePlatform } from './home-platform.ts';
 
@@ -13,10 +14,10 @@ import { onHomePlatform } from './home-platform.ts';
 export async function resultsFolder(run: string | undefined, signal: AbortSignal): Promise<string> {
   if (run !== undefined && (await fileExists(resolve(run, 'summary.json')))) return resolve(run);
   return onHomePlatform(signal, [], async ({ client }) => {
-    const { workflowId, memo } = await findRun(client, run);
-    const results: unknown = memo?.['results'];
-    if (typeof results === 'string') return results;
-    throw new ReigniteError('RUN_NOT_FOUND', `The run ${workflowId} does not say where its results lie.`, {
+    const execution = await findRun(client, run);
+    const results = resultsOf(execution);
+    if (results !== undefined) return results;
+    throw new ReigniteError('RUN_NOT_FOUND', `The run ${execution.workflowId} does not say where its results lie.`, {
       remedy: 'Give the results folder instead.',
     });
   });

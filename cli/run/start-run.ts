@@ -1,9 +1,10 @@
-import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { taskQueue } from '../../config/task-queues.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { reproduce } from '../../workflows/reproduce.ts';
 import type { ServerAddress } from '../temporal/server-address.ts';
 import { workflowDigest } from '../workflow-bundle.ts';
+import { openMemo } from './open-memo.ts';
 import type { ResolvedRun } from './resolve-run.ts';
 
 /** What is written beside a run in Temporal, and read again by other commands. */
@@ -29,7 +30,7 @@ export async function startRun(
   await refuseSharedResults(client, run);
   const workflows = await workflowDigest();
   const open = await openMemo(client, run.id);
-  if (open !== undefined && !server.external && open.workflows !== workflows) {
+  if (open !== undefined && !server.external && open['workflows'] !== workflows) {
     await client.workflow.getHandle(run.id).terminate('begun by another version of reignite');
     onStep('The open run was begun by another version of reignite: it is begun anew, from the cache.');
   }
@@ -54,17 +55,7 @@ export async function startRun(
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
   }
-  return open !== undefined && open.workflows === workflows ? 'attached' : 'started';
-}
-
-async function openMemo(client: Client, id: string): Promise<Partial<RunMemo> | undefined> {
-  try {
-    const { status, memo } = await client.workflow.getHandle(id).describe();
-    return status.name === 'RUNNING' ? (memo ?? {}) : undefined;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
-    throw error;
-  }
+  return open !== undefined && open['workflows'] === workflows ? 'attached' : 'started';
 }
 
 async function refuseSharedResults(client: Client, run: ResolvedRun): Promise<void> {

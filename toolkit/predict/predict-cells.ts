@@ -12,6 +12,7 @@ import type { SessionOptions } from '../onnx/session.ts';
 import { readCandidatesFile } from '../yolov5/candidates-file.ts';
 import type { CellDetector, DetectionProgress, DetectorEngine } from '../yolov5/cell-detector.ts';
 import { TASK_LIMITS, TASK_SETTINGS } from '../yolov5/task-settings.ts';
+import { asSentence } from './as-sentence.ts';
 import { cellFeatures, cellsTable, countCells, type FoundCell, foundCells } from './found-cell.ts';
 import { type InferenceFacts, readFacts } from './inference-facts.ts';
 import { readInput } from './input-image.ts';
@@ -79,11 +80,7 @@ export async function predictCells(
     cached: known !== undefined,
     provider: facts.provider,
     seconds: known === undefined ? facts.seconds : 0,
-    notes: [
-      ...input.notes,
-      ...facts.notes.map((note) => `${note.charAt(0).toUpperCase()}${note.slice(1)}.`),
-      ...seen.notes,
-    ],
+    notes: [...input.notes, ...facts.notes.map(asSentence), ...seen.notes],
   };
 }
 

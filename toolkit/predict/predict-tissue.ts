@@ -12,6 +12,7 @@ import type { TissueModel } from '../models/tissue-model.ts';
 import type { Engine, RoiProgress, RoiSegmenter } from '../nnunet/roi-segmenter.ts';
 import { NOT_PREDICTED } from '../nnunet/tile-scope.ts';
 import type { SessionOptions } from '../onnx/session.ts';
+import { asSentence } from './as-sentence.ts';
 import { type InferenceFacts, readFacts } from './inference-facts.ts';
 import { readInput } from './input-image.ts';
 import { classAreas } from './label-counts.ts';
@@ -162,8 +163,4 @@ function drawn(classes: TissueClasses): TissueClasses {
 function paletteOf(classes: TissueClasses): readonly (readonly [number, number, number])[] {
   const most = Math.max(...classes.keys());
   return Array.from({ length: most + 1 }, (_, value) => classes.get(value)?.color ?? [0, 0, 0]);
-}
-
-function asSentence(phrase: string): string {
-  return `${phrase.charAt(0).toUpperCase()}${phrase.slice(1)}.`;
 }
