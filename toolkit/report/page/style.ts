@@ -28,7 +28,7 @@ a { color: var(--link); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; margin: .6rem 0 1rem; }
 caption { text-align: left; padding-bottom: .3rem; }
 th, td { padding: .28rem .8rem .28rem 0; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
-th:first-child { text-align: left; font-weight: 500; } thead th { color: var(--soft); font-weight: 600; }
+td { white-space: nowrap; } th:first-child { text-align: left; font-weight: 500; } thead th { color: var(--soft); font-weight: 600; }
 .figures, .gallery { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); padding: 0; list-style: none; max-width: none; }
 .figures { grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr)); }
 figure { margin: 0; background: #fff; border: 1px solid var(--line); border-radius: 6px; padding: .5rem; }
