@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GraphBuilder } from '../../toolkit/onnx/graph-builder.ts';
 import { leakyRelu } from '../../toolkit/onnx/operators.ts';
-import { openSession, ortVersion, PROVIDERS, type Provider } from '../../toolkit/onnx/session.ts';
+import { ortVersion } from '../../toolkit/onnx/ort-version.ts';
+import { openSession, PROVIDERS, type Provider } from '../../toolkit/onnx/session.ts';
 import { writeModel } from '../../toolkit/onnx/write-model.ts';
 import type { Finding } from './finding.ts';
 

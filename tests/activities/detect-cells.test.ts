@@ -13,7 +13,7 @@ import { StepCache } from '../../toolkit/cache/step-cache.ts';
 import { sha256OfFile } from '../../toolkit/files/hash-file.ts';
 import { homeFolders } from '../../toolkit/files/home-folders.ts';
 import { ModelPassport } from '../../toolkit/models/model-passport.ts';
-import { ortVersion } from '../../toolkit/onnx/session.ts';
+import { ortVersion } from '../../toolkit/onnx/ort-version.ts';
 import { createCellDetector } from '../../toolkit/yolov5/cell-detector.ts';
 import { suiteFolder, temporaryFolder } from '../support/in-temporary-folder.ts';
 import { runActivity } from '../support/run-activity.ts';

@@ -12,7 +12,7 @@ import { FileDigests } from '../../toolkit/cache/file-digests.ts';
 import { StepCache } from '../../toolkit/cache/step-cache.ts';
 import { homeFolders } from '../../toolkit/files/home-folders.ts';
 import { createRoiSegmenter } from '../../toolkit/nnunet/roi-segmenter.ts';
-import { ortVersion } from '../../toolkit/onnx/session.ts';
+import { ortVersion } from '../../toolkit/onnx/ort-version.ts';
 import { suiteFolder, temporaryFolder } from '../support/in-temporary-folder.ts';
 import { runActivity } from '../support/run-activity.ts';
 import { writeTinyRecord } from '../support/tiny-record.ts';

@@ -6,9 +6,9 @@ import { writeFileAtomic } from '../files/atomic-write.ts';
 import { readModelCard } from '../nnunet/model-card.ts';
 import { type DescribedModel, describeModel } from '../onnx/describe-model.ts';
 import { InferenceThread } from '../onnx/inference-thread.ts';
+import { ortVersion } from '../onnx/ort-version.ts';
 import { readOwnCard } from '../onnx/own-model.ts';
 import type { ParityAnswer, ParityRequest } from '../onnx/parity-messages.ts';
-import { ortVersion } from '../onnx/session.ts';
 import { startThread } from '../onnx/start-thread.ts';
 import { readDetectorCard } from '../yolov5/detector-card.ts';
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
+import { removeLeftovers } from '../files/remove-leftovers.ts';
 import { writeModel } from '../onnx/write-model.ts';
 import { openCheckpoint } from '../pytorch/checkpoint.ts';
 import { checkpointStateDict } from './checkpoint-state-dict.ts';
@@ -11,7 +12,6 @@ import { CONVERTER_SCHEMA, hashSources, type ModelSources } from './model-digest
 import { type CheckpointName, type FoldFiles, findFolds } from './model-folds.ts';
 import type { NnunetPlans } from './plans.ts';
 import { readPlansFile } from './plans-file.ts';
-import { removeLeftovers } from './remove-leftovers.ts';
 import { StateDictLedger } from './state-dict-ledger.ts';
 import { type UnetArchitecture, unetArchitecture } from './unet-architecture.ts';
 import { INPUT_NAME, OUTPUT_NAME, unetGraph } from './unet-graph.ts';
@@ -19,6 +19,9 @@ import { INPUT_NAME, OUTPUT_NAME, unetGraph } from './unet-graph.ts';
 export { readModelCard } from './model-card.ts';
 export { modelDigest } from './model-digest.ts';
 export { ModelCard };
+
+/** Temporary files of a conversion: `.fold_3.onnx.<process>.<random>.tmp`. */
+const LEFTOVER = /^\.(?:fold_\d+\.onnx|model\.json)\.(\d+)\.[0-9a-f]+\.tmp$/;
 
 export interface ConvertModelOptions {
   /** nnU-Net v1 folder: holds `fold_0/model_best.model` and so on. */
@@ -63,7 +66,7 @@ export async function convertModel(options: ConvertModelOptions): Promise<ModelC
   const plans = await readPlansFile(folds[0].plans);
   const architecture = unetArchitecture(plans);
   await mkdir(out, { recursive: true });
-  await removeLeftovers(out);
+  await removeLeftovers(out, LEFTOVER);
   await rm(join(out, CARD_FILE), { force: true });
   const converted: ModelCard['folds'] = [];
   for (const [index, fold] of folds.entries()) {

@@ -1,8 +1,8 @@
 import * as ort from 'onnxruntime-node';
 import { ReigniteError } from '../errors.ts';
+import { ortVersion } from './ort-version.ts';
 import type { ParityAnswer, ParityRequest } from './parity-messages.ts';
 import { serveRequests } from './serve-requests.ts';
-import { ortVersion } from './session.ts';
 
 /** The same values each time, spread over the range without a pattern that a network could like (a Weyl sequence). */
 function probeOf({ shape, range: [low, high] }: ParityRequest): Float32Array {

@@ -1,8 +1,11 @@
 import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { ReigniteError } from '../errors.ts';
+import { laidOutModel } from './laid-out-model.ts';
+import { ortVersion } from './ort-version.ts';
 
 /** Where a network runs. `cpu` is there always; the others need files and hardware of their own. */
 export const PROVIDERS = ['cpu', 'cuda', 'webgpu'] as const;
@@ -13,6 +16,8 @@ export interface SessionOptions {
   readonly provider?: Provider | 'auto';
   /** Threads of one run; 0, the default, takes the physical cores. Changes no bit of a result. */
   readonly threads?: number;
+  /** On the CPU, opens a copy beside the file that is made with the first opening and opens ten times as fast. */
+  readonly laidOut?: boolean;
 }
 
 /** An ONNX model ready to run. */
@@ -23,11 +28,6 @@ export interface OpenedSession {
   readonly fallbacks: readonly string[];
   /** Version of ONNX Runtime, part of what bit-identity rests on. */
   readonly ortVersion: string;
-}
-
-/** Version of the ONNX Runtime in use. */
-export function ortVersion(): string {
-  return ort.env.versions.node ?? ort.env.versions.common;
 }
 
 /**
@@ -43,13 +43,13 @@ export function ortVersion(): string {
 export async function openSession(path: string, options: SessionOptions = {}): Promise<OpenedSession> {
   if (!existsSync(path)) throw new ReigniteError('MODEL_UNREADABLE', `There is no model ${path}.`);
   const { provider = 'auto', threads } = options;
-  if (provider === 'cpu') return opened(await openOnCpu(path, threads), 'cpu', []);
+  if (provider === 'cpu') return opened(await openOnCpu(path, options), 'cpu', []);
   if (provider !== 'auto') return opened(await openOn(path, provider, threads), provider, []);
   try {
     return opened(await openOn(path, 'cuda', threads), 'cuda', []);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return opened(await openOnCpu(path, threads), 'cpu', [reason]);
+    return opened(await openOnCpu(path, options), 'cpu', [reason]);
   }
 }
 
@@ -57,7 +57,11 @@ function opened(session: ort.InferenceSession, provider: Provider, fallbacks: re
   return { session, provider, fallbacks, ortVersion: ortVersion() };
 }
 
-async function openOnCpu(path: string, threads: number | undefined): Promise<ort.InferenceSession> {
+async function openOnCpu(path: string, { threads, laidOut = false }: SessionOptions): Promise<ort.InferenceSession> {
+  if (laidOut) {
+    const session = await openLaidOut(path, threads);
+    if (session !== undefined) return session;
+  }
   try {
     return await create(path, 'cpu', threads);
   } catch (error) {
@@ -65,6 +69,16 @@ async function openOnCpu(path: string, threads: number | undefined): Promise<ort
       cause: error,
     });
   }
+}
+
+/** A copy that does not open is made anew by the next opening, and this one does without. */
+async function openLaidOut(path: string, threads: number | undefined): Promise<ort.InferenceSession | undefined> {
+  const copy = await laidOutModel(path);
+  if (copy === undefined) return undefined;
+  return create(copy, 'cpu', threads).catch(async () => {
+    await rm(dirname(copy), { recursive: true, force: true });
+    return undefined;
+  });
 }
 
 async function openOn(path: string, provider: Provider, threads: number | undefined): Promise<ort.InferenceSession> {

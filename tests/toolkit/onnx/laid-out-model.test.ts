@@ -1,0 +1,92 @@
+import { spawnSync } from 'node:child_process';
+import { mkdir, readdir, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Tensor } from 'onnxruntime-node';
+import { describe, expect, it } from 'vitest';
+import { laidOutModel } from '../../../toolkit/onnx/laid-out-model.ts';
+import { openSession } from '../../../toolkit/onnx/session.ts';
+import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+import { writeTinyModel } from '../nnunet/support/tiny-model.ts';
+
+async function tinyModel(): Promise<string> {
+  return join(await writeTinyModel(await temporaryFolder(), [16, 24]), 'fold_1.onnx');
+}
+
+async function softmaxOf(path: string, laidOut: boolean): Promise<unknown> {
+  const input = Float32Array.from({ length: 3 * 16 * 24 }, (_, at) => (at % 255) / 255);
+  const { session } = await openSession(path, { provider: 'cpu', laidOut });
+  const { softmax } = await session.run({ image: new Tensor('float32', input, [1, 3, 16, 24]) });
+  await session.release();
+  return softmax?.data;
+}
+
+describe('laidOutModel', () => {
+  it('gives the bits of the model itself, the first time and from the copy', async () => {
+    const path = await tinyModel();
+    const plain = await softmaxOf(path, false);
+    expect(await softmaxOf(path, true)).toEqual(plain);
+    const copies = await readdir(join(dirname(path), 'laid-out'));
+    expect(copies).toHaveLength(1);
+    expect((await readdir(join(dirname(path), 'laid-out', copies[0] ?? ''))).sort()).toEqual([
+      'model.onnx',
+      'weights.bin',
+    ]);
+    expect(await softmaxOf(path, true)).toEqual(plain);
+  });
+
+  it('makes a copy once, and opens that', async () => {
+    const [path, other] = [await tinyModel(), await tinyModel()];
+    const copy = await laidOutModel(path);
+    expect(await laidOutModel(path)).toBe(copy);
+    // What the session reads shows in what it answers: the other model's output is of another height.
+    await writeTinyModel(dirname(other), [32, 24]);
+    await rm(dirname(copy ?? ''), { recursive: true });
+    await rename(dirname((await laidOutModel(other)) ?? ''), dirname(copy ?? ''));
+    const { session } = await openSession(path, { provider: 'cpu', laidOut: true });
+    expect(session.outputMetadata[0]).toMatchObject({ shape: [1, 32, 24, 5] });
+    await session.release();
+  });
+
+  it.each([
+    ['graph', 'model.onnx'],
+    ['weights', 'weights.bin'],
+  ])('does without a copy whose %s is damaged, and makes another', async (_, file) => {
+    const path = await tinyModel();
+    const plain = await softmaxOf(path, false);
+    const copy = (await laidOutModel(path)) ?? '';
+    await truncate(join(dirname(copy), file), 16);
+    expect(await softmaxOf(path, true)).toEqual(plain);
+    expect(await softmaxOf(path, true)).toEqual(plain);
+    expect((await stat(join(dirname(copy), file))).size).toBeGreaterThan(16);
+  });
+
+  it('makes another copy for another state of the file', async () => {
+    const path = await tinyModel();
+    const copy = await laidOutModel(path);
+    await utimes(path, 1, 1);
+    expect(await laidOutModel(path)).not.toBe(copy);
+  });
+
+  it('lays one out for several openings at once', async () => {
+    const path = await tinyModel();
+    const copies = new Set(await Promise.all([1, 2, 3].map(() => laidOutModel(path))));
+    expect(copies.size).toBe(1);
+    expect(await readdir(join(dirname(path), 'laid-out'))).toHaveLength(1);
+  });
+
+  it('opens the model itself where no copy can be written', async () => {
+    const path = await tinyModel();
+    await writeFile(join(dirname(path), 'laid-out'), 'a file where the folder should be');
+    expect(await laidOutModel(path)).toBeUndefined();
+    expect(await softmaxOf(path, true)).toEqual(await softmaxOf(path, false));
+  });
+
+  it('removes what a killed process left', async () => {
+    const path = await tinyModel();
+    const { pid } = spawnSync('true');
+    const left = join(dirname(path), 'laid-out', `.fold_1-0.${pid}.0a0a.tmp`);
+    await mkdir(left, { recursive: true });
+    await laidOutModel(path);
+    expect(await readdir(join(dirname(path), 'laid-out'))).toHaveLength(1);
+  });
+});
