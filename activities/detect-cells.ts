@@ -8,7 +8,7 @@ import type { CellDetector } from '../toolkit/yolov5/cell-detector.ts';
 import { TASK_LIMITS, TASK_SETTINGS } from '../toolkit/yolov5/task-settings.ts';
 import { beginAttempt } from './attempt-log.ts';
 import { withHeartbeat } from './heartbeat.ts';
-import { type InferServices, type Report, type RoiOutcome, refuseOtherEngine } from './infer-roi.ts';
+import { type InferServices, type Report, type RoiOutcome, recordInference, refuseOtherEngine } from './infer-roi.ts';
 import { DetectCellsInput } from './inputs.ts';
 import { CANDIDATES, cellOutputs, DetectFacts, POINTS, restoreDetection } from './roi-outputs.ts';
 import { detectKey } from './step-keys.ts';
@@ -36,6 +36,7 @@ export function createDetectCells(services: DetectServices) {
       const done = known ?? (await computeImage(step, parts, imageSha256, services, report));
       await restoreDetection(services.cache, done, cellOutputs(task, folders.results, roi));
       if (known !== undefined) return { roi, key, cached: true, seconds: 0, tiles: 0 };
+      await recordInference(folders.results, step.engine);
       await rm(join(services.home.work, key), { recursive: true, force: true });
       const { seconds, tiles } = DetectFacts.parse(done.facts);
       return { roi, key, cached: false, seconds, tiles };

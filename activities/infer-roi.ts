@@ -2,6 +2,8 @@ import type { FileDigests } from '../toolkit/cache/file-digests.ts';
 import type { StepCache } from '../toolkit/cache/step-cache.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
+import { packageVersion } from '../toolkit/package-version.ts';
+import { environment, recordEnvironment } from '../toolkit/report/environment.ts';
 import type { EngineRef } from './inputs.ts';
 
 /** What the inference of an ROI leaves in the history. The result itself is on disk. */
@@ -38,4 +40,9 @@ export function refuseOtherEngine(
       `the run began with ${engine.provider} of ${engine.ortVersion}.`,
     { remedy: 'Use inference workers of one kind for a run, or name the provider with `--set inference.provider=`.' },
   );
+}
+
+/** Writes down what this ROI was inferred on: a run may have workers on several machines. */
+export async function recordInference(results: string, engine: EngineRef): Promise<void> {
+  await recordEnvironment(results, environment('inference', packageVersion(), engine));
 }

@@ -3,11 +3,15 @@ import { mkdir, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { asDiskError } from '../toolkit/files/atomic-write.ts';
+import { packageVersion } from '../toolkit/package-version.ts';
+import { writeConfiguration } from '../toolkit/report/configuration.ts';
+import { environment, recordEnvironment } from '../toolkit/report/environment.ts';
 import { readSummaryFile, writeSummaryFile } from '../toolkit/report/summary.ts';
 import { RunInput } from './inputs.ts';
 
 /**
- * Takes a results folder for a run. One that belongs to another configuration is moved aside, never written over.
+ * Takes a results folder for a run and writes its configuration into it. A folder that belongs to another
+ * configuration is moved aside, never written over.
  *
  * @returns Where the earlier folder is now, if there was one.
  */
@@ -25,6 +29,8 @@ export async function openResults(input: RunInput): Promise<{ readonly movedTo?:
   const run = Context.current().info.workflowExecution?.workflowId ?? '';
   const { record, name: profile } = config;
   await writeSummaryFile(results, { run, record, profile, digest, status: 'running', tasks: {} });
+  await writeConfiguration(results, config);
+  await recordEnvironment(results, environment('orchestration', packageVersion()));
   return movedTo === undefined ? {} : { movedTo };
 }
 

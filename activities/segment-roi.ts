@@ -9,7 +9,7 @@ import { imageSize } from '../toolkit/image/open-image.ts';
 import type { RoiSegmenter } from '../toolkit/nnunet/roi-segmenter.ts';
 import { beginAttempt } from './attempt-log.ts';
 import { withHeartbeat } from './heartbeat.ts';
-import { type InferServices, type Report, type RoiOutcome, refuseOtherEngine } from './infer-roi.ts';
+import { type InferServices, type Report, type RoiOutcome, recordInference, refuseOtherEngine } from './infer-roi.ts';
 import { SegmentRoiInput } from './inputs.ts';
 import { MARGIN, MASK, restoreSegmentation, SegmentFacts } from './roi-outputs.ts';
 import { scoreRoi } from './score-roi.ts';
@@ -36,6 +36,7 @@ export function createSegmentRoi(services: SegmentServices) {
       const done = known ?? (await computeRoi(task, parts, services, report));
       await restoreSegmentation(services.cache, done, folders.results, roi);
       if (known !== undefined) return { roi, key, cached: true, seconds: 0, tiles: 0 };
+      await recordInference(folders.results, task.engine);
       await rm(join(services.home.work, key), { recursive: true, force: true });
       const { seconds, tiles } = SegmentFacts.parse(done.facts);
       return { roi, key, cached: false, seconds, tiles };

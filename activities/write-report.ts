@@ -11,6 +11,7 @@ export function createWriteReport() {
     let done = 0;
     return withHeartbeat({ phase: 'report', done }, (report) =>
       write(folders.results, {
+        data: folders.data,
         version: packageVersion(),
         signal: Context.current().cancellationSignal,
         onRoi: () => report({ phase: 'report', done: ++done }),

@@ -49,6 +49,7 @@ export function createWriteSummary(home: HomeFolders) {
       profile: config.name,
       digest,
       status,
+      ended: new Date().toISOString(),
       tasks,
       ...(interventions.length === 0 ? {} : { interventions }),
     });

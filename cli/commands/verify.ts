@@ -1,6 +1,6 @@
 import { verifyManifest } from '../../toolkit/report/manifest.ts';
 import { EXIT, printResult } from '../output.ts';
-import { resultsFolder } from '../run/results-folder.ts';
+import { foldersOf } from '../run/results-folder.ts';
 
 /**
  * `reignite verify`: computes the SHA-256 of every output again.
@@ -12,7 +12,7 @@ export async function verifyCommand(
   { json }: { readonly json?: boolean },
   signal: AbortSignal,
 ): Promise<number> {
-  const results = await resultsFolder(run, signal);
+  const { results } = await foldersOf(run, signal);
   const { files, findings } = await verifyManifest(results, signal);
   if (json) printResult(JSON.stringify({ results, files, findings }, null, 1));
   else {

@@ -5,18 +5,25 @@ import { resultsOf } from './describe-run.ts';
 import { findRun } from './find-run.ts';
 import { onHomePlatform } from './home-platform.ts';
 
+/** Where a run's results lie, and its record; the latter is not known of a folder that somebody names. */
+export interface KnownFolders {
+  readonly results: string;
+  readonly data?: string;
+}
+
 /**
- * The results folder of a run: a folder that holds a summary.json is taken as it is, without Temporal; else the run is
- * looked up, the newest unless one is named.
+ * The folders of a run: a folder that holds a summary.json is taken as it is, without Temporal; else the run is looked
+ * up, the newest unless one is named.
  *
  * @throws ReigniteError RUN_NOT_FOUND.
  */
-export async function resultsFolder(run: string | undefined, signal: AbortSignal): Promise<string> {
-  if (run !== undefined && (await fileExists(resolve(run, 'summary.json')))) return resolve(run);
+export async function foldersOf(run: string | undefined, signal: AbortSignal): Promise<KnownFolders> {
+  if (run !== undefined && (await fileExists(resolve(run, 'summary.json')))) return { results: resolve(run) };
   return onHomePlatform(signal, [], async ({ client }) => {
     const execution = await findRun(client, run);
     const results = resultsOf(execution);
-    if (results !== undefined) return results;
+    const data: unknown = execution.memo?.['data'];
+    if (results !== undefined) return { results, ...(typeof data === 'string' ? { data } : {}) };
     throw new ReigniteError('RUN_NOT_FOUND', `The run ${execution.workflowId} does not say where its results lie.`, {
       remedy: 'Give the results folder instead.',
     });

@@ -1,10 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
+import type { RunConfig } from '../../config/schema.ts';
 import { TASKS } from '../../config/tasks.ts';
 import { ReigniteError } from '../errors.ts';
 import { LedgerFile } from '../verdict/ledger/ledger-file.ts';
 import { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
+import { readConfiguration } from './configuration.ts';
+import { type Environment, readEnvironments } from './environment.ts';
+import { readStepTimes, type StepTimes } from './step-times.ts';
 import { readSummaryFile, type Summary } from './summary.ts';
 
 export type JudgedTask = z.output<typeof HeVerdictFile> | z.output<typeof CellsVerdictFile>;
@@ -15,6 +19,11 @@ export interface ReportData {
   /** In the order in which results are told. */
   readonly tasks: readonly JudgedTask[];
   readonly ledger: z.output<typeof LedgerFile>['entries'];
+  /** Undefined where the run wrote none down. */
+  readonly configuration: RunConfig | undefined;
+  /** What the run was done on. */
+  readonly environments: readonly Environment[];
+  readonly times: StepTimes;
 }
 
 /**
@@ -31,7 +40,14 @@ export async function readReportData(results: string): Promise<ReportData> {
     ),
   );
   const ledger = await readJson(join(results, 'verdict', 'ledger.json'), LedgerFile);
-  return { summary, tasks: tasks.filter((task) => task !== undefined), ledger: ledger?.entries ?? [] };
+  return {
+    summary,
+    tasks: tasks.filter((task) => task !== undefined),
+    ledger: ledger?.entries ?? [],
+    configuration: await readConfiguration(results),
+    environments: await readEnvironments(results),
+    times: await readStepTimes(results),
+  };
 }
 
 async function readJson<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema> | undefined> {

@@ -34,6 +34,7 @@ export const Summary = z.object({
   profile: z.string(),
   digest: z.string().describe('Digest of the configuration that the folder belongs to'),
   status: RunStatus,
+  ended: z.iso.datetime().optional().describe('UTC; missing while the run goes on'),
   tasks: z.record(z.string(), TaskSummary),
   interventions: z.array(RunIntervention).optional().describe('In their order; missing where nobody intervened'),
 });

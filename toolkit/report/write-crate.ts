@@ -2,7 +2,6 @@ import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { TASK_TITLES, TASKS } from '../../config/tasks.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import type { Environment } from './environment.ts';
 import type { ReportData } from './report-data.ts';
 
 export const CRATE_FILE = 'ro-crate-metadata.json';
@@ -23,14 +22,14 @@ const FOLDERS = ['inference', 'figures', 'margins', 'candidates'] as const;
  * Writes ro-crate-metadata.json: the results folder as an RO-Crate 1.1 of the Process Run profile, in which one action
  * (this run) made the results from the record with this software. No user and no host is named.
  *
- * @param ended - ISO 8601.
+ * @param version - Of this package.
  */
 export async function writeCrate(
   results: string,
-  { summary, tasks }: ReportData,
-  machine: Environment,
-  ended: string,
+  { summary, tasks, environments }: ReportData,
+  version: string,
 ): Promise<void> {
+  const ended = summary.ended ?? new Date().toISOString();
   const record = { '@id': `https://zenodo.org/records/${summary.record}` };
   const files = await describedFiles(results);
   const folders = await describedFolders(results);
@@ -65,16 +64,16 @@ export async function writeCrate(
       instrument: { '@id': '#reignite' },
       object: [record],
       result: parts,
-      description: `Configuration ${summary.digest}, profile ${summary.profile}, on ${machine.platform}, ${machine.processor}.`,
+      description: `Configuration ${summary.digest}, profile ${summary.profile}, ${environments.map(({ platform, processor }) => `on ${platform}, ${processor}`).join('; ')}.`,
     },
     {
       '@id': '#reignite',
       '@type': 'SoftwareApplication',
       name: 'reignite',
-      softwareVersion: machine.reignite,
+      softwareVersion: version,
       description: 'Runs the technical validation of the IGNITE data toolkit again and judges the result.',
       url: 'https://doi.org/10.5281/zenodo.15674785',
-      softwareRequirements: `Node.js ${machine.node}`,
+      softwareRequirements: 'Node.js',
     },
     { '@id': '#reignite-agent', '@type': 'Organization', name: 'Whoever ran reignite' },
     { '@id': record['@id'], '@type': 'Dataset', name: `IGNITE data toolkit, Zenodo record ${summary.record}` },

@@ -1,4 +1,4 @@
-import { environment } from './environment.ts';
+import { writeLayers } from './layers/write-layers.ts';
 import { writeManifest } from './manifest.ts';
 import { readReportData } from './report-data.ts';
 import { writeCrate } from './write-crate.ts';
@@ -9,23 +9,26 @@ export interface WrittenReport {
   readonly files: number;
 }
 
+export interface ReportOptions {
+  /** Version of this package. */
+  readonly version: string;
+  /** Absolute data folder of the run; without it, layers of the viewer that are there already stay. */
+  readonly data?: string | undefined;
+  /** Called after every ROI whose layers are drawn. */
+  readonly onRoi?: () => void;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Writes what closes a results folder: the report, the crate, and last the manifest of everything.
  *
- * @param options.version - Version of this package.
- * @param options.onRoi - Called after every ROI of the gallery.
  * @throws ReigniteError FILE_MISSING when the folder holds no results.
  */
-export async function writeReport(
-  results: string,
-  options: { readonly version: string; readonly onRoi?: () => void; readonly signal?: AbortSignal },
-): Promise<WrittenReport> {
+export async function writeReport(results: string, options: ReportOptions): Promise<WrittenReport> {
+  const { version, data: folder, onRoi = () => undefined, signal } = options;
   const data = await readReportData(results);
-  const machine = environment(options.version);
-  await writePage(results, data, machine, () => {
-    options.signal?.throwIfAborted();
-    options.onRoi?.();
-  });
-  await writeCrate(results, data, machine, new Date().toISOString());
-  return { files: await writeManifest(results, options.signal) };
+  const layers = await writeLayers(results, folder, data.tasks, { signal, onRoi });
+  await writePage(results, data, layers, version);
+  await writeCrate(results, data, version);
+  return { files: await writeManifest(results, signal) };
 }

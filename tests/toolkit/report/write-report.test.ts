@@ -14,12 +14,10 @@ const ROI = 'a<b>&c';
 async function writeResults(): Promise<string> {
   const results = await temporaryFolder();
   await mkdir(join(results, 'verdict'));
-  await mkdir(join(results, 'figures', 'he', 'cases'), { recursive: true });
+  await mkdir(join(results, 'figures', 'he'), { recursive: true });
   const verdict = judgeTissue([{ roi: ROI, reason: 'It is <gone>.' }], undefined, VerdictConfig.parse({}).he);
   await writeFile(join(results, 'verdict', 'he.json'), JSON.stringify(verdict));
-  await sharp({ create: { width: 900, height: 300, channels: 3, background: 'plum' } })
-    .png()
-    .toFile(join(results, 'figures', 'he', 'cases', `${ROI}.png`));
+  await writeFile(join(results, 'figures', 'he', 'cm_all.svg'), '<svg xmlns="http://www.w3.org/2000/svg"/>');
   const rois = { total: 1, computed: 1, cached: 0, failed: 0 };
   const tasks = { he: { verdict: verdict.verdict, rois, failures: [], worst: [] } };
   const summary = { run: 'r/1', record: '7', profile: 'p', digest: 'd', status: 'done', tasks };
@@ -27,21 +25,72 @@ async function writeResults(): Promise<string> {
   return results;
 }
 
+/** A record of that one ROI, whose published mask differs from ours in one pixel. */
+async function writeRecord(results: string): Promise<string> {
+  const data = await temporaryFolder();
+  const [width, height] = [60, 40];
+  for (const folder of ['images/he', 'annotations/he', 'inference/he'])
+    await mkdir(join(data, folder), { recursive: true });
+  for (const folder of ['inference/he', 'margins/he']) await mkdir(join(results, folder), { recursive: true });
+  const roi = 'x_with_context';
+  await sharp({ create: { width, height, channels: 3, background: 'plum' } })
+    .png()
+    .toFile(join(data, 'images/he', `${roi}.png`));
+  const mask = (value: (at: number) => number) =>
+    sharp(
+      Uint8Array.from({ length: width * height }, (_, at) => value(at)),
+      { raw: { width, height, channels: 1 } },
+    )
+      .toColourspace('b-w')
+      .png();
+  await mask(() => 2).toFile(join(data, 'annotations/he', `${roi}.png`));
+  await mask(() => 2).toFile(join(results, 'inference/he', `${roi}.png`));
+  await mask((at) => (at === 30 * width + 20 ? 4 : 2)).toFile(join(data, 'inference/he', `${roi}.png`));
+  const row = 'images/he/x.png,annotations/he/x.png,he_tissue_segmentation,test,H&E';
+  await writeFile(join(data, 'data_overview.csv'), `image_path,annotation_path,task,split,stain\n${row}\n`);
+  const verdict = judgeTissue([{ roi, reason: 'for the test' }], undefined, VerdictConfig.parse({}).he);
+  await writeFile(join(results, 'verdict', 'he.json'), JSON.stringify(verdict));
+  return data;
+}
+
 describe('writeReport', () => {
-  it('writes a page whose links lead somewhere, and a thumbnail', async () => {
+  it('writes a page whose links lead somewhere within the report, and needs no network', async () => {
     const results = await writeResults();
     await writeReport(results, { version: '1.2.3' });
     const html = await readFile(join(results, 'report', 'index.html'), 'utf8');
     expect(html).toContain('not comparable');
     expect(html).toContain('It is &lt;gone&gt;.');
     expect(html).not.toContain(ROI);
-    const links = [...html.matchAll(/(?:href|src)="([^"#]+)"/g)].map(([, link = '']) => decodeURIComponent(link));
-    expect(links.length).toBeGreaterThan(1);
-    for (const link of links) expect(await fileExists(join(results, 'report', link)), link).toBe(true);
+    const links = [...html.matchAll(/ (?:href|src)="([^"]+)"/g)].map(([, link = '']) => decodeURIComponent(link));
+    expect(links.length).toBeGreaterThan(5);
+    for (const link of links) {
+      if (link.startsWith('data:')) continue;
+      if (link.startsWith('#')) expect(html, link).toContain(` id="${link.slice(1)}"`);
+      else expect(link.startsWith('..') || !(await fileExists(join(results, 'report', link))), link).toBe(false);
+    }
     const images = [...html.matchAll(/<img [^>]*>/g)].map(([tag]) => tag);
-    expect(images.every((tag) => /alt="[^"]+"/.test(tag))).toBe(true);
-    const { width } = await sharp(join(results, 'report', 'assets', 'he', `${ROI}.webp`)).metadata();
-    expect(width).toBe(400);
+    expect(images.every((tag) => / alt="/.test(tag))).toBe(true);
+  });
+
+  it('draws the layers of an ROI, and where a single pixel differs', async () => {
+    const results = await writeResults();
+    const data = await writeRecord(results);
+    await writeReport(results, { version: '1.2.3', data });
+    const read = async () => JSON.parse(await readFile(join(results, 'report', 'assets', 'layers.json'), 'utf8'));
+    const [layers] = (await read()).rois;
+    expect(layers).toMatchObject({ roi: 'x_with_context', width: 60, height: 40, spots: [{ x: 20, y: 30, count: 1 }] });
+    expect(Object.keys(layers.files).sort()).toEqual(['differ', 'image', 'ours', 'published', 'truth']);
+    expect(layers.notes).toEqual(['The layer "margin" is missing: its file cannot be read (FILE_MISSING).']);
+    const html = await readFile(join(results, 'report', 'index.html'), 'utf8');
+    expect(html).toContain('data-view="he/x_with_context"');
+    const { data: pixels } = await sharp(join(results, 'report', layers.files.differ))
+      .ensureAlpha()
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    expect([...pixels.subarray(4 * (30 * 60 + 20), 4 * (30 * 60 + 21))]).toEqual([0, 0, 0, 255]);
+    expect(pixels.filter((value, at) => at % 4 === 3 && value > 0)).toHaveLength(9);
+    await writeReport(results, { version: '1.2.3' });
+    expect((await read()).rois, 'without the record').toHaveLength(1);
   });
 
   it('writes a crate that names the run, the software and the results, and no user or host', async () => {

@@ -2,21 +2,42 @@ import { TASK_TITLES } from '../../../config/tasks.ts';
 import type { ComparedMetric, Interval } from '../../verdict/verdict-file.ts';
 import type { JudgedTask, ReportData } from '../report-data.ts';
 import { decimal, escapeHtml, table } from './html.ts';
+import { percent } from './roi-words.ts';
 
 /** The verdicts, a card a task: what a reader came for. */
-export function verdictSection({ tasks, summary }: ReportData): string {
-  const cards = tasks.map((task) => {
-    const worst = task.worst.slice(0, 3).map(({ roi, difference }) => `${escapeHtml(roi)} (${percent(difference)})`);
-    return `<li data-verdict="${task.verdict}"><h3>${escapeHtml(TASK_TITLES[task.task])}</h3>
+export function verdictSection({ tasks }: ReportData): string {
+  const cards = tasks.map(
+    (
+      task,
+    ) => `<li data-verdict="${task.verdict}"><h3><a href="#${task.task}">${escapeHtml(TASK_TITLES[task.task])}</a></h3>
 <p class="said">${task.verdict}</p>
 <p><strong>Published predictions, scored here:</strong> ${task.evaluation.verdict}. ${escapeHtml(task.evaluation.reason)}</p>
-<p><strong>Our predictions beside them:</strong> ${task.inference.verdict}. ${escapeHtml(task.inference.reason)}</p>
-${worst.length === 0 ? '' : `<p><strong>Differ most:</strong> ${worst.join(', ')}</p>`}</li>`;
-  });
-  const failed = Object.values(summary.tasks).reduce((sum, { rois }) => sum + rois.failed, 0);
-  const partial =
-    failed === 0 ? '' : `<p class="note">${failed} ROIs failed and are in no number; they are listed below.</p>`;
-  return `<ul class="verdicts">${cards.join('')}</ul>${partial}`;
+<p><strong>Our predictions beside them:</strong> ${task.inference.verdict}. ${escapeHtml(task.inference.reason)}</p></li>`,
+  );
+  return `<ul class="verdicts">${cards.join('')}</ul>`;
+}
+
+/** ROIs named where it is said what differs most. */
+const MOST_NAMED = 5;
+
+/** What differs most, over all tasks. */
+export function worstSection({ tasks }: ReportData): string {
+  const worst = tasks
+    .flatMap((task) => task.worst.map((roi) => ({ ...roi, task: task.task })))
+    .sort((a, b) => b.difference - a.difference);
+  if (worst.length === 0) {
+    return tasks.every(({ verdict }) => verdict === 'not comparable')
+      ? '<p>Nothing could be compared.</p>'
+      : '<p>Nothing: every pixel and every point that could be compared is the published one.</p>';
+  }
+  const items = worst
+    .slice(0, MOST_NAMED)
+    .map(
+      ({ roi, task, difference }) =>
+        `<li>${escapeHtml(roi)}: ${percent(difference)} of its ${task === 'he' ? 'pixels' : 'points'}</li>`,
+    );
+  const more = worst.length > MOST_NAMED ? `<p class="note">and ${worst.length - MOST_NAMED} more</p>` : '';
+  return `<ol>${items.join('')}</ol>${more}`;
 }
 
 /** A task's numbers: published, ours, difference, interval. */
@@ -75,8 +96,4 @@ export function failuresSection({ summary }: ReportData): string {
     failures.map(({ roi, code, cause }) => [escapeHtml(roi), task, code, escapeHtml(cause)]),
   );
   return rows.length === 0 ? '' : table('ROIs that failed', ['', 'task', 'code', 'cause'], rows);
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toPrecision(2)} %`;
 }

@@ -1,0 +1,22 @@
+import { describe, expect, it } from 'vitest';
+import { bytesAnRoi, EDGES, finestWithin, SHARES } from '../../../toolkit/report/layers/layer-budget.ts';
+
+describe('the bytes of layers', () => {
+  it('stay below 24 MB for the 887 ROIs of the paper, whatever is in them', async () => {
+    const limit = bytesAnRoi(887);
+    const { image, mask, margin, differ } = SHARES;
+    expect(image + 3 * mask + margin + differ).toBeLessThanOrEqual(1);
+    expect(887 * limit).toBeLessThanOrEqual(24_000_000);
+    // What does not compress at all: a byte a pixel of a square.
+    const layer = await finestWithin(limit * image, 2_000, async (edge) => new Uint8Array(edge * edge));
+    expect(layer?.length).toBeLessThanOrEqual(limit * image);
+  });
+
+  it('are spent on the finest layer that fits, never finer than the ROI', async () => {
+    const encode = async (edge: number) => new Uint8Array(edge);
+    expect((await finestWithin(10_000, 700, encode))?.length).toBe(700);
+    expect((await finestWithin(600, 700, encode))?.length).toBe(512);
+    expect((await finestWithin(10_000, 5_000, encode))?.length).toBe(EDGES[0]);
+    expect(await finestWithin(10, 700, encode)).toBeUndefined();
+  });
+});

@@ -1,0 +1,57 @@
+import { readFile } from 'node:fs/promises';
+import { basename, isAbsolute, join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { RunConfig } from '../../config/schema.ts';
+import { writeFileAtomic } from '../files/atomic-write.ts';
+
+/** The effective configuration of a run, a profile as `run --profile` takes it. */
+export const CONFIGURATION_FILE = 'configuration.yaml';
+
+const SHIPPED = ['sample', 'paper'];
+
+/** Writes the configuration of a run to its results folder; of absolute paths, which name people, the last part. */
+export async function writeConfiguration(results: string, config: RunConfig): Promise<void> {
+  const head = `# The effective configuration of this run: \`npx reignite run --profile ${CONFIGURATION_FILE}\`.\n# Of absolute paths only the last part is kept: put yours in place of PATH.\n`;
+  await writeFileAtomic(join(results, CONFIGURATION_FILE), head + stringify(withoutFolders(config)));
+}
+
+/** The configuration of a run; undefined where none was written down. */
+export async function readConfiguration(results: string): Promise<RunConfig | undefined> {
+  const text = await readFile(join(results, CONFIGURATION_FILE), 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const parsed = RunConfig.safeParse(parse(text));
+  return parsed.success ? parsed.data : undefined;
+}
+
+/** The command that does a run again. */
+export function commandOf(profile: string, config: RunConfig | undefined): string {
+  if (!SHIPPED.includes(profile) || config === undefined) {
+    return `npx reignite run --profile ${config === undefined ? profile : CONFIGURATION_FILE}`;
+  }
+  const { name, record } = config;
+  const { zenodo: _served, temporal: _scheduled, ...usual } = RunConfig.parse({ name, record });
+  const settings = differences(usual, config).map(([field, value]) => ` \\\n  --set ${field}=${value}`);
+  return `npx reignite run --profile ${profile}${settings.join('')}`;
+}
+
+/** The fields of `usual`, and those of an object in it, that `actual` has otherwise. */
+function differences(usual: object, actual: object, prefix = ''): [string, string][] {
+  const values = new Map<string, unknown>(Object.entries(actual));
+  const named = new Set([...Object.keys(usual), ...(prefix === '' ? [] : Object.keys(actual))]);
+  return [...named].flatMap((name): [string, string][] => {
+    const [before, after] = [new Map<string, unknown>(Object.entries(usual)).get(name), values.get(name)];
+    if (isFields(before) && isFields(after)) return differences(before, after, `${prefix}${name}.`);
+    if (after === undefined || JSON.stringify(before) === JSON.stringify(after)) return [];
+    return [[`${prefix}${name}`, typeof after === 'string' ? after : JSON.stringify(after)]];
+  });
+}
+
+function isFields(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function withoutFolders(value: unknown): unknown {
+  if (typeof value === 'string') return isAbsolute(value) ? `PATH/${basename(value)}` : value;
+  if (!isFields(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withoutFolders(inner)]));
+}

@@ -1,0 +1,108 @@
+import type { CellTask } from '../../../config/tasks.ts';
+import { CELL_CLASSES, type CellPoint } from '../../dataset/readers.ts';
+import { ReigniteError } from '../../errors.ts';
+import { imageSize } from '../../image/open-image.ts';
+import { readPoints } from '../../metrics/points-file.ts';
+import { pairPoints } from '../../verdict/compare-points.ts';
+import { encodePhoto } from './encode-layer.ts';
+import { SHARES } from './layer-budget.ts';
+import type { LayerWriter } from './layer-writer.ts';
+import type { RoiLayers } from './layers-file.ts';
+import { pointsDrawing, READER_SHAPES } from './points-drawing.ts';
+import { SpotFinder } from './spots.ts';
+
+/** What the layers of a detection image are made from. */
+export interface CellsSources {
+  readonly task: CellTask;
+  /** Absolute paths. */
+  readonly image: string;
+  readonly published: string;
+  readonly ours: string;
+  readonly readers: readonly (readonly CellPoint[])[];
+  /** Points of one class farther apart than this many px differ. */
+  readonly nearDistance: number;
+}
+
+/** Ours without counterpart: an orange ring; a published point without counterpart: a black box. */
+const EXTRA = '#d55e00';
+const MISSING = '#000';
+
+/**
+ * Writes the layers of a detection image: image, readers' points, published, ours, and the points of either that have
+ * no counterpart.
+ *
+ * @param limit - Bytes for all layers together.
+ * @throws ReigniteError when the image or our points cannot be read.
+ */
+export async function drawCellsLayers(
+  { task, image, published, ours, readers, nearDistance }: CellsSources,
+  limit: number,
+  writer: LayerWriter,
+): Promise<Pick<RoiLayers, 'width' | 'height' | 'classes' | 'spots'>> {
+  const size = await imageSize(image);
+  const mine = (await pointsOrNone(task, ours)) ?? [];
+  const theirs = await publishedPoints(task, published, mine, writer);
+  await writer.writeImage('image', limit * SHARES.image, Math.max(size.width, size.height), (edge) =>
+    encodePhoto(image, edge),
+  );
+  const draw = (layer: 'truth' | 'published' | 'ours' | 'differ', groups: Parameters<typeof pointsDrawing>[1]) =>
+    writer.writeDrawing(layer, limit * SHARES.points, pointsDrawing(size, groups));
+  await draw(
+    'truth',
+    readers.map((points, reader) => ({ shape: READER_SHAPES[reader % READER_SHAPES.length] ?? 'square', points })),
+  );
+  await draw('ours', [{ shape: 'triangle', points: mine }]);
+  const finder = new SpotFinder();
+  if (theirs !== undefined) {
+    await draw('published', [{ shape: 'triangle', points: theirs }]);
+    const pairs = pairPoints(mine, theirs, nearDistance);
+    const extra = without(mine, new Set(pairs.map((pair) => pair.ours)));
+    const missing = without(theirs, new Set(pairs.map((pair) => pair.published)));
+    for (const { x, y } of [...extra, ...missing]) finder.add(x, y);
+    if (extra.length + missing.length > 0) {
+      await draw('differ', [
+        { shape: 'ring', points: extra, outline: EXTRA },
+        { shape: 'box', points: missing, outline: MISSING },
+      ]);
+    }
+  }
+  const count = (points: readonly CellPoint[], label: number) => points.filter((each) => each.class === label).length;
+  const classes = CELL_CLASSES[task].map((_, label) => ({
+    label,
+    truth: count(readers.flat(), label),
+    published: theirs === undefined ? null : count(theirs, label),
+    ours: count(mine, label),
+  }));
+  return { ...size, classes, spots: finder.spots() };
+}
+
+function without(points: readonly CellPoint[], paired: ReadonlySet<number>): readonly CellPoint[] {
+  return points.filter((_, index) => !paired.has(index));
+}
+
+async function pointsOrNone(task: CellTask, path: string): Promise<readonly CellPoint[] | undefined> {
+  try {
+    return await readPoints(path, task);
+  } catch (error) {
+    if (error instanceof ReigniteError && error.code === 'FILE_MISSING') return undefined;
+    throw error;
+  }
+}
+
+/** The authors write no file for an image without a point: where ours has none either, that is agreement. */
+async function publishedPoints(
+  task: CellTask,
+  path: string,
+  mine: readonly CellPoint[],
+  writer: LayerWriter,
+): Promise<readonly CellPoint[] | undefined> {
+  try {
+    const found = await pointsOrNone(task, path);
+    if (found === undefined && mine.length > 0) writer.notes.push('Nothing is published of this image.');
+    return found ?? (mine.length === 0 ? [] : undefined);
+  } catch (error) {
+    if (!(error instanceof ReigniteError) || error.retryable) throw error;
+    writer.notes.push(`The published points cannot be read (${error.code}).`);
+    return undefined;
+  }
+}

@@ -1,0 +1,115 @@
+import { HE_LABELS } from '../../dataset/he-labels.ts';
+import { ReigniteError } from '../../errors.ts';
+import { decodeGrey16 } from '../../image/decode-grey16.ts';
+import { decodeLabels, type LabelImage } from '../../image/decode-labels.ts';
+import { NOT_PREDICTED } from '../../nnunet/tile-scope.ts';
+import { encodeDifferences, encodeMargins, encodeMask, encodePhoto } from './encode-layer.ts';
+import { SHARES } from './layer-budget.ts';
+import type { LayerWriter } from './layer-writer.ts';
+import type { RoiLayers, Spot } from './layers-file.ts';
+import { shrinkDifferences, shrinkLabels, shrinkToSmallest, sizeWithin } from './shrink.ts';
+import { SpotFinder } from './spots.ts';
+
+/** Absolute paths of what an H&E ROI's layers are made from. */
+export interface TissueSources {
+  readonly image: string;
+  readonly truth: string;
+  readonly published: string;
+  readonly ours: string;
+  readonly margin: string;
+}
+
+type Drawn = Pick<RoiLayers, 'width' | 'height' | 'classes' | 'spots'>;
+
+/**
+ * Writes the layers of an H&E ROI: image, truth, published, ours, margins, and where the two predictions differ.
+ *
+ * @param limit - Bytes for all layers together.
+ * @throws ReigniteError when our mask cannot be read; without any other source its layer is left out with a note.
+ */
+export async function drawTissueLayers(sources: TissueSources, limit: number, writer: LayerWriter): Promise<Drawn> {
+  const ours = await decodeLabels(sources.ours);
+  const longest = Math.max(ours.width, ours.height);
+  const bytes = (share: keyof typeof SHARES) => limit * SHARES[share];
+  const fitting = async (what: string, path: string) => sameSize(await orNote(writer, what, decodeLabels(path)), ours);
+  const truth = await fitting('truth', sources.truth);
+  const published = await fitting('published', sources.published);
+  await orNote(
+    writer,
+    'image',
+    writer.writeImage('image', bytes('image'), longest, (edge) => encodePhoto(sources.image, edge)),
+  );
+  const writeMask = (layer: 'truth' | 'published' | 'ours', mask: LabelImage) =>
+    writer.writeImage(layer, bytes('mask'), longest, async (edge) => {
+      const size = sizeWithin(mask, edge);
+      return encodeMask(shrinkLabels(mask.data, mask, size), size, layer === 'truth');
+    });
+  if (truth !== undefined) await writeMask('truth', truth);
+  await writeMask('ours', ours);
+  const spots = published === undefined ? [] : spotsOf(published, ours);
+  if (published !== undefined && spots.length === 0 && writer.files.ours !== undefined) {
+    writer.files.published = writer.files.ours;
+  } else if (published !== undefined) {
+    await writeMask('published', published);
+    await writer.writeImage('differ', bytes('differ'), longest, async (edge) => {
+      const size = sizeWithin(ours, edge);
+      return encodeDifferences(shrinkDifferences(published.data, ours.data, ours, size), size);
+    });
+  }
+  const margins = await orNote(writer, 'margin', decodeGrey16(sources.margin));
+  if (margins !== undefined) {
+    await writer.writeImage('margin', bytes('margin'), longest, async (edge) => {
+      const size = sizeWithin(margins, edge);
+      return encodeMargins(shrinkToSmallest(margins.data, margins, size), size);
+    });
+  }
+  return { width: ours.width, height: ours.height, classes: classesOf(truth, published, ours), spots };
+}
+
+async function orNote<Result>(writer: LayerWriter, what: string, work: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof ReigniteError) || error.retryable) throw error;
+    writer.notes.push(`The layer "${what}" is missing: its file cannot be read (${error.code}).`);
+    return undefined;
+  }
+}
+
+function sameSize(mask: LabelImage | undefined, { width, height }: LabelImage): LabelImage | undefined {
+  return mask !== undefined && mask.width === width && mask.height === height ? mask : undefined;
+}
+
+function spotsOf(published: LabelImage, ours: LabelImage): Spot[] {
+  const finder = new SpotFinder();
+  for (let at = 0; at < ours.data.length; at++) {
+    const [mine, theirs] = [ours.data[at], published.data[at]];
+    if (mine === theirs || mine === NOT_PREDICTED || theirs === NOT_PREDICTED) continue;
+    finder.add(at % ours.width, Math.floor(at / ours.width));
+  }
+  return finder.spots();
+}
+
+/** Labels that occur anywhere, by the share of the pixels that truth or ours give them. */
+function classesOf(
+  truth: LabelImage | undefined,
+  published: LabelImage | undefined,
+  ours: LabelImage,
+): RoiLayers['classes'] {
+  const [inTruth, inPublished, inOurs] = [truth, published, ours].map(sharesOf);
+  return HE_LABELS.map(({ value }) => ({
+    label: value,
+    truth: inTruth?.[value] ?? 0,
+    published: published === undefined ? null : (inPublished?.[value] ?? 0),
+    ours: inOurs?.[value] ?? 0,
+  }))
+    .filter(({ truth: one, published: two, ours: three }) => Math.max(one, two ?? 0, three) > 0)
+    .sort((a, b) => Math.max(b.truth, b.ours) - Math.max(a.truth, a.ours));
+}
+
+function sharesOf(mask: LabelImage | undefined): readonly number[] {
+  const counts = new Float64Array(256);
+  for (const label of mask?.data ?? []) counts[label] = (counts[label] ?? 0) + 1;
+  const pixels = mask?.data.length ?? 1;
+  return [...counts].map((count) => Number((count / pixels).toPrecision(3)));
+}

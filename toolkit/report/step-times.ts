@@ -1,0 +1,36 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TraceLine } from './trace.ts';
+
+/** How long the steps of a run took, by kind. */
+export interface StepTimes {
+  readonly steps: readonly {
+    /** Name of the activity. */
+    readonly step: string;
+    readonly count: number;
+    /** Seconds of the last attempts together. */
+    readonly total: number;
+    readonly longest: number;
+    /** Steps that needed more than one attempt. */
+    readonly again: number;
+  }[];
+  readonly retries: number;
+}
+
+/** Sums up trace.jsonl, the kind that took longest first; empty where there is no trace yet. */
+export async function readStepTimes(results: string): Promise<StepTimes> {
+  const text = await readFile(join(results, 'trace.jsonl'), 'utf8').catch(() => '');
+  const kinds = new Map<string, { count: number; total: number; longest: number; again: number }>();
+  for (const line of text.split('\n')) {
+    if (line === '') continue;
+    const { step, runSeconds, attempts } = TraceLine.parse(JSON.parse(line));
+    const kind = kinds.get(step) ?? { count: 0, total: 0, longest: 0, again: 0 };
+    kind.count++;
+    kind.total += runSeconds ?? 0;
+    kind.longest = Math.max(kind.longest, runSeconds ?? 0);
+    if (attempts > 1) kind.again++;
+    kinds.set(step, kind);
+  }
+  const steps = [...kinds].map(([step, kind]) => ({ step, ...kind })).sort((a, b) => b.total - a.total);
+  return { steps, retries: steps.reduce((sum, { again }) => sum + again, 0) };
+}
