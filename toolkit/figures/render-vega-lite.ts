@@ -28,3 +28,14 @@ export async function renderVegaLite(spec: TopLevelSpec): Promise<RenderedFigure
     view.finalize();
   }
 }
+
+/** Draws a Vega-Lite figure as SVG alone. */
+export async function renderSvg(spec: TopLevelSpec): Promise<string> {
+  registerFonts();
+  const view = new View(parse(compile(spec).spec), { renderer: 'none' });
+  try {
+    return await view.toSVG();
+  } finally {
+    view.finalize();
+  }
+}

@@ -4,7 +4,7 @@ import { TASK_TITLES } from '../../config/tasks.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import type { RoiLayers } from './layers/layers-file.ts';
 import { factsSection, rerunCommand, tolerancesSection } from './page/facts.ts';
-import { copyFigures, figureGrid } from './page/figures.ts';
+import { figureGrid, STYLE_SWITCH, writeFigures } from './page/figures.ts';
 import { gallerySection } from './page/gallery.ts';
 import { headlineOf } from './page/headline.ts';
 import { escapeHtml } from './page/html.ts';
@@ -55,6 +55,7 @@ function pageOf(data: ReportData, sections: readonly string[], layers: readonly 
 <section aria-label="Verdict"><div class="first"><div><h2 class="plain">What differs most</h2>${worstSection(data)}</div>
 <div><h2 class="plain">Run it again</h2><pre>${escapeHtml(rerunCommand(data))}</pre><p class="note">Interrupt it as you like: the same command goes on where it was.</p></div></div>
 ${verdictSection(data)}${tolerancesSection(data)}${failuresSection(data)}</section>
+${STYLE_SWITCH}
 ${sections.join('\n')}
 <section><h2 id="ledger">Discrepancy ledger</h2><p>Where the authors' code or record does something else than one would expect. Each effect was measured in this run; the paper's numbers follow the paper's way throughout.</p>${ledgerSection(data)}</section>
 <section><h2 id="facts">Run facts</h2>${factsSection(data)}</section>
@@ -70,6 +71,6 @@ async function taskSection(results: string, task: JudgedTask, layers: readonly R
   const title = escapeHtml(TASK_TITLES[task.task]);
   return `<section><h2 id="${task.task}">${title} <span class="tag" data-verdict="${task.verdict}">${task.verdict}</span></h2>
 ${numbersOf(task)}
-<h3>Figures over all ROIs</h3>${figureGrid(await copyFigures(results, task))}
+<h3>Figures over all ROIs</h3>${figureGrid(await writeFigures(results, task))}
 <h3>ROIs</h3>${gallerySection(task, layers)}</section>`;
 }

@@ -1,7 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { folderOf } from '../../dataset/layout.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
+import { DetectionMetrics } from '../../metrics/agreement-metrics.ts';
+import { HeMetrics } from '../../metrics/he-metrics.ts';
 import type { JudgedTask } from '../report-data.ts';
 import { escapeHtml, hrefOf } from './html.ts';
 
@@ -16,10 +18,21 @@ export interface ShownFigure {
 }
 
 /**
- * Copies a task's figures in the paper's style to report/assets, so that the report is whole without the results
- * folder around it.
+ * Puts a task's figures over all ROIs into report/assets, so that the report is whole without the results folder
+ * around it: those in the paper's style as they are, and accessible ones drawn from the same numbers.
  */
-export async function copyFigures(results: string, { task }: JudgedTask): Promise<ShownFigure[]> {
+export async function writeFigures(results: string, task: JudgedTask): Promise<ShownFigure[]> {
+  const accessible = await drawAccessible(results, task);
+  const words = new Map(accessible.map(({ file, description }) => [stemOf(file), description]));
+  return [...(await copyFigures(results, task, words)), ...accessible];
+}
+
+/** @param words - What a figure shows, by its stem: the same numbers in either style. */
+async function copyFigures(
+  results: string,
+  { task }: JudgedTask,
+  words: ReadonlyMap<string, string>,
+): Promise<ShownFigure[]> {
   const folder = join(results, folderOf('figures', task));
   const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.svg')).sort();
   return Promise.all(
@@ -28,7 +41,32 @@ export async function copyFigures(results: string, { task }: JudgedTask): Promis
       const file = `assets/figures/${task}/${name}`;
       await writeFileAtomic(join(results, 'report', file), svg);
       const title = name.replace(/\.svg$/, '').replaceAll('_', ' ');
-      return { title, style: 'paper', file, description: `${title}, as in the paper` };
+      return { title, style: 'paper', file, description: words.get(stemOf(name)) ?? `${title}, as in the paper` };
+    }),
+  );
+}
+
+function stemOf(file: string): string {
+  return basename(file, '.svg').replace(/_accessible$/, '');
+}
+
+async function drawAccessible(results: string, task: JudgedTask): Promise<ShownFigure[]> {
+  const path = join(results, 'metrics', `${task.task}.json`);
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined) return [];
+  // Vega takes a second to load.
+  const { accessibleCellFigures, accessibleTissueFigures } = await import('../../figures/accessible/report-figures.ts');
+  const { renderSvg } = await import('../../figures/render-vega-lite.ts');
+  const metrics: unknown = JSON.parse(text);
+  const figures =
+    task.task === 'he'
+      ? accessibleTissueFigures(HeMetrics.parse(metrics), task.dice)
+      : accessibleCellFigures(DetectionMetrics.parse(metrics), task.f1);
+  return Promise.all(
+    figures.map(async ({ stem, title, spec }): Promise<ShownFigure> => {
+      const file = `assets/figures/${task.task}/${stem}_accessible.svg`;
+      await writeFileAtomic(join(results, 'report', file), await renderSvg(spec));
+      return { title, style: 'accessible', file, description: spec.description ?? title };
     }),
   );
 }
@@ -40,3 +78,6 @@ export function figureGrid(figures: readonly ShownFigure[]): string {
   });
   return `<div class="figures">${items.join('')}</div>`;
 }
+
+/** Lets a reader choose between the two styles; works without a script. */
+export const STYLE_SWITCH = `<fieldset class="styles"><legend>Figures</legend><label><input type="radio" name="style" id="style-paper" checked> as in the paper</label> <label><input type="radio" name="style" id="style-accessible"> accessible: no colours to tell apart, larger labels, the published scores beside</label></fieldset>`;
