@@ -6,6 +6,8 @@ import { encodeLabels } from '../../toolkit/image/encode-grey.ts';
 import { readNpy, writeNpy } from '../../toolkit/numpy/npy.ts';
 import { LedgerFile } from '../../toolkit/verdict/ledger/ledger-file.ts';
 import { CellsVerdictFile, HeVerdictFile } from '../../toolkit/verdict/verdict-file.ts';
+import { BROWSER } from '../support/browser.ts';
+import { checkInBrowser } from '../support/check-in-browser.ts';
 import { runCommand } from '../support/command.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { writeTinyRecord } from '../support/tiny-record.ts';
@@ -100,5 +102,9 @@ describe('the verdict of a run', { timeout: 240_000 }, () => {
     expect(he.dice.all[0]?.differenceInterval?.dropped).toBe(0);
     const pdl1 = CellsVerdictFile.parse(await read('pdl1'));
     expect(pdl1.tumourProportion?.use).toBe('for research only');
+  });
+
+  it.skipIf(BROWSER === undefined)('is told by a report that a browser opens without a fault', async () => {
+    await checkInBrowser(join(folder(), 'results-spoilt', 'report', 'index.html'), `he/${SPOILT}`);
   });
 });

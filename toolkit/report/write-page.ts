@@ -2,7 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TASK_TITLES } from '../../config/tasks.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { badge } from './badge.ts';
 import type { RoiLayers } from './layers/layers-file.ts';
+import { methodsText } from './methods.ts';
+import { citeSection } from './page/cite.ts';
 import { factsSection, rerunCommand, tolerancesSection } from './page/facts.ts';
 import { figureGrid, STYLE_SWITCH, writeFigures } from './page/figures.ts';
 import { gallerySection } from './page/gallery.ts';
@@ -30,12 +33,14 @@ export async function writePage(
     const content = await readFile(new URL(`page/static/${name}`, import.meta.url));
     await writeFileAtomic(join(report, 'assets', name), content);
   }
+  await writeFileAtomic(join(report, 'assets', 'badge.svg'), badge(data));
+  await writeFileAtomic(join(report, 'assets', 'methods.txt'), `${methodsText(data).join('\n\n')}\n`);
   const sections = await Promise.all(data.tasks.map((task) => taskSection(results, task, layers)));
   await writeFileAtomic(join(report, 'index.html'), pageOf(data, sections, layers, version));
 }
 
 function pageOf(data: ReportData, sections: readonly string[], layers: readonly RoiLayers[], version: string): string {
-  const { record, profile, run } = data.summary;
+  const { record, profile } = data.summary;
   const { verdict, answer, sentence } = headlineOf(data);
   const links = [
     ...data.tasks.map(({ task }) => [task, TASK_TITLES[task]] as const),
@@ -59,7 +64,7 @@ ${STYLE_SWITCH}
 ${sections.join('\n')}
 <section><h2 id="ledger">Discrepancy ledger</h2><p>Where the authors' code or record does something else than one would expect. Each effect was measured in this run; the paper's numbers follow the paper's way throughout.</p>${ledgerSection(data)}</section>
 <section><h2 id="facts">Run facts</h2>${factsSection(data)}</section>
-<section><h2 id="cite">How to cite</h2><p>The data: IGNITE data toolkit, Zenodo, record ${escapeHtml(record)}, CC BY-NC-SA 4.0; its paper: arXiv 2507.16855. This reproduction: reignite ${escapeHtml(version)}, run ${escapeHtml(run)}.</p></section>
+<section><h2 id="cite">How to cite</h2>${citeSection(data, version)}</section>
 </main><footer>Written by reignite ${escapeHtml(version)}. Digests of every file: manifest.sha256 of the results folder.</footer>
 ${VIEWER}
 <script type="application/json" id="viewer-data">${viewerData(data.tasks, layers)}</script>

@@ -3,6 +3,7 @@ import { writeManifest } from './manifest.ts';
 import { readReportData } from './report-data.ts';
 import { writeCrate } from './write-crate.ts';
 import { writePage } from './write-page.ts';
+import { zipReport } from './zip-report.ts';
 
 export interface WrittenReport {
   /** Files of the results folder, all in the manifest. */
@@ -20,7 +21,7 @@ export interface ReportOptions {
 }
 
 /**
- * Writes what closes a results folder: the report, the crate, and last the manifest of everything.
+ * Writes what closes a results folder: the report and its zip, the crate, and last the manifest of everything.
  *
  * @throws ReigniteError FILE_MISSING when the folder holds no results.
  */
@@ -29,6 +30,7 @@ export async function writeReport(results: string, options: ReportOptions): Prom
   const data = await readReportData(results);
   const layers = await writeLayers(results, folder, data.tasks, { signal, onRoi });
   await writePage(results, data, layers, version);
+  await zipReport(results, new Date(data.summary.ended ?? 0));
   await writeCrate(results, data, version);
   return { files: await writeManifest(results, signal) };
 }

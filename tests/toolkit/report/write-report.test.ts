@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { VerdictConfig } from '../../../config/verdict-config.ts';
+import { listArchive } from '../../../toolkit/archive/list-archive.ts';
 import { fileExists } from '../../../toolkit/files/file-exists.ts';
 import { writeReport } from '../../../toolkit/report/write-report.ts';
 import { judgeTissue } from '../../../toolkit/verdict/judge-tissue.ts';
@@ -64,7 +65,7 @@ describe('writeReport', () => {
     const links = [...html.matchAll(/ (?:href|src)="([^"]+)"/g)].map(([, link = '']) => decodeURIComponent(link));
     expect(links.length).toBeGreaterThan(5);
     for (const link of links) {
-      if (link.startsWith('data:')) continue;
+      if (/^(data|https):/.test(link)) continue;
       if (link.startsWith('#')) expect(html, link).toContain(` id="${link.slice(1)}"`);
       else expect(link.startsWith('..') || !(await fileExists(join(results, 'report', link))), link).toBe(false);
     }
@@ -89,6 +90,8 @@ describe('writeReport', () => {
       .toBuffer({ resolveWithObject: true });
     expect([...pixels.subarray(4 * (30 * 60 + 20), 4 * (30 * 60 + 21))]).toEqual([0, 0, 0, 255]);
     expect(pixels.filter((value, at) => at % 4 === 3 && value > 0)).toHaveLength(9);
+    const names = (await listArchive(join(results, 'report.zip'), {})).members.map(({ path }) => path);
+    expect(names).toEqual(expect.arrayContaining(['report/index.html', `report/${layers.files.differ}`]));
     await writeReport(results, { version: '1.2.3' });
     expect((await read()).rois, 'without the record').toHaveLength(1);
   });

@@ -1,0 +1,76 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { expect } from 'vitest';
+import { z } from 'zod';
+import { BrowserPage } from './browser.ts';
+import { temporaryFolder } from './in-temporary-folder.ts';
+
+const Findings = z.array(z.object({ id: z.string(), impact: z.string().nullable(), nodes: z.array(z.string()) }));
+const SERIOUS = ['serious', 'critical'];
+
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+/** What axe finds on the page that is serious, with the elements concerned. */
+async function seriousFindings(page: BrowserPage): Promise<z.infer<typeof Findings>> {
+  const ran = `axe.run({ preload: false }).then(({ violations }) => violations.map(({ id, impact, nodes }) =>
+    ({ id, impact, nodes: nodes.map(({ html }) => html.slice(0, 200)) })))`;
+  return Findings.parse(await page.evaluate(ran)).filter(({ impact }) => impact !== null && SERIOUS.includes(impact));
+}
+
+/** The page is still for a moment: images that were asked for are there. */
+const SETTLED = `new Promise((resolve) => setTimeout(resolve, 300))`;
+
+/** Opens a report as a person without a mouse does, and checks it: no complaint, no serious finding of axe. */
+export async function checkInBrowser(index: string, viewedFirst: string): Promise<void> {
+  const page = await BrowserPage.open(await temporaryFolder());
+  try {
+    await page.goTo(pathToFileURL(index).href);
+    await page.evaluate(await readFile(AXE, 'utf8'));
+    for (const scheme of ['light', 'dark']) {
+      await page.send('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: scheme }] });
+      expect(await seriousFindings(page), scheme).toEqual([]);
+    }
+    // Every image, also those that wait until they are scrolled to.
+    await page.evaluate(`for (const image of document.images) image.loading = 'eager'; ${SETTLED}`);
+    const broken = `[...document.images].filter(({ complete, naturalWidth }) => !complete || naturalWidth === 0).map(({ src }) => src)`;
+    expect(await page.evaluate(broken)).toEqual([]);
+    await walkToViewer(page, viewedFirst);
+    expect(await seriousFindings(page), 'viewer').toEqual([]);
+    await walkThroughViewer(page);
+    expect(page.complaints).toEqual([]);
+  } finally {
+    await page.close();
+  }
+}
+
+/** Tab until the first card of a gallery, then Enter. */
+async function walkToViewer(page: BrowserPage, viewed: string): Promise<void> {
+  const focused = `document.activeElement?.dataset?.view ?? ''`;
+  for (let steps = 0; steps < 300 && (await page.evaluate(focused)) !== viewed; steps++) await page.press('Tab');
+  expect(await page.evaluate(focused)).toBe(viewed);
+  await page.press('Enter');
+  await page.evaluate(SETTLED);
+  expect(await page.evaluate(`document.querySelector('dialog').open`)).toBe(true);
+}
+
+/** Zoom, move, layers, next and close, all by keys. */
+async function walkThroughViewer(page: BrowserPage): Promise<void> {
+  const sheet = `(({ width, translate }) => width + ' ' + translate)(document.querySelector('.sheet').style)`;
+  const title = `document.querySelector('[data-part="title"]').textContent`;
+  const truth = `document.querySelector('.sheet [data-layer="truth"]').hidden`;
+  const changes = async (key: string, what: string) => {
+    const before = await page.evaluate(what);
+    await page.press(key);
+    expect(await page.evaluate(what), `after ${key}`).not.toEqual(before);
+  };
+  await changes('+', sheet);
+  await changes('ArrowLeft', sheet);
+  await changes('0', sheet);
+  await changes('2', truth);
+  expect(await page.evaluate(`document.querySelector('[data-part="scale"]').textContent`)).toMatch(/^\d+ (µm|mm)$/);
+  await changes('n', title);
+  await page.press('Escape');
+  expect(await page.evaluate(`document.querySelector('dialog').open`)).toBe(false);
+  expect(await page.evaluate(`document.activeElement.dataset.view !== undefined`)).toBe(true);
+}

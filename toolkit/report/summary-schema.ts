@@ -1,0 +1,11 @@
+import { z } from 'zod';
+import { Summary } from './summary.ts';
+
+/** The JSON Schema (2020-12) of summary.json, as docs/summary.schema.json publishes it. */
+export function summarySchema(): object {
+  return {
+    ...z.toJSONSchema(Summary),
+    title: 'summary.json of a reignite run',
+    description: 'Which run a results folder belongs to, how it ended, and its verdict a task.',
+  };
+}
