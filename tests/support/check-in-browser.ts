@@ -9,8 +9,6 @@ import { temporaryFolder } from './in-temporary-folder.ts';
 const Findings = z.array(z.object({ id: z.string(), impact: z.string().nullable(), nodes: z.array(z.string()) }));
 const SERIOUS = ['serious', 'critical'];
 
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-
 /** What axe finds on the page that is serious, with the elements concerned. */
 async function seriousFindings(page: BrowserPage): Promise<z.infer<typeof Findings>> {
   const ran = `axe.run({ preload: false }).then(({ violations }) => violations.map(({ id, impact, nodes }) =>
@@ -26,7 +24,7 @@ export async function checkInBrowser(index: string, viewedFirst: string): Promis
   const page = await BrowserPage.open(await temporaryFolder());
   try {
     await page.goTo(pathToFileURL(index).href);
-    await page.evaluate(await readFile(AXE, 'utf8'));
+    await page.evaluate(await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
     for (const scheme of ['light', 'dark']) {
       await page.send('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: scheme }] });
       expect(await seriousFindings(page), scheme).toEqual([]);
