@@ -1,8 +1,10 @@
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createErrorInterceptor } from './activities/error-interceptor.ts';
+import { observeStep } from './activities/observe-step.ts';
 import { connectionOptionsOf } from './cli/temporal/connection.ts';
 import { addressFromEnvironment, type ServerAddress } from './cli/temporal/server-address.ts';
 import { becomeSoleDownloader, rivalDownloader, workerIdentity } from './cli/worker/sole-downloader.ts';
+import { installTelemetry } from './cli/worker/telemetry.ts';
 import { settingsFromEnvironment, type WorkerSettings } from './cli/worker-settings.ts';
 import { workflowBundle } from './cli/workflow-bundle.ts';
 import { type Queue, taskQueue } from './config/task-queues.ts';
@@ -72,6 +74,7 @@ async function yieldTo(rival: Promise<string | undefined>, worker: Worker): Prom
 
 async function serve(): Promise<void> {
   const settings = settingsFromEnvironment();
+  installTelemetry(settings.telemetry);
   const server = addressFromEnvironment();
   if (server === undefined) throw new Error('Expected the address of a Temporal server in the environment.');
   const home = homeFromEnvironment();
@@ -86,7 +89,7 @@ async function serve(): Promise<void> {
         identity: workerIdentity(queue, server),
         maxHeartbeatThrottleInterval: settings.throttleSeconds * 1_000,
         defaultHeartbeatThrottleInterval: settings.throttleSeconds * 1_000,
-        interceptors: { activity: [(context) => ({ inbound: createErrorInterceptor(context) })] },
+        interceptors: { activity: [observeStep, (context) => ({ inbound: createErrorInterceptor(context) })] },
         ...(await QUEUE_OPTIONS[queue](home, settings)),
       }),
     ),

@@ -7,6 +7,7 @@ import { inside } from '../toolkit/files/inside.ts';
 import type { CellDetector } from '../toolkit/yolov5/cell-detector.ts';
 import { TASK_LIMITS, TASK_SETTINGS } from '../toolkit/yolov5/task-settings.ts';
 import { beginAttempt } from './attempt-log.ts';
+import { countingTiles } from './count-progress.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { type InferServices, type Report, type RoiOutcome, recordInference, refuseOtherEngine } from './infer-roi.ts';
 import { DetectCellsInput } from './inputs.ts';
@@ -27,7 +28,7 @@ export function createDetectCells(services: DetectServices) {
     const step = DetectCellsInput.parse(input);
     const { roi, folders, task, model, engine, box } = step;
     return withHeartbeat({ roi, phase: 'reading' }, async (beat) => {
-      const report: Report = (progress) => beat({ roi, ...progress });
+      const report: Report = countingTiles((progress) => beat({ roi, ...progress }));
       const signal = Context.current().cancellationSignal;
       const imageSha256 = await services.digests.sha256(inside(folders.data, step.image), signal);
       const parts = detectKey({ task, imageSha256, box, model, engine });
@@ -51,10 +52,11 @@ async function computeImage(
   { home, cache, detector }: DetectServices,
   report: Report,
 ): Promise<CacheEntry> {
-  const signal = Context.current().cancellationSignal;
+  const { cancellationSignal: signal, log } = Context.current();
   const work = join(home.work, cacheKey(parts));
   await mkdir(work, { recursive: true });
   await beginAttempt(work, roi, signal);
+  log.info('inference begins');
   const { confidence, iou } = TASK_SETTINGS[task];
   const points = join(work, POINTS);
   const candidates = join(work, CANDIDATES);
@@ -79,5 +81,7 @@ async function computeImage(
   const { fallbacks, notes, ...facts } = result;
   const entry = DetectFacts.parse({ ...facts, fallbacks: [...fallbacks], notes: [...notes] });
   const files = { [CANDIDATES]: candidates, ...(existsSync(points) ? { [POINTS]: points } : {}) };
-  return cache.store(parts, files, entry);
+  const stored = await cache.store(parts, files, entry);
+  log.info('inference is in the cache', { key: stored.key, tiles: entry.tiles, seconds: entry.seconds });
+  return stored;
 }

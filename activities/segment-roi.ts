@@ -8,6 +8,7 @@ import { inside } from '../toolkit/files/inside.ts';
 import { imageSize } from '../toolkit/image/open-image.ts';
 import type { RoiSegmenter } from '../toolkit/nnunet/roi-segmenter.ts';
 import { beginAttempt } from './attempt-log.ts';
+import { countingTiles } from './count-progress.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { type InferServices, type Report, type RoiOutcome, recordInference, refuseOtherEngine } from './infer-roi.ts';
 import { SegmentRoiInput } from './inputs.ts';
@@ -29,7 +30,7 @@ export function createSegmentRoi(services: SegmentServices) {
     const task = SegmentRoiInput.parse(input);
     const { roi, folders } = task;
     return withHeartbeat({ roi, phase: 'reading' }, async (beat) => {
-      const report: Report = (progress) => beat({ roi, ...progress });
+      const report: Report = countingTiles((progress) => beat({ roi, ...progress }));
       const parts = await keyOf(task, services.digests);
       const key = cacheKey(parts);
       const known = await services.cache.find(key);
@@ -61,12 +62,13 @@ async function computeRoi(
   { home, cache, segmenter }: SegmentServices,
   report: Report,
 ): Promise<CacheEntry> {
-  const signal = Context.current().cancellationSignal;
+  const { cancellationSignal: signal, log } = Context.current();
   const files = { image: inside(folders.data, image), truth: inside(folders.data, truth) };
   await refuseOtherSize(roi, files);
   const work = join(home.work, cacheKey(parts));
   await mkdir(work, { recursive: true });
   await beginAttempt(work, roi, signal);
+  log.info('inference begins');
   const outputs = { mask: join(work, MASK), margin: join(work, MARGIN) };
   const result = await segmenter.segment(
     {
@@ -84,7 +86,9 @@ async function computeRoi(
   refuseOtherEngine(result, engine);
   report({ phase: 'scoring' });
   const facts = await scoreRoi(roi, { truth: files.truth, mask: outputs.mask }, result);
-  return cache.store(parts, { [MASK]: outputs.mask, [MARGIN]: outputs.margin }, facts);
+  const stored = await cache.store(parts, { [MASK]: outputs.mask, [MARGIN]: outputs.margin }, facts);
+  log.info('inference is in the cache', { key: stored.key, tiles: facts.tiles, seconds: facts.seconds });
+  return stored;
 }
 
 /** Told from the files' headers, before an hour of work. */

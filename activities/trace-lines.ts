@@ -22,6 +22,7 @@ export function traceLines(workflow: string, events: readonly Event[]): TraceLin
         runSeconds: null,
         attempts: 0,
         worker: '',
+        peakMemoryBytes: null,
         outcome: 'open',
       });
     }
@@ -41,6 +42,7 @@ export function traceLines(workflow: string, events: readonly Event[]): TraceLin
         closed: isoOf(event.eventTime),
         runSeconds: secondsBetween(line.started, isoOf(event.eventTime)),
         outcome,
+        peakMemoryBytes: peakOf(event),
       }));
     }
   }
@@ -54,6 +56,14 @@ function closingOf(event: Event) {
   if (event.activityTaskTimedOutEventAttributes)
     return [event.activityTaskTimedOutEventAttributes, 'timed out'] as const;
   return [event.activityTaskCanceledEventAttributes, 'cancelled'] as const;
+}
+
+/** A step that ended well brings it with its result (observe-step.ts). */
+function peakOf({ activityTaskCompletedEventAttributes: completed }: Event): number | null {
+  const [payload] = completed?.result?.payloads ?? [];
+  const result: unknown = payload ? defaultPayloadConverter.fromPayload(payload) : undefined;
+  const peak: unknown = typeof result === 'object' && result !== null ? Reflect.get(result, 'peakMemoryBytes') : null;
+  return typeof peak === 'number' ? peak : null;
 }
 
 function change(

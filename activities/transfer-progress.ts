@@ -1,4 +1,5 @@
 import { RateMeter } from '../toolkit/zenodo/rate-meter.ts';
+import { countingBytes } from './count-progress.ts';
 import { withHeartbeat } from './heartbeat.ts';
 
 /** What a step that moves bytes tells in its heartbeats: read by people in the Temporal UI, and by `download`. */
@@ -25,8 +26,13 @@ export function withTransferProgress<Result>(
   return withHeartbeat(first, async (beat) => {
     let meter = new RateMeter();
     let last = first;
+    let count = countingBytes(phase);
     return work((nextPhase, bytes, total = of) => {
-      if (nextPhase !== last.phase) meter = new RateMeter();
+      if (nextPhase !== last.phase) {
+        meter = new RateMeter();
+        count = countingBytes(nextPhase);
+      }
+      count(bytes);
       const rate = meter.add(bytes);
       last = {
         file,

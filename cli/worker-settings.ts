@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import type { RunConfig } from '../config/schema.ts';
 import { QUEUES } from '../config/task-queues.ts';
+import { TelemetryConfig } from '../config/telemetry-config.ts';
 
 const VARIABLE = 'REIGNITE_WORKER';
 
@@ -11,8 +13,18 @@ export const WorkerSettings = z.object({
   throttleSeconds: z.number().positive(),
   /** Files fetched at the same time. */
   connections: z.int().min(1),
+  telemetry: TelemetryConfig.prefault({}),
 });
 export type WorkerSettings = z.infer<typeof WorkerSettings>;
+
+/** What the workers of one command share. */
+export function workerSettingsOf({
+  temporal: { taskQueuePrefix, throttleSeconds },
+  zenodo: { connections },
+  telemetry,
+}: Pick<RunConfig, 'temporal' | 'zenodo' | 'telemetry'>): Omit<WorkerSettings, 'queues'> {
+  return { taskQueuePrefix, throttleSeconds, connections, telemetry };
+}
 
 export function settingsToEnvironment(settings: WorkerSettings): Record<string, string> {
   return { [VARIABLE]: JSON.stringify(settings) };

@@ -3,6 +3,7 @@ import { count, seconds } from './fields.ts';
 import { LedgerConfig } from './ledger-config.ts';
 import { CellTaskConfig, ownModel } from './model-config.ts';
 import { TASKS } from './tasks.ts';
+import { TelemetryConfig } from './telemetry-config.ts';
 import { VerdictConfig } from './verdict-config.ts';
 import { ZenodoConfig } from './zenodo-config.ts';
 
@@ -82,6 +83,7 @@ export const RunConfig = z
     verdict: VerdictConfig.prefault({}),
     ledger: LedgerConfig.prefault({}),
     temporal: TemporalConfig.prefault({}),
+    telemetry: TelemetryConfig.prefault({}),
   })
   .describe('Configuration of a reignite run.');
 export type RunConfig = z.infer<typeof RunConfig>;

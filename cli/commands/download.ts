@@ -14,6 +14,7 @@ import { runPage } from '../run/follow-run.ts';
 import { onPlatform, watchOn } from '../run/on-platform.ts';
 import type { Platform } from '../run/platform.ts';
 import { resolveRun } from '../run/resolve-run.ts';
+import { workerSettingsOf } from '../worker-settings.ts';
 import type { RunOptions } from './run.ts';
 
 export interface DownloadOptions extends Omit<RunOptions, 'workers'> {
@@ -35,8 +36,7 @@ export async function downloadCommand(options: DownloadOptions, signal: AbortSig
   const { data } = resolveRun(config, home, options).input.folders;
   const whole = TASKS.every((task) => config.tasks.includes(task));
   const download = resolveDownload({ config, data, whole, ...(only === undefined ? {} : { only }) });
-  const { temporal, zenodo } = config;
-  const settings = { ...temporal, connections: zenodo.connections };
+  const settings = workerSettingsOf(config);
   const outcome = await onPlatform({ home, settings, onStep: printStep, signal }, (platform) =>
     follow(platform, download, signal),
   );

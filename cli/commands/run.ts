@@ -6,6 +6,7 @@ import { followRun, tellOutcome } from '../run/follow-run.ts';
 import { onPlatform } from '../run/on-platform.ts';
 import { resolveRun } from '../run/resolve-run.ts';
 import { startRun } from '../run/start-run.ts';
+import { workerSettingsOf } from '../worker-settings.ts';
 
 export interface RunOptions {
   readonly profile: string;
@@ -28,11 +29,7 @@ export async function runCommand(options: RunOptions, signal: AbortSignal): Prom
   const home = homeFromEnvironment();
   const config = await pinRecord(await loadConfig(options), home, printStep, signal);
   const run = resolveRun(config, home, options);
-  const settings = {
-    taskQueuePrefix: config.temporal.taskQueuePrefix,
-    throttleSeconds: config.temporal.throttleSeconds,
-    connections: config.zenodo.connections,
-  };
+  const settings = workerSettingsOf(config);
   const queues = options.workers ? {} : { queues: [] };
   const summary = await onPlatform({ home, settings, onStep: printStep, signal, ...queues }, async (platform) => {
     const how = await startRun(platform.client, platform.server, run, printStep);

@@ -8,6 +8,7 @@ import { WorkerProcesses } from '../run/worker-processes.ts';
 import { connectTo, externalServer } from '../temporal/connection.ts';
 import type { ServerAddress } from '../temporal/server-address.ts';
 import { runningServer } from '../temporal/server-record.ts';
+import { workerSettingsOf } from '../worker-settings.ts';
 
 export interface WorkerOptions {
   readonly queues?: readonly string[];
@@ -23,12 +24,11 @@ export interface WorkerOptions {
  */
 export async function workerCommand(options: WorkerOptions, signal: AbortSignal): Promise<number> {
   const queues = (options.queues ?? QUEUES).map(parseQueue);
-  const { temporal, zenodo } = await loadConfig(options);
+  const settings = workerSettingsOf(await loadConfig(options));
   const home = homeFromEnvironment();
   const server = await findServer(home.home);
   const client = await connectTo(server);
   await client.connection.close();
-  const settings = { ...temporal, connections: zenodo.connections };
   const workers = new WorkerProcesses({ home, server, settings, queues, onStep: printStep });
   printStep(`Serves ${queues.join(', ')} on ${server.address}. Ctrl-C ends it.`);
   try {

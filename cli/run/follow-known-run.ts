@@ -1,6 +1,7 @@
 import { QUEUES } from '../../config/task-queues.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { printStep } from '../output.ts';
+import { workerSettingsOf } from '../worker-settings.ts';
 import { findRun, runInputOf } from './find-run.ts';
 import { followRun, tellOutcome } from './follow-run.ts';
 import { onHomePlatform } from './home-platform.ts';
@@ -33,8 +34,7 @@ export async function followKnownRun(
   { start, json }: { readonly start: boolean; readonly json: boolean },
   signal: AbortSignal,
 ): Promise<number> {
-  const { temporal, zenodo } = run.input.config;
-  const settings = { ...temporal, connections: zenodo.connections };
+  const settings = workerSettingsOf(run.input.config);
   const platformOptions = { home: homeFromEnvironment(), settings, queues: QUEUES, onStep: printStep, signal };
   let toStart = start;
   const summary = await onPlatform(platformOptions, async (platform) => {

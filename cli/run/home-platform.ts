@@ -2,6 +2,7 @@ import type { Queue } from '../../config/task-queues.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { printStep } from '../output.ts';
+import { workerSettingsOf } from '../worker-settings.ts';
 import { openPlatform, type Platform } from './platform.ts';
 
 /**
@@ -15,10 +16,10 @@ export async function onHomePlatform<Result>(
   queues: readonly Queue[],
   work: (platform: Platform) => Promise<Result>,
 ): Promise<Result> {
-  const { temporal, zenodo } = await loadConfig({ profile: 'sample', set: [] });
+  const config = await loadConfig({ profile: 'sample', set: [] });
   const platform = await openPlatform({
     home: homeFromEnvironment(),
-    settings: { ...temporal, connections: zenodo.connections },
+    settings: workerSettingsOf(config),
     queues,
     onStep: printStep,
     signal,

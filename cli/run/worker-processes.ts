@@ -3,6 +3,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Queue } from '../../config/task-queues.ts';
+import type { TelemetryConfig } from '../../config/telemetry-config.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { addressToEnvironment, type ServerAddress } from '../temporal/server-address.ts';
@@ -13,6 +14,12 @@ const TSX = import.meta.resolve('tsx');
 
 /** Which queues share a process. Inference has its own: a crash in native code costs one attempt at one ROI. */
 const PROCESSES: readonly (readonly Queue[])[] = [['orchestration', 'download', 'render'], ['inference']];
+
+/** Each process offers its metrics on a port of its own. */
+function metricsPortOf({ metricsPort }: TelemetryConfig, name: string): number {
+  const place = PROCESSES.findIndex((queues) => queues.some((queue) => queue === name));
+  return metricsPort === 0 ? 0 : metricsPort + Math.max(0, place);
+}
 
 const RESTART_MS = 500;
 const LONGEST_RESTART_MS = 30_000;
@@ -69,6 +76,7 @@ export class WorkerProcesses {
     const name = queues[0] ?? '';
     const path = join(home.logs, `worker-${name}.log`);
     const log = openSync(path, 'a');
+    const telemetry = { ...settings.telemetry, metricsPort: metricsPortOf(settings.telemetry, name) };
     const child = fork(WORKER, {
       execArgv: ['--import', TSX],
       stdio: ['ignore', log, log, 'ipc'],
@@ -78,7 +86,7 @@ export class WorkerProcesses {
         NVIDIA_TF32_OVERRIDE: '0',
         REIGNITE_HOME: home.home,
         ...addressToEnvironment(server),
-        ...settingsToEnvironment({ ...settings, queues: [...queues] }),
+        ...settingsToEnvironment({ ...settings, telemetry, queues: [...queues] }),
       },
     });
     closeSync(log);

@@ -16,6 +16,12 @@ export const TraceLine = z.object({
   runSeconds: z.number().nullable().describe('The last attempt'),
   attempts: z.int().min(0),
   worker: z.string(),
+  peakMemoryBytes: z
+    .int()
+    .nullable()
+    .describe(
+      'Peak resident memory of the worker process, other steps under way in it included; of a step that ended well',
+    ),
   outcome: z.enum(['completed', 'failed', 'timed out', 'cancelled', 'open']),
 });
 export type TraceLine = z.infer<typeof TraceLine>;
