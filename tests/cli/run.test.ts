@@ -5,7 +5,7 @@ import { isAlive, type Place, runCommand, serverPidOf, startCommand, until, work
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { digestsBelow } from '../support/same-files.ts';
 import { startTestServer, type TestServer } from '../support/temporal.ts';
-import { writeTinyRecord } from '../support/tiny-record.ts';
+import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
 
 /** What bit-identity is promised for. */
 const PROMISED = ['inference', 'margins', 'candidates', 'metrics', 'figures'];
@@ -27,14 +27,7 @@ async function setUp(
 
 beforeAll(async () => {
   await writeTinyRecord(folder(), [BIG, SMALL]);
-  const profile = [
-    'name: tiny',
-    'record: "42"',
-    `zenodo: { serve: ${join(folder(), 'served')} }`,
-    'inference: { provider: cpu, threads: 1 }',
-    'temporal: { heartbeatSeconds: 4, throttleSeconds: 0.5, retrySeconds: 0.2 }',
-  ];
-  await writeFile(join(folder(), 'tiny.yaml'), profile.join('\n'));
+  await writeFile(join(folder(), 'tiny.yaml'), tinyProfile(join(folder(), 'served')));
 });
 
 describe('reignite run', { timeout: 240_000 }, () => {

@@ -57,6 +57,17 @@ export async function writeTinyRecord(
   return { unpacked, served };
 }
 
+/** A profile for it, with waits that are short. */
+export function tinyProfile(served: string): string {
+  return [
+    'name: tiny',
+    'record: "42"',
+    `zenodo: { serve: ${served} }`,
+    'inference: { provider: cpu, threads: 1 }',
+    'temporal: { heartbeatSeconds: 4, throttleSeconds: 0.5, retrySeconds: 0.2 }',
+  ].join('\n');
+}
+
 function overviewOf(rois: readonly TinyRoi[]): string {
   const rows = rois.map(
     ({ name }) =>

@@ -1,0 +1,76 @@
+// Runs the tiny record under seeded schedules of SIGKILL (of a worker, the server, the command, everything at once),
+// SIGTERM, pauses and cancellations, and holds every outcome against an undisturbed run: inference/, margins/, candidates/,
+// metrics/ and figures/ bit for bit; no ROI inferred again once it was in the cache; no process left behind.
+// Usage: npx tsx scripts/chaos.ts [FIRST [LAST]] (seeds; default 1 to 50, some 20 s each). Linux.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { commits, inferredTwice, leftBehind, strike } from '../tests/support/chaos.ts';
+import { chaosSchedule } from '../tests/support/chaos-schedule.ts';
+import { runCommand } from '../tests/support/command.ts';
+import { digestsBelow } from '../tests/support/same-files.ts';
+import { tinyProfile, writeTinyRecord } from '../tests/support/tiny-record.ts';
+
+const PROMISED = ['inference', 'margins', 'candidates', 'metrics', 'figures'];
+const ROIS = 6;
+const [first = 1, last = 50] = process.argv.slice(2).map(Number);
+
+const cwd = await mkdtemp(join(tmpdir(), 'reignite-chaos-'));
+await writeTinyRecord(cwd, [
+  { name: 'patient1_he_roi1', width: 500, height: 380 },
+  { name: 'patient2_he_roi1', width: 64, height: 49 },
+]);
+await writeFile(join(cwd, 'tiny.yaml'), tinyProfile(join(cwd, 'served')));
+const wordsFor = (name: string) => [
+  'run',
+  '--profile',
+  'tiny.yaml',
+  '--data',
+  `data-${name}`,
+  '--results',
+  `results-${name}`,
+];
+
+const undisturbed = await runCommand(wordsFor('calm'), { home: join(cwd, 'home-calm'), cwd });
+if (undisturbed.status !== 0) throw new Error(`The undisturbed run failed: ${undisturbed.stderr}`);
+const expected = await digestsBelow(join(cwd, 'results-calm'), PROMISED);
+
+let failures = 0;
+for (let seed = first; seed <= last; seed++) {
+  const schedule = chaosSchedule(seed);
+  const place = { home: join(cwd, `home-${seed}`), cwd, words: wordsFor(String(seed)) };
+  const told: string[] = [];
+  const began = Date.now();
+  const problems: string[] = [];
+  try {
+    const ended = await strike({ ...place, tell: (line) => told.push(line) }, schedule);
+    await sleep(200);
+    if (ended.status !== 0) problems.push(`exit status ${ended.status}: ${ended.stderr}`);
+    const actual = await digestsBelow(join(cwd, `results-${seed}`), PROMISED);
+    if (!isDeepStrictEqual(actual, expected)) problems.push('the results differ');
+    const twice = await inferredTwice(place.home);
+    if (twice.length > 0) problems.push(`inferred twice: ${twice.join(', ')}`);
+    if ((await commits(place.home)) < ROIS) problems.push('the logs tell of too few ROIs');
+    const left = leftBehind(place.home);
+    if (left.length > 0) problems.push(`left behind: ${left.join('; ')}`);
+    console.log(
+      `${seed} ${problems.length === 0 ? 'ok' : 'FAILED'} ${ended.landed}/${schedule.length} blows, ${Math.round((Date.now() - began) / 1_000)} s: ${schedule.map(({ blow, afterMs }) => `${blow} +${afterMs}`).join(', ')}`,
+    );
+  } catch (error) {
+    problems.push(String(error));
+    console.log(`${seed} FAILED`);
+  }
+  if (problems.length > 0) {
+    failures += 1;
+    console.log([...problems, ...told].map((line) => `    ${line}`).join('\n'));
+    console.log(`    kept: ${cwd}`);
+  } else {
+    for (const folder of [place.home, join(cwd, `data-${seed}`), join(cwd, `results-${seed}`)])
+      await rm(folder, { recursive: true, force: true });
+  }
+}
+console.log(`${last - first + 1 - failures} of ${last - first + 1} schedules ended as the undisturbed run`);
+if (failures === 0) await rm(cwd, { recursive: true, force: true });
+else process.exitCode = 1;

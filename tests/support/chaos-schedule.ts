@@ -1,0 +1,34 @@
+import { randomNumbers } from './random-numbers.ts';
+
+/** What may happen to a run. Who is meant is looked up when it happens: nobody, if the part is not there. */
+export const BLOWS = [
+  'kill inference',
+  'kill orchestration',
+  'kill server',
+  'kill command',
+  'kill everything',
+  'terminate inference',
+  'terminate orchestration',
+  'terminate command',
+  'pause and resume',
+  'cancel and restart',
+] as const;
+export type Blow = (typeof BLOWS)[number];
+
+export interface Strike {
+  /** After the one before it, or after the start, in ms. */
+  readonly afterMs: number;
+  readonly blow: Blow;
+}
+
+/** Two to five blows, the same for a seed on every machine; ten seeds in a row begin with each kind once. */
+export function chaosSchedule(seed: number): readonly Strike[] {
+  const { share, below, oneOf } = randomNumbers(seed);
+  const count = 2 + below(4);
+  return Array.from({ length: count }, (_, index) => {
+    const blow = index === 0 ? (BLOWS[seed % BLOWS.length] ?? 'kill everything') : oneOf(BLOWS);
+    // Most blows fall while something is under way; some at once, on what is only just starting.
+    const afterMs = Math.floor(share() * share() * 8_000);
+    return { afterMs, blow };
+  });
+}

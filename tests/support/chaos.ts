@@ -1,0 +1,187 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import type { Blow, Strike } from './chaos-schedule.ts';
+import {
+  type Command,
+  type Ended,
+  isAlive,
+  type Place,
+  runCommand,
+  serverPidOf,
+  startCommand,
+  until,
+  workersOf,
+} from './command.ts';
+
+/** A run that is struck again and again, and begun again whenever it was ended. */
+export interface StruckRun extends Place {
+  /** Of the command that starts it, and goes on with it. */
+  readonly words: readonly string[];
+  readonly tell?: (line: string) => void;
+}
+
+/** What came of a struck run: how its last command ended, and what it printed along the way. */
+export interface Survived extends Ended {
+  /** Blows that found somebody to strike. */
+  readonly landed: number;
+}
+
+/** Strikes a run as the schedule says, and follows it to its end. */
+export async function strike(run: StruckRun, schedule: readonly Strike[]): Promise<Survived> {
+  let command = startCommand(run.words, run);
+  let landed = 0;
+  for (const { afterMs, blow } of schedule) {
+    await Promise.race([sleep(afterMs), command.ended]);
+    if (hasEnded(command)) break;
+    run.tell?.(`${blow} after ${afterMs} ms`);
+    if (await deal(blow, run, command)) landed += 1;
+    if (STOPS_COMMAND.has(blow) && (await command.ended).status !== 0) command = startCommand(run.words, run);
+  }
+  const ended = await command.ended;
+  return { ...ended, landed };
+}
+
+/** After these a person types the command again. */
+const STOPS_COMMAND: ReadonlySet<Blow> = new Set([
+  'kill command',
+  'kill everything',
+  'terminate command',
+  'cancel and restart',
+]);
+
+async function deal(blow: Blow, run: StruckRun, command: Command): Promise<boolean> {
+  const workers = workersOf(run.home);
+  const server = await serverPidOf(run.home).catch(() => undefined);
+  switch (blow) {
+    case 'kill inference':
+    case 'terminate inference':
+      return send(signalOf(blow), workers['inference']);
+    case 'kill orchestration':
+    case 'terminate orchestration':
+      return send(signalOf(blow), workers['orchestration']);
+    case 'kill server':
+      return send('SIGKILL', server);
+    case 'kill command':
+    case 'terminate command':
+      return send(signalOf(blow), command.process.pid);
+    case 'kill everything':
+      return send('SIGKILL', command.process.pid, server, ...Object.values(workers));
+    case 'pause and resume':
+      return pauseAndResume(run, command);
+    case 'cancel and restart':
+      return cancel(run, command);
+  }
+}
+
+function signalOf(blow: Blow): NodeJS.Signals {
+  return blow.startsWith('kill') ? 'SIGKILL' : 'SIGTERM';
+}
+
+function send(signal: NodeJS.Signals, ...pids: readonly (number | undefined)[]): boolean {
+  let landed = false;
+  for (const pid of pids) {
+    if (pid === undefined || !isAlive(pid)) continue;
+    process.kill(pid, signal);
+    landed = true;
+  }
+  return landed;
+}
+
+/** Not before there is a run; and nobody is left paused, whatever came between. */
+async function pauseAndResume(run: StruckRun, command: Command): Promise<boolean> {
+  if (!(await isStarted(command))) return false;
+  const paused = await steer(run, 'pause', command);
+  if (!paused) return false;
+  await sleep(500);
+  await until(async () => hasEnded(command) || (await steer(run, 'resume', command)), command.stderr);
+  return true;
+}
+
+async function cancel(run: StruckRun, command: Command): Promise<boolean> {
+  if (!(await isStarted(command))) {
+    command.process.kill('SIGKILL');
+    return true;
+  }
+  await until(async () => (await steer(run, 'cancel', command)) || hasEnded(command), command.stderr);
+  return true;
+}
+
+/** @returns Whether the run took the order; it may have ended, or stand so already. */
+async function steer(run: StruckRun, how: string, command: Command): Promise<boolean> {
+  const { status, stderr } = await runCommand([how], run);
+  if (status !== 0) run.tell?.(`${how}: ${stderr.trim()}`);
+  if (status === 0) return true;
+  if (/USAGE|RUN_NOT_FOUND/.test(stderr)) return hasEnded(command) || /The run is not paused/.test(stderr);
+  return false;
+}
+
+async function isStarted(command: Command): Promise<boolean> {
+  const { signal } = { signal: AbortSignal.timeout(60_000) };
+  while (!signal.aborted && !hasEnded(command)) {
+    if (/Started|Attached to/.test(command.stderr())) return true;
+    await sleep(50);
+  }
+  return false;
+}
+
+function hasEnded({ process: { exitCode, signalCode } }: Command): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
+/** Everything that was started for a home and still lives: the environment tells, whoever the parent is. Linux only. */
+export function leftBehind(home: string): readonly string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && name !== String(process.pid))
+    .flatMap((pid) => {
+      try {
+        const isOurs = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`REIGNITE_HOME=${home}`);
+        const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+        return isOurs && words !== '' ? [`${pid} ${words}`] : [];
+      } catch {
+        return [];
+      }
+    });
+}
+
+const LogLine = z.object({
+  time: z.string(),
+  message: z.string(),
+  stage: z.string().optional(),
+  roi: z.string().optional(),
+});
+
+/** The ROIs whose inference began after their result was in the cache, as the workers' logs tell. */
+export async function inferredTwice(home: string): Promise<readonly string[]> {
+  const lines = (await readLogs(home)).sort((a, b) => (a.time < b.time ? -1 : 1));
+  const committed = new Set<string>();
+  const twice: string[] = [];
+  for (const { message, stage, roi } of lines) {
+    const what = `${stage} ${roi}`;
+    if (message === 'inference is in the cache') committed.add(what);
+    if (message === 'inference begins' && committed.has(what)) twice.push(what);
+  }
+  return twice;
+}
+
+/** How many ROIs were put into the cache. */
+export async function commits(home: string): Promise<number> {
+  return (await readLogs(home)).filter(({ message }) => message === 'inference is in the cache').length;
+}
+
+async function readLogs(home: string): Promise<z.infer<typeof LogLine>[]> {
+  const folder = join(home, 'logs');
+  const names = (await readdir(folder)).filter((name) => name.startsWith('worker-'));
+  const texts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')));
+  return texts
+    .flatMap((text) => text.split('\n'))
+    .flatMap((line) => {
+      try {
+        return [LogLine.parse(JSON.parse(line))];
+      } catch {
+        return [];
+      }
+    });
+}
