@@ -56,7 +56,7 @@ for (let seed = first; seed <= last; seed++) {
     const left = leftBehind(place.home);
     if (left.length > 0) problems.push(`left behind: ${left.join('; ')}`);
     console.log(
-      `${seed} ${problems.length === 0 ? 'ok' : 'FAILED'} ${ended.landed}/${schedule.length} blows, ${Math.round((Date.now() - began) / 1_000)} s: ${schedule.map(({ blow, afterMs }) => `${blow} +${afterMs}`).join(', ')}`,
+      `${seed} ${problems.length === 0 ? 'ok' : 'FAILED'} ${ended.landed}/${schedule.length} blows, ${Math.round((Date.now() - began) / 1_000)} s: ${schedule.map(({ blow, waits, afterMs }) => `${blow} ${waits ? '' : 'start '}+${afterMs}`).join(', ')}`,
     );
   } catch (error) {
     problems.push(String(error));

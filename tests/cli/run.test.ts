@@ -1,6 +1,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { commits, inferredTwice, leftBehind, strike } from '../support/chaos.ts';
 import { isAlive, type Place, runCommand, serverPidOf, startCommand, until, workersOf } from '../support/command.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { digestsBelow } from '../support/same-files.ts';
@@ -127,6 +128,22 @@ describe('reignite run', { timeout: 240_000 }, () => {
     const again = await runCommand(place.words, place);
     expect(again.status, again.stderr).toBe(0);
     expect(await digestsBelow(place.results, PROMISED)).toEqual(undisturbed);
+  });
+
+  it('comes through a schedule of blows: the same bits, nothing inferred twice, no process left', async () => {
+    const place = await setUp('chaos');
+    const ended = await strike(place, [
+      { waits: true, afterMs: 700, blow: 'kill server' },
+      { waits: true, afterMs: 500, blow: 'terminate inference' },
+      { waits: true, afterMs: 1_500, blow: 'kill everything' },
+      { waits: true, afterMs: 300, blow: 'kill orchestration' },
+      { waits: true, afterMs: 1_500, blow: 'terminate command' },
+    ]);
+    expect(ended.status, ended.stderr).toBe(0);
+    expect(await digestsBelow(place.results, PROMISED)).toEqual(undisturbed);
+    expect(await inferredTwice(place.home)).toEqual([]);
+    expect(await commits(place.home)).toBeGreaterThanOrEqual(6);
+    expect(leftBehind(place.home)).toEqual([]);
   });
 
   it('is paused, resumed and cancelled from another command, and ends in the same bits', async () => {

@@ -16,7 +16,9 @@ export const BLOWS = [
 export type Blow = (typeof BLOWS)[number];
 
 export interface Strike {
-  /** After the one before it, or after the start, in ms. */
+  /** Whether it waits until the command works on its run: otherwise it falls on what is only just starting. */
+  readonly waits: boolean;
+  /** After that, in ms. */
   readonly afterMs: number;
   readonly blow: Blow;
 }
@@ -27,8 +29,6 @@ export function chaosSchedule(seed: number): readonly Strike[] {
   const count = 2 + below(4);
   return Array.from({ length: count }, (_, index) => {
     const blow = index === 0 ? (BLOWS[seed % BLOWS.length] ?? 'kill everything') : oneOf(BLOWS);
-    // Most blows fall while something is under way; some at once, on what is only just starting.
-    const afterMs = Math.floor(share() * share() * 8_000);
-    return { afterMs, blow };
+    return { waits: share() < 0.8, afterMs: Math.floor(share() * share() * 8_000), blow };
   });
 }

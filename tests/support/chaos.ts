@@ -33,7 +33,8 @@ export interface Survived extends Ended {
 export async function strike(run: StruckRun, schedule: readonly Strike[]): Promise<Survived> {
   let command = startCommand(run.words, run);
   let landed = 0;
-  for (const { afterMs, blow } of schedule) {
+  for (const { waits, afterMs, blow } of schedule) {
+    if (waits) await isStarted(command);
     await Promise.race([sleep(afterMs), command.ended]);
     if (hasEnded(command)) break;
     run.tell?.(`${blow} after ${afterMs} ms`);
@@ -119,7 +120,7 @@ async function steer(run: StruckRun, how: string, command: Command): Promise<boo
 }
 
 async function isStarted(command: Command): Promise<boolean> {
-  const { signal } = { signal: AbortSignal.timeout(60_000) };
+  const signal = AbortSignal.timeout(60_000);
   while (!signal.aborted && !hasEnded(command)) {
     if (/Started|Attached to/.test(command.stderr())) return true;
     await sleep(50);
