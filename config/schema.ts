@@ -53,7 +53,7 @@ export const TemporalConfig = z
     throttleSeconds: seconds(3, 'How often heartbeats leave a worker at most; also how fast a cancel arrives.'),
     retrySeconds: seconds(1, 'Wait before the second attempt of a step; doubles to 100 s.'),
     window: count(4, 64, 'ROIs handed to the inference queue at the same time.'),
-    pageSize: count(100, 500, 'ROIs a child workflow.'),
+    pageSize: count(100, 250, 'ROIs a child workflow.'),
   })
   .describe('How the steps are scheduled. Changes no result.');
 

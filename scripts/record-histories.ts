@@ -1,14 +1,21 @@
 // Records the histories that the replay tests hold new workflow code against: a run of a tiny record with one damaged
-// image. Usage: npx tsx scripts/record-histories.ts tests/histories/<version>
+// image, and runs of stubbed steps that go on in fresh histories, fail, are steered and cancelled.
+// Usage: npx tsx scripts/record-histories.ts tests/histories/<version>
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import type { Client } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { connectTo } from '../cli/temporal/connection.ts';
-import { startTestServer } from '../tests/support/temporal.ts';
+import { TASKS } from '../config/tasks.ts';
+import { serveStubbed, startStubbed, stubbedRun } from '../tests/support/stubbed-run.ts';
+import { temporalBinary } from '../tests/support/temporal.ts';
 import { writeTinyRecord } from '../tests/support/tiny-record.ts';
 
 const [target] = process.argv.slice(2);
@@ -17,29 +24,123 @@ const folder = resolve(target);
 const checkout = fileURLToPath(new URL('..', import.meta.url));
 const entry = fileURLToPath(new URL('../bin/reignite.js', import.meta.url));
 const work = await mkdtemp(join(tmpdir(), 'reignite-histories-'));
-const server = await startTestServer();
+// A server that asks for a fresh history after few events instead of 4,096.
+const { address, close } = await startServer(['--dynamic-config-value', 'limit.historyCount.suggestContinueAsNew=40']);
+const server = { address, namespace: 'default', external: true };
+const client = await connectTo(server);
 try {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  await recordTiny();
+  await recordContinued();
+  await recordFailed();
+  await recordCancelled();
+} finally {
+  await client.connection.close();
+  await close();
+  await rm(work, { recursive: true, force: true });
+}
+
+async function startServer(extraArgs: string[]) {
+  const executable = { type: 'existing-path', path: await temporalBinary() } as const;
+  const environment = await TestWorkflowEnvironment.createLocal({ server: { executable, extraArgs } });
+  return { address: environment.address, close: () => environment.teardown() };
+}
+
+/** As a user runs it: three tasks, two pages, one image that is none. */
+async function recordTiny(): Promise<void> {
   const { served } = await writeTinyRecord(work, undefined, async (unpacked) => {
     await writeFile(join(unpacked, 'images', 'he', 'patient1_he_roi2_with_context.png'), 'no picture');
   });
   const set = [`zenodo.serve=${served}`, 'name=tiny', 'record=42', 'inference.provider=cpu', 'temporal.pageSize=2'];
   const words = ['run', '--data', 'data', '--results', 'results', ...set.flatMap((each) => ['--set', each])];
-  const environment = { ...process.env, TEMPORAL_ADDRESS: server.address, REIGNITE_HOME: join(work, 'home') };
+  const environment = { ...process.env, TEMPORAL_ADDRESS: address, REIGNITE_HOME: join(work, 'home') };
   const child = spawn(process.execPath, [entry, ...words], { cwd: work, stdio: 'inherit', env: environment });
   await once(child, 'exit');
+  await save(client, 'tiny');
+}
 
-  const client = await connectTo(server);
-  await mkdir(folder, { recursive: true });
-  for await (const { workflowId, runId, type } of client.workflow.list()) {
-    const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-    const name = `${type}-${workflowId.split('/').slice(4).join('-') || 'run'}.json`;
-    // Stack traces would tell where this checkout lies.
+/** Stages of so many pages that each goes on in a fresh history. */
+async function recordContinued(): Promise<void> {
+  const run = stubbedRun(work, 6, { name: 'continued', tasks: TASKS, temporal: prefixed('continued', 1) });
+  const stop = await serveStubbed(run, server);
+  await (await startStubbed(client, run)).result();
+  await stop();
+  await save(client, 'continued');
+}
+
+/** The record cannot be fetched in one run, a model not be read in another. */
+async function recordFailed(): Promise<void> {
+  for (const [name, step] of [
+    ['lost', 'fetchRecord'],
+    ['unread', 'convertModel'],
+  ] as const) {
+    const run = stubbedRun(work, 2, { name, tasks: TASKS, temporal: prefixed(name, 1) });
+    const fails = () => Promise.reject(ApplicationFailure.nonRetryable('It cannot be read.', 'CHECKPOINT_UNSAFE'));
+    const stop = await serveStubbed(run, server, { steps: { [step]: fails, ...convertersOf(step, fails) } });
+    await (await startStubbed(client, run)).result().catch(() => undefined);
+    await stop();
+    await save(client, name);
+  }
+}
+
+function convertersOf(step: string, fails: () => Promise<never>): object {
+  return step === 'convertModel' ? { convertDetector: fails } : {};
+}
+
+/** Steered in every way and then cancelled: one run while files are fetched, one in the middle of its ROIs. */
+async function recordCancelled(): Promise<void> {
+  const hangs = async () => {
+    const beat = setInterval(() => Context.current().heartbeat(), 200);
+    await Context.current().cancelled.finally(() => clearInterval(beat));
+  };
+  const file = { key: 'images.zip', size: 1, md5: '0'.repeat(32), url: 'https://localhost/images.zip', part: false };
+  const scenes = {
+    unfetched: { downloadFile: hangs, fetchRecord: () => Promise.resolve({ id: '1', title: '', files: [file] }) },
+    steered: { segmentRoi: hangs, detectCells: hangs },
+  };
+  for (const [name, steps] of Object.entries(scenes)) {
+    const run = stubbedRun(work, 3, { name, tasks: TASKS, temporal: { ...prefixed(name, 2), throttleSeconds: 0.5 } });
+    const stop = await serveStubbed(run, server, { steps });
+    const handle = await startStubbed(client, run);
+    const settle = () => sleep(1_500);
+    await settle();
+    await handle.executeUpdate('setWindow', { args: [2] });
+    await settle();
+    await handle.executeUpdate('pause');
+    await settle();
+    await handle.executeUpdate('skipRoi', {
+      args: [{ task: 'he', roi: 'patient1_he_roi0_with_context', reason: 'blurred' }],
+    });
+    await handle.executeUpdate('resume');
+    await settle();
+    await handle.cancel();
+    await handle.result().catch(() => undefined);
+    await settle();
+    await stop();
+    await save(client, name);
+  }
+}
+
+function prefixed(taskQueuePrefix: string, pageSize: number) {
+  return { taskQueuePrefix, pageSize };
+}
+
+/** Writes every history of the runs of one name; a workflow's later executions are numbered. */
+async function save({ workflow }: Client, scene: string): Promise<void> {
+  const seen = new Map<string, number>();
+  const executions = [];
+  for await (const found of workflow.list()) if (found.workflowId.split('/')[2] === scene) executions.push(found);
+  executions.sort((a, b) => a.startTime.getTime() - b.startTime.getTime());
+  for (const { workflowId, runId, type } of executions) {
+    const history = await workflow.getHandle(workflowId, runId).fetchHistory();
+    const count = (seen.get(workflowId) ?? 0) + 1;
+    seen.set(workflowId, count);
+    const place = workflowId.split('/').slice(4).join('-') || 'run';
+    const name = `${type}-${scene}-${place}${count === 1 ? '' : `-${count}`}.json`;
+    // Paths would tell where this checkout lies.
     const text = historyToJSON(history).replaceAll(`file://${checkout}`, '').replaceAll(checkout, '');
     await writeFile(join(folder, name), `${text}\n`);
     console.log(join(folder, name));
   }
-  await client.connection.close();
-} finally {
-  await server.stop();
-  await rm(work, { recursive: true, force: true });
 }

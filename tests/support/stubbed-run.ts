@@ -1,0 +1,144 @@
+import { join } from 'node:path';
+import type { Client } from '@temporalio/client';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import type {
+  DrawCasesInput,
+  DrawCellsInput,
+  EngineRef,
+  ModelRef,
+  PlanCellsInput,
+  PlanHeInput,
+  RunInput,
+} from '../../activities/inputs.ts';
+import { planStage } from '../../activities/plan-stage.ts';
+import { createReadPage } from '../../activities/read-page.ts';
+import { StageFiles } from '../../activities/stage-files.ts';
+import { createWriteTrace } from '../../activities/write-trace.ts';
+import { connectionOptionsOf } from '../../cli/temporal/connection.ts';
+import type { ServerAddress } from '../../cli/temporal/server-address.ts';
+import { workflowBundle } from '../../cli/workflow-bundle.ts';
+import { configDigest } from '../../config/digest.ts';
+import { RunConfig } from '../../config/schema.ts';
+import { QUEUES, taskQueue } from '../../config/task-queues.ts';
+import type { Task } from '../../config/tasks.ts';
+import { FileDigests } from '../../toolkit/cache/file-digests.ts';
+import { StepCache } from '../../toolkit/cache/step-cache.ts';
+import { type HomeFolders, homeFolders } from '../../toolkit/files/home-folders.ts';
+import { runId } from '../../workflows/ids.ts';
+import { bundleHome } from './bundle-home.ts';
+
+/** A run whose steps do nothing: what remains is the orchestration, and what it costs. */
+export interface StubbedRun {
+  readonly home: HomeFolders;
+  readonly input: RunInput;
+  readonly id: string;
+  /** A stage. */
+  readonly rois: number;
+}
+
+export interface StubbedSettings {
+  readonly temporal?: Partial<RunConfig['temporal']>;
+  readonly tasks?: readonly Task[];
+  readonly name?: string;
+}
+
+const MODEL: ModelRef = { digest: 'd'.repeat(64) };
+const ENGINE: EngineRef = { provider: 'cpu', ortVersion: '1.30.0', engine: 'exact' };
+
+/** @param settings.temporal - Those that are not the defaults. */
+export function stubbedRun(
+  root: string,
+  rois: number,
+  { temporal = {}, tasks = ['he'], name = 'stubbed' }: StubbedSettings = {},
+): StubbedRun {
+  const home = homeFolders(join(root, 'home'));
+  const folders = { data: join(root, 'data'), results: join(root, 'results') };
+  const config = RunConfig.parse({ name, record: '1', tasks, temporal });
+  const digest = configDigest(config, folders);
+  return { home, input: { config, digest, folders }, id: runId('1', name, digest), rois };
+}
+
+/** The steps of a stage that begin nothing; plans, pages, failures and the trace are real. */
+function stubbedSteps({ home, rois }: StubbedRun, infer: (roi: string) => void) {
+  const services = { home, cache: new StepCache(home.cache), digests: new FileDigests(home.digests) };
+  const done = () => Promise.resolve({});
+  const files = Array.from({ length: rois }, (_, index) => {
+    const roi = `patient${1 + (index % 997)}_he_roi${index}_with_context`;
+    return { roi, image: `images/he/${roi}.png`, truth: `annotations/he/${roi}.png` };
+  });
+  const converted = () => Promise.resolve({ ...MODEL, classes: 17, folds: 5, cached: true });
+  const plan = (step: PlanHeInput | PlanCellsInput) =>
+    planStage(services, step, files, () => Promise.resolve({ need: 'infer' }));
+  const inferred = ({ roi }: { readonly roi: string }) => {
+    infer(roi);
+    return Promise.resolve({ roi, key: 'k'.repeat(64), cached: false, seconds: 0, tiles: 30 });
+  };
+  const drawn = async ({ stage, page, failures }: DrawCasesInput | DrawCellsInput) => {
+    await new StageFiles(home, stage).writeFailures(page, failures);
+    return { drawn: 0, withoutFigure: [] };
+  };
+  const judged = () => Promise.resolve({ verdict: 'reproduced' });
+  return {
+    openResults: done,
+    writeSummary: done,
+    readPage: createReadPage(home),
+    writeTrace: createWriteTrace(),
+    fetchRecord: () => Promise.resolve({ id: '1', title: 'Stubbed', files: [] }),
+    convertModel: converted,
+    convertDetector: converted,
+    probeInference: () => Promise.resolve({ ...ENGINE, fallbacks: [] }),
+    planHe: plan,
+    planCells: plan,
+    segmentRoi: inferred,
+    detectCells: inferred,
+    redetectNuclei: done,
+    drawCases: drawn,
+    drawCells: drawn,
+    aggregateHe: done,
+    aggregateCells: done,
+    drawHeFigures: done,
+    drawAgreement: done,
+    judgeHe: judged,
+    judgeCells: judged,
+    writeLedger: done,
+    writeReport: done,
+  };
+}
+
+/** Serves all task queues of a stubbed run in this process. @returns What ends it. */
+export async function serveStubbed(
+  run: StubbedRun,
+  server: ServerAddress,
+  { onInferred = () => undefined, steps = {} }: { onInferred?: (roi: string) => void; steps?: object } = {},
+): Promise<() => Promise<void>> {
+  const connection = await NativeConnection.connect(connectionOptionsOf(server));
+  const codePath = await workflowBundle(homeFolders(bundleHome()));
+  const activities = { ...stubbedSteps(run, onInferred), ...steps };
+  const { taskQueuePrefix } = run.input.config.temporal;
+  const workers = await Promise.all(
+    QUEUES.map((queue) =>
+      Worker.create({
+        connection,
+        namespace: server.namespace,
+        taskQueue: taskQueue(taskQueuePrefix, queue),
+        activities,
+        ...(queue === 'orchestration' ? { workflowBundle: { codePath } } : {}),
+      }),
+    ),
+  );
+  const running = Promise.all(workers.map((worker) => worker.run()));
+  return async () => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    await running;
+    await connection.close();
+  };
+}
+
+export function startStubbed(client: Client, { id, input }: StubbedRun) {
+  return client.workflow.start('reproduce', {
+    workflowId: id,
+    taskQueue: taskQueue(input.config.temporal.taskQueuePrefix, 'orchestration'),
+    args: [input],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+  });
+}

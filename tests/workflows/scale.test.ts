@@ -1,0 +1,44 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connectTo } from '../../cli/temporal/connection.ts';
+import { historySizes } from '../support/history-sizes.ts';
+import { suiteFolder } from '../support/in-temporary-folder.ts';
+import { serveStubbed, startStubbed, stubbedRun } from '../support/stubbed-run.ts';
+import { startTestServer, type TestServer } from '../support/temporal.ts';
+
+/** The largest page that the configuration allows, so that no smaller one has a longer history. */
+const PAGE = 250;
+const ROIS = 2_000;
+
+describe('a run of 2,000 ROIs', { timeout: 240_000 }, () => {
+  const folder = suiteFolder();
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer();
+  });
+  afterAll(() => server.stop());
+
+  it('keeps every history short and every payload small', async () => {
+    const run = stubbedRun(folder(), ROIS, { temporal: { window: 16, pageSize: PAGE } });
+    const inferred = new Map<string, number>();
+    const stop = await serveStubbed(run, server, {
+      onInferred: (roi) => inferred.set(roi, (inferred.get(roi) ?? 0) + 1),
+    });
+    const client = await connectTo(server);
+    try {
+      const began = Date.now();
+      const handle = await startStubbed(client, run);
+      expect(await handle.result()).toEqual({ status: 'done' });
+      expect(inferred.size).toBe(ROIS);
+      expect([...inferred.values()].every((times) => times === 1)).toBe(true);
+      const sizes = await historySizes(client, run.id);
+      process.stdout.write(`${JSON.stringify(sizes)} ${(Date.now() - began) / ROIS} ms an ROI\n`);
+      expect(sizes.workflows).toBe(3 + ROIS / PAGE);
+      expect(sizes.events).toBeLessThan(4_096);
+      expect(sizes.bytes).toBeLessThan(4_000_000);
+      expect(sizes.payloadBytes).toBeLessThan(100_000);
+    } finally {
+      await client.connection.close();
+      await stop();
+    }
+  });
+});
