@@ -58,11 +58,10 @@ async function judgeImage(
   const ours = await pointsOf(services, entry, task);
   const candidates = await readCandidatesFile(services.cache.pathOf(entry.key, CANDIDATES));
   const image = scoredImage(roi, ours, candidates);
-  return publishedOr(roi, async () => {
-    const path = inside(folders.data, `${folderOf('inference', task)}/${roi}.npy`);
-    const published = await publishedPoints(path, task, ours.length);
-    return { roi, comparison: comparePoints(image, published, verdict.cells), published, ours };
-  });
+  const path = inside(folders.data, `${folderOf('inference', task)}/${roi}.npy`);
+  const published = await publishedOr(roi, () => publishedPoints(path, task, ours.length));
+  if (!('read' in published)) return published;
+  return { roi, comparison: comparePoints(image, published.read, verdict.cells), published: published.read, ours };
 }
 
 /** The authors write no file for an image without a point: where ours has none either, that is agreement. */

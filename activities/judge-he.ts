@@ -4,7 +4,7 @@ import { type CacheEntry, cacheKey } from '../toolkit/cache/step-cache.ts';
 import { HE_LABELS } from '../toolkit/dataset/he-labels.ts';
 import { folderOf, OVERVIEW_FILE } from '../toolkit/dataset/layout.ts';
 import { readOverview } from '../toolkit/dataset/overview.ts';
-import { readMaskPair } from '../toolkit/dataset/read-mask-pair.ts';
+import { pairOf } from '../toolkit/dataset/read-mask-pair.ts';
 import { type HeTestRoi, listHeTestRois } from '../toolkit/dataset/test-rois.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import { decodeGrey16 } from '../toolkit/image/decode-grey16.ts';
@@ -13,7 +13,7 @@ import { ConfusionMatrix } from '../toolkit/metrics/confusion-matrix.ts';
 import { roiConfusion } from '../toolkit/metrics/evaluate-he.ts';
 import { readNpy } from '../toolkit/numpy/npy.ts';
 import { compareMasks, MaskComparison } from '../toolkit/verdict/compare-masks.ts';
-import { type JudgedRoi, judgeTissue } from '../toolkit/verdict/judge-tissue.ts';
+import { type IncomparableRoi, type JudgedRoi, judgeTissue } from '../toolkit/verdict/judge-tissue.ts';
 import { overviewByStem } from '../toolkit/verdict/patients.ts';
 import { addTissueUncertainty } from '../toolkit/verdict/tissue-uncertainty.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -69,20 +69,21 @@ async function judgeRoi(
   const path = inside(folders.data, `${folderOf('inference', 'he')}/${roi}.png`);
   const truth = inside(folders.data, annotation);
   const ours = ConfusionMatrix.fromRows(SegmentFacts.pick({ confusion: true }).parse(entry.facts).confusion);
-  return publishedOr(roi, async () => {
-    const parts = judgeKey({
-      maskSha256: entry.files[MASK]?.sha256 ?? '',
-      marginSha256: entry.files[MARGIN]?.sha256 ?? '',
-      publishedSha256: await digests.sha256(path),
-      truthSha256: await digests.sha256(truth),
-      nearMargin: verdict.he.nearMargin,
-    });
-    const known = await cache.find(cacheKey(parts));
-    const { facts } =
-      known ?? (await cache.store(parts, {}, await compare(roi, { path, truth }, entry, services, verdict)));
-    const { comparison, published } = JudgeFacts.parse(facts);
-    return { roi, comparison, published: ConfusionMatrix.fromRows(published), ours };
+  const published = await publishedOr(roi, () => digests.sha256(path));
+  if (!('read' in published)) return published;
+  const parts = judgeKey({
+    maskSha256: entry.files[MASK]?.sha256 ?? '',
+    marginSha256: entry.files[MARGIN]?.sha256 ?? '',
+    publishedSha256: published.read,
+    truthSha256: await digests.sha256(truth),
+    nearMargin: verdict.he.nearMargin,
   });
+  const known = await cache.find(cacheKey(parts));
+  const compared = known ?? (await compare(roi, { path, truth }, entry, services, verdict));
+  if ('reason' in compared) return compared;
+  const { facts } = 'facts' in compared ? compared : await cache.store(parts, {}, compared);
+  const judged = JudgeFacts.parse(facts);
+  return { roi, comparison: judged.comparison, published: ConfusionMatrix.fromRows(judged.published), ours };
 }
 
 async function compare(
@@ -91,14 +92,18 @@ async function compare(
   entry: CacheEntry,
   { cache }: PlanServices,
   { he }: JudgeHeInput['verdict'],
-): Promise<z.infer<typeof JudgeFacts>> {
-  const masks = await readMaskPair(roi, truth, path);
+): Promise<z.infer<typeof JudgeFacts> | IncomparableRoi> {
+  const annotation = await decodeLabels(truth);
   const ours = await decodeLabels(cache.pathOf(entry.key, MASK));
   const margins = await decodeGrey16(cache.pathOf(entry.key, MARGIN));
+  const published = await publishedOr(roi, async () => {
+    return pairOf(roi, { path: truth, mask: annotation }, { path, mask: await decodeLabels(path) });
+  });
+  if (!('read' in published)) return published;
   const options = { nearMargin: he.nearMargin, labels: HE_LABELS.length };
   return {
-    comparison: compareMasks(masks.prediction, ours.data, margins.data, options),
-    published: roiConfusion(masks).toRows(),
+    comparison: compareMasks(published.read.prediction, ours.data, margins.data, options),
+    published: roiConfusion(published.read).toRows(),
   };
 }
 

@@ -3,13 +3,16 @@ import { ReigniteError } from '../toolkit/errors.ts';
 /** What may be wrong with a published prediction: no reason for a run to end. */
 const EXPECTED = new Set(['FILE_MISSING', 'SIZE_MISMATCH', 'IMAGE_UNREADABLE', 'NPY_INVALID']);
 
-/** What comparing gave; where the published prediction cannot be read, the reason instead. */
-export async function publishedOr<Compared>(
+/**
+ * What reading a published prediction gave; where it cannot be read, the reason instead. Files of ours do not belong
+ * in here: one that cannot be read ends the step.
+ */
+export async function publishedOr<Read>(
   roi: string,
-  compare: () => Promise<Compared>,
-): Promise<Compared | { readonly roi: string; readonly reason: string }> {
+  read: () => Promise<Read>,
+): Promise<{ readonly read: Read } | { readonly roi: string; readonly reason: string }> {
   try {
-    return await compare();
+    return { read: await read() };
   } catch (error) {
     if (error instanceof ReigniteError && EXPECTED.has(error.code)) return { roi, reason: error.message };
     throw error;

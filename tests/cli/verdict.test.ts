@@ -1,4 +1,4 @@
-import { copyFile, cp, readFile } from 'node:fs/promises';
+import { copyFile, cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
@@ -14,7 +14,9 @@ import { writeTinyRecord } from '../support/tiny-record.ts';
 import { zipRecord } from '../support/zip-record.ts';
 
 const SPOILT = 'patient1_he_roi1_with_context';
+const SMALLER = 'patient1_he_roi2_with_context';
 const MOVED = 'nuclei_roi_1';
+const UNREADABLE = 'nuclei_roi_2';
 const MOVED_BY = 30;
 
 const folder = suiteFolder();
@@ -29,7 +31,10 @@ async function run(served: string) {
   return { ...ended, results: join(cwd, `results-${served}`) };
 }
 
-/** A record that publishes what `results` holds, but for a mask and for the points of an image. */
+/**
+ * A record that publishes what `results` holds, but for a mask and for the points of an image; another mask is too
+ * small, and another image's points are no array.
+ */
 async function publish(results: string): Promise<void> {
   const unpacked = join(folder(), 'unpacked');
   await cp(join(results, 'inference'), join(unpacked, 'inference'), { recursive: true });
@@ -42,6 +47,12 @@ async function publish(results: string): Promise<void> {
   const { shape, data } = await readNpy(points);
   const moved = Float32Array.from(data, Number).map((value, k) => (k % 3 === 0 ? value + MOVED_BY : value));
   await writeNpy(points, { dtype: 'float32', shape: [...shape], data: moved });
+  await encodeLabels(join(unpacked, 'inference', 'he', `${SMALLER}.png`), {
+    width: 1,
+    height: 1,
+    data: Uint8Array.of(2),
+  });
+  await writeFile(join(unpacked, 'inference', 'pdl1', 'nuclei', `${UNREADABLE}.npy`), 'not an array');
   await zipRecord(unpacked, join(folder(), 'spoilt'));
 }
 
@@ -100,6 +111,12 @@ describe('the verdict of a run', { timeout: 240_000 }, () => {
     const he = HeVerdictFile.parse(await read('he'));
     expect(he.uncertainty).toMatchObject({ patients: 2, resamples: 2_000 });
     expect(he.dice.all[0]?.differenceInterval?.dropped).toBe(0);
+    const roiOf = (rois: readonly { readonly roi: string }[], name: string) => rois.find(({ roi }) => roi === name);
+    const reason = expect.stringMatching(/: the annotation .* has 30 x 41 px, the prediction .* 1 x 1 px/);
+    expect(roiOf(he.rois, SMALLER)).toMatchObject({ verdict: 'not comparable', reason });
+    const nuclei = CellsVerdictFile.parse(await read('nuclei'));
+    expect(roiOf(nuclei.rois, UNREADABLE)).toMatchObject({ verdict: 'not comparable' });
+    expect(nuclei.inference.pooled.ours, 'the rest is judged').toBeGreaterThan(0);
     const pdl1 = CellsVerdictFile.parse(await read('pdl1'));
     expect(pdl1.tumourProportion?.use).toBe('for research only');
   });

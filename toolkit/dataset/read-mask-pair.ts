@@ -1,5 +1,5 @@
 import { ReigniteError } from '../errors.ts';
-import { decodeLabels } from '../image/decode-labels.ts';
+import { decodeLabels, type LabelImage } from '../image/decode-labels.ts';
 import type { RoiMasks } from '../metrics/evaluate-he.ts';
 
 /**
@@ -11,13 +11,28 @@ import type { RoiMasks } from '../metrics/evaluate-he.ts';
 export async function readMaskPair(roi: string, truthPath: string, predictionPath: string): Promise<RoiMasks> {
   const truth = await decodeLabels(truthPath);
   const prediction = await decodeLabels(predictionPath);
-  const { width, height } = truth;
-  if (prediction.width !== width || prediction.height !== height) {
+  return pairOf(roi, { path: truthPath, mask: truth }, { path: predictionPath, mask: prediction });
+}
+
+interface ReadMask {
+  /** Names the mask in errors. */
+  readonly path: string;
+  readonly mask: LabelImage;
+}
+
+/**
+ * Puts an ROI's annotation and a prediction of it together.
+ *
+ * @throws ReigniteError SIZE_MISMATCH as {@link readMaskPair}.
+ */
+export function pairOf(roi: string, truth: ReadMask, prediction: ReadMask): RoiMasks {
+  const { width, height } = truth.mask;
+  if (prediction.mask.width !== width || prediction.mask.height !== height) {
     throw new ReigniteError(
       'SIZE_MISMATCH',
-      `ROI ${roi}: the annotation ${truthPath} has ${width} x ${height} px, ` +
-        `the prediction ${predictionPath} ${prediction.width} x ${prediction.height} px.`,
+      `ROI ${roi}: the annotation ${truth.path} has ${width} x ${height} px, ` +
+        `the prediction ${prediction.path} ${prediction.mask.width} x ${prediction.mask.height} px.`,
     );
   }
-  return { roi, width, height, truth: truth.data, prediction: prediction.data };
+  return { roi, width, height, truth: truth.mask.data, prediction: prediction.mask.data };
 }

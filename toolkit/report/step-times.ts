@@ -15,15 +15,19 @@ export interface StepTimes {
     readonly again: number;
   }[];
   readonly retries: number;
+  /** When the first step was asked for, ISO 8601, UTC. */
+  readonly began: string | undefined;
 }
 
 /** Sums up trace.jsonl, the kind that took longest first; empty where there is no trace yet. */
 export async function readStepTimes(results: string): Promise<StepTimes> {
   const text = await readFile(join(results, 'trace.jsonl'), 'utf8').catch(() => '');
   const kinds = new Map<string, { count: number; total: number; longest: number; again: number }>();
+  let began: string | undefined;
   for (const line of text.split('\n')) {
     if (line === '') continue;
-    const { step, runSeconds, attempts } = TraceLine.parse(JSON.parse(line));
+    const { step, runSeconds, attempts, scheduled } = TraceLine.parse(JSON.parse(line));
+    if (scheduled !== null && (began === undefined || scheduled < began)) began = scheduled;
     const kind = kinds.get(step) ?? { count: 0, total: 0, longest: 0, again: 0 };
     kind.count++;
     kind.total += runSeconds ?? 0;
@@ -32,5 +36,5 @@ export async function readStepTimes(results: string): Promise<StepTimes> {
     kinds.set(step, kind);
   }
   const steps = [...kinds].map(([step, kind]) => ({ step, ...kind })).sort((a, b) => b.total - a.total);
-  return { steps, retries: steps.reduce((sum, { again }) => sum + again, 0) };
+  return { steps, began, retries: steps.reduce((sum, { again }) => sum + again, 0) };
 }

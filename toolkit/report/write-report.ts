@@ -1,8 +1,9 @@
+import { writeCrate } from './crate/write-crate.ts';
 import { writeLayers } from './layers/write-layers.ts';
 import { writeManifest } from './manifest.ts';
 import { readReportData } from './report-data.ts';
-import { writeCrate } from './write-crate.ts';
 import { writePage } from './write-page.ts';
+import { writeReadme } from './write-readme.ts';
 import { zipReport } from './zip-report.ts';
 
 export interface WrittenReport {
@@ -31,6 +32,7 @@ export async function writeReport(results: string, options: ReportOptions): Prom
   const layers = await writeLayers(results, folder, data.tasks, { signal, onRoi });
   await writePage(results, data, layers, version);
   await zipReport(results, new Date(data.summary.ended ?? 0));
+  await writeReadme(results, data);
   await writeCrate(results, data, version);
   return { files: await writeManifest(results, signal) };
 }
