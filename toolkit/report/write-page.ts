@@ -6,6 +6,7 @@ import { badge } from './badge.ts';
 import type { RoiLayers } from './layers/layers-file.ts';
 import { methodsText } from './methods.ts';
 import { citeSection } from './page/cite.ts';
+import { detailsOf } from './page/details.ts';
 import { factsSection, rerunCommand, tolerancesSection } from './page/facts.ts';
 import { figureGrid, STYLE_SWITCH, writeFigures } from './page/figures.ts';
 import { gallerySection } from './page/gallery.ts';
@@ -57,7 +58,7 @@ function pageOf(data: ReportData, sections: readonly string[], layers: readonly 
 <p class="lead">${escapeHtml(sentence)} Record ${escapeHtml(record)}, profile ${escapeHtml(profile)}, run again and held against what was published.</p>
 <nav aria-label="Sections"><ul>${links.map(([id, text]) => `<li><a href="#${id}">${escapeHtml(text)}</a></li>`).join('')}</ul></nav></header>
 <main id="main">
-<section aria-label="Verdict"><div class="first"><div><h2 class="plain">What differs most</h2>${worstSection(data)}</div>
+<section aria-label="Verdict"><div class="first"><div><h2 class="plain">What differs most</h2>${worstSection(data, layers)}</div>
 <div><h2 class="plain">Run it again</h2><pre>${escapeHtml(rerunCommand(data))}</pre><p class="note">Interrupt it as you like: the same command goes on where it was.</p></div></div>
 ${verdictSection(data)}${tolerancesSection(data)}${failuresSection(data)}</section>
 ${STYLE_SWITCH}
@@ -75,7 +76,7 @@ ${VIEWER}
 async function taskSection(results: string, task: JudgedTask, layers: readonly RoiLayers[]): Promise<string> {
   const title = escapeHtml(TASK_TITLES[task.task]);
   return `<section><h2 id="${task.task}">${title} <span class="tag" data-verdict="${task.verdict}">${task.verdict}</span></h2>
-${numbersOf(task)}
+${numbersOf(task)}${detailsOf(task)}
 <h3>Figures over all ROIs</h3>${figureGrid(await writeFigures(results, task))}
 <h3>ROIs</h3>${gallerySection(task, layers)}</section>`;
 }

@@ -6,6 +6,7 @@ import { AI, evaluateDetection } from '../metrics/agreement.ts';
 import { type DetectionMetrics, pairName } from '../metrics/agreement-metrics.ts';
 import type { TieOrder } from '../metrics/match-points.ts';
 import { sumOfPointComparisons } from './compare-points.ts';
+import { shortNumber } from './short-number.ts';
 import { type Verdict, worstOf } from './verdict.ts';
 import {
   type CellsRoiVerdict,
@@ -104,7 +105,7 @@ function judgeInference(
   const parts = [
     `${pooled.matched} of ${pooled.published} published points matched, ${pooled.extra} of ours besides`,
     `largest distance ${pooled.farthest.toFixed(3)} px`,
-    `largest difference of an F1 ${farthest.toPrecision(2)}`,
+    `largest difference of an F1 ${shortNumber(farthest)}`,
     ...(outside === 0 ? [] : [`${outside} images are outside the tolerance`]),
     ...(left === 0 ? [] : [`${left} images cannot be compared`]),
   ];

@@ -5,6 +5,7 @@ import { dicePerLabel, microDice } from '../metrics/dice.ts';
 import { sumOfConfusions } from '../metrics/evaluate-he.ts';
 import { diceScores, tilConfusion } from '../metrics/he-metrics.ts';
 import { MARGIN_ROUNDING, type MaskComparison, sumOfComparisons } from './compare-masks.ts';
+import { shortNumber } from './short-number.ts';
 import { type Verdict, worstOf } from './verdict.ts';
 import {
   type ComparedMetric,
@@ -115,8 +116,8 @@ function judgeInference(
   const left = rois.filter((roi) => roi.verdict === 'not comparable').length;
   const parts = [
     pooled.pixels === 0 ? 'No ROI can be compared' : `${pooled.differing} of ${pooled.pixels} pixels differ`,
-    ...(pooled.differing === 0 ? [] : [`largest margin ${pooled.largestMargin.toPrecision(2)}`]),
-    ...(pooled.pixels === 0 ? [] : [`largest difference of a Dice ${farthest.toPrecision(2)}`]),
+    ...(pooled.differing === 0 ? [] : [`largest margin ${shortNumber(pooled.largestMargin)}`]),
+    ...(pooled.pixels === 0 ? [] : [`largest difference of a Dice ${shortNumber(farthest)}`]),
     ...(outside === 0 ? [] : [`${outside} ROIs are outside the tolerance`]),
     ...(left === 0 ? [] : [`${left} ROIs cannot be compared`]),
   ];

@@ -4,8 +4,8 @@ import { ReigniteError } from '../../errors.ts';
 import { imageSize } from '../../image/open-image.ts';
 import { readPoints } from '../../metrics/points-file.ts';
 import { pairPoints } from '../../verdict/compare-points.ts';
-import { encodePhoto } from './encode-layer.ts';
-import { SHARES } from './layer-budget.ts';
+import { openPhoto } from './encode-layer.ts';
+import { EDGES, SHARES } from './layer-budget.ts';
 import type { LayerWriter } from './layer-writer.ts';
 import type { RoiLayers } from './layers-file.ts';
 import { pointsDrawing, READER_SHAPES } from './points-drawing.ts';
@@ -42,11 +42,10 @@ export async function drawCellsLayers(
   const size = await imageSize(image);
   const mine = (await pointsOrNone(task, ours)) ?? [];
   const theirs = await publishedPoints(task, published, mine, writer);
-  await writer.writeImage('image', limit * SHARES.image, Math.max(size.width, size.height), (edge) =>
-    encodePhoto(image, edge),
-  );
+  const encode = await openPhoto(image, EDGES[0]);
+  await writer.writeImage('image', limit * SHARES.image, Math.max(size.width, size.height), encode);
   const draw = (layer: 'truth' | 'published' | 'ours' | 'differ', groups: Parameters<typeof pointsDrawing>[1]) =>
-    writer.writeDrawing(layer, limit * SHARES.points, pointsDrawing(size, groups));
+    writer.writeDrawing(layer, limit * SHARES[layer === 'truth' ? 'readers' : 'points'], pointsDrawing(size, groups));
   await draw(
     'truth',
     readers.map((points, reader) => ({ shape: READER_SHAPES[reader % READER_SHAPES.length] ?? 'square', points })),

@@ -1,10 +1,10 @@
 import sharp from 'sharp';
 import { HE_LABELS, NO_LABEL_COLOUR, type Rgb } from '../../dataset/he-labels.ts';
-import { openImage } from '../../image/open-image.ts';
+import { openImage, unreadable } from '../../image/open-image.ts';
 import { NOT_PREDICTED } from '../../nnunet/tile-scope.ts';
 import type { Size } from './shrink.ts';
 
-const PHOTO_QUALITY = 62;
+const PHOTO_QUALITY = 48;
 const OPAQUE = 255;
 /** Where masks differ: black with a yellow rim stands out from every tissue and for every eye. */
 const CORE = packed([0, 0, 0]);
@@ -17,15 +17,26 @@ function packed([red, green, blue]: Rgb, opacity = OPAQUE): number {
   return ((opacity << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
-/** A photograph, smaller. */
-export async function encodePhoto(path: string, edge: number): Promise<Uint8Array> {
+/**
+ * Decodes a photograph once, no larger than `largest` px, and encodes it smaller as often as wanted.
+ *
+ * @throws ReigniteError FILE_MISSING, IMAGE_UNREADABLE.
+ */
+export async function openPhoto(path: string, largest: number): Promise<(edge: number) => Promise<Uint8Array>> {
   const { pipeline } = await openImage(path);
-  return pipeline
-    .removeAlpha()
-    .toColourspace('srgb')
-    .resize({ width: edge, height: edge, fit: 'inside', withoutEnlargement: true })
-    .webp({ quality: PHOTO_QUALITY, effort: 4 })
-    .toBuffer();
+  const small = pipeline.removeAlpha().toColourspace('srgb').resize(within(largest));
+  const { data, info } = await small
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+    .catch((error: unknown) => {
+      throw unreadable(path, error);
+    });
+  const raw = { width: info.width, height: info.height, channels: info.channels };
+  return (edge) => sharp(data, { raw }).resize(within(edge)).webp({ quality: PHOTO_QUALITY, effort: 4 }).toBuffer();
+}
+
+function within(edge: number) {
+  return { width: edge, height: edge, fit: 'inside', withoutEnlargement: true } as const;
 }
 
 /**

@@ -3,8 +3,8 @@ import { ReigniteError } from '../../errors.ts';
 import { decodeGrey16 } from '../../image/decode-grey16.ts';
 import { decodeLabels, type LabelImage } from '../../image/decode-labels.ts';
 import { NOT_PREDICTED } from '../../nnunet/tile-scope.ts';
-import { encodeDifferences, encodeMargins, encodeMask, encodePhoto } from './encode-layer.ts';
-import { SHARES } from './layer-budget.ts';
+import { encodeDifferences, encodeMargins, encodeMask, openPhoto } from './encode-layer.ts';
+import { EDGES, SHARES } from './layer-budget.ts';
 import type { LayerWriter } from './layer-writer.ts';
 import type { RoiLayers, Spot } from './layers-file.ts';
 import { shrinkDifferences, shrinkLabels, shrinkToSmallest, sizeWithin } from './shrink.ts';
@@ -37,7 +37,7 @@ export async function drawTissueLayers(sources: TissueSources, limit: number, wr
   await orNote(
     writer,
     'image',
-    writer.writeImage('image', bytes('image'), longest, (edge) => encodePhoto(sources.image, edge)),
+    openPhoto(sources.image, EDGES[0]).then((encode) => writer.writeImage('image', bytes('image'), longest, encode)),
   );
   const writeMask = (layer: 'truth' | 'published' | 'ours', mask: LabelImage) =>
     writer.writeImage(layer, bytes('mask'), longest, async (edge) => {

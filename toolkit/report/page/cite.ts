@@ -6,7 +6,7 @@ import { escapeHtml } from './html.ts';
 export function citations({ summary, environments }: ReportData, version: string): string[] {
   const { record, run, digest, ended } = summary;
   const used = environments[0]?.reignite ?? version;
-  const doi = /^\d+$/.test(record) ? ` https://doi.org/10.5281/zenodo.${record}.` : '';
+  const doi = /^\d{5,}$/.test(record) ? ` https://doi.org/10.5281/zenodo.${record}.` : '';
   return [
     `The data: IGNITE data toolkit, Zenodo, record ${record}.${doi} CC BY-NC-SA 4.0.`,
     'The paper: the IGNITE data toolkit, arXiv:2507.16855. https://arxiv.org/abs/2507.16855',

@@ -1,7 +1,8 @@
 import { TASK_TITLES } from '../../../config/tasks.ts';
 import type { ComparedMetric, Interval } from '../../verdict/verdict-file.ts';
+import type { RoiLayers } from '../layers/layers-file.ts';
 import type { JudgedTask, ReportData } from '../report-data.ts';
-import { decimal, escapeHtml, table } from './html.ts';
+import { decimal, escapeHtml, hrefOf, table } from './html.ts';
 import { percent } from './roi-words.ts';
 
 /** The verdicts, a card a task: what a reader came for. */
@@ -21,7 +22,8 @@ export function verdictSection({ tasks }: ReportData): string {
 const MOST_NAMED = 5;
 
 /** What differs most, over all tasks. */
-export function worstSection({ tasks }: ReportData): string {
+export function worstSection({ tasks }: ReportData, layers: readonly RoiLayers[]): string {
+  const viewed = new Map(layers.map(({ task, roi, files }) => [`${task}/${roi}`, files.image ?? files.ours]));
   const worst = tasks
     .flatMap((task) => task.worst.map((roi) => ({ ...roi, task: task.task })))
     .sort((a, b) => b.difference - a.difference);
@@ -34,10 +36,17 @@ export function worstSection({ tasks }: ReportData): string {
     .slice(0, MOST_NAMED)
     .map(
       ({ roi, task, difference }) =>
-        `<li>${escapeHtml(roi)}: ${percent(difference)} of its ${task === 'he' ? 'pixels' : 'points'}</li>`,
+        `<li>${named(roi, `${task}/${roi}`, viewed)}: ${percent(difference)} of its ${task === 'he' ? 'pixels' : 'points'}</li>`,
     );
   const more = worst.length > MOST_NAMED ? `<p class="note">and ${worst.length - MOST_NAMED} more</p>` : '';
   return `<ol>${items.join('')}</ol>${more}`;
+}
+
+/** An ROI's name; a link to its viewer where it has one. */
+function named(roi: string, key: string, viewed: ReadonlyMap<string, string | undefined>): string {
+  const file = viewed.get(key);
+  const name = escapeHtml(roi);
+  return file === undefined ? name : `<a href="${hrefOf(file)}" data-view="${escapeHtml(key)}">${name}</a>`;
 }
 
 /** A task's numbers: published, ours, difference, interval. */
