@@ -1,17 +1,18 @@
 /**
  * Peak memory and time of our segmentation of a large ROI, without a peer.
  *
- *     tsx bench/segment-memory.ts --python PYTHON [--model NNUNET_FOLDER] [--size 3328x2560] [--rows N]
+ *     tsx bench/segment-memory.ts --python PYTHON [--model NNUNET_FOLDER] [--size 3328x2560] [--rows N | --sparse]
  *
  * A height of 10,240 px takes an hour on two cores; `--rows` stops after that many rows of tiles, when memory has long
  * reached its level: the rows' buffers do not grow with the height, the image (3 bytes a pixel) does. The step that
- * ends an ROI, writing its mask and margins, is left out then.
+ * ends an ROI, writing its mask and margins, is left out then. `--sparse` goes through every row of tiles and every step,
+ * but predicts few tiles a row: those around one pixel in each 1,500 rows, the only ones annotated.
  */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { parseSize, prepareImage, prepareModel, WORK_FOLDER } from './segment-roi-setup.ts';
+import { parseSize, prepareImage, prepareModel, prepareSparseTruth, WORK_FOLDER } from './segment-roi-setup.ts';
 
 const { values } = parseArgs({
   options: {
@@ -19,6 +20,7 @@ const { values } = parseArgs({
     model: { type: 'string' },
     size: { type: 'string', default: '3328x2560' },
     rows: { type: 'string' },
+    sparse: { type: 'boolean', default: false },
   },
 });
 const [width, height] = parseSize(values.size);
@@ -29,4 +31,5 @@ const image = await prepareImage(width, height);
 const script = fileURLToPath(new URL('./segment-roi-ours.ts', import.meta.url));
 const args = ['--model', converted, '--image', image, '--mask', join(WORK_FOLDER, 'memory.png')];
 const limit = values.rows === undefined ? [] : ['--rows', values.rows];
-execFileSync(process.execPath, ['--import', 'tsx', script, ...args, ...limit], { stdio: 'inherit' });
+const scope = values.sparse ? ['--truth', await prepareSparseTruth(width, height)] : [];
+execFileSync(process.execPath, ['--import', 'tsx', script, ...args, ...limit, ...scope], { stdio: 'inherit' });

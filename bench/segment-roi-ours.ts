@@ -1,14 +1,16 @@
 /**
  * Our side of bench/segment-roi.ts, and what bench/segment-memory.ts measures: one ROI in a process of its own.
  *
- *     tsx bench/segment-roi-ours.ts --model CONVERTED_MODEL --image IMAGE --mask MASK [--threads N] [--rows N]
+ *     tsx bench/segment-roi-ours.ts --model CONVERTED_MODEL --image IMAGE --mask MASK [--truth MASK] [--threads N]
+ *       [--rows N]
  *
  * Prints one line of JSON, as bench/python/segment_roi_peer.py does. Opening the networks is part of `seconds`: they
- * are opened anew for every row of tiles. Progress goes to stderr; with `--rows` it stops after so many rows of tiles.
+ * are opened anew for every four rows of tiles. Progress goes to stderr; with `--rows` it stops after so many rows of
+ * tiles, with `--truth` only tiles that hold an annotated pixel are predicted.
  */
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import type { RoiProgress } from '../toolkit/nnunet/roi-job.ts';
+import type { RoiJob, RoiProgress } from '../toolkit/nnunet/roi-job.ts';
 import { createRoiSegmenter } from '../toolkit/nnunet/roi-segmenter.ts';
 import { peakMemory } from './segment-roi-setup.ts';
 
@@ -17,11 +19,12 @@ const { values } = parseArgs({
     model: { type: 'string' },
     image: { type: 'string' },
     mask: { type: 'string' },
+    truth: { type: 'string' },
     threads: { type: 'string' },
     rows: { type: 'string' },
   },
 });
-const { model, image, mask, threads } = values;
+const { model, image, mask, truth, threads } = values;
 if (model === undefined || image === undefined || mask === undefined) {
   throw new RangeError('Expected --model, --image and --mask');
 }
@@ -46,7 +49,8 @@ const segmenter = createRoiSegmenter({
   ...(threads === undefined ? {} : { threads: Number(threads) }),
 });
 try {
-  const job = { image, modelDir: model, partialDir, mask, margin: `${mask}.margin.png`, scope: 'full' } as const;
+  const files = { image, modelDir: model, partialDir, mask, margin: `${mask}.margin.png` };
+  const job: RoiJob = truth === undefined ? { ...files, scope: 'full' } : { ...files, truth, scope: 'annotated' };
   await segmenter.segment(job, { signal: enough.signal, onProgress: report });
 } catch (error) {
   if (!enough.signal.aborted) throw error;

@@ -64,6 +64,18 @@ export async function prepareImage(width: number, height: number): Promise<strin
   return path;
 }
 
+/** Path of a label mask of that size, unannotated but for one pixel in every 1,500 rows. */
+export async function prepareSparseTruth(width: number, height: number): Promise<string> {
+  const path = join(WORK_FOLDER, `sparse-truth-${width}x${height}.png`);
+  const labels = new Uint8Array(width * height);
+  for (let y = 750; y < height; y += 1500) labels[y * width + (width >> 1)] = 1;
+  await sharp(labels, { raw: { width, height, channels: 1 } })
+    .toColourspace('b-w')
+    .png()
+    .toFile(path);
+  return path;
+}
+
 /** Largest resident memory of this process, bytes; of the process alone, where rusage may count what started it. */
 export function peakMemory(): number {
   if (!existsSync('/proc/self/status')) return process.resourceUsage().maxRSS * 1024;
