@@ -1,5 +1,13 @@
-import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import type { Context } from '@temporalio/activity';
+import {
+  type ActivityInboundCallsInterceptor,
+  type ActivityInterceptors,
+  NativeConnection,
+  Worker,
+  type WorkerOptions,
+} from '@temporalio/worker';
 import { createErrorInterceptor } from './activities/error-interceptor.ts';
+import { needFolders } from './activities/need-folders.ts';
 import { observeStep } from './activities/observe-step.ts';
 import { connectionOptionsOf } from './cli/temporal/connection.ts';
 import { addressFromEnvironment, type ServerAddress } from './cli/temporal/server-address.ts';
@@ -16,6 +24,13 @@ const STOP_WITHIN_MS = 15_000;
 
 /** After so long a server knows who polls a queue. */
 const RIVAL_SEEN_MS = 5_000;
+
+/** Queues whose steps begin when the record is there. */
+const NEEDS_FOLDERS: ReadonlySet<Queue> = new Set(['inference', 'render']);
+
+const inboundOf =
+  (create: (context: Context) => ActivityInboundCallsInterceptor) =>
+  (context: Context): ActivityInterceptors => ({ inbound: create(context) });
 
 /** What one queue needs. Modules are loaded by the process that serves the queue, and by no other. */
 const QUEUE_OPTIONS: Record<Queue, (home: HomeFolders, settings: WorkerSettings) => Promise<Partial<WorkerOptions>>> = {
@@ -89,7 +104,13 @@ async function serve(): Promise<void> {
         identity: workerIdentity(queue, server),
         maxHeartbeatThrottleInterval: settings.throttleSeconds * 1_000,
         defaultHeartbeatThrottleInterval: settings.throttleSeconds * 1_000,
-        interceptors: { activity: [observeStep, (context) => ({ inbound: createErrorInterceptor(context) })] },
+        interceptors: {
+          activity: [
+            observeStep,
+            inboundOf(createErrorInterceptor),
+            ...(NEEDS_FOLDERS.has(queue) ? [inboundOf(needFolders(home))] : []),
+          ],
+        },
         ...(await QUEUE_OPTIONS[queue](home, settings)),
       }),
     ),

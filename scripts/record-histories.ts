@@ -134,13 +134,16 @@ async function save({ workflow }: Client, scene: string): Promise<void> {
   executions.sort((a, b) => a.startTime.getTime() - b.startTime.getTime());
   for (const { workflowId, runId, type } of executions) {
     const history = await workflow.getHandle(workflowId, runId).fetchHistory();
+    // The pages of the runs that go on are all alike.
+    if (scene === 'continued' && type === 'inferChunk') continue;
     const count = (seen.get(workflowId) ?? 0) + 1;
     seen.set(workflowId, count);
     const place = workflowId.split('/').slice(4).join('-') || 'run';
     const name = `${type}-${scene}-${place}${count === 1 ? '' : `-${count}`}.json`;
     // Paths would tell where this checkout lies.
     const text = historyToJSON(history).replaceAll(`file://${checkout}`, '').replaceAll(checkout, '');
-    await writeFile(join(folder, name), `${text}\n`);
+    const bare: unknown = JSON.parse(text, (key, value) => (key === 'stackTrace' ? undefined : value));
+    await writeFile(join(folder, name), `${JSON.stringify(bare, null, 1)}\n`);
     console.log(join(folder, name));
   }
 }

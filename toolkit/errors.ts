@@ -22,6 +22,10 @@ export const ERRORS = {
     remedy: 'Wait for that run or cancel it, or give this run another folder with `--results DIR`.',
   },
   HOME_IN_USE: { retryable: true, remedy: 'Wait for the other command, or set REIGNITE_HOME to another folder.' },
+  FOLDER_NOT_HERE: {
+    retryable: true,
+    remedy: 'Share data, results and home with every machine that works on the run, under the same paths.',
+  },
   PATH_OUTSIDE: {
     retryable: false,
     remedy: 'Use a path inside the data, results or home folder of the run.',

@@ -28,7 +28,9 @@ describe('traceLines', () => {
   });
 
   it('names the damaged image as the step that failed', async () => {
-    const lines = (await linesOf('inferChunk-he-00000.json')).concat(await linesOf('inferChunk-he-00001.json'));
+    const lines = (await linesOf('inferChunk-tiny-he-00000.json')).concat(
+      await linesOf('inferChunk-tiny-he-00001.json'),
+    );
     expect(lines.filter(({ outcome }) => outcome === 'failed')).toMatchObject([
       { step: 'segmentRoi', summary: 'patient1_he_roi2_with_context' },
     ]);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type {
   DrawCasesInput,
   DrawCellsInput,
@@ -105,12 +105,21 @@ function stubbedSteps({ home, rois }: StubbedRun, infer: (roi: string) => void) 
   };
 }
 
+let isQuiet = false;
+
+/** What the SDK has to say of every worker is of no interest here. */
+function beQuiet(): void {
+  if (!isQuiet) Runtime.install({ logger: new DefaultLogger('ERROR') });
+  isQuiet = true;
+}
+
 /** Serves all task queues of a stubbed run in this process. @returns What ends it. */
 export async function serveStubbed(
   run: StubbedRun,
   server: ServerAddress,
   { onInferred = () => undefined, steps = {} }: { onInferred?: (roi: string) => void; steps?: object } = {},
 ): Promise<() => Promise<void>> {
+  beQuiet();
   const connection = await NativeConnection.connect(connectionOptionsOf(server));
   const codePath = await workflowBundle(homeFolders(bundleHome()));
   const activities = { ...stubbedSteps(run, onInferred), ...steps };

@@ -1,16 +1,33 @@
 import { readdirSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Worker } from '@temporalio/worker';
+import { DeterminismViolationError } from '@temporalio/workflow';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { workflowBundle } from '../../cli/workflow-bundle.ts';
 import { homeFolders } from '../../toolkit/files/home-folders.ts';
 import { bundleHome } from '../support/bundle-home.ts';
+import { temporaryFolder } from '../support/in-temporary-folder.ts';
 
 const HISTORIES = fileURLToPath(new URL('../histories', import.meta.url));
 const recorded = readdirSync(HISTORIES, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.json'));
+const TYPES = ['acquire', 'detectNuclei', 'detectPdl1', 'inferChunk', 'reproduce', 'segmentTissue'];
+
+/** How a history may end, and the workflows of which one with that end is recorded. */
+const ENDS = {
+  EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: TYPES,
+  EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW: ['detectNuclei', 'detectPdl1', 'segmentTissue'],
+  EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: TYPES.filter((type) => type !== 'inferChunk'),
+  EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED: TYPES,
+} as const;
+
+async function replay(codePath: string, name: string): Promise<void> {
+  const history = historyFromJSON(JSON.parse(await readFile(join(HISTORIES, name), 'utf8')));
+  const started = history.events?.[0]?.workflowExecutionStartedEventAttributes;
+  await Worker.runReplayHistory({ workflowBundle: { codePath } }, history, started?.workflowId ?? undefined);
+}
 
 /** A code change that breaks an open run turns one of these red: patch the workflow, do not record it anew. */
 describe('recorded histories', () => {
@@ -19,21 +36,40 @@ describe('recorded histories', () => {
     codePath = await workflowBundle(homeFolders(bundleHome()));
   });
 
-  it('are there for every workflow', () => {
-    const types = new Set(recorded.map((name) => basename(name).split('-')[0]));
-    expect([...types].sort()).toEqual([
-      'acquire',
-      'detectNuclei',
-      'detectPdl1',
-      'inferChunk',
-      'reproduce',
-      'segmentTissue',
-    ]);
+  it.each(Object.entries(ENDS))('are there for every workflow that ends in %s', async (end, types) => {
+    const ended = new Set<string>();
+    for (const name of recorded) {
+      const { events } = JSON.parse(await readFile(join(HISTORIES, name), 'utf8'));
+      if (events.at(-1).eventType === end) ended.add(basename(name).split('-')[0] ?? '');
+    }
+    expect([...ended].sort()).toEqual(expect.arrayContaining([...types]));
   });
 
   it.each(recorded)('%s replays', async (name) => {
-    const history = historyFromJSON(JSON.parse(await readFile(join(HISTORIES, name), 'utf8')));
-    const started = history.events?.[0]?.workflowExecutionStartedEventAttributes;
-    await Worker.runReplayHistory({ workflowBundle: { codePath } }, history, started?.workflowId ?? undefined);
+    await replay(codePath, name);
+  });
+
+  it.each([
+    [
+      'a step takes the place of another',
+      'openResults.executeWithOptions',
+      'writeTrace.executeWithOptions',
+      'reproduce',
+    ],
+    [
+      'a page is no longer drawn',
+      'later(steps.draw(plan, page, chunk.failures))',
+      'Promise.resolve()',
+      'segmentTissue',
+    ],
+    ['a chunk works on one ROI at a time', 'input.config.temporal.window', '1', 'inferChunk'],
+    ['the record is fetched twice', 'await fetchRecord.', 'await (fetchRecord({}), fetchRecord).', 'acquire'],
+  ])('turn red when %s', async (_what, from, to, type) => {
+    const code = await readFile(codePath, 'utf8');
+    expect(code).toContain(from);
+    const changed = join(await temporaryFolder(), 'changed.js');
+    await writeFile(changed, code.replace(from, to));
+    const [name = ''] = recorded.filter((each) => basename(each).startsWith(`${type}-`));
+    await expect(replay(changed, name)).rejects.toThrow(DeterminismViolationError);
   });
 });

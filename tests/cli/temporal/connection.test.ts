@@ -47,6 +47,31 @@ describe('externalServer', () => {
     expect(JSON.stringify(addressToEnvironment(external))).not.toContain('secret');
   });
 
+  it('takes API key, TLS and metadata from the variables that all of Temporal’s tools read', async () => {
+    const [certificate, key, authority] = ['client.pem', 'client.key', 'ca.pem'].map((name) => join(folder, name));
+    for (const file of [certificate, key, authority]) await writeFile(file ?? '', `of ${file}`);
+    const environment = {
+      TEMPORAL_ADDRESS: 'cloud:7233',
+      TEMPORAL_API_KEY: 'secret',
+      TEMPORAL_TLS_SERVER_NAME: 'temporal.lab',
+      TEMPORAL_TLS_CLIENT_CERT_PATH: certificate ?? '',
+      TEMPORAL_TLS_CLIENT_KEY_PATH: key ?? '',
+      TEMPORAL_TLS_SERVER_CA_CERT_PATH: authority ?? '',
+      TEMPORAL_GRPC_META_LAB: 'tissue',
+    };
+    const external = externalServer(environment);
+    expect(external).toMatchObject({ address: 'cloud:7233', external: true });
+    if (external === undefined) return;
+    const { tls, apiKey, metadata } = connectionOptionsOf(external, environment);
+    expect({ apiKey, metadata }).toEqual({ apiKey: 'secret', metadata: { lab: 'tissue' } });
+    if (typeof tls !== 'object' || tls === null) throw new Error('Expected settings of TLS.');
+    const text = (bytes: Uint8Array = new Uint8Array()) => Buffer.from(bytes).toString();
+    expect(tls.serverNameOverride).toBe('temporal.lab');
+    expect(text(tls.serverRootCACertificate)).toBe(`of ${authority}`);
+    expect(text(tls.clientCertPair?.crt)).toBe(`of ${certificate}`);
+    expect(text(tls.clientCertPair?.key)).toBe(`of ${key}`);
+  });
+
   it('refuses a configuration that cannot be read', async () => {
     const file = join(folder, 'broken.toml');
     await writeFile(file, '[profile.default\n');

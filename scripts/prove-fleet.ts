@@ -1,0 +1,208 @@
+// Proves the shape of docker-compose.yml without containers: PostgreSQL, the real Temporal server, an orchestration, a
+// download and a render worker, three inference workers that share the sample run, one of which is killed. The results are
+// held against those of a run on the embedded server, bit for bit. Linux; needs Debian's `postgresql` and the server:
+//   go install go.temporal.io/server/cmd/server@v1.32.0 go.temporal.io/server/cmd/tools/sql@v1.32.0
+// Usage: npx tsx scripts/prove-fleet.ts [--bin FOLDER with `server` and `sql`] [--profile sample]
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual, parseArgs } from 'node:util';
+import { freePort } from '../cli/temporal/free-port.ts';
+import { type Place, runCommand, startCommand, until, workersOf } from '../tests/support/command.ts';
+import { digestsBelow } from '../tests/support/same-files.ts';
+import { temporalBinary } from '../tests/support/temporal.ts';
+import { TraceLine } from '../toolkit/report/trace.ts';
+import { serverConfiguration } from './fleet/server-configuration.ts';
+
+const PROMISED = ['inference', 'margins', 'candidates', 'metrics', 'figures'];
+const INFERENCE_WORKERS = 3;
+
+const { values } = parseArgs({
+  options: {
+    bin: { type: 'string', default: join(homedir(), 'go', 'bin') },
+    profile: { type: 'string', default: 'sample' },
+  },
+});
+const folder = mkdtempSync(join(tmpdir(), 'reignite-fleet-'));
+chmodSync(folder, 0o755);
+const children: ChildProcess[] = [];
+const postgres = postgresFolder();
+let database: string | undefined;
+
+try {
+  const expected = await undisturbed();
+  const postgresPort = await startPostgres();
+  const address = await startServer(postgresPort);
+  await proveFleet(address, expected);
+} finally {
+  for (const child of children.reverse()) if (child.exitCode === null && child.signalCode === null) await end(child);
+  if (database !== undefined) asPostgres('pg_ctl', ['-D', database, '-m', 'fast', 'stop']);
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function undisturbed(): Promise<Record<string, string>> {
+  const place: Place = { home: join(folder, 'home-embedded'), cwd: folder };
+  const ended = await runCommand(runWords('embedded'), place);
+  if (ended.status !== 0) throw new Error(`The undisturbed run failed: ${ended.stderr}`);
+  console.log('The embedded run has ended.');
+  return digestsBelow(join(folder, 'results-embedded'), PROMISED);
+}
+
+function runWords(name: string): string[] {
+  const words = ['run', '--profile', values.profile, '--data', `data-${name}`, '--results', `results-${name}`];
+  return [
+    ...words,
+    '--set',
+    'temporal.heartbeatSeconds=5',
+    '--set',
+    'temporal.throttleSeconds=1',
+    '--set',
+    'inference.threads=1',
+  ];
+}
+
+/** A cluster of its own; PostgreSQL refuses to run as root. */
+async function startPostgres(): Promise<number> {
+  const port = await freePort(0);
+  database = join(folder, 'postgresql');
+  mkdirSync(database);
+  if (process.getuid?.() === 0) {
+    const [uid, gid] = ['-u', '-g'].map((flag) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' })));
+    chownSync(database, uid ?? 0, gid ?? 0);
+  }
+  asPostgres('initdb', ['-D', database, '-U', 'temporal', '--auth', 'trust', '--encoding', 'UTF8']);
+  const options = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=${database}`;
+  asPostgres('pg_ctl', ['-D', database, '-l', join(database, 'log'), '-o', options, '-w', 'start']);
+  console.log(`PostgreSQL listens on ${port}.`);
+  return port;
+}
+
+function asPostgres(tool: string, words: readonly string[]): void {
+  const path = join(postgres, tool);
+  const asRoot = process.getuid?.() === 0;
+  const [file, args] = asRoot ? ['runuser', ['-u', 'postgres', '--', path, ...words]] : [path, [...words]];
+  execFileSync(file, args, { stdio: ['ignore', 'ignore', 'inherit'], cwd: '/' });
+}
+
+function postgresFolder(): string {
+  const root = '/usr/lib/postgresql';
+  const [newest] = readdirSync(root).sort((a, b) => Number(b) - Number(a));
+  return join(root, newest ?? '', 'bin');
+}
+
+/** Schema set-up, server and namespace, as docker-compose.yml has them. */
+async function startServer(postgresPort: number): Promise<string> {
+  const sql = (name: string, ...words: string[]) =>
+    execFileSync(
+      join(values.bin, 'sql'),
+      [
+        '--plugin',
+        'postgres12',
+        '--ep',
+        '127.0.0.1',
+        '-p',
+        String(postgresPort),
+        '-u',
+        'temporal',
+        '--db',
+        name,
+        ...words,
+      ],
+      { stdio: ['ignore', 'ignore', 'inherit'] },
+    );
+  for (const [name, schema] of [
+    ['temporal', 'temporal'],
+    ['temporal_visibility', 'visibility'],
+  ] as const) {
+    sql(name, 'create-database');
+    sql(name, 'setup-schema', '-v', '0.0');
+    sql(name, 'update-schema', '--schema-name', `postgresql/v12/${schema}`);
+  }
+  const ports = await Promise.all(Array.from({ length: 10 }, () => freePort(0)));
+  const [frontend = 0] = ports;
+  const path = join(folder, 'server.yaml');
+  writeFileSync(path, serverConfiguration({ postgresPort, ports, dynamic: join(folder, 'dynamic.yaml') }));
+  writeFileSync(join(folder, 'dynamic.yaml'), '{}\n');
+  start(join(values.bin, 'server'), ['--config-file', path, '--allow-no-auth', 'start'], 'server', {});
+  const address = `127.0.0.1:${frontend}`;
+  const cli = await temporalBinary();
+  const temporal = (...words: string[]) => execFileSync(cli, [...words, '--address', address], { stdio: 'ignore' });
+  await until(() => succeeds(() => temporal('operator', 'cluster', 'health')));
+  temporal('operator', 'namespace', 'create', '--namespace', 'default', '--retention', '87600h');
+  await until(() => succeeds(() => temporal('workflow', 'list')));
+  console.log(`The Temporal server serves on ${address}.`);
+  return address;
+}
+
+function succeeds(action: () => unknown): boolean {
+  try {
+    action();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function proveFleet(address: string, expected: Record<string, string>): Promise<void> {
+  const home = join(folder, 'home');
+  const place: Place = { home, cwd: folder, environment: { TEMPORAL_ADDRESS: address } };
+  const serve = (queue: string) =>
+    startCommand(['worker', '--queues', queue, '--set', 'temporal.throttleSeconds=1'], place);
+  const others = ['orchestration', 'download', 'render'].map(serve);
+  const inference = Array.from({ length: INFERENCE_WORKERS }, () => serve('inference'));
+  children.push(...[...others, ...inference].map((command) => command.process));
+  await Promise.all([...others, ...inference].map((command) => command.shows('Serves')));
+  const run = startCommand([...runWords('fleet'), '--no-workers'], place);
+  await run.shows('Started');
+  await until(() => run.stderr().includes('he '), run.stderr);
+  await sleep(2_000);
+  const [victim] = inference;
+  victim?.process.kill('SIGKILL');
+  console.log('One of three inference workers is killed.');
+  const { status, stderr } = await run.ended;
+  if (status !== 0) throw new Error(`The run ended with ${status}: ${stderr}`);
+  const shares = sharesOf(join(folder, 'results-fleet'));
+  for (const [worker, rois] of shares) console.log(`${worker}: ${rois} ROIs`);
+  const actual = await digestsBelow(join(folder, 'results-fleet'), PROMISED);
+  if (!isDeepStrictEqual(actual, expected)) throw new Error('The results differ.');
+  console.log(`${Object.keys(actual).length} files of ${shares.size} workers, bit for bit those of the embedded run.`);
+  console.log(`Workers of the home that are left: ${Object.keys(workersOf(home)).join(', ')}`);
+}
+
+/** ROIs by the worker that inferred them. */
+function sharesOf(results: string): Map<string, number> {
+  const shares = new Map<string, number>();
+  for (const line of readFileSync(join(results, 'trace.jsonl'), 'utf8').trim().split('\n')) {
+    const { step, worker } = TraceLine.parse(JSON.parse(line));
+    if (step === 'segmentRoi' || step === 'detectCells') shares.set(worker, (shares.get(worker) ?? 0) + 1);
+  }
+  return shares;
+}
+
+function start(file: string, words: readonly string[], name: string, environment: Record<string, string>): void {
+  const log = openSync(join(folder, `${name}.log`), 'a');
+  children.push(spawn(file, words, { stdio: ['ignore', log, log], env: { ...process.env, ...environment } }));
+  closeSync(log);
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  const gone = once(child, 'exit');
+  child.kill('SIGTERM');
+  const late = setTimeout(() => child.kill('SIGKILL'), 25_000);
+  await gone;
+  clearTimeout(late);
+}
