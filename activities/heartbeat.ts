@@ -1,11 +1,14 @@
 import { Context } from '@temporalio/activity';
 
+/** Steps of many small parts tell of each; more often than so nobody is told. */
+const BEAT_MS = 50;
+
 /**
  * Keeps an activity's heart beating through stretches that report nothing: decoding, hashing, writing.
  * The last progress is sent again, so that the Temporal UI always shows where the step is.
  *
  * @param first - Shown until `report` is called.
- * @param work - Gets `report`, which sends progress at once (the SDK throttles it).
+ * @param work - Gets `report`, which sends progress at once, or with the next beat (the SDK throttles as well).
  */
 export async function withHeartbeat<Result>(
   first: unknown,
@@ -13,14 +16,18 @@ export async function withHeartbeat<Result>(
 ): Promise<Result> {
   const context = Context.current();
   let latest = first;
-  const beat = () => context.heartbeat(latest);
+  let last = 0;
+  const beat = () => {
+    last = performance.now();
+    context.heartbeat(latest);
+  };
   beat();
   const timer = setInterval(beat, Math.max(250, (context.info.heartbeatTimeoutMs ?? 40_000) / 4));
   timer.unref();
   try {
     return await work((progress) => {
       latest = progress;
-      beat();
+      if (performance.now() - last >= BEAT_MS) beat();
     });
   } finally {
     clearInterval(timer);

@@ -2,7 +2,7 @@
 // download and a render worker, three inference workers that share the sample run, one of which is killed. The results are
 // held against those of a run on the embedded server, bit for bit. Linux; needs Debian's `postgresql` and the server:
 //   go install go.temporal.io/server/cmd/server@v1.32.0 go.temporal.io/server/cmd/tools/sql@v1.32.0
-// Usage: npx tsx scripts/prove-fleet.ts [--bin FOLDER with `server` and `sql`] [--profile sample]
+// Usage: npx tsx scripts/prove-fleet.ts [--bin FOLDER with `server` and `sql`] [--schema FOLDER of the server's module]
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -15,18 +15,19 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
-  writeFileSync,
+  symlinkSync,
 } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { freePort } from '../cli/temporal/free-port.ts';
 import { type Place, runCommand, startCommand, until, workersOf } from '../tests/support/command.ts';
 import { digestsBelow } from '../tests/support/same-files.ts';
 import { temporalBinary } from '../tests/support/temporal.ts';
 import { TraceLine } from '../toolkit/report/trace.ts';
-import { serverConfiguration } from './fleet/server-configuration.ts';
+import { composeService } from './compose-service.ts';
 
 const PROMISED = ['inference', 'margins', 'candidates', 'metrics', 'figures'];
 const INFERENCE_WORKERS = 3;
@@ -34,6 +35,10 @@ const INFERENCE_WORKERS = 3;
 const { values } = parseArgs({
   options: {
     bin: { type: 'string', default: join(homedir(), 'go', 'bin') },
+    schema: {
+      type: 'string',
+      default: join(homedir(), 'go', 'pkg', 'mod', 'go.temporal.io', 'server@v1.32.0', 'schema'),
+    },
     profile: { type: 'string', default: 'sample' },
   },
 });
@@ -104,57 +109,37 @@ function postgresFolder(): string {
   return join(root, newest ?? '', 'bin');
 }
 
-/** Schema set-up, server and namespace, as docker-compose.yml has them. */
+/** Schema set-up, server and namespace with the very scripts and variables of docker-compose.yml. */
 async function startServer(postgresPort: number): Promise<string> {
-  const sql = (name: string, ...words: string[]) =>
-    execFileSync(
-      join(values.bin, 'sql'),
-      [
-        '--plugin',
-        'postgres12',
-        '--ep',
-        '127.0.0.1',
-        '-p',
-        String(postgresPort),
-        '-u',
-        'temporal',
-        '--db',
-        name,
-        ...words,
-      ],
-      { stdio: ['ignore', 'ignore', 'inherit'] },
-    );
-  for (const [name, schema] of [
-    ['temporal', 'temporal'],
-    ['temporal_visibility', 'visibility'],
-  ] as const) {
-    sql(name, 'create-database');
-    sql(name, 'setup-schema', '-v', '0.0');
-    sql(name, 'update-schema', '--schema-name', `postgresql/v12/${schema}`);
-  }
-  const ports = await Promise.all(Array.from({ length: 10 }, () => freePort(0)));
-  const [frontend = 0] = ports;
-  const path = join(folder, 'server.yaml');
-  writeFileSync(path, serverConfiguration({ postgresPort, ports, dynamic: join(folder, 'dynamic.yaml') }));
-  writeFileSync(join(folder, 'dynamic.yaml'), '{}\n');
-  start(join(values.bin, 'server'), ['--config-file', path, '--allow-no-auth', 'start'], 'server', {});
-  const address = `127.0.0.1:${frontend}`;
-  const cli = await temporalBinary();
-  const temporal = (...words: string[]) => execFileSync(cli, [...words, '--address', address], { stdio: 'ignore' });
-  await until(() => succeeds(() => temporal('operator', 'cluster', 'health')));
-  temporal('operator', 'namespace', 'create', '--namespace', 'default', '--retention', '87600h');
-  await until(() => succeeds(() => temporal('workflow', 'list')));
+  const tools = join(folder, 'tools');
+  mkdirSync(tools);
+  symlinkSync(join(values.bin, 'sql'), join(tools, 'temporal-sql-tool'));
+  symlinkSync(await temporalBinary(), join(tools, 'temporal'));
+  const ports = await Promise.all(Array.from({ length: 9 }, () => freePort(0)));
+  const here = { postgresPort, frontendPort: ports[0] ?? 0, schema: values.schema };
+  const shell = (service: string) => {
+    const { command, environment } = composeService(service, here);
+    const env = { ...process.env, ...environment, PATH: `${tools}:${process.env['PATH']}` };
+    execFileSync('/bin/sh', ['-euc', command.join('\n')], { stdio: ['ignore', 'ignore', 'inherit'], env });
+  };
+  shell('schema');
+  shell('schema');
+  console.log('The schema is set up, and setting it up again changes nothing.');
+  const { environment } = composeService('temporal', here);
+  const dynamic = fileURLToPath(new URL('../docker/temporal-dynamic-config.yaml', import.meta.url));
+  const names = ['FRONTEND_GRPC', 'FRONTEND_MEMBERSHIP', 'FRONTEND_HTTP', 'MATCHING_GRPC', 'MATCHING_MEMBERSHIP'];
+  const portNames = [...names, 'HISTORY_GRPC', 'HISTORY_MEMBERSHIP', 'WORKER_GRPC', 'WORKER_MEMBERSHIP'];
+  const portVariables = portNames.map((name, index) => [`${name}_PORT`, String(ports[index])]);
+  start(join(values.bin, 'server'), ['start'], 'server', {
+    ...environment,
+    ...Object.fromEntries(portVariables),
+    BIND_ON_IP: '127.0.0.1',
+    DYNAMIC_CONFIG_FILE_PATH: dynamic,
+  });
+  shell('namespace');
+  const address = `127.0.0.1:${here.frontendPort}`;
   console.log(`The Temporal server serves on ${address}.`);
   return address;
-}
-
-function succeeds(action: () => unknown): boolean {
-  try {
-    action();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function proveFleet(address: string, expected: Record<string, string>): Promise<void> {

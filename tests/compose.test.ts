@@ -37,6 +37,8 @@ describe('docker-compose.yml', async () => {
     expect(text).not.toMatch(/PASSWORD: (?!\$\{)/);
     expect(services['postgresql']?.healthcheck).toBeDefined();
     expect(services['temporal']?.healthcheck).toBeDefined();
+    for (const { command, healthcheck } of Object.values(services))
+      if (command[0] === 'worker') expect(healthcheck).toBeDefined();
     expect(Object.keys(volumes)).toEqual(['postgresql', 'home']);
   });
 });

@@ -15,12 +15,6 @@ const TSX = import.meta.resolve('tsx');
 /** Which queues share a process. Inference has its own: a crash in native code costs one attempt at one ROI. */
 const PROCESSES: readonly (readonly Queue[])[] = [['orchestration', 'download', 'render'], ['inference']];
 
-/** Each process offers its metrics on a port of its own. */
-function metricsPortOf({ metricsPort }: TelemetryConfig, name: string): number {
-  const place = PROCESSES.findIndex((queues) => queues.some((queue) => queue === name));
-  return metricsPort === 0 ? 0 : metricsPort + Math.max(0, place);
-}
-
 const RESTART_MS = 500;
 const LONGEST_RESTART_MS = 30_000;
 /** A worker that ends so often before it ever got ready will not get ready. */
@@ -34,6 +28,18 @@ export interface WorkerProcessesOptions {
   /** Queues to serve. */
   readonly queues: readonly Queue[];
   readonly onStep: (line: string) => void;
+}
+
+/** What one process serves, and how it tells of itself. */
+interface ProcessGroup {
+  readonly queues: readonly Queue[];
+  readonly telemetry: TelemetryConfig;
+}
+
+/** Each process of a command offers its metrics on a port of its own. */
+function telemetryOf(telemetry: TelemetryConfig, place: number): TelemetryConfig {
+  const { metricsPort } = telemetry;
+  return { ...telemetry, metricsPort: metricsPort === 0 ? 0 : metricsPort + place };
 }
 
 /** The worker processes of one command: started, started again when they die, ended with it. */
@@ -52,9 +58,9 @@ export class WorkerProcesses {
     });
     this.failed.catch(() => undefined);
     mkdirSync(options.home.logs, { recursive: true });
-    for (const shared of PROCESSES) {
-      const queues = shared.filter((queue) => options.queues.includes(queue));
-      if (queues.length > 0) this.#start(queues, 0);
+    const groups = PROCESSES.map((shared) => shared.filter((queue) => options.queues.includes(queue)));
+    for (const [place, queues] of groups.filter((group) => group.length > 0).entries()) {
+      this.#start({ queues, telemetry: telemetryOf(options.settings.telemetry, place) }, 0);
     }
   }
 
@@ -71,12 +77,12 @@ export class WorkerProcesses {
     await Promise.all([...this.#children.values()].map(endChild));
   }
 
-  #start(queues: readonly Queue[], fruitless: number): void {
+  #start(group: ProcessGroup, fruitless: number): void {
+    const { queues, telemetry } = group;
     const { home, server, settings, onStep } = this.#options;
     const name = queues[0] ?? '';
     const path = join(home.logs, `worker-${name}.log`);
     const log = openSync(path, 'a');
-    const telemetry = { ...settings.telemetry, metricsPort: metricsPortOf(settings.telemetry, name) };
     const child = fork(WORKER, {
       execArgv: ['--import', TSX],
       stdio: ['ignore', log, log, 'ipc'],
@@ -109,7 +115,7 @@ export class WorkerProcesses {
       onStep(`The ${name} worker ended (${how}); it is started again.`);
       const wait = Math.min(RESTART_MS * 2 ** attempts, LONGEST_RESTART_MS);
       setTimeout(() => {
-        if (!this.#stopping) this.#start(queues, attempts);
+        if (!this.#stopping) this.#start(group, attempts);
       }, wait).unref();
     });
   }

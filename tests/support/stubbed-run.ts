@@ -42,8 +42,8 @@ export interface StubbedSettings {
   readonly name?: string;
 }
 
-const MODEL: ModelRef = { digest: 'd'.repeat(64) };
-const ENGINE: EngineRef = { provider: 'cpu', ortVersion: '1.30.0', engine: 'exact' };
+export const MODEL: ModelRef = { digest: 'd'.repeat(64) };
+export const ENGINE: EngineRef = { provider: 'cpu', ortVersion: '1.30.0', engine: 'exact' };
 
 /** @param settings.temporal - Those that are not the defaults. */
 export function stubbedRun(

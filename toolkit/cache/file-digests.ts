@@ -1,7 +1,12 @@
-import { readFile, stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
+
+/** Files asked for between which others get a turn: a glance at one takes no thread, and no time. */
+const LOOKS_A_TURN = 256;
 
 const Memo = z.record(z.string(), z.tuple([z.string(), z.string().length(64)]));
 
@@ -14,6 +19,7 @@ export class FileDigests {
   readonly #path: string;
   #memo: Map<string, readonly [string, string]> | undefined;
   #changed = false;
+  #looks = 0;
 
   /** @param path - Where the memory is kept between runs. */
   constructor(path: string) {
@@ -22,12 +28,14 @@ export class FileDigests {
 
   /** @throws ReigniteError FILE_MISSING when there is no such file. */
   async sha256(path: string, signal?: AbortSignal): Promise<string> {
+    this.#looks += 1;
+    if (this.#looks % LOOKS_A_TURN === 0) await nextTurn();
     const memo = await this.#load();
-    const before = await signatureOf(path);
+    const before = signatureOf(path);
     const known = memo.get(path);
     if (before !== undefined && known?.[0] === before.signature) return known[1];
     const digest = await sha256OfFile(path, signal);
-    const after = await signatureOf(path);
+    const after = signatureOf(path);
     if (after !== undefined && after.signature === before?.signature && Date.now() - after.changedMs > 2_000) {
       memo.set(path, [after.signature, digest]);
       this.#changed = true;
@@ -56,8 +64,8 @@ async function readMemo(path: string): Promise<z.infer<typeof Memo>> {
   }
 }
 
-async function signatureOf(path: string): Promise<{ signature: string; changedMs: number } | undefined> {
-  const found = await stat(path, { bigint: true }).catch(() => undefined);
+function signatureOf(path: string): { signature: string; changedMs: number } | undefined {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
   if (found === undefined) return undefined;
   const { size, mtimeNs, ctimeNs, ino } = found;
   return { signature: `${size}:${mtimeNs}:${ctimeNs}:${ino}`, changedMs: Number(ctimeNs / 1_000_000n) };

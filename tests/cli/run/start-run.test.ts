@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRun } from '../../../cli/run/start-run.ts';
@@ -23,7 +24,8 @@ describe('startRun', () => {
 
   /** A run that is open, and that no worker serves: begun with the workflows of `digest`. */
   async function openRun(digest: string) {
-    const run = stubbedRun(folder(), 1, { name: randomUUID() });
+    const name = randomUUID();
+    const run = stubbedRun(join(folder(), name), 1, { name });
     await start(client, run.id, digest);
     return run;
   }

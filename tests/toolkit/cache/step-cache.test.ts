@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cacheKey, StepCache } from '../../../toolkit/cache/step-cache.ts';
@@ -31,6 +31,30 @@ describe('StepCache', () => {
     await cache.restore(entry.key, 'a.txt', target);
     expect(await readFile(target, 'utf8')).toBe('result');
     expect(await readdir(join(folder, 'results'))).toEqual(['a.txt']);
+  });
+
+  it('leaves a copy that is in its place, and takes no other file of that size for one', async () => {
+    const { cache, entry, folder, source } = await filledCache();
+    const target = join(folder, 'a.txt');
+    await cache.restore(entry.key, 'a.txt', target);
+    const { ino, mtimeMs } = await stat(target);
+    await cache.restore(entry.key, 'a.txt', target);
+    expect((await stat(target)).ino).toBe(ino);
+    expect(mtimeMs).toBeCloseTo((await stat(cache.pathOf(entry.key, 'a.txt'))).mtimeMs, 1);
+    await writeFile(source, 'change');
+    const other = await cache.store({ ...parts, image: 'abd' }, { 'a.txt': source }, {});
+    await cache.restore(other.key, 'a.txt', target);
+    expect(await readFile(target, 'utf8')).toBe('change');
+  });
+
+  it('trusts no time without a fraction of a second', async () => {
+    const { cache, entry, folder } = await filledCache();
+    const target = join(folder, 'a.txt');
+    await writeFile(target, 'spoilt');
+    const second = 1_700_000_000;
+    for (const path of [target, cache.pathOf(entry.key, 'a.txt')]) await utimes(path, second, second);
+    await cache.restore(entry.key, 'a.txt', target);
+    expect(await readFile(target, 'utf8')).toBe('result');
   });
 
   it('keeps the first of two results of one key', async () => {

@@ -1,0 +1,105 @@
+// How long a run takes whose ROIs are all in the cache: the second, third, ... of 100,000. Acquisition, model and report are
+// stubbed; planning (every file and entry is looked at, every result put in its place), sums, verdict and ledger are real.
+// Usage: npx tsx bench/cached-run.ts [--rois 100000] [--home DIR] [--runs 2]
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { createOrchestrationActivities } from '../activities/orchestration.ts';
+import { createRenderActivities } from '../activities/render.ts';
+import { drawKey, segmentKey } from '../activities/step-keys.ts';
+import { connectTo } from '../cli/temporal/connection.ts';
+import { startEmbeddedServer } from '../cli/temporal/embedded-server.ts';
+import { ENGINE, MODEL, serveStubbed, startStubbed, stubbedRun } from '../tests/support/stubbed-run.ts';
+import { ANY_PORTS, temporalBinary } from '../tests/support/temporal.ts';
+import { cacheKey, type KeyParts } from '../toolkit/cache/step-cache.ts';
+import { HE_LABELS } from '../toolkit/dataset/he-labels.ts';
+import { sha256Of } from '../toolkit/files/hash-file.ts';
+import { TraceLine } from '../toolkit/report/trace.ts';
+
+const { values } = parseArgs({
+  options: {
+    rois: { type: 'string', default: '100000' },
+    home: { type: 'string', default: join(tmpdir(), 'reignite-cached-run') },
+    runs: { type: 'string', default: '2' },
+  },
+});
+const root = resolve(values.home);
+const rois = Number(values.rois);
+const run = stubbedRun(root, rois);
+const { home } = run;
+if (!existsSync(join(root, 'filled'))) fill();
+
+const server = await startEmbeddedServer({ home: root, binary: await temporalBinary(), ports: ANY_PORTS });
+const client = await connectTo(server);
+for (let count = 1; count <= Number(values.runs); count++) {
+  // What a fresh worker process knows: nothing but what is on disk.
+  const { convertModel: _convert, writeReport: _report, ...render } = createRenderActivities(home);
+  const steps = { ...createOrchestrationActivities(home), ...render };
+  const stop = await serveStubbed(run, server, { steps });
+  const began = Date.now();
+  const before = process.cpuUsage();
+  await (await startStubbed(client, run)).result();
+  const { user, system } = process.cpuUsage(before);
+  const seconds = ((Date.now() - began) / 1_000).toFixed(1);
+  console.log(`run ${count}: ${rois} cached ROIs in ${seconds} s; processor ${((user + system) / 1e6).toFixed(1)} s`);
+  tellSteps();
+  await stop();
+  await sleep(2_500);
+}
+await client.connection.close();
+await server.stop();
+
+function tellSteps(): void {
+  for (const line of readFileSync(join(root, 'results', 'trace.jsonl'), 'utf8')
+    .trim()
+    .split('\n')) {
+    const { step, runSeconds, peakMemoryBytes } = TraceLine.parse(JSON.parse(line));
+    if ((runSeconds ?? 0) > 0.2)
+      console.log(`  ${step} ${runSeconds} s, ${Math.round((peakMemoryBytes ?? 0) / 1e6)} MB`);
+  }
+}
+
+/** The record and the cache as they lie after such a run; what nobody decodes is no image. */
+function fill(): void {
+  const rows: string[] = ['task,image_path,annotation_path,split,patient_id'];
+  for (const folder of ['images/he', 'annotations/he']) mkdirSync(join(root, 'data', folder), { recursive: true });
+  for (let index = 0; index < rois; index++) {
+    const patient = `patient${1 + (index % 500)}`;
+    const name = `${patient}_he_roi${index}`;
+    const roi = `${name}_with_context`;
+    const [image, truth, mask] = [`image of ${roi}`, `truth of ${roi}`, `mask of ${roi}`];
+    writeFileSync(join(root, 'data', 'images', 'he', `${roi}.png`), image);
+    writeFileSync(join(root, 'data', 'annotations', 'he', `${roi}.png`), truth);
+    const paths = `../../data/images/he/${name}.png,../../data/annotations/he/${name}.png`;
+    rows.push(`he_tissue_segmentation,${paths},test,${patient}`);
+    const sources = { imageSha256: sha256Of(image), truthSha256: sha256Of(truth) };
+    const segment = segmentKey({ ...sources, model: MODEL, engine: ENGINE, scope: run.input.config.he.scope });
+    store(segment, { 'mask.png': mask, 'margin.png': `margin of ${roi}` }, factsOf(index));
+    store(drawKey({ roi, ...sources, maskSha256: sha256Of(mask) }), { 'figure.png': `figure of ${roi}` }, {});
+  }
+  writeFileSync(join(root, 'data', 'data_overview.csv'), `${rows.join('\n')}\n`);
+  writeFileSync(join(root, 'filled'), '');
+}
+
+function factsOf(index: number) {
+  const size = HE_LABELS.length;
+  const confusion = Array.from({ length: size }, (_, i) =>
+    Array.from({ length: size }, (_cell, j) => (i === j ? 1_000 + index : (i * j) % 7)),
+  );
+  const ran = { provider: 'cpu', fallbacks: [], instructionSet: 'AVX2', tiles: 30, seconds: 60, notes: [] };
+  return { width: 1_024, height: 768, confusion, ...ran };
+}
+
+function store(parts: KeyParts, contents: Record<string, string>, facts: object): void {
+  const key = cacheKey(parts);
+  const folder = join(home.cache, key.slice(0, 2), key);
+  mkdirSync(folder, { recursive: true });
+  const files: Record<string, object> = {};
+  for (const [name, text] of Object.entries(contents)) {
+    writeFileSync(join(folder, name), text);
+    files[name] = { sha256: sha256Of(text), bytes: Buffer.byteLength(text) };
+  }
+  writeFileSync(join(folder, 'entry.json'), JSON.stringify({ key, parts, files, facts }, null, 1));
+}
