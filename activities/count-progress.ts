@@ -1,7 +1,10 @@
 import { Context } from '@temporalio/activity';
 import type { Report } from './infer-roi.ts';
 
-/** Passes on what a step tells of its tiles, and counts those that were inferred; resumed ones are not. */
+/**
+ * Passes on what a step tells of its tiles, and counts those that were inferred; resumed ones are not. A tile is told of
+ * before it is inferred: what a step tells of next, a tile or no tile, says that it is done.
+ */
 export function countingTiles(report: Report): Report {
   const counter = Context.current().metricMeter.createCounter(
     'reignite_tiles',
@@ -9,9 +12,13 @@ export function countingTiles(report: Report): Report {
     'Tiles inferred, a fold each',
   );
   const add = countingUp((tiles) => counter.add(tiles));
+  let last: number | undefined;
   return (progress) => {
-    const tile: unknown = Reflect.get(progress, 'tile');
-    if (typeof tile === 'number') add(tile);
+    const told: unknown = Reflect.get(progress, 'tile');
+    const tile = typeof told === 'number' ? told : undefined;
+    if (tile !== undefined) add(tile);
+    else if (last !== undefined) add(last + 1);
+    last = tile;
     report(progress);
   };
 }
