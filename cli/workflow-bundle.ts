@@ -9,7 +9,9 @@ import type { HomeFolders } from '../toolkit/files/home-folders.ts';
 const WORKFLOWS = fileURLToPath(new URL('../workflows', import.meta.url));
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 /** What workflows import beside each other. */
-const SHARED = fileURLToPath(new URL('../config/task-queues.ts', import.meta.url));
+const SHARED = ['../config/task-queues.ts', '../config/tasks.ts'].map((path) =>
+  fileURLToPath(new URL(path, import.meta.url)),
+);
 
 /**
  * Digest of the workflows' source and of the SDK: an open run that began with another one may not replay.
@@ -18,7 +20,7 @@ const SHARED = fileURLToPath(new URL('../config/task-queues.ts', import.meta.url
  */
 export async function workflowDigest(): Promise<string> {
   const names = (await readdir(WORKFLOWS)).filter((name) => name.endsWith('.ts')).sort();
-  const sources = await Promise.all([...names.map((name) => join(WORKFLOWS, name)), SHARED].map((p) => readFile(p)));
+  const sources = await Promise.all([...names.map((name) => join(WORKFLOWS, name)), ...SHARED].map((p) => readFile(p)));
   const sdk: unknown = createRequire(import.meta.url)('@temporalio/workflow/package.json');
   const version = typeof sdk === 'object' && sdk !== null && 'version' in sdk ? String(sdk.version) : '';
   return sha256Of(`${version}\n${sources.map((source) => sha256Of(source)).join('\n')}`).slice(0, 16);

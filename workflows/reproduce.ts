@@ -19,7 +19,7 @@ import { keepLedger } from './keep-ledger.ts';
 import { progress, progressTable, type StageProgress, stageProgress } from './progress.ts';
 import { segmentTissue } from './segment-tissue.ts';
 import type { StageInput } from './stage.ts';
-import { bookkeeping, rendering } from './steps.ts';
+import { bookkeeping, rendering, tracing } from './steps.ts';
 
 export interface RunOutcome {
   readonly status: RunStatus;
@@ -38,7 +38,8 @@ export async function reproduce(input: RunInput): Promise<RunOutcome> {
   setHandler(progress, () => [...stages.values()]);
   setHandler(stageProgress, show);
 
-  const { openResults, writeSummary, writeTrace } = bookkeeping(input.config.temporal);
+  const { openResults, writeSummary } = bookkeeping(input.config.temporal);
+  const { writeTrace } = tracing(input.config.temporal);
   const outcomes: Record<string, StageOutcome> = {};
   const close = (status: RunStatus) =>
     writeSummary.executeWithOptions({ summary: `summary: ${status}` }, [

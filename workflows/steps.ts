@@ -33,10 +33,14 @@ export const rendering = (settings: Settings) => proxyActivities<RenderActivitie
 
 /** Short steps on the queue of the workflows themselves. */
 export const bookkeeping = (settings: Settings) =>
-  proxyActivities<Pick<OrchestrationActivities, 'openResults' | 'writeSummary' | 'writeTrace'>>({
+  proxyActivities<Pick<OrchestrationActivities, 'openResults' | 'writeSummary'>>({
     ...optionsOf(settings, 'orchestration'),
     startToCloseTimeout: '2 minutes',
   });
+
+/** Reads every history of the run: of 100,000 ROIs that takes minutes. */
+export const tracing = (settings: Settings) =>
+  proxyActivities<Pick<OrchestrationActivities, 'writeTrace'>>(optionsOf(settings, 'orchestration'));
 
 export const { readPage } = proxyLocalActivities<Pick<OrchestrationActivities, 'readPage'>>({
   startToCloseTimeout: '1 minute',
