@@ -1,4 +1,7 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
+import type { Receipts } from '../toolkit/cache/receipts.ts';
 import { archivesOf, isArchive, rootOfArchive } from '../toolkit/dataset/layout.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 import type { RecordFile as Published, ZenodoRecord } from '../toolkit/zenodo/record.ts';
@@ -17,7 +20,10 @@ export interface ResolvedRecord {
   readonly files: readonly RecordFile[];
 }
 
-/** Asks the record's API for the files that are wanted, with sizes, checksums and addresses. */
+/**
+ * Asks the record's API for the files that are wanted, with sizes, checksums and addresses. Nobody is asked when all of
+ * them lie in the data folder already, fetched and verified: a version never changes.
+ */
 export function createFetchRecord({ servers, receipts, patience }: DownloadServices) {
   return async function fetchRecord(input: FetchRecordInput): Promise<ResolvedRecord> {
     const { record, zenodo, data, retrySeconds, ...wanted } = FetchRecordInput.parse(input);
@@ -25,7 +31,10 @@ export function createFetchRecord({ servers, receipts, patience }: DownloadServi
     const attempt = { zenodo, retrySeconds, subject: `${zenodo.api} ${record}`, bytes: async () => 0 };
     return withPatience(patience, attempt, () =>
       withHeartbeat({ record }, async () => {
-        const { files, title = '', ...found } = await servers.record(zenodo, record, signal);
+        const known = await servers.known(zenodo, record);
+        const isHere = known !== undefined && (await areHere(receipts, data, known, wanted));
+        if (!isHere && zenodo.offline) return asItLies(record, data, wanted);
+        const { files, title = '', ...found } = isHere ? known : await servers.record(zenodo, record, signal);
         await receipts.writeRecord(data, { ...found, title });
         return { ...found, title, files: wantedFiles({ ...found, files }, wanted) };
       }),
@@ -33,13 +42,33 @@ export function createFetchRecord({ servers, receipts, patience }: DownloadServi
   };
 }
 
-type Wanted = Pick<FetchRecordInput, 'tasks' | 'whole' | 'only'>;
+type Wanted = Pick<FetchRecordInput, 'tasks' | 'whole' | 'only' | 'ownModels'>;
+
+async function areHere(receipts: Receipts, data: string, record: ZenodoRecord, wanted: Wanted): Promise<boolean> {
+  if (wanted.only !== undefined) return false;
+  for (const file of wantedFiles(record, wanted)) {
+    if ((await receipts.whole(data, file)) === undefined) return false;
+  }
+  return true;
+}
+
+/** A data folder that nobody has to verify: what the tasks need has to be there, and nothing is fetched. */
+async function asItLies(record: string, data: string, { tasks, ownModels }: Wanted): Promise<ResolvedRecord> {
+  const { archives, files } = archivesOf(tasks, ownModels);
+  const needed = [...archives.map(({ root }) => root), ...files].filter((name) => !PUBLISHED_RESULTS.includes(name));
+  for (const name of needed) {
+    if (existsSync(join(data, name)) || PUBLISHED_ROOTS.includes(name)) continue;
+    throw new ReigniteError('FILE_MISSING', `${data} holds no ${name}, and zenodo.offline forbids to fetch it.`);
+  }
+  return { id: record, title: `taken from ${data} as it lies there`, files: [] };
+}
 
 /** What was published beside the data: a record without it can still be run, only not be compared. */
 const PUBLISHED_RESULTS = ['inference.zip', 'figures.zip', 'he_label_map.json'];
+const PUBLISHED_ROOTS = ['inference', 'figures'];
 
-function wantedFiles(record: ZenodoRecord, { tasks, whole, only }: Wanted): RecordFile[] {
-  const files = whole ? record.files : neededFiles(record, tasks);
+function wantedFiles(record: ZenodoRecord, { tasks, whole, only, ownModels }: Wanted): RecordFile[] {
+  const files = whole ? record.files : neededFiles(record, tasks, ownModels);
   if (only === undefined) return files.map((file) => ({ ...file, part: false }));
   const selection = new Selection(only);
   return files.flatMap((file): RecordFile[] => {
@@ -50,8 +79,12 @@ function wantedFiles(record: ZenodoRecord, { tasks, whole, only }: Wanted): Reco
   });
 }
 
-function neededFiles(record: ZenodoRecord, tasks: FetchRecordInput['tasks']): Published[] {
-  const { archives, files } = archivesOf(tasks);
+function neededFiles(
+  record: ZenodoRecord,
+  tasks: FetchRecordInput['tasks'],
+  ownModels: FetchRecordInput['ownModels'],
+): Published[] {
+  const { archives, files } = archivesOf(tasks, ownModels);
   return [...archives.map(({ key }) => key), ...files].flatMap((name) => {
     const found = record.files.find(({ key }) => key === name);
     if (found !== undefined) return [found];

@@ -44,6 +44,7 @@ export const FetchRecordInput = z.object({
   data: z.string(),
   whole: z.boolean(),
   only: z.array(z.string()).optional(),
+  ownModels: z.array(TaskName).default([]).describe('Tasks that need no model of the record'),
   retrySeconds: z.number(),
 });
 export type FetchRecordInput = z.infer<typeof FetchRecordInput>;

@@ -20,8 +20,12 @@ export class RecordServers {
   readonly #running = new Map<string, Promise<{ api: string; close(): Promise<void> }>>();
   readonly #politeness = new Map<string, Politeness>();
 
-  constructor(home: Pick<HomeFolders, 'transfers' | 'records'>) {
+  readonly #windowMs: number;
+
+  /** @param options - `windowMs`: in which so many requests are allowed as the configuration says. Default: a minute. */
+  constructor(home: Pick<HomeFolders, 'transfers' | 'records'>, { windowMs = 60_000 } = {}) {
     this.#home = home;
+    this.#windowMs = windowMs;
   }
 
   /** Asks for the record and its files; where there is no network, what is known of it has to do. */
@@ -42,6 +46,12 @@ export class RecordServers {
       if (offline === undefined) throw error;
       return offline;
     }
+  }
+
+  /** What the API said of the record at an earlier time; undefined where nobody asked, or the record is served from here. */
+  async known(zenodo: ZenodoConfig, record: string): Promise<ZenodoRecord | undefined> {
+    if (zenodo.serve !== undefined) return undefined;
+    return new KnownRecords(this.#home.records, zenodo.api).recall(record);
   }
 
   /**
@@ -84,7 +94,8 @@ export class RecordServers {
     const key = `${connections} ${requestsPerMinute}`;
     const known = this.#politeness.get(key);
     if (known !== undefined) return known;
-    const made = new Politeness({ folder: this.#home.transfers, connections, requests: requestsPerMinute });
+    const limits = { connections, requests: requestsPerMinute, windowMs: this.#windowMs };
+    const made = new Politeness({ folder: this.#home.transfers, ...limits });
     this.#politeness.set(key, made);
     return made;
   }

@@ -24,6 +24,13 @@ export const ZenodoConfig = z
         'A folder in which files of the record lie already: each is verified as if it had been fetched, and only read. ' +
           'Absolute, or relative to the current folder. Default: none.',
       ),
+    offline: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether to ask nobody, and take the data folder as it is: nothing is fetched, and nothing verified that was not ' +
+          'fetched into it from this home. Default: false.',
+      ),
     keepArchives: z
       .boolean()
       .default(false)

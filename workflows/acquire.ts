@@ -38,7 +38,16 @@ async function acquireFiles({ config, data, run, whole, only }: AcquireInput): P
   const globs = only === undefined ? {} : { only };
   const { fetchRecord } = downloads(temporal);
   const { files, ...found } = await fetchRecord.executeWithOptions({ summary: `record ${record}` }, [
-    { record, zenodo, tasks, data, whole, retrySeconds, ...globs },
+    {
+      record,
+      zenodo,
+      tasks,
+      data,
+      whole,
+      ownModels: tasks.filter((task) => config[task].model),
+      retrySeconds,
+      ...globs,
+    },
   ]);
   const progress = new Map(
     files.map(({ key, size }): [string, FileProgress] => [key, { key, size, state: 'waiting' }]),

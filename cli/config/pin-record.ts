@@ -31,7 +31,8 @@ export async function pinRecord(
   const pinned = (record: string): RunConfig => ({ ...config, record, zenodo: { ...zenodo, ...mirror } });
   if (zenodo.serve !== undefined) return pinned(asked);
   const known = new KnownRecords(home.records, zenodo.api);
-  const found = (await known.recall(asked)) ?? (await askFor(asked, config, home, onStep, signal));
+  const found =
+    (await known.recall(asked)) ?? (zenodo.offline ? undefined : await askFor(asked, config, home, onStep, signal));
   if (found === undefined) return pinned(asked);
   await known.remember(asked, found);
   onStep(describe(asked, found));

@@ -50,14 +50,21 @@ export interface ArchiveOfRecord {
 /**
  * Files of the record that the tasks need. Each archive holds all tasks, so that it is all five or none; the label
  * map belongs to the H&E task.
+ *
+ * @param ownModels - Tasks that bring a model of their own: the record's models are needed by the others alone.
  */
-export function archivesOf(tasks: readonly Task[]): {
+export function archivesOf(
+  tasks: readonly Task[],
+  ownModels: readonly Task[] = [],
+): {
   readonly archives: readonly ArchiveOfRecord[];
   readonly files: readonly string[];
 } {
   if (tasks.length === 0) return { archives: [], files: [] };
+  const needsModels = tasks.some((task) => !ownModels.includes(task));
+  const roots = KINDS.filter((kind) => kind !== 'models' || needsModels);
   return {
-    archives: KINDS.map((root) => ({ key: `${root}.zip`, root })),
+    archives: roots.map((root) => ({ key: `${root}.zip`, root })),
     files: tasks.includes('he') ? [OVERVIEW_FILE, LABEL_MAP_FILE] : [OVERVIEW_FILE],
   };
 }

@@ -21,6 +21,8 @@ describe('layout of the record', () => {
     ]);
     expect(files).toEqual(['data_overview.csv', 'he_label_map.json']);
     expect(archivesOf(['nuclei', 'pdl1']).files).toEqual(['data_overview.csv']);
+    expect(archivesOf(['he', 'pdl1'], ['he']).archives).toHaveLength(5);
+    expect(archivesOf(['he', 'pdl1'], ['pdl1', 'he']).archives.map(({ root }) => root)).not.toContain('models');
     expect(archivesOf([])).toEqual({ archives: [], files: [] });
   });
 });

@@ -1,0 +1,85 @@
+import { copyFile, cp, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { createDownloadActivities } from '../../activities/download.ts';
+import type { ResolvedRecord } from '../../activities/fetch-record.ts';
+import type { FetchRecordInput } from '../../activities/inputs.ts';
+import { RecordServers } from '../../activities/record-servers.ts';
+import { createUnpackArchive } from '../../activities/unpack-archive.ts';
+import { ZenodoConfig } from '../../config/zenodo-config.ts';
+import { Receipts } from '../../toolkit/cache/receipts.ts';
+import { homeFolders } from '../../toolkit/files/home-folders.ts';
+import { Patience } from '../../toolkit/zenodo/patience.ts';
+import { serveRecord } from '../../toolkit/zenodo/serve-record.ts';
+import { suiteFolder, temporaryFolder } from '../support/in-temporary-folder.ts';
+import { runActivity } from '../support/run-activity.ts';
+import { writeTinyRecord } from '../support/tiny-record.ts';
+
+const folder = suiteFolder();
+beforeAll(() => writeTinyRecord(folder()));
+
+/** The steps of a home of its own, at an API that can go away. */
+async function prepared() {
+  const root = await temporaryFolder();
+  const home = homeFolders(join(root, 'home'));
+  const data = join(root, 'data');
+  const server = await serveRecord({ folder: join(folder(), 'served'), record: '42' });
+  const zenodo = ZenodoConfig.parse({ api: server.api, requestsPerMinute: 60 });
+  const servers = new RecordServers(home);
+  const questions = vi.spyOn(servers, 'record');
+  const { fetchRecord, downloadFile } = createDownloadActivities(home, servers);
+  const unpackArchive = createUnpackArchive({
+    receipts: new Receipts(home.receipts),
+    patience: new Patience(home.transfers),
+  });
+  const base = { record: '42', tasks: ['he', 'nuclei', 'pdl1'] as const, data, whole: false, retrySeconds: 0.01 };
+  const ask = (more: Partial<FetchRecordInput> = {}) =>
+    runActivity(fetchRecord, { zenodo, ownModels: [], ...base, tasks: [...base.tasks], ...more });
+  const fetchAll = async ({ files }: ResolvedRecord) => {
+    for (const file of files) {
+      const step = { data, record: '42', file, zenodo, retrySeconds: 0.01 };
+      const { sha256 } = await runActivity(downloadFile, step);
+      if (!file.key.endsWith('.zip')) continue;
+      await runActivity(unpackArchive, { ...step, sha256: sha256 ?? '', mirrored: false });
+    }
+  };
+  return { ask, fetchAll, data, zenodo, questions, close: server.close };
+}
+
+const keysOf = ({ files }: ResolvedRecord) => files.map(({ key }) => key).sort();
+
+describe('fetchRecord', () => {
+  it('leaves the models of the record out when every task brings its own', async () => {
+    const { ask, close } = await prepared();
+    expect(keysOf(await ask())).toContain('models.zip');
+    expect(keysOf(await ask({ ownModels: ['he', 'nuclei'] }))).toContain('models.zip');
+    expect(keysOf(await ask({ tasks: ['he'], ownModels: ['he'] }))).not.toContain('models.zip');
+    await close();
+  });
+
+  it('asks nobody when all that is wanted lies there, fetched and verified', async () => {
+    const { ask, fetchAll, data, questions, close } = await prepared();
+    const found = await ask();
+    await fetchAll(found);
+    expect(questions).toHaveBeenCalledTimes(1);
+    expect(await ask()).toEqual(found);
+    expect(questions).toHaveBeenCalledTimes(1);
+    await rm(join(data, 'data_overview.csv'));
+    await ask();
+    expect(questions).toHaveBeenCalledTimes(2);
+    await close();
+  });
+
+  it('takes a folder as it lies there when it is to stay offline, and says what is missing', async () => {
+    const { ask, data, zenodo, close } = await prepared();
+    await close();
+    const offline = { zenodo: { ...zenodo, offline: true } };
+    await expect(ask(offline)).rejects.toMatchObject({ code: 'FILE_MISSING' });
+    const unpacked = join(folder(), 'unpacked');
+    for (const name of await readdir(unpacked)) {
+      if (name.includes('.')) await copyFile(join(unpacked, name), join(data, name));
+      else await cp(join(unpacked, name), join(data, name), { recursive: true });
+    }
+    expect(await ask(offline)).toMatchObject({ id: '42', files: [] });
+  });
+});

@@ -1,0 +1,291 @@
+import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import type { Accident, Fault } from './fault.ts';
+import { needsRange } from './fault.ts';
+
+/** A file that is served, with what goes wrong on its way. */
+export interface ServedFile {
+  readonly key: string;
+  readonly bytes: Buffer;
+  /** Taken one after the other, a request each. */
+  readonly faults: readonly Fault[];
+  /** Where its bytes arrive: no more than `WINDOW` of them are under way. */
+  readonly part: string;
+}
+
+export interface SeenRequest {
+  readonly key: string;
+  readonly at: number;
+  readonly userAgent: string | undefined;
+  readonly range: string | undefined;
+  /** Of the body, as it was sent. */
+  sent: number;
+}
+
+/** A slow line holds little: what is lost when it breaks is that and no more. In bytes. */
+const WINDOW = 24 * 1024;
+const CHUNK = 8 * 1024;
+/** A client that reads nothing any more has gone. */
+const IDLE_MS = 5_000;
+
+/**
+ * Serves files as Zenodo does, on the loopback address, with the faults that it is told to make, and writes down what
+ * it saw: every request, the bytes it sent, and how many connections were open at once.
+ */
+export class FaultyServer {
+  readonly requests: SeenRequest[] = [];
+  mostConnections = 0;
+  #connections = 0;
+  readonly #server: Server;
+  readonly #files: ReadonlyMap<string, ServedFile>;
+  readonly #left: Map<string, Fault[]>;
+  readonly #onAccident: (kind: Accident, key: string) => void;
+  #closed = false;
+
+  /** @param onAccident - Called in the middle of a file; the reply goes on for as long as the client is there. */
+  constructor(files: readonly ServedFile[], onAccident: (kind: Accident, key: string) => void = () => undefined) {
+    this.#files = new Map(files.map((file) => [file.key, file]));
+    this.#left = new Map(files.map(({ key, faults }) => [key, [...faults]]));
+    this.#onAccident = onAccident;
+    this.#server = createServer(
+      (request, response) => void this.#answer(request, response).catch(() => response.destroy()),
+    );
+    this.#server.on('connection', (socket) => {
+      this.#connections += 1;
+      this.mostConnections = Math.max(this.mostConnections, this.#connections);
+      socket.once('close', () => {
+        this.#connections -= 1;
+      });
+      socket.on('error', () => undefined);
+    });
+  }
+
+  /** @returns Root of the API. */
+  async start(): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') throw new Error('The server has no port.');
+    return `http://127.0.0.1:${address.port}/api`;
+  }
+
+  /** Faults that did not come to pass. */
+  get left(): readonly Fault[] {
+    return [...this.#left.values()].flat();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeAllConnections();
+    });
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const name = /\/files\/([^/]+)\/content$/.exec(request.url ?? '')?.[1];
+    const file = this.#files.get(decodeURIComponent(name ?? ''));
+    const seen: SeenRequest = {
+      key: file?.key ?? '',
+      at: performance.now(),
+      userAgent: request.headers['user-agent'],
+      range: request.headers.range,
+      sent: 0,
+    };
+    this.requests.push(seen);
+    if (file !== undefined) return this.#sendFile(file, request, response, seen);
+    const match = /^\/api\/records\/([^/]+)$/.exec(request.url ?? '');
+    response.writeHead(match === null ? 404 : 200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(match === null ? {} : this.#record(match[1] ?? '', request.headers.host ?? '')));
+  }
+
+  #record(id: string, host: string) {
+    const files = [...this.#files.values()].map(({ key, bytes }) => ({
+      key,
+      size: bytes.length,
+      checksum: `md5:${md5Of(bytes)}`,
+      links: { self: `http://${host}/api/records/${id}/files/${encodeURIComponent(key)}/content` },
+    }));
+    return { id: Number(id), metadata: { title: 'A record that is hard to get' }, files };
+  }
+
+  async #sendFile(file: ServedFile, request: IncomingMessage, response: ServerResponse, seen: SeenRequest) {
+    const { bytes } = file;
+    const asked = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? -1);
+    const etag = `"md5:${md5Of(bytes)}"`;
+    const ifRange = request.headers['if-range'];
+    const from = ifRange !== undefined && ifRange !== etag ? -1 : asked;
+    const fault = this.#next(file.key, asked >= 0);
+    if (fault !== undefined) return this.#misbehave(fault, file, asked, response, seen);
+    if (from >= bytes.length) return void response.writeHead(416, { 'content-range': `bytes */${bytes.length}` }).end();
+    writeHead(response, bytes, from);
+    await this.#send(response, file, bytes.subarray(Math.max(0, from)), seen, Math.max(0, from));
+    response.end();
+  }
+
+  /** The next fault that this request can meet. */
+  #next(key: string, hasRange: boolean): Fault | undefined {
+    const left = this.#left.get(key) ?? [];
+    const index = left.findIndex((fault) => hasRange || !needsRange(fault));
+    return index < 0 ? undefined : left.splice(index, 1)[0];
+  }
+
+  async #misbehave(fault: Fault, file: ServedFile, asked: number, response: ServerResponse, seen: SeenRequest) {
+    const { bytes } = file;
+    const start = Math.max(0, asked);
+    const rest = bytes.subarray(start);
+    const until = Math.max(1, Math.floor(fault.at * rest.length));
+    const etag = `"md5:${md5Of(bytes)}"`;
+    const plain = (status: number, headers: Record<string, string> = {}) =>
+      void response.writeHead(status, headers).end(`HTTP ${status}`);
+    switch (fault.kind) {
+      case 'cut':
+        writeHead(response, bytes, asked);
+        await this.#send(response, file, rest.subarray(0, until), seen, start);
+        await this.#arrived(response, file, start + until);
+        return void response.destroy();
+      case 'stall':
+        writeHead(response, bytes, asked);
+        return this.#send(response, file, rest.subarray(0, until), seen, start);
+      case 'silent':
+        return;
+      case 'refused':
+        return void response.destroy();
+      case 'too-many':
+        return plain(429, { 'retry-after': fault.at < 0.5 ? '0' : '1' });
+      case 'limit-reset':
+        return plain(429, { 'x-ratelimit-reset': String(Math.ceil(Date.now() / 1_000)) });
+      case 'unavailable':
+        return plain(503, { 'retry-after': new Date(Date.now() + 500).toUTCString() });
+      case 'server-error':
+        return plain([500, 502, 504][Math.floor(fault.at * 3)] ?? 500);
+      case 'range-ignored':
+        writeHead(response, bytes, -1);
+        await this.#send(response, file, bytes, seen);
+        return void response.end();
+      case 'wrong-range': {
+        const wrong = [
+          `bytes ${start - 1}-${bytes.length - 1}/${bytes.length}`,
+          `bytes ${start}-${bytes.length}/${bytes.length + 1}`,
+        ];
+        response.writeHead(206, { etag, 'content-range': wrong[fault.at < 0.5 ? 0 : 1] ?? '' });
+        await this.#send(response, file, rest, seen, start);
+        return void response.end();
+      }
+      case 'unsatisfiable':
+        return plain(416, { 'content-range': `bytes */${bytes.length}` });
+      case 'encoded': {
+        const packed = gzipSync(rest, { level: 1 });
+        const range = asked > 0 ? { 'content-range': `bytes ${asked}-${bytes.length - 1}/${bytes.length}` } : {};
+        response.writeHead(asked > 0 ? 206 : 200, { etag, 'content-encoding': 'gzip', ...range });
+        await this.#send(response, file, packed, seen, start);
+        return void response.end();
+      }
+      case 'web-page':
+        return void response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>We will be back soon</h1>');
+      case 'hidden-web-page':
+        return void response.writeHead(200).end('<!DOCTYPE html><h1>Please log in</h1>');
+      case 'changed': {
+        const other = Buffer.concat([spoiled(bytes), Buffer.alloc(100)]);
+        response.writeHead(200, { etag: `"md5:${md5Of(other)}"`, 'content-length': other.length });
+        await this.#send(response, file, other, seen);
+        return void response.end();
+      }
+      case 'corrupt':
+        writeHead(response, bytes, asked);
+        await this.#send(response, file, spoiled(rest), seen, start);
+        return void response.end();
+      case 'short-length':
+        response.writeHead(asked > 0 ? 206 : 200, {
+          etag,
+          'content-length': until,
+          ...(asked > 0 ? { 'content-range': `bytes ${asked}-${asked + until - 1}/${bytes.length}` } : {}),
+        });
+        await this.#send(response, file, rest.subarray(0, until), seen, start);
+        return void response.end();
+      case 'long-length':
+        response.writeHead(asked > 0 ? 206 : 200, {
+          etag,
+          'content-length': rest.length + 1_000,
+          ...(asked > 0 ? { 'content-range': `bytes ${asked}-${bytes.length - 1}/${bytes.length}` } : {}),
+        });
+        await this.#send(response, file, rest, seen, start);
+        await this.#arrived(response, file, bytes.length);
+        return void response.destroy();
+      case 'kill':
+      case 'cancel':
+      case 'disk-full': {
+        writeHead(response, bytes, asked);
+        await this.#send(response, file, rest.subarray(0, until), seen, start);
+        this.#onAccident(fault.kind, file.key);
+        await this.#send(response, file, rest.subarray(until), seen, start + until);
+        return void response.end();
+      }
+    }
+  }
+
+  /** Sends no faster than the bytes arrive on the other side's disk. */
+  async #send(response: ServerResponse, file: ServedFile, bytes: Buffer, seen: SeenRequest, base = 0): Promise<void> {
+    let idleSince = performance.now();
+    let arrived = 0;
+    for (let at = 0; at < bytes.length; ) {
+      if (this.#closed || isGone(response)) return;
+      const now = Math.max(0, lengthOf(file.part) - base);
+      if (now !== arrived) idleSince = performance.now();
+      arrived = now;
+      if (at - arrived >= WINDOW) {
+        if (performance.now() - idleSince > IDLE_MS) return;
+        await sleep(1);
+        continue;
+      }
+      const chunk = bytes.subarray(at, at + CHUNK);
+      response.write(chunk);
+      at += chunk.length;
+      seen.sent += chunk.length;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** What is under way when a connection is dropped may be lost: a cut is to come after so many bytes. */
+  async #arrived(response: ServerResponse, file: ServedFile, length: number): Promise<void> {
+    const deadline = performance.now() + IDLE_MS;
+    while (lengthOf(file.part) < length && !isGone(response) && performance.now() < deadline) await sleep(1);
+  }
+}
+
+function writeHead(response: ServerResponse, bytes: Buffer, asked: number): void {
+  const start = Math.max(0, asked);
+  response.writeHead(asked < 0 ? 200 : 206, {
+    etag: `"md5:${md5Of(bytes)}"`,
+    'content-type': 'application/octet-stream',
+    'content-length': bytes.length - start,
+    // With a success it means nothing, and Zenodo sends it.
+    'retry-after': '60',
+    ...(asked < 0 ? {} : { 'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}` }),
+  });
+}
+
+function isGone(response: ServerResponse): boolean {
+  return response.destroyed || response.socket?.destroyed === true;
+}
+
+function spoiled(bytes: Buffer): Buffer {
+  const copy = Buffer.from(bytes);
+  const middle = copy.length >> 1;
+  copy[middle] = (copy[middle] ?? 0) ^ 0xff;
+  return copy;
+}
+
+function lengthOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+const sums = new WeakMap<Buffer, string>();
+
+export function md5Of(bytes: Buffer): string {
+  const known = sums.get(bytes) ?? createHash('md5').update(bytes).digest('hex');
+  sums.set(bytes, known);
+  return known;
+}
