@@ -3,6 +3,7 @@ import { Agent, type Dispatcher, EnvHttpProxyAgent, Pool, request } from 'undici
 import { ReigniteError } from '../errors.ts';
 import { withStallLimit } from '../stall-limit.ts';
 import { retryAfterMs } from './http-status.ts';
+import { limitedConnections } from './limited-connections.ts';
 import type { Politeness } from './politeness.ts';
 import { defaultUserAgent } from './user-agent.ts';
 
@@ -149,11 +150,13 @@ let direct: Dispatcher | undefined;
 
 function dispatcherFor(url: URL): Dispatcher {
   if (LOOPBACK.has(url.hostname)) {
-    direct ??= new Agent({ connections: MAX_CONNECTIONS });
+    direct ??= new Agent({ connections: MAX_CONNECTIONS, connect: limitedConnections(MAX_CONNECTIONS) });
     return direct;
   }
   // Tunnels nobody waits for any more would stay half open for minutes, and the process with them.
   proxied ??= new EnvHttpProxyAgent({
+    connections: MAX_CONNECTIONS,
+    connect: limitedConnections(MAX_CONNECTIONS),
     clientFactory: (origin, options) =>
       new Pool(origin, { ...options, connections: MAX_CONNECTIONS, headersTimeout: DEFAULT_STALL_MS }),
   });

@@ -56,9 +56,13 @@ export class FaultyServer {
     this.#server.on('connection', (socket) => {
       this.#connections += 1;
       this.mostConnections = Math.max(this.mostConnections, this.#connections);
-      socket.once('close', () => {
-        this.#connections -= 1;
-      });
+      // The other side has closed it when its end is seen; ours takes a while longer to close too.
+      let isOpen = true;
+      const gone = () => {
+        if (isOpen) this.#connections -= 1;
+        isOpen = false;
+      };
+      for (const sign of ['end', 'error', 'close']) socket.once(sign, gone);
       socket.on('error', () => undefined);
     });
   }
