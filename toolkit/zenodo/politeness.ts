@@ -17,6 +17,8 @@ export interface PolitenessOptions {
 /** A wait that the server asked for and that is no longer than this is made here, without giving up the turn. */
 const SHORT_WAIT_MS = 1_000;
 const QUEUE_POLL_MS = 20;
+/** A request leaves a little after it is noted, one more than another: the server counts where they arrive. */
+const UNDER_WAY_MS = 100;
 
 /**
  * Holds back requests, host by host: never more than so many at once, never more than so many in any minute, none
@@ -66,7 +68,7 @@ export class Politeness {
   #waitOf(host: string, log: RequestLog): number {
     const { requests, windowMs } = this.#options;
     const now = Date.now();
-    const { sent, notBefore } = log.read(now - windowMs, now);
+    const { sent, notBefore } = log.read(now - windowMs - UNDER_WAY_MS, now);
     const asked = notBefore - now;
     if (asked > SHORT_WAIT_MS) {
       const text = `${host} asked not to be called for another ${Math.ceil(asked / 1_000)} s.`;
@@ -74,8 +76,10 @@ export class Politeness {
     }
     if (asked > 0) return asked;
     const oldest = sent.at(-requests);
-    if (oldest !== undefined) return oldest + windowMs - now + 1;
+    if (oldest !== undefined) return oldest + windowMs + UNDER_WAY_MS - now;
     log.write({ sent: [...sent, now], notBefore });
+    // What counts is when it leaves, and on a busy disk the note has taken a while.
+    if (Date.now() > now) log.write({ sent: [...sent, Date.now()], notBefore });
     return 0;
   }
 

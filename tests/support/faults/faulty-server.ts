@@ -16,6 +16,18 @@ export interface ServedFile {
   readonly part: string;
 }
 
+/** What the record says of itself other than the truth. */
+export interface RecordChanges {
+  /** HTTP status of the record itself. */
+  readonly status?: number;
+  /** In place of its JSON. */
+  readonly body?: string;
+  /** A file that it lists and that is not there. */
+  readonly missing?: string;
+  /** Size of every file, in bytes. */
+  readonly size?: number;
+}
+
 export interface SeenRequest {
   readonly key: string;
   readonly at: number;
@@ -38,6 +50,7 @@ const IDLE_MS = 5_000;
 export class FaultyServer {
   readonly requests: SeenRequest[] = [];
   mostConnections = 0;
+  changes: RecordChanges = {};
   #connections = 0;
   readonly #server: Server;
   readonly #files: ReadonlyMap<string, ServedFile>;
@@ -68,8 +81,8 @@ export class FaultyServer {
   }
 
   /** @returns Root of the API. */
-  async start(): Promise<string> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+  async start(port = 0): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
     const address = this.#server.address();
     if (address === null || typeof address === 'string') throw new Error('The server has no port.');
     return `http://127.0.0.1:${address.port}/api`;
@@ -99,16 +112,19 @@ export class FaultyServer {
       sent: 0,
     };
     this.requests.push(seen);
-    if (file !== undefined) return this.#sendFile(file, request, response, seen);
+    const { status = 200, body, missing } = this.changes;
+    if (file !== undefined && file.key !== missing) return this.#sendFile(file, request, response, seen);
     const match = /^\/api\/records\/([^/]+)$/.exec(request.url ?? '');
-    response.writeHead(match === null ? 404 : 200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(match === null ? {} : this.#record(match[1] ?? '', request.headers.host ?? '')));
+    response.writeHead(match === null ? 404 : status, { 'content-type': 'application/json' });
+    response.end(
+      body ?? JSON.stringify(match === null ? {} : this.#record(match[1] ?? '', request.headers.host ?? '')),
+    );
   }
 
   #record(id: string, host: string) {
     const files = [...this.#files.values()].map(({ key, bytes }) => ({
       key,
-      size: bytes.length,
+      size: this.changes.size ?? bytes.length,
       checksum: `md5:${md5Of(bytes)}`,
       links: { self: `http://${host}/api/records/${id}/files/${encodeURIComponent(key)}/content` },
     }));

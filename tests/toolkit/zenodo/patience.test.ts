@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { ReigniteError } from '../../../toolkit/errors.ts';
+import { Patience } from '../../../toolkit/zenodo/patience.ts';
+import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+
+const LIMITS = { patienceMs: 60_000, spaceMs: 20_000, retryMs: 1_000 };
+const network = new ReigniteError('NETWORK', 'Cut.');
+
+/** Failures of one file, at times of a clock that the test has in its hands. */
+async function prepared() {
+  const folder = await temporaryFolder();
+  const fails = (error: unknown, at: number, bytes = 0, execution = 'run') =>
+    new Patience(folder).after(error, { subject: 'a.bin', execution, bytes, begun: at }, LIMITS, at);
+  return { fails };
+}
+
+describe('patience', () => {
+  it('waits longer from failure to failure, and ends within the time that the configuration says', async () => {
+    const { fails } = await prepared();
+    const waits: number[] = [];
+    let now = 1_000_000;
+    for (;;) {
+      const error = await fails(network, now);
+      if (!(error instanceof ReigniteError)) throw error;
+      if (!error.retryable) {
+        expect(error).toMatchObject({ code: 'NETWORK', remedy: expect.stringContaining('same command') });
+        break;
+      }
+      waits.push(error.retryAfterMs ?? Number.NaN);
+      now += error.retryAfterMs ?? Number.NaN;
+    }
+    expect(waits[1]).toBeGreaterThan(waits[0] ?? 0);
+    expect(now - 1_000_000).toBeGreaterThanOrEqual(LIMITS.patienceMs);
+    expect(now - 1_000_000).toBeLessThan(LIMITS.patienceMs * 1.1);
+  });
+
+  it('is new after a byte, for another run, and when nobody was there to try', async () => {
+    const { fails } = await prepared();
+    for (let k = 0; k < 5; k++) await fails(network, 1_000 * k);
+    expect(await fails(network, 100_000, 1)).toMatchObject({ retryable: true });
+    expect(await fails(network, 200_000, 1, 'another run')).toMatchObject({ retryable: true });
+    expect(await fails(network, 200_000 + 10 * LIMITS.patienceMs, 1, 'another run')).toMatchObject({ retryable: true });
+  });
+
+  it('waits for as long as the server asks', async () => {
+    const { fails } = await prepared();
+    const asked = new ReigniteError('RATE_LIMITED', 'Wait.', { retryAfterMs: 45_000 });
+    const error = await fails(asked, 0);
+    expect(error).toMatchObject({ code: 'RATE_LIMITED', retryable: true });
+    expect(error instanceof ReigniteError && error.retryAfterMs).toBeGreaterThanOrEqual(45_000);
+  });
+
+  it('waits for space for a time of its own, and says how to go on', async () => {
+    const { fails } = await prepared();
+    const full = new ReigniteError('NO_SPACE', 'Full.');
+    expect(await fails(full, 0)).toMatchObject({ retryable: true, remedy: expect.stringContaining('by itself') });
+    expect(await fails(full, LIMITS.spaceMs + 1)).toMatchObject({ code: 'NO_SPACE', retryable: false });
+  });
+
+  it('leaves alone what is neither network nor space', async () => {
+    const { fails } = await prepared();
+    const error = new ReigniteError('CHECKSUM_MISMATCH', 'Wrong.');
+    expect(await fails(error, 0)).toBe(error);
+  });
+});

@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { Politeness } from '../../../toolkit/zenodo/politeness.ts';
+import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+
+const HOST = 'zenodo.example';
+
+describe('politeness', () => {
+  it('lets no more than so many requests go in any window, also after a restart', async () => {
+    const folder = await temporaryFolder();
+    const sent: number[] = [];
+    for (let k = 0; k < 9; k++) {
+      const leave = await new Politeness({ folder, requests: 3, windowMs: 300 }).enter(HOST);
+      sent.push(Date.now());
+      leave();
+    }
+    for (const [index, at] of sent.slice(3).entries()) expect(at - (sent[index] ?? 0)).toBeGreaterThanOrEqual(300);
+  });
+
+  it('lets no more than two be open at once, and the third go when one has left', async () => {
+    const politeness = new Politeness({ folder: await temporaryFolder() });
+    const leave = await politeness.enter(HOST);
+    await politeness.enter(HOST);
+    let isIn = false;
+    const third = politeness.enter(HOST).then(() => {
+      isIn = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(isIn).toBe(false);
+    leave();
+    leave();
+    await third;
+    await politeness.enter('another.example');
+  });
+
+  it('sends nothing to a host that asked to be left alone, and says for how long', async () => {
+    const folder = await temporaryFolder();
+    new Politeness({ folder }).holdOff(HOST, 60_000);
+    const error = new Politeness({ folder }).enter(HOST);
+    await expect(error).rejects.toMatchObject({ code: 'RATE_LIMITED' });
+    await error.catch(({ retryAfterMs }) => expect(retryAfterMs).toBeGreaterThan(50_000));
+  });
+
+  it('stops waiting when it is told to', async () => {
+    const politeness = new Politeness({ folder: await temporaryFolder(), connections: 1 });
+    await politeness.enter(HOST);
+    await expect(politeness.enter(HOST, AbortSignal.timeout(50))).rejects.toThrow();
+  });
+});
