@@ -22,11 +22,9 @@ import { createWriteReport } from './write-report.ts';
 /** Work for processor and disk that needs no network: unpacking, converting, comparing, summing, drawing. */
 export function createRenderActivities(home: HomeFolders) {
   const services = { home, cache: new StepCache(home.cache), digests: new FileDigests(home.digests) };
+  const receipts = new Receipts(home.receipts);
   return {
-    unpackArchive: createUnpackArchive({
-      receipts: new Receipts(home.receipts),
-      patience: new Patience(home.transfers),
-    }),
+    unpackArchive: createUnpackArchive({ receipts, patience: new Patience(home.transfers) }),
     convertModel: createConvertModel(home),
     convertDetector: createConvertDetector(home),
     planHe: createPlanHe(services),
@@ -40,7 +38,7 @@ export function createRenderActivities(home: HomeFolders) {
     drawHeFigures: createDrawHeFigures(services),
     writeLedger: createWriteLedger(services),
     drawAgreement: createDrawAgreement(services),
-    writeReport: createWriteReport(),
+    writeReport: createWriteReport({ receipts }),
   };
 }
 export type RenderActivities = ReturnType<typeof createRenderActivities>;

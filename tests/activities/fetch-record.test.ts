@@ -43,7 +43,8 @@ async function prepared() {
       await runActivity(unpackArchive, { ...step, sha256: sha256 ?? '', mirrored: false });
     }
   };
-  return { ask, fetchAll, data, zenodo, questions, close: server.close };
+  const manifest = () => new Receipts(home.receipts).manifest(data);
+  return { ask, manifest, fetchAll, data, zenodo, questions, close: server.close };
 }
 
 const keysOf = ({ files }: ResolvedRecord) => files.map(({ key }) => key).sort();
@@ -58,11 +59,17 @@ describe('fetchRecord', () => {
   });
 
   it('asks nobody when all that is wanted lies there, fetched and verified', async () => {
-    const { ask, fetchAll, data, questions, close } = await prepared();
+    const { ask, fetchAll, data, questions, manifest, close } = await prepared();
     const found = await ask();
     await fetchAll(found);
     expect(questions).toHaveBeenCalledTimes(1);
     expect(await ask()).toEqual(found);
+    const { record, files } = await manifest();
+    expect(record).toMatchObject({ id: '42' });
+    expect(files.map(({ key, size, md5 }) => [key, size, md5])).toEqual(
+      found.files.map(({ key, size, md5 }) => [key, size, md5]).sort(),
+    );
+    expect(files.every(({ sha256, verified }) => /^[0-9a-f]{64}$/.test(sha256 ?? '') && verified === 'md5')).toBe(true);
     expect(questions).toHaveBeenCalledTimes(1);
     await rm(join(data, 'data_overview.csv'));
     await ask();

@@ -20,10 +20,14 @@ export function limitedConnections(most: number): buildConnector.connector {
     const begin = () => {
       open.set(host, (open.get(host) ?? 0) + 1);
       connect(options, (error, socket) => {
-        if (socket === null) leave(host);
-        else onceClosed(socket, () => leave(host));
-        if (socket === null) callback(error ?? new Error(`No connection to ${host}`), null);
-        else callback(null, socket);
+        // There is none after an error, whatever the types say.
+        if (error !== null || !socket) {
+          leave(host);
+          callback(error ?? new Error(`No connection to ${host}.`), null);
+        } else {
+          onceClosed(socket, () => leave(host));
+          callback(null, socket);
+        }
       });
     };
     if ((open.get(host) ?? 0) < most) begin();

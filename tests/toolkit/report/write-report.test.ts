@@ -98,11 +98,13 @@ describe('writeReport', () => {
 
   it('writes a crate that names the run, the software and the results, and no user or host', async () => {
     const results = await writeResults();
+    await writeFile(join(results, 'acquisition.json'), '{}');
     await writeReport(results, { version: '1.2.3' });
     const text = await readFile(join(results, 'ro-crate-metadata.json'), 'utf8');
     const { '@graph': graph }: { '@graph': { '@id': string; '@type': string; hasPart?: { '@id': string }[] }[] } =
       JSON.parse(text);
     const ids = new Set(graph.map((entity) => entity['@id']));
+    expect(ids).toContain('acquisition.json');
     expect(ids.size).toBe(graph.length);
     const parts = graph.find((entity) => entity['@id'] === './')?.hasPart?.map((part) => part['@id']) ?? [];
     expect(parts).toEqual(expect.arrayContaining(['summary.json', 'report/index.html', 'verdict/he.json', 'figures/']));

@@ -38,7 +38,7 @@ async function prepared(spoil: Spoil = (_, rest) => rest) {
     const [, from = '', to = ''] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [];
     const rest = archive.subarray(Number(from), Number(to) + 1);
     const given = spoil(request, rest, n);
-    if (typeof given === 'number') return response.writeHead(given).end();
+    if (typeof given === 'number') return void response.writeHead(given).end();
     response.writeHead(206, {
       'content-range': `bytes ${from}-${to}/${archive.length}`,
       'content-length': rest.length,

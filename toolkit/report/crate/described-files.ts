@@ -28,9 +28,13 @@ const FOLDERS: Readonly<Record<string, string>> = {
   'report/': 'The report and all that it shows',
 };
 
+/** Sizes, MD5 and SHA-256 of the record's files as they were fetched, and of all that was unpacked of them. */
+export const ACQUISITION_FILE = 'acquisition.json';
+
 const NAMES: Readonly<Record<string, string>> = {
   [README]: 'What lies where',
   'summary.json': 'How the run ended, and its verdicts',
+  [ACQUISITION_FILE]: 'What was fetched of the record, with its sums',
   'trace.jsonl': 'When every step of the run waited and worked',
   [CONFIGURATION_FILE]: 'The effective configuration of the run',
   [REPORT_ZIP]: 'The report as one file',
