@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { type CacheEntry, cacheKey, type StepCache } from '../toolkit/cache/step-cache.ts';
+import type { CacheEntry, StepCache } from '../toolkit/cache/step-cache.ts';
 import { sha256OfFile } from '../toolkit/files/hash-file.ts';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -25,14 +25,14 @@ export async function cachedFigures(
 ): Promise<DrawnFigures> {
   return withHeartbeat({ phase: 'drawing' }, async () => {
     const parts = figuresKey(of.task, await sha256OfFile(of.metrics));
-    const known = await cache.find(cacheKey(parts));
+    const known = await cache.find(cache.keyOf(parts));
     const entry = known ?? (await renderAndStore());
     const files = Object.keys(entry.files);
     for (const name of files) await cache.restore(entry.key, name, join(of.target, name));
     return { files, cached: known !== undefined };
 
     async function renderAndStore(): Promise<CacheEntry> {
-      const work = join(home.work, cacheKey(parts));
+      const work = join(home.work, cache.keyOf(parts));
       await mkdir(work, { recursive: true });
       const paths = await render(work);
       const stored = await cache.store(parts, Object.fromEntries(paths.map((path) => [basename(path), path])), {});

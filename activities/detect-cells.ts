@@ -2,11 +2,12 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
-import { type CacheEntry, cacheKey, type KeyParts } from '../toolkit/cache/step-cache.ts';
+import type { CacheEntry, KeyParts } from '../toolkit/cache/step-cache.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import type { CellDetector } from '../toolkit/yolov5/cell-detector.ts';
 import { TASK_LIMITS, TASK_SETTINGS } from '../toolkit/yolov5/task-settings.ts';
 import { beginAttempt } from './attempt-log.ts';
+import { ofRun } from './cache-of-run.ts';
 import { countingTiles } from './count-progress.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { type InferServices, type Report, type RoiOutcome, recordInference, refuseOtherEngine } from './infer-roi.ts';
@@ -23,16 +24,17 @@ export interface DetectServices extends InferServices {
  *
  * Safe to kill anywhere: finished tiles, then the cache entry are what the next attempt goes on from.
  */
-export function createDetectCells(services: DetectServices) {
+export function createDetectCells(worker: DetectServices) {
   return async function detectCells(input: DetectCellsInput): Promise<RoiOutcome> {
     const step = DetectCellsInput.parse(input);
     const { roi, folders, task, model, engine, box } = step;
+    const services = ofRun(worker, folders);
     return withHeartbeat({ roi, phase: 'reading' }, async (beat) => {
       const report: Report = countingTiles((progress) => beat({ roi, ...progress }));
       const signal = Context.current().cancellationSignal;
       const imageSha256 = await services.digests.sha256(inside(folders.data, step.image), signal);
       const parts = detectKey({ task, imageSha256, box, model, engine });
-      const key = cacheKey(parts);
+      const key = services.cache.keyOf(parts);
       const known = await services.cache.find(key);
       const done = known ?? (await computeImage(step, parts, imageSha256, services, report));
       await restoreDetection(services.cache, done, cellOutputs(task, folders.results, roi));
@@ -53,7 +55,7 @@ async function computeImage(
   report: Report,
 ): Promise<CacheEntry> {
   const { cancellationSignal: signal, log } = Context.current();
-  const work = join(home.work, cacheKey(parts));
+  const work = join(home.work, cache.keyOf(parts));
   await mkdir(work, { recursive: true });
   await beginAttempt(work, roi, signal);
   log.info('inference begins');

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { type CacheEntry, cacheKey } from '../toolkit/cache/step-cache.ts';
+import type { CacheEntry } from '../toolkit/cache/step-cache.ts';
 import { readersFile } from '../toolkit/dataset/layout.ts';
 import type { CellPoint } from '../toolkit/dataset/readers.ts';
 import { type ReaderAnnotations, readersOn, readReaderAnnotations } from '../toolkit/dataset/readers-annotations.ts';
@@ -7,6 +7,7 @@ import { drawCellsFigure } from '../toolkit/figures/cells-figure.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import { decodeRgb } from '../toolkit/image/decode-rgb.ts';
 import { readPoints } from '../toolkit/metrics/points-file.ts';
+import { ofRun } from './cache-of-run.ts';
 import { type DrawnPage, drawPage, placeFigure } from './draw-page.ts';
 import { DrawCellsInput, type PlannedRoi } from './inputs.ts';
 import type { PlanServices } from './plan-stage.ts';
@@ -14,9 +15,10 @@ import { cellOutputs, POINTS, pointsDigest } from './roi-outputs.ts';
 import { detectKey, drawCellsKey } from './step-keys.ts';
 
 /** Draws the figures of a page of detection images. */
-export function createDrawCells(services: PlanServices) {
+export function createDrawCells(worker: PlanServices) {
   return async function drawCells(input: DrawCellsInput): Promise<DrawnPage> {
     const step = DrawCellsInput.parse(input);
+    const services = ofRun(worker, step.folders);
     const path = inside(step.folders.data, readersFile(step.task));
     const annotations = await readReaderAnnotations(path, step.task);
     const annotationsSha256 = await services.digests.sha256(path);
@@ -31,9 +33,10 @@ async function drawImage(
   services: PlanServices,
 ): Promise<boolean> {
   const { annotations, annotationsSha256 } = readers;
+  const { cache } = services;
   const path = inside(folders.data, image);
   const imageSha256 = await services.digests.sha256(path);
-  const detected = await services.cache.find(cacheKey(detectKey({ task, imageSha256, box, model, engine })));
+  const detected = await cache.find(cache.keyOf(detectKey({ task, imageSha256, box, model, engine })));
   const annotated = annotations.images.find(({ stem }) => stem === roi);
   if (detected === undefined || annotated === undefined) return false;
   const parts = drawCellsKey({ roi, imageSha256, annotationsSha256, pointsSha256: pointsDigest(detected) });

@@ -3,18 +3,20 @@ import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { folderOf } from '../toolkit/dataset/layout.ts';
 import { HeMetrics } from '../toolkit/metrics/he-metrics.ts';
+import { ofRun } from './cache-of-run.ts';
 import { cachedFigures, type DrawnFigures } from './cached-figures.ts';
 import { FoldersInput } from './inputs.ts';
 import type { PlanServices } from './plan-stage.ts';
 
 /** Draws the confusion matrices and the bars from metrics/he.json, and writes cm.npy. */
-export function createDrawHeFigures(services: Pick<PlanServices, 'home' | 'cache'>) {
+export function createDrawHeFigures(worker: Pick<PlanServices, 'home' | 'cache'>) {
   return async function drawHeFigures(input: FoldersInput): Promise<DrawnFigures> {
-    const { results } = FoldersInput.parse(input).folders;
+    const { folders } = FoldersInput.parse(input);
+    const { results } = folders;
     const signal = Context.current().cancellationSignal;
     const metrics = join(results, 'metrics', 'he.json');
     const place = { task: 'he', metrics, target: join(results, folderOf('figures', 'he')) };
-    return cachedFigures(services, place, async (outDir) => {
+    return cachedFigures(ofRun(worker, folders), place, async (outDir) => {
       // Vega takes a second to load, which a run from the cache can do without.
       const { renderHeFigures } = await import('../toolkit/figures/he-figures.ts');
       return renderHeFigures({ metrics: HeMetrics.parse(JSON.parse(await readFile(metrics, 'utf8'))), outDir, signal });

@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
-import { type CacheEntry, cacheKey, type KeyParts } from '../toolkit/cache/step-cache.ts';
+import type { CacheEntry, KeyParts } from '../toolkit/cache/step-cache.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { PlannedRoi, RoiFailure, StageRef } from './inputs.ts';
 import type { PlanServices } from './plan-stage.ts';
@@ -57,13 +57,13 @@ export async function placeFigure(
   target: string,
   draw: (out: string) => Promise<boolean>,
 ): Promise<boolean> {
-  const entry = (await cache.find(cacheKey(parts))) ?? (await drawAndStore());
+  const entry = (await cache.find(cache.keyOf(parts))) ?? (await drawAndStore());
   if (entry.files[FIGURE] === undefined) return false;
   await cache.restore(entry.key, FIGURE, target);
   return true;
 
   async function drawAndStore(): Promise<CacheEntry> {
-    const work = join(home.work, cacheKey(parts));
+    const work = join(home.work, cache.keyOf(parts));
     await mkdir(work, { recursive: true });
     const out = join(work, FIGURE);
     const drawn = await draw(out);

@@ -79,7 +79,8 @@ function wantedFiles(record: ZenodoRecord, { tasks, whole, only, ownModels }: Wa
   });
 }
 
-function neededFiles(
+/** Files of a record that the tasks need, and what was published beside the data. */
+export function neededFiles(
   record: ZenodoRecord,
   tasks: FetchRecordInput['tasks'],
   ownModels: FetchRecordInput['ownModels'],

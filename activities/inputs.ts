@@ -6,7 +6,15 @@ import type { Verdict } from '../toolkit/verdict/verdict.ts';
 import type { EvaluationVerdict } from '../toolkit/verdict/verdict-file.ts';
 
 /** The folders of a run, absolute; every other path in a history is relative to one of them or to the home. */
-export const RunFolders = z.object({ data: z.string().min(1), results: z.string().min(1) });
+export const RunFolders = z.object({
+  data: z.string().min(1),
+  results: z.string().min(1),
+  generation: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Part of the cache that a fresh run, and those that go on from it, have to themselves'),
+});
 export type RunFolders = z.infer<typeof RunFolders>;
 
 /** An ROI that somebody left out of a run. */

@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
-import { type CacheEntry, cacheKey } from '../toolkit/cache/step-cache.ts';
+import type { CacheEntry } from '../toolkit/cache/step-cache.ts';
 import { HE_LABELS } from '../toolkit/dataset/he-labels.ts';
 import { folderOf, OVERVIEW_FILE } from '../toolkit/dataset/layout.ts';
 import { readOverview } from '../toolkit/dataset/overview.ts';
@@ -16,6 +16,7 @@ import { compareMasks, MaskComparison } from '../toolkit/verdict/compare-masks.t
 import { type IncomparableRoi, type JudgedRoi, judgeTissue } from '../toolkit/verdict/judge-tissue.ts';
 import { overviewByStem } from '../toolkit/verdict/patients.ts';
 import { addTissueUncertainty } from '../toolkit/verdict/tissue-uncertainty.ts';
+import { ofRun } from './cache-of-run.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { JudgeHeInput, type JudgeOutcome } from './inputs.ts';
 import type { PlanServices } from './plan-stage.ts';
@@ -30,9 +31,10 @@ const Counts = z.array(z.array(z.int().nonnegative()));
 const JudgeFacts = z.object({ comparison: MaskComparison, published: Counts });
 
 /** Says whether our masks and the published ones agree, and writes verdict/he.json. */
-export function createJudgeHe(services: PlanServices) {
+export function createJudgeHe(worker: PlanServices) {
   return async function judgeHe(input: JudgeHeInput): Promise<JudgeOutcome> {
     const step = JudgeHeInput.parse(input);
+    const services = ofRun(worker, step.folders);
     const files = new StageFiles(services.home, step.stage);
     const { rois } = await files.readPlan();
     const failures = new Map((await files.readFailures(step.pages)).map(({ roi, code }) => [roi, code]));
@@ -78,7 +80,7 @@ async function judgeRoi(
     truthSha256: await digests.sha256(truth),
     nearMargin: verdict.he.nearMargin,
   });
-  const known = await cache.find(cacheKey(parts));
+  const known = await cache.find(cache.keyOf(parts));
   const compared = known ?? (await compare(roi, { path, truth }, entry, services, verdict));
   if ('reason' in compared) return compared;
   const { facts } = 'facts' in compared ? compared : await cache.store(parts, {}, compared);

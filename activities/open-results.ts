@@ -28,7 +28,8 @@ export async function openResults(input: RunInput): Promise<{ readonly movedTo?:
   }
   const run = Context.current().info.workflowExecution?.workflowId ?? '';
   const { record, name: profile } = config;
-  await writeSummaryFile(results, { run, record, profile, digest, status: 'running', tasks: {} });
+  const generation = folders.generation === undefined ? {} : { generation: folders.generation };
+  await writeSummaryFile(results, { run, record, profile, digest, status: 'running', tasks: {}, ...generation });
   await writeConfiguration(results, config);
   await recordEnvironment(results, environment('orchestration', packageVersion()));
   return movedTo === undefined ? {} : { movedTo };

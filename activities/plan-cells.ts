@@ -1,7 +1,7 @@
-import { cacheKey } from '../toolkit/cache/step-cache.ts';
 import { folderOf, readersFile } from '../toolkit/dataset/layout.ts';
 import { readReaderAnnotations } from '../toolkit/dataset/readers-annotations.ts';
 import { inside } from '../toolkit/files/inside.ts';
+import { ofRun } from './cache-of-run.ts';
 import { PlanCellsInput } from './inputs.ts';
 import {
   digestIfThere,
@@ -15,10 +15,11 @@ import { cellOutputs, FIGURE, pointsDigest, restoreDetection } from './roi-outpu
 import { detectKey, drawCellsKey } from './step-keys.ts';
 
 /** Compares the images of a detection task, those of the readers' COCO file, with the cache. */
-export function createPlanCells(services: PlanServices) {
+export function createPlanCells(worker: PlanServices) {
   return async function planCells(input: PlanCellsInput): Promise<StageOutline> {
     const step = PlanCellsInput.parse(input);
     const { task, folders } = step;
+    const services = ofRun(worker, folders);
     const truth = readersFile(task);
     const annotations = inside(folders.data, truth);
     const { images } = await readReaderAnnotations(annotations, task);
@@ -39,12 +40,12 @@ async function look(
 ): Promise<Looked> {
   const imageSha256 = await digestIfThere(digests, inside(folders.data, image));
   if (imageSha256 === undefined) return { need: 'infer' };
-  const key = cacheKey(detectKey({ task, imageSha256, box, model, engine }));
+  const key = cache.keyOf(detectKey({ task, imageSha256, box, model, engine }));
   const entry = await cache.find(key);
   if (entry === undefined) return { key, need: 'infer' };
   await restoreDetection(cache, entry, cellOutputs(task, folders.results, roi));
   const drawn = drawCellsKey({ roi, imageSha256, annotationsSha256, pointsSha256: pointsDigest(entry) });
-  const figure = await cache.find(cacheKey(drawn));
+  const figure = await cache.find(cache.keyOf(drawn));
   if (figure === undefined) return { key, need: 'draw' };
   await cache.restore(figure.key, FIGURE, cellOutputs(task, folders.results, roi).figure);
   return { key, need: 'nothing' };

@@ -1,6 +1,6 @@
-import { cacheKey } from '../toolkit/cache/step-cache.ts';
 import { listHeTestRois } from '../toolkit/dataset/test-rois.ts';
 import { inside } from '../toolkit/files/inside.ts';
+import { ofRun } from './cache-of-run.ts';
 import { PlanHeInput } from './inputs.ts';
 import {
   digestIfThere,
@@ -14,9 +14,10 @@ import { FIGURE, heOutputs, MASK, restoreSegmentation } from './roi-outputs.ts';
 import { drawKey, segmentKey } from './step-keys.ts';
 
 /** Compares the H&E test set with the cache. */
-export function createPlanHe(services: PlanServices) {
+export function createPlanHe(worker: PlanServices) {
   return async function planHe(input: PlanHeInput): Promise<StageOutline> {
     const task = PlanHeInput.parse(input);
+    const services = ofRun(worker, task.folders);
     const rois = await listHeTestRois(task.folders.data);
     const files = rois.map(({ roi, image, annotation }) => ({ roi, image, truth: annotation }));
     return planStage(services, task, files, (roi) => look(task, roi, services));
@@ -32,11 +33,12 @@ async function look(
   const truthSha256 = await digestIfThere(digests, inside(folders.data, truth));
   if (imageSha256 === undefined || truthSha256 === undefined) return { need: 'infer' };
   const sources = { imageSha256, truthSha256 };
-  const key = cacheKey(segmentKey({ ...sources, model, engine, scope: he.scope }));
+  const key = cache.keyOf(segmentKey({ ...sources, model, engine, scope: he.scope }));
   const entry = await cache.find(key);
   if (entry === undefined) return { key, need: 'infer' };
   await restoreSegmentation(cache, entry, folders.results, roi);
-  const figure = await cache.find(cacheKey(drawKey({ roi, ...sources, maskSha256: entry.files[MASK]?.sha256 ?? '' })));
+  const drawn = drawKey({ roi, ...sources, maskSha256: entry.files[MASK]?.sha256 ?? '' });
+  const figure = await cache.find(cache.keyOf(drawn));
   if (figure === undefined) return { key, need: 'draw' };
   if (figure.files[FIGURE] !== undefined) {
     await cache.restore(figure.key, FIGURE, heOutputs(folders.results, roi).figure);

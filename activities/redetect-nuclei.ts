@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
-import { type CacheEntry, cacheKey } from '../toolkit/cache/step-cache.ts';
+import type { CacheEntry } from '../toolkit/cache/step-cache.ts';
 import { detectorFile, folderOf, readersFile } from '../toolkit/dataset/layout.ts';
 import { type AnnotatedImage, readReaderAnnotations } from '../toolkit/dataset/readers-annotations.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
@@ -10,6 +10,7 @@ import { writeFileAtomic } from '../toolkit/files/atomic-write.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import { convertDetector, detectorDigest } from '../toolkit/yolov5/convert-detector.ts';
 import { TASK_LIMITS, TASK_SETTINGS } from '../toolkit/yolov5/task-settings.ts';
+import { ofRun } from './cache-of-run.ts';
 import type { DeclaredFile } from './declared-files.ts';
 import { declaredFiles } from './declared-files.ts';
 import type { DetectServices } from './detect-cells.ts';
@@ -30,9 +31,10 @@ interface Detector {
  * Detects nuclei once more, with the settings that the authors' script declares and never passes on; the points land in
  * verdict/nuclei-declared. Images that were done before come from the cache.
  */
-export function createRedetectNuclei(services: DetectServices) {
+export function createRedetectNuclei(worker: DetectServices) {
   return async function redetectNuclei(input: RedetectNucleiInput): Promise<{ images: number; skipped: number }> {
     const { folders, inference } = RedetectNucleiInput.parse(input);
+    const services = ofRun(worker, folders);
     return withHeartbeat({ phase: 'converting', tile: SETTINGS.tile }, async (report) => {
       const signal = Context.current().cancellationSignal;
       const detector = await openDeclared(folders.data, inference, services);
@@ -87,9 +89,9 @@ async function detectImage(
   const imageSha256 = await digests.sha256(image, signal);
   const box: [number, number, number, number] = [left, top, right, bottom];
   const parts = detectKey({ task: 'nuclei', imageSha256, box, model: { digest }, engine, settings: SETTINGS });
-  const known = await cache.find(cacheKey(parts));
+  const known = await cache.find(cache.keyOf(parts));
   if (known !== undefined) return known;
-  const work = join(home.work, cacheKey(parts));
+  const work = join(home.work, cache.keyOf(parts));
   await mkdir(work, { recursive: true });
   const [points, candidates] = [join(work, POINTS), join(work, CANDIDATES)];
   await detector.detect(

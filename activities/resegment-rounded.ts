@@ -1,12 +1,13 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
-import { type CacheEntry, cacheKey } from '../toolkit/cache/step-cache.ts';
+import type { CacheEntry } from '../toolkit/cache/step-cache.ts';
 import { type HeTestRoi, listHeTestRois } from '../toolkit/dataset/test-rois.ts';
 import { writeFileAtomic } from '../toolkit/files/atomic-write.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import { decodeLabels } from '../toolkit/image/decode-labels.ts';
 import { roundedRois } from '../toolkit/verdict/ledger/tissue-entries.ts';
+import { ofRun } from './cache-of-run.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { ResegmentRoundedInput } from './inputs.ts';
 import { type RoundedFile, roundedFile, tissueRois } from './ledger-tissue.ts';
@@ -22,9 +23,10 @@ const ROUNDING = 'half-up';
  * Segments the ROIs once more whose tiles another rounding of the sliding window moves, and writes what changes to
  * verdict/window-rounding.json. Made for `ledger.full`; ROIs that were done before come from the cache.
  */
-export function createResegmentRounded(services: SegmentServices) {
+export function createResegmentRounded(worker: SegmentServices) {
   return async function resegmentRounded(input: ResegmentRoundedInput): Promise<{ rois: number }> {
     const step = ResegmentRoundedInput.parse(input);
+    const services = ofRun(worker, step.folders);
     return withHeartbeat({ phase: 'looking' }, async (report) => {
       const { rois, patch } = await tissueRois(step, services);
       const affected = new Set(patch === undefined ? [] : roundedRois(rois, patch));
@@ -54,9 +56,9 @@ async function resegment(
   onProgress: (progress: object) => void,
 ): Promise<CacheEntry> {
   const parts = { ...entry.parts, rounding: ROUNDING };
-  const known = await cache.find(cacheKey(parts));
+  const known = await cache.find(cache.keyOf(parts));
   if (known !== undefined) return known;
-  const work = join(home.work, cacheKey(parts));
+  const work = join(home.work, cache.keyOf(parts));
   await mkdir(work, { recursive: true });
   const files = { image: inside(folders.data, image), truth: inside(folders.data, annotation) };
   const [mask, margin] = [join(work, MASK), join(work, MARGIN)];

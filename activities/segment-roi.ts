@@ -2,12 +2,13 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import type { FileDigests } from '../toolkit/cache/file-digests.ts';
-import { type CacheEntry, cacheKey, type KeyParts } from '../toolkit/cache/step-cache.ts';
+import type { CacheEntry, KeyParts } from '../toolkit/cache/step-cache.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import { imageSize } from '../toolkit/image/open-image.ts';
 import type { RoiSegmenter } from '../toolkit/nnunet/roi-segmenter.ts';
 import { beginAttempt } from './attempt-log.ts';
+import { ofRun } from './cache-of-run.ts';
 import { countingTiles } from './count-progress.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { type InferServices, type Report, type RoiOutcome, recordInference, refuseOtherEngine } from './infer-roi.ts';
@@ -25,14 +26,15 @@ export interface SegmentServices extends InferServices {
  *
  * Safe to kill anywhere: finished tile rows, then the cache entry are what the next attempt goes on from.
  */
-export function createSegmentRoi(services: SegmentServices) {
+export function createSegmentRoi(worker: SegmentServices) {
   return async function segmentRoi(input: SegmentRoiInput): Promise<RoiOutcome> {
     const task = SegmentRoiInput.parse(input);
     const { roi, folders } = task;
+    const services = ofRun(worker, folders);
     return withHeartbeat({ roi, phase: 'reading' }, async (beat) => {
       const report: Report = countingTiles((progress) => beat({ roi, ...progress }));
       const parts = await keyOf(task, services.digests);
-      const key = cacheKey(parts);
+      const key = services.cache.keyOf(parts);
       const known = await services.cache.find(key);
       const done = known ?? (await computeRoi(task, parts, services, report));
       await restoreSegmentation(services.cache, done, folders.results, roi);
@@ -65,7 +67,7 @@ async function computeRoi(
   const { cancellationSignal: signal, log } = Context.current();
   const files = { image: inside(folders.data, image), truth: inside(folders.data, truth) };
   await refuseOtherSize(roi, files);
-  const work = join(home.work, cacheKey(parts));
+  const work = join(home.work, cache.keyOf(parts));
   await mkdir(work, { recursive: true });
   await beginAttempt(work, roi, signal);
   log.info('inference begins');

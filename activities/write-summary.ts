@@ -51,6 +51,7 @@ export function createWriteSummary(home: HomeFolders) {
       status,
       ended: new Date().toISOString(),
       tasks,
+      ...(folders.generation === undefined ? {} : { generation: folders.generation }),
       ...(interventions.length === 0 ? {} : { interventions }),
     });
   };

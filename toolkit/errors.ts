@@ -17,6 +17,10 @@ export const ERRORS = {
     remedy: 'Run `npx reignite config --schema` for every field and what it allows.',
   },
   RUN_NOT_FOUND: { retryable: false, remedy: 'Run `npx reignite list` for the runs of this home.' },
+  RUN_OPEN: {
+    retryable: false,
+    remedy: 'Run `npx reignite cancel` first, or the same command without `--fresh` to go on with it.',
+  },
   RESULTS_IN_USE: {
     retryable: false,
     remedy: 'Wait for that run or cancel it, or give this run another folder with `--results DIR`.',

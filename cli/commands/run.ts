@@ -1,7 +1,9 @@
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { pinRecord } from '../config/pin-record.ts';
-import { printStep } from '../output.ts';
+import { EXIT, printResult, printStep } from '../output.ts';
+import { tellPlan } from '../plan/tell-plan.ts';
+import { DetachedTeller, detachRun } from '../run/detached-run.ts';
 import { followRun, tellOutcome } from '../run/follow-run.ts';
 import { onPlatform } from '../run/on-platform.ts';
 import { resolveRun } from '../run/resolve-run.ts';
@@ -15,6 +17,8 @@ export interface RunOptions {
   readonly results?: string;
   readonly tasks?: readonly string[];
   readonly json?: boolean;
+  readonly fresh?: boolean;
+  readonly detach?: boolean;
   /** false with `--no-workers`: only what others serve. */
   readonly workers: boolean;
 }
@@ -26,14 +30,46 @@ export interface RunOptions {
  * @returns The exit status.
  */
 export async function runCommand(options: RunOptions, signal: AbortSignal): Promise<number> {
+  if (options.detach) return runDetached(options, signal);
+  const teller = new DetachedTeller();
+  try {
+    return await runHere(options, teller, signal);
+  } catch (error) {
+    teller.failed(error);
+    throw error;
+  }
+}
+
+/** Hands the run on, and says how to watch and to end it. */
+async function runDetached({ json }: RunOptions, signal: AbortSignal): Promise<number> {
+  const { run, pid, log } = await detachRun(process.argv.slice(2), homeFromEnvironment(), signal);
+  if (json) printResult(JSON.stringify({ run, pid, log }, null, 1));
+  else {
+    const lines = [
+      run,
+      `It goes on in process ${pid}, which ends with it; \`kill ${pid}\` stops it in order, and the same \`run\` goes on.`,
+      `Watch it:  npx reignite watch ${run}`,
+      `End it:    npx reignite cancel ${run}`,
+      `Log:       ${log}`,
+    ];
+    printResult(lines.join('\n'));
+  }
+  return EXIT.done;
+}
+
+async function runHere(options: RunOptions, teller: DetachedTeller, signal: AbortSignal): Promise<number> {
   const home = homeFromEnvironment();
   const config = await pinRecord(await loadConfig(options), home, printStep, signal);
   const run = resolveRun(config, home, options);
   const settings = workerSettingsOf(config);
   const queues = options.workers ? {} : { queues: [] };
+  let fresh = options.fresh ?? false;
+  if (config.zenodo.serve === undefined) await tellPlan(run, home, { fresh, signal }, printStep);
   const summary = await onPlatform({ home, settings, onStep: printStep, signal, ...queues }, async (platform) => {
-    const how = await startRun(platform.client, platform.server, run, printStep);
+    const how = await startRun(platform.client, platform.server, run, printStep, { fresh });
+    fresh = false;
     printStep(`${how === 'started' ? 'Started' : 'Attached to'} ${run.id}`);
+    teller.begun(run.id);
     return followRun(platform, run, signal);
   });
   return tellOutcome(summary, run.input.folders.results, options.json ?? false);

@@ -1,14 +1,23 @@
 import type { Command } from 'commander';
+import type { CleanOptions } from '../commands/clean.ts';
 import type { ConfigOptions } from '../commands/config.ts';
 import { type CommandContext, command, configured } from './command.ts';
 
 /** Commands on this machine and its settings. */
-export function machineCommands(program: Command, { exitWith }: CommandContext): void {
+export function machineCommands(program: Command, { signal, exitWith }: CommandContext): void {
   configured(command(program, 'config', 'the effective configuration'))
     .option('--schema', 'print the JSON Schema of every field instead')
     .action(async (options: ConfigOptions) => {
       const { configCommand } = await import('../commands/config.ts');
       exitWith(await configCommand(options));
+    });
+
+  command(program, 'clean [kinds...]', 'what can go of caches, models, partial files, archives; removed with --yes')
+    .option('--yes', 'remove it')
+    .option('--dry-run', 'remove nothing, whatever else is said')
+    .action(async (kinds: string[], options: CleanOptions) => {
+      const { cleanCommand } = await import('../commands/clean.ts');
+      exitWith(await cleanCommand(kinds, options, signal));
     });
 
   command(program, 'doctor', 'what this machine has and lacks, with remedies').action(

@@ -17,10 +17,19 @@ const STEERING = [
 /** Commands that start, follow and steer runs. */
 export function runCommands(program: Command, { signal, exitWith }: CommandContext): void {
   configuredCommand(program, 'run', 'start a run, or attach to the one going with the same configuration')
+    .option('--fresh', 'take nothing from the cache of earlier runs')
+    .option('--detach', 'hand the run to a process in the background, and return once it has begun')
     .option('--no-workers', 'start no worker: others serve the task queues')
     .action(async (options: RunOptions) => {
       const { runCommand } = await import('../commands/run.ts');
       exitWith(await runCommand(options, signal));
+    });
+
+  configuredCommand(program, 'plan', 'what a run would fetch and compute, and how long; starts nothing')
+    .option('--fresh', 'as if nothing were in the cache')
+    .action(async (options: Omit<RunOptions, 'workers'>) => {
+      const { planCommand } = await import('../commands/plan.ts');
+      exitWith(await planCommand(options, signal));
     });
 
   configuredCommand(program, 'download', "fetch, verify and unpack the record's files, and nothing else")
@@ -38,6 +47,12 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
     async (run: string | undefined, options: JsonOption) => {
       const { statusCommand } = await import('../commands/status.ts');
       exitWith(await statusCommand(run, options, signal));
+    },
+  );
+  command(program, 'why [words...]', 'why a run, or an ROI or step of it ([RUN] [ROI|STEP]), went as it did').action(
+    async (words: string[], options: JsonOption) => {
+      const { whyCommand } = await import('../commands/why.ts');
+      exitWith(await whyCommand(words, options, signal));
     },
   );
   command(program, 'watch [run]', 'follow a run to its end').action(

@@ -4,7 +4,8 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import type { reproduce } from '../../workflows/reproduce.ts';
 import type { ServerAddress } from '../temporal/server-address.ts';
 import { workflowDigest } from '../workflow-bundle.ts';
-import { openMemo } from './open-memo.ts';
+import { alreadyOpen, inGeneration } from './generation.ts';
+import { newestExecution } from './open-memo.ts';
 import type { ResolvedRun } from './resolve-run.ts';
 
 /** What is written beside a run in Temporal, and read again by other commands. */
@@ -13,23 +14,30 @@ interface RunMemo extends Record<string, unknown> {
   readonly digest: string;
   readonly data: string;
   readonly results: string;
+  /** Of a fresh run, and of those that went on from it. */
+  readonly generation?: string | undefined;
   readonly workflows: string;
 }
 
 /**
  * Starts a run, or attaches to the one that is open under the same id.
  *
- * @throws ReigniteError RESULTS_IN_USE when another open run writes to the same results folder.
+ * @param options.fresh - Whether nothing is taken from the cache of earlier runs.
+ * @throws ReigniteError RESULTS_IN_USE when another open run writes to the same results folder; RUN_OPEN when a fresh run
+ *   is asked for and one is open.
  */
 export async function startRun(
   client: Client,
   server: ServerAddress,
-  run: ResolvedRun,
+  asked: ResolvedRun,
   onStep: (line: string) => void,
+  { fresh = false }: { readonly fresh?: boolean } = {},
 ): Promise<'started' | 'attached'> {
-  await refuseSharedResults(client, run);
+  await refuseSharedResults(client, asked);
   const workflows = await workflowDigest();
-  const open = await openMemo(client, run.id);
+  const newest = await newestExecution(client, asked.id);
+  const run = inGeneration(asked, newest, fresh);
+  const open = newest?.isOpen === true ? newest.memo : undefined;
   if (open !== undefined && !server.external && open['workflows'] !== workflows) {
     await client.workflow.getHandle(run.id).terminate('begun by another version of reignite');
     onStep('The open run was begun by another version of reignite: it is begun anew, from the cache.');
@@ -41,7 +49,7 @@ export async function startRun(
       workflowId: run.id,
       taskQueue: taskQueue(config.temporal.taskQueuePrefix, 'orchestration'),
       args: [run.input],
-      workflowIdConflictPolicy: 'USE_EXISTING',
+      workflowIdConflictPolicy: fresh ? 'FAIL' : 'USE_EXISTING',
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
       staticSummary: `IGNITE ${config.record}, profile ${config.name}: ${config.tasks.join(', ')}`,
       staticDetails: [
@@ -54,6 +62,7 @@ export async function startRun(
     });
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    if (fresh) throw alreadyOpen(run.id);
   }
   return open !== undefined && open['workflows'] === workflows ? 'attached' : 'started';
 }

@@ -1,5 +1,5 @@
 import { type BigIntStats, readFileSync, statSync } from 'node:fs';
-import { copyFile, mkdir, open, rename, rm, stat, utimes } from 'node:fs/promises';
+import { copyFile, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
@@ -35,11 +35,31 @@ const LOOKS_A_TURN = 64;
  */
 export class StepCache {
   readonly #folder: string;
+  readonly #generation: string | undefined;
   #looks = 0;
 
-  /** @param folder - Absolute folder of the cache. */
-  constructor(folder: string) {
+  /**
+   * @param folder - Absolute folder of the cache.
+   * @param generation - Part of every key: what was stored under another one, or none, is not found.
+   */
+  constructor(folder: string, generation?: string) {
     this.#folder = folder;
+    this.#generation = generation;
+  }
+
+  /** The cache as a generation of runs sees it; the one that all runs share, unless one is named. */
+  of(generation: string | undefined): StepCache {
+    return new StepCache(this.#folder, generation);
+  }
+
+  /** The key under which this cache keeps what was made from `parts`. */
+  keyOf(parts: KeyParts): string {
+    return cacheKey(this.completed(parts));
+  }
+
+  /** The parts with the generation of this cache, as an entry names them. */
+  completed(parts: KeyParts): KeyParts {
+    return this.#generation === undefined ? parts : { ...parts, generation: this.#generation };
   }
 
   /**
@@ -66,7 +86,7 @@ export class StepCache {
    * @param facts - Small JSON that belongs to the result.
    */
   async store(parts: KeyParts, files: Readonly<Record<string, string>>, facts: unknown): Promise<CacheEntry> {
-    const key = cacheKey(parts);
+    const key = this.keyOf(parts);
     const target = this.#entryFolder(key);
     const building = temporaryPathBeside(target);
     try {
@@ -76,13 +96,24 @@ export class StepCache {
         await copyFile(path, join(building, name));
         stored[name] = await describeFile(join(building, name));
       }
-      const entry: CacheEntry = { key, parts, files: stored, facts };
+      const entry: CacheEntry = { key, parts: this.completed(parts), files: stored, facts };
       await writeSynced(join(building, 'entry.json'), JSON.stringify(entry, null, 1));
       await rename(building, target).catch((error: unknown) => this.#keepFirst(key, building, error));
       return entry;
     } catch (error) {
       await rm(building, { recursive: true, force: true });
       throw asDiskError(error, target);
+    }
+  }
+
+  /** Every entry that can be read, whatever its generation, in no order. For those who ask; a run looks up keys. */
+  async *entries(): AsyncGenerator<CacheEntry> {
+    for (const start of await readdir(this.#folder).catch(() => [])) {
+      for (const key of await readdir(join(this.#folder, start)).catch(() => [])) {
+        const text = textOf(join(this.#folder, start, key, 'entry.json'));
+        const entry = text === undefined ? undefined : parseEntry(text);
+        if (entry !== undefined) yield entry;
+      }
     }
   }
 

@@ -36,6 +36,7 @@ export const Summary = z.object({
   status: RunStatus,
   ended: z.iso.datetime().optional().describe('UTC; missing while the run goes on'),
   tasks: z.record(z.string(), TaskSummary),
+  generation: z.string().optional().describe('Part of the cache that a fresh run has to itself; missing otherwise'),
   interventions: z.array(RunIntervention).optional().describe('In their order; missing where nobody intervened'),
 });
 export type Summary = z.infer<typeof Summary>;

@@ -1,0 +1,100 @@
+import { lstat, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Receipts } from '../../toolkit/cache/receipts.ts';
+import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+
+/** What `clean` knows to remove, and what its loss costs. */
+export const REMOVABLE = {
+  cache: 'results of steps; a run computes them again',
+  partial: 'ROIs and files half done; they are begun again',
+  models: 'converted networks and their copies for this processor; converted again in minutes',
+  runs: 'plans and failures of closed runs; `why` knows less of them',
+  logs: 'logs of workers and servers, workflow bundles',
+  databases: 'databases of the server that it refused, moved aside',
+  archives: 'downloaded archives whose contents lie in the data folder',
+} as const;
+export type Removable = keyof typeof REMOVABLE;
+
+export interface Found {
+  readonly what: Removable;
+  /** Absolute. */
+  readonly paths: readonly string[];
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/**
+ * Finds what can go. Never the record's data, results, receipts or the history.
+ *
+ * @param dataFolders - Those that runs of this home were given.
+ */
+export async function findRemovable(home: HomeFolders, dataFolders: readonly string[]): Promise<readonly Found[]> {
+  const folders = [...new Set([home.sample, ...dataFolders])];
+  const inData = (pick: (data: string) => Promise<string[]>) =>
+    Promise.all(folders.map(pick)).then((all) => all.flat());
+  const places: Readonly<Record<Removable, readonly string[]>> = {
+    cache: [home.cache],
+    partial: [home.work, ...(await inData(partialFiles))],
+    models: [home.models],
+    runs: [home.runs],
+    logs: [home.logs, home.bundles],
+    databases: (await namesIn(join(home.home, 'temporal')))
+      .filter((name) => /\.refused-\d+/.test(name))
+      .map((name) => join(home.home, 'temporal', name)),
+    archives: await inData((data) => unpackedArchives(data, new Receipts(home.receipts))),
+  };
+  const found: Found[] = [];
+  for (const what of REMOVABLES) {
+    const sizes = await Promise.all(places[what].map(sizeOf));
+    const files = sizes.reduce((sum, size) => sum + size.files, 0);
+    const bytes = sizes.reduce((sum, size) => sum + size.bytes, 0);
+    if (files > 0)
+      found.push({ what, paths: places[what].filter((_, index) => (sizes[index]?.files ?? 0) > 0), files, bytes });
+  }
+  return found;
+}
+
+export const REMOVABLES: readonly Removable[] = ['cache', 'partial', 'models', 'runs', 'logs', 'databases', 'archives'];
+
+/** What a transfer leaves until it has ended, beside the file that it will be. */
+const PARTIAL = /\.(part|part\.json|pieces)$/;
+
+async function partialFiles(data: string): Promise<string[]> {
+  const places = [data, join(data, 'archives')];
+  const named = await Promise.all(
+    places.map(async (folder) =>
+      (await namesIn(folder)).filter((name) => PARTIAL.test(name)).map((name) => join(folder, name)),
+    ),
+  );
+  return named.flat();
+}
+
+/** Archives of which a receipt says that all of it was verified and unpacked, and is still there. */
+async function unpackedArchives(data: string, receipts: Receipts): Promise<string[]> {
+  const { files } = await receipts.manifest(data);
+  const paths: string[] = [];
+  for (const { key, md5 } of files) {
+    if (key.toLowerCase().endsWith('.zip') && (await receipts.whole(data, { key, md5 })) !== undefined) {
+      paths.push(join(data, 'archives', key));
+    }
+  }
+  return paths;
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  return readdir(folder).catch(() => []);
+}
+
+/** Links are not followed: what they lead to is not ours. */
+async function sizeOf(path: string): Promise<{ readonly files: number; readonly bytes: number }> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined) return { files: 0, bytes: 0 };
+  if (!found.isDirectory()) return { files: 1, bytes: found.size };
+  let [files, bytes] = [0, 0];
+  for (const name of await namesIn(path)) {
+    const size = await sizeOf(join(path, name));
+    files += size.files;
+    bytes += size.bytes;
+  }
+  return { files, bytes };
+}

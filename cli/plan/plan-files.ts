@@ -1,0 +1,79 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { neededFiles } from '../../activities/fetch-record.ts';
+import type { RunInput } from '../../activities/inputs.ts';
+import { RecordServers } from '../../activities/record-servers.ts';
+import { Receipts } from '../../toolkit/cache/receipts.ts';
+import { isArchive } from '../../toolkit/dataset/layout.ts';
+import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { KnownRecords, recordOfMirror } from '../../toolkit/zenodo/known-records.ts';
+import { findInMirror } from '../../toolkit/zenodo/mirror.ts';
+import { partPath } from '../../toolkit/zenodo/part-file.ts';
+import type { RecordFile, ZenodoRecord } from '../../toolkit/zenodo/record.ts';
+
+/** A file of the record that the run needs. */
+export interface PlannedFile {
+  readonly key: string;
+  /** In bytes. */
+  readonly size: number;
+  /** `there`: unpacked, or in its place; `mirrored`: in the mirror; `partly`: some bytes of it; `missing`. */
+  readonly state: 'there' | 'mirrored' | 'partly' | 'missing';
+  /** Bytes that are still to be fetched. */
+  readonly toFetch: number;
+}
+
+/**
+ * The files of the record that a run needs, and what of them is there. Nothing is fetched: what the record holds is
+ * known from the mirror, from the folder that is served, or from an earlier answer of the API.
+ *
+ * @returns Undefined when nobody here knows what the record holds.
+ */
+export async function planFiles(
+  { config, folders }: RunInput,
+  home: HomeFolders,
+  signal: AbortSignal,
+): Promise<readonly PlannedFile[] | undefined> {
+  const record = await recordOf(config, home, signal);
+  if (record === undefined) return undefined;
+  const ownModels = config.tasks.filter((task) => config[task].model !== undefined);
+  const receipts = new Receipts(home.receipts);
+  return Promise.all(
+    neededFiles(record, config.tasks, ownModels).map(async (file): Promise<PlannedFile> => {
+      const { key, size } = file;
+      if ((await receipts.whole(folders.data, file)) !== undefined) return { key, size, state: 'there', toFetch: 0 };
+      const { mirror } = config.zenodo;
+      if (mirror !== undefined && (await findInMirror(mirror, file, signal, () => undefined)) !== undefined) {
+        return { key, size, state: 'mirrored', toFetch: 0 };
+      }
+      const bytes = await bytesOf(file, folders.data);
+      if (bytes === size) return { key, size, state: 'there', toFetch: 0 };
+      return { key, size, state: bytes > 0 ? 'partly' : 'missing', toFetch: Math.max(0, size - bytes) };
+    }),
+  );
+}
+
+async function recordOf(
+  { record, zenodo }: RunInput['config'],
+  home: HomeFolders,
+  signal: AbortSignal,
+): Promise<ZenodoRecord | undefined> {
+  if (zenodo.serve !== undefined) {
+    const servers = new RecordServers(home);
+    try {
+      return await servers.record(zenodo, record, signal);
+    } finally {
+      await servers.close();
+    }
+  }
+  const { mirror } = zenodo;
+  const given = mirror === undefined ? undefined : await recordOfMirror(mirror, zenodo.api, record);
+  return given ?? (await new KnownRecords(home.records, zenodo.api).recall(record));
+}
+
+/** Of the file itself where it lies or waits to be unpacked, else of what was fetched of it so far. */
+async function bytesOf({ key, size }: RecordFile, data: string): Promise<number> {
+  const path = join(isArchive(key) ? join(data, 'archives') : data, key);
+  const whole = (await stat(path).catch(() => undefined))?.size;
+  if (whole === size) return size;
+  return (await stat(partPath(path)).catch(() => undefined))?.size ?? 0;
+}

@@ -1,0 +1,120 @@
+import type { RunInput } from '../../activities/inputs.ts';
+import type { Task } from '../../config/tasks.ts';
+import { FileDigests } from '../../toolkit/cache/file-digests.ts';
+import { type CacheEntry, StepCache } from '../../toolkit/cache/step-cache.ts';
+import { freeBytes } from '../../toolkit/files/free-space.ts';
+import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { readSummaryFile } from '../../toolkit/report/summary.ts';
+import type { ResolvedRun } from '../run/resolve-run.ts';
+import { type PlannedFile, planFiles } from './plan-files.ts';
+import { planModel } from './plan-model.ts';
+import { planRois, type RoiPlan } from './plan-rois.ts';
+import { ASSUMED_RATE, type Pace, paceOf } from './plan-time.ts';
+
+export interface TaskPlan extends Pace {
+  readonly task: Task;
+  /** Missing as long as the list of ROIs is not here. */
+  readonly rois?: readonly RoiPlan[];
+  readonly cached: number;
+  readonly outstanding: number;
+  /** Passes of a tile through a network that are outstanding; of `scope: annotated` at most. */
+  readonly tiles: number;
+  /** Missing where an image is not here to be measured. */
+  readonly hours?: number;
+  readonly isConverted: boolean;
+}
+
+/** What a run would do. */
+export interface RunPlan {
+  readonly run: string;
+  readonly data: string;
+  readonly results: string;
+  /** Missing where nobody here knows what the record holds. */
+  readonly files?: readonly PlannedFile[];
+  readonly bytes: { readonly toFetch: number; readonly there: number };
+  /** Of the disk that holds the data folder; `free` is missing where the file system does not tell. */
+  readonly disk: { readonly needed: number; readonly free?: number };
+  readonly hours: { readonly fetch: number };
+  readonly tasks: readonly TaskPlan[];
+}
+
+/**
+ * Says what a run would do, and starts nothing. Images that were never hashed are read, nothing is written but the
+ * memory of their digests.
+ */
+export async function planRun(
+  { id, input }: ResolvedRun,
+  home: HomeFolders,
+  { fresh, signal }: { readonly fresh: boolean; readonly signal: AbortSignal },
+): Promise<RunPlan> {
+  const files = await planFiles(input, home, signal);
+  const { data, results } = input.folders;
+  const made: CacheEntry[] = [];
+  for await (const entry of new StepCache(home.cache).entries()) made.push(entry);
+  const cache = new StepCache(home.cache, await generationOf(input));
+  const services = { cache, digests: new FileDigests(home.digests), made, signal };
+  const tasks: TaskPlan[] = [];
+  for (const task of input.config.tasks) {
+    const model = await planModel(task, input, home, signal);
+    const rois = await planRois(task, input, model, services);
+    const planned = fresh ? rois?.map(anew) : rois;
+    tasks.push(taskPlan(task, planned, model.isConverted, paceOf(task, made, model)));
+  }
+  const toFetch = sumOf(files ?? [], ({ toFetch: bytes }) => bytes);
+  const free = await freeBytes(data);
+  return {
+    run: id,
+    data,
+    results,
+    ...(files === undefined ? {} : { files }),
+    bytes: { toFetch, there: sumOf(files ?? [], ({ size }) => size) - toFetch },
+    disk: { needed: spaceNeeded(files ?? [], tasks), ...(free === undefined ? {} : { free }) },
+    hours: { fetch: toFetch / ASSUMED_RATE / 3_600 },
+    tasks,
+  };
+}
+
+function anew({ roi, tiles }: RoiPlan): RoiPlan {
+  const reason = 'a fresh run takes nothing from the cache';
+  return { roi, state: 'outstanding', reason, ...(tiles === undefined ? {} : { tiles }) };
+}
+
+/** Which part of the cache the run goes on in: that of the run whose results lie there. */
+async function generationOf({ digest, folders }: RunInput): Promise<string | undefined> {
+  const summary = await readSummaryFile(folders.results);
+  return summary?.digest === digest ? summary.generation : undefined;
+}
+
+function taskPlan(task: Task, rois: readonly RoiPlan[] | undefined, isConverted: boolean, pace: Pace): TaskPlan {
+  const open = (rois ?? []).filter(({ state }) => state === 'outstanding');
+  const tiles = sumOf(open, (roi) => roi.tiles ?? 0);
+  const isMeasured = rois !== undefined && open.every((roi) => roi.tiles !== undefined);
+  return {
+    task,
+    ...pace,
+    ...(rois === undefined ? {} : { rois }),
+    cached: (rois?.length ?? 0) - open.length,
+    outstanding: open.length,
+    tiles,
+    ...(isMeasured ? { hours: (tiles * pace.secondsPerTile) / 3_600 } : {}),
+    isConverted,
+  };
+}
+
+const MODELS = 'models.zip';
+
+/**
+ * What is fetched, what is unpacked of it (as large: images and weights do not shrink any more), and the networks as
+ * ONNX and once more as they are laid out for this processor.
+ */
+function spaceNeeded(files: readonly PlannedFile[], tasks: readonly TaskPlan[]): number {
+  const archives = files.filter(({ key, state }) => key.endsWith('.zip') && state !== 'there');
+  const models = tasks.every(({ isConverted }) => isConverted)
+    ? 0
+    : (files.find(({ key }) => key === MODELS)?.size ?? 0);
+  return sumOf(files, ({ toFetch }) => toFetch) + sumOf(archives, ({ size }) => size) + 2 * models;
+}
+
+function sumOf<Item>(items: readonly Item[], value: (item: Item) => number): number {
+  return items.reduce((sum, item) => sum + value(item), 0);
+}

@@ -1,0 +1,29 @@
+import { randomBytes } from 'node:crypto';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import type { NewestExecution } from './open-memo.ts';
+import type { ResolvedRun } from './resolve-run.ts';
+
+/**
+ * The run with the part of the cache that it works in: a fresh one gets a part of its own, any other goes on in that of
+ * the newest run of its configuration. So a fresh run that was cancelled or failed is not begun from nothing again.
+ *
+ * @throws ReigniteError RUN_OPEN when a fresh run is asked for while one of the configuration is open.
+ */
+export function inGeneration(run: ResolvedRun, newest: NewestExecution | undefined, fresh: boolean): ResolvedRun {
+  if (fresh && newest?.isOpen === true) {
+    throw alreadyOpen(run.id);
+  }
+  const known: unknown = newest?.memo['generation'];
+  const generation = fresh ? newGeneration() : known;
+  if (typeof generation !== 'string') return run;
+  return { ...run, input: { ...run.input, folders: { ...run.input.folders, generation } } };
+}
+
+export function alreadyOpen(id: string): ReigniteError {
+  return new ReigniteError('RUN_OPEN', `The run ${id} is open: it cannot be begun afresh.`);
+}
+
+/** Tells in a cache entry when the run began. */
+function newGeneration(): string {
+  return `${new Date().toISOString()} ${randomBytes(4).toString('hex')}`;
+}

@@ -1,0 +1,33 @@
+import type { TaskSummary } from '../../toolkit/report/summary.ts';
+import { timeText } from '../download/file-lines.ts';
+import type { Failure } from './failure-in.ts';
+import { remedyOf } from './remedy-of.ts';
+import type { RunStep } from './run-steps.ts';
+import type { RoiAnswer } from './why-roi.ts';
+
+export function failureLines({ code, cause, remedy }: Failure): string[] {
+  return [`  ${code}: ${cause}`, `  ${remedy}`];
+}
+
+export function roiLines({ task, roi, state, because, failure, steps }: RoiAnswer): string[] {
+  return [
+    `${task} ${roi}: ${state}`,
+    ...(failure === undefined ? [`  ${because}`] : failureLines(failure)),
+    ...steps.map(stepLine),
+  ];
+}
+
+export function stepLine({ step, summary, outcome, attempts, runSeconds, workflow, event, failure }: RunStep): string {
+  const tried = `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`;
+  const took = runSeconds === null ? '' : `, ${timeText(runSeconds)}`;
+  const said = failure === undefined ? '' : `; ${failure.code}: ${failure.cause}`;
+  return `  ${step} (${summary}): ${outcome}, ${tried}${took}${said} [event ${event} of ${workflow}]`;
+}
+
+export function taskLines(task: string, { rois, verdict, failures }: TaskSummary): string[] {
+  const { total, computed, cached, failed } = rois;
+  return [
+    `${task}: ${verdict}; ${total} ROIs, ${computed} computed, ${cached} from the cache, ${failed} failed`,
+    ...failures.flatMap(({ roi, code, cause }) => [`  ${roi}: ${code}: ${cause}`, `    ${remedyOf(code)}`]),
+  ];
+}

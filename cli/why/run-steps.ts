@@ -1,0 +1,81 @@
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import type { temporal } from '@temporalio/proto';
+import { traceLines } from '../../activities/trace-lines.ts';
+import type { TraceLine } from '../../toolkit/report/trace.ts';
+import { type Failure, failureIn } from './failure-in.ts';
+
+type Event = temporal.api.history.v1.IHistoryEvent;
+
+/** A step of a run, and where it is in the history. */
+export interface RunStep extends TraceLine {
+  /** Execution of `workflow` that asked for it. */
+  readonly execution: string;
+  /** Number of the event with which it was asked for. */
+  readonly event: number;
+  /** What ended it, or what ended the attempt before the last. */
+  readonly failure?: Failure;
+}
+
+/** One workflow of a run: the run itself, a stage, a page of ROIs. */
+export interface RunPart {
+  readonly workflow: string;
+  readonly execution: string;
+  readonly startedMs: number;
+  readonly steps: readonly RunStep[];
+  /** What ended it. */
+  readonly failure?: Failure;
+}
+
+/** All workflows of a run with their steps, oldest first. Needs no worker. */
+export async function partsOf(client: Client, run: WorkflowExecutionInfo): Promise<readonly RunPart[]> {
+  const parts: RunPart[] = [];
+  const query = `RootWorkflowId = ${JSON.stringify(run.workflowId)}`;
+  for await (const { workflowId, runId, rootExecution, startTime, status } of client.workflow.list({ query })) {
+    if (rootExecution?.runId !== run.runId) continue;
+    const handle = client.workflow.getHandle(workflowId, runId);
+    const events = (await handle.fetchHistory()).events ?? [];
+    const pending = status.name === 'RUNNING' ? ((await handle.describe()).raw.pendingActivities ?? []) : [];
+    const failure = failureIn(events.at(-1)?.workflowExecutionFailedEventAttributes?.failure);
+    parts.push({
+      workflow: workflowId,
+      execution: runId,
+      startedMs: startTime.getTime(),
+      steps: stepsOf(workflowId, runId, events, pending),
+      ...(failure === undefined ? {} : { failure }),
+    });
+  }
+  return parts.sort((a, b) => a.startedMs - b.startedMs);
+}
+
+function stepsOf(
+  workflow: string,
+  execution: string,
+  events: readonly Event[],
+  pending: readonly temporal.api.workflow.v1.IPendingActivityInfo[],
+): RunStep[] {
+  const asked = events.filter((event) => event.activityTaskScheduledEventAttributes);
+  const failures = new Map<string, Failure>();
+  const note = (id: unknown, failure: Failure | undefined) => {
+    if (failure !== undefined) failures.set(String(id), failure);
+  };
+  for (const event of events) {
+    const started = event.activityTaskStartedEventAttributes;
+    if (started) note(started.scheduledEventId, failureIn(started.lastFailure));
+    const ended = event.activityTaskFailedEventAttributes ?? event.activityTaskTimedOutEventAttributes;
+    if (ended) note(ended.scheduledEventId, failureIn(ended.failure));
+  }
+  // The lines come in the order in which the steps were asked for.
+  return traceLines(workflow, events).map((line, index): RunStep => {
+    const event = asked[index];
+    const id = event?.activityTaskScheduledEventAttributes?.activityId;
+    const waiting = line.outcome === 'open' ? pending.find(({ activityId }) => activityId === id) : undefined;
+    const failure = failureIn(waiting?.lastFailure) ?? failures.get(String(event?.eventId));
+    return {
+      ...line,
+      attempts: waiting?.attempt ?? line.attempts,
+      execution,
+      event: Number(event?.eventId ?? 0),
+      ...(failure === undefined ? {} : { failure }),
+    };
+  });
+}

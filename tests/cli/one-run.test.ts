@@ -1,0 +1,190 @@
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Ended, isAlive, runCommand, serverPidOf, startCommand, until, workersOf } from '../support/command.ts';
+import { suiteFolder } from '../support/in-temporary-folder.ts';
+import { digestsBelow } from '../support/same-files.ts';
+import { startTestServer, type TestServer } from '../support/temporal.ts';
+import { writeTinyRecord } from '../support/tiny-record.ts';
+
+const GOOD = { name: 'patient2_he_roi1', width: 64, height: 49 };
+const DAMAGED = { name: 'patient3_he_roi1', width: 64, height: 49 };
+
+const folder = suiteFolder();
+let server: TestServer;
+let first: Ended;
+
+const place = () => ({
+  home: join(folder(), 'home'),
+  cwd: folder(),
+  environment: { TEMPORAL_ADDRESS: server.address },
+});
+const run = (...words: string[]) => runCommand(['run', '--profile', 'one.yaml', ...words], place());
+const outputs = () => digestsBelow(join(folder(), 'results', 'one'), ['inference', 'margins', 'metrics', 'figures']);
+
+/** One run of two ROIs, one of them no image, that the commands below look at. */
+beforeAll(async () => {
+  server = await startTestServer();
+  await writeTinyRecord(folder(), [GOOD, DAMAGED], (unpacked) =>
+    writeFile(join(unpacked, 'images', 'he', `${DAMAGED.name}_with_context.png`), 'no picture'),
+  );
+  const profile = [
+    'name: one',
+    'record: "42"',
+    'tasks: [he]',
+    `zenodo: { serve: ${join(folder(), 'served')} }`,
+    'inference: { provider: cpu, threads: 1 }',
+    'temporal: { heartbeatSeconds: 4, throttleSeconds: 0.5, retrySeconds: 0.2, taskQueuePrefix: one }',
+  ];
+  await writeFile(join(folder(), 'one.yaml'), profile.join('\n'));
+  first = await run('--data', 'data', '--json');
+}, 480_000);
+afterAll(() => server.stop());
+
+describe('reignite plan', { timeout: 480_000 }, () => {
+  const plan = async (...words: string[]) => {
+    const { status, stdout, stderr } = await runCommand(['plan', '--profile', 'one.yaml', ...words], place());
+    expect(status, stderr).toBe(0);
+    return stdout;
+  };
+
+  it('tells what is in the cache and what is not, why, and at what pace', async () => {
+    const { files, bytes, disk, tasks } = JSON.parse(await plan('--data', 'data', '--json'));
+    expect(files.map(({ key, state }: { key: string; state: string }) => [key, state])).toContainEqual([
+      'images.zip',
+      'there',
+    ]);
+    expect(bytes.toFetch).toBe(0);
+    expect(bytes.there).toBeGreaterThan(0);
+    expect(disk).toMatchObject({ needed: 0, free: expect.any(Number) });
+    expect(tasks).toMatchObject([{ task: 'he', cached: 1, outstanding: 1, basis: 'measured', isConverted: true }]);
+    expect(tasks[0].rois).toEqual([
+      // 64 x 49 px in tiles of 32 px at most 16 px apart: 3 x 3 of them, for each of five folds.
+      { roi: `${GOOD.name}_with_context`, state: 'cached', tiles: 3 * 3 * 5 },
+      { roi: `${DAMAGED.name}_with_context`, state: 'outstanding', reason: 'never computed here' },
+    ]);
+  });
+
+  it('names what a change makes outstanding, and what is to be fetched', async () => {
+    expect(await plan('--data', 'data', '--set', 'he.scope=annotated')).toContain('computed before with another scope');
+    const empty = JSON.parse(await plan('--data', 'nothing', '--json'));
+    expect(empty.bytes.there).toBe(0);
+    expect(empty.disk.needed).toBeGreaterThan(empty.bytes.toFetch);
+    expect(empty.tasks[0]).not.toHaveProperty('rois');
+  });
+});
+
+describe('reignite why', { timeout: 480_000 }, () => {
+  const why = async (...words: string[]) => {
+    const { status, stdout, stderr } = await runCommand(['why', ...words, '--json'], place());
+    expect(status, stderr).toBe(0);
+    return JSON.parse(stdout);
+  };
+
+  it('says of a run what failed, with remedy and place in the history', async () => {
+    const { status, tasks, steps } = await why();
+    expect(status).toBe('partial');
+    expect(tasks.he.failures).toMatchObject([{ code: 'IMAGE_UNREADABLE' }]);
+    expect(steps).toMatchObject([
+      {
+        step: 'segmentRoi',
+        outcome: 'failed',
+        attempts: 1,
+        event: expect.any(Number),
+        failure: { code: 'IMAGE_UNREADABLE', remedy: expect.stringMatching(/\w/) },
+      },
+    ]);
+  });
+
+  it('says of an ROI why it was computed, why it failed; of a step how it went', async () => {
+    expect((await why(GOOD.name)).rois).toMatchObject([
+      { task: 'he', state: 'computed', because: 'Nothing had been computed of its image before.' },
+    ]);
+    expect((await why('one', DAMAGED.name)).rois).toMatchObject([
+      { state: 'failed', failure: { code: 'IMAGE_UNREADABLE' }, steps: [{ attempts: 1 }] },
+    ]);
+    expect((await why('convertModel')).steps).toMatchObject([{ outcome: 'completed', worker: expect.any(String) }]);
+    const { status, stdout } = await runCommand(['why', 'one', 'nobody', '--json'], place());
+    expect([status, JSON.parse(stdout).error.code]).toEqual([2, 'USAGE']);
+  });
+});
+
+describe('reignite run --fresh', { timeout: 480_000 }, () => {
+  it('takes nothing from the cache of earlier runs, and makes the same bits', async () => {
+    expect(first.status, first.stderr).toBe(3);
+    const before = await outputs();
+    const fresh = await run('--data', 'data', '--fresh', '--json');
+    expect(JSON.parse(fresh.stdout).tasks.he.rois, fresh.stderr).toMatchObject({ computed: 1, cached: 0, failed: 1 });
+    expect(await outputs()).toEqual(before);
+    // What goes on from it finds what it made.
+    const plan = await runCommand(['plan', '--profile', 'one.yaml', '--data', 'data', '--json'], place());
+    expect(JSON.parse(plan.stdout).tasks, plan.stderr).toMatchObject([{ cached: 1, outstanding: 1 }]);
+  });
+});
+
+describe('reignite clean', { timeout: 480_000 }, () => {
+  const clean = async (...words: string[]) => {
+    const { status, stdout, stderr } = await runCommand(['clean', ...words, '--json'], place());
+    expect(status, stderr).toBe(0);
+    return JSON.parse(stdout);
+  };
+  const exists = (...path: string[]) => stat(join(folder(), ...path)).then(Boolean, () => false);
+
+  it('shows what can go, and removes it only when told so', async () => {
+    const { removed, bytes, found } = await clean();
+    expect(removed).toBe(false);
+    expect(bytes).toBeGreaterThan(0);
+    const kinds = found.map(({ what }: { what: string }) => what);
+    expect(kinds).toEqual(expect.arrayContaining(['cache', 'models', 'runs', 'logs']));
+    expect((await clean('models', '--yes', '--dry-run')).removed).toBe(false);
+    expect(await exists('home', 'models')).toBe(true);
+    expect(await clean('models', 'runs', '--yes')).toMatchObject({ removed: true });
+    expect([await exists('home', 'models'), await exists('home', 'runs'), await exists('home', 'cache')]).toEqual([
+      false,
+      false,
+      true,
+    ]);
+    expect(await exists('data', 'images')).toBe(true);
+    expect(await exists('results', 'one', 'summary.json')).toBe(true);
+    const { status, stdout } = await runCommand(['clean', 'results', '--yes', '--json'], place());
+    expect([status, JSON.parse(stdout).error.code]).toEqual([2, 'USAGE']);
+  });
+});
+
+describe('an open run', { timeout: 480_000 }, () => {
+  it('is not begun afresh, and nothing is cleaned under it', async () => {
+    const words = ['--data', 'data', '--results', 'elsewhere', '--set', 'temporal.taskQueuePrefix=unserved'];
+    const open = startCommand(['run', '--profile', 'one.yaml', ...words, '--no-workers'], place());
+    await open.shows('Started');
+    const { status, stdout } = await run(...words, '--no-workers', '--fresh', '--json');
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout).error).toMatchObject({ code: 'RUN_OPEN', remedy: expect.stringContaining('cancel') });
+    const cleaned = await runCommand(['clean', '--yes', '--json'], place());
+    expect(cleaned.status).toBe(1);
+    expect(JSON.parse(cleaned.stdout).error.code).toBe('RUN_OPEN');
+    open.process.kill('SIGINT');
+    await open.ended;
+  });
+});
+
+describe('reignite run --detach', { timeout: 480_000 }, () => {
+  it('goes on in the background, on a server of its own, and leaves no process once it is done', async () => {
+    const alone = { home: join(folder(), 'home-alone'), cwd: folder() };
+    const words = ['run', '--profile', 'one.yaml', '--data', 'data-alone', '--results', 'results-alone', '--detach'];
+    const { status, stdout, stderr } = await runCommand([...words, '--json'], alone);
+    expect(status, stderr).toBe(0);
+    const { run, pid, log } = JSON.parse(stdout);
+    expect(isAlive(pid)).toBe(true);
+    const watched = await runCommand(['watch', run, '--json'], alone);
+    expect(watched.status, watched.stderr).toBe(3);
+    await until(() => !isAlive(pid));
+    expect(workersOf(alone.home)).toEqual({});
+    await expect(serverPidOf(alone.home)).rejects.toThrow();
+    expect(await readFile(log, 'utf8')).toContain(`Started ${run}`);
+  });
+
+  it('tells what keeps a run from beginning', async () => {
+    const { status, stdout } = await run('--set', 'he.scope=half', '--detach', '--json');
+    expect([status, JSON.parse(stdout).error.code]).toEqual([2, 'CONFIG_INVALID']);
+  });
+});
