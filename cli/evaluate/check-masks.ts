@@ -4,6 +4,7 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
 import { imageSize } from '../../toolkit/image/open-image.ts';
 import type { LabelTranslation } from './label-translation.ts';
+import { nameFaults } from './name-faults.ts';
 
 /** A mask and the annotation that it is held against. Absolute paths. */
 export interface MaskToCheck {
@@ -14,7 +15,6 @@ export interface MaskToCheck {
 
 /** What `scope: annotated` writes where nothing was predicted. */
 const NOT_PREDICTED = 255;
-const MOST_NAMED = 20;
 
 /**
  * Checks all masks before any is scored.
@@ -35,10 +35,8 @@ export async function checkMasks(
     if (remark !== undefined) remarks.push(remark);
   }
   if (faults.length === 0) return remarks;
-  const named = faults.slice(0, MOST_NAMED).join('; ');
-  const rest = faults.length > MOST_NAMED ? `; and ${faults.length - MOST_NAMED} more` : '';
   const code = missing.length > 0 ? 'ROI_UNPAIRED' : 'SIZE_MISMATCH';
-  throw new ReigniteError(code, `${faults.length} of ${masks.length} masks cannot be scored: ${named}${rest}.`);
+  throw new ReigniteError(code, nameFaults(faults, `${masks.length} masks`));
 }
 
 async function checkMask(

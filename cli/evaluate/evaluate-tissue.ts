@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { VerdictConfig } from '../../config/verdict-config.ts';
 import { readMaskPair } from '../../toolkit/dataset/read-mask-pair.ts';
 import { type HeTestRoi, listHeTestRois } from '../../toolkit/dataset/test-rois.ts';
 import { drawCaseFigure } from '../../toolkit/figures/case-figure.ts';
@@ -7,10 +8,13 @@ import { renderHeFigures } from '../../toolkit/figures/he-figures.ts';
 import { inside } from '../../toolkit/files/inside.ts';
 import { decodeLabels, type LabelImage } from '../../toolkit/image/decode-labels.ts';
 import { decodeRgb } from '../../toolkit/image/decode-rgb.ts';
-import { evaluateHe, type RoiMasks } from '../../toolkit/metrics/evaluate-he.ts';
+import { evaluateHe, type HeEvaluation, type RoiMasks } from '../../toolkit/metrics/evaluate-he.ts';
 import { type HeMetrics, heMetrics } from '../../toolkit/metrics/he-metrics.ts';
+import { evaluationIntervals } from '../../toolkit/verdict/evaluation-intervals.ts';
+import type { OverviewByStem } from '../../toolkit/verdict/patients.ts';
+import { measureTissue, TISSUE_MEASURES } from '../../toolkit/verdict/tissue-measure.ts';
 import { checkMasks } from './check-masks.ts';
-import { type Evaluated, type EvaluationFolders, writeMetrics } from './evaluation.ts';
+import { type Evaluated, type EvaluationFolders, patientsOf, writeMetrics } from './evaluation.ts';
 import { type LabelTranslation, translateLabels } from './label-translation.ts';
 
 interface Pair extends HeTestRoi {
@@ -27,14 +31,16 @@ export async function evaluateTissue({
   const pairs = await pairUp(data, predictions);
   const checked = pairs.map((pair) => ({ ...pair, annotation: inside(data, pair.annotation) }));
   const odd = await checkMasks(checked, labels);
-  const { total } = await evaluateHe(readPairs(data, pairs, labels));
-  const metrics = heMetrics(total);
-  await writeMetrics(out, 'he', metrics);
+  const own = await evaluateHe(readPairs(data, pairs, labels));
+  const metrics = heMetrics(own.total);
+  const published = await evaluatePublished(data, pairs);
+  const intervals = intervalsOf(own, published, await patientsOf(data));
+  await writeMetrics(out, 'he', metrics, intervals);
   await renderHeFigures({ metrics, outDir: join(out, 'figures', 'he') });
-  const published = await publishedMetrics(data, pairs);
   return {
     metrics,
-    ...(published && { published }),
+    intervals,
+    ...(published && { published: heMetrics(published.total) }),
     images: pairs.length,
     remarks: [...odd, ...(await drawCases(data, out, pairs, labels))],
   };
@@ -52,12 +58,22 @@ async function* readPairs(data: string, pairs: readonly Pair[], labels?: LabelTr
   }
 }
 
-/** What the published masks come to under the same protocol; undefined unless all of them are there. */
-async function publishedMetrics(data: string, pairs: readonly Pair[]): Promise<HeMetrics | undefined> {
+/** The published masks under the same protocol; undefined unless all of them are there. */
+async function evaluatePublished(data: string, pairs: readonly Pair[]): Promise<HeEvaluation | undefined> {
   const published = pairs.map((pair) => ({ ...pair, prediction: inside(data, `inference/he/${pair.roi}.png`) }));
   if (!published.every(({ prediction }) => existsSync(prediction))) return undefined;
-  const { total } = await evaluateHe(readPairs(data, published));
-  return heMetrics(total);
+  return evaluateHe(readPairs(data, published));
+}
+
+function intervalsOf(own: HeEvaluation, published: HeEvaluation | undefined, patients: OverviewByStem) {
+  const rois = own.rois.map(({ roi, confusion }, k) => ({
+    roi,
+    ours: confusion.counts(),
+    published: (published?.rois[k]?.confusion ?? confusion).counts(),
+  }));
+  const isCompared = published !== undefined;
+  const measured = { rois, names: TISSUE_MEASURES, measure: measureTissue, isCompared };
+  return evaluationIntervals(measured, patients, VerdictConfig.parse({}));
 }
 
 async function drawCases(

@@ -1,6 +1,12 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Task } from '../../config/tasks.ts';
+import { OVERVIEW_FILE } from '../../toolkit/dataset/layout.ts';
+import { readOverview } from '../../toolkit/dataset/overview.ts';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
+import { inside } from '../../toolkit/files/inside.ts';
+import type { EvaluationIntervals } from '../../toolkit/verdict/evaluation-intervals.ts';
+import { type OverviewByStem, overviewByStem } from '../../toolkit/verdict/patients.ts';
 import type { LabelTranslation } from './label-translation.ts';
 
 /** Absolute folders of an evaluation. */
@@ -17,6 +23,7 @@ export interface EvaluationFolders {
 
 export interface Evaluated<Metrics> {
   readonly metrics: Metrics;
+  readonly intervals: EvaluationIntervals;
   readonly images: number;
   /** The same numbers of the predictions that the record publishes, where it has those of every image. */
   readonly published?: Metrics;
@@ -24,6 +31,21 @@ export interface Evaluated<Metrics> {
   readonly remarks: readonly string[];
 }
 
-export async function writeMetrics(out: string, task: Task, metrics: unknown): Promise<void> {
-  await writeFileAtomic(join(out, 'metrics', `${task}.json`), `${JSON.stringify(metrics, null, 1)}\n`);
+/** Writes `metrics/<task>.json` and, beside it, how sure its numbers are. */
+export async function writeMetrics(
+  out: string,
+  task: Task,
+  metrics: unknown,
+  intervals: EvaluationIntervals,
+): Promise<void> {
+  const write = (name: string, value: unknown) =>
+    writeFileAtomic(join(out, 'metrics', name), `${JSON.stringify(value, null, 1)}\n`);
+  await write(`${task}.json`, metrics);
+  await write(`${task}.intervals.json`, intervals);
+}
+
+/** Whose images are whose patient's; where the record's overview is not there, every image is a patient of its own. */
+export async function patientsOf(data: string): Promise<OverviewByStem> {
+  const path = inside(data, OVERVIEW_FILE);
+  return existsSync(path) ? overviewByStem(await readOverview(path)) : new Map();
 }

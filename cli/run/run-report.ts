@@ -46,7 +46,7 @@ async function readJson(path: string): Promise<unknown> {
 }
 
 /** The numbers of a task, a line each: Dice overall and a class, or F1 of every reader with the AI. */
-export function metricsTable(task: Task, metrics: unknown): string[] {
+function metricsTable(task: Task, metrics: unknown): string[] {
   return task === 'he' ? heTable(HeMetrics.parse(metrics)) : f1Table(DetectionMetrics.parse(metrics));
 }
 

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
@@ -24,12 +24,26 @@ const evaluate = (task: string, predictions: string, out: string) =>
     place(),
   );
 
+function metricsIn(stdout: string): unknown {
+  const { intervals: _, ...metrics } = JSON.parse(stdout);
+  return metrics;
+}
+
 describe('reignite evaluate', { timeout: 60_000 }, () => {
   it('gives every annotated class a Dice of 1 when the truth itself is the prediction', async () => {
     const { status, stdout, stderr } = await evaluate('he', 'unpacked/annotations/he', 'perfect');
     expect(status, stderr).toBe(0);
-    const metrics = HeMetrics.parse(JSON.parse(stdout));
+    const { intervals, ...printed } = JSON.parse(stdout);
+    const metrics = HeMetrics.parse(printed);
     expect(metrics.all.overall).toBe(1);
+    expect(intervals).toMatchObject({
+      patients: 2,
+      resamples: 2000,
+      intervals: { Overall: { oursInterval: { low: 1, high: 1 } } },
+    });
+    expect(JSON.parse(await readFile(join(folder(), 'perfect', 'metrics', 'he.intervals.json'), 'utf8'))).toEqual(
+      intervals,
+    );
     expect(metrics.all.perClass['Stroma']).toBe(1);
     expect(JSON.parse(await readFile(join(folder(), 'perfect', 'metrics', 'he.json'), 'utf8'))).toEqual(metrics);
     for (const name of ['cm.npy', 'f1_all.png', 'cases/patient1_he_roi1_with_context.png']) {
@@ -82,10 +96,10 @@ describe('reignite evaluate', { timeout: 60_000 }, () => {
     const words = ['evaluate', '--task', 'he', '--data', 'unpacked', '--predictions', 'shifted', '--out', 'mapped'];
     const { status, stdout, stderr } = await runCommand([...words, '--labels', 'labels.json', '--json'], place());
     expect(status, stderr).toBe(0);
-    expect(HeMetrics.parse(JSON.parse(stdout)).all.overall).toBe(1);
+    expect(HeMetrics.parse(metricsIn(stdout)).all.overall).toBe(1);
     // Without the map the values from 17 on would be no labels; 10 to 14 are others.
     const without = await runCommand([...words, '--json'], place());
-    expect(HeMetrics.parse(JSON.parse(without.stdout)).all.overall).toBe(0);
+    expect(HeMetrics.parse(metricsIn(without.stdout)).all.overall).toBe(0);
   });
 
   it('scores points against every reader, and says where there are none', async () => {
@@ -96,7 +110,7 @@ describe('reignite evaluate', { timeout: 60_000 }, () => {
     const { status, stdout, stderr } = await evaluate('nuclei', 'points', 'cells');
     expect(status, stderr).toBe(0);
     expect(stderr).toContain('The AI found nothing on nuclei_roi_2');
-    const { groups } = DetectionMetrics.parse(JSON.parse(stdout));
+    const { groups } = DetectionMetrics.parse(metricsIn(stdout));
     // Reader R1 marked 12 cells on two images; both points hit one each.
     expect(groups.nuclei?.confusion['reader R1|AI']).toEqual([
       [2, 10],
@@ -105,6 +119,37 @@ describe('reignite evaluate', { timeout: 60_000 }, () => {
     expect(
       (await readFile(join(folder(), 'cells', 'figures', 'pdl1', 'nuclei', 'f1_scores_nuclei.png'))).length,
     ).toBeGreaterThan(0);
+  });
+
+  it('names every file of points that cannot be scored, and those that belong to no image', async () => {
+    const points = join(folder(), 'odd-points');
+    await mkdir(points, { recursive: true });
+    const flat = encodeNpy({ dtype: 'float32', shape: [3], data: Float32Array.of(1, 2, 0) });
+    await writeFile(join(points, 'nuclei_roi_1.npy'), flat);
+    await writeFile(join(points, 'nuclei_roi_2.npy'), 'no array');
+    await writeFile(join(points, 'nuclei_roi_9.npy'), flat);
+    const { status, stdout } = await evaluate('nuclei', 'odd-points', 'nothing');
+    expect(status).toBe(1);
+    const { code, cause } = JSON.parse(stdout).error;
+    expect(code).toBe('NPY_INVALID');
+    expect(cause).toContain('2 of 2 files of points cannot be scored');
+    for (const part of ['nuclei_roi_1.npy has the shape (3)', 'nuclei_roi_2.npy']) expect(cause).toContain(part);
+    await rm(join(points, 'nuclei_roi_2.npy'));
+    await writeFile(
+      join(points, 'nuclei_roi_1.npy'),
+      encodeNpy({ dtype: 'float32', shape: [0, 3], data: new Float32Array() }),
+    );
+    const scored = await evaluate('nuclei', 'odd-points', 'odd');
+    expect(scored.status).toBe(0);
+    expect(scored.stderr).toContain('nuclei_roi_9.npy is of no image of the task nuclei');
+  });
+
+  it('shows intervals and what was published in one table', async () => {
+    const words = ['evaluate', '--task', 'he', '--data', 'unpacked', '--out', 'table'];
+    const { stdout } = await runCommand([...words, '--predictions', 'unpacked/annotations/he'], place());
+    expect(stdout).toMatch(/^ +Dice +95 % interval/);
+    expect(stdout).toMatch(/^ {2}Stroma +1\.0000 {2}1\.0000 to 1\.0000/m);
+    expect(stdout).toMatch(/^ {2}TIL: Overall +1\.0000/m);
   });
 
   it('refuses a folder without any prediction', async () => {

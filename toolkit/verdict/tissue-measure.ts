@@ -15,6 +15,16 @@ export const measureTissue: Measure = (counts) => {
   return [...measureLabels(confusion, HE_LABELS), ...measureLabels(tilConfusion(confusion), TIL_LABELS)];
 };
 
+/** Names of what `measureTissue` gives, those of the TIL use case as `TIL: Stroma`. */
+export const TISSUE_MEASURES: readonly string[] = [
+  ...namesOf(HE_LABELS),
+  ...namesOf(TIL_LABELS).map((name) => `TIL: ${name}`),
+];
+
+function namesOf(labels: readonly TissueLabel[]): readonly string[] {
+  return ['Overall', ...labels.slice(FIRST_TISSUE).map(({ name }) => name)];
+}
+
 function measureLabels(confusion: ConfusionMatrix, labels: readonly TissueLabel[]): (number | null)[] {
   const { overall, perClass } = diceScores(confusion, labels);
   const tissue = labels.slice(FIRST_TISSUE);

@@ -20,6 +20,7 @@ export function drawFor(
   side: number,
   { resamples, seed }: Pick<VerdictConfig, 'resamples' | 'seed'>,
 ): ResampleEvidence & { readonly uncertainty: Uncertainty; readonly warnings: string[] } {
+  const { warnings, ...uncertainty } = describeDraws(patients.length, { resamples, seed });
   return {
     draws: drawResamples(patients.length, resamples, seed),
     counts: {
@@ -32,10 +33,25 @@ export function drawFor(
         ours: [...ours],
       })),
     },
-    uncertainty: { patients: patients.length, resamples, seed, generator: GENERATOR, level: 0.95 },
+    uncertainty,
+    warnings,
+  };
+}
+
+/** What intervals rest on, and whether that is enough. */
+export function describeDraws(
+  patients: number,
+  { resamples, seed }: Pick<VerdictConfig, 'resamples' | 'seed'>,
+): Uncertainty & { readonly warnings: string[] } {
+  return {
+    patients,
+    resamples,
+    seed,
+    generator: GENERATOR,
+    level: 0.95,
     warnings:
-      patients.length < FEW_PATIENTS
-        ? [`The intervals rest on ${patients.length} patients: fewer than ${FEW_PATIENTS} say little about others.`]
+      patients < FEW_PATIENTS
+        ? [`The intervals rest on ${patients} patients: fewer than ${FEW_PATIENTS} say little about others.`]
         : [],
   };
 }

@@ -1,0 +1,73 @@
+import type { CellPoint } from '../dataset/readers.ts';
+import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
+import { AI, evaluateDetection } from '../metrics/agreement.ts';
+import { pairName } from '../metrics/agreement-metrics.ts';
+import { measureCells } from './cells-measure.ts';
+import type { RoiCounts } from './patients.ts';
+import type { Measure } from './resampled-intervals.ts';
+
+/** Cells found on an image, by its stem. */
+export type FoundPoints = (stem: string) => readonly CellPoint[] | undefined;
+
+/** What every reader and the AI agree on, an image, in a form that can be resampled. */
+export interface CellsCounts {
+  readonly rois: readonly RoiCounts[];
+  /** Group and pair of every matrix in the counts of an image, such as `RUMC: reader R1|AI`. */
+  readonly pairs: readonly string[];
+  /** Rows of a matrix. */
+  readonly side: number;
+  readonly measure: Measure;
+  /** Names of what `measure` gives, such as `RUMC: reader R1|AI, macro`. */
+  readonly names: readonly string[];
+}
+
+/**
+ * Counts the confusions of every reader with two AIs, an image; zeros where a pair lacks the image.
+ *
+ * @param annotations - Of the images that count.
+ */
+export function cellsCounts(
+  annotations: ReaderAnnotations,
+  { published, ours }: { readonly published: FoundPoints; readonly ours: FoundPoints },
+): CellsCounts {
+  const pairsOf = (points: FoundPoints) => evaluateDetection({ task: annotations.task, annotations, points }).pairs;
+  const [theirs, mine] = [pairsOf(published), pairsOf(ours)];
+  const keys = annotations.groups.flatMap(({ name, readers }) =>
+    readers.map((reader) => ({ group: name, pair: pairName(reader, AI) })),
+  );
+  const side = [...mine.values()].flatMap(({ images }) => images)[0]?.confusion.size ?? 2;
+  const ofRoi = (from: typeof mine, roi: string) =>
+    keys.flatMap(({ pair }) => [
+      ...(from
+        .get(pair)
+        ?.images.find((image) => image.roi === roi)
+        ?.confusion.counts() ?? new Float64Array(side ** 2)),
+    ]);
+  const rois = annotations.images.map(
+    ({ stem }): RoiCounts => ({ roi: stem, published: ofRoi(theirs, stem), ours: ofRoi(mine, stem) }),
+  );
+  const pairs = keys.map(({ group, pair }) => `${group}: ${pair}`);
+  return {
+    rois,
+    pairs,
+    side,
+    measure: measureCells(side - 1, presentClasses(rois, pairs.length, side)),
+    names: pairs.flatMap((pair) => [
+      `${pair}, macro`,
+      ...Array.from({ length: side - 1 }, (_, label) => `${pair}, class ${label}`),
+    ]),
+  };
+}
+
+/** For every pair, the classes that its reader has in some image. */
+function presentClasses(rois: readonly RoiCounts[], pairs: number, side: number): ReadonlySet<number>[] {
+  return Array.from({ length: pairs }, (_, pair) => {
+    const present = new Set<number>();
+    for (const { ours } of rois) {
+      for (let cell = 0; cell < side * (side - 1); cell++) {
+        if ((ours[pair * side * side + cell] ?? 0) > 0) present.add(Math.floor(cell / side));
+      }
+    }
+    return present;
+  });
+}

@@ -1,0 +1,43 @@
+import type { VerdictConfig } from '../../config/verdict-config.ts';
+import { countsByPatient, type OverviewByStem, type RoiCounts } from './patients.ts';
+import { type Measure, type MetricIntervals, resampledIntervals } from './resampled-intervals.ts';
+import { drawResamples } from './resamples.ts';
+import { describeDraws } from './uncertainty.ts';
+import type { Uncertainty } from './verdict-file.ts';
+
+/** `metrics/<task>.intervals.json`: how sure the numbers of an evaluation are. */
+export interface EvaluationIntervals extends Uncertainty {
+  readonly warnings: readonly string[];
+  /** By the number's name; of the published predictions and the difference from them only where those are compared. */
+  readonly intervals: Readonly<Record<string, MetricIntervals>>;
+}
+
+/**
+ * 95 % percentile intervals over patients of the numbers of an evaluation.
+ *
+ * @param measured.names - Of what `measured.measure` gives.
+ * @param measured.isCompared - Whether the counts hold published predictions beside.
+ */
+export function evaluationIntervals(
+  {
+    rois,
+    names,
+    measure,
+    isCompared,
+  }: {
+    readonly rois: readonly RoiCounts[];
+    readonly names: readonly string[];
+    readonly measure: Measure;
+    readonly isCompared: boolean;
+  },
+  overview: OverviewByStem,
+  config: Pick<VerdictConfig, 'resamples' | 'seed'>,
+): EvaluationIntervals {
+  const patients = countsByPatient(rois, overview);
+  const draws = drawResamples(patients.length, config.resamples, config.seed);
+  const intervals = resampledIntervals(patients, draws, measure).map(({ oursInterval, ...compared }, k) => [
+    names[k] ?? '',
+    { ...(oursInterval && { oursInterval }), ...(isCompared && compared) },
+  ]);
+  return { ...describeDraws(patients.length, config), intervals: Object.fromEntries(intervals) };
+}
