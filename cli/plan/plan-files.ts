@@ -1,23 +1,27 @@
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { neededFiles } from '../../activities/fetch-record.ts';
 import type { RunInput } from '../../activities/inputs.ts';
 import { RecordServers } from '../../activities/record-servers.ts';
 import { Receipts } from '../../toolkit/cache/receipts.ts';
-import { isArchive } from '../../toolkit/dataset/layout.ts';
+import { isArchive, rootOfArchive } from '../../toolkit/dataset/layout.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { KnownRecords, recordOfMirror } from '../../toolkit/zenodo/known-records.ts';
 import { findInMirror } from '../../toolkit/zenodo/mirror.ts';
 import { partPath } from '../../toolkit/zenodo/part-file.ts';
 import type { RecordFile, ZenodoRecord } from '../../toolkit/zenodo/record.ts';
+import { isDataComplete } from './is-complete.ts';
 
 /** A file of the record that the run needs. */
 export interface PlannedFile {
   readonly key: string;
   /** In bytes. */
   readonly size: number;
-  /** `there`: unpacked, or in its place; `mirrored`: in the mirror; `partly`: some bytes of it; `missing`. */
-  readonly state: 'there' | 'mirrored' | 'partly' | 'missing';
+  /**
+   * `there`: unpacked, or in its place; `mirrored`: in the mirror; `partly`: some bytes of it; `missing`;
+   * `unverified`: files of its folder are in the data folder, which the run compares with the archive's directory.
+   */
+  readonly state: 'there' | 'mirrored' | 'partly' | 'missing' | 'unverified';
   /** Bytes that are still to be fetched. */
   readonly toFetch: number;
 }
@@ -29,10 +33,12 @@ export interface PlannedFile {
  * @returns Undefined when nobody here knows what the record holds.
  */
 export async function planFiles(
-  { config, folders }: RunInput,
+  input: RunInput,
   home: HomeFolders,
   signal: AbortSignal,
 ): Promise<readonly PlannedFile[] | undefined> {
+  const isComplete = await isDataComplete(input);
+  const { config, folders } = input;
   const record = await recordOf(config, home, signal);
   if (record === undefined) return undefined;
   const ownModels = config.tasks.filter((task) => config[task].model !== undefined);
@@ -47,6 +53,9 @@ export async function planFiles(
       }
       const bytes = await bytesOf(file, folders.data);
       if (bytes === size) return { key, size, state: 'there', toFetch: 0 };
+      if (bytes === 0 && isComplete && (await holdsRootOf(key, folders.data))) {
+        return { key, size, state: 'unverified', toFetch: 0 };
+      }
       return { key, size, state: bytes > 0 ? 'partly' : 'missing', toFetch: Math.max(0, size - bytes) };
     }),
   );
@@ -68,6 +77,11 @@ async function recordOf(
   const { mirror } = zenodo;
   const given = mirror === undefined ? undefined : await recordOfMirror(mirror, zenodo.api, record);
   return given ?? (await new KnownRecords(home.records, zenodo.api).recall(record));
+}
+
+async function holdsRootOf(key: string, data: string): Promise<boolean> {
+  const root = rootOfArchive(key);
+  return root !== undefined && (await readdir(join(data, root)).catch(() => [])).length > 0;
 }
 
 /** Of the file itself where it lies or waits to be unpacked, else of what was fetched of it so far. */

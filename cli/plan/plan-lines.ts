@@ -6,22 +6,28 @@ import { ASSUMED_RATE } from './plan-time.ts';
 
 /** A plan as a person reads it. */
 export function planLines(plan: RunPlan): readonly string[] {
-  const { run, files, bytes, disk, hours } = plan;
-  const width = Math.max(0, ...(files ?? []).map(({ key }) => key.length));
-  const free = disk.free === undefined ? 'unknown' : bytesText(disk.free);
-  const isShort = disk.free !== undefined && disk.free < disk.needed;
   return [
-    `Plan of ${run}`,
+    `Plan of ${plan.run}`,
     `Data     ${relative(process.cwd(), plan.data) || '.'}`,
     `Results  ${relative(process.cwd(), plan.results) || '.'}`,
-    ...(files === undefined
-      ? ['The record was not asked for its files yet; the run asks, and waits for an answer.']
-      : files.map(({ key, size, state }) => `  ${key.padEnd(width)}  ${bytesText(size).padStart(8)}  ${state}`)),
-    `To fetch ${bytesText(bytes.toFetch)} (${bytesText(bytes.there)} there); disk needed ${bytesText(disk.needed)}, free ${free}${isShort ? ': NOT ENOUGH' : ''}`,
-    ...(bytes.toFetch === 0
-      ? []
-      : [`Fetching takes ${timeText(hours.fetch * 3_600)} at ${bytesText(ASSUMED_RATE)}/s, unpacking not counted`]),
+    ...fileLines(plan),
     ...plan.tasks.flatMap(taskLines),
+  ];
+}
+
+function fileLines({ files, bytes, disk, hours }: RunPlan): string[] {
+  const free = disk.free === undefined ? 'unknown' : bytesText(disk.free);
+  if (files === undefined || bytes === undefined) {
+    return [`What the record holds is not known here yet: the run asks, and waits for an answer; disk free ${free}`];
+  }
+  const { needed = 0 } = disk;
+  const isShort = disk.free !== undefined && disk.free < needed ? ': NOT ENOUGH' : '';
+  const width = Math.max(0, ...files.map(({ key }) => key.length));
+  const time = timeText((hours.fetch ?? 0) * 3_600);
+  return [
+    ...files.map(({ key, size, state }) => `  ${key.padEnd(width)}  ${bytesText(size).padStart(8)}  ${state}`),
+    `To fetch ${bytesText(bytes.toFetch)} (${bytesText(bytes.there)} there); disk needed ${bytesText(needed)}, free ${free}${isShort}`,
+    ...(bytes.toFetch === 0 ? [] : [`Fetching takes ${time} at ${bytesText(ASSUMED_RATE)}/s, unpacking not counted`]),
   ];
 }
 

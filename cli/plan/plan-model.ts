@@ -7,6 +7,8 @@ import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { inside } from '../../toolkit/files/inside.ts';
 import { modelDigest, readModelCard } from '../../toolkit/nnunet/convert-model.ts';
 import { findModelFolder } from '../../toolkit/nnunet/find-model-folder.ts';
+import { findFolds } from '../../toolkit/nnunet/model-folds.ts';
+import { readPlansFile } from '../../toolkit/nnunet/plans-file.ts';
 import { detectorDigest } from '../../toolkit/yolov5/convert-detector.ts';
 import { readDetectorCard } from '../../toolkit/yolov5/detector-card.ts';
 
@@ -40,8 +42,18 @@ export async function planModel(
     return { digest, isConverted, patch: USUAL_PATCH, folds };
   }
   const card = await readModelCard(folder).catch(() => undefined);
-  if (card === undefined) return { digest, isConverted: false, patch: USUAL_PATCH, folds };
+  if (card === undefined) return { digest, isConverted: false, patch: await patchOf(folders.data), folds };
   return { digest, isConverted: true, patch: card.patch, folds: card.folds.length };
+}
+
+/** As the plans of the first fold have it; what is wrong with them, the conversion says. */
+async function patchOf(data: string): Promise<readonly [number, number]> {
+  try {
+    const [first] = await findFolds(await findModelFolder(join(data, 'models', 'he')));
+    return (await readPlansFile(first.plans)).patch;
+  } catch {
+    return USUAL_PATCH;
+  }
 }
 
 /** A model of one's own in another format is identified by its preparation. */

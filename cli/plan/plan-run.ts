@@ -31,10 +31,10 @@ export interface RunPlan {
   readonly results: string;
   /** Missing where nobody here knows what the record holds. */
   readonly files?: readonly PlannedFile[];
-  readonly bytes: { readonly toFetch: number; readonly there: number };
+  readonly bytes?: { readonly toFetch: number; readonly there: number };
   /** Of the disk that holds the data folder; `free` is missing where the file system does not tell. */
-  readonly disk: { readonly needed: number; readonly free?: number };
-  readonly hours: { readonly fetch: number };
+  readonly disk: { readonly needed?: number; readonly free?: number };
+  readonly hours: { readonly fetch?: number };
   readonly tasks: readonly TaskPlan[];
 }
 
@@ -60,17 +60,17 @@ export async function planRun(
     const planned = fresh ? rois?.map(anew) : rois;
     tasks.push(taskPlan(task, planned, model.isConverted, paceOf(task, made, model)));
   }
-  const toFetch = sumOf(files ?? [], ({ toFetch: bytes }) => bytes);
   const free = await freeBytes(data);
+  const disk = free === undefined ? {} : { free };
+  const plan = { run: id, data, results, tasks };
+  if (files === undefined) return { ...plan, disk, hours: {} };
+  const toFetch = sumOf(files, ({ toFetch: bytes }) => bytes);
   return {
-    run: id,
-    data,
-    results,
-    ...(files === undefined ? {} : { files }),
-    bytes: { toFetch, there: sumOf(files ?? [], ({ size }) => size) - toFetch },
-    disk: { needed: spaceNeeded(files ?? [], tasks), ...(free === undefined ? {} : { free }) },
+    ...plan,
+    files,
+    bytes: { toFetch, there: sumOf(files, ({ size }) => size) - toFetch },
+    disk: { needed: spaceNeeded(files, tasks), ...disk },
     hours: { fetch: toFetch / ASSUMED_RATE / 3_600 },
-    tasks,
   };
 }
 
@@ -108,7 +108,9 @@ const MODELS = 'models.zip';
  * ONNX and once more as they are laid out for this processor.
  */
 function spaceNeeded(files: readonly PlannedFile[], tasks: readonly TaskPlan[]): number {
-  const archives = files.filter(({ key, state }) => key.endsWith('.zip') && state !== 'there');
+  const archives = files.filter(
+    ({ key, state }) => key.endsWith('.zip') && state !== 'there' && state !== 'unverified',
+  );
   const models = tasks.every(({ isConverted }) => isConverted)
     ? 0
     : (files.find(({ key }) => key === MODELS)?.size ?? 0);

@@ -8,6 +8,9 @@ import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 /** Set for a command that was handed a run: it tells how it begins, and nobody waits for its end. */
 const VARIABLE = 'REIGNITE_DETACHED';
 
+/** A message may arrive after the end of its sender. */
+const LAST_WORD_MS = 500;
+
 const Told = z.union([
   z.object({ run: z.string() }),
   z.object({ code: z.string(), cause: z.string(), remedy: z.string() }),
@@ -52,7 +55,9 @@ export async function detachRun(
       child.once('error', reject);
       child.once('exit', (code, by) => {
         const how = by ?? `status ${code}`;
-        reject(new ReigniteError('WORKER_LOST', `The run ended before it began (${how}); see ${log}.`));
+        const lost = new ReigniteError('WORKER_LOST', `The run ended before it began (${how}); see ${log}.`);
+        // Its last word may still be under way.
+        setTimeout(() => reject(lost), LAST_WORD_MS);
       });
     });
     signal.throwIfAborted();

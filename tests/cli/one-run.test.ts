@@ -67,6 +67,9 @@ describe('reignite plan', { timeout: 480_000 }, () => {
 
   it('names what a change makes outstanding, and what is to be fetched', async () => {
     expect(await plan('--data', 'data', '--set', 'he.scope=annotated')).toContain('computed before with another scope');
+    const asItLies = JSON.parse(await plan('--data', 'unpacked', '--json'));
+    expect(asItLies.bytes.toFetch).toBe(0);
+    expect(asItLies.files).toContainEqual(expect.objectContaining({ key: 'images.zip', state: 'unverified' }));
     const empty = JSON.parse(await plan('--data', 'nothing', '--json'));
     expect(empty.bytes.there).toBe(0);
     expect(empty.disk.needed).toBeGreaterThan(empty.bytes.toFetch);
