@@ -4,9 +4,10 @@ import { pinRecord } from '../config/pin-record.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { tellPlan } from '../plan/tell-plan.ts';
 import { DetachedTeller, detachRun } from '../run/detached-run.ts';
-import { followRun, tellOutcome } from '../run/follow-run.ts';
+import { tellOutcome } from '../run/follow-run.ts';
 import { onPlatform } from '../run/on-platform.ts';
 import { resolveRun } from '../run/resolve-run.ts';
+import { seeThrough } from '../run/see-through.ts';
 import { startRun } from '../run/start-run.ts';
 import { workerSettingsOf } from '../worker-settings.ts';
 
@@ -65,12 +66,14 @@ async function runHere(options: RunOptions, teller: DetachedTeller, signal: Abor
   const queues = options.workers ? {} : { queues: [] };
   let fresh = options.fresh ?? false;
   if (config.zenodo.serve === undefined) await tellPlan(run, home, { fresh, signal }, printStep);
-  const summary = await onPlatform({ home, settings, onStep: printStep, signal, ...queues }, async (platform) => {
-    const how = await startRun(platform.client, platform.server, run, printStep, { fresh });
-    fresh = false;
-    printStep(`${how === 'started' ? 'Started' : 'Attached to'} ${run.id}`);
-    teller.begun(run.id);
-    return followRun(platform, run, signal);
+  const summary = await onPlatform({ home, settings, onStep: printStep, signal, ...queues }, (platform) => {
+    const start = async () => {
+      const how = await startRun(platform.client, platform.server, run, printStep, { fresh });
+      fresh = false;
+      printStep(`${how === 'started' ? 'Started' : 'Attached to'} ${run.id}`);
+      teller.begun(run.id);
+    };
+    return seeThrough(platform, run, start, signal);
   });
   return tellOutcome(summary, run.input.folders.results, options.json ?? false);
 }

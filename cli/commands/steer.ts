@@ -9,7 +9,7 @@ import { onHomePlatform } from '../run/home-platform.ts';
 export type Steering = 'pause' | 'resume' | 'cancel';
 
 /** A run whose workflow answers closes by then; one that does not is ended from outside. */
-const CANCEL_MS = 7_000;
+const CANCEL_MS = 5_000;
 const UPDATE_MS = 20_000;
 const POLL_MS = 200;
 
@@ -62,10 +62,25 @@ async function updateRun(client: Client, id: string, update: 'pause' | 'resume')
 
 async function cancelRun(client: Client, id: string): Promise<void> {
   const handle = client.workflow.getHandle(id);
+  await forgetWorkers(client, id);
   await handle.cancel();
   for (const deadline = Date.now() + CANCEL_MS; Date.now() < deadline; ) {
     if ((await handle.describe()).status.name !== 'RUNNING') return;
     await sleep(POLL_MS);
   }
   await handle.terminate('cancelled, and its workflow did not answer');
+}
+
+/**
+ * Lets any worker answer for a run and its children: the server would first wait ten seconds for the one that answered
+ * last, also where that one is dead.
+ */
+async function forgetWorkers(client: Client, id: string): Promise<void> {
+  const { raw } = await client.workflow.getHandle(id).describe();
+  const children = (raw.pendingChildren ?? []).flatMap(({ workflowId }) => workflowId ?? []);
+  await client.workflowService.resetStickyTaskQueue({
+    namespace: client.options.namespace,
+    execution: { workflowId: id },
+  });
+  await Promise.all(children.map((child) => forgetWorkers(client, child).catch(() => undefined)));
 }

@@ -1,13 +1,21 @@
+import { QUEUES } from '../../config/task-queues.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { readSummaryFile, type Summary } from '../../toolkit/report/summary.ts';
 import { printResult, printStep } from '../output.ts';
+import { unpolledQueues } from '../temporal/pollers.ts';
 import { exitStatusOf } from './exit-status.ts';
 import { watchOn } from './on-platform.ts';
 import type { Platform } from './platform.ts';
 import { ProgressLines } from './progress-lines.ts';
 import type { ResolvedRun } from './resolve-run.ts';
 import { runReport } from './run-report.ts';
+import { tellUnserved } from './tell-unserved.ts';
 import { watchRun } from './watch-run.ts';
+
+/** Who polls the queues is asked so often; seldom where this command starts the workers itself. */
+const LOOK_MS = 4_000;
+const OWN_WORKERS_LOOK_MS = 15_000;
+const LOOK_WITHIN_MS = 2_000;
 
 /**
  * Watches a run until it has closed.
@@ -20,19 +28,29 @@ export async function followRun(platform: Platform, { id, input }: ResolvedRun, 
   if (server.uiUrl !== undefined) printStep(`Temporal UI: ${runPage(server.uiUrl, server.namespace, id)}`);
   const lines = new ProgressLines(printStep);
   let wasPaused = false;
-  await watchOn(platform, signal, (until) =>
-    watchRun(
-      client,
-      id,
-      (stages, { paused }) => {
-        if (paused && !wasPaused) printStep('The run is paused: `npx reignite resume` goes on.');
-        if (!paused && wasPaused) printStep('The run goes on.');
-        wasPaused = paused;
-        lines.show(stages);
-      },
-      until,
-    ),
-  );
+  const show: Parameters<typeof watchRun>[2] = (stages, { paused }) => {
+    if (paused && !wasPaused) printStep('The run is paused: `npx reignite resume` goes on.');
+    if (!paused && wasPaused) printStep('The run goes on.');
+    wasPaused = paused;
+    lines.show(stages);
+  };
+  await watchOn(platform, signal, async (until) => {
+    const over = new AbortController();
+    const looking = AbortSignal.any([until, over.signal]);
+    const prefix = input.config.temporal.taskQueuePrefix;
+    const look = () =>
+      client.connection.withDeadline(Date.now() + LOOK_WITHIN_MS, () =>
+        unpolledQueues(client, server.namespace, prefix, QUEUES),
+      );
+    const lookMs = platform.owner ? OWN_WORKERS_LOOK_MS : LOOK_MS;
+    const telling = tellUnserved({ look, lookMs, taskQueuePrefix: prefix, onStep: printStep }, looking);
+    try {
+      await watchRun(client, id, show, until);
+    } finally {
+      over.abort();
+      await telling;
+    }
+  });
   await client.workflow.getHandle(id).result();
   const summary = await readSummaryFile(input.folders.results);
   if (summary !== undefined) return summary;

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, Connection } from '@temporalio/client';
-import { QUEUES, type Queue, taskQueue } from '../../config/task-queues.ts';
+import { QUEUES, type Queue } from '../../config/task-queues.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { connectTo, externalServer } from '../temporal/connection.ts';
 import { type EmbeddedServer, startEmbeddedServer } from '../temporal/embedded-server.ts';
 import { findTemporalBinary } from '../temporal/find-binary.ts';
 import { acquireHomeLock, homeHolder } from '../temporal/home-lock.ts';
+import { unpolledQueues } from '../temporal/pollers.ts';
 import type { ServerAddress } from '../temporal/server-address.ts';
 import { runningServer } from '../temporal/server-record.ts';
 import type { WorkerSettings } from '../worker-settings.ts';
@@ -158,10 +159,7 @@ export class OwnerGone extends Error {
 async function openExternal(options: PlatformOptions, server: ServerAddress): Promise<Platform> {
   const { home, settings, onStep, queues = QUEUES } = options;
   const client = await connectTo(server);
-  const unserved: Queue[] = [];
-  for (const queue of queues) {
-    if (!(await hasPollers(client, server, taskQueue(settings.taskQueuePrefix, queue), queue))) unserved.push(queue);
-  }
+  const unserved = await unpolledQueues(client, server.namespace, settings.taskQueuePrefix, queues);
   if (unserved.length > 0) onStep(`Nobody serves ${unserved.join(', ')} on ${server.address}: this command does.`);
   const workers = new WorkerProcesses({ home, server, settings, queues: unserved, onStep });
   return {
@@ -174,21 +172,4 @@ async function openExternal(options: PlatformOptions, server: ServerAddress): Pr
       await client.connection.close();
     },
   };
-}
-
-const WORKFLOW_QUEUE = 1;
-const ACTIVITY_QUEUE = 2;
-/** A poller seen longer ago has gone: a live one comes back every minute. */
-const POLLER_SEEN_MS = 70_000;
-
-async function hasPollers(client: Client, server: ServerAddress, name: string, queue: Queue): Promise<boolean> {
-  const { pollers } = await client.workflowService.describeTaskQueue({
-    namespace: server.namespace,
-    taskQueue: { name },
-    taskQueueType: queue === 'orchestration' ? WORKFLOW_QUEUE : ACTIVITY_QUEUE,
-  });
-  return (pollers ?? []).some(({ lastAccessTime }) => {
-    const seconds = Number(lastAccessTime?.seconds ?? 0);
-    return Date.now() - seconds * 1_000 < POLLER_SEEN_MS;
-  });
 }

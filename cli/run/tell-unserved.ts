@@ -1,0 +1,41 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { QUEUES, type Queue, taskQueue } from '../../config/task-queues.ts';
+
+/** Workers that are just being started poll by then. */
+const PATIENT_LOOKS = 3;
+
+export interface Look {
+  /** The queues that no worker polls at the moment. */
+  readonly look: () => Promise<readonly Queue[]>;
+  readonly taskQueuePrefix: string;
+  readonly onStep: (line: string) => void;
+  /** Between two looks. */
+  readonly lookMs: number;
+}
+
+/**
+ * Says which task queues nobody serves, once for each set of them, until told to stop: a run waits for a worker for
+ * ever, and does so in silence.
+ */
+export async function tellUnserved(
+  { look, taskQueuePrefix, onStep, lookMs }: Look,
+  signal: AbortSignal,
+): Promise<void> {
+  let told = '';
+  let looks = 0;
+  while (!signal.aborted) {
+    const unserved = await look().catch((): readonly Queue[] => []);
+    looks = unserved.length === 0 ? 0 : looks + 1;
+    if (looks >= PATIENT_LOOKS && told !== unserved.join()) {
+      told = unserved.join();
+      onStep(unservedLine(taskQueuePrefix, unserved));
+    }
+    await sleep(lookMs, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+function unservedLine(prefix: string, unserved: readonly Queue[]): string {
+  const names = unserved.map((queue) => taskQueue(prefix, queue)).join(', ');
+  const which = unserved.length === QUEUES.length ? '' : ` --queues ${unserved.join(',')}`;
+  return `No worker polls ${names}: the run waits. \`npx reignite worker${which}\` goes on with it.`;
+}
