@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CellTask } from '../../config/tasks.ts';
-import { type CacheEntry, cacheKey, type KeyParts } from '../cache/step-cache.ts';
+import type { KeyParts } from '../cache/step-cache.ts';
 import { drawCellsOverlay } from '../figures/prediction-overlay.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { type Classification, writeFeatures } from '../geojson/feature-file.ts';
@@ -12,12 +12,11 @@ import type { SessionOptions } from '../onnx/session.ts';
 import { readCandidatesFile } from '../yolov5/candidates-file.ts';
 import type { CellDetector, DetectionProgress, DetectorEngine } from '../yolov5/cell-detector.ts';
 import { TASK_LIMITS, TASK_SETTINGS } from '../yolov5/task-settings.ts';
-import { asSentence } from './as-sentence.ts';
 import { cellFeatures, cellsTable, countCells, type FoundCell, foundCells } from './found-cell.ts';
-import { type InferenceFacts, readFacts } from './inference-facts.ts';
+import { describeInferred, inferOnce, type PredictOptions, type PredictServices } from './infer-once.ts';
+import type { InferenceFacts } from './inference-facts.ts';
 import { readInput } from './input-image.ts';
 import { type NetworkImage, networkImage } from './network-image.ts';
-import type { PredictOptions, PredictServices } from './predict-tissue.ts';
 import { cellFiles, type ImagePrediction, type PredictionChoices } from './prediction.ts';
 
 /** Raised whenever the same image and model would give other cells. */
@@ -51,37 +50,24 @@ export interface CellsJob {
 export async function predictCells(
   job: CellsJob,
   detector: CellDetector,
-  { home, cache }: PredictServices,
-  { signal, onProgress }: PredictOptions<DetectionProgress> = {},
+  services: PredictServices,
+  options: PredictOptions<DetectionProgress> = {},
 ): Promise<ImagePrediction> {
   const input = await readInput(job.image);
-  const seen = await networkImage(input, job.choices, signal);
-  const parts = keyOf(job, seen);
-  const known = await cache.find(cacheKey(parts));
-  const entry = known ?? (await detect(job, seen, parts, detector, { home, cache }, { signal, onProgress }));
-  signal?.throwIfAborted();
-  onProgress?.({ phase: 'draw' });
-  const facts = readFacts(entry);
-  const cells = await readCells(cache.pathOf(entry.key, CANDIDATES), cache.pathOf(entry.key, POINTS), seen.original);
+  const seen = await networkImage(input, job.choices, options.signal);
+  const inferred = await inferOnce(keyOf(job, seen), services, (work) => detect(job, seen, detector, work, options));
+  options.signal?.throwIfAborted();
+  options.onProgress?.({ phase: 'draw' });
+  const { cache } = services;
+  const { key } = inferred.entry;
+  const cells = await readCells(cache.pathOf(key, CANDIDATES), cache.pathOf(key, POINTS), seen.original);
   const files = cellFiles(job.name);
-  await cache.restore(entry.key, CANDIDATES, join(job.out, files.candidates));
+  await cache.restore(key, CANDIDATES, join(job.out, files.candidates));
   await writeOutputs(job, seen, cells, files);
   const { mpp } = job.choices;
   const mm2 = mpp === undefined ? undefined : (input.width * input.height * mpp * mpp) / 1e6;
-  return {
-    image: job.image,
-    name: job.name,
-    width: input.width,
-    height: input.height,
-    ...seen.said,
-    cells: cells.length,
-    counts: countCells(cells, job.classes, mm2),
-    files,
-    cached: known !== undefined,
-    provider: facts.provider,
-    seconds: known === undefined ? facts.seconds : 0,
-    notes: [...input.notes, ...facts.notes.map(asSentence), ...seen.notes],
-  };
+  const counts = countCells(cells, job.classes, mm2);
+  return { ...describeInferred(job, input, seen, inferred), cells: cells.length, counts, files };
 }
 
 function keyOf({ task, model, engine }: CellsJob, { sha256, size, isResampled }: NetworkImage): KeyParts {
@@ -104,20 +90,14 @@ function keyOf({ task, model, engine }: CellsJob, { sha256, size, isResampled }:
 async function detect(
   { task, model, session }: CellsJob,
   seen: NetworkImage,
-  parts: KeyParts,
   detector: CellDetector,
-  { home, cache }: PredictServices,
-  {
-    signal,
-    onProgress,
-  }: { signal: AbortSignal | undefined; onProgress: PredictOptions<DetectionProgress>['onProgress'] },
-): Promise<CacheEntry> {
-  const work = join(home.work, cacheKey(parts));
-  await mkdir(work, { recursive: true });
+  work: string,
+  { signal, onProgress }: PredictOptions<DetectionProgress>,
+): Promise<{ files: Record<string, string>; facts: InferenceFacts }> {
   const { confidence, iou } = TASK_SETTINGS[task];
   const points = join(work, POINTS);
   const candidates = join(work, CANDIDATES);
-  const result = await detector.detect(
+  const { provider, seconds, notes } = await detector.detect(
     {
       ...TASK_LIMITS,
       ...session,
@@ -131,11 +111,8 @@ async function detect(
     },
     { ...(signal && { signal }), ...(onProgress && { onProgress }) },
   );
-  const facts: InferenceFacts = { provider: result.provider, seconds: result.seconds, notes: [...result.notes] };
   const files = { [CANDIDATES]: candidates, ...(existsSync(points) ? { [POINTS]: points } : {}) };
-  const entry = await cache.store(parts, files, facts);
-  await rm(work, { recursive: true, force: true });
-  return entry;
+  return { files, facts: { provider, seconds, notes: [...notes] } };
 }
 
 async function readCells(

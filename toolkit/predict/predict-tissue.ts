@@ -1,8 +1,6 @@
-import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type CacheEntry, cacheKey, type KeyParts, type StepCache } from '../cache/step-cache.ts';
+import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import { drawTissueOverlay } from '../figures/prediction-overlay.ts';
-import type { HomeFolders } from '../files/home-folders.ts';
 import { writeRegions } from '../geojson/write-regions.ts';
 import { decodeLabels } from '../image/decode-labels.ts';
 import { encodeLabels } from '../image/encode-grey.ts';
@@ -12,8 +10,8 @@ import type { TissueModel } from '../models/tissue-model.ts';
 import type { Engine, RoiProgress, RoiSegmenter } from '../nnunet/roi-segmenter.ts';
 import { NOT_PREDICTED } from '../nnunet/tile-scope.ts';
 import type { SessionOptions } from '../onnx/session.ts';
-import { asSentence } from './as-sentence.ts';
-import { type InferenceFacts, readFacts } from './inference-facts.ts';
+import { describeInferred, inferOnce, type PredictOptions, type PredictServices } from './infer-once.ts';
+import type { InferenceFacts } from './inference-facts.ts';
 import { readInput } from './input-image.ts';
 import { classAreas } from './label-counts.ts';
 import { type NetworkImage, networkImage } from './network-image.ts';
@@ -24,11 +22,6 @@ import { resizeLabels } from './resize-labels.ts';
 const SCHEMA = 1;
 const MASK = 'mask.png';
 const MARGIN = 'margin.png';
-
-export interface PredictServices {
-  readonly home: HomeFolders;
-  readonly cache: StepCache;
-}
 
 export interface TissueJob {
   /** Absolute path of the image. */
@@ -44,11 +37,6 @@ export interface TissueJob {
   readonly choices: PredictionChoices;
 }
 
-export interface PredictOptions<Progress> {
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: Progress | { readonly phase: 'draw' }) => void;
-}
-
 /**
  * Segments an image of the user's: mask, the same in colours, margins, overlay, outlines, areas.
  *
@@ -59,32 +47,17 @@ export interface PredictOptions<Progress> {
 export async function predictTissue(
   job: TissueJob,
   segmenter: RoiSegmenter,
-  { home, cache }: PredictServices,
-  { signal, onProgress }: PredictOptions<RoiProgress> = {},
+  services: PredictServices,
+  options: PredictOptions<RoiProgress> = {},
 ): Promise<ImagePrediction> {
   const input = await readInput(job.image);
-  const seen = await networkImage(input, job.choices, signal);
-  const parts = keyOf(job, seen);
-  const known = await cache.find(cacheKey(parts));
-  const entry = known ?? (await segment(job, seen, parts, segmenter, { home, cache }, { signal, onProgress }));
-  signal?.throwIfAborted();
-  onProgress?.({ phase: 'draw' });
-  const facts = readFacts(entry);
+  const seen = await networkImage(input, job.choices, options.signal);
+  const inferred = await inferOnce(keyOf(job, seen), services, (work) => segment(job, seen, segmenter, work, options));
+  options.signal?.throwIfAborted();
+  options.onProgress?.({ phase: 'draw' });
   const files = tissueFiles(job.name);
-  const made = await writeOutputs(job, seen, cache, entry, files);
-  return {
-    image: job.image,
-    name: job.name,
-    width: input.width,
-    height: input.height,
-    ...seen.said,
-    ...made,
-    files,
-    cached: known !== undefined,
-    provider: facts.provider,
-    seconds: known === undefined ? facts.seconds : 0,
-    notes: [...input.notes, ...facts.notes.map(asSentence), ...seen.notes],
-  };
+  const made = await writeOutputs(job, seen, services.cache, inferred.entry, files);
+  return { ...describeInferred(job, input, seen, inferred), ...made, files };
 }
 
 function keyOf({ model, engine }: TissueJob, { sha256, size, isResampled }: NetworkImage): KeyParts {
@@ -102,32 +75,25 @@ function keyOf({ model, engine }: TissueJob, { sha256, size, isResampled }: Netw
 }
 
 async function segment(
-  job: TissueJob,
+  { model, session }: TissueJob,
   seen: NetworkImage,
-  parts: KeyParts,
   segmenter: RoiSegmenter,
-  { home, cache }: PredictServices,
-  { signal, onProgress }: { signal: AbortSignal | undefined; onProgress: PredictOptions<RoiProgress>['onProgress'] },
-): Promise<CacheEntry> {
-  const work = join(home.work, cacheKey(parts));
-  await mkdir(work, { recursive: true });
-  const image = await seen.write(work);
+  work: string,
+  { signal, onProgress }: PredictOptions<RoiProgress>,
+): Promise<{ files: Record<string, string>; facts: InferenceFacts }> {
   const outputs = { mask: join(work, MASK), margin: join(work, MARGIN) };
-  const result = await segmenter.segment(
+  const { provider, seconds, notes } = await segmenter.segment(
     {
-      ...job.session,
+      ...session,
       ...outputs,
-      image,
-      modelDir: job.model.modelDir,
+      image: await seen.write(work),
+      modelDir: model.modelDir,
       partialDir: join(work, 'partial'),
       scope: 'full',
     },
     { ...(signal && { signal }), ...(onProgress && { onProgress }) },
   );
-  const facts: InferenceFacts = { provider: result.provider, seconds: result.seconds, notes: [...result.notes] };
-  const entry = await cache.store(parts, { [MASK]: outputs.mask, [MARGIN]: outputs.margin }, facts);
-  await rm(work, { recursive: true, force: true });
-  return entry;
+  return { files: { [MASK]: outputs.mask, [MARGIN]: outputs.margin }, facts: { provider, seconds, notes: [...notes] } };
 }
 
 type TissueFiles = ReturnType<typeof tissueFiles>;
