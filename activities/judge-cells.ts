@@ -43,7 +43,7 @@ export function createJudgeCells(services: PlanServices) {
       const overview = overviewByStem(await readOverview(inside(folders.data, OVERVIEW_FILE)));
       const judged = { images, annotations, overview, config: step.verdict };
       const { verdict, evidence } = addCellsUncertainty(judge({ task, ...judged }), judged);
-      await writeVerdict(folders.results, verdict, evidence);
+      await writeVerdict(step, verdict, evidence);
       return { verdict: verdict.verdict, evaluation: verdict.evaluation, inference: verdict.inference.reason };
     });
   };
@@ -59,7 +59,7 @@ async function judgeImage(
   const candidates = await readCandidatesFile(services.cache.pathOf(entry.key, CANDIDATES));
   const image = scoredImage(roi, ours, candidates);
   const path = inside(folders.data, `${folderOf('inference', task)}/${roi}.npy`);
-  const published = await publishedOr(roi, () => publishedPoints(path, task, ours.length));
+  const published = await publishedOr(roi, folders.data, () => publishedPoints(path, task, ours.length));
   if (!('read' in published)) return published;
   return { roi, comparison: comparePoints(image, published.read, verdict.cells), published: published.read, ours };
 }

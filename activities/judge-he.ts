@@ -55,7 +55,7 @@ export function createJudgeHe(worker: PlanServices) {
       const overview = overviewByStem(await readOverview(inside(step.folders.data, OVERVIEW_FILE)));
       const plain = judgeTissue(judged, matrix, step.verdict.he);
       const { verdict, evidence } = addTissueUncertainty(plain, judged, overview, step.verdict);
-      await writeVerdict(step.folders.results, verdict, evidence);
+      await writeVerdict(step, verdict, evidence);
       return { verdict: verdict.verdict, evaluation: verdict.evaluation, inference: verdict.inference.reason };
     });
   };
@@ -71,7 +71,7 @@ async function judgeRoi(
   const path = inside(folders.data, `${folderOf('inference', 'he')}/${roi}.png`);
   const truth = inside(folders.data, annotation);
   const ours = ConfusionMatrix.fromRows(SegmentFacts.pick({ confusion: true }).parse(entry.facts).confusion);
-  const published = await publishedOr(roi, () => digests.sha256(path));
+  const published = await publishedOr(roi, folders.data, () => digests.sha256(path));
   if (!('read' in published)) return published;
   const parts = judgeKey({
     maskSha256: entry.files[MASK]?.sha256 ?? '',
@@ -81,7 +81,7 @@ async function judgeRoi(
     nearMargin: verdict.he.nearMargin,
   });
   const known = await cache.find(cache.keyOf(parts));
-  const compared = known ?? (await compare(roi, { path, truth }, entry, services, verdict));
+  const compared = known ?? (await compare(roi, { path, truth }, entry, services, { folders, verdict }));
   if ('reason' in compared) return compared;
   const { facts } = 'facts' in compared ? compared : await cache.store(parts, {}, compared);
   const judged = JudgeFacts.parse(facts);
@@ -93,12 +93,12 @@ async function compare(
   { path, truth }: { readonly path: string; readonly truth: string },
   entry: CacheEntry,
   { cache }: PlanServices,
-  { he }: JudgeHeInput['verdict'],
+  { folders, verdict: { he } }: Pick<JudgeHeInput, 'folders' | 'verdict'>,
 ): Promise<z.infer<typeof JudgeFacts> | IncomparableRoi> {
   const annotation = await decodeLabels(truth);
   const ours = await decodeLabels(cache.pathOf(entry.key, MASK));
   const margins = await decodeGrey16(cache.pathOf(entry.key, MARGIN));
-  const published = await publishedOr(roi, async () => {
+  const published = await publishedOr(roi, folders.data, async () => {
     return pairOf(roi, { path: truth, mask: annotation }, { path, mask: await decodeLabels(path) });
   });
   if (!('read' in published)) return published;

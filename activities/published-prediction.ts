@@ -1,3 +1,4 @@
+import { join, sep } from 'node:path';
 import { ReigniteError } from '../toolkit/errors.ts';
 
 /** What may be wrong with a published prediction: no reason for a run to end. */
@@ -6,15 +7,19 @@ const EXPECTED = new Set(['FILE_MISSING', 'SIZE_MISMATCH', 'IMAGE_UNREADABLE', '
 /**
  * What reading a published prediction gave; where it cannot be read, the reason instead. Files of ours do not belong
  * in here: one that cannot be read ends the step.
+ *
+ * @param data - The data folder: a reason names files as the record does, since a report may go anywhere.
  */
 export async function publishedOr<Read>(
   roi: string,
+  data: string,
   read: () => Promise<Read>,
 ): Promise<{ readonly read: Read } | { readonly roi: string; readonly reason: string }> {
   try {
     return { read: await read() };
   } catch (error) {
-    if (error instanceof ReigniteError && EXPECTED.has(error.code)) return { roi, reason: error.message };
+    if (error instanceof ReigniteError && EXPECTED.has(error.code))
+      return { roi, reason: error.message.replaceAll(join(data, sep), '') };
     throw error;
   }
 }

@@ -36,14 +36,15 @@ function settingsOf(task: Exclude<Task, 'he'>): string {
   return `in tiles of ${tile} px (confidence above ${confidence}, IoU threshold ${iou}) and matched with the points of every reader within ${HIT_RADIUS[task]} px, one to one; F1 is over all images of a pair, a mean over the classes`;
 }
 
-function enginesText({ environments }: ReportData): string[] {
-  const engines = environments.filter(({ role }) => role === 'inference');
+function enginesText({ environments, tasks }: ReportData): string[] {
+  const engines = tasks.flatMap(({ engine }) => (engine === undefined ? [] : [engine]));
   if (engines.length === 0) return [];
-  const said = engines.map(
-    ({ onnxRuntime, provider, processor, platform }) =>
-      `ONNX Runtime ${onnxRuntime} (${provider}) on ${processor}, ${platform}`,
-  );
-  return [`Networks ran in float32 with ${[...new Set(said)].join(', and ')}.`];
+  const said = engines.map(({ ortVersion, provider }) => `ONNX Runtime ${ortVersion} (${provider})`);
+  const machines = environments
+    .filter(({ role }) => role === 'inference')
+    .map(({ processor, platform }) => `${processor}, ${platform}`);
+  const where = machines.length === 0 ? '' : ` on ${[...new Set(machines)].join(', and ')}`;
+  return [`Networks ran in float32 with ${[...new Set(said)].join(', and ')}${where}.`];
 }
 
 function tolerancesText({ he, cells }: VerdictConfig): string {

@@ -6,6 +6,7 @@ import { AI, evaluateDetection } from '../metrics/agreement.ts';
 import { type DetectionMetrics, pairName } from '../metrics/agreement-metrics.ts';
 import type { TieOrder } from '../metrics/match-points.ts';
 import { sumOfPointComparisons } from './compare-points.ts';
+import { counted } from './ledger/ledger-file.ts';
 import { shortNumber } from './short-number.ts';
 import { type Verdict, worstOf } from './verdict.ts';
 import {
@@ -106,8 +107,8 @@ function judgeInference(
     `${pooled.matched} of ${pooled.published} published points matched, ${pooled.extra} of ours besides`,
     `largest distance ${pooled.farthest.toFixed(3)} px`,
     `largest difference of an F1 ${shortNumber(farthest)}`,
-    ...(outside === 0 ? [] : [`${outside} images are outside the tolerance`]),
-    ...(left === 0 ? [] : [`${left} images cannot be compared`]),
+    ...(outside === 0 ? [] : [`${counted(outside, 'image is', 'images are')} outside the tolerance`]),
+    ...(left === 0 ? [] : [`${counted(left, 'image')} cannot be compared`]),
   ];
   return { verdict, reason: `${parts.join('; ')}.`, pooled };
 }

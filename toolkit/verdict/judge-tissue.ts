@@ -5,6 +5,7 @@ import { dicePerLabel, microDice } from '../metrics/dice.ts';
 import { sumOfConfusions } from '../metrics/evaluate-he.ts';
 import { diceScores, tilConfusion } from '../metrics/he-metrics.ts';
 import { MARGIN_ROUNDING, type MaskComparison, sumOfComparisons } from './compare-masks.ts';
+import { counted } from './ledger/ledger-file.ts';
 import { shortNumber } from './short-number.ts';
 import { type Verdict, worstOf } from './verdict.ts';
 import {
@@ -118,8 +119,8 @@ function judgeInference(
     pooled.pixels === 0 ? 'No ROI can be compared' : `${pooled.differing} of ${pooled.pixels} pixels differ`,
     ...(pooled.differing === 0 ? [] : [`largest margin ${shortNumber(pooled.largestMargin)}`]),
     ...(pooled.pixels === 0 ? [] : [`largest difference of a Dice ${shortNumber(farthest)}`]),
-    ...(outside === 0 ? [] : [`${outside} ROIs are outside the tolerance`]),
-    ...(left === 0 ? [] : [`${left} ROIs cannot be compared`]),
+    ...(outside === 0 ? [] : [`${counted(outside, 'ROI is', 'ROIs are')} outside the tolerance`]),
+    ...(left === 0 ? [] : [`${counted(left, 'ROI')} cannot be compared`]),
   ];
   return { verdict, reason: `${parts.join('; ')}.`, pooled };
 }

@@ -108,6 +108,16 @@ export const TumourProportion = z.object({
 });
 export type TumourProportion = z.infer<typeof TumourProportion>;
 
+/** What a task's networks ran on, also those whose results came from the cache. */
+export const VerdictEngine = z.object({
+  model: z.string().describe('Digest of the converted model'),
+  provider: z.string().describe('ONNX Runtime execution provider'),
+  ortVersion: z.string(),
+  engine: z.string(),
+  precision: z.literal('float32'),
+});
+export type VerdictEngine = z.infer<typeof VerdictEngine>;
+
 /** `verdict/he.json` of a results folder. */
 export const HeVerdictFile = z.object({
   task: z.literal('he'),
@@ -115,6 +125,7 @@ export const HeVerdictFile = z.object({
   evaluation: EvaluationVerdict,
   inference: z.object({ verdict: Verdict, reason: z.string(), pooled: MaskComparison }),
   dice: z.object({ all: z.array(ComparedMetric), til: z.array(ComparedMetric), between: z.array(ComparedMetric) }),
+  engine: VerdictEngine.optional(),
   uncertainty: Uncertainty.optional(),
   breakdown: z.array(Breakdown).describe('By source, organ, specimen, histology, scanner').default([]),
   warnings: z.array(z.string()),
@@ -151,6 +162,7 @@ export const CellsVerdictFile = z.object({
   readers: z
     .array(z.object({ group: z.string(), lowest: z.number(), highest: z.number() }))
     .describe('Macro F1 of reader and reader'),
+  engine: VerdictEngine.optional(),
   uncertainty: Uncertainty.optional(),
   breakdown: z.array(Breakdown).describe('By source, organ, specimen, histology, scanner').default([]),
   tumourProportion: TumourProportion.optional().describe('PD-L1 alone'),

@@ -6,7 +6,7 @@ import type { StepTimes } from '../step-times.ts';
 import { escapeHtml, table } from './html.ts';
 
 /** What a run was done with and on, as it was written down while it went on, and how long its steps took. */
-export function factsSection({ summary, environments, times }: ReportData): string {
+export function factsSection({ summary, environments, times, tasks }: ReportData): string {
   const counts = Object.entries(summary.tasks).map(
     ([task, { rois }]) =>
       `${task}: ${rois.total} ROIs, ${rois.computed} computed, ${rois.cached} from the cache, ${rois.failed} failed`,
@@ -15,6 +15,13 @@ export function factsSection({ summary, environments, times }: ReportData): stri
   const machines = environments.map(
     (machine) => [machine.role === 'inference' ? 'Inference on' : 'Run by', machineText(machine)] as const,
   );
+  const engines = tasks.flatMap(({ task, engine }) =>
+    engine === undefined
+      ? []
+      : [
+          `${task}: ONNX Runtime ${engine.ortVersion}, ${engine.provider}, ${engine.precision}, model ${engine.model.slice(0, 12)}`,
+        ],
+  );
   const facts: readonly (readonly [string, string])[] = [
     ['Run', summary.run],
     ['Status', summary.status],
@@ -22,6 +29,7 @@ export function factsSection({ summary, environments, times }: ReportData): stri
     ['Configuration digest', summary.digest],
     ['ROIs', counts.join('; ')],
     ['Interventions', interventions.length === 0 ? 'none' : interventions.join('; ')],
+    ['Networks', engines.length === 0 ? 'not recorded' : engines.join('; ')],
     ...(machines.length === 0 ? [['Machine', 'not recorded'] as const] : machines),
     ...(times.retries === 0 ? [] : [['Steps tried again', String(times.retries)] as const]),
   ];

@@ -23,7 +23,7 @@ export interface ShownFigure {
  */
 export async function writeFigures(results: string, task: JudgedTask): Promise<ShownFigure[]> {
   const accessible = await drawAccessible(results, task);
-  const words = new Map(accessible.map(({ file, description }) => [stemOf(file), description]));
+  const words = new Map(accessible.map((figure) => [stemOf(figure.file), figure]));
   return [...(await copyFigures(results, task, words)), ...accessible];
 }
 
@@ -31,7 +31,7 @@ export async function writeFigures(results: string, task: JudgedTask): Promise<S
 async function copyFigures(
   results: string,
   { task }: JudgedTask,
-  words: ReadonlyMap<string, string>,
+  words: ReadonlyMap<string, ShownFigure>,
 ): Promise<ShownFigure[]> {
   const folder = join(results, folderOf('figures', task));
   const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.svg')).sort();
@@ -40,8 +40,8 @@ async function copyFigures(
       const svg = await readFile(join(folder, name), 'utf8');
       const file = `assets/figures/${task}/${name}`;
       await writeFileAtomic(join(results, 'report', file), svg);
-      const title = name.replace(/\.svg$/, '').replaceAll('_', ' ');
-      return { title, style: 'paper', file, description: words.get(stemOf(name)) ?? `${title}, as in the paper` };
+      const { title, description } = words.get(stemOf(name)) ?? { title: stemOf(name), description: stemOf(name) };
+      return { title, style: 'paper', file, description };
     }),
   );
 }
