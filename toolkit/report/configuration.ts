@@ -30,8 +30,13 @@ export function commandOf(profile: string, config: RunConfig | undefined): strin
   }
   const { name, record } = config;
   const { zenodo: _served, temporal: _scheduled, ...usual } = RunConfig.parse({ name, record });
-  const settings = differences(usual, config).map(([field, value]) => ` \\\n  --set ${field}=${value}`);
+  const settings = differences(usual, config).map(([field, value]) => ` \\\n  --set ${quoted(`${field}=${value}`)}`);
   return `npx reignite run --profile ${profile}${settings.join('')}`;
+}
+
+/** A word as a shell takes it whole. */
+function quoted(word: string): string {
+  return /^[\w.,:=/@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** The fields of `usual`, and those of an object in it, that `actual` has otherwise. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { TASK_TITLES } from '../../config/tasks.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { badge } from './badge.ts';
+import { CONFIGURATION_FILE } from './configuration.ts';
 import type { RoiLayers } from './layers/layers-file.ts';
 import { methodsText } from './methods.ts';
 import { citeSection } from './page/cite.ts';
@@ -59,7 +60,7 @@ function pageOf(data: ReportData, sections: readonly string[], layers: readonly 
 <nav aria-label="Sections"><ul>${links.map(([id, text]) => `<li><a href="#${id}">${escapeHtml(text)}</a></li>`).join('')}</ul></nav></header>
 <main id="main">
 <section aria-label="Verdict"><div class="first"><div><h2 class="plain">What differs most</h2>${worstSection(data, layers)}</div>
-<div><h2 class="plain">Run it again</h2><pre>${escapeHtml(rerunCommand(data))}</pre><p class="note">Interrupt it as you like: the same command goes on where it was.</p></div></div>
+<div><h2 class="plain">Run it again</h2><pre>${escapeHtml(rerunCommand(data))}</pre><p class="note">${whereIsProfile(data)}Interrupt it as you like: the same command goes on where it was.</p></div></div>
 ${verdictSection(data)}${tolerancesSection(data)}${failuresSection(data)}</section>
 ${STYLE_SWITCH}
 ${sections.join('\n')}
@@ -71,6 +72,12 @@ ${VIEWER}
 <script type="application/json" id="viewer-data">${viewerData(data.tasks, layers)}</script>
 <script src="assets/report.js"></script></body></html>
 `;
+}
+
+/** A run of one's own configuration is done again with the profile that lies in the results folder. */
+function whereIsProfile(data: ReportData): string {
+  if (!rerunCommand(data).includes(CONFIGURATION_FILE)) return '';
+  return `${CONFIGURATION_FILE} lies in the results folder, beside report/. `;
 }
 
 async function taskSection(results: string, task: JudgedTask, layers: readonly RoiLayers[]): Promise<string> {

@@ -43,7 +43,7 @@ const LAYERS = {
   published: ['Published prediction', 'Published points'],
   ours: ['Our prediction', 'Our points'],
   margin: ['Unclear decisions (small margin)', ''],
-  differ: ['Where published and ours differ', 'Points without counterpart'],
+  differ: ['Where published and ours differ', 'Points without counterpart (ring: ours, box: published)'],
 };
 const SHOWN_FIRST = ['image', 'ours', 'differ'];
 

@@ -1,0 +1,45 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { hostname, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { RunConfig } from '../../../config/schema.ts';
+import { commandOf, readConfiguration, writeConfiguration } from '../../../toolkit/report/configuration.ts';
+import { environment, readEnvironments, recordEnvironment } from '../../../toolkit/report/environment.ts';
+import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+
+describe('the facts of a run', () => {
+  it('keep its configuration as a profile, and no folder of anybody', async () => {
+    const results = await temporaryFolder();
+    const config = RunConfig.parse({ name: 'x', record: '0042', he: { model: '/home/somebody/models/mine' } });
+    await writeConfiguration(results, config);
+    expect(await readFile(join(results, 'configuration.yaml'), 'utf8')).not.toContain('somebody');
+    const kept = await readConfiguration(results);
+    expect(kept).toEqual({ ...config, he: { ...config.he, model: 'PATH/mine' } });
+    expect(commandOf('x', kept)).toBe('npx reignite run --profile configuration.yaml');
+  });
+
+  it('name the command that does a run of a shipped profile again, with what was set', () => {
+    const plain = { name: 'paper', record: '15674785', zenodo: { connections: 1 }, temporal: { window: 9 } };
+    expect(commandOf('paper', RunConfig.parse(plain))).toBe('npx reignite run --profile paper');
+    const set = RunConfig.parse({ ...plain, tasks: ['he'], he: { scope: 'annotated' }, ledger: { full: true } });
+    expect(commandOf('paper', set).split(' \\\n  ')).toEqual([
+      'npx reignite run --profile paper',
+      `--set 'tasks=["he"]'`,
+      '--set he.scope=annotated',
+      '--set ledger.full=true',
+    ]);
+  });
+
+  it('say once what machines of a kind it ran on, without user and host', async () => {
+    const results = await temporaryFolder();
+    const engine = { ortVersion: '1.2.3', provider: 'cpu' };
+    for (let time = 0; time < 2; time++) await recordEnvironment(results, environment('inference', '0.1.0', engine));
+    await recordEnvironment(results, environment('orchestration', '0.1.0'));
+    expect(await readdir(join(results, 'environment'))).toHaveLength(2);
+    const machines = await readEnvironments(results);
+    expect(machines[0]).toMatchObject({ role: 'inference', onnxRuntime: '1.2.3', provider: 'cpu' });
+    const values = machines.flatMap((machine) => Object.values(machine));
+    expect(values).not.toContain(hostname());
+    expect(values).not.toContain(userInfo().username);
+  });
+});
