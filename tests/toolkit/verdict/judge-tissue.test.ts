@@ -61,7 +61,7 @@ describe('judgeTissue', () => {
   it('leaves out an ROI that cannot be compared and says why', () => {
     const file = judgeTissue([roi('a', 0, 0), { roi: 'b', reason: 'It is gone.' }], undefined, TOLERANCES);
     expect(file.inference.verdict).toBe('reproduced');
-    expect(file.inference.reason).toContain('1 ROIs cannot be compared');
+    expect(file.inference.reason).toContain('1 ROI cannot be compared');
     expect(file.rois[1]).toEqual({ roi: 'b', verdict: 'not comparable', reason: 'It is gone.', difference: null });
     const alone = judgeTissue([{ roi: 'b', reason: 'It is gone.' }], undefined, TOLERANCES);
     expect(alone.verdict).toBe('not comparable');

@@ -1,4 +1,5 @@
 import { TASK_TITLES } from '../../../config/tasks.ts';
+import { MOST_VIEWED } from '../layers/layer-budget.ts';
 import type { RoiLayers } from '../layers/layers-file.ts';
 import type { JudgedTask } from '../report-data.ts';
 import { escapeHtml, hrefOf } from './html.ts';
@@ -17,13 +18,18 @@ const BY_DICE = {
 export function gallerySection(task: JudgedTask, layers: readonly RoiLayers[]): string {
   const byRoi = new Map(layers.filter((each) => each.task === task.task).map((each) => [each.roi, each]));
   const ordered = [...task.rois].sort((a, b) => (b.difference ?? -1) - (a.difference ?? -1));
-  const cards = ordered.map((judged) => cardOf(task, judged, byRoi.get(judged.roi)));
+  const cards = ordered.slice(0, MOST_VIEWED).map((judged) => cardOf(task, judged, byRoi.get(judged.roi)));
+  const left = ordered.length - cards.length;
+  const more =
+    left === 0
+      ? ''
+      : `<p class="note">${left} ROIs that differ less are not shown; verdict/${task.task}.json has all.</p>`;
   const id = `gallery-${task.task}`;
   const byDice = task.task === 'he' ? BY_DICE : {};
   const orders = { difference: 'most different first', ...byDice, name: 'by name' };
   const options = Object.entries(orders).map(([value, text]) => `<option value="${value}">${text}</option>`);
   return `<div class="bar" data-for="${id}"><label>Order <select>${options.join('')}</select></label><label>Only names with <input type="search" size="16"></label><output></output></div>
-<ul class="gallery" id="${id}" aria-label="ROIs of ${escapeHtml(TASK_TITLES[task.task])}">${cards.join('')}</ul>`;
+<ul class="gallery" id="${id}" aria-label="ROIs of ${escapeHtml(TASK_TITLES[task.task])}">${cards.join('')}</ul>${more}`;
 }
 
 function cardOf(task: JudgedTask, judged: JudgedTask['rois'][number], layers: RoiLayers | undefined): string {
