@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { bytesAnRoi, EDGES, finestWithin, SHARES } from '../../../toolkit/report/layers/layer-budget.ts';
 
 describe('the bytes of layers', () => {
-  it('stay below 27 MB for the 887 ROIs of the paper, whatever is in them', async () => {
+  it('stay below 25 MB for the 887 ROIs of the paper, whatever is in them', async () => {
     const limit = bytesAnRoi(887);
     const { image, mask, margin, differ, readers, points } = SHARES;
     expect(image + 3 * mask + margin + differ).toBeLessThanOrEqual(1);
     expect(image + readers + 3 * points).toBeLessThanOrEqual(1);
-    expect(887 * limit).toBeLessThanOrEqual(27_000_000);
+    expect(887 * limit).toBeLessThanOrEqual(25_000_000);
     // What does not compress at all: a byte a pixel of a square.
     const layer = await finestWithin(limit * image, 2_000, async (edge) => new Uint8Array(edge * edge));
     expect(layer?.length).toBeLessThanOrEqual(limit * image);

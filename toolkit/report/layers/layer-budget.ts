@@ -1,5 +1,5 @@
 /** Bytes that the layers of all ROIs take at most; the page, its figures and its script have the rest of 30 MB. */
-const ALL_LAYERS = 27_000_000;
+const ALL_LAYERS = 25_000_000;
 /** Bytes of one ROI's layers where there are few. */
 const LARGEST_ROI = 600_000;
 
