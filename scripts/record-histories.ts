@@ -14,7 +14,7 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { connectTo } from '../cli/temporal/connection.ts';
 import { TASKS } from '../config/tasks.ts';
-import { serveStubbed, startStubbed, stubbedRun } from '../tests/support/stubbed-run.ts';
+import { beQuiet, serveStubbed, startStubbed, stubbedRun } from '../tests/support/stubbed-run.ts';
 import { temporalBinary } from '../tests/support/temporal.ts';
 import { writeTinyRecord } from '../tests/support/tiny-record.ts';
 
@@ -24,6 +24,7 @@ const folder = resolve(target);
 const checkout = fileURLToPath(new URL('..', import.meta.url));
 const entry = fileURLToPath(new URL('../bin/reignite.js', import.meta.url));
 const work = await mkdtemp(join(tmpdir(), 'reignite-histories-'));
+beQuiet();
 // A server that asks for a fresh history after few events instead of 4,096.
 const { address, close } = await startServer(['--dynamic-config-value', 'limit.historyCount.suggestContinueAsNew=40']);
 const server = { address, namespace: 'default', external: true };

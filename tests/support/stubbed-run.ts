@@ -107,8 +107,8 @@ function stubbedSteps({ home, rois }: StubbedRun, infer: (roi: string) => void) 
 
 let isQuiet = false;
 
-/** What the SDK has to say of every worker is of no interest here. */
-function beQuiet(): void {
+/** What the SDK has to say of every worker is of no interest here; to be called before anything else of its is used. */
+export function beQuiet(): void {
   if (!isQuiet) Runtime.install({ logger: new DefaultLogger('ERROR') });
   isQuiet = true;
 }
