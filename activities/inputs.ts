@@ -30,6 +30,7 @@ export const RunInput = z.object({
   config: RunConfig,
   digest: z.string().regex(/^[0-9a-f]{16}$/),
   folders: RunFolders,
+  searchable: z.boolean().exactOptional().describe('Whether the server knows the search attributes of reignite'),
 });
 export type RunInput = z.infer<typeof RunInput>;
 

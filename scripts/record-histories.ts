@@ -13,10 +13,12 @@ import type { Client } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { connectTo } from '../cli/temporal/connection.ts';
+import { ensureSearchAttributes } from '../cli/temporal/namespace-setup.ts';
 import { TASKS } from '../config/tasks.ts';
 import { beQuiet, serveStubbed, startStubbed, stubbedRun } from '../tests/support/stubbed-run.ts';
 import { temporalBinary } from '../tests/support/temporal.ts';
 import { writeTinyRecord } from '../tests/support/tiny-record.ts';
+import { SEARCH_ATTRIBUTES } from '../workflows/search-attributes.ts';
 
 const [target] = process.argv.slice(2);
 if (target === undefined) throw new Error('Give the folder to write to.');
@@ -29,6 +31,7 @@ beQuiet();
 const { address, close } = await startServer(['--dynamic-config-value', 'limit.historyCount.suggestContinueAsNew=40']);
 const server = { address, namespace: 'default', external: true };
 const client = await connectTo(server);
+await ensureSearchAttributes(client.connection, server.namespace, SEARCH_ATTRIBUTES);
 try {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });

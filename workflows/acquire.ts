@@ -1,11 +1,11 @@
-import { ApplicationFailure, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import { isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import type { FileOutcome } from '../activities/download-file.ts';
 import type { ResolvedRecord } from '../activities/fetch-record.ts';
 import type { AcquireInput, RecordFile } from '../activities/inputs.ts';
 import { allOrStop } from './all-or-stop.ts';
-import { nameFailure } from './failure-code.ts';
+import { asFailure } from './failure-code.ts';
 import { type FileProgress, fileProgress, fileTable, sizeText } from './file-progress.ts';
-import { tellRun } from './progress.ts';
+import { progress, type StageProgress, Telling, tellRun } from './progress.ts';
 import { downloads, rendering } from './steps.ts';
 
 /** What came of one file of the record. */
@@ -25,10 +25,7 @@ export async function acquire(input: AcquireInput): Promise<AcquireOutcome> {
   try {
     return await acquireFiles(input);
   } catch (error) {
-    if (isCancellation(error)) throw error;
-    const failure = nameFailure(error);
-    const { code: type, cause: message } = failure;
-    throw ApplicationFailure.create({ type, message, nonRetryable: true, details: [failure] });
+    throw isCancellation(error) ? error : asFailure(error);
   }
 }
 
@@ -49,16 +46,19 @@ async function acquireFiles({ config, data, run, whole, only }: AcquireInput): P
       ...globs,
     },
   ]);
-  const progress = new Map(
-    files.map(({ key, size }): [string, FileProgress] => [key, { key, size, state: 'waiting' }]),
-  );
-  setHandler(fileProgress, () => [...progress.values()]);
+  const states = new Map(files.map(({ key, size }): [string, FileProgress] => [key, { key, size, state: 'waiting' }]));
+  setHandler(fileProgress, () => [...states.values()]);
+  setHandler(progress, () => [stageOf([...states.values()])]);
+  const telling = new Telling(0, files.length, Date.now());
   const show = async (file: RecordFile, state: FileProgress['state']) => {
-    progress.set(file.key, { key: file.key, size: file.size, state });
-    setCurrentDetails(fileTable(titleOf(found), [...progress.values()]));
-    if (run !== undefined && state === 'done') await tellFiles(run, [...progress.values()]);
+    states.set(file.key, { key: file.key, size: file.size, state });
+    setCurrentDetails(fileTable(titleOf(found), [...states.values()]));
+    const stage = stageOf([...states.values()]);
+    if (run !== undefined && (stage.state === 'done' || telling.isDue(stage.done, Date.now()))) {
+      await tellRun(run, stage);
+    }
   };
-  if (run !== undefined) await tellFiles(run, [...progress.values()]);
+  if (run !== undefined) await tellRun(run, stageOf([...states.values()]));
 
   const take = async (file: RecordFile): Promise<AcquiredFile> => {
     const step = { data, record: found.id, file, zenodo, retrySeconds, ...globs };
@@ -87,8 +87,8 @@ function titleOf({ id, doi, title }: Omit<ResolvedRecord, 'files'>): string {
   return `Record ${id}${doi === undefined ? '' : ` (${doi})`}: ${title}`;
 }
 
-async function tellFiles(run: string, files: readonly FileProgress[]): Promise<void> {
+function stageOf(files: readonly FileProgress[]): StageProgress {
   const done = files.filter(({ state }) => state === 'done').length;
   const state = done === files.length ? 'done' : 'running';
-  await tellRun(run, { stage: 'acquire', unit: 'files', done, of: files.length, cached: 0, failed: 0, state });
+  return { stage: 'acquire', unit: 'files', done, of: files.length, cached: 0, failed: 0, state };
 }

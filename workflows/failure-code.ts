@@ -1,4 +1,10 @@
-import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, TimeoutFailure } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  ChildWorkflowFailure,
+  isCancellation,
+  TimeoutFailure,
+} from '@temporalio/workflow';
 
 /** What is said of a failed step: the code of the error that ended it, and its cause in one sentence. */
 export interface NamedFailure {
@@ -28,4 +34,22 @@ function detailsOf(failure: ApplicationFailure): Omit<NamedFailure, 'code'> {
   };
   const remedy = text('remedy');
   return { cause: text('cause') ?? failure.message, ...(remedy === undefined ? {} : { remedy }) };
+}
+
+/** As the end of a workflow: its page in the Temporal UI names code, cause and remedy. */
+export function asFailure(error: unknown): ApplicationFailure {
+  const failure = nameFailure(error);
+  const { code: type, cause, remedy } = failure;
+  const message = remedy === undefined ? cause : `${cause} ${remedy}`;
+  return ApplicationFailure.create({ type, message, nonRetryable: true, details: [failure] });
+}
+
+/** Does `work`; what ends a step or a child of it ends the workflow by its own name. Cancellation passes as it is. */
+export async function namingFailures<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    const isStep = error instanceof ActivityFailure || error instanceof ChildWorkflowFailure;
+    throw isStep && !isCancellation(error) ? asFailure(error) : error;
+  }
 }

@@ -1,4 +1,4 @@
-import { ApplicationFailure } from '@temporalio/workflow';
+import { ApplicationFailure, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import type {
   EngineRef,
   ModelRef,
@@ -11,7 +11,7 @@ import type {
 import type { Task } from '../config/tasks.ts';
 import { nameFailure } from './failure-code.ts';
 import { inWindow } from './in-window.ts';
-import { isWorthTelling, tellRun } from './progress.ts';
+import { progress, progressTable, type StageProgress, Telling, tellRun } from './progress.ts';
 import { inference, readPage } from './steps.ts';
 
 /** What all chunks of a stage share. */
@@ -55,6 +55,13 @@ export async function inferChunk({
   const rois = (await readPage({ stage, page })).filter(({ need }) => need === 'infer');
   let done = 0;
   let { failed } = before;
+  const now = (): StageProgress => {
+    return { stage: task, unit: 'ROIs', done: before.done + done, of: total, cached, failed, state: 'running' };
+  };
+  const show = () => setCurrentDetails(progressTable([now()]));
+  const telling = new Telling(before.done, total, Date.now());
+  setHandler(progress, () => [now()]);
+  show();
 
   const settled = await inWindow(rois, input.config.temporal.window, async (roi) => {
     try {
@@ -65,10 +72,8 @@ export async function inferChunk({
       throw error;
     } finally {
       done += 1;
-      const all = before.done + done;
-      if (isWorthTelling(all, total)) {
-        await tellRun(run, { stage: task, unit: 'ROIs', done: all, of: total, cached, failed, state: 'running' });
-      }
+      show();
+      if (telling.isDue(before.done + done, Date.now())) await tellRun(run, now());
     }
   });
   const failures = settled.flatMap((result, index) => {

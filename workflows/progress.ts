@@ -12,18 +12,44 @@ export interface StageProgress {
   readonly state: 'running' | 'done' | 'failed';
 }
 
-/** Stages tell the run how far they are. */
+/** Stages tell the run how far they are: at their begin, at their end, and seldom in between. */
 export const stageProgress = defineSignal<[StageProgress]>('stageProgress');
-/** The stages of a run, in the order in which they began. */
+/** The stages of a run, in the order in which they began; of a page or an acquisition its own, to the last ROI. */
 export const progress = defineQuery<StageProgress[]>('progress');
 
-/** A stage of any size signals about so often, so that the run's history stays short. */
-const SIGNALS_A_STAGE = 50;
+/** A stage of any size signals at most so often on its way, so that the run's timeline shows its children. */
+const SIGNALS_A_STAGE = 10;
+/** A page that takes less time tells nothing on its way: its own page in the Temporal UI does. */
+const QUIET_MS = 60_000;
 
-/** Whether `done` is the first count of its fiftieth of `of`. */
-export function isWorthTelling(done: number, of: number): boolean {
-  const share = (count: number) => Math.floor((count * SIGNALS_A_STAGE) / Math.max(1, of));
-  return done >= of || share(done) !== share(done - 1);
+/** Decides which counts of a stage its run is told of. */
+export class Telling {
+  #at: number;
+  #share: number;
+  readonly #of: number;
+
+  /**
+   * @param done - What is done already, of `of`.
+   * @param now - Time of the workflow, in ms.
+   */
+  constructor(done: number, of: number, now: number) {
+    this.#of = of;
+    this.#at = now;
+    this.#share = this.#shareOf(done);
+  }
+
+  /** Whether `done` lies in another tenth than what was told last, a minute or more ago. */
+  isDue(done: number, now: number): boolean {
+    const share = this.#shareOf(done);
+    if (share === this.#share || now - this.#at < QUIET_MS) return false;
+    this.#at = now;
+    this.#share = share;
+    return true;
+  }
+
+  #shareOf(done: number): number {
+    return Math.floor((done * SIGNALS_A_STAGE) / Math.max(1, this.#of));
+  }
 }
 
 /** Tells the run; a run that is closing no longer listens, which is no reason for a stage to fail. */

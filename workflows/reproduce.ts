@@ -1,10 +1,11 @@
 import {
-  ApplicationFailure,
   CancellationScope,
   executeChild,
   isCancellation,
   setCurrentDetails,
   setHandler,
+  upsertMemo,
+  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { RunInput } from '../activities/inputs.ts';
@@ -13,10 +14,11 @@ import { TASK_TITLES, type Task } from '../config/tasks.ts';
 import { acquire } from './acquire.ts';
 import { type ControlState, RunControl } from './control.ts';
 import { detectNuclei, detectPdl1 } from './detect-cells.ts';
-import { nameFailure } from './failure-code.ts';
+import { asFailure } from './failure-code.ts';
 import { stageId } from './ids.ts';
 import { keepLedger } from './keep-ledger.ts';
 import { progress, progressTable, type StageProgress, stageProgress } from './progress.ts';
+import { type Searchable, searchOptions, searchPairs } from './search-attributes.ts';
 import { segmentTissue } from './segment-tissue.ts';
 import type { StageInput } from './stage.ts';
 import { bookkeeping, rendering, tracing } from './steps.ts';
@@ -46,15 +48,22 @@ export async function reproduce(input: RunInput): Promise<RunOutcome> {
       { run: input, status, stages: outcomes, interventions: [...steering.state.interventions] },
     ]);
 
+  const mark = (values: Searchable) => {
+    if (input.searchable === true) upsertSearchAttributes(searchPairs(values));
+  };
   await openResults.executeWithOptions({ summary: 'results folder' }, [input]);
   try {
     await steering.steer(async (state) => {
-      await executeChild(acquire, {
+      const { doi } = await executeChild(acquire, {
         workflowId: stageId(run, 'acquire'),
         args: [{ run, config: input.config, data: input.folders.data, whole: false }],
         staticSummary: `Fetch and unpack record ${input.config.record}`,
+        ...searchOptions(input, { stage: 'acquire', tasks: input.config.tasks }),
       });
+      if (doi !== undefined) upsertMemo({ doi });
+      mark({ stage: input.config.tasks.join('+') });
       await runStages({ run, input: underControl(input, state), skipped: state.skipped }, outcomes);
+      mark({ stage: 'ledger' });
       await keepLedger(input, outcomes);
     });
   } catch (error) {
@@ -64,11 +73,10 @@ export async function reproduce(input: RunInput): Promise<RunOutcome> {
     }
     for (const stage of stages.values()) if (stage.state === 'running') show({ ...stage, state: 'failed' });
     await close('failed');
-    const failure = nameFailure(error);
-    const { code: type, cause: message } = failure;
-    throw ApplicationFailure.create({ type, message, nonRetryable: true, details: [failure] });
+    throw asFailure(error);
   }
   const status = Object.values(outcomes).some(({ failed }) => failed > 0) ? 'partial' : 'done';
+  mark({ stage: 'report', verdicts: Object.values(outcomes).map(({ verdict }) => verdict) });
   await close(status);
   await writeTrace.executeWithOptions({ summary: 'trace of the steps' }, [{ folders: input.folders }]);
   const { writeReport } = rendering(input.config.temporal);
@@ -108,6 +116,7 @@ async function runStages(stage: StageInput, outcomes: Record<string, StageOutcom
         workflowId: stageId(stage.run, task),
         args: [stage],
         staticSummary: TASK_TITLES[task],
+        ...searchOptions(stage.input, { stage: task, tasks: [task] }),
       });
     }),
   );

@@ -1,10 +1,18 @@
-import { executeChild, workflowInfo } from '@temporalio/workflow';
+import {
+  executeChild,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { RoiFailure, RunInput, SkippedRoi } from '../activities/inputs.ts';
 import type { StageOutcome } from '../activities/write-summary.ts';
 import { TASK_TITLES } from '../config/tasks.ts';
+import { namingFailures } from './failure-code.ts';
 import { chunkId } from './ids.ts';
 import { inferChunk, type StagePlan } from './infer-chunk.ts';
-import { tellRun } from './progress.ts';
+import { progress, progressTable, type StageProgress, tellRun } from './progress.ts';
+import { searchOptions, searchPairs } from './search-attributes.ts';
 
 /** What a stage is started with. */
 export interface StageInput {
@@ -36,20 +44,27 @@ export interface StageSteps {
 }
 
 /** One task over the whole test set: plan, pages of ROIs with their figures, sums. */
-export async function runStage({ run, input, skipped, resume }: StageInput, steps: StageSteps): Promise<StageOutcome> {
+export function runStage(stage: StageInput, steps: StageSteps): Promise<StageOutcome> {
+  return namingFailures(() => goThrough(stage, steps));
+}
+
+async function goThrough({ run, input, skipped, resume }: StageInput, steps: StageSteps): Promise<StageOutcome> {
   const cursor = resume ?? (await begin(run, steps));
   const { plan } = cursor;
   const { task, total, cached, pages } = plan;
   let { page, done, failed } = cursor;
   let drawing: Promise<unknown> = Promise.resolve();
+  show(stateOf(plan, done, failed, 'running'));
   for (; page < pages; page++) {
     const chunk = await executeChild(inferChunk, {
       workflowId: chunkId(workflowInfo().workflowId, page),
       args: [{ run, input, skipped, plan, page, done, failed }],
       staticSummary: `${TASK_TITLES[task]}, ROIs of page ${page + 1} of ${pages}`,
+      ...searchOptions(input, { stage: task, tasks: [task] }),
     });
     done += chunk.done;
     failed += chunk.failures.length;
+    show(stateOf(plan, done, failed, 'running'));
     // The figures of a page are drawn while the next page is inferred.
     await drawing;
     drawing = later(steps.draw(plan, page, chunk.failures));
@@ -60,15 +75,35 @@ export async function runStage({ run, input, skipped, resume }: StageInput, step
   }
   await drawing;
   const verdict = await steps.conclude(plan);
-  await tellRun(run, { stage: task, unit: 'ROIs', done: total, of: total, cached, failed, state: 'done' });
+  if (input.searchable === true) upsertSearchAttributes(searchPairs({ verdicts: [verdict] }));
+  await tell(run, stateOf(plan, total, failed, 'done'));
   return { stage: plan.stage, pages, total, cached, failed, verdict };
 }
 
 async function begin(run: string, steps: StageSteps): Promise<StageCursor> {
   const plan = await steps.plan();
-  const { task, total, cached } = plan;
-  await tellRun(run, { stage: task, unit: 'ROIs', done: cached, of: total, cached, failed: 0, state: 'running' });
-  return { plan, page: 0, done: cached, failed: 0 };
+  await tell(run, stateOf(plan, plan.cached, 0, 'running'));
+  return { plan, page: 0, done: plan.cached, failed: 0 };
+}
+
+function stateOf(
+  { task, total, cached }: StagePlan,
+  done: number,
+  failed: number,
+  state: StageProgress['state'],
+): StageProgress {
+  return { stage: task, unit: 'ROIs', done, of: total, cached, failed, state };
+}
+
+/** On the stage's own page of the Temporal UI, and on the run's. */
+async function tell(run: string, state: StageProgress): Promise<void> {
+  show(state);
+  await tellRun(run, state);
+}
+
+function show(state: StageProgress): void {
+  setCurrentDetails(progressTable([state]));
+  setHandler(progress, () => [state]);
 }
 
 /** Lets a step run while others do: a rejection waits for the `await`, instead of failing the workflow task. */

@@ -5,6 +5,7 @@ import { EXIT, printResult } from '../output.ts';
 import { describeRun, summaryOf } from '../run/describe-run.ts';
 import { findRun } from '../run/find-run.ts';
 import { onHomePlatform } from '../run/home-platform.ts';
+import { liveStages } from '../run/live-stages.ts';
 import { stageLine } from '../run/progress-lines.ts';
 import { verdictLines } from '../run/verdict-lines.ts';
 
@@ -47,7 +48,7 @@ async function askRun(
   try {
     return await client.withDeadline(Date.now() + QUERY_MS, async () => ({
       ...(await handle.query<ControlState>('control')),
-      stages: await handle.query<StageProgress[]>('progress'),
+      stages: await liveStages(client, id, await handle.query<StageProgress[]>('progress')),
     }));
   } catch {
     // Nobody serves its workflows in this version: what Temporal itself knows is told.

@@ -3,6 +3,7 @@ import type { Client, Connection } from '@temporalio/client';
 import { QUEUES, type Queue } from '../../config/task-queues.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { SEARCH_ATTRIBUTES } from '../../workflows/search-attributes.ts';
 import { connectTo, externalServer } from '../temporal/connection.ts';
 import { type EmbeddedServer, startEmbeddedServer } from '../temporal/embedded-server.ts';
 import { findTemporalBinary } from '../temporal/find-binary.ts';
@@ -55,7 +56,14 @@ async function openOwned(options: PlatformOptions, release: () => Promise<void>)
     const abort = signal === undefined ? {} : { signal };
     const binary = await findTemporalBinary({ onStep, ...abort });
     const start = (ports?: { grpc: number; ui: number }) =>
-      startEmbeddedServer({ home: home.home, binary: binary.path, onStep, ...abort, ...(ports && { ports }) });
+      startEmbeddedServer({
+        home: home.home,
+        binary: binary.path,
+        searchAttributes: SEARCH_ATTRIBUTES,
+        onStep,
+        ...abort,
+        ...(ports && { ports }),
+      });
     server = await start();
     const client = await connectTo(server);
     const workers = new WorkerProcesses({ home, server, settings, queues, onStep });

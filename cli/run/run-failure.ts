@@ -1,6 +1,10 @@
 import type { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { z } from 'zod';
 import { ERRORS, type ErrorCode, ReigniteError } from '../../toolkit/errors.ts';
+
+/** The message of a failure holds both in one. */
+const Details = z.object({ cause: z.string().optional(), remedy: z.string().optional() });
 
 /** The error of ours in a failed workflow; the code says which, the remedy comes with it. */
 export function failureOf(error: WorkflowFailedError): ReigniteError {
@@ -11,11 +15,9 @@ export function failureOf(error: WorkflowFailedError): ReigniteError {
   }
   const code = isErrorCode(cause.type) ? cause.type : 'INTERNAL';
   const details: unknown = cause.details?.[0];
-  const remedy =
-    typeof details === 'object' && details !== null && 'remedy' in details && typeof details.remedy === 'string'
-      ? { remedy: details.remedy }
-      : {};
-  return new ReigniteError(code, cause.message, { cause: error, ...remedy });
+  const said = Details.safeParse(details).data ?? {};
+  const remedy = said.remedy === undefined ? {} : { remedy: said.remedy };
+  return new ReigniteError(code, said.cause ?? cause.message, { cause: error, ...remedy });
 }
 
 function isErrorCode(type: string | null | undefined): type is ErrorCode {

@@ -1,7 +1,10 @@
-import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { type Client, type Connection, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { taskQueue } from '../../config/task-queues.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
+import { packageVersion } from '../../toolkit/package-version.ts';
 import type { reproduce } from '../../workflows/reproduce.ts';
+import { SEARCH_ATTRIBUTES, searchOptions } from '../../workflows/search-attributes.ts';
+import { hasSearchAttributes } from '../temporal/namespace-setup.ts';
 import type { ServerAddress } from '../temporal/server-address.ts';
 import { workflowDigest } from '../workflow-bundle.ts';
 import { alreadyOpen, inGeneration } from './generation.ts';
@@ -11,12 +14,15 @@ import type { ResolvedRun } from './resolve-run.ts';
 /** What is written beside a run in Temporal, and read again by other commands. */
 interface RunMemo extends Record<string, unknown> {
   readonly record: string;
+  /** Of the configuration. */
   readonly digest: string;
   readonly data: string;
   readonly results: string;
   /** Of a fresh run, and of those that went on from it. */
   readonly generation?: string | undefined;
+  /** Digest of the workflows' code. */
   readonly workflows: string;
+  readonly versions: { readonly reignite: string; readonly node: string };
 }
 
 /**
@@ -27,7 +33,7 @@ interface RunMemo extends Record<string, unknown> {
  *   is asked for and one is open.
  */
 export async function startRun(
-  client: Client,
+  client: Client & { readonly connection: Connection },
   server: ServerAddress,
   asked: ResolvedRun,
   onStep: (line: string) => void,
@@ -43,12 +49,15 @@ export async function startRun(
     onStep('The open run was begun by another version of reignite: it is begun anew, from the cache.');
   }
   const { config, digest, folders } = run.input;
-  const memo: RunMemo = { record: config.record, digest, ...folders, workflows };
+  const versions = { reignite: packageVersion(), node: process.versions.node };
+  const memo: RunMemo = { record: config.record, digest, ...folders, workflows, versions };
+  const searchable = await hasSearchAttributes(client.connection, server.namespace, SEARCH_ATTRIBUTES);
   try {
     await client.workflow.start<typeof reproduce>('reproduce', {
       workflowId: run.id,
       taskQueue: taskQueue(config.temporal.taskQueuePrefix, 'orchestration'),
-      args: [run.input],
+      args: [{ ...run.input, searchable }],
+      ...searchOptions({ searchable }, { stage: 'acquire', tasks: config.tasks }),
       workflowIdConflictPolicy: fresh ? 'FAIL' : 'USE_EXISTING',
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
       staticSummary: `IGNITE ${config.record}, profile ${config.name}: ${config.tasks.join(', ')}`,

@@ -3,6 +3,7 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { ControlState } from '../../workflows/control.ts';
 import type { StageProgress } from '../../workflows/progress.ts';
 import type { reproduce } from '../../workflows/reproduce.ts';
+import { liveStages } from './live-stages.ts';
 
 const POLL_MS = 400;
 /** A question to a workflow whose worker is busy or away must not hold up the watching. */
@@ -26,7 +27,7 @@ export async function watchRun(
     if (status.name !== 'RUNNING') return;
     const state = await client.connection
       .withDeadline(Date.now() + QUERY_MS, async () => ({
-        stages: await handle.query<StageProgress[]>('progress'),
+        stages: await liveStages(client, id, await handle.query<StageProgress[]>('progress')),
         control: await handle.query<ControlState>('control'),
       }))
       .catch(() => undefined);

@@ -44,6 +44,20 @@ export async function ensureSearchAttributes(
   await connection.operatorService.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(missing) });
 }
 
+/** Whether a namespace knows all of `attributes`; a server that does not say so counts as one that does not. */
+export async function hasSearchAttributes(
+  connection: Connection,
+  namespace: string,
+  attributes: SearchAttributes,
+): Promise<boolean> {
+  try {
+    const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+    return Object.entries(attributes).every(([name, type]) => customAttributes?.[name] === indexedValueType(type));
+  } catch {
+    return false;
+  }
+}
+
 function indexedValueType(type: SearchAttributeType): proto.temporal.api.enums.v1.IndexedValueType {
   return proto.temporal.api.enums.v1.IndexedValueType[`INDEXED_VALUE_TYPE_${type}`];
 }

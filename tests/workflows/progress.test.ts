@@ -1,18 +1,28 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isWorthTelling, progressTable } from '../../workflows/progress.ts';
+import { progressTable, Telling } from '../../workflows/progress.ts';
 
-describe('isWorthTelling', () => {
-  it('tells of every step of a small stage', () => {
-    expect([1, 2, 3, 4].map((done) => isWorthTelling(done, 4))).toEqual([true, true, true, true]);
+describe('Telling', () => {
+  const MINUTE = 60_000;
+
+  it('says nothing of a stage that is over within a minute', () => {
+    const telling = new Telling(0, 4, 0);
+    expect([1, 2, 3, 4].map((done) => telling.isDue(done, done * 10_000))).toEqual([false, false, false, false]);
   });
 
-  it('tells at most fifty times of any stage, and always of its end', () => {
+  it('tells of every tenth that took a minute', () => {
+    const telling = new Telling(0, 100, 0);
+    expect([5, 10, 11, 20].map((done) => telling.isDue(done, done * MINUTE))).toEqual([false, true, false, true]);
+    expect(telling.isDue(30, 20 * MINUTE + 1)).toBe(false);
+  });
+
+  it('tells at most ten times of any stage', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 20_000 }), (of) => {
-        const told = Array.from({ length: of }, (_, index) => index + 1).filter((done) => isWorthTelling(done, of));
-        expect(told.length).toBeLessThanOrEqual(50);
-        expect(told.at(-1)).toBe(of);
+        const telling = new Telling(0, of, 0);
+        const counts = Array.from({ length: of }, (_, index) => index + 1);
+        const told = counts.filter((done) => telling.isDue(done, done * MINUTE));
+        expect(told.length).toBeLessThanOrEqual(10);
       }),
       { numRuns: 30 },
     );
