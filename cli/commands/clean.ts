@@ -8,14 +8,13 @@ import { EXIT, printResult } from '../output.ts';
 import { onHomePlatform } from '../run/home-platform.ts';
 
 export interface CleanOptions {
-  readonly yes?: boolean;
   readonly dryRun?: boolean;
   readonly json?: boolean;
 }
 
 /**
- * `reignite clean`: shows what of the home and of downloads can go, and removes it when told so. The record's data, results
- * and the history stay.
+ * `reignite clean`: gives back the disk that the home and downloads can do without. The record's data, results and the
+ * history stay.
  *
  * @param kinds - Which kinds of it; all unless given.
  * @throws ReigniteError USAGE for a kind that is none; RUN_OPEN while a run or a download of this home is open.
@@ -31,7 +30,7 @@ export async function cleanCommand(
       remedy: `Choose among ${REMOVABLES.join(', ')}.`,
     });
   }
-  const isToRemove = options.yes === true && options.dryRun !== true;
+  const isToRemove = options.dryRun !== true;
   const home = homeFromEnvironment();
   const found = await onHomePlatform(signal, [], async ({ client }) => {
     const all = await findRemovable(home, await closedRunsData(client));
@@ -74,6 +73,6 @@ function linesOf(found: readonly Found[], bytes: number, isRemoved: boolean): st
     ]),
     isRemoved
       ? `${bytesText(bytes)} given back.`
-      : `${bytesText(bytes)} can go: \`npx reignite clean --yes\` removes all of it, \`clean partial logs --yes\` these kinds.`,
+      : `${bytesText(bytes)} can go: \`npx reignite clean\` removes all of it, \`clean partial logs\` these kinds.`,
   ];
 }

@@ -12,9 +12,12 @@ export function machineCommands(program: Command, { signal, exitWith }: CommandC
       exitWith(await configCommand(options));
     });
 
-  command(program, 'clean [kinds...]', 'what can go of caches, models, partial files, archives; removed with --yes')
-    .option('--yes', 'remove it')
-    .option('--dry-run', 'remove nothing, whatever else is said')
+  command(
+    program,
+    'clean [kinds...]',
+    'gives disk back: caches, models, partial files, archives; never data, results or history',
+  )
+    .option('--dry-run', 'show what can go, remove nothing')
     .action(async (kinds: string[], options: CleanOptions) => {
       const { cleanCommand } = await import('../commands/clean.ts');
       exitWith(await cleanCommand(kinds, options, signal));

@@ -134,14 +134,14 @@ describe('reignite clean', { timeout: 480_000 }, () => {
   const exists = (...path: string[]) => stat(join(folder(), ...path)).then(Boolean, () => false);
 
   it('shows what can go, and removes it only when told so', async () => {
-    const { removed, bytes, found } = await clean();
+    const { removed, bytes, found } = await clean('--dry-run');
     expect(removed).toBe(false);
     expect(bytes).toBeGreaterThan(0);
     const kinds = found.map(({ what }: { what: string }) => what);
     expect(kinds).toEqual(expect.arrayContaining(['cache', 'models', 'runs', 'logs']));
-    expect((await clean('models', '--yes', '--dry-run')).removed).toBe(false);
+    expect((await clean('models', '--dry-run')).removed).toBe(false);
     expect(await exists('home', 'models')).toBe(true);
-    expect(await clean('models', 'runs', '--yes')).toMatchObject({ removed: true });
+    expect(await clean('models', 'runs')).toMatchObject({ removed: true });
     expect([await exists('home', 'models'), await exists('home', 'runs'), await exists('home', 'cache')]).toEqual([
       false,
       false,
@@ -149,7 +149,7 @@ describe('reignite clean', { timeout: 480_000 }, () => {
     ]);
     expect(await exists('data', 'images')).toBe(true);
     expect(await exists('results', 'one', 'summary.json')).toBe(true);
-    const { status, stdout } = await runCommand(['clean', 'results', '--yes', '--json'], place());
+    const { status, stdout } = await runCommand(['clean', 'results', '--json'], place());
     expect([status, JSON.parse(stdout).error.code]).toEqual([2, 'USAGE']);
   });
 });
@@ -162,7 +162,7 @@ describe('an open run', { timeout: 480_000 }, () => {
     const { status, stdout } = await run(...words, '--no-workers', '--fresh', '--json');
     expect(status).toBe(1);
     expect(JSON.parse(stdout).error).toMatchObject({ code: 'RUN_OPEN', remedy: expect.stringContaining('cancel') });
-    const cleaned = await runCommand(['clean', '--yes', '--json'], place());
+    const cleaned = await runCommand(['clean', '--json'], place());
     expect(cleaned.status).toBe(1);
     expect(JSON.parse(cleaned.stdout).error.code).toBe('RUN_OPEN');
     open.process.kill('SIGINT');
