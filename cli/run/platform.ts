@@ -12,11 +12,14 @@ import { unpolledQueues } from '../temporal/pollers.ts';
 import type { ServerAddress } from '../temporal/server-address.ts';
 import { runningServer } from '../temporal/server-record.ts';
 import type { WorkerSettings } from '../worker-settings.ts';
+import { keepServed } from './keep-served.ts';
 import { WorkerProcesses } from './worker-processes.ts';
 
 const OWNER_GETS_READY_MS = 60_000;
 const POLL_MS = 300;
 const OWNER_POLL_MS = 1_000;
+/** How often this command looks whether the workers of others on a shared server are still there. */
+const LOOK_MS = 5_000;
 
 export interface PlatformOptions {
   readonly home: HomeFolders;
@@ -163,19 +166,28 @@ export class OwnerGone extends Error {
   override readonly name = 'OwnerGone';
 }
 
-/** On a server of somebody else's, this command serves the queues that nobody polls. */
+/** On a server of somebody else's, this command serves the queues that nobody polls, now or later. */
 async function openExternal(options: PlatformOptions, server: ServerAddress): Promise<Platform> {
   const { home, settings, onStep, queues = QUEUES } = options;
   const client = await connectTo(server);
-  const unserved = await unpolledQueues(client, server.namespace, settings.taskQueuePrefix, queues);
-  if (unserved.length > 0) onStep(`Nobody serves ${unserved.join(', ')} on ${server.address}: this command does.`);
-  const workers = new WorkerProcesses({ home, server, settings, queues: unserved, onStep });
+  const look = () => unpolledQueues(client, server.namespace, settings.taskQueuePrefix, queues);
+  const unserved = await look();
+  const workers = new WorkerProcesses({ home, server, settings, queues: [], onStep });
+  const serve = (alone: readonly Queue[]) => {
+    const taken = workers.serve(alone);
+    if (taken.length > 0) onStep(`Nobody serves ${taken.join(', ')} on ${server.address}: this command does.`);
+  };
+  serve(unserved);
+  const closed = new AbortController();
+  const serving = keepServed({ look, serve, lookMs: LOOK_MS }, closed.signal);
   return {
     client,
     server,
     owner: unserved.length > 0,
     failed: workers.failed,
     async close() {
+      closed.abort();
+      await serving;
       await workers.stop();
       await client.connection.close();
     },

@@ -25,7 +25,7 @@ export interface WorkerProcessesOptions {
   readonly home: HomeFolders;
   readonly server: ServerAddress;
   readonly settings: Omit<WorkerSettings, 'queues'>;
-  /** Queues to serve. */
+  /** Queues to serve from the start. */
   readonly queues: readonly Queue[];
   readonly onStep: (line: string) => void;
 }
@@ -46,6 +46,8 @@ function telemetryOf(telemetry: TelemetryConfig, place: number): TelemetryConfig
 export class WorkerProcesses {
   readonly #options: WorkerProcessesOptions;
   readonly #children = new Map<string, ChildProcess>();
+  readonly #served = new Set<Queue>();
+  #groups = 0;
   #stopping = false;
   #fail: (error: Error) => void = () => undefined;
   /** Rejects when a worker cannot be kept alive. */
@@ -58,10 +60,18 @@ export class WorkerProcesses {
     });
     this.failed.catch(() => undefined);
     mkdirSync(options.home.logs, { recursive: true });
-    const groups = PROCESSES.map((shared) => shared.filter((queue) => options.queues.includes(queue)));
-    for (const [place, queues] of groups.filter((group) => group.length > 0).entries()) {
-      this.#start({ queues, telemetry: telemetryOf(options.settings.telemetry, place) }, 0);
+    this.serve(options.queues);
+  }
+
+  /** Starts the processes for those of `queues` that none of this command serves yet, and returns these. */
+  serve(queues: readonly Queue[]): readonly Queue[] {
+    const unserved = queues.filter((queue) => !this.#served.has(queue));
+    for (const queue of unserved) this.#served.add(queue);
+    const groups = PROCESSES.map((shared) => shared.filter((queue) => unserved.includes(queue)));
+    for (const group of groups.filter(({ length }) => length > 0)) {
+      this.#start({ queues: group, telemetry: telemetryOf(this.#options.settings.telemetry, this.#groups++) }, 0);
     }
+    return unserved;
   }
 
   /** Process ids by the first queue that the process serves. */

@@ -1,10 +1,18 @@
-import type { Client } from '@temporalio/client';
+import { hostname } from 'node:os';
+import type { Client, WorkflowService } from '@temporalio/client';
 import { type Queue, taskQueue } from '../../config/task-queues.ts';
+import { isSignallable } from '../../toolkit/files/process-identity.ts';
+import type { ServerAddress } from './server-address.ts';
 
 const WORKFLOW_QUEUE = 1;
-const ACTIVITY_QUEUE = 2;
+export const ACTIVITY_QUEUE = 2;
 /** A poller seen longer ago has gone: a live one comes back every minute. */
 const POLLER_SEEN_MS = 70_000;
+
+/** How workers show in the Temporal UI; on a server of several machines with the host, which tells them apart here. */
+export function workerIdentity(queue: string, { external }: ServerAddress): string {
+  return external ? `${queue} ${process.pid}@${hostname()}` : `${queue} ${process.pid}`;
+}
 
 /** Those of `queues` that no worker polls. */
 export async function unpolledQueues(
@@ -13,18 +21,31 @@ export async function unpolledQueues(
   prefix: string,
   queues: readonly Queue[],
 ): Promise<readonly Queue[]> {
-  const polled = await Promise.all(queues.map((queue) => hasPollers(client, namespace, prefix, queue)));
-  return queues.filter((_, index) => polled[index] !== true);
+  const pollers = await Promise.all(
+    queues.map((queue) => {
+      const type = queue === 'orchestration' ? WORKFLOW_QUEUE : ACTIVITY_QUEUE;
+      return livePollers(client.workflowService, namespace, taskQueue(prefix, queue), type);
+    }),
+  );
+  return queues.filter((_, index) => pollers[index]?.length === 0);
 }
 
-async function hasPollers(client: Client, namespace: string, prefix: string, queue: Queue): Promise<boolean> {
-  const { pollers } = await client.workflowService.describeTaskQueue({
-    namespace,
-    taskQueue: { name: taskQueue(prefix, queue) },
-    taskQueueType: queue === 'orchestration' ? WORKFLOW_QUEUE : ACTIVITY_QUEUE,
+/** Identities of the workers that poll a task queue, of `WORKFLOW_QUEUE` or `ACTIVITY_QUEUE` type. */
+export async function livePollers(
+  service: WorkflowService,
+  namespace: string,
+  name: string,
+  type: typeof WORKFLOW_QUEUE | typeof ACTIVITY_QUEUE,
+): Promise<string[]> {
+  const { pollers } = await service.describeTaskQueue({ namespace, taskQueue: { name }, taskQueueType: type });
+  return (pollers ?? []).flatMap(({ identity, lastAccessTime }) => {
+    const isRecent = Date.now() - Number(lastAccessTime?.seconds ?? 0) * 1_000 < POLLER_SEEN_MS;
+    return isRecent && !hasEndedHere(identity ?? '') ? [identity ?? ''] : [];
   });
-  return (pollers ?? []).some(({ lastAccessTime }) => {
-    const seconds = Number(lastAccessTime?.seconds ?? 0);
-    return Date.now() - seconds * 1_000 < POLLER_SEEN_MS;
-  });
+}
+
+/** The server remembers pollers for a while; of this machine's it can be told at once whether they live. */
+function hasEndedHere(identity: string): boolean {
+  const [, pid, host] = /^\S+ (\d+)@(.+)$/.exec(identity) ?? [];
+  return host === hostname() && pid !== undefined && !isSignallable(Number(pid));
 }

@@ -1,24 +1,15 @@
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NativeConnection } from '@temporalio/worker';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { type FileLock, lockFile } from '../../toolkit/files/file-lock.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
-import { isSignallable } from '../../toolkit/files/process-identity.ts';
+import { ACTIVITY_QUEUE, livePollers, workerIdentity } from '../temporal/pollers.ts';
 import type { ServerAddress } from '../temporal/server-address.ts';
 
 /** A worker that was told to stop is gone by then. */
 const PREDECESSOR_ENDS_MS = 30_000;
 const POLL_MS = 250;
-const ACTIVITY_QUEUE = 2;
-/** A poller seen longer ago has gone: a live one comes back every minute. */
-const POLLER_SEEN_MS = 70_000;
-
-/** How workers show in the Temporal UI; on a server of several machines with the host, which tells them apart here. */
-export function workerIdentity(queue: string, { external }: ServerAddress): string {
-  return external ? `${queue} ${process.pid}@${hostname()}` : `${queue} ${process.pid}`;
-}
 
 /**
  * Makes this process the one that downloads: limits on connections and requests are kept within a process. Of a home it
@@ -75,21 +66,7 @@ async function otherDownloader(
   server: ServerAddress,
   taskQueue: string,
 ): Promise<string | undefined> {
-  const { pollers } = await connection.workflowService.describeTaskQueue({
-    namespace: server.namespace,
-    taskQueue: { name: taskQueue },
-    taskQueueType: ACTIVITY_QUEUE,
-  });
+  const pollers = await livePollers(connection.workflowService, server.namespace, taskQueue, ACTIVITY_QUEUE);
   const own = workerIdentity('download', server);
-  const others = (pollers ?? []).flatMap(({ identity, lastAccessTime }) => {
-    const isRecent = Date.now() - Number(lastAccessTime?.seconds ?? 0) * 1_000 < POLLER_SEEN_MS;
-    return identity && identity !== own && isRecent && !hasEndedHere(identity) ? [identity] : [];
-  });
-  return others.sort()[0];
-}
-
-/** The server remembers pollers for a while; of this machine's it can be told at once whether they live. */
-function hasEndedHere(identity: string): boolean {
-  const [, pid, host] = /^\S+ (\d+)@(.+)$/.exec(identity) ?? [];
-  return host === hostname() && pid !== undefined && !isSignallable(Number(pid));
+  return pollers.filter((identity) => identity !== own).sort()[0];
 }
