@@ -86,7 +86,9 @@ describe('detectCells', () => {
     resumed.on('heartbeat', ({ tile }: { tile?: number }) => tiles.push(tile ?? 0));
     expect(await runActivity(activity, input, resumed)).toMatchObject({ cached: false, tiles: 48 });
     expect(tiles.filter((tile) => tile > 0).length).toBeLessThan(48);
-    expect(await bytesOf(outputs)).toEqual(await bytesOf(undisturbed.outputs));
+    // Digests: the bytes are many.
+    expect(await sha256OfFile(outputs.points)).toBe(await sha256OfFile(undisturbed.outputs.points));
+    expect(await sha256OfFile(outputs.candidates)).toBe(await sha256OfFile(undisturbed.outputs.candidates));
   });
 
   it('writes no points where none lie in the box, as the record has none, and removes those of an earlier run', async () => {
