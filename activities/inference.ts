@@ -4,6 +4,7 @@ import type { HomeFolders } from '../toolkit/files/home-folders.ts';
 import { createRoiSegmenter } from '../toolkit/nnunet/roi-segmenter.ts';
 import { createCellDetector } from '../toolkit/yolov5/cell-detector.ts';
 import { createDetectCells } from './detect-cells.ts';
+import { createPredictImage } from './predict-image.ts';
 import { createProbeInference } from './probe-inference.ts';
 import { createRedetectNuclei } from './redetect-nuclei.ts';
 import { createResegmentRounded } from './resegment-rounded.ts';
@@ -18,6 +19,7 @@ export function createInferenceActivities(home: HomeFolders) {
     segmentRoi: createSegmentRoi({ ...services, ...engines }),
     detectCells: createDetectCells({ ...services, ...engines }),
     resegmentRounded: createResegmentRounded({ ...services, ...engines }),
+    predictImage: createPredictImage(home, engines),
     redetectNuclei: createRedetectNuclei({ ...services, ...engines }),
   };
 }

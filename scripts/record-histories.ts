@@ -1,6 +1,7 @@
 // Records the histories that the replay tests hold new workflow code against: a run of a tiny record with one damaged
 // image, and runs of stubbed steps that go on in fresh histories, fail, are steered and cancelled.
-// Usage: npx tsx scripts/record-histories.ts tests/histories/<version>
+// Usage: npx tsx scripts/record-histories.ts tests/histories/<version> [SCENE...]
+// Without scenes the folder is recorded anew; with them those are added to it.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -12,15 +13,19 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
+import type { PredictImageInput } from '../activities/prediction-inputs.ts';
 import { connectTo } from '../cli/temporal/connection.ts';
 import { ensureSearchAttributes } from '../cli/temporal/namespace-setup.ts';
+import { taskQueue } from '../config/task-queues.ts';
 import { TASKS } from '../config/tasks.ts';
 import { beQuiet, serveStubbed, startStubbed, stubbedRun } from '../tests/support/stubbed-run.ts';
 import { temporalBinary } from '../tests/support/temporal.ts';
 import { writeTinyRecord } from '../tests/support/tiny-record.ts';
+import { predictionId } from '../workflows/ids.ts';
+import type { predictImages } from '../workflows/predict-images.ts';
 import { SEARCH_ATTRIBUTES } from '../workflows/search-attributes.ts';
 
-const [target] = process.argv.slice(2);
+const [target, ...wanted] = process.argv.slice(2);
 if (target === undefined) throw new Error('Give the folder to write to.');
 const folder = resolve(target);
 const checkout = fileURLToPath(new URL('..', import.meta.url));
@@ -33,12 +38,12 @@ const server = { address, namespace: 'default', external: true };
 const client = await connectTo(server);
 await ensureSearchAttributes(client.connection, server.namespace, SEARCH_ATTRIBUTES);
 try {
-  await rm(folder, { recursive: true, force: true });
+  if (wanted.length === 0) await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  await recordTiny();
-  await recordContinued();
-  await recordFailed();
-  await recordCancelled();
+  const scenes = { tiny: recordTiny, continued: recordContinued, failed: recordFailed, cancelled: recordCancelled };
+  for (const [scene, record] of Object.entries({ ...scenes, predicted: recordPredicted })) {
+    if (wanted.length === 0 || wanted.includes(scene)) await record();
+  }
 } finally {
   await client.connection.close();
   await close();
@@ -94,10 +99,6 @@ function convertersOf(step: string, fails: () => Promise<never>): object {
 
 /** Steered in every way and then cancelled: one run while files are fetched, one in the middle of its ROIs. */
 async function recordCancelled(): Promise<void> {
-  const hangs = async () => {
-    const beat = setInterval(() => Context.current().heartbeat(), 200);
-    await Context.current().cancelled.finally(() => clearInterval(beat));
-  };
   const file = { key: 'images.zip', size: 1, md5: '0'.repeat(32), url: 'https://localhost/images.zip', part: false };
   const scenes = {
     unfetched: { downloadFile: hangs, fetchRecord: () => Promise.resolve({ id: '1', title: '', files: [file] }) },
@@ -124,6 +125,45 @@ async function recordCancelled(): Promise<void> {
     await stop();
     await save(client, name);
   }
+}
+
+/** Images of the user's, in two pages, of which one cannot be read; others that are cancelled on their way. */
+async function recordPredicted(): Promise<void> {
+  const run = stubbedRun(work, 1, { name: 'predicted', temporal: prefixed('predicted', 1) });
+  const choices = { resample: false, simplify: 0, minArea: 1 };
+  const order = { task: 'he', model: '/model', out: '/out', session: { provider: 'cpu' }, choices } as const;
+  const list = { folder: 'predict/recorded', pages: 2, total: 4 };
+  const steps = {
+    readImages: ({ page }: { page: number }) =>
+      Promise.resolve([2 * page, 2 * page + 1].map((each) => ({ path: `/images/${each}.png`, name: `${each}` }))),
+    predictImage: ({ image, list: { folder: of } }: PredictImageInput) => {
+      if (of === 'predict/cancelled') return hangs();
+      if (image.name !== '1') return Promise.resolve({ cached: image.name === '2' });
+      return Promise.reject(ApplicationFailure.nonRetryable('It cannot be read.', 'IMAGE_UNREADABLE'));
+    },
+    writePrediction: () => Promise.resolve({ predicted: 3, failed: 1 }),
+  };
+  const stop = await serveStubbed(run, server, { steps });
+  const start = (name: string, folder: string) =>
+    client.workflow.start<typeof predictImages>('predictImages', {
+      workflowId: predictionId('he', name),
+      taskQueue: taskQueue('predicted', 'orchestration'),
+      args: [{ order, list: { ...list, folder }, temporal: run.input.config.temporal }],
+    });
+  await (await start('predicted', list.folder)).result();
+  const cancelled = await start('given-up', 'predict/cancelled');
+  await sleep(1_500);
+  await cancelled.cancel();
+  await cancelled.result().catch(() => undefined);
+  await stop();
+  await save(client, 'predicted');
+  await save(client, 'given-up');
+}
+
+/** A step that goes on until it is told to stop. */
+async function hangs(): Promise<never> {
+  const beat = setInterval(() => Context.current().heartbeat(), 200);
+  return Context.current().cancelled.finally(() => clearInterval(beat));
 }
 
 function prefixed(taskQueuePrefix: string, pageSize: number) {

@@ -21,7 +21,7 @@ import { progress, progressTable, type StageProgress, stageProgress } from './pr
 import { type Searchable, searchOptions, searchPairs } from './search-attributes.ts';
 import { segmentTissue } from './segment-tissue.ts';
 import type { StageInput } from './stage.ts';
-import { bookkeeping, rendering, tracing } from './steps.ts';
+import { bookkeeping, gathering, rendering } from './steps.ts';
 
 export interface RunOutcome {
   readonly status: RunStatus;
@@ -41,7 +41,7 @@ export async function reproduce(input: RunInput): Promise<RunOutcome> {
   setHandler(stageProgress, show);
 
   const { openResults, writeSummary } = bookkeeping(input.config.temporal);
-  const { writeTrace } = tracing(input.config.temporal);
+  const { writeTrace } = gathering(input.config.temporal);
   const outcomes: Record<string, StageOutcome> = {};
   const close = (status: RunStatus) =>
     writeSummary.executeWithOptions({ summary: `summary: ${status}` }, [

@@ -38,11 +38,13 @@ export const bookkeeping = (settings: Settings) =>
     startToCloseTimeout: '2 minutes',
   });
 
-/** Reads every history of the run: of 100,000 ROIs that takes minutes. */
-export const tracing = (settings: Settings) =>
-  proxyActivities<Pick<OrchestrationActivities, 'writeTrace'>>(optionsOf(settings, 'orchestration'));
+/** Steps that read what all others left: of 100,000 ROIs that takes minutes. */
+export const gathering = (settings: Settings) =>
+  proxyActivities<Pick<OrchestrationActivities, 'writeTrace' | 'writePrediction'>>(
+    optionsOf(settings, 'orchestration'),
+  );
 
-export const { readPage } = proxyLocalActivities<Pick<OrchestrationActivities, 'readPage'>>({
+export const { readPage, readImages } = proxyLocalActivities<Pick<OrchestrationActivities, 'readPage' | 'readImages'>>({
   startToCloseTimeout: '1 minute',
 });
 

@@ -47,7 +47,7 @@ export async function cleanCommand(
 /** The data folders of all runs and downloads; none of them may be open. */
 async function closedRunsData(client: Client): Promise<readonly string[]> {
   const folders = new Set<string>();
-  const query = "WorkflowType IN ('reproduce', 'acquire')";
+  const query = "WorkflowType IN ('reproduce', 'acquire', 'predictImages')";
   for await (const { workflowId, status, memo } of client.workflow.list({ query })) {
     if (status.name === 'RUNNING') {
       throw new ReigniteError('RUN_OPEN', `${workflowId} is open: what it needs cannot be told from what can go.`, {

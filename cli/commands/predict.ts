@@ -1,15 +1,15 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Task } from '../../config/tasks.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { PROVIDERS, type Provider } from '../../toolkit/onnx/session.ts';
-import type { ImagePrediction } from '../../toolkit/predict/prediction.ts';
+import type { PredictionOrder } from '../../toolkit/predict/open-predictor.ts';
+import type { PredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
+import { describePrediction } from '../../toolkit/predict/prediction-tables.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
-import { type NamedImage, nameImages } from '../predict/image-names.ts';
-import { type ImagePredictor, openPredictor, type PredictionOrder } from '../predict/predict-images.ts';
-import { describePrediction, predictionTable } from '../predict/prediction-tables.ts';
-import { PredictionProgress } from '../predict/progress.ts';
+import { nameImages } from '../predict/image-names.ts';
+import { predictAsRun } from '../predict/predict-as-run.ts';
+import { predictHere } from '../predict/predict-here.ts';
 
 export interface PredictOptions {
   readonly task: Task;
@@ -22,14 +22,9 @@ export interface PredictOptions {
   readonly minArea?: number;
   readonly provider?: string;
   readonly threads?: number;
+  /** As a durable workflow. */
+  readonly run?: boolean;
   readonly json?: boolean;
-}
-
-interface ImageFailure {
-  readonly image: string;
-  readonly code: string;
-  readonly cause: string;
-  readonly remedy: string;
 }
 
 const SMALLEST_MPP = 0.01;
@@ -50,50 +45,20 @@ export async function predictCommand(
   const order = readOrder(options);
   const images = await nameImages(words);
   const home = homeFromEnvironment();
-  const progress = new PredictionProgress(images.length, process.stderr);
-  const predictor = await openPredictor(order, home, progress, signal);
-  const { predictions, failures } = await predictAll(images, predictor, progress, signal);
-  const model = { path: order.model, digest: predictor.digest };
-  const summary = { task: order.task, model, images: predictions, failures };
-  await writeFileAtomic(join(order.out, 'summary.json'), `${JSON.stringify(summary, null, 1)}\n`);
-  await writeFileAtomic(join(order.out, tableName(order.task)), predictionTable(predictions));
+  const summary = options.run
+    ? await predictAsRun(order, images, home, signal)
+    : await predictHere(order, images, home, signal);
+  refuseNothingPredicted(summary);
   if (options.json) printResult(JSON.stringify(summary, null, 1));
-  else printResult(predictions.flatMap(describePrediction).join('\n'));
-  printStep(`${predictions.length} of ${images.length} images predicted; everything is in ${order.out}.`);
-  return failures.length === 0 ? EXIT.done : EXIT.error;
+  else printResult(summary.images.flatMap(describePrediction).join('\n'));
+  printStep(`${summary.images.length} of ${images.length} images predicted; everything is in ${order.out}.`);
+  return summary.failures.length === 0 ? EXIT.done : EXIT.error;
 }
 
-/** An image that cannot be read is told and left out; the others are not to wait for it. */
-async function predictAll(
-  images: readonly NamedImage[],
-  predictor: ImagePredictor,
-  progress: PredictionProgress,
-  signal: AbortSignal,
-): Promise<{ readonly predictions: readonly ImagePrediction[]; readonly failures: readonly ImageFailure[] }> {
-  const predictions: ImagePrediction[] = [];
-  const failures: ImageFailure[] = [];
-  try {
-    for (const image of images) {
-      progress.begin(image.name);
-      try {
-        predictions.push(await predictor.predict(image, signal));
-      } catch (error) {
-        if (!(error instanceof ReigniteError && error.code === 'IMAGE_UNREADABLE')) throw error;
-        failures.push({ image: image.path, code: error.code, cause: error.message, remedy: error.remedy });
-        progress.say(`error ${error.code}: ${error.message}\n  ${error.remedy}`);
-      }
-    }
-  } finally {
-    progress.end();
-    await predictor.close();
-  }
-  const [first] = failures;
-  if (first === undefined || predictions.length > 0) return { predictions, failures };
-  throw new ReigniteError('IMAGE_UNREADABLE', first.cause, { remedy: first.remedy });
-}
-
-function tableName(task: Task): string {
-  return task === 'he' ? 'areas.csv' : 'counts.csv';
+/** Where no image at all could be predicted, the first one's error is the command's. */
+function refuseNothingPredicted({ images, failures: [first] }: PredictionSummary): void {
+  if (first === undefined || images.length > 0) return;
+  throw new ReigniteError(first.code, first.cause, { remedy: first.remedy });
 }
 
 function readOrder({ task, model, out, labels, mpp, resample = false, ...more }: PredictOptions): PredictionOrder {

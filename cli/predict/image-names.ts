@@ -1,13 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, extname, resolve } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
-
-/** An image of the command line and the name that its files get. */
-export interface NamedImage {
-  /** Absolute. */
-  readonly path: string;
-  readonly name: string;
-}
+import type { NamedImage } from '../../toolkit/predict/open-predictor.ts';
 
 /**
  * The images of the command line, each with the name of its files: its own without the ending.

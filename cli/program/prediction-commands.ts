@@ -4,12 +4,15 @@ import type { EvaluateOptions } from '../commands/evaluate.ts';
 import type { PredictOptions } from '../commands/predict.ts';
 import { type CommandContext, command } from './command.ts';
 
-/** Commands on predictions and images of the user's own; none needs Temporal. */
+/** Commands on predictions and images of the user's own; none but `predict --run` needs Temporal. */
 export function predictionCommands(program: Command, { signal, exitWith }: CommandContext): void {
   command(program, 'predict', 'masks, outlines and areas, or cells and counts, of images of your own')
     .argument('<image...>', 'PNG, JPEG or TIFF')
     .addOption(new Option('--task <task>', 'what to predict').choices(TASKS).makeOptionMandatory())
-    .requiredOption('--model <path>', 'nnU-Net v1 folder (he), YOLOv5 .pt (nuclei, pdl1)')
+    .requiredOption(
+      '--model <path>',
+      'nnU-Net v1 folder or one fold of it (he), YOLOv5 .pt (nuclei, pdl1), or .onnx with its sidecar',
+    )
     .requiredOption('--out <dir>', 'where everything goes')
     .option('--mpp <um>', 'side of one pixel in µm: gives mm²; the models expect 0.5', Number)
     .option('--resample', 'bring the images to 0.5 µm/px for the network; results come in their own pixels')
@@ -18,6 +21,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .option('--min-area <px>', 'no outlines for smaller regions; masks and areas keep them (default: 1)', Number)
     .option('--provider <name>', 'auto, cpu, cuda or webgpu (default: auto)')
     .option('--threads <n>', 'threads of the network (default: all cores)', Number)
+    .option('--run', 'as a durable run: an activity an image, shared among workers, seen in the Temporal UI')
     .action(async (images: string[], options: PredictOptions) => {
       const { predictCommand } = await import('../commands/predict.ts');
       exitWith(await predictCommand(images, options, signal));

@@ -13,13 +13,13 @@ import { temporaryFolder } from '../support/in-temporary-folder.ts';
 
 const HISTORIES = fileURLToPath(new URL('../histories', import.meta.url));
 const recorded = readdirSync(HISTORIES, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.json'));
-const TYPES = ['acquire', 'detectNuclei', 'detectPdl1', 'inferChunk', 'reproduce', 'segmentTissue'];
+const TYPES = ['acquire', 'detectNuclei', 'detectPdl1', 'inferChunk', 'predictImages', 'reproduce', 'segmentTissue'];
 
 /** How a history may end, and the workflows of which one with that end is recorded. */
 const ENDS = {
   EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: TYPES,
-  EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW: ['detectNuclei', 'detectPdl1', 'segmentTissue'],
-  EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: TYPES.filter((type) => type !== 'inferChunk'),
+  EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW: ['detectNuclei', 'detectPdl1', 'predictImages', 'segmentTissue'],
+  EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: TYPES.filter((type) => type !== 'inferChunk' && type !== 'predictImages'),
   EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED: TYPES,
 } as const;
 

@@ -17,6 +17,8 @@ export interface PredictServices {
 export interface PredictOptions<Progress> {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress | { readonly phase: 'draw' }) => void;
+  /** Is called before the network begins, with the folder that a killed attempt goes on in. */
+  readonly onWork?: (work: string) => Promise<void>;
 }
 
 /** What a network made of an image, now or at another time. */
@@ -34,6 +36,7 @@ export interface Inferred {
 export async function inferOnce(
   parts: KeyParts,
   { home, cache }: PredictServices,
+  { onWork }: Pick<PredictOptions<never>, 'onWork'>,
   infer: (
     work: string,
   ) => Promise<{ readonly files: Readonly<Record<string, string>>; readonly facts: InferenceFacts }>,
@@ -43,6 +46,7 @@ export async function inferOnce(
   if (known !== undefined) return { entry: known, facts: readFacts(known), isCached: true };
   const work = join(home.work, key);
   await mkdir(work, { recursive: true });
+  await onWork?.(work);
   const { files, facts } = await infer(work);
   const entry = await cache.store(parts, files, { ...facts, notes: [...facts.notes] });
   await rm(work, { recursive: true, force: true });

@@ -55,7 +55,9 @@ export async function predictCells(
 ): Promise<ImagePrediction> {
   const input = await readInput(job.image);
   const seen = await networkImage(input, job.choices, options.signal);
-  const inferred = await inferOnce(keyOf(job, seen), services, (work) => detect(job, seen, detector, work, options));
+  const inferred = await inferOnce(keyOf(job, seen), services, options, (work) =>
+    detect(job, seen, detector, work, options),
+  );
   options.signal?.throwIfAborted();
   options.onProgress?.({ phase: 'draw' });
   const { cache } = services;

@@ -52,7 +52,9 @@ export async function predictTissue(
 ): Promise<ImagePrediction> {
   const input = await readInput(job.image);
   const seen = await networkImage(input, job.choices, options.signal);
-  const inferred = await inferOnce(keyOf(job, seen), services, (work) => segment(job, seen, segmenter, work, options));
+  const inferred = await inferOnce(keyOf(job, seen), services, options, (work) =>
+    segment(job, seen, segmenter, work, options),
+  );
   options.signal?.throwIfAborted();
   options.onProgress?.({ phase: 'draw' });
   const files = tissueFiles(job.name);

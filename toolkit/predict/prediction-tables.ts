@@ -1,4 +1,5 @@
-import type { ImagePrediction } from '../../toolkit/predict/prediction.ts';
+import type { ImagePrediction } from './prediction.ts';
+import type { ImageFailure } from './prediction-summary.ts';
 
 const NAME_WIDTH = 28;
 
@@ -16,6 +17,11 @@ export function describePrediction(image: ImagePrediction): string[] {
     ),
     ...image.notes.map((note) => `  ${note}`),
   ];
+}
+
+/** What a person reads of an image that could not be predicted. */
+export function describeFailure({ code, cause, remedy }: ImageFailure): string {
+  return `error ${code}: ${cause}\n  ${remedy}`;
 }
 
 /** All numbers of all images as CSV, one line a class of an image. */

@@ -1,0 +1,121 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PredictionFiles } from '../../activities/prediction-files.ts';
+import { type PredictImagesInput, PredictionOrder } from '../../activities/prediction-inputs.ts';
+import { canonicalJson } from '../../config/digest.ts';
+import { taskQueue } from '../../config/task-queues.ts';
+import { sha256Of } from '../../toolkit/files/hash-file.ts';
+import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import type { NamedImage, PredictionOrder as Order } from '../../toolkit/predict/open-predictor.ts';
+import { type PredictionSummary, readPredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
+import { describeFailure } from '../../toolkit/predict/prediction-tables.ts';
+import { predictionId } from '../../workflows/ids.ts';
+import type { predictImages } from '../../workflows/predict-images.ts';
+import type { StageProgress } from '../../workflows/progress.ts';
+import { loadConfig } from '../config/load-config.ts';
+import { printStep } from '../output.ts';
+import { runPage } from '../run/follow-run.ts';
+import { onPlatform, watchOn } from '../run/on-platform.ts';
+import type { Platform } from '../run/platform.ts';
+import { ProgressLines } from '../run/progress-lines.ts';
+import { type OnceOpen, startOrAttach } from '../temporal/start-or-attach.ts';
+import { workerSettingsOf } from '../worker-settings.ts';
+
+const QUEUES = ['orchestration', 'inference'] as const;
+const POLL_MS = 400;
+/** A question to a workflow whose worker is busy or away must not hold up the watching. */
+const QUERY_MS = 2_000;
+/** A server that is being started again is waited for so long. */
+const DESCRIBE_MS = 15_000;
+
+/**
+ * Predicts images as a workflow: an activity each, retried, shared among the workers of a server, in the Temporal UI.
+ * The same command attaches to a prediction that is open, and takes from the cache what was done before.
+ *
+ * @throws The signal's reason; what `onPlatform` throws.
+ */
+export async function predictAsRun(
+  order: Order,
+  images: readonly NamedImage[],
+  home: HomeFolders,
+  signal: AbortSignal,
+): Promise<PredictionSummary> {
+  const config = await loadConfig({ profile: 'sample', set: [] });
+  const { id, input } = await listImages(order, images, home, config.temporal);
+  const settings = workerSettingsOf(config);
+  await onPlatform({ home, settings, queues: QUEUES, onStep: printStep, signal }, (platform) =>
+    follow(platform, id, input, signal),
+  );
+  const summary = await readPredictionSummary(order.out);
+  for (const failure of summary.failures) printStep(describeFailure(failure));
+  return summary;
+}
+
+/** Writes the images into the home, in pages, where the workflow and its workers find them. */
+async function listImages(
+  asked: Order,
+  images: readonly NamedImage[],
+  home: HomeFolders,
+  temporal: PredictImagesInput['temporal'],
+): Promise<{ readonly id: string; readonly input: PredictImagesInput }> {
+  const order = PredictionOrder.parse(asked);
+  const digest = sha256Of(canonicalJson({ order, images })).slice(0, 16);
+  const folder = `predict/${digest}`;
+  const files = new PredictionFiles(home, { folder });
+  const { pageSize } = temporal;
+  const pages = Math.ceil(images.length / pageSize);
+  for (let page = 0; page < pages; page++) {
+    await files.writePage(page, images.slice(page * pageSize, (page + 1) * pageSize));
+  }
+  const list = { folder, pages, total: images.length };
+  return { id: predictionId(order.task, digest), input: { order, list, temporal } };
+}
+
+async function follow(
+  { client, server, ...platform }: Platform,
+  id: string,
+  input: PredictImagesInput,
+  signal: AbortSignal,
+): Promise<void> {
+  const { order, list, temporal } = input;
+  const flow: OnceOpen = {
+    workflowId: id,
+    taskQueue: taskQueue(temporal.taskQueuePrefix, 'orchestration'),
+    staticSummary: `Predict ${list.total} ${list.total === 1 ? 'image' : 'images'}: ${order.task}`,
+    staticDetails: [
+      `- Model: \`${order.model}\``,
+      `- Predictions: \`${order.out}\``,
+      '- A pending activity shows its image and tile.',
+      '- To go on after a stop, type the same `npx reignite predict --run` again.',
+    ],
+    memo: { model: order.model, out: order.out },
+    begunAnew: 'The open prediction was begun by another version of reignite: it is begun anew, from the cache.',
+    start: (options) => client.workflow.start<typeof predictImages>('predictImages', { ...options, args: [input] }),
+  };
+  const how = await startOrAttach(client, server, flow, printStep);
+  printStep(`${how === 'started' ? 'Started' : 'Attached to'} ${id}`);
+  if (server.uiUrl !== undefined) printStep(`Temporal UI: ${runPage(server.uiUrl, server.namespace, id)}`);
+  const lines = new ProgressLines(printStep);
+  await watchOn({ client, server, ...platform }, signal, (until) =>
+    watchPrediction(client, id, (stages) => lines.show(stages), until),
+  );
+  await client.workflow.getHandle<typeof predictImages>(id).result();
+}
+
+async function watchPrediction(
+  client: Platform['client'],
+  id: string,
+  onProgress: (stages: readonly StageProgress[]) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const handle = client.workflow.getHandle(id);
+  for (;;) {
+    signal.throwIfAborted();
+    const { status } = await client.connection.withDeadline(Date.now() + DESCRIBE_MS, () => handle.describe());
+    if (status.name !== 'RUNNING') return;
+    const stages = await client.connection
+      .withDeadline(Date.now() + QUERY_MS, () => handle.query<StageProgress[]>('progress'))
+      .catch(() => undefined);
+    if (stages !== undefined) onProgress(stages);
+    await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,61 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { runCommand, startCommand, until, workersOf } from '../support/command.ts';
+import { suiteFolder } from '../support/in-temporary-folder.ts';
+import { noise } from '../support/noise.ts';
+import { digestsBelow } from '../support/same-files.ts';
+import { startTestServer, type TestServer } from '../support/temporal.ts';
+
+const MODEL = fileURLToPath(new URL('../fixtures/nnunet/plain', import.meta.url));
+const IMAGES = ['large.png', 'small.png', 'broken.png'];
+const FOLDERS = ['masks', 'coloured', 'margins', 'overlays', 'polygons'];
+
+const folder = suiteFolder();
+let server: TestServer;
+
+const place = (home: string) => ({
+  home: join(folder(), home),
+  cwd: folder(),
+  environment: { TEMPORAL_ADDRESS: server.address },
+});
+const words = (out: string) => ['predict', '--task', 'he', '--model', MODEL, '--out', out, '--provider', 'cpu'];
+
+beforeAll(async () => {
+  server = await startTestServer();
+  for (const [name, width, height] of [
+    ['large.png', 900, 700],
+    ['small.png', 75, 48],
+  ] as const) {
+    const raw = { width, height, channels: 3 } as const;
+    await sharp(noise(width * height * 3, 5), { raw }).toFile(join(folder(), name));
+  }
+  await writeFile(join(folder(), 'broken.png'), 'no picture');
+});
+afterAll(() => server.stop());
+
+it('predicts as a durable run what it predicts directly, all of it killed on the way', {
+  timeout: 240_000,
+}, async () => {
+  const direct = await runCommand([...words('direct'), ...IMAGES, '--json'], place('home-direct'));
+  const run = [...words('run'), ...IMAGES, '--run', '--json'];
+  const killed = startCommand(run, place('home-run'));
+  await killed.shows(/[12] of 3 images/);
+  killed.process.kill('SIGKILL');
+  await until(() => Object.keys(workersOf(place('home-run').home)).length === 0);
+  const { status, stdout, stderr } = await runCommand(run, place('home-run'));
+  expect(stderr).toContain('Attached to predict/he/');
+  expect([status, direct.status], stderr).toEqual([1, 1]);
+  expect(await digestsBelow(join(folder(), 'run'), FOLDERS)).toEqual(
+    await digestsBelow(join(folder(), 'direct'), FOLDERS),
+  );
+  const timeless = (text: string) =>
+    JSON.parse(text, (key, value) => (key === 'seconds' || key === 'cached' ? undefined : value));
+  expect(timeless(stdout)).toEqual(timeless(direct.stdout));
+  expect(timeless(stdout)).toMatchObject({
+    images: [{ name: 'large' }, { name: 'small' }],
+    failures: [{ code: 'IMAGE_UNREADABLE', image: join(folder(), 'broken.png') }],
+  });
+});

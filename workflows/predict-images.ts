@@ -1,0 +1,49 @@
+import { continueAsNew, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import type { PredictImagesInput } from '../activities/prediction-inputs.ts';
+import type { WrittenPrediction } from '../activities/write-prediction.ts';
+import { inWindow } from './in-window.ts';
+import { progress, progressTable, type StageProgress } from './progress.ts';
+import { gathering, inference, readImages } from './steps.ts';
+
+/** How far a prediction is: what it goes on from in a fresh history. */
+export interface PredictionState {
+  readonly page: number;
+  readonly done: number;
+  readonly cached: number;
+  readonly failed: number;
+}
+
+const BEGIN: PredictionState = { page: 0, done: 0, cached: 0, failed: 0 };
+
+/** Predicts images of the user's, a page a history; one that fails is told in the summary, and the rest goes on. */
+export async function predictImages(
+  input: PredictImagesInput,
+  from: PredictionState = BEGIN,
+): Promise<WrittenPrediction> {
+  const { order, list, temporal } = input;
+  let { done, cached, failed } = from;
+  const now = (): StageProgress[] => {
+    return [{ stage: order.task, unit: 'images', done, of: list.total, cached, failed, state: 'running' }];
+  };
+  const show = () => setCurrentDetails(progressTable(now()));
+  setHandler(progress, now);
+  show();
+  const { predictImage } = inference(temporal);
+  const images = await readImages({ list, page: from.page });
+  await inWindow(images, temporal.window, async (image) => {
+    try {
+      const outcome = await predictImage.executeWithOptions({ summary: image.name }, [{ order, list, image }]);
+      if (outcome.cached) cached += 1;
+    } catch (error) {
+      failed += 1;
+      throw error;
+    } finally {
+      done += 1;
+      show();
+    }
+  });
+  const page = from.page + 1;
+  if (page < list.pages) return continueAsNew<typeof predictImages>(input, { page, done, cached, failed });
+  const { writePrediction } = gathering(temporal);
+  return writePrediction.executeWithOptions({ summary: 'summary and table' }, [{ order, list }]);
+}
