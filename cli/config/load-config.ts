@@ -1,14 +1,11 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parse as parseYaml } from 'yaml';
 import type { z } from 'zod';
 import { RunConfig } from '../../config/schema.ts';
+import { SHIPPED_PROFILES, shippedPath } from '../../config/shipped-profiles.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
-
-const PROFILES = fileURLToPath(new URL('../../config/profiles', import.meta.url));
-const NAMED_PROFILES = ['sample', 'paper'];
 
 export interface ConfigChoice {
   /** `sample`, `paper`, or the path of a YAML file. */
@@ -25,7 +22,7 @@ export interface ConfigChoice {
  *   without `=`.
  */
 export async function loadConfig({ profile, set, tasks }: ConfigChoice): Promise<RunConfig> {
-  const path = NAMED_PROFILES.includes(profile) ? resolve(PROFILES, `${profile}.yaml`) : resolve(profile);
+  const path = shippedPath(profile) ?? resolve(profile);
   const fields = await readProfile(path, profile);
   for (const assignment of set) assign(fields, assignment);
   if (tasks !== undefined) fields['tasks'] = [...tasks];
@@ -38,7 +35,7 @@ async function readProfile(path: string, profile: string): Promise<Record<string
   if (!existsSync(path)) {
     throw new ReigniteError(
       'CONFIG_INVALID',
-      `There is no profile ${profile}: it is none of ${NAMED_PROFILES.join(', ')}, and no file ${path}.`,
+      `There is no profile ${profile}: it is none of ${SHIPPED_PROFILES.join(', ')}, and no file ${path}.`,
     );
   }
   const parsed: unknown = await readFile(path, 'utf8')

@@ -2,12 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { basename, isAbsolute, join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { RunConfig } from '../../config/schema.ts';
+import { shippedProfile } from '../../config/shipped-profiles.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 
 /** The effective configuration of a run, a profile as `run --profile` takes it. */
 export const CONFIGURATION_FILE = 'configuration.yaml';
-
-const SHIPPED = ['sample', 'paper'];
 
 /** Writes the configuration of a run to its results folder; of absolute paths, which name people, the last part. */
 export async function writeConfiguration(results: string, config: RunConfig): Promise<void> {
@@ -23,15 +22,19 @@ export async function readConfiguration(results: string): Promise<RunConfig | un
   return parsed.success ? parsed.data : undefined;
 }
 
-/** The command that does a run again. */
+/** The command that does a run again. How steps are scheduled and watched and how files come changes no result. */
 export function commandOf(profile: string, config: RunConfig | undefined): string {
-  if (!SHIPPED.includes(profile) || config === undefined) {
-    return `npx reignite run --profile ${config === undefined ? profile : CONFIGURATION_FILE}`;
-  }
-  const { name, record } = config;
-  const { zenodo: _served, temporal: _scheduled, ...usual } = RunConfig.parse({ name, record });
-  const settings = differences(usual, config).map(([field, value]) => ` \\\n  --set ${quoted(`${field}=${value}`)}`);
+  if (config === undefined) return `npx reignite run --profile ${profile}`;
+  const shipped = shippedProfile(profile);
+  if (shipped === undefined) return `npx reignite run --profile ${CONFIGURATION_FILE}`;
+  const settings = differences(comparable(shipped), comparable(config)).map(
+    ([field, value]) => ` \\\n  --set ${quoted(`${field}=${value}`)}`,
+  );
   return `npx reignite run --profile ${profile}${settings.join('')}`;
+}
+
+function comparable({ temporal: _scheduled, telemetry: _watched, zenodo: { api }, ...config }: RunConfig): object {
+  return { ...config, zenodo: { api } };
 }
 
 /** A word as a shell takes it whole. */

@@ -28,6 +28,11 @@ describe('the facts of a run', () => {
       '--set he.scope=annotated',
       '--set ledger.full=true',
     ]);
+    const newer = RunConfig.parse({ ...plain, record: '17735903', zenodo: { api: 'https://sandbox.zenodo.org/api' } });
+    expect(commandOf('paper', newer).split(' \\\n  ').slice(1)).toEqual([
+      '--set record=17735903',
+      '--set zenodo.api=https://sandbox.zenodo.org/api',
+    ]);
   });
 
   it('say once what machines of a kind it ran on, without user and host', async () => {
