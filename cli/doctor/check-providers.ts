@@ -1,10 +1,13 @@
+import { fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
 import { GraphBuilder } from '../../toolkit/onnx/graph-builder.ts';
 import { leakyRelu } from '../../toolkit/onnx/operators.ts';
 import { ortVersion } from '../../toolkit/onnx/ort-version.ts';
-import { openSession, PROVIDERS, type Provider } from '../../toolkit/onnx/session.ts';
+import { PROVIDERS, type Provider } from '../../toolkit/onnx/session.ts';
 import { writeModel } from '../../toolkit/onnx/write-model.ts';
 import type { Finding } from './finding.ts';
 
@@ -15,6 +18,10 @@ const REMEDIES: Readonly<Record<Provider, string>> = {
     'npm leaves out; CUDA 12 and cuDNN 9 must be found by the loader (LD_LIBRARY_PATH).',
   webgpu: 'It needs a GPU with a Vulkan, Metal or Direct3D 12 driver; the processor does without.',
 };
+
+const PROBE = fileURLToPath(new URL('./probe-provider.ts', import.meta.url));
+const PROBE_MS = 60_000;
+const Answer = z.object({ error: z.string().nullable() });
 
 /** Which execution providers really open a session here. */
 export async function checkProviders(): Promise<Finding[]> {
@@ -30,14 +37,25 @@ export async function checkProviders(): Promise<Finding[]> {
 
 async function checkProvider(provider: Provider, model: string): Promise<Finding> {
   const name = `ONNX Runtime ${provider}`;
-  try {
-    const { session } = await openSession(model, { provider, threads: 1 });
-    await session.release();
-    return { name, status: 'pass', detail: `${ortVersion()} opens a session` };
-  } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
-    return { name, status: provider === 'cpu' ? 'fail' : 'warn', detail, remedy: REMEDIES[provider] };
-  }
+  const error = await probe(provider, model);
+  if (error === null) return { name, status: 'pass', detail: `${ortVersion()} opens a session` };
+  return { name, status: provider === 'cpu' ? 'fail' : 'warn', detail: error, remedy: REMEDIES[provider] };
+}
+
+/** Opens a session in a process of its own. @returns What went wrong; null when nothing did. */
+function probe(provider: Provider, model: string): Promise<string | null> {
+  const child = fork(PROBE, [model, provider], {
+    execArgv: ['--import', import.meta.resolve('tsx')],
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    timeout: PROBE_MS,
+  });
+  return new Promise((resolve) => {
+    child.once('message', (message) => resolve(Answer.parse(message).error));
+    child.once('error', (error) => resolve(error.message));
+    child.once('exit', (status, signal) =>
+      resolve(`The process that tried it ended (${signal ?? `status ${status}`}).`),
+    );
+  });
 }
 
 function probeGraph() {
