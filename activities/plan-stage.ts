@@ -3,9 +3,13 @@ import type { FileDigests } from '../toolkit/cache/file-digests.ts';
 import type { StepCache } from '../toolkit/cache/step-cache.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
+import { inLanes } from '../toolkit/files/in-lanes.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { PlannedRoi, StageRef } from './inputs.ts';
 import { StageFiles } from './stage-files.ts';
+
+/** ROIs looked at side by side: what is hashed and copied for one does not hold up the others. */
+const LANES = 8;
 
 export interface StageOutline {
   readonly total: number;
@@ -41,15 +45,15 @@ export async function planStage(
 ): Promise<StageOutline> {
   return withHeartbeat({ phase: 'planning', done: 0, of: rois.length }, async (report) => {
     const files = new StageFiles(home, stage);
-    const planned: { roi: string; key?: string }[] = [];
-    const outstanding: PlannedRoi[] = [];
-    for (const roi of rois) {
-      Context.current().cancellationSignal.throwIfAborted();
-      const { key, need } = await look(roi);
-      planned.push({ roi: roi.roi, ...(key === undefined ? {} : { key }) });
-      if (need !== 'nothing') outstanding.push({ ...roi, need });
-      report({ phase: 'planning', done: planned.length, of: rois.length });
-    }
+    let done = 0;
+    const looked = await inLanes(rois, LANES, Context.current().cancellationSignal, async (roi) => {
+      const found = await look(roi);
+      done += 1;
+      report({ phase: 'planning', done, of: rois.length });
+      return { roi, ...found };
+    });
+    const planned = looked.map(({ roi: { roi }, key }) => ({ roi, ...(key === undefined ? {} : { key }) }));
+    const outstanding = looked.flatMap(({ roi, need }): PlannedRoi[] => (need === 'nothing' ? [] : [{ ...roi, need }]));
     await digests.save();
     await files.writePlan({ rois: planned });
     const pages = Math.ceil(outstanding.length / pageSize);
