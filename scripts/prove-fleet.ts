@@ -109,18 +109,27 @@ function postgresFolder(): string {
   return join(root, newest ?? '', 'bin');
 }
 
+/** The server keeps its ports of membership in a column of 16 bits with a sign. */
+async function lowPorts(count: number): Promise<number[]> {
+  const ports: number[] = [];
+  for (let port = 20_000 + (process.pid % 10_000); ports.length < count; port++) {
+    if ((await freePort(port)) === port) ports.push(port);
+  }
+  return ports;
+}
+
 /** Schema set-up, server and namespace with the very scripts and variables of docker-compose.yml. */
 async function startServer(postgresPort: number): Promise<string> {
   const tools = join(folder, 'tools');
   mkdirSync(tools);
   symlinkSync(join(values.bin, 'sql'), join(tools, 'temporal-sql-tool'));
   symlinkSync(await temporalBinary(), join(tools, 'temporal'));
-  const ports = await Promise.all(Array.from({ length: 9 }, () => freePort(0)));
+  const ports = await lowPorts(9);
   const here = { postgresPort, frontendPort: ports[0] ?? 0, schema: values.schema };
   const shell = (service: string) => {
     const { command, environment } = composeService(service, here);
     const env = { ...process.env, ...environment, PATH: `${tools}:${process.env['PATH']}` };
-    execFileSync('/bin/sh', ['-euc', command.join('\n')], { stdio: ['ignore', 'ignore', 'inherit'], env });
+    execFileSync('/bin/sh', ['-euc', command.join('\n')], { stdio: 'ignore', env, timeout: 120_000 });
   };
   shell('schema');
   shell('schema');

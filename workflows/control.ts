@@ -49,6 +49,13 @@ export class RunControl {
   constructor(window: number, onChange: () => void) {
     this.#window = window;
     this.#onChange = onChange;
+  }
+
+  /**
+   * Begins to answer and to take orders. Orders that came before the run's first step are carried out at once: whoever
+   * made this must be able to tell of it by then.
+   */
+  listen(): void {
     setHandler(control, () => this.state);
     setHandler(pause, () => this.#change('paused', () => this.#setPaused(true)), {
       validator: () => refuseUnless(!this.#paused, 'The run is paused already.'),

@@ -37,6 +37,7 @@ export async function reproduce(input: RunInput): Promise<RunOutcome> {
     tell();
   };
   const steering = new RunControl(input.config.temporal.window, tell);
+  steering.listen();
   setHandler(progress, () => [...stages.values()]);
   setHandler(stageProgress, show);
 
