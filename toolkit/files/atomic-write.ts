@@ -1,11 +1,28 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
+
+/** How the name of such a file ends, behind that of the file itself. */
+const TEMPORARY = /^\d+\.[0-9a-f]{8}\.tmp$/;
 
 /** Where a file is written before it takes its place: the same folder, so that the rename is atomic. */
 export function temporaryPathBeside(path: string): string {
   return join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`);
+}
+
+/**
+ * Removes what processes that were killed while they wrote `path` left beside it. Only for whoever alone writes it now.
+ *
+ * @param path - Of the file, there or not.
+ */
+export async function removeTemporaries(path: string): Promise<void> {
+  const folder = dirname(path);
+  const prefix = `.${basename(path)}.`;
+  for (const name of await readdir(folder).catch(() => [])) {
+    const isOurs = name.startsWith(prefix) && TEMPORARY.test(name.slice(prefix.length));
+    if (isOurs) await rm(join(folder, name), { force: true });
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import { asDiskError, writeFileAtomic } from '../files/atomic-write.ts';
+import { asDiskError, removeTemporaries, writeFileAtomic } from '../files/atomic-write.ts';
 import { BatchWriter } from './batch-writer.ts';
 
 const State = z.object({
@@ -113,7 +113,7 @@ export class PartFile {
   /** Gives the file its place, and makes sure that the name is on disk too. */
   async moveTo(target: string): Promise<void> {
     await this.#disk(() => rename(this.path, target));
-    await rm(this.#statePath, { force: true });
+    await this.#removeState();
     const folder = await open(dirname(target), 'r');
     try {
       await folder.sync();
@@ -124,7 +124,12 @@ export class PartFile {
 
   async remove(): Promise<void> {
     await this.#disk(() => rm(this.path, { force: true }));
+    await this.#removeState();
+  }
+
+  async #removeState(): Promise<void> {
     await this.#disk(() => rm(this.#statePath, { force: true }));
+    await this.#disk(() => removeTemporaries(this.#statePath));
   }
 
   async #disk<T>(action: () => Promise<T>): Promise<T> {

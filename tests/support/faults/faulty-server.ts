@@ -68,7 +68,10 @@ export class FaultyServer {
     );
     this.#server.on('connection', (socket) => {
       this.#connections += 1;
-      this.mostConnections = Math.max(this.mostConnections, this.#connections);
+      // One that was closed before this one was opened may be told of after it, in the same turn of the loop.
+      setImmediate(() => {
+        this.mostConnections = Math.max(this.mostConnections, this.#connections);
+      });
       // The other side has closed it when its end is seen; ours takes a while longer to close too.
       let isOpen = true;
       const gone = () => {

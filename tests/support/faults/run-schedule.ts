@@ -133,7 +133,7 @@ class ScheduleRun {
       if (answer === undefined || 'cancelled' in answer) continue;
       if ('result' in answer) return;
       const { failure } = answer;
-      if (!failure.retryable && !this.#isToBeTypedAgain(file, failure)) {
+      if (!failure.retryable && !this.#isToBeTypedAgain(failure)) {
         return void this.#findings.push(`${file.key}: ${failure.code}: ${failure.message}`);
       }
       if (failure.retryable && failure.retryAfterMs === undefined) {
@@ -167,9 +167,9 @@ class ScheduleRun {
     return (await this.#lane.alive()).run(job);
   }
 
-  /** A folder that cannot be written ends it; the user mends that and types the same command again. */
-  #isToBeTypedAgain({ begins }: FileSchedule, { code }: Failure): boolean {
-    return begins === 'read-only' && code === 'NOT_WRITABLE';
+  /** A folder that cannot be written ends all that is fetched; the user mends that and types the same command again. */
+  #isToBeTypedAgain({ code }: Failure): boolean {
+    return code === 'NOT_WRITABLE' && this.#schedule.files.some(({ begins }) => begins === 'read-only');
   }
 
   async #strike(kind: Accident, key: string): Promise<void> {
