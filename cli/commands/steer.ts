@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, WorkflowUpdateFailedError } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
+import { type Client, isGrpcDeadlineError, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { EXIT, printResult } from '../output.ts';
 import { findRun } from '../run/find-run.ts';
@@ -47,14 +46,22 @@ export async function steerCommand(
   return EXIT.done;
 }
 
+/** @throws ReigniteError USAGE when the run is as it should be, or closed meanwhile; WORKER_LOST when it does not answer. */
 async function updateRun(client: Client, id: string, update: 'pause' | 'resume'): Promise<void> {
+  await forgetWorkers(client, id);
   try {
     await client.withDeadline(Date.now() + UPDATE_MS, () => client.workflow.getHandle(id).executeUpdate(update));
   } catch (error) {
-    if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
-      throw new ReigniteError('USAGE', error.cause.message, {
-        remedy: 'Run `npx reignite status` to see how it stands.',
-      });
+    const remedy = 'Run `npx reignite status` to see how it stands.';
+    if (error instanceof WorkflowUpdateFailedError) {
+      throw new ReigniteError('USAGE', error.cause?.message ?? error.message, { remedy, cause: error });
+    }
+    if (error instanceof WorkflowNotFoundError) {
+      throw new ReigniteError('USAGE', `The run ${id} closed before the order reached it.`, { remedy, cause: error });
+    }
+    if (isGrpcDeadlineError(error)) {
+      const cause = `The run ${id} has not answered within ${UPDATE_MS / 1_000} s; it may still carry the order out.`;
+      throw new ReigniteError('WORKER_LOST', cause, { remedy, cause: error });
     }
     throw error;
   }

@@ -13,6 +13,7 @@ const NAMES = [
   'changed',
   'no-room',
   'locked',
+  'read-only',
 ];
 const chosen: readonly Schedule[] = [
   ...aloneSchedules().filter(({ name }) => NAMES.some((kind) => name === `alone: ${kind}`)),

@@ -39,8 +39,11 @@ export async function downloadFile(options: Download): Promise<DownloadedFile> {
   // What is there and right is taken without a lock: the folder may be read-only.
   const seen = await stateOf(job.path);
   const present = await existing(job);
-  if (present !== undefined) return present;
-  const lock = await lockFile(`${partPath(job.path)}.lock`, job.path);
+  if (present !== undefined) {
+    await tidyBehind(job.path);
+    return present;
+  }
+  const lock = await lockFile(lockPath(job.path), job.path);
   try {
     const signal = job.signal === undefined ? lock.lost : AbortSignal.any([job.signal, lock.lost]);
     // The process that had the lock before may have brought the file.
@@ -49,6 +52,22 @@ export async function downloadFile(options: Download): Promise<DownloadedFile> {
   } finally {
     await lock.release();
   }
+}
+
+/** Removes what a process left that was killed when the file had just got its name. */
+async function tidyBehind(path: string): Promise<void> {
+  const part = new PartFile(path);
+  if (!existsSync(lockPath(path)) && !part.isBegun()) return;
+  try {
+    const lock = await lockFile(lockPath(path), path);
+    await part.remove().finally(() => lock.release());
+  } catch {
+    // Another process is at it, or the folder is read-only: the file itself is there and right.
+  }
+}
+
+function lockPath(path: string): string {
+  return `${partPath(path)}.lock`;
 }
 
 async function fetchLocked(job: Download): Promise<DownloadedFile> {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
@@ -50,6 +51,11 @@ export class PartFile {
     } catch {
       return 0;
     }
+  }
+
+  /** Whether anything of a transfer is there. */
+  isBegun(): boolean {
+    return existsSync(this.path) || existsSync(this.#statePath);
   }
 
   /** Undefined when there is no state, or none that can be read. */

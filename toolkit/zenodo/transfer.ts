@@ -40,27 +40,39 @@ export async function transfer(job: Transfer, part: PartFile, again: boolean): P
     job.onProgress?.(have, job.size);
     if (have === job.size && have > 0) return { reused };
     const reply = await ask(job, part, have);
-    const state = await part.state();
-    if (have > 0 && continuesAt(reply, have, job.size, state)) {
-      if (state?.misfits !== undefined) await part.note({ ...state, misfits: 0 });
-      const length = await append(job, part, have, reply.body, reply.url);
-      if (length >= job.size) return { reused };
-      if (length === have) throw new ReigniteError('NETWORK', `${job.url} sends no more bytes after ${have}.`);
-      have = length;
-    } else if (reply.status === 200) {
-      const length = await takeWhole(job, part, reply, again);
-      // A reply that ended in order and is too short: the length was wrong, or the file is another one.
-      if (length >= job.size || length <= have) return { reused: 0 };
-      have = length;
-    } else if (have > 0 && endsAt(reply, have)) {
-      discard(reply);
-      return { reused };
-    } else {
-      discard(reply);
-      await countMisfit(job, part, reply, have);
-      throw new ReigniteError('NETWORK', misfitText(job, reply, have));
-    }
+    // Whatever ends it, its connection is one of the few that the server allows.
+    const taken = await take(job, part, reply, have, again).finally(() => discard(reply));
+    if (taken.isLast) return { reused: taken.isAnew ? 0 : reused };
+    have = taken.length;
   }
+}
+
+/** What a reply brought. */
+interface Taken {
+  /** Of the file on disk, in bytes. */
+  readonly length: number;
+  /** Whether it brought the file from its beginning. */
+  readonly isAnew: boolean;
+  /** Whether nothing more is to be asked for. */
+  readonly isLast: boolean;
+}
+
+async function take(job: Transfer, part: PartFile, reply: HttpReply, have: number, again: boolean): Promise<Taken> {
+  const state = await part.state();
+  if (have > 0 && continuesAt(reply, have, job.size, state)) {
+    if (state?.misfits !== undefined) await part.note({ ...state, misfits: 0 });
+    const length = await append(job, part, have, reply.body, reply.url);
+    if (length === have) throw new ReigniteError('NETWORK', `${job.url} sends no more bytes after ${have}.`);
+    return { length, isAnew: false, isLast: length >= job.size };
+  }
+  if (reply.status === 200) {
+    const length = await takeWhole(job, part, reply, again);
+    // A reply that ended in order and is too short: the length was wrong, or the file is another one.
+    return { length, isAnew: true, isLast: length >= job.size || length <= have };
+  }
+  if (have > 0 && endsAt(reply, have)) return { length: have, isAnew: false, isLast: true };
+  await countMisfit(job, part, reply, have);
+  throw new ReigniteError('NETWORK', misfitText(job, reply, have));
 }
 
 /** Bytes on disk that may be the beginning of this file: 0 when they belong to another one, or are too many. */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { processTableId } from '../../../toolkit/files/process-identity.ts';
 import { downloadFile } from '../../../toolkit/zenodo/download-file.ts';
 import { type Answer, faultServer } from '../../support/fault-server.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
@@ -210,6 +211,17 @@ describe('downloadFile', () => {
     await writeFile(path, BYTES);
     expect(await download()).toEqual({ path, size: SIZE, md5: MD5, sha256: SHA256, resumedFrom: SIZE });
     expect(requests).toHaveLength(0);
+  });
+
+  it('removes what was left by a process that was killed when the file had just got its name', async () => {
+    const { folder, path, requests, download } = await prepared(wellBehaved);
+    await writeFile(path, BYTES);
+    await writeFile(`${path}.part.json`, '{}');
+    const gone = { host: 'here', pid: 1, startTime: 'long ago', since: '', nonce: '', table: await processTableId() };
+    await writeFile(`${path}.part.lock`, JSON.stringify(gone));
+    expect(await download()).toMatchObject({ sha256: SHA256, resumedFrom: SIZE });
+    expect(await readdir(folder)).toEqual(['images.zip']);
+    expect(requests).toEqual([]);
   });
 
   it('moves a file that is there and wrong aside, every time to a name of its own', async () => {
