@@ -8,6 +8,8 @@ import { sha256Of } from '../files/hash-file.ts';
 const Note = z.object({
   /** Whose attempts are counted. */
   execution: z.string(),
+  /** What they fail for. */
+  lack: z.enum(['network', 'space']),
   /** Since when attempts bring nothing, and when the last one failed, epoch ms. */
   since: z.number(),
   last: z.number(),
@@ -49,7 +51,7 @@ const ABSENT_MS = 120_000;
 
 /**
  * Decides after a failed attempt whether there is another one, and when. What is limited is the time without a single
- * new byte, not the number of attempts; waits grow with failures in a row and are short again after progress.
+ * new byte, not the number of attempts, and time without space apart from time without the network; waits grow with failures in a row and are short again after progress.
  * Kept on disk, so that a process that was killed does not begin to count anew.
  */
 export class Patience {
@@ -68,9 +70,11 @@ export class Patience {
     if (!(error instanceof ReigniteError)) return error;
     const { code } = error;
     if (code !== 'NETWORK' && code !== 'RATE_LIMITED' && code !== 'NO_SPACE') return error;
+    const lack = code === 'NO_SPACE' ? 'space' : 'network';
     const before = await this.#read(attempt.subject);
     const goesOn =
       before?.execution === attempt.execution &&
+      before.lack === lack &&
       attempt.bytes <= before.bytes &&
       now - before.last < before.wait + ABSENT_MS + (now - attempt.begun);
     const since = goesOn ? before.since : now;
@@ -82,7 +86,7 @@ export class Patience {
     }
     const wait = waitFor(error, misses, left, limits);
     const { execution, bytes } = attempt;
-    await this.#write(attempt.subject, { execution, since, last: now, wait, bytes, misses });
+    await this.#write(attempt.subject, { execution, lack, since, last: now, wait, bytes, misses });
     return new ReigniteError(code, error.message, {
       cause: error.cause,
       remedy: code === 'NO_SPACE' ? SPACE_REMEDY : error.remedy,

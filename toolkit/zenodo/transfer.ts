@@ -61,7 +61,7 @@ async function take(job: Transfer, part: PartFile, reply: HttpReply, have: numbe
   const state = await part.state();
   if (have > 0 && continuesAt(reply, have, job.size, state)) {
     if (state?.misfits !== undefined) await part.note({ ...state, misfits: 0 });
-    const length = await append(job, part, have, reply.body, reply.url);
+    const length = await append(job, part, have, withNetworkErrors(reply.body, reply.url, job.signal));
     if (length === have) throw new ReigniteError('NETWORK', `${job.url} sends no more bytes after ${have}.`);
     return { length, isAnew: false, isLast: length >= job.size };
   }
@@ -161,14 +161,19 @@ async function takeWhole(job: Transfer, part: PartFile, reply: HttpReply, again:
   const asItIs = codings.length === 0 || announced === String(job.size);
   const etag = asItIs ? strong(reply.header('etag')) : undefined;
   const lastModified = asItIs ? reply.header('last-modified') : undefined;
+  const body = asItIs ? reply.body : decodeBody(reply, codings);
+  body.on('error', () => {});
+  const chunks = withNetworkErrors(body, reply.url, job.signal);
+  // Looked at before anything is given up: a page in place of the rest of a file must not cost what is here of it.
+  const first = await chunks.next();
+  if (!first.done) refuseWebPage(first.value, reply.url, job.path);
   const state = { url: job.url, size: job.size, md5: job.md5, ...(again ? { again } : {}) };
   await part.begin({
     ...state,
     ...(etag === undefined ? {} : { etag }),
     ...(lastModified === undefined ? {} : { lastModified }),
   });
-  const body = asItIs ? reply.body : decodeBody(reply, codings);
-  const length = await append(job, part, 0, body, reply.url);
+  const length = await append(job, part, 0, putBack(first, chunks)).finally(() => body.destroy());
   // Without a length and without chunks the end of the connection is the end of the file: it may be a cut as well.
   const endKnown = announced !== undefined || reply.header('transfer-encoding') !== undefined;
   if (length < job.size && !endKnown) {
@@ -177,19 +182,16 @@ async function takeWhole(job: Transfer, part: PartFile, reply: HttpReply, again:
   return length;
 }
 
-async function append(job: Transfer, part: PartFile, from: number, body: Readable, url: string): Promise<number> {
-  try {
-    const chunks = withNetworkErrors(body, url, job.signal);
-    const checked = from === 0 && !isWebPage(job.path) ? withoutWebPage(chunks, url, basename(job.path)) : chunks;
-    return await part.append(from, job.size, checked, (length) => job.onProgress?.(length, job.size));
-  } finally {
-    body.on('error', () => {});
-    body.destroy();
-  }
+function append(job: Transfer, part: PartFile, from: number, chunks: AsyncIterable<Buffer>): Promise<number> {
+  return part.append(from, job.size, chunks, (length) => job.onProgress?.(length, job.size));
 }
 
 /** Passes chunks on, so that what fails in the network is told from what fails on the disk. */
-async function* withNetworkErrors(body: Readable, url: string, signal: AbortSignal | undefined) {
+async function* withNetworkErrors(
+  body: Readable,
+  url: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Buffer> {
   try {
     for await (const chunk of body) yield chunk as Buffer;
   } catch (error) {
@@ -197,14 +199,14 @@ async function* withNetworkErrors(body: Readable, url: string, signal: AbortSign
   }
 }
 
+async function* putBack(first: IteratorResult<Buffer>, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  if (first.done) return;
+  yield first.value;
+  yield* rest;
+}
+
 /** A page of a proxy or of a login is not always labelled as one. */
-async function* withoutWebPage(chunks: AsyncIterable<Buffer>, url: string, name: string) {
-  let isFirst = true;
-  for await (const chunk of chunks) {
-    if (isFirst && /^\s*<(!doctype html|html)\b/i.test(chunk.subarray(0, 64).toString('latin1'))) {
-      throw new ReigniteError('NETWORK', `${url} answered with a web page instead of ${name}.`);
-    }
-    isFirst = false;
-    yield chunk;
-  }
+function refuseWebPage(first: Buffer, url: string, path: string): void {
+  if (isWebPage(path) || !/^\s*<(!doctype html|html)\b/i.test(first.subarray(0, 64).toString('latin1'))) return;
+  throw new ReigniteError('NETWORK', `${url} answered with a web page instead of ${basename(path)}.`);
 }

@@ -113,6 +113,19 @@ describe('downloadFile', () => {
     expect(ranges()).toEqual([undefined, 'bytes=1000-', 'bytes=1000-']);
   });
 
+  it('keeps the bytes when a page comes in place of the rest', async () => {
+    const { path, download, ranges } = await prepared((request, response, n, part) => {
+      if (n === 1) cutAfter(response, part, 100_000);
+      else if (n === 2) response.writeHead(200).end('<!DOCTYPE html><h1>Please log in</h1>');
+      else wellBehaved(request, response, n);
+    });
+    await expect(download()).rejects.toMatchObject({ code: 'NETWORK' });
+    await expect(download()).rejects.toMatchObject({ message: expect.stringContaining('web page') });
+    expect(statSync(`${path}.part`).size).toBe(100_000);
+    expect(await download()).toMatchObject({ sha256: SHA256, resumedFrom: 100_000 });
+    expect(ranges()).toEqual([undefined, 'bytes=100000-', 'bytes=100000-']);
+  });
+
   it('begins anew when the rest is of another version', async () => {
     const { download } = await prepared((request, response, n, part) => {
       if (n === 1) return cutAfter(response, part, 1000, { etag: '"one"' });

@@ -57,6 +57,14 @@ describe('patience', () => {
     expect(await fails(full, LIMITS.spaceMs + 1)).toMatchObject({ code: 'NO_SPACE', retryable: false });
   });
 
+  it('does not count an outage of the network as time without space', async () => {
+    const { fails } = await prepared();
+    const full = new ReigniteError('NO_SPACE', 'Full.');
+    await fails(network, 0);
+    expect(await fails(full, LIMITS.spaceMs + 1)).toMatchObject({ code: 'NO_SPACE', retryable: true });
+    expect(await fails(full, 2 * LIMITS.spaceMs + 2)).toMatchObject({ code: 'NO_SPACE', retryable: false });
+  });
+
   it('leaves alone what is neither network nor space', async () => {
     const { fails } = await prepared();
     const error = new ReigniteError('CHECKSUM_MISMATCH', 'Wrong.');
