@@ -14,7 +14,9 @@ import type { StageProgress } from '../../workflows/progress.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { printStep } from '../output.ts';
 import { runPage } from '../run/follow-run.ts';
+import type { LiveStage } from '../run/live-stages.ts';
 import { onPlatform, watchOn } from '../run/on-platform.ts';
+import { pendingSteps } from '../run/pending-steps.ts';
 import type { Platform } from '../run/platform.ts';
 import { ProgressLines } from '../run/progress-lines.ts';
 import { type OnceOpen, startOrAttach } from '../temporal/start-or-attach.ts';
@@ -104,18 +106,19 @@ async function follow(
 async function watchPrediction(
   client: Platform['client'],
   id: string,
-  onProgress: (stages: readonly StageProgress[]) => void,
+  onProgress: (stages: readonly LiveStage[]) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const handle = client.workflow.getHandle(id);
   for (;;) {
     signal.throwIfAborted();
-    const { status } = await client.connection.withDeadline(Date.now() + DESCRIBE_MS, () => handle.describe());
+    const { status, raw } = await client.connection.withDeadline(Date.now() + DESCRIBE_MS, () => handle.describe());
     if (status.name !== 'RUNNING') return;
     const stages = await client.connection
       .withDeadline(Date.now() + QUERY_MS, () => handle.query<StageProgress[]>('progress'))
       .catch(() => undefined);
-    if (stages !== undefined) onProgress(stages);
+    const steps = pendingSteps(raw.pendingActivities ?? []);
+    if (stages !== undefined) onProgress(stages.map((stage) => ({ ...stage, steps })));
     await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
   }
 }

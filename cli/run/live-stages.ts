@@ -1,6 +1,13 @@
 import type { Client } from '@temporalio/client';
 import { stageId } from '../../workflows/ids.ts';
 import type { StageProgress } from '../../workflows/progress.ts';
+import { pendingSteps } from './pending-steps.ts';
+
+/** A stage as it is now. */
+export interface LiveStage extends StageProgress {
+  /** How far the steps are that go on. */
+  readonly steps?: readonly string[];
+}
 
 /**
  * The stages of a run as they are now: the run itself is told seldom, so that its history can be read; what goes on is
@@ -8,22 +15,34 @@ import type { StageProgress } from '../../workflows/progress.ts';
  *
  * @param told - As the run knows them.
  */
-export function liveStages(client: Client, run: string, told: readonly StageProgress[]): Promise<StageProgress[]> {
+export function liveStages(client: Client, run: string, told: readonly StageProgress[]): Promise<LiveStage[]> {
   return Promise.all(
-    told.map(async (stage) => {
+    told.map(async (stage): Promise<LiveStage> => {
       if (stage.state !== 'running') return stage;
-      const answers = await askStage(client, stageId(run, stage.stage)).catch(() => []);
-      return answers.reduce((furthest, each) => (each.done >= furthest.done ? each : furthest), stage);
+      const { counts, steps } = await askStage(client, stageId(run, stage.stage)).catch(() => NOTHING);
+      const now = counts.reduce((furthest, each) => (each.done >= furthest.done ? each : furthest), stage);
+      return steps.length === 0 ? now : { ...now, steps };
     }),
   );
 }
 
-/** What a stage knows, and the page of it that is open. */
-async function askStage(client: Client, id: string): Promise<StageProgress[]> {
-  const handle = client.workflow.getHandle(id);
-  const { raw } = await handle.describe();
+interface Answers {
+  readonly counts: readonly StageProgress[];
+  readonly steps: readonly string[];
+}
+const NOTHING: Answers = { counts: [], steps: [] };
+
+/** What a stage knows, and the pages of it that are open. */
+async function askStage(client: Client, id: string): Promise<Answers> {
+  const { raw } = await client.workflow.getHandle(id).describe();
   const children = (raw.pendingChildren ?? []).flatMap(({ workflowId }) => workflowId ?? []);
-  const asked = [handle, ...children.map((child) => client.workflow.getHandle(child))];
-  const answers = await Promise.allSettled(asked.map((each) => each.query<StageProgress[]>('progress')));
-  return answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+  const asked = await Promise.allSettled([id, ...children].map((each) => askWorkflow(client, each)));
+  const answers = asked.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+  return { counts: answers.flatMap(({ counts }) => counts), steps: answers.flatMap(({ steps }) => steps) };
+}
+
+async function askWorkflow(client: Client, id: string): Promise<Answers> {
+  const handle = client.workflow.getHandle(id);
+  const [counts, { raw }] = await Promise.all([handle.query<StageProgress[]>('progress'), handle.describe()]);
+  return { counts, steps: pendingSteps(raw.pendingActivities ?? []) };
 }

@@ -1,8 +1,12 @@
 import type { StageProgress } from '../../workflows/progress.ts';
+import type { LiveStage } from './live-stages.ts';
+
+/** Where nothing else is to be told, how far a stage's steps are is told so often: an ROI may take half an hour. */
+const STEPS_MS = 30_000;
 
 /**
  * Turns the state of a run into lines for a log: one when a stage begins or ends, and one whenever it advanced, at
- * most every `everyMs`.
+ * most every `everyMs`; now and then one about its steps.
  */
 export class ProgressLines {
   readonly #write: (line: string) => void;
@@ -14,11 +18,17 @@ export class ProgressLines {
     this.#everyMs = everyMs;
   }
 
-  show(stages: readonly StageProgress[], now = Date.now()): void {
+  show(stages: readonly LiveStage[], now = Date.now()): void {
     for (const stage of stages) {
       const text = stageLine(stage);
       const last = this.#shown.get(stage.stage);
-      if (last?.text === text) continue;
+      if (last?.text === text) {
+        const { steps = [] } = stage;
+        if (steps.length === 0 || now - last.at < STEPS_MS) continue;
+        this.#shown.set(stage.stage, { ...last, at: now });
+        this.#write(`${text}; ${steps.join(', ')}`);
+        continue;
+      }
       if (last !== undefined && last.state === stage.state && now - last.at < this.#everyMs) continue;
       this.#shown.set(stage.stage, { text, state: stage.state, at: now });
       this.#write(text);

@@ -3,7 +3,7 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { ControlState } from '../../workflows/control.ts';
 import type { StageProgress } from '../../workflows/progress.ts';
 import type { reproduce } from '../../workflows/reproduce.ts';
-import { liveStages } from './live-stages.ts';
+import { type LiveStage, liveStages } from './live-stages.ts';
 
 const POLL_MS = 400;
 /** A question to a workflow whose worker is busy or away must not hold up the watching. */
@@ -17,7 +17,7 @@ type Handle = WorkflowHandle<typeof reproduce>;
 export async function watchRun(
   client: Client,
   id: string,
-  onProgress: (stages: readonly StageProgress[], control: ControlState) => void,
+  onProgress: (stages: readonly LiveStage[], control: ControlState) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const handle: Handle = client.workflow.getHandle(id);
