@@ -1,15 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, Connection } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
 import { z } from 'zod';
 import type { FileProgress } from '../../workflows/file-progress.ts';
-
-const POLL_MS = 500;
-/** A question to a workflow whose worker is busy or away must not hold up the watching. */
-const QUERY_MS = 2_000;
-/** A server that is being started again is waited for so long. */
-const DESCRIBE_MS = 15_000;
+import { type Look, untilClosed } from '../run/until-closed.ts';
 
 /** What a step of an acquisition tells in its heartbeats. */
 const Beat = z.object({
@@ -44,13 +38,8 @@ export async function watchDownload(
   signal: AbortSignal,
 ): Promise<void> {
   const handle = client.workflow.getHandle(id);
-  for (;;) {
-    signal.throwIfAborted();
-    const { status, raw } = await client.connection.withDeadline(Date.now() + DESCRIBE_MS, () => handle.describe());
-    if (status.name !== 'RUNNING') return;
-    const files = await client.connection
-      .withDeadline(Date.now() + QUERY_MS, () => handle.query<FileProgress[]>('files'))
-      .catch(() => undefined);
+  const look: Look = async ({ raw }, ask) => {
+    const files = await ask(() => handle.query<FileProgress[]>('files'));
     const pending = raw.pendingActivities ?? [];
     const record = pending.find(({ activityType }) => activityType?.name === 'fetchRecord');
     const steps = new Map(
@@ -64,8 +53,8 @@ export async function watchDownload(
       return { ...file, ...(beat === undefined ? {} : { beat }), ...(waits === undefined ? {} : { waits }) };
     });
     onFiles(merged, record === undefined ? undefined : waitOf(record));
-    await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
-  }
+  };
+  await untilClosed(client, id, look, signal);
 }
 
 function beatOf({ heartbeatDetails }: Pending): Beat | undefined {

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { PredictionFiles } from '../../activities/prediction-files.ts';
 import { type PredictImagesInput, PredictionOrder } from '../../activities/prediction-inputs.ts';
 import { canonicalJson } from '../../config/digest.ts';
@@ -19,16 +18,11 @@ import { onPlatform, watchOn } from '../run/on-platform.ts';
 import { pendingSteps } from '../run/pending-steps.ts';
 import type { Platform } from '../run/platform.ts';
 import { ProgressLines } from '../run/progress-lines.ts';
+import { type Look, untilClosed } from '../run/until-closed.ts';
 import { type OnceOpen, startOrAttach } from '../temporal/start-or-attach.ts';
 import { workerSettingsOf } from '../worker-settings.ts';
 
 const QUEUES = ['orchestration', 'inference'] as const;
-const POLL_MS = 400;
-/** A question to a workflow whose worker is busy or away must not hold up the watching. */
-const QUERY_MS = 2_000;
-/** A server that is being started again is waited for so long. */
-const DESCRIBE_MS = 15_000;
-
 /**
  * Predicts images as a workflow: an activity each, retried, shared among the workers of a server, in the Temporal UI.
  * The same command attaches to a prediction that is open, and takes from the cache what was done before.
@@ -103,22 +97,17 @@ async function follow(
   await client.workflow.getHandle<typeof predictImages>(id).result();
 }
 
-async function watchPrediction(
+function watchPrediction(
   client: Platform['client'],
   id: string,
   onProgress: (stages: readonly LiveStage[]) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const handle = client.workflow.getHandle(id);
-  for (;;) {
-    signal.throwIfAborted();
-    const { status, raw } = await client.connection.withDeadline(Date.now() + DESCRIBE_MS, () => handle.describe());
-    if (status.name !== 'RUNNING') return;
-    const stages = await client.connection
-      .withDeadline(Date.now() + QUERY_MS, () => handle.query<StageProgress[]>('progress'))
-      .catch(() => undefined);
+  const look: Look = async ({ raw }, ask) => {
+    const stages = await ask(() => handle.query<StageProgress[]>('progress'));
     const steps = pendingSteps(raw.pendingActivities ?? []);
     if (stages !== undefined) onProgress(stages.map((stage) => ({ ...stage, steps })));
-    await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
-  }
+  };
+  return untilClosed(client, id, look, signal);
 }
