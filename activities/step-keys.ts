@@ -4,7 +4,7 @@ import { TASK_SETTINGS, type TaskSettings } from '../toolkit/yolov5/task-setting
 import type { EngineRef, ModelRef, PlannedRoi } from './inputs.ts';
 
 /** Raised whenever the code that makes a step's outputs changes what it makes. */
-const SCHEMA = { segment: 1, detect: 1, drawCase: 2, drawCells: 2, figures: 1, judge: 1 } as const;
+const SCHEMA = { segment: 2, detect: 1, drawCase: 2, drawCells: 2, figures: 1, judge: 1 } as const;
 
 const onEngine = (model: ModelRef, { provider, ortVersion, engine }: EngineRef): KeyParts => ({
   model: model.digest,

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { convertModel } from '../toolkit/nnunet/convert-model.ts';
 import { findModelFolder } from '../toolkit/nnunet/find-model-folder.ts';
+import { laidOutModel } from '../toolkit/onnx/laid-out-model.ts';
 
 /** Everything the benches make is kept here between runs: the model alone takes a minute to write. */
 export const WORK_FOLDER = join(tmpdir(), 'reignite-bench');
@@ -26,7 +27,8 @@ export async function prepareModel(python: string, given: string | undefined): P
   const folder = given ?? (await randomModel(python));
   const source = await findModelFolder(folder);
   const converted = join(WORK_FOLDER, given === undefined ? 'onnx' : 'onnx-given');
-  const { digest } = await convertModel({ folder: source, out: converted });
+  const { digest, folds } = await convertModel({ folder: source, out: converted });
+  for (const { file } of folds) await laidOutModel(join(converted, file));
   console.error(`model ${digest.slice(0, 12)} in ${converted}`);
   return { source, converted };
 }

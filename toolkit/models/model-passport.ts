@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { readModelCard } from '../nnunet/model-card.ts';
+import { isLarge } from '../nnunet/ort-fold-networks.ts';
 import { type DescribedModel, describeModel } from '../onnx/describe-model.ts';
 import { InferenceThread } from '../onnx/inference-thread.ts';
 import { ortVersion } from '../onnx/ort-version.ts';
@@ -14,7 +15,8 @@ import { readDetectorCard } from '../yolov5/detector-card.ts';
 
 const PASSPORT_FILE = 'passport.json';
 const METHOD =
-  'ONNX Runtime with all graph optimisations against none of them, on the CPU, on one fixed probe of the size of a tile';
+  'ONNX Runtime as in runs (all graph optimisations; large convolutions of large tissue networks by Winograd) against the ' +
+  'plain graph without any, on the CPU, on one fixed probe of the size of a tile';
 
 const Network = z.object({
   file: z.string(),
@@ -51,6 +53,8 @@ interface Subject {
   readonly shape: readonly number[];
   readonly range: readonly [number, number];
   readonly output: string;
+  /** Whether runs open it so (`SessionOptions`). */
+  readonly laidOut: boolean;
   readonly files: readonly { readonly file: string; readonly sha256: string; readonly sourceSha256: string }[];
 }
 
@@ -88,7 +92,7 @@ async function subjectOf(modelDir: string): Promise<Subject> {
     const shape = sidecar.input.layout === 'NCHW' ? [1, 3, height, width] : [1, height, width, 3];
     const [low, high] = sidecar.input.range;
     const files = [{ file, sha256: sourceSha256, sourceSha256 }];
-    return { kind, digest, architecture: { sidecar }, input, shape, range: [low, high], output, files };
+    return { kind, digest, architecture: { sidecar }, input, shape, range: [low, high], output, laidOut: false, files };
   }
   const detector = await readDetectorCard(modelDir).catch(() => undefined);
   if (detector !== undefined) {
@@ -101,10 +105,12 @@ async function subjectOf(modelDir: string): Promise<Subject> {
       shape: [1, 3, size, size],
       range: [0, 1],
       output,
+      laidOut: false,
       files: [detector],
     };
   }
-  const { kind, digest, patch, input, output, folds, architecture, trainer, classes } = await readModelCard(modelDir);
+  const card = await readModelCard(modelDir);
+  const { kind, digest, patch, input, output, folds, architecture, trainer, classes } = card;
   const [height, width] = patch;
   const shape = [1, 3, height, width];
   return {
@@ -115,12 +121,13 @@ async function subjectOf(modelDir: string): Promise<Subject> {
     shape,
     range: [0, 1],
     output,
+    laidOut: isLarge(modelDir, card),
     files: folds,
   };
 }
 
 async function describe(modelDir: string, subject: Subject, signal: AbortSignal | undefined): Promise<ModelPassport> {
-  const { kind, digest, architecture, input, shape, range, output, files } = subject;
+  const { kind, digest, architecture, input, shape, range, output, laidOut, files } = subject;
   // A thread of its own that ends afterwards: a network without optimisation takes time, and memory that is given back.
   const thread = new InferenceThread<ParityRequest, ParityAnswer, never>(
     () => startThread(new URL('../onnx/parity-thread.ts', import.meta.url)),
@@ -133,7 +140,8 @@ async function describe(modelDir: string, subject: Subject, signal: AbortSignal 
       const path = join(modelDir, file);
       described = describeModel(path);
       const { operators, parameters } = described;
-      const parity = await thread.ask({ path, input, shape, range, output }, signal === undefined ? {} : { signal });
+      const request = { path, laidOut, input, shape, range, output };
+      const parity = await thread.ask(request, signal === undefined ? {} : { signal });
       networks.push({ file, sourceSha256, sha256, operators, parameters, parity: asJsonNumbers(parity) });
     }
     const result = described?.outputs.find(({ name }) => name === output);

@@ -26,7 +26,7 @@ export class OrtFoldNetworks implements FoldNetworks {
   readonly #card: ModelCard;
   readonly #files: readonly string[];
   readonly #options: SessionOptions;
-  readonly #keepsAll: boolean;
+  readonly #isLarge: boolean;
   readonly #sessions = new Map<number, InferenceSession>();
   /** ONNX Runtime takes no shared memory: one tile's input and result lie here, and are copied, 1/200 of a pass. */
   readonly #image: Float32Array;
@@ -47,7 +47,7 @@ export class OrtFoldNetworks implements FoldNetworks {
     this.#options = options;
     this.#image = new Float32Array(3 * card.patch[0] * card.patch[1]);
     this.#result = new Float32Array(card.patch[0] * card.patch[1] * card.classes);
-    this.#keepsAll = this.#files.reduce((sum, file) => sum + bytesOf(file, card), 0) <= KEPT_BYTES;
+    this.#isLarge = isLarge(folder, card);
   }
 
   get folds(): number {
@@ -82,7 +82,7 @@ export class OrtFoldNetworks implements FoldNetworks {
   }
 
   async relax(): Promise<void> {
-    if (!this.#keepsAll) await this.release();
+    if (this.#isLarge) await this.release();
   }
 
   /** Closes every session. */
@@ -100,12 +100,23 @@ export class OrtFoldNetworks implements FoldNetworks {
     await this.relax();
     // What `auto` found out with the first session holds for all: folds on different providers are no ensemble.
     const provider = this.#engine?.provider ?? this.#options.provider ?? 'auto';
-    const { session, ...opened } = await openSession(file, { ...this.#options, provider, laidOut: !this.#keepsAll });
+    const { session, ...opened } = await openSession(file, { ...this.#options, provider, laidOut: this.#isLarge });
     this.#sessions.set(fold, session);
     this.#engine ??= { ...opened, instructionSet: instructionSet() };
     checkShapes(file, session, this.#card);
     return session;
   }
+}
+
+/**
+ * Whether an ensemble's networks are opened one at a time, each rewritten and laid out for the processor.
+ *
+ * @param folder - Folder of the converted model.
+ * @throws ReigniteError MODEL_UNREADABLE when one of its files is missing.
+ */
+export function isLarge(folder: string, card: ModelCard): boolean {
+  const bytes = card.folds.reduce((sum, { file }) => sum + bytesOf(join(folder, file), card), 0);
+  return bytes > KEPT_BYTES;
 }
 
 /** Memory of an open network, roughly: its weights twice, and its arena in tensors of full resolution. */

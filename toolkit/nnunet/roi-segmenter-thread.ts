@@ -7,7 +7,7 @@ import { segmentRoi } from './segment-roi.ts';
 import { ThreadedNetworks } from './threaded-networks.ts';
 
 /** Raised whenever the order of sums or the files of a partial ROI change. */
-const PARTIAL_SCHEMA = '2';
+const PARTIAL_SCHEMA = '3';
 
 let loaded: { readonly key: string; readonly networks: ThreadedNetworks } | undefined;
 

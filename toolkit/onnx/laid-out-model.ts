@@ -1,8 +1,9 @@
+import { fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { InferenceSession } from 'onnxruntime-node';
+import { fileURLToPath } from 'node:url';
 import { sha256Of } from '../files/hash-file.ts';
 import { removeLeftovers } from '../files/remove-leftovers.ts';
 import { instructionSet } from './instruction-set.ts';
@@ -10,26 +11,30 @@ import { ortVersion } from './ort-version.ts';
 
 /** Beside the model, a folder for what is derived from it. */
 const FOLDER = 'laid-out';
-const GRAPH_FILE = 'model.onnx';
-const WEIGHTS_FILE = 'weights.bin';
+export const GRAPH_FILE = 'model.onnx';
+export const WEIGHTS_FILE = 'weights.bin';
+const PROCESS = fileURLToPath(new URL('./lay-out-process.ts', import.meta.url));
+/** Raised when models are rewritten in another way. */
+const SCHEMA = 2;
 /** Temporary folders: `.fold_3-<key>.<process>.<random>.tmp`. */
 const LEFTOVER = /^\..+\.(\d+)\.[0-9a-f]+\.tmp$/;
 
 /**
- * Finds or makes the copy of a model that ONNX Runtime has optimised for this processor, its weights in a file apart.
+ * Finds or makes the copy of a model that is rewritten (winograd.ts) and optimised for this processor, its weights in a
+ * file apart.
  *
  * The weights of such a copy are mapped into memory as they lie on disk: it opens in a tenth of the time and without
- * the 165 MB that the paper's network takes a second time while its weights are rearranged. Outputs are those of the
- * model itself, bit by bit, because the same operators run on the same numbers. The copy serves one version of ONNX
+ * the memory that the paper's network takes a second time while its weights are rearranged. Outputs are those of the
+ * rewritten model, bit by bit, because the same operators run on the same numbers. The copy serves one version of ONNX
  * Runtime on one kind of processor; the folder's name says which, and of which state of the file it was made.
  *
- * @param path - An ONNX file; the copy goes into a folder beside it.
+ * @param path - An ONNX file that `writeModel` wrote; the copy goes into a folder beside it.
  * @returns The copy's path, alone in its folder with its weights; undefined where none can be made or written, as when
  *   the disk is full or the file is no model.
  */
 export async function laidOutModel(path: string): Promise<string | undefined> {
   const { size, mtimeMs } = statSync(path);
-  const key = sha256Of([ortVersion(), instructionSet(), size, mtimeMs].join('\n')).slice(0, 16);
+  const key = sha256Of([SCHEMA, ortVersion(), instructionSet(), size, mtimeMs].join('\n')).slice(0, 16);
   const name = `${basename(path, '.onnx')}-${key}`;
   const parent = join(dirname(path), FOLDER);
   const folder = join(parent, name);
@@ -48,30 +53,16 @@ export async function laidOutModel(path: string): Promise<string | undefined> {
   return existsSync(copy) ? copy : undefined;
 }
 
-async function layOut(path: string, folder: string): Promise<void> {
-  const session = await InferenceSession.create(path, {
-    executionProviders: ['cpu'],
-    intraOpNumThreads: 1,
-    graphOptimizationLevel: 'all',
-    optimizedModelFilePath: join(folder, GRAPH_FILE),
-    extra: {
-      session: {
-        optimized_model_external_initializers_file_name: WEIGHTS_FILE,
-        optimized_model_external_initializers_min_size_in_bytes: '0',
-      },
-    },
-    logSeverityLevel: 4,
+function layOut(path: string, folder: string): Promise<void> {
+  const child = fork(PROCESS, [path, folder], {
+    execArgv: ['--import', import.meta.resolve('tsx')],
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
-  await session.release();
-  await Promise.all([GRAPH_FILE, WEIGHTS_FILE].map((file) => sync(join(folder, file))));
-}
-
-/** A power cut must not leave a file whose name is there and whose weights are not. */
-async function sync(path: string): Promise<void> {
-  const handle = await open(path, 'r+');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (status, signal) => {
+      if (status === 0) resolve();
+      else reject(new Error(`The process that lays ${path} out ended (${signal ?? `status ${status}`}).`));
+    });
+  });
 }

@@ -2,6 +2,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { ReigniteError } from '../errors.ts';
 
 const WINDOW_BYTES = 64 * 1024;
+const LONGEST_PART = 2 ** 20;
 /** Protobuf's own bound: 64 bits in groups of seven. */
 const LONGEST_VARINT = 10;
 
@@ -74,6 +75,14 @@ export class MessageFile {
     const bytes = new Uint8Array(to - from);
     for (let at = 0; at < bytes.length; at++) bytes[at] = this.#byte(from + at);
     return Buffer.from(bytes).toString('utf8');
+  }
+
+  /** A short part of the file. */
+  bytes({ from, to }: Pick<MessageField, 'from' | 'to'>): Uint8Array {
+    if (to - from > LONGEST_PART) throw this.#broken(from);
+    const bytes = new Uint8Array(to - from);
+    readSync(this.#handle, bytes, 0, bytes.length, from);
+    return bytes;
   }
 
   /** The varints of a packed field. */

@@ -55,7 +55,7 @@ const root = protobuf.Root.fromJSON({
   },
 });
 
-type MessageName = 'ModelProto' | 'GraphProto' | 'TensorProto';
+export type MessageName = 'ModelProto' | 'GraphProto' | 'TensorProto' | 'NodeProto' | 'ValueInfoProto';
 
 /** Field numbers of the length-delimited fields that are framed by hand, so that weights never lie twice in memory. */
 export const FIELD = { modelGraph: 7, graphInitializer: 5, tensorRawData: 9 } as const;

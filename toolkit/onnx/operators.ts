@@ -112,6 +112,16 @@ export function multiply(graph: GraphBuilder, name: string, x: Value, y: Value):
   return graph.node(name, 'Mul', [x, y]);
 }
 
+/** Matrix product over the last two axes. */
+export function matMul(graph: GraphBuilder, name: string, x: Value, y: Value): Value {
+  return graph.node(name, 'MatMul', [x, y]);
+}
+
+/** Spreads channels over squares of `side` px: channel (row · side + column) · c + k of NCHW becomes channel k there. */
+export function depthToSpace(graph: GraphBuilder, name: string, x: Value, side: number): Value {
+  return graph.node(name, 'DepthToSpace', [x], { blocksize: { int: side }, mode: { string: 'DCR' } });
+}
+
 /** Maxima over neighbourhoods in NCHW; what lies outside never wins. */
 export function maxPool(
   graph: GraphBuilder,

@@ -1,6 +1,8 @@
-/** A model whose optimised and plain forms are compared. */
+/** A model whose form in runs and plain form are compared. */
 export interface ParityRequest {
   readonly path: string;
+  /** As in `SessionOptions`. */
+  readonly laidOut: boolean;
   readonly input: string;
   /** Every axis, outermost first. */
   readonly shape: readonly number[];

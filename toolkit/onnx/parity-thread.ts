@@ -3,6 +3,7 @@ import { ReigniteError } from '../errors.ts';
 import { ortVersion } from './ort-version.ts';
 import type { ParityAnswer, ParityRequest } from './parity-messages.ts';
 import { serveRequests } from './serve-requests.ts';
+import { openSession } from './session.ts';
 
 /** The same values each time, spread over the range without a pattern that a network could like (a Weyl sequence). */
 function probeOf({ shape, range: [low, high] }: ParityRequest): Float32Array {
@@ -11,13 +12,24 @@ function probeOf({ shape, range: [low, high] }: ParityRequest): Float32Array {
   return Float32Array.from({ length }, (_, at) => low + (high - low) * ((at * step) % 1));
 }
 
-async function outputOf(request: ParityRequest, level: 'all' | 'disabled', probe: Float32Array): Promise<Float32Array> {
-  const session = await ort.InferenceSession.create(request.path, {
+async function asInRuns({ path, laidOut }: ParityRequest): Promise<ort.InferenceSession> {
+  return (await openSession(path, { provider: 'cpu', laidOut })).session;
+}
+
+function asItIs({ path }: ParityRequest): Promise<ort.InferenceSession> {
+  return ort.InferenceSession.create(path, {
     executionProviders: ['cpu'],
-    graphOptimizationLevel: level,
+    graphOptimizationLevel: 'disabled',
     enableMemPattern: false,
     logSeverityLevel: 4,
   });
+}
+
+async function outputOf(
+  session: ort.InferenceSession,
+  request: ParityRequest,
+  probe: Float32Array,
+): Promise<Float32Array> {
   try {
     const image = new ort.Tensor('float32', probe, [...request.shape]);
     const { [request.output]: output } = await session.run({ [request.input]: image }, [request.output]);
@@ -32,13 +44,13 @@ async function outputOf(request: ParityRequest, level: 'all' | 'disabled', probe
 serveRequests<ParityRequest, ParityAnswer, never>(
   async (request) => {
     const probe = probeOf(request);
-    const optimised = await outputOf(request, 'all', probe);
-    const plain = await outputOf(request, 'disabled', probe);
+    const inRuns = await outputOf(await asInRuns(request), request, probe);
+    const plain = await outputOf(await asItIs(request), request, probe);
     let maxDifference = 0;
     let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
     for (let at = 0; at < plain.length; at++) {
       const value = plain[at] ?? Number.NaN;
-      const difference = Math.abs(value - (optimised[at] ?? Number.NaN));
+      const difference = Math.abs(value - (inRuns[at] ?? Number.NaN));
       if (!(difference <= maxDifference)) maxDifference = difference;
       low = Math.min(low, value);
       high = Math.max(high, value);

@@ -6,6 +6,9 @@ import * as ort from 'onnxruntime-node';
 import { ReigniteError } from '../errors.ts';
 import { laidOutModel } from './laid-out-model.ts';
 import { ortVersion } from './ort-version.ts';
+import { readModel } from './read-model.ts';
+import { withWinograd } from './winograd.ts';
+import { encodeModel } from './write-model.ts';
 
 /** Where a network runs. `cpu` is there always; the others need files and hardware of their own. */
 export const PROVIDERS = ['cpu', 'cuda', 'webgpu'] as const;
@@ -16,7 +19,10 @@ export interface SessionOptions {
   readonly provider?: Provider | 'auto';
   /** Threads of one run; 0, the default, takes the physical cores. Changes no bit of a result. */
   readonly threads?: number;
-  /** On the CPU, opens a copy beside the file that is made with the first opening and opens ten times as fast. */
+  /**
+   * On the CPU, for large models that `writeModel` wrote: opens a copy beside the file whose convolutions are rewritten,
+   * which is made with the first opening. It opens ten times as fast and runs in less time.
+   */
   readonly laidOut?: boolean;
 }
 
@@ -58,12 +64,9 @@ function opened(session: ort.InferenceSession, provider: Provider, fallbacks: re
 }
 
 async function openOnCpu(path: string, { threads, laidOut = false }: SessionOptions): Promise<ort.InferenceSession> {
-  if (laidOut) {
-    const session = await openLaidOut(path, threads);
-    if (session !== undefined) return session;
-  }
   try {
-    return await create(path, 'cpu', threads);
+    if (!laidOut) return await create(path, 'cpu', threads);
+    return (await openLaidOut(path, threads)) ?? (await create(await rewritten(path), 'cpu', threads));
   } catch (error) {
     throw new ReigniteError('MODEL_UNREADABLE', `The model ${path} does not load: ${firstLine(error)}.`, {
       cause: error,
@@ -81,6 +84,11 @@ async function openLaidOut(path: string, threads: number | undefined): Promise<o
   });
 }
 
+/** What the copy would be made of, in memory: more of it, and the same bits. */
+function rewritten(path: string): Promise<Uint8Array> {
+  return encodeModel(withWinograd(readModel(path)));
+}
+
 async function openOn(path: string, provider: Provider, threads: number | undefined): Promise<ort.InferenceSession> {
   if (provider === 'cuda' && !isCudaInstalled()) {
     throw new ReigniteError('PROVIDER_UNAVAILABLE', 'The provider cuda is not available: its files are not installed.');
@@ -94,8 +102,19 @@ async function openOn(path: string, provider: Provider, threads: number | undefi
   }
 }
 
-function create(path: string, provider: Provider, threads: number | undefined): Promise<ort.InferenceSession> {
-  return ort.InferenceSession.create(path, {
+function create(
+  model: string | Uint8Array,
+  provider: Provider,
+  threads: number | undefined,
+): Promise<ort.InferenceSession> {
+  const options = sessionOptions(provider, threads);
+  return typeof model === 'string'
+    ? ort.InferenceSession.create(model, options)
+    : ort.InferenceSession.create(model, options);
+}
+
+function sessionOptions(provider: Provider, threads: number | undefined): ort.InferenceSession.SessionOptions {
+  return {
     executionProviders: [provider],
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
     interOpNumThreads: 1,
@@ -106,7 +125,7 @@ function create(path: string, provider: Provider, threads: number | undefined): 
     // Threads that wait for work asleep leave the cores to whoever shares them: 9 to 20 % less time on a busy machine.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
     logSeverityLevel: 4,
-  });
+  };
 }
 
 /** Asked of the disk, because the library itself writes to stderr when the files are missing. */

@@ -3,8 +3,11 @@ import { mkdir, readdir, rename, rm, stat, truncate, utimes, writeFile } from 'n
 import { dirname, join } from 'node:path';
 import { Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
+import { GraphBuilder } from '../../../toolkit/onnx/graph-builder.ts';
 import { laidOutModel } from '../../../toolkit/onnx/laid-out-model.ts';
+import { conv, floats, softmax } from '../../../toolkit/onnx/operators.ts';
 import { openSession } from '../../../toolkit/onnx/session.ts';
+import { writeModel } from '../../../toolkit/onnx/write-model.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { writeTinyModel } from '../nnunet/support/tiny-model.ts';
 
@@ -12,12 +15,35 @@ async function tinyModel(): Promise<string> {
   return join(await writeTinyModel(await temporaryFolder(), [16, 24]), 'fold_1.onnx');
 }
 
-async function softmaxOf(path: string, laidOut: boolean): Promise<unknown> {
-  const input = Float32Array.from({ length: 3 * 16 * 24 }, (_, at) => (at % 255) / 255);
+/** A network with a convolution that is worth rewriting. */
+async function manyChannels(): Promise<string> {
+  const graph = new GraphBuilder('many');
+  const weights = (name: string, shape: readonly number[]) => {
+    const length = shape.reduce((product, axis) => product * axis, 1);
+    return floats(graph, name, shape, () => Float32Array.from({ length }, (_, at) => Math.sin(at * 1.7) / 16));
+  };
+  const image = graph.input('image', 'float32', [1, 3, 32, 32]);
+  const wide = conv(graph, 'wide', image, { weight: weights('w', [256, 3, 1, 1]) }, { kernel: [1, 1] });
+  const kernel = { weight: weights('k', [4, 256, 3, 3]), bias: weights('b', [4]) };
+  const logits = conv(graph, 'logits', wide, kernel, { kernel: [3, 3], padding: [1, 1] });
+  graph.output(softmax(graph, 'softmax', logits, 1), 'float32', [1, 4, 32, 32]);
+  const path = join(await temporaryFolder(), 'many.onnx');
+  await writeModel(path, graph.build());
+  return path;
+}
+
+async function softmaxOf(path: string, laidOut: boolean, size: readonly [number, number] = [16, 24]) {
+  const input = Float32Array.from({ length: 3 * size[0] * size[1] }, (_, at) => (at % 255) / 255);
   const { session } = await openSession(path, { provider: 'cpu', laidOut });
-  const { softmax } = await session.run({ image: new Tensor('float32', input, [1, 3, 16, 24]) });
+  const results = await session.run({ image: new Tensor('float32', input, [1, 3, ...size]) });
   await session.release();
-  return softmax?.data;
+  const data = results['softmax']?.data;
+  if (!(data instanceof Float32Array)) throw new TypeError('Expected float32');
+  return data;
+}
+
+function largestDifference(a: Float32Array, b: Float32Array): number {
+  return a.reduce((most, value, at) => Math.max(most, Math.abs(value - (b[at] ?? Number.NaN))), 0);
 }
 
 describe('laidOutModel', () => {
@@ -72,6 +98,20 @@ describe('laidOutModel', () => {
     const copies = new Set(await Promise.all([1, 2, 3].map(() => laidOutModel(path))));
     expect(copies.size).toBe(1);
     expect(await readdir(join(dirname(path), 'laid-out'))).toHaveLength(1);
+  });
+
+  it('rewrites a network of many channels, with and without a copy to the same bits', async () => {
+    const path = await manyChannels();
+    const plain = await softmaxOf(path, false, [32, 32]);
+    const first = await softmaxOf(path, true, [32, 32]);
+    expect(first).not.toEqual(plain);
+    expect(largestDifference(first, plain)).toBeLessThan(1e-5);
+    const folder = join(dirname(path), 'laid-out');
+    const [copy = ''] = await readdir(folder);
+    expect((await readdir(join(folder, copy))).sort()).toEqual(['model.onnx', 'weights.bin']);
+    await rm(folder, { recursive: true });
+    await writeFile(folder, 'a file where the folder should be');
+    expect(await softmaxOf(path, true, [32, 32])).toEqual(first);
   });
 
   it('opens the model itself where no copy can be written', async () => {
