@@ -40,8 +40,8 @@ interface Pass {
   readonly left: number;
 }
 
-/** A pass under way: settles when the network has filled the buffers. */
-type PassAhead = Promise<PassBuffers> | undefined;
+/** Passes that are begun before they are needed: one that the network runs, one that waits for it. */
+const AHEAD = 2;
 
 /**
  * Predicts an image tile row by tile row and fold by fold, in the order of sums of nnU-Net v1, in little memory.
@@ -50,8 +50,8 @@ type PassAhead = Promise<PassBuffers> | undefined;
  * carried over in a file (`carry-<row>-<fold>`), the sum of the folds' softmax in another (`ensemble-<row>-<fold>`).
  * Both are written anew every time and never changed, so that a step done twice does not add twice.
  *
- * The network is always one tile ahead, also across steps: it has a thread of its own, and what is summed, divided,
- * checked and written here would leave the cores idle otherwise. The order of the sums is that of the tiles all the same.
+ * The network is always ahead, also across steps: it has a thread of its own, and what is summed, divided, checked and
+ * written here would leave the cores idle otherwise. The order of the sums is that of the tiles all the same.
  */
 export class FoldPass {
   readonly #roi: TiledRoi;
@@ -65,8 +65,8 @@ export class FoldPass {
   readonly #stride: number;
 
   /**
-   * @param beforeTile - Called before every pass with the tile's place in its step; what it throws ends the prediction
-   *   behind the tile before.
+   * @param beforeTile - Called before every tile is awaited with its place in its step; what it throws ends the prediction
+   *   behind the tile before, as soon as the passes ahead are done.
    */
   constructor(
     roi: TiledRoi,
@@ -82,7 +82,7 @@ export class FoldPass {
     this.#stride = padded.width * networks.classes;
     this.#band = new Float32Array(patch.height * this.#stride);
     const pixels = patch.height * patch.width;
-    this.#spare = [0, 1].map(() => ({
+    this.#spare = Array.from({ length: AHEAD }, () => ({
       input: sharedFloats(3 * pixels),
       softmax: sharedFloats(networks.classes * pixels),
     }));
@@ -92,15 +92,16 @@ export class FoldPass {
   /** Does every step that is not done and commits each. */
   async run(): Promise<void> {
     const passes = this.#passesFrom(this.#partial.next);
-    let ahead = this.#beginNext(passes);
+    const ahead: Promise<PassBuffers>[] = [];
     try {
       while (this.#partial.next.row < this.#roi.grid.rows.length) {
         const step = this.#partial.next;
         this.#startBand(step);
-        for (const left of this.#roi.tiles[step.row] ?? []) {
-          const buffers = await ahead;
+        for (const [index, left] of (this.#roi.tiles[step.row] ?? []).entries()) {
+          this.#beforeTile(step, index);
+          this.#begin(passes, ahead);
+          const buffers = await ahead.shift();
           if (buffers === undefined) throw new RangeError('Expected a pass for every tile');
-          ahead = this.#beginNext(passes);
           addTileToBand(this.#band, this.#roi.grid, this.#networks.classes, left, buffers.softmax);
           this.#spare.push(buffers);
         }
@@ -108,7 +109,7 @@ export class FoldPass {
       }
     } finally {
       // The networks are the next job's when this one has ended, however it ended.
-      await Promise.allSettled([ahead]);
+      await Promise.allSettled(ahead);
     }
   }
 
@@ -120,19 +121,19 @@ export class FoldPass {
     }
   }
 
-  #beginNext(passes: Iterator<Pass, unknown>): PassAhead {
-    const next = passes.next();
-    if (next.done === true) return undefined;
-    const pass = this.#predict(next.value);
-    // It is awaited when its turn has come: until then, nobody hears of its failure.
-    pass.catch(() => undefined);
-    return pass;
+  /** Begins passes as long as there are buffers for them. */
+  #begin(passes: Iterator<Pass, unknown>, ahead: Promise<PassBuffers>[]): void {
+    for (let buffers = this.#spare.pop(); buffers !== undefined; buffers = this.#spare.pop()) {
+      const next = passes.next();
+      if (next.done === true) return;
+      const pass = this.#predict(next.value, buffers);
+      // It is awaited when its turn has come: until then, nobody hears of its failure.
+      pass.catch(() => undefined);
+      ahead.push(pass);
+    }
   }
 
-  async #predict({ step, index, left }: Pass): Promise<PassBuffers> {
-    this.#beforeTile(step, index);
-    const buffers = this.#spare.pop();
-    if (buffers === undefined) throw new RangeError('Expected no more than two passes at once');
+  async #predict({ step, left }: Pass, buffers: PassBuffers): Promise<PassBuffers> {
     const { grid, rgb } = this.#roi;
     fillTileInput(rgb, grid, startOfRow(grid, step.row), left, buffers.input);
     await this.#networks.run(step.fold, buffers.input, buffers.softmax);

@@ -8,7 +8,8 @@ import type { Engine, ModelJob } from './roi-job.ts';
 import type { Size } from './tile-grid.ts';
 
 /**
- * A converted ensemble in a thread of its own: while it predicts one tile, its caller can work on the one before.
+ * A converted ensemble in a thread of its own: while it predicts one tile, and the next lies there already, its caller can
+ * work on the one before.
  * The arrays that `run` is given must lie in shared memory.
  */
 export class ThreadedNetworks implements FoldNetworks {
@@ -45,6 +46,7 @@ export class ThreadedNetworks implements FoldNetworks {
     const thread = new InferenceThread<NetworksRequest, NetworksAnswer, never>(
       () => startThread(new URL('./networks-thread.ts', import.meta.url)),
       ({ kind }) => (kind === 'run' ? `a network of ${job.modelDir} ran` : `it loaded ${job.modelDir}`),
+      1,
     );
     try {
       const answer = await thread.ask({ kind: 'open', job });

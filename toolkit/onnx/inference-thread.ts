@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import { ReigniteError } from '../errors.ts';
-import type { FromThread, ToThread } from './thread-messages.ts';
+import type { Ended, FromThread, ToThread } from './thread-messages.ts';
 
 export interface AskOptions<Progress> {
   /** Stops the request as soon as the thread looks; its reason is thrown. */
@@ -11,7 +11,7 @@ export interface AskOptions<Progress> {
 const CLOSE_PATIENCE_MS = 10_000;
 
 /**
- * A thread that answers requests one after the other. It starts with the first and, should it die, again with the
+ * A thread that answers requests one after the other, in the order in which it is asked. It starts with the first and, should it die, again with the
  * next; while it is idle it keeps no process alive. ONNX Runtime blocks the thread it is called on; the owner's event
  * loop stays free.
  *
@@ -22,36 +22,42 @@ export class InferenceThread<Request, Answer, Progress> {
   readonly #describe: (request: Request) => string;
   readonly #closing = new AbortController();
   #thread: Worker | undefined;
-  #queue: Promise<unknown> = Promise.resolve();
+  #asked = 0;
+  #underWay = 0;
+  /** The latest requests, oldest first: as many as may wait in the thread, or be under way in it. */
+  readonly #latest: Promise<unknown>[];
 
   /**
    * @param start - Starts the thread, idle.
    * @param describe - What the thread does for a request, such as `it loaded X`, should it end over it.
+   * @param waiting - How many requests wait in the thread for the one under way, so that it need not wait for them.
    */
-  constructor(start: () => Worker, describe: (request: Request) => string) {
+  constructor(start: () => Worker, describe: (request: Request) => string, waiting = 0) {
     this.#start = start;
     this.#describe = describe;
+    this.#latest = Array.from({ length: waiting + 1 }, () => Promise.resolve());
   }
 
   /**
-   * Asks when all earlier requests are answered.
+   * Asks when the thread has room for the request, behind all earlier ones.
    *
    * @throws ReigniteError with the code of what went wrong, INFERENCE_FAILED when the thread died; the signal's reason.
    */
   ask(request: Request, { signal, onProgress }: AskOptions<Progress> = {}): Promise<Answer> {
     const either = AbortSignal.any(signal === undefined ? [this.#closing.signal] : [signal, this.#closing.signal]);
-    const turn = this.#queue.then(() => {
+    const room = this.#latest.shift() ?? Promise.resolve();
+    const turn = room.then(() => {
       either.throwIfAborted();
       return this.#askNow(request, { signal: either, ...(onProgress && { onProgress }) });
     });
-    this.#queue = turn.catch(() => undefined);
+    this.#latest.push(turn.catch(() => undefined));
     return turn;
   }
 
   /** Ends the thread; a request under way is stopped as by a signal. */
   async close(): Promise<void> {
     this.#closing.abort(new ReigniteError('CANCELLED', 'The inference thread was closed.'));
-    await this.#queue;
+    await Promise.all(this.#latest);
     const thread = this.#thread;
     this.#thread = undefined;
     if (thread === undefined) return;
@@ -68,8 +74,10 @@ export class InferenceThread<Request, Answer, Progress> {
     const thread = this.#threadNow();
     const flag = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
     const cancel = () => Atomics.store(flag, 0, 1);
+    const id = this.#asked++;
     return new Promise<Answer>((resolve, reject) => {
       const onMessage = (message: FromThread<Answer, Progress>) => {
+        if (message.id !== id) return;
         if (message.kind === 'progress') return onProgress?.(message.progress);
         release();
         if (message.kind === 'answer') resolve(message.answer);
@@ -82,11 +90,14 @@ export class InferenceThread<Request, Answer, Progress> {
       };
       const release = () => {
         signal.removeEventListener('abort', cancel);
-        thread.off('message', onMessage).off('error', onEnd).off('exit', onEnd).unref();
+        thread.off('message', onMessage).off('error', onEnd).off('exit', onEnd);
+        this.#underWay -= 1;
+        if (this.#underWay === 0) thread.unref();
       };
       signal.addEventListener('abort', cancel);
+      this.#underWay += 1;
       thread.on('message', onMessage).on('error', onEnd).on('exit', onEnd).ref();
-      thread.postMessage({ kind: 'request', request, flag } satisfies ToThread<Request>);
+      thread.postMessage({ kind: 'request', id, request, flag } satisfies ToThread<Request>);
     });
   }
 
@@ -109,6 +120,6 @@ export class InferenceThread<Request, Answer, Progress> {
   }
 }
 
-function errorOf({ code, message, remedy }: Extract<FromThread<never, never>, { kind: 'failed' }>): ReigniteError {
+function errorOf({ code, message, remedy }: Extract<Ended<never>, { kind: 'failed' }>): ReigniteError {
   return new ReigniteError(code, message, remedy === undefined ? {} : { remedy });
 }

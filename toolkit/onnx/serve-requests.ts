@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { ReigniteError } from '../errors.ts';
-import type { FromThread, ToThread } from './thread-messages.ts';
+import type { Ended, FromThread, ToThread } from './thread-messages.ts';
 
 /** How a request is watched from within the thread. */
 export interface RequestWatch<Progress> {
@@ -21,19 +21,25 @@ export function serveRequests<Request, Answer, Progress>(
   release: () => Promise<void>,
 ): void {
   const send = (message: FromThread<Answer, Progress>) => parentPort?.postMessage(message);
-  parentPort?.on('message', async (message: ToThread<Request>) => {
+  const serve = async (message: ToThread<Request>) => {
     if (message.kind === 'close') {
       await release();
       parentPort?.close();
       return;
     }
-    const { request, flag } = message;
-    const onProgress = (progress: Progress) => send({ kind: 'progress', progress });
+    const { id, request, flag } = message;
+    const signal = signalOf(flag);
+    const onProgress = (progress: Progress) => send({ id, kind: 'progress', progress });
     try {
-      send({ kind: 'answer', answer: await answer(request, { signal: signalOf(flag), onProgress }) });
+      signal.throwIfAborted();
+      send({ id, kind: 'answer', answer: await answer(request, { signal, onProgress }) });
     } catch (error) {
-      send(failureOf(error));
+      send({ id, ...failureOf(error) });
     }
+  };
+  let turn = Promise.resolve();
+  parentPort?.on('message', (message: ToThread<Request>) => {
+    turn = turn.then(() => serve(message));
   });
 }
 
@@ -45,7 +51,7 @@ function signalOf(flag: Int32Array): Pick<AbortSignal, 'throwIfAborted'> {
   };
 }
 
-function failureOf(error: unknown): FromThread<never, never> {
+function failureOf(error: unknown): Ended<never> {
   if (error instanceof Cancelled) return { kind: 'cancelled' };
   if (error instanceof ReigniteError) {
     return { kind: 'failed', code: error.code, message: error.message, remedy: error.remedy };
