@@ -1,12 +1,12 @@
 import { EXIT, printResult } from '../output.ts';
 import { describeRun, type RunDescription } from '../run/describe-run.ts';
-import { listRuns } from '../run/find-run.ts';
+import { listRuns, RUNS_AND_PREDICTIONS } from '../run/find-run.ts';
 import { onHomePlatform } from '../run/home-platform.ts';
 
-/** `reignite list`: the runs of the home and their verdicts, the newest first. */
+/** `reignite list`: the runs of the home with their verdicts, and its durable predictions, the newest first. */
 export async function listCommand({ json }: { readonly json?: boolean }, signal: AbortSignal): Promise<number> {
   const runs = await onHomePlatform(signal, [], async ({ client }) =>
-    Promise.all((await listRuns(client)).map(describeRun)),
+    Promise.all((await listRuns(client, RUNS_AND_PREDICTIONS)).map(describeRun)),
   );
   if (json) printResult(JSON.stringify({ runs }, null, 1));
   else printResult(runs.length === 0 ? 'No run yet: `npm start` begins the sample.' : runs.map(lineOf).join('\n'));

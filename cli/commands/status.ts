@@ -2,33 +2,34 @@ import type { Client } from '@temporalio/client';
 import type { ControlState } from '../../workflows/control.ts';
 import type { StageProgress } from '../../workflows/progress.ts';
 import { EXIT, printResult } from '../output.ts';
-import { describeRun, summaryOf } from '../run/describe-run.ts';
-import { findRun } from '../run/find-run.ts';
+import { describeRun, isPrediction, summaryOf } from '../run/describe-run.ts';
+import { findRun, RUNS_AND_PREDICTIONS } from '../run/find-run.ts';
 import { onHomePlatform } from '../run/home-platform.ts';
-import { liveStages } from '../run/live-stages.ts';
+import { liveStages, liveSteps } from '../run/live-stages.ts';
 import { stageLine } from '../run/progress-lines.ts';
 import { verdictLines } from '../run/verdict-lines.ts';
 
 /** A worker that has just been started answers within this time. */
 const QUERY_MS = 15_000;
 
-/** `reignite status`: how far a run is, a stage a line; of a closed one its verdict. */
+/** `reignite status`: how far a run or a prediction is, a stage a line; of a closed run its verdict. */
 export async function statusCommand(
   part: string | undefined,
   { json }: { readonly json?: boolean },
   signal: AbortSignal,
 ): Promise<number> {
   await onHomePlatform(signal, ['orchestration'], async ({ client }) => {
-    const execution = await findRun(client, part);
+    const execution = await findRun(client, part, RUNS_AND_PREDICTIONS);
     const description = await describeRun(execution);
     const isOpen = execution.status.name === 'RUNNING';
-    const live = isOpen ? await askRun(client, execution.workflowId) : undefined;
-    const summary = isOpen ? undefined : await summaryOf(execution);
+    const ask = isPrediction(execution) ? askPrediction : askRun;
+    const live = isOpen ? await ask(client, execution.workflowId) : undefined;
+    const summary = isOpen || isPrediction(execution) ? undefined : await summaryOf(execution);
     if (json) {
       printResult(JSON.stringify({ ...description, ...live, summary: summary ?? null }, null, 1));
       return;
     }
-    const paused = live?.paused === true ? ' (paused)' : '';
+    const paused = live !== undefined && 'paused' in live && live.paused ? ' (paused)' : '';
     const verdicts = summary === undefined ? [] : await verdictLines(summary, description.results ?? '');
     const lines = [
       `${description.run}: ${description.status}${paused}`,
@@ -38,6 +39,17 @@ export async function statusCommand(
     printResult(lines.join('\n'));
   });
   return EXIT.done;
+}
+
+async function askPrediction(
+  client: Client,
+  id: string,
+): Promise<{ readonly stages: readonly StageProgress[] } | undefined> {
+  try {
+    return await client.withDeadline(Date.now() + QUERY_MS, async () => ({ stages: await liveSteps(client, id) }));
+  } catch {
+    return undefined;
+  }
 }
 
 async function askRun(

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, isGrpcDeadlineError, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { EXIT, printResult } from '../output.ts';
-import { findRun } from '../run/find-run.ts';
+import { isPrediction } from '../run/describe-run.ts';
+import { findRun, RUNS_AND_PREDICTIONS } from '../run/find-run.ts';
 import { onHomePlatform } from '../run/home-platform.ts';
 
 export type Steering = 'pause' | 'resume' | 'cancel';
@@ -15,14 +16,14 @@ const POLL_MS = 200;
 const DONE: Readonly<Record<Steering, string>> = {
   pause: 'is paused. `npx reignite resume` goes on.',
   resume: 'goes on. Where no command runs it, type its `npx reignite run` again.',
-  cancel: 'is cancelled. The same `npx reignite run` goes on from what is there.',
+  cancel: 'is cancelled. The command that began it, typed again, goes on from what is there.',
 };
 
 /**
- * `reignite pause`, `resume`, `cancel`: steers an open run. Workflows are served meanwhile, so that the run answers
+ * `reignite pause`, `resume`, `cancel`: steers an open run; a prediction can be cancelled. Workflows are served meanwhile, so that the run answers
  * also where nobody works on it.
  *
- * @throws ReigniteError RUN_NOT_FOUND, USAGE when the run is closed, or already as it should be.
+ * @throws ReigniteError RUN_NOT_FOUND, USAGE when the run is closed, or already as it should be, or cannot be steered so.
  */
 export async function steerCommand(
   how: Steering,
@@ -31,10 +32,16 @@ export async function steerCommand(
   signal: AbortSignal,
 ): Promise<number> {
   const run = await onHomePlatform(signal, ['orchestration'], async ({ client }) => {
-    const { workflowId, status } = await findRun(client, part);
+    const execution = await findRun(client, part, RUNS_AND_PREDICTIONS);
+    const { workflowId, status } = execution;
     if (status.name !== 'RUNNING') {
       throw new ReigniteError('USAGE', `The run ${workflowId} is closed (${status.name.toLowerCase()}).`, {
         remedy: 'Run `npx reignite list` for the runs that are open.',
+      });
+    }
+    if (how !== 'cancel' && isPrediction(execution)) {
+      throw new ReigniteError('USAGE', `${workflowId} predicts images: it cannot ${how}.`, {
+        remedy: 'Cancel it, and type the same `npx reignite predict --run` to go on from what is there.',
       });
     }
     if (how === 'cancel') await cancelRun(client, workflowId);

@@ -17,14 +17,14 @@ export interface RunDescription {
 /** What Temporal and the run's results folder say of it; no worker is asked. */
 export async function describeRun(execution: WorkflowExecutionInfo): Promise<RunDescription> {
   const { workflowId, status, startTime, closeTime } = execution;
-  const summary = await summaryOf(execution);
+  const summary = isPrediction(execution) ? undefined : await summaryOf(execution);
   const verdicts = Object.entries(summary?.tasks ?? {}).map(([task, { verdict }]) => [task, verdict] as const);
   return {
     run: workflowId,
     status: status.name === 'COMPLETED' ? (summary?.status ?? 'done') : status.name.toLowerCase(),
     started: startTime.toISOString(),
     closed: closeTime?.toISOString() ?? null,
-    results: resultsOf(execution) ?? null,
+    results: resultsOf(execution) ?? predictionsOf(execution) ?? null,
     verdicts: Object.fromEntries(verdicts),
   };
 }
@@ -36,8 +36,22 @@ export async function summaryOf(execution: WorkflowExecutionInfo): Promise<Summa
   return summary?.run === execution.workflowId ? summary : undefined;
 }
 
+/** Whether it predicts images of the user's; else it is a run of a record. */
+export function isPrediction({ type }: WorkflowExecutionInfo): boolean {
+  return type === 'predictImages';
+}
+
 /** The results folder that a run was started with. */
-export function resultsOf({ memo }: WorkflowExecutionInfo): string | undefined {
-  const results: unknown = memo?.['results'];
-  return typeof results === 'string' ? results : undefined;
+export function resultsOf(execution: WorkflowExecutionInfo): string | undefined {
+  return textOf(execution, 'results');
+}
+
+/** The folder that a prediction was started with. */
+function predictionsOf(execution: WorkflowExecutionInfo): string | undefined {
+  return textOf(execution, 'out');
+}
+
+function textOf({ memo }: WorkflowExecutionInfo, key: string): string | undefined {
+  const value: unknown = memo?.[key];
+  return typeof value === 'string' ? value : undefined;
 }

@@ -3,10 +3,16 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import { RunInput } from '../../activities/inputs.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 
+/** Workflows that a command begins and others can be asked about: a record's runs, and predictions of the user's images. */
+export type RunType = 'reproduce' | 'predictImages';
+export const RUNS_AND_PREDICTIONS: readonly RunType[] = ['reproduce', 'predictImages'];
+const RUNS: readonly RunType[] = ['reproduce'];
+
 /** All runs of a server, the newest first; of one id the newest execution. */
-export async function listRuns(client: Client): Promise<readonly WorkflowExecutionInfo[]> {
+export async function listRuns(client: Client, types = RUNS): Promise<readonly WorkflowExecutionInfo[]> {
   const newest = new Map<string, WorkflowExecutionInfo>();
-  for await (const run of client.workflow.list({ query: "WorkflowType = 'reproduce'" })) {
+  const query = types.map((type) => `WorkflowType = '${type}'`).join(' OR ');
+  for await (const run of client.workflow.list({ query })) {
     const known = newest.get(run.workflowId);
     if (known === undefined || known.startTime < run.startTime) newest.set(run.workflowId, run);
   }
@@ -18,8 +24,8 @@ export async function listRuns(client: Client): Promise<readonly WorkflowExecuti
  *
  * @throws ReigniteError RUN_NOT_FOUND, also when several fit.
  */
-export async function findRun(client: Client, part: string | undefined): Promise<WorkflowExecutionInfo> {
-  const runs = await listRuns(client);
+export async function findRun(client: Client, part: string | undefined, types = RUNS): Promise<WorkflowExecutionInfo> {
+  const runs = await listRuns(client, types);
   const whole = runs.filter(({ workflowId }) => part === undefined || workflowId === part);
   const found = whole.length > 0 ? whole.slice(0, 1) : runs.filter(({ workflowId }) => workflowId.includes(part ?? ''));
   const [first, second] = found;

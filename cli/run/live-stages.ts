@@ -26,6 +26,12 @@ export function liveStages(client: Client, run: string, told: readonly StageProg
   );
 }
 
+/** The only stage of a workflow that has no children, with the steps that go on. */
+export async function liveSteps(client: Client, id: string): Promise<LiveStage[]> {
+  const { counts, steps } = await askWorkflow(client, id);
+  return counts.map((stage) => (steps.length === 0 ? stage : { ...stage, steps }));
+}
+
 interface Answers {
   readonly counts: readonly StageProgress[];
   readonly steps: readonly string[];

@@ -59,3 +59,28 @@ it('predicts as a durable run what it predicts directly, all of it killed on the
     failures: [{ code: 'IMAGE_UNREADABLE', image: join(folder(), 'broken.png') }],
   });
 });
+
+it('is listed, looked at and cancelled by the commands for runs, and goes on afterwards', {
+  timeout: 240_000,
+}, async () => {
+  const run = [...words('steered'), 'large.png', 'small.png', '--run'];
+  const command = (...words: string[]) => runCommand(words, place('home-steered'));
+  const begun = startCommand(run, place('home-steered'));
+  await begun.shows(/[01] of 2 images/);
+  const status = await command('status', '--json');
+  expect(JSON.parse(status.stdout)).toMatchObject({
+    run: expect.stringMatching(/^predict\/he\//),
+    status: 'running',
+    results: join(folder(), 'steered'),
+    stages: [{ stage: 'he', unit: 'images', of: 2 }],
+  });
+  const paused = await command('pause');
+  expect([paused.status, paused.stderr]).toEqual([2, expect.stringContaining('cannot pause')]);
+  const cancelled = await command('cancel');
+  expect([cancelled.status, cancelled.stdout], cancelled.stderr).toEqual([0, expect.stringContaining('is cancelled')]);
+  expect((await begun.ended).status).toBe(1);
+  const again = await runCommand(run, place('home-steered'));
+  expect([again.status, again.stderr]).toEqual([0, expect.stringContaining('Started predict/he/')]);
+  const list = await command('list');
+  expect(list.stdout).toMatch(/done +predict\/he\//);
+});
