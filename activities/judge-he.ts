@@ -22,13 +22,12 @@ import { JudgeHeInput, type JudgeOutcome } from './inputs.ts';
 import type { PlanServices } from './plan-stage.ts';
 import { entryOf } from './planned-entry.ts';
 import { publishedOr } from './published-prediction.ts';
-import { MARGIN, MASK, SegmentFacts } from './roi-outputs.ts';
+import { MARGIN, MASK, Rows, SegmentFacts } from './roi-outputs.ts';
 import { StageFiles } from './stage-files.ts';
 import { judgeKey } from './step-keys.ts';
 import { writeVerdict } from './write-verdict.ts';
 
-const Counts = z.array(z.array(z.int().nonnegative()));
-const JudgeFacts = z.object({ comparison: MaskComparison, published: Counts });
+const JudgeFacts = z.object({ comparison: MaskComparison, published: Rows });
 
 /** Says whether our masks and the published ones agree, and writes verdict/he.json. */
 export function createJudgeHe(worker: PlanServices) {

@@ -17,7 +17,13 @@ const InferenceFacts = z.object({
   notes: z.array(z.string()),
 });
 
-export const SegmentFacts = InferenceFacts.extend({ confusion: z.array(z.array(z.number().int().nonnegative())) });
+/** Rows of counts; `ConfusionMatrix.fromRows` looks at each of them, which is not done twice for every ROI. */
+export const Rows = z.custom<number[][]>(
+  (rows) => Array.isArray(rows) && rows.every(Array.isArray),
+  'expected rows of counts',
+);
+
+export const SegmentFacts = InferenceFacts.extend({ confusion: Rows });
 export type SegmentFacts = z.infer<typeof SegmentFacts>;
 
 export const DetectFacts = InferenceFacts.extend({ points: z.number().int(), candidates: z.number().int() });

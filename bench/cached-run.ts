@@ -101,5 +101,5 @@ function store(parts: KeyParts, contents: Record<string, string>, facts: object)
     writeFileSync(join(folder, name), text);
     files[name] = { sha256: sha256Of(text), bytes: Buffer.byteLength(text) };
   }
-  writeFileSync(join(folder, 'entry.json'), JSON.stringify({ key, parts, files, facts }, null, 1));
+  writeFileSync(join(folder, 'entry.json'), JSON.stringify({ key, parts, files, facts }));
 }

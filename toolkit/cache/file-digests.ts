@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
+import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 
@@ -33,10 +34,11 @@ export class FileDigests {
     const memo = await this.#load();
     const before = signatureOf(path);
     const known = memo.get(path);
-    if (before !== undefined && known?.[0] === before.signature) return known[1];
+    if (before === undefined) throw new ReigniteError('FILE_MISSING', `There is no file ${path}.`);
+    if (known?.[0] === before.signature) return known[1];
     const digest = await sha256OfFile(path, signal);
     const after = signatureOf(path);
-    if (after !== undefined && after.signature === before?.signature && Date.now() - after.changedMs > 2_000) {
+    if (after !== undefined && after.signature === before.signature && Date.now() - after.changedMs > 2_000) {
       memo.set(path, [after.signature, digest]);
       this.#changed = true;
     }

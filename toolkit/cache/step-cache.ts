@@ -1,4 +1,4 @@
-import { type BigIntStats, readFileSync, statSync } from 'node:fs';
+import { type BigIntStats, existsSync, readFileSync, statSync } from 'node:fs';
 import { copyFile, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { canonicalJson } from '../../config/digest.ts';
 import { asDiskError, replaceFile, temporaryPathBeside } from '../files/atomic-write.ts';
 import { sha256Of, sha256OfFile } from '../files/hash-file.ts';
+import { EntryTexts } from './entry-texts.ts';
 
 /** What a step's result depends on: a flat list of names and values, kept so that a miss can be explained. */
 export type KeyParts = Readonly<Record<string, string | number | boolean>>;
@@ -26,6 +27,7 @@ export function cacheKey(parts: KeyParts): string {
   return sha256Of(canonicalJson(parts));
 }
 
+const ENTRY_FILE = 'entry.json';
 /** Looks into the cache between which others get a turn. */
 const LOOKS_A_TURN = 64;
 
@@ -36,20 +38,23 @@ const LOOKS_A_TURN = 64;
 export class StepCache {
   readonly #folder: string;
   readonly #generation: string | undefined;
+  readonly #texts: EntryTexts;
   #looks = 0;
 
   /**
    * @param folder - Absolute folder of the cache.
    * @param generation - Part of every key: what was stored under another one, or none, is not found.
+   * @param texts - What is remembered of entries, shared by all generations.
    */
-  constructor(folder: string, generation?: string) {
+  constructor(folder: string, generation?: string, texts = new EntryTexts()) {
     this.#folder = folder;
     this.#generation = generation;
+    this.#texts = texts;
   }
 
   /** The cache as a generation of runs sees it; the one that all runs share, unless one is named. */
   of(generation: string | undefined): StepCache {
-    return new StepCache(this.#folder, generation);
+    return new StepCache(this.#folder, generation, this.#texts);
   }
 
   /** The key under which this cache keeps what was made from `parts`. */
@@ -65,16 +70,20 @@ export class StepCache {
   /**
    * The entry under `key`, or undefined: none, or one that is damaged, which is then removed.
    *
-   * A run asks for every ROI several times. Its small files are read at once: handing them to other threads takes five
-   * times as long as reading them.
+   * A run asks for every ROI several times: an entry is read once. Its small files are read in place: handing them to other
+   * threads takes five times as long as reading them.
    */
   async find(key: string): Promise<CacheEntry | undefined> {
     this.#looks += 1;
     if (this.#looks % LOOKS_A_TURN === 0) await nextTurn();
-    const text = textOf(join(this.#entryFolder(key), 'entry.json'));
+    const text = this.#texts.of(key) ?? textOf(this.pathOf(key, ENTRY_FILE));
     if (text === undefined) return undefined;
     const entry = parseEntry(text);
-    if (entry !== undefined && this.#isWhole(key, entry)) return entry;
+    if (entry !== undefined && this.#isWhole(key, entry)) {
+      this.#texts.keep(key, text);
+      return entry;
+    }
+    this.#texts.forget(key);
     await rm(this.#entryFolder(key), { recursive: true, force: true });
     return undefined;
   }
@@ -97,7 +106,7 @@ export class StepCache {
         stored[name] = await describeFile(join(building, name));
       }
       const entry: CacheEntry = { key, parts: this.completed(parts), files: stored, facts };
-      await writeSynced(join(building, 'entry.json'), JSON.stringify(entry, null, 1));
+      await writeSynced(join(building, ENTRY_FILE), JSON.stringify(entry));
       await rename(building, target).catch((error: unknown) => this.#keepFirst(key, building, error));
       return entry;
     } catch (error) {
@@ -110,7 +119,7 @@ export class StepCache {
   async *entries(): AsyncGenerator<CacheEntry> {
     for (const start of await readdir(this.#folder).catch(() => [])) {
       for (const key of await readdir(join(this.#folder, start)).catch(() => [])) {
-        const text = textOf(join(this.#folder, start, key, 'entry.json'));
+        const text = textOf(join(this.#folder, start, key, ENTRY_FILE));
         const entry = text === undefined ? undefined : parseEntry(text);
         if (entry !== undefined) yield entry;
       }
@@ -136,8 +145,11 @@ export class StepCache {
     return join(this.#entryFolder(key), name);
   }
 
-  #isWhole(key: string, entry: CacheEntry): boolean {
-    return Object.entries(entry.files).every(
+  /** Entries go as whole folders: where one of its files is, the entry is. */
+  #isWhole(key: string, { files }: CacheEntry): boolean {
+    const names = Object.entries(files);
+    if (names.length === 0) return existsSync(this.pathOf(key, ENTRY_FILE));
+    return names.every(
       ([name, { bytes }]) => statSync(this.pathOf(key, name), { throwIfNoEntry: false })?.size === bytes,
     );
   }

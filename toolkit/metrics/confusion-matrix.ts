@@ -13,9 +13,12 @@ export class ConfusionMatrix {
       throw new RangeError(`Expected ${size}×${size} counts, got ${counts.length}`);
     }
     this.size = size;
-    this.#counts = Float64Array.from(counts);
-    const wrong = this.#counts.find((count) => !Number.isSafeInteger(count) || count < 0);
-    if (wrong !== undefined) throw new RangeError(`Expected counts that are whole numbers >= 0, got ${wrong}`);
+    this.#counts = new Float64Array(counts);
+    for (let index = 0; index < this.#counts.length; index++) {
+      const count = this.#counts[index] ?? Number.NaN;
+      if (Number.isSafeInteger(count) && count >= 0) continue;
+      throw new RangeError(`Expected counts that are whole numbers >= 0, got ${count}`);
+    }
   }
 
   static zeros(size: number): ConfusionMatrix {
@@ -23,9 +26,14 @@ export class ConfusionMatrix {
   }
 
   static fromRows(rows: readonly (readonly number[])[]): ConfusionMatrix {
-    const ragged = rows.find((row) => row.length !== rows.length);
-    if (ragged !== undefined) throw new RangeError(`Expected rows of ${rows.length} counts, got ${ragged.length}`);
-    return new ConfusionMatrix(rows.length, rows.flat());
+    const size = rows.length;
+    const counts = new Float64Array(size * size);
+    for (let truth = 0; truth < size; truth++) {
+      const row = rows[truth] ?? [];
+      if (row.length !== size) throw new RangeError(`Expected rows of ${size} counts, got ${row.length}`);
+      counts.set(row, truth * size);
+    }
+    return new ConfusionMatrix(size, counts);
   }
 
   at(truth: number, prediction: number): number {
@@ -63,11 +71,9 @@ export class ConfusionMatrix {
   /** @throws RangeError when the sizes differ. */
   plus(other: ConfusionMatrix): ConfusionMatrix {
     if (other.size !== this.size) throw new RangeError(`Expected a matrix of size ${this.size}, got ${other.size}`);
-    const added = other.counts();
-    return new ConfusionMatrix(
-      this.size,
-      this.#counts.map((count, index) => count + (added[index] ?? 0)),
-    );
+    const sum = this.counts();
+    for (let index = 0; index < sum.length; index++) sum[index] = (sum[index] ?? 0) + (other.#counts[index] ?? 0);
+    return new ConfusionMatrix(this.size, sum);
   }
 
   #sum(term: (k: number) => number): number {
