@@ -19,7 +19,8 @@ export async function rowsWithFiles(data: string, rows: readonly OverviewRow[]):
     const paths = [...named, ...derived].map((path) => pathOf(path));
     const missing = paths.filter((path) => path === undefined || !existsSync(inside(data, path)));
     const image = pathOf(row.imagePath);
-    const size = image === undefined ? undefined : await imageSize(inside(data, image)).catch(() => undefined);
+    const isThere = image !== undefined && !missing.includes(image);
+    const size = isThere ? await imageSize(inside(data, image)).catch(() => undefined) : undefined;
     found.push({ row, missing: missing.map((path) => path ?? 'a path that leads nowhere'), size });
   }
   return found;

@@ -14,6 +14,9 @@ import { inferChunk, type StagePlan } from './infer-chunk.ts';
 import { progress, progressTable, type StageProgress, tellRun } from './progress.ts';
 import { searchOptions, searchPairs } from './search-attributes.ts';
 
+/** A history can still be read then; the server suggests another one only behind it, at 4,096. */
+const MOST_EVENTS = 3_500;
+
 /** What a stage is started with. */
 export interface StageInput {
   readonly run: string;
@@ -68,7 +71,8 @@ async function goThrough({ run, input, skipped, resume }: StageInput, steps: Sta
     // The figures of a page are drawn while the next page is inferred.
     await drawing;
     drawing = later(steps.draw(plan, page, chunk.failures));
-    if (workflowInfo().continueAsNewSuggested) {
+    const { continueAsNewSuggested, historyLength } = workflowInfo();
+    if (continueAsNewSuggested || historyLength >= MOST_EVENTS) {
       await drawing;
       await steps.continueFrom({ plan, page: page + 1, done, failed });
     }
