@@ -6,7 +6,7 @@ import type { CacheEntry, KeyParts } from '../toolkit/cache/step-cache.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import type { CellDetector } from '../toolkit/yolov5/cell-detector.ts';
 import { TASK_LIMITS, TASK_SETTINGS } from '../toolkit/yolov5/task-settings.ts';
-import { beginAttempt } from './attempt-log.ts';
+import { countingDeaths } from './attempt-log.ts';
 import { ofRun } from './cache-of-run.ts';
 import { countingTiles } from './count-progress.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -57,28 +57,27 @@ async function computeImage(
   const { cancellationSignal: signal, log } = Context.current();
   const work = join(home.work, cache.keyOf(parts));
   await mkdir(work, { recursive: true });
-  await beginAttempt(work, roi, signal);
-  log.info('inference begins');
   const { confidence, iou } = TASK_SETTINGS[task];
   const points = join(work, POINTS);
   const candidates = join(work, CANDIDATES);
-  const result = await detector.detect(
-    {
-      ...TASK_LIMITS,
-      confidence,
-      iou,
-      points,
-      candidates,
-      image: inside(folders.data, image),
-      imageSha256,
-      modelDir: join(home.models, model.digest),
-      partialDir: join(work, 'partial'),
-      provider: inference.provider,
-      ...(box === undefined ? {} : { box }),
-      ...(inference.threads === 0 ? {} : { threads: inference.threads }),
-    },
-    { signal, onProgress: report },
-  );
+  const job = {
+    ...TASK_LIMITS,
+    confidence,
+    iou,
+    points,
+    candidates,
+    image: inside(folders.data, image),
+    imageSha256,
+    modelDir: join(home.models, model.digest),
+    partialDir: join(work, 'partial'),
+    provider: inference.provider,
+    ...(box === undefined ? {} : { box }),
+    ...(inference.threads === 0 ? {} : { threads: inference.threads }),
+  };
+  const result = await countingDeaths({ work, roi, signal }, () => {
+    log.info('inference begins');
+    return detector.detect(job, { signal, onProgress: report });
+  });
   refuseOtherEngine(result, engine);
   const { fallbacks, notes, ...facts } = result;
   const entry = DetectFacts.parse({ ...facts, fallbacks: [...fallbacks], notes: [...notes] });

@@ -3,7 +3,7 @@ import { canonicalJson } from '../config/digest.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
 import { type ImagePredictor, openPredictor, type PredictionEngines } from '../toolkit/predict/open-predictor.ts';
-import { beginAttempt } from './attempt-log.ts';
+import { beginAttempt, endAttempt } from './attempt-log.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { PredictionFiles } from './prediction-files.ts';
 import { PredictImageInput, type PredictionOrder } from './prediction-inputs.ts';
@@ -24,14 +24,19 @@ export function createPredictImage(home: HomeFolders, engines: PredictionEngines
     const files = new PredictionFiles(home, list);
     const signal = Context.current().cancellationSignal;
     return withHeartbeat({ image: image.name, phase: 'reading' }, async (beat) => {
+      let begun: string | undefined;
       try {
         const predictor = await opened.of(order, signal);
         const onProgress = (progress: object) => beat({ image: image.name, ...progress });
-        const onWork = (work: string) => beginAttempt(work, image.name, signal);
+        const onWork = async (work: string) => {
+          await beginAttempt(work, image.name, signal);
+          begun = work;
+        };
         const prediction = await predictor.predict(image, { signal, onProgress, onWork });
         await files.writeOutcome(image, { model: predictor.digest, prediction });
         return { cached: prediction.cached };
       } catch (error) {
+        if (begun !== undefined) await endAttempt(begun, error);
         if (error instanceof ReigniteError && !error.retryable && !signal.aborted) {
           const { code, message: cause, remedy } = error;
           await files.writeOutcome(image, { failure: { image: image.path, code, cause, remedy } });

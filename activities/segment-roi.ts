@@ -7,7 +7,7 @@ import { ReigniteError } from '../toolkit/errors.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import { imageSize } from '../toolkit/image/open-image.ts';
 import type { RoiSegmenter } from '../toolkit/nnunet/roi-segmenter.ts';
-import { beginAttempt } from './attempt-log.ts';
+import { countingDeaths } from './attempt-log.ts';
 import { ofRun } from './cache-of-run.ts';
 import { countingTiles } from './count-progress.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -69,22 +69,21 @@ async function computeRoi(
   await refuseOtherSize(roi, files);
   const work = join(home.work, cache.keyOf(parts));
   await mkdir(work, { recursive: true });
-  await beginAttempt(work, roi, signal);
-  log.info('inference begins');
   const outputs = { mask: join(work, MASK), margin: join(work, MARGIN) };
-  const result = await segmenter.segment(
-    {
-      ...outputs,
-      ...files,
-      imageSha256: String(parts['image']),
-      modelDir: join(home.models, model.digest),
-      partialDir: join(work, 'partial'),
-      scope: he.scope,
-      provider: inference.provider,
-      ...(inference.threads === 0 ? {} : { threads: inference.threads }),
-    },
-    { signal, onProgress: report },
-  );
+  const job = {
+    ...outputs,
+    ...files,
+    imageSha256: String(parts['image']),
+    modelDir: join(home.models, model.digest),
+    partialDir: join(work, 'partial'),
+    scope: he.scope,
+    provider: inference.provider,
+    ...(inference.threads === 0 ? {} : { threads: inference.threads }),
+  };
+  const result = await countingDeaths({ work, roi, signal }, () => {
+    log.info('inference begins');
+    return segmenter.segment(job, { signal, onProgress: report });
+  });
   refuseOtherEngine(result, engine);
   report({ phase: 'scoring' });
   const facts = await scoreRoi(roi, { truth: files.truth, mask: outputs.mask }, result);

@@ -171,6 +171,11 @@ export class PartialRoi {
   }
 }
 
+/** How far the attempts at an ROI came whose partial result lies in the folder. */
+export function stepReached(folder: string): RoiStep {
+  return readState(folder)?.next ?? { row: 0, fold: 0 };
+}
+
 function readState(folder: string): State | undefined {
   try {
     return State.parse(JSON.parse(readFileSync(join(folder, STATE_FILE), 'utf8')));

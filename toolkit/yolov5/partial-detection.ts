@@ -8,12 +8,19 @@ import type { Candidates } from './candidates.ts';
 /** All that the numbers of a tile depend on; another identity starts over. */
 export type DetectionIdentity = Readonly<Record<string, string>>;
 
+const TILE = /^tile-\d+\.bin$/;
 const IDENTITY_BYTES = 32;
 const HEADER_BYTES = IDENTITY_BYTES + 8;
 /** Four corners, the score and the class as float32. */
 const CANDIDATE_BYTES = 24;
 /** What may be deleted in the folder: nothing that somebody else put there. */
 const OURS = /^(tile-\d+\.bin|\.tile-\d+\.bin\..*\.tmp)$/;
+
+/** How many tiles the attempts at an image finished whose partial result lies in the folder. */
+export async function tilesReached(folder: string): Promise<number> {
+  const names = await readdir(folder).catch(() => []);
+  return names.filter((name) => TILE.test(name)).length;
+}
 
 /**
  * What a killed job leaves on disk so that the next one goes on at the same bits: a file a finished tile.
