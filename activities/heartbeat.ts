@@ -1,25 +1,27 @@
 import { Context } from '@temporalio/activity';
+import { progressText } from './progress-text.ts';
 
 /** Steps of many small parts tell of each; more often than so nobody is told. */
 const BEAT_MS = 50;
 
 /**
  * Keeps an activity's heart beating through stretches that report nothing: decoding, hashing, writing.
- * The last progress is sent again, so that the Temporal UI always shows where the step is.
+ * The last progress is sent again, so that the Temporal UI always shows where the step is: `now` in words, the rest for
+ * programs.
  *
  * @param first - Shown until `report` is called.
  * @param work - Gets `report`, which sends progress at once, or with the next beat (the SDK throttles as well).
  */
 export async function withHeartbeat<Result>(
-  first: unknown,
-  work: (report: (progress: unknown) => void) => Promise<Result>,
+  first: object,
+  work: (report: (progress: object) => void) => Promise<Result>,
 ): Promise<Result> {
   const context = Context.current();
   let latest = first;
   let last = 0;
   const beat = () => {
     last = performance.now();
-    context.heartbeat(latest);
+    context.heartbeat({ now: progressText(latest), ...latest });
   };
   beat();
   const timer = setInterval(beat, Math.max(250, (context.info.heartbeatTimeoutMs ?? 40_000) / 4));

@@ -103,7 +103,7 @@ async function cellsEntries(step: WriteLedgerInput): Promise<LedgerEntry[]> {
 async function recordEntries(
   { folders }: WriteLedgerInput,
   services: PlanServices,
-  report: (progress: unknown) => void,
+  report: (progress: object) => void,
 ): Promise<LedgerEntry[]> {
   const rows = await readOverview(inside(folders.data, OVERVIEW_FILE));
   const withFiles = await rowsWithFiles(folders.data, rows);

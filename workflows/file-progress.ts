@@ -1,5 +1,5 @@
 import { defineQuery } from '@temporalio/workflow';
-import { tableRow } from './progress.ts';
+import { markdownTable } from './progress.ts';
 
 /** How far one file of the record is; how many bytes of it are here is told by the heartbeats of its step. */
 export interface FileProgress {
@@ -14,8 +14,8 @@ export const fileProgress = defineQuery<FileProgress[]>('files');
 
 /** The files as a Markdown table, for the acquisition's page in the Temporal UI. */
 export function fileTable(title: string, files: readonly FileProgress[]): string {
-  const rows = files.map(({ key, size, state }) => tableRow([key, sizeText(size), state]));
-  return [title, '', tableRow(['File', 'Size', 'State']), '|---|---|---|', ...rows].join('\n');
+  const rows = files.map(({ key, size, state }) => [key, sizeText(size), state]);
+  return [title, '', markdownTable(['File', 'Size', 'State'], rows)].join('\n');
 }
 
 export function sizeText(bytes: number): string {

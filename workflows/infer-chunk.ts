@@ -1,4 +1,4 @@
-import { ApplicationFailure, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import { ApplicationFailure, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import type {
   EngineRef,
   ModelRef,
@@ -10,6 +10,7 @@ import type {
 } from '../activities/inputs.ts';
 import type { Task } from '../config/tasks.ts';
 import { nameFailure } from './failure-code.ts';
+import { type FailedItem, failureTable } from './failure-table.ts';
 import { inWindow } from './in-window.ts';
 import { progress, progressTable, type StageProgress, Telling, tellRun } from './progress.ts';
 import { inference, readPage } from './steps.ts';
@@ -52,28 +53,35 @@ export async function inferChunk({
   ...before
 }: InferChunkInput): Promise<InferChunkOutcome> {
   const { task, stage, total, cached } = plan;
-  const rois = (await readPage({ stage, page })).filter(({ need }) => need === 'infer');
+  const listed = await readPage.executeWithOptions({ summary: `list of page ${page + 1}` }, [{ stage, page }]);
+  const rois = listed.filter(({ need }) => need === 'infer');
+  const named: FailedItem[] = [];
   let done = 0;
-  let { failed } = before;
   const now = (): StageProgress => {
-    return { stage: task, unit: 'ROIs', done: before.done + done, of: total, cached, failed, state: 'running' };
+    const counts = { done: before.done + done, of: total, cached, failed: before.failed + named.length };
+    return { stage: task, unit: 'ROIs', ...counts, state: 'running' };
   };
-  const show = () => setCurrentDetails(progressTable([now()]));
+  const show = () => setCurrentDetails([progressTable([now()]), ...failureTable(named)].join('\n'));
   const telling = new Telling(before.done, total, Date.now());
   setHandler(progress, () => [now()]);
   show();
 
   const settled = await inWindow(rois, input.config.temporal.window, async (roi) => {
+    let isOver = true;
     try {
       refuseSkipped(roi.roi, task, skipped);
       await inferRoi(roi, input, plan);
     } catch (error) {
-      failed += 1;
+      // A run that was paused begins it again: it is neither done nor failed.
+      isOver = !isCancellation(error);
+      if (isOver) named.push({ item: roi.roi, ...nameFailure(error) });
       throw error;
     } finally {
-      done += 1;
-      show();
-      if (telling.isDue(before.done + done, Date.now())) await tellRun(run, now());
+      if (isOver) {
+        done += 1;
+        show();
+        if (telling.isDue(before.done + done, Date.now())) await tellRun(run, now());
+      }
     }
   });
   const failures = settled.flatMap((result, index) => {

@@ -1,6 +1,8 @@
-import { continueAsNew, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import { continueAsNew, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import type { PredictImagesInput } from '../activities/prediction-inputs.ts';
 import type { WrittenPrediction } from '../activities/write-prediction.ts';
+import { nameFailure } from './failure-code.ts';
+import { type FailedItem, failureTable } from './failure-table.ts';
 import { inWindow } from './in-window.ts';
 import { progress, progressTable, type StageProgress } from './progress.ts';
 import { gathering, inference, readImages } from './steps.ts';
@@ -25,21 +27,31 @@ export async function predictImages(
   const now = (): StageProgress[] => {
     return [{ stage: order.task, unit: 'images', done, of: list.total, cached, failed, state: 'running' }];
   };
-  const show = () => setCurrentDetails(progressTable(now()));
+  const named: FailedItem[] = [];
+  const show = () => setCurrentDetails([progressTable(now()), ...failureTable(named)].join('\n'));
   setHandler(progress, now);
   show();
   const { predictImage } = inference(temporal);
-  const images = await readImages({ list, page: from.page });
+  const images = await readImages.executeWithOptions({ summary: `list of page ${from.page + 1}` }, [
+    { list, page: from.page },
+  ]);
   await inWindow(images, temporal.window, async (image) => {
+    let isOver = true;
     try {
       const outcome = await predictImage.executeWithOptions({ summary: image.name }, [{ order, list, image }]);
       if (outcome.cached) cached += 1;
     } catch (error) {
-      failed += 1;
+      isOver = !isCancellation(error);
+      if (isOver) {
+        failed += 1;
+        named.push({ item: image.name, ...nameFailure(error) });
+      }
       throw error;
     } finally {
-      done += 1;
-      show();
+      if (isOver) {
+        done += 1;
+        show();
+      }
     }
   });
   const page = from.page + 1;

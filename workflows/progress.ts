@@ -1,4 +1,5 @@
 import { defineQuery, defineSignal, getExternalWorkflowHandle, isCancellation } from '@temporalio/workflow';
+import { TASK_TITLES } from '../config/tasks.ts';
 
 /** How far one stage of a run is. */
 export interface StageProgress {
@@ -61,16 +62,38 @@ export async function tellRun(run: string, update: StageProgress): Promise<void>
   }
 }
 
-/** The stages as a Markdown table, for the run's page in the Temporal UI. */
-export function progressTable(stages: readonly StageProgress[]): string {
-  const rows = stages.map(({ stage, unit, done, of, cached, failed, state }) => {
+/** Stages as people call them. */
+const STAGE_TITLES: Readonly<Record<string, string>> = { acquire: 'Fetch and unpack', ...TASK_TITLES };
+
+/** A stage as a table shows it. */
+export interface ShownStage extends Omit<StageProgress, 'state'> {
+  readonly state: StageProgress['state'] | 'paused';
+}
+
+/** A column that one table has beside the usual ones. */
+export interface StageColumn {
+  readonly title: string;
+  readonly textOf: (stage: ShownStage) => string;
+}
+
+/** The stages as a Markdown table, for a page in the Temporal UI. */
+export function progressTable(stages: readonly ShownStage[], more: readonly StageColumn[] = []): string {
+  const rows = stages.map((stage) => {
+    const { unit, done, of, cached, failed, state } = stage;
     const share = of === 0 ? '' : ` (${Math.floor((100 * done) / of)} %)`;
-    return tableRow([stage, state, `${done} of ${of} ${unit}${share}`, String(cached), String(failed)]);
+    const title = STAGE_TITLES[stage.stage] ?? stage.stage;
+    const usual = [title, state, `${done} of ${of} ${unit}${share}`, String(cached), String(failed)];
+    return [...usual, ...more.map(({ textOf }) => textOf(stage))];
   });
-  return [tableRow(['Stage', 'State', 'Done', 'From cache', 'Failed']), '|---|---|---|---|---|', ...rows].join('\n');
+  return markdownTable(['Stage', 'State', 'Done', 'From cache', 'Failed', ...more.map(({ title }) => title)], rows);
 }
 
 /** The UI sets cells without any space between them: each brings its own, which does not collapse. */
-export function tableRow(cells: readonly string[]): string {
-  return `|${cells.map((cell) => ` ${cell}\u00a0\u00a0 `).join('|')}|`;
+export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `|${cells.map((cell) => ` ${inCell(cell)}\u00a0\u00a0 `).join('|')}|`;
+  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n');
+}
+
+function inCell(text: string): string {
+  return text.replaceAll(/\s*\n\s*/g, ' ').replaceAll('|', '\\|');
 }

@@ -14,10 +14,11 @@ import { TASK_TITLES, type Task } from '../config/tasks.ts';
 import { acquire } from './acquire.ts';
 import { type ControlState, RunControl } from './control.ts';
 import { detectNuclei, detectPdl1 } from './detect-cells.ts';
-import { asFailure } from './failure-code.ts';
+import { asFailure, nameFailure } from './failure-code.ts';
 import { stageId } from './ids.ts';
 import { keepLedger } from './keep-ledger.ts';
-import { progress, progressTable, type StageProgress, stageProgress } from './progress.ts';
+import { progress, type StageProgress, stageProgress } from './progress.ts';
+import { type RunEnd, runDetails } from './run-details.ts';
 import { type Searchable, searchOptions, searchPairs } from './search-attributes.ts';
 import { segmentTissue } from './segment-tissue.ts';
 import type { StageInput } from './stage.ts';
@@ -25,33 +26,50 @@ import { bookkeeping, gathering, rendering } from './steps.ts';
 
 export interface RunOutcome {
   readonly status: RunStatus;
+  /** A task each. */
+  readonly verdicts: Readonly<Record<string, StageOutcome['verdict']>>;
+  /** ROIs without a result, of the tasks that have any. */
+  readonly failed?: Readonly<Record<string, number>>;
+  readonly report: string;
 }
 
 /** One reproduction: the record, the tasks, the summary. */
 export async function reproduce(input: RunInput): Promise<RunOutcome> {
   const run = workflowInfo().workflowId;
   const stages = new Map<string, StageProgress>();
-  const tell = () => setCurrentDetails(detailsOf([...stages.values()], steering.state));
+  const toldAt = new Map<string, string>();
+  const outcomes: Record<string, StageOutcome> = {};
+  const tell = (ended?: Omit<RunEnd, 'results'>) => {
+    const end = ended === undefined ? {} : { end: { ...ended, results: input.folders.results } };
+    const control = steering.state;
+    setCurrentDetails(runDetails({ stages: [...stages.values()], toldAt, control, outcomes, ...end }));
+  };
   const show = (update: StageProgress) => {
     stages.set(update.stage, update);
+    toldAt.set(update.stage, new Date().toISOString());
     tell();
   };
-  const steering = new RunControl(input.config.temporal.window, tell);
+  const mark = (values: Searchable) => {
+    if (input.searchable === true) upsertSearchAttributes(searchPairs(values));
+  };
+  let wasPaused = false;
+  const steering = new RunControl(input.config.temporal.window, () => {
+    const { paused } = steering.state;
+    if (paused !== wasPaused) mark({ stage: paused ? 'paused' : 'acquire' });
+    wasPaused = paused;
+    tell();
+  });
   steering.listen();
   setHandler(progress, () => [...stages.values()]);
   setHandler(stageProgress, show);
 
   const { openResults, writeSummary } = bookkeeping(input.config.temporal);
   const { writeTrace } = gathering(input.config.temporal);
-  const outcomes: Record<string, StageOutcome> = {};
   const close = (status: RunStatus) =>
     writeSummary.executeWithOptions({ summary: `summary: ${status}` }, [
       { run: input, status, stages: outcomes, interventions: [...steering.state.interventions] },
     ]);
 
-  const mark = (values: Searchable) => {
-    if (input.searchable === true) upsertSearchAttributes(searchPairs(values));
-  };
   await openResults.executeWithOptions({ summary: 'results folder' }, [input]);
   try {
     await steering.steer(async (state) => {
@@ -59,6 +77,7 @@ export async function reproduce(input: RunInput): Promise<RunOutcome> {
         workflowId: stageId(run, 'acquire'),
         args: [{ run, config: input.config, data: input.folders.data, whole: false }],
         staticSummary: `Fetch and unpack record ${input.config.record}`,
+        staticDetails: '- An activity a file, and one an archive. Pending Activities shows bytes, rate and time left.',
         ...searchOptions(input, { stage: 'acquire', tasks: input.config.tasks }),
       });
       if (doi !== undefined) upsertMemo({ doi });
@@ -69,10 +88,12 @@ export async function reproduce(input: RunInput): Promise<RunOutcome> {
     });
   } catch (error) {
     if (isCancellation(error)) {
+      tell({ status: 'cancelled' });
       await CancellationScope.nonCancellable(() => close('cancelled'));
       throw error;
     }
     for (const stage of stages.values()) if (stage.state === 'running') show({ ...stage, state: 'failed' });
+    tell({ status: 'failed', failure: nameFailure(error) });
     await close('failed');
     throw asFailure(error);
   }
@@ -82,7 +103,8 @@ export async function reproduce(input: RunInput): Promise<RunOutcome> {
   await writeTrace.executeWithOptions({ summary: 'trace of the steps' }, [{ folders: input.folders }]);
   const { writeReport } = rendering(input.config.temporal);
   await writeReport.executeWithOptions({ summary: 'report, crate, manifest' }, [{ folders: input.folders }]);
-  return { status };
+  tell({ status });
+  return { status, ...outcomeOf(outcomes), report: `${input.folders.results}/report/index.html` };
 }
 
 /** The run's input with the settings that somebody changed. */
@@ -90,14 +112,21 @@ function underControl(input: RunInput, { window }: ControlState): RunInput {
   return { ...input, config: { ...input.config, temporal: { ...input.config.temporal, window } } };
 }
 
-function detailsOf(stages: readonly StageProgress[], { paused, interventions }: ControlState): string {
-  const list = interventions.map(({ at, what }) => `- ${at.slice(0, 19).replace('T', ' ')} ${what}`);
-  return [
-    ...(paused ? ['**Paused.** `npx reignite resume` goes on.', ''] : []),
-    progressTable(stages),
-    ...(list.length === 0 ? [] : ['', 'Interventions (UTC):', '', ...list]),
-  ].join('\n');
+/** The answer, for whoever opens the page of a run that has ended. */
+function outcomeOf(outcomes: Readonly<Record<string, StageOutcome>>): Pick<RunOutcome, 'verdicts' | 'failed'> {
+  const tasks = Object.entries(outcomes);
+  const failed = tasks.flatMap(([task, outcome]) => (outcome.failed === 0 ? [] : [[task, outcome.failed] as const]));
+  return {
+    verdicts: Object.fromEntries(tasks.map(([task, { verdict }]) => [task, verdict])),
+    ...(failed.length === 0 ? {} : { failed: Object.fromEntries(failed) }),
+  };
 }
+
+/** What a stage does, for whoever opens it in the Temporal UI. */
+const STAGE_DETAILS = [
+  '- The model becomes ONNX, once for every content; every ROI is compared with the cache.',
+  '- What is left goes to pages of ROIs: the children. Then metrics, figures and the verdict.',
+].join('\n');
 
 const STAGES: Readonly<Record<Task, (stage: StageInput) => Promise<StageOutcome>>> = {
   he: segmentTissue,
@@ -117,6 +146,7 @@ async function runStages(stage: StageInput, outcomes: Record<string, StageOutcom
         workflowId: stageId(stage.run, task),
         args: [stage],
         staticSummary: TASK_TITLES[task],
+        staticDetails: STAGE_DETAILS,
         ...searchOptions(stage.input, { stage: task, tasks: [task] }),
       });
     }),

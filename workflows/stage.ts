@@ -9,9 +9,10 @@ import type { RoiFailure, RunInput, SkippedRoi } from '../activities/inputs.ts';
 import type { StageOutcome } from '../activities/write-summary.ts';
 import { TASK_TITLES } from '../config/tasks.ts';
 import { namingFailures } from './failure-code.ts';
+import { type FailedItem, failureTable } from './failure-table.ts';
 import { chunkId } from './ids.ts';
 import { inferChunk, type StagePlan } from './infer-chunk.ts';
-import { progress, progressTable, type StageProgress, tellRun } from './progress.ts';
+import { progress, progressTable, type StageColumn, type StageProgress, tellRun } from './progress.ts';
 import { searchOptions, searchPairs } from './search-attributes.ts';
 
 /** A history can still be read then; the server suggests another one only behind it, at 4,096. */
@@ -33,6 +34,12 @@ export interface StageCursor {
   readonly done: number;
   readonly failed: number;
 }
+
+/** What a page of ROIs is, for whoever opens it in the Temporal UI. */
+const PAGE_DETAILS = [
+  '- An activity an ROI: inferred and scored in one, on the inference queue.',
+  '- Pending Activities shows how far each is. An ROI that fails is red here and does not end the run.',
+].join('\n');
 
 /** What differs between the tasks. */
 export interface StageSteps {
@@ -57,17 +64,20 @@ async function goThrough({ run, input, skipped, resume }: StageInput, steps: Sta
   const { task, total, cached, pages } = plan;
   let { page, done, failed } = cursor;
   let drawing: Promise<unknown> = Promise.resolve();
+  const named: FailedItem[] = [];
   show(stateOf(plan, done, failed, 'running'));
   for (; page < pages; page++) {
     const chunk = await executeChild(inferChunk, {
       workflowId: chunkId(workflowInfo().workflowId, page),
       args: [{ run, input, skipped, plan, page, done, failed }],
       staticSummary: `${TASK_TITLES[task]}, ROIs of page ${page + 1} of ${pages}`,
+      staticDetails: PAGE_DETAILS,
       ...searchOptions(input, { stage: task, tasks: [task] }),
     });
     done += chunk.done;
     failed += chunk.failures.length;
-    show(stateOf(plan, done, failed, 'running'));
+    named.push(...chunk.failures.map(({ roi, ...failure }) => ({ item: roi, ...failure })));
+    show(stateOf(plan, done, failed, 'running'), named);
     // The figures of a page are drawn while the next page is inferred.
     await drawing;
     drawing = later(steps.draw(plan, page, chunk.failures));
@@ -80,13 +90,18 @@ async function goThrough({ run, input, skipped, resume }: StageInput, steps: Sta
   await drawing;
   const verdict = await steps.conclude(plan);
   if (input.searchable === true) upsertSearchAttributes(searchPairs({ verdicts: [verdict] }));
-  await tell(run, stateOf(plan, total, failed, 'done'));
+  const ended = stateOf(plan, total, failed, 'done');
+  show(ended, named, [{ title: 'Verdict', textOf: () => verdict }]);
+  await tellRun(run, ended);
   return { stage: plan.stage, pages, total, cached, failed, verdict };
 }
 
 async function begin(run: string, steps: StageSteps): Promise<StageCursor> {
+  setCurrentDetails('The model is made ready, and the ROIs are compared with the cache.');
   const plan = await steps.plan();
-  await tell(run, stateOf(plan, plan.cached, 0, 'running'));
+  const begun = stateOf(plan, plan.cached, 0, 'running');
+  show(begun);
+  await tellRun(run, begun);
   return { plan, page: 0, done: plan.cached, failed: 0 };
 }
 
@@ -99,14 +114,9 @@ function stateOf(
   return { stage: task, unit: 'ROIs', done, of: total, cached, failed, state };
 }
 
-/** On the stage's own page of the Temporal UI, and on the run's. */
-async function tell(run: string, state: StageProgress): Promise<void> {
-  show(state);
-  await tellRun(run, state);
-}
-
-function show(state: StageProgress): void {
-  setCurrentDetails(progressTable([state]));
+/** On the stage's own page of the Temporal UI. */
+function show(state: StageProgress, failed: readonly FailedItem[] = [], more: readonly StageColumn[] = []): void {
+  setCurrentDetails([progressTable([state], more), ...failureTable(failed)].join('\n'));
   setHandler(progress, () => [state]);
 }
 

@@ -2,8 +2,8 @@ import { rm } from 'node:fs/promises';
 import type { Client } from '@temporalio/client';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { bytesText } from '../../toolkit/quantity-text.ts';
 import { type Found, findRemovable, REMOVABLE, REMOVABLES } from '../clean/removable.ts';
-import { bytesText } from '../download/file-lines.ts';
 import { EXIT, printResult } from '../output.ts';
 import { onHomePlatform } from '../run/home-platform.ts';
 

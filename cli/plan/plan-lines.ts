@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import { TASK_TITLES } from '../../config/tasks.ts';
-import { bytesText, timeText } from '../download/file-lines.ts';
+import { bytesText, timeText } from '../../toolkit/quantity-text.ts';
 import type { RunPlan, TaskPlan } from './plan-run.ts';
 import { ASSUMED_RATE } from './plan-time.ts';
 

@@ -1,5 +1,6 @@
 import { type Client, type Connection, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { taskQueue } from '../../config/task-queues.ts';
+import { TASK_TITLES } from '../../config/tasks.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { packageVersion } from '../../toolkit/package-version.ts';
 import type { reproduce } from '../../workflows/reproduce.ts';
@@ -49,6 +50,7 @@ export async function startRun(
     onStep('The open run was begun by another version of reignite: it is begun anew, from the cache.');
   }
   const { config, digest, folders } = run.input;
+  const tasks = config.tasks.map((task) => TASK_TITLES[task]).join(', ');
   const versions = { reignite: packageVersion(), node: process.versions.node };
   const memo: RunMemo = { record: config.record, digest, ...folders, workflows, versions };
   const searchable = await hasSearchAttributes(client.connection, server.namespace, SEARCH_ATTRIBUTES);
@@ -60,11 +62,12 @@ export async function startRun(
       ...searchOptions({ searchable }, { stage: 'acquire', tasks: config.tasks }),
       workflowIdConflictPolicy: fresh ? 'FAIL' : 'USE_EXISTING',
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      staticSummary: `IGNITE ${config.record}, profile ${config.name}: ${config.tasks.join(', ')}`,
+      staticSummary: `Record ${config.record}, profile ${config.name}: ${tasks}`.slice(0, 200),
       staticDetails: [
         `- Data: \`${folders.data}\``,
         `- Results: \`${folders.results}\``,
         '- The children are the stages; theirs are pages of ROIs. A pending activity shows its ROI and tile.',
+        '- `npx reignite pause`, `resume` and `cancel` steer it; `npx reignite why` says why something failed.',
         '- To go on after a stop, type the same `npx reignite run` again.',
       ].join('\n'),
       memo,

@@ -1,5 +1,5 @@
+import { timeText } from '../../toolkit/quantity-text.ts';
 import type { TaskSummary } from '../../toolkit/report/summary.ts';
-import { timeText } from '../download/file-lines.ts';
 import type { Failure } from './failure-in.ts';
 import { remedyOf } from './remedy-of.ts';
 import type { RunStep } from './run-steps.ts';

@@ -38,8 +38,8 @@ describe('progressTable', () => {
     expect(table.replaceAll('\u00a0', '').split('\n')).toEqual([
       '| Stage | State | Done | From cache | Failed |',
       '|---|---|---|---|---|',
-      '| acquire | done | 7 of 7 files (100 %) | 0 | 0 |',
-      '| he | running | 1 of 3 ROIs (33 %) | 1 | 0 |',
+      '| Fetch and unpack | done | 7 of 7 files (100 %) | 0 | 0 |',
+      '| H&E tissue segmentation | running | 1 of 3 ROIs (33 %) | 1 | 0 |',
     ]);
   });
 });

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { failureTable } from '../../workflows/failure-table.ts';
+import type { StageProgress } from '../../workflows/progress.ts';
+import { type RunView, runDetails } from '../../workflows/run-details.ts';
+
+const HE: StageProgress = { stage: 'he', unit: 'ROIs', done: 4, of: 10, cached: 0, failed: 1, state: 'running' };
+const VIEW: RunView = {
+  stages: [HE],
+  toldAt: new Map([['he', '2026-11-27T03:12:41.000Z']]),
+  control: { paused: false, window: 4, skipped: [], interventions: [] },
+  outcomes: {},
+};
+const plain = (text: string) => text.replaceAll('\u00a0', '').replaceAll(/ +/g, ' ');
+
+describe('runDetails', () => {
+  it('shows how far a stage is and when it said so', () => {
+    const text = plain(runDetails(VIEW));
+    expect(text).toContain(
+      '| H&E tissue segmentation | running | 4 of 10 ROIs (40 %) | 0 | 1 | | 2026-11-27 03:12:41 |',
+    );
+    expect(text).toContain('see Relationships');
+  });
+
+  it('says first that a run is paused, and how it goes on', () => {
+    const interventions = [{ at: '2026-11-27T03:13:00.000Z', what: 'paused' }];
+    const text = plain(runDetails({ ...VIEW, control: { ...VIEW.control, paused: true, interventions } }));
+    expect(text).toMatch(/^\*\*Paused\.\*\* `npx reignite resume`/);
+    expect(text).toContain('| paused | 4 of 10 ROIs');
+    expect(text).toContain('- 2026-11-27 03:13:00 paused');
+  });
+
+  it('ends with the verdicts and where the report is', () => {
+    const outcome = { stage: { folder: 'x' }, pages: 1, total: 10, cached: 0, failed: 0 };
+    const stages: StageProgress[] = [{ ...HE, done: 10, failed: 0, state: 'done' }];
+    const outcomes = { he: { ...outcome, verdict: 'reproduced' } } as const;
+    const text = plain(runDetails({ ...VIEW, stages, outcomes, end: { status: 'done', results: '/r' } }));
+    expect(text).toMatch(/^\*\*Done\.\*\* Report: `\/r\/report\/index\.html`/);
+    expect(text).toContain('| reproduced |');
+  });
+
+  it('names code, cause and remedy of what ended it', () => {
+    const failure = { code: 'FOLD_MISSING', cause: 'Fold 3 is not there.', remedy: 'Fetch it.' };
+    const text = runDetails({ ...VIEW, end: { status: 'failed', failure, results: '/r' } });
+    expect(text).toMatch(/^\*\*Failed: FOLD_MISSING\.\*\* Fold 3 is not there\. Fetch it\./);
+  });
+});
+
+describe('failureTable', () => {
+  it('is nothing where nothing failed', () => {
+    expect(failureTable([])).toEqual([]);
+  });
+
+  it('names each in a cell of one line, and counts those that are not shown', () => {
+    const failures = Array.from({ length: 23 }, (_, at) => ({ item: `roi${at}`, code: 'INTERNAL', cause: 'a|b\n  c' }));
+    const text = plain(failureTable(failures).join('\n'));
+    expect(text).toContain('| roi19 | INTERNAL | a\\|b c | |');
+    expect(text).not.toContain('roi20');
+    expect(text).toContain('... and 3 more.');
+  });
+});

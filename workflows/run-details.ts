@@ -1,0 +1,65 @@
+import type { RunStatus, StageOutcome } from '../activities/write-summary.ts';
+import type { ControlState } from './control.ts';
+import type { NamedFailure } from './failure-code.ts';
+import { progressTable, type ShownStage, type StageColumn, type StageProgress } from './progress.ts';
+
+/** What the page of a run tells. */
+export interface RunView {
+  readonly stages: readonly StageProgress[];
+  /** When each stage was told of last. */
+  readonly toldAt: ReadonlyMap<string, string>;
+  readonly control: ControlState;
+  readonly outcomes: Readonly<Record<string, StageOutcome>>;
+  /** Set when the run ends. */
+  readonly end?: RunEnd;
+}
+
+export interface RunEnd {
+  readonly status: RunStatus;
+  readonly failure?: NamedFailure;
+  /** The results folder. */
+  readonly results: string;
+}
+
+/** A run as Markdown, for its page in the Temporal UI: how it stands, its stages, who steered it. */
+export function runDetails({ stages, toldAt, control, outcomes, end }: RunView): string {
+  const { paused, interventions } = control;
+  const columns: StageColumn[] = [
+    { title: 'Verdict', textOf: ({ stage }) => outcomes[stage]?.verdict ?? '' },
+    { title: 'As of (UTC)', textOf: ({ stage }) => clock(toldAt.get(stage) ?? '') },
+  ];
+  // The stages of a paused run were told to stop, and say nothing more.
+  const shown = stages.map(
+    (stage): ShownStage => (paused && stage.state === 'running' ? { ...stage, state: 'paused' } : stage),
+  );
+  const isOpen = end === undefined && shown.some(({ state }) => state === 'running');
+  return [
+    ...headline(paused, end),
+    progressTable(shown, columns),
+    ...(isOpen
+      ? ['', 'A stage that goes on is counted to the last ROI on its own page of ROIs: see Relationships.']
+      : []),
+    ...(interventions.length === 0 ? [] : ['', 'Interventions (UTC):', '']),
+    ...interventions.map(({ at, what }) => `- ${clock(at)} ${what}`),
+  ].join('\n');
+}
+
+function headline(paused: boolean, end: RunEnd | undefined): string[] {
+  if (end === undefined) return paused ? ['**Paused.** `npx reignite resume` goes on.', ''] : [];
+  const { status, failure, results } = end;
+  const report = `Report: \`${results}/report/index.html\``;
+  if (status === 'done') return [`**Done.** ${report}`, ''];
+  if (status === 'partial') {
+    return [
+      `**Done in part: some ROIs failed.** \`npx reignite why\` names them, \`npx reignite retry\` takes them in again. ${report}`,
+      '',
+    ];
+  }
+  if (status === 'cancelled') return ['**Cancelled.** The same `npx reignite run` goes on from what is there.', ''];
+  const { code = '', cause = '', remedy = '' } = failure ?? {};
+  return [`**Failed: ${code}.** ${cause} ${remedy}`, ''];
+}
+
+function clock(iso: string): string {
+  return iso.slice(0, 19).replace('T', ' ');
+}
