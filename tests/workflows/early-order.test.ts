@@ -22,7 +22,7 @@ describe('an order that comes before the first step of a run', { timeout: 120_00
       await pausing;
       expect(await handle.query('control')).toMatchObject({ paused: true, interventions: [{ what: 'paused' }] });
       await handle.executeUpdate('resume');
-      expect(await handle.result()).toEqual({ status: 'done' });
+      expect(await handle.result()).toMatchObject({ status: 'done' });
     } finally {
       await client.connection.close();
       await stop();
