@@ -5,6 +5,7 @@ export default defineConfig({
     include: ['tests/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
+    env: { ORT_DISABLE_TELEMETRY: '1' },
     // What a test prints is shown when it fails.
     silent: 'passed-only',
     testTimeout: 30_000,

@@ -159,6 +159,21 @@ function dispatcherFor(url: URL): Dispatcher {
     connect: limitedConnections(MAX_CONNECTIONS),
     clientFactory: (origin, options) =>
       new Pool(origin, { ...options, connections: MAX_CONNECTIONS, headersTimeout: DEFAULT_STALL_MS }),
+    factory: (origin, options) => new Pool(origin, { ...options, ...triedOnce(options) }),
   });
   return proxied;
+}
+
+/**
+ * A proxy that hangs up on the request for a tunnel is an error of the request like any other: undici takes it for a
+ * connection that was lost by chance, and tries again without pause or end, also when nobody waits any more.
+ */
+function triedOnce({ connect }: Pool.Options): Pick<Pool.Options, 'connect'> {
+  if (typeof connect !== 'function') return {};
+  const once: typeof connect = (options, callback) =>
+    connect(options, (...[error, socket]) => {
+      if (error === null) callback(null, socket);
+      else callback(new Error(`No tunnel to ${options.hostname}: ${error.message}`, { cause: error }), null);
+    });
+  return { connect: once };
 }
