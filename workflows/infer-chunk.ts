@@ -10,7 +10,7 @@ import type {
 } from '../activities/inputs.ts';
 import type { Task } from '../config/tasks.ts';
 import { nameFailure } from './failure-code.ts';
-import { type FailedItem, failureTable } from './failure-table.ts';
+import { type FailedItem, failureList } from './failure-list.ts';
 import { inWindow } from './in-window.ts';
 import { progress, progressTable, type StageProgress, Telling, tellRun } from './progress.ts';
 import { inference, readPage } from './steps.ts';
@@ -61,7 +61,7 @@ export async function inferChunk({
     const counts = { done: before.done + done, of: total, cached, failed: before.failed + named.length };
     return { stage: task, unit: 'ROIs', ...counts, state: 'running' };
   };
-  const show = () => setCurrentDetails([progressTable([now()]), ...failureTable(named)].join('\n'));
+  const show = () => setCurrentDetails([progressTable([now()]), ...failureList(named)].join('\n'));
   const telling = new Telling(before.done, total, Date.now());
   setHandler(progress, () => [now()]);
   show();

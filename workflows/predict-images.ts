@@ -2,7 +2,7 @@ import { continueAsNew, isCancellation, setCurrentDetails, setHandler } from '@t
 import type { PredictImagesInput } from '../activities/prediction-inputs.ts';
 import type { WrittenPrediction } from '../activities/write-prediction.ts';
 import { nameFailure } from './failure-code.ts';
-import { type FailedItem, failureTable } from './failure-table.ts';
+import { type FailedItem, failureList } from './failure-list.ts';
 import { inWindow } from './in-window.ts';
 import { progress, progressTable, type StageProgress } from './progress.ts';
 import { gathering, inference, readImages } from './steps.ts';
@@ -28,7 +28,7 @@ export async function predictImages(
     return [{ stage: order.task, unit: 'images', done, of: list.total, cached, failed, state: 'running' }];
   };
   const named: FailedItem[] = [];
-  const show = () => setCurrentDetails([progressTable(now()), ...failureTable(named)].join('\n'));
+  const show = () => setCurrentDetails([progressTable(now()), ...failureList(named)].join('\n'));
   setHandler(progress, now);
   show();
   const { predictImage } = inference(temporal);

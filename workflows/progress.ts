@@ -80,12 +80,12 @@ export interface StageColumn {
 export function progressTable(stages: readonly ShownStage[], more: readonly StageColumn[] = []): string {
   const rows = stages.map((stage) => {
     const { unit, done, of, cached, failed, state } = stage;
-    const share = of === 0 ? '' : ` (${Math.floor((100 * done) / of)} %)`;
+    const share = of === 0 ? '' : ` (${Math.floor((100 * done) / of)}\u00a0%)`;
     const title = STAGE_TITLES[stage.stage] ?? stage.stage;
-    const usual = [title, state, `${done} of ${of} ${unit}${share}`, String(cached), String(failed)];
+    const usual = [title, state, `${done}\u00a0of\u00a0${of}\u00a0${unit}${share}`, String(cached), String(failed)];
     return [...usual, ...more.map(({ textOf }) => textOf(stage))];
   });
-  return markdownTable(['Stage', 'State', 'Done', 'From cache', 'Failed', ...more.map(({ title }) => title)], rows);
+  return markdownTable(['Stage', 'State', 'Done', 'Cached', 'Failed', ...more.map(({ title }) => title)], rows);
 }
 
 /** The UI sets cells without any space between them: each brings its own, which does not collapse. */

@@ -24,10 +24,11 @@ export interface RunEnd {
 /** A run as Markdown, for its page in the Temporal UI: how it stands, its stages, who steered it. */
 export function runDetails({ stages, toldAt, control, outcomes, end }: RunView): string {
   const { paused, interventions } = control;
-  const columns: StageColumn[] = [
-    { title: 'Verdict', textOf: ({ stage }) => outcomes[stage]?.verdict ?? '' },
-    { title: 'As of (UTC)', textOf: ({ stage }) => clock(toldAt.get(stage) ?? '') },
-  ];
+  // The UI's panel has room for one more column: first how fresh a count is, in the end what came of it.
+  const column: StageColumn =
+    end?.status === 'done' || end?.status === 'partial'
+      ? { title: 'Verdict', textOf: ({ stage }) => outcomes[stage]?.verdict ?? '' }
+      : { title: 'As of (UTC)', textOf: ({ stage }) => (toldAt.get(stage) ?? '').slice(5, 16).replace('T', '\u00a0') };
   // The stages of a paused run were told to stop, and say nothing more.
   const shown = stages.map(
     (stage): ShownStage => (paused && stage.state === 'running' ? { ...stage, state: 'paused' } : stage),
@@ -35,7 +36,7 @@ export function runDetails({ stages, toldAt, control, outcomes, end }: RunView):
   const isOpen = end === undefined && shown.some(({ state }) => state === 'running');
   return [
     ...headline(paused, end),
-    progressTable(shown, columns),
+    progressTable(shown, [column]),
     ...(isOpen
       ? ['', 'A stage that goes on is counted to the last ROI on its own page of ROIs: see Relationships.']
       : []),

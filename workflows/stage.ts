@@ -9,7 +9,7 @@ import type { RoiFailure, RunInput, SkippedRoi } from '../activities/inputs.ts';
 import type { StageOutcome } from '../activities/write-summary.ts';
 import { TASK_TITLES } from '../config/tasks.ts';
 import { namingFailures } from './failure-code.ts';
-import { type FailedItem, failureTable } from './failure-table.ts';
+import { type FailedItem, failureList } from './failure-list.ts';
 import { chunkId } from './ids.ts';
 import { inferChunk, type StagePlan } from './infer-chunk.ts';
 import { progress, progressTable, type StageColumn, type StageProgress, tellRun } from './progress.ts';
@@ -116,7 +116,7 @@ function stateOf(
 
 /** On the stage's own page of the Temporal UI. */
 function show(state: StageProgress, failed: readonly FailedItem[] = [], more: readonly StageColumn[] = []): void {
-  setCurrentDetails([progressTable([state], more), ...failureTable(failed)].join('\n'));
+  setCurrentDetails([progressTable([state], more), ...failureList(failed)].join('\n'));
   setHandler(progress, () => [state]);
 }
 

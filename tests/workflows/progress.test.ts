@@ -35,8 +35,8 @@ describe('progressTable', () => {
       { stage: 'acquire', unit: 'files', done: 7, of: 7, cached: 0, failed: 0, state: 'done' },
       { stage: 'he', unit: 'ROIs', done: 1, of: 3, cached: 1, failed: 0, state: 'running' },
     ]);
-    expect(table.replaceAll('\u00a0', '').split('\n')).toEqual([
-      '| Stage | State | Done | From cache | Failed |',
+    expect(table.replaceAll('\u00a0', ' ').replaceAll(/ +/g, ' ').split('\n')).toEqual([
+      '| Stage | State | Done | Cached | Failed |',
       '|---|---|---|---|---|',
       '| Fetch and unpack | done | 7 of 7 files (100 %) | 0 | 0 |',
       '| H&E tissue segmentation | running | 1 of 3 ROIs (33 %) | 1 | 0 |',
