@@ -16,8 +16,8 @@ export interface FailureDetails {
 }
 
 /**
- * Turns what an activity throws into a failure that history keeps whole: type = code, cause and remedy in the message
- * and in the details, retryable as the table of errors says. Cancellation passes as it is.
+ * Turns what an activity throws into a failure that history keeps whole: type = code; code, cause and remedy in the
+ * message and in the details, retryable as the table of errors says. Cancellation passes as it is.
  */
 export function createErrorInterceptor(context: Context): ActivityInboundCallsInterceptor {
   return {
@@ -38,14 +38,17 @@ function asFailure(error: unknown, context: Context): unknown {
   const { code, remedy, message: cause } = known;
   const details: FailureDetails = { code, cause, remedy };
   const tired = code === 'INTERNAL' && context.info.attempt >= UNFORESEEN_ATTEMPTS;
-  return ApplicationFailure.create({
+  const failure = ApplicationFailure.create({
     type: code,
-    message: `${cause} ${remedy}`,
+    message: `${code}: ${cause} ${remedy}`,
     nonRetryable: tired || !known.retryable,
     details: [details],
     cause: known,
     ...(known.retryAfterMs === undefined ? {} : { nextRetryDelay: known.retryAfterMs }),
   });
+  // It would fill the event with places in this file; that of the cause says where it happened.
+  failure.stack = '';
+  return failure;
 }
 
 function asReigniteError(error: unknown): ReigniteError {

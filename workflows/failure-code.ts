@@ -40,8 +40,11 @@ function detailsOf(failure: ApplicationFailure): Omit<NamedFailure, 'code'> {
 export function asFailure(error: unknown): ApplicationFailure {
   const failure = nameFailure(error);
   const { code: type, cause, remedy } = failure;
-  const message = remedy === undefined ? cause : `${cause} ${remedy}`;
-  return ApplicationFailure.create({ type, message, nonRetryable: true, details: [failure] });
+  const message = remedy === undefined ? `${type}: ${cause}` : `${type}: ${cause} ${remedy}`;
+  const named = ApplicationFailure.create({ type, message, nonRetryable: true, details: [failure] });
+  // The page shows the message first: lines of this file would only push it out of sight.
+  named.stack = '';
+  return named;
 }
 
 /** Does `work`; what ends a step or a child of it ends the workflow by its own name. Cancellation passes as it is. */

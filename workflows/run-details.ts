@@ -28,7 +28,10 @@ export function runDetails({ stages, toldAt, control, outcomes, end }: RunView):
   const column: StageColumn =
     end?.status === 'done' || end?.status === 'partial'
       ? { title: 'Verdict', textOf: ({ stage }) => outcomes[stage]?.verdict ?? '' }
-      : { title: 'As of (UTC)', textOf: ({ stage }) => (toldAt.get(stage) ?? '').slice(5, 16).replace('T', '\u00a0') };
+      : {
+          title: 'As of (UTC)',
+          textOf: ({ stage }) => (toldAt.get(stage) ?? '').slice(5, 16).replace('T', '\u00a0').replace('-', '\u2011'),
+        };
   // The stages of a paused run were told to stop, and say nothing more.
   const shown = stages.map(
     (stage): ShownStage => (paused && stage.state === 'running' ? { ...stage, state: 'paused' } : stage),

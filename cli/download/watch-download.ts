@@ -4,6 +4,7 @@ import type { temporal } from '@temporalio/proto';
 import { z } from 'zod';
 import type { FileProgress } from '../../workflows/file-progress.ts';
 import { type Look, untilClosed } from '../run/until-closed.ts';
+import { failureIn } from '../why/failure-in.ts';
 
 /** What a step of an acquisition tells in its heartbeats. */
 const Beat = z.object({
@@ -68,7 +69,8 @@ function beatOf({ heartbeatDetails }: Pending): Beat | undefined {
 function waitOf({ lastFailure, scheduledTime, lastStartedTime, state }: Pending): FileState['waits'] {
   if (!lastFailure?.message || state !== 1) return undefined;
   const next = millis(scheduledTime ?? lastStartedTime);
-  return { cause: lastFailure.message, seconds: Math.max(0, Math.ceil((next - Date.now()) / 1_000)) };
+  const { cause, remedy } = failureIn(lastFailure) ?? { cause: lastFailure.message, remedy: '' };
+  return { cause: `${cause} ${remedy}`.trim(), seconds: Math.max(0, Math.ceil((next - Date.now()) / 1_000)) };
 }
 
 function millis(time: Pending['scheduledTime']): number {

@@ -15,7 +15,7 @@ const plain = (text: string) => text.replaceAll('\u00a0', ' ').replaceAll(/ +/g,
 describe('runDetails', () => {
   it('shows how far a stage is and when it said so', () => {
     const text = plain(runDetails(VIEW));
-    expect(text).toContain('| H&E tissue segmentation | running | 4 of 10 ROIs (40 %) | 0 | 1 | 11-27 03:12 |');
+    expect(text).toContain('| H&E tissue segmentation | running | 4 of 10 ROIs (40 %) | 0 | 1 | 11\u201127 03:12 |');
     expect(text).toContain('see Relationships');
   });
 
