@@ -125,8 +125,27 @@ export class PartialRoi {
     this.#spares.push(...spares);
   }
 
-  /** Deletes our files, and the folder if nothing else is in it. */
+  /**
+   * Reads files of the partial result.
+   *
+   * @throws ReigniteError INFERENCE_FAILED when somebody else finished meanwhile and deleted them.
+   */
+  async reading(operation: () => Promise<void>): Promise<void> {
+    try {
+      await operation();
+    } catch (error) {
+      if (Object(error).code === 'ENOENT') this.#checkOwner();
+      throw error;
+    }
+  }
+
+  /**
+   * Deletes our files, and the folder if nothing else is in it.
+   *
+   * @throws ReigniteError INFERENCE_FAILED when somebody else opened the folder meanwhile, who still needs them.
+   */
   remove(): void {
+    this.#checkOwner();
     removeOthers(this.#folder, new Set());
     try {
       rmdirSync(this.#folder);

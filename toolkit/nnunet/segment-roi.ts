@@ -46,9 +46,7 @@ export async function segmentRoi(
   await networks.relax();
   const size = roi.grid.image;
   onProgress?.(progressOf('encode', roi, networks, partial.next, 0));
-  const rows = roi.grid.rows.map((_, row) => row);
-  await encodeLabelsFromFiles(job.mask, { ...size, parts: rows.map((row) => partial.pathOf(labelsFile(row))) });
-  await encodeGrey16FromFiles(job.margin, { ...size, parts: rows.map((row) => partial.pathOf(marginsFile(row))) });
+  await partial.reading(() => encode(job, roi, partial));
   partial.remove();
   const isResumed = resumedFrom.row > 0 || resumedFrom.fold > 0;
   return {
@@ -96,6 +94,12 @@ async function predict(
     onProgress?.(progressOf('predict', roi, networks, step, index));
   });
   await pass.run();
+}
+
+async function encode({ mask, margin }: RoiFiles, { grid }: TiledRoi, partial: PartialRoi): Promise<void> {
+  const rows = grid.rows.map((_, row) => row);
+  await encodeLabelsFromFiles(mask, { ...grid.image, parts: rows.map((row) => partial.pathOf(labelsFile(row))) });
+  await encodeGrey16FromFiles(margin, { ...grid.image, parts: rows.map((row) => partial.pathOf(marginsFile(row))) });
 }
 
 function progressOf(

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
 import { encodeLabels } from '../../../toolkit/image/encode-grey.ts';
 import type { FoldNetworks } from '../../../toolkit/nnunet/fold-networks.ts';
+import { PartialRoi } from '../../../toolkit/nnunet/partial-roi.ts';
 import type { RoiProgress } from '../../../toolkit/nnunet/roi-job.ts';
 import { segmentRoi } from '../../../toolkit/nnunet/segment-roi.ts';
 import { noise } from '../../support/noise.ts';
@@ -135,11 +136,12 @@ describe('segmentRoi', () => {
     await segmentRoi(whole, networks, IDENTITY);
     const passes = networks.runs();
     const job = jobIn(scratch, 'a', path);
-    let later: Promise<unknown> = Promise.resolve();
+    let later: Promise<unknown> | undefined;
     const stalled: FoldNetworks = {
       ...networks,
       async run(...tile) {
-        if (networks.runs() === passes + 30) {
+        // Several passes are under way at once: only the first of them may begin the second process.
+        if (networks.runs() === passes + 30 && later === undefined) {
           await new Promise<void>((resolve) => {
             later = segmentRoi(job, networks, IDENTITY, { onProgress: () => resolve() });
           });
@@ -153,6 +155,39 @@ describe('segmentRoi', () => {
     await later;
     expect(await readFile(job.mask)).toEqual(await readFile(whole.mask));
     expect(await readFile(job.margin)).toEqual(await readFile(whole.margin));
+  });
+
+  it('leaves the partial result to a process that opened it while the earlier writes its mask', async () => {
+    const networks = fakeNetworks({ height: 16, width: 16 }, 4, 3);
+    const { path } = await image(37, 43);
+    const whole = jobIn(scratch, 'whole', path);
+    await segmentRoi(whole, networks, IDENTITY);
+    const job = jobIn(scratch, 'a', path);
+    const onProgress = ({ phase }: RoiProgress) => {
+      if (phase === 'encode') PartialRoi.open(job.partialDir, IDENTITY);
+    };
+    const earlier = segmentRoi(job, networks, IDENTITY, { onProgress });
+    await expect(earlier).rejects.toMatchObject({ code: 'INFERENCE_FAILED' });
+    const passes = networks.runs();
+    await segmentRoi(job, networks, IDENTITY);
+    expect(networks.runs()).toBe(passes);
+    expect(await readFile(job.mask)).toEqual(await readFile(whole.mask));
+    expect(await readFile(job.margin)).toEqual(await readFile(whole.margin));
+    expect(existsSync(job.partialDir)).toBe(false);
+  });
+
+  it('says that another process took over when that one has finished already', async () => {
+    const networks = fakeNetworks({ height: 16, width: 16 }, 4, 3);
+    const { path } = await image(37, 43);
+    const job = jobIn(scratch, 'a', path);
+    const overtaken: FoldNetworks = {
+      ...networks,
+      async relax() {
+        await segmentRoi(job, networks, IDENTITY);
+      },
+    };
+    await expect(segmentRoi(job, overtaken, IDENTITY)).rejects.toThrow('Another process took over');
+    expect(existsSync(job.mask)).toBe(true);
   });
 
   it('leaves files of others in the partial folder alone', async () => {
