@@ -7,8 +7,8 @@ import { type HeMetrics, heMetrics } from '../toolkit/metrics/he-metrics.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { AggregateHeInput } from './inputs.ts';
 import type { PlanServices } from './plan-stage.ts';
-import { entryOf } from './planned-entry.ts';
-import { SegmentFacts } from './roi-outputs.ts';
+import { type Planned, recalledEntryOf } from './planned-entry.ts';
+import { ConfusionFacts } from './roi-outputs.ts';
 import { StageFiles } from './stage-files.ts';
 
 /** Dice overall and a class, so that the history tells the result. */
@@ -33,10 +33,7 @@ export function createAggregateHe({ home, cache }: Pick<PlanServices, 'home' | '
   };
 }
 
-async function confusionOf(
-  cache: StepCache,
-  planned: { readonly roi: string; readonly key?: string | undefined },
-): Promise<ConfusionMatrix> {
-  const { facts } = await entryOf(cache, planned);
-  return ConfusionMatrix.fromRows(SegmentFacts.pick({ confusion: true }).parse(facts).confusion);
+async function confusionOf(cache: StepCache, planned: Planned): Promise<ConfusionMatrix> {
+  const { facts } = await recalledEntryOf(cache, planned);
+  return ConfusionMatrix.fromRows(ConfusionFacts.parse(facts).confusion);
 }

@@ -1,6 +1,5 @@
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
-import type { CacheEntry } from '../toolkit/cache/step-cache.ts';
 import { HE_LABELS } from '../toolkit/dataset/he-labels.ts';
 import { folderOf, OVERVIEW_FILE } from '../toolkit/dataset/layout.ts';
 import { readOverview } from '../toolkit/dataset/overview.ts';
@@ -20,9 +19,9 @@ import { ofRun } from './cache-of-run.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { JudgeHeInput, type JudgeOutcome } from './inputs.ts';
 import type { PlanServices } from './plan-stage.ts';
-import { entryOf } from './planned-entry.ts';
+import { entryOf, type Planned, recalledEntryOf } from './planned-entry.ts';
 import { publishedOr } from './published-prediction.ts';
-import { MARGIN, MASK, Rows, SegmentFacts } from './roi-outputs.ts';
+import { ConfusionFacts, MARGIN, MASK, Rows } from './roi-outputs.ts';
 import { StageFiles } from './stage-files.ts';
 import { judgeKey } from './step-keys.ts';
 import { writeVerdict } from './write-verdict.ts';
@@ -46,7 +45,7 @@ export function createJudgeHe(worker: PlanServices) {
         const code = roi === undefined ? 'not in the overview' : failures.get(planned.roi);
         if (roi === undefined || code !== undefined) {
           judged.push({ roi: planned.roi, reason: `There is no prediction of ours (${code}).` });
-        } else judged.push(await judgeRoi(step, roi, await entryOf(services.cache, planned), services));
+        } else judged.push(await judgeRoi(step, roi, planned, services));
         report({ phase: 'judging', done: judged.length, of: rois.length, roi: planned.roi });
       }
       await services.digests.save();
@@ -63,13 +62,14 @@ export function createJudgeHe(worker: PlanServices) {
 async function judgeRoi(
   { folders, verdict }: JudgeHeInput,
   { roi, annotation }: HeTestRoi,
-  entry: CacheEntry,
+  planned: Planned,
   services: PlanServices,
 ): Promise<JudgedRoi> {
   const { cache, digests } = services;
+  const entry = await recalledEntryOf(cache, planned);
   const path = inside(folders.data, `${folderOf('inference', 'he')}/${roi}.png`);
   const truth = inside(folders.data, annotation);
-  const ours = ConfusionMatrix.fromRows(SegmentFacts.pick({ confusion: true }).parse(entry.facts).confusion);
+  const ours = ConfusionMatrix.fromRows(ConfusionFacts.parse(entry.facts).confusion);
   const published = await publishedOr(roi, folders.data, () => digests.sha256(path));
   if (!('read' in published)) return published;
   const parts = judgeKey({
@@ -80,7 +80,7 @@ async function judgeRoi(
     nearMargin: verdict.he.nearMargin,
   });
   const known = await cache.find(cache.keyOf(parts));
-  const compared = known ?? (await compare(roi, { path, truth }, entry, services, { folders, verdict }));
+  const compared = known ?? (await compare(planned, { path, truth }, services, { folders, verdict }));
   if ('reason' in compared) return compared;
   const { facts } = 'facts' in compared ? compared : await cache.store(parts, {}, compared);
   const judged = JudgeFacts.parse(facts);
@@ -88,12 +88,13 @@ async function judgeRoi(
 }
 
 async function compare(
-  roi: string,
+  planned: Planned,
   { path, truth }: { readonly path: string; readonly truth: string },
-  entry: CacheEntry,
   { cache }: PlanServices,
   { folders, verdict: { he } }: Pick<JudgeHeInput, 'folders' | 'verdict'>,
 ): Promise<z.infer<typeof JudgeFacts> | IncomparableRoi> {
+  const { roi } = planned;
+  const entry = await entryOf(cache, planned);
   const annotation = await decodeLabels(truth);
   const ours = await decodeLabels(cache.pathOf(entry.key, MASK));
   const margins = await decodeGrey16(cache.pathOf(entry.key, MARGIN));

@@ -7,7 +7,7 @@ import { readModelCard } from '../toolkit/nnunet/model-card.ts';
 import type { RoundedAgain, TissueRoi } from '../toolkit/verdict/ledger/tissue-entries.ts';
 import type { LedgerStage } from './inputs.ts';
 import type { PlanServices } from './plan-stage.ts';
-import { entryOf } from './planned-entry.ts';
+import { recalledEntryOf } from './planned-entry.ts';
 import { SegmentFacts } from './roi-outputs.ts';
 import { StageFiles } from './stage-files.ts';
 
@@ -23,7 +23,7 @@ export async function tissueRois(
   const rois: TissueRoi[] = [];
   let model = '';
   for (const planned of (await files.readPlan()).rois.filter(({ roi }) => !failed.has(roi))) {
-    const { facts, parts } = await entryOf(cache, planned);
+    const { facts, parts } = await recalledEntryOf(cache, planned);
     const { width, height, confusion } = Facts.parse(facts);
     rois.push({ roi: planned.roi, width, height, confusion: ConfusionMatrix.fromRows(confusion) });
     model = String(parts['model']);

@@ -12,7 +12,7 @@ import { withHeartbeat } from './heartbeat.ts';
 import { ResegmentRoundedInput } from './inputs.ts';
 import { type RoundedFile, roundedFile, tissueRois } from './ledger-tissue.ts';
 import { entryOf } from './planned-entry.ts';
-import { MARGIN, MASK, SegmentFacts } from './roi-outputs.ts';
+import { ConfusionFacts, MARGIN, MASK } from './roi-outputs.ts';
 import { scoreRoi } from './score-roi.ts';
 import type { SegmentServices } from './segment-roi.ts';
 import { StageFiles } from './stage-files.ts';
@@ -93,6 +93,6 @@ async function compare(
   ];
   let differing = 0;
   for (const [at, label] of ours.data.entries()) if (label !== again.data[at]) differing++;
-  const { confusion } = SegmentFacts.pick({ confusion: true }).parse(remade.facts);
+  const { confusion } = ConfusionFacts.parse(remade.facts);
   return { roi, pixels: ours.data.length, differing, confusion };
 }

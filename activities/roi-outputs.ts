@@ -26,6 +26,9 @@ export const Rows = z.custom<number[][]>(
 export const SegmentFacts = InferenceFacts.extend({ confusion: Rows });
 export type SegmentFacts = z.infer<typeof SegmentFacts>;
 
+/** All that sums and verdicts need of them. */
+export const ConfusionFacts = SegmentFacts.pick({ confusion: true });
+
 export const DetectFacts = InferenceFacts.extend({ points: z.number().int(), candidates: z.number().int() });
 export type DetectFacts = z.infer<typeof DetectFacts>;
 

@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import sharp from 'sharp';
 import { createOrchestrationActivities } from '../activities/orchestration.ts';
 import { createRenderActivities } from '../activities/render.ts';
-import { drawKey, segmentKey } from '../activities/step-keys.ts';
+import { drawKey, judgeKey, segmentKey } from '../activities/step-keys.ts';
 import { connectTo } from '../cli/temporal/connection.ts';
 import { startEmbeddedServer } from '../cli/temporal/embedded-server.ts';
 import { ENGINE, MODEL, serveStubbed, startStubbed, stubbedRun } from '../tests/support/stubbed-run.ts';
@@ -17,6 +18,9 @@ import { cacheKey, type KeyParts } from '../toolkit/cache/step-cache.ts';
 import { HE_LABELS } from '../toolkit/dataset/he-labels.ts';
 import { sha256Of } from '../toolkit/files/hash-file.ts';
 import { TraceLine } from '../toolkit/report/trace.ts';
+
+/** Of the data: images, truth and the published masks. */
+const FOLDERS = ['images/he', 'annotations/he', 'inference/he'];
 
 const { values } = parseArgs({
   options: {
@@ -29,7 +33,7 @@ const root = resolve(values.home);
 const rois = Number(values.rois);
 const run = stubbedRun(root, rois);
 const { home } = run;
-if (!existsSync(join(root, 'filled'))) fill();
+if (!existsSync(join(root, 'filled'))) await fill();
 
 const server = await startEmbeddedServer({ home: root, binary: await temporalBinary(), ports: ANY_PORTS });
 const client = await connectTo(server);
@@ -62,34 +66,52 @@ function tellSteps(): void {
 }
 
 /** The record and the cache as they lie after such a run; what nobody decodes is no image. */
-function fill(): void {
-  const rows: string[] = ['task,image_path,annotation_path,split,patient_id'];
-  for (const folder of ['images/he', 'annotations/he']) mkdirSync(join(root, 'data', folder), { recursive: true });
+async function fill(): Promise<void> {
+  const rows: string[] = ['task,image_path,annotation_path,split,patient_id,shape,area_mm2'];
+  for (const folder of FOLDERS) mkdirSync(join(root, 'data', folder), { recursive: true });
+  // Images without context are opened for their size; no two of them may be the same file.
+  const header = await sharp({ create: { width: 64, height: 48, channels: 3, background: '#fff' } })
+    .png()
+    .toBuffer();
   for (let index = 0; index < rois; index++) {
     const patient = `patient${1 + (index % 500)}`;
     const name = `${patient}_he_roi${index}`;
-    const roi = `${name}_with_context`;
-    const [image, truth, mask] = [`image of ${roi}`, `truth of ${roi}`, `mask of ${roi}`];
-    writeFileSync(join(root, 'data', 'images', 'he', `${roi}.png`), image);
-    writeFileSync(join(root, 'data', 'annotations', 'he', `${roi}.png`), truth);
+    writeFileSync(join(root, 'data', 'images', 'he', `${name}.png`), Buffer.concat([header, Buffer.from(name)]));
+    writeFileSync(join(root, 'data', 'annotations', 'he', `${name}.png`), `truth of ${name}`);
     const paths = `../../data/images/he/${name}.png,../../data/annotations/he/${name}.png`;
-    rows.push(`he_tissue_segmentation,${paths},test,${patient}`);
-    const sources = { imageSha256: sha256Of(image), truthSha256: sha256Of(truth) };
-    const segment = segmentKey({ ...sources, model: MODEL, engine: ENGINE, scope: run.input.config.he.scope });
-    store(segment, { 'mask.png': mask, 'margin.png': `margin of ${roi}` }, factsOf(index));
-    store(drawKey({ roi, ...sources, maskSha256: sha256Of(mask) }), { 'figure.png': `figure of ${roi}` }, {});
+    rows.push(`he_tissue_segmentation,${paths},test,${patient},"(48, 64)",0.000768`);
+    fillRoi(`${name}_with_context`, index);
   }
   writeFileSync(join(root, 'data', 'data_overview.csv'), `${rows.join('\n')}\n`);
   writeFileSync(join(root, 'filled'), '');
 }
 
-function factsOf(index: number) {
+function fillRoi(roi: string, index: number): void {
+  const [image, truth, published] = FOLDERS.map((folder) => {
+    const content = `${folder} of ${roi}`;
+    writeFileSync(join(root, 'data', folder, `${roi}.png`), content);
+    return sha256Of(content);
+  });
+  const [mask, margin] = [`mask of ${roi}`, `margin of ${roi}`];
+  const [maskSha256, marginSha256] = [sha256Of(mask), sha256Of(margin)];
+  const sources = { imageSha256: image ?? '', truthSha256: truth ?? '' };
+  const { config } = run.input;
+  const segment = segmentKey({ ...sources, model: MODEL, engine: ENGINE, scope: config.he.scope });
+  const confusion = confusionOf(index);
+  const ran = { provider: 'cpu', fallbacks: [], instructionSet: 'AVX2', tiles: 30, seconds: 60, notes: [] };
+  store(segment, { 'mask.png': mask, 'margin.png': margin }, { width: 1_024, height: 768, confusion, ...ran });
+  store(drawKey({ roi, ...sources, maskSha256 }), { 'figure.png': `figure of ${roi}` }, {});
+  const masks = { maskSha256, marginSha256, publishedSha256: published ?? '', truthSha256: truth ?? '' };
+  const judged = judgeKey({ ...masks, nearMargin: config.verdict.he.nearMargin });
+  const comparison = { pixels: 786_432, differing: 3, largestMargin: 1e-5, nearMargins: 3, between: confusion };
+  store(judged, {}, { comparison, published: confusion });
+}
+
+function confusionOf(index: number): number[][] {
   const size = HE_LABELS.length;
-  const confusion = Array.from({ length: size }, (_, i) =>
+  return Array.from({ length: size }, (_, i) =>
     Array.from({ length: size }, (_cell, j) => (i === j ? 1_000 + index : (i * j) % 7)),
   );
-  const ran = { provider: 'cpu', fallbacks: [], instructionSet: 'AVX2', tiles: 30, seconds: 60, notes: [] };
-  return { width: 1_024, height: 768, confusion, ...ran };
 }
 
 function store(parts: KeyParts, contents: Record<string, string>, facts: object): void {

@@ -126,6 +126,7 @@ function outcomeOf(outcomes: Readonly<Record<string, StageOutcome>>): Pick<RunOu
 const STAGE_DETAILS = [
   '- The model becomes ONNX, once for every content; every ROI is compared with the cache.',
   '- What is left goes to pages of ROIs: the children. Then metrics, figures and the verdict.',
+  '- ROIs count here when their page ends; on the page itself at once.',
 ].join('\n');
 
 const STAGES: Readonly<Record<Task, (stage: StageInput) => Promise<StageOutcome>>> = {

@@ -15,6 +15,12 @@ const TSX = import.meta.resolve('tsx');
 /** Which queues share a process. Inference has its own: a crash in native code costs one attempt at one ROI. */
 const PROCESSES: readonly (readonly Queue[])[] = [['orchestration', 'download', 'render'], ['inference']];
 
+/**
+ * Planning and summing a large run makes short-lived objects by the million: with room for more of them (MB a half) the
+ * collector looks less often at those that stay.
+ */
+const MANY_SMALL_THINGS = ['--max-semi-space-size=64'];
+
 const RESTART_MS = 500;
 const LONGEST_RESTART_MS = 30_000;
 /** A worker that ends so often before it ever got ready will not get ready. */
@@ -94,7 +100,7 @@ export class WorkerProcesses {
     const path = join(home.logs, `worker-${name}.log`);
     const log = openSync(path, 'a');
     const child = fork(WORKER, {
-      execArgv: ['--import', TSX],
+      execArgv: ['--import', TSX, ...(queues.includes('orchestration') ? MANY_SMALL_THINGS : [])],
       stdio: ['ignore', log, log, 'ipc'],
       env: {
         ...process.env,

@@ -1,7 +1,7 @@
 /** What a process remembers at most: the entries of a hundred thousand ROIs. */
 const MOST_BYTES = 256 * 2 ** 20;
 
-/** Texts of cache entries that were read, by key: an entry never changes. When there is no more room, no other is kept. */
+/** Texts of cache entries that were read and checked, by key: an entry never changes. When there is no more room, no other is kept. */
 export class EntryTexts {
   readonly #texts = new Map<string, string>();
   #bytes = 0;

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
@@ -9,7 +9,10 @@ import { sha256OfFile } from '../files/hash-file.ts';
 /** Files asked for between which others get a turn: a glance at one takes no thread, and no time. */
 const LOOKS_A_TURN = 256;
 
-const Memo = z.record(z.string(), z.tuple([z.string(), z.string().length(64)]));
+/** What tells whether a file is the one that was hashed: size in bytes, times of change in ms, inode; then its digest. */
+type Hashed = readonly [size: number, mtimeMs: number, ctimeMs: number, inode: number, sha256: string];
+/** Files by path. A schema of its parts would take seconds for the files of a hundred thousand ROIs. */
+const Memo = z.custom<[string, Hashed][]>((list) => Array.isArray(list) && list.every(isFileHashed));
 
 /**
  * SHA-256 of files, remembered by size, time of change and inode: a file that was hashed once and has not been
@@ -18,7 +21,7 @@ const Memo = z.record(z.string(), z.tuple([z.string(), z.string().length(64)]));
  */
 export class FileDigests {
   readonly #path: string;
-  #memo: Map<string, readonly [string, string]> | undefined;
+  #memo: Map<string, Hashed> | undefined;
   #changed = false;
   #looks = 0;
 
@@ -32,14 +35,15 @@ export class FileDigests {
     this.#looks += 1;
     if (this.#looks % LOOKS_A_TURN === 0) await nextTurn();
     const memo = await this.#load();
-    const before = signatureOf(path);
+    const before = statSync(path, { throwIfNoEntry: false });
     const known = memo.get(path);
     if (before === undefined) throw new ReigniteError('FILE_MISSING', `There is no file ${path}.`);
-    if (known?.[0] === before.signature) return known[1];
+    if (known !== undefined && isUntouched(known, before)) return known[4];
     const digest = await sha256OfFile(path, signal);
-    const after = signatureOf(path);
-    if (after !== undefined && after.signature === before.signature && Date.now() - after.changedMs > 2_000) {
-      memo.set(path, [after.signature, digest]);
+    const hashed: Hashed = [before.size, before.mtimeMs, before.ctimeMs, before.ino, digest];
+    const after = statSync(path, { throwIfNoEntry: false });
+    if (after !== undefined && isUntouched(hashed, after) && Date.now() - after.ctimeMs > 2_000) {
+      memo.set(path, hashed);
       this.#changed = true;
     }
     return digest;
@@ -48,12 +52,12 @@ export class FileDigests {
   /** Writes the memory to disk. Losing it costs time, never correctness. */
   async save(): Promise<void> {
     if (!this.#changed || this.#memo === undefined) return;
-    await writeFileAtomic(this.#path, JSON.stringify(Object.fromEntries(this.#memo)));
+    await writeFileAtomic(this.#path, JSON.stringify([...this.#memo]));
     this.#changed = false;
   }
 
-  async #load(): Promise<Map<string, readonly [string, string]>> {
-    this.#memo ??= new Map(Object.entries(await readMemo(this.#path)));
+  async #load(): Promise<Map<string, Hashed>> {
+    this.#memo ??= new Map(await readMemo(this.#path));
     return this.#memo;
   }
 }
@@ -62,13 +66,18 @@ async function readMemo(path: string): Promise<z.infer<typeof Memo>> {
   try {
     return Memo.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch {
-    return {};
+    return [];
   }
 }
 
-function signatureOf(path: string): { signature: string; changedMs: number } | undefined {
-  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
-  if (found === undefined) return undefined;
-  const { size, mtimeNs, ctimeNs, ino } = found;
-  return { signature: `${size}:${mtimeNs}:${ctimeNs}:${ino}`, changedMs: Number(ctimeNs / 1_000_000n) };
+function isFileHashed(file: unknown): boolean {
+  if (!Array.isArray(file) || file.length !== 2 || typeof file[0] !== 'string') return false;
+  const hashed: unknown = file[1];
+  if (!Array.isArray(hashed) || hashed.length !== 5) return false;
+  const sha256: unknown = hashed[4];
+  return hashed.slice(0, 4).every(Number.isFinite) && typeof sha256 === 'string' && sha256.length === 64;
+}
+
+function isUntouched([size, mtimeMs, ctimeMs, ino]: Hashed, now: Stats): boolean {
+  return now.size === size && now.mtimeMs === mtimeMs && now.ctimeMs === ctimeMs && now.ino === ino;
 }

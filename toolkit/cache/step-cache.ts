@@ -1,4 +1,4 @@
-import { type BigIntStats, existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { copyFile, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -70,22 +70,33 @@ export class StepCache {
   /**
    * The entry under `key`, or undefined: none, or one that is damaged, which is then removed.
    *
-   * A run asks for every ROI several times: an entry is read once. Its small files are read in place: handing them to other
-   * threads takes five times as long as reading them.
+   * Its files are looked at every time.
    */
   async find(key: string): Promise<CacheEntry | undefined> {
+    const entry = await this.recall(key);
+    if (entry === undefined || this.#isWhole(key, entry)) return entry;
+    await this.#removeDamaged(key);
+    return undefined;
+  }
+
+  /**
+   * What `find` gives, without a look at the entry's files when it was read before: for steps that need its facts alone.
+   * A run asks for every ROI several times, and an entry never changes.
+   *
+   * The small file is read in place: handing it to another thread takes five times as long as reading it.
+   */
+  async recall(key: string): Promise<CacheEntry | undefined> {
     this.#looks += 1;
     if (this.#looks % LOOKS_A_TURN === 0) await nextTurn();
-    const text = this.#texts.of(key) ?? textOf(this.pathOf(key, ENTRY_FILE));
+    const known = this.#texts.of(key);
+    // Only texts of entries are kept: they need no second check.
+    if (known !== undefined) return JSON.parse(known);
+    const text = textOf(this.pathOf(key, ENTRY_FILE));
     if (text === undefined) return undefined;
     const entry = parseEntry(text);
-    if (entry !== undefined && this.#isWhole(key, entry)) {
-      this.#texts.keep(key, text);
-      return entry;
-    }
-    this.#texts.forget(key);
-    await rm(this.#entryFolder(key), { recursive: true, force: true });
-    return undefined;
+    if (entry === undefined) await this.#removeDamaged(key);
+    else this.#texts.keep(key, text);
+    return entry;
   }
 
   /**
@@ -136,7 +147,7 @@ export class StepCache {
     if (original !== undefined && isCopyOf(original, statusOf(target))) return;
     await replaceFile(target, async (temporary) => {
       await copyFile(source, temporary);
-      if (original !== undefined) await utimes(temporary, secondsOf(original.atimeNs), secondsOf(original.mtimeNs));
+      if (original !== undefined) await utimes(temporary, original.atimeMs / 1_000, original.mtimeMs / 1_000);
     });
   }
 
@@ -149,9 +160,12 @@ export class StepCache {
   #isWhole(key: string, { files }: CacheEntry): boolean {
     const names = Object.entries(files);
     if (names.length === 0) return existsSync(this.pathOf(key, ENTRY_FILE));
-    return names.every(
-      ([name, { bytes }]) => statSync(this.pathOf(key, name), { throwIfNoEntry: false })?.size === bytes,
-    );
+    return names.every(([name, { bytes }]) => statusOf(this.pathOf(key, name))?.size === bytes);
+  }
+
+  async #removeDamaged(key: string): Promise<void> {
+    this.#texts.forget(key);
+    await rm(this.#entryFolder(key), { recursive: true, force: true });
   }
 
   async #keepFirst(key: string, building: string, error: unknown): Promise<void> {
@@ -172,20 +186,15 @@ function textOf(path: string): string | undefined {
   }
 }
 
-function statusOf(path: string): BigIntStats | undefined {
-  return statSync(path, { bigint: true, throwIfNoEntry: false });
+function statusOf(path: string): Stats | undefined {
+  return statSync(path, { throwIfNoEntry: false });
 }
 
 /** Times of a whole second tell nothing: they may come from an archive that keeps no finer ones. */
-function isCopyOf(original: BigIntStats, copy: BigIntStats | undefined): boolean {
-  if (copy === undefined || copy.size !== original.size || original.mtimeNs % 1_000_000_000n === 0n) return false;
-  const apart = copy.mtimeNs - original.mtimeNs;
+function isCopyOf(original: Stats, copy: Stats | undefined): boolean {
+  if (copy === undefined || copy.size !== original.size || original.mtimeMs % 1_000 === 0) return false;
   // The time is handed over as a double, which holds microseconds.
-  return apart > -10_000n && apart < 10_000n;
-}
-
-function secondsOf(nanoseconds: bigint): number {
-  return Number(nanoseconds) / 1e9;
+  return Math.abs(copy.mtimeMs - original.mtimeMs) < 0.01;
 }
 
 function parseEntry(text: string): CacheEntry | undefined {

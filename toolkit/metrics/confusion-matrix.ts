@@ -28,12 +28,22 @@ export class ConfusionMatrix {
   static fromRows(rows: readonly (readonly number[])[]): ConfusionMatrix {
     const size = rows.length;
     const counts = new Float64Array(size * size);
-    for (let truth = 0; truth < size; truth++) {
-      const row = rows[truth] ?? [];
+    for (const [truth, row] of rows.entries()) {
       if (row.length !== size) throw new RangeError(`Expected rows of ${size} counts, got ${row.length}`);
       counts.set(row, truth * size);
     }
     return new ConfusionMatrix(size, counts);
+  }
+
+  /**
+   * The sum of matrices; zeros for none.
+   *
+   * @throws RangeError when one is of another size.
+   */
+  static sumOf(size: number, confusions: Iterable<ConfusionMatrix>): ConfusionMatrix {
+    const total = new Float64Array(size * size);
+    for (const confusion of confusions) confusion.#addTo(total, size);
+    return new ConfusionMatrix(size, total);
   }
 
   at(truth: number, prediction: number): number {
@@ -70,10 +80,14 @@ export class ConfusionMatrix {
 
   /** @throws RangeError when the sizes differ. */
   plus(other: ConfusionMatrix): ConfusionMatrix {
-    if (other.size !== this.size) throw new RangeError(`Expected a matrix of size ${this.size}, got ${other.size}`);
-    const sum = this.counts();
-    for (let index = 0; index < sum.length; index++) sum[index] = (sum[index] ?? 0) + (other.#counts[index] ?? 0);
-    return new ConfusionMatrix(this.size, sum);
+    return ConfusionMatrix.sumOf(this.size, [this, other]);
+  }
+
+  #addTo(total: Float64Array, size: number): void {
+    if (this.size !== size) throw new RangeError(`Expected a matrix of size ${size}, got ${this.size}`);
+    for (let index = 0; index < total.length; index++) {
+      total[index] = (total[index] ?? 0) + (this.#counts[index] ?? 0);
+    }
   }
 
   #sum(term: (k: number) => number): number {

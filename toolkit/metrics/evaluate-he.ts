@@ -62,7 +62,5 @@ export async function evaluateHe(
 
 /** Sum of 17×17 matrices; zeros for none. */
 export function sumOfConfusions(confusions: Iterable<ConfusionMatrix>): ConfusionMatrix {
-  let total = ConfusionMatrix.zeros(HE_LABELS.length);
-  for (const confusion of confusions) total = total.plus(confusion);
-  return total;
+  return ConfusionMatrix.sumOf(HE_LABELS.length, confusions);
 }

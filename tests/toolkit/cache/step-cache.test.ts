@@ -74,6 +74,16 @@ describe('StepCache', () => {
     expect(await again.cache.find(again.entry.key)).toBeUndefined();
   });
 
+  it('recalls the facts of an entry that it read, also when its files are gone, and nothing that it did not read', async () => {
+    const { cache, entry, folder } = await filledCache();
+    expect((await cache.recall(entry.key))?.facts).toEqual({ n: 7 });
+    await rm(cache.pathOf(entry.key, '.'), { recursive: true });
+    expect(await cache.recall(entry.key)).toEqual(entry);
+    expect(await new StepCache(join(folder, 'cache')).recall(entry.key)).toBeUndefined();
+    expect(await cache.find(entry.key)).toBeUndefined();
+    expect(await cache.recall(entry.key)).toBeUndefined();
+  });
+
   it('takes an entry whose description is damaged for none', async () => {
     const { cache, entry } = await filledCache();
     await writeFile(cache.pathOf(entry.key, 'entry.json'), '{"key":');
