@@ -5,11 +5,14 @@ import { EXIT, printResult } from '../output.ts';
 import { isPrediction } from '../run/describe-run.ts';
 import { findRun, RUNS_AND_PREDICTIONS } from '../run/find-run.ts';
 import { onHomePlatform } from '../run/home-platform.ts';
+import type { Platform } from '../run/platform.ts';
 
 export type Steering = 'pause' | 'resume' | 'cancel';
 
-/** A run whose workflow answers closes by then; one that does not is ended from outside. */
+/** A run whose workflow answers closes by then, once it is served; one that does not is ended from outside. */
 const CANCEL_MS = 5_000;
+/** A worker that has not begun to serve by then is not waited for. */
+const SERVED_WITHIN_MS = 30_000;
 const UPDATE_MS = 20_000;
 const POLL_MS = 200;
 
@@ -31,9 +34,13 @@ export async function steerCommand(
   { json }: { readonly json?: boolean },
   signal: AbortSignal,
 ): Promise<number> {
-  const run = await onHomePlatform(signal, ['orchestration'], async ({ client }) => {
-    const execution = await findRun(client, part, RUNS_AND_PREDICTIONS);
+  let cancelling: string | undefined;
+  const run = await onHomePlatform(signal, ['orchestration'], async (platform) => {
+    const { client } = platform;
+    const execution = await findRun(client, cancelling ?? part, RUNS_AND_PREDICTIONS);
     const { workflowId, status } = execution;
+    // The command that ran it ended with it, and took the server away before this one saw the end.
+    if (cancelling !== undefined && status.name === 'CANCELLED') return workflowId;
     if (status.name !== 'RUNNING') {
       throw new ReigniteError('USAGE', `The run ${workflowId} is closed (${status.name.toLowerCase()}).`, {
         remedy: 'Run `npx reignite list` for the runs that are open.',
@@ -44,8 +51,10 @@ export async function steerCommand(
         remedy: 'Cancel it, and type the same `npx reignite predict --run` to go on from what is there.',
       });
     }
-    if (how === 'cancel') await cancelRun(client, workflowId);
-    else await updateRun(client, workflowId, how);
+    if (how === 'cancel') {
+      cancelling = workflowId;
+      await cancelRun(platform, workflowId);
+    } else await updateRun(client, workflowId, how);
     return workflowId;
   });
   if (json) printResult(JSON.stringify({ run, done: how }, null, 1));
@@ -74,11 +83,15 @@ async function updateRun(client: Client, id: string, update: 'pause' | 'resume')
   }
 }
 
-async function cancelRun(client: Client, id: string): Promise<void> {
+async function cancelRun({ client, ready }: Platform, id: string): Promise<void> {
   const handle = client.workflow.getHandle(id);
   await forgetWorkers(client, id);
   await handle.cancel();
-  for (const deadline = Date.now() + CANCEL_MS; Date.now() < deadline; ) {
+  let deadline = Date.now() + SERVED_WITHIN_MS;
+  void ready().then(() => {
+    deadline = Math.min(deadline, Date.now() + CANCEL_MS);
+  });
+  while (Date.now() < deadline) {
     if ((await handle.describe()).status.name !== 'RUNNING') return;
     await sleep(POLL_MS);
   }

@@ -3,13 +3,18 @@ import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { printStep } from '../output.ts';
 import { workerSettingsOf } from '../worker-settings.ts';
+import { hasLostServer } from './on-platform.ts';
 import { openPlatform, type Platform } from './platform.ts';
+
+/** A command whose server goes away so often has more against it than another one that ended. */
+const ATTEMPTS = 3;
 
 /**
  * Opens the home's server for a command that is about runs rather than a run, does `work` on it and closes it again.
  *
  * @param queues - What to serve meanwhile, unless another command of the home does: nothing for a look at the history,
  *   `orchestration` for questions to workflows.
+ * @param work - Done again from the start when the command that ran the server ended under it.
  */
 export async function onHomePlatform<Result>(
   signal: AbortSignal,
@@ -17,16 +22,21 @@ export async function onHomePlatform<Result>(
   work: (platform: Platform) => Promise<Result>,
 ): Promise<Result> {
   const config = await loadConfig({ profile: 'sample', set: [] });
-  const platform = await openPlatform({
-    home: homeFromEnvironment(),
-    settings: workerSettingsOf(config),
-    queues,
-    onStep: printStep,
-    signal,
-  });
-  try {
-    return await work(platform);
-  } finally {
-    await platform.close();
+  for (let attempt = 1; ; attempt++) {
+    const platform = await openPlatform({
+      home: homeFromEnvironment(),
+      settings: workerSettingsOf(config),
+      queues,
+      onStep: printStep,
+      signal,
+    });
+    try {
+      return await work(platform);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (attempt === ATTEMPTS || !hasLostServer(platform, error)) throw error;
+    } finally {
+      await platform.close();
+    }
   }
 }

@@ -18,6 +18,9 @@ import { WorkerProcesses } from './worker-processes.ts';
 const OWNER_GETS_READY_MS = 60_000;
 const POLL_MS = 300;
 const OWNER_POLL_MS = 1_000;
+/** A server that runs and refuses so often in a row, 2 s each, is not one that is just starting or ending. */
+const REFUSALS = 5;
+const CONNECT_MS = 2_000;
 /** How often this command looks whether the workers of others on a shared server are still there. */
 const LOOK_MS = 5_000;
 
@@ -38,6 +41,8 @@ export interface Platform {
   readonly owner: boolean;
   /** Rejects when what this command runs cannot be kept running. */
   readonly failed: Promise<never>;
+  /** Resolves when the workers that this command runs have begun to serve; at once where it runs none. */
+  ready(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -48,8 +53,12 @@ export interface Platform {
 export async function openPlatform(options: PlatformOptions): Promise<Platform> {
   const external = externalServer();
   if (external !== undefined) return openExternal(options, external);
-  const lock = await acquireHomeLock(options.home.home);
-  return lock.owner ? openOwned(options, lock.release) : openWatched(options);
+  for (;;) {
+    const lock = await acquireHomeLock(options.home.home);
+    if (lock.owner) return openOwned(options, lock.release);
+    const watched = await openWatched(options);
+    if (watched !== undefined) return watched;
+  }
 }
 
 async function openOwned(options: PlatformOptions, release: () => Promise<void>): Promise<Platform> {
@@ -77,6 +86,7 @@ async function openOwned(options: PlatformOptions, release: () => Promise<void>)
       server,
       owner: true,
       failed: Promise.race([workers.failed, guard.failed]),
+      ready: () => workers.ready(),
       async close() {
         closing = true;
         await workers.stop();
@@ -117,16 +127,28 @@ function portOf(address: string): number {
   return Number(address.split(':').at(-1));
 }
 
-/** Attaches to the server of another command of the same home, once that is ready. */
-async function openWatched({ home, onStep, queues = QUEUES, signal }: PlatformOptions): Promise<Platform> {
+/**
+ * Attaches to the server of another command of the same home, once that is ready.
+ *
+ * @returns Undefined when that command has ended meanwhile: one that is ending takes its server with it.
+ */
+async function openWatched({ home, onStep, queues = QUEUES, signal }: PlatformOptions): Promise<Platform | undefined> {
   if (queues.includes('inference')) {
     onStep('Another command runs the server and the workers of this home; this one watches.');
   }
   const deadline = Date.now() + OWNER_GETS_READY_MS;
-  for (;;) {
+  for (let refusals = 0; ; ) {
     signal?.throwIfAborted();
     const server = await runningServer(home.home);
-    if (server !== undefined) return openConnected(home.home, server);
+    if (server !== undefined) {
+      try {
+        return await openConnected(home.home, server);
+      } catch (error) {
+        refusals += 1;
+        if (refusals >= REFUSALS) throw error;
+      }
+    }
+    if ((await homeHolder(home.home)) === undefined) return undefined;
     if (Date.now() > deadline) {
       throw new ReigniteError(
         'HOME_IN_USE',
@@ -138,13 +160,14 @@ async function openWatched({ home, onStep, queues = QUEUES, signal }: PlatformOp
 }
 
 async function openConnected(home: string, server: ServerAddress): Promise<Platform> {
-  const client = await connectTo(server);
+  const client = await connectTo(server, { timeoutMs: CONNECT_MS });
   const closed = new AbortController();
   return {
     client,
     server,
     owner: false,
     failed: untilOwnerGoes(home, closed.signal),
+    ready: async () => undefined,
     async close() {
       closed.abort();
       await client.connection.close();
@@ -185,6 +208,7 @@ async function openExternal(options: PlatformOptions, server: ServerAddress): Pr
     server,
     owner: unserved.length > 0,
     failed: workers.failed,
+    ready: () => workers.ready(),
     async close() {
       closed.abort();
       await serving;

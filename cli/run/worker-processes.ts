@@ -40,6 +40,8 @@ export interface WorkerProcessesOptions {
 interface ProcessGroup {
   readonly queues: readonly Queue[];
   readonly telemetry: TelemetryConfig;
+  /** Called whenever a process of the group has begun to serve. */
+  readonly onReady: () => void;
 }
 
 /** Each process of a command offers its metrics on a port of its own. */
@@ -53,6 +55,7 @@ export class WorkerProcesses {
   readonly #options: WorkerProcessesOptions;
   readonly #children = new Map<string, ChildProcess>();
   readonly #served = new Set<Queue>();
+  readonly #ready: Promise<void>[] = [];
   #groups = 0;
   #stopping = false;
   #fail: (error: Error) => void = () => undefined;
@@ -75,9 +78,15 @@ export class WorkerProcesses {
     for (const queue of unserved) this.#served.add(queue);
     const groups = PROCESSES.map((shared) => shared.filter((queue) => unserved.includes(queue)));
     for (const group of groups.filter(({ length }) => length > 0)) {
-      this.#start({ queues: group, telemetry: telemetryOf(this.#options.settings.telemetry, this.#groups++) }, 0);
+      const telemetry = telemetryOf(this.#options.settings.telemetry, this.#groups++);
+      this.#ready.push(new Promise((onReady) => this.#start({ queues: group, telemetry, onReady }, 0)));
     }
     return unserved;
+  }
+
+  /** Resolves when all that were started by now have begun to serve; at once where none was. */
+  async ready(): Promise<void> {
+    await Promise.all(this.#ready);
   }
 
   /** Process ids by the first queue that the process serves. */
@@ -94,7 +103,7 @@ export class WorkerProcesses {
   }
 
   #start(group: ProcessGroup, fruitless: number): void {
-    const { queues, telemetry } = group;
+    const { queues, telemetry, onReady } = group;
     const { home, server, settings, onStep } = this.#options;
     const name = queues[0] ?? '';
     const path = join(home.logs, `worker-${name}.log`);
@@ -116,6 +125,7 @@ export class WorkerProcesses {
     let ready = false;
     child.on('message', () => {
       ready = true;
+      onReady();
     });
     child.once('exit', (code, signal) => {
       this.#children.delete(name);

@@ -19,6 +19,7 @@ function platformOf(external: boolean): Platform {
   const rest: Omit<Platform, 'server' | 'client'> = {
     owner: true,
     failed: new Promise<never>(() => undefined),
+    ready: async () => undefined,
     close: () => Promise.resolve(),
   };
   return Object.assign(Object.create(null), rest, { server: { address: 'a:1', namespace: 'default', external } });

@@ -1,0 +1,59 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { isAlive, runCommand, startCommand, until, workersOf } from '../support/command.ts';
+import { suiteFolder } from '../support/in-temporary-folder.ts';
+import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
+
+const folder = suiteFolder();
+const WORDS = ['run', '--profile', 'tiny.yaml', '--tasks', 'he', '--data', 'data', '--results', 'results'];
+
+/** A run whose ROI is in its middle when the command returns. */
+async function runUntilMidRoi(home: string) {
+  const command = startCommand(WORDS, { home, cwd: folder() });
+  await until(async () => (await hasPartial(home)) || command.process.exitCode !== null, command.stderr);
+  return command;
+}
+
+async function hasPartial(home: string): Promise<boolean> {
+  const work = await readdir(join(home, 'work'), { recursive: true }).catch(() => []);
+  return work.some((name) => name.endsWith('state.json'));
+}
+
+describe('reignite cancel', { timeout: 240_000 }, () => {
+  beforeAll(async () => {
+    await writeTinyRecord(folder(), [{ name: 'patient1_he_roi1', width: 2_400, height: 800 }]);
+    await writeFile(join(folder(), 'tiny.yaml'), tinyProfile(join(folder(), 'served')));
+  });
+
+  const list = async (home: string) => {
+    const { status, stdout, stderr } = await runCommand(['list', '--json'], { home, cwd: folder() });
+    expect(status, stderr).toBe(0);
+    return JSON.parse(stdout).runs;
+  };
+
+  it('may be followed at once by another command, though the cancelled one still takes its server down', async () => {
+    const home = join(folder(), 'home-followed');
+    const command = await runUntilMidRoi(home);
+    const { status, stderr } = await runCommand(['cancel'], { home, cwd: folder() });
+    expect(status, stderr).toBe(0);
+    expect(await list(home)).toMatchObject([{ status: 'cancelled' }]);
+    expect((await command.ended).status).toBe(1);
+  });
+
+  it('cancels a run whose command was killed, however long its own worker takes to start', async () => {
+    const home = join(folder(), 'home-killed');
+    const command = await runUntilMidRoi(home);
+    const workers = Object.values(workersOf(home));
+    for (const pid of [command.process.pid ?? 0, ...workers]) process.kill(pid, 'SIGKILL');
+    await command.ended;
+    await until(() => !workers.some(isAlive));
+    const slow = join(folder(), 'slow.mjs');
+    await writeFile(slow, 'if (process.env.REIGNITE_WORKER) await new Promise((go) => setTimeout(go, 6_000));');
+    const environment = { NODE_OPTIONS: `--import ${pathToFileURL(slow).href}` };
+    const { status, stderr } = await runCommand(['cancel'], { home, cwd: folder(), environment });
+    expect(status, stderr).toBe(0);
+    expect(await list(home)).toMatchObject([{ status: 'cancelled' }]);
+  });
+});
