@@ -35,7 +35,7 @@ export async function steerCommand(
   signal: AbortSignal,
 ): Promise<number> {
   let cancelling: string | undefined;
-  const run = await onHomePlatform(signal, ['orchestration'], async (platform) => {
+  const order = async (platform: Platform) => {
     const { client } = platform;
     const execution = await findRun(client, cancelling ?? part, RUNS_AND_PREDICTIONS);
     const { workflowId, status } = execution;
@@ -56,7 +56,9 @@ export async function steerCommand(
       await cancelRun(platform, workflowId);
     } else await updateRun(client, workflowId, how);
     return workflowId;
-  });
+  };
+  // The run's dead workers, whom a server that was left behind would wait for, are forgotten before the order is given.
+  const run = await onHomePlatform(signal, ['orchestration'], order, { adopt: true });
   if (json) printResult(JSON.stringify({ run, done: how }, null, 1));
   else printResult(`${run} ${DONE[how]}`);
   return EXIT.done;

@@ -4,7 +4,7 @@ import { loadConfig } from '../config/load-config.ts';
 import { printStep } from '../output.ts';
 import { workerSettingsOf } from '../worker-settings.ts';
 import { hasLostServer } from './on-platform.ts';
-import { openPlatform, type Platform } from './platform.ts';
+import { openPlatform, type Platform, type PlatformOptions } from './platform.ts';
 
 /** A command whose server goes away so often has more against it than another one that ended. */
 const ATTEMPTS = 3;
@@ -15,11 +15,13 @@ const ATTEMPTS = 3;
  * @param queues - What to serve meanwhile, unless another command of the home does: nothing for a look at the history,
  *   `orchestration` for questions to workflows.
  * @param work - Done again from the start when the command that ran the server ended under it.
+ * @param options.adopt - See `PlatformOptions`.
  */
 export async function onHomePlatform<Result>(
   signal: AbortSignal,
   queues: readonly Queue[],
   work: (platform: Platform) => Promise<Result>,
+  options: Pick<PlatformOptions, 'adopt'> = {},
 ): Promise<Result> {
   const config = await loadConfig({ profile: 'sample', set: [] });
   for (let attempt = 1; ; attempt++) {
@@ -29,6 +31,7 @@ export async function onHomePlatform<Result>(
       queues,
       onStep: printStep,
       signal,
+      ...options,
     });
     try {
       return await work(platform);

@@ -29,6 +29,8 @@ export interface PlatformOptions {
   readonly settings: Omit<WorkerSettings, 'queues'>;
   /** Queues to serve where nobody else does; none means that this command only watches. */
   readonly queues?: readonly Queue[];
+  /** Whether a server is gone on with that a killed command left: its workers are still awaited there. @default false */
+  readonly adopt?: boolean;
   readonly onStep: (line: string) => void;
   readonly signal?: AbortSignal;
 }
@@ -62,7 +64,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
 }
 
 async function openOwned(options: PlatformOptions, release: () => Promise<void>): Promise<Platform> {
-  const { home, onStep, settings, queues = QUEUES, signal } = options;
+  const { home, onStep, settings, queues = QUEUES, adopt = false, signal } = options;
   let server: EmbeddedServer | undefined;
   try {
     const abort = signal === undefined ? {} : { signal };
@@ -72,6 +74,7 @@ async function openOwned(options: PlatformOptions, release: () => Promise<void>)
         home: home.home,
         binary: binary.path,
         searchAttributes: SEARCH_ATTRIBUTES,
+        adopt,
         onStep,
         ...abort,
         ...(ports && { ports }),

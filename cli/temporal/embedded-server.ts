@@ -1,19 +1,24 @@
 import { mkdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { asDiskError } from '../../toolkit/files/atomic-write.ts';
+import { isRunning, type ProcessIdentity } from '../../toolkit/files/process-identity.ts';
 import { connectTo } from './connection.ts';
 import { freePort } from './free-port.ts';
-import { endLeftoverServers, endProcess } from './leftover-servers.ts';
+import { endLeftoverServers, endProcess, leftoverServers } from './leftover-servers.ts';
 import { ensureSearchAttributes, keepHistory, type SearchAttributes } from './namespace-setup.ts';
 import { hasDatabase, isRefusal, moveDatabaseAside } from './refused-database.ts';
 import type { ServerAddress } from './server-address.ts';
 import { type Launch, launchServer, logPath } from './server-launch.ts';
-import { removeServerRecord, writeServerRecord } from './server-record.ts';
+import { removeServerRecord, runningServer, writeServerRecord } from './server-record.ts';
 
 const DATABASE = 'temporal.db';
 const READY_WITHIN_MS = 30_000;
 const PORTS = { grpc: 7233, ui: 8233 } as const;
+/** A server that was left behind and does not answer within this time is ended. */
+const LEFTOVER_ANSWERS_MS = 2_000;
+const LOOK_MS = 200;
 
 export interface EmbeddedServerOptions {
   /** The home; the caller owns it (home-lock.ts). */
@@ -25,6 +30,8 @@ export interface EmbeddedServerOptions {
   readonly searchAttributes?: SearchAttributes;
   /** How long a server may take until it answers, in ms. @default 30000 */
   readonly readyWithinMs?: number;
+  /** Whether to go on with a server that an earlier owner left, instead of ending it: two seconds less. @default false */
+  readonly adopt?: boolean;
   readonly onStep?: (line: string) => void;
   readonly signal?: AbortSignal;
 }
@@ -44,12 +51,14 @@ export interface EmbeddedServer extends ServerAddress {
  * Starts Temporal's development server on the home's own database, on 127.0.0.1 only, and prepares its namespace:
  * closed runs are kept for ten years, the search attributes exist.
  *
- * A server that an earlier owner left is ended first. A database that the server refuses is moved aside.
+ * A server that an earlier owner left is ended first, unless it is adopted. A database that the server refuses is moved aside.
  *
  * @throws ReigniteError TEMPORAL_START_FAILED with the end of the server's log; NOT_WRITABLE, NO_SPACE.
  */
 export async function startEmbeddedServer(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
   const folder = await databaseFolder(options.home);
+  const adopted = options.adopt === true ? await adoptServer(options.home, folder) : undefined;
+  if (adopted !== undefined) return adopted;
   await endLeftoverServers(options.home, folder, options.onStep);
   await removeServerRecord(options.home);
   const { server: launched, grpc, ui } = await launchOnSomeDatabase(options, folder);
@@ -68,16 +77,44 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
     await endProcess(launched);
     throw error;
   }
+  return ownServer(options.home, address, launched);
+}
+
+type Address = Pick<EmbeddedServer, 'address' | 'namespace' | 'external' | 'uiUrl'>;
+
+function ownServer(
+  home: string,
+  address: Address,
+  server: ProcessIdentity & Pick<EmbeddedServer, 'exited'>,
+): EmbeddedServer {
   return {
     ...address,
-    pid: launched.pid,
-    exited: launched.exited,
+    pid: server.pid,
+    exited: server.exited,
     stop: async () => {
-      await endProcess(launched);
-      await launched.exited;
-      await removeServerRecord(options.home);
+      await endProcess(server);
+      await server.exited;
+      await removeServerRecord(home);
     },
   };
+}
+
+/** @returns Undefined unless one server, the recorded one, runs on the database and answers. */
+async function adoptServer(home: string, folder: string): Promise<EmbeddedServer | undefined> {
+  const record = await runningServer(home);
+  const all = await leftoverServers(home, folder);
+  if (record === undefined || all.some(({ pid }) => pid !== record.pid)) return undefined;
+  const client = await connectTo(record, { timeoutMs: LEFTOVER_ANSWERS_MS }).catch(() => undefined);
+  if (client === undefined) return undefined;
+  await client.connection.close();
+  const { address, namespace, uiUrl, pid, startTime } = record;
+  const exited = untilGone(record);
+  return ownServer(home, { address, namespace, uiUrl, external: false }, { pid, startTime, exited });
+}
+
+/** Of a process that is no child of this one nobody tells when it ends. */
+async function untilGone(identity: ProcessIdentity): Promise<void> {
+  while (await isRunning(identity)) await sleep(LOOK_MS);
 }
 
 type Ready = Extract<Launch, { ready: true }> & { readonly grpc: number; readonly ui: number };

@@ -67,7 +67,8 @@ async function endsAfter(signal: NodeJS.Signals, identity: ProcessIdentity, limi
   return false;
 }
 
-async function leftoverServers(home: string, folder: string): Promise<readonly ProcessIdentity[]> {
+/** Every server that runs on the folder's database, whoever started it. */
+export async function leftoverServers(home: string, folder: string): Promise<readonly ProcessIdentity[]> {
   const record = await readServerRecord(home);
   const recorded = record !== undefined && (await isRunning(record)) ? [record] : [];
   const found = await processesNamed(serverProcessName(folder));

@@ -2,7 +2,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
-import { isRunning, type ProcessIdentity } from '../../toolkit/files/process-identity.ts';
+import { isRunning } from '../../toolkit/files/process-identity.ts';
 import type { ServerAddress } from './server-address.ts';
 
 const recordSchema = z.object({
@@ -17,7 +17,7 @@ const recordSchema = z.object({
 export type ServerRecord = Readonly<z.infer<typeof recordSchema>>;
 
 /** The home's embedded server that runs at the moment, whoever started it; undefined when none does. */
-export async function runningServer(home: string): Promise<(ServerAddress & ProcessIdentity) | undefined> {
+export async function runningServer(home: string): Promise<(ServerAddress & ServerRecord) | undefined> {
   const record = await readServerRecord(home);
   return record !== undefined && (await isRunning(record)) ? { ...record, external: false } : undefined;
 }

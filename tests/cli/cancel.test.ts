@@ -54,6 +54,7 @@ describe('reignite cancel', { timeout: 240_000 }, () => {
     const environment = { NODE_OPTIONS: `--import ${pathToFileURL(slow).href}` };
     const { status, stderr } = await runCommand(['cancel'], { home, cwd: folder(), environment });
     expect(status, stderr).toBe(0);
+    expect(stderr).not.toContain('Ending a Temporal server');
     expect(await list(home)).toMatchObject([{ status: 'cancelled' }]);
   });
 });

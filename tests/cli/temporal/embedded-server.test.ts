@@ -127,6 +127,30 @@ describe('startEmbeddedServer', () => {
     expect(await runningServer(join(root, 'another home'))).toMatchObject({ address: other.address, pid: other.pid });
   }, 90_000);
 
+  it('goes on with a server that was left behind where it is asked to, and ends it like its own', async () => {
+    const home = join(root, 'adopted');
+    await leaveServerBehind(home, binary);
+    const leftover = await runningServer(home);
+    if (leftover === undefined) throw new Error('the server did not survive its owner');
+    const steps: string[] = [];
+    const adopted = await start(home, { adopt: true, onStep: (line) => steps.push(line) });
+    expect(adopted).toMatchObject({ pid: leftover.pid, address: leftover.address, uiUrl: leftover.uiUrl });
+    expect(steps).toEqual([]);
+    await startWorkflow(adopted, 'on-it');
+    await adopted.stop();
+    expect(await startTimeOf(leftover.pid)).toBeUndefined();
+    expect(await runningServer(home)).toBeUndefined();
+
+    // One that hangs is replaced.
+    await leaveServerBehind(home, binary);
+    const hanging = await runningServer(home);
+    if (hanging === undefined) throw new Error('the server did not survive its owner');
+    process.kill(hanging.pid, 'SIGSTOP');
+    const next = await start(home, { adopt: true });
+    expect(next.pid).not.toBe(hanging.pid);
+    expect(await statusOf(next, 'on-it')).toBe('RUNNING');
+  }, 90_000);
+
   it('moves a database aside that the server refuses and begins a fresh one', async () => {
     const home = join(root, 'damaged');
     const folder = join(home, 'temporal');
