@@ -15,6 +15,7 @@ const CANCEL_MS = 5_000;
 const SERVED_WITHIN_MS = 30_000;
 const UPDATE_MS = 20_000;
 const POLL_MS = 200;
+const LOOK_MS = 1_500;
 
 const DONE: Readonly<Record<Steering, string>> = {
   pause: 'is paused. `npx reignite resume` goes on.',
@@ -40,7 +41,7 @@ export async function steerCommand(
     const execution = await findRun(client, cancelling ?? part, RUNS_AND_PREDICTIONS);
     const { workflowId, status } = execution;
     // The command that ran it ended with it, and took the server away before this one saw the end.
-    if (cancelling !== undefined && status.name === 'CANCELLED') return workflowId;
+    if (cancelling !== undefined && ['CANCELLED', 'TERMINATED'].includes(status.name)) return workflowId;
     if (status.name !== 'RUNNING') {
       throw new ReigniteError('USAGE', `The run ${workflowId} is closed (${status.name.toLowerCase()}).`, {
         remedy: 'Run `npx reignite list` for the runs that are open.',
@@ -85,7 +86,7 @@ async function updateRun(client: Client, id: string, update: 'pause' | 'resume')
   }
 }
 
-async function cancelRun({ client, ready }: Platform, id: string): Promise<void> {
+async function cancelRun({ client, ready, failed }: Platform, id: string): Promise<void> {
   const handle = client.workflow.getHandle(id);
   await forgetWorkers(client, id);
   await handle.cancel();
@@ -94,10 +95,21 @@ async function cancelRun({ client, ready }: Platform, id: string): Promise<void>
     deadline = Math.min(deadline, Date.now() + CANCEL_MS);
   });
   while (Date.now() < deadline) {
-    if ((await handle.describe()).status.name !== 'RUNNING') return;
-    await sleep(POLL_MS);
+    if (await hasClosed(client, id)) return;
+    await Promise.race([sleep(POLL_MS), failed]);
   }
   await handle.terminate('cancelled, and its workflow did not answer');
+}
+
+/** A server that is going away is not asked for long: whoever takes it over asks again. */
+async function hasClosed(client: Client, id: string): Promise<boolean> {
+  try {
+    const { status } = await client.withDeadline(Date.now() + LOOK_MS, () => client.workflow.getHandle(id).describe());
+    return status.name !== 'RUNNING';
+  } catch (error) {
+    if (isGrpcDeadlineError(error)) return false;
+    throw error;
+  }
 }
 
 /**

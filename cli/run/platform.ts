@@ -165,11 +165,14 @@ async function openWatched({ home, onStep, queues = QUEUES, signal }: PlatformOp
 async function openConnected(home: string, server: ServerAddress): Promise<Platform> {
   const client = await connectTo(server, { timeoutMs: CONNECT_MS });
   const closed = new AbortController();
+  const failed = untilOwnerGoes(home, closed.signal);
+  // A command that is busy otherwise hears of it by its connection.
+  failed.catch(() => undefined);
   return {
     client,
     server,
     owner: false,
-    failed: untilOwnerGoes(home, closed.signal),
+    failed,
     ready: async () => undefined,
     async close() {
       closed.abort();

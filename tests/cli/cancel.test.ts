@@ -1,5 +1,6 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { isAlive, runCommand, startCommand, until, workersOf } from '../support/command.ts';
@@ -40,6 +41,22 @@ describe('reignite cancel', { timeout: 240_000 }, () => {
     expect(status, stderr).toBe(0);
     expect(await list(home)).toMatchObject([{ status: 'cancelled' }]);
     expect((await command.ended).status).toBe(1);
+  });
+
+  it('carries on when the command that runs the server is killed while it waits', async () => {
+    const home = join(folder(), 'home-lost');
+    const command = await runUntilMidRoi(home);
+    const workers = Object.values(workersOf(home));
+    // Nobody answers then, and nobody ends with the command.
+    for (const pid of workers) process.kill(pid, 'SIGSTOP');
+    const cancel = startCommand(['cancel'], { home, cwd: folder() });
+    await sleep(3_000);
+    for (const pid of [command.process.pid ?? 0, ...workers]) process.kill(pid, 'SIGKILL');
+    const { status, stderr } = await cancel.ended;
+    expect(status, stderr).toBe(0);
+    // A task that the stopped worker had taken comes back only after ten seconds: the run may have been ended instead.
+    expect((await list(home))[0].status).toMatch(/cancelled|terminated/);
+    await command.ended;
   });
 
   it('cancels a run whose command was killed, however long its own worker takes to start', async () => {
