@@ -116,12 +116,18 @@ async function serve(): Promise<void> {
       }),
     ),
   );
+  const endInTime = () => {
+    // Not `exit`: it waits for threads that are within native code, such as one tile of a large network.
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), STOP_WITHIN_MS).unref();
+  };
   const stop = () => {
-    setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref();
+    endInTime();
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
   };
   // The owner of the run holds the other end of this channel: when it goes, however it goes, so do its workers.
   process.once('disconnect', stop);
+  // The SDK shuts the workers down.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, endInTime);
   const running = workers.map((worker) => worker.run());
   process.send?.({ ready: true });
   const downloader = workers[queues.indexOf('download')];

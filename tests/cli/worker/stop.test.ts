@@ -1,0 +1,42 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { expect, it } from 'vitest';
+import { isAlive, startCommand, until, workersOf } from '../../support/command.ts';
+import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+import { tinyProfile, writeTinyRecord } from '../../support/tiny-record.ts';
+
+/** In every thread of an inference worker, a call that never comes back: one into ONNX Runtime may take minutes. */
+const BLOCKING = (marker: string, pipe: string) => `
+  import { isMainThread } from 'node:worker_threads';
+  import { readFileSync, writeFileSync } from 'node:fs';
+  if (!isMainThread && process.env.REIGNITE_WORKER?.includes('["inference"]')) {
+    writeFileSync(${JSON.stringify(marker)}, '');
+    readFileSync(${JSON.stringify(pipe)});
+  }`;
+
+it('ends within 20 s of SIGTERM, also while a thread of it is in a native call', async () => {
+  const cwd = await temporaryFolder();
+  const [home, marker, pipe, block] = ['home', 'marker', 'pipe', 'block.mjs'].map((name) => join(cwd, name));
+  if (!home || !marker || !pipe || !block) throw new Error('four paths');
+  await writeTinyRecord(cwd);
+  await writeFile(join(cwd, 'tiny.yaml'), tinyProfile(join(cwd, 'served')));
+  execFileSync('mkfifo', [pipe]);
+  await writeFile(block, BLOCKING(marker, pipe));
+  const environment = { NODE_OPTIONS: `--import ${pathToFileURL(block).href}` };
+  const words = ['run', '--profile', 'tiny.yaml', '--data', 'data', '--results', 'results'];
+  const command = startCommand(words, { home, cwd, environment });
+  try {
+    await until(() => existsSync(marker), command.stderr);
+    const worker = workersOf(home)['inference'] ?? 0;
+    const sent = Date.now();
+    process.kill(worker, 'SIGTERM');
+    await until(() => !isAlive(worker), command.stderr);
+    expect(Date.now() - sent).toBeLessThan(20_000);
+  } finally {
+    command.process.kill('SIGINT');
+    await command.ended;
+  }
+}, 240_000);
