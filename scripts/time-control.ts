@@ -36,8 +36,8 @@ import { tileGrid } from '../toolkit/nnunet/tile-grid.ts';
 import { SEARCH_ATTRIBUTES } from '../workflows/search-attributes.ts';
 
 const PROMISED = ['inference', 'margins', 'metrics', 'figures'];
-/** Some 250 steps of 60 ms, on one thread. */
-const ROI = { name: 'patient1_he_roi1', width: 2_400, height: 800 };
+/** Some 750 steps of 25 ms, on one thread: on a shared server a cancel reaches the worker with a heartbeat, 3 s later. */
+const ROI = { name: 'patient1_he_roi1', width: 2_400, height: 2_400 };
 const FOLDS = 5;
 const ROWS = tileGrid(ROI, { height: 32, width: 32 }).rows.length;
 /** s */
@@ -135,6 +135,7 @@ async function onSharedServer(name: string): Promise<Outcome> {
   try {
     return await measureCancel(site, undefined, () => workers.process.kill('SIGTERM'));
   } finally {
+    workers.process.kill('SIGTERM');
     await workers.ended;
     await server.stop();
   }
@@ -232,6 +233,7 @@ function pidOf({ home }: Site, queue: string): number {
 /** Waits until somebody other than `before` has opened the ROI's rows. */
 async function nextAttempt(site: Site, before: string | undefined, command: Command): Promise<Attempt> {
   for (const deadline = Date.now() + 120_000; Date.now() < deadline; await sleep(LOOK_MS)) {
+    if (command.process.exitCode !== null) throw new Error('The run ended before it was struck: make its ROI larger.');
     const now = look(site);
     if (now !== undefined && now.owner !== before) return now;
   }
