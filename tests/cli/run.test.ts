@@ -1,7 +1,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { commits, inferredTwice, leftBehind, strike } from '../support/chaos.ts';
+import { commits, hasPartial, inferredTwice, leftBehind, strike } from '../support/chaos.ts';
 import { isAlive, type Place, runCommand, serverPidOf, startCommand, until, workersOf } from '../support/command.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { digestsBelow } from '../support/same-files.ts';
@@ -247,8 +247,3 @@ describe('reignite', () => {
     expect((await runCommand(['--help'], place)).stdout).toContain('evaluate');
   });
 });
-
-async function hasPartial(home: string): Promise<boolean> {
-  const work = await readdir(join(home, 'work'), { recursive: true }).catch(() => []);
-  return work.some((name) => name.endsWith('state.json'));
-}

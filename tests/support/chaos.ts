@@ -132,6 +132,12 @@ function hasEnded({ process: { exitCode, signalCode } }: Command): boolean {
   return exitCode !== null || signalCode !== null;
 }
 
+/** Whether an ROI is under way, with some of its rows done. */
+export async function hasPartial(home: string): Promise<boolean> {
+  const work = await readdir(join(home, 'work'), { recursive: true }).catch(() => []);
+  return work.some((name) => name.endsWith('state.json'));
+}
+
 /** Everything that was started for a home and still lives: the environment tells, whoever the parent is. Linux only. */
 export function leftBehind(home: string): readonly string[] {
   return readdirSync('/proc')
