@@ -148,7 +148,13 @@ export type SegmentRoiInput = z.infer<typeof SegmentRoiInput>;
 export const DetectCellsInput = InferStep.extend({ task: CellTaskName });
 export type DetectCellsInput = z.infer<typeof DetectCellsInput>;
 
-export const RoiFailure = z.object({ roi: z.string(), code: z.string(), cause: z.string() });
+export const RoiFailure = z.object({
+  roi: z.string(),
+  code: z.string(),
+  cause: z.string(),
+  /** Where the error names a better one than its code's usual remedy. */
+  remedy: z.string().optional(),
+});
 export type RoiFailure = z.infer<typeof RoiFailure>;
 
 const DrawPage = StageStep.extend({ page: z.number().int().nonnegative(), failures: z.array(RoiFailure) });

@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
+import { remedyOf } from '../toolkit/remedy-of.ts';
 import { RunIntervention, RunStatus, type TaskSummary, writeSummaryFile } from '../toolkit/report/summary.ts';
 import { Verdict } from '../toolkit/verdict/verdict.ts';
 import { readWorst } from '../toolkit/verdict/verdict-file.ts';
@@ -38,7 +39,7 @@ export function createWriteSummary(home: HomeFolders) {
       tasks[task] = {
         verdict,
         rois: { total, computed: total - cached - failed, cached, failed },
-        failures,
+        failures: failures.map(({ remedy, ...failure }) => ({ ...failure, remedy: remedy ?? remedyOf(failure.code) })),
         worst: await readWorst(run.folders.results, task),
       };
     }

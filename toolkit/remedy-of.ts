@@ -1,4 +1,4 @@
-import { ERRORS, type ErrorCode } from '../../toolkit/errors.ts';
+import { ERRORS, type ErrorCode } from './errors.ts';
 
 /** The usual remedy of an error. */
 export function remedyOf(code: string): string {

@@ -11,7 +11,7 @@ export interface NamedFailure {
   readonly code: string;
   readonly cause: string;
   /** What a person can do, where the error says it. */
-  readonly remedy?: string;
+  readonly remedy?: string | undefined;
 }
 
 /** Finds the error of ours below the wrappers that Temporal puts around it. */

@@ -86,8 +86,7 @@ export async function inferChunk({
   });
   const failures = settled.flatMap((result, index) => {
     if (result.status === 'fulfilled') return [];
-    const { code, cause } = nameFailure(result.reason);
-    return [{ roi: rois[index]?.roi ?? '', code, cause }];
+    return [{ roi: rois[index]?.roi ?? '', ...nameFailure(result.reason) }];
   });
   return { done, failures };
 }

@@ -1,7 +1,7 @@
 import { timeText } from '../../toolkit/quantity-text.ts';
 import type { TaskSummary } from '../../toolkit/report/summary.ts';
+import { failedRoiLines } from '../run/failed-roi.ts';
 import type { Failure } from './failure-in.ts';
-import { remedyOf } from './remedy-of.ts';
 import type { RunStep } from './run-steps.ts';
 import type { RoiAnswer } from './why-roi.ts';
 
@@ -28,6 +28,6 @@ export function taskLines(task: string, { rois, verdict, failures }: TaskSummary
   const { total, computed, cached, failed } = rois;
   return [
     `${task}: ${verdict}; ${total} ROIs, ${computed} computed, ${cached} from the cache, ${failed} failed`,
-    ...failures.flatMap(({ roi, code, cause }) => [`  ${roi}: ${code}: ${cause}`, `    ${remedyOf(code)}`]),
+    ...failures.flatMap(failedRoiLines),
   ];
 }

@@ -1,6 +1,6 @@
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
-import { remedyOf } from './remedy-of.ts';
+import { remedyOf } from '../../toolkit/remedy-of.ts';
 
 /** An error as the history has it, for a person. */
 export interface Failure {

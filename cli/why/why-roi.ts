@@ -3,9 +3,9 @@ import { TASKS, type Task } from '../../config/tasks.ts';
 import { type CacheEntry, StepCache } from '../../toolkit/cache/step-cache.ts';
 import { differingParts } from '../../toolkit/cache/why-missed.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
-import type { Summary } from '../../toolkit/report/summary.ts';
+import { remedyOf } from '../../toolkit/remedy-of.ts';
+import type { Summary, TaskSummary } from '../../toolkit/report/summary.ts';
 import type { Failure } from './failure-in.ts';
-import { remedyOf } from './remedy-of.ts';
 import type { RunPart, RunStep } from './run-steps.ts';
 
 export interface RoiAnswer {
@@ -50,7 +50,7 @@ export async function whyRois(
 
 interface Known {
   readonly steps: readonly RunStep[];
-  readonly listed: Omit<Failure, 'remedy'> | undefined;
+  readonly listed: TaskSummary['failures'][number] | undefined;
   /** Whether the plan of the stage found nothing in the cache. */
   readonly isOutstanding: boolean;
   readonly key: string | undefined;
@@ -64,7 +64,8 @@ function explain({ steps, listed, isOutstanding, key, made }: Known): Omit<RoiAn
     return { state: 'skipped', because: listed.cause, failure: { ...listed, remedy: remedyOf('SKIPPED') }, ...named };
   }
   const ended = last?.outcome === 'failed' ? last.failure : undefined;
-  const failure = ended ?? (listed === undefined ? undefined : { ...listed, remedy: remedyOf(listed.code) });
+  const failure =
+    ended ?? (listed === undefined ? undefined : { ...listed, remedy: listed.remedy ?? remedyOf(listed.code) });
   if (failure !== undefined) {
     const state = failure.code === 'ROI_SET_ASIDE' ? 'set aside' : 'failed';
     return { state, because: failure.cause, failure: pick(failure), ...named };

@@ -12,7 +12,14 @@ const TaskSummary = z.object({
     cached: z.int().min(0),
     failed: z.int().min(0),
   }),
-  failures: z.array(z.object({ roi: z.string(), code: z.string(), cause: z.string() })),
+  failures: z.array(
+    z.object({
+      roi: z.string(),
+      code: z.string(),
+      cause: z.string(),
+      remedy: z.string().optional().describe('What a person can do; missing in summaries of earlier versions'),
+    }),
+  ),
   worst: z.array(z.object({ roi: z.string(), difference: z.number() })).describe('ROIs that differ most, worst first'),
 });
 export type TaskSummary = z.infer<typeof TaskSummary>;

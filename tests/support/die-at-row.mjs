@@ -1,0 +1,20 @@
+// Loaded into an inference worker by NODE_OPTIONS: what segments the image IMAGE dies by SIGKILL, as by a system short of
+// memory, whenever it is about to write down that it is past tile row ROW; for as long as the file CAUSE is there, which
+// gets a letter a death. JavaScript, as it is loaded before any loader is registered.
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+
+const { IMAGE, ROW, CAUSE } = process.env;
+const rename = fs.renameSync;
+
+fs.renameSync = (from, to) => {
+  if (to.endsWith('state.json') && fs.existsSync(CAUSE)) {
+    const { identity, next } = JSON.parse(fs.readFileSync(from, 'utf8'));
+    if (identity.image === IMAGE && next.row > Number(ROW)) {
+      fs.appendFileSync(CAUSE, 'x');
+      process.kill(process.pid, 'SIGKILL');
+    }
+  }
+  rename(from, to);
+};
+syncBuiltinESMExports();
