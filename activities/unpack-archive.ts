@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { unpackArchive as unpack } from '../toolkit/archive/unpack-archive.ts';
 import { rootOfArchive } from '../toolkit/dataset/layout.ts';
+import { lockFile } from '../toolkit/files/file-lock.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import { Selection } from '../toolkit/zenodo/selection.ts';
 import type { DownloadServices } from './download.ts';
@@ -18,7 +19,13 @@ export interface UnpackOutcome {
 
 export type UnpackServices = Pick<DownloadServices, 'receipts' | 'patience'>;
 
-/** Unpacks a fetched archive into the data folder; the archive goes when every member is there and verified. */
+/**
+ * Unpacks a fetched archive into the data folder; the archive goes when every member is there and verified. One at a time:
+ * runs of several homes may share the folder, and each would move the other's files aside.
+ *
+ * Fails with FILE_MISSING when another home has unpacked and removed the archive; what it brought is then found by a
+ * download.
+ */
 export function createUnpackArchive({ receipts, patience }: UnpackServices) {
   return async function unpackArchive(input: UnpackInput): Promise<UnpackOutcome> {
     const { data, file, zenodo, only, sha256, mirrored, retrySeconds } = UnpackInput.parse(input);
@@ -31,15 +38,18 @@ export function createUnpackArchive({ receipts, patience }: UnpackServices) {
     const selection = file.part && only !== undefined ? new Selection(only) : undefined;
     const wanted = {
       root: rootOfArchive(key),
-      signal: Context.current().cancellationSignal,
       ...(selection === undefined ? {} : { select: (path: string) => selection.takes(path) }),
     };
     let unpacked = 0;
     const attempt = { zenodo, retrySeconds, subject: `unpack ${archive}`, bytes: async () => unpacked };
-    const unpackFile = () =>
+    const unpackFile = (lost: AbortSignal) =>
       withTransferProgress({ file: key, of: size, phase: 'unpacking' }, async (report) => {
+        // Another run of this home may have unpacked it while this one waited.
+        const known = await receipts.whole(data, file);
+        if (known !== undefined) return { key, files: known.files.length, bytes: known.bytes };
         const { files, bytes } = await unpack({
           ...wanted,
+          signal: AbortSignal.any([Context.current().cancellationSignal, lost]),
           archive,
           target: data,
           onProgress: (done, of) => {
@@ -51,15 +61,18 @@ export function createUnpackArchive({ receipts, patience }: UnpackServices) {
         const receipt = { key, md5, sha256, size, verified: 'md5', files: members } as const;
         if (selection === undefined) await receipts.write(data, { ...receipt, bytes, whole: true });
         else await receipts.addPart(data, receipt);
-        if (!zenodo.keepArchives && !mirrored) await removeArchive(archive);
+        if (!zenodo.keepArchives && !mirrored) await rm(archive, { force: true });
         return { key, files: files.length, bytes };
       });
-    return withPatience(patience, attempt, unpackFile);
+    return withPatience(patience, attempt, async () => {
+      const lock = await lockFile(`${fetched}.unpacking`, `What ${key} holds`);
+      try {
+        return await unpackFile(lock.lost);
+      } finally {
+        await lock.release();
+        // The folder goes with its last archive.
+        await rmdir(dirname(fetched)).catch(() => undefined);
+      }
+    });
   };
-}
-
-/** The folder goes with its last archive. */
-async function removeArchive(archive: string): Promise<void> {
-  await rm(archive, { force: true });
-  await rmdir(dirname(archive)).catch(() => undefined);
 }

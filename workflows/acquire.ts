@@ -3,10 +3,13 @@ import type { FileOutcome } from '../activities/download-file.ts';
 import type { ResolvedRecord } from '../activities/fetch-record.ts';
 import type { AcquireInput, RecordFile } from '../activities/inputs.ts';
 import { allOrStop } from './all-or-stop.ts';
-import { asFailure } from './failure-code.ts';
+import { asFailure, nameFailure } from './failure-code.ts';
 import { type FileProgress, fileProgress, fileTable, sizeText } from './file-progress.ts';
 import { progress, type StageProgress, Telling, tellRun } from './progress.ts';
 import { downloads, rendering } from './steps.ts';
+
+/** How often an archive is fetched once more that was gone when it was to be unpacked. */
+const TAKEN_AGAIN = 3;
 
 /** What came of one file of the record. */
 export interface AcquiredFile extends FileOutcome {
@@ -60,7 +63,7 @@ async function acquireFiles({ config, data, run, whole, only }: AcquireInput): P
   };
   if (run !== undefined) await tellRun(run, stageOf([...states.values()]));
 
-  const take = async (file: RecordFile): Promise<AcquiredFile> => {
+  const take = async (file: RecordFile, again = TAKEN_AGAIN): Promise<AcquiredFile> => {
     const step = { data, record: found.id, file, zenodo, retrySeconds, ...globs };
     const summary = `${file.key}, ${sizeText(file.size)}`;
     await show(file, 'fetching');
@@ -70,12 +73,18 @@ async function acquireFiles({ config, data, run, whole, only }: AcquireInput): P
     if (sha256 !== undefined && isToUnpack(fetched)) {
       await show(file, 'unpacking');
       const archive = { ...step, sha256, mirrored: state === 'mirrored' };
-      contents = await rendering(temporal).unpackArchive.executeWithOptions({ summary }, [archive]);
+      try {
+        contents = await rendering(temporal).unpackArchive.executeWithOptions({ summary }, [archive]);
+      } catch (error) {
+        // Another home has unpacked it into the same folder, and removed it: what it left is looked at.
+        if (again > 0 && nameFailure(error).code === 'FILE_MISSING') return take(file, again - 1);
+        throw error;
+      }
     }
     await show(file, 'done');
     return { ...fetched, files: contents.files, bytes: contents.bytes };
   };
-  return { ...found, files: await allOrStop(files, take) };
+  return { ...found, files: await allOrStop(files, (file) => take(file)) };
 }
 
 /** An archive that lies there as a whole; of one that does not, what is wanted is in its place already. */

@@ -19,10 +19,10 @@ const folder = suiteFolder();
 beforeAll(() => writeTinyRecord(folder()));
 
 /** The steps of a home of its own, at an API that can go away. */
-async function prepared() {
+async function prepared(shared?: string) {
   const root = await temporaryFolder();
   const home = homeFolders(join(root, 'home'));
-  const data = join(root, 'data');
+  const data = shared ?? join(root, 'data');
   const server = await serveRecord({ folder: join(folder(), 'served'), record: '42' });
   const zenodo = ZenodoConfig.parse({ api: server.api, requestsPerMinute: 60 });
   const servers = new RecordServers(home);
@@ -35,16 +35,18 @@ async function prepared() {
   const base = { record: '42', tasks: ['he', 'nuclei', 'pdl1'] as const, data, whole: false, retrySeconds: 0.01 };
   const ask = (more: Partial<FetchRecordInput> = {}) =>
     runActivity(fetchRecord, { zenodo, ownModels: [], ...base, tasks: [...base.tasks], ...more });
+  const stepOf = (file: ResolvedRecord['files'][number]) => ({ data, record: '42', file, zenodo, retrySeconds: 0.01 });
+  const download = (file: ResolvedRecord['files'][number]) => runActivity(downloadFile, stepOf(file));
+  const unpack = (file: ResolvedRecord['files'][number], { sha256 = '' }: { readonly sha256?: string }) =>
+    runActivity(unpackArchive, { ...stepOf(file), sha256, mirrored: false });
   const fetchAll = async ({ files }: ResolvedRecord) => {
     for (const file of files) {
-      const step = { data, record: '42', file, zenodo, retrySeconds: 0.01 };
-      const { sha256 } = await runActivity(downloadFile, step);
-      if (!file.key.endsWith('.zip')) continue;
-      await runActivity(unpackArchive, { ...step, sha256: sha256 ?? '', mirrored: false });
+      const fetched = await download(file);
+      if (file.key.endsWith('.zip')) await unpack(file, fetched);
     }
   };
   const manifest = () => new Receipts(home.receipts).manifest(data);
-  return { ask, manifest, fetchAll, data, zenodo, questions, close: server.close };
+  return { ask, manifest, download, unpack, fetchAll, data, zenodo, questions, close: server.close };
 }
 
 const keysOf = ({ files }: ResolvedRecord) => files.map(({ key }) => key).sort();
@@ -88,5 +90,28 @@ describe('fetchRecord', () => {
       else await cp(join(unpacked, name), join(data, name), { recursive: true });
     }
     expect(await ask(offline)).toMatchObject({ id: '42', files: [] });
+  });
+});
+
+describe('unpackArchive', () => {
+  it('lets one at a time write; another home finds what that one brought, when the archive has gone', async () => {
+    const one = await prepared();
+    const other = await prepared(one.data);
+    const archive = (await one.ask()).files.find(({ key }) => key === 'images.zip');
+    if (archive === undefined) throw new Error('The record holds no images.zip.');
+    const fetched = await one.download(archive);
+    expect(await other.download(archive)).toMatchObject({ state: 'present' });
+
+    const homes = [one, other];
+    const outcomes = await Promise.allSettled(homes.map((home) => home.unpack(archive, fetched)));
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'FILE_LOCKED' } });
+    const late = homes[outcomes.findIndex(({ status }) => status === 'rejected')] ?? one;
+    await expect(late.unpack(archive, fetched)).rejects.toMatchObject({ code: 'FILE_MISSING' });
+    expect(await late.download(archive)).toMatchObject({ state: 'unpacked' });
+
+    const names = await readdir(one.data, { recursive: true });
+    expect(names.filter((name) => /wrong|zip/.test(name))).toEqual([]);
+    await Promise.all(homes.map(({ close }) => close()));
   });
 });

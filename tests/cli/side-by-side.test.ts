@@ -1,0 +1,77 @@
+import { writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import sharp from 'sharp';
+import { beforeAll, expect, it } from 'vitest';
+import { leftBehind } from '../support/chaos.ts';
+import { runCommand, startCommand } from '../support/command.ts';
+import { suiteFolder } from '../support/in-temporary-folder.ts';
+import { digestsBelow } from '../support/same-files.ts';
+import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
+
+const PROMISED = ['inference', 'margins', 'metrics', 'figures'];
+const BIG = { name: 'patient1_he_roi1', width: 128, height: 112 };
+const SMALL = { name: 'patient2_he_roi1', width: 64, height: 49 };
+
+const folder = suiteFolder();
+const place = (home: string) => ({ home: join(folder(), home), cwd: folder() });
+const outputs = (results: string) => digestsBelow(join(folder(), results), PROMISED);
+
+/** The words of one of two configurations that differ in what they infer; their names end up in the runs' ids. */
+function wordsOf(name: 'full' | 'annotated', data: string, results: string): string[] {
+  const settings = ['--set', `name=${name}`, '--set', `he.scope=${name}`];
+  return ['run', '--profile', 'tiny.yaml', '--tasks', 'he', ...settings, '--data', data, '--results', results];
+}
+
+beforeAll(async () => {
+  await writeTinyRecord(folder(), [BIG, SMALL], async (unpacked) => {
+    // Annotated in a corner only: there the scopes differ.
+    const corner = sharp({ create: { width: 60, height: 60, channels: 3, background: '#030303' } });
+    const path = join(unpacked, 'annotations', 'he', `${BIG.name}_with_context.png`);
+    const labels = sharp({ create: { width: BIG.width, height: BIG.height, channels: 3, background: '#000000' } })
+      .composite([{ input: await corner.png().toBuffer(), left: 0, top: 0 }])
+      .extractChannel(0);
+    await labels.toColourspace('b-w').png().toFile(path);
+  });
+  await writeFile(join(folder(), 'tiny.yaml'), tinyProfile(join(folder(), 'served')));
+});
+
+it('does two runs of one home and one of another at once, on one data folder; the homes do not see each other', async () => {
+  const [home, other] = [place('home'), place('other-home')];
+  const commands = [
+    startCommand(wordsOf('full', 'data', 'results-full'), home),
+    startCommand(wordsOf('annotated', 'data', 'results-annotated'), home),
+    startCommand(wordsOf('annotated', 'data', 'results-other'), other),
+  ];
+  await Promise.all(commands.map((command) => command.shows('Started')));
+  const [runs, others] = [await ask(home, 'list'), await ask(other, 'list')];
+  expect(runs.runs.map(namesOf).sort()).toEqual(['annotated results-annotated running', 'full results-full running']);
+  expect(others.runs.map(namesOf)).toEqual(['annotated results-other running']);
+  const unseen = await runCommand(['status', '/full/', '--json'], other);
+  expect([unseen.status, JSON.parse(unseen.stdout).error.code]).toEqual([1, 'RUN_NOT_FOUND']);
+
+  for (const { status, stderr } of await Promise.all(commands.map(({ ended }) => ended))) {
+    expect(status, stderr).toBe(0);
+  }
+  expect([...leftBehind(home.home), ...leftBehind(other.home)]).toEqual([]);
+
+  // Alone, one after the other, in a home that knows nothing of them.
+  for (const name of ['full', 'annotated'] as const) {
+    const alone = await runCommand(wordsOf(name, 'data-alone', `results-alone-${name}`), place('home-alone'));
+    expect(alone.status, alone.stderr).toBe(0);
+    expect(await outputs(`results-${name}`)).toEqual(await outputs(`results-alone-${name}`));
+  }
+  expect(await outputs('results-other')).toEqual(await outputs('results-alone-annotated'));
+  expect(await outputs('results-full')).not.toEqual(await outputs('results-annotated'));
+}, 240_000);
+
+/** What a command answers as a program reads it. */
+async function ask(where: ReturnType<typeof place>, word: string) {
+  const { status, stdout, stderr } = await runCommand([word, '--json'], where);
+  expect(status, stderr).toBe(0);
+  return JSON.parse(stdout);
+}
+
+/** Which configuration a run is of, where it writes, and how it stands. */
+function namesOf({ run, results, status }: Record<'run' | 'results' | 'status', string>): string {
+  return `${run.split('/')[2]} ${basename(results)} ${status}`;
+}
