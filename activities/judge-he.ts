@@ -26,7 +26,7 @@ import { StageFiles } from './stage-files.ts';
 import { judgeKey } from './step-keys.ts';
 import { writeVerdict } from './write-verdict.ts';
 
-const JudgeFacts = z.object({ comparison: MaskComparison, published: Rows });
+const JudgeFacts = z.object({ comparison: MaskComparison.extend({ between: Rows }), published: Rows });
 
 /** Says whether our masks and the published ones agree, and writes verdict/he.json. */
 export function createJudgeHe(worker: PlanServices) {
@@ -79,7 +79,8 @@ async function judgeRoi(
     truthSha256: await digests.sha256(truth),
     nearMargin: verdict.he.nearMargin,
   });
-  const known = await cache.find(cache.keyOf(parts));
+  // It has no files of its own that could be damaged.
+  const known = await cache.recall(cache.keyOf(parts));
   const compared = known ?? (await compare(planned, { path, truth }, services, { folders, verdict }));
   if ('reason' in compared) return compared;
   const { facts } = 'facts' in compared ? compared : await cache.store(parts, {}, compared);

@@ -11,7 +11,7 @@ import {
   type RoiFiles,
   type StageOutline,
 } from './plan-stage.ts';
-import { cellOutputs, FIGURE, pointsDigest, restoreDetection } from './roi-outputs.ts';
+import { cellOutputs, pointsDigest, restoreDetection, restoreFigure } from './roi-outputs.ts';
 import { detectKey, drawCellsKey } from './step-keys.ts';
 
 /** Compares the images of a detection task, those of the readers' COCO file, with the cache. */
@@ -43,10 +43,8 @@ async function look(
   const key = cache.keyOf(detectKey({ task, imageSha256, box, model, engine }));
   const entry = await cache.find(key);
   if (entry === undefined) return { key, need: 'infer' };
-  await restoreDetection(cache, entry, cellOutputs(task, folders.results, roi));
+  const outputs = cellOutputs(task, folders.results, roi);
+  await restoreDetection(cache, entry, outputs);
   const drawn = drawCellsKey({ roi, imageSha256, annotationsSha256, pointsSha256: pointsDigest(entry) });
-  const figure = await cache.find(cache.keyOf(drawn));
-  if (figure === undefined) return { key, need: 'draw' };
-  await cache.restore(figure.key, FIGURE, cellOutputs(task, folders.results, roi).figure);
-  return { key, need: 'nothing' };
+  return { key, need: (await restoreFigure(cache, cache.keyOf(drawn), outputs.figure)) ? 'nothing' : 'draw' };
 }

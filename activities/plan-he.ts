@@ -10,7 +10,7 @@ import {
   type RoiFiles,
   type StageOutline,
 } from './plan-stage.ts';
-import { FIGURE, heOutputs, MASK, restoreSegmentation } from './roi-outputs.ts';
+import { heOutputs, MASK, restoreFigure, restoreSegmentation } from './roi-outputs.ts';
 import { drawKey, segmentKey } from './step-keys.ts';
 
 /** Compares the H&E test set with the cache. */
@@ -38,10 +38,6 @@ async function look(
   if (entry === undefined) return { key, need: 'infer' };
   await restoreSegmentation(cache, entry, folders.results, roi);
   const drawn = drawKey({ roi, ...sources, maskSha256: entry.files[MASK]?.sha256 ?? '' });
-  const figure = await cache.find(cache.keyOf(drawn));
-  if (figure === undefined) return { key, need: 'draw' };
-  if (figure.files[FIGURE] !== undefined) {
-    await cache.restore(figure.key, FIGURE, heOutputs(folders.results, roi).figure);
-  }
-  return { key, need: 'nothing' };
+  const { figure } = heOutputs(folders.results, roi);
+  return { key, need: (await restoreFigure(cache, cache.keyOf(drawn), figure)) ? 'nothing' : 'draw' };
 }

@@ -73,6 +73,15 @@ export async function restoreDetection(cache: StepCache, entry: CacheEntry, outp
   else await cache.restore(entry.key, POINTS, outputs.points);
 }
 
+/** Puts a figure where results are. An ROI may have none; false means that nobody has tried to draw it. */
+export async function restoreFigure(cache: StepCache, key: string, target: string): Promise<boolean> {
+  if (cache.isInPlace(key, FIGURE, target)) return true;
+  const entry = await cache.find(key);
+  if (entry === undefined) return false;
+  if (entry.files[FIGURE] !== undefined) await cache.restore(key, FIGURE, target);
+  return true;
+}
+
 /** Digest of the points of an entry; that there are none is a result as well. */
 export function pointsDigest(entry: CacheEntry): string {
   return entry.files[POINTS]?.sha256 ?? 'none';

@@ -24,7 +24,11 @@ let data = '';
 let model = { digest: '' };
 
 beforeAll(async () => {
-  const record = await writeTinyRecord(folder());
+  // Large enough that what is left of it after an interruption outlasts a beat, also where tiles are quick.
+  const record = await writeTinyRecord(folder(), [
+    { name: 'patient1_he_roi1', width: 300, height: 200 },
+    { name: 'patient2_he_roi1', width: 64, height: 49 },
+  ]);
   data = record.unpacked;
   const { digest } = await runActivity(createConvertModel(homeFolders(folder())), {
     folders: { data, results: join(folder(), 'results') },

@@ -74,8 +74,9 @@ function isFileHashed(file: unknown): boolean {
   if (!Array.isArray(file) || file.length !== 2 || typeof file[0] !== 'string') return false;
   const hashed: unknown = file[1];
   if (!Array.isArray(hashed) || hashed.length !== 5) return false;
+  for (let k = 0; k < 4; k++) if (!Number.isFinite(hashed[k])) return false;
   const sha256: unknown = hashed[4];
-  return hashed.slice(0, 4).every(Number.isFinite) && typeof sha256 === 'string' && sha256.length === 64;
+  return typeof sha256 === 'string' && sha256.length === 64;
 }
 
 function isUntouched([size, mtimeMs, ctimeMs, ino]: Hashed, now: Stats): boolean {

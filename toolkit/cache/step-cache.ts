@@ -144,11 +144,16 @@ export class StepCache {
   async restore(key: string, name: string, target: string): Promise<void> {
     const source = this.pathOf(key, name);
     const original = statusOf(source);
-    if (original !== undefined && isCopyOf(original, statusOf(target))) return;
+    if (isCopyOf(original, target)) return;
     await replaceFile(target, async (temporary) => {
       await copyFile(source, temporary);
       if (original !== undefined) await utimes(temporary, original.atimeMs / 1_000, original.mtimeMs / 1_000);
     });
+  }
+
+  /** Whether `restore` has nothing to do. An entry is never whole without its files, so that it need not be read for this. */
+  isInPlace(key: string, name: string, target: string): boolean {
+    return isCopyOf(statusOf(this.pathOf(key, name)), target);
   }
 
   /** Absolute path of a file of an entry, to be read only. */
@@ -191,8 +196,10 @@ function statusOf(path: string): Stats | undefined {
 }
 
 /** Times of a whole second tell nothing: they may come from an archive that keeps no finer ones. */
-function isCopyOf(original: Stats, copy: Stats | undefined): boolean {
-  if (copy === undefined || copy.size !== original.size || original.mtimeMs % 1_000 === 0) return false;
+function isCopyOf(original: Stats | undefined, target: string): boolean {
+  if (original === undefined || original.mtimeMs % 1_000 === 0) return false;
+  const copy = statusOf(target);
+  if (copy?.size !== original.size) return false;
   // The time is handed over as a double, which holds microseconds.
   return Math.abs(copy.mtimeMs - original.mtimeMs) < 0.01;
 }

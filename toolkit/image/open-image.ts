@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import { ReigniteError } from '../errors.ts';
+import { pngSize } from './png-size.ts';
 
 // The library's cache would give a file's old pixels after another file took its name, and holds memory.
 sharp.cache(false);
@@ -66,8 +67,12 @@ function oneLine(text: string): string {
     .replace(/\.$/, '');
 }
 
-/** Width and height of an image in px, from its header alone. */
+/**
+ * Width and height of an image in px, from its header alone.
+ *
+ * @throws ReigniteError FILE_MISSING, IMAGE_UNREADABLE.
+ */
 export async function imageSize(path: string): Promise<{ readonly width: number; readonly height: number }> {
-  const { width, height } = await openImage(path);
+  const { width, height } = pngSize(path) ?? (await openImage(path));
   return { width, height };
 }

@@ -30,7 +30,18 @@ export class ConfusionMatrix {
     const counts = new Float64Array(size * size);
     for (const [truth, row] of rows.entries()) {
       if (row.length !== size) throw new RangeError(`Expected rows of ${size} counts, got ${row.length}`);
-      counts.set(row, truth * size);
+      for (let k = 0; k < size; k++) counts[truth * size + k] = row[k] ?? Number.NaN;
+    }
+    return new ConfusionMatrix(size, counts);
+  }
+
+  /** The matrix whose counts a function gives. */
+  static generate(size: number, countOf: (truth: number, prediction: number) => number): ConfusionMatrix {
+    const counts = new Float64Array(size * size);
+    for (let truth = 0; truth < size; truth++) {
+      for (let prediction = 0; prediction < size; prediction++) {
+        counts[truth * size + prediction] = countOf(truth, prediction);
+      }
     }
     return new ConfusionMatrix(size, counts);
   }
@@ -67,9 +78,9 @@ export class ConfusionMatrix {
     return this.#sum((k) => this.rowSum(k));
   }
 
-  /** Counts row by row, as a copy. */
-  counts(): Float64Array {
-    return this.#counts.slice();
+  /** Counts row by row, to be read only. */
+  counts(): ArrayLike<number> & Iterable<number> {
+    return this.#counts;
   }
 
   toRows(): number[][] {

@@ -81,12 +81,21 @@ export function tilConfusion(confusion: ConfusionMatrix): ConfusionMatrix {
  * @param confusion - Counts of `labels`, of which the first two are Unannotated and Background.
  */
 export function diceScores(confusion: ConfusionMatrix, labels: readonly TissueLabel[]): DiceScores {
-  const scored = withoutTruth(withoutFirstLabel(confusion), BACKGROUND);
+  const scored = scoredPart(confusion);
   const dice = dicePerLabel(scored);
   return {
     overall: microDice(scored),
     perClass: Object.fromEntries(labels.slice(1).map((label, index) => [label.name, dice[index] ?? 0])),
   };
+}
+
+/** `overall` of `diceScores`, where the classes are not asked for. */
+export function overallDice(confusion: ConfusionMatrix): number {
+  return microDice(scoredPart(confusion));
+}
+
+function scoredPart(confusion: ConfusionMatrix): ConfusionMatrix {
+  return withoutTruth(withoutFirstLabel(confusion), BACKGROUND);
 }
 
 function expectHeLabels(confusion: ConfusionMatrix): void {

@@ -2,17 +2,14 @@ import { ConfusionMatrix } from './confusion-matrix.ts';
 
 /** The matrix without the first label, neither as truth nor as prediction: the others move up by one. */
 export function withoutFirstLabel(confusion: ConfusionMatrix): ConfusionMatrix {
-  return ConfusionMatrix.fromRows(
-    confusion
-      .toRows()
-      .slice(1)
-      .map((row) => row.slice(1)),
-  );
+  return ConfusionMatrix.generate(confusion.size - 1, (truth, prediction) => confusion.at(truth + 1, prediction + 1));
 }
 
 /** The matrix as if no pixel's truth were `label`. Pixels predicted as `label` stay counted. */
 export function withoutTruth(confusion: ConfusionMatrix, label: number): ConfusionMatrix {
-  return ConfusionMatrix.fromRows(confusion.toRows().map((row, truth) => (truth === label ? row.map(() => 0) : row)));
+  return ConfusionMatrix.generate(confusion.size, (truth, prediction) => {
+    return truth === label ? 0 : confusion.at(truth, prediction);
+  });
 }
 
 /**

@@ -63,18 +63,18 @@ export function compareMasks(
 
 /** The sum over ROIs. */
 export function sumOfComparisons(comparisons: readonly MaskComparison[], labels: number): MaskComparison {
-  const zeros = Array.from({ length: labels }, () => new Array<number>(labels).fill(0));
-  const none: MaskComparison = { pixels: 0, differing: 0, largestMargin: 0, nearMargins: 0, between: zeros };
-  return comparisons.reduce(
-    (sum, each) => ({
-      pixels: sum.pixels + each.pixels,
-      differing: sum.differing + each.differing,
-      largestMargin: Math.max(sum.largestMargin, each.largestMargin),
-      nearMargins: sum.nearMargins + each.nearMargins,
-      between: sum.between.map((row, t) => row.map((count, p) => count + (each.between[t]?.[p] ?? 0))),
-    }),
-    none,
-  );
+  const between = Array.from({ length: labels }, () => new Array<number>(labels).fill(0));
+  const total = { pixels: 0, differing: 0, largestMargin: 0, nearMargins: 0, between };
+  for (const each of comparisons) {
+    total.pixels += each.pixels;
+    total.differing += each.differing;
+    total.largestMargin = Math.max(total.largestMargin, each.largestMargin);
+    total.nearMargins += each.nearMargins;
+    for (const [t, row] of between.entries()) {
+      for (let p = 0; p < labels; p++) row[p] = (row[p] ?? 0) + (each.between[t]?.[p] ?? 0);
+    }
+  }
+  return total;
 }
 
 /** Half a step of the stored margins: what rounding may add. */

@@ -3,7 +3,7 @@ import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts
 import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
 import { dicePerLabel, microDice } from '../metrics/dice.ts';
 import { sumOfConfusions } from '../metrics/evaluate-he.ts';
-import { diceScores, tilConfusion } from '../metrics/he-metrics.ts';
+import { diceScores, overallDice, tilConfusion } from '../metrics/he-metrics.ts';
 import { MARGIN_ROUNDING, type MaskComparison, sumOfComparisons } from './compare-masks.ts';
 import { counted } from './ledger/ledger-file.ts';
 import { shortNumber } from './short-number.ts';
@@ -95,8 +95,8 @@ function judgeRoi(judged: JudgedRoi, tolerances: Tolerances): HeRoiVerdict {
     verdict: verdictOnMasks(judged.comparison, tolerances),
     difference: comparison.pixels === 0 ? 0 : comparison.differing / comparison.pixels,
     comparison,
-    published: diceScores(judged.published, HE_LABELS).overall,
-    ours: diceScores(judged.ours, HE_LABELS).overall,
+    published: overallDice(judged.published),
+    ours: overallDice(judged.ours),
   };
 }
 
@@ -136,7 +136,7 @@ function judgeEvaluation(
     const reason = `The published matrix is of all ROIs; ${without} of ${rois.length} have no mask to count.`;
     return { verdict: 'not comparable', reason };
   }
-  const [theirs, here] = [matrix.counts(), scored.counts()];
+  const [theirs, here] = [matrix.counts(), [...scored.counts()]];
   const cells = here.filter((count, cell) => count !== theirs[cell]).length;
   if (cells === 0) return { verdict: 'reproduced', reason: 'Every count of the published matrix is found again.' };
   return { verdict: 'differs', reason: `${cells} of ${here.length} counts are not those of the published matrix.` };
