@@ -4,7 +4,7 @@ import { HE_LABELS } from '../toolkit/dataset/he-labels.ts';
 import { folderOf, OVERVIEW_FILE } from '../toolkit/dataset/layout.ts';
 import { readOverview } from '../toolkit/dataset/overview.ts';
 import { pairOf } from '../toolkit/dataset/read-mask-pair.ts';
-import { type HeTestRoi, listHeTestRois } from '../toolkit/dataset/test-rois.ts';
+import { type HeTestRoi, heTestRoisOf } from '../toolkit/dataset/test-rois.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import { decodeGrey16 } from '../toolkit/image/decode-grey16.ts';
 import { decodeLabels } from '../toolkit/image/decode-labels.ts';
@@ -36,7 +36,8 @@ export function createJudgeHe(worker: PlanServices) {
     const files = new StageFiles(services.home, step.stage);
     const { rois } = await files.readPlan();
     const failures = new Map((await files.readFailures(step.pages)).map(({ roi, code }) => [roi, code]));
-    const listed = new Map((await listHeTestRois(step.folders.data)).map((roi) => [roi.roi, roi]));
+    const rows = await readOverview(inside(step.folders.data, OVERVIEW_FILE));
+    const listed = new Map(heTestRoisOf(rows, step.folders.data).map((roi) => [roi.roi, roi]));
     return withHeartbeat({ phase: 'judging', done: 0, of: rois.length }, async (report) => {
       const judged: JudgedRoi[] = [];
       for (const planned of rois) {
@@ -50,9 +51,8 @@ export function createJudgeHe(worker: PlanServices) {
       }
       await services.digests.save();
       const matrix = await publishedMatrix(step.folders.data);
-      const overview = overviewByStem(await readOverview(inside(step.folders.data, OVERVIEW_FILE)));
       const plain = judgeTissue(judged, matrix, step.verdict.he);
-      const { verdict, evidence } = addTissueUncertainty(plain, judged, overview, step.verdict);
+      const { verdict, evidence } = addTissueUncertainty(plain, judged, overviewByStem(rows), step.verdict);
       await writeVerdict(step, verdict, evidence);
       return { verdict: verdict.verdict, evaluation: verdict.evaluation, inference: verdict.inference.reason };
     });

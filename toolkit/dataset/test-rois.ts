@@ -27,9 +27,13 @@ export interface HeTestRoi {
  * @see code/he_segmentation/inference.py of the IGNITE data toolkit
  */
 export async function listHeTestRois(dataRoot: string): Promise<readonly HeTestRoi[]> {
+  return heTestRoisOf(await readOverview(join(dataRoot, OVERVIEW_FILE)), dataRoot);
+}
+
+/** The same of an overview that was read. */
+export function heTestRoisOf(rows: readonly OverviewRow[], dataRoot: string): readonly HeTestRoi[] {
   const overview = join(dataRoot, OVERVIEW_FILE);
-  const rows = (await readOverview(overview)).filter((row) => isHeTest(row));
-  const listed = rows.map((row) => ({ sortedBy: withContext(row.imagePath, row, overview), row }));
+  const listed = rows.filter(isHeTest).map((row) => ({ sortedBy: withContext(row.imagePath, row, overview), row }));
   listed.sort((a, b) => compareCodePoints(a.sortedBy, b.sortedBy));
   const seen = new Set<string>();
   return listed.map(({ sortedBy, row }) => {
