@@ -22,10 +22,10 @@ async function rowWithFiles(data: string, row: OverviewRow): Promise<RowFiles> {
   const named = [row.imagePath, row.annotationPath].filter((path) => path !== '');
   const derived = row.task === 'he_tissue_segmentation' && row.split === 'test' ? named.map(withContext) : [];
   const paths = [...named, ...derived].map((path) => pathOf(path));
-  const missing = paths.filter((path) => path === undefined || !existsSync(inside(data, path)));
   const image = pathOf(row.imagePath);
-  const isThere = image !== undefined && !missing.includes(image);
-  const size = isThere ? await imageSize(inside(data, image)).catch(() => undefined) : undefined;
+  const size = image === undefined ? undefined : await imageSize(inside(data, image)).catch(() => undefined);
+  const isThere = (path: string) => (path === image && size !== undefined) || existsSync(inside(data, path));
+  const missing = paths.filter((path) => path === undefined || !isThere(path));
   return { row, missing: missing.map((path) => path ?? 'a path that leads nowhere'), size };
 }
 

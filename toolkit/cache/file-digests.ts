@@ -1,7 +1,6 @@
-import { type Stats, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
@@ -9,10 +8,9 @@ import { sha256OfFile } from '../files/hash-file.ts';
 /** Files asked for between which others get a turn: a glance at one takes no thread, and no time. */
 const LOOKS_A_TURN = 256;
 
-/** What tells whether a file is the one that was hashed: size in bytes, times of change in ms, inode; then its digest. */
-type Hashed = readonly [size: number, mtimeMs: number, ctimeMs: number, inode: number, sha256: string];
-/** Files by path. A schema of its parts would take seconds for the files of a hundred thousand ROIs. */
-const Memo = z.custom<[string, Hashed][]>((list) => Array.isArray(list) && list.every(isFileHashed));
+const DIGEST_LENGTH = 64;
+/** Digest; size in bytes, times of change of content and of inode in ms, inode. */
+const KNOWN = /^[0-9a-f]{64}( [0-9.]+){4}$/;
 
 /**
  * SHA-256 of files, remembered by size, time of change and inode: a file that was hashed once and has not been
@@ -21,7 +19,8 @@ const Memo = z.custom<[string, Hashed][]>((list) => Array.isArray(list) && list.
  */
 export class FileDigests {
   readonly #path: string;
-  #memo: Map<string, Hashed> | undefined;
+  /** By path: the digest, a space, and the state of the file when it was hashed. */
+  #memo: Promise<Map<string, string>> | undefined;
   #changed = false;
   #looks = 0;
 
@@ -34,16 +33,16 @@ export class FileDigests {
   async sha256(path: string, signal?: AbortSignal): Promise<string> {
     this.#looks += 1;
     if (this.#looks % LOOKS_A_TURN === 0) await nextTurn();
-    const memo = await this.#load();
-    const before = statSync(path, { throwIfNoEntry: false });
+    this.#memo ??= readMemo(this.#path);
+    const memo = await this.#memo;
+    const before = stateOf(path);
     const known = memo.get(path);
     if (before === undefined) throw new ReigniteError('FILE_MISSING', `There is no file ${path}.`);
-    if (known !== undefined && isUntouched(known, before)) return known[4];
+    if (known?.slice(DIGEST_LENGTH + 1) === before.state) return known.slice(0, DIGEST_LENGTH);
     const digest = await sha256OfFile(path, signal);
-    const hashed: Hashed = [before.size, before.mtimeMs, before.ctimeMs, before.ino, digest];
-    const after = statSync(path, { throwIfNoEntry: false });
-    if (after !== undefined && isUntouched(hashed, after) && Date.now() - after.ctimeMs > 2_000) {
-      memo.set(path, hashed);
+    const after = stateOf(path);
+    if (after?.state === before.state && Date.now() - after.changedMs > 2_000 && !path.includes('\n')) {
+      memo.set(path, `${digest} ${after.state}`);
       this.#changed = true;
     }
     return digest;
@@ -52,33 +51,25 @@ export class FileDigests {
   /** Writes the memory to disk. Losing it costs time, never correctness. */
   async save(): Promise<void> {
     if (!this.#changed || this.#memo === undefined) return;
-    await writeFileAtomic(this.#path, JSON.stringify([...this.#memo]));
+    await writeFileAtomic(this.#path, [...(await this.#memo)].map(([path, known]) => `${path}\t${known}\n`).join(''));
     this.#changed = false;
   }
+}
 
-  async #load(): Promise<Map<string, Hashed>> {
-    this.#memo ??= new Map(await readMemo(this.#path));
-    return this.#memo;
+/** A line a file. What a line says is looked at when its file is asked for: there may be hundreds of thousands. */
+async function readMemo(path: string): Promise<Map<string, string>> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  const memo = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    const tab = line.lastIndexOf('\t');
+    if (KNOWN.test(line.slice(tab + 1))) memo.set(line.slice(0, tab), line.slice(tab + 1));
   }
+  return memo;
 }
 
-async function readMemo(path: string): Promise<z.infer<typeof Memo>> {
-  try {
-    return Memo.parse(JSON.parse(await readFile(path, 'utf8')));
-  } catch {
-    return [];
-  }
-}
-
-function isFileHashed(file: unknown): boolean {
-  if (!Array.isArray(file) || file.length !== 2 || typeof file[0] !== 'string') return false;
-  const hashed: unknown = file[1];
-  if (!Array.isArray(hashed) || hashed.length !== 5) return false;
-  for (let k = 0; k < 4; k++) if (!Number.isFinite(hashed[k])) return false;
-  const sha256: unknown = hashed[4];
-  return typeof sha256 === 'string' && sha256.length === 64;
-}
-
-function isUntouched([size, mtimeMs, ctimeMs, ino]: Hashed, now: Stats): boolean {
-  return now.size === size && now.mtimeMs === mtimeMs && now.ctimeMs === ctimeMs && now.ino === ino;
+function stateOf(path: string): { readonly state: string; readonly changedMs: number } | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  const { size, mtimeMs, ctimeMs, ino } = found;
+  return { state: `${size} ${mtimeMs} ${ctimeMs} ${ino}`, changedMs: ctimeMs };
 }

@@ -33,11 +33,15 @@ export async function listHeTestRois(dataRoot: string): Promise<readonly HeTestR
 /** The same of an overview that was read. */
 export function heTestRoisOf(rows: readonly OverviewRow[], dataRoot: string): readonly HeTestRoi[] {
   const overview = join(dataRoot, OVERVIEW_FILE);
-  const listed = rows.filter(isHeTest).map((row) => ({ sortedBy: withContext(row.imagePath, row, overview), row }));
-  listed.sort((a, b) => compareCodePoints(a.sortedBy, b.sortedBy));
+  const listed = rows.filter(isHeTest).map((row) => {
+    const path = withContext(row.imagePath, row, overview);
+    // The order of UTF-8 bytes is that of code points; JavaScript's own is that of UTF-16 units.
+    return { row, path, sortedBy: Buffer.from(path) };
+  });
+  listed.sort((a, b) => Buffer.compare(a.sortedBy, b.sortedBy));
   const seen = new Set<string>();
-  return listed.map(({ sortedBy, row }) => {
-    const image = resolveInData(sortedBy);
+  return listed.map(({ row, path }) => {
+    const image = resolveInData(path);
     const annotation = resolveInData(withContext(row.annotationPath, row, overview));
     const roi = posix.basename(image, '.png');
     if (posix.basename(annotation, '.png') !== roi) {
@@ -83,9 +87,4 @@ function withContext(path: string, row: OverviewRow, overview: string): string {
 
 function at(overview: string, row: OverviewRow): string {
   return `${overview}, line ${row.line}`;
-}
-
-/** The order of UTF-8 bytes is that of code points; JavaScript's own is that of UTF-16 units. */
-function compareCodePoints(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

@@ -38,7 +38,7 @@ export function homeFolders(home: string): HomeFolders {
     receipts: join(root, 'receipts'),
     transfers: join(root, 'transfers'),
     records: join(root, 'records'),
-    digests: join(root, 'digests.json'),
+    digests: join(root, 'digests.txt'),
     bundles: join(root, 'bundles'),
     logs: join(root, 'logs'),
     sample: join(root, 'data', 'sample'),

@@ -5,7 +5,8 @@ export class ConfusionMatrix {
 
   /**
    * @param size - Number of labels.
-   * @param counts - size × size counts, row by row, whole numbers from 0 to 2^53 - 1.
+   * @param counts - size × size counts, row by row, whole numbers from 0 to 2^53 - 1. A Float64Array is taken over, not
+   *   copied, and must not be changed any more.
    * @throws RangeError when there are more or fewer counts, or one is no such number.
    */
   constructor(size: number, counts: ArrayLike<number>) {
@@ -13,7 +14,7 @@ export class ConfusionMatrix {
       throw new RangeError(`Expected ${size}×${size} counts, got ${counts.length}`);
     }
     this.size = size;
-    this.#counts = new Float64Array(counts);
+    this.#counts = counts instanceof Float64Array ? counts : new Float64Array(counts);
     for (let index = 0; index < this.#counts.length; index++) {
       const count = this.#counts[index] ?? Number.NaN;
       if (Number.isSafeInteger(count) && count >= 0) continue;

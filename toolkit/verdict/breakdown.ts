@@ -17,8 +17,11 @@ export function breakdownOf(
   names: readonly string[],
   measure: Measure,
 ): Breakdown[] {
+  const known = rois.map((counts) => {
+    return { ...counts, facts: rowOf(overview, counts.roi)?.facts, patient: patientOf(overview, counts.roi) };
+  });
   return COLUMNS.flatMap((column) => {
-    return [...groupsOf(rois, ({ roi }) => rowOf(overview, roi)?.facts[column]?.trim() || 'not given')]
+    return [...groupsOf(known, ({ facts }) => facts?.[column]?.trim() || 'not given')]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([value, members]) => {
         const theirs = measure(sum(members.map(({ published }) => published)));
@@ -27,7 +30,7 @@ export function breakdownOf(
           column,
           value,
           rois: members.length,
-          patients: new Set(members.map(({ roi }) => patientOf(overview, roi))).size,
+          patients: new Set(members.map(({ patient }) => patient)).size,
           metrics: names.map((name, k) => ({ name, published: theirs[k] ?? null, ours: mine[k] ?? null })),
         };
       });
