@@ -1,6 +1,6 @@
 // How long a run takes whose ROIs are all in the cache: the second, third, ... of 100,000. Acquisition, model and report are
 // stubbed; planning (every file and entry is looked at, every result put in its place), sums, verdict and ledger are real.
-// Usage: npx tsx bench/cached-run.ts [--rois 100000] [--home DIR] [--runs 2]
+// Usage: node --max-semi-space-size=64 --import tsx bench/cached-run.ts [--rois 100000] [--home DIR] [--runs 2]
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
