@@ -8,6 +8,8 @@ import { ReigniteError } from '../toolkit/errors.ts';
 /** Attempts after which an error that nobody foresaw is taken for a defect rather than for bad luck. */
 const UNFORESEEN_ATTEMPTS = 5;
 
+const HAND_OVER_MS = 1_000;
+
 /** What a failure carries beside its message, for whoever prints it. */
 export interface FailureDetails {
   readonly code: string;
@@ -17,7 +19,8 @@ export interface FailureDetails {
 
 /**
  * Turns what an activity throws into a failure that history keeps whole: type = code; code, cause and remedy in the
- * message and in the details, retryable as the table of errors says. Cancellation passes as it is.
+ * message and in the details, retryable as the table of errors says. Cancellation passes as it is; a worker that is told to
+ * stop hands its steps over at once.
  */
 export function createErrorInterceptor(context: Context): ActivityInboundCallsInterceptor {
   return {
@@ -32,6 +35,8 @@ export function createErrorInterceptor(context: Context): ActivityInboundCallsIn
 }
 
 function asFailure(error: unknown, context: Context): unknown {
+  const { workerShutdown = false, cancelRequested = false } = context.cancellationDetails ?? {};
+  if (workerShutdown && !cancelRequested) return handedOver();
   if (context.cancellationSignal.aborted) return context.cancellationSignal.reason ?? new CancelledFailure('cancelled');
   if (error instanceof TemporalFailure || error instanceof CompleteAsyncError) return error;
   const known = asReigniteError(error);
@@ -47,6 +52,18 @@ function asFailure(error: unknown, context: Context): unknown {
     ...(known.retryAfterMs === undefined ? {} : { nextRetryDelay: known.retryAfterMs }),
   });
   // It would fill the event with places in this file; that of the cause says where it happened.
+  failure.stack = '';
+  return failure;
+}
+
+/** As the SDK names it, but for the wait: a step that is handed over for the sixth time would lie idle for half a minute. */
+function handedOver(): ApplicationFailure {
+  const failure = ApplicationFailure.create({
+    type: 'WorkerShutdown',
+    message: 'The worker was told to stop; the next one goes on where it was.',
+    nextRetryDelay: HAND_OVER_MS,
+    category: 'BENIGN',
+  });
   failure.stack = '';
   return failure;
 }

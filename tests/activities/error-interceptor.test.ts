@@ -1,5 +1,5 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
-import { CancelledFailure } from '@temporalio/common';
+import { ActivityCancellationDetails, CancelledFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -59,5 +59,12 @@ describe('the error interceptor', () => {
     }, environment);
     environment.cancel('CANCELLED');
     expect(await thrown).toBeInstanceOf(CancelledFailure);
+  });
+
+  it('hands a step over soon when the worker is told to stop, however often that was so before', async () => {
+    const environment = new MockActivityEnvironment({ attempt: 9 });
+    const thrown = thrownBy(() => Context.current().cancelled, environment);
+    environment.cancel('WORKER_SHUTDOWN', new ActivityCancellationDetails({ workerShutdown: true }));
+    expect(await thrown).toMatchObject({ type: 'WorkerShutdown', nonRetryable: false, nextRetryDelay: 1_000 });
   });
 });
