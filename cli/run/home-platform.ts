@@ -4,7 +4,7 @@ import { loadConfig } from '../config/load-config.ts';
 import { printStep } from '../output.ts';
 import { workerSettingsOf } from '../worker-settings.ts';
 import { hasLostServer } from './on-platform.ts';
-import { OwnerGone, openPlatform, type Platform, type PlatformOptions } from './platform.ts';
+import { openPlatform, type Platform, type PlatformOptions } from './platform.ts';
 
 /** A command whose server goes away so often has more against it than another one that ended. */
 const ATTEMPTS = 3;
@@ -37,8 +37,7 @@ export async function onHomePlatform<Result>(
       return await work(platform);
     } catch (error) {
       signal.throwIfAborted();
-      const isGone = error instanceof OwnerGone || hasLostServer(platform, error);
-      if (attempt === ATTEMPTS || !isGone) throw error;
+      if (attempt === ATTEMPTS || !hasLostServer(platform, error)) throw error;
       printStep('The command that ran the server has gone; this one carries on.');
     } finally {
       await platform.close();

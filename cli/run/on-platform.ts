@@ -21,8 +21,7 @@ export async function onPlatform<Result>(
     } catch (error) {
       options.signal.throwIfAborted();
       if (error instanceof WorkflowFailedError) throw failureOf(error);
-      const isGone = error instanceof OwnerGone || hasLostServer(platform, error);
-      if (!isGone) throw error;
+      if (!hasLostServer(platform, error)) throw error;
       options.onStep('The command that ran the server has gone; this one carries on.');
     } finally {
       await platform.close();
@@ -51,7 +50,7 @@ export async function watchOn(
 
 /** Whether an error tells that the server of another command of the home is gone. */
 export function hasLostServer({ owner, server }: Platform, error: unknown): boolean {
-  return !owner && !server.external && isConnectionLoss(error);
+  return error instanceof OwnerGone || (!owner && !server.external && isConnectionLoss(error));
 }
 
 /** gRPC's UNAVAILABLE: the server at the other end is gone. */

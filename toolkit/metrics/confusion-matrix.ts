@@ -79,9 +79,9 @@ export class ConfusionMatrix {
     return this.#sum((k) => this.rowSum(k));
   }
 
-  /** Counts row by row, to be read only. */
-  counts(): ArrayLike<number> & Iterable<number> {
-    return this.#counts;
+  /** Counts row by row, as a copy. */
+  counts(): Float64Array {
+    return this.#counts.slice();
   }
 
   toRows(): number[][] {

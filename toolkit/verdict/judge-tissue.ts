@@ -136,7 +136,7 @@ function judgeEvaluation(
     const reason = `The published matrix is of all ROIs; ${without} of ${rois.length} have no mask to count.`;
     return { verdict: 'not comparable', reason };
   }
-  const [theirs, here] = [matrix.counts(), [...scored.counts()]];
+  const [theirs, here] = [matrix.counts(), scored.counts()];
   const cells = here.filter((count, cell) => count !== theirs[cell]).length;
   if (cells === 0) return { verdict: 'reproduced', reason: 'Every count of the published matrix is found again.' };
   return { verdict: 'differs', reason: `${cells} of ${here.length} counts are not those of the published matrix.` };

@@ -24,6 +24,8 @@ describe('ConfusionMatrix', () => {
       [0, 0, 14],
     ]);
     expect(matrix.total()).toBe(22);
+    matrix.counts().fill(99);
+    expect(matrix.total()).toBe(22);
   });
 
   it.each([
