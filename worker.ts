@@ -38,7 +38,7 @@ const QUEUE_OPTIONS: Record<Queue, (home: HomeFolders, settings: WorkerSettings)
   orchestration: async (home) => {
     const { createOrchestrationActivities } = await import('./activities/orchestration.ts');
     return {
-      workflowBundle: { codePath: await workflowBundle(home) },
+      workflowBundle: { codePath: (await workflowBundle()).path },
       activities: createOrchestrationActivities(home),
       maxConcurrentActivityTaskExecutions: 10,
     };

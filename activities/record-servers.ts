@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { resolve } from 'node:path';
+import { packageFile } from '../config/package-files.ts';
 import type { ZenodoConfig } from '../config/zenodo-config.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
@@ -11,8 +11,6 @@ import { fetchRecord, type ZenodoRecord } from '../toolkit/zenodo/record.ts';
 import { parseRecordId } from '../toolkit/zenodo/record-id.ts';
 import { serveRecord } from '../toolkit/zenodo/serve-record.ts';
 import { tokenFor } from '../toolkit/zenodo/token.ts';
-
-const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 
 /** Gives access to a record: at the configured API, or at a loopback server over a folder of files. */
 export class RecordServers {
@@ -76,7 +74,7 @@ export class RecordServers {
 
   async #apiOf(zenodo: ZenodoConfig, record: string): Promise<string> {
     if (zenodo.serve === undefined) return zenodo.api;
-    const inPackage = join(PACKAGE, zenodo.serve);
+    const inPackage = packageFile(zenodo.serve);
     const folder = existsSync(inPackage) ? inPackage : resolve(zenodo.serve);
     const started = this.#running.get(folder) ?? serveRecord({ folder, record });
     this.#running.set(folder, started);

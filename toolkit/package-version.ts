@@ -1,15 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { packageManifest } from '../config/package-files.ts';
 
-/** Version of this package. */
+/** Returns the version of this package. */
 export function packageVersion(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
+  return z.object({ version: z.string() }).parse(packageManifest()).version;
 }
 
-/** Version of the Temporal SDK that this package is built on. */
+/** Returns the version of the Temporal SDK that this package is built on. */
 export function temporalVersion(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  const { dependencies } = z.object({ dependencies: z.record(z.string(), z.string()) }).parse(JSON.parse(text));
+  const { dependencies } = z.object({ dependencies: z.record(z.string(), z.string()) }).parse(packageManifest());
   return dependencies['@temporalio/workflow'] ?? 'unknown';
 }

@@ -9,7 +9,7 @@ export const REMOVABLE = {
   partial: 'ROIs and files half done; they are begun again',
   models: 'converted networks and their copies for this processor; converted again in minutes',
   runs: 'plans and failures of closed runs; `why` knows less of them',
-  logs: 'logs of workers and servers, workflow bundles',
+  logs: 'logs of workers and servers',
   databases: 'databases of the server that it refused, moved aside',
   archives: 'downloaded archives whose contents lie in the data folder',
 } as const;
@@ -37,7 +37,7 @@ export async function findRemovable(home: HomeFolders, dataFolders: readonly str
     partial: [home.work, ...(await inData(partialFiles))],
     models: [home.models],
     runs: [home.runs],
-    logs: [home.logs, home.bundles],
+    logs: [home.logs],
     databases: (await namesIn(join(home.home, 'temporal')))
       .filter((name) => /\.refused-\d+/.test(name))
       .map((name) => join(home.home, 'temporal', name)),

@@ -2,8 +2,8 @@ import { fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { compiledFile } from '../../config/package-files.ts';
 import { GraphBuilder } from '../../toolkit/onnx/graph-builder.ts';
 import { leakyRelu } from '../../toolkit/onnx/operators.ts';
 import { ortVersion } from '../../toolkit/onnx/ort-version.ts';
@@ -19,7 +19,6 @@ const REMEDIES: Readonly<Record<Provider, string>> = {
   webgpu: 'It needs a GPU with a Vulkan, Metal or Direct3D 12 driver; the processor does without.',
 };
 
-const PROBE = fileURLToPath(new URL('./probe-provider.ts', import.meta.url));
 const PROBE_MS = 60_000;
 const Answer = z.object({ error: z.string().nullable() });
 
@@ -44,8 +43,8 @@ async function checkProvider(provider: Provider, model: string): Promise<Finding
 
 /** Opens a session in a process of its own. @returns What went wrong; null when nothing did. */
 function probe(provider: Provider, model: string): Promise<string | null> {
-  const child = fork(PROBE, [model, provider], {
-    execArgv: ['--import', import.meta.resolve('tsx')],
+  const child = fork(compiledFile('cli/doctor/probe-provider.ts'), [model, provider], {
+    execArgv: [],
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     timeout: PROBE_MS,
   });

@@ -7,7 +7,7 @@ import type { reproduce } from '../../workflows/reproduce.ts';
 import { SEARCH_ATTRIBUTES, searchOptions } from '../../workflows/search-attributes.ts';
 import { hasSearchAttributes } from '../temporal/namespace-setup.ts';
 import type { ServerAddress } from '../temporal/server-address.ts';
-import { workflowDigest } from '../workflow-bundle.ts';
+import { workflowBundle } from '../workflow-bundle.ts';
 import { alreadyOpen, inGeneration } from './generation.ts';
 import { newestExecution } from './open-memo.ts';
 import type { ResolvedRun } from './resolve-run.ts';
@@ -41,7 +41,7 @@ export async function startRun(
   { fresh = false }: { readonly fresh?: boolean } = {},
 ): Promise<'started' | 'attached'> {
   await refuseSharedResults(client, asked);
-  const workflows = await workflowDigest();
+  const { digest: workflows } = await workflowBundle();
   const newest = await newestExecution(client, asked.id);
   const run = inGeneration(asked, newest, fresh);
   const open = newest?.isOpen === true ? newest.memo : undefined;

@@ -1,16 +1,13 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { compiledFile } from '../../config/package-files.ts';
 import type { Queue } from '../../config/task-queues.ts';
 import type { TelemetryConfig } from '../../config/telemetry-config.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { addressToEnvironment, type ServerAddress } from '../temporal/server-address.ts';
 import { settingsToEnvironment, type WorkerSettings } from '../worker-settings.ts';
-
-const WORKER = fileURLToPath(new URL('../../worker.ts', import.meta.url));
-const TSX = import.meta.resolve('tsx');
 
 /** Which queues share a process. Inference has its own: a crash in native code costs one attempt at one ROI. */
 const PROCESSES: readonly (readonly Queue[])[] = [['orchestration', 'download', 'render'], ['inference']];
@@ -108,8 +105,8 @@ export class WorkerProcesses {
     const name = queues[0] ?? '';
     const path = join(home.logs, `worker-${name}.log`);
     const log = openSync(path, 'a');
-    const child = fork(WORKER, {
-      execArgv: ['--import', TSX, ...(queues.includes('orchestration') ? MANY_SMALL_THINGS : [])],
+    const child = fork(compiledFile('worker.ts'), {
+      execArgv: queues.includes('orchestration') ? MANY_SMALL_THINGS : [],
       stdio: ['ignore', log, log, 'ipc'],
       env: {
         ...process.env,

@@ -1,6 +1,6 @@
 import { type Client, WorkflowExecutionAlreadyStartedError, type WorkflowOptions } from '@temporalio/client';
 import { openMemo } from '../run/open-memo.ts';
-import { workflowDigest } from '../workflow-bundle.ts';
+import { workflowBundle } from '../workflow-bundle.ts';
 import type { ServerAddress } from './server-address.ts';
 
 /** A workflow that is open once at most under its id. */
@@ -26,7 +26,7 @@ export async function startOrAttach(
   onStep: (line: string) => void,
 ): Promise<'started' | 'attached'> {
   const { workflowId } = options;
-  const workflows = await workflowDigest();
+  const { digest: workflows } = await workflowBundle();
   const open = await openMemo(client, workflowId);
   const isOurs = open?.['workflows'] === workflows;
   if (open !== undefined && !server.external && !isOurs) {

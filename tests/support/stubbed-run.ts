@@ -25,7 +25,6 @@ import { FileDigests } from '../../toolkit/cache/file-digests.ts';
 import { StepCache } from '../../toolkit/cache/step-cache.ts';
 import { type HomeFolders, homeFolders } from '../../toolkit/files/home-folders.ts';
 import { runId } from '../../workflows/ids.ts';
-import { bundleHome } from './bundle-home.ts';
 
 /** A run whose steps do nothing: what remains is the orchestration, and what it costs. */
 export interface StubbedRun {
@@ -121,7 +120,7 @@ export async function serveStubbed(
 ): Promise<() => Promise<void>> {
   beQuiet();
   const connection = await NativeConnection.connect(connectionOptionsOf(server));
-  const codePath = await workflowBundle(homeFolders(bundleHome()));
+  const { path: codePath } = await workflowBundle();
   const activities = { ...stubbedSteps(run, onInferred), ...steps };
   const { taskQueuePrefix } = run.input.config.temporal;
   const workers = await Promise.all(

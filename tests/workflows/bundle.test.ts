@@ -1,13 +1,12 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { workflowBundle, workflowDigest } from '../../cli/workflow-bundle.ts';
-import { homeFolders } from '../../toolkit/files/home-folders.ts';
-import { bundleHome } from '../support/bundle-home.ts';
+import { workflowBundle } from '../../cli/workflow-bundle.ts';
+import { packageFile } from '../../config/package-files.ts';
 
 describe('the workflow bundle', () => {
   let code = '';
   beforeAll(async () => {
-    code = await readFile(await workflowBundle(homeFolders(bundleHome())), 'utf8');
+    code = await readFile((await workflowBundle()).path, 'utf8');
   });
 
   it('holds the workflows and nothing that does input or output', () => {
@@ -18,8 +17,17 @@ describe('the workflow bundle', () => {
     }
   });
 
-  it('is named after its source, so that the second call finds it', async () => {
-    const path = await workflowBundle(homeFolders(bundleHome()));
-    expect(path).toContain(await workflowDigest());
+  it('is made once for the same sources', async () => {
+    const before = await workflowBundle();
+    const { mtimeMs } = await stat(before.path);
+    expect(await workflowBundle()).toEqual(before);
+    expect((await stat(before.path)).mtimeMs).toBe(mtimeMs);
+  });
+
+  it('lists every file of ours that it contains, so that a change of any of them is noticed', async () => {
+    const { sources } = JSON.parse(await readFile(packageFile('dist/workflow-bundle.json'), 'utf8'));
+    const ours = [...code.matchAll(/^\/\*\*\*\/ "\.\/(dist\/[^"]+\.js)"/gm)].map(([, path]) => path);
+    expect(ours.length).toBeGreaterThan(20);
+    expect(Object.keys(sources)).toEqual(expect.arrayContaining(ours));
   });
 });

@@ -7,8 +7,6 @@ import { Worker } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { workflowBundle } from '../../cli/workflow-bundle.ts';
-import { homeFolders } from '../../toolkit/files/home-folders.ts';
-import { bundleHome } from '../support/bundle-home.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
 
 const HISTORIES = fileURLToPath(new URL('../histories', import.meta.url));
@@ -33,7 +31,7 @@ async function replay(codePath: string, name: string): Promise<void> {
 describe('recorded histories', () => {
   let codePath = '';
   beforeAll(async () => {
-    codePath = await workflowBundle(homeFolders(bundleHome()));
+    codePath = (await workflowBundle()).path;
   });
 
   it.each(Object.entries(ENDS))('are there for every workflow that ends in %s', async (end, types) => {

@@ -19,8 +19,6 @@ export interface HomeFolders {
   readonly records: string;
   /** Remembered digests of files. */
   readonly digests: string;
-  /** Workflow code as the workers load it. */
-  readonly bundles: string;
   readonly logs: string;
   /** Where the sample record lands. */
   readonly sample: string;
@@ -39,7 +37,6 @@ export function homeFolders(home: string): HomeFolders {
     transfers: join(root, 'transfers'),
     records: join(root, 'records'),
     digests: join(root, 'digests.txt'),
-    bundles: join(root, 'bundles'),
     logs: join(root, 'logs'),
     sample: join(root, 'data', 'sample'),
   };

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { startThread } from '../files/start-thread.ts';
 import { readModelCard } from '../nnunet/model-card.ts';
 import { isLarge } from '../nnunet/ort-fold-networks.ts';
 import { type DescribedModel, describeModel } from '../onnx/describe-model.ts';
@@ -10,7 +11,6 @@ import { InferenceThread } from '../onnx/inference-thread.ts';
 import { ortVersion } from '../onnx/ort-version.ts';
 import { readOwnCard } from '../onnx/own-model.ts';
 import type { ParityAnswer, ParityRequest } from '../onnx/parity-messages.ts';
-import { startThread } from '../onnx/start-thread.ts';
 import { readDetectorCard } from '../yolov5/detector-card.ts';
 
 const PASSPORT_FILE = 'passport.json';
@@ -130,7 +130,7 @@ async function describe(modelDir: string, subject: Subject, signal: AbortSignal 
   const { kind, digest, architecture, input, shape, range, output, laidOut, files } = subject;
   // A thread of its own that ends afterwards: a network without optimisation takes time, and memory that is given back.
   const thread = new InferenceThread<ParityRequest, ParityAnswer, never>(
-    () => startThread(new URL('../onnx/parity-thread.ts', import.meta.url)),
+    () => startThread('toolkit/onnx/parity-thread.ts'),
     ({ path }) => `it compared ${path}`,
   );
   try {

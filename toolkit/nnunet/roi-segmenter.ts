@@ -1,8 +1,8 @@
 import type { Worker } from 'node:worker_threads';
 import { ReigniteError } from '../errors.ts';
+import { startThread } from '../files/start-thread.ts';
 import { type AskOptions, InferenceThread } from '../onnx/inference-thread.ts';
 import type { SessionOptions } from '../onnx/session.ts';
-import { startThread } from '../onnx/start-thread.ts';
 import type { Engine, ModelJob, RoiJob, RoiProgress, SegmentResult } from './roi-job.ts';
 import type { SegmenterAnswer, SegmenterRequest } from './roi-segmenter-messages.ts';
 
@@ -53,5 +53,5 @@ export function createRoiSegmenter(defaults: SessionOptions = {}, start = startS
 
 /** Starts the thread of a segmenter, idle. */
 export function startSegmenterThread(): Worker {
-  return startThread(new URL('./roi-segmenter-thread.ts', import.meta.url));
+  return startThread('toolkit/nnunet/roi-segmenter-thread.ts');
 }

@@ -1,6 +1,6 @@
 import { ReigniteError } from '../errors.ts';
+import { startThread } from '../files/start-thread.ts';
 import { InferenceThread } from '../onnx/inference-thread.ts';
-import { startThread } from '../onnx/start-thread.ts';
 import type { FoldNetworks } from './fold-networks.ts';
 import type { NetworksAnswer, NetworksRequest } from './networks-messages.ts';
 import { describeNetworks, type EnsembleOutline } from './open-networks.ts';
@@ -44,7 +44,7 @@ export class ThreadedNetworks implements FoldNetworks {
   static async open(job: ModelJob): Promise<ThreadedNetworks> {
     const outline = await describeNetworks(job.modelDir);
     const thread = new InferenceThread<NetworksRequest, NetworksAnswer, never>(
-      () => startThread(new URL('./networks-thread.ts', import.meta.url)),
+      () => startThread('toolkit/nnunet/networks-thread.ts'),
       ({ kind }) => (kind === 'run' ? `a network of ${job.modelDir} ran` : `it loaded ${job.modelDir}`),
       1,
     );

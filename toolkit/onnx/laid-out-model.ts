@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { compiledFile } from '../../config/package-files.ts';
 import { sha256Of } from '../files/hash-file.ts';
 import { removeLeftovers } from '../files/remove-leftovers.ts';
 import { instructionSet } from './instruction-set.ts';
@@ -13,7 +13,6 @@ import { ortVersion } from './ort-version.ts';
 const FOLDER = 'laid-out';
 export const GRAPH_FILE = 'model.onnx';
 export const WEIGHTS_FILE = 'weights.bin';
-const PROCESS = fileURLToPath(new URL('./lay-out-process.ts', import.meta.url));
 /** Raised when models are rewritten in another way. */
 const SCHEMA = 2;
 /** Temporary folders: `.fold_3-<key>.<process>.<random>.tmp`. */
@@ -54,8 +53,8 @@ export async function laidOutModel(path: string): Promise<string | undefined> {
 }
 
 function layOut(path: string, folder: string): Promise<void> {
-  const child = fork(PROCESS, [path, folder], {
-    execArgv: ['--import', import.meta.resolve('tsx')],
+  const child = fork(compiledFile('toolkit/onnx/lay-out-process.ts'), [path, folder], {
+    execArgv: [],
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
   return new Promise((resolve, reject) => {

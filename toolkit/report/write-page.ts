@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { packageFile } from '../../config/package-files.ts';
 import { TASK_TITLES } from '../../config/tasks.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { badge } from './badge.ts';
@@ -32,7 +33,7 @@ export async function writePage(
 ): Promise<void> {
   const report = join(results, 'report');
   for (const name of STATIC) {
-    const content = await readFile(new URL(`page/static/${name}`, import.meta.url));
+    const content = await readFile(packageFile(`toolkit/report/page/static/${name}`));
     await writeFileAtomic(join(report, 'assets', name), content);
   }
   await writeFileAtomic(join(report, 'assets', 'badge.svg'), badge(data));

@@ -1,7 +1,7 @@
 import { ReigniteError } from '../errors.ts';
+import { startThread } from '../files/start-thread.ts';
 import { type AskOptions, InferenceThread } from '../onnx/inference-thread.ts';
 import type { SessionOptions } from '../onnx/session.ts';
-import { startThread } from '../onnx/start-thread.ts';
 import type { DetectorAnswer, DetectorRequest } from './cell-detector-messages.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult, DetectorEngine, DetectorJob } from './detection-job.ts';
 
@@ -31,7 +31,7 @@ export interface CellDetector {
  * @param defaults - For jobs that do not name provider or threads themselves.
  */
 export function createCellDetector(defaults: SessionOptions = {}): CellDetector {
-  const start = () => startThread(new URL('./cell-detector-thread.ts', import.meta.url));
+  const start = () => startThread('toolkit/yolov5/cell-detector-thread.ts');
   const thread = new InferenceThread<DetectorRequest, DetectorAnswer, DetectionProgress>(start, ({ job }) =>
     'image' in job ? `it detected cells in ${job.image}` : `it loaded ${job.modelDir}`,
   );

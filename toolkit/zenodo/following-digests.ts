@@ -1,5 +1,6 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { ReigniteError } from '../errors.ts';
+import { startThread } from '../files/start-thread.ts';
 import { digestsOfFile, type FileDigests } from './file-digests.ts';
 import type { PartWatcher } from './part-file.ts';
 
@@ -91,6 +92,14 @@ class InThreads implements Following {
   }
 }
 
+/** What the thread is started with. */
+export interface DigestThreadData {
+  readonly path: string;
+  /** As `createHash` names it. */
+  readonly algorithm: string;
+  readonly shared: SharedArrayBuffer;
+}
+
 interface Answer {
   readonly generation: number;
   readonly digest: string;
@@ -103,10 +112,11 @@ class DigestThread {
   readonly #failure: Promise<never>;
 
   constructor(path: string, algorithm: string, shared: SharedArrayBuffer) {
-    this.#worker = new Worker(new URL('./digest-thread.mjs', import.meta.url), {
-      execArgv: [],
-      workerData: { path, algorithm, shared },
-    });
+    this.#worker = startThread('toolkit/zenodo/digest-thread.ts', {
+      path,
+      algorithm,
+      shared,
+    } satisfies DigestThreadData);
     this.#failure = new Promise((_resolve, reject) => {
       this.#failed = reject;
     });

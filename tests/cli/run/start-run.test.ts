@@ -4,7 +4,7 @@ import type { Client } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRun } from '../../../cli/run/start-run.ts';
 import { connectTo } from '../../../cli/temporal/connection.ts';
-import { workflowDigest } from '../../../cli/workflow-bundle.ts';
+import { workflowBundle } from '../../../cli/workflow-bundle.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 import { stubbedRun } from '../../support/stubbed-run.ts';
 import { startTestServer, type TestServer } from '../../support/temporal.ts';
@@ -46,7 +46,7 @@ describe('startRun', () => {
   });
 
   it('attaches to an open run of its own code', async () => {
-    const run = await openRun(await workflowDigest());
+    const run = await openRun((await workflowBundle()).digest);
     expect(await startRun(client, server, run, () => undefined)).toBe('attached');
     expect(await statuses(run.id)).toEqual(['RUNNING']);
   });

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { packageFile } from '../../../config/package-files.ts';
 import { TASK_TITLES, TASKS } from '../../../config/tasks.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { temporalVersion } from '../../package-version.ts';
@@ -11,7 +12,6 @@ import { PARAMETERS, WORKFLOW_FILE, workflowEntities } from './workflow-entities
 
 export const CRATE_FILE = 'ro-crate-metadata.json';
 
-const WORKFLOW_SOURCE = new URL('../../../workflows/reproduce.ts', import.meta.url);
 const DATA_LICENCE = 'https://creativecommons.org/licenses/by-nc-sa/4.0/';
 const CRATE = 'https://w3id.org/ro/crate/1.1';
 const WORKFLOW_CRATE = 'https://w3id.org/workflowhub/workflow-ro-crate/1.0';
@@ -30,7 +30,7 @@ const PROFILES = [
  * @param version - Of this package.
  */
 export async function writeCrate(results: string, data: ReportData, version: string): Promise<void> {
-  const workflow = await readFile(WORKFLOW_SOURCE);
+  const workflow = await readFile(packageFile('workflows/reproduce.ts'));
   await writeFileAtomic(join(results, WORKFLOW_FILE), workflow);
   const files = await describedFiles(results);
   const graph = [

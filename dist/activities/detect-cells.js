@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Context } from '@temporalio/activity';
+import { inside } from '../toolkit/files/inside.js';
+import { TASK_LIMITS, TASK_SETTINGS } from '../toolkit/yolov5/task-settings.js';
+import { countingDeaths } from './attempt-log.js';
+import { ofRun } from './cache-of-run.js';
+import { countingTiles } from './count-progress.js';
+import { withHeartbeat } from './heartbeat.js';
+import { recordInference, refuseOtherEngine } from './infer-roi.js';
+import { DetectCellsInput } from './inputs.js';
+import { CANDIDATES, cellOutputs, DetectFacts, POINTS, restoreDetection } from './roi-outputs.js';
+import { detectKey } from './step-keys.js';
+/**
+ * Detects the cells of one image; points and candidates land in the results folder.
+ *
+ * Safe to kill anywhere: finished tiles, then the cache entry are what the next attempt goes on from.
+ */
+export function createDetectCells(worker) {
+    return async function detectCells(input) {
+        const step = DetectCellsInput.parse(input);
+        const { roi, folders, task, model, engine, box } = step;
+        const services = ofRun(worker, folders);
+        return withHeartbeat({ roi, phase: 'reading' }, async (beat) => {
+            const report = countingTiles((progress) => beat({ roi, ...progress }));
+            const signal = Context.current().cancellationSignal;
+            const imageSha256 = await services.digests.sha256(inside(folders.data, step.image), signal);
+            const parts = detectKey({ task, imageSha256, box, model, engine });
+            const key = services.cache.keyOf(parts);
+            const known = await services.cache.find(key);
+            const done = known ?? (await computeImage(step, parts, imageSha256, services, report));
+            await restoreDetection(services.cache, done, cellOutputs(task, folders.results, roi));
+            if (known !== undefined)
+                return { roi, key, cached: true, seconds: 0, tiles: 0 };
+            await recordInference(folders.results, step.engine);
+            await rm(join(services.home.work, key), { recursive: true, force: true });
+            const { seconds, tiles } = DetectFacts.parse(done.facts);
+            return { roi, key, cached: false, seconds, tiles };
+        });
+    };
+}
+async function computeImage({ roi, folders, task, model, engine, inference, image, box }, parts, imageSha256, { home, cache, detector }, report) {
+    const { cancellationSignal: signal, log } = Context.current();
+    const work = join(home.work, cache.keyOf(parts));
+    await mkdir(work, { recursive: true });
+    const { confidence, iou } = TASK_SETTINGS[task];
+    const points = join(work, POINTS);
+    const candidates = join(work, CANDIDATES);
+    const job = {
+        ...TASK_LIMITS,
+        confidence,
+        iou,
+        points,
+        candidates,
+        image: inside(folders.data, image),
+        imageSha256,
+        modelDir: join(home.models, model.digest),
+        partialDir: join(work, 'partial'),
+        provider: inference.provider,
+        ...(box === undefined ? {} : { box }),
+        ...(inference.threads === 0 ? {} : { threads: inference.threads }),
+    };
+    const result = await countingDeaths({ work, roi, signal }, () => {
+        log.info('inference begins');
+        return detector.detect(job, { signal, onProgress: report });
+    });
+    refuseOtherEngine(result, engine);
+    const { fallbacks, notes, ...facts } = result;
+    const entry = DetectFacts.parse({ ...facts, fallbacks: [...fallbacks], notes: [...notes] });
+    const files = { [CANDIDATES]: candidates, ...(existsSync(points) ? { [POINTS]: points } : {}) };
+    const stored = await cache.store(parts, files, entry);
+    log.info('inference is in the cache', { key: stored.key, tiles: entry.tiles, seconds: entry.seconds });
+    return stored;
+}

@@ -1,0 +1,110 @@
+import { Context } from '@temporalio/activity';
+import { z } from 'zod';
+import { HE_LABELS } from '../toolkit/dataset/he-labels.js';
+import { folderOf, OVERVIEW_FILE } from '../toolkit/dataset/layout.js';
+import { readOverview } from '../toolkit/dataset/overview.js';
+import { pairOf } from '../toolkit/dataset/read-mask-pair.js';
+import { heTestRoisOf } from '../toolkit/dataset/test-rois.js';
+import { inside } from '../toolkit/files/inside.js';
+import { decodeGrey16 } from '../toolkit/image/decode-grey16.js';
+import { decodeLabels } from '../toolkit/image/decode-labels.js';
+import { ConfusionMatrix } from '../toolkit/metrics/confusion-matrix.js';
+import { roiConfusion } from '../toolkit/metrics/evaluate-he.js';
+import { readNpy } from '../toolkit/numpy/npy.js';
+import { compareMasks, MaskComparison } from '../toolkit/verdict/compare-masks.js';
+import { judgeTissue } from '../toolkit/verdict/judge-tissue.js';
+import { overviewByStem } from '../toolkit/verdict/patients.js';
+import { addTissueUncertainty } from '../toolkit/verdict/tissue-uncertainty.js';
+import { ofRun } from './cache-of-run.js';
+import { withHeartbeat } from './heartbeat.js';
+import { JudgeHeInput } from './inputs.js';
+import { entryOf, recalledEntryOf } from './planned-entry.js';
+import { publishedOr } from './published-prediction.js';
+import { ConfusionFacts, MARGIN, MASK, Rows } from './roi-outputs.js';
+import { StageFiles } from './stage-files.js';
+import { judgeKey } from './step-keys.js';
+import { writeVerdict } from './write-verdict.js';
+const JudgeFacts = z.object({ comparison: MaskComparison.extend({ between: Rows }), published: Rows });
+/** Says whether our masks and the published ones agree, and writes verdict/he.json. */
+export function createJudgeHe(worker) {
+    return async function judgeHe(input) {
+        const step = JudgeHeInput.parse(input);
+        const services = ofRun(worker, step.folders);
+        const files = new StageFiles(services.home, step.stage);
+        const { rois } = await files.readPlan();
+        const failures = new Map((await files.readFailures(step.pages)).map(({ roi, code }) => [roi, code]));
+        const rows = await readOverview(inside(step.folders.data, OVERVIEW_FILE));
+        const listed = new Map(heTestRoisOf(rows, step.folders.data).map((roi) => [roi.roi, roi]));
+        return withHeartbeat({ phase: 'judging', done: 0, of: rois.length }, async (report) => {
+            const judged = [];
+            for (const planned of rois) {
+                Context.current().cancellationSignal.throwIfAborted();
+                const roi = listed.get(planned.roi);
+                const code = roi === undefined ? 'not in the overview' : failures.get(planned.roi);
+                if (roi === undefined || code !== undefined) {
+                    judged.push({ roi: planned.roi, reason: `There is no prediction of ours (${code}).` });
+                }
+                else
+                    judged.push(await judgeRoi(step, roi, planned, services));
+                report({ phase: 'judging', done: judged.length, of: rois.length, roi: planned.roi });
+            }
+            await services.digests.save();
+            const matrix = await publishedMatrix(step.folders.data);
+            const plain = judgeTissue(judged, matrix, step.verdict.he);
+            const { verdict, evidence } = addTissueUncertainty(plain, judged, overviewByStem(rows), step.verdict);
+            await writeVerdict(step, verdict, evidence);
+            return { verdict: verdict.verdict, evaluation: verdict.evaluation, inference: verdict.inference.reason };
+        });
+    };
+}
+async function judgeRoi({ folders, verdict }, { roi, annotation }, planned, services) {
+    const { cache, digests } = services;
+    const entry = await recalledEntryOf(cache, planned);
+    const path = inside(folders.data, `${folderOf('inference', 'he')}/${roi}.png`);
+    const truth = inside(folders.data, annotation);
+    const ours = ConfusionMatrix.fromRows(ConfusionFacts.parse(entry.facts).confusion);
+    const published = await publishedOr(roi, folders.data, () => digests.sha256(path));
+    if (!('read' in published))
+        return published;
+    const parts = judgeKey({
+        maskSha256: entry.files[MASK]?.sha256 ?? '',
+        marginSha256: entry.files[MARGIN]?.sha256 ?? '',
+        publishedSha256: published.read,
+        truthSha256: await digests.sha256(truth),
+        nearMargin: verdict.he.nearMargin,
+    });
+    // It has no files of its own that could be damaged.
+    const known = await cache.recall(cache.keyOf(parts));
+    const compared = known ?? (await compare(planned, { path, truth }, services, { folders, verdict }));
+    if ('reason' in compared)
+        return compared;
+    const { facts } = 'facts' in compared ? compared : await cache.store(parts, {}, compared);
+    const judged = JudgeFacts.parse(facts);
+    return { roi, comparison: judged.comparison, published: ConfusionMatrix.fromRows(judged.published), ours };
+}
+async function compare(planned, { path, truth }, { cache }, { folders, verdict: { he } }) {
+    const { roi } = planned;
+    const entry = await entryOf(cache, planned);
+    const annotation = await decodeLabels(truth);
+    const ours = await decodeLabels(cache.pathOf(entry.key, MASK));
+    const margins = await decodeGrey16(cache.pathOf(entry.key, MARGIN));
+    const published = await publishedOr(roi, folders.data, async () => {
+        return pairOf(roi, { path: truth, mask: annotation }, { path, mask: await decodeLabels(path) });
+    });
+    if (!('read' in published))
+        return published;
+    const options = { nearMargin: he.nearMargin, labels: HE_LABELS.length };
+    return {
+        comparison: compareMasks(published.read.prediction, ours.data, margins.data, options),
+        published: roiConfusion(published.read).toRows(),
+    };
+}
+/** The record's own matrix; undefined where it publishes none. */
+async function publishedMatrix(data) {
+    const path = inside(data, `${folderOf('figures', 'he')}/cm.npy`);
+    const { shape, data: counts } = await readNpy(path).catch(() => ({ shape: [], data: [] }));
+    const size = HE_LABELS.length;
+    if (shape.length !== 2 || shape[0] !== size || shape[1] !== size)
+        return undefined;
+    return new ConfusionMatrix(size, Float64Array.from(counts, Number));
+}

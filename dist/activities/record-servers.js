@@ -1,0 +1,92 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { packageFile } from '../config/package-files.js';
+import { ReigniteError } from '../toolkit/errors.js';
+import { KnownRecords, recordOfMirror } from '../toolkit/zenodo/known-records.js';
+import { Politeness } from '../toolkit/zenodo/politeness.js';
+import { fetchRecord } from '../toolkit/zenodo/record.js';
+import { parseRecordId } from '../toolkit/zenodo/record-id.js';
+import { serveRecord } from '../toolkit/zenodo/serve-record.js';
+import { tokenFor } from '../toolkit/zenodo/token.js';
+/** Gives access to a record: at the configured API, or at a loopback server over a folder of files. */
+export class RecordServers {
+    #home;
+    #running = new Map();
+    #politeness = new Map();
+    #windowMs;
+    /** @param options - `windowMs`: in which so many requests are allowed as the configuration says. Default: a minute. */
+    constructor(home, { windowMs = 60_000 } = {}) {
+        this.#home = home;
+        this.#windowMs = windowMs;
+    }
+    /** Asks for the record and its files; where there is no network, what is known of it has to do. */
+    async record(zenodo, record, signal) {
+        const api = await this.#apiOf(zenodo, record);
+        if (zenodo.serve !== undefined)
+            return fetchRecord({ api, record, signal });
+        const known = new KnownRecords(this.#home.records, zenodo.api);
+        try {
+            const found = await fetchRecord({ ...this.#manners(zenodo, api), api, record, signal });
+            await known.remember(record, found);
+            return found;
+        }
+        catch (error) {
+            if (!(error instanceof ReigniteError) || !error.retryable)
+                throw error;
+            // A version never changes: what was said of it once is as good.
+            const { mirror } = zenodo;
+            const given = mirror === undefined ? undefined : await recordOfMirror(mirror, zenodo.api, record);
+            const offline = given ?? (await known.recall(record));
+            if (offline === undefined)
+                throw error;
+            return offline;
+        }
+    }
+    /** What the API said of the record at an earlier time; undefined where nobody asked, or the record is served from here. */
+    async known(zenodo, record) {
+        if (zenodo.serve !== undefined)
+            return undefined;
+        return new KnownRecords(this.#home.records, zenodo.api).recall(record);
+    }
+    /**
+     * How a file is asked for. A loopback server has another port in every process, so that its addresses are made anew
+     * and the ones in the history are not used.
+     */
+    async request(zenodo, record, file) {
+        if (zenodo.serve === undefined)
+            return { ...this.#manners(zenodo, file.url), url: file.url };
+        const api = await this.#apiOf(zenodo, record);
+        const url = `${api}/records/${parseRecordId(record)}/files/${encodeURIComponent(file.key)}/content`;
+        return { ...this.#manners(zenodo, url), url };
+    }
+    async close() {
+        await Promise.all([...this.#running.values()].map(async (server) => (await server).close()));
+        this.#running.clear();
+    }
+    async #apiOf(zenodo, record) {
+        if (zenodo.serve === undefined)
+            return zenodo.api;
+        const inPackage = packageFile(zenodo.serve);
+        const folder = existsSync(inPackage) ? inPackage : resolve(zenodo.serve);
+        const started = this.#running.get(folder) ?? serveRecord({ folder, record });
+        this.#running.set(folder, started);
+        return (await started).api;
+    }
+    /** Nobody waits for turns at a server of our own. */
+    #manners(zenodo, url) {
+        const stallMs = zenodo.stallSeconds * 1_000;
+        if (zenodo.serve !== undefined)
+            return { stallMs };
+        return { stallMs, politeness: this.#politenessOf(zenodo), token: tokenFor(url, zenodo.api) };
+    }
+    #politenessOf({ connections, requestsPerMinute }) {
+        const key = `${connections} ${requestsPerMinute}`;
+        const known = this.#politeness.get(key);
+        if (known !== undefined)
+            return known;
+        const limits = { connections, requests: requestsPerMinute, windowMs: this.#windowMs };
+        const made = new Politeness({ folder: this.#home.transfers, ...limits });
+        this.#politeness.set(key, made);
+        return made;
+    }
+}

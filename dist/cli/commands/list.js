@@ -1,0 +1,17 @@
+import { EXIT, printResult } from '../output.js';
+import { describeRun } from '../run/describe-run.js';
+import { listRuns, RUNS_AND_PREDICTIONS } from '../run/find-run.js';
+import { onHomePlatform } from '../run/home-platform.js';
+/** `reignite list`: the runs of the home with their verdicts, and its durable predictions, the newest first. */
+export async function listCommand({ json }, signal) {
+    const runs = await onHomePlatform(signal, [], async ({ client }) => Promise.all((await listRuns(client, RUNS_AND_PREDICTIONS)).map(describeRun)));
+    if (json)
+        printResult(JSON.stringify({ runs }, null, 1));
+    else
+        printResult(runs.length === 0 ? 'No run yet: `npm start` begins the sample.' : runs.map(lineOf).join('\n'));
+    return EXIT.done;
+}
+function lineOf({ run, status, started, verdicts }) {
+    const told = Object.entries(verdicts).map(([task, verdict]) => `${task} ${verdict}`);
+    return [started.slice(0, 16).replace('T', ' '), status.padEnd(10), run, told.join(', ')].join('  ').trimEnd();
+}

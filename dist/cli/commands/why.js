@@ -1,0 +1,76 @@
+import { ReigniteError } from '../../toolkit/errors.js';
+import { homeFromEnvironment } from '../../toolkit/files/home-folders.js';
+import { EXIT, printable, printResult } from '../output.js';
+import { describeRun, summaryOf } from '../run/describe-run.js';
+import { findRun } from '../run/find-run.js';
+import { onHomePlatform } from '../run/home-platform.js';
+import { failureLines, roiLines, stepLine, taskLines } from '../why/answer-lines.js';
+import { partsOf } from '../why/run-steps.js';
+import { whyRois } from '../why/why-roi.js';
+/**
+ * `reignite why`: why a run ended as it did; why an ROI was computed, taken from the cache, left out or failed; how often
+ * a step was tried, and where it is in the history.
+ *
+ * @param words - A run, an ROI or a step, or a run and one of these. One word is first looked for in the newest run.
+ * @throws ReigniteError RUN_NOT_FOUND; USAGE when the run knows no such ROI or step.
+ */
+export async function whyCommand(words, { json = false }, signal) {
+    const [first, second] = words;
+    const answer = await onHomePlatform(signal, [], async ({ client }) => {
+        const known = async (part) => {
+            const execution = await findRun(client, part);
+            const summary = await summaryOf(execution);
+            const description = await describeRun(execution);
+            return { description, parts: await partsOf(client, execution), ...(summary === undefined ? {} : { summary }) };
+        };
+        if (second !== undefined)
+            return answerOn(await known(first), second);
+        const newest = await known(undefined);
+        if (first === undefined)
+            return answerRun(newest);
+        const there = await tryAnswer(newest, first);
+        return there ?? answerRun(await known(first));
+    });
+    printResult(json ? JSON.stringify(answer.document, null, 1) : printable(answer.lines.join('\n')));
+    return EXIT.done;
+}
+async function answerOn(run, word) {
+    const answer = await tryAnswer(run, word);
+    if (answer !== undefined)
+        return answer;
+    throw new ReigniteError('USAGE', `The run ${run.description.run} has no ROI and no step ${word}.`, {
+        remedy: 'Run `npx reignite why RUN` for its failures, or look at the names in its results folder.',
+    });
+}
+async function tryAnswer({ description, parts, summary }, word) {
+    const id = description.run;
+    const digest = id.split('/').at(-1) ?? '';
+    const of = { id, digest, parts, ...(summary === undefined ? {} : { summary }) };
+    const rois = await whyRois(word, of, homeFromEnvironment());
+    if (rois.length > 0)
+        return { document: { run: id, rois }, lines: rois.flatMap(roiLines) };
+    const steps = parts.flatMap((part) => part.workflow === `${id}/${word}` ? part.steps : part.steps.filter(isCalled(word)));
+    return steps.length === 0 ? undefined : { document: { run: id, steps }, lines: [id, ...steps.map(stepLine)] };
+}
+function isCalled(word) {
+    return ({ step, summary }) => step === word || summary === word;
+}
+function answerRun({ description, parts, summary }) {
+    const { run, status } = description;
+    const failure = parts.find(({ workflow }) => workflow === run)?.failure;
+    const steps = parts.flatMap((part) => part.steps.filter((step) => step.outcome !== 'completed' || step.attempts > 1));
+    const { tasks = {}, interventions = [] } = summary ?? {};
+    return {
+        document: { run, status, failure: failure ?? null, tasks, interventions, steps },
+        lines: [
+            `${run}: ${status}`,
+            ...(failure === undefined ? [] : failureLines(failure)),
+            ...Object.entries(tasks).flatMap(([task, each]) => taskLines(task, each)),
+            ...interventions.map(({ at, what }) => `${at.slice(0, 19)} ${what}`),
+            ...(steps.length === 0
+                ? ['Every step ended well at its first attempt.']
+                : ['Steps that did not end well at once:']),
+            ...steps.map(stepLine),
+        ],
+    };
+}

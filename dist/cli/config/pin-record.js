@@ -1,0 +1,54 @@
+import { resolve } from 'node:path';
+import { ReigniteError } from '../../toolkit/errors.js';
+import { KnownRecords } from '../../toolkit/zenodo/known-records.js';
+import { Politeness } from '../../toolkit/zenodo/politeness.js';
+import { fetchRecord } from '../../toolkit/zenodo/record.js';
+import { parseRecordId } from '../../toolkit/zenodo/record-id.js';
+import { tokenFor } from '../../toolkit/zenodo/token.js';
+/** A question to the API before a run starts must not hold it up: the run asks again, as long as it takes. */
+const ASK_MS = 10_000;
+/**
+ * Fixes which version of the record is meant, so that a run's folders, digest and id name one that never changes. A
+ * number that stands for all versions is resolved to the newest once, and stays there for this home. Where the API
+ * does not answer now, the number is left as it is: the run asks, and waits.
+ *
+ * @returns The configuration with the record as a plain number, and an absolute mirror.
+ * @throws ReigniteError CONFIG_INVALID for what is no record; RECORD_NOT_FOUND, ACCESS_DENIED or RECORD_INVALID.
+ */
+export async function pinRecord(config, home, onStep, signal) {
+    const { zenodo } = config;
+    const asked = parseRecordId(config.record);
+    const mirror = zenodo.mirror === undefined ? {} : { mirror: resolve(zenodo.mirror) };
+    const pinned = (record) => ({ ...config, record, zenodo: { ...zenodo, ...mirror } });
+    if (zenodo.serve !== undefined)
+        return pinned(asked);
+    const known = new KnownRecords(home.records, zenodo.api);
+    const found = (await known.recall(asked)) ?? (zenodo.offline ? undefined : await askFor(asked, config, home, onStep, signal));
+    if (found === undefined)
+        return pinned(asked);
+    await known.remember(asked, found);
+    onStep(describe(asked, found));
+    return pinned(found.id);
+}
+function describe(asked, { id, title, doi }) {
+    const name = `${title === undefined ? '' : `: ${title}`}${doi === undefined ? '' : ` (doi:${doi})`}`;
+    if (id === asked)
+        return `Record ${id}${name}`;
+    return `Record ${asked} stands for all versions; pinned to the newest, ${id}${name}`;
+}
+async function askFor(record, { zenodo }, home, onStep, signal) {
+    try {
+        const politeness = new Politeness({ folder: home.transfers, requests: zenodo.requestsPerMinute });
+        const token = tokenFor(zenodo.api, zenodo.api);
+        const within = AbortSignal.any([signal, AbortSignal.timeout(ASK_MS)]);
+        return await fetchRecord({ api: zenodo.api, record, politeness, token, signal: within });
+    }
+    catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof ReigniteError && !error.retryable)
+            throw error;
+        const why = error instanceof Error ? error.message : String(error);
+        onStep(`Which version record ${record} is could not be asked yet (${why}); the run asks again.`);
+        return undefined;
+    }
+}

@@ -1,0 +1,33 @@
+import { Option } from 'commander';
+import { TASKS } from '../../config/tasks.js';
+import { command } from './command.js';
+/** Commands on predictions and images of the user's own; none but `predict --run` needs Temporal. */
+export function predictionCommands(program, { signal, exitWith }) {
+    command(program, 'predict', 'masks, outlines and areas, or cells and counts, of images of your own')
+        .argument('<image...>', 'PNG, JPEG or TIFF')
+        .addOption(new Option('--task <task>', 'what to predict').choices(TASKS).makeOptionMandatory())
+        .requiredOption('--model <path>', 'nnU-Net v1 folder or one fold of it (he), YOLOv5 .pt (nuclei, pdl1), or .onnx with its sidecar')
+        .requiredOption('--out <dir>', 'where everything goes')
+        .option('--mpp <um>', 'side of one pixel in µm: gives mm²; the models expect 0.5', Number)
+        .option('--resample', 'bring the images to 0.5 µm/px for the network; results come in their own pixels')
+        .option('--labels <file>', "JSON object of names to label values, where the model is not the paper's")
+        .option('--simplify <px>', 'smooth outlines by at most so much (default: 0, the edges of the pixels)', Number)
+        .option('--min-area <px>', 'no outlines for smaller regions; masks and areas keep them (default: 1)', Number)
+        .option('--provider <name>', 'auto, cpu, cuda or webgpu (default: auto)')
+        .option('--threads <n>', 'threads of the network (default: all cores)', Number)
+        .option('--run', 'as a durable run: an activity an image, shared among workers, seen in the Temporal UI')
+        .action(async (images, options) => {
+        const { predictCommand } = await import('../commands/predict.js');
+        exitWith(await predictCommand(images, options, signal));
+    });
+    command(program, 'evaluate', "anybody's predictions under the paper's protocol; needs no Temporal and no model")
+        .addOption(new Option('--task <task>', 'what the predictions are of').choices(TASKS).makeOptionMandatory())
+        .requiredOption('--data <dir>', 'the record: overview and annotations; images for the figures of single ROIs')
+        .requiredOption('--predictions <dir>', 'the folder that directly holds the masks (.png) or points (.npy)')
+        .requiredOption('--out <dir>', 'where metrics/ and figures/ go')
+        .option('--labels <file>', "JSON object of the paper's label names to the values of your masks")
+        .action(async (options) => {
+        const { evaluateCommand } = await import('../commands/evaluate.js');
+        exitWith(await evaluateCommand(options));
+    });
+}

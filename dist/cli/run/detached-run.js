@@ -1,0 +1,83 @@
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { ERRORS, ReigniteError } from '../../toolkit/errors.js';
+/** Set for a command that was handed a run: it tells how it begins, and nobody waits for its end. */
+const VARIABLE = 'REIGNITE_DETACHED';
+/** A message may arrive after the end of its sender. */
+const LAST_WORD_MS = 500;
+const Told = z.union([
+    z.object({ run: z.string() }),
+    z.object({ code: z.string(), cause: z.string(), remedy: z.string() }),
+]);
+/**
+ * Hands a run to a process of its own, in a session of its own, that outlasts this command and its terminal: the same
+ * command without `--detach`. Returns once the run has begun.
+ *
+ * @param words - The command line.
+ * @throws ReigniteError whatever keeps the run from beginning.
+ */
+export async function detachRun(words, home, signal) {
+    mkdirSync(home.logs, { recursive: true });
+    const log = join(home.logs, `run-${new Date().toISOString().replaceAll(/[:.]/g, '-')}.log`);
+    const file = openSync(log, 'a');
+    const entry = process.argv[1] ?? '';
+    const child = spawn(process.execPath, [...process.execArgv, entry, ...words.filter((word) => word !== '--detach')], {
+        detached: true,
+        stdio: ['ignore', file, file, 'ipc'],
+        env: { ...process.env, [VARIABLE]: '1' },
+    });
+    closeSync(file);
+    const stop = () => child.kill('SIGTERM');
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+        const told = await new Promise((resolve, reject) => {
+            child.once('message', (message) => resolve(Told.parse(message)));
+            child.once('error', reject);
+            child.once('exit', (code, by) => {
+                const how = by ?? `status ${code}`;
+                const lost = new ReigniteError('WORKER_LOST', `The run ended before it began (${how}); see ${log}.`);
+                // Its last word may still be under way.
+                setTimeout(() => reject(lost), LAST_WORD_MS);
+            });
+        });
+        signal.throwIfAborted();
+        if ('run' in told)
+            return { run: told.run, pid: child.pid ?? 0, log };
+        throw new ReigniteError(isErrorCode(told.code) ? told.code : 'INTERNAL', told.cause, { remedy: told.remedy });
+    }
+    finally {
+        signal.removeEventListener('abort', stop);
+        if (child.connected)
+            child.disconnect();
+        child.unref();
+    }
+}
+/** What a command tells whoever handed it the run; nothing in a command that somebody typed. */
+export class DetachedTeller {
+    #isDetached = process.env[VARIABLE] !== undefined;
+    #hasTold = false;
+    constructor() {
+        // Workers are no such commands.
+        delete process.env[VARIABLE];
+    }
+    begun(run) {
+        this.#tell({ run });
+    }
+    failed(error) {
+        const { code, cause, remedy } = error instanceof ReigniteError
+            ? { code: error.code, cause: error.message, remedy: error.remedy }
+            : { code: 'INTERNAL', cause: String(error), remedy: ERRORS.INTERNAL.remedy };
+        this.#tell({ code, cause, remedy });
+    }
+    #tell(what) {
+        if (!this.#isDetached || this.#hasTold)
+            return;
+        this.#hasTold = true;
+        process.send?.(what, undefined, undefined, () => undefined);
+    }
+}
+function isErrorCode(code) {
+    return Object.hasOwn(ERRORS, code);
+}

@@ -1,0 +1,53 @@
+import { defaultPayloadConverter } from '@temporalio/common';
+import { RunInput } from '../../activities/inputs.js';
+import { ReigniteError } from '../../toolkit/errors.js';
+export const RUNS_AND_PREDICTIONS = ['reproduce', 'predictImages'];
+const RUNS = ['reproduce'];
+/** All runs of a server, the newest first; of one id the newest execution. */
+export async function listRuns(client, types = RUNS) {
+    const newest = new Map();
+    const query = types.map((type) => `WorkflowType = '${type}'`).join(' OR ');
+    for await (const run of client.workflow.list({ query })) {
+        const known = newest.get(run.workflowId);
+        if (known === undefined || known.startTime < run.startTime)
+            newest.set(run.workflowId, run);
+    }
+    return [...newest.values()].sort((a, b) => b.startTime.getTime() - a.startTime.getTime());
+}
+/**
+ * The run that `part` names: a workflow id or a unique part of it; the newest run unless given.
+ *
+ * @throws ReigniteError RUN_NOT_FOUND, also when several fit.
+ */
+export async function findRun(client, part, types = RUNS) {
+    const runs = await listRuns(client, types);
+    const whole = runs.filter(({ workflowId }) => part === undefined || workflowId === part);
+    const found = whole.length > 0 ? whole.slice(0, 1) : runs.filter(({ workflowId }) => workflowId.includes(part ?? ''));
+    const [first, second] = found;
+    if (first === undefined) {
+        const which = part === undefined ? 'no run yet' : `no run ${part}`;
+        throw new ReigniteError('RUN_NOT_FOUND', `There is ${which} in this home.`, {
+            remedy: 'Start one with `npm start` or `npx reignite run`.',
+        });
+    }
+    if (second !== undefined) {
+        const ids = found.map(({ workflowId }) => workflowId).join(', ');
+        throw new ReigniteError('RUN_NOT_FOUND', `${part} fits ${found.length} runs: ${ids}.`);
+    }
+    return first;
+}
+/** What a run was started with, from the first event of its history. */
+export async function runInputOf(client, { workflowId, runId }) {
+    const { history } = await client.workflowService.getWorkflowExecutionHistory({
+        namespace: client.options.namespace,
+        execution: { workflowId, runId },
+        maximumPageSize: 1,
+    });
+    const [payload] = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
+    const parsed = RunInput.safeParse(payload && defaultPayloadConverter.fromPayload(payload));
+    if (parsed.success)
+        return parsed.data;
+    throw new ReigniteError('RUN_NOT_FOUND', `The run ${workflowId} was started by another version of reignite.`, {
+        remedy: 'Type the `npx reignite run` that began it: what is done comes from the cache.',
+    });
+}

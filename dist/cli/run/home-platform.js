@@ -1,0 +1,41 @@
+import { homeFromEnvironment } from '../../toolkit/files/home-folders.js';
+import { loadConfig } from '../config/load-config.js';
+import { printStep } from '../output.js';
+import { workerSettingsOf } from '../worker-settings.js';
+import { hasLostServer } from './on-platform.js';
+import { openPlatform } from './platform.js';
+/** A command whose server goes away so often has more against it than another one that ended. */
+const ATTEMPTS = 3;
+/**
+ * Opens the home's server for a command that is about runs rather than a run, does `work` on it and closes it again.
+ *
+ * @param queues - What to serve meanwhile, unless another command of the home does: nothing for a look at the history,
+ *   `orchestration` for questions to workflows.
+ * @param work - Done again from the start when the command that ran the server ended under it.
+ * @param options.adopt - See `PlatformOptions`.
+ */
+export async function onHomePlatform(signal, queues, work, options = {}) {
+    const config = await loadConfig({ profile: 'sample', set: [] });
+    for (let attempt = 1;; attempt++) {
+        const platform = await openPlatform({
+            home: homeFromEnvironment(),
+            settings: workerSettingsOf(config),
+            queues,
+            onStep: printStep,
+            signal,
+            ...options,
+        });
+        try {
+            return await work(platform);
+        }
+        catch (error) {
+            signal.throwIfAborted();
+            if (attempt === ATTEMPTS || !hasLostServer(platform, error))
+                throw error;
+            printStep('The command that ran the server has gone; this one carries on.');
+        }
+        finally {
+            await platform.close();
+        }
+    }
+}

@@ -1,0 +1,188 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { QUEUES } from '../../config/task-queues.js';
+import { ReigniteError } from '../../toolkit/errors.js';
+import { SEARCH_ATTRIBUTES } from '../../workflows/search-attributes.js';
+import { connectTo, externalServer } from '../temporal/connection.js';
+import { startEmbeddedServer } from '../temporal/embedded-server.js';
+import { findTemporalBinary } from '../temporal/find-binary.js';
+import { acquireHomeLock, homeHolder } from '../temporal/home-lock.js';
+import { unpolledQueues } from '../temporal/pollers.js';
+import { runningServer } from '../temporal/server-record.js';
+import { keepServed } from './keep-served.js';
+import { WorkerProcesses } from './worker-processes.js';
+const OWNER_GETS_READY_MS = 60_000;
+const POLL_MS = 300;
+const OWNER_POLL_MS = 1_000;
+/** A server that runs and refuses so often in a row, 2 s each, is not one that is just starting or ending. */
+const REFUSALS = 5;
+const CONNECT_MS = 2_000;
+/** How often this command looks whether the workers of others on a shared server are still there. */
+const LOOK_MS = 5_000;
+/**
+ * Gives a command its server: the one that TEMPORAL_ADDRESS names, else the home's embedded one, which this command
+ * starts unless another command of the same home runs it already.
+ */
+export async function openPlatform(options) {
+    const external = externalServer();
+    if (external !== undefined)
+        return openExternal(options, external);
+    for (;;) {
+        const lock = await acquireHomeLock(options.home.home);
+        if (lock.owner)
+            return openOwned(options, lock.release);
+        const watched = await openWatched(options);
+        if (watched !== undefined)
+            return watched;
+    }
+}
+async function openOwned(options, release) {
+    const { home, onStep, settings, queues = QUEUES, adopt = false, signal } = options;
+    let server;
+    try {
+        const abort = signal === undefined ? {} : { signal };
+        const binary = await findTemporalBinary({ onStep, ...abort });
+        const start = (ports) => startEmbeddedServer({
+            home: home.home,
+            binary: binary.path,
+            searchAttributes: SEARCH_ATTRIBUTES,
+            adopt,
+            onStep,
+            ...abort,
+            ...(ports && { ports }),
+        });
+        server = await start();
+        const client = await connectTo(server);
+        const workers = new WorkerProcesses({ home, server, settings, queues, onStep });
+        let closing = false;
+        const guard = keepServer(server, start, () => closing, onStep);
+        return {
+            client,
+            server,
+            owner: true,
+            failed: Promise.race([workers.failed, guard.failed]),
+            ready: () => workers.ready(),
+            async close() {
+                closing = true;
+                await workers.stop();
+                await client.connection.close();
+                await guard.stop();
+                await release();
+            },
+        };
+    }
+    catch (error) {
+        await server?.stop();
+        await release();
+        throw error;
+    }
+}
+/** Starts the server again, on the same ports, when somebody or something ends it in the middle of a run. */
+function keepServer(first, start, isClosing, onStep) {
+    let current = first;
+    const ports = { grpc: portOf(first.address), ui: portOf(first.uiUrl) };
+    const failed = (async () => {
+        for (;;) {
+            await current.exited;
+            if (isClosing())
+                return new Promise(() => undefined);
+            onStep('The Temporal server ended; it is started again on the same database.');
+            current = await start(ports);
+        }
+    })();
+    failed.catch(() => undefined);
+    return { failed, stop: () => current.stop() };
+}
+function portOf(address) {
+    return Number(address.split(':').at(-1));
+}
+/**
+ * Attaches to the server of another command of the same home, once that is ready.
+ *
+ * @returns Undefined when that command has ended meanwhile: one that is ending takes its server with it.
+ */
+async function openWatched({ home, onStep, queues = QUEUES, signal }) {
+    if (queues.includes('inference')) {
+        onStep('Another command runs the server and the workers of this home; this one watches.');
+    }
+    const deadline = Date.now() + OWNER_GETS_READY_MS;
+    for (let refusals = 0;;) {
+        signal?.throwIfAborted();
+        const server = await runningServer(home.home);
+        if (server !== undefined) {
+            try {
+                return await openConnected(home.home, server);
+            }
+            catch (error) {
+                refusals += 1;
+                if (refusals >= REFUSALS)
+                    throw error;
+            }
+        }
+        if ((await homeHolder(home.home)) === undefined)
+            return undefined;
+        if (Date.now() > deadline) {
+            throw new ReigniteError('HOME_IN_USE', `Another command owns the home ${home.home}, and its server does not come.`);
+        }
+        await sleep(POLL_MS);
+    }
+}
+async function openConnected(home, server) {
+    const client = await connectTo(server, { timeoutMs: CONNECT_MS });
+    const closed = new AbortController();
+    const failed = untilOwnerGoes(home, closed.signal);
+    // A command that is busy otherwise hears of it by its connection.
+    failed.catch(() => undefined);
+    return {
+        client,
+        server,
+        owner: false,
+        failed,
+        ready: async () => undefined,
+        async close() {
+            closed.abort();
+            await client.connection.close();
+        },
+    };
+}
+/** The workers go with their owner, the server may outlast it: only the owner's lock tells. */
+async function untilOwnerGoes(home, closed) {
+    while (!closed.aborted) {
+        if ((await homeHolder(home)) === undefined)
+            throw new OwnerGone();
+        await sleep(OWNER_POLL_MS);
+    }
+    return new Promise(() => undefined);
+}
+/** The command that ran server and workers has ended, in order or not; this one can take over. */
+export class OwnerGone extends Error {
+    name = 'OwnerGone';
+}
+/** On a server of somebody else's, this command serves the queues that nobody polls, now or later. */
+async function openExternal(options, server) {
+    const { home, settings, onStep, queues = QUEUES } = options;
+    const client = await connectTo(server);
+    const look = () => unpolledQueues(client, server.namespace, settings.taskQueuePrefix, queues);
+    const unserved = await look();
+    const workers = new WorkerProcesses({ home, server, settings, queues: [], onStep });
+    const serve = (alone) => {
+        const taken = workers.serve(alone);
+        if (taken.length > 0)
+            onStep(`Nobody serves ${taken.join(', ')} on ${server.address}: this command does.`);
+    };
+    serve(unserved);
+    const closed = new AbortController();
+    const serving = keepServed({ look, serve, lookMs: LOOK_MS }, closed.signal);
+    return {
+        client,
+        server,
+        owner: unserved.length > 0,
+        failed: workers.failed,
+        ready: () => workers.ready(),
+        async close() {
+            closed.abort();
+            await serving;
+            await workers.stop();
+            await client.connection.close();
+        },
+    };
+}

@@ -1,0 +1,43 @@
+/** Where nothing else is to be told, how far a stage's steps are is told so often: an ROI may take half an hour. */
+const STEPS_MS = 30_000;
+/**
+ * Turns the state of a run into lines for a log: one when a stage begins or ends, and one whenever it advanced, at
+ * most every `everyMs`; now and then one about its steps.
+ */
+export class ProgressLines {
+    #write;
+    #everyMs;
+    #shown = new Map();
+    constructor(write, everyMs = 2_000) {
+        this.#write = write;
+        this.#everyMs = everyMs;
+    }
+    show(stages, now = Date.now()) {
+        for (const stage of stages) {
+            const text = stageLine(stage);
+            const last = this.#shown.get(stage.stage);
+            if (last?.text === text) {
+                const { steps = [] } = stage;
+                if (steps.length === 0 || now - last.at < STEPS_MS)
+                    continue;
+                this.#shown.set(stage.stage, { ...last, at: now });
+                this.#write(`${text}; ${steps.join(', ')}`);
+                continue;
+            }
+            if (last !== undefined && last.state === stage.state && now - last.at < this.#everyMs)
+                continue;
+            this.#shown.set(stage.stage, { text, state: stage.state, at: now });
+            this.#write(text);
+        }
+    }
+}
+/** How far a stage is, in a line. */
+export function stageLine({ stage, unit, done, of, cached, failed, state }) {
+    const extras = [
+        cached > 0 ? `${cached} from the cache` : '',
+        failed > 0 ? `${failed} failed` : '',
+        state === 'running' ? '' : state,
+    ].filter((text) => text !== '');
+    const tail = extras.length > 0 ? ` (${extras.join(', ')})` : '';
+    return `${stage.padEnd(8)} ${done} of ${of} ${unit}${tail}`;
+}

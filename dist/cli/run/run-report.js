@@ -1,0 +1,69 @@
+import { readFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { z } from 'zod';
+import { TASK_TITLES, TASKS } from '../../config/tasks.js';
+import { DetectionMetrics } from '../../toolkit/metrics/agreement-metrics.js';
+import { AgreementRemark, describeRemark } from '../../toolkit/metrics/agreement-remarks.js';
+import { HeMetrics } from '../../toolkit/metrics/he-metrics.js';
+import { failedRoiLines } from './failed-roi.js';
+import { verdictLines } from './verdict-lines.js';
+const NAME_WIDTH = 26;
+/** What a person reads at the end of a run: counts and a table a task, and where everything lies. */
+export async function runReport(summary, results) {
+    const sections = await Promise.all(TASKS.map((task) => taskSection(task, summary, results)));
+    const place = (path) => relative(process.cwd(), join(results, path)) || '.';
+    return [
+        ...sections.flat(),
+        `Status: ${summary.status}`,
+        `Predictions  ${place('inference')}`,
+        `Metrics      ${place('metrics')}`,
+        `Figures      ${place('figures')}`,
+        `Report       ${place('report/index.html')}`,
+        ...(await verdictLines(summary, results)),
+    ].join('\n');
+}
+async function taskSection(task, { tasks }, results) {
+    const summary = tasks[task];
+    if (summary === undefined)
+        return [];
+    const { total, computed, cached, failed } = summary.rois;
+    const counts = `${total} ROIs: ${computed} computed, ${cached} from the cache, ${failed} failed`;
+    const failures = summary.failures.flatMap(failedRoiLines);
+    const metrics = await readJson(join(results, 'metrics', `${task}.json`));
+    const remarks = task === 'he' ? [] : await readRemarks(join(results, 'metrics', `${task}.remarks.json`));
+    return [`${TASK_TITLES[task]}: ${counts}`, ...failures, ...metricsTable(task, metrics), ...remarks];
+}
+async function readRemarks(path) {
+    const remarks = z.array(AgreementRemark).parse(await readJson(path));
+    return remarks.map((remark) => `  ${describeRemark(remark)}`);
+}
+async function readJson(path) {
+    return JSON.parse(await readFile(path, 'utf8'));
+}
+/** The numbers of a task, a line each: Dice overall and a class, or F1 of every reader with the AI. */
+function metricsTable(task, metrics) {
+    return task === 'he' ? heTable(HeMetrics.parse(metrics)) : f1Table(DetectionMetrics.parse(metrics));
+}
+function heTable({ all, til }) {
+    // Background is no tissue: its truth is cleared before Dice is taken, so that its value is always 0.
+    const rows = (scores) => Object.entries(scores.perClass)
+        .filter(([name]) => name !== 'Background')
+        .map(([name, dice]) => row(name, dice));
+    return [
+        '  Dice, all classes',
+        row('Overall', all.overall),
+        ...rows(all),
+        '  Dice, TIL use case',
+        row('Overall', til.overall),
+        ...rows(til),
+    ];
+}
+function f1Table({ groups }) {
+    return Object.entries(groups).flatMap(([group, { readers, f1 }]) => {
+        const pairs = (f1['macro'] ?? []).flatMap((scores, i) => scores.flatMap((score, j) => (i < j ? [{ pair: `${readers[i]} | ${readers[j]}`, score }] : [])));
+        return [`  F1, mean over the classes, ${group}`, ...pairs.map(({ pair, score }) => row(pair, score))];
+    });
+}
+function row(name, value) {
+    return `  ${name.padEnd(NAME_WIDTH)} ${value === null ? 'no image in common' : value.toFixed(4)}`;
+}

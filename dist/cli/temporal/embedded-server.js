@@ -1,0 +1,161 @@
+import { mkdir, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ReigniteError } from '../../toolkit/errors.js';
+import { asDiskError } from '../../toolkit/files/atomic-write.js';
+import { isRunning } from '../../toolkit/files/process-identity.js';
+import { connectTo } from './connection.js';
+import { freePort } from './free-port.js';
+import { endLeftoverServers, endProcess, leftoverServers } from './leftover-servers.js';
+import { ensureSearchAttributes, keepHistory } from './namespace-setup.js';
+import { hasDatabase, isRefusal, moveDatabaseAside } from './refused-database.js';
+import { launchServer, logPath } from './server-launch.js';
+import { removeServerRecord, runningServer, writeServerRecord } from './server-record.js';
+const DATABASE = 'temporal.db';
+const READY_WITHIN_MS = 30_000;
+const PORTS = { grpc: 7233, ui: 8233 };
+/** A server that was left behind and does not answer within this time is ended. */
+const LEFTOVER_ANSWERS_MS = 2_000;
+const LOOK_MS = 200;
+/**
+ * Starts Temporal's development server on the home's own database, on 127.0.0.1 only, and prepares its namespace:
+ * closed runs are kept for ten years, the search attributes exist.
+ *
+ * A server that an earlier owner left is ended first, unless it is adopted. A database that the server refuses is moved aside.
+ *
+ * @throws ReigniteError TEMPORAL_START_FAILED with the end of the server's log; NOT_WRITABLE, NO_SPACE.
+ */
+export async function startEmbeddedServer(options) {
+    const folder = await databaseFolder(options.home);
+    const adopted = options.adopt === true ? await adoptServer(options.home, folder) : undefined;
+    if (adopted !== undefined)
+        return adopted;
+    await endLeftoverServers(options.home, folder, options.onStep);
+    await removeServerRecord(options.home);
+    const { server: launched, grpc, ui } = await launchOnSomeDatabase(options, folder);
+    const address = {
+        address: `127.0.0.1:${grpc}`,
+        namespace: 'default',
+        external: false,
+        uiUrl: `http://127.0.0.1:${ui}`,
+    };
+    try {
+        await prepareNamespace(address, options.searchAttributes ?? {});
+        options.signal?.throwIfAborted();
+        const { pid, startTime } = launched;
+        await writeServerRecord(options.home, { pid, startTime, ...address });
+    }
+    catch (error) {
+        await endProcess(launched);
+        throw error;
+    }
+    return ownServer(options.home, address, launched);
+}
+function ownServer(home, address, server) {
+    return {
+        ...address,
+        pid: server.pid,
+        exited: server.exited,
+        stop: async () => {
+            await endProcess(server);
+            await server.exited;
+            await removeServerRecord(home);
+        },
+    };
+}
+/** @returns Undefined unless one server, the recorded one, runs on the database and answers. */
+async function adoptServer(home, folder) {
+    const record = await runningServer(home);
+    const all = await leftoverServers(home, folder);
+    if (record === undefined || all.some(({ pid }) => pid !== record.pid))
+        return undefined;
+    const client = await connectTo(record, { timeoutMs: LEFTOVER_ANSWERS_MS }).catch(() => undefined);
+    if (client === undefined)
+        return undefined;
+    await client.connection.close();
+    const { address, namespace, uiUrl, pid, startTime } = record;
+    const exited = untilGone(record);
+    return ownServer(home, { address, namespace, uiUrl, external: false }, { pid, startTime, exited });
+}
+/** Of a process that is no child of this one nobody tells when it ends. */
+async function untilGone(identity) {
+    while (await isRunning(identity))
+        await sleep(LOOK_MS);
+}
+/** Starts the server on the home's database or, when it is the database that hinders it, on a fresh one. */
+async function launchOnSomeDatabase(options, folder) {
+    const first = await launchPatiently(options, folder);
+    if (first.ready)
+        return first;
+    if (!blamesDatabase(first) || !(await hasDatabase(folder, DATABASE)))
+        throw startFailed(options, first);
+    const aside = await moveDatabaseAside(folder, DATABASE);
+    const second = await launchPatiently(options, folder).catch(async (error) => {
+        await aside.restore();
+        throw error;
+    });
+    if (!second.ready) {
+        await aside.restore();
+        throw startFailed(options, second);
+    }
+    options.onStep?.(`Temporal refuses its database: moved to ${join(folder, aside.name)}, a fresh one begins.`);
+    return second;
+}
+/** Tries again what may pass by itself: a port that was taken in between, an end without a clear reason. */
+async function launchPatiently(options, folder) {
+    let ports = options.ports ?? PORTS;
+    for (let attempt = 1;; attempt++) {
+        const grpc = await freePort(ports.grpc);
+        const ui = await freePort(ports.ui === grpc ? 0 : ports.ui);
+        const launch = await launchServer({
+            binary: options.binary,
+            folder,
+            database: DATABASE,
+            logs: join(options.home, 'logs'),
+            grpcPort: grpc,
+            uiPort: ui,
+            readyWithinMs: options.readyWithinMs ?? READY_WITHIN_MS,
+            signal: options.signal,
+        });
+        if (launch.ready)
+            return { ...launch, grpc, ui };
+        const portTaken = /address already in use/i.test(launch.output);
+        if (portTaken)
+            ports = { grpc: 0, ui: 0 };
+        if (attempt >= (portTaken ? 4 : 2) || launch.exit === undefined || isRefusal(launch.output))
+            return launch;
+    }
+}
+/** A server that was ended from outside, or that is only slow, says nothing about its database. */
+function blamesDatabase({ exit, output }) {
+    return isRefusal(output) || (exit !== undefined && exit.signal === null && !/address already in use/i.test(output));
+}
+async function prepareNamespace(address, attributes) {
+    const { connection } = await connectTo(address);
+    try {
+        await keepHistory(connection, address.namespace);
+        await ensureSearchAttributes(connection, address.namespace, attributes);
+    }
+    finally {
+        await connection.close();
+    }
+}
+/** @returns The real path, so that one folder reached by two names is still one. */
+async function databaseFolder(home) {
+    const folder = join(home, 'temporal');
+    try {
+        await mkdir(folder, { recursive: true });
+        return await realpath(folder);
+    }
+    catch (error) {
+        throw asDiskError(error, folder);
+    }
+}
+function startFailed(options, { exit, output }) {
+    const how = exit === undefined
+        ? `did not answer within ${(options.readyWithinMs ?? READY_WITHIN_MS) / 1000} s`
+        : `ended with ${exit.signal ?? `status ${exit.code}`}`;
+    const lines = output.trim().split('\n').slice(-5).join('\n');
+    const log = logPath(join(options.home, 'logs'));
+    return new ReigniteError('TEMPORAL_START_FAILED', `The Temporal server ${how}; its log ${log} ends:\n${lines}`);
+}

@@ -1,0 +1,25 @@
+import { z } from 'zod';
+/** Carries a server's address to a worker process. */
+const VARIABLE = 'REIGNITE_TEMPORAL_SERVER';
+const serverAddressSchema = z.object({
+    /** `host:port` of the gRPC service. */
+    address: z.string().min(1),
+    namespace: z.string().min(1),
+    /** Whether somebody else runs it. Secrets to reach it stay in Temporal's own environment configuration. */
+    external: z.boolean(),
+    /** Root of the web UI, without a slash at the end. */
+    uiUrl: z.url().exactOptional(),
+});
+/** Environment variables from which a child process reads the address again. */
+export function addressToEnvironment(server) {
+    return { [VARIABLE]: JSON.stringify(serverAddressSchema.parse(server)) };
+}
+/**
+ * The address that the parent process gave; undefined when it gave none.
+ *
+ * @throws SyntaxError or ZodError when the variable holds something else.
+ */
+export function addressFromEnvironment(environment = process.env) {
+    const text = environment[VARIABLE];
+    return text ? serverAddressSchema.parse(JSON.parse(text)) : undefined;
+}

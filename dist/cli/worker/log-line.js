@@ -1,0 +1,46 @@
+/** What the SDK adds to every message and nobody asks for. */
+const LEFT_OUT = new Set([
+    'sdkComponent',
+    'taskToken',
+    'namespace',
+    'workflowId',
+    'workflowRunId',
+    'activityId',
+    'isLocal',
+]);
+/**
+ * One message of a worker as a line of JSON: time, level, message, then run, stage and ROI where it is about one, the
+ * step and its attempt, and what else was said.
+ */
+export function logLine({ level, message, timestampNanos, meta = {} }) {
+    const { workflowId, activityType, ...rest } = meta;
+    const others = Object.entries(rest).filter(([name]) => !LEFT_OUT.has(name));
+    const line = {
+        time: new Date(Number(timestampNanos / 1000000n)).toISOString(),
+        level,
+        message,
+        ...(typeof workflowId === 'string' ? placeOf(workflowId) : {}),
+        ...(activityType === undefined ? {} : { step: activityType }),
+        ...Object.fromEntries(others),
+    };
+    return JSON.stringify(line, (_name, value) => plain(value));
+}
+/** A run's id has four parts; what follows is the stage, and a page of it. */
+function placeOf(workflowId) {
+    const parts = workflowId.split('/');
+    if (parts[0] !== 'reproduce')
+        return { run: workflowId };
+    const [stage, page] = parts.slice(4);
+    return {
+        run: parts.slice(0, 4).join('/'),
+        ...(stage === undefined ? {} : { stage }),
+        ...(page === undefined ? {} : { page }),
+    };
+}
+function plain(value) {
+    if (typeof value === 'bigint')
+        return String(value);
+    if (value instanceof Error)
+        return value.stack ?? value.message;
+    return value;
+}

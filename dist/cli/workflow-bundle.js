@@ -1,0 +1,84 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { relative, sep } from 'node:path';
+import { z } from 'zod';
+import { compiledFile, PACKAGE_ROOT, packageFile } from '../config/package-files.js';
+import { writeFileAtomic } from '../toolkit/files/atomic-write.js';
+import { sha256Of } from '../toolkit/files/hash-file.js';
+const CODE = packageFile('dist/workflow-bundle.js');
+const MANIFEST = packageFile('dist/workflow-bundle.json');
+/** What a bundle was made from. */
+const Manifest = z.object({
+    /** Version of `@temporalio/workflow`. */
+    sdk: z.string(),
+    /** SHA-256 of every compiled file of ours in the bundle, by its path in the package. */
+    sources: z.record(z.string(), z.string()),
+});
+/**
+ * Returns the bundle of the workflows, which the published package contains. In a checkout it is made again when a file
+ * in it has changed.
+ */
+export async function workflowBundle() {
+    const manifest = await readManifest();
+    if (manifest !== undefined && (await isCurrent(manifest)))
+        return { path: CODE, digest: digestOf(manifest) };
+    return { path: CODE, digest: digestOf(await makeBundle()) };
+}
+async function readManifest() {
+    const text = await readFile(MANIFEST, 'utf8').catch(() => undefined);
+    return text === undefined ? undefined : Manifest.parse(JSON.parse(text));
+}
+async function isCurrent({ sdk, sources }) {
+    if (sdk !== sdkVersion())
+        return false;
+    const checks = Object.entries(sources).map(async ([path, sha256]) => (await sha256OfSource(path)) === sha256);
+    return (await Promise.all(checks)).every(Boolean);
+}
+async function sha256OfSource(path) {
+    const source = await readFile(packageFile(path)).catch(() => undefined);
+    return source && sha256Of(source);
+}
+function digestOf({ sdk, sources }) {
+    const lines = Object.entries(sources).sort(([a], [b]) => (a < b ? -1 : 1));
+    return sha256Of([sdk, ...lines.map((line) => line.join(' '))].join('\n')).slice(0, 16);
+}
+function sdkVersion() {
+    const manifest = createRequire(import.meta.url)('@temporalio/workflow/package.json');
+    return z.object({ version: z.string() }).parse(manifest).version;
+}
+/** Bundles the compiled workflows with what they import, and notes which files of ours went in. */
+async function makeBundle() {
+    // Loaded only to build: webpack is large, and a worker with a current bundle does not need it.
+    const { bundleWorkflowCode } = await import('@temporalio/worker');
+    const { paths, webpackConfigHook } = collectSources();
+    const { code } = await bundleWorkflowCode({ workflowsPath: compiledFile('workflows/index.ts'), webpackConfigHook });
+    const sources = {};
+    for (const path of [...paths].sort())
+        sources[path] = (await sha256OfSource(path)) ?? '';
+    const manifest = { sdk: sdkVersion(), sources };
+    await writeFileAtomic(CODE, code);
+    await writeFileAtomic(MANIFEST, JSON.stringify(manifest, null, 2));
+    return manifest;
+}
+/** Lets webpack report the files it read; `paths` is filled once the bundle is there. */
+function collectSources() {
+    const paths = new Set();
+    return {
+        paths,
+        webpackConfigHook: (config) => ({
+            ...config,
+            plugins: [
+                ...(config.plugins ?? []),
+                (compiler) => {
+                    compiler.hooks.afterCompile.tap('reignite', ({ fileDependencies }) => {
+                        for (const file of fileDependencies) {
+                            const path = relative(PACKAGE_ROOT, file).split(sep).join('/');
+                            if (/^dist\/.*\.js$/.test(path))
+                                paths.add(path);
+                        }
+                    });
+                },
+            ],
+        }),
+    };
+}

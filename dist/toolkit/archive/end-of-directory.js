@@ -1,0 +1,70 @@
+import { ReigniteError } from '../errors.js';
+const END_SIGNATURE = 0x06054b50;
+const LOCATOR_SIGNATURE = 0x07064b50;
+const END64_SIGNATURE = 0x06064b50;
+const END_LENGTH = 22;
+const LOCATOR_LENGTH = 20;
+const END64_LENGTH = 56;
+const MAX_COMMENT = 0xffff;
+/**
+ * Reads the end of a zip's central directory and checks that the directory ends where this record begins. A reader
+ * that trusts the count of entries alone can be shown other entries than the next reader: here all of them must fit.
+ *
+ * @throws ReigniteError ARCHIVE_CORRUPT naming the archive.
+ * @see PKWARE APPNOTE.TXT 6.3.10, sections 4.3.14 to 4.3.16
+ */
+export async function readEndOfDirectory(file, archive) {
+    const { size } = await file.stat();
+    const tailStart = Math.max(0, size - END_LENGTH - MAX_COMMENT - LOCATOR_LENGTH);
+    const tail = await read(file, tailStart, size - tailStart, archive);
+    const at = findEnd(tail);
+    if (at === undefined)
+        throw corrupt(archive, 'has no end of central directory: it is no zip, or was cut off');
+    const end = { disk: tail.readUInt16LE(at + 4), entries: tail.readUInt16LE(at + 10) };
+    const small = { entries: end.entries, size: tail.readUInt32LE(at + 12), offset: tail.readUInt32LE(at + 16) };
+    const locator = at - LOCATOR_LENGTH;
+    const is64 = locator >= 0 && tail.readUInt32LE(locator) === LOCATOR_SIGNATURE;
+    const found = is64
+        ? await readEnd64(file, Number(tail.readBigUInt64LE(locator + 8)), tailStart + locator, archive)
+        : { ...small, endsAt: tailStart + at };
+    if (!is64 && end.disk !== 0)
+        throw corrupt(archive, 'is one part of several');
+    if (found.offset + found.size !== found.endsAt) {
+        throw corrupt(archive, 'has a central directory that is not where its end says');
+    }
+    return { entries: found.entries, offset: found.offset, size: found.size };
+}
+/** From the back: the last record whose comment ends with the file. */
+function findEnd(tail) {
+    for (let at = tail.length - END_LENGTH; at >= 0; at--) {
+        if (tail.readUInt32LE(at) === END_SIGNATURE) {
+            return tail.readUInt16LE(at + 20) === tail.length - at - END_LENGTH ? at : undefined;
+        }
+    }
+    return undefined;
+}
+async function readEnd64(file, at, locatorAt, archive) {
+    if (at + END64_LENGTH > locatorAt)
+        throw corrupt(archive, 'points past its own end');
+    const record = await read(file, at, END64_LENGTH, archive);
+    if (record.readUInt32LE(0) !== END64_SIGNATURE)
+        throw corrupt(archive, 'has no 64-bit end where it says');
+    if (record.readUInt32LE(16) !== 0)
+        throw corrupt(archive, 'is one part of several');
+    return {
+        entries: Number(record.readBigUInt64LE(32)),
+        size: Number(record.readBigUInt64LE(40)),
+        offset: Number(record.readBigUInt64LE(48)),
+        endsAt: at,
+    };
+}
+async function read(file, position, length, archive) {
+    const buffer = Buffer.alloc(length);
+    const { bytesRead } = await file.read(buffer, 0, length, position);
+    if (bytesRead < length)
+        throw corrupt(archive, 'was cut off while it was read');
+    return buffer;
+}
+function corrupt(archive, what) {
+    return new ReigniteError('ARCHIVE_CORRUPT', `${archive} ${what}.`);
+}

@@ -1,0 +1,73 @@
+import { open } from 'node:fs/promises';
+import { fromFdPromise } from 'yauzl';
+import { ReigniteError } from '../errors.js';
+import { readEndOfDirectory } from './end-of-directory.js';
+/**
+ * Opens a zip for the time of `use`.
+ *
+ * @throws ReigniteError FILE_MISSING or ARCHIVE_CORRUPT; what `use` throws.
+ */
+export async function withArchive(path, use) {
+    const file = await openFile(path);
+    try {
+        const end = await readEndOfDirectory(file, path);
+        const zip = await fromFdPromise(file.fd, { autoClose: false, decodeStrings: false }).catch((error) => {
+            throw asArchiveError(error, path);
+        });
+        // The descriptor is ours: yauzl is never told to close, so that it cannot close it under somebody else's feet.
+        return await use({ path, zip, file, end });
+    }
+    finally {
+        await file.close();
+    }
+}
+/**
+ * Reads all entries of the central directory.
+ *
+ * @param most - More entries than that are refused before they are read.
+ */
+export async function readEntries({ path, zip, end }, most) {
+    if (zip.entryCount !== end.entries)
+        throw corrupt(path, 'states two counts of entries');
+    if (end.entries > most) {
+        throw new ReigniteError('ARCHIVE_UNSAFE', `${path} has ${end.entries} entries; ${most} are allowed.`);
+    }
+    const entries = [];
+    try {
+        for await (const entry of zip.eachEntry())
+            entries.push(entry);
+    }
+    catch (error) {
+        throw asArchiveError(error, path);
+    }
+    if (Number(zip.readEntryCursor) !== end.offset + end.size) {
+        throw new ReigniteError('ARCHIVE_UNSAFE', `${path} has more in its central directory than it says.`);
+    }
+    return entries;
+}
+/** What yauzl and zlib complain about is the archive's fault; the system's own errors stay what they are. */
+export function asArchiveError(error, archive, member) {
+    if (!(error instanceof Error))
+        return error;
+    const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+    if (/^E[A-Z]+$/.test(code))
+        return error;
+    const where = member === undefined ? archive : `${archive}, member ${JSON.stringify(member)}`;
+    const isBomb = code === 'ERR_BUFFER_TOO_LARGE' || /^(too many bytes|strong encryption)/.test(error.message);
+    const kind = isBomb ? 'ARCHIVE_UNSAFE' : 'ARCHIVE_CORRUPT';
+    return new ReigniteError(kind, `${where}: ${error.message}.`, { cause: error });
+}
+async function openFile(path) {
+    try {
+        return await open(path, 'r');
+    }
+    catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+            throw new ReigniteError('FILE_MISSING', `There is no archive ${path}.`, { cause: error });
+        }
+        throw error;
+    }
+}
+function corrupt(archive, what) {
+    return new ReigniteError('ARCHIVE_CORRUPT', `${archive} ${what}.`);
+}

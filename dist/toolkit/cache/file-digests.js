@@ -1,0 +1,73 @@
+import { statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { ReigniteError } from '../errors.js';
+import { writeFileAtomic } from '../files/atomic-write.js';
+import { sha256OfFile } from '../files/hash-file.js';
+/** Files asked for between which others get a turn: a glance at one takes no thread, and no time. */
+const LOOKS_A_TURN = 256;
+const DIGEST_LENGTH = 64;
+/** Digest; size in bytes, times of change of content and of inode in ms, inode. */
+const KNOWN = /^[0-9a-f]{64}( [0-9.]+){4}$/;
+/**
+ * SHA-256 of files, remembered by size, time of change and inode: a file that was hashed once and has not been
+ * touched since is not read again. A file younger than 2 s is not remembered, since a change within the clock's
+ * grain would go unseen.
+ */
+export class FileDigests {
+    #path;
+    /** By path: the digest, a space, and the state of the file when it was hashed. */
+    #memo;
+    #changed = false;
+    #looks = 0;
+    /** @param path - Where the memory is kept between runs. */
+    constructor(path) {
+        this.#path = path;
+    }
+    /** @throws ReigniteError FILE_MISSING when there is no such file. */
+    async sha256(path, signal) {
+        this.#looks += 1;
+        if (this.#looks % LOOKS_A_TURN === 0)
+            await nextTurn();
+        this.#memo ??= readMemo(this.#path);
+        const memo = await this.#memo;
+        const before = stateOf(path);
+        const known = memo.get(path);
+        if (before === undefined)
+            throw new ReigniteError('FILE_MISSING', `There is no file ${path}.`);
+        if (known?.slice(DIGEST_LENGTH + 1) === before.state)
+            return known.slice(0, DIGEST_LENGTH);
+        const digest = await sha256OfFile(path, signal);
+        const after = stateOf(path);
+        if (after?.state === before.state && Date.now() - after.changedMs > 2_000 && !path.includes('\n')) {
+            memo.set(path, `${digest} ${after.state}`);
+            this.#changed = true;
+        }
+        return digest;
+    }
+    /** Writes the memory to disk. Losing it costs time, never correctness. */
+    async save() {
+        if (!this.#changed || this.#memo === undefined)
+            return;
+        await writeFileAtomic(this.#path, [...(await this.#memo)].map(([path, known]) => `${path}\t${known}\n`).join(''));
+        this.#changed = false;
+    }
+}
+/** A line a file. What a line says is looked at when its file is asked for: there may be hundreds of thousands. */
+async function readMemo(path) {
+    const text = await readFile(path, 'utf8').catch(() => '');
+    const memo = new Map();
+    for (const line of text.split('\n')) {
+        const tab = line.lastIndexOf('\t');
+        if (KNOWN.test(line.slice(tab + 1)))
+            memo.set(line.slice(0, tab), line.slice(tab + 1));
+    }
+    return memo;
+}
+function stateOf(path) {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found === undefined)
+        return undefined;
+    const { size, mtimeMs, ctimeMs, ino } = found;
+    return { state: `${size} ${mtimeMs} ${ctimeMs} ${ino}`, changedMs: ctimeMs };
+}

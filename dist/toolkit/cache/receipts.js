@@ -1,0 +1,111 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { writeFileAtomic } from '../files/atomic-write.js';
+import { sha256Of } from '../files/hash-file.js';
+import { inside } from '../files/inside.js';
+/**
+ * How the bytes of a file were verified: `md5` by the sum that the record publishes, over all of it; `crc` member by
+ * member by the CRC-32 of the archive's directory, when only a part of the archive was fetched.
+ */
+export const Verified = z.enum(['md5', 'crc']);
+const ReceiptFile = z.object({
+    /** Relative to the data folder. */
+    path: z.string(),
+    size: z.number(),
+    sha256: z.string(),
+});
+const Receipt = z.object({
+    key: z.string(),
+    /** As the record publishes it. */
+    md5: z.string(),
+    /** Of the file of the record; absent while only members of it were fetched. */
+    sha256: z.string().optional(),
+    /** Of the file of the record. */
+    size: z.number(),
+    /** Of what lies in the data folder. */
+    bytes: z.number(),
+    verified: Verified,
+    /** Whether all of the file is there, or only what was asked for. */
+    whole: z.boolean(),
+    /** ISO 8601. */
+    at: z.string(),
+    files: z.array(ReceiptFile),
+});
+const RecordNote = z.object({
+    id: z.string(),
+    concept: z.string().optional(),
+    doi: z.string().optional(),
+    title: z.string().optional(),
+});
+/**
+ * What was fetched and unpacked into which data folder. Kept in the home: among the published files lies nothing of
+ * ours. An archive whose receipt still fits what is on disk is not fetched again.
+ */
+export class Receipts {
+    #folder;
+    /** @param folder - `receipts` of the home. */
+    constructor(folder) {
+        this.#folder = folder;
+    }
+    /** The receipt of a whole file of the record, if all that came of it is still there with its size. */
+    async whole(data, file) {
+        const receipt = await readJson(this.#pathOf(data, file.key), Receipt);
+        if (receipt === undefined || receipt.md5 !== file.md5 || !receipt.whole)
+            return undefined;
+        for (const { path, size } of receipt.files) {
+            const found = await stat(inside(data, path)).catch(() => undefined);
+            if (found?.size !== size)
+                return undefined;
+        }
+        return receipt;
+    }
+    async write(data, receipt) {
+        const dated = { ...receipt, at: new Date().toISOString() };
+        await writeFileAtomic(this.#pathOf(data, receipt.key), JSON.stringify(dated, null, 1));
+    }
+    /** Adds members to what is known to be there of an archive; what is there as a whole stays so. */
+    async addPart(data, part) {
+        const known = await readJson(this.#pathOf(data, part.key), Receipt);
+        const before = known?.md5 === part.md5 ? known : undefined;
+        if (before?.whole === true && (await this.whole(data, part)) !== undefined)
+            return;
+        const files = new Map([...(before?.files ?? []), ...part.files].map((file) => [file.path, file]));
+        const all = [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+        const verified = before === undefined || before.verified === part.verified ? part.verified : 'crc';
+        const bytes = all.reduce((sum, { size }) => sum + size, 0);
+        await this.write(data, { ...part, verified, whole: false, bytes, files: all });
+    }
+    async writeRecord(data, record) {
+        await writeFileAtomic(this.#recordPathOf(data), JSON.stringify(RecordNote.parse(record), null, 1));
+    }
+    /** Sizes, MD5 and SHA-256 of all that was fetched into a data folder; no files where nothing was. */
+    async manifest(data) {
+        const folder = this.#folderOf(data);
+        const names = await readdir(folder).catch(() => []);
+        const receipts = await Promise.all(names.filter((name) => name !== RECORD).map((name) => readJson(join(folder, name), Receipt)));
+        const files = receipts.filter((receipt) => receipt !== undefined);
+        return {
+            record: await readJson(this.#recordPathOf(data), RecordNote),
+            files: files.sort((a, b) => (a.key < b.key ? -1 : 1)),
+        };
+    }
+    #folderOf(data) {
+        return join(this.#folder, sha256Of(data).slice(0, 16));
+    }
+    #pathOf(data, key) {
+        return join(this.#folderOf(data), `${sha256Of(key).slice(0, 16)}.json`);
+    }
+    #recordPathOf(data) {
+        return join(this.#folderOf(data), RECORD);
+    }
+}
+const RECORD = 'record.json';
+async function readJson(path, schema) {
+    try {
+        return schema.parse(JSON.parse(await readFile(path, 'utf8')));
+    }
+    catch {
+        return undefined;
+    }
+}

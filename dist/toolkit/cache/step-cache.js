@@ -1,0 +1,214 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { copyFile, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { z } from 'zod';
+import { canonicalJson } from '../../config/digest.js';
+import { asDiskError, replaceFile, temporaryPathBeside } from '../files/atomic-write.js';
+import { sha256Of, sha256OfFile } from '../files/hash-file.js';
+import { EntryTexts } from './entry-texts.js';
+const StoredFile = z.object({ sha256: z.string().length(64), bytes: z.number().int().nonnegative() });
+const CacheEntry = z.object({
+    key: z.string(),
+    parts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+    files: z.record(z.string(), StoredFile),
+    facts: z.unknown(),
+});
+/** The key of a step: SHA-256 of its parts, whatever their order. */
+export function cacheKey(parts) {
+    return sha256Of(canonicalJson(parts));
+}
+const ENTRY_FILE = 'entry.json';
+/** Looks into the cache between which others get a turn. */
+const LOOKS_A_TURN = 64;
+/**
+ * Results of steps under what they were made from. An entry is a folder that appears at once, whole, and is
+ * never changed afterwards; two writers of one key leave the first one's.
+ */
+export class StepCache {
+    #folder;
+    #generation;
+    #texts;
+    #looks = 0;
+    /**
+     * @param folder - Absolute folder of the cache.
+     * @param generation - Part of every key: what was stored under another one, or none, is not found.
+     * @param texts - What is remembered of entries, shared by all generations.
+     */
+    constructor(folder, generation, texts = new EntryTexts()) {
+        this.#folder = folder;
+        this.#generation = generation;
+        this.#texts = texts;
+    }
+    /** The cache as a generation of runs sees it; the one that all runs share, unless one is named. */
+    of(generation) {
+        return new StepCache(this.#folder, generation, this.#texts);
+    }
+    /** The key under which this cache keeps what was made from `parts`. */
+    keyOf(parts) {
+        return cacheKey(this.completed(parts));
+    }
+    /** The parts with the generation of this cache, as an entry names them. */
+    completed(parts) {
+        return this.#generation === undefined ? parts : { ...parts, generation: this.#generation };
+    }
+    /**
+     * The entry under `key`, or undefined: none, or one that is damaged, which is then removed.
+     *
+     * Its files are looked at every time.
+     */
+    async find(key) {
+        const entry = await this.recall(key);
+        if (entry === undefined || this.#isWhole(key, entry))
+            return entry;
+        await this.#removeDamaged(key);
+        return undefined;
+    }
+    /**
+     * What `find` gives, without a look at the entry's files when it was read before: for steps that need its facts alone.
+     * A run asks for every ROI several times, and an entry never changes.
+     *
+     * The small file is read in place: handing it to another thread takes five times as long as reading it.
+     */
+    async recall(key) {
+        this.#looks += 1;
+        if (this.#looks % LOOKS_A_TURN === 0)
+            await nextTurn();
+        const known = this.#texts.of(key);
+        // Only texts of entries are kept: they need no second check.
+        if (known !== undefined)
+            return JSON.parse(known);
+        const text = textOf(this.pathOf(key, ENTRY_FILE));
+        if (text === undefined)
+            return undefined;
+        const entry = parseEntry(text);
+        if (entry === undefined)
+            await this.#removeDamaged(key);
+        else
+            this.#texts.keep(key, text);
+        return entry;
+    }
+    /**
+     * Stores a step's result.
+     *
+     * @param files - Name in the entry to the path of the file, which is copied.
+     * @param facts - Small JSON that belongs to the result.
+     */
+    async store(parts, files, facts) {
+        const key = this.keyOf(parts);
+        const target = this.#entryFolder(key);
+        const building = temporaryPathBeside(target);
+        try {
+            await mkdir(building, { recursive: true });
+            const stored = {};
+            for (const [name, path] of Object.entries(files)) {
+                await copyFile(path, join(building, name));
+                stored[name] = await describeFile(join(building, name));
+            }
+            const entry = { key, parts: this.completed(parts), files: stored, facts };
+            await writeSynced(join(building, ENTRY_FILE), JSON.stringify(entry));
+            await rename(building, target).catch((error) => this.#keepFirst(key, building, error));
+            return entry;
+        }
+        catch (error) {
+            await rm(building, { recursive: true, force: true });
+            throw asDiskError(error, target);
+        }
+    }
+    /** Every entry that can be read, whatever its generation, in no order. For those who ask; a run looks up keys. */
+    async *entries() {
+        for (const start of await readdir(this.#folder).catch(() => [])) {
+            for (const key of await readdir(join(this.#folder, start)).catch(() => [])) {
+                const text = textOf(join(this.#folder, start, key, ENTRY_FILE));
+                const entry = text === undefined ? undefined : parseEntry(text);
+                if (entry !== undefined)
+                    yield entry;
+            }
+        }
+    }
+    /**
+     * Copies a file of an entry to where results are; the cache's own copy can then not be changed through it. A copy has
+     * the time of its original: one of the same size and time is left as it is.
+     */
+    async restore(key, name, target) {
+        const source = this.pathOf(key, name);
+        const original = statusOf(source);
+        if (isCopyOf(original, target))
+            return;
+        await replaceFile(target, async (temporary) => {
+            await copyFile(source, temporary);
+            if (original !== undefined)
+                await utimes(temporary, original.atimeMs / 1_000, original.mtimeMs / 1_000);
+        });
+    }
+    /** Whether `restore` has nothing to do. An entry is never whole without its files, so that it need not be read for this. */
+    isInPlace(key, name, target) {
+        return isCopyOf(statusOf(this.pathOf(key, name)), target);
+    }
+    /** Absolute path of a file of an entry, to be read only. */
+    pathOf(key, name) {
+        return join(this.#entryFolder(key), name);
+    }
+    /** Entries go as whole folders: where one of its files is, the entry is. */
+    #isWhole(key, { files }) {
+        const names = Object.entries(files);
+        if (names.length === 0)
+            return existsSync(this.pathOf(key, ENTRY_FILE));
+        return names.every(([name, { bytes }]) => statusOf(this.pathOf(key, name))?.size === bytes);
+    }
+    async #removeDamaged(key) {
+        this.#texts.forget(key);
+        await rm(this.#entryFolder(key), { recursive: true, force: true });
+    }
+    async #keepFirst(key, building, error) {
+        if ((await this.find(key)) === undefined)
+            throw error;
+        await rm(building, { recursive: true, force: true });
+    }
+    #entryFolder(key) {
+        return join(this.#folder, key.slice(0, 2), key);
+    }
+}
+function textOf(path) {
+    try {
+        return readFileSync(path, 'utf8');
+    }
+    catch {
+        return undefined;
+    }
+}
+function statusOf(path) {
+    return statSync(path, { throwIfNoEntry: false });
+}
+/** Times of a whole second tell nothing: they may come from an archive that keeps no finer ones. */
+function isCopyOf(original, target) {
+    if (original === undefined || original.mtimeMs % 1_000 === 0)
+        return false;
+    const copy = statusOf(target);
+    if (copy?.size !== original.size)
+        return false;
+    // The time is handed over as a double, which holds microseconds.
+    return Math.abs(copy.mtimeMs - original.mtimeMs) < 0.01;
+}
+function parseEntry(text) {
+    try {
+        return CacheEntry.safeParse(JSON.parse(text)).data;
+    }
+    catch {
+        return undefined;
+    }
+}
+async function describeFile(path) {
+    return { sha256: await sha256OfFile(path), bytes: (await stat(path)).size };
+}
+async function writeSynced(path, text) {
+    await mkdir(dirname(path), { recursive: true });
+    const handle = await open(path, 'wx');
+    try {
+        await handle.writeFile(text);
+        await handle.sync();
+    }
+    finally {
+        await handle.close();
+    }
+}

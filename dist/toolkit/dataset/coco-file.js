@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { ReigniteError } from '../errors.js';
+import { decodeUtf8, readRecordFile } from './read-text.js';
+const Id = z.int();
+const Image = z.object({
+    id: Id,
+    file_name: z
+        .string()
+        .min(1)
+        .refine((name) => !/[/\\\0]/.test(name) && name !== '.' && name !== '..', 'Expected a file name without a folder'),
+    /** The annotated part of the image in px: left, top, right, bottom. */
+    annotated_xyxy: z.tuple([z.number(), z.number(), z.number(), z.number()]),
+});
+const Annotation = z.object({
+    id: Id,
+    image_id: Id,
+    category_id: Id,
+    /** In px: left, top, width, height. */
+    bbox: z.tuple([z.number(), z.number(), z.number(), z.number()]),
+});
+const Category = z.object({ id: Id, supercategory: z.string() });
+const Lists = z.object({
+    images: z.array(z.unknown()),
+    annotations: z.array(z.unknown()),
+    categories: z.array(z.unknown()),
+});
+/**
+ * Reads an MS COCO file; fields that are not needed may be missing or wrong.
+ *
+ * @throws ReigniteError FILE_MISSING, or ANNOTATIONS_INVALID as {@link parseCocoFile}.
+ */
+export async function readCocoFile(path) {
+    const text = decodeUtf8(await readRecordFile(path), path, 'ANNOTATIONS_INVALID');
+    let document;
+    try {
+        document = JSON.parse(text);
+    }
+    catch (error) {
+        throw new ReigniteError('ANNOTATIONS_INVALID', `${path} is not JSON.`, { cause: error });
+    }
+    return parseCocoFile(document, path);
+}
+/**
+ * @param file - Names the file in errors.
+ * @throws ReigniteError ANNOTATIONS_INVALID naming the first field that is missing or wrong, or an id that occurs twice.
+ */
+export function parseCocoFile(document, file) {
+    const lists = Lists.safeParse(document);
+    if (!lists.success)
+        throw invalidField(file, [], lists.error);
+    return {
+        images: parseItems(Image, 'images', lists.data.images, file),
+        annotations: parseItems(Annotation, 'annotations', lists.data.annotations, file),
+        categories: parseItems(Category, 'categories', lists.data.categories, file),
+    };
+}
+/** One by one, so that a file of a million wrong entries is refused at the first. */
+function parseItems(schema, list, items, file) {
+    const ids = new Set();
+    return items.map((item, index) => {
+        const parsed = schema.safeParse(item);
+        if (!parsed.success)
+            throw invalidField(file, [list, index], parsed.error);
+        const { id } = parsed.data;
+        if (ids.has(id)) {
+            throw new ReigniteError('ANNOTATIONS_INVALID', `${file}: the id ${id} occurs twice in ${list}.`);
+        }
+        ids.add(id);
+        return parsed.data;
+    });
+}
+function invalidField(file, place, error) {
+    const issue = error.issues[0];
+    const field = [...place, ...(issue?.path ?? [])].map(String).join('.');
+    const cause = `${file}: ${field === '' ? 'the document' : field}: ${issue?.message ?? 'not understood'}.`;
+    return new ReigniteError('ANNOTATIONS_INVALID', cause, { cause: error });
+}

@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { ReigniteError } from '../errors.js';
+import { decodeUtf8, readRecordFile } from './read-text.js';
+const Value = z.int().min(0).max(255);
+const LabelMap = z.record(z.string().min(1), Value).refine((map) => Object.keys(map).length > 0, 'has no label');
+/**
+ * Reads he_label_map.json: an object from names to values of pixels, 0 to 255.
+ *
+ * @returns In the order of the values.
+ * @throws ReigniteError LABEL_MAP_INVALID naming the label; FILE_MISSING.
+ */
+export async function readLabelMap(path) {
+    const parsed = LabelMap.safeParse(parseJson(decodeUtf8(await readRecordFile(path), path, 'LABEL_MAP_INVALID'), path));
+    if (!parsed.success) {
+        const issue = parsed.error.issues[0];
+        const place = issue?.path.length ? `label "${issue.path.join('.')}"` : 'the map';
+        const cause = `${path}: ${place}: ${issue?.message ?? 'not understood'}.`;
+        throw new ReigniteError('LABEL_MAP_INVALID', cause, { cause: parsed.error });
+    }
+    const labels = Object.entries(parsed.data).map(([name, value]) => ({ value, name }));
+    labels.sort((a, b) => a.value - b.value);
+    for (const [k, { value, name }] of labels.entries()) {
+        const next = labels[k + 1];
+        if (next?.value === value) {
+            throw new ReigniteError('LABEL_MAP_INVALID', `${path}: "${name}" and "${next.name}" both have the value ${value}.`);
+        }
+    }
+    return labels;
+}
+function parseJson(text, path) {
+    try {
+        return JSON.parse(text);
+    }
+    catch (error) {
+        throw new ReigniteError('LABEL_MAP_INVALID', `${path} is not JSON.`, { cause: error });
+    }
+}

@@ -1,0 +1,71 @@
+import { access } from 'node:fs/promises';
+import { join, posix } from 'node:path';
+import { ReigniteError } from '../errors.js';
+import { OVERVIEW_FILE } from './layout.js';
+import { readOverview } from './overview.js';
+import { resolveInData } from './resolve-path.js';
+/**
+ * The H&E test set in the order of the authors' code: rows with task `he_tissue_segmentation` and split `test`, paths
+ * with every `.png` replaced by `_with_context.png`, sorted as Python sorts text, by code point (so that
+ * `roi_10_with_context` comes before `roi_1_with_context`, and capitals first). No image or mask is opened.
+ *
+ * @param dataRoot - Folder with data_overview.csv.
+ * @throws ReigniteError ROI_UNPAIRED when image and annotation have different stems; OVERVIEW_INVALID when an ROI is
+ *   there twice or is no PNG file; PATH_OUTSIDE; FILE_MISSING when there is no overview.
+ * @see code/he_segmentation/inference.py of the IGNITE data toolkit
+ */
+export async function listHeTestRois(dataRoot) {
+    return heTestRoisOf(await readOverview(join(dataRoot, OVERVIEW_FILE)), dataRoot);
+}
+/** The same of an overview that was read. */
+export function heTestRoisOf(rows, dataRoot) {
+    const overview = join(dataRoot, OVERVIEW_FILE);
+    const listed = rows.filter(isHeTest).map((row) => {
+        const path = withContext(row.imagePath, row, overview);
+        // The order of UTF-8 bytes is that of code points; JavaScript's own is that of UTF-16 units.
+        return { row, path, sortedBy: Buffer.from(path) };
+    });
+    listed.sort((a, b) => Buffer.compare(a.sortedBy, b.sortedBy));
+    const seen = new Set();
+    return listed.map(({ row, path }) => {
+        const image = resolveInData(path);
+        const annotation = resolveInData(withContext(row.annotationPath, row, overview));
+        const roi = posix.basename(image, '.png');
+        if (posix.basename(annotation, '.png') !== roi) {
+            throw new ReigniteError('ROI_UNPAIRED', `${at(overview, row)}: image ${image} and annotation ${annotation}.`);
+        }
+        if (seen.has(roi))
+            throw new ReigniteError('OVERVIEW_INVALID', `${at(overview, row)}: ${roi} is there twice.`);
+        seen.add(roi);
+        return { roi, image, annotation, facts: row.facts };
+    });
+}
+/**
+ * Checks that the files of ROIs are there.
+ *
+ * @param kinds - `evaluate` needs annotations alone.
+ * @throws ReigniteError FILE_MISSING naming the first one, and how many there are.
+ */
+export async function checkRoiFiles(dataRoot, rois, kinds) {
+    const missing = [];
+    for (const path of rois.flatMap((roi) => kinds.map((kind) => roi[kind]))) {
+        await access(join(dataRoot, path)).catch(() => missing.push(path));
+    }
+    const [first] = missing;
+    if (first === undefined)
+        return;
+    const others = missing.length === 1 ? '' : `, nor ${missing.length - 1} other files of the test set`;
+    throw new ReigniteError('FILE_MISSING', `There is no file ${join(dataRoot, first)}${others}.`);
+}
+function isHeTest({ task, split }) {
+    return task === 'he_tissue_segmentation' && split === 'test';
+}
+function withContext(path, row, overview) {
+    if (!path.endsWith('.png')) {
+        throw new ReigniteError('OVERVIEW_INVALID', `${at(overview, row)}: "${path}" is not a PNG file.`);
+    }
+    return path.replaceAll('.png', '_with_context.png');
+}
+function at(overview, row) {
+    return `${overview}, line ${row.line}`;
+}

@@ -1,0 +1,99 @@
+import { HE_LABELS, TIL_LABELS } from '../../dataset/he-labels.js';
+import { confusionOf, tilConfusion } from '../../metrics/he-metrics.js';
+import { normaliseConfusion } from '../../metrics/normalise-confusion.js';
+import { withoutFirstLabel } from '../../metrics/select-labels.js';
+import { scoreDots } from './score-dots.js';
+import { shadeMatrices } from './shade-matrix.js';
+/** What `f1_*` and `cm_*` of H&E show, and the published Dice beside. */
+export function accessibleTissueFigures(metrics, dice) {
+    const confusion = confusionOf(metrics);
+    return [
+        ...figuresOf('all', 'all classes', confusion, HE_LABELS, dice.all),
+        ...figuresOf('til_use_case', 'TIL use case', tilConfusion(confusion), TIL_LABELS, dice.til),
+    ];
+}
+function figuresOf(stem, subject, confusion, labels, dice) {
+    const present = dice.filter(({ truth }) => truth === undefined || truth > 0);
+    return [
+        {
+            stem: `f1_${stem}`,
+            title: `Dice, ${subject}`,
+            spec: scoreDots(`Dice, ${subject}`, 'Dice', sorted(rowsOf(present))),
+        },
+        {
+            stem: `cm_${stem}`,
+            title: `Confusion, ${subject}`,
+            spec: shadeMatrices(`Confusion of ${subject}`, confusionMatrices(confusion, labels)),
+        },
+    ];
+}
+/** By truth and by prediction, in percent; without the labels that nobody uses. */
+function confusionMatrices(confusion, labels) {
+    const dropped = withoutFirstLabel(confusion);
+    const names = labels.slice(1).map(({ name }) => name);
+    const kept = [...names.keys()].filter((k) => dropped.rowSum(k) + dropped.columnSum(k) > 0);
+    const pick = (all) => kept.flatMap((k) => (all[k] === undefined ? [] : [all[k]]));
+    const matrixOf = (by, title) => {
+        const values = pick(normaliseConfusion(dropped, by)).map(pick);
+        const texts = values.map((row) => row.map(percentOf));
+        return {
+            title,
+            rows: pick(names),
+            columns: pick(names),
+            rowTitle: 'truth',
+            columnTitle: 'prediction',
+            values,
+            texts,
+        };
+    };
+    return [
+        matrixOf('true', 'Of every 100 true pixels: predicted as'),
+        matrixOf('predicted', 'Of every 100 predicted pixels: truly'),
+    ];
+}
+function percentOf(share) {
+    if (share === 0)
+        return '';
+    return share < 0.005 ? '<1' : (100 * share).toFixed(0);
+}
+/** What `f1_scores_*` shows, and the F1 of the AI beside the published one. */
+export function accessibleCellFigures({ groups }, f1) {
+    return Object.entries(groups).flatMap(([name, group]) => {
+        const macro = f1.filter((metric) => metric.name.startsWith(`${name}: `) && metric.name.endsWith(', macro'));
+        const rows = rowsOf(macro).map((row) => ({
+            ...row,
+            name: row.name.replace(`${name}: `, '').replace(/\|AI, macro$/, ' and AI'),
+        }));
+        const title = `F1 of readers and AI, ${name}`;
+        return [
+            { stem: `f1_scores_${name}`, title, spec: shadeMatrices(title, [agreementMatrix(title, group)]) },
+            {
+                stem: `f1_ai_${name}`,
+                title: `${title}, beside the published`,
+                spec: scoreDots(title, 'mean F1 over the classes', rows),
+            },
+        ];
+    });
+}
+function agreementMatrix(title, { readers, f1 }) {
+    const macro = f1['macro'] ?? [];
+    const values = readers.map((_, row) => readers.map((__, column) => (column < row ? (macro[column]?.[row] ?? null) : null)));
+    const texts = values.map((row) => row.map((value) => (value === null ? '' : value.toFixed(2))));
+    return {
+        title,
+        rows: readers,
+        columns: readers,
+        rowTitle: 'taken as prediction',
+        columnTitle: 'taken as truth',
+        values,
+        texts,
+    };
+}
+function rowsOf(metrics) {
+    return metrics.flatMap(({ name, published, ours, oursInterval }) => ours === null ? [] : [{ name, published, ours, low: oursInterval?.low, high: oursInterval?.high }]);
+}
+/** Overall first, then the best. */
+function sorted(rows) {
+    const [first, ...others] = rows;
+    return first === undefined ? [] : [first, ...others.sort((a, b) => b.ours - a.ours)];
+}

@@ -1,0 +1,71 @@
+import { panelText, placeTitle } from './panel-layout.js';
+export const CELL_PANELS = ['Input image', 'Reader predictions', 'AI predictions'];
+/**
+ * Lays a figure of cells out: a title, three panels side by side, a legend below each, so that it hides no cell.
+ *
+ * @param panel - Size of a panel in px.
+ * @param legends - Texts of the legend of each panel.
+ * @param context - Measures text.
+ */
+export function cellsLayout(title, panel, legends, context) {
+    const text = panelText(panel, context);
+    const { size: textSize, font, widthOf } = text;
+    const margin = textSize;
+    const entryWidth = (text) => widthOf(text, 1) + 3 * textSize;
+    const slot = Math.max(panel.width, ...CELL_PANELS.map((text) => widthOf(text, 1.2) + margin), ...legends.flat().map(entryWidth));
+    const panelTitleY = Math.round(4.3 * textSize);
+    const y = panelTitleY + textSize;
+    const rowHeight = Math.round(1.5 * textSize);
+    const legendTop = y + panel.height + margin;
+    const panels = CELL_PANELS.map((_, k) => {
+        const left = margin + k * (slot + margin);
+        const legend = placeLegend(legends[k] ?? [], entryWidth, {
+            left,
+            top: legendTop,
+            width: slot,
+            rowHeight,
+            textSize,
+        });
+        return { x: left + Math.floor((slot - panel.width) / 2), y, middle: left + slot / 2, legend };
+    });
+    const rows = Math.max(0, ...panels.flatMap(({ legend }) => legend.map((entry) => (entry.y - legendTop) / rowHeight)));
+    const width = 3 * slot + 4 * margin;
+    return {
+        width,
+        height: legendTop + Math.ceil(rows) * rowHeight + margin,
+        title: placeTitle(title, width, text),
+        panelTitleFont: font(1.2),
+        panelTitleY,
+        panels,
+        legendFont: font(1),
+        textSize,
+    };
+}
+/** Entries side by side, row by row, each row in the middle. */
+function placeLegend(texts, entryWidth, place) {
+    const rows = [];
+    let free = 0;
+    for (const text of texts) {
+        const width = entryWidth(text);
+        if (width > free) {
+            rows.push([]);
+            free = place.width;
+        }
+        rows.at(-1)?.push(text);
+        free -= width;
+    }
+    return rows.flatMap((row, k) => {
+        const total = row.reduce((sum, text) => sum + entryWidth(text), 0);
+        let left = place.left + (place.width - total) / 2;
+        return row.map((text) => {
+            const entry = {
+                text,
+                x: Math.round(left + place.textSize),
+                y: Math.round(place.top + (k + 0.5) * place.rowHeight),
+                textX: Math.round(left + 2 * place.textSize),
+            };
+            left += entryWidth(text);
+            return entry;
+        });
+    });
+}

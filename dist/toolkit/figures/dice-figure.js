@@ -1,0 +1,59 @@
+import { formatTwoDecimals, roundAsNumpy } from '../metrics/round-as-python.js';
+import { FIGURE_STYLE, LITERAL_COLOUR } from './vega-style.js';
+const BLACK = [0, 0, 0];
+/** Scores of classes that have no bar. */
+const HIDDEN = ['Unannotated', 'Background'];
+/** Bars of the overall Dice and of every class but Unannotated and Background, which the authors do not draw. */
+export function diceFigureData(title, scores, labels) {
+    const classes = labels.filter(({ name }) => !HIDDEN.includes(name));
+    const bars = [
+        diceBar('Overall', scores.overall, BLACK),
+        ...classes.map(({ name, colour }) => diceBar(name, scores.perClass[name] ?? 0, colour)),
+    ];
+    return { title, bars };
+}
+function diceBar(label, dice, colour) {
+    const shown = roundAsNumpy(dice);
+    return { label, dice, shown, text: shown > 0 ? formatTwoDecimals(shown) : '', fill: `rgb(${colour.join(', ')})` };
+}
+/**
+ * One bar a class, as `f1_all.png` and `f1_til_use_case.png` of evaluation.py draw them.
+ *
+ * The axis always goes from 0 to 1 (the authors end it just above the highest bar), so that figures can be compared.
+ */
+export function diceFigure({ title, bars }) {
+    return {
+        ...FIGURE_STYLE,
+        description: `${title}: ${bars.map(({ label, shown }) => `${label} ${formatTwoDecimals(shown)}`).join(', ')}.`,
+        title: { text: title, offset: 16 },
+        width: 552,
+        height: 176,
+        view: { stroke: null },
+        data: { values: bars.map((bar) => ({ ...bar })) },
+        encoding: {
+            x: {
+                field: 'label',
+                type: 'nominal',
+                sort: bars.map(({ label }) => label),
+                scale: { paddingInner: 0.2, paddingOuter: 0.1 },
+                axis: { title: null, labelAngle: -45 },
+            },
+            y: {
+                field: 'shown',
+                type: 'quantitative',
+                scale: { domain: [0, 1] },
+                axis: { title: 'F1 Score', values: [0, 0.2, 0.4, 0.6, 0.8, 1], format: '.1f' },
+            },
+        },
+        layer: [
+            {
+                mark: { type: 'bar', stroke: 'black', strokeWidth: 0.5, aria: false },
+                encoding: { color: { field: 'fill', ...LITERAL_COLOUR } },
+            },
+            {
+                mark: { type: 'text', baseline: 'bottom', dy: -2, fontSize: 10, aria: false },
+                encoding: { text: { field: 'text', type: 'nominal' } },
+            },
+        ],
+    };
+}

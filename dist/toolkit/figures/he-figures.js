@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import { HE_LABELS, TIL_LABELS } from '../dataset/he-labels.js';
+import { writeFileAtomic } from '../files/atomic-write.js';
+import { confusionOf, tilConfusion } from '../metrics/he-metrics.js';
+import { withoutFirstLabel } from '../metrics/select-labels.js';
+import { writeNpy } from '../numpy/npy.js';
+import { confusionFigure, confusionFigureData } from './confusion-figure.js';
+import { diceFigure, diceFigureData } from './dice-figure.js';
+import { renderVegaLite } from './render-vega-lite.js';
+/**
+ * Writes what evaluation.py writes of the whole H&E test set: `cm.npy` and the figures `cm_all`, `f1_all`,
+ * `cm_til_use_case` and `f1_til_use_case`, each as PNG, as SVG and as JSON of everything that it shows.
+ *
+ * @param options.metrics - `metrics/he.json`. Where its first row is null, `cm.npy` holds 0.
+ * @param options.outDir - `figures/he` of a results folder; made if missing.
+ * @returns The files written, in a stable order.
+ * @throws ReigniteError NO_SPACE, NOT_WRITABLE.
+ */
+export async function renderHeFigures(options) {
+    const { metrics, outDir, signal } = options;
+    const matrixPath = join(outDir, 'cm.npy');
+    await writeNpy(matrixPath, asNpy(confusionOf(metrics)));
+    const written = [matrixPath];
+    for (const { stem, data, spec } of heFigures(metrics)) {
+        signal?.throwIfAborted();
+        const { png, svg } = await renderVegaLite(spec);
+        const files = { png, svg, json: `${JSON.stringify(data)}\n` };
+        for (const [extension, content] of Object.entries(files)) {
+            const path = join(outDir, `${stem}.${extension}`);
+            await writeFileAtomic(path, content);
+            written.push(path);
+        }
+    }
+    return written;
+}
+/** The four figures over all ROIs. */
+export function heFigures(metrics) {
+    const confusion = confusionOf(metrics);
+    return [
+        ...figuresOf(confusion, metrics.all, HE_LABELS, { stem: 'all', name: 'All Classes' }),
+        ...figuresOf(tilConfusion(confusion), metrics.til, TIL_LABELS, { stem: 'til_use_case', name: 'TIL Use Case' }),
+    ];
+}
+function figuresOf(confusion, scores, labels, subject) {
+    const names = labels.slice(1).map(({ name }) => name);
+    const matrices = confusionFigureData(withoutFirstLabel(confusion), names);
+    const bars = diceFigureData(`H&E Segmentation Performance on ${subject.name}`, scores, labels);
+    return [
+        {
+            stem: `cm_${subject.stem}`,
+            data: matrices,
+            spec: confusionFigure(matrices, `H&E segmentation, ${subject.name}`),
+        },
+        { stem: `f1_${subject.stem}`, data: bars, spec: diceFigure(bars) },
+    ];
+}
+function asNpy(confusion) {
+    const data = BigInt64Array.from(confusion.counts(), BigInt);
+    return { dtype: 'int64', shape: [confusion.size, confusion.size], data };
+}

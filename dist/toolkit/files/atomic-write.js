@@ -1,0 +1,70 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { ReigniteError } from '../errors.js';
+/** How the name of such a file ends, behind that of the file itself. */
+const TEMPORARY = /^\d+\.[0-9a-f]{8}\.tmp$/;
+/** Where a file is written before it takes its place: the same folder, so that the rename is atomic. */
+export function temporaryPathBeside(path) {
+    return join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`);
+}
+/**
+ * Removes what processes that were killed while they wrote `path` left beside it. Only for whoever alone writes it now.
+ *
+ * @param path - Of the file, there or not.
+ */
+export async function removeTemporaries(path) {
+    const folder = dirname(path);
+    const prefix = `.${basename(path)}.`;
+    for (const name of await readdir(folder).catch(() => [])) {
+        const isOurs = name.startsWith(prefix) && TEMPORARY.test(name.slice(prefix.length));
+        if (isOurs)
+            await rm(join(folder, name), { force: true });
+    }
+}
+/**
+ * Writes a file so that a reader sees the old one, or the new one, never half of it.
+ *
+ * @param path - Target; its folder is made if missing.
+ * @throws ReigniteError NO_SPACE or NOT_WRITABLE; the target is then as it was.
+ */
+export async function writeFileAtomic(path, data) {
+    await replaceFile(path, async (temporary) => {
+        const handle = await open(temporary, 'wx');
+        try {
+            await handle.writeFile(data);
+            await handle.sync();
+        }
+        finally {
+            await handle.close();
+        }
+    });
+}
+/**
+ * Lets `write` fill a temporary file beside `path` and renames it into place when that succeeded.
+ *
+ * @throws ReigniteError NO_SPACE or NOT_WRITABLE, or what `write` throws; no temporary file stays.
+ */
+export async function replaceFile(path, write) {
+    const temporary = temporaryPathBeside(path);
+    try {
+        await mkdir(dirname(path), { recursive: true });
+        await write(temporary);
+        await rename(temporary, path);
+    }
+    catch (error) {
+        await rm(temporary, { force: true });
+        throw asDiskError(error, path);
+    }
+}
+/** Turns the system's errors about space and permission into ours; leaves others as they are. */
+export function asDiskError(error, path) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOSPC' || code === 'EDQUOT') {
+        return new ReigniteError('NO_SPACE', `No space left to write ${path}.`, { cause: error });
+    }
+    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+        return new ReigniteError('NOT_WRITABLE', `No permission to write ${path}.`, { cause: error });
+    }
+    return error;
+}

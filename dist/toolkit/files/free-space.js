@@ -1,0 +1,29 @@
+import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { ReigniteError } from '../errors.js';
+/**
+ * Free bytes for this user on the disk that holds `path`, or would hold it once it is made.
+ * Undefined where the file system does not tell.
+ */
+export async function freeBytes(path) {
+    try {
+        const { bavail, bsize } = await statfs(path);
+        return bavail * bsize;
+    }
+    catch {
+        const parent = dirname(path);
+        return parent === path ? undefined : freeBytes(parent);
+    }
+}
+/**
+ * Fails before hours of work instead of after.
+ *
+ * @param bytes - What is about to be written below `path`.
+ * @throws ReigniteError NO_SPACE with both numbers.
+ */
+export async function ensureFreeSpace(path, bytes) {
+    const free = await freeBytes(path);
+    if (free === undefined || free >= bytes)
+        return;
+    throw new ReigniteError('NO_SPACE', `${path} needs ${bytes} bytes, and its disk has ${free} free.`);
+}

@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { ReigniteError } from '../errors.js';
+/**
+ * SHA-256 of a file's bytes, as lower-case hex. The file is streamed: memory does not grow with its size.
+ *
+ * @throws ReigniteError FILE_MISSING when there is no such file.
+ */
+export async function sha256OfFile(path, signal) {
+    const hash = createHash('sha256');
+    try {
+        for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+            signal?.throwIfAborted();
+            hash.update(chunk);
+        }
+    }
+    catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+            throw new ReigniteError('FILE_MISSING', `There is no file ${path}.`, { cause: error });
+        }
+        throw error;
+    }
+    return hash.digest('hex');
+}
+/** SHA-256 of bytes or of text (UTF-8), as lower-case hex. */
+export function sha256Of(data) {
+    return createHash('sha256').update(data).digest('hex');
+}

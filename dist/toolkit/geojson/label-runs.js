@@ -1,0 +1,72 @@
+/**
+ * The horizontal runs of equal labels of a mask, from the top row on, from the left in each.
+ *
+ * A region's border is found and remembered by the left edges of its runs: that takes 4 bytes a run instead of some
+ * bytes a pixel.
+ */
+export class LabelRuns {
+    width;
+    height;
+    /** First column of every run, px. */
+    starts;
+    #labels;
+    /** Number of the first run of every row, and of all runs. */
+    #rows;
+    constructor({ width, height, data }) {
+        if (data.length !== width * height)
+            throw new RangeError(`Expected ${width * height} labels, got ${data.length}`);
+        this.width = width;
+        this.height = height;
+        this.#labels = data;
+        this.#rows = new Uint32Array(height + 1);
+        this.starts = new Uint32Array(this.#count());
+        let run = 0;
+        for (let y = 0; y < height; y++) {
+            let before = -1;
+            for (let x = 0, at = y * width; x < width; x++, at++) {
+                const label = data[at] ?? 0;
+                if (label !== before)
+                    this.starts[run++] = x;
+                before = label;
+            }
+        }
+    }
+    /** Numbers of the runs of a row: the first, and the one after the last. */
+    runsOf(y) {
+        return { from: this.#rows[y] ?? 0, to: this.#rows[y + 1] ?? 0 };
+    }
+    /** Label of a pixel; -1 beyond the mask. */
+    labelAt(x, y) {
+        if (x < 0 || y < 0 || x >= this.width || y >= this.height)
+            return -1;
+        return this.#labels[y * this.width + x] ?? -1;
+    }
+    /** Number of the run that holds a pixel. */
+    runAt(x, y) {
+        let low = this.#rows[y] ?? 0;
+        let high = (this.#rows[y + 1] ?? 0) - 1;
+        while (low < high) {
+            const middle = (low + high + 1) >>> 1;
+            if ((this.starts[middle] ?? 0) <= x)
+                low = middle;
+            else
+                high = middle - 1;
+        }
+        return low;
+    }
+    #count() {
+        let count = 0;
+        for (let y = 0; y < this.height; y++) {
+            this.#rows[y] = count;
+            let before = -1;
+            for (let at = y * this.width, end = at + this.width; at < end; at++) {
+                const label = this.#labels[at] ?? 0;
+                if (label !== before)
+                    count++;
+                before = label;
+            }
+        }
+        this.#rows[this.height] = count;
+        return count;
+    }
+}

@@ -1,0 +1,50 @@
+import { z } from 'zod';
+const Share = z.number().min(0).max(1);
+const Scores = z.array(z.array(Share.nullable()));
+const Counts = z.array(z.array(z.int().min(0)));
+/** The agreement of a group of readers and the AI, `n` of them, on cells of some classes. */
+const GroupAgreement = z
+    .strictObject({
+    /** As in the file of annotations, "AI" last. */
+    readers: z.array(z.string().min(1)).min(2),
+    /** By "macro" or the index of a class: n × n, at [i][j] for i < j the F1 of j with i as truth, else null. */
+    f1: z.record(z.string().regex(/^(macro|\d+)$/), Scores),
+    /** By "i|j": rows truth, columns prediction; the last row false alarms, the last column misses. */
+    confusion: z.record(z.string(), Counts.nullable()),
+})
+    .superRefine(({ readers, f1, confusion }, context) => {
+    const fail = (path, message) => context.addIssue({ code: 'custom', path, message });
+    const side = Object.keys(f1).length;
+    if (f1['macro'] === undefined)
+        fail(['f1'], 'Expected the mean over the classes');
+    for (const [name, rows] of Object.entries(f1)) {
+        if (!isSquare(rows, readers.length))
+            fail(['f1', name], `Expected ${readers.length} x ${readers.length} values`);
+    }
+    const pairs = new Set(readers.flatMap((one, i) => readers.slice(i + 1).map((other) => pairName(one, other))));
+    for (const [pair, rows] of Object.entries(confusion)) {
+        if (!pairs.delete(pair))
+            fail(['confusion', pair], 'Expected a pair of readers');
+        if (rows !== null && !isSquare(rows, side))
+            fail(['confusion', pair], `Expected ${side} x ${side} counts`);
+    }
+    for (const pair of pairs)
+        fail(['confusion'], `Expected the pair ${pair}`);
+});
+const Groups = z.partialRecord(z.enum(['nuclei', 'RUMC', 'SCDC']), GroupAgreement);
+/**
+ * `metrics/nuclei.json` and `metrics/pdl1.json`: counts and F1 of every pair, unrounded. A pair that has no image in
+ * common is null.
+ */
+export const DetectionMetrics = z.strictObject({
+    groups: Groups,
+    /** Without the paper's quirk: every box has the centre of its own. */
+    corrected: z.strictObject({ groups: Groups }).optional(),
+});
+/** How results name a pair; the first is taken as truth. */
+export function pairName(truth, prediction) {
+    return `${truth}|${prediction}`;
+}
+function isSquare(rows, side) {
+    return rows.length === side && rows.every((row) => row.length === side);
+}

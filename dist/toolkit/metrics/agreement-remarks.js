@@ -1,0 +1,35 @@
+import { z } from 'zod';
+const Group = z.string();
+const Pair = z.string().describe('"reader P1|AI": the first is truth');
+const Rois = z.array(z.string()).describe('Stems of images');
+/** What a number of the agreement leaves out or takes in a way that needs saying. */
+export const AgreementRemark = z.discriminatedUnion('kind', [
+    /** The authors' code fails where the second reader of a pair lacks an image; here the pair goes without it. */
+    z.strictObject({ kind: z.literal('image-left-out-of-pair'), group: Group, pair: Pair, rois: Rois }),
+    z.strictObject({ kind: z.literal('pair-without-images'), group: Group, pair: Pair }),
+    /** The authors' code fails where the AI has no point on an image; here everything on it is missed. */
+    z.strictObject({ kind: z.literal('ai-without-points'), rois: Rois }),
+    /** The authors' 16-bit sums would have begun again at 0 here; ours do not, so that the numbers differ. */
+    z.strictObject({ kind: z.literal('beyond-16-bit'), group: Group, pair: Pair, largest: z.int() }),
+    z.strictObject({
+        kind: z.literal('annotations-unused'),
+        reason: z.enum(['category of no reader', 'image not listed']),
+        ids: z.array(z.int()),
+        annotations: z.int(),
+    }),
+]);
+/** The remark as a sentence. */
+export function describeRemark(remark) {
+    switch (remark.kind) {
+        case 'image-left-out-of-pair':
+            return `${remark.pair}: left out, since the second did not annotate them: ${remark.rois.join(', ')}.`;
+        case 'pair-without-images':
+            return `${remark.pair}: no image that both annotated.`;
+        case 'ai-without-points':
+            return `The AI found nothing on ${remark.rois.join(', ')}: everything there counts as missed.`;
+        case 'beyond-16-bit':
+            return `${remark.pair}: a count of ${remark.largest}, where the authors' 16-bit sums would begin again at 0.`;
+        case 'annotations-unused':
+            return `${remark.annotations} annotations unused (${remark.reason}: ${remark.ids.join(', ')}).`;
+    }
+}

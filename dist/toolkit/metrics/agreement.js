@@ -1,0 +1,95 @@
+import { CELL_CLASSES, HIT_RADIUS } from '../dataset/readers.js';
+import { pairName } from './agreement-metrics.js';
+import { agreementOfPair } from './agreement-of-pair.js';
+import { agreementScores } from './agreement-scores.js';
+import { PredictedPoints } from './match-points.js';
+import { expectClasses } from './points-classes.js';
+/** How results name the side that is no reader. */
+export const AI = 'AI';
+const LARGEST_UINT16 = 65_535;
+/**
+ * Compares every pair of readers, and every reader with the AI, as the authors' inference.py does: the earlier one is
+ * taken as truth, over the images that it annotated.
+ *
+ * Where that code fails, this one goes on and says so in the remarks: an image that the later reader lacks is left out
+ * of the pair; on an image without points the AI found nothing.
+ *
+ * @param input.points - What the AI found on an image, by its stem; undefined or empty for nothing. Taken as it is: the
+ *   published points lie within the annotated box already.
+ * @throws ReigniteError NPY_INVALID when a point of the AI is no place or of no class of the task.
+ */
+export function evaluateDetection(input) {
+    const { task, annotations, points, tieOrder = 'tree' } = input;
+    const classes = CELL_CLASSES[task].length;
+    const found = new Map(annotations.images.map(({ id, stem }) => [id, expectClasses(points(stem) ?? [], classes, stem)]));
+    const predicted = predictionsOf(annotations, found);
+    const pairs = new Map();
+    const remarks = [...remarksOnInput(annotations, found)];
+    const groups = {};
+    for (const group of annotations.groups) {
+        const sides = [...group.readers, AI];
+        const ofGroup = pairsOf(sides).map(([truth, prediction]) => {
+            const images = annotations.images.flatMap(({ id, stem }) => {
+                const points = annotations.points.get(truth)?.get(id);
+                return points === undefined ? [] : [{ roi: stem, truth: points, prediction: predicted(prediction, id) }];
+            });
+            const agreement = agreementOfPair(images, classes, { radius: HIT_RADIUS[task], tieOrder });
+            return [pairName(truth, prediction), agreement];
+        });
+        for (const [pair, agreement] of ofGroup) {
+            pairs.set(pair, agreement);
+            remarks.push(...remarksOnPair(group.name, pair, agreement));
+        }
+        groups[group.name] = groupAgreement(sides, new Map(ofGroup), classes);
+    }
+    return { metrics: { groups }, pairs, remarks };
+}
+function pairsOf(sides) {
+    return sides.flatMap((truth, i) => sides.slice(i + 1).map((prediction) => [truth, prediction]));
+}
+/** Points of a side on an image, ready to be looked up in; made when first asked for and kept. */
+function predictionsOf(annotations, found) {
+    const made = new Map();
+    return (side, image) => {
+        const points = side === AI ? found.get(image) : annotations.points.get(side)?.get(image);
+        if (points === undefined)
+            return undefined;
+        const key = `${image} ${side}`;
+        const predictions = made.get(key) ?? new PredictedPoints(points);
+        made.set(key, predictions);
+        return predictions;
+    };
+}
+function groupAgreement(sides, pairs, classes) {
+    const scores = new Map([...pairs].map(([pair, { total }]) => [pair, total === undefined ? undefined : agreementScores(total)]));
+    const matrixOf = (scoreOf) => sides.map((truth, i) => sides.map((prediction, j) => (i < j ? (scoreOf(pairName(truth, prediction)) ?? null) : null)));
+    const perClass = Array.from({ length: classes }, (_, k) => [String(k), matrixOf((pair) => scores.get(pair)?.f1[k])]);
+    return {
+        readers: [...sides],
+        f1: { macro: matrixOf((pair) => scores.get(pair)?.macro.f1), ...Object.fromEntries(perClass) },
+        confusion: Object.fromEntries([...pairs].map(([pair, { total }]) => [pair, total?.toRows() ?? null])),
+    };
+}
+function remarksOnInput({ images, unused }, found) {
+    const rois = images.filter(({ id }) => found.get(id)?.length === 0).map(({ stem }) => stem);
+    return [
+        ...unused.map(({ reason, ids, annotations }) => ({
+            kind: 'annotations-unused',
+            reason,
+            ids: [...ids],
+            annotations,
+        })),
+        ...(rois.length === 0 ? [] : [{ kind: 'ai-without-points', rois }]),
+    ];
+}
+function remarksOnPair(group, pair, { total, leftOut }) {
+    const remarks = [];
+    if (leftOut.length > 0)
+        remarks.push({ kind: 'image-left-out-of-pair', group, pair, rois: [...leftOut] });
+    if (total === undefined)
+        remarks.push({ kind: 'pair-without-images', group, pair });
+    const largest = Math.max(0, ...(total?.counts() ?? []));
+    if (largest > LARGEST_UINT16)
+        remarks.push({ kind: 'beyond-16-bit', group, pair, largest });
+    return remarks;
+}

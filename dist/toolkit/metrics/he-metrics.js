@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { HE_LABELS, TIL_LABELS } from '../dataset/he-labels.js';
+import { ConfusionMatrix } from './confusion-matrix.js';
+import { correctedDice } from './corrected-dice.js';
+import { dicePerLabel, microDice } from './dice.js';
+import { groupLabels, withoutFirstLabel, withoutTruth } from './select-labels.js';
+const HE_NAMES = HE_LABELS.map((label) => label.name);
+const TIL_GROUPS = HE_LABELS.map((label) => label.til);
+/** Background once Unannotated, the label before it, is gone. */
+const BACKGROUND = 0;
+const Row = z.array(z.int().min(0)).length(HE_LABELS.length);
+function scoresOf(labels) {
+    const dice = z.number().min(0).max(1);
+    const classes = z.strictObject(Object.fromEntries(labels.slice(1).map((label) => [label.name, dice])));
+    return z.strictObject({ overall: dice, perClass: classes });
+}
+/**
+ * `metrics/he.json`: pixel counts and Dice of the H&E test set, unrounded.
+ *
+ * The rows of `confusion` are truth; the first, of Unannotated, is null in the scope `annotated`.
+ */
+export const HeMetrics = z.strictObject({
+    labels: z.array(z.string()).refine((names) => names.join() === HE_NAMES.join(), 'Expected the 17 labels in order'),
+    confusion: z
+        .array(Row.nullable())
+        .length(HE_LABELS.length)
+        .refine((rows) => !rows.slice(1).includes(null), 'Expected counts in every row but the first'),
+    all: scoresOf(HE_LABELS),
+    til: scoresOf(TIL_LABELS),
+    /** Without the paper's quirks: true Background counts, tissue predicted Unannotated is a miss. */
+    corrected: z.strictObject({ all: scoresOf(HE_LABELS), til: scoresOf(TIL_LABELS) }).optional(),
+});
+/**
+ * What `metrics/he.json` says of a confusion matrix.
+ *
+ * @param confusion - 17×17, summed over ROIs.
+ * @throws RangeError when the matrix has another size.
+ */
+export function heMetrics(confusion, scope = 'full') {
+    expectHeLabels(confusion);
+    return {
+        labels: [...HE_NAMES],
+        confusion: confusion.toRows().map((row, truth) => (truth === 0 && scope === 'annotated' ? null : row)),
+        all: diceScores(confusion, HE_LABELS),
+        til: diceScores(tilConfusion(confusion), TIL_LABELS),
+        corrected: correctedDice(confusion),
+    };
+}
+/** The matrix in a `metrics/he.json`; a row that is null there is 0 here, as in `figures/he/cm.npy`. */
+export function confusionOf(metrics) {
+    return ConfusionMatrix.fromRows(metrics.confusion.map((row) => row ?? HE_NAMES.map(() => 0)));
+}
+/** The 17×17 matrix summed into the 7 labels of the TIL use case. */
+export function tilConfusion(confusion) {
+    expectHeLabels(confusion);
+    return groupLabels(confusion, TIL_GROUPS, TIL_LABELS.length);
+}
+/**
+ * Dice as evaluation.py computes it. Two quirks of the paper are kept: Unannotated is dropped from rows *and* columns,
+ * so a pixel of tissue that was predicted Unannotated vanishes; truth Background is cleared but its column stays,
+ * so a pixel of tissue predicted Background is still a miss, and the Dice of Background is always 0.
+ *
+ * @param confusion - Counts of `labels`, of which the first two are Unannotated and Background.
+ */
+export function diceScores(confusion, labels) {
+    const scored = scoredPart(confusion);
+    const dice = dicePerLabel(scored);
+    return {
+        overall: microDice(scored),
+        perClass: Object.fromEntries(labels.slice(1).map((label, index) => [label.name, dice[index] ?? 0])),
+    };
+}
+/** `overall` of `diceScores`, where the classes are not asked for. */
+export function overallDice(confusion) {
+    return microDice(scoredPart(confusion));
+}
+function scoredPart(confusion) {
+    return withoutTruth(withoutFirstLabel(confusion), BACKGROUND);
+}
+function expectHeLabels(confusion) {
+    if (confusion.size !== HE_LABELS.length) {
+        throw new RangeError(`Expected a matrix of the ${HE_LABELS.length} H&E labels, got size ${confusion.size}`);
+    }
+}

@@ -1,0 +1,48 @@
+import { join } from 'node:path';
+import { CELL_CLASSES } from '../dataset/readers.js';
+import { ReigniteError } from '../errors.js';
+import { readNpy } from '../numpy/npy.js';
+import { expectClasses } from './points-classes.js';
+/**
+ * Reads the cells found on an image, `inference/pdl1/<task>/<stem>.npy`: n × 3, x and y in px and the class.
+ *
+ * The authors write float32; other numbers are accepted.
+ *
+ * @throws ReigniteError NPY_INVALID when the array has another shape, a place is not finite, or a class is none of the
+ *   task; FILE_MISSING.
+ */
+export async function readPoints(path, task) {
+    const { shape, data } = await readNpy(path);
+    const [rows = 0, columns] = shape;
+    if (shape.length !== 2 || columns !== 3) {
+        throw new ReigniteError('NPY_INVALID', `${path} has the shape (${shape.join(', ')}); points are n x 3.`);
+    }
+    const value = (k) => Number(data[k] ?? Number.NaN);
+    const points = Array.from({ length: rows }, (_, row) => ({
+        x: value(3 * row),
+        y: value(3 * row + 1),
+        class: value(3 * row + 2),
+    }));
+    return expectClasses(points, CELL_CLASSES[task].length, path);
+}
+/**
+ * Reads what was found on every image of a task. An image without a file is missing in the result: the authors write
+ * none where nothing was found.
+ *
+ * @param folder - Holds `<stem>.npy` of the images.
+ * @throws ReigniteError NPY_INVALID as {@link readPoints}, or what `signal` was aborted with.
+ */
+export async function readFoundPoints(folder, { task, images }, signal) {
+    const found = new Map();
+    for (const { stem } of images) {
+        signal?.throwIfAborted();
+        try {
+            found.set(stem, await readPoints(join(folder, `${stem}.npy`), task));
+        }
+        catch (error) {
+            if (!(error instanceof ReigniteError && error.code === 'FILE_MISSING'))
+                throw error;
+        }
+    }
+    return found;
+}

@@ -1,0 +1,53 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { ReigniteError } from '../errors.js';
+export const CARD_FILE = 'model.json';
+const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const Count = z.int().min(1);
+const Pair = z.tuple([Count, Count]);
+/** What a folder of converted folds says of itself; written last, so that its presence means the folds are whole. */
+export const ModelCard = z.object({
+    kind: z.literal('nnunet-v1-2d'),
+    converterSchema: Count.describe('Raised when the same checkpoint would give other outputs'),
+    digest: Sha256.describe('Over everything that determines the outputs: sources and converter schema'),
+    trainer: z.string().describe('Trainer class named by the plans'),
+    patch: Pair.describe('Height and width of a tile in px'),
+    classes: Count.describe('Channels of the softmax, "none of them" included'),
+    input: z.string().describe('Name of the input, float32 [1, 3, height, width], RGB in [0, 1]'),
+    output: z.string().describe('Name of the output, float32 [1, height, width, classes]'),
+    architecture: z.object({
+        features: z.array(Count).describe('Channels at each resolution, full resolution first'),
+        pools: z.array(Pair).describe('Downsampling factors, full resolution first'),
+        kernels: z.array(Pair).describe('Convolution kernels at each resolution'),
+        convPerStage: Count,
+    }),
+    plansSha256: Sha256.describe('Of the pickle the plans came from'),
+    folds: z
+        .array(z.object({
+        fold: z.int().min(0),
+        file: z.string().describe('ONNX file beside this card'),
+        bytes: Count,
+        sha256: Sha256.describe('Of the ONNX file'),
+        sourceSha256: Sha256.describe('Of the checkpoint'),
+        parameters: Count.describe('Elements of the tensors that were used'),
+        parallelPrefix: z.boolean().describe('Whether the prefix `module.` of DataParallel was taken off the names'),
+        unused: z.array(z.string()).describe('Tensors that inference does not need'),
+    }))
+        .min(1),
+});
+/**
+ * Reads the card of a converted model.
+ *
+ * @param folder - Where `convertModel` wrote to.
+ * @throws ReigniteError MODEL_UNREADABLE when there is none or it is not understood.
+ */
+export async function readModelCard(folder) {
+    const path = join(folder, CARD_FILE);
+    try {
+        return ModelCard.parse(JSON.parse(await readFile(path, 'utf8')));
+    }
+    catch (cause) {
+        throw new ReigniteError('MODEL_UNREADABLE', `${path} is not the card of a converted model.`, { cause });
+    }
+}

@@ -1,0 +1,82 @@
+import { join } from 'node:path';
+import { Tensor } from 'onnxruntime-node';
+import { ReigniteError } from '../errors.js';
+import { instructionSet } from '../onnx/instruction-set.js';
+import { openSession } from '../onnx/session.js';
+import { placeScores, TileInput } from '../onnx/tile-tensors.js';
+/** Values that the masks of a model may hold, from 0 on: its largest label and those below. */
+export function labelValues({ labels }) {
+    return labels.map(({ value }, channel) => value ?? channel);
+}
+/** An ONNX model of the user's as an ensemble of one, under the same sliding window. */
+export class OwnNetwork {
+    digest;
+    patch;
+    classes;
+    folds = 1;
+    #card;
+    #sidecar;
+    #file;
+    #options;
+    #input;
+    #values;
+    #session;
+    #engine;
+    /** @param folder - Where `takeOwnModel` put it. */
+    constructor(folder, card, options) {
+        const { sidecar, size } = card;
+        if (sidecar.kind !== 'segmentation') {
+            throw new ReigniteError('SIDECAR_INVALID', `The model in ${folder} is a detector; masks need a segmentation.`);
+        }
+        this.digest = card.digest;
+        this.patch = { height: size[0], width: size[1] };
+        this.#values = labelValues(sidecar);
+        this.classes = Math.max(...this.#values) + 1;
+        this.#card = card;
+        this.#sidecar = sidecar;
+        this.#file = join(folder, card.file);
+        this.#options = options;
+        this.#input = new TileInput(sidecar.input, size);
+    }
+    async engine() {
+        await this.#open();
+        if (this.#engine === undefined)
+            throw new ReigniteError('INTERNAL', 'No session says what it runs on.');
+        return this.#engine;
+    }
+    async run(_fold, input, softmax) {
+        const session = await this.#open();
+        const image = new Tensor('float32', this.#input.fill(input), [...this.#input.shape]);
+        const { layout, values } = this.#sidecar.output;
+        try {
+            const { [this.#card.output]: output } = await session.run({ [this.#card.input]: image }, [this.#card.output]);
+            const data = output?.data;
+            if (!(data instanceof Float32Array) || data.length !== this.patch.height * this.patch.width * this.#card.count) {
+                throw new RangeError(`Expected ${this.#card.count} scores a pixel, got [${output?.dims}]`);
+            }
+            placeScores(data, { layout, isLogits: values === 'logits' }, this.#values, this.classes, softmax);
+        }
+        catch (cause) {
+            throw new ReigniteError('INFERENCE_FAILED', `The network ${this.#file} failed on a tile: ${String(cause)}`, {
+                cause,
+            });
+        }
+    }
+    async relax() {
+        await this.release();
+    }
+    async release() {
+        const session = this.#session;
+        this.#session = undefined;
+        await session?.release();
+    }
+    async #open() {
+        if (this.#session !== undefined)
+            return this.#session;
+        const provider = this.#engine?.provider ?? this.#options.provider ?? 'auto';
+        const { session, ...opened } = await openSession(this.#file, { ...this.#options, provider });
+        this.#session = session;
+        this.#engine ??= { ...opened, instructionSet: instructionSet() };
+        return session;
+    }
+}

@@ -1,0 +1,63 @@
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
+/** The bytes of a typed array, shared, as they lie in memory. */
+export function bytesOf(data) {
+    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+/** Writes a file over what it held: blocks that are there are used again. */
+export function writeOver(path, bytes) {
+    withFile(path, constants.O_WRONLY | constants.O_CREAT, (descriptor) => {
+        let written = 0;
+        while (written < bytes.length) {
+            written += writeSync(descriptor, bytes, written, bytes.length - written, written);
+        }
+        ftruncateSync(descriptor, bytes.length);
+    });
+}
+/**
+ * Fills `into` with the bytes of a file from `position` on.
+ *
+ * @throws Error when the file ends before.
+ */
+export function readAt(path, position, into) {
+    withFile(path, constants.O_RDONLY, (descriptor) => readFully(descriptor, position, into));
+}
+const CHUNK_BYTES = 1 << 22;
+/** CRC-32 of a file; undefined when it is not there or not of this length. */
+export function crcOfFile(path, length) {
+    try {
+        return withFile(path, constants.O_RDONLY, (descriptor) => {
+            if (fstatSync(descriptor).size !== length)
+                return undefined;
+            const chunk = new Uint8Array(Math.min(length, CHUNK_BYTES));
+            let crc = 0;
+            for (let at = 0; at < length; at += chunk.length) {
+                const part = chunk.subarray(0, length - at);
+                readFully(descriptor, at, part);
+                crc = crc32(part, crc);
+            }
+            return crc;
+        });
+    }
+    catch {
+        return undefined;
+    }
+}
+function withFile(path, flags, use) {
+    const descriptor = openSync(path, flags, 0o644);
+    try {
+        return use(descriptor);
+    }
+    finally {
+        closeSync(descriptor);
+    }
+}
+function readFully(descriptor, position, into) {
+    let read = 0;
+    while (read < into.length) {
+        const count = readSync(descriptor, into, read, into.length - read, position + read);
+        if (count === 0)
+            throw new Error(`Expected ${into.length} bytes at ${position}, the file ends after ${read}`);
+        read += count;
+    }
+}

@@ -1,0 +1,47 @@
+/** Value of a mask's pixel that was not predicted. */
+export const NOT_PREDICTED = 255;
+const FIRST_ANNOTATED = 1;
+const LAST_ANNOTATED = 16;
+/** Whether a truth value counts in the evaluation: 0 is unannotated, values past 16 are no labels. */
+export function isAnnotated(truth) {
+    return truth >= FIRST_ANNOTATED && truth <= LAST_ANNOTATED;
+}
+/**
+ * The columns of the tiles to predict, for every tile row.
+ *
+ * @param truth - image.height x image.width uint8 labels; without it every tile is taken.
+ * @returns First columns in the padded image in px, increasing, a list a tile row.
+ */
+export function tilesInScope(grid, truth) {
+    if (truth === undefined)
+        return grid.rows.map(() => grid.columns);
+    return grid.rows.map((top) => {
+        const before = annotatedBefore(grid, truth, top);
+        return grid.columns.filter((left) => {
+            const from = columnOfImage(grid, left);
+            const to = columnOfImage(grid, left + grid.patch.width);
+            return (before[to] ?? 0) > (before[from] ?? 0);
+        });
+    });
+}
+/** For the rows of one tile row: how many image columns before x hold an annotated pixel. */
+function annotatedBefore(grid, truth, top) {
+    const { width, height } = grid.image;
+    const holds = new Uint8Array(width);
+    const from = Math.max(0, top - grid.offset.y);
+    const to = Math.min(height, top + grid.patch.height - grid.offset.y);
+    for (let y = from; y < to; y++) {
+        for (let x = 0; x < width; x++) {
+            if (isAnnotated(truth[y * width + x] ?? 0))
+                holds[x] = 1;
+        }
+    }
+    const before = new Uint32Array(width + 1);
+    for (let x = 0; x < width; x++)
+        before[x + 1] = (before[x] ?? 0) + (holds[x] ?? 0);
+    return before;
+}
+/** A column of the padded image as one of the image, held within it. */
+function columnOfImage(grid, column) {
+    return Math.min(Math.max(column - grid.offset.x, 0), grid.image.width);
+}

@@ -1,0 +1,63 @@
+import { ReigniteError } from '../errors.js';
+/** Element types of ours; NumPy's descriptions of them, all little-endian. */
+const DESCRIPTIONS = { int64: '<i8', float64: '<f8', float32: '<f4', uint16: '<u2' };
+const MAGIC = Buffer.from('\x93NUMPY', 'latin1');
+/** NumPy leaves room to write a longer first axis in place: as many characters as 2^64 - 1 and a sign need. */
+const GROWING_AXIS_CHARACTERS = 21;
+/** NumPy's own limit for headers that it did not write itself. */
+const LONGEST_HEADER = 10_000;
+/**
+ * The header of format version 1.0 as NumPy pads it: the values begin at a multiple of 64 bytes.
+ *
+ * @see https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+ */
+export function writeNpyHeader(dtype, shape) {
+    const axes = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
+    const description = `{'descr': '${DESCRIPTIONS[dtype]}', 'fortran_order': False, 'shape': (${axes}), }`;
+    const growth = shape.length === 0 ? 0 : GROWING_AXIS_CHARACTERS - String(shape[0]).length;
+    const unpadded = MAGIC.length + 4 + description.length + growth + 1;
+    const padding = growth + (64 - (unpadded % 64));
+    const header = Buffer.from(`${description}${' '.repeat(padding)}\n`, 'latin1');
+    const length = Buffer.alloc(2);
+    length.writeUInt16LE(header.length);
+    return Buffer.concat([MAGIC, Buffer.from([1, 0]), length, header]);
+}
+/**
+ * Reads the header of format version 1, 2 or 3.
+ *
+ * @throws ReigniteError NPY_INVALID naming the file and what is wrong with it.
+ */
+export function parseNpyHeader(bytes, name) {
+    const refuse = (what) => {
+        throw new ReigniteError('NPY_INVALID', `${name} ${what}.`);
+    };
+    const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (file.length < 12 || !file.subarray(0, 6).equals(MAGIC))
+        return refuse('is no .npy file');
+    const version = file[6] ?? 0;
+    if (version < 1 || version > 3)
+        return refuse(`has the unknown .npy version ${version}`);
+    const start = version === 1 ? 10 : 12;
+    const length = version === 1 ? file.readUInt16LE(8) : file.readUInt32LE(8);
+    if (length > LONGEST_HEADER || start + length > file.length)
+        return refuse('ends within its header');
+    const text = file.toString('latin1', start, start + length);
+    const description = /'descr':\s*'([^']*)'/.exec(text)?.[1];
+    const order = /'fortran_order':\s*(True|False)/.exec(text)?.[1];
+    const axes = /'shape':\s*\(([\d,\s]*)\)/.exec(text)?.[1];
+    if (description === undefined || order === undefined || axes === undefined)
+        return refuse('has no readable header');
+    const dtype = dtypeOf(description);
+    if (dtype === undefined)
+        return refuse(`holds values of type ${description}, which is none of <i8, <f8, <f4, <u2`);
+    if (order === 'True')
+        return refuse('is in Fortran order');
+    const shape = axes.split(',').flatMap((axis) => (axis.trim() === '' ? [] : [Number(axis)]));
+    if (!shape.every(Number.isSafeInteger))
+        return refuse(`has the impossible shape (${axes})`);
+    return { dtype, shape, dataOffset: start + length };
+}
+function dtypeOf(description) {
+    const known = ['int64', 'float64', 'float32', 'uint16'];
+    return known.find((dtype) => DESCRIPTIONS[dtype] === description);
+}

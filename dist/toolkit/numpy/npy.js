@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises';
+import { ReigniteError } from '../errors.js';
+import { writeFileAtomic } from '../files/atomic-write.js';
+import { parseNpyHeader, writeNpyHeader } from './npy-header.js';
+const BYTES = { int64: 8, float64: 8, float32: 4, uint16: 2 };
+/**
+ * The bytes that `numpy.save` writes for the array (format version 1.0, little-endian).
+ *
+ * @throws RangeError when the shape does not hold the number of values.
+ */
+export function encodeNpy({ dtype, shape, data }) {
+    const length = elementsOf(shape);
+    if (length !== data.length)
+        throw new RangeError(`Expected ${length} values for (${shape}), got ${data.length}`);
+    const values = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    return Buffer.concat([writeNpyHeader(dtype, shape), values]);
+}
+/**
+ * Reads the bytes of a .npy file: little-endian int64, float64, float32 or uint16 in C order.
+ *
+ * @param name - Names the file in errors.
+ * @throws ReigniteError NPY_INVALID when it is anything else, cut short, or longer than its header says.
+ */
+export function decodeNpy(bytes, name) {
+    const { dtype, shape, dataOffset } = parseNpyHeader(bytes, name);
+    const found = bytes.length - dataOffset;
+    const expected = elementsOf(shape) * BYTES[dtype];
+    if (found !== expected) {
+        const cause = `${name} holds ${found} bytes of values, its header promises ${expected}.`;
+        throw new ReigniteError('NPY_INVALID', cause);
+    }
+    // A copy, because a typed array must begin at a multiple of its element's size.
+    const buffer = new Uint8Array(bytes.subarray(dataOffset)).buffer;
+    switch (dtype) {
+        case 'int64':
+            return { dtype, shape, data: new BigInt64Array(buffer) };
+        case 'float64':
+            return { dtype, shape, data: new Float64Array(buffer) };
+        case 'float32':
+            return { dtype, shape, data: new Float32Array(buffer) };
+        case 'uint16':
+            return { dtype, shape, data: new Uint16Array(buffer) };
+    }
+}
+/** Writes a .npy file, byte for byte as `numpy.save` would. */
+export async function writeNpy(path, array) {
+    await writeFileAtomic(path, encodeNpy(array));
+}
+/** @throws ReigniteError FILE_MISSING, or NPY_INVALID as {@link decodeNpy}. */
+export async function readNpy(path) {
+    try {
+        return decodeNpy(await readFile(path), path);
+    }
+    catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+            throw new ReigniteError('FILE_MISSING', `There is no file ${path}.`, { cause: error });
+        }
+        throw error;
+    }
+}
+function elementsOf(shape) {
+    return shape.reduce((product, length) => product * length, 1);
+}

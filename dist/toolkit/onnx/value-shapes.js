@@ -1,0 +1,69 @@
+/**
+ * The shapes of a graph's values, as far as they follow from its inputs through the operators of a U-Net; a value behind
+ * any other operator has none.
+ */
+export function valueShapes(graph) {
+    const shapes = new Map();
+    for (const { name, shape } of [...graph.inputs, ...graph.tensors])
+        shapes.set(name, shape);
+    for (const node of graph.nodes) {
+        const inputs = node.inputs.map((name) => shapes.get(name));
+        const shape = shapeOf(node, inputs);
+        const [output] = node.outputs;
+        if (shape !== undefined && output !== undefined)
+            shapes.set(output, shape);
+    }
+    return shapes;
+}
+/** The integers of a node's attribute, or those that ONNX takes for an absent one. */
+export function integersOf({ attributes }, name, absent) {
+    const value = attributes.find((attribute) => attribute.name === name)?.value;
+    if (value === undefined)
+        return absent;
+    if ('ints' in value)
+        return value.ints;
+    return 'int' in value ? [value.int] : absent;
+}
+function shapeOf(node, [x, ...others]) {
+    if (x === undefined)
+        return undefined;
+    if (node.operator === 'LeakyRelu')
+        return x;
+    if (node.operator === 'Concat')
+        return joined(x, others, integersOf(node, 'axis', [0])[0] ?? 0);
+    const [weight] = others;
+    if (weight === undefined || x.length !== 4)
+        return undefined;
+    if (node.operator === 'Conv')
+        return convolved(node, x, weight);
+    if (node.operator === 'ConvTranspose')
+        return spread(node, x, weight);
+    return undefined;
+}
+function joined(first, others, axis) {
+    let length = first[axis] ?? 0;
+    for (const other of others) {
+        if (other === undefined)
+            return undefined;
+        length += other[axis] ?? 0;
+    }
+    return first.with(axis, length);
+}
+function convolved(node, [n = 0, , ...pixels], [outputs = 0, , ...kernel]) {
+    const [strides, dilations] = [integersOf(node, 'strides', [1, 1]), integersOf(node, 'dilations', [1, 1])];
+    const pads = integersOf(node, 'pads', [0, 0, 0, 0]);
+    const lengths = pixels.map((length, axis) => {
+        const reach = (dilations[axis] ?? 1) * ((kernel[axis] ?? 1) - 1) + 1;
+        const padded = length + (pads[axis] ?? 0) + (pads[axis + 2] ?? 0);
+        return Math.floor((padded - reach) / (strides[axis] ?? 1)) + 1;
+    });
+    return [n, outputs, ...lengths];
+}
+/** Without padding of any kind, as U-Nets have it. */
+function spread(node, [n = 0, , ...pixels], [, outputs = 0, ...kernel]) {
+    if (integersOf(node, 'pads', [0, 0, 0, 0]).some((pad) => pad !== 0))
+        return undefined;
+    const strides = integersOf(node, 'strides', [1, 1]);
+    const lengths = pixels.map((length, axis) => (length - 1) * (strides[axis] ?? 1) + (kernel[axis] ?? 1));
+    return [n, outputs, ...lengths];
+}

@@ -1,0 +1,128 @@
+import { ReigniteError } from '../errors.js';
+import { describe, isPickleObject } from './value.js';
+/** Begins a walk at the root of a file's value; every refusal on the way throws `code`. */
+export function locate(value, file, code) {
+    return { value, keys: '', file, code };
+}
+/** The entry of a dict; its value is undefined where there is none. Every other accessor refuses that. */
+export function dictGet(located, key) {
+    return child(located, asDict(located).entries.get(key), key);
+}
+/** Whether a dict has an entry that is not `None`. */
+export function dictHas(located, key) {
+    const value = asDict(located).entries.get(key);
+    return value !== undefined && value !== null;
+}
+/** The entries of a dict whose keys are all strings, in the order of the file. */
+export function asEntries(located) {
+    return Array.from(asDict(located).entries, ([key, value]) => {
+        if (typeof key !== 'string')
+            throw refusal(located, 'a dict with text keys');
+        return [key, child(located, value, key)];
+    });
+}
+export function asDict(located) {
+    const { value } = located;
+    if (isPickleObject(value) && value.kind === 'dict')
+        return value;
+    throw refusal(located, 'a dict');
+}
+/** A finite or non-finite number; a bigint only where a number holds it exactly. */
+export function asNumber(located) {
+    const number = toNumber(located.value);
+    if (number === undefined)
+        throw refusal(located, 'a number');
+    return number;
+}
+/** A whole number within ±(2^53 − 1). */
+export function asInteger(located) {
+    const number = toNumber(located.value);
+    if (number === undefined || !Number.isSafeInteger(number))
+        throw refusal(located, 'a whole number');
+    return number;
+}
+export function asBoolean(located) {
+    if (typeof located.value === 'boolean')
+        return located.value;
+    throw refusal(located, 'True or False');
+}
+export function asString(located) {
+    if (typeof located.value === 'string')
+        return located.value;
+    throw refusal(located, 'text');
+}
+/** The items of a list. */
+export function asList(located) {
+    const { value } = located;
+    if (isPickleObject(value) && value.kind === 'list')
+        return children(located, value.items);
+    throw refusal(located, 'a list');
+}
+/** The items of a tuple. */
+export function asTuple(located) {
+    const { value } = located;
+    if (isPickleObject(value) && value.kind === 'tuple')
+        return children(located, value.items);
+    throw refusal(located, 'a tuple');
+}
+/** The items of a list, of a tuple, or of a one-dimensional numpy array: writers use any of them. */
+export function asItems(located) {
+    const { value } = located;
+    if (isPickleObject(value)) {
+        if (value.kind === 'list' || value.kind === 'tuple')
+            return children(located, value.items);
+        if (value.kind === 'array' && value.shape.length === 1)
+            return children(located, Array.from(value.data));
+    }
+    throw refusal(located, 'a list, a tuple or a flat array');
+}
+/** The numbers of a list, a tuple or a one-dimensional numpy array. */
+export function asNumberArray(located) {
+    return asItems(located).map(asNumber);
+}
+export function asTensor(located) {
+    const { value } = located;
+    if (isPickleObject(value) && value.kind === 'tensor')
+        return value;
+    throw refusal(located, 'a tensor');
+}
+/** The class, arguments and state of an object that stayed inert. */
+export function asObject(located) {
+    const reduced = asReduced(located);
+    const { callable } = reduced;
+    if (callable.kind !== 'global')
+        throw refusal(located, 'an object of a named class');
+    return {
+        module: callable.module,
+        name: callable.name,
+        args: children(located, reduced.args),
+        state: { ...located, value: reduced.state },
+    };
+}
+function asReduced(located) {
+    const { value } = located;
+    if (isPickleObject(value) && value.kind === 'reduced')
+        return value;
+    throw refusal(located, 'an object');
+}
+function toNumber(value) {
+    if (typeof value === 'number')
+        return value;
+    if (typeof value !== 'bigint')
+        return undefined;
+    const number = Number(value);
+    return BigInt(number) === value ? number : undefined;
+}
+function children(located, items) {
+    return items.map((item, index) => ({ ...located, value: item, keys: `${located.keys}[${index}]` }));
+}
+function child(located, value, key) {
+    const { keys } = located;
+    const name = typeof key === 'number' ? `${keys}[${key}]` : keys === '' ? key : `${keys}.${key}`;
+    return { ...located, value, keys: name };
+}
+/** The error for a value that is not what was expected; for checks that the accessors do not have. */
+export function refusal(located, expected) {
+    const place = located.keys === '' ? 'at its root' : `at ${located.keys}`;
+    return new ReigniteError(located.code, `${located.file} has ${describe(located.value)} ${place} where ${expected} is expected.`);
+}

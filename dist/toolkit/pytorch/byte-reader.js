@@ -1,0 +1,90 @@
+import { LIMITS } from './limits.js';
+const CHUNK_BYTES = 64 * 1024;
+const NEWLINE = 0x0a;
+/** Reads a source from front to back; every length is compared with what is left before anything is allocated. */
+export class ByteReader {
+    #source;
+    #context;
+    #chunk = Buffer.alloc(0);
+    #chunkStart = 0;
+    #position = 0;
+    constructor(source, context) {
+        this.#source = source;
+        this.#context = context;
+    }
+    get position() {
+        return this.#position;
+    }
+    get remaining() {
+        return this.#source.byteLength - this.#position;
+    }
+    /** The next bytes, as a view that must be copied to be kept. */
+    take(length) {
+        const view = this.#peek(length);
+        this.#position += length;
+        return view;
+    }
+    uint8() {
+        return this.take(1).readUInt8();
+    }
+    uint16() {
+        return this.take(2).readUInt16LE();
+    }
+    uint32() {
+        return this.take(4).readUInt32LE();
+    }
+    int32() {
+        return this.take(4).readInt32LE();
+    }
+    /** A length of 8 bytes; one that no file can have ends the reading here. */
+    length64() {
+        const length = this.take(8).readBigUInt64LE();
+        if (length > BigInt(this.remaining))
+            throw this.#endsEarly(length);
+        return Number(length);
+    }
+    doubleBigEndian() {
+        return this.take(8).readDoubleBE();
+    }
+    /** The bytes up to the next newline, which is skipped. */
+    line() {
+        for (let length = Math.min(256, this.remaining);; length = Math.min(2 * length, this.remaining)) {
+            const end = this.#peek(length).indexOf(NEWLINE);
+            if (end >= 0) {
+                const line = this.take(end);
+                this.#position += 1;
+                return line;
+            }
+            if (length === this.remaining)
+                throw this.#context.corrupt(`the line at byte ${this.#position} has no end`);
+        }
+    }
+    #peek(length) {
+        if (length > this.remaining)
+            throw this.#endsEarly(length);
+        if (this.#position + length > LIMITS.pickleBytes) {
+            throw this.#context.unsupported(`its pickle is larger than ${LIMITS.pickleBytes} bytes`);
+        }
+        const start = this.#position - this.#chunkStart;
+        if (start + length > this.#chunk.byteLength) {
+            this.#load(Math.min(Math.max(length, CHUNK_BYTES), this.remaining));
+            return this.#chunk.subarray(0, length);
+        }
+        return this.#chunk.subarray(start, start + length);
+    }
+    #load(length) {
+        const bytes = this.#source.readSync(this.#position, length);
+        this.#chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+        this.#chunkStart = this.#position;
+    }
+    #endsEarly(length) {
+        return this.#context.corrupt(`${length} bytes are needed at byte ${this.#position}, ${this.remaining} are left`);
+    }
+}
+/** A source over bytes in memory. */
+export function bytesSource(bytes) {
+    return {
+        byteLength: bytes.byteLength,
+        readSync: (offset, length) => bytes.subarray(offset, offset + length),
+    };
+}

@@ -1,0 +1,18 @@
+const FLOAT = new Float32Array(1);
+const BITS = new Uint32Array(FLOAT.buffer);
+/** The value of a float16 (IEEE 754 binary16) from its 16 bits. */
+export function halfToNumber(bits) {
+    const sign = bits & 0x8000 ? -1 : 1;
+    const exponent = (bits >> 10) & 0x1f;
+    const fraction = bits & 0x3ff;
+    if (exponent === 0)
+        return sign * fraction * 2 ** -24;
+    if (exponent === 0x1f)
+        return fraction === 0 ? sign * Infinity : Number.NaN;
+    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+/** The value of a bfloat16 from its 16 bits: the upper half of a float32. */
+export function bfloatToNumber(bits) {
+    BITS[0] = bits << 16;
+    return FLOAT[0] ?? 0;
+}

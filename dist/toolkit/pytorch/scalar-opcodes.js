@@ -1,0 +1,57 @@
+import { decodeInteger, decodeQuoted, decodeRawUnicodeEscape, decodeUtf8, latin1, parseFloat64, parseInteger, } from './text-literals.js';
+/** None, booleans, numbers, texts and bytes, of all protocols. */
+export const SCALAR_OPCODES = {
+    // NONE, NEWTRUE, NEWFALSE
+    N: (machine) => machine.push(null),
+    '\x88': (machine) => machine.push(true),
+    '\x89': (machine) => machine.push(false),
+    // INT, BININT, BININT1, BININT2
+    I: (machine) => machine.pushNew(integerOrBoolean(machine)),
+    J: (machine) => machine.push(machine.reader.int32()),
+    K: (machine) => machine.push(machine.reader.uint8()),
+    M: (machine) => machine.push(machine.reader.uint16()),
+    // LONG, LONG1, LONG4
+    L: (machine) => machine.pushNew(parseInteger(machine.reader.line(), machine.context)),
+    '\x8a': (machine) => pushInteger(machine, machine.reader.uint8()),
+    '\x8b': (machine) => pushInteger(machine, machine.reader.int32()),
+    // FLOAT, BINFLOAT
+    F: (machine) => machine.pushNew(parseFloat64(machine.reader.line(), machine.context)),
+    G: (machine) => machine.pushNew(machine.reader.doubleBigEndian()),
+    // STRING, BINSTRING, SHORT_BINSTRING
+    S: (machine) => machine.pushNew(decodeQuoted(machine.reader.line(), machine.context)),
+    T: (machine) => machine.pushNew(latin1(take(machine, machine.reader.int32()))),
+    U: (machine) => machine.pushNew(latin1(take(machine, machine.reader.uint8()))),
+    // UNICODE, SHORT_BINUNICODE, BINUNICODE, BINUNICODE8
+    V: (machine) => machine.pushNew(decodeRawUnicodeEscape(machine.reader.line(), machine.context)),
+    '\x8c': (machine) => pushText(machine, machine.reader.uint8()),
+    X: (machine) => pushText(machine, machine.reader.uint32()),
+    '\x8d': (machine) => pushText(machine, machine.reader.length64()),
+    // SHORT_BINBYTES, BINBYTES, BINBYTES8, BYTEARRAY8
+    C: (machine) => pushBytes(machine, machine.reader.uint8()),
+    B: (machine) => pushBytes(machine, machine.reader.uint32()),
+    '\x8e': (machine) => pushBytes(machine, machine.reader.length64()),
+    '\x96': (machine) => pushBytes(machine, machine.reader.length64()),
+};
+/** INT writes booleans as `00` and `01`, which no integer begins with. */
+function integerOrBoolean(machine) {
+    const line = machine.reader.line();
+    const text = latin1(line.subarray(0, 3));
+    if (text === '00' || text === '01')
+        return text === '01';
+    return parseInteger(line, machine.context);
+}
+function pushInteger(machine, length) {
+    machine.pushNew(decodeInteger(take(machine, length), machine.context));
+}
+function pushText(machine, length) {
+    machine.pushNew(decodeUtf8(machine.reader.take(length), machine.context));
+}
+function pushBytes(machine, length) {
+    machine.pushNew(new Uint8Array(machine.reader.take(length)));
+}
+/** For lengths that the format stores with a sign. */
+function take(machine, length) {
+    if (length < 0)
+        throw machine.context.corrupt(`the length at byte ${machine.opcodeAt} is negative`);
+    return machine.reader.take(length);
+}

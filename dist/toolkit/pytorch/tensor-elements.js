@@ -1,0 +1,94 @@
+import { bfloatToNumber, halfToNumber } from './half-float.js';
+import { ELEMENT_BYTES, elementCount } from './tensor.js';
+/** From the first element of a tensor to its last, in the bytes of its storage. */
+export function spanOf(tensor) {
+    const size = ELEMENT_BYTES[tensor.dtype];
+    if (elementCount(tensor.shape) === 0)
+        return { offset: 0, byteLength: 0 };
+    const reach = tensor.strides.reduce((sum, stride, axis) => sum + stride * ((tensor.shape[axis] ?? 1) - 1), 0);
+    return { offset: tensor.offset * size, byteLength: (reach + 1) * size };
+}
+/**
+ * Elements of a tensor, row-major, as float32: half types widened exactly, float64 and integers rounded to nearest,
+ * booleans as 0 and 1.
+ *
+ * @param span - The bytes of the tensor's span, at an aligned place of the machine's byte order (little-endian).
+ */
+export function toFloat32(tensor, span) {
+    const { buffer, byteOffset, byteLength } = span;
+    const count = elementCount(tensor.shape);
+    if (isContiguous(tensor) && tensor.dtype === 'float32')
+        return new Float32Array(buffer, byteOffset, count);
+    const elementAt = elementReader(tensor.dtype, buffer, byteOffset, byteLength / ELEMENT_BYTES[tensor.dtype]);
+    const result = new Float32Array(count);
+    if (isContiguous(tensor)) {
+        for (let index = 0; index < count; index++)
+            result[index] = elementAt(index);
+    }
+    else
+        gather(tensor, elementAt, result);
+    return result;
+}
+/** Whether the elements lie in the storage as they are wanted, without gaps. Axes of length 1 do not matter. */
+function isContiguous({ shape, strides }) {
+    let expected = 1;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+        const length = shape[axis] ?? 1;
+        if (length !== 1 && strides[axis] !== expected)
+            return false;
+        expected *= length;
+    }
+    return true;
+}
+function gather({ shape, strides }, elementAt, result) {
+    const position = shape.map(() => 0);
+    let source = 0;
+    for (let index = 0; index < result.length; index++) {
+        result[index] = elementAt(source);
+        for (let axis = shape.length - 1; axis >= 0; axis--) {
+            const length = shape[axis] ?? 1;
+            const stride = strides[axis] ?? 0;
+            const next = (position[axis] ?? 0) + 1;
+            if (next < length) {
+                position[axis] = next;
+                source += stride;
+                break;
+            }
+            position[axis] = 0;
+            source -= stride * (length - 1);
+        }
+    }
+}
+function elementReader(dtype, buffer, offset, count) {
+    if (dtype === 'int64') {
+        const elements = new BigInt64Array(buffer, offset, count);
+        return (index) => Number(elements[index] ?? 0n);
+    }
+    const elements = typedArray(dtype, buffer, offset, count);
+    if (dtype === 'float16')
+        return (index) => halfToNumber(elements[index] ?? 0);
+    if (dtype === 'bfloat16')
+        return (index) => bfloatToNumber(elements[index] ?? 0);
+    if (dtype === 'bool')
+        return (index) => (elements[index] === 0 ? 0 : 1);
+    return (index) => elements[index] ?? 0;
+}
+function typedArray(dtype, buffer, offset, count) {
+    switch (dtype) {
+        case 'float32':
+            return new Float32Array(buffer, offset, count);
+        case 'float64':
+            return new Float64Array(buffer, offset, count);
+        case 'float16':
+        case 'bfloat16':
+            return new Uint16Array(buffer, offset, count);
+        case 'int32':
+            return new Int32Array(buffer, offset, count);
+        case 'int16':
+            return new Int16Array(buffer, offset, count);
+        case 'int8':
+            return new Int8Array(buffer, offset, count);
+        default:
+            return new Uint8Array(buffer, offset, count);
+    }
+}

@@ -1,0 +1,51 @@
+/** Element type of the storage classes of PyTorch that are read. */
+const STORAGE_DTYPES = new Map([
+    ['FloatStorage', 'float32'],
+    ['HalfStorage', 'float16'],
+    ['BFloat16Storage', 'bfloat16'],
+    ['DoubleStorage', 'float64'],
+    ['LongStorage', 'int64'],
+    ['IntStorage', 'int32'],
+    ['ShortStorage', 'int16'],
+    ['CharStorage', 'int8'],
+    ['ByteStorage', 'uint8'],
+    ['BoolStorage', 'bool'],
+]);
+const STORAGE_MODULES = new Set(['torch', 'torch.cuda', 'torch.storage']);
+/** Names of the element types, `torch.float32` and so on, with their older aliases. */
+const TORCH_DTYPES = new Map([
+    ['float32', 'float32'],
+    ['float', 'float32'],
+    ['float16', 'float16'],
+    ['half', 'float16'],
+    ['bfloat16', 'bfloat16'],
+    ['float64', 'float64'],
+    ['double', 'float64'],
+    ['int64', 'int64'],
+    ['long', 'int64'],
+    ['int32', 'int32'],
+    ['int', 'int32'],
+    ['int16', 'int16'],
+    ['short', 'int16'],
+    ['int8', 'int8'],
+    ['uint8', 'uint8'],
+    ['bool', 'bool'],
+]);
+/** Element type of a storage class, `bytes` of an untyped one, undefined for any other name. */
+export function storageDType(module, name) {
+    if (!STORAGE_MODULES.has(module))
+        return undefined;
+    return name === 'UntypedStorage' ? 'bytes' : STORAGE_DTYPES.get(name);
+}
+/** Whether a name is a storage class that is read. */
+export function isStorageClass(module, name) {
+    return storageDType(module, name) !== undefined;
+}
+/** Element type that a name such as `torch.float32` stands for, if it is one that is read. */
+export function torchDType(module, name) {
+    return module === 'torch' ? TORCH_DTYPES.get(name) : undefined;
+}
+/** Whether a name is an element type that is read. */
+export function isTorchDType(module, name) {
+    return torchDType(module, name) !== undefined;
+}

@@ -1,0 +1,68 @@
+import { describe, isPickleObject } from './value.js';
+const USUAL = { depth: 8, width: 64, nodes: 20_000 };
+/**
+ * A checkpoint as a tree of keys, kinds and shapes. A value that several places share is unfolded at the first.
+ *
+ * @param root - May contain itself.
+ */
+export function valueTree(root, limits = USUAL) {
+    const seen = new Set();
+    let nodes = 0;
+    const grow = (key, value, depth) => {
+        nodes++;
+        const what = describeValue(value);
+        if (value === undefined || !isPickleObject(value))
+            return { key, what, children: [], more: 0 };
+        if (seen.has(value))
+            return { key, what: `${what}, as above`, children: [], more: 0 };
+        seen.add(value);
+        const inner = childrenOf(value);
+        const room = depth >= limits.depth || nodes >= limits.nodes ? 0 : limits.width;
+        const children = inner.slice(0, room).map(([name, child]) => grow(name, child, depth + 1));
+        return { key, what, children, more: inner.length - children.length };
+    };
+    return grow('', root, 0);
+}
+function childrenOf(value) {
+    const byPlace = (items) => [...items].map((item, at) => [String(at), item]);
+    const byKey = (entries) => [...entries].map(([key, item]) => [typeof key === 'object' ? describe(key) : String(key), item]);
+    switch (value.kind) {
+        case 'dict':
+            return byKey(value.entries);
+        case 'list':
+        case 'tuple':
+        case 'set':
+            return byPlace(value.items);
+        case 'reduced': {
+            const { state } = value;
+            const ofState = isPickleObject(state) && state.kind === 'dict'
+                ? byKey(state.entries)
+                : state === undefined || state === null
+                    ? []
+                    : [['state', state]];
+            const args = value.args.map((item, at) => [`argument ${at}`, item]);
+            return [...args, ...ofState, ...byPlace(value.appended ?? []), ...byKey(value.entries ?? new Map())];
+        }
+        default:
+            return [];
+    }
+}
+function describeValue(value) {
+    if (!isPickleObject(value))
+        return describe(value);
+    if (value.kind === 'tensor')
+        return `tensor ${value.dtype} [${value.shape.join(', ')}]`;
+    if (value.kind === 'array')
+        return `array ${value.code} [${value.shape.join(', ')}]`;
+    if (value.kind === 'dict')
+        return `dict of ${value.entries.size}`;
+    if (value.kind === 'list' || value.kind === 'tuple')
+        return `${value.kind} of ${value.items.length}`;
+    return describe(value);
+}
+/** The tree as indented lines. */
+export function treeLines({ key, what, children, more }, indent = '') {
+    const own = key === '' ? what : `${key}: ${what}`;
+    const rest = more === 0 ? [] : [`${indent}  ... ${more} more`];
+    return [`${indent}${own}`, ...children.flatMap((child) => treeLines(child, `${indent}  `)), ...rest];
+}

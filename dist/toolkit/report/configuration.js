@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises';
+import { basename, isAbsolute, join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { RunConfig } from '../../config/schema.js';
+import { shippedProfile } from '../../config/shipped-profiles.js';
+import { writeFileAtomic } from '../files/atomic-write.js';
+/** The effective configuration of a run, a profile as `run --profile` takes it. */
+export const CONFIGURATION_FILE = 'configuration.yaml';
+/** Writes the configuration of a run to its results folder; of absolute paths, which name people, the last part. */
+export async function writeConfiguration(results, config) {
+    const head = `# The effective configuration of this run: \`npx reignite run --profile ${CONFIGURATION_FILE}\`.\n# Of absolute paths only the last part is kept: put yours in place of PATH.\n`;
+    await writeFileAtomic(join(results, CONFIGURATION_FILE), head + stringify(withoutFolders(config)));
+}
+/** The configuration of a run; undefined where none was written down. */
+export async function readConfiguration(results) {
+    const text = await readFile(join(results, CONFIGURATION_FILE), 'utf8').catch(() => undefined);
+    if (text === undefined)
+        return undefined;
+    const parsed = RunConfig.safeParse(parse(text));
+    return parsed.success ? parsed.data : undefined;
+}
+/** The command that does a run again. How steps are scheduled and watched and how files come changes no result. */
+export function commandOf(profile, config) {
+    if (config === undefined)
+        return `npx reignite run --profile ${profile}`;
+    const shipped = shippedProfile(profile);
+    if (shipped === undefined)
+        return `npx reignite run --profile ${CONFIGURATION_FILE}`;
+    const settings = differences(comparable(shipped), comparable(config)).map(([field, value]) => ` \\\n  --set ${quoted(`${field}=${value}`)}`);
+    return `npx reignite run --profile ${profile}${settings.join('')}`;
+}
+function comparable({ temporal: _scheduled, telemetry: _watched, zenodo: { api }, ...config }) {
+    return { ...config, zenodo: { api } };
+}
+/** A word as a shell takes it whole. */
+function quoted(word) {
+    return /^[\w.,:=/@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+/** The fields of `usual`, and those of an object in it, that `actual` has otherwise. */
+function differences(usual, actual, prefix = '') {
+    const values = new Map(Object.entries(actual));
+    const named = new Set([...Object.keys(usual), ...(prefix === '' ? [] : Object.keys(actual))]);
+    return [...named].flatMap((name) => {
+        const [before, after] = [new Map(Object.entries(usual)).get(name), values.get(name)];
+        if (isFields(before) && isFields(after))
+            return differences(before, after, `${prefix}${name}.`);
+        if (after === undefined || JSON.stringify(before) === JSON.stringify(after))
+            return [];
+        return [[`${prefix}${name}`, typeof after === 'string' ? after : JSON.stringify(after)]];
+    });
+}
+function isFields(value) {
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+function withoutFolders(value) {
+    if (typeof value === 'string')
+        return isAbsolute(value) ? `PATH/${basename(value)}` : value;
+    if (!isFields(value))
+        return value;
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withoutFolders(inner)]));
+}

@@ -1,0 +1,62 @@
+import { readdir, stat } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { CONFIGURATION_FILE } from '../configuration.js';
+import { README } from '../write-readme.js';
+import { REPORT_ZIP } from '../zip-report.js';
+import { WORKFLOW_FILE } from './workflow-entities.js';
+const TYPES = {
+    '.png': 'image/png',
+    '.svg': 'image/svg+xml',
+    '.json': 'application/json',
+    '.jsonl': 'application/jsonl',
+    '.md': 'text/markdown',
+    '.html': 'text/html',
+    '.yaml': 'application/yaml',
+    '.zip': 'application/zip',
+    '.npy': 'application/octet-stream',
+};
+/** Folders whose files are described one by one; a few each. */
+const LISTED = ['metrics', 'verdict', 'models', 'environment'];
+/** Folders of files by the thousand: the crate names the folder, the manifest every file. */
+const FOLDERS = {
+    'inference/': 'Masks and points, laid out as in the record',
+    'figures/': 'Figures, laid out as in the record',
+    'margins/': 'How clear the decision for every pixel was',
+    'candidates/': 'What the detectors found, with scores',
+    'report/': 'The report and all that it shows',
+};
+/** Sizes, MD5 and SHA-256 of the record's files as they were fetched, and of all that was unpacked of them. */
+export const ACQUISITION_FILE = 'acquisition.json';
+const NAMES = {
+    [README]: 'What lies where',
+    'summary.json': 'How the run ended, and its verdicts',
+    [ACQUISITION_FILE]: 'What was fetched of the record, with its sums',
+    'trace.jsonl': 'When every step of the run waited and worked',
+    [CONFIGURATION_FILE]: 'The effective configuration of the run',
+    [REPORT_ZIP]: 'The report as one file',
+    'report/index.html': 'The report: verdicts with their evidence',
+};
+/** What a crate describes of a results folder, in a stable order. */
+export async function describedFiles(results) {
+    const listed = await Promise.all(LISTED.map((folder) => filesIn(results, folder)));
+    const files = [...Object.keys(NAMES), ...listed.flat()].filter((path) => path !== WORKFLOW_FILE);
+    const described = await Promise.all([...files, ...Object.keys(FOLDERS)].map((path) => describe(results, path)));
+    return described.flat();
+}
+async function describe(results, path) {
+    const found = await stat(join(results, path)).catch(() => undefined);
+    if (found === undefined)
+        return [];
+    if (found.isDirectory())
+        return [{ '@id': path, '@type': 'Dataset', name: FOLDERS[path] ?? path }];
+    const encodingFormat = TYPES[extname(path)] ?? 'application/octet-stream';
+    const contentSize = String(found.size);
+    return [{ '@id': path, '@type': 'File', name: NAMES[path] ?? path, contentSize, encodingFormat }];
+}
+async function filesIn(results, folder) {
+    const entries = await readdir(join(results, folder), { withFileTypes: true }).catch(() => []);
+    return entries
+        .filter((entry) => entry.isFile())
+        .map(({ name }) => `${folder}/${name}`)
+        .sort();
+}

@@ -1,0 +1,87 @@
+/** The workflow's own code, copied into the results so that the crate holds what was run. */
+export const WORKFLOW_FILE = 'workflow/reproduce.ts';
+const TYPESCRIPT = 'https://www.typescriptlang.org/';
+const TEMPORAL = 'https://temporal.io/';
+const WORKFLOW_PROFILE = 'https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE';
+const PARAMETER_PROFILE = 'https://bioschemas.org/profiles/FormalParameter/1.0-RELEASE';
+/** What goes into the workflow and comes out of it, by the id of the crate's entity that stands for it. */
+export const PARAMETERS = {
+    record: { id: '#parameter-record', name: 'record', type: 'Dataset', about: 'The record that is run again' },
+    configuration: {
+        id: '#parameter-configuration',
+        name: 'configuration',
+        type: 'File',
+        about: 'What is run, and when a result counts as reproduced',
+    },
+    results: { id: '#parameter-results', name: 'results', type: 'Dataset', about: 'Masks, points, margins and figures' },
+    verdict: { id: '#parameter-verdict', name: 'verdict', type: 'File', about: 'Scores, verdicts and their evidence' },
+};
+const INPUTS = [PARAMETERS.record, PARAMETERS.configuration];
+const OUTPUTS = [PARAMETERS.results, PARAMETERS.verdict];
+/**
+ * The workflow, its language and engine, and its parameters.
+ *
+ * @param versions - Of this package and of the Temporal SDK.
+ * @param size - Of the workflow's file, in bytes.
+ */
+export function workflowEntities({ version, temporal }, size) {
+    const references = (all) => all.map(({ id }) => ({ '@id': id }));
+    return [
+        {
+            '@id': WORKFLOW_FILE,
+            '@type': ['File', 'SoftwareSourceCode', 'ComputationalWorkflow'],
+            name: 'reproduce',
+            description: 'The record, the tasks side by side, the discrepancy ledger, the report.',
+            version,
+            conformsTo: { '@id': WORKFLOW_PROFILE },
+            contentSize: String(size),
+            encodingFormat: 'text/typescript',
+            license: { '@id': 'https://spdx.org/licenses/Apache-2.0' },
+            programmingLanguage: { '@id': '#typescript' },
+            runtimePlatform: 'Node.js, Temporal',
+            softwareRequirements: [{ '@id': '#reignite' }, { '@id': TEMPORAL }],
+            input: references(INPUTS),
+            output: references(OUTPUTS),
+        },
+        {
+            '@id': '#typescript',
+            '@type': 'ComputerLanguage',
+            name: 'TypeScript',
+            identifier: { '@id': TYPESCRIPT },
+            url: { '@id': TYPESCRIPT },
+        },
+        {
+            '@id': '#reignite',
+            '@type': 'SoftwareApplication',
+            name: 'reignite',
+            softwareVersion: version,
+            description: 'Runs the technical validation of the IGNITE data toolkit again and judges the result.',
+        },
+        {
+            '@id': TEMPORAL,
+            '@type': 'SoftwareApplication',
+            name: 'Temporal TypeScript SDK',
+            description: 'The engine of durable workflows that ran the steps.',
+            softwareVersion: temporal,
+            url: TEMPORAL,
+        },
+        { '@id': TYPESCRIPT, '@type': 'WebSite', name: 'TypeScript' },
+        {
+            '@id': 'https://spdx.org/licenses/Apache-2.0',
+            '@type': 'CreativeWork',
+            name: 'Apache License 2.0',
+            description: 'The licence of reignite, of which the workflow is a part.',
+        },
+        ...[...INPUTS, ...OUTPUTS].map(({ id, name, type, about }) => ({
+            '@id': id,
+            '@type': 'FormalParameter',
+            name,
+            description: about,
+            additionalType: type,
+            valueRequired: true,
+            conformsTo: { '@id': PARAMETER_PROFILE },
+        })),
+        { '@id': WORKFLOW_PROFILE, '@type': 'CreativeWork', name: 'ComputationalWorkflow profile', version: '1.0-RELEASE' },
+        { '@id': PARAMETER_PROFILE, '@type': 'CreativeWork', name: 'FormalParameter profile', version: '1.0-RELEASE' },
+    ];
+}

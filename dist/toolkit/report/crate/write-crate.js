@@ -1,0 +1,131 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { packageFile } from '../../../config/package-files.js';
+import { TASK_TITLES, TASKS } from '../../../config/tasks.js';
+import { writeFileAtomic } from '../../files/atomic-write.js';
+import { temporalVersion } from '../../package-version.js';
+import { CONFIGURATION_FILE } from '../configuration.js';
+import { README } from '../write-readme.js';
+import { describedFiles } from './described-files.js';
+import { PARAMETERS, WORKFLOW_FILE, workflowEntities } from './workflow-entities.js';
+export const CRATE_FILE = 'ro-crate-metadata.json';
+const DATA_LICENCE = 'https://creativecommons.org/licenses/by-nc-sa/4.0/';
+const CRATE = 'https://w3id.org/ro/crate/1.1';
+const WORKFLOW_CRATE = 'https://w3id.org/workflowhub/workflow-ro-crate/1.0';
+/** The profiles that the crate keeps to. */
+const PROFILES = [
+    { '@id': 'https://w3id.org/ro/wfrun/process/0.5', name: 'Process Run Crate', version: '0.5' },
+    { '@id': 'https://w3id.org/ro/wfrun/workflow/0.5', name: 'Workflow Run Crate', version: '0.5' },
+    { '@id': WORKFLOW_CRATE, name: 'Workflow RO-Crate', version: '1.0' },
+];
+/**
+ * Writes ro-crate-metadata.json: the results folder as an RO-Crate 1.1 of the Workflow Run profile, in which one action
+ * (this run of the workflow) made the results from the record. No user and no host is named.
+ *
+ * @param version - Of this package.
+ */
+export async function writeCrate(results, data, version) {
+    const workflow = await readFile(packageFile('workflows/reproduce.ts'));
+    await writeFileAtomic(join(results, WORKFLOW_FILE), workflow);
+    const files = await describedFiles(results);
+    const graph = [
+        {
+            '@id': CRATE_FILE,
+            '@type': 'CreativeWork',
+            about: { '@id': './' },
+            conformsTo: [{ '@id': CRATE }, { '@id': WORKFLOW_CRATE }],
+        },
+        rootOf(data, files),
+        actionOf(data, files),
+        ...workflowEntities({ version, temporal: temporalVersion() }, workflow.length),
+        { '@id': '#agent', '@type': 'Organization', name: 'Whoever ran reignite' },
+        recordOf(data),
+        ...PROFILES.map((profile) => ({ ...profile, '@type': 'CreativeWork' })),
+        {
+            '@id': DATA_LICENCE,
+            '@type': 'CreativeWork',
+            name: 'CC BY-NC-SA 4.0',
+            description: 'The licence of the data that the results derive from.',
+        },
+        ...files.map((file) => ({
+            ...file,
+            ...standsFor(file),
+            ...(file['@id'] === README ? { about: { '@id': './' } } : {}),
+        })),
+    ];
+    const crate = { '@context': `${CRATE}/context`, '@graph': graph };
+    await writeFileAtomic(join(results, CRATE_FILE), `${JSON.stringify(crate, null, 1)}\n`);
+}
+/** One reference stands alone, several in a list, as RO-Crate wants it. */
+function referTo(ids) {
+    const [first, ...others] = ids.map((id) => ({ '@id': id }));
+    return first !== undefined && others.length === 0 ? first : [first, ...others].filter((each) => each !== undefined);
+}
+/** UTC as an offset: validators of the profile know no Z. */
+function moment(iso) {
+    return iso.replace(/Z$/, '+00:00');
+}
+function recordId({ summary: { record } }) {
+    return `https://zenodo.org/records/${record}`;
+}
+function endOf({ summary }) {
+    return moment(summary.ended ?? new Date().toISOString());
+}
+function rootOf(data, files) {
+    const { summary, tasks } = data;
+    const verdicts = tasks.map(({ task, verdict }) => `${TASK_TITLES[task]}: ${verdict}`).join('; ');
+    const named = TASKS.filter((task) => summary.tasks[task] !== undefined).map((task) => TASK_TITLES[task]);
+    return {
+        '@id': './',
+        '@type': 'Dataset',
+        name: `Reproduction of Zenodo record ${summary.record}`,
+        description: `The technical validation of the IGNITE data toolkit run again (${named.join(', ')}). ${verdicts}.`,
+        datePublished: endOf(data),
+        license: { '@id': DATA_LICENCE },
+        author: { '@id': '#agent' },
+        publisher: { '@id': '#agent' },
+        conformsTo: referTo(PROFILES.map((profile) => profile['@id'])),
+        hasPart: referTo([WORKFLOW_FILE, ...files.map((file) => file['@id']), recordId(data)]),
+        mainEntity: { '@id': WORKFLOW_FILE },
+        mentions: { '@id': '#run' },
+    };
+}
+function actionOf(data, files) {
+    const { summary, environments, times } = data;
+    const machines = environments.map(({ role, platform, processor }) => `${role} on ${platform}, ${processor}`);
+    const made = files.filter((file) => file['@id'] !== CONFIGURATION_FILE).map((file) => file['@id']);
+    const given = files.some((file) => file['@id'] === CONFIGURATION_FILE) ? [CONFIGURATION_FILE] : [];
+    return {
+        '@id': '#run',
+        '@type': 'CreateAction',
+        name: summary.run,
+        ...(times.began === undefined ? {} : { startTime: moment(times.began) }),
+        endTime: endOf(data),
+        actionStatus: 'http://schema.org/CompletedActionStatus',
+        agent: { '@id': '#agent' },
+        instrument: { '@id': WORKFLOW_FILE },
+        object: referTo([recordId(data), ...given]),
+        result: referTo(made),
+        description: `Configuration ${summary.digest}, profile ${summary.profile}. ${[...new Set(machines)].join('; ')}`.trim(),
+    };
+}
+function recordOf(data) {
+    return {
+        '@id': recordId(data),
+        '@type': 'Dataset',
+        name: `IGNITE data toolkit, Zenodo record ${data.summary.record}`,
+        license: { '@id': DATA_LICENCE },
+        exampleOfWork: { '@id': PARAMETERS.record.id },
+    };
+}
+/** The parameter of the workflow that a file or folder is the value of. */
+function standsFor({ '@id': id, '@type': file }) {
+    const parameter = id === CONFIGURATION_FILE
+        ? PARAMETERS.configuration
+        : /^(inference|figures|margins|candidates)\//.test(id)
+            ? PARAMETERS.results
+            : file === 'File' && /^(metrics|verdict)\/|^summary\.json$/.test(id)
+                ? PARAMETERS.verdict
+                : undefined;
+    return parameter === undefined ? {} : { exampleOfWork: { '@id': parameter.id } };
+}

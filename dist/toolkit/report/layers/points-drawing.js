@@ -1,0 +1,39 @@
+/** Colours of the classes in their order: the paper's blue, red and yellow. */
+const CLASS_COLOURS = ['#0000ff', '#ff0000', '#ffff00'];
+/** Outlines of 12 px around (0, 0): readers as in the paper's figures, the AI as a triangle. */
+export const SHAPES = {
+    square: 'M-5-5H5V5H-5Z',
+    circle: 'M-6 0A6 6 0 1 0 6 0A6 6 0 1 0-6 0Z',
+    diamond: 'M0-7L5 0L0 7L-5 0Z',
+    hexagon: 'M-6 0L-3-5H3L6 0L3 5H-3Z',
+    pentagon: 'M0-6L6-1L3 5H-3L-6-1Z',
+    triangle: 'M0-6L6 5H-6Z',
+    plus: 'M-2-6H2V-2H6V2H2V6H-2V2H-6V-2H-2Z',
+    ring: 'M-11 0A11 11 0 1 0 11 0A11 11 0 1 0-11 0Z',
+    box: 'M-10-10H10V10H-10Z',
+};
+export const READER_SHAPES = ['square', 'circle', 'diamond', 'hexagon', 'pentagon', 'plus'];
+/**
+ * Points as an SVG the size of their image: a path a shape and class, whose corners are marked.
+ *
+ * @param size - Of the image in px.
+ */
+export function pointsDrawing({ width, height }, groups) {
+    const drawn = groups.map((group, index) => {
+        const classes = group.outline === undefined ? [...CLASS_COLOURS.keys()] : [undefined];
+        return classes.map((label) => pathOf(group, label, `m${index}${label ?? ''}`)).join('');
+    });
+    return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}">${drawn.join('')}</svg>\n`;
+}
+function pathOf({ shape, points, outline }, label, id) {
+    const marked = points.filter((point) => label === undefined || point.class === label);
+    if (marked.length === 0)
+        return '';
+    const look = outline === undefined
+        ? `fill="${CLASS_COLOURS[label ?? 0] ?? 'grey'}" stroke="#000" stroke-width="1.3"`
+        : `fill="none" stroke="${outline}" stroke-width="3"`;
+    const places = marked.map(({ x, y }) => `${Math.round(x)} ${Math.round(y)}`).join('L');
+    // A path of one corner has no end for a marker to stand at in some browsers: a corner more does no harm.
+    const path = marked.length === 1 ? `M${places}L${places}` : `M${places}`;
+    return `<marker id="${id}" markerUnits="userSpaceOnUse" overflow="visible"><path d="${SHAPES[shape]}" ${look}/></marker><path d="${path}" fill="none" marker-start="url(#${id})" marker-mid="url(#${id})" marker-end="url(#${id})"/>`;
+}

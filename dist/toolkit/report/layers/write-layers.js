@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto';
+import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { folderOf, readersFile } from '../../dataset/layout.js';
+import { readersOn, readReaderAnnotations } from '../../dataset/readers-annotations.js';
+import { listHeTestRois } from '../../dataset/test-rois.js';
+import { ReigniteError } from '../../errors.js';
+import { fileExists } from '../../files/file-exists.js';
+import { inLanes } from '../../files/in-lanes.js';
+import { inside } from '../../files/inside.js';
+import { drawCellsLayers } from './cells-layers.js';
+import { bytesAnRoi, MOST_VIEWED } from './layer-budget.js';
+import { LayerWriter } from './layer-writer.js';
+import { readLayersFile, writeLayersFile } from './layers-file.js';
+import { drawTissueLayers } from './tissue-layers.js';
+/** ROIs whose layers are drawn at the same time. */
+const LANES = 2;
+/** Raised when layers are drawn otherwise than before. */
+const SCHEMA = 1;
+/** px; what the verdict takes unless configured otherwise. */
+const NEAR_DISTANCE = 2;
+/**
+ * Draws the layers that the report's viewer shows, small enough for all ROIs together, into report/assets. What was
+ * drawn before of the same sources stays.
+ *
+ * @param data - Absolute data folder; without it the layers that are there already are listed.
+ * @param onRoi - Called after every ROI.
+ * @returns The layers of every ROI that has some.
+ */
+export async function writeLayers(results, data, tasks, { signal, onRoi }) {
+    const known = await readLayersFile(results);
+    if (data === undefined)
+        return known;
+    const drawn = (await Promise.all(tasks.map((task) => roisOf(results, data, task)))).flat();
+    const wanted = mostDifferent(drawn, tasks);
+    const limit = bytesAnRoi(wanted.length);
+    const byName = new Map(known.map((entry) => [`${entry.task}/${entry.roi}`, entry]));
+    const written = await inLanes(wanted, LANES, signal, async (each) => {
+        const entry = await layersOf(results, each, limit, byName.get(`${each.task}/${each.roi}`));
+        onRoi();
+        return entry;
+    });
+    const entries = written.filter((entry) => entry !== undefined);
+    await writeLayersFile(results, entries);
+    return entries;
+}
+async function layersOf(results, each, limit, known) {
+    const { task, roi } = each;
+    const stamp = await stampOf(each.sources, limit);
+    const report = join(results, 'report');
+    const files = Object.values(known?.files ?? {});
+    const areThere = (await Promise.all(files.map((file) => fileExists(join(report, file))))).every(Boolean);
+    if (known?.stamp === stamp && areThere)
+        return known;
+    await rm(join(report, 'assets', task, roi), { recursive: true, force: true });
+    const writer = new LayerWriter(results, task, roi);
+    try {
+        const drawn = await each.draw(limit, writer);
+        return { task, roi, ...drawn, files: writer.files, notes: writer.notes, stamp };
+    }
+    catch (error) {
+        // An ROI without a prediction of ours, or without its image, has no viewer; the report says of it what it can.
+        if (error instanceof ReigniteError && !error.retryable)
+            return undefined;
+        throw error;
+    }
+}
+/** Size and time of every source; nothing is read. */
+async function stampOf(sources, limit) {
+    const hash = createHash('sha256').update(`${SCHEMA} ${limit}`);
+    for (const source of sources) {
+        const found = await stat(source).catch(() => undefined);
+        hash.update(`\n${source} ${found?.size ?? '-'} ${found?.mtimeMs ?? '-'}`);
+    }
+    return hash.digest('hex').slice(0, 16);
+}
+/** All of them, or those whose predictions differ most, in their order. */
+function mostDifferent(drawn, tasks) {
+    if (drawn.length <= MOST_VIEWED)
+        return drawn;
+    const differences = new Map(tasks.flatMap(({ task, rois }) => rois.map(({ roi, difference }) => [`${task}/${roi}`, difference ?? -1])));
+    const differenceOf = ({ task, roi }) => differences.get(`${task}/${roi}`) ?? -1;
+    const chosen = new Set([...drawn].sort((a, b) => differenceOf(b) - differenceOf(a)).slice(0, MOST_VIEWED));
+    return drawn.filter((each) => chosen.has(each));
+}
+async function roisOf(results, data, judged) {
+    try {
+        const all = await (judged.task === 'he' ? tissueRois(results, data) : cellRois(results, data, judged.task));
+        const named = new Set(judged.rois.map(({ roi }) => roi));
+        return all.filter(({ roi }) => named.has(roi));
+    }
+    catch (error) {
+        if (error instanceof ReigniteError && error.code === 'FILE_MISSING')
+            return [];
+        throw error;
+    }
+}
+async function tissueRois(results, data) {
+    return (await listHeTestRois(data)).map(({ roi, image, annotation }) => {
+        const file = `${folderOf('inference', 'he')}/${roi}.png`;
+        const sources = {
+            image: inside(data, image),
+            truth: inside(data, annotation),
+            published: inside(data, file),
+            ours: inside(results, file),
+            margin: inside(results, `margins/he/${roi}.png`),
+        };
+        const draw = (limit, writer) => drawTissueLayers(sources, limit, writer);
+        return { task: 'he', roi, sources: Object.values(sources), draw };
+    });
+}
+async function cellRois(results, data, task) {
+    const truth = inside(data, readersFile(task));
+    const annotations = await readReaderAnnotations(truth, task);
+    return annotations.images.map(({ id, stem, fileName }) => {
+        const file = `${folderOf('inference', task)}/${stem}.npy`;
+        const sources = {
+            image: inside(data, `${folderOf('images', task)}/${fileName}`),
+            published: inside(data, file),
+            ours: inside(results, file),
+        };
+        const readers = readersOn(annotations, id);
+        const draw = (limit, writer) => drawCellsLayers({ task, ...sources, readers, nearDistance: NEAR_DISTANCE }, limit, writer);
+        return { task, roi: stem, sources: [...Object.values(sources), truth], draw };
+    });
+}

@@ -1,0 +1,58 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ReigniteError } from '../errors.js';
+import { writeFileAtomic } from '../files/atomic-write.js';
+import { sha256OfFile } from '../files/hash-file.js';
+/** SHA-256 of every file of a results folder, in the format of coreutils: `sha256sum -c manifest.sha256` reads it. */
+export const MANIFEST_FILE = 'manifest.sha256';
+const LINE = /^([0-9a-f]{64}) [ *](.+)$/;
+/** Writes the manifest of all that lies in a results folder. */
+export async function writeManifest(results, signal) {
+    const lines = [];
+    for (const path of await filesBelow(results)) {
+        lines.push(`${await sha256OfFile(join(results, path), signal)}  ${path}\n`);
+    }
+    await writeFileAtomic(join(results, MANIFEST_FILE), lines.join(''));
+    return lines.length;
+}
+/**
+ * Compares a results folder with its manifest.
+ *
+ * @returns What is missing, changed or extra, by path; nothing where all is as it was.
+ * @throws ReigniteError FILE_MISSING without a manifest.
+ */
+export async function verifyManifest(results, signal) {
+    const listed = await readManifest(join(results, MANIFEST_FILE));
+    const present = new Set(await filesBelow(results));
+    const findings = [];
+    for (const [path, sha256] of listed) {
+        if (!present.delete(path))
+            findings.push({ path, kind: 'missing' });
+        else if ((await sha256OfFile(join(results, path), signal)) !== sha256)
+            findings.push({ path, kind: 'changed' });
+    }
+    for (const path of present)
+        findings.push({ path, kind: 'extra' });
+    return { files: listed.size, findings: findings.sort((a, b) => (a.path < b.path ? -1 : 1)) };
+}
+async function readManifest(path) {
+    const text = await readFile(path, 'utf8').catch((cause) => {
+        throw new ReigniteError('FILE_MISSING', `There is no manifest ${path}.`, {
+            cause,
+            remedy: 'Let the run end, or write it anew with `npx reignite report`.',
+        });
+    });
+    return new Map(text.split('\n').flatMap((line) => {
+        const [, sha256, name] = LINE.exec(line) ?? [];
+        return sha256 === undefined || name === undefined ? [] : [[name, sha256]];
+    }));
+}
+/** Paths relative to the folder with `/`, sorted; without the manifest and what is being written. */
+async function filesBelow(folder) {
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+    return entries
+        .filter((entry) => entry.isFile() && !entry.name.endsWith('.tmp'))
+        .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+        .filter((path) => path !== MANIFEST_FILE)
+        .sort();
+}

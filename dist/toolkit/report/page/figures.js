@@ -1,0 +1,58 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { folderOf } from '../../dataset/layout.js';
+import { writeFileAtomic } from '../../files/atomic-write.js';
+import { DetectionMetrics } from '../../metrics/agreement-metrics.js';
+import { HeMetrics } from '../../metrics/he-metrics.js';
+import { escapeHtml, hrefOf } from './html.js';
+/**
+ * Puts a task's figures over all ROIs into report/assets, so that the report is whole without the results folder
+ * around it: those in the paper's style as they are, and accessible ones drawn from the same numbers.
+ */
+export async function writeFigures(results, task) {
+    const accessible = await drawAccessible(results, task);
+    const words = new Map(accessible.map((figure) => [stemOf(figure.file), figure]));
+    return [...(await copyFigures(results, task, words)), ...accessible];
+}
+/** @param words - What a figure shows, by its stem: the same numbers in either style. */
+async function copyFigures(results, { task }, words) {
+    const folder = join(results, folderOf('figures', task));
+    const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.svg')).sort();
+    return Promise.all(names.map(async (name) => {
+        const svg = await readFile(join(folder, name), 'utf8');
+        const file = `assets/figures/${task}/${name}`;
+        await writeFileAtomic(join(results, 'report', file), svg);
+        const { title, description } = words.get(stemOf(name)) ?? { title: stemOf(name), description: stemOf(name) };
+        return { title, style: 'paper', file, description };
+    }));
+}
+function stemOf(file) {
+    return basename(file, '.svg').replace(/_accessible$/, '');
+}
+async function drawAccessible(results, task) {
+    const path = join(results, 'metrics', `${task.task}.json`);
+    const text = await readFile(path, 'utf8').catch(() => undefined);
+    if (text === undefined)
+        return [];
+    // Vega takes a second to load.
+    const { accessibleCellFigures, accessibleTissueFigures } = await import('../../figures/accessible/report-figures.js');
+    const { renderSvg } = await import('../../figures/render-vega-lite.js');
+    const metrics = JSON.parse(text);
+    const figures = task.task === 'he'
+        ? accessibleTissueFigures(HeMetrics.parse(metrics), task.dice)
+        : accessibleCellFigures(DetectionMetrics.parse(metrics), task.f1);
+    return Promise.all(figures.map(async ({ stem, title, spec }) => {
+        const file = `assets/figures/${task.task}/${stem}_accessible.svg`;
+        await writeFileAtomic(join(results, 'report', file), await renderSvg(spec));
+        return { title, style: 'accessible', file, description: spec.description ?? title };
+    }));
+}
+export function figureGrid(figures) {
+    const items = figures.map(({ title, style, file, description }) => {
+        const href = hrefOf(file);
+        return `<figure class="${style}"><a href="${href}"><img loading="lazy" src="${href}" alt="${escapeHtml(description)}"></a><figcaption>${escapeHtml(title)}</figcaption></figure>`;
+    });
+    return `<div class="figures">${items.join('')}</div>`;
+}
+/** Lets a reader choose between the two styles; works without a script. */
+export const STYLE_SWITCH = `<fieldset class="styles"><legend>Figures</legend><label><input type="radio" name="style" id="style-paper" checked> as in the paper</label> <label><input type="radio" name="style" id="style-accessible"> accessible: no colours to tell apart, larger labels, the published scores beside</label></fieldset>`;

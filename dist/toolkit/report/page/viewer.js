@@ -1,0 +1,40 @@
+import { TASK_TITLES, TASKS } from '../../../config/tasks.js';
+import { HE_LABELS } from '../../dataset/he-labels.js';
+import { CELL_CLASSES } from '../../dataset/readers.js';
+import { aboutRoi, saidOfRoi } from './roi-words.js';
+/** Colours of the classes of cells, as the paper's figures have them. */
+const CELL_COLOURS = ['#0000ff', '#ff0000', '#ffff00'];
+/** The window that shows one ROI with its layers; what is in it comes from {@link viewerData}. */
+export const VIEWER = `<dialog id="viewer" class="viewer" aria-labelledby="viewer-title">
+<div class="viewer-head"><div><h2 id="viewer-title" data-part="title">Region</h2><p><span class="tag" data-part="said"></span> <span data-part="about"></span></p></div>
+<div class="buttons"><button type="button" data-act="previous">Previous <kbd>p</kbd></button><button type="button" data-act="next">Next <kbd>n</kbd></button><button type="button" data-act="close">Close <kbd>Esc</kbd></button></div></div>
+<div class="viewer-main"><div class="stage" data-part="stage" tabindex="0" role="group" aria-label="Region"><div class="sheet" data-part="sheet"></div><div class="scale" data-part="scale"></div></div>
+<div class="viewer-side">
+<div class="buttons"><button type="button" data-act="closer">Closer <kbd>+</kbd></button><button type="button" data-act="farther">Farther <kbd>&#8722;</kbd></button><button type="button" data-act="fit">All <kbd>0</kbd></button><button type="button" data-act="pixels">1:1</button></div>
+<p data-part="spots" class="buttons"><button type="button" data-act="spot">Where they differ <kbd>d</kbd></button> <output data-part="spot"></output></p>
+<fieldset><legend>Layers</legend><div data-part="layers"></div>
+<label data-part="opacity">Opacity of masks <input type="range" min="0" max="100" value="50"></label></fieldset>
+<div class="wide" tabindex="0" role="region" aria-label="What is in this region"><table><tbody data-part="legend"></tbody></table></div>
+<p class="note" data-part="notes"></p><p class="note">Drag, or use the arrow keys, to move; wheel, pinch, + and &#8722; to zoom. The scale bar takes 0.5 µm for a pixel, as the paper does.</p>
+</div></div></dialog>`;
+/** What the viewer needs of every ROI, as JSON that may stand in a script element. */
+export function viewerData(tasks, layers) {
+    const judged = new Map(tasks.flatMap((task) => task.rois.map((roi) => [`${task.task}/${roi.roi}`, { task, roi }])));
+    const rois = layers.flatMap((each) => {
+        const found = judged.get(`${each.task}/${each.roi}`);
+        if (found === undefined)
+            return [];
+        const { task, roi } = found;
+        return [{ ...pickShown(each), verdict: roi.verdict, said: saidOfRoi(roi), about: aboutRoi(task, roi) }];
+    });
+    const labels = Object.fromEntries(TASKS.map((task) => [task, labelsOf(task)]));
+    return JSON.stringify({ labels, titles: TASK_TITLES, rois }).replaceAll('<', '\\u003c');
+}
+function pickShown({ task, roi, width, height, files, classes, spots, notes }) {
+    return { task, roi, width, height, files, classes, spots, notes };
+}
+function labelsOf(task) {
+    if (task === 'he')
+        return HE_LABELS.map(({ name, colour }) => ({ name, colour: `rgb(${colour.join(' ')})` }));
+    return CELL_CLASSES[task].map((name, k) => ({ name, colour: CELL_COLOURS[k] ?? 'grey' }));
+}

@@ -1,0 +1,51 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { writeFileAtomic } from '../files/atomic-write.js';
+import { Verdict } from '../verdict/verdict.js';
+const TaskSummary = z.object({
+    verdict: Verdict,
+    rois: z.object({
+        total: z.int().min(0),
+        computed: z.int().min(0),
+        cached: z.int().min(0),
+        failed: z.int().min(0),
+    }),
+    failures: z.array(z.object({
+        roi: z.string(),
+        code: z.string(),
+        cause: z.string(),
+        remedy: z.string().optional().describe('What a person can do; missing in summaries of earlier versions'),
+    })),
+    worst: z.array(z.object({ roi: z.string(), difference: z.number() })).describe('ROIs that differ most, worst first'),
+});
+export const RunStatus = z.enum(['running', 'done', 'partial', 'failed', 'cancelled']);
+/** What a person did to a run while it went on. */
+export const RunIntervention = z.object({
+    at: z.string().describe('ISO 8601, UTC'),
+    what: z.string().describe('Such as `paused`, `resumed`, or an ROI that was skipped with its reason'),
+});
+/** `summary.json` of a results folder: which run it belongs to, and how that ended. */
+export const Summary = z.object({
+    run: z.string().describe('Workflow id'),
+    record: z.string(),
+    profile: z.string(),
+    digest: z.string().describe('Digest of the configuration that the folder belongs to'),
+    status: RunStatus,
+    ended: z.iso.datetime().optional().describe('UTC; missing while the run goes on'),
+    tasks: z.record(z.string(), TaskSummary),
+    generation: z.string().optional().describe('Part of the cache that a fresh run has to itself; missing otherwise'),
+    interventions: z.array(RunIntervention).optional().describe('In their order; missing where nobody intervened'),
+});
+export async function writeSummaryFile(results, summary) {
+    await writeFileAtomic(join(results, 'summary.json'), `${JSON.stringify(Summary.parse(summary), null, 1)}\n`);
+}
+/** The summary of a results folder; undefined where there is none, or none of ours. */
+export async function readSummaryFile(results) {
+    try {
+        return Summary.parse(JSON.parse(await readFile(join(results, 'summary.json'), 'utf8')));
+    }
+    catch {
+        return undefined;
+    }
+}

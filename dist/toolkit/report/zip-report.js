@@ -1,0 +1,29 @@
+import { createWriteStream } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { ZipFile } from 'yazl';
+import { replaceFile } from '../files/atomic-write.js';
+/** The report as one file, beside its folder. */
+export const REPORT_ZIP = 'report.zip';
+/** What another compression would not make smaller. */
+const COMPRESSED = new Set(['.webp', '.png']);
+/**
+ * Writes report.zip: the folder report/ with all that it shows.
+ *
+ * @param time - Of every entry, so that the same report gives the same zip.
+ */
+export async function zipReport(results, time) {
+    const zip = new ZipFile();
+    const entries = await readdir(join(results, 'report'), { recursive: true, withFileTypes: true });
+    const files = entries
+        .filter((entry) => entry.isFile() && !entry.name.endsWith('.tmp'))
+        .map((entry) => join(entry.parentPath, entry.name))
+        .sort();
+    for (const file of files) {
+        const name = file.slice(results.length + 1).replaceAll('\\', '/');
+        zip.addFile(file, name, { mtime: time, mode: 0o100644, compress: !COMPRESSED.has(extname(file)) });
+    }
+    zip.end();
+    await replaceFile(join(results, REPORT_ZIP), (temporary) => pipeline(zip.outputStream, createWriteStream(temporary, { flags: 'wx' })));
+}

@@ -1,0 +1,74 @@
+import { z } from 'zod';
+import { NOT_PREDICTED } from '../nnunet/tile-scope.js';
+const Pixels = z.int().min(0);
+/** Two masks of one ROI, pixel by pixel. */
+export const MaskComparison = z.object({
+    pixels: Pixels.describe('Pixels compared: those that both masks predict'),
+    differing: Pixels,
+    largestMargin: z.number().min(0).max(1).describe('Largest margin of a differing pixel; 0 where none differs'),
+    nearMargins: Pixels.describe('Differing pixels whose margin is within the tolerance'),
+    between: z.array(z.array(Pixels)).describe('Counts of the labels 0 to 16: rows published, columns ours'),
+});
+/** Margins are stored as whole numbers up to this one. */
+const LARGEST = 65_535;
+/**
+ * Compares a published mask with ours and looks up how clear our decision was where they differ.
+ *
+ * @param published - width x height labels.
+ * @param ours - As many labels; pixels of 255 were not predicted (scope `annotated`) and are left out.
+ * @param margins - As many uint16: best minus second-best mean softmax, times 65535.
+ * @param nearMargin - Margin, 0 to 1, up to which a differing pixel is counted in `nearMargins`.
+ * @param labels - Number of labels; a pixel beyond them differs or not, but is not counted in `between`.
+ * @throws RangeError when the lengths differ.
+ */
+export function compareMasks(published, ours, margins, { nearMargin, labels }) {
+    if (published.length !== ours.length || margins.length !== ours.length) {
+        throw new RangeError(`Expected ${ours.length} px, got ${published.length} px and ${margins.length} margins`);
+    }
+    const pairs = new Float64Array(labels * labels);
+    // A stored margin stands for all that round to it: the tolerance is meant for the number before rounding.
+    const near = nearMargin * LARGEST + 0.5;
+    let pixels = 0;
+    let differing = 0;
+    let largest = 0;
+    let nearMargins = 0;
+    for (let at = 0; at < ours.length; at++) {
+        const mine = ours[at] ?? 0;
+        const theirs = published[at] ?? 0;
+        if (mine === NOT_PREDICTED || theirs === NOT_PREDICTED)
+            continue;
+        pixels++;
+        if (mine < labels && theirs < labels) {
+            const cell = theirs * labels + mine;
+            pairs[cell] = (pairs[cell] ?? 0) + 1;
+        }
+        if (mine === theirs)
+            continue;
+        differing++;
+        const margin = margins[at] ?? 0;
+        if (margin > largest)
+            largest = margin;
+        if (margin <= near)
+            nearMargins++;
+    }
+    const between = Array.from({ length: labels }, (_, row) => [...pairs.subarray(row * labels, (row + 1) * labels)]);
+    return { pixels, differing, largestMargin: largest / LARGEST, nearMargins, between };
+}
+/** The sum over ROIs. */
+export function sumOfComparisons(comparisons, labels) {
+    const between = Array.from({ length: labels }, () => new Array(labels).fill(0));
+    const total = { pixels: 0, differing: 0, largestMargin: 0, nearMargins: 0, between };
+    for (const each of comparisons) {
+        total.pixels += each.pixels;
+        total.differing += each.differing;
+        total.largestMargin = Math.max(total.largestMargin, each.largestMargin);
+        total.nearMargins += each.nearMargins;
+        for (const [t, row] of between.entries()) {
+            for (let p = 0; p < labels; p++)
+                row[p] = (row[p] ?? 0) + (each.between[t]?.[p] ?? 0);
+        }
+    }
+    return total;
+}
+/** Half a step of the stored margins: what rounding may add. */
+export const MARGIN_ROUNDING = 0.5 / LARGEST;

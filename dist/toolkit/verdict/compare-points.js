@@ -1,0 +1,98 @@
+/**
+ * Pairs points of one class one to one, the nearest first; equal distances in the order of ours, then of the published.
+ *
+ * @param within - Largest distance of a pair in px, inclusive.
+ * @returns The pairs, by distance.
+ */
+export function pairPoints(ours, published, within) {
+    const cells = inCells(published, within);
+    const candidates = [];
+    for (const [mine, point] of ours.entries()) {
+        for (const theirs of cells(point)) {
+            const other = published[theirs];
+            if (other === undefined || other.class !== point.class)
+                continue;
+            const distance = Math.hypot(other.x - point.x, other.y - point.y);
+            if (distance <= within)
+                candidates.push({ ours: mine, published: theirs, distance });
+        }
+    }
+    candidates.sort((a, b) => a.distance - b.distance || a.ours - b.ours || a.published - b.published);
+    const taken = { ours: new Set(), published: new Set() };
+    return candidates.filter((pair) => {
+        if (taken.ours.has(pair.ours) || taken.published.has(pair.published))
+            return false;
+        taken.ours.add(pair.ours);
+        taken.published.add(pair.published);
+        return true;
+    });
+}
+/** A grid of cells as wide as the search: what is near a point lies in its cell or in one beside it. */
+function inCells(points, side) {
+    const width = Math.max(side, 1e-3);
+    const cellOf = (value) => Math.floor(value / width);
+    const cells = new Map();
+    for (const [index, { x, y }] of points.entries()) {
+        const key = `${cellOf(x)} ${cellOf(y)}`;
+        const cell = cells.get(key);
+        if (cell === undefined)
+            cells.set(key, [index]);
+        else
+            cell.push(index);
+    }
+    return ({ x, y }) => {
+        const found = [];
+        for (let i = -1; i <= 1; i++) {
+            for (let j = -1; j <= 1; j++)
+                found.push(...(cells.get(`${cellOf(x) + i} ${cellOf(y) + j}`) ?? []));
+        }
+        return found;
+    };
+}
+/** Coordinates are float32 of two decimals: beyond 1,024 px, what stands in the file is so far from them. */
+const FLOAT32_SPACING = 2 ** -13;
+/** Compares the points of one image with the published ones. */
+export function comparePoints({ points, dropped, threshold }, published, { sameDistance, sameScore, nearDistance }) {
+    const pairs = pairPoints(points, published, nearDistance);
+    const isNearThreshold = (score) => score !== undefined && Math.abs(score - threshold) <= sameScore;
+    const paired = {
+        ours: new Set(pairs.map(({ ours }) => ours)),
+        published: new Set(pairs.map((pair) => pair.published)),
+    };
+    const extra = points.filter((_, index) => !paired.ours.has(index));
+    const missing = published.filter((_, index) => !paired.published.has(index));
+    const farOff = pairs.filter(({ ours, distance }) => distance > sameDistance + FLOAT32_SPACING && !isNearThreshold(points[ours]?.score));
+    const borderline = dropped.filter(({ score }) => isNearThreshold(score));
+    const explained = pairPoints(borderline, missing, nearDistance).length;
+    const unexplainedExtra = extra.filter(({ score }) => !isNearThreshold(score)).length;
+    return {
+        ours: points.length,
+        published: published.length,
+        matched: pairs.length,
+        farthest: pairs.at(-1)?.distance ?? 0,
+        extra: extra.length,
+        missing: missing.length,
+        unexplained: farOff.length + unexplainedExtra + missing.length - explained,
+    };
+}
+/** The sum over images. */
+export function sumOfPointComparisons(comparisons) {
+    const none = {
+        ours: 0,
+        published: 0,
+        matched: 0,
+        farthest: 0,
+        extra: 0,
+        missing: 0,
+        unexplained: 0,
+    };
+    return comparisons.reduce((sum, each) => ({
+        ours: sum.ours + each.ours,
+        published: sum.published + each.published,
+        matched: sum.matched + each.matched,
+        farthest: Math.max(sum.farthest, each.farthest),
+        extra: sum.extra + each.extra,
+        missing: sum.missing + each.missing,
+        unexplained: sum.unexplained + each.unexplained,
+    }), none);
+}

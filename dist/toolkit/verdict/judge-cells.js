@@ -1,0 +1,128 @@
+import { AI, evaluateDetection } from '../metrics/agreement.js';
+import { pairName } from '../metrics/agreement-metrics.js';
+import { sumOfPointComparisons } from './compare-points.js';
+import { counted } from './ledger/ledger-file.js';
+import { shortNumber } from './short-number.js';
+import { worstOf } from './verdict.js';
+import { worstFirst, } from './verdict-file.js';
+/** Two decimals were printed: so far may the number itself be from them. */
+const PRINTED = 0.005 + 1e-9;
+/**
+ * The two verdicts on detection: on the evaluation (the published points, scored here, against numbers in print, if
+ * the configuration has them) and on the inference (our points against the published ones, an image and pooled, and
+ * every F1 of a reader with the AI both ways).
+ */
+export function judgeCells(input) {
+    const { task, images, config } = input;
+    const compared = new Map(images.flatMap((image) => ('comparison' in image ? [[image.roi, image]] : [])));
+    const annotations = {
+        ...input.annotations,
+        images: input.annotations.images.filter(({ stem }) => compared.has(stem)),
+    };
+    const scoresOf = (side, tieOrder) => evaluateDetection({ task, annotations, points: (stem) => compared.get(stem)?.[side], tieOrder }).metrics;
+    const published = scoresOf('published', 'tree');
+    const f1 = comparedF1(published, scoresOf('ours', 'tree'));
+    const f1LowestIndex = comparedF1(scoresOf('published', 'lowest-index'), scoresOf('ours', 'lowest-index'));
+    const pooled = sumOfPointComparisons([...compared.values()].map(({ comparison }) => comparison));
+    const rois = images.map((image) => judgeImage(image, config.cells));
+    const inference = judgeInference(rois, pooled, farthestF1(f1, f1LowestIndex), config.cells);
+    const evaluation = judgeEvaluation(published, config.published[task], images.length - compared.size);
+    return {
+        task,
+        verdict: worstOf([evaluation.verdict, inference.verdict]),
+        evaluation,
+        inference,
+        f1,
+        f1LowestIndex,
+        readers: readerRanges(published),
+        warnings: [],
+        rois,
+        worst: worstFirst(rois),
+    };
+}
+/** Points as far as places, classes and scores tell: an image, or all together. */
+export function verdictOnPoints({ ours, published, matched, unexplained }, t) {
+    if (unexplained === 0)
+        return 'reproduced';
+    return matched >= t.nearMatched * Math.max(ours, published) ? 'within tolerance' : 'differs';
+}
+function judgeImage(image, tolerances) {
+    const { roi } = image;
+    if (!('comparison' in image))
+        return { roi, verdict: 'not comparable', reason: image.reason, difference: null };
+    const { comparison } = image;
+    const most = Math.max(comparison.ours, comparison.published);
+    return {
+        roi,
+        verdict: verdictOnPoints(comparison, tolerances),
+        difference: most === 0 ? 0 : 1 - comparison.matched / most,
+        comparison,
+    };
+}
+function judgeInference(rois, pooled, farthest, tolerances) {
+    const left = rois.filter(({ verdict }) => verdict === 'not comparable').length;
+    if (left === rois.length)
+        return { verdict: 'not comparable', reason: 'No image can be compared.', pooled };
+    const onF1 = farthest <= tolerances.nearF1 ? 'reproduced' : 'differs';
+    const verdict = worstOf([verdictOnPoints(pooled, tolerances), onF1, ...rois.map((roi) => roi.verdict)]);
+    const outside = rois.filter((roi) => roi.verdict === 'differs').length;
+    const parts = [
+        `${pooled.matched} of ${pooled.published} published points matched, ${pooled.extra} of ours besides`,
+        `largest distance ${pooled.farthest.toFixed(3)} px`,
+        `largest difference of an F1 ${shortNumber(farthest)}`,
+        ...(outside === 0 ? [] : [`${counted(outside, 'image is', 'images are')} outside the tolerance`]),
+        ...(left === 0 ? [] : [`${counted(left, 'image')} cannot be compared`]),
+    ];
+    return { verdict, reason: `${parts.join('; ')}.`, pooled };
+}
+function judgeEvaluation(scored, printed, without) {
+    if (printed === undefined) {
+        return { verdict: 'not comparable', reason: 'No F1 is published as a number, and the configuration has none.' };
+    }
+    if (without > 0)
+        return { verdict: 'not comparable', reason: `${without} images have no published points to score.` };
+    const here = new Map(pairsOf(scored).map(({ pair, score }) => [pair, score]));
+    const off = Object.entries(printed).filter(([pair, value]) => {
+        const score = here.get(pair);
+        return score === undefined || score === null || Math.abs(score - value) > PRINTED;
+    });
+    if (off.length === 0)
+        return { verdict: 'reproduced', reason: 'Every printed F1 is found again.' };
+    return { verdict: 'differs', reason: `Printed F1 not found again: ${off.map(([pair]) => pair).join(', ')}.` };
+}
+/** Macro F1 of every pair. */
+function pairsOf({ groups }) {
+    return Object.entries(groups).flatMap(([group, { readers, f1 }]) => readers.flatMap((truth, i) => readers.slice(i + 1).map((prediction, k) => ({
+        group,
+        pair: pairName(truth, prediction),
+        score: f1['macro']?.[i]?.[i + 1 + k] ?? null,
+    }))));
+}
+/** Every reader with the AI, macro and a class: the only pairs that inference can change. */
+function comparedF1(published, ours) {
+    return Object.entries(published.groups).flatMap(([group, { readers, f1 }]) => Object.entries(f1).flatMap(([average, scores]) => readers.slice(0, -1).map((reader, i) => {
+        const last = readers.length - 1;
+        const theirs = scores[i]?.[last] ?? null;
+        const mine = groupOf(ours, group)?.f1[average]?.[i]?.[last] ?? null;
+        const difference = theirs === null || mine === null ? null : mine - theirs;
+        const name = `${group}: ${pairName(reader, AI)}, ${average === 'macro' ? 'macro' : `class ${average}`}`;
+        return { name, judged: difference !== null, published: theirs, ours: mine, difference };
+    })));
+}
+function groupOf({ groups }, name) {
+    return Object.entries(groups).find(([group]) => group === name)?.[1];
+}
+/** The largest difference that the order of equal distances does not explain. */
+function farthestF1(tree, lowestIndex) {
+    const differences = tree.map(({ difference }, index) => Math.min(Math.abs(difference ?? 0), Math.abs(lowestIndex[index]?.difference ?? 0)));
+    return Math.max(0, ...differences);
+}
+/** Between which values readers agree with each other: what the AI's F1 is to be read beside. */
+function readerRanges(metrics) {
+    return Object.keys(metrics.groups).flatMap((group) => {
+        const scores = pairsOf(metrics)
+            .filter((pair) => pair.group === group && !pair.pair.endsWith(`|${AI}`))
+            .flatMap(({ score }) => (score === null ? [] : [score]));
+        return scores.length === 0 ? [] : [{ group, lowest: Math.min(...scores), highest: Math.max(...scores) }];
+    });
+}

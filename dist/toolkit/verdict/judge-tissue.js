@@ -1,0 +1,130 @@
+import { HE_LABELS, TIL_LABELS } from '../dataset/he-labels.js';
+import { ConfusionMatrix } from '../metrics/confusion-matrix.js';
+import { dicePerLabel, microDice } from '../metrics/dice.js';
+import { sumOfConfusions } from '../metrics/evaluate-he.js';
+import { diceScores, overallDice, tilConfusion } from '../metrics/he-metrics.js';
+import { MARGIN_ROUNDING, sumOfComparisons } from './compare-masks.js';
+import { counted } from './ledger/ledger-file.js';
+import { shortNumber } from './short-number.js';
+import { worstOf } from './verdict.js';
+import { worstFirst, } from './verdict-file.js';
+/**
+ * The two verdicts on H&E segmentation: on the evaluation (published masks, scored here, against the published
+ * matrix) and on the inference (our masks against the published ones, an ROI and pooled).
+ *
+ * @param rois - In the order of the test set.
+ * @param publishedMatrix - `figures/he/cm.npy` of the record, 17 x 17; undefined where there is none.
+ */
+export function judgeTissue(rois, publishedMatrix, tolerances) {
+    const compared = rois.filter((roi) => 'comparison' in roi);
+    const published = sumOfConfusions(compared.map((roi) => roi.published));
+    const ours = sumOfConfusions(compared.map((roi) => roi.ours));
+    const pooled = sumOfComparisons(compared.map(({ comparison }) => comparison), HE_LABELS.length);
+    const dice = {
+        all: comparedDice(published, ours, HE_LABELS, tolerances),
+        til: comparedDice(tilConfusion(published), tilConfusion(ours), TIL_LABELS, tolerances),
+        between: diceBetween(pooled),
+    };
+    const judged = rois.map((roi) => judgeRoi(roi, tolerances));
+    const inference = judgeInference(judged, pooled, [...dice.all, ...dice.til], tolerances);
+    const evaluation = judgeEvaluation(published, publishedMatrix, rois);
+    return {
+        task: 'he',
+        verdict: worstOf([evaluation.verdict, inference.verdict]),
+        evaluation,
+        inference,
+        dice,
+        warnings: [],
+        rois: judged,
+        worst: worstFirst(judged),
+    };
+}
+/** Masks as far as pixels tell: an ROI, or all together. */
+export function verdictOnMasks({ pixels, differing, largestMargin, nearMargins }, t) {
+    if (pixels === 0)
+        return 'not comparable';
+    if (differing <= t.sameDiffering * pixels && largestMargin <= t.sameMargin + MARGIN_ROUNDING)
+        return 'reproduced';
+    if (differing <= t.nearDiffering * pixels && nearMargins >= t.nearMarginShare * differing)
+        return 'within tolerance';
+    return 'differs';
+}
+function judgeRoi(judged, tolerances) {
+    const { roi } = judged;
+    if (!('comparison' in judged))
+        return { roi, verdict: 'not comparable', reason: judged.reason, difference: null };
+    const { between: _between, ...comparison } = judged.comparison;
+    return {
+        roi,
+        verdict: verdictOnMasks(judged.comparison, tolerances),
+        difference: comparison.pixels === 0 ? 0 : comparison.differing / comparison.pixels,
+        comparison,
+        published: overallDice(judged.published),
+        ours: overallDice(judged.ours),
+    };
+}
+function judgeInference(rois, pooled, dice, tolerances) {
+    const farthest = Math.max(0, ...dice.filter(({ judged }) => judged).map(({ difference }) => Math.abs(difference ?? 0)));
+    const onPixels = verdictOnMasks(pooled, tolerances);
+    const onDice = farthest <= tolerances.nearDice ? onPixels : 'differs';
+    const verdict = worstOf([onPixels === 'not comparable' ? onPixels : onDice, ...rois.map((roi) => roi.verdict)]);
+    const outside = rois.filter((roi) => roi.verdict === 'differs').length;
+    const left = rois.filter((roi) => roi.verdict === 'not comparable').length;
+    const parts = [
+        pooled.pixels === 0 ? 'No ROI can be compared' : `${pooled.differing} of ${pooled.pixels} pixels differ`,
+        ...(pooled.differing === 0 ? [] : [`largest margin ${shortNumber(pooled.largestMargin)}`]),
+        ...(pooled.pixels === 0 ? [] : [`largest difference of a Dice ${shortNumber(farthest)}`]),
+        ...(outside === 0 ? [] : [`${counted(outside, 'ROI is', 'ROIs are')} outside the tolerance`]),
+        ...(left === 0 ? [] : [`${counted(left, 'ROI')} cannot be compared`]),
+    ];
+    return { verdict, reason: `${parts.join('; ')}.`, pooled };
+}
+function judgeEvaluation(scored, matrix, rois) {
+    if (matrix === undefined)
+        return { verdict: 'not comparable', reason: 'The record publishes no confusion matrix.' };
+    const without = rois.filter((roi) => !('comparison' in roi)).length;
+    if (without > 0) {
+        const reason = `The published matrix is of all ROIs; ${without} of ${rois.length} have no mask to count.`;
+        return { verdict: 'not comparable', reason };
+    }
+    const [theirs, here] = [matrix.counts(), scored.counts()];
+    const cells = here.filter((count, cell) => count !== theirs[cell]).length;
+    if (cells === 0)
+        return { verdict: 'reproduced', reason: 'Every count of the published matrix is found again.' };
+    return { verdict: 'differs', reason: `${cells} of ${here.length} counts are not those of the published matrix.` };
+}
+/** Dice as the paper has it, of the published masks and of ours. */
+function comparedDice(published, ours, labels, { smallClass }) {
+    const [theirs, mine] = [diceScores(published, labels), diceScores(ours, labels)];
+    const row = (name, truth, one, other) => ({
+        name,
+        truth,
+        judged: truth >= smallClass,
+        published: one,
+        ours: other,
+        difference: other - one,
+    });
+    // Background has no Dice in the paper: its truth is cleared first.
+    const classes = labels.slice(2).map(({ name, value }) => {
+        return row(name, published.rowSum(value), theirs.perClass[name] ?? 0, mine.perClass[name] ?? 0);
+    });
+    const tissue = labels.slice(2).reduce((sum, { value }) => sum + published.rowSum(value), 0);
+    return [row('Overall', tissue, theirs.overall, mine.overall), ...classes];
+}
+/** How far the two predictions agree with each other, whatever the truth: reported, not judged. */
+function diceBetween({ between }) {
+    const matrix = ConfusionMatrix.fromRows(between);
+    const row = (name, truth, dice) => ({
+        name,
+        truth,
+        judged: false,
+        published: null,
+        ours: dice,
+        difference: null,
+    });
+    const dice = dicePerLabel(matrix);
+    return [
+        row('Overall', matrix.total(), microDice(matrix)),
+        ...HE_LABELS.map(({ name, value }) => row(name, matrix.rowSum(value), dice[value] ?? 0)),
+    ];
+}

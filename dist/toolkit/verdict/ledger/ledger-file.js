@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { TASKS } from '../../../config/tasks.js';
+/** A number as the paper's way gives it and as the corrected way does. */
+export const CorrectedNumber = z.object({
+    name: z.string(),
+    paper: z.number().nullable(),
+    corrected: z.number().nullable(),
+});
+/** One place where the authors' code does something else than one would expect, or the record than it says. */
+export const LedgerEntry = z.object({
+    id: z.string().regex(/^[a-z0-9-]+$/),
+    title: z.string(),
+    what: z.string().describe('What differs from what one would expect'),
+    where: z.string().describe('The file of the record, or of the authors’ code'),
+    tasks: z.array(z.enum(TASKS)),
+    status: z
+        .enum(['affects results', 'affects the record', 'no effect here', 'not measured', 'documented'])
+        .describe('`not measured`: why is in `effect`. `documented`: known, and nothing that a run could measure'),
+    effect: z.string().describe('What was measured in this run, in a sentence'),
+    corrected: z.array(CorrectedNumber).describe('Numbers both ways; the changed ones'),
+    affected: z.array(z.string()).describe('ROIs, images, rows, patients concerned; at most 1,000'),
+    affectedTotal: z.int().min(0),
+});
+/** `verdict/ledger.json` of a results folder. */
+export const LedgerFile = z.object({ schema: z.literal(1), entries: z.array(LedgerEntry) });
+const MOST_LISTED = 1_000;
+/** Joins what is known of an entry with what was measured. */
+export function entryOf(about, { status, effect, corrected = [], affected = [] }) {
+    return {
+        ...about,
+        status,
+        effect,
+        corrected: corrected.filter(({ paper, corrected: other }) => paper !== other),
+        affected: affected.slice(0, MOST_LISTED),
+        affectedTotal: affected.length,
+    };
+}
+/** The largest difference between the two ways; 0 where there is none. */
+export function largestChange(numbers) {
+    return Math.max(0, ...numbers.map(({ paper, corrected }) => (paper === null || corrected === null ? 0 : Math.abs(corrected - paper))));
+}
+/** "1 ROI", "2 ROIs". */
+export function counted(count, one, many = `${one}s`) {
+    return `${count} ${count === 1 ? one : many}`;
+}

@@ -1,0 +1,62 @@
+import { CELL_CLASSES } from '../dataset/readers.js';
+const NEGATIVE = CELL_CLASSES.pdl1.indexOf('pd-l1 negative tumor cell');
+const POSITIVE = CELL_CLASSES.pdl1.indexOf('pd-l1 positive tumor cell');
+const DEFINITION = 'Tumour proportion score: PD-L1 positive tumour cells among all tumour cells, in percent, ' +
+    'counted within the image of the data set and not over a whole section; ' +
+    'readers by all their points, the AI by those in the annotated box.';
+/** Bounds of the categories < 1 %, 1 to 49 %, >= 50 %. */
+const CATEGORIES = [1, 50];
+/** Percent of tumour cells that are positive; null without a tumour cell. */
+export function scoreOf(points) {
+    const of = (label) => points.filter((point) => point.class === label).length;
+    const positive = of(POSITIVE);
+    const tumour = positive + of(NEGATIVE);
+    return tumour === 0 ? null : (100 * positive) / tumour;
+}
+/** The tumour proportion score of readers and AI, an image, and how far they are apart. */
+export function tumourProportion(images, annotations) {
+    const compared = new Map(images.flatMap((image) => ('comparison' in image ? [[image.roi, image]] : [])));
+    const readers = annotations.groups.flatMap((group) => group.readers);
+    const rois = annotations.images.flatMap(({ id, stem }) => {
+        const image = compared.get(stem);
+        if (image === undefined)
+            return [];
+        const ofReaders = readers.flatMap((reader) => {
+            const points = annotations.points.get(reader)?.get(id);
+            return points === undefined ? [] : [[reader, scoreOf(points)]];
+        });
+        const sides = { published: scoreOf(image.published), ours: scoreOf(image.ours) };
+        return [{ roi: stem, readers: Object.fromEntries(ofReaders), ...sides }];
+    });
+    return {
+        definition: DEFINITION,
+        use: 'for research only',
+        rois,
+        readers: readers.map((reader) => {
+            const ours = scoredByBoth(rois, reader, 'ours');
+            const published = scoredByBoth(rois, reader, 'published').map(([ai, score]) => ai - score);
+            const differences = ours.map(([ai, score]) => ai - score);
+            return {
+                reader,
+                rois: ours.length,
+                meanDifference: mean(differences),
+                meanAbsoluteDifference: mean(differences.map(Math.abs)),
+                publishedMeanDifference: mean(published),
+                publishedMeanAbsoluteDifference: mean(published.map(Math.abs)),
+                sameCategory: ours.filter(([ai, score]) => categoryOf(ai) === categoryOf(score)).length,
+            };
+        }),
+    };
+}
+function scoredByBoth(rois, reader, side) {
+    return rois.flatMap((roi) => {
+        const [ai, score] = [roi[side], roi.readers[reader] ?? null];
+        return ai === null || score === null ? [] : [[ai, score]];
+    });
+}
+function categoryOf(score) {
+    return CATEGORIES.filter((bound) => score >= bound).length;
+}
+function mean(values) {
+    return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+}

@@ -1,0 +1,157 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { MaskComparison } from './compare-masks.js';
+import { Verdict } from './verdict.js';
+/** A 95 % interval; absent where there is nothing to resample. */
+export const Interval = z.object({
+    low: z.number(),
+    high: z.number(),
+    dropped: z.int().min(0).describe('Resamples left out because the class was empty in them'),
+});
+/** A number that was published, ours, and what lies between them. */
+export const ComparedMetric = z.object({
+    name: z.string(),
+    truth: z.int().min(0).optional().describe('Truth pixels of the class'),
+    judged: z.boolean().describe('Whether it counts for the verdict'),
+    published: z.number().nullable(),
+    ours: z.number().nullable(),
+    difference: z.number().nullable().describe('Ours minus published'),
+    publishedInterval: Interval.optional(),
+    oursInterval: Interval.optional(),
+    differenceInterval: Interval.optional(),
+});
+/** The published predictions, scored here, against what is published of their scores. */
+export const EvaluationVerdict = z.object({ verdict: Verdict, reason: z.string() });
+const RoiVerdict = z.object({
+    roi: z.string(),
+    verdict: Verdict,
+    reason: z.string().optional().describe('Why it cannot be compared, or what is said of it besides'),
+    difference: z.number().min(0).max(1).nullable().describe('Share of pixels, or of points, that differ'),
+});
+const Worst = z.array(z.object({ roi: z.string(), difference: z.number() })).describe('Those that differ, worst first');
+export const HeRoiVerdict = RoiVerdict.extend({
+    comparison: MaskComparison.omit({ between: true }).optional(),
+    published: z.number().optional().describe('Overall Dice of the published mask'),
+    ours: z.number().optional().describe('Overall Dice of ours'),
+});
+const Side = z.object({ name: z.string(), published: z.number().nullable(), ours: z.number().nullable() });
+/** Numbers of the ROIs that share a value of a column of the overview; descriptive only. */
+export const Breakdown = z.object({
+    column: z.string(),
+    value: z.string(),
+    rois: z.int().min(0),
+    patients: z.int().min(0),
+    metrics: z.array(Side),
+});
+/** How the intervals were made. The draws are in `verdict/<task>.resamples.npy`, the counts in `.patients.json`. */
+export const Uncertainty = z.object({
+    patients: z.int().min(0),
+    resamples: z.int().min(0),
+    seed: z.int().min(0),
+    generator: z.string(),
+    level: z.literal(0.95),
+});
+/** `verdict/<task>.patients.json`: what the intervals are computed from. */
+export const PatientsFile = z.object({
+    matrices: z.array(z.string()).describe('Names of the matrices whose counts follow each other'),
+    side: z.int().min(1).describe('Rows, and columns, of each'),
+    patients: z
+        .array(z.object({
+        id: z.string(),
+        rois: z.array(z.string()),
+        published: z.array(z.int().min(0)),
+        ours: z.array(z.int().min(0)),
+    }))
+        .describe('By id'),
+});
+/** Share of positive tumour cells, in percent; null without a tumour cell. */
+const Score = z.number().min(0).max(100).nullable();
+export const TumourProportion = z.object({
+    definition: z.string(),
+    use: z.literal('for research only'),
+    rois: z.array(z.object({ roi: z.string(), readers: z.record(z.string(), Score), published: Score, ours: Score })),
+    readers: z
+        .array(z.object({
+        reader: z.string(),
+        rois: z.int().min(0).describe('Images on which both have a score'),
+        meanDifference: z.number().nullable().describe('AI (ours) minus reader, percentage points'),
+        meanAbsoluteDifference: z.number().nullable().describe('Percentage points'),
+        publishedMeanDifference: z.number().nullable(),
+        publishedMeanAbsoluteDifference: z.number().nullable(),
+        sameCategory: z.int().min(0).describe('Images in the same of < 1 %, 1 to 49 %, >= 50 %'),
+    }))
+        .describe('The AI against every reader'),
+});
+/** What a task's networks ran on, also those whose results came from the cache. */
+export const VerdictEngine = z.object({
+    model: z.string().describe('Digest of the converted model'),
+    provider: z.string().describe('ONNX Runtime execution provider'),
+    ortVersion: z.string(),
+    engine: z.string(),
+    precision: z.literal('float32'),
+});
+/** `verdict/he.json` of a results folder. */
+export const HeVerdictFile = z.object({
+    task: z.literal('he'),
+    verdict: Verdict,
+    evaluation: EvaluationVerdict,
+    inference: z.object({ verdict: Verdict, reason: z.string(), pooled: MaskComparison }),
+    dice: z.object({ all: z.array(ComparedMetric), til: z.array(ComparedMetric), between: z.array(ComparedMetric) }),
+    engine: VerdictEngine.optional(),
+    uncertainty: Uncertainty.optional(),
+    breakdown: z.array(Breakdown).describe('By source, organ, specimen, histology, scanner').default([]),
+    warnings: z.array(z.string()),
+    rois: z.array(HeRoiVerdict),
+    worst: Worst,
+});
+export const PointsComparison = z.object({
+    ours: z.int().min(0),
+    published: z.int().min(0),
+    matched: z.int().min(0).describe('Pairs of one class within the wide tolerance, nearest first'),
+    farthest: z.number().min(0).describe('Largest distance within a pair, px'),
+    extra: z.int().min(0).describe('Points of ours without counterpart'),
+    missing: z.int().min(0).describe('Published points without counterpart'),
+    unexplained: z
+        .int()
+        .min(0)
+        .describe('Points beyond the narrow tolerance whose score is not near the threshold, of both sides'),
+});
+export const CellsRoiVerdict = RoiVerdict.extend({ comparison: PointsComparison.optional() });
+/** `verdict/nuclei.json` and `verdict/pdl1.json` of a results folder. */
+export const CellsVerdictFile = z.object({
+    task: z.enum(['nuclei', 'pdl1']),
+    verdict: Verdict,
+    evaluation: EvaluationVerdict,
+    inference: z.object({ verdict: Verdict, reason: z.string(), pooled: PointsComparison }),
+    f1: z.array(ComparedMetric).describe('Every reader with the AI, macro and a class, in the order of the tree'),
+    f1LowestIndex: z.array(ComparedMetric).describe('The same when equal distances are taken in the order of the file'),
+    readers: z
+        .array(z.object({ group: z.string(), lowest: z.number(), highest: z.number() }))
+        .describe('Macro F1 of reader and reader'),
+    engine: VerdictEngine.optional(),
+    uncertainty: Uncertainty.optional(),
+    breakdown: z.array(Breakdown).describe('By source, organ, specimen, histology, scanner').default([]),
+    tumourProportion: TumourProportion.optional().describe('PD-L1 alone'),
+    warnings: z.array(z.string()),
+    rois: z.array(CellsRoiVerdict),
+    worst: Worst,
+});
+/** What is listed of the ROIs that differ. */
+const LONGEST_WORST = 100;
+/** ROIs by how much they differ, worst first; equal ones in their order. */
+export function worstFirst(rois) {
+    return rois
+        .flatMap(({ roi, difference }) => (difference === null || difference === 0 ? [] : [{ roi, difference }]))
+        .sort((a, b) => b.difference - a.difference)
+        .slice(0, LONGEST_WORST);
+}
+/**
+ * The ROIs of a task that differ, worst first, as its verdict file has them.
+ *
+ * @param results - A results folder whose task was judged.
+ */
+export async function readWorst(results, task) {
+    const text = await readFile(join(results, 'verdict', `${task}.json`), 'utf8');
+    return z.object({ worst: Worst }).parse(JSON.parse(text)).worst;
+}

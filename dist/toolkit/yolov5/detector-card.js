@@ -1,0 +1,44 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { ReigniteError } from '../errors.js';
+export const CARD_FILE = 'detector.json';
+const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const Count = z.int().min(1);
+/** What a folder with a converted detector says of it; written last, so that its presence means the model is whole. */
+export const DetectorCard = z.object({
+    kind: z.literal('yolov5'),
+    converterSchema: Count.describe('Raised when the same checkpoint would give other outputs'),
+    digest: Sha256.describe('Over everything that determines the outputs: checkpoint, size and converter schema'),
+    sourceSha256: Sha256.describe('Of the checkpoint'),
+    weights: z.enum(['ema', 'model']).describe('Which network of the checkpoint was taken'),
+    size: Count.describe('Height and width of a tile in px'),
+    nc: Count.describe('Number of classes'),
+    classes: z.array(z.string()).describe('Names of the classes, by number'),
+    stride: z.array(Count).describe('Of each level of the head in px'),
+    rows: Count.describe('Boxes that the head gives for a tile'),
+    input: z.string().describe('Name of the input, float32 [1, 3, size, size], RGB in [0, 1]'),
+    output: z
+        .string()
+        .describe('Name of the output, float32 [1, rows, 5 + nc]: centre x, centre y, width, height in px, objectness, classes'),
+    file: z.string().describe('ONNX file beside this card'),
+    bytes: Count,
+    sha256: Sha256.describe('Of the ONNX file'),
+    parameters: Count.describe('Elements of the tensors that were used'),
+    unused: z.array(z.string()).describe('Tensors that inference does not need'),
+});
+/**
+ * Reads the card of a converted detector.
+ *
+ * @param folder - Where `convertDetector` wrote to.
+ * @throws ReigniteError MODEL_UNREADABLE when there is none or it is not understood.
+ */
+export async function readDetectorCard(folder) {
+    const path = join(folder, CARD_FILE);
+    try {
+        return DetectorCard.parse(JSON.parse(await readFile(path, 'utf8')));
+    }
+    catch (cause) {
+        throw new ReigniteError('MODEL_UNREADABLE', `${path} is not the card of a converted detector.`, { cause });
+    }
+}

@@ -1,0 +1,145 @@
+import { Agent, EnvHttpProxyAgent, Pool, request } from 'undici';
+import { ReigniteError } from '../errors.js';
+import { withStallLimit } from '../stall-limit.js';
+import { retryAfterMs } from './http-status.js';
+import { limitedConnections } from './limited-connections.js';
+import { defaultUserAgent } from './user-agent.js';
+const DEFAULT_STALL_MS = 30_000;
+const MAX_REDIRECTS = 5;
+/** To one origin, idle ones that are kept for the next request included. */
+const MAX_CONNECTIONS = 2;
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
+/**
+ * Sends one GET, through the proxy of HTTPS_PROXY, HTTP_PROXY and NO_PROXY (never for this machine itself),
+ * and follows redirects. The token stays behind when a redirect leads to another host.
+ *
+ * @throws ReigniteError NETWORK when there is no connection or no answer; the signal's reason when aborted.
+ */
+export async function httpGet(get) {
+    const first = parseHttpUrl(get.url);
+    let url = first;
+    for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+        const reply = await send(url, get, url.origin === first.origin ? get.token : undefined);
+        const location = reply.header('location');
+        if (!REDIRECTS.has(reply.status) || location === undefined)
+            return reply;
+        discard(reply);
+        url = redirectTarget(url, location);
+    }
+    throw new ReigniteError('NETWORK', `${first.href} redirects more than ${MAX_REDIRECTS} times.`);
+}
+/** Drops a body that nobody reads; an error that it still brings is of no interest. */
+export function discard(reply) {
+    reply.body.on('error', () => { });
+    reply.body.destroy();
+}
+/** Turns what went wrong underneath into NETWORK; passes on our own errors, and the reason of an abort. */
+export function asNetworkError(error, url, signal) {
+    if (signal?.aborted)
+        return signal.reason;
+    if (error instanceof ReigniteError)
+        return error;
+    const cause = `No complete answer from ${url}: ${messageOf(error)}.`;
+    return new ReigniteError('NETWORK', cause, {
+        cause: error,
+        ...(/CERT|UNABLE_TO_VERIFY/.test(codeOf(error) ?? '') ? { remedy: CERTIFICATE_REMEDY } : {}),
+    });
+}
+const CERTIFICATE_REMEDY = 'Set NODE_EXTRA_CA_CERTS to a file with the certificate of your proxy, then type the same command again.';
+function codeOf(error) {
+    return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+function messageOf(error) {
+    if (!(error instanceof Error))
+        return String(error);
+    // Where a name has several addresses, the errors of all of them come wrapped in one without a message.
+    if (error.message === '' && error instanceof AggregateError)
+        return messageOf(error.errors[0]);
+    const code = codeOf(error);
+    return `${error.message.replace(/\.$/, '')}${code === undefined ? '' : ` (${code})`}`;
+}
+function parseHttpUrl(text, base) {
+    const url = URL.canParse(text, base) ? new URL(text, base) : undefined;
+    if (url?.protocol === 'http:' || url?.protocol === 'https:')
+        return url;
+    throw new ReigniteError('RECORD_INVALID', `"${text}" is no http or https address.`);
+}
+function redirectTarget(from, location) {
+    const to = parseHttpUrl(location, from.href);
+    if (from.protocol === 'https:' && to.protocol !== 'https:') {
+        throw new ReigniteError('NETWORK', `${from.href} redirects to ${to.href}, which is not encrypted.`);
+    }
+    return to;
+}
+async function send(url, get, token) {
+    const leave = (await get.politeness?.enter(url.host, get.signal)) ?? (() => { });
+    try {
+        const reply = await sendNow(url, get, token);
+        reply.body.once('close', leave);
+        // Only with a refusal is it meant: Zenodo sends Retry-After with successful replies too.
+        if (reply.status === 429 || reply.status === 503)
+            get.politeness?.holdOff(url.host, retryAfterMs(reply, Date.now()) ?? 0);
+        return reply;
+    }
+    catch (error) {
+        leave();
+        throw error;
+    }
+}
+async function sendNow(url, get, token) {
+    const { signal, stallMs = DEFAULT_STALL_MS } = get;
+    try {
+        // While it waits for the proxy to open a tunnel, a request is deaf to its signal and to limits of its own.
+        const { statusCode, headers, body } = await withStallLimit(stallMs, signal, (limited) => request(url, {
+            dispatcher: dispatcherFor(url),
+            headers: {
+                'user-agent': get.userAgent ?? defaultUserAgent(),
+                ...get.headers,
+                ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+            },
+            headersTimeout: stallMs,
+            bodyTimeout: stallMs,
+            signal: limited,
+        }));
+        const header = (name) => {
+            const value = headers[name];
+            return typeof value === 'string' ? value : value?.[0];
+        };
+        return { status: statusCode, header, body, url: url.href };
+    }
+    catch (error) {
+        throw asNetworkError(error, url.href, signal);
+    }
+}
+let proxied;
+let direct;
+function dispatcherFor(url) {
+    if (LOOPBACK.has(url.hostname)) {
+        direct ??= new Agent({ connections: MAX_CONNECTIONS, connect: limitedConnections(MAX_CONNECTIONS) });
+        return direct;
+    }
+    // Tunnels nobody waits for any more would stay half open for minutes, and the process with them.
+    proxied ??= new EnvHttpProxyAgent({
+        connections: MAX_CONNECTIONS,
+        connect: limitedConnections(MAX_CONNECTIONS),
+        clientFactory: (origin, options) => new Pool(origin, { ...options, connections: MAX_CONNECTIONS, headersTimeout: DEFAULT_STALL_MS }),
+        factory: (origin, options) => new Pool(origin, { ...options, ...triedOnce(options) }),
+    });
+    return proxied;
+}
+/**
+ * A proxy that hangs up on the request for a tunnel is an error of the request like any other: undici takes it for a
+ * connection that was lost by chance, and tries again without pause or end, also when nobody waits any more.
+ */
+function triedOnce({ connect }) {
+    if (typeof connect !== 'function')
+        return {};
+    const once = (options, callback) => connect(options, (...[error, socket]) => {
+        if (error === null)
+            callback(null, socket);
+        else
+            callback(new Error(`No tunnel to ${options.hostname}: ${error.message}`, { cause: error }), null);
+    });
+    return { connect: once };
+}

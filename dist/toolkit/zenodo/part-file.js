@@ -1,0 +1,138 @@
+import { existsSync } from 'node:fs';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { z } from 'zod';
+import { asDiskError, removeTemporaries, writeFileAtomic } from '../files/atomic-write.js';
+import { BatchWriter } from './batch-writer.js';
+const State = z.object({
+    url: z.string(),
+    size: z.number(),
+    md5: z.string(),
+    etag: z.string().optional(),
+    lastModified: z.string().optional(),
+    /** Whether it was begun anew because the bytes of an earlier time were wrong. */
+    again: z.boolean().optional(),
+    /** Replies in a row that were no continuation of these bytes. */
+    misfits: z.number().optional(),
+});
+/**
+ * The bytes of a transfer that has not ended: `<path>.part`, and beside it `<path>.part.json`, which says what they
+ * are part of. How far the transfer got is the length of the file, never a number that somebody wrote down.
+ */
+export class PartFile {
+    path;
+    #statePath;
+    #watcher;
+    /** @param target - Where the whole file will be. */
+    constructor(target, watcher) {
+        this.path = partPath(target);
+        this.#statePath = `${target}.part.json`;
+        this.#watcher = watcher;
+    }
+    /** Bytes on disk; 0 when there is no such file. */
+    async length() {
+        try {
+            return (await stat(this.path)).size;
+        }
+        catch {
+            return 0;
+        }
+    }
+    /** Whether anything of a transfer is there. */
+    isBegun() {
+        return existsSync(this.path) || existsSync(this.#statePath);
+    }
+    /** Undefined when there is no state, or none that can be read. */
+    async state() {
+        try {
+            return State.parse(JSON.parse(await readFile(this.#statePath, 'utf8')));
+        }
+        catch {
+            return undefined;
+        }
+    }
+    /** Empties the file and notes what is going to be in it. The note is there before the first byte. */
+    async begin(state) {
+        await this.remove();
+        await this.note(state);
+        await this.#disk(async () => (await open(this.path, 'w')).close());
+        this.#watcher?.onBegin();
+    }
+    /** Replaces what is noted about the bytes. */
+    async note(state) {
+        await writeFileAtomic(this.#statePath, `${JSON.stringify(state)}\n`);
+    }
+    /**
+     * Adds chunks at `position`, as they come, and makes sure that they are on disk: what came before an error is
+     * written too.
+     *
+     * @param most - No byte is written from here on: a longer file is wrong already.
+     * @returns Length of the file now, at most `most + 1` even if more came.
+     */
+    async append(position, most, chunks, onLength) {
+        const handle = await this.#disk(() => open(this.path, 'r+'));
+        const writer = new BatchWriter(handle, position, (length) => {
+            this.#watcher?.onLength(length);
+            onLength(length);
+        });
+        let length = position;
+        try {
+            for await (const chunk of chunks) {
+                const fitting = chunk.subarray(0, most + 1 - length);
+                length += fitting.length;
+                await this.#disk(() => writer.add(fitting));
+                if (length > most)
+                    break;
+            }
+        }
+        finally {
+            try {
+                await this.#disk(() => writer.end());
+            }
+            finally {
+                await this.#disk(() => closeSynced(handle));
+            }
+        }
+        return length;
+    }
+    /** Gives the file its place, and makes sure that the name is on disk too. */
+    async moveTo(target) {
+        await this.#disk(() => rename(this.path, target));
+        await this.#removeState();
+        const folder = await open(dirname(target), 'r');
+        try {
+            await folder.sync();
+        }
+        finally {
+            await folder.close();
+        }
+    }
+    async remove() {
+        await this.#disk(() => rm(this.path, { force: true }));
+        await this.#removeState();
+    }
+    async #removeState() {
+        await this.#disk(() => rm(this.#statePath, { force: true }));
+        await this.#disk(() => removeTemporaries(this.#statePath));
+    }
+    async #disk(action) {
+        try {
+            return await action();
+        }
+        catch (error) {
+            throw asDiskError(error, this.path);
+        }
+    }
+}
+/** Where the bytes of an unfinished transfer to `target` are. */
+export function partPath(target) {
+    return `${target}.part`;
+}
+async function closeSynced(handle) {
+    try {
+        await handle.sync();
+    }
+    finally {
+        await handle.close();
+    }
+}

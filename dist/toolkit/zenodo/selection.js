@@ -1,0 +1,34 @@
+import { posix } from 'node:path';
+import picomatch from 'picomatch';
+import { ReigniteError } from '../errors.js';
+/**
+ * What of a record is wanted: globs over the paths that its files and the members of its archives have in the data
+ * folder (`images/he/patient1_*`, `**` for any depth). One without a slash fits a name at any depth (`*.json`).
+ */
+export class Selection {
+    #matches;
+    #bases;
+    /** @throws ReigniteError USAGE for a glob that is none. */
+    constructor(globs) {
+        const patterns = globs.map((glob) => glob.replace(/^\.?\/+/, ''));
+        if (patterns.length === 0 || patterns.some((pattern) => pattern === '')) {
+            throw new ReigniteError('USAGE', 'Expected --only GLOB, got nothing to look for.', {
+                remedy: 'Give a path as it is in the data folder, such as --only "images/he/patient1_*".',
+            });
+        }
+        const matchers = patterns.map((pattern) => picomatch(pattern, { dot: true, basename: !pattern.includes('/') }));
+        this.#matches = (path) => matchers.some((matches) => matches(path));
+        this.#bases = patterns.map((pattern) => (pattern.includes('/') ? picomatch.scan(pattern).base : ''));
+    }
+    /** Whether a file of the record, or a member of an archive, is wanted. */
+    takes(path) {
+        return this.#matches(path);
+    }
+    /** Whether something below a folder may be wanted: what a look into the archive has to decide. */
+    mayTakeBelow(folder) {
+        return this.#bases.some((base) => {
+            const fixed = posix.normalize(base);
+            return fixed === '.' || fixed === folder || fixed.startsWith(`${folder}/`);
+        });
+    }
+}

@@ -1,0 +1,124 @@
+import { NativeConnection, Worker, } from '@temporalio/worker';
+import { createErrorInterceptor } from './activities/error-interceptor.js';
+import { needFolders } from './activities/need-folders.js';
+import { observeStep } from './activities/observe-step.js';
+import { connectionOptionsOf } from './cli/temporal/connection.js';
+import { workerIdentity } from './cli/temporal/pollers.js';
+import { addressFromEnvironment } from './cli/temporal/server-address.js';
+import { becomeSoleDownloader, rivalDownloader } from './cli/worker/sole-downloader.js';
+import { installTelemetry } from './cli/worker/telemetry.js';
+import { settingsFromEnvironment } from './cli/worker-settings.js';
+import { workflowBundle } from './cli/workflow-bundle.js';
+import { taskQueue } from './config/task-queues.js';
+import { ReigniteError } from './toolkit/errors.js';
+import { homeFromEnvironment } from './toolkit/files/home-folders.js';
+/** A process that was told to stop and has not done so by then is ended: what it was doing is safe on disk. */
+const STOP_WITHIN_MS = 15_000;
+/** After so long a server knows who polls a queue. */
+const RIVAL_SEEN_MS = 5_000;
+/** Queues whose steps begin when the record is there. */
+const NEEDS_FOLDERS = new Set(['inference', 'render']);
+const inboundOf = (create) => (context) => ({ inbound: create(context) });
+/** What one queue needs. Modules are loaded by the process that serves the queue, and by no other. */
+const QUEUE_OPTIONS = {
+    orchestration: async (home) => {
+        const { createOrchestrationActivities } = await import('./activities/orchestration.js');
+        return {
+            workflowBundle: { codePath: (await workflowBundle()).path },
+            activities: createOrchestrationActivities(home),
+            maxConcurrentActivityTaskExecutions: 10,
+        };
+    },
+    download: async (home, { connections }) => {
+        const { createDownloadActivities } = await import('./activities/download.js');
+        const { RecordServers } = await import('./activities/record-servers.js');
+        return {
+            activities: createDownloadActivities(home, new RecordServers(home)),
+            maxConcurrentActivityTaskExecutions: connections,
+        };
+    },
+    inference: async (home) => {
+        const { createInferenceActivities } = await import('./activities/inference.js');
+        return { activities: createInferenceActivities(home), maxConcurrentActivityTaskExecutions: 1 };
+    },
+    render: async (home) => {
+        const { createRenderActivities } = await import('./activities/render.js');
+        return { activities: createRenderActivities(home), maxConcurrentActivityTaskExecutions: 2 };
+    },
+};
+/** The queues that this process may serve: of all that download, the first one stays. */
+async function allowedQueues(home, server, settings, connection) {
+    if (!settings.queues.includes('download'))
+        return settings.queues;
+    try {
+        await becomeSoleDownloader(home, server, connection, taskQueue(settings.taskQueuePrefix, 'download'));
+        return settings.queues;
+    }
+    catch (error) {
+        const others = settings.queues.filter((queue) => queue !== 'download');
+        if (!(error instanceof ReigniteError) || error.code !== 'DOWNLOADER_EXISTS' || others.length === 0)
+            throw error;
+        process.stderr.write(`${error.code}: ${error.message} ${error.remedy}\n`);
+        return others;
+    }
+}
+/** Of two downloaders that began at the same moment one stops; the other queues go on being served. */
+async function yieldTo(rival, worker) {
+    const other = await rival.catch(() => undefined);
+    if (other === undefined || worker.getState() !== 'RUNNING')
+        return;
+    process.stderr.write(`The worker "${other}" downloads; this one stops doing so.\n`);
+    worker.shutdown();
+}
+async function serve() {
+    const settings = settingsFromEnvironment();
+    installTelemetry(settings.telemetry);
+    const server = addressFromEnvironment();
+    if (server === undefined)
+        throw new Error('Expected the address of a Temporal server in the environment.');
+    const home = homeFromEnvironment();
+    const connection = await NativeConnection.connect(connectionOptionsOf(server));
+    const queues = await allowedQueues(home, server, settings, connection);
+    const workers = await Promise.all(queues.map(async (queue) => Worker.create({
+        connection,
+        namespace: server.namespace,
+        taskQueue: taskQueue(settings.taskQueuePrefix, queue),
+        identity: workerIdentity(queue, server),
+        maxHeartbeatThrottleInterval: settings.throttleSeconds * 1_000,
+        defaultHeartbeatThrottleInterval: settings.throttleSeconds * 1_000,
+        interceptors: {
+            activity: [
+                observeStep,
+                inboundOf(createErrorInterceptor),
+                ...(NEEDS_FOLDERS.has(queue) ? [inboundOf(needFolders(home))] : []),
+            ],
+        },
+        ...(await QUEUE_OPTIONS[queue](home, settings)),
+    })));
+    const endInTime = () => {
+        // Not `exit`: it waits for threads that are within native code, such as one tile of a large network.
+        setTimeout(() => process.kill(process.pid, 'SIGKILL'), STOP_WITHIN_MS).unref();
+    };
+    const stop = () => {
+        endInTime();
+        for (const worker of workers)
+            if (worker.getState() === 'RUNNING')
+                worker.shutdown();
+    };
+    // The owner of the run holds the other end of this channel: when it goes, however it goes, so do its workers.
+    process.once('disconnect', stop);
+    // The SDK shuts the workers down.
+    for (const signal of ['SIGTERM', 'SIGINT'])
+        process.once(signal, endInTime);
+    const running = workers.map((worker) => worker.run());
+    process.send?.({ ready: true });
+    const downloader = workers[queues.indexOf('download')];
+    if (downloader !== undefined) {
+        const name = taskQueue(settings.taskQueuePrefix, 'download');
+        setTimeout(() => void yieldTo(rivalDownloader(connection, server, name), downloader), RIVAL_SEEN_MS).unref();
+    }
+    await Promise.all(running);
+    await connection.close();
+    process.exit(0);
+}
+await serve();

@@ -1,0 +1,85 @@
+import { isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import { allOrStop } from './all-or-stop.js';
+import { asFailure, nameFailure } from './failure-code.js';
+import { fileProgress, fileTable, sizeText } from './file-progress.js';
+import { progress, Telling, tellRun } from './progress.js';
+import { downloads, rendering } from './steps.js';
+/** How often an archive is fetched once more that was gone when it was to be unpacked. */
+const TAKEN_AGAIN = 3;
+/** Fetches the record's files and unpacks its archives into the data folder; alone, or for a run. */
+export async function acquire(input) {
+    try {
+        return await acquireFiles(input);
+    }
+    catch (error) {
+        throw isCancellation(error) ? error : asFailure(error);
+    }
+}
+async function acquireFiles({ config, data, run, whole, only }) {
+    const { record, tasks, zenodo, temporal } = config;
+    const { retrySeconds } = temporal;
+    const globs = only === undefined ? {} : { only };
+    const { fetchRecord } = downloads(temporal);
+    const { files, ...found } = await fetchRecord.executeWithOptions({ summary: `record ${record}` }, [
+        {
+            record,
+            zenodo,
+            tasks,
+            data,
+            whole,
+            ownModels: tasks.filter((task) => config[task].model),
+            retrySeconds,
+            ...globs,
+        },
+    ]);
+    const states = new Map(files.map(({ key, size }) => [key, { key, size, state: 'waiting' }]));
+    setHandler(fileProgress, () => [...states.values()]);
+    setHandler(progress, () => [stageOf([...states.values()])]);
+    const telling = new Telling(0, files.length, Date.now());
+    const show = async (file, state) => {
+        states.set(file.key, { key: file.key, size: file.size, state });
+        setCurrentDetails(fileTable(titleOf(found), [...states.values()]));
+        const stage = stageOf([...states.values()]);
+        if (run !== undefined && (stage.state === 'done' || telling.isDue(stage.done, Date.now()))) {
+            await tellRun(run, stage);
+        }
+    };
+    if (run !== undefined)
+        await tellRun(run, stageOf([...states.values()]));
+    const take = async (file, again = TAKEN_AGAIN) => {
+        const step = { data, record: found.id, file, zenodo, retrySeconds, ...globs };
+        const summary = `${file.key}, ${sizeText(file.size)}`;
+        await show(file, 'fetching');
+        const fetched = await downloads(temporal).downloadFile.executeWithOptions({ summary }, [step]);
+        const { sha256, state, files: count = 0, bytes = 0 } = fetched;
+        let contents = { files: count, bytes };
+        if (sha256 !== undefined && isToUnpack(fetched)) {
+            await show(file, 'unpacking');
+            const archive = { ...step, sha256, mirrored: state === 'mirrored' };
+            try {
+                contents = await rendering(temporal).unpackArchive.executeWithOptions({ summary }, [archive]);
+            }
+            catch (error) {
+                // Another home has unpacked it into the same folder, and removed it: what it left is looked at.
+                if (again > 0 && nameFailure(error).code === 'FILE_MISSING')
+                    return take(file, again - 1);
+                throw error;
+            }
+        }
+        await show(file, 'done');
+        return { ...fetched, files: contents.files, bytes: contents.bytes };
+    };
+    return { ...found, files: await allOrStop(files, (file) => take(file)) };
+}
+/** An archive that lies there as a whole; of one that does not, what is wanted is in its place already. */
+function isToUnpack({ key, state }) {
+    return key.toLowerCase().endsWith('.zip') && state !== 'unpacked' && state !== 'skipped';
+}
+function titleOf({ id, doi, title }) {
+    return `Record ${id}${doi === undefined ? '' : ` (${doi})`}: ${title}`;
+}
+function stageOf(files) {
+    const done = files.filter(({ state }) => state === 'done').length;
+    const state = done === files.length ? 'done' : 'running';
+    return { stage: 'acquire', unit: 'files', done, of: files.length, cached: 0, failed: 0, state };
+}

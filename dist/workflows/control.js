@@ -1,0 +1,97 @@
+import { ApplicationFailure, CancellationScope, condition, defineQuery, defineUpdate, isCancellation, setHandler, } from '@temporalio/workflow';
+export const control = defineQuery('control');
+/** Stops the steps in flight as the end of a worker does: rows and bytes stay on disk. */
+export const pause = defineUpdate('pause');
+export const resume = defineUpdate('resume');
+/** Sets how many ROIs are handed to the inference queue at the same time, 1 to 64. */
+export const setWindow = defineUpdate('setWindow');
+/** Leaves an ROI out, with a reason; it is listed among the failures. */
+export const skipRoi = defineUpdate('skipRoi');
+const LARGEST_WINDOW = 64;
+/**
+ * What people may change while a run goes on. Every change interrupts the work and begins it again under the new
+ * settings: what is done is in the cache, an ROI under way goes on from its last row of tiles.
+ */
+export class RunControl {
+    #paused = false;
+    #window;
+    #skipped = [];
+    #interventions = [];
+    #onChange;
+    #scope;
+    #isInterrupted = false;
+    /**
+     * @param window - As configured.
+     * @param onChange - Called whenever the run was paused or resumed.
+     */
+    constructor(window, onChange) {
+        this.#window = window;
+        this.#onChange = onChange;
+    }
+    /**
+     * Begins to answer and to take orders. Orders that came before the run's first step are carried out at once: whoever
+     * made this must be able to tell of it by then.
+     */
+    listen() {
+        setHandler(control, () => this.state);
+        setHandler(pause, () => this.#change('paused', () => this.#setPaused(true)), {
+            validator: () => refuseUnless(!this.#paused, 'The run is paused already.'),
+        });
+        setHandler(resume, () => this.#change('resumed', () => this.#setPaused(false)), {
+            validator: () => refuseUnless(this.#paused, 'The run is not paused.'),
+        });
+        setHandler(setWindow, (wanted) => this.#change(`window set to ${wanted}`, () => this.#setWindow(wanted)), {
+            validator: (wanted) => refuseUnless(Number.isInteger(wanted) && wanted >= 1 && wanted <= LARGEST_WINDOW, `Expected a whole number from 1 to ${LARGEST_WINDOW}, got ${wanted}.`),
+        });
+        setHandler(skipRoi, (skip) => this.#change(`${skip.roi} skipped: ${skip.reason}`, () => this.#skip(skip)), {
+            validator: (skip) => refuseUnless(skip.roi !== '' && skip.reason !== '', 'Expected an ROI and a reason.'),
+        });
+    }
+    get state() {
+        return {
+            paused: this.#paused,
+            window: this.#window,
+            skipped: [...this.#skipped],
+            interventions: [...this.#interventions],
+        };
+    }
+    /** Does `work` under the settings in force, again after every change and not while the run is paused. */
+    async steer(work) {
+        for (;;) {
+            await condition(() => !this.#paused);
+            const scope = new CancellationScope();
+            this.#scope = scope;
+            this.#isInterrupted = false;
+            try {
+                return await scope.run(() => work(this.state));
+            }
+            catch (error) {
+                if (!(this.#isInterrupted && isCancellation(error)))
+                    throw error;
+            }
+            finally {
+                this.#scope = undefined;
+            }
+        }
+    }
+    #change(what, apply) {
+        apply();
+        this.#interventions.push({ at: new Date().toISOString(), what });
+        this.#isInterrupted = true;
+        this.#scope?.cancel();
+        this.#onChange();
+    }
+    #setPaused(paused) {
+        this.#paused = paused;
+    }
+    #setWindow(window) {
+        this.#window = window;
+    }
+    #skip(skip) {
+        this.#skipped.push(skip);
+    }
+}
+function refuseUnless(holds, message) {
+    if (!holds)
+        throw ApplicationFailure.nonRetryable(message, 'USAGE');
+}

@@ -1,0 +1,50 @@
+import { continueAsNew, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import { nameFailure } from './failure-code.js';
+import { failureList } from './failure-list.js';
+import { inWindow } from './in-window.js';
+import { progress, progressTable } from './progress.js';
+import { gathering, inference, readImages } from './steps.js';
+const BEGIN = { page: 0, done: 0, cached: 0, failed: 0 };
+/** Predicts images of the user's, a page a history; one that fails is told in the summary, and the rest goes on. */
+export async function predictImages(input, from = BEGIN) {
+    const { order, list, temporal } = input;
+    let { done, cached, failed } = from;
+    const now = () => {
+        return [{ stage: order.task, unit: 'images', done, of: list.total, cached, failed, state: 'running' }];
+    };
+    const named = [];
+    const show = () => setCurrentDetails([progressTable(now()), ...failureList(named)].join('\n'));
+    setHandler(progress, now);
+    show();
+    const { predictImage } = inference(temporal);
+    const images = await readImages.executeWithOptions({ summary: `list of page ${from.page + 1}` }, [
+        { list, page: from.page },
+    ]);
+    await inWindow(images, temporal.window, async (image) => {
+        let isOver = true;
+        try {
+            const outcome = await predictImage.executeWithOptions({ summary: image.name }, [{ order, list, image }]);
+            if (outcome.cached)
+                cached += 1;
+        }
+        catch (error) {
+            isOver = !isCancellation(error);
+            if (isOver) {
+                failed += 1;
+                named.push({ item: image.name, ...nameFailure(error) });
+            }
+            throw error;
+        }
+        finally {
+            if (isOver) {
+                done += 1;
+                show();
+            }
+        }
+    });
+    const page = from.page + 1;
+    if (page < list.pages)
+        return continueAsNew(input, { page, done, cached, failed });
+    const { writePrediction } = gathering(temporal);
+    return writePrediction.executeWithOptions({ summary: 'summary and table' }, [{ order, list }]);
+}

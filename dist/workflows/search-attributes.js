@@ -1,0 +1,20 @@
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+/** Where a run is, and which part of it a child is: acquire, he, nuclei, pdl1; a run ends with ledger and report, and may be paused. */
+const STAGE = defineSearchAttributeKey('ReproStage', SearchAttributeType.KEYWORD);
+/** The tasks that a run or a stage is about. */
+const TASK = defineSearchAttributeKey('ReproTask', SearchAttributeType.KEYWORD_LIST);
+/** What was found out beside the published results; of a run each verdict once. */
+const VERDICT = defineSearchAttributeKey('ReproVerdict', SearchAttributeType.KEYWORD_LIST);
+/** What the lists of the Temporal UI can be filtered by; registered on the embedded server, by hand on a shared one. */
+export const SEARCH_ATTRIBUTES = Object.fromEntries([STAGE, TASK, VERDICT].map(({ name, type }) => [name, type]));
+export function searchPairs({ stage, tasks, verdicts }) {
+    return [
+        ...(stage === undefined ? [] : [{ key: STAGE, value: stage }]),
+        ...(tasks === undefined ? [] : [{ key: TASK, value: [...tasks] }]),
+        ...(verdicts === undefined ? [] : [{ key: VERDICT, value: [...new Set(verdicts)].sort() }]),
+    ];
+}
+/** As options of a start; nothing on a server that lacks the attributes, which would refuse it. */
+export function searchOptions({ searchable }, values) {
+    return searchable === true ? { typedSearchAttributes: searchPairs(values) } : {};
+}

@@ -1,0 +1,89 @@
+// Compiles the sources into dist/. The command does it by itself in a checkout whenever a source has changed, so that
+// there is no manual build step; an installed package holds dist/ already and has no scripts/.
+// Usage: node scripts/build.js [--declarations]
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const DIST = join(ROOT, 'dist');
+const STAMP = join(DIST, '.sources.json');
+const FOLDERS = ['cli', 'workflows', 'activities', 'toolkit', 'config'];
+const FILES = ['client.ts', 'worker.ts', 'tsconfig.json', 'tsconfig.build.json'];
+
+/** Compiles when a source is newer than dist/ or was removed; otherwise only looks at sizes and times. */
+export function ensureBuilt() {
+  const sources = describeSources();
+  if (readStamp() === sources) return;
+  build(sources, ['--noCheck', '--declaration', 'false']);
+}
+
+/** Compiles with declarations, as the published package needs them. @throws Where a type is wrong. */
+export function buildPackage() {
+  rmSync(DIST, { recursive: true, force: true });
+  build(describeSources(), []);
+}
+
+function readStamp() {
+  return existsSync(STAMP) ? readFileSync(STAMP, 'utf8') : undefined;
+}
+
+/** Path, size and time of every source file: a change of any of them means another text. */
+function describeSources() {
+  const found = FOLDERS.flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+      .map((entry) => relative(ROOT, join(entry.parentPath ?? entry.path, entry.name))),
+  );
+  const lines = [...FILES, ...found.sort()].map((path) => {
+    const { size, mtimeMs } = statSync(join(ROOT, path));
+    return `${path} ${size} ${mtimeMs}`;
+  });
+  return `${lines.join('\n')}\n`;
+}
+
+function build(sources, options) {
+  const fresh = join(ROOT, `.dist-${process.pid}`);
+  try {
+    const tsc = createRequire(import.meta.url).resolve('typescript/package.json');
+    const compiler = join(dirname(tsc), 'bin/tsc');
+    const args = [compiler, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', fresh, ...options];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`The sources do not compile:\n${stdout}${stderr}`);
+    replaceFiles(fresh);
+    writeFileSync(join(fresh, '.sources.json'), sources);
+    renameSync(join(fresh, '.sources.json'), STAMP);
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
+  }
+}
+
+/** Moves each compiled file into dist/ by a rename: a process that is running or starting never reads half a file. */
+function replaceFiles(fresh) {
+  const isFile = (entry) => entry.isFile();
+  const list = (folder) =>
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter(isFile)
+      .map((entry) => relative(folder, join(entry.parentPath ?? entry.path, entry.name)));
+  const compiled = list(fresh);
+  for (const path of compiled) {
+    mkdirSync(dirname(join(DIST, path)), { recursive: true });
+    renameSync(join(fresh, path), join(DIST, path));
+  }
+  const current = new Set(compiled);
+  for (const path of list(DIST)) {
+    if (/\.(js|d\.ts)$/.test(path) && !path.startsWith('workflow-bundle') && !current.has(path)) {
+      rmSync(join(DIST, path), { force: true });
+    }
+  }
+}
+
+// Under this name Vitest runs it once before all tests.
+export { ensureBuilt as setup };
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  if (process.argv.includes('--declarations')) buildPackage();
+  else ensureBuilt();
+}
