@@ -4,6 +4,7 @@ import { packageFile } from '../config/package-files.ts';
 import type { ZenodoConfig } from '../config/zenodo-config.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
+import { encodedKey } from '../toolkit/zenodo/file-url.ts';
 import type { HttpGet } from '../toolkit/zenodo/http.ts';
 import { KnownRecords, recordOfMirror } from '../toolkit/zenodo/known-records.ts';
 import { Politeness } from '../toolkit/zenodo/politeness.ts';
@@ -63,7 +64,7 @@ export class RecordServers {
   ): Promise<HttpGet> {
     if (zenodo.serve === undefined) return { ...this.#manners(zenodo, file.url), url: file.url };
     const api = await this.#apiOf(zenodo, record);
-    const url = `${api}/records/${parseRecordId(record)}/files/${encodeURIComponent(file.key)}/content`;
+    const url = `${api}/records/${parseRecordId(record)}/files/${encodedKey(file.key)}/content`;
     return { ...this.#manners(zenodo, url), url };
   }
 

@@ -54,6 +54,10 @@ export const ERRORS = {
   },
   RECORD_NOT_FOUND: { retryable: false, remedy: 'Check the record number and `zenodo.api`.' },
   RECORD_INVALID: { retryable: false, remedy: 'Check that `zenodo.api` is the API of a Zenodo-like server.' },
+  RECORD_EMPTY: {
+    retryable: false,
+    remedy: 'Open the record in a browser and look whether this version has files; another version may have them.',
+  },
   FILE_NOT_IN_RECORD: { retryable: false, remedy: 'Check that the record is a version of the IGNITE data toolkit.' },
   NETWORK: { retryable: true, remedy: 'Check the connection and the proxy settings; the download goes on by itself.' },
   RATE_LIMITED: { retryable: true, remedy: 'Nothing to do: the download waits as long as the server asks.' },

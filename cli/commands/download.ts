@@ -1,6 +1,7 @@
 import { join, relative } from 'node:path';
 import { TASKS } from '../../config/tasks.ts';
 import { Receipts } from '../../toolkit/cache/receipts.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
 import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { bytesText, timeText } from '../../toolkit/quantity-text.ts';
 import { Selection } from '../../toolkit/zenodo/selection.ts';
@@ -41,6 +42,11 @@ export async function downloadCommand(options: DownloadOptions, signal: AbortSig
   const outcome = await onPlatform({ home, settings, onStep: printStep, signal }, (platform) =>
     follow(platform, download, signal),
   );
+  if (only !== undefined && outcome.files.every(({ files }) => files === 0)) {
+    throw new ReigniteError('FILE_NOT_IN_RECORD', `Record ${outcome.id} holds no file that fits ${only.join(', ')}.`, {
+      remedy: 'Give a path as it is in the data folder, such as --only "images/he/patient1_*".',
+    });
+  }
   if (options.json) printResult(JSON.stringify(await documentOf(outcome, home, data), null, 1));
   else printResult(summaryOf(outcome, data));
   return EXIT.done;

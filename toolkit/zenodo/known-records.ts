@@ -12,7 +12,8 @@ const Known = z.object({
   concept: z.string().exactOptional(),
   doi: z.string().exactOptional(),
   title: z.string().exactOptional(),
-  files: z.array(z.object({ key: z.string(), size: z.number(), md5: z.string(), url: z.string() })),
+  // A record that listed no files may be open by now: it is asked for again.
+  files: z.array(z.object({ key: z.string(), size: z.number(), md5: z.string(), url: z.string() })).min(1),
 });
 
 /** Records as an API described them, kept in the home. What a number stands for is resolved once, and stays so. */

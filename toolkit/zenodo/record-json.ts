@@ -1,9 +1,13 @@
 import { z } from 'zod';
+import { collisionOfKeys, faultOfKey } from './record-keys.ts';
 
 const Key = z
   .string()
   .min(1)
-  .refine((key) => isSafeKey(key), 'not the name of a file');
+  .superRefine((key, context) => {
+    const fault = faultOfKey(key);
+    if (fault !== undefined) context.addIssue({ code: 'custom', message: `not the name of a file: it ${fault}` });
+  });
 
 const Size = z.int().nonnegative();
 
@@ -55,11 +59,8 @@ const Files = z.preprocess(
     return typeof entries === 'object' && entries !== null ? Object.values(entries) : entries;
   },
   z.array(File).superRefine((files, context) => {
-    const seen = new Set<string>();
-    for (const { key } of files) {
-      if (seen.has(key)) context.addIssue({ code: 'custom', message: `${key} is there twice` });
-      seen.add(key);
-    }
+    const collision = collisionOfKeys(files.map(({ key }) => key));
+    if (collision !== undefined) context.addIssue({ code: 'custom', message: collision });
   }),
 );
 
@@ -69,9 +70,32 @@ const Id = z.union([z.int(), z.string().min(1)]);
 /** The list of files alone, as `/records/:id/files` has it. */
 export const FilesJson = Files;
 
-/** InvenioRDM may say only that there are files, and how many: they are asked for then. */
-const isOnlyCounted = (files: unknown) =>
-  typeof files === 'object' && files !== null && !Array.isArray(files) && !('entries' in files) && 'enabled' in files;
+/** InvenioRDM may say only whether there are files: they are asked for then. A record of metadata alone has none. */
+function listed(files: unknown): unknown {
+  if (files === null) return undefined;
+  const isCounted =
+    typeof files === 'object' && files !== null && !Array.isArray(files) && !('entries' in files) && 'enabled' in files;
+  if (!isCounted) return files;
+  return files.enabled === false ? [] : undefined;
+}
+
+/** Needed for a message alone: of another type it is left out. */
+const Said = Text.catch(undefined);
+const Access = z.object({
+  status: Said,
+  files: Said,
+  embargo: z.object({ until: Said }).nullish().catch(undefined),
+});
+
+/** Whether everybody may fetch the files of a record, as the record itself says. */
+export interface RecordAccess {
+  /** Such as `open`, `restricted`, `embargoed` or `metadata-only`; undefined where the server does not say. */
+  readonly status: string | undefined;
+  /** Of the files alone: `public` or `restricted`. */
+  readonly files: string | undefined;
+  /** Day on which an embargo ends. */
+  readonly until: string | undefined;
+}
 
 /**
  * What of a record's JSON we use, in each of the shapes that Zenodo has answered with. `concept` is the number that
@@ -84,15 +108,21 @@ export const RecordJson = z
     parent: z.object({ id: Id.nullish() }).nullish(),
     doi: Text,
     title: Text,
-    metadata: z.object({ title: Text, doi: Text }).nullish(),
+    metadata: z.object({ title: Text, doi: Text, access_right: Said, embargo_date: Said }).nullish(),
+    access: Access.nullish().catch(undefined),
     pids: z.object({ doi: z.object({ identifier: Text }).nullish() }).nullish(),
-    files: z.preprocess((files) => (isOnlyCounted(files) ? undefined : files), Files.optional()),
+    files: z.preprocess(listed, Files.optional()),
   })
-  .transform(({ id, conceptrecid, parent, doi, title, metadata, pids, files }) => ({
+  .transform(({ id, conceptrecid, parent, doi, title, metadata, access, pids, files }) => ({
     id: String(id),
     concept: textOf(conceptrecid ?? parent?.id),
     doi: doi ?? metadata?.doi ?? pids?.doi?.identifier ?? undefined,
     title: title ?? metadata?.title ?? undefined,
+    access: {
+      status: access?.status ?? metadata?.access_right ?? undefined,
+      files: access?.files ?? undefined,
+      until: access?.embargo?.until ?? metadata?.embargo_date ?? undefined,
+    } satisfies RecordAccess,
     files,
   }));
 
@@ -104,11 +134,4 @@ function textOf(id: string | number | null | undefined): string | undefined {
 function isHttpAddress(link: string): boolean {
   const base = 'https://base.invalid';
   return URL.canParse(link, base) && /^https?:$/.test(new URL(link, base).protocol);
-}
-
-/** A key becomes a path on our disk: it must stay below the folder it is put in. */
-function isSafeKey(key: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  if (/[\\\u0000-\u001f]/.test(key) || /^[a-z]:/i.test(key)) return false;
-  return key.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
 }

@@ -1,8 +1,10 @@
 import type { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
 import { contentCodings, decodeBody } from './decode-body.ts';
+import { fileUrl } from './file-url.ts';
 import { asNetworkError, discard, type HttpGet, type HttpReply, httpGet } from './http.ts';
 import { refusalOf } from './http-status.ts';
+import { checkFilesAreOpen, checkHasFiles } from './record-access.ts';
 import { parseRecordId } from './record-id.ts';
 import { FilesJson, RecordJson } from './record-json.ts';
 
@@ -42,8 +44,9 @@ const MAX_BYTES = 32 * 2 ** 20;
  * Asks the API for a record and its files. What stands for all versions leads to the newest one: the answer's `id`
  * is that of the version, and is what a run has to be pinned to.
  *
- * @throws ReigniteError RECORD_NOT_FOUND, RECORD_INVALID (names the field), ACCESS_DENIED, RATE_LIMITED (with the
- *   wait the server asks for), NETWORK, or CONFIG_INVALID when `record` is no record.
+ * @throws ReigniteError RECORD_NOT_FOUND, RECORD_INVALID (names the field), ACCESS_DENIED and RECORD_EMPTY (both with
+ *   the record's access status), RATE_LIMITED (with the wait the server asks for), NETWORK, or CONFIG_INVALID when
+ *   `record` is no record.
  */
 export async function fetchRecord(options: FetchRecordOptions): Promise<ZenodoRecord> {
   const asked = parseRecordId(options.record);
@@ -54,6 +57,7 @@ export async function fetchRecord(options: FetchRecordOptions): Promise<ZenodoRe
   if (id !== asked && concept !== asked && !isRecordPage(answer.url, id)) {
     throw new ReigniteError('RECORD_INVALID', `${url} answered with record ${id}, which is no version of ${asked}.`);
   }
+  if (options.token === undefined) checkFilesAreOpen(id, parsed.access);
   const list = `${options.api.replace(/\/+$/, '')}/records/${id}/files`;
   const files = parsed.files ?? parse(FilesJson, (await getJson(options, list)).json, list, 'the files');
   return recordOf({ ...parsed, files }, options.api);
@@ -62,7 +66,7 @@ export async function fetchRecord(options: FetchRecordOptions): Promise<ZenodoRe
 /**
  * Reads a record from an answer of the API that was kept.
  *
- * @throws ReigniteError RECORD_INVALID that names the field.
+ * @throws ReigniteError RECORD_INVALID that names the field; RECORD_EMPTY, ACCESS_DENIED when it lists no files.
  */
 export function readRecord(json: unknown, api: string, origin: string): ZenodoRecord {
   const parsed = parse(RecordJson, json, origin, 'the record');
@@ -71,19 +75,18 @@ export function readRecord(json: unknown, api: string, origin: string): ZenodoRe
 
 type Parsed = z.output<typeof RecordJson>;
 
-function recordOf({ id, concept, doi, title, files }: Parsed & { files: NonNullable<Parsed['files']> }, api: string) {
+function recordOf(
+  { id, concept, doi, title, access, files }: Parsed & { files: NonNullable<Parsed['files']> },
+  api: string,
+): ZenodoRecord {
+  checkHasFiles(id, access, files.length);
   const own = `${api.replace(/\/+$/, '')}/records/${id}`;
   return {
     id,
     ...(concept === undefined ? {} : { concept }),
     ...(doi === undefined ? {} : { doi }),
     ...(title === undefined ? {} : { title }),
-    files: files.map(({ key, size, md5, link }) => ({
-      key,
-      size,
-      md5,
-      url: link === undefined ? `${own}/files/${encodeURIComponent(key)}/content` : new URL(link, own).href,
-    })),
+    files: files.map(({ key, size, md5, link }) => ({ key, size, md5, url: fileUrl(key, link, own) })),
   };
 }
 

@@ -5,6 +5,7 @@ import { parseRecordId } from '../../../toolkit/zenodo/record-id.ts';
 import { faultServer } from '../../support/fault-server.ts';
 
 const MD5 = '0123456789abcdef0123456789abcdef';
+const file = { key: 'a', size: 1, checksum: MD5 };
 
 /** Fetches record 7 from a server that answers with this JSON. */
 async function recordFrom(json: unknown) {
@@ -71,7 +72,7 @@ describe('fetchRecord', () => {
   it('follows a redirect to the newest version', async () => {
     const { url } = await faultServer((request, response) => {
       if (request.url === '/api/records/7') response.writeHead(301, { location: '/api/records/8' }).end();
-      else response.end(JSON.stringify({ id: 8, files: [] }));
+      else response.end(JSON.stringify({ id: 8, files: [file] }));
     });
     expect((await fetchRecord({ api: `${url}/api`, record: 7 })).id).toBe('8');
   });
@@ -85,7 +86,6 @@ describe('fetchRecord', () => {
     expect(files).toEqual([{ key: 'a', size: 1, md5: MD5, url: `${url}/x` }]);
   });
 
-  const file = { key: 'a', size: 1, checksum: MD5 };
   it.each([
     ['no files', { id: 7 }, 'files'],
     ['a negative size', { id: 7, files: [{ ...file, size: -1 }] }, 'files.0.size'],
@@ -94,7 +94,10 @@ describe('fetchRecord', () => {
     ['a key that climbs', { id: 7, files: [{ ...file, key: '../a' }] }, 'files.0.key'],
     ['an absolute key', { id: 7, files: [{ ...file, key: '/etc/a' }] }, 'files.0.key'],
     ['a key with a backslash', { id: 7, files: [{ ...file, key: 'a\\b' }] }, 'files.0.key'],
-    ['a key twice', { id: 7, files: [file, file] }, 'a is there twice'],
+    ['a key of control characters', { id: 7, files: [{ ...file, key: 'a\u001b[2J' }] }, 'files.0.key'],
+    ['a key that no disk takes', { id: 7, files: [{ ...file, key: 'a'.repeat(250) }] }, 'files.0.key'],
+    ['half a character', { id: 7, files: [{ ...file, key: 'a\ud800' }] }, 'files.0.key'],
+    ['a key twice', { id: 7, files: [file, file] }, '"a" is there twice'],
     ['a link to a local file', { id: 7, files: [{ ...file, links: { self: 'file:///etc/a' } }] }, 'files.0.links.self'],
     ['a list', [], 'expected object'],
     ['null', null, 'expected object'],
@@ -105,6 +108,91 @@ describe('fetchRecord', () => {
       code: 'RECORD_INVALID',
       message: expect.stringContaining(message),
     });
+  });
+
+  it.each([
+    ['a file where another needs a folder', ['a.txt', 'a.txt/b.txt'], 'needs a folder where "a.txt" is a file'],
+    ['the same, the other way round', ['a/b/c.txt', 'a/b'], 'needs a folder where "a/b" is a file'],
+    ['names that differ in case', ['README.md', 'readme.md'], 'are one file'],
+    ['names that differ in their Unicode form', ['\u00e9.csv', 'e\u0301.csv'], 'are one file'],
+    ['the name of an unfinished download', ['a.bin', 'a.bin.part'], 'unfinished download of "a.bin"'],
+    ['a file in place of the archives', ['images.zip', 'archives'], 'needs a folder'],
+    ['a file in place of what is unpacked', ['images.zip', 'images'], 'needs a folder'],
+  ])('refuses a record with %s', async (_, keys, message) => {
+    const files = keys.map((key) => ({ ...file, key }));
+    await expect(recordFrom({ id: 7, files })).rejects.toMatchObject({
+      code: 'RECORD_INVALID',
+      message: expect.stringContaining(message),
+    });
+  });
+
+  const at = (tail: string) => `/api/records/7/files/${tail}/content`;
+  it.each([
+    ['an encoded link', 'a#b.csv', at('a%23b.csv'), at('a%23b.csv')],
+    ['a raw "#"', 'a#b.csv', at('a#b.csv'), at('a%23b.csv')],
+    ['a raw "?"', 'what?.csv', at('what?.csv'), at('what%3F.csv')],
+    ['a raw "%"', '100%.csv', at('100%.csv'), at('100%25.csv')],
+    ['a raw "%20"', 'a%20b', at('a%20b'), at('a%2520b')],
+    ['a raw space', 'a b.csv', at('a b.csv'), at('a%20b.csv')],
+    ['a folder', 'a/b #1.csv', at('a/b #1.csv'), at('a/b%20%231.csv')],
+    ['an encoded slash', 'a/b.csv', at('a%2Fb.csv'), at('a%2Fb.csv')],
+    ['another Unicode form', 'e\u0301.csv', at('e\u0301.csv'), at('e%CC%81.csv')],
+    ['a bucket of the old API', 'a#b', '/api/files/1-2-3/a#b', '/api/files/1-2-3/a%23b'],
+    ['a question behind it', 'a.csv', `${at('a.csv')}?download=1`, `${at('a.csv')}?download=1`],
+    ['no link', 'a/b?#%.csv', undefined, at('a/b%3F%23%25.csv')],
+  ])('leads to the file itself with %s', async (_, key, link, path) => {
+    const links = link === undefined ? {} : { links: { self: link } };
+    const { record, url } = await recordFrom({ id: 7, files: [{ ...file, key, ...links }] });
+    expect(record.files[0]?.url).toBe(`${url}${path}`);
+  });
+
+  it.each([
+    ['another file', 'a.txt', at('b.txt')],
+    ['what is before a "#"', 'a', at('a#b.txt')],
+    ['another Unicode form', 'e\u0301.csv', at('%C3%A9.csv')],
+    ['an unknown place with a "#"', 'a#b', '/store/a#b'],
+  ])('refuses a link to %s', async (_, key, self) => {
+    await expect(recordFrom({ id: 7, files: [{ ...file, key, links: { self } }] })).rejects.toMatchObject({
+      code: 'RECORD_INVALID',
+      message: expect.stringContaining(key),
+    });
+  });
+
+  const today = (status: string, files: string) => ({ access: { record: 'public', status, files } });
+  const old = (access_right: string) => ({ metadata: { access_right, embargo_date: '2031-05-01' } });
+  it.each([
+    ['restricted', today('restricted', 'restricted'), 'ACCESS_DENIED', '"restricted"'],
+    [
+      'restricted, and lists its files',
+      { ...today('open', 'restricted'), files: [file] },
+      'ACCESS_DENIED',
+      'restricted',
+    ],
+    ['embargoed', today('embargoed', 'restricted'), 'ACCESS_DENIED', '"embargoed"'],
+    ['embargoed in the old shape', old('embargoed'), 'ACCESS_DENIED', 'until 2031-05-01'],
+    ['closed', old('closed'), 'ACCESS_DENIED', '"closed"'],
+    [
+      'metadata alone',
+      { ...today('metadata-only', 'public'), files: { enabled: false } },
+      'RECORD_EMPTY',
+      'metadata-only',
+    ],
+    ['open and empty', today('open', 'public'), 'RECORD_EMPTY', '"open"'],
+    ['empty without a word', {}, 'RECORD_EMPTY', 'names no access status'],
+    ['empty in the shape of InvenioRDM', { files: { enabled: true, entries: {} } }, 'RECORD_EMPTY', 'no files'],
+  ])('refuses a record that is %s', async (_, json, code, message) => {
+    await expect(recordFrom({ id: 7, files: [], ...json })).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(message),
+      retryable: false,
+    });
+  });
+
+  it('takes the files of a restricted record with a token', async () => {
+    const json = { id: 7, ...today('restricted', 'restricted'), files: [file] };
+    const { url } = await faultServer((_, response) => response.end(JSON.stringify(json)));
+    const record = await fetchRecord({ api: `${url}/api`, record: 7, token: 'secret' });
+    expect(record.files).toMatchObject([{ key: 'a' }]);
   });
 
   it.each([
@@ -145,7 +233,7 @@ describe('fetchRecord', () => {
   });
 
   it('leaves the token behind when it is sent to another host', async () => {
-    const other = await faultServer((_, response) => response.end(JSON.stringify({ id: 7, files: [] })));
+    const other = await faultServer((_, response) => response.end(JSON.stringify({ id: 7, files: [file] })));
     const { url, requests } = await faultServer((request, response, n) => {
       const location = n === 1 ? '/api/records/seven' : `${other.url.replace('127.0.0.1', 'localhost')}${request.url}`;
       response.writeHead(302, { location }).end();
