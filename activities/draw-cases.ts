@@ -1,3 +1,4 @@
+import { fileDigest } from '../toolkit/cache/step-cache.ts';
 import { drawCaseFigure } from '../toolkit/figures/case-figure.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import { decodeLabels } from '../toolkit/image/decode-labels.ts';
@@ -29,7 +30,7 @@ async function drawCase(
   const sources = { imageSha256: await digests.sha256(imagePath), truthSha256: await digests.sha256(truthPath) };
   const segmented = await cache.find(cache.keyOf(segmentKey({ ...sources, model, engine, scope: he.scope })));
   if (segmented === undefined) return false;
-  const parts = drawKey({ roi, ...sources, maskSha256: segmented.files[MASK]?.sha256 ?? '' });
+  const parts = drawKey({ roi, ...sources, maskSha256: fileDigest(segmented, MASK) });
   return placeFigure(services, parts, heOutputs(folders.results, roi).figure, async (out) => {
     const figure = await drawCaseFigure({
       roi,

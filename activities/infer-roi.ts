@@ -1,6 +1,5 @@
 import type { FileDigests } from '../toolkit/cache/file-digests.ts';
 import type { StepCache } from '../toolkit/cache/step-cache.ts';
-import { ReigniteError } from '../toolkit/errors.ts';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
 import { packageVersion } from '../toolkit/package-version.ts';
 import { environment, recordEnvironment } from '../toolkit/report/environment.ts';
@@ -23,24 +22,6 @@ export interface InferServices {
 }
 
 export type Report = (progress: object) => void;
-
-/**
- * Results are kept under the provider that the plan named: a worker of another kind must not fill that place.
- *
- * @throws ReigniteError PROVIDER_UNAVAILABLE.
- */
-export function refuseOtherEngine(
-  ran: { readonly provider: string; readonly ortVersion: string },
-  engine: EngineRef,
-): void {
-  if (ran.provider === engine.provider && ran.ortVersion === engine.ortVersion) return;
-  throw new ReigniteError(
-    'PROVIDER_UNAVAILABLE',
-    `This worker runs ${ran.provider} of ONNX Runtime ${ran.ortVersion}; ` +
-      `the run began with ${engine.provider} of ${engine.ortVersion}.`,
-    { remedy: 'Use inference workers of one kind for a run, or name the provider with `--set inference.provider=`.' },
-  );
-}
 
 /** Writes down what this ROI was inferred on: a run may have workers on several machines. */
 export async function recordInference(results: string, engine: EngineRef): Promise<void> {

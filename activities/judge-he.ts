@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
+import { fileDigest } from '../toolkit/cache/step-cache.ts';
 import { HE_LABELS } from '../toolkit/dataset/he-labels.ts';
 import { folderOf, OVERVIEW_FILE } from '../toolkit/dataset/layout.ts';
 import { readOverview } from '../toolkit/dataset/overview.ts';
@@ -73,8 +74,8 @@ async function judgeRoi(
   const published = await publishedOr(roi, folders.data, () => digests.sha256(path));
   if (!('read' in published)) return published;
   const parts = judgeKey({
-    maskSha256: entry.files[MASK]?.sha256 ?? '',
-    marginSha256: entry.files[MARGIN]?.sha256 ?? '',
+    maskSha256: fileDigest(entry, MASK),
+    marginSha256: fileDigest(entry, MARGIN),
     publishedSha256: published.read,
     truthSha256: await digests.sha256(truth),
     nearMargin: verdict.he.nearMargin,

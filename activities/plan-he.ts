@@ -1,3 +1,4 @@
+import { fileDigest } from '../toolkit/cache/step-cache.ts';
 import { listHeTestRois } from '../toolkit/dataset/test-rois.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import { ofRun } from './cache-of-run.ts';
@@ -37,7 +38,7 @@ async function look(
   const entry = await cache.find(key);
   if (entry === undefined) return { key, need: 'infer' };
   await restoreSegmentation(cache, entry, folders.results, roi);
-  const drawn = drawKey({ roi, ...sources, maskSha256: entry.files[MASK]?.sha256 ?? '' });
+  const drawn = drawKey({ roi, ...sources, maskSha256: fileDigest(entry, MASK) });
   const { figure } = heOutputs(folders.results, roi);
   return { key, need: (await restoreFigure(cache, cache.keyOf(drawn), figure)) ? 'nothing' : 'draw' };
 }

@@ -8,6 +8,7 @@ import { type AnnotatedImage, readReaderAnnotations } from '../toolkit/dataset/r
 import { ReigniteError } from '../toolkit/errors.ts';
 import { writeFileAtomic } from '../toolkit/files/atomic-write.ts';
 import { inside } from '../toolkit/files/inside.ts';
+import { refuseOtherEngine } from '../toolkit/onnx/refuse-other-engine.ts';
 import { convertDetector, detectorDigest } from '../toolkit/yolov5/convert-detector.ts';
 import { TASK_LIMITS, TASK_SETTINGS } from '../toolkit/yolov5/task-settings.ts';
 import { ofRun } from './cache-of-run.ts';
@@ -52,7 +53,8 @@ export function createRedetectNuclei(worker: DetectServices) {
           done.push(image.stem);
         } catch (error) {
           signal.throwIfAborted();
-          if (!(error instanceof ReigniteError) || error.retryable) throw error;
+          if (!(error instanceof ReigniteError) || error.retryable || error.code === 'PROVIDER_UNAVAILABLE')
+            throw error;
           skipped.push({ roi: image.stem, code: error.code });
         }
       }
@@ -94,7 +96,7 @@ async function detectImage(
   const work = join(home.work, cache.keyOf(parts));
   await mkdir(work, { recursive: true });
   const [points, candidates] = [join(work, POINTS), join(work, CANDIDATES)];
-  await detector.detect(
+  const ran = await detector.detect(
     {
       ...TASK_LIMITS,
       confidence: SETTINGS.confidence,
@@ -111,6 +113,7 @@ async function detectImage(
     },
     { signal },
   );
+  refuseOtherEngine(ran, engine);
   const entry = await cache.store(parts, existsSync(points) ? { [POINTS]: points } : {}, {});
   await rm(work, { recursive: true, force: true });
   return entry;

@@ -6,6 +6,7 @@ import { type HeTestRoi, listHeTestRois } from '../toolkit/dataset/test-rois.ts'
 import { writeFileAtomic } from '../toolkit/files/atomic-write.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import { decodeLabels } from '../toolkit/image/decode-labels.ts';
+import { refuseOtherEngine } from '../toolkit/onnx/refuse-other-engine.ts';
 import { roundedRois } from '../toolkit/verdict/ledger/tissue-entries.ts';
 import { ofRun } from './cache-of-run.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -16,6 +17,7 @@ import { ConfusionFacts, MARGIN, MASK } from './roi-outputs.ts';
 import { scoreRoi } from './score-roi.ts';
 import type { SegmentServices } from './segment-roi.ts';
 import { StageFiles } from './stage-files.ts';
+import { engineOf, segmentKey } from './step-keys.ts';
 
 const ROUNDING = 'half-up';
 
@@ -52,30 +54,41 @@ async function resegment(
   { folders, he, inference }: ResegmentRoundedInput,
   { roi, image, annotation }: HeTestRoi,
   entry: CacheEntry,
-  { home, cache, segmenter }: SegmentServices,
+  { home, cache, digests, segmenter }: SegmentServices,
   onProgress: (progress: object) => void,
 ): Promise<CacheEntry> {
-  const parts = { ...entry.parts, rounding: ROUNDING };
+  const signal = Context.current().cancellationSignal;
+  const files = { image: inside(folders.data, image), truth: inside(folders.data, annotation) };
+  const model = { digest: String(entry.parts['model']) };
+  const { provider } = inference;
+  const settings = { provider, ...(inference.threads === 0 ? {} : { threads: inference.threads }) };
+  const modelDir = join(home.models, model.digest);
+  const engine = { ...(await segmenter.probe({ modelDir, ...settings }, { signal })), engine: inference.engine };
+  // The two masks are compared: whatever differs must come from the rounding alone.
+  refuseOtherEngine(engine, engineOf(entry));
+  const imageSha256 = await digests.sha256(files.image, signal);
+  const truthSha256 = await digests.sha256(files.truth, signal);
+  const parts = { ...segmentKey({ imageSha256, truthSha256, model, engine, scope: he.scope }), rounding: ROUNDING };
   const known = await cache.find(cache.keyOf(parts));
   if (known !== undefined) return known;
   const work = join(home.work, cache.keyOf(parts));
   await mkdir(work, { recursive: true });
-  const files = { image: inside(folders.data, image), truth: inside(folders.data, annotation) };
   const [mask, margin] = [join(work, MASK), join(work, MARGIN)];
   const result = await segmenter.segment(
     {
       ...files,
       mask,
       margin,
-      modelDir: join(home.models, String(entry.parts['model'])),
+      imageSha256,
+      modelDir,
+      ...settings,
       partialDir: join(work, 'partial'),
       scope: he.scope,
       rounding: ROUNDING,
-      provider: inference.provider,
-      ...(inference.threads === 0 ? {} : { threads: inference.threads }),
     },
-    { signal: Context.current().cancellationSignal, onProgress },
+    { signal, onProgress },
   );
+  refuseOtherEngine(result, engine);
   const stored = await cache.store(parts, { [MASK]: mask }, await scoreRoi(roi, { truth: files.truth, mask }, result));
   await rm(work, { recursive: true, force: true });
   return stored;

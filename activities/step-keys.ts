@@ -1,5 +1,5 @@
 import type { CellTask } from '../config/tasks.ts';
-import type { KeyParts } from '../toolkit/cache/step-cache.ts';
+import type { CacheEntry, KeyParts } from '../toolkit/cache/step-cache.ts';
 import { TASK_SETTINGS, type TaskSettings } from '../toolkit/yolov5/task-settings.ts';
 import type { EngineRef, ModelRef, PlannedRoi } from './inputs.ts';
 
@@ -13,6 +13,11 @@ const onEngine = (model: ModelRef, { provider, ortVersion, engine }: EngineRef):
   engine,
   precision: 'float32',
 });
+
+/** What an entry was computed with. */
+export function engineOf({ parts }: CacheEntry): Pick<EngineRef, 'provider' | 'ortVersion'> {
+  return { provider: String(parts['provider']), ortVersion: String(parts['ortVersion']) };
+}
 
 /** What an ROI's mask, margins and confusion depend on. */
 export function segmentKey(of: {

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import { canonicalJson } from '../../config/digest.ts';
+import { ReigniteError } from '../errors.ts';
 import { asDiskError, replaceFile, temporaryPathBeside } from '../files/atomic-write.ts';
 import { sha256Of, sha256OfFile } from '../files/hash-file.ts';
 import { EntryTexts } from './entry-texts.ts';
@@ -22,9 +23,30 @@ const CacheEntry = z.object({
 });
 export type CacheEntry = z.infer<typeof CacheEntry>;
 
-/** The key of a step: SHA-256 of its parts, whatever their order. */
+/**
+ * The key of a step: SHA-256 of its parts, whatever their order.
+ *
+ * @throws ReigniteError INTERNAL for a part without a value: results of different things would share the key.
+ */
 export function cacheKey(parts: KeyParts): string {
+  for (const [name, value] of Object.entries(parts)) {
+    if (value !== '' && value !== undefined && !Number.isNaN(value)) continue;
+    throw new ReigniteError('INTERNAL', `The key of a result has no value for ${name}.`);
+  }
   return sha256Of(canonicalJson(parts));
+}
+
+/**
+ * Digest of a file that an entry holds.
+ *
+ * @throws ReigniteError INTERNAL when the entry has no file of this name.
+ */
+export function fileDigest({ key, files }: CacheEntry, name: string): string {
+  const file = files[name];
+  if (file !== undefined) return file.sha256;
+  throw new ReigniteError('INTERNAL', `The cache entry ${key} has no ${name}.`, {
+    remedy: 'Clear the cache with `reignite clean` and type the same command again.',
+  });
 }
 
 const ENTRY_FILE = 'entry.json';

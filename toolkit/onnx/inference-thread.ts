@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import { ReigniteError } from '../errors.ts';
+import { switchOffTf32 } from './full-float32.ts';
 import type { Ended, FromThread, ToThread } from './thread-messages.ts';
 
 export interface AskOptions<Progress> {
@@ -103,6 +104,7 @@ export class InferenceThread<Request, Answer, Progress> {
 
   #threadNow(): Worker {
     if (this.#thread !== undefined) return this.#thread;
+    switchOffTf32();
     const thread = this.#start();
     // A request hears of the thread's end through its own listeners; the end of an idle one only makes room for another.
     thread.on('error', () => undefined);

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { ReigniteError } from '../errors.ts';
+import { isTf32Off, switchOffTf32 } from './full-float32.ts';
 import { laidOutModel } from './laid-out-model.ts';
 import { ortVersion } from './ort-version.ts';
 import { readModel } from './read-model.ts';
@@ -39,12 +40,11 @@ export interface OpenedSession {
 /**
  * Opens an ONNX file.
  *
- * `session.run` and this function block the thread that calls them: call them in a thread of their own. With CUDA,
- * matrix products run in TF32 unless NVIDIA_TF32_OVERRIDE=0 stood in the environment before the process started:
- * that is the duty of whoever starts the process.
+ * `session.run` and this function block the thread that calls them: call them in a thread of their own, an
+ * `InferenceThread`.
  *
  * @throws ReigniteError MODEL_UNREADABLE when the file is missing or no model;
- *   PROVIDER_UNAVAILABLE when the provider asked for by name does not start.
+ *   PROVIDER_UNAVAILABLE when the provider asked for by name does not start, or would not compute in full float32.
  */
 export async function openSession(path: string, options: SessionOptions = {}): Promise<OpenedSession> {
   if (!existsSync(path)) throw new ReigniteError('MODEL_UNREADABLE', `There is no model ${path}.`);
@@ -92,6 +92,12 @@ function rewritten(path: string): Promise<Uint8Array> {
 async function openOn(path: string, provider: Provider, threads: number | undefined): Promise<ort.InferenceSession> {
   if (provider === 'cuda' && !isCudaInstalled()) {
     throw new ReigniteError('PROVIDER_UNAVAILABLE', 'The provider cuda is not available: its files are not installed.');
+  }
+  switchOffTf32();
+  if (provider === 'cuda' && !isTf32Off()) {
+    throw new ReigniteError('PROVIDER_UNAVAILABLE', 'The provider cuda would compute in TF32 in this thread.', {
+      remedy: 'Set NVIDIA_TF32_OVERRIDE=0 in the environment and type the same command again.',
+    });
   }
   try {
     return await create(path, provider, threads);

@@ -2,11 +2,14 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CacheEntry, cacheKey, type KeyParts, type StepCache } from '../cache/step-cache.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
+import { type KeyedEngine, refuseOtherEngine } from '../onnx/refuse-other-engine.ts';
 import { asSentence } from './as-sentence.ts';
 import { type InferenceFacts, readFacts } from './inference-facts.ts';
 import type { InputImage } from './input-image.ts';
 import type { NetworkImage } from './network-image.ts';
 import type { ImagePrediction } from './prediction.ts';
+
+const SAME_AGAIN = 'Type the same command again, or name the provider with `--provider`.';
 
 /** Where predictions are kept, and what is unfinished. */
 export interface PredictServices {
@@ -31,23 +34,31 @@ export interface Inferred {
 /**
  * Takes what a network makes of an image from the cache, else has it made and keeps it.
  *
- * @param infer - Works in the folder that it is given, which a killed one left and the next goes on in. Names its files.
+ * @param of.parts - What the result depends on, besides the engine.
+ * @param of.engine - What the network runs on; part of the key.
+ * @param infer - Works in the folder that it is given, in which a killed attempt is resumed. Names its files.
+ * @throws ReigniteError PROVIDER_UNAVAILABLE when the network ran on another engine; nothing is kept then.
  */
 export async function inferOnce(
-  parts: KeyParts,
+  of: { readonly parts: KeyParts; readonly engine: Required<KeyedEngine> },
   { home, cache }: PredictServices,
   { onWork }: Pick<PredictOptions<never>, 'onWork'>,
-  infer: (
-    work: string,
-  ) => Promise<{ readonly files: Readonly<Record<string, string>>; readonly facts: InferenceFacts }>,
+  infer: (work: string) => Promise<{
+    readonly files: Readonly<Record<string, string>>;
+    readonly facts: InferenceFacts;
+    readonly ran: Required<KeyedEngine>;
+  }>,
 ): Promise<Inferred> {
+  const { provider, ortVersion, instructionSet } = of.engine;
+  const parts = { ...of.parts, provider, ortVersion, instructionSet, precision: 'float32' };
   const key = cacheKey(parts);
   const known = await cache.find(key);
   if (known !== undefined) return { entry: known, facts: readFacts(known), isCached: true };
   const work = join(home.work, key);
   await mkdir(work, { recursive: true });
   await onWork?.(work);
-  const { files, facts } = await infer(work);
+  const { files, facts, ran } = await infer(work);
+  refuseOtherEngine(ran, of.engine, SAME_AGAIN);
   const entry = await cache.store(parts, files, { ...facts, notes: [...facts.notes] });
   await rm(work, { recursive: true, force: true });
   return { entry, facts, isCached: false };

@@ -8,13 +8,14 @@ import { writeFileAtomic } from '../files/atomic-write.ts';
 import { type Classification, writeFeatures } from '../geojson/feature-file.ts';
 import type { CellModel } from '../models/cell-model.ts';
 import { readNpy, writeNpy } from '../numpy/npy.ts';
+import type { KeyedEngine } from '../onnx/refuse-other-engine.ts';
 import type { SessionOptions } from '../onnx/session.ts';
 import { readCandidatesFile } from '../yolov5/candidates-file.ts';
-import type { CellDetector, DetectionProgress, DetectorEngine } from '../yolov5/cell-detector.ts';
+import type { CellDetector, DetectionProgress } from '../yolov5/cell-detector.ts';
 import { TASK_LIMITS, TASK_SETTINGS } from '../yolov5/task-settings.ts';
 import { cellFeatures, cellsTable, countCells, type FoundCell, foundCells } from './found-cell.ts';
 import { describeInferred, inferOnce, type PredictOptions, type PredictServices } from './infer-once.ts';
-import type { InferenceFacts } from './inference-facts.ts';
+import { factsOf, type InferenceFacts } from './inference-facts.ts';
 import { readInput } from './input-image.ts';
 import { type NetworkImage, networkImage } from './network-image.ts';
 import { cellFiles, type ImagePrediction, type PredictionChoices } from './prediction.ts';
@@ -35,7 +36,7 @@ export interface CellsJob {
   readonly model: CellModel;
   /** By number. */
   readonly classes: readonly Classification[];
-  readonly engine: Pick<DetectorEngine, 'provider' | 'ortVersion'>;
+  readonly engine: Required<KeyedEngine>;
   readonly session: SessionOptions;
   readonly choices: PredictionChoices;
 }
@@ -55,7 +56,7 @@ export async function predictCells(
 ): Promise<ImagePrediction> {
   const input = await readInput(job.image);
   const seen = await networkImage(input, job.choices, options.signal);
-  const inferred = await inferOnce(keyOf(job, seen), services, options, (work) =>
+  const inferred = await inferOnce({ parts: keyOf(job, seen), engine: job.engine }, services, options, (work) =>
     detect(job, seen, detector, work, options),
   );
   options.signal?.throwIfAborted();
@@ -72,7 +73,7 @@ export async function predictCells(
   return { ...describeInferred(job, input, seen, inferred), cells: cells.length, counts, files };
 }
 
-function keyOf({ task, model, engine }: CellsJob, { sha256, size, isResampled }: NetworkImage): KeyParts {
+function keyOf({ task, model }: CellsJob, { sha256, size, isResampled }: NetworkImage): KeyParts {
   const { tile, confidence, iou } = TASK_SETTINGS[task];
   return {
     step: 'predict-cells',
@@ -83,9 +84,6 @@ function keyOf({ task, model, engine }: CellsJob, { sha256, size, isResampled }:
     confidence,
     iou,
     model: model.digest,
-    provider: engine.provider,
-    ortVersion: engine.ortVersion,
-    precision: 'float32',
   };
 }
 
@@ -95,11 +93,11 @@ async function detect(
   detector: CellDetector,
   work: string,
   { signal, onProgress }: PredictOptions<DetectionProgress>,
-): Promise<{ files: Record<string, string>; facts: InferenceFacts }> {
+): Promise<{ files: Record<string, string>; facts: InferenceFacts; ran: Required<KeyedEngine> }> {
   const { confidence, iou } = TASK_SETTINGS[task];
   const points = join(work, POINTS);
   const candidates = join(work, CANDIDATES);
-  const { provider, seconds, notes } = await detector.detect(
+  const ran = await detector.detect(
     {
       ...TASK_LIMITS,
       ...session,
@@ -114,7 +112,7 @@ async function detect(
     { ...(signal && { signal }), ...(onProgress && { onProgress }) },
   );
   const files = { [CANDIDATES]: candidates, ...(existsSync(points) ? { [POINTS]: points } : {}) };
-  return { files, facts: { provider, seconds, notes: [...notes] } };
+  return { files, facts: factsOf(ran), ran };
 }
 
 async function readCells(

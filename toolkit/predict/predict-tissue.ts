@@ -7,11 +7,12 @@ import { encodeLabels } from '../image/encode-grey.ts';
 import { encodeIndexed } from '../image/encode-indexed.ts';
 import type { TissueClasses } from '../models/tissue-classes.ts';
 import type { TissueModel } from '../models/tissue-model.ts';
-import type { Engine, RoiProgress, RoiSegmenter } from '../nnunet/roi-segmenter.ts';
+import type { RoiProgress, RoiSegmenter } from '../nnunet/roi-segmenter.ts';
 import { NOT_PREDICTED } from '../nnunet/tile-scope.ts';
+import type { KeyedEngine } from '../onnx/refuse-other-engine.ts';
 import type { SessionOptions } from '../onnx/session.ts';
 import { describeInferred, inferOnce, type PredictOptions, type PredictServices } from './infer-once.ts';
-import type { InferenceFacts } from './inference-facts.ts';
+import { factsOf, type InferenceFacts } from './inference-facts.ts';
 import { readInput } from './input-image.ts';
 import { classAreas } from './label-counts.ts';
 import { type NetworkImage, networkImage } from './network-image.ts';
@@ -32,7 +33,7 @@ export interface TissueJob {
   readonly out: string;
   readonly model: TissueModel;
   readonly classes: TissueClasses;
-  readonly engine: Pick<Engine, 'provider' | 'ortVersion'>;
+  readonly engine: Required<KeyedEngine>;
   readonly session: SessionOptions;
   readonly choices: PredictionChoices;
 }
@@ -52,7 +53,7 @@ export async function predictTissue(
 ): Promise<ImagePrediction> {
   const input = await readInput(job.image);
   const seen = await networkImage(input, job.choices, options.signal);
-  const inferred = await inferOnce(keyOf(job, seen), services, options, (work) =>
+  const inferred = await inferOnce({ parts: keyOf(job, seen), engine: job.engine }, services, options, (work) =>
     segment(job, seen, segmenter, work, options),
   );
   options.signal?.throwIfAborted();
@@ -62,17 +63,14 @@ export async function predictTissue(
   return { ...describeInferred(job, input, seen, inferred), ...made, files };
 }
 
-function keyOf({ model, engine }: TissueJob, { sha256, size, isResampled }: NetworkImage): KeyParts {
+function keyOf({ model }: TissueJob, { sha256, size, isResampled }: NetworkImage): KeyParts {
   return {
     step: 'predict-tissue',
     schema: SCHEMA,
     image: sha256,
     size: isResampled ? `${size.width} x ${size.height}` : 'own',
     model: model.digest,
-    provider: engine.provider,
-    ortVersion: engine.ortVersion,
     engine: 'exact',
-    precision: 'float32',
   };
 }
 
@@ -82,9 +80,9 @@ async function segment(
   segmenter: RoiSegmenter,
   work: string,
   { signal, onProgress }: PredictOptions<RoiProgress>,
-): Promise<{ files: Record<string, string>; facts: InferenceFacts }> {
+): Promise<{ files: Record<string, string>; facts: InferenceFacts; ran: Required<KeyedEngine> }> {
   const outputs = { mask: join(work, MASK), margin: join(work, MARGIN) };
-  const { provider, seconds, notes } = await segmenter.segment(
+  const ran = await segmenter.segment(
     {
       ...session,
       ...outputs,
@@ -95,7 +93,7 @@ async function segment(
     },
     { ...(signal && { signal }), ...(onProgress && { onProgress }) },
   );
-  return { files: { [MASK]: outputs.mask, [MARGIN]: outputs.margin }, facts: { provider, seconds, notes: [...notes] } };
+  return { files: { [MASK]: outputs.mask, [MARGIN]: outputs.margin }, facts: factsOf(ran), ran };
 }
 
 type TissueFiles = ReturnType<typeof tissueFiles>;

@@ -23,6 +23,10 @@ describe('StepCache', () => {
     expect(await cache.find(cacheKey({ ...parts, image: 'abd' }))).toBeUndefined();
   });
 
+  it.each(['', Number.NaN])('refuses a key with a part that has no value (%j)', (value) => {
+    expect(() => cacheKey({ step: 'draw', mask: value })).toThrow('no value for mask');
+  });
+
   it('restores copies: changing one leaves the cache as it was', async () => {
     const { cache, entry, folder } = await filledCache();
     const target = join(folder, 'results', 'a.txt');

@@ -1,0 +1,43 @@
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { StepCache } from '../../../toolkit/cache/step-cache.ts';
+import { writeFileAtomic } from '../../../toolkit/files/atomic-write.ts';
+import { homeFolders } from '../../../toolkit/files/home-folders.ts';
+import { inferOnce } from '../../../toolkit/predict/infer-once.ts';
+import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+
+const CPU = { provider: 'cpu', ortVersion: '1.30.0', instructionSet: 'x64 avx2' };
+const facts = { provider: 'cpu', seconds: 1, notes: [] };
+
+async function setUp() {
+  const home = homeFolders(await temporaryFolder());
+  const cache = new StepCache(home.cache);
+  let times = 0;
+  const infer = (engine: typeof CPU, ran: typeof CPU = engine) =>
+    inferOnce({ parts: { step: 'test' }, engine }, { home, cache }, {}, async (work) => {
+      times += 1;
+      await writeFileAtomic(join(work, 'result'), 'x');
+      return { files: { result: join(work, 'result') }, facts, ran };
+    });
+  return { infer, times: () => times };
+}
+
+describe('inferOnce', () => {
+  it.each([{ provider: 'cuda' }, { ortVersion: '1.31.0' }, { instructionSet: 'x64 avx512f' }])(
+    'keeps what %j makes apart',
+    async (other) => {
+      const { infer, times } = await setUp();
+      const first = await infer(CPU);
+      expect(first.entry.parts).toMatchObject({ ...CPU, precision: 'float32' });
+      expect((await infer({ ...CPU, ...other })).isCached).toBe(false);
+      expect((await infer(CPU)).isCached).toBe(true);
+      expect(times()).toBe(2);
+    },
+  );
+
+  it('keeps nothing of a network that ran on something else than the key says', async () => {
+    const { infer } = await setUp();
+    await expect(infer({ ...CPU, provider: 'cuda' }, CPU)).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE' });
+    expect((await infer({ ...CPU, provider: 'cuda' })).isCached).toBe(false);
+  });
+});
