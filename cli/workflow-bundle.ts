@@ -65,9 +65,13 @@ function sdkVersion(): string {
 /** Bundles the compiled workflows with what they import, and notes which files of ours went in. */
 async function makeBundle(): Promise<Manifest> {
   // Loaded only to build: webpack is large, and a worker with a current bundle does not need it.
-  const { bundleWorkflowCode } = await import('@temporalio/worker');
+  const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
   const { paths, webpackConfigHook } = collectSources();
-  const { code } = await bundleWorkflowCode({ workflowsPath: compiledFile('workflows/index.ts'), webpackConfigHook });
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: compiledFile('workflows/index.ts'),
+    webpackConfigHook,
+    logger: new DefaultLogger('WARN'),
+  });
   const sources: Record<string, string> = {};
   for (const path of [...paths].sort()) sources[path] = (await sha256OfSource(path)) ?? '';
   const manifest = { sdk: sdkVersion(), sources };

@@ -1,2 +1,6 @@
-import { main } from './cli/main.js';
-process.exitCode = await main(process.argv.slice(2));
+/**
+ * The command line as a function.
+ *
+ * @module
+ */
+export { main } from './cli/main.js';

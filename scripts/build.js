@@ -1,6 +1,6 @@
 // Compiles the sources into dist/. The command does it by itself in a checkout whenever a source has changed, so that
 // there is no manual build step; an installed package holds dist/ already and has no scripts/.
-// Usage: node scripts/build.js [--declarations]
+// Usage: node scripts/build.js
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,20 +10,14 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DIST = join(ROOT, 'dist');
 const STAMP = join(DIST, '.sources.json');
-const FOLDERS = ['cli', 'workflows', 'activities', 'toolkit', 'config'];
+const FOLDERS = ['cli', 'workflows', 'activities', 'toolkit', 'config', 'exports'];
 const FILES = ['client.ts', 'worker.ts', 'tsconfig.json', 'tsconfig.build.json'];
 
-/** Compiles when a source is newer than dist/ or was removed; otherwise only looks at sizes and times. */
+/** Compiles when a source was added, changed or removed; otherwise it only looks at sizes and times. */
 export function ensureBuilt() {
   const sources = describeSources();
   if (readStamp() === sources) return;
-  build(sources, ['--noCheck', '--declaration', 'false']);
-}
-
-/** Compiles with declarations, as the published package needs them. @throws Where a type is wrong. */
-export function buildPackage() {
-  rmSync(DIST, { recursive: true, force: true });
-  build(describeSources(), []);
+  build(sources);
 }
 
 function readStamp() {
@@ -44,12 +38,13 @@ function describeSources() {
   return `${lines.join('\n')}\n`;
 }
 
-function build(sources, options) {
+/** Types are checked by `npm test`, not here. */
+function build(sources) {
   const fresh = join(ROOT, `.dist-${process.pid}`);
   try {
     const tsc = createRequire(import.meta.url).resolve('typescript/package.json');
     const compiler = join(dirname(tsc), 'bin/tsc');
-    const args = [compiler, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', fresh, ...options];
+    const args = [compiler, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', fresh, '--noCheck'];
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
     if (status !== 0) throw new Error(`The sources do not compile:\n${stdout}${stderr}`);
     replaceFiles(fresh);
@@ -83,7 +78,4 @@ function replaceFiles(fresh) {
 // Under this name Vitest runs it once before all tests.
 export { ensureBuilt as setup };
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  if (process.argv.includes('--declarations')) buildPackage();
-  else ensureBuilt();
-}
+if (process.argv[1] === fileURLToPath(import.meta.url)) ensureBuilt();

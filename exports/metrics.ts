@@ -1,0 +1,12 @@
+/**
+ * Computes the metrics of the paper: confusion and Dice of label masks, matching and F1 of points.
+ *
+ * @module
+ */
+export { agreementOfPair, type PairAgreement, type PairImage } from '../toolkit/metrics/agreement-of-pair.ts';
+export { type AgreementScores, agreementScores } from '../toolkit/metrics/agreement-scores.ts';
+export { ConfusionMatrix } from '../toolkit/metrics/confusion-matrix.ts';
+export { countConfusion } from '../toolkit/metrics/count-confusion.ts';
+export { dicePerLabel, microDice } from '../toolkit/metrics/dice.ts';
+export { type HeMetrics, heMetrics } from '../toolkit/metrics/he-metrics.ts';
+export type { MatchOptions, TieOrder } from '../toolkit/metrics/match-points.ts';

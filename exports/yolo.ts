@@ -1,0 +1,7 @@
+/**
+ * Converts YOLOv5 detectors to ONNX, and filters their boxes as the authors of YOLOv5 do.
+ *
+ * @module
+ */
+export { type ConvertDetectorOptions, convertDetector } from '../toolkit/yolov5/convert-detector.ts';
+export { type NmsOptions, type NmsResult, nms } from '../toolkit/yolov5/nms.ts';

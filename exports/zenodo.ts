@@ -1,0 +1,7 @@
+/**
+ * Fetches records and files of Zenodo: verified, and resumed from the bytes on disk.
+ *
+ * @module
+ */
+export { type Download, type DownloadedFile, downloadFile } from '../toolkit/zenodo/download-file.ts';
+export { type FetchRecordOptions, fetchRecord, type RecordFile, type ZenodoRecord } from '../toolkit/zenodo/record.ts';
