@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import { fileDigest } from '../toolkit/cache/step-cache.ts';
 import { HE_LABELS } from '../toolkit/dataset/he-labels.ts';
+import { rowsNearlyTested } from '../toolkit/dataset/he-test-rows.ts';
 import { folderOf, OVERVIEW_FILE } from '../toolkit/dataset/layout.ts';
 import { readOverview } from '../toolkit/dataset/overview.ts';
 import { pairOf } from '../toolkit/dataset/read-mask-pair.ts';
@@ -54,7 +55,8 @@ export function createJudgeHe(worker: PlanServices) {
       const matrix = await publishedMatrix(step.folders.data);
       const plain = judgeTissue(judged, matrix, step.verdict.he);
       const { verdict, evidence } = addTissueUncertainty(plain, judged, overviewByStem(rows), step.verdict);
-      await writeVerdict(step, verdict, evidence);
+      const warnings = [...rowsNearlyTested(rows), ...verdict.warnings];
+      await writeVerdict(step, { ...verdict, warnings }, evidence);
       return { verdict: verdict.verdict, evaluation: verdict.evaluation, inference: verdict.inference.reason };
     });
   };

@@ -5,13 +5,14 @@ import type { CellTask } from '../config/tasks.ts';
 import { readLabelMap } from '../toolkit/dataset/label-map.ts';
 import { LABEL_MAP_FILE, OVERVIEW_FILE, readersFile } from '../toolkit/dataset/layout.ts';
 import { readOverview } from '../toolkit/dataset/overview.ts';
-import { readReaderAnnotations } from '../toolkit/dataset/readers-annotations.ts';
+import { type ReaderAnnotations, readReaderAnnotations } from '../toolkit/dataset/readers-annotations.ts';
 import { writeFileAtomic } from '../toolkit/files/atomic-write.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import { DetectionMetrics } from '../toolkit/metrics/agreement-metrics.ts';
 import { sumOfConfusions } from '../toolkit/metrics/evaluate-he.ts';
 import {
   boxCentreEntry,
+  categoryIdsEntry,
   declaredSettingsEntry,
   type Metrics,
   overflowEntry,
@@ -94,6 +95,7 @@ async function cellsEntries(step: WriteLedgerInput): Promise<LedgerEntry[]> {
   return [
     ...(stages.nuclei === undefined ? [] : [declaredSettingsEntry(await declaredNuclei(folders, step.declared))]),
     boxCentreEntry(metrics, moved),
+    ...(stages.pdl1 === undefined ? [] : categoryIdsEntry(await annotationsOf(folders.data, 'pdl1'))),
     overflowEntry(metrics),
     tieOrderEntry(verdicts),
     timeLimitEntry(images, TASK_SETTINGS.pdl1.tile),
@@ -118,6 +120,10 @@ async function recordEntries(
     sizesEntry(withFiles),
     installEntry(),
   ];
+}
+
+function annotationsOf(data: string, task: CellTask): Promise<ReaderAnnotations> {
+  return readReaderAnnotations(inside(data, readersFile(task)), task);
 }
 
 /** Points of readers that the first box's offset puts elsewhere than the box's own. */

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CellTask } from '../../config/tasks.ts';
 import { VerdictConfig } from '../../config/verdict-config.ts';
+import { type CategoryRule, describeDoubt } from '../../toolkit/dataset/category-classes.ts';
 import { folderOf, readersFile } from '../../toolkit/dataset/layout.ts';
 import type { CellPoint } from '../../toolkit/dataset/readers.ts';
 import { type ReaderAnnotations, readersOn, readReaderAnnotations } from '../../toolkit/dataset/readers-annotations.ts';
@@ -22,19 +23,21 @@ import { readPointsToScore } from './read-points.ts';
 export async function evaluateCells(
   task: CellTask,
   { data, predictions, out }: EvaluationFolders,
+  rule: CategoryRule = 'by-id',
 ): Promise<Evaluated<DetectionMetrics>> {
   const file = inside(data, readersFile(task));
-  const annotations = await readReaderAnnotations(file, task);
+  const annotations = await readReaderAnnotations(file, task, 'first', rule);
   const { found, remarks: odd } = await readPointsToScore(predictions, annotations);
   const points = (stem: string) => found.get(stem);
   const { metrics: paper, remarks } = evaluateDetection({ task, annotations, points });
-  const own = await readReaderAnnotations(file, task, 'own');
+  const own = await readReaderAnnotations(file, task, 'own', rule);
   const metrics = { ...paper, corrected: evaluateDetection({ task, annotations: own, points }).metrics };
   const published = await readFoundPoints(inside(data, folderOf('inference', task)), annotations);
   const isCompared = published.size > 0;
   const theirs = (stem: string) => published.get(stem);
   const counts = cellsCounts(annotations, { ours: points, published: isCompared ? theirs : points });
-  const intervals = evaluationIntervals({ ...counts, isCompared }, await patientsOf(data), VerdictConfig.parse({}));
+  const measured = evaluationIntervals({ ...counts, isCompared }, await patientsOf(data), VerdictConfig.parse({}));
+  const intervals = { ...measured, warnings: [...warningsOn(annotations, rule), ...measured.warnings] };
   await writeMetrics(out, task, metrics, intervals);
   const figures = join(out, folderOf('figures', task));
   await renderF1Figures({ metrics, outDir: figures });
@@ -45,8 +48,16 @@ export async function evaluateCells(
     intervals,
     ...reference,
     images: annotations.images.length,
-    remarks: [...odd, ...remarks.map(describeRemark)],
+    remarks: [...odd, ...remarks.filter(({ kind }) => kind !== 'categories-doubtful').map(describeRemark)],
   };
+}
+
+/** What makes the numbers others than those of the paper's protocol, or the protocol's numbers doubtful. */
+function warningsOn({ task, doubt }: ReaderAnnotations, rule: CategoryRule): readonly string[] {
+  if (rule === 'by-name') {
+    return ["The readers' classes are those of the categories' names; the paper's code counts them off from the ids."];
+  }
+  return doubt === undefined ? [] : [describeDoubt(doubt, task)];
 }
 
 async function drawImages(

@@ -33,6 +33,11 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .requiredOption('--predictions <dir>', 'the folder that directly holds the masks (.png) or points (.npy)')
     .requiredOption('--out <dir>', 'where metrics/ and figures/ go')
     .option('--labels <file>', "JSON object of the paper's label names to the values of your masks")
+    .addOption(
+      new Option('--categories <rule>', "class of a reader's cell: by the category's id, as the paper, or by its name")
+        .choices(['by-id', 'by-name'])
+        .default('by-id'),
+    )
     .action(async (options: EvaluateOptions) => {
       const { evaluateCommand } = await import('../commands/evaluate.ts');
       exitWith(await evaluateCommand(options));

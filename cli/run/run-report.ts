@@ -39,7 +39,8 @@ async function taskSection(task: Task, { tasks }: Summary, results: string): Pro
 
 async function readRemarks(path: string): Promise<string[]> {
   const remarks = z.array(AgreementRemark).parse(await readJson(path));
-  return remarks.map((remark) => `  ${describeRemark(remark)}`);
+  // Doubtful categories are a warning of the verdict, which is printed below.
+  return remarks.filter(({ kind }) => kind !== 'categories-doubtful').map((remark) => `  ${describeRemark(remark)}`);
 }
 
 async function readJson(path: string): Promise<unknown> {

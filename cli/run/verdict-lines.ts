@@ -5,7 +5,14 @@ import { TASK_TITLES, TASKS, type Task } from '../../config/tasks.ts';
 import type { Summary } from '../../toolkit/report/summary.ts';
 import { EvaluationVerdict } from '../../toolkit/verdict/verdict-file.ts';
 
-const Reasons = z.object({ evaluation: EvaluationVerdict, inference: EvaluationVerdict });
+const Reasons = z.object({
+  evaluation: EvaluationVerdict,
+  inference: EvaluationVerdict,
+  warnings: z.array(z.string()).default([]),
+});
+
+/** How a warning begins that makes the numbers above it doubtful. */
+const LOUD = 'WARNING: ';
 
 const TITLE_WIDTH = 26;
 const WORST_SHOWN = 3;
@@ -23,12 +30,13 @@ export async function verdictLines({ tasks }: Summary, results: string): Promise
 
 async function linesOf(task: Task, { verdict, worst }: Summary['tasks'][string], results: string): Promise<string[]> {
   const text = await readFile(join(results, 'verdict', `${task}.json`), 'utf8');
-  const { evaluation, inference } = Reasons.parse(JSON.parse(text));
+  const { evaluation, inference, warnings } = Reasons.parse(JSON.parse(text));
   const named = worst.slice(0, WORST_SHOWN).map(({ roi, difference }) => `${roi} (${percent(difference)})`);
   return [
     `  ${TASK_TITLES[task].padEnd(TITLE_WIDTH)} ${verdict}`,
     `    published predictions scored here: ${evaluation.verdict}. ${evaluation.reason}`,
     `    our predictions beside them: ${inference.verdict}. ${inference.reason}`,
+    ...warnings.filter((warning) => warning.startsWith(LOUD)).map((warning) => `    ${warning}`),
     ...(named.length === 0 ? [] : [`    differ most: ${named.join(', ')}`]),
   ];
 }

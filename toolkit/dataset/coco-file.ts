@@ -22,7 +22,12 @@ const Annotation = z.object({
   bbox: z.tuple([z.number(), z.number(), z.number(), z.number()]),
 });
 
-const Category = z.object({ id: Id, supercategory: z.string() });
+const Category = z.object({
+  id: Id,
+  supercategory: z.string(),
+  /** Used to check the ids only, so that nothing depends on it being there. */
+  name: z.string().optional().catch(undefined),
+});
 
 const Lists = z.object({
   images: z.array(z.unknown()),

@@ -1,8 +1,9 @@
 import { parse } from 'node:path';
 import type { CellTask } from '../../config/tasks.ts';
 import { ReigniteError } from '../errors.ts';
+import { type CategoryDoubt, type CategoryRule, classesOfCategories, doubtOnCategories } from './category-classes.ts';
 import { type CocoAnnotation, type CocoFile, type CocoImage, parseCocoFile, readCocoFile } from './coco-file.ts';
-import { CELL_CLASSES, type CellPoint, READER_GROUPS, type ReaderGroup } from './readers.ts';
+import { type CellPoint, READER_GROUPS, type ReaderGroup } from './readers.ts';
 import { readersOfCategories } from './readers-of-categories.ts';
 
 /** An image that readers annotated. */
@@ -34,6 +35,8 @@ export interface ReaderAnnotations {
   /** Points by reader, then by image id, in the order of the file. An image without points of a reader is missing. */
   readonly points: ReadonlyMap<string, ReadonlyMap<number, readonly CellPoint[]>>;
   readonly unused: readonly UnusedAnnotations[];
+  /** Set where the ids of the categories probably give other classes than were meant. */
+  readonly doubt?: CategoryDoubt;
 }
 
 /** Where the cell of a box is: `first` as in the authors' code, see `centreOffset`; `own` in the middle of the box. */
@@ -42,14 +45,19 @@ export type BoxCentre = 'first' | 'own';
 /**
  * Reads the COCO file with the annotations of all readers of a detection task.
  *
- * @throws ReigniteError FILE_MISSING, or ANNOTATIONS_INVALID as {@link parseReaderAnnotations}.
+ * @throws ReigniteError FILE_MISSING; ANNOTATIONS_INVALID as {@link parseReaderAnnotations}, or when the readers of a
+ *   group have categories and no annotation on any image of the file.
  */
 export async function readReaderAnnotations(
   path: string,
   task: CellTask,
   centre: BoxCentre = 'first',
+  rule: CategoryRule = 'by-id',
 ): Promise<ReaderAnnotations> {
-  return annotationsOf(await readCocoFile(path), task, path, centre);
+  const coco = await readCocoFile(path);
+  const annotations = annotationsOf(coco, { task, file: path, centre, rule });
+  expectAnnotatedGroups(annotations, coco, path);
+  return annotations;
 }
 
 /**
@@ -58,10 +66,10 @@ export async function readReaderAnnotations(
  * @param document - The parsed JSON of the COCO file.
  * @param file - Names the file in errors.
  * @throws ReigniteError ANNOTATIONS_INVALID: a field is missing or wrong, an id occurs twice, two images have one stem, a
- *   supercategory fits several readers or none fits any, there is no annotation of id 0.
+ *   supercategory fits several readers or none fits any, there is no image, or no annotation of id 0.
  */
 export function parseReaderAnnotations(document: unknown, task: CellTask, file: string): ReaderAnnotations {
-  return annotationsOf(parseCocoFile(document, file), task, file, 'first');
+  return annotationsOf(parseCocoFile(document, file), { task, file, centre: 'first', rule: 'by-id' });
 }
 
 /** The points of every reader who annotated an image, in the order of the readers. */
@@ -72,13 +80,23 @@ export function readersOn(annotations: ReaderAnnotations, image: number): readon
   });
 }
 
-function annotationsOf(coco: CocoFile, task: CellTask, file: string, centre: BoxCentre): ReaderAnnotations {
+interface Reading {
+  readonly task: CellTask;
+  /** Names the file in errors. */
+  readonly file: string;
+  readonly centre: BoxCentre;
+  readonly rule: CategoryRule;
+}
+
+function annotationsOf(coco: CocoFile, { task, file, centre, rule }: Reading): ReaderAnnotations {
   const wanted: readonly ReaderGroup[] = READER_GROUPS[task];
   const readers = wanted.flatMap((group) => group.readers);
   const { names, byCategory } = readersOfCategories(coco.categories, readers, file);
   if (byCategory.size === 0) {
     throw new ReigniteError('ANNOTATIONS_INVALID', `${file}: no category belongs to one of ${readers.join(', ')}.`);
   }
+  if (coco.images.length === 0) throw new ReigniteError('ANNOTATIONS_INVALID', `${file} lists no images to score.`);
+  const classes = classesOfCategories(coco.categories, byCategory, { task, rule, file });
   const images = coco.images.map(annotatedImage).sort((a, b) => a.id - b.id);
   expectDistinctStems(images, file);
   const offset = centreOffset(coco.annotations, file);
@@ -93,7 +111,7 @@ function annotationsOf(coco: CocoFile, task: CellTask, file: string, centre: Box
     else if (!listed.has(image_id)) ofNoImage.add(image_id);
     else {
       const shift = centre === 'first' ? ([offset, offset] as const) : ownOffset(annotation);
-      const point = pointOf(annotation, shift, CELL_CLASSES[task].length);
+      const point = pointOf(annotation, shift, classes.get(category_id) ?? 0);
       const ofImage = ofReader.get(image_id);
       if (ofImage === undefined) ofReader.set(image_id, [point]);
       else ofImage.push(point);
@@ -103,7 +121,10 @@ function annotationsOf(coco: CocoFile, task: CellTask, file: string, centre: Box
     name: group.name,
     readers: group.readers.map((reader) => names[readers.indexOf(reader)] ?? reader),
   }));
-  return { task, images, groups, points, unused: [...ofNoReader.counted(), ...ofNoImage.counted()] };
+  const unused = [...ofNoReader.counted(), ...ofNoImage.counted()];
+  const countOf = (category: number) => coco.annotations.filter(({ category_id }) => category_id === category).length;
+  const doubt = rule === 'by-id' ? doubtOnCategories(coco.categories, byCategory, countOf, task) : undefined;
+  return { task, images, groups, points, unused, ...(doubt && { doubt }) };
 }
 
 function annotatedImage({ id, file_name, annotated_xyxy }: CocoImage): AnnotatedImage {
@@ -130,7 +151,8 @@ function expectDistinctStems(images: readonly AnnotatedImage[], file: string): v
 function centreOffset(annotations: readonly CocoAnnotation[], file: string): number {
   const first = annotations.find(({ id }) => id === 0);
   if (first === undefined) {
-    const cause = `${file}: no annotation has the id 0, whose box gives the centre of all boxes.`;
+    const none = annotations.length === 0 ? 'there are no annotations to score; ' : '';
+    const cause = `${file}: ${none}no annotation has the id 0, whose box gives the centre of all boxes.`;
     throw new ReigniteError('ANNOTATIONS_INVALID', cause);
   }
   return Math.floor(first.bbox[3] / 2);
@@ -141,14 +163,22 @@ function ownOffset({ bbox: [, , width, height] }: CocoAnnotation): readonly [num
   return [Math.floor(width / 2), Math.floor(height / 2)];
 }
 
-/** Categories count on from reader to reader; the remainder is never negative, as Python has it. */
-function pointOf(
-  { bbox, category_id }: CocoAnnotation,
-  [right, down]: readonly [number, number],
-  classes: number,
-): CellPoint {
-  const remainder = (category_id - 1) % classes;
-  return { x: bbox[0] + right, y: bbox[1] + down, class: remainder < 0 ? remainder + classes : remainder + 0 };
+function pointOf({ bbox }: CocoAnnotation, [right, down]: readonly [number, number], of: number): CellPoint {
+  return { x: bbox[0] + right, y: bbox[1] + down, class: of };
+}
+
+/** A group whose readers are in the file but marked nothing on its images would only give empty numbers. */
+function expectAnnotatedGroups({ groups, points }: ReaderAnnotations, { categories }: CocoFile, file: string): void {
+  for (const { name, readers } of groups) {
+    const isInFile = categories.some(({ supercategory }) => readers.some((reader) => reader.includes(supercategory)));
+    const isAnnotated = readers.some((reader) => (points.get(reader)?.size ?? 0) > 0);
+    if (!isInFile || isAnnotated) continue;
+    const cause = `${file}: none of ${readers.join(', ')} (${name}) annotated an image that the file lists.`;
+    throw new ReigniteError('ANNOTATIONS_INVALID', cause, {
+      remedy:
+        'Check the ids of images and categories in the annotations, or leave the categories of these readers out.',
+    });
+  }
 }
 
 class UnusedCount {

@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { ReigniteError } from '../errors.ts';
+import { heTestRows } from './he-test-rows.ts';
 import { OVERVIEW_FILE } from './layout.ts';
 import { type OverviewRow, readOverview } from './overview.ts';
 import { resolveInData } from './resolve-path.ts';
@@ -22,8 +23,8 @@ export interface HeTestRoi {
  * `roi_10_with_context` comes before `roi_1_with_context`, and capitals first). No image or mask is opened.
  *
  * @param dataRoot - Folder with data_overview.csv.
- * @throws ReigniteError ROI_UNPAIRED when image and annotation have different stems; OVERVIEW_INVALID when an ROI is
- *   there twice or is no PNG file; PATH_OUTSIDE; FILE_MISSING when there is no overview.
+ * @throws ReigniteError ROI_UNPAIRED when image and annotation have different stems; OVERVIEW_INVALID when there is no ROI
+ *   of the test set, one is there twice or is no PNG file; PATH_OUTSIDE; FILE_MISSING when there is no overview.
  * @see code/he_segmentation/inference.py of the IGNITE data toolkit
  */
 export async function listHeTestRois(dataRoot: string): Promise<readonly HeTestRoi[]> {
@@ -33,7 +34,7 @@ export async function listHeTestRois(dataRoot: string): Promise<readonly HeTestR
 /** The same of an overview that was read. */
 export function heTestRoisOf(rows: readonly OverviewRow[], dataRoot: string): readonly HeTestRoi[] {
   const overview = join(dataRoot, OVERVIEW_FILE);
-  const listed = rows.filter(isHeTest).map((row) => {
+  const listed = heTestRows(rows, overview).map((row) => {
     const path = withContext(row.imagePath, row, overview);
     // The order of UTF-8 bytes is that of code points; JavaScript's own is that of UTF-16 units.
     return { row, path, sortedBy: Buffer.from(path) };
@@ -72,10 +73,6 @@ export async function checkRoiFiles(
   if (first === undefined) return;
   const others = missing.length === 1 ? '' : `, nor ${missing.length - 1} other files of the test set`;
   throw new ReigniteError('FILE_MISSING', `There is no file ${join(dataRoot, first)}${others}.`);
-}
-
-function isHeTest({ task, split }: OverviewRow): boolean {
-  return task === 'he_tissue_segmentation' && split === 'test';
 }
 
 function withContext(path: string, row: OverviewRow, overview: string): string {

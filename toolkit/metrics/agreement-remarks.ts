@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { describeDoubt } from '../dataset/category-classes.ts';
 
 const Group = z.string();
 const Pair = z.string().describe('"reader P1|AI": the first is truth');
@@ -19,6 +20,14 @@ export const AgreementRemark = z.discriminatedUnion('kind', [
     ids: z.array(z.int()),
     annotations: z.int(),
   }),
+  /** The authors' rule gives categories other classes than their names or their order say. */
+  z.strictObject({
+    kind: z.literal('categories-doubtful'),
+    categories: z.array(
+      z.strictObject({ id: z.int(), name: z.string(), taken: z.string(), meant: z.string().nullable() }),
+    ),
+    annotations: z.int(),
+  }),
 ]);
 export type AgreementRemark = z.infer<typeof AgreementRemark>;
 
@@ -35,5 +44,8 @@ export function describeRemark(remark: AgreementRemark): string {
       return `${remark.pair}: a count of ${remark.largest}, where the authors' 16-bit sums would begin again at 0.`;
     case 'annotations-unused':
       return `${remark.annotations} annotations unused (${remark.reason}: ${remark.ids.join(', ')}).`;
+    case 'categories-doubtful':
+      // Only PD-L1 has several classes.
+      return describeDoubt(remark, 'pdl1');
   }
 }

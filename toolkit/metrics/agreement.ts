@@ -1,4 +1,5 @@
 import type { CellTask } from '../../config/tasks.ts';
+import type { CategoryDoubt } from '../dataset/category-classes.ts';
 import { CELL_CLASSES, type CellPoint, HIT_RADIUS, type ReaderGroup } from '../dataset/readers.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { type DetectionMetrics, type GroupAgreement, pairName } from './agreement-metrics.ts';
@@ -107,11 +108,12 @@ function groupAgreement(
 }
 
 function remarksOnInput(
-  { images, unused }: ReaderAnnotations,
+  { images, unused, doubt }: ReaderAnnotations,
   found: ReadonlyMap<number, readonly CellPoint[]>,
 ): AgreementRemark[] {
   const rois = images.filter(({ id }) => found.get(id)?.length === 0).map(({ stem }) => stem);
   return [
+    ...(doubt === undefined ? [] : [{ kind: 'categories-doubtful' as const, ...copyOf(doubt) }]),
     ...unused.map(({ reason, ids, annotations }) => ({
       kind: 'annotations-unused' as const,
       reason,
@@ -120,6 +122,10 @@ function remarksOnInput(
     })),
     ...(rois.length === 0 ? [] : [{ kind: 'ai-without-points' as const, rois }]),
   ];
+}
+
+function copyOf({ categories, annotations }: CategoryDoubt) {
+  return { categories: categories.map((category) => ({ ...category })), annotations };
 }
 
 function remarksOnPair(group: string, pair: string, { total, leftOut }: PairAgreement): AgreementRemark[] {

@@ -1,5 +1,6 @@
 import type { CellTask } from '../../config/tasks.ts';
 import type { VerdictConfig } from '../../config/verdict-config.ts';
+import { describeDoubt } from '../dataset/category-classes.ts';
 import type { CellPoint } from '../dataset/readers.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { AI, evaluateDetection } from '../metrics/agreement.ts';
@@ -67,7 +68,7 @@ export function judgeCells(input: {
     f1,
     f1LowestIndex,
     readers: readerRanges(published),
-    warnings: [],
+    warnings: annotations.doubt === undefined ? [] : [describeDoubt(annotations.doubt, task)],
     rois,
     worst: worstFirst(rois),
   };

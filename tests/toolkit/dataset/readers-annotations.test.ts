@@ -162,11 +162,12 @@ describe('parseReaderAnnotations', () => {
   it.each([
     ['another document', [], 'readers.json: the document: '],
     ['no images', { annotations: [], categories: [] }, 'readers.json: images: '],
+    ['an empty list of images', { ...small(), images: [] }, 'lists no images'],
     ['a box of three', { ...small(), annotations: [annotation(0, 0, 1, [1, 2, 3])] }, 'annotations.0.bbox'],
     ['an image in another folder', { ...small(), images: [image(0, '../up.png')] }, 'images.0.file_name'],
     ['an image without a name', { ...small(), images: [image(0, '..')] }, 'images.0.file_name'],
     ['no annotation of id 0', { ...small(), annotations: [annotation(1, 0, 1)] }, 'no annotation has the id 0'],
-    ['no annotation', { ...small(), annotations: [] }, 'no annotation has the id 0'],
+    ['no annotation', { ...small(), annotations: [] }, 'there are no annotations to score'],
     ['an id twice', { ...small(), annotations: [annotation(0, 0, 1), annotation(0, 0, 2)] }, 'the id 0 occurs twice'],
     ['two images of one stem', { ...small(), images: [image(0, 'a.png'), image(1, 'a.jpg')] }, 'a.png and a.jpg'],
   ])('refuses %s', (_, document, message) => {
@@ -213,6 +214,18 @@ describe('readReaderAnnotations', () => {
       code: 'ANNOTATIONS_INVALID',
       message: expect.stringContaining(`${path} ${message}`),
     });
+  });
+
+  it('refuses readers who annotated nothing, and leaves out a group that the file does not have', async () => {
+    const path = join(await temporaryFolder(), 'readers.json');
+    await writeFile(path, JSON.stringify(small()));
+    await expect(readReaderAnnotations(path, 'pdl1')).rejects.toMatchObject({
+      code: 'ANNOTATIONS_INVALID',
+      message: expect.stringContaining('none of reader P4, reader P5, reader P6 (SCDC) annotated an image'),
+    });
+    const ofRumc = { ...small(), categories: pdl1Categories.slice(0, 9) };
+    await writeFile(path, JSON.stringify(ofRumc));
+    expect((await readReaderAnnotations(path, 'pdl1')).points.get('reader P1')?.size).toBe(1);
   });
 
   it('says that a file is missing', async () => {

@@ -48,8 +48,35 @@ describe('listHeTestRois', () => {
     expect(roi?.image).toBe('images/he/a_with_context.png_with_context.png');
   });
 
-  it('has nothing to say about a record without an H&E test set', async () => {
-    expect(await listHeTestRois(await rootWith())).toEqual([]);
+  it.each([
+    ['no rows', [], 'it has no rows'],
+    [
+      'another case',
+      [['he_tissue_segmentation', 'Test']],
+      'split holds "Test" (1)',
+      'Change "Test" in split to "test"',
+    ],
+    ['a blank', [['he_tissue_segmentation', 'test ']], '"test " (1)', 'Change "test " in split'],
+    ['another split', [['he_tissue_segmentation', 'train']], 'split holds "train" (1)', 'leave the task out'],
+    [
+      'the test set of another task',
+      [
+        ['nuclei', 'test'],
+        ['he_tissue_segmentation', 'TEST'],
+      ],
+      'task holds "nuclei" (1), "he_tissue_segmentation" (1); split holds "test" (1), "TEST" (1)',
+      'Change "TEST" in split to "test"',
+    ],
+    ['another task', [['HE_tissue_segmentation', 'test']], 'task holds', 'Change "HE_tissue_segmentation" in task'],
+  ])('refuses an overview with %s, and names what it holds', async (_, pairs, message, remedy = '') => {
+    const root = await temporaryFolder();
+    const rows = pairs.map(([task, split]) => `images/he/a.png,annotations/he/a.png,${task},${split}`);
+    await writeFile(join(root, 'data_overview.csv'), ['image_path,annotation_path,task,split', ...rows].join('\n'));
+    await expect(listHeTestRois(root)).rejects.toMatchObject({
+      code: 'OVERVIEW_INVALID',
+      message: expect.stringContaining(message),
+      remedy: expect.stringContaining(remedy),
+    });
   });
 
   it.each([

@@ -1,5 +1,7 @@
 import { type CellTask, TASK_TITLES } from '../../../config/tasks.ts';
+import { describeDoubt } from '../../dataset/category-classes.ts';
 import type { CellPoint } from '../../dataset/readers.ts';
+import type { ReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { type DetectionMetrics, pairName } from '../../metrics/agreement-metrics.ts';
 import { agreementScores } from '../../metrics/agreement-scores.ts';
 import { ConfusionMatrix } from '../../metrics/confusion-matrix.ts';
@@ -54,6 +56,22 @@ export function boxCentreEntry(metrics: Metrics, moved: Partial<Record<CellTask,
       corrected,
     },
   );
+}
+
+/** Classes are counted off from the ids of the categories; listed only where that exchanges some. */
+export function categoryIdsEntry({ task, doubt }: Pick<ReaderAnnotations, 'task' | 'doubt'>): LedgerEntry[] {
+  if (doubt === undefined) return [];
+  const about = {
+    id: 'category-ids',
+    title: 'A class is the remainder of its category’s id',
+    what:
+      'Class = (category id - 1) modulo the number of classes, whatever the category is called: ids that begin at 0 ' +
+      'or have gaps exchange the classes of the readers.',
+    where: INFERENCE,
+    tasks: [task],
+  };
+  const affected = doubt.categories.map(({ id, name, taken }) => `category ${id} "${name}", taken for "${taken}"`);
+  return [entryOf(about, { status: 'affects results', effect: describeDoubt(doubt, task), affected })];
 }
 
 /** Counts are summed in 16 bits. */

@@ -1,0 +1,124 @@
+import type { CellTask } from '../../config/tasks.ts';
+import { ReigniteError } from '../errors.ts';
+import type { CocoCategory } from './coco-file.ts';
+import { CELL_CLASSES } from './readers.ts';
+
+/**
+ * What gives a category its class: `by-id`, (id - 1) modulo the number of classes as the authors' code has it, or
+ * `by-name`, what the category is called.
+ */
+export type CategoryRule = 'by-id' | 'by-name';
+
+/** A category whose name or place does not fit the class that its id gives it. */
+export interface DoubtfulCategory {
+  readonly id: number;
+  readonly name: string;
+  /** Name of the class by the id, which counts. */
+  readonly taken: string;
+  /** Name of the class by the name; null where the name tells none. */
+  readonly meant: string | null;
+}
+
+/** Categories of a file that are probably numbered in another way than the authors' code expects. */
+export interface CategoryDoubt {
+  readonly categories: readonly DoubtfulCategory[];
+  /** Annotations in these categories. */
+  readonly annotations: number;
+}
+
+/** Python's remainder, which is never negative: category 0 of three classes has the class 2. */
+export function classById(id: number, task: CellTask): number {
+  const classes = CELL_CLASSES[task].length;
+  return (((id - 1) % classes) + classes) % classes;
+}
+
+/**
+ * The class that the name of a category says: one of the task's names, or such words as "positive", "PD-L1 negative
+ * tumour" and "non-tumour".
+ *
+ * @returns Undefined for a name that tells none.
+ */
+export function classByName(name: string | undefined, task: CellTask): number | undefined {
+  if (task === 'nuclei') return 0;
+  const words = (name ?? '').toLowerCase().replaceAll('tumour', 'tumor');
+  if (/\b(non|not|no)[-_ ]?tumor|\bother\b/.test(words)) return 2;
+  const [isNegative, isPositive] = [/\bneg/.test(words), /\bpos/.test(words)];
+  if (isNegative === isPositive) return undefined;
+  return isNegative ? 0 : 1;
+}
+
+/**
+ * The class of every category that belongs to a reader.
+ *
+ * @param readerOf - The reader's place by id of the category; a category of no reader is missing.
+ * @param file - Names the file in errors.
+ * @throws ReigniteError ANNOTATIONS_INVALID with `by-name` when a name tells no class.
+ */
+export function classesOfCategories(
+  categories: readonly CocoCategory[],
+  readerOf: ReadonlyMap<number, number>,
+  { task, rule, file }: { readonly task: CellTask; readonly rule: CategoryRule; readonly file: string },
+): ReadonlyMap<number, number> {
+  const ofReaders = categories.filter(({ id }) => readerOf.has(id));
+  if (rule === 'by-id') return new Map(ofReaders.map(({ id }) => [id, classById(id, task)]));
+  return new Map(
+    ofReaders.map(({ id, name }) => {
+      const named = classByName(name, task);
+      if (named !== undefined) return [id, named];
+      const cause = `${file}: the name of category ${id}, ${JSON.stringify(name ?? '')}, tells no class of the task.`;
+      throw new ReigniteError('ANNOTATIONS_INVALID', cause, {
+        remedy: `Name the categories ${CELL_CLASSES[task].map((of) => `"${of}"`).join(', ')}, or leave out --categories by-name.`,
+      });
+    }),
+  );
+}
+
+/**
+ * Looks for categories that the authors' rule puts into another class than was meant: the name says so, or a reader has
+ * one category for every class, whose names tell nothing and whose ids do not begin at a first class.
+ */
+export function doubtOnCategories(
+  categories: readonly CocoCategory[],
+  readerOf: ReadonlyMap<number, number>,
+  annotationsOf: (category: number) => number,
+  task: CellTask,
+): CategoryDoubt | undefined {
+  const classes: readonly string[] = CELL_CLASSES[task];
+  const doubtful = categories.flatMap((category): DoubtfulCategory[] => {
+    const { id, name } = category;
+    const reader = readerOf.get(id);
+    if (reader === undefined) return [];
+    const [taken, meant] = [classById(id, task), classByName(name, task)];
+    const ofReader = categories.filter((other) => readerOf.get(other.id) === reader);
+    if (meant === undefined ? isInPlace(category, ofReader, task) : meant === taken) return [];
+    const meantName = meant === undefined ? null : (classes[meant] ?? null);
+    return [{ id, name: name ?? '', taken: classes[taken] ?? String(taken), meant: meantName }];
+  });
+  if (doubtful.length === 0) return undefined;
+  const annotations = doubtful.reduce((sum, { id }) => sum + annotationsOf(id), 0);
+  return { categories: doubtful, annotations };
+}
+
+/** Whether the id gives a category the class of its place among the reader's; it tells only where none is missing. */
+function isInPlace({ id }: CocoCategory, ofReader: readonly CocoCategory[], task: CellTask): boolean {
+  if (ofReader.length !== CELL_CLASSES[task].length) return true;
+  return classById(id, task) === ofReader.filter((other) => other.id < id).length;
+}
+
+const MOST_NAMED = 3;
+
+/** The doubt as a warning, with what to do about it. */
+export function describeDoubt({ categories, annotations }: CategoryDoubt, task: CellTask): string {
+  const named = categories.slice(0, MOST_NAMED).map(({ id, name, taken, meant }) => {
+    const is = name === '' ? `category ${id}` : `category ${id}, ${JSON.stringify(name)},`;
+    return `${is} is taken for "${taken}"${meant === null ? '' : ` instead of "${meant}"`}`;
+  });
+  const more = categories.length > MOST_NAMED ? `, and ${categories.length - MOST_NAMED} more` : '';
+  const classes = CELL_CLASSES[task];
+  return (
+    `WARNING: the classes of the readers' cells are probably mixed up. The authors' rule, class = (category id - 1) mod ` +
+    `${classes.length}, disagrees with the names or the order of the categories: ${named.join('; ')}${more}. ` +
+    `${annotations} annotations are concerned. Number the categories from 1, reader after reader, in the order ` +
+    `${classes.join(', ')}, or score with \`reignite evaluate --categories by-name\`.`
+  );
+}

@@ -1,0 +1,77 @@
+import { ReigniteError } from '../errors.ts';
+import { nearestName } from '../nearest-name.ts';
+import type { OverviewRow } from './overview.ts';
+
+/** What marks a row of the overview as one of the H&E test set, letter by letter, as the authors' script compares it. */
+const MARK = { task: 'he_tissue_segmentation', split: 'test' } as const;
+type Column = keyof typeof MARK;
+const COLUMNS = ['task', 'split'] as const satisfies readonly Column[];
+
+const MOST_NAMED = 10;
+
+/**
+ * The rows of the H&E test set.
+ *
+ * @param overview - Names the file in errors.
+ * @throws ReigniteError OVERVIEW_INVALID when there is none, naming the values that the columns hold.
+ */
+export function heTestRows(rows: readonly OverviewRow[], overview: string): readonly OverviewRow[] {
+  const found = rows.filter((row) => COLUMNS.every((column) => row[column] === MARK[column]));
+  if (found.length > 0) return found;
+  const wanted = COLUMNS.map((column) => `${column} "${MARK[column]}"`).join(' and ');
+  const held = rows.length === 0 ? 'it has no rows' : COLUMNS.map((column) => valuesOf(rows, column)).join('; ');
+  const meant = COLUMNS.flatMap((column) => {
+    const near = nearValue(rows, column);
+    return near === undefined ? [] : [`"${near}" in ${column} to "${MARK[column]}"`];
+  });
+  throw new ReigniteError('OVERVIEW_INVALID', `${overview} lists no ROI to score, none with ${wanted}: ${held}.`, {
+    remedy:
+      meant.length === 0
+        ? `Give the rows of the H&E test set ${wanted}, or leave the task out.`
+        : `Change ${meant.join(' and ')}: the values are compared letter by letter.`,
+  });
+}
+
+/**
+ * Rows that were probably meant to be in the H&E test set and are not, since a value differs in case or blanks.
+ *
+ * @returns A sentence, or none.
+ */
+export function rowsNearlyTested(rows: readonly OverviewRow[]): readonly string[] {
+  const near = rows.filter(
+    (row) =>
+      COLUMNS.every((column) => row[column].trim().toLowerCase() === MARK[column]) &&
+      COLUMNS.some((column) => row[column] !== MARK[column]),
+  );
+  if (near.length === 0) return [];
+  const values = new Set(near.flatMap((row) => COLUMNS.map((column) => row[column]).filter((value) => !isMark(value))));
+  const lines = near.slice(0, MOST_NAMED).map(({ line }) => line);
+  return [
+    `WARNING: ${near.length} ${near.length === 1 ? 'row' : 'rows'} of the overview ${near.length === 1 ? 'is' : 'are'} not scored, holding ${quoted([...values])} ` +
+      `instead of "${MARK.task}" and "${MARK.split}": line ${lines.join(', ')}${near.length > MOST_NAMED ? ' and others' : ''}.`,
+  ];
+}
+
+function isMark(value: string): boolean {
+  return COLUMNS.some((column) => MARK[column] === value);
+}
+
+/** Every value of a column with the number of its rows. */
+function valuesOf(rows: readonly OverviewRow[], column: Column): string {
+  const counts = new Map<string, number>();
+  for (const row of rows) counts.set(row[column], (counts.get(row[column]) ?? 0) + 1);
+  const values = [...counts].slice(0, MOST_NAMED).map(([value, count]) => `${JSON.stringify(value)} (${count})`);
+  return `${column} holds ${values.join(', ')}${counts.size > MOST_NAMED ? ' and others' : ''}`;
+}
+
+/** The value that was probably meant, where none is right; of splits only those of the right task count, if there are any. */
+function nearValue(rows: readonly OverviewRow[], column: Column): string | undefined {
+  const ofTask = rows.filter(({ task }) => task === MARK.task);
+  const values = [...new Set((column === 'split' && ofTask.length > 0 ? ofTask : rows).map((row) => row[column]))];
+  if (values.includes(MARK[column])) return undefined;
+  return nearestName(MARK[column], values);
+}
+
+function quoted(values: readonly string[]): string {
+  return values.map((value) => JSON.stringify(value)).join(', ');
+}
