@@ -1,6 +1,0 @@
-/**
- * The command line as a function.
- *
- * @module
- */
-export { main } from './cli/main.js';
