@@ -27,23 +27,23 @@ export interface ConvertedModel extends ModelRef {
  */
 export function createConvertModel(home: HomeFolders) {
   return async function convertModel(input: ConvertModelInput): Promise<ConvertedModel> {
-    const { folders, model: own } = ConvertModelInput.parse(input);
+    const { folders, model: own, folds } = ConvertModelInput.parse(input);
     const signal = Context.current().cancellationSignal;
     return withHeartbeat({ phase: 'hashing' }, async (report) => {
       const prepared =
         own === undefined
           ? await prepareRecordModel(join(folders.data, 'models', 'he'), home.models, signal, report)
-          : await prepareTissueModel(own, home.models, { signal, onProgress: report });
+          : await prepareTissueModel(own, home.models, { folds, signal, onProgress: report });
       refuseOtherLabels(own, prepared);
       report({ phase: 'parity' });
       await writeModelPassport(prepared.modelDir, join(folders.results, 'models', 'he.json'), signal);
-      const { digest, classes, folds, cached } = prepared;
-      return { digest, classes, folds, cached };
+      const { digest, classes, cached } = prepared;
+      return { digest, classes, folds: Math.max(1, prepared.folds.length), cached };
     });
   };
 }
 
-/** All five folds are wanted, as the paper has them; an own model may have any. */
+/** All five folds are wanted, as the paper has them. */
 async function prepareRecordModel(
   models: string,
   home: string,
@@ -55,7 +55,13 @@ async function prepareRecordModel(
   const modelDir = join(home, digest);
   const known = await readModelCard(modelDir).catch(() => undefined);
   const card = known ?? (await convert({ folder, out: modelDir, signal, onProgress }));
-  return { digest, modelDir, classes: card.classes, folds: card.folds.length, cached: known !== undefined };
+  return {
+    digest,
+    modelDir,
+    classes: card.classes,
+    folds: card.folds.map(({ fold }) => fold),
+    cached: known !== undefined,
+  };
 }
 
 function refuseOtherLabels(own: string | undefined, { classes }: TissueModel): void {

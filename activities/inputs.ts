@@ -87,6 +87,7 @@ export type UnpackInput = z.infer<typeof UnpackInput>;
 export const ConvertModelInput = z.object({
   folders: RunFolders,
   model: z.string().min(1).optional().describe("Absolute path of a model of the user's"),
+  folds: HeConfig.shape.folds,
 });
 export type ConvertModelInput = z.infer<typeof ConvertModelInput>;
 

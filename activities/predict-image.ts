@@ -33,7 +33,7 @@ export function createPredictImage(home: HomeFolders, engines: PredictionEngines
           begun = work;
         };
         const prediction = await predictor.predict(image, { signal, onProgress, onWork });
-        await files.writeOutcome(image, { model: predictor.digest, prediction });
+        await files.writeOutcome(image, { model: predictor.model, prediction });
         return { cached: prediction.cached };
       } catch (error) {
         if (begun !== undefined) await endAttempt(begun, error);

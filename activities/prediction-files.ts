@@ -6,17 +6,17 @@ import { writeFileAtomic } from '../toolkit/files/atomic-write.ts';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import type { ImagePrediction } from '../toolkit/predict/prediction.ts';
-import { ImageFailure, PredictedImage } from '../toolkit/predict/prediction-summary.ts';
+import { ImageFailure, PredictedImage, UsedModel } from '../toolkit/predict/prediction-summary.ts';
 import { NamedImage } from './prediction-inputs.ts';
 
 const Outcome = z.union([
-  z.object({ model: z.string(), prediction: PredictedImage }),
+  z.object({ model: UsedModel, prediction: PredictedImage }),
   z.object({ failure: ImageFailure }),
 ]);
 
-/** How one image ended: predicted by the model of that digest, or not at all. */
+/** How one image ended: predicted by that model, or not at all. */
 export type PredictionOutcome =
-  | { readonly model: string; readonly prediction: ImagePrediction }
+  | { readonly model: UsedModel; readonly prediction: ImagePrediction }
   | { readonly failure: ImageFailure };
 
 /** The files of a prediction in the home: its images, in pages, and how each ended. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { RunConfig, TaskName } from '../config/schema.ts';
+import { FoldName } from '../toolkit/nnunet/model-card.ts';
 import { PROVIDERS } from '../toolkit/onnx/session.ts';
 
 /** A model and how images are predicted with it; paths are absolute. */
@@ -7,6 +8,7 @@ export const PredictionOrder = z.object({
   task: TaskName,
   model: z.string().min(1),
   labels: z.string().min(1).exactOptional(),
+  folds: z.array(FoldName).min(1).exactOptional(),
   out: z.string().min(1),
   session: z.object({
     provider: z.enum(['auto', ...PROVIDERS]),

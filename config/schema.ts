@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { count, seconds } from './fields.ts';
 import { LedgerConfig } from './ledger-config.ts';
-import { CellTaskConfig, ownModel } from './model-config.ts';
+import { CellTaskConfig, Folds, ownModel } from './model-config.ts';
 import { TASKS } from './tasks.ts';
 import { TelemetryConfig } from './telemetry-config.ts';
 import { VerdictConfig } from './verdict-config.ts';
@@ -19,6 +19,13 @@ export const HeConfig = z
           'are written as 255, not predicted. Dice and confusion rows 1 to 16 are the same. Default: full.',
       ),
     model: ownModel('an nnU-Net v1 folder, or an .onnx with its sidecar'),
+    folds: Folds.optional().describe(
+      'Folds of your own nnU-Net model, such as 0,1,3,4 or all. Default: all that it has, from 0 without a gap.',
+    ),
+  })
+  .refine(({ folds, model }) => folds === undefined || model !== undefined, {
+    path: ['folds'],
+    message: "folds are chosen of a model of your own (`he.model`); the record's model is its five folds",
   })
   .describe('H&E tissue segmentation.');
 

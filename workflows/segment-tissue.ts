@@ -32,7 +32,7 @@ async function planTissue({ folders, config, digest }: RunInput): Promise<StageP
   const { he, temporal } = config;
   const { convertModel, planHe } = rendering(temporal);
   const converted = await convertModel.executeWithOptions({ summary: 'checkpoints to ONNX' }, [
-    { folders, ...ownModel(he) },
+    { folders, ...ownModel(he), ...(he.folds !== undefined && { folds: he.folds }) },
   ]);
   const model = { digest: converted.digest };
   const { provider, ortVersion, engine } = await inference(temporal).probeInference.executeWithOptions(

@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
+import { Folds } from '../../config/model-config.ts';
 import type { Task } from '../../config/tasks.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { describeFolds } from '../../toolkit/nnunet/model-folds.ts';
 import { PROVIDERS, type Provider } from '../../toolkit/onnx/session.ts';
 import type { PredictionOrder } from '../../toolkit/predict/open-predictor.ts';
 import type { PredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
@@ -16,6 +18,7 @@ export interface PredictOptions {
   readonly model: string;
   readonly out: string;
   readonly labels?: string;
+  readonly folds?: string;
   readonly mpp?: number;
   readonly resample?: boolean;
   readonly simplify?: number;
@@ -51,6 +54,9 @@ export async function predictCommand(
   refuseNothingPredicted(summary);
   if (options.json) printResult(JSON.stringify(summary, null, 1));
   else printResult(summary.images.flatMap(describePrediction).join('\n'));
+  const { folds } = summary.model;
+  if (folds !== undefined)
+    printStep(`The softmax is that of ${describeFolds(folds)} of the model${folds.length === 1 ? '' : ', averaged'}.`);
   printStep(`${summary.images.length} of ${images.length} images predicted; everything is in ${order.out}.`);
   return summary.failures.length === 0 ? EXIT.done : EXIT.error;
 }
@@ -61,7 +67,16 @@ function refuseNothingPredicted({ images, failures: [first] }: PredictionSummary
   throw new ReigniteError(first.code, first.cause, { remedy: first.remedy });
 }
 
-function readOrder({ task, model, out, labels, mpp, resample = false, ...more }: PredictOptions): PredictionOrder {
+function readOrder({
+  task,
+  model,
+  out,
+  labels,
+  folds,
+  mpp,
+  resample = false,
+  ...more
+}: PredictOptions): PredictionOrder {
   if (mpp !== undefined) expectWithin('--mpp', mpp, SMALLEST_MPP, LARGEST_MPP);
   if (resample && mpp === undefined) {
     throw new ReigniteError('USAGE', '--resample needs --mpp: how large a pixel of the images is, in µm.');
@@ -69,6 +84,8 @@ function readOrder({ task, model, out, labels, mpp, resample = false, ...more }:
   if (labels !== undefined && task !== 'he') {
     throw new ReigniteError('USAGE', '--labels names the labels of masks; a detector brings its own names.');
   }
+  if (folds !== undefined && task !== 'he')
+    throw new ReigniteError('USAGE', '--folds chooses folds of an nnU-Net model.');
   const { simplify = 0, minArea = 1, provider = 'auto', threads } = more;
   expectWithin('--simplify', simplify, 0, MOST_SMOOTHING);
   expectWithin('--min-area', minArea, 1, MOST_AREA);
@@ -81,9 +98,16 @@ function readOrder({ task, model, out, labels, mpp, resample = false, ...more }:
     model: resolve(model),
     out: resolve(out),
     ...(labels !== undefined && { labels: resolve(labels) }),
+    ...(folds !== undefined && { folds: readFolds(folds) }),
     session: { provider, ...(threads !== undefined && { threads }) },
     choices: { ...(mpp !== undefined && { mpp }), resample, simplify, minArea },
   };
+}
+
+function readFolds(text: string): NonNullable<PredictionOrder['folds']> {
+  const { data } = Folds.safeParse(text);
+  if (data !== undefined) return data;
+  throw new ReigniteError('USAGE', `Expected --folds such as 0,1,3,4 or all, got ${text}.`);
 }
 
 function isProvider(name: string): name is Provider | 'auto' {

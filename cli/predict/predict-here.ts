@@ -36,7 +36,7 @@ export async function predictHere(
     const onConverted = (done: number, of: number) => progress.say(`fold ${done} of ${of} converted to ONNX`);
     const predictor = await openPredictor(order, home, engines, { signal, onConverted });
     const predicted = await predictAll(images, order.task, predictor, progress, signal);
-    const model = { path: order.model, digest: predictor.digest };
+    const model = { path: order.model, ...predictor.model };
     const summary = { task: order.task, model, images: predicted.images, failures: predicted.failures };
     await writePredictionSummary(order.out, summary);
     return summary;

@@ -16,6 +16,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .requiredOption('--out <dir>', 'where everything goes')
     .option('--mpp <um>', 'side of one pixel in µm: gives mm²; the models expect 0.5', Number)
     .option('--resample', 'bring the images to 0.5 µm/px for the network; results come in their own pixels')
+    .option('--folds <list>', 'only these folds of an nnU-Net model, such as 0,1,3,4 or all (default: every fold)')
     .option('--labels <file>', "JSON object of names to label values, where the model is not the paper's")
     .option('--simplify <px>', 'smooth outlines by at most so much (default: 0, the edges of the pixels)', Number)
     .option('--min-area <px>', 'no outlines for smaller regions; masks and areas keep them (default: 1)', Number)

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { startThread } from '../files/start-thread.ts';
-import { readModelCard } from '../nnunet/model-card.ts';
+import { FoldName, readModelCard } from '../nnunet/model-card.ts';
 import { isLarge } from '../nnunet/ort-fold-networks.ts';
 import { type DescribedModel, describeModel } from '../onnx/describe-model.ts';
 import { InferenceThread } from '../onnx/inference-thread.ts';
@@ -37,6 +37,10 @@ export const ModelPassport = z.object({
   kind: z.enum(['nnunet-v1-2d', 'yolov5', 'onnx']),
   digest: z.string().describe('Over everything that determines the outputs'),
   ortVersion: z.string(),
+  folds: z
+    .array(FoldName)
+    .exactOptional()
+    .describe('Folds of an nnU-Net model, in the order in which they are averaged'),
   architecture: z.record(z.string(), z.unknown()),
   input: z.object({ name: z.string(), shape: z.array(z.number()) }),
   output: z.object({ name: z.string(), shape: z.array(z.union([z.number(), z.string()])) }),
@@ -48,6 +52,7 @@ export type ModelPassport = z.infer<typeof ModelPassport>;
 interface Subject {
   readonly kind: ModelPassport['kind'];
   readonly digest: string;
+  readonly folds?: ModelPassport['folds'];
   readonly architecture: Record<string, unknown>;
   readonly input: string;
   readonly shape: readonly number[];
@@ -68,12 +73,17 @@ export async function writeModelPassport(modelDir: string, out: string, signal?:
   const subject = await subjectOf(modelDir);
   const path = join(modelDir, PASSPORT_FILE);
   const known = await readPassport(path);
-  const isCurrent = known?.digest === subject.digest && known.ortVersion === ortVersion();
+  const isCurrent =
+    known?.digest === subject.digest && known.ortVersion === ortVersion() && isSame(known.folds, subject.folds);
   const passport = isCurrent ? known : await describe(modelDir, subject, signal);
   const text = `${JSON.stringify(passport, null, 1)}\n`;
   if (!isCurrent) await writeFileAtomic(path, text);
   await writeFileAtomic(out, text);
   return passport;
+}
+
+function isSame(a: ModelPassport['folds'], b: ModelPassport['folds']): boolean {
+  return a?.join() === b?.join();
 }
 
 async function readPassport(path: string): Promise<ModelPassport | undefined> {
@@ -116,6 +126,7 @@ async function subjectOf(modelDir: string): Promise<Subject> {
   return {
     kind,
     digest,
+    folds: folds.map(({ fold }) => fold),
     architecture: { trainer, classes, ...architecture },
     input,
     shape,
@@ -127,7 +138,7 @@ async function subjectOf(modelDir: string): Promise<Subject> {
 }
 
 async function describe(modelDir: string, subject: Subject, signal: AbortSignal | undefined): Promise<ModelPassport> {
-  const { kind, digest, architecture, input, shape, range, output, laidOut, files } = subject;
+  const { kind, digest, folds, architecture, input, shape, range, output, laidOut, files } = subject;
   // A thread of its own that ends afterwards: a network without optimisation takes time, and memory that is given back.
   const thread = new InferenceThread<ParityRequest, ParityAnswer, never>(
     () => startThread('toolkit/onnx/parity-thread.ts'),
@@ -152,6 +163,7 @@ async function describe(modelDir: string, subject: Subject, signal: AbortSignal 
       kind,
       digest,
       ortVersion: ortVersion(),
+      ...(folds !== undefined && { folds }),
       architecture,
       input: { name: input, shape: [...shape] },
       output: { name: output, shape: [...result.shape] },

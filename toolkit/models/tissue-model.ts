@@ -6,7 +6,7 @@ import { sha256OfFile } from '../files/hash-file.ts';
 import { type ConvertProgress, convertModel, modelDigest, readModelCard } from '../nnunet/convert-model.ts';
 import { findModelFolder } from '../nnunet/find-model-folder.ts';
 import { CARD_FILE, ModelCard } from '../nnunet/model-card.ts';
-import { type CheckpointName, listFolds } from '../nnunet/model-folds.ts';
+import { type ChosenFolds, chooseFolds, type FoldName, foldOfFolder, holdsFolds } from '../nnunet/model-folds.ts';
 import { labelValues } from '../nnunet/own-network.ts';
 import { takeOwnModel } from '../onnx/own-model.ts';
 import { parseSidecar, readSidecarJson, SegmentationSidecar } from '../onnx/sidecar.ts';
@@ -20,7 +20,8 @@ export interface TissueModel {
   readonly modelDir: string;
   /** Values that a mask may hold, from 0 on. */
   readonly classes: number;
-  readonly folds: number;
+  /** Its folds in the order in which they are averaged; none for a network of another kind. */
+  readonly folds: readonly FoldName[];
   /** Names of the classes, where the model has them. */
   readonly labels?: readonly NamedValue[];
   /** Whether it was there already. */
@@ -28,6 +29,8 @@ export interface TissueModel {
 }
 
 export interface PrepareOptions {
+  /** Only these folds of an nnU-Net folder. Default: all of them, which must then be complete. */
+  readonly folds?: readonly FoldName[] | undefined;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: ConvertProgress) => void;
 }
@@ -42,10 +45,13 @@ export interface PrepareOptions {
 export async function prepareTissueModel(
   path: string,
   models: string,
-  { signal, onProgress }: PrepareOptions = {},
+  { folds, signal, onProgress }: PrepareOptions = {},
 ): Promise<TissueModel> {
-  if (/\.onnx$/i.test(path)) return prepareOnnx(path, models, signal);
-  const source = await sourceOf(path);
+  if (/\.onnx$/i.test(path)) {
+    if (folds === undefined) return prepareOnnx(path, models, signal);
+    throw new ReigniteError('USAGE', `${path} has no folds to choose from.`, { remedy: 'Leave `--folds` out.' });
+  }
+  const source = await sourceOf(path, folds);
   const digest = await modelDigest(source.folder, source.folds, signal, source.name);
   const modelDir = join(models, digest);
   const known = await readModelCard(modelDir).catch(() => undefined);
@@ -57,7 +63,7 @@ export async function prepareTissueModel(
       ...(signal && { signal }),
       ...(onProgress && { onProgress }),
     }));
-  return { digest, modelDir, classes: card.classes, folds: card.folds.length, cached: known !== undefined };
+  return { digest, modelDir, classes: card.classes, folds: source.folds, cached: known !== undefined };
 }
 
 /** An ONNX file: one fold that `model convert` wrote, by its card, or any other model, by its sidecar. */
@@ -79,7 +85,7 @@ async function prepareOnnx(path: string, models: string, signal: AbortSignal | u
     colour,
     value: values[channel] ?? channel,
   }));
-  return { digest: card.digest, modelDir: folder, classes: Math.max(...values) + 1, folds: 1, labels, cached };
+  return { digest: card.digest, modelDir: folder, classes: Math.max(...values) + 1, folds: [], labels, cached };
 }
 
 async function takeConverted(
@@ -98,17 +104,15 @@ async function takeConverted(
     await replaceFile(join(modelDir, fold.file), (temporary) => copyFile(path, temporary));
     await writeFileAtomic(join(modelDir, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
   }
-  return { digest: card.digest, modelDir, classes: card.classes, folds: 1, cached: known !== undefined };
+  return { digest: card.digest, modelDir, classes: card.classes, folds: [fold.fold], cached: known !== undefined };
 }
 
-interface FoldsSource {
+interface FoldsSource extends ChosenFolds {
   readonly folder: string;
-  readonly folds: readonly number[];
-  readonly name: CheckpointName;
 }
 
 /** A single fold is a model too. */
-async function sourceOf(path: string): Promise<FoldsSource> {
+async function sourceOf(path: string, asked: readonly FoldName[] | undefined): Promise<FoldsSource> {
   const found = await stat(path).catch(() => undefined);
   if (found === undefined) throw new ReigniteError('FILE_MISSING', `There is no model ${path}.`);
   if (!found.isDirectory()) {
@@ -116,14 +120,15 @@ async function sourceOf(path: string): Promise<FoldsSource> {
       remedy: 'Name an nnU-Net v1 folder (the one that holds fold_0), or an .onnx file with its sidecar.',
     });
   }
-  const fold = /^fold_(\d+)$/.exec(basename(path))?.[1];
-  if (fold === undefined) {
-    const own = await listFolds(path).catch(() => undefined);
-    if (own !== undefined) return { folder: path, ...own };
+  const fold = foldOfFolder(basename(path));
+  if (fold === undefined || (await holdsFolds(path))) {
     const folder = await findModelFolder(path);
-    return { folder, ...(await listFolds(folder)) };
+    return { folder, ...(await chooseFolds(folder, asked)) };
   }
-  const { folds, name } = await listFolds(dirname(path));
-  if (folds.includes(Number(fold))) return { folder: dirname(path), folds: [Number(fold)], name };
-  throw new ReigniteError('FOLD_MISSING', `${path} holds no ${name}.model.`);
+  if (asked !== undefined) {
+    throw new ReigniteError('USAGE', `${path} is one fold: there is nothing to choose from.`, {
+      remedy: 'Leave `--folds` out, or name the folder of the model.',
+    });
+  }
+  return { folder: dirname(path), ...(await chooseFolds(dirname(path), [fold])) };
 }

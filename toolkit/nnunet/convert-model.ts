@@ -9,7 +9,7 @@ import { openCheckpoint } from '../pytorch/checkpoint.ts';
 import { checkpointStateDict } from './checkpoint-state-dict.ts';
 import { CARD_FILE, ModelCard, readModelCard } from './model-card.ts';
 import { CONVERTER_SCHEMA, hashSources, type ModelSources } from './model-digest.ts';
-import { type CheckpointName, type FoldFiles, findFolds } from './model-folds.ts';
+import { type CheckpointName, type FoldFiles, type FoldName, findFolds } from './model-folds.ts';
 import type { NnunetPlans } from './plans.ts';
 import { readPlansFile } from './plans-file.ts';
 import { StateDictLedger } from './state-dict-ledger.ts';
@@ -21,13 +21,13 @@ export { modelDigest } from './model-digest.ts';
 export { ModelCard };
 
 /** Temporary files of a conversion: `.fold_3.onnx.<process>.<random>.tmp`. */
-const LEFTOVER = /^\.(?:fold_\d+\.onnx|model\.json)\.(\d+)\.[0-9a-f]+\.tmp$/;
+const LEFTOVER = /^\.(?:fold_(?:\d+|all)\.onnx|model\.json)\.(\d+)\.[0-9a-f]+\.tmp$/;
 
 export interface ConvertModelOptions {
   /** nnU-Net v1 folder: holds `fold_0/model_best.model` and so on. */
   readonly folder: string;
   /** In the order in which their softmax is averaged. Default: 0 to 4. */
-  readonly folds?: readonly number[];
+  readonly folds?: readonly FoldName[];
   /** Which weights of a fold. Default: `model_best`. */
   readonly name?: CheckpointName;
   /** Folder for `fold_<k>.onnx` and `model.json`; made if missing. */

@@ -1,26 +1,27 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
+import { holdsFolds } from './model-folds.ts';
 
 /** Name of the model folder in the IGNITE record. */
 export const RECORD_MODEL_FOLDER = 'nnUNetTrainerV2_BN_pathology_DA_ignore0_hed005__nnUNet_RGB_scaleTo_0_1_bs8_ps512';
 
 /**
- * Finds the nnU-Net folder, the one that holds `fold_0`: the folder given, else the record's own name in it, else
+ * Finds the nnU-Net folder, the one that holds `fold_0` or another fold: the folder given, else the record's own name in it, else
  * the only folder in it that qualifies.
  *
  * @param folder - `DATA/models/he`, or an nnU-Net folder itself.
  * @throws ReigniteError FILE_MISSING when there is none, or more than one and none has the record's name.
  */
 export async function findModelFolder(folder: string): Promise<string> {
-  if (await holdsFold(folder)) return folder;
+  if (await holdsFolds(folder)) return folder;
   const candidates: string[] = [];
   for (const name of await subfolders(folder)) {
-    if (await holdsFold(join(folder, name))) candidates.push(name);
+    if (await holdsFolds(join(folder, name))) candidates.push(name);
   }
   const chosen = candidates.includes(RECORD_MODEL_FOLDER) ? RECORD_MODEL_FOLDER : candidates[0];
   if (chosen === undefined) {
-    throw new ReigniteError('FILE_MISSING', `${folder} holds no nnU-Net model: no folder in it has a fold_0.`);
+    throw new ReigniteError('FILE_MISSING', `${folder} holds no nnU-Net model: no folder in it has a fold_0 or all.`);
   }
   if (candidates.length > 1 && chosen !== RECORD_MODEL_FOLDER) {
     throw new ReigniteError('FILE_MISSING', `${folder} holds several nnU-Net models: ${candidates.join(', ')}.`, {
@@ -28,11 +29,6 @@ export async function findModelFolder(folder: string): Promise<string> {
     });
   }
   return join(folder, chosen);
-}
-
-async function holdsFold(folder: string): Promise<boolean> {
-  const found = await stat(join(folder, 'fold_0')).catch(() => undefined);
-  return found?.isDirectory() ?? false;
 }
 
 /** What archives leave behind on some systems (`__MACOSX`, hidden folders) is not looked into. */

@@ -9,6 +9,9 @@ const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const Count = z.int().min(1);
 const Pair = z.tuple([Count, Count]);
 
+/** A fold of nnU-Net: its number, or the one that was trained on all cases. */
+export const FoldName = z.union([z.int().min(0), z.literal('all')]);
+
 /** What a folder of converted folds says of itself; written last, so that its presence means the folds are whole. */
 export const ModelCard = z.object({
   kind: z.literal('nnunet-v1-2d'),
@@ -29,7 +32,7 @@ export const ModelCard = z.object({
   folds: z
     .array(
       z.object({
-        fold: z.int().min(0),
+        fold: FoldName,
         file: z.string().describe('ONNX file beside this card'),
         bytes: Count,
         sha256: Sha256.describe('Of the ONNX file'),

@@ -1,5 +1,5 @@
 import { sha256Of, sha256OfFile } from '../files/hash-file.ts';
-import { type CheckpointName, type FoldFiles, findFolds } from './model-folds.ts';
+import { type CheckpointName, type FoldFiles, type FoldName, findFolds } from './model-folds.ts';
 
 /**
  * Counts the meanings of a conversion: raised whenever the same checkpoint would give a model with other outputs,
@@ -27,7 +27,7 @@ export interface ModelSources {
  */
 export async function modelDigest(
   folder: string,
-  folds?: readonly number[],
+  folds?: readonly FoldName[],
   signal?: AbortSignal,
   name?: CheckpointName,
 ): Promise<string> {

@@ -6,6 +6,7 @@ import { cellClasses } from '../models/cell-classes.ts';
 import { prepareCellModel } from '../models/cell-model.ts';
 import { tissueClasses } from '../models/tissue-classes.ts';
 import { prepareTissueModel } from '../models/tissue-model.ts';
+import type { FoldName } from '../nnunet/model-folds.ts';
 import type { RoiProgress, RoiSegmenter } from '../nnunet/roi-segmenter.ts';
 import type { SessionOptions } from '../onnx/session.ts';
 import type { CellDetector, DetectionProgress } from '../yolov5/cell-detector.ts';
@@ -13,6 +14,7 @@ import type { PredictOptions } from './infer-once.ts';
 import { predictCells } from './predict-cells.ts';
 import { predictTissue } from './predict-tissue.ts';
 import type { ImagePrediction, PredictionChoices } from './prediction.ts';
+import type { UsedModel } from './prediction-summary.ts';
 
 /** An image and the name that its files get. */
 export interface NamedImage {
@@ -26,6 +28,8 @@ export interface PredictionOrder {
   readonly task: Task;
   readonly model: string;
   readonly labels?: string;
+  /** Only these folds of an nnU-Net folder. */
+  readonly folds?: readonly FoldName[];
   readonly out: string;
   readonly session: SessionOptions;
   readonly choices: PredictionChoices;
@@ -41,8 +45,7 @@ type ImageOptions = PredictOptions<RoiProgress | DetectionProgress>;
 
 /** Predicts images with one model. */
 export interface ImagePredictor {
-  /** Of the model's source. */
-  readonly digest: string;
+  readonly model: UsedModel;
   /** @throws What `predictTissue` and `predictCells` throw. */
   predict(image: NamedImage, options?: ImageOptions): Promise<ImagePrediction>;
 }
@@ -70,13 +73,14 @@ export async function openPredictor(
 }
 
 async function openTissue(
-  { model: path, labels, out, session, choices }: PredictionOrder,
+  { model: path, labels, folds, out, session, choices }: PredictionOrder,
   home: HomeFolders,
   { segmenter }: PredictionEngines,
   { signal, onConverted }: OpenPredictorOptions,
 ): Promise<ImagePredictor> {
   const given = labels === undefined ? undefined : await readLabelMap(labels);
   const model = await prepareTissueModel(path, home.models, {
+    folds,
     ...(signal && { signal }),
     onProgress: ({ step, done, total }) => {
       if (step === 'convert') onConverted?.(done, total);
@@ -86,7 +90,7 @@ async function openTissue(
   const classes = tissueClasses(model.classes, given ?? model.labels);
   const services = { home, cache: new StepCache(home.cache) };
   return {
-    digest: model.digest,
+    model: { digest: model.digest, ...(model.folds.length > 0 && { folds: [...model.folds] }) },
     predict: ({ path: image, name }, stop) =>
       predictTissue({ image, name, out, model, classes, engine, session, choices }, segmenter, services, stop),
   };
@@ -104,7 +108,7 @@ async function openCells(
   const classes = cellClasses(task, model.classes);
   const services = { home, cache: new StepCache(home.cache) };
   return {
-    digest: model.digest,
+    model: { digest: model.digest },
     predict: ({ path: image, name }, stop) =>
       predictCells({ task, image, name, out, model, classes, engine, session, choices }, detector, services, stop),
   };

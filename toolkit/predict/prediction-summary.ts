@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { TASKS, type Task } from '../../config/tasks.ts';
 import { ERRORS, type ErrorCode, ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { FoldName } from '../nnunet/model-card.ts';
 import type { ImagePrediction } from './prediction.ts';
 import { predictionTable } from './prediction-tables.ts';
 
@@ -49,9 +50,16 @@ export const ImageFailure = z.object({
 });
 export type ImageFailure = z.infer<typeof ImageFailure>;
 
+/** The model of a prediction, whatever its path. */
+export const UsedModel = z.object({
+  digest: z.string().describe('Of its source'),
+  folds: z.array(FoldName).exactOptional().describe('Folds of an nnU-Net model that were averaged'),
+});
+export type UsedModel = z.infer<typeof UsedModel>;
+
 const PredictionSummary = z.object({
   task: z.enum(TASKS),
-  model: z.object({ path: z.string(), digest: z.string() }),
+  model: UsedModel.extend({ path: z.string() }),
   images: z.array(PredictedImage),
   failures: z.array(ImageFailure),
 });
@@ -59,7 +67,7 @@ const PredictionSummary = z.object({
 /** `summary.json` of a folder of predictions. */
 export interface PredictionSummary {
   readonly task: Task;
-  readonly model: { readonly path: string; readonly digest: string };
+  readonly model: UsedModel & { readonly path: string };
   readonly images: readonly ImagePrediction[];
   readonly failures: readonly ImageFailure[];
 }

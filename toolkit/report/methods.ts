@@ -1,6 +1,7 @@
 import type { Task } from '../../config/tasks.ts';
 import type { VerdictConfig } from '../../config/verdict-config.ts';
 import { HIT_RADIUS } from '../dataset/readers.ts';
+import { describeFolds } from '../nnunet/model-folds.ts';
 import { TASK_SETTINGS } from '../yolov5/task-settings.ts';
 import type { ReportData } from './report-data.ts';
 
@@ -10,7 +11,7 @@ export function methodsText(data: ReportData): string[] {
   const version = environments[0]?.reignite;
   const software = version === undefined ? 'reignite' : `reignite ${version}`;
   const when = summary.ended === undefined ? '' : ` on ${summary.ended.slice(0, 10)}`;
-  const named = tasks.map(({ task }) => (config === undefined ? undefined : TASK_METHODS[task](config)));
+  const named = tasks.map(({ task }) => (config === undefined ? undefined : TASK_METHODS[task](config, data)));
   return [
     `The technical validation of the IGNITE data toolkit (Zenodo record ${summary.record}) was run again with ${software}${when}. Every downloaded file was verified by its MD5; the published checkpoints were converted to ONNX without executing anything in them, and results were scored as the authors' code scores them.`,
     ...named.filter((text) => text !== undefined),
@@ -22,9 +23,9 @@ export function methodsText(data: ReportData): string[] {
 
 type Config = NonNullable<ReportData['configuration']>;
 
-const TASK_METHODS: Readonly<Record<Task, (config: Config) => string>> = {
-  he: ({ he }) =>
-    `H&E tissue was segmented with ${he.model === undefined ? "the record's" : 'another'} nnU-Net v1 ensemble over ${he.scope === 'full' ? 'every pixel of each region' : 'the tiles that hold annotated pixels'}: overlapping tiles with half a patch between them, Gaussian weights, softmax averaged over the folds, the most probable of 17 labels. Dice was computed from the confusion of all test regions together, with true Background cleared as in the authors' code.`,
+const TASK_METHODS: Readonly<Record<Task, (config: Config, data: ReportData) => string>> = {
+  he: ({ he }, { folds = [] }) =>
+    `H&E tissue was segmented with ${he.model === undefined ? "the record's" : 'another'} nnU-Net v1 ensemble${folds.length === 0 ? '' : ` (${describeFolds(folds)})`} over ${he.scope === 'full' ? 'every pixel of each region' : 'the tiles that hold annotated pixels'}: overlapping tiles with half a patch between them, Gaussian weights, softmax averaged over the folds, the most probable of 17 labels. Dice was computed from the confusion of all test regions together, with true Background cleared as in the authors' code.`,
   nuclei: ({ nuclei }) =>
     `Nuclei were detected with ${nuclei.model === undefined ? "the record's" : 'another'} YOLOv5 detector ${settingsOf('nuclei')}.`,
   pdl1: ({ pdl1 }) =>

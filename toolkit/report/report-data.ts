@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { RunConfig } from '../../config/schema.ts';
 import { TASKS } from '../../config/tasks.ts';
 import { ReigniteError } from '../errors.ts';
+import { FoldName } from '../nnunet/model-card.ts';
 import { LedgerFile } from '../verdict/ledger/ledger-file.ts';
 import { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
 import { readConfiguration } from './configuration.ts';
@@ -24,7 +25,12 @@ export interface ReportData {
   /** What the run was done on. */
   readonly environments: readonly Environment[];
   readonly times: StepTimes;
+  /** Folds of the tissue model that were averaged; none where its passport names none. */
+  readonly folds?: readonly z.output<typeof FoldName>[];
 }
+
+/** What a report tells of the passport of the tissue model. */
+const Passport = z.object({ folds: z.array(FoldName).default([]) });
 
 /**
  * Reads what a closed run left.
@@ -39,6 +45,7 @@ export async function readReportData(results: string): Promise<ReportData> {
       readJson(join(results, 'verdict', `${task}.json`), task === 'he' ? HeVerdictFile : CellsVerdictFile),
     ),
   );
+  const { folds } = (await readJson(join(results, 'models', 'he.json'), Passport)) ?? { folds: [] };
   const ledger = await readJson(join(results, 'verdict', 'ledger.json'), LedgerFile);
   return {
     summary,
@@ -47,6 +54,7 @@ export async function readReportData(results: string): Promise<ReportData> {
     configuration: await readConfiguration(results),
     environments: await readEnvironments(results),
     times: await readStepTimes(results),
+    folds,
   };
 }
 
