@@ -100,7 +100,10 @@ export const ERRORS = {
   IMAGE_UNREADABLE: { retryable: false, remedy: 'Open the image in a viewer; if it is damaged, fetch it again.' },
   SIZE_MISMATCH: { retryable: false, remedy: 'Use an image and masks of the same ROI and of the same size.' },
   ROI_UNPAIRED: { retryable: false, remedy: 'Give one file for every ROI of the test set, named as in the record.' },
-  NPY_INVALID: { retryable: false, remedy: 'Write the file again with numpy.save.' },
+  NPY_INVALID: {
+    retryable: false,
+    remedy: 'Write the file again with `numpy.save(path, numpy.ascontiguousarray(array, "float32"))`.',
+  },
 
   PROVIDER_UNAVAILABLE: {
     retryable: false,

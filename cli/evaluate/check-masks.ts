@@ -16,48 +16,77 @@ export interface MaskToCheck {
 /** What `scope: annotated` writes where nothing was predicted. */
 const NOT_PREDICTED = 255;
 
+/** What keeps a mask from being scored. */
+interface MaskFault {
+  readonly code: 'ROI_UNPAIRED' | 'IMAGE_UNREADABLE' | 'SIZE_MISMATCH';
+  readonly cause: string;
+}
+
+/** Of several kinds of faults, the one that names the error. */
+const BY_WEIGHT = ['ROI_UNPAIRED', 'IMAGE_UNREADABLE', 'SIZE_MISMATCH'] as const satisfies readonly MaskFault['code'][];
+
+const MOST_NAMED = 5;
+
 /**
  * Checks all masks before any is scored.
  *
- * @returns What is odd but can be scored, a sentence a file: values that are no label drop out of the counts.
- * @throws ReigniteError ROI_UNPAIRED or SIZE_MISMATCH that names every file at fault, not only the first.
+ * @returns What is odd but can be scored, a sentence each: values that are no label, masks with a palette.
+ * @throws ReigniteError ROI_UNPAIRED, IMAGE_UNREADABLE or SIZE_MISMATCH that names every file at fault and what is wrong
+ *   with it, not only the first.
  */
 export async function checkMasks(
   masks: readonly MaskToCheck[],
   translation: LabelTranslation | undefined,
 ): Promise<readonly string[]> {
-  const missing = masks.filter(({ prediction }) => !existsSync(prediction));
-  const faults: string[] = missing.map(({ roi, prediction }) => `there is no prediction ${prediction} for ${roi}`);
+  const faults: MaskFault[] = [];
   const remarks: string[] = [];
-  for (const mask of masks.filter((each) => !missing.includes(each))) {
-    const { fault, remark } = await checkMask(mask, translation);
-    if (fault !== undefined) faults.push(fault);
-    if (remark !== undefined) remarks.push(remark);
+  const palettes: string[] = [];
+  for (const mask of masks) {
+    const checked = await checkMask(mask, translation);
+    if ('code' in checked) faults.push(checked);
+    else {
+      if (checked.remark !== undefined) remarks.push(checked.remark);
+      if (checked.isPalette) palettes.push(mask.roi);
+    }
   }
-  if (faults.length === 0) return remarks;
-  const code = missing.length > 0 ? 'ROI_UNPAIRED' : 'SIZE_MISMATCH';
-  throw new ReigniteError(code, nameFaults(faults, `${masks.length} masks`));
+  const code = BY_WEIGHT.find((each) => faults.some((fault) => fault.code === each));
+  if (code !== undefined) {
+    const causes = faults.map(({ cause }) => cause);
+    throw new ReigniteError(code, nameFaults(causes, `${masks.length} masks`));
+  }
+  return [...paletteRemark(palettes), ...remarks];
+}
+
+function paletteRemark(rois: readonly string[]): readonly string[] {
+  if (rois.length === 0) return [];
+  const more = rois.length > MOST_NAMED ? ` and ${rois.length - MOST_NAMED} more` : '';
+  const masks = rois.length === 1 ? '1 mask is a palette image' : `${rois.length} masks are palette images`;
+  return [
+    `${masks}: the index of a pixel is taken for its label, its colour ignored. ${rois.slice(0, MOST_NAMED).join(', ')}${more}.`,
+  ];
 }
 
 async function checkMask(
   { roi, annotation, prediction }: MaskToCheck,
   translation: LabelTranslation | undefined,
-): Promise<{ readonly fault?: string; readonly remark?: string }> {
+): Promise<MaskFault | { readonly remark?: string; readonly isPalette: boolean }> {
+  if (!existsSync(prediction)) {
+    return { code: 'ROI_UNPAIRED', cause: `there is no prediction ${prediction} for ${roi}` };
+  }
   const truth = await imageSize(annotation);
   try {
-    const { width, height, data } = await decodeLabels(prediction);
+    const { width, height, data, isPalette = false } = await decodeLabels(prediction);
     if (width !== truth.width || height !== truth.height) {
       const sizes = `${width} x ${height} px, its annotation ${truth.width} x ${truth.height} px`;
-      return { fault: `${prediction} has ${sizes}` };
+      return { code: 'SIZE_MISMATCH', cause: `${prediction} has ${sizes}` };
     }
     const odd = oddValues(data, translation);
-    if (odd.length === 0) return {};
-    return {
-      remark: `${roi}: the mask holds ${odd.join(', ')}, which is no label; such pixels drop out of the counts.`,
-    };
+    if (odd.length === 0) return { isPalette };
+    const remark = `${roi}: the mask holds ${odd.join(', ')}, which is no label; such pixels drop out of the counts.`;
+    return { isPalette, remark };
   } catch (error) {
-    if (error instanceof ReigniteError) return { fault: error.message.replace(/\.$/, '') };
-    throw error;
+    if (!(error instanceof ReigniteError)) throw error;
+    return { code: 'IMAGE_UNREADABLE', cause: error.message.replace(/\.$/, '') };
   }
 }
 

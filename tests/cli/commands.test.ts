@@ -1,10 +1,12 @@
-import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { HE_LABELS } from '../../toolkit/dataset/he-labels.ts';
 import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
 import { encodeLabels } from '../../toolkit/image/encode-grey.ts';
+import { encodeIndexed } from '../../toolkit/image/encode-indexed.ts';
 import { DetectionMetrics } from '../../toolkit/metrics/agreement-metrics.ts';
 import { HeMetrics } from '../../toolkit/metrics/he-metrics.ts';
 import { encodeNpy } from '../../toolkit/numpy/npy.ts';
@@ -79,6 +81,47 @@ describe('reignite evaluate', { timeout: 60_000 }, () => {
     expect(code).toBe('ROI_UNPAIRED');
     expect(cause).toContain('3 of 3 masks cannot be scored');
     for (const part of ['3 x 2 px', 'roi2_with_context.png', 'patient2_he_roi1']) expect(cause).toContain(part);
+  });
+
+  it('takes a palette mask by its index and says so, and names what is wrong with a file', async () => {
+    const annotations = join(folder(), 'unpacked', 'annotations', 'he');
+    const palettes = join(folder(), 'palettes');
+    await cp(annotations, palettes, { recursive: true });
+    const one = 'patient1_he_roi1_with_context.png';
+    const colours = HE_LABELS.map(({ colour }) => colour);
+    await encodeIndexed(join(palettes, one), await decodeLabels(join(annotations, one)), colours);
+    const scored = await evaluate('he', 'palettes', 'palette');
+    expect(scored.status, scored.stderr).toBe(0);
+    expect(scored.stderr).toContain('1 mask is a palette image: the index of a pixel is taken for its label');
+    expect(HeMetrics.parse(metricsIn(scored.stdout)).all.overall).toBe(1);
+
+    await sharp(join(annotations, one)).toColourspace('srgb').png().toFile(join(palettes, 'rgb.png'));
+    await rename(join(palettes, 'rgb.png'), join(palettes, one));
+    await sharp(join(annotations, 'patient1_he_roi2_with_context.png'))
+      .jpeg()
+      .toFile(join(palettes, 'patient1_he_roi2_with_context.png'));
+    await writeFile(join(palettes, 'patient2_he_roi1_with_context.png'), '');
+    const { status, stdout } = await evaluate('he', 'palettes', 'nothing');
+    expect(status).toBe(1);
+    const { code, cause } = JSON.parse(stdout).error;
+    expect(code).toBe('IMAGE_UNREADABLE');
+    for (const part of ['its colours are srgb', 'no PNG but a JPEG file', 'it is empty (0 bytes)', '3 of 3 masks']) {
+      expect(cause).toContain(part);
+    }
+  });
+
+  it('names line and column where a file of annotations is no JSON', async () => {
+    const file = 'annotations/pdl1/nuclei/nuclei_test_set_all_readers.json';
+    const text = await readFile(join(folder(), 'unpacked', file), 'utf8');
+    await mkdir(join(folder(), 'spoilt', dirname(file)), { recursive: true });
+    await writeFile(join(folder(), 'spoilt', file), text.replace('"bbox":[40', '\n"bbox":[NaN'));
+    const words = ['evaluate', '--task', 'nuclei', '--data', 'spoilt', '--predictions', 'points', '--out', 'nothing'];
+    const { status, stdout } = await runCommand([...words, '--json'], place());
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout).error).toMatchObject({
+      code: 'ANNOTATIONS_INVALID',
+      cause: expect.stringContaining(`is not JSON: line 2, column 9: "NaN", which JSON does not know`),
+    });
   });
 
   it('scores masks with values of their own by a map of labels', async () => {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
-import { decodeUtf8, readRecordFile } from './read-text.ts';
+import { decodeUtf8, parseRecordJson, readRecordFile } from './read-text.ts';
 
 const Id = z.int();
 
@@ -53,13 +53,7 @@ export interface CocoFile {
  */
 export async function readCocoFile(path: string): Promise<CocoFile> {
   const text = decodeUtf8(await readRecordFile(path), path, 'ANNOTATIONS_INVALID');
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch (error) {
-    throw new ReigniteError('ANNOTATIONS_INVALID', `${path} is not JSON.`, { cause: error });
-  }
-  return parseCocoFile(document, path);
+  return parseCocoFile(parseRecordJson(text, path, 'ANNOTATIONS_INVALID'), path);
 }
 
 /**
@@ -83,15 +77,17 @@ function parseItems<T extends { readonly id: number }>(
   items: readonly unknown[],
   file: string,
 ): T[] {
-  const ids = new Set<number>();
+  const ids = new Map<number, number>();
   return items.map((item, index) => {
     const parsed = schema.safeParse(item);
     if (!parsed.success) throw invalidField(file, [list, index], parsed.error);
     const { id } = parsed.data;
-    if (ids.has(id)) {
-      throw new ReigniteError('ANNOTATIONS_INVALID', `${file}: the id ${id} occurs twice in ${list}.`);
+    const first = ids.get(id);
+    if (first !== undefined) {
+      const cause = `${file}: ${list}.${index}.id: the id ${id} occurs twice in ${list}, first at ${list}.${first}.id.`;
+      throw new ReigniteError('ANNOTATIONS_INVALID', cause);
     }
-    ids.add(id);
+    ids.set(id, index);
     return parsed.data;
   });
 }

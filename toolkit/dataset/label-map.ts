@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
-import { decodeUtf8, readRecordFile } from './read-text.ts';
+import { decodeUtf8, parseRecordJson, readRecordFile } from './read-text.ts';
 
 /** A label of the H&E masks, as the record names it. */
 export interface MappedLabel {
@@ -18,7 +18,8 @@ const LabelMap = z.record(z.string().min(1), Value).refine((map) => Object.keys(
  * @throws ReigniteError LABEL_MAP_INVALID naming the label; FILE_MISSING.
  */
 export async function readLabelMap(path: string): Promise<readonly MappedLabel[]> {
-  const parsed = LabelMap.safeParse(parseJson(decodeUtf8(await readRecordFile(path), path, 'LABEL_MAP_INVALID'), path));
+  const text = decodeUtf8(await readRecordFile(path), path, 'LABEL_MAP_INVALID');
+  const parsed = LabelMap.safeParse(parseRecordJson(text, path, 'LABEL_MAP_INVALID'));
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const place = issue?.path.length ? `label "${issue.path.join('.')}"` : 'the map';
@@ -37,12 +38,4 @@ export async function readLabelMap(path: string): Promise<readonly MappedLabel[]
     }
   }
   return labels;
-}
-
-function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new ReigniteError('LABEL_MAP_INVALID', `${path} is not JSON.`, { cause: error });
-  }
 }

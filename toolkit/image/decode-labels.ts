@@ -1,6 +1,8 @@
-import type { Metadata } from 'sharp';
+import { readFile, stat } from 'node:fs/promises';
+import sharp, { type Metadata } from 'sharp';
 import { ReigniteError } from '../errors.ts';
 import { openImage, readRaw } from './open-image.ts';
+import { paletteAsGrey } from './palette-indices.ts';
 
 /** A label mask in memory, one byte a pixel. */
 export interface LabelImage {
@@ -8,35 +10,63 @@ export interface LabelImage {
   readonly height: number;
   /** height x width uint8 label values, row by row. */
   readonly data: Uint8Array;
+  /** Set where the values are the indices of a palette. */
+  readonly isPalette?: true;
 }
 
 /**
- * Decodes a label mask: the values as the file stores them.
+ * Decodes a label mask: the values as the file stores them, of a palette the indices.
  *
- * Masks of the record are 8-bit grey. Whatever else cannot be taken for label values without a guess is refused:
- * colours, a palette (its colours are not its indices), alpha, other bit depths.
+ * Masks of the record are 8-bit grey PNG files. Whatever else cannot be taken for label values without a guess is
+ * refused: other formats, colours, alpha, other bit depths.
  *
- * @throws ReigniteError FILE_MISSING, IMAGE_UNREADABLE.
+ * @throws ReigniteError FILE_MISSING; IMAGE_UNREADABLE naming what is wrong with the file.
  */
 export async function decodeLabels(path: string): Promise<LabelImage> {
+  await expectContent(path);
   const { pipeline, width, height, header } = await openImage(path);
   const obstacle = obstacleTo(header);
-  if (obstacle !== undefined) {
-    throw new ReigniteError('IMAGE_UNREADABLE', `The label mask ${path} cannot be read: ${obstacle}.`, {
-      remedy: 'Save the mask as an 8-bit grey PNG whose pixel values are the labels.',
-    });
-  }
+  if (obstacle !== undefined) throw notLabels(path, obstacle);
+  if (header.isPalette === true) return { width, height, data: await paletteIndices(path), isPalette: true };
   const { data } = await readRaw(path, pipeline.toColourspace('b-w').raw({ depth: 'uchar' }));
   return { width, height, data };
 }
 
+async function paletteIndices(path: string): Promise<Uint8Array> {
+  const { grey, stretch } = paletteAsGrey(await readFile(path));
+  const pipeline = sharp(grey, { ignoreIcc: true, limitInputPixels: false });
+  const { data } = await readRaw(path, pipeline.toColourspace('b-w').raw({ depth: 'uchar' }));
+  return stretch === 1 ? data : data.map((value) => Math.round(value / stretch));
+}
+
+/** What the image library would only call an unsupported format. */
+async function expectContent(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory()) throw notLabels(path, 'it is a folder');
+  if (found?.size === 0) throw notLabels(path, 'it is empty (0 bytes)');
+}
+
+function notLabels(path: string, obstacle: string): ReigniteError {
+  return new ReigniteError('IMAGE_UNREADABLE', `The label mask ${path} cannot be read: ${obstacle}.`, {
+    remedy: 'Save the mask as an 8-bit grey PNG whose pixel values are the labels.',
+  });
+}
+
 function obstacleTo(header: Metadata): string | undefined {
-  if (header.isPalette === true) return 'it has a palette';
-  if (header.space !== 'b-w') return `its colours are ${header.space}`;
+  const { format, space, bitsPerSample } = header;
+  if (format !== 'png') return `it is no PNG but a ${format.toUpperCase()} file${lossOf(format)}`;
+  if (header.isPalette === true) return undefined;
+  if (space === 'grey16' || space === 'rgb16') return `its colours are ${space}: its samples have 16 bits instead of 8`;
+  if (space !== 'b-w') return `its colours are ${space}, of which none is a label`;
   if (header.hasAlpha) return 'it has an alpha channel';
   if (header.depth !== 'uchar') return `its samples are ${header.depth}`;
   // Shallower samples would come out stretched to 0..255.
-  if (header.bitsPerSample !== undefined && header.bitsPerSample !== 8)
-    return `it has ${header.bitsPerSample} bits a pixel`;
+  if (bitsPerSample !== undefined && bitsPerSample !== 8) {
+    return `it has ${bitsPerSample} ${bitsPerSample === 1 ? 'bit' : 'bits'} a pixel instead of 8`;
+  }
   return undefined;
+}
+
+function lossOf(format: string): string {
+  return format === 'jpeg' ? ', whose compression changes labels' : '';
 }

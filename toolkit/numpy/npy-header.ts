@@ -44,7 +44,8 @@ export function parseNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
     throw new ReigniteError('NPY_INVALID', `${name} ${what}.`);
   };
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (file.length < 12 || !file.subarray(0, 6).equals(MAGIC)) return refuse('is no .npy file');
+  if (file.length === 0) return refuse('is empty (0 bytes)');
+  if (file.length < 12 || !file.subarray(0, 6).equals(MAGIC)) return refuse(`is no .npy file${kindOf(file)}`);
   const version = file[6] ?? 0;
   if (version < 1 || version > 3) return refuse(`has the unknown .npy version ${version}`);
   const start = version === 1 ? 10 : 12;
@@ -55,13 +56,22 @@ export function parseNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
   const description = /'descr':\s*'([^']*)'/.exec(text)?.[1];
   const order = /'fortran_order':\s*(True|False)/.exec(text)?.[1];
   const axes = /'shape':\s*\(([\d,\s]*)\)/.exec(text)?.[1];
+  if (/'descr':\s*\[/.test(text)) return refuse('holds records with named fields instead of numbers');
   if (description === undefined || order === undefined || axes === undefined) return refuse('has no readable header');
   const dtype = dtypeOf(description);
+  if (description.includes('O')) return refuse('holds Python objects, which are never read: they may run code');
   if (dtype === undefined) return refuse(`holds values of type ${description}, which is none of <i8, <f8, <f4, <u2`);
   if (order === 'True') return refuse('is in Fortran order');
   const shape = axes.split(',').flatMap((axis) => (axis.trim() === '' ? [] : [Number(axis)]));
   if (!shape.every(Number.isSafeInteger)) return refuse(`has the impossible shape (${axes})`);
   return { dtype, shape, dataOffset: start + length };
+}
+
+/** What the first bytes tell of a file that is something else. */
+function kindOf(file: Buffer): string {
+  if (file.toString('latin1', 0, 2) === 'PK') return ' but a zip, such as numpy.savez writes';
+  if (file[0] === 0x80) return ' but a pickle, which is never read: it may run code';
+  return '';
 }
 
 function dtypeOf(description: string): NpyDtype | undefined {

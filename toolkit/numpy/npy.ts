@@ -65,6 +65,9 @@ export async function readNpy(path: string): Promise<NpyArray> {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
       throw new ReigniteError('FILE_MISSING', `There is no file ${path}.`, { cause: error });
     }
+    if (error instanceof Error && 'code' in error && error.code === 'EISDIR') {
+      throw new ReigniteError('NPY_INVALID', `${path} is a folder, not a file.`, { cause: error });
+    }
     throw error;
   }
 }

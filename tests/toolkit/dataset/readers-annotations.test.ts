@@ -168,7 +168,11 @@ describe('parseReaderAnnotations', () => {
     ['an image without a name', { ...small(), images: [image(0, '..')] }, 'images.0.file_name'],
     ['no annotation of id 0', { ...small(), annotations: [annotation(1, 0, 1)] }, 'no annotation has the id 0'],
     ['no annotation', { ...small(), annotations: [] }, 'there are no annotations to score'],
-    ['an id twice', { ...small(), annotations: [annotation(0, 0, 1), annotation(0, 0, 2)] }, 'the id 0 occurs twice'],
+    [
+      'an id twice',
+      { ...small(), annotations: [annotation(0, 0, 1), annotation(0, 0, 2)] },
+      'annotations.1.id: the id 0 occurs twice in annotations, first at annotations.0.id',
+    ],
     ['two images of one stem', { ...small(), images: [image(0, 'a.png'), image(1, 'a.jpg')] }, 'a.png and a.jpg'],
   ])('refuses %s', (_, document, message) => {
     expect(() => parse(document)).toThrow(
@@ -205,7 +209,8 @@ describe('readReaderAnnotations', () => {
 
   it.each([
     ['{"images": [', 'is not JSON'],
-    ['{"images": NaN}', 'is not JSON'],
+    ['{"images": NaN}', 'is not JSON: line 1, column 12: "NaN", which JSON does not know, is not expected'],
+    ['{\n "images": [\n  {"id": -Infinity}]}', 'is not JSON: line 3, column 10: "-Infinity"'],
     [Buffer.from([0x7b, 0xff]), 'is not UTF-8 text'],
   ])('refuses what is no JSON', async (content, message) => {
     const path = join(await temporaryFolder(), 'readers.json');

@@ -1,6 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
@@ -18,6 +19,41 @@ const folder = fileURLToPath(new URL('../../fixtures/segment/images/', import.me
 async function kindOfPng(path: string): Promise<readonly (number | undefined)[]> {
   const bytes = await readFile(path);
   return [bytes[24], bytes[25]];
+}
+
+const grey = () => sharp(new Uint8Array(12), { raw: { width: 4, height: 3, channels: 1 } }).toColourspace('b-w');
+
+/** A palette PNG with samples of so many bits, whose rows are not filtered. */
+function palettePng(mask: {
+  width: number;
+  height: number;
+  bits: number;
+  labels: Uint8Array;
+  colours: number;
+}): Buffer {
+  const { width, height, bits, labels, colours } = mask;
+  const rowBytes = 1 + Math.ceil((width * bits) / 8);
+  const rows = Buffer.alloc(height * rowBytes);
+  for (const [at, label] of labels.entries()) {
+    const [x, y] = [at % width, Math.floor(at / width)];
+    const byte = y * rowBytes + 1 + Math.floor((x * bits) / 8);
+    rows[byte] = (rows[byte] ?? 0) | (label << (8 - bits - ((x * bits) % 8)));
+  }
+  const chunk = (type: string, content: Buffer) => {
+    const body = Buffer.concat([Buffer.from(type, 'latin1'), content]);
+    const [length, crc] = [Buffer.alloc(4), Buffer.alloc(4)];
+    length.writeUInt32BE(content.length);
+    crc.writeUInt32BE(crc32(body));
+    return Buffer.concat([length, body, crc]);
+  };
+  const head = Buffer.from([0, 0, 0, width, 0, 0, 0, height, bits, 3, 0, 0, 0]);
+  return Buffer.concat([
+    Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
+    chunk('IHDR', head),
+    chunk('PLTE', Buffer.alloc(3 * colours, 90)),
+    chunk('IDAT', deflateSync(rows)),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
 }
 
 describe('label masks', () => {
@@ -42,13 +78,39 @@ describe('label masks', () => {
 
   it.each([
     ['rgb.png', /its colours are srgb/],
-    ['palette.png', /it has a palette/],
     ['grey-alpha.png', /it has an alpha channel/],
-    ['one-bit.png', /it has 1 bits a pixel/],
+    ['one-bit.png', /it has 1 bit a pixel/],
     ['grey-16-bit.png', /its colours are grey16/],
     ['no-image.png', /cannot be read/],
   ])('are refused as %s', async (name, message) => {
     const attempt = decodeLabels(folder + name);
+    await expect(attempt).rejects.toMatchObject({ code: 'IMAGE_UNREADABLE' });
+    await expect(attempt).rejects.toThrow(message);
+  });
+
+  it.each([1, 2, 4, 8] as const)('are the indices of a palette of %i bits, not its colours', async (bits) => {
+    const path = join(await temporaryFolder(), 'mask.png');
+    const [width, height, colours] = [13, 6, 2 ** bits];
+    const labels = Uint8Array.from({ length: width * height }, (_, at) => (at * 7) % Math.min(colours, 17));
+    // All entries have one colour, so that only the index tells labels apart.
+    await writeFile(path, palettePng({ width, height, bits, labels, colours }));
+    expect(await decodeLabels(path)).toEqual({ width, height, data: Buffer.from(labels), isPalette: true });
+  });
+
+  it.each([
+    ['zero bytes', async (path: string) => writeFile(path, ''), /it is empty \(0 bytes\)/],
+    ['a folder', async (path: string) => mkdir(path), /it is a folder/],
+    ['a JPEG', async (path: string) => void (await grey().jpeg().toFile(path)), /it is no PNG but a JPEG file/],
+    ['a TIFF', async (path: string) => void (await grey().tiff().toFile(path)), /it is no PNG but a TIFF file/],
+    [
+      '16-bit colour',
+      async (path: string) => void (await grey().toColourspace('rgb16').png().toFile(path)),
+      /its samples have 16 bits/,
+    ],
+  ])('are refused as %s, by name', async (_, write, message) => {
+    const path = join(await temporaryFolder(), 'mask.png');
+    await write(path);
+    const attempt = decodeLabels(path);
     await expect(attempt).rejects.toMatchObject({ code: 'IMAGE_UNREADABLE' });
     await expect(attempt).rejects.toThrow(message);
   });

@@ -77,7 +77,15 @@ describe('.npy', () => {
   });
 
   it.each([
-    ['no array at all', 'PK\x03\x04 and so on, long enough', 'is no .npy file'],
+    ['no array at all', 'PK\x03\x04 and so on, long enough', 'is no .npy file but a zip'],
+    ['nothing', '', 'is empty (0 bytes)'],
+    ['a pickle', '\x80\x04\x95 and so on, long enough', 'is no .npy file but a pickle'],
+    [
+      'Python objects',
+      "\x93NUMPY\x01\x00\x36\x00{'descr': '|O', 'fortran_order': False, 'shape': (1,)}",
+      'holds Python',
+    ],
+    ['named fields', "\x93NUMPY\x01\x00\x1c\x00{'descr': [('x', '<f4')], 'fo'", 'holds records with named fields'],
     ['another version', '\x93NUMPY\x09\x00\x02\x00{}', 'has the unknown .npy version 9'],
     ['a header without a shape', "\x93NUMPY\x01\x00\x0c\x00{'descr': '<'", 'has no readable header'],
   ])('refuses %s', async (_, text, message) => {
