@@ -208,6 +208,8 @@ export type RedetectNucleiInput = z.infer<typeof RedetectNucleiInput>;
 /** What a stage's history tells of its verdict; the evidence is in verdict/<task>.json. */
 export interface JudgeOutcome {
   readonly verdict: Verdict;
+  /** The verdict as people read it: with the word synthetic where the data are. */
+  readonly said: string;
   readonly evaluation: EvaluationVerdict;
   /** Our predictions and the published ones, in a sentence. */
   readonly inference: string;

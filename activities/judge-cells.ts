@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import type { CacheEntry } from '../toolkit/cache/step-cache.ts';
 import { folderOf, OVERVIEW_FILE, readersFile } from '../toolkit/dataset/layout.ts';
 import { readOverview } from '../toolkit/dataset/overview.ts';
+import { isSynthetic, verdictText } from '../toolkit/dataset/provenance.ts';
 import type { CellPoint } from '../toolkit/dataset/readers.ts';
 import { readReaderAnnotations } from '../toolkit/dataset/readers-annotations.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
@@ -40,11 +41,13 @@ export function createJudgeCells(services: PlanServices) {
         else images.push(await judgeImage(step, planned.roi, await entryOf(services.cache, planned), services));
       }
       const annotations = await readReaderAnnotations(inside(folders.data, readersFile(task)), task);
-      const overview = overviewByStem(await readOverview(inside(folders.data, OVERVIEW_FILE)));
+      const rows = await readOverview(inside(folders.data, OVERVIEW_FILE));
+      const overview = overviewByStem(rows);
       const judged = { images, annotations, overview, config: step.verdict };
       const { verdict, evidence } = addCellsUncertainty(judge({ task, ...judged }), judged);
       await writeVerdict(step, verdict, evidence);
-      return { verdict: verdict.verdict, evaluation: verdict.evaluation, inference: verdict.inference.reason };
+      const said = verdictText(isSynthetic(rows) ? 'synthetic' : 'other', verdict.verdict);
+      return { verdict: verdict.verdict, said, evaluation: verdict.evaluation, inference: verdict.inference.reason };
     });
   };
 }

@@ -5,6 +5,7 @@ import { HE_LABELS } from '../toolkit/dataset/he-labels.ts';
 import { rowsNearlyTested } from '../toolkit/dataset/he-test-rows.ts';
 import { folderOf, OVERVIEW_FILE } from '../toolkit/dataset/layout.ts';
 import { readOverview } from '../toolkit/dataset/overview.ts';
+import { isSynthetic, verdictText } from '../toolkit/dataset/provenance.ts';
 import { pairOf } from '../toolkit/dataset/read-mask-pair.ts';
 import { type HeTestRoi, heTestRoisOf } from '../toolkit/dataset/test-rois.ts';
 import { inside } from '../toolkit/files/inside.ts';
@@ -57,7 +58,8 @@ export function createJudgeHe(worker: PlanServices) {
       const { verdict, evidence } = addTissueUncertainty(plain, judged, overviewByStem(rows), step.verdict);
       const warnings = [...rowsNearlyTested(rows), ...verdict.warnings];
       await writeVerdict(step, { ...verdict, warnings }, evidence);
-      return { verdict: verdict.verdict, evaluation: verdict.evaluation, inference: verdict.inference.reason };
+      const said = verdictText(isSynthetic(rows) ? 'synthetic' : 'other', verdict.verdict);
+      return { verdict: verdict.verdict, said, evaluation: verdict.evaluation, inference: verdict.inference.reason };
     });
   };
 }

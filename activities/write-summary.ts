@@ -1,5 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
+import { Receipts } from '../toolkit/cache/receipts.ts';
+import { comparedText, readProvenance } from '../toolkit/dataset/provenance.ts';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
 import { remedyOf } from '../toolkit/remedy-of.ts';
 import { RunIntervention, RunStatus, type TaskSummary, writeSummaryFile } from '../toolkit/report/summary.ts';
@@ -18,6 +20,7 @@ export const StageOutcome = z.object({
   cached: z.int().min(0),
   failed: z.int().min(0),
   verdict: Verdict,
+  said: z.string().optional().describe('The verdict as people read it; missing in histories of earlier versions'),
 });
 export type StageOutcome = z.infer<typeof StageOutcome>;
 
@@ -29,9 +32,14 @@ export const WriteSummaryInput = z.object({
 });
 export type WriteSummaryInput = z.infer<typeof WriteSummaryInput>;
 
-/** Writes summary.json, the last step of a run. */
+export interface SummaryOutcome {
+  /** What was compared, in a few words. */
+  readonly compared: string;
+}
+
+/** Writes summary.json. */
 export function createWriteSummary(home: HomeFolders) {
-  return async function writeSummary(input: WriteSummaryInput): Promise<void> {
+  return async function writeSummary(input: WriteSummaryInput): Promise<SummaryOutcome> {
     const { run, status, stages, interventions } = WriteSummaryInput.parse(input);
     const tasks: Record<string, TaskSummary> = {};
     for (const [task, { stage, pages, total, cached, failed, verdict }] of Object.entries(stages)) {
@@ -44,9 +52,13 @@ export function createWriteSummary(home: HomeFolders) {
       };
     }
     const { config, digest, folders } = run;
+    const { record: noted } = await new Receipts(home.receipts).manifest(folders.data);
+    const known = noted?.id === config.record ? noted : { id: config.record };
+    const provenance = await readProvenance(folders.data, known);
     await writeSummaryFile(folders.results, {
       run: Context.current().info.workflowExecution?.workflowId ?? '',
       record: config.record,
+      provenance,
       profile: config.name,
       digest,
       status,
@@ -55,5 +67,6 @@ export function createWriteSummary(home: HomeFolders) {
       ...(folders.generation === undefined ? {} : { generation: folders.generation }),
       ...(interventions.length === 0 ? {} : { interventions }),
     });
+    return { compared: comparedText(provenance, config.record) };
   };
 }

@@ -32,10 +32,10 @@ function detect(
     async conclude(plan) {
       await aggregateCells.executeWithOptions({ summary: 'agreement of readers' }, [{ ...plan, task, folders }]);
       await drawAgreement.executeWithOptions({ summary: 'F1 matrices' }, [{ task, folders }]);
-      const { verdict } = await judgeCells.executeWithOptions({ summary: 'verdict' }, [
+      const { verdict, said } = await judgeCells.executeWithOptions({ summary: 'verdict' }, [
         { ...plan, task, folders, verdict: config.verdict },
       ]);
-      return verdict;
+      return { verdict, said: said ?? verdict };
     },
     continueFrom,
   });

@@ -18,7 +18,7 @@ import { asFailure, nameFailure } from './failure-code.ts';
 import { stageId } from './ids.ts';
 import { keepLedger } from './keep-ledger.ts';
 import { progress, type StageProgress, stageProgress } from './progress.ts';
-import { type RunEnd, runDetails } from './run-details.ts';
+import { type RunEnd, runDetails, saidOf } from './run-details.ts';
 import { type Searchable, searchOptions, searchPairs } from './search-attributes.ts';
 import { segmentTissue } from './segment-tissue.ts';
 import type { StageInput } from './stage.ts';
@@ -26,8 +26,10 @@ import { bookkeeping, gathering, rendering } from './steps.ts';
 
 export interface RunOutcome {
   readonly status: RunStatus;
-  /** A task each. */
-  readonly verdicts: Readonly<Record<string, StageOutcome['verdict']>>;
+  /** What was compared, in a few words; missing in runs of earlier versions. */
+  readonly compared?: string;
+  /** By task, as people read them. */
+  readonly verdicts: Readonly<Record<string, string>>;
   /** ROIs without a result, of the tasks that have any. */
   readonly failed?: Readonly<Record<string, number>>;
   readonly report: string;
@@ -98,13 +100,15 @@ export async function reproduce(input: RunInput): Promise<RunOutcome> {
     throw asFailure(error);
   }
   const status = Object.values(outcomes).some(({ failed }) => failed > 0) ? 'partial' : 'done';
-  mark({ stage: 'report', verdicts: Object.values(outcomes).map(({ verdict }) => verdict) });
-  await close(status);
+  mark({ stage: 'report', verdicts: Object.values(outcomes).map(saidOf) });
+  // Steps of earlier versions return nothing here.
+  const compared = (await close(status))?.compared;
+  const about = compared === undefined ? {} : { compared };
   await writeTrace.executeWithOptions({ summary: 'trace of the steps' }, [{ folders: input.folders }]);
   const { writeReport } = rendering(input.config.temporal);
   await writeReport.executeWithOptions({ summary: 'report, crate, manifest' }, [{ folders: input.folders }]);
-  tell({ status });
-  return { status, ...outcomeOf(outcomes), report: `${input.folders.results}/report/index.html` };
+  tell({ status, ...about });
+  return { status, ...about, ...outcomeOf(outcomes), report: `${input.folders.results}/report/index.html` };
 }
 
 /** The run's input with the settings that somebody changed. */
@@ -117,7 +121,7 @@ function outcomeOf(outcomes: Readonly<Record<string, StageOutcome>>): Pick<RunOu
   const tasks = Object.entries(outcomes);
   const failed = tasks.flatMap(([task, outcome]) => (outcome.failed === 0 ? [] : [[task, outcome.failed] as const]));
   return {
-    verdicts: Object.fromEntries(tasks.map(([task, { verdict }]) => [task, verdict])),
+    verdicts: Object.fromEntries(tasks.map(([task, outcome]) => [task, saidOf(outcome)])),
     ...(failed.length === 0 ? {} : { failed: Object.fromEntries(failed) }),
   };
 }

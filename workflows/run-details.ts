@@ -17,6 +17,8 @@ export interface RunView {
 export interface RunEnd {
   readonly status: RunStatus;
   readonly failure?: NamedFailure;
+  /** What was compared, in a few words. */
+  readonly compared?: string;
   /** The results folder. */
   readonly results: string;
 }
@@ -27,7 +29,7 @@ export function runDetails({ stages, toldAt, control, outcomes, end }: RunView):
   // The UI's panel has room for one more column: first how fresh a count is, in the end what came of it.
   const column: StageColumn =
     end?.status === 'done' || end?.status === 'partial'
-      ? { title: 'Verdict', textOf: ({ stage }) => outcomes[stage]?.verdict ?? '' }
+      ? { title: 'Verdict', textOf: ({ stage }) => saidOf(outcomes[stage]) }
       : {
           title: 'As of (UTC)',
           textOf: ({ stage }) => (toldAt.get(stage) ?? '').slice(5, 16).replace('T', '\u00a0').replace('-', '\u2011'),
@@ -48,10 +50,16 @@ export function runDetails({ stages, toldAt, control, outcomes, end }: RunView):
   ].join('\n');
 }
 
+/** The verdict as people read it; runs of earlier versions have the plain one alone. */
+export function saidOf(outcome: StageOutcome | undefined): string {
+  return outcome?.said ?? outcome?.verdict ?? '';
+}
+
 function headline(paused: boolean, end: RunEnd | undefined): string[] {
   if (end === undefined) return paused ? ['**Paused.** `npx reignite resume` goes on.', ''] : [];
-  const { status, failure, results } = end;
-  const report = `Report: \`${results}/report/index.html\``;
+  const { status, failure, results, compared } = end;
+  const about = compared === undefined ? '' : `Compared: ${compared}. `;
+  const report = `${about}Report: \`${results}/report/index.html\``;
   if (status === 'done') return [`**Done.** ${report}`, ''];
   if (status === 'partial') {
     return [

@@ -19,10 +19,10 @@ export async function segmentTissue(stage: StageInput): Promise<StageOutcome> {
     async conclude(plan) {
       await aggregateHe.executeWithOptions({ summary: 'confusion and Dice' }, [{ ...plan, folders, he }]);
       await drawHeFigures.executeWithOptions({ summary: 'confusion matrices and bars' }, [{ folders }]);
-      const { verdict } = await judgeHe.executeWithOptions({ summary: 'verdict' }, [
+      const { verdict, said } = await judgeHe.executeWithOptions({ summary: 'verdict' }, [
         { ...plan, folders, verdict: config.verdict },
       ]);
-      return verdict;
+      return { verdict, said: said ?? verdict };
     },
     continueFrom: (resume) => continueAsNew<typeof segmentTissue>({ ...stage, resume }),
   });

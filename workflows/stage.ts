@@ -48,7 +48,7 @@ export interface StageSteps {
   /** Draws the figures of a page's ROIs, and writes down which of them failed. */
   draw(plan: StagePlan, page: number, failures: readonly RoiFailure[]): Promise<unknown>;
   /** Sums up and draws what is about all ROIs, and judges. */
-  conclude(plan: StagePlan): Promise<StageOutcome['verdict']>;
+  conclude(plan: StagePlan): Promise<Pick<StageOutcome, 'verdict'> & { readonly said: string }>;
   /** Goes on in a fresh history. */
   continueFrom(cursor: StageCursor): Promise<never>;
 }
@@ -88,12 +88,12 @@ async function goThrough({ run, input, skipped, resume }: StageInput, steps: Sta
     }
   }
   await drawing;
-  const verdict = await steps.conclude(plan);
-  if (input.searchable === true) upsertSearchAttributes(searchPairs({ verdicts: [verdict] }));
+  const { verdict, said } = await steps.conclude(plan);
+  if (input.searchable === true) upsertSearchAttributes(searchPairs({ verdicts: [said] }));
   const ended = stateOf(plan, total, failed, 'done');
-  show(ended, named, [{ title: 'Verdict', textOf: () => verdict }]);
+  show(ended, named, [{ title: 'Verdict', textOf: () => said }]);
   await tellRun(run, ended);
-  return { stage: plan.stage, pages, total, cached, failed, verdict };
+  return { stage: plan.stage, pages, total, cached, failed, verdict, said };
 }
 
 async function begin(run: string, steps: StageSteps): Promise<StageCursor> {

@@ -1,3 +1,4 @@
+import { verdictText } from '../../toolkit/dataset/provenance.ts';
 import { EXIT, printResult } from '../output.ts';
 import { describeRun, type RunDescription } from '../run/describe-run.ts';
 import { listRuns, RUNS_AND_PREDICTIONS } from '../run/find-run.ts';
@@ -13,7 +14,9 @@ export async function listCommand({ json }: { readonly json?: boolean }, signal:
   return EXIT.done;
 }
 
-function lineOf({ run, status, started, verdicts }: RunDescription): string {
-  const told = Object.entries(verdicts).map(([task, verdict]) => `${task} ${verdict}`);
+function lineOf({ run, status, started, verdicts, provenance }: RunDescription): string {
+  const told = Object.entries(verdicts).map(
+    ([task, verdict]) => `${task} ${verdictText(provenance?.kind ?? 'other', verdict)}`,
+  );
   return [started.slice(0, 16).replace('T', ' '), status.padEnd(10), run, told.join(', ')].join('  ').trimEnd();
 }

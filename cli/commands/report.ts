@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { packageVersion } from '../../toolkit/package-version.ts';
 import { writeReport } from '../../toolkit/report/write-report.ts';
+import { counted } from '../../toolkit/text.ts';
 import { EXIT, printResult } from '../output.ts';
 import { foldersOf } from '../run/results-folder.ts';
 
@@ -20,6 +21,8 @@ export async function reportCommand(
   const { files } = await writeReport(results, { version: packageVersion(), data, signal });
   const report = join(results, 'report', 'index.html');
   const { json } = options;
-  printResult(json ? JSON.stringify({ report, results, files }, null, 1) : `${report}\n${files} files in the manifest`);
+  printResult(
+    json ? JSON.stringify({ report, results, files }, null, 1) : `${report}\n${counted(files, 'file')} in the manifest`,
+  );
   return EXIT.done;
 }

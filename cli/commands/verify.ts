@@ -1,4 +1,5 @@
 import { verifyManifest } from '../../toolkit/report/manifest.ts';
+import { counted } from '../../toolkit/text.ts';
 import { EXIT, printResult } from '../output.ts';
 import { foldersOf } from '../run/results-folder.ts';
 
@@ -17,7 +18,7 @@ export async function verifyCommand(
   if (json) printResult(JSON.stringify({ results, files, findings }, null, 1));
   else {
     const lines = findings.map(({ kind, path }) => `${kind.padEnd(8)} ${path}`);
-    printResult([...lines, `${files} files checked, ${findings.length} findings`].join('\n'));
+    printResult([...lines, `${counted(files, 'file')} checked, ${counted(findings.length, 'finding')}`].join('\n'));
   }
   return findings.length === 0 ? EXIT.done : EXIT.error;
 }

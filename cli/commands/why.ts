@@ -85,7 +85,9 @@ function answerRun({ description, parts, summary }: KnownRun): Answer {
     lines: [
       `${run}: ${status}`,
       ...(failure === undefined ? [] : failureLines(failure)),
-      ...Object.entries(tasks).flatMap(([task, each]) => taskLines(task, each)),
+      ...Object.entries(tasks).flatMap(([task, each]) =>
+        taskLines(task, each, description.provenance?.kind ?? 'other'),
+      ),
       ...interventions.map(({ at, what }) => `${at.slice(0, 19)} ${what}`),
       ...(steps.length === 0
         ? ['Every step ended well at its first attempt.']

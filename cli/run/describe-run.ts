@@ -1,5 +1,6 @@
 import type { WorkflowExecutionInfo } from '@temporalio/client';
-import { readSummaryFile, type Summary } from '../../toolkit/report/summary.ts';
+import type { Provenance } from '../../toolkit/dataset/provenance.ts';
+import { provenanceOf, readSummaryFile, type Summary } from '../../toolkit/report/summary.ts';
 import type { Verdict } from '../../toolkit/verdict/verdict.ts';
 
 /** A run as `list` and `status` tell of it. */
@@ -12,6 +13,8 @@ export interface RunDescription {
   readonly closed: string | null;
   readonly results: string | null;
   readonly verdicts: Readonly<Record<string, Verdict>>;
+  /** What was compared; null where no summary says so. */
+  readonly provenance: Provenance | null;
 }
 
 /** What Temporal and the run's results folder say of it; no worker is asked. */
@@ -26,6 +29,7 @@ export async function describeRun(execution: WorkflowExecutionInfo): Promise<Run
     closed: closeTime?.toISOString() ?? null,
     results: resultsOf(execution) ?? predictionsOf(execution) ?? null,
     verdicts: Object.fromEntries(verdicts),
+    provenance: summary === undefined ? null : provenanceOf(summary),
   };
 }
 

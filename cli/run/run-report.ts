@@ -6,6 +6,7 @@ import { DetectionMetrics } from '../../toolkit/metrics/agreement-metrics.ts';
 import { AgreementRemark, describeRemark } from '../../toolkit/metrics/agreement-remarks.ts';
 import { HeMetrics } from '../../toolkit/metrics/he-metrics.ts';
 import type { Summary } from '../../toolkit/report/summary.ts';
+import { counted } from '../../toolkit/text.ts';
 import { failedRoiLines } from './failed-roi.ts';
 import { verdictLines } from './verdict-lines.ts';
 
@@ -30,7 +31,7 @@ async function taskSection(task: Task, { tasks }: Summary, results: string): Pro
   const summary = tasks[task];
   if (summary === undefined) return [];
   const { total, computed, cached, failed } = summary.rois;
-  const counts = `${total} ROIs: ${computed} computed, ${cached} from the cache, ${failed} failed`;
+  const counts = `${counted(total, 'ROI')}: ${computed} computed, ${cached} from the cache, ${failed} failed`;
   const failures = summary.failures.flatMap(failedRoiLines);
   const metrics = await readJson(join(results, 'metrics', `${task}.json`));
   const remarks = task === 'he' ? [] : await readRemarks(join(results, 'metrics', `${task}.remarks.json`));

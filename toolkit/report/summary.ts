@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { kindOfNumber, Provenance } from '../dataset/provenance.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { Verdict } from '../verdict/verdict.ts';
 
@@ -38,6 +39,7 @@ export type RunIntervention = z.infer<typeof RunIntervention>;
 export const Summary = z.object({
   run: z.string().describe('Workflow id'),
   record: z.string(),
+  provenance: Provenance.optional().describe('What was compared; missing until the run has ended'),
   profile: z.string(),
   digest: z.string().describe('Digest of the configuration that the folder belongs to'),
   status: RunStatus,
@@ -47,6 +49,11 @@ export const Summary = z.object({
   interventions: z.array(RunIntervention).optional().describe('In their order; missing where nobody intervened'),
 });
 export type Summary = z.infer<typeof Summary>;
+
+/** What a run compared. In summaries of earlier versions, which do not say so, the record's number decides. */
+export function provenanceOf({ record, provenance }: Summary): Provenance {
+  return provenance ?? { kind: kindOfNumber({ id: record }) };
+}
 
 export async function writeSummaryFile(results: string, summary: Summary): Promise<void> {
   await writeFileAtomic(join(results, 'summary.json'), `${JSON.stringify(Summary.parse(summary), null, 1)}\n`);

@@ -6,8 +6,8 @@ import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { AI, evaluateDetection } from '../metrics/agreement.ts';
 import { type DetectionMetrics, pairName } from '../metrics/agreement-metrics.ts';
 import type { TieOrder } from '../metrics/match-points.ts';
+import { counted } from '../text.ts';
 import { sumOfPointComparisons } from './compare-points.ts';
-import { counted } from './ledger/ledger-file.ts';
 import { shortNumber } from './short-number.ts';
 import { type Verdict, worstOf } from './verdict.ts';
 import {

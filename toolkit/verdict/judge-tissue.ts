@@ -4,8 +4,8 @@ import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
 import { dicePerLabel, microDice } from '../metrics/dice.ts';
 import { sumOfConfusions } from '../metrics/evaluate-he.ts';
 import { diceScores, overallDice, tilConfusion } from '../metrics/he-metrics.ts';
+import { counted } from '../text.ts';
 import { MARGIN_ROUNDING, type MaskComparison, sumOfComparisons } from './compare-masks.ts';
-import { counted } from './ledger/ledger-file.ts';
 import { shortNumber } from './short-number.ts';
 import { type Verdict, worstOf } from './verdict.ts';
 import {

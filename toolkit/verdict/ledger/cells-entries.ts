@@ -5,8 +5,9 @@ import type { ReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { type DetectionMetrics, pairName } from '../../metrics/agreement-metrics.ts';
 import { agreementScores } from '../../metrics/agreement-scores.ts';
 import { ConfusionMatrix } from '../../metrics/confusion-matrix.ts';
+import { counted } from '../../text.ts';
 import type { CellsVerdictFile } from '../verdict-file.ts';
-import { type CorrectedNumber, counted, entryOf, type LedgerEntry, largestChange } from './ledger-file.ts';
+import { type CorrectedNumber, entryOf, type LedgerEntry, largestChange } from './ledger-file.ts';
 
 const INFERENCE = 'src/inference.py';
 const UINT16 = 65_536;

@@ -60,8 +60,3 @@ export function largestChange(numbers: readonly CorrectedNumber[]): number {
     ...numbers.map(({ paper, corrected }) => (paper === null || corrected === null ? 0 : Math.abs(corrected - paper))),
   );
 }
-
-/** "1 ROI", "2 ROIs". */
-export function counted(count: number, one: string, many = `${one}s`): string {
-  return `${count} ${count === 1 ? one : many}`;
-}

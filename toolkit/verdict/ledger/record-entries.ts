@@ -1,5 +1,6 @@
 import type { OverviewRow } from '../../dataset/overview.ts';
-import { counted, entryOf, type LedgerEntry } from './ledger-file.ts';
+import { counted } from '../../text.ts';
+import { entryOf, type LedgerEntry } from './ledger-file.ts';
 
 const OVERVIEW = 'data_overview.csv';
 

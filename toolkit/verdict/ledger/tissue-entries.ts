@@ -6,7 +6,8 @@ import { sumOfConfusions } from '../../metrics/evaluate-he.ts';
 import type { EvaluationScope } from '../../metrics/he-metrics.ts';
 import { type DiceScores, diceScores } from '../../metrics/he-metrics.ts';
 import { tileStarts } from '../../nnunet/tile-starts.ts';
-import { type CorrectedNumber, counted, entryOf, type LedgerEntry, largestChange } from './ledger-file.ts';
+import { counted } from '../../text.ts';
+import { type CorrectedNumber, entryOf, type LedgerEntry, largestChange } from './ledger-file.ts';
 
 const BACKGROUND = 1;
 const EVALUATION = 'code/he_segmentation/evaluation.py';
