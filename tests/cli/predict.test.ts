@@ -162,6 +162,34 @@ describe('reignite predict --task nuclei', { timeout: 60_000 }, () => {
     expect(counts[0].perMm2).toBeCloseTo(counts[0].count / (width * height * 0.25e-6), 6);
   });
 
+  it('leaves out cells in the padding of a tile, everywhere, and says how many', async () => {
+    const picture = sharp(fixture('yolov5/image.png')).extract({ left: 0, top: 0, width: 100, height: 70 });
+    await picture.png().toFile(join(folder(), 'crop.png'));
+    const { status, stdout, stderr } = await runCommand(
+      ['predict', '--task', 'nuclei', '--model', fixture('yolov5/v5.pt'), '--out', 'crop', '--json', 'crop.png'],
+      place(),
+    );
+    expect(status, stderr).toBe(0);
+    const [{ cells, outside, counts, notes }] = JSON.parse(stdout).images;
+    expect(outside).toBeGreaterThan(0);
+    expect(notes.join(' ')).toContain(`${outside} cell`);
+    const rows = (await readFile(join(folder(), 'crop', 'points', 'crop.csv'), 'utf8')).trim().split('\n').slice(1);
+    const { features } = await readJson('crop', 'points', 'crop.geojson');
+    const { candidates } = await readJson('crop', 'candidates', 'crop.json');
+    const npy =
+      cells === 0 ? [] : Array.from((await readNpy(join(folder(), 'crop', 'points', 'crop.npy'))).data, Number);
+    const places = [
+      ...rows.map((row) => row.split(',').map(Number)),
+      ...features.map(({ geometry }: Traced) => geometry.coordinates),
+      ...Array.from({ length: cells }, (_, row) => npy.slice(3 * row, 3 * row + 2)),
+    ];
+    expect(places).toHaveLength(3 * cells);
+    for (const [x, y] of places) expect(x >= 0 && x < 100 && y >= 0 && y < 70).toBe(true);
+    expect(candidates.filter((row: unknown[]) => row[7] === 'point')).toHaveLength(cells);
+    expect(candidates.filter((row: unknown[]) => row[7] === 'outside')).toHaveLength(outside);
+    expect(counts.reduce((sum: number, { count }: { count: number }) => sum + count, 0)).toBe(cells);
+  });
+
   it('refuses a folder for a detector', async () => {
     const { status, stdout } = await runCommand(
       ['predict', '--task', 'pdl1', '--model', fixture('nnunet/plain'), '--out', 'no', '--json', 'one.png'],

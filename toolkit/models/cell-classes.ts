@@ -1,5 +1,3 @@
-import type { CellTask } from '../../config/tasks.ts';
-import { CELL_CLASSES } from '../dataset/readers.ts';
 import type { Classification } from '../geojson/feature-file.ts';
 import { distinctColour } from './tissue-classes.ts';
 
@@ -10,15 +8,7 @@ const USUAL_COLOURS = [
   [255, 255, 0],
 ] as const;
 
-/** A detector without names of its own numbers its classes. */
-const NUMBERED = /^(class)?\d+$/;
-
-/** Names and colours of a detector's classes: its own names, or the task's for one that only numbers as many. */
-export function cellClasses(task: CellTask, names: readonly string[]): Classification[] {
-  const ofTask = CELL_CLASSES[task];
-  const isUnnamed = names.length === ofTask.length && names.every((name) => NUMBERED.test(name));
-  return names.map((name, index) => ({
-    name: isUnnamed ? (ofTask[index] ?? name) : name,
-    color: USUAL_COLOURS[index] ?? distinctColour(index),
-  }));
+/** Colours for the classes of a detector, under the names that the detector itself has. */
+export function cellClasses(names: readonly string[]): Classification[] {
+  return names.map((name, index) => ({ name, color: USUAL_COLOURS[index] ?? distinctColour(index) }));
 }

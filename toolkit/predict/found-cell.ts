@@ -1,5 +1,5 @@
 import type { Classification, ImageFeature } from '../geojson/feature-file.ts';
-import type { CandidatesFile } from '../yolov5/candidates-file.ts';
+import type { CandidateRow, CandidatesFile } from '../yolov5/candidates-file.ts';
 import type { ClassCount } from './prediction.ts';
 
 /** A cell that was found, in px of the user's image. */
@@ -13,26 +13,58 @@ export interface FoundCell {
   readonly box: readonly [number, number, number, number];
 }
 
+/** What a detector saw in an image, in px of the image itself. */
+export interface CellsOfImage {
+  /** All of them lie within the image. */
+  readonly cells: readonly FoundCell[];
+  /** Cells that the detector placed outside the image, in the padding of a tile. */
+  readonly outside: number;
+  /** The points among them are the cells, in order. */
+  readonly candidates: CandidatesFile;
+}
+
 /**
- * The cells among the candidates of an image.
+ * Brings what a detector saw to the pixels of the image. The engine reports points in the padding of a tile as the
+ * authors' code does; here, and only here, they become candidates with the outcome `outside`.
  *
- * @param points - n x 3: x, y, class of the cells, in the order of the candidates that are points.
- * @param original - Size of the user's image; points lie in that of the candidates.
+ * @param seen - In px of the image as the network saw it.
+ * @param points - n x 3: x, y, class of the candidates that are points, in their order.
+ * @param original - Size of the image in px.
  */
-export function foundCells(
-  { candidates, width, height }: Pick<CandidatesFile, 'candidates' | 'width' | 'height'>,
+export function cellsOfImage(
+  seen: CandidatesFile,
   points: ArrayLike<number>,
   original: { readonly width: number; readonly height: number },
-): FoundCell[] {
-  const [scaleX, scaleY] = [original.width / width, original.height / height];
-  const kept = candidates.filter((row) => row[7] === 'point');
-  return kept.map(([, label, score, x1, y1, x2, y2], index) => ({
-    x: toHundredths((points[3 * index] ?? 0) * scaleX),
-    y: toHundredths((points[3 * index + 1] ?? 0) * scaleY),
-    class: label,
-    score,
-    box: [toHundredths(x1 * scaleX), toHundredths(y1 * scaleY), toHundredths(x2 * scaleX), toHundredths(y2 * scaleY)],
-  }));
+): CellsOfImage {
+  const { width, height } = original;
+  const [scaleX, scaleY] = [width / seen.width, height / seen.height];
+  const isResampled = scaleX !== 1 || scaleY !== 1;
+  const cells: FoundCell[] = [];
+  let point = 0;
+  const candidates = seen.candidates.map(([tile, label, score, x1, y1, x2, y2, outcome]): CandidateRow => {
+    const box = [
+      toHundredths(x1 * scaleX),
+      toHundredths(y1 * scaleY),
+      toHundredths(x2 * scaleX),
+      toHundredths(y2 * scaleY),
+    ] as const;
+    if (outcome !== 'point') return [tile, label, score, ...box, outcome];
+    const x = toHundredths((points[3 * point] ?? Number.NaN) * scaleX);
+    const y = toHundredths((points[3 * point + 1] ?? Number.NaN) * scaleY);
+    point++;
+    if (!(x >= 0 && x < width && y >= 0 && y < height)) return [tile, label, score, ...box, 'outside'];
+    cells.push({ x, y, class: label, score, box });
+    return [tile, label, score, ...box, 'point'];
+  });
+  const seenAt = isResampled ? { seenAt: { width: seen.width, height: seen.height } } : {};
+  return { cells, outside: point - cells.length, candidates: { ...seen, ...seenAt, width, height, candidates } };
+}
+
+/** A sentence about cells that were left out since they are not in the image. */
+export function outsideNote(outside: number): readonly string[] {
+  if (outside === 0) return [];
+  const cells = outside === 1 ? '1 cell' : `${outside} cells`;
+  return [`${cells} left out: found in the padding, outside the image.`];
 }
 
 const COLUMNS = 'x,y,class,name,score,x1,y1,x2,y2';

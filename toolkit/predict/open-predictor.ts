@@ -105,7 +105,7 @@ async function openCells(
 ): Promise<ImagePredictor> {
   const model = await prepareCellModel(path, home.models, { ...(signal && { signal }) });
   const engine = await detector.probe({ modelDir: model.modelDir, ...session }, signal && { signal });
-  const classes = cellClasses(task, model.classes);
+  const classes = cellClasses(model.classes);
   const services = { home, cache: new StepCache(home.cache) };
   return {
     model: { digest: model.digest },

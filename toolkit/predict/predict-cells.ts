@@ -10,10 +10,10 @@ import type { CellModel } from '../models/cell-model.ts';
 import { readNpy, writeNpy } from '../numpy/npy.ts';
 import type { KeyedEngine } from '../onnx/refuse-other-engine.ts';
 import type { SessionOptions } from '../onnx/session.ts';
-import { readCandidatesFile } from '../yolov5/candidates-file.ts';
+import { encodeCandidates, readCandidatesFile } from '../yolov5/candidates-file.ts';
 import type { CellDetector, DetectionProgress } from '../yolov5/cell-detector.ts';
 import { TASK_LIMITS, TASK_SETTINGS } from '../yolov5/task-settings.ts';
-import { cellFeatures, cellsTable, countCells, type FoundCell, foundCells } from './found-cell.ts';
+import { type CellsOfImage, cellFeatures, cellsOfImage, cellsTable, countCells, outsideNote } from './found-cell.ts';
 import { describeInferred, inferOnce, type PredictOptions, type PredictServices } from './infer-once.ts';
 import { factsOf, type InferenceFacts } from './inference-facts.ts';
 import { readInput } from './input-image.ts';
@@ -63,14 +63,15 @@ export async function predictCells(
   options.onProgress?.({ phase: 'draw' });
   const { cache } = services;
   const { key } = inferred.entry;
-  const cells = await readCells(cache.pathOf(key, CANDIDATES), cache.pathOf(key, POINTS), seen.original);
+  const found = await readCells(cache.pathOf(key, CANDIDATES), cache.pathOf(key, POINTS), seen.original);
+  const { cells, outside } = found;
   const files = cellFiles(job.name);
-  await cache.restore(key, CANDIDATES, join(job.out, files.candidates));
-  await writeOutputs(job, seen, cells, files);
+  await writeOutputs(job, seen, found, files);
   const { mpp } = job.choices;
   const mm2 = mpp === undefined ? undefined : (input.width * input.height * mpp * mpp) / 1e6;
   const counts = countCells(cells, job.classes, mm2);
-  return { ...describeInferred(job, input, seen, inferred), cells: cells.length, counts, files };
+  const said = describeInferred(job, input, seen, inferred);
+  return { ...said, notes: [...said.notes, ...outsideNote(outside)], cells: cells.length, outside, counts, files };
 }
 
 function keyOf({ task, model }: CellsJob, { sha256, size, isResampled }: NetworkImage): KeyParts {
@@ -119,20 +120,20 @@ async function readCells(
   candidates: string,
   points: string,
   original: { readonly width: number; readonly height: number },
-): Promise<FoundCell[]> {
+): Promise<CellsOfImage> {
   const file = await readCandidatesFile(candidates);
-  if (!existsSync(points)) return [];
-  const { data } = await readNpy(points);
-  return foundCells(file, Array.from(data, Number), original);
+  const data = existsSync(points) ? (await readNpy(points)).data : [];
+  return cellsOfImage(file, Array.from(data, Number), original);
 }
 
 async function writeOutputs(
   { image, out, classes, choices }: CellsJob,
   { original }: NetworkImage,
-  cells: readonly FoundCell[],
+  { cells, candidates }: CellsOfImage,
   files: ReturnType<typeof cellFiles>,
 ): Promise<void> {
   const path = (file: string) => join(out, file);
+  await writeFileAtomic(path(files.candidates), encodeCandidates(candidates));
   await writeFileAtomic(path(files.table), cellsTable(cells, classes));
   const frame = { ...original, ...(choices.mpp !== undefined && { mpp: choices.mpp }) };
   await writeFeatures(path(files.geojson), frame, cellFeatures(cells, classes));

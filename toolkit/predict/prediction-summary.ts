@@ -35,6 +35,7 @@ export const PredictedImage = z.object({
   seconds: z.number(),
   notes: z.array(z.string()),
   cells: z.int().exactOptional(),
+  outside: z.int().exactOptional(),
   counts: z.array(ClassCount).exactOptional(),
   areas: z.array(ClassArea).exactOptional(),
   regions: z.int().exactOptional(),

@@ -1,7 +1,9 @@
-import type { ImagePrediction } from './prediction.ts';
+import type { ClassCount, ImagePrediction } from './prediction.ts';
 import type { ImageFailure } from './prediction-summary.ts';
 
 const NAME_WIDTH = 28;
+/** With more classes than this, only those that occur are listed. */
+const FEW_CLASSES = 10;
 
 /** What a person reads of one image. */
 export function describePrediction(image: ImagePrediction): string[] {
@@ -12,11 +14,18 @@ export function describePrediction(image: ImagePrediction): string[] {
     ...(image.areas ?? []).map(({ name, share, mm2 }) =>
       row(name, `${(100 * share).toFixed(2).padStart(6)} %${mm2 === undefined ? '' : `  ${mm2.toFixed(4)} mm²`}`),
     ),
-    ...(image.counts ?? []).map(({ name, count, perMm2 }) =>
-      row(name, `${String(count).padStart(6)}${perMm2 === undefined ? '' : `  ${perMm2.toFixed(1)} /mm²`}`),
-    ),
+    ...countRows(image.counts ?? []),
     ...image.notes.map((note) => `  ${note}`),
   ];
+}
+
+function countRows(counts: readonly ClassCount[]): string[] {
+  const found = counts.length > FEW_CLASSES ? counts.filter(({ count }) => count > 0) : counts;
+  const rows = found.map(({ name, count, perMm2 }) =>
+    row(name, `${String(count).padStart(6)}${perMm2 === undefined ? '' : `  ${perMm2.toFixed(1)} /mm²`}`),
+  );
+  const absent = counts.length - found.length;
+  return absent === 0 ? rows : [...rows, `  ${absent} ${found.length > 0 ? 'other ' : ''}classes: none found`];
 }
 
 /** What a person reads of an image that could not be predicted. */

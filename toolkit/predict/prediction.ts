@@ -36,6 +36,8 @@ export interface ImagePrediction {
   readonly areas?: readonly ClassArea[];
   readonly regions?: number;
   readonly cells?: number;
+  /** Cells left out since they were found outside the image, in the padding of a tile. */
+  readonly outside?: number;
   readonly counts?: readonly ClassCount[];
   readonly files: Readonly<Record<string, string>>;
   /** Whether the network's part was done before. */

@@ -5,10 +5,11 @@ import { ReigniteError } from '../errors.ts';
 const Pixels = z.int().min(1);
 
 /**
- * Why a candidate is no point: its score is not above the confidence, its centre is outside the annotated box, or a
- * limit on their number was reached. `point` for one that is.
+ * Why a candidate is not a point: its score is not above the confidence, its centre is outside the annotated box, a
+ * limit on their number was reached, or (`predict` only) its centre is outside the image, in the padding of a tile.
+ * `point` for one that is.
  */
-const Outcome = z.enum(['point', 'confidence', 'box', 'limit']);
+const Outcome = z.enum(['point', 'confidence', 'box', 'limit', 'outside']);
 
 /** One candidate: tile, class, score, x1, y1, x2, y2 in px of the image, what became of it. */
 export const CandidateRow = z.tuple([
@@ -32,6 +33,12 @@ export const CandidatesFile = z.object({
   width: Pixels,
   height: Pixels,
   tile: Pixels.describe('Side of a tile in px'),
+  seenAt: z
+    .object({ width: Pixels, height: Pixels })
+    .exactOptional()
+    .describe(
+      'Size in px at which the network saw a resampled image; `tile` is in these px, all else in those of the image',
+    ),
   classes: z.array(z.string()),
   confidence: z.number(),
   iou: z.number(),
