@@ -18,7 +18,7 @@ export const PredictionOrder = z.object({
     mpp: z.number().positive().exactOptional(),
     resample: z.boolean(),
     simplify: z.number().min(0),
-    minArea: z.number().min(1),
+    minArea: z.number().min(0),
   }),
 });
 export type PredictionOrder = z.infer<typeof PredictionOrder>;

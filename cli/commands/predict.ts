@@ -34,6 +34,8 @@ const SMALLEST_MPP = 0.01;
 const LARGEST_MPP = 100;
 const MOST_SMOOTHING = 100;
 const MOST_AREA = 1e12;
+/** px; 6 µm² at the resolution of the models, less than any nucleus. Two thirds of the outlines, 0.5 % of the area. */
+const SPECK = 25;
 const MOST_THREADS = 256;
 
 /**
@@ -86,9 +88,9 @@ function readOrder({
   }
   if (folds !== undefined && task !== 'he')
     throw new ReigniteError('USAGE', '--folds chooses folds of an nnU-Net model.');
-  const { simplify = 0, minArea = 1, provider = 'auto', threads } = more;
+  const { simplify = 0, minArea = SPECK, provider = 'auto', threads } = more;
   expectWithin('--simplify', simplify, 0, MOST_SMOOTHING);
-  expectWithin('--min-area', minArea, 1, MOST_AREA);
+  expectWithin('--min-area', minArea, 0, MOST_AREA);
   if (threads !== undefined) expectWithin('--threads', threads, 1, MOST_THREADS);
   if (!isProvider(provider)) {
     throw new ReigniteError('USAGE', `Expected --provider auto, ${PROVIDERS.join(' or ')}, got ${provider}.`);

@@ -19,7 +19,11 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .option('--folds <list>', 'only these folds of an nnU-Net model, such as 0,1,3,4 or all (default: every fold)')
     .option('--labels <file>', "JSON object of names to label values, where the model is not the paper's")
     .option('--simplify <px>', 'smooth outlines by at most so much (default: 0, the edges of the pixels)', Number)
-    .option('--min-area <px>', 'no outlines for smaller regions; masks and areas keep them (default: 1)', Number)
+    .option(
+      '--min-area <px>',
+      'no outlines for smaller regions; masks and areas keep them (default: 25; 0 keeps all)',
+      Number,
+    )
     .option('--provider <name>', 'auto, cpu, cuda or webgpu (default: auto)')
     .option('--threads <n>', 'threads of the network (default: all cores)', Number)
     .option('--run', 'as a durable run: an activity an image, shared among workers, seen in the Temporal UI')

@@ -39,6 +39,8 @@ describe('reignite predict --task he', { timeout: 60_000 }, () => {
       'tissue',
       '--mpp',
       '0.5',
+      '--min-area',
+      '0',
       '--json',
       'one.png',
       'two.tif',

@@ -1,8 +1,7 @@
 import { type Classification, type ImageFeature, writeFeatures } from './feature-file.ts';
 import type { LabelMask } from './label-runs.ts';
-import type { Ring } from './ring-store.ts';
-import { simplifyRing } from './simplify-ring.ts';
-import { type Region, traceRegions } from './trace-regions.ts';
+import { simplifyRings } from './simplify-rings.ts';
+import { traceRegions } from './trace-regions.ts';
 
 export interface WriteRegionsOptions {
   /** Labels that are written, with their names and colours; others are left out. */
@@ -11,33 +10,56 @@ export interface WriteRegionsOptions {
   readonly mpp?: number;
   /** Largest distance in px by which a border may be smoothed. Default 0: the exact edges of the pixels. */
   readonly simplify?: number;
-  /** Regions of fewer pixels are left out; holes stay. Default 1: none is. */
+  /** Regions of fewer pixels are left out; holes stay. Default 0: none is. */
   readonly minArea?: number;
+}
+
+/** Regions too small to be written. */
+export interface LeftOut {
+  readonly regions: number;
+  /** Of all of them. */
+  readonly pixels: number;
 }
 
 /**
  * Writes the connected regions of a mask as polygons with holes: exterior rings counter-clockwise and holes clockwise
  * by the numbers, as RFC 7946 wants them, every ring closed.
  *
- * @returns Number of regions.
+ * Every polygon is valid by the simple features of OGC, also a simplified one.
+ *
+ * @returns Number of regions written, and what was left out.
  * @throws ReigniteError NO_SPACE, NOT_WRITABLE.
  */
-export async function writeRegions(path: string, mask: LabelMask, options: WriteRegionsOptions): Promise<number> {
+export async function writeRegions(
+  path: string,
+  mask: LabelMask,
+  options: WriteRegionsOptions,
+): Promise<{ readonly regions: number; readonly leftOut: LeftOut }> {
   const { width, height } = mask;
   const frame = { width, height, ...(options.mpp !== undefined && { mpp: options.mpp }) };
-  return writeFeatures(path, frame, regionFeatures(mask, options));
+  const leftOut = { regions: 0, pixels: 0 };
+  const features = regionFeatures(mask, options, (pixels) => {
+    leftOut.regions += 1;
+    leftOut.pixels += pixels;
+  });
+  return { regions: await writeFeatures(path, frame, features), leftOut };
 }
 
 /** The features of a mask, one region each. */
-export function* regionFeatures(
+function* regionFeatures(
   mask: LabelMask,
-  { classes, mpp, simplify = 0, minArea = 1 }: WriteRegionsOptions,
+  { classes, mpp, simplify = 0, minArea = 0 }: WriteRegionsOptions,
+  onLeftOut: (pixels: number) => void,
 ): Generator<ImageFeature> {
   for (const region of traceRegions(mask, (label) => classes.has(label))) {
     const classification = classes.get(region.label);
-    if (classification === undefined || region.area < minArea) continue;
+    if (classification === undefined) continue;
+    if (region.area < minArea) {
+      onLeftOut(region.area);
+      continue;
+    }
     yield {
-      geometry: { type: 'Polygon', rings: ringsOf(region, simplify) },
+      geometry: { type: 'Polygon', rings: simplifyRings([region.exterior, ...region.holes], simplify) },
       objectType: 'annotation',
       classification,
       measurements: {
@@ -46,8 +68,4 @@ export function* regionFeatures(
       },
     };
   }
-}
-
-function ringsOf({ exterior, holes }: Region, tolerance: number): Ring[] {
-  return [exterior, ...holes].map((ring) => simplifyRing(ring, tolerance));
 }

@@ -104,7 +104,7 @@ async function writeOutputs(
   cache: StepCache,
   entry: CacheEntry,
   files: TissueFiles,
-): Promise<Pick<ImagePrediction, 'areas' | 'regions'>> {
+): Promise<Pick<ImagePrediction, 'areas' | 'regions' | 'leftOut'>> {
   const path = (file: string) => join(out, file);
   const mask = resizeLabels(await decodeLabels(cache.pathOf(entry.key, MASK)), original);
   if (isResampled) await encodeLabels(path(files.mask), mask);
@@ -112,13 +112,13 @@ async function writeOutputs(
   await cache.restore(entry.key, MARGIN, path(files.margin));
   await encodeIndexed(path(files.coloured), mask, paletteOf(classes));
   await drawTissueOverlay(image, mask, drawn(classes), path(files.overlay));
-  const regions = await writeRegions(path(files.polygons), mask, {
+  const written = await writeRegions(path(files.polygons), mask, {
     classes: drawn(classes),
     simplify: choices.simplify,
     minArea: choices.minArea,
     ...(choices.mpp !== undefined && { mpp: choices.mpp }),
   });
-  return { areas: classAreas(mask.data, classes, choices.mpp), regions };
+  return { areas: classAreas(mask.data, classes, choices.mpp), ...written };
 }
 
 /** Label 0 stands for "nothing said": it has no outline and is not drawn. */

@@ -38,7 +38,11 @@ export const PredictedImage = z.object({
   outside: z.int().exactOptional(),
   counts: z.array(ClassCount).exactOptional(),
   areas: z.array(ClassArea).exactOptional(),
-  regions: z.int().exactOptional(),
+  regions: z.int().exactOptional().describe('Outlines written'),
+  leftOut: z
+    .object({ regions: z.int(), pixels: z.int() })
+    .exactOptional()
+    .describe('Regions that are too small for an outline (--min-area), and all their pixels'),
   files: z.record(z.string(), z.string()),
 });
 

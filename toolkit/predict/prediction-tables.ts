@@ -15,6 +15,7 @@ export function describePrediction(image: ImagePrediction): string[] {
       row(name, `${(100 * share).toFixed(2).padStart(6)} %${mm2 === undefined ? '' : `  ${mm2.toFixed(4)} mm²`}`),
     ),
     ...countRows(image.counts ?? []),
+    ...outlinesOf(image),
     ...image.notes.map((note) => `  ${note}`),
   ];
 }
@@ -26,6 +27,16 @@ function countRows(counts: readonly ClassCount[]): string[] {
   );
   const absent = counts.length - found.length;
   return absent === 0 ? rows : [...rows, `  ${absent} ${found.length > 0 ? 'other ' : ''}classes: none found`];
+}
+
+function outlinesOf({ regions, leftOut, width, height }: ImagePrediction): string[] {
+  if (regions === undefined || leftOut === undefined || leftOut.regions === 0) return [];
+  const share = ((100 * leftOut.pixels) / (width * height)).toFixed(2);
+  const smaller = leftOut.regions === 1 ? '1 smaller region' : `${leftOut.regions} smaller regions`;
+  const outlines = regions === 1 ? '1 outline' : `${regions} outlines`;
+  return [
+    `  ${outlines}; ${smaller} (${leftOut.pixels} px, ${share} % of the image) left out by --min-area; 0 keeps all`,
+  ];
 }
 
 /** What a person reads of an image that could not be predicted. */

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { LeftOut } from '../geojson/write-regions.ts';
 import type { ClassArea } from './label-counts.ts';
 
 /** Choices that hold for all images of a prediction. */
@@ -9,7 +10,7 @@ export interface PredictionChoices {
   readonly resample: boolean;
   /** px by which outlines may be smoothed; 0 keeps the edges of the pixels. */
   readonly simplify: number;
-  /** Regions of fewer px get no outline; masks and areas have them all. */
+  /** Regions of fewer px get no outline; masks and areas have them all. 0: every region gets one. */
   readonly minArea: number;
 }
 
@@ -34,7 +35,10 @@ export interface ImagePrediction {
   /** Size at which the network saw it, where that is another one. */
   readonly resampledTo?: { readonly width: number; readonly height: number };
   readonly areas?: readonly ClassArea[];
+  /** Outlines written. */
   readonly regions?: number;
+  /** Regions that are too small for an outline. */
+  readonly leftOut?: LeftOut;
   readonly cells?: number;
   /** Cells left out since they were found outside the image, in the padding of a tile. */
   readonly outside?: number;

@@ -1,0 +1,124 @@
+type Point = readonly [x: number, y: number];
+/** As GeoJSON has it: the first corner again at the end. */
+type ClosedRing = readonly Point[];
+
+/**
+ * What is wrong with a polygon on whole pixels by the simple features of OGC: compares every edge with every other one,
+ * and knows nothing of how the polygon was made.
+ *
+ * Stricter in one point: rings may touch at corners of both alone.
+ *
+ * @param rings - The outer one first.
+ */
+export function polygonFaults(rings: readonly ClosedRing[]): string[] {
+  const faults = rings.flatMap((ring, index) => ringFaults(ring).map((fault) => `ring ${index}: ${fault}`));
+  const touches: (readonly [number, number, string])[] = [];
+  for (const [a, ring] of rings.entries()) {
+    for (const [b, other] of rings.entries()) {
+      if (b <= a) continue;
+      if (edgesCross(ring, other)) faults.push(`rings ${a} and ${b} cross`);
+      for (const corner of commonCorners(ring, other)) touches.push([a, b, corner]);
+      const [inside, outside] = a === 0 ? [true, other] : [false, other];
+      if (!liesWithin(outside, ring, inside)) faults.push(`ring ${b} is on the wrong side of ring ${a}`);
+      if (a > 0 && !liesWithin(ring, other, false)) faults.push(`ring ${a} is in ring ${b}`);
+    }
+  }
+  return isForest(touches) ? faults : [...faults, 'its inside is not connected'];
+}
+
+function ringFaults(ring: ClosedRing): string[] {
+  const corners = ring.slice(0, -1);
+  if (String(ring[0]) !== String(ring.at(-1))) return ['not closed'];
+  if (corners.length < 3) return ['fewer than three corners'];
+  if (new Set(corners.map(String)).size !== corners.length) return ['a corner twice'];
+  const edges = edgesOf(ring);
+  for (const [k, [a, b]] of edges.entries()) {
+    for (const [m, [c, d]] of edges.entries()) {
+      if (m <= k) continue;
+      const areNeighbours = m === k + 1 || (k === 0 && m === edges.length - 1);
+      const fault = areNeighbours ? meetBackwards(a, b, c, d) : haveCommonPoint(a, b, c, d);
+      if (fault) return [`edges ${k} and ${m} meet`];
+    }
+  }
+  return [];
+}
+
+function edgesOf(ring: ClosedRing): (readonly [Point, Point])[] {
+  return ring.slice(1).map((end, k) => [ring[k] ?? end, end]);
+}
+
+/** Whether edges of two rings have more in common than a corner of both. */
+function edgesCross(ring: ClosedRing, other: ClosedRing): boolean {
+  return edgesOf(ring).some(([a, b]) =>
+    edgesOf(other).some(([c, d]) => {
+      const isCorner = [a, b].some((p) => [c, d].some((q) => String(p) === String(q)));
+      return isCorner ? meetBackwards(a, b, c, d) : haveCommonPoint(a, b, c, d);
+    }),
+  );
+}
+
+/** Two edges with a common corner that run over each other. */
+function meetBackwards(a: Point, b: Point, c: Point, d: Point): boolean {
+  return [a, b].some((p) =>
+    [c, d].some((q) => {
+      if (String(p) !== String(q)) return false;
+      const [u, v] = [String(p) === String(a) ? b : a, String(q) === String(c) ? d : c];
+      return side(p, u, v) === 0 && (u[0] - p[0]) * (v[0] - p[0]) + (u[1] - p[1]) * (v[1] - p[1]) > 0;
+    }),
+  );
+}
+
+function haveCommonPoint(a: Point, b: Point, c: Point, d: Point): boolean {
+  if (side(a, b, c) * side(a, b, d) < 0 && side(c, d, a) * side(c, d, b) < 0) return true;
+  return isOn(c, a, b) || isOn(d, a, b) || isOn(a, c, d) || isOn(b, c, d);
+}
+
+function isOn(p: Point, a: Point, b: Point): boolean {
+  const isBetween = (k: 0 | 1) => Math.min(a[k], b[k]) <= p[k] && p[k] <= Math.max(a[k], b[k]);
+  return side(a, b, p) === 0 && isBetween(0) && isBetween(1);
+}
+
+function side([x1, y1]: Point, [x2, y2]: Point, [x, y]: Point): number {
+  return Math.sign((x2 - x1) * (y - y1) - (y2 - y1) * (x - x1));
+}
+
+function commonCorners(ring: ClosedRing, other: ClosedRing): string[] {
+  const corners = new Set(ring.slice(1).map(String));
+  return other
+    .slice(1)
+    .map(String)
+    .filter((corner) => corners.has(corner));
+}
+
+/** Whether all middles of edges and all corners that are not on `around` are inside of it, or all outside. */
+function liesWithin(ring: ClosedRing, around: ClosedRing, inside: boolean): boolean {
+  const middles = edgesOf(ring).map(([a, b]): Point => [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2]);
+  return [...ring.slice(1), ...middles]
+    .filter((point) => !edgesOf(around).some(([a, b]) => isOn(point, a, b)))
+    .every((point) => contains(around, point) === inside);
+}
+
+function contains(ring: ClosedRing, [x, y]: Point): boolean {
+  let isInside = false;
+  for (const [[x1, y1], [x2, y2]] of edgesOf(ring)) {
+    if (y1 > y !== y2 > y && x < x1 + ((y - y1) * (x2 - x1)) / (y2 - y1)) isInside = !isInside;
+  }
+  return isInside;
+}
+
+/** Rings that touch in a circle cut the inside in two: rings and the places where they touch must be a forest. */
+function isForest(touches: readonly (readonly [number, number, string])[]): boolean {
+  const links = new Set(touches.flatMap(([a, b, corner]) => [`${a} ${corner}`, `${b} ${corner}`]));
+  const roots = new Map<string, string>();
+  const rootOf = (name: string): string => {
+    const parent = roots.get(name);
+    return parent === undefined ? name : rootOf(parent);
+  };
+  for (const link of links) {
+    const [ring = '', ...corner] = link.split(' ');
+    const [a, b] = [rootOf(`ring ${ring}`), rootOf(`corner ${corner}`)];
+    if (a === b) return false;
+    roots.set(a, b);
+  }
+  return true;
+}
