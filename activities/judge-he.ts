@@ -10,7 +10,8 @@ import { pairOf } from '../toolkit/dataset/read-mask-pair.ts';
 import { type HeTestRoi, heTestRoisOf } from '../toolkit/dataset/test-rois.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import { decodeGrey16 } from '../toolkit/image/decode-grey16.ts';
-import { decodeLabels } from '../toolkit/image/decode-labels.ts';
+import { decodeLabels, paletteRemark } from '../toolkit/image/decode-labels.ts';
+import { isPalettePng } from '../toolkit/image/png-size.ts';
 import { ConfusionMatrix } from '../toolkit/metrics/confusion-matrix.ts';
 import { roiConfusion } from '../toolkit/metrics/evaluate-he.ts';
 import { readNpy } from '../toolkit/numpy/npy.ts';
@@ -56,7 +57,7 @@ export function createJudgeHe(worker: PlanServices) {
       const matrix = await publishedMatrix(step.folders.data);
       const plain = judgeTissue(judged, matrix, step.verdict.he);
       const { verdict, evidence } = addTissueUncertainty(plain, judged, overviewByStem(rows), step.verdict);
-      const warnings = [...rowsNearlyTested(rows), ...verdict.warnings];
+      const warnings = [...rowsNearlyTested(rows), ...palettes(judged, step.folders.data), ...verdict.warnings];
       await writeVerdict(step, { ...verdict, warnings }, evidence);
       const said = verdictText(isSynthetic(rows) ? 'synthetic' : 'other', verdict.verdict);
       return { verdict: verdict.verdict, said, evaluation: verdict.evaluation, inference: verdict.inference.reason };
@@ -76,7 +77,7 @@ async function judgeRoi(
   const truth = inside(folders.data, annotation);
   const ours = ConfusionMatrix.fromRows(ConfusionFacts.parse(entry.facts).confusion);
   const published = await publishedOr(roi, folders.data, () => digests.sha256(path));
-  if (!('read' in published)) return published;
+  if (!('read' in published)) return { ...published, ours };
   const parts = judgeKey({
     maskSha256: fileDigest(entry, MASK),
     marginSha256: fileDigest(entry, MARGIN),
@@ -87,7 +88,7 @@ async function judgeRoi(
   // It has no files of its own that could be damaged.
   const known = await cache.recall(cache.keyOf(parts));
   const compared = known ?? (await compare(planned, { path, truth }, services, { folders, verdict }));
-  if ('reason' in compared) return compared;
+  if ('reason' in compared) return { ...compared, ours };
   const { facts } = 'facts' in compared ? compared : await cache.store(parts, {}, compared);
   const judged = JudgeFacts.parse(facts);
   return { roi, comparison: judged.comparison, published: ConfusionMatrix.fromRows(judged.published), ours };
@@ -113,6 +114,12 @@ async function compare(
     comparison: compareMasks(published.read.prediction, ours.data, margins.data, options),
     published: roiConfusion(published.read).toRows(),
   };
+}
+
+/** Says which published masks were taken by their index. */
+function palettes(rois: readonly JudgedRoi[], data: string): readonly string[] {
+  const paths = rois.map(({ roi }) => `${folderOf('inference', 'he')}/${roi}.png`);
+  return paletteRemark(paths.filter((path) => isPalettePng(inside(data, path))));
 }
 
 /** The record's own matrix; undefined where it publishes none. */

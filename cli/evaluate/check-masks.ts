@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { HE_LABELS } from '../../toolkit/dataset/he-labels.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
+import { decodeLabels, paletteRemark } from '../../toolkit/image/decode-labels.ts';
 import { imageSize } from '../../toolkit/image/open-image.ts';
 import type { LabelTranslation } from './label-translation.ts';
 import { nameFaults } from './name-faults.ts';
@@ -24,8 +24,6 @@ interface MaskFault {
 
 /** Of several kinds of faults, the one that names the error. */
 const BY_WEIGHT = ['ROI_UNPAIRED', 'IMAGE_UNREADABLE', 'SIZE_MISMATCH'] as const satisfies readonly MaskFault['code'][];
-
-const MOST_NAMED = 5;
 
 /**
  * Checks all masks before any is scored.
@@ -55,15 +53,6 @@ export async function checkMasks(
     throw new ReigniteError(code, nameFaults(causes, `${masks.length} masks`));
   }
   return [...paletteRemark(palettes), ...remarks];
-}
-
-function paletteRemark(rois: readonly string[]): readonly string[] {
-  if (rois.length === 0) return [];
-  const more = rois.length > MOST_NAMED ? ` and ${rois.length - MOST_NAMED} more` : '';
-  const masks = rois.length === 1 ? '1 mask is a palette image' : `${rois.length} masks are palette images`;
-  return [
-    `${masks}: the index of a pixel is taken for its label, its colour ignored. ${rois.slice(0, MOST_NAMED).join(', ')}${more}.`,
-  ];
 }
 
 async function checkMask(

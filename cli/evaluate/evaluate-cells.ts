@@ -11,20 +11,22 @@ import { renderF1Figures } from '../../toolkit/figures/f1-matrix-figures.ts';
 import { inside } from '../../toolkit/files/inside.ts';
 import { decodeRgb } from '../../toolkit/image/decode-rgb.ts';
 import { evaluateDetection } from '../../toolkit/metrics/agreement.ts';
-import type { DetectionMetrics } from '../../toolkit/metrics/agreement-metrics.ts';
 import { describeRemark } from '../../toolkit/metrics/agreement-remarks.ts';
 import { readFoundPoints } from '../../toolkit/metrics/points-file.ts';
 import { cellsCounts } from '../../toolkit/verdict/cells-counts.ts';
-import { evaluationIntervals } from '../../toolkit/verdict/evaluation-intervals.ts';
-import { type Evaluated, type EvaluationFolders, patientsOf, writeMetrics } from './evaluation.ts';
+import { type EvaluationIntervals, evaluationIntervals } from '../../toolkit/verdict/evaluation-intervals.ts';
+import { cellRows } from './cell-rows.ts';
+import { cellSubsetScores } from './cell-subset-scores.ts';
+import { describeSubset, type Evaluated, type EvaluationInput, patientsOf, writeMetrics } from './evaluation.ts';
+import { coverageOf, describeCoverage } from './points-coverage.ts';
 import { readPointsToScore } from './read-points.ts';
 
 /** Scores points as the paper scores its own: one .npy (n, 3) of x, y, class an image; none where nothing was found. */
 export async function evaluateCells(
   task: CellTask,
-  { data, predictions, out }: EvaluationFolders,
+  { data, predictions, out, classes }: EvaluationInput,
   rule: CategoryRule = 'by-id',
-): Promise<Evaluated<DetectionMetrics>> {
+): Promise<Evaluated> {
   const file = inside(data, readersFile(task));
   const annotations = await readReaderAnnotations(file, task, 'first', rule);
   const { found, remarks: odd } = await readPointsToScore(predictions, annotations);
@@ -35,20 +37,35 @@ export async function evaluateCells(
   const published = await readFoundPoints(inside(data, folderOf('inference', task)), annotations);
   const isCompared = published.size > 0;
   const theirs = (stem: string) => published.get(stem);
-  const counts = cellsCounts(annotations, { ours: points, published: isCompared ? theirs : points });
-  const measured = evaluationIntervals({ ...counts, isCompared }, await patientsOf(data), VerdictConfig.parse({}));
-  const intervals = { ...measured, warnings: [...warningsOn(annotations, rule), ...measured.warnings] };
-  await writeMetrics(out, task, metrics, intervals);
+  const counts = { ...cellsCounts(annotations, { ours: points, published: isCompared ? theirs : points }), isCompared };
+  const [patients, config] = [await patientsOf(data), VerdictConfig.parse({})];
+  const measured = evaluationIntervals(counts, patients, config);
+  const coverage = coverageOf(annotations, found);
+  const intervals: EvaluationIntervals = {
+    ...measured,
+    warnings: [...warningsOn(annotations, rule), ...describeCoverage(coverage), ...measured.warnings],
+    coverage,
+  };
+  const scores = {
+    own: metrics,
+    ...(isCompared && { published: evaluateDetection({ task, annotations, points: theirs }).metrics }),
+  };
+  const subset = classes && cellSubsetScores(classes, scores, counts, patients, config);
+  await writeMetrics(out, task, { metrics, intervals, ...(subset && { classes: subset.file }) });
   const figures = join(out, folderOf('figures', task));
-  await renderF1Figures({ metrics, outDir: figures });
+  if (classes === undefined) await renderF1Figures({ metrics, outDir: figures });
   await drawImages(annotations, found, data, figures);
-  const reference = isCompared ? { published: evaluateDetection({ task, annotations, points: theirs }).metrics } : {};
   return {
     metrics,
     intervals,
-    ...reference,
     images: annotations.images.length,
-    remarks: [...odd, ...remarks.filter(({ kind }) => kind !== 'categories-doubtful').map(describeRemark)],
+    rows: subset?.rows ?? cellRows(scores, intervals),
+    ...(subset && { classes: subset.file }),
+    remarks: [
+      ...(classes === undefined ? [] : [describeSubset(classes)]),
+      ...odd,
+      ...remarks.filter(({ kind }) => kind !== 'categories-doubtful').map(describeRemark),
+    ],
   };
 }
 

@@ -1,81 +1,46 @@
 import type { Task } from '../../config/tasks.ts';
-import { DetectionMetrics } from '../../toolkit/metrics/agreement-metrics.ts';
-import { HeMetrics } from '../../toolkit/metrics/he-metrics.ts';
-import type { EvaluationIntervals } from '../../toolkit/verdict/evaluation-intervals.ts';
-import { TISSUE_MEASURES } from '../../toolkit/verdict/tissue-measure.ts';
+import type { Interval } from '../../toolkit/verdict/verdict-file.ts';
 
-interface Row {
+/** A number of an evaluation with what stands beside it. */
+export interface ScoreRow {
   readonly label: string;
-  /** Name of the number's interval. */
-  readonly name: string;
-  /** Null for a pair without images in common. */
+  /** Null for what cannot be scored: a pair without images in common, a class without truth. */
   readonly value: number | null;
+  /** What a null value means, in words. */
+  readonly without: 'absent' | 'no image in common';
+  readonly interval?: Interval;
+  /** The same number of the published predictions; missing where they are not compared. */
+  readonly published?: number | null;
+  /** The number with annotated pixels that have no prediction as missed; of tissue alone. */
+  readonly missed?: number | null;
 }
 
-/** The numbers of an evaluation, a line each: with their interval, and beside them those of the published predictions. */
-export function evaluationTable(
-  task: Task,
-  {
-    metrics,
-    published,
-    intervals,
-  }: {
-    readonly metrics: unknown;
-    readonly published?: unknown;
-    readonly intervals: EvaluationIntervals['intervals'];
-  },
-): string[] {
-  const rowsOf = (of: unknown) =>
-    task === 'he' ? tissueRows(HeMetrics.parse(of)) : cellRows(DetectionMetrics.parse(of));
-  const rows = rowsOf(metrics);
-  const beside =
-    published === undefined ? undefined : new Map(rowsOf(published).map(({ name, value }) => [name, value]));
-  const width = Math.max(...rows.map(({ label }) => label.length));
-  const head = ['', task === 'he' ? 'Dice' : 'F1', '95 % interval', ...(beside ? ['published', 'difference'] : [])];
-  const lines = rows.map(({ label, name, value }) => {
-    const interval = intervals[name]?.oursInterval;
-    const theirs = beside?.get(name) ?? null;
-    return [
-      label,
-      value === null ? 'no image in common' : value.toFixed(4),
-      interval === undefined ? '' : `${interval.low.toFixed(4)} to ${interval.high.toFixed(4)}`,
-      ...(beside ? [theirs?.toFixed(4) ?? '', value === null || theirs === null ? '' : signed(value - theirs)] : []),
-    ];
-  });
-  const widths = [width, 6, 16, 9, 10];
+/** A line a number: with its interval, beside it the published predictions', and of tissue the one with misses counted. */
+export function evaluationTable(task: Task, rows: readonly ScoreRow[]): string[] {
+  const isCompared = rows.some(({ published }) => published !== undefined);
+  const hasMissed = rows.some(({ missed }) => missed !== undefined);
+  const head = [
+    '',
+    task === 'he' ? 'Dice' : 'F1',
+    '95 % interval',
+    ...(isCompared ? ['published', 'difference'] : []),
+    ...(hasMissed ? ['unpredicted as missed'] : []),
+  ];
+  const lines = rows.map(({ label, value, without, interval, published = null, missed = null }) => [
+    label,
+    value?.toFixed(4) ?? without,
+    interval === undefined ? '' : `${interval.low.toFixed(4)} to ${interval.high.toFixed(4)}`,
+    ...(isCompared ? [decimal(published), value === null || published === null ? '' : signed(value - published)] : []),
+    ...(hasMissed ? [decimal(value === null ? null : missed)] : []),
+  ]);
+  const widths = [Math.max(...rows.map(({ label }) => label.length)), 6, 16, 9, 10];
   return [head, ...lines].map((cells) =>
     `  ${cells.map((cell, k) => cell.padEnd(widths[k] ?? 0)).join('  ')}`.trimEnd(),
   );
 }
 
-/** Background is no tissue: its truth is cleared before Dice is taken, so that its value is always 0. */
-function tissueRows({ all, til }: HeMetrics): Row[] {
-  const values: Readonly<Record<string, number>> = {
-    ...all.perClass,
-    Overall: all.overall,
-    ...Object.fromEntries(Object.entries(til.perClass).map(([name, value]) => [`TIL: ${name}`, value])),
-    'TIL: Overall': til.overall,
-  };
-  return TISSUE_MEASURES.map((name) => ({ label: name, name, value: values[name] ?? null }));
-}
-
-/** Readers among each other first, a group after the other; these have no interval, for they are no prediction. */
-function cellRows({ groups }: DetectionMetrics): Row[] {
-  return Object.entries(groups).flatMap(([group, { readers, f1 }]) =>
-    (f1['macro'] ?? []).flatMap((scores, i) =>
-      scores.flatMap((value, j) =>
-        i < j
-          ? [
-              {
-                label: `${group}: ${readers[i]} | ${readers[j]}`,
-                name: `${group}: ${readers[i]}|${readers[j]}, macro`,
-                value,
-              },
-            ]
-          : [],
-      ),
-    ),
-  );
+function decimal(value: number | null): string {
+  return value?.toFixed(4) ?? '';
 }
 
 function signed(value: number): string {

@@ -1,16 +1,19 @@
 import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Task } from '../../config/tasks.ts';
 import { OVERVIEW_FILE } from '../../toolkit/dataset/layout.ts';
 import { readOverview } from '../../toolkit/dataset/overview.ts';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
 import { inside } from '../../toolkit/files/inside.ts';
+import type { ClassSubset } from '../../toolkit/metrics/class-subset.ts';
 import type { EvaluationIntervals } from '../../toolkit/verdict/evaluation-intervals.ts';
 import { type OverviewByStem, overviewByStem } from '../../toolkit/verdict/patients.ts';
+import type { ScoreRow } from './evaluation-table.ts';
 import type { LabelTranslation } from './label-translation.ts';
 
-/** Absolute folders of an evaluation. */
-export interface EvaluationFolders {
+/** What an evaluation is asked for. Folders are absolute. */
+export interface EvaluationInput {
   /** The record: overview and annotations; images for the figures of single ROIs. */
   readonly data: string;
   /** Holds the predictions themselves. */
@@ -19,29 +22,45 @@ export interface EvaluationFolders {
   readonly out: string;
   /** Label of the paper for every value of a mask, where the masks have values of their own. */
   readonly labels?: LabelTranslation;
+  /** The classes to score; all unless given. */
+  readonly classes?: ClassSubset;
 }
 
-export interface Evaluated<Metrics> {
-  readonly metrics: Metrics;
+export interface Evaluated {
+  /** `metrics/<task>.json`. */
+  readonly metrics: object;
+  /** `metrics/<task>.intervals.json`: how sure the numbers are, what predictions leave out, and what to be warned of. */
   readonly intervals: EvaluationIntervals;
+  /** `metrics/<task>.classes.json`: the numbers of the classes asked for. */
+  readonly classes?: object;
   readonly images: number;
-  /** The same numbers of the predictions that the record publishes, where it has those of every image. */
-  readonly published?: Metrics;
+  /** The table on screen. */
+  readonly rows: readonly ScoreRow[];
   /** What the numbers or the figures leave out, a sentence each. */
   readonly remarks: readonly string[];
 }
 
-/** Writes `metrics/<task>.json` and, beside it, how sure its numbers are. */
+/** Writes `metrics/<task>.json` and what belongs beside it; numbers of classes that an earlier evaluation left go. */
 export async function writeMetrics(
   out: string,
   task: Task,
-  metrics: unknown,
-  intervals: EvaluationIntervals,
+  { metrics, intervals, classes }: Pick<Evaluated, 'metrics' | 'intervals' | 'classes'>,
 ): Promise<void> {
   const write = (name: string, value: unknown) =>
     writeFileAtomic(join(out, 'metrics', name), `${JSON.stringify(value, null, 1)}\n`);
   await write(`${task}.json`, metrics);
   await write(`${task}.intervals.json`, intervals);
+  if (classes === undefined) await rm(join(out, 'metrics', `${task}.classes.json`), { force: true });
+  else await write(`${task}.classes.json`, classes);
+}
+
+/** Says which classes are scored, and what the others count as. */
+export function describeSubset({ names, merged }: ClassSubset): string {
+  if (merged.length === 0) return `Scored: ${names.join(', ')}, all classes of the task.`;
+  return (
+    `Scored: ${names.join(', ')}. In truth and prediction, "other" stands for ${merged.join(', ')}. ` +
+    'Figures of all classes are not drawn.'
+  );
 }
 
 /** Whose images are whose patient's; where the record's overview is not there, every image is a patient of its own. */

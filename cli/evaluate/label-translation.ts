@@ -27,7 +27,8 @@ export async function readLabelTranslation(path: string): Promise<LabelTranslati
   });
 }
 
-function labelNamed(name: string): number | undefined {
+/** The label of the paper with a name, in any case; undefined for none. */
+export function labelNamed(name: string): number | undefined {
   const wanted = name.toLowerCase();
   return HE_LABELS.find((label) => label.name.toLowerCase() === wanted)?.value ?? OTHER_NAMES[wanted];
 }

@@ -38,6 +38,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .requiredOption('--predictions <dir>', 'the folder that directly holds the masks (.png) or points (.npy)')
     .requiredOption('--out <dir>', 'where metrics/ and figures/ go')
     .option('--labels <file>', "JSON object of the paper's label names to the values of your masks")
+    .option('--classes <names>', 'score these classes, separated by commas, and all others as one')
     .addOption(
       new Option('--categories <rule>', "class of a reader's cell: by the category's id, as the paper, or by its name")
         .choices(['by-id', 'by-name'])

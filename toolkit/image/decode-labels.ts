@@ -70,3 +70,19 @@ function obstacleTo(header: Metadata): string | undefined {
 function lossOf(format: string): string {
   return format === 'jpeg' ? ', whose compression changes labels' : '';
 }
+
+const MOST_NAMED = 5;
+
+/**
+ * Says which masks were taken by the indices of their palette.
+ *
+ * @param masks - Their names.
+ * @returns A sentence, or none.
+ */
+export function paletteRemark(masks: readonly string[]): readonly string[] {
+  if (masks.length === 0) return [];
+  const named = masks.slice(0, MOST_NAMED).join(', ');
+  const more = masks.length > MOST_NAMED ? ` and ${masks.length - MOST_NAMED} more` : '';
+  const are = masks.length === 1 ? '1 mask is a palette image' : `${masks.length} masks are palette images`;
+  return [`${are}: the index of a pixel is taken for its label, its colour ignored. ${named}${more}.`];
+}

@@ -22,9 +22,16 @@ export function correctedDice(confusion: ConfusionMatrix): { readonly all: DiceS
   };
 }
 
-/** The paper's Dice with one of its quirks: Background as in the paper, a pixel predicted Unannotated a miss. */
-export function diceWithUnannotatedMissed(confusion: ConfusionMatrix): DiceScores {
-  return scoresOf(withoutTruth(withoutTruth(confusion, UNANNOTATED), BACKGROUND), HE_LABELS);
+/**
+ * The paper's Dice with one of its quirks: Background as in the paper, a pixel predicted Unannotated a miss.
+ *
+ * @param confusion - Counts of `labels`, of which the first two are Unannotated and Background.
+ */
+export function diceWithUnannotatedMissed(
+  confusion: ConfusionMatrix,
+  labels: readonly TissueLabel[] = HE_LABELS,
+): DiceScores {
+  return scoresOf(withoutTruth(withoutTruth(confusion, UNANNOTATED), BACKGROUND), labels);
 }
 
 /** The paper's Dice with true Background counted like any other class; a pixel predicted Unannotated vanishes still. */

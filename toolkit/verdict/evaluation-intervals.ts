@@ -1,4 +1,5 @@
 import type { VerdictConfig } from '../../config/verdict-config.ts';
+import type { WithoutPrediction } from '../metrics/without-prediction.ts';
 import { countsByPatient, type OverviewByStem, type RoiCounts } from './patients.ts';
 import { type Measure, type MetricIntervals, resampledIntervals } from './resampled-intervals.ts';
 import { drawResamples } from './resamples.ts';
@@ -10,6 +11,23 @@ export interface EvaluationIntervals extends Uncertainty {
   readonly warnings: readonly string[];
   /** By the number's name; of the published predictions and the difference from them only where those are compared. */
   readonly intervals: Readonly<Record<string, MetricIntervals>>;
+  /** Of masks: annotated pixels that they leave out, and the numbers with these as missed. */
+  readonly withoutPrediction?: WithoutPrediction;
+  readonly publishedWithoutPrediction?: WithoutPrediction;
+  /** Of points: images and points that weigh on the numbers without showing in them. */
+  readonly coverage?: PointsCoverage;
+}
+
+/** What points leave out, or have too many. */
+export interface PointsCoverage {
+  readonly images: number;
+  /** Images without a file: everything on them counts as missed. */
+  readonly withoutFile: readonly string[];
+  /** Images with a file that holds no point. */
+  readonly withoutPoints: readonly string[];
+  readonly points: number;
+  /** Points outside the annotated box of their image, where no reader looked: each is a false alarm. */
+  readonly outsideBox: number;
 }
 
 /**

@@ -7,6 +7,7 @@ import { diceScores, overallDice, tilConfusion } from '../metrics/he-metrics.ts'
 import { counted } from '../text.ts';
 import { MARGIN_ROUNDING, type MaskComparison, sumOfComparisons } from './compare-masks.ts';
 import { shortNumber } from './short-number.ts';
+import { tissueWithoutPrediction } from './tissue-without-prediction.ts';
 import { type Verdict, worstOf } from './verdict.ts';
 import {
   type ComparedMetric,
@@ -32,6 +33,8 @@ export interface ComparedRoi {
 export interface IncomparableRoi {
   readonly roi: string;
   readonly reason: string;
+  /** 17 x 17, truth and ours, where there is a mask of ours. */
+  readonly ours?: ConfusionMatrix;
 }
 
 export type JudgedRoi = ComparedRoi | IncomparableRoi;
@@ -69,7 +72,7 @@ export function judgeTissue(
     evaluation,
     inference,
     dice,
-    warnings: [],
+    ...tissueWithoutPrediction(rois.flatMap((roi) => (roi.ours === undefined ? [] : [{ ...roi, ours: roi.ours }]))),
     rois: judged,
     worst: worstFirst(judged),
   };

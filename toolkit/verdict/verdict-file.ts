@@ -118,6 +118,17 @@ export const VerdictEngine = z.object({
 });
 export type VerdictEngine = z.infer<typeof VerdictEngine>;
 
+const Dice = z.object({ overall: z.number(), perClass: z.record(z.string(), z.number()) });
+
+/** Annotated pixels that masks leave out, and Dice when these count as missed. */
+export const WithoutPrediction = z.object({
+  annotated: z.int().min(0),
+  pixels: z.int().min(0).describe('Annotated pixels predicted Unannotated or as no label'),
+  share: z.number().min(0).max(1),
+  all: Dice,
+  til: Dice,
+});
+
 /** `verdict/he.json` of a results folder. */
 export const HeVerdictFile = z.object({
   task: z.literal('he'),
@@ -125,6 +136,7 @@ export const HeVerdictFile = z.object({
   evaluation: EvaluationVerdict,
   inference: z.object({ verdict: Verdict, reason: z.string(), pooled: MaskComparison }),
   dice: z.object({ all: z.array(ComparedMetric), til: z.array(ComparedMetric), between: z.array(ComparedMetric) }),
+  withoutPrediction: z.object({ published: WithoutPrediction, ours: WithoutPrediction }).optional(),
   engine: VerdictEngine.optional(),
   uncertainty: Uncertainty.optional(),
   breakdown: z.array(Breakdown).describe('By source, organ, specimen, histology, scanner').default([]),

@@ -1,0 +1,77 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { countConfusion } from '../../../toolkit/metrics/count-confusion.ts';
+import { overallDice } from '../../../toolkit/metrics/he-metrics.ts';
+import {
+  describeWithoutPrediction,
+  labelCounts,
+  withoutPrediction,
+  withStrayPredictions,
+} from '../../../toolkit/metrics/without-prediction.ts';
+import { tissueWithoutPrediction } from '../../../toolkit/verdict/tissue-without-prediction.ts';
+
+const [STROMA, TUMOUR] = [4, 2];
+
+/** 1,000 pixels of stroma and 1,000 of tumour, of which every tenth is predicted as the other. */
+const truth = Uint8Array.from({ length: 2_000 }, (_, at) => (at < 1_000 ? STROMA : TUMOUR));
+const confused = truth.map((label, at) => (at % 10 === 0 ? STROMA + TUMOUR - label : label));
+const without = (prediction: Uint8Array) => {
+  const confusion = countConfusion(truth, prediction);
+  return {
+    paper: overallDice(confusion),
+    ...withoutPrediction(withStrayPredictions(confusion, labelCounts(truth))),
+  };
+};
+
+describe('pixels without a prediction', () => {
+  it('raise the paper’s number and not the number with them as missed', () => {
+    expect(without(confused)).toMatchObject({ paper: 0.9, pixels: 0, share: 0, all: { overall: 0.9 } });
+    for (const nothing of [0, 17, 255]) {
+      const abstained = without(confused.map((label, at) => (at % 10 === 0 ? nothing : label)));
+      expect(abstained).toMatchObject({ paper: 1, annotated: 2_000, pixels: 200, share: 0.1, all: { overall: 0.9 } });
+      expect(abstained.all.perClass['Stroma']).toBeCloseTo((2 * 900) / (2 * 900 + 100), 12);
+      expect(abstained.til.overall).toBe(0.9);
+    }
+  });
+
+  it('never gain by leaving pixels out', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 50, maxLength: 50, max: 16 }), fc.array(fc.nat(49)), (labels, left) => {
+        const prediction = truth.map((_, at) => labels[at % 50] ?? 0);
+        const fewer = prediction.map((label, at) => (left.includes(at % 50) ? 0 : label));
+        expect(without(fewer).all.overall).toBeLessThanOrEqual(without(prediction).all.overall);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('are a warning above 0.1 %', () => {
+    const say = (share: number) => {
+      const scores = { overall: 0.9, perClass: {} };
+      const pixels = Math.round(share * 1e6);
+      return describeWithoutPrediction('The masks', 0.95, { annotated: 1e6, pixels, share, all: scores, til: scores });
+    };
+    expect(say(0)).toBe(
+      'The masks have no prediction for 0 of 1000000 annotated pixels (0 %): Unannotated, or a value that is no label. ' +
+        'With these as missed, Overall is 0.9000 instead of 0.9500.',
+    );
+    expect(say(0.001)).not.toContain('WARNING');
+    expect(say(0.0011)).toMatch(/^WARNING: .*\(0\.11 %\).*Overall is 0\.9000 instead of 0\.9500/);
+  });
+});
+
+describe('the verdict on masks', () => {
+  it('tells them of both sides, also where a value is no label', () => {
+    const ours = countConfusion(truth, truth);
+    const published = countConfusion(
+      truth,
+      truth.map((label, at) => (at % 4 === 0 ? 255 : label)),
+    );
+    const { withoutPrediction: sides, warnings } = tissueWithoutPrediction([{ ours, published }, { ours }]);
+    expect(sides.published).toMatchObject({ annotated: 2_000, pixels: 500, all: { overall: 0.75 } });
+    expect(sides.ours).toMatchObject({ annotated: 4_000, pixels: 0 });
+    expect(warnings).toEqual([
+      expect.stringMatching(/^WARNING: The published masks have no prediction for 500 of 2000/),
+    ]);
+  });
+});

@@ -1,0 +1,85 @@
+import { HE_LABELS, TIL_LABELS } from '../dataset/he-labels.ts';
+import { ConfusionMatrix } from './confusion-matrix.ts';
+import { diceWithUnannotatedMissed } from './corrected-dice.ts';
+import { type DiceScores, tilConfusion } from './he-metrics.ts';
+
+const UNANNOTATED = 0;
+/** From this share of the annotated pixels on, the paper's Dice is not to be read alone. */
+const WORTH_A_WARNING = 0.001;
+
+/**
+ * How many annotated pixels a prediction leaves out, as Unannotated or as a value that is no label, and Dice when they
+ * count as missed. The paper's Dice drops them, so that leaving out what is difficult raises it.
+ */
+export interface WithoutPrediction {
+  /** Pixels whose truth is one of the labels but Unannotated. */
+  readonly annotated: number;
+  /** Of these, the ones without a prediction. */
+  readonly pixels: number;
+  /** 0 to 1; 0 where nothing is annotated. */
+  readonly share: number;
+  /** Dice with them as missed, of all classes and of the TIL use case. */
+  readonly all: DiceScores;
+  readonly til: DiceScores;
+}
+
+/**
+ * How many pixels of a mask have each label.
+ *
+ * @returns One count a label, by value; values that are no label are not counted.
+ */
+export function labelCounts(mask: Uint8Array): readonly number[] {
+  const counts = new Float64Array(256);
+  for (const value of mask) counts[value] = (counts[value] ?? 0) + 1;
+  return [...counts.subarray(0, HE_LABELS.length)];
+}
+
+/**
+ * The matrix with the pixels that it leaves out, since they were predicted as no label, counted as Unannotated.
+ *
+ * @param confusion - 17 x 17, rows truth.
+ * @param truth - Pixels of every label in the annotation.
+ */
+export function withStrayPredictions(confusion: ConfusionMatrix, truth: readonly number[]): ConfusionMatrix {
+  const strayOf = (label: number) => Math.max(0, (truth[label] ?? 0) - confusion.rowSum(label));
+  return ConfusionMatrix.generate(confusion.size, (label, predicted) => {
+    return confusion.at(label, predicted) + (predicted === UNANNOTATED ? strayOf(label) : 0);
+  });
+}
+
+/** @param confusion - 17 x 17, rows truth; predictions that are no label counted as Unannotated. */
+export function withoutPrediction(confusion: ConfusionMatrix): WithoutPrediction {
+  let [annotated, pixels] = [0, 0];
+  for (let label = UNANNOTATED + 1; label < confusion.size; label++) {
+    annotated += confusion.rowSum(label);
+    pixels += confusion.at(label, UNANNOTATED);
+  }
+  return {
+    annotated,
+    pixels,
+    share: annotated === 0 ? 0 : pixels / annotated,
+    all: diceWithUnannotatedMissed(confusion),
+    til: diceWithUnannotatedMissed(tilConfusion(confusion), TIL_LABELS),
+  };
+}
+
+/**
+ * The share and the number as a sentence, which begins with "WARNING: " above 0.1 %.
+ *
+ * @param whose - Such as "The masks".
+ * @param overall - The paper's Overall, without these pixels.
+ */
+export function describeWithoutPrediction(whose: string, overall: number, without: WithoutPrediction): string {
+  const { annotated, pixels, share, all } = without;
+  const left =
+    `${whose} have no prediction for ${pixels} of ${annotated} annotated pixels (${percent(share)}): Unannotated, or a ` +
+    `value that is no label.`;
+  const counted = `With these as missed, Overall is ${all.overall.toFixed(4)} instead of ${overall.toFixed(4)}.`;
+  if (share <= WORTH_A_WARNING) return `${left} ${counted}`;
+  return `WARNING: ${left} The paper's Dice leaves them out, which rewards leaving out what is difficult. ${counted}`;
+}
+
+function percent(share: number): string {
+  if (share === 0) return '0 %';
+  return share < 0.0001 ? 'less than 0.01 %' : `${(100 * share).toFixed(2)} %`;
+}
