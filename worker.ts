@@ -7,6 +7,7 @@ import {
   type WorkerOptions,
 } from '@temporalio/worker';
 import { createErrorInterceptor } from './activities/error-interceptor.ts';
+import { needAllowedPlaces } from './activities/need-allowed-places.ts';
 import { needFolders } from './activities/need-folders.ts';
 import { observeStep } from './activities/observe-step.ts';
 import { connectionOptionsOf } from './cli/temporal/connection.ts';
@@ -17,6 +18,7 @@ import { installTelemetry } from './cli/worker/telemetry.ts';
 import { settingsFromEnvironment, type WorkerSettings } from './cli/worker-settings.ts';
 import { workflowBundle } from './cli/workflow-bundle.ts';
 import { type Queue, taskQueue } from './config/task-queues.ts';
+import { AllowedPlaces } from './toolkit/access/allowed-places.ts';
 import { ReigniteError } from './toolkit/errors.ts';
 import { type HomeFolders, homeFromEnvironment } from './toolkit/files/home-folders.ts';
 
@@ -95,6 +97,7 @@ async function serve(): Promise<void> {
   if (server === undefined) throw new Error('Expected the address of a Temporal server in the environment.');
   const home = homeFromEnvironment();
   const connection = await NativeConnection.connect(connectionOptionsOf(server));
+  const allowed = await AllowedPlaces.of(home, settings.places);
   const queues = await allowedQueues(home, server, settings, connection);
   const workers = await Promise.all(
     queues.map(async (queue) =>
@@ -109,6 +112,7 @@ async function serve(): Promise<void> {
           activity: [
             observeStep,
             inboundOf(createErrorInterceptor),
+            inboundOf(needAllowedPlaces(allowed)),
             ...(NEEDS_FOLDERS.has(queue) ? [inboundOf(needFolders(home))] : []),
           ],
         },

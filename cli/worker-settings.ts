@@ -14,6 +14,14 @@ export const WorkerSettings = z.object({
   /** Files fetched at the same time. */
   connections: z.int().min(1),
   telemetry: TelemetryConfig.prefault({}),
+  /** What the worker may use beside what the home says, for workers that commands of another home give work to. */
+  places: z
+    .object({
+      written: z.array(z.string()).readonly(),
+      read: z.array(z.string()).readonly(),
+      addresses: z.array(z.string()).readonly(),
+    })
+    .exactOptional(),
 });
 export type WorkerSettings = z.infer<typeof WorkerSettings>;
 

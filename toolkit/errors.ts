@@ -34,6 +34,15 @@ export const ERRORS = {
     retryable: false,
     remedy: 'Use a path inside the data, results or home folder of the run.',
   },
+  PATH_NOT_ALLOWED: {
+    retryable: false,
+    remedy:
+      'Start the run with a command of the same home, or start the worker with `--data` and `--results` for its folders.',
+  },
+  ADDRESS_NOT_ALLOWED: {
+    retryable: false,
+    remedy: 'Start the run with a command of the same home, or start the worker with the same `--set zenodo.api=`.',
+  },
   CANCELLED: { retryable: false, remedy: 'Type the same command again: it goes on from what is there.' },
   INTERNAL: { retryable: true, remedy: 'Run the command again with `--debug` and report what it prints.' },
 

@@ -1,4 +1,5 @@
 import { QUEUES, type Queue } from '../../config/task-queues.ts';
+import { placesNamedIn } from '../../toolkit/access/named-places.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { loadConfig } from '../config/load-config.ts';
@@ -12,6 +13,8 @@ import { workerSettingsOf } from '../worker-settings.ts';
 
 export interface WorkerOptions {
   readonly queues?: readonly string[];
+  readonly data?: string;
+  readonly results?: string;
   readonly set: readonly string[];
   readonly profile: string;
 }
@@ -24,7 +27,10 @@ export interface WorkerOptions {
  */
 export async function workerCommand(options: WorkerOptions, signal: AbortSignal): Promise<number> {
   const queues = (options.queues ?? QUEUES).map(parseQueue);
-  const settings = workerSettingsOf(await loadConfig(options));
+  const config = await loadConfig(options);
+  const { data, results } = options;
+  const places = placesNamedIn({ config, data, results });
+  const settings = { ...workerSettingsOf(config), places };
   const home = homeFromEnvironment();
   const server = await findServer(home.home);
   const client = await connectTo(server);

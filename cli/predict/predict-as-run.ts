@@ -2,6 +2,7 @@ import { PredictionFiles } from '../../activities/prediction-files.ts';
 import { type PredictImagesInput, PredictionOrder } from '../../activities/prediction-inputs.ts';
 import { canonicalJson } from '../../config/digest.ts';
 import { taskQueue } from '../../config/task-queues.ts';
+import { allowPlaces } from '../../toolkit/access/allowed-places.ts';
 import { sha256Of } from '../../toolkit/files/hash-file.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import type { NamedImage, PredictionOrder as Order } from '../../toolkit/predict/open-predictor.ts';
@@ -58,6 +59,7 @@ async function listImages(
   const folder = `predict/${digest}`;
   const files = new PredictionFiles(home, { folder });
   const { pageSize } = temporal;
+  await allowPlaces(home, { read: images.map(({ path }) => path) });
   const pages = Math.ceil(images.length / pageSize);
   for (let page = 0; page < pages; page++) {
     await files.writePage(page, images.slice(page * pageSize, (page + 1) * pageSize));

@@ -84,6 +84,8 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
       'orchestration, download, inference, render, separated by commas (default: all)',
       (text) => text.split(','),
     )
+    .option('--data <dir>', 'where records may be, for runs that are started from another home')
+    .option('--results <dir>', 'where results may go, for runs that are started from another home')
     .action(async (options: WorkerOptions) => {
       const { workerCommand } = await import('../commands/worker.ts');
       exitWith(await workerCommand(options, signal));

@@ -1,6 +1,9 @@
-import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
+import { Client, Connection, type ConnectionOptions, type WorkflowClientInterceptor } from '@temporalio/client';
 import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/envconfig';
+import { allowPlaces } from '../../toolkit/access/allowed-places.ts';
+import { placesNamedIn } from '../../toolkit/access/named-places.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
+import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import type { ServerAddress } from './server-address.ts';
 
 /** gRPC's own proxy support would send even 127.0.0.1 through HTTPS_PROXY. */
@@ -68,10 +71,23 @@ export async function connectTo(
     await connection.close();
     throw unreachable(`The namespace ${server.namespace} of the Temporal server at ${server.address}`, error);
   }
-  return Object.assign(new Client({ connection, namespace: server.namespace, identity: `reignite ${process.pid}` }), {
+  const { namespace } = server;
+  const client = new Client({
     connection,
+    namespace,
+    identity: `reignite ${process.pid}`,
+    interceptors: { workflow: [allowWhatIsStarted] },
   });
+  return Object.assign(client, { connection });
 }
+
+/** The workers of the home may use what its commands name in the input of a run. */
+const allowWhatIsStarted: WorkflowClientInterceptor = {
+  async startWithDetails(input, next) {
+    await allowPlaces(homeFromEnvironment(), placesNamedIn(input.options.args));
+    return next(input);
+  },
+};
 
 async function openConnection(
   server: ServerAddress,

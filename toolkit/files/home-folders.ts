@@ -20,6 +20,8 @@ export interface HomeFolders {
   /** Remembered digests of files. */
   readonly digests: string;
   readonly logs: string;
+  /** What the workers may read, write and fetch: a file for each set of places that commands named. */
+  readonly allowed: string;
   /** Where the sample record lands. */
   readonly sample: string;
 }
@@ -38,6 +40,7 @@ export function homeFolders(home: string): HomeFolders {
     records: join(root, 'records'),
     digests: join(root, 'digests.txt'),
     logs: join(root, 'logs'),
+    allowed: join(root, 'allowed'),
     sample: join(root, 'data', 'sample'),
   };
 }

@@ -1,0 +1,139 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { canonicalJson } from '../../config/digest.ts';
+import { packageFile } from '../../config/package-files.ts';
+import { ReigniteError } from '../errors.ts';
+import { writeFileAtomic } from '../files/atomic-write.ts';
+import { sha256Of } from '../files/hash-file.ts';
+import type { HomeFolders } from '../files/home-folders.ts';
+import type { NamedPlaces } from './named-places.ts';
+import { realPathOf } from './real-path.ts';
+
+const Places = z.object({
+  written: z.array(z.string()),
+  read: z.array(z.string()),
+  addresses: z.array(z.string()),
+});
+
+/** What a worker may use: folders and files with their symbolic links resolved, and origins of URLs. */
+export type Places = Readonly<z.infer<typeof Places>>;
+
+type Home = Pick<HomeFolders, 'allowed' | 'sample'>;
+
+/**
+ * Notes in the home what a command of its owner names, before the run starts: the workers of the home may then use it.
+ * Only the owner can write there.
+ *
+ * @throws ReigniteError NOT_WRITABLE, NO_SPACE.
+ */
+export async function allowPlaces(home: Pick<HomeFolders, 'allowed'>, named: Partial<NamedPlaces>): Promise<void> {
+  const places = await resolvePlaces(named);
+  const text = canonicalJson(places);
+  await writeFileAtomic(join(home.allowed, `${sha256Of(text).slice(0, 16)}.json`), text);
+}
+
+/** Everything that the workers of a home may use: what they were started for, and what commands noted in the home. */
+export class AllowedPlaces {
+  readonly #folder: string;
+  readonly #known = new Set<string>();
+  readonly #written = new Set<string>();
+  readonly #read = new Set<string>();
+  readonly #origins = new Set<string>();
+
+  private constructor(home: Home, places: Places) {
+    this.#folder = home.allowed;
+    this.#add(places);
+  }
+
+  /** @param started - What the worker was started for, beside what the home says. */
+  static async of(home: Home, started: Partial<NamedPlaces> = {}): Promise<AllowedPlaces> {
+    const { written = [], read = [], addresses = [] } = started;
+    const own = { written: [...written, home.sample], read: [...read, packageFile('data/sample')], addresses };
+    return new AllowedPlaces(home, await resolvePlaces(own));
+  }
+
+  /**
+   * Refuses an input that names anything else.
+   *
+   * @throws ReigniteError PATH_OUTSIDE for a relative path that leaves its folder, PATH_NOT_ALLOWED, ADDRESS_NOT_ALLOWED.
+   */
+  async check(named: NamedPlaces): Promise<void> {
+    const [leaving] = named.escapes;
+    if (leaving !== undefined) throw new ReigniteError('PATH_OUTSIDE', `The path ${quote(leaving)} leaves its folder.`);
+    for (const path of named.written) await this.#checkPath(path, 'write', [this.#written]);
+    for (const path of named.read) await this.#checkPath(path, 'read', [this.#written, this.#read]);
+    for (const address of named.addresses) await this.#checkAddress(address);
+  }
+
+  async #checkPath(path: string, verb: 'read' | 'write', allowed: readonly ReadonlySet<string>[]): Promise<void> {
+    // What cannot be resolved is not within anything.
+    const real = await realPathOf(path).catch(() => undefined);
+    if (real !== undefined && (await this.#holds(() => allowed.some((places) => isWithin(real, places))))) return;
+    const where = real === undefined || real === path ? quote(path) : `${quote(path)} (${quote(real)})`;
+    throw new ReigniteError('PATH_NOT_ALLOWED', `This worker was not started to ${verb} ${where}.`);
+  }
+
+  async #checkAddress(address: string): Promise<void> {
+    const origin = originOf(address);
+    if (origin !== undefined && (await this.#holds(() => this.#origins.has(origin)))) return;
+    throw new ReigniteError('ADDRESS_NOT_ALLOWED', `This worker was not started to fetch from ${quote(address)}.`);
+  }
+
+  /** Looks into the home again where the answer is no: a command may have started a run since. */
+  async #holds(condition: () => boolean): Promise<boolean> {
+    if (condition()) return true;
+    await this.#load();
+    return condition();
+  }
+
+  async #load(): Promise<void> {
+    for (const name of await readdir(this.#folder).catch(() => [])) {
+      if (this.#known.has(name) || !name.endsWith('.json')) continue;
+      this.#known.add(name);
+      this.#add(Places.parse(JSON.parse(await readFile(join(this.#folder, name), 'utf8'))));
+    }
+  }
+
+  #add({ written, read, addresses }: Places): void {
+    for (const place of written) this.#written.add(place);
+    for (const place of read) this.#read.add(place);
+    for (const origin of addresses) this.#origins.add(origin);
+  }
+}
+
+async function resolvePlaces({ written = [], read = [], addresses = [] }: Partial<NamedPlaces>): Promise<Places> {
+  return {
+    written: await realPaths(written),
+    read: await realPaths(read),
+    addresses: unique(addresses.map(originOf)),
+  };
+}
+
+async function realPaths(paths: readonly string[]): Promise<string[]> {
+  const real: string[] = [];
+  for (const path of paths) real.push(await realPathOf(path));
+  return unique(real);
+}
+
+function unique(values: readonly (string | undefined)[]): string[] {
+  return [...new Set(values.filter((value) => value !== undefined))].sort();
+}
+
+/** @returns Undefined for what is not an http or https address. */
+function originOf(address: string): string | undefined {
+  if (!URL.canParse(address)) return undefined;
+  const { protocol, origin } = new URL(address);
+  return protocol === 'http:' || protocol === 'https:' ? origin : undefined;
+}
+
+function isWithin(path: string, places: ReadonlySet<string>): boolean {
+  for (let place = path; ; place = dirname(place)) {
+    if (places.has(place)) return true;
+    if (dirname(place) === place) return false;
+  }
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text);
+}
