@@ -90,8 +90,9 @@ export class AllowedPlaces {
   async #load(): Promise<void> {
     for (const name of await readdir(this.#folder).catch(() => [])) {
       if (this.#known.has(name) || !name.endsWith('.json')) continue;
-      this.#known.add(name);
       this.#add(Places.parse(JSON.parse(await readFile(join(this.#folder, name), 'utf8'))));
+      // Only now: another check may be looking at the same time.
+      this.#known.add(name);
     }
   }
 
