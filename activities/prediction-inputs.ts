@@ -17,6 +17,7 @@ export const PredictionOrder = z.object({
   choices: z.object({
     mpp: z.number().positive().exactOptional(),
     resample: z.boolean(),
+    maxValue: z.int().min(1).exactOptional(),
     simplify: z.number().min(0),
     minArea: z.number().min(0),
   }),

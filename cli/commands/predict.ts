@@ -21,6 +21,7 @@ export interface PredictOptions {
   readonly folds?: string;
   readonly mpp?: number;
   readonly resample?: boolean;
+  readonly maxValue?: number;
   readonly simplify?: number;
   readonly minArea?: number;
   readonly provider?: string;
@@ -37,6 +38,7 @@ const MOST_AREA = 1e12;
 /** px; 6 µm² at the resolution of the models, less than any nucleus. Two thirds of the outlines, 0.5 % of the area. */
 const SPECK = 25;
 const MOST_THREADS = 256;
+const MOST_VALUE = 65_535;
 
 /**
  * `reignite predict`: masks, outlines and areas, or cells and their counts, of the user's own images. What is finished
@@ -88,7 +90,11 @@ function readOrder({
   }
   if (folds !== undefined && task !== 'he')
     throw new ReigniteError('USAGE', '--folds chooses folds of an nnU-Net model.');
-  const { simplify = 0, minArea = SPECK, provider = 'auto', threads } = more;
+  const { simplify = 0, minArea = SPECK, provider = 'auto', threads, maxValue } = more;
+  if (maxValue !== undefined) expectWithin('--max-value', maxValue, 1, MOST_VALUE);
+  if (maxValue !== undefined && !Number.isInteger(maxValue)) {
+    throw new ReigniteError('USAGE', `Expected --max-value to be a whole number, got ${maxValue}.`);
+  }
   expectWithin('--simplify', simplify, 0, MOST_SMOOTHING);
   expectWithin('--min-area', minArea, 0, MOST_AREA);
   if (threads !== undefined) expectWithin('--threads', threads, 1, MOST_THREADS);
@@ -102,7 +108,13 @@ function readOrder({
     ...(labels !== undefined && { labels: resolve(labels) }),
     ...(folds !== undefined && { folds: readFolds(folds) }),
     session: { provider, ...(threads !== undefined && { threads }) },
-    choices: { ...(mpp !== undefined && { mpp }), resample, simplify, minArea },
+    choices: {
+      ...(mpp !== undefined && { mpp }),
+      resample,
+      ...(maxValue !== undefined && { maxValue }),
+      simplify,
+      minArea,
+    },
   };
 }
 

@@ -17,6 +17,11 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .option('--mpp <um>', 'side of one pixel in µm: gives mm²; the models expect 0.5', Number)
     .option('--resample', 'bring the images to 0.5 µm/px for the network; results come in their own pixels')
     .option('--folds <list>', 'only these folds of an nnU-Net model, such as 0,1,3,4 or all (default: every fold)')
+    .option(
+      '--max-value <n>',
+      'value of 16-bit samples that stands for white, such as 4095 for 12 bits (default: 65535)',
+      Number,
+    )
     .option('--labels <file>', "JSON object of names to label values, where the model is not the paper's")
     .option('--simplify <px>', 'smooth outlines by at most so much (default: 0, the edges of the pixels)', Number)
     .option(

@@ -3,12 +3,13 @@ import sharp, { type Sharp } from 'sharp';
 import { replaceFile } from '../files/atomic-write.ts';
 import type { Classification } from '../geojson/feature-file.ts';
 import type { LabelMask } from '../geojson/label-runs.ts';
-import { openImage } from '../image/open-image.ts';
+import type { DecodedImage } from '../image/accepted-image.ts';
 import { makeMarker, stampMarker } from './cells-figure-markers.ts';
 
 /** Longer sides are drawn smaller: a picture to look at, of bounded memory. */
 const LONGEST_SIDE = 4_096;
 const COMPRESSION = 3;
+const MOST_PIXELS = 2 ** 31;
 /** Width of a cell's marker in px of the image, at most; never below the smallest that can be seen. */
 const MARKER = 9;
 
@@ -22,15 +23,15 @@ export interface Overlay {
  * Draws labels over their image at half opacity.
  *
  * @param hidden - Values that are not drawn.
- * @throws ReigniteError IMAGE_UNREADABLE, NO_SPACE, NOT_WRITABLE.
+ * @throws ReigniteError NO_SPACE, NOT_WRITABLE.
  */
 export async function drawTissueOverlay(
-  image: string,
+  image: DecodedImage,
   mask: LabelMask,
   classes: ReadonlyMap<number, Classification>,
   out: string,
 ): Promise<Overlay> {
-  const { pixels, width, height } = await readSmall(image);
+  const { pixels, width, height } = await shrink(image);
   const columns = Uint32Array.from({ length: width }, (_, x) => Math.floor(((x + 0.5) * mask.width) / width));
   for (let y = 0, at = 0; y < height; y++) {
     const row = Math.floor(((y + 0.5) * mask.height) / height) * mask.width;
@@ -57,37 +58,38 @@ export interface MarkedCell {
  * Marks cells on their image, a circle each in the colour of its class.
  *
  * @param classes - By number.
- * @throws ReigniteError IMAGE_UNREADABLE, NO_SPACE, NOT_WRITABLE.
+ * @throws ReigniteError NO_SPACE, NOT_WRITABLE.
  */
 export async function drawCellsOverlay(
-  image: string,
-  size: { readonly width: number; readonly height: number },
+  image: DecodedImage,
   cells: readonly MarkedCell[],
   classes: readonly Classification[],
   out: string,
 ): Promise<Overlay> {
-  const { pixels, width, height } = await readSmall(image);
+  const { pixels, width, height } = await shrink(image);
   const canvas = new Canvas(width, height);
   const context = canvas.getContext('2d');
   putRgb(context, pixels, width, height);
   const markers = classes.map(({ color }) => makeMarker(1, `rgb(${color.join(', ')})`, MARKER));
   for (const { x, y, class: of } of cells) {
     const marker = markers[of];
-    if (marker !== undefined) stampMarker(context, marker, (x * width) / size.width, (y * height) / size.height);
+    if (marker !== undefined) stampMarker(context, marker, (x * width) / image.width, (y * height) / image.height);
   }
   const raw = { width, height, channels: 4 } as const;
   await writePicture(out, sharp(canvas.data(), { raw }).removeAlpha());
   return { width, height };
 }
 
-async function readSmall(image: string) {
-  const { pipeline, width, height } = await openImage(image);
+async function shrink({ data, width, height }: DecodedImage) {
   const factor = Math.min(1, LONGEST_SIDE / Math.max(width, height));
+  if (factor === 1) return { pixels: data, width, height };
   const size = { width: Math.max(1, Math.round(width * factor)), height: Math.max(1, Math.round(height * factor)) };
-  const opaque = pipeline.removeAlpha().toColourspace('srgb');
-  const smaller = factor < 1 ? opaque.resize({ ...size, fit: 'fill', kernel: 'linear' }) : opaque;
-  const { data } = await smaller.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
-  return { pixels: data, ...size };
+  const picture = sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: MOST_PIXELS });
+  const { data: pixels } = await picture
+    .resize({ ...size, fit: 'fill', kernel: 'linear' })
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  return { pixels, ...size };
 }
 
 function putRgb(context: SKRSContext2D, rgb: Uint8Array, width: number, height: number): void {

@@ -64,12 +64,17 @@ export async function inferOnce(
   return { entry, facts, isCached: false };
 }
 
-/** What is said of every prediction, whatever was predicted. */
+/**
+ * What is said of every prediction, whatever was predicted.
+ *
+ * @param remarks - On the pixels of the image, a sentence each.
+ */
 export function describeInferred(
   { image, name }: { readonly image: string; readonly name: string },
   input: InputImage,
   seen: NetworkImage,
   { facts, isCached }: Inferred,
+  remarks: readonly string[],
 ): Pick<ImagePrediction, 'image' | 'name' | 'width' | 'height' | 'cached' | 'provider' | 'seconds' | 'notes'> &
   NetworkImage['said'] {
   return {
@@ -81,6 +86,6 @@ export function describeInferred(
     cached: isCached,
     provider: facts.provider,
     seconds: isCached ? 0 : facts.seconds,
-    notes: [...input.notes, ...facts.notes.map(asSentence), ...seen.notes],
+    notes: [...new Set([...input.notes, ...remarks, ...facts.notes.map(asSentence), ...seen.notes])],
   };
 }

@@ -1,49 +1,83 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Metadata } from 'sharp';
+import sharp from 'sharp';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile } from '../files/atomic-write.ts';
-import { openImage, unreadable } from '../image/open-image.ts';
+import { AcceptedImage, type DecodedImage } from '../image/accepted-image.ts';
+import { conversionsOf, depthRemarks, remarksOn } from '../image/image-remarks.ts';
+import { asSentence } from './as-sentence.ts';
 
-/** µm a px of the images that the paper's models were trained on. */
+/** µm per px of the images that the paper's models were trained on. */
 export const MODEL_MPP = 0.5;
 /** What one image may differ from it without another word: a twentieth. */
 const NEAR = 0.05;
-
-const FORMATS: ReadonlySet<string> = new Set(['png', 'jpeg', 'tiff']);
 /** An image without a scale within these bounds is one whose scale was mistyped. */
 const MOST_SIDE = 100_000;
+const MOST_PIXELS = 2 ** 31;
 
-/** An image of the user's, its header read. */
-export interface InputImage {
-  readonly path: string;
+/** An image of the user's that is taken for prediction, and its pixels as the network gets them. */
+export class InputImage {
   readonly width: number;
   readonly height: number;
+  /** Value of 16-bit samples that becomes white, where it was chosen and the image has such samples. */
+  readonly white: number | undefined;
   /** What is worth knowing of the file, a sentence each. */
   readonly notes: readonly string[];
-}
+  readonly #image: AcceptedImage;
 
-/**
- * Reads the header of an image that is to be predicted.
- *
- * @throws ReigniteError FILE_MISSING, or IMAGE_UNREADABLE for anything but PNG, JPEG and TIFF.
- */
-export async function readInput(path: string): Promise<InputImage> {
-  const { width, height, header } = await openImage(path);
-  const format: string = header.format ?? 'unknown';
-  if (!FORMATS.has(format)) {
-    throw new ReigniteError('IMAGE_UNREADABLE', `The image ${path} is of the format ${format}.`, {
-      remedy: 'Save it as PNG, JPEG or TIFF.',
+  private constructor(image: AcceptedImage, maxValue: number | undefined) {
+    const { header } = image;
+    this.#image = image;
+    this.width = image.width;
+    this.height = image.height;
+    this.white = header.bits === 16 ? maxValue : undefined;
+    const isUnused = maxValue !== undefined && this.white === undefined;
+    this.notes = [
+      ...remarksOn(header),
+      ...conversionsOf(header, this.white).map(asSentence),
+      ...(isUnused ? [`--max-value was not applied: its samples have ${header.bits} bits.`] : []),
+    ];
+  }
+
+  /**
+   * Reads the header of an image that is to be predicted.
+   *
+   * @param maxValue - Value of 16-bit samples that becomes white.
+   * @throws ReigniteError FILE_MISSING, or IMAGE_UNREADABLE for whatever `AcceptedImage` does not take.
+   */
+  static async open(path: string, maxValue: number | undefined): Promise<InputImage> {
+    return new InputImage(await AcceptedImage.open(path), maxValue);
+  }
+
+  get path(): string {
+    return this.#image.path;
+  }
+
+  /** Its pixels in its own size, and what they say of its range of values, a sentence each. */
+  async decode(): Promise<DecodedImage & { readonly remarks: readonly string[] }> {
+    const image = await this.#image.decode(this.white);
+    return { ...image, remarks: image.deep === undefined ? [] : depthRemarks(image.deep, this.white) };
+  }
+
+  /**
+   * Writes its pixels as an 8-bit RGB PNG, at another size with Lanczos.
+   *
+   * @throws ReigniteError IMAGE_UNREADABLE, NO_SPACE, NOT_WRITABLE.
+   */
+  async write(size: { readonly width: number; readonly height: number }, out: string): Promise<void> {
+    const { data, width, height } = await this.decode();
+    await mkdir(dirname(out), { recursive: true });
+    await rm(out, { force: true });
+    await replaceFile(out, async (temporary) => {
+      const pixels = sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: MOST_PIXELS });
+      const isResized = size.width !== width || size.height !== height;
+      const resized = isResized ? pixels.resize({ ...size, fit: 'fill', kernel: 'lanczos3' }) : pixels;
+      await resized.png({ compressionLevel: 1 }).toFile(temporary);
     });
   }
-  return { path, width, height, notes: notesOn(header) };
 }
 
-function notesOn({ pages }: Metadata): readonly string[] {
-  return pages === undefined || pages < 2 ? [] : [`The first of its ${pages} pages was read.`];
-}
-
-/** The size that an image of `mpp` µm a px has at the resolution of the models. */
+/** The size that an image of `mpp` µm per px has at the resolution of the models. */
 export function sizeAtModel({ path, width, height }: InputImage, mpp: number) {
   const factor = mpp / MODEL_MPP;
   const size = { width: Math.max(1, Math.round(width * factor)), height: Math.max(1, Math.round(height * factor)) };
@@ -53,33 +87,7 @@ export function sizeAtModel({ path, width, height }: InputImage, mpp: number) {
   });
 }
 
-/** Whether images of `mpp` µm a px are those that the models know. */
+/** Whether images of `mpp` µm per px are those that the models know. */
 export function suitsModels(mpp: number): boolean {
   return Math.abs(mpp / MODEL_MPP - 1) <= NEAR;
-}
-
-/**
- * Writes an image at another size (Lanczos), with the pixels that the networks would see: no colour profile, no alpha.
- *
- * @throws ReigniteError IMAGE_UNREADABLE, NO_SPACE, NOT_WRITABLE.
- */
-export async function resample(
-  path: string,
-  size: { readonly width: number; readonly height: number },
-  out: string,
-): Promise<void> {
-  const { pipeline } = await openImage(path);
-  await mkdir(dirname(out), { recursive: true });
-  await rm(out, { force: true });
-  await replaceFile(out, async (temporary) => {
-    const resized = pipeline
-      .removeAlpha()
-      .toColourspace('srgb')
-      .resize({ ...size, fit: 'fill', kernel: 'lanczos3' });
-    try {
-      await resized.png({ compressionLevel: 1 }).toFile(temporary);
-    } catch (error) {
-      throw unreadable(path, error);
-    }
-  });
 }

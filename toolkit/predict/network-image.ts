@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha256OfFile } from '../files/hash-file.ts';
-import { type InputImage, MODEL_MPP, resample, sizeAtModel, suitsModels } from './input-image.ts';
+import { type InputImage, MODEL_MPP, sizeAtModel, suitsModels } from './input-image.ts';
 import type { ImagePrediction, PredictionChoices } from './prediction.ts';
 
 interface Size {
@@ -9,13 +9,15 @@ interface Size {
   readonly height: number;
 }
 
-/** The image as the network sees it: the user's own file, or that at the resolution of the models. */
+/** The image as the network sees it: the user's own file, or its pixels at the resolution of the models or scaled. */
 export interface NetworkImage {
   /** Of the user's file. */
   readonly sha256: string;
   readonly original: Size;
   readonly size: Size;
   readonly isResampled: boolean;
+  /** For the key of the cache: what makes the network's image differ from the file. */
+  readonly change: string;
   /** For the summary. */
   readonly said: Pick<ImagePrediction, 'mpp' | 'resampledTo'>;
   readonly notes: readonly string[];
@@ -37,12 +39,16 @@ export async function networkImage(
     original,
     size,
     isResampled,
+    change: [
+      isResampled ? `${size.width} x ${size.height}` : 'own',
+      ...(input.white === undefined ? [] : [`white ${input.white}`]),
+    ].join(', '),
     said: { ...(mpp !== undefined && { mpp }), ...(isResampled && { resampledTo: size }) },
     notes: resolutionNotes(mpp, isResampled, size),
     async write(work) {
-      if (!isResampled) return input.path;
-      const path = join(work, 'resampled.png');
-      if (!existsSync(path)) await resample(input.path, size, path);
+      if (!isResampled && input.white === undefined) return input.path;
+      const path = join(work, 'seen.png');
+      if (!existsSync(path)) await input.write(size, path);
       return path;
     },
   };

@@ -6,6 +6,7 @@ import type { KeyParts } from '../cache/step-cache.ts';
 import { drawCellsOverlay } from '../figures/prediction-overlay.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { type Classification, writeFeatures } from '../geojson/feature-file.ts';
+import type { DecodedImage } from '../image/accepted-image.ts';
 import type { CellModel } from '../models/cell-model.ts';
 import { readNpy, writeNpy } from '../numpy/npy.ts';
 import type { KeyedEngine } from '../onnx/refuse-other-engine.ts';
@@ -16,12 +17,12 @@ import { TASK_LIMITS, TASK_SETTINGS } from '../yolov5/task-settings.ts';
 import { type CellsOfImage, cellFeatures, cellsOfImage, cellsTable, countCells, outsideNote } from './found-cell.ts';
 import { describeInferred, inferOnce, type PredictOptions, type PredictServices } from './infer-once.ts';
 import { factsOf, type InferenceFacts } from './inference-facts.ts';
-import { readInput } from './input-image.ts';
+import { InputImage } from './input-image.ts';
 import { type NetworkImage, networkImage } from './network-image.ts';
 import { cellFiles, type ImagePrediction, type PredictionChoices } from './prediction.ts';
 
 /** Raised whenever the same image and model would give other cells. */
-const SCHEMA = 1;
+const SCHEMA = 2;
 const POINTS = 'points.npy';
 const CANDIDATES = 'candidates.json';
 
@@ -54,7 +55,7 @@ export async function predictCells(
   services: PredictServices,
   options: PredictOptions<DetectionProgress> = {},
 ): Promise<ImagePrediction> {
-  const input = await readInput(job.image);
+  const input = await InputImage.open(job.image, job.choices.maxValue);
   const seen = await networkImage(input, job.choices, options.signal);
   const inferred = await inferOnce({ parts: keyOf(job, seen), engine: job.engine }, services, options, (work) =>
     detect(job, seen, detector, work, options),
@@ -66,21 +67,22 @@ export async function predictCells(
   const found = await readCells(cache.pathOf(key, CANDIDATES), cache.pathOf(key, POINTS), seen.original);
   const { cells, outside } = found;
   const files = cellFiles(job.name);
-  await writeOutputs(job, seen, found, files);
+  const pixels = await input.decode();
+  await writeOutputs(job, seen, pixels, found, files);
   const { mpp } = job.choices;
   const mm2 = mpp === undefined ? undefined : (input.width * input.height * mpp * mpp) / 1e6;
   const counts = countCells(cells, job.classes, mm2);
-  const said = describeInferred(job, input, seen, inferred);
+  const said = describeInferred(job, input, seen, inferred, pixels.remarks);
   return { ...said, notes: [...said.notes, ...outsideNote(outside)], cells: cells.length, outside, counts, files };
 }
 
-function keyOf({ task, model }: CellsJob, { sha256, size, isResampled }: NetworkImage): KeyParts {
+function keyOf({ task, model }: CellsJob, { sha256, change }: NetworkImage): KeyParts {
   const { tile, confidence, iou } = TASK_SETTINGS[task];
   return {
     step: 'predict-cells',
     schema: SCHEMA,
     image: sha256,
-    size: isResampled ? `${size.width} x ${size.height}` : 'own',
+    size: change,
     tile,
     confidence,
     iou,
@@ -127,8 +129,9 @@ async function readCells(
 }
 
 async function writeOutputs(
-  { image, out, classes, choices }: CellsJob,
+  { out, classes, choices }: CellsJob,
   { original }: NetworkImage,
+  pixels: DecodedImage,
   { cells, candidates }: CellsOfImage,
   files: ReturnType<typeof cellFiles>,
 ): Promise<void> {
@@ -137,7 +140,7 @@ async function writeOutputs(
   await writeFileAtomic(path(files.table), cellsTable(cells, classes));
   const frame = { ...original, ...(choices.mpp !== undefined && { mpp: choices.mpp }) };
   await writeFeatures(path(files.geojson), frame, cellFeatures(cells, classes));
-  await drawCellsOverlay(image, original, cells, classes, path(files.overlay));
+  await drawCellsOverlay(pixels, cells, classes, path(files.overlay));
   // As in the record: x, y and class of every cell; no file where there is none.
   if (cells.length === 0) return rm(path(files.points), { force: true });
   const data = Float32Array.from(cells.flatMap(({ x, y, class: of }) => [x, y, of]));

@@ -2,8 +2,10 @@ import { join } from 'node:path';
 import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import { drawTissueOverlay } from '../figures/prediction-overlay.ts';
 import { writeRegions } from '../geojson/write-regions.ts';
+import type { DecodedImage } from '../image/accepted-image.ts';
+import { decodeGrey16 } from '../image/decode-grey16.ts';
 import { decodeLabels } from '../image/decode-labels.ts';
-import { encodeLabels } from '../image/encode-grey.ts';
+import { encodeGrey16, encodeLabels } from '../image/encode-grey.ts';
 import { encodeIndexed } from '../image/encode-indexed.ts';
 import type { TissueClasses } from '../models/tissue-classes.ts';
 import type { TissueModel } from '../models/tissue-model.ts';
@@ -13,14 +15,14 @@ import type { KeyedEngine } from '../onnx/refuse-other-engine.ts';
 import type { SessionOptions } from '../onnx/session.ts';
 import { describeInferred, inferOnce, type PredictOptions, type PredictServices } from './infer-once.ts';
 import { factsOf, type InferenceFacts } from './inference-facts.ts';
-import { readInput } from './input-image.ts';
+import { InputImage } from './input-image.ts';
 import { classAreas } from './label-counts.ts';
 import { type NetworkImage, networkImage } from './network-image.ts';
 import { type ImagePrediction, type PredictionChoices, tissueFiles } from './prediction.ts';
-import { resizeLabels } from './resize-labels.ts';
+import { resizeNearest } from './resize-nearest.ts';
 
 /** Raised whenever the same image and model would give another mask. */
-const SCHEMA = 1;
+const SCHEMA = 2;
 const MASK = 'mask.png';
 const MARGIN = 'margin.png';
 
@@ -51,7 +53,7 @@ export async function predictTissue(
   services: PredictServices,
   options: PredictOptions<RoiProgress> = {},
 ): Promise<ImagePrediction> {
-  const input = await readInput(job.image);
+  const input = await InputImage.open(job.image, job.choices.maxValue);
   const seen = await networkImage(input, job.choices, options.signal);
   const inferred = await inferOnce({ parts: keyOf(job, seen), engine: job.engine }, services, options, (work) =>
     segment(job, seen, segmenter, work, options),
@@ -59,16 +61,17 @@ export async function predictTissue(
   options.signal?.throwIfAborted();
   options.onProgress?.({ phase: 'draw' });
   const files = tissueFiles(job.name);
-  const made = await writeOutputs(job, seen, services.cache, inferred.entry, files);
-  return { ...describeInferred(job, input, seen, inferred), ...made, files };
+  const pixels = await input.decode();
+  const made = await writeOutputs(job, seen, pixels, services.cache, inferred.entry, files);
+  return { ...describeInferred(job, input, seen, inferred, pixels.remarks), ...made, files };
 }
 
-function keyOf({ model }: TissueJob, { sha256, size, isResampled }: NetworkImage): KeyParts {
+function keyOf({ model }: TissueJob, { sha256, change }: NetworkImage): KeyParts {
   return {
     step: 'predict-tissue',
     schema: SCHEMA,
     image: sha256,
-    size: isResampled ? `${size.width} x ${size.height}` : 'own',
+    size: change,
     model: model.digest,
     engine: 'exact',
   };
@@ -99,19 +102,32 @@ async function segment(
 type TissueFiles = ReturnType<typeof tissueFiles>;
 
 async function writeOutputs(
-  { image, out, classes, choices }: TissueJob,
+  { out, classes, choices }: TissueJob,
   { isResampled, original }: NetworkImage,
+  pixels: DecodedImage,
   cache: StepCache,
   entry: CacheEntry,
   files: TissueFiles,
 ): Promise<Pick<ImagePrediction, 'areas' | 'regions' | 'leftOut'>> {
   const path = (file: string) => join(out, file);
-  const mask = resizeLabels(await decodeLabels(cache.pathOf(entry.key, MASK)), original);
-  if (isResampled) await encodeLabels(path(files.mask), mask);
-  else await cache.restore(entry.key, MASK, path(files.mask));
-  await cache.restore(entry.key, MARGIN, path(files.margin));
+  const mask = resizeNearest(
+    await decodeLabels(cache.pathOf(entry.key, MASK)),
+    original,
+    (length) => new Uint8Array(length),
+  );
+  if (isResampled) {
+    await encodeLabels(path(files.mask), mask);
+    const margins = await decodeGrey16(cache.pathOf(entry.key, MARGIN));
+    await encodeGrey16(
+      path(files.margin),
+      resizeNearest(margins, original, (length) => new Uint16Array(length)),
+    );
+  } else {
+    await cache.restore(entry.key, MASK, path(files.mask));
+    await cache.restore(entry.key, MARGIN, path(files.margin));
+  }
   await encodeIndexed(path(files.coloured), mask, paletteOf(classes));
-  await drawTissueOverlay(image, mask, drawn(classes), path(files.overlay));
+  await drawTissueOverlay(pixels, mask, drawn(classes), path(files.overlay));
   const written = await writeRegions(path(files.polygons), mask, {
     classes: drawn(classes),
     simplify: choices.simplify,

@@ -8,6 +8,8 @@ export interface PredictionChoices {
   readonly mpp?: number;
   /** Whether images are brought to the resolution of the models first. */
   readonly resample: boolean;
+  /** Value of 16-bit samples that stands for white; default: the largest that 16 bits hold. */
+  readonly maxValue?: number;
   /** px by which outlines may be smoothed; 0 keeps the edges of the pixels. */
   readonly simplify: number;
   /** Regions of fewer px get no outline; masks and areas have them all. 0: every region gets one. */

@@ -1,0 +1,98 @@
+/** Bytes of a file or of a part of one. */
+export interface ByteSource {
+  /** Reads up to `length` bytes at `offset`; fewer at the end. */
+  read(offset: number, length: number): Promise<Buffer>;
+}
+
+/** Values of the tags that were asked for, by tag; only whole numbers are read. */
+export type TiffDirectory = ReadonlyMap<number, readonly number[]>;
+
+/** Directories are a linked list, which a damaged file may make endless. */
+const MOST_DIRECTORIES = 10_000;
+const MOST_ENTRIES = 4_096;
+const MOST_VALUES = 64;
+/** Bytes of the types BYTE, SHORT, LONG, UNDEFINED, IFD, LONG8 and IFD8. */
+const SIZES: Readonly<Record<number, number>> = { 1: 1, 3: 2, 4: 4, 7: 1, 13: 4, 16: 8, 18: 8 };
+
+interface Layout {
+  readonly isLittle: boolean;
+  readonly isBig: boolean;
+}
+
+/**
+ * Reads the directories (pages) of a TIFF, classic or BigTIFF, in either byte order.
+ *
+ * @param tags - Numbers of the tags that are wanted.
+ * @returns One entry per page in file order; undefined for what does not start as a TIFF.
+ * @see TIFF 6.0, section 2
+ */
+export async function readTiffDirectories(
+  source: ByteSource,
+  tags: ReadonlySet<number>,
+): Promise<readonly TiffDirectory[] | undefined> {
+  const head = await source.read(0, 16);
+  const layout = layoutOf(head);
+  if (layout === undefined) return undefined;
+  const found: TiffDirectory[] = [];
+  const seen = new Set<number>();
+  let at = layout.isBig ? numberAt(head, 8, 8, layout) : numberAt(head, 4, 4, layout);
+  while (at > 0 && !seen.has(at) && found.length < MOST_DIRECTORIES) {
+    seen.add(at);
+    const page = await readDirectory(source, at, layout, tags);
+    if (page === undefined) break;
+    found.push(page.directory);
+    at = page.next;
+  }
+  return found;
+}
+
+function layoutOf(head: Buffer): Layout | undefined {
+  const order = head.toString('latin1', 0, 2);
+  if (head.length < 8 || (order !== 'II' && order !== 'MM')) return undefined;
+  const isLittle = order === 'II';
+  const version = numberAt(head, 2, 2, { isLittle, isBig: false });
+  if (version === 42) return { isLittle, isBig: false };
+  return version === 43 && head.length === 16 ? { isLittle, isBig: true } : undefined;
+}
+
+async function readDirectory(
+  source: ByteSource,
+  at: number,
+  layout: Layout,
+  tags: ReadonlySet<number>,
+): Promise<{ readonly directory: TiffDirectory; readonly next: number } | undefined> {
+  const [countBytes, entryBytes, offsetBytes] = layout.isBig ? [8, 20, 8] : [2, 12, 4];
+  const start = await source.read(at, countBytes);
+  if (start.length < countBytes) return undefined;
+  const count = numberAt(start, 0, countBytes, layout);
+  if (count > MOST_ENTRIES) return undefined;
+  const body = await source.read(at + countBytes, count * entryBytes + offsetBytes);
+  const directory = new Map<number, readonly number[]>();
+  for (let from = 0; from + entryBytes <= Math.min(body.length, count * entryBytes); from += entryBytes) {
+    const tag = numberAt(body, from, 2, layout);
+    if (!tags.has(tag)) continue;
+    const values = await readValues(source, body.subarray(from, from + entryBytes), layout);
+    if (values !== undefined) directory.set(tag, values);
+  }
+  const hasNext = body.length === count * entryBytes + offsetBytes;
+  return { directory, next: hasNext ? numberAt(body, count * entryBytes, offsetBytes, layout) : 0 };
+}
+
+/** Values of an entry: in the entry itself where they fit, else where it points to. */
+async function readValues(source: ByteSource, entry: Buffer, layout: Layout): Promise<readonly number[] | undefined> {
+  const bytes = SIZES[numberAt(entry, 2, 2, layout)];
+  if (bytes === undefined) return undefined;
+  const [countBytes, place, room] = layout.isBig ? [8, 12, 8] : [4, 8, 4];
+  const count = Math.min(MOST_VALUES, numberAt(entry, 4, countBytes, layout));
+  const isInside = count * bytes <= room && numberAt(entry, 4, countBytes, layout) * bytes <= room;
+  const data = isInside
+    ? entry.subarray(place)
+    : await source.read(numberAt(entry, place, room, layout), count * bytes);
+  if (data.length < count * bytes) return undefined;
+  return Array.from({ length: count }, (_, index) => numberAt(data, index * bytes, bytes, layout));
+}
+
+function numberAt(bytes: Buffer, at: number, length: number, { isLittle }: Layout): number {
+  if (length === 8) return Number(isLittle ? bytes.readBigUInt64LE(at) : bytes.readBigUInt64BE(at));
+  return isLittle ? bytes.readUIntLE(at, length) : bytes.readUIntBE(at, length);
+}
