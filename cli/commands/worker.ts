@@ -2,6 +2,7 @@ import { QUEUES, type Queue } from '../../config/task-queues.ts';
 import { placesNamedIn } from '../../toolkit/access/named-places.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { makePrivateHome } from '../../toolkit/files/private-home.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { EXIT, printStep } from '../output.ts';
 import { untilStopped } from '../run/until-stopped.ts';
@@ -32,6 +33,7 @@ export async function workerCommand(options: WorkerOptions, signal: AbortSignal)
   const places = placesNamedIn({ config, data, results });
   const settings = { ...workerSettingsOf(config), places };
   const home = homeFromEnvironment();
+  await makePrivateHome(home.home, printStep);
   const server = await findServer(home.home);
   const client = await connectTo(server);
   await client.connection.close();

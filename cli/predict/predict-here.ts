@@ -1,6 +1,7 @@
 import type { Task } from '../../config/tasks.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { makePrivateHome } from '../../toolkit/files/private-home.ts';
 import { createRoiSegmenter } from '../../toolkit/nnunet/roi-segmenter.ts';
 import {
   type ImagePredictor,
@@ -16,6 +17,7 @@ import {
 } from '../../toolkit/predict/prediction-summary.ts';
 import { describeFailure } from '../../toolkit/predict/prediction-tables.ts';
 import { createCellDetector } from '../../toolkit/yolov5/cell-detector.ts';
+import { printStep } from '../output.ts';
 import { PredictionProgress } from './progress.ts';
 
 /**
@@ -30,6 +32,7 @@ export async function predictHere(
   home: HomeFolders,
   signal: AbortSignal,
 ): Promise<PredictionSummary> {
+  await makePrivateHome(home.home, printStep);
   const progress = new PredictionProgress(images.length, process.stderr);
   const engines = { segmenter: createRoiSegmenter(), detector: createCellDetector() };
   try {

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { ERRORS, type ErrorCode, ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { makePrivateHome, PRIVATE_FILE } from '../../toolkit/files/private-home.ts';
+import { printStep } from '../output.ts';
 
 /** Set for a command that was handed a run: it tells how it begins, and nobody waits for its end. */
 const VARIABLE = 'REIGNITE_DETACHED';
@@ -37,9 +39,10 @@ export async function detachRun(
   home: HomeFolders,
   signal: AbortSignal,
 ): Promise<DetachedRun> {
+  await makePrivateHome(home.home, printStep);
   mkdirSync(home.logs, { recursive: true });
   const log = join(home.logs, `run-${new Date().toISOString().replaceAll(/[:.]/g, '-')}.log`);
-  const file = openSync(log, 'a');
+  const file = openSync(log, 'a', PRIVATE_FILE);
   const entry = process.argv[1] ?? '';
   const child = spawn(process.execPath, [...process.execArgv, entry, ...words.filter((word) => word !== '--detach')], {
     detached: true,

@@ -3,6 +3,7 @@ import type { Client, Connection } from '@temporalio/client';
 import { QUEUES, type Queue } from '../../config/task-queues.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { makePrivateHome } from '../../toolkit/files/private-home.ts';
 import { SEARCH_ATTRIBUTES } from '../../workflows/search-attributes.ts';
 import { connectTo, externalServer } from '../temporal/connection.ts';
 import { type EmbeddedServer, startEmbeddedServer } from '../temporal/embedded-server.ts';
@@ -53,6 +54,7 @@ export interface Platform {
  * starts unless another command of the same home runs it already.
  */
 export async function openPlatform(options: PlatformOptions): Promise<Platform> {
+  await makePrivateHome(options.home.home, options.onStep);
   const external = externalServer();
   if (external !== undefined) return openExternal(options, external);
   for (;;) {

@@ -6,6 +6,7 @@ import type { Queue } from '../../config/task-queues.ts';
 import type { TelemetryConfig } from '../../config/telemetry-config.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { PRIVATE_FILE } from '../../toolkit/files/private-home.ts';
 import { addressToEnvironment, type ServerAddress } from '../temporal/server-address.ts';
 import { settingsToEnvironment, type WorkerSettings } from '../worker-settings.ts';
 
@@ -104,7 +105,7 @@ export class WorkerProcesses {
     const { home, server, settings, onStep } = this.#options;
     const name = queues[0] ?? '';
     const path = join(home.logs, `worker-${name}.log`);
-    const log = openSync(path, 'a');
+    const log = openSync(path, 'a', PRIVATE_FILE);
     const child = fork(compiledFile('worker.ts'), {
       execArgv: queues.includes('orchestration') ? MANY_SMALL_THINGS : [],
       stdio: ['ignore', log, log, 'ipc'],

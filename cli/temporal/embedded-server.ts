@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { asDiskError } from '../../toolkit/files/atomic-write.ts';
+import { makePrivateHome } from '../../toolkit/files/private-home.ts';
 import { isRunning, type ProcessIdentity } from '../../toolkit/files/process-identity.ts';
 import { connectTo } from './connection.ts';
 import { freePort } from './free-port.ts';
@@ -56,6 +57,7 @@ export interface EmbeddedServer extends ServerAddress {
  * @throws ReigniteError TEMPORAL_START_FAILED with the end of the server's log; NOT_WRITABLE, NO_SPACE.
  */
 export async function startEmbeddedServer(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
+  await makePrivateHome(options.home, options.onStep ?? (() => undefined));
   const folder = await databaseFolder(options.home);
   const adopted = options.adopt === true ? await adoptServer(options.home, folder) : undefined;
   if (adopted !== undefined) return adopted;

@@ -3,6 +3,7 @@ import { mkdir, open, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReigniteError } from '../../toolkit/errors.ts';
+import { PRIVATE_FILE } from '../../toolkit/files/private-home.ts';
 import { startTimeOf } from '../../toolkit/files/process-identity.ts';
 import { connectTo } from './connection.ts';
 import { serverProcessName } from './leftover-servers.ts';
@@ -55,7 +56,7 @@ export type Launch =
  */
 export async function launchServer(options: LaunchOptions): Promise<Launch> {
   const log = await openLog(options.logs);
-  const child = spawn(options.binary, serverArguments(options), {
+  const child = spawnPrivately(options.binary, serverArguments(options), {
     argv0: serverProcessName(options.folder),
     cwd: options.folder,
     detached: true,
@@ -72,6 +73,16 @@ export async function launchServer(options: LaunchOptions): Promise<Launch> {
     throw error;
   } finally {
     await log.handle.close();
+  }
+}
+
+/** The server's files, with those that SQLite makes beside them, are its owner's alone. */
+function spawnPrivately(...[binary, words, options]: Parameters<typeof spawn>): ChildProcess {
+  const umask = process.umask(0o077);
+  try {
+    return spawn(binary, words, options);
+  } finally {
+    process.umask(umask);
   }
 }
 
@@ -144,7 +155,7 @@ async function openLog(logs: string) {
     () => 0,
   );
   if (size > LOG_LIMIT_BYTES) await rename(path, `${path}.1`);
-  const handle = await open(path, 'a');
+  const handle = await open(path, 'a', PRIVATE_FILE);
   const start = (await handle.stat()).size;
   return { path, handle, start };
 }

@@ -2,6 +2,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
+import { PRIVATE_FILE } from '../../toolkit/files/private-home.ts';
 import { isRunning } from '../../toolkit/files/process-identity.ts';
 import type { ServerAddress } from './server-address.ts';
 
@@ -32,7 +33,7 @@ export async function readServerRecord(home: string): Promise<ServerRecord | und
 }
 
 export async function writeServerRecord(home: string, record: ServerRecord): Promise<void> {
-  await writeFileAtomic(recordPath(home), JSON.stringify(record));
+  await writeFileAtomic(recordPath(home), JSON.stringify(record), { mode: PRIVATE_FILE });
 }
 
 export async function removeServerRecord(home: string): Promise<void> {

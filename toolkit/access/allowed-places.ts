@@ -7,6 +7,7 @@ import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256Of } from '../files/hash-file.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
+import { PRIVATE_FILE } from '../files/private-home.ts';
 import type { NamedPlaces } from './named-places.ts';
 import { realPathOf } from './real-path.ts';
 
@@ -30,7 +31,7 @@ type Home = Pick<HomeFolders, 'allowed' | 'sample'>;
 export async function allowPlaces(home: Pick<HomeFolders, 'allowed'>, named: Partial<NamedPlaces>): Promise<void> {
   const places = await resolvePlaces(named);
   const text = canonicalJson(places);
-  await writeFileAtomic(join(home.allowed, `${sha256Of(text).slice(0, 16)}.json`), text);
+  await writeFileAtomic(join(home.allowed, `${sha256Of(text).slice(0, 16)}.json`), text, { mode: PRIVATE_FILE });
 }
 
 /** Everything that the workers of a home may use: what they were started for, and what commands noted in the home. */

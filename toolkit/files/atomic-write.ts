@@ -29,11 +29,16 @@ export async function removeTemporaries(path: string): Promise<void> {
  * Writes a file so that a reader sees the old one, or the new one, never half of it.
  *
  * @param path - Target; its folder is made if missing.
+ * @param options.mode - Permissions of the file. Default: what the umask leaves of reading and writing for all.
  * @throws ReigniteError NO_SPACE or NOT_WRITABLE; the target is then as it was.
  */
-export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
+export async function writeFileAtomic(
+  path: string,
+  data: string | Uint8Array,
+  { mode = 0o666 }: { readonly mode?: number } = {},
+): Promise<void> {
   await replaceFile(path, async (temporary) => {
-    const handle = await open(temporary, 'wx');
+    const handle = await open(temporary, 'wx', mode);
     try {
       await handle.writeFile(data);
       await handle.sync();

@@ -47,7 +47,8 @@ export async function cachedBinary(cache: string, build: TemporalBuild): Promise
 
 /** A new folder in the cache in which to fetch; what killed processes left there a day ago goes. */
 export async function stagingFolder(cache: string): Promise<string> {
-  await mkdir(cache, { recursive: true });
+  // Whoever may write there could put another program in the place of the server.
+  await mkdir(cache, { recursive: true, mode: 0o700 });
   for (const name of await readdir(cache)) {
     const path = join(cache, name);
     const status = name.startsWith('.fetch-') ? await stat(path).catch(() => undefined) : undefined;
@@ -74,7 +75,7 @@ export async function installBinary(
     await rename(executable, path);
     const { size, mtimeMs } = await stat(path);
     const record = { sha256: await sha256OfFile(path), bytes: size, mtimeMs, origin };
-    await writeFile(join(ready, RECORD), JSON.stringify(record));
+    await writeFile(join(ready, RECORD), JSON.stringify(record), { mode: 0o644 });
     await chmod(ready, 0o755);
     await takePlace(ready, cache, build);
   } finally {

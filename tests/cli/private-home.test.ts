@@ -1,0 +1,73 @@
+import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { makePrivateHome } from '../../toolkit/files/private-home.ts';
+import { startCommand, until } from '../support/command.ts';
+import { temporaryFolder } from '../support/in-temporary-folder.ts';
+import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
+
+const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
+
+async function modesIn(folder: string): Promise<Record<string, string>> {
+  const modes: Record<string, string> = {};
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (entry.isFile()) modes[entry.name] = (await modeOf(join(folder, entry.name))).toString(8);
+  }
+  return modes;
+}
+
+/** Starts a run under a umask and looks at the files while it goes. */
+async function filesUnder(umask: number) {
+  const folder = await temporaryFolder();
+  await writeTinyRecord(folder, [{ name: 'patient1_he_roi1', width: 64, height: 49 }]);
+  await writeFile(join(folder, 'tiny.yaml'), tinyProfile(join(folder, 'served')));
+  const home = join(folder, 'home');
+  const before = process.umask(umask);
+  const words = ['run', '--profile', 'tiny.yaml', '--tasks', 'he', '--data', 'data', '--results', 'results'];
+  const command = startCommand(words, { home, cwd: folder });
+  process.umask(before);
+  await command.shows('Started');
+  await until(async () => (await readdir(join(home, 'logs'))).length >= 3);
+  const modes = { ...(await modesIn(join(home, 'temporal'))), ...(await modesIn(join(home, 'logs'))) };
+  const { status, stderr } = await command.ended;
+  expect(status, stderr).toBe(0);
+  return { home: await modeOf(home), modes, results: join(folder, 'results'), data: join(folder, 'data') };
+}
+
+describe('the home', () => {
+  it.each([0o000, 0o022, 0o077])(
+    'is closed to others under a umask of %o, and so are database, logs and server.json; results are as the umask says',
+    async (umask) => {
+      const { home, modes, results, data } = await filesUnder(umask);
+      expect(home).toBe(0o700);
+      expect(Object.keys(modes)).toEqual(expect.arrayContaining(['temporal.db', 'server.json', 'temporal.log']));
+      expect(new Set(Object.values(modes)), JSON.stringify(modes)).toEqual(new Set(['600']));
+      expect(await modeOf(results)).toBe(0o777 & ~umask);
+      expect(await modeOf(data)).toBe(0o777 & ~umask);
+      expect(await modeOf(join(results, 'summary.json'))).toBe(0o666 & ~umask);
+    },
+  );
+
+  it('is closed when it was made before, which is said once', async () => {
+    const home = join(await temporaryFolder(), 'home');
+    await mkdir(join(home, 'temporal'), { recursive: true });
+    for (const name of ['temporal.db', 'temporal.db-wal', 'server.json'])
+      await writeFile(join(home, 'temporal', name), '');
+    await mkdir(join(home, 'models'));
+    await chmod(home, 0o755);
+    const lines: string[] = [];
+    for (let time = 0; time < 2; time++) await makePrivateHome(home, (line) => lines.push(line));
+    expect(lines).toEqual([expect.stringContaining(`${home} was open to other users`)]);
+    expect(await modeOf(home)).toBe(0o700);
+    expect(new Set(Object.values(await modesIn(join(home, 'temporal'))))).toEqual(new Set(['600']));
+  });
+
+  it('is not a folder that everyone uses', async () => {
+    const home = await temporaryFolder();
+    await chmod(home, 0o1777);
+    const lines: string[] = [];
+    await makePrivateHome(home, (line) => lines.push(line));
+    expect(lines).toEqual([expect.stringContaining('REIGNITE_HOME')]);
+    expect(await modeOf(home)).toBe(0o777);
+  });
+});

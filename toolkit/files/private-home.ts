@@ -1,0 +1,48 @@
+import { chmod, mkdir, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { asDiskError } from './atomic-write.ts';
+
+/** What only the owner of a home may read or write. */
+export const PRIVATE_FILE = 0o600;
+const PRIVATE_FOLDER = 0o700;
+const OTHERS = 0o077;
+/** A folder that everyone may write to, such as /tmp, is nobody's home; closing it would stop other programs. */
+const STICKY = 0o1000;
+
+/** Folders of a home whose files are closed one by one too: the history, what workers said, what they may use. */
+const CLOSED_FOLDERS = ['temporal', 'logs', 'allowed'] as const;
+
+/**
+ * Makes the home, if it is missing, and closes it to other users whatever the umask is. What runs write elsewhere keeps
+ * the user's umask.
+ *
+ * @param home - Absolute.
+ * @param onStep - Told once of a home that was open to others.
+ * @throws ReigniteError NOT_WRITABLE, NO_SPACE.
+ */
+export async function makePrivateHome(home: string, onStep: (line: string) => void): Promise<void> {
+  try {
+    const made = await mkdir(home, { recursive: true, mode: PRIVATE_FOLDER });
+    const { mode } = await stat(home);
+    if ((mode & STICKY) !== 0) {
+      onStep(`The home ${home} is a folder for everyone and stays open: set REIGNITE_HOME to one of your own.`);
+      return;
+    }
+    if ((mode & OTHERS) !== 0) {
+      await chmod(home, PRIVATE_FOLDER);
+      if (made === undefined)
+        onStep(`The home ${home} was open to other users of this machine. It is closed to them now.`);
+    }
+    for (const name of CLOSED_FOLDERS) await closeFolder(join(home, name));
+  } catch (error) {
+    throw asDiskError(error, home);
+  }
+}
+
+/** The home itself keeps others out; a file in it that cannot be changed is left as it is. */
+async function closeFolder(folder: string): Promise<void> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  for (const entry of entries) {
+    if (entry.isFile()) await chmod(join(folder, entry.name), PRIVATE_FILE).catch(() => undefined);
+  }
+}
