@@ -71,7 +71,7 @@ async function checkMask(
     }
     const odd = oddValues(data, translation);
     if (odd.length === 0) return { isPalette };
-    const remark = `${roi}: the mask holds ${odd.join(', ')}, which is no label; such pixels drop out of the counts.`;
+    const remark = `${roi}: the mask holds ${odd.join(', ')}, which is no label: such pixels have no prediction.`;
     return { isPalette, remark };
   } catch (error) {
     if (!(error instanceof ReigniteError)) throw error;

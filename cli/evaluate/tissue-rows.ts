@@ -2,13 +2,12 @@ import { HE_LABELS, TIL_LABELS } from '../../toolkit/dataset/he-labels.ts';
 import { type DiceScores, heMetrics, tilConfusion } from '../../toolkit/metrics/he-metrics.ts';
 import type { EvaluationIntervals } from '../../toolkit/verdict/evaluation-intervals.ts';
 import { TISSUE_MEASURES } from '../../toolkit/verdict/tissue-measure.ts';
-import type { ScoredMasks } from './evaluate-tissue.ts';
 import type { ScoreRow } from './evaluation-table.ts';
+import type { BothMasks, ScoredMasks } from './scored-masks.ts';
 
 /** Dice overall and of every class, then of the TIL use case; a class without a true pixel is absent. */
 export function tissueRows(
-  own: ScoredMasks,
-  published: ScoredMasks | undefined,
+  { own, published }: BothMasks,
   { intervals }: Pick<EvaluationIntervals, 'intervals'>,
 ): ScoreRow[] {
   const value = byMeasure(heMetrics(own.total));

@@ -1,29 +1,37 @@
-import type { VerdictConfig } from '../../config/verdict-config.ts';
+import { VerdictConfig } from '../../config/verdict-config.ts';
 import { HE_LABELS } from '../../toolkit/dataset/he-labels.ts';
 import { type ClassSubset, type SubsetDice, subsetDice } from '../../toolkit/metrics/class-subset.ts';
 import { ConfusionMatrix } from '../../toolkit/metrics/confusion-matrix.ts';
 import { sumOfConfusions } from '../../toolkit/metrics/evaluate-he.ts';
 import { evaluationIntervals } from '../../toolkit/verdict/evaluation-intervals.ts';
-import type { OverviewByStem, RoiCounts } from '../../toolkit/verdict/patients.ts';
-import type { ScoredMasks } from './evaluate-tissue.ts';
+import type { OverviewByStem } from '../../toolkit/verdict/patients.ts';
 import type { ScoreRow } from './evaluation-table.ts';
+import { type BothMasks, countsOf, type ScoredMasks } from './scored-masks.ts';
 
 /** Unannotated and Background come before the classes asked for. */
 const BEFORE = 2;
 const OVERALL = 'Overall';
 
-/**
- * Dice of the classes asked for, all others as one.
- *
- * @param rois - 17 x 17 of every ROI, with predictions that are no label as Unannotated.
- */
+/** Overall Dice as it is shown, and with what is left out as missed. */
+export interface ShownOverall {
+  readonly shown: number;
+  readonly missed: number;
+}
+
+export interface TissueSubsetScores {
+  readonly rows: readonly ScoreRow[];
+  readonly overall: ShownOverall;
+  readonly published?: ShownOverall;
+  /** `metrics/he.classes.json`. */
+  readonly file: object;
+}
+
+/** Dice of the classes asked for, all others as one. */
 export function tissueSubsetScores(
   subset: ClassSubset,
-  { own, published }: { readonly own: ScoredMasks; readonly published: ScoredMasks | undefined },
-  rois: readonly RoiCounts[],
+  { own, published }: BothMasks,
   patients: OverviewByStem,
-  config: VerdictConfig,
-): { readonly rows: readonly ScoreRow[]; readonly file: object } {
+): TissueSubsetScores {
   const total = ({ filled }: ScoredMasks) =>
     subsetDice(sumOfConfusions(filled.map(({ confusion }) => confusion)), subset);
   const mine = total(own);
@@ -33,8 +41,9 @@ export function tissueSubsetScores(
     const scored = subsetDice(new ConfusionMatrix(HE_LABELS.length, counts), subset);
     return names.map((name) => diceOf(scored, name));
   };
+  const rois = countsOf(own.filled, published?.filled);
   const measured = { rois, names, measure, isCompared: published !== undefined };
-  const { intervals, warnings: _, ...uncertainty } = evaluationIntervals(measured, patients, config);
+  const { intervals, warnings: _, ...uncertainty } = evaluationIntervals(measured, patients, VerdictConfig.parse({}));
   const rows = names.map((name): ScoreRow => {
     const interval = intervals[name]?.oursInterval;
     return {
@@ -51,6 +60,8 @@ export function tissueSubsetScores(
   const file = { classes: subset.names, other: subset.merged, labels, confusion: confusion.toRows(), dice, missed };
   return {
     rows,
+    overall: shownOf(mine),
+    ...(theirs && { published: shownOf(theirs) }),
     file: {
       ...file,
       ...(theirs && { published: { dice: theirs.dice, missed: theirs.missed } }),
@@ -66,4 +77,8 @@ function diceOf({ dice, confusion }: SubsetDice, name: string): number | null {
   const rowOf = (of: string) => confusion.rowSum(BEFORE + classes.indexOf(of));
   if (name !== OVERALL) return rowOf(name) === 0 ? null : (dice.perClass[name] ?? null);
   return classes.every((of) => rowOf(of) === 0) ? null : dice.overall;
+}
+
+function shownOf({ dice, missed }: SubsetDice): ShownOverall {
+  return { shown: dice.overall, missed: missed.overall };
 }

@@ -1,9 +1,14 @@
 import { copyFile, cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { verdictLines } from '../../cli/run/verdict-lines.ts';
+import { HE_LABELS } from '../../toolkit/dataset/he-labels.ts';
+import { readersFile } from '../../toolkit/dataset/layout.ts';
 import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
 import { encodeLabels } from '../../toolkit/image/encode-grey.ts';
+import { encodeIndexed } from '../../toolkit/image/encode-indexed.ts';
 import { readNpy, writeNpy } from '../../toolkit/numpy/npy.ts';
+import { Summary } from '../../toolkit/report/summary.ts';
 import { LedgerFile } from '../../toolkit/verdict/ledger/ledger-file.ts';
 import { CellsVerdictFile, HeVerdictFile } from '../../toolkit/verdict/verdict-file.ts';
 import { BROWSER } from '../support/browser.ts';
@@ -17,6 +22,7 @@ const SPOILT = 'patient1_he_roi1_with_context';
 const SMALLER = 'patient1_he_roi2_with_context';
 const MOVED = 'nuclei_roi_1';
 const UNREADABLE = 'nuclei_roi_2';
+const PALETTE = 'patient2_he_roi1_with_context';
 const MOVED_BY = 30;
 
 const folder = suiteFolder();
@@ -41,7 +47,7 @@ async function publish(results: string): Promise<void> {
   await copyFile(join(results, 'figures', 'he', 'cm.npy'), join(unpacked, 'figures', 'he', 'cm.npy'));
   const mask = join(unpacked, 'inference', 'he', `${SPOILT}.png`);
   const { data: labels, ...size } = await decodeLabels(mask);
-  const every50th = labels.map((label, at) => (at % 50 === 0 ? (label + 1) % 17 : label));
+  const every50th = labels.map((label, at) => (at % 50 === 0 ? (label + 1) % 17 : at % 50 === 1 ? 255 : label));
   await encodeLabels(mask, { ...size, data: every50th });
   const points = join(unpacked, 'inference', 'pdl1', 'nuclei', `${MOVED}.npy`);
   const { shape, data } = await readNpy(points);
@@ -53,7 +59,19 @@ async function publish(results: string): Promise<void> {
     data: Uint8Array.of(2),
   });
   await writeFile(join(unpacked, 'inference', 'pdl1', 'nuclei', `${UNREADABLE}.npy`), 'not an array');
+  const palette = join(unpacked, 'inference', 'he', `${PALETTE}.png`);
+  const colours = HE_LABELS.map(({ colour }) => colour);
+  await encodeIndexed(palette, await decodeLabels(palette), colours);
+  await numberFromZero(join(unpacked, readersFile('pdl1')));
   await zipRecord(unpacked, join(folder(), 'spoilt'));
+}
+
+/** Lets the ids of categories begin at 0, so that the authors' rule exchanges the classes. */
+async function numberFromZero(path: string): Promise<void> {
+  const coco = JSON.parse(await readFile(path, 'utf8'));
+  for (const category of coco.categories) category.id -= 1;
+  for (const annotation of coco.annotations) annotation.category_id -= 1;
+  await writeFile(path, JSON.stringify(coco));
 }
 
 describe('the verdict of a run', { timeout: 240_000 }, () => {
@@ -119,6 +137,38 @@ describe('the verdict of a run', { timeout: 240_000 }, () => {
     expect(nuclei.inference.pooled.ours, 'the rest is judged').toBeGreaterThan(0);
     const pdl1 = CellsVerdictFile.parse(await read('pdl1'));
     expect(pdl1.tumourProportion?.use).toBe('for research only');
+  });
+
+  it('warns of what published masks leave out and of exchanged classes: in the files, the report and on screen', async () => {
+    const results = join(folder(), 'results-spoilt');
+    const read = async (name: string) => JSON.parse(await readFile(join(results, name), 'utf8'));
+    const he = HeVerdictFile.parse(await read('verdict/he.json'));
+    const { ours, published } = he.withoutPrediction ?? {};
+    // The untrained network leaves pixels out too.
+    expect(he.warnings).toContainEqual(
+      expect.stringContaining(`WARNING: Our masks have no prediction for ${ours?.pixels}`),
+    );
+    expect(published?.pixels).toBeGreaterThan(50);
+    expect(published?.all.overall).toBeLessThan(he.dice.all[0]?.published ?? 0);
+    const left = `WARNING: The published masks have no prediction for ${published?.pixels} of ${published?.annotated}`;
+    expect(he.warnings).toContainEqual(expect.stringContaining(left));
+    expect(he.warnings).toContainEqual(expect.stringContaining('1 mask is a palette image'));
+    expect(he.rois.find(({ roi }) => roi === PALETTE)).toMatchObject({ verdict: 'reproduced' });
+
+    const exchanged = 'WARNING: the classes of the readers';
+    const pdl1 = CellsVerdictFile.parse(await read('verdict/pdl1.json'));
+    expect(pdl1.warnings).toContainEqual(expect.stringContaining(exchanged));
+    const { entries } = LedgerFile.parse(await read('verdict/ledger.json'));
+    expect(entries.find(({ id }) => id === 'category-ids')).toMatchObject({
+      status: 'affects results',
+      affectedTotal: 18,
+    });
+    const screen = (await verdictLines(Summary.parse(await read('summary.json')), results)).join('\n');
+    const page = await readFile(join(results, 'report', 'index.html'), 'utf8');
+    for (const said of [left, exchanged]) {
+      expect(screen).toContain(said);
+      expect(page).toContain(said);
+    }
   });
 
   it.skipIf(BROWSER === undefined)('is told by a report that a browser opens without a fault', async () => {

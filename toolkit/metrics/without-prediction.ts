@@ -63,20 +63,30 @@ export function withoutPrediction(confusion: ConfusionMatrix): WithoutPrediction
   };
 }
 
+/** What happens to pixels without a prediction in the number that is shown. */
+const TAKEN = {
+  'left out': "The paper's Dice leaves them out, which rewards leaving out what is difficult.",
+  other: 'They count as "other".',
+} as const;
+
 /**
  * The share and the number as a sentence, which begins with "WARNING: " above 0.1 %.
  *
  * @param whose - Such as "The masks".
- * @param overall - The paper's Overall, without these pixels.
+ * @param overall - As it is shown, and with these pixels as missed.
+ * @param taken - What happens to these pixels in the number that is shown.
  */
-export function describeWithoutPrediction(whose: string, overall: number, without: WithoutPrediction): string {
-  const { annotated, pixels, share, all } = without;
+export function describeWithoutPrediction(
+  whose: string,
+  { annotated, pixels, share }: Pick<WithoutPrediction, 'annotated' | 'pixels' | 'share'>,
+  overall: { readonly shown: number; readonly missed: number },
+  taken: keyof typeof TAKEN = 'left out',
+): string {
   const left =
     `${whose} have no prediction for ${pixels} of ${annotated} annotated pixels (${percent(share)}): Unannotated, or a ` +
     `value that is no label.`;
-  const counted = `With these as missed, Overall is ${all.overall.toFixed(4)} instead of ${overall.toFixed(4)}.`;
-  if (share <= WORTH_A_WARNING) return `${left} ${counted}`;
-  return `WARNING: ${left} The paper's Dice leaves them out, which rewards leaving out what is difficult. ${counted}`;
+  const counted = `With these as missed, Overall is ${overall.missed.toFixed(4)} instead of ${overall.shown.toFixed(4)}.`;
+  return share > WORTH_A_WARNING ? `WARNING: ${left} ${TAKEN[taken]} ${counted}` : `${left} ${counted}`;
 }
 
 function percent(share: number): string {

@@ -27,7 +27,8 @@ export function tissueWithoutPrediction(
   const sideOf = (confusions: readonly ConfusionMatrix[], whose: string) => {
     const total = sumOfConfusions(confusions);
     const without = withoutPrediction(total);
-    const said = without.pixels === 0 ? [] : [describeWithoutPrediction(whose, overallDice(total), without)];
+    const overall = { shown: overallDice(total), missed: without.all.overall };
+    const said = without.pixels === 0 ? [] : [describeWithoutPrediction(whose, without, overall)];
     return { without, said };
   };
   const published = sideOf(sides.published, 'The published masks');

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ReigniteError } from '../errors.ts';
+import { parseRecordJson } from '../dataset/read-text.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256Of } from '../files/hash-file.ts';
 import { readRecord, type ZenodoRecord } from './record.ts';
@@ -55,15 +55,7 @@ export async function recordOfMirror(mirror: string, api: string, asked: string)
   const path = join(mirror, 'record.json');
   const text = await readFile(path, 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
-  const record = readRecord(parseJson(text, path), api, path);
+  const record = readRecord(parseRecordJson(text, path, 'RECORD_INVALID'), api, path);
   const id = parseRecordId(asked);
   return record.id === id || record.concept === id ? record : undefined;
-}
-
-function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new ReigniteError('RECORD_INVALID', `${path} is no JSON.`, { cause: error });
-  }
 }

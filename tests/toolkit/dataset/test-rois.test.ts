@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { rowsNearlyTested } from '../../../toolkit/dataset/he-test-rows.ts';
 import { resolveInData } from '../../../toolkit/dataset/resolve-path.ts';
 import { checkRoiFiles, listHeTestRois } from '../../../toolkit/dataset/test-rois.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
@@ -77,6 +78,19 @@ describe('listHeTestRois', () => {
       message: expect.stringContaining(message),
       remedy: expect.stringContaining(remedy),
     });
+  });
+
+  it('tells of rows that were probably meant to be tested', () => {
+    const row = (line: number, task: string, split: string) => ({
+      ...{ line, task, split },
+      ...{ imagePath: '', annotationPath: '', facts: {} },
+    });
+    const mark = 'he_tissue_segmentation';
+    const rows = [row(2, mark, 'test'), row(3, mark, 'Test'), row(4, mark, 'train'), row(5, `${mark} `, 'test')];
+    expect(rowsNearlyTested(rows)).toEqual([
+      `WARNING: 2 rows of the overview are not scored, holding "Test", "${mark} " instead of "${mark}" and "test": line 3, 5.`,
+    ]);
+    expect(rowsNearlyTested(rows.slice(0, 1))).toEqual([]);
   });
 
   it.each([

@@ -47,9 +47,8 @@ describe('pixels without a prediction', () => {
 
   it('are a warning above 0.1 %', () => {
     const say = (share: number) => {
-      const scores = { overall: 0.9, perClass: {} };
       const pixels = Math.round(share * 1e6);
-      return describeWithoutPrediction('The masks', 0.95, { annotated: 1e6, pixels, share, all: scores, til: scores });
+      return describeWithoutPrediction('The masks', { annotated: 1e6, pixels, share }, { shown: 0.95, missed: 0.9 });
     };
     expect(say(0)).toBe(
       'The masks have no prediction for 0 of 1000000 annotated pixels (0 %): Unannotated, or a value that is no label. ' +

@@ -1,0 +1,77 @@
+import { existsSync } from 'node:fs';
+import { readMaskPair } from '../../toolkit/dataset/read-mask-pair.ts';
+import type { HeTestRoi } from '../../toolkit/dataset/test-rois.ts';
+import { inside } from '../../toolkit/files/inside.ts';
+import type { ConfusionMatrix } from '../../toolkit/metrics/confusion-matrix.ts';
+import { evaluateHe, type HeEvaluation, type RoiMasks, sumOfConfusions } from '../../toolkit/metrics/evaluate-he.ts';
+import {
+  labelCounts,
+  type WithoutPrediction,
+  withoutPrediction,
+  withStrayPredictions,
+} from '../../toolkit/metrics/without-prediction.ts';
+import type { RoiCounts } from '../../toolkit/verdict/patients.ts';
+import { type LabelTranslation, translateLabels } from './label-translation.ts';
+
+/** An ROI and the mask that is scored, an absolute path. */
+export interface Pair extends HeTestRoi {
+  readonly prediction: string;
+}
+
+/** Masks as the paper counts them, and what it does not count. */
+export interface ScoredMasks extends HeEvaluation {
+  /** 17 x 17 of every ROI, with predictions that are no label as Unannotated. */
+  readonly filled: readonly { readonly roi: string; readonly confusion: ConfusionMatrix }[];
+  readonly without: WithoutPrediction;
+}
+
+/** What is scored, and the published masks beside it where all of them are there. */
+export interface BothMasks {
+  readonly own: ScoredMasks;
+  readonly published: ScoredMasks | undefined;
+}
+
+/** Scores masks; with `labels`, after their values were translated. */
+export async function scoreMasks(
+  data: string,
+  pairs: readonly Pair[],
+  labels?: LabelTranslation,
+): Promise<ScoredMasks> {
+  const truths: (readonly number[])[] = [];
+  const evaluation = await evaluateHe(readPairs(data, pairs, labels, (truth) => truths.push(labelCounts(truth))));
+  const filled = evaluation.rois.map(({ roi, confusion }, k) => ({
+    roi,
+    confusion: withStrayPredictions(confusion, truths[k] ?? []),
+  }));
+  const without = withoutPrediction(sumOfConfusions(filled.map(({ confusion }) => confusion)));
+  return { ...evaluation, filled, without };
+}
+
+async function* readPairs(
+  data: string,
+  pairs: readonly Pair[],
+  labels: LabelTranslation | undefined,
+  onTruth: (truth: Uint8Array) => void,
+): AsyncGenerator<RoiMasks> {
+  for (const { roi, annotation, prediction } of pairs) {
+    const masks = await readMaskPair(roi, inside(data, annotation), prediction);
+    onTruth(masks.truth);
+    yield labels === undefined ? masks : { ...masks, prediction: translateLabels(masks.prediction, labels) };
+  }
+}
+
+/** The published masks under the same protocol; undefined unless all of them are there. */
+export async function scorePublished(data: string, pairs: readonly Pair[]): Promise<ScoredMasks | undefined> {
+  const published = pairs.map((pair) => ({ ...pair, prediction: inside(data, `inference/he/${pair.roi}.png`) }));
+  if (!published.every(({ prediction }) => existsSync(prediction))) return undefined;
+  return scoreMasks(data, published);
+}
+
+/** Counts of ROIs for resampling; where nothing is published, our own stand in its place. */
+export function countsOf(own: HeEvaluation['rois'], published: HeEvaluation['rois'] | undefined): RoiCounts[] {
+  return own.map(({ roi, confusion }, k) => ({
+    roi,
+    ours: confusion.counts(),
+    published: (published?.[k]?.confusion ?? confusion).counts(),
+  }));
+}
