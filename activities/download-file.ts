@@ -120,7 +120,7 @@ async function takeFromMirror(
 async function areMembersEnough({ file, data }: FileInput, path: string): Promise<boolean> {
   if (existsSync(path) || existsSync(partPath(path))) return false;
   if (file.part) return true;
-  const root = rootOfArchive(file.key);
+  const root = rootOfArchive(file);
   return root !== undefined && (await readdir(join(data, root)).catch(() => [])).length > 0;
 }
 
@@ -138,7 +138,7 @@ async function takeMembers(
     size,
     md5,
     target: data,
-    root: rootOfArchive(key),
+    root: rootOfArchive(file),
     signal: Context.current().cancellationSignal,
     onProgress: (bytes, total) => report('fetching', bytes, total),
     ...(selection === undefined ? {} : { select: (member: string) => selection.takes(member) }),

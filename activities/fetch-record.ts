@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import type { Receipts } from '../toolkit/cache/receipts.ts';
-import { archivesOf, isArchive, rootOfArchive } from '../toolkit/dataset/layout.ts';
+import { isArchive, neededOfRecord, rootOfArchive } from '../toolkit/dataset/layout.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 import type { RecordFile as Published, ZenodoRecord } from '../toolkit/zenodo/record.ts';
 import { Selection } from '../toolkit/zenodo/selection.ts';
@@ -54,8 +54,8 @@ async function areHere(receipts: Receipts, data: string, record: ZenodoRecord, w
 
 /** A data folder that nobody has to verify: what the tasks need has to be there, and nothing is fetched. */
 async function asItLies(record: string, data: string, { tasks, ownModels }: Wanted): Promise<ResolvedRecord> {
-  const { archives, files } = archivesOf(tasks, ownModels);
-  const needed = [...archives.map(({ root }) => root), ...files].filter((name) => !PUBLISHED_RESULTS.includes(name));
+  const { folders, files } = neededOfRecord(tasks, ownModels);
+  const needed = [...folders, ...files].filter((name) => !PUBLISHED_RESULTS.includes(name));
   for (const name of needed) {
     if (existsSync(join(data, name)) || PUBLISHED_ROOTS.includes(name)) continue;
     throw new ReigniteError('FILE_MISSING', `${data} holds no ${name}, and zenodo.offline forbids to fetch it.`);
@@ -73,7 +73,7 @@ function wantedFiles(record: ZenodoRecord, { tasks, whole, only, ownModels }: Wa
   const selection = new Selection(only);
   return files.flatMap((file): RecordFile[] => {
     if (selection.takes(file.key)) return [{ ...file, part: false }];
-    const root = rootOfArchive(file.key);
+    const root = rootOfArchive(file);
     const mayHold = isArchive(file.key) && (root === undefined || selection.mayTakeBelow(root));
     return mayHold ? [{ ...file, part: true }] : [];
   });
@@ -85,11 +85,19 @@ export function neededFiles(
   tasks: FetchRecordInput['tasks'],
   ownModels: FetchRecordInput['ownModels'],
 ): Published[] {
-  const { archives, files } = archivesOf(tasks, ownModels);
-  return [...archives.map(({ key }) => key), ...files].flatMap((name) => {
-    const found = record.files.find(({ key }) => key === name);
-    if (found !== undefined) return [found];
-    if (PUBLISHED_RESULTS.includes(name)) return [];
-    throw new ReigniteError('FILE_NOT_IN_RECORD', `Record ${record.id} holds no file ${name}.`);
-  });
+  const { folders, files } = neededOfRecord(tasks, ownModels);
+  const archives = record.files.filter(({ key }) => isArchive(key));
+  // Their members keep their paths: they may hold any of the folders.
+  const mixed = archives.filter((file) => rootOfArchive(file) === undefined);
+  const ofFolder = (folder: string) => archives.filter((file) => rootOfArchive(file) === folder);
+  const missing = folders.filter((folder) => ofFolder(folder).length === 0);
+  const needed = [...folders.flatMap(ofFolder), ...(missing.length > 0 ? mixed : [])];
+  const absent = [
+    ...(mixed.length > 0 ? [] : missing.map((folder) => `${folder}.zip`)),
+    ...files.filter((name) => !record.files.some(({ key }) => key === name)),
+  ].filter((name) => !PUBLISHED_RESULTS.includes(name));
+  if (absent.length > 0) {
+    throw new ReigniteError('FILE_NOT_IN_RECORD', `Record ${record.id} holds no ${absent.join(', ')}.`);
+  }
+  return [...needed, ...files.flatMap((name) => record.files.find(({ key }) => key === name) ?? [])];
 }

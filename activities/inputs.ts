@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { HeConfig, InferenceConfig, RunConfig, TaskName } from '../config/schema.ts';
 import { VerdictConfig } from '../config/verdict-config.ts';
 import { ZenodoConfig } from '../config/zenodo-config.ts';
+import { KINDS } from '../toolkit/dataset/layout.ts';
 import type { Verdict } from '../toolkit/verdict/verdict.ts';
 import type { EvaluationVerdict } from '../toolkit/verdict/verdict-file.ts';
 
@@ -63,6 +64,10 @@ export const RecordFile = z.object({
   size: z.number().int().nonnegative(),
   md5: z.string().regex(/^[0-9a-f]{32}$/),
   url: z.string().min(1),
+  root: z
+    .enum(KINDS)
+    .exactOptional()
+    .describe('Folder that the members of an archive belong to, known by its contents'),
   part: z.boolean().describe('Whether only those members of the archive are wanted that the globs name'),
 });
 export type RecordFile = z.infer<typeof RecordFile>;

@@ -1,15 +1,21 @@
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { packageFile } from '../config/package-files.ts';
 import type { ZenodoConfig } from '../config/zenodo-config.ts';
+import { listArchive } from '../toolkit/archive/list-archive.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
+import { inside } from '../toolkit/files/inside.ts';
+import { identifyArchives } from '../toolkit/preflight/identify-archives.ts';
+import { RangeIgnored } from '../toolkit/zenodo/fetch-pieces.ts';
 import { encodedKey } from '../toolkit/zenodo/file-url.ts';
 import type { HttpGet } from '../toolkit/zenodo/http.ts';
 import { KnownRecords, recordOfMirror } from '../toolkit/zenodo/known-records.ts';
 import { Politeness } from '../toolkit/zenodo/politeness.ts';
-import { fetchRecord, type ZenodoRecord } from '../toolkit/zenodo/record.ts';
+import { fetchRecord, type RecordFile, type ZenodoRecord } from '../toolkit/zenodo/record.ts';
 import { parseRecordId } from '../toolkit/zenodo/record-id.ts';
+import { RemoteArchive } from '../toolkit/zenodo/remote-archive.ts';
 import { serveRecord } from '../toolkit/zenodo/serve-record.ts';
 import { tokenFor } from '../toolkit/zenodo/token.ts';
 
@@ -30,10 +36,13 @@ export class RecordServers {
   /** Asks for the record and its files; where there is no network, what is known of it has to do. */
   async record(zenodo: ZenodoConfig, record: string, signal: AbortSignal): Promise<ZenodoRecord> {
     const api = await this.#apiOf(zenodo, record);
-    if (zenodo.serve !== undefined) return fetchRecord({ api, record, signal });
+    if (zenodo.serve !== undefined) {
+      return this.#identified(zenodo, record, await fetchRecord({ api, record, signal }), signal);
+    }
     const known = new KnownRecords(this.#home.records, zenodo.api);
     try {
-      const found = await fetchRecord({ ...this.#manners(zenodo, api), api, record, signal });
+      const asked = await fetchRecord({ ...this.#manners(zenodo, api), api, record, signal });
+      const found = await this.#identified(zenodo, record, asked, signal);
       await known.remember(record, found);
       return found;
     } catch (error) {
@@ -66,6 +75,40 @@ export class RecordServers {
     const api = await this.#apiOf(zenodo, record);
     const url = `${api}/records/${parseRecordId(record)}/files/${encodedKey(file.key)}/content`;
     return { ...this.#manners(zenodo, url), url };
+  }
+
+  /** Recognises archives with unknown names by their contents. */
+  async #identified(
+    zenodo: ZenodoConfig,
+    asked: string,
+    record: ZenodoRecord,
+    signal: AbortSignal,
+  ): Promise<ZenodoRecord> {
+    const files = await identifyArchives(record.files, (file) => this.#pathsIn(zenodo, asked, file, signal));
+    return { ...record, files };
+  }
+
+  async #pathsIn(zenodo: ZenodoConfig, record: string, file: RecordFile, signal: AbortSignal): Promise<string[]> {
+    const mirrored = zenodo.mirror === undefined ? undefined : inside(zenodo.mirror, file.key);
+    if (mirrored !== undefined && existsSync(mirrored)) {
+      return (await listArchive(mirrored, { signal })).members.map(({ path }) => path);
+    }
+    const pieces = join(this.#home.transfers, `directory-of-${file.md5}`);
+    await mkdir(this.#home.transfers, { recursive: true });
+    try {
+      const archive = await RemoteArchive.open({
+        ...(await this.request(zenodo, record, file)),
+        ...file,
+        signal,
+        pieces,
+      });
+      await archive.close();
+      return archive.members.map(({ path }) => path);
+    } catch (error) {
+      // A server that sends whole files only: the archive is unpacked as its own paths say.
+      if (error instanceof RangeIgnored) return [];
+      throw error;
+    }
   }
 
   async close(): Promise<void> {

@@ -37,7 +37,7 @@ export function createUnpackArchive({ receipts, patience }: UnpackServices) {
     const archive = mirrored && zenodo.mirror !== undefined ? inside(zenodo.mirror, key) : fetched;
     const selection = file.part && only !== undefined ? new Selection(only) : undefined;
     const wanted = {
-      root: rootOfArchive(key),
+      root: rootOfArchive(file),
       ...(selection === undefined ? {} : { select: (path: string) => selection.takes(path) }),
     };
     let unpacked = 0;

@@ -1,13 +1,40 @@
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { loadConfig } from '../config/load-config.ts';
+import { pinRecord } from '../config/pin-record.ts';
 import { checkMachine } from '../doctor/check-machine.ts';
 import { checkProviders } from '../doctor/check-providers.ts';
 import { checkSurroundings } from '../doctor/check-surroundings.ts';
 import { checkTemporal } from '../doctor/check-temporal.ts';
 import type { Finding } from '../doctor/finding.ts';
-import { EXIT, printResult } from '../output.ts';
+import { EXIT, printResult, printStep } from '../output.ts';
+import { lookAtRecord, lookLines } from '../plan/look-at-record.ts';
+import { resolveRun } from '../run/resolve-run.ts';
+import type { RunOptions } from './run.ts';
 
-/** `reignite doctor`: what this machine has and lacks, a line each, with the remedy. A warning is no failure. */
-export async function doctorCommand({ json }: { readonly json?: boolean }): Promise<number> {
+/** Options of `doctor`; those of a run's configuration say which record is meant. */
+export interface DoctorOptions extends Omit<RunOptions, 'workers'> {
+  readonly record?: boolean;
+}
+
+/**
+ * `reignite doctor`: checks this machine, or with `--record` every assumption about a record, and suggests fixes.
+ *
+ * @returns The exit status: 1 when a check fails; a warning is not a failure.
+ */
+export async function doctorCommand(options: DoctorOptions, signal: AbortSignal): Promise<number> {
+  return options.record ? checkTheRecord(options, signal) : checkThisMachine(options);
+}
+
+async function checkTheRecord(options: DoctorOptions, signal: AbortSignal): Promise<number> {
+  const home = homeFromEnvironment();
+  const run = resolveRun(await pinRecord(await loadConfig(options), home, printStep, signal), home, options);
+  const look = await lookAtRecord(run.input, home, signal);
+  printResult(options.json ? JSON.stringify(look, null, 1) : lookLines(look, { all: true }).join('\n'));
+  const isSound = look.source !== 'none' && look.checks.every(({ status }) => status !== 'fail');
+  return isSound ? EXIT.done : EXIT.error;
+}
+
+async function checkThisMachine({ json }: DoctorOptions): Promise<number> {
   const findings = [
     ...(await checkMachine(homeFromEnvironment())),
     ...(await checkSurroundings()),

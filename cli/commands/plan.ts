@@ -4,6 +4,7 @@ import { loadConfig } from '../config/load-config.ts';
 import { pinRecord } from '../config/pin-record.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { isDataComplete } from '../plan/is-complete.ts';
+import { lookAtRecord, lookLines } from '../plan/look-at-record.ts';
 import { planLines } from '../plan/plan-lines.ts';
 import { planRun } from '../plan/plan-run.ts';
 import { resolveRun } from '../run/resolve-run.ts';
@@ -11,7 +12,7 @@ import type { RunOptions } from './run.ts';
 
 /**
  * `reignite plan`: what a run with these options would fetch, compute and take from the cache, and how long that may
- * take. Starts nothing; the network is asked at most for the record's description, and only the first time.
+ * take. Starts nothing. Of the record its description and small parts of its files are fetched, to check it.
  *
  * @returns The exit status: 0.
  */
@@ -22,7 +23,9 @@ export async function planCommand(options: Omit<RunOptions, 'workers'>, signal: 
   const run = (await isDataComplete(named.input))
     ? named
     : resolveRun(await pinRecord(asked, home, printStep, signal), home, options);
-  const plan = await planRun(run, home, { fresh: options.fresh ?? false, signal });
-  printResult(options.json ? JSON.stringify(plan, null, 1) : planLines(plan).join('\n'));
+  const look = await lookAtRecord(run.input, home, signal);
+  const plan = await planRun(run, home, { fresh: options.fresh ?? false, look, signal });
+  const lines = [...planLines(plan), ...lookLines(look)];
+  printResult(options.json ? JSON.stringify({ ...plan, record: look }, null, 1) : lines.join('\n'));
   return EXIT.done;
 }

@@ -1,12 +1,11 @@
 import { resolve } from 'node:path';
+import { RecordServers } from '../../activities/record-servers.ts';
 import type { RunConfig } from '../../config/schema.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { KnownRecords } from '../../toolkit/zenodo/known-records.ts';
-import { Politeness } from '../../toolkit/zenodo/politeness.ts';
-import { fetchRecord, type ZenodoRecord } from '../../toolkit/zenodo/record.ts';
+import type { ZenodoRecord } from '../../toolkit/zenodo/record.ts';
 import { parseRecordId } from '../../toolkit/zenodo/record-id.ts';
-import { tokenFor } from '../../toolkit/zenodo/token.ts';
 
 /** A question to the API before a run starts must not hold it up: the run asks again, as long as it takes. */
 const ASK_MS = 10_000;
@@ -53,10 +52,8 @@ async function askFor(
   signal: AbortSignal,
 ): Promise<ZenodoRecord | undefined> {
   try {
-    const politeness = new Politeness({ folder: home.transfers, requests: zenodo.requestsPerMinute });
-    const token = tokenFor(zenodo.api, zenodo.api);
     const within = AbortSignal.any([signal, AbortSignal.timeout(ASK_MS)]);
-    return await fetchRecord({ api: zenodo.api, record, politeness, token, signal: within });
+    return await new RecordServers(home).record(zenodo, record, within);
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof ReigniteError && !error.retryable) throw error;

@@ -4,7 +4,7 @@ import { neededFiles } from '../../activities/fetch-record.ts';
 import type { RunInput } from '../../activities/inputs.ts';
 import { RecordServers } from '../../activities/record-servers.ts';
 import { Receipts } from '../../toolkit/cache/receipts.ts';
-import { isArchive, rootOfArchive } from '../../toolkit/dataset/layout.ts';
+import { isArchive, type Kind, rootOfArchive } from '../../toolkit/dataset/layout.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { KnownRecords, recordOfMirror } from '../../toolkit/zenodo/known-records.ts';
 import { findInMirror } from '../../toolkit/zenodo/mirror.ts';
@@ -15,6 +15,8 @@ import { isDataComplete } from './is-complete.ts';
 /** A file of the record that the run needs. */
 export interface PlannedFile {
   readonly key: string;
+  /** Of an archive: the folder that its members belong to. */
+  readonly folder?: Kind;
   /** In bytes. */
   readonly size: number;
   /**
@@ -45,18 +47,20 @@ export async function planFiles(
   const receipts = new Receipts(home.receipts);
   return Promise.all(
     neededFiles(record, config.tasks, ownModels).map(async (file): Promise<PlannedFile> => {
-      const { key, size } = file;
-      if ((await receipts.whole(folders.data, file)) !== undefined) return { key, size, state: 'there', toFetch: 0 };
+      const folder = rootOfArchive(file);
+      const planned = { key: file.key, size: file.size, ...(folder && { folder }) };
+      const { size } = file;
+      if ((await receipts.whole(folders.data, file)) !== undefined) return { ...planned, state: 'there', toFetch: 0 };
       const { mirror } = config.zenodo;
       if (mirror !== undefined && (await findInMirror(mirror, file, signal, () => undefined)) !== undefined) {
-        return { key, size, state: 'mirrored', toFetch: 0 };
+        return { ...planned, state: 'mirrored', toFetch: 0 };
       }
       const bytes = await bytesOf(file, folders.data);
-      if (bytes === size) return { key, size, state: 'there', toFetch: 0 };
-      if (bytes === 0 && isComplete && (await holdsRootOf(key, folders.data))) {
-        return { key, size, state: 'unverified', toFetch: 0 };
+      if (bytes === size) return { ...planned, state: 'there', toFetch: 0 };
+      if (bytes === 0 && isComplete && (await holdsRootOf(file, folders.data))) {
+        return { ...planned, state: 'unverified', toFetch: 0 };
       }
-      return { key, size, state: bytes > 0 ? 'partly' : 'missing', toFetch: Math.max(0, size - bytes) };
+      return { ...planned, state: bytes > 0 ? 'partly' : 'missing', toFetch: Math.max(0, size - bytes) };
     }),
   );
 }
@@ -79,8 +83,8 @@ async function recordOf(
   return given ?? (await new KnownRecords(home.records, zenodo.api).recall(record));
 }
 
-async function holdsRootOf(key: string, data: string): Promise<boolean> {
-  const root = rootOfArchive(key);
+async function holdsRootOf(file: RecordFile, data: string): Promise<boolean> {
+  const root = rootOfArchive(file);
   return root !== undefined && (await readdir(join(data, root)).catch(() => [])).length > 0;
 }
 

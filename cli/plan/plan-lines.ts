@@ -31,10 +31,18 @@ function fileLines({ files, bytes, disk, hours }: RunPlan): string[] {
   ];
 }
 
-function taskLines({ task, rois, cached, outstanding, tiles, hours, secondsPerTile, basis }: TaskPlan): string[] {
+function taskLines(plan: TaskPlan): string[] {
+  const { task, rois, cached, outstanding, tiles, hours, secondsPerTile, basis, expected } = plan;
   const title = TASK_TITLES[task];
   const pace = `${secondsPerTile.toPrecision(2)} s a tile and network, ${basis}`;
-  if (rois === undefined) return [`${title}: how many ROIs is known once their list is here (${pace})`];
+  if (expected !== undefined) {
+    const time = timeText(expected.hours * 3_600);
+    return [
+      `${title}: ${expected.rois} ROIs in the record`,
+      `  about ${expected.tiles} passes of a tile: ${time} (${pace})`,
+    ];
+  }
+  if (rois === undefined) return [`${title}: the number of ROIs is known once their list is downloaded (${pace})`];
   const time = hours === undefined ? 'time known once all images are here' : timeText(hours * 3_600);
   const reasons = new Map<string, number>();
   for (const { reason } of rois) if (reason !== undefined) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);

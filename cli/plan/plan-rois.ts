@@ -100,7 +100,12 @@ function reasonOf(made: readonly CacheEntry[], wanted: KeyParts | undefined, cac
   return other === undefined ? 'never computed here' : `computed before with another ${other.join(', ')}`;
 }
 
-function tilesOf(task: Task, { width, height }: { width: number; height: number }, { patch, folds }: PlannedModel) {
+/** Passes of a tile through a network that an image takes. */
+export function tilesOf(
+  task: Task,
+  { width, height }: { width: number; height: number },
+  { patch, folds }: PlannedModel,
+) {
   const [tall, wide] = patch;
   if (task !== 'he') return Math.ceil(height / tall) * Math.ceil(width / wide);
   return tileStarts(Math.max(height, tall), tall).length * tileStarts(Math.max(width, wide), wide).length * folds;

@@ -6,9 +6,10 @@ import { freeBytes } from '../../toolkit/files/free-space.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { readSummaryFile } from '../../toolkit/report/summary.ts';
 import type { ResolvedRun } from '../run/resolve-run.ts';
+import type { NoLook, RecordLook } from './look-at-record.ts';
 import { type PlannedFile, planFiles } from './plan-files.ts';
-import { planModel } from './plan-model.ts';
-import { planRois, type RoiPlan } from './plan-rois.ts';
+import { type PlannedModel, planModel } from './plan-model.ts';
+import { planRois, type RoiPlan, tilesOf } from './plan-rois.ts';
 import { ASSUMED_RATE, type Pace, paceOf } from './plan-time.ts';
 
 export interface TaskPlan extends Pace {
@@ -22,6 +23,8 @@ export interface TaskPlan extends Pace {
   /** Missing where an image is not here to be measured. */
   readonly hours?: number;
   readonly isConverted: boolean;
+  /** From a look at the record, as long as the list of ROIs is not here. */
+  readonly expected?: { readonly rois: number; readonly tiles: number; readonly hours: number };
 }
 
 /** What a run would do. */
@@ -45,7 +48,11 @@ export interface RunPlan {
 export async function planRun(
   { id, input }: ResolvedRun,
   home: HomeFolders,
-  { fresh, signal }: { readonly fresh: boolean; readonly signal: AbortSignal },
+  {
+    fresh,
+    look,
+    signal,
+  }: { readonly fresh: boolean; readonly look: RecordLook | NoLook; readonly signal: AbortSignal },
 ): Promise<RunPlan> {
   const files = await planFiles(input, home, signal);
   const { data, results } = input.folders;
@@ -58,7 +65,9 @@ export async function planRun(
     const model = await planModel(task, input, home, signal);
     const rois = await planRois(task, input, model, services);
     const planned = fresh ? rois?.map(anew) : rois;
-    tasks.push(taskPlan(task, planned, model.isConverted, paceOf(task, made, model)));
+    const pace = paceOf(task, made, model);
+    const expected = planned === undefined ? expectedWork(task, look, model, pace) : undefined;
+    tasks.push({ ...taskPlan(task, planned, model.isConverted, pace), ...(expected && { expected }) });
   }
   const free = await freeBytes(data);
   const disk = free === undefined ? {} : { free };
@@ -72,6 +81,20 @@ export async function planRun(
     disk: { needed: spaceNeeded(files, tasks), ...disk },
     hours: { fetch: toFetch / ASSUMED_RATE / 3_600 },
   };
+}
+
+/** Work on a task whose list of ROIs is still on the server: its number of ROIs, and the size of its images on average. */
+function expectedWork(
+  task: Task,
+  look: RecordLook | NoLook,
+  model: PlannedModel,
+  { secondsPerTile }: Pace,
+): TaskPlan['expected'] {
+  const found = look.source === 'none' ? undefined : look.tasks.find((each) => each.task === task);
+  if (found?.rois === undefined || found.images.length === 0) return undefined;
+  const perImage = sumOf(found.images, (size) => tilesOf(task, size, model)) / found.images.length;
+  const tiles = Math.round(perImage * found.rois);
+  return { rois: found.rois, tiles, hours: (tiles * secondsPerTile) / 3_600 };
 }
 
 function anew({ roi, tiles }: RoiPlan): RoiPlan {
@@ -101,7 +124,6 @@ function taskPlan(task: Task, rois: readonly RoiPlan[] | undefined, isConverted:
   };
 }
 
-const MODELS = 'models.zip';
 /** The paper's network as it is laid out, in sizes of its ONNX file. */
 const LAID_OUT = 1.8;
 
@@ -115,7 +137,10 @@ function spaceNeeded(files: readonly PlannedFile[], tasks: readonly TaskPlan[]):
   );
   const models = tasks.every(({ isConverted }) => isConverted)
     ? 0
-    : (files.find(({ key }) => key === MODELS)?.size ?? 0);
+    : sumOf(
+        files.filter(({ folder }) => folder === 'models'),
+        ({ size }) => size,
+      );
   return sumOf(files, ({ toFetch }) => toFetch) + sumOf(archives, ({ size }) => size) + (1 + LAID_OUT) * models;
 }
 

@@ -1,5 +1,6 @@
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import type { ResolvedRun } from '../run/resolve-run.ts';
+import { lookAtRecord, lookLines } from './look-at-record.ts';
 import { planLines } from './plan-lines.ts';
 import { planRun } from './plan-run.ts';
 
@@ -11,7 +12,9 @@ export async function tellPlan(
   onStep: (line: string) => void,
 ): Promise<void> {
   try {
-    for (const line of planLines(await planRun(run, home, options))) onStep(line);
+    const look = await lookAtRecord(run.input, home, options.signal);
+    const plan = await planRun(run, home, { ...options, look });
+    for (const line of [...planLines(plan), ...lookLines(look)]) onStep(line);
   } catch (error) {
     options.signal.throwIfAborted();
     onStep(`No plan could be made: ${error instanceof Error ? error.message : String(error)}`);

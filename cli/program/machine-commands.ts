@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { CleanOptions } from '../commands/clean.ts';
 import type { ConfigOptions } from '../commands/config.ts';
-import { type CommandContext, command, configured } from './command.ts';
+import type { DoctorOptions } from '../commands/doctor.ts';
+import { type CommandContext, command, configured, configuredCommand } from './command.ts';
 
 /** Commands on this machine and its settings. */
 export function machineCommands(program: Command, { signal, exitWith }: CommandContext): void {
@@ -23,10 +24,10 @@ export function machineCommands(program: Command, { signal, exitWith }: CommandC
       exitWith(await cleanCommand(kinds, options, signal));
     });
 
-  command(program, 'doctor', 'what this machine has and lacks, with remedies').action(
-    async (options: { json?: boolean }) => {
+  configuredCommand(program, 'doctor', 'check this machine, or with --record a record, and suggest fixes')
+    .option('--record', 'check the record that the profile names instead of this machine, before it is downloaded')
+    .action(async (options: DoctorOptions) => {
       const { doctorCommand } = await import('../commands/doctor.ts');
-      exitWith(await doctorCommand(options));
-    },
-  );
+      exitWith(await doctorCommand(options, signal));
+    });
 }

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { unpackArchive } from '../../toolkit/archive/unpack-archive.ts';
 import { HE_LABELS } from '../../toolkit/dataset/he-labels.ts';
 import { readLabelMap } from '../../toolkit/dataset/label-map.ts';
-import { archivesOf, HE_MODEL_FOLDER } from '../../toolkit/dataset/layout.ts';
+import { HE_MODEL_FOLDER, neededOfRecord } from '../../toolkit/dataset/layout.ts';
 import { readOverview } from '../../toolkit/dataset/overview.ts';
 import { readMaskPair } from '../../toolkit/dataset/read-mask-pair.ts';
 import { checkRoiFiles, listHeTestRois } from '../../toolkit/dataset/test-rois.ts';
@@ -22,8 +22,8 @@ const MAX_BYTES = 12e6;
 const data = suiteFolder();
 
 beforeAll(async () => {
-  const { archives, files } = archivesOf(['he']);
-  for (const { key, root } of archives) await unpackArchive({ archive: join(SAMPLE, key), target: data(), root });
+  const { folders, files } = neededOfRecord(['he']);
+  for (const root of folders) await unpackArchive({ archive: join(SAMPLE, `${root}.zip`), target: data(), root });
   for (const file of files) await copyFile(join(SAMPLE, file), join(data(), file));
 });
 

@@ -1,9 +1,9 @@
 import type { CellTask, Task } from '../../config/tasks.ts';
 
 /** What the record holds of every task. */
-export type Kind = 'images' | 'annotations' | 'models' | 'inference' | 'figures';
+export const KINDS = ['images', 'annotations', 'models', 'inference', 'figures'] as const;
 
-export const KINDS: readonly Kind[] = ['images', 'annotations', 'models', 'inference', 'figures'];
+export type Kind = (typeof KINDS)[number];
 
 /** One row an ROI of every task. */
 export const OVERVIEW_FILE = 'data_overview.csv';
@@ -36,35 +36,32 @@ export function isArchive(key: string): boolean {
   return key.toLowerCase().endsWith('.zip');
 }
 
-/** The folder that an archive's members belong to; undefined for one that is none of the layout's: they keep their paths. */
-export function rootOfArchive(key: string): Kind | undefined {
-  return KINDS.find((kind) => key === `${kind}.zip`);
-}
-
-/** A file of the record that holds a folder of the layout. */
-export interface ArchiveOfRecord {
-  readonly key: string;
-  readonly root: Kind;
+/**
+ * Returns the folder that an archive's members belong to: by its contents where these were looked at, else by its name.
+ *
+ * @returns Undefined for an archive whose members keep their paths.
+ */
+export function rootOfArchive({ key, root }: { readonly key: string; readonly root?: Kind }): Kind | undefined {
+  return root ?? KINDS.find((kind) => key === `${kind}.zip`);
 }
 
 /**
- * Files of the record that the tasks need. Each archive holds all tasks, so that it is all five or none; the label
- * map belongs to the H&E task.
+ * Lists what the tasks need of the record: folders, which come in archives, and plain files. Each folder holds all
+ * tasks, so that it is all five or none; the label map belongs to the H&E task.
  *
  * @param ownModels - Tasks that bring a model of their own: the record's models are needed by the others alone.
  */
-export function archivesOf(
+export function neededOfRecord(
   tasks: readonly Task[],
   ownModels: readonly Task[] = [],
 ): {
-  readonly archives: readonly ArchiveOfRecord[];
+  readonly folders: readonly Kind[];
   readonly files: readonly string[];
 } {
-  if (tasks.length === 0) return { archives: [], files: [] };
+  if (tasks.length === 0) return { folders: [], files: [] };
   const needsModels = tasks.some((task) => !ownModels.includes(task));
-  const roots = KINDS.filter((kind) => kind !== 'models' || needsModels);
   return {
-    archives: roots.map((root) => ({ key: `${root}.zip`, root })),
+    folders: KINDS.filter((kind) => kind !== 'models' || needsModels),
     files: tasks.includes('he') ? [OVERVIEW_FILE, LABEL_MAP_FILE] : [OVERVIEW_FILE],
   };
 }

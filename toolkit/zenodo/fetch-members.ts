@@ -1,14 +1,13 @@
 import { join } from 'node:path';
-import { readEndOfDirectory } from '../archive/end-of-directory.ts';
-import { type LocatedMember, locateMembers } from '../archive/locate-members.ts';
+import type { LocatedMember } from '../archive/locate-members.ts';
 import { sha256WhenRight } from '../archive/present-member.ts';
 import { type UnpackedFile, unpackArchive } from '../archive/unpack-archive.ts';
 import { lockFile } from '../files/file-lock.ts';
-import { openForReading } from '../files/open-for-reading.ts';
 import { fetchPieces, RangeIgnored } from './fetch-pieces.ts';
 import type { HttpGet } from './http.ts';
 import { partPath } from './part-file.ts';
-import { type Piece, PiecesFile, removePieces } from './pieces-file.ts';
+import { PiecesFile, removePieces } from './pieces-file.ts';
+import { fetchDirectory, joinPieces } from './remote-archive.ts';
 
 /** Members of an archive to be brought to disk without the rest of it. */
 export interface MembersFetch extends Omit<HttpGet, 'headers'> {
@@ -28,8 +27,6 @@ export interface MembersFetch extends Omit<HttpGet, 'headers'> {
 
 /** Below it an archive is fetched whole: its end and its directory are most of it already. In bytes. */
 const WORTH_LOOKING = 256 * 2 ** 10;
-/** The end of a zip: its records, the longest comment, and usually the directory too. In bytes. */
-const TAIL = 128 * 2 ** 10;
 /** A gap that is cheaper fetched than asked around, in bytes. */
 const GAP = 2 ** 20;
 /** More requests than that take longer than the whole archive, at some fifty a minute. */
@@ -68,10 +65,10 @@ async function fetchLocked(job: MembersFetch): Promise<readonly UnpackedFile[] |
   const pieces = piecesPath(job.path);
   const file = await PiecesFile.open(pieces, { size: job.size, md5: job.md5 });
   try {
-    const members = await readDirectory(job, file);
+    const members = await fetchDirectory(job, file, () => job.onProgress?.(0, job.size));
     const wanted = members.filter(({ path }) => job.select?.(path) ?? true);
     const { present, missing } = await sortOut(job, wanted);
-    const places = joined(missing);
+    const places = joinPieces(missing, GAP);
     const total = places.reduce((sum, { start, end }) => sum + end - start, 0);
     if (total > job.size / 2 || places.length > MOST_PIECES) throw new RangeIgnored('The whole is fetched sooner.');
     const before = file.bytes;
@@ -83,15 +80,6 @@ async function fetchLocked(job: MembersFetch): Promise<readonly UnpackedFile[] |
   } finally {
     await file.close();
   }
-}
-
-async function readDirectory(job: MembersFetch, file: PiecesFile): Promise<readonly LocatedMember[]> {
-  const onBytes = () => job.onProgress?.(0, job.size);
-  await fetchPieces(job, job.size, file, [{ start: Math.max(0, job.size - TAIL), end: job.size }], onBytes);
-  const end = await openForReading(file.path, (handle) => readEndOfDirectory(handle, job.path));
-  const directory = { start: end.offset, end: end.offset + end.size };
-  await fetchPieces(job, job.size, file, [directory], onBytes);
-  return locateMembers(file.path, job);
 }
 
 /** Members that are there and right need not be fetched. */
@@ -118,15 +106,4 @@ async function unpackMissing(job: MembersFetch, missing: readonly LocatedMember[
     signal: job.signal,
   });
   return files;
-}
-
-/** Places of members as few pieces. */
-function joined(members: readonly LocatedMember[]): readonly Piece[] {
-  const result: Piece[] = [];
-  for (const { start, end } of members.toSorted((a, b) => a.start - b.start)) {
-    const last = result.at(-1);
-    if (last !== undefined && start - last.end <= GAP) result[result.length - 1] = { start: last.start, end };
-    else result.push({ start, end });
-  }
-  return result;
 }

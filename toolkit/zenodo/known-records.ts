@@ -1,11 +1,20 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { KINDS } from '../dataset/layout.ts';
 import { parseRecordJson } from '../dataset/read-text.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256Of } from '../files/hash-file.ts';
 import { readRecord, type ZenodoRecord } from './record.ts';
 import { parseRecordId } from './record-id.ts';
+
+const RecordFile = z.object({
+  key: z.string(),
+  size: z.number(),
+  md5: z.string(),
+  url: z.string(),
+  root: z.enum(KINDS).exactOptional(),
+});
 
 const Known = z.object({
   id: z.string(),
@@ -13,7 +22,7 @@ const Known = z.object({
   doi: z.string().exactOptional(),
   title: z.string().exactOptional(),
   // A record that listed no files may be open by now: it is asked for again.
-  files: z.array(z.object({ key: z.string(), size: z.number(), md5: z.string(), url: z.string() })).min(1),
+  files: z.array(RecordFile).min(1),
 });
 
 /** Records as an API described them, kept in the home. What a number stands for is resolved once, and stays so. */

@@ -59,7 +59,7 @@ function placeOf(key: string): string {
 function foldersOf(key: string): readonly string[] {
   const parts = placeOf(key).split('/');
   const above = parts.slice(1).map((_, k) => parts.slice(0, k + 1).join('/'));
-  const root = rootOfArchive(key);
+  const root = rootOfArchive({ key });
   return root === undefined ? above : [...above, root];
 }
 

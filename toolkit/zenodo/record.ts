@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Kind } from '../dataset/layout.ts';
 import { ReigniteError } from '../errors.ts';
 import { contentCodings, decodeBody } from './decode-body.ts';
 import { fileUrl } from './file-url.ts';
@@ -18,6 +19,8 @@ export interface RecordFile {
   readonly md5: string;
   /** Where its bytes are. */
   readonly url: string;
+  /** Of an archive that was recognised by its contents: the folder that its members belong to. */
+  readonly root?: Kind;
 }
 
 /** One version of a record. */

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { archivesOf, detectorFile, folderOf, HE_MODEL_FOLDER, readersFile } from '../../../toolkit/dataset/layout.ts';
+import {
+  detectorFile,
+  folderOf,
+  HE_MODEL_FOLDER,
+  neededOfRecord,
+  readersFile,
+  rootOfArchive,
+} from '../../../toolkit/dataset/layout.ts';
 
 describe('layout of the record', () => {
   it('has the folders of the published data', () => {
@@ -11,18 +18,18 @@ describe('layout of the record', () => {
   });
 
   it('asks for the archives of the tasks at hand', () => {
-    const { archives, files } = archivesOf(['he']);
-    expect(archives.map(({ key, root }) => `${key} ${root}`)).toEqual([
-      'images.zip images',
-      'annotations.zip annotations',
-      'models.zip models',
-      'inference.zip inference',
-      'figures.zip figures',
-    ]);
+    const { folders, files } = neededOfRecord(['he']);
+    expect(folders).toEqual(['images', 'annotations', 'models', 'inference', 'figures']);
     expect(files).toEqual(['data_overview.csv', 'he_label_map.json']);
-    expect(archivesOf(['nuclei', 'pdl1']).files).toEqual(['data_overview.csv']);
-    expect(archivesOf(['he', 'pdl1'], ['he']).archives).toHaveLength(5);
-    expect(archivesOf(['he', 'pdl1'], ['pdl1', 'he']).archives.map(({ root }) => root)).not.toContain('models');
-    expect(archivesOf([])).toEqual({ archives: [], files: [] });
+    expect(neededOfRecord(['nuclei', 'pdl1']).files).toEqual(['data_overview.csv']);
+    expect(neededOfRecord(['he', 'pdl1'], ['he']).folders).toHaveLength(5);
+    expect(neededOfRecord(['he', 'pdl1'], ['pdl1', 'he']).folders).not.toContain('models');
+    expect(neededOfRecord([])).toEqual({ folders: [], files: [] });
+  });
+
+  it('takes the folder of an archive from its contents before its name', () => {
+    expect(rootOfArchive({ key: 'images.zip' })).toBe('images');
+    expect(rootOfArchive({ key: 'part-1.zip' })).toBeUndefined();
+    expect(rootOfArchive({ key: 'part-1.zip', root: 'models' })).toBe('models');
   });
 });

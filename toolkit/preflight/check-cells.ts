@@ -1,0 +1,125 @@
+import { posix } from 'node:path';
+import type { CellTask } from '../../config/tasks.ts';
+import { detectorFile, folderOf, readersFile } from '../dataset/layout.ts';
+import { type ReaderAnnotations, readReaderAnnotations } from '../dataset/readers-annotations.ts';
+import { parseNpyHeader } from '../numpy/npy-header.ts';
+import { checkPngs, checkPresence, modeOf } from './check-files.ts';
+import { type CheckedTask, checkBy, firstOf, type RecordCheck } from './record-check.ts';
+import type { RecordTree } from './record-tree.ts';
+
+const FETCH_AGAIN = 'Check that the record is a version of the IGNITE data toolkit and complete.';
+/** The header of a .npy file of points takes less. */
+const NPY_HEADER_BYTES = 128;
+/** The description of the modules is at the beginning of a YOLOv5 checkpoint. */
+const CHECKPOINT_HEAD_BYTES = 48 * 2 ** 10;
+
+/** Checks everything that a detection task assumes about a record. */
+export async function checkCells(
+  tree: RecordTree,
+  task: CellTask,
+  { title, withModel }: { readonly title: string; readonly withModel: boolean },
+): Promise<CheckedTask> {
+  const { check, annotations } = await checkReaders(tree, task, title);
+  const weights = withModel ? [await checkWeights(tree, task, title)] : [];
+  if (annotations === undefined) return { checks: [check, ...weights], rois: undefined, predicted: 0, images: [] };
+  const images = annotations.images.map(({ fileName }) => `${folderOf('images', task)}/${fileName}`);
+  const predictions = annotations.images.map(({ stem }) => `${folderOf('inference', task)}/${stem}.npy`);
+  const subject = `${title}, images`;
+  const headers = await checkPngs(
+    tree,
+    `${subject}, headers`,
+    images.filter((path) => path.toLowerCase().endsWith('.png')),
+    (header) => (header.depth === 8 ? undefined : `is ${modeOf(header)}`),
+    'Save the images as 8-bit RGB PNGs.',
+  );
+  const checks = [
+    check,
+    ...doubtOn(annotations, title),
+    checkPresence(tree, subject, 'images of the readers', images, { status: 'fail', remedy: FETCH_AGAIN }),
+    headers.check,
+    checkPresence(tree, `${title}, published predictions`, 'files of points', predictions, {
+      status: 'warn',
+      remedy: 'Nothing to do: images without published points are computed and not compared.',
+    }),
+    await checkPoints(tree, `${title}, published predictions, headers`, predictions),
+    ...weights,
+  ];
+  return {
+    checks: checks.filter(({ status }) => status !== 'unknown'),
+    rois: annotations.images.length,
+    predicted: predictions.filter((path) => tree.sizes.has(path)).length,
+    images: headers.sizes,
+  };
+}
+
+async function checkReaders(
+  tree: RecordTree,
+  task: CellTask,
+  title: string,
+): Promise<{ readonly check: RecordCheck; readonly annotations?: ReaderAnnotations }> {
+  const subject = `${title}, readers' annotations`;
+  const path = readersFile(task);
+  if (!tree.sizes.has(path)) {
+    return { check: { subject, status: 'fail', detail: `there is no ${path}`, remedy: FETCH_AGAIN } };
+  }
+  const local = await tree.local(path);
+  if (local === undefined) {
+    const detail = `${posix.basename(path)} is too large to look at before the download`;
+    return { check: { subject, status: 'unknown', detail } };
+  }
+  let annotations: ReaderAnnotations | undefined;
+  const check = await checkBy(subject, async () => {
+    annotations = await readReaderAnnotations(local, task);
+    const readers = annotations.groups.flatMap((group) => group.readers);
+    return `${annotations.images.length} images, ${readers.length} readers`;
+  });
+  return annotations === undefined ? { check } : { check, annotations };
+}
+
+function doubtOn({ doubt, unused }: ReaderAnnotations, title: string): RecordCheck[] {
+  const found: RecordCheck[] = [];
+  if (doubt !== undefined) {
+    found.push({
+      subject: `${title}, categories`,
+      status: 'warn',
+      detail: 'the ids of the categories give other classes than their names',
+      remedy: 'The run follows the ids, as the authors do; `reignite evaluate --categories by-name` follows the names.',
+    });
+  }
+  for (const { reason, annotations, ids } of unused) {
+    const detail = `${annotations} annotations are not used: ${reason} (${firstOf(ids.map(String))})`;
+    found.push({ subject: `${title}, annotations`, status: 'warn', detail });
+  }
+  return found;
+}
+
+async function checkPoints(tree: RecordTree, subject: string, paths: readonly string[]): Promise<RecordCheck> {
+  const present = paths.filter((path) => tree.sizes.has(path));
+  if (present.length === 0) return { subject, status: 'unknown', detail: 'there are none to look at' };
+  return checkBy(subject, async () => {
+    const heads = await tree.heads(present, NPY_HEADER_BYTES);
+    const kinds = new Set<string>();
+    for (const [path, head] of heads) {
+      const { dtype, shape } = parseNpyHeader(head, path);
+      kinds.add(`${dtype}, ${shape.length === 2 ? `points x ${shape[1]}` : `shape (${shape.join(', ')})`}`);
+    }
+    const looked = heads.size === present.length ? 'all' : `${heads.size} of ${present.length}`;
+    return `${looked} looked at: ${[...kinds].join('; ')}`;
+  });
+}
+
+async function checkWeights(tree: RecordTree, task: CellTask, title: string): Promise<RecordCheck> {
+  const subject = `${title}, model`;
+  const path = detectorFile(task);
+  const presence = checkPresence(tree, subject, 'checkpoint', [path], { status: 'fail', remedy: FETCH_AGAIN });
+  if (presence.status === 'fail') return presence;
+  const head = (await tree.heads([path], CHECKPOINT_HEAD_BYTES)).get(path);
+  const classes = new Set(head === undefined ? [] : moduleClasses(head));
+  if (classes.size === 0) return { subject, status: 'unknown', detail: 'looked at after the download' };
+  return { subject, status: 'pass', detail: `YOLOv5 modules: ${[...classes].join(', ')}` };
+}
+
+/** Names the classes of YOLOv5 modules that a checkpoint's pickle imports; nothing is interpreted. */
+function moduleClasses(head: Buffer): string[] {
+  return [...head.toString('latin1').matchAll(/cmodels\.(?:common|yolo)\n(\w+)\n/g)].map(([, name]) => name ?? '');
+}

@@ -1,0 +1,136 @@
+import { join } from 'node:path';
+import { HE_LABELS } from '../dataset/he-labels.ts';
+import { readLabelMap } from '../dataset/label-map.ts';
+import { folderOf, LABEL_MAP_FILE, OVERVIEW_FILE } from '../dataset/layout.ts';
+import { type OverviewRow, readOverview } from '../dataset/overview.ts';
+import { type HeTestRoi, heTestRoisOf } from '../dataset/test-rois.ts';
+import { ReigniteError } from '../errors.ts';
+import type { PngStart } from '../image/png-size.ts';
+import { PAPER_FOLDS } from '../nnunet/model-folds.ts';
+import { readPlansFile } from '../nnunet/plans-file.ts';
+import { checkPngs, checkPresence, modeOf } from './check-files.ts';
+import { type CheckedTask, checkBy, firstOf, type RecordCheck } from './record-check.ts';
+import { pathsBelow, type RecordTree } from './record-tree.ts';
+
+const FETCH_AGAIN = 'Check that the record is a version of the IGNITE data toolkit and complete.';
+const IMAGES = 'Save the images as 8-bit RGB PNGs.';
+const MASKS = 'Save the masks as 8-bit grey PNGs whose values are the labels, 0 to 16.';
+
+/** Checks everything that the tissue task assumes about a record. */
+export async function checkTissue(tree: RecordTree, withModel: boolean): Promise<CheckedTask> {
+  const { check, rois } = await checkOverview(tree);
+  const images = rois.map(({ image }) => image);
+  const annotations = rois.map(({ annotation }) => annotation);
+  const predictions = rois.map(({ roi }) => `${folderOf('inference', 'he')}/${roi}.png`);
+  const imageHeaders = await checkPngs(tree, 'H&E images, headers', images, imageFault, IMAGES);
+  const maskHeaders = await checkPngs(tree, 'H&E annotations, headers', annotations, maskFault, MASKS);
+  const subject = 'H&E published predictions';
+  const predictionHeaders = await checkPngs(tree, `${subject}, headers`, predictions, maskFault, MASKS);
+  const needed = { status: 'fail', remedy: FETCH_AGAIN } as const;
+  const ofRois = [
+    checkPresence(tree, 'H&E images', 'images of the test set', images, needed),
+    imageHeaders.check,
+    checkPresence(tree, 'H&E annotations', 'masks of the test set', annotations, needed),
+    maskHeaders.check,
+    checkPresence(tree, subject, 'masks', predictions, {
+      status: 'warn',
+      remedy: 'Nothing to do: ROIs without a published mask are computed and not compared.',
+    }),
+    predictionHeaders.check,
+  ];
+  return {
+    checks: [
+      check,
+      ...(rois.length > 0 ? ofRois : []),
+      await checkLabelMap(tree),
+      ...(withModel ? await checkModel(tree) : []),
+    ],
+    rois: rois.length > 0 ? rois.length : undefined,
+    predicted: predictions.filter((path) => tree.sizes.has(path)).length,
+    images: imageHeaders.sizes,
+  };
+}
+
+async function checkOverview(
+  tree: RecordTree,
+): Promise<{ readonly check: RecordCheck; readonly rois: readonly HeTestRoi[] }> {
+  let rois: readonly HeTestRoi[] = [];
+  const check = await checkBy(OVERVIEW_FILE, async () => {
+    const path = await wanted(tree, OVERVIEW_FILE);
+    const rows = await readOverview(path);
+    rois = heTestRoisOf(rows, join(path, '..'));
+    return `${rows.length} rows (${countsOf(rows)}); ${rois.length} ROIs in the H&E test set`;
+  });
+  return { check, rois };
+}
+
+/** Rows by task and split. */
+function countsOf(rows: readonly OverviewRow[]): string {
+  const counts = new Map<string, number>();
+  for (const { task, split } of rows) counts.set(`${task} ${split}`, (counts.get(`${task} ${split}`) ?? 0) + 1);
+  return firstOf(
+    [...counts].map(([name, count]) => `${name}: ${count}`),
+    8,
+  );
+}
+
+/** The run takes names and values from the authors' evaluation script; the map is only compared with them. */
+async function checkLabelMap(tree: RecordTree): Promise<RecordCheck> {
+  const check = await checkBy(LABEL_MAP_FILE, async () => {
+    const labels = await readLabelMap(await wanted(tree, LABEL_MAP_FILE));
+    return `${labels.length} labels, ${labels[0]?.value} to ${labels.at(-1)?.value}`;
+  });
+  if (check.status !== 'pass' || check.detail === `${HE_LABELS.length} labels, 0 to ${HE_LABELS.length - 1}`)
+    return check;
+  return { ...check, status: 'warn', detail: `${check.detail}; the authors' evaluation has 17 labels, 0 to 16` };
+}
+
+/** The model is any folder of `models/he` with folds in it, whatever its name. */
+async function checkModel(tree: RecordTree): Promise<RecordCheck[]> {
+  const folder = folderOf('models', 'he');
+  const files = pathsBelow(tree, folder);
+  const folds = files.flatMap((path) => /^(.*)\/fold_\d+\/[^/]+$/.exec(path)?.[1] ?? []);
+  const [model, ...others] = new Set(folds);
+  if (model === undefined) {
+    const detail = files.length === 0 ? `there is no ${folder}/` : `no folder in ${folder}/ has folds`;
+    return [{ subject: 'H&E model', status: 'fail', detail, remedy: FETCH_AGAIN }];
+  }
+  if (others.length > 0) {
+    const detail = `several: ${firstOf([model, ...others])}`;
+    return [{ subject: 'H&E model', status: 'fail', detail, remedy: 'Keep the folder of one model in models/he.' }];
+  }
+  const needed = PAPER_FOLDS.map((fold) => `${model}/fold_${fold}/model_best.model`);
+  const plans = `${model}/fold_0/model_best.model.pkl`;
+  return [
+    checkPresence(tree, 'H&E model, folds', 'files of the five folds', [...needed, plans], {
+      status: 'fail',
+      remedy: 'The paper averages five folds: fetch the models again, or ask the publisher for the missing files.',
+    }),
+    ...(tree.sizes.has(plans) ? [await checkPlans(tree, plans)] : []),
+  ];
+}
+
+async function checkPlans(tree: RecordTree, plans: string): Promise<RecordCheck> {
+  const local = await tree.local(plans);
+  if (local === undefined)
+    return { subject: 'H&E model, plans', status: 'unknown', detail: 'looked at after the download' };
+  return checkBy('H&E model, plans', async () => {
+    const { patch, classes } = await readPlansFile(local);
+    return `tiles of ${patch.join(' x ')} px, ${classes} classes`;
+  });
+}
+
+async function wanted(tree: RecordTree, path: string): Promise<string> {
+  const local = await tree.local(path);
+  if (local === undefined) throw new ReigniteError('FILE_NOT_IN_RECORD', `The record holds no ${path}.`);
+  return local;
+}
+
+function imageFault(header: PngStart): string | undefined {
+  const isKnown = header.depth === 8 && (header.colour === 'RGB' || header.colour === 'RGBA');
+  return isKnown ? undefined : `is ${modeOf(header)}`;
+}
+
+function maskFault(header: PngStart): string | undefined {
+  return header.depth === 8 && header.colour === 'grey' ? undefined : `is ${modeOf(header)}`;
+}

@@ -1,0 +1,63 @@
+import { open, readdir, stat } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import { KINDS, LABEL_MAP_FILE, OVERVIEW_FILE } from '../dataset/layout.ts';
+
+/** The files of a record in the layout of the data folder, wherever they are: here, or in archives on a server. */
+export interface RecordTree {
+  /** Sizes in bytes by path, relative to the data folder, with `/`. */
+  readonly sizes: ReadonlyMap<string, number>;
+  /**
+   * Reads the first bytes of files.
+   *
+   * @returns By path; a file that cannot be read is missing, and so are those beyond what may be fetched.
+   */
+  heads(paths: readonly string[], length: number): Promise<ReadonlyMap<string, Buffer>>;
+  /** Brings a whole file to this machine and returns its path; undefined for one that is too large to be fetched now. */
+  local(path: string): Promise<string | undefined>;
+}
+
+/** Paths of a tree below a folder, sorted. */
+export function pathsBelow(tree: RecordTree, folder: string): readonly string[] {
+  return [...tree.sizes.keys()].filter((path) => path.startsWith(`${folder}/`)).sort();
+}
+
+/** Looks at a data folder as it is on disk. */
+export async function folderTree(data: string): Promise<RecordTree> {
+  const sizes = new Map<string, number>();
+  for (const path of [...KINDS, OVERVIEW_FILE, LABEL_MAP_FILE]) await addSizes(data, path, sizes);
+  return {
+    sizes,
+    async heads(paths, length) {
+      const found = new Map<string, Buffer>();
+      for (const path of paths) {
+        const head = await headOf(join(data, ...path.split('/')), length);
+        if (head !== undefined) found.set(path, head);
+      }
+      return found;
+    },
+    local: async (path) => join(data, ...path.split('/')),
+  };
+}
+
+async function addSizes(data: string, path: string, sizes: Map<string, number>): Promise<void> {
+  const found = await stat(join(data, path)).catch(() => undefined);
+  if (found === undefined) return;
+  if (found.isFile()) sizes.set(path, found.size);
+  if (!found.isDirectory()) return;
+  for (const entry of await readdir(join(data, path), { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const full = join(entry.parentPath, entry.name);
+    sizes.set(relative(data, full).split(sep).join('/'), (await stat(full)).size);
+  }
+}
+
+async function headOf(path: string, length: number): Promise<Buffer | undefined> {
+  const handle = await open(path, 'r').catch(() => undefined);
+  if (handle === undefined) return undefined;
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}

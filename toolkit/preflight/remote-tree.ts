@@ -1,0 +1,158 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { LocatedMember } from '../archive/locate-members.ts';
+import { isArchive, type Kind } from '../dataset/layout.ts';
+import { writeFileAtomic } from '../files/atomic-write.ts';
+import { downloadFile } from '../zenodo/download-file.ts';
+import type { HttpGet } from '../zenodo/http.ts';
+import type { RecordFile } from '../zenodo/record.ts';
+import { RemoteArchive } from '../zenodo/remote-archive.ts';
+import { archiveKind } from './archive-kind.ts';
+import type { RecordTree } from './record-tree.ts';
+
+/** A file that takes more in its archive is not fetched before the run, in bytes. */
+const MAX_PACKED = 2 * 2 ** 20;
+/** Unpacked, in bytes. */
+const MAX_WHOLE = 64 * 2 ** 20;
+/** Heads of files that are far apart in their archive cost a request each. */
+const MAX_HEADS = 40;
+
+/** An archive of the record and what it holds. */
+export interface FoundArchive {
+  readonly key: string;
+  /** Undefined where the paths in it do not tell. */
+  readonly kind: Kind | undefined;
+  readonly members: number;
+}
+
+export interface RemoteTree extends RecordTree {
+  readonly archives: readonly FoundArchive[];
+  /** Bytes that were fetched so far. */
+  bytes(): number;
+  close(): Promise<void>;
+}
+
+/**
+ * Looks at a record on a server: of each archive the central directory is fetched, of the other files nothing yet.
+ *
+ * @param options.scratch - A folder for what is fetched; it can go afterwards.
+ * @param options.request - How a file of the record is asked for.
+ * @throws RangeIgnored when the server sends whole files only; ReigniteError as `RemoteArchive.open`.
+ */
+export async function remoteTree(options: {
+  readonly files: readonly RecordFile[];
+  readonly scratch: string;
+  readonly request: (file: RecordFile) => Promise<HttpGet>;
+  readonly signal?: AbortSignal;
+}): Promise<RemoteTree> {
+  const { files, scratch, request, signal } = options;
+  await mkdir(join(scratch, 'pieces'), { recursive: true });
+  const opened: { readonly file: RecordFile; readonly archive: RemoteArchive }[] = [];
+  for (const file of files.filter(({ key }) => isArchive(key))) {
+    const pieces = join(scratch, 'pieces', String(opened.length));
+    const { size, md5 } = file;
+    opened.push({ file, archive: await RemoteArchive.open({ ...(await request(file)), signal, pieces, size, md5 }) });
+  }
+  return new FetchedTree(scratch, opened, files, request);
+}
+
+/** A file of the tree that is packed in an archive. */
+interface ArchivedFile {
+  readonly archive: RemoteArchive;
+  readonly member: LocatedMember;
+}
+
+function packedSize({ member }: ArchivedFile): number {
+  return member.end - member.start;
+}
+
+class FetchedTree implements RemoteTree {
+  readonly sizes = new Map<string, number>();
+  readonly archives: readonly FoundArchive[];
+  readonly #scratch: string;
+  readonly #opened: readonly RemoteArchive[];
+  readonly #members = new Map<string, ArchivedFile>();
+  readonly #plain = new Map<string, RecordFile>();
+  readonly #request: (file: RecordFile) => Promise<HttpGet>;
+  #plainBytes = 0;
+
+  constructor(
+    scratch: string,
+    opened: readonly { readonly file: RecordFile; readonly archive: RemoteArchive }[],
+    files: readonly RecordFile[],
+    request: (file: RecordFile) => Promise<HttpGet>,
+  ) {
+    this.#scratch = scratch;
+    this.#request = request;
+    this.#opened = opened.map(({ archive }) => archive);
+    this.archives = opened.map(({ file, archive }) => {
+      const kind = archiveKind(archive.members.map(({ path }) => path));
+      for (const member of archive.members) {
+        const isNamed = kind === undefined || member.path.startsWith(`${kind}/`);
+        const path = isNamed ? member.path : `${kind}/${member.path}`;
+        this.sizes.set(path, member.size);
+        this.#members.set(path, { archive, member });
+      }
+      return { key: file.key, kind, members: archive.members.length };
+    });
+    for (const file of files.filter(({ key }) => !isArchive(key))) {
+      this.sizes.set(file.key, file.size);
+      this.#plain.set(file.key, file);
+    }
+  }
+
+  bytes(): number {
+    return this.#plainBytes + this.#opened.reduce((sum, archive) => sum + archive.bytes, 0);
+  }
+
+  async heads(paths: readonly string[], length: number): Promise<ReadonlyMap<string, Buffer>> {
+    const found = new Map<string, Buffer>();
+    const wanted = evenly(paths, MAX_HEADS);
+    for (const archive of this.#opened) {
+      const byMember = new Map(
+        wanted.flatMap((path) => {
+          const member = this.#members.get(path);
+          return member?.archive === archive ? [[member.member.path, path] as const] : [];
+        }),
+      );
+      const heads = await archive.heads(
+        archive.members.filter(({ path }) => byMember.has(path)),
+        length,
+      );
+      for (const [member, head] of heads) found.set(byMember.get(member) ?? member, head);
+    }
+    return found;
+  }
+
+  async local(path: string): Promise<string | undefined> {
+    const size = this.sizes.get(path);
+    if (size === undefined) return undefined;
+    const target = join(this.#scratch, 'tree', ...path.split('/'));
+    const plain = this.#plain.get(path);
+    if (plain !== undefined) {
+      await mkdir(dirname(target), { recursive: true });
+      await downloadFile({ ...(await this.#request(plain)), path: target, size, md5: plain.md5 });
+      this.#plainBytes += size;
+      return target;
+    }
+    const member = this.#members.get(path);
+    if (member === undefined || packedSize(member) > MAX_PACKED || size > MAX_WHOLE) return undefined;
+    const content = (await this.heads([path], size)).get(path);
+    if (content?.length !== size) return undefined;
+    await writeFileAtomic(target, content);
+    return target;
+  }
+
+  async close(): Promise<void> {
+    for (const archive of this.#opened) await archive.close();
+  }
+}
+
+/** Takes at most `count` of a list, the first and the last among them. */
+function evenly<Item>(items: readonly Item[], count: number): readonly Item[] {
+  if (items.length <= count) return items;
+  const step = (items.length - 1) / (count - 1);
+  return Array.from({ length: count }, (_, index) => items[Math.round(index * step)]).filter(
+    (item) => item !== undefined,
+  );
+}
