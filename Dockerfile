@@ -3,20 +3,22 @@ FROM node:20.20.2-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
+# A checkout made under a strict umask is readable for its owner alone, who is not the user of the image.
 COPY . .
+RUN chmod -R a+rX bin config toolkit workflows data
 RUN node scripts/build.js && node -e "import('/app/dist/cli/workflow-bundle.js').then((m) => m.workflowBundle())"
 
 FROM node:20.20.2-bookworm-slim
 ENV NODE_ENV=production REIGNITE_HOME=/home/node/reignite
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev
+RUN npm ci --omit=dev && chmod a+r package.json package-lock.json .npmrc
 COPY --from=build /app/dist dist
-COPY bin bin
-COPY config/profiles config/profiles
-COPY toolkit/report/page/static toolkit/report/page/static
-COPY workflows/reproduce.ts workflows/reproduce.ts
-COPY data/sample data/sample
+COPY --from=build /app/bin bin
+COPY --from=build /app/config/profiles config/profiles
+COPY --from=build /app/toolkit/report/page/static toolkit/report/page/static
+COPY --from=build /app/workflows/reproduce.ts workflows/reproduce.ts
+COPY --from=build /app/data/sample data/sample
 RUN mkdir -p /home/node/reignite /srv/reignite/data /srv/reignite/results && chown -R node:node /home/node/reignite /srv/reignite
 USER node
 WORKDIR /srv/reignite

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,11 +34,15 @@ function install(tarball: string, folder: string): void {
 
 describe('the npm package', () => {
   let folder = '';
+  let tarball = '';
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'reignite-package-'));
+    // As in a clone that was made under a umask of 077.
+    chmodSync(packageFile('docs/summary.schema.json'), 0o600);
     const args = ['scripts/pack.js', '--pack-destination', folder];
     const output = execFileSync(process.execPath, args, { cwd: packageFile(''), encoding: 'utf8' });
-    install(output.trimEnd().split('\n').at(-1) ?? '', folder);
+    tarball = output.trimEnd().split('\n').at(-1) ?? '';
+    install(tarball, folder);
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
   }, 300_000);
 
@@ -66,6 +70,11 @@ describe('the npm package', () => {
     const output = execFileSync(process.execPath, ['program.js', checkpoint], { cwd: folder, encoding: 'utf8' });
     expect(output.trimEnd().split('\n').at(-1)).toMatch(/^[1-9]\d* 0$/);
   }, 120_000);
+
+  it('holds files that every user may read, also when those of the checkout were private', () => {
+    const lines = execFileSync('tar', ['tvf', tarball], { encoding: 'utf8' }).trimEnd().split('\n');
+    expect(new Set(lines.map((line) => line.split(' ')[0]))).toEqual(new Set(['-rw-r--r--', '-rwxr-xr-x']));
+  });
 
   it('is imported from CommonJS by `await import`', () => {
     writeFileSync(join(folder, 'program.cjs'), COMMON_JS);
