@@ -49,7 +49,7 @@ async function prepareRecordModel(
   home: string,
   signal: AbortSignal,
   onProgress: (progress: ConvertProgress) => void,
-): Promise<TissueModel> {
+): Promise<Omit<TissueModel, 'synthetic'>> {
   const folder = await findModelFolder(models);
   const digest = await modelDigest(folder);
   const modelDir = join(home, digest);
@@ -64,7 +64,7 @@ async function prepareRecordModel(
   };
 }
 
-function refuseOtherLabels(own: string | undefined, { classes }: TissueModel): void {
+function refuseOtherLabels(own: string | undefined, { classes }: Pick<TissueModel, 'classes'>): void {
   if (own === undefined || classes <= HE_LABELS.length) return;
   throw new ReigniteError(
     'CHECKPOINT_UNSUPPORTED',

@@ -29,6 +29,8 @@ export interface PredictOptions {
   /** As a durable workflow. */
   readonly run?: boolean;
   readonly json?: boolean;
+  /** Without the notes on the screen. */
+  readonly quiet?: boolean;
 }
 
 const SMALLEST_MPP = 0.01;
@@ -57,7 +59,7 @@ export async function predictCommand(
     : await predictHere(order, images, home, signal);
   refuseNothingPredicted(summary);
   if (options.json) printResult(JSON.stringify(summary, null, 1));
-  else printResult(summary.images.flatMap(describePrediction).join('\n'));
+  else printResult(summary.images.flatMap((image) => describePrediction(image, options.quiet)).join('\n'));
   const { folds } = summary.model;
   if (folds !== undefined)
     printStep(`The softmax is that of ${describeFolds(folds)} of the model${folds.length === 1 ? '' : ', averaged'}.`);

@@ -31,6 +31,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     )
     .option('--provider <name>', 'auto, cpu, cuda or webgpu (default: auto)')
     .option('--threads <n>', 'threads of the network (default: all cores)', Number)
+    .option('--quiet', 'leave the notes out on the screen; summary.json and the overlays keep them')
     .option('--run', 'as a durable run: an activity an image, shared among workers, seen in the Temporal UI')
     .action(async (images: string[], options: PredictOptions) => {
       const { predictCommand } = await import('../commands/predict.ts');

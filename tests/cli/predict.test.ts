@@ -8,6 +8,7 @@ import { readNpy } from '../../toolkit/numpy/npy.ts';
 import { runCommand } from '../support/command.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { noise } from '../support/noise.ts';
+import { writeTiff } from '../support/write-tiff.ts';
 
 const fixture = (path: string) => fileURLToPath(new URL(`../fixtures/${path}`, import.meta.url));
 const folder = suiteFolder();
@@ -69,11 +70,63 @@ describe('reignite predict --task he', { timeout: 60_000 }, () => {
       expect(traced).toBe(labels.filter((label) => label !== 0).length);
       const coloured = await sharp(join(folder(), 'tissue', 'coloured', `${name}.png`)).metadata();
       expect(coloured).toMatchObject({ isPalette: true, width: WIDTH, height: HEIGHT });
-      expect(await sharp(join(folder(), 'tissue', 'overlays', `${name}.png`)).metadata()).toMatchObject({
-        width: WIDTH,
-        height: HEIGHT,
-      });
+      const overlay = await sharp(join(folder(), 'tissue', 'overlays', `${name}.png`)).metadata();
+      // The image is its upper left part; the legend is below.
+      expect([overlay.width, overlay.height > HEIGHT]).toEqual([420, true]);
     }
+  });
+
+  it('says in its notes how sure it was, and --quiet keeps them off the screen', async () => {
+    const loud = await predictTissue('loud', 'one.png');
+    expect(loud.stdout).toContain('% of its pixels are unclear');
+    expect(loud.stdout).toContain('The size of its pixels is not known');
+    expect(loud.stdout).toContain('not look like a stained section');
+    const quiet = await predictTissue('quiet', '--quiet', 'one.png');
+    expect(quiet.stdout).not.toContain('unclear');
+    expect(quiet.stdout).toContain('one: 75 x 48 px');
+    const [image] = (await readJson('quiet', 'summary.json')).images;
+    expect(image.notes.join(' ')).toContain(`${(100 * image.unclearShare).toFixed(1)} % of its pixels are unclear`);
+    expect(image.medianMargin).toBeGreaterThan(0);
+  });
+
+  it('resamples only what it would take without: the same refusals, the same alpha, the same notes', async () => {
+    const raw = { width: WIDTH, height: HEIGHT, channels: 3 } as const;
+    const float = Buffer.from(Float32Array.from(noise(WIDTH * HEIGHT * 3, 5), (value) => value / 255).buffer);
+    const options = { width: WIDTH, height: HEIGHT, samples: 3, bits: 32, tags: { 339: [3, 3, 3] } };
+    await writeTiff(join(folder(), 'float.tif'), { ...options, pixels: float });
+    await sharp(noise(WIDTH * HEIGHT * 3, 5), { raw })
+      .toColourspace('cmyk')
+      .jpeg()
+      .toFile(join(folder(), 'cmyk.jpg'));
+    const see = sharp(noise(WIDTH * HEIGHT * 3, 5), { raw }).ensureAlpha(0.2);
+    await see.png().toFile(join(folder(), 'alpha.png'));
+    const images = ['one.png', 'float.tif', 'cmyk.jpg', 'alpha.png'];
+    const plain = JSON.parse((await predictTissue('as-is', '--json', ...images)).stdout);
+    const fine = JSON.parse((await predictTissue('brought', '--mpp', '1', '--resample', '--json', ...images)).stdout);
+    expect(fine.failures).toEqual(plain.failures);
+    expect(plain.failures.map(({ code }: { code: string }) => code)).toEqual(['IMAGE_UNREADABLE', 'IMAGE_UNREADABLE']);
+    for (const { failures, images: predicted } of [plain, fine]) {
+      expect(failures[0].cause).toContain('floating point');
+      expect(failures[1].cause).toContain('cmyk');
+      const [opaque, transparent] = predicted;
+      expect(transparent.notes).toContain('Alpha channel dropped.');
+      expect(transparent.areas).toEqual(opaque.areas);
+    }
+    const margins = await sharp(join(folder(), 'brought', 'margins', 'one.png')).metadata();
+    expect([margins.width, margins.height]).toEqual([WIDTH, HEIGHT]);
+  });
+
+  it('scales 16-bit samples by --max-value, and warns without it', async () => {
+    const bytes = noise(WIDTH * HEIGHT * 3, 5);
+    const twelve = Uint16Array.from(bytes, (value) => Math.round((value * 4095) / 255));
+    const options = { width: WIDTH, height: HEIGHT, samples: 3, bits: 16, pixels: new Uint8Array(twelve.buffer) };
+    await writeTiff(join(folder(), 'twelve.tif'), options);
+    const scaled = JSON.parse((await predictTissue('scaled', '--max-value', '4095', '--json', 'twelve.tif')).stdout);
+    const eight = JSON.parse((await predictTissue('eight', '--json', 'one.png')).stdout);
+    expect(scaled.images[0].areas).toEqual(eight.images[0].areas);
+    expect(scaled.images[0].notes.join(' ')).toContain('4095 is white');
+    const dark = JSON.parse((await predictTissue('dark', '--json', 'twelve.tif')).stdout);
+    expect(dark.images[0].notes.join(' ')).toMatch(/12 bits in 16.*--max-value 4095/);
   });
 
   it('takes what it did before from the cache, and leaves small regions out when asked', async () => {

@@ -1,10 +1,11 @@
 import { Canvas, ImageData, type SKRSContext2D } from 'canvas';
-import sharp, { type Sharp } from 'sharp';
+import sharp from 'sharp';
 import { replaceFile } from '../files/atomic-write.ts';
 import type { Classification } from '../geojson/feature-file.ts';
 import type { LabelMask } from '../geojson/label-runs.ts';
 import type { DecodedImage } from '../image/accepted-image.ts';
 import { makeMarker, stampMarker } from './cells-figure-markers.ts';
+import { drawLegend, type Legend } from './overlay-legend.ts';
 
 /** Longer sides are drawn smaller: a picture to look at, of bounded memory. */
 const LONGEST_SIDE = 4_096;
@@ -13,7 +14,7 @@ const MOST_PIXELS = 2 ** 31;
 /** Width of a cell's marker in px of the image, at most; never below the smallest that can be seen. */
 const MARKER = 9;
 
-/** A picture to look at, and by how much it is smaller than the image. */
+/** Size of the drawn image in px: its own, or smaller. The file is higher by the legend below, and at least 420 px wide. */
 export interface Overlay {
   readonly width: number;
   readonly height: number;
@@ -29,6 +30,7 @@ export async function drawTissueOverlay(
   image: DecodedImage,
   mask: LabelMask,
   classes: ReadonlyMap<number, Classification>,
+  legend: Legend,
   out: string,
 ): Promise<Overlay> {
   const { pixels, width, height } = await shrink(image);
@@ -43,7 +45,7 @@ export async function drawTissueOverlay(
       pixels[at + 2] = ((pixels[at + 2] ?? 0) + colour[2]) / 2;
     }
   }
-  await writePicture(out, sharp(pixels, { raw: { width, height, channels: 3 } }));
+  await writePicture(out, { data: pixels, width, height, channels: 3 }, legend);
   return { width, height };
 }
 
@@ -64,6 +66,7 @@ export async function drawCellsOverlay(
   image: DecodedImage,
   cells: readonly MarkedCell[],
   classes: readonly Classification[],
+  legend: Legend,
   out: string,
 ): Promise<Overlay> {
   const { pixels, width, height } = await shrink(image);
@@ -75,8 +78,7 @@ export async function drawCellsOverlay(
     const marker = markers[of];
     if (marker !== undefined) stampMarker(context, marker, (x * width) / image.width, (y * height) / image.height);
   }
-  const raw = { width, height, channels: 4 } as const;
-  await writePicture(out, sharp(canvas.data(), { raw }).removeAlpha());
+  await writePicture(out, { data: canvas.data(), width, height, channels: 4 }, legend);
   return { width, height };
 }
 
@@ -102,8 +104,38 @@ function putRgb(context: SKRSContext2D, rgb: Uint8Array, width: number, height: 
   context.putImageData(new ImageData(rgba, width, height), 0, 0);
 }
 
-async function writePicture(out: string, picture: Sharp): Promise<void> {
+interface Picture {
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 3 | 4;
+}
+
+/** Writes a picture with its legend below, so that the upper left of the file is the picture pixel by pixel. */
+async function writePicture(out: string, picture: Picture, legend: Legend): Promise<void> {
+  const strip = drawLegend(legend, picture.width);
+  const { width } = strip;
+  const height = picture.height + strip.height;
+  const pixels = new Uint8Array(3 * width * height).fill(255);
+  copyInto(pixels, width, picture, 0);
+  copyInto(pixels, width, { ...strip, channels: 4 }, picture.height);
   await replaceFile(out, async (temporary) => {
-    await picture.png({ compressionLevel: COMPRESSION }).toFile(temporary);
+    const raw = { width, height, channels: 3 } as const;
+    await sharp(pixels, { raw, limitInputPixels: MOST_PIXELS })
+      .png({ compressionLevel: COMPRESSION })
+      .toFile(temporary);
   });
+}
+
+/** Copies RGB, without alpha, into rows of `width` px from the row `top` on. */
+function copyInto(pixels: Uint8Array, width: number, picture: Picture, top: number): void {
+  const { data, channels } = picture;
+  for (let row = 0, from = 0; row < picture.height; row++) {
+    let to = 3 * (top + row) * width;
+    for (let column = 0; column < picture.width; column++, from += channels, to += 3) {
+      pixels[to] = data[from] ?? 0;
+      pixels[to + 1] = data[from + 1] ?? 0;
+      pixels[to + 2] = data[from + 2] ?? 0;
+    }
+  }
 }

@@ -7,6 +7,7 @@ import { takeOwnModel } from '../onnx/own-model.ts';
 import { DetectionSidecar, parseSidecar, readSidecarJson } from '../onnx/sidecar.ts';
 import { convertDetector, detectorDigest, readDetectorCard } from '../yolov5/convert-detector.ts';
 import { CARD_FILE, DetectorCard } from '../yolov5/detector-card.ts';
+import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
 import type { PrepareOptions } from './tissue-model.ts';
 
 /** A detector, ready in the home. */
@@ -17,6 +18,8 @@ export interface CellModel {
   readonly modelDir: string;
   /** Names of the classes, by number. */
   readonly classes: readonly string[];
+  /** Whether it was trained on synthetic images, as far as its checkpoint is known. */
+  readonly synthetic: boolean;
   /** Whether it was there already. */
   readonly cached: boolean;
 }
@@ -44,8 +47,8 @@ export async function prepareCellModel(
   const digest = await detectorDigest(path, undefined, signal);
   const modelDir = join(models, digest);
   const known = await readDetectorCard(modelDir).catch(() => undefined);
-  const { classes } = known ?? (await convertDetector({ checkpoint: path, out: modelDir, ...(signal && { signal }) }));
-  return { digest, modelDir, classes, cached: known !== undefined };
+  const card = known ?? (await convertDetector({ checkpoint: path, out: modelDir, ...(signal && { signal }) }));
+  return { ...modelOf(card), modelDir, cached: known !== undefined };
 }
 
 /** An ONNX file: one that `model convert` wrote, by its card, or any other detector, by its sidecar. */
@@ -56,7 +59,13 @@ async function prepareOnnx(path: string, models: string, signal: AbortSignal | u
   const { card, folder, cached } = await takeOwnModel(path, parseSidecar(path, json, DetectionSidecar), models, signal);
   const { sidecar } = card;
   if (sidecar.kind !== 'detection') throw new ReigniteError('SIDECAR_INVALID', `${path} is no detector.`);
-  return { digest: card.digest, modelDir: folder, classes: sidecar.labels, cached };
+  return {
+    digest: card.digest,
+    modelDir: folder,
+    classes: sidecar.labels,
+    synthetic: isTrainedOnSynthetic([card]),
+    cached,
+  };
 }
 
 async function takeConverted(
@@ -74,5 +83,9 @@ async function takeConverted(
     await replaceFile(join(modelDir, card.file), (temporary) => copyFile(path, temporary));
     await writeFileAtomic(join(modelDir, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
   }
-  return { digest: card.digest, modelDir, classes: card.classes, cached: known !== undefined };
+  return { ...modelOf(card), modelDir, cached: known !== undefined };
+}
+
+function modelOf(card: DetectorCard): Pick<CellModel, 'digest' | 'classes' | 'synthetic'> {
+  return { digest: card.digest, classes: card.classes, synthetic: isTrainedOnSynthetic([card]) };
 }

@@ -12,6 +12,7 @@ import { ortVersion } from '../onnx/ort-version.ts';
 import { readOwnCard } from '../onnx/own-model.ts';
 import type { ParityAnswer, ParityRequest } from '../onnx/parity-messages.ts';
 import { readDetectorCard } from '../yolov5/detector-card.ts';
+import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
 
 const PASSPORT_FILE = 'passport.json';
 const METHOD =
@@ -44,6 +45,7 @@ export const ModelPassport = z.object({
   architecture: z.record(z.string(), z.unknown()),
   input: z.object({ name: z.string(), shape: z.array(z.number()) }),
   output: z.object({ name: z.string(), shape: z.array(z.union([z.number(), z.string()])) }),
+  trainedOn: z.literal('synthetic').exactOptional().describe('Only for models of the sample: drawn images, no tissue'),
   parityMethod: z.string(),
   networks: z.array(Network).min(1),
 });
@@ -75,7 +77,8 @@ export async function writeModelPassport(modelDir: string, out: string, signal?:
   const known = await readPassport(path);
   const isCurrent =
     known?.digest === subject.digest && known.ortVersion === ortVersion() && isSame(known.folds, subject.folds);
-  const passport = isCurrent ? known : await describe(modelDir, subject, signal);
+  const described = isCurrent ? known : await describe(modelDir, subject, signal);
+  const passport = { ...described, ...(isTrainedOnSynthetic(subject.files) && { trainedOn: 'synthetic' as const }) };
   const text = `${JSON.stringify(passport, null, 1)}\n`;
   if (!isCurrent) await writeFileAtomic(path, text);
   await writeFileAtomic(out, text);

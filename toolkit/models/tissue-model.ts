@@ -10,6 +10,7 @@ import { type ChosenFolds, chooseFolds, type FoldName, foldOfFolder, holdsFolds 
 import { labelValues } from '../nnunet/own-network.ts';
 import { takeOwnModel } from '../onnx/own-model.ts';
 import { parseSidecar, readSidecarJson, SegmentationSidecar } from '../onnx/sidecar.ts';
+import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
 import type { NamedValue } from './tissue-classes.ts';
 
 /** A segmentation model, ready in the home. */
@@ -24,6 +25,8 @@ export interface TissueModel {
   readonly folds: readonly FoldName[];
   /** Names of the classes, where the model has them. */
   readonly labels?: readonly NamedValue[];
+  /** Whether it was trained on synthetic images, as far as its checkpoints are known. */
+  readonly synthetic: boolean;
   /** Whether it was there already. */
   readonly cached: boolean;
 }
@@ -63,7 +66,14 @@ export async function prepareTissueModel(
       ...(signal && { signal }),
       ...(onProgress && { onProgress }),
     }));
-  return { digest, modelDir, classes: card.classes, folds: source.folds, cached: known !== undefined };
+  return {
+    digest,
+    modelDir,
+    classes: card.classes,
+    folds: source.folds,
+    synthetic: isTrainedOnSynthetic(card.folds),
+    cached: known !== undefined,
+  };
 }
 
 /** An ONNX file: one fold that `model convert` wrote, by its card, or any other model, by its sidecar. */
@@ -85,7 +95,15 @@ async function prepareOnnx(path: string, models: string, signal: AbortSignal | u
     colour,
     value: values[channel] ?? channel,
   }));
-  return { digest: card.digest, modelDir: folder, classes: Math.max(...values) + 1, folds: [], labels, cached };
+  return {
+    digest: card.digest,
+    modelDir: folder,
+    classes: Math.max(...values) + 1,
+    folds: [],
+    labels,
+    synthetic: isTrainedOnSynthetic([card]),
+    cached,
+  };
 }
 
 async function takeConverted(
@@ -104,7 +122,14 @@ async function takeConverted(
     await replaceFile(join(modelDir, fold.file), (temporary) => copyFile(path, temporary));
     await writeFileAtomic(join(modelDir, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
   }
-  return { digest: card.digest, modelDir, classes: card.classes, folds: [fold.fold], cached: known !== undefined };
+  return {
+    digest: card.digest,
+    modelDir,
+    classes: card.classes,
+    folds: [fold.fold],
+    synthetic: isTrainedOnSynthetic([fold]),
+    cached: known !== undefined,
+  };
 }
 
 interface FoldsSource extends ChosenFolds {

@@ -67,14 +67,15 @@ export async function inferOnce(
 /**
  * What is said of every prediction, whatever was predicted.
  *
- * @param remarks - On the pixels of the image, a sentence each.
+ * @param cautions - Why the numbers may mislead, a sentence each; they come first.
+ * @param notes - Anything else on this image.
  */
 export function describeInferred(
   { image, name }: { readonly image: string; readonly name: string },
   input: InputImage,
   seen: NetworkImage,
   { facts, isCached }: Inferred,
-  remarks: readonly string[],
+  { cautions, notes }: { readonly cautions: readonly string[]; readonly notes: readonly string[] },
 ): Pick<ImagePrediction, 'image' | 'name' | 'width' | 'height' | 'cached' | 'provider' | 'seconds' | 'notes'> &
   NetworkImage['said'] {
   return {
@@ -86,6 +87,6 @@ export function describeInferred(
     cached: isCached,
     provider: facts.provider,
     seconds: isCached ? 0 : facts.seconds,
-    notes: [...new Set([...input.notes, ...remarks, ...facts.notes.map(asSentence), ...seen.notes])],
+    notes: [...new Set([...cautions, ...notes, ...input.notes, ...facts.notes.map(asSentence), ...seen.notes])],
   };
 }

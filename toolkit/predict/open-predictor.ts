@@ -1,5 +1,6 @@
 import type { CellTask, Task } from '../../config/tasks.ts';
 import { StepCache } from '../cache/step-cache.ts';
+import { HE_LABELS } from '../dataset/he-labels.ts';
 import { readLabelMap } from '../dataset/label-map.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
 import { cellClasses } from '../models/cell-classes.ts';
@@ -87,13 +88,22 @@ async function openTissue(
     },
   });
   const engine = await segmenter.probe({ modelDir: model.modelDir, ...session }, signal && { signal });
-  const classes = tissueClasses(model.classes, given ?? model.labels);
+  const names = given ?? model.labels;
+  const classes = tissueClasses(model.classes, names);
+  const notes = names === undefined ? [namesNote(model.classes)] : [];
   const services = { home, cache: new StepCache(home.cache) };
   return {
     model: { digest: model.digest, ...(model.folds.length > 0 && { folds: [...model.folds] }) },
     predict: ({ path: image, name }, stop) =>
-      predictTissue({ image, name, out, model, classes, engine, session, choices }, segmenter, services, stop),
+      predictTissue({ image, name, out, model, classes, notes, engine, session, choices }, segmenter, services, stop),
   };
+}
+
+/** A segmentation model of nnU-Net v1 has no names of its own. */
+function namesNote(classes: number): string {
+  return classes === HE_LABELS.length
+    ? "The model does not name its classes: the paper's names were taken; --labels gives others."
+    : 'The model does not name its classes: they are numbered; --labels names them.';
 }
 
 async function openCells(

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CellTask } from '../../config/tasks.ts';
 import type { KeyParts } from '../cache/step-cache.ts';
+import type { Legend, LegendEntry } from '../figures/overlay-legend.ts';
 import { drawCellsOverlay } from '../figures/prediction-overlay.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { type Classification, writeFeatures } from '../geojson/feature-file.ts';
@@ -14,12 +15,14 @@ import type { SessionOptions } from '../onnx/session.ts';
 import { encodeCandidates, readCandidatesFile } from '../yolov5/candidates-file.ts';
 import type { CellDetector, DetectionProgress } from '../yolov5/cell-detector.ts';
 import { TASK_LIMITS, TASK_SETTINGS } from '../yolov5/task-settings.ts';
+import { densityCautions, modelCautions, scaleCautions, stainCautions } from './cautions.ts';
+import { cellCertainty, cellCertaintyNote } from './certainty.ts';
 import { type CellsOfImage, cellFeatures, cellsOfImage, cellsTable, countCells, outsideNote } from './found-cell.ts';
 import { describeInferred, inferOnce, type PredictOptions, type PredictServices } from './infer-once.ts';
 import { factsOf, type InferenceFacts } from './inference-facts.ts';
 import { InputImage } from './input-image.ts';
 import { type NetworkImage, networkImage } from './network-image.ts';
-import { cellFiles, type ImagePrediction, type PredictionChoices } from './prediction.ts';
+import { type ClassCount, cellFiles, type ImagePrediction, type PredictionChoices } from './prediction.ts';
 
 /** Raised whenever the same image and model would give other cells. */
 const SCHEMA = 2;
@@ -68,12 +71,27 @@ export async function predictCells(
   const { cells, outside } = found;
   const files = cellFiles(job.name);
   const pixels = await input.decode();
-  await writeOutputs(job, seen, pixels, found, files);
   const { mpp } = job.choices;
+  const cautions = [
+    ...modelCautions(job.model),
+    ...stainCautions(job.task, pixels),
+    ...densityCautions(cells.length, input.width * input.height, mpp),
+    ...scaleCautions(mpp),
+    ...pixels.remarks,
+  ];
   const mm2 = mpp === undefined ? undefined : (input.width * input.height * mpp * mpp) / 1e6;
   const counts = countCells(cells, job.classes, mm2);
-  const said = describeInferred(job, input, seen, inferred, pixels.remarks);
-  return { ...said, notes: [...said.notes, ...outsideNote(outside)], cells: cells.length, outside, counts, files };
+  await writeOutputs(job, seen, pixels, found, { entries: legendOf(counts, job.classes), cautions }, files);
+  const certainty = cellCertainty(cells, found.candidates);
+  const notes = [cellCertaintyNote(certainty, found.candidates), ...outsideNote(outside)];
+  return {
+    ...describeInferred(job, input, seen, inferred, { cautions, notes }),
+    cells: cells.length,
+    outside,
+    ...certainty,
+    counts,
+    files,
+  };
 }
 
 function keyOf({ task, model }: CellsJob, { sha256, change }: NetworkImage): KeyParts {
@@ -118,6 +136,15 @@ async function detect(
   return { files, facts: factsOf(ran), ran };
 }
 
+/** The classes that were found, with their numbers. */
+function legendOf(counts: readonly ClassCount[], classes: readonly Classification[]): LegendEntry[] {
+  return counts.flatMap(({ value, name, count, perMm2 }) => {
+    const color = classes[value]?.color;
+    const density = perMm2 === undefined ? '' : `, ${perMm2.toFixed(0)} per mm²`;
+    return color === undefined || count === 0 ? [] : [{ color, text: `${name} ${count}${density}` }];
+  });
+}
+
 async function readCells(
   candidates: string,
   points: string,
@@ -133,6 +160,7 @@ async function writeOutputs(
   { original }: NetworkImage,
   pixels: DecodedImage,
   { cells, candidates }: CellsOfImage,
+  legend: Legend,
   files: ReturnType<typeof cellFiles>,
 ): Promise<void> {
   const path = (file: string) => join(out, file);
@@ -140,7 +168,7 @@ async function writeOutputs(
   await writeFileAtomic(path(files.table), cellsTable(cells, classes));
   const frame = { ...original, ...(choices.mpp !== undefined && { mpp: choices.mpp }) };
   await writeFeatures(path(files.geojson), frame, cellFeatures(cells, classes));
-  await drawCellsOverlay(pixels, cells, classes, path(files.overlay));
+  await drawCellsOverlay(pixels, cells, classes, legend, path(files.overlay));
   // As in the record: x, y and class of every cell; no file where there is none.
   if (cells.length === 0) return rm(path(files.points), { force: true });
   const data = Float32Array.from(cells.flatMap(({ x, y, class: of }) => [x, y, of]));

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
+import type { LegendEntry } from '../figures/overlay-legend.ts';
 import { drawTissueOverlay } from '../figures/prediction-overlay.ts';
 import { writeRegions } from '../geojson/write-regions.ts';
 import type { DecodedImage } from '../image/accepted-image.ts';
@@ -13,10 +14,12 @@ import type { RoiProgress, RoiSegmenter } from '../nnunet/roi-segmenter.ts';
 import { NOT_PREDICTED } from '../nnunet/tile-scope.ts';
 import type { KeyedEngine } from '../onnx/refuse-other-engine.ts';
 import type { SessionOptions } from '../onnx/session.ts';
+import { modelCautions, scaleCautions, stainCautions } from './cautions.ts';
+import { type TissueCertainty, tissueCertainty, tissueCertaintyNote } from './certainty.ts';
 import { describeInferred, inferOnce, type PredictOptions, type PredictServices } from './infer-once.ts';
 import { factsOf, type InferenceFacts } from './inference-facts.ts';
 import { InputImage } from './input-image.ts';
-import { classAreas } from './label-counts.ts';
+import { type ClassArea, classAreas } from './label-counts.ts';
 import { type NetworkImage, networkImage } from './network-image.ts';
 import { type ImagePrediction, type PredictionChoices, tissueFiles } from './prediction.ts';
 import { resizeNearest } from './resize-nearest.ts';
@@ -35,6 +38,8 @@ export interface TissueJob {
   readonly out: string;
   readonly model: TissueModel;
   readonly classes: TissueClasses;
+  /** On the model, a sentence each. */
+  readonly notes: readonly string[];
   readonly engine: Required<KeyedEngine>;
   readonly session: SessionOptions;
   readonly choices: PredictionChoices;
@@ -62,8 +67,15 @@ export async function predictTissue(
   options.onProgress?.({ phase: 'draw' });
   const files = tissueFiles(job.name);
   const pixels = await input.decode();
-  const made = await writeOutputs(job, seen, pixels, services.cache, inferred.entry, files);
-  return { ...describeInferred(job, input, seen, inferred, pixels.remarks), ...made, files };
+  const cautions = [
+    ...modelCautions(job.model),
+    ...stainCautions('he', pixels),
+    ...scaleCautions(job.choices.mpp),
+    ...pixels.remarks,
+  ];
+  const made = await writeOutputs(job, seen, pixels, cautions, services.cache, inferred.entry, files);
+  const notes = [tissueCertaintyNote(made), ...job.notes];
+  return { ...describeInferred(job, input, seen, inferred, { cautions, notes }), ...made, files };
 }
 
 function keyOf({ model }: TissueJob, { sha256, change }: NetworkImage): KeyParts {
@@ -105,19 +117,20 @@ async function writeOutputs(
   { out, classes, choices }: TissueJob,
   { isResampled, original }: NetworkImage,
   pixels: DecodedImage,
+  cautions: readonly string[],
   cache: StepCache,
   entry: CacheEntry,
   files: TissueFiles,
-): Promise<Pick<ImagePrediction, 'areas' | 'regions' | 'leftOut'>> {
+): Promise<Pick<ImagePrediction, 'areas' | 'regions' | 'leftOut'> & TissueCertainty> {
   const path = (file: string) => join(out, file);
   const mask = resizeNearest(
     await decodeLabels(cache.pathOf(entry.key, MASK)),
     original,
     (length) => new Uint8Array(length),
   );
+  const margins = await decodeGrey16(cache.pathOf(entry.key, MARGIN));
   if (isResampled) {
     await encodeLabels(path(files.mask), mask);
-    const margins = await decodeGrey16(cache.pathOf(entry.key, MARGIN));
     await encodeGrey16(
       path(files.margin),
       resizeNearest(margins, original, (length) => new Uint16Array(length)),
@@ -127,14 +140,25 @@ async function writeOutputs(
     await cache.restore(entry.key, MARGIN, path(files.margin));
   }
   await encodeIndexed(path(files.coloured), mask, paletteOf(classes));
-  await drawTissueOverlay(pixels, mask, drawn(classes), path(files.overlay));
+  const areas = classAreas(mask.data, classes, choices.mpp);
+  const legend = { entries: legendOf(areas, drawn(classes)), cautions };
+  await drawTissueOverlay(pixels, mask, drawn(classes), legend, path(files.overlay));
   const written = await writeRegions(path(files.polygons), mask, {
     classes: drawn(classes),
     simplify: choices.simplify,
     minArea: choices.minArea,
     ...(choices.mpp !== undefined && { mpp: choices.mpp }),
   });
-  return { areas: classAreas(mask.data, classes, choices.mpp), ...written };
+  return { areas, ...tissueCertainty(margins.data), ...written };
+}
+
+/** The classes that occur and are drawn, with their share of the image. */
+function legendOf(areas: readonly ClassArea[], classes: TissueClasses): LegendEntry[] {
+  return areas.flatMap(({ value, name, share, mm2 }) => {
+    const color = classes.get(value)?.color;
+    const size = mm2 === undefined ? '' : `, ${mm2 < 0.001 ? '< 0.001' : mm2.toFixed(3)} mm²`;
+    return color === undefined ? [] : [{ color, text: `${name} ${(100 * share).toFixed(1)} %${size}` }];
+  });
 }
 
 /** Label 0 stands for "nothing said": it has no outline and is not drawn. */

@@ -37,6 +37,10 @@ export const PredictedImage = z.object({
   cells: z.int().exactOptional(),
   outside: z.int().exactOptional(),
   counts: z.array(ClassCount).exactOptional(),
+  medianMargin: z.number().exactOptional(),
+  unclearShare: z.number().exactOptional(),
+  medianScore: z.number().exactOptional(),
+  weakCandidates: z.int().exactOptional(),
   areas: z.array(ClassArea).exactOptional(),
   regions: z.int().exactOptional().describe('Outlines written'),
   leftOut: z

@@ -5,8 +5,12 @@ const NAME_WIDTH = 28;
 /** With more classes than this, only those that occur are listed. */
 const FEW_CLASSES = 10;
 
-/** What a person reads of one image. */
-export function describePrediction(image: ImagePrediction): string[] {
+/**
+ * What a person reads of one image.
+ *
+ * @param isQuiet - Leaves out the notes.
+ */
+export function describePrediction(image: ImagePrediction, isQuiet = false): string[] {
   const size = `${image.width} x ${image.height} px${image.mpp === undefined ? '' : `, ${image.mpp} µm/px`}`;
   const how = image.cached ? 'from the cache' : `${image.seconds.toFixed(1)} s on ${image.provider}`;
   return [
@@ -16,7 +20,7 @@ export function describePrediction(image: ImagePrediction): string[] {
     ),
     ...countRows(image.counts ?? []),
     ...outlinesOf(image),
-    ...image.notes.map((note) => `  ${note}`),
+    ...(isQuiet ? [] : image.notes).map((note) => `  ${note}`),
   ];
 }
 

@@ -45,6 +45,12 @@ export interface ImagePrediction {
   /** Cells left out since they were found outside the image, in the padding of a tile. */
   readonly outside?: number;
   readonly counts?: readonly ClassCount[];
+  /** Of tissue, see `TissueCertainty`. */
+  readonly medianMargin?: number;
+  readonly unclearShare?: number;
+  /** Of cells, see `CellCertainty`. */
+  readonly medianScore?: number;
+  readonly weakCandidates?: number;
   readonly files: Readonly<Record<string, string>>;
   /** Whether the network's part was done before. */
   readonly cached: boolean;

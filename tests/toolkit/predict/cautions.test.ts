@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { densityCautions, modelCautions, scaleCautions, stainCautions } from '../../../toolkit/predict/cautions.ts';
+import { cellCertainty, tissueCertainty } from '../../../toolkit/predict/certainty.ts';
+
+describe('cautions', () => {
+  it('are said of a model of the sample', () => {
+    expect(modelCautions({ synthetic: true }).join()).toContain('trained on synthetic images');
+    expect(modelCautions({ synthetic: false })).toEqual([]);
+  });
+
+  it('are said of pixels of unknown size', () => {
+    expect(scaleCautions(undefined).join()).toContain('not known');
+    expect(scaleCautions(0.5)).toEqual([]);
+  });
+
+  it('are said of more cells than tissue can have, and not of a few cells in a small crop', () => {
+    expect(densityCautions(7532, 512 * 512, undefined).join()).toMatch(/114929 cells per mm², if a pixel is 0.5 µm/);
+    expect(densityCautions(7532, 512 * 512, 0.5).join()).not.toContain('if a pixel');
+    expect(densityCautions(900, 512 * 512, 0.5)).toEqual([]);
+    expect(densityCautions(3, 20 * 20, 0.5)).toEqual([]);
+    expect(densityCautions(0, 1, 0.5)).toEqual([]);
+  });
+
+  it('are said of a stain that the task is not made for', () => {
+    const pink = {
+      width: 40,
+      height: 40,
+      data: Uint8Array.from({ length: 4800 }, (_, at) => [230, 150, 200][at % 3] ?? 0),
+    };
+    expect(stainCautions('he', pink)).toEqual([]);
+    expect(stainCautions('pdl1', pink).join()).toContain('looks like H&E');
+    const green = { ...pink, data: pink.data.map((_, at) => [60, 130, 40][at % 3] ?? 0) };
+    expect(stainCautions('he', green).join()).toContain('100 % other colours');
+  });
+});
+
+describe('certainty', () => {
+  it('of tissue is the median margin and the share of unclear pixels', () => {
+    const margins = Uint16Array.from([0, 6553, 6554, 32768, 65535]);
+    expect(tissueCertainty(margins)).toEqual({ medianMargin: 0.1, unclearShare: 0.4 });
+  });
+
+  it('of cells is the median score and the candidates within the image that were too weak', () => {
+    const head = {
+      schema: 1 as const,
+      model: 'm',
+      tile: 512,
+      classes: ['a'],
+      confidence: 0.5,
+      iou: 0.5,
+      recorded: 0.25,
+    };
+    const certainty = cellCertainty([{ score: 0.9 }, { score: 0.6 }, { score: 0.7 }], {
+      ...head,
+      width: 10,
+      height: 10,
+      box: null,
+      candidates: [
+        [0, 0, 0.4, 1, 1, 3, 3, 'confidence'],
+        [0, 0, 0.4, 11, 1, 13, 3, 'confidence'],
+        [0, 0, 0.9, 1, 1, 3, 3, 'point'],
+      ],
+    });
+    expect(certainty).toEqual({ medianScore: 0.7, weakCandidates: 1 });
+  });
+});

@@ -1,0 +1,43 @@
+import { expect, it } from 'vitest';
+import { cellClasses } from '../../../toolkit/models/cell-classes.ts';
+import type { ImagePrediction } from '../../../toolkit/predict/prediction.ts';
+import { describePrediction } from '../../../toolkit/predict/prediction-tables.ts';
+
+const IMAGE: ImagePrediction = {
+  image: '/a.png',
+  name: 'a',
+  width: 10,
+  height: 10,
+  files: {},
+  cached: false,
+  provider: 'cpu',
+  seconds: 1,
+  notes: ['A note.'],
+};
+
+function countsOf(classes: number, found: Readonly<Record<number, number>>) {
+  return Array.from({ length: classes }, (_, value) => ({ value, name: `thing ${value}`, count: found[value] ?? 0 }));
+}
+
+it('lists of eighty classes those that were found', () => {
+  const lines = describePrediction({ ...IMAGE, counts: countsOf(80, { 3: 7, 41: 1 }) });
+  expect(lines.slice(1, 4).map((line) => line.trim().replaceAll(/ +/g, ' '))).toEqual([
+    'thing 3 7',
+    'thing 41 1',
+    '78 other classes: none found',
+  ]);
+  expect(describePrediction({ ...IMAGE, counts: countsOf(80, {}) })[1]).toBe('  80 classes: none found');
+});
+
+it('lists all of a few classes, those that were not found too', () => {
+  expect(describePrediction({ ...IMAGE, counts: countsOf(3, { 1: 2 }) })).toHaveLength(5);
+});
+
+it('leaves the notes out when it is to be quiet', () => {
+  expect(describePrediction(IMAGE).at(-1)).toBe('  A note.');
+  expect(describePrediction(IMAGE, true)).toHaveLength(1);
+});
+
+it.each([[['class0']], [['0']], [['item', 'class1', 'nucleus']]])('keeps the names of a detector: %j', (names) => {
+  expect(cellClasses(names).map(({ name }) => name)).toEqual(names);
+});

@@ -1,0 +1,66 @@
+import type { CandidatesFile } from '../yolov5/candidates-file.ts';
+
+/** Margin of a pixel below which its decision is unclear: best minus second-best mean softmax, 0 to 1. */
+const UNCLEAR = 0.1;
+/** Of the 16-bit maps of margins. */
+const FULL = 65_535;
+
+/** How sure a segmentation was of its pixels. */
+export interface TissueCertainty {
+  /** Median over all pixels of the best minus the second-best mean softmax, 0 to 1. */
+  readonly medianMargin: number;
+  /** Share of pixels whose margin is below 0.1. */
+  readonly unclearShare: number;
+}
+
+/** @param margins - 65535 times the margin of every pixel. */
+export function tissueCertainty(margins: Uint16Array): TissueCertainty {
+  const counts = new Float64Array(FULL + 1);
+  for (const margin of margins) counts[margin] = (counts[margin] ?? 0) + 1;
+  let [unclear, below, median] = [0, 0, 0];
+  for (let margin = 0; margin <= FULL; margin++) {
+    const count = counts[margin] ?? 0;
+    if (margin < UNCLEAR * FULL) unclear += count;
+    if (below <= margins.length / 2 && below + count > margins.length / 2) median = margin;
+    below += count;
+  }
+  return { medianMargin: rounded(median / FULL), unclearShare: rounded(unclear / margins.length) };
+}
+
+export function tissueCertaintyNote({ medianMargin, unclearShare }: TissueCertainty): string {
+  return `${(100 * unclearShare).toFixed(1)} % of its pixels are unclear (margin below ${UNCLEAR}); the median margin is ${medianMargin.toFixed(2)}.`;
+}
+
+/** How sure a detector was of its cells. */
+export interface CellCertainty {
+  /** Missing where there is no cell. */
+  readonly medianScore?: number;
+  /** Candidates within the image whose score is between the one recorded and the one that makes a cell. */
+  readonly weakCandidates: number;
+}
+
+export function cellCertainty(
+  cells: readonly { readonly score: number }[],
+  { candidates, width, height }: CandidatesFile,
+): CellCertainty {
+  const scores = cells.map(({ score }) => score).sort((a, b) => a - b);
+  const median = scores[Math.floor(scores.length / 2)];
+  const weak = candidates.filter(([, , , x1, y1, x2, y2, outcome]) => {
+    const [x, y] = [(x1 + x2) / 2, (y1 + y2) / 2];
+    return outcome === 'confidence' && x >= 0 && y >= 0 && x < width && y < height;
+  });
+  return { ...(median !== undefined && { medianScore: rounded(median) }), weakCandidates: weak.length };
+}
+
+export function cellCertaintyNote(
+  { medianScore, weakCandidates }: CellCertainty,
+  { recorded, confidence }: Pick<CandidatesFile, 'recorded' | 'confidence'>,
+): string {
+  const median = medianScore === undefined ? '' : `The median score of its cells is ${medianScore.toFixed(2)}. `;
+  const candidates = weakCandidates === 1 ? '1 candidate has a score' : `${weakCandidates} candidates have scores`;
+  return `${median}${candidates} between ${recorded} and ${confidence} and ${weakCandidates === 1 ? 'is' : 'are'} not counted.`;
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 1e4) / 1e4;
+}
