@@ -5,6 +5,7 @@ import { TASK_TITLES, TASKS, type Task } from '../../config/tasks.ts';
 import { DetectionMetrics } from '../../toolkit/metrics/agreement-metrics.ts';
 import { AgreementRemark, describeRemark } from '../../toolkit/metrics/agreement-remarks.ts';
 import { HeMetrics } from '../../toolkit/metrics/he-metrics.ts';
+import { type PresentDice, presentDice } from '../../toolkit/metrics/present-dice.ts';
 import type { Summary } from '../../toolkit/report/summary.ts';
 import { counted } from '../../toolkit/text.ts';
 import { failedRoiLines } from './failed-roi.ts';
@@ -53,20 +54,11 @@ function metricsTable(task: Task, metrics: unknown): string[] {
   return task === 'he' ? heTable(HeMetrics.parse(metrics)) : f1Table(DetectionMetrics.parse(metrics));
 }
 
-function heTable({ all, til }: HeMetrics): string[] {
-  // Background is no tissue: its truth is cleared before Dice is taken, so that its value is always 0.
-  const rows = (scores: typeof all) =>
-    Object.entries(scores.perClass)
-      .filter(([name]) => name !== 'Background')
-      .map(([name, dice]) => row(name, dice));
-  return [
-    '  Dice, all classes',
-    row('Overall', all.overall),
-    ...rows(all),
-    '  Dice, TIL use case',
-    row('Overall', til.overall),
-    ...rows(til),
-  ];
+function heTable(metrics: HeMetrics): string[] {
+  const { all, til } = presentDice(metrics);
+  const rows = ({ overall, perClass }: PresentDice) =>
+    Object.entries({ Overall: overall, ...perClass }).map(([name, dice]) => row(name, dice, 'absent'));
+  return ['  Dice, all classes', ...rows(all), '  Dice, TIL use case', ...rows(til)];
 }
 
 function f1Table({ groups }: DetectionMetrics): string[] {
@@ -74,10 +66,14 @@ function f1Table({ groups }: DetectionMetrics): string[] {
     const pairs = (f1['macro'] ?? []).flatMap((scores, i) =>
       scores.flatMap((score, j) => (i < j ? [{ pair: `${readers[i]} | ${readers[j]}`, score }] : [])),
     );
-    return [`  F1, mean over the classes, ${group}`, ...pairs.map(({ pair, score }) => row(pair, score))];
+    return [
+      `  F1, mean over the classes, ${group}`,
+      ...pairs.map(({ pair, score }) => row(pair, score, 'no image in common')),
+    ];
   });
 }
 
-function row(name: string, value: number | null): string {
-  return `  ${name.padEnd(NAME_WIDTH)} ${value === null ? 'no image in common' : value.toFixed(4)}`;
+/** @param without - What is said where there is no number. */
+function row(name: string, value: number | null, without: string): string {
+  return `  ${name.padEnd(NAME_WIDTH)} ${value?.toFixed(4) ?? without}`;
 }

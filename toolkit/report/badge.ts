@@ -1,10 +1,12 @@
 import { TASK_TITLES } from '../../config/tasks.ts';
+import { type RecordKind, verdictText } from '../dataset/provenance.ts';
+import type { Verdict } from '../verdict/verdict.ts';
 import { headlineOf } from './page/headline.ts';
-import { escapeHtml } from './page/html.ts';
+import { type Html, html } from './page/html.ts';
 import type { ReportData } from './report-data.ts';
 
 /** White on them has a contrast of 4.5:1 or more. */
-const COLOURS = {
+const COLOURS: Readonly<Record<Verdict, string>> = {
   reproduced: '#1d6b3a',
   'within tolerance': '#7a5200',
   differs: '#a3201d',
@@ -15,18 +17,29 @@ const COLOURS = {
 const CHARACTER = 6.7;
 const MARGIN = 8;
 const HEIGHT = 20;
+const MAX_RECORD_LENGTH = 40;
 
-/** A badge for a readme or a page: which record was reproduced, how, and when. */
-export function badge(data: ReportData): string {
+/** What the badge of a record of each kind is about. */
+const SUBJECTS: Readonly<Record<RecordKind, (record: string) => string>> = {
+  paper: (record) => `IGNITE record ${record}`,
+  synthetic: () => 'reignite synthetic sample',
+  other: (record) => `record ${record}`,
+};
+
+/** A badge for a readme or a page: what was compared, how it came out, and when. For synthetic data it stays grey. */
+export function badge(data: ReportData): Html {
   const { verdict } = headlineOf(data);
+  const { kind } = data.provenance;
   const { record, ended } = data.summary;
-  const left = `IGNITE record ${record}`;
-  const right = `${verdict}${ended === undefined ? '' : `, ${ended.slice(0, 10)}`}`;
-  const tasks = data.tasks.map((task) => `${TASK_TITLES[task.task]}: ${task.verdict}`).join('; ');
-  const [first, second] = [left, right].map((text) => Math.round(text.length * CHARACTER) + 2 * MARGIN);
-  const [from = 0, width = 0] = [first, second];
+  const left = SUBJECTS[kind](record.slice(0, MAX_RECORD_LENGTH));
+  const right = `${verdictText(kind, verdict)}${ended === undefined ? '' : `, ${ended.slice(0, 10)}`}`;
+  const tasks = data.tasks.map((task) => `${TASK_TITLES[task.task]}: ${verdictText(kind, task.verdict)}`).join('; ');
+  const widthOf = (words: string) => Math.round(words.length * CHARACTER) + 2 * MARGIN;
+  const [from, width] = [widthOf(left), widthOf(right)];
   const text = (words: string, x: number, room: number) =>
-    `<text x="${x + MARGIN}" y="14" textLength="${room - 2 * MARGIN}" lengthAdjust="spacingAndGlyphs">${escapeHtml(words)}</text>`;
-  const label = escapeHtml(`${left}: ${right}. ${tasks}.`);
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${from + width}" height="${HEIGHT}" role="img" aria-label="${label}"><title>${label}</title><rect width="${from + width}" height="${HEIGHT}" rx="3" fill="#33373f"/><path d="M${from} 0H${from + width - 3}a3 3 0 0 1 3 3V17a3 3 0 0 1-3 3H${from}Z" fill="${COLOURS[verdict]}"/><g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11">${text(left, 0, from)}${text(right, from, width)}</g></svg>\n`;
+    html`<text x="${x + MARGIN}" y="14" textLength="${room - 2 * MARGIN}" lengthAdjust="spacingAndGlyphs">${words}</text>`;
+  const label = `${left}: ${right}. ${tasks}.`;
+  const colour = kind === 'synthetic' ? COLOURS['not comparable'] : COLOURS[verdict];
+  return html`<svg xmlns="http://www.w3.org/2000/svg" width="${from + width}" height="${HEIGHT}" role="img" aria-label="${label}"><title>${label}</title><rect width="${from + width}" height="${HEIGHT}" rx="3" fill="#33373f"/><path d="M${from} 0H${from + width - 3}a3 3 0 0 1 3 3V17a3 3 0 0 1-3 3H${from}Z" fill="${colour}"/><g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11">${text(left, 0, from)}${text(right, from, width)}</g></svg>
+`;
 }

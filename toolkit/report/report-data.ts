@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { RunConfig } from '../../config/schema.ts';
 import { TASKS } from '../../config/tasks.ts';
+import type { Provenance } from '../dataset/provenance.ts';
 import { ReigniteError } from '../errors.ts';
 import { FoldName } from '../nnunet/model-card.ts';
 import { LedgerFile } from '../verdict/ledger/ledger-file.ts';
@@ -10,12 +11,14 @@ import { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
 import { readConfiguration } from './configuration.ts';
 import { type Environment, readEnvironments } from './environment.ts';
 import { readStepTimes, type StepTimes } from './step-times.ts';
-import { readSummaryFile, type Summary } from './summary.ts';
+import { provenanceOf, readSummaryFile, type Summary } from './summary.ts';
 
 export type JudgedTask = z.output<typeof HeVerdictFile> | z.output<typeof CellsVerdictFile>;
 
 /** All that a report tells, from the files of a results folder. */
 export interface ReportData {
+  /** What was compared: every sentence about a verdict depends on it. */
+  readonly provenance: Provenance;
   readonly summary: Summary;
   /** In the order in which results are told. */
   readonly tasks: readonly JudgedTask[];
@@ -48,6 +51,7 @@ export async function readReportData(results: string): Promise<ReportData> {
   const { folds } = (await readJson(join(results, 'models', 'he.json'), Passport)) ?? { folds: [] };
   const ledger = await readJson(join(results, 'verdict', 'ledger.json'), LedgerFile);
   return {
+    provenance: provenanceOf(summary),
     summary,
     tasks: tasks.filter((task) => task !== undefined),
     ledger: ledger?.entries ?? [],

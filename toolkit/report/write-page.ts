@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packageFile } from '../../config/package-files.ts';
 import { TASK_TITLES } from '../../config/tasks.ts';
+import { comparedText, type RecordKind, verdictText } from '../dataset/provenance.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { badge } from './badge.ts';
 import { CONFIGURATION_FILE } from './configuration.ts';
@@ -13,7 +14,7 @@ import { factsSection, rerunCommand, tolerancesSection } from './page/facts.ts';
 import { figureGrid, STYLE_SWITCH, writeFigures } from './page/figures.ts';
 import { gallerySection } from './page/gallery.ts';
 import { headlineOf } from './page/headline.ts';
-import { escapeHtml } from './page/html.ts';
+import { type Html, html, NOTHING } from './page/html.ts';
 import { failuresSection, ledgerSection, numbersOf, verdictSection, worstSection } from './page/sections.ts';
 import { VIEWER, viewerData } from './page/viewer.ts';
 import type { JudgedTask, ReportData } from './report-data.ts';
@@ -36,55 +37,75 @@ export async function writePage(
     const content = await readFile(packageFile(`toolkit/report/page/static/${name}`));
     await writeFileAtomic(join(report, 'assets', name), content);
   }
-  await writeFileAtomic(join(report, 'assets', 'badge.svg'), badge(data));
-  await writeFileAtomic(join(report, 'assets', 'methods.txt'), `${methodsText(data).join('\n\n')}\n`);
-  const sections = await Promise.all(data.tasks.map((task) => taskSection(results, task, layers)));
-  await writeFileAtomic(join(report, 'index.html'), pageOf(data, sections, layers, version));
+  await writeFileAtomic(join(report, 'assets', 'badge.svg'), String(badge(data)));
+  await writeMethods(join(report, 'assets', 'methods.txt'), methodsText(data));
+  const sections = await Promise.all(
+    data.tasks.map((task) => taskSection(results, task, layers, data.provenance.kind)),
+  );
+  await writeFileAtomic(join(report, 'index.html'), String(pageOf(data, sections, layers, version)));
 }
 
-function pageOf(data: ReportData, sections: readonly string[], layers: readonly RoiLayers[], version: string): string {
-  const { record, profile } = data.summary;
-  const { verdict, answer, sentence } = headlineOf(data);
+/** Where there is no methods text, one of an earlier report goes too. */
+async function writeMethods(path: string, paragraphs: readonly string[]): Promise<void> {
+  if (paragraphs.length === 0) await rm(path, { force: true });
+  else await writeFileAtomic(path, `${paragraphs.join('\n\n')}\n`);
+}
+
+function pageOf(data: ReportData, sections: readonly Html[], layers: readonly RoiLayers[], version: string): Html {
+  const { provenance, summary } = data;
+  const { verdict, question, answer, sentence } = headlineOf(data);
   const links = [
     ...data.tasks.map(({ task }) => [task, TASK_TITLES[task]] as const),
     ['ledger', 'Discrepancy ledger'] as const,
     ['facts', 'Run facts'] as const,
     ['cite', 'How to cite'] as const,
   ];
-  return `<!doctype html>
+  return html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(answer)} Record ${escapeHtml(record)}</title><link rel="icon" href="data:,"><link rel="stylesheet" href="assets/report.css"></head><body>
+<title>${answer} ${comparedText(provenance, summary.record)}</title><link rel="icon" href="data:,"><link rel="stylesheet" href="assets/report.css"></head><body>
 <a class="skip" href="#main">To the verdict</a>
-<header><h1>Does the technical validation of the IGNITE data toolkit reproduce?</h1>
-<p class="answer" data-verdict="${verdict}">${escapeHtml(answer)}</p>
-<p class="lead">${escapeHtml(sentence)} Record ${escapeHtml(record)}, profile ${escapeHtml(profile)}, run again and held against what was published.</p>
-<nav aria-label="Sections"><ul>${links.map(([id, text]) => `<li><a href="#${id}">${escapeHtml(text)}</a></li>`).join('')}</ul></nav></header>
+<header>${banner(data)}<h1>${question}</h1>
+<p class="answer" data-verdict="${provenance.kind === 'synthetic' ? 'synthetic' : verdict}">${answer}</p>
+<p class="lead">${sentence} Compared: ${comparedText(provenance, summary.record)}, with the profile ${summary.profile}.</p>
+<nav aria-label="Sections"><ul>${links.map(([id, text]) => html`<li><a href="#${id}">${text}</a></li>`)}</ul></nav></header>
 <main id="main">
 <section aria-label="Verdict"><div class="first"><div><h2 class="plain">What differs most</h2>${worstSection(data, layers)}</div>
-<div><h2 class="plain">Run it again</h2><pre>${escapeHtml(rerunCommand(data))}</pre><p class="note">${whereIsProfile(data)}Interrupt it as you like: the same command goes on where it was.</p></div></div>
+<div><h2 class="plain">Run it again</h2><pre>${rerunCommand(data)}</pre><p class="note">${whereIsProfile(data)}Interrupt it at any time: the same command resumes the run.</p></div></div>
 ${verdictSection(data)}${tolerancesSection(data)}${failuresSection(data)}</section>
 ${STYLE_SWITCH}
-${sections.join('\n')}
-<section><h2 id="ledger">Discrepancy ledger</h2><p>Where the authors' code or record does something else than one would expect. Each effect was measured in this run; the paper's numbers follow the paper's way throughout.</p>${ledgerSection(data)}</section>
+${sections}
+<section><h2 id="ledger">Discrepancy ledger</h2><p>Where the authors' code or record does something else than one would expect. Each effect was measured in this run${provenance.kind === 'synthetic' ? ', on synthetic data' : ''}; the numbers above follow the authors' way throughout.</p>${ledgerSection(data)}</section>
 <section><h2 id="facts">Run facts</h2>${factsSection(data)}</section>
 <section><h2 id="cite">How to cite</h2>${citeSection(data, version)}</section>
-</main><footer>Written by reignite ${escapeHtml(version)}. Digests of every file: manifest.sha256 of the results folder.</footer>
+</main><footer>Written by reignite ${version}. Digests of every file: manifest.sha256 of the results folder.</footer>
 ${VIEWER}
-<script type="application/json" id="viewer-data">${viewerData(data.tasks, layers)}</script>
+${viewerData(data.tasks, layers, provenance.kind)}
 <script src="assets/report.js"></script></body></html>
 `;
 }
 
-/** A run of one's own configuration is done again with the profile that lies in the results folder. */
-function whereIsProfile(data: ReportData): string {
-  if (!rerunCommand(data).includes(CONFIGURATION_FILE)) return '';
-  return `${CONFIGURATION_FILE} lies in the results folder, beside report/. `;
+/** What a reader must see first: that the data are not real. */
+function banner({ provenance }: ReportData): Html {
+  if (provenance.kind !== 'synthetic') return NOTHING;
+  return html`<p class="banner" role="note"><strong>Synthetic data.</strong> The record marks its images as synthetic: there is no tissue, no patient and no reader behind these numbers. They show that the pipeline works; nothing is said about the paper.</p>
+`;
 }
 
-async function taskSection(results: string, task: JudgedTask, layers: readonly RoiLayers[]): Promise<string> {
-  const title = escapeHtml(TASK_TITLES[task.task]);
-  return `<section><h2 id="${task.task}">${title} <span class="tag" data-verdict="${task.verdict}">${task.verdict}</span></h2>
+/** A run of a custom configuration is repeated with the profile in the results folder. */
+function whereIsProfile(data: ReportData): string {
+  if (!rerunCommand(data).includes(CONFIGURATION_FILE)) return '';
+  return `${CONFIGURATION_FILE} is in the results folder, next to report/. `;
+}
+
+async function taskSection(
+  results: string,
+  task: JudgedTask,
+  layers: readonly RoiLayers[],
+  kind: RecordKind,
+): Promise<Html> {
+  const figures = figureGrid(await writeFigures(results, task));
+  return html`<section><h2 id="${task.task}">${TASK_TITLES[task.task]} <span class="tag" data-verdict="${task.verdict}">${verdictText(kind, task.verdict)}</span></h2>
 ${numbersOf(task)}${detailsOf(task)}
-<h3>Figures over all ROIs</h3>${figureGrid(await writeFigures(results, task))}
-<h3>ROIs</h3>${gallerySection(task, layers)}</section>`;
+<h3>Figures over all ROIs</h3>${figures}
+<h3>ROIs</h3>${gallerySection(task, layers, kind)}</section>`;
 }

@@ -1,38 +1,53 @@
 import { join } from 'node:path';
 import { TASK_TITLES } from '../../config/tasks.ts';
+import { comparedText, type RecordKind, verdictText } from '../dataset/provenance.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { inElement, inMarkdown } from './markdown.ts';
 import { rerunCommand } from './page/facts.ts';
 import { headlineOf } from './page/headline.ts';
 import type { ReportData } from './report-data.ts';
 
-/** For whoever finds a results folder and knows nothing of it. */
+/** Explains a results folder to a reader who did not run it. */
 export const README = 'README.md';
 
-/** Writes what a results folder is, what it says, and what lies where in it. */
+const LICENCES: Readonly<Record<RecordKind, string>> = {
+  paper: 'The data, and these results as far as they derive from them: CC BY-NC-SA 4.0.',
+  synthetic: 'The sample that comes with reignite is in the public domain (CC0 1.0).',
+  other: 'The data, and these results as far as they derive from them, are under the licence of that record.',
+};
+
+/** Writes what a results folder is, what it says, and where everything is in it. */
 export async function writeReadme(results: string, data: ReportData): Promise<void> {
-  const { answer } = headlineOf(data);
+  const { question, answer } = headlineOf(data);
+  const { provenance } = data;
   const { record, run, ended } = data.summary;
-  const verdicts = data.tasks.map(({ task, verdict }) => `- ${TASK_TITLES[task]}: **${verdict}**`);
-  const text = `# Does Zenodo record ${record} reproduce? ${answer}
+  const verdicts = data.tasks.map(
+    ({ task, verdict }) => `- ${TASK_TITLES[task]}: **${verdictText(provenance.kind, verdict)}**`,
+  );
+  const text = `# ${inMarkdown(question)}
+
+${inMarkdown(answer)}
 
 ${verdicts.join('\n')}
 
-The technical validation of the IGNITE data toolkit, run again${ended === undefined ? '' : ` (ended ${ended})`}: run \`${run}\`.
+Compared: ${inMarkdown(comparedText(provenance, record))}. Run <code>${inMarkdown(run)}</code>${ended === undefined ? '' : `, ended ${ended}`}.
 
-    ${rerunCommand(data).replaceAll('\n', '\n    ')}
+<pre>
+${inElement(rerunCommand(data))}
+</pre>
 
 | | |
 |---|---|
 | [report/index.html](report/index.html) | the report: verdicts, numbers, figures, every region; opens from disk (report.zip: the same as one file) |
 | summary.json | how the run ended, and its verdicts |
-| metrics/, verdict/ | every score; the verdicts with their evidence, and the discrepancy ledger |
+| metrics/, verdict/ | every score; the evidence for the verdicts, and the discrepancy ledger |
 | inference/, figures/ | masks, points and figures, named as in the record |
 | margins/, candidates/ | how clear every pixel's decision was; what the detectors found, with scores |
 | configuration.yaml, environment/, models/, trace.jsonl | what was run, on what, with which models, and when each step worked |
 | ro-crate-metadata.json, workflow/ | the folder as a Workflow Run RO-Crate |
 | manifest.sha256 | digests of every file: \`sha256sum -c manifest.sha256\` |
 
-The data, and these results as far as they derive from them: CC BY-NC-SA 4.0.
+${LICENCES[provenance.kind]}
 `;
   await writeFileAtomic(join(results, README), text);
 }

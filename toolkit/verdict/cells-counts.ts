@@ -51,7 +51,11 @@ export function cellsCounts(
     rois,
     pairs,
     side,
-    measure: measureCells(side - 1, presentClasses(rois, pairs.length, side)),
+    measure: measureCells(
+      side - 1,
+      presentClasses(rois, pairs.length, side),
+      keys.map(({ group }) => group),
+    ),
     names: pairs.flatMap((pair) => [
       `${pair}, macro`,
       ...Array.from({ length: side - 1 }, (_, label) => `${pair}, class ${label}`),

@@ -34,7 +34,7 @@ export function addCellsUncertainty(
     ours: (stem) => compared.get(stem)?.ours,
   });
   const patients = countsByPatient(rois, overview);
-  const { uncertainty, warnings, ...evidence } = drawFor(patients, pairs, side, config);
+  const { uncertainty, warnings, ...evidence } = drawFor(patients, pairs, side, measure, config);
   const intervals = new Map(
     resampledIntervals(patients, evidence.draws, measure).map((each, k) => [names[k] ?? '', each]),
   );

@@ -57,5 +57,5 @@ export function evaluationIntervals(
     names[k] ?? '',
     { ...(oursInterval && { oursInterval }), ...(isCompared && compared) },
   ]);
-  return { ...describeDraws(patients.length, config), intervals: Object.fromEntries(intervals) };
+  return { ...describeDraws(patients, measure, config), intervals: Object.fromEntries(intervals) };
 }

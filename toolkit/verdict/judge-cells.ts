@@ -105,7 +105,7 @@ function judgeInference(
   const verdict = worstOf([verdictOnPoints(pooled, tolerances), onF1, ...rois.map((roi) => roi.verdict)]);
   const outside = rois.filter((roi) => roi.verdict === 'differs').length;
   const parts = [
-    `${pooled.matched} of ${pooled.published} published points matched, ${pooled.extra} of ours besides`,
+    `${pooled.matched} of ${counted(pooled.published, 'published point')} matched, ${pooled.extra} of ours besides`,
     `largest distance ${pooled.farthest.toFixed(3)} px`,
     `largest difference of an F1 ${shortNumber(farthest)}`,
     ...(outside === 0 ? [] : [`${counted(outside, 'image is', 'images are')} outside the tolerance`]),
@@ -122,7 +122,11 @@ function judgeEvaluation(
   if (printed === undefined) {
     return { verdict: 'not comparable', reason: 'No F1 is published as a number, and the configuration has none.' };
   }
-  if (without > 0) return { verdict: 'not comparable', reason: `${without} images have no published points to score.` };
+  if (without > 0)
+    return {
+      verdict: 'not comparable',
+      reason: `${counted(without, 'image has', 'images have')} no published points to score.`,
+    };
   const here = new Map(pairsOf(scored).map(({ pair, score }) => [pair, score]));
   const off = Object.entries(printed).filter(([pair, value]) => {
     const score = here.get(pair);
@@ -147,18 +151,28 @@ function pairsOf({ groups }: DetectionMetrics): { group: string; pair: string; s
 
 /** Every reader with the AI, macro and a class: the only pairs that inference can change. */
 function comparedF1(published: DetectionMetrics, ours: DetectionMetrics): ComparedMetric[] {
-  return Object.entries(published.groups).flatMap(([group, { readers, f1 }]) =>
+  return Object.entries(published.groups).flatMap(([group, { readers, f1, confusion }]) =>
     Object.entries(f1).flatMap(([average, scores]) =>
       readers.slice(0, -1).map((reader, i): ComparedMetric => {
         const last = readers.length - 1;
-        const theirs = scores[i]?.[last] ?? null;
-        const mine = groupOf(ours, group)?.f1[average]?.[i]?.[last] ?? null;
+        const counts = confusion[pairName(reader, AI)];
+        // A class that the reader marked nowhere has no F1: the 0 of metrics/ is that of an empty class.
+        const truth = average === 'macro' ? undefined : sumOf(counts?.[Number(average)]);
+        const isAbsent = truth === 0;
+        const theirs = isAbsent ? null : (scores[i]?.[last] ?? null);
+        const mine = isAbsent ? null : (groupOf(ours, group)?.f1[average]?.[i]?.[last] ?? null);
         const difference = theirs === null || mine === null ? null : mine - theirs;
         const name = `${group}: ${pairName(reader, AI)}, ${average === 'macro' ? 'macro' : `class ${average}`}`;
-        return { name, judged: difference !== null, published: theirs, ours: mine, difference };
+        const known = truth === undefined ? {} : { truth };
+        return { name, ...known, judged: difference !== null, published: theirs, ours: mine, difference };
       }),
     ),
   );
+}
+
+/** Points of a row of a confusion matrix; undefined where the pair has no image in common. */
+function sumOf(row: readonly number[] | undefined): number | undefined {
+  return row?.reduce((sum, count) => sum + count, 0);
 }
 
 function groupOf({ groups }: DetectionMetrics, name: string) {

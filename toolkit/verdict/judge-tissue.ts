@@ -119,7 +119,9 @@ function judgeInference(
   const outside = rois.filter((roi) => roi.verdict === 'differs').length;
   const left = rois.filter((roi) => roi.verdict === 'not comparable').length;
   const parts = [
-    pooled.pixels === 0 ? 'No ROI can be compared' : `${pooled.differing} of ${pooled.pixels} pixels differ`,
+    pooled.pixels === 0
+      ? 'No ROI can be compared'
+      : `${pooled.differing} of ${counted(pooled.pixels, 'pixel')} ${pooled.differing === 1 ? 'differs' : 'differ'}`,
     ...(pooled.differing === 0 ? [] : [`largest margin ${shortNumber(pooled.largestMargin)}`]),
     ...(pooled.pixels === 0 ? [] : [`largest difference of a Dice ${shortNumber(farthest)}`]),
     ...(outside === 0 ? [] : [`${counted(outside, 'ROI is', 'ROIs are')} outside the tolerance`]),
@@ -136,16 +138,19 @@ function judgeEvaluation(
   if (matrix === undefined) return { verdict: 'not comparable', reason: 'The record publishes no confusion matrix.' };
   const without = rois.filter((roi) => !('comparison' in roi)).length;
   if (without > 0) {
-    const reason = `The published matrix is of all ROIs; ${without} of ${rois.length} have no mask to count.`;
+    const reason = `The published matrix is of all ROIs; ${without} of ${rois.length} ${without === 1 ? 'has' : 'have'} no mask to count.`;
     return { verdict: 'not comparable', reason };
   }
   const [theirs, here] = [matrix.counts(), scored.counts()];
   const cells = here.filter((count, cell) => count !== theirs[cell]).length;
   if (cells === 0) return { verdict: 'reproduced', reason: 'Every count of the published matrix is found again.' };
-  return { verdict: 'differs', reason: `${cells} of ${here.length} counts are not those of the published matrix.` };
+  return {
+    verdict: 'differs',
+    reason: `${cells} of ${here.length} counts ${cells === 1 ? 'is not that' : 'are not those'} of the published matrix.`,
+  };
 }
 
-/** Dice as the paper has it, of the published masks and of ours. */
+/** Dice as the paper has it, of the published masks and of ours; null for a class that the ground truth does not have. */
 function comparedDice(
   published: ConfusionMatrix,
   ours: ConfusionMatrix,
@@ -153,14 +158,10 @@ function comparedDice(
   { smallClass }: Tolerances,
 ): ComparedMetric[] {
   const [theirs, mine] = [diceScores(published, labels), diceScores(ours, labels)];
-  const row = (name: string, truth: number, one: number, other: number): ComparedMetric => ({
-    name,
-    truth,
-    judged: truth >= smallClass,
-    published: one,
-    ours: other,
-    difference: other - one,
-  });
+  const row = (name: string, truth: number, one: number, other: number): ComparedMetric =>
+    truth === 0
+      ? { name, truth, judged: false, published: null, ours: null, difference: null }
+      : { name, truth, judged: truth >= smallClass, published: one, ours: other, difference: other - one };
   // Background has no Dice in the paper: its truth is cleared first.
   const classes = labels.slice(2).map(({ name, value }) => {
     return row(name, published.rowSum(value), theirs.perClass[name] ?? 0, mine.perClass[name] ?? 0);
@@ -172,7 +173,7 @@ function comparedDice(
 /** How far the two predictions agree with each other, whatever the truth: reported, not judged. */
 function diceBetween({ between }: MaskComparison): ComparedMetric[] {
   const matrix = ConfusionMatrix.fromRows(between);
-  const row = (name: string, truth: number, dice: number): ComparedMetric => ({
+  const row = (name: string, truth: number, dice: number | null): ComparedMetric => ({
     name,
     truth,
     judged: false,
@@ -181,8 +182,9 @@ function diceBetween({ between }: MaskComparison): ComparedMetric[] {
     difference: null,
   });
   const dice = dicePerLabel(matrix);
+  const isIn = (label: number) => matrix.rowSum(label) + matrix.columnSum(label) > 0;
   return [
     row('Overall', matrix.total(), microDice(matrix)),
-    ...HE_LABELS.map(({ name, value }) => row(name, matrix.rowSum(value), dice[value] ?? 0)),
+    ...HE_LABELS.map(({ name, value }) => row(name, matrix.rowSum(value), isIn(value) ? (dice[value] ?? 0) : null)),
   ];
 }

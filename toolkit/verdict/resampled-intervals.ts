@@ -13,13 +13,28 @@ export interface PatientCounts {
 }
 
 /** Numbers made of summed counts; null for one whose class is empty in them. */
-export type Measure = (counts: Float64Array) => readonly (number | null)[];
+export interface Measure {
+  (counts: Float64Array): readonly (number | null)[];
+  /** For every number, whether these counts say anything about it. Default: it is not null. */
+  readonly support?: (counts: Float64Array) => readonly boolean[];
+  /** For every number, the group of readers that it belongs to. Default: all belong to one. */
+  readonly cohorts?: readonly string[];
+}
 
 export type MetricIntervals = Pick<ComparedMetric, 'publishedInterval' | 'oursInterval' | 'differenceInterval'>;
 
+/** One patient says nothing about how much patients differ. */
+const MIN_PATIENTS = 2;
+
+/** For every number that `measure` makes, whether each patient says anything about it: patients x numbers. */
+export function supportOf(patients: readonly PatientCounts[], measure: Measure): readonly (readonly boolean[])[] {
+  const support = measure.support ?? ((counts) => measure(counts).map((value) => value !== null));
+  return patients.map(({ ours }) => support(ours));
+}
+
 /**
  * 95 % intervals of every number that `measure` makes: of the published predictions, of ours, and of the difference
- * of the two on the same resamples.
+ * of the two on the same resamples. None for a number that fewer than two patients say anything about.
  *
  * @param patients - Sorted by id.
  * @param draws - resamples x patients indices into `patients`.
@@ -31,6 +46,7 @@ export function resampledIntervals(
 ): readonly MetricIntervals[] {
   const size = patients.length;
   if (size === 0) return [];
+  const support = supportOf(patients, measure);
   const length = patients[0]?.ours.length ?? 0;
   const published: (readonly (number | null)[])[] = [];
   const ours: (readonly (number | null)[])[] = [];
@@ -41,6 +57,7 @@ export function resampledIntervals(
   }
   const metrics = ours[0]?.length ?? 0;
   return Array.from({ length: metrics }, (_, metric): MetricIntervals => {
+    if (support.filter((known) => known[metric]).length < MIN_PATIENTS) return {};
     const theirs = published.map((values) => values[metric] ?? null);
     const mine = ours.map((values) => values[metric] ?? null);
     const between = mine.map((value, k) => {

@@ -22,7 +22,13 @@ export function addTissueUncertainty(
     'comparison' in roi ? [{ roi: roi.roi, published: roi.published.counts(), ours: roi.ours.counts() }] : [],
   );
   const patients = countsByPatient(counts, overview);
-  const { uncertainty, warnings, ...evidence } = drawFor(patients, ['confusion'], HE_LABELS.length, config);
+  const { uncertainty, warnings, ...evidence } = drawFor(
+    patients,
+    ['confusion'],
+    HE_LABELS.length,
+    measureTissue,
+    config,
+  );
   const intervals = resampledIntervals(patients, evidence.draws, measureTissue);
   const { all, til, between } = verdict.dice;
   const names = [...all.map(({ name }) => name), ...til.map(({ name }) => `TIL: ${name}`)];

@@ -1,5 +1,6 @@
 import type { VerdictConfig } from '../../config/verdict-config.ts';
-import type { PatientCounts } from './resampled-intervals.ts';
+import { counted } from '../text.ts';
+import { type Measure, type PatientCounts, supportOf } from './resampled-intervals.ts';
 import { drawResamples, GENERATOR } from './resamples.ts';
 import type { PatientsFile, Uncertainty } from './verdict-file.ts';
 
@@ -18,9 +19,10 @@ export function drawFor(
   patients: readonly PatientCounts[],
   matrices: readonly string[],
   side: number,
+  measure: Measure,
   { resamples, seed }: Pick<VerdictConfig, 'resamples' | 'seed'>,
 ): ResampleEvidence & { readonly uncertainty: Uncertainty; readonly warnings: string[] } {
-  const { warnings, ...uncertainty } = describeDraws(patients.length, { resamples, seed });
+  const { warnings, ...uncertainty } = describeDraws(patients, measure, { resamples, seed });
   return {
     draws: drawResamples(patients.length, resamples, seed),
     counts: {
@@ -38,20 +40,39 @@ export function drawFor(
   };
 }
 
-/** What intervals rest on, and whether that is enough. */
+/** What intervals rest on, for every group of readers, and whether that is enough. */
 export function describeDraws(
-  patients: number,
+  patients: readonly PatientCounts[],
+  measure: Measure,
   { resamples, seed }: Pick<VerdictConfig, 'resamples' | 'seed'>,
 ): Uncertainty & { readonly warnings: string[] } {
+  const cohorts = patientsByCohort(patients, measure);
+  const groups: readonly (readonly [string, number])[] =
+    cohorts === undefined ? [['', patients.length]] : Object.entries(cohorts);
   return {
-    patients,
+    patients: patients.length,
+    ...(cohorts === undefined ? {} : { cohorts }),
     resamples,
     seed,
     generator: GENERATOR,
     level: 0.95,
-    warnings:
-      patients < FEW_PATIENTS
-        ? [`The intervals rest on ${patients} patients: fewer than ${FEW_PATIENTS} say little about others.`]
-        : [],
+    warnings: groups.flatMap(([group, count]) => warningOf(group, count)),
   };
+}
+
+/** Patients with images of each group of readers; undefined where there are no groups. */
+function patientsByCohort(patients: readonly PatientCounts[], measure: Measure): Record<string, number> | undefined {
+  const { cohorts } = measure;
+  if (cohorts === undefined) return undefined;
+  const support = supportOf(patients, measure);
+  const countOf = (cohort: string) =>
+    support.filter((known) => known.some((isKnown, metric) => isKnown && cohorts[metric] === cohort)).length;
+  return Object.fromEntries([...new Set(cohorts)].map((cohort) => [cohort, countOf(cohort)]));
+}
+
+function warningOf(group: string, patients: number): string[] {
+  if (patients >= FEW_PATIENTS) return [];
+  const of = group === '' ? '' : ` of ${group}`;
+  if (patients < 2) return [`The scores${of} rest on ${counted(patients, 'patient')}: there is no interval.`];
+  return [`The intervals${of} rest on ${patients} patients: fewer than ${FEW_PATIENTS} say little about others.`];
 }

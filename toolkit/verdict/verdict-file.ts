@@ -15,7 +15,11 @@ export type Interval = z.infer<typeof Interval>;
 /** A number that was published, ours, and what lies between them. */
 export const ComparedMetric = z.object({
   name: z.string(),
-  truth: z.int().min(0).optional().describe('Truth pixels of the class'),
+  truth: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('Ground-truth pixels, or points of the reader, of the class; with 0 the numbers are null'),
   judged: z.boolean().describe('Whether it counts for the verdict'),
   published: z.number().nullable(),
   ours: z.number().nullable(),
@@ -61,6 +65,10 @@ export type Breakdown = z.infer<typeof Breakdown>;
 /** How the intervals were made. The draws are in `verdict/<task>.resamples.npy`, the counts in `.patients.json`. */
 export const Uncertainty = z.object({
   patients: z.int().min(0),
+  cohorts: z
+    .record(z.string(), z.int().min(0))
+    .optional()
+    .describe('Patients with images of each group of readers; missing where there are no groups'),
   resamples: z.int().min(0),
   seed: z.int().min(0),
   generator: z.string(),

@@ -1,25 +1,44 @@
+import { comparedText } from '../../dataset/provenance.ts';
 import { methodsText } from '../methods.ts';
 import type { ReportData } from '../report-data.ts';
-import { escapeHtml } from './html.ts';
+import { type Html, html } from './html.ts';
 
-/** What to name when these results are used. */
-export function citations({ summary, environments }: ReportData, version: string): string[] {
+/** What to name when these results are used. Only a run on the paper's record cites the paper. */
+export function citations({ summary, environments, provenance }: ReportData, version: string): string[] {
   const { record, run, digest, ended } = summary;
   const used = environments[0]?.reignite ?? version;
-  const doi = /^\d{5,}$/.test(record) ? ` https://doi.org/10.5281/zenodo.${record}.` : '';
-  return [
-    `The data: IGNITE data toolkit, Zenodo, record ${record}.${doi} CC BY-NC-SA 4.0.`,
-    'The paper: the IGNITE data toolkit, arXiv:2507.16855. https://arxiv.org/abs/2507.16855',
-    `This reproduction: reignite ${used}, run ${run}, configuration ${digest}${ended === undefined ? '' : `, ${ended.slice(0, 10)}`}.`,
-  ];
+  const when = ended === undefined ? '' : `, ${ended.slice(0, 10)}`;
+  const ours = `reignite ${used}, run ${run}, configuration ${digest}${when}.`;
+  switch (provenance.kind) {
+    case 'paper':
+      return [
+        `The data: IGNITE data toolkit, Zenodo, record ${record}. https://doi.org/10.5281/zenodo.${record}. CC BY-NC-SA 4.0.`,
+        'The paper: the IGNITE data toolkit, arXiv:2507.16855. https://arxiv.org/abs/2507.16855',
+        `This reproduction: ${ours}`,
+      ];
+    case 'synthetic':
+      return [`This run on synthetic sample data, which reproduces no publication: ${ours}`];
+    case 'other':
+      return [`The data: ${comparedText(provenance, record)}, under its own licence.`, `This run: ${ours}`];
+  }
 }
 
-export function citeSection(data: ReportData, version: string): string {
-  const items = citations(data, version).map((text) => `<li>${linked(escapeHtml(text))}</li>`);
-  const methods = methodsText(data).map((text) => `<p>${escapeHtml(text)}</p>`);
-  return `<ul>${items.join('')}</ul><p><img src="assets/badge.svg" alt="Badge with the verdict and its date"> The badge: <a href="assets/badge.svg">assets/badge.svg</a></p><details><summary>Methods, for a paper</summary>${methods.join('')}<p class="note">Also as text: <a href="assets/methods.txt">assets/methods.txt</a></p></details>`;
+export function citeSection(data: ReportData, version: string): Html {
+  const items = citations(data, version).map((text) => html`<li>${linked(text)}</li>`);
+  return html`<ul>${items}</ul><p><img src="assets/badge.svg" alt="Badge with the verdict and its date"> The badge: <a href="assets/badge.svg">assets/badge.svg</a></p>${methodsSection(data)}`;
 }
 
-function linked(html: string): string {
-  return html.replaceAll(/https:\/\/[^\s<]+?(?=\.?(\s|$))/g, (url) => `<a href="${url}">${url}</a>`);
+function methodsSection(data: ReportData): Html {
+  const methods = methodsText(data).map((text) => html`<p>${text}</p>`);
+  if (methods.length === 0) {
+    return html`<p class="note">There is no methods text: a run on synthetic data belongs in no paper.</p>`;
+  }
+  return html`<details><summary>Methods, for a paper</summary>${methods}<p class="note">Also as text: <a href="assets/methods.txt">assets/methods.txt</a></p></details>`;
+}
+
+/** Text whose https addresses are links. */
+function linked(text: string): Html[] {
+  return text
+    .split(/(https:\/\/[^\s<>"']+?(?=\.?(?:\s|$)))/)
+    .map((part, k) => (k % 2 === 0 ? html`${part}` : html`<a href="${part}">${part}</a>`));
 }

@@ -1,15 +1,16 @@
 import { RunConfig } from '../../../config/schema.ts';
+import { counted } from '../../text.ts';
 import { commandOf } from '../configuration.ts';
 import type { Environment } from '../environment.ts';
 import type { ReportData } from '../report-data.ts';
 import type { StepTimes } from '../step-times.ts';
-import { escapeHtml, table } from './html.ts';
+import { type Html, html, NOTHING, table } from './html.ts';
 
 /** What a run was done with and on, as it was written down while it went on, and how long its steps took. */
-export function factsSection({ summary, environments, times, tasks }: ReportData): string {
+export function factsSection({ summary, environments, times, tasks }: ReportData): Html {
   const counts = Object.entries(summary.tasks).map(
     ([task, { rois }]) =>
-      `${task}: ${rois.total} ROIs, ${rois.computed} computed, ${rois.cached} from the cache, ${rois.failed} failed`,
+      `${task}: ${counted(rois.total, 'ROI')}, ${rois.computed} computed, ${rois.cached} from the cache, ${rois.failed} failed`,
   );
   const interventions = (summary.interventions ?? []).map(({ at, what }) => `${at} ${what}`);
   const machines = environments.map(
@@ -33,8 +34,8 @@ export function factsSection({ summary, environments, times, tasks }: ReportData
     ...(machines.length === 0 ? [['Machine', 'not recorded'] as const] : machines),
     ...(times.retries === 0 ? [] : [['Steps tried again', String(times.retries)] as const]),
   ];
-  const list = facts.map(([name, value]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`);
-  return `<dl class="facts">${list.join('')}</dl>${timesTable(times)}`;
+  const list = facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`);
+  return html`<dl class="facts">${list}</dl>${timesTable(times)}`;
 }
 
 function machineText({
@@ -48,14 +49,14 @@ function machineText({
   provider,
 }: Environment): string {
   const engine = onnxRuntime === undefined ? '' : `; ONNX Runtime ${onnxRuntime}, ${provider}, float32`;
-  return `${platform}, ${processor}, ${cores} cores, ${memory} GiB; reignite ${reignite}, Node.js ${node}${engine}`;
+  return `${platform}, ${processor}, ${counted(cores, 'core')}, ${memory} GiB; reignite ${reignite}, Node.js ${node}${engine}`;
 }
 
-function timesTable({ steps }: StepTimes): string {
-  if (steps.length === 0) return '';
+function timesTable({ steps }: StepTimes): Html {
+  if (steps.length === 0) return NOTHING;
   const seconds = (value: number) => value.toFixed(value < 10 ? 2 : 0);
   const rows = steps.map(({ step, count, total, longest, again }) => [
-    escapeHtml(step),
+    step,
     String(count),
     seconds(total),
     seconds(longest),
@@ -70,9 +71,9 @@ export function rerunCommand({ summary, configuration }: ReportData): string {
 }
 
 /** The tolerances that the verdicts rest on, with what each means. */
-export function tolerancesSection({ configuration }: ReportData): string {
+export function tolerancesSection({ configuration }: ReportData): Html {
   const verdict = configuration?.verdict;
-  if (verdict === undefined) return '';
+  if (verdict === undefined) return NOTHING;
   const shape = RunConfig.shape.verdict.unwrap().shape;
   const rows = (
     [
@@ -84,8 +85,13 @@ export function tolerancesSection({ configuration }: ReportData): string {
     return Object.entries(values).map(([name, value]) => [
       `${where}: ${name}`,
       String(value),
-      `<span class="meaning">${escapeHtml((described.get(name) ?? '').replace(/ (Share, 0 to 1|Unit: px|Default: [^.]*(\.\d+)?)\.(?= |$)/g, ''))}</span>`,
+      html`<span class="meaning">${meaningOf(described.get(name))}</span>`,
     ]);
   });
-  return `<details><summary>What the verdicts rest on</summary>${table('Tolerances; all of them must hold, in every ROI and over all', ['', 'value', 'meaning'], rows)}</details>`;
+  return html`<details><summary>What the verdicts rest on</summary>${table('Tolerances; all of them must hold, in every ROI and over all', ['', 'value', 'meaning'], rows)}</details>`;
+}
+
+/** The description of a field without what the table's other columns say. */
+function meaningOf(description = ''): string {
+  return description.replace(/ (Share, 0 to 1|Unit: px|Default: [^.]*(\.\d+)?)\.(?= |$)/g, '');
 }

@@ -5,7 +5,7 @@ import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { DetectionMetrics } from '../../metrics/agreement-metrics.ts';
 import { HeMetrics } from '../../metrics/he-metrics.ts';
 import type { JudgedTask } from '../report-data.ts';
-import { escapeHtml, hrefOf } from './html.ts';
+import { type Html, hrefOf, html } from './html.ts';
 
 /** A figure over all ROIs, in one of the two styles. */
 export interface ShownFigure {
@@ -71,13 +71,13 @@ async function drawAccessible(results: string, task: JudgedTask): Promise<ShownF
   );
 }
 
-export function figureGrid(figures: readonly ShownFigure[]): string {
+export function figureGrid(figures: readonly ShownFigure[]): Html {
   const items = figures.map(({ title, style, file, description }) => {
     const href = hrefOf(file);
-    return `<figure class="${style}"><a href="${href}"><img loading="lazy" src="${href}" alt="${escapeHtml(description)}"></a><figcaption>${escapeHtml(title)}</figcaption></figure>`;
+    return html`<figure class="${style}"><a href="${href}"><img loading="lazy" src="${href}" alt="${description}"></a><figcaption>${title}</figcaption></figure>`;
   });
-  return `<div class="figures">${items.join('')}</div>`;
+  return html`<div class="figures">${items}</div>`;
 }
 
 /** Lets a reader choose between the two styles; works without a script. */
-export const STYLE_SWITCH = `<fieldset class="styles"><legend>Figures</legend><label><input type="radio" name="style" id="style-paper" checked> as in the paper</label> <label><input type="radio" name="style" id="style-accessible"> accessible: no colours to tell apart, larger labels, the published scores beside</label></fieldset>`;
+export const STYLE_SWITCH = html`<fieldset class="styles"><legend>Figures</legend><label><input type="radio" name="style" id="style-paper" checked> in the original style</label> <label><input type="radio" name="style" id="style-accessible"> accessible: no colours to tell apart, larger labels, the published scores beside</label></fieldset>`;

@@ -1,8 +1,10 @@
 import { TASK_TITLES } from '../../../config/tasks.ts';
+import type { RecordKind } from '../../dataset/provenance.ts';
+import { counted } from '../../text.ts';
 import { MOST_VIEWED } from '../layers/layer-budget.ts';
 import type { RoiLayers } from '../layers/layers-file.ts';
 import type { JudgedTask } from '../report-data.ts';
-import { escapeHtml, hrefOf } from './html.ts';
+import { type Html, hrefOf, html, NOTHING } from './html.ts';
 import { aboutRoi, saidOfRoi } from './roi-words.ts';
 
 const BY_DICE = {
@@ -15,43 +17,46 @@ const BY_DICE = {
  * A card an ROI, worst first: its image, with our mask and the differing pixels laid over it. The card opens the viewer;
  * without a script it opens the image.
  */
-export function gallerySection(task: JudgedTask, layers: readonly RoiLayers[]): string {
+export function gallerySection(task: JudgedTask, layers: readonly RoiLayers[], kind: RecordKind): Html {
   const byRoi = new Map(layers.filter((each) => each.task === task.task).map((each) => [each.roi, each]));
   const ordered = [...task.rois].sort((a, b) => (b.difference ?? -1) - (a.difference ?? -1));
-  const cards = ordered.slice(0, MOST_VIEWED).map((judged) => cardOf(task, judged, byRoi.get(judged.roi)));
+  const cards = ordered.slice(0, MOST_VIEWED).map((judged) => cardOf(task, judged, byRoi.get(judged.roi), kind));
   const left = ordered.length - cards.length;
   const more =
     left === 0
-      ? ''
-      : `<p class="note">${left} ROIs that differ less are not shown; verdict/${task.task}.json has all.</p>`;
+      ? NOTHING
+      : html`<p class="note">${counted(left, 'ROI that differs less is', 'ROIs that differ less are')} not shown; verdict/${task.task}.json has all.</p>`;
   const id = `gallery-${task.task}`;
   const byDice = task.task === 'he' ? BY_DICE : {};
   const orders = { difference: 'most different first', ...byDice, name: 'by name' };
-  const options = Object.entries(orders).map(([value, text]) => `<option value="${value}">${text}</option>`);
-  return `<div class="bar" data-for="${id}"><label>Order <select>${options.join('')}</select></label><label>Only names with <input type="search" size="16"></label><output></output></div>
-<ul class="gallery" id="${id}" aria-label="ROIs of ${escapeHtml(TASK_TITLES[task.task])}">${cards.join('')}</ul>${more}`;
+  const options = Object.entries(orders).map(([value, text]) => html`<option value="${value}">${text}</option>`);
+  return html`<div class="bar" data-for="${id}"><label>Order <select>${options}</select></label><label>Only names with <input type="search" size="16"></label><output></output></div>
+<ul class="gallery" id="${id}" aria-label="ROIs of ${TASK_TITLES[task.task]}">${cards}</ul>${more}`;
 }
 
-function cardOf(task: JudgedTask, judged: JudgedTask['rois'][number], layers: RoiLayers | undefined): string {
+function cardOf(
+  task: JudgedTask,
+  judged: JudgedTask['rois'][number],
+  layers: RoiLayers | undefined,
+  kind: RecordKind,
+): Html {
   const { roi, verdict, difference } = judged;
-  const name = escapeHtml(roi);
   const [ours, published] = 'ours' in judged ? [judged.ours ?? 1, judged.published ?? 1] : [1, 1];
   const picture = pictureOf(task, roi, layers);
-  return `<li data-roi="${name}" data-difference="${difference ?? -1}" data-ours="${ours}" data-change="${ours - published}">${picture}<div class="about"><strong>${name}</strong><br><span class="tag" data-verdict="${verdict}">${escapeHtml(saidOfRoi(judged))}</span><br>${escapeHtml(aboutRoi(task, judged))}</div></li>`;
+  return html`<li data-roi="${roi}" data-difference="${difference ?? -1}" data-ours="${ours}" data-change="${ours - published}">${picture}<div class="about"><strong>${roi}</strong><br><span class="tag" data-verdict="${verdict}">${saidOfRoi(judged, kind)}</span><br>${aboutRoi(task, judged)}</div></li>`;
 }
 
-function pictureOf({ task }: JudgedTask, roi: string, layers: RoiLayers | undefined): string {
-  if (layers === undefined) return '';
+function pictureOf({ task }: JudgedTask, roi: string, layers: RoiLayers | undefined): Html {
+  if (layers === undefined) return NOTHING;
   const { image, ours, differ } = layers.files;
-  const name = escapeHtml(roi);
   const first = image ?? ours;
-  if (first === undefined) return '';
+  if (first === undefined) return NOTHING;
   const shown = [image, ours, differ].flatMap((file, k) =>
     file === undefined
       ? []
       : [
-          `<img loading="lazy" src="${hrefOf(file)}" alt="${file === first ? `${name}: image and prediction` : ''}"${k === 1 && task === 'he' ? ' class="mask"' : ''}>`,
+          html`<img loading="lazy" src="${hrefOf(file)}" alt="${file === first ? `${roi}: image and prediction` : ''}" class="${k === 1 && task === 'he' ? 'mask' : ''}">`,
         ],
   );
-  return `<a class="stack" href="${hrefOf(first)}" data-view="${task}/${name}">${shown.join('')}</a>`;
+  return html`<a class="stack" href="${hrefOf(first)}" data-view="${task}/${roi}">${shown}</a>`;
 }

@@ -1,10 +1,12 @@
-import { TASK_TITLES } from '../../../config/tasks.ts';
+import { TASK_TITLES, TASKS, type Task } from '../../../config/tasks.ts';
+import { counted, listed } from '../../text.ts';
 import { type Verdict, worstOf } from '../../verdict/verdict.ts';
 import type { ReportData } from '../report-data.ts';
 
-/** The answer to "does it reproduce?" in a few words, and in a sentence. */
+/** What a report asks, and its answer in a few words and in a sentence. */
 export interface Headline {
   readonly verdict: Verdict;
+  readonly question: string;
   readonly answer: string;
   readonly sentence: string;
 }
@@ -16,25 +18,64 @@ const WORDS: Readonly<Record<Exclude<Verdict, 'differs'>, readonly [one: string,
   'not comparable': ['has nothing published to compare with', 'have nothing published to compare with'],
 };
 
-export function headlineOf({ tasks, summary }: ReportData): Headline {
+/** Said of synthetic data in every headline. */
+const NOT_THE_PAPER = 'nothing is said about the paper';
+
+/** The headline of a report. It names the paper only where the paper's record was compared. */
+export function headlineOf(data: ReportData): Headline {
+  const { tasks, provenance } = data;
   const verdict = worstOf(tasks.map((task) => task.verdict));
-  const named = (wanted: string) =>
-    tasks.filter((task) => task.verdict === wanted).map(({ task }) => TASK_TITLES[task]);
-  const failed = Object.values(summary.tasks).reduce((sum, { rois }) => sum + rois.failed, 0);
-  const sentences = Object.entries(WORDS).flatMap(([each, [one, several]]) => {
-    const names = named(each);
-    return names.length === 0 ? [] : [`${listed(names)} ${names.length === 1 ? one : several}.`];
-  });
-  if (failed > 0) sentences.push(`${failed} ROIs failed and are in no number.`);
-  return { verdict, answer: answerOf(verdict, named('differs')), sentence: sentences.join(' ') };
+  const differing = titlesOf(tasks.filter((task) => task.verdict === 'differs'));
+  const question = QUESTIONS[provenance.kind](data.summary.record);
+  const yes = provenance.kind === 'paper' ? 'Yes, it reproduces.' : 'Yes, they reproduce.';
+  const answer =
+    provenance.kind === 'synthetic'
+      ? sampleAnswer(verdict, differing)
+      : answerOf(verdict, differing, isWhole(data) ? yes : undefined);
+  return { verdict, question, answer, sentence: sentenceOf(data) };
 }
 
-function answerOf(verdict: Verdict, differing: readonly string[]): string {
+const QUESTIONS: Readonly<Record<ReportData['provenance']['kind'], (record: string) => string>> = {
+  paper: () => 'Does the technical validation of the IGNITE data toolkit reproduce?',
+  synthetic: () => 'Does the pipeline work? A run on synthetic sample data',
+  other: (record) => `Do the results published with record ${record} reproduce?`,
+};
+
+function sentenceOf({ tasks, summary, configuration }: ReportData): string {
+  const sentences = Object.entries(WORDS).flatMap(([each, [one, several]]) => {
+    const titles = titlesOf(tasks.filter((task) => task.verdict === each));
+    return titles.length === 0 ? [] : [`${listed(titles)} ${titles.length === 1 ? one : several}.`];
+  });
+  const missing = TASKS.filter((task) => tasks.every((each) => each.task !== task)).map((task) => TASK_TITLES[task]);
+  if (missing.length > 0)
+    sentences.push(`${listed(missing)} ${missing.length === 1 ? 'was' : 'were'} not part of this run.`);
+  const custom = titlesOf(tasks.filter(({ task }) => configuration?.[task].model !== undefined));
+  if (custom.length > 0) sentences.push(`${listed(custom)} ran with a custom model in place of the record's.`);
+  const failed = Object.values(summary.tasks).reduce((sum, { rois }) => sum + rois.failed, 0);
+  if (failed > 0) sentences.push(`${counted(failed, 'ROI')} failed and ${failed === 1 ? 'is' : 'are'} in no number.`);
+  return sentences.join(' ');
+}
+
+/** Whether every ROI of every task was compared. */
+function isWhole({ tasks, summary }: ReportData): boolean {
+  return (
+    summary.status === 'done' &&
+    TASKS.every((task) => tasks.some((each) => each.task === task)) &&
+    tasks.every(({ rois }) => rois.every(({ verdict }) => verdict !== 'not comparable'))
+  );
+}
+
+function titlesOf(tasks: readonly { readonly task: Task }[]): string[] {
+  return tasks.map(({ task }) => TASK_TITLES[task]);
+}
+
+/** @param yes - What is said where all is reproduced; undefined where not all was compared. */
+function answerOf(verdict: Verdict, differing: readonly string[], yes: string | undefined): string {
   switch (verdict) {
     case 'reproduced':
-      return 'Yes, it reproduces.';
+      return yes ?? 'As far as it was compared, yes: reproduced.';
     case 'within tolerance':
-      return 'Yes, within tolerance.';
+      return yes !== undefined ? 'Yes, within tolerance.' : 'As far as it was compared, yes: within tolerance.';
     case 'differs':
       return `No: ${listed(differing)} ${differing.length === 1 ? 'differs' : 'differ'}.`;
     case 'not comparable':
@@ -42,7 +83,15 @@ function answerOf(verdict: Verdict, differing: readonly string[]): string {
   }
 }
 
-/** "a", "a and b", "a, b and c". */
-export function listed(names: readonly string[]): string {
-  return names.length < 2 ? (names[0] ?? '') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+function sampleAnswer(verdict: Verdict, differing: readonly string[]): string {
+  switch (verdict) {
+    case 'reproduced':
+      return `The pipeline works: synthetic sample reproduced; ${NOT_THE_PAPER}.`;
+    case 'within tolerance':
+      return `The pipeline works: synthetic sample within tolerance; ${NOT_THE_PAPER}.`;
+    case 'differs':
+      return `The synthetic sample is not reproduced: ${listed(differing)} ${differing.length === 1 ? 'differs' : 'differ'}; ${NOT_THE_PAPER}.`;
+    case 'not comparable':
+      return `The synthetic sample was run, and nothing could be compared; ${NOT_THE_PAPER}.`;
+  }
 }

@@ -1,3 +1,5 @@
+import { type RecordKind, verdictText } from '../../dataset/provenance.ts';
+import { counted } from '../../text.ts';
 import type { JudgedTask } from '../report-data.ts';
 import { decimal } from './html.ts';
 
@@ -9,9 +11,10 @@ export function percent(share: number): string {
 }
 
 /** An ROI's verdict in a few words. */
-export function saidOfRoi({ verdict, difference }: JudgedRoi): string {
-  if (difference === null) return verdict;
-  return difference === 0 ? `${verdict}, nothing differs` : `${verdict}, ${percent(difference)} differ`;
+export function saidOfRoi({ verdict, difference }: JudgedRoi, kind: RecordKind): string {
+  const said = verdictText(kind, verdict);
+  if (difference === null) return said;
+  return difference === 0 ? `${said}, nothing differs` : `${said}, ${percent(difference)} differ`;
 }
 
 /** What else is known of an ROI: its scores, or its points; why it cannot be compared. */
@@ -24,7 +27,7 @@ export function aboutRoi({ task }: JudgedTask, roi: JudgedRoi): string {
   const { comparison } = roi;
   if (comparison !== undefined && 'matched' in comparison) {
     parts.push(
-      `${comparison.matched} points matched, ${comparison.extra} only ours, ${comparison.missing} only published`,
+      `${counted(comparison.matched, 'point')} matched, ${comparison.extra} only ours, ${comparison.missing} only published`,
     );
   }
   return parts.join('. ');

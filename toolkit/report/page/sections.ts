@@ -1,79 +1,83 @@
 import { TASK_TITLES } from '../../../config/tasks.ts';
+import { verdictText } from '../../dataset/provenance.ts';
+import type { Verdict } from '../../verdict/verdict.ts';
 import type { ComparedMetric, Interval } from '../../verdict/verdict-file.ts';
 import type { RoiLayers } from '../layers/layers-file.ts';
 import type { JudgedTask, ReportData } from '../report-data.ts';
-import { decimal, escapeHtml, hrefOf, table } from './html.ts';
+import { decimal, type Html, type HtmlValue, hrefOf, html, NOTHING, table } from './html.ts';
 import { percent } from './roi-words.ts';
 
 /** The verdicts, a card a task: what a reader came for. */
-export function verdictSection({ tasks }: ReportData): string {
+export function verdictSection({ tasks, provenance }: ReportData): Html {
+  const said = (verdict: Verdict) => verdictText(provenance.kind, verdict);
   const cards = tasks.map(
-    (
-      task,
-    ) => `<li data-verdict="${task.verdict}"><h3><a href="#${task.task}">${escapeHtml(TASK_TITLES[task.task])}</a></h3>
-<p class="said">${task.verdict}</p>
-<p><strong>Published predictions, scored here:</strong> ${task.evaluation.verdict}. ${escapeHtml(task.evaluation.reason)}</p>
-<p><strong>Our predictions beside them:</strong> ${task.inference.verdict}. ${escapeHtml(task.inference.reason)}</p></li>`,
+    (task) => html`<li data-verdict="${task.verdict}"><h3><a href="#${task.task}">${TASK_TITLES[task.task]}</a></h3>
+<p class="said">${said(task.verdict)}</p>
+<p><strong>Published predictions, scored here:</strong> ${said(task.evaluation.verdict)}. ${task.evaluation.reason}</p>
+<p><strong>Our predictions beside them:</strong> ${said(task.inference.verdict)}. ${task.inference.reason}</p></li>`,
   );
-  return `<ul class="verdicts">${cards.join('')}</ul>`;
+  return html`<ul class="verdicts">${cards}</ul>`;
 }
 
 /** ROIs named where it is said what differs most. */
 const MOST_NAMED = 5;
 
 /** What differs most, over all tasks. */
-export function worstSection({ tasks }: ReportData, layers: readonly RoiLayers[]): string {
+export function worstSection({ tasks }: ReportData, layers: readonly RoiLayers[]): Html {
   const viewed = new Map(layers.map(({ task, roi, files }) => [`${task}/${roi}`, files.image ?? files.ours]));
   const worst = tasks
     .flatMap((task) => task.worst.map((roi) => ({ ...roi, task: task.task })))
     .sort((a, b) => b.difference - a.difference);
   if (worst.length === 0) {
     return tasks.every(({ verdict }) => verdict === 'not comparable')
-      ? '<p>Nothing could be compared.</p>'
-      : '<p>Nothing: every pixel and every point that could be compared is the published one.</p>';
+      ? html`<p>Nothing could be compared.</p>`
+      : html`<p>Nothing: every pixel and every point that could be compared is the published one.</p>`;
   }
   const items = worst
     .slice(0, MOST_NAMED)
     .map(
       ({ roi, task, difference }) =>
-        `<li>${named(roi, `${task}/${roi}`, viewed)}: ${percent(difference)} of its ${task === 'he' ? 'pixels' : 'points'}</li>`,
+        html`<li>${named(roi, `${task}/${roi}`, viewed)}: ${percent(difference)} of its ${task === 'he' ? 'pixels' : 'points'}</li>`,
     );
-  const more = worst.length > MOST_NAMED ? `<p class="note">and ${worst.length - MOST_NAMED} more</p>` : '';
-  return `<ol>${items.join('')}</ol>${more}`;
+  const more = worst.length > MOST_NAMED ? html`<p class="note">and ${worst.length - MOST_NAMED} more</p>` : NOTHING;
+  return html`<ol>${items}</ol>${more}`;
 }
 
 /** An ROI's name; a link to its viewer where it has one. */
-function named(roi: string, key: string, viewed: ReadonlyMap<string, string | undefined>): string {
+function named(roi: string, key: string, viewed: ReadonlyMap<string, string | undefined>): HtmlValue {
   const file = viewed.get(key);
-  const name = escapeHtml(roi);
-  return file === undefined ? name : `<a href="${hrefOf(file)}" data-view="${escapeHtml(key)}">${name}</a>`;
+  return file === undefined ? roi : html`<a href="${hrefOf(file)}" data-view="${key}">${roi}</a>`;
 }
 
 /** A task's numbers: published, ours, difference, interval. */
-export function numbersOf(task: JudgedTask): string {
-  const warnings = task.warnings.map((warning) => `<p class="note">${escapeHtml(warning)}</p>`).join('');
+export function numbersOf(task: JudgedTask): Html {
+  const warnings = task.warnings.map((warning) => html`<p class="note">${warning}</p>`);
   if (task.task === 'he') {
-    return [
-      metricsTable('Dice, all classes', task.dice.all),
-      metricsTable('Dice, TIL use case', task.dice.til),
-      warnings,
-    ].join('');
+    const { all, til } = task.dice;
+    return html`${metricsTable('Dice, all classes', all)}${metricsTable('Dice, TIL use case', til)}${warnings}`;
   }
   const ranges = task.readers.map(
     ({ group, lowest, highest }) =>
-      `<p class="note">Readers of ${escapeHtml(group)} agree with each other at a macro F1 of ${decimal(lowest)} to ${decimal(highest)}.</p>`,
+      html`<p class="note">Readers of ${group} agree with each other at a macro F1 of ${decimal(lowest)} to ${decimal(highest)}.</p>`,
   );
-  return [metricsTable('F1 of every reader with the AI', task.f1), ...ranges, warnings].join('');
+  return html`${metricsTable('F1 of every reader with the AI', task.f1)}${ranges}${warnings}`;
 }
 
-function metricsTable(caption: string, metrics: readonly ComparedMetric[]): string {
+/** Said of a class that the ground truth does not have: a Dice or F1 of 0 would read as a failure. */
+const ABSENT = 'absent';
+
+function metricsTable(caption: string, metrics: readonly ComparedMetric[]): Html {
   const rows = metrics.map((metric) => [
-    escapeHtml(metric.name) + (metric.judged ? '' : ' <span class="note">(not judged)</span>'),
-    decimal(metric.published),
-    decimal(metric.ours),
-    intervalText(metric.oursInterval),
-    decimal(metric.difference, 6),
-    intervalText(metric.differenceInterval, 6),
+    html`${metric.name}${metric.judged || metric.truth === 0 ? NOTHING : html` <span class="note">(not judged)</span>`}`,
+    ...(metric.truth === 0
+      ? [ABSENT, ABSENT, '–', '–', '–']
+      : [
+          decimal(metric.published),
+          decimal(metric.ours),
+          intervalText(metric.oursInterval),
+          decimal(metric.difference, 6),
+          intervalText(metric.differenceInterval, 6),
+        ]),
   ]);
   const head = ['', 'published', 'ours', '95 % interval', 'difference', '95 % interval'];
   return table(caption, head, rows);
@@ -84,25 +88,25 @@ function intervalText(interval: Interval | undefined, places = 4): string {
 }
 
 /** What the authors' code and record do otherwise than one would expect, with its effect in this run. */
-export function ledgerSection({ ledger }: ReportData): string {
+export function ledgerSection({ ledger }: ReportData): Html {
   const entries = ledger.map(({ title, what, where, status, effect, corrected, affected, affectedTotal }) => {
     const numbers = corrected
       .slice(0, 40)
-      .map(({ name, paper, corrected: other }) => [escapeHtml(name), decimal(paper), decimal(other)]);
-    const listed = affected.slice(0, 20).map(escapeHtml).join(', ');
+      .map(({ name, paper, corrected: other }) => [name, decimal(paper), decimal(other)]);
+    const listed = affected.slice(0, 20).join(', ');
     const more = affectedTotal > 20 ? ` and ${affectedTotal - 20} more` : '';
-    return `<details><summary>${escapeHtml(title)} <span class="note">${status}</span></summary>
-<p>${escapeHtml(what)}</p><p class="note">Where: ${escapeHtml(where)}</p><p><strong>In this run:</strong> ${escapeHtml(effect)}</p>
-${numbers.length === 0 ? '' : table('Both ways', ['', 'paper', 'corrected'], numbers)}
-${listed === '' ? '' : `<p class="note">Concerned: ${listed}${more}</p>`}</details>`;
+    return html`<details><summary>${title} <span class="note">${status}</span></summary>
+<p>${what}</p><p class="note">Where: ${where}</p><p><strong>In this run:</strong> ${effect}</p>
+${numbers.length === 0 ? NOTHING : table('Both ways', ['', 'as the authors', 'corrected'], numbers)}
+${listed === '' ? NOTHING : html`<p class="note">Concerned: ${listed}${more}</p>`}</details>`;
   });
-  return entries.length === 0 ? '<p>No ledger was kept.</p>' : entries.join('');
+  return entries.length === 0 ? html`<p>No ledger was kept.</p>` : html`${entries}`;
 }
 
 /** ROIs that failed, with code and cause. */
-export function failuresSection({ summary }: ReportData): string {
+export function failuresSection({ summary }: ReportData): Html {
   const rows = Object.entries(summary.tasks).flatMap(([task, { failures }]) =>
-    failures.map(({ roi, code, cause }) => [escapeHtml(roi), task, code, escapeHtml(cause)]),
+    failures.map(({ roi, code, cause }) => [roi, task, code, cause]),
   );
-  return rows.length === 0 ? '' : table('ROIs that failed', ['', 'task', 'code', 'cause'], rows);
+  return rows.length === 0 ? NOTHING : table('ROIs that failed', ['', 'task', 'code', 'cause'], rows);
 }

@@ -1,15 +1,17 @@
 import { TASK_TITLES, TASKS, type Task } from '../../../config/tasks.ts';
 import { HE_LABELS } from '../../dataset/he-labels.ts';
+import type { RecordKind } from '../../dataset/provenance.ts';
 import { CELL_CLASSES } from '../../dataset/readers.ts';
 import type { RoiLayers } from '../layers/layers-file.ts';
 import type { JudgedTask } from '../report-data.ts';
+import { type Html, html, jsonScript } from './html.ts';
 import { aboutRoi, saidOfRoi } from './roi-words.ts';
 
 /** Colours of the classes of cells, as the paper's figures have them. */
 const CELL_COLOURS = ['#0000ff', '#ff0000', '#ffff00'];
 
 /** The window that shows one ROI with its layers; what is in it comes from {@link viewerData}. */
-export const VIEWER = `<dialog id="viewer" class="viewer" aria-labelledby="viewer-title">
+export const VIEWER = html`<dialog id="viewer" class="viewer" aria-labelledby="viewer-title">
 <div class="viewer-head"><div><h2 id="viewer-title" data-part="title">Region</h2><p><span class="tag" data-part="said"></span> <span data-part="about"></span></p></div>
 <div class="buttons"><button type="button" data-act="previous">Previous <kbd>p</kbd></button><button type="button" data-act="next">Next <kbd>n</kbd></button><button type="button" data-act="close">Close <kbd>Esc</kbd></button></div></div>
 <div class="viewer-main"><div class="stage" data-part="stage" tabindex="0" role="group" aria-label="Region"><div class="sheet" data-part="sheet"></div><div class="scale" data-part="scale"></div></div>
@@ -19,11 +21,11 @@ export const VIEWER = `<dialog id="viewer" class="viewer" aria-labelledby="viewe
 <fieldset><legend>Layers</legend><div data-part="layers"></div>
 <label data-part="opacity">Opacity of masks <input type="range" min="0" max="100" value="50"></label></fieldset>
 <div class="wide" tabindex="0" role="region" aria-label="What is in this region"><table><tbody data-part="legend"></tbody></table></div>
-<p class="note" data-part="notes"></p><p class="note">Drag, or use the arrow keys, to move; wheel, pinch, + and &#8722; to zoom. The scale bar takes 0.5 µm for a pixel, as the paper does.</p>
+<p class="note" data-part="notes"></p><p class="note">Drag, or use the arrow keys, to move; wheel, pinch, + and &#8722; to zoom. The scale bar assumes 0.5 µm per pixel.</p>
 </div></div></dialog>`;
 
-/** What the viewer needs of every ROI, as JSON that may stand in a script element. */
-export function viewerData(tasks: readonly JudgedTask[], layers: readonly RoiLayers[]): string {
+/** What the viewer needs of every ROI, for its script. */
+export function viewerData(tasks: readonly JudgedTask[], layers: readonly RoiLayers[], kind: RecordKind): Html {
   const judged = new Map(
     tasks.flatMap((task) => task.rois.map((roi) => [`${task.task}/${roi.roi}`, { task, roi }] as const)),
   );
@@ -31,10 +33,10 @@ export function viewerData(tasks: readonly JudgedTask[], layers: readonly RoiLay
     const found = judged.get(`${each.task}/${each.roi}`);
     if (found === undefined) return [];
     const { task, roi } = found;
-    return [{ ...pickShown(each), verdict: roi.verdict, said: saidOfRoi(roi), about: aboutRoi(task, roi) }];
+    return [{ ...pickShown(each), verdict: roi.verdict, said: saidOfRoi(roi, kind), about: aboutRoi(task, roi) }];
   });
   const labels = Object.fromEntries(TASKS.map((task) => [task, labelsOf(task)]));
-  return JSON.stringify({ labels, titles: TASK_TITLES, rois }).replaceAll('<', '\\u003c');
+  return jsonScript('viewer-data', { labels, titles: TASK_TITLES, rois });
 }
 
 function pickShown({ task, roi, width, height, files, classes, spots, notes }: RoiLayers): RoiLayers {
