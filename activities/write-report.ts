@@ -3,7 +3,7 @@ import { Context } from '@temporalio/activity';
 import type { Receipts } from '../toolkit/cache/receipts.ts';
 import { writeFileAtomic } from '../toolkit/files/atomic-write.ts';
 import { packageVersion } from '../toolkit/package-version.ts';
-import { ACQUISITION_FILE } from '../toolkit/report/crate/described-files.ts';
+import { ACQUISITION_FILE } from '../toolkit/report/acquisition-file.ts';
 import { type WrittenReport, writeReport as write } from '../toolkit/report/write-report.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { FoldersInput } from './inputs.ts';

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { fileExists } from '../files/file-exists.ts';
+import { graphicsAdapter } from './graphics-adapter.ts';
 
 /** What part of a run was done on. No user and no host is named: machines that are alike are one. */
 export const Environment = z.object({
@@ -17,6 +18,8 @@ export const Environment = z.object({
   memory: z.number().describe('GiB, rounded'),
   onnxRuntime: z.string().optional(),
   provider: z.string().optional(),
+  adapter: z.string().optional().describe('GPU that the provider ran on, where the machine says'),
+  driver: z.string().optional().describe('Version of its driver'),
 });
 export type Environment = z.infer<typeof Environment>;
 
@@ -37,6 +40,7 @@ export function environment(
     memory: Math.round(totalmem() / 2 ** 30),
     ...(engine.ortVersion === undefined ? {} : { onnxRuntime: engine.ortVersion }),
     ...(engine.provider === undefined ? {} : { provider: engine.provider }),
+    ...(engine.provider === undefined || engine.provider === 'cpu' ? {} : graphicsAdapter()),
   };
 }
 

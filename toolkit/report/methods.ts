@@ -1,67 +1,226 @@
-import type { Task } from '../../config/tasks.ts';
+import { TASK_TITLES, TASKS, type Task } from '../../config/tasks.ts';
 import type { VerdictConfig } from '../../config/verdict-config.ts';
+import { comparedText } from '../dataset/provenance.ts';
 import { HIT_RADIUS } from '../dataset/readers.ts';
 import { describeFolds } from '../nnunet/model-folds.ts';
+import { counted, listed, withArticle } from '../text.ts';
 import { TASK_SETTINGS } from '../yolov5/task-settings.ts';
-import type { ReportData } from './report-data.ts';
+import type { Environment } from './environment.ts';
+import type { ReportData, UsedModel } from './report-data.ts';
 
-/** Methods of a run for a paper, a paragraph each, from its configuration and what was written down while it went on. */
+/**
+ * Methods of a run for a paper, one paragraph each. Every statement follows from the run's configuration or from what
+ * was recorded while it ran. Empty for synthetic data.
+ */
 export function methodsText(data: ReportData): string[] {
-  const { summary, configuration: config, environments, tasks } = data;
-  const version = environments[0]?.reignite;
-  const software = version === undefined ? 'reignite' : `reignite ${version}`;
-  const when = summary.ended === undefined ? '' : ` on ${summary.ended.slice(0, 10)}`;
+  const { configuration: config, tasks, provenance } = data;
+  if (provenance.kind === 'synthetic') return [];
   const named = tasks.map(({ task }) => (config === undefined ? undefined : TASK_METHODS[task](config, data)));
   return [
-    `The technical validation of the IGNITE data toolkit (Zenodo record ${summary.record}) was run again with ${software}${when}. Every downloaded file was verified by its MD5; the published checkpoints were converted to ONNX without executing anything in them, and results were scored as the authors' code scores them.`,
+    [subjectText(data), ...originText(data), modelsText(data)].filter((text) => text !== '').join(' '),
     ...named.filter((text) => text !== undefined),
     ...enginesText(data),
-    ...(config === undefined ? [] : [tolerancesText(config.verdict)]),
+    ...(config === undefined ? [] : [tolerancesText(data, config.verdict)]),
     ...intervalsText(data),
   ];
 }
 
 type Config = NonNullable<ReportData['configuration']>;
 
+function subjectText({ summary, provenance, environments, tasks }: ReportData): string {
+  const version = environments[0]?.reignite;
+  const software = version === undefined ? 'reignite' : `reignite ${version}`;
+  const when = summary.ended === undefined ? '' : ` on ${summary.ended.slice(0, 10)}`;
+  const what =
+    provenance.kind === 'paper'
+      ? `The technical validation of the IGNITE data toolkit (${comparedText(provenance, summary.record)})`
+      : `The evaluation of ${comparedText(provenance, summary.record)}`;
+  const missing = TASKS.filter((task) => tasks.every((each) => each.task !== task));
+  const without = missing.length === 0 ? '' : `, without ${listed(missing.map((task) => TASK_TITLES[task]))}`;
+  return `${what} was run with ${software}${when}${without}.`;
+}
+
+/** Where the files came from, and which of them were verified how. */
+function originText({ configuration: config, verified }: ReportData): string[] {
+  if (config === undefined) return [];
+  const { api, serve, mirror, offline } = config.zenodo;
+  const crc = verified.filter((how) => how === 'crc').length;
+  const sums =
+    verified.length === 0
+      ? 'no checksum of them was verified'
+      : crc === 0
+        ? `${counted(verified.length, 'file was', 'files were')} verified by the MD5 that the record publishes`
+        : `${verified.length - crc} of ${counted(verified.length, 'file')} ${verified.length - crc === 1 ? 'was' : 'were'} verified by MD5, the members taken of the others by CRC-32`;
+  const from =
+    serve !== undefined
+      ? "The record's files were served from a local folder"
+      : offline
+        ? "The record's files were taken from a data folder as they were"
+        : mirror !== undefined
+          ? `The record's files were taken from a local mirror or fetched from ${hostOf(api)}`
+          : `The record's files were fetched from ${hostOf(api)}`;
+  return [`${from}; ${sums}.`];
+}
+
+function hostOf(address: string): string {
+  return URL.canParse(address) ? new URL(address).host : address;
+}
+
+function modelsText({ configuration: config, tasks }: ReportData): string {
+  const isOwn = ({ task }: { readonly task: Task }) => config?.[task].model !== undefined;
+  const own = tasks.filter(isOwn).map(({ task }) => TASK_TITLES[task]);
+  const custom =
+    own.length === 0 ? '' : `${listed(own)} ran with ${own.length === 1 ? 'a custom model' : 'custom models'}. `;
+  const published =
+    own.length === tasks.length
+      ? ''
+      : "The record's checkpoints were converted to ONNX without executing code in them. ";
+  return `${custom}${published}Results were scored as the authors' code scores them.`;
+}
+
 const TASK_METHODS: Readonly<Record<Task, (config: Config, data: ReportData) => string>> = {
-  he: ({ he }, { folds = [] }) =>
-    `H&E tissue was segmented with ${he.model === undefined ? "the record's" : 'another'} nnU-Net v1 ensemble${folds.length === 0 ? '' : ` (${describeFolds(folds)})`} over ${he.scope === 'full' ? 'every pixel of each region' : 'the tiles that hold annotated pixels'}: overlapping tiles with half a patch between them, Gaussian weights, softmax averaged over the folds, the most probable of 17 labels. Dice was computed from the confusion of all test regions together, with true Background cleared as in the authors' code.`,
-  nuclei: ({ nuclei }) =>
-    `Nuclei were detected with ${nuclei.model === undefined ? "the record's" : 'another'} YOLOv5 detector ${settingsOf('nuclei')}.`,
-  pdl1: ({ pdl1 }) =>
-    `PD-L1 positive and negative tumour cells and other cells were detected with ${pdl1.model === undefined ? "the record's" : 'another'} YOLOv5 detector ${settingsOf('pdl1')}.`,
+  he: ({ he }, data) => {
+    const model = data.models.he;
+    const size = tileOf(model);
+    const tiles = size === undefined ? 'tiles' : `tiles of ${size} px`;
+    const area = he.scope === 'full' ? 'every pixel of each region' : 'the tiles that hold annotated pixels';
+    return (
+      `H&E tissue was segmented with ${segmenterOf(he.model !== undefined, model)} over ${area}: ${tiles} that overlap ` +
+      `by half (a stride of half a tile), Gaussian importance weights, no mirroring, ${softmaxOf(model)}, and of the 17 ` +
+      `labels the most probable one. Dice was computed from the confusion of ${regionsOf('he', data)} together, with ` +
+      "true Background cleared as in the authors' code."
+    );
+  },
+  nuclei: ({ nuclei }, data) =>
+    `Nuclei were detected with ${detectionText('nuclei', nuclei.model !== undefined, data)}`,
+  pdl1: ({ pdl1 }, data) =>
+    `PD-L1 positive and negative tumour cells and other cells were detected with ${detectionText('pdl1', pdl1.model !== undefined, data)}`,
 };
 
-function settingsOf(task: Exclude<Task, 'he'>): string {
-  const { tile, confidence, iou } = TASK_SETTINGS[task];
-  return `in tiles of ${tile} px (confidence above ${confidence}, IoU threshold ${iou}) and matched with the points of every reader within ${HIT_RADIUS[task]} px, one to one; F1 is over all images of a pair, a mean over the classes`;
+function segmenterOf(isOwn: boolean, model: UsedModel | undefined): string {
+  const whose = isOwn ? 'a custom' : "the record's";
+  if (model?.kind === 'onnx') return `${whose} ONNX model`;
+  const folds = model?.folds ?? [];
+  return `${whose} nnU-Net v1 ${folds.length === 1 ? 'model' : 'ensemble'}${folds.length === 0 ? '' : ` (${describeFolds(folds)})`}`;
 }
 
-function enginesText({ environments, tasks }: ReportData): string[] {
+function softmaxOf(model: UsedModel | undefined): string {
+  return (model?.folds.length ?? 0) > 1 ? 'softmax averaged over the folds' : 'softmax';
+}
+
+/** Height and width of a tile; undefined where no passport says. */
+function tileOf(model: UsedModel | undefined): string | undefined {
+  const [, first, second, third] = model?.input.shape ?? [];
+  const [height, width] = first === 3 ? [second, third] : [first, second];
+  return height === undefined || width === undefined ? undefined : `${height} x ${width}`;
+}
+
+function detectionText(task: Exclude<Task, 'he'>, isOwn: boolean, data: ReportData): string {
+  const { tile, confidence, iou } = TASK_SETTINGS[task];
+  const model = data.models[task];
+  const detector = `${isOwn ? 'a custom' : "the record's"} ${model?.kind === 'onnx' ? 'ONNX' : 'YOLOv5'} detector`;
+  return (
+    `${detector} in tiles of ${tileOf(model) ?? `${tile} x ${tile}`} px (confidence above ${confidence}, IoU threshold ${iou}) and ` +
+    `matched with the points of every reader within ${HIT_RADIUS[task]} px, one to one; F1 was computed over ` +
+    `${regionsOf(task, data)} that a pair has in common and averaged over the classes.`
+  );
+}
+
+/** The regions behind a task's numbers: a failed one is in none. */
+function regionsOf(task: Task, { summary }: ReportData): string {
+  const { total = 0, failed = 0 } = summary.tasks[task]?.rois ?? {};
+  const regions = counted(total - failed, 'test region');
+  return failed === 0 ? `all ${regions}` : `${regions} (${failed} more failed)`;
+}
+
+function enginesText(data: ReportData): string[] {
+  const { configuration: config, environments, tasks, summary } = data;
   const engines = tasks.flatMap(({ engine }) => (engine === undefined ? [] : [engine]));
   if (engines.length === 0) return [];
-  const said = engines.map(({ ortVersion, provider }) => `ONNX Runtime ${ortVersion} (${provider})`);
-  const machines = environments
-    .filter(({ role }) => role === 'inference')
-    .map(({ processor, platform }) => `${processor}, ${platform}`);
-  const where = machines.length === 0 ? '' : ` on ${[...new Set(machines)].join(', and ')}`;
-  return [`Networks ran in float32 with ${[...new Set(said)].join(', and ')}${where}.`];
+  const said = engines.map(
+    ({ ortVersion, provider, precision, engine }) =>
+      `${precision} with ONNX Runtime ${ortVersion} (execution provider ${provider}, engine "${engine}")`,
+  );
+  const counts = Object.values(summary.tasks).map(({ rois }) => rois);
+  const computed = counts.reduce((sum, rois) => sum + rois.computed, 0);
+  const cached = counts.reduce((sum, rois) => sum + rois.cached, 0);
+  const machines = environments.filter(({ role }) => role === 'inference').map(machineText);
+  const where = machines.length === 0 || computed === 0 ? '' : ` on ${listed([...new Set(machines)])}`;
+  const threads = config?.inference.threads ?? 0;
+  const using = computed === 0 ? '' : `, ${threads === 0 ? 'all cores' : counted(threads, 'thread')} per session`;
+  const reused =
+    cached === 0
+      ? ''
+      : ` ${cached} of ${counted(cached + computed, 'prediction')} came from the cache of an earlier run with the same engine.`;
+  return [`Networks ran in ${listed([...new Set(said)])}${using}${where}.${reused}`];
 }
 
-function tolerancesText({ he, cells }: VerdictConfig): string {
+function machineText({ processor, platform, provider, adapter, driver }: Environment): string {
+  const gpu =
+    provider === undefined || provider === 'cpu'
+      ? ''
+      : adapter === undefined
+        ? '; GPU and driver were not recorded'
+        : `; ${adapter}, driver ${driver ?? 'not recorded'}`;
+  return `${withArticle(`${processor} machine`)} (${platform}${gpu})`;
+}
+
+function tolerancesText({ tasks }: ReportData, { he, cells, published }: VerdictConfig): string {
   const percent = (share: number) => `${Number((100 * share).toPrecision(6))} %`;
+  const hasTissue = tasks.some(({ task }) => task === 'he');
+  const hasCells = tasks.some(({ task }) => task !== 'he');
+  const printed = tasks.some(({ task }) => task !== 'he' && published[task] !== undefined);
+  const reproduced = [
+    ...(hasTissue
+      ? [
+          `a mask counted as reproduced when at most ${percent(he.sameDiffering)} of its pixels differed, all with a margin (best minus second-best softmax) of at most ${he.sameMargin}`,
+        ]
+      : []),
+    ...(hasCells
+      ? [
+          `detected cells counted as reproduced when every point had a counterpart of its class within ${cells.sameDistance} px or a score within ${cells.sameScore} of the threshold`,
+        ]
+      : []),
+  ];
+  const near = [
+    ...(hasTissue
+      ? [
+          `at most ${percent(he.nearDiffering)} of the pixels differed, ${percent(he.nearMarginShare)} of them with a margin of at most ${he.nearMargin}, and every Dice was within ${he.nearDice} (classes of fewer than ${he.smallClass} true pixels were not judged)`,
+        ]
+      : []),
+    ...(hasCells
+      ? [
+          `${percent(cells.nearMatched)} of the points had a counterpart within ${cells.nearDistance} px and every F1 was within ${cells.nearF1}`,
+        ]
+      : []),
+  ];
+  const evaluated = [
+    ...(hasTissue
+      ? ['the confusion of the published masks had to equal the published matrix, where the record has one']
+      : []),
+    ...(printed ? ['the F1 of the published points had to round to the printed values'] : []),
+  ];
   return (
-    `A prediction counted as reproduced when at most ${percent(he.sameDiffering)} of the pixels differed, all with a margin (best minus second-best softmax) of at most ${he.sameMargin}; for cells, when every point had a counterpart of its class within ${cells.sameDistance} px or a score within ${cells.sameScore} of the threshold. ` +
-    `It counted as within tolerance when at most ${percent(he.nearDiffering)} of the pixels differed, ${percent(he.nearMarginShare)} of them with a margin of at most ${he.nearMargin}, and every Dice lay within ${he.nearDice} (classes of fewer than ${he.smallClass} true pixels were not judged); for cells, when ${percent(cells.nearMatched)} of the points had a counterpart within ${cells.nearDistance} px and every F1 lay within ${cells.nearF1}. ` +
-    'All of it had to hold in every region and over all; nothing was corrected for multiplicity.'
+    `Our predictions were compared with the published ones: ${reproduced.join('; ')}. They were within tolerance when ${near.join('; for cells, when ')}. ` +
+    'This had to hold in every region and over all of them; nothing was corrected for multiplicity.' +
+    (evaluated.length === 0 ? '' : ` In addition ${evaluated.join(', and ')}.`)
   );
 }
 
 function intervalsText({ tasks }: ReportData): string[] {
   const [known] = tasks.flatMap(({ uncertainty }) => (uncertainty === undefined ? [] : [uncertainty]));
   if (known === undefined) return [];
-  const patients = tasks.map(({ task, uncertainty }) => `${uncertainty?.patients ?? 0} (${task})`).join(', ');
+  const patients = tasks.flatMap(({ task, uncertainty }) =>
+    Object.entries(uncertainty?.cohorts ?? { '': uncertainty?.patients ?? 0 }).map(
+      ([cohort, count]) => `${counted(count, 'patient')} for ${TASK_TITLES[task]}${cohortText(cohort, task)}`,
+    ),
+  );
   return [
-    `Intervals are 95 % percentile intervals of ${known.resamples} resamples of patients (${patients}; ${known.generator}, seed ${known.seed}), with linear quantiles; the regions of a patient stay together, and differences are paired.`,
+    `Intervals are 95 % percentile intervals of ${known.resamples} resamples of patients (${patients.join(', ')}; ${known.generator}, seed ${known.seed}), with linear quantiles; the regions of a patient stay together, and differences are paired. No interval is given for a number that rests on one patient.`,
   ];
+}
+
+/** A group of readers, unless it is called like its task. */
+function cohortText(cohort: string, task: Task): string {
+  return cohort === '' || cohort === task ? '' : ` (${cohort})`;
 }

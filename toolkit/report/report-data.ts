@@ -2,12 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { RunConfig } from '../../config/schema.ts';
-import { TASKS } from '../../config/tasks.ts';
+import { TASKS, type Task } from '../../config/tasks.ts';
+import { Verified } from '../cache/receipts.ts';
 import type { Provenance } from '../dataset/provenance.ts';
 import { ReigniteError } from '../errors.ts';
 import { FoldName } from '../nnunet/model-card.ts';
 import { LedgerFile } from '../verdict/ledger/ledger-file.ts';
 import { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
+import { ACQUISITION_FILE } from './acquisition-file.ts';
 import { readConfiguration } from './configuration.ts';
 import { type Environment, readEnvironments } from './environment.ts';
 import { readStepTimes, type StepTimes } from './step-times.ts';
@@ -28,12 +30,21 @@ export interface ReportData {
   /** What the run was done on. */
   readonly environments: readonly Environment[];
   readonly times: StepTimes;
-  /** Folds of the tissue model that were averaged; none where its passport names none. */
-  readonly folds?: readonly z.output<typeof FoldName>[];
+  /** What the passports of the models say. */
+  readonly models: Readonly<Partial<Record<Task, UsedModel>>>;
+  /** How the files of the record were verified; none where nothing was fetched. */
+  readonly verified: readonly Verified[];
 }
 
-/** What a report tells of the passport of the tissue model. */
-const Passport = z.object({ folds: z.array(FoldName).default([]) });
+/** What a report needs of the passport of a model. */
+const UsedModel = z.object({
+  kind: z.string(),
+  folds: z.array(FoldName).default([]),
+  input: z.object({ shape: z.array(z.number()) }),
+});
+export type UsedModel = z.output<typeof UsedModel>;
+
+const Acquired = z.object({ files: z.array(z.object({ verified: Verified })) });
 
 /**
  * Reads what a closed run left.
@@ -48,7 +59,10 @@ export async function readReportData(results: string): Promise<ReportData> {
       readJson(join(results, 'verdict', `${task}.json`), task === 'he' ? HeVerdictFile : CellsVerdictFile),
     ),
   );
-  const { folds } = (await readJson(join(results, 'models', 'he.json'), Passport)) ?? { folds: [] };
+  const models = await Promise.all(
+    TASKS.map(async (task) => [task, await readJson(join(results, 'models', `${task}.json`), UsedModel)] as const),
+  );
+  const acquired = await readJson(join(results, ACQUISITION_FILE), Acquired);
   const ledger = await readJson(join(results, 'verdict', 'ledger.json'), LedgerFile);
   return {
     provenance: provenanceOf(summary),
@@ -58,7 +72,8 @@ export async function readReportData(results: string): Promise<ReportData> {
     configuration: await readConfiguration(results),
     environments: await readEnvironments(results),
     times: await readStepTimes(results),
-    folds,
+    models: Object.fromEntries(models.filter(([, model]) => model !== undefined)),
+    verified: acquired?.files.map(({ verified }) => verified) ?? [],
   };
 }
 

@@ -1,3 +1,4 @@
+import { VerdictConfig } from '../../config/verdict-config.ts';
 import { writeCrate } from './crate/write-crate.ts';
 import { writeLayers } from './layers/write-layers.ts';
 import { writeManifest } from './manifest.ts';
@@ -29,7 +30,8 @@ export interface ReportOptions {
 export async function writeReport(results: string, options: ReportOptions): Promise<WrittenReport> {
   const { version, data: folder, onRoi = () => undefined, signal } = options;
   const data = await readReportData(results);
-  const layers = await writeLayers(results, folder, data.tasks, { signal, onRoi });
+  const { nearDistance } = (data.configuration?.verdict ?? VerdictConfig.parse({})).cells;
+  const layers = await writeLayers(results, folder, data.tasks, { nearDistance, signal, onRoi });
   await writePage(results, data, layers, version);
   await zipReport(results, new Date(data.summary.ended ?? 0));
   await writeReadme(results, data);

@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
+import { ACQUISITION_FILE } from '../acquisition-file.ts';
 import { CONFIGURATION_FILE } from '../configuration.ts';
 import { README } from '../write-readme.ts';
 import { REPORT_ZIP } from '../zip-report.ts';
@@ -27,9 +28,6 @@ const FOLDERS: Readonly<Record<string, string>> = {
   'candidates/': 'What the detectors found, with scores',
   'report/': 'The report and all that it shows',
 };
-
-/** Sizes, MD5 and SHA-256 of the record's files as they were fetched, and of all that was unpacked of them. */
-export const ACQUISITION_FILE = 'acquisition.json';
 
 const NAMES: Readonly<Record<string, string>> = {
   [README]: 'What lies where',

@@ -8,7 +8,7 @@ const PARAMETER_PROFILE = 'https://bioschemas.org/profiles/FormalParameter/1.0-R
 
 /** What goes into the workflow and comes out of it, by the id of the crate's entity that stands for it. */
 export const PARAMETERS = {
-  record: { id: '#parameter-record', name: 'record', type: 'Dataset', about: 'The record that is run again' },
+  record: { id: '#parameter-record', name: 'record', type: 'Dataset', about: 'The record whose results are compared' },
   configuration: {
     id: '#parameter-configuration',
     name: 'configuration',

@@ -2,9 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packageFile } from '../../../config/package-files.ts';
 import { TASK_TITLES, TASKS } from '../../../config/tasks.ts';
+import { comparedText, type RecordKind, verdictText } from '../../dataset/provenance.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { temporalVersion } from '../../package-version.ts';
 import { CONFIGURATION_FILE } from '../configuration.ts';
+import { headlineOf } from '../page/headline.ts';
 import type { ReportData } from '../report-data.ts';
 import { README } from '../write-readme.ts';
 import { type Described, describedFiles } from './described-files.ts';
@@ -12,7 +14,11 @@ import { PARAMETERS, WORKFLOW_FILE, workflowEntities } from './workflow-entities
 
 export const CRATE_FILE = 'ro-crate-metadata.json';
 
-const DATA_LICENCE = 'https://creativecommons.org/licenses/by-nc-sa/4.0/';
+const LICENCES = {
+  paper: { '@id': 'https://creativecommons.org/licenses/by-nc-sa/4.0/', name: 'CC BY-NC-SA 4.0' },
+  synthetic: { '@id': 'https://creativecommons.org/publicdomain/zero/1.0/', name: 'CC0 1.0' },
+  other: { '@id': '#record-licence', name: 'The licence of the record' },
+} as const satisfies Record<RecordKind, object>;
 const CRATE = 'https://w3id.org/ro/crate/1.1';
 const WORKFLOW_CRATE = 'https://w3id.org/workflowhub/workflow-ro-crate/1.0';
 
@@ -43,15 +49,10 @@ export async function writeCrate(results: string, data: ReportData, version: str
     rootOf(data, files),
     actionOf(data, files),
     ...workflowEntities({ version, temporal: temporalVersion() }, workflow.length),
-    { '@id': '#agent', '@type': 'Organization', name: 'Whoever ran reignite' },
+    { '@id': '#agent', '@type': 'Organization', name: 'The person or group that ran reignite' },
     recordOf(data),
     ...PROFILES.map((profile) => ({ ...profile, '@type': 'CreativeWork' })),
-    {
-      '@id': DATA_LICENCE,
-      '@type': 'CreativeWork',
-      name: 'CC BY-NC-SA 4.0',
-      description: 'The licence of the data that the results derive from.',
-    },
+    licenceOf(data),
     ...files.map((file) => ({
       ...file,
       ...standsFor(file),
@@ -73,8 +74,24 @@ function moment(iso: string): string {
   return iso.replace(/Z$/, '+00:00');
 }
 
-function recordId({ summary: { record } }: ReportData): string {
-  return `https://zenodo.org/records/${record}`;
+/** Zenodo's address where the record is the paper's; other data have no address that is known to be right. */
+function recordId({ summary: { record }, provenance }: ReportData): string {
+  if (provenance.kind === 'paper') return `https://zenodo.org/records/${encodeURIComponent(record)}`;
+  return `urn:reignite:record:${encodeURIComponent(record)}`;
+}
+
+/** The licence of the data, and so of what derives from them. */
+function licenceOf({ provenance: { kind } }: ReportData): {
+  '@id': string;
+  '@type': string;
+  name: string;
+  description: string;
+} {
+  return {
+    ...LICENCES[kind],
+    '@type': 'CreativeWork',
+    description: 'The licence of the data that the results derive from.',
+  };
 }
 
 function endOf({ summary }: ReportData): string {
@@ -82,16 +99,16 @@ function endOf({ summary }: ReportData): string {
 }
 
 function rootOf(data: ReportData, files: readonly Described[]): object {
-  const { summary, tasks } = data;
-  const verdicts = tasks.map(({ task, verdict }) => `${TASK_TITLES[task]}: ${verdict}`).join('; ');
+  const { summary, tasks, provenance } = data;
+  const verdicts = tasks.map(({ task, verdict }) => `${TASK_TITLES[task]}: ${verdictText(provenance.kind, verdict)}`);
   const named = TASKS.filter((task) => summary.tasks[task] !== undefined).map((task) => TASK_TITLES[task]);
   return {
     '@id': './',
     '@type': 'Dataset',
-    name: `Reproduction of Zenodo record ${summary.record}`,
-    description: `The technical validation of the IGNITE data toolkit run again (${named.join(', ')}). ${verdicts}.`,
+    name: `${provenance.kind === 'synthetic' ? 'Run on' : 'Reproduction of'} ${comparedText(provenance, summary.record)}`,
+    description: `${headlineOf(data).question} ${headlineOf(data).answer} Tasks: ${named.join(', ')}. ${verdicts.join('; ')}.`,
     datePublished: endOf(data),
-    license: { '@id': DATA_LICENCE },
+    license: { '@id': licenceOf(data)['@id'] },
     author: { '@id': '#agent' },
     publisher: { '@id': '#agent' },
     conformsTo: referTo(PROFILES.map((profile) => profile['@id'])),
@@ -122,12 +139,17 @@ function actionOf(data: ReportData, files: readonly Described[]): object {
   };
 }
 
+function recordName({ provenance, summary }: ReportData): string {
+  const name = comparedText(provenance, summary.record);
+  return provenance.kind === 'paper' ? `IGNITE data toolkit, ${name}` : name;
+}
+
 function recordOf(data: ReportData): object {
   return {
     '@id': recordId(data),
     '@type': 'Dataset',
-    name: `IGNITE data toolkit, Zenodo record ${data.summary.record}`,
-    license: { '@id': DATA_LICENCE },
+    name: recordName(data),
+    license: { '@id': licenceOf(data)['@id'] },
     exampleOfWork: { '@id': PARAMETERS.record.id },
   };
 }

@@ -19,16 +19,24 @@ import { drawTissueLayers } from './tissue-layers.ts';
 /** ROIs whose layers are drawn at the same time. */
 const LANES = 2;
 /** Raised when layers are drawn otherwise than before. */
-const SCHEMA = 1;
-/** px; what the verdict takes unless configured otherwise. */
-const NEAR_DISTANCE = 2;
+const SCHEMA = 2;
 
 /** Draws an ROI's layers from files that `sources` names; a change of any of them draws anew. */
 interface DrawnRoi {
   readonly task: Task;
   readonly roi: string;
   readonly sources: readonly string[];
+  /** What else they depend on. */
+  readonly settings?: string;
   draw(limit: number, writer: LayerWriter): Promise<Pick<RoiLayers, 'width' | 'height' | 'classes' | 'spots'>>;
+}
+
+export interface LayersOptions {
+  /** Points of one class farther apart than this many px differ, as in the verdict. */
+  readonly nearDistance: number;
+  /** Called after every ROI. */
+  readonly onRoi: () => void;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -36,18 +44,17 @@ interface DrawnRoi {
  * drawn before of the same sources stays.
  *
  * @param data - Absolute data folder; without it the layers that are there already are listed.
- * @param onRoi - Called after every ROI.
  * @returns The layers of every ROI that has some.
  */
 export async function writeLayers(
   results: string,
   data: string | undefined,
   tasks: readonly JudgedTask[],
-  { signal, onRoi }: { readonly signal?: AbortSignal | undefined; readonly onRoi: () => void },
+  { nearDistance, signal, onRoi }: LayersOptions,
 ): Promise<readonly RoiLayers[]> {
   const known = await readLayersFile(results);
   if (data === undefined) return known;
-  const drawn = (await Promise.all(tasks.map((task) => roisOf(results, data, task)))).flat();
+  const drawn = (await Promise.all(tasks.map((task) => roisOf(results, data, task, nearDistance)))).flat();
   const wanted = mostDifferent(drawn, tasks);
   const limit = bytesAnRoi(wanted.length);
   const byName = new Map(known.map((entry) => [`${entry.task}/${entry.roi}`, entry]));
@@ -68,7 +75,7 @@ async function layersOf(
   known: LayersFile['rois'][number] | undefined,
 ): Promise<LayersFile['rois'][number] | undefined> {
   const { task, roi } = each;
-  const stamp = await stampOf(each.sources, limit);
+  const stamp = await stampOf(each, limit);
   const report = join(results, 'report');
   const files = Object.values(known?.files ?? {});
   const areThere = (await Promise.all(files.map((file) => fileExists(join(report, file))))).every(Boolean);
@@ -86,8 +93,8 @@ async function layersOf(
 }
 
 /** Size and time of every source; nothing is read. */
-async function stampOf(sources: readonly string[], limit: number): Promise<string> {
-  const hash = createHash('sha256').update(`${SCHEMA} ${limit}`);
+async function stampOf({ sources, settings = '' }: DrawnRoi, limit: number): Promise<string> {
+  const hash = createHash('sha256').update(`${SCHEMA} ${limit} ${settings}`);
   for (const source of sources) {
     const found = await stat(source).catch(() => undefined);
     hash.update(`\n${source} ${found?.size ?? '-'} ${found?.mtimeMs ?? '-'}`);
@@ -106,9 +113,11 @@ function mostDifferent(drawn: readonly DrawnRoi[], tasks: readonly JudgedTask[])
   return drawn.filter((each) => chosen.has(each));
 }
 
-async function roisOf(results: string, data: string, judged: JudgedTask): Promise<DrawnRoi[]> {
+async function roisOf(results: string, data: string, judged: JudgedTask, nearDistance: number): Promise<DrawnRoi[]> {
   try {
-    const all = await (judged.task === 'he' ? tissueRois(results, data) : cellRois(results, data, judged.task));
+    const all = await (judged.task === 'he'
+      ? tissueRois(results, data)
+      : cellRois(results, data, judged.task, nearDistance));
     const named = new Set(judged.rois.map(({ roi }) => roi));
     return all.filter(({ roi }) => named.has(roi));
   } catch (error) {
@@ -132,7 +141,7 @@ async function tissueRois(results: string, data: string): Promise<DrawnRoi[]> {
   });
 }
 
-async function cellRois(results: string, data: string, task: CellTask): Promise<DrawnRoi[]> {
+async function cellRois(results: string, data: string, task: CellTask, nearDistance: number): Promise<DrawnRoi[]> {
   const truth = inside(data, readersFile(task));
   const annotations = await readReaderAnnotations(truth, task);
   return annotations.images.map(({ id, stem, fileName }): DrawnRoi => {
@@ -144,7 +153,7 @@ async function cellRois(results: string, data: string, task: CellTask): Promise<
     };
     const readers = readersOn(annotations, id);
     const draw: DrawnRoi['draw'] = (limit, writer) =>
-      drawCellsLayers({ task, ...sources, readers, nearDistance: NEAR_DISTANCE }, limit, writer);
-    return { task, roi: stem, sources: [...Object.values(sources), truth], draw };
+      drawCellsLayers({ task, ...sources, readers, nearDistance }, limit, writer);
+    return { task, roi: stem, sources: [...Object.values(sources), truth], settings: `near ${nearDistance}`, draw };
   });
 }

@@ -214,9 +214,15 @@ function nextSpot(step) {
 
 function tellSpot() {
   const { spots, task } = current;
-  const what = task === 'he' ? 'differing pixels' : 'points without counterpart';
+  const [one, many] =
+    task === 'he'
+      ? ['differing pixel', 'differing pixels']
+      : ['point without counterpart', 'points without counterpart'];
+  const counted = (count, singular, plural) => `${count} ${count === 1 ? singular : plural}`;
   part('spot').textContent =
-    spot < 0 ? `${spots.length} places` : `place ${spot + 1} of ${spots.length}: ${spots[spot].count} ${what}`;
+    spot < 0
+      ? counted(spots.length, 'place', 'places')
+      : `place ${spot + 1} of ${spots.length}: ${counted(spots[spot].count, one, many)}`;
 }
 
 /** The region before or after this one in its gallery. */
