@@ -18,7 +18,7 @@ export interface RenderedFigure {
  */
 export async function renderVegaLite(spec: TopLevelSpec): Promise<RenderedFigure> {
   registerFonts();
-  const view = new View(parse(compile(spec).spec), { renderer: 'none' });
+  const view = viewOf(spec);
   try {
     const svg = await view.toSVG();
     const canvas: unknown = await view.toCanvas(SCALE);
@@ -32,10 +32,26 @@ export async function renderVegaLite(spec: TopLevelSpec): Promise<RenderedFigure
 /** Draws a Vega-Lite figure as SVG alone. */
 export async function renderSvg(spec: TopLevelSpec): Promise<string> {
   registerFonts();
-  const view = new View(parse(compile(spec).spec), { renderer: 'none' });
+  const view = viewOf(spec);
   try {
     return await view.toSVG();
   } finally {
     view.finalize();
   }
+}
+
+function viewOf(spec: TopLevelSpec): View {
+  return new View(parse(compile(printable(spec)).spec), { renderer: 'none' });
+}
+
+/** Line separators end Vega's expressions, and XML has no control characters: names in a record may hold either. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
+const UNPRINTABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u2028\u2029]/g;
+
+function printable(spec: TopLevelSpec): TopLevelSpec {
+  return JSON.parse(
+    JSON.stringify(spec, (_key, value: unknown) =>
+      typeof value === 'string' ? value.replaceAll(UNPRINTABLE, ' ') : value,
+    ),
+  );
 }

@@ -44,7 +44,7 @@ const UsedModel = z.object({
 });
 export type UsedModel = z.output<typeof UsedModel>;
 
-const Acquired = z.object({ files: z.array(z.object({ verified: Verified })) });
+const Acquired = z.object({ files: z.array(z.object({ verified: Verified })).default([]) });
 
 /**
  * Reads what a closed run left.
