@@ -66,7 +66,7 @@ function pageOf(data: ReportData, sections: readonly Html[], layers: readonly Ro
 <a class="skip" href="#main">To the verdict</a>
 <header>${banner(data)}<h1>${question}</h1>
 <p class="answer" data-verdict="${provenance.kind === 'synthetic' ? 'synthetic' : verdict}">${answer}</p>
-<p class="lead">${sentence} Compared: ${comparedText(provenance, summary.record)}, with the profile ${summary.profile}.</p>
+<p class="lead">${sentence} Profile ${summary.profile}; compared: ${comparedText(provenance, summary.record)}.</p>
 <nav aria-label="Sections"><ul>${links.map(([id, text]) => html`<li><a href="#${id}">${text}</a></li>`)}</ul></nav></header>
 <main id="main">
 <section aria-label="Verdict"><div class="first"><div><h2 class="plain">What differs most</h2>${worstSection(data, layers)}</div>

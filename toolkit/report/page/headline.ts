@@ -41,10 +41,11 @@ const QUESTIONS: Readonly<Record<ReportData['provenance']['kind'], (record: stri
   other: (record) => `Do the results published with record ${record} reproduce?`,
 };
 
-function sentenceOf({ tasks, summary, configuration }: ReportData): string {
+function sentenceOf({ tasks, summary, configuration, provenance }: ReportData): string {
+  const where = provenance.kind === 'synthetic' ? ' on synthetic data' : '';
   const sentences = Object.entries(WORDS).flatMap(([each, [one, several]]) => {
     const titles = titlesOf(tasks.filter((task) => task.verdict === each));
-    return titles.length === 0 ? [] : [`${listed(titles)} ${titles.length === 1 ? one : several}.`];
+    return titles.length === 0 ? [] : [`${listed(titles)} ${titles.length === 1 ? one : several}${where}.`];
   });
   const missing = TASKS.filter((task) => tasks.every((each) => each.task !== task)).map((task) => TASK_TITLES[task]);
   if (missing.length > 0)

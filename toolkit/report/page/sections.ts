@@ -51,7 +51,7 @@ function named(roi: string, key: string, viewed: ReadonlyMap<string, string | un
 
 /** A task's numbers: published, ours, difference, interval. */
 export function numbersOf(task: JudgedTask): Html {
-  const warnings = task.warnings.map((warning) => html`<p class="note">${warning}</p>`);
+  const warnings = [...task.warnings, ...onePatientNote(task)].map((warning) => html`<p class="note">${warning}</p>`);
   if (task.task === 'he') {
     const { all, til } = task.dice;
     return html`${metricsTable('Dice, all classes', all)}${metricsTable('Dice, TIL use case', til)}${warnings}`;
@@ -65,6 +65,15 @@ export function numbersOf(task: JudgedTask): Html {
 
 /** Said of a class that the ground truth does not have: a Dice or F1 of 0 would read as a failure. */
 const ABSENT = 'absent';
+
+/** Why some numbers of a task have no interval while others have one. */
+function onePatientNote(task: JudgedTask): string[] {
+  const metrics = task.task === 'he' ? [...task.dice.all, ...task.dice.til] : task.f1;
+  const known = metrics.filter(({ ours }) => ours !== null);
+  const without = known.filter(({ oursInterval }) => oursInterval === undefined).length;
+  if (without === 0 || without === known.length) return [];
+  return ['A class or a group of readers that one patient alone has gets no interval.'];
+}
 
 function metricsTable(caption: string, metrics: readonly ComparedMetric[]): Html {
   const rows = metrics.map((metric) => [

@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest';
+import { RunConfig } from '../../../config/schema.ts';
+import { TASKS } from '../../../config/tasks.ts';
+import { VerdictConfig } from '../../../config/verdict-config.ts';
+import type { Provenance } from '../../../toolkit/dataset/provenance.ts';
+import { badge } from '../../../toolkit/report/badge.ts';
+import { parseAdapters } from '../../../toolkit/report/graphics-adapter.ts';
+import { methodsText } from '../../../toolkit/report/methods.ts';
+import { citations } from '../../../toolkit/report/page/cite.ts';
+import { headlineOf } from '../../../toolkit/report/page/headline.ts';
+import type { JudgedTask, ReportData } from '../../../toolkit/report/report-data.ts';
+import type { TaskSummary } from '../../../toolkit/report/summary.ts';
+import { judgeTissue } from '../../../toolkit/verdict/judge-tissue.ts';
+
+const ROIS = { total: 1, computed: 1, cached: 0, failed: 0 };
+const MODELS = { he: { kind: 'nnunet-v1-2d', folds: [0, 1, 3], input: { shape: [1, 3, 512, 512] } } };
+
+function tissue(verdict: JudgedTask['verdict']): JudgedTask {
+  const judged = judgeTissue([{ roi: 'r', reason: 'x' }], undefined, VerdictConfig.parse({}).he);
+  return { ...judged, verdict, breakdown: [], rois: judged.rois.map((roi) => ({ ...roi, verdict })) };
+}
+
+function run(provenance: Provenance, record: string, changed: Partial<ReportData> = {}): ReportData {
+  const tasks = Object.fromEntries(
+    TASKS.map((task): [string, TaskSummary] => [task, { verdict: 'reproduced', rois: ROIS, failures: [], worst: [] }]),
+  );
+  return {
+    provenance,
+    summary: { run: 'r', record, profile: 'paper', digest: 'd', status: 'done', ended: '2026-01-02T00:00:00Z', tasks },
+    tasks: [tissue('reproduced')],
+    ledger: [],
+    configuration: RunConfig.parse({ name: 'paper', record }),
+    environments: [],
+    times: { steps: [], began: undefined, retries: 0 },
+    models: MODELS,
+    verified: ['md5', 'md5'],
+    ...changed,
+  };
+}
+
+function everything(data: ReportData): string {
+  const { question, answer, sentence } = headlineOf(data);
+  return [question, answer, sentence, String(badge(data)), ...citations(data, '1'), ...methodsText(data)].join('\n');
+}
+
+describe('what a report claims', () => {
+  it('of synthetic data, under whatever number: no paper, no citation, no methods', () => {
+    const data = run({ kind: 'synthetic' }, '15674785');
+    const { answer } = headlineOf(data);
+    expect(answer).toBe('The pipeline works: synthetic sample reproduced; nothing is said about the paper.');
+    expect(methodsText(data)).toEqual([]);
+    expect(everything(data)).not.toMatch(/IGNITE|zenodo|arXiv|doi\.org|Yes/i);
+    expect(String(badge(data))).toContain('reproduced (synthetic)');
+    expect(String(badge(data))).not.toContain('#1d6b3a');
+  });
+
+  it('of another record: what was compared, never the paper', () => {
+    const data = run({ kind: 'other', title: 'Mine' }, '42');
+    expect(everything(data)).not.toMatch(/IGNITE|the paper|arXiv|zenodo\.42|BY-NC/);
+    expect(methodsText(data)[0]).toContain('record 42 ("Mine")');
+    expect(headlineOf(data).question).toContain('record 42');
+  });
+
+  it('of the paper: whether it reproduces, and only as far as it was compared', () => {
+    const data = run({ kind: 'paper' }, '15674785');
+    expect(headlineOf(data).answer).toBe('As far as it was compared, yes: reproduced.');
+    expect(headlineOf(data).sentence).toContain('Nuclei detection and PD-L1 detection were not part of this run.');
+    expect(citations(data, '1').join()).toContain('https://doi.org/10.5281/zenodo.15674785');
+  });
+
+  it('names a custom model', () => {
+    const configuration = RunConfig.parse({ name: 'x', record: '15674785', he: { model: '/m.onnx' } });
+    const models = { he: { kind: 'onnx', folds: [], input: { shape: [1, 3, 256, 256] } } };
+    const data = run({ kind: 'paper' }, '15674785', { configuration, models });
+    expect(headlineOf(data).sentence).toContain("ran with a custom model in place of the record's");
+    const methods = methodsText(data).join('\n');
+    expect(methods).toContain('a custom ONNX model over every pixel of each region: tiles of 256 x 256 px');
+    expect(methods).not.toContain('checkpoints were converted');
+    expect(methods).not.toContain('folds');
+  });
+});
+
+describe('the methods text', () => {
+  const methodsOf = (changed: Partial<ReportData>) =>
+    methodsText(run({ kind: 'paper' }, '15674785', changed)).join('\n');
+  const configured = (fields: object) => RunConfig.parse({ name: 'x', record: '15674785', ...fields });
+
+  it('says how tiles overlap, which folds ran, and what was verified', () => {
+    const text = methodsOf({});
+    expect(text).toContain('overlap by half (a stride of half a tile)');
+    expect(text).toContain('folds 0, 1 and 3');
+    expect(text).toContain('fetched from zenodo.org; 2 files were verified by the MD5');
+    expect(text).toContain('without Nuclei detection and PD-L1 detection');
+    expect(text).not.toMatch(/cells counted|printed values/);
+  });
+
+  it('claims no checksum that nobody compared', () => {
+    const text = methodsOf({ configuration: configured({ zenodo: { offline: true } }), verified: [] });
+    expect(text).toContain('taken from a data folder as they were; no checksum of them was verified');
+    expect(methodsOf({ verified: ['md5', 'crc'] })).toContain('1 of 2 files was verified by MD5');
+  });
+
+  it('follows scope, engine, threads, cache and the GPU with its driver', () => {
+    const engine = {
+      model: 'm',
+      provider: 'cuda',
+      ortVersion: '1.30.0',
+      engine: 'exact',
+      precision: 'float32',
+    } as const;
+    const machine = {
+      role: 'inference',
+      reignite: '9',
+      node: '20',
+      platform: 'linux x64',
+      processor: 'AMD EPYC',
+      cores: 2,
+      memory: 8,
+      provider: 'cuda',
+      ...parseAdapters('NVIDIA H200, 570.1.2\nNVIDIA H200, 570.1.2\n'),
+    } as const;
+    const text = methodsOf({
+      configuration: configured({ he: { scope: 'annotated' }, inference: { threads: 1 } }),
+      tasks: [{ ...tissue('reproduced'), engine }],
+      environments: [machine],
+    });
+    expect(text).toContain('the tiles that hold annotated pixels');
+    expect(text).toContain('ONNX Runtime 1.30.0 (execution provider cuda, engine "exact"), 1 thread per session');
+    expect(text).toContain('an AMD EPYC machine (linux x64; NVIDIA H200, driver 570.1.2)');
+    const without = methodsOf({
+      tasks: [{ ...tissue('reproduced'), engine }],
+      environments: [{ ...machine, adapter: undefined, driver: undefined }],
+    });
+    expect(without).toContain('GPU and driver were not recorded');
+  });
+});

@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { measureCells } from '../../../toolkit/verdict/cells-measure.ts';
+import { type PatientCounts, resampledIntervals } from '../../../toolkit/verdict/resampled-intervals.ts';
+import { drawResamples } from '../../../toolkit/verdict/resamples.ts';
+import { describeDraws } from '../../../toolkit/verdict/uncertainty.ts';
+
+/** One class, so a matrix has 2 x 2 counts; the pair of RUMC first, then that of SCDC. */
+const measure = measureCells(1, [new Set([0]), new Set([0])], ['RUMC', 'SCDC']);
+const SETTINGS = { resamples: 200, seed: 1 };
+
+function patient(id: string, counts: readonly number[]): PatientCounts {
+  return { id, rois: [id], published: Float64Array.from(counts), ours: Float64Array.from(counts) };
+}
+
+const PATIENTS = [
+  patient('1', [8, 2, 1, 0, 0, 0, 0, 0]),
+  patient('2', [5, 5, 2, 0, 0, 0, 0, 0]),
+  patient('3', [0, 0, 0, 0, 9, 1, 1, 0]),
+];
+
+describe('numbers that rest on one patient', () => {
+  it('have no interval, while those of the other group have', () => {
+    const draws = drawResamples(PATIENTS.length, SETTINGS.resamples, SETTINGS.seed);
+    const [macro, ofClass, alone, aloneClass] = resampledIntervals(PATIENTS, draws, measure);
+    expect(macro?.oursInterval?.low).toBeLessThan(macro?.oursInterval?.high ?? 0);
+    expect(ofClass?.differenceInterval).toMatchObject({ low: 0, high: 0 });
+    expect([alone, aloneClass]).toEqual([{}, {}]);
+  });
+
+  it('are counted by the patients of their own group', () => {
+    const { patients, cohorts, warnings } = describeDraws(PATIENTS, measure, SETTINGS);
+    expect({ patients, cohorts }).toEqual({ patients: 3, cohorts: { RUMC: 2, SCDC: 1 } });
+    expect(warnings).toEqual([
+      'The intervals of RUMC rest on 2 patients: fewer than 10 say little about others.',
+      'The scores of SCDC rest on 1 patient: there is no interval.',
+    ]);
+  });
+
+  it('have none where there is one patient in all', () => {
+    const one = PATIENTS.slice(0, 1);
+    const intervals = resampledIntervals(one, drawResamples(1, 100, 1), measure);
+    expect(intervals.every((each) => Object.keys(each).length === 0)).toBe(true);
+  });
+});
