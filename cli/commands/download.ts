@@ -4,6 +4,7 @@ import { Receipts } from '../../toolkit/cache/receipts.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { bytesText, timeText } from '../../toolkit/quantity-text.ts';
+import { counted } from '../../toolkit/text.ts';
 import { Selection } from '../../toolkit/zenodo/selection.ts';
 import type { AcquiredFile, AcquireOutcome, acquire } from '../../workflows/acquire.ts';
 import { loadConfig } from '../config/load-config.ts';
@@ -99,7 +100,7 @@ function summaryOf({ id, doi, title, files }: AcquireOutcome, data: string): str
   return [
     `Record ${id}${doi === undefined ? '' : ` (doi:${doi})`}: ${title}`,
     ...files.map((file) => `  ${file.key.padEnd(width)}  ${outcomeText(file)}`),
-    `${count} files, ${bytesText(bytes)}, in ${relative(process.cwd(), join(data)) || '.'}`,
+    `${counted(count, 'file')}, ${bytesText(bytes)}, in ${relative(process.cwd(), join(data)) || '.'}`,
   ].join('\n');
 }
 

@@ -1,6 +1,7 @@
 import { relative } from 'node:path';
 import { TASK_TITLES } from '../../config/tasks.ts';
 import { bytesText, timeText } from '../../toolkit/quantity-text.ts';
+import { counted } from '../../toolkit/text.ts';
 import type { RunPlan, TaskPlan } from './plan-run.ts';
 import { ASSUMED_RATE } from './plan-time.ts';
 
@@ -47,7 +48,7 @@ function taskLines(plan: TaskPlan): string[] {
   const reasons = new Map<string, number>();
   for (const { reason } of rois) if (reason !== undefined) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   return [
-    `${title}: ${rois.length} ROIs, ${cached} in the cache, ${outstanding} to compute`,
+    `${title}: ${counted(rois.length, 'ROI')}, ${cached} in the cache, ${outstanding} to compute`,
     ...[...reasons].map(([reason, count]) => `  ${count}: ${reason}`),
     ...(outstanding === 0 ? [] : [`  ${tiles} passes of a tile: ${time} (${pace})`]),
   ];

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { describeDoubt } from '../dataset/category-classes.ts';
+import { counted } from '../text.ts';
 
 const Group = z.string();
 const Pair = z.string().describe('"reader P1|AI": the first is truth');
@@ -43,7 +44,7 @@ export function describeRemark(remark: AgreementRemark): string {
     case 'beyond-16-bit':
       return `${remark.pair}: a count of ${remark.largest}, where the authors' 16-bit sums would begin again at 0.`;
     case 'annotations-unused':
-      return `${remark.annotations} annotations unused (${remark.reason}: ${remark.ids.join(', ')}).`;
+      return `${counted(remark.annotations, 'annotation')} unused (${remark.reason}: ${remark.ids.join(', ')}).`;
     case 'categories-doubtful':
       // Only PD-L1 has several classes.
       return describeDoubt(remark, 'pdl1');

@@ -1,4 +1,5 @@
 import protobuf from 'protobufjs/light.js';
+import { withArticle } from '../text.ts';
 
 /** A message as proto2 has it: a field that is set to its default is still written, which ONNX's checker wants. */
 function message(fields: Readonly<Record<string, protobuf.IField>>) {
@@ -64,7 +65,7 @@ export const FIELD = { modelGraph: 7, graphInitializer: 5, tensorRawData: 9 } as
 export function encodeMessage(name: MessageName, fields: object): Uint8Array {
   const type = root.lookupType(name);
   const fault = type.verify(fields);
-  if (fault !== null) throw new TypeError(`Not a ${name}: ${fault}`);
+  if (fault !== null) throw new TypeError(`Not ${withArticle(name)}: ${fault}`);
   return type.encode(fields).finish();
 }
 

@@ -1,3 +1,4 @@
+import { withArticle } from '../text.ts';
 import type { ByteReader } from './byte-reader.ts';
 import { LIMITS } from './limits.ts';
 import type { PickleContext } from './pickle-context.ts';
@@ -51,7 +52,7 @@ export class PickleMachine {
   popKind<Kind extends PickleObject['kind']>(...kinds: readonly Kind[]): Extract<PickleObject, { kind: Kind }> {
     const value = this.pop();
     if (hasKind(value, kinds)) return value;
-    throw this.context.corrupt(`a ${kinds.join(' or ')} is expected by the opcode at byte ${this.opcodeAt}`);
+    throw this.context.corrupt(`${withArticle(kinds.join(' or '))} is expected by the opcode at byte ${this.opcodeAt}`);
   }
 
   /** Takes off the value on top, or the mark if that is on top, as the opcode POP may. */

@@ -1,3 +1,4 @@
+import { withArticle } from '../text.ts';
 import type { StorageRef, TensorRef } from './tensor.ts';
 
 /**
@@ -131,7 +132,7 @@ export function describe(value: PickleValue | undefined): string {
   if (typeof value !== 'object') return `the ${typeof value} ${abbreviate(String(value))}`;
   if (value.kind === 'global') return `the name ${value.module}.${value.name}`;
   if (value.kind === 'reduced') return `an object of ${nameOfCallable(value)}`;
-  return `a ${value.kind}`;
+  return withArticle(value.kind);
 }
 
 /** `module.name` of the class or function an inert object was to be made with. */

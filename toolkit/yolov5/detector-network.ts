@@ -13,6 +13,7 @@ import {
 } from '../pytorch/access.ts';
 import type { Checkpoint } from '../pytorch/checkpoint.ts';
 import { isPickleObject } from '../pytorch/value.ts';
+import { withArticle } from '../text.ts';
 import { type ModuleNode, readModuleTree } from './module-tree.ts';
 
 const NETWORKS: ReadonlySet<string> = new Set(['models.yolo.DetectionModel', 'models.yolo.Model']);
@@ -44,7 +45,7 @@ export async function readDetectorNetwork(checkpoint: Checkpoint): Promise<Detec
   const weights = dictHas(start, 'ema') ? 'ema' : 'model';
   const root = readModuleTree(dictGet(start, weights));
   if (!NETWORKS.has(root.className)) {
-    throw unsupported(checkpoint, `its network is a ${root.className}, not a detector of YOLOv5`);
+    throw unsupported(checkpoint, `its network is ${withArticle(root.className)}, not a detector of YOLOv5`);
   }
   const body = root.children.get('model');
   if (body?.className !== SEQUENTIAL) throw unsupported(checkpoint, 'its network has no layers at model');

@@ -7,6 +7,7 @@ import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { temporalVersion } from '../../package-version.ts';
 import { CONFIGURATION_FILE } from '../configuration.ts';
 import { headlineOf } from '../page/headline.ts';
+import { hrefOf } from '../page/html.ts';
 import type { ReportData } from '../report-data.ts';
 import { README } from '../write-readme.ts';
 import { type Described, describedFiles } from './described-files.ts';
@@ -76,8 +77,8 @@ function moment(iso: string): string {
 
 /** Zenodo's address where the record is the paper's; other data have no address that is known to be right. */
 function recordId({ summary: { record }, provenance }: ReportData): string {
-  if (provenance.kind === 'paper') return `https://zenodo.org/records/${encodeURIComponent(record)}`;
-  return `urn:reignite:record:${encodeURIComponent(record)}`;
+  if (provenance.kind === 'paper') return `https://zenodo.org/records/${hrefOf(record)}`;
+  return `urn:reignite:record:${hrefOf(record)}`;
 }
 
 /** The licence of the data, and so of what derives from them. */

@@ -1,7 +1,7 @@
 import { comparedText } from '../../dataset/provenance.ts';
 import { methodsText } from '../methods.ts';
 import type { ReportData } from '../report-data.ts';
-import { type Html, html } from './html.ts';
+import { type Html, hrefOf, html } from './html.ts';
 
 /** What to name when these results are used. Only a run on the paper's record cites the paper. */
 export function citations({ summary, environments, provenance }: ReportData, version: string): string[] {
@@ -12,7 +12,7 @@ export function citations({ summary, environments, provenance }: ReportData, ver
   switch (provenance.kind) {
     case 'paper':
       return [
-        `The data: IGNITE data toolkit, Zenodo, record ${record}. https://doi.org/10.5281/zenodo.${record}. CC BY-NC-SA 4.0.`,
+        `The data: IGNITE data toolkit, Zenodo, record ${record}. https://doi.org/10.5281/zenodo.${hrefOf(record)}. CC BY-NC-SA 4.0.`,
         'The paper: the IGNITE data toolkit, arXiv:2507.16855. https://arxiv.org/abs/2507.16855',
         `This reproduction: ${ours}`,
       ];
@@ -39,6 +39,6 @@ function methodsSection(data: ReportData): Html {
 /** Text whose https addresses are links. */
 function linked(text: string): Html[] {
   return text
-    .split(/(https:\/\/[^\s<>"']+?(?=\.?(?:\s|$)))/)
+    .split(/(https:\/\/[^\s<>"]+?(?=\.?(?:\s|$)))/)
     .map((part, k) => (k % 2 === 0 ? html`${part}` : html`<a href="${part}">${part}</a>`));
 }

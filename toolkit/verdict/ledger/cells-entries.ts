@@ -191,7 +191,7 @@ export function declaredSettingsEntry(declared: DeclaredNuclei | { readonly reas
     title: `${TASK_TITLES.nuclei} runs with other settings than it declares`,
     what:
       'The script declares tiles of 128 px, confidence 0.6 and IoU 0.4, and calls the inference without them: ' +
-      'in effect are 512 px, 0.5 and 0.5, the defaults. The published points are those of the settings in effect.',
+      'in effect are 512 px, 0.5 and 0.5, the defaults. Nothing in the record says which of the two made the published points.',
     where: 'code/pdl1_detection/nuclei_test_set_inference.py',
     tasks: ['nuclei'] as LedgerEntry['tasks'],
   };

@@ -172,7 +172,7 @@ export function roundingEntry(
   return entryOf(about, {
     status: again.differing === 0 ? 'no effect here' : 'affects results',
     effect:
-      `${moved}: segmented again with it, ${again.differing} of ${again.pixels} pixels change, ` +
+      `${moved}: segmented again with it, ${again.differing} of ${counted(again.pixels, 'pixel')} ${again.differing === 1 ? 'changes' : 'change'}, ` +
       `and a Dice by up to ${largestChange(corrected).toPrecision(2)}.`,
     corrected,
     affected,
