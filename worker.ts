@@ -105,7 +105,7 @@ async function serve(): Promise<void> {
         connection,
         namespace: server.namespace,
         taskQueue: taskQueue(settings.taskQueuePrefix, queue),
-        identity: workerIdentity(queue, server),
+        identity: workerIdentity(queue),
         maxHeartbeatThrottleInterval: settings.throttleSeconds * 1_000,
         defaultHeartbeatThrottleInterval: settings.throttleSeconds * 1_000,
         interceptors: {

@@ -83,6 +83,10 @@ export const ERRORS = {
     remedy: 'Nothing to do: the file is taken over as soon as the other process has it, or has gone.',
   },
   NO_SPACE: { retryable: false, remedy: 'Free disk space or move the folder; then type the same command again.' },
+  FILESYSTEM_UNSUITABLE: {
+    retryable: false,
+    remedy: 'Use a disk or a network file system: object storage mounted as a folder cannot keep processes apart.',
+  },
   NOT_WRITABLE: { retryable: false, remedy: 'Make the folder writable, or choose another one.' },
   FILE_MISSING: { retryable: false, remedy: 'Check the path, or fetch the record again with `npx reignite download`.' },
 
@@ -132,6 +136,11 @@ export const ERRORS = {
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;
+
+/** Whether a text that came from elsewhere, such as a history or another process, is one of our codes. */
+export function isErrorCode(text: unknown): text is ErrorCode {
+  return typeof text === 'string' && Object.hasOwn(ERRORS, text);
+}
 
 export interface ReigniteErrorOptions extends ErrorOptions {
   /** Replaces the usual remedy of the code. */

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ERRORS, type ErrorCode, ReigniteError } from '../../toolkit/errors.ts';
+import { ERRORS, isErrorCode, ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { makePrivateHome, PRIVATE_FILE } from '../../toolkit/files/private-home.ts';
 import { printStep } from '../output.ts';
@@ -100,8 +100,4 @@ export class DetachedTeller {
     this.#hasTold = true;
     process.send?.(what, undefined, undefined, () => undefined);
   }
-}
-
-function isErrorCode(code: string): code is ErrorCode {
-  return Object.hasOwn(ERRORS, code);
 }

@@ -8,7 +8,7 @@ import { SEARCH_ATTRIBUTES } from '../../workflows/search-attributes.ts';
 import { connectTo, externalServer } from '../temporal/connection.ts';
 import { type EmbeddedServer, startEmbeddedServer } from '../temporal/embedded-server.ts';
 import { findTemporalBinary } from '../temporal/find-binary.ts';
-import { acquireHomeLock, homeHolder } from '../temporal/home-lock.ts';
+import { acquireHomeLock, homeHolder, type OwnedHome } from '../temporal/home-lock.ts';
 import { unpolledQueues } from '../temporal/pollers.ts';
 import type { ServerAddress } from '../temporal/server-address.ts';
 import { runningServer } from '../temporal/server-record.ts';
@@ -58,14 +58,15 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   const external = externalServer();
   if (external !== undefined) return openExternal(options, external);
   for (;;) {
-    const lock = await acquireHomeLock(options.home.home);
-    if (lock.owner) return openOwned(options, lock.release);
+    const { home, signal } = options;
+    const lock = await acquireHomeLock(home.home, signal === undefined ? {} : { signal });
+    if (lock.owner) return openOwned(options, lock);
     const watched = await openWatched(options);
     if (watched !== undefined) return watched;
   }
 }
 
-async function openOwned(options: PlatformOptions, release: () => Promise<void>): Promise<Platform> {
+async function openOwned(options: PlatformOptions, { lost, release }: OwnedHome): Promise<Platform> {
   const { home, onStep, settings, queues = QUEUES, adopt = false, signal } = options;
   let server: EmbeddedServer | undefined;
   try {
@@ -90,7 +91,7 @@ async function openOwned(options: PlatformOptions, release: () => Promise<void>)
       client,
       server,
       owner: true,
-      failed: Promise.race([workers.failed, guard.failed]),
+      failed: Promise.race([workers.failed, guard.failed, whenLost(lost, home.home)]),
       ready: () => workers.ready(),
       async close() {
         closing = true;
@@ -105,6 +106,15 @@ async function openOwned(options: PlatformOptions, release: () => Promise<void>)
     await release();
     throw error;
   }
+}
+
+/** Two servers on one database would hang: who no longer owns the home stops. */
+function whenLost(lost: AbortSignal, home: string): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const stop = () => reject(new ReigniteError('HOME_IN_USE', `Another command has taken over the home ${home}.`));
+    if (lost.aborted) stop();
+    else lost.addEventListener('abort', stop, { once: true });
+  });
 }
 
 /** Starts the server again, on the same ports, when somebody or something ends it in the middle of a run. */

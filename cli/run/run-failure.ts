@@ -1,7 +1,7 @@
 import type { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { z } from 'zod';
-import { ERRORS, type ErrorCode, ReigniteError } from '../../toolkit/errors.ts';
+import { isErrorCode, ReigniteError } from '../../toolkit/errors.ts';
 
 /** The message of a failure holds both in one. */
 const Details = z.object({ cause: z.string().optional(), remedy: z.string().optional() });
@@ -18,8 +18,4 @@ export function failureOf(error: WorkflowFailedError): ReigniteError {
   const said = Details.safeParse(details).data ?? {};
   const remedy = said.remedy === undefined ? {} : { remedy: said.remedy };
   return new ReigniteError(code, said.cause ?? cause.message, { cause: error, ...remedy });
-}
-
-function isErrorCode(type: string | null | undefined): type is ErrorCode {
-  return typeof type === 'string' && type in ERRORS;
 }

@@ -1,62 +1,34 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
-import { asDiskError, writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
-import { isRunning, ownIdentity, processTableId } from '../../toolkit/files/process-identity.ts';
+import { asDiskError } from '../../toolkit/files/atomic-write.ts';
+import {
+  acquireLease,
+  findLease,
+  type HeldLease,
+  type LeaseHolder,
+  type LeaseOptions,
+  type OwnLease,
+} from '../../toolkit/files/lease.ts';
 
-/** How often an owner shows that it lives, for those who cannot see its process. */
-const HEARTBEAT_MS = 10_000;
-/** An owner that cannot be seen and has shown nothing for so long is gone. */
-const SILENCE_MS = 60_000;
-
-const holderSchema = z.object({
-  pid: z.int().positive(),
-  startTime: z.string(),
-  /** The process table in which `pid` means something. */
-  table: z.string(),
-  /** ISO 8601. */
-  since: z.string(),
-  released: z.boolean(),
-});
-
-/** Who owns a home, or owned it last. */
-export type HomeHolder = Readonly<z.infer<typeof holderSchema>>;
-
-export type HomeLock =
-  | { readonly owner: true; readonly release: () => Promise<void> }
-  | { readonly owner: false; readonly holder: HomeHolder };
-
-export interface OwnedHome {
+export interface OwnedHome extends Omit<OwnLease, 'acquired'> {
   readonly owner: true;
-  readonly release: () => Promise<void>;
 }
 
+export type HomeLock = OwnedHome | { readonly owner: false; readonly holder?: LeaseHolder };
+
 /**
- * Makes this process the owner of a home, unless a living one owns it.
+ * Makes this process the owner of a home, unless a living one owns it: two servers on one database start without
+ * complaint, and runs then hang.
  *
- * Claims are numbered folders `owner/<n>`; the owner is who made the highest. A claim is renamed into place with its
- * content, and a rename onto a folder that holds something fails: of two takers of the same number one wins. The
- * highest claim is never deleted, only marked as released, so numbers never repeat: a taker that was slow finds
- * a higher number beside its own and steps back. An owner that was killed leaves a claim whose process (number and
- * start) is gone. Needs no hard links, no sockets and no locks of the file system.
- *
- * @throws ReigniteError NOT_WRITABLE or NO_SPACE.
+ * @throws ReigniteError FILESYSTEM_UNSUITABLE, NOT_WRITABLE or NO_SPACE; the signal's reason.
  */
-export async function acquireHomeLock(home: string): Promise<HomeLock> {
-  const folder = join(home, 'owner');
+export async function acquireHomeLock(home: string, options: LeaseOptions = {}): Promise<HomeLock> {
+  const path = leasePath(home);
   try {
-    await mkdir(folder, { recursive: true });
-    for (;;) {
-      const latest = await latestClaim(folder);
-      const holder = latest === 0 ? undefined : await readHolder(claimPath(folder, latest));
-      if (holder !== undefined && (await isAlive(holder, claimPath(folder, latest)))) return { owner: false, holder };
-      const lock = await claim(folder, latest + 1);
-      if (lock !== undefined) return lock;
-    }
+    const { acquired, ...lease } = await acquireLease(path, options);
+    return 'release' in lease ? { owner: true, ...lease } : { owner: false, ...lease };
   } catch (error) {
-    throw asDiskError(error, folder);
+    throw asDiskError(error, path);
   }
 }
 
@@ -68,127 +40,22 @@ export async function acquireHomeLock(home: string): Promise<HomeLock> {
  */
 export async function waitForHomeLock(
   home: string,
-  { signal, pollMs = 500 }: { readonly signal?: AbortSignal; readonly pollMs?: number } = {},
+  { pollMs = 500, ...options }: LeaseOptions & { readonly pollMs?: number } = {},
 ): Promise<OwnedHome> {
+  const { signal } = options;
   for (;;) {
     signal?.throwIfAborted();
-    const lock = await acquireHomeLock(home);
+    const lock = await acquireHomeLock(home, options);
     if (lock.owner) return lock;
     await sleep(pollMs, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
   }
 }
 
-/** Who owns the home now; undefined when nobody does. Claims nothing. */
-export async function homeHolder(home: string): Promise<HomeHolder | undefined> {
-  const folder = join(home, 'owner');
-  const latest = await latestClaim(folder).catch(() => 0);
-  if (latest === 0) return undefined;
-  const holder = await readHolder(claimPath(folder, latest));
-  return holder !== undefined && (await isAlive(holder, claimPath(folder, latest))) ? holder : undefined;
+/** Who owns the home now; undefined when no living process does. */
+export async function homeHolder(home: string): Promise<HeldLease | undefined> {
+  return findLease(leasePath(home));
 }
 
-async function claim(folder: string, number: number): Promise<OwnedHome | undefined> {
-  const holder: HomeHolder = {
-    ...(await ownIdentity()),
-    table: await processTableId(),
-    since: new Date().toISOString(),
-    released: false,
-  };
-  const path = claimPath(folder, number);
-  if (!(await placeClaim(folder, path, holder))) return undefined;
-  if ((await latestClaim(folder)) > number) {
-    await rm(path, { recursive: true, force: true });
-    return undefined;
-  }
-  await removeOlder(folder, number);
-  const heartbeat = setInterval(() => {
-    const now = new Date();
-    utimes(holderFile(path), now, now).catch(() => undefined);
-  }, HEARTBEAT_MS);
-  heartbeat.unref();
-  return {
-    owner: true,
-    release: async () => {
-      clearInterval(heartbeat);
-      // A home that was deleted under its owner is not brought back.
-      if ((await readHolder(path)) === undefined) return;
-      await writeFileAtomic(holderFile(path), JSON.stringify({ ...holder, released: true }));
-    },
-  };
-}
-
-/** @returns Whether the claim took its place: false when another one lies there. */
-async function placeClaim(folder: string, path: string, holder: HomeHolder): Promise<boolean> {
-  const candidate = join(folder, `.claim-${process.pid}-${randomBytes(6).toString('hex')}`);
-  try {
-    await writeFileAtomic(holderFile(candidate), JSON.stringify(holder));
-    await rename(candidate, path);
-    return true;
-  } catch (error) {
-    await rm(candidate, { recursive: true, force: true });
-    if (hasCode(error, 'ENOTEMPTY', 'EEXIST')) return false;
-    throw error;
-  }
-}
-
-/** @returns The highest number, 0 when there is no claim. */
-async function latestClaim(folder: string): Promise<number> {
-  const names = await readdir(folder);
-  return Math.max(0, ...names.filter((name) => /^\d+$/.test(name)).map(Number));
-}
-
-/** @returns Undefined when the claim is gone, or torn by a loss of power: a living owner's is complete. */
-async function readHolder(path: string): Promise<HomeHolder | undefined> {
-  const text = await readFile(holderFile(path), 'utf8').catch((error: unknown) => {
-    if (hasCode(error, 'ENOENT')) return '';
-    throw error;
-  });
-  try {
-    return holderSchema.parse(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
-}
-
-function hasCode(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && 'code' in error && codes.some((code) => code === error.code);
-}
-
-async function isAlive(holder: HomeHolder, path: string): Promise<boolean> {
-  if (holder.released) return false;
-  if (holder.table === (await processTableId())) return await isRunning(holder);
-  return (await silenceOf(path)) < SILENCE_MS;
-}
-
-/** Time since the owner's last heartbeat in ms, by the file system's clock: machines disagree about the time. */
-async function silenceOf(path: string): Promise<number> {
-  const probe = join(path, '..', `.probe-${process.pid}-${randomBytes(6).toString('hex')}`);
-  try {
-    await writeFileAtomic(probe, '');
-    return (await stat(probe)).mtimeMs - (await stat(holderFile(path))).mtimeMs;
-  } finally {
-    await rm(probe, { force: true });
-  }
-}
-
-/** Removes the claims that a higher one has replaced, and what takers left that were killed while they claimed. */
-async function removeOlder(folder: string, number: number): Promise<void> {
-  for (const name of await readdir(folder)) {
-    const path = join(folder, name);
-    const isOld = /^\d+$/.test(name) ? Number(name) < number : await isAbandoned(path);
-    if (isOld) await rm(path, { recursive: true, force: true }).catch(() => undefined);
-  }
-}
-
-async function isAbandoned(path: string): Promise<boolean> {
-  const status = await stat(path).catch(() => undefined);
-  return status !== undefined && Date.now() - status.mtimeMs > 3_600_000;
-}
-
-function claimPath(folder: string, number: number): string {
-  return join(folder, String(number));
-}
-
-function holderFile(path: string): string {
-  return join(path, 'holder.json');
+function leasePath(home: string): string {
+  return join(home, 'owner');
 }

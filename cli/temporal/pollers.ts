@@ -1,17 +1,19 @@
 import { hostname } from 'node:os';
 import type { Client, WorkflowService } from '@temporalio/client';
 import { type Queue, taskQueue } from '../../config/task-queues.ts';
-import { isSignallable } from '../../toolkit/files/process-identity.ts';
-import type { ServerAddress } from './server-address.ts';
+import { isTaken, processNonce, processTableTag } from '../../toolkit/files/process-identity.ts';
 
 const WORKFLOW_QUEUE = 1;
 export const ACTIVITY_QUEUE = 2;
 /** A poller seen longer ago has gone: a live one comes back every minute. */
 const POLLER_SEEN_MS = 70_000;
 
-/** How workers show in the Temporal UI; on a server of several machines with the host, which tells them apart here. */
-export function workerIdentity(queue: string, { external }: ServerAddress): string {
-  return external ? `${queue} ${process.pid}@${hostname()}` : `${queue} ${process.pid}`;
+/**
+ * How a worker shows in the Temporal UI, such as `inference-gpu01-1234-7f3a9c-ab12cd`: queue, host, process, process
+ * table, and a part made at random when the process starts. Containers may share host name and process numbers.
+ */
+export function workerIdentity(queue: string): string {
+  return [queue, hostname(), process.pid, processTableTag(), processNonce].join('-');
 }
 
 /** Those of `queues` that no worker polls. */
@@ -38,14 +40,20 @@ export async function livePollers(
   type: typeof WORKFLOW_QUEUE | typeof ACTIVITY_QUEUE,
 ): Promise<string[]> {
   const { pollers } = await service.describeTaskQueue({ namespace, taskQueue: { name }, taskQueueType: type });
-  return (pollers ?? []).flatMap(({ identity, lastAccessTime }) => {
+  const recent = (pollers ?? []).flatMap(({ identity, lastAccessTime }) => {
     const isRecent = Date.now() - Number(lastAccessTime?.seconds ?? 0) * 1_000 < POLLER_SEEN_MS;
-    return isRecent && !hasEndedHere(identity ?? '') ? [identity ?? ''] : [];
+    return isRecent ? [identity ?? ''] : [];
   });
+  const ended = await Promise.all(recent.map(hasEndedHere));
+  return recent.filter((_, index) => !ended[index]);
 }
 
-/** The server remembers pollers for a while; of this machine's it can be told at once whether they live. */
-function hasEndedHere(identity: string): boolean {
-  const [, pid, host] = /^\S+ (\d+)@(.+)$/.exec(identity) ?? [];
-  return host === hostname() && pid !== undefined && !isSignallable(Number(pid));
+/**
+ * The server remembers pollers for a while; of those in this process table it can be told at once whether they live.
+ *
+ * @param identity - As `workerIdentity` makes it; of any other nothing is known.
+ */
+export async function hasEndedHere(identity: string): Promise<boolean> {
+  const [, pid, tag] = /-(\d+)-([0-9a-f]{6})-[0-9a-f]{6}$/.exec(identity) ?? [];
+  return tag === processTableTag() && !(await isTaken(Number(pid)));
 }

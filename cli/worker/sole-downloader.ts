@@ -44,7 +44,7 @@ export async function rivalDownloader(
   taskQueue: string,
 ): Promise<string | undefined> {
   const other = server.external ? await otherDownloader(connection, server, taskQueue) : undefined;
-  return other !== undefined && other < workerIdentity('download', server) ? other : undefined;
+  return other !== undefined && other < workerIdentity('download') ? other : undefined;
 }
 
 async function lockWhenFree(path: string): Promise<FileLock> {
@@ -67,6 +67,6 @@ async function otherDownloader(
   taskQueue: string,
 ): Promise<string | undefined> {
   const pollers = await livePollers(connection.workflowService, server.namespace, taskQueue, ACTIVITY_QUEUE);
-  const own = workerIdentity('download', server);
+  const own = workerIdentity('download');
   return pollers.filter((identity) => identity !== own).sort()[0];
 }

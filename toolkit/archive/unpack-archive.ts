@@ -1,8 +1,9 @@
 import { lstat, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { asDiskError } from '../files/atomic-write.ts';
 import { ensureFreeSpace } from '../files/free-space.ts';
 import { inLanes } from '../files/in-lanes.ts';
+import { sweepTemporaries } from '../files/sweep-temporaries.ts';
 import {
   type ArchiveMember,
   checkedMembers,
@@ -12,7 +13,6 @@ import {
 } from './list-archive.ts';
 import { type OpenArchive, withArchive } from './open-archive.ts';
 import { sha256WhenRight } from './present-member.ts';
-import { removeLeftovers } from './remove-leftovers.ts';
 import { writeMember } from './write-member.ts';
 
 /** A file that was unpacked, or was there already as the archive has it. */
@@ -49,7 +49,7 @@ export async function unpackArchive(
     const { files: members, folders } = await checkedMembers(archive, options);
     const placeOf = (name: string) => join(target, ...name.split('/'));
     const total = members.reduce((sum, { entry }) => sum + entry.uncompressedSize, 0);
-    await removeLeftovers(members.map((member) => placeOf(member.path)));
+    await sweepBeside(members.map((member) => placeOf(member.path)));
     await ensureFreeSpace(target, total - (await bytesPresent(members, placeOf)));
     const progress = new MemberProgress(total, onProgress);
     const files = await inLanes(members, LANES, signal, (member) =>
@@ -58,6 +58,14 @@ export async function unpackArchive(
     for (const folder of folders) await makeFolder(placeOf(folder));
     return { files, bytes: total };
   });
+}
+
+/** A published folder holds nothing of ours: what an attempt that was killed left beside the files goes. */
+async function sweepBeside(places: readonly string[]): Promise<void> {
+  const known = new Set(places);
+  for (const folder of new Set(places.map((place) => dirname(place)))) {
+    await sweepTemporaries(folder, { of: (name) => known.has(join(folder, name)) });
+  }
 }
 
 /** Sums the members that are on their way at the same time. */

@@ -5,8 +5,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import { canonicalJson } from '../../config/digest.ts';
 import { ReigniteError } from '../errors.ts';
-import { asDiskError, replaceFile, temporaryPathBeside } from '../files/atomic-write.ts';
+import { asDiskError, replaceFile } from '../files/atomic-write.ts';
 import { sha256Of, sha256OfFile } from '../files/hash-file.ts';
+import { temporaryPathBeside } from '../files/temporary-path.ts';
 import { EntryTexts } from './entry-texts.ts';
 
 /** What a step's result depends on: a flat list of names and values, kept so that a miss can be explained. */

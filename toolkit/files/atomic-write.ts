@@ -1,29 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { ReigniteError } from '../errors.ts';
-
-/** How the name of such a file ends, behind that of the file itself. */
-const TEMPORARY = /^\d+\.[0-9a-f]{8}\.tmp$/;
-
-/** Where a file is written before it takes its place: the same folder, so that the rename is atomic. */
-export function temporaryPathBeside(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`);
-}
-
-/**
- * Removes what processes that were killed while they wrote `path` left beside it. Only for whoever alone writes it now.
- *
- * @param path - Of the file, there or not.
- */
-export async function removeTemporaries(path: string): Promise<void> {
-  const folder = dirname(path);
-  const prefix = `.${basename(path)}.`;
-  for (const name of await readdir(folder).catch(() => [])) {
-    const isOurs = name.startsWith(prefix) && TEMPORARY.test(name.slice(prefix.length));
-    if (isOurs) await rm(join(folder, name), { force: true });
-  }
-}
+import { hasCode } from './system-error.ts';
+import { temporaryPathBeside } from './temporary-path.ts';
 
 /**
  * Writes a file so that a reader sees the old one, or the new one, never half of it.
@@ -67,11 +46,10 @@ export async function replaceFile(path: string, write: (temporary: string) => Pr
 
 /** Turns the system's errors about space and permission into ours; leaves others as they are. */
 export function asDiskError(error: unknown, path: string): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
+  if (hasCode(error, 'ENOSPC', 'EDQUOT')) {
     return new ReigniteError('NO_SPACE', `No space left to write ${path}.`, { cause: error });
   }
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+  if (hasCode(error, 'EACCES', 'EPERM', 'EROFS')) {
     return new ReigniteError('NOT_WRITABLE', `No permission to write ${path}.`, { cause: error });
   }
   return error;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
-import { removeLeftovers } from '../files/remove-leftovers.ts';
+import { sweepTemporaries } from '../files/sweep-temporaries.ts';
 import { writeModel } from '../onnx/write-model.ts';
 import { openCheckpoint } from '../pytorch/checkpoint.ts';
 import { checkpointStateDict } from './checkpoint-state-dict.ts';
@@ -20,8 +20,8 @@ export { readModelCard } from './model-card.ts';
 export { modelDigest } from './model-digest.ts';
 export { ModelCard };
 
-/** Temporary files of a conversion: `.fold_3.onnx.<process>.<random>.tmp`. */
-const LEFTOVER = /^\.(?:fold_(?:\d+|all)\.onnx|model\.json)\.(\d+)\.[0-9a-f]+\.tmp$/;
+/** Files that a conversion writes. */
+const CONVERTED = /^(?:fold_(?:\d+|all)\.onnx|model\.json)$/;
 
 export interface ConvertModelOptions {
   /** nnU-Net v1 folder: holds `fold_0/model_best.model` and so on. */
@@ -66,7 +66,7 @@ export async function convertModel(options: ConvertModelOptions): Promise<ModelC
   const plans = await readPlansFile(folds[0].plans);
   const architecture = unetArchitecture(plans);
   await mkdir(out, { recursive: true });
-  await removeLeftovers(out, LEFTOVER);
+  await sweepTemporaries(out, { of: (name) => CONVERTED.test(name) });
   await rm(join(out, CARD_FILE), { force: true });
   const converted: ModelCard['folds'] = [];
   for (const [index, fold] of folds.entries()) {

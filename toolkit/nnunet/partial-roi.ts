@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
-import { asDiskError, temporaryPathBeside } from '../files/atomic-write.ts';
+import { asDiskError } from '../files/atomic-write.ts';
+import { temporaryPathBeside } from '../files/temporary-path.ts';
 import { bytesOf, crcOfFile, readAt, writeOver } from './raw-file.ts';
 import type { RoiStep } from './roi-job.ts';
 

@@ -1,11 +1,11 @@
 import { fork } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { compiledFile } from '../../config/package-files.ts';
 import { sha256Of } from '../files/hash-file.ts';
-import { removeLeftovers } from '../files/remove-leftovers.ts';
+import { sweepTemporaries } from '../files/sweep-temporaries.ts';
+import { temporaryPathBeside } from '../files/temporary-path.ts';
 import { instructionSet } from './instruction-set.ts';
 import { ortVersion } from './ort-version.ts';
 
@@ -15,8 +15,6 @@ export const GRAPH_FILE = 'model.onnx';
 export const WEIGHTS_FILE = 'weights.bin';
 /** Raised when models are rewritten in another way. */
 const SCHEMA = 2;
-/** Temporary folders: `.fold_3-<key>.<process>.<random>.tmp`. */
-const LEFTOVER = /^\..+\.(\d+)\.[0-9a-f]+\.tmp$/;
 
 /**
  * Finds or makes the copy of a model that is rewritten (winograd.ts) and optimised for this processor, its weights in a
@@ -39,10 +37,10 @@ export async function laidOutModel(path: string): Promise<string | undefined> {
   const folder = join(parent, name);
   const copy = join(folder, GRAPH_FILE);
   if (existsSync(copy)) return copy;
-  const temporary = join(parent, `.${name}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`);
+  const temporary = temporaryPathBeside(folder);
   try {
     await mkdir(temporary, { recursive: true });
-    await removeLeftovers(parent, LEFTOVER);
+    await sweepTemporaries(parent);
     await layOut(path, temporary);
     await rename(temporary, folder);
   } catch {

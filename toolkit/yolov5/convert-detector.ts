@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
+import { sweepTemporaries } from '../files/sweep-temporaries.ts';
 import { writeModel } from '../onnx/write-model.ts';
 import { openCheckpoint } from '../pytorch/checkpoint.ts';
 import { CARD_FILE, DetectorCard, readDetectorCard } from './detector-card.ts';
 import { CONVERTER_SCHEMA, DEFAULT_SIZE, type DetectorSource, hashSource } from './detector-digest.ts';
 import { detectorGraph, INPUT_NAME, OUTPUT_NAME } from './detector-graph.ts';
 import { readDetectorNetwork } from './detector-network.ts';
-import { removeLeftovers } from './remove-leftovers.ts';
 import { TensorLedger } from './tensor-ledger.ts';
 
 export { readDetectorCard } from './detector-card.ts';
@@ -43,7 +43,7 @@ export async function convertDetector(options: ConvertDetectorOptions): Promise<
   const present = await presentConversion(out, source.digest, signal);
   if (present !== undefined) return present;
   await mkdir(out, { recursive: true });
-  await removeLeftovers(out);
+  await sweepTemporaries(out, { of: (name) => /^detector\.(?:onnx|json)$/.test(name) });
   await rm(join(out, CARD_FILE), { force: true });
   const card = await convert(source, { checkpoint, out, size, ...(signal && { signal }) });
   await writeFileAtomic(join(out, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { z } from 'zod';
-import { asDiskError, removeTemporaries, writeFileAtomic } from '../files/atomic-write.ts';
+import { asDiskError, writeFileAtomic } from '../files/atomic-write.ts';
+import { sweepTemporaries } from '../files/sweep-temporaries.ts';
 import { BatchWriter } from './batch-writer.ts';
 
 const State = z.object({
@@ -135,7 +136,8 @@ export class PartFile {
 
   async #removeState(): Promise<void> {
     await this.#disk(() => rm(this.#statePath, { force: true }));
-    await this.#disk(() => removeTemporaries(this.#statePath));
+    const state = basename(this.#statePath);
+    await this.#disk(() => sweepTemporaries(dirname(this.#statePath), { of: (name) => name === state, sole: true }));
   }
 
   async #disk<T>(action: () => Promise<T>): Promise<T> {

@@ -1,13 +1,7 @@
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  asDiskError,
-  removeTemporaries,
-  replaceFile,
-  temporaryPathBeside,
-  writeFileAtomic,
-} from '../../../toolkit/files/atomic-write.ts';
+import { asDiskError, replaceFile, writeFileAtomic } from '../../../toolkit/files/atomic-write.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 describe('writeFileAtomic', () => {
@@ -38,20 +32,6 @@ describe('writeFileAtomic', () => {
     await mkdir(folder);
     await chmod(folder, 0o500);
     await expect(writeFileAtomic(join(folder, 'a'), 'x')).rejects.toMatchObject({ code: 'NOT_WRITABLE' });
-  });
-});
-
-describe('removeTemporaries', () => {
-  it('removes what killed writers of that file left, and nothing else', async () => {
-    const folder = await temporaryFolder();
-    const path = join(folder, 'a.json');
-    const others = ['a.json', 'b.json', '.a.json.old.tmp', '.a.json.12.tmp'];
-    for (const name of others) await writeFile(join(folder, name), '');
-    const ofOther = temporaryPathBeside(join(folder, 'b.json'));
-    for (const left of [temporaryPathBeside(path), temporaryPathBeside(path), ofOther]) await writeFile(left, '');
-    await removeTemporaries(path);
-    expect((await readdir(folder)).sort()).toEqual([...others, basename(ofOther)].sort());
-    await removeTemporaries(join(folder, 'nowhere', 'a.json'));
   });
 });
 

@@ -9,7 +9,7 @@ describe('process identity', () => {
     expect(identity.pid).toBe(process.pid);
     expect(await isRunning(identity)).toBe(true);
     expect(await ownIdentity()).toEqual(identity);
-    expect(await processTableId()).toBe(await processTableId());
+    expect(processTableId()).toBe(processTableId());
   });
 
   it('does not take a process for another one of the same number', async () => {

@@ -230,7 +230,7 @@ describe('downloadFile', () => {
     const { folder, path, requests, download } = await prepared(wellBehaved);
     await writeFile(path, BYTES);
     await writeFile(`${path}.part.json`, '{}');
-    const gone = { host: 'here', pid: 1, startTime: 'long ago', since: '', nonce: '', table: await processTableId() };
+    const gone = { host: 'here', pid: 1, startTime: 'long ago', since: '', nonce: '', table: processTableId() };
     await writeFile(`${path}.part.lock`, JSON.stringify(gone));
     expect(await download()).toMatchObject({ sha256: SHA256, resumedFrom: SIZE });
     expect(await readdir(folder)).toEqual(['images.zip']);

@@ -1,0 +1,153 @@
+import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ReigniteError } from '../errors.ts';
+import { sweepTemporaries } from './sweep-temporaries.ts';
+import { hasCode } from './system-error.ts';
+import { temporaryPathBeside } from './temporary-path.ts';
+
+/** What two processes that share a folder rely on; the file system's own functions, or a stand-in. */
+export interface FolderOperations {
+  readonly mkdir: (path: string) => Promise<unknown>;
+  /** Makes a file that must not be there. */
+  readonly create: (path: string, text: string) => Promise<void>;
+  /** Writes over the first bytes of a file that is there. */
+  readonly overwrite: (path: string, text: string) => Promise<void>;
+  readonly append: (path: string, text: string) => Promise<void>;
+  readonly read: (path: string) => Promise<string>;
+  readonly list: (path: string) => Promise<readonly string[]>;
+  readonly rename: (from: string, to: string) => Promise<void>;
+  readonly rmdir: (path: string) => Promise<void>;
+  readonly remove: (path: string) => Promise<void>;
+}
+
+/** Not the fault of the file system, and reported by whoever writes there. */
+const NOT_TOLD_HERE = ['ENOSPC', 'EDQUOT', 'EROFS', 'EMFILE', 'ENFILE'] as const;
+
+const write = async (path: string, flags: string, text: string) => {
+  const file = await open(path, flags);
+  try {
+    await file.write(text);
+  } finally {
+    await file.close();
+  }
+};
+
+const NODE: FolderOperations = {
+  mkdir,
+  create: (path, text) => write(path, 'wx', text),
+  overwrite: (path, text) => write(path, 'r+', text),
+  append: (path, text) => write(path, 'a', text),
+  read: (path) => readFile(path, 'utf8'),
+  list: (path) => readdir(path),
+  rename,
+  rmdir,
+  remove: (path) => rm(path, { recursive: true, force: true }),
+};
+
+/** Name of the folder that the probe makes for a moment. */
+const PROBE = 'file-system-probe';
+
+const probed = new Map<string, Promise<void>>();
+
+/**
+ * Makes sure that a folder is on a file system on which processes can keep out of each other's way. Object storage
+ * mounted as a folder often is not: of two that create one file both succeed, and appended bytes are lost. Takes a
+ * few ms, once a folder and process. Says nothing of a folder that cannot be written.
+ *
+ * What only another machine would see, such as a cache that does not learn of its changes, is not found.
+ *
+ * @throws ReigniteError FILESYSTEM_UNSUITABLE that says what went wrong.
+ */
+export async function ensureSuitableFileSystem(folder: string): Promise<void> {
+  const earlier = probed.get(folder);
+  if (earlier !== undefined) return earlier;
+  const probe = probeFileSystem(folder);
+  probed.set(folder, probe);
+  // Free space or a remount may mend what was found.
+  probe.catch(() => probed.delete(folder));
+  return probe;
+}
+
+/** {@link ensureSuitableFileSystem} without its memory. */
+export async function probeFileSystem(folder: string, operations: FolderOperations = NODE): Promise<void> {
+  const place = temporaryPathBeside(join(folder, PROBE));
+  try {
+    await operations.mkdir(place);
+  } catch {
+    return;
+  }
+  try {
+    for (const [what, holds] of PROMISES) {
+      if (!(await holds(place, operations))) throw unsuitable(folder, what);
+    }
+  } catch (error) {
+    if (error instanceof ReigniteError) throw error;
+    if (!hasCode(error, ...NOT_TOLD_HERE)) throw unsuitable(folder, 'does not do what every disk does', error);
+  } finally {
+    await operations.remove(place).catch(() => undefined);
+    await sweepTemporaries(folder, { of: (name) => name === PROBE });
+  }
+}
+
+type Check = (place: string, operations: FolderOperations) => Promise<boolean>;
+
+/** What goes wrong where a promise is not kept, and how to find out. */
+const PROMISES: readonly (readonly [string, Check])[] = [
+  ['lets two processes create the same file', onlyOneCreates],
+  ['loses what is written to a file that exists', keepsWhatIsWritten],
+  ['does not replace a file in one step', renameReplaces],
+  ['lets two processes put a folder in the same place', onlyOneFolderFits],
+  ['removes a folder that is not empty', keepsFullFolders],
+];
+
+async function onlyOneCreates(place: string, { create, read }: FolderOperations): Promise<boolean> {
+  const path = join(place, 'file');
+  const first = await winners(['1', '2'].map((text) => create(path, text)));
+  const second = await winners([create(path, '3')]);
+  return first === 1 && second === 0 && ['1', '2'].includes(await read(path));
+}
+
+async function keepsWhatIsWritten(place: string, { create, overwrite, append, read }: FolderOperations) {
+  const path = join(place, 'written');
+  await create(path, 'ab');
+  await overwrite(path, 'c');
+  await append(path, 'd');
+  return (await read(path)) === 'cbd';
+}
+
+async function renameReplaces(place: string, { create, rename: move, list, read }: FolderOperations) {
+  const [from, to] = [join(place, 'new'), join(place, 'old')];
+  await create(to, 'old');
+  await create(from, 'new');
+  await move(from, to);
+  return (await read(to)) === 'new' && !(await list(place)).includes('new');
+}
+
+async function onlyOneFolderFits(place: string, { mkdir: make, create, rename: move, list }: FolderOperations) {
+  const to = join(place, 'lease');
+  const candidates = ['a', 'b'].map((name) => join(place, name));
+  for (const [index, candidate] of candidates.entries()) {
+    await make(candidate);
+    await create(join(candidate, `claim-${index}`), '');
+  }
+  return (await winners(candidates.map((candidate) => move(candidate, to)))) === 1 && (await list(to)).length === 1;
+}
+
+async function keepsFullFolders(place: string, { mkdir: make, create, rmdir: unmake, list }: FolderOperations) {
+  const path = join(place, 'full');
+  await make(path);
+  await create(join(path, 'claim'), '');
+  return (await winners([unmake(path)])) === 0 && (await list(path)).length === 1;
+}
+
+async function winners(attempts: readonly Promise<unknown>[]): Promise<number> {
+  const outcomes = await Promise.allSettled(attempts);
+  for (const outcome of outcomes) {
+    if (outcome.status === 'rejected' && hasCode(outcome.reason, ...NOT_TOLD_HERE)) throw outcome.reason;
+  }
+  return outcomes.filter(({ status }) => status === 'fulfilled').length;
+}
+
+function unsuitable(folder: string, what: string, cause?: unknown): ReigniteError {
+  return new ReigniteError('FILESYSTEM_UNSUITABLE', `The file system of ${folder} ${what}.`, { cause });
+}
