@@ -1,14 +1,13 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, mkdirSync } from 'node:fs';
 import { compiledFile } from '../../config/package-files.ts';
 import type { Queue } from '../../config/task-queues.ts';
 import type { TelemetryConfig } from '../../config/telemetry-config.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
-import { PRIVATE_FILE } from '../../toolkit/files/private-home.ts';
 import { addressToEnvironment, type ServerAddress } from '../temporal/server-address.ts';
 import { settingsToEnvironment, type WorkerSettings } from '../worker-settings.ts';
+import { openWorkerLog } from './worker-log.ts';
 
 /** Which queues share a process. Inference has its own: a crash in native code costs one attempt at one ROI. */
 const PROCESSES: readonly (readonly Queue[])[] = [['orchestration', 'download', 'render'], ['inference']];
@@ -104,8 +103,7 @@ export class WorkerProcesses {
     const { queues, telemetry, onReady } = group;
     const { home, server, settings, onStep } = this.#options;
     const name = queues[0] ?? '';
-    const path = join(home.logs, `worker-${name}.log`);
-    const log = openSync(path, 'a', PRIVATE_FILE);
+    const { path, descriptor: log } = openWorkerLog(home.logs, name);
     const child = fork(compiledFile('worker.ts'), {
       execArgv: queues.includes('orchestration') ? MANY_SMALL_THINGS : [],
       stdio: ['ignore', log, log, 'ipc'],
