@@ -259,9 +259,7 @@ async function watchTimeOf(claim: Claim, path: string, { renewMs, silentMs }: Rh
 
 /** @returns Undefined when the claim is gone. */
 async function lastWritten({ path }: Claim): Promise<number | undefined> {
-  const times = await Promise.all([path, join(path, 'holder.json')].map(modifiedMs));
-  const known = times.filter((time) => time !== undefined);
-  return known.length === 0 ? undefined : Math.max(...known);
+  return (await modifiedMs(join(path, 'holder.json'))) ?? (await modifiedMs(path));
 }
 
 /** Opens the file where it may: NFS tells the time of one that was not opened from memory, up to a minute old. */

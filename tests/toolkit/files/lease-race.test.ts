@@ -94,7 +94,7 @@ describe.skipIf(!mayHideProcesses())('where /proc hides the processes of others'
     const folder = await temporaryFolder();
     await chmod(folder, 0o777);
     const path = join(folder, 'a.lock');
-    const script = join(folder, 'ask.ts');
+    const script = join(folder, 'ask.mts');
     const module = new URL('../../../toolkit/files/lease.ts', import.meta.url).href;
     await writeFile(
       script,
