@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import type { CellPoint } from '../toolkit/dataset/cell-point.ts';
 import { readersFile } from '../toolkit/dataset/layout.ts';
-import type { CellPoint } from '../toolkit/dataset/readers.ts';
 import { type BoxCentre, readReaderAnnotations } from '../toolkit/dataset/readers-annotations.ts';
 import { writeFileAtomic } from '../toolkit/files/atomic-write.ts';
 import { inside } from '../toolkit/files/inside.ts';

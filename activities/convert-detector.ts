@@ -7,7 +7,7 @@ import type { HomeFolders } from '../toolkit/files/home-folders.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import { prepareCellModel } from '../toolkit/models/cell-model.ts';
 import { writeModelPassport } from '../toolkit/models/model-passport.ts';
-import { TASK_SETTINGS } from '../toolkit/yolov5/task-settings.ts';
+import { cellDefinition } from '../toolkit/tasks/registry.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { ConvertDetectorInput, type ModelRef } from './inputs.ts';
 
@@ -30,7 +30,7 @@ export function createConvertDetector(home: HomeFolders) {
 }
 
 function refuseOtherClasses(checkpoint: string, found: number, task: CellTask): void {
-  const { classes } = TASK_SETTINGS[task];
+  const { classes } = cellDefinition(task);
   if (found === classes.length) return;
   throw new ReigniteError(
     'CHECKPOINT_UNSUPPORTED',

@@ -5,8 +5,9 @@ import { Context } from '@temporalio/activity';
 import type { CacheEntry, KeyParts } from '../toolkit/cache/step-cache.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import { refuseOtherEngine } from '../toolkit/onnx/refuse-other-engine.ts';
+import { cellDefinition } from '../toolkit/tasks/registry.ts';
 import type { CellDetector } from '../toolkit/yolov5/cell-detector.ts';
-import { TASK_LIMITS, TASK_SETTINGS } from '../toolkit/yolov5/task-settings.ts';
+import { SCRIPT_LIMITS } from '../toolkit/yolov5/nms.ts';
 import { countingDeaths } from './attempt-log.ts';
 import { ofRun } from './cache-of-run.ts';
 import { countingTiles } from './count-progress.ts';
@@ -58,11 +59,11 @@ async function computeImage(
   const { cancellationSignal: signal, log } = Context.current();
   const work = join(home.work, cache.keyOf(parts));
   await mkdir(work, { recursive: true });
-  const { confidence, iou } = TASK_SETTINGS[task];
+  const { confidence, iou } = cellDefinition(task).settings;
   const points = join(work, POINTS);
   const candidates = join(work, CANDIDATES);
   const job = {
-    ...TASK_LIMITS,
+    ...SCRIPT_LIMITS,
     confidence,
     iou,
     points,

@@ -18,7 +18,7 @@ export function createDrawAgreement(worker: Pick<PlanServices, 'home' | 'cache'>
     return cachedFigures(ofRun(worker, folders), place, async (outDir) => {
       const { renderF1Figures } = await import('../toolkit/figures/f1-matrix-figures.ts');
       const metrics = DetectionMetrics.parse(JSON.parse(await readFile(path, 'utf8')));
-      return renderF1Figures({ metrics, outDir, signal });
+      return renderF1Figures({ task, metrics, outDir, signal });
     });
   };
 }

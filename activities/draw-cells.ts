@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import type { CacheEntry } from '../toolkit/cache/step-cache.ts';
+import type { CellPoint } from '../toolkit/dataset/cell-point.ts';
 import { readersFile } from '../toolkit/dataset/layout.ts';
-import type { CellPoint } from '../toolkit/dataset/readers.ts';
 import { type ReaderAnnotations, readersOn, readReaderAnnotations } from '../toolkit/dataset/readers-annotations.ts';
 import { drawCellsFigure } from '../toolkit/figures/cells-figure.ts';
 import { inside } from '../toolkit/files/inside.ts';

@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { HeConfig, InferenceConfig, RunConfig, TaskName } from '../config/schema.ts';
+import { InferenceConfig, RunConfig, TaskName } from '../config/schema.ts';
+import { TaskSettings } from '../config/task-config.ts';
+import { CELL_TASKS } from '../config/tasks.ts';
 import { VerdictConfig } from '../config/verdict-config.ts';
 import { ZenodoConfig } from '../config/zenodo-config.ts';
 import { KINDS } from '../toolkit/dataset/layout.ts';
@@ -92,7 +94,7 @@ export type UnpackInput = z.infer<typeof UnpackInput>;
 export const ConvertModelInput = z.object({
   folders: RunFolders,
   model: z.string().min(1).optional().describe("Absolute path of a model of the user's"),
-  folds: HeConfig.shape.folds,
+  folds: TaskSettings.shape.folds,
 });
 export type ConvertModelInput = z.infer<typeof ConvertModelInput>;
 
@@ -113,12 +115,12 @@ export type StageRef = z.infer<typeof StageRef>;
 
 /** What the steps of a stage share. */
 const StageStep = z.object({ folders: RunFolders, stage: StageRef, model: ModelRef, engine: EngineRef });
-const CellTaskName = TaskName.exclude(['he']);
+const CellTaskName = z.enum(CELL_TASKS);
 
 export const ConvertDetectorInput = ConvertModelInput.extend({ task: CellTaskName });
 export type ConvertDetectorInput = z.infer<typeof ConvertDetectorInput>;
 
-export const PlanHeInput = StageStep.extend({ he: HeConfig, pageSize: z.number().int().min(1) });
+export const PlanHeInput = StageStep.extend({ he: TaskSettings, pageSize: z.number().int().min(1) });
 export type PlanHeInput = z.infer<typeof PlanHeInput>;
 
 export const PlanCellsInput = StageStep.extend({ task: CellTaskName, pageSize: z.number().int().min(1) });
@@ -148,7 +150,7 @@ const InferStep = PlannedRoi.omit({ need: true }).extend({
   inference: InferenceConfig,
 });
 
-export const SegmentRoiInput = InferStep.extend({ he: HeConfig });
+export const SegmentRoiInput = InferStep.extend({ he: TaskSettings });
 export type SegmentRoiInput = z.infer<typeof SegmentRoiInput>;
 
 export const DetectCellsInput = InferStep.extend({ task: CellTaskName });
@@ -165,7 +167,7 @@ export type RoiFailure = z.infer<typeof RoiFailure>;
 
 const DrawPage = StageStep.extend({ page: z.number().int().nonnegative(), failures: z.array(RoiFailure) });
 
-export const DrawCasesInput = DrawPage.extend({ he: HeConfig });
+export const DrawCasesInput = DrawPage.extend({ he: TaskSettings });
 export type DrawCasesInput = z.infer<typeof DrawCasesInput>;
 
 export const DrawCellsInput = DrawPage.extend({ task: CellTaskName });
@@ -173,7 +175,7 @@ export type DrawCellsInput = z.infer<typeof DrawCellsInput>;
 
 const AggregateStep = StageStep.extend({ pages: z.number().int().nonnegative() });
 
-export const AggregateHeInput = AggregateStep.extend({ he: HeConfig });
+export const AggregateHeInput = AggregateStep.extend({ he: TaskSettings });
 export type AggregateHeInput = z.infer<typeof AggregateHeInput>;
 
 export const AggregateCellsInput = AggregateStep.extend({ task: CellTaskName });
@@ -192,7 +194,7 @@ export type LedgerStage = z.infer<typeof LedgerStage>;
 export const WriteLedgerInput = z.object({
   folders: RunFolders,
   stages: z.partialRecord(TaskName, LedgerStage),
-  scope: HeConfig.shape.scope,
+  scope: TaskSettings.shape.scope,
   declared: z
     .object({ reason: z.string().optional().describe('Why nuclei were not detected with the declared settings') })
     .describe('About the settings that the nuclei script declares'),
@@ -202,7 +204,7 @@ export type WriteLedgerInput = z.infer<typeof WriteLedgerInput>;
 
 export const ResegmentRoundedInput = LedgerStage.extend({
   folders: RunFolders,
-  he: HeConfig,
+  he: TaskSettings,
   inference: InferenceConfig,
 });
 export type ResegmentRoundedInput = z.infer<typeof ResegmentRoundedInput>;

@@ -1,9 +1,9 @@
 import { Context } from '@temporalio/activity';
 import type { CacheEntry } from '../toolkit/cache/step-cache.ts';
+import type { CellPoint } from '../toolkit/dataset/cell-point.ts';
 import { folderOf, OVERVIEW_FILE, readersFile } from '../toolkit/dataset/layout.ts';
 import { readOverview } from '../toolkit/dataset/overview.ts';
 import { isSynthetic, verdictText } from '../toolkit/dataset/provenance.ts';
-import type { CellPoint } from '../toolkit/dataset/readers.ts';
 import { readReaderAnnotations } from '../toolkit/dataset/readers-annotations.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 import { inside } from '../toolkit/files/inside.ts';

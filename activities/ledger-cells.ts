@@ -1,6 +1,6 @@
 import type { CellTask } from '../config/tasks.ts';
+import type { CellPoint } from '../toolkit/dataset/cell-point.ts';
 import { folderOf, readersFile } from '../toolkit/dataset/layout.ts';
-import type { CellPoint } from '../toolkit/dataset/readers.ts';
 import { readReaderAnnotations } from '../toolkit/dataset/readers-annotations.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 import { inside } from '../toolkit/files/inside.ts';

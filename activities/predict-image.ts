@@ -2,7 +2,8 @@ import { Context } from '@temporalio/activity';
 import { canonicalJson } from '../config/digest.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
-import { type ImagePredictor, openPredictor, type PredictionEngines } from '../toolkit/predict/open-predictor.ts';
+import type { ImagePredictor, PredictionEngines } from '../toolkit/predict/prediction-order.ts';
+import { taskNamed } from '../toolkit/tasks/task-named.ts';
 import { beginAttempt, endAttempt } from './attempt-log.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { PredictionFiles } from './prediction-files.ts';
@@ -61,7 +62,10 @@ class LastPredictor {
   async of(order: PredictionOrder, signal: AbortSignal): Promise<ImagePredictor> {
     const key = canonicalJson(order);
     if (this.#last?.key !== key) {
-      this.#last = { key, predictor: await openPredictor(order, this.#home, this.#engines, { signal }) };
+      this.#last = {
+        key,
+        predictor: await taskNamed(order.task).openPredictor(order, this.#home, this.#engines, { signal }),
+      };
     }
     return this.#last.predictor;
   }

@@ -9,8 +9,9 @@ import { ReigniteError } from '../toolkit/errors.ts';
 import { writeFileAtomic } from '../toolkit/files/atomic-write.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import { refuseOtherEngine } from '../toolkit/onnx/refuse-other-engine.ts';
+import { NUCLEI } from '../toolkit/tasks/nuclei.ts';
 import { convertDetector, detectorDigest } from '../toolkit/yolov5/convert-detector.ts';
-import { TASK_LIMITS, TASK_SETTINGS } from '../toolkit/yolov5/task-settings.ts';
+import { SCRIPT_LIMITS } from '../toolkit/yolov5/nms.ts';
 import { ofRun } from './cache-of-run.ts';
 import type { DeclaredFile } from './declared-files.ts';
 import { declaredFiles } from './declared-files.ts';
@@ -20,7 +21,7 @@ import { type EngineRef, RedetectNucleiInput } from './inputs.ts';
 import { CANDIDATES, POINTS } from './roi-outputs.ts';
 import { detectKey } from './step-keys.ts';
 
-const SETTINGS = { ...TASK_SETTINGS.nuclei, ...TASK_SETTINGS.nuclei.declared };
+const SETTINGS = NUCLEI.declared.settings;
 
 interface Detector {
   readonly digest: string;
@@ -98,7 +99,7 @@ async function detectImage(
   const [points, candidates] = [join(work, POINTS), join(work, CANDIDATES)];
   const ran = await detector.detect(
     {
-      ...TASK_LIMITS,
+      ...SCRIPT_LIMITS,
       confidence: SETTINGS.confidence,
       iou: SETTINGS.iou,
       points,

@@ -1,6 +1,7 @@
 import type { CellTask } from '../config/tasks.ts';
 import type { CacheEntry, KeyParts } from '../toolkit/cache/step-cache.ts';
-import { TASK_SETTINGS, type TaskSettings } from '../toolkit/yolov5/task-settings.ts';
+import type { DetectionSettings } from '../toolkit/tasks/definition.ts';
+import { cellDefinition } from '../toolkit/tasks/registry.ts';
 import type { EngineRef, ModelRef, PlannedRoi } from './inputs.ts';
 
 /** Raised whenever the code that makes a step's outputs changes what it makes. */
@@ -45,9 +46,9 @@ export function detectKey(of: {
   readonly model: ModelRef;
   readonly engine: EngineRef;
   /** Default: those in effect in the authors' code. */
-  readonly settings?: Pick<TaskSettings, 'tile' | 'confidence' | 'iou'>;
+  readonly settings?: DetectionSettings;
 }): KeyParts {
-  const { tile, confidence, iou } = of.settings ?? TASK_SETTINGS[of.task];
+  const { tile, confidence, iou } = of.settings ?? cellDefinition(of.task).settings;
   return {
     step: 'detect-cells',
     schema: SCHEMA.detect,

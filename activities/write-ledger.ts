@@ -10,6 +10,7 @@ import { writeFileAtomic } from '../toolkit/files/atomic-write.ts';
 import { inside } from '../toolkit/files/inside.ts';
 import { DetectionMetrics } from '../toolkit/metrics/agreement-metrics.ts';
 import { sumOfConfusions } from '../toolkit/metrics/evaluate-he.ts';
+import { cellDefinition } from '../toolkit/tasks/registry.ts';
 import {
   boxCentreEntry,
   categoryIdsEntry,
@@ -35,7 +36,6 @@ import {
   unannotatedEntry,
 } from '../toolkit/verdict/ledger/tissue-entries.ts';
 import { CellsVerdictFile } from '../toolkit/verdict/verdict-file.ts';
-import { TASK_SETTINGS } from '../toolkit/yolov5/task-settings.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { WriteLedgerInput } from './inputs.ts';
 import { declaredNuclei, pointsOfBoth } from './ledger-cells.ts';
@@ -98,7 +98,7 @@ async function cellsEntries(step: WriteLedgerInput): Promise<LedgerEntry[]> {
     ...(stages.pdl1 === undefined ? [] : categoryIdsEntry(await annotationsOf(folders.data, 'pdl1'))),
     overflowEntry(metrics),
     tieOrderEntry(verdicts),
-    timeLimitEntry(images, TASK_SETTINGS.pdl1.tile),
+    timeLimitEntry(images, cellDefinition('pdl1').settings.tile),
   ];
 }
 

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { CellPoint } from '../toolkit/dataset/readers.ts';
+import type { CellPoint } from '../toolkit/dataset/cell-point.ts';
 import { drawCellsFigure } from '../toolkit/figures/cells-figure.ts';
 import { inNode, PythonPeer, paired, report } from './paired.ts';
 

@@ -1,4 +1,4 @@
-import type { CellPoint } from '../toolkit/dataset/readers.ts';
+import type { CellPoint } from '../toolkit/dataset/cell-point.ts';
 
 /** Points in all, truths and predictions each: the annotations of the record. */
 const POINTS = 845_509;

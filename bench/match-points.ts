@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { CellPoint } from '../toolkit/dataset/readers.ts';
+import type { CellPoint } from '../toolkit/dataset/cell-point.ts';
 import { ConfusionMatrix } from '../toolkit/metrics/confusion-matrix.ts';
 import { PredictedPoints } from '../toolkit/metrics/match-points.ts';
 import { makePoints, SCENE } from './match-points-scene.ts';

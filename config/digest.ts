@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { RunConfig } from './schema.ts';
+import { perTask, TASKS } from './tasks.ts';
 
 /**
  * Digest of everything that changes an output, of the tasks and of the folders.
@@ -16,9 +17,7 @@ export function configDigest(config: RunConfig, folders: { data: string; results
     name: config.name,
     record: config.record,
     tasks: [...config.tasks].sort(),
-    he: config.he,
-    nuclei: config.nuclei,
-    pdl1: config.pdl1,
+    ...perTask(TASKS, (task) => config[task]),
     inference: { provider: config.inference.provider, engine: config.inference.engine },
     verdict: config.verdict,
     ledger: config.ledger,

@@ -1,33 +1,13 @@
 import { z } from 'zod';
 import { count, seconds } from './fields.ts';
 import { LedgerConfig } from './ledger-config.ts';
-import { CellTaskConfig, Folds, ownModel } from './model-config.ts';
-import { TASKS } from './tasks.ts';
+import { cellTaskConfig, tissueTaskConfig } from './task-config.ts';
+import { CELL_TASKS, perTask, TASKS, TISSUE_TASKS } from './tasks.ts';
 import { TelemetryConfig } from './telemetry-config.ts';
 import { VerdictConfig } from './verdict-config.ts';
 import { ZenodoConfig } from './zenodo-config.ts';
 
 export const TaskName = z.enum(TASKS).describe('A task of the technical validation.');
-
-export const HeConfig = z
-  .strictObject({
-    scope: z
-      .enum(['full', 'annotated'])
-      .default('full')
-      .describe(
-        '`full`: every pixel is predicted. `annotated`: only the tiles that hold annotated pixels; all other pixels ' +
-          'are written as 255, not predicted. Dice and confusion rows 1 to 16 are the same. Default: full.',
-      ),
-    model: ownModel('an nnU-Net v1 folder, or an .onnx with its sidecar'),
-    folds: Folds.optional().describe(
-      'Folds of your own nnU-Net model, such as 0,1,3,4 or all. Default: all that it has, from 0 without a gap.',
-    ),
-  })
-  .refine(({ folds, model }) => folds === undefined || model !== undefined, {
-    path: ['folds'],
-    message: "folds are chosen of a model of your own (`he.model`); the record's model is its five folds",
-  })
-  .describe('H&E tissue segmentation.');
 
 export const InferenceConfig = z
   .strictObject({
@@ -83,9 +63,8 @@ export const RunConfig = z
       .default([...TASKS])
       .describe('The tasks to run. Default: all.'),
     zenodo: ZenodoConfig.prefault({}),
-    he: HeConfig.prefault({}),
-    nuclei: CellTaskConfig('Nuclei detection').prefault({}),
-    pdl1: CellTaskConfig('PD-L1 detection').prefault({}),
+    ...perTask(TISSUE_TASKS, (task) => tissueTaskConfig(task).prefault({})),
+    ...perTask(CELL_TASKS, (task) => cellTaskConfig(task).prefault({})),
     inference: InferenceConfig.prefault({}),
     verdict: VerdictConfig.prefault({}),
     ledger: LedgerConfig.prefault({}),

@@ -1,13 +1,44 @@
-/** The tasks of the paper's technical validation, in the order in which results are told. */
-export const TASKS = ['he', 'nuclei', 'pdl1'] as const;
-export type Task = (typeof TASKS)[number];
+/** What every layer may know of a task, workflows included; the rest of it is its definition in toolkit/tasks. */
+interface TaskFacts {
+  readonly name: string;
+  /** Which of the two kinds of task it is: label masks, or points of cells with readers to agree with. */
+  readonly kind: 'tissue' | 'cells';
+  /** How it is named to people. */
+  readonly title: string;
+}
 
+/** The tasks of the paper's technical validation, in the order in which results are shown. */
+const FACTS = [
+  { name: 'he', kind: 'tissue', title: 'H&E tissue segmentation' },
+  { name: 'nuclei', kind: 'cells', title: 'Nuclei detection' },
+  { name: 'pdl1', kind: 'cells', title: 'PD-L1 detection' },
+] as const satisfies readonly TaskFacts[];
+
+type Facts = (typeof FACTS)[number];
+export type Kind = Facts['kind'];
+export type Task = Facts['name'];
+export type TaskOf<K extends Kind> = Extract<Facts, { kind: K }>['name'];
+/** The tasks in which tissue is segmented. */
+export type TissueTask = TaskOf<'tissue'>;
 /** The tasks in which cells are detected. */
-export type CellTask = Exclude<Task, 'he'>;
+export type CellTask = TaskOf<'cells'>;
+
+export const TASKS: readonly Task[] = FACTS.map(({ name }) => name);
+export const TISSUE_TASKS: readonly TissueTask[] = FACTS.flatMap((facts) =>
+  facts.kind === 'tissue' ? [facts.name] : [],
+);
+export const CELL_TASKS: readonly CellTask[] = FACTS.flatMap((facts) => (facts.kind === 'cells' ? [facts.name] : []));
+
+const BY_NAME = new Map<string, TaskFacts>(FACTS.map((facts) => [facts.name, facts]));
 
 /** How a task is named to people. */
-export const TASK_TITLES: Readonly<Record<Task, string>> = {
-  he: 'H&E tissue segmentation',
-  nuclei: 'Nuclei detection',
-  pdl1: 'PD-L1 detection',
-};
+export const TASK_TITLES = perTask(TASKS, (task) => BY_NAME.get(task)?.title ?? task);
+
+/** A value for each of `tasks`, in their order. */
+export function perTask<Name extends Task, Value>(
+  tasks: readonly Name[],
+  make: (task: Name) => Value,
+): Record<Name, Value>;
+export function perTask<Value>(tasks: readonly Task[], make: (task: Task) => Value): Record<string, Value> {
+  return Object.fromEntries(tasks.map((task) => [task, make(task)]));
+}

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CELL_TASKS, perTask } from './tasks.ts';
 
 const share = (fallback: number, text: string) =>
   z.number().min(0).max(1).default(fallback).describe(`${text} Share, 0 to 1. Default: ${fallback}.`);
@@ -43,7 +44,7 @@ export const VerdictConfig = z
     he: HeTolerances.prefault({}),
     cells: CellTolerances.prefault({}),
     published: z
-      .strictObject({ nuclei: PublishedF1.optional(), pdl1: PublishedF1.optional() })
+      .strictObject(perTask(CELL_TASKS, () => PublishedF1.optional()))
       .default({})
       .describe('Numbers that were published in print only. Default: none.'),
     resamples: z

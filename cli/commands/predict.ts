@@ -1,13 +1,14 @@
 import { resolve } from 'node:path';
-import { Folds } from '../../config/model-config.ts';
+import { Folds } from '../../config/task-config.ts';
 import type { Task } from '../../config/tasks.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { describeFolds } from '../../toolkit/nnunet/model-folds.ts';
 import { PROVIDERS, type Provider } from '../../toolkit/onnx/session.ts';
-import type { PredictionOrder } from '../../toolkit/predict/open-predictor.ts';
+import type { PredictionOrder } from '../../toolkit/predict/prediction-order.ts';
 import type { PredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
 import { describePrediction } from '../../toolkit/predict/prediction-tables.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { nameImages } from '../predict/image-names.ts';
 import { predictAsRun } from '../predict/predict-as-run.ts';
@@ -87,10 +88,11 @@ function readOrder({
   if (resample && mpp === undefined) {
     throw new ReigniteError('USAGE', '--resample needs --mpp: how large a pixel of the images is, in µm.');
   }
-  if (labels !== undefined && task !== 'he') {
+  const { takes } = taskNamed(task);
+  if (labels !== undefined && !takes.labels) {
     throw new ReigniteError('USAGE', '--labels names the labels of masks; a detector brings its own names.');
   }
-  if (folds !== undefined && task !== 'he')
+  if (folds !== undefined && !takes.folds)
     throw new ReigniteError('USAGE', '--folds chooses folds of an nnU-Net model.');
   const { simplify = 0, minArea = SPECK, provider = 'auto', threads, maxValue } = more;
   if (maxValue !== undefined) expectWithin('--max-value', maxValue, 1, MOST_VALUE);

@@ -1,19 +1,6 @@
 import type { Task } from '../../config/tasks.ts';
-import type { Interval } from '../../toolkit/verdict/verdict-file.ts';
-
-/** A number of an evaluation with what stands beside it. */
-export interface ScoreRow {
-  readonly label: string;
-  /** Null for what cannot be scored: a pair without images in common, a class without truth. */
-  readonly value: number | null;
-  /** What a null value means, in words. */
-  readonly without: 'absent' | 'no image in common';
-  readonly interval?: Interval;
-  /** The same number of the published predictions; missing where they are not compared. */
-  readonly published?: number | null;
-  /** The number with annotated pixels that have no prediction as missed; of tissue alone. */
-  readonly missed?: number | null;
-}
+import type { ScoreRow } from '../../toolkit/evaluate/score-row.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 
 /** A line a number: with its interval, beside it the published predictions', and of tissue the one with misses counted. */
 export function evaluationTable(task: Task, rows: readonly ScoreRow[]): string[] {
@@ -21,7 +8,7 @@ export function evaluationTable(task: Task, rows: readonly ScoreRow[]): string[]
   const hasMissed = rows.some(({ missed }) => missed !== undefined);
   const head = [
     '',
-    task === 'he' ? 'Dice' : 'F1',
+    taskNamed(task).scoreName,
     '95 % interval',
     ...(isCompared ? ['published', 'difference'] : []),
     ...(hasMissed ? ['unpredicted as missed'] : []),

@@ -7,10 +7,9 @@ import { differingParts } from '../../toolkit/cache/why-missed.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { inside } from '../../toolkit/files/inside.ts';
 import { imageSize } from '../../toolkit/image/open-image.ts';
-import { tileStarts } from '../../toolkit/nnunet/tile-starts.ts';
 import { ortVersion } from '../../toolkit/onnx/ort-version.ts';
-import { type ListedRoi, listRois } from './list-rois.ts';
-import type { PlannedModel } from './plan-model.ts';
+import type { KnownModel, ListedRoi } from '../../toolkit/tasks/kind.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 
 /** One ROI, before a run. */
 export interface RoiPlan {
@@ -38,10 +37,10 @@ export interface PlanRoiServices {
 export async function planRois(
   task: Task,
   input: RunInput,
-  model: PlannedModel,
+  model: KnownModel,
   services: PlanRoiServices,
 ): Promise<readonly RoiPlan[] | undefined> {
-  const rois = await ifThere(() => listRois(task, input.folders.data));
+  const rois = await ifThere(() => taskNamed(task).listRois(input.folders.data));
   if (rois === undefined) return undefined;
   const plans: RoiPlan[] = [];
   for (const roi of rois) plans.push(await planRoi(task, input, roi, model, services));
@@ -53,7 +52,7 @@ async function planRoi(
   task: Task,
   input: RunInput,
   roi: ListedRoi,
-  model: PlannedModel,
+  model: KnownModel,
   { cache, digests, made, signal }: PlanRoiServices,
 ): Promise<RoiPlan> {
   signal.throwIfAborted();
@@ -63,7 +62,7 @@ async function planRoi(
   const truthSha256 = await ifThere(() => digests.sha256(inside(data, roi.truth), signal));
   if (imageSha256 === undefined || truthSha256 === undefined) return outstanding(roi.roi, 'its files are not here yet');
   const size = await imageSize(image).catch(() => undefined);
-  const tiles = size === undefined ? {} : { tiles: tilesOf(task, size, model) };
+  const tiles = size === undefined ? {} : { tiles: taskNamed(task).passesOf(size, model) };
   if (model.digest === undefined) {
     const own = input.config[task].model !== undefined;
     return outstanding(
@@ -98,17 +97,6 @@ function providersOf({ config }: RunInput): readonly string[] {
 function reasonOf(made: readonly CacheEntry[], wanted: KeyParts | undefined, cache: StepCache): string {
   const other = wanted === undefined ? undefined : differingParts(made, cache.completed(wanted));
   return other === undefined ? 'never computed here' : `computed before with another ${other.join(', ')}`;
-}
-
-/** Passes of a tile through a network that an image takes. */
-export function tilesOf(
-  task: Task,
-  { width, height }: { width: number; height: number },
-  { patch, folds }: PlannedModel,
-) {
-  const [tall, wide] = patch;
-  if (task !== 'he') return Math.ceil(height / tall) * Math.ceil(width / wide);
-  return tileStarts(Math.max(height, tall), tall).length * tileStarts(Math.max(width, wide), wide).length * folds;
 }
 
 async function ifThere<Result>(read: () => Promise<Result>): Promise<Result | undefined> {

@@ -5,11 +5,12 @@ import { type CacheEntry, StepCache } from '../../toolkit/cache/step-cache.ts';
 import { freeBytes } from '../../toolkit/files/free-space.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { readSummaryFile } from '../../toolkit/report/summary.ts';
+import type { KnownModel } from '../../toolkit/tasks/kind.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import type { ResolvedRun } from '../run/resolve-run.ts';
 import type { NoLook, RecordLook } from './look-at-record.ts';
 import { type PlannedFile, planFiles } from './plan-files.ts';
-import { type PlannedModel, planModel } from './plan-model.ts';
-import { planRois, type RoiPlan, tilesOf } from './plan-rois.ts';
+import { planRois, type RoiPlan } from './plan-rois.ts';
 import { ASSUMED_RATE, type Pace, paceOf } from './plan-time.ts';
 
 export interface TaskPlan extends Pace {
@@ -62,7 +63,7 @@ export async function planRun(
   const services = { cache, digests: new FileDigests(home.digests), made, signal };
   const tasks: TaskPlan[] = [];
   for (const task of input.config.tasks) {
-    const model = await planModel(task, input, home, signal);
+    const model = await taskNamed(task).planModel(input.config, data, home, signal);
     const rois = await planRois(task, input, model, services);
     const planned = fresh ? rois?.map(anew) : rois;
     const pace = paceOf(task, made, model);
@@ -87,12 +88,12 @@ export async function planRun(
 function expectedWork(
   task: Task,
   look: RecordLook | NoLook,
-  model: PlannedModel,
+  model: KnownModel,
   { secondsPerTile }: Pace,
 ): TaskPlan['expected'] {
   const found = look.source === 'none' ? undefined : look.tasks.find((each) => each.task === task);
   if (found?.rois === undefined || found.images.length === 0) return undefined;
-  const perImage = sumOf(found.images, (size) => tilesOf(task, size, model)) / found.images.length;
+  const perImage = sumOf(found.images, (size) => taskNamed(task).passesOf(size, model)) / found.images.length;
   const tiles = Math.round(perImage * found.rois);
   return { rois: found.rois, tiles, hours: (tiles * secondsPerTile) / 3_600 };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Task } from '../../config/tasks.ts';
 import type { CacheEntry } from '../../toolkit/cache/step-cache.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 
 /** Speed that a plan reckons with, and where it comes from. */
 export interface Pace {
@@ -10,8 +11,6 @@ export interface Pace {
   readonly basis: 'measured' | 'assumed';
 }
 
-/** On two cores of x64 without AVX-512, 512 px tiles (bench/README.md); other machines differ by far. */
-const ASSUMED: Readonly<Record<Task, number>> = { he: 0.85, nuclei: 0.15, pdl1: 0.15 };
 /** Bytes a second of a usual connection to the archive. */
 export const ASSUMED_RATE = 10e6;
 
@@ -28,12 +27,12 @@ export function paceOf(
   made: readonly CacheEntry[],
   { digest, folds }: { readonly digest?: string; readonly folds: number },
 ): Pace {
-  const step = task === 'he' ? 'segment-roi' : 'detect-cells';
+  const { inferenceStep, assumedSecondsPerTile } = taskNamed(task);
   const known = made
-    .filter(({ parts }) => parts['step'] === step && digest !== undefined && parts['model'] === digest)
+    .filter(({ parts }) => parts['step'] === inferenceStep && digest !== undefined && parts['model'] === digest)
     .flatMap(({ facts }) => Facts.safeParse(facts).data ?? []);
   const tiles = known.reduce((sum, fact) => sum + fact.tiles, 0) * folds;
   const seconds = known.reduce((sum, fact) => sum + fact.seconds, 0);
-  if (tiles === 0 || seconds === 0) return { secondsPerTile: ASSUMED[task], basis: 'assumed' };
+  if (tiles === 0 || seconds === 0) return { secondsPerTile: assumedSecondsPerTile, basis: 'assumed' };
   return { secondsPerTile: seconds / tiles, basis: 'measured' };
 }

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, extname, resolve } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import type { NamedImage } from '../../toolkit/predict/open-predictor.ts';
+import type { NamedImage } from '../../toolkit/predict/prediction-order.ts';
 
 /**
  * The images of the command line, each with the name of its files: its own without the ending.

@@ -5,7 +5,7 @@ import { taskQueue } from '../../config/task-queues.ts';
 import { allowPlaces } from '../../toolkit/access/allowed-places.ts';
 import { sha256Of } from '../../toolkit/files/hash-file.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
-import type { NamedImage, PredictionOrder as Order } from '../../toolkit/predict/open-predictor.ts';
+import type { NamedImage, PredictionOrder as Order } from '../../toolkit/predict/prediction-order.ts';
 import { type PredictionSummary, readPredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
 import { describeFailure } from '../../toolkit/predict/prediction-tables.ts';
 import { predictionId } from '../../workflows/ids.ts';

@@ -3,19 +3,15 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { makePrivateHome } from '../../toolkit/files/private-home.ts';
 import { createRoiSegmenter } from '../../toolkit/nnunet/roi-segmenter.ts';
-import {
-  type ImagePredictor,
-  type NamedImage,
-  openPredictor,
-  type PredictionOrder,
-} from '../../toolkit/predict/open-predictor.ts';
 import type { ImagePrediction } from '../../toolkit/predict/prediction.ts';
+import type { ImagePredictor, NamedImage, PredictionOrder } from '../../toolkit/predict/prediction-order.ts';
 import {
   type ImageFailure,
   type PredictionSummary,
   writePredictionSummary,
 } from '../../toolkit/predict/prediction-summary.ts';
 import { describeFailure } from '../../toolkit/predict/prediction-tables.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { createCellDetector } from '../../toolkit/yolov5/cell-detector.ts';
 import { printStep } from '../output.ts';
 import { PredictionProgress } from './progress.ts';
@@ -37,7 +33,7 @@ export async function predictHere(
   const engines = { segmenter: createRoiSegmenter(), detector: createCellDetector() };
   try {
     const onConverted = (done: number, of: number) => progress.say(`fold ${done} of ${of} converted to ONNX`);
-    const predictor = await openPredictor(order, home, engines, { signal, onConverted });
+    const predictor = await taskNamed(order.task).openPredictor(order, home, engines, { signal, onConverted });
     const predicted = await predictAll(images, order.task, predictor, progress, signal);
     const model = { path: order.model, ...predictor.model };
     const summary = { task: order.task, model, images: predicted.images, failures: predicted.failures };

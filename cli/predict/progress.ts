@@ -1,4 +1,5 @@
 import type { Task } from '../../config/tasks.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 
 /** Without a terminal, a line at every tenth of an image, and not more often than this. */
 const MS_BETWEEN_LINES = 2_000;
@@ -53,8 +54,8 @@ export class PredictionProgress {
     const isDue = share !== this.#lastShare && Date.now() - this.#lastLine >= MS_BETWEEN_LINES;
     if (!this.#isTerminal && !isDue) return;
     this.#lastShare = share;
-    const what = task === 'he' ? 'passes of a network' : 'tiles';
-    this.#show(`${tile} of ${of} ${what} (${Math.floor((100 * tile) / of)} %)`);
+    const { passes } = taskNamed(task);
+    this.#show(`${tile} of ${of} ${passes} (${Math.floor((100 * tile) / of)} %)`);
   }
 
   /** Says something that stays. */

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { RunInput } from '../../activities/inputs.ts';
 import { configDigest } from '../../config/digest.ts';
 import type { RunConfig } from '../../config/schema.ts';
+import { CELL_TASKS, perTask, TISSUE_TASKS } from '../../config/tasks.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { runId } from '../../workflows/ids.ts';
@@ -36,12 +37,10 @@ export function resolveRun(
 
 /** Own models by their absolute paths: a worker may have another current folder. */
 function withOwnModels(config: RunConfig): RunConfig {
-  const { he, nuclei, pdl1 } = config;
   return {
     ...config,
-    he: { ...he, ...ownModel('he', he.model) },
-    nuclei: ownModel('nuclei', nuclei.model),
-    pdl1: ownModel('pdl1', pdl1.model),
+    ...perTask(TISSUE_TASKS, (task) => ({ ...config[task], ...ownModel(task, config[task].model) })),
+    ...perTask(CELL_TASKS, (task) => ({ ...config[task], ...ownModel(task, config[task].model) })),
   };
 }
 

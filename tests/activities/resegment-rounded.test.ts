@@ -6,7 +6,8 @@ import { roundedFile } from '../../activities/ledger-tissue.ts';
 import { createResegmentRounded } from '../../activities/resegment-rounded.ts';
 import { createSegmentRoi, type SegmentServices } from '../../activities/segment-roi.ts';
 import { StageFiles } from '../../activities/stage-files.ts';
-import { HeConfig, InferenceConfig } from '../../config/schema.ts';
+import { InferenceConfig } from '../../config/schema.ts';
+import { TaskSettings } from '../../config/task-config.ts';
 import { FileDigests } from '../../toolkit/cache/file-digests.ts';
 import { type CacheEntry, StepCache } from '../../toolkit/cache/step-cache.ts';
 import { homeFolders } from '../../toolkit/files/home-folders.ts';
@@ -38,7 +39,7 @@ async function afterRun() {
   const services = { home, cache: new StepCache(home.cache), digests: new FileDigests(home.digests), segmenter };
   const step = {
     folders: { data, results: join(own, 'results') },
-    he: HeConfig.parse({}),
+    he: TaskSettings.parse({}),
     inference: InferenceConfig.parse({ provider: 'cpu', threads: 1 }),
   };
   const { key } = await runActivity(createSegmentRoi(services), {

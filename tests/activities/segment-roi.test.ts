@@ -7,7 +7,8 @@ import { createConvertModel } from '../../activities/convert-model.ts';
 import type { SegmentRoiInput } from '../../activities/inputs.ts';
 import { heOutputs } from '../../activities/roi-outputs.ts';
 import { createSegmentRoi } from '../../activities/segment-roi.ts';
-import { HeConfig, InferenceConfig } from '../../config/schema.ts';
+import { InferenceConfig } from '../../config/schema.ts';
+import { TaskSettings } from '../../config/task-config.ts';
 import { FileDigests } from '../../toolkit/cache/file-digests.ts';
 import { StepCache } from '../../toolkit/cache/step-cache.ts';
 import { homeFolders } from '../../toolkit/files/home-folders.ts';
@@ -51,7 +52,7 @@ async function setUp() {
     truth: `annotations/he/${roi}.png`,
     model,
     engine: { provider: 'cpu', ortVersion: ortVersion(), engine: 'exact' },
-    he: HeConfig.parse({}),
+    he: TaskSettings.parse({}),
     inference: InferenceConfig.parse({ provider: 'cpu', threads: 1 }),
   };
   return { activity, home, input, outputs: heOutputs(results, roi) };

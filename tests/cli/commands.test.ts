@@ -155,7 +155,7 @@ describe('reignite evaluate', { timeout: 60_000 }, () => {
     expect(stderr).toContain('The AI found nothing on nuclei_roi_2');
     const { groups } = DetectionMetrics.parse(metricsIn(stdout));
     // Reader R1 marked 12 cells on two images; both points hit one each.
-    expect(groups.nuclei?.confusion['reader R1|AI']).toEqual([
+    expect(groups['nuclei']?.confusion['reader R1|AI']).toEqual([
       [2, 10],
       [0, 0],
     ]);

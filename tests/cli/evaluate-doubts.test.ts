@@ -1,9 +1,9 @@
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { CELL_CLASSES } from '../../toolkit/dataset/readers.ts';
 import { readReaderAnnotations } from '../../toolkit/dataset/readers-annotations.ts';
 import { encodeNpy } from '../../toolkit/numpy/npy.ts';
+import { PDL1 } from '../../toolkit/tasks/pdl1.ts';
 import { runCommand } from '../support/command.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
@@ -38,7 +38,7 @@ beforeAll(async () => {
     const categories = coco.categories.map((category: { id: number }) => ({
       ...category,
       id: category.id - shift,
-      name: CELL_CLASSES.pdl1[(category.id - 1) % 3],
+      name: PDL1.classes[(category.id - 1) % 3],
     }));
     const annotations = coco.annotations.map((annotation: { category_id: number }) => ({
       ...annotation,

@@ -2,7 +2,7 @@ import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { HE_MODEL_FOLDER } from '../../toolkit/dataset/layout.ts';
+import { tissueModelFolder } from '../../toolkit/dataset/layout.ts';
 import { serveRecord } from '../../toolkit/zenodo/serve-record.ts';
 import { runCommand } from '../support/command.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
@@ -53,7 +53,9 @@ describe('reignite plan, before anything large is fetched', { timeout: 60_000 },
   });
 
   it('names a missing fold', async () => {
-    const { faults } = await planOf((unpacked) => rm(join(unpacked, HE_MODEL_FOLDER, 'fold_3'), { recursive: true }));
+    const { faults } = await planOf((unpacked) =>
+      rm(join(unpacked, tissueModelFolder('he'), 'fold_3'), { recursive: true }),
+    );
     expect(faults).toMatchObject([
       {
         subject: 'H&E model, folds',

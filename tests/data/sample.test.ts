@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { unpackArchive } from '../../toolkit/archive/unpack-archive.ts';
 import { HE_LABELS } from '../../toolkit/dataset/he-labels.ts';
 import { readLabelMap } from '../../toolkit/dataset/label-map.ts';
-import { HE_MODEL_FOLDER, neededOfRecord } from '../../toolkit/dataset/layout.ts';
+import { neededOfRecord, tissueModelFolder } from '../../toolkit/dataset/layout.ts';
 import { readOverview } from '../../toolkit/dataset/overview.ts';
 import { readMaskPair } from '../../toolkit/dataset/read-mask-pair.ts';
 import { checkRoiFiles, listHeTestRois } from '../../toolkit/dataset/test-rois.ts';
@@ -94,7 +94,7 @@ describe('the sample record', () => {
   });
 
   it('has five folds in the forms that genuine checkpoints take', async () => {
-    const folder = join(data(), HE_MODEL_FOLDER);
+    const folder = join(data(), tissueModelFolder('he'));
     const formats: string[] = [];
     for (const fold of [0, 1, 2, 3, 4]) {
       const path = join(folder, `fold_${fold}`, 'model_best.model');

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import type { CellTask } from '../../config/tasks.ts';
 import { detectorFile, folderOf, readersFile } from '../../toolkit/dataset/layout.ts';
-import { READER_GROUPS } from '../../toolkit/dataset/readers.ts';
+import { cellDefinition } from '../../toolkit/tasks/registry.ts';
 import { noise } from './noise.ts';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/yolov5', import.meta.url));
@@ -38,7 +38,7 @@ async function writeImage(root: string, task: CellTask, stem: string, seed: numb
 }
 
 function cocoOf(task: CellTask, stems: readonly string[]) {
-  const readers = READER_GROUPS[task].flatMap((group) => [...group.readers]);
+  const readers = cellDefinition(task).groups.flatMap((group) => [...group.readers]);
   const classes = task === 'nuclei' ? 1 : 3;
   const categories = readers.flatMap((supercategory, reader) =>
     Array.from({ length: classes }, (_, k) => ({ id: reader * classes + k + 1, name: `class ${k}`, supercategory })),

@@ -2,7 +2,7 @@ import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { HE_MODEL_FOLDER } from '../../toolkit/dataset/layout.ts';
+import { tissueModelFolder } from '../../toolkit/dataset/layout.ts';
 import { noise } from './noise.ts';
 import { writeTinyCells } from './tiny-cells.ts';
 import { zipRecord } from './zip-record.ts';
@@ -40,7 +40,7 @@ export async function writeTinyRecord(
   for (const [index, roi] of rois.entries()) await writeRoi(unpacked, roi, index);
   for (let fold = 0; fold < 5; fold++) {
     for (const name of ['model_best.model', 'model_best.model.pkl']) {
-      const target = join(unpacked, HE_MODEL_FOLDER, `fold_${fold}`, name);
+      const target = join(unpacked, tissueModelFolder('he'), `fold_${fold}`, name);
       await mkdir(dirname(target), { recursive: true });
       await copyFile(join(MODEL, `fold_${fold % 2}`, name), target);
     }

@@ -1,7 +1,7 @@
 import type { CellTask } from '../../config/tasks.ts';
 import { ReigniteError } from '../errors.ts';
+import { cellDefinition } from '../tasks/registry.ts';
 import type { CocoCategory } from './coco-file.ts';
-import { CELL_CLASSES } from './readers.ts';
 
 /**
  * What gives a category its class: `by-id`, (id - 1) modulo the number of classes as the authors' code has it, or
@@ -28,7 +28,7 @@ export interface CategoryDoubt {
 
 /** Python's remainder, which is never negative: category 0 of three classes has the class 2. */
 export function classById(id: number, task: CellTask): number {
-  const classes = CELL_CLASSES[task].length;
+  const classes = cellDefinition(task).classes.length;
   return (((id - 1) % classes) + classes) % classes;
 }
 
@@ -39,12 +39,7 @@ export function classById(id: number, task: CellTask): number {
  * @returns Undefined for a name that tells none.
  */
 export function classByName(name: string | undefined, task: CellTask): number | undefined {
-  if (task === 'nuclei') return 0;
-  const words = (name ?? '').toLowerCase().replaceAll('tumour', 'tumor');
-  if (/\b(non|not|no)[-_ ]?tumor|\bother\b/.test(words)) return 2;
-  const [isNegative, isPositive] = [/\bneg/.test(words), /\bpos/.test(words)];
-  if (isNegative === isPositive) return undefined;
-  return isNegative ? 0 : 1;
+  return cellDefinition(task).classOfName((name ?? '').toLowerCase());
 }
 
 /**
@@ -67,7 +62,9 @@ export function classesOfCategories(
       if (named !== undefined) return [id, named];
       const cause = `${file}: the name of category ${id}, ${JSON.stringify(name ?? '')}, tells no class of the task.`;
       throw new ReigniteError('ANNOTATIONS_INVALID', cause, {
-        remedy: `Name the categories ${CELL_CLASSES[task].map((of) => `"${of}"`).join(', ')}, or leave out --categories by-name.`,
+        remedy: `Name the categories ${cellDefinition(task)
+          .classes.map((of) => `"${of}"`)
+          .join(', ')}, or leave out --categories by-name.`,
       });
     }),
   );
@@ -83,7 +80,7 @@ export function doubtOnCategories(
   annotationsOf: (category: number) => number,
   task: CellTask,
 ): CategoryDoubt | undefined {
-  const classes: readonly string[] = CELL_CLASSES[task];
+  const classes: readonly string[] = cellDefinition(task).classes;
   const doubtful = categories.flatMap((category): DoubtfulCategory[] => {
     const { id, name } = category;
     const reader = readerOf.get(id);
@@ -101,7 +98,7 @@ export function doubtOnCategories(
 
 /** Whether the id gives a category the class of its place among the reader's; it tells only where none is missing. */
 function isInPlace({ id }: CocoCategory, ofReader: readonly CocoCategory[], task: CellTask): boolean {
-  if (ofReader.length !== CELL_CLASSES[task].length) return true;
+  if (ofReader.length !== cellDefinition(task).classes.length) return true;
   return classById(id, task) === ofReader.filter((other) => other.id < id).length;
 }
 
@@ -114,7 +111,7 @@ export function describeDoubt({ categories, annotations }: CategoryDoubt, task: 
     return `${is} is taken for "${taken}"${meant === null ? '' : ` instead of "${meant}"`}`;
   });
   const more = categories.length > MOST_NAMED ? `, and ${categories.length - MOST_NAMED} more` : '';
-  const classes = CELL_CLASSES[task];
+  const classes = cellDefinition(task).classes;
   return (
     `WARNING: the classes of the readers' cells are probably mixed up. The authors' rule, class = (category id - 1) mod ` +
     `${classes.length}, disagrees with the names or the order of the categories: ${named.join('; ')}${more}. ` +

@@ -1,4 +1,5 @@
-import type { CellTask, Task } from '../../config/tasks.ts';
+import { type CellTask, type Task, TISSUE_TASKS, type TissueTask } from '../../config/tasks.ts';
+import { cellDefinition, definitionOf, tissueDefinition } from '../tasks/registry.ts';
 
 /** What the record holds of every task. */
 export const KINDS = ['images', 'annotations', 'models', 'inference', 'figures'] as const;
@@ -11,24 +12,24 @@ export const OVERVIEW_FILE = 'data_overview.csv';
 /** Names and values of the labels in the H&E masks. */
 export const LABEL_MAP_FILE = 'he_label_map.json';
 
-const TASK_FOLDERS = { he: 'he', nuclei: 'pdl1/nuclei', pdl1: 'pdl1/pdl1' } as const satisfies Record<Task, string>;
-
 /** Folder of a task's files of one kind, relative to the data root (or results, where it is laid out alike). */
-export function folderOf<K extends Kind, T extends Task>(kind: K, task: T): `${K}/${(typeof TASK_FOLDERS)[T]}` {
-  return `${kind}/${TASK_FOLDERS[task]}`;
+export function folderOf(kind: Kind, task: Task): string {
+  return `${kind}/${definitionOf(task).folder}`;
 }
 
-/** The nnU-Net v1 model of the H&E task, with its folds, relative to the data root. */
-export const HE_MODEL_FOLDER = `${folderOf('models', 'he')}/nnUNetTrainerV2_BN_pathology_DA_ignore0_hed005__nnUNet_RGB_scaleTo_0_1_bs8_ps512`;
+/** The nnU-Net v1 model of a task, with its folds, relative to the data root. */
+export function tissueModelFolder(task: TissueTask): string {
+  return `${folderOf('models', task)}/${tissueDefinition(task).modelFolder}`;
+}
 
 /** The YOLOv5 checkpoint of a detection task, relative to the data root. */
 export function detectorFile(task: CellTask): string {
-  return `${folderOf('models', task)}/${task}_detection_weights.pt`;
+  return `${folderOf('models', task)}/${cellDefinition(task).checkpoint}`;
 }
 
 /** The COCO file with all readers' annotations of a detection task, relative to the data root. */
 export function readersFile(task: CellTask): string {
-  return `${folderOf('annotations', task)}/${task}_test_set_all_readers.json`;
+  return `${folderOf('annotations', task)}/${cellDefinition(task).readersFile}`;
 }
 
 /** Whether a file of the record is unpacked. */
@@ -47,7 +48,7 @@ export function rootOfArchive({ key, root }: { readonly key: string; readonly ro
 
 /**
  * Lists what the tasks need of the record: folders, which come in archives, and plain files. Each folder holds all
- * tasks, so that it is all five or none; the label map belongs to the H&E task.
+ * tasks, so that it is all five or none; the label map belongs to tissue.
  *
  * @param ownModels - Tasks that bring a model of their own: the record's models are needed by the others alone.
  */
@@ -62,6 +63,6 @@ export function neededOfRecord(
   const needsModels = tasks.some((task) => !ownModels.includes(task));
   return {
     folders: KINDS.filter((kind) => kind !== 'models' || needsModels),
-    files: tasks.includes('he') ? [OVERVIEW_FILE, LABEL_MAP_FILE] : [OVERVIEW_FILE],
+    files: TISSUE_TASKS.some((task) => tasks.includes(task)) ? [OVERVIEW_FILE, LABEL_MAP_FILE] : [OVERVIEW_FILE],
   };
 }

@@ -1,9 +1,11 @@
 import { parse } from 'node:path';
 import type { CellTask } from '../../config/tasks.ts';
 import { ReigniteError } from '../errors.ts';
+import type { ReaderGroup } from '../tasks/definition.ts';
+import { cellDefinition } from '../tasks/registry.ts';
 import { type CategoryDoubt, type CategoryRule, classesOfCategories, doubtOnCategories } from './category-classes.ts';
+import type { CellPoint } from './cell-point.ts';
 import { type CocoAnnotation, type CocoFile, type CocoImage, parseCocoFile, readCocoFile } from './coco-file.ts';
-import { type CellPoint, READER_GROUPS, type ReaderGroup } from './readers.ts';
 import { readersOfCategories } from './readers-of-categories.ts';
 
 /** An image that readers annotated. */
@@ -89,7 +91,7 @@ interface Reading {
 }
 
 function annotationsOf(coco: CocoFile, { task, file, centre, rule }: Reading): ReaderAnnotations {
-  const wanted: readonly ReaderGroup[] = READER_GROUPS[task];
+  const wanted: readonly ReaderGroup[] = cellDefinition(task).groups;
   const readers = wanted.flatMap((group) => group.readers);
   const { names, byCategory } = readersOfCategories(coco.categories, readers, file);
   if (byCategory.size === 0) {

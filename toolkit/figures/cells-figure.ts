@@ -1,7 +1,8 @@
 import { Canvas, ImageData, type SKRSContext2D } from 'canvas';
 import type { CellTask } from '../../config/tasks.ts';
-import { CELL_CLASSES, type CellPoint } from '../dataset/readers.ts';
+import type { CellPoint } from '../dataset/cell-point.ts';
 import { ReigniteError } from '../errors.ts';
+import { cellDefinition } from '../tasks/registry.ts';
 import { averageImage } from './average-image.ts';
 import { CELL_PANELS, type CellsLayout, cellsLayout } from './cells-figure-layout.ts';
 import { CLASS_COLOURS, type MarkedBy, type Marker, makeMarker, stampMarker } from './cells-figure-markers.ts';
@@ -50,7 +51,7 @@ export async function drawCellsFigure(input: CellsFigureInput): Promise<void> {
 
 function drawFigure(input: CellsFigureInput, grid: PanelGrid): Canvas {
   const { task, image, readers, ai, annotatedXyxy } = input;
-  const legends = [['annotated part'], readers.map((_, k) => `Reader ${k + 1}`), CELL_CLASSES[task]];
+  const legends = [['annotated part'], readers.map((_, k) => `Reader ${k + 1}`), cellDefinition(task).classes];
   const title = `Evaluation plot for ${input.fileName}`;
   const layout = cellsLayout(title, grid, legends, new Canvas(1, 1).getContext('2d'));
   const canvas = whiteCanvas(layout);

@@ -1,36 +1,27 @@
 import { join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
-import { READER_GROUPS, type ReaderGroup } from '../dataset/readers.ts';
+import type { CellTask } from '../../config/tasks.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import type { DetectionMetrics } from '../metrics/agreement-metrics.ts';
+import { cellDefinition } from '../tasks/registry.ts';
 import { type F1MatrixData, f1Matrix, f1MatrixData } from './f1-matrix.ts';
-import type { SequentialScale } from './f1-matrix-colours.ts';
 import { renderVegaLite } from './render-vega-lite.ts';
-
-const LOOKS: Readonly<Record<ReaderGroup['name'], { readonly title: string; readonly scale: SequentialScale }>> = {
-  nuclei: { title: 'F1 scores per reader', scale: 'Blues' },
-  RUMC: { title: 'F1 scores per reader (RUMC)', scale: 'Blues' },
-  SCDC: { title: 'F1 scores per reader (SCDC)', scale: 'Reds' },
-};
 
 /** A figure by its file stem, with all that it shows. */
 export interface F1Figure {
-  readonly stem: `f1_scores_${ReaderGroup['name']}`;
+  readonly stem: `f1_scores_${string}`;
   readonly data: F1MatrixData;
   readonly spec: TopLevelSpec;
 }
 
 /** The figures of a detection task: one a group of readers. */
-export function f1Figures({ groups }: DetectionMetrics): F1Figure[] {
-  return Object.values(READER_GROUPS)
-    .flat()
-    .flatMap(({ name }) => {
-      const group = groups[name];
-      if (group === undefined) return [];
-      const { title, scale } = LOOKS[name];
-      const data = f1MatrixData(title, scale, group);
-      return [{ stem: `f1_scores_${name}` as const, data, spec: f1Matrix(data) }];
-    });
+export function f1Figures({ groups }: DetectionMetrics, task: CellTask): F1Figure[] {
+  return cellDefinition(task).groups.flatMap(({ name, title, scale }) => {
+    const group = groups[name];
+    if (group === undefined) return [];
+    const data = f1MatrixData(title, scale, group);
+    return [{ stem: `f1_scores_${name}` as const, data, spec: f1Matrix(data) }];
+  });
 }
 
 /**
@@ -42,12 +33,13 @@ export function f1Figures({ groups }: DetectionMetrics): F1Figure[] {
  * @throws ReigniteError NO_SPACE, NOT_WRITABLE.
  */
 export async function renderF1Figures(options: {
+  readonly task: CellTask;
   readonly metrics: DetectionMetrics;
   readonly outDir: string;
   readonly signal?: AbortSignal;
 }): Promise<string[]> {
   const written: string[] = [];
-  for (const { stem, data, spec } of f1Figures(options.metrics)) {
+  for (const { stem, data, spec } of f1Figures(options.metrics, options.task)) {
     options.signal?.throwIfAborted();
     const { png, svg } = await renderVegaLite(spec);
     const files = { png, svg, json: `${JSON.stringify(data)}\n` };

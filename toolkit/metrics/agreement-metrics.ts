@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { CELL_TASKS } from '../../config/tasks.ts';
+import { cellDefinition } from '../tasks/registry.ts';
 
 const Share = z.number().min(0).max(1);
 const Scores = z.array(z.array(Share.nullable()));
@@ -30,7 +32,10 @@ const GroupAgreement = z
   });
 export type GroupAgreement = z.infer<typeof GroupAgreement>;
 
-const Groups = z.partialRecord(z.enum(['nuclei', 'RUMC', 'SCDC']), GroupAgreement);
+/** Of all tasks: several may share a group. */
+const GROUP_NAMES = new Set<string>(CELL_TASKS.flatMap((task) => cellDefinition(task).groups.map(({ name }) => name)));
+const GroupName = z.string().refine((name) => GROUP_NAMES.has(name), 'Expected a group of readers');
+const Groups = z.record(GroupName, GroupAgreement);
 
 /**
  * `metrics/nuclei.json` and `metrics/pdl1.json`: counts and F1 of every pair, unrounded. A pair that has no image in

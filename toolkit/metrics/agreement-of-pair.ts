@@ -1,4 +1,4 @@
-import type { CellPoint } from '../dataset/readers.ts';
+import type { CellPoint } from '../dataset/cell-point.ts';
 import { ConfusionMatrix } from './confusion-matrix.ts';
 import type { MatchOptions, PredictedPoints } from './match-points.ts';
 

@@ -1,7 +1,8 @@
 import type { CellTask } from '../../config/tasks.ts';
 import type { CategoryDoubt } from '../dataset/category-classes.ts';
-import { CELL_CLASSES, type CellPoint, HIT_RADIUS, type ReaderGroup } from '../dataset/readers.ts';
+import type { CellPoint } from '../dataset/cell-point.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
+import { cellDefinition } from '../tasks/registry.ts';
 import { type DetectionMetrics, type GroupAgreement, pairName } from './agreement-metrics.ts';
 import { agreementOfPair, type PairAgreement } from './agreement-of-pair.ts';
 import type { AgreementRemark } from './agreement-remarks.ts';
@@ -40,14 +41,14 @@ export function evaluateDetection(input: {
   readonly tieOrder?: TieOrder;
 }): DetectionEvaluation {
   const { task, annotations, points, tieOrder = 'tree' } = input;
-  const classes = CELL_CLASSES[task].length;
+  const classes = cellDefinition(task).classes.length;
   const found = new Map(
     annotations.images.map(({ id, stem }) => [id, expectClasses(points(stem) ?? [], classes, stem)]),
   );
   const predicted = predictionsOf(annotations, found);
   const pairs = new Map<string, PairAgreement>();
   const remarks: AgreementRemark[] = [...remarksOnInput(annotations, found)];
-  const groups: Partial<Record<ReaderGroup['name'], GroupAgreement>> = {};
+  const groups: Record<string, GroupAgreement> = {};
   for (const group of annotations.groups) {
     const sides = [...group.readers, AI];
     const ofGroup = pairsOf(sides).map(([truth, prediction]) => {
@@ -55,7 +56,7 @@ export function evaluateDetection(input: {
         const points = annotations.points.get(truth)?.get(id);
         return points === undefined ? [] : [{ roi: stem, truth: points, prediction: predicted(prediction, id) }];
       });
-      const agreement = agreementOfPair(images, classes, { radius: HIT_RADIUS[task], tieOrder });
+      const agreement = agreementOfPair(images, classes, { radius: cellDefinition(task).hitRadius, tieOrder });
       return [pairName(truth, prediction), agreement] as const;
     });
     for (const [pair, agreement] of ofGroup) {

@@ -1,4 +1,4 @@
-import type { CellPoint } from '../dataset/readers.ts';
+import type { CellPoint } from '../dataset/cell-point.ts';
 import { BallTree } from './ball-tree.ts';
 import { ConfusionMatrix } from './confusion-matrix.ts';
 import { PointGrid } from './point-grid.ts';

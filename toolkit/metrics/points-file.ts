@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import type { CellTask } from '../../config/tasks.ts';
-import { CELL_CLASSES, type CellPoint } from '../dataset/readers.ts';
+import type { CellPoint } from '../dataset/cell-point.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
 import { readNpy } from '../numpy/npy.ts';
+import { cellDefinition } from '../tasks/registry.ts';
 import { expectClasses } from './points-classes.ts';
 
 /**
@@ -26,7 +27,7 @@ export async function readPoints(path: string, task: CellTask): Promise<readonly
     y: value(3 * row + 1),
     class: value(3 * row + 2),
   }));
-  return expectClasses(points, CELL_CLASSES[task].length, path);
+  return expectClasses(points, cellDefinition(task).classes.length, path);
 }
 
 /**

@@ -12,9 +12,10 @@ import type { CellModel } from '../models/cell-model.ts';
 import { readNpy, writeNpy } from '../numpy/npy.ts';
 import type { KeyedEngine } from '../onnx/refuse-other-engine.ts';
 import type { SessionOptions } from '../onnx/session.ts';
+import { cellDefinition } from '../tasks/registry.ts';
 import { encodeCandidates, readCandidatesFile } from '../yolov5/candidates-file.ts';
 import type { CellDetector, DetectionProgress } from '../yolov5/cell-detector.ts';
-import { TASK_LIMITS, TASK_SETTINGS } from '../yolov5/task-settings.ts';
+import { SCRIPT_LIMITS } from '../yolov5/nms.ts';
 import { densityCautions, modelCautions, scaleCautions, stainCautions } from './cautions.ts';
 import { cellCertainty, cellCertaintyNote } from './certainty.ts';
 import { type CellsOfImage, cellFeatures, cellsOfImage, cellsTable, countCells, outsideNote } from './found-cell.ts';
@@ -95,7 +96,7 @@ export async function predictCells(
 }
 
 function keyOf({ task, model }: CellsJob, { sha256, change }: NetworkImage): KeyParts {
-  const { tile, confidence, iou } = TASK_SETTINGS[task];
+  const { tile, confidence, iou } = cellDefinition(task).settings;
   return {
     step: 'predict-cells',
     schema: SCHEMA,
@@ -115,12 +116,12 @@ async function detect(
   work: string,
   { signal, onProgress }: PredictOptions<DetectionProgress>,
 ): Promise<{ files: Record<string, string>; facts: InferenceFacts; ran: Required<KeyedEngine> }> {
-  const { confidence, iou } = TASK_SETTINGS[task];
+  const { confidence, iou } = cellDefinition(task).settings;
   const points = join(work, POINTS);
   const candidates = join(work, CANDIDATES);
   const ran = await detector.detect(
     {
-      ...TASK_LIMITS,
+      ...SCRIPT_LIMITS,
       ...session,
       confidence,
       iou,

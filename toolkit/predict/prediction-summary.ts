@@ -5,6 +5,7 @@ import { TASKS, type Task } from '../../config/tasks.ts';
 import { ERRORS, type ErrorCode, ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { FoldName } from '../nnunet/model-card.ts';
+import { taskNamed } from '../tasks/task-named.ts';
 import type { ImagePrediction } from './prediction.ts';
 import { predictionTable } from './prediction-tables.ts';
 
@@ -84,7 +85,7 @@ export interface PredictionSummary {
 /** Writes what a prediction came to: `summary.json`, and its numbers as CSV. */
 export async function writePredictionSummary(out: string, summary: PredictionSummary): Promise<void> {
   await writeFileAtomic(join(out, 'summary.json'), `${JSON.stringify(summary, null, 1)}\n`);
-  const table = summary.task === 'he' ? 'areas.csv' : 'counts.csv';
+  const { predictionTable: table } = taskNamed(summary.task);
   await writeFileAtomic(join(out, table), predictionTable(summary.images));
 }
 

@@ -1,6 +1,5 @@
-import { TASK_TITLES, type Task } from '../../config/tasks.ts';
-import { checkCells } from './check-cells.ts';
-import { checkTissue } from './check-tissue.ts';
+import type { Task } from '../../config/tasks.ts';
+import { taskNamed } from '../tasks/task-named.ts';
 import type { CheckedTask, RecordCheck } from './record-check.ts';
 import type { RecordTree } from './record-tree.ts';
 
@@ -31,10 +30,7 @@ export async function checkRecord(
   const found: RecordTask[] = [];
   for (const task of tasks) {
     const withModel = !customModels.includes(task);
-    const { checks: ofTask, ...facts } =
-      task === 'he'
-        ? await checkTissue(tree, withModel)
-        : await checkCells(tree, task, { title: TASK_TITLES[task], withModel });
+    const { checks: ofTask, ...facts } = await taskNamed(task).checkRecord(tree, withModel);
     checks.push(...ofTask);
     found.push({ task, ...facts });
   }

@@ -1,10 +1,9 @@
 import { TASK_TITLES, TASKS, type Task } from '../../config/tasks.ts';
 import type { VerdictConfig } from '../../config/verdict-config.ts';
 import { comparedText } from '../dataset/provenance.ts';
-import { HIT_RADIUS } from '../dataset/readers.ts';
 import { describeFolds } from '../nnunet/model-folds.ts';
+import { cellDefinition } from '../tasks/registry.ts';
 import { counted, listed, withArticle } from '../text.ts';
-import { TASK_SETTINGS } from '../yolov5/task-settings.ts';
 import type { Environment } from './environment.ts';
 import type { ReportData, UsedModel } from './report-data.ts';
 
@@ -116,12 +115,12 @@ function tileOf(model: UsedModel | undefined): string | undefined {
 }
 
 function detectionText(task: Exclude<Task, 'he'>, isOwn: boolean, data: ReportData): string {
-  const { tile, confidence, iou } = TASK_SETTINGS[task];
+  const { tile, confidence, iou } = cellDefinition(task).settings;
   const model = data.models[task];
   const detector = `${isOwn ? 'a custom' : "the record's"} ${model?.kind === 'onnx' ? 'ONNX' : 'YOLOv5'} detector`;
   return (
     `${detector} in tiles of ${tileOf(model) ?? `${tile} x ${tile}`} px (confidence above ${confidence}, IoU threshold ${iou}) and ` +
-    `matched with the points of every reader within ${HIT_RADIUS[task]} px, one to one; F1 was computed over ` +
+    `matched with the points of every reader within ${cellDefinition(task).hitRadius} px, one to one; F1 was computed over ` +
     `${regionsOf(task, data)} that a pair has in common and averaged over the classes.`
   );
 }

@@ -1,4 +1,4 @@
-import type { CellPoint } from '../dataset/readers.ts';
+import type { CellPoint } from '../dataset/cell-point.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { AI, evaluateDetection } from '../metrics/agreement.ts';
 import { pairName } from '../metrics/agreement-metrics.ts';

@@ -1,5 +1,6 @@
 import type { VerdictConfig } from '../../config/verdict-config.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
+import { cellDefinition } from '../tasks/registry.ts';
 import { breakdownOf } from './breakdown.ts';
 import { cellsCounts } from './cells-counts.ts';
 import type { JudgedImage } from './judge-cells.ts';
@@ -45,8 +46,19 @@ export function addCellsUncertainty(
       f1: verdict.f1.map((metric) => ({ ...metric, ...intervals.get(metric.name) })),
       uncertainty,
       breakdown: breakdownOf(rois, overview, names, measure),
-      ...(verdict.task === 'pdl1' ? { tumourProportion: tumourProportion(images, annotations) } : {}),
+      ...proportionOf(images, annotations),
       warnings: [...verdict.warnings, ...warnings],
     },
   };
+}
+
+/** The tumour proportion score of a task whose definition names the classes of tumour cells. */
+function proportionOf(
+  images: readonly JudgedImage[],
+  annotations: ReaderAnnotations,
+): Pick<CellsVerdictFile, 'tumourProportion'> {
+  const { classes, tumourProportion: named } = cellDefinition(annotations.task);
+  if (named === undefined) return {};
+  const of = { positive: classes.indexOf(named.positive), negative: classes.indexOf(named.negative) };
+  return { tumourProportion: tumourProportion(images, annotations, of) };
 }

@@ -1,4 +1,4 @@
-import type { CellPoint } from '../dataset/readers.ts';
+import type { CellPoint } from '../dataset/cell-point.ts';
 import type { PointsComparison } from './verdict-file.ts';
 
 export interface PointPair {

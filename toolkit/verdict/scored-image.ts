@@ -1,4 +1,4 @@
-import type { CellPoint } from '../dataset/readers.ts';
+import type { CellPoint } from '../dataset/cell-point.ts';
 import { ReigniteError } from '../errors.ts';
 import type { CandidatesFile } from '../yolov5/candidates-file.ts';
 import type { ScoredImage, ScoredPoint } from './compare-points.ts';

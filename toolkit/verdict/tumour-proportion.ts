@@ -1,10 +1,13 @@
-import { CELL_CLASSES, type CellPoint } from '../dataset/readers.ts';
+import type { CellPoint } from '../dataset/cell-point.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
 import type { JudgedImage } from './judge-cells.ts';
 import type { TumourProportion } from './verdict-file.ts';
 
-const NEGATIVE = CELL_CLASSES.pdl1.indexOf('pd-l1 negative tumor cell');
-const POSITIVE = CELL_CLASSES.pdl1.indexOf('pd-l1 positive tumor cell');
+/** Numbers of the classes of tumour cells. */
+export interface TumourClasses {
+  readonly positive: number;
+  readonly negative: number;
+}
 
 const DEFINITION =
   'Tumour proportion score: PD-L1 positive tumour cells among all tumour cells, in percent, ' +
@@ -15,15 +18,19 @@ const DEFINITION =
 const CATEGORIES = [1, 50];
 
 /** Percent of tumour cells that are positive; null without a tumour cell. */
-export function scoreOf(points: readonly CellPoint[]): number | null {
+export function scoreOf(points: readonly CellPoint[], { positive: yes, negative: no }: TumourClasses): number | null {
   const of = (label: number) => points.filter((point) => point.class === label).length;
-  const positive = of(POSITIVE);
-  const tumour = positive + of(NEGATIVE);
+  const positive = of(yes);
+  const tumour = positive + of(no);
   return tumour === 0 ? null : (100 * positive) / tumour;
 }
 
 /** The tumour proportion score of readers and AI, an image, and how far they are apart. */
-export function tumourProportion(images: readonly JudgedImage[], annotations: ReaderAnnotations): TumourProportion {
+export function tumourProportion(
+  images: readonly JudgedImage[],
+  annotations: ReaderAnnotations,
+  classes: TumourClasses,
+): TumourProportion {
   const compared = new Map(images.flatMap((image) => ('comparison' in image ? [[image.roi, image] as const] : [])));
   const readers = annotations.groups.flatMap((group) => group.readers);
   const rois = annotations.images.flatMap(({ id, stem }) => {
@@ -31,9 +38,9 @@ export function tumourProportion(images: readonly JudgedImage[], annotations: Re
     if (image === undefined) return [];
     const ofReaders = readers.flatMap((reader) => {
       const points = annotations.points.get(reader)?.get(id);
-      return points === undefined ? [] : [[reader, scoreOf(points)] as const];
+      return points === undefined ? [] : [[reader, scoreOf(points, classes)] as const];
     });
-    const sides = { published: scoreOf(image.published), ours: scoreOf(image.ours) };
+    const sides = { published: scoreOf(image.published, classes), ours: scoreOf(image.ours, classes) };
     return [{ roi: stem, readers: Object.fromEntries(ofReaders), ...sides }];
   });
   return {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { CELL_TASKS, TISSUE_TASKS } from '../../config/tasks.ts';
 import { MaskComparison } from './compare-masks.ts';
 import { Verdict } from './verdict.ts';
 
@@ -137,9 +138,9 @@ export const WithoutPrediction = z.object({
   til: Dice,
 });
 
-/** `verdict/he.json` of a results folder. */
+/** `verdict/<task>.json` of a tissue task in a results folder. */
 export const HeVerdictFile = z.object({
-  task: z.literal('he'),
+  task: z.enum(TISSUE_TASKS),
   verdict: Verdict,
   evaluation: EvaluationVerdict,
   inference: z.object({ verdict: Verdict, reason: z.string(), pooled: MaskComparison }),
@@ -171,9 +172,9 @@ export type PointsComparison = z.infer<typeof PointsComparison>;
 export const CellsRoiVerdict = RoiVerdict.extend({ comparison: PointsComparison.optional() });
 export type CellsRoiVerdict = z.infer<typeof CellsRoiVerdict>;
 
-/** `verdict/nuclei.json` and `verdict/pdl1.json` of a results folder. */
+/** `verdict/<task>.json` of a cell task in a results folder. */
 export const CellsVerdictFile = z.object({
-  task: z.enum(['nuclei', 'pdl1']),
+  task: z.enum(CELL_TASKS),
   verdict: Verdict,
   evaluation: EvaluationVerdict,
   inference: z.object({ verdict: Verdict, reason: z.string(), pooled: PointsComparison }),
@@ -185,7 +186,7 @@ export const CellsVerdictFile = z.object({
   engine: VerdictEngine.optional(),
   uncertainty: Uncertainty.optional(),
   breakdown: z.array(Breakdown).describe('By source, organ, specimen, histology, scanner').default([]),
-  tumourProportion: TumourProportion.optional().describe('PD-L1 alone'),
+  tumourProportion: TumourProportion.optional().describe('Where the classes of tumour cells are known'),
   warnings: z.array(z.string()),
   rois: z.array(CellsRoiVerdict),
   worst: Worst,

@@ -25,6 +25,9 @@ export interface NmsResult {
 const MAX_CANDIDATES = 30_000;
 export const MAX_KEPT = 1_500;
 
+/** Limits of both of the authors' scripts. */
+export const SCRIPT_LIMITS = { maxCandidates: MAX_CANDIDATES, maxKept: MAX_KEPT } as const;
+
 /**
  * Non-maximum suppression over all classes together: the best box stays, boxes that overlap it too much go, and so on.
  *

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { classByName } from '../../../toolkit/dataset/category-classes.ts';
-import { CELL_CLASSES } from '../../../toolkit/dataset/readers.ts';
 import { parseReaderAnnotations } from '../../../toolkit/dataset/readers-annotations.ts';
+import { PDL1 } from '../../../toolkit/tasks/pdl1.ts';
 
 /** A file of readers P1 and P4 whose categories have these ids and names; an annotation of each. */
 function doubtOf(idOf: (reader: number, k: number) => number, names: readonly (string | undefined)[]) {
@@ -18,7 +18,7 @@ function doubtOf(idOf: (reader: number, k: number) => number, names: readonly (s
   return parseReaderAnnotations({ images, annotations, categories }, 'pdl1', 'readers.json').doubt;
 }
 
-const [negative, positive, other] = CELL_CLASSES.pdl1;
+const [negative, positive, other] = PDL1.classes;
 const UNNAMED = [undefined, undefined, undefined];
 
 describe('classByName', () => {
@@ -41,23 +41,17 @@ describe('classByName', () => {
 
 describe('the doubt about categories', () => {
   it.each([
-    ['the names and ids of the record', (at: number, k: number) => 3 * at + k + 1, CELL_CLASSES.pdl1],
+    ['the names and ids of the record', (at: number, k: number) => 3 * at + k + 1, PDL1.classes],
     ['names that tell nothing', (at: number, k: number) => 3 * at + k + 1, ['a', 'b', 'c']],
     ['no names', (at: number, k: number) => 3 * at + k + 1, UNNAMED],
-    ['a gap between readers that changes no class', (at: number, k: number) => 9 * at + k + 1, CELL_CLASSES.pdl1],
+    ['a gap between readers that changes no class', (at: number, k: number) => 9 * at + k + 1, PDL1.classes],
     ['a file of fewer classes', (at: number, k: number) => 3 * at + k + 2, [positive]],
   ])('is none with %s', (_, idOf, names) => {
     expect(doubtOf(idOf, names)).toBeUndefined();
   });
 
   it.each([
-    [
-      'ids from 0',
-      (at: number, k: number) => 3 * at + k,
-      CELL_CLASSES.pdl1,
-      6,
-      { id: 0, taken: other, meant: negative },
-    ],
+    ['ids from 0', (at: number, k: number) => 3 * at + k, PDL1.classes, 6, { id: 0, taken: other, meant: negative }],
     [
       'ids from 0 without names',
       (at: number, k: number) => 3 * at + k,
@@ -65,13 +59,7 @@ describe('the doubt about categories', () => {
       6,
       { id: 0, taken: other, meant: null },
     ],
-    [
-      'a gap',
-      (at: number, k: number) => 4 * at + k + 1,
-      CELL_CLASSES.pdl1,
-      3,
-      { id: 5, taken: positive, meant: negative },
-    ],
+    ['a gap', (at: number, k: number) => 4 * at + k + 1, PDL1.classes, 3, { id: 5, taken: positive, meant: negative }],
     [
       'another order',
       (at: number, k: number) => 3 * at + k + 1,

@@ -2,17 +2,17 @@ import { describe, expect, it } from 'vitest';
 import {
   detectorFile,
   folderOf,
-  HE_MODEL_FOLDER,
   neededOfRecord,
   readersFile,
   rootOfArchive,
+  tissueModelFolder,
 } from '../../../toolkit/dataset/layout.ts';
 
 describe('layout of the record', () => {
   it('has the folders of the published data', () => {
     expect(folderOf('images', 'he')).toBe('images/he');
     expect(folderOf('inference', 'nuclei')).toBe('inference/pdl1/nuclei');
-    expect(HE_MODEL_FOLDER).toMatch(/^models\/he\/nnUNetTrainerV2_BN_pathology_DA_ignore0_hed005__/);
+    expect(tissueModelFolder('he')).toMatch(/^models\/he\/nnUNetTrainerV2_BN_pathology_DA_ignore0_hed005__/);
     expect(detectorFile('pdl1')).toBe('models/pdl1/pdl1/pdl1_detection_weights.pt');
     expect(readersFile('nuclei')).toBe('annotations/pdl1/nuclei/nuclei_test_set_all_readers.json');
   });

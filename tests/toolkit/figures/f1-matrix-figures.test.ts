@@ -27,7 +27,7 @@ describe('renderF1Figures', () => {
   ] as const)('writes the figures of %s as PNG, SVG and data, with what the authors print', async (task, stems) => {
     const { metrics, expected } = oracleOf('open', task);
     const outDir = join(suite(), task);
-    const written = await renderF1Figures({ metrics, outDir });
+    const written = await renderF1Figures({ task, metrics, outDir });
     const names = stems.flatMap((stem) => ['png', 'svg', 'json'].map((kind) => `${stem}.${kind}`));
     expect(written).toEqual(names.map((name) => join(outDir, name)));
     expect((await readdir(outDir)).sort()).toEqual(names.sort());
@@ -48,14 +48,14 @@ describe('renderF1Figures', () => {
     ['nuclei', 'f1_scores_nuclei', ['Rᵢ', 'Rᵢᵢ', 'Rᵢᵢᵢ', 'Rᵢᵥ', 'AI']],
     ['pdl1', 'f1_scores_SCDC', ['P₄', 'P₅', 'P₆', 'AI']],
   ] as const)('names the readers of %s as the paper does', async (task, stem, labels) => {
-    const figure = f1Figures(oracleOf('open', task).metrics).find((one) => one.stem === stem);
+    const figure = f1Figures(oracleOf('open', task).metrics, task).find((one) => one.stem === stem);
     expect(figure?.data.labels).toEqual(labels);
     const texts = textsOf((await renderVegaLite(figure?.spec ?? expect.fail())).svg);
     for (const label of labels) expect(texts.filter((text) => text === label)).toHaveLength(2);
   });
 
   it('draws the text of the axes', async () => {
-    const [figure] = f1Figures(oracleOf('open', 'pdl1').metrics);
+    const [figure] = f1Figures(oracleOf('open', 'pdl1').metrics, 'pdl1');
     const { png, svg } = await renderVegaLite(figure?.spec ?? expect.fail());
     const again = await renderVegaLite(figure?.spec ?? expect.fail());
     expect(again.svg).toBe(svg);
@@ -71,7 +71,7 @@ describe('renderF1Figures', () => {
 
   it('puts a dash where two readers have no image in common', async () => {
     const warn = vi.spyOn(console, 'warn');
-    const figures = f1Figures(oracleOf('edge', 'pdl1').metrics);
+    const figures = f1Figures(oracleOf('edge', 'pdl1').metrics, 'pdl1');
     const figure = figures.find(({ stem }) => stem === 'f1_scores_SCDC');
     expect(figure?.data.texts).toEqual([
       ['', '', '', ''],
@@ -89,7 +89,7 @@ describe('renderF1Figures', () => {
   it('rounds as Python does, halves of the exact value to even', () => {
     const readers = ['reader P1', 'AI'];
     const group = (value: number) => ({ readers, f1: { macro: [[null, value]] }, confusion: {} });
-    const textOf = (value: number) => f1Figures({ groups: { RUMC: group(value) } })[0]?.data.texts[1]?.[0];
+    const textOf = (value: number) => f1Figures({ groups: { RUMC: group(value) } }, 'pdl1')[0]?.data.texts[1]?.[0];
     expect([0.125, 0.375, 0.285, 1, 0].map(textOf)).toEqual(['0.12', '0.38', '0.28', '1.00', '0.00']);
   });
 
@@ -98,7 +98,7 @@ describe('renderF1Figures', () => {
     for (const name of ['RUMC', 'SCDC'] as const) {
       for (let percent = 0; percent <= 100; percent++) {
         const group = { readers, f1: { macro: [[null, percent / 100]] }, confusion: {} };
-        const spec = JSON.stringify(f1Figures({ groups: { [name]: group } })[0]?.spec);
+        const spec = JSON.stringify(f1Figures({ groups: { [name]: group } }, 'pdl1')[0]?.spec);
         const cell = /"fill":"rgb\((\d+), (\d+), (\d+)\)","ink":"rgb\((\d+), (\d+), (\d+)\)"/.exec(spec);
         const [r1 = 0, g1 = 0, b1 = 0, r2 = 0, g2 = 0, b2 = 0] = (cell ?? []).slice(1).map(Number);
         expect(contrastOf([r1, g1, b1], [r2, g2, b2]), `${name} ${percent}`).toBeGreaterThanOrEqual(3);
@@ -110,7 +110,7 @@ describe('renderF1Figures', () => {
     const outDir = await temporaryFolder();
     const signal = AbortSignal.abort(new Error('enough'));
     const { metrics } = oracleOf('edge', 'pdl1');
-    await expect(renderF1Figures({ metrics, outDir, signal })).rejects.toThrow('enough');
+    await expect(renderF1Figures({ task: 'pdl1', metrics, outDir, signal })).rejects.toThrow('enough');
     expect(await readdir(outDir)).toEqual([]);
   });
 });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { CellTask } from '../../../config/tasks.ts';
-import type { CellPoint } from '../../../toolkit/dataset/readers.ts';
+import type { CellPoint } from '../../../toolkit/dataset/cell-point.ts';
 import { parseReaderAnnotations } from '../../../toolkit/dataset/readers-annotations.ts';
 import { decodeNpy } from '../../../toolkit/numpy/npy.ts';
 

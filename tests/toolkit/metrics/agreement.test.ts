@@ -104,10 +104,10 @@ describe('evaluateDetection', () => {
     const tree = evaluateDetection({ ...input, tieOrder: 'tree' });
     const lowest = evaluateDetection({ ...input, tieOrder: 'lowest-index' });
     const pair = 'reader P4|reader P5';
-    expect(tree.metrics.groups.SCDC?.confusion[pair]?.[2]).toEqual([6, 2, 25, 8]);
-    expect(lowest.metrics.groups.SCDC?.confusion[pair]?.[2]).toEqual([4, 2, 27, 8]);
-    expect(lowest.metrics.groups.SCDC?.confusion['reader P4|AI']).toEqual(
-      tree.metrics.groups.SCDC?.confusion['reader P4|AI'],
+    expect(tree.metrics.groups['SCDC']?.confusion[pair]?.[2]).toEqual([6, 2, 25, 8]);
+    expect(lowest.metrics.groups['SCDC']?.confusion[pair]?.[2]).toEqual([4, 2, 27, 8]);
+    expect(lowest.metrics.groups['SCDC']?.confusion['reader P4|AI']).toEqual(
+      tree.metrics.groups['SCDC']?.confusion['reader P4|AI'],
     );
   });
 
@@ -136,7 +136,7 @@ describe('evaluateDetection', () => {
       annotations: parseReaderAnnotations(document, 'nuclei', 'many.json'),
       points: () => Array.from({ length: count }, () => point),
     });
-    expect(metrics.groups.nuclei?.confusion['reader R1|AI']).toEqual([
+    expect(metrics.groups['nuclei']?.confusion['reader R1|AI']).toEqual([
       [100, 0],
       [69_900, 0],
     ]);

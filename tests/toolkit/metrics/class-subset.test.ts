@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HE_LABELS } from '../../../toolkit/dataset/he-labels.ts';
-import { CELL_CLASSES } from '../../../toolkit/dataset/readers.ts';
 import { agreementScores } from '../../../toolkit/metrics/agreement-scores.ts';
 import { cellSubset, subsetAgreement, subsetDice, tissueSubset } from '../../../toolkit/metrics/class-subset.ts';
 import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';
 import { countConfusion } from '../../../toolkit/metrics/count-confusion.ts';
 import { diceScores } from '../../../toolkit/metrics/he-metrics.ts';
 import { labelCounts, withStrayPredictions } from '../../../toolkit/metrics/without-prediction.ts';
+import { PDL1 } from '../../../toolkit/tasks/pdl1.ts';
 
 const LABELS = HE_LABELS.length;
 const mask = (values: fc.Arbitrary<number>) =>
@@ -72,10 +72,10 @@ describe('some classes of cells', () => {
       [2, 0, 9, 4],
       [1, 2, 3, 0],
     ]);
-    const subset = cellSubset(CELL_CLASSES.pdl1, [1]);
+    const subset = cellSubset(PDL1.classes, [1]);
     expect(subset).toMatchObject({
-      names: [CELL_CLASSES.pdl1[1], 'other'],
-      merged: [CELL_CLASSES.pdl1[0], CELL_CLASSES.pdl1[2]],
+      names: [PDL1.classes[1], 'other'],
+      merged: [PDL1.classes[0], PDL1.classes[2]],
     });
     const { scores, confusion } = subsetAgreement(counts, subset);
     expect(confusion.toRows()).toEqual([

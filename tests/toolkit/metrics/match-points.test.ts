@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { CellPoint } from '../../../toolkit/dataset/readers.ts';
+import type { CellPoint } from '../../../toolkit/dataset/cell-point.ts';
 import { BallTree } from '../../../toolkit/metrics/ball-tree.ts';
 import { PredictedPoints, type TieOrder } from '../../../toolkit/metrics/match-points.ts';
 import { cellPoints, ties } from './agreement-oracle.ts';

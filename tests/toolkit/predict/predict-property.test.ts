@@ -11,8 +11,8 @@ import { decodeGrey16 } from '../../../toolkit/image/decode-grey16.ts';
 import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/roi-segmenter.ts';
 import { readNpy } from '../../../toolkit/numpy/npy.ts';
-import { openPredictor } from '../../../toolkit/predict/open-predictor.ts';
 import type { ImagePrediction, PredictionChoices } from '../../../toolkit/predict/prediction.ts';
+import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
 import { createCellDetector } from '../../../toolkit/yolov5/cell-detector.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 import { noise } from '../../support/noise.ts';
@@ -147,7 +147,7 @@ async function predict(task: Task, path: string, choices: Pick<PredictionChoices
     session: { provider: 'cpu' as const },
     choices: { ...choices, simplify: 0, minArea: 0 },
   };
-  const predictor = await openPredictor(order, homeFolders(join(folder(), 'home')), engines);
+  const predictor = await taskNamed(order.task).openPredictor(order, homeFolders(join(folder(), 'home')), engines);
   return predictor.predict({ path, name: 'image' });
 }
 

@@ -6,10 +6,12 @@ const cells = (negative: number, positive: number, other = 0) =>
     Array.from({ length: count }, () => ({ x: 0, y: 0, class: label })),
   );
 
+const CLASSES = { positive: 1, negative: 0 };
+
 describe('tumour proportion score', () => {
   it('is the share of positive cells among tumour cells, other cells aside', () => {
-    expect(scoreOf(cells(3, 1, 10))).toBe(25);
-    expect(scoreOf(cells(0, 0, 10))).toBeNull();
+    expect(scoreOf(cells(3, 1, 10), CLASSES)).toBe(25);
+    expect(scoreOf(cells(0, 0, 10), CLASSES)).toBeNull();
   });
 
   it('compares the AI with every reader, on the images that both have scored', () => {
@@ -30,7 +32,11 @@ describe('tumour proportion score', () => {
       points: new Map([['reader P1', new Map([[0, cells(1, 1)]])]]),
       unused: [],
     } as const;
-    const { readers, rois } = tumourProportion([image('a', cells(3, 1)), image('b', cells(1, 0))], annotations);
+    const { readers, rois } = tumourProportion(
+      [image('a', cells(3, 1)), image('b', cells(1, 0))],
+      annotations,
+      CLASSES,
+    );
     expect(rois).toEqual([
       { roi: 'a', readers: { 'reader P1': 50 }, published: 25, ours: 25 },
       { roi: 'b', readers: {}, published: 0, ours: 0 },

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { cellDefinition } from '../../../toolkit/tasks/registry.ts';
 import { type Candidates, readCandidates } from '../../../toolkit/yolov5/candidates.ts';
 import { FATE, nms } from '../../../toolkit/yolov5/nms.ts';
-import { TASK_SETTINGS } from '../../../toolkit/yolov5/task-settings.ts';
 import { floatsOf } from './support/fixtures.ts';
 
 function candidatesOf(
@@ -73,7 +73,7 @@ describe('nms', () => {
   it.each(['nuclei', 'pdl1'] as const)(
     'keeps the boxes that YOLOv5 and torchvision keep with the settings of %s',
     async (task) => {
-      const { confidence, iou } = TASK_SETTINGS[task];
+      const { confidence, iou } = cellDefinition(task).settings;
       const expected = await floatsOf(`nms-${task}.npy`);
       const candidates = readCandidates(await floatsOf('nms-head.npy'), 3, confidence);
       const rows = keptOf(nms(candidates, { confidence, iou })).map((index) => [

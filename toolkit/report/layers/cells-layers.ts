@@ -1,8 +1,9 @@
 import type { CellTask } from '../../../config/tasks.ts';
-import { CELL_CLASSES, type CellPoint } from '../../dataset/readers.ts';
+import type { CellPoint } from '../../dataset/cell-point.ts';
 import { ReigniteError } from '../../errors.ts';
 import { imageSize } from '../../image/open-image.ts';
 import { readPoints } from '../../metrics/points-file.ts';
+import { cellDefinition } from '../../tasks/registry.ts';
 import { pairPoints } from '../../verdict/compare-points.ts';
 import { openPhoto } from './encode-layer.ts';
 import { EDGES, SHARES } from './layer-budget.ts';
@@ -66,7 +67,7 @@ export async function drawCellsLayers(
     }
   }
   const count = (points: readonly CellPoint[], label: number) => points.filter((each) => each.class === label).length;
-  const classes = CELL_CLASSES[task].map((_, label) => ({
+  const classes = cellDefinition(task).classes.map((_, label) => ({
     label,
     truth: count(readers.flat(), label),
     published: theirs === undefined ? null : count(theirs, label),

@@ -1,4 +1,4 @@
-import type { CellPoint } from '../../dataset/readers.ts';
+import type { CellPoint } from '../../dataset/cell-point.ts';
 
 /** Colours of the classes in their order: the paper's blue, red and yellow. */
 const CLASS_COLOURS = ['#0000ff', '#ff0000', '#ffff00'] as const;

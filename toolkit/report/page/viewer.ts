@@ -1,7 +1,7 @@
 import { TASK_TITLES, TASKS, type Task } from '../../../config/tasks.ts';
 import { HE_LABELS } from '../../dataset/he-labels.ts';
 import type { RecordKind } from '../../dataset/provenance.ts';
-import { CELL_CLASSES } from '../../dataset/readers.ts';
+import { cellDefinition } from '../../tasks/registry.ts';
 import type { RoiLayers } from '../layers/layers-file.ts';
 import type { JudgedTask } from '../report-data.ts';
 import { type Html, html, jsonScript } from './html.ts';
@@ -45,5 +45,5 @@ function pickShown({ task, roi, width, height, files, classes, spots, notes }: R
 
 function labelsOf(task: Task): { readonly name: string; readonly colour: string }[] {
   if (task === 'he') return HE_LABELS.map(({ name, colour }) => ({ name, colour: `rgb(${colour.join(' ')})` }));
-  return CELL_CLASSES[task].map((name, k) => ({ name, colour: CELL_COLOURS[k] ?? 'grey' }));
+  return cellDefinition(task).classes.map((name, k) => ({ name, colour: CELL_COLOURS[k] ?? 'grey' }));
 }

@@ -1,6 +1,6 @@
 import { type CellTask, TASK_TITLES } from '../../../config/tasks.ts';
 import { describeDoubt } from '../../dataset/category-classes.ts';
-import type { CellPoint } from '../../dataset/readers.ts';
+import type { CellPoint } from '../../dataset/cell-point.ts';
 import type { ReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { type DetectionMetrics, pairName } from '../../metrics/agreement-metrics.ts';
 import { agreementScores } from '../../metrics/agreement-scores.ts';

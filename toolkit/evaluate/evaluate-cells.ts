@@ -2,19 +2,19 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CellTask } from '../../config/tasks.ts';
 import { VerdictConfig } from '../../config/verdict-config.ts';
-import { type CategoryRule, describeDoubt } from '../../toolkit/dataset/category-classes.ts';
-import { folderOf, readersFile } from '../../toolkit/dataset/layout.ts';
-import type { CellPoint } from '../../toolkit/dataset/readers.ts';
-import { type ReaderAnnotations, readersOn, readReaderAnnotations } from '../../toolkit/dataset/readers-annotations.ts';
-import { drawCellsFigure } from '../../toolkit/figures/cells-figure.ts';
-import { renderF1Figures } from '../../toolkit/figures/f1-matrix-figures.ts';
-import { inside } from '../../toolkit/files/inside.ts';
-import { decodeRgb } from '../../toolkit/image/decode-rgb.ts';
-import { evaluateDetection } from '../../toolkit/metrics/agreement.ts';
-import { describeRemark } from '../../toolkit/metrics/agreement-remarks.ts';
-import { readFoundPoints } from '../../toolkit/metrics/points-file.ts';
-import { cellsCounts } from '../../toolkit/verdict/cells-counts.ts';
-import { type EvaluationIntervals, evaluationIntervals } from '../../toolkit/verdict/evaluation-intervals.ts';
+import { type CategoryRule, describeDoubt } from '../dataset/category-classes.ts';
+import type { CellPoint } from '../dataset/cell-point.ts';
+import { folderOf, readersFile } from '../dataset/layout.ts';
+import { type ReaderAnnotations, readersOn, readReaderAnnotations } from '../dataset/readers-annotations.ts';
+import { drawCellsFigure } from '../figures/cells-figure.ts';
+import { renderF1Figures } from '../figures/f1-matrix-figures.ts';
+import { inside } from '../files/inside.ts';
+import { decodeRgb } from '../image/decode-rgb.ts';
+import { evaluateDetection } from '../metrics/agreement.ts';
+import { describeRemark } from '../metrics/agreement-remarks.ts';
+import { readFoundPoints } from '../metrics/points-file.ts';
+import { cellsCounts } from '../verdict/cells-counts.ts';
+import { type EvaluationIntervals, evaluationIntervals } from '../verdict/evaluation-intervals.ts';
 import { cellRows } from './cell-rows.ts';
 import { cellSubsetScores } from './cell-subset-scores.ts';
 import { describeSubset, type Evaluated, type EvaluationInput, patientsOf, writeMetrics } from './evaluation.ts';
@@ -24,8 +24,7 @@ import { readPointsToScore } from './read-points.ts';
 /** Scores points as the paper scores its own: one .npy (n, 3) of x, y, class an image; none where nothing was found. */
 export async function evaluateCells(
   task: CellTask,
-  { data, predictions, out, classes }: EvaluationInput,
-  rule: CategoryRule = 'by-id',
+  { data, predictions, out, classes, categories: rule = 'by-id' }: EvaluationInput,
 ): Promise<Evaluated> {
   const file = inside(data, readersFile(task));
   const annotations = await readReaderAnnotations(file, task, 'first', rule);
@@ -53,7 +52,7 @@ export async function evaluateCells(
   const subset = classes && cellSubsetScores(classes, scores, counts, patients, config);
   await writeMetrics(out, task, { metrics, intervals, ...(subset && { classes: subset.file }) });
   const figures = join(out, folderOf('figures', task));
-  if (classes === undefined) await renderF1Figures({ metrics, outDir: figures });
+  if (classes === undefined) await renderF1Figures({ task, metrics, outDir: figures });
   await drawImages(annotations, found, data, figures);
   return {
     metrics,

@@ -1,12 +1,12 @@
 import type { VerdictConfig } from '../../config/verdict-config.ts';
-import type { DetectionMetrics } from '../../toolkit/metrics/agreement-metrics.ts';
-import { type ClassSubset, subsetAgreement } from '../../toolkit/metrics/class-subset.ts';
-import { ConfusionMatrix } from '../../toolkit/metrics/confusion-matrix.ts';
-import type { CellsCounts } from '../../toolkit/verdict/cells-counts.ts';
-import { evaluationIntervals } from '../../toolkit/verdict/evaluation-intervals.ts';
-import type { OverviewByStem } from '../../toolkit/verdict/patients.ts';
+import type { DetectionMetrics } from '../metrics/agreement-metrics.ts';
+import { type ClassSubset, subsetAgreement } from '../metrics/class-subset.ts';
+import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
+import type { CellsCounts } from '../verdict/cells-counts.ts';
+import { evaluationIntervals } from '../verdict/evaluation-intervals.ts';
+import type { OverviewByStem } from '../verdict/patients.ts';
 import type { ScoredCells } from './cell-rows.ts';
-import type { ScoreRow } from './evaluation-table.ts';
+import type { ScoreRow } from './score-row.ts';
 
 const MACRO = 'macro';
 

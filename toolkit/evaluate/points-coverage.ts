@@ -1,6 +1,6 @@
-import type { CellPoint } from '../../toolkit/dataset/readers.ts';
-import type { ReaderAnnotations } from '../../toolkit/dataset/readers-annotations.ts';
-import type { PointsCoverage } from '../../toolkit/verdict/evaluation-intervals.ts';
+import type { CellPoint } from '../dataset/cell-point.ts';
+import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
+import type { PointsCoverage } from '../verdict/evaluation-intervals.ts';
 
 /** Points are written with two decimals, so that one on the border may be this far outside, in px. */
 const ROUNDING = 0.005;

@@ -1,8 +1,8 @@
-import { HE_LABELS, TIL_LABELS } from '../../toolkit/dataset/he-labels.ts';
-import { type DiceScores, heMetrics, tilConfusion } from '../../toolkit/metrics/he-metrics.ts';
-import type { EvaluationIntervals } from '../../toolkit/verdict/evaluation-intervals.ts';
-import { TISSUE_MEASURES } from '../../toolkit/verdict/tissue-measure.ts';
-import type { ScoreRow } from './evaluation-table.ts';
+import { HE_LABELS, TIL_LABELS } from '../dataset/he-labels.ts';
+import { type DiceScores, heMetrics, tilConfusion } from '../metrics/he-metrics.ts';
+import type { EvaluationIntervals } from '../verdict/evaluation-intervals.ts';
+import { TISSUE_MEASURES } from '../verdict/tissue-measure.ts';
+import type { ScoreRow } from './score-row.ts';
 import type { BothMasks, ScoredMasks } from './scored-masks.ts';
 
 /** Dice overall and of every class, then of the TIL use case; a class without a true pixel is absent. */

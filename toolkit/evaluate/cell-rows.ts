@@ -1,6 +1,6 @@
-import type { DetectionMetrics } from '../../toolkit/metrics/agreement-metrics.ts';
-import type { EvaluationIntervals } from '../../toolkit/verdict/evaluation-intervals.ts';
-import type { ScoreRow } from './evaluation-table.ts';
+import type { DetectionMetrics } from '../metrics/agreement-metrics.ts';
+import type { EvaluationIntervals } from '../verdict/evaluation-intervals.ts';
+import type { ScoreRow } from './score-row.ts';
 
 /** What is scored, and the published points beside it where there are any. */
 export interface ScoredCells {

@@ -1,11 +1,11 @@
 import { VerdictConfig } from '../../config/verdict-config.ts';
-import { HE_LABELS } from '../../toolkit/dataset/he-labels.ts';
-import { type ClassSubset, type SubsetDice, subsetDice } from '../../toolkit/metrics/class-subset.ts';
-import { ConfusionMatrix } from '../../toolkit/metrics/confusion-matrix.ts';
-import { sumOfConfusions } from '../../toolkit/metrics/evaluate-he.ts';
-import { evaluationIntervals } from '../../toolkit/verdict/evaluation-intervals.ts';
-import type { OverviewByStem } from '../../toolkit/verdict/patients.ts';
-import type { ScoreRow } from './evaluation-table.ts';
+import { HE_LABELS } from '../dataset/he-labels.ts';
+import { type ClassSubset, type SubsetDice, subsetDice } from '../metrics/class-subset.ts';
+import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
+import { sumOfConfusions } from '../metrics/evaluate-he.ts';
+import { evaluationIntervals } from '../verdict/evaluation-intervals.ts';
+import type { OverviewByStem } from '../verdict/patients.ts';
+import type { ScoreRow } from './score-row.ts';
 import { type BothMasks, countsOf, type ScoredMasks } from './scored-masks.ts';
 
 /** Unannotated and Background come before the classes asked for. */

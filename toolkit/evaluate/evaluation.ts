@@ -2,15 +2,16 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Task } from '../../config/tasks.ts';
-import { OVERVIEW_FILE } from '../../toolkit/dataset/layout.ts';
-import { readOverview } from '../../toolkit/dataset/overview.ts';
-import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
-import { inside } from '../../toolkit/files/inside.ts';
-import type { ClassSubset } from '../../toolkit/metrics/class-subset.ts';
-import type { EvaluationIntervals } from '../../toolkit/verdict/evaluation-intervals.ts';
-import { type OverviewByStem, overviewByStem } from '../../toolkit/verdict/patients.ts';
-import type { ScoreRow } from './evaluation-table.ts';
+import type { CategoryRule } from '../dataset/category-classes.ts';
+import { OVERVIEW_FILE } from '../dataset/layout.ts';
+import { readOverview } from '../dataset/overview.ts';
+import { writeFileAtomic } from '../files/atomic-write.ts';
+import { inside } from '../files/inside.ts';
+import type { ClassSubset } from '../metrics/class-subset.ts';
+import type { EvaluationIntervals } from '../verdict/evaluation-intervals.ts';
+import { type OverviewByStem, overviewByStem } from '../verdict/patients.ts';
 import type { LabelTranslation } from './label-translation.ts';
+import type { ScoreRow } from './score-row.ts';
 
 /** What an evaluation is asked for. Folders are absolute. */
 export interface EvaluationInput {
@@ -22,6 +23,8 @@ export interface EvaluationInput {
   readonly out: string;
   /** Label of the paper for every value of a mask, where the masks have values of their own. */
   readonly labels?: LabelTranslation;
+  /** What gives a category of the readers' file its class; default: its id, as in the authors' code. */
+  readonly categories?: CategoryRule;
   /** The classes to score; all unless given. */
   readonly classes?: ClassSubset;
 }

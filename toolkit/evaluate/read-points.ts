@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CellPoint } from '../../toolkit/dataset/readers.ts';
-import type { ReaderAnnotations } from '../../toolkit/dataset/readers-annotations.ts';
-import { ReigniteError } from '../../toolkit/errors.ts';
-import { readPoints } from '../../toolkit/metrics/points-file.ts';
+import type { CellPoint } from '../dataset/cell-point.ts';
+import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
+import { ReigniteError } from '../errors.ts';
+import { readPoints } from '../metrics/points-file.ts';
 import { nameFaults } from './name-faults.ts';
 
 const SUFFIX = '.npy';

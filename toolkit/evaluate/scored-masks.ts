@@ -1,16 +1,18 @@
 import { existsSync } from 'node:fs';
-import { readMaskPair } from '../../toolkit/dataset/read-mask-pair.ts';
-import type { HeTestRoi } from '../../toolkit/dataset/test-rois.ts';
-import { inside } from '../../toolkit/files/inside.ts';
-import type { ConfusionMatrix } from '../../toolkit/metrics/confusion-matrix.ts';
-import { evaluateHe, type HeEvaluation, type RoiMasks, sumOfConfusions } from '../../toolkit/metrics/evaluate-he.ts';
+import type { TissueTask } from '../../config/tasks.ts';
+import { folderOf } from '../dataset/layout.ts';
+import { readMaskPair } from '../dataset/read-mask-pair.ts';
+import type { HeTestRoi } from '../dataset/test-rois.ts';
+import { inside } from '../files/inside.ts';
+import type { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
+import { evaluateHe, type HeEvaluation, type RoiMasks, sumOfConfusions } from '../metrics/evaluate-he.ts';
 import {
   labelCounts,
   type WithoutPrediction,
   withoutPrediction,
   withStrayPredictions,
-} from '../../toolkit/metrics/without-prediction.ts';
-import type { RoiCounts } from '../../toolkit/verdict/patients.ts';
+} from '../metrics/without-prediction.ts';
+import type { RoiCounts } from '../verdict/patients.ts';
 import { type LabelTranslation, translateLabels } from './label-translation.ts';
 
 /** An ROI and the mask that is scored, an absolute path. */
@@ -61,8 +63,15 @@ async function* readPairs(
 }
 
 /** The published masks under the same protocol; undefined unless all of them are there. */
-export async function scorePublished(data: string, pairs: readonly Pair[]): Promise<ScoredMasks | undefined> {
-  const published = pairs.map((pair) => ({ ...pair, prediction: inside(data, `inference/he/${pair.roi}.png`) }));
+export async function scorePublished(
+  data: string,
+  task: TissueTask,
+  pairs: readonly Pair[],
+): Promise<ScoredMasks | undefined> {
+  const published = pairs.map((pair) => ({
+    ...pair,
+    prediction: inside(data, `${folderOf('inference', task)}/${pair.roi}.png`),
+  }));
   if (!published.every(({ prediction }) => existsSync(prediction))) return undefined;
   return scoreMasks(data, published);
 }

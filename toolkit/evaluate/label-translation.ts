@@ -1,6 +1,6 @@
-import { HE_LABELS } from '../../toolkit/dataset/he-labels.ts';
-import { readLabelMap } from '../../toolkit/dataset/label-map.ts';
-import { ReigniteError } from '../../toolkit/errors.ts';
+import { HE_LABELS } from '../dataset/he-labels.ts';
+import { readLabelMap } from '../dataset/label-map.ts';
+import { ReigniteError } from '../errors.ts';
 
 /** Label of the paper for each of the 256 values of a mask; undefined for a value that the file does not name. */
 export type LabelTranslation = readonly (number | undefined)[];

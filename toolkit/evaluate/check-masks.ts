@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { HE_LABELS } from '../../toolkit/dataset/he-labels.ts';
-import { ReigniteError } from '../../toolkit/errors.ts';
-import { decodeLabels, paletteRemark } from '../../toolkit/image/decode-labels.ts';
-import { imageSize } from '../../toolkit/image/open-image.ts';
+import { HE_LABELS } from '../dataset/he-labels.ts';
+import { ReigniteError } from '../errors.ts';
+import { decodeLabels, paletteRemark } from '../image/decode-labels.ts';
+import { imageSize } from '../image/open-image.ts';
 import type { LabelTranslation } from './label-translation.ts';
 import { nameFaults } from './name-faults.ts';
 

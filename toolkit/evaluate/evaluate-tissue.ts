@@ -1,20 +1,21 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TissueTask } from '../../config/tasks.ts';
 import { VerdictConfig } from '../../config/verdict-config.ts';
-import { rowsNearlyTested } from '../../toolkit/dataset/he-test-rows.ts';
-import { OVERVIEW_FILE } from '../../toolkit/dataset/layout.ts';
-import { readOverview } from '../../toolkit/dataset/overview.ts';
-import { heTestRoisOf } from '../../toolkit/dataset/test-rois.ts';
-import { drawCaseFigure } from '../../toolkit/figures/case-figure.ts';
-import { renderHeFigures } from '../../toolkit/figures/he-figures.ts';
-import { inside } from '../../toolkit/files/inside.ts';
-import { decodeLabels, type LabelImage } from '../../toolkit/image/decode-labels.ts';
-import { decodeRgb } from '../../toolkit/image/decode-rgb.ts';
-import { heMetrics, overallDice } from '../../toolkit/metrics/he-metrics.ts';
-import { describeWithoutPrediction } from '../../toolkit/metrics/without-prediction.ts';
-import { type EvaluationIntervals, evaluationIntervals } from '../../toolkit/verdict/evaluation-intervals.ts';
-import { type OverviewByStem, overviewByStem } from '../../toolkit/verdict/patients.ts';
-import { measureTissue, TISSUE_MEASURES } from '../../toolkit/verdict/tissue-measure.ts';
+import { rowsNearlyTested } from '../dataset/he-test-rows.ts';
+import { folderOf, OVERVIEW_FILE } from '../dataset/layout.ts';
+import { readOverview } from '../dataset/overview.ts';
+import { heTestRoisOf } from '../dataset/test-rois.ts';
+import { drawCaseFigure } from '../figures/case-figure.ts';
+import { renderHeFigures } from '../figures/he-figures.ts';
+import { inside } from '../files/inside.ts';
+import { decodeLabels, type LabelImage } from '../image/decode-labels.ts';
+import { decodeRgb } from '../image/decode-rgb.ts';
+import { heMetrics, overallDice } from '../metrics/he-metrics.ts';
+import { describeWithoutPrediction } from '../metrics/without-prediction.ts';
+import { type EvaluationIntervals, evaluationIntervals } from '../verdict/evaluation-intervals.ts';
+import { type OverviewByStem, overviewByStem } from '../verdict/patients.ts';
+import { measureTissue, TISSUE_MEASURES } from '../verdict/tissue-measure.ts';
 import { checkMasks } from './check-masks.ts';
 import { describeSubset, type Evaluated, type EvaluationInput, writeMetrics } from './evaluation.ts';
 import { type LabelTranslation, translateLabels } from './label-translation.ts';
@@ -23,13 +24,17 @@ import { tissueRows } from './tissue-rows.ts';
 import { type ShownOverall, type TissueSubsetScores, tissueSubsetScores } from './tissue-subset-scores.ts';
 
 /** Scores masks as the paper scores its own: one PNG of label values an ROI, named as in the record's inference/he. */
-export async function evaluateTissue({ data, predictions, out, labels, classes }: EvaluationInput): Promise<Evaluated> {
+export async function evaluateTissue(
+  task: TissueTask,
+  { data, predictions, out, labels, classes }: EvaluationInput,
+): Promise<Evaluated> {
+  const figures = join(out, folderOf('figures', task));
   const overview = await readOverview(inside(data, OVERVIEW_FILE));
   const rois = heTestRoisOf(overview, data);
   const pairs = rois.map((roi) => ({ ...roi, prediction: join(predictions, `${roi.roi}.png`) }));
   const checked = pairs.map((pair) => ({ ...pair, annotation: inside(data, pair.annotation) }));
   const odd = await checkMasks(checked, labels);
-  const both = { own: await scoreMasks(data, pairs, labels), published: await scorePublished(data, pairs) };
+  const both = { own: await scoreMasks(data, pairs, labels), published: await scorePublished(data, task, pairs) };
   const patients = overviewByStem(overview);
   const metrics = heMetrics(both.own.total);
   const paper = paperIntervals(both, patients);
@@ -41,9 +46,9 @@ export async function evaluateTissue({ data, predictions, out, labels, classes }
     withoutPrediction: both.own.without,
     ...(both.published && { publishedWithoutPrediction: both.published.without }),
   };
-  await writeMetrics(out, 'he', { metrics, intervals, ...(subset && { classes: subset.file }) });
-  if (classes === undefined) await renderHeFigures({ metrics, outDir: join(out, 'figures', 'he') });
-  const undrawn = await drawCases(data, out, pairs, labels);
+  await writeMetrics(out, task, { metrics, intervals, ...(subset && { classes: subset.file }) });
+  if (classes === undefined) await renderHeFigures({ metrics, outDir: figures });
+  const undrawn = await drawCases(data, join(figures, 'cases'), pairs, labels);
   return {
     metrics,
     intervals,
@@ -96,7 +101,7 @@ async function drawCases(
       image: await decodeRgb(path),
       truth: await decodeLabels(inside(data, annotation)),
       prediction: await readPrediction(prediction, labels),
-      out: join(out, 'figures', 'he', 'cases', `${roi}.png`),
+      out: join(out, `${roi}.png`),
     });
     if (!figure.drawn) remarks.push(`${roi}: no figure. ${figure.reason}.`);
   }

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { type CellTask, TASK_TITLES, type TissueTask } from './tasks.ts';
+
+/**
+ * A model of the user's in place of the record's. Part of the digest: it changes outputs. The path is absolute by the
+ * time a run starts; a worker on another machine needs the file under the same path, as it does the data.
+ */
+const ownModel = (what: string) =>
+  z
+    .string()
+    .min(1)
+    .optional()
+    .describe(`A model of your own in place of the record's: ${what}. Relative to the current folder. Default: none.`);
+
+/**
+ * Folds of an nnU-Net model, such as `0,1,3,4` or `all`: text, as `--set` gives it, or a list.
+ */
+export const Folds = z
+  .preprocess(
+    (given) => (typeof given === 'string' || typeof given === 'number' ? String(given).split(',').map(asFold) : given),
+    z.array(z.union([z.int().min(0), z.literal('all')])).min(1),
+  )
+  .describe('Numbers of folds, or `all`');
+
+function asFold(text: string): number | string {
+  return /^\s*\d+\s*$/.test(text) ? Number(text) : text.trim();
+}
+
+const Scope = z.enum(['full', 'annotated']).default('full');
+
+/** The section of a task in which tissue is segmented. */
+export const tissueTaskConfig = (task: TissueTask) =>
+  z
+    .strictObject({
+      scope: Scope.describe(
+        '`full`: every pixel is predicted. `annotated`: only the tiles that hold annotated pixels; all other pixels ' +
+          'are written as 255, not predicted. Dice and confusion rows 1 to 16 are the same. Default: full.',
+      ),
+      model: ownModel('an nnU-Net v1 folder, or an .onnx with its sidecar'),
+      folds: Folds.optional().describe(
+        'Folds of your own nnU-Net model, such as 0,1,3,4 or all. Default: all that it has, from 0 without a gap.',
+      ),
+    })
+    .refine(({ folds, model }) => folds === undefined || model !== undefined, {
+      path: ['folds'],
+      message: `folds are chosen of a model of your own (\`${task}.model\`); the record's model is its five folds`,
+    })
+    .describe(`${TASK_TITLES[task]}.`);
+
+/** The section of a task in which cells are detected. */
+export const cellTaskConfig = (task: CellTask) =>
+  z.strictObject({ model: ownModel('a YOLOv5 .pt, or an .onnx with its sidecar') }).describe(`${TASK_TITLES[task]}.`);
+
+/** The section of a task of either kind, as steps are given it; cells have neither scope nor folds. */
+export const TaskSettings = z.object({
+  scope: Scope,
+  model: z.string().min(1).optional().describe("Absolute path of a model of the user's"),
+  folds: Folds.optional(),
+});
+export type TaskSettings = z.infer<typeof TaskSettings>;

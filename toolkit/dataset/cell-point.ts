@@ -1,0 +1,9 @@
+/** A cell as one point. */
+export interface CellPoint {
+  /** From the left edge of the image, in px. */
+  readonly x: number;
+  /** From its upper edge, in px. */
+  readonly y: number;
+  /** Index in the classes of the task's definition. */
+  readonly class: number;
+}

@@ -1,0 +1,42 @@
+import { StepCache } from '../cache/step-cache.ts';
+import { HE_LABELS } from '../dataset/he-labels.ts';
+import { readLabelMap } from '../dataset/label-map.ts';
+import type { HomeFolders } from '../files/home-folders.ts';
+import { tissueClasses } from '../models/tissue-classes.ts';
+import { prepareTissueModel } from '../models/tissue-model.ts';
+import { predictTissue } from './predict-tissue.ts';
+import type { ImagePredictor, OpenPredictorOptions, PredictionEngines, PredictionOrder } from './prediction-order.ts';
+
+/** Makes an nnU-Net model ready for images of the user's. @throws ReigniteError of what the model or the labels lack. */
+export async function openTissuePredictor(
+  { model: path, labels, folds, out, session, choices }: PredictionOrder,
+  home: HomeFolders,
+  { segmenter }: PredictionEngines,
+  { signal, onConverted }: OpenPredictorOptions = {},
+): Promise<ImagePredictor> {
+  const given = labels === undefined ? undefined : await readLabelMap(labels);
+  const model = await prepareTissueModel(path, home.models, {
+    folds,
+    ...(signal && { signal }),
+    onProgress: ({ step, done, total }) => {
+      if (step === 'convert') onConverted?.(done, total);
+    },
+  });
+  const engine = await segmenter.probe({ modelDir: model.modelDir, ...session }, signal && { signal });
+  const names = given ?? model.labels;
+  const classes = tissueClasses(model.classes, names);
+  const notes = names === undefined ? [namesNote(model.classes)] : [];
+  const services = { home, cache: new StepCache(home.cache) };
+  return {
+    model: { digest: model.digest, ...(model.folds.length > 0 && { folds: [...model.folds] }) },
+    predict: ({ path: image, name }, stop) =>
+      predictTissue({ image, name, out, model, classes, notes, engine, session, choices }, segmenter, services, stop),
+  };
+}
+
+/** A segmentation model of nnU-Net v1 has no names of its own. */
+function namesNote(classes: number): string {
+  return classes === HE_LABELS.length
+    ? "The model does not name its classes: the paper's names were taken; --labels gives others."
+    : 'The model does not name its classes: they are numbered; --labels names them.';
+}

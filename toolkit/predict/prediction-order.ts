@@ -1,0 +1,48 @@
+import type { Task } from '../../config/tasks.ts';
+import type { FoldName } from '../nnunet/model-folds.ts';
+import type { RoiProgress, RoiSegmenter } from '../nnunet/roi-segmenter.ts';
+import type { SessionOptions } from '../onnx/session.ts';
+import type { CellDetector, DetectionProgress } from '../yolov5/cell-detector.ts';
+import type { PredictOptions } from './infer-once.ts';
+import type { ImagePrediction, PredictionChoices } from './prediction.ts';
+import type { UsedModel } from './prediction-summary.ts';
+
+/** An image and the name that its files get. */
+export interface NamedImage {
+  /** Absolute. */
+  readonly path: string;
+  readonly name: string;
+}
+
+/** What is predicted, and how. All paths are absolute. */
+export interface PredictionOrder {
+  readonly task: Task;
+  readonly model: string;
+  readonly labels?: string;
+  /** Only these folds of an nnU-Net folder. */
+  readonly folds?: readonly FoldName[];
+  readonly out: string;
+  readonly session: SessionOptions;
+  readonly choices: PredictionChoices;
+}
+
+/** What runs the networks; whoever made them closes them. */
+export interface PredictionEngines {
+  readonly segmenter: RoiSegmenter;
+  readonly detector: CellDetector;
+}
+
+type ImageOptions = PredictOptions<RoiProgress | DetectionProgress>;
+
+/** Predicts images with one model. */
+export interface ImagePredictor {
+  readonly model: UsedModel;
+  /** @throws What `predictTissue` and `predictCells` throw. */
+  predict(image: NamedImage, options?: ImageOptions): Promise<ImagePrediction>;
+}
+
+export interface OpenPredictorOptions {
+  readonly signal?: AbortSignal;
+  /** Is told of every fold that was converted to ONNX. */
+  readonly onConverted?: (done: number, total: number) => void;
+}

@@ -1,0 +1,63 @@
+import { join } from 'node:path';
+import { TASK_TITLES } from '../../config/tasks.ts';
+import { detectorFile, folderOf, readersFile } from '../dataset/layout.ts';
+import { readReaderAnnotations } from '../dataset/readers-annotations.ts';
+import type { ScoredClasses } from '../evaluate/class-names.ts';
+import { fileExists } from '../files/file-exists.ts';
+import { inside } from '../files/inside.ts';
+import { cellSubset } from '../metrics/class-subset.ts';
+import { planCellsModel } from './cells-model.ts';
+import type { CellTaskDefinition } from './definition.ts';
+import type { ListedRoi, TaskKind } from './kind.ts';
+
+/** A task in which cells are detected and compared with readers. What takes long to load is loaded when it is needed. */
+export function cellsTask(definition: CellTaskDefinition): TaskKind {
+  const { name, classes } = definition;
+  return {
+    name,
+    listRois: (data) => listCellRois(definition, data),
+
+    checkRecord: async (tree, withModel) =>
+      (await import('../preflight/check-cells.ts')).checkCells(tree, name, { title: TASK_TITLES[name], withModel }),
+
+    inferenceStep: 'detect-cells',
+    assumedSecondsPerTile: 0.15,
+    passes: 'tiles',
+    isModelThere: (data) => fileExists(join(data, detectorFile(name))),
+    planModel: (...of) => planCellsModel(definition, ...of),
+    passesOf: ({ width, height }, { patch: [tall, wide] }) => Math.ceil(height / tall) * Math.ceil(width / wide),
+
+    takes: { labels: false, folds: false, categories: classes.length > 1 },
+    evaluate: async (input) => (await import('../evaluate/evaluate-cells.ts')).evaluateCells(name, input),
+    scoredClasses: classes.length > 1 ? scoredClassesOf(classes) : undefined,
+    scoreName: 'F1',
+
+    predictionTable: 'counts.csv',
+    openPredictor: async ({ task: _task, ...order }, ...of) =>
+      (await import('../predict/open-cells.ts')).openCellsPredictor({ ...order, task: name }, name, ...of),
+  };
+}
+
+/** The images of the COCO file of all readers. */
+async function listCellRois({ name }: CellTaskDefinition, data: string): Promise<readonly ListedRoi[]> {
+  const truth = readersFile(name);
+  const { images } = await readReaderAnnotations(inside(data, truth), name);
+  return images.map(({ stem, fileName, annotatedXyxy: [left, top, right, bottom] }) => ({
+    roi: stem,
+    image: `${folderOf('images', name)}/${fileName}`,
+    truth,
+    box: [left, top, right, bottom],
+  }));
+}
+
+function scoredClassesOf(names: readonly string[]): ScoredClasses {
+  return {
+    names,
+    placeOf(word) {
+      const place = names.findIndex((name) => name.toLowerCase() === word.toLowerCase());
+      return place < 0 ? undefined : place;
+    },
+    nameOf: (place) => names[place],
+    subset: (places) => cellSubset(names, places),
+  };
+}

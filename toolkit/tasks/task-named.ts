@@ -1,0 +1,15 @@
+import { CELL_TASKS, perTask, type Task, TISSUE_TASKS } from '../../config/tasks.ts';
+import { cellsTask } from './cells.ts';
+import type { TaskKind } from './kind.ts';
+import { cellDefinition, tissueDefinition } from './registry.ts';
+import { tissueTask } from './tissue.ts';
+
+const TASKS_BY_NAME: Readonly<Record<Task, TaskKind>> = {
+  ...perTask(TISSUE_TASKS, (task) => tissueTask(tissueDefinition(task))),
+  ...perTask(CELL_TASKS, (task) => cellsTask(cellDefinition(task))),
+};
+
+/** What can be done with a task: the only place that leads from a name to what differs between tasks. */
+export function taskNamed(task: Task): TaskKind {
+  return TASKS_BY_NAME[task];
+}

@@ -1,0 +1,56 @@
+import { HE_LABELS } from '../dataset/he-labels.ts';
+import { listHeTestRois } from '../dataset/test-rois.ts';
+import { labelNamed } from '../evaluate/label-translation.ts';
+import { tissueSubset } from '../metrics/class-subset.ts';
+import { findModelFolder } from '../nnunet/find-model-folder.ts';
+import { tileStarts } from '../nnunet/tile-starts.ts';
+import type { TissueTaskDefinition } from './definition.ts';
+import type { KnownModel, ListedRoi, TaskKind } from './kind.ts';
+import { planTissueModel, recordModels } from './tissue-model.ts';
+
+const LABEL_NAMES: readonly string[] = HE_LABELS.map(({ name }) => name);
+/** Unannotated and Background come first: the paper's protocol gives them no Dice. */
+const FIRST_SCORED = 2;
+
+/** A task in which tissue is segmented into the paper's labels. What takes long to load is loaded when it is needed. */
+export function tissueTask(definition: TissueTaskDefinition): TaskKind {
+  const { name } = definition;
+  return {
+    name,
+    listRois: listTissueRois,
+
+    checkRecord: async (...of) => (await import('../preflight/check-tissue.ts')).checkTissue(...of),
+
+    inferenceStep: 'segment-roi',
+    assumedSecondsPerTile: 0.85,
+    passes: 'passes of a network',
+    isModelThere: (data) => findModelFolder(recordModels(definition, data)).then(Boolean, () => false),
+    planModel: (...of) => planTissueModel(definition, ...of),
+    passesOf: passesOfImage,
+
+    takes: { labels: true, folds: true, categories: false },
+    evaluate: async (input) => (await import('../evaluate/evaluate-tissue.ts')).evaluateTissue(name, input),
+    scoredClasses: {
+      names: LABEL_NAMES.slice(FIRST_SCORED),
+      placeOf: labelNamed,
+      nameOf: (label) => LABEL_NAMES[label],
+      subset: tissueSubset,
+    },
+    scoreName: 'Dice',
+
+    predictionTable: 'areas.csv',
+    openPredictor: async (...of) => (await import('../predict/open-tissue.ts')).openTissuePredictor(...of),
+  };
+}
+
+async function listTissueRois(data: string): Promise<readonly ListedRoi[]> {
+  return (await listHeTestRois(data)).map(({ roi, image, annotation }) => ({ roi, image, truth: annotation }));
+}
+
+/** Tiles of the sliding window, in each fold. */
+function passesOfImage(
+  { width, height }: { readonly width: number; readonly height: number },
+  { patch: [tall, wide], folds }: KnownModel,
+): number {
+  return tileStarts(Math.max(height, tall), tall).length * tileStarts(Math.max(width, wide), wide).length * folds;
+}
