@@ -22,7 +22,7 @@ export async function readConfiguration(results: string): Promise<RunConfig | un
   return parsed.success ? parsed.data : undefined;
 }
 
-/** The command that does a run again. How steps are scheduled and watched and how files come changes no result. */
+/** The command that does a run again. How steps are scheduled and watched, and how files are fetched, changes no result. */
 export function commandOf(profile: string, config: RunConfig | undefined): string {
   if (config === undefined) return `npx reignite run --profile ${profile}`;
   const shipped = shippedProfile(profile);
@@ -33,8 +33,9 @@ export function commandOf(profile: string, config: RunConfig | undefined): strin
   return `npx reignite run --profile ${profile}${settings.join('')}`;
 }
 
-function comparable({ temporal: _scheduled, telemetry: _watched, zenodo: { api }, ...config }: RunConfig): object {
-  return { ...config, zenodo: { api } };
+function comparable({ temporal: _scheduled, telemetry: _watched, zenodo, ...config }: RunConfig): object {
+  const { api, serve } = zenodo;
+  return { ...config, zenodo: serve === undefined ? { api } : { api, serve } };
 }
 
 /** A word as a shell takes it whole. */

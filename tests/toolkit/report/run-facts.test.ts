@@ -35,6 +35,11 @@ describe('the facts of a run', () => {
     ]);
   });
 
+  it('keep a folder that was served in place of the record: without it the command would compare something else', () => {
+    const served = { name: 'paper', record: '15674785', zenodo: { serve: 'data/sample' } };
+    expect(commandOf('paper', RunConfig.parse(served))).toContain('--set zenodo.serve=data/sample');
+  });
+
   it('say once what machines of a kind it ran on, without user and host', async () => {
     const results = await temporaryFolder();
     const engine = { ortVersion: '1.2.3', provider: 'cpu' };
