@@ -37,7 +37,7 @@ export function headlineOf(data: ReportData): Headline {
 
 const QUESTIONS: Readonly<Record<ReportData['provenance']['kind'], (record: string) => string>> = {
   paper: () => 'Does the technical validation of the IGNITE data toolkit reproduce?',
-  synthetic: () => 'Does the pipeline work? A run on synthetic sample data',
+  synthetic: () => 'Does the pipeline work on synthetic sample data?',
   other: (record) => `Do the results published with record ${record} reproduce?`,
 };
 
