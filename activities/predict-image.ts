@@ -1,12 +1,11 @@
 import { Context } from '@temporalio/activity';
 import { canonicalJson } from '../config/digest.ts';
-import { ReigniteError } from '../toolkit/errors.ts';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
+import { claimOf, failureOf, PredictionFolder } from '../toolkit/predict/prediction-folder.ts';
 import type { ImagePredictor, PredictionEngines } from '../toolkit/predict/prediction-order.ts';
 import { taskNamed } from '../toolkit/tasks/task-named.ts';
 import { beginAttempt, endAttempt } from './attempt-log.ts';
 import { withHeartbeat } from './heartbeat.ts';
-import { PredictionFiles } from './prediction-files.ts';
 import { PredictImageInput, type PredictionOrder } from './prediction-inputs.ts';
 
 export interface PredictImageOutcome {
@@ -14,34 +13,35 @@ export interface PredictImageOutcome {
 }
 
 /**
- * Predicts one image of the user's; its files land in the folder of the prediction, its numbers in the home.
+ * Predicts one image of the user's; its files and its numbers land in the folder of the prediction.
  *
  * Safe to kill anywhere: finished tiles, then the cache entry are what the next attempt goes on from.
  */
 export function createPredictImage(home: HomeFolders, engines: PredictionEngines) {
   const opened = new LastPredictor(home, engines);
   return async function predictImage(input: PredictImageInput): Promise<PredictImageOutcome> {
-    const { order, list, image } = PredictImageInput.parse(input);
-    const files = new PredictionFiles(home, list);
+    const { order, image } = PredictImageInput.parse(input);
+    const folder = new PredictionFolder(order.out);
     const signal = Context.current().cancellationSignal;
     return withHeartbeat({ image: image.name, phase: 'reading' }, async (beat) => {
       let begun: string | undefined;
+      let isOurs = false;
       try {
         const predictor = await opened.of(order, signal);
+        await folder.expect(await claimOf(order, predictor.model));
+        isOurs = true;
+        await folder.begin(image);
         const onProgress = (progress: object) => beat({ image: image.name, ...progress });
         const onWork = async (work: string) => {
           await beginAttempt(work, image.name, signal);
           begun = work;
         };
         const prediction = await predictor.predict(image, { signal, onProgress, onWork });
-        await files.writeOutcome(image, { model: predictor.model, prediction });
+        await folder.finish(image, prediction);
         return { cached: prediction.cached };
       } catch (error) {
         if (begun !== undefined) await endAttempt(begun, error);
-        if (error instanceof ReigniteError && !error.retryable && !signal.aborted) {
-          const { code, message: cause, remedy } = error;
-          await files.writeOutcome(image, { failure: { image: image.path, code, cause, remedy } });
-        }
+        if (isOurs && !signal.aborted) await folder.fail(image, failureOf(image, error));
         throw error;
       }
     });

@@ -25,6 +25,10 @@ export const ERRORS = {
     retryable: false,
     remedy: 'Wait for that run or cancel it, or give this run another folder with `--results DIR`.',
   },
+  OTHER_PREDICTION: {
+    retryable: false,
+    remedy: 'Name another folder with `--out`, or delete that one if it is not needed.',
+  },
   HOME_IN_USE: { retryable: true, remedy: 'Wait for the other command, or set REIGNITE_HOME to another folder.' },
   FOLDER_NOT_HERE: {
     retryable: true,

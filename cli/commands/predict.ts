@@ -5,7 +5,7 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { describeFolds } from '../../toolkit/nnunet/model-folds.ts';
 import { PROVIDERS, type Provider } from '../../toolkit/onnx/session.ts';
-import type { PredictionOrder } from '../../toolkit/predict/prediction-order.ts';
+import type { NamedImage, PredictionOrder } from '../../toolkit/predict/prediction-order.ts';
 import type { PredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
 import { describePrediction } from '../../toolkit/predict/prediction-tables.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
@@ -58,18 +58,29 @@ export async function predictCommand(
   const summary = options.run
     ? await predictAsRun(order, images, home, signal)
     : await predictHere(order, images, home, signal);
-  refuseNothingPredicted(summary);
+  const ours = ofCommand(summary, images);
+  refuseNothingPredicted(ours);
   if (options.json) printResult(JSON.stringify(summary, null, 1));
-  else printResult(summary.images.flatMap((image) => describePrediction(image, options.quiet)).join('\n'));
+  else printResult(ours.images.flatMap((image) => describePrediction(image, options.quiet)).join('\n'));
   const { folds } = summary.model;
   if (folds !== undefined)
     printStep(`The softmax is that of ${describeFolds(folds)} of the model${folds.length === 1 ? '' : ', averaged'}.`);
-  printStep(`${summary.images.length} of ${images.length} images predicted; everything is in ${order.out}.`);
-  return summary.failures.length === 0 ? EXIT.done : EXIT.error;
+  printStep(`${ours.images.length} of ${images.length} images predicted; everything is in ${order.out}.`);
+  const others = summary.images.length - ours.images.length;
+  if (others > 0) printStep(`Its tables cover ${others} ${others === 1 ? 'image' : 'images'} predicted before, too.`);
+  return ours.failures.length === 0 ? EXIT.done : EXIT.partial;
+}
+
+/** What of everything in the folder this command was about. */
+function ofCommand({ images, failures }: PredictionSummary, named: readonly NamedImage[]) {
+  const failed = failures.filter(({ image }) => named.some(({ path }) => path === image));
+  const failedPaths = new Set(failed.map(({ image }) => image));
+  const names = new Set(named.filter(({ path }) => !failedPaths.has(path)).map(({ name }) => name));
+  return { images: images.filter(({ name }) => names.has(name)), failures: failed };
 }
 
 /** Where no image at all could be predicted, the first one's error is the command's. */
-function refuseNothingPredicted({ images, failures: [first] }: PredictionSummary): void {
+function refuseNothingPredicted({ images, failures: [first] }: ReturnType<typeof ofCommand>): void {
   if (first === undefined || images.length > 0) return;
   throw new ReigniteError(first.code, first.cause, { remedy: first.remedy });
 }

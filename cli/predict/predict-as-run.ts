@@ -5,9 +5,11 @@ import { taskQueue } from '../../config/task-queues.ts';
 import { allowPlaces } from '../../toolkit/access/allowed-places.ts';
 import { sha256Of } from '../../toolkit/files/hash-file.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { claimOf, PredictionFolder } from '../../toolkit/predict/prediction-folder.ts';
 import type { NamedImage, PredictionOrder as Order } from '../../toolkit/predict/prediction-order.ts';
 import { type PredictionSummary, readPredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
 import { describeFailure } from '../../toolkit/predict/prediction-tables.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { predictionId } from '../../workflows/ids.ts';
 import type { predictImages } from '../../workflows/predict-images.ts';
 import type { StageProgress } from '../../workflows/progress.ts';
@@ -36,6 +38,7 @@ export async function predictAsRun(
   home: HomeFolders,
   signal: AbortSignal,
 ): Promise<PredictionSummary> {
+  await claimFolder(order, images, home, signal);
   const config = await loadConfig({ profile: 'sample', set: [] });
   const { id, input } = await listImages(order, images, home, config.temporal);
   const settings = workerSettingsOf(config);
@@ -43,8 +46,28 @@ export async function predictAsRun(
     follow(platform, id, input, signal),
   );
   const summary = await readPredictionSummary(order.out);
-  for (const failure of summary.failures) printStep(describeFailure(failure));
+  const paths = new Set(images.map(({ path }) => path));
+  for (const failure of summary.failures) if (paths.has(failure.image)) printStep(describeFailure(failure));
   return summary;
+}
+
+/** The folder is kept for this command only while it is looked at: the workers of several runs may write into it. */
+async function claimFolder(
+  order: Order,
+  images: readonly NamedImage[],
+  home: HomeFolders,
+  signal: AbortSignal,
+): Promise<void> {
+  const folder = new PredictionFolder(order.out);
+  const lock = await folder.lock();
+  try {
+    const onConverted = (done: number, of: number) => printStep(`fold ${done} of ${of} converted to ONNX`);
+    const model = await taskNamed(order.task).prepareModel(order, home, { signal, onConverted });
+    await folder.claim(await claimOf(order, model));
+    await folder.refuseUnwritable(order.task, images);
+  } finally {
+    await lock.release();
+  }
 }
 
 /** Writes the images into the home, in pages, where the workflow and its workers find them. */

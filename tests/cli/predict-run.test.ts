@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
@@ -28,6 +28,7 @@ beforeAll(async () => {
   for (const [name, width, height] of [
     ['large.png', 900, 700],
     ['small.png', 75, 48],
+    ['copy.png', 75, 48],
   ] as const) {
     const raw = { width, height, channels: 3 } as const;
     await sharp(noise(width * height * 3, 5), { raw }).toFile(join(folder(), name));
@@ -47,7 +48,7 @@ it('predicts as a durable run what it predicts directly, all of it killed on the
   await until(() => Object.keys(workersOf(place('home-run').home)).length === 0);
   const { status, stdout, stderr } = await runCommand(run, place('home-run'));
   expect(stderr).toContain('Attached to predict/he/');
-  expect([status, direct.status], stderr).toEqual([1, 1]);
+  expect([status, direct.status], stderr).toEqual([3, 3]);
   expect(await digestsBelow(join(folder(), 'run'), FOLDERS)).toEqual(
     await digestsBelow(join(folder(), 'direct'), FOLDERS),
   );
@@ -83,4 +84,20 @@ it('is listed, looked at and cancelled by the commands for runs, and goes on aft
   expect([again.status, again.stderr]).toEqual([0, expect.stringContaining('Started predict/he/')]);
   const list = await command('list');
   expect(list.stdout).toMatch(/done +predict\/he\//);
+});
+
+it('adds to the tables of a folder that was predicted with the same settings, and refuses others before it starts', {
+  timeout: 240_000,
+}, async () => {
+  const folderOf = words('shared');
+  const direct = await runCommand([...folderOf, 'small.png'], place('home-shared'));
+  expect(direct.status, direct.stderr).toBe(0);
+  const other = await runCommand([...folderOf, '--simplify', '2', 'copy.png', '--run', '--json'], place('home-shared'));
+  expect([other.status, JSON.parse(other.stdout).error.code]).toEqual([1, 'OTHER_PREDICTION']);
+  expect(other.stderr).not.toContain('Started');
+  const added = await runCommand([...folderOf, 'copy.png', '--run', '--json'], place('home-shared'));
+  expect(added.status, added.stderr).toBe(0);
+  expect(JSON.parse(added.stdout).images).toMatchObject([{ name: 'small' }, { name: 'copy' }]);
+  const table = await readFile(join(folder(), 'shared', 'areas.csv'), 'utf8');
+  expect(new Set(table.split('\n').map((row) => row.split(',')[0]))).toEqual(new Set(['image', 'small', 'copy', '']));
 });

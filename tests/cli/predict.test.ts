@@ -169,7 +169,7 @@ describe('reignite predict --task he', { timeout: 60_000 }, () => {
 
   it('leaves out an image that cannot be read, and says so', async () => {
     const { status, stdout, stderr } = await predictTissue('partly', '--json', 'other.webp', 'one.png');
-    expect(status).toBe(1);
+    expect(status).toBe(3);
     expect(stderr).toContain('error IMAGE_UNREADABLE');
     const { images, failures } = JSON.parse(stdout);
     expect([images.length, failures.length]).toEqual([1, 1]);

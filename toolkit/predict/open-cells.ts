@@ -5,6 +5,7 @@ import { cellClasses } from '../models/cell-classes.ts';
 import { prepareCellModel } from '../models/cell-model.ts';
 import { predictCells } from './predict-cells.ts';
 import type { ImagePredictor, OpenPredictorOptions, PredictionEngines, PredictionOrder } from './prediction-order.ts';
+import type { UsedModel } from './prediction-summary.ts';
 
 /** Makes a YOLOv5 detector ready for images of the user's. @throws ReigniteError of what the model lacks. */
 export async function openCellsPredictor(
@@ -23,4 +24,14 @@ export async function openCellsPredictor(
     predict: ({ path: image, name }, stop) =>
       predictCells({ task, image, name, out, model, classes, engine, session, choices }, detector, services, stop),
   };
+}
+
+/** Makes a detector ready, and nothing else. @throws ReigniteError of what the model lacks. */
+export async function prepareCellsOrder(
+  { model }: PredictionOrder,
+  home: HomeFolders,
+  { signal }: OpenPredictorOptions = {},
+): Promise<UsedModel> {
+  const { digest } = await prepareCellModel(model, home.models, { ...(signal && { signal }) });
+  return { digest };
 }

@@ -3,35 +3,59 @@ import { HE_LABELS } from '../dataset/he-labels.ts';
 import { readLabelMap } from '../dataset/label-map.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
 import { tissueClasses } from '../models/tissue-classes.ts';
-import { prepareTissueModel } from '../models/tissue-model.ts';
+import { prepareTissueModel, type TissueModel } from '../models/tissue-model.ts';
 import { predictTissue } from './predict-tissue.ts';
 import type { ImagePredictor, OpenPredictorOptions, PredictionEngines, PredictionOrder } from './prediction-order.ts';
+import type { UsedModel } from './prediction-summary.ts';
 
 /** Makes an nnU-Net model ready for images of the user's. @throws ReigniteError of what the model or the labels lack. */
 export async function openTissuePredictor(
-  { model: path, labels, folds, out, session, choices }: PredictionOrder,
+  order: PredictionOrder,
   home: HomeFolders,
   { segmenter }: PredictionEngines,
-  { signal, onConverted }: OpenPredictorOptions = {},
+  options: OpenPredictorOptions = {},
 ): Promise<ImagePredictor> {
+  const { labels, out, session, choices } = order;
+  const { signal } = options;
   const given = labels === undefined ? undefined : await readLabelMap(labels);
-  const model = await prepareTissueModel(path, home.models, {
-    folds,
-    ...(signal && { signal }),
-    onProgress: ({ step, done, total }) => {
-      if (step === 'convert') onConverted?.(done, total);
-    },
-  });
+  const model = await prepare(order, home, options);
   const engine = await segmenter.probe({ modelDir: model.modelDir, ...session }, signal && { signal });
   const names = given ?? model.labels;
   const classes = tissueClasses(model.classes, names);
   const notes = names === undefined ? [namesNote(model.classes)] : [];
   const services = { home, cache: new StepCache(home.cache) };
   return {
-    model: { digest: model.digest, ...(model.folds.length > 0 && { folds: [...model.folds] }) },
+    model: usedModel(model),
     predict: ({ path: image, name }, stop) =>
       predictTissue({ image, name, out, model, classes, notes, engine, session, choices }, segmenter, services, stop),
   };
+}
+
+/** Makes an nnU-Net model ready, and nothing else. @throws ReigniteError of what the model lacks. */
+export async function prepareTissueOrder(
+  order: PredictionOrder,
+  home: HomeFolders,
+  options: OpenPredictorOptions = {},
+): Promise<UsedModel> {
+  return usedModel(await prepare(order, home, options));
+}
+
+function prepare(
+  { model, folds }: PredictionOrder,
+  home: HomeFolders,
+  { signal, onConverted }: OpenPredictorOptions,
+): Promise<TissueModel> {
+  return prepareTissueModel(model, home.models, {
+    folds,
+    ...(signal && { signal }),
+    onProgress: ({ step, done, total }) => {
+      if (step === 'convert') onConverted?.(done, total);
+    },
+  });
+}
+
+function usedModel({ digest, folds }: TissueModel): UsedModel {
+  return { digest, ...(folds.length > 0 && { folds: [...folds] }) };
 }
 
 /** A segmentation model of nnU-Net v1 has no names of its own. */

@@ -67,9 +67,14 @@ export const UsedModel = z.object({
 });
 export type UsedModel = z.infer<typeof UsedModel>;
 
+/** What all images of a folder were predicted with, by option; `labels` is the digest of the file. */
+export const PredictionSettings = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
+export type PredictionSettings = z.infer<typeof PredictionSettings>;
+
 const PredictionSummary = z.object({
   task: z.enum(TASKS),
   model: UsedModel.extend({ path: z.string() }),
+  settings: PredictionSettings,
   images: z.array(PredictedImage),
   failures: z.array(ImageFailure),
 });
@@ -78,11 +83,13 @@ const PredictionSummary = z.object({
 export interface PredictionSummary {
   readonly task: Task;
   readonly model: UsedModel & { readonly path: string };
+  readonly settings: PredictionSettings;
+  /** All images of the folder. */
   readonly images: readonly ImagePrediction[];
   readonly failures: readonly ImageFailure[];
 }
 
-/** Writes what a prediction came to: `summary.json`, and its numbers as CSV. */
+/** Writes what all predictions of a folder came to: `summary.json`, and the numbers as CSV. */
 export async function writePredictionSummary(out: string, summary: PredictionSummary): Promise<void> {
   await writeFileAtomic(join(out, 'summary.json'), `${JSON.stringify(summary, null, 1)}\n`);
   const { predictionTable: table } = taskNamed(summary.task);

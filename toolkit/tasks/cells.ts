@@ -6,6 +6,7 @@ import type { ScoredClasses } from '../evaluate/class-names.ts';
 import { fileExists } from '../files/file-exists.ts';
 import { inside } from '../files/inside.ts';
 import { cellSubset } from '../metrics/class-subset.ts';
+import { cellFiles } from '../predict/prediction.ts';
 import { planCellsModel } from './cells-model.ts';
 import type { CellTaskDefinition } from './definition.ts';
 import type { ListedRoi, TaskKind } from './kind.ts';
@@ -33,6 +34,8 @@ export function cellsTask(definition: CellTaskDefinition): TaskKind {
     scoreName: 'F1',
 
     predictionTable: 'counts.csv',
+    predictionFiles: cellFiles,
+    prepareModel: async (...of) => (await import('../predict/open-cells.ts')).prepareCellsOrder(...of),
     openPredictor: async ({ task: _task, ...order }, ...of) =>
       (await import('../predict/open-cells.ts')).openCellsPredictor({ ...order, task: name }, name, ...of),
   };

@@ -9,6 +9,7 @@ import type {
   PredictionEngines,
   PredictionOrder,
 } from '../predict/prediction-order.ts';
+import type { UsedModel } from '../predict/prediction-summary.ts';
 import type { CheckedTask } from '../preflight/record-check.ts';
 import type { RecordTree } from '../preflight/record-tree.ts';
 
@@ -77,6 +78,10 @@ export interface TaskKind {
 
   /** Name of the table of numbers in a folder of predictions. */
   readonly predictionTable: string;
+  /** Files of an image below the folder of its prediction. */
+  predictionFiles(name: string): Readonly<Record<string, string>>;
+  /** Makes a model ready, and nothing else. */
+  prepareModel(order: PredictionOrder, home: HomeFolders, options?: OpenPredictorOptions): Promise<UsedModel>;
   /** Makes a model ready and finds out what it runs on. */
   openPredictor(
     order: PredictionOrder,

@@ -4,6 +4,7 @@ import { labelNamed } from '../evaluate/label-translation.ts';
 import { tissueSubset } from '../metrics/class-subset.ts';
 import { findModelFolder } from '../nnunet/find-model-folder.ts';
 import { tileStarts } from '../nnunet/tile-starts.ts';
+import { tissueFiles } from '../predict/prediction.ts';
 import type { TissueTaskDefinition } from './definition.ts';
 import type { KnownModel, ListedRoi, TaskKind } from './kind.ts';
 import { planTissueModel, recordModels } from './tissue-model.ts';
@@ -39,6 +40,8 @@ export function tissueTask(definition: TissueTaskDefinition): TaskKind {
     scoreName: 'Dice',
 
     predictionTable: 'areas.csv',
+    predictionFiles: tissueFiles,
+    prepareModel: async (...of) => (await import('../predict/open-tissue.ts')).prepareTissueOrder(...of),
     openPredictor: async (...of) => (await import('../predict/open-tissue.ts')).openTissuePredictor(...of),
   };
 }

@@ -1,0 +1,191 @@
+import { chmod, copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { runCommand, startCommand, until } from '../support/command.ts';
+import { suiteFolder } from '../support/in-temporary-folder.ts';
+import { noise } from '../support/noise.ts';
+import { digestsBelow } from '../support/same-files.ts';
+
+const fixture = (path: string) => fileURLToPath(new URL(`../fixtures/${path}`, import.meta.url));
+const folder = suiteFolder();
+const place = () => ({ home: join(folder(), 'home'), cwd: folder() });
+const inFolder = (...path: string[]) => join(folder(), ...path);
+
+async function writeImage(path: string, width: number, height: number, seed: number): Promise<void> {
+  await sharp(noise(width * height * 3, seed), { raw: { width, height, channels: 3 } }).toFile(inFolder(path));
+}
+
+beforeAll(async () => {
+  await mkdir(inFolder('other'));
+  await writeImage('one.png', 75, 48, 5);
+  await writeImage('two.png', 60, 40, 6);
+  await writeImage('other/one.png', 33, 33, 7);
+  await writeImage('large.png', 900, 700, 8);
+  await writeFile(inFolder('broken.png'), 'no picture');
+});
+
+const words = (out: string, model = fixture('nnunet/plain')) => [
+  ...['predict', '--task', 'he', '--model', model, '--out', out, '--provider', 'cpu'],
+];
+const predict = (out: string, ...more: string[]) => runCommand([...words(out), ...more], place());
+
+async function refused(out: string, ...more: string[]) {
+  const { status, stdout } = await predict(out, '--json', ...more);
+  return { status, ...JSON.parse(stdout).error };
+}
+
+const namesIn = async (out: string) =>
+  JSON.parse(await readFile(inFolder(out, 'summary.json'), 'utf8')).images.map(({ name }: { name: string }) => name);
+const rowsOf = async (out: string) =>
+  new Set(
+    (await readFile(inFolder(out, 'areas.csv'), 'utf8'))
+      .trim()
+      .split('\n')
+      .slice(1)
+      .map((row) => row.split(',')[0]),
+  );
+
+describe('the folder of a prediction', { timeout: 120_000 }, () => {
+  it('has tables of all images that were predicted into it', async () => {
+    expect((await predict('both', 'one.png')).status).toBe(0);
+    const { status, stdout, stderr } = await predict('both', 'two.png');
+    expect(status, stderr).toBe(0);
+    expect(stdout).not.toContain('one:');
+    expect(stderr).toContain('cover 1 image predicted before');
+    expect(await namesIn('both')).toEqual(['one', 'two']);
+    expect(await rowsOf('both')).toEqual(new Set(['one', 'two']));
+    expect((await readdir(inFolder('both', 'masks'))).sort()).toEqual(['one.png', 'two.png']);
+    const again = await predict('both', 'one.png');
+    expect(again.status).toBe(0);
+    expect(await namesIn('both')).toEqual(['two', 'one']);
+  });
+
+  it.each([
+    [['--simplify', '2'], '--simplify 0 there, 2 here'],
+    [['--min-area', '0'], '--min-area 25 there, 0 here'],
+    [['--mpp', '0.5'], '--mpp not given there, 0.5 here'],
+    [['--folds', '0'], 'the model'],
+    [['--labels', 'labels.json'], '--labels'],
+  ])('refuses images predicted otherwise: %j', async (more, named) => {
+    await writeFile(inFolder('labels.json'), JSON.stringify({ a: 0, b: 1, c: 2, d: 3, e: 4 }));
+    expect((await predict('settled', 'one.png')).status).toBe(0);
+    const before = await digestsBelow(inFolder('settled'), ['.']);
+    const error = await refused('settled', ...more, 'two.png');
+    expect([error.status, error.code]).toEqual([1, 'OTHER_PREDICTION']);
+    expect(error.cause).toContain(named);
+    expect(error.remedy).toContain('--out');
+    expect(await digestsBelow(inFolder('settled'), ['.'])).toEqual(before);
+  });
+
+  it('refuses another task, and folders that hold something else', async () => {
+    expect((await predict('tissue', 'one.png')).status).toBe(0);
+    const cells = ['predict', '--task', 'nuclei', '--model', fixture('yolov5/v5.pt'), '--provider', 'cpu', '--json'];
+    const other = await runCommand([...cells, '--out', 'tissue', 'one.png'], place());
+    expect(JSON.parse(other.stdout).error.code).toBe('OTHER_PREDICTION');
+
+    await mkdir(inFolder('results'));
+    await writeFile(inFolder('results', 'summary.json'), '{"status":"done"}');
+    expect(await refused('results', 'one.png')).toMatchObject({ code: 'OTHER_PREDICTION' });
+    expect(await readdir(inFolder('results'))).toEqual(['summary.json']);
+
+    await mkdir(inFolder('earlier', 'masks'), { recursive: true });
+    await copyFile(inFolder('one.png'), inFolder('earlier', 'masks', 'old.png'));
+    expect(await refused('earlier', 'one.png')).toMatchObject({ code: 'OTHER_PREDICTION' });
+  });
+
+  it('takes other settings after a command that predicted nothing, and leaves no folder behind one that began nothing', async () => {
+    expect((await refused('nothing', 'broken.png')).code).toBe('IMAGE_UNREADABLE');
+    expect((await predict('nothing', '--simplify', '1', 'one.png')).status).toBe(0);
+    expect(await namesIn('nothing')).toEqual(['one']);
+    const { status } = await runCommand([...words('unmade', 'nowhere'), 'one.png'], place());
+    expect(status).toBe(1);
+    await expect(readdir(inFolder('unmade'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('refuses an image with the name of another one, unless it is the same picture', async () => {
+    expect((await predict('names', 'one.png')).status).toBe(0);
+    const error = await refused('names', 'other/one.png');
+    expect([error.status, error.code]).toEqual([2, 'USAGE']);
+    expect(error.cause).toContain(inFolder('one.png'));
+    await mkdir(inFolder('copy'), { recursive: true });
+    await copyFile(inFolder('one.png'), inFolder('copy', 'one.png'));
+    expect((await predict('names', 'copy/one.png')).status).toBe(0);
+  });
+
+  it('refuses a second command at the same time, goes on after one that was killed, and says what is unfinished', async () => {
+    const first = startCommand([...words('busy'), 'one.png', 'large.png'], place());
+    await first.shows(/image 2 of 2: large/);
+    const error = await refused('busy', 'two.png');
+    expect([error.status, error.code]).toEqual([1, 'RESULTS_IN_USE']);
+    expect(error.cause).toContain(String(first.process.pid));
+    first.process.kill('SIGKILL');
+    await first.ended;
+    const next = await predict('busy', 'two.png');
+    expect(next.status, next.stderr).toBe(0);
+    expect(await namesIn('busy')).toEqual(['one', 'two']);
+    const { failures } = JSON.parse(await readFile(inFolder('busy', 'summary.json'), 'utf8'));
+    expect(failures).toMatchObject([{ image: inFolder('large.png'), code: 'CANCELLED' }]);
+    const resumed = await predict('busy', 'one.png', 'large.png');
+    expect(resumed.status, resumed.stderr).toBe(0);
+    expect(await namesIn('busy')).toEqual(['two', 'one', 'large']);
+    expect(JSON.parse(await readFile(inFolder('busy', 'summary.json'), 'utf8')).failures).toEqual([]);
+  });
+
+  it('has its tables when it is interrupted', async () => {
+    const first = startCommand([...words('stopped'), 'two.png', 'large.png', '--min-area', '4'], place());
+    await first.shows(/image 2 of 2: large/);
+    await until(() => /large: [1-9]\d* of/.test(first.stderr()) || first.process.exitCode !== null);
+    first.process.kill('SIGINT');
+    await first.ended;
+    expect(await namesIn('stopped')).toContain('two');
+  });
+
+  it('predicts the others when one fails, and says so by status 3', async () => {
+    const { status, stdout, stderr } = await predict('failing', '--json', 'broken.png', 'one.png');
+    expect(status, stderr).toBe(3);
+    const { images, failures } = JSON.parse(stdout);
+    expect(images).toMatchObject([{ name: 'one' }]);
+    expect(failures).toMatchObject([{ code: 'IMAGE_UNREADABLE', image: inFolder('broken.png') }]);
+  });
+});
+
+describe('what cannot be written', { timeout: 60_000 }, () => {
+  /** Told before the network sees anything. */
+  async function refusedEarly(out: string, ...more: string[]) {
+    const { status, stdout, stderr } = await predict(out, '--json', ...more);
+    expect(stderr).not.toMatch(/image \d+ of/);
+    return { status, ...JSON.parse(stdout).error };
+  }
+
+  it('is told early: a file in the place of the folder, or of one in it, or a folder in that of a file', async () => {
+    await writeFile(inFolder('file'), 'x');
+    expect(await refusedEarly('file', 'one.png')).toMatchObject({ status: 1, code: 'NOT_WRITABLE' });
+    expect(await refusedEarly('file/below', 'one.png')).toMatchObject({ status: 1, code: 'NOT_WRITABLE' });
+    await mkdir(inFolder('half'));
+    await writeFile(inFolder('half', 'overlays'), 'x');
+    const half = await refusedEarly('half', 'one.png');
+    expect([half.code, half.cause]).toEqual(['NOT_WRITABLE', expect.stringContaining(inFolder('half', 'overlays'))]);
+    expect((await predict('taken', 'one.png')).status).toBe(0);
+    await mkdir(inFolder('taken', 'polygons', 'two.geojson'));
+    const taken = await refusedEarly('taken', 'two.png');
+    expect([taken.code, taken.cause]).toEqual(['NOT_WRITABLE', expect.stringContaining('two.geojson')]);
+  });
+
+  it.each([240, 250])('is told early: a name of %d bytes', async (length) => {
+    const name = `${'n'.repeat(length - 4)}.png`;
+    await copyFile(inFolder('one.png'), inFolder(name));
+    const error = await refusedEarly('long', 'two.png', name);
+    expect([error.status, error.code]).toEqual([1, 'NOT_WRITABLE']);
+    expect(error.cause).toContain('too long');
+    expect(error.remedy).toContain('shorter');
+  });
+
+  // Root may write anywhere.
+  it.skipIf(process.getuid?.() === 0)('is told early: a folder without permission', async () => {
+    await mkdir(inFolder('sealed'));
+    await chmod(inFolder('sealed'), 0o500);
+    expect(await refusedEarly('sealed', 'one.png')).toMatchObject({ status: 1, code: 'NOT_WRITABLE' });
+  });
+});

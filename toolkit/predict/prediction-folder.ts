@@ -1,0 +1,420 @@
+import { link, mkdir, open, readdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { TASKS, type Task } from '../../config/tasks.ts';
+import { ReigniteError } from '../errors.ts';
+import { writeFileAtomic } from '../files/atomic-write.ts';
+import { type FileLock, lockFile } from '../files/file-lock.ts';
+import { sha256OfFile } from '../files/hash-file.ts';
+import { temporaryPathBeside } from '../files/temporary-path.ts';
+import { taskNamed } from '../tasks/task-named.ts';
+import { cellFiles, type ImagePrediction, tissueFiles } from './prediction.ts';
+import type { NamedImage, PredictionOrder } from './prediction-order.ts';
+import {
+  ImageFailure,
+  PredictedImage,
+  PredictionSettings,
+  type PredictionSummary,
+  UsedModel,
+  writePredictionSummary,
+} from './prediction-summary.ts';
+
+/** Below the folder of a prediction: what it is of, and how each image ended. */
+const OWN_FOLDER = '.reignite';
+const MOST_PARALLEL = 32;
+const LOOK_AGAIN_MS = 200;
+const PATIENCE_MS = 60_000;
+
+/** All that the predictions of one folder have in common. */
+const Claim = z.object({
+  task: z.enum(TASKS),
+  model: UsedModel.extend({ path: z.string() }),
+  settings: PredictionSettings,
+});
+export type Claim = z.infer<typeof Claim>;
+
+/** What the folder of a prediction must agree on. */
+export async function claimOf(order: PredictionOrder, model: UsedModel): Promise<Claim> {
+  const labels = order.labels === undefined ? {} : { labels: await sha256OfFile(order.labels) };
+  return { task: order.task, model: { path: order.model, ...model }, settings: { ...order.choices, ...labels } };
+}
+
+/** How an image ended; neither prediction nor failure: it was begun and never finished. */
+const Outcome = z.object({
+  image: z.string().describe('Absolute path'),
+  name: z.string(),
+  prediction: PredictedImage.exactOptional(),
+  failure: ImageFailure.exactOptional(),
+});
+type Outcome = z.infer<typeof Outcome>;
+
+/**
+ * The folder of a prediction. Its tables cover every image that was ever predicted into it, whoever did it: all with one
+ * model and the same settings. Several processes may write different images at the same time.
+ */
+export class PredictionFolder {
+  readonly #out: string;
+
+  /** @param out - Absolute. */
+  constructor(out: string) {
+    this.#out = out;
+  }
+
+  /**
+   * Keeps every other command out of the folder until it is released.
+   *
+   * @throws ReigniteError RESULTS_IN_USE that names the other process; NOT_WRITABLE, NO_SPACE.
+   */
+  async lock(): Promise<FileLock> {
+    await this.#refuseForeign();
+    const made = await makeFolder(this.#own);
+    try {
+      const { lost, release } = await lockFile(join(this.#own, 'lock'), `The folder ${this.#out}`);
+      return { lost, release: () => release().then(() => this.#removeUnused(made)) };
+    } catch (error) {
+      if (!(error instanceof ReigniteError && error.code === 'FILE_LOCKED')) throw error;
+      throw new ReigniteError('RESULTS_IN_USE', error.message, {
+        cause: error,
+        remedy: 'Wait for the other command, or name another folder with `--out`.',
+      });
+    }
+  }
+
+  /**
+   * Makes the folder one of this model and these settings, also one into which nothing was predicted with others. For the
+   * command that holds the lock.
+   *
+   * @throws ReigniteError OTHER_PREDICTION that names what differs; NOT_WRITABLE, NO_SPACE.
+   */
+  async claim(claim: Claim): Promise<void> {
+    if (await this.#isUnused()) {
+      await rm(join(this.#own, 'images'), { recursive: true, force: true });
+      await writeFileAtomic(this.#claimPath, toJson(claim));
+    }
+    await this.expect(claim);
+  }
+
+  /**
+   * Makes sure that the folder is one of this model and these settings.
+   *
+   * @throws ReigniteError OTHER_PREDICTION that names what differs; NOT_WRITABLE, NO_SPACE.
+   */
+  async expect(claim: Claim): Promise<void> {
+    await this.#refuseForeign();
+    await makeFolder(this.#own);
+    const isFirst = (await this.#readClaim()) === undefined && (await placeFile(this.#claimPath, toJson(claim)));
+    const known = isFirst ? claim : await this.#readClaim();
+    const differing = known === undefined ? [] : differences(known, claim);
+    if (differing.length === 0) return;
+    throw new ReigniteError(
+      'OTHER_PREDICTION',
+      `${this.#out} holds predictions made otherwise: ${differing.join('; ')}. One table cannot cover both.`,
+    );
+  }
+
+  /**
+   * Makes sure that all files of these images can be written, and that none would replace those of another image.
+   *
+   * @throws ReigniteError NOT_WRITABLE, NO_SPACE; USAGE for an image with the name of another one that is there.
+   */
+  async refuseUnwritable(task: Task, images: readonly NamedImage[]): Promise<void> {
+    const paths = images.flatMap((image) => this.#filesOf(task, image.name).map((path) => ({ path, image })));
+    const longest = new Map<string, (typeof paths)[number]>();
+    for (const each of paths) {
+      const known = longest.get(dirname(each.path));
+      if (known === undefined || lengthOf(known.path) < lengthOf(each.path)) longest.set(dirname(each.path), each);
+    }
+    for (const [folder, { path, image }] of longest) {
+      await makeFolder(folder);
+      await tryWriting(path, image.path);
+    }
+    for (const { path } of paths) {
+      if (!(await stat(path).catch(() => undefined))?.isDirectory()) continue;
+      throw new ReigniteError('NOT_WRITABLE', `${path} is a folder: a file of this name is to be written there.`, {
+        remedy: 'Name another folder with `--out`, or move that folder away.',
+      });
+    }
+    for (const image of images) await this.#refuseOtherImage(image);
+  }
+
+  /** Notes that an image is begun: from now on it may leave files. */
+  async begin(image: NamedImage): Promise<void> {
+    const known = await this.#readOutcome(image.name);
+    await this.#writeOutcome({ ...(known?.prediction && { prediction: known.prediction }), ...naming(image) });
+  }
+
+  /** Forgets an image that was begun and left nothing. */
+  async abandon(task: Task, { name }: NamedImage): Promise<void> {
+    const files = this.#filesOf(task, name).filter((path) => path !== this.#outcomePath(name));
+    const isThere = await Promise.all(files.map((path) => stat(path).then(Boolean, () => false)));
+    if (!isThere.includes(true)) await rm(this.#outcomePath(name), { force: true });
+  }
+
+  async finish(image: NamedImage, prediction: ImagePrediction): Promise<void> {
+    await this.#writeOutcome({ ...naming(image), prediction: PredictedImage.parse(prediction) });
+  }
+
+  /** An earlier prediction of the image keeps its files, and its place in the tables. */
+  async fail(image: NamedImage, failure: ImageFailure): Promise<void> {
+    const known = await this.#readOutcome(image.name);
+    await this.#writeOutcome({ ...naming(image), ...(known?.prediction && { prediction: known.prediction }), failure });
+  }
+
+  /**
+   * Writes `summary.json` and the table of numbers over everything in the folder.
+   *
+   * @param latest - Images of this command, which come last, in their order; those before them by name.
+   * @throws ReigniteError FILE_MISSING when the folder was never claimed; NO_SPACE, NOT_WRITABLE.
+   */
+  async writeSummary(latest: readonly NamedImage[]): Promise<PredictionSummary> {
+    // Of two that gather at the same time, the one that writes last has seen the images of both.
+    const lock = await lockPatiently(join(this.#own, 'tables.lock'), `The tables of ${this.#out}`);
+    try {
+      const claim = await this.#readClaim();
+      if (claim === undefined) throw new ReigniteError('FILE_MISSING', `${this.#out} is no longer a prediction.`);
+      const outcomes = inOrder(await this.#readOutcomes(), latest);
+      const summary: PredictionSummary = {
+        ...claim,
+        images: outcomes.flatMap(({ prediction }) => prediction ?? []),
+        failures: outcomes.flatMap((outcome) => failureIn(outcome) ?? []),
+      };
+      await writePredictionSummary(this.#out, summary);
+      return summary;
+    } finally {
+      await lock.release();
+    }
+  }
+
+  get #own(): string {
+    return join(this.#out, OWN_FOLDER);
+  }
+
+  get #claimPath(): string {
+    return join(this.#own, 'prediction.json');
+  }
+
+  #outcomePath(name: string): string {
+    return join(this.#own, 'images', `${name}.json`);
+  }
+
+  #filesOf(task: Task, name: string): readonly string[] {
+    const files = Object.values(taskNamed(task).predictionFiles(name));
+    return [...files.map((file) => join(this.#out, file)), this.#outcomePath(name)];
+  }
+
+  /** Files that no table of ours covers, be they of an earlier version or of something else. */
+  async #refuseForeign(): Promise<void> {
+    if ((await this.#readClaim()) !== undefined) return;
+    const summary = await stat(join(this.#out, 'summary.json')).catch(() => undefined);
+    if (summary === undefined && !(await this.#holdsOutputs())) return;
+    const what =
+      summary === undefined ? 'predictions without a record of how they were made' : 'results of something else';
+    throw new ReigniteError('OTHER_PREDICTION', `${this.#out} holds ${what}.`);
+  }
+
+  /** Whether no image has got anywhere: one that was begun may be on its way in a durable run. */
+  async #isUnused(): Promise<boolean> {
+    if ((await this.#readClaim()) === undefined || (await this.#holdsOutputs())) return false;
+    return (await this.#readOutcomes()).every(({ failure, prediction }) => failure !== undefined && !prediction);
+  }
+
+  /** A command that did not come so far as to claim the folder leaves none. */
+  async #removeUnused(made: string | undefined): Promise<void> {
+    if (made === undefined || (await this.#readClaim()) !== undefined) return;
+    for (const folder of made === this.#own ? [this.#own] : [this.#own, this.#out]) {
+      await rmdir(folder).catch(() => undefined);
+    }
+  }
+
+  async #holdsOutputs(): Promise<boolean> {
+    const files = [...Object.values(tissueFiles('any')), ...Object.values(cellFiles('any'))];
+    for (const folder of new Set(files.map((file) => join(this.#out, dirname(file))))) {
+      const names = await readdir(folder).catch(() => []);
+      if (names.some((name) => !name.startsWith('.'))) return true;
+    }
+    return false;
+  }
+
+  async #refuseOtherImage({ name, path }: NamedImage): Promise<void> {
+    const known = await this.#readOutcome(name);
+    if (known?.prediction === undefined || known.image === path) return;
+    const digests = await Promise.all([known.image, path].map((file) => sha256OfFile(file).catch(() => undefined)));
+    if (digests[0] !== undefined && digests[0] === digests[1]) return;
+    throw new ReigniteError(
+      'USAGE',
+      `${this.#out} holds ${name} already, predicted from ${known.image}, not ${path}.`,
+      {
+        remedy: 'Predict it into another folder with `--out`, or rename it.',
+      },
+    );
+  }
+
+  async #readClaim(): Promise<Claim | undefined> {
+    return readJson(this.#claimPath, Claim);
+  }
+
+  async #readOutcome(name: string): Promise<Outcome | undefined> {
+    return readJson(this.#outcomePath(name), Outcome);
+  }
+
+  async #writeOutcome(outcome: Outcome): Promise<void> {
+    await writeFileAtomic(this.#outcomePath(outcome.name), toJson(outcome));
+  }
+
+  async #readOutcomes(): Promise<Outcome[]> {
+    const names = await readdir(join(this.#own, 'images')).catch(() => []);
+    const listed = names.filter((name) => name.endsWith('.json')).sort();
+    const outcomes: (Outcome | undefined)[] = [];
+    for (let at = 0; at < listed.length; at += MOST_PARALLEL) {
+      const some = listed.slice(at, at + MOST_PARALLEL);
+      outcomes.push(...(await Promise.all(some.map((name) => this.#readOutcome(name.slice(0, -'.json'.length))))));
+    }
+    return outcomes.filter((outcome) => outcome !== undefined);
+  }
+}
+
+function naming({ path, name }: NamedImage): Pick<Outcome, 'image' | 'name'> {
+  return { image: path, name };
+}
+
+/** What is noted of an image that an error kept from being predicted. */
+export function failureOf({ path: image }: NamedImage, error: unknown): ImageFailure {
+  const known =
+    error instanceof ReigniteError
+      ? error
+      : new ReigniteError(
+          'INTERNAL',
+          `Unexpected, at ${image}: ${error instanceof Error ? error.message : String(error)}`,
+        );
+  const { code, message: cause, remedy } = known;
+  return { image, code, cause, remedy };
+}
+
+function failureIn({ image, prediction, failure }: Outcome): ImageFailure | undefined {
+  if (failure !== undefined || prediction !== undefined) return failure;
+  return {
+    image,
+    code: 'CANCELLED',
+    cause: `${image} was begun and not finished.`,
+    remedy: 'Type its command again: it is resumed from what is there.',
+  };
+}
+
+function inOrder(outcomes: readonly Outcome[], latest: readonly NamedImage[]): readonly Outcome[] {
+  const places = new Map(latest.map(({ name }, place) => [name, place]));
+  const placeOf = ({ name }: Outcome) => places.get(name) ?? -1;
+  return [...outcomes].sort((a, b) => placeOf(a) - placeOf(b));
+}
+
+/** What differs between two claims, as a person reads it. */
+function differences(there: Claim, here: Claim): string[] {
+  const found: string[] = [];
+  if (there.task !== here.task) found.push(`--task ${there.task} there, ${here.task} here`);
+  const isSameModel =
+    there.model.digest === here.model.digest && there.model.folds?.join() === here.model.folds?.join();
+  if (!isSameModel) found.push(`the model ${described(there)} there, ${described(here)} here`);
+  const names = new Set([...Object.keys(there.settings), ...Object.keys(here.settings)]);
+  for (const name of names) {
+    const [before, now] = [there.settings[name], here.settings[name]];
+    if (before !== now) found.push(`${optionOf(name)} ${before ?? 'not given'} there, ${now ?? 'not given'} here`);
+  }
+  return found;
+}
+
+function described({ model: { path, digest, folds } }: Claim): string {
+  return `${path} (${digest.slice(0, 12)}${folds === undefined ? '' : `, folds ${folds.join(',')}`})`;
+}
+
+/** `minArea` is `--min-area`. */
+function optionOf(name: string): string {
+  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+function lengthOf(path: string): number {
+  return Buffer.byteLength(basename(path));
+}
+
+function toJson(value: object): string {
+  return `${JSON.stringify(value, null, 1)}\n`;
+}
+
+async function readJson<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema> | undefined> {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Writes a file that is not there yet, whole; false when another was first. */
+async function placeFile(path: string, text: string): Promise<boolean> {
+  const temporary = temporaryPathBeside(path);
+  try {
+    await writeFile(temporary, text, { flag: 'wx' });
+    await link(temporary, path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    // A file system without hard links: the two that are first at the same moment are let be.
+    await writeFileAtomic(path, text);
+    return true;
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+/** @returns The first folder of the path that was not there yet. */
+async function makeFolder(path: string): Promise<string | undefined> {
+  try {
+    return await mkdir(path, { recursive: true });
+  } catch (error) {
+    const code = codeOf(error);
+    const isTaken = code === 'EEXIST' || code === 'ENOTDIR';
+    const cause = isTaken
+      ? `A file is in the place of the folder ${path}, or of one above it.`
+      : `The folder ${path} cannot be made (${code}).`;
+    const remedy = 'Name another folder with `--out`, one that may be written.';
+    throw new ReigniteError(code === 'ENOSPC' ? 'NO_SPACE' : 'NOT_WRITABLE', cause, { cause: error, remedy });
+  }
+}
+
+/** Writes a file beside `path`, with the longest name that is needed there, and removes it. */
+async function tryWriting(path: string, image: string): Promise<void> {
+  const probe = temporaryPathBeside(path);
+  try {
+    await (await open(probe, 'wx')).close();
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'ENAMETOOLONG') {
+      const cause = `The name of the image ${basename(image)} is too long for the files that are made of it.`;
+      throw new ReigniteError('NOT_WRITABLE', cause, { cause: error, remedy: 'Give the image a shorter name.' });
+    }
+    throw new ReigniteError(
+      code === 'ENOSPC' ? 'NO_SPACE' : 'NOT_WRITABLE',
+      `Nothing can be written into ${dirname(path)} (${code}).`,
+      { cause: error, remedy: 'Name another folder with `--out`, one that may be written.' },
+    );
+  } finally {
+    await rm(probe, { force: true }).catch(() => undefined);
+  }
+}
+
+async function lockPatiently(path: string, subject: string): Promise<FileLock> {
+  const end = Date.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await lockFile(path, subject);
+    } catch (error) {
+      const mayWait = error instanceof ReigniteError && error.code === 'FILE_LOCKED' && Date.now() < end;
+      if (!mayWait) throw error;
+      await sleep(LOOK_AGAIN_MS);
+    }
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+}
