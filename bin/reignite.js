@@ -1,12 +1,16 @@
 #!/usr/bin/env node
-import { existsSync } from 'node:fs';
+// Any Node since 12 must be able to read this file, so that an old one is refused in a sentence.
+const [major, minor] = process.versions.node.split('.').map(Number);
+const isSupported = major > 20 || (major === 20 && minor >= 19);
 
-// ONNX Runtime reports every session to its makers unless it finds this when it is loaded; child processes inherit it.
-process.env.ORT_DISABLE_TELEMETRY ??= '1';
-
-// Only a checkout has this script: it compiles what has changed.
-const build = new URL('../scripts/build.js', import.meta.url);
-if (existsSync(build)) (await import(build.href)).ensureBuilt();
-
-const { main } = await import('../dist/cli/main.js');
-process.exitCode = await main(process.argv.slice(2));
+if (isSupported) {
+  void import('./start.js');
+} else {
+  const code = 'NODE_TOO_OLD';
+  const cause = `reignite needs Node.js 20.19 or newer; this is ${process.versions.node}.`;
+  const remedy = 'Install Node.js 20.19 or newer from https://nodejs.org.';
+  if (process.argv.includes('--json'))
+    process.stdout.write(`${JSON.stringify({ error: { code, cause, remedy } }, null, 1)}\n`);
+  else process.stderr.write(`error ${code}: ${cause}\n  ${remedy}\n`);
+  process.exitCode = 1;
+}

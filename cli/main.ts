@@ -1,19 +1,20 @@
 import { setMaxListeners } from 'node:events';
 import { Command, CommanderError } from 'commander';
-import { ReigniteError } from '../toolkit/errors.ts';
+import { z } from 'zod';
+import { plainProblem } from '../config/plain-problems.ts';
 import { packageVersion } from '../toolkit/package-version.ts';
-import { EXIT, printError, printStep } from './output.ts';
+import { listenForStop } from './interruption.ts';
+import { EXIT, outputWritten, printError, printStep, watchOutput } from './output.ts';
 import type { CommandContext } from './program/command.ts';
 import { machineCommands } from './program/machine-commands.ts';
 import { modelCommands } from './program/model-commands.ts';
 import { predictionCommands } from './program/prediction-commands.ts';
 import { reportCommands } from './program/report-commands.ts';
 import { runCommands } from './program/run-commands.ts';
+import { namedCommand, usageError } from './usage-error.ts';
 
 const DESCRIPTION =
   'Re-runs the technical validation of the IGNITE data toolkit as durable Temporal workflows and says how far the result is from what was published';
-
-type Stop = 'SIGINT' | 'SIGTERM';
 
 /**
  * The command line. A command's module is loaded when it is called: help and errors of usage come at once.
@@ -22,10 +23,12 @@ type Stop = 'SIGINT' | 'SIGTERM';
  * @returns The exit status.
  */
 export async function main(words: readonly string[]): Promise<number> {
+  z.config({ customError: plainProblem });
   const stop = new AbortController();
   // Everything long that a command does listens to it.
   setMaxListeners(0, stop.signal);
   const interrupted = listenForStop(stop);
+  const outputFailure = watchOutput();
   const outcome = { status: EXIT.done as number };
   const program = createProgram({
     signal: stop.signal,
@@ -33,36 +36,29 @@ export async function main(words: readonly string[]): Promise<number> {
       outcome.status = status;
     },
   });
+  const options = { json: words.includes('--json'), debug: words.includes('--debug') };
   try {
     await program.parseAsync([...words], { from: 'user' });
-    return outcome.status;
+    await outputWritten();
+    const failure = outputFailure();
+    if (failure !== undefined) throw failure;
+    return interrupted() ?? outcome.status;
   } catch (error) {
-    const by = interrupted();
-    if (by !== undefined) {
-      printStep('Stopped. The run stays open: the same command goes on where it was.');
-      return by === 'SIGINT' ? EXIT.interrupted : EXIT.terminated;
-    }
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-    return printError(error, { json: words.includes('--json'), debug: words.includes('--debug') });
+    const status = interrupted();
+    if (status !== undefined) return status;
+    if (!(error instanceof CommanderError)) return printError(error, options);
+    if (error.exitCode === 0) return EXIT.done;
+    const isWithoutCommand = error.code === 'commander.help' && !options.json;
+    if (!isWithoutCommand) return printError(usageError(error, program, words), options);
+    printStep(namedCommand(program, words).helpInformation().trimEnd());
+    return EXIT.usage;
   }
-}
-
-/** The first signal ends the command in order, a second one at once. */
-function listenForStop(stop: AbortController): () => Stop | undefined {
-  let by: Stop | undefined;
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(name, () => {
-      if (by !== undefined) process.exit(name === 'SIGINT' ? EXIT.interrupted : EXIT.terminated);
-      by = name;
-      stop.abort(new ReigniteError('CANCELLED', `The command got ${name}.`));
-    });
-  }
-  return () => by;
 }
 
 function createProgram(context: CommandContext): Command {
   const program = new Command('reignite').description(DESCRIPTION).version(packageVersion());
-  program.showHelpAfterError().exitOverride();
+  // Errors are printed as all others are; help goes to stdout.
+  program.configureOutput({ writeErr: () => undefined }).exitOverride();
   runCommands(program, context);
   predictionCommands(program, context);
   reportCommands(program, context);

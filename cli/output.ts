@@ -1,4 +1,5 @@
 import { ReigniteError } from '../toolkit/errors.ts';
+import { asDiskError } from '../toolkit/files/atomic-write.ts';
 
 /** Text without characters that a terminal obeys: names in a file of somebody else's may hold any. */
 export function printable(text: string): string {
@@ -6,7 +7,54 @@ export function printable(text: string): string {
 }
 
 /** Exit statuses of the commands (README, exit status). */
-export const EXIT = { done: 0, error: 1, usage: 2, partial: 3, differs: 4, interrupted: 130, terminated: 143 } as const;
+export const EXIT = {
+  done: 0,
+  error: 1,
+  usage: 2,
+  partial: 3,
+  differs: 4,
+  hungUp: 129,
+  interrupted: 130,
+  brokenPipe: 141,
+  terminated: 143,
+} as const;
+
+let isSilent = false;
+
+/** Prints no progress from now on: what the interrupted command had to say is said. */
+export function silenceSteps(): void {
+  isSilent = true;
+}
+
+/**
+ * Ends the command quietly when the reader of its output goes away, such as `head` or a terminal that is closed.
+ *
+ * @returns The error that kept output from being written, such as a full disk; undefined while there was none.
+ */
+export function watchOutput(): () => Error | undefined {
+  let failure: Error | undefined;
+  for (const [name, stream] of [
+    ['standard output', process.stdout],
+    ['standard error', process.stderr],
+  ] as const) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      // A closed terminal gives EIO and sends SIGHUP as well.
+      if (error.code === 'EPIPE') process.kill(process.pid, 'SIGPIPE');
+      else if (error.code !== 'EIO' && error.code !== 'ERR_STREAM_DESTROYED') {
+        const known = asDiskError(error, name);
+        failure = known instanceof Error ? known : error;
+      }
+    });
+  }
+  return () => failure;
+}
+
+/** Waits until everything was written, or could not be. */
+export async function outputWritten(): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) {
+    if (stream.writable) await new Promise((resolve) => stream.write('', resolve));
+  }
+}
 
 /** Results go to stdout. */
 export function printResult(text: string): void {
@@ -15,7 +63,7 @@ export function printResult(text: string): void {
 
 /** Progress goes to stderr, so that results can be piped. */
 export function printStep(text: string): void {
-  process.stderr.write(`${text}\n`);
+  if (!isSilent) process.stderr.write(`${text}\n`);
 }
 
 export interface ErrorOutput {
@@ -25,13 +73,18 @@ export interface ErrorOutput {
 
 /** Prints an error as a person, or as a program, wants it; returns the exit status. */
 export function printError(error: unknown, { json, debug }: ErrorOutput): number {
-  const known =
-    error instanceof ReigniteError
-      ? error
-      : new ReigniteError('INTERNAL', `Unexpected: ${error instanceof Error ? error.message : String(error)}`);
+  const known = asReigniteError(error);
   const { code, message: cause, remedy } = known;
   if (json) printResult(JSON.stringify({ error: { code, cause, remedy } }, null, 1));
   else printStep(printable(`error ${code}: ${cause}\n  ${remedy}`));
   if (debug && error instanceof Error) printStep(error.stack ?? '');
   return code === 'USAGE' || code === 'CONFIG_INVALID' ? EXIT.usage : EXIT.error;
+}
+
+/** A full disk or a folder that cannot be written is named as such wherever it was met. */
+function asReigniteError(error: unknown): ReigniteError {
+  const path = error instanceof Error && 'path' in error && typeof error.path === 'string' ? error.path : 'a file';
+  const known = asDiskError(error, path);
+  if (known instanceof ReigniteError) return known;
+  return new ReigniteError('INTERNAL', `Unexpected: ${error instanceof Error ? error.message : String(error)}`);
 }

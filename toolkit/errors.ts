@@ -48,6 +48,7 @@ export const ERRORS = {
     remedy: 'Start the run with a command of the same home, or start the worker with the same `--set zenodo.api=`.',
   },
   CANCELLED: { retryable: false, remedy: 'Type the same command again: it goes on from what is there.' },
+  NODE_TOO_OLD: { retryable: false, remedy: 'Install Node.js 20.19 or newer from https://nodejs.org.' },
   INTERNAL: { retryable: true, remedy: 'Run the command again with `--debug` and report what it prints.' },
 
   TEMPORAL_BINARY_NOT_FOUND: {
@@ -92,6 +93,7 @@ export const ERRORS = {
     remedy: 'Use a disk or a network file system: object storage mounted as a folder cannot keep processes apart.',
   },
   NOT_WRITABLE: { retryable: false, remedy: 'Make the folder writable, or choose another one.' },
+  NAME_TOO_LONG: { retryable: false, remedy: 'Choose a shorter name; most file systems allow 255 bytes per name.' },
   FILE_MISSING: { retryable: false, remedy: 'Check the path, or fetch the record again with `npx reignite download`.' },
 
   ARCHIVE_UNSAFE: { retryable: false, remedy: 'Do not unpack this archive; fetch it again from the publisher.' },

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import type { Client } from '@temporalio/client';
+import { didYouMean } from '../../config/suggest.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { bytesText } from '../../toolkit/quantity-text.ts';
@@ -26,7 +27,7 @@ export async function cleanCommand(
 ): Promise<number> {
   const unknown = kinds.find((kind) => !REMOVABLES.some((each) => each === kind));
   if (unknown !== undefined) {
-    throw new ReigniteError('USAGE', `There is nothing called ${unknown} to clean.`, {
+    throw new ReigniteError('USAGE', `There is nothing called ${unknown} to clean.${didYouMean(unknown, REMOVABLES)}`, {
       remedy: `Choose among ${REMOVABLES.join(', ')}.`,
     });
   }

@@ -12,6 +12,7 @@ import { pinRecord } from '../config/pin-record.ts';
 import { FileLines } from '../download/file-lines.ts';
 import { type ResolvedDownload, resolveDownload, startDownload } from '../download/start-download.ts';
 import { watchDownload } from '../download/watch-download.ts';
+import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { runPage } from '../run/follow-run.ts';
 import { onPlatform, watchOn } from '../run/on-platform.ts';
@@ -56,6 +57,7 @@ export async function downloadCommand(options: DownloadOptions, signal: AbortSig
 async function follow(platform: Platform, download: ResolvedDownload, signal: AbortSignal): Promise<AcquireOutcome> {
   const { client, server } = platform;
   const { id } = download;
+  whenInterrupted(platform.owner ? RESUMABLE : STILL_RUNNING);
   const how = await startDownload(client, server, download, printStep);
   printStep(`${how === 'started' ? 'Started' : 'Attached to'} ${id}`);
   if (server.uiUrl !== undefined) printStep(`Temporal UI: ${runPage(server.uiUrl, server.namespace, id)}`);

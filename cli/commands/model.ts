@@ -4,11 +4,22 @@ import { describeInspected } from '../model/describe-inspected.ts';
 import { inspectModel } from '../model/inspect-model.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 
-/** `reignite model inspect`: what a checkpoint holds, and every name in it. Nothing is executed. */
-export async function inspectCommand(file: string, { json }: { readonly json?: boolean }): Promise<number> {
+export interface InspectOptions {
+  readonly json?: boolean;
+  /** Whether what is dangerous, or is not a model that can be read, is an error. */
+  readonly strict?: boolean;
+}
+
+/**
+ * `reignite model inspect`: what a checkpoint holds, and every name in it. Nothing is executed.
+ *
+ * @returns 1 with `strict` for a file that is dangerous or cannot be read as a model.
+ */
+export async function inspectCommand(file: string, { json, strict = false }: InspectOptions): Promise<number> {
   const model = await inspectModel(resolve(file));
   printResult(json ? JSON.stringify(model, null, 1) : describeInspected(model));
-  return EXIT.done;
+  const isAccepted = model.safe && model.format !== 'other';
+  return strict && !isAccepted ? EXIT.error : EXIT.done;
 }
 
 export interface ConvertOptions {

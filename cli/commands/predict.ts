@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { didYouMean } from '../../config/suggest.ts';
 import { Folds } from '../../config/task-config.ts';
 import type { Task } from '../../config/tasks.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
@@ -9,6 +10,7 @@ import type { NamedImage, PredictionOrder } from '../../toolkit/predict/predicti
 import type { PredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
 import { describePrediction } from '../../toolkit/predict/prediction-tables.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
+import { RESUMABLE, whenInterrupted } from '../interruption.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { nameImages } from '../predict/image-names.ts';
 import { predictAsRun } from '../predict/predict-as-run.ts';
@@ -55,6 +57,7 @@ export async function predictCommand(
   const order = readOrder(options);
   const images = await nameImages(words);
   const home = homeFromEnvironment();
+  whenInterrupted(RESUMABLE);
   const summary = options.run
     ? await predictAsRun(order, images, home, signal)
     : await predictHere(order, images, home, signal);
@@ -114,7 +117,10 @@ function readOrder({
   expectWithin('--min-area', minArea, 0, MOST_AREA);
   if (threads !== undefined) expectWithin('--threads', threads, 1, MOST_THREADS);
   if (!isProvider(provider)) {
-    throw new ReigniteError('USAGE', `Expected --provider auto, ${PROVIDERS.join(' or ')}, got ${provider}.`);
+    throw new ReigniteError(
+      'USAGE',
+      `Expected --provider auto, ${PROVIDERS.join(' or ')}, got ${provider}.${didYouMean(provider, ['auto', ...PROVIDERS])}`,
+    );
   }
   return {
     task,

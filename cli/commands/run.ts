@@ -1,6 +1,7 @@
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { pinRecord } from '../config/pin-record.ts';
+import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { tellPlan } from '../plan/tell-plan.ts';
 import { DetachedTeller, detachRun } from '../run/detached-run.ts';
@@ -43,6 +44,7 @@ export async function runCommand(options: RunOptions, signal: AbortSignal): Prom
 
 /** Hands the run on, and says how to watch and to end it. */
 async function runDetached({ json }: RunOptions, signal: AbortSignal): Promise<number> {
+  whenInterrupted('Interrupted: the process in the background is stopped too; run the same command to resume.');
   const { run, pid, log } = await detachRun(process.argv.slice(2), homeFromEnvironment(), signal);
   if (json) printResult(JSON.stringify({ run, pid, log }, null, 1));
   else {
@@ -59,6 +61,7 @@ async function runDetached({ json }: RunOptions, signal: AbortSignal): Promise<n
 }
 
 async function runHere(options: RunOptions, teller: DetachedTeller, signal: AbortSignal): Promise<number> {
+  whenInterrupted('Interrupted: no run was started.');
   const home = homeFromEnvironment();
   const config = await pinRecord(await loadConfig(options), home, printStep, signal);
   const run = resolveRun(config, home, options);
@@ -68,6 +71,7 @@ async function runHere(options: RunOptions, teller: DetachedTeller, signal: Abor
   if (config.zenodo.serve === undefined) await tellPlan(run, home, { fresh, signal }, printStep);
   const summary = await onPlatform({ home, settings, onStep: printStep, signal, ...queues }, (platform) => {
     const start = async () => {
+      whenInterrupted(platform.owner ? RESUMABLE : STILL_RUNNING);
       const how = await startRun(platform.client, platform.server, run, printStep, { fresh });
       fresh = false;
       printStep(`${how === 'started' ? 'Started' : 'Attached to'} ${run.id}`);
@@ -75,5 +79,6 @@ async function runHere(options: RunOptions, teller: DetachedTeller, signal: Abor
     };
     return seeThrough(platform, run, start, signal);
   });
+  whenInterrupted('Interrupted: the run has ended; `npx reignite status` shows how.');
   return tellOutcome(summary, run.input.folders.results, options.json ?? false);
 }

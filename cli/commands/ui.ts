@@ -1,4 +1,5 @@
 import { ReigniteError } from '../../toolkit/errors.ts';
+import { whenInterrupted } from '../interruption.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { findRun } from '../run/find-run.ts';
 import { runPage } from '../run/follow-run.ts';
@@ -22,7 +23,8 @@ export async function uiCommand(part: string | undefined, signal: AbortSignal): 
     }
     const { workflowId } = await findRun(client, part);
     printResult(runPage(server.uiUrl, server.namespace, workflowId));
-    printStep('Ctrl-C ends it.');
+    printStep('Press Ctrl-C to stop.');
+    whenInterrupted('Stopped.');
     await untilStopped(failed, signal);
     return EXIT.interrupted;
   });

@@ -1,3 +1,4 @@
+import { ReigniteError } from '../../toolkit/errors.ts';
 import { verifyManifest } from '../../toolkit/report/manifest.ts';
 import { counted } from '../../toolkit/text.ts';
 import { EXIT, printResult } from '../output.ts';
@@ -13,7 +14,12 @@ export async function verifyCommand(
   { json }: { readonly json?: boolean },
   signal: AbortSignal,
 ): Promise<number> {
-  const { results } = await foldersOf(run, signal);
+  const { results, openRun } = await foldersOf(run, signal);
+  if (openRun !== undefined) {
+    throw new ReigniteError('RUN_OPEN', `The run ${openRun} is open: its results are not complete yet.`, {
+      remedy: 'Run its command again to resume it, and verify when it has ended.',
+    });
+  }
   const { files, findings } = await verifyManifest(results, signal);
   if (json) printResult(JSON.stringify({ results, files, findings }, null, 1));
   else {

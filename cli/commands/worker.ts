@@ -1,9 +1,11 @@
+import { didYouMean } from '../../config/suggest.ts';
 import { QUEUES, type Queue } from '../../config/task-queues.ts';
 import { placesNamedIn } from '../../toolkit/access/named-places.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { makePrivateHome } from '../../toolkit/files/private-home.ts';
 import { loadConfig } from '../config/load-config.ts';
+import { whenInterrupted } from '../interruption.ts';
 import { EXIT, printStep } from '../output.ts';
 import { untilStopped } from '../run/until-stopped.ts';
 import { WorkerProcesses } from '../run/worker-processes.ts';
@@ -37,8 +39,9 @@ export async function workerCommand(options: WorkerOptions, signal: AbortSignal)
   const server = await findServer(home.home);
   const client = await connectTo(server);
   await client.connection.close();
-  const workers = new WorkerProcesses({ home, server, settings, queues, onStep: printStep });
-  printStep(`Serves ${queues.join(', ')} on ${server.address}. Ctrl-C ends it.`);
+  const workers = new WorkerProcesses({ home, server, settings, queues, onStep: printStep, signal });
+  printStep(`Serves ${queues.join(', ')} on ${server.address}. Press Ctrl-C to stop.`);
+  whenInterrupted('Stopped: unfinished activities are tried again by another worker.');
   try {
     await untilStopped(workers.failed, signal);
     return EXIT.interrupted;
@@ -50,7 +53,9 @@ export async function workerCommand(options: WorkerOptions, signal: AbortSignal)
 function parseQueue(name: string): Queue {
   const queue = QUEUES.find((each) => each === name);
   if (queue !== undefined) return queue;
-  throw new ReigniteError('USAGE', `There is no queue "${name}".`, { remedy: `Queues are ${QUEUES.join(', ')}.` });
+  throw new ReigniteError('USAGE', `There is no queue "${name}".${didYouMean(name, QUEUES)}`, {
+    remedy: `Queues are ${QUEUES.join(', ')}.`,
+  });
 }
 
 async function findServer(home: string): Promise<ServerAddress> {

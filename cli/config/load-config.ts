@@ -5,6 +5,7 @@ import { parse as parseYaml } from 'yaml';
 import type { z } from 'zod';
 import { RunConfig } from '../../config/schema.ts';
 import { SHIPPED_PROFILES, shippedPath } from '../../config/shipped-profiles.ts';
+import { didYouMean } from '../../config/suggest.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 
 export interface ConfigChoice {
@@ -35,7 +36,7 @@ async function readProfile(path: string, profile: string): Promise<Record<string
   if (!existsSync(path)) {
     throw new ReigniteError(
       'CONFIG_INVALID',
-      `There is no profile ${profile}: it is none of ${SHIPPED_PROFILES.join(', ')}, and no file ${path}.`,
+      `There is no profile ${profile}: expected ${SHIPPED_PROFILES.join(', ')} or a YAML file.${didYouMean(profile, SHIPPED_PROFILES)}`,
     );
   }
   const parsed: unknown = await readFile(path, 'utf8')
@@ -70,12 +71,12 @@ function assign(fields: Record<string, unknown>, assignment: string): void {
 function describeIssues(issues: readonly z.core.$ZodIssue[], fields: Record<string, unknown>): string {
   return issues
     .map((issue) => {
-      const field = issue.path.join('.') || 'the profile';
+      const field = issue.path.join('.') || 'the configuration';
       const value = valueAt(fields, issue.path);
-      const got = value === undefined ? '' : ` (got ${JSON.stringify(value)})`;
+      const got = value === undefined || issue.code === 'unrecognized_keys' ? '' : ` (got ${JSON.stringify(value)})`;
       return `${field}${got}: ${issue.message}`;
     })
-    .join('; ');
+    .join(' ');
 }
 
 function valueAt(fields: unknown, path: readonly PropertyKey[]): unknown {

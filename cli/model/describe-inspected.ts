@@ -22,9 +22,11 @@ function headOf({ file, format, holds, globals, fault }: InspectedModel): string
   return `${file}: ${kind}, ${holds}; nothing in it could run code.`;
 }
 
-function faultOf({ fault }: InspectedModel): string[] {
+function faultOf({ fault, globals }: InspectedModel): string[] {
   if (fault === undefined) return [];
-  return [`${fault.code}: ${fault.cause}`, 'What comes before the fault is listed: Python would have run it by then.'];
+  const reason = `${fault.code}: ${fault.cause}`;
+  if (globals.length === 0) return [reason];
+  return [reason, 'The names before the fault are listed: Python would have imported them by then.'];
 }
 
 function namesOf({ globals }: InspectedModel): string[] {

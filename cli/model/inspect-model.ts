@@ -2,7 +2,7 @@ import { open, readdir, stat } from 'node:fs/promises';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { type DescribedModel, describeModel } from '../../toolkit/onnx/describe-model.ts';
 import { openCheckpoint } from '../../toolkit/pytorch/checkpoint.ts';
-import { fileKind, KIND_BYTES } from '../../toolkit/pytorch/file-kind.ts';
+import { fileKind, isZip, KIND_BYTES, textKind } from '../../toolkit/pytorch/file-kind.ts';
 import type { SeenGlobal } from '../../toolkit/pytorch/global-verdict.ts';
 import { type ListedTensor, listTensors } from '../../toolkit/pytorch/list-tensors.ts';
 import { elementCount } from '../../toolkit/pytorch/tensor.ts';
@@ -46,9 +46,20 @@ export async function inspectModel(file: string): Promise<InspectedModel> {
   } catch (error) {
     if (!(error instanceof ReigniteError)) throw error;
     const { code, message: cause } = error;
-    const holds = globals.length === 0 ? 'no checkpoint that could be read' : 'a checkpoint that breaks off';
+    const isPickle = globals.some(isImportable);
+    const text = isPickle ? undefined : textKind(head);
+    if (text !== undefined) return { file, format: 'other', holds: text, safe: true, ...NOTHING };
+    const unread = isZip(head)
+      ? 'a zip archive that could not be read as a checkpoint'
+      : 'no checkpoint that could be read';
+    const holds = globals.length === 0 ? unread : 'a checkpoint that breaks off';
     return { file, format: 'other', holds, ...NOTHING, safe: false, globals, fault: { code, cause } };
   }
+}
+
+/** Text that is read as a pickle may seem to import names; Python imports only names that are identifiers. */
+function isImportable({ module, name }: SeenGlobal): boolean {
+  return [module, name].every((each) => /^[\p{ID_Start}_][\p{ID_Continue}.]*$/u.test(each));
 }
 
 async function readHead(file: string): Promise<Uint8Array> {

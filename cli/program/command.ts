@@ -1,4 +1,6 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
+import { didYouMean } from '../../config/suggest.ts';
+import { TASKS } from '../../config/tasks.ts';
 
 /** What every command is given. */
 export interface CommandContext {
@@ -22,7 +24,7 @@ export function configuredCommand(program: Command, name: string, description: s
   return configured(command(program, name, description))
     .option('--data <dir>', 'where the record lies or will lie (default: data/<record>)')
     .option('--results <dir>', 'where results go (default: results/<profile>)')
-    .option('--tasks <list>', 'which tasks, separated by commas', (text: string) => text.split(','));
+    .option('--tasks <list>', 'which tasks, separated by commas', parseTasks);
 }
 
 /** Adds the options from which a configuration is read. */
@@ -30,6 +32,20 @@ export function configured(program: Command): Command {
   return program
     .option('--profile <name|file>', 'sample, paper, or a YAML file', 'sample')
     .option('--set <a.b=value>', 'set a field; may be given again', append, []);
+}
+
+/** @throws InvalidArgumentError for what is not a number. */
+export function parseNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError('Expected a number.');
+}
+
+function parseTasks(text: string): string[] {
+  const tasks = text.split(',').map((task) => task.trim());
+  const unknown = tasks.find((task) => !TASKS.some((each) => each === task));
+  if (unknown === undefined) return tasks;
+  throw new InvalidArgumentError(`Expected names among ${TASKS.join(', ')}.${didYouMean(unknown, TASKS)}`);
 }
 
 /** For options that may be given several times. */

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { TASKS } from '../../config/tasks.ts';
 import type { EvaluateOptions } from '../commands/evaluate.ts';
 import type { PredictOptions } from '../commands/predict.ts';
-import { type CommandContext, command } from './command.ts';
+import { type CommandContext, command, parseNumber } from './command.ts';
 
 /** Commands on predictions and images of the user's own; none but `predict --run` needs Temporal. */
 export function predictionCommands(program: Command, { signal, exitWith }: CommandContext): void {
@@ -14,23 +14,23 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
       'nnU-Net v1 folder or one fold of it (he), YOLOv5 .pt (nuclei, pdl1), or .onnx with its sidecar',
     )
     .requiredOption('--out <dir>', 'where everything goes')
-    .option('--mpp <um>', 'side of one pixel in µm: gives mm²; the models expect 0.5', Number)
+    .option('--mpp <um>', 'side of one pixel in µm: gives mm²; the models expect 0.5', parseNumber)
     .option('--resample', 'bring the images to 0.5 µm/px for the network; results come in their own pixels')
     .option('--folds <list>', 'only these folds of an nnU-Net model, such as 0,1,3,4 or all (default: every fold)')
     .option(
       '--max-value <n>',
       'value of 16-bit samples that stands for white, such as 4095 for 12 bits (default: 65535)',
-      Number,
+      parseNumber,
     )
     .option('--labels <file>', "JSON object of names to label values, where the model is not the paper's")
-    .option('--simplify <px>', 'smooth outlines by at most so much (default: 0, the edges of the pixels)', Number)
+    .option('--simplify <px>', 'smooth outlines by at most so much (default: 0, the edges of the pixels)', parseNumber)
     .option(
       '--min-area <px>',
       'no outlines for smaller regions; masks and areas keep them (default: 25; 0 keeps all)',
-      Number,
+      parseNumber,
     )
     .option('--provider <name>', 'auto, cpu, cuda or webgpu (default: auto)')
-    .option('--threads <n>', 'threads of the network (default: all cores)', Number)
+    .option('--threads <n>', 'threads of the network (default: all cores)', parseNumber)
     .option('--quiet', 'leave the notes out on the screen; summary.json and the overlays keep them')
     .option('--run', 'as a durable run: an activity an image, shared among workers, seen in the Temporal UI')
     .action(async (images: string[], options: PredictOptions) => {

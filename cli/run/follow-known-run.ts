@@ -1,7 +1,9 @@
 import { QUEUES } from '../../config/task-queues.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
 import { printStep } from '../output.ts';
 import { workerSettingsOf } from '../worker-settings.ts';
+import { summaryOf } from './describe-run.ts';
 import { findRun, runInputOf } from './find-run.ts';
 import { followRun, tellOutcome } from './follow-run.ts';
 import { onHomePlatform } from './home-platform.ts';
@@ -12,6 +14,8 @@ import { startRun } from './start-run.ts';
 export interface KnownRun {
   readonly run: ResolvedRun;
   readonly isOpen: boolean;
+  /** Whether it completed with every ROI: `retry` has nothing to do then. */
+  readonly isWhole: boolean;
 }
 
 /** A run of the home with what it was started with. @throws ReigniteError RUN_NOT_FOUND. */
@@ -19,7 +23,12 @@ export async function knownRun(part: string | undefined, signal: AbortSignal): P
   return onHomePlatform(signal, [], async ({ client }) => {
     const execution = await findRun(client, part);
     const input = await runInputOf(client, execution);
-    return { run: { id: execution.workflowId, input }, isOpen: execution.status.name === 'RUNNING' };
+    const failures = Object.values((await summaryOf(execution))?.tasks ?? {}).map(({ rois }) => rois.failed);
+    return {
+      run: { id: execution.workflowId, input },
+      isOpen: execution.status.name === 'RUNNING',
+      isWhole: execution.status.name === 'COMPLETED' && failures.length > 0 && failures.every((count) => count === 0),
+    };
   });
 }
 
@@ -38,9 +47,11 @@ export async function followKnownRun(
   const platformOptions = { home: homeFromEnvironment(), settings, queues: QUEUES, onStep: printStep, signal };
   let toStart = start;
   const summary = await onPlatform(platformOptions, async (platform) => {
+    whenInterrupted(platform.owner ? RESUMABLE : STILL_RUNNING);
     if (toStart) await startRun(platform.client, platform.server, run, printStep);
     toStart = false;
     return followRun(platform, run, signal);
   });
+  whenInterrupted('Interrupted: the run has ended; `npx reignite status` shows how.');
   return tellOutcome(summary, run.input.folders.results, json);
 }

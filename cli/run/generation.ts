@@ -7,20 +7,25 @@ import type { ResolvedRun } from './resolve-run.ts';
  * The run with the part of the cache that it works in: a fresh one gets a part of its own, any other goes on in that of
  * the newest run of its configuration. So a fresh run that was cancelled or failed is not begun from nothing again.
  *
- * @throws ReigniteError RUN_OPEN when a fresh run is asked for while one of the configuration is open.
+ * @throws ReigniteError RUN_OPEN when a fresh run is asked for while one that takes from the cache is open; an open fresh
+ *   run is continued.
  */
 export function inGeneration(run: ResolvedRun, newest: NewestExecution | undefined, fresh: boolean): ResolvedRun {
-  if (fresh && newest?.isOpen === true) {
-    throw alreadyOpen(run.id);
-  }
+  const isOpen = newest?.isOpen === true;
+  if (fresh && isOpen && !isFresh(newest)) throw alreadyOpen(run.id);
   const known: unknown = newest?.memo['generation'];
-  const generation = fresh ? newGeneration() : known;
+  const generation = fresh && !isOpen ? newGeneration() : known;
   if (typeof generation !== 'string') return run;
   return { ...run, input: { ...run.input, folders: { ...run.input.folders, generation } } };
 }
 
+/** Whether it was started with `--fresh`: the same command then continues it. */
+export function isFresh({ memo }: NewestExecution): boolean {
+  return memo['fresh'] === true;
+}
+
 export function alreadyOpen(id: string): ReigniteError {
-  return new ReigniteError('RUN_OPEN', `The run ${id} is open: it cannot be begun afresh.`);
+  return new ReigniteError('RUN_OPEN', `The run ${id} is open, and was started without \`--fresh\`.`);
 }
 
 /** Tells in a cache entry when the run began. */

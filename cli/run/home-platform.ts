@@ -34,6 +34,7 @@ export async function onHomePlatform<Result>(
       ...options,
     });
     try {
+      signal.throwIfAborted();
       return await work(platform);
     } catch (error) {
       signal.throwIfAborted();

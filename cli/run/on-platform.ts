@@ -17,6 +17,7 @@ export async function onPlatform<Result>(
   for (;;) {
     const platform = await openPlatform(options);
     try {
+      options.signal.throwIfAborted();
       return await work(platform);
     } catch (error) {
       options.signal.throwIfAborted();

@@ -84,9 +84,9 @@ async function openOwned(options: PlatformOptions, { lost, release }: OwnedHome)
       });
     server = await start();
     const client = await connectTo(server);
-    const workers = new WorkerProcesses({ home, server, settings, queues, onStep });
+    const workers = new WorkerProcesses({ home, server, settings, queues, onStep, signal });
     let closing = false;
-    const guard = keepServer(server, start, () => closing, onStep);
+    const guard = keepServer(server, start, () => closing || signal?.aborted === true, onStep);
     return {
       client,
       server,
@@ -213,7 +213,7 @@ async function openExternal(options: PlatformOptions, server: ServerAddress): Pr
   const client = await connectTo(server);
   const look = () => unpolledQueues(client, server.namespace, settings.taskQueuePrefix, queues);
   const unserved = await look();
-  const workers = new WorkerProcesses({ home, server, settings, queues: [], onStep });
+  const workers = new WorkerProcesses({ home, server, settings, queues: [], onStep, signal: options.signal });
   const serve = (alone: readonly Queue[]) => {
     const taken = workers.serve(alone);
     if (taken.length > 0) onStep(`Nobody serves ${taken.join(', ')} on ${server.address}: this command does.`);

@@ -9,6 +9,8 @@ import { onHomePlatform } from './home-platform.ts';
 export interface KnownFolders {
   readonly results: string;
   readonly data?: string;
+  /** The run while it is open: its results are not complete yet. */
+  readonly openRun?: string;
 }
 
 /**
@@ -23,7 +25,10 @@ export async function foldersOf(run: string | undefined, signal: AbortSignal): P
     const execution = await findRun(client, run);
     const results = resultsOf(execution);
     const data: unknown = execution.memo?.['data'];
-    if (results !== undefined) return { results, ...(typeof data === 'string' ? { data } : {}) };
+    if (results !== undefined) {
+      const openRun = execution.status.name === 'RUNNING' ? { openRun: execution.workflowId } : {};
+      return { results, ...openRun, ...(typeof data === 'string' ? { data } : {}) };
+    }
     throw new ReigniteError('RUN_NOT_FOUND', `The run ${execution.workflowId} does not say where its results lie.`, {
       remedy: 'Give the results folder instead.',
     });

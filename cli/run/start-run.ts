@@ -8,7 +8,7 @@ import { SEARCH_ATTRIBUTES, searchOptions } from '../../workflows/search-attribu
 import { hasSearchAttributes } from '../temporal/namespace-setup.ts';
 import type { ServerAddress } from '../temporal/server-address.ts';
 import { workflowBundle } from '../workflow-bundle.ts';
-import { alreadyOpen, inGeneration } from './generation.ts';
+import { inGeneration } from './generation.ts';
 import { newestExecution } from './open-memo.ts';
 import type { ResolvedRun } from './resolve-run.ts';
 
@@ -21,6 +21,8 @@ interface RunMemo extends Record<string, unknown> {
   readonly results: string;
   /** Of a fresh run, and of those that went on from it. */
   readonly generation?: string | undefined;
+  /** Whether it was started with `--fresh`. */
+  readonly fresh: boolean;
   /** Digest of the workflows' code. */
   readonly workflows: string;
   readonly versions: { readonly reignite: string; readonly node: string };
@@ -52,7 +54,7 @@ export async function startRun(
   const { config, digest, folders } = run.input;
   const tasks = config.tasks.map((task) => TASK_TITLES[task]).join(', ');
   const versions = { reignite: packageVersion(), node: process.versions.node };
-  const memo: RunMemo = { record: config.record, digest, ...folders, workflows, versions };
+  const memo: RunMemo = { record: config.record, digest, ...folders, fresh, workflows, versions };
   const searchable = await hasSearchAttributes(client.connection, server.namespace, SEARCH_ATTRIBUTES);
   try {
     await client.workflow.start<typeof reproduce>('reproduce', {
@@ -60,7 +62,7 @@ export async function startRun(
       taskQueue: taskQueue(config.temporal.taskQueuePrefix, 'orchestration'),
       args: [{ ...run.input, searchable }],
       ...searchOptions({ searchable }, { stage: 'acquire', tasks: config.tasks }),
-      workflowIdConflictPolicy: fresh ? 'FAIL' : 'USE_EXISTING',
+      workflowIdConflictPolicy: fresh && open === undefined ? 'FAIL' : 'USE_EXISTING',
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
       staticSummary: `Record ${config.record}, profile ${config.name}: ${tasks}`.slice(0, 200),
       staticDetails: [
@@ -74,7 +76,8 @@ export async function startRun(
     });
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    if (fresh) throw alreadyOpen(run.id);
+    // Another command started one in the meantime.
+    if (fresh) return startRun(client, server, asked, onStep, { fresh });
   }
   return open !== undefined && open['workflows'] === workflows ? 'attached' : 'started';
 }

@@ -5,6 +5,7 @@ import type { Queue } from '../../config/task-queues.ts';
 import type { TelemetryConfig } from '../../config/telemetry-config.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { endWithCommand, forgetProcess } from '../interruption.ts';
 import { addressToEnvironment, type ServerAddress } from '../temporal/server-address.ts';
 import { settingsToEnvironment, type WorkerSettings } from '../worker-settings.ts';
 import { openWorkerLog } from './worker-log.ts';
@@ -31,6 +32,8 @@ export interface WorkerProcessesOptions {
   /** Queues to serve from the start. */
   readonly queues: readonly Queue[];
   readonly onStep: (line: string) => void;
+  /** Aborted when the command is interrupted: Ctrl-C reaches the workers too, and those that end are not replaced. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What one process serves, and how it tells of itself. */
@@ -99,6 +102,10 @@ export class WorkerProcesses {
     await Promise.all([...this.#children.values()].map(endChild));
   }
 
+  #isStopping(): boolean {
+    return this.#stopping || this.#options.signal?.aborted === true;
+  }
+
   #start(group: ProcessGroup, fruitless: number): void {
     const { queues, telemetry, onReady } = group;
     const { home, server, settings, onStep } = this.#options;
@@ -118,6 +125,7 @@ export class WorkerProcesses {
     });
     closeSync(log);
     this.#children.set(name, child);
+    endWithCommand(child.pid);
     let ready = false;
     child.on('message', () => {
       ready = true;
@@ -125,7 +133,8 @@ export class WorkerProcesses {
     });
     child.once('exit', (code, signal) => {
       this.#children.delete(name);
-      if (this.#stopping) return;
+      forgetProcess(child.pid);
+      if (this.#isStopping()) return;
       const attempts = ready ? 0 : fruitless + 1;
       const how = signal ?? `status ${code}`;
       if (attempts >= FRUITLESS_STARTS) {
@@ -137,7 +146,7 @@ export class WorkerProcesses {
       onStep(`The ${name} worker ended (${how}); it is started again.`);
       const wait = Math.min(RESTART_MS * 2 ** attempts, LONGEST_RESTART_MS);
       setTimeout(() => {
-        if (!this.#stopping) this.#start(group, attempts);
+        if (!this.#isStopping()) this.#start(group, attempts);
       }, wait).unref();
     });
   }

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { PRIVATE_FILE } from '../../toolkit/files/private-home.ts';
 import { startTimeOf } from '../../toolkit/files/process-identity.ts';
+import { endWithCommand, forgetProcess } from '../interruption.ts';
 import { connectTo } from './connection.ts';
 import { serverProcessName } from './leftover-servers.ts';
 import type { ServerAddress } from './server-address.ts';
@@ -63,7 +64,9 @@ export async function launchServer(options: LaunchOptions): Promise<Launch> {
     env: withoutTemporalVariables(process.env),
     stdio: ['ignore', log.handle.fd, log.handle.fd],
   });
+  endWithCommand(child.pid);
   const exited = exitOf(child);
+  void exited.then(() => forgetProcess(child.pid));
   try {
     await spawned(child, options.binary);
     return await waitUntilReady(child, exited, options, () => outputSince(log.path, log.start));

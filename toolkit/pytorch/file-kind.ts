@@ -37,6 +37,27 @@ export function fileKind(head: Uint8Array): string | undefined {
   return isSafetensors(head) ? 'a safetensors file' : undefined;
 }
 
+/**
+ * Names the kind of a text, to be asked where a file could not be read as a pickle: a pickle of protocol 0 is text too.
+ *
+ * @param head - The first `KIND_BYTES` bytes, or all there are.
+ * @returns Undefined where it is not text.
+ */
+export function textKind(head: Uint8Array): string | undefined {
+  const text = Buffer.from(head).toString('utf8');
+  if (text.startsWith('version https://git-lfs.github.com/spec/')) return 'a Git LFS pointer, not the file itself';
+  if (/^\s*<(!doctype html|html)/i.test(text)) return 'an HTML page';
+  if (/^\s*</.test(text)) return 'XML, or text like it';
+  if (/^\s*[[{]/.test(text)) return 'JSON, or text like it';
+  // The last character may be cut in two.
+  return /^[\P{C}\s]*\ufffd?$/u.test(text) ? 'a text file' : undefined;
+}
+
+/** Whether the file begins as a zip archive does. */
+export function isZip(head: Uint8Array): boolean {
+  return [0x50, 0x4b, 0x03, 0x04].every((byte, at) => head[at] === byte);
+}
+
 /** Eight bytes of length, then JSON. */
 function isSafetensors(head: Uint8Array): boolean {
   return head.length > 9 && head[8] === 0x7b && (head[6] ?? 1) === 0 && (head[7] ?? 1) === 0;

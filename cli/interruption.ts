@@ -1,0 +1,72 @@
+import { ReigniteError } from '../toolkit/errors.ts';
+import { EXIT, printStep, silenceSteps } from './output.ts';
+
+/** Signals that end a command in order, with the exit status that a shell expects of each. */
+const STATUS = {
+  SIGINT: EXIT.interrupted,
+  SIGTERM: EXIT.terminated,
+  SIGHUP: EXIT.hungUp,
+  SIGPIPE: EXIT.brokenPipe,
+} as const;
+type StopSignal = keyof typeof STATUS;
+
+/** Of a command that works on something durable itself. */
+export const RESUMABLE = 'Interrupted: run the same command to resume; finished work is kept.';
+/** Of a command that only watches what another one works on. */
+export const STILL_RUNNING = 'Stopped watching: another process works on it.';
+
+const INTERRUPTED = 'Interrupted.';
+let explanation: () => string = () => INTERRUPTED;
+const children = new Set<number>();
+
+/**
+ * Sets what is printed when the command is interrupted from now on: one sentence that is true at that moment. A process
+ * runs one command.
+ */
+export function whenInterrupted(sentence: string | (() => string)): void {
+  explanation = typeof sentence === 'string' ? () => sentence : sentence;
+}
+
+/** Remembers a process that must not outlive this one, also when a second signal ends the command at once. */
+export function endWithCommand(pid: number | undefined): void {
+  if (pid !== undefined) children.add(pid);
+}
+
+/** Forgets a process that has ended: its number may be given to another one. */
+export function forgetProcess(pid: number | undefined): void {
+  if (pid !== undefined) children.delete(pid);
+}
+
+/**
+ * Listens to Ctrl-C, SIGTERM, SIGHUP, and to the end of whatever reads the output: the first one says at once what is so, and lets the command end in order; a
+ * second one ends it and its processes at once.
+ *
+ * @returns The exit status that the signal asks for; undefined while none came.
+ */
+export function listenForStop(stop: AbortController): () => number | undefined {
+  let status: number | undefined;
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGPIPE'] as const satisfies readonly StopSignal[]) {
+    process.on(name, () => {
+      // Each stream whose reader has gone gives one: that does not ask for an end at once, and no one reads a message.
+      const isReaderGone = name === 'SIGPIPE';
+      if (status !== undefined && !isReaderGone) endAtOnce(status);
+      if (status !== undefined) return;
+      status = STATUS[name];
+      if (!isReaderGone) printStep(explanation());
+      silenceSteps();
+      stop.abort(new ReigniteError('CANCELLED', `The command got ${name}.`));
+    });
+  }
+  return () => status;
+}
+
+function endAtOnce(status: number): never {
+  for (const pid of children) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended already.
+    }
+  }
+  process.exit(status);
+}

@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { didYouMean } from './suggest.ts';
+
+/**
+ * Says in a plain sentence what is wrong with a value, in place of zod's own messages, with the likely spelling where
+ * a name or a value is close to an allowed one.
+ *
+ * @returns Undefined for kinds of problems that zod words well enough, and for checks that bring their own message.
+ */
+export function plainProblem(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case 'invalid_value': {
+      const values = issue.values.map(String);
+      return `expected ${anyOf(values)}.${didYouMean(String(issue.input), values)}`;
+    }
+    case 'invalid_type':
+      return issue.input === undefined ? 'is required.' : `expected ${TYPES[issue.expected] ?? `a ${issue.expected}`}.`;
+    case 'too_small':
+      return `expected ${sizeText(issue.origin, issue.inclusive === false ? 'more than' : 'at least', issue.minimum)}.`;
+    case 'too_big':
+      return `expected ${sizeText(issue.origin, issue.inclusive === false ? 'less than' : 'at most', issue.maximum)}.`;
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => unknownField(key, fieldsOf(issue.inst))).join(' ');
+    default:
+      return undefined;
+  }
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  int: 'a whole number',
+  object: 'a group of fields',
+  array: 'a list',
+  boolean: 'true or false',
+  string: 'text',
+};
+
+function unknownField(key: string, known: readonly string[]): string {
+  return `there is no field ${key}.${didYouMean(key, known)}`;
+}
+
+function fieldsOf(schema: unknown): readonly string[] {
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+}
+
+function anyOf(values: readonly string[]): string {
+  return values.length < 2 ? values.join() : `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`;
+}
+
+function sizeText(origin: string, bound: string, size: number | bigint): string {
+  if (origin === 'string') return `${bound} ${size} ${size === 1 ? 'character' : 'characters'}`;
+  if (origin === 'array' || origin === 'set') return `${bound} ${size} ${size === 1 ? 'value' : 'values'}`;
+  return `${bound} ${size}`;
+}
