@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { inspectCommand } from '../../cli/commands/model.ts';
 import { describeInspected } from '../../cli/model/describe-inspected.ts';
 import { inspectModel } from '../../cli/model/inspect-model.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
@@ -34,6 +35,28 @@ describe('inspectModel', () => {
     expect((await inspected('empty.pt', '')).found.holds).toBe('an empty file');
     const weights = Buffer.concat([Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0), Buffer.from('{}')]);
     expect((await inspected('weights.safetensors', weights)).text).toContain('a safetensors file; no checkpoint');
+  });
+
+  it.each([
+    ['notes.pt', 'hello world, this is text', 'a text file'],
+    ['credits.pt', 'contributors of the model\nin the order\n', 'a text file'],
+    ['pointer.pt', 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n', 'a Git LFS pointer'],
+    ['page.pt', '<!DOCTYPE html><html></html>', 'an HTML page'],
+    ['list.pt', '[1, 2]', 'JSON'],
+  ])('says of %s what it is, and nothing of Python', async (name, content, kind) => {
+    const { found, text } = await inspected(name, content);
+    expect(found).toMatchObject({ format: 'other', holds: expect.stringContaining(kind) });
+    expect(text).not.toContain('Python');
+  });
+
+  it('is an error with --strict for what is dangerous or not a model', async () => {
+    const path = join(await temporaryFolder(), 'file.pt');
+    const status = (strict: boolean) => inspectCommand(path, { json: true, strict });
+    await writeFile(path, 'cposix\nsystem\n(S"touch harm"\ntR.');
+    expect([await status(false), await status(true)]).toEqual([0, 1]);
+    await writeFile(path, 'text');
+    expect([await status(false), await status(true)]).toEqual([0, 1]);
+    expect(await inspectCommand(fixture('nnunet/plain/fold_0/model_best.model'), { json: true, strict: true })).toBe(0);
   });
 
   it('lets no name of a file reach the terminal as a command', async () => {
