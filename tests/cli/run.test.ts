@@ -122,7 +122,11 @@ describe('reignite run', { timeout: 240_000 }, () => {
     await until(() => hasPartial(place.home), command.stderr);
     const server = await serverPidOf(place.home);
     command.process.kill('SIGINT');
-    expect((await command.ended).status).toBe(130);
+    const { status, stderr } = await command.ended;
+    expect(status).toBe(130);
+    expect(stderr.trimEnd().split('\n').at(-1)).toBe(
+      'Interrupted: run the same command to resume; finished work is kept.',
+    );
     expect(isAlive(server)).toBe(false);
     expect(workersOf(place.home)).toEqual({});
     const again = await runCommand(place.words, place);

@@ -52,10 +52,10 @@ export function asDiskError(error: unknown, path: string): unknown {
   if (hasCode(error, 'EACCES', 'EPERM', 'EROFS')) {
     return new ReigniteError('NOT_WRITABLE', `No permission to write ${path}.`, { cause: error });
   }
-  if (code === 'ENOTDIR' || code === 'EEXIST') {
+  if (hasCode(error, 'ENOTDIR')) {
     return new ReigniteError('NOT_WRITABLE', `A file is in the way of a folder of ${path}.`, { cause: error });
   }
-  if (code === 'ENAMETOOLONG') {
+  if (hasCode(error, 'ENAMETOOLONG')) {
     return new ReigniteError('NAME_TOO_LONG', `The name is too long for the file system: ${path}.`, { cause: error });
   }
   return error;
