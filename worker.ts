@@ -6,10 +6,10 @@ import {
   Worker,
   type WorkerOptions,
 } from '@temporalio/worker';
-import { createErrorInterceptor } from './activities/error-interceptor.ts';
-import { needAllowedPlaces } from './activities/need-allowed-places.ts';
-import { needFolders } from './activities/need-folders.ts';
-import { observeStep } from './activities/observe-step.ts';
+import { createErrorInterceptor } from './activities/interceptors/error-interceptor.ts';
+import { needAllowedPlaces } from './activities/interceptors/need-allowed-places.ts';
+import { needFolders } from './activities/interceptors/need-folders.ts';
+import { observeStep } from './activities/interceptors/observe-step.ts';
 import { connectionOptionsOf } from './cli/temporal/connection.ts';
 import { workerIdentity } from './cli/temporal/pollers.ts';
 import { addressFromEnvironment, type ServerAddress } from './cli/temporal/server-address.ts';
@@ -46,8 +46,8 @@ const QUEUE_OPTIONS: Record<Queue, (home: HomeFolders, settings: WorkerSettings)
     };
   },
   download: async (home, { connections }) => {
-    const { createDownloadActivities } = await import('./activities/download.ts');
-    const { RecordServers } = await import('./activities/record-servers.ts');
+    const { createDownloadActivities } = await import('./activities/acquire/download.ts');
+    const { RecordServers } = await import('./activities/acquire/record-servers.ts');
     return {
       activities: createDownloadActivities(home, new RecordServers(home)),
       maxConcurrentActivityTaskExecutions: connections,

@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
-import type { Report } from './infer-roi.ts';
+
+type Report = (progress: object) => void;
 
 /**
  * Passes on what a step tells of its tiles, and counts those that were inferred; resumed ones are not. A tile is told of

@@ -3,12 +3,10 @@ import { StepCache } from '../toolkit/cache/step-cache.ts';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
 import { createRoiSegmenter } from '../toolkit/nnunet/roi-segmenter.ts';
 import { createCellDetector } from '../toolkit/yolov5/cell-detector.ts';
-import { createDetectCells } from './detect-cells.ts';
-import { createPredictImage } from './predict-image.ts';
-import { createProbeInference } from './probe-inference.ts';
-import { createRedetectNuclei } from './redetect-nuclei.ts';
-import { createResegmentRounded } from './resegment-rounded.ts';
-import { createSegmentRoi } from './segment-roi.ts';
+import { createPredictImage } from './predict/predict-image.ts';
+import { createInferRoi } from './task/infer-roi.ts';
+import { createMeasureTask } from './task/measure-task.ts';
+import { createProbeInference } from './task/probe-inference.ts';
 
 /** What runs networks. */
 export function createInferenceActivities(home: HomeFolders) {
@@ -16,11 +14,9 @@ export function createInferenceActivities(home: HomeFolders) {
   const engines = { segmenter: createRoiSegmenter(), detector: createCellDetector() };
   return {
     probeInference: createProbeInference(home, engines),
-    segmentRoi: createSegmentRoi({ ...services, ...engines }),
-    detectCells: createDetectCells({ ...services, ...engines }),
-    resegmentRounded: createResegmentRounded({ ...services, ...engines }),
+    inferRoi: createInferRoi({ ...services, engines }),
+    measureTask: createMeasureTask({ ...services, engines }),
     predictImage: createPredictImage(home, engines),
-    redetectNuclei: createRedetectNuclei({ ...services, ...engines }),
   };
 }
 export type InferenceActivities = ReturnType<typeof createInferenceActivities>;

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { InferenceConfig, RunConfig, TaskName } from '../config/schema.ts';
 import { TaskSettings } from '../config/task-config.ts';
-import { CELL_TASKS } from '../config/tasks.ts';
 import { VerdictConfig } from '../config/verdict-config.ts';
 import { ZenodoConfig } from '../config/zenodo-config.ts';
+import { CacheKey, RoiStem, Sha256 } from '../toolkit/brands.ts';
 import { KINDS } from '../toolkit/dataset/layout.ts';
 import type { Verdict } from '../toolkit/verdict/verdict.ts';
 import type { EvaluationVerdict } from '../toolkit/verdict/verdict-file.ts';
@@ -90,71 +90,69 @@ export const UnpackInput = FileInput.extend({
 });
 export type UnpackInput = z.infer<typeof UnpackInput>;
 
-/** Makes a task's model ready: the record's, or the one that stands in for it. */
-export const ConvertModelInput = z.object({
-  folders: RunFolders,
-  model: z.string().min(1).optional().describe("Absolute path of a model of the user's"),
-  folds: TaskSettings.shape.folds,
-});
-export type ConvertModelInput = z.infer<typeof ConvertModelInput>;
-
 /** A converted network: its digest names its folder under the home's models. */
 export const ModelRef = z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/) });
 export type ModelRef = z.infer<typeof ModelRef>;
-
-export const ProbeInput = z.object({ task: TaskName, model: ModelRef, inference: InferenceConfig });
-export type ProbeInput = z.infer<typeof ProbeInput>;
 
 /** What a network ran on: part of every key, since another engine may round otherwise. */
 export const EngineRef = z.object({ provider: z.string(), ortVersion: z.string(), engine: z.string() });
 export type EngineRef = z.infer<typeof EngineRef>;
 
-/** A stage's files under the home: RUNS/<digest>/<execution>/<task>. */
+/** A task's files under the home: RUNS/<digest>/<execution>/<task>. */
 export const StageRef = z.object({ folder: z.string().min(1) });
 export type StageRef = z.infer<typeof StageRef>;
 
-/** What the steps of a stage share. */
-const StageStep = z.object({ folders: RunFolders, stage: StageRef, model: ModelRef, engine: EngineRef });
-const CellTaskName = z.enum(CELL_TASKS);
+/** Makes a task's model ready: the record's, or the one that replaces it. */
+export const PrepareModelInput = z.object({ task: TaskName, folders: RunFolders, settings: TaskSettings });
+export type PrepareModelInput = z.infer<typeof PrepareModelInput>;
 
-export const ConvertDetectorInput = ConvertModelInput.extend({ task: CellTaskName });
-export type ConvertDetectorInput = z.infer<typeof ConvertDetectorInput>;
+export const ProbeInput = z.object({ task: TaskName, model: ModelRef, inference: InferenceConfig });
+export type ProbeInput = z.infer<typeof ProbeInput>;
 
-export const PlanHeInput = StageStep.extend({ he: TaskSettings, pageSize: z.number().int().min(1) });
-export type PlanHeInput = z.infer<typeof PlanHeInput>;
+/** What the steps of a task share. */
+const TaskStep = z.object({
+  task: TaskName,
+  folders: RunFolders,
+  stage: StageRef,
+  model: ModelRef,
+  engine: EngineRef,
+  settings: TaskSettings,
+});
 
-export const PlanCellsInput = StageStep.extend({ task: CellTaskName, pageSize: z.number().int().min(1) });
-export type PlanCellsInput = z.infer<typeof PlanCellsInput>;
+export const PlanTaskInput = TaskStep.extend({ pageSize: z.number().int().min(1) });
+export type PlanTaskInput = z.infer<typeof PlanTaskInput>;
 
-export const ReadPageInput = z.object({ stage: StageRef, page: z.number().int().nonnegative() });
-export type ReadPageInput = z.infer<typeof ReadPageInput>;
+export const ReadBatchInput = z.object({ stage: StageRef, batch: z.number().int().nonnegative() });
+export type ReadBatchInput = z.infer<typeof ReadBatchInput>;
 
-/** One ROI of a plan's page. `need` says what is not in the cache. */
+/** An ROI of a task's plan. */
 export const PlannedRoi = z.object({
-  roi: z.string().min(1),
+  roi: RoiStem,
   image: z.string().min(1).describe('Relative to the data folder'),
   truth: z.string().min(1).describe('Relative to the data folder: the mask, or the annotations of all readers'),
   box: z
     .tuple([z.number(), z.number(), z.number(), z.number()])
-    .optional()
+    .exactOptional()
     .describe('The annotated part of a detection image in px: left, top, right, bottom'),
-  need: z.enum(['infer', 'draw']),
+  key: CacheKey.exactOptional().describe('Of its result in the cache; missing where one of its files is'),
 });
 export type PlannedRoi = z.infer<typeof PlannedRoi>;
 
-/** What inferring one ROI needs. */
-const InferStep = PlannedRoi.omit({ need: true }).extend({
-  folders: RunFolders,
-  model: ModelRef,
-  engine: EngineRef,
+/** An ROI that is not done: `need` says what is not in the cache. */
+export const OutstandingRoi = PlannedRoi.extend({
+  sources: z
+    .object({ image: Sha256, truth: Sha256 })
+    .exactOptional()
+    .describe('Digests of its files when it was planned; missing where one was'),
+  need: z.enum(['infer', 'draw']),
+});
+export type OutstandingRoi = z.infer<typeof OutstandingRoi>;
+
+export const InferRoiInput = TaskStep.omit({ stage: true }).extend({
+  ...OutstandingRoi.omit({ need: true }).shape,
   inference: InferenceConfig,
 });
-
-export const SegmentRoiInput = InferStep.extend({ he: TaskSettings });
-export type SegmentRoiInput = z.infer<typeof SegmentRoiInput>;
-
-export const DetectCellsInput = InferStep.extend({ task: CellTaskName });
-export type DetectCellsInput = z.infer<typeof DetectCellsInput>;
+export type InferRoiInput = z.infer<typeof InferRoiInput>;
 
 export const RoiFailure = z.object({
   roi: z.string(),
@@ -165,55 +163,50 @@ export const RoiFailure = z.object({
 });
 export type RoiFailure = z.infer<typeof RoiFailure>;
 
-const DrawPage = StageStep.extend({ page: z.number().int().nonnegative(), failures: z.array(RoiFailure) });
+export const DrawBatchInput = TaskStep.extend({
+  batch: z.number().int().nonnegative(),
+  failures: z.array(RoiFailure),
+});
+export type DrawBatchInput = z.infer<typeof DrawBatchInput>;
 
-export const DrawCasesInput = DrawPage.extend({ he: TaskSettings });
-export type DrawCasesInput = z.infer<typeof DrawCasesInput>;
+export const AggregateTaskInput = TaskStep.extend({ batches: z.number().int().nonnegative() });
+export type AggregateTaskInput = z.infer<typeof AggregateTaskInput>;
 
-export const DrawCellsInput = DrawPage.extend({ task: CellTaskName });
-export type DrawCellsInput = z.infer<typeof DrawCellsInput>;
+export const DrawFiguresInput = z.object({ task: TaskName, folders: RunFolders });
+export type DrawFiguresInput = z.infer<typeof DrawFiguresInput>;
 
-const AggregateStep = StageStep.extend({ pages: z.number().int().nonnegative() });
+export const CompareTaskInput = AggregateTaskInput.extend({ verdict: VerdictConfig });
+export type CompareTaskInput = z.infer<typeof CompareTaskInput>;
 
-export const AggregateHeInput = AggregateStep.extend({ he: TaskSettings });
-export type AggregateHeInput = z.infer<typeof AggregateHeInput>;
+/** What the discrepancy ledger needs of a task that has ended. */
+export const EndedTask = z.object({ stage: StageRef, batches: z.number().int().nonnegative() });
+export type EndedTask = z.infer<typeof EndedTask>;
 
-export const AggregateCellsInput = AggregateStep.extend({ task: CellTaskName });
-export type AggregateCellsInput = z.infer<typeof AggregateCellsInput>;
+export const MeasureTaskInput = EndedTask.extend({
+  task: TaskName,
+  folders: RunFolders,
+  settings: TaskSettings,
+  inference: InferenceConfig,
+  full: z.boolean().describe('`ledger.full` of the configuration'),
+});
+export type MeasureTaskInput = z.infer<typeof MeasureTaskInput>;
 
-export const JudgeHeInput = AggregateStep.extend({ verdict: VerdictConfig });
-export type JudgeHeInput = z.infer<typeof JudgeHeInput>;
-
-export const JudgeCellsInput = AggregateStep.extend({ task: CellTaskName, verdict: VerdictConfig });
-export type JudgeCellsInput = z.infer<typeof JudgeCellsInput>;
-
-/** What the ledger needs of a stage. */
-export const LedgerStage = z.object({ stage: StageRef, pages: z.number().int().nonnegative() });
-export type LedgerStage = z.infer<typeof LedgerStage>;
+/** What came of inferring again for the ledger. */
+export const MeasureOutcome = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('nothing') }),
+  z.object({ kind: z.literal('measured'), rois: z.int() }),
+  z.object({ kind: z.literal('not measured'), reason: z.string() }),
+]);
+export type MeasureOutcome = z.infer<typeof MeasureOutcome>;
 
 export const WriteLedgerInput = z.object({
   folders: RunFolders,
-  stages: z.partialRecord(TaskName, LedgerStage),
-  scope: TaskSettings.shape.scope,
-  declared: z
-    .object({ reason: z.string().optional().describe('Why nuclei were not detected with the declared settings') })
-    .describe('About the settings that the nuclei script declares'),
-  rounded: z.boolean().describe('Whether the ROIs that another rounding moves were segmented again'),
+  tasks: z.array(EndedTask.extend({ task: TaskName, settings: TaskSettings, measured: MeasureOutcome })),
 });
 export type WriteLedgerInput = z.infer<typeof WriteLedgerInput>;
 
-export const ResegmentRoundedInput = LedgerStage.extend({
-  folders: RunFolders,
-  he: TaskSettings,
-  inference: InferenceConfig,
-});
-export type ResegmentRoundedInput = z.infer<typeof ResegmentRoundedInput>;
-
-export const RedetectNucleiInput = z.object({ folders: RunFolders, inference: InferenceConfig });
-export type RedetectNucleiInput = z.infer<typeof RedetectNucleiInput>;
-
-/** What a stage's history tells of its verdict; the evidence is in verdict/<task>.json. */
-export interface JudgeOutcome {
+/** What a task's history keeps of its verdict; the evidence is in verdict/<task>.json. */
+export interface CompareOutcome {
   readonly verdict: Verdict;
   /** The verdict as people read it: with the word synthetic where the data are. */
   readonly said: string;
@@ -225,6 +218,3 @@ export interface JudgeOutcome {
 /** For steps that need nothing but the run's folders. */
 export const FoldersInput = z.object({ folders: RunFolders });
 export type FoldersInput = z.infer<typeof FoldersInput>;
-
-export const DrawAgreementInput = FoldersInput.extend({ task: CellTaskName });
-export type DrawAgreementInput = z.infer<typeof DrawAgreementInput>;

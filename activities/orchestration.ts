@@ -1,16 +1,16 @@
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
-import { openResults } from './open-results.ts';
-import { createReadImages } from './read-images.ts';
-import { createReadPage } from './read-page.ts';
-import { createWritePrediction } from './write-prediction.ts';
-import { createWriteSummary } from './write-summary.ts';
-import { createWriteTrace } from './write-trace.ts';
+import { createReadImages } from './predict/read-images.ts';
+import { createWritePrediction } from './predict/write-prediction.ts';
+import { openResults } from './report/open-results.ts';
+import { createWriteSummary } from './report/write-summary.ts';
+import { createWriteTrace } from './report/write-trace.ts';
+import { createReadBatch } from './task/read-batch.ts';
 
-/** Short steps beside the workflows: the results folder, pages of plans and of images, summaries, the trace. */
+/** Short steps beside the workflows: the results folder, batches of plans and of images, summaries, the trace. */
 export function createOrchestrationActivities(home: HomeFolders) {
   return {
     openResults,
-    readPage: createReadPage(home),
+    readBatch: createReadBatch(home),
     readImages: createReadImages(home),
     writePrediction: createWritePrediction(home),
     writeSummary: createWriteSummary(home),

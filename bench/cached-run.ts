@@ -9,15 +9,16 @@ import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { createOrchestrationActivities } from '../activities/orchestration.ts';
 import { createRenderActivities } from '../activities/render.ts';
-import { drawKey, judgeKey, segmentKey } from '../activities/step-keys.ts';
 import { connectTo } from '../cli/temporal/connection.ts';
 import { startEmbeddedServer } from '../cli/temporal/embedded-server.ts';
 import { ENGINE, MODEL, serveStubbed, startStubbed, stubbedRun } from '../tests/support/stubbed-run.ts';
 import { ANY_PORTS, temporalBinary } from '../tests/support/temporal.ts';
-import { cacheKey, type KeyParts } from '../toolkit/cache/step-cache.ts';
+import { Sha256 } from '../toolkit/brands.ts';
+import { type CacheEntry, cacheKey, type KeyParts } from '../toolkit/cache/step-cache.ts';
 import { HE_LABELS } from '../toolkit/dataset/he-labels.ts';
 import { sha256Of } from '../toolkit/files/hash-file.ts';
 import { TraceLine } from '../toolkit/report/trace.ts';
+import { caseFigureKey, comparisonKey, segmentKey } from '../toolkit/tasks/tissue-keys.ts';
 
 /** Of the data: images, truth and the published masks. */
 const FOLDERS = ['images/he', 'annotations/he', 'inference/he'];
@@ -39,7 +40,7 @@ const server = await startEmbeddedServer({ home: root, binary: await temporalBin
 const client = await connectTo(server);
 for (let count = 1; count <= Number(values.runs); count++) {
   // What a fresh worker process knows: nothing but what is on disk.
-  const { convertModel: _convert, writeReport: _report, ...render } = createRenderActivities(home);
+  const { prepareModel: _prepare, writeReport: _report, ...render } = createRenderActivities(home);
   const steps = { ...createOrchestrationActivities(home), ...render };
   const stop = await serveStubbed(run, server, { steps });
   const began = Date.now();
@@ -93,16 +94,16 @@ function fillRoi(roi: string, index: number): void {
     return sha256Of(content);
   });
   const [mask, margin] = [`mask of ${roi}`, `margin of ${roi}`];
-  const [maskSha256, marginSha256] = [sha256Of(mask), sha256Of(margin)];
-  const sources = { imageSha256: image ?? '', truthSha256: truth ?? '' };
+  const sources = { image: Sha256.parse(image), truth: Sha256.parse(truth) };
   const { config } = run.input;
-  const segment = segmentKey({ ...sources, model: MODEL, engine: ENGINE, scope: config.he.scope });
+  const segment = segmentKey(sources, { model: MODEL, engine: ENGINE, settings: config.he });
   const confusion = confusionOf(index);
   const ran = { provider: 'cpu', fallbacks: [], instructionSet: 'AVX2', tiles: 30, seconds: 60, notes: [] };
-  store(segment, { 'mask.png': mask, 'margin.png': margin }, { width: 1_024, height: 768, confusion, ...ran });
-  store(drawKey({ roi, ...sources, maskSha256 }), { 'figure.png': `figure of ${roi}` }, {});
-  const masks = { maskSha256, marginSha256, publishedSha256: published ?? '', truthSha256: truth ?? '' };
-  const judged = judgeKey({ ...masks, nearMargin: config.verdict.he.nearMargin });
+  const files = { 'mask.png': mask, 'margin.png': margin };
+  const entry = store(segment, files, { width: 1_024, height: 768, confusion, ...ran });
+  store(caseFigureKey(roi, sources, entry), { 'figure.png': `figure of ${roi}` }, {});
+  const both = { published: Sha256.parse(published), truth: sources.truth };
+  const judged = comparisonKey(entry, both, config.verdict.he.nearMargin);
   const comparison = { pixels: 786_432, differing: 3, largestMargin: 1e-5, nearMargins: 3, between: confusion };
   store(judged, {}, { comparison, published: confusion });
 }
@@ -114,14 +115,16 @@ function confusionOf(index: number): number[][] {
   );
 }
 
-function store(parts: KeyParts, contents: Record<string, string>, facts: object): void {
+function store(parts: KeyParts, contents: Record<string, string>, facts: object): CacheEntry {
   const key = cacheKey(parts);
   const folder = join(home.cache, key.slice(0, 2), key);
   mkdirSync(folder, { recursive: true });
-  const files: Record<string, object> = {};
+  const files: CacheEntry['files'] = {};
   for (const [name, text] of Object.entries(contents)) {
     writeFileSync(join(folder, name), text);
-    files[name] = { sha256: sha256Of(text), bytes: Buffer.byteLength(text) };
+    files[name] = { sha256: Sha256.parse(sha256Of(text)), bytes: Buffer.byteLength(text) };
   }
-  writeFileSync(join(folder, 'entry.json'), JSON.stringify({ key, parts, files, facts }));
+  const entry: CacheEntry = { key, parts, files, facts };
+  writeFileSync(join(folder, 'entry.json'), JSON.stringify(entry));
+  return entry;
 }

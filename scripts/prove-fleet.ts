@@ -182,7 +182,7 @@ function sharesOf(results: string): Map<string, number> {
   const shares = new Map<string, number>();
   for (const line of readFileSync(join(results, 'trace.jsonl'), 'utf8').trim().split('\n')) {
     const { step, worker } = TraceLine.parse(JSON.parse(line));
-    if (step === 'segmentRoi' || step === 'detectCells') shares.set(worker, (shares.get(worker) ?? 0) + 1);
+    if (step === 'inferRoi') shares.set(worker, (shares.get(worker) ?? 0) + 1);
   }
   return shares;
 }

@@ -13,7 +13,7 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import type { PredictImageInput } from '../activities/prediction-inputs.ts';
+import type { PredictImageInput } from '../activities/predict/prediction-inputs.ts';
 import { connectTo } from '../cli/temporal/connection.ts';
 import { ensureSearchAttributes } from '../cli/temporal/namespace-setup.ts';
 import { taskQueue } from '../config/task-queues.ts';
@@ -82,19 +82,15 @@ async function recordContinued(): Promise<void> {
 async function recordFailed(): Promise<void> {
   for (const [name, step] of [
     ['lost', 'fetchRecord'],
-    ['unread', 'convertModel'],
+    ['unread', 'prepareModel'],
   ] as const) {
     const run = stubbedRun(work, 2, { name, tasks: TASKS, temporal: prefixed(name, 1) });
     const fails = () => Promise.reject(ApplicationFailure.nonRetryable('It cannot be read.', 'CHECKPOINT_UNSAFE'));
-    const stop = await serveStubbed(run, server, { steps: { [step]: fails, ...convertersOf(step, fails) } });
+    const stop = await serveStubbed(run, server, { steps: { [step]: fails } });
     await (await startStubbed(client, run)).result().catch(() => undefined);
     await stop();
     await save(client, name);
   }
-}
-
-function convertersOf(step: string, fails: () => Promise<never>): object {
-  return step === 'convertModel' ? { convertDetector: fails } : {};
 }
 
 /** Steered in every way and then cancelled: one run while files are fetched, one in the middle of its ROIs. */
@@ -102,7 +98,7 @@ async function recordCancelled(): Promise<void> {
   const file = { key: 'images.zip', size: 1, md5: '0'.repeat(32), url: 'https://localhost/images.zip', part: false };
   const scenes = {
     unfetched: { downloadFile: hangs, fetchRecord: () => Promise.resolve({ id: '1', title: '', files: [file] }) },
-    steered: { segmentRoi: hangs, detectCells: hangs },
+    steered: { inferRoi: hangs },
   };
   for (const [name, steps] of Object.entries(scenes)) {
     const run = stubbedRun(work, 3, { name, tasks: TASKS, temporal: { ...prefixed(name, 2), throttleSeconds: 0.5 } });
@@ -178,8 +174,8 @@ async function save({ workflow }: Client, scene: string): Promise<void> {
   executions.sort((a, b) => a.startTime.getTime() - b.startTime.getTime());
   for (const { workflowId, runId, type } of executions) {
     const history = await workflow.getHandle(workflowId, runId).fetchHistory();
-    // The pages of the runs that go on are all alike.
-    if (scene === 'continued' && type === 'inferChunk') continue;
+    // The batches of the runs that continue in fresh histories are all alike.
+    if (scene === 'continued' && type === 'inferBatch') continue;
     const count = (seen.get(workflowId) ?? 0) + 1;
     seen.set(workflowId, count);
     const place = workflowId.split('/').slice(4).join('-') || 'run';

@@ -1,6 +1,6 @@
 import { isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
-import type { FileOutcome } from '../activities/download-file.ts';
-import type { ResolvedRecord } from '../activities/fetch-record.ts';
+import type { FileOutcome } from '../activities/acquire/download-file.ts';
+import type { ResolvedRecord } from '../activities/acquire/fetch-record.ts';
 import type { AcquireInput, RecordFile } from '../activities/inputs.ts';
 import { allOrStop } from './all-or-stop.ts';
 import { asFailure, nameFailure } from './failure-code.ts';

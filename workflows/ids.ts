@@ -3,4 +3,4 @@ export const runId = (record: string, profile: string, digest: string) => `repro
 export const downloadId = (record: string, digest: string) => `download/${record}/${digest}`;
 export const predictionId = (task: string, digest: string) => `predict/${task}/${digest}`;
 export const stageId = (run: string, stage: string) => `${run}/${stage}`;
-export const chunkId = (stage: string, page: number) => `${stage}/${String(page).padStart(5, '0')}`;
+export const batchId = (stage: string, batch: number) => `${stage}/${String(batch).padStart(5, '0')}`;

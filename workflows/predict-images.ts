@@ -1,6 +1,6 @@
 import { continueAsNew, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
-import type { PredictImagesInput } from '../activities/prediction-inputs.ts';
-import type { WrittenPrediction } from '../activities/write-prediction.ts';
+import type { PredictImagesInput } from '../activities/predict/prediction-inputs.ts';
+import type { WrittenPrediction } from '../activities/predict/write-prediction.ts';
 import { nameFailure } from './failure-code.ts';
 import { type FailedItem, failureList } from './failure-list.ts';
 import { inWindow } from './in-window.ts';

@@ -9,20 +9,18 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { RunInput } from '../activities/inputs.ts';
-import type { RunStatus, StageOutcome } from '../activities/write-summary.ts';
-import { TASK_TITLES, type Task } from '../config/tasks.ts';
+import type { RunStatus, TaskOutcome } from '../activities/report/write-summary.ts';
+import { TASK_TITLES } from '../config/tasks.ts';
 import { acquire } from './acquire.ts';
 import { type ControlState, RunControl } from './control.ts';
-import { detectNuclei, detectPdl1 } from './detect-cells.ts';
 import { asFailure, nameFailure } from './failure-code.ts';
 import { stageId } from './ids.ts';
-import { keepLedger } from './keep-ledger.ts';
+import { measureDiscrepancies } from './measure-discrepancies.ts';
 import { progress, type StageProgress, stageProgress } from './progress.ts';
 import { type RunEnd, runDetails, saidOf } from './run-details.ts';
 import { type Searchable, searchOptions, searchPairs } from './search-attributes.ts';
-import { segmentTissue } from './segment-tissue.ts';
-import type { StageInput } from './stage.ts';
 import { bookkeeping, gathering, rendering } from './steps.ts';
+import { type TaskInput, validateTask } from './validate-task.ts';
 
 export interface RunOutcome {
   readonly status: RunStatus;
@@ -40,7 +38,7 @@ export async function reproduce(input: RunInput): Promise<RunOutcome> {
   const run = workflowInfo().workflowId;
   const stages = new Map<string, StageProgress>();
   const toldAt = new Map<string, string>();
-  const outcomes: Record<string, StageOutcome> = {};
+  const outcomes: Record<string, TaskOutcome> = {};
   const tell = (ended?: Omit<RunEnd, 'results'>) => {
     const end = ended === undefined ? {} : { end: { ...ended, results: input.folders.results } };
     const control = steering.state;
@@ -84,9 +82,15 @@ export async function reproduce(input: RunInput): Promise<RunOutcome> {
       });
       if (doi !== undefined) upsertMemo({ doi });
       mark({ stage: input.config.tasks.join('+') });
-      await runStages({ run, input: underControl(input, state), skipped: state.skipped }, outcomes);
+      await runTasks({ run, input: underControl(input, state), skipped: state.skipped }, outcomes);
       mark({ stage: 'ledger' });
-      await keepLedger(input, outcomes);
+      await executeChild(measureDiscrepancies, {
+        workflowId: stageId(run, 'discrepancies'),
+        args: [{ input, outcomes }],
+        staticSummary: 'Discrepancy ledger',
+        staticDetails: "- What the authors' code and record do otherwise than one would expect, measured in this run.",
+        ...searchOptions(input, { stage: 'ledger', tasks: input.config.tasks }),
+      });
     });
   } catch (error) {
     if (isCancellation(error)) {
@@ -117,7 +121,7 @@ function underControl(input: RunInput, { window }: ControlState): RunInput {
 }
 
 /** The answer, for whoever opens the page of a run that has ended. */
-function outcomeOf(outcomes: Readonly<Record<string, StageOutcome>>): Pick<RunOutcome, 'verdicts' | 'failed'> {
+function outcomeOf(outcomes: Readonly<Record<string, TaskOutcome>>): Pick<RunOutcome, 'verdicts' | 'failed'> {
   const tasks = Object.entries(outcomes);
   const failed = tasks.flatMap(([task, outcome]) => (outcome.failed === 0 ? [] : [[task, outcome.failed] as const]));
   return {
@@ -129,27 +133,21 @@ function outcomeOf(outcomes: Readonly<Record<string, StageOutcome>>): Pick<RunOu
 /** What a stage does, for whoever opens it in the Temporal UI. */
 const STAGE_DETAILS = [
   '- The model becomes ONNX, once for every content; every ROI is compared with the cache.',
-  '- What is left goes to pages of ROIs: the children. Then metrics, figures and the verdict.',
-  '- ROIs count here when their page ends; on the page itself at once.',
+  '- What is left goes to batches of ROIs: the children. Then metrics, figures and the verdict.',
+  '- ROIs count here when their batch ends; on the page of the batch itself at once.',
 ].join('\n');
-
-const STAGES: Readonly<Record<Task, (stage: StageInput) => Promise<StageOutcome>>> = {
-  he: segmentTissue,
-  nuclei: detectNuclei,
-  pdl1: detectPdl1,
-};
 
 /**
  * Runs the tasks side by side and writes the outcome of each that ended well into `outcomes`.
  *
  * @throws What ended the first task that did not: cancellation before anything else.
  */
-async function runStages(stage: StageInput, outcomes: Record<string, StageOutcome>): Promise<void> {
+async function runTasks(stage: Omit<TaskInput, 'task'>, outcomes: Record<string, TaskOutcome>): Promise<void> {
   const settled = await Promise.allSettled(
     stage.input.config.tasks.map(async (task) => {
-      outcomes[task] = await executeChild(STAGES[task], {
+      outcomes[task] = await executeChild(validateTask, {
         workflowId: stageId(stage.run, task),
-        args: [stage],
+        args: [{ ...stage, task }],
         staticSummary: TASK_TITLES[task],
         staticDetails: STAGE_DETAILS,
         ...searchOptions(stage.input, { stage: task, tasks: [task] }),

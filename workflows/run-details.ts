@@ -1,4 +1,4 @@
-import type { RunStatus, StageOutcome } from '../activities/write-summary.ts';
+import type { RunStatus, TaskOutcome } from '../activities/report/write-summary.ts';
 import type { ControlState } from './control.ts';
 import type { NamedFailure } from './failure-code.ts';
 import { progressTable, type ShownStage, type StageColumn, type StageProgress } from './progress.ts';
@@ -9,7 +9,7 @@ export interface RunView {
   /** When each stage was told of last. */
   readonly toldAt: ReadonlyMap<string, string>;
   readonly control: ControlState;
-  readonly outcomes: Readonly<Record<string, StageOutcome>>;
+  readonly outcomes: Readonly<Record<string, TaskOutcome>>;
   /** Set when the run ends. */
   readonly end?: RunEnd;
 }
@@ -51,7 +51,7 @@ export function runDetails({ stages, toldAt, control, outcomes, end }: RunView):
 }
 
 /** The verdict as people read it; runs of earlier versions have the plain one alone. */
-export function saidOf(outcome: StageOutcome | undefined): string {
+export function saidOf(outcome: TaskOutcome | undefined): string {
   return outcome?.said ?? outcome?.verdict ?? '';
 }
 

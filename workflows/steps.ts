@@ -1,5 +1,5 @@
 import { type ActivityOptions, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
-import type { DownloadActivities } from '../activities/download.ts';
+import type { DownloadActivities } from '../activities/acquire/download.ts';
 import type { InferenceActivities } from '../activities/inference.ts';
 import type { OrchestrationActivities } from '../activities/orchestration.ts';
 import type { RenderActivities } from '../activities/render.ts';
@@ -44,11 +44,8 @@ export const gathering = (settings: Settings) =>
     optionsOf(settings, 'orchestration'),
   );
 
-export const { readPage, readImages } = proxyLocalActivities<Pick<OrchestrationActivities, 'readPage' | 'readImages'>>({
+export const { readBatch, readImages } = proxyLocalActivities<
+  Pick<OrchestrationActivities, 'readBatch' | 'readImages'>
+>({
   startToCloseTimeout: '1 minute',
 });
-
-/** The model that stands in for the record's, if there is one. */
-export function ownModel({ model }: { readonly model?: string | undefined }): { readonly model?: string } {
-  return model === undefined ? {} : { model };
-}

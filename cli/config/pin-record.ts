@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { RecordServers } from '../../activities/record-servers.ts';
+import { RecordServers } from '../../activities/acquire/record-servers.ts';
 import type { RunConfig } from '../../config/schema.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';

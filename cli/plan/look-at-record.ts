@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { RecordServers } from '../../activities/acquire/record-servers.ts';
 import type { RunInput } from '../../activities/inputs.ts';
-import { RecordServers } from '../../activities/record-servers.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { type CheckedRecord, checkRecord } from '../../toolkit/preflight/check-record.ts';

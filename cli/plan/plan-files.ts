@@ -1,8 +1,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { neededFiles } from '../../activities/fetch-record.ts';
+import { neededFiles } from '../../activities/acquire/fetch-record.ts';
+import { RecordServers } from '../../activities/acquire/record-servers.ts';
 import type { RunInput } from '../../activities/inputs.ts';
-import { RecordServers } from '../../activities/record-servers.ts';
 import { Receipts } from '../../toolkit/cache/receipts.ts';
 import { isArchive, type Kind, rootOfArchive } from '../../toolkit/dataset/layout.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';

@@ -1,5 +1,5 @@
 import type { RunInput } from '../../activities/inputs.ts';
-import { detectKey, segmentKey } from '../../activities/step-keys.ts';
+import { TaskSettings } from '../../config/task-config.ts';
 import type { Task } from '../../config/tasks.ts';
 import type { FileDigests } from '../../toolkit/cache/file-digests.ts';
 import type { CacheEntry, KeyParts, StepCache } from '../../toolkit/cache/step-cache.ts';
@@ -8,8 +8,9 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import { inside } from '../../toolkit/files/inside.ts';
 import { imageSize } from '../../toolkit/image/open-image.ts';
 import { ortVersion } from '../../toolkit/onnx/ort-version.ts';
-import type { KnownModel, ListedRoi } from '../../toolkit/tasks/kind.ts';
+import type { KnownModel } from '../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
+import type { ListedRoi } from '../../toolkit/tasks/work.ts';
 
 /** One ROI, before a run. */
 export interface RoiPlan {
@@ -74,9 +75,8 @@ async function planRoi(
   const ref = { digest: model.digest };
   const keys = providersOf(input).map((provider) => {
     const engine = { provider, ortVersion: ortVersion(), engine: input.config.inference.engine };
-    return task === 'he'
-      ? segmentKey({ imageSha256, truthSha256, model: ref, engine, scope: input.config.he.scope })
-      : detectKey({ task, imageSha256, box: roi.box, model: ref, engine });
+    const setup = { model: ref, engine, settings: TaskSettings.parse(input.config[task]) };
+    return taskNamed(task).inferenceKey(roi, { image: imageSha256, truth: truthSha256 }, setup);
   });
   for (const parts of keys) {
     if ((await cache.find(cache.keyOf(parts))) !== undefined) return { roi: roi.roi, state: 'cached', ...tiles };

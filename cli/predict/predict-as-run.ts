@@ -1,5 +1,5 @@
-import { PredictionFiles } from '../../activities/prediction-files.ts';
-import { type PredictImagesInput, PredictionOrder } from '../../activities/prediction-inputs.ts';
+import { PredictionFiles } from '../../activities/predict/prediction-files.ts';
+import { type PredictImagesInput, PredictionOrder } from '../../activities/predict/prediction-inputs.ts';
 import { canonicalJson } from '../../config/digest.ts';
 import { taskQueue } from '../../config/task-queues.ts';
 import { allowPlaces } from '../../toolkit/access/allowed-places.ts';
@@ -62,7 +62,7 @@ async function claimFolder(
   const lock = await folder.lock();
   try {
     const onConverted = (done: number, of: number) => printStep(`fold ${done} of ${of} converted to ONNX`);
-    const model = await taskNamed(order.task).prepareModel(order, home, { signal, onConverted });
+    const model = await taskNamed(order.task).preparePredictor(order, home, { signal, onConverted });
     await folder.claim(await claimOf(order, model));
     await folder.refuseUnwritable(order.task, images);
   } finally {

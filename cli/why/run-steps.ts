@@ -1,6 +1,6 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
-import { traceLines } from '../../activities/trace-lines.ts';
+import { traceLines } from '../../activities/report/trace-lines.ts';
 import type { TraceLine } from '../../toolkit/report/trace.ts';
 import { type Failure, failureIn } from './failure-in.ts';
 

@@ -1,4 +1,4 @@
-import { StageFiles, type StagePlan } from '../../activities/stage-files.ts';
+import { TaskFiles, type TaskPlan } from '../../activities/task/task-files.ts';
 import { TASKS, type Task } from '../../config/tasks.ts';
 import { type CacheEntry, StepCache } from '../../toolkit/cache/step-cache.ts';
 import { differingParts } from '../../toolkit/cache/why-missed.ts';
@@ -20,7 +20,7 @@ export interface RoiAnswer {
   readonly steps: readonly RunStep[];
 }
 
-const INFERENCE: ReadonlySet<string> = new Set(['segmentRoi', 'detectCells']);
+const INFERENCE: ReadonlySet<string> = new Set(['inferRoi']);
 
 /** Answers for every ROI of the run whose name is, or else holds, `word`. */
 export async function whyRois(
@@ -32,7 +32,7 @@ export async function whyRois(
   for (const task of TASKS) {
     const stage = await stageOf(task, run, home);
     if (stage === undefined) continue;
-    const names = stage.plan.rois.map(({ roi }) => roi);
+    const names = stage.plan.rois.map(({ roi }): string => roi);
     const wanted = names.includes(word) ? [word] : names.filter((roi) => roi.includes(word));
     const made = wanted.length === 0 ? [] : await allEntries(home);
     for (const roi of wanted) {
@@ -113,15 +113,15 @@ async function stageOf(
   task: Task,
   { id, digest, parts }: { readonly id: string; readonly digest: string; readonly parts: readonly RunPart[] },
   home: HomeFolders,
-): Promise<{ readonly plan: StagePlan; readonly outstanding: ReadonlySet<string> } | undefined> {
+): Promise<{ readonly plan: TaskPlan; readonly outstanding: ReadonlySet<string> } | undefined> {
   for (const { workflow, execution } of [...parts].reverse()) {
     if (workflow !== `${id}/${task}`) continue;
-    const files = new StageFiles(home, { folder: `${digest}/${execution}/${task}` });
+    const files = new TaskFiles(home, { folder: `${digest}/${execution}/${task}` });
     const plan = await files.readPlan().catch(() => undefined);
     if (plan === undefined) continue;
     const outstanding = new Set<string>();
-    for (let page = 0; ; page++) {
-      const rois = await files.readPage(page).catch(() => undefined);
+    for (let batch = 0; ; batch++) {
+      const rois = await files.readBatch(batch).catch(() => undefined);
       if (rois === undefined) return { plan, outstanding };
       for (const { roi, need } of rois) if (need === 'infer') outstanding.add(roi);
     }

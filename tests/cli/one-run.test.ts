@@ -90,7 +90,7 @@ describe('reignite why', { timeout: 480_000 }, () => {
     expect(tasks.he.failures).toMatchObject([{ code: 'IMAGE_UNREADABLE' }]);
     expect(steps).toMatchObject([
       {
-        step: 'segmentRoi',
+        step: 'inferRoi',
         outcome: 'failed',
         attempts: 1,
         event: expect.any(Number),
@@ -106,7 +106,7 @@ describe('reignite why', { timeout: 480_000 }, () => {
     expect((await why('one', DAMAGED.name)).rois).toMatchObject([
       { state: 'failed', failure: { code: 'IMAGE_UNREADABLE' }, steps: [{ attempts: 1 }] },
     ]);
-    expect((await why('convertModel')).steps).toMatchObject([{ outcome: 'completed', worker: expect.any(String) }]);
+    expect((await why('prepareModel')).steps).toMatchObject([{ outcome: 'completed', worker: expect.any(String) }]);
     const { status, stdout } = await runCommand(['why', 'one', 'nobody', '--json'], place());
     expect([status, JSON.parse(stdout).error.code]).toEqual([2, 'USAGE']);
   });

@@ -1,19 +1,11 @@
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import type {
-  DrawCasesInput,
-  DrawCellsInput,
-  EngineRef,
-  ModelRef,
-  PlanCellsInput,
-  PlanHeInput,
-  RunInput,
-} from '../../activities/inputs.ts';
-import { planStage } from '../../activities/plan-stage.ts';
-import { createReadPage } from '../../activities/read-page.ts';
-import { StageFiles } from '../../activities/stage-files.ts';
-import { createWriteTrace } from '../../activities/write-trace.ts';
+import type { DrawBatchInput, EngineRef, ModelRef, PlanTaskInput, RunInput } from '../../activities/inputs.ts';
+import { createWriteTrace } from '../../activities/report/write-trace.ts';
+import { planRois } from '../../activities/task/plan-task.ts';
+import { createReadBatch } from '../../activities/task/read-batch.ts';
+import { TaskFiles } from '../../activities/task/task-files.ts';
 import { connectionOptionsOf } from '../../cli/temporal/connection.ts';
 import type { ServerAddress } from '../../cli/temporal/server-address.ts';
 import { workflowBundle } from '../../cli/workflow-bundle.ts';
@@ -21,6 +13,7 @@ import { configDigest } from '../../config/digest.ts';
 import { RunConfig } from '../../config/schema.ts';
 import { QUEUES, taskQueue } from '../../config/task-queues.ts';
 import type { Task } from '../../config/tasks.ts';
+import { RoiStem } from '../../toolkit/brands.ts';
 import { FileDigests } from '../../toolkit/cache/file-digests.ts';
 import { StepCache } from '../../toolkit/cache/step-cache.ts';
 import { type HomeFolders, homeFolders } from '../../toolkit/files/home-folders.ts';
@@ -63,42 +56,34 @@ function stubbedSteps({ home, rois }: StubbedRun, infer: (roi: string) => void) 
   const done = () => Promise.resolve({});
   const files = Array.from({ length: rois }, (_, index) => {
     const roi = `patient${1 + (index % 997)}_he_roi${index}_with_context`;
-    return { roi, image: `images/he/${roi}.png`, truth: `annotations/he/${roi}.png` };
+    return { roi: RoiStem.parse(roi), image: `images/he/${roi}.png`, truth: `annotations/he/${roi}.png` };
   });
   const converted = () => Promise.resolve({ ...MODEL, classes: 17, folds: 5, cached: true });
-  const plan = (step: PlanHeInput | PlanCellsInput) =>
-    planStage(services, step, files, () => Promise.resolve({ need: 'infer' }));
+  const plan = (step: PlanTaskInput) => planRois(services, step, files, () => Promise.resolve({ need: 'infer' }));
   const inferred = ({ roi }: { readonly roi: string }) => {
     infer(roi);
     return Promise.resolve({ roi, key: 'k'.repeat(64), cached: false, seconds: 0, tiles: 30 });
   };
-  const drawn = async ({ stage, page, failures }: DrawCasesInput | DrawCellsInput) => {
-    await new StageFiles(home, stage).writeFailures(page, failures);
+  const drawn = async ({ stage, batch, failures }: DrawBatchInput) => {
+    await new TaskFiles(home, stage).writeFailures(batch, failures);
     return { drawn: 0, withoutFigure: [] };
   };
-  const judged = () => Promise.resolve({ verdict: 'reproduced' });
+  const judged = () => Promise.resolve({ verdict: 'reproduced', said: 'reproduced' });
   return {
     openResults: done,
     writeSummary: done,
-    readPage: createReadPage(home),
+    readBatch: createReadBatch(home),
     writeTrace: createWriteTrace(),
     fetchRecord: () => Promise.resolve({ id: '1', title: 'Stubbed', files: [] }),
-    convertModel: converted,
-    convertDetector: converted,
+    prepareModel: converted,
     probeInference: () => Promise.resolve({ ...ENGINE, fallbacks: [] }),
-    planHe: plan,
-    planCells: plan,
-    segmentRoi: inferred,
-    detectCells: inferred,
-    redetectNuclei: done,
-    drawCases: drawn,
-    drawCells: drawn,
-    aggregateHe: done,
-    aggregateCells: done,
-    drawHeFigures: done,
-    drawAgreement: done,
-    judgeHe: judged,
-    judgeCells: judged,
+    planTask: plan,
+    inferRoi: inferred,
+    measureTask: () => Promise.resolve({ kind: 'nothing' }),
+    drawBatch: drawn,
+    aggregateTask: done,
+    drawFigures: done,
+    compareTask: judged,
     writeLedger: done,
     writeReport: done,
   };

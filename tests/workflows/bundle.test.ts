@@ -10,7 +10,7 @@ describe('the workflow bundle', () => {
   });
 
   it('holds the workflows and nothing that does input or output', () => {
-    for (const name of ['reproduce', 'acquire', 'segmentTissue', 'detectNuclei', 'detectPdl1', 'inferChunk'])
+    for (const name of ['reproduce', 'acquire', 'validateTask', 'inferBatch', 'measureDiscrepancies'])
       expect(code).toContain(name);
     for (const name of ['node_modules/zod', 'onnxruntime', 'node_modules/sharp', 'toolkit/', 'activities/']) {
       expect(code.includes(`./${name}`), name).toBe(false);

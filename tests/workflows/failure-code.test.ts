@@ -7,7 +7,7 @@ const ours = ApplicationFailure.create({
   message: 'a.png is no image. Fetch it again.',
   details: [{ code: 'IMAGE_UNREADABLE', cause: 'a.png is no image.', remedy: 'Fetch it again.' }],
 });
-const activity = new ActivityFailure('failed', 'segmentRoi', '1', RetryState.NON_RETRYABLE_FAILURE, 'worker', ours);
+const activity = new ActivityFailure('failed', 'inferRoi', '1', RetryState.NON_RETRYABLE_FAILURE, 'worker', ours);
 const execution = { workflowId: 'w', runId: 'r' };
 
 describe('nameFailure', () => {

@@ -11,14 +11,14 @@ import { temporaryFolder } from '../support/in-temporary-folder.ts';
 
 const HISTORIES = fileURLToPath(new URL('../histories', import.meta.url));
 const recorded = readdirSync(HISTORIES, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.json'));
-const TYPES = ['acquire', 'detectNuclei', 'detectPdl1', 'inferChunk', 'predictImages', 'reproduce', 'segmentTissue'];
+const TYPES = ['acquire', 'inferBatch', 'measureDiscrepancies', 'predictImages', 'reproduce', 'validateTask'];
 
 /** How a history may end, and the workflows of which one with that end is recorded. */
 const ENDS = {
   EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: TYPES,
-  EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW: ['detectNuclei', 'detectPdl1', 'predictImages', 'segmentTissue'],
-  EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: TYPES.filter((type) => type !== 'inferChunk' && type !== 'predictImages'),
-  EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED: TYPES,
+  EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW: ['predictImages', 'validateTask'],
+  EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: ['acquire', 'reproduce', 'validateTask'],
+  EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED: TYPES.filter((type) => type !== 'measureDiscrepancies'),
 } as const;
 
 async function replay(codePath: string, name: string): Promise<void> {
@@ -55,12 +55,12 @@ describe('recorded histories', () => {
       'reproduce',
     ],
     [
-      'a page is no longer drawn',
-      'later(steps.draw(plan, page, chunk.failures))',
+      'a batch is no longer drawn',
+      'later(draw(plan, input, batch, inferred.failures))',
       'Promise.resolve()',
-      'segmentTissue',
+      'validateTask',
     ],
-    ['a chunk works on one ROI at a time', 'input.config.temporal.window', '1', 'inferChunk'],
+    ['a batch works on one ROI at a time', 'input.config.temporal.window', '1', 'inferBatch'],
     ['the record is fetched twice', 'await fetchRecord.', 'await (fetchRecord({}), fetchRecord).', 'acquire'],
   ])('turn red when %s', async (_what, from, to, type) => {
     const code = await readFile(codePath, 'utf8');

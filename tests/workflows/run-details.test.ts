@@ -28,9 +28,9 @@ describe('runDetails', () => {
   });
 
   it('ends with the verdicts and where the report is', () => {
-    const outcome = { stage: { folder: 'x' }, pages: 1, total: 10, cached: 0, failed: 0 };
+    const outcome = { stage: { folder: 'x' }, batches: 1, total: 10, cached: 0, failed: 0 };
     const stages: StageProgress[] = [{ ...HE, done: 10, failed: 0, state: 'done' }];
-    const outcomes = { he: { ...outcome, verdict: 'reproduced' } } as const;
+    const outcomes = { he: { ...outcome, verdict: 'reproduced', said: 'reproduced' } } as const;
     const text = plain(runDetails({ ...VIEW, stages, outcomes, end: { status: 'done', results: '/r' } }));
     expect(text).toMatch(/^\*\*Done\.\*\* Report: `\/r\/report\/index\.html`/);
     expect(text).toContain('| reproduced |');

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Sha256 } from '../brands.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
@@ -30,7 +31,7 @@ export class FileDigests {
   }
 
   /** @throws ReigniteError FILE_MISSING when there is no such file. */
-  async sha256(path: string, signal?: AbortSignal): Promise<string> {
+  async sha256(path: string, signal?: AbortSignal): Promise<Sha256> {
     this.#looks += 1;
     if (this.#looks % LOOKS_A_TURN === 0) await nextTurn();
     this.#memo ??= readMemo(this.#path);
@@ -38,14 +39,14 @@ export class FileDigests {
     const before = stateOf(path);
     const known = memo.get(path);
     if (before === undefined) throw new ReigniteError('FILE_MISSING', `There is no file ${path}.`);
-    if (known?.slice(DIGEST_LENGTH + 1) === before.state) return known.slice(0, DIGEST_LENGTH);
+    if (known?.slice(DIGEST_LENGTH + 1) === before.state) return Sha256.parse(known.slice(0, DIGEST_LENGTH));
     const digest = await sha256OfFile(path, signal);
     const after = stateOf(path);
     if (after?.state === before.state && Date.now() - after.changedMs > 2_000 && !path.includes('\n')) {
       memo.set(path, `${digest} ${after.state}`);
       this.#changed = true;
     }
-    return digest;
+    return Sha256.parse(digest);
   }
 
   /** Writes the memory to disk. Losing it costs time, never correctness. */

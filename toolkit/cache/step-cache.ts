@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import { canonicalJson } from '../../config/digest.ts';
+import { CacheKey, Sha256 } from '../brands.ts';
 import { ReigniteError } from '../errors.ts';
 import { asDiskError, replaceFile } from '../files/atomic-write.ts';
 import { sha256Of, sha256OfFile } from '../files/hash-file.ts';
@@ -13,11 +14,11 @@ import { EntryTexts } from './entry-texts.ts';
 /** What a step's result depends on: a flat list of names and values, kept so that a miss can be explained. */
 export type KeyParts = Readonly<Record<string, string | number | boolean>>;
 
-const StoredFile = z.object({ sha256: z.string().length(64), bytes: z.number().int().nonnegative() });
+const StoredFile = z.object({ sha256: Sha256, bytes: z.number().int().nonnegative() });
 export type StoredFile = z.infer<typeof StoredFile>;
 
 const CacheEntry = z.object({
-  key: z.string(),
+  key: CacheKey,
   parts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   files: z.record(z.string(), StoredFile),
   facts: z.unknown(),
@@ -29,12 +30,12 @@ export type CacheEntry = z.infer<typeof CacheEntry>;
  *
  * @throws ReigniteError INTERNAL for a part without a value: results of different things would share the key.
  */
-export function cacheKey(parts: KeyParts): string {
+export function cacheKey(parts: KeyParts): CacheKey {
   for (const [name, value] of Object.entries(parts)) {
     if (value !== '' && value !== undefined && !Number.isNaN(value)) continue;
     throw new ReigniteError('INTERNAL', `The key of a result has no value for ${name}.`);
   }
-  return sha256Of(canonicalJson(parts));
+  return CacheKey.parse(sha256Of(canonicalJson(parts)));
 }
 
 /**
@@ -42,7 +43,7 @@ export function cacheKey(parts: KeyParts): string {
  *
  * @throws ReigniteError INTERNAL when the entry has no file of this name.
  */
-export function fileDigest({ key, files }: CacheEntry, name: string): string {
+export function fileDigest({ key, files }: CacheEntry, name: string): Sha256 {
   const file = files[name];
   if (file !== undefined) return file.sha256;
   throw new ReigniteError('INTERNAL', `The cache entry ${key} has no ${name}.`, {
@@ -81,7 +82,7 @@ export class StepCache {
   }
 
   /** The key under which this cache keeps what was made from `parts`. */
-  keyOf(parts: KeyParts): string {
+  keyOf(parts: KeyParts): CacheKey {
     return cacheKey(this.completed(parts));
   }
 
@@ -236,7 +237,7 @@ function parseEntry(text: string): CacheEntry | undefined {
 }
 
 async function describeFile(path: string): Promise<StoredFile> {
-  return { sha256: await sha256OfFile(path), bytes: (await stat(path)).size };
+  return { sha256: Sha256.parse(await sha256OfFile(path)), bytes: (await stat(path)).size };
 }
 
 async function writeSynced(path: string, text: string): Promise<void> {

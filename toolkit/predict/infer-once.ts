@@ -1,8 +1,7 @@
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type CacheEntry, cacheKey, type KeyParts, type StepCache } from '../cache/step-cache.ts';
+import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
-import { type KeyedEngine, refuseOtherEngine } from '../onnx/refuse-other-engine.ts';
+import { type InferenceGuard, makeInference } from '../inference/make-inference.ts';
+import type { KeyedEngine } from '../onnx/refuse-other-engine.ts';
 import { asSentence } from './as-sentence.ts';
 import { type InferenceFacts, readFacts } from './inference-facts.ts';
 import type { InputImage } from './input-image.ts';
@@ -20,8 +19,8 @@ export interface PredictServices {
 export interface PredictOptions<Progress> {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress | { readonly phase: 'draw' }) => void;
-  /** Is called before the network begins, with the folder that a killed attempt goes on in. */
-  readonly onWork?: (work: string) => Promise<void>;
+  /** Counts attempts that die without progress, see {@link InferenceGuard}. */
+  readonly deaths?: InferenceGuard['deaths'];
 }
 
 /** What a network made of an image, now or at another time. */
@@ -41,8 +40,8 @@ export interface Inferred {
  */
 export async function inferOnce(
   of: { readonly parts: KeyParts; readonly engine: Required<KeyedEngine> },
-  { home, cache }: PredictServices,
-  { onWork }: Pick<PredictOptions<never>, 'onWork'>,
+  services: PredictServices,
+  { deaths }: Pick<PredictOptions<never>, 'deaths'>,
   infer: (work: string) => Promise<{
     readonly files: Readonly<Record<string, string>>;
     readonly facts: InferenceFacts;
@@ -51,17 +50,12 @@ export async function inferOnce(
 ): Promise<Inferred> {
   const { provider, ortVersion, instructionSet } = of.engine;
   const parts = { ...of.parts, provider, ortVersion, instructionSet, precision: 'float32' };
-  const key = cacheKey(parts);
-  const known = await cache.find(key);
-  if (known !== undefined) return { entry: known, facts: readFacts(known), isCached: true };
-  const work = join(home.work, key);
-  await mkdir(work, { recursive: true });
-  await onWork?.(work);
-  const { files, facts, ran } = await infer(work);
-  refuseOtherEngine(ran, of.engine, SAME_AGAIN);
-  const entry = await cache.store(parts, files, { ...facts, notes: [...facts.notes] });
-  await rm(work, { recursive: true, force: true });
-  return { entry, facts, isCached: false };
+  const guard = { engine: of.engine, remedy: SAME_AGAIN, ...(deaths && { deaths }) };
+  const { entry, isCached } = await makeInference(services, parts, guard, async (work) => {
+    const { files, facts, ran } = await infer(work);
+    return { files, facts: { ...facts, notes: [...facts.notes] }, ran };
+  });
+  return { entry, facts: readFacts(entry), isCached };
 }
 
 /**

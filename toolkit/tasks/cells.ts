@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { TASK_TITLES } from '../../config/tasks.ts';
+import { RoiStem } from '../brands.ts';
 import { detectorFile, folderOf, readersFile } from '../dataset/layout.ts';
 import { readReaderAnnotations } from '../dataset/readers-annotations.ts';
 import type { ScoredClasses } from '../evaluate/class-names.ts';
@@ -7,19 +8,41 @@ import { fileExists } from '../files/file-exists.ts';
 import { inside } from '../files/inside.ts';
 import { cellSubset } from '../metrics/class-subset.ts';
 import { cellFiles } from '../predict/prediction.ts';
+import { cellOutputs, restoreCells } from './cells-files.ts';
+import { cellsFigureKey, detectKey } from './cells-keys.ts';
 import { planCellsModel } from './cells-model.ts';
 import type { CellTaskDefinition } from './definition.ts';
-import type { ListedRoi, TaskKind } from './kind.ts';
+import type { TaskKind } from './kind.ts';
+import type { ListedRoi } from './work.ts';
 
 /** A task in which cells are detected and compared with readers. What takes long to load is loaded when it is needed. */
 export function cellsTask(definition: CellTaskDefinition): TaskKind {
-  const { name, classes } = definition;
+  const { name, classes, settings, declared } = definition;
   return {
     name,
     listRois: (data) => listCellRois(definition, data),
 
     checkRecord: async (tree, withModel) =>
       (await import('../preflight/check-cells.ts')).checkCells(tree, name, { title: TASK_TITLES[name], withModel }),
+    inferenceKey: ({ box }, sources, setup) => detectKey(box, sources, setup, settings),
+    prepareModel: async (options) => (await import('./cells-work.ts')).prepareCells(definition, options),
+    probe: ({ detector }, job, signal) => detector.probe(job, { signal }),
+    infer: async (job, { detector }) => (await import('./cells-work.ts')).detectCells(job, detector, settings),
+    restore: (cache, entry, results, roi) => restoreCells(cache, entry, cellOutputs(name, results, roi)),
+
+    figureKey: cellsFigureKey,
+    figurePath: (results, roi) => cellOutputs(name, results, roi).figure,
+    openDrawer: async (work) => (await import('./cells-work.ts')).cellsDrawer(definition, work),
+    aggregate: async (rois, work) => (await import('./cells-work.ts')).aggregateCells(definition, rois, work),
+    drawFigures: async (...of) => (await import('./cells-work.ts')).drawCellsFigures(definition, ...of),
+    compareWithPublished: async (input) => (await import('./cells-comparison.ts')).compareCells(name, input),
+    measure: async (input, { detector }) => {
+      if (declared === undefined) return { kind: 'nothing' };
+      if (input.settings.model !== undefined) {
+        return { kind: 'not measured', reason: 'The model is not the record’s.' };
+      }
+      return (await import('./cells-declared.ts')).measureDeclared(name, declared.settings, input, detector);
+    },
 
     inferenceStep: 'detect-cells',
     assumedSecondsPerTile: 0.15,
@@ -35,7 +58,7 @@ export function cellsTask(definition: CellTaskDefinition): TaskKind {
 
     predictionTable: 'counts.csv',
     predictionFiles: cellFiles,
-    prepareModel: async (...of) => (await import('../predict/open-cells.ts')).prepareCellsOrder(...of),
+    preparePredictor: async (...of) => (await import('../predict/open-cells.ts')).prepareCellsOrder(...of),
     openPredictor: async ({ task: _task, ...order }, ...of) =>
       (await import('../predict/open-cells.ts')).openCellsPredictor({ ...order, task: name }, name, ...of),
   };
@@ -46,7 +69,7 @@ async function listCellRois({ name }: CellTaskDefinition, data: string): Promise
   const truth = readersFile(name);
   const { images } = await readReaderAnnotations(inside(data, truth), name);
   return images.map(({ stem, fileName, annotatedXyxy: [left, top, right, bottom] }) => ({
-    roi: stem,
+    roi: RoiStem.parse(stem),
     image: `${folderOf('images', name)}/${fileName}`,
     truth,
     box: [left, top, right, bottom],

@@ -1,8 +1,15 @@
 import type { RunConfig } from '../../config/schema.ts';
+import type { TaskSettings } from '../../config/task-config.ts';
 import type { Task } from '../../config/tasks.ts';
+import type { VerdictConfig } from '../../config/verdict-config.ts';
+import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
+import type { OverviewRow } from '../dataset/overview.ts';
 import type { ScoredClasses } from '../evaluate/class-names.ts';
 import type { Evaluated, EvaluationInput } from '../evaluate/evaluation.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
+import type { InferredProduct } from '../inference/make-inference.ts';
+import type { Engine, ModelJob } from '../nnunet/roi-job.ts';
+import type { SessionOptions } from '../onnx/session.ts';
 import type {
   ImagePredictor,
   OpenPredictorOptions,
@@ -12,19 +19,101 @@ import type {
 import type { UsedModel } from '../predict/prediction-summary.ts';
 import type { CheckedTask } from '../preflight/record-check.ts';
 import type { RecordTree } from '../preflight/record-tree.ts';
+import type { ResampleEvidence } from '../verdict/uncertainty.ts';
+import type { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
+import type { Box, ListedRoi, NetworkSetup, PlannedRoi, RoiSources, TaskWork } from './work.ts';
 
-/** The annotated part of a detection image in px: left, top, right, bottom. */
-export type Box = [number, number, number, number];
+/** What an inference runs on. */
+export interface NetworkSession {
+  readonly provider: NonNullable<SessionOptions['provider']>;
+  readonly threads?: number;
+}
 
-/** An ROI of a task's test set; paths are relative to the data folder. */
-export interface ListedRoi {
-  /** Stem of its files in `inference/`. */
+/** What making a task's model ready needs. */
+export interface PrepareModelOptions {
+  readonly settings: TaskSettings;
+  /** Absolute data folder. */
+  readonly data: string;
+  /** Absolute folder of converted models. */
+  readonly models: string;
+  readonly signal: AbortSignal;
+  readonly report: (progress: object) => void;
+}
+
+/** A model of a task, converted. */
+export interface PreparedModel {
+  readonly digest: string;
+  readonly modelDir: string;
+  /** What the history keeps of it. */
+  readonly facts: object;
+}
+
+/** One ROI to infer; paths are absolute. */
+export interface InferenceJob {
   readonly roi: string;
   readonly image: string;
-  /** The mask, or the annotations of all readers. */
   readonly truth: string;
-  readonly box?: Box;
+  readonly box?: Box | undefined;
+  readonly imageSha256: string;
+  readonly modelDir: string;
+  readonly session: NetworkSession;
+  readonly settings: TaskSettings;
+  /** Where its files go, and what a killed attempt left. */
+  readonly folder: string;
+  readonly signal: AbortSignal;
+  readonly report: (progress: object) => void;
 }
+
+/** Metrics over all ROIs. */
+export interface Aggregated {
+  /** Files of `metrics/` by their name, in the order in which they are written. */
+  readonly files: Readonly<Record<string, unknown>>;
+  /** What the history keeps of them. */
+  readonly outcome: object;
+}
+
+/** An ROI of the plan; `failure` is the code of the error by which it has no prediction of ours. */
+export interface RoiToCompare {
+  readonly planned: PlannedRoi;
+  readonly failure?: string | undefined;
+}
+
+export interface ComparisonInput {
+  readonly rois: readonly RoiToCompare[];
+  readonly overview: readonly OverviewRow[];
+  readonly verdict: VerdictConfig;
+  readonly work: TaskWork;
+}
+
+export interface Comparison {
+  readonly verdict: HeVerdictFile | CellsVerdictFile;
+  /** The draws and the counts that its intervals are made of. */
+  readonly evidence: ResampleEvidence;
+}
+
+/** What the discrepancy ledger measures by inferring again. */
+export interface MeasureInput {
+  /** The test set. */
+  readonly listed: readonly ListedRoi[];
+  /** Those of it that have a prediction. */
+  readonly rois: readonly PlannedRoi[];
+  readonly settings: TaskSettings;
+  readonly session: NetworkSession;
+  /** `inference.engine` of the configuration. */
+  readonly engine: string;
+  /** `ledger.full` of the configuration. */
+  readonly isFull: boolean;
+  readonly work: TaskWork;
+}
+
+/** What came of it: nothing was to be measured, it was, or it cannot be. */
+export type Measured =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'measured'; readonly rois: number }
+  | { readonly kind: 'not measured'; readonly reason: string };
+
+/** Draws the figure of an ROI. Gives false where there is nothing to draw. */
+export type DrawRoi = (roi: PlannedRoi, entry: CacheEntry, out: string) => Promise<boolean>;
 
 /** A model of a task as far as it is known before it is prepared. */
 export interface KnownModel {
@@ -46,6 +135,32 @@ export interface TaskKind {
 
   /** Checks what the task assumes about a record, by its small files and the beginnings of large ones. */
   checkRecord(tree: RecordTree, withModel: boolean): Promise<CheckedTask>;
+  /** What the result of an ROI depends on. */
+  inferenceKey(roi: Pick<ListedRoi, 'box'>, sources: RoiSources, setup: NetworkSetup): KeyParts;
+  /** Makes the model ready, once for every content. */
+  prepareModel(options: PrepareModelOptions): Promise<PreparedModel>;
+  /** Finds out what the network runs on. */
+  probe(engines: PredictionEngines, job: ModelJob, signal: AbortSignal): Promise<Engine>;
+  infer(job: InferenceJob, engines: PredictionEngines): Promise<InferredProduct>;
+  /** Puts the files of a result where results are. */
+  restore(cache: StepCache, entry: CacheEntry, results: string, roi: string): Promise<void>;
+
+  /** What the figure of an ROI depends on. */
+  figureKey(roi: string, sources: RoiSources, entry: CacheEntry): KeyParts;
+  figurePath(results: string, roi: string): string;
+  /** Reads what the figures of all ROIs share. */
+  openDrawer(work: Pick<TaskWork, 'data' | 'cache'>): Promise<DrawRoi>;
+  /** Metrics over the ROIs that have a prediction. */
+  aggregate(
+    rois: readonly PlannedRoi[],
+    work: Pick<TaskWork, 'data' | 'cache'>,
+    setup: Pick<NetworkSetup, 'settings'>,
+  ): Promise<Aggregated>;
+  /** Draws the figures over all ROIs from `metrics/<task>.json`. @returns Their paths. */
+  drawFigures(metrics: unknown, outDir: string, signal: AbortSignal): Promise<readonly string[]>;
+  compareWithPublished(input: ComparisonInput): Promise<Comparison>;
+  /** Infers again what the discrepancy ledger asks for. */
+  measure(input: MeasureInput, engines: PredictionEngines): Promise<Measured>;
 
   /** Step of the cache under which inference is kept. */
   readonly inferenceStep: string;
@@ -81,7 +196,7 @@ export interface TaskKind {
   /** Files of an image below the folder of its prediction. */
   predictionFiles(name: string): Readonly<Record<string, string>>;
   /** Makes a model ready, and nothing else. */
-  prepareModel(order: PredictionOrder, home: HomeFolders, options?: OpenPredictorOptions): Promise<UsedModel>;
+  preparePredictor(order: PredictionOrder, home: HomeFolders, options?: OpenPredictorOptions): Promise<UsedModel>;
   /** Makes a model ready and finds out what it runs on. */
   openPredictor(
     order: PredictionOrder,

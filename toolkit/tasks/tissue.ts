@@ -1,3 +1,4 @@
+import { RoiStem } from '../brands.ts';
 import { HE_LABELS } from '../dataset/he-labels.ts';
 import { listHeTestRois } from '../dataset/test-rois.ts';
 import { labelNamed } from '../evaluate/label-translation.ts';
@@ -6,8 +7,11 @@ import { findModelFolder } from '../nnunet/find-model-folder.ts';
 import { tileStarts } from '../nnunet/tile-starts.ts';
 import { tissueFiles } from '../predict/prediction.ts';
 import type { TissueTaskDefinition } from './definition.ts';
-import type { KnownModel, ListedRoi, TaskKind } from './kind.ts';
+import type { KnownModel, TaskKind } from './kind.ts';
+import { restoreMask, tissueOutputs } from './tissue-files.ts';
+import { caseFigureKey, segmentKey } from './tissue-keys.ts';
 import { planTissueModel, recordModels } from './tissue-model.ts';
+import type { ListedRoi } from './work.ts';
 
 const LABEL_NAMES: readonly string[] = HE_LABELS.map(({ name }) => name);
 /** Unannotated and Background come first: the paper's protocol gives them no Dice. */
@@ -21,6 +25,25 @@ export function tissueTask(definition: TissueTaskDefinition): TaskKind {
     listRois: listTissueRois,
 
     checkRecord: async (...of) => (await import('../preflight/check-tissue.ts')).checkTissue(...of),
+    inferenceKey: (_roi, sources, setup) => segmentKey(sources, setup),
+    prepareModel: async (options) => (await import('./tissue-work.ts')).prepareTissue(definition, options),
+    probe: ({ segmenter }, job, signal) => segmenter.probe(job, { signal }),
+    infer: async (job, { segmenter }) => (await import('./tissue-work.ts')).segmentAndScore(job, segmenter),
+    restore: (cache, entry, results, roi) => restoreMask(cache, entry, tissueOutputs(name, results, roi)),
+
+    figureKey: caseFigureKey,
+    figurePath: (results, roi) => tissueOutputs(name, results, roi).figure,
+    openDrawer: async (work) => {
+      const { drawTissueRoi } = await import('./tissue-work.ts');
+      return (roi, entry, out) => drawTissueRoi(roi, entry, work, out);
+    },
+    aggregate: async (...of) => (await import('./tissue-work.ts')).aggregateTissue(name, ...of),
+    drawFigures: async (...of) => (await import('./tissue-work.ts')).drawTissueFigures(...of),
+    compareWithPublished: async (input) => (await import('./tissue-comparison.ts')).compareTissue(name, input),
+    measure: async (input, { segmenter }) => {
+      if (!input.isFull) return { kind: 'nothing' };
+      return (await import('./tissue-rounding.ts')).measureRounding(input, segmenter);
+    },
 
     inferenceStep: 'segment-roi',
     assumedSecondsPerTile: 0.85,
@@ -41,13 +64,17 @@ export function tissueTask(definition: TissueTaskDefinition): TaskKind {
 
     predictionTable: 'areas.csv',
     predictionFiles: tissueFiles,
-    prepareModel: async (...of) => (await import('../predict/open-tissue.ts')).prepareTissueOrder(...of),
+    preparePredictor: async (...of) => (await import('../predict/open-tissue.ts')).prepareTissueOrder(...of),
     openPredictor: async (...of) => (await import('../predict/open-tissue.ts')).openTissuePredictor(...of),
   };
 }
 
 async function listTissueRois(data: string): Promise<readonly ListedRoi[]> {
-  return (await listHeTestRois(data)).map(({ roi, image, annotation }) => ({ roi, image, truth: annotation }));
+  return (await listHeTestRois(data)).map(({ roi, image, annotation }) => ({
+    roi: RoiStem.parse(roi),
+    image,
+    truth: annotation,
+  }));
 }
 
 /** Tiles of the sliding window, in each fold. */

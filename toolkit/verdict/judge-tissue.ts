@@ -1,3 +1,4 @@
+import type { TissueTask } from '../../config/tasks.ts';
 import type { VerdictConfig } from '../../config/verdict-config.ts';
 import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
 import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
@@ -47,6 +48,7 @@ export type JudgedRoi = ComparedRoi | IncomparableRoi;
  * @param publishedMatrix - `figures/he/cm.npy` of the record, 17 x 17; undefined where there is none.
  */
 export function judgeTissue(
+  task: TissueTask,
   rois: readonly JudgedRoi[],
   publishedMatrix: ConfusionMatrix | undefined,
   tolerances: Tolerances,
@@ -67,7 +69,7 @@ export function judgeTissue(
   const inference = judgeInference(judged, pooled, [...dice.all, ...dice.til], tolerances);
   const evaluation = judgeEvaluation(published, publishedMatrix, rois);
   return {
-    task: 'he',
+    task,
     verdict: worstOf([evaluation.verdict, inference.verdict]),
     evaluation,
     inference,

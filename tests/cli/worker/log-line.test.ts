@@ -7,7 +7,7 @@ describe('logLine', () => {
   it('names run, stage, page and ROI of a step, and leaves the bookkeeping of the SDK out', () => {
     const meta = {
       workflowId: 'reproduce/42/tiny/0123456789abcdef/he/00001',
-      activityType: 'segmentRoi',
+      activityType: 'inferRoi',
       attempt: 2,
       roi: 'patient1_he_roi1',
       taskToken: 'AAAA',
@@ -21,7 +21,7 @@ describe('logLine', () => {
       run: 'reproduce/42/tiny/0123456789abcdef',
       stage: 'he',
       page: '00001',
-      step: 'segmentRoi',
+      step: 'inferRoi',
       attempt: 2,
       roi: 'patient1_he_roi1',
       tiles: 30,

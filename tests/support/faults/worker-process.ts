@@ -89,9 +89,9 @@ export class WorkerProcess {
 async function work(windowMs: number): Promise<void> {
   const { MockActivityEnvironment } = await import('@temporalio/testing');
   const { DefaultLogger } = await import('@temporalio/worker');
-  const { createDownloadActivities } = await import('../../../activities/download.ts');
-  const { RecordServers } = await import('../../../activities/record-servers.ts');
-  const { createUnpackArchive } = await import('../../../activities/unpack-archive.ts');
+  const { createDownloadActivities } = await import('../../../activities/acquire/download.ts');
+  const { RecordServers } = await import('../../../activities/acquire/record-servers.ts');
+  const { createUnpackArchive } = await import('../../../activities/acquire/unpack-archive.ts');
   const { Receipts } = await import('../../../toolkit/cache/receipts.ts');
   const { ReigniteError } = await import('../../../toolkit/errors.ts');
   const { homeFolders } = await import('../../../toolkit/files/home-folders.ts');

@@ -27,7 +27,7 @@ it('its verdict has no numbers, and the others keep theirs', () => {
   const pixels = { pixels: 40_000, differing: 0, largestMargin: 0, nearMargins: 0 };
   const comparison = { ...pixels, between: confusion().toRows() };
   const roi = { roi: 'r', comparison, published: confusion(), ours: confusion() };
-  const { dice, verdict } = judgeTissue([roi], undefined, { ...VerdictConfig.parse({}).he, smallClass: 0 });
+  const { dice, verdict } = judgeTissue('he', [roi], undefined, { ...VerdictConfig.parse({}).he, smallClass: 0 });
   const of = (name: string) => dice.all.find((metric) => metric.name === name);
   expect(of('Liver')).toEqual({
     name: 'Liver',

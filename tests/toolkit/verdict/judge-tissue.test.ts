@@ -23,7 +23,7 @@ function roi(name: string, changed: number, margin: number): ComparedRoi {
   };
 }
 
-const verdictOf = (...rois: ComparedRoi[]) => judgeTissue(rois, undefined, TOLERANCES).inference.verdict;
+const verdictOf = (...rois: ComparedRoi[]) => judgeTissue('he', rois, undefined, TOLERANCES).inference.verdict;
 
 describe('judgeTissue', () => {
   it('reproduces up to 1e-4 of the pixels, if each was a near tie', () => {
@@ -42,7 +42,12 @@ describe('judgeTissue', () => {
   });
 
   it('lets one ROI outside make the task differ, and names it first', () => {
-    const file = judgeTissue([roi('same', 0, 0), roi('slightly', 3, 0), roi('far', 800, 0.5)], undefined, TOLERANCES);
+    const file = judgeTissue(
+      'he',
+      [roi('same', 0, 0), roi('slightly', 3, 0), roi('far', 800, 0.5)],
+      undefined,
+      TOLERANCES,
+    );
     expect(file.verdict).toBe('differs');
     expect(file.rois.map(({ verdict }) => verdict)).toEqual(['reproduced', 'reproduced', 'differs']);
     expect(file.worst).toEqual([
@@ -52,31 +57,31 @@ describe('judgeTissue', () => {
   });
 
   it('judges no class below 10,000 truth pixels', () => {
-    const { dice } = judgeTissue([roi('a', 0, 0)], undefined, TOLERANCES);
+    const { dice } = judgeTissue('he', [roi('a', 0, 0)], undefined, TOLERANCES);
     const judged = dice.all.filter((metric) => metric.judged).map(({ name }) => name);
     expect(judged).toEqual(['Overall', 'Tumor cells', 'Stroma']);
     expect(dice.til.map(({ name }) => name)).toContain('Stroma and Inflammation');
   });
 
   it('leaves out an ROI that cannot be compared and says why', () => {
-    const file = judgeTissue([roi('a', 0, 0), { roi: 'b', reason: 'It is gone.' }], undefined, TOLERANCES);
+    const file = judgeTissue('he', [roi('a', 0, 0), { roi: 'b', reason: 'It is gone.' }], undefined, TOLERANCES);
     expect(file.inference.verdict).toBe('reproduced');
     expect(file.inference.reason).toContain('1 ROI cannot be compared');
     expect(file.rois[1]).toEqual({ roi: 'b', verdict: 'not comparable', reason: 'It is gone.', difference: null });
-    const alone = judgeTissue([{ roi: 'b', reason: 'It is gone.' }], undefined, TOLERANCES);
+    const alone = judgeTissue('he', [{ roi: 'b', reason: 'It is gone.' }], undefined, TOLERANCES);
     expect(alone.verdict).toBe('not comparable');
   });
 
   it('compares the scores of the published masks with the published matrix, to the last count', () => {
     const one = roi('a', 7, 0);
-    expect(judgeTissue([one], one.published, TOLERANCES).evaluation.verdict).toBe('reproduced');
-    const other = judgeTissue([one], one.ours, TOLERANCES);
+    expect(judgeTissue('he', [one], one.published, TOLERANCES).evaluation.verdict).toBe('reproduced');
+    const other = judgeTissue('he', [one], one.ours, TOLERANCES);
     expect(other.evaluation).toEqual({
       verdict: 'differs',
       reason: '2 of 289 counts are not those of the published matrix.',
     });
     expect(other.verdict).toBe('differs');
-    const partial = judgeTissue([one, { roi: 'b', reason: 'It is gone.' }], one.published, TOLERANCES);
+    const partial = judgeTissue('he', [one, { roi: 'b', reason: 'It is gone.' }], one.published, TOLERANCES);
     expect(partial.evaluation.verdict).toBe('not comparable');
   });
 });

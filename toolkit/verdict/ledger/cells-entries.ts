@@ -1,10 +1,12 @@
-import { type CellTask, TASK_TITLES } from '../../../config/tasks.ts';
+import { CELL_TASKS, type CellTask, TASK_TITLES } from '../../../config/tasks.ts';
 import { describeDoubt } from '../../dataset/category-classes.ts';
 import type { CellPoint } from '../../dataset/cell-point.ts';
 import type { ReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { type DetectionMetrics, pairName } from '../../metrics/agreement-metrics.ts';
 import { agreementScores } from '../../metrics/agreement-scores.ts';
 import { ConfusionMatrix } from '../../metrics/confusion-matrix.ts';
+import type { CellTaskDefinition } from '../../tasks/definition.ts';
+import { cellDefinition } from '../../tasks/registry.ts';
 import { counted } from '../../text.ts';
 import type { CellsVerdictFile } from '../verdict-file.ts';
 import { type CorrectedNumber, entryOf, type LedgerEntry, largestChange } from './ledger-file.ts';
@@ -47,7 +49,7 @@ export function boxCentreEntry(metrics: Metrics, moved: Partial<Record<CellTask,
       title: "Every box takes the first box's offset to its centre",
       what: 'Half the height of the annotation of id 0 is added to left and top of every box, whatever its size.',
       where: INFERENCE,
-      tasks: ['nuclei', 'pdl1'],
+      tasks: [...CELL_TASKS],
     },
     {
       status: boxes === 0 ? 'no effect here' : 'affects results',
@@ -100,7 +102,7 @@ export function overflowEntry(metrics: Metrics): LedgerEntry {
       title: 'Counts are summed as 16-bit numbers',
       what: 'A cell of a confusion matrix past 65,535 would begin again at 0. Ours do not.',
       where: 'src/eval_utils.py',
-      tasks: ['nuclei', 'pdl1'],
+      tasks: [...CELL_TASKS],
     },
     {
       status: affected.length === 0 ? 'no effect here' : 'affects results',
@@ -125,7 +127,7 @@ export function tieOrderEntry(verdicts: readonly CellsVerdictFile[]): LedgerEntr
         'Of predictions equally far from a reader’s point, the one that scikit-learn’s ball tree lists first is taken; ' +
         'the order of the file would do as well. Both are given; a difference that this order explains is none.',
       where: 'src/eval_utils.py',
-      tasks: ['nuclei', 'pdl1'],
+      tasks: [...CELL_TASKS],
     },
     {
       status: changed === 0 ? 'no effect here' : 'affects results',
@@ -146,8 +148,9 @@ export interface ImagePoints {
 }
 
 /** Published tiles without any point where we have some: what a suppression that ran out of time leaves. */
-export function timeLimitEntry(images: readonly ImagePoints[], tile: number): LedgerEntry {
+export function timeLimitEntry(images: readonly ImagePoints[]): LedgerEntry {
   const flagged = images.flatMap(({ task, roi, published, ours }) => {
+    const { tile } = cellDefinition(task).settings;
     const theirs = new Set(published.map((point) => tileOf(point, tile)));
     const empty = new Map<string, number>();
     for (const point of ours) {
@@ -165,7 +168,7 @@ export function timeLimitEntry(images: readonly ImagePoints[], tile: number): Le
         'On a slow machine the original leaves the remaining tiles of a batch without points. Ours has no such limit. ' +
         'Published tiles without any point, where we have some, are flagged (column and row of the tile).',
       where: 'non_max_suppression of YOLOv5',
-      tasks: ['nuclei', 'pdl1'],
+      tasks: [...CELL_TASKS],
     },
     {
       status: flagged.length === 0 ? 'no effect here' : 'affects results',
@@ -175,8 +178,8 @@ export function timeLimitEntry(images: readonly ImagePoints[], tile: number): Le
   );
 }
 
-/** Nuclei detected again with the settings that the script declares. */
-export interface DeclaredNuclei {
+/** Cells detected again with the settings that the script declares. */
+export interface DeclaredPoints {
   readonly metrics: Pick<DetectionMetrics, 'groups'>;
   /** The same images with the settings in effect. */
   readonly effective: Pick<DetectionMetrics, 'groups'>;
@@ -184,16 +187,21 @@ export interface DeclaredNuclei {
   readonly images: number;
 }
 
-/** The nuclei script's constants that it never passes on. */
-export function declaredSettingsEntry(declared: DeclaredNuclei | { readonly reason: string }): LedgerEntry {
+/** Settings that an authors' script declares and never passes on. */
+export function declaredSettingsEntry(
+  { name, settings, declared: script }: Required<Pick<CellTaskDefinition, 'name' | 'settings' | 'declared'>>,
+  declared: DeclaredPoints | { readonly kind: 'not measured'; readonly reason: string },
+): LedgerEntry {
+  const { tile, confidence, iou } = script.settings;
   const about = {
-    id: 'nuclei-settings',
-    title: `${TASK_TITLES.nuclei} runs with other settings than it declares`,
+    id: `${name}-settings`,
+    title: `${TASK_TITLES[name]} runs with other settings than it declares`,
     what:
-      'The script declares tiles of 128 px, confidence 0.6 and IoU 0.4, and calls the inference without them: ' +
-      'in effect are 512 px, 0.5 and 0.5, the defaults. Nothing in the record says which of the two made the published points.',
-    where: 'code/pdl1_detection/nuclei_test_set_inference.py',
-    tasks: ['nuclei'] as LedgerEntry['tasks'],
+      `The script declares tiles of ${tile} px, confidence ${confidence} and IoU ${iou}, and calls the inference without them: ` +
+      `in effect are ${settings.tile} px, ${settings.confidence} and ${settings.iou}, the defaults. ` +
+      'Nothing in the record says which of the two made the published points.',
+    where: script.script,
+    tasks: [name],
   };
   if ('reason' in declared) return entryOf(about, { status: 'not measured', effect: declared.reason });
   const corrected = comparedF1(declared.effective, declared.metrics).filter(({ name }) => name.endsWith('|AI'));
@@ -211,7 +219,7 @@ function tileOf({ x, y }: CellPoint, tile: number): string {
 }
 
 function tasksOf(metrics: Metrics): [CellTask, DetectionMetrics][] {
-  return (['nuclei', 'pdl1'] as const).flatMap((task): [CellTask, DetectionMetrics][] => {
+  return CELL_TASKS.flatMap((task): [CellTask, DetectionMetrics][] => {
     const of = metrics[task];
     return of === undefined ? [] : [[task, of]];
   });

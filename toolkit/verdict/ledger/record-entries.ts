@@ -1,3 +1,4 @@
+import { TASKS } from '../../../config/tasks.ts';
 import type { OverviewRow } from '../../dataset/overview.ts';
 import { counted } from '../../text.ts';
 import { entryOf, type LedgerEntry } from './ledger-file.ts';
@@ -26,7 +27,7 @@ export function missingFilesEntry(rows: readonly RowFiles[]): LedgerEntry {
       title: 'Rows of the overview without files',
       what: 'The overview lists images or annotations that are not in the record.',
       where: OVERVIEW,
-      tasks: ['he', 'nuclei', 'pdl1'],
+      tasks: [...TASKS],
     },
     {
       status: without.length === 0 ? 'no effect here' : 'affects the record',
@@ -60,7 +61,7 @@ export function sharedPatientsEntry(rows: readonly OverviewRow[]): LedgerEntry {
       title: 'Patients in both train and test',
       what: 'A patient whose tissue was trained on is tested on: of the same task, or of another task.',
       where: OVERVIEW,
-      tasks: ['he', 'nuclei', 'pdl1'],
+      tasks: [...TASKS],
     },
     {
       status: within.length + across.length === 0 ? 'no effect here' : 'affects the record',
@@ -95,7 +96,7 @@ export function duplicateImagesEntry(images: readonly HashedImage[], rows: reado
       title: 'Images that are there more than once',
       what: 'Files of different ROIs with the same SHA-256.',
       where: 'images/',
-      tasks: ['he', 'nuclei', 'pdl1'],
+      tasks: [...TASKS],
     },
     {
       status: groups.length === 0 ? 'no effect here' : 'affects the record',
@@ -132,7 +133,7 @@ export function sizesEntry(rows: readonly RowFiles[]): LedgerEntry {
       title: 'Sizes and areas that disagree with the overview',
       what: 'Columns shape and area_mm2 against the images at 0.5 µm/px, to the decimals given.',
       where: OVERVIEW,
-      tasks: ['he', 'nuclei', 'pdl1'],
+      tasks: [...TASKS],
     },
     {
       status: affected.length === 0 ? 'no effect here' : 'affects the record',
@@ -153,7 +154,7 @@ export function installEntry(): LedgerEntry {
         'torch from 2.6 on refuses the checkpoints without weights_only=False; the YOLOv5 code comes from whatever is ' +
         'newest; the container of the H&E inference needs a GPU.',
       where: 'requirements and Dockerfile of the authors’ code',
-      tasks: ['he', 'nuclei', 'pdl1'],
+      tasks: [...TASKS],
     },
     { status: 'documented', effect: 'Nothing that a run could measure: this run needed none of it.' },
   );

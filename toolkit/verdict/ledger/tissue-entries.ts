@@ -1,3 +1,4 @@
+import { TISSUE_TASKS } from '../../../config/tasks.ts';
 import { HE_LABELS } from '../../dataset/he-labels.ts';
 import type { MappedLabel } from '../../dataset/label-map.ts';
 import type { ConfusionMatrix } from '../../metrics/confusion-matrix.ts';
@@ -36,7 +37,7 @@ export function backgroundEntry(total: ConfusionMatrix): LedgerEntry {
         'Before Dice is taken, the row of true Background is set to 0 and its column is kept: tissue predicted as ' +
         'Background is a miss, Background predicted as tissue is no false alarm, and Background itself scores 0.',
       where: EVALUATION,
-      tasks: ['he'],
+      tasks: [...TISSUE_TASKS],
     },
     {
       status: lost === 0 ? 'no effect here' : 'affects results',
@@ -61,7 +62,7 @@ export function unannotatedEntry(total: ConfusionMatrix): LedgerEntry {
       title: 'A pixel of tissue predicted Unannotated vanishes',
       what: 'Row and column of label 0 are both dropped, so that such a pixel is no miss of its true class.',
       where: EVALUATION,
-      tasks: ['he'],
+      tasks: [...TISSUE_TASKS],
     },
     {
       status: vanished === 0 ? 'no effect here' : 'affects results',
@@ -86,7 +87,7 @@ export function strayEntry(rois: readonly TissueRoi[], scope: EvaluationScope): 
       title: 'Masks hold values that are no label (the stray 255)',
       what: 'Such pixels drop out of every count, but the figure of the ROI is cropped as if they were tissue.',
       where: 'annotations/he/*_with_context.png',
-      tasks: ['he'],
+      tasks: [...TISSUE_TASKS],
     },
     {
       status: !isKnown ? 'not measured' : pixels === 0 ? 'no effect here' : 'affects the record',
@@ -108,7 +109,7 @@ export function labelNameEntry(map: readonly MappedLabel[] | undefined): LedgerE
       title: 'A class has two names ("Tumor epithelium", "Tumor cells")',
       what: 'The label map calls a class otherwise than the evaluation and the figures do.',
       where: 'he_label_map.json',
-      tasks: ['he'],
+      tasks: [...TISSUE_TASKS],
     },
     {
       status: map === undefined ? 'not measured' : other.length === 0 ? 'no effect here' : 'affects the record',
@@ -152,7 +153,7 @@ export function roundingEntry(
     title: 'Tiles of the sliding window are placed by rounding half to even',
     what: 'NumPy rounds 128.5 to 128 and 129.5 to 130; rounding half up, as most languages do, moves tiles by 1 px.',
     where: 'nnU-Net v1, _compute_steps_for_sliding_window',
-    tasks: ['he'] as LedgerEntry['tasks'],
+    tasks: [...TISSUE_TASKS],
   };
   if (patch === undefined) {
     return entryOf(about, {

@@ -87,7 +87,7 @@ describe('ledger, cells', () => {
       published: [at(1, 1)],
       ours: [at(1, 1), at(600, 1), at(700, 2)],
     } as const;
-    expect(timeLimitEntry([image], 512)).toMatchObject({
+    expect(timeLimitEntry([image])).toMatchObject({
       affected: ['nuclei, a, tile 1,0'],
       effect: '1 tile is empty in the published points; ours there: 2.',
     });

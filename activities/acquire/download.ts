@@ -1,0 +1,23 @@
+import { Receipts } from '../../toolkit/cache/receipts.ts';
+import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { Patience } from '../../toolkit/zenodo/patience.ts';
+import { createDownloadFile } from './download-file.ts';
+import { createFetchRecord } from './fetch-record.ts';
+import type { RecordServers } from './record-servers.ts';
+
+/** What the steps that fetch share. */
+export interface DownloadServices {
+  readonly servers: RecordServers;
+  readonly receipts: Receipts;
+  readonly patience: Patience;
+}
+
+/** What talks to the archive. */
+export function createDownloadActivities(home: HomeFolders, servers: RecordServers) {
+  const services = { servers, receipts: new Receipts(home.receipts), patience: new Patience(home.transfers) };
+  return {
+    fetchRecord: createFetchRecord(services),
+    downloadFile: createDownloadFile(services),
+  };
+}
+export type DownloadActivities = ReturnType<typeof createDownloadActivities>;

@@ -1,0 +1,103 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Context } from '@temporalio/activity';
+import type { Receipts } from '../../toolkit/cache/receipts.ts';
+import { isArchive, neededOfRecord, rootOfArchive } from '../../toolkit/dataset/layout.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import type { RecordFile as Published, ZenodoRecord } from '../../toolkit/zenodo/record.ts';
+import { Selection } from '../../toolkit/zenodo/selection.ts';
+import { withHeartbeat } from '../heartbeat.ts';
+import { FetchRecordInput, type RecordFile } from '../inputs.ts';
+import type { DownloadServices } from './download.ts';
+import { withPatience } from './with-patience.ts';
+
+/** A record, pinned to one version, and those of its files that are wanted. */
+export interface ResolvedRecord {
+  readonly id: string;
+  readonly concept?: string;
+  readonly doi?: string;
+  readonly title: string;
+  readonly files: readonly RecordFile[];
+}
+
+/**
+ * Asks the record's API for the files that are wanted, with sizes, checksums and addresses. Nobody is asked when all of
+ * them lie in the data folder already, fetched and verified: a version never changes.
+ */
+export function createFetchRecord({ servers, receipts, patience }: DownloadServices) {
+  return async function fetchRecord(input: FetchRecordInput): Promise<ResolvedRecord> {
+    const { record, zenodo, data, retrySeconds, ...wanted } = FetchRecordInput.parse(input);
+    const signal = Context.current().cancellationSignal;
+    const attempt = { zenodo, retrySeconds, subject: `${zenodo.api} ${record}`, bytes: async () => 0 };
+    return withPatience(patience, attempt, () =>
+      withHeartbeat({ record }, async () => {
+        const known = await servers.known(zenodo, record);
+        const isHere = known !== undefined && (await areHere(receipts, data, known, wanted));
+        if (!isHere && zenodo.offline) return asItLies(record, data, wanted);
+        const { files, title = '', ...found } = isHere ? known : await servers.record(zenodo, record, signal);
+        await receipts.writeRecord(data, { ...found, title });
+        return { ...found, title, files: wantedFiles({ ...found, files }, wanted) };
+      }),
+    );
+  };
+}
+
+type Wanted = Pick<FetchRecordInput, 'tasks' | 'whole' | 'only' | 'ownModels'>;
+
+async function areHere(receipts: Receipts, data: string, record: ZenodoRecord, wanted: Wanted): Promise<boolean> {
+  if (wanted.only !== undefined) return false;
+  for (const file of wantedFiles(record, wanted)) {
+    if ((await receipts.whole(data, file)) === undefined) return false;
+  }
+  return true;
+}
+
+/** A data folder that nobody has to verify: what the tasks need has to be there, and nothing is fetched. */
+async function asItLies(record: string, data: string, { tasks, ownModels }: Wanted): Promise<ResolvedRecord> {
+  const { folders, files } = neededOfRecord(tasks, ownModels);
+  const needed = [...folders, ...files].filter((name) => !PUBLISHED_RESULTS.includes(name));
+  for (const name of needed) {
+    if (existsSync(join(data, name)) || PUBLISHED_ROOTS.includes(name)) continue;
+    throw new ReigniteError('FILE_MISSING', `${data} holds no ${name}, and zenodo.offline forbids to fetch it.`);
+  }
+  return { id: record, title: `taken from ${data} as it lies there`, files: [] };
+}
+
+/** What was published beside the data: a record without it can still be run, only not be compared. */
+const PUBLISHED_RESULTS = ['inference.zip', 'figures.zip', 'he_label_map.json'];
+const PUBLISHED_ROOTS = ['inference', 'figures'];
+
+function wantedFiles(record: ZenodoRecord, { tasks, whole, only, ownModels }: Wanted): RecordFile[] {
+  const files = whole ? record.files : neededFiles(record, tasks, ownModels);
+  if (only === undefined) return files.map((file) => ({ ...file, part: false }));
+  const selection = new Selection(only);
+  return files.flatMap((file): RecordFile[] => {
+    if (selection.takes(file.key)) return [{ ...file, part: false }];
+    const root = rootOfArchive(file);
+    const mayHold = isArchive(file.key) && (root === undefined || selection.mayTakeBelow(root));
+    return mayHold ? [{ ...file, part: true }] : [];
+  });
+}
+
+/** Files of a record that the tasks need, and what was published beside the data. */
+export function neededFiles(
+  record: ZenodoRecord,
+  tasks: FetchRecordInput['tasks'],
+  ownModels: FetchRecordInput['ownModels'],
+): Published[] {
+  const { folders, files } = neededOfRecord(tasks, ownModels);
+  const archives = record.files.filter(({ key }) => isArchive(key));
+  // Their members keep their paths: they may hold any of the folders.
+  const mixed = archives.filter((file) => rootOfArchive(file) === undefined);
+  const ofFolder = (folder: string) => archives.filter((file) => rootOfArchive(file) === folder);
+  const missing = folders.filter((folder) => ofFolder(folder).length === 0);
+  const needed = [...folders.flatMap(ofFolder), ...(missing.length > 0 ? mixed : [])];
+  const absent = [
+    ...(mixed.length > 0 ? [] : missing.map((folder) => `${folder}.zip`)),
+    ...files.filter((name) => !record.files.some(({ key }) => key === name)),
+  ].filter((name) => !PUBLISHED_RESULTS.includes(name));
+  if (absent.length > 0) {
+    throw new ReigniteError('FILE_NOT_IN_RECORD', `Record ${record.id} holds no ${absent.join(', ')}.`);
+  }
+  return [...needed, ...files.flatMap((name) => record.files.find(({ key }) => key === name) ?? [])];
+}

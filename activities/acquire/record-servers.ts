@@ -1,0 +1,144 @@
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { packageFile } from '../../config/package-files.ts';
+import type { ZenodoConfig } from '../../config/zenodo-config.ts';
+import { listArchive } from '../../toolkit/archive/list-archive.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { inside } from '../../toolkit/files/inside.ts';
+import { identifyArchives } from '../../toolkit/preflight/identify-archives.ts';
+import { RangeIgnored } from '../../toolkit/zenodo/fetch-pieces.ts';
+import { encodedKey } from '../../toolkit/zenodo/file-url.ts';
+import type { HttpGet } from '../../toolkit/zenodo/http.ts';
+import { KnownRecords, recordOfMirror } from '../../toolkit/zenodo/known-records.ts';
+import { Politeness } from '../../toolkit/zenodo/politeness.ts';
+import { fetchRecord, type RecordFile, type ZenodoRecord } from '../../toolkit/zenodo/record.ts';
+import { parseRecordId } from '../../toolkit/zenodo/record-id.ts';
+import { RemoteArchive } from '../../toolkit/zenodo/remote-archive.ts';
+import { serveRecord } from '../../toolkit/zenodo/serve-record.ts';
+import { tokenFor } from '../../toolkit/zenodo/token.ts';
+
+/** Gives access to a record: at the configured API, or at a loopback server over a folder of files. */
+export class RecordServers {
+  readonly #home: Pick<HomeFolders, 'transfers' | 'records'>;
+  readonly #running = new Map<string, Promise<{ api: string; close(): Promise<void> }>>();
+  readonly #politeness = new Map<string, Politeness>();
+
+  readonly #windowMs: number;
+
+  /** @param options - `windowMs`: in which so many requests are allowed as the configuration says. Default: a minute. */
+  constructor(home: Pick<HomeFolders, 'transfers' | 'records'>, { windowMs = 60_000 } = {}) {
+    this.#home = home;
+    this.#windowMs = windowMs;
+  }
+
+  /** Asks for the record and its files; where there is no network, what is known of it has to do. */
+  async record(zenodo: ZenodoConfig, record: string, signal: AbortSignal): Promise<ZenodoRecord> {
+    const api = await this.#apiOf(zenodo, record);
+    if (zenodo.serve !== undefined) {
+      return this.#identified(zenodo, record, await fetchRecord({ api, record, signal }), signal);
+    }
+    const known = new KnownRecords(this.#home.records, zenodo.api);
+    try {
+      const asked = await fetchRecord({ ...this.#manners(zenodo, api), api, record, signal });
+      const found = await this.#identified(zenodo, record, asked, signal);
+      await known.remember(record, found);
+      return found;
+    } catch (error) {
+      if (!(error instanceof ReigniteError) || !error.retryable) throw error;
+      // A version never changes: what was said of it once is as good.
+      const { mirror } = zenodo;
+      const given = mirror === undefined ? undefined : await recordOfMirror(mirror, zenodo.api, record);
+      const offline = given ?? (await known.recall(record));
+      if (offline === undefined) throw error;
+      return offline;
+    }
+  }
+
+  /** What the API said of the record at an earlier time; undefined where nobody asked, or the record is served from here. */
+  async known(zenodo: ZenodoConfig, record: string): Promise<ZenodoRecord | undefined> {
+    if (zenodo.serve !== undefined) return undefined;
+    return new KnownRecords(this.#home.records, zenodo.api).recall(record);
+  }
+
+  /**
+   * How a file is asked for. A loopback server has another port in every process, so that its addresses are made anew
+   * and the ones in the history are not used.
+   */
+  async request(
+    zenodo: ZenodoConfig,
+    record: string,
+    file: { readonly key: string; readonly url: string },
+  ): Promise<HttpGet> {
+    if (zenodo.serve === undefined) return { ...this.#manners(zenodo, file.url), url: file.url };
+    const api = await this.#apiOf(zenodo, record);
+    const url = `${api}/records/${parseRecordId(record)}/files/${encodedKey(file.key)}/content`;
+    return { ...this.#manners(zenodo, url), url };
+  }
+
+  /** Recognises archives with unknown names by their contents. */
+  async #identified(
+    zenodo: ZenodoConfig,
+    asked: string,
+    record: ZenodoRecord,
+    signal: AbortSignal,
+  ): Promise<ZenodoRecord> {
+    const files = await identifyArchives(record.files, (file) => this.#pathsIn(zenodo, asked, file, signal));
+    return { ...record, files };
+  }
+
+  async #pathsIn(zenodo: ZenodoConfig, record: string, file: RecordFile, signal: AbortSignal): Promise<string[]> {
+    const mirrored = zenodo.mirror === undefined ? undefined : inside(zenodo.mirror, file.key);
+    if (mirrored !== undefined && existsSync(mirrored)) {
+      return (await listArchive(mirrored, { signal })).members.map(({ path }) => path);
+    }
+    const pieces = join(this.#home.transfers, `directory-of-${file.md5}`);
+    await mkdir(this.#home.transfers, { recursive: true });
+    try {
+      const archive = await RemoteArchive.open({
+        ...(await this.request(zenodo, record, file)),
+        ...file,
+        signal,
+        pieces,
+      });
+      await archive.close();
+      return archive.members.map(({ path }) => path);
+    } catch (error) {
+      // A server that sends whole files only: the archive is unpacked as its own paths say.
+      if (error instanceof RangeIgnored) return [];
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#running.values()].map(async (server) => (await server).close()));
+    this.#running.clear();
+  }
+
+  async #apiOf(zenodo: ZenodoConfig, record: string): Promise<string> {
+    if (zenodo.serve === undefined) return zenodo.api;
+    const inPackage = packageFile(zenodo.serve);
+    const folder = existsSync(inPackage) ? inPackage : resolve(zenodo.serve);
+    const started = this.#running.get(folder) ?? serveRecord({ folder, record });
+    this.#running.set(folder, started);
+    return (await started).api;
+  }
+
+  /** Nobody waits for turns at a server of our own. */
+  #manners(zenodo: ZenodoConfig, url: string): Omit<HttpGet, 'url'> {
+    const stallMs = zenodo.stallSeconds * 1_000;
+    if (zenodo.serve !== undefined) return { stallMs };
+    return { stallMs, politeness: this.#politenessOf(zenodo), token: tokenFor(url, zenodo.api) };
+  }
+
+  #politenessOf({ connections, requestsPerMinute }: ZenodoConfig): Politeness {
+    const key = `${connections} ${requestsPerMinute}`;
+    const known = this.#politeness.get(key);
+    if (known !== undefined) return known;
+    const limits = { connections, requests: requestsPerMinute, windowMs: this.#windowMs };
+    const made = new Politeness({ folder: this.#home.transfers, ...limits });
+    this.#politeness.set(key, made);
+    return made;
+  }
+}

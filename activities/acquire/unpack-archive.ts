@@ -1,0 +1,78 @@
+import { rm, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Context } from '@temporalio/activity';
+import { unpackArchive as unpack } from '../../toolkit/archive/unpack-archive.ts';
+import { rootOfArchive } from '../../toolkit/dataset/layout.ts';
+import { lockFile } from '../../toolkit/files/file-lock.ts';
+import { inside } from '../../toolkit/files/inside.ts';
+import { Selection } from '../../toolkit/zenodo/selection.ts';
+import { UnpackInput } from '../inputs.ts';
+import type { DownloadServices } from './download.ts';
+import { withTransferProgress } from './transfer-progress.ts';
+import { withPatience } from './with-patience.ts';
+
+export interface UnpackOutcome {
+  readonly key: string;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+export type UnpackServices = Pick<DownloadServices, 'receipts' | 'patience'>;
+
+/**
+ * Unpacks a fetched archive into the data folder; the archive goes when every member is there and verified. One at a time:
+ * runs of several homes may share the folder, and each would move the other's files aside.
+ *
+ * Fails with FILE_MISSING when another home has unpacked and removed the archive; what it brought is then found by a
+ * download.
+ */
+export function createUnpackArchive({ receipts, patience }: UnpackServices) {
+  return async function unpackArchive(input: UnpackInput): Promise<UnpackOutcome> {
+    const { data, file, zenodo, only, sha256, mirrored, retrySeconds } = UnpackInput.parse(input);
+    const { key, size, md5 } = file;
+    const earlier = await receipts.whole(data, file);
+    if (earlier !== undefined) return { key, files: earlier.files.length, bytes: earlier.bytes };
+    const fetched = inside(join(data, 'archives'), key);
+    // What is used from a mirror is only read; what was verified is what is named, not whatever lies there first.
+    const archive = mirrored && zenodo.mirror !== undefined ? inside(zenodo.mirror, key) : fetched;
+    const selection = file.part && only !== undefined ? new Selection(only) : undefined;
+    const wanted = {
+      root: rootOfArchive(file),
+      ...(selection === undefined ? {} : { select: (path: string) => selection.takes(path) }),
+    };
+    let unpacked = 0;
+    const attempt = { zenodo, retrySeconds, subject: `unpack ${archive}`, bytes: async () => unpacked };
+    const unpackFile = (lost: AbortSignal) =>
+      withTransferProgress({ file: key, of: size, phase: 'unpacking' }, async (report) => {
+        // Another run of this home may have unpacked it while this one waited.
+        const known = await receipts.whole(data, file);
+        if (known !== undefined) return { key, files: known.files.length, bytes: known.bytes };
+        const { files, bytes } = await unpack({
+          ...wanted,
+          signal: AbortSignal.any([Context.current().cancellationSignal, lost]),
+          archive,
+          target: data,
+          onProgress: (done, of) => {
+            unpacked = done;
+            report('unpacking', done, of);
+          },
+        });
+        const members = files.map((member) => ({ path: member.path, size: member.size, sha256: member.sha256 }));
+        const receipt = { key, md5, sha256, size, verified: 'md5', files: members } as const;
+        if (selection === undefined) await receipts.write(data, { ...receipt, bytes, whole: true });
+        else await receipts.addPart(data, receipt);
+        if (!zenodo.keepArchives && !mirrored) await rm(archive, { force: true });
+        return { key, files: files.length, bytes };
+      });
+    return withPatience(patience, attempt, async () => {
+      const lock = await lockFile(`${fetched}.unpacking`, `What ${key} holds`);
+      try {
+        return await unpackFile(lock.lost);
+      } finally {
+        await lock.release();
+        // The folder goes with its last archive.
+        await rmdir(dirname(fetched)).catch(() => undefined);
+      }
+    });
+  };
+}

@@ -1,0 +1,40 @@
+import { Context } from '@temporalio/activity';
+import type { RunConfig } from '../../config/schema.ts';
+import type { ZenodoConfig } from '../../config/zenodo-config.ts';
+import type { Patience } from '../../toolkit/zenodo/patience.ts';
+
+export interface Patient {
+  readonly zenodo: ZenodoConfig;
+  readonly retrySeconds: RunConfig['temporal']['retrySeconds'];
+  /** What is attempted. */
+  readonly subject: string;
+  /** Bytes on disk: more than at the last failure begin the patience anew. */
+  readonly bytes: () => Promise<number>;
+}
+
+/** Runs one attempt; a failure gets the wait before the next one, or is made the last. */
+export async function withPatience<Result>(
+  patience: Patience,
+  { zenodo, retrySeconds, subject, bytes }: Patient,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const begun = Date.now();
+  const { workflowExecution, activityId } = Context.current().info;
+  try {
+    const result = await work();
+    await patience.done(subject);
+    return result;
+  } catch (error) {
+    if (Context.current().cancellationSignal.aborted) throw error;
+    const execution = `${workflowExecution?.runId ?? ''} ${activityId}`;
+    throw await patience.after(
+      error,
+      { subject, execution, bytes: await bytes(), begun },
+      {
+        patienceMs: zenodo.patienceSeconds * 1_000,
+        spaceMs: zenodo.spaceSeconds * 1_000,
+        retryMs: retrySeconds * 1_000,
+      },
+    );
+  }
+}

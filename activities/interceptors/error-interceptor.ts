@@ -1,0 +1,81 @@
+import type { Context } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
+import { TemporalFailure } from '@temporalio/common';
+import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
+import { ZodError, z } from 'zod';
+import { ReigniteError } from '../../toolkit/errors.ts';
+
+/** Attempts after which an error that nobody foresaw is taken for a defect rather than for bad luck. */
+const UNFORESEEN_ATTEMPTS = 5;
+
+const HAND_OVER_MS = 1_000;
+
+/** What a failure carries beside its message, for whoever prints it. */
+export interface FailureDetails {
+  readonly code: string;
+  readonly cause: string;
+  readonly remedy: string;
+}
+
+/**
+ * Turns what an activity throws into a failure that history keeps whole: type = code; code, cause and remedy in the
+ * message and in the details, retryable as the table of errors says. Cancellation passes as it is; a worker that is told to
+ * stop hands its steps over at once.
+ */
+export function createErrorInterceptor(context: Context): ActivityInboundCallsInterceptor {
+  return {
+    async execute(input: ActivityExecuteInput, next: Next<ActivityInboundCallsInterceptor, 'execute'>) {
+      try {
+        return await next(input);
+      } catch (error) {
+        throw asFailure(error, context);
+      }
+    },
+  };
+}
+
+function asFailure(error: unknown, context: Context): unknown {
+  const { workerShutdown = false, cancelRequested = false } = context.cancellationDetails ?? {};
+  if (workerShutdown && !cancelRequested) return handedOver();
+  if (context.cancellationSignal.aborted) return context.cancellationSignal.reason ?? new CancelledFailure('cancelled');
+  if (error instanceof TemporalFailure || error instanceof CompleteAsyncError) return error;
+  const known = asReigniteError(error);
+  const { code, remedy, message: cause } = known;
+  const details: FailureDetails = { code, cause, remedy };
+  const tired = code === 'INTERNAL' && context.info.attempt >= UNFORESEEN_ATTEMPTS;
+  const failure = ApplicationFailure.create({
+    type: code,
+    message: `${code}: ${cause} ${remedy}`,
+    nonRetryable: tired || !known.retryable,
+    details: [details],
+    cause: known,
+    ...(known.retryAfterMs === undefined ? {} : { nextRetryDelay: known.retryAfterMs }),
+  });
+  // It would fill the event with places in this file; that of the cause says where it happened.
+  failure.stack = '';
+  return failure;
+}
+
+/** As the SDK names it, but for the wait: a step that is handed over for the sixth time would lie idle for half a minute. */
+function handedOver(): ApplicationFailure {
+  const failure = ApplicationFailure.create({
+    type: 'WorkerShutdown',
+    message: 'The worker was told to stop; the next one goes on where it was.',
+    nextRetryDelay: HAND_OVER_MS,
+    category: 'BENIGN',
+  });
+  failure.stack = '';
+  return failure;
+}
+
+function asReigniteError(error: unknown): ReigniteError {
+  if (error instanceof ReigniteError) return error;
+  if (error instanceof ZodError) {
+    return new ReigniteError(
+      'CONFIG_INVALID',
+      `An activity was given what it does not take: ${z.prettifyError(error)}`,
+    );
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new ReigniteError('INTERNAL', `Unexpected: ${message}`, { cause: error });
+}

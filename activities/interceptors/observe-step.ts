@@ -1,0 +1,59 @@
+import type { Context } from '@temporalio/activity';
+import type { MetricMeter } from '@temporalio/common';
+import type {
+  ActivityExecuteInput,
+  ActivityInboundCallsInterceptor,
+  ActivityInterceptors,
+  Next,
+} from '@temporalio/worker';
+import { z } from 'zod';
+import { peakMemoryBytes, resetPeakMemory } from '../../toolkit/peak-memory.ts';
+
+const AboutRoi = z.object({ roi: z.string() });
+const RoiDone = z.object({ roi: z.string(), key: z.string(), cached: z.boolean() });
+const Planned = z.object({ total: z.int(), cached: z.int(), batches: z.int() });
+
+/** Steps of this process under way: with a single one, the peak of the process is the step's. */
+let underWay = 0;
+
+/**
+ * What is told of every step: its log carries the ROI, its result the peak of memory, and the metrics count ROIs and
+ * looks into the cache.
+ */
+export function observeStep(context: Context): ActivityInterceptors {
+  let roi: { readonly roi: string } | undefined;
+  const inbound: ActivityInboundCallsInterceptor = {
+    async execute(input: ActivityExecuteInput, next: Next<ActivityInboundCallsInterceptor, 'execute'>) {
+      roi = AboutRoi.safeParse(input.args[0]).data;
+      if (underWay++ === 0) await resetPeakMemory();
+      try {
+        const result = await next(input);
+        countResult(context.metricMeter, result);
+        return await withPeak(result);
+      } finally {
+        underWay -= 1;
+      }
+    },
+  };
+  return { inbound, outbound: { getLogAttributes: (attributes, next) => ({ ...next(attributes), ...roi }) } };
+}
+
+/** The trace reads it from the history. A list stays one: its readers count on it. */
+async function withPeak(result: unknown): Promise<unknown> {
+  if (result !== undefined && (typeof result !== 'object' || result === null || Array.isArray(result))) return result;
+  return { ...result, peakMemoryBytes: await peakMemoryBytes() };
+}
+
+function countResult(meter: MetricMeter, result: unknown): void {
+  const done = RoiDone.safeParse(result).data;
+  if (done !== undefined) countRois(meter, done.cached ? 'cache' : 'computed', 1);
+  const planned = Planned.safeParse(result).data;
+  if (planned !== undefined) countRois(meter, 'cache', planned.cached);
+}
+
+/** @param source - `computed` is a miss of the cache, `cache` a hit. */
+function countRois(meter: MetricMeter, source: 'computed' | 'cache', count: number): void {
+  meter
+    .createCounter('reignite_rois_done', undefined, 'ROIs with a result, by where it came from')
+    .add(count, { source });
+}

@@ -1,0 +1,36 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
+import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { inside } from '../../toolkit/files/inside.ts';
+import { NamedImage } from './prediction-inputs.ts';
+
+/** The images of a prediction, in pages, in the home. */
+export class PredictionFiles {
+  readonly #folder: string;
+
+  constructor(home: HomeFolders, { folder }: { readonly folder: string }) {
+    this.#folder = inside(home.runs, folder);
+  }
+
+  async writePage(page: number, images: readonly NamedImage[]): Promise<void> {
+    await writeFileAtomic(this.#page(page), JSON.stringify(images));
+  }
+
+  async readPage(page: number): Promise<NamedImage[]> {
+    const path = this.#page(page);
+    const text = await readFile(path, 'utf8').catch((cause) => {
+      throw new ReigniteError('FILE_MISSING', `There is no list of images ${path}.`, {
+        cause,
+        remedy: 'Type the same `npx reignite predict --run` again: it writes the list.',
+      });
+    });
+    return z.array(NamedImage).parse(JSON.parse(text));
+  }
+
+  #page(page: number): string {
+    return join(this.#folder, `images-${String(page).padStart(5, '0')}.json`);
+  }
+}

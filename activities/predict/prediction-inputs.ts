@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { RunConfig, TaskName } from '../../config/schema.ts';
+import { FoldName } from '../../toolkit/nnunet/model-card.ts';
+import { PROVIDERS } from '../../toolkit/onnx/session.ts';
+
+/** A model and how images are predicted with it; paths are absolute. */
+export const PredictionOrder = z.object({
+  task: TaskName,
+  model: z.string().min(1),
+  labels: z.string().min(1).exactOptional(),
+  folds: z.array(FoldName).min(1).exactOptional(),
+  out: z.string().min(1),
+  session: z.object({
+    provider: z.enum(['auto', ...PROVIDERS]),
+    threads: z.int().min(1).exactOptional(),
+  }),
+  choices: z.object({
+    mpp: z.number().positive().exactOptional(),
+    resample: z.boolean(),
+    maxValue: z.int().min(1).exactOptional(),
+    simplify: z.number().min(0),
+    minArea: z.number().min(0),
+  }),
+});
+export type PredictionOrder = z.infer<typeof PredictionOrder>;
+
+/** Where the list of images lies: a folder below the home's runs, in pages. */
+export const ImageList = z.object({
+  folder: z.string().min(1),
+  pages: z.int().min(1),
+  total: z.int().min(1),
+});
+export type ImageList = z.infer<typeof ImageList>;
+
+/** What `predictImages` is started with. */
+export const PredictImagesInput = z.object({
+  order: PredictionOrder,
+  list: ImageList,
+  temporal: RunConfig.shape.temporal,
+});
+export type PredictImagesInput = z.infer<typeof PredictImagesInput>;
+
+export const NamedImage = z.object({ path: z.string().min(1), name: z.string().min(1) });
+export type NamedImage = z.infer<typeof NamedImage>;
+
+export const ReadImagesInput = z.object({ list: ImageList, page: z.int().min(0) });
+export type ReadImagesInput = z.infer<typeof ReadImagesInput>;
+
+export const PredictImageInput = z.object({ order: PredictionOrder, list: ImageList, image: NamedImage });
+export type PredictImageInput = z.infer<typeof PredictImageInput>;
+
+export const WritePredictionInput = z.object({ order: PredictionOrder, list: ImageList });
+export type WritePredictionInput = z.infer<typeof WritePredictionInput>;

@@ -1,0 +1,31 @@
+import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { PredictionFolder } from '../../toolkit/predict/prediction-folder.ts';
+import type { NamedImage } from '../../toolkit/predict/prediction-order.ts';
+import { withHeartbeat } from '../heartbeat.ts';
+import { PredictionFiles } from './prediction-files.ts';
+import { WritePredictionInput } from './prediction-inputs.ts';
+
+export interface WrittenPrediction {
+  readonly predicted: number;
+  readonly failed: number;
+}
+
+/** Writes `summary.json` and the table of a prediction's folder from how its images ended. */
+export function createWritePrediction(home: HomeFolders) {
+  return async function writePrediction(input: WritePredictionInput): Promise<WrittenPrediction> {
+    const { order, list } = WritePredictionInput.parse(input);
+    return withHeartbeat({ phase: 'gathering' }, async () => {
+      const images = await readAll(new PredictionFiles(home, list), list.pages);
+      const { failures } = await new PredictionFolder(order.out).writeSummary(images);
+      const paths = new Set(images.map(({ path }) => path));
+      const failed = failures.filter(({ image }) => paths.has(image)).length;
+      return { predicted: images.length - failed, failed };
+    });
+  };
+}
+
+async function readAll(files: PredictionFiles, pages: number): Promise<readonly NamedImage[]> {
+  const images: NamedImage[] = [];
+  for (let page = 0; page < pages; page++) images.push(...(await files.readPage(page)));
+  return images;
+}

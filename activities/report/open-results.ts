@@ -1,0 +1,44 @@
+import { existsSync } from 'node:fs';
+import { mkdir, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { Context } from '@temporalio/activity';
+import { asDiskError } from '../../toolkit/files/atomic-write.ts';
+import { packageVersion } from '../../toolkit/package-version.ts';
+import { writeConfiguration } from '../../toolkit/report/configuration.ts';
+import { environment, recordEnvironment } from '../../toolkit/report/environment.ts';
+import { readSummaryFile, writeSummaryFile } from '../../toolkit/report/summary.ts';
+import { RunInput } from '../inputs.ts';
+
+/**
+ * Takes a results folder for a run and writes its configuration into it. A folder that belongs to another
+ * configuration is moved aside, never written over.
+ *
+ * @returns Where the earlier folder is now, if there was one.
+ */
+export async function openResults(input: RunInput): Promise<{ readonly movedTo?: string }> {
+  const { config, digest, folders } = RunInput.parse(input);
+  const { results } = folders;
+  const earlier = await readSummaryFile(results);
+  const movedTo = earlier === undefined || earlier.digest === digest ? undefined : freeName(results, earlier.digest);
+  try {
+    if (movedTo !== undefined) await rename(results, movedTo);
+    await mkdir(dirname(results), { recursive: true });
+  } catch (error) {
+    throw asDiskError(error, results);
+  }
+  const run = Context.current().info.workflowExecution?.workflowId ?? '';
+  const { record, name: profile } = config;
+  const generation = folders.generation === undefined ? {} : { generation: folders.generation };
+  await writeSummaryFile(results, { run, record, profile, digest, status: 'running', tasks: {}, ...generation });
+  await writeConfiguration(results, config);
+  await recordEnvironment(results, environment('orchestration', packageVersion()));
+  return movedTo === undefined ? {} : { movedTo };
+}
+
+function freeName(results: string, digest: string): string {
+  const base = `${results}.${digest}`;
+  for (let n = 1; ; n++) {
+    const name = n === 1 ? base : `${base}.${n}`;
+    if (!existsSync(name)) return name;
+  }
+}

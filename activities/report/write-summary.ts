@@ -1,0 +1,72 @@
+import { Context } from '@temporalio/activity';
+import { z } from 'zod';
+import { Receipts } from '../../toolkit/cache/receipts.ts';
+import { comparedText, readProvenance } from '../../toolkit/dataset/provenance.ts';
+import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { remedyOf } from '../../toolkit/remedy-of.ts';
+import { RunIntervention, RunStatus, type TaskSummary, writeSummaryFile } from '../../toolkit/report/summary.ts';
+import { Verdict } from '../../toolkit/verdict/verdict.ts';
+import { readWorst } from '../../toolkit/verdict/verdict-file.ts';
+import { RunInput, StageRef } from '../inputs.ts';
+import { TaskFiles } from '../task/task-files.ts';
+
+export type { RunStatus } from '../../toolkit/report/summary.ts';
+
+/** How a task ended. Its failures are on disk, a file per batch. */
+export const TaskOutcome = z.object({
+  stage: StageRef,
+  batches: z.int().min(0),
+  total: z.int().min(0),
+  cached: z.int().min(0),
+  failed: z.int().min(0),
+  verdict: Verdict,
+  said: z.string().describe('The verdict as people read it'),
+});
+export type TaskOutcome = z.infer<typeof TaskOutcome>;
+
+export const WriteSummaryInput = z.object({
+  run: RunInput,
+  status: RunStatus,
+  stages: z.record(z.string(), TaskOutcome),
+  interventions: z.array(RunIntervention),
+});
+export type WriteSummaryInput = z.infer<typeof WriteSummaryInput>;
+
+export interface SummaryOutcome {
+  /** What was compared, in a few words. */
+  readonly compared: string;
+}
+
+/** Writes summary.json. */
+export function createWriteSummary(home: HomeFolders) {
+  return async function writeSummary(input: WriteSummaryInput): Promise<SummaryOutcome> {
+    const { run, status, stages, interventions } = WriteSummaryInput.parse(input);
+    const tasks: Record<string, TaskSummary> = {};
+    for (const [task, { stage, batches, total, cached, failed, verdict }] of Object.entries(stages)) {
+      const failures = await new TaskFiles(home, stage).readFailures(batches);
+      tasks[task] = {
+        verdict,
+        rois: { total, computed: total - cached - failed, cached, failed },
+        failures: failures.map(({ remedy, ...failure }) => ({ ...failure, remedy: remedy ?? remedyOf(failure.code) })),
+        worst: await readWorst(run.folders.results, task),
+      };
+    }
+    const { config, digest, folders } = run;
+    const { record: noted } = await new Receipts(home.receipts).manifest(folders.data);
+    const known = noted?.id === config.record ? noted : { id: config.record };
+    const provenance = await readProvenance(folders.data, known);
+    await writeSummaryFile(folders.results, {
+      run: Context.current().info.workflowExecution?.workflowId ?? '',
+      record: config.record,
+      provenance,
+      profile: config.name,
+      digest,
+      status,
+      ended: new Date().toISOString(),
+      tasks,
+      ...(folders.generation === undefined ? {} : { generation: folders.generation }),
+      ...(interventions.length === 0 ? {} : { interventions }),
+    });
+    return { compared: comparedText(provenance, config.record) };
+  };
+}

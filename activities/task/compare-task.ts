@@ -1,0 +1,49 @@
+import { join } from 'node:path';
+import { OVERVIEW_FILE } from '../../toolkit/dataset/layout.ts';
+import { readOverview } from '../../toolkit/dataset/overview.ts';
+import { isSynthetic, verdictText } from '../../toolkit/dataset/provenance.ts';
+import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
+import { inside } from '../../toolkit/files/inside.ts';
+import { writeNpy } from '../../toolkit/numpy/npy.ts';
+import type { Comparison } from '../../toolkit/tasks/kind.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
+import type { VerdictEngine } from '../../toolkit/verdict/verdict-file.ts';
+import { withHeartbeat } from '../heartbeat.ts';
+import { type CompareOutcome, CompareTaskInput } from '../inputs.ts';
+import { TaskFiles } from './task-files.ts';
+import { type WorkerServices, workOf } from './work-of.ts';
+
+/** Compares our predictions with the published ones, and writes verdict/<task>.json. */
+export function createCompareTask(services: WorkerServices) {
+  return async function compareTask(input: CompareTaskInput): Promise<CompareOutcome> {
+    const step = CompareTaskInput.parse(input);
+    const { task, folders, stage, batches } = step;
+    const files = new TaskFiles(services.home, stage);
+    const failures = new Map<string, string>((await files.readFailures(batches)).map(({ roi, code }) => [roi, code]));
+    const rois = (await files.readPlan()).rois.map((planned) => ({ planned, failure: failures.get(planned.roi) }));
+    const overview = await readOverview(inside(folders.data, OVERVIEW_FILE));
+    return withHeartbeat({ phase: 'comparing', done: 0, of: rois.length }, async (report) => {
+      const work = workOf(services, folders, report);
+      const compared = await taskNamed(task).compareWithPublished({ rois, overview, verdict: step.verdict, work });
+      await services.digests.save();
+      await writeVerdict(step, compared);
+      const { verdict, evaluation, inference } = compared.verdict;
+      const said = verdictText(isSynthetic(overview) ? 'synthetic' : 'other', verdict);
+      return { verdict, said, evaluation, inference: inference.reason };
+    });
+  };
+}
+
+/** Writes the verdict last, after the draws and the counts that its intervals are made of. */
+async function writeVerdict(
+  { task, folders: { results }, model, engine }: CompareTaskInput,
+  { verdict, evidence: { draws, counts } }: Comparison,
+): Promise<void> {
+  const path = (name: string) => join(results, 'verdict', `${task}${name}`);
+  const ranOn: VerdictEngine = { model: model.digest, ...engine, precision: 'float32' };
+  const patients = counts.patients.length;
+  const shape = [patients === 0 ? 0 : draws.length / patients, patients];
+  await writeNpy(path('.resamples.npy'), { dtype: 'uint16', shape, data: draws });
+  await writeFileAtomic(path('.patients.json'), `${JSON.stringify(counts)}\n`);
+  await writeFileAtomic(path('.json'), `${JSON.stringify({ ...verdict, engine: ranOn }, null, 1)}\n`);
+}

@@ -1,0 +1,90 @@
+import { join } from 'node:path';
+import { Context } from '@temporalio/activity';
+import { z } from 'zod';
+import type { CacheKey, RoiStem } from '../../toolkit/brands.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { inside } from '../../toolkit/files/inside.ts';
+import { makeInference } from '../../toolkit/inference/make-inference.ts';
+import { packageVersion } from '../../toolkit/package-version.ts';
+import type { PredictionEngines } from '../../toolkit/predict/prediction-order.ts';
+import { environment, recordEnvironment } from '../../toolkit/report/environment.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
+import type { RoiSources } from '../../toolkit/tasks/work.ts';
+import { countingTiles } from '../count-progress.ts';
+import { withHeartbeat } from '../heartbeat.ts';
+import { InferRoiInput } from '../inputs.ts';
+import { sessionOf, sourcesOf, type WorkerServices, workOf } from './work-of.ts';
+
+/** What the inference of an ROI leaves in the history. The result itself is on disk. */
+export interface RoiOutcome {
+  readonly roi: RoiStem;
+  readonly key: CacheKey;
+  /** Whether the result was there already when the attempt started. */
+  readonly cached: boolean;
+  readonly seconds: number;
+  readonly tiles: number;
+}
+
+export interface InferServices extends WorkerServices {
+  readonly engines: PredictionEngines;
+}
+
+const Facts = z.object({ seconds: z.number(), tiles: z.int() });
+
+/**
+ * Infers one ROI, and scores it where it has a score of its own; its files are put into the results folder.
+ *
+ * Safe to kill anywhere: finished tiles, then the cache entry are what the next attempt resumes from.
+ */
+export function createInferRoi({ engines, ...services }: InferServices) {
+  return async function inferRoi(input: InferRoiInput): Promise<RoiOutcome> {
+    const step = InferRoiInput.parse(input);
+    const { task, roi, folders, model, engine, settings } = step;
+    const { log } = Context.current();
+    return withHeartbeat({ roi, phase: 'reading' }, async (beat) => {
+      const report = countingTiles((progress) => beat({ roi, ...progress }));
+      const work = workOf(services, folders, report);
+      const { signal, cache, home } = work;
+      const kind = taskNamed(task);
+      const sources = await sourcesOf(step, work);
+      refuseChanged(step, sources);
+      const parts = kind.inferenceKey(step, sources, { model, engine, settings });
+      const guard = { engine, deaths: { name: roi, signal } };
+      const { entry, isCached } = await makeInference(work, parts, guard, async (folder) => {
+        log.info('inference starts');
+        return kind.infer(
+          {
+            roi,
+            image: inside(folders.data, step.image),
+            truth: inside(folders.data, step.truth),
+            box: step.box,
+            imageSha256: sources.image,
+            modelDir: join(home.models, model.digest),
+            session: sessionOf(step.inference),
+            settings,
+            folder,
+            signal,
+            report,
+          },
+          engines,
+        );
+      });
+      await kind.restore(cache, entry, folders.results, roi);
+      const { key } = entry;
+      if (isCached) return { roi, key, cached: true, seconds: 0, tiles: 0 };
+      // A run may have workers on several machines.
+      await recordEnvironment(folders.results, environment('inference', packageVersion(), engine));
+      const { seconds, tiles } = Facts.parse(entry.facts);
+      log.info('inference is in the cache', { key, tiles, seconds });
+      return { roi, key, cached: false, seconds, tiles };
+    });
+  };
+}
+
+/** The later steps go by the key of the plan: what was planned must be what is inferred. */
+function refuseChanged({ roi, sources }: InferRoiInput, now: RoiSources): void {
+  if (sources === undefined || (sources.image === now.image && sources.truth === now.truth)) return;
+  throw new ReigniteError('FILE_MISSING', `ROI ${roi}: its image or its ground truth changed after it was planned.`, {
+    remedy: 'Type the same command again: the ROI is planned with the files as they are now.',
+  });
+}

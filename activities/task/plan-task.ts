@@ -1,0 +1,77 @@
+import { inLanes } from '../../toolkit/files/in-lanes.ts';
+import type { TaskKind } from '../../toolkit/tasks/kind.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
+import type { ListedRoi, NetworkSetup, TaskWork } from '../../toolkit/tasks/work.ts';
+import { withHeartbeat } from '../heartbeat.ts';
+import { OutstandingRoi, PlannedRoi, PlanTaskInput } from '../inputs.ts';
+import { restoreFigure } from './figures-of-rois.ts';
+import { TaskFiles } from './task-files.ts';
+import { sourcesIfThere, type WorkerServices, workOf } from './work-of.ts';
+
+/** ROIs looked at side by side: what is hashed and copied for one does not hold up the others. */
+const LANES = 8;
+
+export interface TaskOutline {
+  readonly total: number;
+  /** ROIs that were inferred before. */
+  readonly cached: number;
+  readonly batches: number;
+}
+
+/** What the cache has of an ROI. */
+export type Looked = Pick<OutstandingRoi, 'key' | 'sources'> & { readonly need: OutstandingRoi['need'] | 'nothing' };
+
+/**
+ * Lists the test set of a task and compares it with the cache: what is there is put into the results folder, what is not
+ * becomes batches on disk. The list, its keys and digests are what all later steps of the task go by.
+ */
+export function createPlanTask(services: WorkerServices) {
+  return async function planTask(input: PlanTaskInput): Promise<TaskOutline> {
+    const step = PlanTaskInput.parse(input);
+    const kind = taskNamed(step.task);
+    const listed = await kind.listRois(step.folders.data);
+    return planRois(services, step, listed, (roi, work) => look(kind, roi, step, work));
+  };
+}
+
+/** Plans the given ROIs. @param look - Says what the cache has of one, and puts it into the results folder. */
+export async function planRois(
+  services: WorkerServices,
+  { stage, pageSize, folders }: Pick<PlanTaskInput, 'stage' | 'pageSize' | 'folders'>,
+  listed: readonly ListedRoi[],
+  look: (roi: ListedRoi, work: TaskWork) => Promise<Looked>,
+): Promise<TaskOutline> {
+  return withHeartbeat({ phase: 'planning', done: 0, of: listed.length }, async (report) => {
+    const work = workOf(services, folders, report);
+    const files = new TaskFiles(services.home, stage);
+    let done = 0;
+    const looked = await inLanes(listed, LANES, work.signal, async (roi) => {
+      const found = await look(roi, work);
+      done += 1;
+      report({ phase: 'planning', done, of: listed.length });
+      return { ...roi, ...found };
+    });
+    const outstanding = looked.filter(({ need }) => need !== 'nothing').map((roi) => OutstandingRoi.parse(roi));
+    await services.digests.save();
+    await files.writePlan({ rois: looked.map((roi) => PlannedRoi.parse(roi)) });
+    const batches = Math.ceil(outstanding.length / pageSize);
+    for (let batch = 0; batch < batches; batch++) {
+      await files.writeBatch(batch, outstanding.slice(batch * pageSize, (batch + 1) * pageSize));
+    }
+    const toInfer = outstanding.filter(({ need }) => need === 'infer').length;
+    return { total: listed.length, cached: listed.length - toInfer, batches };
+  });
+}
+
+async function look(kind: TaskKind, roi: ListedRoi, setup: NetworkSetup, work: TaskWork): Promise<Looked> {
+  const { cache, results } = work;
+  const sources = await sourcesIfThere(roi, work);
+  if (sources === undefined) return { need: 'infer' };
+  const key = cache.keyOf(kind.inferenceKey(roi, sources, setup));
+  const entry = await cache.find(key);
+  if (entry === undefined) return { key, sources, need: 'infer' };
+  await kind.restore(cache, entry, results, roi.roi);
+  const figure = cache.keyOf(kind.figureKey(roi.roi, sources, entry));
+  const isDrawn = await restoreFigure(cache, figure, kind.figurePath(results, roi.roi));
+  return { key, sources, need: isDrawn ? 'nothing' : 'draw' };
+}

@@ -1,0 +1,23 @@
+import { join } from 'node:path';
+import { Context } from '@temporalio/activity';
+import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { writeModelPassport } from '../../toolkit/models/model-passport.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
+import { withHeartbeat } from '../heartbeat.ts';
+import { type ModelRef, PrepareModelInput } from '../inputs.ts';
+
+/** Makes a task's model ready, once for every content, and writes into the results what it is. */
+export function createPrepareModel({ models }: Pick<HomeFolders, 'models'>) {
+  return async function prepareModel(input: PrepareModelInput): Promise<ModelRef> {
+    const { task, folders, settings } = PrepareModelInput.parse(input);
+    const { data, results } = folders;
+    const signal = Context.current().cancellationSignal;
+    return withHeartbeat({ phase: 'hashing', task }, async (report) => {
+      const prepared = await taskNamed(task).prepareModel({ settings, data, models, signal, report });
+      const { digest, modelDir, facts } = prepared;
+      report({ phase: 'parity' });
+      await writeModelPassport(modelDir, join(results, 'models', `${task}.json`), signal);
+      return { digest, ...facts };
+    });
+  };
+}

@@ -1,0 +1,25 @@
+import { join } from 'node:path';
+import { Context } from '@temporalio/activity';
+import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import type { PredictionEngines } from '../../toolkit/predict/prediction-order.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
+import { withHeartbeat } from '../heartbeat.ts';
+import { type EngineRef, ProbeInput } from '../inputs.ts';
+
+export interface ProbedEngine extends EngineRef {
+  /** Providers that were tried first, with the reason why they do not work here. */
+  readonly fallbacks: readonly string[];
+}
+
+/** Finds out what a task's network will run on, before results are looked up under it. */
+export function createProbeInference(home: HomeFolders, engines: PredictionEngines) {
+  return async function probeInference(input: ProbeInput): Promise<ProbedEngine> {
+    const { task, model, inference } = ProbeInput.parse(input);
+    const signal = Context.current().cancellationSignal;
+    return withHeartbeat({ phase: 'probing', provider: inference.provider }, async () => {
+      const job = { modelDir: join(home.models, model.digest), provider: inference.provider, threads: 1 };
+      const { provider, ortVersion, fallbacks } = await taskNamed(task).probe(engines, job, signal);
+      return { provider, ortVersion, engine: inference.engine, fallbacks };
+    });
+  };
+}

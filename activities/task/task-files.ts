@@ -1,0 +1,65 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
+import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { inside } from '../../toolkit/files/inside.ts';
+import { OutstandingRoi, PlannedRoi, RoiFailure, type StageRef } from '../inputs.ts';
+
+/** The test set of a task in the order in which results are shown. */
+const TaskPlan = z.object({ rois: z.array(PlannedRoi) });
+export type TaskPlan = z.infer<typeof TaskPlan>;
+
+/** The files of a task in the home: its plan, the batches of what is outstanding, and what failed, a file per batch. */
+export class TaskFiles {
+  readonly #folder: string;
+
+  constructor(home: HomeFolders, stage: StageRef) {
+    this.#folder = inside(home.runs, stage.folder);
+  }
+
+  async writePlan(plan: TaskPlan): Promise<void> {
+    await this.#write('plan.json', plan);
+  }
+
+  async readPlan(): Promise<TaskPlan> {
+    return TaskPlan.parse(await this.#read('plan.json'));
+  }
+
+  async writeBatch(batch: number, rois: readonly OutstandingRoi[]): Promise<void> {
+    await this.#write(fileName('batch', batch), rois);
+  }
+
+  async readBatch(batch: number): Promise<OutstandingRoi[]> {
+    return z.array(OutstandingRoi).parse(await this.#read(fileName('batch', batch)));
+  }
+
+  async writeFailures(batch: number, failures: readonly RoiFailure[]): Promise<void> {
+    await this.#write(fileName('failed', batch), failures);
+  }
+
+  /** The failures of all batches, in the order of the plan. */
+  async readFailures(batches: number): Promise<RoiFailure[]> {
+    const numbers = Array.from({ length: batches }, (_, batch) => batch);
+    const lists = await Promise.all(numbers.map((batch) => this.#read(fileName('failed', batch))));
+    return lists.flatMap((list) => z.array(RoiFailure).parse(list));
+  }
+
+  /** The ROIs of the plan that have a prediction. */
+  async readDone(batches: number): Promise<readonly PlannedRoi[]> {
+    const failed = new Set((await this.readFailures(batches)).map(({ roi }) => roi));
+    return (await this.readPlan()).rois.filter(({ roi }) => !failed.has(roi));
+  }
+
+  async #write(name: string, value: unknown): Promise<void> {
+    await writeFileAtomic(join(this.#folder, name), JSON.stringify(value));
+  }
+
+  async #read(name: string): Promise<unknown> {
+    return JSON.parse(await readFile(join(this.#folder, name), 'utf8'));
+  }
+}
+
+function fileName(kind: string, batch: number): string {
+  return `${kind}-${String(batch).padStart(5, '0')}.json`;
+}

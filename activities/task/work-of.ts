@@ -1,0 +1,67 @@
+import { Context } from '@temporalio/activity';
+import type { RunConfig } from '../../config/schema.ts';
+import type { FileDigests } from '../../toolkit/cache/file-digests.ts';
+import type { StepCache } from '../../toolkit/cache/step-cache.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { inside } from '../../toolkit/files/inside.ts';
+import type { NetworkSession, TaskKind } from '../../toolkit/tasks/kind.ts';
+import type { ListedRoi, NetworkSetup, RoiSources, TaskWork } from '../../toolkit/tasks/work.ts';
+import type { RunFolders } from '../inputs.ts';
+
+/** What a worker keeps between the steps of tasks. */
+export interface WorkerServices {
+  readonly home: HomeFolders;
+  readonly cache: StepCache;
+  readonly digests: FileDigests;
+}
+
+/** What a step of a run works with: a fresh run finds nothing of earlier ones in the cache. */
+export function workOf(
+  { home, cache, digests }: WorkerServices,
+  { data, results, generation }: RunFolders,
+  report: (progress: object) => void,
+): TaskWork {
+  const signal = Context.current().cancellationSignal;
+  return { data, results, home, digests, cache: cache.of(generation), signal, report };
+}
+
+/** What a network is opened with. */
+export function sessionOf({ provider, threads }: RunConfig['inference']): NetworkSession {
+  return { provider, ...(threads === 0 ? {} : { threads }) };
+}
+
+/** Digests of the files of an ROI. @throws ReigniteError FILE_MISSING naming the first that is not there. */
+export async function sourcesOf(
+  { image, truth }: ListedRoi,
+  { data, digests, signal }: Pick<TaskWork, 'data' | 'digests' | 'signal'>,
+): Promise<RoiSources> {
+  return {
+    image: await digests.sha256(inside(data, image), signal),
+    truth: await digests.sha256(inside(data, truth), signal),
+  };
+}
+
+/** The same; undefined where a file is not there: its own step is to say so, not the whole task. */
+export async function sourcesIfThere(
+  roi: ListedRoi,
+  work: Pick<TaskWork, 'data' | 'digests' | 'signal'>,
+): Promise<RoiSources | undefined> {
+  try {
+    return await sourcesOf(roi, work);
+  } catch (error) {
+    if (error instanceof ReigniteError && error.code === 'FILE_MISSING') return undefined;
+    throw error;
+  }
+}
+
+/** The cached result of an ROI, by its key as it was planned; undefined where there is none. */
+export async function findResult(
+  kind: TaskKind,
+  roi: ListedRoi & { readonly key?: string | undefined },
+  sources: RoiSources,
+  setup: NetworkSetup,
+  { cache }: Pick<TaskWork, 'cache'>,
+) {
+  return cache.find(roi.key ?? cache.keyOf(kind.inferenceKey(roi, sources, setup)));
+}

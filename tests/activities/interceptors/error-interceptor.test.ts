@@ -1,0 +1,70 @@
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import { ActivityCancellationDetails, CancelledFailure } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { createErrorInterceptor } from '../../../activities/interceptors/error-interceptor.ts';
+import { ReigniteError } from '../../../toolkit/errors.ts';
+
+/** Runs `work` as an activity behind the interceptor and returns what comes out. */
+function thrownBy(work: () => unknown, environment = new MockActivityEnvironment()): Promise<unknown> {
+  return environment
+    .run(async () => {
+      const { execute } = createErrorInterceptor(Context.current());
+      return execute?.({ args: [], headers: {} }, async () => work());
+    })
+    .then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+}
+
+const fail = (error: unknown) => () => {
+  throw error;
+};
+
+describe('the error interceptor', () => {
+  it('keeps code, cause and remedy of an error of ours, and whether it can be retried', async () => {
+    const failure = await thrownBy(fail(new ReigniteError('IMAGE_UNREADABLE', 'a.png is no image.')));
+    expect(failure).toBeInstanceOf(ApplicationFailure);
+    expect(failure).toMatchObject({
+      type: 'IMAGE_UNREADABLE',
+      nonRetryable: true,
+      details: [{ code: 'IMAGE_UNREADABLE', cause: 'a.png is no image.', remedy: expect.stringMatching(/\w/) }],
+    });
+    expect(await thrownBy(fail(new ReigniteError('NETWORK', 'cut')))).toMatchObject({ nonRetryable: false });
+  });
+
+  it('passes on how long the server asks to wait', async () => {
+    const limited = new ReigniteError('RATE_LIMITED', 'too many requests', { retryAfterMs: 7_000 });
+    expect(await thrownBy(fail(limited))).toMatchObject({ nextRetryDelay: 7_000, nonRetryable: false });
+  });
+
+  it('names what an activity does not take', async () => {
+    const failure = await thrownBy(() => z.object({ roi: z.string() }).parse({ roi: 3 }));
+    expect(failure).toMatchObject({ type: 'CONFIG_INVALID', nonRetryable: true });
+  });
+
+  it('tries what nobody foresaw again, but not forever', async () => {
+    expect(await thrownBy(fail(new TypeError('odd')))).toMatchObject({ type: 'INTERNAL', nonRetryable: false });
+    const fifth = new MockActivityEnvironment({ attempt: 5 });
+    expect(await thrownBy(fail(new TypeError('odd')), fifth)).toMatchObject({ type: 'INTERNAL', nonRetryable: true });
+  });
+
+  it('lets cancellation through, whatever the code threw on its way out', async () => {
+    const environment = new MockActivityEnvironment();
+    const thrown = thrownBy(async () => {
+      await new Promise((resolve) => Context.current().cancellationSignal.addEventListener('abort', resolve));
+      throw new Error('stream closed');
+    }, environment);
+    environment.cancel('CANCELLED');
+    expect(await thrown).toBeInstanceOf(CancelledFailure);
+  });
+
+  it('hands a step over soon when the worker is told to stop, however often that was so before', async () => {
+    const environment = new MockActivityEnvironment({ attempt: 9 });
+    const thrown = thrownBy(() => Context.current().cancelled, environment);
+    environment.cancel('WORKER_SHUTDOWN', new ActivityCancellationDetails({ workerShutdown: true }));
+    expect(await thrown).toMatchObject({ type: 'WorkerShutdown', nonRetryable: false, nextRetryDelay: 1_000 });
+  });
+});

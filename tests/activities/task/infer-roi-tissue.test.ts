@@ -1,0 +1,134 @@
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CancelledFailure } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { InferRoiInput } from '../../../activities/inputs.ts';
+import { createInferRoi } from '../../../activities/task/infer-roi.ts';
+import { createPrepareModel } from '../../../activities/task/prepare-model.ts';
+import { InferenceConfig } from '../../../config/schema.ts';
+import { TaskSettings } from '../../../config/task-config.ts';
+import { RoiStem } from '../../../toolkit/brands.ts';
+import { FileDigests } from '../../../toolkit/cache/file-digests.ts';
+import { StepCache } from '../../../toolkit/cache/step-cache.ts';
+import { homeFolders } from '../../../toolkit/files/home-folders.ts';
+import { createRoiSegmenter } from '../../../toolkit/nnunet/roi-segmenter.ts';
+import { ortVersion } from '../../../toolkit/onnx/ort-version.ts';
+import { tissueOutputs } from '../../../toolkit/tasks/tissue-files.ts';
+import { createCellDetector } from '../../../toolkit/yolov5/cell-detector.ts';
+import { suiteFolder, temporaryFolder } from '../../support/in-temporary-folder.ts';
+import { runActivity } from '../../support/run-activity.ts';
+import { writeTinyRecord } from '../../support/tiny-record.ts';
+
+const folder = suiteFolder();
+const segmenter = createRoiSegmenter();
+const engines = { segmenter, detector: createCellDetector() };
+const settings = TaskSettings.parse({});
+const roi = RoiStem.parse('patient1_he_roi1_with_context');
+let data = '';
+let model = { digest: '' };
+
+beforeAll(async () => {
+  // Large enough that what is left of it after an interruption outlasts a beat, also where tiles are quick.
+  const record = await writeTinyRecord(folder(), [
+    { name: 'patient1_he_roi1', width: 300, height: 200 },
+    { name: 'patient2_he_roi1', width: 64, height: 49 },
+  ]);
+  data = record.unpacked;
+  const { digest } = await runActivity(createPrepareModel(homeFolders(folder())), {
+    task: 'he',
+    settings,
+    folders: { data, results: join(folder(), 'results') },
+  });
+  model = { digest };
+});
+afterAll(() => segmenter.close());
+
+/** The activity on a home of its own that shares the converted model, and its input. */
+async function setUp() {
+  const own = await temporaryFolder();
+  const home = { ...homeFolders(own), models: homeFolders(folder()).models };
+  const cache = new StepCache(home.cache);
+  const activity = createInferRoi({ home, cache, digests: new FileDigests(home.digests), engines });
+  const results = join(own, 'results');
+  const input: InferRoiInput = {
+    folders: { data, results },
+    roi,
+    image: `images/he/${roi}.png`,
+    truth: `annotations/he/${roi}.png`,
+    model,
+    engine: { provider: 'cpu', ortVersion: ortVersion(), engine: 'exact' },
+    task: 'he',
+    settings,
+    inference: InferenceConfig.parse({ provider: 'cpu', threads: 1 }),
+  };
+  return { activity, home, input, outputs: tissueOutputs('he', results, roi) };
+}
+
+const bytesOf = async ({ mask, margin }: { mask: string; margin: string }) => [
+  await readFile(mask),
+  await readFile(margin),
+];
+
+describe('inferRoi, of tissue', () => {
+  it('segments, scores and caches an ROI, and finds it in the cache the next time', async () => {
+    const { activity, home, input, outputs } = await setUp();
+    const first = await runActivity(activity, input);
+    expect(first).toMatchObject({ roi, cached: false });
+    const undisturbed = await bytesOf(outputs);
+    await rm(outputs.mask);
+    const second = await runActivity(activity, input);
+    expect(second).toMatchObject({ roi, cached: true, key: first.key });
+    expect(await bytesOf(outputs)).toEqual(undisturbed);
+    expect(await readdir(home.work)).toEqual([]);
+  });
+
+  it.each(['CANCELLED', 'WORKER_SHUTDOWN'] as const)('goes on after %s in the middle, bit for bit', async (reason) => {
+    const undisturbed = await setUp();
+    await runActivity(undisturbed.activity, undisturbed.input);
+
+    const { activity, home, input, outputs } = await setUp();
+    const environment = new MockActivityEnvironment();
+    const beats: { tile?: number; of?: number }[] = [];
+    environment.on('heartbeat', (details: { tile?: number; of?: number }) => {
+      beats.push(details);
+      if ((details.tile ?? 0) > 40) environment.cancel(reason);
+    });
+    await expect(runActivity(activity, input, environment)).rejects.toBeInstanceOf(CancelledFailure);
+    expect(beats.at(-1)).toMatchObject({ roi, phase: 'predict' });
+    expect(await readdir(home.work)).toHaveLength(1);
+
+    const resumed: number[] = [];
+    const next = new MockActivityEnvironment();
+    next.on('heartbeat', ({ phase, tile }: { phase?: string; tile?: number }) => {
+      if (phase === 'predict' && tile !== undefined) resumed.push(tile);
+    });
+    expect(await runActivity(activity, input, next)).toMatchObject({ cached: false });
+    expect(resumed[0]).toBeGreaterThan(0);
+    expect(await bytesOf(outputs)).toEqual(await bytesOf(undisturbed.outputs));
+  });
+
+  it('refuses to fill the place of another engine', async () => {
+    const { activity, input } = await setUp();
+    const other = { ...input, engine: { ...input.engine, ortVersion: '0.0.0' } };
+    await expect(runActivity(activity, other)).rejects.toMatchObject({
+      code: 'PROVIDER_UNAVAILABLE',
+    });
+  });
+
+  it('refuses a path that leaves the data folder, and names a file that is not there', async () => {
+    const { activity, input } = await setUp();
+    const run = (image: string) => runActivity(activity, { ...input, image });
+    await expect(run('../secret.png')).rejects.toMatchObject({ code: 'PATH_OUTSIDE' });
+    await expect(run('images/he/none.png')).rejects.toMatchObject({ code: 'FILE_MISSING' });
+  });
+
+  it('leaves no result when annotation and image differ in size', async () => {
+    const { activity, input, outputs } = await setUp();
+    const truth = 'annotations/he/patient2_he_roi1_with_context.png';
+    await expect(runActivity(activity, { ...input, truth })).rejects.toMatchObject({
+      code: 'SIZE_MISMATCH',
+    });
+    await expect(readFile(outputs.mask)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});

@@ -1,0 +1,49 @@
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { PlannedRoi } from '../../../activities/inputs.ts';
+import { createMeasureTask } from '../../../activities/task/measure-task.ts';
+import { TaskFiles } from '../../../activities/task/task-files.ts';
+import { InferenceConfig } from '../../../config/schema.ts';
+import { TaskSettings } from '../../../config/task-config.ts';
+import { FileDigests } from '../../../toolkit/cache/file-digests.ts';
+import { StepCache } from '../../../toolkit/cache/step-cache.ts';
+import { homeFolders } from '../../../toolkit/files/home-folders.ts';
+import { createRoiSegmenter } from '../../../toolkit/nnunet/roi-segmenter.ts';
+import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
+import { type CellDetector, createCellDetector } from '../../../toolkit/yolov5/cell-detector.ts';
+import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+import { runActivity } from '../../support/run-activity.ts';
+import { writeTinyRecord } from '../../support/tiny-record.ts';
+
+const detector = createCellDetector();
+afterAll(() => detector.close());
+
+it('keeps no points that another provider made than the key names', async () => {
+  const folder = await temporaryFolder();
+  const { unpacked: data } = await writeTinyRecord(folder);
+  const home = homeFolders(join(folder, 'home'));
+  const cache = new StepCache(home.cache);
+  const fallenBack: CellDetector = {
+    ...detector,
+    detect: async (...job) => ({ ...(await detector.detect(...job)), provider: 'webgpu' }),
+  };
+  const engines = { segmenter: createRoiSegmenter(), detector: fallenBack };
+  const measure = createMeasureTask({ home, cache, digests: new FileDigests(home.digests), engines });
+  const stage = { folder: 'digest/execution/nuclei' };
+  await new TaskFiles(home, stage).writePlan({
+    rois: [...(await taskNamed('nuclei').listRois(data))].map((roi) => PlannedRoi.parse(roi)),
+  });
+  const input = {
+    task: 'nuclei' as const,
+    stage,
+    batches: 0,
+    settings: TaskSettings.parse({}),
+    full: false,
+    folders: { data, results: join(folder, 'results') },
+    inference: InferenceConfig.parse({ provider: 'cpu', threads: 1 }),
+  };
+  await expect(runActivity(measure, input)).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE' });
+  const kept = [];
+  for await (const { parts } of cache.entries()) kept.push(parts);
+  expect(kept).toEqual([]);
+});

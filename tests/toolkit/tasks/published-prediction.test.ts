@@ -1,0 +1,18 @@
+import { expect, it } from 'vitest';
+import { ReigniteError } from '../../../toolkit/errors.ts';
+import { publishedOr } from '../../../toolkit/tasks/published-prediction.ts';
+
+const failing = (code: 'FILE_MISSING' | 'NO_SPACE') => async () => {
+  throw new ReigniteError(code, 'There is no file /home/somebody/data/inference/he/x.png.');
+};
+
+it('a published prediction that cannot be read gives a reason that names no folder of anybody', async () => {
+  expect(await publishedOr('/home/somebody/data', failing('FILE_MISSING'))).toEqual({
+    kind: 'unreadable',
+    reason: 'There is no file inference/he/x.png.',
+  });
+});
+
+it('what is not the fault of the published file ends the step', async () => {
+  await expect(publishedOr('/data', failing('NO_SPACE'))).rejects.toMatchObject({ code: 'NO_SPACE' });
+});

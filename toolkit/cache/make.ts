@@ -1,0 +1,62 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { HomeFolders } from '../files/home-folders.ts';
+import type { CacheEntry, KeyParts, StepCache } from './step-cache.ts';
+
+export interface MakeServices {
+  readonly home: Pick<HomeFolders, 'work'>;
+  readonly cache: StepCache;
+}
+
+/** What some work leaves: files by their name in the entry, and small JSON that belongs to them. */
+export interface Product {
+  readonly files: Readonly<Record<string, string>>;
+  readonly facts: unknown;
+}
+
+export interface Made {
+  readonly entry: CacheEntry;
+  /** Whether it was there already. */
+  readonly isCached: boolean;
+}
+
+/**
+ * Takes what was made from `parts` from the cache, or has it made and keeps it: the only way in which anything is
+ * computed once.
+ *
+ * @param parts - All that the result depends on.
+ * @param work - Makes it in the folder it is given. The folder stays until the result is in the cache, so that a killed
+ *   attempt is resumed from what is in it.
+ */
+export async function make(
+  { home, cache }: MakeServices,
+  parts: KeyParts,
+  work: (folder: string) => Promise<Product>,
+): Promise<Made> {
+  const key = cache.keyOf(parts);
+  const known = await cache.find(key);
+  if (known !== undefined) return { entry: known, isCached: true };
+  const folder = join(home.work, key);
+  await mkdir(folder, { recursive: true });
+  const { files, facts } = await work(folder);
+  const entry = await cache.store(parts, files, facts);
+  await rm(folder, { recursive: true, force: true });
+  return { entry, isCached: false };
+}
+
+/**
+ * The same for a result that is small JSON without files. It cannot be damaged, so that it is remembered by the process.
+ *
+ * @param work - Gives undefined for what is not to be kept.
+ */
+export async function makeFacts<Facts>(
+  { cache }: Pick<MakeServices, 'cache'>,
+  parts: KeyParts,
+  work: () => Promise<Facts | undefined>,
+): Promise<unknown> {
+  const known = await cache.recall(cache.keyOf(parts));
+  if (known !== undefined) return known.facts;
+  const facts = await work();
+  if (facts !== undefined) await cache.store(parts, {}, facts);
+  return facts;
+}

@@ -1,0 +1,83 @@
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import { OVERVIEW_FILE } from '../dataset/layout.ts';
+import { type OverviewRow, readOverview } from '../dataset/overview.ts';
+import { resolveInData } from '../dataset/resolve-path.ts';
+import { inLanes } from '../files/in-lanes.ts';
+import { inside } from '../files/inside.ts';
+import { imageSize } from '../image/open-image.ts';
+import type { LedgerEntry } from '../verdict/ledger/ledger-file.ts';
+import {
+  duplicateImagesEntry,
+  type HashedImage,
+  installEntry,
+  missingFilesEntry,
+  type RowFiles,
+  sharedPatientsEntry,
+  sizesEntry,
+} from '../verdict/ledger/record-entries.ts';
+import type { TaskWork } from './work.ts';
+
+/** Rows looked at side by side: most of the time goes to opening images for their size. */
+const LANES = 8;
+
+/** What the record holds otherwise than it says, measured in this run. */
+export async function recordLedger(work: TaskWork): Promise<LedgerEntry[]> {
+  const rows = await readOverview(inside(work.data, OVERVIEW_FILE));
+  const withFiles = await rowsWithFiles(rows, work);
+  const images = await hashImages(work);
+  return [
+    missingFilesEntry(withFiles),
+    sharedPatientsEntry(rows),
+    duplicateImagesEntry(images, rows),
+    sizesEntry(withFiles),
+    installEntry(),
+  ];
+}
+
+/** What of every row of the overview is on disk. */
+async function rowsWithFiles(rows: readonly OverviewRow[], { data, signal }: TaskWork): Promise<RowFiles[]> {
+  return inLanes(rows, LANES, signal, (row) => rowWithFiles(data, row));
+}
+
+async function rowWithFiles(data: string, row: OverviewRow): Promise<RowFiles> {
+  const named = [row.imagePath, row.annotationPath].filter((path) => path !== '');
+  const derived = row.task === 'he_tissue_segmentation' && row.split === 'test' ? named.map(withContext) : [];
+  const paths = [...named, ...derived].map((path) => pathOf(path));
+  const image = pathOf(row.imagePath);
+  const size = image === undefined ? undefined : await imageSize(inside(data, image)).catch(() => undefined);
+  const isThere = (path: string) => (path === image && size !== undefined) || existsSync(inside(data, path));
+  const missing = paths.filter((path) => path === undefined || !isThere(path));
+  return { row, missing: missing.map((path) => path ?? 'a path that leads nowhere'), size };
+}
+
+/** Digests of all images of the record, those of no row included. */
+async function hashImages({ data, digests, signal, report }: TaskWork): Promise<HashedImage[]> {
+  const entries = await readdir(join(data, 'images'), { recursive: true, withFileTypes: true }).catch(() => []);
+  const paths = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+  const hashed: HashedImage[] = [];
+  for (const path of paths) {
+    signal.throwIfAborted();
+    report({ phase: 'looking for duplicates', done: hashed.length, of: paths.length });
+    const sha256 = await digests.sha256(path, signal);
+    hashed.push({ path: relative(data, path).split(sep).join('/'), sha256 });
+  }
+  await digests.save();
+  return hashed;
+}
+
+function withContext(path: string): string {
+  return path.replaceAll('.png', '_with_context.png');
+}
+
+function pathOf(path: string): string | undefined {
+  try {
+    return resolveInData(path);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,88 @@
+import type { TaskSettings } from '../../config/task-config.ts';
+import type { CacheKey, RoiStem, Sha256 } from '../brands.ts';
+import type { FileDigests } from '../cache/file-digests.ts';
+import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
+import { ReigniteError } from '../errors.ts';
+import type { HomeFolders } from '../files/home-folders.ts';
+
+/** The annotated part of a detection image in px: left, top, right, bottom. */
+export type Box = [number, number, number, number];
+
+/** An ROI of a task's test set; paths are relative to the data folder. */
+export interface ListedRoi {
+  /** Stem of its files in `inference/`. */
+  readonly roi: RoiStem;
+  readonly image: string;
+  /** The mask, or the annotations of all readers. */
+  readonly truth: string;
+  readonly box?: Box | undefined;
+}
+
+/** Digests of the files that an ROI is made from. */
+export interface RoiSources {
+  readonly image: Sha256;
+  readonly truth: Sha256;
+}
+
+/** An ROI as the plan of a task names it. */
+export interface PlannedRoi extends ListedRoi {
+  /** Key of its result in the cache; missing where one of its files is. */
+  readonly key?: CacheKey | undefined;
+}
+
+/** What a task's networks are and run on: part of every key, since another engine may round otherwise. */
+export interface NetworkSetup {
+  /** Digest of the converted model, the name of its folder under the home's models. */
+  readonly model: { readonly digest: string };
+  readonly engine: { readonly provider: string; readonly ortVersion: string; readonly engine: string };
+  readonly settings: TaskSettings;
+}
+
+/** What a worker gives to the steps of a task. */
+export interface TaskWork {
+  /** Absolute data folder. */
+  readonly data: string;
+  /** Absolute results folder. */
+  readonly results: string;
+  readonly home: HomeFolders;
+  /** As the run sees it. */
+  readonly cache: StepCache;
+  readonly digests: FileDigests;
+  readonly signal: AbortSignal;
+  readonly report: (progress: object) => void;
+}
+
+/** The parts of every key that name what a network is and runs on. */
+export function networkParts({ model, engine: { provider, ortVersion, engine } }: NetworkSetup): KeyParts {
+  return { model: model.digest, provider, ortVersion, engine, precision: 'float32' };
+}
+
+/** What an entry was computed with. */
+export function engineOf({ parts }: CacheEntry): { readonly provider: string; readonly ortVersion: string } {
+  return { provider: String(parts['provider']), ortVersion: String(parts['ortVersion']) };
+}
+
+/**
+ * The cached result of a planned ROI.
+ *
+ * @throws ReigniteError FILE_MISSING when the cache lost it in the middle of a run.
+ */
+export async function entryOf(cache: StepCache, planned: PlannedRoi): Promise<CacheEntry> {
+  return entryOr(planned, planned.key === undefined ? undefined : await cache.find(planned.key));
+}
+
+/**
+ * The same for a step that needs the facts of the entry, and none of its files.
+ *
+ * @throws ReigniteError FILE_MISSING when the cache lost it before this process read it.
+ */
+export async function recalledEntryOf(cache: StepCache, planned: PlannedRoi): Promise<CacheEntry> {
+  return entryOr(planned, planned.key === undefined ? undefined : await cache.recall(planned.key));
+}
+
+function entryOr({ roi }: PlannedRoi, entry: CacheEntry | undefined): CacheEntry {
+  if (entry !== undefined) return entry;
+  throw new ReigniteError('FILE_MISSING', `The result of ROI ${roi} is no longer in the cache.`, {
+    remedy: 'Type the same command again: the ROI is computed again.',
+  });
+}

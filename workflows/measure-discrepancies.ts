@@ -1,0 +1,44 @@
+import { isCancellation } from '@temporalio/workflow';
+import type { MeasureOutcome, MeasureTaskInput, RunInput } from '../activities/inputs.ts';
+import type { TaskOutcome } from '../activities/report/write-summary.ts';
+import { nameFailure, namingFailures } from './failure-code.ts';
+import { inference, rendering } from './steps.ts';
+
+export interface DiscrepanciesInput {
+  readonly input: RunInput;
+  /** How the tasks of the run ended. */
+  readonly outcomes: Readonly<Record<string, TaskOutcome>>;
+}
+
+/** Measures what the authors' code and record do otherwise than one would expect; runs after the tasks. */
+export function measureDiscrepancies({ input, outcomes }: DiscrepanciesInput): Promise<void> {
+  return namingFailures(async () => {
+    const { folders, config } = input;
+    const tasks = [];
+    for (const task of config.tasks) {
+      const outcome = outcomes[task];
+      if (outcome === undefined) continue;
+      const { stage, batches } = outcome;
+      const ended = { task, stage, batches, settings: { scope: 'full' as const, ...config[task] } };
+      tasks.push({ ...ended, measured: await measure(ended, input) });
+    }
+    const { writeLedger } = rendering(config.temporal);
+    await writeLedger.executeWithOptions({ summary: 'discrepancy ledger' }, [{ folders, tasks }]);
+  });
+}
+
+/** Infers again what the ledger asks for of a task; a reason where that cannot be measured. */
+async function measure(
+  ended: Omit<MeasureTaskInput, 'folders' | 'inference' | 'full'>,
+  { folders, config }: RunInput,
+): Promise<MeasureOutcome> {
+  const { measureTask } = inference(config.temporal);
+  try {
+    return await measureTask.executeWithOptions({ summary: `${ended.task}, inferred again for the ledger` }, [
+      { ...ended, folders, inference: config.inference, full: config.ledger.full },
+    ]);
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    return { kind: 'not measured', reason: nameFailure(error).cause };
+  }
+}

@@ -1,0 +1,156 @@
+import {
+  continueAsNew,
+  executeChild,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { CompareOutcome, RoiFailure, RunInput, SkippedRoi } from '../activities/inputs.ts';
+import type { TaskOutcome } from '../activities/report/write-summary.ts';
+import { TASK_TITLES, type Task } from '../config/tasks.ts';
+import { namingFailures } from './failure-code.ts';
+import { type FailedItem, failureList } from './failure-list.ts';
+import { batchId } from './ids.ts';
+import { inferBatch, type TaskPlan } from './infer-batch.ts';
+import { later } from './later.ts';
+import { progress, progressTable, type StageColumn, type StageProgress, tellRun } from './progress.ts';
+import { searchOptions, searchPairs } from './search-attributes.ts';
+import { inference, rendering } from './steps.ts';
+
+/** A history can still be read then; the server suggests another one only behind it, at 4,096. */
+const MAX_EVENTS = 3_500;
+
+/** What a task is started with. */
+export interface TaskInput {
+  readonly task: Task;
+  readonly run: string;
+  readonly input: RunInput;
+  /** ROIs that were left out of the run. */
+  readonly skipped: readonly SkippedRoi[];
+  /** Set when the task continues in a fresh history. */
+  readonly resume?: TaskCursor;
+}
+
+export interface TaskCursor {
+  readonly plan: TaskPlan;
+  readonly batch: number;
+  readonly done: number;
+  readonly failed: number;
+}
+
+/** What a batch of ROIs is, for its page in the Temporal UI. */
+const BATCH_DETAILS = [
+  '- One activity per ROI: inferred and scored in one, on the inference queue.',
+  '- Pending Activities shows how far each is. An ROI that fails is red here and does not end the run.',
+].join('\n');
+
+/** Validates one task over the whole test set: plan, batches of ROIs with their figures, metrics, verdict. */
+export function validateTask(input: TaskInput): Promise<TaskOutcome> {
+  return namingFailures(() => validate(input));
+}
+
+async function validate(of: TaskInput): Promise<TaskOutcome> {
+  const { task, run, input, skipped, resume } = of;
+  const cursor = resume ?? (await start(of));
+  const { plan } = cursor;
+  const { total, cached, batches } = plan;
+  let { batch, done, failed } = cursor;
+  let drawing: Promise<unknown> = Promise.resolve();
+  const named: FailedItem[] = [];
+  show(stateOf(plan, done, failed, 'running'));
+  for (; batch < batches; batch++) {
+    const inferred = await executeChild(inferBatch, {
+      workflowId: batchId(workflowInfo().workflowId, batch),
+      args: [{ run, input, skipped, plan, batch, done, failed }],
+      staticSummary: `${TASK_TITLES[task]}, ROIs of batch ${batch + 1} of ${batches}`,
+      staticDetails: BATCH_DETAILS,
+      ...searchOptions(input, { stage: task, tasks: [task] }),
+    });
+    done += inferred.done;
+    failed += inferred.failures.length;
+    named.push(...inferred.failures.map(({ roi, ...failure }) => ({ item: roi, ...failure })));
+    show(stateOf(plan, done, failed, 'running'), named);
+    // The figures of a batch are drawn while the next batch is inferred.
+    await drawing;
+    drawing = later(draw(plan, input, batch, inferred.failures));
+    const { continueAsNewSuggested, historyLength } = workflowInfo();
+    if (continueAsNewSuggested || historyLength >= MAX_EVENTS) {
+      await drawing;
+      await continueAsNew<typeof validateTask>({ ...of, resume: { plan, batch: batch + 1, done, failed } });
+    }
+  }
+  await drawing;
+  const { verdict, said } = await conclude(plan, input);
+  if (input.searchable === true) upsertSearchAttributes(searchPairs({ verdicts: [said] }));
+  const ended = stateOf(plan, total, failed, 'done');
+  show(ended, named, [{ title: 'Verdict', textOf: () => said }]);
+  await tellRun(run, ended);
+  return { stage: plan.stage, batches, total, cached, failed, verdict, said };
+}
+
+async function start({ task, run, input }: TaskInput): Promise<TaskCursor> {
+  setCurrentDetails('The model is made ready, and the ROIs are compared with the cache.');
+  const plan = await planOf(task, input);
+  const started = stateOf(plan, plan.cached, 0, 'running');
+  show(started);
+  await tellRun(run, started);
+  return { plan, batch: 0, done: plan.cached, failed: 0 };
+}
+
+/** Prepares the model and compares the ROIs with the cache. */
+async function planOf(task: Task, { folders, config, digest }: RunInput): Promise<TaskPlan> {
+  const { temporal } = config;
+  const { prepareModel, planTask } = rendering(temporal);
+  const settings = { scope: 'full' as const, ...config[task] };
+  const prepared = await prepareModel.executeWithOptions({ summary: 'model to ONNX' }, [{ task, folders, settings }]);
+  const model = { digest: prepared.digest };
+  const { provider, ortVersion, engine } = await inference(temporal).probeInference.executeWithOptions(
+    { summary: 'execution provider' },
+    [{ task, model, inference: config.inference }],
+  );
+  const setup = {
+    task,
+    stage: { folder: `${digest}/${workflowInfo().runId}/${task}` },
+    model,
+    engine: { provider, ortVersion, engine },
+    settings,
+  };
+  const { total, cached, batches } = await planTask.executeWithOptions({ summary: 'compare with the cache' }, [
+    { ...setup, folders, pageSize: temporal.pageSize },
+  ]);
+  return { ...setup, total, cached, batches };
+}
+
+/** Draws the figures of a batch's ROIs, and writes down which of them failed. */
+function draw(plan: TaskPlan, { folders, config }: RunInput, batch: number, failures: readonly RoiFailure[]) {
+  return rendering(config.temporal).drawBatch.executeWithOptions(
+    { summary: `figures of ROIs, batch ${batch + 1} of ${plan.batches}` },
+    [{ ...plan, folders, batch, failures: [...failures] }],
+  );
+}
+
+/** Sums up and draws what is about all ROIs, and compares it with what was published. */
+async function conclude(plan: TaskPlan, { folders, config }: RunInput): Promise<CompareOutcome> {
+  const { task } = plan;
+  const { verdict, temporal } = config;
+  const { aggregateTask, drawFigures, compareTask } = rendering(temporal);
+  await aggregateTask.executeWithOptions({ summary: 'metrics over all ROIs' }, [{ ...plan, folders }]);
+  await drawFigures.executeWithOptions({ summary: 'figures over all ROIs' }, [{ task, folders }]);
+  return compareTask.executeWithOptions({ summary: 'verdict' }, [{ ...plan, folders, verdict }]);
+}
+
+function stateOf(
+  { task, total, cached }: TaskPlan,
+  done: number,
+  failed: number,
+  state: StageProgress['state'],
+): StageProgress {
+  return { stage: task, unit: 'ROIs', done, of: total, cached, failed, state };
+}
+
+/** On the task's own page of the Temporal UI. */
+function show(state: StageProgress, failed: readonly FailedItem[] = [], more: readonly StageColumn[] = []): void {
+  setCurrentDetails([progressTable([state], more), ...failureList(failed)].join('\n'));
+  setHandler(progress, () => [state]);
+}
