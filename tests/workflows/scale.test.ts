@@ -30,7 +30,7 @@ describe('a run of 2,000 ROIs', { timeout: 240_000 }, () => {
       expect(inferred.size).toBe(ROIS);
       expect([...inferred.values()].every((times) => times === 1)).toBe(true);
       const sizes = await historySizes(client, run.id);
-      expect(sizes.workflows).toBe(3 + ROIS / PAGE);
+      expect(sizes.workflows).toBe(4 + ROIS / PAGE);
       expect(sizes.events).toBeLessThan(4_096);
       expect(sizes.bytes).toBeLessThan(4_000_000);
       expect(sizes.payloadBytes).toBeLessThan(100_000);

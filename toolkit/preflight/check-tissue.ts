@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { TissueTask } from '../../config/tasks.ts';
 import { HE_LABELS } from '../dataset/he-labels.ts';
 import { readLabelMap } from '../dataset/label-map.ts';
 import { folderOf, LABEL_MAP_FILE, OVERVIEW_FILE } from '../dataset/layout.ts';
@@ -17,11 +18,11 @@ const IMAGES = 'Save the images as 8-bit RGB PNGs.';
 const MASKS = 'Save the masks as 8-bit grey PNGs whose values are the labels, 0 to 16.';
 
 /** Checks everything that the tissue task assumes about a record. */
-export async function checkTissue(tree: RecordTree, withModel: boolean): Promise<CheckedTask> {
+export async function checkTissue(tree: RecordTree, task: TissueTask, withModel: boolean): Promise<CheckedTask> {
   const { check, rois } = await checkOverview(tree);
   const images = rois.map(({ image }) => image);
   const annotations = rois.map(({ annotation }) => annotation);
-  const predictions = rois.map(({ roi }) => `${folderOf('inference', 'he')}/${roi}.png`);
+  const predictions = rois.map(({ roi }) => `${folderOf('inference', task)}/${roi}.png`);
   const imageHeaders = await checkPngs(tree, 'H&E images, headers', images, imageFault, IMAGES);
   const maskHeaders = await checkPngs(tree, 'H&E annotations, headers', annotations, maskFault, MASKS);
   const subject = 'H&E published predictions';
@@ -43,7 +44,7 @@ export async function checkTissue(tree: RecordTree, withModel: boolean): Promise
       check,
       ...(rois.length > 0 ? ofRois : []),
       await checkLabelMap(tree),
-      ...(withModel ? await checkModel(tree) : []),
+      ...(withModel ? await checkModel(tree, task) : []),
     ],
     rois: rois.length > 0 ? rois.length : undefined,
     predicted: predictions.filter((path) => tree.sizes.has(path)).length,
@@ -86,8 +87,8 @@ async function checkLabelMap(tree: RecordTree): Promise<RecordCheck> {
 }
 
 /** The model is any folder of `models/he` with folds in it, whatever its name. */
-async function checkModel(tree: RecordTree): Promise<RecordCheck[]> {
-  const folder = folderOf('models', 'he');
+async function checkModel(tree: RecordTree, task: TissueTask): Promise<RecordCheck[]> {
+  const folder = folderOf('models', task);
   const files = pathsBelow(tree, folder);
   const folds = files.flatMap((path) => /^(.*)\/fold_\d+\/[^/]+$/.exec(path)?.[1] ?? []);
   const [model, ...others] = new Set(folds);

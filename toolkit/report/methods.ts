@@ -1,11 +1,10 @@
-import { TASK_TITLES, TASKS, type Task } from '../../config/tasks.ts';
+import { CELL_TASKS, TASK_TITLES, TASKS, type Task, TISSUE_TASKS } from '../../config/tasks.ts';
 import type { VerdictConfig } from '../../config/verdict-config.ts';
 import { comparedText } from '../dataset/provenance.ts';
-import { describeFolds } from '../nnunet/model-folds.ts';
-import { cellDefinition } from '../tasks/registry.ts';
+import { taskNamed } from '../tasks/task-named.ts';
 import { counted, listed, withArticle } from '../text.ts';
 import type { Environment } from './environment.ts';
-import type { ReportData, UsedModel } from './report-data.ts';
+import type { ReportData } from './report-data.ts';
 
 /**
  * Methods of a run for a paper, one paragraph each. Every statement follows from the run's configuration or from what
@@ -14,10 +13,10 @@ import type { ReportData, UsedModel } from './report-data.ts';
 export function methodsText(data: ReportData): string[] {
   const { configuration: config, tasks, provenance } = data;
   if (provenance.kind === 'synthetic') return [];
-  const named = tasks.map(({ task }) => (config === undefined ? undefined : TASK_METHODS[task](config, data)));
+  const named = config === undefined ? [] : tasks.map(({ task }) => methodsOf(task, config, data));
   return [
     [subjectText(data), ...originText(data), modelsText(data)].filter((text) => text !== '').join(' '),
-    ...named.filter((text) => text !== undefined),
+    ...named,
     ...enginesText(data),
     ...(config === undefined ? [] : [tolerancesText(data, config.verdict)]),
     ...intervalsText(data),
@@ -77,52 +76,8 @@ function modelsText({ configuration: config, tasks }: ReportData): string {
   return `${custom}${published}Results were scored as the authors' code scores them.`;
 }
 
-const TASK_METHODS: Readonly<Record<Task, (config: Config, data: ReportData) => string>> = {
-  he: ({ he }, data) => {
-    const model = data.models.he;
-    const size = tileOf(model);
-    const tiles = size === undefined ? 'tiles' : `tiles of ${size} px`;
-    const area = he.scope === 'full' ? 'every pixel of each region' : 'the tiles that hold annotated pixels';
-    return (
-      `H&E tissue was segmented with ${segmenterOf(he.model !== undefined, model)} over ${area}: ${tiles} that overlap ` +
-      `by half (a stride of half a tile), Gaussian importance weights, no mirroring, ${softmaxOf(model)}, and of the 17 ` +
-      `labels the most probable one. Dice was computed from the confusion of ${regionsOf('he', data)} together, with ` +
-      "true Background cleared as in the authors' code."
-    );
-  },
-  nuclei: ({ nuclei }, data) =>
-    `Nuclei were detected with ${detectionText('nuclei', nuclei.model !== undefined, data)}`,
-  pdl1: ({ pdl1 }, data) =>
-    `PD-L1 positive and negative tumour cells and other cells were detected with ${detectionText('pdl1', pdl1.model !== undefined, data)}`,
-};
-
-function segmenterOf(isOwn: boolean, model: UsedModel | undefined): string {
-  const whose = isOwn ? 'a custom' : "the record's";
-  if (model?.kind === 'onnx') return `${whose} ONNX model`;
-  const folds = model?.folds ?? [];
-  return `${whose} nnU-Net v1 ${folds.length === 1 ? 'model' : 'ensemble'}${folds.length === 0 ? '' : ` (${describeFolds(folds)})`}`;
-}
-
-function softmaxOf(model: UsedModel | undefined): string {
-  return (model?.folds.length ?? 0) > 1 ? 'softmax averaged over the folds' : 'softmax';
-}
-
-/** Height and width of a tile; undefined where no passport says. */
-function tileOf(model: UsedModel | undefined): string | undefined {
-  const [, first, second, third] = model?.input.shape ?? [];
-  const [height, width] = first === 3 ? [second, third] : [first, second];
-  return height === undefined || width === undefined ? undefined : `${height} x ${width}`;
-}
-
-function detectionText(task: Exclude<Task, 'he'>, isOwn: boolean, data: ReportData): string {
-  const { tile, confidence, iou } = cellDefinition(task).settings;
-  const model = data.models[task];
-  const detector = `${isOwn ? 'a custom' : "the record's"} ${model?.kind === 'onnx' ? 'ONNX' : 'YOLOv5'} detector`;
-  return (
-    `${detector} in tiles of ${tileOf(model) ?? `${tile} x ${tile}`} px (confidence above ${confidence}, IoU threshold ${iou}) and ` +
-    `matched with the points of every reader within ${cellDefinition(task).hitRadius} px, one to one; F1 was computed over ` +
-    `${regionsOf(task, data)} that a pair has in common and averaged over the classes.`
-  );
+function methodsOf(task: Task, config: Config, data: ReportData): string {
+  return taskNamed(task).methods({ settings: config[task], model: data.models[task], regions: regionsOf(task, data) });
 }
 
 /** The regions behind a task's numbers: a failed one is in none. */
@@ -166,9 +121,10 @@ function machineText({ processor, platform, provider, adapter, driver }: Environ
 
 function tolerancesText({ tasks }: ReportData, { he, cells, published }: VerdictConfig): string {
   const percent = (share: number) => `${Number((100 * share).toPrecision(6))} %`;
-  const hasTissue = tasks.some(({ task }) => task === 'he');
-  const hasCells = tasks.some(({ task }) => task !== 'he');
-  const printed = tasks.some(({ task }) => task !== 'he' && published[task] !== undefined);
+  const hasTissue = TISSUE_TASKS.some((name) => tasks.some(({ task }) => task === name));
+  const cellTasks = CELL_TASKS.filter((name) => tasks.some(({ task }) => task === name));
+  const hasCells = cellTasks.length > 0;
+  const printed = cellTasks.some((task) => published[task] !== undefined);
   const reproduced = [
     ...(hasTissue
       ? [

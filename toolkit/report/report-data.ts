@@ -7,8 +7,9 @@ import { Verified } from '../cache/receipts.ts';
 import type { Provenance } from '../dataset/provenance.ts';
 import { ReigniteError } from '../errors.ts';
 import { FoldName } from '../nnunet/model-card.ts';
+import { taskNamed } from '../tasks/task-named.ts';
 import { LedgerFile } from '../verdict/ledger/ledger-file.ts';
-import { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
+import type { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
 import { ACQUISITION_FILE } from './acquisition-file.ts';
 import { readConfiguration } from './configuration.ts';
 import { type Environment, readEnvironments } from './environment.ts';
@@ -56,7 +57,7 @@ export async function readReportData(results: string): Promise<ReportData> {
   if (summary === undefined) throw new ReigniteError('FILE_MISSING', `${results} holds no summary.json of a run.`);
   const tasks = await Promise.all(
     TASKS.filter((task) => summary.tasks[task] !== undefined).map((task) =>
-      readJson(join(results, 'verdict', `${task}.json`), task === 'he' ? HeVerdictFile : CellsVerdictFile),
+      readJson(join(results, 'verdict', `${task}.json`), taskNamed(task).verdictFile),
     ),
   );
   const models = await Promise.all(

@@ -8,12 +8,17 @@ import { fileExists } from '../files/file-exists.ts';
 import { inside } from '../files/inside.ts';
 import { cellSubset } from '../metrics/class-subset.ts';
 import { cellFiles } from '../predict/prediction.ts';
+import { CellsVerdictFile } from '../verdict/verdict-file.ts';
 import { cellOutputs, restoreCells } from './cells-files.ts';
 import { cellsFigureKey, detectKey } from './cells-keys.ts';
 import { planCellsModel } from './cells-model.ts';
+import { cellsMethods, cellsScoreGroups, cellsView, readCellsRemarks } from './cells-view.ts';
 import type { CellTaskDefinition } from './definition.ts';
 import type { TaskKind } from './kind.ts';
 import type { ListedRoi } from './work.ts';
+
+/** Colours of the classes of cells, as the paper's figures have them. */
+const CELL_COLOURS = ['#0000ff', '#ff0000', '#ffff00'];
 
 /** A task in which cells are detected and compared with readers. What takes long to load is loaded when it is needed. */
 export function cellsTask(definition: CellTaskDefinition): TaskKind {
@@ -55,6 +60,30 @@ export function cellsTask(definition: CellTaskDefinition): TaskKind {
     evaluate: async (input) => (await import('../evaluate/evaluate-cells.ts')).evaluateCells(name, input),
     scoredClasses: classes.length > 1 ? scoredClassesOf(classes) : undefined,
     scoreName: 'F1',
+
+    verdictFile: CellsVerdictFile,
+    view: cellsView,
+    methods: (input) => cellsMethods(definition, input),
+    scoreGroups: cellsScoreGroups,
+    readRemarks: (results) => readCellsRemarks(results, name),
+    viewer: {
+      labels: classes.map((each, k) => ({ name: each, colour: CELL_COLOURS[k] ?? 'grey' })),
+      layers: {
+        image: 'Image',
+        truth: 'Readers',
+        published: 'Published points',
+        ours: 'Our points',
+        margin: '',
+        differ: 'Points without counterpart (ring: ours, box: published)',
+      },
+      isMask: false,
+      isShare: false,
+      truth: 'readers',
+      differing: ['point without counterpart', 'points without counterpart'],
+      isScored: false,
+      unit: 'points',
+    },
+    layers: async (...of) => (await import('./cells-layers.ts')).cellsLayers(name, ...of),
 
     predictionTable: 'counts.csv',
     predictionFiles: cellFiles,

@@ -19,8 +19,10 @@ import type {
 import type { UsedModel } from '../predict/prediction-summary.ts';
 import type { CheckedTask } from '../preflight/record-check.ts';
 import type { RecordTree } from '../preflight/record-tree.ts';
+import type { DrawnRoi } from '../report/layers/drawn-roi.ts';
 import type { ResampleEvidence } from '../verdict/uncertainty.ts';
 import type { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
+import type { MethodsInput, VerdictView, ViewerWords } from './verdict-view.ts';
 import type { Box, ListedRoi, NetworkSetup, PlannedRoi, RoiSources, TaskWork } from './work.ts';
 
 /** What an inference runs on. */
@@ -126,6 +128,14 @@ export interface KnownModel {
   readonly folds: number;
 }
 
+/** Scores below a heading. */
+export interface ScoreGroup {
+  readonly title: string;
+  /** What is said where there is no number. */
+  readonly without: string;
+  readonly scores: readonly { readonly name: string; readonly value: number | null }[];
+}
+
 /** What is done with a task, the same questions for every one of its kind. */
 export interface TaskKind {
   readonly name: Task;
@@ -190,6 +200,27 @@ export interface TaskKind {
   readonly scoredClasses: ScoredClasses | undefined;
   /** Name of the score: "Dice". */
   readonly scoreName: string;
+
+  /** Schema of `verdict/<task>.json`. */
+  readonly verdictFile: typeof HeVerdictFile | typeof CellsVerdictFile;
+  /** What a report shows of the verdict. */
+  view(verdict: HeVerdictFile | CellsVerdictFile): VerdictView;
+  /** How the task was done, for the methods section of a paper. */
+  methods(input: MethodsInput): string;
+  /** The scores of `metrics/<task>.json`, as the end of a run shows them. */
+  scoreGroups(metrics: unknown): readonly ScoreGroup[];
+  /** What the metrics leave out, a sentence each. */
+  readRemarks(results: string): Promise<readonly string[]>;
+  readonly viewer: ViewerWords;
+  /**
+   * The ROIs whose layers can be drawn for the viewer.
+   *
+   * @param nearDistance - Points of one class farther apart than this many px differ, as in the verdict.
+   */
+  layers(
+    folders: { readonly results: string; readonly data: string },
+    nearDistance: number,
+  ): Promise<readonly DrawnRoi[]>;
 
   /** Name of the table of numbers in a folder of predictions. */
   readonly predictionTable: string;

@@ -6,11 +6,13 @@ import { tissueSubset } from '../metrics/class-subset.ts';
 import { findModelFolder } from '../nnunet/find-model-folder.ts';
 import { tileStarts } from '../nnunet/tile-starts.ts';
 import { tissueFiles } from '../predict/prediction.ts';
+import { HeVerdictFile } from '../verdict/verdict-file.ts';
 import type { TissueTaskDefinition } from './definition.ts';
 import type { KnownModel, TaskKind } from './kind.ts';
 import { restoreMask, tissueOutputs } from './tissue-files.ts';
 import { caseFigureKey, segmentKey } from './tissue-keys.ts';
 import { planTissueModel, recordModels } from './tissue-model.ts';
+import { tissueMethods, tissueScoreGroups, tissueView } from './tissue-view.ts';
 import type { ListedRoi } from './work.ts';
 
 const LABEL_NAMES: readonly string[] = HE_LABELS.map(({ name }) => name);
@@ -24,7 +26,8 @@ export function tissueTask(definition: TissueTaskDefinition): TaskKind {
     name,
     listRois: listTissueRois,
 
-    checkRecord: async (...of) => (await import('../preflight/check-tissue.ts')).checkTissue(...of),
+    checkRecord: async (tree, withModel) =>
+      (await import('../preflight/check-tissue.ts')).checkTissue(tree, name, withModel),
     inferenceKey: (_roi, sources, setup) => segmentKey(sources, setup),
     prepareModel: async (options) => (await import('./tissue-work.ts')).prepareTissue(definition, options),
     probe: ({ segmenter }, job, signal) => segmenter.probe(job, { signal }),
@@ -61,6 +64,31 @@ export function tissueTask(definition: TissueTaskDefinition): TaskKind {
       subset: tissueSubset,
     },
     scoreName: 'Dice',
+
+    verdictFile: HeVerdictFile,
+    view: tissueView,
+    methods: tissueMethods,
+    scoreGroups: tissueScoreGroups,
+    readRemarks: async () => [],
+    viewer: {
+      labels: HE_LABELS.map((label) => ({ name: label.name, colour: `rgb(${label.colour.join(' ')})` })),
+      layers: {
+        image: 'Image',
+        truth: 'Truth (annotation)',
+        published: 'Published prediction',
+        ours: 'Our prediction',
+        margin: 'Unclear decisions (small margin)',
+        differ: 'Where published and ours differ',
+      },
+      isMask: true,
+      isShare: true,
+      truth: 'truth',
+      differing: ['differing pixel', 'differing pixels'],
+      isScored: true,
+      unit: 'pixels',
+    },
+    layers: async (folders) =>
+      (await import('./tissue-layers.ts')).tissueLayers(name, await listTissueRois(folders.data), folders),
 
     predictionTable: 'areas.csv',
     predictionFiles: tissueFiles,

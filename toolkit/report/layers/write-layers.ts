@@ -1,35 +1,20 @@
 import { createHash } from 'node:crypto';
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CellTask, Task } from '../../../config/tasks.ts';
-import { folderOf, readersFile } from '../../dataset/layout.ts';
-import { readersOn, readReaderAnnotations } from '../../dataset/readers-annotations.ts';
-import { listHeTestRois } from '../../dataset/test-rois.ts';
 import { ReigniteError } from '../../errors.ts';
 import { fileExists } from '../../files/file-exists.ts';
 import { inLanes } from '../../files/in-lanes.ts';
-import { inside } from '../../files/inside.ts';
+import { taskNamed } from '../../tasks/task-named.ts';
 import type { JudgedTask } from '../report-data.ts';
-import { drawCellsLayers } from './cells-layers.ts';
+import type { DrawnRoi } from './drawn-roi.ts';
 import { bytesAnRoi, MOST_VIEWED } from './layer-budget.ts';
 import { LayerWriter } from './layer-writer.ts';
 import { type LayersFile, type RoiLayers, readLayersFile, writeLayersFile } from './layers-file.ts';
-import { drawTissueLayers } from './tissue-layers.ts';
 
 /** ROIs whose layers are drawn at the same time. */
 const LANES = 2;
 /** Raised when layers are drawn otherwise than before. */
 const SCHEMA = 2;
-
-/** Draws an ROI's layers from files that `sources` names; a change of any of them draws anew. */
-interface DrawnRoi {
-  readonly task: Task;
-  readonly roi: string;
-  readonly sources: readonly string[];
-  /** What else they depend on. */
-  readonly settings?: string;
-  draw(limit: number, writer: LayerWriter): Promise<Pick<RoiLayers, 'width' | 'height' | 'classes' | 'spots'>>;
-}
 
 export interface LayersOptions {
   /** Points of one class farther apart than this many px differ, as in the verdict. */
@@ -93,7 +78,7 @@ async function layersOf(
 }
 
 /** Size and time of every source; nothing is read. */
-async function stampOf({ sources, settings = '' }: DrawnRoi, limit: number): Promise<string> {
+async function stampOf({ sources, settings }: DrawnRoi, limit: number): Promise<string> {
   const hash = createHash('sha256').update(`${SCHEMA} ${limit} ${settings}`);
   for (const source of sources) {
     const found = await stat(source).catch(() => undefined);
@@ -115,45 +100,11 @@ function mostDifferent(drawn: readonly DrawnRoi[], tasks: readonly JudgedTask[])
 
 async function roisOf(results: string, data: string, judged: JudgedTask, nearDistance: number): Promise<DrawnRoi[]> {
   try {
-    const all = await (judged.task === 'he'
-      ? tissueRois(results, data)
-      : cellRois(results, data, judged.task, nearDistance));
+    const all = await taskNamed(judged.task).layers({ results, data }, nearDistance);
     const named = new Set(judged.rois.map(({ roi }) => roi));
     return all.filter(({ roi }) => named.has(roi));
   } catch (error) {
     if (error instanceof ReigniteError && error.code === 'FILE_MISSING') return [];
     throw error;
   }
-}
-
-async function tissueRois(results: string, data: string): Promise<DrawnRoi[]> {
-  return (await listHeTestRois(data)).map(({ roi, image, annotation }): DrawnRoi => {
-    const file = `${folderOf('inference', 'he')}/${roi}.png`;
-    const sources = {
-      image: inside(data, image),
-      truth: inside(data, annotation),
-      published: inside(data, file),
-      ours: inside(results, file),
-      margin: inside(results, `margins/he/${roi}.png`),
-    };
-    const draw: DrawnRoi['draw'] = (limit, writer) => drawTissueLayers(sources, limit, writer);
-    return { task: 'he', roi, sources: Object.values(sources), draw };
-  });
-}
-
-async function cellRois(results: string, data: string, task: CellTask, nearDistance: number): Promise<DrawnRoi[]> {
-  const truth = inside(data, readersFile(task));
-  const annotations = await readReaderAnnotations(truth, task);
-  return annotations.images.map(({ id, stem, fileName }): DrawnRoi => {
-    const file = `${folderOf('inference', task)}/${stem}.npy`;
-    const sources = {
-      image: inside(data, `${folderOf('images', task)}/${fileName}`),
-      published: inside(data, file),
-      ours: inside(results, file),
-    };
-    const readers = readersOn(annotations, id);
-    const draw: DrawnRoi['draw'] = (limit, writer) =>
-      drawCellsLayers({ task, ...sources, readers, nearDistance }, limit, writer);
-    return { task, roi: stem, sources: [...Object.values(sources), truth], settings: `near ${nearDistance}`, draw };
-  });
 }

@@ -2,8 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { folderOf } from '../../dataset/layout.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
-import { DetectionMetrics } from '../../metrics/agreement-metrics.ts';
-import { HeMetrics } from '../../metrics/he-metrics.ts';
+import { taskNamed } from '../../tasks/task-named.ts';
 import type { JudgedTask } from '../report-data.ts';
 import { type Html, hrefOf, html } from './html.ts';
 
@@ -55,13 +54,8 @@ async function drawAccessible(results: string, task: JudgedTask): Promise<ShownF
   const text = await readFile(path, 'utf8').catch(() => undefined);
   if (text === undefined) return [];
   // Vega takes a second to load.
-  const { accessibleCellFigures, accessibleTissueFigures } = await import('../../figures/accessible/report-figures.ts');
   const { renderSvg } = await import('../../figures/render-vega-lite.ts');
-  const metrics: unknown = JSON.parse(text);
-  const figures =
-    task.task === 'he'
-      ? accessibleTissueFigures(HeMetrics.parse(metrics), task.dice)
-      : accessibleCellFigures(DetectionMetrics.parse(metrics), task.f1);
+  const figures = await taskNamed(task.task).view(task).accessibleFigures(JSON.parse(text));
   return Promise.all(
     figures.map(async ({ stem, title, spec }): Promise<ShownFigure> => {
       const file = `assets/figures/${task.task}/${stem}_accessible.svg`;

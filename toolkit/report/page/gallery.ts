@@ -1,5 +1,6 @@
 import { TASK_TITLES } from '../../../config/tasks.ts';
 import type { RecordKind } from '../../dataset/provenance.ts';
+import { taskNamed } from '../../tasks/task-named.ts';
 import { counted } from '../../text.ts';
 import { MOST_VIEWED } from '../layers/layer-budget.ts';
 import type { RoiLayers } from '../layers/layers-file.ts';
@@ -27,7 +28,7 @@ export function gallerySection(task: JudgedTask, layers: readonly RoiLayers[], k
       ? NOTHING
       : html`<p class="note">${counted(left, 'ROI that differs less is', 'ROIs that differ less are')} not shown; verdict/${task.task}.json has all.</p>`;
   const id = `gallery-${task.task}`;
-  const byDice = task.task === 'he' ? BY_DICE : {};
+  const byDice = taskNamed(task.task).viewer.isScored ? BY_DICE : {};
   const orders = { difference: 'most different first', ...byDice, name: 'by name' };
   const options = Object.entries(orders).map(([value, text]) => html`<option value="${value}">${text}</option>`);
   return html`<div class="bar" data-for="${id}"><label>Order <select>${options}</select></label><label>Only names with <input type="search" size="16"></label><output></output></div>
@@ -43,11 +44,12 @@ function cardOf(
   const { roi, verdict, difference } = judged;
   const [ours, published] = 'ours' in judged ? [judged.ours ?? 1, judged.published ?? 1] : [1, 1];
   const picture = pictureOf(task, roi, layers);
-  return html`<li data-roi="${roi}" data-difference="${difference ?? -1}" data-ours="${ours}" data-change="${ours - published}">${picture}<div class="about"><strong>${roi}</strong><br><span class="tag" data-verdict="${verdict}">${saidOfRoi(judged, kind)}</span><br>${aboutRoi(task, judged)}</div></li>`;
+  return html`<li data-roi="${roi}" data-difference="${difference ?? -1}" data-ours="${ours}" data-change="${ours - published}">${picture}<div class="about"><strong>${roi}</strong><br><span class="tag" data-verdict="${verdict}">${saidOfRoi(judged, kind)}</span><br>${aboutRoi(judged)}</div></li>`;
 }
 
 function pictureOf({ task }: JudgedTask, roi: string, layers: RoiLayers | undefined): Html {
   if (layers === undefined) return NOTHING;
+  const { isMask } = taskNamed(task).viewer;
   const { image, ours, differ } = layers.files;
   const first = image ?? ours;
   if (first === undefined) return NOTHING;
@@ -55,7 +57,7 @@ function pictureOf({ task }: JudgedTask, roi: string, layers: RoiLayers | undefi
     file === undefined
       ? []
       : [
-          html`<img loading="lazy" src="${hrefOf(file)}" alt="${file === first ? `${roi}: image and prediction` : ''}" class="${k === 1 && task === 'he' ? 'mask' : ''}">`,
+          html`<img loading="lazy" src="${hrefOf(file)}" alt="${file === first ? `${roi}: image and prediction` : ''}" class="${k === 1 && isMask ? 'mask' : ''}">`,
         ],
   );
   return html`<a class="stack" href="${hrefOf(first)}" data-view="${task}/${roi}">${shown}</a>`;

@@ -18,10 +18,10 @@ export function saidOfRoi({ verdict, difference }: JudgedRoi, kind: RecordKind):
 }
 
 /** What else is known of an ROI: its scores, or its points; why it cannot be compared. */
-export function aboutRoi({ task }: JudgedTask, roi: JudgedRoi): string {
+export function aboutRoi(roi: JudgedRoi): string {
   const parts: string[] = [];
   if (roi.reason !== undefined) parts.push(roi.reason);
-  if (task === 'he' && 'ours' in roi && roi.ours !== undefined) {
+  if ('ours' in roi && roi.ours !== undefined) {
     parts.push(`Dice ${decimal(roi.ours)} (published ${decimal('published' in roi ? roi.published : null)})`);
   }
   const { comparison } = roi;

@@ -1,5 +1,6 @@
 import { TASK_TITLES } from '../../../config/tasks.ts';
 import { verdictText } from '../../dataset/provenance.ts';
+import { taskNamed } from '../../tasks/task-named.ts';
 import type { Verdict } from '../../verdict/verdict.ts';
 import type { ComparedMetric, Interval } from '../../verdict/verdict-file.ts';
 import type { RoiLayers } from '../layers/layers-file.ts';
@@ -37,7 +38,7 @@ export function worstSection({ tasks }: ReportData, layers: readonly RoiLayers[]
     .slice(0, MOST_NAMED)
     .map(
       ({ roi, task, difference }) =>
-        html`<li>${named(roi, `${task}/${roi}`, viewed)}: ${percent(difference)} of its ${task === 'he' ? 'pixels' : 'points'}</li>`,
+        html`<li>${named(roi, `${task}/${roi}`, viewed)}: ${percent(difference)} of its ${taskNamed(task).viewer.unit}</li>`,
     );
   const more = worst.length > MOST_NAMED ? html`<p class="note">and ${worst.length - MOST_NAMED} more</p>` : NOTHING;
   return html`<ol>${items}</ol>${more}`;
@@ -52,15 +53,9 @@ function named(roi: string, key: string, viewed: ReadonlyMap<string, string | un
 /** A task's numbers: published, ours, difference, interval. */
 export function numbersOf(task: JudgedTask): Html {
   const warnings = [...task.warnings, ...onePatientNote(task)].map((warning) => html`<p class="note">${warning}</p>`);
-  if (task.task === 'he') {
-    const { all, til } = task.dice;
-    return html`${metricsTable('Dice, all classes', all)}${metricsTable('Dice, TIL use case', til)}${warnings}`;
-  }
-  const ranges = task.readers.map(
-    ({ group, lowest, highest }) =>
-      html`<p class="note">Readers of ${group} agree with each other at a macro F1 of ${decimal(lowest)} to ${decimal(highest)}.</p>`,
-  );
-  return html`${metricsTable('F1 of every reader with the AI', task.f1)}${ranges}${warnings}`;
+  const { numbers, notes } = taskNamed(task.task).view(task);
+  const tables = numbers.map(({ caption, metrics }) => metricsTable(caption, metrics));
+  return html`${tables}${notes.map((note) => html`<p class="note">${note}</p>`)}${warnings}`;
 }
 
 /** Said of a class that the ground truth does not have: a Dice or F1 of 0 would read as a failure. */
@@ -68,7 +63,9 @@ const ABSENT = 'absent';
 
 /** Why some numbers of a task have no interval while others have one. */
 function onePatientNote(task: JudgedTask): string[] {
-  const metrics = task.task === 'he' ? [...task.dice.all, ...task.dice.til] : task.f1;
+  const metrics = taskNamed(task.task)
+    .view(task)
+    .numbers.flatMap((table) => table.metrics);
   const known = metrics.filter(({ ours }) => ours !== null);
   const without = known.filter(({ oursInterval }) => oursInterval === undefined).length;
   if (without === 0 || without === known.length) return [];

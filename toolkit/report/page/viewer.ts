@@ -1,14 +1,10 @@
-import { TASK_TITLES, TASKS, type Task } from '../../../config/tasks.ts';
-import { HE_LABELS } from '../../dataset/he-labels.ts';
+import { perTask, TASK_TITLES, TASKS } from '../../../config/tasks.ts';
 import type { RecordKind } from '../../dataset/provenance.ts';
-import { cellDefinition } from '../../tasks/registry.ts';
+import { taskNamed } from '../../tasks/task-named.ts';
 import type { RoiLayers } from '../layers/layers-file.ts';
 import type { JudgedTask } from '../report-data.ts';
 import { type Html, html, jsonScript } from './html.ts';
 import { aboutRoi, saidOfRoi } from './roi-words.ts';
-
-/** Colours of the classes of cells, as the paper's figures have them. */
-const CELL_COLOURS = ['#0000ff', '#ff0000', '#ffff00'];
 
 /** The window that shows one ROI with its layers; what is in it comes from {@link viewerData}. */
 export const VIEWER = html`<dialog id="viewer" class="viewer" aria-labelledby="viewer-title">
@@ -27,23 +23,18 @@ export const VIEWER = html`<dialog id="viewer" class="viewer" aria-labelledby="v
 /** What the viewer needs of every ROI, for its script. */
 export function viewerData(tasks: readonly JudgedTask[], layers: readonly RoiLayers[], kind: RecordKind): Html {
   const judged = new Map(
-    tasks.flatMap((task) => task.rois.map((roi) => [`${task.task}/${roi.roi}`, { task, roi }] as const)),
+    tasks.flatMap((task) => task.rois.map((roi) => [`${task.task}/${roi.roi}`, { roi }] as const)),
   );
   const rois = layers.flatMap((each) => {
     const found = judged.get(`${each.task}/${each.roi}`);
     if (found === undefined) return [];
-    const { task, roi } = found;
-    return [{ ...pickShown(each), verdict: roi.verdict, said: saidOfRoi(roi, kind), about: aboutRoi(task, roi) }];
+    const { roi } = found;
+    return [{ ...pickShown(each), verdict: roi.verdict, said: saidOfRoi(roi, kind), about: aboutRoi(roi) }];
   });
-  const labels = Object.fromEntries(TASKS.map((task) => [task, labelsOf(task)]));
-  return jsonScript('viewer-data', { labels, titles: TASK_TITLES, rois });
+  const words = perTask(TASKS, (task) => taskNamed(task).viewer);
+  return jsonScript('viewer-data', { words, titles: TASK_TITLES, rois });
 }
 
 function pickShown({ task, roi, width, height, files, classes, spots, notes }: RoiLayers): RoiLayers {
   return { task, roi, width, height, files, classes, spots, notes };
-}
-
-function labelsOf(task: Task): { readonly name: string; readonly colour: string }[] {
-  if (task === 'he') return HE_LABELS.map(({ name, colour }) => ({ name, colour: `rgb(${colour.join(' ')})` }));
-  return cellDefinition(task).classes.map((name, k) => ({ name, colour: CELL_COLOURS[k] ?? 'grey' }));
 }

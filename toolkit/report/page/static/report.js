@@ -1,7 +1,7 @@
 // The report's script: orders the galleries, and shows one region with its layers. Works from disk, without network;
 // without it everything but the viewer is there all the same.
 
-const { labels, rois } = JSON.parse(document.getElementById('viewer-data').textContent);
+const { words, rois } = JSON.parse(document.getElementById('viewer-data').textContent);
 
 for (const bar of document.querySelectorAll('.bar')) orderGallery(bar);
 addEventListener('beforeprint', () => {
@@ -37,14 +37,7 @@ const MICROMETRES_A_PIXEL = 0.5;
 const LONGEST_BAR = 160;
 const BARS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000];
 const FINEST = 16;
-const LAYERS = {
-  image: ['Image', 'Image'],
-  truth: ['Truth (annotation)', 'Readers'],
-  published: ['Published prediction', 'Published points'],
-  ours: ['Our prediction', 'Our points'],
-  margin: ['Unclear decisions (small margin)', ''],
-  differ: ['Where published and ours differ', 'Points without counterpart (ring: ours, box: published)'],
-};
+const LAYERS = ['image', 'truth', 'published', 'ours', 'margin', 'differ'];
 const SHOWN_FIRST = ['image', 'ours', 'differ'];
 
 const viewer = document.getElementById('viewer');
@@ -77,9 +70,9 @@ function open(index) {
   part('said').textContent = current.said;
   part('said').dataset.verdict = current.verdict;
   part('about').textContent = current.about;
-  sheet.replaceChildren(...Object.keys(LAYERS).flatMap(imageOf));
-  part('layers').replaceChildren(...Object.keys(LAYERS).flatMap(switchOf));
-  part('opacity').hidden = current.task !== 'he';
+  sheet.replaceChildren(...LAYERS.flatMap(imageOf));
+  part('layers').replaceChildren(...LAYERS.flatMap(switchOf));
+  part('opacity').hidden = !words[current.task].isMask;
   part('legend').replaceChildren(...legendOf());
   part('notes').textContent = current.notes.join(' ');
   part('spots').hidden = current.spots.length === 0;
@@ -104,7 +97,7 @@ function imageOf(layer) {
 }
 
 function nameOf(layer) {
-  return LAYERS[layer][current.task === 'he' ? 0 : 1];
+  return words[current.task].layers[layer];
 }
 
 function switchOf(layer, place) {
@@ -135,14 +128,14 @@ function toggle(layer, isOn) {
 
 /** Which colour is which label, and how much of it there is. */
 function legendOf() {
-  const isTissue = current.task === 'he';
-  const amount = (value) => (value === null ? '–' : isTissue ? `${(100 * value).toFixed(1)} %` : value);
-  const head = ['', isTissue ? 'truth' : 'readers', 'published', 'ours'];
+  const { labels, isShare, truth } = words[current.task];
+  const amount = (value) => (value === null ? '–' : isShare ? `${(100 * value).toFixed(1)} %` : value);
+  const head = ['', truth, 'published', 'ours'];
   return [head, ...current.classes].map((row) => {
     const line = document.createElement('tr');
     if (row === head) line.append(...head.map((text) => cell('th', text)));
     else {
-      const { name, colour } = labels[current.task][row.label];
+      const { name, colour } = labels[row.label];
       const first = cell('th', ` ${name}`);
       const swatch = Object.assign(document.createElement('i'), { className: 'swatch' });
       swatch.style.background = colour;
@@ -214,10 +207,7 @@ function nextSpot(step) {
 
 function tellSpot() {
   const { spots, task } = current;
-  const [one, many] =
-    task === 'he'
-      ? ['differing pixel', 'differing pixels']
-      : ['point without counterpart', 'points without counterpart'];
+  const [one, many] = words[task].differing;
   const counted = (count, singular, plural) => `${count} ${count === 1 ? singular : plural}`;
   part('spot').textContent =
     spot < 0
@@ -268,7 +258,7 @@ viewer.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const isArrow = event.key.startsWith('Arrow');
   if (isArrow && event.target !== stage) return;
-  const layer = Object.keys(LAYERS)[event.key - 1];
+  const layer = LAYERS[event.key - 1];
   const act = KEYS[event.key] ?? (layer && (() => toggle(layer, !on.has(layer))));
   if (act === undefined) return;
   event.preventDefault();
