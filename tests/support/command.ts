@@ -27,10 +27,12 @@ export interface Place {
   /** Current folder of the command. */
   readonly cwd: string;
   readonly environment?: Readonly<Record<string, string>>;
+  /** The command itself; default: that of this checkout. */
+  readonly entry?: string;
 }
 
-export function startCommand(words: readonly string[], { home, cwd, environment = {} }: Place): Command {
-  const child = spawn(process.execPath, [ENTRY, ...words], {
+export function startCommand(words: readonly string[], { home, cwd, environment = {}, entry = ENTRY }: Place): Command {
+  const child = spawn(process.execPath, [entry, ...words], {
     cwd,
     env: { ...process.env, REIGNITE_HOME: home, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
