@@ -13,7 +13,7 @@ import { namingFailures } from './failure-code.ts';
 import { type FailedItem, failureList } from './failure-list.ts';
 import { batchId } from './ids.ts';
 import { inferBatch, type TaskPlan } from './infer-batch.ts';
-import { later } from './later.ts';
+import { markHandled } from './mark-handled.ts';
 import { progress, progressTable, type StageColumn, type StageProgress, tellRun } from './progress.ts';
 import { searchOptions, searchPairs } from './search-attributes.ts';
 import { inference, rendering } from './steps.ts';
@@ -73,7 +73,7 @@ async function validate(of: TaskInput): Promise<TaskOutcome> {
     show(stateOf(plan, done, failed, 'running'), named);
     // The figures of a batch are drawn while the next batch is inferred.
     await drawing;
-    drawing = later(draw(plan, input, batch, inferred.failures));
+    drawing = markHandled(draw(plan, input, batch, inferred.failures));
     const { continueAsNewSuggested, historyLength } = workflowInfo();
     if (continueAsNewSuggested || historyLength >= MAX_EVENTS) {
       await drawing;

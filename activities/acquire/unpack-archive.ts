@@ -2,6 +2,7 @@ import { rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { unpackArchive as unpack } from '../../toolkit/archive/unpack-archive.ts';
+import { bestEffort } from '../../toolkit/best-effort.ts';
 import { rootOfArchive } from '../../toolkit/dataset/layout.ts';
 import { lockFile } from '../../toolkit/files/file-lock.ts';
 import { inside } from '../../toolkit/files/inside.ts';
@@ -71,7 +72,7 @@ export function createUnpackArchive({ receipts, patience }: UnpackServices) {
       } finally {
         await lock.release();
         // The folder goes with its last archive.
-        await rmdir(dirname(fetched)).catch(() => undefined);
+        await bestEffort(rmdir(dirname(fetched)), 'other archives may still be there');
       }
     });
   };

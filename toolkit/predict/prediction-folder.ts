@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { TASKS, type Task } from '../../config/tasks.ts';
+import { bestEffort } from '../best-effort.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { type FileLock, lockFile } from '../files/file-lock.ts';
@@ -223,7 +224,7 @@ export class PredictionFolder {
   async #removeUnused(made: string | undefined): Promise<void> {
     if (made === undefined || (await this.#readClaim()) !== undefined) return;
     for (const folder of made === this.#own ? [this.#own] : [this.#own, this.#out]) {
-      await rmdir(folder).catch(() => undefined);
+      await bestEffort(rmdir(folder), 'it may hold files of others');
     }
   }
 
@@ -398,7 +399,7 @@ async function tryWriting(path: string, image: string): Promise<void> {
       { cause: error, remedy: 'Name another folder with `--out`, one that may be written.' },
     );
   } finally {
-    await rm(probe, { force: true }).catch(() => undefined);
+    await bestEffort(rm(probe, { force: true }), 'an empty file of ours');
   }
 }
 
