@@ -168,7 +168,7 @@ export async function inferredTwice(home: string): Promise<readonly string[]> {
   for (const { message, stage, roi } of lines) {
     const what = `${stage} ${roi}`;
     if (message === 'inference is in the cache') committed.add(what);
-    if (message === 'inference begins' && committed.has(what)) twice.push(what);
+    if (message === 'inference starts' && committed.has(what)) twice.push(what);
   }
   return twice;
 }

@@ -7,7 +7,8 @@ import { folderOf } from '../dataset/layout.ts';
 import { pairOf } from '../dataset/read-mask-pair.ts';
 import { inside } from '../files/inside.ts';
 import { decodeGrey16 } from '../image/decode-grey16.ts';
-import { decodeLabels } from '../image/decode-labels.ts';
+import { decodeLabels, paletteRemark } from '../image/decode-labels.ts';
+import { isPalettePng } from '../image/png-size.ts';
 import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
 import { roiConfusion } from '../metrics/evaluate-he.ts';
 import { readNpy } from '../numpy/npy.ts';
@@ -37,7 +38,14 @@ export async function compareTissue(task: TissueTask, input: ComparisonInput): P
   const matrix = await publishedMatrix(task, work.data);
   const plain = judgeTissue(task, compared, matrix, config.he);
   const { verdict, evidence } = addTissueUncertainty(plain, compared, overviewByStem(overview), config);
-  return { verdict: { ...verdict, warnings: [...rowsNearlyTested(overview), ...verdict.warnings] }, evidence };
+  const warnings = [...rowsNearlyTested(overview), ...palettes(task, compared, work.data), ...verdict.warnings];
+  return { verdict: { ...verdict, warnings }, evidence };
+}
+
+/** Says which published masks were taken by their index. */
+function palettes(task: TissueTask, rois: readonly JudgedRoi[], data: string): readonly string[] {
+  const paths = rois.map(({ roi }) => `${folderOf('inference', task)}/${roi}.png`);
+  return paletteRemark(paths.filter((path) => isPalettePng(inside(data, path))));
 }
 
 async function compareRoi(
