@@ -82,7 +82,7 @@ export function workersOf(home: string): Record<string, number> {
     if (variables.get('REIGNITE_HOME') !== home) continue;
     const settings = variables.get('REIGNITE_WORKER');
     // What a worker starts inherits its environment, and is no worker.
-    if (settings !== undefined && commandLineOf(pid).includes('worker.ts'))
+    if (settings !== undefined && /\bworker\.[jt]s\b/.test(commandLineOf(pid)))
       found[JSON.parse(settings).queues[0]] = Number(pid);
   }
   return found;
