@@ -105,10 +105,10 @@ export const ERRORS = {
     retryable: false,
     remedy: 'Convert the model to ONNX with the tools it was made with, and give the ONNX file instead.',
   },
-  PLANS_INVALID: { retryable: false, remedy: 'Check that the folder holds an nnU-Net v1 2D model with its plans.' },
+  PLANS_INVALID: { retryable: false, remedy: 'Check that the folder holds an nnU-Net 2D model with its plans.' },
   PARAMETER_UNKNOWN: {
     retryable: false,
-    remedy: 'Check that the checkpoint and its plans belong together, and that it is a plain nnU-Net v1 2D U-Net.',
+    remedy: 'Check that the checkpoint and its plans belong together, and that it is a plain nnU-Net 2D U-Net.',
   },
   PARAMETER_MISSING: { retryable: false, remedy: 'Check that the checkpoint and its plans belong together.' },
   FOLD_MISSING: { retryable: false, remedy: 'Fetch the models again: all five folds are needed.' },

@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { startThread } from '../files/start-thread.ts';
-import { FoldName, readModelCard } from '../nnunet/model-card.ts';
+import { FoldName, methodOf, readModelCard } from '../nnunet/model-card.ts';
+import { usualRange } from '../nnunet/model-method.ts';
 import { isLarge } from '../nnunet/ort-fold-networks.ts';
 import { type DescribedModel, describeModel } from '../onnx/describe-model.ts';
 import { InferenceThread } from '../onnx/inference-thread.ts';
@@ -35,7 +36,7 @@ const Network = z.object({
 /** A model card: what a model in the home is, where it came from, and how sure its arithmetic is. */
 export const ModelPassport = z.object({
   schema: z.literal(1),
-  kind: z.enum(['nnunet-v1-2d', 'yolov5', 'onnx']),
+  kind: z.enum(['nnunet-v1-2d', 'nnunet-v2-2d', 'yolov5', 'onnx']),
   digest: z.string().describe('Over everything that determines the outputs'),
   ortVersion: z.string(),
   folds: z
@@ -123,17 +124,18 @@ async function subjectOf(modelDir: string): Promise<Subject> {
     };
   }
   const card = await readModelCard(modelDir);
-  const { kind, digest, patch, input, output, folds, architecture, trainer, classes } = card;
+  const { kind, digest, patch, input, output, folds, architecture, trainer, classes, v2 } = card;
+  const method = methodOf(card);
   const [height, width] = patch;
-  const shape = [1, 3, height, width];
+  const shape = [1, method.normalisation.length, height, width];
   return {
     kind,
     digest,
     folds: folds.map(({ fold }) => fold),
-    architecture: { trainer, classes, ...architecture },
+    architecture: { trainer, classes, ...architecture, ...(v2 && { ...v2, method }) },
     input,
     shape,
-    range: [0, 1],
+    range: usualRange(method),
     output,
     laidOut: isLarge(modelDir, card),
     files: folds,

@@ -6,12 +6,31 @@ import { sha256OfFile } from '../files/hash-file.ts';
 import { type ConvertProgress, convertModel, modelDigest, readModelCard } from '../nnunet/convert-model.ts';
 import { findModelFolder } from '../nnunet/find-model-folder.ts';
 import { CARD_FILE, ModelCard } from '../nnunet/model-card.ts';
-import { type ChosenFolds, chooseFolds, type FoldName, foldOfFolder, holdsFolds } from '../nnunet/model-folds.ts';
+import {
+  type CheckpointName,
+  type ChosenFolds,
+  chooseFolds,
+  describeFolds,
+  type FoldName,
+  foldOfFolder,
+  holdsFolds,
+  isV2,
+} from '../nnunet/model-folds.ts';
 import { labelValues } from '../nnunet/own-network.ts';
 import { takeOwnModel } from '../onnx/own-model.ts';
 import { parseSidecar, readSidecarJson, SegmentationSidecar } from '../onnx/sidecar.ts';
 import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
 import type { NamedValue } from './tissue-classes.ts';
+
+/** Where an nnU-Net model comes from. */
+export interface NnunetFacts {
+  readonly version: 1 | 2;
+  readonly trainer: string;
+  /** Name and configuration of the plans, of version 2. */
+  readonly plans?: string;
+  /** Axes along which every tile is predicted mirrored too: 0 rows, 1 columns. */
+  readonly mirrorAxes: readonly number[];
+}
 
 /** A segmentation model, ready in the home. */
 export interface TissueModel {
@@ -25,6 +44,10 @@ export interface TissueModel {
   readonly folds: readonly FoldName[];
   /** Names of the classes, where the model has them. */
   readonly labels?: readonly NamedValue[];
+  /** What else a reader of its predictions should know of it, a sentence each. */
+  readonly notes?: readonly string[];
+  /** Version of nnU-Net and how its tiles are mirrored, of an nnU-Net model. */
+  readonly nnunet?: NnunetFacts;
   /** Whether it was trained on synthetic images, as far as its checkpoints are known. */
   readonly synthetic: boolean;
   /** Whether it was there already. */
@@ -34,12 +57,15 @@ export interface TissueModel {
 export interface PrepareOptions {
   /** Only these folds of an nnU-Net folder. Default: all of them, which must then be complete. */
   readonly folds?: readonly FoldName[] | undefined;
+  /** Whether tiles are predicted mirrored too, along the axes that an nnU-Net v2 was trained with. Default: no. */
+  readonly mirroring?: boolean | undefined;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: ConvertProgress) => void;
 }
 
 /**
- * Makes a segmentation model of anybody's ready: an nnU-Net v1 folder is converted once for every content.
+ * Makes a segmentation model of anybody's ready: an nnU-Net folder of version 1 or 2 is converted once for
+ * every content.
  *
  * @param path - Folder that holds `fold_0` and so on; one of these folds; or an .onnx file with its sidecar.
  * @param models - Folder of converted models.
@@ -48,39 +74,77 @@ export interface PrepareOptions {
 export async function prepareTissueModel(
   path: string,
   models: string,
-  { folds, signal, onProgress }: PrepareOptions = {},
+  { folds, mirroring = false, signal, onProgress }: PrepareOptions = {},
 ): Promise<TissueModel> {
   if (/\.onnx$/i.test(path)) {
     if (folds === undefined) return prepareOnnx(path, models, signal);
     throw new ReigniteError('USAGE', `${path} has no folds to choose from.`, { remedy: 'Leave `--folds` out.' });
   }
-  const source = await sourceOf(path, folds);
-  const digest = await modelDigest(source.folder, source.folds, signal, source.name);
+  const { absent, ...source } = await sourceOf(path, folds);
+  if (mirroring) refuseMirroring(path, source.name);
+  const digest = await modelDigest(source.folder, source.folds, signal, source.name, mirroring);
   const modelDir = join(models, digest);
   const known = await readModelCard(modelDir).catch(() => undefined);
   const card =
     known ??
     (await convertModel({
       ...source,
+      mirroring,
       out: modelDir,
       ...(signal && { signal }),
       ...(onProgress && { onProgress }),
     }));
   return {
-    digest,
-    modelDir,
-    classes: card.classes,
+    ...converted(card, modelDir),
     folds: source.folds,
-    synthetic: isTrainedOnSynthetic(card.folds),
+    notes: [...absentNote(path, absent), ...notesOf(card)],
     cached: known !== undefined,
   };
+}
+
+function refuseMirroring(path: string, name: CheckpointName): void {
+  if (isV2(name)) return;
+  throw new ReigniteError('USAGE', `${path} is an nnU-Net v1 model: \`--mirroring\` is for nnU-Net v2.`, {
+    remedy: 'Leave `--mirroring` out.',
+  });
+}
+
+type Converted = Pick<TissueModel, 'digest' | 'modelDir' | 'classes' | 'labels' | 'nnunet' | 'synthetic'>;
+
+function converted(card: ModelCard, modelDir: string): Converted {
+  const { digest, folds, trainer, v2 } = card;
+  const synthetic = isTrainedOnSynthetic(folds);
+  if (v2 === undefined) {
+    return { digest, modelDir, classes: card.classes, nnunet: { version: 1, trainer, mirrorAxes: [] }, synthetic };
+  }
+  const { labels, plans, configuration, mirrorAxes } = v2;
+  const classes = Math.max(...labels.map(({ value }) => value)) + 1;
+  const nnunet = { version: 2, trainer, plans: `${plans} ${configuration}`, mirrorAxes } as const;
+  return { digest, modelDir, classes, labels, nnunet, synthetic };
+}
+
+/** nnU-Net v2 takes the folds that are there; a person may not know that some are not. */
+function absentNote(path: string, absent: readonly FoldName[]): readonly string[] {
+  if (absent.length === 0) return [];
+  return [`${path} has no ${describeFolds(absent)}: the ensemble is that of the others, as in nnU-Net v2.`];
+}
+
+function notesOf({ v2 }: ModelCard): readonly string[] {
+  if (v2 === undefined) return [];
+  const sums = 'nnU-Net v2 sums tiles in half precision, here they are summed in float32: pixels at a tie may differ.';
+  if (v2.mirrorAxes.length > 0 || v2.mirrorAxesAllowed.length === 0) return [sums];
+  const passes = 2 ** v2.mirrorAxesAllowed.length;
+  return [
+    sums,
+    `Tiles were not mirrored; nnUNetv2_predict mirrors unless it is told not to: --mirroring does so too, in ${passes} times the time.`,
+  ];
 }
 
 /** An ONNX file: one fold that `model convert` wrote, by its card, or any other model, by its sidecar. */
 async function prepareOnnx(path: string, models: string, signal: AbortSignal | undefined): Promise<TissueModel> {
   const json = await readSidecarJson(path);
-  const converted = ModelCard.safeParse(json).data;
-  if (converted !== undefined) return takeConverted(path, converted, models, signal);
+  const ours = ModelCard.safeParse(json).data;
+  if (ours !== undefined) return takeConverted(path, ours, models, signal);
   const { card, folder, cached } = await takeOwnModel(
     path,
     parseSidecar(path, json, SegmentationSidecar),
@@ -122,14 +186,7 @@ async function takeConverted(
     await replaceFile(join(modelDir, fold.file), (temporary) => copyFile(path, temporary));
     await writeFileAtomic(join(modelDir, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
   }
-  return {
-    digest: card.digest,
-    modelDir,
-    classes: card.classes,
-    folds: [fold.fold],
-    synthetic: isTrainedOnSynthetic([fold]),
-    cached: known !== undefined,
-  };
+  return { ...converted(card, modelDir), folds: [fold.fold], notes: notesOf(card), cached: known !== undefined };
 }
 
 interface FoldsSource extends ChosenFolds {
@@ -142,7 +199,7 @@ async function sourceOf(path: string, asked: readonly FoldName[] | undefined): P
   if (found === undefined) throw new ReigniteError('FILE_MISSING', `There is no model ${path}.`);
   if (!found.isDirectory()) {
     throw new ReigniteError('CHECKPOINT_UNSUPPORTED', `${path} is no segmentation model.`, {
-      remedy: 'Name an nnU-Net v1 folder (the one that holds fold_0), or an .onnx file with its sidecar.',
+      remedy: 'Name an nnU-Net folder (the one that holds fold_0), or an .onnx file with its sidecar.',
     });
   }
   const fold = foldOfFolder(basename(path));

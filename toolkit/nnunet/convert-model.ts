@@ -6,15 +6,12 @@ import { sha256OfFile } from '../files/hash-file.ts';
 import { sweepTemporaries } from '../files/sweep-temporaries.ts';
 import { writeModel } from '../onnx/write-model.ts';
 import { openCheckpoint } from '../pytorch/checkpoint.ts';
-import { checkpointStateDict } from './checkpoint-state-dict.ts';
 import { CARD_FILE, ModelCard, readModelCard } from './model-card.ts';
-import { CONVERTER_SCHEMA, hashSources, type ModelSources } from './model-digest.ts';
+import { hashSources, type ModelSources } from './model-digest.ts';
 import { type CheckpointName, type FoldFiles, type FoldName, findFolds } from './model-folds.ts';
-import type { NnunetPlans } from './plans.ts';
-import { readPlansFile } from './plans-file.ts';
+import { type ModelRecipe, v1Recipe } from './model-recipe.ts';
 import { StateDictLedger } from './state-dict-ledger.ts';
-import { type UnetArchitecture, unetArchitecture } from './unet-architecture.ts';
-import { INPUT_NAME, OUTPUT_NAME, unetGraph } from './unet-graph.ts';
+import { v2Recipe } from './v2/recipe.ts';
 
 export { readModelCard } from './model-card.ts';
 export { modelDigest } from './model-digest.ts';
@@ -24,12 +21,14 @@ export { ModelCard };
 const CONVERTED = /^(?:fold_(?:\d+|all)\.onnx|model\.json)$/;
 
 export interface ConvertModelOptions {
-  /** nnU-Net v1 folder: holds `fold_0/model_best.model` and so on. */
+  /** nnU-Net folder: holds `fold_0/model_best.model` (v1) or `fold_0/checkpoint_final.pth` (v2) and so on. */
   readonly folder: string;
-  /** In the order in which their softmax is averaged. Default: 0 to 4. */
+  /** In the order in which they are averaged. Default: 0 to 4. */
   readonly folds?: readonly FoldName[];
   /** Which weights of a fold. Default: `model_best`. */
   readonly name?: CheckpointName;
+  /** Whether tiles are predicted mirrored too, along the axes of the training; of nnU-Net v2. Default: no. */
+  readonly mirroring?: boolean;
   /** Folder for `fold_<k>.onnx` and `model.json`; made if missing. */
   readonly out: string;
   readonly signal?: AbortSignal;
@@ -44,7 +43,7 @@ export interface ConvertProgress {
 }
 
 /**
- * Converts an nnU-Net v1 2D model to ONNX, one file a fold, and describes it in a card.
+ * Converts an nnU-Net 2D model of version 1 or 2 to ONNX, one file a fold, and describes it in a card.
  *
  * Equal sources give equal bytes. The card is written last: killed anywhere and run again, this ends in the same
  * files. A whole and matching conversion that is already there is checked and left as it is.
@@ -56,25 +55,24 @@ export interface ConvertProgress {
  *   CHECKPOINT_UNSAFE, CHECKPOINT_UNSUPPORTED, NO_SPACE or NOT_WRITABLE; no card is left then.
  */
 export async function convertModel(options: ConvertModelOptions): Promise<ModelCard> {
-  const { folder, out, signal, onProgress } = options;
+  const { folder, out, mirroring = false, signal, onProgress } = options;
   const folds = await findFolds(folder, options.folds, options.name);
   const total = folds.length;
-  const sources = await hashSources(folds, signal, (done) => onProgress?.({ step: 'hash', done, total }));
+  const sources = await hashSources(folds, { mirroring }, signal, (done) => onProgress?.({ step: 'hash', done, total }));
   const present = await presentConversion(out, sources.digest, signal);
   if (present !== undefined) return present;
 
-  const plans = await readPlansFile(folds[0].plans);
-  const architecture = unetArchitecture(plans);
+  const recipe = await (folds[0].dataset === undefined ? v1Recipe(folds[0].plans) : v2Recipe(folds[0], mirroring));
   await mkdir(out, { recursive: true });
   await sweepTemporaries(out, { of: (name) => CONVERTED.test(name) });
   await rm(join(out, CARD_FILE), { force: true });
   const converted: ModelCard['folds'] = [];
   for (const [index, fold] of folds.entries()) {
     const sourceSha256 = sources.checkpointSha256[index] ?? '';
-    converted.push({ ...(await convertFold(fold, architecture, out, signal)), sourceSha256 });
+    converted.push({ ...(await convertFold(fold, recipe, out, signal)), sourceSha256 });
     onProgress?.({ step: 'convert', done: converted.length, total });
   }
-  const card = describe(plans, architecture, sources, converted);
+  const card = describe(recipe, sources, converted);
   await writeFileAtomic(join(out, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
   return card;
 }
@@ -83,16 +81,16 @@ type ConvertedFold = Omit<ModelCard['folds'][number], 'sourceSha256'>;
 
 async function convertFold(
   { fold, checkpoint: path }: FoldFiles,
-  architecture: UnetArchitecture,
+  recipe: ModelRecipe,
   out: string,
   signal: AbortSignal | undefined,
 ): Promise<ConvertedFold> {
   signal?.throwIfAborted();
   const checkpoint = await openCheckpoint(path);
   try {
-    const { tensors, parallelPrefix } = checkpointStateDict(checkpoint, path);
+    const { tensors, parallelPrefix } = await recipe.weights(checkpoint, path);
     const ledger = new StateDictLedger(tensors, path);
-    const graph = unetGraph(architecture, ledger);
+    const graph = recipe.graph(ledger);
     ledger.close();
     const file = `fold_${fold}.onnx`;
     const { bytes, sha256 } = await writeModel(join(out, file), graph, signal);
@@ -118,28 +116,16 @@ async function presentConversion(out: string, digest: string, signal?: AbortSign
   }
 }
 
-function describe(
-  plans: NnunetPlans,
-  architecture: UnetArchitecture,
-  { digest, plansSha256 }: ModelSources,
-  folds: ModelCard['folds'],
-): ModelCard {
+function describe({ card }: ModelRecipe, sources: ModelSources, folds: ModelCard['folds']): ModelCard {
+  const { digest, plansSha256, datasetSha256 } = sources;
+  const { kind, converterSchema, ...rest } = card;
   return ModelCard.parse({
-    kind: 'nnunet-v1-2d',
-    converterSchema: CONVERTER_SCHEMA,
+    kind,
+    converterSchema,
     digest,
-    trainer: plans.trainer,
-    patch: plans.patch,
-    classes: plans.classes,
-    input: INPUT_NAME,
-    output: OUTPUT_NAME,
-    architecture: {
-      features: architecture.features,
-      pools: plans.pools,
-      kernels: plans.kernels,
-      convPerStage: plans.convPerStage,
-    },
+    ...rest,
     plansSha256,
+    ...(datasetSha256 !== undefined && { datasetSha256 }),
     folds,
   });
 }

@@ -1,34 +1,26 @@
 import { ReigniteError } from '../errors.ts';
-import { argmaxAndMargin } from './argmax-margin.ts';
 import { addNormalisedRow, addTileToBand } from './band.ts';
+import { type DecideRow, rowDecider } from './decide-row.ts';
 import type { FoldNetworks } from './fold-networks.ts';
 import type { PartialRoi } from './partial-roi.ts';
 import { bytesOf } from './raw-file.ts';
 import type { RoiStep } from './roi-job.ts';
 import { stepAfter } from './step-order.ts';
-import { finishedRows, startOfRow, type TileGrid } from './tile-grid.ts';
+import { finishedRows, startOfRow } from './tile-grid.ts';
 import { fillTileInput } from './tile-input.ts';
 import { isAnnotated, NOT_PREDICTED } from './tile-scope.ts';
+import type { TiledRoi } from './tiled-roi.ts';
 import { WeightSums } from './weight-sums.ts';
 
+/** The margin of a pixel that no network was asked about. */
+const FULL_MARGIN = 65535;
 /** Rows of the ensemble's sum that are read at once, to keep the buffer small. */
 const ROWS_AT_ONCE = 16;
-
-/** An image with its tiles. */
-export interface TiledRoi {
-  readonly grid: TileGrid;
-  /** image.height x image.width x 3 uint8. */
-  readonly rgb: Uint8Array;
-  /** image.height x image.width uint8; where given, only annotated pixels get a label. */
-  readonly truth?: Uint8Array;
-  /** First columns of the tiles to predict, px in the padded image, a list a tile row. */
-  readonly tiles: readonly (readonly number[])[];
-}
 
 /** Memory of one pass of a network. */
 interface PassBuffers {
   readonly input: Float32Array;
-  readonly softmax: Float32Array;
+  readonly output: Float32Array;
 }
 
 /** One tile with one fold, in the order in which they are predicted. */
@@ -44,10 +36,10 @@ interface Pass {
 const AHEAD = 2;
 
 /**
- * Predicts an image tile row by tile row and fold by fold, in the order of sums of nnU-Net v1, in little memory.
+ * Predicts an image tile row by tile row and fold by fold, in the order of sums of nnU-Net, in little memory.
  *
  * In memory lies one band: the rows of the current tile row, for one fold. Rows that a later tile row adds to are
- * carried over in a file (`carry-<row>-<fold>`), the sum of the folds' softmax in another (`ensemble-<row>-<fold>`).
+ * carried over in a file (`carry-<row>-<fold>`), the sum of the folds' outputs in another (`ensemble-<row>-<fold>`).
  * Both are written anew every time and never changed, so that a step done twice does not add twice.
  *
  * The network is always ahead, also across steps: it has a thread of its own, and what is summed, divided, checked and
@@ -61,6 +53,7 @@ export class FoldPass {
   readonly #band: Float32Array;
   readonly #spare: PassBuffers[];
   readonly #weightSums: WeightSums;
+  readonly #decideRow: DecideRow;
   /** Floats of one row of the band. */
   readonly #stride: number;
 
@@ -83,10 +76,11 @@ export class FoldPass {
     this.#band = new Float32Array(patch.height * this.#stride);
     const pixels = patch.height * patch.width;
     this.#spare = Array.from({ length: AHEAD }, () => ({
-      input: sharedFloats(3 * pixels),
-      softmax: sharedFloats(networks.classes * pixels),
+      input: sharedFloats(networks.method.normalisation.length * pixels),
+      output: sharedFloats(networks.classes * pixels),
     }));
     this.#weightSums = new WeightSums(roi.grid);
+    this.#decideRow = rowDecider(networks.method.decision, networks.classes);
   }
 
   /** Does every step that is not done and commits each. */
@@ -102,7 +96,7 @@ export class FoldPass {
           this.#begin(passes, ahead);
           const buffers = await ahead.shift();
           if (buffers === undefined) throw new RangeError('Expected a pass for every tile');
-          addTileToBand(this.#band, this.#roi.grid, this.#networks.classes, left, buffers.softmax);
+          addTileToBand(this.#band, this.#roi.grid, this.#networks.classes, left, buffers.output);
           this.#spare.push(buffers);
         }
         this.#finish(step);
@@ -134,9 +128,9 @@ export class FoldPass {
   }
 
   async #predict({ step, left }: Pass, buffers: PassBuffers): Promise<PassBuffers> {
-    const { grid, rgb } = this.#roi;
-    fillTileInput(rgb, grid, startOfRow(grid, step.row), left, buffers.input);
-    await this.#networks.run(step.fold, buffers.input, buffers.softmax);
+    const { grid, rgb, values } = this.#roi;
+    fillTileInput(rgb, values, grid, startOfRow(grid, step.row), left, buffers.input);
+    await this.#networks.run(step.fold, buffers.input, buffers.output);
     return buffers;
   }
 
@@ -182,30 +176,36 @@ export class FoldPass {
     return replaced;
   }
 
-  /** Labels and margins of the rows that a tile row finishes, cropped to the image. */
+  /** Labels and margins of the rows that a tile row finishes: of the image, with what lies around the predicted part. */
   #decide(row: number, total: Float32Array): void {
-    const { grid, truth } = this.#roi;
+    const { grid, truth, whole, part } = this.#roi;
     const { from, to } = finishedRows(grid, row);
-    const { width, height } = grid.image;
     const top = Math.max(from, grid.offset.y);
-    const bottom = Math.min(to, grid.offset.y + height);
-    const labels = new Uint8Array(Math.max(0, bottom - top) * width);
-    const margins = new Uint16Array(labels.length);
-    const { classes, folds } = this.#networks;
+    const bottom = Math.min(to, grid.offset.y + grid.image.height);
+    const isLast = row === grid.rows.length - 1;
+    const first = row === 0 ? 0 : part.top + top - grid.offset.y;
+    const end = isLast ? whole.height : part.top + bottom - grid.offset.y;
+    const labels = new Uint8Array(Math.max(0, end - first) * whole.width);
+    // Around the part everything is 0 by rule, not by a network.
+    const margins = new Uint16Array(labels.length).fill(FULL_MARGIN);
     for (let y = top; y < bottom; y++) {
-      const first = grid.offset.x * classes;
-      const sums = this.#rowOf(total, y - from).subarray(first, first + width * classes);
-      const at = (y - top) * width;
-      const labelsOfRow = labels.subarray(at, at + width);
-      const marginsOfRow = margins.subarray(at, at + width);
-      if (!argmaxAndMargin(sums, classes, folds, labelsOfRow, marginsOfRow)) {
-        throw new ReigniteError('INFERENCE_FAILED', `The networks gave NaN in row ${y - grid.offset.y} of the image.`);
-      }
-      const truthRow = truth?.subarray((y - grid.offset.y) * width, (y - grid.offset.y + 1) * width);
-      if (truthRow !== undefined) blankUnannotated(truthRow, labelsOfRow, marginsOfRow);
+      const at = (part.top + y - grid.offset.y - first) * whole.width + part.left;
+      const after = at + grid.image.width;
+      this.#decideImageRow(this.#rowOf(total, y - from), y, labels.subarray(at, after), margins.subarray(at, after));
     }
+    if (truth !== undefined) blankUnannotated(truth.subarray(first * whole.width, end * whole.width), labels, margins);
     this.#partial.writeBytes(labelsFile(row), labels);
     this.#partial.writeBytes(marginsFile(row), bytesOf(margins));
+  }
+
+  #decideImageRow(total: Float32Array, y: number, labels: Uint8Array, margins: Uint16Array): void {
+    const { offset } = this.#roi.grid;
+    const { classes, folds } = this.#networks;
+    const first = offset.x * classes;
+    const sums = total.subarray(first, first + labels.length * classes);
+    if (this.#decideRow(sums, folds, labels, margins)) return;
+    const row = y - offset.y + this.#roi.part.top;
+    throw new ReigniteError('INFERENCE_FAILED', `The networks gave NaN in row ${row} of the image.`);
   }
 
   #rowOf(rows: Float32Array, index: number): Float32Array {

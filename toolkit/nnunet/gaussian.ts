@@ -1,3 +1,7 @@
+import { nearestHalf } from '../pytorch/half-float.ts';
+
+const V2_PEAK = 10;
+
 /**
  * How much each pixel of a tile counts where tiles overlap: a Gaussian around the tile's centre.
  *
@@ -18,6 +22,25 @@ export function gaussianWeights(height: number, width: number): Float32Array {
   rows.forEach((row, i) => {
     columns.forEach((column, j) => {
       weights[i * width + j] = (row * column) / peak;
+    });
+  });
+  return weights;
+}
+
+/**
+ * The weights of nnU-Net v2: maximum 10, and each the nearest number of half precision, as its own are on any device.
+ *
+ * @returns height x width float32 weights, row by row, in (0, 10].
+ * @see `compute_gaussian`, nnU-Net v2
+ */
+export function halfGaussianWeights(height: number, width: number): Float32Array {
+  const rows = bell(height);
+  const columns = bell(width);
+  const peak = (Math.max(...rows) * Math.max(...columns)) / V2_PEAK;
+  const weights = new Float32Array(height * width);
+  rows.forEach((row, i) => {
+    columns.forEach((column, j) => {
+      weights[i * width + j] = nearestHalf((row * column) / peak);
     });
   });
   return weights;

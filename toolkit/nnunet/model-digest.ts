@@ -6,6 +6,8 @@ import { type CheckpointName, type FoldFiles, type FoldName, findFolds } from '.
  * so that nothing computed with the old one is taken for the new one's.
  */
 export const CONVERTER_SCHEMA = 1;
+/** The same of nnU-Net v2. */
+export const V2_CONVERTER_SCHEMA = 1;
 
 /** What a converted model was made from. */
 export interface ModelSources {
@@ -13,6 +15,8 @@ export interface ModelSources {
   readonly digest: string;
   /** SHA-256 of the first fold's plans. */
   readonly plansSha256: string;
+  /** SHA-256 of the data set's description, of nnU-Net v2. */
+  readonly datasetSha256?: string;
   /** SHA-256 of each fold's checkpoint, in the order of the folds. */
   readonly checkpointSha256: readonly string[];
 }
@@ -22,6 +26,7 @@ export interface ModelSources {
  *
  * @param folder - Holds `fold_0` and so on.
  * @param folds - In the order in which they are averaged. Default: the paper's five.
+ * @param mirroring - See `hashSources`. Default: no.
  * @returns The same digest that `convertModel` writes into its card.
  * @throws ReigniteError FOLD_MISSING.
  */
@@ -30,14 +35,19 @@ export async function modelDigest(
   folds?: readonly FoldName[],
   signal?: AbortSignal,
   name?: CheckpointName,
+  mirroring?: boolean,
 ): Promise<string> {
-  const { digest } = await hashSources(await findFolds(folder, folds, name), signal);
+  const { digest } = await hashSources(await findFolds(folder, folds, name), { mirroring: mirroring ?? false }, signal);
   return digest;
 }
 
-/** @param onFile - Called after each checkpoint, with how many are done. */
+/**
+ * @param choice - `mirroring`: whether tiles are predicted mirrored too, which makes another model of an nnU-Net v2.
+ * @param onFile - Called after each checkpoint, with how many are done.
+ */
 export async function hashSources(
   folds: readonly [FoldFiles, ...FoldFiles[]],
+  { mirroring }: { readonly mirroring: boolean },
   signal?: AbortSignal,
   onFile?: (done: number) => void,
 ): Promise<ModelSources> {
@@ -47,6 +57,11 @@ export async function hashSources(
     checkpointSha256.push(await sha256OfFile(checkpoint, signal));
     onFile?.(checkpointSha256.length);
   }
-  const lines = [`nnunet-v1-2d ${CONVERTER_SCHEMA}`, plansSha256, ...checkpointSha256];
-  return { digest: sha256Of(lines.join('\n')), plansSha256, checkpointSha256 };
+  if (folds[0].dataset === undefined) {
+    const lines = [`nnunet-v1-2d ${CONVERTER_SCHEMA}`, plansSha256, ...checkpointSha256];
+    return { digest: sha256Of(lines.join('\n')), plansSha256, checkpointSha256 };
+  }
+  const datasetSha256 = await sha256OfFile(folds[0].dataset, signal);
+  const head = [`nnunet-v2-2d ${V2_CONVERTER_SCHEMA}${mirroring ? ' mirrored' : ''}`, plansSha256, datasetSha256];
+  return { digest: sha256Of([...head, ...checkpointSha256].join('\n')), plansSha256, datasetSha256, checkpointSha256 };
 }

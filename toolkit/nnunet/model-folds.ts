@@ -9,23 +9,36 @@ export type FoldName = number | 'all';
 export const PAPER_FOLDS: readonly FoldName[] = [0, 1, 2, 3, 4];
 
 /** Names under which nnU-Net v1 keeps weights: the best of the validation, the last of the training. */
-export const CHECKPOINTS = ['model_best', 'model_final_checkpoint'] as const;
-export type CheckpointName = (typeof CHECKPOINTS)[number];
+const V1_CHECKPOINTS = ['model_best', 'model_final_checkpoint'] as const;
+/** The same of nnU-Net v2, which predicts with the last of the training. */
+const V2_CHECKPOINTS = ['checkpoint_final', 'checkpoint_best'] as const;
+export type CheckpointName = (typeof V1_CHECKPOINTS)[number] | (typeof V2_CHECKPOINTS)[number];
 
-/** Files of one fold of an nnU-Net v1 model. */
+const V2_PLANS = 'plans.json';
+
+/** Whether weights of this name are those of nnU-Net v2. */
+export function isV2(name: CheckpointName): boolean {
+  return V2_CHECKPOINTS.some((each) => each === name);
+}
+
+/** Files of one fold of an nnU-Net model. */
 export interface FoldFiles {
   readonly fold: FoldName;
   /** Weights. */
   readonly checkpoint: string;
-  /** Plans and trainer. */
+  /** Plans; of nnU-Net v1 with the trainer, of v2 one file for all folds. */
   readonly plans: string;
+  /** Labels and channels, of nnU-Net v2. */
+  readonly dataset?: string;
 }
 
 /** The folds of a model that are used. */
 export interface ChosenFolds {
-  /** In the order in which their softmax is averaged. */
+  /** In the order in which they are averaged. */
   readonly folds: readonly FoldName[];
   readonly name: CheckpointName;
+  /** Folds between them that the folder does not hold; of nnU-Net v2, which takes those that are there. */
+  readonly absent: readonly FoldName[];
 }
 
 /** The fold that a folder of this name holds; undefined for any other folder. nnU-Net v1 writes `all`, v2 `fold_all`. */
@@ -60,10 +73,11 @@ export async function findFolds(
 }
 
 /**
- * Which folds of a model are used: those asked for, else all that the folder holds, which must then be complete and
- * without a gap. As in nnU-Net, the fold `all` is taken where it is asked for, or the only one.
+ * Which folds of a model are used: those asked for, else all that the folder holds, which must then be complete and, of
+ * nnU-Net v1, without a gap. As in nnU-Net, the fold `all` is taken where it is asked for, or the only one.
  *
- * The weights are `model_best` where every fold has them, else `model_final_checkpoint` where every fold has these.
+ * The weights are the first of their version's names under which every fold has some: `model_best` before
+ * `model_final_checkpoint`, `checkpoint_final` before `checkpoint_best`.
  *
  * @param folder - Holds `fold_0` and so on.
  * @throws ReigniteError FOLD_MISSING naming what is not there, and what is.
@@ -71,15 +85,16 @@ export async function findFolds(
 export async function chooseFolds(folder: string, asked?: readonly FoldName[]): Promise<ChosenFolds> {
   const found = sorted([...(await foldFolders(folder)).keys()]);
   if (found.length === 0) {
-    throw new ReigniteError('FOLD_MISSING', `${folder} holds no fold_0 or all with an nnU-Net v1 model.`, {
-      remedy: 'Name the folder of an nnU-Net v1 model, the one that holds fold_0.',
+    throw new ReigniteError('FOLD_MISSING', `${folder} holds no fold_0 or all with an nnU-Net model.`, {
+      remedy: 'Name the folder of an nnU-Net model, the one that holds fold_0.',
     });
   }
-  const folds = asked === undefined ? foldsWithoutGap(folder, found) : sorted([...new Set(asked)]);
-  for (const name of CHECKPOINTS) {
-    if (await isComplete(folder, folds, name)) return { folds, name };
+  const names = await checkpointNames(folder, found);
+  const { folds, absent } = asked === undefined ? allFolds(folder, found, names) : { folds: distinct(asked), absent: [] };
+  for (const name of names) {
+    if (await isComplete(folder, folds, name)) return { folds, name, absent };
   }
-  throw await missingFile(folder, folds, asked === undefined);
+  throw await missingFile(folder, folds, names, asked === undefined);
 }
 
 /** What a person reads of folds: `folds 0, 1, 3 and 4`. */
@@ -89,13 +104,33 @@ export function describeFolds(folds: readonly FoldName[]): string {
   return `folds ${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }
 
-function foldsWithoutGap(folder: string, found: readonly FoldName[]): readonly FoldName[] {
+function distinct(folds: readonly FoldName[]): readonly FoldName[] {
+  return sorted([...new Set(folds)]);
+}
+
+/** The names that weights have in a folder: those of nnU-Net v2 where it holds plans.json or weights of such a name. */
+async function checkpointNames(folder: string, found: readonly FoldName[]): Promise<readonly CheckpointName[]> {
+  if (await isFile(join(folder, V2_PLANS))) return V2_CHECKPOINTS;
+  const folders = await foldFolders(folder);
+  for (const fold of found) {
+    for (const name of V2_CHECKPOINTS) {
+      if (await isFile(join(folders.get(fold) ?? folder, `${name}.pth`))) return V2_CHECKPOINTS;
+    }
+  }
+  return V1_CHECKPOINTS;
+}
+
+function allFolds(
+  folder: string,
+  found: readonly FoldName[],
+  names: readonly CheckpointName[],
+): Pick<ChosenFolds, 'folds' | 'absent'> {
   const numbered = found.filter((fold) => fold !== 'all');
-  if (numbered.length === 0) return found;
+  if (numbered.length === 0) return { folds: found, absent: [] };
   const missing = Array.from({ length: Math.max(...numbered) }, (_, fold) => fold).filter(
     (fold) => !numbered.includes(fold),
   );
-  if (missing.length === 0) return numbered;
+  if (missing.length === 0 || names.some(isV2)) return { folds: numbered, absent: missing };
   throw new ReigniteError(
     'FOLD_MISSING',
     `${folder} holds ${describeFolds(numbered)}; ${describeFolds(missing)} ${missing.length === 1 ? 'is' : 'are'} missing.`,
@@ -114,15 +149,20 @@ async function isComplete(folder: string, folds: readonly FoldName[], name: Chec
 }
 
 /** Names the first missing file, of the weights that most of the folds have. */
-async function missingFile(folder: string, folds: readonly FoldName[], isWhole: boolean): Promise<ReigniteError> {
+async function missingFile(
+  folder: string,
+  folds: readonly FoldName[],
+  names: readonly CheckpointName[],
+  isWhole: boolean,
+): Promise<ReigniteError> {
   const complete = await Promise.all(
-    CHECKPOINTS.map(async (name) => {
+    names.map(async (name) => {
       const is = await Promise.all(folds.map((fold) => isComplete(folder, [fold], name)));
       return { name, folds: folds.filter((_, index) => is[index]) };
     }),
   );
   const [best, last] = complete;
-  const { name = CHECKPOINTS[0], folds: usable = [] } =
+  const { name = V1_CHECKPOINTS[0], folds: usable = [] } =
     (last?.folds.length ?? 0) > (best?.folds.length ?? 0) ? (last ?? {}) : (best ?? {});
   const cause = await findFolds(folder, folds, name).catch((error: unknown) => error);
   const message = cause instanceof Error ? cause.message : String(cause);
@@ -165,12 +205,17 @@ function folderOf(folder: string, fold: FoldName): string {
 }
 
 function foldFiles(folder: string, fold: FoldName, name: CheckpointName): FoldFiles {
+  if (isV2(name)) {
+    const model = dirname(folder);
+    const plans = join(model, V2_PLANS);
+    return { fold, checkpoint: join(folder, `${name}.pth`), plans, dataset: join(model, 'dataset.json') };
+  }
   const checkpoint = join(folder, `${name}.model`);
   return { fold, checkpoint, plans: `${checkpoint}.pkl` };
 }
 
-async function requireFiles({ checkpoint, plans }: FoldFiles): Promise<void> {
-  for (const path of [checkpoint, plans]) {
+async function requireFiles({ checkpoint, plans, dataset }: FoldFiles): Promise<void> {
+  for (const path of [checkpoint, plans, ...(dataset === undefined ? [] : [dataset])]) {
     if (await isFile(path)) continue;
     const fold = dirname(path);
     const what = (await isFolder(fold)) ? `no file ${path}` : `no folder ${basename(fold)}: there is no ${path}`;

@@ -4,7 +4,7 @@ import type { Engine, ModelJob } from './roi-job.ts';
 export type NetworksRequest = { readonly job: ModelJob } & (
   | { readonly kind: 'open' }
   /** The arrays lie in shared memory. */
-  | { readonly kind: 'run'; readonly fold: number; readonly input: Float32Array; readonly softmax: Float32Array }
+  | { readonly kind: 'run'; readonly fold: number; readonly input: Float32Array; readonly output: Float32Array }
   | { readonly kind: 'relax' }
 );
 

@@ -18,7 +18,7 @@ serveRequests<NetworksRequest, NetworksAnswer, never>(
   async (request) => {
     const networks = await networksOf(request.job);
     if (request.kind === 'open') return { kind: 'opened', engine: await networks.engine() };
-    if (request.kind === 'run') await networks.run(request.fold, request.input, request.softmax);
+    if (request.kind === 'run') await networks.run(request.fold, request.input, request.output);
     else await networks.relax();
     return { kind: 'done' };
   },

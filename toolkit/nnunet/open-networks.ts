@@ -7,7 +7,7 @@ import { OwnNetwork } from './own-network.ts';
 import type { Engine } from './roi-job.ts';
 
 /** What is known of an ensemble before any of its networks is open. */
-export interface EnsembleOutline extends Pick<FoldNetworks, 'patch' | 'classes' | 'folds'> {
+export interface EnsembleOutline extends Pick<FoldNetworks, 'patch' | 'classes' | 'method' | 'folds'> {
   /** SHA-256 over everything that determines the outputs. */
   readonly digest: string;
 }
@@ -38,6 +38,6 @@ export async function openNetworks(folder: string, options: SessionOptions): Pro
  * @throws ReigniteError MODEL_UNREADABLE.
  */
 export async function describeNetworks(folder: string): Promise<EnsembleOutline> {
-  const { digest, patch, classes, folds } = await openNetworks(folder, {});
-  return { digest, patch, classes, folds };
+  const { digest, patch, classes, method, folds } = await openNetworks(folder, {});
+  return { digest, patch, classes, method, folds };
 }

@@ -5,7 +5,9 @@ import { ReigniteError } from '../errors.ts';
 import { instructionSet } from '../onnx/instruction-set.ts';
 import { openSession, type SessionOptions } from '../onnx/session.ts';
 import type { FoldNetworks } from './fold-networks.ts';
-import type { ModelCard } from './model-card.ts';
+import { addMirroredBack, mirrorings, mirrorPlanes } from './mirroring.ts';
+import { type ModelCard, methodOf } from './model-card.ts';
+import type { ModelMethod } from './model-method.ts';
 import type { Engine } from './roi-job.ts';
 import type { Size } from './tile-grid.ts';
 
@@ -23,6 +25,7 @@ export class OrtFoldNetworks implements FoldNetworks {
   readonly digest: string;
   readonly patch: Size;
   readonly classes: number;
+  readonly method: ModelMethod;
   readonly #card: ModelCard;
   readonly #files: readonly string[];
   readonly #options: SessionOptions;
@@ -43,9 +46,10 @@ export class OrtFoldNetworks implements FoldNetworks {
     this.digest = card.digest;
     this.patch = { height: card.patch[0], width: card.patch[1] };
     this.classes = card.classes;
+    this.method = methodOf(card);
     this.#files = card.folds.map(({ file }) => join(folder, file));
     this.#options = options;
-    this.#image = new Float32Array(3 * card.patch[0] * card.patch[1]);
+    this.#image = new Float32Array(channelsOf(card) * card.patch[0] * card.patch[1]);
     this.#result = new Float32Array(card.patch[0] * card.patch[1] * card.classes);
     this.#isLarge = isLarge(folder, card);
   }
@@ -65,11 +69,26 @@ export class OrtFoldNetworks implements FoldNetworks {
     return this.#engine;
   }
 
-  async run(fold: number, input: Float32Array, softmax: Float32Array): Promise<void> {
+  async run(fold: number, input: Float32Array, output: Float32Array): Promise<void> {
     const session = await this.#sessionOf(fold);
-    const { height, width } = this.patch;
     this.#image.set(input);
-    const image = new Tensor('float32', this.#image, [1, 3, height, width]);
+    await this.#runSession(session, fold);
+    output.set(this.#result);
+    const [, ...mirrored] = mirrorings(this.#card.v2?.mirrorAxes ?? []);
+    for (const axes of mirrored) {
+      mirrorPlanes(input, this.#image, this.patch, axes);
+      await this.#runSession(session, fold);
+      addMirroredBack(output, this.#result, this.patch, axes);
+    }
+    if (mirrored.length === 0) return;
+    const count = mirrored.length + 1;
+    for (let at = 0; at < output.length; at++) output[at] = (output[at] ?? 0) / count;
+  }
+
+  /** From `#image` to `#result`. */
+  async #runSession(session: InferenceSession, fold: number): Promise<void> {
+    const { height, width } = this.patch;
+    const image = new Tensor('float32', this.#image, [1, channelsOf(this.#card), height, width]);
     // A tensor of our own for the result: one a run would be garbage of 18 MB a tile.
     const result = new Tensor('float32', this.#result, [1, height, width, this.classes]);
     try {
@@ -78,7 +97,6 @@ export class OrtFoldNetworks implements FoldNetworks {
       const message = `The network ${this.#files[fold]} failed on a tile: ${String(cause)}`;
       throw new ReigniteError('INFERENCE_FAILED', message, { cause });
     }
-    softmax.set(this.#result);
   }
 
   async relax(): Promise<void> {
@@ -126,11 +144,16 @@ function bytesOf(file: string, { patch, classes, architecture }: ModelCard): num
   return 2 * statSync(file).size + patch[0] * patch[1] * channels * Float32Array.BYTES_PER_ELEMENT;
 }
 
+/** Channels of the image that the networks take. */
+function channelsOf(card: ModelCard): number {
+  return methodOf(card).normalisation.length;
+}
+
 function checkShapes(file: string, session: InferenceSession, card: ModelCard): void {
   const [height, width] = card.patch;
   const input = shapeOf(session.inputMetadata, card.input);
   const output = shapeOf(session.outputMetadata, card.output);
-  if (isShape(input, [1, 3, height, width]) && isShape(output, [1, height, width, card.classes])) return;
+  if (isShape(input, [1, channelsOf(card), height, width]) && isShape(output, [1, height, width, card.classes])) return;
   throw new ReigniteError(
     'MODEL_UNREADABLE',
     `The model ${file} maps ${card.input} [${input}] to ${card.output} [${output}]; its card says ${height} x ${width} px, ${card.classes} classes.`,

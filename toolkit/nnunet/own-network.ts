@@ -6,6 +6,7 @@ import type { OwnCard } from '../onnx/own-model.ts';
 import { openSession, type SessionOptions } from '../onnx/session.ts';
 import type { SegmentationSidecar } from '../onnx/sidecar.ts';
 import { placeScores, TileInput } from '../onnx/tile-tensors.ts';
+import { RGB_SOFTMAX } from './model-method.ts';
 import type { EngineNetworks } from './open-networks.ts';
 import type { Engine } from './roi-job.ts';
 import type { Size } from './tile-grid.ts';
@@ -21,6 +22,7 @@ export class OwnNetwork implements EngineNetworks {
   readonly patch: Size;
   readonly classes: number;
   readonly folds = 1;
+  readonly method = RGB_SOFTMAX;
   readonly #card: OwnCard;
   readonly #sidecar: SegmentationSidecar;
   readonly #file: string;

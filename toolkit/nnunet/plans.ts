@@ -18,7 +18,7 @@ const StagePlans = z.object({
 
 const Plans = z.object({
   base_num_features: Count,
-  num_modalities: z.literal(3, 'expected 3: the images are RGB'),
+  num_modalities: z.union([z.literal(1), z.literal(3)], 'expected 1 (grey) or 3 (RGB)'),
   num_classes: Count,
   conv_per_stage: Count.default(2),
   transpose_forward: Transpose,

@@ -1,14 +1,10 @@
-import { ReigniteError } from '../errors.ts';
-import { decodeLabels } from '../image/decode-labels.ts';
-import { decodeRgb, type RgbImage } from '../image/decode-rgb.ts';
 import { encodeGrey16FromFiles, encodeLabelsFromFiles } from '../image/encode-grey.ts';
 import type { FoldNetworks } from './fold-networks.ts';
-import { FoldPass, labelsFile, marginsFile, type TiledRoi } from './fold-pass.ts';
+import { FoldPass, labelsFile, marginsFile } from './fold-pass.ts';
 import { type PartialIdentity, PartialRoi } from './partial-roi.ts';
 import type { RoiJob, RoiProgress, RoiStep, SegmentResult } from './roi-job.ts';
 import { stepsBefore } from './step-order.ts';
-import { tileGrid } from './tile-grid.ts';
-import { tilesInScope } from './tile-scope.ts';
+import { readTiledRoi, type TiledRoi } from './tiled-roi.ts';
 
 export interface SegmentRoiOptions {
   /** Asked before every tile: a tile under way is finished, what is on disk stays. */
@@ -20,7 +16,8 @@ type RoiFiles = Pick<RoiJob, 'image' | 'truth' | 'partialDir' | 'mask' | 'margin
 type Segmented = Pick<SegmentResult, 'width' | 'height' | 'tiles' | 'tilesTotal' | 'resumedFrom' | 'notes'>;
 
 /**
- * Segments one ROI as nnU-Net v1 does: sliding window, Gaussian blending a fold, mean of the folds' softmax, argmax.
+ * Segments one ROI as nnU-Net does: sliding window, Gaussian blending a fold, mean of the folds, decision. Of v1 softmax is
+ * blended and averaged, of v2 logits are; everything in float32, where v2 itself sums in half precision.
  *
  * A group of tile rows at a time, within it fold by fold, within that row by row and tile by tile (step-order.ts).
  * Every step of a row and a fold is committed
@@ -38,49 +35,23 @@ export async function segmentRoi(
   { signal, onProgress }: SegmentRoiOptions = {},
 ): Promise<Segmented> {
   signal?.throwIfAborted();
-  const { roi, notes } = await readRoi(job, networks);
+  const { roi, notes } = await readTiledRoi(job, networks);
   const partial = PartialRoi.open(job.partialDir, identity);
   const resumedFrom = partial.next;
   await predict(roi, networks, partial, { ...(signal && { signal }), ...(onProgress && { onProgress }) });
   // The networks' memory is given back before the masks take theirs.
   await networks.relax();
-  const size = roi.grid.image;
   onProgress?.(progressOf('encode', roi, networks, partial.next, 0));
   await partial.reading(() => encode(job, roi, partial));
   partial.remove();
   const isResumed = resumedFrom.row > 0 || resumedFrom.fold > 0;
   return {
-    ...size,
+    ...roi.whole,
     tiles: countTiles(roi.tiles),
     tilesTotal: roi.grid.rows.length * roi.grid.columns.length,
     ...(isResumed && { resumedFrom }),
     notes,
   };
-}
-
-async function readRoi(
-  { image, truth, scope, rounding }: RoiFiles,
-  networks: FoldNetworks,
-): Promise<{ readonly roi: TiledRoi; readonly notes: readonly string[] }> {
-  const rgb = await decodeRgb(image);
-  const grid = tileGrid({ height: rgb.height, width: rgb.width }, networks.patch, rounding);
-  if (scope === 'full') return { roi: { grid, rgb: rgb.data, tiles: tilesInScope(grid) }, notes: rgb.notes };
-  const labels = await readTruth(truth, image, rgb);
-  return { roi: { grid, rgb: rgb.data, truth: labels, tiles: tilesInScope(grid, labels) }, notes: rgb.notes };
-}
-
-async function readTruth(truth: string | undefined, image: string, { width, height }: RgbImage): Promise<Uint8Array> {
-  if (truth === undefined) {
-    throw new ReigniteError('FILE_MISSING', `The scope annotated of ${image} needs the ROI's label mask.`);
-  }
-  const labels = await decodeLabels(truth);
-  if (labels.width !== width || labels.height !== height) {
-    throw new ReigniteError(
-      'SIZE_MISMATCH',
-      `The image ${image} has ${width} x ${height} px, its mask ${truth} ${labels.width} x ${labels.height} px.`,
-    );
-  }
-  return labels.data;
 }
 
 async function predict(
@@ -96,10 +67,10 @@ async function predict(
   await pass.run();
 }
 
-async function encode({ mask, margin }: RoiFiles, { grid }: TiledRoi, partial: PartialRoi): Promise<void> {
+async function encode({ mask, margin }: RoiFiles, { grid, whole }: TiledRoi, partial: PartialRoi): Promise<void> {
   const rows = grid.rows.map((_, row) => row);
-  await encodeLabelsFromFiles(mask, { ...grid.image, parts: rows.map((row) => partial.pathOf(labelsFile(row))) });
-  await encodeGrey16FromFiles(margin, { ...grid.image, parts: rows.map((row) => partial.pathOf(marginsFile(row))) });
+  await encodeLabelsFromFiles(mask, { ...whole, parts: rows.map((row) => partial.pathOf(labelsFile(row))) });
+  await encodeGrey16FromFiles(margin, { ...whole, parts: rows.map((row) => partial.pathOf(marginsFile(row))) });
 }
 
 function progressOf(

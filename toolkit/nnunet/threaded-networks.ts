@@ -2,6 +2,7 @@ import { ReigniteError } from '../errors.ts';
 import { startThread } from '../files/start-thread.ts';
 import { InferenceThread } from '../onnx/inference-thread.ts';
 import type { FoldNetworks } from './fold-networks.ts';
+import type { ModelMethod } from './model-method.ts';
 import type { NetworksAnswer, NetworksRequest } from './networks-messages.ts';
 import { describeNetworks, type EnsembleOutline } from './open-networks.ts';
 import type { Engine, ModelJob } from './roi-job.ts';
@@ -17,6 +18,7 @@ export class ThreadedNetworks implements FoldNetworks {
   readonly engine: Engine;
   readonly patch: Size;
   readonly classes: number;
+  readonly method: ModelMethod;
   readonly folds: number;
   readonly #job: ModelJob;
   readonly #thread: InferenceThread<NetworksRequest, NetworksAnswer, never>;
@@ -30,6 +32,7 @@ export class ThreadedNetworks implements FoldNetworks {
     this.digest = outline.digest;
     this.patch = outline.patch;
     this.classes = outline.classes;
+    this.method = outline.method;
     this.folds = outline.folds;
     this.engine = engine;
     this.#job = job;
@@ -58,8 +61,8 @@ export class ThreadedNetworks implements FoldNetworks {
     }
   }
 
-  async run(fold: number, input: Float32Array, softmax: Float32Array): Promise<void> {
-    await this.#thread.ask({ kind: 'run', job: this.#job, fold, input, softmax });
+  async run(fold: number, input: Float32Array, output: Float32Array): Promise<void> {
+    await this.#thread.ask({ kind: 'run', job: this.#job, fold, input, output });
   }
 
   async relax(): Promise<void> {

@@ -1,4 +1,5 @@
-import { gaussianWeights } from './gaussian.ts';
+import { gaussianWeights, halfGaussianWeights } from './gaussian.ts';
+import type { ModelMethod } from './model-method.ts';
 import { type TileRounding, tileStarts } from './tile-starts.ts';
 
 /** Height and width in px. */
@@ -21,20 +22,26 @@ export interface TileGrid {
   readonly rows: readonly number[];
   /** First columns of the tile columns, px in the padded image. */
   readonly columns: readonly number[];
-  /** patch.height x patch.width float32, shared by all tiles: ones when the grid has one tile. */
+  /** patch.height x patch.width float32, shared by all tiles: of v1 ones when the grid has one tile. */
   readonly weights: Float32Array;
 }
 
 /**
- * Lays the tiles of nnU-Net v1 over an image: steps of at most half a patch, black border only where the image is
- * smaller than the patch (the smaller half above and left of it), Gaussian weights only when there are two tiles.
+ * Lays the tiles of nnU-Net over an image: steps of at most half a patch, black border only where the image is
+ * smaller than the patch (the smaller half above and left of it); of v1 Gaussian weights only when there are two tiles.
  *
  * @param image - Size of the image in px, each side at least 1.
  * @param patch - Size of a tile in px.
  * @param rounding - See {@link tileStarts}.
- * @see `_internal_predict_2D_2Dconv_tiled` and `pad_nd_image`, nnU-Net v1
+ * @param window - Version of nnU-Net whose weights are used. Default: v1.
+ * @see `_internal_predict_2D_2Dconv_tiled` and `pad_nd_image`, nnU-Net v1; `_internal_get_sliding_window_slicers`, v2
  */
-export function tileGrid(image: Size, patch: Size, rounding?: TileRounding): TileGrid {
+export function tileGrid(
+  image: Size,
+  patch: Size,
+  rounding?: TileRounding,
+  window: ModelMethod['window'] = 'v1',
+): TileGrid {
   const padded = {
     height: Math.max(image.height, patch.height),
     width: Math.max(image.width, patch.width),
@@ -52,10 +59,13 @@ export function tileGrid(image: Size, patch: Size, rounding?: TileRounding): Til
     },
     rows,
     columns,
-    weights: isSingle
-      ? new Float32Array(patch.height * patch.width).fill(1)
-      : gaussianWeights(patch.height, patch.width),
+    weights: tileWeights(patch, isSingle, window),
   };
+}
+
+function tileWeights({ height, width }: Size, isSingle: boolean, window: ModelMethod['window']): Float32Array {
+  if (window === 'v2') return halfGaussianWeights(height, width);
+  return isSingle ? new Float32Array(height * width).fill(1) : gaussianWeights(height, width);
 }
 
 /**

@@ -1,8 +1,8 @@
-import { ReigniteError } from '../errors.ts';
 import { foldedBias, foldedWeight } from '../onnx/fold-batch-norm.ts';
 import type { OnnxGraph } from '../onnx/graph.ts';
 import { GraphBuilder, type Value } from '../onnx/graph-builder.ts';
 import { concat, conv, convTranspose, leakyRelu, softmax, transpose } from '../onnx/operators.ts';
+import { finiteTensor } from './finite-tensor.ts';
 import type { StateTensor } from './state-dict.ts';
 import type { StateDictLedger } from './state-dict-ledger.ts';
 import type { ConvBlock, SegmentationHead, UnetArchitecture, Upsampling } from './unet-architecture.ts';
@@ -115,22 +115,7 @@ class UnetGraph {
   }
 
   #tensor(name: string, shape: readonly number[], read: () => Promise<Float32Array>): Value {
-    return this.#graph.tensor({
-      name,
-      elementType: 'float32',
-      shape,
-      read: async () => this.#finite(name, await read()),
-    });
-  }
-
-  /** One weight that is not finite would turn every pixel it reaches into the first class, without a word. */
-  #finite(name: string, values: Float32Array): Float32Array {
-    for (const value of values) {
-      if (Number.isFinite(value)) continue;
-      const cause = `${this.#ledger.source}: the parameter ${name} holds values that are not finite.`;
-      throw new ReigniteError('CHECKPOINT_CORRUPT', cause);
-    }
-    return values;
+    return finiteTensor(this.#graph, name, shape, this.#ledger.source, read);
   }
 }
 

@@ -66,6 +66,54 @@ export function leakyRelu(graph: GraphBuilder, name: string, x: Value, slope: nu
   return graph.node(name, 'LeakyRelu', [x], { alpha: { float: slope } });
 }
 
+/** x where x >= 0, alpha · (exp(x) - 1) elsewhere. */
+export function elu(graph: GraphBuilder, name: string, x: Value, alpha: number): Value {
+  return graph.node(name, 'Elu', [x], { alpha: { float: alpha } });
+}
+
+/** x · (1 + erf(x / √2)) / 2; an operator of its own only from opset 20 on. */
+export function gelu(graph: GraphBuilder, name: string, x: Value): Value {
+  const constant = (key: string, value: number) => floats(graph, `${name}.${key}`, [], () => Float32Array.of(value));
+  const scaled = multiply(graph, `${name}.scaled`, x, constant('root', Math.SQRT1_2));
+  const erf = graph.node(`${name}.erf`, 'Erf', [scaled]);
+  const gate = add(graph, `${name}.gate`, erf, constant('one', 1));
+  return multiply(graph, name, multiply(graph, `${name}.gated`, x, gate), constant('half', 0.5));
+}
+
+/** x · tanh(log(1 + exp(x))); an operator of its own only from opset 18 on. */
+export function mish(graph: GraphBuilder, name: string, x: Value): Value {
+  const softplus = graph.node(`${name}.softplus`, 'Softplus', [x]);
+  return multiply(graph, name, x, graph.node(`${name}.tanh`, 'Tanh', [softplus]));
+}
+
+/** Every channel of NCHW to mean 0 and variance 1 over its own pixels, then scaled and shifted. */
+export function instanceNormalization(
+  graph: GraphBuilder,
+  name: string,
+  x: Value,
+  { scale, bias }: { readonly scale: Value; readonly bias: Value },
+  epsilon: number,
+): Value {
+  return graph.node(name, 'InstanceNormalization', [x, scale, bias], { epsilon: { float: epsilon } });
+}
+
+/** Every channel of NCHW by the mean and the variance of the training. */
+export function batchNormalization(
+  graph: GraphBuilder,
+  name: string,
+  x: Value,
+  parts: { readonly scale: Value; readonly bias: Value; readonly mean: Value; readonly variance: Value },
+  epsilon: number,
+): Value {
+  const { scale, bias, mean, variance } = parts;
+  return graph.node(name, 'BatchNormalization', [x, scale, bias, mean, variance], { epsilon: { float: epsilon } });
+}
+
+/** Means over neighbourhoods in NCHW that do not overlap. */
+export function averagePool(graph: GraphBuilder, name: string, x: Value, stride: Pair): Value {
+  return graph.node(name, 'AveragePool', [x], { kernel_shape: { ints: stride }, strides: { ints: stride } });
+}
+
 /** Joins values along one axis, in the order given. */
 export function concat(graph: GraphBuilder, name: string, values: readonly Value[], axis: number): Value {
   return graph.node(name, 'Concat', values, { axis: { int: axis } });

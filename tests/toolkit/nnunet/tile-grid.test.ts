@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { partialRoiBytes } from '../../../toolkit/nnunet/partial-roi-bytes.ts';
 import { finishedRows, tileGrid } from '../../../toolkit/nnunet/tile-grid.ts';
+import { RGB_SOFTMAX } from '../../../toolkit/nnunet/model-method.ts';
+import { pixelValues } from '../../../toolkit/nnunet/pixel-values.ts';
 import { fillTileInput } from '../../../toolkit/nnunet/tile-input.ts';
 import { tilesInScope } from '../../../toolkit/nnunet/tile-scope.ts';
 import { WeightSums } from '../../../toolkit/nnunet/weight-sums.ts';
@@ -47,7 +49,8 @@ describe('fillTileInput', () => {
   it('scales by a division in float32, plane by plane, black outside the image', () => {
     const grid = tileGrid({ height: 1, width: 2 }, { height: 2, width: 4 });
     const input = new Float32Array(3 * 8).fill(9);
-    fillTileInput(Uint8Array.of(255, 1, 2, 3, 51, 5), grid, 0, 0, input);
+    const rgb = Uint8Array.of(255, 1, 2, 3, 51, 5);
+    fillTileInput(rgb, pixelValues({ width: 2, height: 1, rgb }, RGB_SOFTMAX.normalisation), grid, 0, 0, input);
     const f = (value: number) => Math.fround(value / 255);
     expect([...input]).toEqual([
       ...[0, 1, f(3), 0, 0, 0, 0, 0],

@@ -1,4 +1,5 @@
 import type { FoldNetworks } from '../../../../toolkit/nnunet/fold-networks.ts';
+import { RGB_SOFTMAX } from '../../../../toolkit/nnunet/model-method.ts';
 import type { Size } from '../../../../toolkit/nnunet/tile-grid.ts';
 
 /**
@@ -16,6 +17,7 @@ export function fakeNetworks(
     patch,
     classes,
     folds,
+    method: RGB_SOFTMAX,
     runs: () => runs,
     async run(fold, input, softmax) {
       runs++;

@@ -1,0 +1,74 @@
+const WHITE = 65535;
+
+/**
+ * The class of every pixel of a row whose networks give logits, and how clear the decision was.
+ *
+ * @param total - width x classes float32: the folds' logits summed; divided here by `folds`, in float32.
+ * @param labels - Receives width class indices; the first of equal maxima.
+ * @param margins - Receives width values: the softmax of the mean logits, of the best class less that of the second best, as
+ *   `round(65535 * margin)`.
+ * @returns Whether every pixel has a finite number in every class.
+ */
+export function largestLogit(
+  total: Float32Array,
+  classes: number,
+  folds: number,
+  labels: Uint8Array,
+  margins: Uint16Array,
+): boolean {
+  const means = new Float32Array(classes);
+  let isFinite = true;
+  for (let x = 0; x < labels.length; x++) {
+    let label = 0;
+    for (let c = 0; c < classes; c++) {
+      const mean = (total[x * classes + c] ?? 0) / folds;
+      means[c] = mean;
+      if (!Number.isFinite(mean)) isFinite = false;
+      if ((means[c] ?? 0) > (means[label] ?? 0)) label = c;
+    }
+    const best = means[label] ?? 0;
+    let sum = 0;
+    let second = 0;
+    for (let c = 0; c < classes; c++) {
+      const weight = Math.exp((means[c] ?? 0) - best);
+      sum += weight;
+      if (c !== label && weight > second) second = weight;
+    }
+    labels[x] = label;
+    margins[x] = Math.round((WHITE * (1 - second)) / sum);
+  }
+  return isFinite;
+}
+
+/**
+ * The value of every pixel of a row whose networks give a logit a region: regions write their values one after the other
+ * where their sigmoid is above 0.5. The margin is that of the least clear region: the distance of its sigmoid from 0.5,
+ * twice.
+ *
+ * @param values - The value that each region writes, in the order of the network's channels.
+ * @returns Whether every pixel has a finite number in every region.
+ */
+export function lastRegion(
+  total: Float32Array,
+  values: readonly number[],
+  folds: number,
+  labels: Uint8Array,
+  margins: Uint16Array,
+): boolean {
+  const regions = values.length;
+  let isFinite = true;
+  for (let x = 0; x < labels.length; x++) {
+    let label = 0;
+    let margin = 1;
+    for (let c = 0; c < regions; c++) {
+      const mean = Math.fround((total[x * regions + c] ?? 0) / folds);
+      if (!Number.isFinite(mean)) isFinite = false;
+      const probability = Math.fround(1 / (1 + Math.exp(-mean)));
+      if (probability > 0.5) label = values[c] ?? 0;
+      margin = Math.min(margin, Math.abs(2 * probability - 1));
+    }
+    labels[x] = label;
+    margins[x] = Math.round(WHITE * margin);
+  }
+  return isFinite;
+}

@@ -1,0 +1,54 @@
+import { z } from 'zod';
+
+const Normalisation = z.discriminatedUnion('scheme', [
+  z.object({ scheme: z.literal('RGBTo01') }),
+  z.object({ scheme: z.literal('None') }),
+  z.object({ scheme: z.literal('RescaleTo01') }),
+  z.object({
+    scheme: z.literal('ZScore'),
+    masked: z.boolean().describe('Whether only pixels that are not black count and change (`use_mask_for_norm`)'),
+  }),
+  z.object({ scheme: z.literal('CT'), mean: z.number(), std: z.number(), low: z.number(), high: z.number() }),
+]);
+/** What becomes of the values of one channel before a network sees them. */
+export type Normalisation = z.infer<typeof Normalisation>;
+
+const Decision = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('softmax') }).describe('Networks give softmax; the largest mean wins'),
+  z.object({ kind: z.literal('logits') }).describe('Networks give logits; the largest mean wins'),
+  z
+    .object({ kind: z.literal('regions'), values: z.array(z.int().min(0).max(254)).min(1) })
+    .describe('Networks give a logit a region; each region above 0.5 after the sigmoid writes its value, in this order'),
+]);
+/** How the networks' mean output becomes the value of a pixel. */
+export type Decision = z.infer<typeof Decision>;
+
+/** How a sliding window is used with a model: what its networks take, and what is made of what they give. */
+export const ModelMethod = z.object({
+  window: z
+    .enum(['v1', 'v2'])
+    .describe('v2: cropped to pixels that are not black first; Gaussian of maximum 10 in half precision, also for one tile'),
+  normalisation: z.array(Normalisation).min(1).max(3).describe('Of each channel'),
+  decision: Decision,
+});
+export type ModelMethod = z.infer<typeof ModelMethod>;
+
+/** RGB in [0, 1] in, softmax out: nnU-Net v1 as the paper uses it, and ONNX models of others. */
+export const RGB_SOFTMAX: ModelMethod = {
+  window: 'v1',
+  normalisation: [{ scheme: 'RGBTo01' }, { scheme: 'RGBTo01' }, { scheme: 'RGBTo01' }],
+  decision: { kind: 'softmax' },
+};
+
+/** Smallest and largest number that a network usually sees, for a probe of its arithmetic. */
+export function usualRange({ normalisation }: ModelMethod): readonly [number, number] {
+  switch (normalisation[0]?.scheme) {
+    case 'None':
+      return [0, 255];
+    case 'ZScore':
+    case 'CT':
+      return [-2, 2];
+    default:
+      return [0, 1];
+  }
+}

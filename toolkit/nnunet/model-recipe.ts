@@ -1,0 +1,58 @@
+import type { OnnxGraph } from '../onnx/graph.ts';
+import type { Checkpoint } from '../pytorch/checkpoint.ts';
+import { checkpointStateDict } from './checkpoint-state-dict.ts';
+import type { ModelCard } from './model-card.ts';
+import { CONVERTER_SCHEMA } from './model-digest.ts';
+import { RGB_SOFTMAX } from './model-method.ts';
+import { readPlansFile } from './plans-file.ts';
+import type { StateDict } from './state-dict.ts';
+import type { StateDictLedger } from './state-dict-ledger.ts';
+import { unetArchitecture } from './unet-architecture.ts';
+import { INPUT_NAME, OUTPUT_NAME, unetGraph } from './unet-graph.ts';
+
+/** Weights of one fold. */
+export interface FoldWeights {
+  readonly tensors: StateDict;
+  /** Whether the prefix of DataParallel was taken off any name. */
+  readonly parallelPrefix: boolean;
+}
+
+/** How the folds of one model become ONNX: what its version of nnU-Net decides. */
+export interface ModelRecipe {
+  /** What the card says of the model, before its sources and folds. */
+  readonly card: Omit<ModelCard, 'digest' | 'plansSha256' | 'datasetSha256' | 'folds'>;
+  weights(checkpoint: Checkpoint, path: string): Promise<FoldWeights>;
+  graph(ledger: StateDictLedger): OnnxGraph;
+}
+
+/**
+ * Reads how a model of nnU-Net v1 is built.
+ *
+ * @param path - Plans of its first fold, which serve all.
+ * @throws ReigniteError PLANS_INVALID, CHECKPOINT_UNSUPPORTED, or what reading the pickle throws.
+ */
+export async function v1Recipe(path: string): Promise<ModelRecipe> {
+  const plans = await readPlansFile(path);
+  const architecture = unetArchitecture(plans);
+  const isGrey = plans.modalities === 1;
+  return {
+    card: {
+      kind: 'nnunet-v1-2d',
+      converterSchema: CONVERTER_SCHEMA,
+      trainer: plans.trainer,
+      patch: [...plans.patch],
+      classes: plans.classes,
+      input: INPUT_NAME,
+      output: OUTPUT_NAME,
+      architecture: {
+        features: [...architecture.features],
+        pools: plans.pools.map(([rows, columns]) => [rows, columns]),
+        kernels: plans.kernels.map(([rows, columns]) => [rows, columns]),
+        convPerStage: plans.convPerStage,
+      },
+      ...(isGrey && { method: { ...RGB_SOFTMAX, normalisation: [{ scheme: 'RGBTo01' }] } }),
+    },
+    weights: async (checkpoint, file) => checkpointStateDict(checkpoint, file),
+    graph: (ledger) => unetGraph(architecture, ledger),
+  };
+}

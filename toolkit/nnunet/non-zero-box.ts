@@ -1,0 +1,84 @@
+/** A rectangle of pixels, px; ends excluded. */
+export interface PixelBox {
+  readonly top: number;
+  readonly bottom: number;
+  readonly left: number;
+  readonly right: number;
+}
+
+/**
+ * The smallest rectangle that holds every pixel with a value other than 0 in any channel; the whole image where every
+ * pixel is black, as nnU-Net v2 has it.
+ *
+ * @param rgb - height x width x 3 uint8.
+ * @see `crop_to_nonzero`, nnU-Net v2
+ */
+export function nonZeroBox(rgb: Uint8Array, width: number, height: number): PixelBox {
+  const whole = { top: 0, bottom: height, left: 0, right: width };
+  const row = width * 3;
+  const isBlack = (from: number, to: number): boolean => {
+    for (let at = from; at < to; at++) if (rgb[at] !== 0) return false;
+    return true;
+  };
+  let { top, bottom } = whole;
+  while (top < bottom && isBlack(top * row, (top + 1) * row)) top++;
+  if (top === bottom) return whole;
+  while (isBlack((bottom - 1) * row, bottom * row)) bottom--;
+  let left = width;
+  let right = 0;
+  for (let y = top; y < bottom; y++) {
+    const start = y * row;
+    let x = 0;
+    while (x < left && isBlack(start + 3 * x, start + 3 * x + 3)) x++;
+    left = Math.min(left, x);
+    let end = width;
+    while (end > right && isBlack(start + 3 * end - 3, start + 3 * end)) end--;
+    right = Math.max(right, end);
+  }
+  return { top, bottom, left, right };
+}
+
+/** The part of an image in a box, a copy. @param channels - Bytes a pixel. */
+export function cropped(pixels: Uint8Array, width: number, channels: number, box: PixelBox): Uint8Array {
+  const across = (box.right - box.left) * channels;
+  const crop = new Uint8Array((box.bottom - box.top) * across);
+  for (let y = box.top; y < box.bottom; y++) {
+    const from = (y * width + box.left) * channels;
+    crop.set(pixels.subarray(from, from + across), (y - box.top) * across);
+  }
+  return crop;
+}
+
+/**
+ * 1 for pixels that are not black, and for black ones that others enclose; 0 for black ones that touch the border, also
+ * through other black ones (by their edges, not their corners).
+ *
+ * @param rgb - height x width x 3 uint8.
+ * @returns height x width.
+ * @see `binary_fill_holes`, SciPy
+ */
+export function filledNonZero(rgb: Uint8Array, width: number, height: number): Uint8Array {
+  const inside = new Uint8Array(width * height).fill(1);
+  const waiting: number[] = [];
+  const visit = (pixel: number): void => {
+    if (inside[pixel] === 0 || rgb[3 * pixel] !== 0 || rgb[3 * pixel + 1] !== 0 || rgb[3 * pixel + 2] !== 0) return;
+    inside[pixel] = 0;
+    waiting.push(pixel);
+  };
+  for (let x = 0; x < width; x++) {
+    visit(x);
+    visit((height - 1) * width + x);
+  }
+  for (let y = 0; y < height; y++) {
+    visit(y * width);
+    visit(y * width + width - 1);
+  }
+  for (let pixel = waiting.pop(); pixel !== undefined; pixel = waiting.pop()) {
+    const x = pixel % width;
+    if (x > 0) visit(pixel - 1);
+    if (x < width - 1) visit(pixel + 1);
+    if (pixel >= width) visit(pixel - width);
+    if (pixel + width < inside.length) visit(pixel + width);
+  }
+  return inside;
+}

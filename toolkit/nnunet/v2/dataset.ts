@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import type { Decision } from '../model-method.ts';
+import { invalid, parse, unsupported } from './plans.ts';
+
+/** Masks have 8 bits, and 255 stands for a pixel that was not predicted. */
+const LARGEST_VALUE = 254;
+
+const Label = z.int().min(0).max(LARGEST_VALUE, `expected at most ${LARGEST_VALUE}: masks have 8 bits`);
+const Dataset = z.object({
+  channel_names: z.record(z.string(), z.string()).optional(),
+  modality: z.record(z.string(), z.string()).optional(),
+  labels: z.record(z.string(), z.union([Label, z.array(Label).min(1)])),
+  regions_class_order: z.array(Label).nullish(),
+});
+
+/** What a data set file says that decides a prediction. */
+export interface V2Dataset {
+  readonly channels: number;
+  /** Outputs of the network. */
+  readonly outputs: number;
+  readonly decision: Decision;
+  /** Names of the values of a mask. */
+  readonly labels: readonly { readonly value: number; readonly name: string }[];
+}
+
+/**
+ * Reads labels or regions and channels of an nnU-Net v2 data set.
+ *
+ * Masks hold the *place* of a label among the sorted ones, as nnU-Net's do; it is the label itself where these have no gap.
+ *
+ * @param json - Content of dataset.json.
+ * @throws ReigniteError PLANS_INVALID naming the field; CHECKPOINT_UNSUPPORTED for a number of channels other than 1 and 3.
+ * @see `LabelManager`, nnU-Net v2
+ */
+export function parseV2Dataset(json: unknown, file: string): V2Dataset {
+  const { labels, regions_class_order: order, ...rest } = parse(Dataset, json, file, '');
+  const names = rest.modality ?? rest.channel_names;
+  if (names === undefined) throw invalid(file, 'channel_names', 'missing');
+  const channels = Object.keys(names).length;
+  if (channels !== 1 && channels !== 3) {
+    throw unsupported(
+      file,
+      `the network takes ${channels} channels (${Object.values(names).slice(0, 6).join(', ')})`,
+      'Taken are models of one channel (grey) and of three (RGB).',
+    );
+  }
+  const { background } = labels;
+  if (background !== 0) throw invalid(file, 'labels.background', 'expected 0');
+  const named = Object.entries(labels).filter(([name]) => name !== 'ignore');
+  const isRegional = named.some(([, value]) => Array.isArray(value) && value.length > 1);
+  return { channels, ...(isRegional ? regionsOf(named, order ?? undefined, file) : labelsOf(named)) };
+}
+
+type NamedLabels = readonly (readonly [name: string, value: number | readonly number[]])[];
+type Outcome = Omit<V2Dataset, 'channels'>;
+
+function labelsOf(named: NamedLabels): Outcome {
+  const first = new Map<number, string>();
+  for (const [name, value] of named) {
+    for (const each of [value].flat()) if (!first.has(each)) first.set(each, name);
+  }
+  const sorted = [...first].sort(([a], [b]) => a - b);
+  return {
+    outputs: sorted.length,
+    decision: { kind: 'logits' },
+    labels: sorted.map(([, name], value) => ({ value, name })),
+  };
+}
+
+function regionsOf(named: NamedLabels, order: readonly number[] | undefined, file: string): Outcome {
+  const regions = named.filter(([, value]) => [value].flat().some((each) => each !== 0));
+  if (order?.length !== regions.length) {
+    throw invalid(file, 'regions_class_order', `expected ${regions.length} values, one a region`);
+  }
+  const background = named.find(([, value]) => value === 0)?.[0] ?? 'background';
+  const labels = new Map([[0, background]]);
+  for (const [index, [name]] of regions.entries()) labels.set(order[index] ?? 0, name);
+  return {
+    outputs: regions.length,
+    decision: { kind: 'regions', values: [...order] },
+    labels: [...labels].map(([value, name]) => ({ value, name })),
+  };
+}
