@@ -9,6 +9,7 @@ export const PredictionOrder = z.object({
   model: z.string().min(1),
   labels: z.string().min(1).exactOptional(),
   folds: z.array(FoldName).min(1).exactOptional(),
+  mirroring: z.boolean().exactOptional(),
   out: z.string().min(1),
   session: z.object({
     provider: z.enum(['auto', ...PROVIDERS]),

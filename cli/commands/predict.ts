@@ -22,6 +22,7 @@ export interface PredictOptions {
   readonly out: string;
   readonly labels?: string;
   readonly folds?: string;
+  readonly mirroring?: boolean;
   readonly mpp?: number;
   readonly resample?: boolean;
   readonly maxValue?: number;
@@ -65,9 +66,7 @@ export async function predictCommand(
   refuseNothingPredicted(ours);
   if (options.json) printResult(JSON.stringify(summary, null, 1));
   else printResult(ours.images.flatMap((image) => describePrediction(image, options.quiet)).join('\n'));
-  const { folds } = summary.model;
-  if (folds !== undefined)
-    printStep(`The softmax is that of ${describeFolds(folds)} of the model${folds.length === 1 ? '' : ', averaged'}.`);
+  for (const line of ensembleLines(summary.model)) printStep(line);
   printStep(`${ours.images.length} of ${images.length} images predicted; everything is in ${order.out}.`);
   const others = summary.images.length - ours.images.length;
   if (others > 0) printStep(`Its tables cover ${others} ${others === 1 ? 'image' : 'images'} predicted before, too.`);
@@ -82,6 +81,17 @@ function ofCommand({ images, failures }: PredictionSummary, named: readonly Name
   return { images: images.filter(({ name }) => names.has(name)), failures: failed };
 }
 
+/** Which networks of an nnU-Net model a prediction comes from. */
+function ensembleLines({ family, folds, trainer, plans, mirrorAxes = [] }: PredictionSummary['model']): string[] {
+  if (folds === undefined) return [];
+  const average = folds.length === 1 ? '' : ', averaged';
+  if (family === undefined) return [`The softmax is that of ${describeFolds(folds)} of the model${average}.`];
+  const mirrored = mirrorAxes.length === 0 ? 'not mirrored' : 'also mirrored, averaged';
+  return [
+    `The logits are those of ${describeFolds(folds)} of the ${family} model${average} (${trainer}, ${plans}); tiles ${mirrored}.`,
+  ];
+}
+
 /** Where no image at all could be predicted, the first one's error is the command's. */
 function refuseNothingPredicted({ images, failures: [first] }: ReturnType<typeof ofCommand>): void {
   if (first === undefined || images.length > 0) return;
@@ -94,6 +104,7 @@ function readOrder({
   out,
   labels,
   folds,
+  mirroring,
   mpp,
   resample = false,
   ...more
@@ -108,6 +119,8 @@ function readOrder({
   }
   if (folds !== undefined && !takes.folds)
     throw new ReigniteError('USAGE', '--folds chooses folds of an nnU-Net model.');
+  if (mirroring !== undefined && task !== 'he')
+    throw new ReigniteError('USAGE', '--mirroring mirrors the tiles of an nnU-Net v2 model.');
   const { simplify = 0, minArea = SPECK, provider = 'auto', threads, maxValue } = more;
   if (maxValue !== undefined) expectWithin('--max-value', maxValue, 1, MOST_VALUE);
   if (maxValue !== undefined && !Number.isInteger(maxValue)) {
@@ -128,6 +141,7 @@ function readOrder({
     out: resolve(out),
     ...(labels !== undefined && { labels: resolve(labels) }),
     ...(folds !== undefined && { folds: readFolds(folds) }),
+    ...(mirroring !== undefined && { mirroring }),
     session: { provider, ...(threads !== undefined && { threads }) },
     choices: {
       ...(mpp !== undefined && { mpp }),

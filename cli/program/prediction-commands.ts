@@ -11,12 +11,14 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .addOption(new Option('--task <task>', 'what to predict').choices(TASKS).makeOptionMandatory())
     .requiredOption(
       '--model <path>',
-      'nnU-Net v1 folder or one fold of it (he), YOLOv5 .pt (nuclei, pdl1), or .onnx with its sidecar',
+      'nnU-Net folder (v1, or v2 2D) or one fold of it (he), YOLOv5 .pt (nuclei, pdl1), or .onnx with its sidecar',
     )
     .requiredOption('--out <dir>', 'where everything goes')
     .option('--mpp <um>', 'side of one pixel in µm: gives mm²; the models expect 0.5', parseNumber)
     .option('--resample', 'bring the images to 0.5 µm/px for the network; results come in their own pixels')
     .option('--folds <list>', 'only these folds of an nnU-Net model, such as 0,1,3,4 or all (default: every fold)')
+    .option('--mirroring', 'predict tiles mirrored too, as nnU-Net v2 does by default: up to four times the time')
+    .option('--no-mirroring', 'do not (the default)')
     .option(
       '--max-value <n>',
       'value of 16-bit samples that stands for white, such as 4095 for 12 bits (default: 65535)',

@@ -58,7 +58,9 @@ export async function convertModel(options: ConvertModelOptions): Promise<ModelC
   const { folder, out, mirroring = false, signal, onProgress } = options;
   const folds = await findFolds(folder, options.folds, options.name);
   const total = folds.length;
-  const sources = await hashSources(folds, { mirroring }, signal, (done) => onProgress?.({ step: 'hash', done, total }));
+  const sources = await hashSources(folds, { mirroring }, signal, (done) =>
+    onProgress?.({ step: 'hash', done, total }),
+  );
   const present = await presentConversion(out, sources.digest, signal);
   if (present !== undefined) return present;
 

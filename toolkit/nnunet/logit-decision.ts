@@ -17,13 +17,13 @@ export function largestLogit(
   margins: Uint16Array,
 ): boolean {
   const means = new Float32Array(classes);
-  let isFinite = true;
+  let isNumber = true;
   for (let x = 0; x < labels.length; x++) {
     let label = 0;
     for (let c = 0; c < classes; c++) {
       const mean = (total[x * classes + c] ?? 0) / folds;
       means[c] = mean;
-      if (!Number.isFinite(mean)) isFinite = false;
+      if (!Number.isFinite(mean)) isNumber = false;
       if ((means[c] ?? 0) > (means[label] ?? 0)) label = c;
     }
     const best = means[label] ?? 0;
@@ -37,7 +37,7 @@ export function largestLogit(
     labels[x] = label;
     margins[x] = Math.round((WHITE * (1 - second)) / sum);
   }
-  return isFinite;
+  return isNumber;
 }
 
 /**
@@ -56,13 +56,13 @@ export function lastRegion(
   margins: Uint16Array,
 ): boolean {
   const regions = values.length;
-  let isFinite = true;
+  let isNumber = true;
   for (let x = 0; x < labels.length; x++) {
     let label = 0;
     let margin = 1;
     for (let c = 0; c < regions; c++) {
       const mean = Math.fround((total[x * regions + c] ?? 0) / folds);
-      if (!Number.isFinite(mean)) isFinite = false;
+      if (!Number.isFinite(mean)) isNumber = false;
       const probability = Math.fround(1 / (1 + Math.exp(-mean)));
       if (probability > 0.5) label = values[c] ?? 0;
       margin = Math.min(margin, Math.abs(2 * probability - 1));
@@ -70,5 +70,5 @@ export function lastRegion(
     labels[x] = label;
     margins[x] = Math.round(WHITE * margin);
   }
-  return isFinite;
+  return isNumber;
 }

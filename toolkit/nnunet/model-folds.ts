@@ -90,7 +90,8 @@ export async function chooseFolds(folder: string, asked?: readonly FoldName[]): 
     });
   }
   const names = await checkpointNames(folder, found);
-  const { folds, absent } = asked === undefined ? allFolds(folder, found, names) : { folds: distinct(asked), absent: [] };
+  const { folds, absent } =
+    asked === undefined ? allFolds(folder, found, names) : { folds: distinct(asked), absent: [] };
   for (const name of names) {
     if (await isComplete(folder, folds, name)) return { folds, name, absent };
   }

@@ -18,7 +18,9 @@ const Decision = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('logits') }).describe('Networks give logits; the largest mean wins'),
   z
     .object({ kind: z.literal('regions'), values: z.array(z.int().min(0).max(254)).min(1) })
-    .describe('Networks give a logit a region; each region above 0.5 after the sigmoid writes its value, in this order'),
+    .describe(
+      'Networks give a logit a region; each region above 0.5 after the sigmoid writes its value, in this order',
+    ),
 ]);
 /** How the networks' mean output becomes the value of a pixel. */
 export type Decision = z.infer<typeof Decision>;
@@ -27,7 +29,9 @@ export type Decision = z.infer<typeof Decision>;
 export const ModelMethod = z.object({
   window: z
     .enum(['v1', 'v2'])
-    .describe('v2: cropped to pixels that are not black first; Gaussian of maximum 10 in half precision, also for one tile'),
+    .describe(
+      'v2: cropped to pixels that are not black first; Gaussian of maximum 10 in half precision, also for one tile',
+    ),
   normalisation: z.array(Normalisation).min(1).max(3).describe('Of each channel'),
   decision: Decision,
 });

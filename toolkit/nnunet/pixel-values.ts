@@ -41,11 +41,16 @@ function tableOf(scheme: Normalisation, histogram: () => Float64Array): Float32A
       return table((value) => value);
     case 'CT': {
       const [mean, std] = [Math.fround(scheme.mean), Math.fround(Math.max(scheme.std, EPSILON))];
-      return table((value) => Math.fround(Math.fround(Math.min(Math.max(value, scheme.low), scheme.high)) - mean) / std);
+      return table(
+        (value) => Math.fround(Math.fround(Math.min(Math.max(value, scheme.low), scheme.high)) - mean) / std,
+      );
     }
     case 'RescaleTo01': {
       const present = histogram();
-      const low = Math.max(0, present.findIndex((count) => count > 0));
+      const low = Math.max(
+        0,
+        present.findIndex((count) => count > 0),
+      );
       const span = present.findLastIndex((count) => count > 0) - low;
       return table((value) => (value - low) / Math.max(span, EPSILON));
     }
@@ -72,7 +77,10 @@ function histogramOf({ rgb, inside }: RgbPixels, channel: number, scheme: Normal
 }
 
 function momentsOf(counts: Float64Array): { readonly mean: number; readonly std: number } {
-  const total = Math.max(1, counts.reduce((sum, count) => sum + count, 0));
+  const total = Math.max(
+    1,
+    counts.reduce((sum, count) => sum + count, 0),
+  );
   const mean = counts.reduce((sum, count, value) => sum + count * value, 0) / total;
   const variance = counts.reduce((sum, count, value) => sum + count * (value - mean) ** 2, 0) / total;
   return { mean: Math.fround(mean), std: Math.fround(Math.max(Math.sqrt(variance), EPSILON)) };

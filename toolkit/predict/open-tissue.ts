@@ -22,7 +22,7 @@ export async function openTissuePredictor(
   const engine = await segmenter.probe({ modelDir: model.modelDir, ...session }, signal && { signal });
   const names = given ?? model.labels;
   const classes = tissueClasses(model.classes, names);
-  const notes = names === undefined ? [namesNote(model.classes)] : [];
+  const notes = [...(names === undefined ? [namesNote(model.classes)] : []), ...(model.notes ?? [])];
   const services = { home, cache: new StepCache(home.cache) };
   return {
     model: usedModel(model),
@@ -41,12 +41,13 @@ export async function prepareTissueOrder(
 }
 
 function prepare(
-  { model, folds }: PredictionOrder,
+  { model, folds, mirroring }: PredictionOrder,
   home: HomeFolders,
   { signal, onConverted }: OpenPredictorOptions,
 ): Promise<TissueModel> {
   return prepareTissueModel(model, home.models, {
     folds,
+    mirroring,
     ...(signal && { signal }),
     onProgress: ({ step, done, total }) => {
       if (step === 'convert') onConverted?.(done, total);
@@ -54,8 +55,18 @@ function prepare(
   });
 }
 
-function usedModel({ digest, folds }: TissueModel): UsedModel {
-  return { digest, ...(folds.length > 0 && { folds: [...folds] }) };
+function usedModel({ digest, folds, nnunet, labels }: TissueModel): UsedModel {
+  return {
+    digest,
+    ...(folds.length > 0 && { folds: [...folds] }),
+    ...(nnunet?.version === 2 && {
+      family: 'nnU-Net v2',
+      trainer: nnunet.trainer,
+      plans: nnunet.plans,
+      mirrorAxes: [...nnunet.mirrorAxes],
+      labels: (labels ?? []).map(({ value, name }) => ({ value, name })),
+    }),
+  };
 }
 
 /** A segmentation model of nnU-Net v1 has no names of its own. */

@@ -21,6 +21,8 @@ export interface PredictionOrder {
   readonly labels?: string;
   /** Only these folds of an nnU-Net folder. */
   readonly folds?: readonly FoldName[];
+  /** Whether tiles are predicted mirrored too, of an nnU-Net v2 model. */
+  readonly mirroring?: boolean;
   readonly out: string;
   readonly session: SessionOptions;
   readonly choices: PredictionChoices;

@@ -64,6 +64,14 @@ export type ImageFailure = z.infer<typeof ImageFailure>;
 export const UsedModel = z.object({
   digest: z.string().describe('Of its source'),
   folds: z.array(FoldName).exactOptional().describe('Folds of an nnU-Net model that were averaged'),
+  family: z.literal('nnU-Net v2').exactOptional(),
+  trainer: z.string().exactOptional(),
+  plans: z.string().exactOptional().describe('Name and configuration'),
+  mirrorAxes: z
+    .array(z.int())
+    .exactOptional()
+    .describe('Axes along which every tile was predicted mirrored too: 0 rows, 1 columns'),
+  labels: z.array(z.object({ value: z.int(), name: z.string() })).exactOptional(),
 });
 export type UsedModel = z.infer<typeof UsedModel>;
 

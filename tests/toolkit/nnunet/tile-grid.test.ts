@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { partialRoiBytes } from '../../../toolkit/nnunet/partial-roi-bytes.ts';
-import { finishedRows, tileGrid } from '../../../toolkit/nnunet/tile-grid.ts';
 import { RGB_SOFTMAX } from '../../../toolkit/nnunet/model-method.ts';
+import { partialRoiBytes } from '../../../toolkit/nnunet/partial-roi-bytes.ts';
 import { pixelValues } from '../../../toolkit/nnunet/pixel-values.ts';
+import { finishedRows, tileGrid } from '../../../toolkit/nnunet/tile-grid.ts';
 import { fillTileInput } from '../../../toolkit/nnunet/tile-input.ts';
 import { tilesInScope } from '../../../toolkit/nnunet/tile-scope.ts';
 import { WeightSums } from '../../../toolkit/nnunet/weight-sums.ts';

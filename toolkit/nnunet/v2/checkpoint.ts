@@ -1,5 +1,16 @@
 import { ReigniteError } from '../../errors.ts';
-import { asEntries, asInteger, asItems, asString, asTensor, dictGet, dictHas, type Located, locate, refusal } from '../../pytorch/access.ts';
+import {
+  asEntries,
+  asInteger,
+  asItems,
+  asString,
+  asTensor,
+  dictGet,
+  dictHas,
+  type Located,
+  locate,
+  refusal,
+} from '../../pytorch/access.ts';
 import type { Checkpoint } from '../../pytorch/checkpoint.ts';
 import type { TensorRef } from '../../pytorch/tensor.ts';
 import type { StateDict, StateTensor } from '../state-dict.ts';

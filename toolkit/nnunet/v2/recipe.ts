@@ -38,9 +38,7 @@ export async function v2Recipe(first: FoldFiles, mirroring: boolean): Promise<Mo
   };
 }
 
-async function readTraining(
-  path: string,
-): Promise<{ readonly training: V2Training; readonly hasStatistics: boolean }> {
+async function readTraining(path: string): Promise<{ readonly training: V2Training; readonly hasStatistics: boolean }> {
   const checkpoint = await openCheckpoint(path);
   try {
     const training = v2Training(checkpoint, path);

@@ -1,5 +1,5 @@
 import type { FoldNetworks } from '../../../../toolkit/nnunet/fold-networks.ts';
-import { RGB_SOFTMAX } from '../../../../toolkit/nnunet/model-method.ts';
+import { type ModelMethod, RGB_SOFTMAX } from '../../../../toolkit/nnunet/model-method.ts';
 import type { Size } from '../../../../toolkit/nnunet/tile-grid.ts';
 
 /**
@@ -10,6 +10,7 @@ export function fakeNetworks(
   patch: Size,
   classes: number,
   folds: number,
+  method: ModelMethod = RGB_SOFTMAX,
 ): FoldNetworks & { readonly runs: () => number } {
   let runs = 0;
   const plane = patch.height * patch.width;
@@ -17,7 +18,7 @@ export function fakeNetworks(
     patch,
     classes,
     folds,
-    method: RGB_SOFTMAX,
+    method,
     runs: () => runs,
     async run(fold, input, softmax) {
       runs++;
@@ -34,7 +35,7 @@ export function fakeNetworks(
         const exponentials = logits.map(Math.exp);
         const total = exponentials.reduce((sum, each) => sum + each, 0);
         exponentials.forEach((each, c) => {
-          softmax[at * classes + c] = each / total;
+          softmax[at * classes + c] = method.decision.kind === 'softmax' ? each / total : (logits[c] ?? 0);
         });
       }
     },

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import type { Normalisation } from '../../../toolkit/nnunet/model-method.ts';
+import { cropped, filledNonZero, nonZeroBox } from '../../../toolkit/nnunet/non-zero-box.ts';
+import { pixelValues } from '../../../toolkit/nnunet/pixel-values.ts';
+
+const GREY = [0, 10, 20, 30];
+const rgb = Uint8Array.from(GREY.flatMap((value) => [value, value, value]));
+
+/** What the first channel's table makes of the values of a 2 x 2 image. */
+function seen(scheme: Normalisation, inside?: Uint8Array): number[] {
+  const [table] = pixelValues({ width: 2, height: 2, rgb, ...(inside && { inside }) }, [scheme]).tables;
+  return GREY.map((value) => table?.[value] ?? Number.NaN);
+}
+
+describe('pixelValues', () => {
+  it('has the numbers of the normalisations of nnU-Net v2', () => {
+    expect(seen({ scheme: 'None' })).toEqual(GREY);
+    expect(seen({ scheme: 'RGBTo01' })).toEqual(GREY.map((value) => Math.fround(value / 255)));
+    expect(seen({ scheme: 'RescaleTo01' })).toEqual([0, 1 / 3, 2 / 3, 1].map(Math.fround));
+    const std = Math.fround(Math.sqrt(125));
+    expect(seen({ scheme: 'ZScore', masked: false })).toEqual(
+      [-15, -5, 5, 15].map((value) => Math.fround(value / std)),
+    );
+    const ct = { scheme: 'CT', mean: 15, std: 4, low: 5, high: 25 } as const;
+    expect(seen(ct)).toEqual([-2.5, -1.25, 1.25, 2.5]);
+  });
+
+  it('takes mean and deviation of the pixels of a mask alone', () => {
+    const [, second, , fourth] = seen({ scheme: 'ZScore', masked: true }, Uint8Array.of(0, 1, 0, 1));
+    expect([second, fourth]).toEqual([-1, 1]);
+  });
+
+  it('divides an image of one value by nothing near zero', () => {
+    const flat = { width: 1, height: 1, rgb: Uint8Array.of(7, 7, 7) };
+    for (const scheme of [{ scheme: 'ZScore', masked: false } as const, { scheme: 'RescaleTo01' } as const]) {
+      expect(pixelValues(flat, [scheme]).tables[0]?.[7]).toBe(0);
+    }
+  });
+});
+
+describe('nonZeroBox', () => {
+  const image = (rows: readonly string[]) =>
+    Uint8Array.from(rows.flatMap((row) => [...row].flatMap((pixel) => (pixel === '#' ? [0, 0, 1] : [0, 0, 0]))));
+
+  it.each([
+    [['....', '.#..', '..#.'], { top: 1, bottom: 3, left: 1, right: 3 }],
+    [['#..#'], { top: 0, bottom: 1, left: 0, right: 4 }],
+    [['....', '....'], { top: 0, bottom: 2, left: 0, right: 4 }],
+  ])('finds the rectangle of %j', (rows, box) => {
+    expect(nonZeroBox(image(rows), 4, rows.length)).toEqual(box);
+  });
+
+  it('crops, and fills only enclosed holes, corners not being openings', () => {
+    const rows = ['.###.', '##.##', '#...#', '##.##', '.####'];
+    const pixels = image(rows);
+    const inside = filledNonZero(pixels, 5, 5);
+    expect([...inside].join('')).toBe(['01110', '11111', '11111', '11111', '01111'].join(''));
+    expect([...cropped(inside, 5, 1, { top: 3, bottom: 5, left: 0, right: 2 })]).toEqual([1, 1, 0, 1]);
+  });
+});

@@ -1,0 +1,122 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { afterAll, describe, expect, it } from 'vitest';
+import { decodeLabels } from '../../../../toolkit/image/decode-labels.ts';
+import { prepareTissueModel } from '../../../../toolkit/models/tissue-model.ts';
+import { readModelCard } from '../../../../toolkit/nnunet/model-card.ts';
+import { OrtFoldNetworks } from '../../../../toolkit/nnunet/ort-fold-networks.ts';
+import { createRoiSegmenter } from '../../../../toolkit/nnunet/roi-segmenter.ts';
+import { noise } from '../../../support/noise.ts';
+import { jobIn, readGrey16, useScratch } from '../support/scratch.ts';
+import { compareWithOracle } from '../support/v2-oracle.ts';
+
+const ROOT = fileURLToPath(new URL('../../../fixtures/nnunet-v2', import.meta.url));
+const RESIDUAL = join(ROOT, 'models/B_resenc_zscore4/nnUNetTrainer__nnUNetResEncUNetMPlans__2d');
+
+const scratch = useScratch();
+const segmenter = createRoiSegmenter({ provider: 'cpu', threads: 1 });
+afterAll(() => segmenter.close());
+
+describe("nnU-Net v2 models, against nnunetv2's own masks", () => {
+  it.each([
+    ['B_resenc_zscore4', 'small', 2],
+    ['C_old_plans_grey', 'grey_small', 1],
+    ['D_regions_rescale', 'small', 1],
+  ])('predicts %s as nnunetv2 does with sums in float32, but for near ties', async (model, image, nearTies) => {
+    const found = await compareWithOracle({ root: ROOT, model, image }, scratch.path('.'), segmenter);
+    expect(found.fromFloat32).toBeLessThanOrEqual(nearTies);
+    const listed = JSON.parse(await readFile(join(ROOT, 'expected', model, `${image}.float32.json`), 'utf8'));
+    expect(found.fromMask).toBeLessThanOrEqual(listed.length + nearTies);
+  });
+
+  it('cuts off black rows and columns first: a frame changes no pixel inside and is label 0', async () => {
+    const image = join(ROOT, 'images/small_0000.png');
+    const frame = { top: 7, bottom: 300, left: 12, right: 5, background: 'black' };
+    const framed = scratch.path('framed.png');
+    await sharp(image).extend(frame).toFile(framed);
+    const { modelDir } = await prepareTissueModel(RESIDUAL, scratch.path('models'));
+    const [plain, wide] = [jobIn(scratch, 'plain', image), jobIn(scratch, 'wide', framed)];
+    await segmenter.segment({ ...plain, modelDir });
+    expect(await segmenter.segment({ ...wide, modelDir })).toMatchObject({ width: 218, height: 490, tiles: 1 });
+    const all = (await decodeLabels(wide.mask)).data;
+    const isInside = (at: number) => at % 218 >= 12 && at % 218 < 213 && at >= 7 * 218 && at < 190 * 218;
+    const inside = all.filter((_, at) => isInside(at));
+    expect(inside).toEqual((await decodeLabels(plain.mask)).data);
+    const outside = all.filter((_, at) => !isInside(at));
+    expect(new Set(outside)).toEqual(new Set([0]));
+    expect((await readGrey16(wide.margin))[0]).toBe(65535);
+  });
+
+  it('takes the whole of a black image', async () => {
+    const image = scratch.path('black.png');
+    await sharp({ create: { width: 40, height: 30, channels: 3, background: 'black' } })
+      .png()
+      .toFile(image);
+    const { modelDir } = await prepareTissueModel(RESIDUAL, scratch.path('models'));
+    const job = jobIn(scratch, 'black', image);
+    await segmenter.segment({ ...job, modelDir });
+    expect(await decodeLabels(job.mask)).toMatchObject({ width: 40, height: 30 });
+  });
+
+  it('predicts mirrored tiles only when asked, as another model', async () => {
+    const models = scratch.path('models');
+    const plain = await prepareTissueModel(RESIDUAL, models);
+    const mirrored = await prepareTissueModel(RESIDUAL, models, { mirroring: true });
+    expect([plain.nnunet?.mirrorAxes, mirrored.nnunet?.mirrorAxes]).toEqual([[], [0, 1]]);
+    expect(mirrored.digest).not.toBe(plain.digest);
+    const options = { provider: 'cpu', threads: 1 } as const;
+    const [once, fourTimes] = [
+      new OrtFoldNetworks(plain.modelDir, await readModelCard(plain.modelDir), options),
+      new OrtFoldNetworks(mirrored.modelDir, await readModelCard(mirrored.modelDir), options),
+    ];
+    const { height, width } = once.patch;
+    const input = Float32Array.from(noise(3 * height * width, 4), (value) => value / 64 - 2);
+    const output = new Float32Array(once.classes * height * width);
+    const mean = new Float64Array(output.length);
+    for (const [rows, columns] of [
+      [false, false],
+      [true, false],
+      [false, true],
+      [true, true],
+    ]) {
+      const place = (at: number) => {
+        const [y, x] = [Math.floor(at / width), at % width];
+        return (rows ? height - 1 - y : y) * width + (columns ? width - 1 - x : x);
+      };
+      const plane = height * width;
+      const turned = input.map((_, at) => input[at - (at % plane) + place(at % plane)] ?? 0);
+      await once.run(0, turned, output);
+      mean.forEach((sum, at) => {
+        const pixel = Math.floor(at / once.classes);
+        mean[at] = sum + (output[place(pixel) * once.classes + (at % once.classes)] ?? 0) / 4;
+      });
+    }
+    await fourTimes.run(0, input, output);
+    await Promise.all([once.release(), fourTimes.release()]);
+    const furthest = output.reduce((most, value, at) => Math.max(most, Math.abs(value - (mean[at] ?? 0))), 0);
+    expect(furthest).toBeLessThan(1e-5);
+  });
+
+  it('refuses colours for a grey model, by name', async () => {
+    const grey = join(ROOT, 'models/C_old_plans_grey/nnUNetTrainer__nnUNetPlans__2d');
+    const { modelDir } = await prepareTissueModel(grey, scratch.path('models'));
+    const job = jobIn(scratch, 'colours', join(ROOT, 'images/small_0000.png'));
+    await expect(segmenter.segment({ ...job, modelDir })).rejects.toMatchObject({
+      code: 'IMAGE_UNREADABLE',
+      message: expect.stringContaining('one grey channel'),
+    });
+  });
+
+  it('names labels, folds and what a reader should know', async () => {
+    const regions = join(ROOT, 'models/D_regions_rescale');
+    const model = await prepareTissueModel(regions, scratch.path('models'));
+    expect(model).toMatchObject({ folds: [0, 2], classes: 4, nnunet: { version: 2, plans: 'nnUNetPlans 2d' } });
+    expect(model.labels?.map(({ name }) => name)).toEqual(['background', 'whole', 'core', 'active']);
+    expect(model.notes?.join(' ')).toMatch(/has no fold 1.*float32.*--mirroring/);
+    await expect(prepareTissueModel(regions, scratch.path('models'), { folds: [1] })).rejects.toMatchObject({
+      code: 'FOLD_MISSING',
+    });
+  });
+});
