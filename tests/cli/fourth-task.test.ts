@@ -15,6 +15,7 @@ export const LYMPHOCYTES = {
   kind: 'cells',
   name: 'lymphocytes',
   folder: 'pdl1/lymphocytes',
+  stain: 'immunohistochemistry',
   checkpoint: 'lymphocytes.pt',
   readersFile: 'lymphocytes.json',
   classes: ['cd3', 'cd8', 'other'],
@@ -49,7 +50,9 @@ it('a fourth task is a definition: it type-checks, runs, and is in metrics, verd
     await writeFile(join(checkout, file), text.replace(before, `${line}${before}`));
   }
   const compiler = join(checkout, 'node_modules/typescript/bin/tsc');
-  execFileSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--noEmit'], { cwd: checkout });
+  execFileSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--noEmit'], {
+    cwd: checkout,
+  });
 
   // The PD-L1 data under another name.
   const { served } = await writeTinyRecord(folder, undefined, async (unpacked) => {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { copyFile, mkdir, symlink } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -14,5 +14,8 @@ export async function copyCheckout(target: string): Promise<string> {
     await copyFile(join(ROOT, file), join(target, file));
   }
   await symlink(join(ROOT, 'node_modules'), join(target, 'node_modules'));
+  // Declarations would name types by where the link leads to, which the compiler refuses.
+  const settings = join(target, 'tsconfig.build.json');
+  await writeFile(settings, (await readFile(settings, 'utf8')).replace('"declaration": true', '"declaration": false'));
   return target;
 }

@@ -1,14 +1,8 @@
 import type { Task } from '../../config/tasks.ts';
 import type { DecodedImage } from '../image/accepted-image.ts';
 import { measureStain, type StainColours } from '../image/stain-colours.ts';
+import { definitionOf } from '../tasks/registry.ts';
 import { MODEL_MPP } from './input-image.ts';
-
-/** Stain of the images that the paper's models of a task were trained on. */
-const STAIN_OF_TASK = {
-  he: 'H&E',
-  nuclei: 'immunohistochemistry',
-  pdl1: 'immunohistochemistry',
-} as const satisfies Record<Task, StainColours['kind']>;
 
 const STAIN_NAMES = { 'H&E': 'H&E (pink and purple)', immunohistochemistry: 'immunohistochemistry (brown and blue)' };
 
@@ -21,7 +15,7 @@ export function modelCautions({ synthetic }: { readonly synthetic: boolean }): r
 /** Says when an image does not have the colours of the stain of the task. */
 export function stainCautions(task: Task, image: DecodedImage): readonly string[] {
   const colours = measureStain(image);
-  const expected = STAIN_OF_TASK[task];
+  const { stain: expected } = definitionOf(task);
   if (colours.kind === 'unknown' || colours.kind === expected) return [];
   const made = `models of this task are made for ${STAIN_NAMES[expected]}`;
   if (colours.kind === 'other') {

@@ -1,12 +1,16 @@
 import type { CellTask, TissueTask } from '../../config/tasks.ts';
 import type { SequentialScale } from '../figures/f1-matrix-colours.ts';
 
+export type Stain = 'H&E' | 'immunohistochemistry';
+
 /** What is particular to a task in which tissue is segmented by an nnU-Net v1 model with the paper's 17 labels. */
 export interface TissueTaskDefinition {
   readonly kind: 'tissue';
   readonly name: TissueTask;
   /** Folder of its files below `images`, `annotations`, `models`, `inference` and `figures`. */
   readonly folder: string;
+  /** Of the images that the paper's models of the task were trained on. */
+  readonly stain: Stain;
   /** Name of the record's model, a folder below its folder of models. */
   readonly modelFolder: string;
 }
@@ -41,6 +45,8 @@ export interface CellTaskDefinition {
   readonly name: CellTask;
   /** Folder of its files below `images`, `annotations`, `models`, `inference` and `figures`. */
   readonly folder: string;
+  /** Of the images that the paper's models of the task were trained on. */
+  readonly stain: Stain;
   /** Name of the record's checkpoint in its folder of models. */
   readonly checkpoint: string;
   /** Name of the COCO file of all readers in its folder of annotations. */

@@ -13,6 +13,7 @@ export const NUCLEI = {
   kind: 'cells',
   name: 'nuclei',
   folder: 'pdl1/nuclei',
+  stain: 'immunohistochemistry',
   checkpoint: 'nuclei_detection_weights.pt',
   readersFile: 'nuclei_test_set_all_readers.json',
   classes: ['nucleus'],

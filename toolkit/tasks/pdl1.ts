@@ -9,6 +9,7 @@ export const PDL1 = {
   kind: 'cells',
   name: 'pdl1',
   folder: 'pdl1/pdl1',
+  stain: 'immunohistochemistry',
   checkpoint: 'pdl1_detection_weights.pt',
   readersFile: 'pdl1_test_set_all_readers.json',
   classes: ['pd-l1 negative tumor cell', 'pd-l1 positive tumor cell', 'non-tumor cell'],
