@@ -6,7 +6,7 @@ RUN npm ci
 # A checkout made under a strict umask is readable for its owner alone, who is not the user of the image.
 COPY . .
 RUN chmod -R a+rX bin config toolkit workflows data
-RUN node scripts/build.js && node -e "import('/app/dist/cli/workflow-bundle.js').then((m) => m.workflowBundle())"
+RUN node scripts/build.js && node -e "import('/app/dist/runtime/workers/workflow-bundle.js').then((m) => m.workflowBundle())"
 
 FROM node:20.20.2-bookworm-slim
 ENV NODE_ENV=production REIGNITE_HOME=/home/node/reignite

@@ -1,3 +1,4 @@
+import { killChildProcesses } from '../runtime/child-processes.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 import { EXIT, printStep, silenceSteps } from './output.ts';
 
@@ -17,7 +18,6 @@ export const STILL_RUNNING = 'Stopped watching: another process works on it.';
 
 const INTERRUPTED = 'Interrupted.';
 let explanation: () => string = () => INTERRUPTED;
-const children = new Set<number>();
 
 /**
  * Sets what is printed when the command is interrupted from now on: one sentence that is true at that moment. A process
@@ -25,16 +25,6 @@ const children = new Set<number>();
  */
 export function whenInterrupted(sentence: string | (() => string)): void {
   explanation = typeof sentence === 'string' ? () => sentence : sentence;
-}
-
-/** Remembers a process that must not outlive this one, also when a second signal ends the command at once. */
-export function endWithCommand(pid: number | undefined): void {
-  if (pid !== undefined) children.add(pid);
-}
-
-/** Forgets a process that has ended: its number may be given to another one. */
-export function forgetProcess(pid: number | undefined): void {
-  if (pid !== undefined) children.delete(pid);
 }
 
 /**
@@ -61,12 +51,6 @@ export function listenForStop(stop: AbortController): () => number | undefined {
 }
 
 function endAtOnce(status: number): never {
-  for (const pid of children) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // It has ended already.
-    }
-  }
+  killChildProcesses();
   process.exit(status);
 }

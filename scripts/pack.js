@@ -10,7 +10,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const MAX_BYTES = 15e6;
 
 ensureBuilt();
-const { workflowBundle } = await import('../dist/cli/workflow-bundle.js');
+const { workflowBundle } = await import('../dist/runtime/workers/workflow-bundle.js');
 await workflowBundle();
 
 const options = process.argv.slice(2);

@@ -6,7 +6,7 @@ import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { bytesText } from '../../toolkit/quantity-text.ts';
 import { type Found, findRemovable, REMOVABLE, REMOVABLES } from '../clean/removable.ts';
 import { EXIT, printResult } from '../output.ts';
-import { onHomePlatform } from '../run/home-platform.ts';
+import { withHomeServer } from '../run/with-home-server.ts';
 
 export interface CleanOptions {
   readonly dryRun?: boolean;
@@ -33,7 +33,7 @@ export async function cleanCommand(
   }
   const isToRemove = options.dryRun !== true;
   const home = homeFromEnvironment();
-  const found = await onHomePlatform(signal, [], async ({ client }) => {
+  const found = await withHomeServer(signal, [], async ({ client }) => {
     const all = await findRemovable(home, await closedRunsData(client));
     const wanted = all.filter(({ what }) => kinds.length === 0 || kinds.includes(what));
     if (isToRemove) await remove(wanted);

@@ -1,6 +1,7 @@
+import { loadConfig } from '../../runtime/config/load-config.ts';
+import { pinRecord } from '../../runtime/config/pin-record.ts';
+import { resolveRun } from '../../runtime/run/resolve-run.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
-import { loadConfig } from '../config/load-config.ts';
-import { pinRecord } from '../config/pin-record.ts';
 import { checkMachine } from '../doctor/check-machine.ts';
 import { checkProviders } from '../doctor/check-providers.ts';
 import { checkSurroundings } from '../doctor/check-surroundings.ts';
@@ -8,7 +9,6 @@ import { checkTemporal } from '../doctor/check-temporal.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { lookAtRecord, lookLines } from '../plan/look-at-record.ts';
-import { resolveRun } from '../run/resolve-run.ts';
 import type { RunOptions } from './run.ts';
 
 /** Options of `doctor`; those of a run's configuration say which record is meant. */

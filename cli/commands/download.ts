@@ -1,5 +1,11 @@
 import { join, relative } from 'node:path';
 import { TASKS } from '../../config/tasks.ts';
+import { loadConfig } from '../../runtime/config/load-config.ts';
+import { pinRecord } from '../../runtime/config/pin-record.ts';
+import { resolveRun } from '../../runtime/run/resolve-run.ts';
+import type { ServerSession } from '../../runtime/session/server-session.ts';
+import { watchOn, withServer } from '../../runtime/session/with-server.ts';
+import { workerSettingsOf } from '../../runtime/workers/worker-settings.ts';
 import { Receipts } from '../../toolkit/cache/receipts.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
@@ -7,18 +13,12 @@ import { bytesText, timeText } from '../../toolkit/quantity-text.ts';
 import { counted } from '../../toolkit/text.ts';
 import { Selection } from '../../toolkit/zenodo/selection.ts';
 import type { AcquiredFile, AcquireOutcome, acquire } from '../../workflows/acquire.ts';
-import { loadConfig } from '../config/load-config.ts';
-import { pinRecord } from '../config/pin-record.ts';
 import { FileLines } from '../download/file-lines.ts';
 import { type ResolvedDownload, resolveDownload, startDownload } from '../download/start-download.ts';
 import { watchDownload } from '../download/watch-download.ts';
 import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { runPage } from '../run/follow-run.ts';
-import { onPlatform, watchOn } from '../run/on-platform.ts';
-import type { Platform } from '../run/platform.ts';
-import { resolveRun } from '../run/resolve-run.ts';
-import { workerSettingsOf } from '../worker-settings.ts';
 import type { RunOptions } from './run.ts';
 
 export interface DownloadOptions extends Omit<RunOptions, 'workers'> {
@@ -41,8 +41,8 @@ export async function downloadCommand(options: DownloadOptions, signal: AbortSig
   const whole = TASKS.every((task) => config.tasks.includes(task));
   const download = resolveDownload({ config, data, whole, ...(only === undefined ? {} : { only }) });
   const settings = workerSettingsOf(config);
-  const outcome = await onPlatform({ home, settings, onStep: printStep, signal }, (platform) =>
-    follow(platform, download, signal),
+  const outcome = await withServer({ home, settings, onStep: printStep, signal }, (session) =>
+    follow(session, download, signal),
   );
   if (only !== undefined && outcome.files.every(({ files }) => files === 0)) {
     throw new ReigniteError('FILE_NOT_IN_RECORD', `Record ${outcome.id} holds no file that fits ${only.join(', ')}.`, {
@@ -54,16 +54,20 @@ export async function downloadCommand(options: DownloadOptions, signal: AbortSig
   return EXIT.done;
 }
 
-async function follow(platform: Platform, download: ResolvedDownload, signal: AbortSignal): Promise<AcquireOutcome> {
-  const { client, server } = platform;
+async function follow(
+  session: ServerSession,
+  download: ResolvedDownload,
+  signal: AbortSignal,
+): Promise<AcquireOutcome> {
+  const { client, server } = session;
   const { id } = download;
-  whenInterrupted(platform.owner ? RESUMABLE : STILL_RUNNING);
+  whenInterrupted(session.owner ? RESUMABLE : STILL_RUNNING);
   const how = await startDownload(client, server, download, printStep);
   printStep(`${how === 'started' ? 'Started' : 'Attached to'} ${id}`);
   if (server.uiUrl !== undefined) printStep(`Temporal UI: ${runPage(server.uiUrl, server.namespace, id)}`);
   const lines = new FileLines(printStep);
   let told = '';
-  await watchOn(platform, signal, (until) =>
+  await watchOn(session, signal, (until) =>
     watchDownload(
       client,
       id,

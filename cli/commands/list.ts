@@ -1,12 +1,12 @@
+import { describeRun, type RunDescription } from '../../runtime/run/describe-run.ts';
+import { listRuns, RUNS_AND_PREDICTIONS } from '../../runtime/run/find-run.ts';
 import { verdictText } from '../../toolkit/dataset/provenance.ts';
 import { EXIT, printResult } from '../output.ts';
-import { describeRun, type RunDescription } from '../run/describe-run.ts';
-import { listRuns, RUNS_AND_PREDICTIONS } from '../run/find-run.ts';
-import { onHomePlatform } from '../run/home-platform.ts';
+import { withHomeServer } from '../run/with-home-server.ts';
 
 /** `reignite list`: the runs of the home with their verdicts, and its durable predictions, the newest first. */
 export async function listCommand({ json }: { readonly json?: boolean }, signal: AbortSignal): Promise<number> {
-  const runs = await onHomePlatform(signal, [], async ({ client }) =>
+  const runs = await withHomeServer(signal, [], async ({ client }) =>
     Promise.all((await listRuns(client, RUNS_AND_PREDICTIONS)).map(describeRun)),
   );
   if (json) printResult(JSON.stringify({ runs }, null, 1));

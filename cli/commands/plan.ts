@@ -1,13 +1,13 @@
+import { loadConfig } from '../../runtime/config/load-config.ts';
+import { pinRecord } from '../../runtime/config/pin-record.ts';
+import { resolveRun } from '../../runtime/run/resolve-run.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { parseRecordId } from '../../toolkit/zenodo/record-id.ts';
-import { loadConfig } from '../config/load-config.ts';
-import { pinRecord } from '../config/pin-record.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { isDataComplete } from '../plan/is-complete.ts';
 import { lookAtRecord, lookLines } from '../plan/look-at-record.ts';
 import { planLines } from '../plan/plan-lines.ts';
 import { planRun } from '../plan/plan-run.ts';
-import { resolveRun } from '../run/resolve-run.ts';
 import type { RunOptions } from './run.ts';
 
 /**

@@ -1,16 +1,16 @@
+import { loadConfig } from '../../runtime/config/load-config.ts';
+import { pinRecord } from '../../runtime/config/pin-record.ts';
+import { resolveRun } from '../../runtime/run/resolve-run.ts';
+import { startRun } from '../../runtime/run/start-run.ts';
+import { withServer } from '../../runtime/session/with-server.ts';
+import { workerSettingsOf } from '../../runtime/workers/worker-settings.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
-import { loadConfig } from '../config/load-config.ts';
-import { pinRecord } from '../config/pin-record.ts';
 import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { tellPlan } from '../plan/tell-plan.ts';
 import { DetachedTeller, detachRun } from '../run/detached-run.ts';
 import { tellOutcome } from '../run/follow-run.ts';
-import { onPlatform } from '../run/on-platform.ts';
-import { resolveRun } from '../run/resolve-run.ts';
-import { seeThrough } from '../run/see-through.ts';
-import { startRun } from '../run/start-run.ts';
-import { workerSettingsOf } from '../worker-settings.ts';
+import { runToCompletion } from '../run/run-to-completion.ts';
 
 export interface RunOptions {
   readonly profile: string;
@@ -69,15 +69,15 @@ async function runHere(options: RunOptions, teller: DetachedTeller, signal: Abor
   const queues = options.workers ? {} : { queues: [] };
   let fresh = options.fresh ?? false;
   if (config.zenodo.serve === undefined) await tellPlan(run, home, { fresh, signal }, printStep);
-  const summary = await onPlatform({ home, settings, onStep: printStep, signal, ...queues }, (platform) => {
+  const summary = await withServer({ home, settings, onStep: printStep, signal, ...queues }, (session) => {
     const start = async () => {
-      whenInterrupted(platform.owner ? RESUMABLE : STILL_RUNNING);
-      const how = await startRun(platform.client, platform.server, run, printStep, { fresh });
+      whenInterrupted(session.owner ? RESUMABLE : STILL_RUNNING);
+      const how = await startRun(session.client, session.server, run, printStep, { fresh });
       fresh = false;
       printStep(`${how === 'started' ? 'Started' : 'Attached to'} ${run.id}`);
       teller.begun(run.id);
     };
-    return seeThrough(platform, run, start, signal);
+    return runToCompletion(session, run, start, signal);
   });
   whenInterrupted('Interrupted: the run has ended; `npx reignite status` shows how.');
   return tellOutcome(summary, run.input.folders.results, options.json ?? false);

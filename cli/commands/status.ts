@@ -1,13 +1,13 @@
 import type { Client } from '@temporalio/client';
+import { describeRun, isPrediction, summaryOf } from '../../runtime/run/describe-run.ts';
+import { findRun, RUNS_AND_PREDICTIONS } from '../../runtime/run/find-run.ts';
+import { liveStages, liveSteps } from '../../runtime/run/live-stages.ts';
 import type { ControlState } from '../../workflows/control.ts';
 import type { StageProgress } from '../../workflows/progress.ts';
 import { EXIT, printResult } from '../output.ts';
-import { describeRun, isPrediction, summaryOf } from '../run/describe-run.ts';
-import { findRun, RUNS_AND_PREDICTIONS } from '../run/find-run.ts';
-import { onHomePlatform } from '../run/home-platform.ts';
-import { liveStages, liveSteps } from '../run/live-stages.ts';
 import { stageLine } from '../run/progress-lines.ts';
 import { verdictLines } from '../run/verdict-lines.ts';
+import { withHomeServer } from '../run/with-home-server.ts';
 
 /** A worker that has just been started answers within this time. */
 const QUERY_MS = 15_000;
@@ -18,7 +18,7 @@ export async function statusCommand(
   { json }: { readonly json?: boolean },
   signal: AbortSignal,
 ): Promise<number> {
-  await onHomePlatform(signal, ['orchestration'], async ({ client }) => {
+  await withHomeServer(signal, ['orchestration'], async ({ client }) => {
     const execution = await findRun(client, part, RUNS_AND_PREDICTIONS);
     const description = await describeRun(execution);
     const isOpen = execution.status.name === 'RUNNING';

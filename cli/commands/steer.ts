@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, isGrpcDeadlineError, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { isPrediction } from '../../runtime/run/describe-run.ts';
+import { findRun, RUNS_AND_PREDICTIONS } from '../../runtime/run/find-run.ts';
+import type { ServerSession } from '../../runtime/session/server-session.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { EXIT, printResult } from '../output.ts';
-import { isPrediction } from '../run/describe-run.ts';
-import { findRun, RUNS_AND_PREDICTIONS } from '../run/find-run.ts';
-import { onHomePlatform } from '../run/home-platform.ts';
-import type { Platform } from '../run/platform.ts';
+import { withHomeServer } from '../run/with-home-server.ts';
 
 export type Steering = 'pause' | 'resume' | 'cancel';
 
@@ -36,8 +36,8 @@ export async function steerCommand(
   signal: AbortSignal,
 ): Promise<number> {
   let cancelling: string | undefined;
-  const order = async (platform: Platform) => {
-    const { client } = platform;
+  const order = async (session: ServerSession) => {
+    const { client } = session;
     const execution = await findRun(client, cancelling ?? part, RUNS_AND_PREDICTIONS);
     const { workflowId, status } = execution;
     // The command that ran it ended with it, and took the server away before this one saw the end.
@@ -54,12 +54,12 @@ export async function steerCommand(
     }
     if (how === 'cancel') {
       cancelling = workflowId;
-      await cancelRun(platform, workflowId);
+      await cancelRun(session, workflowId);
     } else await updateRun(client, workflowId, how);
     return workflowId;
   };
   // The run's dead workers, whom a server that was left behind would wait for, are forgotten before the order is given.
-  const run = await onHomePlatform(signal, ['orchestration'], order, { adopt: true });
+  const run = await withHomeServer(signal, ['orchestration'], order, { adopt: true });
   if (json) printResult(JSON.stringify({ run, done: how }, null, 1));
   else printResult(`${run} ${DONE[how]}`);
   return EXIT.done;
@@ -86,7 +86,7 @@ async function updateRun(client: Client, id: string, update: 'pause' | 'resume')
   }
 }
 
-async function cancelRun({ client, ready, failed }: Platform, id: string): Promise<void> {
+async function cancelRun({ client, ready, failed }: ServerSession, id: string): Promise<void> {
   const handle = client.workflow.getHandle(id);
   await forgetWorkers(client, id);
   await handle.cancel();

@@ -1,10 +1,10 @@
+import { findRun } from '../../runtime/run/find-run.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { whenInterrupted } from '../interruption.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
-import { findRun } from '../run/find-run.ts';
 import { runPage } from '../run/follow-run.ts';
-import { onHomePlatform } from '../run/home-platform.ts';
 import { untilStopped } from '../run/until-stopped.ts';
+import { withHomeServer } from '../run/with-home-server.ts';
 
 /**
  * `reignite ui`: opens the kept history, prints the page of a run and stays until Ctrl-C. Workflows are served, so that
@@ -13,7 +13,7 @@ import { untilStopped } from '../run/until-stopped.ts';
  * @param part - A workflow id or a unique part of it; the newest run unless given.
  */
 export async function uiCommand(part: string | undefined, signal: AbortSignal): Promise<number> {
-  return onHomePlatform(signal, ['orchestration'], async ({ client, server, failed }) => {
+  return withHomeServer(signal, ['orchestration'], async ({ client, server, failed }) => {
     if (server.uiUrl === undefined) {
       throw new ReigniteError(
         'USAGE',

@@ -1,10 +1,10 @@
+import { describeRun, type RunDescription, summaryOf } from '../../runtime/run/describe-run.ts';
+import { findRun } from '../../runtime/run/find-run.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import type { Summary } from '../../toolkit/report/summary.ts';
 import { EXIT, printable, printResult } from '../output.ts';
-import { describeRun, type RunDescription, summaryOf } from '../run/describe-run.ts';
-import { findRun } from '../run/find-run.ts';
-import { onHomePlatform } from '../run/home-platform.ts';
+import { withHomeServer } from '../run/with-home-server.ts';
 import { failureLines, roiLines, stepLine, taskLines } from '../why/answer-lines.ts';
 import { partsOf, type RunPart, type RunStep } from '../why/run-steps.ts';
 import { whyRois } from '../why/why-roi.ts';
@@ -29,7 +29,7 @@ export async function whyCommand(
   signal: AbortSignal,
 ): Promise<number> {
   const [first, second] = words;
-  const answer = await onHomePlatform(signal, [], async ({ client }) => {
+  const answer = await withHomeServer(signal, [], async ({ client }) => {
     const known = async (part: string | undefined): Promise<KnownRun> => {
       const execution = await findRun(client, part);
       const summary = await summaryOf(execution);

@@ -1,18 +1,18 @@
 import { didYouMean } from '../../config/suggest.ts';
 import { QUEUES, type Queue } from '../../config/task-queues.ts';
+import { loadConfig } from '../../runtime/config/load-config.ts';
+import { connectTo, externalServer } from '../../runtime/server/connection.ts';
+import type { ServerAddress } from '../../runtime/server/server-address.ts';
+import { runningServer } from '../../runtime/server/server-record.ts';
+import { WorkerProcesses } from '../../runtime/workers/worker-processes.ts';
+import { workerSettingsOf } from '../../runtime/workers/worker-settings.ts';
 import { placesNamedIn } from '../../toolkit/access/named-places.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { makePrivateHome } from '../../toolkit/files/private-home.ts';
-import { loadConfig } from '../config/load-config.ts';
 import { whenInterrupted } from '../interruption.ts';
 import { EXIT, printStep } from '../output.ts';
 import { untilStopped } from '../run/until-stopped.ts';
-import { WorkerProcesses } from '../run/worker-processes.ts';
-import { connectTo, externalServer } from '../temporal/connection.ts';
-import type { ServerAddress } from '../temporal/server-address.ts';
-import { runningServer } from '../temporal/server-record.ts';
-import { workerSettingsOf } from '../worker-settings.ts';
 
 export interface WorkerOptions {
   readonly queues?: readonly string[];

@@ -1,8 +1,8 @@
 import { access, constants } from 'node:fs/promises';
 import { ZenodoConfig } from '../../config/zenodo-config.ts';
+import { freePort } from '../../runtime/server/free-port.ts';
 import { registerFonts } from '../../toolkit/figures/fonts.ts';
 import { discard, httpGet } from '../../toolkit/zenodo/http.ts';
-import { freePort } from '../temporal/free-port.ts';
 import type { Finding } from './finding.ts';
 
 const GRPC_PORT = 7233;

@@ -1,5 +1,5 @@
-import { connectTo, externalServer } from '../temporal/connection.ts';
-import { findTemporalBinary } from '../temporal/find-binary.ts';
+import { connectTo, externalServer } from '../../runtime/server/connection.ts';
+import { findTemporalBinary } from '../../runtime/server/find-binary.ts';
 import type { Finding } from './finding.ts';
 
 const name = 'Temporal';

@@ -2,11 +2,11 @@ import type { Client } from '@temporalio/client';
 import type { AcquireInput } from '../../activities/inputs.ts';
 import { canonicalJson } from '../../config/digest.ts';
 import { taskQueue } from '../../config/task-queues.ts';
+import { type OnceOpen, startOrAttach } from '../../runtime/run/start-or-attach.ts';
+import type { ServerAddress } from '../../runtime/server/server-address.ts';
 import { sha256Of } from '../../toolkit/files/hash-file.ts';
 import type { acquire } from '../../workflows/acquire.ts';
 import { downloadId } from '../../workflows/ids.ts';
-import type { ServerAddress } from '../temporal/server-address.ts';
-import { type OnceOpen, startOrAttach } from '../temporal/start-or-attach.ts';
 
 export interface ResolvedDownload {
   readonly id: string;

@@ -2,8 +2,8 @@ import type { Client, Connection } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
 import { z } from 'zod';
+import { type Look, untilClosed } from '../../runtime/run/until-closed.ts';
 import type { FileProgress } from '../../workflows/file-progress.ts';
-import { type Look, untilClosed } from '../run/until-closed.ts';
 import { failureIn } from '../why/failure-in.ts';
 
 /** What a step of an acquisition tells in its heartbeats. */

@@ -1,5 +1,6 @@
 import type { RunInput } from '../../activities/inputs.ts';
 import type { Task } from '../../config/tasks.ts';
+import type { ResolvedRun } from '../../runtime/run/resolve-run.ts';
 import { FileDigests } from '../../toolkit/cache/file-digests.ts';
 import { type CacheEntry, StepCache } from '../../toolkit/cache/step-cache.ts';
 import { freeBytes } from '../../toolkit/files/free-space.ts';
@@ -7,7 +8,6 @@ import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { readSummaryFile } from '../../toolkit/report/summary.ts';
 import type { KnownModel } from '../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
-import type { ResolvedRun } from '../run/resolve-run.ts';
 import type { NoLook, RecordLook } from './look-at-record.ts';
 import { type PlannedFile, planFiles } from './plan-files.ts';
 import { planRois, type RoiPlan } from './plan-rois.ts';

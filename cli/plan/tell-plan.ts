@@ -1,5 +1,5 @@
+import type { ResolvedRun } from '../../runtime/run/resolve-run.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
-import type { ResolvedRun } from '../run/resolve-run.ts';
 import { lookAtRecord, lookLines } from './look-at-record.ts';
 import { planLines } from './plan-lines.ts';
 import { planRun } from './plan-run.ts';

@@ -2,6 +2,14 @@ import { PredictionFiles } from '../../activities/predict/prediction-files.ts';
 import { type PredictImagesInput, PredictionOrder } from '../../activities/predict/prediction-inputs.ts';
 import { canonicalJson } from '../../config/digest.ts';
 import { taskQueue } from '../../config/task-queues.ts';
+import { loadConfig } from '../../runtime/config/load-config.ts';
+import type { LiveStage } from '../../runtime/run/live-stages.ts';
+import { pendingSteps } from '../../runtime/run/pending-steps.ts';
+import { type OnceOpen, startOrAttach } from '../../runtime/run/start-or-attach.ts';
+import { type Look, untilClosed } from '../../runtime/run/until-closed.ts';
+import type { ServerSession } from '../../runtime/session/server-session.ts';
+import { watchOn, withServer } from '../../runtime/session/with-server.ts';
+import { workerSettingsOf } from '../../runtime/workers/worker-settings.ts';
 import { allowPlaces } from '../../toolkit/access/allowed-places.ts';
 import { sha256Of } from '../../toolkit/files/hash-file.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
@@ -13,24 +21,16 @@ import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { predictionId } from '../../workflows/ids.ts';
 import type { predictImages } from '../../workflows/predict-images.ts';
 import type { StageProgress } from '../../workflows/progress.ts';
-import { loadConfig } from '../config/load-config.ts';
 import { printStep } from '../output.ts';
 import { runPage } from '../run/follow-run.ts';
-import type { LiveStage } from '../run/live-stages.ts';
-import { onPlatform, watchOn } from '../run/on-platform.ts';
-import { pendingSteps } from '../run/pending-steps.ts';
-import type { Platform } from '../run/platform.ts';
 import { ProgressLines } from '../run/progress-lines.ts';
-import { type Look, untilClosed } from '../run/until-closed.ts';
-import { type OnceOpen, startOrAttach } from '../temporal/start-or-attach.ts';
-import { workerSettingsOf } from '../worker-settings.ts';
 
 const QUEUES = ['orchestration', 'inference'] as const;
 /**
  * Predicts images as a workflow: an activity each, retried, shared among the workers of a server, in the Temporal UI.
  * The same command attaches to a prediction that is open, and takes from the cache what was done before.
  *
- * @throws The signal's reason; what `onPlatform` throws.
+ * @throws The signal's reason; what `withServer` throws.
  */
 export async function predictAsRun(
   order: Order,
@@ -42,8 +42,8 @@ export async function predictAsRun(
   const config = await loadConfig({ profile: 'sample', set: [] });
   const { id, input } = await listImages(order, images, home, config.temporal);
   const settings = workerSettingsOf(config);
-  await onPlatform({ home, settings, queues: QUEUES, onStep: printStep, signal }, (platform) =>
-    follow(platform, id, input, signal),
+  await withServer({ home, settings, queues: QUEUES, onStep: printStep, signal }, (session) =>
+    follow(session, id, input, signal),
   );
   const summary = await readPredictionSummary(order.out);
   const paths = new Set(images.map(({ path }) => path));
@@ -92,7 +92,7 @@ async function listImages(
 }
 
 async function follow(
-  { client, server, ...platform }: Platform,
+  { client, server, ...session }: ServerSession,
   id: string,
   input: PredictImagesInput,
   signal: AbortSignal,
@@ -116,14 +116,14 @@ async function follow(
   printStep(`${how === 'started' ? 'Started' : 'Attached to'} ${id}`);
   if (server.uiUrl !== undefined) printStep(`Temporal UI: ${runPage(server.uiUrl, server.namespace, id)}`);
   const lines = new ProgressLines(printStep);
-  await watchOn({ client, server, ...platform }, signal, (until) =>
+  await watchOn({ client, server, ...session }, signal, (until) =>
     watchPrediction(client, id, (stages) => lines.show(stages), until),
   );
   await client.workflow.getHandle<typeof predictImages>(id).result();
 }
 
 function watchPrediction(
-  client: Platform['client'],
+  client: ServerSession['client'],
   id: string,
   onProgress: (stages: readonly LiveStage[]) => void,
   signal: AbortSignal,

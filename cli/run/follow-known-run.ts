@@ -1,15 +1,15 @@
 import { QUEUES } from '../../config/task-queues.ts';
+import { summaryOf } from '../../runtime/run/describe-run.ts';
+import { findRun, runInputOf } from '../../runtime/run/find-run.ts';
+import type { ResolvedRun } from '../../runtime/run/resolve-run.ts';
+import { startRun } from '../../runtime/run/start-run.ts';
+import { withServer } from '../../runtime/session/with-server.ts';
+import { workerSettingsOf } from '../../runtime/workers/worker-settings.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
 import { printStep } from '../output.ts';
-import { workerSettingsOf } from '../worker-settings.ts';
-import { summaryOf } from './describe-run.ts';
-import { findRun, runInputOf } from './find-run.ts';
 import { followRun, tellOutcome } from './follow-run.ts';
-import { onHomePlatform } from './home-platform.ts';
-import { onPlatform } from './on-platform.ts';
-import type { ResolvedRun } from './resolve-run.ts';
-import { startRun } from './start-run.ts';
+import { withHomeServer } from './with-home-server.ts';
 
 export interface KnownRun {
   readonly run: ResolvedRun;
@@ -20,7 +20,7 @@ export interface KnownRun {
 
 /** A run of the home with what it was started with. @throws ReigniteError RUN_NOT_FOUND. */
 export async function knownRun(part: string | undefined, signal: AbortSignal): Promise<KnownRun> {
-  return onHomePlatform(signal, [], async ({ client }) => {
+  return withHomeServer(signal, [], async ({ client }) => {
     const execution = await findRun(client, part);
     const input = await runInputOf(client, execution);
     const failures = Object.values((await summaryOf(execution))?.tasks ?? {}).map(({ rois }) => rois.failed);
@@ -33,7 +33,7 @@ export async function knownRun(part: string | undefined, signal: AbortSignal): P
 }
 
 /**
- * Follows a run to its end, on a platform of its own where no other command works on it, and tells the outcome.
+ * Follows a run to its end, on a session of its own where no other command works on it, and tells the outcome.
  *
  * @param options.start - Whether it is started again first.
  * @returns The exit status of the run.
@@ -44,13 +44,13 @@ export async function followKnownRun(
   signal: AbortSignal,
 ): Promise<number> {
   const settings = workerSettingsOf(run.input.config);
-  const platformOptions = { home: homeFromEnvironment(), settings, queues: QUEUES, onStep: printStep, signal };
+  const sessionOptions = { home: homeFromEnvironment(), settings, queues: QUEUES, onStep: printStep, signal };
   let toStart = start;
-  const summary = await onPlatform(platformOptions, async (platform) => {
-    whenInterrupted(platform.owner ? RESUMABLE : STILL_RUNNING);
-    if (toStart) await startRun(platform.client, platform.server, run, printStep);
+  const summary = await withServer(sessionOptions, async (session) => {
+    whenInterrupted(session.owner ? RESUMABLE : STILL_RUNNING);
+    if (toStart) await startRun(session.client, session.server, run, printStep);
     toStart = false;
-    return followRun(platform, run, signal);
+    return followRun(session, run, signal);
   });
   whenInterrupted('Interrupted: the run has ended; `npx reignite status` shows how.');
   return tellOutcome(summary, run.input.folders.results, json);

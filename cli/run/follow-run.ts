@@ -1,16 +1,16 @@
 import { QUEUES } from '../../config/task-queues.ts';
+import type { ResolvedRun } from '../../runtime/run/resolve-run.ts';
+import { watchRun } from '../../runtime/run/watch-run.ts';
+import type { ServerSession } from '../../runtime/session/server-session.ts';
+import { watchOn } from '../../runtime/session/with-server.ts';
+import { unpolledQueues } from '../../runtime/workers/pollers.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { readSummaryFile, type Summary } from '../../toolkit/report/summary.ts';
 import { printResult, printStep } from '../output.ts';
-import { unpolledQueues } from '../temporal/pollers.ts';
 import { exitStatusOf } from './exit-status.ts';
-import { watchOn } from './on-platform.ts';
-import type { Platform } from './platform.ts';
 import { ProgressLines } from './progress-lines.ts';
-import type { ResolvedRun } from './resolve-run.ts';
 import { runReport } from './run-report.ts';
 import { tellUnserved } from './tell-unserved.ts';
-import { watchRun } from './watch-run.ts';
 
 /** Who polls the queues is asked so often; seldom where this command starts the workers itself. */
 const LOOK_MS = 4_000;
@@ -23,8 +23,12 @@ const LOOK_WITHIN_MS = 2_000;
  * @returns Its summary.
  * @throws WorkflowFailedError when the run failed or was cancelled; ReigniteError FILE_MISSING without a summary.
  */
-export async function followRun(platform: Platform, { id, input }: ResolvedRun, signal: AbortSignal): Promise<Summary> {
-  const { client, server } = platform;
+export async function followRun(
+  session: ServerSession,
+  { id, input }: ResolvedRun,
+  signal: AbortSignal,
+): Promise<Summary> {
+  const { client, server } = session;
   if (server.uiUrl !== undefined) printStep(`Temporal UI: ${runPage(server.uiUrl, server.namespace, id)}`);
   const lines = new ProgressLines(printStep);
   let wasPaused = false;
@@ -34,7 +38,7 @@ export async function followRun(platform: Platform, { id, input }: ResolvedRun, 
     wasPaused = paused;
     lines.show(stages);
   };
-  await watchOn(platform, signal, async (until) => {
+  await watchOn(session, signal, async (until) => {
     const over = new AbortController();
     const looking = AbortSignal.any([until, over.signal]);
     const prefix = input.config.temporal.taskQueuePrefix;
@@ -42,7 +46,7 @@ export async function followRun(platform: Platform, { id, input }: ResolvedRun, 
       client.connection.withDeadline(Date.now() + LOOK_WITHIN_MS, () =>
         unpolledQueues(client, server.namespace, prefix, QUEUES),
       );
-    const lookMs = platform.owner ? OWN_WORKERS_LOOK_MS : LOOK_MS;
+    const lookMs = session.owner ? OWN_WORKERS_LOOK_MS : LOOK_MS;
     const telling = tellUnserved({ look, lookMs, taskQueuePrefix: prefix, onStep: printStep }, looking);
     try {
       await watchRun(client, id, show, until);

@@ -1,5 +1,5 @@
+import type { LiveStage } from '../../runtime/run/live-stages.ts';
 import type { StageProgress } from '../../workflows/progress.ts';
-import type { LiveStage } from './live-stages.ts';
 
 /** Where nothing else is to be told, how far a stage's steps are is told so often: an ROI may take half an hour. */
 const STEPS_MS = 30_000;

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
+import { resultsOf } from '../../runtime/run/describe-run.ts';
+import { findRun } from '../../runtime/run/find-run.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { fileExists } from '../../toolkit/files/file-exists.ts';
-import { resultsOf } from './describe-run.ts';
-import { findRun } from './find-run.ts';
-import { onHomePlatform } from './home-platform.ts';
+import { withHomeServer } from './with-home-server.ts';
 
 /** Where a run's results lie, and its record; the latter is not known of a folder that somebody names. */
 export interface KnownFolders {
@@ -21,7 +21,7 @@ export interface KnownFolders {
  */
 export async function foldersOf(run: string | undefined, signal: AbortSignal): Promise<KnownFolders> {
   if (run !== undefined && (await fileExists(resolve(run, 'summary.json')))) return { results: resolve(run) };
-  return onHomePlatform(signal, [], async ({ client }) => {
+  return withHomeServer(signal, [], async ({ client }) => {
     const execution = await findRun(client, run);
     const results = resultsOf(execution);
     const data: unknown = execution.memo?.['data'];

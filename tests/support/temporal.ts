@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type EmbeddedServer, startEmbeddedServer } from '../../cli/temporal/embedded-server.ts';
-import { findTemporalBinary } from '../../cli/temporal/find-binary.ts';
-import type { SearchAttributes } from '../../cli/temporal/namespace-setup.ts';
+import { type EmbeddedServer, startEmbeddedServer } from '../../runtime/server/embedded-server.ts';
+import { findTemporalBinary } from '../../runtime/server/find-binary.ts';
+import type { SearchAttributes } from '../../runtime/server/namespace-setup.ts';
 
 export interface TestServer extends EmbeddedServer {
   /** The server's temporary home; gone after `stop`. */

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { workflowBundle } from '../../cli/workflow-bundle.ts';
 import { packageFile } from '../../config/package-files.ts';
+import { workflowBundle } from '../../runtime/workers/workflow-bundle.ts';
 
 describe('the workflow bundle', () => {
   let code = '';

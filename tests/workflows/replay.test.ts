@@ -6,7 +6,7 @@ import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Worker } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { workflowBundle } from '../../cli/workflow-bundle.ts';
+import { workflowBundle } from '../../runtime/workers/workflow-bundle.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
 
 const HISTORIES = fileURLToPath(new URL('../histories', import.meta.url));

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connectTo } from '../../cli/temporal/connection.ts';
+import { connectTo } from '../../runtime/server/connection.ts';
 import { historySizes } from '../support/history-sizes.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { serveStubbed, startStubbed, stubbedRun } from '../support/stubbed-run.ts';

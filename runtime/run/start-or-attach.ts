@@ -1,0 +1,48 @@
+import { type Client, WorkflowExecutionAlreadyStartedError, type WorkflowOptions } from '@temporalio/client';
+import type { ServerAddress } from '../server/server-address.ts';
+import { workflowBundle } from '../workers/workflow-bundle.ts';
+import { openMemo } from './open-memo.ts';
+
+/** A workflow that is open once at most under its id. */
+export interface OnceOpen {
+  readonly workflowId: string;
+  readonly taskQueue: string;
+  readonly staticSummary: string;
+  readonly staticDetails: readonly string[];
+  readonly memo: Readonly<Record<string, unknown>>;
+  /** What is said where the open one cannot be gone on with: it is of another version of the workflows. */
+  readonly begunAnew: string;
+  readonly start: (options: WorkflowOptions) => Promise<unknown>;
+}
+
+/**
+ * Starts a workflow, or attaches to the one that is open under the same id. On the embedded server one that another
+ * version of the workflows began is begun anew.
+ */
+export async function startOrAttach(
+  client: Client,
+  server: ServerAddress,
+  { start, begunAnew, staticDetails, memo, ...options }: OnceOpen,
+  onStep: (line: string) => void,
+): Promise<'started' | 'attached'> {
+  const { workflowId } = options;
+  const { digest: workflows } = await workflowBundle();
+  const open = await openMemo(client, workflowId);
+  const isOurs = open?.['workflows'] === workflows;
+  if (open !== undefined && !server.external && !isOurs) {
+    await client.workflow.getHandle(workflowId).terminate('begun by another version of reignite');
+    onStep(begunAnew);
+  }
+  try {
+    await start({
+      ...options,
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      staticDetails: staticDetails.join('\n'),
+      memo: { ...memo, workflows },
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+  return open !== undefined && (isOurs || server.external) ? 'attached' : 'started';
+}

@@ -1,0 +1,242 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client, Connection } from '@temporalio/client';
+import { QUEUES, type Queue } from '../../config/task-queues.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { makePrivateHome } from '../../toolkit/files/private-home.ts';
+import { SEARCH_ATTRIBUTES } from '../../workflows/search-attributes.ts';
+import { connectTo, externalServer } from '../server/connection.ts';
+import { type EmbeddedServer, startEmbeddedServer } from '../server/embedded-server.ts';
+import { findTemporalBinary } from '../server/find-binary.ts';
+import { acquireHomeLock, homeHolder, type OwnedHome } from '../server/home-lock.ts';
+import type { ServerAddress } from '../server/server-address.ts';
+import { runningServer } from '../server/server-record.ts';
+import { unpolledQueues } from '../workers/pollers.ts';
+import { serveOrphanedQueues } from '../workers/serve-orphaned-queues.ts';
+import { WorkerProcesses } from '../workers/worker-processes.ts';
+import type { WorkerSettings } from '../workers/worker-settings.ts';
+
+const OWNER_GETS_READY_MS = 60_000;
+const POLL_MS = 300;
+const OWNER_POLL_MS = 1_000;
+/** A server that runs and refuses so often in a row, 2 s each, is not one that is just starting or ending. */
+const REFUSALS = 5;
+const CONNECT_MS = 2_000;
+/** How often this command looks whether the workers of others on a shared server are still there. */
+const LOOK_MS = 5_000;
+
+export interface SessionOptions {
+  readonly home: HomeFolders;
+  readonly settings: Omit<WorkerSettings, 'queues'>;
+  /** Queues to serve where nobody else does; none means that this command only watches. */
+  readonly queues?: readonly Queue[];
+  /** Whether a server is gone on with that a killed command left: its workers are still awaited there. @default false */
+  readonly adopt?: boolean;
+  readonly onStep: (line: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** A Temporal server and what serves its queues, for as long as a command needs them. */
+export interface ServerSession {
+  readonly client: Client & { readonly connection: Connection };
+  readonly server: ServerAddress;
+  /** Whether this command runs the server and the workers; otherwise it only watches those of another. */
+  readonly owner: boolean;
+  /** Rejects when what this command runs cannot be kept running. */
+  readonly failed: Promise<never>;
+  /** Resolves when the workers that this command runs have begun to serve; at once where it runs none. */
+  ready(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Gives a command its server: the one that TEMPORAL_ADDRESS names, else the home's embedded one, which this command
+ * starts unless another command of the same home runs it already.
+ */
+export async function openSession(options: SessionOptions): Promise<ServerSession> {
+  await makePrivateHome(options.home.home, options.onStep);
+  const external = externalServer();
+  if (external !== undefined) return openExternal(options, external);
+  for (;;) {
+    const { home, signal } = options;
+    const lock = await acquireHomeLock(home.home, signal === undefined ? {} : { signal });
+    if (lock.owner) return openOwner(options, lock);
+    const watched = await openObserver(options);
+    if (watched !== undefined) return watched;
+  }
+}
+
+async function openOwner(options: SessionOptions, { lost, release }: OwnedHome): Promise<ServerSession> {
+  const { home, onStep, settings, queues = QUEUES, adopt = false, signal } = options;
+  let server: EmbeddedServer | undefined;
+  try {
+    const abort = signal === undefined ? {} : { signal };
+    const binary = await findTemporalBinary({ onStep, ...abort });
+    const start = (ports?: { grpc: number; ui: number }) =>
+      startEmbeddedServer({
+        home: home.home,
+        binary: binary.path,
+        searchAttributes: SEARCH_ATTRIBUTES,
+        adopt,
+        onStep,
+        ...abort,
+        ...(ports && { ports }),
+      });
+    server = await start();
+    const client = await connectTo(server);
+    const workers = new WorkerProcesses({ home, server, settings, queues, onStep, signal });
+    let closing = false;
+    const guard = keepServer(server, start, () => closing || signal?.aborted === true, onStep);
+    return {
+      client,
+      server,
+      owner: true,
+      failed: Promise.race([workers.failed, guard.failed, whenLost(lost, home.home)]),
+      ready: () => workers.ready(),
+      async close() {
+        closing = true;
+        await workers.stop();
+        await client.connection.close();
+        await guard.stop();
+        await release();
+      },
+    };
+  } catch (error) {
+    await server?.stop();
+    await release();
+    throw error;
+  }
+}
+
+/** Two servers on one database would hang: who no longer owns the home stops. */
+function whenLost(lost: AbortSignal, home: string): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const stop = () => reject(new ReigniteError('HOME_IN_USE', `Another command has taken over the home ${home}.`));
+    if (lost.aborted) stop();
+    else lost.addEventListener('abort', stop, { once: true });
+  });
+}
+
+/** Starts the server again, on the same ports, when somebody or something ends it in the middle of a run. */
+function keepServer(
+  first: EmbeddedServer,
+  start: (ports: { grpc: number; ui: number }) => Promise<EmbeddedServer>,
+  isClosing: () => boolean,
+  onStep: (line: string) => void,
+): { readonly failed: Promise<never>; stop(): Promise<void> } {
+  let current = first;
+  const ports = { grpc: portOf(first.address), ui: portOf(first.uiUrl) };
+  const failed = (async (): Promise<never> => {
+    for (;;) {
+      await current.exited;
+      if (isClosing()) return new Promise<never>(() => undefined);
+      onStep('The Temporal server ended; it is started again on the same database.');
+      current = await start(ports);
+    }
+  })();
+  failed.catch(() => undefined);
+  return { failed, stop: () => current.stop() };
+}
+
+function portOf(address: string): number {
+  return Number(address.split(':').at(-1));
+}
+
+/**
+ * Attaches to the server of another command of the same home, once that is ready.
+ *
+ * @returns Undefined when that command has ended meanwhile: one that is ending takes its server with it.
+ */
+async function openObserver({
+  home,
+  onStep,
+  queues = QUEUES,
+  signal,
+}: SessionOptions): Promise<ServerSession | undefined> {
+  if (queues.includes('inference')) {
+    onStep('Another command runs the server and the workers of this home; this one watches.');
+  }
+  const deadline = Date.now() + OWNER_GETS_READY_MS;
+  for (let refusals = 0; ; ) {
+    signal?.throwIfAborted();
+    const server = await runningServer(home.home);
+    if (server !== undefined) {
+      try {
+        return await openConnected(home.home, server);
+      } catch (error) {
+        refusals += 1;
+        if (refusals >= REFUSALS) throw error;
+      }
+    }
+    if ((await homeHolder(home.home)) === undefined) return undefined;
+    if (Date.now() > deadline) {
+      throw new ReigniteError(
+        'HOME_IN_USE',
+        `Another command owns the home ${home.home}, and its server does not come.`,
+      );
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+async function openConnected(home: string, server: ServerAddress): Promise<ServerSession> {
+  const client = await connectTo(server, { timeoutMs: CONNECT_MS });
+  const closed = new AbortController();
+  const failed = untilOwnerGoes(home, closed.signal);
+  // A command that is busy otherwise hears of it by its connection.
+  failed.catch(() => undefined);
+  return {
+    client,
+    server,
+    owner: false,
+    failed,
+    ready: async () => undefined,
+    async close() {
+      closed.abort();
+      await client.connection.close();
+    },
+  };
+}
+
+/** The workers go with their owner, the server may outlast it: only the owner's lock tells. */
+async function untilOwnerGoes(home: string, closed: AbortSignal): Promise<never> {
+  while (!closed.aborted) {
+    if ((await homeHolder(home)) === undefined) throw new OwnerGone();
+    await sleep(OWNER_POLL_MS);
+  }
+  return new Promise<never>(() => undefined);
+}
+
+/** The command that ran server and workers has ended, in order or not; this one can take over. */
+export class OwnerGone extends Error {
+  override readonly name = 'OwnerGone';
+}
+
+/** On a server of somebody else's, this command serves the queues that nobody polls, now or later. */
+async function openExternal(options: SessionOptions, server: ServerAddress): Promise<ServerSession> {
+  const { home, settings, onStep, queues = QUEUES } = options;
+  const client = await connectTo(server);
+  const look = () => unpolledQueues(client, server.namespace, settings.taskQueuePrefix, queues);
+  const unserved = await look();
+  const workers = new WorkerProcesses({ home, server, settings, queues: [], onStep, signal: options.signal });
+  const serve = (orphaned: readonly Queue[]) => {
+    const taken = workers.serve(orphaned);
+    if (taken.length > 0) onStep(`Nobody serves ${taken.join(', ')} on ${server.address}: this command does.`);
+  };
+  serve(unserved);
+  const closed = new AbortController();
+  const serving = serveOrphanedQueues({ look, serve, lookMs: LOOK_MS }, closed.signal);
+  return {
+    client,
+    server,
+    owner: unserved.length > 0,
+    failed: workers.failed,
+    ready: () => workers.ready(),
+    async close() {
+      closed.abort();
+      await serving;
+      await workers.stop();
+      await client.connection.close();
+    },
+  };
+}

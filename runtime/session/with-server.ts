@@ -1,0 +1,67 @@
+import { WorkflowFailedError } from '@temporalio/client';
+import { failureOf } from '../run/run-failure.ts';
+import { OwnerGone, openSession, type ServerSession, type SessionOptions } from './server-session.ts';
+
+type Options = SessionOptions & { readonly signal: AbortSignal };
+
+/**
+ * Does `work` on a server with workers; again on another session when the command that ran the server goes away.
+ *
+ * @param work - Starts or attaches, and stays until the workflow has closed.
+ * @throws The error of ours that ended the workflow; the signal's reason.
+ */
+export async function withServer<Result>(
+  options: Options,
+  work: (session: ServerSession) => Promise<Result>,
+): Promise<Result> {
+  for (;;) {
+    const session = await openSession(options);
+    try {
+      options.signal.throwIfAborted();
+      return await work(session);
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (error instanceof WorkflowFailedError) throw failureOf(error);
+      if (!hasLostServer(session, error)) throw error;
+      options.onStep('The command that ran the server has gone; this one carries on.');
+    } finally {
+      await session.close();
+    }
+  }
+}
+
+/**
+ * Watches until there is nothing more to see, the session fails or the command is told to stop. No question is left
+ * open then: one that is repeated after its connection was closed would end the process.
+ */
+export async function watchOn(
+  { failed }: ServerSession,
+  signal: AbortSignal,
+  watch: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const over = new AbortController();
+  const watching = watch(AbortSignal.any([signal, over.signal]));
+  try {
+    await Promise.race([watching, failed, aborted(signal)]);
+  } finally {
+    over.abort();
+    await watching.catch(() => undefined);
+  }
+}
+
+/** Whether an error tells that the server of another command of the home is gone. */
+export function hasLostServer({ owner, server }: ServerSession, error: unknown): boolean {
+  return error instanceof OwnerGone || (!owner && !server.external && isConnectionLoss(error));
+}
+
+/** gRPC's UNAVAILABLE: the server at the other end is gone. */
+function isConnectionLoss(error: unknown): boolean {
+  const text = error instanceof Error ? `${error.message} ${String(error.cause ?? '')}` : String(error);
+  return /UNAVAILABLE|ECONNREFUSED|ECONNRESET|Service Unavailable/i.test(text);
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}

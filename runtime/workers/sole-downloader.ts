@@ -1,0 +1,72 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { NativeConnection } from '@temporalio/worker';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { type FileLock, lockFile } from '../../toolkit/files/file-lock.ts';
+import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import type { ServerAddress } from '../server/server-address.ts';
+import { ACTIVITY_QUEUE, livePollers, workerIdentity } from './pollers.ts';
+
+/** A worker that was told to stop is gone by then. */
+const PREDECESSOR_ENDS_MS = 30_000;
+const POLL_MS = 250;
+
+/**
+ * Makes this process the one that downloads: limits on connections and requests are kept within a process. Of a home it
+ * is the holder of a lock; on a server that several machines share, nobody else may poll the queue.
+ *
+ * @throws ReigniteError DOWNLOADER_EXISTS that names the other one.
+ */
+export async function becomeSoleDownloader(
+  home: HomeFolders,
+  server: ServerAddress,
+  connection: NativeConnection,
+  taskQueue: string,
+): Promise<void> {
+  await lockWhenFree(join(home.home, 'download.lock'));
+  if (!server.external) return;
+  const other = await otherDownloader(connection, server, taskQueue);
+  if (other === undefined) return;
+  throw new ReigniteError(
+    'DOWNLOADER_EXISTS',
+    `The worker "${other}" serves ${taskQueue} on ${server.address} already.`,
+  );
+}
+
+/**
+ * Looks for another downloader on a shared server: two that began at the same moment did not see each other then.
+ *
+ * @returns The identity of the one that has to stay, when it is not this one.
+ */
+export async function rivalDownloader(
+  connection: NativeConnection,
+  server: ServerAddress,
+  taskQueue: string,
+): Promise<string | undefined> {
+  const other = server.external ? await otherDownloader(connection, server, taskQueue) : undefined;
+  return other !== undefined && other < workerIdentity('download') ? other : undefined;
+}
+
+async function lockWhenFree(path: string): Promise<FileLock> {
+  const deadline = Date.now() + PREDECESSOR_ENDS_MS;
+  for (;;) {
+    try {
+      return await lockFile(path, 'The record of this home');
+    } catch (error) {
+      const isHeld = error instanceof ReigniteError && error.code === 'FILE_LOCKED';
+      if (!isHeld) throw error;
+      if (Date.now() > deadline) throw new ReigniteError('DOWNLOADER_EXISTS', error.message, { cause: error });
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+async function otherDownloader(
+  connection: NativeConnection,
+  server: ServerAddress,
+  taskQueue: string,
+): Promise<string | undefined> {
+  const pollers = await livePollers(connection.workflowService, server.namespace, taskQueue, ACTIVITY_QUEUE);
+  const own = workerIdentity('download');
+  return pollers.filter((identity) => identity !== own).sort()[0];
+}

@@ -1,0 +1,166 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { closeSync, mkdirSync } from 'node:fs';
+import { compiledFile } from '../../config/package-files.ts';
+import type { Queue } from '../../config/task-queues.ts';
+import type { TelemetryConfig } from '../../config/telemetry-config.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { endWithCommand, forgetProcess } from '../child-processes.ts';
+import { addressToEnvironment, type ServerAddress } from '../server/server-address.ts';
+import { openWorkerLog } from './worker-log.ts';
+import { settingsToEnvironment, type WorkerSettings } from './worker-settings.ts';
+
+/** Which queues share a process. Inference has its own: a crash in native code costs one attempt at one ROI. */
+const PROCESSES: readonly (readonly Queue[])[] = [['orchestration', 'download', 'render'], ['inference']];
+
+/**
+ * Planning and summing a large run makes short-lived objects by the million: with room for more of them (MB a half) the
+ * collector looks less often at those that stay.
+ */
+const MANY_SMALL_THINGS = ['--max-semi-space-size=64'];
+
+const RESTART_MS = 500;
+const LONGEST_RESTART_MS = 30_000;
+/** A worker that ends so often before it ever got ready will not get ready. */
+const FRUITLESS_STARTS = 5;
+const STOP_WITHIN_MS = 20_000;
+
+export interface WorkerProcessesOptions {
+  readonly home: HomeFolders;
+  readonly server: ServerAddress;
+  readonly settings: Omit<WorkerSettings, 'queues'>;
+  /** Queues to serve from the start. */
+  readonly queues: readonly Queue[];
+  readonly onStep: (line: string) => void;
+  /** Aborted when the command is interrupted: Ctrl-C reaches the workers too, and those that end are not replaced. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What one process serves, and how it tells of itself. */
+interface ProcessGroup {
+  readonly queues: readonly Queue[];
+  readonly telemetry: TelemetryConfig;
+  /** Called whenever a process of the group has begun to serve. */
+  readonly onReady: () => void;
+}
+
+/** Each process of a command offers its metrics on a port of its own. */
+function telemetryOf(telemetry: TelemetryConfig, place: number): TelemetryConfig {
+  const { metricsPort } = telemetry;
+  return { ...telemetry, metricsPort: metricsPort === 0 ? 0 : metricsPort + place };
+}
+
+/** The worker processes of one command: started, started again when they die, ended with it. */
+export class WorkerProcesses {
+  readonly #options: WorkerProcessesOptions;
+  readonly #children = new Map<string, ChildProcess>();
+  readonly #served = new Set<Queue>();
+  readonly #ready: Promise<void>[] = [];
+  #groups = 0;
+  #stopping = false;
+  #fail: (error: Error) => void = () => undefined;
+  /** Rejects when a worker cannot be kept alive. */
+  readonly failed: Promise<never>;
+
+  constructor(options: WorkerProcessesOptions) {
+    this.#options = options;
+    this.failed = new Promise((_resolve, reject) => {
+      this.#fail = reject;
+    });
+    this.failed.catch(() => undefined);
+    mkdirSync(options.home.logs, { recursive: true });
+    this.serve(options.queues);
+  }
+
+  /** Starts the processes for those of `queues` that none of this command serves yet, and returns these. */
+  serve(queues: readonly Queue[]): readonly Queue[] {
+    const unserved = queues.filter((queue) => !this.#served.has(queue));
+    for (const queue of unserved) this.#served.add(queue);
+    const groups = PROCESSES.map((shared) => shared.filter((queue) => unserved.includes(queue)));
+    for (const group of groups.filter(({ length }) => length > 0)) {
+      const telemetry = telemetryOf(this.#options.settings.telemetry, this.#groups++);
+      this.#ready.push(new Promise((onReady) => this.#start({ queues: group, telemetry, onReady }, 0)));
+    }
+    return unserved;
+  }
+
+  /** Resolves when all that were started by now have begun to serve; at once where none was. */
+  async ready(): Promise<void> {
+    await Promise.all(this.#ready);
+  }
+
+  /** Process ids by the first queue that the process serves. */
+  pids(): Record<string, number> {
+    return Object.fromEntries(
+      [...this.#children].flatMap(([name, { pid }]) => (pid === undefined ? [] : [[name, pid]])),
+    );
+  }
+
+  /** Ends all workers and returns when they are gone. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all([...this.#children.values()].map(endChild));
+  }
+
+  #isStopping(): boolean {
+    return this.#stopping || this.#options.signal?.aborted === true;
+  }
+
+  #start(group: ProcessGroup, fruitless: number): void {
+    const { queues, telemetry, onReady } = group;
+    const { home, server, settings, onStep } = this.#options;
+    const name = queues[0] ?? '';
+    const { path, descriptor: log } = openWorkerLog(home.logs, name);
+    const child = fork(compiledFile('worker.ts'), {
+      execArgv: queues.includes('orchestration') ? MANY_SMALL_THINGS : [],
+      stdio: ['ignore', log, log, 'ipc'],
+      env: {
+        ...process.env,
+        // Full float32 on NVIDIA hardware; read by the driver when the process starts.
+        NVIDIA_TF32_OVERRIDE: '0',
+        REIGNITE_HOME: home.home,
+        ...addressToEnvironment(server),
+        ...settingsToEnvironment({ ...settings, telemetry, queues: [...queues] }),
+      },
+    });
+    closeSync(log);
+    this.#children.set(name, child);
+    endWithCommand(child.pid);
+    let ready = false;
+    child.on('message', () => {
+      ready = true;
+      onReady();
+    });
+    child.once('exit', (code, signal) => {
+      this.#children.delete(name);
+      forgetProcess(child.pid);
+      if (this.#isStopping()) return;
+      const attempts = ready ? 0 : fruitless + 1;
+      const how = signal ?? `status ${code}`;
+      if (attempts >= FRUITLESS_STARTS) {
+        this.#fail(
+          new ReigniteError('WORKER_LOST', `The ${name} worker ended ${attempts} times (${how}); see ${path}.`),
+        );
+        return;
+      }
+      onStep(`The ${name} worker ended (${how}); it is started again.`);
+      const wait = Math.min(RESTART_MS * 2 ** attempts, LONGEST_RESTART_MS);
+      setTimeout(() => {
+        if (!this.#isStopping()) this.#start(group, attempts);
+      }, wait).unref();
+    });
+  }
+}
+
+function endChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => {
+    const last = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);
+    child.once('exit', () => {
+      clearTimeout(last);
+      resolve();
+    });
+    if (child.connected) child.disconnect();
+    else child.kill('SIGTERM');
+  });
+}

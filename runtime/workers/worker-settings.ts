@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import type { RunConfig } from '../../config/schema.ts';
+import { QUEUES } from '../../config/task-queues.ts';
+import { TelemetryConfig } from '../../config/telemetry-config.ts';
+
+const VARIABLE = 'REIGNITE_WORKER';
+
+/** What a worker process is told by whoever starts it. */
+export const WorkerSettings = z.object({
+  queues: z.array(z.enum(QUEUES)).min(1),
+  taskQueuePrefix: z.string().min(1),
+  /** Longest time between two heartbeats that reach the server, s. */
+  throttleSeconds: z.number().positive(),
+  /** Files fetched at the same time. */
+  connections: z.int().min(1),
+  telemetry: TelemetryConfig.prefault({}),
+  /** What the worker may use beside what the home says, for workers that commands of another home give work to. */
+  places: z
+    .object({
+      written: z.array(z.string()).readonly(),
+      read: z.array(z.string()).readonly(),
+      addresses: z.array(z.string()).readonly(),
+    })
+    .exactOptional(),
+});
+export type WorkerSettings = z.infer<typeof WorkerSettings>;
+
+/** What the workers of one command share. */
+export function workerSettingsOf({
+  temporal: { taskQueuePrefix, throttleSeconds },
+  zenodo: { connections },
+  telemetry,
+}: Pick<RunConfig, 'temporal' | 'zenodo' | 'telemetry'>): Omit<WorkerSettings, 'queues'> {
+  return { taskQueuePrefix, throttleSeconds, connections, telemetry };
+}
+
+export function settingsToEnvironment(settings: WorkerSettings): Record<string, string> {
+  return { [VARIABLE]: JSON.stringify(settings) };
+}
+
+/** @throws SyntaxError or ZodError when the variable is missing or holds something else. */
+export function settingsFromEnvironment(environment: NodeJS.ProcessEnv = process.env): WorkerSettings {
+  return WorkerSettings.parse(JSON.parse(environment[VARIABLE] ?? '{}'));
+}

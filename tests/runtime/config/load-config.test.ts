@@ -1,0 +1,46 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../../runtime/config/load-config.ts';
+import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+
+describe('loadConfig', () => {
+  it('reads the two profiles that come with the package', async () => {
+    expect((await loadConfig({ profile: 'sample', set: [] })).zenodo.serve).toBe('data/sample');
+    expect((await loadConfig({ profile: 'paper', set: [] })).record).toBe('15674785');
+  });
+
+  it('applies what is set, in its order, as YAML values', async () => {
+    const config = await loadConfig({
+      profile: 'paper',
+      set: ['inference.threads=3', 'zenodo.keepArchives=true', 'he.scope=full', 'he.scope=annotated', 'record=0017'],
+    });
+    expect(config.inference.threads).toBe(3);
+    expect(config.zenodo.keepArchives).toBe(true);
+    expect(config.he.scope).toBe('annotated');
+    expect(config.record).toBe('0017');
+  });
+
+  it('reads a file of its own', async () => {
+    const path = join(await temporaryFolder(), 'mine.yaml');
+    await writeFile(path, 'name: mine\nrecord: "7"\nhe: { scope: annotated }\n');
+    expect(await loadConfig({ profile: path, set: [] })).toMatchObject({ name: 'mine', he: { scope: 'annotated' } });
+  });
+
+  it('names the field, the value and what is allowed', async () => {
+    const wrong = loadConfig({ profile: 'paper', set: ['he.scope=half'] });
+    await expect(wrong).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    await expect(wrong).rejects.toThrow(/he\.scope \(got "half"\).*full.*annotated/);
+  });
+
+  it.each([
+    [{ profile: 'nowhere.yaml', set: [] }, 'CONFIG_INVALID', 'nowhere.yaml'],
+    [{ profile: 'paper', set: ['scope'] }, 'USAGE', '--set scope'],
+    [{ profile: 'paper', set: ['record.number=1'] }, 'CONFIG_INVALID', 'record'],
+    [{ profile: 'paper', set: [], tasks: ['bones'] }, 'CONFIG_INVALID', 'tasks'],
+  ])('refuses %j with %s', async (choice, code, named) => {
+    const wrong = loadConfig(choice);
+    await expect(wrong).rejects.toMatchObject({ code });
+    await expect(wrong).rejects.toThrow(named);
+  });
+});

@@ -1,0 +1,142 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connectionOptionsOf, connectTo, externalServer } from '../../../runtime/server/connection.ts';
+import { freePort } from '../../../runtime/server/free-port.ts';
+import { addressFromEnvironment, addressToEnvironment } from '../../../runtime/server/server-address.ts';
+import { startTestServer, type TestServer } from '../../support/temporal.ts';
+
+let folder: string;
+let server: TestServer;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'reignite-connection-'));
+  server = await startTestServer();
+});
+
+afterAll(async () => {
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe('externalServer', () => {
+  it('is undefined where no variable names a server', () => {
+    expect(externalServer({})).toBeUndefined();
+    expect(externalServer({ TEMPORAL_ADDRESS: '', TEMPORAL_NAMESPACE: 'lab' })).toBeUndefined();
+  });
+
+  it('reads address and namespace from the environment', () => {
+    const environment = { TEMPORAL_ADDRESS: 'temporal.lab:7233', TEMPORAL_NAMESPACE: 'ignite' };
+    expect(externalServer(environment)).toEqual({ address: 'temporal.lab:7233', namespace: 'ignite', external: true });
+    expect(externalServer({ TEMPORAL_ADDRESS: 'temporal.lab:7233' })?.namespace).toBe('default');
+  });
+
+  it('does not follow a configuration file that nobody named, and follows one that somebody did', async () => {
+    const file = join(folder, 'temporalio/temporal.toml');
+    const named = join(folder, 'temporal.toml');
+    await writeFile(named, '[profile.default]\naddress = "prod:7233"\nnamespace = "prod"\napi_key = "secret"\n');
+    expect(externalServer({ HOME: folder, XDG_CONFIG_HOME: folder, UNUSED: file })).toBeUndefined();
+    const environment = { TEMPORAL_CONFIG_FILE: named };
+    const external = externalServer(environment);
+    expect(external).toEqual({ address: 'prod:7233', namespace: 'prod', external: true });
+    if (external === undefined) return;
+    // The secret is in the options of the connection, never in the address that children are given.
+    expect(connectionOptionsOf(external, environment)).toMatchObject({ apiKey: 'secret', tls: true });
+    expect(JSON.stringify(addressToEnvironment(external))).not.toContain('secret');
+  });
+
+  it('takes API key, TLS and metadata from the variables that all of Temporal’s tools read', async () => {
+    const [certificate, key, authority] = ['client.pem', 'client.key', 'ca.pem'].map((name) => join(folder, name));
+    for (const file of [certificate, key, authority]) await writeFile(file ?? '', `of ${file}`);
+    const environment = {
+      TEMPORAL_ADDRESS: 'cloud:7233',
+      TEMPORAL_API_KEY: 'secret',
+      TEMPORAL_TLS_SERVER_NAME: 'temporal.lab',
+      TEMPORAL_TLS_CLIENT_CERT_PATH: certificate ?? '',
+      TEMPORAL_TLS_CLIENT_KEY_PATH: key ?? '',
+      TEMPORAL_TLS_SERVER_CA_CERT_PATH: authority ?? '',
+      TEMPORAL_GRPC_META_LAB: 'tissue',
+    };
+    const external = externalServer(environment);
+    expect(external).toMatchObject({ address: 'cloud:7233', external: true });
+    if (external === undefined) return;
+    const { tls, apiKey, metadata } = connectionOptionsOf(external, environment);
+    expect({ apiKey, metadata }).toEqual({ apiKey: 'secret', metadata: { lab: 'tissue' } });
+    if (typeof tls !== 'object' || tls === null) throw new Error('Expected settings of TLS.');
+    const text = (bytes: Uint8Array = new Uint8Array()) => Buffer.from(bytes).toString();
+    expect(tls.serverNameOverride).toBe('temporal.lab');
+    expect(text(tls.serverRootCACertificate)).toBe(`of ${authority}`);
+    expect(text(tls.clientCertPair?.crt)).toBe(`of ${certificate}`);
+    expect(text(tls.clientCertPair?.key)).toBe(`of ${key}`);
+  });
+
+  it('refuses a configuration that cannot be read', async () => {
+    const file = join(folder, 'broken.toml');
+    await writeFile(file, '[profile.default\n');
+    expect(() => externalServer({ TEMPORAL_CONFIG_FILE: file })).toThrow(
+      expect.objectContaining({ code: 'TEMPORAL_UNREACHABLE' }),
+    );
+  });
+});
+
+describe('the address in the environment', () => {
+  it('comes back as it went', () => {
+    const address = {
+      address: '127.0.0.1:7233',
+      namespace: 'default',
+      external: false,
+      uiUrl: 'http://127.0.0.1:8233',
+    };
+    expect(addressFromEnvironment(addressToEnvironment(address))).toEqual(address);
+    expect(addressFromEnvironment({})).toBeUndefined();
+  });
+
+  it('is refused when it is something else', () => {
+    expect(() => addressFromEnvironment({ REIGNITE_TEMPORAL_SERVER: '{"address":""}' })).toThrow();
+  });
+});
+
+describe('connectTo', () => {
+  it('reaches the embedded server even where the environment sends everything through a proxy', async () => {
+    const before = { ...process.env };
+    const dead = `http://127.0.0.1:${await freePort(0)}`;
+    Object.assign(process.env, { grpc_proxy: dead, https_proxy: dead, http_proxy: dead, HTTPS_PROXY: dead });
+    try {
+      const client = await connectTo(server);
+      expect(client.options.namespace).toBe('default');
+      await client.connection.close();
+    } finally {
+      process.env = before;
+    }
+  });
+
+  it('says TEMPORAL_UNREACHABLE, with the address, where nobody listens', async () => {
+    const address = `127.0.0.1:${await freePort(0)}`;
+    const connecting = connectTo({ address, namespace: 'default', external: false }, { timeoutMs: 1_000 });
+    await expect(connecting).rejects.toMatchObject({ code: 'TEMPORAL_UNREACHABLE' });
+    await expect(connecting).rejects.toThrow(address);
+  });
+
+  it('keeps its time limit where somebody listens and says nothing', async () => {
+    const silent = createServer(() => {});
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const bound = silent.address();
+    const port = typeof bound === 'object' ? bound?.port : 0;
+    const begun = Date.now();
+    const connecting = connectTo(
+      { address: `127.0.0.1:${port}`, namespace: 'default', external: false },
+      { timeoutMs: 1_000 },
+    );
+    await expect(connecting).rejects.toMatchObject({ code: 'TEMPORAL_UNREACHABLE' });
+    expect(Date.now() - begun).toBeLessThan(5_000);
+    silent.close();
+  });
+
+  it('names the namespace that the server does not have', async () => {
+    const connecting = connectTo({ ...server, namespace: 'nowhere' });
+    await expect(connecting).rejects.toMatchObject({ code: 'TEMPORAL_UNREACHABLE' });
+    await expect(connecting).rejects.toThrow('nowhere');
+  });
+});

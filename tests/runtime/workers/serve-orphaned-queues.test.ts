@@ -1,0 +1,17 @@
+import { expect, it } from 'vitest';
+import type { Queue } from '../../../config/task-queues.ts';
+import { serveOrphanedQueues } from '../../../runtime/workers/serve-orphaned-queues.ts';
+
+it('takes a queue over that was found alone twice in a row, and outlives a server that does not answer', async () => {
+  const looks: (readonly Queue[])[] = [['render'], [], ['inference'], ['inference', 'render'], ['inference', 'render']];
+  const taken: (readonly Queue[])[] = [];
+  const over = new AbortController();
+  const look = async () => {
+    const seen = looks.shift();
+    if (seen !== undefined) return seen;
+    over.abort();
+    throw new Error('UNAVAILABLE');
+  };
+  await serveOrphanedQueues({ look, serve: (queues) => taken.push(queues), lookMs: 1 }, over.signal);
+  expect(taken).toEqual([['inference'], ['inference', 'render']]);
+});
