@@ -90,6 +90,8 @@ function collectSources(): {
     paths,
     webpackConfigHook: (config) => ({
       ...config,
+      // Names in the bundle do not depend on the folder that the command was called in.
+      context: PACKAGE_ROOT,
       plugins: [
         ...(config.plugins ?? []),
         (compiler) => {
