@@ -119,7 +119,7 @@ function readOrder({
   }
   if (folds !== undefined && !takes.folds)
     throw new ReigniteError('USAGE', '--folds chooses folds of an nnU-Net model.');
-  if (mirroring !== undefined && task !== 'he')
+  if (mirroring !== undefined && !takes.mirroring)
     throw new ReigniteError('USAGE', '--mirroring mirrors the tiles of an nnU-Net v2 model.');
   const { simplify = 0, minArea = SPECK, provider = 'auto', threads, maxValue } = more;
   if (maxValue !== undefined) expectWithin('--max-value', maxValue, 1, MOST_VALUE);

@@ -56,7 +56,7 @@ export function cellsTask(definition: CellTaskDefinition): TaskKind {
     planModel: (...of) => planCellsModel(definition, ...of),
     passesOf: ({ width, height }, { patch: [tall, wide] }) => Math.ceil(height / tall) * Math.ceil(width / wide),
 
-    takes: { labels: false, folds: false, categories: classes.length > 1 },
+    takes: { labels: false, folds: false, mirroring: false, categories: classes.length > 1 },
     evaluate: async (input) => (await import('../evaluate/evaluate-cells.ts')).evaluateCells(name, input),
     scoredClasses: classes.length > 1 ? scoredClassesOf(classes) : undefined,
     scoreName: 'F1',

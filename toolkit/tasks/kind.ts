@@ -191,6 +191,8 @@ export interface TaskKind {
     readonly labels: boolean;
     /** Folds of a model. */
     readonly folds: boolean;
+    /** Mirrored predictions that are averaged. */
+    readonly mirroring: boolean;
     /** How the classes of readers' points are found out. */
     readonly categories: boolean;
   };
