@@ -36,10 +36,21 @@ export const tissueTaskConfig = (task: TissueTask) =>
         '`full`: every pixel is predicted. `annotated`: only the tiles that hold annotated pixels; all other pixels ' +
           'are written as 255, not predicted. Dice and confusion rows 1 to 16 are the same. Default: full.',
       ),
-      model: ownModel('an nnU-Net v1 folder, or an .onnx with its sidecar'),
+      model: ownModel('an nnU-Net folder (v1, or v2 2D), or an .onnx with its sidecar'),
       folds: Folds.optional().describe(
         'Folds of your own nnU-Net model, such as 0,1,3,4 or all. Default: all that it has, from 0 without a gap.',
       ),
+      mirroring: z
+        .boolean()
+        .optional()
+        .describe(
+          'Whether your own nnU-Net v2 model predicts every tile mirrored too, along the axes of its training, and ' +
+            'averages: up to four times the time. Default: false.',
+        ),
+    })
+    .refine(({ mirroring, model }) => mirroring !== true || model !== undefined, {
+      path: ['mirroring'],
+      message: `tiles are mirrored with a model of your own (\`${task}.model\`); the record's model is not mirrored`,
     })
     .refine(({ folds, model }) => folds === undefined || model !== undefined, {
       path: ['folds'],
@@ -56,5 +67,6 @@ export const TaskSettings = z.object({
   scope: Scope,
   model: z.string().min(1).optional().describe("Absolute path of a model of the user's"),
   folds: Folds.optional(),
+  mirroring: z.boolean().optional(),
 });
 export type TaskSettings = z.infer<typeof TaskSettings>;

@@ -1,10 +1,11 @@
 import { existsSync, statSync } from 'node:fs';
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { replaceFile, writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
 import { convertModel } from '../../toolkit/nnunet/convert-model.ts';
+import { checkpointOfFold, type FoldCheckpoint } from '../../toolkit/nnunet/model-folds.ts';
 import { convertDetector } from '../../toolkit/yolov5/convert-detector.ts';
 
 export interface ConvertedFile {
@@ -14,8 +15,8 @@ export interface ConvertedFile {
 }
 
 /**
- * Converts one checkpoint to ONNX: a fold of an nnU-Net v1 model (`fold_K/model_best.model`, its `.pkl` beside it), or
- * a YOLOv5 detector.
+ * Converts one checkpoint to ONNX: a fold of an nnU-Net model (v1: `fold_K/model_best.model`, its `.pkl` beside it; v2:
+ * `fold_K/checkpoint_final.pth`, plans.json and dataset.json above it), or a YOLOv5 detector.
  *
  * @param size - Side of a detector's tile in px.
  * @throws ReigniteError FILE_MISSING, or what the conversion of either family throws.
@@ -27,11 +28,15 @@ export async function convertModelFile(
 ): Promise<ConvertedFile> {
   if (!existsSync(file)) throw new ReigniteError('FILE_MISSING', `There is no file ${file}.`);
   if (statSync(file).isDirectory()) {
-    throw new ReigniteError('USAGE', `${file} is a folder.`, { remedy: 'Name the checkpoint of one fold in it.' });
+    throw new ReigniteError('USAGE', `${file} is a folder.`, {
+      remedy:
+        'Name the checkpoint of one fold in it, such as fold_0/checkpoint_final.pth; `predict` takes the whole folder.',
+    });
   }
   const work = await mkdtemp(join(tmpdir(), 'reignite-convert-'));
   try {
-    const { made, card } = await (isFold(file) ? convertFold(file, work) : convertCells(file, work, size));
+    const fold = checkpointOfFold(file);
+    const { made, card } = await (fold === undefined ? convertCells(file, work, size) : convertFold(file, fold, work));
     const onnx = out ?? `${file.replace(/\.[^./]+$/, '')}.onnx`;
     await replaceFile(onnx, (temporary) => copyFile(made, temporary));
     await writeFileAtomic(`${onnx.replace(/\.onnx$/, '')}.json`, `${JSON.stringify(card, null, 1)}\n`);
@@ -41,13 +46,12 @@ export async function convertModelFile(
   }
 }
 
-function isFold(file: string): boolean {
-  return basename(file) === 'model_best.model' && /^fold_\d+$/.test(basename(dirname(file)));
-}
-
-async function convertFold(file: string, work: string): Promise<{ made: string; card: object }> {
-  const fold = Number(basename(dirname(file)).slice('fold_'.length));
-  const card = await convertModel({ folder: dirname(dirname(file)), folds: [fold], out: work });
+async function convertFold(
+  file: string,
+  { fold, name }: FoldCheckpoint,
+  work: string,
+): Promise<{ made: string; card: object }> {
+  const card = await convertModel({ folder: dirname(dirname(file)), folds: [fold], name, out: work });
   return { made: join(work, card.folds[0]?.file ?? ''), card };
 }
 

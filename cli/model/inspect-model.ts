@@ -1,5 +1,7 @@
 import { open, readdir, stat } from 'node:fs/promises';
 import { ReigniteError } from '../../toolkit/errors.ts';
+import { checkpointFamily } from '../../toolkit/nnunet/checkpoint-family.ts';
+import { foldOfFolder } from '../../toolkit/nnunet/model-folds.ts';
 import { type DescribedModel, describeModel } from '../../toolkit/onnx/describe-model.ts';
 import { openCheckpoint } from '../../toolkit/pytorch/checkpoint.ts';
 import { fileKind, isZip, KIND_BYTES, textKind } from '../../toolkit/pytorch/file-kind.ts';
@@ -66,11 +68,7 @@ async function readHead(file: string): Promise<Uint8Array> {
   const found = await stat(file).catch(() => undefined);
   if (found === undefined) throw new ReigniteError('FILE_MISSING', `There is no file ${file}.`);
   if (found.isDirectory()) {
-    const folds = (await readdir(file)).filter((name) => /^fold_\d+$/.test(name)).sort();
-    const holds = folds.length === 0 ? 'is a folder' : `is a folder with ${folds.join(', ')}`;
-    throw new ReigniteError('USAGE', `${file} ${holds}.`, {
-      remedy: 'Name a file in it, such as fold_0/model_best.model.',
-    });
+    throw await folderError(file);
   }
   const handle = await open(file);
   try {
@@ -79,6 +77,19 @@ async function readHead(file: string): Promise<Uint8Array> {
   } finally {
     await handle.close();
   }
+}
+
+/** Says which files of a folder of folds can be looked into. */
+async function folderError(folder: string): Promise<ReigniteError> {
+  const names = await readdir(folder);
+  const folds = names.filter((name) => foldOfFolder(name) !== undefined).sort();
+  const version = names.includes('plans.json') ? 'v2 ' : '';
+  const holds =
+    folds.length === 0 ? 'is a folder' : `is a folder of an nnU-Net ${version}model with ${folds.join(', ')}`;
+  const file = version === '' ? 'model_best.model' : 'checkpoint_final.pth';
+  return new ReigniteError('USAGE', `${folder} ${holds}.`, {
+    remedy: `Name a file in it, such as ${folds[0] ?? 'fold_0'}/${file}.`,
+  });
 }
 
 function inspectOnnx(file: string): InspectedModel {
@@ -95,7 +106,7 @@ async function inspectCheckpoint(file: string, globals: SeenGlobal[]): Promise<I
     return {
       file,
       format,
-      holds: describe(root),
+      holds: checkpointFamily(root, file) ?? describe(root),
       safe: globals.every(({ verdict }) => verdict !== 'dangerous'),
       globals,
       elements: tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0),

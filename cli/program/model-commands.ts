@@ -11,7 +11,11 @@ export function modelCommands(program: Command, { exitWith }: CommandContext): v
       const { inspectCommand } = await import('../commands/model.ts');
       exitWith(await inspectCommand(file, options));
     });
-  command(model, 'convert <file>', 'an nnU-Net v1 fold (fold_K/model_best.model) or a YOLOv5 .pt as ONNX')
+  command(
+    model,
+    'convert <file>',
+    'an nnU-Net fold (fold_K/model_best.model or checkpoint_final.pth) or a YOLOv5 .pt as ONNX',
+  )
     .option('--out <file.onnx>', 'where it goes (default: beside the checkpoint)')
     .option('--size <px>', "side of a detector's tile (default: 512)", parseNumber)
     .action(async (file: string, options: ConvertOptions) => {

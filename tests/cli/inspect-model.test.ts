@@ -9,6 +9,9 @@ import { temporaryFolder } from '../support/in-temporary-folder.ts';
 
 const fixture = (path: string) => fileURLToPath(new URL(`../fixtures/${path}`, import.meta.url));
 
+/** A model of two folds, grey. */
+const V2 = 'nnunet-v2/models/C_old_plans_grey/nnUNetTrainer__nnUNetPlans__2d';
+
 async function inspected(name: string, content: string | Uint8Array) {
   const path = join(await temporaryFolder(), name);
   await writeFile(path, content);
@@ -28,6 +31,24 @@ describe('inspectModel', () => {
   it('shows a checkpoint as a tree with shapes', async () => {
     const text = describeInspected(await inspectModel(fixture('nnunet/plain/fold_0/model_best.model')));
     expect(text).toMatch(/^ {4}conv_blocks_context\.0\.blocks\.0\.conv\.weight: tensor float32 \[4, 3, 3, 3\]$/m);
+  });
+
+  it.each([
+    ['nnunet/plain/fold_0/model_best.model', 'weights of an nnU-Net v1 model'],
+    [
+      `${V2}/fold_0/checkpoint_final.pth`,
+      'weights of an nnU-Net v2 model: a dict, trainer nnUNetTrainer, configuration 2d',
+    ],
+  ])('names the family of %s', async (path, holds) => {
+    expect(describeInspected(await inspectModel(fixture(path)))).toContain(`PyTorch zip, ${holds}`);
+  });
+
+  it('names a folder of nnU-Net v2 and a file in it', async () => {
+    await expect(inspectModel(fixture(V2))).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringContaining('an nnU-Net v2 model with fold_0, fold_1'),
+      remedy: expect.stringContaining('fold_0/checkpoint_final.pth'),
+    });
   });
 
   it('says what is no checkpoint', async () => {

@@ -9,6 +9,7 @@ import { CARD_FILE, ModelCard } from '../nnunet/model-card.ts';
 import {
   type CheckpointName,
   type ChosenFolds,
+  checkpointOfFold,
   chooseFolds,
   describeFolds,
   type FoldName,
@@ -198,6 +199,12 @@ async function sourceOf(path: string, asked: readonly FoldName[] | undefined): P
   const found = await stat(path).catch(() => undefined);
   if (found === undefined) throw new ReigniteError('FILE_MISSING', `There is no model ${path}.`);
   if (!found.isDirectory()) {
+    const fold = checkpointOfFold(path);
+    if (fold !== undefined) {
+      throw new ReigniteError('CHECKPOINT_UNSUPPORTED', `${path} is the checkpoint of one fold of an nnU-Net model.`, {
+        remedy: `Name the folder of the model, ${dirname(dirname(path))}, or of the fold, ${dirname(path)}.`,
+      });
+    }
     throw new ReigniteError('CHECKPOINT_UNSUPPORTED', `${path} is no segmentation model.`, {
       remedy: 'Name an nnU-Net folder (the one that holds fold_0), or an .onnx file with its sidecar.',
     });

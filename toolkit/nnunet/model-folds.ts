@@ -48,6 +48,23 @@ export function foldOfFolder(name: string): FoldName | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
+/** Weights of one fold, by their place. */
+export interface FoldCheckpoint {
+  readonly fold: FoldName;
+  readonly name: CheckpointName;
+}
+
+/** Which weights of which fold a file of this path holds, by its name and that of its folder; undefined for any other. */
+export function checkpointOfFold(path: string): FoldCheckpoint | undefined {
+  const fold = foldOfFolder(basename(dirname(path)));
+  const name = [...V1_CHECKPOINTS, ...V2_CHECKPOINTS].find((each) => basename(path) === fileOf(each));
+  return fold === undefined || name === undefined ? undefined : { fold, name };
+}
+
+function fileOf(name: CheckpointName): string {
+  return isV2(name) ? `${name}.pth` : `${name}.model`;
+}
+
 /** Whether a folder holds the folder of any fold. */
 export async function holdsFolds(folder: string): Promise<boolean> {
   return (await foldFolders(folder)).size > 0;
@@ -115,7 +132,7 @@ async function checkpointNames(folder: string, found: readonly FoldName[]): Prom
   const folders = await foldFolders(folder);
   for (const fold of found) {
     for (const name of V2_CHECKPOINTS) {
-      if (await isFile(join(folders.get(fold) ?? folder, `${name}.pth`))) return V2_CHECKPOINTS;
+      if (await isFile(join(folders.get(fold) ?? folder, fileOf(name)))) return V2_CHECKPOINTS;
     }
   }
   return V1_CHECKPOINTS;
@@ -209,9 +226,9 @@ function foldFiles(folder: string, fold: FoldName, name: CheckpointName): FoldFi
   if (isV2(name)) {
     const model = dirname(folder);
     const plans = join(model, V2_PLANS);
-    return { fold, checkpoint: join(folder, `${name}.pth`), plans, dataset: join(model, 'dataset.json') };
+    return { fold, checkpoint: join(folder, fileOf(name)), plans, dataset: join(model, 'dataset.json') };
   }
-  const checkpoint = join(folder, `${name}.model`);
+  const checkpoint = join(folder, fileOf(name));
   return { fold, checkpoint, plans: `${checkpoint}.pkl` };
 }
 

@@ -41,6 +41,7 @@ export interface ReportData {
 const UsedModel = z.object({
   kind: z.string(),
   folds: z.array(FoldName).default([]),
+  architecture: z.object({ mirrorAxes: z.array(z.number()).exactOptional() }).exactOptional(),
   input: z.object({ shape: z.array(z.number()) }),
 });
 export type UsedModel = z.output<typeof UsedModel>;

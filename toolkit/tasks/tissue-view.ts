@@ -57,8 +57,7 @@ export function tissueMethods({ settings, model, regions }: MethodsInput): strin
   const area = settings.scope === 'annotated' ? 'the tiles that hold annotated pixels' : 'every pixel of each region';
   return (
     `H&E tissue was segmented with ${segmenterOf(settings.model !== undefined, model)} over ${area}: ${tiles} that overlap ` +
-    `by half (a stride of half a tile), Gaussian importance weights, no mirroring, ${softmaxOf(model)}, and of the 17 ` +
-    `labels the most probable one. Dice was computed from the confusion of ${regions} together, with ` +
+    `by half (a stride of half a tile), Gaussian importance weights, ${mirroringOf(model)}, ${averageOf(model)}, and ${decisionOf(model)}. Dice was computed from the confusion of ${regions} together, with ` +
     "true Background cleared as in the authors' code."
   );
 }
@@ -67,9 +66,22 @@ function segmenterOf(isOwn: boolean, model: UsedModel | undefined): string {
   const whose = isOwn ? 'a custom' : "the record's";
   if (model?.kind === 'onnx') return `${whose} ONNX model`;
   const folds = model?.folds ?? [];
-  return `${whose} nnU-Net v1 ${folds.length === 1 ? 'model' : 'ensemble'}${folds.length === 0 ? '' : ` (${describeFolds(folds)})`}`;
+  return `${whose} nnU-Net ${isV2(model) ? 'v2' : 'v1'} ${folds.length === 1 ? 'model' : 'ensemble'}${folds.length === 0 ? '' : ` (${describeFolds(folds)})`}`;
 }
 
-function softmaxOf(model: UsedModel | undefined): string {
-  return (model?.folds.length ?? 0) > 1 ? 'softmax averaged over the folds' : 'softmax';
+function isV2(model: UsedModel | undefined): boolean {
+  return model?.kind === 'nnunet-v2-2d';
+}
+
+function mirroringOf(model: UsedModel | undefined): string {
+  return (model?.architecture?.mirrorAxes?.length ?? 0) > 0 ? 'tiles also mirrored' : 'no mirroring';
+}
+
+function averageOf(model: UsedModel | undefined): string {
+  const what = isV2(model) ? 'logits' : 'softmax';
+  return (model?.folds.length ?? 0) > 1 ? `${what} averaged over the folds` : what;
+}
+
+function decisionOf(model: UsedModel | undefined): string {
+  return isV2(model) ? 'the label that they decide' : 'of the 17 labels the most probable one';
 }

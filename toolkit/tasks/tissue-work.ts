@@ -24,12 +24,12 @@ import { type NetworkSetup, type PlannedRoi, recalledEntryOf, type TaskWork } fr
 /** Makes the segmentation model ready, once for every content: the record's five folds as ONNX, or the user's own. */
 export async function prepareTissue(
   task: TissueTaskDefinition,
-  { settings: { model: own, folds }, data, models, signal, report }: PrepareModelOptions,
+  { settings: { model: own, folds, mirroring }, data, models, signal, report }: PrepareModelOptions,
 ): Promise<PreparedModel> {
   const prepared =
     own === undefined
       ? await prepareRecordModel(recordModels(task, data), models, signal, report)
-      : await prepareTissueModel(own, models, { folds, signal, onProgress: report });
+      : await prepareTissueModel(own, models, { folds, mirroring, signal, onProgress: report });
   refuseOtherLabels(own, prepared);
   const { digest, modelDir, classes, cached } = prepared;
   return { digest, modelDir, facts: { classes, folds: Math.max(1, prepared.folds.length), cached } };

@@ -57,6 +57,8 @@ export interface MethodsInput {
 export interface UsedModel {
   readonly kind: string;
   readonly folds: readonly (number | 'all')[];
+  /** Axes along which tiles are mirrored too, of an nnU-Net v2 model. */
+  readonly architecture?: { readonly mirrorAxes?: readonly number[] };
   readonly input: { readonly shape: readonly number[] };
 }
 

@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs';
+import { cp, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
+import { runCommand } from '../support/command.ts';
+import { suiteFolder } from '../support/in-temporary-folder.ts';
+
+const ROOT = fileURLToPath(new URL('../fixtures/nnunet-v2', import.meta.url));
+const REGIONS = join(ROOT, 'models/D_regions_rescale/nnUNetTrainer__nnUNetPlans__2d');
+const IMAGE = join(ROOT, 'images/small_0000.png');
+const folder = suiteFolder();
+const place = () => ({ home: join(folder(), 'home'), cwd: folder() });
+
+async function predict(out: string, ...words: string[]) {
+  const all = ['predict', '--task', 'he', '--out', out, '--provider', 'cpu', '--json', ...words, IMAGE];
+  const { status, stdout, stderr } = await runCommand(all, place());
+  return { status, stderr, said: JSON.parse(stdout) };
+}
+
+describe('an nnU-Net v2 model on the command line', { timeout: 60_000 }, () => {
+  it('predicts masks with its own labels, and says what it is', async () => {
+    const { status, stderr, said } = await predict('plain', '--model', REGIONS);
+    expect(status).toBe(0);
+    expect(said.model).toMatchObject({
+      family: 'nnU-Net v2',
+      trainer: 'nnUNetTrainer',
+      plans: 'nnUNetPlans 2d',
+      folds: [0, 2],
+      mirrorAxes: [],
+    });
+    expect(said.images[0].areas.map(({ name }: { name: string }) => name)).toEqual([
+      'background',
+      'whole',
+      'core',
+      'active',
+    ]);
+    expect(said.images[0].notes.join(' ')).toContain('has no fold 1');
+    expect(stderr).toContain('The logits are those of folds 0 and 2 of the nnU-Net v2 model');
+    const mask = await decodeLabels(join(folder(), 'plain/masks/small_0000.png'));
+    const expected = await decodeLabels(join(ROOT, 'expected/D_regions_rescale/small.png'));
+    const differing = mask.data.filter((value, at) => value !== expected.data[at]).length;
+    expect(differing).toBeLessThanOrEqual(6);
+  });
+
+  it('mirrors tiles when asked', async () => {
+    const { said } = await predict('mirrored', '--model', REGIONS, '--folds', '0', '--mirroring');
+    expect(said.model).toMatchObject({ folds: [0], mirrorAxes: [0, 1] });
+    expect(said.images[0].notes.join(' ')).not.toContain('Tiles were not mirrored');
+  });
+
+  it('refuses to mirror the tiles of nnU-Net v1', async () => {
+    const v1 = fileURLToPath(new URL('../fixtures/nnunet/plain', import.meta.url));
+    const { said } = await predict('v1', '--model', v1, '--mirroring');
+    expect(said.error).toMatchObject({ code: 'USAGE', cause: expect.stringContaining('nnU-Net v1') });
+  });
+
+  it('says which folder to name when given one of its checkpoints', async () => {
+    const { said } = await predict('file', '--model', join(REGIONS, 'fold_0', 'checkpoint_final.pth'));
+    expect(said.error).toMatchObject({ code: 'CHECKPOINT_UNSUPPORTED', remedy: expect.stringContaining(REGIONS) });
+  });
+
+  it('converts one fold to ONNX that predict takes again', async () => {
+    const model = join(folder(), 'model');
+    await cp(REGIONS, model, { recursive: true });
+    const convert = await runCommand(['model', 'convert', join(model, 'fold_2', 'checkpoint_final.pth')], place());
+    expect(convert.status).toBe(0);
+    const onnx = join(model, 'fold_2', 'checkpoint_final.onnx');
+    expect(existsSync(onnx)).toBe(true);
+    expect(JSON.parse(await readFile(onnx.replace('.onnx', '.json'), 'utf8'))).toMatchObject({ kind: 'nnunet-v2-2d' });
+    const { said } = await predict('onnx', '--model', onnx);
+    expect(said.model).toMatchObject({ family: 'nnU-Net v2', folds: [2] });
+  });
+});
