@@ -213,6 +213,8 @@ export interface CompareOutcome {
   readonly evaluation: EvaluationVerdict;
   /** Our predictions and the published ones, in a sentence. */
   readonly inference: string;
+  /** Set where the task has to be inferred with other settings before its verdict is final. */
+  readonly undecided?: boolean;
 }
 
 /** For steps that need nothing but the run's folders. */

@@ -20,7 +20,7 @@ export function measureDiscrepancies({ input, outcomes }: DiscrepanciesInput): P
       if (outcome === undefined) continue;
       const { stage, batches } = outcome;
       const ended = { task, stage, batches, settings: { scope: 'full' as const, ...config[task] } };
-      tasks.push({ ...ended, measured: await measure(ended, input) });
+      tasks.push({ ...ended, measured: await measureTask(ended, input) });
     }
     const { writeLedger } = rendering(config.temporal);
     await writeLedger.executeWithOptions({ summary: 'discrepancy ledger' }, [{ folders, tasks }]);
@@ -28,15 +28,16 @@ export function measureDiscrepancies({ input, outcomes }: DiscrepanciesInput): P
 }
 
 /** Infers again what the ledger asks for of a task; a reason where that cannot be measured. */
-async function measure(
+export async function measureTask(
   ended: Omit<MeasureTaskInput, 'folders' | 'inference' | 'full'>,
-  { folders, config }: RunInput,
+  { folders, config }: Pick<RunInput, 'folders' | 'config'>,
 ): Promise<MeasureOutcome> {
-  const { measureTask } = inference(config.temporal);
+  const activities = inference(config.temporal);
   try {
-    return await measureTask.executeWithOptions({ summary: `${ended.task}, inferred again for the ledger` }, [
-      { ...ended, folders, inference: config.inference, full: config.ledger.full },
-    ]);
+    return await activities.measureTask.executeWithOptions(
+      { summary: `${ended.task}, inferred again for the ledger` },
+      [{ ...ended, folders, inference: config.inference, full: config.ledger.full }],
+    );
   } catch (error) {
     if (isCancellation(error)) throw error;
     return { kind: 'not measured', reason: nameFailure(error).cause };

@@ -14,6 +14,7 @@ import { type FailedItem, failureList } from './failure-list.ts';
 import { batchId } from './ids.ts';
 import { inferBatch, type TaskPlan } from './infer-batch.ts';
 import { markHandled } from './mark-handled.ts';
+import { measureTask } from './measure-discrepancies.ts';
 import { progress, progressTable, type StageColumn, type StageProgress, tellRun } from './progress.ts';
 import { searchOptions, searchPairs } from './search-attributes.ts';
 import { inference, rendering } from './steps.ts';
@@ -131,13 +132,20 @@ function draw(plan: TaskPlan, { folders, config }: RunInput, batch: number, fail
 }
 
 /** Sums up and draws what is about all ROIs, and compares it with what was published. */
-async function conclude(plan: TaskPlan, { folders, config }: RunInput): Promise<CompareOutcome> {
+async function conclude(
+  plan: TaskPlan,
+  { folders, config }: Pick<RunInput, 'folders' | 'config'>,
+): Promise<CompareOutcome> {
   const { task } = plan;
   const { verdict, temporal } = config;
   const { aggregateTask, drawFigures, compareTask } = rendering(temporal);
   await aggregateTask.executeWithOptions({ summary: 'metrics over all ROIs' }, [{ ...plan, folders }]);
   await drawFigures.executeWithOptions({ summary: 'figures over all ROIs' }, [{ task, folders }]);
-  return compareTask.executeWithOptions({ summary: 'verdict' }, [{ ...plan, folders, verdict }]);
+  const compare = () => compareTask.executeWithOptions({ summary: 'verdict' }, [{ ...plan, folders, verdict }]);
+  const compared = await compare();
+  if (compared.undecided !== true) return compared;
+  const measured = await measureTask(plan, { folders, config });
+  return measured.kind === 'measured' ? compare() : compared;
 }
 
 function stateOf(

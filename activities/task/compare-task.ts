@@ -29,7 +29,8 @@ export function createCompareTask(services: WorkerServices) {
       await writeVerdict(step, compared);
       const { verdict, evaluation, inference } = compared.verdict;
       const said = verdictText(isSynthetic(overview) ? 'synthetic' : 'other', verdict);
-      return { verdict, said, evaluation, inference: inference.reason };
+      const undecided = compared.isUndecided === true ? { undecided: true } : {};
+      return { verdict, said, evaluation, inference: inference.reason, ...undecided };
     });
   };
 }

@@ -8,17 +8,19 @@ import { detectorFile, folderOf, readersFile } from '../dataset/layout.ts';
 import { readReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { fileExists } from '../files/file-exists.ts';
 import { inside } from '../files/inside.ts';
 import { makeInference } from '../inference/make-inference.ts';
 import { evaluateDetection } from '../metrics/agreement.ts';
-import { readFoundPoints } from '../metrics/points-file.ts';
+import { readFoundPoints, readPoints } from '../metrics/points-file.ts';
 import type { DeclaredPoints } from '../verdict/ledger/cells-entries.ts';
+import { type CandidatesFile, readCandidatesFile } from '../yolov5/candidates-file.ts';
 import type { CellDetector } from '../yolov5/cell-detector.ts';
 import { convertDetector, detectorDigest } from '../yolov5/convert-detector.ts';
-import { restorePoints } from './cells-files.ts';
+import { restoreCells } from './cells-files.ts';
 import { detectKey } from './cells-keys.ts';
 import { detectCells } from './cells-work.ts';
-import type { DetectionSettings } from './definition.ts';
+import type { CellTaskDefinition, DetectionSettings } from './definition.ts';
 import type { Measured, MeasureInput } from './kind.ts';
 import type { ListedRoi, NetworkSetup, TaskWork } from './work.ts';
 
@@ -35,8 +37,18 @@ type DeclaredFile = z.infer<typeof DeclaredFile>;
 /** Where the points are that were detected with the declared settings. */
 function declaredFiles(results: string, task: CellTask) {
   const folder = join(results, 'verdict', `${task}-declared`);
-  return { folder, list: `${folder}.json`, points: (stem: string) => join(folder, `${stem}.npy`) };
+  return {
+    folder,
+    list: `${folder}.json`,
+    points: (stem: string) => join(folder, `${stem}.npy`),
+    candidates: (stem: string) => join(folder, `${stem}.json`),
+  };
 }
+
+/** What a detector found in an image, or why it did not run. */
+export type FoundCells =
+  | { readonly kind: 'found'; readonly points: readonly CellPoint[]; readonly candidates: CandidatesFile }
+  | { readonly kind: 'none'; readonly reason: string };
 
 interface Detector {
   readonly modelDir: string;
@@ -63,7 +75,8 @@ export async function measureDeclared(
     work.report({ phase: 'detecting', roi: image.roi, done: done.length, of: listed.length });
     try {
       const entry = await detectImage(image, declared, input, detector, engines);
-      await restorePoints(work.cache, entry, files.points(image.roi));
+      const target = { points: files.points(image.roi), candidates: files.candidates(image.roi) };
+      await restoreCells(work.cache, entry, target);
       done.push(image.roi);
     } catch (error) {
       work.signal.throwIfAborted();
@@ -111,6 +124,26 @@ async function detectImage(
     );
   });
   return entry;
+}
+
+/**
+ * Opens what was detected with the declared settings.
+ *
+ * @returns By the stem of an image; undefined where that was not measured.
+ */
+export async function declaredImages(
+  { name }: Pick<CellTaskDefinition, 'name'>,
+  { results }: Pick<TaskWork, 'results'>,
+): Promise<((stem: string) => Promise<FoundCells>) | undefined> {
+  const files = declaredFiles(results, name);
+  if (!(await fileExists(files.list))) return undefined;
+  const { images } = DeclaredFile.parse(JSON.parse(await readFile(files.list, 'utf8')));
+  const known = new Set(images);
+  return async (stem) => {
+    if (!known.has(stem)) return { kind: 'none', reason: 'It was not detected with the declared settings.' };
+    const points = (await fileExists(files.points(stem))) ? await readPoints(files.points(stem), name) : [];
+    return { kind: 'found', points, candidates: await readCandidatesFile(files.candidates(stem)) };
+  };
 }
 
 /** Cells by the declared settings beside those by the settings in effect, on the images that have both. */

@@ -40,7 +40,7 @@ export function cellsTask(definition: CellTaskDefinition): TaskKind {
     openDrawer: async (work) => (await import('./cells-work.ts')).cellsDrawer(definition, work),
     aggregate: async (rois, work) => (await import('./cells-work.ts')).aggregateCells(definition, rois, work),
     drawFigures: async (...of) => (await import('./cells-work.ts')).drawCellsFigures(definition, ...of),
-    compareWithPublished: async (input) => (await import('./cells-comparison.ts')).compareCells(name, input),
+    compareWithPublished: async (input) => (await import('./cells-comparison.ts')).compareCells(definition, input),
     measure: async (input, { detector }) => {
       if (declared === undefined) return { kind: 'nothing' };
       if (input.settings.model !== undefined) {

@@ -91,6 +91,8 @@ export interface Comparison {
   readonly verdict: HeVerdictFile | CellsVerdictFile;
   /** The draws and the counts that its intervals are made of. */
   readonly evidence: ResampleEvidence;
+  /** Set where other settings, which were not tried yet, may explain why the predictions differ. */
+  readonly isUndecided?: boolean;
 }
 
 /** What the discrepancy ledger measures by inferring again. */

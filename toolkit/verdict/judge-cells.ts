@@ -8,6 +8,7 @@ import { type DetectionMetrics, pairName } from '../metrics/agreement-metrics.ts
 import type { TieOrder } from '../metrics/match-points.ts';
 import { counted } from '../text.ts';
 import { sumOfPointComparisons } from './compare-points.ts';
+import { compareWithPrinted, type PrintedF1 } from './printed-f1.ts';
 import { shortNumber } from './short-number.ts';
 import { type Verdict, worstOf } from './verdict.ts';
 import {
@@ -31,12 +32,9 @@ export type JudgedImage =
     }
   | { readonly roi: string; readonly reason: string };
 
-/** Two decimals were printed: so far may the number itself be from them. */
-const PRINTED = 0.005 + 1e-9;
-
 /**
- * The two verdicts on detection: on the evaluation (the published points, scored here, against numbers in print, if
- * the configuration has them) and on the inference (our points against the published ones, an image and pooled, and
+ * The two verdicts on detection: on the evaluation (the published points, scored here, against numbers in print,
+ * where there are any) and on the inference (our points against the published ones, an image and pooled, and
  * every F1 of a reader with the AI both ways).
  */
 export function judgeCells(input: {
@@ -44,6 +42,8 @@ export function judgeCells(input: {
   readonly images: readonly JudgedImage[];
   readonly annotations: ReaderAnnotations;
   readonly config: VerdictConfig;
+  /** F1 values in print. */
+  readonly printed?: PrintedF1 | undefined;
 }): CellsVerdictFile {
   const { task, images, config } = input;
   const compared = new Map(images.flatMap((image) => ('comparison' in image ? [[image.roi, image] as const] : [])));
@@ -59,7 +59,7 @@ export function judgeCells(input: {
   const pooled = sumOfPointComparisons([...compared.values()].map(({ comparison }) => comparison));
   const rois = images.map((image) => judgeImage(image, config.cells));
   const inference = judgeInference(rois, pooled, farthestF1(f1, f1LowestIndex), config.cells);
-  const evaluation = judgeEvaluation(published, config.published[task], images.length - compared.size);
+  const evaluation = judgeEvaluation(published, input.printed, images.length - compared.size);
   return {
     task,
     verdict: worstOf([evaluation.verdict, inference.verdict]),
@@ -114,26 +114,10 @@ function judgeInference(
   return { verdict, reason: `${parts.join('; ')}.`, pooled };
 }
 
-function judgeEvaluation(
-  scored: DetectionMetrics,
-  printed: VerdictConfig['published'][CellTask],
-  without: number,
-): EvaluationVerdict {
-  if (printed === undefined) {
-    return { verdict: 'not comparable', reason: 'No F1 is published as a number, and the configuration has none.' };
-  }
-  if (without > 0)
-    return {
-      verdict: 'not comparable',
-      reason: `${counted(without, 'image has', 'images have')} no published points to score.`,
-    };
-  const here = new Map(pairsOf(scored).map(({ pair, score }) => [pair, score]));
-  const off = Object.entries(printed).filter(([pair, value]) => {
-    const score = here.get(pair);
-    return score === undefined || score === null || Math.abs(score - value) > PRINTED;
-  });
-  if (off.length === 0) return { verdict: 'reproduced', reason: 'Every printed F1 is found again.' };
-  return { verdict: 'differs', reason: `Printed F1 not found again: ${off.map(([pair]) => pair).join(', ')}.` };
+function judgeEvaluation(scored: DetectionMetrics, printed: PrintedF1 | undefined, without: number): EvaluationVerdict {
+  if (printed === undefined || without === 0) return compareWithPrinted(scored, printed);
+  const reason = `${counted(without, 'image has', 'images have')} no published points to score.`;
+  return { verdict: 'not comparable', reason };
 }
 
 /** Macro F1 of every pair. */

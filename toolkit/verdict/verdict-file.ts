@@ -172,6 +172,19 @@ export type PointsComparison = z.infer<typeof PointsComparison>;
 export const CellsRoiVerdict = RoiVerdict.extend({ comparison: PointsComparison.optional() });
 export type CellsRoiVerdict = z.infer<typeof CellsRoiVerdict>;
 
+/** Settings that may have made the published points, and how many of these they explain. */
+export const Reading = z.object({
+  name: z.enum(['settings in effect', 'declared settings']),
+  tile: z.int(),
+  confidence: z.number(),
+  iou: z.number(),
+  ours: z.int().min(0).describe('Points found with these settings'),
+  published: z.int().min(0),
+  matched: z.int().min(0),
+  chosen: z.boolean().describe('Whether the verdict compares with the points of these settings'),
+});
+export type Reading = z.infer<typeof Reading>;
+
 /** `verdict/<task>.json` of a cell task in a results folder. */
 export const CellsVerdictFile = z.object({
   task: z.enum(CELL_TASKS),
@@ -180,6 +193,7 @@ export const CellsVerdictFile = z.object({
   inference: z.object({ verdict: Verdict, reason: z.string(), pooled: PointsComparison }),
   f1: z.array(ComparedMetric).describe('Every reader with the AI, macro and a class, in the order of the tree'),
   f1LowestIndex: z.array(ComparedMetric).describe('The same when equal distances are taken in the order of the file'),
+  readings: z.array(Reading).optional().describe('Where more than one set of settings was tried'),
   readers: z
     .array(z.object({ group: z.string(), lowest: z.number(), highest: z.number() }))
     .describe('Macro F1 of reader and reader'),

@@ -1,0 +1,84 @@
+import { type DetectionMetrics, pairName } from '../metrics/agreement-metrics.ts';
+import { agreementScores } from '../metrics/agreement-scores.ts';
+import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
+import { listed } from '../text.ts';
+import type { EvaluationVerdict } from './verdict-file.ts';
+
+/** F1 values that were published in print: macro F1 by pair, such as "reader R1|AI", with two decimals. */
+export interface PrintedF1 {
+  readonly values: Readonly<Record<string, number>>;
+  /** Where they come from, as the end of a sentence: "in f1_scores_RUMC.png". */
+  readonly source: string;
+  /** Figures that could not be read, each with the reason. */
+  readonly unread: readonly string[];
+}
+
+/** Two decimals were printed: a score may be this far from them. */
+const PRINTED = 0.005 + 1e-9;
+/** A count in the authors' uint16 matrices starts again at 0 from here. */
+const UINT16 = 65_536;
+
+/**
+ * Compares the F1 values of the published points, scored here, with those in print. Where they are not found, the same
+ * scores are computed from counts that wrap at 65,536, as the authors' uint16 matrices do.
+ *
+ * @param printed - Undefined where nothing is in print.
+ * @see src/eval_utils.py of the IGNITE data toolkit
+ */
+export function compareWithPrinted(scored: DetectionMetrics, printed: PrintedF1 | undefined): EvaluationVerdict {
+  const unread = printed === undefined ? [] : printed.unread;
+  if (printed === undefined || Object.keys(printed.values).length === 0) {
+    const reason =
+      unread.length === 0
+        ? 'No F1 is published as a number, and the configuration has none.'
+        : `No F1 could be read from the published figures: ${unread.join('; ')}.`;
+    return { verdict: 'not comparable', reason };
+  }
+  const where = `printed ${printed.source}`;
+  const besides = unread.length === 0 ? '' : ` Not read: ${unread.join('; ')}.`;
+  const count = Object.keys(printed.values).length;
+  const plain = notFound(
+    printed.values,
+    macroF1(scored, (counts) => counts),
+  );
+  if (plain.length === 0) {
+    return { verdict: 'reproduced', reason: `All ${count} F1 values ${where} are found again.${besides}` };
+  }
+  const wrapped = notFound(
+    printed.values,
+    macroF1(scored, (counts) => counts % UINT16),
+  );
+  if (wrapped.length === 0) {
+    const reason =
+      `All ${count} F1 values ${where} are found again with counts that wrap at 65,536, as in the authors' uint16 ` +
+      `matrices; without wrapping ${listed(plain)} would differ. The discrepancy report has the corrected values.`;
+    return { verdict: 'reproduced', reason: `${reason}${besides}` };
+  }
+  return { verdict: 'differs', reason: `F1 values ${where} are not found again: ${plain.join(', ')}.${besides}` };
+}
+
+/** Pairs whose printed value is not that of the score; a pair without images is drawn as 0.00. */
+function notFound(printed: PrintedF1['values'], scores: ReadonlyMap<string, number | null>): string[] {
+  return Object.entries(printed).flatMap(([pair, value]) => {
+    const score = scores.get(pair);
+    const isFound = score === null ? value === 0 : score !== undefined && Math.abs(score - value) <= PRINTED;
+    return isFound ? [] : [pair];
+  });
+}
+
+/** Macro F1 of every pair after `change` of every count; null for a pair without images. */
+function macroF1({ groups }: DetectionMetrics, change: (count: number) => number): Map<string, number | null> {
+  const scores = new Map<string, number | null>();
+  for (const { readers, f1, confusion } of Object.values(groups)) {
+    for (const [i, truth] of readers.entries()) {
+      for (const [k, prediction] of readers.slice(i + 1).entries()) {
+        const pair = pairName(truth, prediction);
+        const counts = confusion[pair];
+        const hasImages = counts !== undefined && counts !== null && (f1['macro']?.[i]?.[i + 1 + k] ?? null) !== null;
+        const changed = hasImages ? ConfusionMatrix.fromRows(counts.map((row) => row.map(change))) : undefined;
+        scores.set(pair, changed === undefined ? null : agreementScores(changed).macro.f1);
+      }
+    }
+  }
+  return scores;
+}
