@@ -15,6 +15,7 @@ import {
   type EvaluationVerdict,
   type HeRoiVerdict,
   type HeVerdictFile,
+  type MaskExplanation,
   worstFirst,
 } from './verdict-file.ts';
 
@@ -91,6 +92,22 @@ export function verdictOnMasks(
   return 'differs';
 }
 
+/** Finds the most ordinary explanation for the pixels in which masks differ. */
+export function explanationOf({ pixels, differing, largestMargin }: MaskComparison, t: Tolerances): MaskExplanation {
+  if (differing === 0) return 'identical';
+  if (largestMargin <= t.sameMargin + MARGIN_ROUNDING) return 'ties';
+  const isSmall = differing <= t.nearDiffering * pixels;
+  return isSmall && largestMargin <= t.halfPrecisionMargin ? 'half precision' : 'unexplained';
+}
+
+const EXPLANATIONS: Readonly<Record<MaskExplanation, string>> = {
+  identical: '',
+  ties: 'The differing pixels are near ties between two labels, which rounding decides.',
+  'half precision':
+    'The differences are of the size that computing in half precision makes, as the authors did: few pixels, each with a small margin.',
+  unexplained: 'Neither rounding nor half precision explains the differences.',
+};
+
 function judgeRoi(judged: JudgedRoi, tolerances: Tolerances): HeRoiVerdict {
   const { roi } = judged;
   if (!('comparison' in judged)) return { roi, verdict: 'not comparable', reason: judged.reason, difference: null };
@@ -100,6 +117,7 @@ function judgeRoi(judged: JudgedRoi, tolerances: Tolerances): HeRoiVerdict {
     verdict: verdictOnMasks(judged.comparison, tolerances),
     difference: comparison.pixels === 0 ? 0 : comparison.differing / comparison.pixels,
     comparison,
+    explanation: explanationOf(judged.comparison, tolerances),
     published: overallDice(judged.published),
     ours: overallDice(judged.ours),
   };
@@ -116,7 +134,9 @@ function judgeInference(
     ...dice.filter(({ judged }) => judged).map(({ difference }) => Math.abs(difference ?? 0)),
   );
   const onPixels = verdictOnMasks(pooled, tolerances);
-  const onDice: Verdict = farthest <= tolerances.nearDice ? onPixels : 'differs';
+  // A rare label's Dice may move past the tolerance although each pixel is one that half precision turns.
+  const explanation = explanationOf(pooled, tolerances);
+  const onDice: Verdict = farthest <= tolerances.nearDice || explanation !== 'unexplained' ? onPixels : 'differs';
   const verdict = worstOf([onPixels === 'not comparable' ? onPixels : onDice, ...rois.map((roi) => roi.verdict)]);
   const outside = rois.filter((roi) => roi.verdict === 'differs').length;
   const left = rois.filter((roi) => roi.verdict === 'not comparable').length;
@@ -129,7 +149,8 @@ function judgeInference(
     ...(outside === 0 ? [] : [`${counted(outside, 'ROI is', 'ROIs are')} outside the tolerance`]),
     ...(left === 0 ? [] : [`${counted(left, 'ROI')} cannot be compared`]),
   ];
-  return { verdict, reason: `${parts.join('; ')}.`, pooled };
+  const why = EXPLANATIONS[explanation];
+  return { verdict, reason: `${parts.join('; ')}.${why === '' ? '' : ` ${why}`}`, pooled, explanation };
 }
 
 function judgeEvaluation(

@@ -35,6 +35,13 @@ export type ComparedMetric = z.infer<typeof ComparedMetric>;
 export const EvaluationVerdict = z.object({ verdict: Verdict, reason: z.string() });
 export type EvaluationVerdict = z.infer<typeof EvaluationVerdict>;
 
+/**
+ * What explains the pixels in which two masks differ: nothing has to be explained, near ties that rounding decides, half
+ * precision as the authors used it, or none of these.
+ */
+export const MaskExplanation = z.enum(['identical', 'ties', 'half precision', 'unexplained']);
+export type MaskExplanation = z.infer<typeof MaskExplanation>;
+
 const RoiVerdict = z.object({
   roi: z.string(),
   verdict: Verdict,
@@ -46,6 +53,7 @@ const Worst = z.array(z.object({ roi: z.string(), difference: z.number() })).des
 
 export const HeRoiVerdict = RoiVerdict.extend({
   comparison: MaskComparison.omit({ between: true }).optional(),
+  explanation: MaskExplanation.optional(),
   published: z.number().optional().describe('Overall Dice of the published mask'),
   ours: z.number().optional().describe('Overall Dice of ours'),
 });
@@ -143,7 +151,12 @@ export const HeVerdictFile = z.object({
   task: z.enum(TISSUE_TASKS),
   verdict: Verdict,
   evaluation: EvaluationVerdict,
-  inference: z.object({ verdict: Verdict, reason: z.string(), pooled: MaskComparison }),
+  inference: z.object({
+    verdict: Verdict,
+    reason: z.string(),
+    pooled: MaskComparison,
+    explanation: MaskExplanation.optional(),
+  }),
   dice: z.object({ all: z.array(ComparedMetric), til: z.array(ComparedMetric), between: z.array(ComparedMetric) }),
   withoutPrediction: z.object({ published: WithoutPrediction, ours: WithoutPrediction }).optional(),
   engine: VerdictEngine.optional(),

@@ -41,6 +41,23 @@ describe('judgeTissue', () => {
     expect(verdictOf(roi('a', 1, 0.021))).toBe('differs');
   });
 
+  it('names what explains the differences, and lets half precision move a Dice past the tolerance', () => {
+    const inferenceOf = (...rois: ComparedRoi[]) => judgeTissue('he', rois, undefined, TOLERANCES).inference;
+    expect(inferenceOf(roi('a', 0, 0.9)).explanation).toBe('identical');
+    expect(inferenceOf(roi('a', 5, 1e-4)).explanation).toBe('ties');
+    // 200 of 40,000 pixels move a Dice by more than 0.005.
+    expect(inferenceOf(roi('a', 200, 0.0045))).toMatchObject({
+      verdict: 'within tolerance',
+      explanation: 'half precision',
+      reason: expect.stringContaining('half precision makes, as the authors did'),
+    });
+    expect(inferenceOf(roi('a', 201, 0.0045))).toMatchObject({ verdict: 'differs', explanation: 'unexplained' });
+    expect(inferenceOf(roi('a', 200, 0.011))).toMatchObject({ verdict: 'differs', explanation: 'unexplained' });
+    const file = judgeTissue('he', [roi('a', 200, 0.0045), roi('b', 800, 0.5)], undefined, TOLERANCES);
+    expect(file.rois.map(({ explanation }) => explanation)).toEqual(['half precision', 'unexplained']);
+    expect(file.verdict).toBe('differs');
+  });
+
   it('lets one ROI outside make the task differ, and names it first', () => {
     const file = judgeTissue(
       'he',
