@@ -56,7 +56,8 @@ export function isPalettePng(path: string): boolean {
   return readPngStart(path)?.colour === 'palette';
 }
 
-function readPngStart(path: string): PngStart | undefined {
+/** Reads the first chunk of a PNG file; undefined for what is not one, or cannot be read. */
+export function readPngStart(path: string): PngStart | undefined {
   const bytes = firstBytes(path, PNG_START_BYTES);
   return bytes && parsePngStart(bytes);
 }

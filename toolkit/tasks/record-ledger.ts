@@ -1,13 +1,23 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
+import { join, posix, relative, sep } from 'node:path';
+import { HE_LABELS } from '../dataset/he-labels.ts';
 import { OVERVIEW_FILE } from '../dataset/layout.ts';
 import { type OverviewRow, readOverview } from '../dataset/overview.ts';
 import { resolveInData } from '../dataset/resolve-path.ts';
 import { inLanes } from '../files/in-lanes.ts';
 import { inside } from '../files/inside.ts';
+import { decodeLabels } from '../image/decode-labels.ts';
 import { imageSize } from '../image/open-image.ts';
+import { readPngStart } from '../image/png-size.ts';
 import type { LedgerEntry } from '../verdict/ledger/ledger-file.ts';
+import {
+  alphaImagesEntry,
+  type LookedMask,
+  maskValues,
+  negatedMasksEntry,
+  paperCountsEntry,
+} from '../verdict/ledger/pixel-entries.ts';
 import {
   duplicateImagesEntry,
   type HashedImage,
@@ -21,6 +31,8 @@ import type { TaskWork } from './work.ts';
 
 /** Rows looked at side by side: most of the time goes to opening images for their size. */
 const LANES = 8;
+/** Masks that are decoded for their values: more than the paper's record has. */
+const MAX_MASKS = 1_000;
 
 /** What the record holds otherwise than it says, measured in this run. */
 export async function recordLedger(work: TaskWork): Promise<LedgerEntry[]> {
@@ -32,6 +44,9 @@ export async function recordLedger(work: TaskWork): Promise<LedgerEntry[]> {
     sharedPatientsEntry(rows),
     duplicateImagesEntry(images, rows),
     sizesEntry(withFiles),
+    negatedMasksEntry(await lookAtMasks(rows, work)),
+    alphaImagesEntry(alphaOf(images, work.data)),
+    paperCountsEntry(countByFolder(rows)),
     installEntry(),
   ];
 }
@@ -50,6 +65,39 @@ async function rowWithFiles(data: string, row: OverviewRow): Promise<RowFiles> {
   const isThere = (path: string) => (path === image && size !== undefined) || existsSync(inside(data, path));
   const missing = paths.filter((path) => path === undefined || !isThere(path));
   return { row, missing: missing.map((path) => path ?? 'a path that leads nowhere'), size };
+}
+
+/** Values of the masks without context of the tissue task; of very many the first ones. */
+async function lookAtMasks(rows: readonly OverviewRow[], { data, signal }: TaskWork): Promise<LookedMask[]> {
+  const paths = rows
+    .filter(({ task }) => task === 'he_tissue_segmentation')
+    .flatMap(({ annotationPath }) => pathOf(annotationPath) ?? [])
+    .slice(0, MAX_MASKS);
+  const looked = await inLanes(paths, LANES, signal, async (path): Promise<LookedMask | undefined> => {
+    const mask = await decodeLabels(inside(data, path)).catch(() => undefined);
+    if (mask === undefined) return undefined;
+    const counts = new Array<number>(256).fill(0);
+    for (const value of mask.data) counts[value] = (counts[value] ?? 0) + 1;
+    return { path, values: maskValues(counts, HE_LABELS.length) };
+  });
+  return looked.filter((mask) => mask !== undefined);
+}
+
+function alphaOf(images: readonly HashedImage[], data: string) {
+  return images.flatMap(({ path }) => {
+    const start = readPngStart(inside(data, path));
+    return start === undefined ? [] : [{ path, hasAlpha: start.colour === 'RGBA' }];
+  });
+}
+
+/** Rows by the folder of their image below `images/`. */
+function countByFolder(rows: readonly OverviewRow[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { imagePath } of rows) {
+    const folder = posix.dirname(pathOf(imagePath) ?? '').replace(/^images\//, '');
+    counts.set(folder, (counts.get(folder) ?? 0) + 1);
+  }
+  return counts;
 }
 
 /** Digests of all images of the record, those of no row included. */
