@@ -201,6 +201,7 @@ export type MeasureOutcome = z.infer<typeof MeasureOutcome>;
 
 export const WriteLedgerInput = z.object({
   folders: RunFolders,
+  record: z.string().describe('Number of the record'),
   tasks: z.array(EndedTask.extend({ task: TaskName, settings: TaskSettings, measured: MeasureOutcome })),
 });
 export type WriteLedgerInput = z.infer<typeof WriteLedgerInput>;

@@ -23,7 +23,9 @@ export function measureDiscrepancies({ input, outcomes }: DiscrepanciesInput): P
       tasks.push({ ...ended, measured: await measureTask(ended, input) });
     }
     const { writeLedger } = rendering(config.temporal);
-    await writeLedger.executeWithOptions({ summary: 'discrepancy ledger' }, [{ folders, tasks }]);
+    await writeLedger.executeWithOptions({ summary: 'discrepancy ledger' }, [
+      { folders, record: config.record, tasks },
+    ]);
   });
 }
 

@@ -14,14 +14,14 @@ import { type WorkerServices, workOf } from './work-of.ts';
 /** Measures what the authors' code and record do otherwise than one would expect, and writes verdict/ledger.json. */
 export function createWriteLedger(services: WorkerServices) {
   return async function writeLedger(input: WriteLedgerInput): Promise<{ entries: number; affecting: string[] }> {
-    const { folders, tasks } = WriteLedgerInput.parse(input);
+    const { folders, record, tasks } = WriteLedgerInput.parse(input);
     return withHeartbeat({ phase: 'measuring' }, async (report) => {
       const work = workOf(services, folders, report);
       const entries: LedgerEntry[] = [];
       for (const task of await endedOf(TISSUE_TASKS, tasks, services))
         entries.push(...(await tissueLedger(task, work)));
       entries.push(...(await cellsLedger(await endedOf(CELL_TASKS, tasks, services), folders)));
-      entries.push(...(await recordLedger(work)));
+      entries.push(...(await recordLedger(work, record)));
       const file = LedgerFile.parse({ schema: 1, entries });
       await writeFileAtomic(join(folders.results, 'verdict', 'ledger.json'), `${JSON.stringify(file, null, 1)}\n`);
       const affecting = entries.filter(({ status }) => status.startsWith('affects')).map(({ id }) => id);

@@ -4,6 +4,7 @@ import { join, posix, relative, sep } from 'node:path';
 import { HE_LABELS } from '../dataset/he-labels.ts';
 import { OVERVIEW_FILE } from '../dataset/layout.ts';
 import { type OverviewRow, readOverview } from '../dataset/overview.ts';
+import { isSynthetic, kindOfNumber } from '../dataset/provenance.ts';
 import { resolveInData } from '../dataset/resolve-path.ts';
 import { inLanes } from '../files/in-lanes.ts';
 import { inside } from '../files/inside.ts';
@@ -35,10 +36,11 @@ const LANES = 8;
 const MAX_MASKS = 1_000;
 
 /** What the record holds otherwise than it says, measured in this run. */
-export async function recordLedger(work: TaskWork): Promise<LedgerEntry[]> {
+export async function recordLedger(work: TaskWork, record: string): Promise<LedgerEntry[]> {
   const rows = await readOverview(inside(work.data, OVERVIEW_FILE));
   const withFiles = await rowsWithFiles(rows, work);
   const images = await hashImages(work);
+  const isPaper = !isSynthetic(rows) && kindOfNumber({ id: record }) === 'paper';
   return [
     missingFilesEntry(withFiles),
     sharedPatientsEntry(rows),
@@ -46,7 +48,7 @@ export async function recordLedger(work: TaskWork): Promise<LedgerEntry[]> {
     sizesEntry(withFiles),
     negatedMasksEntry(await lookAtMasks(rows, work)),
     alphaImagesEntry(alphaOf(images, work.data)),
-    paperCountsEntry(countByFolder(rows)),
+    ...(isPaper ? [paperCountsEntry(countByFolder(rows))] : []),
     installEntry(),
   ];
 }
