@@ -20,21 +20,23 @@ export type ReadF1Figure =
   | { readonly kind: 'read'; readonly cells: readonly PrintedF1[] }
   | { readonly kind: 'refused'; readonly reason: string };
 
-/** The grey of the diagonal in the authors' figures. */
-const DIAGONAL: Rgb = [242, 242, 242];
-/** Difference per channel up to which two colours are the same. */
+/** The diagonal of the authors' figures is light grey, but not white. */
+const GREY = { darkest: 225, lightest: 250 } as const;
+/** Difference per channel up to which two colours are the same, and up to which they are alike in a reduced palette. */
 const SAME = 2;
+const ALIKE = 24;
 /** Share of a cell's side that is left out at its edges, where the white lines are. */
 const EDGE = 0.06;
-const MIN_CONFIDENCE = 0.02;
+/** Smallest confidence in the digits where the colour of the cell is the same, and where it is only alike. */
+const MIN_CONFIDENCE = { same: 0.02, alike: 0.05 } as const;
 const MIN_CELL_PX = 16;
 
 /**
  * Reads the F1 values of `f1_scores_<group>.png` as the authors' inference_utils.py drew it: the lower triangle of a
  * matrix, each value with two decimals on a cell whose colour stands for the same value.
  *
- * Digits and colour must agree in every cell; otherwise the whole figure is refused, since a misread score would
- * become a wrong verdict.
+ * Digits and colour must agree in every cell, the colour roughly where the palette of the file was reduced; otherwise the
+ * whole figure is refused, since a misread score would become a wrong verdict.
  *
  * @param image - The figure.
  * @param readers - Number of readers, the AI included: 2 to 20.
@@ -103,13 +105,19 @@ function near(one: number, other: number): boolean {
 
 /** Finds the first grey square whose upper edge is at `from` or below. */
 function nextSquare(image: RgbImage, from: number): Box | undefined {
-  const isGrey = (x: number, y: number) => distance(pixel(image, x, y), DIAGONAL) <= SAME;
+  const isGrey = (x: number, y: number) => {
+    const channels = pixel(image, x, y);
+    const [low, high] = [Math.min(...channels), Math.max(...channels)];
+    return high - low <= SAME && low >= GREY.darkest && high <= GREY.lightest;
+  };
   for (let top = from; top < image.height; top++) {
     for (let left = 0; left < image.width; left++) {
       if (!isGrey(left, top)) continue;
       let [right, bottom] = [left, top];
       while (right < image.width && isGrey(right, top)) right++;
-      while (bottom < image.height && isGrey(left, bottom)) bottom++;
+      // Ticks of the axes may reach into the edges of a cell, at the middle of its sides.
+      const quarter = Math.floor((3 * left + right) / 4);
+      while (bottom < image.height && isGrey(quarter, bottom)) bottom++;
       if (right - left >= MIN_CELL_PX && bottom - top >= MIN_CELL_PX) return { left, right, top, bottom };
       left = right;
     }
@@ -127,8 +135,10 @@ function readCell(
   const number = readTwoDecimals(coverageOf(image, inner, fill));
   if (number === undefined) return 'no number with two decimals was found';
   if (number.value > 1) return `${number.value.toFixed(2)} is not an F1`;
-  if (number.confidence < MIN_CONFIDENCE) return `the digits of ${number.value.toFixed(2)} are not clear`;
-  if (!fitsColour(number.value, fill, scale)) return `the colour of the cell does not fit ${number.value.toFixed(2)}`;
+  const away = distanceFromScale(number.value, fill, scale);
+  if (away > ALIKE) return `the colour of the cell does not fit ${number.value.toFixed(2)}`;
+  const needed = away <= SAME ? MIN_CONFIDENCE.same : MIN_CONFIDENCE.alike;
+  if (number.confidence < needed) return `the digits of ${number.value.toFixed(2)} are not clear`;
   return { f1: number.value, confidence: number.confidence };
 }
 
@@ -165,10 +175,11 @@ function coverageOf(image: RgbImage, { left, right, top, bottom }: Box, fill: Rg
   return { width, height, values: values.map((away) => away / farthest) };
 }
 
-/** Whether a cell of this colour shows a value that rounds to `f1`: the colour may be of the value before rounding. */
-function fitsColour(f1: number, fill: Rgb, scale: SequentialScale): boolean {
+/** How far a cell's colour is from those of values that round to `f1`: it may be of the value before rounding. */
+function distanceFromScale(f1: number, fill: Rgb, scale: SequentialScale): number {
+  let least = Number.POSITIVE_INFINITY;
   for (let thousandths = -5; thousandths <= 5; thousandths++) {
-    if (distance(sequentialColour(scale, f1 + thousandths / 1000), fill) <= SAME) return true;
+    least = Math.min(least, distance(sequentialColour(scale, f1 + thousandths / 1000), fill));
   }
-  return false;
+  return least;
 }
