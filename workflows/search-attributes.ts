@@ -1,4 +1,9 @@
-import { defineSearchAttributeKey, type SearchAttributePair, SearchAttributeType } from '@temporalio/common';
+import {
+  defineSearchAttributeKey,
+  type SearchAttributePair,
+  SearchAttributeType,
+  type TypedSearchAttributes,
+} from '@temporalio/common';
 
 /** Where a run is, and which part of it a child is: acquire, he, nuclei, pdl1; a run ends with ledger and report, and may be paused. */
 const STAGE = defineSearchAttributeKey('ReproStage', SearchAttributeType.KEYWORD);
@@ -22,6 +27,11 @@ export function searchPairs({ stage, tasks, verdicts }: Searchable): SearchAttri
     ...(tasks === undefined ? [] : [{ key: TASK, value: [...tasks] }]),
     ...(verdicts === undefined ? [] : [{ key: VERDICT, value: [...new Set(verdicts)].sort() }]),
   ];
+}
+
+/** The stage that a workflow is in, as its search attributes say; undefined on a server that lacks them. */
+export function stageOf(attributes: TypedSearchAttributes): string | undefined {
+  return attributes.get(STAGE);
 }
 
 /** As options of a start; nothing on a server that lacks the attributes, which would refuse it. */

@@ -29,11 +29,12 @@ export async function whyCommand(
   signal: AbortSignal,
 ): Promise<number> {
   const [first, second] = words;
-  const answer = await withHomeServer(signal, [], async ({ client }) => {
+  const answer = await withHomeServer(signal, [], async (session) => {
+    const { client } = session;
     const known = async (part: string | undefined): Promise<KnownRun> => {
       const execution = await findRun(client, part);
       const summary = await summaryOf(execution);
-      const description = await describeRun(execution);
+      const description = await describeRun(session, execution);
       return { description, parts: await partsOf(client, execution), ...(summary === undefined ? {} : { summary }) };
     };
     if (second !== undefined) return answerOn(await known(first), second);

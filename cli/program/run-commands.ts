@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { DownloadOptions } from '../commands/download.ts';
+import type { ListOptions } from '../commands/list.ts';
 import type { RunOptions } from '../commands/run.ts';
 import type { WorkerOptions } from '../commands/worker.ts';
 import { append, type CommandContext, command, configured, configuredCommand } from './command.ts';
@@ -39,10 +40,12 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
       exitWith(await downloadCommand(options, signal));
     });
 
-  command(program, 'list', 'the runs of this home and their verdicts').action(async (options: JsonOption) => {
-    const { listCommand } = await import('../commands/list.ts');
-    exitWith(await listCommand(options, signal));
-  });
+  command(program, 'list', 'the runs of this home and their verdicts')
+    .option('--all', 'every run, and not only the newest of each configuration')
+    .action(async (options: ListOptions) => {
+      const { listCommand } = await import('../commands/list.ts');
+      exitWith(await listCommand(options, signal));
+    });
   command(program, 'status [run]', 'how far a run is; default: the newest').action(
     async (run: string | undefined, options: JsonOption) => {
       const { statusCommand } = await import('../commands/status.ts');

@@ -3,7 +3,7 @@ import type { ResolvedRun } from '../../runtime/run/resolve-run.ts';
 import { watchRun } from '../../runtime/run/watch-run.ts';
 import type { ServerSession } from '../../runtime/session/server-session.ts';
 import { watchOn } from '../../runtime/session/with-server.ts';
-import { unpolledQueues } from '../../runtime/workers/pollers.ts';
+import { unservedQueues } from '../../runtime/workers/unserved-queues.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { readSummaryFile, type Summary } from '../../toolkit/report/summary.ts';
 import { printResult, printStep } from '../output.ts';
@@ -44,7 +44,7 @@ export async function followRun(
     const prefix = input.config.temporal.taskQueuePrefix;
     const look = () =>
       client.connection.withDeadline(Date.now() + LOOK_WITHIN_MS, () =>
-        unpolledQueues(client, server.namespace, prefix, QUEUES),
+        unservedQueues(client, server.namespace, prefix, QUEUES),
       );
     const lookMs = session.owner ? OWN_WORKERS_LOOK_MS : LOOK_MS;
     const telling = tellUnserved({ look, lookMs, taskQueuePrefix: prefix, onStep: printStep }, looking);

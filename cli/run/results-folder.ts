@@ -3,6 +3,7 @@ import { resultsOf } from '../../runtime/run/describe-run.ts';
 import { findRun } from '../../runtime/run/find-run.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { fileExists } from '../../toolkit/files/file-exists.ts';
+import { readSummaryFile } from '../../toolkit/report/summary.ts';
 import { withHomeServer } from './with-home-server.ts';
 
 /** Where a run's results lie, and its record; the latter is not known of a folder that somebody names. */
@@ -20,7 +21,11 @@ export interface KnownFolders {
  * @throws ReigniteError RUN_NOT_FOUND.
  */
 export async function foldersOf(run: string | undefined, signal: AbortSignal): Promise<KnownFolders> {
-  if (run !== undefined && (await fileExists(resolve(run, 'summary.json')))) return { results: resolve(run) };
+  if (run !== undefined && (await fileExists(resolve(run, 'summary.json')))) {
+    const results = resolve(run);
+    const summary = await readSummaryFile(results);
+    return { results, ...(summary?.status === 'running' && { openRun: summary.run }) };
+  }
   return withHomeServer(signal, [], async ({ client }) => {
     const execution = await findRun(client, run);
     const results = resultsOf(execution);

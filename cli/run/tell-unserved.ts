@@ -5,7 +5,7 @@ import { QUEUES, type Queue, taskQueue } from '../../config/task-queues.ts';
 const PATIENT_LOOKS = 3;
 
 export interface Look {
-  /** The queues that no worker polls at the moment. */
+  /** The queues that no worker serves at the moment: one that is busy serves. */
   readonly look: () => Promise<readonly Queue[]>;
   readonly taskQueuePrefix: string;
   readonly onStep: (line: string) => void;
@@ -14,8 +14,8 @@ export interface Look {
 }
 
 /**
- * Says which task queues nobody serves, once for each set of them, until told to stop: a run waits for a worker for
- * ever, and does so in silence.
+ * Says which task queues have no worker, once for each set of them, until told to stop: a run would wait for one for
+ * ever without a word.
  */
 export async function tellUnserved(
   { look, taskQueuePrefix, onStep, lookMs }: Look,
@@ -37,5 +37,5 @@ export async function tellUnserved(
 function unservedLine(prefix: string, unserved: readonly Queue[]): string {
   const names = unserved.map((queue) => taskQueue(prefix, queue)).join(', ');
   const which = unserved.length === QUEUES.length ? '' : ` --queues ${unserved.join(',')}`;
-  return `No worker polls ${names}: the run waits. \`npx reignite worker${which}\` goes on with it.`;
+  return `No worker serves ${names}: the run waits. Start one with \`npx reignite worker${which}\`.`;
 }

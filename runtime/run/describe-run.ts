@@ -1,36 +1,94 @@
-import type { WorkflowExecutionInfo } from '@temporalio/client';
-import type { Provenance } from '../../toolkit/dataset/provenance.ts';
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { type Provenance, verdictText } from '../../toolkit/dataset/provenance.ts';
 import { provenanceOf, readSummaryFile, type Summary } from '../../toolkit/report/summary.ts';
 import type { Verdict } from '../../toolkit/verdict/verdict.ts';
+import type { reproduce } from '../../workflows/reproduce.ts';
+import type { ServerSession } from '../session/server-session.ts';
+import { type OpenState, openStateOf } from './open-state.ts';
 
-/** A run as `list` and `status` tell of it. */
+/** A run as `list` and `status` describe it. */
 export interface RunDescription {
   readonly run: string;
-  /** `running`, or how it closed. */
+  /** Temporal's id of this execution: one configuration may have run several times. */
+  readonly runId: string;
+  /** `running`; `interrupted` when it is open and no process is working on it; or how it ended. */
   readonly status: string;
+  /** Whether it is open and paused. */
+  readonly paused: boolean;
   /** ISO 8601, UTC. */
   readonly started: string;
   readonly closed: string | null;
   readonly results: string | null;
+  /** Of the newest execution of a configuration: its results folder holds no others. */
   readonly verdicts: Readonly<Record<string, Verdict>>;
+  /** By task, the verdicts as people read them. */
+  readonly said: Readonly<Record<string, string>>;
   /** What was compared; null where no summary says so. */
   readonly provenance: Provenance | null;
 }
 
-/** What Temporal and the run's results folder say of it; no worker is asked. */
-export async function describeRun(execution: WorkflowExecutionInfo): Promise<RunDescription> {
-  const { workflowId, status, startTime, closeTime } = execution;
+/** Describes a run by what Temporal and its results folder know of it. */
+export async function describeRun(session: ServerSession, execution: WorkflowExecutionInfo): Promise<RunDescription> {
   const summary = isPrediction(execution) ? undefined : await summaryOf(execution);
+  const provenance = summary === undefined ? null : provenanceOf(summary);
   const verdicts = Object.entries(summary?.tasks ?? {}).map(([task, { verdict }]) => [task, verdict] as const);
+  const said = verdicts.map(([task, verdict]) => [task, verdictText(provenance?.kind ?? 'other', verdict)] as const);
+  const open = execution.status.name === 'RUNNING' ? await openStateOf(session, execution) : undefined;
+  return {
+    ...factsOf(execution),
+    status: statusOf(execution, summary?.status, open),
+    paused: open?.isPaused ?? false,
+    verdicts: Object.fromEntries(verdicts),
+    said: Object.fromEntries(said),
+    provenance,
+  };
+}
+
+/** Describes an execution after which the same configuration ran again, by its own result: the folder is not its own. */
+export async function describeEarlier(client: Client, execution: WorkflowExecutionInfo): Promise<RunDescription> {
+  const { workflowId, runId } = execution;
+  const handle = client.workflow.getHandle<typeof reproduce>(workflowId, runId, { followRuns: false });
+  const isDone = execution.status.name === 'COMPLETED' && !isPrediction(execution);
+  const outcome = isDone ? await handle.result().catch(() => undefined) : undefined;
+  return {
+    ...factsOf(execution),
+    status: statusOf(execution, outcome?.status),
+    paused: false,
+    verdicts: {},
+    said: outcome?.verdicts ?? {},
+    provenance: null,
+  };
+}
+
+/** What to type next, of an open run that needs something; else empty. */
+export function hintOf({ status, paused }: Pick<RunDescription, 'status' | 'paused'>): string {
+  const isInterrupted = status === 'interrupted';
+  if (paused) return `run \`npx reignite resume\`${isInterrupted ? ', then the same command' : ''} to resume`;
+  return isInterrupted ? 'run the same command to resume' : '';
+}
+
+/** `running`, `paused`, `interrupted`, or how it ended. */
+export function stateText({ status, paused }: Pick<RunDescription, 'status' | 'paused'>): string {
+  if (!paused) return status;
+  return status === 'interrupted' ? 'paused, interrupted' : 'paused';
+}
+
+function factsOf(
+  execution: WorkflowExecutionInfo,
+): Pick<RunDescription, 'run' | 'runId' | 'started' | 'closed' | 'results'> {
+  const { workflowId, runId, startTime, closeTime } = execution;
   return {
     run: workflowId,
-    status: status.name === 'COMPLETED' ? (summary?.status ?? 'done') : status.name.toLowerCase(),
+    runId,
     started: startTime.toISOString(),
     closed: closeTime?.toISOString() ?? null,
     results: resultsOf(execution) ?? predictionsOf(execution) ?? null,
-    verdicts: Object.fromEntries(verdicts),
-    provenance: summary === undefined ? null : provenanceOf(summary),
   };
+}
+
+function statusOf({ status }: WorkflowExecutionInfo, ended: string | undefined, open?: OpenState): string {
+  if (status.name === 'COMPLETED') return ended ?? 'done';
+  return open?.isWorkedOn === false ? 'interrupted' : status.name.toLowerCase();
 }
 
 /** The summary that a run left; undefined when its results folder is gone or another run's by now. */

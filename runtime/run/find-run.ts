@@ -8,15 +8,23 @@ export type RunType = 'reproduce' | 'predictImages';
 export const RUNS_AND_PREDICTIONS: readonly RunType[] = ['reproduce', 'predictImages'];
 const RUNS: readonly RunType[] = ['reproduce'];
 
+/** All executions of runs on a server, the newest first: one configuration may have run several times. */
+export async function listExecutions(client: Client, types = RUNS): Promise<readonly WorkflowExecutionInfo[]> {
+  const query = types.map((type) => `WorkflowType = '${type}'`).join(' OR ');
+  const found: WorkflowExecutionInfo[] = [];
+  for await (const run of client.workflow.list({ query })) found.push(run);
+  return found.sort((a, b) => b.startTime.getTime() - a.startTime.getTime());
+}
+
 /** All runs of a server, the newest first; of one id the newest execution. */
 export async function listRuns(client: Client, types = RUNS): Promise<readonly WorkflowExecutionInfo[]> {
-  const newest = new Map<string, WorkflowExecutionInfo>();
-  const query = types.map((type) => `WorkflowType = '${type}'`).join(' OR ');
-  for await (const run of client.workflow.list({ query })) {
-    const known = newest.get(run.workflowId);
-    if (known === undefined || known.startTime < run.startTime) newest.set(run.workflowId, run);
-  }
-  return [...newest.values()].sort((a, b) => b.startTime.getTime() - a.startTime.getTime());
+  return newestOfEach(await listExecutions(client, types));
+}
+
+/** @param executions - The newest first. */
+export function newestOfEach(executions: readonly WorkflowExecutionInfo[]): readonly WorkflowExecutionInfo[] {
+  const seen = new Set<string>();
+  return executions.filter(({ workflowId }) => !seen.has(workflowId) && seen.add(workflowId));
 }
 
 /**

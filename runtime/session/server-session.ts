@@ -11,8 +11,8 @@ import { findTemporalBinary } from '../server/find-binary.ts';
 import { acquireHomeLock, homeHolder, type OwnedHome } from '../server/home-lock.ts';
 import type { ServerAddress } from '../server/server-address.ts';
 import { runningServer } from '../server/server-record.ts';
-import { unpolledQueues } from '../workers/pollers.ts';
 import { serveOrphanedQueues } from '../workers/serve-orphaned-queues.ts';
+import { unservedQueues } from '../workers/unserved-queues.ts';
 import { WorkerProcesses } from '../workers/worker-processes.ts';
 import type { WorkerSettings } from '../workers/worker-settings.ts';
 
@@ -216,7 +216,7 @@ export class OwnerGone extends Error {
 async function openExternal(options: SessionOptions, server: ServerAddress): Promise<ServerSession> {
   const { home, settings, onStep, queues = QUEUES } = options;
   const client = await connectTo(server);
-  const look = () => unpolledQueues(client, server.namespace, settings.taskQueuePrefix, queues);
+  const look = () => unservedQueues(client, server.namespace, settings.taskQueuePrefix, queues);
   const unserved = await look();
   const workers = new WorkerProcesses({ home, server, settings, queues: [], onStep, signal: options.signal });
   const serve = (orphaned: readonly Queue[]) => {

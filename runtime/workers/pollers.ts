@@ -16,7 +16,12 @@ export function workerIdentity(queue: string): string {
   return [queue, hostname(), process.pid, processTableTag(), processNonce].join('-');
 }
 
-/** Those of `queues` that no worker polls. */
+/** The queue in a worker's identity; any other text is returned up to its first hyphen. */
+export function queueOfWorker(identity: string): string {
+  return identity.split('-', 1)[0] ?? '';
+}
+
+/** Those of `queues` that no worker polls. One whose slots are all taken does not poll: see `unservedQueues`. */
 export async function unpolledQueues(
   client: Client,
   namespace: string,

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Queue } from '../../config/task-queues.ts';
 
 export interface ServeOrphanedQueuesOptions {
-  /** The queues that no worker polls at the moment. */
+  /** The queues that no worker serves at the moment: one that is busy serves. */
   readonly look: () => Promise<readonly Queue[]>;
   /** Serves them from now on; those that are served already stay as they are. */
   readonly serve: (queues: readonly Queue[]) => void;

@@ -47,6 +47,7 @@ describe('reignite cancel', { timeout: 240_000 }, () => {
     const home = join(folder(), 'home-lost');
     const command = await runUntilMidRoi(home);
     const workers = Object.values(workersOf(home));
+    expect(workers).toHaveLength(2);
     // Nobody answers then, and nobody ends with the command.
     for (const pid of workers) process.kill(pid, 'SIGSTOP');
     const cancel = startCommand(['cancel'], { home, cwd: folder() });
@@ -63,6 +64,7 @@ describe('reignite cancel', { timeout: 240_000 }, () => {
     const home = join(folder(), 'home-killed');
     const command = await runUntilMidRoi(home);
     const workers = Object.values(workersOf(home));
+    expect(workers).toHaveLength(2);
     for (const pid of [command.process.pid ?? 0, ...workers]) process.kill(pid, 'SIGKILL');
     await command.ended;
     await until(() => !workers.some(isAlive));

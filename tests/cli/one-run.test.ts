@@ -178,6 +178,7 @@ describe('reignite run --detach', { timeout: 480_000 }, () => {
     expect(status, stderr).toBe(0);
     const { run, pid, log } = JSON.parse(stdout);
     expect(isAlive(pid)).toBe(true);
+    await until(() => workersOf(alone.home)['inference'] !== undefined);
     const watched = await runCommand(['watch', run, '--json'], alone);
     expect(watched.status, watched.stderr).toBe(3);
     await until(() => !isAlive(pid));

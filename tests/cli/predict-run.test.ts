@@ -44,6 +44,7 @@ it('predicts as a durable run what it predicts directly, all of it killed on the
   const run = [...words('run'), ...IMAGES, '--run', '--json'];
   const killed = startCommand(run, place('home-run'));
   await killed.shows(/[12] of 3 images/);
+  expect(workersOf(place('home-run').home)).not.toEqual({});
   killed.process.kill('SIGKILL');
   await until(() => Object.keys(workersOf(place('home-run').home)).length === 0);
   const { status, stdout, stderr } = await runCommand(run, place('home-run'));

@@ -91,7 +91,9 @@ describe('reignite run', { timeout: 240_000 }, () => {
     const place = await setUp('everything');
     const command = startCommand(place.words, place);
     await until(() => hasPartial(place.home), command.stderr);
-    const pids = [command.process.pid ?? 0, await serverPidOf(place.home), ...Object.values(workersOf(place.home))];
+    const workers = Object.values(workersOf(place.home));
+    expect(workers).toHaveLength(2);
+    const pids = [command.process.pid ?? 0, await serverPidOf(place.home), ...workers];
     for (const pid of pids) process.kill(pid, 'SIGKILL');
     await command.ended;
     await until(() => !pids.some(isAlive));
@@ -121,6 +123,7 @@ describe('reignite run', { timeout: 240_000 }, () => {
     const command = startCommand(place.words, place);
     await until(() => hasPartial(place.home), command.stderr);
     const server = await serverPidOf(place.home);
+    expect(Object.keys(workersOf(place.home))).toHaveLength(2);
     command.process.kill('SIGINT');
     const { status, stderr } = await command.ended;
     expect(status).toBe(130);

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { compiledFile } from '../../config/package-files.ts';
 
 const ENTRY = fileURLToPath(new URL('../../bin/reignite.js', import.meta.url));
 
@@ -81,9 +82,8 @@ export function workersOf(home: string): Record<string, number> {
     const variables = environmentOf(pid);
     if (variables.get('REIGNITE_HOME') !== home) continue;
     const settings = variables.get('REIGNITE_WORKER');
-    // What a worker starts inherits its environment, and is no worker.
-    if (settings !== undefined && /\bworker\.[jt]s\b/.test(commandLineOf(pid)))
-      found[JSON.parse(settings).queues[0]] = Number(pid);
+    // What a worker starts inherits its environment.
+    if (settings !== undefined && isWorker(pid)) found[JSON.parse(settings).queues[0]] = Number(pid);
   }
   return found;
 }
@@ -101,11 +101,11 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-function commandLineOf(pid: string): string {
+function isWorker(pid: string): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(compiledFile('worker.ts'));
   } catch {
-    return '';
+    return false;
   }
 }
 

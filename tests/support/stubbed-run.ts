@@ -12,6 +12,7 @@ import { QUEUES, taskQueue } from '../../config/task-queues.ts';
 import type { Task } from '../../config/tasks.ts';
 import { connectionOptionsOf } from '../../runtime/server/connection.ts';
 import type { ServerAddress } from '../../runtime/server/server-address.ts';
+import { workerIdentity } from '../../runtime/workers/pollers.ts';
 import { workflowBundle } from '../../runtime/workers/workflow-bundle.ts';
 import { RoiStem } from '../../toolkit/brands.ts';
 import { FileDigests } from '../../toolkit/cache/file-digests.ts';
@@ -114,6 +115,7 @@ export async function serveStubbed(
         connection,
         namespace: server.namespace,
         taskQueue: taskQueue(taskQueuePrefix, queue),
+        identity: workerIdentity(queue),
         activities,
         ...(queue === 'orchestration' ? { workflowBundle: { codePath } } : {}),
       }),

@@ -31,6 +31,7 @@ it('ends within 20 s of SIGTERM, also while a thread of it is in a native call',
   try {
     await until(() => existsSync(marker), command.stderr);
     const worker = workersOf(home)['inference'] ?? 0;
+    expect(worker).toBeGreaterThan(0);
     const sent = Date.now();
     process.kill(worker, 'SIGTERM');
     await until(() => !isAlive(worker), command.stderr);

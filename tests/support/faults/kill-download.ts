@@ -48,7 +48,9 @@ export async function killAndResume(folder: string, share: number, size = 3_000_
   const words = await downloadWords(folder, api);
   const first = startCommand(words, place);
   const killAll = async () => {
-    const pids = [first.process.pid ?? 0, ...Object.values(workersOf(place.home))];
+    const workers = Object.values(workersOf(place.home));
+    if (workers.length === 0) throw new Error('Expected a worker to kill.');
+    const pids = [first.process.pid ?? 0, ...workers];
     for (const pid of pids) process.kill(pid, 'SIGKILL');
     while (pids.some(isAlive)) await sleep(5);
   };
