@@ -28,8 +28,8 @@ export function whenInterrupted(sentence: string | (() => string)): void {
 }
 
 /**
- * Listens to Ctrl-C, SIGTERM, SIGHUP, and to the end of whatever reads the output: the first one says at once what is so, and lets the command end in order; a
- * second one ends it and its processes at once.
+ * Listens to Ctrl-C, SIGTERM, SIGHUP, and to the end of whatever reads the output: the first one says at once what is
+ * so, and lets the command end in order; a second one ends it and its processes at once.
  *
  * @returns The exit status that the signal asks for; undefined while none came.
  */
@@ -42,6 +42,8 @@ export function listenForStop(stop: AbortController): () => number | undefined {
       if (status !== undefined && !isReaderGone) endAtOnce(status);
       if (status !== undefined) return;
       status = STATUS[name];
+      // A terminal shows ^C where the cursor is, which may be within a line.
+      if (name === 'SIGINT' && process.stderr.isTTY) process.stderr.write('\n');
       if (!isReaderGone) printStep(explanation());
       silenceSteps();
       stop.abort(new ReigniteError('CANCELLED', `The command got ${name}.`));

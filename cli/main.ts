@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { plainProblem } from '../config/plain-problems.ts';
 import { packageVersion } from '../toolkit/package-version.ts';
 import { listenForStop } from './interruption.ts';
-import { EXIT, outputWritten, printError, printStep, watchOutput } from './output.ts';
+import { EXIT, outputWritten, printError, printJson, printStep, watchOutput } from './output.ts';
 import type { CommandContext } from './program/command.ts';
 import { machineCommands } from './program/machine-commands.ts';
 import { modelCommands } from './program/model-commands.ts';
@@ -37,6 +37,7 @@ export async function main(words: readonly string[]): Promise<number> {
     },
   });
   const options = { json: words.includes('--json'), debug: words.includes('--debug') };
+  if (options.json) printJson();
   try {
     await program.parseAsync([...words], { from: 'user' });
     await outputWritten();

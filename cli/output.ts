@@ -1,5 +1,6 @@
+import wrapAnsi from 'wrap-ansi';
 import { ReigniteError } from '../toolkit/errors.ts';
-import { asDiskError } from '../toolkit/files/atomic-write.ts';
+import { asDiskError } from '../toolkit/files/disk-error.ts';
 
 /** Text without characters that a terminal obeys: names in a file of somebody else's may hold any. */
 export function printable(text: string): string {
@@ -20,6 +21,12 @@ export const EXIT = {
 } as const;
 
 let isSilent = false;
+let asJson = false;
+
+/** Results are JSON from now on: their lines stay as they are. */
+export function printJson(): void {
+  asJson = true;
+}
 
 /** Prints no progress from now on: what the interrupted command had to say is said. */
 export function silenceSteps(): void {
@@ -56,14 +63,38 @@ export async function outputWritten(): Promise<void> {
   }
 }
 
-/** Results go to stdout. */
+type Screen = { readonly isTTY?: boolean; readonly columns?: number };
+
+/**
+ * Breaks lines between words where they are wider than the terminal; further lines are indented as the first one is.
+ * Elsewhere, such as in a file or a pipe, text stays as it is. Longer words than a line, such as paths, stay whole.
+ */
+export function fitted(text: string, { isTTY, columns = 0 }: Screen): string {
+  if (!isTTY || columns === 0) return text;
+  return text
+    .split('\n')
+    .map((line) => {
+      const indent = line.slice(0, line.length - line.trimStart().length);
+      if (indent.length >= columns / 2) return line;
+      const rows = wrapAnsi(line.trimStart(), columns - indent.length, { hard: false }).split('\n');
+      return rows.map((row) => indent + row).join('\n');
+    })
+    .join('\n');
+}
+
+/** Prints a result for a person on stdout. */
 export function printResult(text: string): void {
+  printDocument(asJson ? text : fitted(text, process.stdout));
+}
+
+/** Prints on stdout what a program reads: lines stay as they are, whatever the terminal. */
+export function printDocument(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
 /** Progress goes to stderr, so that results can be piped. */
 export function printStep(text: string): void {
-  if (!isSilent) process.stderr.write(`${text}\n`);
+  if (!isSilent) process.stderr.write(`${fitted(text, process.stderr)}\n`);
 }
 
 export interface ErrorOutput {

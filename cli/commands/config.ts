@@ -2,7 +2,7 @@ import { stringify } from 'yaml';
 import { z } from 'zod';
 import { RunConfig } from '../../config/schema.ts';
 import { loadConfig } from '../../runtime/config/load-config.ts';
-import { EXIT, printResult } from '../output.ts';
+import { EXIT, printDocument } from '../output.ts';
 
 export interface ConfigOptions {
   readonly profile: string;
@@ -14,10 +14,10 @@ export interface ConfigOptions {
 /** `reignite config`: the effective configuration, or the JSON Schema of every field. */
 export async function configCommand(options: ConfigOptions): Promise<number> {
   if (options.schema) {
-    printResult(JSON.stringify(z.toJSONSchema(RunConfig, { io: 'input' }), null, 1));
+    printDocument(JSON.stringify(z.toJSONSchema(RunConfig, { io: 'input' }), null, 1));
     return EXIT.done;
   }
   const config = await loadConfig(options);
-  printResult(options.json ? JSON.stringify(config, null, 1) : stringify(config).trimEnd());
+  printDocument(options.json ? JSON.stringify(config, null, 1) : stringify(config).trimEnd());
   return EXIT.done;
 }

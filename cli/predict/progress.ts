@@ -1,5 +1,6 @@
 import type { Task } from '../../config/tasks.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
+import { fitted } from '../output.ts';
 
 /** Without a terminal, a line at every tenth of an image, and not more often than this. */
 const MS_BETWEEN_LINES = 2_000;
@@ -17,10 +18,13 @@ const PHASES: Readonly<Record<string, string>> = {
   draw: 'drawing and tracing outlines',
 };
 
+type Stream = Pick<NodeJS.WriteStream, 'write'> & { readonly isTTY?: boolean; readonly columns?: number };
+
 /** Tells on stderr how far a prediction is: one line that changes on a terminal, plain lines elsewhere. */
 export class PredictionProgress {
   readonly #images: number;
   readonly #isTerminal: boolean;
+  readonly #stream: Stream;
   readonly #write: (text: string) => void;
   #image = '';
   #number = 0;
@@ -28,8 +32,9 @@ export class PredictionProgress {
   #lastLine = 0;
   #isOpen = false;
 
-  constructor(images: number, stream: Pick<NodeJS.WriteStream, 'write'> & { readonly isTTY?: boolean }) {
+  constructor(images: number, stream: Stream) {
     this.#images = images;
+    this.#stream = stream;
     this.#isTerminal = stream.isTTY === true;
     this.#write = (text) => void stream.write(text);
   }
@@ -61,7 +66,7 @@ export class PredictionProgress {
   /** Says something that stays. */
   say(text: string): void {
     this.end();
-    this.#write(`${text}\n`);
+    this.#write(`${fitted(text, this.#stream)}\n`);
   }
 
   /** Ends the changing line. */
@@ -71,9 +76,12 @@ export class PredictionProgress {
   }
 
   #show(what: string): void {
-    const text = `image ${this.#number} of ${this.#images}: ${this.#image}: ${what}`;
+    const place = `image ${this.#number} of ${this.#images}: `;
+    const text = `${place}${this.#image}: ${what}`;
     this.#lastLine = Date.now();
-    if (this.#isTerminal) this.#write(`\r\u001b[K${text}`);
+    // A line that changes must not wrap: what is above it cannot be written over.
+    const room = (this.#stream.columns ?? Number.POSITIVE_INFINITY) - 1;
+    if (this.#isTerminal) this.#write(`\r\u001b[K${text.length <= room ? text : `${place}${what}`.slice(0, room)}`);
     else this.#write(`${text}\n`);
     this.#isOpen = this.#isTerminal;
   }

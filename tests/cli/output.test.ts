@@ -1,0 +1,32 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { fitted } from '../../cli/output.ts';
+
+const screen = (columns: number) => ({ isTTY: true, columns });
+
+it('breaks lines between words, and indents what follows as the first line is', () => {
+  expect(fitted('error USAGE: There is no profile.\n  Run it with --help.', screen(20))).toBe(
+    'error USAGE: There\nis no profile.\n  Run it with\n  --help.',
+  );
+});
+
+it('leaves text that goes elsewhere, and words longer than a line, as they are', () => {
+  const path = '/a/very/long/path/that/is/longer/than/a/line';
+  expect(fitted(`see ${path}`, screen(20))).toBe(`see\n${path}`);
+  expect(fitted(`see ${path} now`, { isTTY: false, columns: 20 })).toBe(`see ${path} now`);
+});
+
+it('loses no word, and makes no line wider than the terminal but for a single word', () => {
+  const word = fc.stringMatching(/^[a-zA-Zµ0-9./`-]{1,30}$/);
+  fc.assert(
+    fc.property(
+      fc.array(word, { minLength: 1, maxLength: 30 }),
+      fc.integer({ min: 10, max: 200 }),
+      (words, columns) => {
+        const rows = fitted(words.join(' '), screen(columns)).split('\n');
+        expect(rows.join(' ').split(' ')).toEqual(words);
+        for (const row of rows) expect(row.length <= columns || !row.includes(' ')).toBe(true);
+      },
+    ),
+  );
+});
