@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { packageFile } from '../../config/package-files.ts';
 import type { ZenodoConfig } from '../../config/zenodo-config.ts';
@@ -7,6 +6,7 @@ import { listArchive } from '../../toolkit/archive/list-archive.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { inside } from '../../toolkit/files/inside.ts';
+import { makeFolder } from '../../toolkit/files/make-folder.ts';
 import { identifyArchives } from '../../toolkit/preflight/identify-archives.ts';
 import { RangeIgnored } from '../../toolkit/zenodo/fetch-pieces.ts';
 import { encodedKey } from '../../toolkit/zenodo/file-url.ts';
@@ -94,7 +94,7 @@ export class RecordServers {
       return (await listArchive(mirrored, { signal })).members.map(({ path }) => path);
     }
     const pieces = join(this.#home.transfers, `directory-of-${file.md5}`);
-    await mkdir(this.#home.transfers, { recursive: true });
+    await makeFolder(this.#home.transfers);
     try {
       const archive = await RemoteArchive.open({
         ...(await this.request(zenodo, record, file)),

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rename } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Context } from '@temporalio/activity';
-import { asDiskError } from '../../toolkit/files/atomic-write.ts';
+import { asDiskError } from '../../toolkit/files/disk-error.ts';
+import { makeFolder } from '../../toolkit/files/make-folder.ts';
 import { packageVersion } from '../../toolkit/package-version.ts';
 import { writeConfiguration } from '../../toolkit/report/configuration.ts';
 import { environment, recordEnvironment } from '../../toolkit/report/environment.ts';
@@ -22,7 +23,7 @@ export async function openResults(input: RunInput): Promise<{ readonly movedTo?:
   const movedTo = earlier === undefined || earlier.digest === digest ? undefined : freeName(results, earlier.digest);
   try {
     if (movedTo !== undefined) await rename(results, movedTo);
-    await mkdir(dirname(results), { recursive: true });
+    await makeFolder(dirname(results));
   } catch (error) {
     throw asDiskError(error, results);
   }

@@ -1,8 +1,9 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { freeBytes } from '../../toolkit/files/free-space.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { makeFolder } from '../../toolkit/files/make-folder.ts';
 import type { Finding } from './finding.ts';
 
 const GIGABYTE = 1e9;
@@ -38,7 +39,7 @@ function checkMemory(): Finding {
 async function checkHome(home: string): Promise<Finding> {
   const probe = join(home, `.doctor-${process.pid}`);
   try {
-    await mkdir(home, { recursive: true });
+    await makeFolder(home);
     await writeFile(probe, '');
     return { name: 'Home', status: 'pass', detail: `${home} can be written` };
   } catch (error) {

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ERRORS, isErrorCode, ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { makeFolderSync } from '../../toolkit/files/make-folder.ts';
 import { makePrivateHome, PRIVATE_FILE } from '../../toolkit/files/private-home.ts';
 import { printStep } from '../output.ts';
 
@@ -40,7 +41,7 @@ export async function detachRun(
   signal: AbortSignal,
 ): Promise<DetachedRun> {
   await makePrivateHome(home.home, printStep);
-  mkdirSync(home.logs, { recursive: true });
+  makeFolderSync(home.logs);
   const log = join(home.logs, `run-${new Date().toISOString().replaceAll(/[:.]/g, '-')}.log`);
   const file = openSync(log, 'a', PRIVATE_FILE);
   const entry = process.argv[1] ?? '';

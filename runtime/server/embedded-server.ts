@@ -1,8 +1,9 @@
-import { mkdir, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { asDiskError } from '../../toolkit/files/atomic-write.ts';
+import { asDiskError } from '../../toolkit/files/disk-error.ts';
+import { makeFolder } from '../../toolkit/files/make-folder.ts';
 import { makePrivateHome } from '../../toolkit/files/private-home.ts';
 import { isRunning, type ProcessIdentity } from '../../toolkit/files/process-identity.ts';
 import { connectTo } from './connection.ts';
@@ -182,7 +183,7 @@ async function prepareNamespace(address: ServerAddress, attributes: SearchAttrib
 async function databaseFolder(home: string): Promise<string> {
   const folder = join(home, 'temporal');
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     return await realpath(folder);
   } catch (error) {
     throw asDiskError(error, folder);

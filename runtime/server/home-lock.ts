@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { asDiskError } from '../../toolkit/files/atomic-write.ts';
+import { asDiskError } from '../../toolkit/files/disk-error.ts';
 import {
   acquireLease,
   findLease,

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir, open, rename, stat } from 'node:fs/promises';
+import { open, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReigniteError } from '../../toolkit/errors.ts';
+import { makeFolder } from '../../toolkit/files/make-folder.ts';
 import { PRIVATE_FILE } from '../../toolkit/files/private-home.ts';
 import { startTimeOf } from '../../toolkit/files/process-identity.ts';
 import { endWithCommand, forgetProcess } from '../child-processes.ts';
@@ -152,7 +153,7 @@ function withoutTemporalVariables(environment: NodeJS.ProcessEnv): NodeJS.Proces
 
 async function openLog(logs: string) {
   const path = logPath(logs);
-  await mkdir(logs, { recursive: true });
+  await makeFolder(logs);
   const size = await stat(path).then(
     (status) => status.size,
     () => 0,

@@ -1,10 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { closeSync, mkdirSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { compiledFile } from '../../config/package-files.ts';
 import type { Queue } from '../../config/task-queues.ts';
 import type { TelemetryConfig } from '../../config/telemetry-config.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { makeFolderSync } from '../../toolkit/files/make-folder.ts';
 import { endWithCommand, forgetProcess } from '../child-processes.ts';
 import { addressToEnvironment, type ServerAddress } from '../server/server-address.ts';
 import { openWorkerLog } from './worker-log.ts';
@@ -68,7 +69,7 @@ export class WorkerProcesses {
       this.#fail = reject;
     });
     this.failed.catch(() => undefined);
-    mkdirSync(options.home.logs, { recursive: true });
+    makeFolderSync(options.home.logs);
     this.serve(options.queues);
   }
 

@@ -1,8 +1,8 @@
-import { lstat, mkdir } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { asDiskError } from '../files/atomic-write.ts';
 import { ensureFreeSpace } from '../files/free-space.ts';
 import { inLanes } from '../files/in-lanes.ts';
+import { makeFolder } from '../files/make-folder.ts';
 import { sweepTemporaries } from '../files/sweep-temporaries.ts';
 import {
   type ArchiveMember,
@@ -111,12 +111,4 @@ async function bytesPresent(members: readonly PlacedEntry[], placeOf: (path: str
     if (found?.isFile() && found.size === entry.uncompressedSize) bytes += found.size;
   }
   return bytes;
-}
-
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (error) {
-    throw asDiskError(error, path);
-  }
 }

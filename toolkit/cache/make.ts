@@ -1,6 +1,7 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HomeFolders } from '../files/home-folders.ts';
+import { makeFolder } from '../files/make-folder.ts';
 import type { CacheEntry, KeyParts, StepCache } from './step-cache.ts';
 
 export interface MakeServices {
@@ -37,7 +38,7 @@ export async function make(
   const known = await cache.find(key);
   if (known !== undefined) return { entry: known, isCached: true };
   const folder = join(home.work, key);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const { files, facts } = await work(folder);
   const entry = await cache.store(parts, files, facts);
   await rm(folder, { recursive: true, force: true });

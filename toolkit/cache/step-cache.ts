@@ -1,13 +1,15 @@
 import { existsSync, readFileSync, type Stats, statSync } from 'node:fs';
-import { copyFile, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { copyFile, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import { canonicalJson } from '../../config/digest.ts';
 import { CacheKey, Sha256 } from '../brands.ts';
 import { ReigniteError } from '../errors.ts';
-import { asDiskError, replaceFile } from '../files/atomic-write.ts';
+import { replaceFile } from '../files/atomic-write.ts';
+import { asDiskError } from '../files/disk-error.ts';
 import { sha256Of, sha256OfFile } from '../files/hash-file.ts';
+import { makeFolder } from '../files/make-folder.ts';
 import { temporaryPathBeside } from '../files/temporary-path.ts';
 import { EntryTexts } from './entry-texts.ts';
 
@@ -134,7 +136,7 @@ export class StepCache {
     const target = this.#entryFolder(key);
     const building = temporaryPathBeside(target);
     try {
-      await mkdir(building, { recursive: true });
+      await makeFolder(building);
       const stored: Record<string, StoredFile> = {};
       for (const [name, path] of Object.entries(files)) {
         await copyFile(path, join(building, name));
@@ -241,7 +243,7 @@ async function describeFile(path: string): Promise<StoredFile> {
 }
 
 async function writeSynced(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const handle = await open(path, 'wx');
   try {
     await handle.writeFile(text);

@@ -1,7 +1,7 @@
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { ReigniteError } from '../errors.ts';
-import { hasCode } from './system-error.ts';
+import { asDiskError } from './disk-error.ts';
+import { makeFolder } from './make-folder.ts';
 import { temporaryPathBeside } from './temporary-path.ts';
 
 /**
@@ -35,28 +35,11 @@ export async function writeFileAtomic(
 export async function replaceFile(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
   const temporary = temporaryPathBeside(path);
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await write(temporary);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
     throw asDiskError(error, path);
   }
-}
-
-/** Turns the system's errors about space and permission into ours; leaves others as they are. */
-export function asDiskError(error: unknown, path: string): unknown {
-  if (hasCode(error, 'ENOSPC', 'EDQUOT')) {
-    return new ReigniteError('NO_SPACE', `No space left to write ${path}.`, { cause: error });
-  }
-  if (hasCode(error, 'EACCES', 'EPERM', 'EROFS')) {
-    return new ReigniteError('NOT_WRITABLE', `No permission to write ${path}.`, { cause: error });
-  }
-  if (hasCode(error, 'ENOTDIR')) {
-    return new ReigniteError('NOT_WRITABLE', `A file is in the way of a folder of ${path}.`, { cause: error });
-  }
-  if (hasCode(error, 'ENAMETOOLONG')) {
-    return new ReigniteError('NAME_TOO_LONG', `The name is too long for the file system: ${path}.`, { cause: error });
-  }
-  return error;
 }

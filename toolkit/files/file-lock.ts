@@ -1,5 +1,5 @@
 import { ReigniteError } from '../errors.ts';
-import { asDiskError } from './atomic-write.ts';
+import { asDiskError } from './disk-error.ts';
 import { acquireLease, type LeaseHolder, type LeaseOptions, type OwnLease } from './lease.ts';
 
 /** How soon a waiter may look again. */

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
 import { silenceOf } from './file-system-clock.ts';
+import { makeFolder } from './make-folder.ts';
 import { isRunning, ownIdentity, processTableId } from './process-identity.ts';
 import { ensureSuitableFileSystem } from './suitable-file-system.ts';
 import { sweepTemporaries } from './sweep-temporaries.ts';
@@ -90,7 +91,7 @@ export async function acquireLease(
   path: string,
   { signal, rhythm = RHYTHM }: LeaseOptions = {},
 ): Promise<OwnLease | HeldLease> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   await ensureSuitableFileSystem(dirname(path));
   const name = `${randomBytes(12).toString('hex')}.json`;
   const since = new Date().toISOString();

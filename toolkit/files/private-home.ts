@@ -1,6 +1,7 @@
-import { chmod, mkdir, readdir, stat } from 'node:fs/promises';
+import { chmod, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { asDiskError } from './atomic-write.ts';
+import { asDiskError } from './disk-error.ts';
+import { makeFolder } from './make-folder.ts';
 
 /** What only the owner of a home may read or write. */
 export const PRIVATE_FILE = 0o600;
@@ -22,7 +23,7 @@ const CLOSED_FOLDERS = ['temporal', 'logs', 'allowed'] as const;
  */
 export async function makePrivateHome(home: string, onStep: (line: string) => void): Promise<void> {
   try {
-    const made = await mkdir(home, { recursive: true, mode: PRIVATE_FOLDER });
+    const made = await makeFolder(home, { mode: PRIVATE_FOLDER });
     const { mode } = await stat(home);
     if ((mode & STICKY) !== 0) {
       onStep(`The home ${home} is a folder for everyone and stays open: set REIGNITE_HOME to one of your own.`);

@@ -1,8 +1,9 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
+import { makeFolder } from '../files/make-folder.ts';
 import { sweepTemporaries } from '../files/sweep-temporaries.ts';
 import { writeModel } from '../onnx/write-model.ts';
 import { openCheckpoint } from '../pytorch/checkpoint.ts';
@@ -65,7 +66,7 @@ export async function convertModel(options: ConvertModelOptions): Promise<ModelC
   if (present !== undefined) return present;
 
   const recipe = await (folds[0].dataset === undefined ? v1Recipe(folds[0].plans) : v2Recipe(folds[0], mirroring));
-  await mkdir(out, { recursive: true });
+  await makeFolder(out);
   await sweepTemporaries(out, { of: (name) => CONVERTED.test(name) });
   await rm(join(out, CARD_FILE), { force: true });
   const converted: ModelCard['folds'] = [];

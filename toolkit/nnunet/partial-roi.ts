@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
-import { asDiskError } from '../files/atomic-write.ts';
+import { asDiskError } from '../files/disk-error.ts';
+import { makeFolderSync } from '../files/make-folder.ts';
 import { temporaryPathBeside } from '../files/temporary-path.ts';
 import { bytesOf, crcOfFile, readAt, writeOver } from './raw-file.ts';
 import type { RoiStep } from './roi-job.ts';
@@ -68,7 +69,7 @@ export class PartialRoi {
     const isSound = state !== undefined && isSame(state.identity, identity) && filesAreSound(folder, state);
     const kept = isSound ? [STATE_FILE, ...Object.values(state.files).map(({ file }) => file)] : [];
     removeOthers(folder, new Set(kept));
-    mkdirSync(folder, { recursive: true });
+    makeFolderSync(folder);
     const start = isSound ? state : { identity: { ...identity }, next: { row: 0, fold: 0 }, files: {} };
     const partial = new PartialRoi(folder, start);
     partial.#writeState();

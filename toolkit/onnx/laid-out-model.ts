@@ -1,9 +1,10 @@
 import { fork } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { compiledFile } from '../../config/package-files.ts';
 import { sha256Of } from '../files/hash-file.ts';
+import { makeFolder } from '../files/make-folder.ts';
 import { sweepTemporaries } from '../files/sweep-temporaries.ts';
 import { temporaryPathBeside } from '../files/temporary-path.ts';
 import { instructionSet } from './instruction-set.ts';
@@ -39,7 +40,7 @@ export async function laidOutModel(path: string): Promise<string | undefined> {
   if (existsSync(copy)) return copy;
   const temporary = temporaryPathBeside(folder);
   try {
-    await mkdir(temporary, { recursive: true });
+    await makeFolder(temporary);
     await sweepTemporaries(parent);
     await layOut(path, temporary);
     await rename(temporary, folder);

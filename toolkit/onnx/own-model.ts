@@ -1,10 +1,11 @@
-import { copyFile, mkdir, readFile } from 'node:fs/promises';
+import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { canonicalJson } from '../../config/digest.ts';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256Of, sha256OfFile } from '../files/hash-file.ts';
+import { makeFolder } from '../files/make-folder.ts';
 import { type DescribedModel, type DescribedValue, describeModel } from './describe-model.ts';
 import { DetectionSidecar, SegmentationSidecar, type SidecarInput, sidecarPath } from './sidecar.ts';
 
@@ -59,7 +60,7 @@ export async function takeOwnModel(
   const known = await readOwnCard(folder);
   if (known !== undefined) return { card: known, folder, cached: true };
   const shapes = checkShapes(path, describeModel(path), sidecar);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await replaceFile(join(folder, MODEL_FILE), (temporary) => copyFile(path, temporary));
   const card: OwnCard = { kind: 'onnx', digest, sourceSha256, file: MODEL_FILE, ...shapes, sidecar };
   await writeFileAtomic(join(folder, OWN_CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);

@@ -1,8 +1,9 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import sharp from 'sharp';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile } from '../files/atomic-write.ts';
+import { makeFolder } from '../files/make-folder.ts';
 import { AcceptedImage, type DecodedImage } from '../image/accepted-image.ts';
 import { conversionsOf, depthRemarks, remarksOn } from '../image/image-remarks.ts';
 import { asSentence } from './as-sentence.ts';
@@ -66,7 +67,7 @@ export class InputImage {
    */
   async write(size: { readonly width: number; readonly height: number }, out: string): Promise<void> {
     const { data, width, height } = await this.decode();
-    await mkdir(dirname(out), { recursive: true });
+    await makeFolder(dirname(out));
     await rm(out, { force: true });
     await replaceFile(out, async (temporary) => {
       const pixels = sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: MOST_PIXELS });

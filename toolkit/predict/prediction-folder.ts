@@ -1,4 +1,4 @@
-import { link, mkdir, open, readdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { link, open, readdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -8,6 +8,7 @@ import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { type FileLock, lockFile } from '../files/file-lock.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
+import { makeFolder } from '../files/make-folder.ts';
 import { temporaryPathBeside } from '../files/temporary-path.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import { cellFiles, type ImagePrediction, tissueFiles } from './prediction.ts';
@@ -69,7 +70,7 @@ export class PredictionFolder {
    */
   async lock(): Promise<FileLock> {
     await this.#refuseForeign();
-    const made = await makeFolder(this.#own);
+    const made = await makeOutFolder(this.#own);
     try {
       const { lost, release } = await lockFile(join(this.#own, 'lock'), `The folder ${this.#out}`);
       return { lost, release: () => release().then(() => this.#removeUnused(made)) };
@@ -103,7 +104,7 @@ export class PredictionFolder {
    */
   async expect(claim: Claim): Promise<void> {
     await this.#refuseForeign();
-    await makeFolder(this.#own);
+    await makeOutFolder(this.#own);
     const isFirst = (await this.#readClaim()) === undefined && (await placeFile(this.#claimPath, toJson(claim)));
     const known = isFirst ? claim : await this.#readClaim();
     const differing = known === undefined ? [] : differences(known, claim);
@@ -127,7 +128,7 @@ export class PredictionFolder {
       if (known === undefined || lengthOf(known.path) < lengthOf(each.path)) longest.set(dirname(each.path), each);
     }
     for (const [folder, { path, image }] of longest) {
-      await makeFolder(folder);
+      await makeOutFolder(folder);
       await tryWriting(path, image.path);
     }
     for (const { path } of paths) {
@@ -368,17 +369,13 @@ async function placeFile(path: string, text: string): Promise<boolean> {
 }
 
 /** @returns The first folder of the path that was not there yet. */
-async function makeFolder(path: string): Promise<string | undefined> {
+async function makeOutFolder(path: string): Promise<string | undefined> {
   try {
-    return await mkdir(path, { recursive: true });
+    return await makeFolder(path);
   } catch (error) {
-    const code = codeOf(error);
-    const isTaken = code === 'EEXIST' || code === 'ENOTDIR';
-    const cause = isTaken
-      ? `A file is in the place of the folder ${path}, or of one above it.`
-      : `The folder ${path} cannot be made (${code}).`;
+    if (!(error instanceof ReigniteError) || error.code !== 'NOT_WRITABLE') throw error;
     const remedy = 'Name another folder with `--out`, one that may be written.';
-    throw new ReigniteError(code === 'ENOSPC' ? 'NO_SPACE' : 'NOT_WRITABLE', cause, { cause: error, remedy });
+    throw new ReigniteError('NOT_WRITABLE', error.message, { cause: error, remedy });
   }
 }
 

@@ -1,8 +1,8 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { LocatedMember } from '../archive/locate-members.ts';
 import { isArchive, type Kind } from '../dataset/layout.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { makeFolder } from '../files/make-folder.ts';
 import { downloadFile } from '../zenodo/download-file.ts';
 import type { HttpGet } from '../zenodo/http.ts';
 import type { RecordFile } from '../zenodo/record.ts';
@@ -46,7 +46,7 @@ export async function remoteTree(options: {
   readonly signal?: AbortSignal;
 }): Promise<RemoteTree> {
   const { files, scratch, request, signal } = options;
-  await mkdir(join(scratch, 'pieces'), { recursive: true });
+  await makeFolder(join(scratch, 'pieces'));
   const opened: { readonly file: RecordFile; readonly archive: RemoteArchive }[] = [];
   for (const file of files.filter(({ key }) => isArchive(key))) {
     const pieces = join(scratch, 'pieces', String(opened.length));
@@ -130,7 +130,7 @@ class FetchedTree implements RemoteTree {
     const target = join(this.#scratch, 'tree', ...path.split('/'));
     const plain = this.#plain.get(path);
     if (plain !== undefined) {
-      await mkdir(dirname(target), { recursive: true });
+      await makeFolder(dirname(target));
       await downloadFile({ ...(await this.#request(plain)), path: target, size, md5: plain.md5 });
       this.#plainBytes += size;
       return target;

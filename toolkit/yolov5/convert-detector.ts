@@ -1,8 +1,9 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
+import { makeFolder } from '../files/make-folder.ts';
 import { sweepTemporaries } from '../files/sweep-temporaries.ts';
 import { writeModel } from '../onnx/write-model.ts';
 import { openCheckpoint } from '../pytorch/checkpoint.ts';
@@ -42,7 +43,7 @@ export async function convertDetector(options: ConvertDetectorOptions): Promise<
   const source = await hashSource(checkpoint, size, signal);
   const present = await presentConversion(out, source.digest, signal);
   if (present !== undefined) return present;
-  await mkdir(out, { recursive: true });
+  await makeFolder(out);
   await sweepTemporaries(out, { of: (name) => /^detector\.(?:onnx|json)$/.test(name) });
   await rm(join(out, CARD_FILE), { force: true });
   const card = await convert(source, { checkpoint, out, size, ...(signal && { signal }) });

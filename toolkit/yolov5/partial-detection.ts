@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { replaceFile } from '../files/atomic-write.ts';
+import { makeFolder } from '../files/make-folder.ts';
 import type { Candidates } from './candidates.ts';
 
 /** All that the numbers of a tile depend on; another identity starts over. */
@@ -39,7 +40,7 @@ export class PartialDetection {
   }
 
   static async open(folder: string, identity: DetectionIdentity): Promise<PartialDetection> {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const sorted = Object.entries(identity).sort(([a], [b]) => (a < b ? -1 : 1));
     return new PartialDetection(folder, createHash('sha256').update(JSON.stringify(sorted)).digest());
   }

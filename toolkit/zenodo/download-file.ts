@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ReigniteError } from '../errors.ts';
-import { asDiskError } from '../files/atomic-write.ts';
+import { asDiskError } from '../files/disk-error.ts';
 import { lockFile } from '../files/file-lock.ts';
 import { ensureFreeSpace } from '../files/free-space.ts';
 import { digestsOfFile, type FileDigests } from './file-digests.ts';

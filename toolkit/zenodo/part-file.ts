@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { z } from 'zod';
-import { asDiskError, writeFileAtomic } from '../files/atomic-write.ts';
+import { writeFileAtomic } from '../files/atomic-write.ts';
+import { asDiskError } from '../files/disk-error.ts';
 import { sweepTemporaries } from '../files/sweep-temporaries.ts';
 import { BatchWriter } from './batch-writer.ts';
 

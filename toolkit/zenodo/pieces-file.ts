@@ -1,6 +1,7 @@
 import { type FileHandle, open, readFile, rm } from 'node:fs/promises';
 import { z } from 'zod';
-import { asDiskError, writeFileAtomic } from '../files/atomic-write.ts';
+import { writeFileAtomic } from '../files/atomic-write.ts';
+import { asDiskError } from '../files/disk-error.ts';
 
 /** Bytes from `start` up to, not including, `end`. */
 export interface Piece {

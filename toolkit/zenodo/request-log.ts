@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { makeFolderSync } from '../files/make-folder.ts';
 
 const Log = z.object({ sent: z.array(z.number()), notBefore: z.number() });
 type Log = z.infer<typeof Log>;
@@ -25,7 +26,7 @@ export class RequestLog {
   /** Losing a note is harmless, so that a full disk is no reason not to send a request. */
   write(log: Log): void {
     try {
-      mkdirSync(dirname(this.#path), { recursive: true });
+      makeFolderSync(dirname(this.#path));
       const temporary = `${this.#path}.${process.pid}`;
       writeFileSync(temporary, JSON.stringify(log));
       renameSync(temporary, this.#path);

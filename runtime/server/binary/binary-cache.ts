@@ -1,9 +1,10 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../../../toolkit/files/atomic-write.ts';
 import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
+import { makeFolder } from '../../../toolkit/files/make-folder.ts';
 import { TEMPORAL_VERSION, type TemporalBuild } from './release.ts';
 
 const EXECUTABLE = 'temporal';
@@ -48,7 +49,7 @@ export async function cachedBinary(cache: string, build: TemporalBuild): Promise
 /** A new folder in the cache in which to fetch; what killed processes left there a day ago goes. */
 export async function stagingFolder(cache: string): Promise<string> {
   // Whoever may write there could put another program in the place of the server.
-  await mkdir(cache, { recursive: true, mode: 0o700 });
+  await makeFolder(cache, { mode: 0o700 });
   for (const name of await readdir(cache)) {
     const path = join(cache, name);
     const status = name.startsWith('.fetch-') ? await stat(path).catch(() => undefined) : undefined;

@@ -27,12 +27,12 @@ it('takes a worker that is within one ROI, and does not poll, for busy and not f
   const within = new Promise<void>((resolve) => {
     finish = resolve;
   });
-  const segmentRoi = async ({ roi }: { readonly roi: string }) => {
+  const inferRoi = async ({ roi }: { readonly roi: string }) => {
     hasBegun = true;
     await within;
     return { roi, key: 'k'.repeat(64), cached: false, seconds: 0, tiles: 30 };
   };
-  const stop = await serveStubbed(run, server, { steps: { segmentRoi } });
+  const stop = await serveStubbed(run, server, { steps: { inferRoi } });
   const handle = await startStubbed(client, run);
   try {
     await expect.poll(() => hasBegun, { timeout: 60_000 }).toBe(true);

@@ -1,7 +1,8 @@
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { asDiskError, replaceFile, writeFileAtomic } from '../../../toolkit/files/atomic-write.ts';
+import { replaceFile, writeFileAtomic } from '../../../toolkit/files/atomic-write.ts';
+import { asDiskError } from '../../../toolkit/files/disk-error.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 describe('writeFileAtomic', () => {
