@@ -70,6 +70,10 @@ it.skipIf(!hasTerminal).each([40, 80, 200])(
   async (columns) => {
     const { status, text } = await typeInTerminal(['run', '--proflie', 'x'], { ...place(), columns }).ended;
     expect(status).toBe(2);
-    expect(text.trim().split('\r\n')).toHaveLength(2);
+    const lines = text.trimEnd().split('\r\n');
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(columns);
+    expect(lines.map((line) => line.trim()).join(' ')).toBe(
+      "error USAGE: Unknown option '--proflie'. Did you mean --profile? Run `npx reignite run --help` for its arguments and options.",
+    );
   },
 );
