@@ -28,7 +28,8 @@ export function gaussianWeights(height: number, width: number): Float32Array {
 }
 
 /**
- * The weights of nnU-Net v2: maximum 10, and each the nearest number of half precision, as its own are on any device.
+ * The weights of nnU-Net v2: maximum 10, and each in half precision, as its own are on any device. PyTorch rounds float64
+ * to float32 on the way there: one weight in some thousands is another one than by rounding once.
  *
  * @returns height x width float32 weights, row by row, in (0, 10].
  * @see `compute_gaussian`, nnU-Net v2
@@ -40,7 +41,7 @@ export function halfGaussianWeights(height: number, width: number): Float32Array
   const weights = new Float32Array(height * width);
   rows.forEach((row, i) => {
     columns.forEach((column, j) => {
-      weights[i * width + j] = nearestHalf((row * column) / peak);
+      weights[i * width + j] = nearestHalf(Math.fround((row * column) / peak));
     });
   });
   return weights;
