@@ -65,7 +65,7 @@ export async function convertModel(options: ConvertModelOptions): Promise<ModelC
   const present = await presentConversion(out, sources.digest, signal);
   if (present !== undefined) return present;
 
-  const recipe = await (folds[0].dataset === undefined ? v1Recipe(folds[0].plans) : v2Recipe(folds[0], mirroring));
+  const recipe = await (folds[0].dataset === undefined ? v1Recipe(folds[0]) : v2Recipe(folds[0], mirroring));
   await makeFolder(out);
   await sweepTemporaries(out, { of: (name) => CONVERTED.test(name) });
   await rm(join(out, CARD_FILE), { force: true });

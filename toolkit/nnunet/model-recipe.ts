@@ -1,9 +1,11 @@
 import type { OnnxGraph } from '../onnx/graph.ts';
-import type { Checkpoint } from '../pytorch/checkpoint.ts';
+import { type Checkpoint, openCheckpoint } from '../pytorch/checkpoint.ts';
 import { checkpointStateDict } from './checkpoint-state-dict.ts';
 import type { ModelCard } from './model-card.ts';
 import { CONVERTER_SCHEMA } from './model-digest.ts';
+import type { FoldFiles } from './model-folds.ts';
 import { RGB_SOFTMAX } from './model-method.ts';
+import type { NnunetPlans } from './plans.ts';
 import { readPlansFile } from './plans-file.ts';
 import type { StateDict } from './state-dict.ts';
 import type { StateDictLedger } from './state-dict-ledger.ts';
@@ -28,11 +30,11 @@ export interface ModelRecipe {
 /**
  * Reads how a model of nnU-Net v1 is built.
  *
- * @param path - Plans of its first fold, which serve all.
- * @throws ReigniteError PLANS_INVALID, CHECKPOINT_UNSUPPORTED, or what reading the pickle throws.
+ * @param first - Files of its first fold, whose plans serve all.
+ * @throws ReigniteError PLANS_INVALID, CHECKPOINT_UNSUPPORTED, or what reading the pickles throws.
  */
-export async function v1Recipe(path: string): Promise<ModelRecipe> {
-  const plans = await readPlansFile(path);
+export async function v1Recipe(first: FoldFiles): Promise<ModelRecipe> {
+  const plans = await withTrainedChannels(await readPlansFile(first.plans), first.checkpoint);
   const architecture = unetArchitecture(plans);
   const isGrey = plans.modalities === 1;
   return {
@@ -55,4 +57,16 @@ export async function v1Recipe(path: string): Promise<ModelRecipe> {
     weights: async (checkpoint, file) => checkpointStateDict(checkpoint, file),
     graph: (ledger) => unetGraph(architecture, ledger),
   };
+}
+
+/** A single modality may be RGB, three channels in one file: only the first convolution shows it. */
+async function withTrainedChannels(plans: NnunetPlans, path: string): Promise<NnunetPlans> {
+  if (plans.modalities !== 1) return plans;
+  const checkpoint = await openCheckpoint(path);
+  try {
+    const first = checkpointStateDict(checkpoint, path).tensors.get('conv_blocks_context.0.blocks.0.conv.weight');
+    return first?.shape[1] === RGB_SOFTMAX.normalisation.length ? { ...plans, modalities: 3 } : plans;
+  } finally {
+    await checkpoint.close();
+  }
 }

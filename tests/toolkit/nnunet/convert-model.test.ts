@@ -75,6 +75,20 @@ describe('a converted model', () => {
 describe('convertModel', () => {
   const plain = { folder: join(FIXTURES, 'plain'), folds: [0, 1] };
 
+  it('takes a single modality that is RGB, as its first convolution shows', async () => {
+    const folder = await copyOf('plain');
+    const plans = join(folder, 'fold_0', 'model_best.model.pkl');
+    const pickle = await readFile(plans);
+    const place = pickle.indexOf('num_modalities') + 'num_modalities'.length + 2;
+    expect(pickle[place]).toBe(3);
+    pickle[place] = 1;
+    await writeFile(plans, pickle);
+    const [single, usual] = [join(out, 'single'), join(out, 'usual')];
+    await convertModel({ folder, folds: [0], out: single });
+    await convertModel({ folder: join(FIXTURES, 'plain'), folds: [0], out: usual });
+    expect(await sha256OfFile(join(single, 'fold_0.onnx'))).toBe(await sha256OfFile(join(usual, 'fold_0.onnx')));
+  });
+
   it('writes a card that says what was made from what', async () => {
     const card = await convertModel({ ...plain, out });
     expect(await readModelCard(out)).toEqual(card);
