@@ -1,12 +1,12 @@
 import { existsSync, statSync } from 'node:fs';
-import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { replaceFile, writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
-import { convertModel } from '../../toolkit/nnunet/convert-model.ts';
+import { convertModel, ModelCard } from '../../toolkit/nnunet/convert-model.ts';
 import { checkpointOfFold, type FoldCheckpoint } from '../../toolkit/nnunet/model-folds.ts';
-import { convertDetector } from '../../toolkit/yolov5/convert-detector.ts';
+import { convertDetector, DetectorCard } from '../../toolkit/yolov5/convert-detector.ts';
 
 export interface ConvertedFile {
   readonly onnx: string;
@@ -19,7 +19,8 @@ export interface ConvertedFile {
  * `fold_K/checkpoint_final.pth`, plans.json and dataset.json above it), or a YOLOv5 detector.
  *
  * @param size - Side of a detector's tile in px.
- * @throws ReigniteError FILE_MISSING, or what the conversion of either family throws.
+ * @throws ReigniteError FILE_MISSING, USAGE for a folder and where a file that is no card of ours would be overwritten, or
+ *   what the conversion of either family throws.
  */
 export async function convertModelFile(
   file: string,
@@ -33,16 +34,36 @@ export async function convertModelFile(
         'Name the checkpoint of one fold in it, such as fold_0/checkpoint_final.pth; `predict` takes the whole folder.',
     });
   }
+  const onnx = out ?? `${file.replace(/\.[^./]+$/, '')}.onnx`;
+  const beside = `${onnx.replace(/\.onnx$/, '')}.json`;
+  await refuseSidecarOfUser(beside);
   const work = await mkdtemp(join(tmpdir(), 'reignite-convert-'));
   try {
     const fold = checkpointOfFold(file);
     const { made, card } = await (fold === undefined ? convertCells(file, work, size) : convertFold(file, fold, work));
-    const onnx = out ?? `${file.replace(/\.[^./]+$/, '')}.onnx`;
     await replaceFile(onnx, (temporary) => copyFile(made, temporary));
-    await writeFileAtomic(`${onnx.replace(/\.onnx$/, '')}.json`, `${JSON.stringify(card, null, 1)}\n`);
+    await writeFileAtomic(beside, `${JSON.stringify(card, null, 1)}\n`);
     return { onnx, card };
   } finally {
     await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** A card is written again as often as one likes; anything else under its name was written by a person. */
+async function refuseSidecarOfUser(path: string): Promise<void> {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined || isCard(text)) return;
+  throw new ReigniteError('USAGE', `${path} is there already and would be overwritten.`, {
+    remedy: 'Name another file with `--out`, or move the file that is there.',
+  });
+}
+
+function isCard(text: string): boolean {
+  try {
+    const json: unknown = JSON.parse(text);
+    return ModelCard.safeParse(json).success || DetectorCard.safeParse(json).success;
+  } catch {
+    return false;
   }
 }
 

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { cp, readFile } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -70,6 +70,14 @@ describe('an nnU-Net v2 model on the command line', { timeout: 60_000 }, () => {
     expect(existsSync(onnx)).toBe(true);
     expect(JSON.parse(await readFile(onnx.replace('.onnx', '.json'), 'utf8'))).toMatchObject({ kind: 'nnunet-v2-2d' });
     const { said } = await predict('onnx', '--model', onnx);
+    const again = (...words: string[]) =>
+      runCommand(['model', 'convert', join(model, 'fold_2', 'checkpoint_final.pth'), ...words], place());
+    expect((await again()).status).toBe(0);
+    await writeFile(join(folder(), 'keep.json'), '{"kind":"segmentation"}');
+    const refused = await again('--out', join(folder(), 'keep.onnx'));
+    expect([refused.status, refused.stderr]).toEqual([expect.any(Number), expect.stringContaining('keep.json')]);
+    expect(await readFile(join(folder(), 'keep.json'), 'utf8')).toBe('{"kind":"segmentation"}');
+    expect(existsSync(join(folder(), 'keep.onnx'))).toBe(false);
     expect(said.model).toMatchObject({ family: 'nnU-Net v2', folds: [2] });
   });
 });
