@@ -6,10 +6,12 @@ import {
   Worker,
   type WorkerOptions,
 } from '@temporalio/worker';
+import { z } from 'zod';
 import { createErrorInterceptor } from './activities/interceptors/error-interceptor.ts';
 import { needAllowedPlaces } from './activities/interceptors/need-allowed-places.ts';
 import { needFolders } from './activities/interceptors/need-folders.ts';
 import { observeStep } from './activities/interceptors/observe-step.ts';
+import { plainProblem } from './config/plain-problems.ts';
 import { type Queue, taskQueue } from './config/task-queues.ts';
 import { connectionOptionsOf } from './runtime/server/connection.ts';
 import { addressFromEnvironment, type ServerAddress } from './runtime/server/server-address.ts';
@@ -91,6 +93,7 @@ async function yieldTo(rival: Promise<string | undefined>, worker: Worker): Prom
 }
 
 async function serve(): Promise<void> {
+  z.config({ customError: plainProblem });
   const settings = settingsFromEnvironment();
   installTelemetry(settings.telemetry);
   const server = addressFromEnvironment();

@@ -18,6 +18,7 @@ export const STILL_RUNNING = 'Stopped watching: another process works on it.';
 
 const INTERRUPTED = 'Interrupted.';
 let explanation: () => string = () => INTERRUPTED;
+let endsAtOnce = false;
 
 /**
  * Sets what is printed when the command is interrupted from now on: one sentence that is true at that moment. A process
@@ -25,6 +26,15 @@ let explanation: () => string = () => INTERRUPTED;
  */
 export function whenInterrupted(sentence: string | (() => string)): void {
   explanation = typeof sentence === 'string' ? () => sentence : sentence;
+}
+
+/**
+ * As `whenInterrupted`, for a command that has nothing to bring to an end: it writes whole files only, and starts no
+ * process. The first signal ends it at once.
+ */
+export function endWhenInterrupted(sentence: string): void {
+  whenInterrupted(sentence);
+  endsAtOnce = true;
 }
 
 /**
@@ -45,6 +55,7 @@ export function listenForStop(stop: AbortController): () => number | undefined {
       // A terminal shows ^C where the cursor is, which may be within a line.
       if (name === 'SIGINT' && process.stderr.isTTY) process.stderr.write('\n');
       if (!isReaderGone) printStep(explanation());
+      if (endsAtOnce) endAtOnce(status);
       silenceSteps();
       stop.abort(new ReigniteError('CANCELLED', `The command got ${name}.`));
     });

@@ -1,6 +1,6 @@
 import wrapAnsi from 'wrap-ansi';
 import { ReigniteError } from '../toolkit/errors.ts';
-import { asDiskError } from '../toolkit/files/disk-error.ts';
+import { asDiskError, asSystemError } from '../toolkit/files/disk-error.ts';
 
 /** Text without characters that a terminal obeys: names in a file of somebody else's may hold any. */
 export function printable(text: string): string {
@@ -112,10 +112,9 @@ export function printError(error: unknown, { json, debug }: ErrorOutput): number
   return code === 'USAGE' || code === 'CONFIG_INVALID' ? EXIT.usage : EXIT.error;
 }
 
-/** A full disk or a folder that cannot be written is named as such wherever it was met. */
+/** A full disk, or what cannot be read or written, is named as such wherever it was met. */
 function asReigniteError(error: unknown): ReigniteError {
-  const path = error instanceof Error && 'path' in error && typeof error.path === 'string' ? error.path : 'a file';
-  const known = asDiskError(error, path);
+  const known = asSystemError(error);
   if (known instanceof ReigniteError) return known;
   return new ReigniteError('INTERNAL', `Unexpected: ${error instanceof Error ? error.message : String(error)}`);
 }

@@ -93,6 +93,7 @@ export const ERRORS = {
     remedy: 'Use a disk or a network file system: object storage mounted as a folder cannot keep processes apart.',
   },
   NOT_WRITABLE: { retryable: false, remedy: 'Make the folder writable, or choose another one.' },
+  NOT_READABLE: { retryable: false, remedy: 'Make the file readable for this user, or choose another one.' },
   NAME_TOO_LONG: { retryable: false, remedy: 'Choose a shorter name; most file systems allow 255 bytes per name.' },
   FILE_MISSING: { retryable: false, remedy: 'Check the path, or fetch the record again with `npx reignite download`.' },
 

@@ -4,6 +4,7 @@ import { TemporalFailure } from '@temporalio/common';
 import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
 import { ZodError, z } from 'zod';
 import { ReigniteError } from '../../toolkit/errors.ts';
+import { asSystemError } from '../../toolkit/files/disk-error.ts';
 
 /** Attempts after which an error that nobody foresaw is taken for a defect rather than for bad luck. */
 const UNFORESEEN_ATTEMPTS = 5;
@@ -68,7 +69,8 @@ function handedOver(): ApplicationFailure {
   return failure;
 }
 
-function asReigniteError(error: unknown): ReigniteError {
+function asReigniteError(thrown: unknown): ReigniteError {
+  const error = asSystemError(thrown);
   if (error instanceof ReigniteError) return error;
   if (error instanceof ZodError) {
     return new ReigniteError(

@@ -8,6 +8,7 @@ import type { TaskKind } from '../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { listed } from '../../toolkit/text.ts';
 import { evaluationTable } from '../evaluate/evaluation-table.ts';
+import { endWhenInterrupted } from '../interruption.ts';
 import { EXIT, printable, printResult, printStep } from '../output.ts';
 
 export interface EvaluateOptions {
@@ -37,6 +38,7 @@ export async function evaluateCommand(options: EvaluateOptions): Promise<number>
     const fitting = tasksThat((each) => each.scoredClasses !== undefined);
     throw new ReigniteError('USAGE', `--classes is for ${fitting}: ${task} have one class.`);
   }
+  endWhenInterrupted('Interrupted: the evaluation is not complete; run the same command to compute it again.');
   const input = {
     data: resolve(options.data),
     predictions: resolve(options.predictions),

@@ -173,11 +173,24 @@ describe('what cannot be written', { timeout: 60_000 }, () => {
     expect([taken.code, taken.cause]).toEqual(['NOT_WRITABLE', expect.stringContaining('two.geojson')]);
   });
 
-  it.each([240, 250])('is told early: a name of %d bytes', async (length) => {
+  it.runIf(process.platform === 'linux')('is told early: a folder that the system cannot make', async () => {
+    const error = await refusedEarly('/proc/reignite/out', 'one.png');
+    expect([error.status, error.code]).toEqual([1, 'NOT_WRITABLE']);
+  });
+
+  it('can be of any name for whose files the file system has room', async () => {
+    const name = `${'n'.repeat(247)}.png`;
+    await copyFile(inFolder('one.png'), inFolder(name));
+    const { status, stderr } = await predict('fitting', name);
+    expect(status, stderr).toBe(0);
+    expect(await namesIn('fitting')).toContain('n'.repeat(247));
+  });
+
+  it.each([252, 255])('is told early: a name of %d bytes', async (length) => {
     const name = `${'n'.repeat(length - 4)}.png`;
     await copyFile(inFolder('one.png'), inFolder(name));
     const error = await refusedEarly('long', 'two.png', name);
-    expect([error.status, error.code]).toEqual([1, 'NOT_WRITABLE']);
+    expect([error.status, error.code]).toEqual([1, 'NAME_TOO_LONG']);
     expect(error.cause).toContain('too long');
     expect(error.remedy).toContain('shorter');
   });

@@ -1,4 +1,4 @@
-import { link, open, readdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { link, lstat, open, readdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -379,16 +379,18 @@ async function makeOutFolder(path: string): Promise<string | undefined> {
   }
 }
 
-/** Writes a file beside `path`, with the longest name that is needed there, and removes it. */
+/** Writes a file beside `path`, which has the longest name that is needed there, and removes it. */
 async function tryWriting(path: string, image: string): Promise<void> {
   const probe = temporaryPathBeside(path);
   try {
     await (await open(probe, 'wx')).close();
+    // The name itself may be too long where the temporary one is not.
+    await lstat(path).catch(unlessMissing);
   } catch (error) {
     const code = codeOf(error);
     if (code === 'ENAMETOOLONG') {
       const cause = `The name of the image ${basename(image)} is too long for the files that are made of it.`;
-      throw new ReigniteError('NOT_WRITABLE', cause, { cause: error, remedy: 'Give the image a shorter name.' });
+      throw new ReigniteError('NAME_TOO_LONG', cause, { cause: error, remedy: 'Give the image a shorter name.' });
     }
     throw new ReigniteError(
       code === 'ENOSPC' ? 'NO_SPACE' : 'NOT_WRITABLE',
@@ -398,6 +400,10 @@ async function tryWriting(path: string, image: string): Promise<void> {
   } finally {
     await bestEffort(rm(probe, { force: true }), 'an empty file of ours');
   }
+}
+
+function unlessMissing(error: unknown): void {
+  if (codeOf(error) !== 'ENOENT') throw error;
 }
 
 async function lockPatiently(path: string, subject: string): Promise<FileLock> {

@@ -45,6 +45,16 @@ describe('the error interceptor', () => {
     expect(failure).toMatchObject({ type: 'CONFIG_INVALID', nonRetryable: true });
   });
 
+  it('names what the system refused, as the commands do', async () => {
+    const refused = { code: 'EACCES', syscall: 'mkdir', path: '/results' };
+    expect(await thrownBy(fail(Object.assign(new Error('no'), refused)))).toMatchObject({
+      type: 'NOT_WRITABLE',
+      nonRetryable: true,
+    });
+    const full = { code: 'ENOSPC', syscall: 'write' };
+    expect(await thrownBy(fail(Object.assign(new Error('no'), full)))).toMatchObject({ type: 'NO_SPACE' });
+  });
+
   it('tries what nobody foresaw again, but not forever', async () => {
     expect(await thrownBy(fail(new TypeError('odd')))).toMatchObject({ type: 'INTERNAL', nonRetryable: false });
     const fifth = new MockActivityEnvironment({ attempt: 5 });

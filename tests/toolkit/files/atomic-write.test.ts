@@ -2,7 +2,7 @@ import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { replaceFile, writeFileAtomic } from '../../../toolkit/files/atomic-write.ts';
-import { asDiskError } from '../../../toolkit/files/disk-error.ts';
+import { asDiskError, asSystemError } from '../../../toolkit/files/disk-error.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 describe('writeFileAtomic', () => {
@@ -33,6 +33,58 @@ describe('writeFileAtomic', () => {
     await mkdir(folder);
     await chmod(folder, 0o500);
     await expect(writeFileAtomic(join(folder, 'a'), 'x')).rejects.toMatchObject({ code: 'NOT_WRITABLE' });
+  });
+});
+
+describe('long names', () => {
+  it.each([1, 228, 229, 234, 244, 250, 255])(
+    'writes a file whose name has %i bytes, and leaves no other',
+    async (length) => {
+      const folder = await temporaryFolder();
+      const name = 'n'.repeat(length);
+      await writeFileAtomic(join(folder, name), 'x');
+      expect(await readdir(folder)).toEqual([name]);
+    },
+  );
+
+  it('counts bytes, not characters', async () => {
+    const folder = await temporaryFolder();
+    const name = 'µ'.repeat(127);
+    await writeFileAtomic(join(folder, name), 'x');
+    expect(await readdir(folder)).toEqual([name]);
+  });
+
+  it('names one of 256 bytes as too long', async () => {
+    const path = join(await temporaryFolder(), 'n'.repeat(256));
+    await expect(writeFileAtomic(path, 'x')).rejects.toMatchObject({ code: 'NAME_TOO_LONG' });
+  });
+});
+
+describe('asSystemError', () => {
+  const failed = (facts: object) => Object.assign(new Error('the system'), facts);
+
+  it.each([
+    ['a file that is to be made', { code: 'EACCES', syscall: 'open', path: '/nowhere/a' }, 'NOT_WRITABLE'],
+    ['a folder that is to be made', { code: 'EROFS', syscall: 'mkdir', path: '/nowhere/a' }, 'NOT_WRITABLE'],
+    ['a folder to be listed', { code: 'EACCES', syscall: 'scandir', path: '/nowhere' }, 'NOT_READABLE'],
+    ['a file to be looked at', { code: 'EACCES', syscall: 'stat', path: '/nowhere/a' }, 'NOT_READABLE'],
+    ['a full disk', { code: 'ENOSPC', syscall: 'write' }, 'NO_SPACE'],
+    ['a long name', { code: 'ENAMETOOLONG', syscall: 'rename', path: '/a', dest: '/b' }, 'NAME_TOO_LONG'],
+  ])('tells reading from writing: %s', (_name, facts, code) => {
+    expect(asSystemError(failed(facts))).toMatchObject({ code });
+  });
+
+  it.skipIf(process.getuid?.() === 0)('names an input that cannot be read', async () => {
+    // Root may read everything.
+    const path = join(await temporaryFolder(), 'secret');
+    await writeFile(path, 'x', { mode: 0 });
+    const error: unknown = await readFile(path).catch((thrown: unknown) => thrown);
+    expect(asSystemError(error)).toMatchObject({ code: 'NOT_READABLE', message: expect.stringContaining(path) });
+  });
+
+  it('passes other errors on', () => {
+    const error = failed({ code: 'EISDIR', syscall: 'read' });
+    expect(asSystemError(error)).toBe(error);
   });
 });
 
