@@ -81,6 +81,19 @@ describe('what a report claims', () => {
 });
 
 describe('the methods text', () => {
+  it('says what nnU-Net v2 does otherwise', () => {
+    const configuration = RunConfig.parse({ name: 'x', record: '15674785', he: { model: '/m', mirroring: true } });
+    const he = {
+      kind: 'nnunet-v2-2d',
+      folds: [0, 1],
+      architecture: { mirrorAxes: [0, 1] },
+      input: { shape: [1, 3, 256, 224] },
+    };
+    const text = methodsText(run({ kind: 'paper' }, '15674785', { configuration, models: { he } })).join('\n');
+    expect(text).toContain('a custom nnU-Net v2 ensemble (folds 0 and 1)');
+    expect(text).toContain('tiles also mirrored, logits averaged over the folds, and the label that they decide');
+  });
+
   const methodsOf = (changed: Partial<ReportData>) =>
     methodsText(run({ kind: 'paper' }, '15674785', changed)).join('\n');
   const configured = (fields: object) => RunConfig.parse({ name: 'x', record: '15674785', ...fields });
