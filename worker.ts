@@ -1,3 +1,8 @@
+/**
+ * Serves task queues in the calling process.
+ *
+ * @module
+ */
 import type { Context } from '@temporalio/activity';
 import {
   type ActivityInboundCallsInterceptor,
@@ -6,26 +11,20 @@ import {
   Worker,
   type WorkerOptions,
 } from '@temporalio/worker';
-import { z } from 'zod';
 import { createErrorInterceptor } from './activities/interceptors/error-interceptor.ts';
 import { needAllowedPlaces } from './activities/interceptors/need-allowed-places.ts';
 import { needFolders } from './activities/interceptors/need-folders.ts';
 import { observeStep } from './activities/interceptors/observe-step.ts';
-import { plainProblem } from './config/plain-problems.ts';
 import { type Queue, taskQueue } from './config/task-queues.ts';
 import { connectionOptionsOf } from './runtime/server/connection.ts';
-import { addressFromEnvironment, type ServerAddress } from './runtime/server/server-address.ts';
+import type { ServerAddress } from './runtime/server/server-address.ts';
 import { workerIdentity } from './runtime/workers/pollers.ts';
 import { becomeSoleDownloader, rivalDownloader } from './runtime/workers/sole-downloader.ts';
-import { installTelemetry } from './runtime/workers/telemetry.ts';
-import { settingsFromEnvironment, type WorkerSettings } from './runtime/workers/worker-settings.ts';
+import type { WorkerSettings } from './runtime/workers/worker-settings.ts';
 import { workflowBundle } from './runtime/workers/workflow-bundle.ts';
 import { AllowedPlaces } from './toolkit/access/allowed-places.ts';
 import { ReigniteError } from './toolkit/errors.ts';
-import { type HomeFolders, homeFromEnvironment } from './toolkit/files/home-folders.ts';
-
-/** A process that was told to stop and has not done so by then is ended: what it was doing is safe on disk. */
-const STOP_WITHIN_MS = 15_000;
+import type { HomeFolders } from './toolkit/files/home-folders.ts';
 
 /** After so long a server knows who polls a queue. */
 const RIVAL_SEEN_MS = 5_000;
@@ -92,18 +91,72 @@ async function yieldTo(rival: Promise<string | undefined>, worker: Worker): Prom
   worker.shutdown();
 }
 
-async function serve(): Promise<void> {
-  z.config({ customError: plainProblem });
-  const settings = settingsFromEnvironment();
-  installTelemetry(settings.telemetry);
-  const server = addressFromEnvironment();
-  if (server === undefined) throw new Error('Expected the address of a Temporal server in the environment.');
-  const home = homeFromEnvironment();
+export interface RunWorkerOptions {
+  /** The home; the workers may use what its commands and clients name. */
+  readonly home: HomeFolders;
+  readonly server: ServerAddress;
+  readonly settings: WorkerSettings;
+  /** Stops taking new activities when it aborts; those in progress are interrupted and retried by another worker. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called once every queue is polled. */
+  readonly onReady?: (() => void) | undefined;
+}
+
+/**
+ * Serves task queues until the signal aborts or the process gets SIGINT or SIGTERM.
+ *
+ * Inference blocks the event loop for seconds at a time: give it a process that does nothing else. The settings name the
+ * queues, their prefix and the limits of the worker; `workerSettingsOf` takes them from a configuration.
+ *
+ * @throws ReigniteError DOWNLOADER_EXISTS when only `download` is to be served and another process does so.
+ * @example
+ * const config = await loadConfig({ profile: 'paper', set: [] });
+ * const stop = new AbortController();
+ * await runWorker({
+ *   home: homeFolders('.reignite'),
+ *   server: { address: 'temporal.lab:7233', namespace: 'default', external: true },
+ *   settings: { ...workerSettingsOf(config), queues: ['render'] },
+ *   signal: stop.signal,
+ * });
+ */
+export async function runWorker({ home, server, settings, signal, onReady }: RunWorkerOptions): Promise<void> {
+  signal?.throwIfAborted();
   const connection = await NativeConnection.connect(connectionOptionsOf(server));
+  try {
+    const queues = await allowedQueues(home, server, settings, connection);
+    const workers = await createWorkers(home, server, { ...settings, queues: [...queues] }, connection);
+    const stop = () => {
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    };
+    const running = workers.map((worker) => worker.run());
+    signal?.addEventListener('abort', stop, { once: true });
+    if (signal?.aborted) stop();
+    onReady?.();
+    const downloader = workers[queues.indexOf('download')];
+    if (downloader !== undefined) {
+      const name = taskQueue(settings.taskQueuePrefix, 'download');
+      setTimeout(() => void yieldTo(rivalDownloader(connection, server, name), downloader), RIVAL_SEEN_MS).unref();
+    }
+    try {
+      await Promise.all(running);
+    } finally {
+      signal?.removeEventListener('abort', stop);
+    }
+  } finally {
+    await connection.close();
+  }
+}
+
+/** One worker per queue. */
+async function createWorkers(
+  home: HomeFolders,
+  server: ServerAddress,
+  settings: WorkerSettings,
+  connection: NativeConnection,
+): Promise<Worker[]> {
   const allowed = await AllowedPlaces.of(home, settings.places);
-  const queues = await allowedQueues(home, server, settings, connection);
-  const workers = await Promise.all(
-    queues.map(async (queue) =>
+  return Promise.all(
+    settings.queues.map(async (queue) =>
       Worker.create({
         connection,
         namespace: server.namespace,
@@ -123,28 +176,9 @@ async function serve(): Promise<void> {
       }),
     ),
   );
-  const endInTime = () => {
-    // Not `exit`: it waits for threads that are within native code, such as one tile of a large network.
-    setTimeout(() => process.kill(process.pid, 'SIGKILL'), STOP_WITHIN_MS).unref();
-  };
-  const stop = () => {
-    endInTime();
-    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-  };
-  // The owner of the run holds the other end of this channel: when it goes, however it goes, so do its workers.
-  process.once('disconnect', stop);
-  // The SDK shuts the workers down.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, endInTime);
-  const running = workers.map((worker) => worker.run());
-  process.send?.({ ready: true });
-  const downloader = workers[queues.indexOf('download')];
-  if (downloader !== undefined) {
-    const name = taskQueue(settings.taskQueuePrefix, 'download');
-    setTimeout(() => void yieldTo(rivalDownloader(connection, server, name), downloader), RIVAL_SEEN_MS).unref();
-  }
-  await Promise.all(running);
-  await connection.close();
-  process.exit(0);
 }
 
-await serve();
+export { loadConfig } from './runtime/config/load-config.ts';
+export type { ServerAddress } from './runtime/server/server-address.ts';
+export { type WorkerSettings, workerSettingsOf } from './runtime/workers/worker-settings.ts';
+export { type HomeFolders, homeFolders } from './toolkit/files/home-folders.ts';

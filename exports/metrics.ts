@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { decodeLabels, type LabelImage } from '../toolkit/image/decode-labels.ts';
 export { agreementOfPair, type PairAgreement, type PairImage } from '../toolkit/metrics/agreement-of-pair.ts';
 export { type AgreementScores, agreementScores } from '../toolkit/metrics/agreement-scores.ts';
 export { ConfusionMatrix } from '../toolkit/metrics/confusion-matrix.ts';

@@ -11,7 +11,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DIST = join(ROOT, 'dist');
 const STAMP = join(DIST, '.sources.json');
 const FOLDERS = ['cli', 'runtime', 'workflows', 'activities', 'toolkit', 'config', 'exports'];
-const FILES = ['client.ts', 'worker.ts', 'tsconfig.json', 'tsconfig.build.json'];
+const FILES = ['client.ts', 'worker.ts', 'worker-process.ts', 'tsconfig.json', 'tsconfig.build.json'];
 
 /** Compiles when a source was added, changed or removed; otherwise it only looks at sizes and times. */
 export function ensureBuilt() {

@@ -1,11 +1,11 @@
 import { QUEUES } from '../../config/task-queues.ts';
 import type { ResolvedRun } from '../../runtime/run/resolve-run.ts';
-import { watchRun } from '../../runtime/run/watch-run.ts';
+import { RunHandle } from '../../runtime/run/run-handle.ts';
+import type { RunProgress } from '../../runtime/run/run-progress.ts';
 import type { ServerSession } from '../../runtime/session/server-session.ts';
 import { watchOn } from '../../runtime/session/with-server.ts';
 import { unservedQueues } from '../../runtime/workers/unserved-queues.ts';
-import { ReigniteError } from '../../toolkit/errors.ts';
-import { readSummaryFile, type Summary } from '../../toolkit/report/summary.ts';
+import type { Summary } from '../../toolkit/report/summary.ts';
 import { printResult, printStep } from '../output.ts';
 import { exitStatusOf } from './exit-status.ts';
 import { ProgressLines } from './progress-lines.ts';
@@ -21,7 +21,7 @@ const LOOK_WITHIN_MS = 2_000;
  * Watches a run until it has closed.
  *
  * @returns Its summary.
- * @throws WorkflowFailedError when the run failed or was cancelled; ReigniteError FILE_MISSING without a summary.
+ * @throws ReigniteError with the code that ended the run; FILE_MISSING without a summary.
  */
 export async function followRun(
   session: ServerSession,
@@ -32,12 +32,13 @@ export async function followRun(
   if (server.uiUrl !== undefined) printStep(`Temporal UI: ${runPage(server.uiUrl, server.namespace, id)}`);
   const lines = new ProgressLines(printStep);
   let wasPaused = false;
-  const show: Parameters<typeof watchRun>[2] = (stages, { paused }) => {
+  const show = ({ stages, paused }: RunProgress) => {
     if (paused && !wasPaused) printStep('The run is paused: `npx reignite resume` goes on.');
     if (!paused && wasPaused) printStep('The run goes on.');
     wasPaused = paused;
     lines.show(stages);
   };
+  const run = new RunHandle({ session }, id, input.folders.results);
   await watchOn(session, signal, async (until) => {
     const over = new AbortController();
     const looking = AbortSignal.any([until, over.signal]);
@@ -49,16 +50,13 @@ export async function followRun(
     const lookMs = session.owner ? OWN_WORKERS_LOOK_MS : LOOK_MS;
     const telling = tellUnserved({ look, lookMs, taskQueuePrefix: prefix, onStep: printStep }, looking);
     try {
-      await watchRun(client, id, show, until);
+      for await (const progress of run.progress(until)) show(progress);
     } finally {
       over.abort();
       await telling;
     }
   });
-  await client.workflow.getHandle(id).result();
-  const summary = await readSummaryFile(input.folders.results);
-  if (summary !== undefined) return summary;
-  throw new ReigniteError('FILE_MISSING', `The run ended, but ${input.folders.results} holds no summary.json.`);
+  return run.outcome();
 }
 
 /** Tells how a run ended, as a person or as a program wants it; returns the exit status. */

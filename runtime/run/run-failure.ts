@@ -7,7 +7,7 @@ import { isErrorCode, ReigniteError } from '../../toolkit/errors.ts';
 const Details = z.object({ cause: z.string().optional(), remedy: z.string().optional() });
 
 /** The error of ours in a failed workflow; the code says which, the remedy comes with it. */
-export function failureOf(error: WorkflowFailedError): ReigniteError {
+export function runFailure(error: WorkflowFailedError): ReigniteError {
   const { cause } = error;
   if (cause instanceof CancelledFailure) return new ReigniteError('CANCELLED', 'The run was cancelled.');
   if (!(cause instanceof ApplicationFailure)) {

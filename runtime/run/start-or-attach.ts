@@ -12,6 +12,8 @@ export interface OnceOpen {
   readonly memo: Readonly<Record<string, unknown>>;
   /** What is said where the open one cannot be gone on with: it is of another version of the workflows. */
   readonly begunAnew: string;
+  /** Whether to fail with WorkflowExecutionAlreadyStartedError if another command starts it meanwhile. @default false */
+  readonly mustBeNew?: boolean;
   readonly start: (options: WorkflowOptions) => Promise<unknown>;
 }
 
@@ -22,7 +24,7 @@ export interface OnceOpen {
 export async function startOrAttach(
   client: Client,
   server: ServerAddress,
-  { start, begunAnew, staticDetails, memo, ...options }: OnceOpen,
+  { start, begunAnew, mustBeNew = false, staticDetails, memo, ...options }: OnceOpen,
   onStep: (line: string) => void,
 ): Promise<'started' | 'attached'> {
   const { workflowId } = options;
@@ -36,13 +38,13 @@ export async function startOrAttach(
   try {
     await start({
       ...options,
-      workflowIdConflictPolicy: 'USE_EXISTING',
+      workflowIdConflictPolicy: mustBeNew && open === undefined ? 'FAIL' : 'USE_EXISTING',
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
       staticDetails: staticDetails.join('\n'),
       memo: { ...memo, workflows },
     });
   } catch (error) {
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    if (mustBeNew || !(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
   }
   return open !== undefined && (isOurs || server.external) ? 'attached' : 'started';
 }

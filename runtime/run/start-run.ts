@@ -7,12 +7,12 @@ import type { reproduce } from '../../workflows/reproduce.ts';
 import { SEARCH_ATTRIBUTES, searchOptions } from '../../workflows/search-attributes.ts';
 import { hasSearchAttributes } from '../server/namespace-setup.ts';
 import type { ServerAddress } from '../server/server-address.ts';
-import { workflowBundle } from '../workers/workflow-bundle.ts';
 import { withCacheNamespace } from './cache-namespace.ts';
 import { newestExecution } from './open-memo.ts';
 import type { ResolvedRun } from './resolve-run.ts';
+import { type OnceOpen, startOrAttach } from './start-or-attach.ts';
 
-/** What is written beside a run in Temporal, and read again by other commands. */
+/** What is stored with a run in Temporal, next to the digest of its workflow code, and read by other commands. */
 interface RunMemo extends Record<string, unknown> {
   readonly record: string;
   /** Of the configuration. */
@@ -23,8 +23,6 @@ interface RunMemo extends Record<string, unknown> {
   readonly generation?: string | undefined;
   /** Whether it was started with `--fresh`. */
   readonly fresh: boolean;
-  /** Digest of the workflows' code. */
-  readonly workflows: string;
   readonly versions: { readonly reignite: string; readonly node: string };
 }
 
@@ -43,43 +41,45 @@ export async function startRun(
   { fresh = false }: { readonly fresh?: boolean } = {},
 ): Promise<'started' | 'attached'> {
   await refuseSharedResults(client, asked);
-  const { digest: workflows } = await workflowBundle();
-  const newest = await newestExecution(client, asked.id);
-  const run = withCacheNamespace(asked, newest, fresh);
-  const open = newest?.isOpen === true ? newest.memo : undefined;
-  if (open !== undefined && !server.external && open['workflows'] !== workflows) {
-    await client.workflow.getHandle(run.id).terminate('begun by another version of reignite');
-    onStep('The open run was begun by another version of reignite: it is begun anew, from the cache.');
-  }
+  const run = withCacheNamespace(asked, await newestExecution(client, asked.id), fresh);
   const { config, digest, folders } = run.input;
   const tasks = config.tasks.map((task) => TASK_TITLES[task]).join(', ');
-  const versions = { reignite: packageVersion(), node: process.versions.node };
-  const memo: RunMemo = { record: config.record, digest, ...folders, fresh, workflows, versions };
+  const memo: RunMemo = {
+    record: config.record,
+    digest,
+    ...folders,
+    fresh,
+    versions: { reignite: packageVersion(), node: process.versions.node },
+  };
   const searchable = await hasSearchAttributes(client.connection, server.namespace, SEARCH_ATTRIBUTES);
+  const flow: OnceOpen = {
+    workflowId: run.id,
+    taskQueue: taskQueue(config.temporal.taskQueuePrefix, 'orchestration'),
+    staticSummary: `Record ${config.record}, profile ${config.name}: ${tasks}`.slice(0, 200),
+    staticDetails: [
+      `- Data: \`${folders.data}\``,
+      `- Results: \`${folders.results}\``,
+      '- The children are the stages; theirs are pages of ROIs. A pending activity shows its ROI and tile.',
+      '- `npx reignite pause`, `resume` and `cancel` steer it; `npx reignite why` says why something failed.',
+      '- To go on after a stop, type the same `npx reignite run` again.',
+    ],
+    memo,
+    begunAnew: 'The open run was begun by another version of reignite: it is begun anew, from the cache.',
+    mustBeNew: fresh,
+    start: (options) =>
+      client.workflow.start<typeof reproduce>('reproduce', {
+        ...options,
+        args: [{ ...run.input, searchable }],
+        ...searchOptions({ searchable }, { stage: 'acquire', tasks: config.tasks }),
+      }),
+  };
   try {
-    await client.workflow.start<typeof reproduce>('reproduce', {
-      workflowId: run.id,
-      taskQueue: taskQueue(config.temporal.taskQueuePrefix, 'orchestration'),
-      args: [{ ...run.input, searchable }],
-      ...searchOptions({ searchable }, { stage: 'acquire', tasks: config.tasks }),
-      workflowIdConflictPolicy: fresh && open === undefined ? 'FAIL' : 'USE_EXISTING',
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      staticSummary: `Record ${config.record}, profile ${config.name}: ${tasks}`.slice(0, 200),
-      staticDetails: [
-        `- Data: \`${folders.data}\``,
-        `- Results: \`${folders.results}\``,
-        '- The children are the stages; theirs are pages of ROIs. A pending activity shows its ROI and tile.',
-        '- `npx reignite pause`, `resume` and `cancel` steer it; `npx reignite why` says why something failed.',
-        '- To go on after a stop, type the same `npx reignite run` again.',
-      ].join('\n'),
-      memo,
-    });
+    return await startOrAttach(client, server, flow, onStep);
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     // Another command started one in the meantime.
-    if (fresh) return startRun(client, server, asked, onStep, { fresh });
+    return startRun(client, server, asked, onStep, { fresh });
   }
-  return open !== undefined && open['workflows'] === workflows ? 'attached' : 'started';
 }
 
 async function refuseSharedResults(client: Client, run: ResolvedRun): Promise<void> {

@@ -3,7 +3,7 @@ import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/e
 import { allowPlaces } from '../../toolkit/access/allowed-places.ts';
 import { placesNamedIn } from '../../toolkit/access/named-places.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import type { ServerAddress } from './server-address.ts';
 
 /** gRPC's own proxy support would send even 127.0.0.1 through HTTPS_PROXY. */
@@ -14,6 +14,8 @@ export interface ConnectOptions {
   readonly timeoutMs?: number;
   /** Of Temporal's environment configuration; used for an external server. */
   readonly environment?: NodeJS.ProcessEnv;
+  /** The home whose workers may use what is started over this connection. @default the one of the environment */
+  readonly home?: HomeFolders;
 }
 
 /**
@@ -59,7 +61,7 @@ export function connectionOptionsOf(
  */
 export async function connectTo(
   server: ServerAddress,
-  { timeoutMs = 10_000, environment = process.env }: ConnectOptions = {},
+  { timeoutMs = 10_000, environment = process.env, home = homeFromEnvironment() }: ConnectOptions = {},
 ): Promise<Client & { readonly connection: Connection }> {
   const deadline = Date.now() + timeoutMs;
   const connection = await openConnection(server, timeoutMs, environment);
@@ -76,18 +78,18 @@ export async function connectTo(
     connection,
     namespace,
     identity: `reignite ${process.pid}`,
-    interceptors: { workflow: [allowWhatIsStarted] },
+    interceptors: { workflow: [allowWhatIsStarted(home)] },
   });
   return Object.assign(client, { connection });
 }
 
 /** The workers of the home may use what its commands name in the input of a run. */
-const allowWhatIsStarted: WorkflowClientInterceptor = {
+const allowWhatIsStarted = (home: HomeFolders): WorkflowClientInterceptor => ({
   async startWithDetails(input, next) {
-    await allowPlaces(homeFromEnvironment(), placesNamedIn(input.options.args));
+    await allowPlaces(home, placesNamedIn(input.options.args));
     return next(input);
   },
-};
+});
 
 async function openConnection(
   server: ServerAddress,

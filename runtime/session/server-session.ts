@@ -30,6 +30,8 @@ export interface SessionOptions {
   readonly settings: Omit<WorkerSettings, 'queues'>;
   /** Queues to serve where nobody else does; none means that this command only watches. */
   readonly queues?: readonly Queue[];
+  /** A server that others run. @default the one that Temporal's environment configuration names, else the embedded one */
+  readonly server?: ServerAddress | undefined;
   /** Whether a server is gone on with that a killed command left: its workers are still awaited there. @default false */
   readonly adopt?: boolean;
   readonly onStep: (line: string) => void;
@@ -55,7 +57,7 @@ export interface ServerSession {
  */
 export async function openSession(options: SessionOptions): Promise<ServerSession> {
   await makePrivateHome(options.home.home, options.onStep);
-  const external = externalServer();
+  const external = options.server ?? externalServer();
   if (external !== undefined) return openExternal(options, external);
   for (;;) {
     const { home, signal } = options;
@@ -83,7 +85,7 @@ async function openOwner(options: SessionOptions, { lost, release }: OwnedHome):
         ...(ports && { ports }),
       });
     server = await start();
-    const client = await connectTo(server);
+    const client = await connectTo(server, { home });
     const workers = new WorkerProcesses({ home, server, settings, queues, onStep, signal });
     let closing = false;
     const guard = keepServer(server, start, () => closing || signal?.aborted === true, onStep);
@@ -162,7 +164,7 @@ async function openObserver({
     const server = await runningServer(home.home);
     if (server !== undefined) {
       try {
-        return await openConnected(home.home, server);
+        return await openConnected(home, server);
       } catch (error) {
         refusals += 1;
         if (refusals >= REFUSALS) throw error;
@@ -179,10 +181,10 @@ async function openObserver({
   }
 }
 
-async function openConnected(home: string, server: ServerAddress): Promise<ServerSession> {
-  const client = await connectTo(server, { timeoutMs: CONNECT_MS });
+async function openConnected(home: HomeFolders, server: ServerAddress): Promise<ServerSession> {
+  const client = await connectTo(server, { timeoutMs: CONNECT_MS, home });
   const closed = new AbortController();
-  const failed = untilOwnerGoes(home, closed.signal);
+  const failed = untilOwnerGoes(home.home, closed.signal);
   // A command that is busy otherwise hears of it by its connection.
   failed.catch(() => undefined);
   return {
@@ -215,7 +217,7 @@ export class OwnerGone extends Error {
 /** On a server of somebody else's, this command serves the queues that nobody polls, now or later. */
 async function openExternal(options: SessionOptions, server: ServerAddress): Promise<ServerSession> {
   const { home, settings, onStep, queues = QUEUES } = options;
-  const client = await connectTo(server);
+  const client = await connectTo(server, { home });
   const look = () => unservedQueues(client, server.namespace, settings.taskQueuePrefix, queues);
   const unserved = await look();
   const workers = new WorkerProcesses({ home, server, settings, queues: [], onStep, signal: options.signal });

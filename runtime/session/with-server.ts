@@ -1,5 +1,6 @@
 import { WorkflowFailedError } from '@temporalio/client';
-import { failureOf } from '../run/run-failure.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { runFailure } from '../run/run-failure.ts';
 import { OwnerGone, openSession, type ServerSession, type SessionOptions } from './server-session.ts';
 
 type Options = SessionOptions & { readonly signal: AbortSignal };
@@ -21,7 +22,7 @@ export async function withServer<Result>(
       return await work(session);
     } catch (error) {
       options.signal.throwIfAborted();
-      if (error instanceof WorkflowFailedError) throw failureOf(error);
+      if (error instanceof WorkflowFailedError) throw runFailure(error);
       if (!hasLostServer(session, error)) throw error;
       options.onStep('The command that ran the server has gone; this one carries on.');
     } finally {
@@ -51,6 +52,8 @@ export async function watchOn(
 
 /** Whether an error tells that the server of another command of the home is gone. */
 export function hasLostServer({ owner, server }: ServerSession, error: unknown): boolean {
+  // How a run ended, whatever its text mentions.
+  if (error instanceof ReigniteError && error.cause instanceof WorkflowFailedError) return false;
   return error instanceof OwnerGone || (!owner && !server.external && isConnectionLoss(error));
 }
 

@@ -112,7 +112,7 @@ export class WorkerProcesses {
     const { home, server, settings, onStep } = this.#options;
     const name = queues[0] ?? '';
     const { path, descriptor: log } = openWorkerLog(home.logs, name);
-    const child = fork(compiledFile('worker.ts'), {
+    const child = fork(compiledFile('worker-process.ts'), {
       execArgv: queues.includes('orchestration') ? MANY_SMALL_THINGS : [],
       stdio: ['ignore', log, log, 'ipc'],
       env: {

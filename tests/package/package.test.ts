@@ -1,8 +1,10 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageFile } from '../../config/package-files.ts';
 
@@ -10,12 +12,12 @@ const MODULES = packageFile('node_modules');
 
 const PROGRAM = `
 import { type ListedTensor, listTensors, openCheckpoint } from 'reignite/checkpoint';
-import { main } from 'reignite';
+import { connect, type RunOutcome } from 'reignite';
 
 const file = process.argv[2] ?? '';
 const tensors: readonly ListedTensor[] = listTensors((await openCheckpoint(file)).root);
-const status: number = await main(['--version']);
-console.log(tensors.length, status);
+const outcome: RunOutcome['status'] = 'done';
+console.log(tensors.length, typeof connect, outcome);
 `;
 
 const COMMON_JS = `
@@ -30,6 +32,15 @@ function install(tarball: string, folder: string): void {
   mkdirSync(join(folder, 'node_modules', 'reignite'), { recursive: true });
   execFileSync('tar', ['xzf', tarball, '--strip-components=1', '-C', join(folder, 'node_modules', 'reignite')]);
   for (const name of readdirSync(MODULES)) symlinkSync(join(MODULES, name), join(folder, 'node_modules', name));
+}
+
+/** Compiles programs as strict TypeScript with node16 resolution. */
+function typeCheck(folder: string, ...programs: string[]) {
+  const options = '--strict --module node16 --moduleResolution node16 --target es2023 --types node'.split(' ');
+  return spawnSync(process.execPath, [join(MODULES, 'typescript/bin/tsc'), ...options, ...programs], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
 }
 
 describe('the npm package', () => {
@@ -50,25 +61,11 @@ describe('the npm package', () => {
 
   it('type-checks and runs in a strict TypeScript program with node16 resolution', () => {
     writeFileSync(join(folder, 'program.ts'), PROGRAM);
-    const options = [
-      '--strict',
-      '--module',
-      'node16',
-      '--moduleResolution',
-      'node16',
-      '--target',
-      'es2023',
-      '--types',
-      'node',
-    ];
-    const tsc = spawnSync(process.execPath, [join(MODULES, 'typescript/bin/tsc'), ...options, 'program.ts'], {
-      cwd: folder,
-      encoding: 'utf8',
-    });
+    const tsc = typeCheck(folder, 'program.ts');
     expect(tsc.stdout).toBe('');
     const checkpoint = packageFile('tests/fixtures/nnunet/single/fold_0/model_best.model');
     const output = execFileSync(process.execPath, ['program.js', checkpoint], { cwd: folder, encoding: 'utf8' });
-    expect(output.trimEnd().split('\n').at(-1)).toMatch(/^[1-9]\d* 0$/);
+    expect(output.trimEnd().split('\n').at(-1)).toMatch(/^[1-9]\d* function done$/);
   }, 120_000);
 
   it('holds files that every user may read, also when those of the checkout were private', () => {
@@ -86,7 +83,7 @@ describe('the npm package', () => {
     expect(files).toEqual(
       expect.arrayContaining([
         'bin/reignite.js',
-        'dist/worker.js',
+        'dist/worker-process.js',
         'dist/workflow-bundle.js',
         'data/sample/images.zip',
       ]),
@@ -94,5 +91,65 @@ describe('the npm package', () => {
     expect(files.filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))).toEqual(['workflows/reproduce.ts']);
     const args = [join(folder, 'node_modules/reignite/bin/reignite.js'), '--version'];
     expect(execFileSync(process.execPath, args, { cwd: folder, encoding: 'utf8' })).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  describe('runs the examples:', () => {
+    const example = (name: string, ...words: string[]) =>
+      promisify(execFile)(process.execPath, [`${name}.js`, ...words], { cwd: folder, encoding: 'utf8' });
+
+    beforeAll(() => {
+      cpSync(packageFile('examples'), folder, { recursive: true });
+      const programs = readdirSync(packageFile('examples')).filter((name) => name.endsWith('.ts'));
+      expect(programs.sort()).toEqual([
+        'inspect-checkpoint.ts',
+        'run-sample.ts',
+        'score-masks.ts',
+        'watch-and-pause.ts',
+      ]);
+      expect(typeCheck(folder, ...programs).stdout).toBe('');
+    }, 120_000);
+
+    it('inspect a checkpoint', async () => {
+      const checkpoint = packageFile('tests/fixtures/nnunet/single/fold_0/model_best.model');
+      const { stdout } = await example('inspect-checkpoint', checkpoint);
+      expect(stdout).toMatch(/^\S+ float32 \d+( x \d+)*$/m);
+    });
+
+    it('score a folder of masks', async () => {
+      for (const [name, values] of Object.entries({ predictions: [0, 1, 1, 1], truth: [0, 0, 1, 1] })) {
+        mkdirSync(join(folder, name));
+        const raw = { width: 2, height: 2, channels: 1 } as const;
+        await sharp(Buffer.from(values), { raw })
+          .toColourspace('b-w')
+          .png()
+          .toFile(join(folder, name, 'roi.png'));
+      }
+      const { stdout } = await example('score-masks', 'predictions', 'truth', '3');
+      expect(stdout.trimEnd().split('\n')).toEqual([
+        'roi.png 0.7500',
+        'all labels 0.7500',
+        'label 0 0.6667',
+        'label 1 0.8000',
+        'label 2 in no mask',
+      ]);
+    });
+
+    it('run the sample; watch, pause and resume it from another process', { timeout: 300_000 }, async () => {
+      const running = example('run-sample', 'home', 'results');
+      const early = running.then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      let steps = '';
+      running.child.stderr?.on('data', (text) => {
+        steps += text;
+      });
+      await expect.poll(() => steps, { timeout: 60_000 }).toContain('Started ');
+      const watched = await example('watch-and-pause', 'home');
+      expect(watched.stdout).toMatch(/^paused /m);
+      expect(watched.stdout.trimEnd().split('\n').at(-1)).toBe('done');
+      expect(await early).toBeUndefined();
+      expect((await running).stdout).toMatch(/: done, Dice on synthetic data 0\.\d{4}\n$/);
+    });
   });
 });

@@ -103,7 +103,7 @@ export function isAlive(pid: number): boolean {
 
 function isWorker(pid: string): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(compiledFile('worker.ts'));
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(compiledFile('worker-process.ts'));
   } catch {
     return false;
   }

@@ -14,15 +14,29 @@ export async function realPathOf(path: string): Promise<string> {
   if (real !== undefined) return real;
   const folder = await realPathOf(dirname(absolute));
   const place = join(folder, basename(absolute));
-  const target = await unlessMissing(readlink(place));
+  const target = await linkTarget(place);
   return target === undefined ? place : realPathOf(resolve(folder, target));
+}
+
+/** Undefined where there is no link; another process may have made a folder there since. */
+async function linkTarget(path: string): Promise<string | undefined> {
+  try {
+    return await readlink(path);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'EINVAL')) return undefined;
+    throw error;
+  }
 }
 
 async function unlessMissing(found: Promise<string>): Promise<string | undefined> {
   try {
     return await found;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (hasCode(error, 'ENOENT')) return undefined;
     throw error;
   }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -1,0 +1,23 @@
+// Watches the newest run of a home to its end; pauses it once on the way, and resumes it.
+// Usage: node watch-and-pause.ts [home]
+import { connect } from 'reignite';
+
+const [home = '.reignite'] = process.argv.slice(2);
+const session = await connect({ home });
+try {
+  const run = await session.run();
+  let hasPaused = false;
+  for await (const { stages, paused } of run.progress()) {
+    const counts = stages.map(({ stage, done, of, unit }) => `${stage} ${done} of ${of} ${unit}`);
+    console.log(paused ? 'paused' : 'running', counts.join(', '));
+    if (paused) await run.resume();
+    else if (!hasPaused) {
+      hasPaused = true;
+      await run.pause();
+    }
+  }
+  const { status } = await run.wait();
+  console.log(status);
+} finally {
+  await session.close();
+}

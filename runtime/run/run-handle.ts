@@ -1,0 +1,157 @@
+import { type Client, type WorkflowExecutionInfo, WorkflowFailedError } from '@temporalio/client';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { type RunResults, readResults } from '../../toolkit/report/read-results.ts';
+import { readSummaryFile, type Summary } from '../../toolkit/report/summary.ts';
+import { markHandled } from '../../workflows/mark-handled.ts';
+import type { ServerSession } from '../session/server-session.ts';
+import { watchOn } from '../session/with-server.ts';
+import { cancelRun, type RunUpdate, updateRun } from './control-run.ts';
+import { resultsOf } from './describe-run.ts';
+import { runFailure } from './run-failure.ts';
+import { type RunProgress, runProgress } from './run-progress.ts';
+import { untilClosed } from './until-closed.ts';
+
+/** The server session that a run is reached by. */
+export interface SessionSource {
+  readonly session: ServerSession;
+  /**
+   * Replaces the session after an error that means that its server is gone.
+   *
+   * @returns Whether there is a new session; false for any other error. Missing where sessions are not replaced.
+   */
+  readonly reopen?: (error: unknown) => Promise<boolean>;
+}
+
+/** One run of a server: to follow, to control, and to read. */
+export class RunHandle {
+  /** The workflow id. */
+  readonly id: string;
+  /** The results folder, absolute. */
+  readonly folder: string;
+  readonly #source: SessionSource;
+
+  /** @param folder - The results folder that the run was started with. */
+  constructor(source: SessionSource, id: string, folder: string) {
+    this.#source = source;
+    this.id = id;
+    this.folder = folder;
+  }
+
+  /** @throws ReigniteError RUN_NOT_FOUND when the run does not say where its results are. */
+  static of(source: SessionSource, execution: WorkflowExecutionInfo): RunHandle {
+    const { workflowId } = execution;
+    const folder = resultsOf(execution);
+    if (folder !== undefined) return new RunHandle(source, workflowId, folder);
+    throw new ReigniteError('RUN_NOT_FOUND', `The run ${workflowId} does not say where its results are.`);
+  }
+
+  get #client(): Client {
+    return this.#source.session.client;
+  }
+
+  /**
+   * Yields how far the run is, about twice a second, until it has closed. Leave the loop to stop watching; the run
+   * continues.
+   *
+   * @throws The signal's reason; the server's error when it is gone.
+   * @example
+   * for await (const { stages, paused } of run.progress()) {
+   *   for (const { stage, done, of, unit } of stages) console.log(stage, `${done} of ${of} ${unit}`, paused ? 'paused' : '');
+   * }
+   */
+  async *progress(signal: AbortSignal = new AbortController().signal): AsyncGenerator<RunProgress, void, undefined> {
+    for (;;) {
+      const { session } = this.#source;
+      const over = new AbortController();
+      const looks = runProgress(session.client, this.id, AbortSignal.any([signal, over.signal]));
+      try {
+        for (;;) {
+          const next = markHandled(looks.next());
+          // A server that is gone does not answer for 15 s: the session knows it sooner.
+          const { done, value } = await Promise.race([next, session.failed]);
+          if (done) return;
+          yield value;
+        }
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(await this.#reopen(error))) throw error;
+      } finally {
+        over.abort();
+      }
+    }
+  }
+
+  /**
+   * Waits until the run has closed.
+   *
+   * @returns Its summary: `status` is `done`, or `partial` when ROIs failed; `tasks` has counts and a verdict per task.
+   * @throws ReigniteError with the code that ended the run, such as CANCELLED or DISK_FULL; FILE_MISSING when the run left no summary; the
+   *   signal's reason.
+   */
+  async wait(signal: AbortSignal = new AbortController().signal): Promise<Summary> {
+    for (;;) {
+      const { session } = this.#source;
+      try {
+        await watchOn(session, signal, (until) => untilClosed(session.client, this.id, async () => undefined, until));
+        return await this.outcome();
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(await this.#reopen(error))) throw error;
+      }
+    }
+  }
+
+  /** Reads the outcome of a closed run. @throws What `wait` throws. */
+  async outcome(): Promise<Summary> {
+    try {
+      await this.#client.workflow.getHandle(this.id).result();
+    } catch (error) {
+      throw error instanceof WorkflowFailedError ? runFailure(error) : error;
+    }
+    const summary = await readSummaryFile(this.folder);
+    if (summary !== undefined) return summary;
+    throw new ReigniteError('FILE_MISSING', `The run ended, but ${this.folder} holds no summary.json.`);
+  }
+
+  /** Reads summary, metrics and verdicts. @throws ReigniteError FILE_MISSING before the run has ended. */
+  results(): Promise<RunResults> {
+    return readResults(this.folder);
+  }
+
+  /** Stops the activities in progress; finished work and partial ROIs stay on disk. @throws What `setWindow` throws. */
+  pause(): Promise<void> {
+    return this.#update({ name: 'pause' });
+  }
+
+  /** Resumes a paused run. @throws What `setWindow` throws. */
+  resume(): Promise<void> {
+    return this.#update({ name: 'resume' });
+  }
+
+  /**
+   * Sets how many ROIs are handed to the inference workers at a time, 1 to 64.
+   *
+   * @throws ReigniteError USAGE when the run refuses or has closed; WORKER_LOST when it does not answer in time.
+   */
+  setWindow(rois: number): Promise<void> {
+    return this.#update({ name: 'setWindow', argument: rois });
+  }
+
+  /** Leaves an ROI out; it is listed among the failures with the reason. @throws What `setWindow` throws. */
+  skipRoi(roi: string, reason: string): Promise<void> {
+    return this.#update({ name: 'skipRoi', argument: { roi, reason } });
+  }
+
+  /** Cancels the run and waits until it has closed. Starting it again resumes from the finished work. */
+  cancel(): Promise<void> {
+    return cancelRun(this.#source.session, this.id);
+  }
+
+  async #reopen(error: unknown): Promise<boolean> {
+    return (await this.#source.reopen?.(error)) ?? false;
+  }
+
+  #update(update: RunUpdate): Promise<void> {
+    return updateRun(this.#client, this.id, update);
+  }
+}

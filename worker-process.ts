@@ -1,0 +1,43 @@
+/**
+ * A worker as a process of its own; its environment says what it serves, and where.
+ *
+ * @module
+ */
+import { z } from 'zod';
+import { plainProblem } from './config/plain-problems.ts';
+import { addressFromEnvironment } from './runtime/server/server-address.ts';
+import { installTelemetry } from './runtime/workers/telemetry.ts';
+import { settingsFromEnvironment } from './runtime/workers/worker-settings.ts';
+import { homeFromEnvironment } from './toolkit/files/home-folders.ts';
+import { runWorker } from './worker.ts';
+
+/** A process that was told to stop and has not done so by then is ended: its finished work is safe on disk. */
+const STOP_WITHIN_MS = 15_000;
+
+z.config({ customError: plainProblem });
+const settings = settingsFromEnvironment();
+installTelemetry(settings.telemetry);
+const server = addressFromEnvironment();
+if (server === undefined) throw new Error('Expected the address of a Temporal server in the environment.');
+
+const stop = new AbortController();
+const endInTime = () => {
+  // Not `exit`: it waits for threads that are within native code, such as one tile of a large network.
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), STOP_WITHIN_MS).unref();
+};
+// The parent process holds the other end of this channel: when it ends, in whatever way, its workers end too.
+process.once('disconnect', () => {
+  endInTime();
+  stop.abort();
+});
+// The SDK shuts the workers down.
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, endInTime);
+
+await runWorker({
+  home: homeFromEnvironment(),
+  server,
+  settings,
+  signal: stop.signal,
+  onReady: () => process.send?.({ ready: true }),
+});
+process.exit(0);
