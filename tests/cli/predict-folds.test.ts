@@ -28,13 +28,18 @@ async function writeModel(name: string, folds: readonly string[]): Promise<strin
 
 const FIVE = ['fold_0', 'fold_1', 'fold_2', 'fold_3', 'fold_4'];
 
+/** A folder holds predictions of the same folds only, so that each choice has its own. */
+const outOf = (model: string, words: readonly string[]) => [model, 'out', ...words].join('-');
+
 async function predict(model: string, ...words: string[]) {
-  const all = ['predict', '--task', 'he', '--model', model, '--out', `${model}-out`, '--provider', 'cpu', '--json'];
+  const out = outOf(model, words);
+  const all = ['predict', '--task', 'he', '--model', model, '--out', out, '--provider', 'cpu', '--json'];
   const { status, stdout, stderr } = await runCommand([...all, ...words, 'one.png'], place());
   return { status, stderr, said: JSON.parse(stdout) };
 }
 
-const maskOf = async (model: string) => (await decodeLabels(join(`${model}-out`, 'masks', 'one.png'))).data;
+const maskOf = async (model: string, ...words: string[]) =>
+  (await decodeLabels(join(outOf(model, words), 'masks', 'one.png'))).data;
 
 describe('reignite predict --task he with an incomplete model', { timeout: 60_000 }, () => {
   it.each([
@@ -74,7 +79,7 @@ describe('reignite predict --task he with an incomplete model', { timeout: 60_00
     const five = await maskOf(model);
     const one = await predict(model, '--folds', '1');
     expect(one.said.model.folds).toEqual([1]);
-    expect(await maskOf(model)).not.toEqual(five);
+    expect(await maskOf(model, '--folds', '1')).not.toEqual(five);
     const named = await predict(join(model, 'fold_1'));
     expect(named.said.model).toMatchObject({ digest: one.said.model.digest, folds: [1] });
   });
