@@ -1,7 +1,7 @@
 import { continueAsNew, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import type { PredictImagesInput } from '../activities/predict/prediction-inputs.ts';
 import type { WrittenPrediction } from '../activities/predict/write-prediction.ts';
-import { nameFailure } from './failure-code.ts';
+import { nameFailure, namingFailures } from './failure-code.ts';
 import { type FailedItem, failureList } from './failure-list.ts';
 import { inWindow } from './in-window.ts';
 import { progress, progressTable, type StageProgress } from './progress.ts';
@@ -18,10 +18,11 @@ export interface PredictionState {
 const BEGIN: PredictionState = { page: 0, done: 0, cached: 0, failed: 0 };
 
 /** Predicts images of the user's, a page a history; one that fails is told in the summary, and the rest goes on. */
-export async function predictImages(
-  input: PredictImagesInput,
-  from: PredictionState = BEGIN,
-): Promise<WrittenPrediction> {
+export function predictImages(input: PredictImagesInput, from: PredictionState = BEGIN): Promise<WrittenPrediction> {
+  return namingFailures(() => predictFrom(input, from));
+}
+
+async function predictFrom(input: PredictImagesInput, from: PredictionState): Promise<WrittenPrediction> {
   const { order, list, temporal } = input;
   let { done, cached, failed } = from;
   const now = (): StageProgress[] => {

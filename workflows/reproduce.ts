@@ -13,7 +13,7 @@ import type { RunStatus, TaskOutcome } from '../activities/report/write-summary.
 import { TASK_TITLES } from '../config/tasks.ts';
 import { acquire } from './acquire.ts';
 import { type ControlState, RunControl } from './control.ts';
-import { asFailure, nameFailure } from './failure-code.ts';
+import { asFailure, nameFailure, namingFailures } from './failure-code.ts';
 import { stageId } from './ids.ts';
 import { measureDiscrepancies } from './measure-discrepancies.ts';
 import { progress, type StageProgress, stageProgress } from './progress.ts';
@@ -33,8 +33,12 @@ export interface RunOutcome {
   readonly report: string;
 }
 
-/** One reproduction: the record, the tasks, the summary. */
-export async function reproduce(input: RunInput): Promise<RunOutcome> {
+/** One reproduction: the record, the tasks, the summary. A step that fails ends it by the code of its error. */
+export function reproduce(input: RunInput): Promise<RunOutcome> {
+  return namingFailures(() => reproduceRun(input));
+}
+
+async function reproduceRun(input: RunInput): Promise<RunOutcome> {
   const run = workflowInfo().workflowId;
   const stages = new Map<string, StageProgress>();
   const toldAt = new Map<string, string>();

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { asDiskError } from '../../toolkit/files/disk-error.ts';
+import { freeBytes } from '../../toolkit/files/free-space.ts';
 import { makeFolder } from '../../toolkit/files/make-folder.ts';
 import { makePrivateHome } from '../../toolkit/files/private-home.ts';
 import { isRunning, type ProcessIdentity } from '../../toolkit/files/process-identity.ts';
@@ -127,7 +128,7 @@ type Failed = Extract<Launch, { ready: false }>;
 async function launchOnSomeDatabase(options: EmbeddedServerOptions, folder: string): Promise<Ready> {
   const first = await launchPatiently(options, folder);
   if (first.ready) return first;
-  if (!blamesDatabase(first) || !(await hasDatabase(folder, DATABASE))) throw startFailed(options, first);
+  if (!blamesDatabase(first) || !(await hasDatabase(folder, DATABASE))) throw await startFailed(options, first);
   const aside = await moveDatabaseAside(folder, DATABASE);
   const second = await launchPatiently(options, folder).catch(async (error: unknown) => {
     await aside.restore();
@@ -135,7 +136,7 @@ async function launchOnSomeDatabase(options: EmbeddedServerOptions, folder: stri
   });
   if (!second.ready) {
     await aside.restore();
-    throw startFailed(options, second);
+    throw await startFailed(options, second);
   }
   options.onStep?.(`Temporal refuses its database: moved to ${join(folder, aside.name)}, a fresh one begins.`);
   return second;
@@ -190,7 +191,14 @@ async function databaseFolder(home: string): Promise<string> {
   }
 }
 
-function startFailed(options: EmbeddedServerOptions, { exit, output }: Failed): ReigniteError {
+/** A database takes more than this: with less, a server that does not start has no room for it. In bytes. */
+const LEAST_SPACE = 2e6;
+
+async function startFailed(options: EmbeddedServerOptions, { exit, output }: Failed): Promise<ReigniteError> {
+  const free = await freeBytes(options.home);
+  if (free !== undefined && free < LEAST_SPACE) {
+    return new ReigniteError('NO_SPACE', `The Temporal server has no space left for its database in ${options.home}.`);
+  }
   const how =
     exit === undefined
       ? `did not answer within ${(options.readyWithinMs ?? READY_WITHIN_MS) / 1000} s`

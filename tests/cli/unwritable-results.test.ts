@@ -1,0 +1,17 @@
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { runCommand } from '../support/command.ts';
+import { temporaryFolder } from '../support/in-temporary-folder.ts';
+
+describe('reignite run into a folder that cannot be made', { timeout: 120_000 }, () => {
+  it('fails with the code of the activity that could not write, not with INTERNAL', async () => {
+    const cwd = await temporaryFolder();
+    const words = ['run', '--profile', 'sample', '--results', '/proc/reignite/results', '--json'];
+    const { status, stdout, stderr } = await runCommand(words, { cwd, home: join(cwd, 'home') });
+    expect(status, stderr).toBe(1);
+    expect(JSON.parse(stdout).error).toMatchObject({
+      code: 'NOT_WRITABLE',
+      cause: expect.stringContaining('/proc/reignite'),
+    });
+  });
+});
