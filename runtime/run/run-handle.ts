@@ -3,6 +3,7 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import { type RunResults, readResults } from '../../toolkit/report/read-results.ts';
 import { readSummaryFile, type Summary } from '../../toolkit/report/summary.ts';
 import { markHandled } from '../../workflows/mark-handled.ts';
+import { noteCall } from '../server/open-calls.ts';
 import type { ServerSession } from '../session/server-session.ts';
 import { watchOn } from '../session/with-server.ts';
 import { cancelRun, type RunUpdate, updateRun } from './control-run.ts';
@@ -67,6 +68,7 @@ export class RunHandle {
       try {
         for (;;) {
           const next = markHandled(looks.next());
+          noteCall(session.client.connection, next);
           // A server that is gone does not answer for 15 s: the session knows it sooner.
           const { done, value } = await Promise.race([next, session.failed]);
           if (done) return;

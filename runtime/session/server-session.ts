@@ -9,6 +9,7 @@ import { connectTo, externalServer } from '../server/connection.ts';
 import { type EmbeddedServer, startEmbeddedServer } from '../server/embedded-server.ts';
 import { findTemporalBinary } from '../server/find-binary.ts';
 import { acquireHomeLock, homeHolder, type OwnedHome } from '../server/home-lock.ts';
+import { closeConnection } from '../server/open-calls.ts';
 import type { ServerAddress } from '../server/server-address.ts';
 import { runningServer } from '../server/server-record.ts';
 import { serveOrphanedQueues } from '../workers/serve-orphaned-queues.ts';
@@ -98,7 +99,7 @@ async function openOwner(options: SessionOptions, { lost, release }: OwnedHome):
       async close() {
         closing = true;
         await workers.stop();
-        await client.connection.close();
+        await closeConnection(client.connection);
         await guard.stop();
         await release();
       },
@@ -195,7 +196,7 @@ async function openConnected(home: HomeFolders, server: ServerAddress): Promise<
     ready: async () => undefined,
     async close() {
       closed.abort();
-      await client.connection.close();
+      await closeConnection(client.connection);
     },
   };
 }
@@ -238,7 +239,7 @@ async function openExternal(options: SessionOptions, server: ServerAddress): Pro
       closed.abort();
       await serving;
       await workers.stop();
-      await client.connection.close();
+      await closeConnection(client.connection);
     },
   };
 }

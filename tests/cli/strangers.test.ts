@@ -36,10 +36,10 @@ beforeAll(async () => {
   await writeFile(at('tiny.yaml'), tinyProfile(at('served')));
   const server = startCommand(['server'], place());
   owned.push(server);
-  await server.shows('Ctrl-C ends it.');
+  await server.shows('Press Ctrl-C to stop.');
   const worker = startCommand(['worker'], place());
   owned.push(worker);
-  await worker.shows('Ctrl-C ends it.');
+  await worker.shows('Press Ctrl-C to stop.');
   const { status, stderr } = await runCommand(runInto('results'), place());
   expect(status, stderr).toBe(0);
   // A worker of another home, as on a shared server: nothing but its options says what it may use.
@@ -48,7 +48,7 @@ beforeAll(async () => {
     await sharedPlace('home-of-worker'),
   );
   owned.push(shared);
-  await shared.shows('Ctrl-C ends it.');
+  await shared.shows('Press Ctrl-C to stop.');
 });
 
 function runInto(results: string): string[] {

@@ -110,6 +110,8 @@ describe('the verdict of a run', { timeout: 240_000 }, () => {
       'patients-in-both-splits',
       'duplicate-images',
       'sizes-and-areas',
+      'negated-masks',
+      'images-with-alpha',
       'original-not-installable',
     ]);
     expect(entries.find(({ id }) => id === 'nuclei-settings')?.effect).toMatch(/^Detected again .* on \d images?: /);
