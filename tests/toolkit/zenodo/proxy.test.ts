@@ -31,7 +31,8 @@ afterAll(() => {
 });
 
 it('goes through the proxy of the environment, except to this machine itself', async () => {
-  const record = await faultServer((_, response) => response.end(JSON.stringify({ id: 7, files: [] })));
+  const file = { key: 'a.txt', size: 1, checksum: `md5:${'0'.repeat(32)}` };
+  const record = await faultServer((_, response) => response.end(JSON.stringify({ id: 7, files: [file] })));
   const proxy = await proxyTo(record.url);
   vi.stubEnv('HTTP_PROXY', proxy.url);
   await fetchRecord({ api: `${record.url}/api`, record: 7 });
