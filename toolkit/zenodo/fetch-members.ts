@@ -6,8 +6,8 @@ import { lockFile } from '../files/file-lock.ts';
 import { fetchPieces, RangeIgnored } from './fetch-pieces.ts';
 import type { HttpGet } from './http.ts';
 import { partPath } from './part-file.ts';
-import { PiecesFile, removePieces } from './pieces-file.ts';
-import { fetchDirectory, joinPieces } from './remote-archive.ts';
+import { joinPieces, PiecesFile, removePieces } from './pieces-file.ts';
+import { fetchDirectory } from './remote-archive.ts';
 
 /** Members of an archive to be brought to disk without the rest of it. */
 export interface MembersFetch extends Omit<HttpGet, 'headers'> {

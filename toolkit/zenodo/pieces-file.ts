@@ -84,7 +84,7 @@ export class PiecesFile {
   async note(piece: Piece, etag?: string): Promise<void> {
     await this.#handle.datasync();
     const version = etag === undefined ? {} : { etag };
-    this.#state = { ...this.#state, ...version, pieces: joined([...this.#state.pieces, piece]) };
+    this.#state = { ...this.#state, ...version, pieces: joinPieces([...this.#state.pieces, piece]) };
     await writeFileAtomic(statePath(this.path), JSON.stringify(this.#state));
   }
 
@@ -105,12 +105,16 @@ export async function bytesOfPieces(path: string): Promise<number> {
   return pieces.reduce((sum, { start, end }) => sum + end - start, 0);
 }
 
-/** Sorted, without overlaps. */
-function joined(pieces: readonly Piece[]): Piece[] {
+/**
+ * Joins pieces into few, sorted and without overlaps.
+ *
+ * @param gap - Bytes between two pieces up to which they become one: a request costs more than a few bytes. @default 0
+ */
+export function joinPieces(pieces: readonly Piece[], gap = 0): Piece[] {
   const result: Piece[] = [];
   for (const piece of pieces.toSorted((a, b) => a.start - b.start)) {
     const last = result.at(-1);
-    if (last !== undefined && piece.start <= last.end) {
+    if (last !== undefined && piece.start - last.end <= gap) {
       result[result.length - 1] = { start: last.start, end: Math.max(last.end, piece.end) };
     } else result.push(piece);
   }

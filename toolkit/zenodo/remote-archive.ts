@@ -5,7 +5,7 @@ import { type LocatedMember, locateMembers } from '../archive/locate-members.ts'
 import { openForReading } from '../files/open-for-reading.ts';
 import { fetchPieces } from './fetch-pieces.ts';
 import type { HttpGet } from './http.ts';
-import { type Piece, PiecesFile, removePieces } from './pieces-file.ts';
+import { joinPieces, type Piece, PiecesFile, removePieces } from './pieces-file.ts';
 
 /** Where an archive is, and where the few bytes of it are kept that are fetched. */
 export interface RemoteArchiveOptions extends Omit<HttpGet, 'headers'> {
@@ -122,18 +122,6 @@ export async function fetchDirectory(
   const { offset, size: length } = await readEnd().catch(() => fetchTail(MAX_TAIL).then(readEnd));
   await fetchPieces(get, size, file, [{ start: offset, end: offset + length }], onBytes);
   return locateMembers(file.path, { root });
-}
-
-/** Joins pieces that are near each other, since a request costs more than a few bytes. */
-export function joinPieces(pieces: readonly Piece[], gap: number): readonly Piece[] {
-  const result: Piece[] = [];
-  for (const piece of pieces.toSorted((a, b) => a.start - b.start)) {
-    const last = result.at(-1);
-    if (last !== undefined && piece.start - last.end <= gap) {
-      result[result.length - 1] = { start: last.start, end: Math.max(last.end, piece.end) };
-    } else result.push(piece);
-  }
-  return result;
 }
 
 /** Unpacks as much of a member as its first bytes give. */
