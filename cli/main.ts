@@ -56,7 +56,8 @@ export async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-function createProgram(context: CommandContext): Command {
+/** The whole command line; `context` is handed to every command. */
+export function createProgram(context: CommandContext): Command {
   const program = new Command('reignite').description(DESCRIPTION).version(packageVersion());
   // Errors are printed as all others are; help goes to stdout.
   program.configureOutput({ writeErr: () => undefined }).exitOverride();

@@ -1,0 +1,35 @@
+import { EXIT } from '../../cli/output.ts';
+import { ERRORS } from '../../toolkit/errors.ts';
+import { markdownTable } from './markdown-table.ts';
+
+const EXIT_MEANING: Readonly<Record<keyof typeof EXIT, string>> = {
+  done: 'Done: reproduced, within tolerance, or nothing published to compare with.',
+  error: 'An error, or the run was cancelled. `verify` and `doctor` end with it when they find a fault.',
+  usage: 'Wrong usage: an unknown option, a wrong value, an invalid configuration.',
+  partial: 'Done in part: some ROIs or images failed. `summary.json` lists them; `npx reignite retry` runs them again.',
+  differs: 'Done, and the verdict of a task is `differs`.',
+  hungUp: 'The terminal was closed. The run stays open.',
+  interrupted: 'Ctrl-C. The run stays open; the same command resumes it.',
+  brokenPipe: 'The program that read the output closed it, such as `head`.',
+  terminated: 'SIGTERM. The run stays open.',
+};
+
+/** Writes the reference of exit statuses and of all error codes with their remedies. */
+export function errorReference(): string {
+  const statuses = Object.entries(EXIT).map(([name, status]) => [`${status}`, EXIT_MEANING[name as keyof typeof EXIT]]);
+  const codes = Object.entries(ERRORS).map(([code, { retryable, remedy }]) => [
+    `\`${code}\``,
+    retryable ? 'yes' : 'no',
+    remedy,
+  ]);
+  return [
+    '# Errors',
+    'Every error has a code, one sentence that says what happened, and one that says what to do. With `--json` it is `{"error": {"code", "cause", "remedy"}}` on stdout. `--debug` adds the stack trace. A failed workflow or activity has the same code as the type of its failure in the Temporal UI.',
+    '## Exit status',
+    markdownTable(['Status', 'Meaning'], statuses),
+    'Only `run`, `watch`, `retry` and `predict` end with 3, and only the first three with 4. Where several fit, the order is 2, 1, 3, 4.',
+    '## Error codes',
+    'Codes are stable. A retryable error is tried again by itself; an activity that makes progress is retried without limit. The message of an error may give a more precise remedy than this table.',
+    markdownTable(['Code', 'Retryable', 'What to do'], codes),
+  ].join('\n\n');
+}

@@ -1,0 +1,7 @@
+// Writes the pages of docs/ that are generated from the code: npx tsx scripts/write-references.ts
+import { writeFileSync } from 'node:fs';
+import { REFERENCES } from './references/references.ts';
+
+for (const [name, write] of Object.entries(REFERENCES)) {
+  writeFileSync(new URL(`../docs/${name}`, import.meta.url), write());
+}
