@@ -5,6 +5,8 @@ import { expect, it } from 'vitest';
 import { packageFile } from '../../config/package-files.ts';
 import { anchorsOf, linkTargets, markdownFiles, readMarkdown } from './markdown.ts';
 
+const SOURCES = ['activities', 'bench', 'cli', 'config', 'runtime', 'scripts', 'tests', 'toolkit', 'workflows'];
+
 /** What `npm pack` ships, relative to the package folder. */
 function packedFiles(): ReadonlySet<string> {
   const output = execFileSync('npm', ['pack', '--dry-run', '--json'], { cwd: packageFile(''), encoding: 'utf8' });
@@ -38,3 +40,12 @@ it('packs every file that a packed page links to', () => {
     .filter((link) => !isPacked(link.slice(link.indexOf(': ') + 2)));
   expect(missing).toEqual([]);
 });
+
+it.each(['ARCHITECTURE.md', 'CONTRIBUTING.md', ...markdownFiles().filter((page) => page.startsWith('docs/'))])(
+  '%s names source files that exist',
+  (page) => {
+    const named = [...readMarkdown(page).matchAll(/`((?:[\w-]+\/)+[\w.-]*)`/g)].map(([, path = '']) => path);
+    const ours = named.filter((path) => SOURCES.includes(path.split('/')[0] ?? ''));
+    expect(ours.filter((path) => !existsSync(packageFile(path)))).toEqual([]);
+  },
+);

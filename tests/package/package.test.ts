@@ -88,7 +88,8 @@ describe('the npm package', () => {
         'data/sample/images.zip',
       ]),
     );
-    expect(files.filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))).toEqual(['workflows/reproduce.ts']);
+    const sources = files.filter((name) => name.endsWith('.ts') && !/\.d\.ts$|^examples\//.test(name));
+    expect(sources).toEqual(['workflows/reproduce.ts']);
     const args = [join(folder, 'node_modules/reignite/bin/reignite.js'), '--version'];
     expect(execFileSync(process.execPath, args, { cwd: folder, encoding: 'utf8' })).toMatch(/^\d+\.\d+\.\d+\n$/);
   });

@@ -1,0 +1,19 @@
+const PARTS =
+  /(\/\*[\s\S]*?\*\/|\/\/[^\n]*)|('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)|(\/(?![*/])(?:[^/\\\n[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/[a-z]*(?=[\s.,;)\]]))/g;
+
+/** The comments and strings of TypeScript or JavaScript, in their places; everything else is blank. */
+export function codeProse(source: string): string {
+  let prose = '';
+  let end = 0;
+  for (const { 0: part, 1: comment, 2: text, index } of source.matchAll(PARTS)) {
+    prose += blank(source.slice(end, index));
+    prose += comment ?? (text?.includes(' ') ? text : blank(part));
+    end = index + part.length;
+  }
+  return prose + blank(source.slice(end));
+}
+
+/** Keeps the lines, so that line numbers stay right. */
+function blank(text: string): string {
+  return text.replaceAll(/[^\n]/g, ' ');
+}
