@@ -7,7 +7,7 @@ export function printable(text: string): string {
   return text.replaceAll(/[^\P{C}\n\t]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }
 
-/** Exit statuses of the commands (README, exit status). */
+/** Exit statuses of the commands, described in docs/errors.md. */
 export const EXIT = {
   done: 0,
   error: 1,

@@ -131,7 +131,7 @@ export const ERRORS = {
   },
   SIDECAR_INVALID: {
     retryable: false,
-    remedy: 'Describe the model in the JSON file beside it, as the README shows under "Your own models".',
+    remedy: 'Describe the model in the JSON file next to it, as docs/custom-models.md shows.',
   },
   MODEL_UNREADABLE: { retryable: false, remedy: 'Delete the converted model in the home folder; it is made again.' },
   SKIPPED: { retryable: false, remedy: 'Run `npx reignite retry` to take the ROI in again.' },
