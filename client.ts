@@ -17,7 +17,7 @@
  * @module
  */
 import type { RunConfig } from './config/schema.ts';
-import { QUEUES } from './config/task-queues.ts';
+import { QUEUES } from './config/tasks.ts';
 import { loadConfig } from './runtime/config/load-config.ts';
 import { pinRecord } from './runtime/config/pin-record.ts';
 import { describeRun, type RunDescription } from './runtime/run/describe-run.ts';
@@ -228,6 +228,6 @@ export class Session implements AsyncDisposable {
 }
 
 export type { ErrorCode } from './toolkit/errors.ts';
-export { type RunResults, readResults, type TaskResults } from './toolkit/report/read-results.ts';
 export type { Summary as RunOutcome } from './toolkit/report/summary.ts';
+export { type RunResults, readResults, type TaskResults } from './toolkit/results/read-results.ts';
 export { ReigniteError, type RunDescription, RunHandle };

@@ -11,11 +11,10 @@ import {
   Worker,
   type WorkerOptions,
 } from '@temporalio/worker';
+import { needAllowedPlaces, needFolders } from './activities/interceptors/allowed-folders.ts';
 import { createErrorInterceptor } from './activities/interceptors/error-interceptor.ts';
-import { needAllowedPlaces } from './activities/interceptors/need-allowed-places.ts';
-import { needFolders } from './activities/interceptors/need-folders.ts';
 import { observeStep } from './activities/interceptors/observe-step.ts';
-import { type Queue, taskQueue } from './config/task-queues.ts';
+import { type Queue, taskQueue } from './config/tasks.ts';
 import { connectionOptionsOf } from './runtime/server/connection.ts';
 import type { ServerAddress } from './runtime/server/server-address.ts';
 import { workerIdentity } from './runtime/workers/pollers.ts';

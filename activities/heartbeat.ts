@@ -1,5 +1,74 @@
 import { Context } from '@temporalio/activity';
-import { progressText } from './progress-text.ts';
+import { z } from 'zod';
+import { bytesText, timeText } from '../toolkit/format.ts';
+
+/** What steps tell of themselves; each tells some of it. */
+const Told = z.object({
+  phase: z.string().optional(),
+  /** Of the conversion of a model. */
+  step: z.string().optional(),
+  roi: z.string().optional(),
+  image: z.string().optional(),
+  file: z.string().optional(),
+  tile: z.number().optional(),
+  bytes: z.number().optional(),
+  done: z.number().optional(),
+  of: z.number().optional(),
+  total: z.number().optional(),
+  row: z.number().optional(),
+  rows: z.number().optional(),
+  fold: z.number().optional(),
+  bytesPerSecond: z.number().optional(),
+  secondsLeft: z.number().optional(),
+});
+type Told = z.infer<typeof Told>;
+
+/** Names of phases that do not read as what is going on. */
+const PHASES: Readonly<Record<string, string>> = {
+  convert: 'converting',
+  detect: 'detecting',
+  encode: 'writing',
+  hash: 'hashing',
+  parity: 'comparing with the unoptimised graph',
+  predict: 'predicting',
+  report: 'writing the report',
+  trace: 'reading the histories',
+  write: 'writing',
+};
+
+/**
+ * What a step's heartbeat says, as a sentence for whoever looks at the pending step, such as
+ * `patient1_he_roi2: predicting, tile 120 of 400 (30 %), row 3 of 12, fold 2`. Rows and folds count from 1.
+ */
+export function progressText(progress: object): string {
+  const { data: told = {} } = Told.safeParse(progress);
+  const subject = told.roi ?? told.image ?? told.file;
+  const phase = told.phase ?? told.step;
+  const parts = [
+    ...(phase === undefined ? [] : [PHASES[phase] ?? phase]),
+    ...countOf(told),
+    ...(told.row === undefined || told.rows === undefined
+      ? []
+      : [`row ${Math.min(told.row + 1, told.rows)} of ${told.rows}`]),
+    ...(told.fold === undefined ? [] : [`fold ${told.fold + 1}`]),
+    ...(told.bytesPerSecond === undefined ? [] : [`${bytesText(told.bytesPerSecond)}/s`]),
+    ...(told.secondsLeft === undefined || told.secondsLeft <= 0 ? [] : [`${timeText(told.secondsLeft)} left`]),
+  ];
+  const what = parts.length === 0 ? 'at work' : parts.join(', ');
+  return subject === undefined ? what : `${subject}: ${what}`;
+}
+
+function countOf({ tile, bytes, done, of, total }: Told): string[] {
+  const ofAll = of ?? total;
+  if (ofAll === undefined) return done === undefined || done === 0 ? [] : [`${done} done`];
+  if (bytes !== undefined) return [`${bytesText(bytes)} of ${bytesText(ofAll)}${shareOf(bytes, ofAll)}`];
+  if (tile !== undefined) return [`tile ${tile} of ${ofAll}${shareOf(tile, ofAll)}`];
+  return done === undefined ? [] : [`${done} of ${ofAll}${shareOf(done, ofAll)}`];
+}
+
+function shareOf(done: number, of: number): string {
+  return of === 0 ? '' : ` (${Math.floor((100 * done) / of)} %)`;
+}
 
 /** Steps of many small parts tell of each; more often than so nobody is told. */
 const BEAT_MS = 50;
@@ -34,4 +103,44 @@ export async function withHeartbeat<Result>(
   } finally {
     clearInterval(timer);
   }
+}
+
+type Report = (progress: object) => void;
+
+/**
+ * Passes on what a step tells of its tiles, and counts those that were inferred; resumed ones are not. A tile is told of
+ * before it is inferred: what a step tells of next, a tile or no tile, says that it is done.
+ */
+export function countingTiles(report: Report): Report {
+  const counter = Context.current().metricMeter.createCounter(
+    'reignite_tiles',
+    undefined,
+    'Tiles inferred, a fold each',
+  );
+  const add = countingUp((tiles) => counter.add(tiles));
+  let last: number | undefined;
+  return (progress) => {
+    const told: unknown = Reflect.get(progress, 'tile');
+    const tile = typeof told === 'number' ? told : undefined;
+    if (tile !== undefined) add(tile);
+    else if (last !== undefined) add(last + 1);
+    last = tile;
+    report(progress);
+  };
+}
+
+/** Passes on what a transfer has, and counts the bytes that came; those that were there before are not. */
+export function countingBytes(phase: string): (bytes: number) => void {
+  const { metricMeter } = Context.current();
+  const counter = metricMeter.createCounter('reignite_bytes', 'bytes', 'Bytes of the record, fetched and unpacked');
+  return countingUp((bytes) => counter.add(bytes, { phase }));
+}
+
+/** Turns a running total into what was added since; the first one told is where it began. */
+function countingUp(add: (more: number) => void): (total: number) => void {
+  let last: number | undefined;
+  return (total) => {
+    if (last !== undefined && total > last) add(total - last);
+    last = total;
+  };
 }

@@ -1,8 +1,8 @@
 import { FileDigests } from '../toolkit/cache/file-digests.ts';
 import { StepCache } from '../toolkit/cache/step-cache.ts';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
-import { createRoiSegmenter } from '../toolkit/nnunet/roi-segmenter.ts';
-import { createCellDetector } from '../toolkit/yolov5/cell-detector.ts';
+import { createRoiSegmenter } from '../toolkit/nnunet/sliding-window/roi-segmenter.ts';
+import { createCellDetector } from '../toolkit/yolo/detect/cell-detector.ts';
 import { createPredictImage } from './predict/predict-image.ts';
 import { createInferRoi } from './task/infer-roi.ts';
 import { createMeasureTask } from './task/measure-task.ts';

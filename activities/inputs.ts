@@ -5,8 +5,7 @@ import { VerdictConfig } from '../config/verdict-config.ts';
 import { ZenodoConfig } from '../config/zenodo-config.ts';
 import { CacheKey, RoiStem, Sha256 } from '../toolkit/brands.ts';
 import { KINDS } from '../toolkit/dataset/layout.ts';
-import type { Verdict } from '../toolkit/verdict/verdict.ts';
-import type { EvaluationVerdict } from '../toolkit/verdict/verdict-file.ts';
+import type { EvaluationVerdict, Verdict } from '../toolkit/verdict/verdict-file.ts';
 
 /** The folders of a run, absolute; every other path in a history is relative to one of them or to the home. */
 export const RunFolders = z.object({

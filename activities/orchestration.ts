@@ -1,5 +1,5 @@
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
-import { createReadImages } from './predict/read-images.ts';
+import { createReadImages } from './predict/prediction-files.ts';
 import { createWritePrediction } from './predict/write-prediction.ts';
 import { openResults } from './report/open-results.ts';
 import { createWriteSummary } from './report/write-summary.ts';

@@ -18,7 +18,7 @@ import { type CacheEntry, cacheKey, type KeyParts } from '../toolkit/cache/step-
 import { HE_LABELS } from '../toolkit/dataset/he-labels.ts';
 import { sha256Of } from '../toolkit/files/hash-file.ts';
 import { TraceLine } from '../toolkit/report/trace.ts';
-import { caseFigureKey, comparisonKey, segmentKey } from '../toolkit/tasks/tissue-keys.ts';
+import { caseFigureKey, comparisonKey, segmentKey } from '../toolkit/tasks/tissue/files.ts';
 
 /** Of the data: images, truth and the published masks. */
 const FOLDERS = ['images/he', 'annotations/he', 'inference/he'];

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createCellDetector } from '../toolkit/yolov5/cell-detector.ts';
-import { convertDetector } from '../toolkit/yolov5/convert-detector.ts';
+import { convertDetector } from '../toolkit/yolo/convert/convert-detector.ts';
+import { createCellDetector } from '../toolkit/yolo/detect/cell-detector.ts';
 import { inNode, PythonPeer, paired, report } from './paired.ts';
 
 // One image of 1024 x 1024 px from file to points, YOLOv5s, against PyTorch with the same weights and threads:

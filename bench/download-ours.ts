@@ -1,7 +1,7 @@
 // One download in a process of its own, as the download worker does it. Usage: download-ours.ts URL FILE SIZE MD5; prints
 // JSON: time and processor time in ms, memory before and at its most (VmHWM, as the kernel saw it) in bytes.
 import { readFileSync } from 'node:fs';
-import { downloadFile } from '../toolkit/zenodo/download-file.ts';
+import { downloadFile } from '../toolkit/zenodo/download/download-file.ts';
 
 const [url = '', path = '', size = '', md5 = ''] = process.argv.slice(2);
 const before = process.memoryUsage().rss;

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomNumbers } from '../tests/support/random-numbers.ts';
-import { FATE, nms } from '../toolkit/yolov5/nms.ts';
+import { FATE, nms } from '../toolkit/yolo/detect/nms.ts';
 import { inNode, PythonPeer, paired, report } from './paired.ts';
 
 // Non-maximum suppression of a crowded and of a full tile, against torchvision: PEER_PYTHON=... tsx bench/nms.ts

@@ -10,8 +10,8 @@
  */
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import type { RoiJob, RoiProgress } from '../toolkit/nnunet/roi-job.ts';
-import { createRoiSegmenter } from '../toolkit/nnunet/roi-segmenter.ts';
+import type { RoiJob, RoiProgress } from '../toolkit/nnunet/sliding-window/roi-job.ts';
+import { createRoiSegmenter } from '../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { peakMemory } from './segment-roi-setup.ts';
 
 const { values } = parseArgs({

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { convertModel } from '../toolkit/nnunet/convert-model.ts';
-import { findModelFolder } from '../toolkit/nnunet/find-model-folder.ts';
-import { laidOutModel } from '../toolkit/onnx/laid-out-model.ts';
+import { convertModel } from '../toolkit/nnunet/convert/convert-model.ts';
+import { findModelFolder } from '../toolkit/nnunet/convert/find-model-folder.ts';
+import { laidOutModel } from '../toolkit/onnx/session/laid-out-model.ts';
 
 /** Everything the benches make is kept here between runs: the model alone takes a minute to write. */
 export const WORK_FOLDER = join(tmpdir(), 'reignite-bench');

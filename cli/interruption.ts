@@ -67,3 +67,8 @@ function endAtOnce(status: number): never {
   killChildProcesses();
   process.exit(status);
 }
+
+/** Waits until the command is told to stop. @throws What `failed` rejects with, should that come first. */
+export async function untilStopped(failed: Promise<never>, signal: AbortSignal): Promise<void> {
+  await Promise.race([failed, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))]);
+}

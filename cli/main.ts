@@ -1,16 +1,14 @@
 import { setMaxListeners } from 'node:events';
 import { Command, CommanderError } from 'commander';
 import { z } from 'zod';
+import { packageVersion } from '../config/package-files.ts';
 import { plainProblem } from '../config/plain-problems.ts';
-import { packageVersion } from '../toolkit/package-version.ts';
 import { listenForStop } from './interruption.ts';
 import { EXIT, outputWritten, printError, printJson, printStep, watchOutput } from './output.ts';
 import type { CommandContext } from './program/command.ts';
-import { machineCommands } from './program/machine-commands.ts';
-import { modelCommands } from './program/model-commands.ts';
-import { predictionCommands } from './program/prediction-commands.ts';
-import { reportCommands } from './program/report-commands.ts';
-import { runCommands } from './program/run-commands.ts';
+import { machineCommands } from './program/maintain-commands.ts';
+import { modelCommands, predictionCommands } from './program/predict-commands.ts';
+import { reportCommands, runCommands } from './program/run-commands.ts';
 import { namedCommand, usageError } from './usage-error.ts';
 
 const DESCRIPTION =

@@ -1,5 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { RunConfig } from './schema.ts';
 
 /** Folder of this package: this file is in `config/` of the sources, or in `dist/config/` once compiled. */
 const ROOT = [new URL('..', import.meta.url), new URL('../..', import.meta.url)].find((folder) =>
@@ -32,6 +35,32 @@ export function compiledFile(source: string): string {
 }
 
 /** Reads the package's own `package.json`. */
-export function packageManifest(): unknown {
+function packageManifest(): unknown {
   return JSON.parse(readFileSync(packageFile('package.json'), 'utf8'));
+}
+
+/** The profiles that come with the package. */
+export const SHIPPED_PROFILES = ['sample', 'paper'] as const;
+
+/** Where a profile of the package lies; undefined where it has none of that name. */
+export function shippedPath(name: string): string | undefined {
+  const shipped = SHIPPED_PROFILES.find((each) => each === name);
+  return shipped && packageFile(`config/profiles/${shipped}.yaml`);
+}
+
+/** A profile of the package with nothing set otherwise; undefined where it has none of that name. */
+export function shippedProfile(name: string): RunConfig | undefined {
+  const path = shippedPath(name);
+  return path === undefined ? undefined : RunConfig.parse(parse(readFileSync(path, 'utf8')));
+}
+
+/** Returns the version of this package. */
+export function packageVersion(): string {
+  return z.object({ version: z.string() }).parse(packageManifest()).version;
+}
+
+/** Returns the version of the Temporal SDK that this package is built on. */
+export function temporalVersion(): string {
+  const { dependencies } = z.object({ dependencies: z.record(z.string(), z.string()) }).parse(packageManifest());
+  return dependencies['@temporalio/workflow'] ?? 'unknown';
 }

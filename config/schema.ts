@@ -1,11 +1,47 @@
 import { z } from 'zod';
-import { count, seconds } from './fields.ts';
-import { LedgerConfig } from './ledger-config.ts';
 import { cellTaskConfig, tissueTaskConfig } from './task-config.ts';
 import { CELL_TASKS, perTask, TASKS, TISSUE_TASKS } from './tasks.ts';
-import { TelemetryConfig } from './telemetry-config.ts';
 import { VerdictConfig } from './verdict-config.ts';
-import { ZenodoConfig } from './zenodo-config.ts';
+import { count, seconds, ZenodoConfig } from './zenodo-config.ts';
+
+/** What the discrepancy ledger measures besides what costs nothing. */
+const LedgerConfig = z
+  .strictObject({
+    full: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether the ROIs whose tiles another rounding of the sliding window would move are segmented again with it. ' +
+          'Default: false.',
+      ),
+  })
+  .describe('The discrepancy ledger.');
+
+/** What worker processes tell of themselves. Nothing of it changes a result. */
+export const TelemetryConfig = z
+  .strictObject({
+    logLevel: z
+      .enum(['ERROR', 'WARN', 'INFO', 'DEBUG'])
+      .default('INFO')
+      .describe('What the logs of workers leave out: everything less urgent. Default: INFO.'),
+    metricsPort: z
+      .number()
+      .int()
+      .min(0)
+      .max(65_000)
+      .default(0)
+      .describe(
+        'Port on which a worker process offers its metrics to Prometheus (`/metrics`); a second process of the same ' +
+          'command takes the next one. 0: none. 0 to 65000. Default: 0.',
+      ),
+    metricsHost: z
+      .string()
+      .min(1)
+      .default('127.0.0.1')
+      .describe('Address that the metrics are offered on; 0.0.0.0 in a container. Default: 127.0.0.1.'),
+  })
+  .describe('Logs and metrics of the worker processes.');
+export type TelemetryConfig = z.infer<typeof TelemetryConfig>;
 
 export const TaskName = z.enum(TASKS).describe('A task of the technical validation.');
 
@@ -29,7 +65,7 @@ export const InferenceConfig = z
   })
   .describe('How the networks run.');
 
-export const TemporalConfig = z
+const TemporalConfig = z
   .strictObject({
     taskQueuePrefix: z
       .string()

@@ -42,3 +42,12 @@ export function perTask<Name extends Task, Value>(
 export function perTask<Value>(tasks: readonly Task[], make: (task: Task) => Value): Record<string, Value> {
   return Object.fromEntries(tasks.map((task) => [task, make(task)]));
 }
+
+/** The kinds of work, each with a task queue of its own so that a worker can serve those that suit its machine. */
+export const QUEUES = ['orchestration', 'download', 'inference', 'render'] as const;
+export type Queue = (typeof QUEUES)[number];
+
+/** @param prefix - `temporal.taskQueuePrefix` of the configuration. */
+export function taskQueue(prefix: string, queue: Queue): string {
+  return `${prefix}-${queue}`;
+}

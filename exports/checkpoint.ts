@@ -8,11 +8,11 @@
  *
  * @module
  */
-export { type Checkpoint, type OpenOptions, openCheckpoint } from '../toolkit/pytorch/checkpoint.ts';
-export { type GlobalVerdict, type SeenGlobal, verdictOn } from '../toolkit/pytorch/global-verdict.ts';
-export { type ListedTensor, listTensors } from '../toolkit/pytorch/list-tensors.ts';
-export { readPickleFile } from '../toolkit/pytorch/pickle-file.ts';
-export type { DType, TensorRef } from '../toolkit/pytorch/tensor.ts';
-export { spanOf, toFloat32 } from '../toolkit/pytorch/tensor-elements.ts';
-export type { PickleValue } from '../toolkit/pytorch/value.ts';
-export { type TreeNode, treeLines, valueTree } from '../toolkit/pytorch/value-tree.ts';
+export { type Checkpoint, type OpenOptions, openCheckpoint } from '../toolkit/pytorch/containers/checkpoint.ts';
+export { type GlobalVerdict, type SeenGlobal, verdictOn } from '../toolkit/pytorch/pickle/global-verdict.ts';
+export { readPickleFile } from '../toolkit/pytorch/pickle/unpickle.ts';
+export type { PickleValue } from '../toolkit/pytorch/pickle/value.ts';
+export { type TreeNode, treeLines, valueTree } from '../toolkit/pytorch/pickle/value-tree.ts';
+export { type ListedTensor, listTensors } from '../toolkit/pytorch/tensors/list-tensors.ts';
+export type { DType, TensorRef } from '../toolkit/pytorch/tensors/tensor.ts';
+export { spanOf, toFloat32 } from '../toolkit/pytorch/tensors/tensor-elements.ts';

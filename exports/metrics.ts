@@ -4,10 +4,10 @@
  * @module
  */
 export { decodeLabels, type LabelImage } from '../toolkit/image/decode-labels.ts';
-export { agreementOfPair, type PairAgreement, type PairImage } from '../toolkit/metrics/agreement-of-pair.ts';
-export { type AgreementScores, agreementScores } from '../toolkit/metrics/agreement-scores.ts';
+export { agreementOfPair, type PairAgreement, type PairImage } from '../toolkit/metrics/agreement.ts';
+export { type AgreementScores, agreementScores } from '../toolkit/metrics/agreement-metrics.ts';
 export { ConfusionMatrix } from '../toolkit/metrics/confusion-matrix.ts';
-export { countConfusion } from '../toolkit/metrics/count-confusion.ts';
 export { dicePerLabel, microDice } from '../toolkit/metrics/dice.ts';
+export { countConfusion } from '../toolkit/metrics/evaluate-he.ts';
 export { type HeMetrics, heMetrics } from '../toolkit/metrics/he-metrics.ts';
 export type { MatchOptions, TieOrder } from '../toolkit/metrics/match-points.ts';

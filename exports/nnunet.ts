@@ -3,5 +3,5 @@
  *
  * @module
  */
-export { type ConvertModelOptions, convertModel } from '../toolkit/nnunet/convert-model.ts';
-export { type NnunetPlans, parsePlans } from '../toolkit/nnunet/plans.ts';
+export { type ConvertModelOptions, convertModel } from '../toolkit/nnunet/convert/convert-model.ts';
+export { type NnunetPlans, parsePlans } from '../toolkit/nnunet/convert/plans.ts';

@@ -3,9 +3,9 @@
  *
  * @module
  */
-export { type DescribedModel, describeModel } from '../toolkit/onnx/describe-model.ts';
-export type { GraphNode, GraphTensor, OnnxGraph } from '../toolkit/onnx/graph.ts';
-export { GraphBuilder, type Value } from '../toolkit/onnx/graph-builder.ts';
-export * as operators from '../toolkit/onnx/operators.ts';
-export { readModel } from '../toolkit/onnx/read-model.ts';
-export { encodeModel, type WrittenModel, writeModel } from '../toolkit/onnx/write-model.ts';
+export { type DescribedModel, describeModel } from '../toolkit/onnx/file/describe-model.ts';
+export { readModel } from '../toolkit/onnx/file/read-model.ts';
+export { encodeModel, type WrittenModel, writeModel } from '../toolkit/onnx/file/write-model.ts';
+export type { GraphNode, GraphTensor, OnnxGraph } from '../toolkit/onnx/graph/graph.ts';
+export { GraphBuilder, type Value } from '../toolkit/onnx/graph/graph.ts';
+export * as operators from '../toolkit/onnx/graph/operators.ts';

@@ -3,5 +3,5 @@
  *
  * @module
  */
-export { type ConvertDetectorOptions, convertDetector } from '../toolkit/yolov5/convert-detector.ts';
-export { type NmsOptions, type NmsResult, nms } from '../toolkit/yolov5/nms.ts';
+export { type ConvertDetectorOptions, convertDetector } from '../toolkit/yolo/convert/convert-detector.ts';
+export { type NmsOptions, type NmsResult, nms } from '../toolkit/yolo/detect/nms.ts';

@@ -3,5 +3,10 @@
  *
  * @module
  */
-export { type Download, type DownloadedFile, downloadFile } from '../toolkit/zenodo/download-file.ts';
-export { type FetchRecordOptions, fetchRecord, type RecordFile, type ZenodoRecord } from '../toolkit/zenodo/record.ts';
+export { type Download, type DownloadedFile, downloadFile } from '../toolkit/zenodo/download/download-file.ts';
+export {
+  type FetchRecordOptions,
+  fetchRecord,
+  type RecordFile,
+  type ZenodoRecord,
+} from '../toolkit/zenodo/record/record.ts';

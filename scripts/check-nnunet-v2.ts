@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { compareWithOracle } from '../tests/toolkit/nnunet/support/v2-oracle.ts';
-import { createRoiSegmenter } from '../toolkit/nnunet/roi-segmenter.ts';
+import { createRoiSegmenter } from '../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 
 const [path, ...only] = process.argv.slice(2);
 if (path === undefined) throw new Error('Name the folder of the oracle.');

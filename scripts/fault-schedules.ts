@@ -4,7 +4,7 @@
 import { parseArgs } from 'node:util';
 import { aloneSchedules, randomSchedule } from '../tests/support/faults/fault.ts';
 import { type Outcome, runSchedule, WorkerLane } from '../tests/support/faults/run-schedule.ts';
-import { inLanes } from '../toolkit/files/in-lanes.ts';
+import { inLanes } from '../toolkit/concurrency.ts';
 
 const { values } = parseArgs({
   options: {

@@ -5,8 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { describeInspected } from '../cli/model/describe-inspected.ts';
-import { inspectModel } from '../cli/model/inspect-model.ts';
+import { describeInspected, inspectModel } from '../cli/predict/inspect-model.ts';
 import { randomNumbers } from '../tests/support/random-numbers.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 

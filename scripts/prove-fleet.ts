@@ -22,7 +22,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
-import { freePort } from '../runtime/server/free-port.ts';
+import { freePort } from '../runtime/server/server-address.ts';
 import { type Place, runCommand, startCommand, until, workersOf } from '../tests/support/command.ts';
 import { digestsBelow } from '../tests/support/same-files.ts';
 import { temporalBinary } from '../tests/support/temporal.ts';

@@ -31,8 +31,8 @@ import {
 import { digestsBelow } from '../tests/support/same-files.ts';
 import { startTestServer } from '../tests/support/temporal.ts';
 import { writeTinyRecord } from '../tests/support/tiny-record.ts';
-import { stepsBefore } from '../toolkit/nnunet/step-order.ts';
-import { tileGrid } from '../toolkit/nnunet/tile-grid.ts';
+import { stepsBefore } from '../toolkit/nnunet/sliding-window/step-order.ts';
+import { tileGrid } from '../toolkit/nnunet/sliding-window/tile-grid.ts';
 import { SEARCH_ATTRIBUTES } from '../workflows/search-attributes.ts';
 
 const PROMISED = ['inference', 'margins', 'metrics', 'figures'];

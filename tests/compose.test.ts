@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { QUEUES } from '../config/task-queues.ts';
+import { QUEUES } from '../config/tasks.ts';
 
 const Service = z.object({
   image: z.string(),

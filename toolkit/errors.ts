@@ -178,3 +178,8 @@ export class ReigniteError extends Error {
     this.retryable = options.retryable ?? ERRORS[code].retryable;
   }
 }
+
+/** The usual remedy of an error. */
+export function remedyOf(code: string): string {
+  return isErrorCode(code) ? ERRORS[code].remedy : ERRORS.INTERNAL.remedy;
+}

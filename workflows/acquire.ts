@@ -2,10 +2,18 @@ import { isCancellation, setCurrentDetails, setHandler } from '@temporalio/workf
 import type { FileOutcome } from '../activities/acquire/download-file.ts';
 import type { ResolvedRecord } from '../activities/acquire/fetch-record.ts';
 import type { AcquireInput, RecordFile } from '../activities/inputs.ts';
-import { allOrStop } from './all-or-stop.ts';
-import { asFailure, nameFailure } from './failure-code.ts';
-import { type FileProgress, fileProgress, fileTable, sizeText } from './file-progress.ts';
-import { progress, type StageProgress, Telling, tellRun } from './progress.ts';
+import { allOrStop } from './concurrency.ts';
+import { asFailure, nameFailure } from './failures.ts';
+import {
+  type FileProgress,
+  fileProgress,
+  fileTable,
+  progress,
+  type StageProgress,
+  sizeText,
+  Telling,
+  tellRun,
+} from './progress.ts';
 import { downloads, rendering } from './steps.ts';
 
 /** How often an archive is fetched once more that was gone when it was to be unpacked. */

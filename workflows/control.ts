@@ -18,14 +18,14 @@ export interface ControlState {
   readonly interventions: readonly RunIntervention[];
 }
 
-export const control = defineQuery<ControlState>('control');
+const control = defineQuery<ControlState>('control');
 /** Stops the steps in flight as the end of a worker does: rows and bytes stay on disk. */
-export const pause = defineUpdate<void>('pause');
-export const resume = defineUpdate<void>('resume');
+const pause = defineUpdate<void>('pause');
+const resume = defineUpdate<void>('resume');
 /** Sets how many ROIs are handed to the inference queue at the same time, 1 to 64. */
-export const setWindow = defineUpdate<void, [number]>('setWindow');
+const setWindow = defineUpdate<void, [number]>('setWindow');
 /** Leaves an ROI out, with a reason; it is listed among the failures. */
-export const skipRoi = defineUpdate<void, [SkippedRoi]>('skipRoi');
+const skipRoi = defineUpdate<void, [SkippedRoi]>('skipRoi');
 
 const LARGEST_WINDOW = 64;
 

@@ -10,9 +10,8 @@ import type {
 } from '../activities/inputs.ts';
 import type { TaskSettings } from '../config/task-config.ts';
 import type { Task } from '../config/tasks.ts';
-import { nameFailure } from './failure-code.ts';
-import { type FailedItem, failureList } from './failure-list.ts';
-import { inWindow } from './in-window.ts';
+import { inWindow } from './concurrency.ts';
+import { type FailedItem, failureList, nameFailure } from './failures.ts';
 import { progress, progressTable, type StageProgress, Telling, tellRun } from './progress.ts';
 import { inference, readBatch } from './steps.ts';
 

@@ -1,7 +1,7 @@
 import { isCancellation } from '@temporalio/workflow';
 import type { MeasureOutcome, MeasureTaskInput, RunInput } from '../activities/inputs.ts';
 import type { TaskOutcome } from '../activities/report/write-summary.ts';
-import { nameFailure, namingFailures } from './failure-code.ts';
+import { nameFailure, namingFailures } from './failures.ts';
 import { inference, rendering } from './steps.ts';
 
 export interface DiscrepanciesInput {

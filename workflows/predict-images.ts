@@ -1,9 +1,8 @@
 import { continueAsNew, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import type { PredictImagesInput } from '../activities/predict/prediction-inputs.ts';
 import type { WrittenPrediction } from '../activities/predict/write-prediction.ts';
-import { nameFailure, namingFailures } from './failure-code.ts';
-import { type FailedItem, failureList } from './failure-list.ts';
-import { inWindow } from './in-window.ts';
+import { inWindow } from './concurrency.ts';
+import { type FailedItem, failureList, nameFailure, namingFailures } from './failures.ts';
 import { progress, progressTable, type StageProgress } from './progress.ts';
 import { gathering, inference, readImages } from './steps.ts';
 

@@ -89,11 +89,33 @@ export function progressTable(stages: readonly ShownStage[], more: readonly Stag
 }
 
 /** The UI sets cells without any space between them: each brings its own, which does not collapse. */
-export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `|${cells.map((cell) => ` ${inCell(cell)}\u00a0\u00a0 `).join('|')}|`;
   return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n');
 }
 
 function inCell(text: string): string {
   return text.replaceAll(/\s*\n\s*/g, ' ').replaceAll('|', '\\|');
+}
+
+/** How far one file of the record is; how many bytes of it are here is told by the heartbeats of its step. */
+export interface FileProgress {
+  readonly key: string;
+  /** In bytes. */
+  readonly size: number;
+  readonly state: 'waiting' | 'fetching' | 'unpacking' | 'done';
+}
+
+/** The files of an acquisition, in the order of the record. */
+export const fileProgress = defineQuery<FileProgress[]>('files');
+
+/** The files as a Markdown table, for the acquisition's page in the Temporal UI. */
+export function fileTable(title: string, files: readonly FileProgress[]): string {
+  const rows = files.map(({ key, size, state }) => [key, sizeText(size), state]);
+  return [title, '', markdownTable(['File', 'Size', 'State'], rows)].join('\n');
+}
+
+export function sizeText(bytes: number): string {
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
+  return bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${Math.round(bytes / 1e6)} MB`;
 }

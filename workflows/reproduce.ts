@@ -13,7 +13,7 @@ import type { RunStatus, TaskOutcome } from '../activities/report/write-summary.
 import { TASK_TITLES } from '../config/tasks.ts';
 import { acquire } from './acquire.ts';
 import { type ControlState, RunControl } from './control.ts';
-import { asFailure, nameFailure, namingFailures } from './failure-code.ts';
+import { asFailure, nameFailure, namingFailures } from './failures.ts';
 import { stageId } from './ids.ts';
 import { measureDiscrepancies } from './measure-discrepancies.ts';
 import { progress, type StageProgress, stageProgress } from './progress.ts';

@@ -1,6 +1,6 @@
 import type { RunStatus, TaskOutcome } from '../activities/report/write-summary.ts';
 import type { ControlState } from './control.ts';
-import type { NamedFailure } from './failure-code.ts';
+import type { NamedFailure } from './failures.ts';
 import { progressTable, type ShownStage, type StageColumn, type StageProgress } from './progress.ts';
 
 /** What the page of a run tells. */

@@ -4,7 +4,7 @@ import type { InferenceActivities } from '../activities/inference.ts';
 import type { OrchestrationActivities } from '../activities/orchestration.ts';
 import type { RenderActivities } from '../activities/render.ts';
 import type { RunConfig } from '../config/schema.ts';
-import { type Queue, taskQueue } from '../config/task-queues.ts';
+import { type Queue, taskQueue } from '../config/tasks.ts';
 
 type Settings = RunConfig['temporal'];
 

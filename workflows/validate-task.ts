@@ -9,8 +9,7 @@ import {
 import type { CompareOutcome, RoiFailure, RunInput, SkippedRoi } from '../activities/inputs.ts';
 import type { TaskOutcome } from '../activities/report/write-summary.ts';
 import { TASK_TITLES, type Task } from '../config/tasks.ts';
-import { namingFailures } from './failure-code.ts';
-import { type FailedItem, failureList } from './failure-list.ts';
+import { type FailedItem, failureList, namingFailures } from './failures.ts';
 import { batchId } from './ids.ts';
 import { inferBatch, type TaskPlan } from './infer-batch.ts';
 import { markHandled } from './mark-handled.ts';

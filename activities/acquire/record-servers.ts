@@ -7,17 +7,17 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { inside } from '../../toolkit/files/inside.ts';
 import { makeFolder } from '../../toolkit/files/make-folder.ts';
-import { identifyArchives } from '../../toolkit/preflight/identify-archives.ts';
-import { RangeIgnored } from '../../toolkit/zenodo/fetch-pieces.ts';
-import { encodedKey } from '../../toolkit/zenodo/file-url.ts';
-import type { HttpGet } from '../../toolkit/zenodo/http.ts';
-import { KnownRecords, recordOfMirror } from '../../toolkit/zenodo/known-records.ts';
-import { Politeness } from '../../toolkit/zenodo/politeness.ts';
-import { fetchRecord, type RecordFile, type ZenodoRecord } from '../../toolkit/zenodo/record.ts';
-import { parseRecordId } from '../../toolkit/zenodo/record-id.ts';
-import { RemoteArchive } from '../../toolkit/zenodo/remote-archive.ts';
+import { identifyArchives } from '../../toolkit/preflight/archive-kind.ts';
+import { RangeIgnored } from '../../toolkit/zenodo/download/fetch-pieces.ts';
+import { RemoteArchive } from '../../toolkit/zenodo/download/remote-archive.ts';
+import type { HttpGet } from '../../toolkit/zenodo/http/http.ts';
+import { tokenFor } from '../../toolkit/zenodo/http/http-headers.ts';
+import { Politeness } from '../../toolkit/zenodo/http/politeness.ts';
+import { KnownRecords, recordOfMirror } from '../../toolkit/zenodo/record/known-records.ts';
+import { fetchRecord, type RecordFile, type ZenodoRecord } from '../../toolkit/zenodo/record/record.ts';
+import { encodedKey } from '../../toolkit/zenodo/record/record-access.ts';
+import { parseRecordId } from '../../toolkit/zenodo/record/record-id.ts';
 import { serveRecord } from '../../toolkit/zenodo/serve-record.ts';
-import { tokenFor } from '../../toolkit/zenodo/token.ts';
 
 /** Gives access to a record: at the configured API, or at a loopback server over a folder of files. */
 export class RecordServers {

@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { RunConfig } from '../../config/schema.ts';
 import type { ZenodoConfig } from '../../config/zenodo-config.ts';
-import type { Patience } from '../../toolkit/zenodo/patience.ts';
+import type { Patience } from '../../toolkit/zenodo/http/patience.ts';
 
 export interface Patient {
   readonly zenodo: ZenodoConfig;

@@ -1,3 +1,4 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import type { Context } from '@temporalio/activity';
 import type { MetricMeter } from '@temporalio/common';
 import type {
@@ -7,7 +8,21 @@ import type {
   Next,
 } from '@temporalio/worker';
 import { z } from 'zod';
-import { peakMemoryBytes, resetPeakMemory } from '../../toolkit/peak-memory.ts';
+
+/** Linux only: what is written there begins the peak anew (proc(5), `clear_refs`). */
+const BEGIN_ANEW = { path: '/proc/self/clear_refs', what: '5' } as const;
+
+/** Begins the peak of this process anew, where the system can. */
+async function resetPeakMemory(): Promise<void> {
+  await writeFile(BEGIN_ANEW.path, BEGIN_ANEW.what).catch(() => undefined);
+}
+
+/** The largest resident memory of this process since the peak was begun anew, or since its start, in bytes. */
+async function peakMemoryBytes(): Promise<number> {
+  const status = await readFile('/proc/self/status', 'utf8').catch(() => '');
+  const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(status) ?? [];
+  return Number(kilobytes ?? process.resourceUsage().maxRSS) * 1_024;
+}
 
 const AboutRoi = z.object({ roi: z.string() });
 const RoiDone = z.object({ roi: z.string(), key: z.string(), cached: z.boolean() });

@@ -5,7 +5,7 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { inside } from '../../toolkit/files/inside.ts';
-import { NamedImage } from './prediction-inputs.ts';
+import { NamedImage, ReadImagesInput } from './prediction-inputs.ts';
 
 /** The images of a prediction, in pages, in the home. */
 export class PredictionFiles {
@@ -33,4 +33,12 @@ export class PredictionFiles {
   #page(page: number): string {
     return join(this.#folder, `images-${String(page).padStart(5, '0')}.json`);
   }
+}
+
+/** Reads one page of the images of a prediction. Runs as a local activity: it is no step that anybody needs to see. */
+export function createReadImages(home: HomeFolders) {
+  return async function readImages(input: ReadImagesInput): Promise<NamedImage[]> {
+    const { list, page } = ReadImagesInput.parse(input);
+    return new PredictionFiles(home, list).readPage(page);
+  };
 }

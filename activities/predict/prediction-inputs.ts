@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { RunConfig, TaskName } from '../../config/schema.ts';
 import { FoldName } from '../../toolkit/nnunet/model-card.ts';
-import { PROVIDERS } from '../../toolkit/onnx/session.ts';
+import { PROVIDERS } from '../../toolkit/onnx/session/session.ts';
 
 /** A model and how images are predicted with it; paths are absolute. */
 export const PredictionOrder = z.object({

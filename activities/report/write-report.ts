@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
+import { packageVersion } from '../../config/package-files.ts';
 import type { Receipts } from '../../toolkit/cache/receipts.ts';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
-import { packageVersion } from '../../toolkit/package-version.ts';
-import { ACQUISITION_FILE } from '../../toolkit/report/acquisition-file.ts';
+import { ACQUISITION_FILE } from '../../toolkit/report/report-data.ts';
 import { type WrittenReport, writeReport as write } from '../../toolkit/report/write-report.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { FoldersInput } from '../inputs.ts';

@@ -2,11 +2,10 @@ import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import { Receipts } from '../../toolkit/cache/receipts.ts';
 import { comparedText, readProvenance } from '../../toolkit/dataset/provenance.ts';
+import { remedyOf } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
-import { remedyOf } from '../../toolkit/remedy-of.ts';
 import { RunIntervention, RunStatus, type TaskSummary, writeSummaryFile } from '../../toolkit/report/summary.ts';
-import { Verdict } from '../../toolkit/verdict/verdict.ts';
-import { readWorst } from '../../toolkit/verdict/verdict-file.ts';
+import { readWorst, Verdict } from '../../toolkit/verdict/verdict-file.ts';
 import { RunInput, StageRef } from '../inputs.ts';
 import { TaskFiles } from '../task/task-files.ts';
 
@@ -24,7 +23,7 @@ export const TaskOutcome = z.object({
 });
 export type TaskOutcome = z.infer<typeof TaskOutcome>;
 
-export const WriteSummaryInput = z.object({
+const WriteSummaryInput = z.object({
   run: RunInput,
   status: RunStatus,
   stages: z.record(z.string(), TaskOutcome),

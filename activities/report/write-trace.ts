@@ -1,8 +1,97 @@
 import { Context } from '@temporalio/activity';
+import { defaultPayloadConverter } from '@temporalio/common';
+import type { temporal } from '@temporalio/proto';
 import { type TraceLine, writeTraceFile } from '../../toolkit/report/trace.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { FoldersInput } from '../inputs.ts';
-import { traceLines } from './trace-lines.ts';
+
+type Event = temporal.api.history.v1.IHistoryEvent;
+type Time = Event['eventTime'];
+
+/** The steps in a workflow's history, each in the state in which it was left. */
+export function traceLines(workflow: string, events: readonly Event[]): TraceLine[] {
+  const steps = new Map<string, TraceLine>();
+  for (const event of events) {
+    const scheduled = event.activityTaskScheduledEventAttributes;
+    if (scheduled) {
+      steps.set(String(event.eventId), {
+        workflow,
+        step: scheduled.activityType?.name ?? '',
+        summary: summaryOf(event),
+        scheduled: isoOf(event.eventTime),
+        started: null,
+        closed: null,
+        queueSeconds: null,
+        runSeconds: null,
+        attempts: 0,
+        worker: '',
+        peakMemoryBytes: null,
+        outcome: 'open',
+      });
+    }
+    const started = event.activityTaskStartedEventAttributes;
+    if (started) {
+      const { attempt, identity } = started;
+      change(steps, started.scheduledEventId, (line) => ({
+        started: isoOf(event.eventTime),
+        queueSeconds: secondsBetween(line.scheduled, isoOf(event.eventTime)),
+        attempts: attempt ?? 1,
+        worker: identity ?? '',
+      }));
+    }
+    const [closing, outcome] = closingOf(event);
+    if (closing) {
+      change(steps, closing.scheduledEventId, (line) => ({
+        closed: isoOf(event.eventTime),
+        runSeconds: secondsBetween(line.started, isoOf(event.eventTime)),
+        outcome,
+        peakMemoryBytes: peakOf(event),
+      }));
+    }
+  }
+  return [...steps.values()];
+}
+
+function closingOf(event: Event) {
+  if (event.activityTaskCompletedEventAttributes)
+    return [event.activityTaskCompletedEventAttributes, 'completed'] as const;
+  if (event.activityTaskFailedEventAttributes) return [event.activityTaskFailedEventAttributes, 'failed'] as const;
+  if (event.activityTaskTimedOutEventAttributes)
+    return [event.activityTaskTimedOutEventAttributes, 'timed out'] as const;
+  return [event.activityTaskCanceledEventAttributes, 'cancelled'] as const;
+}
+
+/** A step that ended well brings it with its result (observe-step.ts). */
+function peakOf({ activityTaskCompletedEventAttributes: completed }: Event): number | null {
+  const [payload] = completed?.result?.payloads ?? [];
+  const result: unknown = payload ? defaultPayloadConverter.fromPayload(payload) : undefined;
+  const peak: unknown = typeof result === 'object' && result !== null ? Reflect.get(result, 'peakMemoryBytes') : null;
+  return typeof peak === 'number' ? peak : null;
+}
+
+function change(
+  steps: Map<string, TraceLine>,
+  scheduledEventId: unknown,
+  changesOf: (line: TraceLine) => Partial<TraceLine>,
+): void {
+  const line = steps.get(String(scheduledEventId));
+  if (line !== undefined) steps.set(String(scheduledEventId), { ...line, ...changesOf(line) });
+}
+
+function summaryOf({ userMetadata }: Event): string {
+  const payload = userMetadata?.summary;
+  const text: unknown = payload ? defaultPayloadConverter.fromPayload(payload) : '';
+  return typeof text === 'string' ? text : '';
+}
+
+function isoOf(time: Time): string | null {
+  if (!time) return null;
+  return new Date(Number(time.seconds ?? 0) * 1_000 + (time.nanos ?? 0) / 1e6).toISOString();
+}
+
+function secondsBetween(from: string | null, to: string | null): number | null {
+  return from === null || to === null ? null : (Date.parse(to) - Date.parse(from)) / 1_000;
+}
 
 /** Writes trace.jsonl: when each step of the run waited and worked, how often it was tried, and where. */
 export function createWriteTrace() {

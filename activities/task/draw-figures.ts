@@ -1,12 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { make } from '../../toolkit/cache/make.ts';
+import type { KeyParts, StepCache } from '../../toolkit/cache/step-cache.ts';
 import { folderOf } from '../../toolkit/dataset/layout.ts';
 import { sha256Of } from '../../toolkit/files/hash-file.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
+import type { TaskWork } from '../../toolkit/tasks/work.ts';
 import { withHeartbeat } from '../heartbeat.ts';
-import { DrawFiguresInput } from '../inputs.ts';
-import { type WorkerServices, workOf } from './work-of.ts';
+import { DrawBatchInput, DrawFiguresInput } from '../inputs.ts';
+import { TaskFiles } from './task-files.ts';
+import { findResult, sourcesOf, type WorkerServices, workOf } from './work-of.ts';
 
 /** Raised whenever the same metrics would be drawn otherwise. */
 const SCHEMA = 1;
@@ -32,6 +35,78 @@ export function createDrawFigures(services: WorkerServices) {
       const files = Object.keys(entry.files);
       for (const name of files) await work.cache.restore(entry.key, name, join(target, name));
       return { files, cached: isCached };
+    });
+  };
+}
+
+/** Name of the file within a cache entry. */
+const FIGURE = 'figure.png';
+
+/** Puts a figure where results are. An ROI may have none; false means that it was not drawn yet. */
+export async function restoreFigure(cache: StepCache, key: string, target: string): Promise<boolean> {
+  if (cache.isInPlace(key, FIGURE, target)) return true;
+  const entry = await cache.find(key);
+  if (entry === undefined) return false;
+  if (entry.files[FIGURE] !== undefined) await cache.restore(key, FIGURE, target);
+  return true;
+}
+
+/**
+ * Puts an ROI's figure in its place: the cached one, or one that `draw` makes.
+ *
+ * @param draw - Writes the figure to the path it is given, unless there is nothing to draw: then it gives false.
+ * @returns Whether there is a figure.
+ */
+async function placeFigure(
+  work: Pick<TaskWork, 'home' | 'cache'>,
+  parts: KeyParts,
+  target: string,
+  draw: (out: string) => Promise<boolean>,
+): Promise<boolean> {
+  const { entry } = await make(work, parts, async (folder) => {
+    const out = join(folder, FIGURE);
+    const drawn = await draw(out);
+    return { files: drawn ? { [FIGURE]: out } : {}, facts: { drawn } };
+  });
+  if (entry.files[FIGURE] === undefined) return false;
+  await work.cache.restore(entry.key, FIGURE, target);
+  return true;
+}
+
+export interface DrawnBatch {
+  readonly drawn: number;
+  /** ROIs of which there is nothing to draw. */
+  readonly withoutFigure: readonly string[];
+}
+
+/** Draws the figures of a batch's ROIs, one after the other, and writes down which ROIs failed. */
+export function createDrawBatch(services: WorkerServices) {
+  return async function drawBatch(input: DrawBatchInput): Promise<DrawnBatch> {
+    const step = DrawBatchInput.parse(input);
+    const { folders, batch, failures } = step;
+    const kind = taskNamed(step.task);
+    const files = new TaskFiles(services.home, step.stage);
+    const failed = new Set<string>(failures.map(({ roi }) => roi));
+    const rois = (await files.readBatch(batch)).filter(({ roi }) => !failed.has(roi));
+    return withHeartbeat({ phase: 'drawing', done: 0, of: rois.length }, async (report) => {
+      const work = workOf(services, folders, report);
+      const draw = await kind.openDrawer(work);
+      const withoutFigure: string[] = [];
+      for (const [index, planned] of rois.entries()) {
+        work.signal.throwIfAborted();
+        const { roi } = planned;
+        const sources = planned.sources ?? (await sourcesOf(planned, work));
+        const entry = await findResult(kind, planned, sources, step, work);
+        const isDrawn =
+          entry !== undefined &&
+          (await placeFigure(work, kind.figureKey(roi, sources, entry), kind.figurePath(folders.results, roi), (out) =>
+            draw(planned, entry, out),
+          ));
+        if (!isDrawn) withoutFigure.push(roi);
+        report({ phase: 'drawing', done: index + 1, of: rois.length, roi });
+      }
+      await files.writeFailures(batch, failures);
+      return { drawn: rois.length - withoutFigure.length, withoutFigure };
     });
   };
 }

@@ -1,17 +1,16 @@
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
+import { packageVersion } from '../../config/package-files.ts';
 import type { CacheKey, RoiStem } from '../../toolkit/brands.ts';
+import { makeInference } from '../../toolkit/cache/make-inference.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { inside } from '../../toolkit/files/inside.ts';
-import { makeInference } from '../../toolkit/inference/make-inference.ts';
-import { packageVersion } from '../../toolkit/package-version.ts';
 import type { PredictionEngines } from '../../toolkit/predict/prediction-order.ts';
 import { environment, recordEnvironment } from '../../toolkit/report/environment.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import type { RoiSources } from '../../toolkit/tasks/work.ts';
-import { countingTiles } from '../count-progress.ts';
-import { withHeartbeat } from '../heartbeat.ts';
+import { countingTiles, withHeartbeat } from '../heartbeat.ts';
 import { InferRoiInput } from '../inputs.ts';
 import { sessionOf, sourcesOf, type WorkerServices, workOf } from './work-of.ts';
 

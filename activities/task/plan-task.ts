@@ -1,10 +1,10 @@
-import { inLanes } from '../../toolkit/files/in-lanes.ts';
+import { inLanes } from '../../toolkit/concurrency.ts';
 import type { TaskKind } from '../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import type { ListedRoi, NetworkSetup, TaskWork } from '../../toolkit/tasks/work.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { OutstandingRoi, PlannedRoi, PlanTaskInput } from '../inputs.ts';
-import { restoreFigure } from './figures-of-rois.ts';
+import { restoreFigure } from './draw-figures.ts';
 import { TaskFiles } from './task-files.ts';
 import { sourcesIfThere, type WorkerServices, workOf } from './work-of.ts';
 

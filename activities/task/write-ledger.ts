@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { CELL_TASKS, type Task, TISSUE_TASKS } from '../../config/tasks.ts';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
-import { cellsLedger } from '../../toolkit/tasks/cells-ledger.ts';
-import type { LedgerTask } from '../../toolkit/tasks/ledger-task.ts';
-import { recordLedger } from '../../toolkit/tasks/record-ledger.ts';
-import { tissueLedger } from '../../toolkit/tasks/tissue-ledger.ts';
-import { type LedgerEntry, LedgerFile } from '../../toolkit/verdict/ledger/ledger-file.ts';
+import { cellsLedger } from '../../toolkit/tasks/cells/discrepancies.ts';
+import type { LedgerTask } from '../../toolkit/tasks/kind.ts';
+import { recordLedger } from '../../toolkit/tasks/record-discrepancies.ts';
+import { tissueLedger } from '../../toolkit/tasks/tissue/discrepancies.ts';
+import { type LedgerEntry, LedgerFile } from '../../toolkit/verdict/discrepancies/discrepancies-file.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { WriteLedgerInput } from '../inputs.ts';
 import { TaskFiles } from './task-files.ts';

@@ -1,10 +1,10 @@
 import { PredictionFiles } from '../../activities/predict/prediction-files.ts';
 import { type PredictImagesInput, PredictionOrder } from '../../activities/predict/prediction-inputs.ts';
 import { canonicalJson } from '../../config/digest.ts';
-import { taskQueue } from '../../config/task-queues.ts';
+import { taskQueue } from '../../config/tasks.ts';
 import { loadConfig } from '../../runtime/config/load-config.ts';
-import type { LiveStage } from '../../runtime/run/live-stages.ts';
-import { pendingSteps } from '../../runtime/run/pending-steps.ts';
+import type { LiveStage } from '../../runtime/run/run-progress.ts';
+import { pendingSteps } from '../../runtime/run/run-progress.ts';
 import { type OnceOpen, startOrAttach } from '../../runtime/run/start-or-attach.ts';
 import { type Look, untilClosed } from '../../runtime/run/until-closed.ts';
 import type { ServerSession } from '../../runtime/session/server-session.ts';
@@ -15,8 +15,11 @@ import { sha256Of } from '../../toolkit/files/hash-file.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { claimOf, PredictionFolder } from '../../toolkit/predict/prediction-folder.ts';
 import type { NamedImage, PredictionOrder as Order } from '../../toolkit/predict/prediction-order.ts';
-import { type PredictionSummary, readPredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
-import { describeFailure } from '../../toolkit/predict/prediction-tables.ts';
+import {
+  describeFailure,
+  type PredictionSummary,
+  readPredictionSummary,
+} from '../../toolkit/predict/prediction-summary.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { predictionId } from '../../workflows/ids.ts';
 import type { predictImages } from '../../workflows/predict-images.ts';

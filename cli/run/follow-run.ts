@@ -1,16 +1,69 @@
-import { QUEUES } from '../../config/task-queues.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { QUEUES, type Queue, taskQueue } from '../../config/tasks.ts';
+import { summaryOf } from '../../runtime/run/describe-run.ts';
+import { findRun, runInputOf } from '../../runtime/run/find-run.ts';
 import type { ResolvedRun } from '../../runtime/run/resolve-run.ts';
 import { RunHandle } from '../../runtime/run/run-handle.ts';
 import type { RunProgress } from '../../runtime/run/run-progress.ts';
+import { startRun } from '../../runtime/run/start-run.ts';
 import type { ServerSession } from '../../runtime/session/server-session.ts';
-import { watchOn } from '../../runtime/session/with-server.ts';
-import { unservedQueues } from '../../runtime/workers/unserved-queues.ts';
+import { watchOn, withServer } from '../../runtime/session/with-server.ts';
+import { unservedQueues } from '../../runtime/workers/pollers.ts';
+import { workerSettingsOf } from '../../runtime/workers/worker-settings.ts';
+import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import type { Summary } from '../../toolkit/report/summary.ts';
-import { printResult, printStep } from '../output.ts';
-import { exitStatusOf } from './exit-status.ts';
+import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
+import { EXIT, printResult, printStep } from '../output.ts';
+import { withHomeServer } from '../with-home-server.ts';
 import { ProgressLines } from './progress-lines.ts';
 import { runReport } from './run-report.ts';
-import { tellUnserved } from './tell-unserved.ts';
+
+/** The exit status that a closed run deserves: failed ROIs weigh more than a verdict. */
+export function exitStatusOf({ status, tasks }: Summary): number {
+  if (status === 'failed' || status === 'cancelled') return EXIT.error;
+  if (status === 'partial') return EXIT.partial;
+  return Object.values(tasks).some(({ verdict }) => verdict === 'differs') ? EXIT.differs : EXIT.done;
+}
+
+/** Workers that are just being started poll by then. */
+const PATIENT_LOOKS = 3;
+
+export interface Look {
+  /** The queues that no worker serves at the moment: one that is busy serves. */
+  readonly look: () => Promise<readonly Queue[]>;
+  readonly taskQueuePrefix: string;
+  readonly onStep: (line: string) => void;
+  /** Between two looks. */
+  readonly lookMs: number;
+}
+
+/**
+ * Says which task queues have no worker, once for each set of them, until told to stop: a run would wait for one for
+ * ever without a word.
+ */
+export async function tellUnserved(
+  { look, taskQueuePrefix, onStep, lookMs }: Look,
+  signal: AbortSignal,
+): Promise<void> {
+  let told = '';
+  let looks = 0;
+  while (!signal.aborted) {
+    const unserved = await look().catch((): readonly Queue[] => []);
+    looks = unserved.length === 0 ? 0 : looks + 1;
+    if (looks >= PATIENT_LOOKS && told !== unserved.join()) {
+      told = unserved.join();
+      onStep(unservedLine(taskQueuePrefix, unserved));
+    }
+    await sleep(lookMs, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+function unservedLine(prefix: string, unserved: readonly Queue[]): string {
+  const names = unserved.map((queue) => taskQueue(prefix, queue)).join(', ');
+  const which = unserved.length === QUEUES.length ? '' : ` --queues ${unserved.join(',')}`;
+  return `No worker serves ${names}: the run waits. Start one with \`npx reignite worker${which}\`.`;
+}
 
 /** Who polls the queues is asked so often; seldom where this command starts the workers itself. */
 const LOOK_MS = 4_000;
@@ -72,4 +125,72 @@ export async function tellOutcome(summary: Summary, results: string, json: boole
 /** Address of a run's page in the Temporal UI. */
 export function runPage(uiUrl: string, namespace: string, id: string): string {
   return `${uiUrl}/namespaces/${namespace}/workflows/${encodeURIComponent(id)}`;
+}
+
+/**
+ * Starts a run and follows it to its end; once more where the server's database went away under it.
+ *
+ * @param start - Starts the run, or attaches to the one that is open.
+ * @throws What `start` and `followRun` throw.
+ */
+export async function runToCompletion(
+  session: ServerSession,
+  run: ResolvedRun,
+  start: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<Summary> {
+  for (;;) {
+    await start();
+    try {
+      return await followRun(session, run, signal);
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError) || session.server.external) throw error;
+      printStep('The server has lost the run together with its database: it is begun anew, from the cache.');
+    }
+  }
+}
+
+export interface KnownRun {
+  readonly run: ResolvedRun;
+  readonly isOpen: boolean;
+  /** Whether it completed with every ROI: `retry` has nothing to do then. */
+  readonly isWhole: boolean;
+}
+
+/** A run of the home with what it was started with. @throws ReigniteError RUN_NOT_FOUND. */
+export async function knownRun(part: string | undefined, signal: AbortSignal): Promise<KnownRun> {
+  return withHomeServer(signal, [], async ({ client }) => {
+    const execution = await findRun(client, part);
+    const input = await runInputOf(client, execution);
+    const failures = Object.values((await summaryOf(execution))?.tasks ?? {}).map(({ rois }) => rois.failed);
+    return {
+      run: { id: execution.workflowId, input },
+      isOpen: execution.status.name === 'RUNNING',
+      isWhole: execution.status.name === 'COMPLETED' && failures.length > 0 && failures.every((count) => count === 0),
+    };
+  });
+}
+
+/**
+ * Follows a run to its end, on a session of its own where no other command works on it, and tells the outcome.
+ *
+ * @param options.start - Whether it is started again first.
+ * @returns The exit status of the run.
+ */
+export async function followKnownRun(
+  run: ResolvedRun,
+  { start, json }: { readonly start: boolean; readonly json: boolean },
+  signal: AbortSignal,
+): Promise<number> {
+  const settings = workerSettingsOf(run.input.config);
+  const sessionOptions = { home: homeFromEnvironment(), settings, queues: QUEUES, onStep: printStep, signal };
+  let toStart = start;
+  const summary = await withServer(sessionOptions, async (session) => {
+    whenInterrupted(session.owner ? RESUMABLE : STILL_RUNNING);
+    if (toStart) await startRun(session.client, session.server, run, printStep);
+    toStart = false;
+    return followRun(session, run, signal);
+  });
+  whenInterrupted('Interrupted: the run has ended; `npx reignite status` shows how.');
+  return tellOutcome(summary, run.input.folders.results, json);
 }

@@ -1,4 +1,4 @@
-import type { LiveStage } from '../../runtime/run/live-stages.ts';
+import type { LiveStage } from '../../runtime/run/run-progress.ts';
 import type { StageProgress } from '../../workflows/progress.ts';
 
 /** Where nothing else is to be told, how far a stage's steps are is told so often: an ROI may take half an hour. */

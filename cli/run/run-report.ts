@@ -1,11 +1,65 @@
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { z } from 'zod';
 import { TASK_TITLES, TASKS, type Task } from '../../config/tasks.ts';
-import type { Summary } from '../../toolkit/report/summary.ts';
+import { comparedText, type RecordKind, verdictText } from '../../toolkit/dataset/provenance.ts';
+import { remedyOf } from '../../toolkit/errors.ts';
+import { counted } from '../../toolkit/format.ts';
+import { provenanceOf, type Summary, type TaskSummary } from '../../toolkit/report/summary.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
-import { counted } from '../../toolkit/text.ts';
-import { failedRoiLines } from './failed-roi.ts';
-import { verdictLines } from './verdict-lines.ts';
+import { EvaluationVerdict, type Verdict } from '../../toolkit/verdict/verdict-file.ts';
+
+/** An ROI that failed, with what a person can do about it. */
+export function failedRoiLines({ roi, code, cause, remedy }: TaskSummary['failures'][number]): string[] {
+  return [`  ${roi}: ${code}: ${cause}`, `    ${remedy ?? remedyOf(code)}`];
+}
+
+const Reasons = z.object({
+  evaluation: EvaluationVerdict,
+  inference: EvaluationVerdict,
+  warnings: z.array(z.string()).default([]),
+});
+
+/** How a warning begins that makes the numbers above it doubtful. */
+const LOUD = 'WARNING: ';
+
+const TITLE_WIDTH = 26;
+const WORST_SHOWN = 3;
+
+/** What a run found out, a verdict a task with its reasons: the last thing that a person reads. */
+export async function verdictLines(summary: Summary, results: string): Promise<string[]> {
+  const provenance = provenanceOf(summary);
+  const sections = await Promise.all(
+    TASKS.map(async (task) => {
+      const of = summary.tasks[task];
+      return of === undefined ? [] : linesOf(task, of, results, provenance.kind);
+    }),
+  );
+  return [`Verdict on ${comparedText(provenance, summary.record)}`, ...sections.flat()];
+}
+
+async function linesOf(
+  task: Task,
+  { verdict, worst }: Summary['tasks'][string],
+  results: string,
+  kind: RecordKind,
+): Promise<string[]> {
+  const said = (each: Verdict) => verdictText(kind, each);
+  const text = await readFile(join(results, 'verdict', `${task}.json`), 'utf8');
+  const { evaluation, inference, warnings } = Reasons.parse(JSON.parse(text));
+  const named = worst.slice(0, WORST_SHOWN).map(({ roi, difference }) => `${roi} (${percent(difference)})`);
+  return [
+    `  ${TASK_TITLES[task].padEnd(TITLE_WIDTH)} ${said(verdict)}`,
+    `    published predictions scored here: ${said(evaluation.verdict)}. ${evaluation.reason}`,
+    `    our predictions beside them: ${said(inference.verdict)}. ${inference.reason}`,
+    ...warnings.filter((warning) => warning.startsWith(LOUD)).map((warning) => `    ${warning}`),
+    ...(named.length === 0 ? [] : [`    differ most: ${named.join(', ')}`]),
+  ];
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toPrecision(2)} %`;
+}
 
 const NAME_WIDTH = 26;
 

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import type { z } from 'zod';
+import { SHIPPED_PROFILES, shippedPath } from '../../config/package-files.ts';
 import { RunConfig } from '../../config/schema.ts';
-import { SHIPPED_PROFILES, shippedPath } from '../../config/shipped-profiles.ts';
 import { didYouMean } from '../../config/suggest.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 

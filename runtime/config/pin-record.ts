@@ -3,9 +3,9 @@ import { RecordServers } from '../../activities/acquire/record-servers.ts';
 import type { RunConfig } from '../../config/schema.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
-import { KnownRecords } from '../../toolkit/zenodo/known-records.ts';
-import type { ZenodoRecord } from '../../toolkit/zenodo/record.ts';
-import { parseRecordId } from '../../toolkit/zenodo/record-id.ts';
+import { KnownRecords } from '../../toolkit/zenodo/record/known-records.ts';
+import type { ZenodoRecord } from '../../toolkit/zenodo/record/record.ts';
+import { parseRecordId } from '../../toolkit/zenodo/record/record-id.ts';
 
 /** A question to the API before a run starts must not hold it up: the run asks again, as long as it takes. */
 const ASK_MS = 10_000;

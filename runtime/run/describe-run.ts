@@ -1,7 +1,7 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { type Provenance, verdictText } from '../../toolkit/dataset/provenance.ts';
 import { provenanceOf, readSummaryFile, type Summary } from '../../toolkit/report/summary.ts';
-import type { Verdict } from '../../toolkit/verdict/verdict.ts';
+import type { Verdict } from '../../toolkit/verdict/verdict-file.ts';
 import type { reproduce } from '../../workflows/reproduce.ts';
 import type { ServerSession } from '../session/server-session.ts';
 import { type OpenState, openStateOf } from './open-state.ts';

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
-import { QUEUES, type Queue } from '../../config/task-queues.ts';
+import { QUEUES, type Queue } from '../../config/tasks.ts';
 import type { ControlState } from '../../workflows/control.ts';
 import { stageOf } from '../../workflows/search-attributes.ts';
 import type { ServerSession } from '../session/server-session.ts';
-import { unservedQueues } from '../workers/unserved-queues.ts';
+import { unservedQueues } from '../workers/pollers.ts';
 
 /** Workers that a command has just started serve by then. */
 const WORKERS_START_MS = 4_000;

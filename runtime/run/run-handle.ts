@@ -1,16 +1,34 @@
 import { type Client, type WorkflowExecutionInfo, WorkflowFailedError } from '@temporalio/client';
-import { ReigniteError } from '../../toolkit/errors.ts';
-import { type RunResults, readResults } from '../../toolkit/report/read-results.ts';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { z } from 'zod';
+import { isErrorCode, ReigniteError } from '../../toolkit/errors.ts';
 import { readSummaryFile, type Summary } from '../../toolkit/report/summary.ts';
+import { type RunResults, readResults } from '../../toolkit/results/read-results.ts';
 import { markHandled } from '../../workflows/mark-handled.ts';
-import { noteCall } from '../server/open-calls.ts';
+import { noteCall } from '../server/connection.ts';
 import type { ServerSession } from '../session/server-session.ts';
 import { watchOn } from '../session/with-server.ts';
 import { cancelRun, type RunUpdate, updateRun } from './control-run.ts';
 import { resultsOf } from './describe-run.ts';
-import { runFailure } from './run-failure.ts';
 import { type RunProgress, runProgress } from './run-progress.ts';
 import { untilClosed } from './until-closed.ts';
+
+/** The message of a failure holds both in one. */
+const Details = z.object({ cause: z.string().optional(), remedy: z.string().optional() });
+
+/** The error of ours in a failed workflow; the code says which, the remedy comes with it. */
+export function runFailure(error: WorkflowFailedError): ReigniteError {
+  const { cause } = error;
+  if (cause instanceof CancelledFailure) return new ReigniteError('CANCELLED', 'The run was cancelled.');
+  if (!(cause instanceof ApplicationFailure)) {
+    return new ReigniteError('INTERNAL', `The run failed: ${cause?.message ?? error.message}`, { cause: error });
+  }
+  const code = isErrorCode(cause.type) ? cause.type : 'INTERNAL';
+  const details: unknown = cause.details?.[0];
+  const said = Details.safeParse(details).data ?? {};
+  const remedy = said.remedy === undefined ? {} : { remedy: said.remedy };
+  return new ReigniteError(code, said.cause ?? cause.message, { cause: error, ...remedy });
+}
 
 /** The server session that a run is reached by. */
 export interface SessionSource {

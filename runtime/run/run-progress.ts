@@ -1,9 +1,83 @@
 import type { Client, Connection, WorkflowHandle } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import type { temporal } from '@temporalio/proto';
+import { z } from 'zod';
 import type { ControlState } from '../../workflows/control.ts';
+import { stageId } from '../../workflows/ids.ts';
 import type { StageProgress } from '../../workflows/progress.ts';
 import type { reproduce } from '../../workflows/reproduce.ts';
-import { type LiveStage, liveStages } from './live-stages.ts';
 import { describeUntilClosed } from './until-closed.ts';
+
+type Pending = temporal.api.workflow.v1.IPendingActivityInfo;
+
+/** What a step tells of an ROI or an image in its heartbeats. */
+const Beat = z.object({
+  roi: z.string().optional(),
+  image: z.string().optional(),
+  tile: z.int(),
+  of: z.int().positive(),
+});
+
+/** How far the steps are that go on, such as `patient1_he_roi2_with_context 41 %`; those that have not begun are left out. */
+export function pendingSteps(pending: readonly Pending[]): string[] {
+  return pending.flatMap(({ heartbeatDetails }) => {
+    const payload = heartbeatDetails?.payloads?.[0];
+    const beat = Beat.safeParse(payload && defaultPayloadConverter.fromPayload(payload)).data;
+    if (beat === undefined) return [];
+    const { roi, image = '', tile, of } = beat;
+    return [`${roi ?? image} ${Math.floor((100 * tile) / of)} %`];
+  });
+}
+
+/** A stage as it is now. */
+export interface LiveStage extends StageProgress {
+  /** How far the steps are that go on. */
+  readonly steps?: readonly string[];
+}
+
+/**
+ * The stages of a run as they are now: the run itself is told seldom, so that its history can be read; what goes on is
+ * asked of the acquisition, and of the page of ROIs that a stage works on.
+ *
+ * @param told - As the run knows them.
+ */
+export function liveStages(client: Client, run: string, told: readonly StageProgress[]): Promise<LiveStage[]> {
+  return Promise.all(
+    told.map(async (stage): Promise<LiveStage> => {
+      if (stage.state !== 'running') return stage;
+      const { counts, steps } = await askStage(client, stageId(run, stage.stage)).catch(() => NOTHING);
+      const now = counts.reduce((furthest, each) => (each.done >= furthest.done ? each : furthest), stage);
+      return steps.length === 0 ? now : { ...now, steps };
+    }),
+  );
+}
+
+/** The only stage of a workflow that has no children, with the steps that go on. */
+export async function liveSteps(client: Client, id: string): Promise<LiveStage[]> {
+  const { counts, steps } = await askWorkflow(client, id);
+  return counts.map((stage) => (steps.length === 0 ? stage : { ...stage, steps }));
+}
+
+interface Answers {
+  readonly counts: readonly StageProgress[];
+  readonly steps: readonly string[];
+}
+const NOTHING: Answers = { counts: [], steps: [] };
+
+/** What a stage knows, and the pages of it that are open. */
+async function askStage(client: Client, id: string): Promise<Answers> {
+  const { raw } = await client.workflow.getHandle(id).describe();
+  const children = (raw.pendingChildren ?? []).flatMap(({ workflowId }) => workflowId ?? []);
+  const asked = await Promise.allSettled([id, ...children].map((each) => askWorkflow(client, each)));
+  const answers = asked.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+  return { counts: answers.flatMap(({ counts }) => counts), steps: answers.flatMap(({ steps }) => steps) };
+}
+
+async function askWorkflow(client: Client, id: string): Promise<Answers> {
+  const handle = client.workflow.getHandle(id);
+  const [counts, { raw }] = await Promise.all([handle.query<StageProgress[]>('progress'), handle.describe()]);
+  return { counts, steps: pendingSteps(raw.pendingActivities ?? []) };
+}
 
 /** How far a run is, and how it is controlled. */
 export interface RunProgress extends ControlState {

@@ -1,7 +1,33 @@
-import { type Client, WorkflowExecutionAlreadyStartedError, type WorkflowOptions } from '@temporalio/client';
+import {
+  type Client,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  type WorkflowOptions,
+} from '@temporalio/client';
 import type { ServerAddress } from '../server/server-address.ts';
 import { workflowBundle } from '../workers/workflow-bundle.ts';
-import { openMemo } from './open-memo.ts';
+
+export interface NewestExecution {
+  readonly isOpen: boolean;
+  readonly memo: Readonly<Record<string, unknown>>;
+}
+
+/** What the newest workflow of an id was started with; undefined when there was none. */
+export async function newestExecution(client: Client, id: string): Promise<NewestExecution | undefined> {
+  try {
+    const { status, memo } = await client.workflow.getHandle(id).describe();
+    return { isOpen: status.name === 'RUNNING', memo: memo ?? {} };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+/** The memo of the open workflow of an id; undefined when none is open. */
+async function openMemo(client: Client, id: string): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const newest = await newestExecution(client, id);
+  return newest?.isOpen === true ? newest.memo : undefined;
+}
 
 /** A workflow that is open once at most under its id. */
 export interface OnceOpen {

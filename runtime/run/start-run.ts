@@ -1,16 +1,44 @@
+import { randomBytes } from 'node:crypto';
 import { type Client, type Connection, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import { taskQueue } from '../../config/task-queues.ts';
-import { TASK_TITLES } from '../../config/tasks.ts';
+import { packageVersion } from '../../config/package-files.ts';
+import { TASK_TITLES, taskQueue } from '../../config/tasks.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { packageVersion } from '../../toolkit/package-version.ts';
 import type { reproduce } from '../../workflows/reproduce.ts';
 import { SEARCH_ATTRIBUTES, searchOptions } from '../../workflows/search-attributes.ts';
 import { hasSearchAttributes } from '../server/namespace-setup.ts';
 import type { ServerAddress } from '../server/server-address.ts';
-import { withCacheNamespace } from './cache-namespace.ts';
-import { newestExecution } from './open-memo.ts';
 import type { ResolvedRun } from './resolve-run.ts';
-import { type OnceOpen, startOrAttach } from './start-or-attach.ts';
+import { type NewestExecution, newestExecution, type OnceOpen, startOrAttach } from './start-or-attach.ts';
+
+/**
+ * The run with the part of the cache that it works in: a fresh one gets a part of its own, any other goes on in that of
+ * the newest run of its configuration. So a fresh run that was cancelled or failed is not begun from nothing again.
+ *
+ * @throws ReigniteError RUN_OPEN when a fresh run is asked for while one that takes from the cache is open; an open fresh
+ *   run is continued.
+ */
+export function withCacheNamespace(run: ResolvedRun, newest: NewestExecution | undefined, fresh: boolean): ResolvedRun {
+  const isOpen = newest?.isOpen === true;
+  if (fresh && isOpen && !isFresh(newest)) throw alreadyOpen(run.id);
+  const known: unknown = newest?.memo['generation'];
+  const generation = fresh && !isOpen ? newGeneration() : known;
+  if (typeof generation !== 'string') return run;
+  return { ...run, input: { ...run.input, folders: { ...run.input.folders, generation } } };
+}
+
+/** Whether it was started with `--fresh`: the same command then continues it. */
+function isFresh({ memo }: NewestExecution): boolean {
+  return memo['fresh'] === true;
+}
+
+function alreadyOpen(id: string): ReigniteError {
+  return new ReigniteError('RUN_OPEN', `The run ${id} is open, and was started without \`--fresh\`.`);
+}
+
+/** Tells in a cache entry when the run began. */
+function newGeneration(): string {
+  return `${new Date().toISOString()} ${randomBytes(4).toString('hex')}`;
+}
 
 /** What is stored with a run in Temporal, next to the digest of its workflow code, and read by other commands. */
 interface RunMemo extends Record<string, unknown> {

@@ -8,13 +8,19 @@ import { makeFolder } from '../../toolkit/files/make-folder.ts';
 import { makePrivateHome } from '../../toolkit/files/private-home.ts';
 import { isRunning, type ProcessIdentity } from '../../toolkit/files/process-identity.ts';
 import { connectTo } from './connection.ts';
-import { freePort } from './free-port.ts';
-import { endLeftoverServers, endProcess, leftoverServers } from './leftover-servers.ts';
 import { ensureSearchAttributes, keepHistory, type SearchAttributes } from './namespace-setup.ts';
 import { hasDatabase, isRefusal, moveDatabaseAside } from './refused-database.ts';
 import type { ServerAddress } from './server-address.ts';
+import { freePort } from './server-address.ts';
 import { type Launch, launchServer, logPath } from './server-launch.ts';
-import { removeServerRecord, runningServer, writeServerRecord } from './server-record.ts';
+import {
+  endLeftoverServers,
+  endProcess,
+  leftoverServers,
+  removeServerRecord,
+  runningServer,
+  writeServerRecord,
+} from './server-record.ts';
 
 const DATABASE = 'temporal.db';
 const READY_WITHIN_MS = 30_000;

@@ -8,8 +8,8 @@ import { PRIVATE_FILE } from '../../toolkit/files/private-home.ts';
 import { startTimeOf } from '../../toolkit/files/process-identity.ts';
 import { endWithCommand, forgetProcess } from '../child-processes.ts';
 import { connectTo } from './connection.ts';
-import { serverProcessName } from './leftover-servers.ts';
 import type { ServerAddress } from './server-address.ts';
+import { serverProcessName } from './server-record.ts';
 
 /** The log is put aside above this size, so that at most two of it are kept. */
 const LOG_LIMIT_BYTES = 16 << 20;

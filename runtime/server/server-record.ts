@@ -1,9 +1,13 @@
-import { readFile, rm } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { z } from 'zod';
+import { ReigniteError } from '../../toolkit/errors.ts';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
 import { PRIVATE_FILE } from '../../toolkit/files/private-home.ts';
-import { isRunning } from '../../toolkit/files/process-identity.ts';
+import { isRunning, type ProcessIdentity, startTimeOf } from '../../toolkit/files/process-identity.ts';
 import type { ServerAddress } from './server-address.ts';
 
 const recordSchema = z.object({
@@ -24,7 +28,7 @@ export async function runningServer(home: string): Promise<(ServerAddress & Serv
 }
 
 /** @returns Undefined when there is none or when it is not one: the server is then found by its process. */
-export async function readServerRecord(home: string): Promise<ServerRecord | undefined> {
+async function readServerRecord(home: string): Promise<ServerRecord | undefined> {
   try {
     return recordSchema.parse(JSON.parse(await readFile(recordPath(home), 'utf8')));
   } catch {
@@ -42,4 +46,103 @@ export async function removeServerRecord(home: string): Promise<void> {
 
 function recordPath(home: string): string {
   return join(home, 'temporal', 'server.json');
+}
+
+const execute = promisify(execFile);
+
+/** How long a server may take to stop in order; it takes about 1 s. */
+const TERM_MS = 10_000;
+const KILL_MS = 5_000;
+
+/**
+ * The name (argv[0]) under which a home's server runs. It tells whose a process is even when its owner was killed
+ * before it could write the server's number down.
+ *
+ * @param folder - The real path of the folder that holds the database.
+ */
+export function serverProcessName(folder: string): string {
+  return `reignite-temporal ${folder}`;
+}
+
+/**
+ * Ends every server that still runs on the folder's database: two servers on one file start without complaint, and
+ * runs then hang.
+ *
+ * @throws ReigniteError TEMPORAL_START_FAILED when one cannot be ended.
+ */
+export async function endLeftoverServers(
+  home: string,
+  folder: string,
+  onStep: (line: string) => void = () => {},
+): Promise<void> {
+  for (const server of await leftoverServers(home, folder)) {
+    onStep(`Ending a Temporal server that an earlier command left (process ${server.pid}) ...`);
+    await endProcess(server);
+  }
+}
+
+/**
+ * Ends a process: asked first, forced after 10 s.
+ *
+ * @throws ReigniteError TEMPORAL_START_FAILED when it belongs to another user or survives.
+ */
+export async function endProcess(identity: ProcessIdentity): Promise<void> {
+  if (await endsAfter('SIGTERM', identity, TERM_MS)) return;
+  if (await endsAfter('SIGKILL', identity, KILL_MS)) return;
+  throw new ReigniteError('TEMPORAL_START_FAILED', `The Temporal server of process ${identity.pid} cannot be ended.`, {
+    remedy: `End process ${identity.pid} by hand, or set REIGNITE_HOME to another folder.`,
+  });
+}
+
+async function endsAfter(signal: NodeJS.Signals, identity: ProcessIdentity, limitMs: number): Promise<boolean> {
+  const deadline = Date.now() + limitMs;
+  if (!(await isRunning(identity))) return true;
+  try {
+    process.kill(identity.pid, signal);
+  } catch {
+    return !(await isRunning(identity));
+  }
+  while (Date.now() < deadline) {
+    await sleep(50);
+    if (!(await isRunning(identity))) return true;
+  }
+  return false;
+}
+
+/** Every server that runs on the folder's database, whoever started it. */
+export async function leftoverServers(home: string, folder: string): Promise<readonly ProcessIdentity[]> {
+  const record = await readServerRecord(home);
+  const recorded = record !== undefined && (await isRunning(record)) ? [record] : [];
+  const found = await processesNamed(serverProcessName(folder));
+  return [...recorded, ...found.filter(({ pid }) => pid !== record?.pid || recorded.length === 0)];
+}
+
+async function processesNamed(name: string): Promise<readonly ProcessIdentity[]> {
+  const pids = process.platform === 'linux' ? await pidsInProc(name) : await pidsByPs(name);
+  const identities = await Promise.all(
+    pids.map(async (pid) => {
+      const startTime = await startTimeOf(pid);
+      return startTime === undefined ? [] : [{ pid, startTime }];
+    }),
+  );
+  return identities.flat();
+}
+
+async function pidsInProc(name: string): Promise<readonly number[]> {
+  const entries = (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry));
+  const matches = await Promise.all(
+    entries.map(async (pid) => {
+      const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      return commandLine.startsWith(`${name}\0`) ? [Number(pid)] : [];
+    }),
+  );
+  return matches.flat();
+}
+
+async function pidsByPs(name: string): Promise<readonly number[]> {
+  const listing = await execute('ps', ['-axww', '-o', 'pid=,command='], { maxBuffer: 64 << 20 });
+  return listing.stdout.split('\n').flatMap((line) => {
+    const match = /^\s*(\d+)\s+(.*)$/.exec(line);
+    return match?.[2]?.startsWith(`${name} server start-dev `) ? [Number(match[1])] : [];
+  });
 }

@@ -1,19 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, Connection } from '@temporalio/client';
-import { QUEUES, type Queue } from '../../config/task-queues.ts';
+import { QUEUES, type Queue } from '../../config/tasks.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { makePrivateHome } from '../../toolkit/files/private-home.ts';
 import { SEARCH_ATTRIBUTES } from '../../workflows/search-attributes.ts';
-import { connectTo, externalServer } from '../server/connection.ts';
+import { findTemporalBinary } from '../server/binary/find-binary.ts';
+import { closeConnection, connectTo, externalServer } from '../server/connection.ts';
 import { type EmbeddedServer, startEmbeddedServer } from '../server/embedded-server.ts';
-import { findTemporalBinary } from '../server/find-binary.ts';
 import { acquireHomeLock, homeHolder, type OwnedHome } from '../server/home-lock.ts';
-import { closeConnection } from '../server/open-calls.ts';
 import type { ServerAddress } from '../server/server-address.ts';
 import { runningServer } from '../server/server-record.ts';
+import { unservedQueues } from '../workers/pollers.ts';
 import { serveOrphanedQueues } from '../workers/serve-orphaned-queues.ts';
-import { unservedQueues } from '../workers/unserved-queues.ts';
 import { WorkerProcesses } from '../workers/worker-processes.ts';
 import type { WorkerSettings } from '../workers/worker-settings.ts';
 

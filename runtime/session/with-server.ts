@@ -1,6 +1,6 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { runFailure } from '../run/run-failure.ts';
+import { runFailure } from '../run/run-handle.ts';
 import { OwnerGone, openSession, type ServerSession, type SessionOptions } from './server-session.ts';
 
 type Options = SessionOptions & { readonly signal: AbortSignal };

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import type { Client, WorkflowService } from '@temporalio/client';
-import { type Queue, taskQueue } from '../../config/task-queues.ts';
+import { QUEUES, type Queue, taskQueue } from '../../config/tasks.ts';
 import { isTaken, processNonce, processTableTag } from '../../toolkit/files/process-identity.ts';
 
 const WORKFLOW_QUEUE = 1;
@@ -17,7 +17,7 @@ export function workerIdentity(queue: string): string {
 }
 
 /** The queue in a worker's identity; any other text is returned up to its first hyphen. */
-export function queueOfWorker(identity: string): string {
+function queueOfWorker(identity: string): string {
   return identity.split('-', 1)[0] ?? '';
 }
 
@@ -61,4 +61,52 @@ export async function livePollers(
 export async function hasEndedHere(identity: string): Promise<boolean> {
   const [, pid, tag] = /-(\d+)-([0-9a-f]{6})-[0-9a-f]{6}$/.exec(identity) ?? [];
   return tag === processTableTag() && !(await isTaken(Number(pid)));
+}
+
+/** Of `PendingActivityState`: started, and told to stop. */
+const IN_HAND: ReadonlySet<unknown> = new Set([2, 3]);
+
+/**
+ * The queues on which a living worker has an activity in hand. A worker whose slots are all taken does not poll: an
+ * inference worker that is within one ROI is not among the pollers.
+ *
+ * A worker elsewhere that was killed counts until the server has missed its heartbeats and gives the activity away.
+ *
+ * @param prefix - Of the task queues.
+ */
+export async function busyQueues(client: Client, prefix: string): Promise<ReadonlySet<Queue>> {
+  const orchestration = taskQueue(prefix, 'orchestration');
+  const workers = new Set<string>();
+  for await (const open of client.workflow.list({ query: "ExecutionStatus = 'Running'" })) {
+    if (open.taskQueue !== orchestration) continue;
+    for (const worker of await workersWithActivities(client, open.workflowId)) workers.add(worker);
+  }
+  const living = await Promise.all([...workers].map(async (worker) => ((await hasEndedHere(worker)) ? '' : worker)));
+  const names = new Set(living.map(queueOfWorker));
+  return new Set(QUEUES.filter((queue) => names.has(queue)));
+}
+
+/** Identities of the workers that have an activity of this workflow in hand. */
+async function workersWithActivities(client: Client, id: string): Promise<string[]> {
+  // It may have closed since it was listed.
+  const description = await client.workflow
+    .getHandle(id)
+    .describe()
+    .catch(() => undefined);
+  return (description?.raw.pendingActivities ?? []).flatMap(({ state, lastWorkerIdentity }) =>
+    IN_HAND.has(state) && lastWorkerIdentity ? [lastWorkerIdentity] : [],
+  );
+}
+
+/** Those of `queues` that no worker serves: none polls, and none is busy with an activity from there. */
+export async function unservedQueues(
+  client: Client,
+  namespace: string,
+  prefix: string,
+  queues: readonly Queue[],
+): Promise<readonly Queue[]> {
+  const unpolled = await unpolledQueues(client, namespace, prefix, queues);
+  if (unpolled.length === 0) return unpolled;
+  const busy = await busyQueues(client, prefix);
+  return unpolled.filter((queue) => !busy.has(queue));
 }

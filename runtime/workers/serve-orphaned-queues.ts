@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Queue } from '../../config/task-queues.ts';
+import type { Queue } from '../../config/tasks.ts';
 
 export interface ServeOrphanedQueuesOptions {
   /** The queues that no worker serves at the moment: one that is busy serves. */

@@ -1,6 +1,52 @@
-import { DefaultLogger, Runtime, type RuntimeOptions } from '@temporalio/worker';
-import type { TelemetryConfig } from '../../config/telemetry-config.ts';
-import { logLine } from './log-line.ts';
+import { DefaultLogger, type LogEntry, Runtime, type RuntimeOptions } from '@temporalio/worker';
+import type { TelemetryConfig } from '../../config/schema.ts';
+
+/** What the SDK adds to every message and nobody asks for. */
+const LEFT_OUT = new Set([
+  'sdkComponent',
+  'taskToken',
+  'namespace',
+  'workflowId',
+  'workflowRunId',
+  'activityId',
+  'isLocal',
+]);
+
+/**
+ * One message of a worker as a line of JSON: time, level, message, then run, stage and ROI where it is about one, the
+ * step and its attempt, and what else was said.
+ */
+export function logLine({ level, message, timestampNanos, meta = {} }: LogEntry): string {
+  const { workflowId, activityType, ...rest } = meta;
+  const others = Object.entries(rest).filter(([name]) => !LEFT_OUT.has(name));
+  const line = {
+    time: new Date(Number(timestampNanos / 1_000_000n)).toISOString(),
+    level,
+    message,
+    ...(typeof workflowId === 'string' ? placeOf(workflowId) : {}),
+    ...(activityType === undefined ? {} : { step: activityType }),
+    ...Object.fromEntries(others),
+  };
+  return JSON.stringify(line, (_name, value: unknown) => plain(value));
+}
+
+/** A run's id has four parts; what follows is the stage, and a page of it. */
+function placeOf(workflowId: string): { run: string; stage?: string; page?: string } {
+  const parts = workflowId.split('/');
+  if (parts[0] !== 'reproduce') return { run: workflowId };
+  const [stage, page] = parts.slice(4);
+  return {
+    run: parts.slice(0, 4).join('/'),
+    ...(stage === undefined ? {} : { stage }),
+    ...(page === undefined ? {} : { page }),
+  };
+}
+
+function plain(value: unknown): unknown {
+  if (typeof value === 'bigint') return String(value);
+  if (value instanceof Error) return value.stack ?? value.message;
+  return value;
+}
 
 /**
  * Sets up what this process tells of itself: its log on stderr, a JSON document a line, the SDK's own messages

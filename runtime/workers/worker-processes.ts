@@ -1,15 +1,49 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { closeSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { compiledFile } from '../../config/package-files.ts';
-import type { Queue } from '../../config/task-queues.ts';
-import type { TelemetryConfig } from '../../config/telemetry-config.ts';
+import type { TelemetryConfig } from '../../config/schema.ts';
+import type { Queue } from '../../config/tasks.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { makeFolderSync } from '../../toolkit/files/make-folder.ts';
+import { PRIVATE_FILE } from '../../toolkit/files/private-home.ts';
 import { endWithCommand, forgetProcess } from '../child-processes.ts';
 import { addressToEnvironment, type ServerAddress } from '../server/server-address.ts';
-import { openWorkerLog } from './worker-log.ts';
 import { settingsToEnvironment, type WorkerSettings } from './worker-settings.ts';
+
+/** So many logs of a kind of worker are kept, the newest ones. */
+const KEPT = 20;
+/** A process may write little and still run: what was written to lately is kept too. */
+const RECENT_MS = 7 * 24 * 3_600_000;
+
+/** `worker-inference-20261129T003000-ab12cd.log`: in the order of their starts. */
+const NAME = /^worker-(.+)-\d{8}T\d{6}-[0-9a-f]{6}\.log$/;
+
+/**
+ * Opens the log of one worker process, which no other process writes to, and removes old ones of the same kind.
+ *
+ * @param logs - Folder of the logs; has to be there.
+ * @param queue - The first queue that the process serves.
+ * @returns Its path, and a file descriptor to be closed.
+ */
+export function openWorkerLog(logs: string, queue: string): { readonly path: string; readonly descriptor: number } {
+  sweepWorkerLogs(logs, queue);
+  const started = new Date().toISOString().replaceAll(/[-:]|\.\d+Z$/g, '');
+  const path = join(logs, `worker-${queue}-${started}-${randomBytes(3).toString('hex')}.log`);
+  return { path, descriptor: openSync(path, 'wx', PRIVATE_FILE) };
+}
+
+function sweepWorkerLogs(logs: string, queue: string): void {
+  const names = readdirSync(logs).filter((name) => NAME.exec(name)?.[1] === queue);
+  const surplus = names.sort().slice(0, Math.max(0, names.length - (KEPT - 1)));
+  for (const name of surplus) {
+    const path = join(logs, name);
+    const written = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    if (Date.now() - written > RECENT_MS) rmSync(path, { force: true });
+  }
+}
 
 /** Which queues share a process. Inference has its own: a crash in native code costs one attempt at one ROI. */
 const PROCESSES: readonly (readonly Queue[])[] = [['orchestration', 'download', 'render'], ['inference']];

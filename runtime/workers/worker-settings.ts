@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { RunConfig } from '../../config/schema.ts';
-import { QUEUES } from '../../config/task-queues.ts';
-import { TelemetryConfig } from '../../config/telemetry-config.ts';
+import { TelemetryConfig } from '../../config/schema.ts';
+import { QUEUES } from '../../config/tasks.ts';
 
 const VARIABLE = 'REIGNITE_WORKER';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { progressText } from '../../activities/progress-text.ts';
+import { progressText } from '../../activities/heartbeat.ts';
 
 describe('progressText', () => {
   it.each([

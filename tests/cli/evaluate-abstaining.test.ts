@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readReaderAnnotations } from '../../toolkit/dataset/readers-annotations.ts';
 import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
-import { encodeLabels } from '../../toolkit/image/encode-grey.ts';
+import { encodeLabels } from '../../toolkit/image/encode-png.ts';
 import { encodeNpy } from '../../toolkit/numpy/npy.ts';
 import { runCommand } from '../support/command.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';

@@ -2,9 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { inspectCommand } from '../../cli/commands/model.ts';
-import { describeInspected } from '../../cli/model/describe-inspected.ts';
-import { inspectModel } from '../../cli/model/inspect-model.ts';
+import { describeInspected, inspectModel } from '../../cli/predict/inspect-model.ts';
+import { inspectCommand } from '../../cli/predict/model.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
 
 const fixture = (path: string) => fileURLToPath(new URL(`../fixtures/${path}`, import.meta.url));

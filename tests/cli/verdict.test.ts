@@ -1,15 +1,14 @@
 import { copyFile, cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { verdictLines } from '../../cli/run/verdict-lines.ts';
+import { verdictLines } from '../../cli/run/run-report.ts';
 import { HE_LABELS } from '../../toolkit/dataset/he-labels.ts';
 import { readersFile } from '../../toolkit/dataset/layout.ts';
 import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
-import { encodeLabels } from '../../toolkit/image/encode-grey.ts';
-import { encodeIndexed } from '../../toolkit/image/encode-indexed.ts';
+import { encodeIndexed, encodeLabels } from '../../toolkit/image/encode-png.ts';
 import { readNpy, writeNpy } from '../../toolkit/numpy/npy.ts';
 import { Summary } from '../../toolkit/report/summary.ts';
-import { LedgerFile } from '../../toolkit/verdict/ledger/ledger-file.ts';
+import { LedgerFile } from '../../toolkit/verdict/discrepancies/discrepancies-file.ts';
 import { CellsVerdictFile, HeVerdictFile } from '../../toolkit/verdict/verdict-file.ts';
 import { BROWSER } from '../support/browser.ts';
 import { checkInBrowser } from '../support/check-in-browser.ts';

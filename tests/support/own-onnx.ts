@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
-import { GraphBuilder } from '../../toolkit/onnx/graph-builder.ts';
-import { conv, softmax, transpose } from '../../toolkit/onnx/operators.ts';
-import { writeModel } from '../../toolkit/onnx/write-model.ts';
+import { writeModel } from '../../toolkit/onnx/file/write-model.ts';
+import { GraphBuilder } from '../../toolkit/onnx/graph/graph.ts';
+import { conv, softmax, transpose } from '../../toolkit/onnx/graph/operators.ts';
 
 const SIDE = 32;
 /** Weights on RGB in 0..1. */

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findTemporalBinary } from '../../runtime/server/binary/find-binary.ts';
 import { type EmbeddedServer, startEmbeddedServer } from '../../runtime/server/embedded-server.ts';
-import { findTemporalBinary } from '../../runtime/server/find-binary.ts';
 import type { SearchAttributes } from '../../runtime/server/namespace-setup.ts';
 
 export interface TestServer extends EmbeddedServer {

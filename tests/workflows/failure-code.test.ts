@@ -1,6 +1,6 @@
 import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, RetryState } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
-import { nameFailure } from '../../workflows/failure-code.ts';
+import { nameFailure } from '../../workflows/failures.ts';
 
 const ours = ApplicationFailure.create({
   type: 'IMAGE_UNREADABLE',

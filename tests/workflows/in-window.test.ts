@@ -1,7 +1,7 @@
 import { CancelledFailure } from '@temporalio/common';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { inWindow } from '../../workflows/in-window.ts';
+import { inWindow } from '../../workflows/concurrency.ts';
 
 describe('inWindow', () => {
   it('runs everything once, in order of the items, never more than the width at a time', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { failureList } from '../../workflows/failure-list.ts';
+import { failureList } from '../../workflows/failures.ts';
 import type { StageProgress } from '../../workflows/progress.ts';
 import { type RunView, runDetails } from '../../workflows/run-details.ts';
 

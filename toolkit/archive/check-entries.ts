@@ -1,7 +1,54 @@
 import { type Entry, getFileNameLowLevel } from 'yauzl';
 import { ReigniteError } from '../errors.ts';
-import { type ArchiveLimits, RATIO_MATTERS_FROM } from './limits.ts';
-import { foldedPath, isClutter, memberPath, underRoot } from './member-path.ts';
+
+/** How much an archive may ask of us. */
+export interface ArchiveLimits {
+  /** Bytes of all members together. */
+  readonly bytes: number;
+  readonly files: number;
+  /** Bytes out for every byte in, for members that are large. */
+  readonly ratio: number;
+}
+
+/** Far above the record (8.2 GB, mostly PNG, some thousands of files), far below what fills a disk for a joke. */
+export const DEFAULT_LIMITS: ArchiveLimits = { bytes: 2 ** 38, files: 1_000_000, ratio: 200 };
+
+/** Below it a good ratio is no bomb: an empty mask or a table of zeros, in bytes. */
+const RATIO_MATTERS_FROM = 16 * 2 ** 20;
+
+/**
+ * The path of a member below its folder, with `/`, without `.` and empty parts; or what is wrong with its name.
+ *
+ * @param name - As in the archive; a closing `/` (a folder) is dropped.
+ */
+function memberPath(name: string): { readonly path: string } | { readonly refused: string } {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  if (/[\u0000-\u001f\u007f\ufffd]/.test(name)) return { refused: 'has a name with control characters' };
+  if (name.includes('\\')) return { refused: 'has a name with a backslash' };
+  if (name.startsWith('/') || /^[a-z]:/i.test(name)) return { refused: 'has an absolute path' };
+  const parts = name.split('/').filter((part) => part !== '' && part !== '.');
+  if (parts.includes('..')) return { refused: 'has a path with ".."' };
+  if (parts.some((part) => Buffer.byteLength(part) > 255) || name.length > 1024) {
+    return { refused: 'has a name that is too long' };
+  }
+  return { path: parts.join('/') };
+}
+
+/** Two paths with the same key are one file on a disk that folds case or unicode forms, as macOS does. */
+export function foldedPath(path: string): string {
+  return path.normalize('NFC').toUpperCase().toLowerCase().normalize('NFC');
+}
+
+/** What macOS adds to archives and nobody wants unpacked. */
+export function isClutter(path: string): boolean {
+  const parts = path.split('/');
+  return parts[0] === '__MACOSX' || parts.at(-1) === '.DS_Store';
+}
+
+/** Puts a path under the archive's root folder, unless it is there already. */
+function underRoot(path: string, root: string): string {
+  return path.startsWith(`${root}/`) ? path : `${root}/${path}`;
+}
 
 /** An entry whose name and kind have been found harmless. */
 export interface CheckedEntry {

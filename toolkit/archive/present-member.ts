@@ -1,7 +1,26 @@
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { lstat } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
 import type { ArchiveMember } from './list-archive.ts';
-import { MemberDigests } from './member-digests.ts';
+
+/** Counts and digests of bytes that pass by. */
+export class MemberDigests {
+  size = 0;
+  crc32 = 0;
+  readonly #sha256 = createHash('sha256');
+
+  update(chunk: Buffer): void {
+    this.size += chunk.length;
+    this.crc32 = crc32(chunk, this.crc32);
+    this.#sha256.update(chunk);
+  }
+
+  /** Lower-case hex; can be asked for once. */
+  sha256(): string {
+    return this.#sha256.digest('hex');
+  }
+}
 
 /**
  * SHA-256 of the file at `place` when it is the member, by size and CRC-32; undefined when it is not, or is not there.

@@ -1,9 +1,9 @@
 import { lstat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { inLanes } from '../concurrency.ts';
 import { ensureFreeSpace } from '../files/free-space.ts';
-import { inLanes } from '../files/in-lanes.ts';
 import { makeFolder } from '../files/make-folder.ts';
-import { sweepTemporaries } from '../files/sweep-temporaries.ts';
+import { sweepTemporaries } from '../files/temporary-files.ts';
 import {
   type ArchiveMember,
   checkedMembers,

@@ -10,8 +10,31 @@ import { replaceFile } from '../files/atomic-write.ts';
 import { asDiskError } from '../files/disk-error.ts';
 import { sha256Of, sha256OfFile } from '../files/hash-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
-import { temporaryPathBeside } from '../files/temporary-path.ts';
-import { EntryTexts } from './entry-texts.ts';
+import { temporaryPathBeside } from '../files/temporary-files.ts';
+
+/** What a process remembers at most: the entries of a hundred thousand ROIs. */
+const MOST_BYTES = 256 * 2 ** 20;
+
+/** Texts of cache entries that were read and checked, by key: an entry never changes. When there is no more room, no other is kept. */
+class EntryTexts {
+  readonly #texts = new Map<string, string>();
+  #bytes = 0;
+
+  of(key: string): string | undefined {
+    return this.#texts.get(key);
+  }
+
+  keep(key: string, text: string): void {
+    if (this.#texts.has(key) || this.#bytes + text.length > MOST_BYTES) return;
+    this.#texts.set(key, text);
+    this.#bytes += text.length;
+  }
+
+  forget(key: string): void {
+    this.#bytes -= this.#texts.get(key)?.length ?? 0;
+    this.#texts.delete(key);
+  }
+}
 
 /** What a step's result depends on: a flat list of names and values, kept so that a miss can be explained. */
 export type KeyParts = Readonly<Record<string, string | number | boolean>>;

@@ -27,7 +27,7 @@ export interface CategoryDoubt {
 }
 
 /** Python's remainder, which is never negative: category 0 of three classes has the class 2. */
-export function classById(id: number, task: CellTask): number {
+function classById(id: number, task: CellTask): number {
   const classes = cellDefinition(task).classes.length;
   return (((id - 1) % classes) + classes) % classes;
 }

@@ -1,5 +1,5 @@
+import { nearestName } from '../../config/suggest.ts';
 import { ReigniteError } from '../errors.ts';
-import { nearestName } from '../nearest-name.ts';
 import type { OverviewRow } from './overview.ts';
 
 /** What marks a row of the overview as one of the H&E test set, letter by letter, as the authors' script compares it. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Verdict } from '../verdict/verdict.ts';
+import type { Verdict } from '../verdict/verdict-file.ts';
 import { OVERVIEW_FILE } from './layout.ts';
 import { type OverviewRow, readOverview } from './overview.ts';
 

@@ -1,6 +1,100 @@
 import { readFile } from 'node:fs/promises';
 import { type ErrorCode, ReigniteError } from '../errors.ts';
-import { findJsonFault } from './json-fault.ts';
+
+/** Where a text stops being JSON. */
+export interface JsonFault {
+  /** Both from 1; a column is a UTF-16 unit, as editors count. */
+  readonly line: number;
+  readonly column: number;
+  /** What is there, for a message. */
+  readonly found: string;
+}
+
+const SPACE = /[ \t\n\r]*/y;
+const VALUE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON forbids them within strings
+  /(?:"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)/y;
+const WORD = /-?[\p{L}_][\p{L}\d_]*|./uy;
+
+/** What may come next: `value`, or also the end of an empty array; a `key`, or also the end of an empty object; and so on. */
+type Next = 'value' | 'value-or-end' | 'key' | 'key-or-end' | 'colon' | 'comma-or-end';
+
+/**
+ * Finds the first place where a text that `JSON.parse` refuses stops being JSON; V8 names a place for some faults only.
+ *
+ * @returns Undefined for a text that is JSON.
+ */
+export function findJsonFault(text: string): JsonFault | undefined {
+  const open: ('[' | '{')[] = [];
+  let next: Next = 'value';
+  let isWhole = false;
+  for (let at = skip(text, 0); !isWhole; at = skip(text, at)) {
+    const character = text[at];
+    const inArray = open.at(-1) === '[';
+    if (next === 'colon') {
+      if (character !== ':') return faultAt(text, at);
+      next = 'value';
+      at += 1;
+    } else if (isEnd(character, inArray) && next !== 'value' && next !== 'key') {
+      open.pop();
+      next = 'comma-or-end';
+      at += 1;
+      isWhole = open.length === 0;
+    } else if (next === 'comma-or-end') {
+      if (character !== ',') return faultAt(text, at);
+      next = inArray ? 'value' : 'key';
+      at += 1;
+    } else if (next === 'key' || next === 'key-or-end') {
+      const end = character === '"' ? endOf(VALUE, text, at) : undefined;
+      if (end === undefined) return faultAt(text, at);
+      next = 'colon';
+      at = end;
+    } else if (character === '[' || character === '{') {
+      open.push(character);
+      next = character === '[' ? 'value-or-end' : 'key-or-end';
+      at += 1;
+    } else {
+      const end = endOf(VALUE, text, at);
+      if (end === undefined) return faultAt(text, at);
+      next = 'comma-or-end';
+      at = end;
+      isWhole = open.length === 0;
+    }
+    if (isWhole) {
+      const rest = skip(text, at);
+      return rest === text.length ? undefined : faultAt(text, rest);
+    }
+  }
+  return undefined;
+}
+
+function isEnd(character: string | undefined, inArray: boolean): boolean {
+  return character === (inArray ? ']' : '}');
+}
+
+function skip(text: string, at: number): number {
+  return endOf(SPACE, text, at) ?? at;
+}
+
+function endOf(pattern: RegExp, text: string, at: number): number | undefined {
+  pattern.lastIndex = at;
+  return pattern.test(text) ? pattern.lastIndex : undefined;
+}
+
+function faultAt(text: string, at: number): JsonFault {
+  const before = text.slice(0, at);
+  const line = before.split('\n').length;
+  const column = at - before.lastIndexOf('\n');
+  if (at >= text.length) return { line, column, found: 'the text ends too early' };
+  WORD.lastIndex = at;
+  const word = WORD.exec(text)?.[0] ?? text[at] ?? '';
+  const isPython = /^-?(NaN|Infinity|nan|inf|None|True|False)$/.test(word);
+  return {
+    line,
+    column,
+    found: `${JSON.stringify(word)}${isPython ? ', which JSON does not know,' : ''} is not expected`,
+  };
+}
 
 /**
  * Bytes of a small file of the record.

@@ -5,8 +5,59 @@ import type { ReaderGroup } from '../tasks/definition.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import { type CategoryDoubt, type CategoryRule, classesOfCategories, doubtOnCategories } from './category-classes.ts';
 import type { CellPoint } from './cell-point.ts';
-import { type CocoAnnotation, type CocoFile, type CocoImage, parseCocoFile, readCocoFile } from './coco-file.ts';
-import { readersOfCategories } from './readers-of-categories.ts';
+import {
+  type CocoAnnotation,
+  type CocoCategory,
+  type CocoFile,
+  type CocoImage,
+  parseCocoFile,
+  readCocoFile,
+} from './coco-file.ts';
+
+/** Which reader each category of a COCO file belongs to. */
+export interface ReadersOfCategories {
+  /** Names of the readers as in the file, in the order asked for; of one that the file lacks, the name asked for. */
+  readonly names: readonly string[];
+  /** Place in `names` by id of the category; a category of no reader is missing. */
+  readonly byCategory: ReadonlyMap<number, number>;
+}
+
+/**
+ * Finds the readers of the categories by their supercategory.
+ *
+ * pycocotools asks whether the supercategory is *in* "reader P1", a string there, so that any part of it counts: "P1"
+ * means the same reader. A part that several names share, such as "reader", gives each of them everything in the
+ * authors' code; here it is refused.
+ *
+ * @param readers - Names that the authors' scripts look for.
+ * @param file - Names the file in errors.
+ * @throws ReigniteError ANNOTATIONS_INVALID when a supercategory fits several readers.
+ */
+function readersOfCategories(
+  categories: readonly CocoCategory[],
+  readers: readonly string[],
+  file: string,
+): ReadersOfCategories {
+  const spellings = readers.map(() => new Set<string>());
+  const byCategory = new Map<number, number>();
+  for (const { id, supercategory } of categories) {
+    const fitting = readers.flatMap((reader, index) => (reader.includes(supercategory) ? [index] : []));
+    const [reader] = fitting;
+    if (reader === undefined) continue;
+    if (fitting.length > 1) {
+      const fits = fitting.map((index) => readers[index]).join(', ');
+      const cause = `${file}: the supercategory "${supercategory}" of category ${id} fits several readers: ${fits}.`;
+      throw new ReigniteError('ANNOTATIONS_INVALID', cause);
+    }
+    byCategory.set(id, reader);
+    spellings[reader]?.add(supercategory);
+  }
+  const names = readers.map((reader, index) => {
+    const [spelling = reader, ...others] = spellings[index] ?? [];
+    return others.length === 0 ? spelling : reader;
+  });
+  return { names, byCategory };
+}
 
 /** An image that readers annotated. */
 export interface AnnotatedImage {

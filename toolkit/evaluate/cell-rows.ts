@@ -1,6 +1,11 @@
+import type { VerdictConfig } from '../../config/verdict-config.ts';
 import type { DetectionMetrics } from '../metrics/agreement-metrics.ts';
-import type { EvaluationIntervals } from '../verdict/evaluation-intervals.ts';
-import type { ScoreRow } from './score-row.ts';
+import { type ClassSubset, subsetAgreement } from '../metrics/class-subset.ts';
+import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
+import type { CellsCounts } from '../verdict/cells-counts.ts';
+import { type EvaluationIntervals, evaluationIntervals } from '../verdict/evaluation-intervals.ts';
+import type { OverviewByStem } from '../verdict/patients.ts';
+import type { ScoreRow } from './evaluation.ts';
 
 /** What is scored, and the published points beside it where there are any. */
 export interface ScoredCells {
@@ -36,4 +41,68 @@ function macrosOf({ groups }: DetectionMetrics) {
       }),
     ),
   );
+}
+
+const MACRO = 'macro';
+
+/** F1 of every pair on the classes asked for, all others as one; macro is the mean over these, `other` included. */
+export function cellSubsetScores(
+  subset: ClassSubset,
+  { own, published }: ScoredCells,
+  { pairs, side, rois, isCompared }: CellsCounts & { readonly isCompared: boolean },
+  patients: OverviewByStem,
+  config: VerdictConfig,
+): { readonly rows: readonly ScoreRow[]; readonly file: object } {
+  const names = pairs.flatMap((pair) => [MACRO, ...subset.names].map((name) => `${pair}, ${name}`));
+  const length = side * side;
+  const measure = (counts: Float64Array) =>
+    pairs.flatMap((_, k) =>
+      numbersOf(new ConfusionMatrix(side, counts.slice(k * length, (k + 1) * length)), subset).map(
+        ({ value }) => value,
+      ),
+    );
+  const measured = { rois, names, measure, isCompared };
+  const { intervals, warnings: _, ...uncertainty } = evaluationIntervals(measured, patients, config);
+  const theirs = published && new Map(scoresOf(published, subset).map(({ name, value }) => [name, value]));
+  const scores = scoresOf(own, subset);
+  const rows = scores.map(({ name, value, isCommon }): ScoreRow => {
+    const interval = intervals[name]?.oursInterval;
+    return {
+      label: name.replace('|', ' | '),
+      value,
+      without: isCommon ? 'absent' : 'no image in common',
+      ...(interval && { interval }),
+      ...(theirs && { published: theirs.get(name) ?? null }),
+    };
+  });
+  const f1 = Object.fromEntries(scores.map(({ name, value }) => [name, value]));
+  return { rows, file: { classes: subset.names, other: subset.merged, f1, ...uncertainty, intervals } };
+}
+
+/** Every pair of every group, macro first. */
+function scoresOf({ groups }: DetectionMetrics, subset: ClassSubset) {
+  return Object.entries(groups).flatMap(([group, { confusion }]) =>
+    Object.entries(confusion).flatMap(([pair, rows]) => {
+      const numbers =
+        rows === null
+          ? [MACRO, ...subset.names].map((name) => ({ name, value: null }))
+          : numbersOf(ConfusionMatrix.fromRows(rows), subset);
+      return numbers.map(({ name, value }) => ({
+        name: `${group}: ${pair}, ${name}`,
+        value,
+        isCommon: rows !== null,
+      }));
+    }),
+  );
+}
+
+/** Null for a class that the first of the pair does not have. */
+function numbersOf(counts: ConfusionMatrix, subset: ClassSubset): { name: string; value: number | null }[] {
+  const { scores, confusion } = subsetAgreement(counts, subset);
+  const classes = subset.names.map((name, k) => ({
+    name,
+    value: confusion.rowSum(k) === 0 ? null : (scores.f1[k] ?? null),
+  }));
+  const isEmpty = classes.every(({ value }) => value === null);
+  return [{ name: MACRO, value: isEmpty ? null : scores.macro.f1 }, ...classes];
 }

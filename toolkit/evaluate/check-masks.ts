@@ -4,7 +4,7 @@ import { ReigniteError } from '../errors.ts';
 import { decodeLabels, paletteRemark } from '../image/decode-labels.ts';
 import { imageSize } from '../image/open-image.ts';
 import type { LabelTranslation } from './label-translation.ts';
-import { nameFaults } from './name-faults.ts';
+import { nameFaults } from './read-points.ts';
 
 /** A mask and the annotation that it is held against. Absolute paths. */
 export interface MaskToCheck {

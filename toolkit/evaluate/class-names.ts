@@ -1,6 +1,6 @@
+import { nearestName } from '../../config/suggest.ts';
 import { ReigniteError } from '../errors.ts';
 import type { ClassSubset } from '../metrics/class-subset.ts';
-import { nearestName } from '../nearest-name.ts';
 
 /** The classes of a task that can be scored by themselves. */
 export interface ScoredClasses {

@@ -7,19 +7,17 @@ import type { CellPoint } from '../dataset/cell-point.ts';
 import { folderOf, readersFile } from '../dataset/layout.ts';
 import { type ReaderAnnotations, readersOn, readReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { drawCellsFigure } from '../figures/cells-figure.ts';
-import { renderF1Figures } from '../figures/f1-matrix-figures.ts';
+import { renderF1Figures } from '../figures/f1-matrix.ts';
 import { inside } from '../files/inside.ts';
-import { decodeRgb } from '../image/decode-rgb.ts';
+import { decodeRgb } from '../image/decode-pixels.ts';
 import { evaluateDetection } from '../metrics/agreement.ts';
 import { describeRemark } from '../metrics/agreement-remarks.ts';
 import { readFoundPoints } from '../metrics/points-file.ts';
 import { cellsCounts } from '../verdict/cells-counts.ts';
 import { type EvaluationIntervals, evaluationIntervals } from '../verdict/evaluation-intervals.ts';
-import { cellRows } from './cell-rows.ts';
-import { cellSubsetScores } from './cell-subset-scores.ts';
+import { cellRows, cellSubsetScores } from './cell-rows.ts';
 import { describeSubset, type Evaluated, type EvaluationInput, patientsOf, writeMetrics } from './evaluation.ts';
-import { coverageOf, describeCoverage } from './points-coverage.ts';
-import { readPointsToScore } from './read-points.ts';
+import { coverageOf, describeCoverage, readPointsToScore } from './read-points.ts';
 
 /** Scores points as the paper scores its own: one .npy (n, 3) of x, y, class an image; none where nothing was found. */
 export async function evaluateCells(

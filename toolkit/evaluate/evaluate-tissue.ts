@@ -10,18 +10,17 @@ import { drawCaseFigure } from '../figures/case-figure.ts';
 import { renderHeFigures } from '../figures/he-figures.ts';
 import { inside } from '../files/inside.ts';
 import { decodeLabels, type LabelImage } from '../image/decode-labels.ts';
-import { decodeRgb } from '../image/decode-rgb.ts';
+import { decodeRgb } from '../image/decode-pixels.ts';
 import { heMetrics, overallDice } from '../metrics/he-metrics.ts';
 import { describeWithoutPrediction } from '../metrics/without-prediction.ts';
 import { type EvaluationIntervals, evaluationIntervals } from '../verdict/evaluation-intervals.ts';
 import { type OverviewByStem, overviewByStem } from '../verdict/patients.ts';
-import { measureTissue, TISSUE_MEASURES } from '../verdict/tissue-measure.ts';
+import { measureTissue, TISSUE_MEASURES } from '../verdict/tissue-uncertainty.ts';
 import { checkMasks } from './check-masks.ts';
 import { describeSubset, type Evaluated, type EvaluationInput, writeMetrics } from './evaluation.ts';
 import { type LabelTranslation, translateLabels } from './label-translation.ts';
 import { type BothMasks, countsOf, type Pair, type ScoredMasks, scoreMasks, scorePublished } from './scored-masks.ts';
-import { tissueRows } from './tissue-rows.ts';
-import { type ShownOverall, type TissueSubsetScores, tissueSubsetScores } from './tissue-subset-scores.ts';
+import { type ShownOverall, type TissueSubsetScores, tissueRows, tissueSubsetScores } from './tissue-rows.ts';
 
 /** Scores masks as the paper scores its own: one PNG of label values an ROI, named as in the record's inference/he. */
 export async function evaluateTissue(

@@ -1,9 +1,14 @@
+import { VerdictConfig } from '../../config/verdict-config.ts';
 import { HE_LABELS, TIL_LABELS } from '../dataset/he-labels.ts';
+import { type ClassSubset, type SubsetDice, subsetDice } from '../metrics/class-subset.ts';
+import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
+import { sumOfConfusions } from '../metrics/evaluate-he.ts';
 import { type DiceScores, heMetrics, tilConfusion } from '../metrics/he-metrics.ts';
-import type { EvaluationIntervals } from '../verdict/evaluation-intervals.ts';
-import { TISSUE_MEASURES } from '../verdict/tissue-measure.ts';
-import type { ScoreRow } from './score-row.ts';
-import type { BothMasks, ScoredMasks } from './scored-masks.ts';
+import { type EvaluationIntervals, evaluationIntervals } from '../verdict/evaluation-intervals.ts';
+import type { OverviewByStem } from '../verdict/patients.ts';
+import { TISSUE_MEASURES } from '../verdict/tissue-uncertainty.ts';
+import type { ScoreRow } from './evaluation.ts';
+import { type BothMasks, countsOf, type ScoredMasks } from './scored-masks.ts';
 
 /** Dice overall and of every class, then of the TIL use case; a class without a true pixel is absent. */
 export function tissueRows(
@@ -43,4 +48,79 @@ function absentMeasures({ filled }: ScoredMasks): ReadonlySet<string> {
     ...HE_LABELS.filter(({ value }) => !isIn(value)).map(({ name }) => name),
     ...TIL_LABELS.filter(({ value }) => !isInTil(value)).map(({ name }) => `TIL: ${name}`),
   ]);
+}
+
+/** Unannotated and Background come before the classes asked for. */
+const BEFORE = 2;
+const OVERALL = 'Overall';
+
+/** Overall Dice as it is shown, and with what is left out as missed. */
+export interface ShownOverall {
+  readonly shown: number;
+  readonly missed: number;
+}
+
+export interface TissueSubsetScores {
+  readonly rows: readonly ScoreRow[];
+  readonly overall: ShownOverall;
+  readonly published?: ShownOverall;
+  /** `metrics/he.classes.json`. */
+  readonly file: object;
+}
+
+/** Dice of the classes asked for, all others as one. */
+export function tissueSubsetScores(
+  subset: ClassSubset,
+  { own, published }: BothMasks,
+  patients: OverviewByStem,
+): TissueSubsetScores {
+  const total = ({ filled }: ScoredMasks) =>
+    subsetDice(sumOfConfusions(filled.map(({ confusion }) => confusion)), subset);
+  const mine = total(own);
+  const theirs = published && total(published);
+  const names = [OVERALL, ...subset.names];
+  const measure = (counts: Float64Array) => {
+    const scored = subsetDice(new ConfusionMatrix(HE_LABELS.length, counts), subset);
+    return names.map((name) => diceOf(scored, name));
+  };
+  const rois = countsOf(own.filled, published?.filled);
+  const measured = { rois, names, measure, isCompared: published !== undefined };
+  const { intervals, warnings: _, ...uncertainty } = evaluationIntervals(measured, patients, VerdictConfig.parse({}));
+  const rows = names.map((name): ScoreRow => {
+    const interval = intervals[name]?.oursInterval;
+    return {
+      label: name,
+      value: diceOf(mine, name),
+      without: 'absent',
+      missed: name === OVERALL ? mine.missed.overall : (mine.missed.perClass[name] ?? null),
+      ...(interval && { interval }),
+      ...(theirs && { published: diceOf(theirs, name) }),
+    };
+  });
+  const { dice, missed, confusion } = mine;
+  const labels = ['Unannotated', 'Background', ...subset.names];
+  const file = { classes: subset.names, other: subset.merged, labels, confusion: confusion.toRows(), dice, missed };
+  return {
+    rows,
+    overall: shownOf(mine),
+    ...(theirs && { published: shownOf(theirs) }),
+    file: {
+      ...file,
+      ...(theirs && { published: { dice: theirs.dice, missed: theirs.missed } }),
+      ...uncertainty,
+      intervals,
+    },
+  };
+}
+
+/** Null for a class without a true pixel. */
+function diceOf({ dice, confusion }: SubsetDice, name: string): number | null {
+  const classes = Object.keys(dice.perClass);
+  const rowOf = (of: string) => confusion.rowSum(BEFORE + classes.indexOf(of));
+  if (name !== OVERALL) return rowOf(name) === 0 ? null : (dice.perClass[name] ?? null);
+  return classes.every((of) => rowOf(of) === 0) ? null : dice.overall;
+}
+
+function shownOf({ dice, missed }: SubsetDice): ShownOverall {
+  return { shown: dice.overall, missed: missed.overall };
 }

@@ -1,5 +1,5 @@
 import type { SKRSContext2D } from 'canvas';
-import { type PanelLayout, panelText, placeTitle } from './panel-layout.ts';
+import { type PanelLayout, panelText, placeTitle } from './panel-figure.ts';
 
 export const CELL_PANELS = ['Input image', 'Reader predictions', 'AI predictions'] as const;
 

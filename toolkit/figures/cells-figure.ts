@@ -3,12 +3,11 @@ import type { CellTask } from '../../config/tasks.ts';
 import type { CellPoint } from '../dataset/cell-point.ts';
 import { ReigniteError } from '../errors.ts';
 import { cellDefinition } from '../tasks/registry.ts';
-import { averageImage } from './average-image.ts';
 import { CELL_PANELS, type CellsLayout, cellsLayout } from './cells-figure-layout.ts';
 import { CLASS_COLOURS, type MarkedBy, type Marker, makeMarker, stampMarker } from './cells-figure-markers.ts';
 import { registerFonts } from './fonts.ts';
 import { drawCentred, drawFrame, drawPanelScaleBar, whiteCanvas, writeFigure } from './panel-figure.ts';
-import { type PanelGrid, panelGrid } from './panel-grid.ts';
+import { averageImage, type PanelGrid, panelGrid } from './panel-grid.ts';
 
 /** A marker is this part of the panel's longer side, as in the authors' figures ... */
 const MARKER_SHARE = 1 / 54;

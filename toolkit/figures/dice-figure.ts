@@ -1,7 +1,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import type { Rgb, TissueLabel } from '../dataset/he-labels.ts';
 import type { DiceScores } from '../metrics/he-metrics.ts';
-import { formatTwoDecimals, roundAsNumpy } from '../metrics/round-as-python.ts';
+import { formatTwoDecimals, roundAsNumpy } from '../numpy/round.ts';
 import { FIGURE_STYLE, LITERAL_COLOUR } from './vega-style.ts';
 
 const BLACK: Rgb = [0, 0, 0];

@@ -1,4 +1,38 @@
-import type { Box } from './bounding-box.ts';
+/** Part of an image, in px. */
+export interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * The smallest box that holds every pixel that is not 0.
+ *
+ * A stray value that is no label counts too, as in evaluation.py.
+ *
+ * @param mask - height × width, row by row.
+ * @returns Undefined when every pixel is 0.
+ */
+export function boundingBox(mask: Uint8Array, width: number): Box | undefined {
+  const first = mask.findIndex((value) => value !== 0);
+  if (first < 0) return undefined;
+  const last = mask.findLastIndex((value) => value !== 0);
+  const top = Math.floor(first / width);
+  const bottom = Math.floor(last / width);
+  let left = width;
+  let right = -1;
+  for (let row = top; row <= bottom; row++) {
+    const start = row * width;
+    let x = 0;
+    while (x < left && mask[start + x] === 0) x++;
+    left = x;
+    x = width - 1;
+    while (x > right && mask[start + x] === 0) x--;
+    right = x;
+  }
+  return { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
+}
 
 /** Which pixels of an image make up which pixel of a panel. */
 export interface PanelGrid {
@@ -55,4 +89,34 @@ function spans(start: number, length: number, count: number): { begin: Int32Arra
   const edge = (k: number) => start + Math.floor((k * length) / count);
   const begin = Int32Array.from({ length: count }, (_, k) => edge(k));
   return { begin, end: begin.map((first, k) => Math.max(first + 1, edge(k + 1))) };
+}
+
+/**
+ * An image in a panel: each panel pixel is the mean of the image pixels that it covers, so nothing is skipped.
+ *
+ * @param image - RGB, three bytes a pixel, row by row.
+ * @returns RGBA of the panel, row by row, opaque.
+ */
+export function averageImage(image: Uint8Array, grid: PanelGrid): Uint8ClampedArray<ArrayBuffer> {
+  const { imageWidth } = grid;
+  const pixels = new Uint8ClampedArray(grid.width * grid.height * 4).fill(255);
+  eachPanelPixel(grid, (index, firstX, endX, firstY, endY) => {
+    let red = 0;
+    let green = 0;
+    let blue = 0;
+    for (let y = firstY; y < endY; y++) {
+      const end = (y * imageWidth + endX) * 3;
+      for (let k = (y * imageWidth + firstX) * 3; k < end; k += 3) {
+        red += image[k] ?? 0;
+        green += image[k + 1] ?? 0;
+        blue += image[k + 2] ?? 0;
+      }
+    }
+    const count = (endY - firstY) * (endX - firstX);
+    const out = 4 * index;
+    pixels[out] = red / count;
+    pixels[out + 1] = green / count;
+    pixels[out + 2] = blue / count;
+  });
+  return pixels;
 }

@@ -2,7 +2,7 @@ import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { asDiskError } from './disk-error.ts';
 import { makeFolder } from './make-folder.ts';
-import { temporaryPathBeside } from './temporary-path.ts';
+import { temporaryPathBeside } from './temporary-files.ts';
 
 /**
  * Writes a file so that a reader sees the old one, or the new one, never half of it.

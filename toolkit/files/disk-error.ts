@@ -1,6 +1,10 @@
 import { accessSync, constants } from 'node:fs';
 import { ReigniteError } from '../errors.ts';
-import { hasCode } from './system-error.ts';
+
+/** Whether an error is one of the operating system's with one of these codes, such as `ENOENT`. */
+export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.some((code) => code === error.code);
+}
 
 /** Turns the system's errors about space and permission into ours; leaves others as they are. */
 export function asDiskError(error: unknown, path: string): unknown {

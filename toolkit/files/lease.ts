@@ -6,13 +6,11 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
-import { silenceOf } from './file-system-clock.ts';
+import { hasCode } from './disk-error.ts';
 import { makeFolder } from './make-folder.ts';
 import { isRunning, ownIdentity, processTableId } from './process-identity.ts';
-import { ensureSuitableFileSystem } from './suitable-file-system.ts';
-import { sweepTemporaries } from './sweep-temporaries.ts';
-import { hasCode } from './system-error.ts';
-import { temporaryPathBeside } from './temporary-path.ts';
+import { ensureSuitableFileSystem, silenceOf } from './suitable-file-system.ts';
+import { sweepTemporaries, temporaryPathBeside } from './temporary-files.ts';
 
 /** How often a holder shows that it is alive, and when one that cannot be seen otherwise counts as dead. */
 export interface Rhythm {

@@ -2,8 +2,7 @@ import { mkdirSync, statSync } from 'node:fs';
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ReigniteError } from '../errors.ts';
-import { asDiskError } from './disk-error.ts';
-import { hasCode } from './system-error.ts';
+import { asDiskError, hasCode } from './disk-error.ts';
 
 export interface FolderOptions {
   /** Permissions of what is made. Default: what the umask leaves of everything. */

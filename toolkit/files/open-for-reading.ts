@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { access, type FileHandle, open } from 'node:fs/promises';
 
 /** Opens a file for the time of `use`. */
 export async function openForReading<Result>(
@@ -11,4 +11,12 @@ export async function openForReading<Result>(
   } finally {
     await file.close();
   }
+}
+
+/** Whether there is something at a path. */
+export async function fileExists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }

@@ -1,9 +1,8 @@
-import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
-import { sweepTemporaries } from './sweep-temporaries.ts';
-import { hasCode } from './system-error.ts';
-import { temporaryPathBeside } from './temporary-path.ts';
+import { hasCode } from './disk-error.ts';
+import { sweepTemporaries, temporaryPathBeside } from './temporary-files.ts';
 
 /** What two processes that share a folder rely on; the file system's own functions, or a stand-in. */
 export interface FolderOperations {
@@ -150,4 +149,22 @@ async function winners(attempts: readonly Promise<unknown>[]): Promise<number> {
 
 function unsuitable(folder: string, what: string, cause?: unknown): ReigniteError {
   return new ReigniteError('FILESYSTEM_UNSUITABLE', `The file system of ${folder} ${what}.`, { cause });
+}
+
+/**
+ * Time since something beside `path` happened, by the clock of the file system that told `mtimeMs`: the clocks of
+ * machines disagree, and a file server has one of its own.
+ *
+ * @param path - A file is made beside it for a moment.
+ * @param mtimeMs - When it happened, as `stat` says.
+ * @returns Milliseconds; negative when that clock was set back since.
+ */
+export async function silenceOf(path: string, mtimeMs: number): Promise<number> {
+  const probe = temporaryPathBeside(path);
+  try {
+    await (await open(probe, 'wx')).close();
+    return (await stat(probe)).mtimeMs - mtimeMs;
+  } finally {
+    await rm(probe, { force: true });
+  }
 }

@@ -1,7 +1,70 @@
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { replaceFile } from '../files/atomic-write.ts';
 import type { Ring } from './ring-store.ts';
-import { TextFile } from './text-file.ts';
+
+const BUFFER_BYTES = 256 * 1024;
+const ZERO = 48;
+const MINUS = 45;
+/** Bytes that a character or a number may take. */
+const MOST_BYTES_A_CHARACTER = 4;
+const MOST_DIGITS = 12;
+
+/**
+ * Writes text and whole numbers through one buffer. Outlines are hundreds of megabytes of digits: made as strings they
+ * are garbage faster than it is collected, a gigabyte of it.
+ */
+class TextFile {
+  readonly #handle: FileHandle;
+  readonly #buffer = Buffer.allocUnsafe(BUFFER_BYTES);
+  #used = 0;
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle;
+  }
+
+  /** Whether so much is waiting that it should be flushed before more comes. */
+  get isFull(): boolean {
+    return this.#used > BUFFER_BYTES / 2;
+  }
+
+  /** @param text - Shorter than half the buffer. */
+  text(text: string): void {
+    if (text.length * MOST_BYTES_A_CHARACTER > BUFFER_BYTES / 2) throw new RangeError('Expected a short text');
+    this.#used += this.#buffer.write(text, this.#used);
+  }
+
+  /** @param code - Of an ASCII character. */
+  character(code: number): void {
+    this.#buffer[this.#used++] = code;
+  }
+
+  /** @param value - A whole number within 32 bits. */
+  integer(value: number): void {
+    let rest = Math.abs(value);
+    if (value < 0) this.#buffer[this.#used++] = MINUS;
+    let digits = 1;
+    for (let bound = 10; bound <= rest; bound *= 10) digits++;
+    for (let at = this.#used + digits - 1; at >= this.#used; at--) {
+      this.#buffer[at] = ZERO + (rest % 10);
+      rest = Math.floor(rest / 10);
+    }
+    this.#used += digits;
+  }
+
+  /** Whether `count` more numbers, with a character beside each, find room. */
+  hasRoomFor(count: number): boolean {
+    return this.#used + count * (MOST_DIGITS + MOST_BYTES_A_CHARACTER) < BUFFER_BYTES / 2;
+  }
+
+  async flush(): Promise<void> {
+    let written = 0;
+    while (written < this.#used) {
+      const { bytesWritten } = await this.#handle.write(this.#buffer, written, this.#used - written);
+      written += bytesWritten;
+    }
+    this.#used = 0;
+  }
+}
 
 /** How a class is called and shown; QuPath takes both from a feature's `classification`. */
 export interface Classification {

@@ -1,3 +1,5 @@
+import { readTiffDirectories } from './tiff-directory.ts';
+
 /** What an image file says of itself, read from its own bytes and not from a library's view of them. */
 export interface ImageHeader {
   readonly format: 'PNG' | 'JPEG' | 'TIFF';
@@ -52,3 +54,17 @@ export const REMEDIES = {
   alpha: 'Convert it with `magick IMAGE -background white -alpha remove -alpha off OUT.png`.',
   depth: 'Convert it with `magick IMAGE -depth 8 OUT.png`.',
 } as const;
+
+const ORIENTATION = 274;
+
+/**
+ * Reads the orientation of an EXIF block, which is a TIFF without pixels.
+ *
+ * @returns 1 (as stored) to 8; 1 where the block does not say.
+ */
+export async function exifOrientation(block: Buffer): Promise<number> {
+  const source = { read: async (offset: number, length: number) => block.subarray(offset, offset + length) };
+  const pages = await readTiffDirectories(source, new Set([ORIENTATION]));
+  const value = pages?.[0]?.get(ORIENTATION)?.[0] ?? 1;
+  return value >= 1 && value <= 8 ? value : 1;
+}

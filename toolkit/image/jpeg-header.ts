@@ -1,5 +1,4 @@
-import { exifOrientation } from './exif-orientation.ts';
-import { REMEDIES, type ReadHeader, refused } from './image-header.ts';
+import { exifOrientation, REMEDIES, type ReadHeader, refused } from './image-header.ts';
 import type { ByteSource } from './tiff-directory.ts';
 
 const START_OF_SCAN = 0xda;

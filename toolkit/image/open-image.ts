@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import { ReigniteError } from '../errors.ts';
-import { pngSize } from './png-size.ts';
+import { pngSize } from './png-header.ts';
 
 // The library's cache would give a file's old pixels after another file took its name, and holds memory.
 sharp.cache(false);

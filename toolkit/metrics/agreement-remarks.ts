@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { describeDoubt } from '../dataset/category-classes.ts';
-import { counted } from '../text.ts';
+import { counted } from '../format.ts';
 
 const Group = z.string();
 const Pair = z.string().describe('"reader P1|AI": the first is truth');

@@ -1,12 +1,11 @@
 import { HE_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
-import { type AgreementScores, agreementScores } from './agreement-scores.ts';
-import { ConfusionMatrix } from './confusion-matrix.ts';
-import { diceWithUnannotatedMissed } from './corrected-dice.ts';
+import { type AgreementScores, agreementScores } from './agreement-metrics.ts';
+import { ConfusionMatrix, groupLabels } from './confusion-matrix.ts';
+import { diceWithUnannotatedMissed } from './dice.ts';
 import { type DiceScores, diceScores } from './he-metrics.ts';
-import { groupLabels } from './select-labels.ts';
 
 /** How the classes that were not asked for are called together. */
-export const OTHER = 'other';
+const OTHER = 'other';
 
 /** Unannotated and Background keep their places, as in the paper's own use case of fewer classes. */
 const KEPT = 2;

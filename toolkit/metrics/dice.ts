@@ -1,4 +1,6 @@
-import type { ConfusionMatrix } from './confusion-matrix.ts';
+import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
+import { ConfusionMatrix, withoutTruth } from './confusion-matrix.ts';
+import { confusionOf, type DiceScores, type HeMetrics, tilConfusion } from './he-metrics.ts';
 
 /**
  * Dice coefficient of every label, 2·TP / (2·TP + FP + FN).
@@ -23,4 +25,85 @@ export function dicePerLabel(confusion: ConfusionMatrix): number[] {
 export function microDice(confusion: ConfusionMatrix): number {
   const occurrences = 2 * confusion.total();
   return occurrences === 0 ? 0 : (2 * confusion.trace()) / occurrences;
+}
+
+const UNANNOTATED = 0;
+const BACKGROUND = 1;
+
+/**
+ * Dice without two quirks of the paper: true Background counts like any other class (the paper clears its row and
+ * keeps its column), and a pixel of tissue predicted Unannotated is a miss (in the paper it vanishes).
+ *
+ * Pixels without annotation have no truth and stay out.
+ *
+ * @param confusion - 17 x 17, rows truth.
+ */
+export function correctedDice(confusion: ConfusionMatrix): { readonly all: DiceScores; readonly til: DiceScores } {
+  return {
+    all: scoresOf(withoutTruth(confusion, UNANNOTATED), HE_LABELS),
+    til: scoresOf(withoutTruth(tilConfusion(confusion), UNANNOTATED), TIL_LABELS),
+  };
+}
+
+/**
+ * The paper's Dice with one of its quirks: Background as in the paper, a pixel predicted Unannotated a miss.
+ *
+ * @param confusion - Counts of `labels`, of which the first two are Unannotated and Background.
+ */
+export function diceWithUnannotatedMissed(
+  confusion: ConfusionMatrix,
+  labels: readonly TissueLabel[] = HE_LABELS,
+): DiceScores {
+  return scoresOf(withoutTruth(withoutTruth(confusion, UNANNOTATED), BACKGROUND), labels);
+}
+
+/** The paper's Dice with true Background counted like any other class; a pixel predicted Unannotated vanishes still. */
+export function diceWithBackground(confusion: ConfusionMatrix): DiceScores {
+  return scoresOf(withoutPrediction(withoutTruth(confusion, UNANNOTATED), UNANNOTATED), HE_LABELS);
+}
+
+function withoutPrediction(confusion: ConfusionMatrix, label: number): ConfusionMatrix {
+  const rows = confusion.toRows();
+  return ConfusionMatrix.fromRows(
+    rows.map((row) => row.map((count, prediction) => (prediction === label ? 0 : count))),
+  );
+}
+
+function scoresOf(scored: ConfusionMatrix, labels: readonly TissueLabel[]): DiceScores {
+  const dice = dicePerLabel(scored);
+  const named = labels.slice(1).map(({ name, value }) => [name, dice[value] ?? 0]);
+  return { overall: microDice(scored), perClass: Object.fromEntries(named) };
+}
+
+/** Dice as people read it: null for what the ground truth does not have, where `metrics/he.json` holds 0. */
+export interface PresentDice {
+  readonly overall: number | null;
+  readonly perClass: Readonly<Record<string, number | null>>;
+}
+
+/** The first two labels, Unannotated and Background, have no Dice. */
+const FIRST_TISSUE = 2;
+
+/** The Dice of `metrics/he.json`, of all classes and of the TIL use case, without Background. */
+export function presentDice(metrics: HeMetrics): { readonly all: PresentDice; readonly til: PresentDice } {
+  const confusion = confusionOf(metrics);
+  return {
+    all: presentOf(metrics.all, confusion, HE_LABELS),
+    til: presentOf(metrics.til, tilConfusion(confusion), TIL_LABELS),
+  };
+}
+
+function presentOf(
+  { overall, perClass }: DiceScores,
+  confusion: ConfusionMatrix,
+  labels: readonly TissueLabel[],
+): PresentDice {
+  const tissue = labels.slice(FIRST_TISSUE);
+  const isPresent = ({ value }: TissueLabel) => confusion.rowSum(value) > 0;
+  return {
+    overall: tissue.some(isPresent) ? overall : null,
+    perClass: Object.fromEntries(
+      tissue.map((label) => [label.name, isPresent(label) ? (perClass[label.name] ?? null) : null]),
+    ),
+  };
 }

@@ -1,9 +1,7 @@
 import { z } from 'zod';
 import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
-import { ConfusionMatrix } from './confusion-matrix.ts';
-import { correctedDice } from './corrected-dice.ts';
-import { dicePerLabel, microDice } from './dice.ts';
-import { groupLabels, withoutFirstLabel, withoutTruth } from './select-labels.ts';
+import { ConfusionMatrix, groupLabels, withoutFirstLabel, withoutTruth } from './confusion-matrix.ts';
+import { correctedDice, dicePerLabel, microDice } from './dice.ts';
 
 /** `full`: every pixel was predicted. `annotated`: only the annotated ones, so truth Unannotated has no counts. */
 export type EvaluationScope = 'full' | 'annotated';

@@ -1,6 +1,6 @@
 import { HE_LABELS, TIL_LABELS } from '../dataset/he-labels.ts';
 import { ConfusionMatrix } from './confusion-matrix.ts';
-import { diceWithUnannotatedMissed } from './corrected-dice.ts';
+import { diceWithUnannotatedMissed } from './dice.ts';
 import { type DiceScores, tilConfusion } from './he-metrics.ts';
 
 const UNANNOTATED = 0;

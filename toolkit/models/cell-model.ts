@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
-import { takeOwnModel } from '../onnx/own-model.ts';
-import { DetectionSidecar, parseSidecar, readSidecarJson } from '../onnx/sidecar.ts';
-import { convertDetector, detectorDigest, readDetectorCard } from '../yolov5/convert-detector.ts';
-import { CARD_FILE, DetectorCard } from '../yolov5/detector-card.ts';
+import { takeOwnModel } from '../onnx/custom-model/own-model.ts';
+import { DetectionSidecar, parseSidecar, readSidecarJson } from '../onnx/custom-model/sidecar.ts';
+import { convertDetector, detectorDigest, readDetectorCard } from '../yolo/convert/convert-detector.ts';
+import { CARD_FILE, DetectorCard } from '../yolo/detector-card.ts';
 import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
 import type { PrepareOptions } from './tissue-model.ts';
 

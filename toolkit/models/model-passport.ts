@@ -3,16 +3,16 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import { startThread } from '../files/start-thread.ts';
 import { FoldName, methodOf, readModelCard } from '../nnunet/model-card.ts';
 import { usualRange } from '../nnunet/model-method.ts';
-import { isLarge } from '../nnunet/ort-fold-networks.ts';
-import { type DescribedModel, describeModel } from '../onnx/describe-model.ts';
-import { InferenceThread } from '../onnx/inference-thread.ts';
-import { ortVersion } from '../onnx/ort-version.ts';
-import { readOwnCard } from '../onnx/own-model.ts';
-import type { ParityAnswer, ParityRequest } from '../onnx/parity-messages.ts';
-import { readDetectorCard } from '../yolov5/detector-card.ts';
+import { isLarge } from '../nnunet/networks/ort-fold-networks.ts';
+import { readOwnCard } from '../onnx/custom-model/own-model.ts';
+import { type DescribedModel, describeModel } from '../onnx/file/describe-model.ts';
+import { ortVersion } from '../onnx/session/engine.ts';
+import type { ParityAnswer, ParityRequest } from '../onnx/session/parity-thread.ts';
+import { InferenceThread } from '../threads/inference-thread.ts';
+import { startThread } from '../threads/start-thread.ts';
+import { readDetectorCard } from '../yolo/detector-card.ts';
 import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
 
 const PASSPORT_FILE = 'passport.json';
@@ -146,7 +146,7 @@ async function describe(modelDir: string, subject: Subject, signal: AbortSignal 
   const { kind, digest, folds, architecture, input, shape, range, output, laidOut, files } = subject;
   // A thread of its own that ends afterwards: a network without optimisation takes time, and memory that is given back.
   const thread = new InferenceThread<ParityRequest, ParityAnswer, never>(
-    () => startThread('toolkit/onnx/parity-thread.ts'),
+    () => startThread('toolkit/onnx/session/parity-thread.ts'),
     ({ path }) => `it compared ${path}`,
   );
   try {

@@ -3,9 +3,8 @@ import { basename, dirname, join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
-import { type ConvertProgress, convertModel, modelDigest, readModelCard } from '../nnunet/convert-model.ts';
-import { findModelFolder } from '../nnunet/find-model-folder.ts';
-import { CARD_FILE, ModelCard } from '../nnunet/model-card.ts';
+import { type ConvertProgress, convertModel, modelDigest, readModelCard } from '../nnunet/convert/convert-model.ts';
+import { findModelFolder } from '../nnunet/convert/find-model-folder.ts';
 import {
   type CheckpointName,
   type ChosenFolds,
@@ -16,12 +15,13 @@ import {
   foldOfFolder,
   holdsFolds,
   isV2,
-} from '../nnunet/model-folds.ts';
-import { labelValues } from '../nnunet/own-network.ts';
-import { takeOwnModel } from '../onnx/own-model.ts';
-import { parseSidecar, readSidecarJson, SegmentationSidecar } from '../onnx/sidecar.ts';
+} from '../nnunet/convert/model-folds.ts';
+import { CARD_FILE, ModelCard } from '../nnunet/model-card.ts';
+import { labelValues } from '../nnunet/networks/own-network.ts';
+import { takeOwnModel } from '../onnx/custom-model/own-model.ts';
+import { parseSidecar, readSidecarJson, SegmentationSidecar } from '../onnx/custom-model/sidecar.ts';
+import type { NamedValue } from './class-colours.ts';
 import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
-import type { NamedValue } from './tissue-classes.ts';
 
 /** Where an nnU-Net model comes from. */
 export interface NnunetFacts {

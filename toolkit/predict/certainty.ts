@@ -1,4 +1,5 @@
-import type { CandidatesFile } from '../yolov5/candidates-file.ts';
+import type { TissueClasses } from '../models/class-colours.ts';
+import type { CandidatesFile } from '../yolo/detect/candidates-file.ts';
 
 /** Margin of a pixel below which its decision is unclear: best minus second-best mean softmax, 0 to 1. */
 const UNCLEAR = 0.1;
@@ -63,4 +64,35 @@ export function cellCertaintyNote(
 
 function rounded(value: number): number {
   return Math.round(value * 1e4) / 1e4;
+}
+
+/** How much of an image a class takes. */
+export interface ClassArea {
+  readonly value: number;
+  readonly name: string;
+  readonly pixels: number;
+  /** Of all pixels of the image, 0 to 1. */
+  readonly share: number;
+  /** Missing where the size of a pixel is not known. */
+  readonly mm2?: number;
+}
+
+/**
+ * Counts the pixels of every class.
+ *
+ * @param mpp - µm a px.
+ * @returns The classes that occur, by value.
+ */
+export function classAreas(labels: Uint8Array, classes: TissueClasses, mpp?: number): ClassArea[] {
+  const counts = new Float64Array(256);
+  for (const label of labels) counts[label] = (counts[label] ?? 0) + 1;
+  return Array.from(counts, (pixels, value) => ({ pixels, value }))
+    .filter(({ pixels }) => pixels > 0)
+    .map(({ pixels, value }) => ({
+      value,
+      name: classes.get(value)?.name ?? `class ${value}`,
+      pixels,
+      share: pixels / labels.length,
+      ...(mpp !== undefined && { mm2: (pixels * mpp * mpp) / 1e6 }),
+    }));
 }

@@ -1,5 +1,5 @@
 import type { Classification, ImageFeature } from '../geojson/feature-file.ts';
-import type { CandidateRow, CandidatesFile } from '../yolov5/candidates-file.ts';
+import type { CandidateRow, CandidatesFile } from '../yolo/detect/candidates-file.ts';
 import type { ClassCount } from './prediction.ts';
 
 /** A cell that was found, in px of the user's image. */

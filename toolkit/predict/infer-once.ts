@@ -1,12 +1,32 @@
+import { z } from 'zod';
+import { type InferenceGuard, makeInference } from '../cache/make-inference.ts';
 import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
-import { type InferenceGuard, makeInference } from '../inference/make-inference.ts';
-import type { KeyedEngine } from '../onnx/refuse-other-engine.ts';
-import { asSentence } from './as-sentence.ts';
-import { type InferenceFacts, readFacts } from './inference-facts.ts';
-import type { InputImage } from './input-image.ts';
-import type { NetworkImage } from './network-image.ts';
+import { asSentence } from '../format.ts';
+import type { KeyedEngine } from '../onnx/session/refuse-other-engine.ts';
+import type { InputImage, NetworkImage } from './input-image.ts';
 import type { ImagePrediction } from './prediction.ts';
+
+/** What the cache remembers of an inference. */
+const Facts = z.object({ provider: z.string(), seconds: z.number(), notes: z.array(z.string()) });
+export type InferenceFacts = z.infer<typeof Facts>;
+
+/** What is kept of a result. */
+export function factsOf({
+  provider,
+  seconds,
+  notes,
+}: {
+  readonly provider: string;
+  readonly seconds: number;
+  readonly notes: readonly string[];
+}): InferenceFacts {
+  return { provider, seconds, notes: [...notes] };
+}
+
+function readFacts({ facts }: CacheEntry): InferenceFacts {
+  return Facts.parse(facts);
+}
 
 const SAME_AGAIN = 'Type the same command again, or name the provider with `--provider`.';
 

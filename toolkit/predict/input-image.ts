@@ -1,12 +1,15 @@
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile } from '../files/atomic-write.ts';
+import { sha256OfFile } from '../files/hash-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
+import { asSentence } from '../format.ts';
 import { AcceptedImage, type DecodedImage } from '../image/accepted-image.ts';
 import { conversionsOf, depthRemarks, remarksOn } from '../image/image-remarks.ts';
-import { asSentence } from './as-sentence.ts';
+import type { ImagePrediction, PredictionChoices } from './prediction.ts';
 
 /** µm per px of the images that the paper's models were trained on. */
 export const MODEL_MPP = 0.5;
@@ -79,7 +82,7 @@ export class InputImage {
 }
 
 /** The size that an image of `mpp` µm per px has at the resolution of the models. */
-export function sizeAtModel({ path, width, height }: InputImage, mpp: number) {
+function sizeAtModel({ path, width, height }: InputImage, mpp: number) {
   const factor = mpp / MODEL_MPP;
   const size = { width: Math.max(1, Math.round(width * factor)), height: Math.max(1, Math.round(height * factor)) };
   if (Math.max(size.width, size.height) <= MOST_SIDE) return size;
@@ -89,6 +92,66 @@ export function sizeAtModel({ path, width, height }: InputImage, mpp: number) {
 }
 
 /** Whether images of `mpp` µm per px are those that the models know. */
-export function suitsModels(mpp: number): boolean {
+function suitsModels(mpp: number): boolean {
   return Math.abs(mpp / MODEL_MPP - 1) <= NEAR;
+}
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The image as the network sees it: the user's own file, or its pixels at the resolution of the models or scaled. */
+export interface NetworkImage {
+  /** Of the user's file. */
+  readonly sha256: string;
+  readonly original: Size;
+  readonly size: Size;
+  readonly isResampled: boolean;
+  /** For the key of the cache: what makes the network's image differ from the file. */
+  readonly change: string;
+  /** For the summary. */
+  readonly said: Pick<ImagePrediction, 'mpp' | 'resampledTo'>;
+  readonly notes: readonly string[];
+  /** Path of the file that the network reads; written into `work` unless it is the user's own. */
+  write(work: string): Promise<string>;
+}
+
+/** Decides whether an image is resampled, and says what there is to say about its resolution. */
+export async function networkImage(
+  input: InputImage,
+  { mpp, resample: isWanted }: PredictionChoices,
+  signal: AbortSignal | undefined,
+): Promise<NetworkImage> {
+  const original = { width: input.width, height: input.height };
+  const size = isWanted && mpp !== undefined ? sizeAtModel(input, mpp) : original;
+  const isResampled = size.width !== original.width || size.height !== original.height;
+  return {
+    sha256: await sha256OfFile(input.path, signal),
+    original,
+    size,
+    isResampled,
+    change: [
+      isResampled ? `${size.width} x ${size.height}` : 'own',
+      ...(input.white === undefined ? [] : [`white ${input.white}`]),
+    ].join(', '),
+    said: { ...(mpp !== undefined && { mpp }), ...(isResampled && { resampledTo: size }) },
+    notes: resolutionNotes(mpp, isResampled, size),
+    async write(work) {
+      if (!isResampled && input.white === undefined) return input.path;
+      const path = join(work, 'seen.png');
+      if (!existsSync(path)) await input.write(size, path);
+      return path;
+    },
+  };
+}
+
+function resolutionNotes(mpp: number | undefined, isResampled: boolean, size: Size): readonly string[] {
+  if (isResampled) {
+    return [
+      `The network saw it at ${MODEL_MPP} µm/px (${size.width} x ${size.height} px); results are in its own pixels.`,
+    ];
+  }
+  if (mpp === undefined || suitsModels(mpp)) return [];
+  return [`It has ${mpp} µm/px; the models expect ${MODEL_MPP}: --resample brings it there.`];
 }

@@ -1,8 +1,8 @@
 import type { CellTask } from '../../config/tasks.ts';
 import { StepCache } from '../cache/step-cache.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
-import { cellClasses } from '../models/cell-classes.ts';
 import { prepareCellModel } from '../models/cell-model.ts';
+import { cellClasses } from '../models/class-colours.ts';
 import { predictCells } from './predict-cells.ts';
 import type { ImagePredictor, OpenPredictorOptions, PredictionEngines, PredictionOrder } from './prediction-order.ts';
 import type { UsedModel } from './prediction-summary.ts';

@@ -2,7 +2,7 @@ import { StepCache } from '../cache/step-cache.ts';
 import { HE_LABELS } from '../dataset/he-labels.ts';
 import { readLabelMap } from '../dataset/label-map.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
-import { tissueClasses } from '../models/tissue-classes.ts';
+import { tissueClasses } from '../models/class-colours.ts';
 import { prepareTissueModel, type TissueModel } from '../models/tissue-model.ts';
 import { predictTissue } from './predict-tissue.ts';
 import type { ImagePredictor, OpenPredictorOptions, PredictionEngines, PredictionOrder } from './prediction-order.ts';

@@ -3,26 +3,31 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CellTask } from '../../config/tasks.ts';
 import type { KeyParts } from '../cache/step-cache.ts';
-import type { Legend, LegendEntry } from '../figures/overlay-legend.ts';
+import type { Legend, LegendEntry } from '../figures/prediction-overlay.ts';
 import { drawCellsOverlay } from '../figures/prediction-overlay.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { type Classification, writeFeatures } from '../geojson/feature-file.ts';
 import type { DecodedImage } from '../image/accepted-image.ts';
 import type { CellModel } from '../models/cell-model.ts';
 import { readNpy, writeNpy } from '../numpy/npy.ts';
-import type { KeyedEngine } from '../onnx/refuse-other-engine.ts';
-import type { SessionOptions } from '../onnx/session.ts';
+import type { KeyedEngine } from '../onnx/session/refuse-other-engine.ts';
+import type { SessionOptions } from '../onnx/session/session.ts';
 import { cellDefinition } from '../tasks/registry.ts';
-import { encodeCandidates, readCandidatesFile } from '../yolov5/candidates-file.ts';
-import type { CellDetector, DetectionProgress } from '../yolov5/cell-detector.ts';
-import { SCRIPT_LIMITS } from '../yolov5/nms.ts';
+import { encodeCandidates, readCandidatesFile } from '../yolo/detect/candidates-file.ts';
+import type { CellDetector, DetectionProgress } from '../yolo/detect/cell-detector.ts';
+import { SCRIPT_LIMITS } from '../yolo/detect/nms.ts';
 import { densityCautions, modelCautions, scaleCautions, stainCautions } from './cautions.ts';
 import { cellCertainty, cellCertaintyNote } from './certainty.ts';
 import { type CellsOfImage, cellFeatures, cellsOfImage, cellsTable, countCells, outsideNote } from './found-cell.ts';
-import { describeInferred, inferOnce, type PredictOptions, type PredictServices } from './infer-once.ts';
-import { factsOf, type InferenceFacts } from './inference-facts.ts';
-import { InputImage } from './input-image.ts';
-import { type NetworkImage, networkImage } from './network-image.ts';
+import {
+  describeInferred,
+  factsOf,
+  type InferenceFacts,
+  inferOnce,
+  type PredictOptions,
+  type PredictServices,
+} from './infer-once.ts';
+import { InputImage, type NetworkImage, networkImage } from './input-image.ts';
 import { type ClassCount, cellFiles, type ImagePrediction, type PredictionChoices } from './prediction.ts';
 
 /** Raised whenever the same image and model would give other cells. */

@@ -1,28 +1,57 @@
 import { join } from 'node:path';
 import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
-import type { LegendEntry } from '../figures/overlay-legend.ts';
-import { drawTissueOverlay } from '../figures/prediction-overlay.ts';
+import { drawTissueOverlay, type LegendEntry } from '../figures/prediction-overlay.ts';
 import { writeRegions } from '../geojson/write-regions.ts';
 import type { DecodedImage } from '../image/accepted-image.ts';
-import { decodeGrey16 } from '../image/decode-grey16.ts';
 import { decodeLabels } from '../image/decode-labels.ts';
-import { encodeGrey16, encodeLabels } from '../image/encode-grey.ts';
-import { encodeIndexed } from '../image/encode-indexed.ts';
-import type { TissueClasses } from '../models/tissue-classes.ts';
+import { decodeGrey16 } from '../image/decode-pixels.ts';
+import { encodeGrey16, encodeIndexed, encodeLabels } from '../image/encode-png.ts';
+import type { TissueClasses } from '../models/class-colours.ts';
 import type { TissueModel } from '../models/tissue-model.ts';
-import type { RoiProgress, RoiSegmenter } from '../nnunet/roi-segmenter.ts';
-import { NOT_PREDICTED } from '../nnunet/tile-scope.ts';
-import type { KeyedEngine } from '../onnx/refuse-other-engine.ts';
-import type { SessionOptions } from '../onnx/session.ts';
+import type { RoiProgress, RoiSegmenter } from '../nnunet/sliding-window/roi-segmenter.ts';
+import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-scope.ts';
+import type { KeyedEngine } from '../onnx/session/refuse-other-engine.ts';
+import type { SessionOptions } from '../onnx/session/session.ts';
 import { modelCautions, scaleCautions, stainCautions } from './cautions.ts';
-import { type TissueCertainty, tissueCertainty, tissueCertaintyNote } from './certainty.ts';
-import { describeInferred, inferOnce, type PredictOptions, type PredictServices } from './infer-once.ts';
-import { factsOf, type InferenceFacts } from './inference-facts.ts';
-import { InputImage } from './input-image.ts';
-import { type ClassArea, classAreas } from './label-counts.ts';
-import { type NetworkImage, networkImage } from './network-image.ts';
+import { type ClassArea, classAreas, type TissueCertainty, tissueCertainty, tissueCertaintyNote } from './certainty.ts';
+import {
+  describeInferred,
+  factsOf,
+  type InferenceFacts,
+  inferOnce,
+  type PredictOptions,
+  type PredictServices,
+} from './infer-once.ts';
+import { InputImage, type NetworkImage, networkImage } from './input-image.ts';
 import { type ImagePrediction, type PredictionChoices, tissueFiles } from './prediction.ts';
-import { resizeNearest } from './resize-nearest.ts';
+
+/** One number per pixel. */
+interface PixelMap<Data extends Uint8Array | Uint16Array> {
+  readonly width: number;
+  readonly height: number;
+  /** height x width, row by row. */
+  readonly data: Data;
+}
+
+/**
+ * A mask or a map of margins at another size: each pixel takes the value at its middle.
+ *
+ * @param allocate - Makes the new values, of as many pixels.
+ */
+function resizeNearest<Data extends Uint8Array | Uint16Array>(
+  map: PixelMap<Data>,
+  { width, height }: { readonly width: number; readonly height: number },
+  allocate: (length: number) => Data,
+): PixelMap<Data> {
+  if (map.width === width && map.height === height) return map;
+  const data = allocate(width * height);
+  const columns = Uint32Array.from({ length: width }, (_, x) => Math.floor(((x + 0.5) * map.width) / width));
+  for (let y = 0, at = 0; y < height; y++) {
+    const row = Math.floor(((y + 0.5) * map.height) / height) * map.width;
+    for (let x = 0; x < width; x++) data[at++] = map.data[row + (columns[x] ?? 0)] ?? 0;
+  }
+  return { width, height, data };
+}
 
 /** Raised whenever the same image and model would give another mask. */
 const SCHEMA = 2;

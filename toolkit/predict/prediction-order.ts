@@ -1,8 +1,8 @@
 import type { Task } from '../../config/tasks.ts';
-import type { FoldName } from '../nnunet/model-folds.ts';
-import type { RoiProgress, RoiSegmenter } from '../nnunet/roi-segmenter.ts';
-import type { SessionOptions } from '../onnx/session.ts';
-import type { CellDetector, DetectionProgress } from '../yolov5/cell-detector.ts';
+import type { FoldName } from '../nnunet/convert/model-folds.ts';
+import type { RoiProgress, RoiSegmenter } from '../nnunet/sliding-window/roi-segmenter.ts';
+import type { SessionOptions } from '../onnx/session/session.ts';
+import type { CellDetector, DetectionProgress } from '../yolo/detect/cell-detector.ts';
 import type { PredictOptions } from './infer-once.ts';
 import type { ImagePrediction, PredictionChoices } from './prediction.ts';
 import type { UsedModel } from './prediction-summary.ts';

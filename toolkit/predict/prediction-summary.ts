@@ -6,8 +6,75 @@ import { ERRORS, type ErrorCode, ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { FoldName } from '../nnunet/model-card.ts';
 import { taskNamed } from '../tasks/task-named.ts';
-import type { ImagePrediction } from './prediction.ts';
-import { predictionTable } from './prediction-tables.ts';
+import type { ClassCount, ImagePrediction } from './prediction.ts';
+
+const NAME_WIDTH = 28;
+/** With more classes than this, only those that occur are listed. */
+const FEW_CLASSES = 10;
+
+/**
+ * What a person reads of one image.
+ *
+ * @param isQuiet - Leaves out the notes.
+ */
+export function describePrediction(image: ImagePrediction, isQuiet = false): string[] {
+  const size = `${image.width} x ${image.height} px${image.mpp === undefined ? '' : `, ${image.mpp} µm/px`}`;
+  const how = image.cached ? 'from the cache' : `${image.seconds.toFixed(1)} s on ${image.provider}`;
+  return [
+    `${image.name}: ${size}, ${how}`,
+    ...(image.areas ?? []).map(({ name, share, mm2 }) =>
+      row(name, `${(100 * share).toFixed(2).padStart(6)} %${mm2 === undefined ? '' : `  ${mm2.toFixed(4)} mm²`}`),
+    ),
+    ...countRows(image.counts ?? []),
+    ...outlinesOf(image),
+    ...(isQuiet ? [] : image.notes).map((note) => `  ${note}`),
+  ];
+}
+
+function countRows(counts: readonly ClassCount[]): string[] {
+  const found = counts.length > FEW_CLASSES ? counts.filter(({ count }) => count > 0) : counts;
+  const rows = found.map(({ name, count, perMm2 }) =>
+    row(name, `${String(count).padStart(6)}${perMm2 === undefined ? '' : `  ${perMm2.toFixed(1)} /mm²`}`),
+  );
+  const absent = counts.length - found.length;
+  return absent === 0 ? rows : [...rows, `  ${absent} ${found.length > 0 ? 'other ' : ''}classes: none found`];
+}
+
+function outlinesOf({ regions, leftOut, width, height }: ImagePrediction): string[] {
+  if (regions === undefined || leftOut === undefined || leftOut.regions === 0) return [];
+  const share = ((100 * leftOut.pixels) / (width * height)).toFixed(2);
+  const smaller = leftOut.regions === 1 ? '1 smaller region' : `${leftOut.regions} smaller regions`;
+  const outlines = regions === 1 ? '1 outline' : `${regions} outlines`;
+  return [
+    `  ${outlines}; ${smaller} (${leftOut.pixels} px, ${share} % of the image) left out by --min-area; 0 keeps all`,
+  ];
+}
+
+/** What a person reads of an image that could not be predicted. */
+export function describeFailure({ code, cause, remedy }: ImageFailure): string {
+  return `error ${code}: ${cause}\n  ${remedy}`;
+}
+
+/** All numbers of all images as CSV, one line a class of an image. */
+function predictionTable(images: readonly ImagePrediction[]): string {
+  const areas = images.flatMap(({ name, areas = [] }) =>
+    areas.map((area) => [quoted(name), area.value, quoted(area.name), area.pixels, area.share, area.mm2 ?? '']),
+  );
+  const counts = images.flatMap(({ name, counts = [] }) =>
+    counts.map((each) => [quoted(name), each.value, quoted(each.name), each.count, each.perMm2 ?? '']),
+  );
+  const isTissue = images.some(({ areas: of }) => of !== undefined);
+  const head = isTissue ? 'image,label,name,pixels,share,mm2' : 'image,class,name,cells,per_mm2';
+  return `${[head, ...(isTissue ? areas : counts).map((cells) => cells.join(','))].join('\n')}\n`;
+}
+
+function row(name: string, value: string): string {
+  return `  ${name.padEnd(NAME_WIDTH)} ${value}`;
+}
+
+function quoted(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
 
 const Size = z.object({ width: z.int(), height: z.int() });
 const ClassArea = z.object({
@@ -17,7 +84,7 @@ const ClassArea = z.object({
   share: z.number(),
   mm2: z.number().exactOptional(),
 });
-const ClassCount = z.object({
+const CountOfClass = z.object({
   value: z.int(),
   name: z.string(),
   count: z.int(),
@@ -37,7 +104,7 @@ export const PredictedImage = z.object({
   notes: z.array(z.string()),
   cells: z.int().exactOptional(),
   outside: z.int().exactOptional(),
-  counts: z.array(ClassCount).exactOptional(),
+  counts: z.array(CountOfClass).exactOptional(),
   medianMargin: z.number().exactOptional(),
   unclearShare: z.number().exactOptional(),
   medianScore: z.number().exactOptional(),

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { LeftOut } from '../geojson/write-regions.ts';
-import type { ClassArea } from './label-counts.ts';
+import type { ClassArea } from './certainty.ts';
 
 /** Choices that hold for all images of a prediction. */
 export interface PredictionChoices {

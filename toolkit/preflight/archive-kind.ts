@@ -1,5 +1,6 @@
-import { isClutter } from '../archive/member-path.ts';
-import { KINDS, type Kind } from '../dataset/layout.ts';
+import { isClutter } from '../archive/check-entries.ts';
+import { isArchive, KINDS, type Kind, rootOfArchive } from '../dataset/layout.ts';
+import type { RecordFile } from '../zenodo/record/record.ts';
 
 /**
  * Tells what an archive of the record holds by the paths in it, so that its name does not matter.
@@ -28,3 +29,23 @@ const SIGNS: readonly { readonly kind: Kind; readonly pattern: RegExp }[] = [
   { kind: 'annotations', pattern: /\.json$/ },
   { kind: 'images', pattern: /(^|\/)he\/[^/]*\.png$/ },
 ];
+
+/**
+ * Finds out what the archives of a record hold whose names do not say it, so that a version of the record with other
+ * names, or with one archive more, is taken as it is.
+ *
+ * @param paths - Lists the members of an archive; it is asked only for archives with unknown names.
+ * @returns The files, archives that were recognised with their `root`.
+ */
+export async function identifyArchives(
+  files: readonly RecordFile[],
+  paths: (file: RecordFile) => Promise<readonly string[]>,
+): Promise<readonly RecordFile[]> {
+  const identified: RecordFile[] = [];
+  for (const file of files) {
+    const isUnknown = isArchive(file.key) && rootOfArchive(file) === undefined;
+    const root = isUnknown ? archiveKind(await paths(file)) : undefined;
+    identified.push(root === undefined ? file : { ...file, root });
+  }
+  return identified;
+}

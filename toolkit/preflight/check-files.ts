@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { PNG_START_BYTES, type PngStart, parsePngStart } from '../image/png-size.ts';
+import { PNG_START_BYTES, type PngStart, parsePngStart } from '../image/png-header.ts';
 import { firstOf, type ImageSize, type RecordCheck } from './record-check.ts';
 import type { RecordTree } from './record-tree.ts';
 

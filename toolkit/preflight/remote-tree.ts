@@ -1,12 +1,12 @@
 import { dirname, join } from 'node:path';
-import type { LocatedMember } from '../archive/locate-members.ts';
+import type { LocatedMember } from '../archive/list-archive.ts';
 import { isArchive, type Kind } from '../dataset/layout.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { makeFolder } from '../files/make-folder.ts';
-import { downloadFile } from '../zenodo/download-file.ts';
-import type { HttpGet } from '../zenodo/http.ts';
-import type { RecordFile } from '../zenodo/record.ts';
-import { RemoteArchive } from '../zenodo/remote-archive.ts';
+import { downloadFile } from '../zenodo/download/download-file.ts';
+import { RemoteArchive } from '../zenodo/download/remote-archive.ts';
+import type { HttpGet } from '../zenodo/http/http.ts';
+import type { RecordFile } from '../zenodo/record/record.ts';
 import { archiveKind } from './archive-kind.ts';
 import type { RecordTree } from './record-tree.ts';
 

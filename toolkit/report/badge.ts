@@ -1,6 +1,6 @@
 import { TASK_TITLES } from '../../config/tasks.ts';
 import { type RecordKind, verdictText } from '../dataset/provenance.ts';
-import type { Verdict } from '../verdict/verdict.ts';
+import type { Verdict } from '../verdict/verdict-file.ts';
 import { headlineOf } from './page/headline.ts';
 import { type Html, html } from './page/html.ts';
 import type { ReportData } from './report-data.ts';

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { basename, isAbsolute, join } from 'node:path';
 import { parse, stringify } from 'yaml';
+import { shippedProfile } from '../../config/package-files.ts';
 import { RunConfig } from '../../config/schema.ts';
-import { shippedProfile } from '../../config/shipped-profiles.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 
 /** The effective configuration of a run, a profile as `run --profile` takes it. */

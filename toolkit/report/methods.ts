@@ -1,8 +1,8 @@
 import { CELL_TASKS, TASK_TITLES, TASKS, type Task, TISSUE_TASKS } from '../../config/tasks.ts';
 import type { VerdictConfig } from '../../config/verdict-config.ts';
 import { comparedText } from '../dataset/provenance.ts';
+import { counted, listed, withArticle } from '../format.ts';
 import { taskNamed } from '../tasks/task-named.ts';
-import { counted, listed, withArticle } from '../text.ts';
 import type { Environment } from './environment.ts';
 import type { ReportData } from './report-data.ts';
 

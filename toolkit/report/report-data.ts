@@ -8,13 +8,15 @@ import type { Provenance } from '../dataset/provenance.ts';
 import { ReigniteError } from '../errors.ts';
 import { FoldName } from '../nnunet/model-card.ts';
 import { taskNamed } from '../tasks/task-named.ts';
-import { LedgerFile } from '../verdict/ledger/ledger-file.ts';
+import { LedgerFile } from '../verdict/discrepancies/discrepancies-file.ts';
 import type { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
-import { ACQUISITION_FILE } from './acquisition-file.ts';
 import { readConfiguration } from './configuration.ts';
 import { type Environment, readEnvironments } from './environment.ts';
-import { readStepTimes, type StepTimes } from './step-times.ts';
 import { provenanceOf, readSummaryFile, type Summary } from './summary.ts';
+import { readStepTimes, type StepTimes } from './trace.ts';
+
+/** Sizes, MD5 and SHA-256 of the record's files as they were fetched, and of all that was unpacked of them. */
+export const ACQUISITION_FILE = 'acquisition.json';
 
 export type JudgedTask = z.output<typeof HeVerdictFile> | z.output<typeof CellsVerdictFile>;
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { kindOfNumber, Provenance } from '../dataset/provenance.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import { Verdict } from '../verdict/verdict.ts';
+import { Verdict } from '../verdict/verdict-file.ts';
 
 const TaskSummary = z.object({
   verdict: Verdict,
@@ -66,4 +66,13 @@ export async function readSummaryFile(results: string): Promise<Summary | undefi
   } catch {
     return undefined;
   }
+}
+
+/** The JSON Schema (2020-12) of summary.json, as docs/summary.schema.json publishes it. */
+export function summarySchema(): object {
+  return {
+    ...z.toJSONSchema(Summary),
+    title: 'summary.json of a reignite run',
+    description: 'Which run a results folder belongs to, how it ended, and its verdict a task.',
+  };
 }

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../files/atomic-write.ts';
@@ -30,4 +31,41 @@ export type TraceLine = z.infer<typeof TraceLine>;
 export async function writeTraceFile(results: string, lines: readonly TraceLine[]): Promise<void> {
   const sorted = [...lines].sort((a, b) => ((a.scheduled ?? '') < (b.scheduled ?? '') ? -1 : 1));
   await writeFileAtomic(join(results, 'trace.jsonl'), sorted.map((line) => `${JSON.stringify(line)}\n`).join(''));
+}
+
+/** How long the steps of a run took, by kind. */
+export interface StepTimes {
+  readonly steps: readonly {
+    /** Name of the activity. */
+    readonly step: string;
+    readonly count: number;
+    /** Seconds of the last attempts together. */
+    readonly total: number;
+    readonly longest: number;
+    /** Steps that needed more than one attempt. */
+    readonly again: number;
+  }[];
+  readonly retries: number;
+  /** When the first step was asked for, ISO 8601, UTC. */
+  readonly began: string | undefined;
+}
+
+/** Sums up trace.jsonl, the kind that took longest first; empty where there is no trace yet. */
+export async function readStepTimes(results: string): Promise<StepTimes> {
+  const text = await readFile(join(results, 'trace.jsonl'), 'utf8').catch(() => '');
+  const kinds = new Map<string, { count: number; total: number; longest: number; again: number }>();
+  let began: string | undefined;
+  for (const line of text.split('\n')) {
+    if (line === '') continue;
+    const { step, runSeconds, attempts, scheduled } = TraceLine.parse(JSON.parse(line));
+    if (scheduled !== null && (began === undefined || scheduled < began)) began = scheduled;
+    const kind = kinds.get(step) ?? { count: 0, total: 0, longest: 0, again: 0 };
+    kind.count++;
+    kind.total += runSeconds ?? 0;
+    kind.longest = Math.max(kind.longest, runSeconds ?? 0);
+    if (attempts > 1) kind.again++;
+    kinds.set(step, kind);
+  }
+  const steps = [...kinds].map(([step, kind]) => ({ step, ...kind })).sort((a, b) => b.total - a.total);
+  return { steps, began, retries: steps.reduce((sum, { again }) => sum + again, 0) };
 }

@@ -2,14 +2,14 @@ import type { RunConfig } from '../../config/schema.ts';
 import type { TaskSettings } from '../../config/task-config.ts';
 import type { Task } from '../../config/tasks.ts';
 import type { VerdictConfig } from '../../config/verdict-config.ts';
+import type { InferredProduct } from '../cache/make-inference.ts';
 import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import type { OverviewRow } from '../dataset/overview.ts';
 import type { ScoredClasses } from '../evaluate/class-names.ts';
 import type { Evaluated, EvaluationInput } from '../evaluate/evaluation.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
-import type { InferredProduct } from '../inference/make-inference.ts';
-import type { Engine, ModelJob } from '../nnunet/roi-job.ts';
-import type { SessionOptions } from '../onnx/session.ts';
+import type { Engine, ModelJob } from '../nnunet/sliding-window/roi-job.ts';
+import type { SessionOptions } from '../onnx/session/session.ts';
 import type {
   ImagePredictor,
   OpenPredictorOptions,
@@ -19,7 +19,7 @@ import type {
 import type { UsedModel } from '../predict/prediction-summary.ts';
 import type { CheckedTask } from '../preflight/record-check.ts';
 import type { RecordTree } from '../preflight/record-tree.ts';
-import type { DrawnRoi } from '../report/layers/drawn-roi.ts';
+import type { DrawnRoi } from '../report/layers/layers-file.ts';
 import type { ResampleEvidence } from '../verdict/uncertainty.ts';
 import type { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
 import type { MethodsInput, VerdictView, ViewerWords } from './verdict-view.ts';
@@ -239,4 +239,14 @@ export interface TaskKind {
     engines: PredictionEngines,
     options?: OpenPredictorOptions,
   ): Promise<ImagePredictor>;
+}
+
+/** A task that has ended, as the discrepancy ledger needs it. */
+export interface LedgerTask<Name extends Task> {
+  readonly name: Name;
+  /** Those that have a prediction. */
+  readonly rois: readonly PlannedRoi[];
+  readonly scope: TaskSettings['scope'];
+  /** What came of inferring again. */
+  readonly measured: Measured;
 }

@@ -1,8 +1,8 @@
 import { CELL_TASKS, perTask, type Task, TISSUE_TASKS } from '../../config/tasks.ts';
-import { cellsTask } from './cells.ts';
+import { cellsTask } from './cells/cells.ts';
 import type { TaskKind } from './kind.ts';
 import { cellDefinition, tissueDefinition } from './registry.ts';
-import { tissueTask } from './tissue.ts';
+import { tissueTask } from './tissue/tissue.ts';
 
 const TASKS_BY_NAME: Readonly<Record<Task, TaskKind>> = {
   ...perTask(TISSUE_TASKS, (task) => tissueTask(tissueDefinition(task))),

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { TaskSettings } from '../../config/task-config.ts';
 import type { CacheKey, RoiStem, Sha256 } from '../brands.ts';
 import type { FileDigests } from '../cache/file-digests.ts';
@@ -86,3 +87,21 @@ function entryOr({ roi }: PlannedRoi, entry: CacheEntry | undefined): CacheEntry
     remedy: 'Type the same command again: the ROI is computed again.',
   });
 }
+
+/** What a cache entry says of the inference of an ROI, whatever the task. */
+export const InferenceFacts = z.object({
+  width: z.number().int(),
+  height: z.number().int(),
+  provider: z.string(),
+  fallbacks: z.array(z.string()),
+  instructionSet: z.string(),
+  tiles: z.number().int(),
+  seconds: z.number(),
+  notes: z.array(z.string()),
+});
+
+/** Rows of counts; `ConfusionMatrix.fromRows` looks at each of them, which is not done twice for every ROI. */
+export const Rows = z.custom<number[][]>(
+  (rows) => Array.isArray(rows) && rows.every(Array.isArray),
+  'expected rows of counts',
+);

@@ -1,13 +1,12 @@
 import type { VerdictConfig } from '../../config/verdict-config.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { cellDefinition } from '../tasks/registry.ts';
-import { breakdownOf } from './breakdown.ts';
 import { cellsCounts } from './cells-counts.ts';
 import type { JudgedImage } from './judge-cells.ts';
 import { countsByPatient, type OverviewByStem } from './patients.ts';
 import { resampledIntervals } from './resampled-intervals.ts';
 import { tumourProportion } from './tumour-proportion.ts';
-import { drawFor, type ResampleEvidence } from './uncertainty.ts';
+import { breakdownOf, drawFor, type ResampleEvidence } from './uncertainty.ts';
 import type { CellsVerdictFile } from './verdict-file.ts';
 
 /**

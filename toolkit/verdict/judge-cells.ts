@@ -3,21 +3,21 @@ import type { VerdictConfig } from '../../config/verdict-config.ts';
 import { describeDoubt } from '../dataset/category-classes.ts';
 import type { CellPoint } from '../dataset/cell-point.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
+import { counted, shortNumber } from '../format.ts';
 import { AI, evaluateDetection } from '../metrics/agreement.ts';
 import { type DetectionMetrics, pairName } from '../metrics/agreement-metrics.ts';
 import type { TieOrder } from '../metrics/match-points.ts';
-import { counted } from '../text.ts';
 import { sumOfPointComparisons } from './compare-points.ts';
 import { compareWithPrinted, type PrintedF1 } from './printed-f1.ts';
-import { shortNumber } from './short-number.ts';
-import { type Verdict, worstOf } from './verdict.ts';
 import {
   type CellsRoiVerdict,
   type CellsVerdictFile,
   type ComparedMetric,
   type EvaluationVerdict,
   type PointsComparison,
+  type Verdict,
   worstFirst,
+  worstOf,
 } from './verdict-file.ts';
 
 type Tolerances = VerdictConfig['cells'];

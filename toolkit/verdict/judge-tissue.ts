@@ -1,23 +1,65 @@
 import type { TissueTask } from '../../config/tasks.ts';
 import type { VerdictConfig } from '../../config/verdict-config.ts';
 import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
+import { counted, shortNumber } from '../format.ts';
 import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
 import { dicePerLabel, microDice } from '../metrics/dice.ts';
 import { sumOfConfusions } from '../metrics/evaluate-he.ts';
 import { diceScores, overallDice, tilConfusion } from '../metrics/he-metrics.ts';
-import { counted } from '../text.ts';
+import { describeWithoutPrediction, withoutPrediction, withStrayPredictions } from '../metrics/without-prediction.ts';
 import { MARGIN_ROUNDING, type MaskComparison, sumOfComparisons } from './compare-masks.ts';
-import { shortNumber } from './short-number.ts';
-import { tissueWithoutPrediction } from './tissue-without-prediction.ts';
-import { type Verdict, worstOf } from './verdict.ts';
 import {
   type ComparedMetric,
   type EvaluationVerdict,
   type HeRoiVerdict,
   type HeVerdictFile,
   type MaskExplanation,
+  type Verdict,
   worstFirst,
+  worstOf,
 } from './verdict-file.ts';
+
+/** The matrices of an ROI, 17 x 17; the published one where there is a published mask. */
+export interface ScoredRoi {
+  readonly ours: ConfusionMatrix;
+  readonly published?: ConfusionMatrix;
+}
+
+/**
+ * The annotated pixels that the published masks and ours leave out, and what is said of them.
+ *
+ * A matrix does not count a pixel that was predicted as no label, so that the other side's, where it has more of a true
+ * label, tells how many there are.
+ */
+export function tissueWithoutPrediction(
+  rois: readonly ScoredRoi[],
+): Pick<HeVerdictFile, 'warnings'> & { readonly withoutPrediction: NonNullable<HeVerdictFile['withoutPrediction']> } {
+  const both = rois.flatMap(({ ours, published }) => (published === undefined ? [] : [{ ours, published }]));
+  const sides = {
+    published: both.map(({ ours, published }) => filled(published, ours)),
+    ours: rois.map(({ ours, published }) => filled(ours, published ?? ours)),
+  };
+  const sideOf = (confusions: readonly ConfusionMatrix[], whose: string) => {
+    const total = sumOfConfusions(confusions);
+    const without = withoutPrediction(total);
+    const overall = { shown: overallDice(total), missed: without.all.overall };
+    const said = without.pixels === 0 ? [] : [describeWithoutPrediction(whose, without, overall)];
+    return { without, said };
+  };
+  const published = sideOf(sides.published, 'The published masks');
+  const ours = sideOf(sides.ours, 'Our masks');
+  return {
+    withoutPrediction: { published: published.without, ours: ours.without },
+    warnings: [...published.said, ...ours.said],
+  };
+}
+
+function filled(confusion: ConfusionMatrix, other: ConfusionMatrix): ConfusionMatrix {
+  return withStrayPredictions(
+    confusion,
+    Array.from({ length: other.size }, (_, label) => other.rowSum(label)),
+  );
+}
 
 type Tolerances = VerdictConfig['he'];
 
@@ -82,10 +124,7 @@ export function judgeTissue(
 }
 
 /** Masks as far as pixels tell: an ROI, or all together. */
-export function verdictOnMasks(
-  { pixels, differing, largestMargin, nearMargins }: MaskComparison,
-  t: Tolerances,
-): Verdict {
+function verdictOnMasks({ pixels, differing, largestMargin, nearMargins }: MaskComparison, t: Tolerances): Verdict {
   if (pixels === 0) return 'not comparable';
   if (differing <= t.sameDiffering * pixels && largestMargin <= t.sameMargin + MARGIN_ROUNDING) return 'reproduced';
   if (differing <= t.nearDiffering * pixels && nearMargins >= t.nearMarginShare * differing) return 'within tolerance';
@@ -93,7 +132,7 @@ export function verdictOnMasks(
 }
 
 /** Finds the most ordinary explanation for the pixels in which masks differ. */
-export function explanationOf({ pixels, differing, largestMargin }: MaskComparison, t: Tolerances): MaskExplanation {
+function explanationOf({ pixels, differing, largestMargin }: MaskComparison, t: Tolerances): MaskExplanation {
   if (differing === 0) return 'identical';
   if (largestMargin <= t.sameMargin + MARGIN_ROUNDING) return 'ties';
   const isSmall = differing <= t.nearDiffering * pixels;

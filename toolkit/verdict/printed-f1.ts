@@ -1,7 +1,6 @@
-import { type DetectionMetrics, pairName } from '../metrics/agreement-metrics.ts';
-import { agreementScores } from '../metrics/agreement-scores.ts';
+import { listed } from '../format.ts';
+import { agreementScores, type DetectionMetrics, pairName } from '../metrics/agreement-metrics.ts';
 import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
-import { listed } from '../text.ts';
 import type { EvaluationVerdict } from './verdict-file.ts';
 
 /** F1 values that were published in print: macro F1 by pair, such as "reader R1|AI", with two decimals. */

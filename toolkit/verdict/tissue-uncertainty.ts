@@ -1,12 +1,44 @@
 import type { VerdictConfig } from '../../config/verdict-config.ts';
-import { HE_LABELS } from '../dataset/he-labels.ts';
-import { breakdownOf } from './breakdown.ts';
+import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
+import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
+import { diceScores, tilConfusion } from '../metrics/he-metrics.ts';
 import type { JudgedRoi } from './judge-tissue.ts';
 import { countsByPatient, type OverviewByStem } from './patients.ts';
-import { resampledIntervals } from './resampled-intervals.ts';
-import { measureTissue } from './tissue-measure.ts';
-import { drawFor, type ResampleEvidence } from './uncertainty.ts';
+import { type Measure, resampledIntervals } from './resampled-intervals.ts';
+import { breakdownOf, drawFor, type ResampleEvidence } from './uncertainty.ts';
 import type { HeVerdictFile } from './verdict-file.ts';
+
+/** The first two labels, Unannotated and Background, have no Dice. */
+const FIRST_TISSUE = 2;
+
+/**
+ * Dice of a 17 x 17 matrix: overall and a class, of all classes, then of the TIL use case, in the order of
+ * `verdict/he.json`. Null for a class without a true pixel.
+ */
+export const measureTissue: Measure = (counts) => {
+  const confusion = new ConfusionMatrix(HE_LABELS.length, counts);
+  return [...measureLabels(confusion, HE_LABELS), ...measureLabels(tilConfusion(confusion), TIL_LABELS)];
+};
+
+/** Names of what `measureTissue` gives, those of the TIL use case as `TIL: Stroma`. */
+export const TISSUE_MEASURES: readonly string[] = [
+  ...namesOf(HE_LABELS),
+  ...namesOf(TIL_LABELS).map((name) => `TIL: ${name}`),
+];
+
+function namesOf(labels: readonly TissueLabel[]): readonly string[] {
+  return ['Overall', ...labels.slice(FIRST_TISSUE).map(({ name }) => name)];
+}
+
+function measureLabels(confusion: ConfusionMatrix, labels: readonly TissueLabel[]): (number | null)[] {
+  const { overall, perClass } = diceScores(confusion, labels);
+  const tissue = labels.slice(FIRST_TISSUE);
+  const isEmpty = tissue.every(({ value }) => confusion.rowSum(value) === 0);
+  return [
+    isEmpty ? null : overall,
+    ...tissue.map(({ name, value }) => (confusion.rowSum(value) === 0 ? null : (perClass[name] ?? null))),
+  ];
+}
 
 /**
  * Puts to a verdict on tissue how sure its numbers are: intervals over patients, and the breakdown by what the

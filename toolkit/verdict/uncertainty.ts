@@ -1,8 +1,9 @@
 import type { VerdictConfig } from '../../config/verdict-config.ts';
-import { counted } from '../text.ts';
+import { counted } from '../format.ts';
+import { type OverviewByStem, patientOf, type RoiCounts, rowOf } from './patients.ts';
 import { type Measure, type PatientCounts, supportOf } from './resampled-intervals.ts';
 import { drawResamples, GENERATOR } from './resamples.ts';
-import type { PatientsFile, Uncertainty } from './verdict-file.ts';
+import type { Breakdown, PatientsFile, Uncertainty } from './verdict-file.ts';
 
 /** Fewer patients than this say little about others. */
 const FEW_PATIENTS = 10;
@@ -75,4 +76,56 @@ function warningOf(group: string, patients: number): string[] {
   const of = group === '' ? '' : ` of ${group}`;
   if (patients < 2) return [`The scores${of} rest on ${counted(patients, 'patient')}: there is no interval.`];
   return [`The intervals${of} rest on ${patients} patients: fewer than ${FEW_PATIENTS} say little about others.`];
+}
+
+/** Columns of the overview by which results are broken down. */
+const COLUMNS = ['source', 'organ', 'specimen_type', 'histological_subtype', 'scanner'] as const;
+
+/**
+ * Numbers by source, organ, specimen, histology and scanner: descriptive only, since groups are small and not drawn
+ * at random.
+ *
+ * @param names - Of the numbers that `measure` makes.
+ */
+export function breakdownOf(
+  rois: readonly RoiCounts[],
+  overview: OverviewByStem,
+  names: readonly string[],
+  measure: Measure,
+): Breakdown[] {
+  const known = rois.map((counts) => {
+    return { ...counts, facts: rowOf(overview, counts.roi)?.facts, patient: patientOf(overview, counts.roi) };
+  });
+  return COLUMNS.flatMap((column) => {
+    return [...groupsOf(known, ({ facts }) => facts?.[column]?.trim() || 'not given')]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([value, members]) => {
+        const theirs = measure(sum(members.map(({ published }) => published)));
+        const mine = measure(sum(members.map(({ ours }) => ours)));
+        return {
+          column,
+          value,
+          rois: members.length,
+          patients: new Set(members.map(({ patient }) => patient)).size,
+          metrics: names.map((name, k) => ({ name, published: theirs[k] ?? null, ours: mine[k] ?? null })),
+        };
+      });
+  });
+}
+
+function groupsOf<Item>(items: readonly Item[], keyOf: (item: Item) => string): Map<string, Item[]> {
+  const groups = new Map<string, Item[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
+function sum(all: readonly ArrayLike<number>[]): Float64Array {
+  const total = new Float64Array(all[0]?.length ?? 0);
+  for (const counts of all) for (let k = 0; k < total.length; k++) total[k] = (total[k] ?? 0) + (counts[k] ?? 0);
+  return total;
 }

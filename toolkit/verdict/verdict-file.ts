@@ -3,7 +3,22 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { CELL_TASKS, TISSUE_TASKS } from '../../config/tasks.ts';
 import { MaskComparison } from './compare-masks.ts';
-import { Verdict } from './verdict.ts';
+
+/** How a result stands to the published one. */
+export const Verdict = z.enum(['reproduced', 'within tolerance', 'differs', 'not comparable']);
+export type Verdict = z.infer<typeof Verdict>;
+
+const BADNESS: Readonly<Record<Verdict, number>> = {
+  'not comparable': 0,
+  reproduced: 1,
+  'within tolerance': 2,
+  differs: 3,
+};
+
+/** The worst of several verdicts; `not comparable` only where all are. */
+export function worstOf(verdicts: readonly Verdict[]): Verdict {
+  return verdicts.reduce<Verdict>((worst, each) => (BADNESS[each] > BADNESS[worst] ? each : worst), 'not comparable');
+}
 
 /** A 95 % interval; absent where there is nothing to resample. */
 export const Interval = z.object({
@@ -138,7 +153,7 @@ export type VerdictEngine = z.infer<typeof VerdictEngine>;
 const Dice = z.object({ overall: z.number(), perClass: z.record(z.string(), z.number()) });
 
 /** Annotated pixels that masks leave out, and Dice when these count as missed. */
-export const WithoutPrediction = z.object({
+const WithoutPrediction = z.object({
   annotated: z.int().min(0),
   pixels: z.int().min(0).describe('Annotated pixels predicted Unannotated or as no label'),
   share: z.number().min(0).max(1),

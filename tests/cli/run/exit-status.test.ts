@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { exitStatusOf } from '../../../cli/run/exit-status.ts';
+import { exitStatusOf } from '../../../cli/run/follow-run.ts';
 import type { Summary } from '../../../toolkit/report/summary.ts';
 
 function summary(status: Summary['status'], ...verdicts: Summary['tasks'][string]['verdict'][]): Summary {

@@ -1,7 +1,7 @@
 import { defaultPayloadConverter } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { ProgressLines } from '../../../cli/run/progress-lines.ts';
-import { pendingSteps } from '../../../runtime/run/pending-steps.ts';
+import { pendingSteps } from '../../../runtime/run/run-progress.ts';
 
 const stage = { stage: 'he', unit: 'ROIs', done: 0, of: 4, cached: 0, failed: 0, state: 'running' } as const;
 

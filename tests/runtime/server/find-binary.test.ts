@@ -2,8 +2,8 @@ import { chmod, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { FetchWay } from '../../../runtime/server/binary/fetch-way.ts';
-import { findTemporalBinary } from '../../../runtime/server/find-binary.ts';
+import type { FetchWay } from '../../../runtime/server/binary/download.ts';
+import { findTemporalBinary } from '../../../runtime/server/binary/find-binary.ts';
 
 let root: string;
 let environment: NodeJS.ProcessEnv;

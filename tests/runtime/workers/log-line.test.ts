@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { logLine } from '../../../runtime/workers/log-line.ts';
+import { logLine } from '../../../runtime/workers/telemetry.ts';
 
 const AT = 1_700_000_000_123_456_789n;
 

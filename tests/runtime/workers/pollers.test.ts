@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { QUEUES } from '../../../config/task-queues.ts';
+import { QUEUES } from '../../../config/tasks.ts';
 import { connectTo } from '../../../runtime/server/connection.ts';
 import { unpolledQueues } from '../../../runtime/workers/pollers.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';

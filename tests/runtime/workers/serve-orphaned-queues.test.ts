@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Queue } from '../../../config/task-queues.ts';
+import type { Queue } from '../../../config/tasks.ts';
 import { serveOrphanedQueues } from '../../../runtime/workers/serve-orphaned-queues.ts';
 
 it('takes a queue over that was found alone twice in a row, and outlives a server that does not answer', async () => {

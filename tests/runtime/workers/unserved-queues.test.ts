@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { QUEUES } from '../../../config/task-queues.ts';
+import { QUEUES } from '../../../config/tasks.ts';
 import { connectTo } from '../../../runtime/server/connection.ts';
-import { busyQueues } from '../../../runtime/workers/busy-workers.ts';
-import { unpolledQueues } from '../../../runtime/workers/pollers.ts';
-import { unservedQueues } from '../../../runtime/workers/unserved-queues.ts';
+import { busyQueues, unpolledQueues, unservedQueues } from '../../../runtime/workers/pollers.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 import { serveStubbed, startStubbed, stubbedRun } from '../../support/stubbed-run.ts';
 import { startTestServer, type TestServer } from '../../support/temporal.ts';

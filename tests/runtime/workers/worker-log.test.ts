@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs';
 import { readdir, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { expect, it } from 'vitest';
-import { openWorkerLog } from '../../../runtime/workers/worker-log.ts';
+import { openWorkerLog } from '../../../runtime/workers/worker-processes.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 function opened(logs: string, queue: string): string {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { findJsonFault } from '../../../toolkit/dataset/json-fault.ts';
+import { findJsonFault } from '../../../toolkit/dataset/read-text.ts';
 
 function isJson(text: string): boolean {
   try {

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { scoreDots } from '../../../toolkit/figures/accessible/score-dots.ts';
-import { shadeMatrices } from '../../../toolkit/figures/accessible/shade-matrix.ts';
-import { inkOn, shadeOf } from '../../../toolkit/figures/accessible/shades.ts';
+import { inkOn, shadeMatrices, shadeOf } from '../../../toolkit/figures/accessible/shade-matrix.ts';
+import { READABLE_CONTRAST } from '../../../toolkit/figures/confusion-figure.ts';
 import { contrastOf } from '../../../toolkit/figures/f1-matrix-colours.ts';
-import { READABLE_CONTRAST } from '../../../toolkit/figures/grey.ts';
 import { renderSvg } from '../../../toolkit/figures/render-vega-lite.ts';
 
 describe('accessible figures', () => {

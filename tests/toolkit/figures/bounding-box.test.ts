@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { boundingBox } from '../../../toolkit/figures/bounding-box.ts';
+import { boundingBox } from '../../../toolkit/figures/panel-grid.ts';
 
 describe('boundingBox', () => {
   it('holds every pixel that is not 0, labels or not', () => {

@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { Canvas } from 'canvas';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type CaseFigureInput, drawCaseFigure } from '../../../toolkit/figures/case-figure.ts';
-import { caseLayout } from '../../../toolkit/figures/case-layout.ts';
+import { type CaseFigureInput, caseLayout, drawCaseFigure } from '../../../toolkit/figures/case-figure.ts';
 import { registerFonts } from '../../../toolkit/figures/fonts.ts';
 
 let folder: string;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { contrastOfGreys } from '../../../toolkit/figures/confusion-figure.ts';
 import { contrastOf, sequentialColour } from '../../../toolkit/figures/f1-matrix-colours.ts';
-import { contrastOfGreys } from '../../../toolkit/figures/grey.ts';
 
 describe('sequentialColour', () => {
   // What matplotlib 3.11.2 gives: [round(255 * c) for c in colormaps[scale](value)[:3]]

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { contrastOfGreys } from '../../../toolkit/figures/grey.ts';
+import { contrastOfGreys } from '../../../toolkit/figures/confusion-figure.ts';
 import { heFigures, renderHeFigures } from '../../../toolkit/figures/he-figures.ts';
 import { renderVegaLite } from '../../../toolkit/figures/render-vega-lite.ts';
 import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';

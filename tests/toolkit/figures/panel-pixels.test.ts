@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { HE_LABELS } from '../../../toolkit/dataset/he-labels.ts';
-import { averageImage } from '../../../toolkit/figures/average-image.ts';
-import { labelColours } from '../../../toolkit/figures/label-colours.ts';
-import { overlayLabels } from '../../../toolkit/figures/overlay-labels.ts';
+import { labelColours, overlayLabels } from '../../../toolkit/figures/overlay-labels.ts';
 import type { PanelGrid } from '../../../toolkit/figures/panel-grid.ts';
+import { averageImage } from '../../../toolkit/figures/panel-grid.ts';
 
 /** A panel of 2 x 1 px over the right 4 x 2 px of an image of 5 x 2 px. */
 const grid: PanelGrid = {

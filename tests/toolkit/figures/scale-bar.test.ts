@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { roundLength } from '../../../toolkit/figures/scale-bar.ts';
+import { roundLength } from '../../../toolkit/figures/panel-figure.ts';
 
 it.each([
   [1664, 200],

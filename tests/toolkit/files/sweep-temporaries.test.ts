@@ -2,8 +2,7 @@ import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { processTableTag } from '../../../toolkit/files/process-identity.ts';
-import { sweepTemporaries } from '../../../toolkit/files/sweep-temporaries.ts';
-import { temporaryPathBeside } from '../../../toolkit/files/temporary-path.ts';
+import { sweepTemporaries, temporaryPathBeside } from '../../../toolkit/files/temporary-files.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const ENDED = 2 ** 22 + 5;

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { sha256Of } from '../../../toolkit/files/hash-file.ts';
-import { decodeRgb } from '../../../toolkit/image/decode-rgb.ts';
+import { decodeRgb } from '../../../toolkit/image/decode-pixels.ts';
 import { imageSize } from '../../../toolkit/image/open-image.ts';
 
 const folder = fileURLToPath(new URL('../../fixtures/segment/images/', import.meta.url));

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { encodeIndexed } from '../../../toolkit/image/encode-indexed.ts';
+import { encodeIndexed } from '../../../toolkit/image/encode-png.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const PALETTE = [

@@ -10,7 +10,7 @@ import {
   encodeGrey16FromFiles,
   encodeLabels,
   encodeLabelsFromFiles,
-} from '../../../toolkit/image/encode-grey.ts';
+} from '../../../toolkit/image/encode-png.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const folder = fileURLToPath(new URL('../../fixtures/segment/images/', import.meta.url));

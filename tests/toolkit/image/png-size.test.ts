@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { imageSize } from '../../../toolkit/image/open-image.ts';
-import { pngSize } from '../../../toolkit/image/png-size.ts';
+import { pngSize } from '../../../toolkit/image/png-header.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 async function image(format: 'png' | 'jpeg'): Promise<string> {

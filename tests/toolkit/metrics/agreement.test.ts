@@ -2,9 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseReaderAnnotations } from '../../../toolkit/dataset/readers-annotations.ts';
 import { evaluateDetection } from '../../../toolkit/metrics/agreement.ts';
-import { DetectionMetrics } from '../../../toolkit/metrics/agreement-metrics.ts';
+import { agreementScores, DetectionMetrics } from '../../../toolkit/metrics/agreement-metrics.ts';
 import { AgreementRemark } from '../../../toolkit/metrics/agreement-remarks.ts';
-import { agreementScores } from '../../../toolkit/metrics/agreement-scores.ts';
 import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';
 import { AGREEMENT_RECORDS, agreementOracle, cellPoints } from './agreement-oracle.ts';
 

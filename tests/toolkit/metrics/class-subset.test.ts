@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HE_LABELS } from '../../../toolkit/dataset/he-labels.ts';
-import { agreementScores } from '../../../toolkit/metrics/agreement-scores.ts';
+import { agreementScores } from '../../../toolkit/metrics/agreement-metrics.ts';
 import { cellSubset, subsetAgreement, subsetDice, tissueSubset } from '../../../toolkit/metrics/class-subset.ts';
 import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';
-import { countConfusion } from '../../../toolkit/metrics/count-confusion.ts';
+import { countConfusion } from '../../../toolkit/metrics/evaluate-he.ts';
 import { diceScores } from '../../../toolkit/metrics/he-metrics.ts';
 import { labelCounts, withStrayPredictions } from '../../../toolkit/metrics/without-prediction.ts';
 import { PDL1 } from '../../../toolkit/tasks/pdl1.ts';

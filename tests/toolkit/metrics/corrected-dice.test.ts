@@ -1,11 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { HE_LABELS } from '../../../toolkit/dataset/he-labels.ts';
 import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';
-import {
-  correctedDice,
-  diceWithBackground,
-  diceWithUnannotatedMissed,
-} from '../../../toolkit/metrics/corrected-dice.ts';
+import { correctedDice, diceWithBackground, diceWithUnannotatedMissed } from '../../../toolkit/metrics/dice.ts';
 import { diceScores } from '../../../toolkit/metrics/he-metrics.ts';
 
 const [UNANNOTATED, BACKGROUND, TUMOUR] = [0, 1, 2];

@@ -1,11 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { HE_LABELS, TIL_LABELS } from '../../../toolkit/dataset/he-labels.ts';
-import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';
+import { ConfusionMatrix, normaliseConfusion, withoutFirstLabel } from '../../../toolkit/metrics/confusion-matrix.ts';
 import { sumOfConfusions } from '../../../toolkit/metrics/evaluate-he.ts';
 import { confusionOf, HeMetrics, heMetrics, tilConfusion } from '../../../toolkit/metrics/he-metrics.ts';
-import { normaliseConfusion } from '../../../toolkit/metrics/normalise-confusion.ts';
-import { formatTwoDecimals, roundAsNumpy } from '../../../toolkit/metrics/round-as-python.ts';
-import { withoutFirstLabel } from '../../../toolkit/metrics/select-labels.ts';
+import { formatTwoDecimals, roundAsNumpy } from '../../../toolkit/numpy/round.ts';
 import { heOracle } from './he-oracle.ts';
 
 const total = sumOfConfusions(heOracle.rois.map(({ confusion }) => ConfusionMatrix.fromRows(confusion)));

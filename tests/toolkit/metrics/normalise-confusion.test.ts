@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';
-import { normaliseConfusion } from '../../../toolkit/metrics/normalise-confusion.ts';
+import { ConfusionMatrix, normaliseConfusion } from '../../../toolkit/metrics/confusion-matrix.ts';
 
 const matrix = ConfusionMatrix.fromRows([
   [3, 0, 1],

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';
-import { groupLabels, withoutFirstLabel, withoutTruth } from '../../../toolkit/metrics/select-labels.ts';
+import {
+  ConfusionMatrix,
+  groupLabels,
+  withoutFirstLabel,
+  withoutTruth,
+} from '../../../toolkit/metrics/confusion-matrix.ts';
 
 const matrix = ConfusionMatrix.fromRows([
   [1, 2, 3],

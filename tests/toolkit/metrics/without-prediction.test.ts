@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { countConfusion } from '../../../toolkit/metrics/count-confusion.ts';
+import { countConfusion } from '../../../toolkit/metrics/evaluate-he.ts';
 import { overallDice } from '../../../toolkit/metrics/he-metrics.ts';
 import {
   describeWithoutPrediction,
@@ -8,7 +8,7 @@ import {
   withoutPrediction,
   withStrayPredictions,
 } from '../../../toolkit/metrics/without-prediction.ts';
-import { tissueWithoutPrediction } from '../../../toolkit/verdict/tissue-without-prediction.ts';
+import { tissueWithoutPrediction } from '../../../toolkit/verdict/judge-tissue.ts';
 
 const [STROMA, TUMOUR] = [4, 2];
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { argmaxAndMargin } from '../../../toolkit/nnunet/argmax-margin.ts';
+import { argmaxAndMargin } from '../../../toolkit/nnunet/sliding-window/decide-row.ts';
 
 function decide(total: readonly number[], classes: number, folds = 1) {
   const labels = new Uint8Array(total.length / classes);

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
-import { type ConvertProgress, convertModel } from '../../../toolkit/nnunet/convert-model.ts';
+import { type ConvertProgress, convertModel } from '../../../toolkit/nnunet/convert/convert-model.ts';
+import { modelDigest } from '../../../toolkit/nnunet/convert/model-digest.ts';
 import { readModelCard } from '../../../toolkit/nnunet/model-card.ts';
-import { modelDigest } from '../../../toolkit/nnunet/model-digest.ts';
 
 const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures', 'nnunet');
 /** What two float32 implementations of so small a network may differ by. */

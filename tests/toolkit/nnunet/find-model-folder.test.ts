@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { findModelFolder, RECORD_MODEL_FOLDER } from '../../../toolkit/nnunet/find-model-folder.ts';
+import { findModelFolder, RECORD_MODEL_FOLDER } from '../../../toolkit/nnunet/convert/find-model-folder.ts';
 
 let folder: string;
 beforeEach(async () => {

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { PartialRoi } from '../../../toolkit/nnunet/partial-roi.ts';
+import { PartialRoi } from '../../../toolkit/nnunet/sliding-window/partial-roi.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const IDENTITY = { model: 'a', image: 'b' };

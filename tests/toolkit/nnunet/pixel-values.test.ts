@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Normalisation } from '../../../toolkit/nnunet/model-method.ts';
-import { cropped, filledNonZero, nonZeroBox } from '../../../toolkit/nnunet/non-zero-box.ts';
-import { pixelValues } from '../../../toolkit/nnunet/pixel-values.ts';
+import { cropped, filledNonZero, nonZeroBox } from '../../../toolkit/nnunet/sliding-window/non-zero-box.ts';
+import { pixelValues } from '../../../toolkit/nnunet/sliding-window/tile-input.ts';
 
 const GREY = [0, 10, 20, 30];
 const rgb = Uint8Array.from(GREY.flatMap((value) => [value, value, value]));

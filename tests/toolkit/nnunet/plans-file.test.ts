@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { plainValue } from '../../../toolkit/nnunet/plain-value.ts';
-import { readPlansFile } from '../../../toolkit/nnunet/plans-file.ts';
-import type { PickleDict, PickleValue } from '../../../toolkit/pytorch/value.ts';
+import { plainValue, readPlansFile } from '../../../toolkit/nnunet/convert/plans-file.ts';
+import type { PickleDict, PickleValue } from '../../../toolkit/pytorch/pickle/value.ts';
 
 const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures', 'nnunet');
 

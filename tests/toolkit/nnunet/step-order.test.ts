@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ROWS_A_FOLD, stepAfter, stepsBefore } from '../../../toolkit/nnunet/step-order.ts';
+import { ROWS_A_FOLD, stepAfter, stepsBefore } from '../../../toolkit/nnunet/sliding-window/step-order.ts';
 
 const allSteps = (rows: number, folds: number) => [...stepsBefore({ row: rows, fold: 0 }, rows, folds)];
 

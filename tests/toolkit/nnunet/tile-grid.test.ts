@@ -1,12 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RGB_SOFTMAX } from '../../../toolkit/nnunet/model-method.ts';
-import { partialRoiBytes } from '../../../toolkit/nnunet/partial-roi-bytes.ts';
-import { pixelValues } from '../../../toolkit/nnunet/pixel-values.ts';
-import { finishedRows, tileGrid } from '../../../toolkit/nnunet/tile-grid.ts';
-import { fillTileInput } from '../../../toolkit/nnunet/tile-input.ts';
-import { tilesInScope } from '../../../toolkit/nnunet/tile-scope.ts';
-import { WeightSums } from '../../../toolkit/nnunet/weight-sums.ts';
+import { WeightSums } from '../../../toolkit/nnunet/sliding-window/band.ts';
+import { partialRoiBytes } from '../../../toolkit/nnunet/sliding-window/step-order.ts';
+import { finishedRows, tileGrid } from '../../../toolkit/nnunet/sliding-window/tile-grid.ts';
+import { fillTileInput, pixelValues } from '../../../toolkit/nnunet/sliding-window/tile-input.ts';
+import { tilesInScope } from '../../../toolkit/nnunet/sliding-window/tile-scope.ts';
 
 const patch = { height: 512, width: 512 };
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { tileStarts } from '../../../toolkit/nnunet/tile-starts.ts';
+import { tileStarts } from '../../../toolkit/nnunet/sliding-window/tile-grid.ts';
 
 describe('tileStarts', () => {
   it.each([

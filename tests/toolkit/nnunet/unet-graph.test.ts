@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { StateTensor } from '../../../toolkit/nnunet/state-dict.ts';
-import { StateDictLedger } from '../../../toolkit/nnunet/state-dict-ledger.ts';
-import { unetArchitecture } from '../../../toolkit/nnunet/unet-architecture.ts';
-import { unetGraph } from '../../../toolkit/nnunet/unet-graph.ts';
-import { encodeModel } from '../../../toolkit/onnx/write-model.ts';
+import type { StateTensor } from '../../../toolkit/nnunet/convert/state-dict.ts';
+import { StateDictLedger } from '../../../toolkit/nnunet/convert/state-dict.ts';
+import { unetArchitecture } from '../../../toolkit/nnunet/convert/unet-architecture.ts';
+import { unetGraph } from '../../../toolkit/nnunet/convert/unet-graph.ts';
+import { encodeModel } from '../../../toolkit/onnx/file/write-model.ts';
 import { constantTensor, stateDictOf } from './state-dict-of.ts';
 
 const TINY = unetArchitecture({

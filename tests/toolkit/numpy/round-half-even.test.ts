@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { roundHalfEven } from '../../../toolkit/numpy/round-half-even.ts';
+import { roundHalfEven } from '../../../toolkit/numpy/round.ts';
 
 describe('roundHalfEven', () => {
   it.each([

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { foldedBias, foldedWeight } from '../../../toolkit/onnx/fold-batch-norm.ts';
+import { foldedBias, foldedWeight } from '../../../toolkit/onnx/graph/fold-batch-norm.ts';
 
 const EPSILON = 1e-5;
 

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { afterEach, expect, it } from 'vitest';
-import { InferenceThread } from '../../../toolkit/onnx/inference-thread.ts';
+import { InferenceThread } from '../../../toolkit/threads/inference-thread.ts';
 
 const before = process.env['NVIDIA_TF32_OVERRIDE'];
 afterEach(() => {

@@ -3,11 +3,11 @@ import { mkdir, readdir, rename, rm, stat, truncate, utimes, writeFile } from 'n
 import { dirname, join } from 'node:path';
 import { Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder } from '../../../toolkit/onnx/graph-builder.ts';
-import { laidOutModel } from '../../../toolkit/onnx/laid-out-model.ts';
-import { conv, floats, softmax } from '../../../toolkit/onnx/operators.ts';
-import { openSession } from '../../../toolkit/onnx/session.ts';
-import { writeModel } from '../../../toolkit/onnx/write-model.ts';
+import { writeModel } from '../../../toolkit/onnx/file/write-model.ts';
+import { GraphBuilder } from '../../../toolkit/onnx/graph/graph.ts';
+import { conv, floats, softmax } from '../../../toolkit/onnx/graph/operators.ts';
+import { laidOutModel } from '../../../toolkit/onnx/session/laid-out-model.ts';
+import { openSession } from '../../../toolkit/onnx/session/session.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { writeTinyModel } from '../nnunet/support/tiny-model.ts';
 

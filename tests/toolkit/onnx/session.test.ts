@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { openSession } from '../../../toolkit/onnx/session.ts';
+import { openSession } from '../../../toolkit/onnx/session/session.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { writeTinyModel } from '../nnunet/support/tiny-model.ts';
 

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import type { OnnxGraph } from '../../../toolkit/onnx/graph.ts';
-import { GraphBuilder, type Value } from '../../../toolkit/onnx/graph-builder.ts';
-import { add, concat, conv, convTranspose, floats, leakyRelu, relu } from '../../../toolkit/onnx/operators.ts';
-import { readModel } from '../../../toolkit/onnx/read-model.ts';
-import { valueShapes } from '../../../toolkit/onnx/value-shapes.ts';
-import { withWinograd } from '../../../toolkit/onnx/winograd.ts';
-import { encodeModel, writeModel } from '../../../toolkit/onnx/write-model.ts';
+import { readModel } from '../../../toolkit/onnx/file/read-model.ts';
+import { encodeModel, writeModel } from '../../../toolkit/onnx/file/write-model.ts';
+import type { OnnxGraph } from '../../../toolkit/onnx/graph/graph.ts';
+import { GraphBuilder, type Value } from '../../../toolkit/onnx/graph/graph.ts';
+import { add, concat, conv, convTranspose, floats, leakyRelu, relu } from '../../../toolkit/onnx/graph/operators.ts';
+import { valueShapes } from '../../../toolkit/onnx/graph/value-shapes.ts';
+import { withWinograd } from '../../../toolkit/onnx/graph/winograd.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { randomNumbers } from '../../support/random-numbers.ts';
 

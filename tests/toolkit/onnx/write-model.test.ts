@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
-import type { OnnxGraph } from '../../../toolkit/onnx/graph.ts';
-import { GraphBuilder, type Value } from '../../../toolkit/onnx/graph-builder.ts';
-import { decodeMessage } from '../../../toolkit/onnx/messages.ts';
-import { concat, conv, convTranspose, leakyRelu, softmax, transpose } from '../../../toolkit/onnx/operators.ts';
-import { encodeModel, writeModel } from '../../../toolkit/onnx/write-model.ts';
+import { decodeMessage } from '../../../toolkit/onnx/file/messages.ts';
+import { encodeModel, writeModel } from '../../../toolkit/onnx/file/write-model.ts';
+import type { OnnxGraph } from '../../../toolkit/onnx/graph/graph.ts';
+import { GraphBuilder, type Value } from '../../../toolkit/onnx/graph/graph.ts';
+import { concat, conv, convTranspose, leakyRelu, softmax, transpose } from '../../../toolkit/onnx/graph/operators.ts';
 
 let folder: string;
 beforeAll(async () => {

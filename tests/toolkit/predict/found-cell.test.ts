@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cellsOfImage } from '../../../toolkit/predict/found-cell.ts';
-import type { CandidateRow, CandidatesFile } from '../../../toolkit/yolov5/candidates-file.ts';
+import type { CandidateRow, CandidatesFile } from '../../../toolkit/yolo/detect/candidates-file.ts';
 
 const HEAD = { schema: 1, model: 'm', tile: 512, classes: ['a'], confidence: 0.5, iou: 0.5, recorded: 0.25, box: null };
 

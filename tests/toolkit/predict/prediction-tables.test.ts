@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { cellClasses } from '../../../toolkit/models/cell-classes.ts';
+import { cellClasses } from '../../../toolkit/models/class-colours.ts';
 import type { ImagePrediction } from '../../../toolkit/predict/prediction.ts';
-import { describePrediction } from '../../../toolkit/predict/prediction-tables.ts';
+import { describePrediction } from '../../../toolkit/predict/prediction-summary.ts';
 
 const IMAGE: ImagePrediction = {
   image: '/a.png',

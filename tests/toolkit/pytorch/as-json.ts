@@ -1,5 +1,5 @@
-import type { Checkpoint } from '../../../toolkit/pytorch/checkpoint.ts';
-import { isPickleObject, type NumpyArray, type PickleValue } from '../../../toolkit/pytorch/value.ts';
+import type { Checkpoint } from '../../../toolkit/pytorch/containers/checkpoint.ts';
+import { isPickleObject, type NumpyArray, type PickleValue } from '../../../toolkit/pytorch/pickle/value.ts';
 
 /** A value in the form that make_fixtures.py writes. `open` reads tensors. */
 export async function asJson(value: PickleValue, open?: Checkpoint): Promise<unknown> {

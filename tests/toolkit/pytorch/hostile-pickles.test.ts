@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isPickleObject } from '../../../toolkit/pytorch/value.ts';
+import { isPickleObject } from '../../../toolkit/pytorch/pickle/value.ts';
 import { bytes, expectRefusal, little, read, text } from './helpers.ts';
 
 /** Bytes of typed arrays and of objects that stay after `action`. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isPickleObject, type PickleValue } from '../../../toolkit/pytorch/value.ts';
+import { isPickleObject, type PickleValue } from '../../../toolkit/pytorch/pickle/value.ts';
 import { expectRefusal, little, read, readWithContext, text } from './helpers.ts';
 
 const point = { kind: 'global', module: 'shapes', name: 'Point' };

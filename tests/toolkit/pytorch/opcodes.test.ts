@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { PickleValue } from '../../../toolkit/pytorch/value.ts';
+import type { PickleValue } from '../../../toolkit/pytorch/pickle/value.ts';
 import { expectRefusal, little, read, readWithContext, text } from './helpers.ts';
 
 const list = (...items: PickleValue[]) => ({ kind: 'list', items });

@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { asTensor, dictGet, locate } from '../../../toolkit/pytorch/access.ts';
-import { openCheckpoint } from '../../../toolkit/pytorch/checkpoint.ts';
+import { openCheckpoint } from '../../../toolkit/pytorch/containers/checkpoint.ts';
+import { asTensor, dictGet, locate } from '../../../toolkit/pytorch/pickle/access.ts';
 import { bytes, expectRejection, little, text } from './helpers.ts';
 
 let folder = '';

@@ -4,7 +4,7 @@ import { TASKS } from '../../../config/tasks.ts';
 import { VerdictConfig } from '../../../config/verdict-config.ts';
 import type { Provenance } from '../../../toolkit/dataset/provenance.ts';
 import { badge } from '../../../toolkit/report/badge.ts';
-import { parseAdapters } from '../../../toolkit/report/graphics-adapter.ts';
+import { parseAdapters } from '../../../toolkit/report/environment.ts';
 import { methodsText } from '../../../toolkit/report/methods.ts';
 import { citations } from '../../../toolkit/report/page/cite.ts';
 import { headlineOf } from '../../../toolkit/report/page/headline.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytesAnRoi, EDGES, finestWithin, SHARES } from '../../../toolkit/report/layers/layer-budget.ts';
+import { bytesAnRoi, EDGES, finestWithin, SHARES } from '../../../toolkit/report/layers/layer-writer.ts';
 
 describe('the bytes of layers', () => {
   it('stay below 25 MB for the 887 ROIs of the paper, whatever is in them', async () => {

@@ -11,8 +11,8 @@ import { RoiLayers } from '../../../toolkit/report/layers/layers-file.ts';
 import { Summary } from '../../../toolkit/report/summary.ts';
 import { TraceLine } from '../../../toolkit/report/trace.ts';
 import { writeReport } from '../../../toolkit/report/write-report.ts';
+import { LedgerFile } from '../../../toolkit/verdict/discrepancies/discrepancies-file.ts';
 import { judgeTissue } from '../../../toolkit/verdict/judge-tissue.ts';
-import { LedgerFile } from '../../../toolkit/verdict/ledger/ledger-file.ts';
 import { CellsVerdictFile, HeVerdictFile } from '../../../toolkit/verdict/verdict-file.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 

@@ -4,7 +4,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { VerdictConfig } from '../../../config/verdict-config.ts';
 import { listArchive } from '../../../toolkit/archive/list-archive.ts';
-import { fileExists } from '../../../toolkit/files/file-exists.ts';
+import { fileExists } from '../../../toolkit/files/open-for-reading.ts';
 import { writeReport } from '../../../toolkit/report/write-report.ts';
 import { judgeTissue } from '../../../toolkit/verdict/judge-tissue.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';

@@ -2,9 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { VerdictConfig } from '../../../config/verdict-config.ts';
 import type { CellPoint } from '../../../toolkit/dataset/cell-point.ts';
-import { comparePoints, pairPoints, type ScoredPoint } from '../../../toolkit/verdict/compare-points.ts';
+import { comparePoints, pairPoints, type ScoredPoint, scoredImage } from '../../../toolkit/verdict/compare-points.ts';
 import { verdictOnPoints } from '../../../toolkit/verdict/judge-cells.ts';
-import { scoredImage } from '../../../toolkit/verdict/scored-image.ts';
 
 const TOLERANCES = VerdictConfig.parse({}).cells;
 const at = (x: number, y: number, label = 0): CellPoint => ({ x, y, class: label });

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { countsByPatient, overviewByStem } from '../../../toolkit/verdict/patients.ts';
-import { percentileInterval, quantile } from '../../../toolkit/verdict/percentile-interval.ts';
-import { resampledIntervals } from '../../../toolkit/verdict/resampled-intervals.ts';
+import { percentileInterval, quantile, resampledIntervals } from '../../../toolkit/verdict/resampled-intervals.ts';
 import { drawResamples } from '../../../toolkit/verdict/resamples.ts';
 
 describe('quantile', () => {

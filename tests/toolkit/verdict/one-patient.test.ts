@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { measureCells } from '../../../toolkit/verdict/cells-measure.ts';
+import { measureCells } from '../../../toolkit/verdict/cells-counts.ts';
 import { type PatientCounts, resampledIntervals } from '../../../toolkit/verdict/resampled-intervals.ts';
 import { drawResamples } from '../../../toolkit/verdict/resamples.ts';
 import { describeDraws } from '../../../toolkit/verdict/uncertainty.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { worstOf } from '../../../toolkit/verdict/verdict.ts';
+import { worstOf } from '../../../toolkit/verdict/verdict-file.ts';
 
 describe('worstOf', () => {
   it('takes the worst, and `not comparable` only where there is nothing else', () => {

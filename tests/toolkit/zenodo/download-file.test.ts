@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { processTableId } from '../../../toolkit/files/process-identity.ts';
-import { downloadFile } from '../../../toolkit/zenodo/download-file.ts';
+import { downloadFile } from '../../../toolkit/zenodo/download/download-file.ts';
 import { type Answer, faultServer } from '../../support/fault-server.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 

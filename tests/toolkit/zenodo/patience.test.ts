@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ReigniteError } from '../../../toolkit/errors.ts';
-import { Patience } from '../../../toolkit/zenodo/patience.ts';
+import { Patience } from '../../../toolkit/zenodo/http/patience.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const LIMITS = { patienceMs: 60_000, spaceMs: 20_000, retryMs: 1_000 };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Politeness } from '../../../toolkit/zenodo/politeness.ts';
+import { Politeness } from '../../../toolkit/zenodo/http/politeness.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const HOST = 'zenodo.example';

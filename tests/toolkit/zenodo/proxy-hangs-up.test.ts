@@ -18,7 +18,7 @@ it.each(['http', 'https'])('gives up on a proxy for %s that hangs up, and leaves
     vi.stubEnv(name, undefined);
   vi.stubEnv(`${scheme.toUpperCase()}_PROXY`, `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`);
   vi.resetModules();
-  const { fetchRecord } = await import('../../../toolkit/zenodo/record.ts');
+  const { fetchRecord } = await import('../../../toolkit/zenodo/record/record.ts');
   const asking = fetchRecord({ api: `${scheme}://record.invalid/api`, record: 7 });
   await expect(asking).rejects.toMatchObject({ code: 'NETWORK', message: expect.stringContaining('record.invalid') });
   const before = asked;

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { fetchRecord } from '../../../toolkit/zenodo/record.ts';
+import { fetchRecord } from '../../../toolkit/zenodo/record/record.ts';
 import { faultServer } from '../../support/fault-server.ts';
 
 /** A proxy that opens every tunnel to one server of ours, whatever host is asked for. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Selection } from '../../../toolkit/zenodo/selection.ts';
+import { Selection } from '../../../toolkit/zenodo/record/selection.ts';
 
 describe('a selection', () => {
   it.each([

@@ -1,6 +1,6 @@
 import { createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { httpGet } from '../../../toolkit/zenodo/http.ts';
+import { httpGet } from '../../../toolkit/zenodo/http/http.ts';
 
 const URL_BEHIND_PROXY = 'https://record.invalid/api/records/7';
 

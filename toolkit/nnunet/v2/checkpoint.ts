@@ -1,4 +1,5 @@
 import { ReigniteError } from '../../errors.ts';
+import type { Checkpoint } from '../../pytorch/containers/checkpoint.ts';
 import {
   asEntries,
   asInteger,
@@ -10,10 +11,9 @@ import {
   type Located,
   locate,
   refusal,
-} from '../../pytorch/access.ts';
-import type { Checkpoint } from '../../pytorch/checkpoint.ts';
-import type { TensorRef } from '../../pytorch/tensor.ts';
-import type { StateDict, StateTensor } from '../state-dict.ts';
+} from '../../pytorch/pickle/access.ts';
+import type { TensorRef } from '../../pytorch/tensors/tensor.ts';
+import type { StateDict, StateTensor } from '../convert/state-dict.ts';
 
 /** What an nnU-Net v2 checkpoint says of itself besides its weights. */
 export interface V2Training {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
+import type { Pair } from '../convert/plans.ts';
 import type { Normalisation } from '../model-method.ts';
-import type { Pair } from '../plans.ts';
 
 /** Bounds far beyond any network that is trained, so that a damaged file asks for no unbounded memory. */
 const MOST = { stages: 12, convolutions: 64, features: 8192, kernel: 15, stride: 16, patch: 4096 };

@@ -1,9 +1,9 @@
 import { readFile, stat } from 'node:fs/promises';
 import { ReigniteError } from '../../errors.ts';
-import { openCheckpoint } from '../../pytorch/checkpoint.ts';
-import { V2_CONVERTER_SCHEMA } from '../model-digest.ts';
-import type { FoldFiles } from '../model-folds.ts';
-import type { ModelRecipe } from '../model-recipe.ts';
+import { openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
+import { V2_CONVERTER_SCHEMA } from '../convert/model-digest.ts';
+import type { FoldFiles } from '../convert/model-folds.ts';
+import type { ModelRecipe } from '../convert/model-recipe.ts';
 import { type V2Training, v2StateDict, v2Training } from './checkpoint.ts';
 import { parseV2Dataset, type V2Dataset } from './dataset.ts';
 import { type Norm, parseV2Plans, unsupported, type V2Network, type V2Plans } from './plans.ts';

@@ -1,11 +1,10 @@
-import { foldedBias, foldedWeight } from '../../onnx/fold-batch-norm.ts';
-import type { OnnxGraph } from '../../onnx/graph.ts';
-import { GraphBuilder, type Value } from '../../onnx/graph-builder.ts';
-import * as operators from '../../onnx/operators.ts';
-import { finiteTensor } from '../finite-tensor.ts';
-import type { Pair } from '../plans.ts';
-import type { StateTensor } from '../state-dict.ts';
-import type { StateDictLedger } from '../state-dict-ledger.ts';
+import { foldedBias, foldedWeight } from '../../onnx/graph/fold-batch-norm.ts';
+import type { OnnxGraph } from '../../onnx/graph/graph.ts';
+import { GraphBuilder, type Value } from '../../onnx/graph/graph.ts';
+import * as operators from '../../onnx/graph/operators.ts';
+import type { Pair } from '../convert/plans.ts';
+import type { StateDictLedger, StateTensor } from '../convert/state-dict.ts';
+import { finiteTensor } from '../convert/state-dict.ts';
 import type { Activation, Norm, V2Network } from './plans.ts';
 
 /** Name of the graph's input: float32 [1, channels, height, width]. */

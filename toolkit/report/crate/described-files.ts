@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { ACQUISITION_FILE } from '../acquisition-file.ts';
 import { CONFIGURATION_FILE } from '../configuration.ts';
+import { ACQUISITION_FILE } from '../report-data.ts';
 import { README } from '../write-readme.ts';
 import { REPORT_ZIP } from '../zip-report.ts';
 import { WORKFLOW_FILE } from './workflow-entities.ts';

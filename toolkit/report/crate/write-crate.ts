@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { packageFile } from '../../../config/package-files.ts';
+import { packageFile, temporalVersion } from '../../../config/package-files.ts';
 import { TASK_TITLES, TASKS } from '../../../config/tasks.ts';
 import { comparedText, type RecordKind, verdictText } from '../../dataset/provenance.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
-import { temporalVersion } from '../../package-version.ts';
 import { CONFIGURATION_FILE } from '../configuration.ts';
 import { headlineOf } from '../page/headline.ts';
 import { hrefOf } from '../page/html.ts';
@@ -13,7 +12,7 @@ import { README } from '../write-readme.ts';
 import { type Described, describedFiles } from './described-files.ts';
 import { PARAMETERS, WORKFLOW_FILE, workflowEntities } from './workflow-entities.ts';
 
-export const CRATE_FILE = 'ro-crate-metadata.json';
+const CRATE_FILE = 'ro-crate-metadata.json';
 
 const LICENCES = {
   paper: { '@id': 'https://creativecommons.org/licenses/by-nc-sa/4.0/', name: 'CC BY-NC-SA 4.0' },

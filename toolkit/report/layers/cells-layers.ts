@@ -6,11 +6,10 @@ import { readPoints } from '../../metrics/points-file.ts';
 import { cellDefinition } from '../../tasks/registry.ts';
 import { pairPoints } from '../../verdict/compare-points.ts';
 import { openPhoto } from './encode-layer.ts';
-import { EDGES, SHARES } from './layer-budget.ts';
 import type { LayerWriter } from './layer-writer.ts';
+import { EDGES, SHARES } from './layer-writer.ts';
 import type { RoiLayers } from './layers-file.ts';
-import { pointsDrawing, READER_SHAPES } from './points-drawing.ts';
-import { SpotFinder } from './spots.ts';
+import { pointsDrawing, READER_SHAPES, SpotFinder } from './points-drawing.ts';
 
 /** What the layers of a detection image are made from. */
 export interface CellsSources {

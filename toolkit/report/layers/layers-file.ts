@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { TASKS } from '../../../config/tasks.ts';
+import { TASKS, type Task } from '../../../config/tasks.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
+import type { LayerWriter } from './layer-writer.ts';
 
 /** What a viewer puts one over the other, from below. */
-export const LAYERS = ['image', 'truth', 'published', 'ours', 'margin', 'differ'] as const;
+const LAYERS = ['image', 'truth', 'published', 'ours', 'margin', 'differ'] as const;
 export type LayerName = (typeof LAYERS)[number];
 
 /** A place where the two predictions differ: its middle in px of the image, and how much it holds. */
@@ -44,4 +45,16 @@ export async function readLayersFile(results: string): Promise<LayersFile['rois'
 
 export async function writeLayersFile(results: string, rois: LayersFile['rois']): Promise<void> {
   await writeFileAtomic(fileOf(results), `${JSON.stringify({ schema: 1, rois } satisfies LayersFile)}\n`);
+}
+
+/** An ROI whose layers can be drawn. */
+export interface DrawnRoi {
+  readonly task: Task;
+  readonly roi: string;
+  /** Absolute paths of the files that the layers are made from; a change of any of them draws them again. */
+  readonly sources: readonly string[];
+  /** What else the layers depend on. */
+  readonly settings: string;
+  /** @param limit - Bytes for all layers together. */
+  draw(limit: number, writer: LayerWriter): Promise<Pick<RoiLayers, 'width' | 'height' | 'classes' | 'spots'>>;
 }

@@ -1,10 +1,11 @@
 import type { CellPoint } from '../../dataset/cell-point.ts';
+import type { Spot } from './layers-file.ts';
 
 /** Colours of the classes in their order: the paper's blue, red and yellow. */
 const CLASS_COLOURS = ['#0000ff', '#ff0000', '#ffff00'] as const;
 
 /** Outlines of 12 px around (0, 0): readers as in the paper's figures, the AI as a triangle. */
-export const SHAPES = {
+const SHAPES = {
   square: 'M-5-5H5V5H-5Z',
   circle: 'M-6 0A6 6 0 1 0 6 0A6 6 0 1 0-6 0Z',
   diamond: 'M0-7L5 0L0 7L-5 0Z',
@@ -53,4 +54,33 @@ function pathOf({ shape, points, outline }: PointGroup, label: number | undefine
   // A path of one corner has no end for a marker to stand at in some browsers: a corner more does no harm.
   const path = marked.length === 1 ? `M${places}L${places}` : `M${places}`;
   return `<marker id="${id}" markerUnits="userSpaceOnUse" overflow="visible"><path d="${SHAPES[shape]}" ${look}/></marker><path d="${path}" fill="none" marker-start="url(#${id})" marker-mid="url(#${id})" marker-end="url(#${id})"/>`;
+}
+
+/** Places that a viewer leads to at most. */
+const MOST_SPOTS = 12;
+/** Side of a place in px. */
+const SIDE = 64;
+
+/** Gathers what lies near each other into places; those that hold most come first. */
+export class SpotFinder {
+  readonly #cells = new Map<string, { x: number; y: number; count: number }>();
+
+  /** @param x - px from the left edge; `y` from the upper one. */
+  add(x: number, y: number): void {
+    const key = `${Math.floor(x / SIDE)} ${Math.floor(y / SIDE)}`;
+    const cell = this.#cells.get(key);
+    if (cell === undefined) this.#cells.set(key, { x, y, count: 1 });
+    else {
+      cell.x += x;
+      cell.y += y;
+      cell.count++;
+    }
+  }
+
+  spots(): Spot[] {
+    return [...this.#cells.values()]
+      .sort((a, b) => b.count - a.count || a.y - b.y || a.x - b.x)
+      .slice(0, MOST_SPOTS)
+      .map(({ x, y, count }) => ({ x: Math.round(x / count), y: Math.round(y / count), count }));
+  }
 }

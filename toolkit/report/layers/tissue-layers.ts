@@ -1,14 +1,22 @@
 import { HE_LABELS } from '../../dataset/he-labels.ts';
 import { ReigniteError } from '../../errors.ts';
-import { decodeGrey16 } from '../../image/decode-grey16.ts';
 import { decodeLabels, type LabelImage } from '../../image/decode-labels.ts';
-import { NOT_PREDICTED } from '../../nnunet/tile-scope.ts';
-import { encodeDifferences, encodeMargins, encodeMask, openPhoto } from './encode-layer.ts';
-import { EDGES, SHARES } from './layer-budget.ts';
+import { decodeGrey16 } from '../../image/decode-pixels.ts';
+import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-scope.ts';
+import {
+  encodeDifferences,
+  encodeMargins,
+  encodeMask,
+  openPhoto,
+  shrinkDifferences,
+  shrinkLabels,
+  shrinkToSmallest,
+  sizeWithin,
+} from './encode-layer.ts';
 import type { LayerWriter } from './layer-writer.ts';
+import { EDGES, SHARES } from './layer-writer.ts';
 import type { RoiLayers, Spot } from './layers-file.ts';
-import { shrinkDifferences, shrinkLabels, shrinkToSmallest, sizeWithin } from './shrink.ts';
-import { SpotFinder } from './spots.ts';
+import { SpotFinder } from './points-drawing.ts';
 
 /** Absolute paths of what an H&E ROI's layers are made from. */
 export interface TissueSources {

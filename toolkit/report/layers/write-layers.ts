@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto';
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { inLanes } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
-import { fileExists } from '../../files/file-exists.ts';
-import { inLanes } from '../../files/in-lanes.ts';
+import { fileExists } from '../../files/open-for-reading.ts';
 import { taskNamed } from '../../tasks/task-named.ts';
 import type { JudgedTask } from '../report-data.ts';
-import type { DrawnRoi } from './drawn-roi.ts';
-import { bytesAnRoi, MOST_VIEWED } from './layer-budget.ts';
-import { LayerWriter } from './layer-writer.ts';
+import { bytesAnRoi, LayerWriter, MOST_VIEWED } from './layer-writer.ts';
+import type { DrawnRoi } from './layers-file.ts';
 import { type LayersFile, type RoiLayers, readLayersFile, writeLayersFile } from './layers-file.ts';
 
 /** ROIs whose layers are drawn at the same time. */

@@ -1,9 +1,9 @@
 import { RunConfig } from '../../../config/schema.ts';
-import { counted } from '../../text.ts';
+import { counted } from '../../format.ts';
 import { commandOf } from '../configuration.ts';
 import type { Environment } from '../environment.ts';
 import type { ReportData } from '../report-data.ts';
-import type { StepTimes } from '../step-times.ts';
+import type { StepTimes } from '../trace.ts';
 import { type Html, html, NOTHING, table } from './html.ts';
 
 /** What a run was done with and on, as it was written down while it went on, and how long its steps took. */

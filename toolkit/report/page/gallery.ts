@@ -1,8 +1,8 @@
 import { TASK_TITLES } from '../../../config/tasks.ts';
 import type { RecordKind } from '../../dataset/provenance.ts';
+import { counted } from '../../format.ts';
 import { taskNamed } from '../../tasks/task-named.ts';
-import { counted } from '../../text.ts';
-import { MOST_VIEWED } from '../layers/layer-budget.ts';
+import { MOST_VIEWED } from '../layers/layer-writer.ts';
 import type { RoiLayers } from '../layers/layers-file.ts';
 import type { JudgedTask } from '../report-data.ts';
 import { type Html, hrefOf, html, NOTHING } from './html.ts';

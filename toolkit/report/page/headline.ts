@@ -1,6 +1,6 @@
 import { TASK_TITLES, TASKS, type Task } from '../../../config/tasks.ts';
-import { counted, listed } from '../../text.ts';
-import { type Verdict, worstOf } from '../../verdict/verdict.ts';
+import { counted, listed } from '../../format.ts';
+import { type Verdict, worstOf } from '../../verdict/verdict-file.ts';
 import type { ReportData } from '../report-data.ts';
 
 /** What a report asks, and its answer in a few words and in a sentence. */

@@ -1,5 +1,5 @@
 import { type RecordKind, verdictText } from '../../dataset/provenance.ts';
-import { counted } from '../../text.ts';
+import { counted } from '../../format.ts';
 import type { JudgedTask } from '../report-data.ts';
 import { decimal } from './html.ts';
 

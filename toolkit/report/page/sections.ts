@@ -1,8 +1,7 @@
 import { TASK_TITLES } from '../../../config/tasks.ts';
 import { verdictText } from '../../dataset/provenance.ts';
 import { taskNamed } from '../../tasks/task-named.ts';
-import type { Verdict } from '../../verdict/verdict.ts';
-import type { ComparedMetric, Interval } from '../../verdict/verdict-file.ts';
+import type { ComparedMetric, Interval, Verdict } from '../../verdict/verdict-file.ts';
 import type { RoiLayers } from '../layers/layers-file.ts';
 import type { JudgedTask, ReportData } from '../report-data.ts';
 import { decimal, type Html, type HtmlValue, hrefOf, html, NOTHING, table } from './html.ts';

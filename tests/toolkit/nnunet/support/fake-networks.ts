@@ -1,6 +1,6 @@
-import type { FoldNetworks } from '../../../../toolkit/nnunet/fold-networks.ts';
 import { type ModelMethod, RGB_SOFTMAX } from '../../../../toolkit/nnunet/model-method.ts';
-import type { Size } from '../../../../toolkit/nnunet/tile-grid.ts';
+import type { FoldNetworks } from '../../../../toolkit/nnunet/networks/open-networks.ts';
+import type { Size } from '../../../../toolkit/nnunet/sliding-window/tile-grid.ts';
 
 /**
  * Networks in plain code whose softmax depends on colour, on the place within the tile, on class and on fold, so that

@@ -1,4 +1,4 @@
-import { createRoiSegmenter } from '../../../../toolkit/nnunet/roi-segmenter.ts';
+import { createRoiSegmenter } from '../../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 
 /** Does the job in its argument and writes how many passes were done, a line each: for tests that kill it. */
 const segmenter = createRoiSegmenter({ provider: 'cpu', threads: 1 });

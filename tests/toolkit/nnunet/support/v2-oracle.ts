@@ -2,12 +2,12 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeLabels } from '../../../../toolkit/image/decode-labels.ts';
 import { prepareTissueModel } from '../../../../toolkit/models/tissue-model.ts';
-import { addTileToBand } from '../../../../toolkit/nnunet/band.ts';
 import { readModelCard } from '../../../../toolkit/nnunet/model-card.ts';
-import { OrtFoldNetworks } from '../../../../toolkit/nnunet/ort-fold-networks.ts';
-import type { RoiSegmenter } from '../../../../toolkit/nnunet/roi-segmenter.ts';
-import { fillTileInput } from '../../../../toolkit/nnunet/tile-input.ts';
-import { readTiledRoi } from '../../../../toolkit/nnunet/tiled-roi.ts';
+import { OrtFoldNetworks } from '../../../../toolkit/nnunet/networks/ort-fold-networks.ts';
+import { addTileToBand } from '../../../../toolkit/nnunet/sliding-window/band.ts';
+import type { RoiSegmenter } from '../../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
+import { fillTileInput } from '../../../../toolkit/nnunet/sliding-window/tile-input.ts';
+import { readTiledRoi } from '../../../../toolkit/nnunet/sliding-window/tiled-roi.ts';
 import { readNpy } from '../../../../toolkit/numpy/npy.ts';
 
 /** One image of a model of the oracle. */

@@ -1,6 +1,6 @@
-import type { FoldNetworks } from '../../../../toolkit/nnunet/fold-networks.ts';
-import { gaussianWeights } from '../../../../toolkit/nnunet/gaussian.ts';
-import { tileStarts } from '../../../../toolkit/nnunet/tile-starts.ts';
+import type { FoldNetworks } from '../../../../toolkit/nnunet/networks/open-networks.ts';
+import { gaussianWeights } from '../../../../toolkit/nnunet/sliding-window/gaussian.ts';
+import { tileStarts } from '../../../../toolkit/nnunet/sliding-window/tile-grid.ts';
 
 /** Labels and margins of an image. */
 export interface Segmentation {

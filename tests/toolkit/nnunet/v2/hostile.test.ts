@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { ReigniteError } from '../../../../toolkit/errors.ts';
-import { convertModel } from '../../../../toolkit/nnunet/convert-model.ts';
-import { chooseFolds } from '../../../../toolkit/nnunet/model-folds.ts';
+import { convertModel } from '../../../../toolkit/nnunet/convert/convert-model.ts';
+import { chooseFolds } from '../../../../toolkit/nnunet/convert/model-folds.ts';
 import { useScratch } from '../support/scratch.ts';
 
 const MODEL = fileURLToPath(

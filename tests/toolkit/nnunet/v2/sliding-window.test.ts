@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import type { ModelMethod } from '../../../../toolkit/nnunet/model-method.ts';
-import { segmentRoi } from '../../../../toolkit/nnunet/segment-roi.ts';
+import { segmentRoi } from '../../../../toolkit/nnunet/sliding-window/segment-roi.ts';
 import { noise } from '../../../support/noise.ts';
 import { fakeNetworks } from '../support/fake-networks.ts';
 import { jobIn, useScratch, writeRgb } from '../support/scratch.ts';

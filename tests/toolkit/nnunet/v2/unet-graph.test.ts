@@ -1,10 +1,10 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import type { StateTensor } from '../../../../toolkit/nnunet/state-dict.ts';
-import { StateDictLedger } from '../../../../toolkit/nnunet/state-dict-ledger.ts';
+import type { StateTensor } from '../../../../toolkit/nnunet/convert/state-dict.ts';
+import { StateDictLedger } from '../../../../toolkit/nnunet/convert/state-dict.ts';
 import type { Activation, V2Network } from '../../../../toolkit/nnunet/v2/plans.ts';
 import { v2UnetGraph } from '../../../../toolkit/nnunet/v2/unet-graph.ts';
-import { encodeModel } from '../../../../toolkit/onnx/write-model.ts';
+import { encodeModel } from '../../../../toolkit/onnx/file/write-model.ts';
 import { noise } from '../../../support/noise.ts';
 
 /** Weights for whatever name and shape a network asks for; the same for the same name. */

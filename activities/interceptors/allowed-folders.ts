@@ -1,0 +1,60 @@
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Context } from '@temporalio/activity';
+import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
+import { z } from 'zod';
+import type { AllowedPlaces } from '../../toolkit/access/allowed-places.ts';
+import { placesNamedIn } from '../../toolkit/access/named-places.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { ModelRef, RunFolders } from '../inputs.ts';
+
+/** So long a worker that lacks a folder keeps its slot: meanwhile the others take what waits. */
+const HOLD_MS = 5_000;
+/** By then nobody has the folder. */
+const LAST_ATTEMPT = 30;
+
+const Step = z.object({ folders: RunFolders, model: ModelRef.optional() });
+
+/**
+ * Gives a step back, for another worker to take, where this machine lacks a folder of the run: data, results, or the
+ * model in the home. It says so, and no ROI fails for it.
+ *
+ * For queues whose steps begin when these folders are there: inference and render.
+ */
+export function needFolders(home: HomeFolders) {
+  return (context: Context): ActivityInboundCallsInterceptor => ({
+    async execute(input: ActivityExecuteInput, next: Next<ActivityInboundCallsInterceptor, 'execute'>) {
+      const missing = missingFolder(input.args[0], home);
+      if (missing === undefined) return next(input);
+      const message = `The folder ${missing} of the run is not on this machine (${hostname()}).`;
+      context.log.warn(message);
+      await context.sleep(Math.min(HOLD_MS, (context.info.heartbeatTimeoutMs ?? HOLD_MS) / 2));
+      const isLast = context.info.attempt >= LAST_ATTEMPT;
+      throw new ReigniteError(isLast ? 'FILE_MISSING' : 'FOLDER_NOT_HERE', message, {
+        remedy: 'Share data, results and home with this machine under the same paths, or end its worker.',
+      });
+    },
+  });
+}
+
+function missingFolder(step: unknown, home: HomeFolders): string | undefined {
+  const { data } = Step.safeParse(step);
+  if (data === undefined) return undefined;
+  const models = data.model === undefined ? [] : [join(home.models, data.model.digest)];
+  return [data.folders.data, data.folders.results, ...models].find((folder) => !existsSync(folder));
+}
+
+/**
+ * Runs an activity only where its input names nothing but what the worker may use. Whoever reaches the Temporal server
+ * can start any activity with any input; this is the one place that every one of them passes.
+ */
+export function needAllowedPlaces(allowed: AllowedPlaces) {
+  return (): ActivityInboundCallsInterceptor => ({
+    async execute(input: ActivityExecuteInput, next: Next<ActivityInboundCallsInterceptor, 'execute'>) {
+      await allowed.check(placesNamedIn(input.args));
+      return next(input);
+    },
+  });
+}

@@ -1,0 +1,93 @@
+import { join, resolve } from 'node:path';
+import { packageVersion } from '../../config/package-files.ts';
+import { resultsOf } from '../../runtime/run/describe-run.ts';
+import { findRun } from '../../runtime/run/find-run.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { fileExists } from '../../toolkit/files/open-for-reading.ts';
+import { counted } from '../../toolkit/format.ts';
+import { verifyManifest } from '../../toolkit/report/manifest.ts';
+import { readSummaryFile } from '../../toolkit/report/summary.ts';
+import { writeReport } from '../../toolkit/report/write-report.ts';
+import { EXIT, printResult } from '../output.ts';
+import { withHomeServer } from '../with-home-server.ts';
+
+/** Where a run's results lie, and its record; the latter is not known of a folder that somebody names. */
+export interface KnownFolders {
+  readonly results: string;
+  readonly data?: string;
+  /** The run while it is open: its results are not complete yet. */
+  readonly openRun?: string;
+}
+
+/**
+ * The folders of a run: a folder that holds a summary.json is taken as it is, without Temporal; else the run is looked
+ * up, the newest unless one is named.
+ *
+ * @throws ReigniteError RUN_NOT_FOUND.
+ */
+async function foldersOf(run: string | undefined, signal: AbortSignal): Promise<KnownFolders> {
+  if (run !== undefined && (await fileExists(resolve(run, 'summary.json')))) {
+    const results = resolve(run);
+    const summary = await readSummaryFile(results);
+    return { results, ...(summary?.status === 'running' && { openRun: summary.run }) };
+  }
+  return withHomeServer(signal, [], async ({ client }) => {
+    const execution = await findRun(client, run);
+    const results = resultsOf(execution);
+    const data: unknown = execution.memo?.['data'];
+    if (results !== undefined) {
+      const openRun = execution.status.name === 'RUNNING' ? { openRun: execution.workflowId } : {};
+      return { results, ...openRun, ...(typeof data === 'string' ? { data } : {}) };
+    }
+    throw new ReigniteError('RUN_NOT_FOUND', `The run ${execution.workflowId} does not say where its results lie.`, {
+      remedy: 'Give the results folder instead.',
+    });
+  });
+}
+
+/**
+ * `reignite report`: builds report, crate and manifest of a run anew from its results.
+ *
+ * @param options.data - The run's record; that of a run of this home is known. Without it the viewer keeps the layers
+ *   that it has.
+ */
+export async function reportCommand(
+  run: string | undefined,
+  options: { readonly json?: boolean; readonly data?: string },
+  signal: AbortSignal,
+): Promise<number> {
+  const { results, data: known } = await foldersOf(run, signal);
+  const data = options.data === undefined ? known : resolve(options.data);
+  const { files } = await writeReport(results, { version: packageVersion(), data, signal });
+  const report = join(results, 'report', 'index.html');
+  const { json } = options;
+  printResult(
+    json ? JSON.stringify({ report, results, files }, null, 1) : `${report}\n${counted(files, 'file')} in the manifest`,
+  );
+  return EXIT.done;
+}
+
+/**
+ * `reignite verify`: computes the SHA-256 of every output again.
+ *
+ * @returns 1 when a file is missing, changed or extra.
+ */
+export async function verifyCommand(
+  run: string | undefined,
+  { json }: { readonly json?: boolean },
+  signal: AbortSignal,
+): Promise<number> {
+  const { results, openRun } = await foldersOf(run, signal);
+  if (openRun !== undefined) {
+    throw new ReigniteError('RUN_OPEN', `The run ${openRun} is open: its results are not complete yet.`, {
+      remedy: 'Run its command again to resume it, and verify when it has ended.',
+    });
+  }
+  const { files, findings } = await verifyManifest(results, signal);
+  if (json) printResult(JSON.stringify({ results, files, findings }, null, 1));
+  else {
+    const lines = findings.map(({ kind, path }) => `${kind.padEnd(8)} ${path}`);
+    printResult([...lines, `${counted(files, 'file')} checked, ${counted(findings.length, 'finding')}`].join('\n'));
+  }
+  return findings.length === 0 ? EXIT.done : EXIT.error;
+}

@@ -1,0 +1,30 @@
+import { findRun } from '../../runtime/run/find-run.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { untilStopped, whenInterrupted } from '../interruption.ts';
+import { EXIT, printResult, printStep } from '../output.ts';
+import { runPage } from '../run/follow-run.ts';
+import { withHomeServer } from '../with-home-server.ts';
+
+/**
+ * `reignite ui`: opens the kept history, prints the page of a run and stays until Ctrl-C. Workflows are served, so that
+ * the page's live details answer; no step is.
+ *
+ * @param part - A workflow id or a unique part of it; the newest run unless given.
+ */
+export async function uiCommand(part: string | undefined, signal: AbortSignal): Promise<number> {
+  return withHomeServer(signal, ['orchestration'], async ({ client, server, failed }) => {
+    if (server.uiUrl === undefined) {
+      throw new ReigniteError(
+        'USAGE',
+        `The server ${server.address} is not ours: its UI's address is not known here.`,
+        { remedy: 'Open the UI that belongs to that server.' },
+      );
+    }
+    const { workflowId } = await findRun(client, part);
+    printResult(runPage(server.uiUrl, server.namespace, workflowId));
+    printStep('Press Ctrl-C to stop.');
+    whenInterrupted('Stopped.');
+    await untilStopped(failed, signal);
+    return EXIT.interrupted;
+  });
+}

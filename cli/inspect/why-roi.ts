@@ -1,0 +1,129 @@
+import { TaskFiles, type TaskPlan } from '../../activities/task/task-files.ts';
+import { TASKS, type Task } from '../../config/tasks.ts';
+import { type CacheEntry, StepCache } from '../../toolkit/cache/step-cache.ts';
+import { differingParts } from '../../toolkit/cache/why-missed.ts';
+import { remedyOf } from '../../toolkit/errors.ts';
+import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import type { Summary, TaskSummary } from '../../toolkit/report/summary.ts';
+import type { Failure, RunPart, RunStep } from './run-steps.ts';
+
+export interface RoiAnswer {
+  readonly task: Task;
+  readonly roi: string;
+  readonly state: 'computed' | 'cached' | 'failed' | 'set aside' | 'skipped' | 'outstanding';
+  /** Why it is so, in a sentence. */
+  readonly because: string;
+  readonly failure?: Failure;
+  /** Key of its result in the cache. */
+  readonly key?: string;
+  readonly steps: readonly RunStep[];
+}
+
+const INFERENCE: ReadonlySet<string> = new Set(['inferRoi']);
+
+/** Answers for every ROI of the run whose name is, or else holds, `word`. */
+export async function whyRois(
+  word: string,
+  run: { readonly id: string; readonly digest: string; readonly parts: readonly RunPart[]; readonly summary?: Summary },
+  home: HomeFolders,
+): Promise<readonly RoiAnswer[]> {
+  const answers: RoiAnswer[] = [];
+  for (const task of TASKS) {
+    const stage = await stageOf(task, run, home);
+    if (stage === undefined) continue;
+    const names = stage.plan.rois.map(({ roi }): string => roi);
+    const wanted = names.includes(word) ? [word] : names.filter((roi) => roi.includes(word));
+    const made = wanted.length === 0 ? [] : await allEntries(home);
+    for (const roi of wanted) {
+      const steps = run.parts
+        .filter(({ workflow }) => workflow.startsWith(`${run.id}/${task}/`))
+        .flatMap((part) => part.steps.filter(({ step, summary }) => INFERENCE.has(step) && summary === roi));
+      const listed = run.summary?.tasks[task]?.failures.find((each) => each.roi === roi);
+      const key = stage.plan.rois.find((each) => each.roi === roi)?.key;
+      const isOutstanding = stage.outstanding.has(roi);
+      answers.push({ task, roi, steps, ...explain({ steps, listed, isOutstanding, key, made }) });
+    }
+  }
+  return answers;
+}
+
+interface Known {
+  readonly steps: readonly RunStep[];
+  readonly listed: TaskSummary['failures'][number] | undefined;
+  /** Whether the plan of the stage found nothing in the cache. */
+  readonly isOutstanding: boolean;
+  readonly key: string | undefined;
+  readonly made: readonly CacheEntry[];
+}
+
+function explain({ steps, listed, isOutstanding, key, made }: Known): Omit<RoiAnswer, 'task' | 'roi' | 'steps'> {
+  const last = steps.at(-1);
+  const named = key === undefined ? {} : { key };
+  if (listed?.code === 'SKIPPED') {
+    return { state: 'skipped', because: listed.cause, failure: { ...listed, remedy: remedyOf('SKIPPED') }, ...named };
+  }
+  const ended = last?.outcome === 'failed' ? last.failure : undefined;
+  const failure =
+    ended ?? (listed === undefined ? undefined : { ...listed, remedy: listed.remedy ?? remedyOf(listed.code) });
+  if (failure !== undefined) {
+    const state = failure.code === 'ROI_SET_ASIDE' ? 'set aside' : 'failed';
+    return { state, because: failure.cause, failure: pick(failure), ...named };
+  }
+  if (!isOutstanding) {
+    return {
+      state: 'cached',
+      because: `The cache had it, made from the same inputs: ${inputsOf(key, made)}.`,
+      ...named,
+    };
+  }
+  const because = missOf(key, made);
+  if (last?.outcome === 'completed') return { state: 'computed', because, ...named };
+  const waits = last?.failure === undefined ? {} : { failure: pick(last.failure) };
+  return { state: 'outstanding', because, ...waits, ...named };
+}
+
+function pick({ code, cause, remedy }: Failure): Failure {
+  return { code, cause, remedy };
+}
+
+function inputsOf(key: string | undefined, made: readonly CacheEntry[]): string {
+  const parts = Object.entries(made.find((entry) => entry.key === key)?.parts ?? {});
+  return parts.map(([name, value]) => `${name} ${String(value).slice(0, 16)}`).join(', ') || 'its entry has gone since';
+}
+
+function missOf(key: string | undefined, made: readonly CacheEntry[]): string {
+  if (key === undefined) return 'A file of the ROI was missing when the run looked.';
+  const entry = made.find((each) => each.key === key);
+  if (entry === undefined) return 'The cache had no result of it.';
+  const others = made.filter((each) => each.key !== key && each.parts['rounding'] === undefined);
+  const differing = differingParts(others, entry.parts);
+  if (differing === undefined) return 'Nothing had been computed of its image before.';
+  return `What was computed of its image had another ${differing.join(', ')}.`;
+}
+
+async function allEntries(home: HomeFolders): Promise<readonly CacheEntry[]> {
+  const made: CacheEntry[] = [];
+  for await (const entry of new StepCache(home.cache).entries()) made.push(entry);
+  return made;
+}
+
+/** The newest plan that a stage of the run wrote. */
+async function stageOf(
+  task: Task,
+  { id, digest, parts }: { readonly id: string; readonly digest: string; readonly parts: readonly RunPart[] },
+  home: HomeFolders,
+): Promise<{ readonly plan: TaskPlan; readonly outstanding: ReadonlySet<string> } | undefined> {
+  for (const { workflow, execution } of [...parts].reverse()) {
+    if (workflow !== `${id}/${task}`) continue;
+    const files = new TaskFiles(home, { folder: `${digest}/${execution}/${task}` });
+    const plan = await files.readPlan().catch(() => undefined);
+    if (plan === undefined) continue;
+    const outstanding = new Set<string>();
+    for (let batch = 0; ; batch++) {
+      const rois = await files.readBatch(batch).catch(() => undefined);
+      if (rois === undefined) return { plan, outstanding };
+      for (const { roi, need } of rois) if (need === 'infer') outstanding.add(roi);
+    }
+  }
+  return undefined;
+}

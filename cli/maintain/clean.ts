@@ -1,0 +1,176 @@
+import { lstat, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Client } from '@temporalio/client';
+import { didYouMean } from '../../config/suggest.ts';
+import { Receipts } from '../../toolkit/cache/receipts.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { bytesText } from '../../toolkit/format.ts';
+import { EXIT, printResult } from '../output.ts';
+import { withHomeServer } from '../with-home-server.ts';
+
+/** What `clean` knows to remove, and what its loss costs. */
+export const REMOVABLE = {
+  cache: 'results of steps; a run computes them again',
+  partial: 'ROIs and files half done; they are begun again',
+  models: 'converted networks and their copies for this processor; converted again in minutes',
+  runs: 'plans and failures of closed runs; `why` knows less of them',
+  logs: 'logs of workers and servers',
+  databases: 'databases of the server that it refused, moved aside',
+  archives: 'downloaded archives whose contents lie in the data folder',
+} as const;
+export type Removable = keyof typeof REMOVABLE;
+
+export interface Found {
+  readonly what: Removable;
+  /** Absolute. */
+  readonly paths: readonly string[];
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/**
+ * Finds what can go. Never the record's data, results, receipts or the history.
+ *
+ * @param dataFolders - Those that runs of this home were given.
+ */
+export async function findRemovable(home: HomeFolders, dataFolders: readonly string[]): Promise<readonly Found[]> {
+  const folders = [...new Set([home.sample, ...dataFolders])];
+  const inData = (pick: (data: string) => Promise<string[]>) =>
+    Promise.all(folders.map(pick)).then((all) => all.flat());
+  const places: Readonly<Record<Removable, readonly string[]>> = {
+    cache: [home.cache],
+    partial: [home.work, ...(await inData(partialFiles))],
+    models: [home.models],
+    runs: [home.runs],
+    logs: [home.logs],
+    databases: (await namesIn(join(home.home, 'temporal')))
+      .filter((name) => /\.refused-\d+/.test(name))
+      .map((name) => join(home.home, 'temporal', name)),
+    archives: await inData((data) => unpackedArchives(data, new Receipts(home.receipts))),
+  };
+  const found: Found[] = [];
+  for (const what of REMOVABLES) {
+    const sizes = await Promise.all(places[what].map(sizeOf));
+    const files = sizes.reduce((sum, size) => sum + size.files, 0);
+    const bytes = sizes.reduce((sum, size) => sum + size.bytes, 0);
+    if (files > 0)
+      found.push({ what, paths: places[what].filter((_, index) => (sizes[index]?.files ?? 0) > 0), files, bytes });
+  }
+  return found;
+}
+
+export const REMOVABLES: readonly Removable[] = ['cache', 'partial', 'models', 'runs', 'logs', 'databases', 'archives'];
+
+/** What a transfer leaves until it has ended, beside the file that it will be. */
+const PARTIAL = /\.(part|part\.json|pieces)$/;
+
+async function partialFiles(data: string): Promise<string[]> {
+  const places = [data, join(data, 'archives')];
+  const named = await Promise.all(
+    places.map(async (folder) =>
+      (await namesIn(folder)).filter((name) => PARTIAL.test(name)).map((name) => join(folder, name)),
+    ),
+  );
+  return named.flat();
+}
+
+/** Archives of which a receipt says that all of it was verified and unpacked, and is still there. */
+async function unpackedArchives(data: string, receipts: Receipts): Promise<string[]> {
+  const { files } = await receipts.manifest(data);
+  const paths: string[] = [];
+  for (const { key, md5 } of files) {
+    if (key.toLowerCase().endsWith('.zip') && (await receipts.whole(data, { key, md5 })) !== undefined) {
+      paths.push(join(data, 'archives', key));
+    }
+  }
+  return paths;
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  return readdir(folder).catch(() => []);
+}
+
+/** Links are not followed: what they lead to is not ours. */
+async function sizeOf(path: string): Promise<{ readonly files: number; readonly bytes: number }> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined) return { files: 0, bytes: 0 };
+  if (!found.isDirectory()) return { files: 1, bytes: found.size };
+  let [files, bytes] = [0, 0];
+  for (const name of await namesIn(path)) {
+    const size = await sizeOf(join(path, name));
+    files += size.files;
+    bytes += size.bytes;
+  }
+  return { files, bytes };
+}
+
+export interface CleanOptions {
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+
+/**
+ * `reignite clean`: gives back the disk that the home and downloads can do without. The record's data, results and the
+ * history stay.
+ *
+ * @param kinds - Which kinds of it; all unless given.
+ * @throws ReigniteError USAGE for a kind that is none; RUN_OPEN while a run or a download of this home is open.
+ */
+export async function cleanCommand(
+  kinds: readonly string[],
+  options: CleanOptions,
+  signal: AbortSignal,
+): Promise<number> {
+  const unknown = kinds.find((kind) => !REMOVABLES.some((each) => each === kind));
+  if (unknown !== undefined) {
+    throw new ReigniteError('USAGE', `There is nothing called ${unknown} to clean.${didYouMean(unknown, REMOVABLES)}`, {
+      remedy: `Choose among ${REMOVABLES.join(', ')}.`,
+    });
+  }
+  const isToRemove = options.dryRun !== true;
+  const home = homeFromEnvironment();
+  const found = await withHomeServer(signal, [], async ({ client }) => {
+    const all = await findRemovable(home, await closedRunsData(client));
+    const wanted = all.filter(({ what }) => kinds.length === 0 || kinds.includes(what));
+    if (isToRemove) await remove(wanted);
+    return wanted;
+  });
+  const bytes = found.reduce((sum, each) => sum + each.bytes, 0);
+  const document = { removed: isToRemove, bytes, found };
+  printResult(options.json ? JSON.stringify(document, null, 1) : linesOf(found, bytes, isToRemove).join('\n'));
+  return EXIT.done;
+}
+
+/** The data folders of all runs and downloads; none of them may be open. */
+async function closedRunsData(client: Client): Promise<readonly string[]> {
+  const folders = new Set<string>();
+  const query = "WorkflowType IN ('reproduce', 'acquire', 'predictImages')";
+  for await (const { workflowId, status, memo } of client.workflow.list({ query })) {
+    if (status.name === 'RUNNING') {
+      throw new ReigniteError('RUN_OPEN', `${workflowId} is open: what it needs cannot be told from what can go.`, {
+        remedy: 'Let it end, or run `npx reignite cancel` first.',
+      });
+    }
+    const data: unknown = memo?.['data'];
+    if (typeof data === 'string') folders.add(data);
+  }
+  return [...folders];
+}
+
+async function remove(found: readonly Found[]): Promise<void> {
+  for (const path of found.flatMap(({ paths }) => paths)) await rm(path, { recursive: true, force: true });
+}
+
+function linesOf(found: readonly Found[], bytes: number, isRemoved: boolean): string[] {
+  if (found.length === 0) return ['There is nothing to clean.'];
+  return [
+    ...found.flatMap(({ what, paths, ...size }) => [
+      `${what.padEnd(9)} ${bytesText(size.bytes).padStart(8)}  ${REMOVABLE[what]}`,
+      ...paths.map((path) => `  ${path}`),
+    ]),
+    isRemoved
+      ? `${bytesText(bytes)} given back.`
+      : `${bytesText(bytes)} can go: \`npx reignite clean\` removes all of it, \`clean partial logs\` these kinds.`,
+  ];
+}

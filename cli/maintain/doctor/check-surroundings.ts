@@ -1,0 +1,118 @@
+import { access, constants } from 'node:fs/promises';
+import { ZenodoConfig } from '../../../config/zenodo-config.ts';
+import { findTemporalBinary } from '../../../runtime/server/binary/find-binary.ts';
+import { connectTo, externalServer } from '../../../runtime/server/connection.ts';
+import { freePort } from '../../../runtime/server/server-address.ts';
+import { registerFonts } from '../../../toolkit/figures/fonts.ts';
+import { discard, httpGet } from '../../../toolkit/zenodo/http/http.ts';
+import type { Finding } from '../doctor.ts';
+
+const GRPC_PORT = 7233;
+const UI_PORT = 8233;
+const PATIENCE_MS = 6_000;
+const PROXY_VARIABLES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'];
+
+/** What lies around the home: the current folder, ports, fonts, the network. Nothing is fetched but one reply's head. */
+export async function checkSurroundings(): Promise<Finding[]> {
+  return [await checkFolder(), await checkPorts(), checkFonts(), checkProxy(), await checkZenodo()];
+}
+
+async function checkFolder(): Promise<Finding> {
+  const name = 'Current folder';
+  const folder = process.cwd();
+  try {
+    await access(folder, constants.W_OK);
+    return { name, status: 'pass', detail: `${folder} can be written` };
+  } catch {
+    const remedy = 'Go to a folder of yours, or give `--data`, `--results` and REIGNITE_HOME folders of yours.';
+    return { name, status: 'warn', detail: `${folder} cannot be written`, remedy };
+  }
+}
+
+async function checkPorts(): Promise<Finding> {
+  const taken: number[] = [];
+  for (const port of [GRPC_PORT, UI_PORT]) if ((await freePort(port)) !== port) taken.push(port);
+  if (taken.length === 0) return { name: 'Ports', status: 'pass', detail: `${GRPC_PORT} and ${UI_PORT} are free` };
+  return {
+    name: 'Ports',
+    status: 'pass',
+    detail: `${taken.join(' and ')} in use (another server of Temporal, perhaps): a run takes others and says which`,
+  };
+}
+
+function checkFonts(): Finding {
+  try {
+    registerFonts();
+    return { name: 'Fonts', status: 'pass', detail: 'DejaVu Sans, which comes with the package' };
+  } catch (error) {
+    return { name: 'Fonts', status: 'fail', detail: messageOf(error), remedy: 'Install the package again: `npm ci`.' };
+  }
+}
+
+function checkProxy(): Finding {
+  const name = PROXY_VARIABLES.find((variable) => process.env[variable]);
+  if (name === undefined) return { name: 'Proxy', status: 'pass', detail: 'none is set' };
+  return { name: 'Proxy', status: 'pass', detail: `${name} is ${withoutSecrets(process.env[name] ?? '')}` };
+}
+
+/** A proxy's address may hold a password, which is nobody's business. */
+function withoutSecrets(address: string): string {
+  try {
+    return new URL(address).host;
+  } catch {
+    return 'no address';
+  }
+}
+
+async function checkZenodo(): Promise<Finding> {
+  const name = 'Zenodo';
+  const { api } = ZenodoConfig.parse({});
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  try {
+    const reply = await httpGet({ url: `${api}/records/15674785`, signal, stallMs: PATIENCE_MS });
+    discard(reply);
+    if (reply.status < 400) return { name, status: 'pass', detail: `${api} answers` };
+    return unreached(name, `${api} answers with status ${reply.status}`);
+  } catch (error) {
+    return unreached(name, signal.aborted ? `${api} does not answer within ${PATIENCE_MS / 1000} s` : messageOf(error));
+  }
+}
+
+function unreached(name: string, detail: string): Finding {
+  return {
+    name,
+    status: 'warn',
+    detail,
+    remedy:
+      'The sample needs no network; for the paper set HTTPS_PROXY, or fetch the record elsewhere and give `--data`.',
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+const name = 'Temporal';
+
+/** The server that would be used: does it answer, or is its binary there. Nothing is fetched. */
+export async function checkTemporal(): Promise<Finding> {
+  try {
+    const server = externalServer();
+    if (server === undefined) return await checkBinary();
+    const client = await connectTo(server);
+    await client.connection.close();
+    return { name, status: 'pass', detail: `${server.address} answers` };
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return { name, status: 'fail', detail, remedy: 'Check TEMPORAL_ADDRESS and the other TEMPORAL_ variables.' };
+  }
+}
+
+async function checkBinary(): Promise<Finding> {
+  try {
+    const { version, origin, path } = await findTemporalBinary({ ways: [] });
+    return { name, status: 'pass', detail: `${version} (${origin}): ${path}` };
+  } catch {
+    return { name, status: 'warn', detail: 'not on this machine yet', remedy: 'The first run fetches it (45 MB).' };
+  }
+}

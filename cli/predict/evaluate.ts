@@ -1,0 +1,92 @@
+import { resolve } from 'node:path';
+import { TASKS, type Task } from '../../config/tasks.ts';
+import type { CategoryRule } from '../../toolkit/dataset/category-classes.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { classesAsked } from '../../toolkit/evaluate/class-names.ts';
+import type { ScoreRow } from '../../toolkit/evaluate/evaluation.ts';
+import { readLabelTranslation } from '../../toolkit/evaluate/label-translation.ts';
+import { listed } from '../../toolkit/format.ts';
+import type { TaskKind } from '../../toolkit/tasks/kind.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
+import { endWhenInterrupted } from '../interruption.ts';
+import { EXIT, printable, printResult, printStep } from '../output.ts';
+
+/** A line a number: with its interval, beside it the published predictions', and of tissue the one with misses counted. */
+function evaluationTable(task: Task, rows: readonly ScoreRow[]): string[] {
+  const isCompared = rows.some(({ published }) => published !== undefined);
+  const hasMissed = rows.some(({ missed }) => missed !== undefined);
+  const head = [
+    '',
+    taskNamed(task).scoreName,
+    '95 % interval',
+    ...(isCompared ? ['published', 'difference'] : []),
+    ...(hasMissed ? ['unpredicted as missed'] : []),
+  ];
+  const lines = rows.map(({ label, value, without, interval, published = null, missed = null }) => [
+    label,
+    value?.toFixed(4) ?? without,
+    interval === undefined ? '' : `${interval.low.toFixed(4)} to ${interval.high.toFixed(4)}`,
+    ...(isCompared ? [decimal(published), value === null || published === null ? '' : signed(value - published)] : []),
+    ...(hasMissed ? [decimal(value === null ? null : missed)] : []),
+  ]);
+  const widths = [Math.max(...rows.map(({ label }) => label.length)), 6, 16, 9, 10];
+  return [head, ...lines].map((cells) =>
+    `  ${cells.map((cell, k) => cell.padEnd(widths[k] ?? 0)).join('  ')}`.trimEnd(),
+  );
+}
+
+function decimal(value: number | null): string {
+  return value?.toFixed(4) ?? '';
+}
+
+function signed(value: number): string {
+  return `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(4)}`;
+}
+
+export interface EvaluateOptions {
+  readonly task: Task;
+  readonly data: string;
+  readonly predictions: string;
+  readonly out: string;
+  readonly labels?: string;
+  readonly classes?: string;
+  readonly categories?: CategoryRule;
+  readonly json?: boolean;
+}
+
+/** `reignite evaluate`: anybody's predictions under the paper's protocol; no Temporal, no model, no images needed. */
+export async function evaluateCommand(options: EvaluateOptions): Promise<number> {
+  const { task, json, labels, classes, categories } = options;
+  const { takes, scoredClasses, evaluate } = taskNamed(task);
+  if (labels !== undefined && !takes.labels) {
+    throw new ReigniteError('USAGE', '--labels is for masks: points carry the number of their class.');
+  }
+  if (categories === 'by-name' && !takes.categories) {
+    const fitting = tasksThat((each) => each.takes.categories);
+    const cause = `--categories by-name is for ${fitting}: the other tasks take no class from the categories.`;
+    throw new ReigniteError('USAGE', cause);
+  }
+  if (classes !== undefined && scoredClasses === undefined) {
+    const fitting = tasksThat((each) => each.scoredClasses !== undefined);
+    throw new ReigniteError('USAGE', `--classes is for ${fitting}: ${task} have one class.`);
+  }
+  endWhenInterrupted('Interrupted: the evaluation is not complete; run the same command to compute it again.');
+  const input = {
+    data: resolve(options.data),
+    predictions: resolve(options.predictions),
+    out: resolve(options.out),
+    ...(labels !== undefined && { labels: await readLabelTranslation(resolve(labels)) }),
+    ...(classes !== undefined && scoredClasses && { classes: classesAsked(task, scoredClasses, classes) }),
+    ...(categories && { categories }),
+  };
+  const { metrics, intervals, images, rows, remarks, classes: subset } = await evaluate(input);
+  for (const remark of [...remarks, ...intervals.warnings]) printStep(printable(remark));
+  const document = { ...metrics, intervals, ...(subset && { classes: subset }) };
+  printResult(json ? JSON.stringify(document, null, 1) : evaluationTable(task, rows).join('\n'));
+  printStep(`${images} ${images === 1 ? 'ROI' : 'ROIs'} evaluated; metrics and figures are in ${input.out}.`);
+  return EXIT.done;
+}
+
+function tasksThat(fits: (task: TaskKind) => boolean): string {
+  return listed(TASKS.filter((task) => fits(taskNamed(task))));
+}

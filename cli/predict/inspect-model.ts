@@ -1,0 +1,173 @@
+import { open, readdir, stat } from 'node:fs/promises';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { foldOfFolder } from '../../toolkit/nnunet/convert/model-folds.ts';
+import { checkpointFamily } from '../../toolkit/nnunet/convert/state-dict.ts';
+import { type DescribedModel, type DescribedValue, describeModel } from '../../toolkit/onnx/file/describe-model.ts';
+import { openCheckpoint } from '../../toolkit/pytorch/containers/checkpoint.ts';
+import { fileKind, isZip, KIND_BYTES, textKind } from '../../toolkit/pytorch/containers/file-kind.ts';
+import type { SeenGlobal } from '../../toolkit/pytorch/pickle/global-verdict.ts';
+import { describe } from '../../toolkit/pytorch/pickle/value.ts';
+import { type TreeNode, treeLines, valueTree } from '../../toolkit/pytorch/pickle/value-tree.ts';
+import { type ListedTensor, listTensors } from '../../toolkit/pytorch/tensors/list-tensors.ts';
+import { elementCount } from '../../toolkit/pytorch/tensors/tensor.ts';
+import { printable } from '../output.ts';
+
+/** What `model inspect` says of a file. */
+export interface InspectedModel {
+  readonly file: string;
+  readonly format: 'zip' | 'stream' | 'pickle' | 'onnx' | 'other';
+  /** What the file holds at its top, or what it is. */
+  readonly holds: string;
+  /** Whether nothing that was seen could run code when Python loads it; a file that is not read to its end is not safe. */
+  readonly safe: boolean;
+  /** Every name that the file would have Python import, with its place. */
+  readonly globals: readonly SeenGlobal[];
+  readonly elements: number;
+  readonly tensors: readonly ListedTensor[];
+  readonly tree?: TreeNode;
+  readonly onnx?: DescribedModel;
+  /** Why the file was not read to its end. Python runs what comes before the fault. */
+  readonly fault?: { readonly code: string; readonly cause: string };
+}
+
+const NOTHING = { globals: [], elements: 0, tensors: [] } as const;
+
+/**
+ * Looks into a file that is said to be a model, without executing anything: a checkpoint, also one that could do harm in
+ * Python or is broken, an ONNX file, or whatever else it is.
+ *
+ * @throws ReigniteError FILE_MISSING, USAGE for a folder.
+ */
+export async function inspectModel(file: string): Promise<InspectedModel> {
+  const head = await readHead(file);
+  const kind = fileKind(head);
+  if (kind !== undefined) return { file, format: 'other', holds: kind, safe: true, ...NOTHING };
+  if (/\.onnx$/i.test(file)) return inspectOnnx(file);
+  const globals: SeenGlobal[] = [];
+  try {
+    return await inspectCheckpoint(file, globals);
+  } catch (error) {
+    if (!(error instanceof ReigniteError)) throw error;
+    const { code, message: cause } = error;
+    const isPickle = globals.some(isImportable);
+    const text = isPickle ? undefined : textKind(head);
+    if (text !== undefined) return { file, format: 'other', holds: text, safe: true, ...NOTHING };
+    const unread = isZip(head)
+      ? 'a zip archive that could not be read as a checkpoint'
+      : 'no checkpoint that could be read';
+    const holds = globals.length === 0 ? unread : 'a checkpoint that breaks off';
+    return { file, format: 'other', holds, ...NOTHING, safe: false, globals, fault: { code, cause } };
+  }
+}
+
+/** Text that is read as a pickle may seem to import names; Python imports only names that are identifiers. */
+function isImportable({ module, name }: SeenGlobal): boolean {
+  return [module, name].every((each) => /^[\p{ID_Start}_][\p{ID_Continue}.]*$/u.test(each));
+}
+
+async function readHead(file: string): Promise<Uint8Array> {
+  const found = await stat(file).catch(() => undefined);
+  if (found === undefined) throw new ReigniteError('FILE_MISSING', `There is no file ${file}.`);
+  if (found.isDirectory()) {
+    throw await folderError(file);
+  }
+  const handle = await open(file);
+  try {
+    const { bytesRead, buffer } = await handle.read(new Uint8Array(KIND_BYTES), 0, KIND_BYTES, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Says which files of a folder of folds can be looked into. */
+async function folderError(folder: string): Promise<ReigniteError> {
+  const names = await readdir(folder);
+  const folds = names.filter((name) => foldOfFolder(name) !== undefined).sort();
+  const version = names.includes('plans.json') ? 'v2 ' : '';
+  const holds =
+    folds.length === 0 ? 'is a folder' : `is a folder of an nnU-Net ${version}model with ${folds.join(', ')}`;
+  const file = version === '' ? 'model_best.model' : 'checkpoint_final.pth';
+  return new ReigniteError('USAGE', `${folder} ${holds}.`, {
+    remedy: `Name a file in it, such as ${folds[0] ?? 'fold_0'}/${file}.`,
+  });
+}
+
+function inspectOnnx(file: string): InspectedModel {
+  const onnx = describeModel(file);
+  const holds = `a graph ${onnx.graph} written by ${onnx.producer || 'somebody'}`;
+  return { file, format: 'onnx', holds, safe: true, ...NOTHING, elements: onnx.parameters, onnx };
+}
+
+async function inspectCheckpoint(file: string, globals: SeenGlobal[]): Promise<InspectedModel> {
+  const checkpoint = await openCheckpoint(file, { inspect: true, onGlobal: (seen) => globals.push(seen) });
+  try {
+    const { format, root } = checkpoint;
+    const tensors = listTensors(root);
+    return {
+      file,
+      format,
+      holds: checkpointFamily(root, file) ?? describe(root),
+      safe: globals.every(({ verdict }) => verdict !== 'dangerous'),
+      globals,
+      elements: tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0),
+      tensors,
+      tree: valueTree(root),
+    };
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+const ORDER = ['dangerous', 'inert', 'known'] as const;
+
+/** What a person reads of a file: the verdict, the names that matter first, then the tree. */
+export function describeInspected(model: InspectedModel): string {
+  const lines = [headOf(model), ...faultOf(model), ...namesOf(model), ...bodyOf(model)];
+  // A hostile file may name things so that a terminal obeys them.
+  return lines.map(printable).join('\n');
+}
+
+function headOf({ file, format, holds, globals, fault }: InspectedModel): string {
+  const isDangerous = globals.some(({ verdict }) => verdict === 'dangerous');
+  if (isDangerous) return `${file}: ${holds}. DANGEROUS: it could run code when Python loads it.`;
+  if (fault !== undefined) return `${file}: ${holds}.`;
+  if (format === 'other') return `${file}: ${holds}; no checkpoint.`;
+  const kind = format === 'onnx' ? 'ONNX' : `PyTorch ${format}`;
+  return `${file}: ${kind}, ${holds}; nothing in it could run code.`;
+}
+
+function faultOf({ fault, globals }: InspectedModel): string[] {
+  if (fault === undefined) return [];
+  const reason = `${fault.code}: ${fault.cause}`;
+  if (globals.length === 0) return [reason];
+  return [reason, 'The names before the fault are listed: Python would have imported them by then.'];
+}
+
+function namesOf({ globals }: InspectedModel): string[] {
+  if (globals.length === 0) return [];
+  const sorted = [...globals].sort((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict));
+  return [`Names that it imports: ${globals.length}`, ...sorted.map(nameLine)];
+}
+
+function nameLine({ module, name, verdict, position }: SeenGlobal): string {
+  return `  ${verdict.padEnd(9)} ${module}.${name} (byte ${position})`;
+}
+
+function bodyOf({ tensors, elements, tree, onnx }: InspectedModel): string[] {
+  if (onnx !== undefined) {
+    const operators = Object.entries(onnx.operators).map(([operator, count]) => `${operator} ${count}`);
+    return [
+      `Inputs: ${onnx.inputs.map(valueText).join(', ')}`,
+      `Outputs: ${onnx.outputs.map(valueText).join(', ')}`,
+      `Operators: ${operators.join(', ')}`,
+      `Weights: ${elements} elements`,
+    ];
+  }
+  if (tree === undefined) return [];
+  return [`Tensors: ${tensors.length}, ${elements} elements`, ...treeLines(tree)];
+}
+
+function valueText({ name, shape }: DescribedValue): string {
+  return `${name} [${shape.join(', ')}]`;
+}

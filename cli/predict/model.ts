@@ -1,0 +1,120 @@
+import { existsSync, statSync } from 'node:fs';
+import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { replaceFile, writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
+import { convertModel, ModelCard } from '../../toolkit/nnunet/convert/convert-model.ts';
+import { checkpointOfFold, type FoldCheckpoint } from '../../toolkit/nnunet/convert/model-folds.ts';
+import { convertDetector, DetectorCard } from '../../toolkit/yolo/convert/convert-detector.ts';
+import { EXIT, printResult, printStep } from '../output.ts';
+import { describeInspected, inspectModel } from './inspect-model.ts';
+
+export interface ConvertedFile {
+  readonly onnx: string;
+  /** What the model is: written beside it as `<name>.json`. */
+  readonly card: object;
+}
+
+/**
+ * Converts one checkpoint to ONNX: a fold of an nnU-Net model (v1: `fold_K/model_best.model`, its `.pkl` beside it; v2:
+ * `fold_K/checkpoint_final.pth`, plans.json and dataset.json above it), or a YOLOv5 detector.
+ *
+ * @param size - Side of a detector's tile in px.
+ * @throws ReigniteError FILE_MISSING, USAGE for a folder and where a file that is no card of ours would be overwritten, or
+ *   what the conversion of either family throws.
+ */
+async function convertModelFile(
+  file: string,
+  out: string | undefined,
+  size: number | undefined,
+): Promise<ConvertedFile> {
+  if (!existsSync(file)) throw new ReigniteError('FILE_MISSING', `There is no file ${file}.`);
+  if (statSync(file).isDirectory()) {
+    throw new ReigniteError('USAGE', `${file} is a folder.`, {
+      remedy:
+        'Name the checkpoint of one fold in it, such as fold_0/checkpoint_final.pth; `predict` takes the whole folder.',
+    });
+  }
+  const onnx = out ?? `${file.replace(/\.[^./]+$/, '')}.onnx`;
+  const beside = `${onnx.replace(/\.onnx$/, '')}.json`;
+  await refuseSidecarOfUser(beside);
+  const work = await mkdtemp(join(tmpdir(), 'reignite-convert-'));
+  try {
+    const fold = checkpointOfFold(file);
+    const { made, card } = await (fold === undefined ? convertCells(file, work, size) : convertFold(file, fold, work));
+    await replaceFile(onnx, (temporary) => copyFile(made, temporary));
+    await writeFileAtomic(beside, `${JSON.stringify(card, null, 1)}\n`);
+    return { onnx, card };
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** A card is written again as often as one likes; anything else under its name was written by a person. */
+async function refuseSidecarOfUser(path: string): Promise<void> {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined || isCard(text)) return;
+  throw new ReigniteError('USAGE', `${path} is there already and would be overwritten.`, {
+    remedy: 'Name another file with `--out`, or move the file that is there.',
+  });
+}
+
+function isCard(text: string): boolean {
+  try {
+    const json: unknown = JSON.parse(text);
+    return ModelCard.safeParse(json).success || DetectorCard.safeParse(json).success;
+  } catch {
+    return false;
+  }
+}
+
+async function convertFold(
+  file: string,
+  { fold, name }: FoldCheckpoint,
+  work: string,
+): Promise<{ made: string; card: object }> {
+  const card = await convertModel({ folder: dirname(dirname(file)), folds: [fold], name, out: work });
+  return { made: join(work, card.folds[0]?.file ?? ''), card };
+}
+
+async function convertCells(
+  checkpoint: string,
+  work: string,
+  size: number | undefined,
+): Promise<{ made: string; card: object }> {
+  const card = await convertDetector({ checkpoint, out: work, ...(size === undefined ? {} : { size }) });
+  return { made: join(work, card.file), card };
+}
+
+export interface InspectOptions {
+  readonly json?: boolean;
+  /** Whether what is dangerous, or is not a model that can be read, is an error. */
+  readonly strict?: boolean;
+}
+
+/**
+ * `reignite model inspect`: what a checkpoint holds, and every name in it. Nothing is executed.
+ *
+ * @returns 1 with `strict` for a file that is dangerous or cannot be read as a model.
+ */
+export async function inspectCommand(file: string, { json, strict = false }: InspectOptions): Promise<number> {
+  const model = await inspectModel(resolve(file));
+  printResult(json ? JSON.stringify(model, null, 1) : describeInspected(model));
+  const isAccepted = model.safe && model.format !== 'other';
+  return strict && !isAccepted ? EXIT.error : EXIT.done;
+}
+
+export interface ConvertOptions {
+  readonly out?: string;
+  readonly size?: number;
+  readonly json?: boolean;
+}
+
+/** `reignite model convert`: a checkpoint as ONNX, with a card that says what it is. */
+export async function convertCommand(file: string, { out, size, json }: ConvertOptions): Promise<number> {
+  const { onnx, card } = await convertModelFile(resolve(file), out === undefined ? undefined : resolve(out), size);
+  printResult(json ? JSON.stringify({ onnx, card }, null, 1) : onnx);
+  if (!json) printStep('What it is stands beside it, as JSON.');
+  return EXIT.done;
+}

@@ -1,0 +1,199 @@
+import { stat } from 'node:fs/promises';
+import { basename, extname, resolve } from 'node:path';
+import { didYouMean } from '../../config/suggest.ts';
+import { Folds } from '../../config/task-config.ts';
+import type { Task } from '../../config/tasks.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { describeFolds } from '../../toolkit/nnunet/convert/model-folds.ts';
+import { PROVIDERS, type Provider } from '../../toolkit/onnx/session/session.ts';
+import type { NamedImage, PredictionOrder } from '../../toolkit/predict/prediction-order.ts';
+import { describePrediction, type PredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
+import { RESUMABLE, whenInterrupted } from '../interruption.ts';
+import { EXIT, printResult, printStep } from '../output.ts';
+import { predictAsRun } from './predict-as-run.ts';
+import { predictHere } from './predict-here.ts';
+
+/**
+ * The images of the command line, each with the name of its files: its own without the ending.
+ *
+ * @throws ReigniteError FILE_MISSING for one that is not there, USAGE when two would write the same files.
+ */
+async function nameImages(words: readonly string[]): Promise<readonly NamedImage[]> {
+  const byName = new Map<string, string>();
+  const images: NamedImage[] = [];
+  for (const word of words) {
+    const path = resolve(word);
+    const found = await stat(path).catch(() => undefined);
+    if (!found?.isFile()) {
+      const what = found?.isDirectory() ? 'is a folder' : 'is not there';
+      throw new ReigniteError('FILE_MISSING', `The image ${path} ${what}.`, {
+        remedy: 'Name image files; a shell expands folder/*.png.',
+      });
+    }
+    const name = basename(path, extname(path));
+    const other = byName.get(name.toLowerCase());
+    if (other === path) continue;
+    if (other !== undefined) {
+      throw new ReigniteError('USAGE', `${other} and ${path} would write the same files.`, {
+        remedy: 'Predict them into different folders, or rename one.',
+      });
+    }
+    byName.set(name.toLowerCase(), path);
+    images.push({ path, name });
+  }
+  return images;
+}
+
+export interface PredictOptions {
+  readonly task: Task;
+  readonly model: string;
+  readonly out: string;
+  readonly labels?: string;
+  readonly folds?: string;
+  readonly mirroring?: boolean;
+  readonly mpp?: number;
+  readonly resample?: boolean;
+  readonly maxValue?: number;
+  readonly simplify?: number;
+  readonly minArea?: number;
+  readonly provider?: string;
+  readonly threads?: number;
+  /** As a durable workflow. */
+  readonly run?: boolean;
+  readonly json?: boolean;
+  /** Without the notes on the screen. */
+  readonly quiet?: boolean;
+}
+
+const SMALLEST_MPP = 0.01;
+const LARGEST_MPP = 100;
+const MOST_SMOOTHING = 100;
+const MOST_AREA = 1e12;
+/** px; 6 µm² at the resolution of the models, less than any nucleus. Two thirds of the outlines, 0.5 % of the area. */
+const SPECK = 25;
+const MOST_THREADS = 256;
+const MOST_VALUE = 65_535;
+
+/**
+ * `reignite predict`: masks, outlines and areas, or cells and their counts, of the user's own images. What is finished
+ * stays when it is interrupted; the same command goes on where it was.
+ */
+export async function predictCommand(
+  words: readonly string[],
+  options: PredictOptions,
+  signal: AbortSignal,
+): Promise<number> {
+  const order = readOrder(options);
+  const images = await nameImages(words);
+  const home = homeFromEnvironment();
+  whenInterrupted(RESUMABLE);
+  const summary = options.run
+    ? await predictAsRun(order, images, home, signal)
+    : await predictHere(order, images, home, signal);
+  const ours = ofCommand(summary, images);
+  refuseNothingPredicted(ours);
+  if (options.json) printResult(JSON.stringify(summary, null, 1));
+  else printResult(ours.images.flatMap((image) => describePrediction(image, options.quiet)).join('\n'));
+  for (const line of ensembleLines(summary.model)) printStep(line);
+  printStep(`${ours.images.length} of ${images.length} images predicted; everything is in ${order.out}.`);
+  const others = summary.images.length - ours.images.length;
+  if (others > 0) printStep(`Its tables cover ${others} ${others === 1 ? 'image' : 'images'} predicted before, too.`);
+  return ours.failures.length === 0 ? EXIT.done : EXIT.partial;
+}
+
+/** What of everything in the folder this command was about. */
+function ofCommand({ images, failures }: PredictionSummary, named: readonly NamedImage[]) {
+  const failed = failures.filter(({ image }) => named.some(({ path }) => path === image));
+  const failedPaths = new Set(failed.map(({ image }) => image));
+  const names = new Set(named.filter(({ path }) => !failedPaths.has(path)).map(({ name }) => name));
+  return { images: images.filter(({ name }) => names.has(name)), failures: failed };
+}
+
+/** Which networks of an nnU-Net model a prediction comes from. */
+function ensembleLines({ family, folds, trainer, plans, mirrorAxes = [] }: PredictionSummary['model']): string[] {
+  if (folds === undefined) return [];
+  const average = folds.length === 1 ? '' : ', averaged';
+  if (family === undefined) return [`The softmax is that of ${describeFolds(folds)} of the model${average}.`];
+  const mirrored = mirrorAxes.length === 0 ? 'not mirrored' : 'also mirrored, averaged';
+  return [
+    `The logits are those of ${describeFolds(folds)} of the ${family} model${average} (${trainer}, ${plans}); tiles ${mirrored}.`,
+  ];
+}
+
+/** Where no image at all could be predicted, the first one's error is the command's. */
+function refuseNothingPredicted({ images, failures: [first] }: ReturnType<typeof ofCommand>): void {
+  if (first === undefined || images.length > 0) return;
+  throw new ReigniteError(first.code, first.cause, { remedy: first.remedy });
+}
+
+function readOrder({
+  task,
+  model,
+  out,
+  labels,
+  folds,
+  mirroring,
+  mpp,
+  resample = false,
+  ...more
+}: PredictOptions): PredictionOrder {
+  if (mpp !== undefined) expectWithin('--mpp', mpp, SMALLEST_MPP, LARGEST_MPP);
+  if (resample && mpp === undefined) {
+    throw new ReigniteError('USAGE', '--resample needs --mpp: how large a pixel of the images is, in µm.');
+  }
+  const { takes } = taskNamed(task);
+  if (labels !== undefined && !takes.labels) {
+    throw new ReigniteError('USAGE', '--labels names the labels of masks; a detector brings its own names.');
+  }
+  if (folds !== undefined && !takes.folds)
+    throw new ReigniteError('USAGE', '--folds chooses folds of an nnU-Net model.');
+  if (mirroring !== undefined && !takes.mirroring)
+    throw new ReigniteError('USAGE', '--mirroring mirrors the tiles of an nnU-Net v2 model.');
+  const { simplify = 0, minArea = SPECK, provider = 'auto', threads, maxValue } = more;
+  if (maxValue !== undefined) expectWithin('--max-value', maxValue, 1, MOST_VALUE);
+  if (maxValue !== undefined && !Number.isInteger(maxValue)) {
+    throw new ReigniteError('USAGE', `Expected --max-value to be a whole number, got ${maxValue}.`);
+  }
+  expectWithin('--simplify', simplify, 0, MOST_SMOOTHING);
+  expectWithin('--min-area', minArea, 0, MOST_AREA);
+  if (threads !== undefined) expectWithin('--threads', threads, 1, MOST_THREADS);
+  if (!isProvider(provider)) {
+    throw new ReigniteError(
+      'USAGE',
+      `Expected --provider auto, ${PROVIDERS.join(' or ')}, got ${provider}.${didYouMean(provider, ['auto', ...PROVIDERS])}`,
+    );
+  }
+  return {
+    task,
+    model: resolve(model),
+    out: resolve(out),
+    ...(labels !== undefined && { labels: resolve(labels) }),
+    ...(folds !== undefined && { folds: readFolds(folds) }),
+    ...(mirroring !== undefined && { mirroring }),
+    session: { provider, ...(threads !== undefined && { threads }) },
+    choices: {
+      ...(mpp !== undefined && { mpp }),
+      resample,
+      ...(maxValue !== undefined && { maxValue }),
+      simplify,
+      minArea,
+    },
+  };
+}
+
+function readFolds(text: string): NonNullable<PredictionOrder['folds']> {
+  const { data } = Folds.safeParse(text);
+  if (data !== undefined) return data;
+  throw new ReigniteError('USAGE', `Expected --folds such as 0,1,3,4 or all, got ${text}.`);
+}
+
+function isProvider(name: string): name is Provider | 'auto' {
+  return name === 'auto' || PROVIDERS.some((provider) => provider === name);
+}
+
+function expectWithin(option: string, value: number, least: number, most: number): void {
+  if (value >= least && value <= most) return;
+  throw new ReigniteError('USAGE', `Expected ${option} from ${least} to ${most}, got ${value}.`);
+}

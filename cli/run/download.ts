@@ -1,0 +1,160 @@
+import { join, relative } from 'node:path';
+import type { Client } from '@temporalio/client';
+import type { AcquireInput } from '../../activities/inputs.ts';
+import { canonicalJson } from '../../config/digest.ts';
+import { TASKS, taskQueue } from '../../config/tasks.ts';
+import { loadConfig } from '../../runtime/config/load-config.ts';
+import { pinRecord } from '../../runtime/config/pin-record.ts';
+import { resolveRun } from '../../runtime/run/resolve-run.ts';
+import { type OnceOpen, startOrAttach } from '../../runtime/run/start-or-attach.ts';
+import type { ServerAddress } from '../../runtime/server/server-address.ts';
+import type { ServerSession } from '../../runtime/session/server-session.ts';
+import { watchOn, withServer } from '../../runtime/session/with-server.ts';
+import { workerSettingsOf } from '../../runtime/workers/worker-settings.ts';
+import { Receipts } from '../../toolkit/cache/receipts.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { sha256Of } from '../../toolkit/files/hash-file.ts';
+import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { bytesText, counted, timeText } from '../../toolkit/format.ts';
+import { Selection } from '../../toolkit/zenodo/record/selection.ts';
+import type { AcquiredFile, AcquireOutcome, acquire } from '../../workflows/acquire.ts';
+import { downloadId } from '../../workflows/ids.ts';
+import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
+import { EXIT, printResult, printStep } from '../output.ts';
+import { runPage } from './follow-run.ts';
+import type { RunOptions } from './run.ts';
+import { FileLines, watchDownload } from './watch-download.ts';
+
+export interface ResolvedDownload {
+  readonly id: string;
+  readonly input: AcquireInput;
+}
+
+/** Fixes an acquisition's id: what is fetched, and into which folder. From where does not belong to it. */
+function resolveDownload(input: AcquireInput): ResolvedDownload {
+  const { config, data, whole, only } = input;
+  const { record } = config;
+  const tasks = [...config.tasks].sort();
+  const digest = sha256Of(canonicalJson({ record, data, tasks: whole ? 'all' : tasks, only })).slice(0, 16);
+  return { id: downloadId(record, digest), input };
+}
+
+/** Starts an acquisition, or attaches to the one that is open under the same id. */
+function startDownload(
+  client: Client,
+  server: ServerAddress,
+  { id, input }: ResolvedDownload,
+  onStep: (line: string) => void,
+): Promise<'started' | 'attached'> {
+  const { config, data } = input;
+  const flow: OnceOpen = {
+    workflowId: id,
+    taskQueue: taskQueue(config.temporal.taskQueuePrefix, 'orchestration'),
+    staticSummary: `Fetch record ${config.record}`,
+    staticDetails: [
+      `- Data: \`${data}\``,
+      '- A pending activity shows its file, its bytes and its rate.',
+      '- To go on after a stop, type the same `npx reignite download` again.',
+    ],
+    memo: { record: config.record, data },
+    begunAnew: 'The open download was begun by another version of reignite: it is begun anew, from what is on disk.',
+    start: (options) => client.workflow.start<typeof acquire>('acquire', { ...options, args: [input] }),
+  };
+  return startOrAttach(client, server, flow, onStep);
+}
+
+export interface DownloadOptions extends Omit<RunOptions, 'workers'> {
+  /** Globs of what is wanted; all that belongs to the tasks unless given. */
+  readonly only?: readonly string[];
+}
+
+/**
+ * `reignite download`: the acquisition alone. The record's files are fetched, verified and unpacked into the data
+ * folder: all of them, or with `--tasks` what these need, or with `--only` what the globs name.
+ *
+ * @returns The exit status.
+ */
+export async function downloadCommand(options: DownloadOptions, signal: AbortSignal): Promise<number> {
+  const home = homeFromEnvironment();
+  const only = options.only?.length ? [...options.only] : undefined;
+  if (only !== undefined) new Selection(only);
+  const config = await pinRecord(await loadConfig(options), home, printStep, signal);
+  const { data } = resolveRun(config, home, options).input.folders;
+  const whole = TASKS.every((task) => config.tasks.includes(task));
+  const download = resolveDownload({ config, data, whole, ...(only === undefined ? {} : { only }) });
+  const settings = workerSettingsOf(config);
+  const outcome = await withServer({ home, settings, onStep: printStep, signal }, (session) =>
+    follow(session, download, signal),
+  );
+  if (only !== undefined && outcome.files.every(({ files }) => files === 0)) {
+    throw new ReigniteError('FILE_NOT_IN_RECORD', `Record ${outcome.id} holds no file that fits ${only.join(', ')}.`, {
+      remedy: 'Give a path as it is in the data folder, such as --only "images/he/patient1_*".',
+    });
+  }
+  if (options.json) printResult(JSON.stringify(await documentOf(outcome, home, data), null, 1));
+  else printResult(summaryOf(outcome, data));
+  return EXIT.done;
+}
+
+async function follow(
+  session: ServerSession,
+  download: ResolvedDownload,
+  signal: AbortSignal,
+): Promise<AcquireOutcome> {
+  const { client, server } = session;
+  const { id } = download;
+  whenInterrupted(session.owner ? RESUMABLE : STILL_RUNNING);
+  const how = await startDownload(client, server, download, printStep);
+  printStep(`${how === 'started' ? 'Started' : 'Attached to'} ${id}`);
+  if (server.uiUrl !== undefined) printStep(`Temporal UI: ${runPage(server.uiUrl, server.namespace, id)}`);
+  const lines = new FileLines(printStep);
+  let told = '';
+  await watchOn(session, signal, (until) =>
+    watchDownload(
+      client,
+      id,
+      (files, record) => {
+        lines.show(files);
+        if (record !== undefined && record.cause !== told) {
+          told = record.cause;
+          printStep(`record  waits: ${record.cause} Tried again in ${timeText(record.seconds)}.`);
+        }
+      },
+      until,
+    ),
+  );
+  return await client.workflow.getHandle<typeof acquire>(id).result();
+}
+
+/** What `--json` prints: the record, and every file of it that was wanted, with its sums. */
+async function documentOf(outcome: AcquireOutcome, home: HomeFolders, data: string): Promise<unknown> {
+  const { id, concept, doi, title, files } = outcome;
+  const manifest = await new Receipts(home.receipts).manifest(data);
+  return {
+    status: 'done',
+    record: { id, concept: concept ?? null, doi: doi ?? null, title },
+    data,
+    files: files.map((file) => {
+      const receipt = manifest.files.find(({ key }) => key === file.key);
+      return { sha256: null, ...file, contents: receipt?.files ?? [] };
+    }),
+  };
+}
+
+function summaryOf({ id, doi, title, files }: AcquireOutcome, data: string): string {
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const count = files.reduce((sum, file) => sum + file.files, 0);
+  const width = Math.max(0, ...files.map(({ key }) => key.length));
+  return [
+    `Record ${id}${doi === undefined ? '' : ` (doi:${doi})`}: ${title}`,
+    ...files.map((file) => `  ${file.key.padEnd(width)}  ${outcomeText(file)}`),
+    `${counted(count, 'file')}, ${bytesText(bytes)}, in ${relative(process.cwd(), join(data)) || '.'}`,
+  ].join('\n');
+}
+
+function outcomeText({ size, state, verified, files, sha256 }: AcquiredFile): string {
+  const whole = `${bytesText(size).padStart(7)}  ${state}`;
+  if (state === 'skipped') return whole;
+  const sums = sha256 === undefined ? `${verified}` : `${verified}, sha256 ${sha256.slice(0, 16)}`;
+  return `${whole}, ${files} ${files === 1 ? 'file' : 'files'}, verified by ${sums}`;
+}

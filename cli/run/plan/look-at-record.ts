@@ -1,0 +1,128 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { RecordServers } from '../../../activities/acquire/record-servers.ts';
+import type { RunInput } from '../../../activities/inputs.ts';
+import { ReigniteError } from '../../../toolkit/errors.ts';
+import type { HomeFolders } from '../../../toolkit/files/home-folders.ts';
+import { fileExists } from '../../../toolkit/files/open-for-reading.ts';
+import { bytesText } from '../../../toolkit/format.ts';
+import { type CheckedRecord, checkRecord } from '../../../toolkit/preflight/check-record.ts';
+import { folderTree } from '../../../toolkit/preflight/record-tree.ts';
+import { type FoundArchive, remoteTree } from '../../../toolkit/preflight/remote-tree.ts';
+import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
+import { RangeIgnored } from '../../../toolkit/zenodo/download/fetch-pieces.ts';
+
+/** Whether all that a run computes from lies in the data folder, so that nobody has to be asked what is missing. */
+export async function isDataComplete({ config, folders: { data } }: RunInput): Promise<boolean> {
+  try {
+    for (const task of config.tasks) {
+      const { listRois, isModelThere } = taskNamed(task);
+      const files = (await listRois(data)).flatMap(({ image, truth }) => [image, truth]);
+      if (config[task].model === undefined && !(await isModelThere(data))) return false;
+      for (const file of files) if (!(await fileExists(join(data, file)))) return false;
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What was found about the record before anything large is fetched. */
+export interface RecordLook extends CheckedRecord {
+  /** Where it was looked at: the data folder, or the record's server. */
+  readonly source: 'data folder' | 'server';
+  readonly archives: readonly FoundArchive[];
+  /** Bytes fetched for it. */
+  readonly bytes: number;
+}
+
+/** Why a record could not be looked at. */
+export interface NoLook {
+  readonly source: 'none';
+  readonly reason: string;
+}
+
+/** Looking must not hold up a run. */
+const LOOK_MS = 60_000;
+
+/**
+ * Checks every assumption about a run's record: in the data folder where all of it is there, otherwise on its server by
+ * Range, where less than a megabyte is fetched of most records.
+ */
+export async function lookAtRecord(
+  input: RunInput,
+  home: HomeFolders,
+  signal: AbortSignal,
+): Promise<RecordLook | NoLook> {
+  const { config, folders } = input;
+  const look = {
+    tasks: config.tasks,
+    customModels: config.tasks.filter((task) => config[task].model !== undefined),
+  };
+  if (config.zenodo.offline || (await isDataComplete(input))) {
+    const checked = await checkRecord(await folderTree(folders.data), look);
+    return { source: 'data folder', archives: [], bytes: 0, ...checked };
+  }
+  const within = AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)]);
+  try {
+    return await lookOnServer(config, look, home, within);
+  } catch (error) {
+    signal.throwIfAborted();
+    return { source: 'none', reason: reasonOf(error) };
+  }
+}
+
+async function lookOnServer(
+  { record: id, zenodo }: RunInput['config'],
+  look: Parameters<typeof checkRecord>[1],
+  home: HomeFolders,
+  signal: AbortSignal,
+): Promise<RecordLook> {
+  const servers = new RecordServers(home);
+  const scratch = await mkdtemp(join(tmpdir(), 'reignite-look-'));
+  try {
+    const { files } = await servers.record(zenodo, id, signal);
+    const request = (file: { key: string; url: string }) => servers.request(zenodo, id, file);
+    const tree = await remoteTree({ files, scratch, request, signal });
+    try {
+      const checked = await checkRecord(tree, look);
+      return { source: 'server', archives: tree.archives, bytes: tree.bytes(), ...checked };
+    } finally {
+      await tree.close();
+    }
+  } finally {
+    await servers.close();
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof RangeIgnored) return 'its server sends whole files only';
+  if (error instanceof ReigniteError) return `${error.code}: ${error.message}`;
+  if (error instanceof Error && error.name === 'TimeoutError') return `no answer within ${LOOK_MS / 1000} s`;
+  throw error;
+}
+
+/** Says what was found, faults first; what is as expected is counted, or named too where `all` is set. */
+export function lookLines(look: RecordLook | NoLook, { all = false } = {}): readonly string[] {
+  if (look.source === 'none') return [`The record was not checked before the download: ${look.reason}.`];
+  const found = (status: string) => look.checks.filter((check) => check.status === status);
+  const passed = found('pass');
+  const where = look.source === 'server' ? `${bytesText(look.bytes)} fetched` : 'in the data folder';
+  const shown = [...found('fail'), ...found('warn'), ...found('unknown'), ...(all ? passed : [])];
+  return [
+    `Record checked (${where}): ${passed.length} of ${look.checks.length} as expected`,
+    ...look.archives
+      .filter(isRenamed)
+      .map(({ key, kind }) => `  ${key} is taken as the archive of ${kind ?? 'several folders'}`),
+    ...shown.flatMap(({ status, subject, detail, remedy }) => [
+      `  ${status.padEnd(7)} ${subject}: ${detail}`,
+      ...(remedy === undefined || status === 'pass' ? [] : [`          ${remedy}`]),
+    ]),
+  ];
+}
+
+function isRenamed({ key, kind }: FoundArchive): boolean {
+  return key !== `${kind}.zip`;
+}

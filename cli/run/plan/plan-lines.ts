@@ -1,0 +1,110 @@
+import { relative } from 'node:path';
+import { z } from 'zod';
+import { TASK_TITLES, type Task } from '../../../config/tasks.ts';
+import type { ResolvedRun } from '../../../runtime/run/resolve-run.ts';
+import type { CacheEntry } from '../../../toolkit/cache/step-cache.ts';
+import type { HomeFolders } from '../../../toolkit/files/home-folders.ts';
+import { bytesText, counted, timeText } from '../../../toolkit/format.ts';
+import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
+import { lookAtRecord, lookLines } from './look-at-record.ts';
+import { planRun, type RunPlan, type TaskPlan } from './plan-run.ts';
+
+/** Speed that a plan reckons with, and where it comes from. */
+export interface Pace {
+  /** Wall time of one tile in one network, s. */
+  readonly secondsPerTile: number;
+  /** `measured` on what this home computed before; `assumed`: full-size networks on two cores. */
+  readonly basis: 'measured' | 'assumed';
+}
+
+/** Bytes a second of a usual connection to the archive. */
+export const ASSUMED_RATE = 10e6;
+
+const Facts = z.object({ tiles: z.number(), seconds: z.number() });
+
+/**
+ * Seconds a tile as the entries of the cache tell them: of the same model where there are some, so that a small
+ * network says nothing about a large one.
+ *
+ * @param of.folds - Networks that see each tile.
+ */
+export function paceOf(
+  task: Task,
+  made: readonly CacheEntry[],
+  { digest, folds }: { readonly digest?: string; readonly folds: number },
+): Pace {
+  const { inferenceStep, assumedSecondsPerTile } = taskNamed(task);
+  const known = made
+    .filter(({ parts }) => parts['step'] === inferenceStep && digest !== undefined && parts['model'] === digest)
+    .flatMap(({ facts }) => Facts.safeParse(facts).data ?? []);
+  const tiles = known.reduce((sum, fact) => sum + fact.tiles, 0) * folds;
+  const seconds = known.reduce((sum, fact) => sum + fact.seconds, 0);
+  if (tiles === 0 || seconds === 0) return { secondsPerTile: assumedSecondsPerTile, basis: 'assumed' };
+  return { secondsPerTile: seconds / tiles, basis: 'measured' };
+}
+
+/** A plan as a person reads it. */
+export function planLines(plan: RunPlan): readonly string[] {
+  return [
+    `Plan of ${plan.run}`,
+    `Data     ${relative(process.cwd(), plan.data) || '.'}`,
+    `Results  ${relative(process.cwd(), plan.results) || '.'}`,
+    ...fileLines(plan),
+    ...plan.tasks.flatMap(taskLines),
+  ];
+}
+
+function fileLines({ files, bytes, disk, hours }: RunPlan): string[] {
+  const free = disk.free === undefined ? 'unknown' : bytesText(disk.free);
+  if (files === undefined || bytes === undefined) {
+    return [`What the record holds is not known here yet: the run asks, and waits for an answer; disk free ${free}`];
+  }
+  const { needed = 0 } = disk;
+  const isShort = disk.free !== undefined && disk.free < needed ? ': NOT ENOUGH' : '';
+  const width = Math.max(0, ...files.map(({ key }) => key.length));
+  const time = timeText((hours.fetch ?? 0) * 3_600);
+  return [
+    ...files.map(({ key, size, state }) => `  ${key.padEnd(width)}  ${bytesText(size).padStart(8)}  ${state}`),
+    `To fetch ${bytesText(bytes.toFetch)} (${bytesText(bytes.there)} there); disk needed ${bytesText(needed)}, free ${free}${isShort}`,
+    ...(bytes.toFetch === 0 ? [] : [`Fetching takes ${time} at ${bytesText(ASSUMED_RATE)}/s, unpacking not counted`]),
+  ];
+}
+
+function taskLines(plan: TaskPlan): string[] {
+  const { task, rois, cached, outstanding, tiles, hours, secondsPerTile, basis, expected } = plan;
+  const title = TASK_TITLES[task];
+  const pace = `${secondsPerTile.toPrecision(2)} s a tile and network, ${basis}`;
+  if (expected !== undefined) {
+    const time = timeText(expected.hours * 3_600);
+    return [
+      `${title}: ${expected.rois} ROIs in the record`,
+      `  about ${expected.tiles} passes of a tile: ${time} (${pace})`,
+    ];
+  }
+  if (rois === undefined) return [`${title}: the number of ROIs is known once their list is downloaded (${pace})`];
+  const time = hours === undefined ? 'time known once all images are here' : timeText(hours * 3_600);
+  const reasons = new Map<string, number>();
+  for (const { reason } of rois) if (reason !== undefined) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  return [
+    `${title}: ${counted(rois.length, 'ROI')}, ${cached} in the cache, ${outstanding} to compute`,
+    ...[...reasons].map(([reason, count]) => `  ${count}: ${reason}`),
+    ...(outstanding === 0 ? [] : [`  ${tiles} passes of a tile: ${time} (${pace})`]),
+  ];
+}
+
+/** Tells the plan of a run before it begins. What keeps the plan from being made does not keep the run. */
+export async function tellPlan(
+  run: ResolvedRun,
+  home: HomeFolders,
+  options: { readonly fresh: boolean; readonly signal: AbortSignal },
+  onStep: (line: string) => void,
+): Promise<void> {
+  try {
+    const look = await lookAtRecord(run.input, home, options.signal);
+    const plan = await planRun(run, home, { ...options, look });
+    for (const line of [...planLines(plan), ...lookLines(look)]) onStep(line);
+  } catch (error) {
+    options.signal.throwIfAborted();
+    onStep(`No plan could be made: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}

@@ -1,0 +1,109 @@
+import type { RunInput } from '../../../activities/inputs.ts';
+import { TaskSettings } from '../../../config/task-config.ts';
+import type { Task } from '../../../config/tasks.ts';
+import type { FileDigests } from '../../../toolkit/cache/file-digests.ts';
+import type { CacheEntry, KeyParts, StepCache } from '../../../toolkit/cache/step-cache.ts';
+import { differingParts } from '../../../toolkit/cache/why-missed.ts';
+import { ReigniteError } from '../../../toolkit/errors.ts';
+import { inside } from '../../../toolkit/files/inside.ts';
+import { imageSize } from '../../../toolkit/image/open-image.ts';
+import { ortVersion } from '../../../toolkit/onnx/session/engine.ts';
+import type { KnownModel } from '../../../toolkit/tasks/kind.ts';
+import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
+import type { ListedRoi } from '../../../toolkit/tasks/work.ts';
+
+/** One ROI, before a run. */
+export interface RoiPlan {
+  readonly roi: string;
+  readonly state: 'cached' | 'outstanding';
+  /** Why it is to be computed. */
+  readonly reason?: string;
+  /** Tiles of the sliding window; missing where the image is not here to be measured. */
+  readonly tiles?: number;
+}
+
+export interface PlanRoiServices {
+  readonly cache: StepCache;
+  readonly digests: FileDigests;
+  /** All entries of the cache. */
+  readonly made: readonly CacheEntry[];
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Compares every ROI of a task with the cache, as the run itself will; nothing is copied or computed.
+ *
+ * @returns Undefined when the list of ROIs is not here yet.
+ */
+export async function planRois(
+  task: Task,
+  input: RunInput,
+  model: KnownModel,
+  services: PlanRoiServices,
+): Promise<readonly RoiPlan[] | undefined> {
+  const rois = await ifThere(() => taskNamed(task).listRois(input.folders.data));
+  if (rois === undefined) return undefined;
+  const plans: RoiPlan[] = [];
+  for (const roi of rois) plans.push(await planRoi(task, input, roi, model, services));
+  await services.digests.save();
+  return plans;
+}
+
+async function planRoi(
+  task: Task,
+  input: RunInput,
+  roi: ListedRoi,
+  model: KnownModel,
+  { cache, digests, made, signal }: PlanRoiServices,
+): Promise<RoiPlan> {
+  signal.throwIfAborted();
+  const { data } = input.folders;
+  const image = inside(data, roi.image);
+  const imageSha256 = await ifThere(() => digests.sha256(image, signal));
+  const truthSha256 = await ifThere(() => digests.sha256(inside(data, roi.truth), signal));
+  if (imageSha256 === undefined || truthSha256 === undefined) return outstanding(roi.roi, 'its files are not here yet');
+  const size = await imageSize(image).catch(() => undefined);
+  const tiles = size === undefined ? {} : { tiles: taskNamed(task).passesOf(size, model) };
+  if (model.digest === undefined) {
+    const own = input.config[task].model !== undefined;
+    return outstanding(
+      roi.roi,
+      own ? 'a model of your own is looked up when the run begins' : 'no model here yet',
+      tiles,
+    );
+  }
+  const ref = { digest: model.digest };
+  const keys = providersOf(input).map((provider) => {
+    const engine = { provider, ortVersion: ortVersion(), engine: input.config.inference.engine };
+    const setup = { model: ref, engine, settings: TaskSettings.parse(input.config[task]) };
+    return taskNamed(task).inferenceKey(roi, { image: imageSha256, truth: truthSha256 }, setup);
+  });
+  for (const parts of keys) {
+    if ((await cache.find(cache.keyOf(parts))) !== undefined) return { roi: roi.roi, state: 'cached', ...tiles };
+  }
+  return outstanding(roi.roi, reasonOf(made, keys.at(-1), cache), tiles);
+}
+
+function outstanding(roi: string, reason: string, tiles: { readonly tiles?: number } = {}): RoiPlan {
+  return { roi, state: 'outstanding', reason, ...tiles };
+}
+
+/** `auto` takes the first that works; which one that is, only the worker can say. */
+function providersOf({ config }: RunInput): readonly string[] {
+  const { provider } = config.inference;
+  return provider === 'auto' ? ['cuda', 'cpu'] : [provider];
+}
+
+function reasonOf(made: readonly CacheEntry[], wanted: KeyParts | undefined, cache: StepCache): string {
+  const other = wanted === undefined ? undefined : differingParts(made, cache.completed(wanted));
+  return other === undefined ? 'never computed here' : `computed before with another ${other.join(', ')}`;
+}
+
+async function ifThere<Result>(read: () => Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof ReigniteError && error.code === 'FILE_MISSING') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,150 @@
+import type { RunInput } from '../../../activities/inputs.ts';
+import type { Task } from '../../../config/tasks.ts';
+import type { ResolvedRun } from '../../../runtime/run/resolve-run.ts';
+import { FileDigests } from '../../../toolkit/cache/file-digests.ts';
+import { type CacheEntry, StepCache } from '../../../toolkit/cache/step-cache.ts';
+import { freeBytes } from '../../../toolkit/files/free-space.ts';
+import type { HomeFolders } from '../../../toolkit/files/home-folders.ts';
+import { readSummaryFile } from '../../../toolkit/report/summary.ts';
+import type { KnownModel } from '../../../toolkit/tasks/kind.ts';
+import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
+import type { NoLook, RecordLook } from './look-at-record.ts';
+import { type PlannedFile, planFiles } from './plan-files.ts';
+import { ASSUMED_RATE, type Pace, paceOf } from './plan-lines.ts';
+import { planRois, type RoiPlan } from './plan-rois.ts';
+
+export interface TaskPlan extends Pace {
+  readonly task: Task;
+  /** Missing as long as the list of ROIs is not here. */
+  readonly rois?: readonly RoiPlan[];
+  readonly cached: number;
+  readonly outstanding: number;
+  /** Passes of a tile through a network that are outstanding; of `scope: annotated` at most. */
+  readonly tiles: number;
+  /** Missing where an image is not here to be measured. */
+  readonly hours?: number;
+  readonly isConverted: boolean;
+  /** From a look at the record, as long as the list of ROIs is not here. */
+  readonly expected?: { readonly rois: number; readonly tiles: number; readonly hours: number };
+}
+
+/** What a run would do. */
+export interface RunPlan {
+  readonly run: string;
+  readonly data: string;
+  readonly results: string;
+  /** Missing where nobody here knows what the record holds. */
+  readonly files?: readonly PlannedFile[];
+  readonly bytes?: { readonly toFetch: number; readonly there: number };
+  /** Of the disk that holds the data folder; `free` is missing where the file system does not tell. */
+  readonly disk: { readonly needed?: number; readonly free?: number };
+  readonly hours: { readonly fetch?: number };
+  readonly tasks: readonly TaskPlan[];
+}
+
+/**
+ * Says what a run would do, and starts nothing. Images that were never hashed are read, nothing is written but the
+ * memory of their digests.
+ */
+export async function planRun(
+  { id, input }: ResolvedRun,
+  home: HomeFolders,
+  {
+    fresh,
+    look,
+    signal,
+  }: { readonly fresh: boolean; readonly look: RecordLook | NoLook; readonly signal: AbortSignal },
+): Promise<RunPlan> {
+  const files = await planFiles(input, home, signal);
+  const { data, results } = input.folders;
+  const made: CacheEntry[] = [];
+  for await (const entry of new StepCache(home.cache).entries()) made.push(entry);
+  const cache = new StepCache(home.cache, await generationOf(input));
+  const services = { cache, digests: new FileDigests(home.digests), made, signal };
+  const tasks: TaskPlan[] = [];
+  for (const task of input.config.tasks) {
+    const model = await taskNamed(task).planModel(input.config, data, home, signal);
+    const rois = await planRois(task, input, model, services);
+    const planned = fresh ? rois?.map(anew) : rois;
+    const pace = paceOf(task, made, model);
+    const expected = planned === undefined ? expectedWork(task, look, model, pace) : undefined;
+    tasks.push({ ...taskPlan(task, planned, model.isConverted, pace), ...(expected && { expected }) });
+  }
+  const free = await freeBytes(data);
+  const disk = free === undefined ? {} : { free };
+  const plan = { run: id, data, results, tasks };
+  if (files === undefined) return { ...plan, disk, hours: {} };
+  const toFetch = sumOf(files, ({ toFetch: bytes }) => bytes);
+  return {
+    ...plan,
+    files,
+    bytes: { toFetch, there: sumOf(files, ({ size }) => size) - toFetch },
+    disk: { needed: spaceNeeded(files, tasks), ...disk },
+    hours: { fetch: toFetch / ASSUMED_RATE / 3_600 },
+  };
+}
+
+/** Work on a task whose list of ROIs is still on the server: its number of ROIs, and the size of its images on average. */
+function expectedWork(
+  task: Task,
+  look: RecordLook | NoLook,
+  model: KnownModel,
+  { secondsPerTile }: Pace,
+): TaskPlan['expected'] {
+  const found = look.source === 'none' ? undefined : look.tasks.find((each) => each.task === task);
+  if (found?.rois === undefined || found.images.length === 0) return undefined;
+  const perImage = sumOf(found.images, (size) => taskNamed(task).passesOf(size, model)) / found.images.length;
+  const tiles = Math.round(perImage * found.rois);
+  return { rois: found.rois, tiles, hours: (tiles * secondsPerTile) / 3_600 };
+}
+
+function anew({ roi, tiles }: RoiPlan): RoiPlan {
+  const reason = 'a fresh run takes nothing from the cache';
+  return { roi, state: 'outstanding', reason, ...(tiles === undefined ? {} : { tiles }) };
+}
+
+/** Which part of the cache the run goes on in: that of the run whose results lie there. */
+async function generationOf({ digest, folders }: RunInput): Promise<string | undefined> {
+  const summary = await readSummaryFile(folders.results);
+  return summary?.digest === digest ? summary.generation : undefined;
+}
+
+function taskPlan(task: Task, rois: readonly RoiPlan[] | undefined, isConverted: boolean, pace: Pace): TaskPlan {
+  const open = (rois ?? []).filter(({ state }) => state === 'outstanding');
+  const tiles = sumOf(open, (roi) => roi.tiles ?? 0);
+  const isMeasured = rois !== undefined && open.every((roi) => roi.tiles !== undefined);
+  return {
+    task,
+    ...pace,
+    ...(rois === undefined ? {} : { rois }),
+    cached: (rois?.length ?? 0) - open.length,
+    outstanding: open.length,
+    tiles,
+    ...(isMeasured ? { hours: (tiles * pace.secondsPerTile) / 3_600 } : {}),
+    isConverted,
+  };
+}
+
+/** The paper's network as it is laid out, in sizes of its ONNX file. */
+const LAID_OUT = 1.8;
+
+/**
+ * What is fetched, what is unpacked of it (as large: images and weights do not shrink any more), and the networks as
+ * ONNX and once more, larger, as they are laid out for this processor.
+ */
+function spaceNeeded(files: readonly PlannedFile[], tasks: readonly TaskPlan[]): number {
+  const archives = files.filter(
+    ({ key, state }) => key.endsWith('.zip') && state !== 'there' && state !== 'unverified',
+  );
+  const models = tasks.every(({ isConverted }) => isConverted)
+    ? 0
+    : sumOf(
+        files.filter(({ folder }) => folder === 'models'),
+        ({ size }) => size,
+      );
+  return sumOf(files, ({ toFetch }) => toFetch) + sumOf(archives, ({ size }) => size) + (1 + LAID_OUT) * models;
+}
+
+function sumOf<Item>(items: readonly Item[], value: (item: Item) => number): number {
+  return items.reduce((sum, item) => sum + value(item), 0);
+}

@@ -1,0 +1,83 @@
+import { loadConfig } from '../../runtime/config/load-config.ts';
+import { pinRecord } from '../../runtime/config/pin-record.ts';
+import { resolveRun } from '../../runtime/run/resolve-run.ts';
+import { startRun } from '../../runtime/run/start-run.ts';
+import { withServer } from '../../runtime/session/with-server.ts';
+import { workerSettingsOf } from '../../runtime/workers/worker-settings.ts';
+import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
+import { EXIT, printResult, printStep } from '../output.ts';
+import { DetachedTeller, detachRun } from './detached-run.ts';
+import { runToCompletion, tellOutcome } from './follow-run.ts';
+import { tellPlan } from './plan/plan-lines.ts';
+
+export interface RunOptions {
+  readonly profile: string;
+  readonly set: readonly string[];
+  readonly data?: string;
+  readonly results?: string;
+  readonly tasks?: readonly string[];
+  readonly json?: boolean;
+  readonly fresh?: boolean;
+  readonly detach?: boolean;
+  /** false with `--no-workers`: only what others serve. */
+  readonly workers: boolean;
+}
+
+/**
+ * `reignite run`: starts a run, or attaches to the one that is going with the same configuration, and stays until it
+ * has ended.
+ *
+ * @returns The exit status.
+ */
+export async function runCommand(options: RunOptions, signal: AbortSignal): Promise<number> {
+  if (options.detach) return runDetached(options, signal);
+  const teller = new DetachedTeller();
+  try {
+    return await runHere(options, teller, signal);
+  } catch (error) {
+    teller.failed(error);
+    throw error;
+  }
+}
+
+/** Hands the run on, and says how to watch and to end it. */
+async function runDetached({ json }: RunOptions, signal: AbortSignal): Promise<number> {
+  whenInterrupted('Interrupted: the process in the background is stopped too; run the same command to resume.');
+  const { run, pid, log } = await detachRun(process.argv.slice(2), homeFromEnvironment(), signal);
+  if (json) printResult(JSON.stringify({ run, pid, log }, null, 1));
+  else {
+    const lines = [
+      run,
+      `It goes on in process ${pid}, which ends with it; \`kill ${pid}\` stops it in order, and the same \`run\` goes on.`,
+      `Watch it:  npx reignite watch ${run}`,
+      `End it:    npx reignite cancel ${run}`,
+      `Log:       ${log}`,
+    ];
+    printResult(lines.join('\n'));
+  }
+  return EXIT.done;
+}
+
+async function runHere(options: RunOptions, teller: DetachedTeller, signal: AbortSignal): Promise<number> {
+  whenInterrupted('Interrupted: no run was started.');
+  const home = homeFromEnvironment();
+  const config = await pinRecord(await loadConfig(options), home, printStep, signal);
+  const run = resolveRun(config, home, options);
+  const settings = workerSettingsOf(config);
+  const queues = options.workers ? {} : { queues: [] };
+  let fresh = options.fresh ?? false;
+  if (config.zenodo.serve === undefined) await tellPlan(run, home, { fresh, signal }, printStep);
+  const summary = await withServer({ home, settings, onStep: printStep, signal, ...queues }, (session) => {
+    const start = async () => {
+      whenInterrupted(session.owner ? RESUMABLE : STILL_RUNNING);
+      const how = await startRun(session.client, session.server, run, printStep, { fresh });
+      fresh = false;
+      printStep(`${how === 'started' ? 'Started' : 'Attached to'} ${run.id}`);
+      teller.begun(run.id);
+    };
+    return runToCompletion(session, run, start, signal);
+  });
+  whenInterrupted('Interrupted: the run has ended; `npx reignite status` shows how.');
+  return tellOutcome(summary, run.input.folders.results, options.json ?? false);
+}

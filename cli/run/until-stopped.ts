@@ -1,4 +1,0 @@
-/** Waits until the command is told to stop. @throws What `failed` rejects with, should that come first. */
-export async function untilStopped(failed: Promise<never>, signal: AbortSignal): Promise<void> {
-  await Promise.race([failed, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))]);
-}

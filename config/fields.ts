@@ -1,9 +1,0 @@
-import { z } from 'zod';
-
-/** A length of time in seconds; the description gets its unit and its default. */
-export const seconds = (fallback: number, text: string) =>
-  z.number().positive().max(604_800).default(fallback).describe(`${text} Unit: s. Default: ${fallback}.`);
-
-/** A whole number from 1 to `most`. */
-export const count = (fallback: number, most: number, text: string) =>
-  z.number().int().min(1).max(most).default(fallback).describe(`${text} 1 to ${most}. Default: ${fallback}.`);

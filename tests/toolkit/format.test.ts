@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { counted, listed, withArticle } from '../../toolkit/format.ts';
+
+describe('text', () => {
+  it('counts with the right noun', () => {
+    expect([0, 1, 2].map((count) => counted(count, 'place'))).toEqual(['0 places', '1 place', '2 places']);
+    expect(counted(1, 'box has', 'boxes have')).toBe('1 box has');
+  });
+
+  it.each([
+    ['Ultralytics model', 'an'],
+    ['ultralytics.nn.tasks.DetectionModel', 'an'],
+    ['YOLOv5 detector', 'a'],
+    ['ONNX file', 'an'],
+    ['H&E image', 'an'],
+    ['nnU-Net', 'an'],
+    ['RGB image', 'an'],
+    ['unit', 'a'],
+    ['hour', 'an'],
+    ['8-bit image', 'an'],
+    ['16-bit image', 'a'],
+    ['None', 'a'],
+    ['Sequential', 'a'],
+    ['MLP', 'an'],
+    ['dict', 'a'],
+    ['int', 'an'],
+  ])('gives %s its article', (next, article) => {
+    expect(withArticle(next)).toBe(`${article} ${next}`);
+  });
+
+  it('lists names', () => {
+    expect([[], ['a'], ['a', 'b'], ['a', 'b', 'c']].map(listed)).toEqual(['', 'a', 'a and b', 'a, b and c']);
+  });
+});

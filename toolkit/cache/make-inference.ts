@@ -1,0 +1,115 @@
+import { rmSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { ReigniteError } from '../errors.ts';
+import { writeFileAtomic } from '../files/atomic-write.ts';
+import { stepReached } from '../nnunet/sliding-window/partial-roi.ts';
+import { type KeyedEngine, refuseOtherEngine } from '../onnx/session/refuse-other-engine.ts';
+import { tilesReached } from '../yolo/detect/partial-detection.ts';
+import { type Made, type MakeServices, make, type Product } from './make.ts';
+import type { KeyParts } from './step-cache.ts';
+
+/** Attempts in a row that may die without having finished a step; the next one sets the ROI aside. */
+const DEATHS_ALLOWED = 3;
+
+const Log = z.object({ marker: z.string(), begun: z.number().int() });
+
+/**
+ * Begins an attempt at an ROI, and counts those that ended without a word and without progress: a process killed by the
+ * system, a crash in native code. An attempt that advanced, or that was told to stop, does not count.
+ *
+ * @param work - The ROI's work folder; its `partial` tells how far the last attempt came.
+ * @throws ReigniteError ROI_SET_ASIDE when three attempts in a row died where this one would begin.
+ */
+export async function beginAttempt(work: string, roi: string, signal: AbortSignal): Promise<void> {
+  const path = pathIn(work);
+  const marker = await reached(join(work, 'partial'));
+  const last = await readLog(path);
+  const begun = last?.marker === marker ? last.begun : 0;
+  if (begun >= DEATHS_ALLOWED) {
+    await rm(path, { force: true });
+    throw new ReigniteError('ROI_SET_ASIDE', `ROI ${roi}: ${begun} attempts in a row died at the same tile row.`);
+  }
+  await writeFileAtomic(path, JSON.stringify({ marker, begun: begun + 1 }));
+  signal.addEventListener('abort', () => rmSync(path, { force: true }), { once: true });
+}
+
+/**
+ * Tells of the error that ended an attempt. One that names what is wrong is no death, and its own number of attempts
+ * holds; INFERENCE_FAILED is also what a dead thread leaves, and has no other limit.
+ */
+async function endAttempt(work: string, error: unknown): Promise<void> {
+  if (error instanceof ReigniteError && error.code === 'INFERENCE_FAILED') return;
+  await rm(pathIn(work), { force: true });
+}
+
+/** Does `attempt` between `beginAttempt` and, should it fail, `endAttempt`. */
+export async function countingDeaths<Result>(
+  { work, roi, signal }: { readonly work: string; readonly roi: string; readonly signal: AbortSignal },
+  attempt: () => Promise<Result>,
+): Promise<Result> {
+  await beginAttempt(work, roi, signal);
+  try {
+    return await attempt();
+  } catch (error) {
+    await endAttempt(work, error);
+    throw error;
+  }
+}
+
+/** Only what advances: an attempt signs the partial result as its own before it has done anything. */
+async function reached(partial: string): Promise<string> {
+  const { row, fold } = stepReached(partial);
+  return `${row} ${fold} ${await tilesReached(partial)}`;
+}
+
+function pathIn(work: string): string {
+  return join(work, 'attempts.json');
+}
+
+async function readLog(path: string): Promise<z.infer<typeof Log> | undefined> {
+  try {
+    return Log.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a network made, and what it really ran on. */
+export interface InferredProduct extends Product {
+  readonly ran: Required<KeyedEngine>;
+}
+
+/** How an inference is watched. */
+export interface InferenceGuard {
+  /** What the key says that the network runs on. */
+  readonly engine: KeyedEngine;
+  /** What to do where another engine ran. */
+  readonly remedy?: string;
+  /** Counts attempts that die without progress, and sets the image aside after three; without it they are not counted. */
+  readonly deaths?: { readonly name: string; readonly signal: AbortSignal };
+}
+
+/**
+ * Makes what a network makes, once: what it really ran on is held against the key, attempts that die are counted, and a
+ * killed attempt is resumed from the folder it left.
+ *
+ * @throws ReigniteError PROVIDER_UNAVAILABLE when the network ran on another engine, nothing is kept then;
+ *   ROI_SET_ASIDE when three attempts in a row died at the same place.
+ */
+export function makeInference(
+  services: MakeServices,
+  parts: KeyParts,
+  { engine, remedy, deaths }: InferenceGuard,
+  infer: (folder: string) => Promise<InferredProduct>,
+): Promise<Made> {
+  return make(services, parts, async (folder) => {
+    const attempt = () => infer(folder);
+    const inferred = await (deaths === undefined
+      ? attempt()
+      : countingDeaths({ work: folder, roi: deaths.name, signal: deaths.signal }, attempt));
+    refuseOtherEngine(inferred.ran, engine, remedy);
+    return inferred;
+  });
+}

@@ -1,0 +1,71 @@
+/**
+ * Waits for something that may fail without harm, such as the removal of what is no longer needed.
+ *
+ * @param _why - Why a failure does no harm; for the reader of the code.
+ */
+export async function bestEffort(promise: Promise<unknown>, _why: string): Promise<void> {
+  await promise.catch(() => undefined);
+}
+
+/**
+ * Runs `work` under a signal that aborts when nothing has been reported for `stallMs`, at the start included: a
+ * proxy that accepts a connection and stays silent is not covered by the limits of the HTTP client.
+ *
+ * @param work - Calls `alive` on every sign of progress.
+ * @throws Error "no progress for ... s"; the reason of `signal`; what `work` throws.
+ */
+export async function withStallLimit<T>(
+  stallMs: number,
+  signal: AbortSignal | undefined,
+  work: (signal: AbortSignal, alive: () => void) => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted();
+  const stalled = new AbortController();
+  const timer = setTimeout(() => stalled.abort(new Error(`no progress for ${stallMs / 1000} s`)), stallMs);
+  const combined = signal === undefined ? stalled.signal : AbortSignal.any([signal, stalled.signal]);
+  let onAbort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(combined.reason);
+  });
+  combined.addEventListener('abort', onAbort);
+  // The limit holds even where the work is deaf to its signal, as a request is that waits for its proxy.
+  try {
+    return await Promise.race([work(combined, () => timer.refresh()), aborted]);
+  } finally {
+    clearTimeout(timer);
+    // A combined signal stays in memory for as long as somebody listens to it.
+    combined.removeEventListener('abort', onAbort);
+  }
+}
+
+/**
+ * Works on items, at most `width` at a time. After a failure no other item is begun; what is on its way is brought to
+ * its end, and the first failure is thrown.
+ *
+ * @returns The results in the order of the items.
+ * @throws The signal's reason when aborted.
+ */
+export async function inLanes<Item, Result>(
+  items: readonly Item[],
+  width: number,
+  signal: AbortSignal | undefined,
+  work: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = new Array(items.length);
+  const queue = items.entries();
+  const failures: unknown[] = [];
+  const lane = async () => {
+    for (const [index, item] of queue) {
+      if (failures.length > 0) return;
+      try {
+        signal?.throwIfAborted();
+        results[index] = await work(item);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(width, items.length) }, lane));
+  if (failures.length > 0) throw failures[0];
+  return results;
+}

@@ -1,9 +1,0 @@
-import { access } from 'node:fs/promises';
-
-/** Whether there is something at a path. */
-export async function fileExists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
-}

@@ -1,0 +1,46 @@
+import { AcceptedImage } from './accepted-image.ts';
+import { conversionsOf } from './image-remarks.ts';
+import { openImage, readRaw, unreadable } from './open-image.ts';
+
+/** An image in memory, three bytes a pixel. */
+export interface RgbImage {
+  readonly width: number;
+  readonly height: number;
+  /** height x width x 3 uint8, row by row. */
+  readonly data: Uint8Array;
+  /** What the file held and the pixels do not, a phrase each: alpha, a palette, 16-bit samples, a colour profile. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Decodes an image to RGB with the values that the file stores: those of Pillow's `convert('RGB')` for PNG and JPEG of
+ * 8 bits. Pillow differs elsewhere: it turns a TIFF by its orientation tag, and clips 16-bit grey at 255; here the
+ * stored rows and columns stay, and of 16-bit samples the high byte.
+ *
+ * @throws ReigniteError FILE_MISSING, IMAGE_UNREADABLE (also for whatever `AcceptedImage` does not take).
+ */
+export async function decodeRgb(path: string): Promise<RgbImage> {
+  const image = await AcceptedImage.open(path);
+  const { width, height, data } = await image.decode();
+  return { width, height, data, notes: conversionsOf(image.header) };
+}
+
+/** A 16-bit grey image in memory. */
+export interface Grey16Image {
+  readonly width: number;
+  readonly height: number;
+  /** height x width uint16, row by row. */
+  readonly data: Uint16Array;
+}
+
+/**
+ * Decodes a 16-bit grey image, such as a margin map.
+ *
+ * @throws ReigniteError FILE_MISSING, IMAGE_UNREADABLE.
+ */
+export async function decodeGrey16(path: string): Promise<Grey16Image> {
+  const { pipeline, width, height, header } = await openImage(path);
+  if (header.depth !== 'ushort' || header.channels !== 1) throw unreadable(path, 'it is not 16-bit grey');
+  const { data } = await readRaw(path, pipeline.toColourspace('grey16').raw({ depth: 'ushort' }));
+  return { width, height, data: new Uint16Array(data.buffer, data.byteOffset, width * height) };
+}

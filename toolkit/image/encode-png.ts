@@ -1,0 +1,158 @@
+import { createWriteStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { crc32, createDeflate } from 'node:zlib';
+import sharp from 'sharp';
+import { ReigniteError } from '../errors.ts';
+import { replaceFile } from '../files/atomic-write.ts';
+
+/** Pixels of one channel, row by row. */
+export interface GreyImage<Samples extends Uint8Array | Uint16Array> {
+  readonly width: number;
+  readonly height: number;
+  /** height x width samples. */
+  readonly data: Samples;
+}
+
+/**
+ * Writes label values as a plain 8-bit grey PNG: no palette, no alpha, so that every reader sees the values.
+ * The same labels give the same bytes.
+ *
+ * @throws ReigniteError NO_SPACE, NOT_WRITABLE.
+ */
+export async function encodeLabels(path: string, image: GreyImage<Uint8Array>): Promise<void> {
+  await encode(path, image, 'b-w', 6);
+}
+
+/**
+ * Writes a 16-bit grey PNG (big-endian samples, as PNG has them).
+ *
+ * @throws ReigniteError NO_SPACE, NOT_WRITABLE.
+ */
+export async function encodeGrey16(path: string, image: GreyImage<Uint16Array>): Promise<void> {
+  await encode(path, image, 'grey16', 3);
+}
+
+/** An image as files of raw samples, little-endian, that follow each other from the top row on. */
+export interface RawGreyFiles {
+  readonly width: number;
+  readonly height: number;
+  readonly parts: readonly string[];
+}
+
+/** Writes the 8-bit grey PNG of files of raw bytes. */
+export async function encodeLabelsFromFiles(path: string, { width, height, parts }: RawGreyFiles): Promise<void> {
+  await encodeLabels(path, { width, height, data: await readParts(parts, width * height) });
+}
+
+/** Writes the 16-bit grey PNG of files of raw little-endian samples. */
+export async function encodeGrey16FromFiles(path: string, { width, height, parts }: RawGreyFiles): Promise<void> {
+  const bytes = await readParts(parts, width * height * Uint16Array.BYTES_PER_ELEMENT);
+  await encodeGrey16(path, { width, height, data: new Uint16Array(bytes.buffer) });
+}
+
+async function readParts(parts: readonly string[], length: number): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    const content = await readFile(part);
+    if (at + content.length <= length) bytes.set(content, at);
+    at += content.length;
+  }
+  if (at === length) return bytes;
+  throw new ReigniteError('INTERNAL', `The files ${parts.join(', ')} hold ${at} bytes instead of ${length}.`);
+}
+
+async function encode(
+  path: string,
+  { width, height, data }: GreyImage<Uint8Array | Uint16Array>,
+  space: 'b-w' | 'grey16',
+  compressionLevel: number,
+): Promise<void> {
+  if (data.length !== width * height) {
+    throw new RangeError(`Expected ${width} x ${height} samples for ${path}, got ${data.length}`);
+  }
+  const raw = { width, height, channels: 1 as const };
+  const png = { compressionLevel, adaptiveFiltering: false, palette: false };
+  await replaceFile(path, async (temporary) => {
+    await sharp(data, { raw, limitInputPixels: 2 ** 31 })
+      .toColourspace(space)
+      .png(png)
+      .toFile(temporary);
+  });
+}
+
+/** Red, green, blue, each 0..255. */
+type Colour = readonly [number, number, number];
+
+const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
+const COLOUR_TYPE_INDEXED = 3;
+const ROWS_AT_ONCE = 64;
+
+/**
+ * Writes label values as a PNG with a palette: the index of a pixel is its label, and every viewer shows its colour.
+ * Image libraries sort a palette as they like; here entry n is the colour of label n.
+ *
+ * @param labels - height x width values, row by row.
+ * @param palette - Colour of every label from 0 on; labels beyond are not allowed. At most 256.
+ * @throws ReigniteError NO_SPACE, NOT_WRITABLE.
+ * @see PNG (Third Edition), sections 5 and 11
+ */
+export async function encodeIndexed(
+  path: string,
+  { width, height, data }: { readonly width: number; readonly height: number; readonly data: Uint8Array },
+  palette: readonly Colour[],
+): Promise<void> {
+  if (data.length !== width * height) throw new RangeError(`Expected ${width * height} labels, got ${data.length}`);
+  await replaceFile(path, async (temporary) => {
+    const compressed = createDeflate({ level: 6 });
+    const target = createWriteStream(temporary, { flags: 'wx' });
+    const filled = pipeline(Readable.from(scanlines(data, width, height)), compressed);
+    await pipeline(Readable.from(chunks(header(width, height), palette, compressed)), target);
+    await filled;
+  });
+}
+
+async function* chunks(
+  head: Uint8Array,
+  palette: readonly Colour[],
+  pixels: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  yield SIGNATURE;
+  yield chunk('IHDR', head);
+  yield chunk('PLTE', Uint8Array.from(palette.flat()));
+  for await (const part of pixels) yield chunk('IDAT', part);
+  yield chunk('IEND', new Uint8Array(0));
+}
+
+function header(width: number, height: number): Uint8Array {
+  const bytes = Buffer.alloc(13);
+  bytes.writeUInt32BE(width, 0);
+  bytes.writeUInt32BE(height, 4);
+  bytes.set([8, COLOUR_TYPE_INDEXED, 0, 0, 0], 8);
+  return bytes;
+}
+
+/** Rows with filter 0, as the specification advises for indices: their differences mean nothing. */
+function* scanlines(data: Uint8Array, width: number, height: number): Generator<Uint8Array> {
+  for (let from = 0; from < height; from += ROWS_AT_ONCE) {
+    const rows = Math.min(ROWS_AT_ONCE, height - from);
+    const lines = new Uint8Array(rows * (width + 1));
+    for (let row = 0; row < rows; row++) {
+      const at = (from + row) * width;
+      lines.set(data.subarray(at, at + width), row * (width + 1) + 1);
+    }
+    yield lines;
+  }
+}
+
+/** Length, type, bytes, and a CRC-32 of type and bytes. */
+function chunk(type: string, bytes: Uint8Array): Uint8Array {
+  const framed = Buffer.alloc(12 + bytes.length);
+  framed.writeUInt32BE(bytes.length, 0);
+  framed.write(type, 4, 'latin1');
+  framed.set(bytes, 8);
+  framed.writeUInt32BE(crc32(framed.subarray(4, 8 + bytes.length)), 8 + bytes.length);
+  return framed;
+}

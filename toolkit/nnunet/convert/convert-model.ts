@@ -1,0 +1,134 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ReigniteError } from '../../errors.ts';
+import { writeFileAtomic } from '../../files/atomic-write.ts';
+import { sha256OfFile } from '../../files/hash-file.ts';
+import { makeFolder } from '../../files/make-folder.ts';
+import { sweepTemporaries } from '../../files/temporary-files.ts';
+import { writeModel } from '../../onnx/file/write-model.ts';
+import { openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
+import { CARD_FILE, ModelCard, readModelCard } from '../model-card.ts';
+import { v2Recipe } from '../v2/recipe.ts';
+import { hashSources, type ModelSources } from './model-digest.ts';
+import { type CheckpointName, type FoldFiles, type FoldName, findFolds } from './model-folds.ts';
+import { type ModelRecipe, v1Recipe } from './model-recipe.ts';
+import { StateDictLedger } from './state-dict.ts';
+
+export { readModelCard } from '../model-card.ts';
+export { modelDigest } from './model-digest.ts';
+export { ModelCard };
+
+/** Files that a conversion writes. */
+const CONVERTED = /^(?:fold_(?:\d+|all)\.onnx|model\.json)$/;
+
+export interface ConvertModelOptions {
+  /** nnU-Net folder: holds `fold_0/model_best.model` (v1) or `fold_0/checkpoint_final.pth` (v2) and so on. */
+  readonly folder: string;
+  /** In the order in which they are averaged. Default: 0 to 4. */
+  readonly folds?: readonly FoldName[];
+  /** Which weights of a fold. Default: `model_best`. */
+  readonly name?: CheckpointName;
+  /** Whether tiles are predicted mirrored too, along the axes of the training; of nnU-Net v2. Default: no. */
+  readonly mirroring?: boolean;
+  /** Folder for `fold_<k>.onnx` and `model.json`; made if missing. */
+  readonly out: string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: ConvertProgress) => void;
+}
+
+export interface ConvertProgress {
+  readonly step: 'hash' | 'convert';
+  /** Folds done in this step. */
+  readonly done: number;
+  readonly total: number;
+}
+
+/**
+ * Converts an nnU-Net 2D model of version 1 or 2 to ONNX, one file a fold, and describes it in a card.
+ *
+ * Equal sources give equal bytes. The card is written last: killed anywhere and run again, this ends in the same
+ * files. A whole and matching conversion that is already there is checked and left as it is.
+ *
+ * The plans come from the first fold and serve all, as in nnU-Net's loader; a fold of another architecture has
+ * parameters that do not fit them.
+ *
+ * @throws ReigniteError FOLD_MISSING, PLANS_INVALID, PARAMETER_MISSING, PARAMETER_UNKNOWN, CHECKPOINT_CORRUPT,
+ *   CHECKPOINT_UNSAFE, CHECKPOINT_UNSUPPORTED, NO_SPACE or NOT_WRITABLE; no card is left then.
+ */
+export async function convertModel(options: ConvertModelOptions): Promise<ModelCard> {
+  const { folder, out, mirroring = false, signal, onProgress } = options;
+  const folds = await findFolds(folder, options.folds, options.name);
+  const total = folds.length;
+  const sources = await hashSources(folds, { mirroring }, signal, (done) =>
+    onProgress?.({ step: 'hash', done, total }),
+  );
+  const present = await presentConversion(out, sources.digest, signal);
+  if (present !== undefined) return present;
+
+  const recipe = await (folds[0].dataset === undefined ? v1Recipe(folds[0]) : v2Recipe(folds[0], mirroring));
+  await makeFolder(out);
+  await sweepTemporaries(out, { of: (name) => CONVERTED.test(name) });
+  await rm(join(out, CARD_FILE), { force: true });
+  const converted: ModelCard['folds'] = [];
+  for (const [index, fold] of folds.entries()) {
+    const sourceSha256 = sources.checkpointSha256[index] ?? '';
+    converted.push({ ...(await convertFold(fold, recipe, out, signal)), sourceSha256 });
+    onProgress?.({ step: 'convert', done: converted.length, total });
+  }
+  const card = describe(recipe, sources, converted);
+  await writeFileAtomic(join(out, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
+  return card;
+}
+
+type ConvertedFold = Omit<ModelCard['folds'][number], 'sourceSha256'>;
+
+async function convertFold(
+  { fold, checkpoint: path }: FoldFiles,
+  recipe: ModelRecipe,
+  out: string,
+  signal: AbortSignal | undefined,
+): Promise<ConvertedFold> {
+  signal?.throwIfAborted();
+  const checkpoint = await openCheckpoint(path);
+  try {
+    const { tensors, parallelPrefix } = await recipe.weights(checkpoint, path);
+    const ledger = new StateDictLedger(tensors, path);
+    const graph = recipe.graph(ledger);
+    ledger.close();
+    const file = `fold_${fold}.onnx`;
+    const { bytes, sha256 } = await writeModel(join(out, file), graph, signal);
+    const { parameters, unused } = ledger;
+    return { fold, file, bytes, sha256, parameters, parallelPrefix, unused: [...unused] };
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+/** The card of a conversion of these very sources whose files are all whole. */
+async function presentConversion(out: string, digest: string, signal?: AbortSignal): Promise<ModelCard | undefined> {
+  try {
+    const card = await readModelCard(out);
+    if (card.digest !== digest) return undefined;
+    for (const { file, sha256 } of card.folds) {
+      if ((await sha256OfFile(join(out, file), signal)) !== sha256) return undefined;
+    }
+    return card;
+  } catch (error) {
+    if (error instanceof ReigniteError) return undefined;
+    throw error;
+  }
+}
+
+function describe({ card }: ModelRecipe, sources: ModelSources, folds: ModelCard['folds']): ModelCard {
+  const { digest, plansSha256, datasetSha256 } = sources;
+  const { kind, converterSchema, ...rest } = card;
+  return ModelCard.parse({
+    kind,
+    converterSchema,
+    digest,
+    ...rest,
+    plansSha256,
+    ...(datasetSha256 !== undefined && { datasetSha256 }),
+    folds,
+  });
+}

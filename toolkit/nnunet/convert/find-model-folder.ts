@@ -1,0 +1,38 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ReigniteError } from '../../errors.ts';
+import { holdsFolds } from './model-folds.ts';
+
+/** Name of the model folder in the IGNITE record. */
+export const RECORD_MODEL_FOLDER = 'nnUNetTrainerV2_BN_pathology_DA_ignore0_hed005__nnUNet_RGB_scaleTo_0_1_bs8_ps512';
+
+/**
+ * Finds the nnU-Net folder, the one that holds `fold_0` or another fold: the folder given, else the record's own name in it, else
+ * the only folder in it that qualifies.
+ *
+ * @param folder - `DATA/models/he`, or an nnU-Net folder itself.
+ * @throws ReigniteError FILE_MISSING when there is none, or more than one and none has the record's name.
+ */
+export async function findModelFolder(folder: string): Promise<string> {
+  if (await holdsFolds(folder)) return folder;
+  const candidates: string[] = [];
+  for (const name of await subfolders(folder)) {
+    if (await holdsFolds(join(folder, name))) candidates.push(name);
+  }
+  const chosen = candidates.includes(RECORD_MODEL_FOLDER) ? RECORD_MODEL_FOLDER : candidates[0];
+  if (chosen === undefined) {
+    throw new ReigniteError('FILE_MISSING', `${folder} holds no nnU-Net model: no folder in it has a fold_0 or all.`);
+  }
+  if (candidates.length > 1 && chosen !== RECORD_MODEL_FOLDER) {
+    throw new ReigniteError('FILE_MISSING', `${folder} holds several nnU-Net models: ${candidates.join(', ')}.`, {
+      remedy: 'Name the model folder itself.',
+    });
+  }
+  return join(folder, chosen);
+}
+
+/** What archives leave behind on some systems (`__MACOSX`, hidden folders) is not looked into. */
+async function subfolders(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder).catch(() => []);
+  return names.filter((name) => !name.startsWith('.') && name !== '__MACOSX').sort();
+}

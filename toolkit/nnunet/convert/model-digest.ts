@@ -1,0 +1,67 @@
+import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
+import { type CheckpointName, type FoldFiles, type FoldName, findFolds } from './model-folds.ts';
+
+/**
+ * Counts the meanings of a conversion: raised whenever the same checkpoint would give a model with other outputs,
+ * so that nothing computed with the old one is taken for the new one's.
+ */
+export const CONVERTER_SCHEMA = 1;
+/** The same of nnU-Net v2. */
+export const V2_CONVERTER_SCHEMA = 1;
+
+/** What a converted model was made from. */
+export interface ModelSources {
+  /** SHA-256 over everything that determines the outputs, lower-case hex. */
+  readonly digest: string;
+  /** SHA-256 of the first fold's plans. */
+  readonly plansSha256: string;
+  /** SHA-256 of the data set's description, of nnU-Net v2. */
+  readonly datasetSha256?: string;
+  /** SHA-256 of each fold's checkpoint, in the order of the folds. */
+  readonly checkpointSha256: readonly string[];
+}
+
+/**
+ * Identifies a model by its source files without converting it, so that a cache can decide.
+ *
+ * @param folder - Holds `fold_0` and so on.
+ * @param folds - In the order in which they are averaged. Default: the paper's five.
+ * @param mirroring - See `hashSources`. Default: no.
+ * @returns The same digest that `convertModel` writes into its card.
+ * @throws ReigniteError FOLD_MISSING.
+ */
+export async function modelDigest(
+  folder: string,
+  folds?: readonly FoldName[],
+  signal?: AbortSignal,
+  name?: CheckpointName,
+  mirroring?: boolean,
+): Promise<string> {
+  const { digest } = await hashSources(await findFolds(folder, folds, name), { mirroring: mirroring ?? false }, signal);
+  return digest;
+}
+
+/**
+ * @param choice - `mirroring`: whether tiles are predicted mirrored too, which makes another model of an nnU-Net v2.
+ * @param onFile - Called after each checkpoint, with how many are done.
+ */
+export async function hashSources(
+  folds: readonly [FoldFiles, ...FoldFiles[]],
+  { mirroring }: { readonly mirroring: boolean },
+  signal?: AbortSignal,
+  onFile?: (done: number) => void,
+): Promise<ModelSources> {
+  const plansSha256 = await sha256OfFile(folds[0].plans, signal);
+  const checkpointSha256: string[] = [];
+  for (const { checkpoint } of folds) {
+    checkpointSha256.push(await sha256OfFile(checkpoint, signal));
+    onFile?.(checkpointSha256.length);
+  }
+  if (folds[0].dataset === undefined) {
+    const lines = [`nnunet-v1-2d ${CONVERTER_SCHEMA}`, plansSha256, ...checkpointSha256];
+    return { digest: sha256Of(lines.join('\n')), plansSha256, checkpointSha256 };
+  }
+  const datasetSha256 = await sha256OfFile(folds[0].dataset, signal);
+  const head = [`nnunet-v2-2d ${V2_CONVERTER_SCHEMA}${mirroring ? ' mirrored' : ''}`, plansSha256, datasetSha256];
+  return { digest: sha256Of([...head, ...checkpointSha256].join('\n')), plansSha256, datasetSha256, checkpointSha256 };
+}

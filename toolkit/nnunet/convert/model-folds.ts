@@ -1,0 +1,242 @@
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { ReigniteError } from '../../errors.ts';
+
+/** A fold of nnU-Net: its number, or the one that was trained on all cases. */
+export type FoldName = number | 'all';
+
+/** The folds of the paper's ensemble, in the order in which their softmax is summed. */
+export const PAPER_FOLDS: readonly FoldName[] = [0, 1, 2, 3, 4];
+
+/** Names under which nnU-Net v1 keeps weights: the best of the validation, the last of the training. */
+const V1_CHECKPOINTS = ['model_best', 'model_final_checkpoint'] as const;
+/** The same of nnU-Net v2, which predicts with the last of the training. */
+const V2_CHECKPOINTS = ['checkpoint_final', 'checkpoint_best'] as const;
+export type CheckpointName = (typeof V1_CHECKPOINTS)[number] | (typeof V2_CHECKPOINTS)[number];
+
+const V2_PLANS = 'plans.json';
+
+/** Whether weights of this name are those of nnU-Net v2. */
+export function isV2(name: CheckpointName): boolean {
+  return V2_CHECKPOINTS.some((each) => each === name);
+}
+
+/** Files of one fold of an nnU-Net model. */
+export interface FoldFiles {
+  readonly fold: FoldName;
+  /** Weights. */
+  readonly checkpoint: string;
+  /** Plans; of nnU-Net v1 with the trainer, of v2 one file for all folds. */
+  readonly plans: string;
+  /** Labels and channels, of nnU-Net v2. */
+  readonly dataset?: string;
+}
+
+/** The folds of a model that are used. */
+export interface ChosenFolds {
+  /** In the order in which they are averaged. */
+  readonly folds: readonly FoldName[];
+  readonly name: CheckpointName;
+  /** Folds between them that the folder does not hold; of nnU-Net v2, which takes those that are there. */
+  readonly absent: readonly FoldName[];
+}
+
+/** The fold that a folder of this name holds; undefined for any other folder. nnU-Net v1 writes `all`, v2 `fold_all`. */
+export function foldOfFolder(name: string): FoldName | undefined {
+  if (name === 'all' || name === 'fold_all') return 'all';
+  const digits = /^fold_(\d+)$/.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** Weights of one fold, by their place. */
+export interface FoldCheckpoint {
+  readonly fold: FoldName;
+  readonly name: CheckpointName;
+}
+
+/** Which weights of which fold a file of this path holds, by its name and that of its folder; undefined for any other. */
+export function checkpointOfFold(path: string): FoldCheckpoint | undefined {
+  const fold = foldOfFolder(basename(dirname(path)));
+  const name = [...V1_CHECKPOINTS, ...V2_CHECKPOINTS].find((each) => basename(path) === fileOf(each));
+  return fold === undefined || name === undefined ? undefined : { fold, name };
+}
+
+function fileOf(name: CheckpointName): string {
+  return isV2(name) ? `${name}.pth` : `${name}.model`;
+}
+
+/** Whether a folder holds the folder of any fold. */
+export async function holdsFolds(folder: string): Promise<boolean> {
+  return (await foldFolders(folder)).size > 0;
+}
+
+/**
+ * Finds the files of the folds asked for, each with its weights and its plans.
+ *
+ * @param folder - Holds `fold_0`, `fold_1` and so on.
+ * @returns At least one fold, in the order asked.
+ * @throws ReigniteError FOLD_MISSING naming what is not there.
+ */
+export async function findFolds(
+  folder: string,
+  folds: readonly FoldName[] = PAPER_FOLDS,
+  name: CheckpointName = 'model_best',
+): Promise<readonly [FoldFiles, ...FoldFiles[]]> {
+  const folders = await foldFolders(folder);
+  const [first, ...others] = folds.map((fold) => foldFiles(folders.get(fold) ?? folderOf(folder, fold), fold, name));
+  if (first === undefined) throw new RangeError('Expected at least one fold');
+  for (const files of [first, ...others]) await requireFiles(files);
+  return [first, ...others];
+}
+
+/**
+ * Which folds of a model are used: those asked for, else all that the folder holds, which must then be complete and, of
+ * nnU-Net v1, without a gap. As in nnU-Net, the fold `all` is taken where it is asked for, or the only one.
+ *
+ * The weights are the first of their version's names under which every fold has some: `model_best` before
+ * `model_final_checkpoint`, `checkpoint_final` before `checkpoint_best`.
+ *
+ * @param folder - Holds `fold_0` and so on.
+ * @throws ReigniteError FOLD_MISSING naming what is not there, and what is.
+ */
+export async function chooseFolds(folder: string, asked?: readonly FoldName[]): Promise<ChosenFolds> {
+  const found = sorted([...(await foldFolders(folder)).keys()]);
+  if (found.length === 0) {
+    throw new ReigniteError('FOLD_MISSING', `${folder} holds no fold_0 or all with an nnU-Net model.`, {
+      remedy: 'Name the folder of an nnU-Net model, the one that holds fold_0.',
+    });
+  }
+  const names = await checkpointNames(folder, found);
+  const { folds, absent } =
+    asked === undefined ? allFolds(folder, found, names) : { folds: distinct(asked), absent: [] };
+  for (const name of names) {
+    if (await isComplete(folder, folds, name)) return { folds, name, absent };
+  }
+  throw await missingFile(folder, folds, names, asked === undefined);
+}
+
+/** What a person reads of folds: `folds 0, 1, 3 and 4`. */
+export function describeFolds(folds: readonly FoldName[]): string {
+  const names = folds.map(String);
+  if (names.length < 2) return `fold ${names.join()}`;
+  return `folds ${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+}
+
+function distinct(folds: readonly FoldName[]): readonly FoldName[] {
+  return sorted([...new Set(folds)]);
+}
+
+/** The names that weights have in a folder: those of nnU-Net v2 where it holds plans.json or weights of such a name. */
+async function checkpointNames(folder: string, found: readonly FoldName[]): Promise<readonly CheckpointName[]> {
+  if (await isFile(join(folder, V2_PLANS))) return V2_CHECKPOINTS;
+  const folders = await foldFolders(folder);
+  for (const fold of found) {
+    for (const name of V2_CHECKPOINTS) {
+      if (await isFile(join(folders.get(fold) ?? folder, fileOf(name)))) return V2_CHECKPOINTS;
+    }
+  }
+  return V1_CHECKPOINTS;
+}
+
+function allFolds(
+  folder: string,
+  found: readonly FoldName[],
+  names: readonly CheckpointName[],
+): Pick<ChosenFolds, 'folds' | 'absent'> {
+  const numbered = found.filter((fold) => fold !== 'all');
+  if (numbered.length === 0) return { folds: found, absent: [] };
+  const missing = Array.from({ length: Math.max(...numbered) }, (_, fold) => fold).filter(
+    (fold) => !numbered.includes(fold),
+  );
+  if (missing.length === 0 || names.some(isV2)) return { folds: numbered, absent: missing };
+  throw new ReigniteError(
+    'FOLD_MISSING',
+    `${folder} holds ${describeFolds(numbered)}; ${describeFolds(missing)} ${missing.length === 1 ? 'is' : 'are'} missing.`,
+    { remedy: toUseOnly(numbered, 'Fetch the model again') },
+  );
+}
+
+async function isComplete(folder: string, folds: readonly FoldName[], name: CheckpointName): Promise<boolean> {
+  try {
+    await findFolds(folder, folds, name);
+    return true;
+  } catch (error) {
+    if (error instanceof ReigniteError) return false;
+    throw error;
+  }
+}
+
+/** Names the first missing file, of the weights that most of the folds have. */
+async function missingFile(
+  folder: string,
+  folds: readonly FoldName[],
+  names: readonly CheckpointName[],
+  isWhole: boolean,
+): Promise<ReigniteError> {
+  const complete = await Promise.all(
+    names.map(async (name) => {
+      const is = await Promise.all(folds.map((fold) => isComplete(folder, [fold], name)));
+      return { name, folds: folds.filter((_, index) => is[index]) };
+    }),
+  );
+  const [best, last] = complete;
+  const { name = V1_CHECKPOINTS[0], folds: usable = [] } =
+    (last?.folds.length ?? 0) > (best?.folds.length ?? 0) ? (last ?? {}) : (best ?? {});
+  const cause = await findFolds(folder, folds, name).catch((error: unknown) => error);
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const has = usable.length === 0 ? 'No fold is complete' : `Complete: ${describeFolds(usable)}`;
+  const remedy = isWhole && usable.length > 0 ? toUseOnly(usable, 'Fetch the missing file') : 'Fetch the model again.';
+  return new ReigniteError('FOLD_MISSING', `${message} ${has} (${name}).`, { remedy, cause });
+}
+
+function toUseOnly(folds: readonly FoldName[], first: string): string {
+  return `${first}, or use these alone: \`--folds ${folds.join(',')}\`.`;
+}
+
+/** Folders of folds by their fold. */
+async function foldFolders(folder: string): Promise<Map<FoldName, string>> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const folders = new Map<FoldName, string>();
+  for (const entry of entries) {
+    const fold = foldOfFolder(entry.name);
+    if (fold === undefined || !(await isFolder(join(folder, entry.name)))) continue;
+    folders.set(fold, join(folder, entry.name));
+  }
+  return folders;
+}
+
+function sorted(folds: readonly FoldName[]): readonly FoldName[] {
+  const place = (fold: FoldName) => (fold === 'all' ? Number.POSITIVE_INFINITY : fold);
+  return [...folds].sort((a, b) => place(a) - place(b));
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isFile() ?? false;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+}
+
+function folderOf(folder: string, fold: FoldName): string {
+  return join(folder, `fold_${fold}`);
+}
+
+function foldFiles(folder: string, fold: FoldName, name: CheckpointName): FoldFiles {
+  if (isV2(name)) {
+    const model = dirname(folder);
+    const plans = join(model, V2_PLANS);
+    return { fold, checkpoint: join(folder, fileOf(name)), plans, dataset: join(model, 'dataset.json') };
+  }
+  const checkpoint = join(folder, fileOf(name));
+  return { fold, checkpoint, plans: `${checkpoint}.pkl` };
+}
+
+async function requireFiles({ checkpoint, plans, dataset }: FoldFiles): Promise<void> {
+  for (const path of [checkpoint, plans, ...(dataset === undefined ? [] : [dataset])]) {
+    if (await isFile(path)) continue;
+    const fold = dirname(path);
+    const what = (await isFolder(fold)) ? `no file ${path}` : `no folder ${basename(fold)}: there is no ${path}`;
+    throw new ReigniteError('FOLD_MISSING', `The model has ${what}.`);
+  }
+}

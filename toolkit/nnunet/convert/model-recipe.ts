@@ -1,0 +1,71 @@
+import type { OnnxGraph } from '../../onnx/graph/graph.ts';
+import { type Checkpoint, openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
+import type { ModelCard } from '../model-card.ts';
+import { RGB_SOFTMAX } from '../model-method.ts';
+import { CONVERTER_SCHEMA } from './model-digest.ts';
+import type { FoldFiles } from './model-folds.ts';
+import type { NnunetPlans } from './plans.ts';
+import { readPlansFile } from './plans-file.ts';
+import type { StateDict, StateDictLedger } from './state-dict.ts';
+import { checkpointStateDict } from './state-dict.ts';
+import { unetArchitecture } from './unet-architecture.ts';
+import { INPUT_NAME, OUTPUT_NAME, unetGraph } from './unet-graph.ts';
+
+/** Weights of one fold. */
+export interface FoldWeights {
+  readonly tensors: StateDict;
+  /** Whether the prefix of DataParallel was taken off any name. */
+  readonly parallelPrefix: boolean;
+}
+
+/** How the folds of one model become ONNX: what its version of nnU-Net decides. */
+export interface ModelRecipe {
+  /** What the card says of the model, before its sources and folds. */
+  readonly card: Omit<ModelCard, 'digest' | 'plansSha256' | 'datasetSha256' | 'folds'>;
+  weights(checkpoint: Checkpoint, path: string): Promise<FoldWeights>;
+  graph(ledger: StateDictLedger): OnnxGraph;
+}
+
+/**
+ * Reads how a model of nnU-Net v1 is built.
+ *
+ * @param first - Files of its first fold, whose plans serve all.
+ * @throws ReigniteError PLANS_INVALID, CHECKPOINT_UNSUPPORTED, or what reading the pickles throws.
+ */
+export async function v1Recipe(first: FoldFiles): Promise<ModelRecipe> {
+  const plans = await withTrainedChannels(await readPlansFile(first.plans), first.checkpoint);
+  const architecture = unetArchitecture(plans);
+  const isGrey = plans.modalities === 1;
+  return {
+    card: {
+      kind: 'nnunet-v1-2d',
+      converterSchema: CONVERTER_SCHEMA,
+      trainer: plans.trainer,
+      patch: [...plans.patch],
+      classes: plans.classes,
+      input: INPUT_NAME,
+      output: OUTPUT_NAME,
+      architecture: {
+        features: [...architecture.features],
+        pools: plans.pools.map(([rows, columns]) => [rows, columns]),
+        kernels: plans.kernels.map(([rows, columns]) => [rows, columns]),
+        convPerStage: plans.convPerStage,
+      },
+      ...(isGrey && { method: { ...RGB_SOFTMAX, normalisation: [{ scheme: 'RGBTo01' }] } }),
+    },
+    weights: async (checkpoint, file) => checkpointStateDict(checkpoint, file),
+    graph: (ledger) => unetGraph(architecture, ledger),
+  };
+}
+
+/** A single modality may be RGB, three channels in one file: only the first convolution shows it. */
+async function withTrainedChannels(plans: NnunetPlans, path: string): Promise<NnunetPlans> {
+  if (plans.modalities !== 1) return plans;
+  const checkpoint = await openCheckpoint(path);
+  try {
+    const first = checkpointStateDict(checkpoint, path).tensors.get('conv_blocks_context.0.blocks.0.conv.weight');
+    return first?.shape[1] === RGB_SOFTMAX.normalisation.length ? { ...plans, modalities: 3 } : plans;
+  } finally {
+    await checkpoint.close();
+  }
+}

@@ -1,0 +1,133 @@
+import { z } from 'zod';
+import { ReigniteError } from '../../errors.ts';
+
+const Count = z.int().min(1);
+const Pair = z.tuple([Count, Count], 'expected two axes (a 2D network)');
+const Kernel = z.union([z.literal(1), z.literal(3)], 'expected a kernel of 1 or 3');
+const Transpose = z
+  .array(z.int())
+  .refine((axes) => axes.every((axis, k) => axis === k), 'expected [0, 1, 2]: reordered axes are not supported')
+  .nullish();
+
+const StagePlans = z.object({
+  patch_size: Pair,
+  num_pool_per_axis: z.tuple([z.int().min(0), z.int().min(0)], 'expected two axes (a 2D network)').optional(),
+  pool_op_kernel_sizes: z.array(Pair).min(1).optional(),
+  conv_kernel_sizes: z.array(z.tuple([Kernel, Kernel], 'expected two axes (a 2D network)')).optional(),
+});
+
+const Plans = z.object({
+  base_num_features: Count,
+  num_modalities: z.union([z.literal(1), z.literal(3)], 'expected 1 (grey) or 3 (RGB)'),
+  num_classes: Count,
+  conv_per_stage: Count.default(2),
+  transpose_forward: Transpose,
+  transpose_backward: Transpose,
+  plans_per_stage: z.record(z.string(), z.unknown()),
+});
+
+const ModelInfo = z.object({
+  name: z.string(),
+  init: z.array(z.unknown()),
+  plans: z.unknown(),
+});
+
+/** Height and width. */
+export type Pair = readonly [number, number];
+
+/** What of an nnU-Net v1 plans file decides the 2D network. */
+export interface NnunetPlans {
+  /** Name of the trainer class. */
+  readonly trainer: string;
+  /** Height and width of a tile in px. */
+  readonly patch: Pair;
+  /** Downsampling factors, one a pooling, full resolution first. */
+  readonly pools: readonly Pair[];
+  /** Convolution kernels, one a resolution, full resolution first; one more than `pools`. */
+  readonly kernels: readonly Pair[];
+  readonly baseFeatures: number;
+  readonly modalities: number;
+  /** Channels of the softmax: the plans' classes and one for "none of them". */
+  readonly classes: number;
+  readonly convPerStage: number;
+}
+
+/** Trainers of nnU-Net v1 whose activation differs without leaving a trace in the parameters. */
+const OTHER_ACTIVATION = /relu|gelu|mish|nonlin/i;
+/** Position of `stage` among the arguments of nnUNetTrainerV2. */
+const STAGE_ARGUMENT = 5;
+
+/**
+ * Reads the description of a network as `process_plans` of nnU-Net v1 does, for a 2D network of one stage.
+ *
+ * @param info - Content of a `model_best.model.pkl` as plain objects, arrays and numbers.
+ * @param file - Where it comes from, for messages.
+ * @throws ReigniteError PLANS_INVALID naming the field; CHECKPOINT_UNSUPPORTED for a trainer known to build another network.
+ */
+export function parsePlans(info: unknown, file: string): NnunetPlans {
+  const { name, init, plans: rawPlans } = parse(ModelInfo, info, file, '');
+  if (OTHER_ACTIVATION.test(name)) {
+    throw new ReigniteError(
+      'CHECKPOINT_UNSUPPORTED',
+      `${file}: the trainer ${name} uses another activation than LeakyReLU 0.01.`,
+    );
+  }
+  const plans = parse(Plans, rawPlans, file, 'plans');
+  const stage = usedStage(init[STAGE_ARGUMENT], Object.keys(plans.plans_per_stage), file);
+  const field = `plans.plans_per_stage.${stage}`;
+  const stagePlans = parse(StagePlans, plans.plans_per_stage[stage], file, field);
+  const pools = stagePlans.pool_op_kernel_sizes ?? poolsFromCounts(stagePlans.num_pool_per_axis, file, field);
+  const kernels = stagePlans.conv_kernel_sizes ?? Array.from({ length: pools.length + 1 }, (): Pair => [3, 3]);
+  if (kernels.length !== pools.length + 1) {
+    throw invalid(file, `${field}.conv_kernel_sizes`, `expected ${pools.length + 1} kernels, got ${kernels.length}`);
+  }
+  rejectUnevenPatch(stagePlans.patch_size, pools, file, `${field}.patch_size`);
+  return {
+    trainer: name,
+    patch: stagePlans.patch_size,
+    pools,
+    kernels,
+    baseFeatures: plans.base_num_features,
+    modalities: plans.num_modalities,
+    classes: plans.num_classes + 1,
+    convPerStage: plans.conv_per_stage,
+  };
+}
+
+function usedStage(argument: unknown, stages: readonly string[], file: string): string {
+  const [only] = stages;
+  if (typeof argument === 'number' && stages.includes(String(argument))) return String(argument);
+  if ((argument === undefined || argument === null) && stages.length === 1 && only !== undefined) return only;
+  throw invalid(file, 'init', `stage ${String(argument)} is not one of plans_per_stage (${stages.join(', ')})`);
+}
+
+/** Plans of early nnU-Net versions count the poolings an axis; an axis with fewer starts later. */
+function poolsFromCounts(counts: Pair | undefined, file: string, field: string): readonly Pair[] {
+  const deepest = Math.max(...(counts ?? [0]));
+  if (counts === undefined || deepest === 0) {
+    throw invalid(file, `${field}.pool_op_kernel_sizes`, 'missing, and num_pool_per_axis does not stand in for it');
+  }
+  const [rows, columns] = counts;
+  const factor = (count: number, k: number): number => (deepest - count <= k ? 2 : 1);
+  return Array.from({ length: deepest }, (_, k): Pair => [factor(rows, k), factor(columns, k)]);
+}
+
+/** The skip connections only fit where every pooling divides the tile. */
+function rejectUnevenPatch(patch: Pair, pools: readonly Pair[], file: string, field: string): void {
+  for (const axis of [0, 1] as const) {
+    const factor = pools.reduce((product, pool) => product * pool[axis], 1);
+    if (patch[axis] % factor !== 0) throw invalid(file, field, `${patch[axis]} px is no multiple of ${factor}`);
+  }
+}
+
+function parse<T>(schema: z.ZodType<T>, value: unknown, file: string, field: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const path = [field, ...(issue?.path ?? []).map(String)].filter((part) => part !== '').join('.');
+  throw invalid(file, path, issue?.message ?? 'not understood');
+}
+
+function invalid(file: string, field: string, fault: string): ReigniteError {
+  return new ReigniteError('PLANS_INVALID', `${file}: ${field === '' ? 'the content' : field}: ${fault}.`);
+}

@@ -1,0 +1,184 @@
+import { ReigniteError } from '../../errors.ts';
+import type { GraphBuilder, Value } from '../../onnx/graph/graph.ts';
+import type { Checkpoint } from '../../pytorch/containers/checkpoint.ts';
+import { asEntries, asString, asTensor, dictGet, dictHas, type Located, locate } from '../../pytorch/pickle/access.ts';
+import type { PickleValue } from '../../pytorch/pickle/value.ts';
+
+/** One tensor of a checkpoint: described now, read when asked. */
+export interface StateTensor {
+  readonly shape: readonly number[];
+  /** Reads the elements in C order, widened to float32. */
+  readonly read: () => Promise<Float32Array>;
+}
+
+/** Parameters and buffers of a network by name, in the order of the checkpoint. */
+export type StateDict = ReadonlyMap<string, StateTensor>;
+
+/** The prefix that training on several GPUs (DataParallel) leaves on every name. */
+const PARALLEL_PREFIX = 'module.';
+
+export interface CheckpointStateDict {
+  readonly tensors: StateDict;
+  /** Whether the prefix of DataParallel was taken off any name, as nnU-Net's loader does. */
+  readonly parallelPrefix: boolean;
+}
+
+/**
+ * The `state_dict` of an nnU-Net v1 checkpoint. Tensors are read when asked, while the checkpoint is open.
+ * Epoch, optimizer, learning curves and the like, which lie beside it, describe the training and are not looked at.
+ *
+ * @param path - Of the checkpoint, for messages.
+ * @throws ReigniteError CHECKPOINT_UNSUPPORTED when there is no state dict of tensors; PARAMETER_UNKNOWN when a name
+ *   occurs twice, once with the prefix of DataParallel.
+ */
+export function checkpointStateDict(checkpoint: Checkpoint, path: string): CheckpointStateDict {
+  const entries = asEntries(dictGet(locate(checkpoint.root, path, 'CHECKPOINT_UNSUPPORTED'), 'state_dict'));
+  const tensors = new Map<string, StateTensor>();
+  let parallelPrefix = false;
+  for (const [fullName, located] of entries) {
+    const prefixed = fullName.startsWith(PARALLEL_PREFIX);
+    const name = prefixed ? fullName.slice(PARALLEL_PREFIX.length) : fullName;
+    parallelPrefix ||= prefixed;
+    const tensor = asTensor(located);
+    if (tensors.has(name)) throw new ReigniteError('PARAMETER_UNKNOWN', `${path}: the parameter ${name} occurs twice.`);
+    tensors.set(name, { shape: tensor.shape, read: () => checkpoint.readFloat32(tensor) });
+  }
+  return { tensors, parallelPrefix };
+}
+
+/** Name of the parameters of nnU-Net v1's encoder, also behind the prefix of DataParallel. */
+const V1_ENCODER = /^(?:module\.)?conv_blocks_context\./;
+
+/**
+ * Says what an nnU-Net checkpoint is, by the keys that nnU-Net itself writes.
+ *
+ * @param root - What the file holds.
+ * @returns Undefined where it is none.
+ */
+export function checkpointFamily(root: PickleValue, file: string): string | undefined {
+  try {
+    const dict = locate(root, file, 'CHECKPOINT_UNSUPPORTED');
+    if (dictHas(dict, 'network_weights') && dictHas(dict, 'trainer_name')) return v2Family(dict);
+    if (dictHas(dict, 'state_dict')) {
+      const names = asEntries(dictGet(dict, 'state_dict')).map(([name]) => name);
+      if (names.some((name) => V1_ENCODER.test(name))) return 'weights of an nnU-Net v1 model: a dict';
+    }
+  } catch (error) {
+    if (!(error instanceof ReigniteError)) throw error;
+  }
+  return undefined;
+}
+
+function v2Family(dict: Located): string {
+  const trainer = asString(dictGet(dict, 'trainer_name'));
+  const configuration = asString(dictGet(dictGet(dict, 'init_args'), 'configuration'));
+  return `weights of an nnU-Net v2 model: a dict, trainer ${trainer}, configuration ${configuration}`;
+}
+
+/**
+ * Adds weights of a checkpoint to a graph. One that is not finite would turn every pixel it reaches into the first class,
+ * without a word: reading it is an error.
+ *
+ * @param source - The checkpoint, for messages.
+ * @throws ReigniteError CHECKPOINT_CORRUPT, when the model is written.
+ */
+export function finiteTensor(
+  graph: GraphBuilder,
+  name: string,
+  shape: readonly number[],
+  source: string,
+  read: () => Promise<Float32Array>,
+): Value {
+  return graph.tensor({ name, elementType: 'float32', shape, read: async () => finite(name, source, await read()) });
+}
+
+function finite(name: string, source: string, values: Float32Array): Float32Array {
+  for (const value of values) {
+    if (Number.isFinite(value)) continue;
+    const cause = `${source}: the parameter ${name} holds values that are not finite.`;
+    throw new ReigniteError('CHECKPOINT_CORRUPT', cause);
+  }
+  return values;
+}
+
+/**
+ * Keeps account of a state dict, so that nothing in it is passed over in silence: every tensor is used,
+ * or set aside on purpose, or an error.
+ */
+export class StateDictLedger {
+  readonly #tensors: StateDict;
+  /** Path of the checkpoint. */
+  readonly source: string;
+  readonly #used = new Set<string>();
+  readonly #unused = new Set<string>();
+  #parameters = 0;
+
+  constructor(tensors: StateDict, source: string) {
+    this.#tensors = tensors;
+    this.source = source;
+  }
+
+  /** Elements of all tensors used so far. */
+  get parameters(): number {
+    return this.#parameters;
+  }
+
+  /** Names set aside so far, in the order of the checkpoint. */
+  get unused(): readonly string[] {
+    return [...this.#tensors.keys()].filter((name) => this.#unused.has(name));
+  }
+
+  /**
+   * Uses a tensor.
+   *
+   * @throws ReigniteError PARAMETER_MISSING when there is none of that name and shape.
+   */
+  use(name: string, shape: readonly number[]): StateTensor {
+    const tensor = this.#find(name, shape);
+    this.#used.add(name);
+    this.#parameters += shape.reduce((product, axis) => product * axis, 1);
+    return tensor;
+  }
+
+  /**
+   * Sets a tensor aside that the original network has and inference does not need.
+   *
+   * @throws ReigniteError PARAMETER_MISSING when there is none of that name and shape.
+   */
+  setAside(name: string, shape: readonly number[]): void {
+    this.#find(name, shape);
+    this.#unused.add(name);
+  }
+
+  /** Sets a tensor aside if it is there. */
+  setAsideIfPresent(name: string, shape: readonly number[]): void {
+    if (this.#tensors.has(name)) this.setAside(name, shape);
+  }
+
+  /** @throws ReigniteError PARAMETER_UNKNOWN naming what was neither used nor set aside. */
+  close(): void {
+    const left = [...this.#tensors.keys()].filter((name) => !this.#used.has(name) && !this.#unused.has(name));
+    if (left.length === 0) return;
+    const others = left.length === 1 ? '' : ` (and ${left.length - 1} more: ${left.slice(1, 4).join(', ')})`;
+    throw new ReigniteError(
+      'PARAMETER_UNKNOWN',
+      `${this.source}: the network of its plans has no parameter ${left[0]}${others}.`,
+    );
+  }
+
+  #find(name: string, shape: readonly number[]): StateTensor {
+    const tensor = this.#tensors.get(name);
+    const expected = `[${shape.join(', ')}]`;
+    if (tensor === undefined) {
+      throw new ReigniteError('PARAMETER_MISSING', `${this.source}: there is no parameter ${name} ${expected}.`);
+    }
+    const found = `[${tensor.shape.join(', ')}]`;
+    if (found !== expected) {
+      throw new ReigniteError(
+        'PARAMETER_MISSING',
+        `${this.source}: the parameter ${name} is ${found}, its plans want ${expected}.`,
+      );
+    }
+    return tensor;
+  }
+}

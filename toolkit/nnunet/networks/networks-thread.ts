@@ -1,0 +1,35 @@
+import { serveRequests } from '../../threads/serve-requests.ts';
+import type { Engine, ModelJob } from '../sliding-window/roi-job.ts';
+import { type EngineNetworks, openNetworks } from './open-networks.ts';
+
+/** What the thread of networks is asked. `job` names the model every time: a thread that died is followed by an empty one. */
+export type NetworksRequest = { readonly job: ModelJob } & (
+  | { readonly kind: 'open' }
+  /** The arrays lie in shared memory. */
+  | { readonly kind: 'run'; readonly fold: number; readonly input: Float32Array; readonly output: Float32Array }
+  | { readonly kind: 'relax' }
+);
+
+export type NetworksAnswer = { readonly kind: 'opened'; readonly engine: Engine } | { readonly kind: 'done' };
+
+/** A thread serves one model: whoever wants another ends it and starts a new one. */
+let opened: EngineNetworks | undefined;
+
+async function networksOf({ modelDir, provider, threads }: ModelJob): Promise<EngineNetworks> {
+  opened ??= await openNetworks(modelDir, {
+    ...(provider !== undefined && { provider }),
+    ...(threads !== undefined && { threads }),
+  });
+  return opened;
+}
+
+serveRequests<NetworksRequest, NetworksAnswer, never>(
+  async (request) => {
+    const networks = await networksOf(request.job);
+    if (request.kind === 'open') return { kind: 'opened', engine: await networks.engine() };
+    if (request.kind === 'run') await networks.run(request.fold, request.input, request.output);
+    else await networks.relax();
+    return { kind: 'done' };
+  },
+  async () => opened?.release(),
+);

@@ -1,0 +1,64 @@
+import { readOwnCard } from '../../onnx/custom-model/own-model.ts';
+import type { SessionOptions } from '../../onnx/session/session.ts';
+import { readModelCard } from '../model-card.ts';
+import type { ModelMethod } from '../model-method.ts';
+import type { Engine } from '../sliding-window/roi-job.ts';
+import type { Size } from '../sliding-window/tile-grid.ts';
+import { OrtFoldNetworks } from './ort-fold-networks.ts';
+import { OwnNetwork } from './own-network.ts';
+
+/** The networks of an ensemble, one a fold, as the sliding window needs them. */
+export interface FoldNetworks {
+  /** Size of a tile, px. */
+  readonly patch: Size;
+  /** Outputs a pixel. */
+  readonly classes: number;
+  /** What they take, and what is made of their outputs. */
+  readonly method: ModelMethod;
+  readonly folds: number;
+  /**
+   * Predicts one tile with one fold's network. Both arrays are the network's until the promise settles.
+   *
+   * @param input - channels x patch.height x patch.width float32, normalised.
+   * @param output - Receives patch.height x patch.width x classes float32: softmax or logits.
+   */
+  run(fold: number, input: Float32Array, output: Float32Array): Promise<void>;
+  /** Gives back the memory of networks that are too large to keep. */
+  relax(): Promise<void>;
+}
+
+/** What is known of an ensemble before any of its networks is open. */
+export interface EnsembleOutline extends Pick<FoldNetworks, 'patch' | 'classes' | 'method' | 'folds'> {
+  /** SHA-256 over everything that determines the outputs. */
+  readonly digest: string;
+}
+
+/** Networks that say what they run on. */
+export interface EngineNetworks extends FoldNetworks, EnsembleOutline {
+  /** @throws ReigniteError PROVIDER_UNAVAILABLE, MODEL_UNREADABLE. */
+  engine(): Promise<Engine>;
+  /** Closes every session. */
+  release(): Promise<void>;
+}
+
+/**
+ * The networks that a folder of the home holds, of a converted nnU-Net or of an ONNX model of the user's; each is opened
+ * when it is first needed.
+ *
+ * @throws ReigniteError MODEL_UNREADABLE.
+ */
+export async function openNetworks(folder: string, options: SessionOptions): Promise<EngineNetworks> {
+  const own = await readOwnCard(folder);
+  if (own !== undefined) return new OwnNetwork(folder, own, options);
+  return new OrtFoldNetworks(folder, await readModelCard(folder), options);
+}
+
+/**
+ * What a folder of the home holds.
+ *
+ * @throws ReigniteError MODEL_UNREADABLE.
+ */
+export async function describeNetworks(folder: string): Promise<EnsembleOutline> {
+  const { digest, patch, classes, method, folds } = await openNetworks(folder, {});
+  return { digest, patch, classes, method, folds };
+}

@@ -1,0 +1,228 @@
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type InferenceSession, Tensor } from 'onnxruntime-node';
+import { ReigniteError } from '../../errors.ts';
+import { instructionSet } from '../../onnx/session/engine.ts';
+import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
+import { type ModelCard, methodOf } from '../model-card.ts';
+import type { ModelMethod } from '../model-method.ts';
+import type { Engine } from '../sliding-window/roi-job.ts';
+import type { Size } from '../sliding-window/tile-grid.ts';
+import type { FoldNetworks } from './open-networks.ts';
+
+/** Axes along which an image is mirrored, 0 for rows and 1 for columns. */
+export type Axes = readonly number[];
+
+/**
+ * Every way to mirror an image along some of the axes, in the order in which nnU-Net v2 adds them up: the image as it is,
+ * then one axis after the other, then both.
+ */
+function mirrorings(axes: Axes): readonly Axes[] {
+  return [[], ...axes.map((axis) => [axis]), ...(axes.length > 1 ? [axes] : [])];
+}
+
+/**
+ * Mirrors planes, such as a tile's channels.
+ *
+ * @param from - planes x height x width.
+ * @param to - Receives as many; another array than `from`.
+ */
+function mirrorPlanes(
+  from: Float32Array,
+  to: Float32Array,
+  { height, width }: { readonly height: number; readonly width: number },
+  axes: Axes,
+): void {
+  const [flipRows, flipColumns] = [axes.includes(0), axes.includes(1)];
+  const plane = height * width;
+  for (let start = 0; start < from.length; start += plane) {
+    for (let y = 0; y < height; y++) {
+      const row = start + (flipRows ? height - 1 - y : y) * width;
+      const target = to.subarray(start + y * width, start + (y + 1) * width);
+      target.set(from.subarray(row, row + width));
+      if (flipColumns) target.reverse();
+    }
+  }
+}
+
+/**
+ * Adds the output of a mirrored tile, mirrored back, in float32.
+ *
+ * @param sum - height x width x classes float32.
+ * @param output - The same of the mirrored tile.
+ */
+function addMirroredBack(
+  sum: Float32Array,
+  output: Float32Array,
+  { height, width }: { readonly height: number; readonly width: number },
+  axes: Axes,
+): void {
+  const [flipRows, flipColumns] = [axes.includes(0), axes.includes(1)];
+  const classes = sum.length / (height * width);
+  let to = 0;
+  for (let y = 0; y < height; y++) {
+    const row = (flipRows ? height - 1 - y : y) * width;
+    for (let x = 0; x < width; x++) {
+      let from = (row + (flipColumns ? width - 1 - x : x)) * classes;
+      for (let c = 0; c < classes; c++, to++, from++) sum[to] = (sum[to] ?? 0) + (output[from] ?? 0);
+    }
+  }
+}
+
+/** Networks that together need at most this much memory stay open side by side. */
+const KEPT_BYTES = 640 * 2 ** 20;
+
+/**
+ * A converted nnU-Net ensemble under ONNX Runtime.
+ *
+ * Small networks all stay open. Of large ones there is one at a time: the paper's five need 3.6 GB side by side,
+ * one needs 0.6 GB, and under 0.1 s to follow another once it is laid out for this processor.
+ */
+export class OrtFoldNetworks implements FoldNetworks {
+  /** SHA-256 over everything that determines the outputs. */
+  readonly digest: string;
+  readonly patch: Size;
+  readonly classes: number;
+  readonly method: ModelMethod;
+  readonly #card: ModelCard;
+  readonly #files: readonly string[];
+  readonly #options: SessionOptions;
+  readonly #isLarge: boolean;
+  readonly #sessions = new Map<number, InferenceSession>();
+  /** ONNX Runtime takes no shared memory: one tile's input and result lie here, and are copied, 1/200 of a pass. */
+  readonly #image: Float32Array;
+  readonly #result: Float32Array;
+  #engine: Engine | undefined;
+
+  /**
+   * @param folder - Folder of the converted model.
+   * @param card - Its card.
+   * @throws ReigniteError MODEL_UNREADABLE when one of its files is missing.
+   */
+  constructor(folder: string, card: ModelCard, options: SessionOptions) {
+    this.#card = card;
+    this.digest = card.digest;
+    this.patch = { height: card.patch[0], width: card.patch[1] };
+    this.classes = card.classes;
+    this.method = methodOf(card);
+    this.#files = card.folds.map(({ file }) => join(folder, file));
+    this.#options = options;
+    this.#image = new Float32Array(channelsOf(card) * card.patch[0] * card.patch[1]);
+    this.#result = new Float32Array(card.patch[0] * card.patch[1] * card.classes);
+    this.#isLarge = isLarge(folder, card);
+  }
+
+  get folds(): number {
+    return this.#files.length;
+  }
+
+  /**
+   * Says what the networks run on, which is known once one of them is open.
+   *
+   * @throws ReigniteError PROVIDER_UNAVAILABLE, MODEL_UNREADABLE.
+   */
+  async engine(): Promise<Engine> {
+    if (this.#engine === undefined) await this.#sessionOf(0);
+    if (this.#engine === undefined) throw new ReigniteError('INTERNAL', 'No session says what it runs on.');
+    return this.#engine;
+  }
+
+  async run(fold: number, input: Float32Array, output: Float32Array): Promise<void> {
+    const session = await this.#sessionOf(fold);
+    this.#image.set(input);
+    await this.#runSession(session, fold);
+    output.set(this.#result);
+    const [, ...mirrored] = mirrorings(this.#card.v2?.mirrorAxes ?? []);
+    for (const axes of mirrored) {
+      mirrorPlanes(input, this.#image, this.patch, axes);
+      await this.#runSession(session, fold);
+      addMirroredBack(output, this.#result, this.patch, axes);
+    }
+    if (mirrored.length === 0) return;
+    const count = mirrored.length + 1;
+    for (let at = 0; at < output.length; at++) output[at] = (output[at] ?? 0) / count;
+  }
+
+  /** From `#image` to `#result`. */
+  async #runSession(session: InferenceSession, fold: number): Promise<void> {
+    const { height, width } = this.patch;
+    const image = new Tensor('float32', this.#image, [1, channelsOf(this.#card), height, width]);
+    // A tensor of our own for the result: one a run would be garbage of 18 MB a tile.
+    const result = new Tensor('float32', this.#result, [1, height, width, this.classes]);
+    try {
+      await session.run({ [this.#card.input]: image }, { [this.#card.output]: result });
+    } catch (cause) {
+      const message = `The network ${this.#files[fold]} failed on a tile: ${String(cause)}`;
+      throw new ReigniteError('INFERENCE_FAILED', message, { cause });
+    }
+  }
+
+  async relax(): Promise<void> {
+    if (this.#isLarge) await this.release();
+  }
+
+  /** Closes every session. */
+  async release(): Promise<void> {
+    const sessions = [...this.#sessions.values()];
+    this.#sessions.clear();
+    for (const session of sessions) await session.release();
+  }
+
+  async #sessionOf(fold: number): Promise<InferenceSession> {
+    const present = this.#sessions.get(fold);
+    if (present !== undefined) return present;
+    const file = this.#files[fold];
+    if (file === undefined) throw new RangeError(`Expected a fold below ${this.folds}, got ${fold}`);
+    await this.relax();
+    // What `auto` found out with the first session holds for all: folds on different providers are no ensemble.
+    const provider = this.#engine?.provider ?? this.#options.provider ?? 'auto';
+    const { session, ...opened } = await openSession(file, { ...this.#options, provider, laidOut: this.#isLarge });
+    this.#sessions.set(fold, session);
+    this.#engine ??= { ...opened, instructionSet: instructionSet() };
+    checkShapes(file, session, this.#card);
+    return session;
+  }
+}
+
+/**
+ * Whether an ensemble's networks are opened one at a time, each rewritten and laid out for the processor.
+ *
+ * @param folder - Folder of the converted model.
+ * @throws ReigniteError MODEL_UNREADABLE when one of its files is missing.
+ */
+export function isLarge(folder: string, card: ModelCard): boolean {
+  const bytes = card.folds.reduce((sum, { file }) => sum + bytesOf(join(folder, file), card), 0);
+  return bytes > KEPT_BYTES;
+}
+
+/** Memory of an open network, roughly: its weights twice, and its arena in tensors of full resolution. */
+function bytesOf(file: string, { patch, classes, architecture }: ModelCard): number {
+  if (!existsSync(file)) throw new ReigniteError('MODEL_UNREADABLE', `There is no model ${file}.`);
+  const channels = 8 * (architecture.features[0] ?? 0) + 3 * classes;
+  return 2 * statSync(file).size + patch[0] * patch[1] * channels * Float32Array.BYTES_PER_ELEMENT;
+}
+
+/** Channels of the image that the networks take. */
+function channelsOf(card: ModelCard): number {
+  return methodOf(card).normalisation.length;
+}
+
+function checkShapes(file: string, session: InferenceSession, card: ModelCard): void {
+  const [height, width] = card.patch;
+  const input = shapeOf(session.inputMetadata, card.input);
+  const output = shapeOf(session.outputMetadata, card.output);
+  if (isShape(input, [1, channelsOf(card), height, width]) && isShape(output, [1, height, width, card.classes])) return;
+  throw new ReigniteError(
+    'MODEL_UNREADABLE',
+    `The model ${file} maps ${card.input} [${input}] to ${card.output} [${output}]; its card says ${height} x ${width} px, ${card.classes} classes.`,
+  );
+}
+
+function shapeOf(metadata: InferenceSession['inputMetadata'], name: string): readonly (number | string)[] {
+  const value = metadata.find((each) => each.name === name);
+  return value?.isTensor === true ? value.shape : [];
+}
+
+function isShape(shape: readonly (number | string)[], expected: readonly number[]): boolean {
+  return shape.length === expected.length && shape.every((length, axis) => length === expected[axis]);
+}

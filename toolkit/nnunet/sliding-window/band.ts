@@ -1,0 +1,100 @@
+import type { TileGrid } from './tile-grid.ts';
+
+/**
+ * Adds one tile's weighted output to the band of one fold: `band += float32(output * weight)`.
+ *
+ * A hot loop: plain indices, no calls. The product is rounded to float32 before it is added, as NumPy does; the
+ * store into the Float32Array rounds the sum.
+ *
+ * @param band - patch.height x padded.width x classes float32: the rows of the current tile row.
+ * @param left - First column of the tile in the padded image, px.
+ * @param output - patch.height x patch.width x classes float32 (NHWC without N).
+ */
+export function addTileToBand(
+  band: Float32Array,
+  grid: TileGrid,
+  classes: number,
+  left: number,
+  output: Float32Array,
+): void {
+  const { height, width } = grid.patch;
+  const weights = grid.weights;
+  const stride = grid.padded.width * classes;
+  let from = 0;
+  for (let i = 0; i < height; i++) {
+    let to = i * stride + left * classes;
+    for (let j = 0; j < width; j++) {
+      const weight = weights[i * width + j] ?? 0;
+      for (let c = 0; c < classes; c++) {
+        band[to] = (band[to] ?? 0) + Math.fround((output[from] ?? 0) * weight);
+        to++;
+        from++;
+      }
+    }
+  }
+}
+
+/**
+ * Turns one row of a fold's band into the sum of outputs over the folds so far, all in float32: divides by the summed
+ * weights and adds what the folds before gave. Two terms add to the same bits in either order.
+ *
+ * @param row - width x classes float32, overwritten.
+ * @param sums - width float32, above 0.
+ * @param before - width x classes float32; zeros for the first fold.
+ */
+export function addNormalisedRow(row: Float32Array, sums: Float32Array, classes: number, before: Float32Array): void {
+  let at = 0;
+  for (let x = 0; x < sums.length; x++) {
+    const sum = sums[x] ?? 1;
+    for (let c = 0; c < classes; c++) {
+      row[at] = Math.fround((row[at] ?? 0) / sum) + (before[at] ?? 0);
+      at++;
+    }
+  }
+}
+
+/**
+ * The weights of all tiles summed over each pixel, in float32 and in the order in which the tiles are predicted (tile
+ * rows outer, columns inner): the divisor of the blended softmax, the same for every fold and class.
+ *
+ * Rows are kept until as many others were asked for as a tile has rows, so that the folds share the work.
+ */
+export class WeightSums {
+  readonly #grid: TileGrid;
+  readonly #kept: Float32Array;
+  readonly #rows: Int32Array;
+
+  constructor(grid: TileGrid) {
+    this.#grid = grid;
+    this.#kept = new Float32Array(grid.patch.height * grid.padded.width);
+    this.#rows = new Int32Array(grid.patch.height).fill(-1);
+  }
+
+  /**
+   * @param y - Row of the padded image in px.
+   * @returns padded.width float32, above 0; to be read at once.
+   */
+  ofRow(y: number): Float32Array {
+    const slot = y % this.#rows.length;
+    const width = this.#grid.padded.width;
+    const sums = this.#kept.subarray(slot * width, (slot + 1) * width);
+    if (this.#rows[slot] !== y) {
+      sumWeights(this.#grid, y, sums);
+      this.#rows[slot] = y;
+    }
+    return sums;
+  }
+}
+
+function sumWeights({ patch, rows, columns, weights }: TileGrid, y: number, sums: Float32Array): void {
+  sums.fill(0);
+  for (const top of rows) {
+    const i = y - top;
+    if (i < 0 || i >= patch.height) continue;
+    for (const left of columns) {
+      for (let j = 0; j < patch.width; j++) {
+        sums[left + j] = (sums[left + j] ?? 0) + (weights[i * patch.width + j] ?? 0);
+      }
+    }
+  }
+}

@@ -1,0 +1,136 @@
+import type { Decision } from '../model-method.ts';
+
+/**
+ * The class of every pixel of a row and how clear the decision was.
+ *
+ * @param total - width x classes float32: the folds' softmax summed; divided here by `folds`, in float32.
+ * @param labels - Receives width class indices; the first of equal maxima, as `numpy.argmax`.
+ * @param margins - Receives width values: the mean softmax of the best class less that of the second best, as
+ *   `round(65535 * margin)`.
+ * @returns Whether every pixel has a number in every class: false when the network gave NaN.
+ */
+export function argmaxAndMargin(
+  total: Float32Array,
+  classes: number,
+  folds: number,
+  labels: Uint8Array,
+  margins: Uint16Array,
+): boolean {
+  let at = 0;
+  let isNumber = true;
+  for (let x = 0; x < labels.length; x++) {
+    let best = -1;
+    let second = -1;
+    let label = 0;
+    for (let c = 0; c < classes; c++, at++) {
+      const mean = Math.fround((total[at] ?? 0) / folds);
+      if (mean > best) {
+        second = best;
+        best = mean;
+        label = c;
+      } else if (mean > second) {
+        second = mean;
+      } else if (Number.isNaN(mean)) {
+        isNumber = false;
+      }
+    }
+    labels[x] = label;
+    margins[x] = Math.round((best - Math.max(second, 0)) * 65535);
+  }
+  return isNumber;
+}
+
+const WHITE = 65535;
+
+/**
+ * The class of every pixel of a row whose networks give logits, and how clear the decision was.
+ *
+ * @param total - width x classes float32: the folds' logits summed; divided here by `folds`, in float32.
+ * @param labels - Receives width class indices; the first of equal maxima.
+ * @param margins - Receives width values: the softmax of the mean logits, of the best class less that of the second best, as
+ *   `round(65535 * margin)`.
+ * @returns Whether every pixel has a finite number in every class.
+ */
+function largestLogit(
+  total: Float32Array,
+  classes: number,
+  folds: number,
+  labels: Uint8Array,
+  margins: Uint16Array,
+): boolean {
+  const means = new Float32Array(classes);
+  let isNumber = true;
+  for (let x = 0; x < labels.length; x++) {
+    let label = 0;
+    for (let c = 0; c < classes; c++) {
+      const mean = (total[x * classes + c] ?? 0) / folds;
+      means[c] = mean;
+      if (!Number.isFinite(mean)) isNumber = false;
+      if ((means[c] ?? 0) > (means[label] ?? 0)) label = c;
+    }
+    const best = means[label] ?? 0;
+    let sum = 0;
+    let second = 0;
+    for (let c = 0; c < classes; c++) {
+      const weight = Math.exp((means[c] ?? 0) - best);
+      sum += weight;
+      if (c !== label && weight > second) second = weight;
+    }
+    labels[x] = label;
+    margins[x] = Math.round((WHITE * (1 - second)) / sum);
+  }
+  return isNumber;
+}
+
+/**
+ * The value of every pixel of a row whose networks give a logit a region: regions write their values one after the other
+ * where their sigmoid is above 0.5. The margin is that of the least clear region: the distance of its sigmoid from 0.5,
+ * twice.
+ *
+ * @param values - The value that each region writes, in the order of the network's channels.
+ * @returns Whether every pixel has a finite number in every region.
+ */
+function lastRegion(
+  total: Float32Array,
+  values: readonly number[],
+  folds: number,
+  labels: Uint8Array,
+  margins: Uint16Array,
+): boolean {
+  const regions = values.length;
+  let isNumber = true;
+  for (let x = 0; x < labels.length; x++) {
+    let label = 0;
+    let margin = 1;
+    for (let c = 0; c < regions; c++) {
+      const mean = Math.fround((total[x * regions + c] ?? 0) / folds);
+      if (!Number.isFinite(mean)) isNumber = false;
+      const probability = Math.fround(1 / (1 + Math.exp(-mean)));
+      if (probability > 0.5) label = values[c] ?? 0;
+      margin = Math.min(margin, Math.abs(2 * probability - 1));
+    }
+    labels[x] = label;
+    margins[x] = Math.round(WHITE * margin);
+  }
+  return isNumber;
+}
+
+/** The value of every pixel of a row and how clear it was, see the functions of each kind of decision. */
+export type DecideRow = (
+  total: Float32Array,
+  folds: number,
+  labels: Uint8Array,
+  margins: Uint16Array,
+) => /** Whether every output is a number. */ boolean;
+
+/** @param outputs - Outputs of the networks a pixel. */
+export function rowDecider(decision: Decision, outputs: number): DecideRow {
+  switch (decision.kind) {
+    case 'softmax':
+      return (total, folds, labels, margins) => argmaxAndMargin(total, outputs, folds, labels, margins);
+    case 'logits':
+      return (total, folds, labels, margins) => largestLogit(total, outputs, folds, labels, margins);
+    case 'regions':
+      return (total, folds, labels, margins) => lastRegion(total, decision.values, folds, labels, margins);
+  }
+}

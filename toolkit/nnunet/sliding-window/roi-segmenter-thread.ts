@@ -1,0 +1,70 @@
+import { sha256OfFile } from '../../files/hash-file.ts';
+import { type RequestWatch, serveRequests } from '../../threads/serve-requests.ts';
+import { describeNetworks } from '../networks/open-networks.ts';
+import { ThreadedNetworks } from '../networks/threaded-networks.ts';
+import type { Engine, ModelJob, RoiJob, RoiProgress, SegmentResult } from './roi-job.ts';
+import { segmentRoi } from './segment-roi.ts';
+
+/** What a segmenter asks its thread. */
+export type SegmenterRequest =
+  | { readonly kind: 'segment'; readonly job: RoiJob }
+  | { readonly kind: 'probe'; readonly job: ModelJob };
+
+export type SegmenterAnswer =
+  | { readonly kind: 'segmented'; readonly result: SegmentResult }
+  | { readonly kind: 'probed'; readonly engine: Engine };
+
+/** Raised whenever the order of sums or the files of a partial ROI change. */
+const PARTIAL_SCHEMA = '3';
+
+let loaded: { readonly key: string; readonly networks: ThreadedNetworks } | undefined;
+
+/** Keeps the networks of the last job: a run segments hundreds of ROIs with one model. */
+async function networksOf({ modelDir, provider, threads }: ModelJob): Promise<ThreadedNetworks> {
+  const { digest } = await describeNetworks(modelDir);
+  const key = JSON.stringify([modelDir, digest, provider, threads]);
+  if (loaded?.key === key) return loaded.networks;
+  await release();
+  const networks = await ThreadedNetworks.open({
+    modelDir,
+    ...(provider !== undefined && { provider }),
+    ...(threads !== undefined && { threads }),
+  });
+  loaded = { key, networks };
+  return networks;
+}
+
+async function release(): Promise<void> {
+  await loaded?.networks.close();
+  loaded = undefined;
+}
+
+async function segment(job: RoiJob, watch: RequestWatch<RoiProgress>): Promise<SegmentResult> {
+  const start = performance.now();
+  const networks = await networksOf(job);
+  const { engine } = networks;
+  const identity = {
+    schema: PARTIAL_SCHEMA,
+    ...(job.rounding !== undefined && { rounding: job.rounding }),
+    engine: 'exact',
+    model: networks.digest,
+    image: job.imageSha256 ?? (await sha256OfFile(job.image)),
+    scope: job.scope,
+    ...(job.scope === 'annotated' && job.truth !== undefined && { truth: await sha256OfFile(job.truth) }),
+    provider: engine.provider,
+    ortVersion: engine.ortVersion,
+    instructionSet: engine.instructionSet,
+  };
+  const segmented = await segmentRoi(job, networks, identity, watch);
+  return {
+    ...segmented,
+    ...engine,
+    peakRssBytes: process.resourceUsage().maxRSS * 1024,
+    seconds: (performance.now() - start) / 1000,
+  };
+}
+
+serveRequests<SegmenterRequest, SegmenterAnswer, RoiProgress>(async (request, watch) => {
+  if (request.kind === 'probe') return { kind: 'probed', engine: (await networksOf(request.job)).engine };
+  return { kind: 'segmented', result: await segment(request.job, watch) };
+}, release);

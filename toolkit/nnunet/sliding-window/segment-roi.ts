@@ -1,0 +1,90 @@
+import { encodeGrey16FromFiles, encodeLabelsFromFiles } from '../../image/encode-png.ts';
+import type { FoldNetworks } from '../networks/open-networks.ts';
+import { FoldPass, labelsFile, marginsFile } from './fold-pass.ts';
+import { type PartialIdentity, PartialRoi } from './partial-roi.ts';
+import type { RoiJob, RoiProgress, RoiStep, SegmentResult } from './roi-job.ts';
+import { stepsBefore } from './step-order.ts';
+import { readTiledRoi, type TiledRoi } from './tiled-roi.ts';
+
+export interface SegmentRoiOptions {
+  /** Asked before every tile: a tile under way is finished, what is on disk stays. */
+  readonly signal?: Pick<AbortSignal, 'throwIfAborted'>;
+  readonly onProgress?: (progress: RoiProgress) => void;
+}
+
+type RoiFiles = Pick<RoiJob, 'image' | 'truth' | 'partialDir' | 'mask' | 'margin' | 'scope' | 'rounding'>;
+type Segmented = Pick<SegmentResult, 'width' | 'height' | 'tiles' | 'tilesTotal' | 'resumedFrom' | 'notes'>;
+
+/**
+ * Segments one ROI as nnU-Net does: sliding window, Gaussian blending a fold, mean of the folds, decision. Of v1 softmax is
+ * blended and averaged, of v2 logits are; everything in float32, where v2 itself sums in half precision.
+ *
+ * A group of tile rows at a time, within it fold by fold, within that row by row and tile by tile (step-order.ts).
+ * Every step of a row and a fold is committed
+ * to `job.partialDir`; the next call goes on behind it, and its result is the same bit by bit. `mask` and `margin`
+ * appear when both are complete.
+ *
+ * @param identity - What the numbers depend on besides image and scope, which are `job`'s.
+ * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, SIZE_MISMATCH, INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE;
+ *   the signal's reason.
+ */
+export async function segmentRoi(
+  job: RoiFiles,
+  networks: FoldNetworks,
+  identity: PartialIdentity,
+  { signal, onProgress }: SegmentRoiOptions = {},
+): Promise<Segmented> {
+  signal?.throwIfAborted();
+  const { roi, notes } = await readTiledRoi(job, networks);
+  const partial = PartialRoi.open(job.partialDir, identity);
+  const resumedFrom = partial.next;
+  await predict(roi, networks, partial, { ...(signal && { signal }), ...(onProgress && { onProgress }) });
+  // The networks' memory is given back before the masks take theirs.
+  await networks.relax();
+  onProgress?.(progressOf('encode', roi, networks, partial.next, 0));
+  await partial.reading(() => encode(job, roi, partial));
+  partial.remove();
+  const isResumed = resumedFrom.row > 0 || resumedFrom.fold > 0;
+  return {
+    ...roi.whole,
+    tiles: countTiles(roi.tiles),
+    tilesTotal: roi.grid.rows.length * roi.grid.columns.length,
+    ...(isResumed && { resumedFrom }),
+    notes,
+  };
+}
+
+async function predict(
+  roi: TiledRoi,
+  networks: FoldNetworks,
+  partial: PartialRoi,
+  { signal, onProgress }: SegmentRoiOptions,
+): Promise<void> {
+  const pass = new FoldPass(roi, networks, partial, (step, index) => {
+    signal?.throwIfAborted();
+    onProgress?.(progressOf('predict', roi, networks, step, index));
+  });
+  await pass.run();
+}
+
+async function encode({ mask, margin }: RoiFiles, { grid, whole }: TiledRoi, partial: PartialRoi): Promise<void> {
+  const rows = grid.rows.map((_, row) => row);
+  await encodeLabelsFromFiles(mask, { ...whole, parts: rows.map((row) => partial.pathOf(labelsFile(row))) });
+  await encodeGrey16FromFiles(margin, { ...whole, parts: rows.map((row) => partial.pathOf(marginsFile(row))) });
+}
+
+function progressOf(
+  phase: RoiProgress['phase'],
+  { grid, tiles }: TiledRoi,
+  { folds }: FoldNetworks,
+  { row, fold }: RoiStep,
+  done: number,
+): RoiProgress {
+  let before = 0;
+  for (const step of stepsBefore({ row, fold }, grid.rows.length, folds)) before += tiles[step.row]?.length ?? 0;
+  return { phase, tile: before + done, of: countTiles(tiles) * folds, row, rows: grid.rows.length, fold };
+}
+
+function countTiles(tiles: TiledRoi['tiles']): number {
+  return tiles.reduce((count, columns) => count + columns.length, 0);
+}

@@ -1,0 +1,137 @@
+import type { Normalisation } from '../model-method.ts';
+import type { TileGrid } from './tile-grid.ts';
+
+/** An image as decoded: height x width x 3 uint8, row by row. */
+export interface RgbPixels {
+  readonly width: number;
+  readonly height: number;
+  readonly rgb: Uint8Array;
+  /** height x width; 0 where a pixel is black and not enclosed by others. Missing where nobody asks. */
+  readonly inside?: Uint8Array;
+}
+
+const VALUES = 256;
+const EPSILON = 1e-8;
+
+/** What the network sees in place of a byte: one table of 256 float32 a channel. */
+export interface PixelValues {
+  readonly tables: readonly Float32Array[];
+  /** Where a channel's pixel is 0 whatever its table says; missing where that is nowhere. */
+  readonly inside?: Uint8Array;
+}
+
+/**
+ * The values that normalisation gives the bytes of an image. Images have 8 bits here, so that every scheme of nnU-Net is
+ * a table once the image's own mean, deviation or range is known; these are computed in float64 and rounded once.
+ *
+ * @param schemes - Of each channel, at most three; a single one reads the first byte of a pixel.
+ * @see default_normalization_schemes.py, nnU-Net v2 2.8.1
+ */
+export function pixelValues(image: RgbPixels, schemes: readonly Normalisation[]): PixelValues {
+  const masked = schemes.some((scheme) => scheme.scheme === 'ZScore' && scheme.masked);
+  const tables = schemes.map((scheme, channel) => tableOf(scheme, () => histogramOf(image, channel, scheme)));
+  return { tables, ...(masked && image.inside !== undefined && { inside: image.inside }) };
+}
+
+function tableOf(scheme: Normalisation, histogram: () => Float64Array): Float32Array {
+  switch (scheme.scheme) {
+    case 'RGBTo01':
+      // The division in float32 has the bits of NumPy's float64 one narrowed, for all 256 values.
+      return table((value) => value / 255);
+    case 'None':
+      return table((value) => value);
+    case 'CT': {
+      const [mean, std] = [Math.fround(scheme.mean), Math.fround(Math.max(scheme.std, EPSILON))];
+      return table(
+        (value) => Math.fround(Math.fround(Math.min(Math.max(value, scheme.low), scheme.high)) - mean) / std,
+      );
+    }
+    case 'RescaleTo01': {
+      const present = histogram();
+      const low = Math.max(
+        0,
+        present.findIndex((count) => count > 0),
+      );
+      const span = present.findLastIndex((count) => count > 0) - low;
+      return table((value) => (value - low) / Math.max(span, EPSILON));
+    }
+    case 'ZScore': {
+      const { mean, std } = momentsOf(histogram());
+      return table((value) => Math.fround(value - mean) / std);
+    }
+  }
+}
+
+function table(of: (value: number) => number): Float32Array {
+  return Float32Array.from({ length: VALUES }, (_, value) => of(value));
+}
+
+function histogramOf({ rgb, inside }: RgbPixels, channel: number, scheme: Normalisation): Float64Array {
+  const counts = new Float64Array(VALUES);
+  const mask = scheme.scheme === 'ZScore' && scheme.masked ? inside : undefined;
+  for (let at = channel, pixel = 0; at < rgb.length; at += 3, pixel++) {
+    if (mask !== undefined && mask[pixel] === 0) continue;
+    const value = rgb[at] ?? 0;
+    counts[value] = (counts[value] ?? 0) + 1;
+  }
+  return counts;
+}
+
+function momentsOf(counts: Float64Array): { readonly mean: number; readonly std: number } {
+  const total = Math.max(
+    1,
+    counts.reduce((sum, count) => sum + count, 0),
+  );
+  const mean = counts.reduce((sum, count, value) => sum + count * value, 0) / total;
+  const variance = counts.reduce((sum, count, value) => sum + count * (value - mean) ** 2, 0) / total;
+  return { mean: Math.fround(mean), std: Math.fround(Math.max(Math.sqrt(variance), EPSILON)) };
+}
+
+/**
+ * Fills the network's input with one tile: the values of the image's bytes, 0 outside the image.
+ *
+ * @param rgb - image.height x image.width x 3 uint8.
+ * @param top - First row of the tile in the padded image, px.
+ * @param left - First column of the tile in the padded image, px.
+ * @param input - Receives channels x patch.height x patch.width float32 (CHW).
+ */
+export function fillTileInput(
+  rgb: Uint8Array,
+  values: PixelValues,
+  grid: TileGrid,
+  top: number,
+  left: number,
+  input: Float32Array,
+): void {
+  const { patch, image, offset } = grid;
+  const isInside = image.height >= patch.height && image.width >= patch.width;
+  if (!isInside) input.fill(0);
+  const fromColumn = Math.max(0, offset.x - left);
+  const toColumn = Math.min(patch.width, offset.x - left + image.width);
+  for (let i = 0; i < patch.height; i++) {
+    const y = top + i - offset.y;
+    if (y < 0 || y >= image.height) continue;
+    const from = y * image.width + left + fromColumn - offset.x;
+    fillRow(rgb, values, from, input, i * patch.width + fromColumn, toColumn - fromColumn, patch.height * patch.width);
+  }
+}
+
+/** A hot loop: plain indices, no calls. `from` and `to` are pixels. */
+function fillRow(
+  rgb: Uint8Array,
+  { tables, inside }: PixelValues,
+  from: number,
+  input: Float32Array,
+  to: number,
+  count: number,
+  plane: number,
+): void {
+  for (let channel = 0; channel < tables.length; channel++) {
+    const table = tables[channel] ?? new Float32Array();
+    let at = 3 * from + channel;
+    const start = channel * plane + to;
+    for (let j = 0; j < count; j++, at += 3) input[start + j] = table[rgb[at] ?? 0] ?? 0;
+    if (inside === undefined) continue;
+    for (let j = 0; j < count; j++) if (inside[from + j] === 0) input[start + j] = 0;
+  }
+}

@@ -1,0 +1,148 @@
+import { copyFile, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { canonicalJson } from '../../../config/digest.ts';
+import { ReigniteError } from '../../errors.ts';
+import { replaceFile, writeFileAtomic } from '../../files/atomic-write.ts';
+import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
+import { makeFolder } from '../../files/make-folder.ts';
+import { type DescribedModel, type DescribedValue, describeModel } from '../file/describe-model.ts';
+import { DetectionSidecar, SegmentationSidecar, type SidecarInput, sidecarPath } from './sidecar.ts';
+
+/** Raised whenever the same model and sidecar would give other outputs. */
+const SCHEMA = 1;
+const OWN_CARD_FILE = 'own.json';
+const MODEL_FILE = 'model.onnx';
+const FLOAT32 = 1;
+
+const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const Count = z.int().min(1);
+
+/** An ONNX model of the user's in the home, checked against its sidecar. Written last. */
+export const OwnCard = z.object({
+  kind: z.literal('onnx'),
+  digest: Sha256.describe('Over the model, its sidecar and how both are understood'),
+  sourceSha256: Sha256.describe('Of the ONNX file'),
+  file: z.string(),
+  input: z.string().describe('Name of the input'),
+  output: z.string().describe('Name of the output that is read'),
+  size: z.tuple([Count, Count]).describe('Height and width of a tile in px'),
+  /** Channels of a segmentation's output, or rows of a detector's. */
+  count: Count,
+  sidecar: z.union([SegmentationSidecar, DetectionSidecar]),
+});
+export type OwnCard = z.infer<typeof OwnCard>;
+
+export async function readOwnCard(folder: string): Promise<OwnCard | undefined> {
+  try {
+    return OwnCard.parse(JSON.parse(await readFile(join(folder, OWN_CARD_FILE), 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Takes an ONNX model into the home, unless it is there already.
+ *
+ * @param models - Folder of converted models.
+ * @returns Its card and folder.
+ * @throws ReigniteError MODEL_UNREADABLE; SIDECAR_INVALID where model and sidecar do not go together.
+ */
+export async function takeOwnModel(
+  path: string,
+  sidecar: SegmentationSidecar | DetectionSidecar,
+  models: string,
+  signal?: AbortSignal,
+): Promise<{ readonly card: OwnCard; readonly folder: string; readonly cached: boolean }> {
+  const sourceSha256 = await sha256OfFile(path, signal);
+  const digest = sha256Of([`own-onnx ${SCHEMA}`, sourceSha256, canonicalJson(sidecar)].join('\n'));
+  const folder = join(models, digest);
+  const known = await readOwnCard(folder);
+  if (known !== undefined) return { card: known, folder, cached: true };
+  const shapes = checkShapes(path, describeModel(path), sidecar);
+  await makeFolder(folder);
+  await replaceFile(join(folder, MODEL_FILE), (temporary) => copyFile(path, temporary));
+  const card: OwnCard = { kind: 'onnx', digest, sourceSha256, file: MODEL_FILE, ...shapes, sidecar };
+  await writeFileAtomic(join(folder, OWN_CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
+  return { card, folder, cached: false };
+}
+
+type Shapes = Pick<OwnCard, 'input' | 'output' | 'size' | 'count'>;
+
+function checkShapes(path: string, model: DescribedModel, sidecar: SegmentationSidecar | DetectionSidecar): Shapes {
+  const refuse = (what: string) => new ReigniteError('SIDECAR_INVALID', `${sidecarPath(path)}: ${what}.`);
+  if (model.externalFiles.length > 0) {
+    throw new ReigniteError('MODEL_UNREADABLE', `${path} keeps weights in ${model.externalFiles.join(', ')}.`, {
+      remedy: 'Save the model with its weights inside one file.',
+    });
+  }
+  const [input, ...others] = model.inputs;
+  if (input === undefined || others.length > 0) {
+    throw refuse(`the model has ${model.inputs.length} inputs; one is wanted`);
+  }
+  const [output] = model.outputs;
+  if (output === undefined) throw refuse('the model has no output');
+  for (const { name, elementType } of [input, output]) {
+    if (elementType !== FLOAT32) throw refuse(`${name} of the model is not float32`);
+  }
+  const size = tileSize(input, sidecar.input, refuse);
+  if (sidecar.kind === 'detection' && size[0] !== size[1]) {
+    throw refuse(`a detector's tiles are squares, not ${size[0]} x ${size[1]} px`);
+  }
+  const count =
+    sidecar.kind === 'segmentation' ? channelsOf(output, size, sidecar, refuse) : rowsOf(output, sidecar, refuse);
+  return { input: input.name, output: output.name, size, count };
+}
+
+type Refuse = (what: string) => ReigniteError;
+
+function tileSize({ name, shape }: DescribedValue, { layout, size }: SidecarInput, refuse: Refuse): [number, number] {
+  if (shape.length !== 4) throw refuse(`the input ${name} has the shape [${shape}]; an image has four axes`);
+  const [batch, first, second, third] = shape;
+  const [channels, height, width] = layout === 'NCHW' ? [first, second, third] : [third, first, second];
+  if (batch !== 1 && typeof batch === 'number')
+    throw refuse(`the input ${name} takes ${batch} images at once; one is wanted`);
+  if (channels !== 3 && typeof channels === 'number')
+    throw refuse(`the input ${name} [${shape}] has no 3 channels as ${layout}`);
+  const sides = [height, width].map((side, axis) => {
+    const said = size?.[axis];
+    if (typeof side !== 'number') {
+      if (said === undefined) throw refuse(`the model does not fix the size of a tile: input.size has to say it`);
+      return said;
+    }
+    if (said !== undefined && said !== side) throw refuse(`input.size says ${size}; the model takes [${shape}]`);
+    return side;
+  });
+  return [sides[0] ?? 0, sides[1] ?? 0];
+}
+
+function channelsOf(
+  { name, shape }: DescribedValue,
+  [height, width]: readonly [number, number],
+  { output, labels }: SegmentationSidecar,
+  refuse: Refuse,
+): number {
+  const expected = output.layout === 'NCHW' ? [1, labels.length, height, width] : [1, height, width, labels.length];
+  if (fits(shape, expected)) return labels.length;
+  throw refuse(`the output ${name} is [${shape}]; ${labels.length} labels as ${output.layout} make [${expected}]`);
+}
+
+function rowsOf({ name, shape }: DescribedValue, { output, labels }: DetectionSidecar, refuse: Refuse): number {
+  const columns = (output.format === 'yolov5' ? 5 : 4) + labels.length;
+  const [batch, first, second] = shape;
+  const [rows, found] = output.format === 'yolov5' ? [first, second] : [second, first];
+  const isOne = batch === 1 || typeof batch === 'string';
+  if (shape.length === 3 && isOne && found === columns && typeof rows === 'number') return rows;
+  throw refuse(
+    `the output ${name} is [${shape}]; ${labels.length} labels as ${output.format} make ` +
+      (output.format === 'yolov5' ? `[1, rows, ${columns}]` : `[1, ${columns}, rows]`),
+  );
+}
+
+/** Axes without a fixed length fit any. */
+function fits(shape: readonly (number | string)[], expected: readonly number[]): boolean {
+  return (
+    shape.length === expected.length &&
+    shape.every((length, axis) => typeof length === 'string' || length === expected[axis])
+  );
+}

@@ -1,0 +1,183 @@
+import { ReigniteError } from '../../errors.ts';
+import { type MessageField, MessageFile } from './message-file.ts';
+
+/** An input or an output of a graph. */
+export interface DescribedValue {
+  readonly name: string;
+  /** Number of TensorProto.DataType. */
+  readonly elementType: number;
+  /** A text for an axis without a fixed length. */
+  readonly shape: readonly (number | string)[];
+}
+
+/** What an ONNX file says of itself. */
+export interface DescribedModel {
+  readonly irVersion: number;
+  readonly opsets: readonly { readonly domain: string; readonly version: number }[];
+  readonly producer: string;
+  readonly graph: string;
+  readonly inputs: readonly DescribedValue[];
+  readonly outputs: readonly DescribedValue[];
+  /** How many nodes of each operator, by name. */
+  readonly operators: Readonly<Record<string, number>>;
+  /** Elements of all weights. */
+  readonly parameters: number;
+  /** Files beside the model in which it keeps weights. */
+  readonly externalFiles: readonly string[];
+}
+
+/** Field numbers of onnx.proto. */
+const MODEL = { irVersion: 1, producer: 2, graph: 7, opset: 8 } as const;
+const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12 } as const;
+const NODE = { operator: 4, domain: 7 } as const;
+const TENSOR = { dims: 1, externalData: 13 } as const;
+const MOST_VALUES = 1_000_000;
+
+/**
+ * Reads the structure of an ONNX file; its weights are passed over, and nothing is run.
+ *
+ * @throws ReigniteError FILE_MISSING; MODEL_UNREADABLE when it is no ONNX model.
+ */
+export function describeModel(path: string): DescribedModel {
+  const file = new MessageFile(path);
+  try {
+    return readModel(file);
+  } finally {
+    file.close();
+  }
+}
+
+function readModel(file: MessageFile): DescribedModel {
+  let irVersion = 0;
+  let producer = '';
+  let graph: MessageField | undefined;
+  const opsets: { domain: string; version: number }[] = [];
+  for (const field of file.fields(0, file.length)) {
+    if (field.number === MODEL.irVersion) irVersion = field.value;
+    else if (field.number === MODEL.producer) producer = file.text(field);
+    else if (field.number === MODEL.graph && field.isSpan) graph = field;
+    else if (field.number === MODEL.opset && field.isSpan) opsets.push(readOpset(file, field));
+  }
+  if (graph === undefined || irVersion === 0) {
+    throw new ReigniteError('MODEL_UNREADABLE', `${file.path} is no ONNX model: it holds no graph.`, {
+      remedy: 'Export the model again, or fetch it again.',
+    });
+  }
+  return { irVersion, opsets, producer, ...readGraph(file, graph) };
+}
+
+function readOpset(file: MessageFile, { from, to }: MessageField): { domain: string; version: number } {
+  const opset = { domain: '', version: 0 };
+  for (const field of file.fields(from, to)) {
+    if (field.number === 1 && field.isSpan) opset.domain = file.text(field);
+    if (field.number === 2) opset.version = field.value;
+  }
+  return opset;
+}
+
+function readGraph(
+  file: MessageFile,
+  { from, to }: MessageField,
+): Omit<DescribedModel, 'irVersion' | 'opsets' | 'producer'> {
+  let graph = '';
+  let parameters = 0;
+  const inputs: DescribedValue[] = [];
+  const outputs: DescribedValue[] = [];
+  const operators = new Map<string, number>();
+  const externalFiles = new Set<string>();
+  let count = 0;
+  for (const field of file.fields(from, to)) {
+    if (!field.isSpan) continue;
+    count++;
+    if (count > MOST_VALUES) throw new ReigniteError('MODEL_UNREADABLE', `${file.path} has over ${MOST_VALUES} parts.`);
+    if (field.number === GRAPH.name) graph = file.text(field);
+    else if (field.number === GRAPH.node) {
+      const operator = operatorOf(file, field);
+      operators.set(operator, (operators.get(operator) ?? 0) + 1);
+    } else if (field.number === GRAPH.initializer) parameters += elementsOf(file, field, externalFiles);
+    else if (field.number === GRAPH.input) inputs.push(readValue(file, field));
+    else if (field.number === GRAPH.output) outputs.push(readValue(file, field));
+  }
+  const sorted = [...operators].sort(([a], [b]) => (a < b ? -1 : 1));
+  return {
+    graph,
+    inputs,
+    outputs,
+    operators: Object.fromEntries(sorted),
+    parameters,
+    externalFiles: [...externalFiles],
+  };
+}
+
+function operatorOf(file: MessageFile, { from, to }: MessageField): string {
+  let operator = '';
+  let domain = '';
+  for (const field of file.fields(from, to)) {
+    if (field.number === NODE.operator && field.isSpan) operator = file.text(field);
+    if (field.number === NODE.domain && field.isSpan) domain = file.text(field);
+  }
+  return domain === '' ? operator : `${domain}.${operator}`;
+}
+
+function elementsOf(file: MessageFile, { from, to }: MessageField, externalFiles: Set<string>): number {
+  let elements = 1;
+  for (const field of file.fields(from, to)) {
+    if (field.number === TENSOR.dims) {
+      for (const dim of field.isSpan ? file.packed(field) : [field.value]) elements *= dim;
+    }
+    if (field.number !== TENSOR.externalData || !field.isSpan) continue;
+    const location = locationOf(file, field);
+    if (location !== undefined) externalFiles.add(location);
+  }
+  return elements;
+}
+
+function locationOf(file: MessageFile, { from, to }: MessageField): string | undefined {
+  const entry = { key: '', value: '' };
+  for (const field of file.fields(from, to)) {
+    if (field.number === 1 && field.isSpan) entry.key = file.text(field);
+    if (field.number === 2 && field.isSpan) entry.value = file.text(field);
+  }
+  return entry.key === 'location' ? entry.value : undefined;
+}
+
+function readValue(file: MessageFile, { from, to }: MessageField): DescribedValue {
+  const value: { name: string; elementType: number; shape: (number | string)[] } = {
+    name: '',
+    elementType: 0,
+    shape: [],
+  };
+  for (const field of file.fields(from, to)) {
+    if (field.number === 1 && field.isSpan) value.name = file.text(field);
+    if (field.number === 2 && field.isSpan) readType(file, field, value);
+  }
+  return value;
+}
+
+function readType(
+  file: MessageFile,
+  { from, to }: MessageField,
+  value: { elementType: number; shape: (number | string)[] },
+): void {
+  for (const tensor of file.fields(from, to)) {
+    if (tensor.number !== 1 || !tensor.isSpan) continue;
+    for (const field of file.fields(tensor.from, tensor.to)) {
+      if (field.number === 1 && !field.isSpan) value.elementType = field.value;
+      if (field.number === 2 && field.isSpan) value.shape = readShape(file, field);
+    }
+  }
+}
+
+function readShape(file: MessageFile, { from, to }: MessageField): (number | string)[] {
+  const shape: (number | string)[] = [];
+  for (const dimension of file.fields(from, to)) {
+    if (dimension.number !== 1 || !dimension.isSpan) continue;
+    let length: number | string = '?';
+    for (const field of file.fields(dimension.from, dimension.to)) {
+      if (field.number === 1 && !field.isSpan) length = field.value;
+      if (field.number === 2 && field.isSpan) length = file.text(field);
+    }
+    shape.push(length);
+  }
+  return shape;
+}

@@ -1,0 +1,125 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { ReigniteError } from '../../errors.ts';
+
+const WINDOW_BYTES = 64 * 1024;
+const LONGEST_PART = 2 ** 20;
+/** Protobuf's own bound: 64 bits in groups of seven. */
+const LONGEST_VARINT = 10;
+
+/** A field of a protobuf message: its number, and its value or where its bytes lie. */
+export interface MessageField {
+  readonly number: number;
+  /** Of a varint; 0 for fields of other kinds. */
+  readonly value: number;
+  /** Bytes of a length-delimited field in the file; an empty span for fields of other kinds. */
+  readonly from: number;
+  readonly to: number;
+  readonly isSpan: boolean;
+}
+
+/**
+ * Reads a protobuf file field by field, without its long fields: the weights of a model stay on disk.
+ *
+ * @throws ReigniteError MODEL_UNREADABLE where the bytes are no message.
+ */
+export class MessageFile {
+  readonly path: string;
+  readonly length: number;
+  readonly #handle: number;
+  #window = new Uint8Array(0);
+  #windowAt = 0;
+
+  /** @throws ReigniteError FILE_MISSING. */
+  constructor(path: string) {
+    try {
+      this.#handle = openSync(path, 'r');
+    } catch (error) {
+      throw new ReigniteError('FILE_MISSING', `There is no file ${path}.`, { cause: error });
+    }
+    this.path = path;
+    this.length = fstatSync(this.#handle).size;
+  }
+
+  close(): void {
+    closeSync(this.#handle);
+  }
+
+  /** The fields between two offsets, in their order. */
+  *fields(from: number, to: number): Generator<MessageField> {
+    for (let at = from; at < to; ) {
+      const tag = this.#varint(at, to);
+      const number = Math.floor(tag.value / 8);
+      const wire = tag.value % 8;
+      if (number === 0) throw this.#broken(at);
+      if (wire === 0) {
+        const { value, next } = this.#varint(tag.next, to);
+        yield { number, value, from: next, to: next, isSpan: false };
+        at = next;
+      } else if (wire === 2) {
+        const { value, next } = this.#varint(tag.next, to);
+        if (next + value > to) throw this.#broken(at);
+        yield { number, value: 0, from: next, to: next + value, isSpan: true };
+        at = next + value;
+      } else if (wire === 1 || wire === 5) {
+        const next = tag.next + (wire === 1 ? 8 : 4);
+        if (next > to) throw this.#broken(at);
+        yield { number, value: 0, from: next, to: next, isSpan: false };
+        at = next;
+      } else throw this.#broken(at);
+    }
+  }
+
+  /** The bytes of a short field as text. */
+  text({ from, to }: MessageField): string {
+    if (to - from > WINDOW_BYTES) throw this.#broken(from);
+    const bytes = new Uint8Array(to - from);
+    for (let at = 0; at < bytes.length; at++) bytes[at] = this.#byte(from + at);
+    return Buffer.from(bytes).toString('utf8');
+  }
+
+  /** A short part of the file. */
+  bytes({ from, to }: Pick<MessageField, 'from' | 'to'>): Uint8Array {
+    if (to - from > LONGEST_PART) throw this.#broken(from);
+    const bytes = new Uint8Array(to - from);
+    readSync(this.#handle, bytes, 0, bytes.length, from);
+    return bytes;
+  }
+
+  /** The varints of a packed field. */
+  *packed({ from, to }: MessageField): Generator<number> {
+    for (let at = from; at < to; ) {
+      const { value, next } = this.#varint(at, to);
+      yield value;
+      at = next;
+    }
+  }
+
+  #varint(at: number, end: number): { readonly value: number; readonly next: number } {
+    let value = 0;
+    let unit = 1;
+    for (let read = 0; read < LONGEST_VARINT && at + read < end; read++) {
+      const byte = this.#byte(at + read);
+      value += (byte & 0x7f) * unit;
+      unit *= 128;
+      if (byte < 128) return { value, next: at + read + 1 };
+    }
+    throw this.#broken(at);
+  }
+
+  #byte(at: number): number {
+    const inside = at - this.#windowAt;
+    if (inside < 0 || inside >= this.#window.length) {
+      this.#window = new Uint8Array(Math.min(WINDOW_BYTES, this.length - at));
+      this.#windowAt = at;
+      readSync(this.#handle, this.#window, 0, this.#window.length, at);
+      return this.#window[0] ?? 0;
+    }
+    return this.#window[inside] ?? 0;
+  }
+
+  #broken(at: number): ReigniteError {
+    return new ReigniteError('MODEL_UNREADABLE', `${this.path} is no ONNX model: byte ${at} does not fit.`, {
+      remedy: 'Export the model again, or fetch it again.',
+    });
+  }
+}

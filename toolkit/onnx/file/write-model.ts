@@ -1,0 +1,141 @@
+import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { replaceFile } from '../../files/atomic-write.ts';
+import {
+  type AttributeValue,
+  ELEMENT_BYTES,
+  ELEMENT_TYPES,
+  elementCount,
+  type GraphTensor,
+  type OnnxGraph,
+  type ValueInfo,
+} from '../graph/graph.ts';
+import { encodeMessage, FIELD, openField } from './messages.ts';
+
+/** ONNX Runtime has read both since 1.8; Softmax has its present meaning from opset 13 on. */
+const IR_VERSION = 8;
+const OPSET = 13;
+/** A protobuf message is at most 2 GiB - 1; beyond, ONNX wants weights in files of their own. */
+const MESSAGE_LIMIT = 2 ** 31 - 1;
+
+export interface WrittenModel {
+  readonly bytes: number;
+  /** Of the file, lower-case hex. */
+  readonly sha256: string;
+}
+
+/**
+ * Writes a graph as an ONNX file (IR 8, opset 13), one tensor at a time: the memory used is that of the largest
+ * tensor, not of the model. Equal graphs give equal bytes.
+ *
+ * @throws ReigniteError NO_SPACE or NOT_WRITABLE, or what a tensor's `read` throws; `path` is then as it was.
+ */
+export async function writeModel(path: string, graph: OnnxGraph, signal?: AbortSignal): Promise<WrittenModel> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  await replaceFile(path, async (temporary) => {
+    const handle = await open(temporary, 'wx');
+    try {
+      for await (const chunk of modelChunks(graph)) {
+        signal?.throwIfAborted();
+        hash.update(chunk);
+        bytes += chunk.byteLength;
+        await handle.writeFile(chunk);
+      }
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  });
+  return { bytes, sha256: hash.digest('hex') };
+}
+
+/** The bytes of a graph as an ONNX model, in memory: for small models. */
+export async function encodeModel(graph: OnnxGraph): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of modelChunks(graph)) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/**
+ * A model message in pieces: protobufjs encodes all but the weights, whose bytes pass through as they are read.
+ * The lengths that frame them are known beforehand from the shapes.
+ */
+async function* modelChunks(graph: OnnxGraph): AsyncGenerator<Uint8Array> {
+  const head = encodeMessage('ModelProto', {
+    irVersion: IR_VERSION,
+    producerName: 'reignite',
+    opsetImport: [{ domain: '', version: OPSET }],
+  });
+  const structure = encodeStructure(graph);
+  const tensors = graph.tensors.map((tensor) => ({ tensor, opening: openTensor(tensor) }));
+  const graphLength = tensors.reduce(
+    (length, { tensor, opening }) => length + opening.byteLength + byteLength(tensor),
+    structure.byteLength,
+  );
+  if (graphLength > MESSAGE_LIMIT)
+    throw new RangeError(`The graph ${graph.name} needs ${graphLength} bytes: over 2 GiB`);
+
+  yield Buffer.concat([head, openField(FIELD.modelGraph, graphLength), structure]);
+  for (const { tensor, opening } of tensors) {
+    yield opening;
+    yield await rawData(tensor);
+  }
+}
+
+function encodeStructure(graph: OnnxGraph): Uint8Array {
+  return encodeMessage('GraphProto', {
+    name: graph.name,
+    node: graph.nodes.map((node) => ({
+      name: node.name,
+      opType: node.operator,
+      input: node.inputs,
+      output: node.outputs,
+      attribute: node.attributes.map(({ name, value }) => ({ name, ...attributeFields(value) })),
+    })),
+    input: graph.inputs.map(valueInfoFields),
+    output: graph.outputs.map(valueInfoFields),
+  });
+}
+
+/** Everything of an initializer up to its raw bytes, the enclosing field's length included. */
+function openTensor(tensor: GraphTensor): Uint8Array {
+  const description = encodeMessage('TensorProto', {
+    dims: tensor.shape,
+    dataType: ELEMENT_TYPES[tensor.elementType],
+    name: tensor.name,
+  });
+  const rawBytes = byteLength(tensor);
+  const opening = openField(FIELD.tensorRawData, rawBytes);
+  const length = description.byteLength + opening.byteLength + rawBytes;
+  return Buffer.concat([openField(FIELD.graphInitializer, length), description, opening]);
+}
+
+/** ONNX wants little-endian bytes, which is what typed arrays hold on every platform Node runs on here. */
+async function rawData(tensor: GraphTensor): Promise<Uint8Array> {
+  const data = await tensor.read();
+  const expected = data instanceof Float32Array ? 'float32' : 'int64';
+  if (expected !== tensor.elementType || data.byteLength !== byteLength(tensor)) {
+    throw new RangeError(
+      `Expected ${elementCount(tensor.shape)} ${tensor.elementType} for ${tensor.name}, got ${data.length} ${expected}`,
+    );
+  }
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+function byteLength(tensor: GraphTensor): number {
+  return elementCount(tensor.shape) * ELEMENT_BYTES[tensor.elementType];
+}
+
+function valueInfoFields({ name, elementType, shape }: ValueInfo): object {
+  const dim = shape.map((axis) => ({ dimValue: axis }));
+  return { name, type: { tensorType: { elemType: ELEMENT_TYPES[elementType], shape: { dim } } } };
+}
+
+/** The type numbers are those of AttributeProto.AttributeType. */
+function attributeFields(value: AttributeValue): object {
+  if ('int' in value) return { i: value.int, type: 2 };
+  if ('ints' in value) return { ints: value.ints, type: 7 };
+  if ('float' in value) return { f: value.float, type: 1 };
+  return { s: Buffer.from(value.string), type: 3 };
+}

@@ -1,0 +1,128 @@
+/** Numbers of TensorProto.DataType in onnx.proto. */
+export const ELEMENT_TYPES = { float32: 1, int64: 7 } as const;
+export type ElementType = keyof typeof ELEMENT_TYPES;
+
+/** Bytes of one element. */
+export const ELEMENT_BYTES = { float32: 4, int64: 8 } as const satisfies Record<ElementType, number>;
+
+/** Weights of a graph: known by name and shape, read when they are written. */
+export interface GraphTensor {
+  readonly name: string;
+  readonly elementType: ElementType;
+  /** Every axis, outermost first; empty for a scalar. */
+  readonly shape: readonly number[];
+  /** The elements in C order; their number is the product of `shape`. */
+  readonly read: () => Promise<Float32Array | BigInt64Array>;
+}
+
+/** What a node's attribute can be; the kind is said, so that 1 is never taken for 1.0. */
+export type AttributeValue = { int: number } | { ints: readonly number[] } | { float: number } | { string: string };
+
+export interface GraphNode {
+  readonly name: string;
+  readonly operator: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: readonly { readonly name: string; readonly value: AttributeValue }[];
+}
+
+export interface ValueInfo {
+  readonly name: string;
+  readonly elementType: ElementType;
+  readonly shape: readonly number[];
+}
+
+/** A graph whose nodes are in an order in which they can be run. */
+export interface OnnxGraph {
+  readonly name: string;
+  readonly nodes: readonly GraphNode[];
+  readonly tensors: readonly GraphTensor[];
+  readonly inputs: readonly ValueInfo[];
+  readonly outputs: readonly ValueInfo[];
+}
+
+/** Number of elements of a tensor of this shape. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, axis) => product * axis, 1);
+}
+
+/** A value that flows along an edge of the graph. Made by the builder only. */
+export interface Value {
+  readonly name: string;
+}
+
+/**
+ * Collects the nodes and weights of a graph in the order of execution.
+ *
+ * Weights are named and shaped here but read only when the model is written: a graph of 41 million
+ * parameters costs a few kB until then.
+ */
+export class GraphBuilder {
+  readonly #name: string;
+  readonly #nodes: GraphNode[] = [];
+  readonly #tensors = new Map<string, GraphTensor>();
+  readonly #inputs: ValueInfo[] = [];
+  readonly #outputs: ValueInfo[] = [];
+  readonly #names = new Set<string>();
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** Declares an input of the graph. @param shape - Every axis, outermost first. */
+  input(name: string, elementType: ElementType, shape: readonly number[]): Value {
+    this.#claim(name);
+    this.#inputs.push({ name, elementType, shape });
+    return { name };
+  }
+
+  /** Declares that `value` leaves the graph under its own name. */
+  output(value: Value, elementType: ElementType, shape: readonly number[]): void {
+    this.#outputs.push({ name: value.name, elementType, shape });
+  }
+
+  /** Adds weights; `tensor.read` is called once, when the model is written. */
+  tensor(tensor: GraphTensor): Value {
+    this.#claim(tensor.name);
+    this.#tensors.set(tensor.name, tensor);
+    return { name: tensor.name };
+  }
+
+  /**
+   * Adds a node with one output.
+   *
+   * @param name - Unique in the graph; the output bears it too.
+   * @param operator - As in the ONNX operator list, e.g. `Conv`.
+   */
+  node(
+    name: string,
+    operator: string,
+    inputs: readonly Value[],
+    attributes: Readonly<Record<string, AttributeValue>> = {},
+  ): Value {
+    this.#claim(name);
+    this.#nodes.push({
+      name,
+      operator,
+      inputs: inputs.map((input) => input.name),
+      outputs: [name],
+      attributes: Object.entries(attributes).map(([key, value]) => ({ name: key, value })),
+    });
+    return { name };
+  }
+
+  build(): OnnxGraph {
+    return {
+      name: this.#name,
+      nodes: [...this.#nodes],
+      tensors: [...this.#tensors.values()],
+      inputs: [...this.#inputs],
+      outputs: [...this.#outputs],
+    };
+  }
+
+  #claim(name: string): void {
+    if (this.#names.has(name)) throw new RangeError(`The graph ${this.#name} has two values named ${name}`);
+    this.#names.add(name);
+  }
+}

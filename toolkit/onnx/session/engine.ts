@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { isMainThread } from 'node:worker_threads';
+import * as ort from 'onnxruntime-node';
+
+/** What ONNX Runtime chooses its kernels by: another choice may round otherwise. */
+const TELLING = /^(avx\w*|amx\w*|fma\w*|f16c|sse4_[12]|asimd\w*|sve\w*|bf16|i8mm)$/;
+
+/**
+ * Names the kind of processor: results are the same bit by bit only on one kind.
+ *
+ * @returns Architecture, model and, on Linux, the vector extensions, e.g. `x64 AMD EPYC 7763 avx avx2 f16c fma`.
+ */
+export function instructionSet(): string {
+  return [process.arch, cpus()[0]?.model.trim() ?? 'unknown', ...vectorExtensions()].join(' ');
+}
+
+function vectorExtensions(): readonly string[] {
+  if (process.platform !== 'linux') return [];
+  try {
+    const flags = /^(?:flags|Features)\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? '';
+    return flags
+      .split(/\s+/)
+      .filter((flag) => TELLING.test(flag))
+      .sort();
+  } catch {
+    return [];
+  }
+}
+
+/** Version of the ONNX Runtime in use. */
+export function ortVersion(): string {
+  return ort.env.versions.node ?? ort.env.versions.common;
+}
+
+const SWITCH = 'NVIDIA_TF32_OVERRIDE';
+
+/**
+ * Makes NVIDIA's libraries compute in full float32, as the keys of results say. Those libraries read the environment when
+ * they are loaded, which is with the first session on CUDA. onnxruntime-node cannot pass `use_tf32` to the provider.
+ *
+ * Only the main thread can change the environment of the process; a thread has a copy of it.
+ */
+export function switchOffTf32(): void {
+  if (isMainThread) process.env[SWITCH] = '0';
+}
+
+/** Whether `switchOffTf32` was called before this thread was started. */
+export function isTf32Off(): boolean {
+  return process.env[SWITCH] === '0';
+}

@@ -1,0 +1,82 @@
+import * as ort from 'onnxruntime-node';
+import { ReigniteError } from '../../errors.ts';
+import { serveRequests } from '../../threads/serve-requests.ts';
+import { ortVersion } from './engine.ts';
+import { openSession } from './session.ts';
+
+/** A model whose form in runs and plain form are compared. */
+export interface ParityRequest {
+  readonly path: string;
+  /** As in `SessionOptions`. */
+  readonly laidOut: boolean;
+  readonly input: string;
+  /** Every axis, outermost first. */
+  readonly shape: readonly number[];
+  /** What the probe's values lie between. */
+  readonly range: readonly [number, number];
+  readonly output: string;
+}
+
+export interface ParityAnswer {
+  /** Largest absolute difference of two outputs. */
+  readonly maxDifference: number;
+  /** Smallest and largest value of the output. */
+  readonly outputRange: readonly [number, number];
+  readonly elements: number;
+  readonly ortVersion: string;
+}
+
+/** The same values each time, spread over the range without a pattern that a network could like (a Weyl sequence). */
+function probeOf({ shape, range: [low, high] }: ParityRequest): Float32Array {
+  const length = shape.reduce((product, axis) => product * axis, 1);
+  const step = 0.618_033_988_749_895;
+  return Float32Array.from({ length }, (_, at) => low + (high - low) * ((at * step) % 1));
+}
+
+async function asInRuns({ path, laidOut }: ParityRequest): Promise<ort.InferenceSession> {
+  return (await openSession(path, { provider: 'cpu', laidOut })).session;
+}
+
+function asItIs({ path }: ParityRequest): Promise<ort.InferenceSession> {
+  return ort.InferenceSession.create(path, {
+    executionProviders: ['cpu'],
+    graphOptimizationLevel: 'disabled',
+    enableMemPattern: false,
+    logSeverityLevel: 4,
+  });
+}
+
+async function outputOf(
+  session: ort.InferenceSession,
+  request: ParityRequest,
+  probe: Float32Array,
+): Promise<Float32Array> {
+  try {
+    const image = new ort.Tensor('float32', probe, [...request.shape]);
+    const { [request.output]: output } = await session.run({ [request.input]: image }, [request.output]);
+    const data = output?.data;
+    if (data instanceof Float32Array) return data;
+    throw new ReigniteError('INFERENCE_FAILED', `The output ${request.output} of ${request.path} is not float32.`);
+  } finally {
+    await session.release();
+  }
+}
+
+serveRequests<ParityRequest, ParityAnswer, never>(
+  async (request) => {
+    const probe = probeOf(request);
+    const inRuns = await outputOf(await asInRuns(request), request, probe);
+    const plain = await outputOf(await asItIs(request), request, probe);
+    let maxDifference = 0;
+    let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (let at = 0; at < plain.length; at++) {
+      const value = plain[at] ?? Number.NaN;
+      const difference = Math.abs(value - (inRuns[at] ?? Number.NaN));
+      if (!(difference <= maxDifference)) maxDifference = difference;
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+    return { maxDifference, outputRange: [low, high], elements: plain.length, ortVersion: ortVersion() };
+  },
+  async () => undefined,
+);

@@ -1,4 +1,0 @@
-/** A phrase with a capital and a full stop. */
-export function asSentence(phrase: string): string {
-  return `${phrase.charAt(0).toUpperCase()}${phrase.slice(1)}.`;
-}

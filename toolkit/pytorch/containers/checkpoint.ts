@@ -1,0 +1,109 @@
+import { crc32 } from 'node:zlib';
+import { ReigniteError } from '../../errors.ts';
+import type { SeenGlobal } from '../pickle/global-verdict.ts';
+import { PickleContext } from '../pickle/pickle-context.ts';
+import type { PickleValue } from '../pickle/value.ts';
+import type { TensorRef } from '../tensors/tensor.ts';
+import { spanOf, toFloat32 } from '../tensors/tensor-elements.ts';
+import type { CheckpointContents, StoredBytes } from './file-source.ts';
+import { FileSource } from './file-source.ts';
+import { readStreamContainer } from './stream-container.ts';
+import { readZipContainer } from './zip-container.ts';
+
+const ZIP_MAGIC = 0x04034b50;
+const PIECE_BYTES = 4 * 2 ** 20;
+
+/** An open checkpoint: its object as data, and its tensors to be read one by one. Close it. */
+export interface Checkpoint {
+  readonly path: string;
+  readonly format: 'zip' | 'stream' | 'pickle';
+  readonly root: PickleValue;
+  /** Every name that the file imports, with what it means here. */
+  readonly globals: readonly SeenGlobal[];
+  /**
+   * Elements of a tensor, contiguous and row-major; every element type is widened or rounded to float32.
+   *
+   * @throws ReigniteError CHECKPOINT_CORRUPT when the storage does not match its CRC-32.
+   */
+  readFloat32(tensor: TensorRef): Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+export interface OpenOptions {
+  /** Opens a file that could run code in Python too, to look at it: such names are then only listed in `globals`. */
+  readonly inspect?: boolean;
+  /** Is told of every name at the moment when it is imported: a file that is broken further on has run it by then. */
+  readonly onGlobal?: (seen: SeenGlobal) => void;
+}
+
+/**
+ * Opens a file of `torch.save`, of either format, or a bare pickle. Nothing in it is executed.
+ * The pickle is read now; of the storages, only that they are there and have the size announced.
+ *
+ * @throws ReigniteError FILE_MISSING; CHECKPOINT_CORRUPT for a file no writer makes; CHECKPOINT_UNSUPPORTED for
+ *   one that may be sound but is not read (an opcode, an element type, a limit); CHECKPOINT_UNSAFE for one that
+ *   imports a name that could run code.
+ * @see torch/serialization.py of PyTorch 2.5 for both formats
+ */
+export async function openCheckpoint(path: string, options: OpenOptions = {}): Promise<Checkpoint> {
+  const source = await FileSource.open(path);
+  try {
+    const context = new PickleContext(source.path, options.inspect ?? false, options.onGlobal);
+    const contents = isZip(source) ? await readZipContainer(source, context) : readStreamContainer(source, context);
+    return new OpenedCheckpoint(source, contents);
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+function isZip(source: FileSource): boolean {
+  return source.byteLength >= 4 && Buffer.from(source.readSync(0, 4)).readUInt32LE() === ZIP_MAGIC;
+}
+
+class OpenedCheckpoint implements Checkpoint {
+  readonly path: string;
+  readonly format: CheckpointContents['format'];
+  readonly root: PickleValue;
+  readonly globals: readonly SeenGlobal[];
+  readonly #source: FileSource;
+  readonly #storages: ReadonlyMap<string, StoredBytes>;
+  readonly #verified = new Set<string>();
+
+  constructor(source: FileSource, contents: CheckpointContents) {
+    this.path = source.path;
+    this.format = contents.format;
+    this.root = contents.root;
+    this.globals = contents.globals;
+    this.#source = source;
+    this.#storages = contents.storages;
+  }
+
+  async readFloat32(tensor: TensorRef): Promise<Float32Array> {
+    const { key, byteOffset } = tensor.storage;
+    const stored = this.#storages.get(key);
+    if (stored === undefined) throw new ReigniteError('CHECKPOINT_CORRUPT', `${this.path} has no storage ${key}.`);
+    const span = spanOf(tensor);
+    await this.#verify(key, stored);
+    const bytes = await this.#source.read(stored.offset + byteOffset + span.offset, span.byteLength);
+    return toFloat32(tensor, bytes);
+  }
+
+  async close(): Promise<void> {
+    await this.#source.close();
+  }
+
+  /** Compares a storage with its CRC-32, once, piece by piece: it may be larger than the tensor wanted. */
+  async #verify(key: string, stored: StoredBytes): Promise<void> {
+    if (stored.crc32 === undefined || this.#verified.has(key)) return;
+    let sum = 0;
+    for (let done = 0; done < stored.byteLength; done += PIECE_BYTES) {
+      const length = Math.min(PIECE_BYTES, stored.byteLength - done);
+      sum = crc32(await this.#source.read(stored.offset + done, length), sum);
+    }
+    if (sum !== stored.crc32) {
+      throw new ReigniteError('CHECKPOINT_CORRUPT', `Storage ${key} of ${this.path} does not match its CRC-32.`);
+    }
+    this.#verified.add(key);
+  }
+}

@@ -1,0 +1,83 @@
+import { readSync } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { ReigniteError } from '../../errors.ts';
+import type { ByteSource } from '../pickle/byte-reader.ts';
+import type { SeenGlobal } from '../pickle/global-verdict.ts';
+import type { PickleValue } from '../pickle/value.ts';
+
+/** Linux reads at most this at once. */
+const LARGEST_READ = 2 ** 30;
+
+/** An open file, read by position. Close it. */
+export class FileSource implements ByteSource {
+  readonly path: string;
+  readonly byteLength: number;
+  readonly #handle: FileHandle;
+
+  private constructor(path: string, byteLength: number, handle: FileHandle) {
+    this.path = path;
+    this.byteLength = byteLength;
+    this.#handle = handle;
+  }
+
+  /** @throws ReigniteError FILE_MISSING when there is no such file or it may not be read. */
+  static async open(path: string): Promise<FileSource> {
+    try {
+      // Before opening: to open a pipe would wait for its writer.
+      if (!(await stat(path)).isFile()) throw new ReigniteError('FILE_MISSING', `${path} is not a file.`);
+      const handle = await open(path, 'r');
+      return new FileSource(path, (await handle.stat()).size, handle);
+    } catch (error) {
+      if (error instanceof ReigniteError) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new ReigniteError('FILE_MISSING', `${path} cannot be opened: ${reason}.`, { cause: error });
+    }
+  }
+
+  readSync(offset: number, length: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    for (let done = 0; done < length; ) {
+      const count = readSync(this.#handle.fd, bytes, done, Math.min(length - done, LARGEST_READ), offset + done);
+      if (count === 0) throw this.#shrunk();
+      done += count;
+    }
+    return bytes;
+  }
+
+  /** The bytes in a buffer of their own, which begins at an aligned place. */
+  async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    if (offset + length > this.byteLength) throw this.#shrunk();
+    const bytes = new Uint8Array(length);
+    for (let done = 0; done < length; ) {
+      const { bytesRead } = await this.#handle.read(bytes, done, Math.min(length - done, LARGEST_READ), offset + done);
+      if (bytesRead === 0) throw this.#shrunk();
+      done += bytesRead;
+    }
+    return bytes;
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+
+  #shrunk(): ReigniteError {
+    return new ReigniteError('CHECKPOINT_CORRUPT', `${this.path} ends before the data that it announces.`);
+  }
+}
+
+/** Where the bytes of a storage lie in the file. */
+export interface StoredBytes {
+  readonly offset: number;
+  readonly byteLength: number;
+  /** CRC-32 of the bytes, where the container has one. */
+  readonly crc32: number | undefined;
+}
+
+/** What a container says: the pickled object, the names it imports, and where the storages lie. */
+export interface CheckpointContents {
+  readonly format: 'zip' | 'stream' | 'pickle';
+  readonly root: PickleValue;
+  readonly globals: readonly SeenGlobal[];
+  /** Every storage that the object refers to, by key. */
+  readonly storages: ReadonlyMap<string, StoredBytes>;
+}

@@ -1,0 +1,170 @@
+import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
+import { ReigniteError } from '../../errors.ts';
+import { LIMITS } from '../pickle/limits.ts';
+import type { PickleContext } from '../pickle/pickle-context.ts';
+import type { FileSource, StoredBytes } from './file-source.ts';
+
+const WINDOW_BYTES = 4096;
+
+/**
+ * Lets yauzl read a file of ours. Its own reader passes the offsets of the zip to the system as they are,
+ * and one beyond 2^63 (a hostile zip64 has it) throws where nobody can catch it; here it is an error like others.
+ */
+class ZipFileReader extends RandomAccessReader {
+  /** Rejects with what yauzl throws from within a callback, which would end the process otherwise. */
+  readonly failure: Promise<never>;
+  readonly #source: FileSource;
+  #fail: (error: unknown) => void = () => undefined;
+  #window: Uint8Array = new Uint8Array(0);
+  #windowStart = 0;
+
+  constructor(source: FileSource) {
+    super();
+    this.#source = source;
+    this.failure = new Promise((_, reject) => {
+      this.#fail = reject;
+    });
+    // Only some of the waits race with it.
+    this.failure.catch(() => undefined);
+  }
+
+  override read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    callback: (error: Error | null, bytesRead?: number) => void,
+  ): void {
+    this.#bytes(position, length)
+      .then(
+        (bytes) => {
+          buffer.set(bytes, offset);
+          callback(null, length);
+        },
+        (error: unknown) => callback(error instanceof Error ? error : new Error(String(error))),
+      )
+      .catch(this.#fail);
+  }
+
+  /** The directory is read in many small pieces that lie side by side: a window saves most of the reads. */
+  async #bytes(position: number, length: number): Promise<Uint8Array> {
+    const { byteLength } = this.#source;
+    if (!Number.isSafeInteger(position) || position < 0 || position + length > byteLength) {
+      throw new RangeError(`${length} bytes at ${position} are beyond the end of the file`);
+    }
+    const start = position - this.#windowStart;
+    if (start >= 0 && start + length <= this.#window.byteLength) return this.#window.subarray(start, start + length);
+    const window = await this.#source.read(position, Math.min(Math.max(length, WINDOW_BYTES), byteLength - position));
+    this.#window = window;
+    this.#windowStart = position;
+    return window.subarray(0, length);
+  }
+}
+
+const ENCRYPTED = 0x1;
+const STORED = 0;
+
+/** The entries of a checkpoint's zip, by their name within the one root folder. */
+export class ZipEntries {
+  readonly #source: FileSource;
+  readonly #context: PickleContext;
+  readonly #reader: ZipFileReader;
+  readonly #zip: ZipFile;
+  readonly #entries: ReadonlyMap<string, Entry>;
+
+  private constructor(
+    source: FileSource,
+    context: PickleContext,
+    reader: ZipFileReader,
+    zip: ZipFile,
+    entries: ReadonlyMap<string, Entry>,
+  ) {
+    this.#source = source;
+    this.#context = context;
+    this.#reader = reader;
+    this.#zip = zip;
+    this.#entries = entries;
+  }
+
+  /**
+   * Reads the central directory.
+   *
+   * @throws ReigniteError CHECKPOINT_CORRUPT for names that leave the one root folder or occur twice, and for sizes
+   *   that do not fit; CHECKPOINT_UNSUPPORTED for compressed or encrypted entries.
+   */
+  static async open(source: FileSource, context: PickleContext): Promise<ZipEntries> {
+    const reader = new ZipFileReader(source);
+    try {
+      return await Promise.race([reader.failure, ZipEntries.#read(reader, source, context)]);
+    } catch (error) {
+      throw asCorrupt(error, context);
+    }
+  }
+
+  static async #read(reader: ZipFileReader, source: FileSource, context: PickleContext): Promise<ZipEntries> {
+    const options = { strictFileNames: true, validateEntrySizes: false, autoClose: false };
+    const zip = await fromRandomAccessReaderPromise(reader, source.byteLength, options);
+    if (zip.entryCount > LIMITS.zipEntries) throw context.unsupported(`it has ${zip.entryCount} entries`);
+    const entries = new Map<string, Entry>();
+    let root: string | undefined;
+    for await (const entry of zip.eachEntry()) {
+      const [folder, name] = splitName(entry, context);
+      root ??= folder;
+      if (folder !== root) throw context.corrupt(`it has two root folders, ${root} and ${folder}`);
+      if (name.endsWith('/') || name === '') continue;
+      checkEntry(entry, source.byteLength, context);
+      if (entries.has(name)) throw context.corrupt(`its entry ${entry.fileName} occurs twice`);
+      entries.set(name, entry);
+    }
+    return new ZipEntries(source, context, reader, zip, entries);
+  }
+
+  has(name: string): boolean {
+    return this.#entries.has(name);
+  }
+
+  /** Where the content of an entry lies, from its local header. */
+  async locate(name: string): Promise<StoredBytes> {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) throw this.#context.corrupt(`it has no entry ${name}`);
+    try {
+      const header = await Promise.race([this.#reader.failure, this.#zip.readLocalFileHeaderPromise(entry)]);
+      if (!header.fileName.equals(entry.fileNameRaw) || header.compressionMethod !== STORED) {
+        throw this.#context.corrupt(`the two headers of its entry ${entry.fileName} differ`);
+      }
+      if (header.fileDataStart + entry.uncompressedSize > this.#source.byteLength) {
+        throw this.#context.corrupt(`its entry ${entry.fileName} is larger than the file`);
+      }
+      return { offset: header.fileDataStart, byteLength: entry.uncompressedSize, crc32: entry.crc32 };
+    } catch (error) {
+      throw asCorrupt(error, this.#context);
+    }
+  }
+}
+
+/** The root folder and the rest. yauzl has refused absolute names, `..` and backslashes. */
+function splitName({ fileName, fileNameRaw }: Entry, context: PickleContext): readonly [string, string] {
+  const parts = fileName.split('/');
+  const inner = parts.slice(0, -1);
+  const isPlain = inner.length > 0 && !inner.includes('') && !parts.includes('.') && !parts.includes('..');
+  // An extra field may give another name, which other readers do not see.
+  if (!isPlain || !Buffer.from(fileName).equals(fileNameRaw)) {
+    throw context.corrupt(`its entry ${JSON.stringify(fileName.slice(0, 200))} is not named as PyTorch does`);
+  }
+  return [parts[0] ?? '', parts.slice(1).join('/')];
+}
+
+function checkEntry(entry: Entry, fileBytes: number, context: PickleContext): void {
+  if ((entry.generalPurposeBitFlag & ENCRYPTED) !== 0) {
+    throw context.unsupported(`its entry ${entry.fileName} is encrypted`);
+  }
+  if (entry.compressionMethod !== STORED) throw context.unsupported(`its entry ${entry.fileName} is compressed`);
+  if (entry.compressedSize !== entry.uncompressedSize || entry.compressedSize > fileBytes) {
+    throw context.corrupt(`its entry ${entry.fileName} has a size that cannot be`);
+  }
+}
+
+function asCorrupt(error: unknown, context: PickleContext): unknown {
+  if (error instanceof ReigniteError || !(error instanceof Error)) return error;
+  return context.corrupt(`its zip directory is wrong (${error.message})`, error);
+}

@@ -1,0 +1,134 @@
+import { isStorageClass, isTorchDType } from '../tensors/torch-types.ts';
+
+/** What an imported name means: read as data, left as a name, or able to run code in Python. */
+export type GlobalVerdict = 'known' | 'inert' | 'dangerous';
+
+/** A name that a pickle imports. */
+export interface SeenGlobal {
+  readonly module: string;
+  readonly name: string;
+  readonly verdict: GlobalVerdict;
+  /** Byte of the opcode that first imports it, in `data.pkl` of a zip, else in the file. */
+  readonly position: number;
+}
+
+/** The key of a name, written as protocol 0 writes it. */
+export function describeGlobal(module: string, name: string): string {
+  return `${module} ${name}`;
+}
+
+/** Names whose calls are read as data, or that only serve as arguments of such calls. */
+const KNOWN: ReadonlySet<string> = new Set([
+  'collections OrderedDict',
+  'collections defaultdict',
+  '_codecs encode',
+  ...['builtins', '__builtin__'].flatMap((module) =>
+    ['set', 'frozenset', 'bytes', 'bytearray'].map((name) => `${module} ${name}`),
+  ),
+  'numpy dtype',
+  'numpy ndarray',
+  ...['numpy.core', 'numpy._core'].flatMap((module) => [
+    `${module}.multiarray scalar`,
+    `${module}.multiarray _reconstruct`,
+    `${module}.numeric _frombuffer`,
+  ]),
+  'torch Size',
+  'torch device',
+  'torch Tensor',
+  'torch.nn.parameter Parameter',
+  'torch._utils _rebuild_tensor',
+  'torch._utils _rebuild_tensor_v2',
+  'torch._utils _rebuild_tensor_v3',
+  'torch._utils _rebuild_parameter',
+  'torch._utils _rebuild_parameter_with_state',
+  'torch._tensor _rebuild_from_type_v2',
+]);
+
+/** Modules of which no name has a place in a checkpoint: processes, files, network, interpreter, loaders. */
+const DANGEROUS_MODULES: ReadonlySet<string> = new Set([
+  ...['os', 'posix', 'nt', 'posixpath', 'ntpath', 'subprocess', '_posixsubprocess', 'commands', 'popen2', 'pty', 'tty'],
+  ...['sys', 'runpy', 'importlib', '_frozen_importlib', '_frozen_importlib_external', 'imp', '_imp', 'pkgutil'],
+  ...['zipimport', 'site', 'code', 'codeop', 'inspect', 'gc', 'atexit', 'signal', 'marshal', 'pydoc', 'rlcompleter'],
+  ...['pickle', '_pickle', 'cPickle', 'dill', 'cloudpickle', 'joblib', 'shelve', 'jsonpickle', 'sqlite3', 'dbm'],
+  ...['socket', '_socket', 'socketserver', 'ssl', '_ssl', 'http', 'urllib', 'urllib2', 'urllib3', 'requests', 'httpx'],
+  ...['aiohttp', 'ftplib', 'smtplib', 'telnetlib', 'poplib', 'imaplib', 'nntplib', 'xmlrpc', 'webbrowser'],
+  ...['antigravity', 'paramiko', 'fabric', 'shutil', 'tempfile', 'fileinput', 'mmap', 'glob', 'tarfile', 'zipfile'],
+  ...['ctypes', '_ctypes', 'cffi', '_cffi_backend', 'multiprocessing', '_multiprocessing', 'threading', '_thread'],
+  ...['thread', 'asyncio', 'concurrent', 'sched', 'pdb', 'bdb', 'cProfile', 'profile', 'timeit', 'trace', 'doctest'],
+  ...['unittest', 'idlelib', 'lib2to3', 'turtle', 'tkinter', 'readline', 'linecache', 'pip', 'setuptools', 'venv'],
+  ...['pkg_resources', 'distutils', 'ensurepip', 'IPython', 'psutil', 'pexpect', 'plumbum', 'sh', 'numba', 'sympy'],
+]);
+
+/** Parts of libraries that load files, compile or run text. A module stands for the modules within it too. */
+const DANGEROUS_SUBMODULES = [
+  'numpy.testing',
+  'numpy.f2py',
+  'numpy.distutils',
+  'numpy.lib.npyio',
+  'numpy.ctypeslib',
+  'logging.config',
+  'torch.hub',
+  'torch.serialization',
+  'torch.package',
+  'torch.jit',
+  'torch.fx',
+  'torch.utils.cpp_extension',
+  'torch.utils.model_zoo',
+  'torch.utils.collect_env',
+  'torch.utils.bottleneck',
+  'torch._dynamo',
+  'torch._inductor',
+  'torch.distributed.rpc',
+  'torch.multiprocessing',
+  'torch.testing',
+  'pandas.io',
+];
+
+const DANGEROUS_NAMES: ReadonlySet<string> = new Set([
+  ...['builtins', '__builtin__', '__builtins__'].flatMap((module) =>
+    [
+      ...['eval', 'exec', 'execfile', 'compile', '__import__', 'open', 'file', 'input', 'raw_input', 'breakpoint'],
+      ...['getattr', 'setattr', 'delattr', 'globals', 'locals', 'vars', 'apply', 'reload', 'help', 'exit', 'quit'],
+      ...['__build_class__', '__loader__', '__spec__', '__dict__'],
+    ].map((name) => `${module} ${name}`),
+  ),
+  'torch load',
+  'torch compile',
+  'torch.storage _load_from_bytes',
+  'numpy load',
+  'numpy save',
+  'numpy fromfile',
+  'numpy memmap',
+  'numpy loadtxt',
+  'numpy genfromtxt',
+  'pandas read_pickle',
+  ...['CodeType', 'FunctionType', 'LambdaType', 'MethodType'].map((name) => `types ${name}`),
+  ...['attrgetter', 'methodcaller'].flatMap((name) => [`operator ${name}`, `_operator ${name}`]),
+  ...['open', 'open_code', 'FileIO', 'OpenWrapper'].flatMap((name) => [`io ${name}`, `_io ${name}`]),
+  'copyreg add_extension',
+  'copyreg pickle',
+  'itertools starmap',
+]);
+
+/** Judges a name by itself; nothing is looked up. */
+export function verdictOn(module: string, name: string): GlobalVerdict {
+  const key = describeGlobal(module, name);
+  if (KNOWN.has(key) || (module.startsWith('torch') && (isStorageClass(module, name) || isTorchDType(module, name)))) {
+    return 'known';
+  }
+  return isDangerous(module, name) ? 'dangerous' : 'inert';
+}
+
+function isDangerous(module: string, name: string): boolean {
+  const [root = ''] = module.split('.');
+  if (DANGEROUS_MODULES.has(root) || DANGEROUS_NAMES.has(describeGlobal(module, name))) return true;
+  if (DANGEROUS_SUBMODULES.some((part) => module === part || module.startsWith(`${part}.`))) return true;
+  return reachesFurther(name);
+}
+
+/** Protocol 4 lets a dotted name walk from a harmless module into another one that it happens to import. */
+function reachesFurther(name: string): boolean {
+  const parts = name.split('.');
+  if (parts.some((part) => DANGEROUS_MODULES.has(part))) return true;
+  return parts.length > 1 && parts.some((part) => part.startsWith('__') || DANGEROUS_NAMES.has(`builtins ${part}`));
+}

@@ -1,0 +1,49 @@
+import { describeGlobal } from './global-verdict.ts';
+import { NUMPY_CALLS } from './numpy-values.ts';
+import type { PickleContext } from './pickle-context.ts';
+import { PYTHON_CLASSES, PYTHON_FUNCTIONS } from './python-values.ts';
+import { TORCH_CALLS } from './torch-values.ts';
+import type { PickleGlobal, PickleReduced, PickleValue } from './value.ts';
+
+/** Reads a call as data; undefined where it means nothing special, and the call stays inert. */
+export type Interpreter = (args: readonly PickleValue[], context: PickleContext) => PickleValue | undefined;
+
+/** Interpreters by the name of what is called, `module name`. */
+export type InterpreterTable = Readonly<Record<string, Interpreter>>;
+
+const FUNCTIONS: ReadonlyMap<string, Interpreter> = new Map([
+  ...Object.entries(PYTHON_CLASSES),
+  ...Object.entries(PYTHON_FUNCTIONS),
+  ...Object.entries(NUMPY_CALLS),
+  ...Object.entries(TORCH_CALLS),
+]);
+
+const CLASSES: ReadonlyMap<string, Interpreter> = new Map(Object.entries(PYTHON_CLASSES));
+
+/** What REDUCE with one of the known names stands for. */
+export function interpretCall(
+  callable: PickleGlobal | PickleReduced,
+  args: readonly PickleValue[],
+  context: PickleContext,
+): PickleValue | undefined {
+  return interpret(FUNCTIONS, callable, args, context);
+}
+
+/** What a new instance of one of the known classes stands for. */
+export function interpretNew(
+  callable: PickleGlobal | PickleReduced,
+  args: readonly PickleValue[],
+  context: PickleContext,
+): PickleValue | undefined {
+  return interpret(CLASSES, callable, args, context);
+}
+
+function interpret(
+  table: ReadonlyMap<string, Interpreter>,
+  callable: PickleGlobal | PickleReduced,
+  args: readonly PickleValue[],
+  context: PickleContext,
+): PickleValue | undefined {
+  if (callable.kind !== 'global') return undefined;
+  return table.get(describeGlobal(callable.module, callable.name))?.(args, context);
+}

@@ -1,0 +1,68 @@
+import { ReigniteError } from '../../errors.ts';
+import { describeGlobal, type SeenGlobal, verdictOn } from './global-verdict.ts';
+import { LIMITS } from './limits.ts';
+
+/** What all pickles of one file share: its name for messages, the names they import, and what they have used up. */
+export class PickleContext {
+  /** The file and, of an archive, the entry. */
+  readonly file: string;
+  readonly #inspect: boolean;
+  readonly #onGlobal: (seen: SeenGlobal) => void;
+  readonly #globals = new Map<string, SeenGlobal>();
+  #objects = 0;
+  #derivedBytes = 0;
+
+  /**
+   * @param inspect - Whether names that could run code are recorded only, instead of refused.
+   * @param onGlobal - Is told of every name when it is first imported.
+   */
+  constructor(file: string, inspect: boolean, onGlobal: (seen: SeenGlobal) => void = () => undefined) {
+    this.file = file;
+    this.#inspect = inspect;
+    this.#onGlobal = onGlobal;
+  }
+
+  /** Every imported name, once, in the order of appearance. */
+  get globals(): readonly SeenGlobal[] {
+    return [...this.#globals.values()];
+  }
+
+  /** @throws ReigniteError CHECKPOINT_UNSAFE for a name that could run code, unless inspecting. */
+  recordGlobal(module: string, name: string, position: number): void {
+    const key = describeGlobal(module, name);
+    if (this.#globals.has(key)) return;
+    const verdict = verdictOn(module, name);
+    const seen = { module, name, verdict, position };
+    this.#globals.set(key, seen);
+    this.#onGlobal(seen);
+    if (verdict !== 'dangerous' || this.#inspect) return;
+    throw new ReigniteError(
+      'CHECKPOINT_UNSAFE',
+      `${this.file} imports ${module}.${name} at byte ${position}, which would run code of its author when Python loads it.`,
+    );
+  }
+
+  /** Counts values that are about to be made. */
+  chargeObjects(count: number): void {
+    this.#objects += count;
+    if (this.#objects > LIMITS.objects) throw this.unsupported(`it holds more than ${LIMITS.objects} objects`);
+  }
+
+  /** Counts bytes that are about to be made from values already read. */
+  chargeBytes(count: number): void {
+    this.#derivedBytes += count;
+    if (this.#derivedBytes > LIMITS.derivedBytes) {
+      throw this.unsupported(`its arrays and texts take more than ${LIMITS.derivedBytes} bytes`);
+    }
+  }
+
+  /** The error for a file that no writer makes. */
+  corrupt(reason: string, cause?: unknown): ReigniteError {
+    return new ReigniteError('CHECKPOINT_CORRUPT', `${this.file} is damaged: ${reason}.`, { cause });
+  }
+
+  /** The error for a file that may be sound but is not read. */
+  unsupported(reason: string): ReigniteError {
+    return new ReigniteError('CHECKPOINT_UNSUPPORTED', `${this.file} cannot be read: ${reason}.`);
+  }
+}

@@ -1,0 +1,116 @@
+import { withArticle } from '../../format.ts';
+import type { ByteReader } from './byte-reader.ts';
+import { LIMITS } from './limits.ts';
+import type { PickleContext } from './pickle-context.ts';
+import { isPickleObject, type PickleObject, type PickleValue } from './value.ts';
+
+/** Gives the meaning of a persistent id: a storage, for PyTorch. */
+export type PersistentLoad = (id: PickleValue) => PickleValue;
+
+/** The stack machine of the pickle format: a stack with marks, and a memo. */
+export class PickleMachine {
+  readonly reader: ByteReader;
+  readonly context: PickleContext;
+  readonly persistentLoad: PersistentLoad;
+  /** Byte at which the opcode at work begins. */
+  opcodeAt = 0;
+  readonly #stack: PickleValue[] = [];
+  readonly #marks: number[] = [];
+  readonly #memo = new Map<number, PickleValue>();
+
+  constructor(reader: ByteReader, context: PickleContext, persistentLoad: PersistentLoad) {
+    this.reader = reader;
+    this.context = context;
+    this.persistentLoad = persistentLoad;
+  }
+
+  /** Pushes a value that exists already, or one that takes no memory. */
+  push(value: PickleValue): void {
+    if (this.#stack.length >= LIMITS.slots) throw this.context.unsupported('its stack is too high');
+    this.#stack.push(value);
+  }
+
+  /** Pushes a value that was just made, and counts it. */
+  pushNew(value: PickleValue): void {
+    this.context.chargeObjects(1);
+    this.push(value);
+  }
+
+  top(): PickleValue {
+    const value = this.#stack.at(-1);
+    if (value === undefined || this.#stack.length <= this.#fence()) throw this.underflow();
+    return value;
+  }
+
+  pop(): PickleValue {
+    const value = this.top();
+    this.#stack.pop();
+    return value;
+  }
+
+  /** The value on top, if it is of one of the kinds. */
+  popKind<Kind extends PickleObject['kind']>(...kinds: readonly Kind[]): Extract<PickleObject, { kind: Kind }> {
+    const value = this.pop();
+    if (hasKind(value, kinds)) return value;
+    throw this.context.corrupt(`${withArticle(kinds.join(' or '))} is expected by the opcode at byte ${this.opcodeAt}`);
+  }
+
+  /** Takes off the value on top, or the mark if that is on top, as the opcode POP may. */
+  drop(): void {
+    if (this.#marks.length > 0 && this.#stack.length === this.#fence()) this.#marks.pop();
+    else this.pop();
+  }
+
+  mark(): void {
+    if (this.#marks.length >= LIMITS.slots) throw this.context.unsupported('it has too many marks');
+    this.#marks.push(this.#stack.length);
+  }
+
+  /** The values above the last mark; they and the mark leave the stack. */
+  popToMark(): PickleValue[] {
+    const start = this.#marks.pop();
+    if (start === undefined) throw this.underflow();
+    return this.#stack.splice(start);
+  }
+
+  memoize(index: number = this.#memo.size): void {
+    if (this.#memo.size >= LIMITS.slots) throw this.context.unsupported('its memo is too large');
+    this.#memo.set(index, this.top());
+  }
+
+  remembered(index: number): PickleValue {
+    const value = this.#memo.get(index);
+    if (value === undefined) throw this.context.corrupt(`memo ${index} is read before it is written`);
+    return value;
+  }
+
+  /** The one value that is left at the end. */
+  result(): PickleValue {
+    const value = this.pop();
+    if (this.#stack.length > 0 || this.#marks.length > 0) {
+      throw this.context.corrupt(`the pickle that ends at byte ${this.opcodeAt} leaves more than one value`);
+    }
+    return value;
+  }
+
+  underflow(): Error {
+    return this.context.corrupt(`the opcode at byte ${this.opcodeAt} finds too few values`);
+  }
+
+  #fence(): number {
+    return this.#marks.at(-1) ?? 0;
+  }
+}
+
+function hasKind<Kind extends PickleObject['kind']>(
+  value: PickleValue,
+  kinds: readonly Kind[],
+): value is Extract<PickleObject, { kind: Kind }> {
+  return isPickleObject(value) && kinds.some((kind) => kind === value.kind);
+}
+
+/** What an opcode does to the machine. */
+export type Opcode = (machine: PickleMachine) => void;
+
+/** Opcodes by their character, as the format's own documentation (pickletools) names them. */
+export type OpcodeTable = Readonly<Record<string, Opcode>>;

@@ -1,0 +1,60 @@
+import { rebuildTensor } from '../tensors/rebuild-tensor.ts';
+import type { TensorRef } from '../tensors/tensor.ts';
+import { describeGlobal } from './global-verdict.ts';
+import type { Interpreter, InterpreterTable } from './interpret.ts';
+import type { PickleContext } from './pickle-context.ts';
+import { describe, isPickleObject, type PickleValue } from './value.ts';
+
+/** `(storage, offset, size, stride, requires_grad, backward_hooks, metadata)`, the last three optional. */
+const tensor: Interpreter = ([storage, offset, size, stride, , , metadata], context) =>
+  rebuildTensor({ storage, offset, size, stride, metadata, dtype: undefined }, context);
+
+/** As above with the element type before the metadata: for types that have no storage class. */
+const tensorOfDType: Interpreter = ([storage, offset, size, stride, , , dtype, metadata], context) =>
+  rebuildTensor({ storage, offset, size, stride, metadata, dtype: dtype ?? null }, context);
+
+/** A parameter is its tensor. */
+const parameter: Interpreter = ([data], context) => tensorOf(data, context);
+
+/** `(function, class, args, state)`: how tensors with Python attributes are written. Subclasses stay inert. */
+const fromType: Interpreter = ([callable, type, args], context) => {
+  if (!isPickleObject(callable) || callable.kind !== 'global' || !isPickleObject(type) || type.kind !== 'global') {
+    return undefined;
+  }
+  const isPlain = PLAIN_TYPES.has(describeGlobal(type.module, type.name));
+  const rebuild = REBUILDERS[describeGlobal(callable.module, callable.name)];
+  if (!isPlain || rebuild === undefined || !isPickleObject(args) || args.kind !== 'tuple') return undefined;
+  return rebuild(args.items, context);
+};
+
+/** A shape is a tuple. */
+const size: Interpreter = ([items]) => (isPickleObject(items) && items.kind === 'tuple' ? items : undefined);
+
+/** A device is its name, such as `cuda:0`. */
+const device: Interpreter = ([type, index]) => {
+  if (typeof type !== 'string') return undefined;
+  return typeof index === 'number' ? `${type}:${index}` : type;
+};
+
+const PLAIN_TYPES: ReadonlySet<string> = new Set(['torch Tensor', 'torch.nn.parameter Parameter']);
+
+const REBUILDERS: InterpreterTable = {
+  'torch._utils _rebuild_tensor': tensor,
+  'torch._utils _rebuild_tensor_v2': tensor,
+  'torch._utils _rebuild_tensor_v3': tensorOfDType,
+  'torch._utils _rebuild_parameter': parameter,
+  'torch._utils _rebuild_parameter_with_state': parameter,
+};
+
+/** The calls PyTorch pickles with. */
+export const TORCH_CALLS: InterpreterTable = {
+  ...REBUILDERS,
+  'torch._tensor _rebuild_from_type_v2': fromType,
+  'torch Size': size,
+  'torch device': device,
+};
+
+function tensorOf(value: PickleValue | undefined, context: PickleContext): TensorRef {
+  if (isPickleObject(value) && value.kind === 'tensor') return value;
+  throw context.unsupported(`a parameter is made of ${describe(value)}`);
+}

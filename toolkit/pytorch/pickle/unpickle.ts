@@ -1,0 +1,78 @@
+import { ReigniteError } from '../../errors.ts';
+import { openCheckpoint } from '../containers/checkpoint.ts';
+import type { ByteReader } from './byte-reader.ts';
+import { checkNesting } from './check-nesting.ts';
+import { CONTAINER_OPCODES } from './container-opcodes.ts';
+import { OBJECT_OPCODES } from './object-opcodes.ts';
+import type { PickleContext } from './pickle-context.ts';
+import { type Opcode, type PersistentLoad, PickleMachine } from './pickle-machine.ts';
+import { MACHINE_OPCODES, SCALAR_OPCODES } from './scalar-opcodes.ts';
+import type { PickleValue } from './value.ts';
+
+const STOP = '.'.charCodeAt(0);
+
+/** Legal opcodes that need what a file cannot carry: a registry of the process, or buffers beside the pickle. */
+const REFUSED: ReadonlyMap<number, string> = new Map([
+  [0x82, 'EXT1'],
+  [0x83, 'EXT2'],
+  [0x84, 'EXT4'],
+  [0x97, 'NEXT_BUFFER'],
+  [0x98, 'READONLY_BUFFER'],
+]);
+
+/** The allow-list: what is not here is an error. */
+const OPCODES: readonly (Opcode | undefined)[] = (() => {
+  const table: (Opcode | undefined)[] = new Array(256).fill(undefined);
+  for (const family of [SCALAR_OPCODES, CONTAINER_OPCODES, OBJECT_OPCODES, MACHINE_OPCODES]) {
+    for (const [character, opcode] of Object.entries(family)) table[character.charCodeAt(0)] = opcode;
+  }
+  return table;
+})();
+
+/**
+ * Reads one pickle, of protocol 0 to 5, as data. The reader is left behind its STOP.
+ *
+ * @throws ReigniteError CHECKPOINT_CORRUPT for a malformed pickle, CHECKPOINT_UNSUPPORTED for one that needs more
+ *   than this reader has or allows, CHECKPOINT_UNSAFE for one that imports a name that could run code.
+ * @see Python's pickletools.py, which documents every opcode
+ */
+export function unpickle(
+  reader: ByteReader,
+  context: PickleContext,
+  persistentLoad: PersistentLoad = (id) => ({ kind: 'persistent', id }),
+): PickleValue {
+  const machine = new PickleMachine(reader, context, persistentLoad);
+  for (;;) {
+    machine.opcodeAt = reader.position;
+    const code = reader.uint8();
+    if (code === STOP) break;
+    const opcode = OPCODES[code];
+    if (opcode === undefined) throw unknownOpcode(code, machine.opcodeAt, context);
+    opcode(machine);
+  }
+  const value = machine.result();
+  checkNesting(value, context);
+  return value;
+}
+
+function unknownOpcode(code: number, position: number, context: PickleContext): Error {
+  const name = REFUSED.get(code);
+  if (name !== undefined) return context.unsupported(`it uses the opcode ${name}`);
+  return context.corrupt(`byte ${position}, 0x${code.toString(16).padStart(2, '0')}, is no opcode`);
+}
+
+/**
+ * Reads a file that holds one bare pickle, such as nnU-Net's `plans.pkl` and `model_best.model.pkl`.
+ * Nothing in it is executed.
+ *
+ * @throws ReigniteError as `openCheckpoint`; CHECKPOINT_UNSUPPORTED for a file that holds tensors.
+ */
+export async function readPickleFile(path: string): Promise<PickleValue> {
+  const checkpoint = await openCheckpoint(path);
+  await checkpoint.close();
+  if (checkpoint.format === 'pickle') return checkpoint.root;
+  throw new ReigniteError(
+    'CHECKPOINT_UNSUPPORTED',
+    `${path} is a PyTorch checkpoint where a plain pickle is expected.`,
+  );
+}

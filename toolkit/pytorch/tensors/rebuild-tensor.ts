@@ -1,0 +1,85 @@
+import { LIMITS } from '../pickle/limits.ts';
+import type { PickleContext } from '../pickle/pickle-context.ts';
+import { describe, isPickleObject, type PickleValue } from '../pickle/value.ts';
+import { type DType, ELEMENT_BYTES, type StorageRef, type TensorRef } from './tensor.ts';
+import { torchDType } from './torch-types.ts';
+
+/** What the pickle says of a tensor. */
+export interface TensorParts {
+  readonly storage: PickleValue | undefined;
+  readonly offset: PickleValue | undefined;
+  readonly size: PickleValue | undefined;
+  readonly stride: PickleValue | undefined;
+  /** The element type by name; undefined where the storage has it. */
+  readonly dtype: PickleValue | undefined;
+  /** Flags of lazily negated or conjugated tensors. */
+  readonly metadata: PickleValue | undefined;
+}
+
+/**
+ * A tensor that lies within its storage and has no more elements than that.
+ *
+ * @throws ReigniteError CHECKPOINT_CORRUPT for one that does not fit its storage, CHECKPOINT_UNSUPPORTED for one
+ *   whose storage or element type is not read, or that repeats elements (an expanded tensor).
+ */
+export function rebuildTensor(parts: TensorParts, context: PickleContext): TensorRef {
+  const storage = storageOf(parts.storage, context);
+  refuseFlags(parts.metadata, context);
+  const dtype = dtypeOf(parts.dtype, storage, context);
+  const offset = naturalNumber(parts.offset, 'offset', context);
+  const shape = naturalNumbers(parts.size, 'length', context);
+  const strides = naturalNumbers(parts.stride, 'stride', context);
+  if (strides.length !== shape.length) throw context.corrupt('a tensor has not as many strides as axes');
+  const tensor: TensorRef = { kind: 'tensor', dtype, shape, strides, offset, storage };
+  checkExtent(tensor, context);
+  return tensor;
+}
+
+function checkExtent({ dtype, shape, strides, offset, storage }: TensorRef, context: PickleContext): void {
+  const available = BigInt(Math.floor(storage.byteLength / ELEMENT_BYTES[dtype]));
+  const count = shape.reduce((product, length) => product * BigInt(length), 1n);
+  if (count === 0n) return;
+  const last = strides.reduce(
+    (sum, stride, axis) => sum + BigInt(stride) * BigInt((shape[axis] ?? 1) - 1),
+    BigInt(offset),
+  );
+  const name = `the tensor of shape [${shape.join(', ')}] in storage ${storage.key}`;
+  if (last >= available) throw context.corrupt(`${name} ends at element ${last}, beyond the ${available} there are`);
+  if (count > available) throw context.unsupported(`${name} repeats elements`);
+}
+
+function storageOf(value: PickleValue | undefined, context: PickleContext): StorageRef {
+  if (isPickleObject(value) && value.kind === 'storage') return value;
+  throw context.unsupported(`a tensor is made of ${describe(value)}, not of a storage`);
+}
+
+function dtypeOf(value: PickleValue | undefined, storage: StorageRef, context: PickleContext): DType {
+  if (value === undefined) {
+    if (storage.dtype === 'bytes') throw context.unsupported('a tensor in an untyped storage has no element type');
+    return storage.dtype;
+  }
+  const dtype = isPickleObject(value) && value.kind === 'global' ? torchDType(value.module, value.name) : undefined;
+  if (dtype === undefined) throw context.unsupported(`a tensor's element type is ${describe(value)}`);
+  return dtype;
+}
+
+function refuseFlags(metadata: PickleValue | undefined, context: PickleContext): void {
+  const isEmpty =
+    metadata === undefined ||
+    metadata === null ||
+    (isPickleObject(metadata) && metadata.kind === 'dict' && metadata.entries.size === 0);
+  if (!isEmpty) throw context.unsupported('a tensor is negated or conjugated lazily');
+}
+
+function naturalNumbers(value: PickleValue | undefined, what: string, context: PickleContext): readonly number[] {
+  if (!isPickleObject(value) || (value.kind !== 'tuple' && value.kind !== 'list')) {
+    throw context.corrupt(`a tensor's ${what}s are ${describe(value)}`);
+  }
+  if (value.items.length > LIMITS.axes) throw context.corrupt(`a tensor has ${value.items.length} axes`);
+  return value.items.map((item) => naturalNumber(item, what, context));
+}
+
+function naturalNumber(value: PickleValue | undefined, what: string, context: PickleContext): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw context.corrupt(`a tensor has ${describe(value)} as ${what}`);
+}

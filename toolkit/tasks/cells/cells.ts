@@ -1,0 +1,117 @@
+import { join } from 'node:path';
+import { TASK_TITLES } from '../../../config/tasks.ts';
+import { RoiStem } from '../../brands.ts';
+import { detectorFile, folderOf, readersFile } from '../../dataset/layout.ts';
+import { readReaderAnnotations } from '../../dataset/readers-annotations.ts';
+import type { ScoredClasses } from '../../evaluate/class-names.ts';
+import { inside } from '../../files/inside.ts';
+import { fileExists } from '../../files/open-for-reading.ts';
+import { cellSubset } from '../../metrics/class-subset.ts';
+import { cellFiles } from '../../predict/prediction.ts';
+import { CellsVerdictFile } from '../../verdict/verdict-file.ts';
+import type { CellTaskDefinition } from '../definition.ts';
+import type { TaskKind } from '../kind.ts';
+import type { ListedRoi } from '../work.ts';
+import { cellOutputs, cellsFigureKey, detectKey, restoreCells } from './files.ts';
+import { planCellsModel } from './model.ts';
+import { cellsMethods, cellsScoreGroups, cellsView, readCellsRemarks } from './view.ts';
+
+/** Colours of the classes of cells, as the paper's figures have them. */
+const CELL_COLOURS = ['#0000ff', '#ff0000', '#ffff00'];
+
+/** A task in which cells are detected and compared with readers. What takes long to load is loaded when it is needed. */
+export function cellsTask(definition: CellTaskDefinition): TaskKind {
+  const { name, classes, settings, declared } = definition;
+  return {
+    name,
+    listRois: (data) => listCellRois(definition, data),
+
+    checkRecord: async (tree, withModel) =>
+      (await import('../../preflight/check-cells.ts')).checkCells(tree, name, { title: TASK_TITLES[name], withModel }),
+    inferenceKey: ({ box }, sources, setup) => detectKey(box, sources, setup, settings),
+    prepareModel: async (options) => (await import('./work.ts')).prepareCells(definition, options),
+    probe: ({ detector }, job, signal) => detector.probe(job, { signal }),
+    infer: async (job, { detector }) => (await import('./work.ts')).detectCells(job, detector, settings),
+    restore: (cache, entry, results, roi) => restoreCells(cache, entry, cellOutputs(name, results, roi)),
+
+    figureKey: cellsFigureKey,
+    figurePath: (results, roi) => cellOutputs(name, results, roi).figure,
+    openDrawer: async (work) => (await import('./work.ts')).cellsDrawer(definition, work),
+    aggregate: async (rois, work) => (await import('./work.ts')).aggregateCells(definition, rois, work),
+    drawFigures: async (...of) => (await import('./work.ts')).drawCellsFigures(definition, ...of),
+    compareWithPublished: async (input) => (await import('./comparison.ts')).compareCells(definition, input),
+    measure: async (input, { detector }) => {
+      if (declared === undefined) return { kind: 'nothing' };
+      if (input.settings.model !== undefined) {
+        return { kind: 'not measured', reason: 'The model is not the record’s.' };
+      }
+      return (await import('./declared.ts')).measureDeclared(name, declared.settings, input, detector);
+    },
+
+    inferenceStep: 'detect-cells',
+    assumedSecondsPerTile: 0.15,
+    passes: 'tiles',
+    isModelThere: (data) => fileExists(join(data, detectorFile(name))),
+    planModel: (...of) => planCellsModel(definition, ...of),
+    passesOf: ({ width, height }, { patch: [tall, wide] }) => Math.ceil(height / tall) * Math.ceil(width / wide),
+
+    takes: { labels: false, folds: false, mirroring: false, categories: classes.length > 1 },
+    evaluate: async (input) => (await import('../../evaluate/evaluate-cells.ts')).evaluateCells(name, input),
+    scoredClasses: classes.length > 1 ? scoredClassesOf(classes) : undefined,
+    scoreName: 'F1',
+
+    verdictFile: CellsVerdictFile,
+    view: cellsView,
+    methods: (input) => cellsMethods(definition, input),
+    scoreGroups: cellsScoreGroups,
+    readRemarks: (results) => readCellsRemarks(results, name),
+    viewer: {
+      labels: classes.map((each, k) => ({ name: each, colour: CELL_COLOURS[k] ?? 'grey' })),
+      layers: {
+        image: 'Image',
+        truth: 'Readers',
+        published: 'Published points',
+        ours: 'Our points',
+        margin: '',
+        differ: 'Points without counterpart (ring: ours, box: published)',
+      },
+      isMask: false,
+      isShare: false,
+      truth: 'readers',
+      differing: ['point without counterpart', 'points without counterpart'],
+      isScored: false,
+      unit: 'points',
+    },
+    layers: async (...of) => (await import('./view.ts')).cellsLayers(name, ...of),
+
+    predictionTable: 'counts.csv',
+    predictionFiles: cellFiles,
+    preparePredictor: async (...of) => (await import('../../predict/open-cells.ts')).prepareCellsOrder(...of),
+    openPredictor: async ({ task: _task, ...order }, ...of) =>
+      (await import('../../predict/open-cells.ts')).openCellsPredictor({ ...order, task: name }, name, ...of),
+  };
+}
+
+/** The images of the COCO file of all readers. */
+async function listCellRois({ name }: CellTaskDefinition, data: string): Promise<readonly ListedRoi[]> {
+  const truth = readersFile(name);
+  const { images } = await readReaderAnnotations(inside(data, truth), name);
+  return images.map(({ stem, fileName, annotatedXyxy: [left, top, right, bottom] }) => ({
+    roi: RoiStem.parse(stem),
+    image: `${folderOf('images', name)}/${fileName}`,
+    truth,
+    box: [left, top, right, bottom],
+  }));
+}
+
+function scoredClassesOf(names: readonly string[]): ScoredClasses {
+  return {
+    names,
+    placeOf(word) {
+      const place = names.findIndex((name) => name.toLowerCase() === word.toLowerCase());
+      return place < 0 ? undefined : place;
+    },
+    nameOf: (place) => names[place],
+    subset: (places) => cellSubset(names, places),
+  };
+}

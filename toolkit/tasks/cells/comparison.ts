@@ -1,0 +1,147 @@
+import type { CellPoint } from '../../dataset/cell-point.ts';
+import { folderOf, readersFile } from '../../dataset/layout.ts';
+import { type ReaderAnnotations, readReaderAnnotations } from '../../dataset/readers-annotations.ts';
+import { ReigniteError } from '../../errors.ts';
+import { inside } from '../../files/inside.ts';
+import { readPoints } from '../../metrics/points-file.ts';
+import { addCellsUncertainty } from '../../verdict/cells-uncertainty.ts';
+import { comparePoints, scoredImage } from '../../verdict/compare-points.ts';
+import { type JudgedImage, judgeCells } from '../../verdict/judge-cells.ts';
+import { overviewByStem } from '../../verdict/patients.ts';
+import type { PrintedF1 } from '../../verdict/printed-f1.ts';
+import type { CellsVerdictFile, Reading } from '../../verdict/verdict-file.ts';
+import { readCandidatesFile } from '../../yolo/detect/candidates-file.ts';
+import type { CellTaskDefinition, DetectionSettings } from '../definition.ts';
+import type { Comparison, ComparisonInput, RoiToCompare } from '../kind.ts';
+import { publishedOr } from '../published-prediction.ts';
+import { entryOf, type PlannedRoi } from '../work.ts';
+import { declaredImages, type FoundCells } from './declared.ts';
+import { CANDIDATES, pointsOf } from './files.ts';
+import { printedInFigures } from './printed.ts';
+
+type FindCells = (planned: PlannedRoi) => Promise<FoundCells>;
+
+/**
+ * Compares our points with the published ones. Nothing says which settings made the published points: those in effect
+ * in the authors' script or those it declares. Where the cells were detected with both, the comparison is with the
+ * settings that explain more of the published points, and says so.
+ */
+export async function compareCells(definition: CellTaskDefinition, input: ComparisonInput): Promise<Comparison> {
+  const { overview, verdict: config, work } = input;
+  const annotations = await readReaderAnnotations(inside(work.data, readersFile(definition.name)), definition.name);
+  const printed = await printedScores(definition, annotations, input);
+  const rows = overviewByStem(overview);
+  const judge = (images: readonly JudgedImage[]) => {
+    const judged = { images, annotations, overview: rows, config };
+    return { judged, verdict: judgeCells({ task: definition.name, ...judged, printed }) };
+  };
+  const inEffect = judge(await compareImages(definition, input, (planned) => findInEffect(definition, planned, input)));
+  const declared = await declaredImages(definition, work);
+  const hasOtherSettings = definition.declared !== undefined && inEffect.verdict.inference.verdict === 'differs';
+  if (!hasOtherSettings || declared === undefined) {
+    return { ...addCellsUncertainty(inEffect.verdict, inEffect.judged), isUndecided: hasOtherSettings };
+  }
+  const other = judge(await compareImages(definition, input, ({ roi }) => declared(roi)));
+  const isDeclared = explainedShare(other.verdict) > explainedShare(inEffect.verdict);
+  const readings = [
+    reading('settings in effect', definition.settings, inEffect.verdict, !isDeclared),
+    reading('declared settings', definition.declared.settings, other.verdict, isDeclared),
+  ];
+  const { verdict, judged } = isDeclared ? other : inEffect;
+  return addCellsUncertainty(withReadings(verdict, readings), judged);
+}
+
+/** Scores in the configuration take precedence over those that the record's figures print. */
+async function printedScores(
+  definition: CellTaskDefinition,
+  { groups }: ReaderAnnotations,
+  { verdict, work }: ComparisonInput,
+): Promise<PrintedF1 | undefined> {
+  const values = verdict.published[definition.name];
+  if (values !== undefined) return { values, source: 'in the configuration', unread: [] };
+  return printedInFigures(definition, groups, work.data);
+}
+
+async function compareImages(
+  definition: CellTaskDefinition,
+  input: ComparisonInput,
+  find: FindCells,
+): Promise<readonly JudgedImage[]> {
+  const { rois, work } = input;
+  const images: JudgedImage[] = [];
+  for (const roi of rois) {
+    work.signal.throwIfAborted();
+    images.push(await compareImage(definition, roi, input, find));
+    work.report({ phase: 'comparing', done: images.length, of: rois.length, roi: roi.planned.roi });
+  }
+  return images;
+}
+
+async function compareImage(
+  { name }: CellTaskDefinition,
+  { planned, failure }: RoiToCompare,
+  { work, verdict }: ComparisonInput,
+  find: FindCells,
+): Promise<JudgedImage> {
+  const { roi } = planned;
+  if (failure !== undefined) return { roi, reason: `There is no prediction of ours (${failure}).` };
+  const ours = await find(planned);
+  if (ours.kind === 'none') return { roi, reason: ours.reason };
+  const path = inside(work.data, `${folderOf('inference', name)}/${roi}.npy`);
+  const published = await publishedOr(work.data, () => publishedPoints(path, name, ours.points.length));
+  if (published.kind === 'unreadable') return { roi, reason: published.reason };
+  const comparison = comparePoints(scoredImage(roi, ours.points, ours.candidates), published.read, verdict.cells);
+  return { roi, comparison, published: published.read, ours: ours.points };
+}
+
+async function findInEffect(
+  { name }: CellTaskDefinition,
+  planned: PlannedRoi,
+  { work: { cache } }: ComparisonInput,
+): Promise<FoundCells> {
+  const entry = await entryOf(cache, planned);
+  const candidates = await readCandidatesFile(cache.pathOf(entry.key, CANDIDATES));
+  return { kind: 'found', points: await pointsOf(cache, entry, name), candidates };
+}
+
+/** The authors write no file for an image without a point: where ours has none either, that is agreement. */
+async function publishedPoints(
+  path: string,
+  task: CellTaskDefinition['name'],
+  ours: number,
+): Promise<readonly CellPoint[]> {
+  try {
+    return await readPoints(path, task);
+  } catch (error) {
+    if (ours === 0 && error instanceof ReigniteError && error.code === 'FILE_MISSING') return [];
+    throw error;
+  }
+}
+
+/** Share of the points of either side that have a counterpart. */
+function explainedShare({ inference: { pooled } }: CellsVerdictFile): number {
+  const most = Math.max(pooled.ours, pooled.published);
+  return most === 0 ? 1 : pooled.matched / most;
+}
+
+function reading(
+  name: Reading['name'],
+  settings: DetectionSettings,
+  { inference: { pooled } }: CellsVerdictFile,
+  chosen: boolean,
+): Reading {
+  const { ours, published, matched } = pooled;
+  return { name, ...settings, ours, published, matched, chosen };
+}
+
+/** Says in the reason of the verdict which settings were compared, and what speaks for them. */
+function withReadings(verdict: CellsVerdictFile, readings: readonly Reading[]): CellsVerdictFile {
+  const shares = readings.map(
+    ({ name, tile, confidence, iou, matched, published }) =>
+      `the ${name} (tile ${tile}, confidence ${confidence}, IoU ${iou}) explain ${matched} of ${published} published points`,
+  );
+  const chosen = readings.find((each) => each.chosen)?.name ?? 'settings in effect';
+  const { inference } = verdict;
+  const reason = `${inference.reason} Compared under the ${chosen}: ${shares.join(', ')}.`;
+  return { ...verdict, inference: { ...inference, reason }, readings: [...readings] };
+}

@@ -1,0 +1,171 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { CellTask } from '../../../config/tasks.ts';
+import { makeInference } from '../../cache/make-inference.ts';
+import type { CacheEntry } from '../../cache/step-cache.ts';
+import type { CellPoint } from '../../dataset/cell-point.ts';
+import { detectorFile, folderOf, readersFile } from '../../dataset/layout.ts';
+import { readReaderAnnotations } from '../../dataset/readers-annotations.ts';
+import { ReigniteError } from '../../errors.ts';
+import { writeFileAtomic } from '../../files/atomic-write.ts';
+import { inside } from '../../files/inside.ts';
+import { fileExists } from '../../files/open-for-reading.ts';
+import { evaluateDetection } from '../../metrics/agreement.ts';
+import { readFoundPoints, readPoints } from '../../metrics/points-file.ts';
+import type { DeclaredPoints } from '../../verdict/discrepancies/cells-entries.ts';
+import { convertDetector, detectorDigest } from '../../yolo/convert/convert-detector.ts';
+import { type CandidatesFile, readCandidatesFile } from '../../yolo/detect/candidates-file.ts';
+import type { CellDetector } from '../../yolo/detect/cell-detector.ts';
+import type { CellTaskDefinition, DetectionSettings } from '../definition.ts';
+import type { Measured, MeasureInput } from '../kind.ts';
+import type { ListedRoi, NetworkSetup, TaskWork } from '../work.ts';
+import { detectKey, restoreCells } from './files.ts';
+import { detectCells } from './work.ts';
+
+/** `verdict/<task>-declared.json`: what was detected again, and with which settings. */
+const DeclaredFile = z.object({
+  tile: z.int(),
+  confidence: z.number(),
+  iou: z.number(),
+  images: z.array(z.string()).describe('Stems; an image without a file of points has none'),
+  skipped: z.array(z.object({ roi: z.string(), code: z.string() })),
+});
+type DeclaredFile = z.infer<typeof DeclaredFile>;
+
+/** Where the points are that were detected with the declared settings. */
+function declaredFiles(results: string, task: CellTask) {
+  const folder = join(results, 'verdict', `${task}-declared`);
+  return {
+    folder,
+    list: `${folder}.json`,
+    points: (stem: string) => join(folder, `${stem}.npy`),
+    candidates: (stem: string) => join(folder, `${stem}.json`),
+  };
+}
+
+/** What a detector found in an image, or why it did not run. */
+export type FoundCells =
+  | { readonly kind: 'found'; readonly points: readonly CellPoint[]; readonly candidates: CandidatesFile }
+  | { readonly kind: 'none'; readonly reason: string };
+
+interface Detector {
+  readonly modelDir: string;
+  readonly setup: NetworkSetup;
+}
+
+/**
+ * Detects cells once more, with the settings that the authors' script declares and never passes on. Images that were
+ * done before come from the cache.
+ */
+export async function measureDeclared(
+  task: CellTask,
+  declared: DetectionSettings,
+  input: MeasureInput,
+  engines: CellDetector,
+): Promise<Measured> {
+  const { work, listed } = input;
+  const detector = await openDeclared(task, declared, input, engines);
+  const files = declaredFiles(work.results, task);
+  const done: string[] = [];
+  const skipped: DeclaredFile['skipped'] = [];
+  for (const image of listed) {
+    work.signal.throwIfAborted();
+    work.report({ phase: 'detecting', roi: image.roi, done: done.length, of: listed.length });
+    try {
+      const entry = await detectImage(image, declared, input, detector, engines);
+      const target = { points: files.points(image.roi), candidates: files.candidates(image.roi) };
+      await restoreCells(work.cache, entry, target);
+      done.push(image.roi);
+    } catch (error) {
+      work.signal.throwIfAborted();
+      if (!(error instanceof ReigniteError) || error.retryable || error.code === 'PROVIDER_UNAVAILABLE') throw error;
+      skipped.push({ roi: image.roi, code: error.code });
+    }
+  }
+  const list: DeclaredFile = { ...declared, images: done, skipped };
+  await writeFileAtomic(files.list, `${JSON.stringify(list, null, 1)}\n`);
+  return { kind: 'measured', rois: done.length };
+}
+
+async function openDeclared(
+  task: CellTask,
+  { tile }: DetectionSettings,
+  { work: { data, home, signal }, settings, session, engine }: MeasureInput,
+  detector: CellDetector,
+): Promise<Detector> {
+  const checkpoint = inside(data, detectorFile(task));
+  const digest = await detectorDigest(checkpoint, tile, signal);
+  const modelDir = join(home.models, digest);
+  await convertDetector({ checkpoint, out: modelDir, size: tile, signal });
+  const { provider, ortVersion } = await detector.probe({ ...session, modelDir, threads: 1 }, { signal });
+  return { modelDir, setup: { model: { digest }, engine: { provider, ortVersion, engine }, settings } };
+}
+
+async function detectImage(
+  { roi, image: file, truth, box }: ListedRoi,
+  declared: DetectionSettings,
+  { work, settings, session }: MeasureInput,
+  { modelDir, setup }: Detector,
+  detector: CellDetector,
+): Promise<CacheEntry> {
+  const { data, digests, signal, report } = work;
+  const image = inside(data, file);
+  const imageSha256 = await digests.sha256(image, signal);
+  const parts = detectKey(box, { image: imageSha256 }, setup, declared);
+  const guard = { engine: setup.engine, deaths: { name: roi, signal } };
+  const { entry } = await makeInference(work, parts, guard, (folder) => {
+    const job = { roi, image, truth: inside(data, truth), box, imageSha256, modelDir, session, settings };
+    return detectCells(
+      { ...job, folder, signal, report: (progress) => report({ roi, ...progress }) },
+      detector,
+      declared,
+    );
+  });
+  return entry;
+}
+
+/**
+ * Opens what was detected with the declared settings.
+ *
+ * @returns By the stem of an image; undefined where that was not measured.
+ */
+export async function declaredImages(
+  { name }: Pick<CellTaskDefinition, 'name'>,
+  { results }: Pick<TaskWork, 'results'>,
+): Promise<((stem: string) => Promise<FoundCells>) | undefined> {
+  const files = declaredFiles(results, name);
+  if (!(await fileExists(files.list))) return undefined;
+  const { images } = DeclaredFile.parse(JSON.parse(await readFile(files.list, 'utf8')));
+  const known = new Set(images);
+  return async (stem) => {
+    if (!known.has(stem)) return { kind: 'none', reason: 'It was not detected with the declared settings.' };
+    const points = (await fileExists(files.points(stem))) ? await readPoints(files.points(stem), name) : [];
+    return { kind: 'found', points, candidates: await readCandidatesFile(files.candidates(stem)) };
+  };
+}
+
+/** Cells by the declared settings beside those by the settings in effect, on the images that have both. */
+export async function declaredPoints(
+  task: CellTask,
+  { data, results }: Pick<TaskWork, 'data' | 'results'>,
+): Promise<DeclaredPoints> {
+  const files = declaredFiles(results, task);
+  const { images } = DeclaredFile.parse(JSON.parse(await readFile(files.list, 'utf8')));
+  const all = await readReaderAnnotations(inside(data, readersFile(task)), task);
+  const annotations = { ...all, images: all.images.filter(({ stem }) => images.includes(stem)) };
+  const declared = await readFoundPoints(files.folder, annotations);
+  const effective = await readFoundPoints(inside(results, folderOf('inference', task)), annotations);
+  const scored = (found: ReadonlyMap<string, readonly CellPoint[]>) =>
+    evaluateDetection({ task, annotations, points: (stem) => found.get(stem) }).metrics;
+  return {
+    metrics: scored(declared),
+    effective: scored(effective),
+    points: { declared: countOf(declared), effective: countOf(effective) },
+    images: annotations.images.length,
+  };
+}
+
+function countOf(found: ReadonlyMap<string, readonly CellPoint[]>): number {
+  return [...found.values()].reduce((sum, points) => sum + points.length, 0);
+}

@@ -1,0 +1,109 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CellTask } from '../../../config/tasks.ts';
+import type { CellPoint } from '../../dataset/cell-point.ts';
+import { folderOf, readersFile } from '../../dataset/layout.ts';
+import { type ReaderAnnotations, readReaderAnnotations } from '../../dataset/readers-annotations.ts';
+import { ReigniteError } from '../../errors.ts';
+import { inside } from '../../files/inside.ts';
+import { DetectionMetrics } from '../../metrics/agreement-metrics.ts';
+import { readPoints } from '../../metrics/points-file.ts';
+import {
+  boxCentreEntry,
+  categoryIdsEntry,
+  declaredSettingsEntry,
+  type ImagePoints,
+  type Metrics,
+  overflowEntry,
+  tieOrderEntry,
+  timeLimitEntry,
+} from '../../verdict/discrepancies/cells-entries.ts';
+import type { LedgerEntry } from '../../verdict/discrepancies/discrepancies-file.ts';
+import { CellsVerdictFile } from '../../verdict/verdict-file.ts';
+import type { LedgerTask } from '../kind.ts';
+import { publishedOr } from '../published-prediction.ts';
+import { cellDefinition } from '../registry.ts';
+import type { TaskWork } from '../work.ts';
+import { declaredPoints } from './declared.ts';
+
+type Folders = Pick<TaskWork, 'data' | 'results'>;
+
+/** What the authors' code for cells does otherwise than one would expect, measured in this run over all its tasks. */
+export async function cellsLedger(tasks: readonly LedgerTask<CellTask>[], folders: Folders): Promise<LedgerEntry[]> {
+  if (tasks.length === 0) return [];
+  const metrics: Metrics = {};
+  const moved: Partial<Record<CellTask, number>> = {};
+  const verdicts: CellsVerdictFile[] = [];
+  const images: ImagePoints[] = [];
+  const declared: LedgerEntry[] = [];
+  const categories: LedgerEntry[] = [];
+  for (const task of tasks) {
+    const { name } = task;
+    const annotations = await readReaderAnnotations(inside(folders.data, readersFile(name)), name);
+    metrics[name] = DetectionMetrics.parse(await readJson(join(folders.results, 'metrics', `${name}.json`)));
+    moved[name] = await movedBoxes(annotations, folders.data);
+    verdicts.push(CellsVerdictFile.parse(await readJson(join(folders.results, 'verdict', `${name}.json`))));
+    images.push(...(await pointsOfBoth(annotations, folders)));
+    declared.push(...(await declaredEntries(task, folders)));
+    if (cellDefinition(name).classes.length > 1) categories.push(...categoryIdsEntry(annotations));
+  }
+  return [
+    ...declared,
+    boxCentreEntry(metrics, moved),
+    ...categories,
+    overflowEntry(metrics),
+    tieOrderEntry(verdicts),
+    timeLimitEntry(images),
+  ];
+}
+
+async function declaredEntries({ name, measured }: LedgerTask<CellTask>, folders: Folders): Promise<LedgerEntry[]> {
+  const { declared, ...definition } = cellDefinition(name);
+  if (declared === undefined || measured.kind === 'nothing') return [];
+  const points = measured.kind === 'measured' ? await declaredPoints(name, folders) : measured;
+  return [declaredSettingsEntry({ ...definition, declared }, points)];
+}
+
+/** Points of readers that the first box's offset puts elsewhere than the box's own. */
+async function movedBoxes({ task, points: first }: ReaderAnnotations, data: string): Promise<number> {
+  const own = await readReaderAnnotations(inside(data, readersFile(task)), task, 'own');
+  let moved = 0;
+  for (const [reader, images] of first) {
+    for (const [image, points] of images) {
+      const others = own.points.get(reader)?.get(image) ?? [];
+      moved += points.filter(({ x, y }, k) => x !== others[k]?.x || y !== others[k]?.y).length;
+    }
+  }
+  return moved;
+}
+
+/**
+ * Points of every image on both sides; an image without a file has none, as the authors write it. Images whose
+ * published file cannot be read are left out, and all of them where no points are published at all.
+ */
+async function pointsOfBoth({ task, images }: ReaderAnnotations, { data, results }: Folders): Promise<ImagePoints[]> {
+  const both: ImagePoints[] = [];
+  let arePublished = false;
+  for (const { stem } of images) {
+    const file = `${folderOf('inference', task)}/${stem}.npy`;
+    const published = await publishedOr(data, () => pointsIfThere(inside(data, file), task));
+    if (published.kind === 'unreadable') continue;
+    arePublished ||= published.read !== undefined;
+    const ours = (await pointsIfThere(inside(results, file), task)) ?? [];
+    both.push({ task, roi: stem, published: published.read ?? [], ours });
+  }
+  return arePublished ? both : [];
+}
+
+async function pointsIfThere(path: string, task: CellTask): Promise<readonly CellPoint[] | undefined> {
+  try {
+    return await readPoints(path, task);
+  } catch (error) {
+    if (error instanceof ReigniteError && error.code === 'FILE_MISSING') return undefined;
+    throw error;
+  }
+}
+
+async function readJson(path: string): Promise<unknown> {
+  return JSON.parse(await readFile(path, 'utf8'));
+}

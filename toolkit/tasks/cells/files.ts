@@ -1,0 +1,81 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { CellTask } from '../../../config/tasks.ts';
+import type { CacheEntry, KeyParts, StepCache } from '../../cache/step-cache.ts';
+import type { CellPoint } from '../../dataset/cell-point.ts';
+import { folderOf } from '../../dataset/layout.ts';
+import { readPoints } from '../../metrics/points-file.ts';
+import type { DetectionSettings } from '../definition.ts';
+import { type Box, InferenceFacts, type NetworkSetup, networkParts, type RoiSources } from '../work.ts';
+
+/** Names of files within cache entries. */
+export const POINTS = 'points.npy';
+export const CANDIDATES = 'candidates.json';
+
+/** What a cache entry says of the cells of an image. */
+export const DetectFacts = InferenceFacts.extend({ points: z.number().int(), candidates: z.number().int() });
+export type DetectFacts = z.infer<typeof DetectFacts>;
+
+/** Where a detection image's files are in a results folder, laid out as in the record. */
+export function cellOutputs(task: CellTask, results: string, roi: string) {
+  return {
+    points: join(results, folderOf('inference', task), `${roi}.npy`),
+    candidates: join(results, 'candidates', task, `${roi}.json`),
+    figure: join(results, folderOf('figures', task), `${roi}.png`),
+  };
+}
+
+/** Puts an entry's candidates and points where results are. */
+export async function restoreCells(
+  cache: StepCache,
+  entry: CacheEntry,
+  { points, candidates }: Pick<ReturnType<typeof cellOutputs>, 'points' | 'candidates'>,
+): Promise<void> {
+  await cache.restore(entry.key, CANDIDATES, candidates);
+  await restorePoints(cache, entry, points);
+}
+
+/** Puts an entry's points in their place. An image without points has no file, as in the record. */
+async function restorePoints(cache: StepCache, entry: CacheEntry, target: string): Promise<void> {
+  if (entry.files[POINTS] === undefined) await rm(target, { force: true });
+  else await cache.restore(entry.key, POINTS, target);
+}
+
+/** Digest of the points of an entry; that there are none is a result as well. */
+function pointsDigest({ files }: CacheEntry): string {
+  return files[POINTS]?.sha256 ?? 'none';
+}
+
+/** The points of an entry; none where there is no file of them. */
+export async function pointsOf(cache: StepCache, entry: CacheEntry, task: CellTask): Promise<readonly CellPoint[]> {
+  return entry.files[POINTS] === undefined ? [] : readPoints(cache.pathOf(entry.key, POINTS), task);
+}
+
+/** Raised whenever the code that makes a step's outputs changes what it makes. */
+const SCHEMA = { detect: 1, figure: 2 } as const;
+
+/** What the points and candidates of an image depend on. */
+export function detectKey(
+  box: Box | undefined,
+  { image }: Pick<RoiSources, 'image'>,
+  setup: NetworkSetup,
+  { tile, confidence, iou }: DetectionSettings,
+): KeyParts {
+  return {
+    step: 'detect-cells',
+    schema: SCHEMA.detect,
+    image,
+    box: box?.join(' ') ?? 'none',
+    tile,
+    confidence,
+    iou,
+    ...networkParts(setup),
+  };
+}
+
+/** What the figure of a detection image depends on. */
+export function cellsFigureKey(roi: string, { image, truth }: RoiSources, entry: CacheEntry): KeyParts {
+  const points = pointsDigest(entry);
+  return { step: 'draw-cells', schema: SCHEMA.figure, roi, image, annotations: truth, points };
+}

@@ -1,0 +1,128 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { CellTask } from '../../../config/tasks.ts';
+import { folderOf, readersFile } from '../../dataset/layout.ts';
+import { readersOn, readReaderAnnotations } from '../../dataset/readers-annotations.ts';
+import { ReigniteError } from '../../errors.ts';
+import { inside } from '../../files/inside.ts';
+import { DetectionMetrics } from '../../metrics/agreement-metrics.ts';
+import { AgreementRemark, describeRemark } from '../../metrics/agreement-remarks.ts';
+import { drawCellsLayers } from '../../report/layers/cells-layers.ts';
+import type { DrawnRoi } from '../../report/layers/layers-file.ts';
+import { decimal } from '../../report/page/html.ts';
+import type { CellsVerdictFile, HeVerdictFile, TumourProportion } from '../../verdict/verdict-file.ts';
+import type { CellTaskDefinition } from '../definition.ts';
+import type { ScoreGroup } from '../kind.ts';
+import { type DetailTable, type MethodsInput, tileOf, type VerdictView } from '../verdict-view.ts';
+
+/** What a report shows of a verdict on points. */
+export function cellsView(verdict: HeVerdictFile | CellsVerdictFile): VerdictView {
+  if (!('f1' in verdict)) throw new ReigniteError('INTERNAL', `The verdict on ${verdict.task} is not one on points.`);
+  const { f1, readers, tumourProportion } = verdict;
+  return {
+    numbers: [{ caption: 'F1 of every reader with the AI', metrics: f1 }],
+    notes: readers.map(
+      ({ group, lowest, highest }) =>
+        `Readers of ${group} agree with each other at a macro F1 of ${decimal(lowest)} to ${decimal(highest)}.`,
+    ),
+    otherReadings: [lowestIndexTable(verdict)],
+    researchScores: tumourProportion === undefined ? [] : [proportionTable(tumourProportion)],
+    accessibleFigures: async (metrics) => {
+      // Vega takes a second to load.
+      const { accessibleCellFigures } = await import('../../figures/accessible/report-figures.ts');
+      return accessibleCellFigures(DetectionMetrics.parse(metrics), f1);
+    },
+  };
+}
+
+function lowestIndexTable({ f1LowestIndex }: CellsVerdictFile): DetailTable {
+  const rows = f1LowestIndex
+    .filter(({ name }) => name.endsWith(', macro'))
+    .map(({ name, published, ours, difference }) => [name, decimal(published), decimal(ours), decimal(difference, 6)]);
+  return {
+    summary: 'F1 when equal distances are taken in the order of the file',
+    caption: 'A difference that this order explains is not judged',
+    head: ['', 'published', 'ours', 'difference'],
+    rows,
+  };
+}
+
+function proportionTable({ definition, readers }: TumourProportion): DetailTable {
+  return {
+    summary: 'Tumour proportion score (for research only)',
+    introduction: `${definition} In percentage points.`,
+    caption: 'The AI against every reader',
+    head: [
+      '',
+      'images',
+      'AI minus reader, mean',
+      'mean absolute',
+      'published AI minus reader',
+      'same of < 1, 1 to 49, ≥ 50 %',
+    ],
+    rows: readers.map((each) => [
+      each.reader,
+      String(each.rois),
+      decimal(each.meanDifference, 1),
+      decimal(each.meanAbsoluteDifference, 1),
+      decimal(each.publishedMeanDifference, 1),
+      `${each.sameCategory} of ${each.rois}`,
+    ]),
+  };
+}
+
+/** Mean F1 of every pair, per group of readers. */
+export function cellsScoreGroups(metrics: unknown): readonly ScoreGroup[] {
+  const { groups } = DetectionMetrics.parse(metrics);
+  return Object.entries(groups).map(([group, { readers, f1 }]) => ({
+    title: `F1, mean over the classes, ${group}`,
+    without: 'no image in common',
+    scores: (f1['macro'] ?? []).flatMap((row, i) =>
+      row.flatMap((value, j) => (i < j ? [{ name: `${readers[i]} | ${readers[j]}`, value }] : [])),
+    ),
+  }));
+}
+
+/** What the metrics leave out, or take in a way that needs saying. Doubtful categories are a warning of the verdict. */
+export async function readCellsRemarks(results: string, task: string): Promise<readonly string[]> {
+  const path = join(results, 'metrics', `${task}.remarks.json`);
+  const remarks = z.array(AgreementRemark).parse(JSON.parse(await readFile(path, 'utf8')));
+  return remarks.filter(({ kind }) => kind !== 'categories-doubtful').map(describeRemark);
+}
+
+/** How cells were detected. */
+export function cellsMethods(
+  { detected, settings: { tile, confidence, iou }, hitRadius }: CellTaskDefinition,
+  { settings, model, regions }: MethodsInput,
+): string {
+  const whose = settings.model === undefined ? "the record's" : 'a custom';
+  const detector = `${whose} ${model?.kind === 'onnx' ? 'ONNX' : 'YOLOv5'} detector`;
+  return (
+    `${detected} with ${detector} in tiles of ${tileOf(model) ?? `${tile} x ${tile}`} px (confidence above ${confidence}, IoU threshold ${iou}) and ` +
+    `matched with the points of every reader within ${hitRadius} px, one to one; F1 was computed over ` +
+    `${regions} that a pair has in common and averaged over the classes.`
+  );
+}
+
+/** Images of cells whose layers can be drawn for the viewer. */
+export async function cellsLayers(
+  task: CellTask,
+  { results, data }: { readonly results: string; readonly data: string },
+  nearDistance: number,
+): Promise<readonly DrawnRoi[]> {
+  const truth = inside(data, readersFile(task));
+  const annotations = await readReaderAnnotations(truth, task);
+  return annotations.images.map(({ id, stem, fileName }) => {
+    const file = `${folderOf('inference', task)}/${stem}.npy`;
+    const sources = {
+      image: inside(data, `${folderOf('images', task)}/${fileName}`),
+      published: inside(data, file),
+      ours: inside(results, file),
+    };
+    const readers = readersOn(annotations, id);
+    const draw: DrawnRoi['draw'] = (limit, writer) =>
+      drawCellsLayers({ task, ...sources, readers, nearDistance }, limit, writer);
+    return { task, roi: stem, sources: [...Object.values(sources), truth], settings: `near ${nearDistance}`, draw };
+  });
+}

@@ -1,0 +1,125 @@
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { InferredProduct } from '../../cache/make-inference.ts';
+import type { CacheEntry } from '../../cache/step-cache.ts';
+import type { CellPoint } from '../../dataset/cell-point.ts';
+import { detectorFile, readersFile } from '../../dataset/layout.ts';
+import { type BoxCentre, readersOn, readReaderAnnotations } from '../../dataset/readers-annotations.ts';
+import { ReigniteError } from '../../errors.ts';
+import { inside } from '../../files/inside.ts';
+import { decodeRgb } from '../../image/decode-pixels.ts';
+import { evaluateDetection } from '../../metrics/agreement.ts';
+import { DetectionMetrics } from '../../metrics/agreement-metrics.ts';
+import { prepareCellModel } from '../../models/cell-model.ts';
+import type { CellDetector } from '../../yolo/detect/cell-detector.ts';
+import { SCRIPT_LIMITS } from '../../yolo/detect/nms.ts';
+import type { CellTaskDefinition, DetectionSettings } from '../definition.ts';
+import type { Aggregated, InferenceJob, PreparedModel, PrepareModelOptions } from '../kind.ts';
+import { entryOf, type PlannedRoi, type TaskWork } from '../work.ts';
+import { CANDIDATES, DetectFacts, POINTS, pointsOf } from './files.ts';
+
+/** Makes a detector ready, once for every content: the record's YOLOv5 checkpoint as ONNX, or the user's own. */
+export async function prepareCells(
+  { name, classes }: CellTaskDefinition,
+  { settings: { model: own }, data, models, signal, report }: PrepareModelOptions,
+): Promise<PreparedModel> {
+  report({ phase: 'converting', task: name });
+  const path = own ?? inside(data, detectorFile(name));
+  const { digest, modelDir, classes: found } = await prepareCellModel(path, models, { signal });
+  if (found.length !== classes.length) {
+    throw new ReigniteError(
+      'CHECKPOINT_UNSUPPORTED',
+      `The detector ${path} knows ${found.length} classes; the task ${name} has ${classes.length}: ${classes.join(', ')}.`,
+      { remedy: 'Use a detector that was trained for this task.' },
+    );
+  }
+  return { digest, modelDir, facts: {} };
+}
+
+/** Detects the cells of an image. */
+export async function detectCells(
+  { image, box, imageSha256, modelDir, session, folder, signal, report }: InferenceJob,
+  detector: CellDetector,
+  { confidence, iou }: DetectionSettings,
+): Promise<InferredProduct> {
+  const points = join(folder, POINTS);
+  const candidates = join(folder, CANDIDATES);
+  const ran = await detector.detect(
+    {
+      ...SCRIPT_LIMITS,
+      confidence,
+      iou,
+      points,
+      candidates,
+      image,
+      imageSha256,
+      modelDir,
+      partialDir: join(folder, 'partial'),
+      ...session,
+      ...(box === undefined ? {} : { box }),
+    },
+    { signal, onProgress: report },
+  );
+  const { fallbacks, notes, ...facts } = ran;
+  return {
+    files: { [CANDIDATES]: candidates, ...(existsSync(points) ? { [POINTS]: points } : {}) },
+    facts: DetectFacts.parse({ ...facts, fallbacks: [...fallbacks], notes: [...notes] }),
+    ran,
+  };
+}
+
+/** Draws the figures of images with the points of readers and AI; the readers' file is read once. */
+export async function cellsDrawer({ name }: CellTaskDefinition, { data, cache }: Pick<TaskWork, 'data' | 'cache'>) {
+  const { drawCellsFigure } = await import('../../figures/cells-figure.ts');
+  const annotations = await readReaderAnnotations(inside(data, readersFile(name)), name);
+  const byStem = new Map(annotations.images.map((image) => [image.stem, image]));
+  return async ({ roi, image }: PlannedRoi, entry: CacheEntry, out: string): Promise<boolean> => {
+    const annotated = byStem.get(roi);
+    if (annotated === undefined) return false;
+    await drawCellsFigure({
+      task: name,
+      fileName: basename(image),
+      image: await decodeRgb(inside(data, image)),
+      annotatedXyxy: annotated.annotatedXyxy,
+      readers: readersOn(annotations, annotated.id),
+      ai: await pointsOf(cache, entry, name),
+      out,
+    });
+    return true;
+  };
+}
+
+/** Compares readers and AI. An image that failed is left out of every pair. */
+export async function aggregateCells(
+  { name: task }: CellTaskDefinition,
+  rois: readonly PlannedRoi[],
+  { data, cache }: Pick<TaskWork, 'data' | 'cache'>,
+): Promise<Aggregated> {
+  const found = new Map<string, readonly CellPoint[]>();
+  for (const planned of rois) found.set(planned.roi, await pointsOf(cache, await entryOf(cache, planned), task));
+  const file = inside(data, readersFile(task));
+  const evaluated = async (centre: BoxCentre) => {
+    const all = await readReaderAnnotations(file, task, centre);
+    const annotations = { ...all, images: all.images.filter(({ stem }) => found.has(stem)) };
+    return { annotations, ...evaluateDetection({ task, annotations, points: (stem) => found.get(stem) }) };
+  };
+  const { annotations, metrics, remarks } = await evaluated('first');
+  const { metrics: corrected } = await evaluated('own');
+  return {
+    // What the numbers leave out, or take in a way that needs saying, is written first: the metrics are what is waited for.
+    files: { [`${task}.remarks.json`]: remarks, [`${task}.json`]: { ...metrics, corrected } },
+    outcome: { images: annotations.images.length, remarks: remarks.length },
+  };
+}
+
+/** Draws the F1 matrices of readers and AI. */
+export async function drawCellsFigures(
+  { name: task }: CellTaskDefinition,
+  metrics: unknown,
+  outDir: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  // Vega takes a second to load, which a run from the cache can do without.
+  const { renderF1Figures } = await import('../../figures/f1-matrix.ts');
+  return renderF1Figures({ task, metrics: DetectionMetrics.parse(metrics), outDir, signal });
+}

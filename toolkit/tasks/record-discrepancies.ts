@@ -1,0 +1,133 @@
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join, posix, relative, sep } from 'node:path';
+import { inLanes } from '../concurrency.ts';
+import { HE_LABELS } from '../dataset/he-labels.ts';
+import { OVERVIEW_FILE } from '../dataset/layout.ts';
+import { type OverviewRow, readOverview } from '../dataset/overview.ts';
+import { isSynthetic, kindOfNumber } from '../dataset/provenance.ts';
+import { resolveInData } from '../dataset/test-rois.ts';
+import { inside } from '../files/inside.ts';
+import { decodeLabels } from '../image/decode-labels.ts';
+import { imageSize } from '../image/open-image.ts';
+import { readPngStart } from '../image/png-header.ts';
+import type { LedgerEntry } from '../verdict/discrepancies/discrepancies-file.ts';
+import {
+  alphaImagesEntry,
+  type LookedMask,
+  maskValues,
+  negatedMasksEntry,
+  paperCountsEntry,
+} from '../verdict/discrepancies/pixel-entries.ts';
+import {
+  duplicateImagesEntry,
+  type HashedImage,
+  installEntry,
+  missingFilesEntry,
+  type RowFiles,
+  sharedPatientsEntry,
+  sizesEntry,
+} from '../verdict/discrepancies/record-entries.ts';
+import type { TaskWork } from './work.ts';
+
+/** Rows looked at side by side: most of the time goes to opening images for their size. */
+const LANES = 8;
+/** Masks that are decoded for their values: more than the paper's record has. */
+const MAX_MASKS = 1_000;
+
+/** What the record holds otherwise than it says, measured in this run. */
+export async function recordLedger(work: TaskWork, record: string): Promise<LedgerEntry[]> {
+  const rows = await readOverview(inside(work.data, OVERVIEW_FILE));
+  const withFiles = await rowsWithFiles(rows, work);
+  const images = await hashImages(work);
+  const isPaper = !isSynthetic(rows) && kindOfNumber({ id: record }) === 'paper';
+  return [
+    missingFilesEntry(withFiles),
+    sharedPatientsEntry(rows),
+    duplicateImagesEntry(images, rows),
+    sizesEntry(withFiles),
+    negatedMasksEntry(await lookAtMasks(rows, work)),
+    alphaImagesEntry(alphaOf(images, work.data)),
+    ...(isPaper ? [paperCountsEntry(countByFolder(rows))] : []),
+    installEntry(),
+  ];
+}
+
+/** What of every row of the overview is on disk. */
+async function rowsWithFiles(rows: readonly OverviewRow[], { data, signal }: TaskWork): Promise<RowFiles[]> {
+  return inLanes(rows, LANES, signal, (row) => rowWithFiles(data, row));
+}
+
+async function rowWithFiles(data: string, row: OverviewRow): Promise<RowFiles> {
+  const named = [row.imagePath, row.annotationPath].filter((path) => path !== '');
+  const derived = row.task === 'he_tissue_segmentation' && row.split === 'test' ? named.map(withContext) : [];
+  const paths = [...named, ...derived].map((path) => pathOf(path));
+  const image = pathOf(row.imagePath);
+  const size = image === undefined ? undefined : await imageSize(inside(data, image)).catch(() => undefined);
+  const isThere = (path: string) => (path === image && size !== undefined) || existsSync(inside(data, path));
+  const missing = paths.filter((path) => path === undefined || !isThere(path));
+  return { row, missing: missing.map((path) => path ?? 'a path that leads nowhere'), size };
+}
+
+/** Values of the masks without context of the tissue task; of very many the first ones. */
+async function lookAtMasks(rows: readonly OverviewRow[], { data, signal }: TaskWork): Promise<LookedMask[]> {
+  const paths = rows
+    .filter(({ task }) => task === 'he_tissue_segmentation')
+    .flatMap(({ annotationPath }) => pathOf(annotationPath) ?? [])
+    .slice(0, MAX_MASKS);
+  const looked = await inLanes(paths, LANES, signal, async (path): Promise<LookedMask | undefined> => {
+    const mask = await decodeLabels(inside(data, path)).catch(() => undefined);
+    if (mask === undefined) return undefined;
+    const counts = new Array<number>(256).fill(0);
+    for (const value of mask.data) counts[value] = (counts[value] ?? 0) + 1;
+    return { path, values: maskValues(counts, HE_LABELS.length) };
+  });
+  return looked.filter((mask) => mask !== undefined);
+}
+
+function alphaOf(images: readonly HashedImage[], data: string) {
+  return images.flatMap(({ path }) => {
+    const start = readPngStart(inside(data, path));
+    return start === undefined ? [] : [{ path, hasAlpha: start.colour === 'RGBA' }];
+  });
+}
+
+/** Rows by the folder of their image below `images/`. */
+function countByFolder(rows: readonly OverviewRow[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { imagePath } of rows) {
+    const folder = posix.dirname(pathOf(imagePath) ?? '').replace(/^images\//, '');
+    counts.set(folder, (counts.get(folder) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** Digests of all images of the record, those of no row included. */
+async function hashImages({ data, digests, signal, report }: TaskWork): Promise<HashedImage[]> {
+  const entries = await readdir(join(data, 'images'), { recursive: true, withFileTypes: true }).catch(() => []);
+  const paths = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+  const hashed: HashedImage[] = [];
+  for (const path of paths) {
+    signal.throwIfAborted();
+    report({ phase: 'looking for duplicates', done: hashed.length, of: paths.length });
+    const sha256 = await digests.sha256(path, signal);
+    hashed.push({ path: relative(data, path).split(sep).join('/'), sha256 });
+  }
+  await digests.save();
+  return hashed;
+}
+
+function withContext(path: string): string {
+  return path.replaceAll('.png', '_with_context.png');
+}
+
+function pathOf(path: string): string | undefined {
+  try {
+    return resolveInData(path);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,101 @@
+import { z } from 'zod';
+import type { TissueTask } from '../../../config/tasks.ts';
+import { makeFacts } from '../../cache/make.ts';
+import { HE_LABELS } from '../../dataset/he-labels.ts';
+import { rowsNearlyTested } from '../../dataset/he-test-rows.ts';
+import { folderOf } from '../../dataset/layout.ts';
+import { pairOf } from '../../dataset/read-mask-pair.ts';
+import { inside } from '../../files/inside.ts';
+import { decodeLabels, paletteRemark } from '../../image/decode-labels.ts';
+import { decodeGrey16 } from '../../image/decode-pixels.ts';
+import { isPalettePng } from '../../image/png-header.ts';
+import { ConfusionMatrix } from '../../metrics/confusion-matrix.ts';
+import { roiConfusion } from '../../metrics/evaluate-he.ts';
+import { readNpy } from '../../numpy/npy.ts';
+import { compareMasks, MaskComparison } from '../../verdict/compare-masks.ts';
+import { type JudgedRoi, judgeTissue } from '../../verdict/judge-tissue.ts';
+import { overviewByStem } from '../../verdict/patients.ts';
+import { addTissueUncertainty } from '../../verdict/tissue-uncertainty.ts';
+import type { Comparison, ComparisonInput, RoiToCompare } from '../kind.ts';
+import { publishedOr } from '../published-prediction.ts';
+import { entryOf, type PlannedRoi, Rows, recalledEntryOf } from '../work.ts';
+import { comparisonKey, confusionOf, MARGIN, MASK } from './files.ts';
+
+const ComparedFacts = z.object({ comparison: MaskComparison.extend({ between: Rows }), published: Rows });
+type ComparedFacts = z.infer<typeof ComparedFacts>;
+
+/** Compares our masks with the published ones, and the published matrix with what their masks give here. */
+export async function compareTissue(task: TissueTask, input: ComparisonInput): Promise<Comparison> {
+  const { rois, overview, verdict: config, work } = input;
+  const compared: JudgedRoi[] = [];
+  for (const roi of rois) {
+    work.signal.throwIfAborted();
+    compared.push(await compareRoi(task, roi, input));
+    work.report({ phase: 'comparing', done: compared.length, of: rois.length, roi: roi.planned.roi });
+  }
+  const matrix = await publishedMatrix(task, work.data);
+  const plain = judgeTissue(task, compared, matrix, config.he);
+  const { verdict, evidence } = addTissueUncertainty(plain, compared, overviewByStem(overview), config);
+  const warnings = [...rowsNearlyTested(overview), ...palettes(task, compared, work.data), ...verdict.warnings];
+  return { verdict: { ...verdict, warnings }, evidence };
+}
+
+/** Says which published masks were taken by their index. */
+function palettes(task: TissueTask, rois: readonly JudgedRoi[], data: string): readonly string[] {
+  const paths = rois.map(({ roi }) => `${folderOf('inference', task)}/${roi}.png`);
+  return paletteRemark(paths.filter((path) => isPalettePng(inside(data, path))));
+}
+
+async function compareRoi(
+  task: TissueTask,
+  { planned, failure }: RoiToCompare,
+  input: ComparisonInput,
+): Promise<JudgedRoi> {
+  const { roi, truth } = planned;
+  const { work, verdict } = input;
+  if (failure !== undefined) return { roi, reason: `There is no prediction of ours (${failure}).` };
+  const entry = await recalledEntryOf(work.cache, planned);
+  const ours = confusionOf(entry);
+  const path = inside(work.data, `${folderOf('inference', task)}/${roi}.png`);
+  const published = await publishedOr(work.data, () => work.digests.sha256(path));
+  if (published.kind === 'unreadable') return { roi, reason: published.reason, ours };
+  const { nearMargin } = verdict.he;
+  const truthSha256 = await work.digests.sha256(inside(work.data, truth));
+  const parts = comparisonKey(entry, { published: published.read, truth: truthSha256 }, nearMargin);
+  let reason = '';
+  const facts = await makeFacts(work, parts, async () => {
+    const made = await compareFiles(planned, path, nearMargin, input);
+    if (made.kind === 'read') return made.read;
+    reason = made.reason;
+    return undefined;
+  });
+  if (facts === undefined) return { roi, reason, ours };
+  const known = ComparedFacts.parse(facts);
+  return { roi, comparison: known.comparison, published: ConfusionMatrix.fromRows(known.published), ours };
+}
+
+async function compareFiles(planned: PlannedRoi, path: string, nearMargin: number, { work }: ComparisonInput) {
+  const { roi } = planned;
+  const truth = inside(work.data, planned.truth);
+  const entry = await entryOf(work.cache, planned);
+  const annotation = await decodeLabels(truth);
+  const ours = await decodeLabels(work.cache.pathOf(entry.key, MASK));
+  const margins = await decodeGrey16(work.cache.pathOf(entry.key, MARGIN));
+  return publishedOr(work.data, async (): Promise<ComparedFacts> => {
+    const pair = pairOf(roi, { path: truth, mask: annotation }, { path, mask: await decodeLabels(path) });
+    const options = { nearMargin, labels: HE_LABELS.length };
+    return {
+      comparison: compareMasks(pair.prediction, ours.data, margins.data, options),
+      published: roiConfusion(pair).toRows(),
+    };
+  });
+}
+
+/** The record's own matrix; undefined where it publishes none. */
+async function publishedMatrix(task: TissueTask, data: string): Promise<ConfusionMatrix | undefined> {
+  const path = inside(data, `${folderOf('figures', task)}/cm.npy`);
+  const { shape, data: counts } = await readNpy(path).catch(() => ({ shape: [], data: [] }));
+  const size = HE_LABELS.length;
+  if (shape.length !== 2 || shape[0] !== size || shape[1] !== size) return undefined;
+  return new ConfusionMatrix(size, Float64Array.from(counts, Number));
+}

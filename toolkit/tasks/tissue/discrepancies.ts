@@ -1,0 +1,34 @@
+import type { TissueTask } from '../../../config/tasks.ts';
+import { readLabelMap } from '../../dataset/label-map.ts';
+import { LABEL_MAP_FILE } from '../../dataset/layout.ts';
+import { inside } from '../../files/inside.ts';
+import { sumOfConfusions } from '../../metrics/evaluate-he.ts';
+import type { LedgerEntry } from '../../verdict/discrepancies/discrepancies-file.ts';
+import {
+  backgroundEntry,
+  labelNameEntry,
+  roundingEntry,
+  strayEntry,
+  unannotatedEntry,
+} from '../../verdict/discrepancies/tissue-entries.ts';
+import type { LedgerTask } from '../kind.ts';
+import type { TaskWork } from '../work.ts';
+import { roundedAgain, tissueRois } from './rounding.ts';
+
+/** What the authors' code for tissue does otherwise than one would expect, measured in this run. */
+export async function tissueLedger(
+  { rois: planned, scope, measured }: LedgerTask<TissueTask>,
+  work: TaskWork,
+): Promise<LedgerEntry[]> {
+  const { rois, patch } = await tissueRois(planned, work);
+  const total = sumOfConfusions(rois.map(({ confusion }) => confusion));
+  const map = await readLabelMap(inside(work.data, LABEL_MAP_FILE)).catch(() => undefined);
+  const again = measured.kind === 'measured' ? await roundedAgain(work.results, rois) : undefined;
+  return [
+    backgroundEntry(total),
+    unannotatedEntry(total),
+    strayEntry(rois, scope),
+    labelNameEntry(map),
+    roundingEntry(rois, patch, again),
+  ];
+}

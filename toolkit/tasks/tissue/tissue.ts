@@ -1,0 +1,113 @@
+import { RoiStem } from '../../brands.ts';
+import { HE_LABELS } from '../../dataset/he-labels.ts';
+import { listHeTestRois } from '../../dataset/test-rois.ts';
+import { labelNamed } from '../../evaluate/label-translation.ts';
+import { tissueSubset } from '../../metrics/class-subset.ts';
+import { findModelFolder } from '../../nnunet/convert/find-model-folder.ts';
+import { tileStarts } from '../../nnunet/sliding-window/tile-grid.ts';
+import { tissueFiles } from '../../predict/prediction.ts';
+import { HeVerdictFile } from '../../verdict/verdict-file.ts';
+import type { TissueTaskDefinition } from '../definition.ts';
+import type { KnownModel, TaskKind } from '../kind.ts';
+import type { ListedRoi } from '../work.ts';
+import { caseFigureKey, restoreMask, segmentKey, tissueOutputs } from './files.ts';
+import { planTissueModel, recordModels } from './model.ts';
+import { tissueMethods, tissueScoreGroups, tissueView } from './view.ts';
+
+const LABEL_NAMES: readonly string[] = HE_LABELS.map(({ name }) => name);
+/** Unannotated and Background come first: the paper's protocol gives them no Dice. */
+const FIRST_SCORED = 2;
+
+/** A task in which tissue is segmented into the paper's labels. What takes long to load is loaded when it is needed. */
+export function tissueTask(definition: TissueTaskDefinition): TaskKind {
+  const { name } = definition;
+  return {
+    name,
+    listRois: listTissueRois,
+
+    checkRecord: async (tree, withModel) =>
+      (await import('../../preflight/check-tissue.ts')).checkTissue(tree, name, withModel),
+    inferenceKey: (_roi, sources, setup) => segmentKey(sources, setup),
+    prepareModel: async (options) => (await import('./work.ts')).prepareTissue(definition, options),
+    probe: ({ segmenter }, job, signal) => segmenter.probe(job, { signal }),
+    infer: async (job, { segmenter }) => (await import('./work.ts')).segmentAndScore(job, segmenter),
+    restore: (cache, entry, results, roi) => restoreMask(cache, entry, tissueOutputs(name, results, roi)),
+
+    figureKey: caseFigureKey,
+    figurePath: (results, roi) => tissueOutputs(name, results, roi).figure,
+    openDrawer: async (work) => {
+      const { drawTissueRoi } = await import('./work.ts');
+      return (roi, entry, out) => drawTissueRoi(roi, entry, work, out);
+    },
+    aggregate: async (...of) => (await import('./work.ts')).aggregateTissue(name, ...of),
+    drawFigures: async (...of) => (await import('./work.ts')).drawTissueFigures(...of),
+    compareWithPublished: async (input) => (await import('./comparison.ts')).compareTissue(name, input),
+    measure: async (input, { segmenter }) => {
+      if (!input.isFull) return { kind: 'nothing' };
+      return (await import('./rounding.ts')).measureRounding(input, segmenter);
+    },
+
+    inferenceStep: 'segment-roi',
+    assumedSecondsPerTile: 0.85,
+    passes: 'passes of a network',
+    isModelThere: (data) => findModelFolder(recordModels(definition, data)).then(Boolean, () => false),
+    planModel: (...of) => planTissueModel(definition, ...of),
+    passesOf: passesOfImage,
+
+    takes: { labels: true, folds: true, mirroring: true, categories: false },
+    evaluate: async (input) => (await import('../../evaluate/evaluate-tissue.ts')).evaluateTissue(name, input),
+    scoredClasses: {
+      names: LABEL_NAMES.slice(FIRST_SCORED),
+      placeOf: labelNamed,
+      nameOf: (label) => LABEL_NAMES[label],
+      subset: tissueSubset,
+    },
+    scoreName: 'Dice',
+
+    verdictFile: HeVerdictFile,
+    view: tissueView,
+    methods: tissueMethods,
+    scoreGroups: tissueScoreGroups,
+    readRemarks: async () => [],
+    viewer: {
+      labels: HE_LABELS.map((label) => ({ name: label.name, colour: `rgb(${label.colour.join(' ')})` })),
+      layers: {
+        image: 'Image',
+        truth: 'Truth (annotation)',
+        published: 'Published prediction',
+        ours: 'Our prediction',
+        margin: 'Unclear decisions (small margin)',
+        differ: 'Where published and ours differ',
+      },
+      isMask: true,
+      isShare: true,
+      truth: 'truth',
+      differing: ['differing pixel', 'differing pixels'],
+      isScored: true,
+      unit: 'pixels',
+    },
+    layers: async (folders) =>
+      (await import('./view.ts')).tissueLayers(name, await listTissueRois(folders.data), folders),
+
+    predictionTable: 'areas.csv',
+    predictionFiles: tissueFiles,
+    preparePredictor: async (...of) => (await import('../../predict/open-tissue.ts')).prepareTissueOrder(...of),
+    openPredictor: async (...of) => (await import('../../predict/open-tissue.ts')).openTissuePredictor(...of),
+  };
+}
+
+async function listTissueRois(data: string): Promise<readonly ListedRoi[]> {
+  return (await listHeTestRois(data)).map(({ roi, image, annotation }) => ({
+    roi: RoiStem.parse(roi),
+    image,
+    truth: annotation,
+  }));
+}
+
+/** Tiles of the sliding window, in each fold. */
+function passesOfImage(
+  { width, height }: { readonly width: number; readonly height: number },
+  { patch: [tall, wide], folds }: KnownModel,
+): number {
+  return tileStarts(Math.max(height, tall), tall).length * tileStarts(Math.max(width, wide), wide).length * folds;
+}

@@ -1,0 +1,157 @@
+import { join } from 'node:path';
+import type { TissueTask } from '../../../config/tasks.ts';
+import type { InferredProduct } from '../../cache/make-inference.ts';
+import type { CacheEntry } from '../../cache/step-cache.ts';
+import { HE_LABELS } from '../../dataset/he-labels.ts';
+import { readMaskPair } from '../../dataset/read-mask-pair.ts';
+import { ReigniteError } from '../../errors.ts';
+import { inside } from '../../files/inside.ts';
+import { decodeLabels } from '../../image/decode-labels.ts';
+import { decodeRgb } from '../../image/decode-pixels.ts';
+import { imageSize } from '../../image/open-image.ts';
+import { roiConfusion, sumOfConfusions } from '../../metrics/evaluate-he.ts';
+import { HeMetrics, heMetrics } from '../../metrics/he-metrics.ts';
+import { prepareTissueModel, type TissueModel } from '../../models/tissue-model.ts';
+import { convertModel, modelDigest, readModelCard } from '../../nnunet/convert/convert-model.ts';
+import { findModelFolder } from '../../nnunet/convert/find-model-folder.ts';
+import type { RoiJob, RoiSegmenter, SegmentResult } from '../../nnunet/sliding-window/roi-segmenter.ts';
+import type { TissueTaskDefinition } from '../definition.ts';
+import type { Aggregated, InferenceJob, PreparedModel, PrepareModelOptions } from '../kind.ts';
+import { type NetworkSetup, type PlannedRoi, recalledEntryOf, type TaskWork } from '../work.ts';
+import { confusionOf, MARGIN, MASK, type SegmentFacts } from './files.ts';
+import { recordModels } from './model.ts';
+
+/** Makes the segmentation model ready, once for every content: the record's five folds as ONNX, or the user's own. */
+export async function prepareTissue(
+  task: TissueTaskDefinition,
+  { settings: { model: own, folds, mirroring }, data, models, signal, report }: PrepareModelOptions,
+): Promise<PreparedModel> {
+  const prepared =
+    own === undefined
+      ? await prepareRecordModel(recordModels(task, data), models, signal, report)
+      : await prepareTissueModel(own, models, { folds, mirroring, signal, onProgress: report });
+  refuseOtherLabels(own, prepared);
+  const { digest, modelDir, classes, cached } = prepared;
+  return { digest, modelDir, facts: { classes, folds: Math.max(1, prepared.folds.length), cached } };
+}
+
+/** All five folds are wanted, as the paper has them. */
+async function prepareRecordModel(
+  folderOfModels: string,
+  models: string,
+  signal: AbortSignal,
+  onProgress: (progress: object) => void,
+): Promise<Omit<TissueModel, 'synthetic'>> {
+  const folder = await findModelFolder(folderOfModels);
+  const digest = await modelDigest(folder);
+  const modelDir = join(models, digest);
+  const known = await readModelCard(modelDir).catch(() => undefined);
+  const card = known ?? (await convertModel({ folder, out: modelDir, signal, onProgress }));
+  const folds = card.folds.map(({ fold }) => fold);
+  return { digest, modelDir, classes: card.classes, folds, cached: known !== undefined };
+}
+
+function refuseOtherLabels(own: string | undefined, { classes }: Pick<TissueModel, 'classes'>): void {
+  if (own === undefined || classes <= HE_LABELS.length) return;
+  throw new ReigniteError(
+    'CHECKPOINT_UNSUPPORTED',
+    `The model ${own} has labels up to ${classes - 1}; those of the task end at ${HE_LABELS.length - 1}.`,
+    { remedy: "Use a model of the paper's labels, or give the labels of an .onnx their values in its sidecar." },
+  );
+}
+
+/** Segments an ROI and counts its confusion over the whole with-context mask. */
+export async function segmentAndScore(
+  { roi, image, truth, imageSha256, modelDir, session, settings, folder, signal, report }: InferenceJob,
+  segmenter: RoiSegmenter,
+  more: Pick<RoiJob, 'rounding'> = {},
+): Promise<InferredProduct> {
+  await refuseOtherSize(roi, image, truth);
+  const outputs = { mask: join(folder, MASK), margin: join(folder, MARGIN) };
+  const ran = await segmenter.segment(
+    {
+      ...outputs,
+      image,
+      truth,
+      imageSha256,
+      modelDir,
+      partialDir: join(folder, 'partial'),
+      scope: settings.scope,
+      ...session,
+      ...more,
+    },
+    { signal, onProgress: report },
+  );
+  report({ phase: 'scoring' });
+  const facts = await factsOf(roi, { truth, mask: outputs.mask }, ran);
+  return { files: { [MASK]: outputs.mask, [MARGIN]: outputs.margin }, facts, ran };
+}
+
+async function factsOf(
+  roi: string,
+  files: { readonly truth: string; readonly mask: string },
+  ran: SegmentResult,
+): Promise<SegmentFacts> {
+  const confusion = roiConfusion(await readMaskPair(roi, files.truth, files.mask));
+  const { width, height, provider, fallbacks, instructionSet, tiles, seconds, notes } = ran;
+  return {
+    width,
+    height,
+    confusion: confusion.toRows(),
+    provider,
+    fallbacks: [...fallbacks],
+    instructionSet,
+    tiles,
+    seconds,
+    notes: [...notes],
+  };
+}
+
+/** From the files' headers, before an hour of work. */
+async function refuseOtherSize(roi: string, image: string, truth: string): Promise<void> {
+  const [ours, theirs] = [await imageSize(image), await imageSize(truth)];
+  if (ours.width === theirs.width && ours.height === theirs.height) return;
+  throw new ReigniteError(
+    'SIZE_MISMATCH',
+    `ROI ${roi}: the image ${image} has ${ours.width} x ${ours.height} px, ` +
+      `its annotation ${truth} ${theirs.width} x ${theirs.height} px.`,
+  );
+}
+
+/** Draws the case figure of an ROI. @returns Whether there was something to draw. */
+export async function drawTissueRoi(
+  { roi, image, truth }: PlannedRoi,
+  entry: CacheEntry,
+  { data, cache }: Pick<TaskWork, 'data' | 'cache'>,
+  out: string,
+): Promise<boolean> {
+  const { drawCaseFigure } = await import('../../figures/case-figure.ts');
+  const figure = await drawCaseFigure({
+    roi,
+    image: await decodeRgb(inside(data, image)),
+    truth: await decodeLabels(inside(data, truth)),
+    prediction: await decodeLabels(cache.pathOf(entry.key, MASK)),
+    out,
+  });
+  return figure.drawn;
+}
+
+/** Sums the ROIs' confusions. */
+export async function aggregateTissue(
+  task: TissueTask,
+  rois: readonly PlannedRoi[],
+  { cache }: Pick<TaskWork, 'cache'>,
+  { settings: { scope } }: Pick<NetworkSetup, 'settings'>,
+): Promise<Aggregated> {
+  const confusions = [];
+  for (const planned of rois) confusions.push(confusionOf(await recalledEntryOf(cache, planned)));
+  const metrics = heMetrics(sumOfConfusions(confusions), scope);
+  return { files: { [`${task}.json`]: metrics }, outcome: { all: metrics.all, til: metrics.til } };
+}
+
+/** Draws the confusion matrices and the bars, and writes cm.npy. */
+export async function drawTissueFigures(metrics: unknown, outDir: string, signal: AbortSignal): Promise<string[]> {
+  // Vega takes a second to load, which a run from the cache can do without.
+  const { renderHeFigures } = await import('../../figures/he-figures.ts');
+  return renderHeFigures({ metrics: HeMetrics.parse(metrics), outDir, signal });
+}

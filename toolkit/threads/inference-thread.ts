@@ -1,0 +1,150 @@
+import type { Worker } from 'node:worker_threads';
+import { type ErrorCode, ReigniteError } from '../errors.ts';
+import { switchOffTf32 } from '../onnx/session/engine.ts';
+
+/** What the owner of an inference thread asks; it answers in the order in which it was asked. */
+export type ToThread<Request> =
+  | {
+      readonly kind: 'request';
+      /** Comes back with all that is said of the request. */
+      readonly id: number;
+      readonly request: Request;
+      /** One shared int32; anything but 0 asks the thread, which reads no messages while a network runs, to stop. */
+      readonly flag: Int32Array;
+    }
+  | { readonly kind: 'close' };
+
+/** What the thread tells. A ReigniteError travels as its parts: structured cloning would lose its class. */
+export type FromThread<Answer, Progress> = { readonly id: number } & (
+  | { readonly kind: 'progress'; readonly progress: Progress }
+  | Ended<Answer>
+);
+
+/** How a request ended. */
+export type Ended<Answer> =
+  | { readonly kind: 'answer'; readonly answer: Answer }
+  | { readonly kind: 'cancelled' }
+  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string; readonly remedy?: string };
+
+export interface AskOptions<Progress> {
+  /** Stops the request as soon as the thread looks; its reason is thrown. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+const CLOSE_PATIENCE_MS = 10_000;
+
+/**
+ * A thread that answers requests one after the other, in the order in which it is asked. It starts with the first and, should it die, again with the
+ * next; while it is idle it keeps no process alive. ONNX Runtime blocks the thread it is called on; the owner's event
+ * loop stays free.
+ *
+ * The thread's entry file calls `serveRequests`.
+ */
+export class InferenceThread<Request, Answer, Progress> {
+  readonly #start: () => Worker;
+  readonly #describe: (request: Request) => string;
+  readonly #closing = new AbortController();
+  #thread: Worker | undefined;
+  #asked = 0;
+  #underWay = 0;
+  /** The latest requests, oldest first: as many as may wait in the thread, or be under way in it. */
+  readonly #latest: Promise<unknown>[];
+
+  /**
+   * @param start - Starts the thread, idle.
+   * @param describe - What the thread does for a request, such as `it loaded X`, should it end over it.
+   * @param waiting - How many requests wait in the thread for the one under way, so that it need not wait for them.
+   */
+  constructor(start: () => Worker, describe: (request: Request) => string, waiting = 0) {
+    this.#start = start;
+    this.#describe = describe;
+    this.#latest = Array.from({ length: waiting + 1 }, () => Promise.resolve());
+  }
+
+  /**
+   * Asks when the thread has room for the request, behind all earlier ones.
+   *
+   * @throws ReigniteError with the code of what went wrong, INFERENCE_FAILED when the thread died; the signal's reason.
+   */
+  ask(request: Request, { signal, onProgress }: AskOptions<Progress> = {}): Promise<Answer> {
+    const either = AbortSignal.any(signal === undefined ? [this.#closing.signal] : [signal, this.#closing.signal]);
+    const room = this.#latest.shift() ?? Promise.resolve();
+    const turn = room.then(() => {
+      either.throwIfAborted();
+      return this.#askNow(request, { signal: either, ...(onProgress && { onProgress }) });
+    });
+    this.#latest.push(turn.catch(() => undefined));
+    return turn;
+  }
+
+  /** Ends the thread; a request under way is stopped as by a signal. */
+  async close(): Promise<void> {
+    this.#closing.abort(new ReigniteError('CANCELLED', 'The inference thread was closed.'));
+    await Promise.all(this.#latest);
+    const thread = this.#thread;
+    this.#thread = undefined;
+    if (thread === undefined) return;
+    const ended = new Promise<void>((resolve) => thread.once('exit', () => resolve()));
+    thread.ref();
+    // Sessions are closed in their own thread; terminating it under them is the last resort.
+    thread.postMessage({ kind: 'close' } satisfies ToThread<Request>);
+    const patience = setTimeout(() => void thread.terminate(), CLOSE_PATIENCE_MS);
+    await ended;
+    clearTimeout(patience);
+  }
+
+  #askNow(request: Request, { signal, onProgress }: AskOptions<Progress> & { signal: AbortSignal }): Promise<Answer> {
+    const thread = this.#threadNow();
+    const flag = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    const cancel = () => Atomics.store(flag, 0, 1);
+    const id = this.#asked++;
+    return new Promise<Answer>((resolve, reject) => {
+      const onMessage = (message: FromThread<Answer, Progress>) => {
+        if (message.id !== id) return;
+        if (message.kind === 'progress') return onProgress?.(message.progress);
+        release();
+        if (message.kind === 'answer') resolve(message.answer);
+        else reject(message.kind === 'cancelled' ? signal.reason : errorOf(message));
+      };
+      const onEnd = (reason: unknown) => {
+        if (this.#thread === thread) this.#thread = undefined;
+        release();
+        reject(this.#ended(request, reason));
+      };
+      const release = () => {
+        signal.removeEventListener('abort', cancel);
+        thread.off('message', onMessage).off('error', onEnd).off('exit', onEnd);
+        this.#underWay -= 1;
+        if (this.#underWay === 0) thread.unref();
+      };
+      signal.addEventListener('abort', cancel);
+      this.#underWay += 1;
+      thread.on('message', onMessage).on('error', onEnd).on('exit', onEnd).ref();
+      thread.postMessage({ kind: 'request', id, request, flag } satisfies ToThread<Request>);
+    });
+  }
+
+  #threadNow(): Worker {
+    if (this.#thread !== undefined) return this.#thread;
+    switchOffTf32();
+    const thread = this.#start();
+    // A request hears of the thread's end through its own listeners; the end of an idle one only makes room for another.
+    thread.on('error', () => undefined);
+    thread.on('exit', () => {
+      if (this.#thread === thread) this.#thread = undefined;
+    });
+    this.#thread = thread;
+    return thread;
+  }
+
+  #ended(request: Request, reason: unknown): ReigniteError {
+    const how = reason instanceof Error ? reason.message : `exit code ${String(reason)}`;
+    const cause = `The inference thread ended while ${this.#describe(request)} (${how}).`;
+    return new ReigniteError('INFERENCE_FAILED', cause, { cause: reason });
+  }
+}
+
+function errorOf({ code, message, remedy }: Extract<Ended<never>, { kind: 'failed' }>): ReigniteError {
+  return new ReigniteError(code, message, remedy === undefined ? {} : { remedy });
+}

@@ -1,0 +1,225 @@
+import { CELL_TASKS, type CellTask, TASK_TITLES } from '../../../config/tasks.ts';
+import { describeDoubt } from '../../dataset/category-classes.ts';
+import type { CellPoint } from '../../dataset/cell-point.ts';
+import type { ReaderAnnotations } from '../../dataset/readers-annotations.ts';
+import { counted } from '../../format.ts';
+import { agreementScores, type DetectionMetrics, pairName } from '../../metrics/agreement-metrics.ts';
+import { ConfusionMatrix } from '../../metrics/confusion-matrix.ts';
+import type { CellTaskDefinition } from '../../tasks/definition.ts';
+import { cellDefinition } from '../../tasks/registry.ts';
+import type { CellsVerdictFile } from '../verdict-file.ts';
+import { type CorrectedNumber, entryOf, type LedgerEntry, largestChange } from './discrepancies-file.ts';
+
+const INFERENCE = 'src/inference.py';
+const UINT16 = 65_536;
+
+export type Metrics = Partial<Record<CellTask, DetectionMetrics>>;
+
+/** Macro F1 of every pair of a task, by "group: i|j". */
+function macroF1({ groups }: Pick<DetectionMetrics, 'groups'>): Map<string, number | null> {
+  const scores = new Map<string, number | null>();
+  for (const [group, { readers, f1 }] of Object.entries(groups)) {
+    for (const [i, truth] of readers.entries()) {
+      for (const [j, prediction] of readers.entries()) {
+        if (i < j) scores.set(`${group}: ${pairName(truth, prediction)}`, f1['macro']?.[i]?.[j] ?? null);
+      }
+    }
+  }
+  return scores;
+}
+
+function comparedF1(
+  paper: Pick<DetectionMetrics, 'groups'>,
+  corrected: Pick<DetectionMetrics, 'groups'>,
+): CorrectedNumber[] {
+  const other = macroF1(corrected);
+  return [...macroF1(paper)].map(([name, score]) => ({ name, paper: score, corrected: other.get(name) ?? null }));
+}
+
+/** One offset, half the height of the annotation of id 0, for the centres of all boxes. */
+export function boxCentreEntry(metrics: Metrics, moved: Partial<Record<CellTask, number>>): LedgerEntry {
+  const corrected = tasksOf(metrics).flatMap(([, { corrected: other, ...paper }]) =>
+    other === undefined ? [] : comparedF1(paper, other),
+  );
+  const boxes = Object.values(moved).reduce((sum, count) => sum + count, 0);
+  return entryOf(
+    {
+      id: 'first-box-offset',
+      title: "Every box takes the first box's offset to its centre",
+      what: 'Half the height of the annotation of id 0 is added to left and top of every box, whatever its size.',
+      where: INFERENCE,
+      tasks: [...CELL_TASKS],
+    },
+    {
+      status: boxes === 0 ? 'no effect here' : 'affects results',
+      effect:
+        `${counted(boxes, 'box has', 'boxes have')} another centre; ` +
+        `with centres of their own a macro F1 moves by up to ${largestChange(corrected).toFixed(4)}.`,
+      corrected,
+    },
+  );
+}
+
+/** Classes are counted off from the ids of the categories; listed only where that exchanges some. */
+export function categoryIdsEntry({ task, doubt }: Pick<ReaderAnnotations, 'task' | 'doubt'>): LedgerEntry[] {
+  if (doubt === undefined) return [];
+  const about = {
+    id: 'category-ids',
+    title: 'A class is the remainder of its category’s id',
+    what:
+      'Class = (category id - 1) modulo the number of classes, whatever the category is called: ids that begin at 0 ' +
+      'or have gaps exchange the classes of the readers.',
+    where: INFERENCE,
+    tasks: [task],
+  };
+  const affected = doubt.categories.map(({ id, name, taken }) => `category ${id} "${name}", taken for "${taken}"`);
+  return [entryOf(about, { status: 'affects results', effect: describeDoubt(doubt, task), affected })];
+}
+
+/** Counts are summed in 16 bits. */
+export function overflowEntry(metrics: Metrics): LedgerEntry {
+  const affected: string[] = [];
+  const corrected: CorrectedNumber[] = [];
+  let largest = 0;
+  for (const [task, { groups }] of tasksOf(metrics)) {
+    for (const [group, { confusion }] of Object.entries(groups)) {
+      for (const [pair, rows] of Object.entries(confusion)) {
+        if (rows === null) continue;
+        const most = Math.max(...rows.flat());
+        largest = Math.max(largest, most);
+        if (most < UINT16) continue;
+        affected.push(`${task}, ${group}: ${pair}`);
+        const f1 = (each: readonly (readonly number[])[]) => agreementScores(ConfusionMatrix.fromRows(each)).macro.f1;
+        const wrapped = rows.map((row) => row.map((count) => count % UINT16));
+        corrected.push({ name: `${group}: ${pair}`, paper: f1(wrapped), corrected: f1(rows) });
+      }
+    }
+  }
+  return entryOf(
+    {
+      id: 'uint16-overflow',
+      title: 'Counts are summed as 16-bit numbers',
+      what: 'A cell of a confusion matrix past 65,535 would begin again at 0. Ours do not.',
+      where: 'src/eval_utils.py',
+      tasks: [...CELL_TASKS],
+    },
+    {
+      status: affected.length === 0 ? 'no effect here' : 'affects results',
+      effect: `The largest count is ${largest}; ${counted(affected.length, 'pair is', 'pairs are')} past the limit of 65,535.`,
+      corrected,
+      affected,
+    },
+  );
+}
+
+/** The order in which equally near predictions are tried. */
+export function tieOrderEntry(verdicts: readonly CellsVerdictFile[]): LedgerEntry {
+  const corrected = verdicts.flatMap(({ f1, f1LowestIndex }) =>
+    f1.map(({ name, ours }, k) => ({ name, paper: ours, corrected: f1LowestIndex[k]?.ours ?? null })),
+  );
+  const changed = corrected.filter(({ paper, corrected: other }) => paper !== other).length;
+  return entryOf(
+    {
+      id: 'tie-order',
+      title: 'Equal distances are decided by the order of a search tree',
+      what:
+        'Of predictions equally far from a reader’s point, the one that scikit-learn’s ball tree lists first is taken; ' +
+        'the order of the file would do as well. Both are given; a difference that this order explains is none.',
+      where: 'src/eval_utils.py',
+      tasks: [...CELL_TASKS],
+    },
+    {
+      status: changed === 0 ? 'no effect here' : 'affects results',
+      effect:
+        `${changed} of ${counted(corrected.length, 'F1', 'F1')} with the AI change in the order of the file, ` +
+        `by up to ${largestChange(corrected).toFixed(4)}.`,
+      corrected,
+    },
+  );
+}
+
+/** Points of one image on both sides. */
+export interface ImagePoints {
+  readonly task: CellTask;
+  readonly roi: string;
+  readonly published: readonly CellPoint[];
+  readonly ours: readonly CellPoint[];
+}
+
+/** Published tiles without any point where we have some: what a suppression that ran out of time leaves. */
+export function timeLimitEntry(images: readonly ImagePoints[]): LedgerEntry {
+  const flagged = images.flatMap(({ task, roi, published, ours }) => {
+    const { tile } = cellDefinition(task).settings;
+    const theirs = new Set(published.map((point) => tileOf(point, tile)));
+    const empty = new Map<string, number>();
+    for (const point of ours) {
+      const at = tileOf(point, tile);
+      if (!theirs.has(at)) empty.set(at, (empty.get(at) ?? 0) + 1);
+    }
+    return [...empty].map(([at, points]) => ({ name: `${task}, ${roi}, tile ${at}`, points }));
+  });
+  const points = flagged.reduce((sum, each) => sum + each.points, 0);
+  return entryOf(
+    {
+      id: 'nms-time-limit',
+      title: 'Non-maximum suppression gives up after a time limit',
+      what:
+        'On a slow machine the original leaves the remaining tiles of a batch without points. Ours has no such limit. ' +
+        'Published tiles without any point, where we have some, are flagged (column and row of the tile).',
+      where: 'non_max_suppression of YOLOv5',
+      tasks: [...CELL_TASKS],
+    },
+    {
+      status: flagged.length === 0 ? 'no effect here' : 'affects results',
+      effect: `${counted(flagged.length, 'tile is', 'tiles are')} empty in the published points; ours there: ${points}.`,
+      affected: flagged.map(({ name }) => name),
+    },
+  );
+}
+
+/** Cells detected again with the settings that the script declares. */
+export interface DeclaredPoints {
+  readonly metrics: Pick<DetectionMetrics, 'groups'>;
+  /** The same images with the settings in effect. */
+  readonly effective: Pick<DetectionMetrics, 'groups'>;
+  readonly points: { readonly declared: number; readonly effective: number };
+  readonly images: number;
+}
+
+/** Settings that an authors' script declares and never passes on. */
+export function declaredSettingsEntry(
+  { name, settings, declared: script }: Required<Pick<CellTaskDefinition, 'name' | 'settings' | 'declared'>>,
+  declared: DeclaredPoints | { readonly kind: 'not measured'; readonly reason: string },
+): LedgerEntry {
+  const { tile, confidence, iou } = script.settings;
+  const about = {
+    id: `${name}-settings`,
+    title: `${TASK_TITLES[name]} runs with other settings than it declares`,
+    what:
+      `The script declares tiles of ${tile} px, confidence ${confidence} and IoU ${iou}, and calls the inference without them: ` +
+      `in effect are ${settings.tile} px, ${settings.confidence} and ${settings.iou}, the defaults. ` +
+      'Nothing in the record says which of the two made the published points.',
+    where: script.script,
+    tasks: [name],
+  };
+  if ('reason' in declared) return entryOf(about, { status: 'not measured', effect: declared.reason });
+  const corrected = comparedF1(declared.effective, declared.metrics).filter(({ name }) => name.endsWith('|AI'));
+  return entryOf(about, {
+    status: 'affects results',
+    effect:
+      `Detected again with the declared settings on ${counted(declared.images, 'image')}: ${declared.points.declared} ` +
+      `points instead of ${declared.points.effective}; a macro F1 moves by up to ${largestChange(corrected).toFixed(4)}.`,
+    corrected,
+  });
+}
+
+function tileOf({ x, y }: CellPoint, tile: number): string {
+  return `${Math.floor(x / tile)},${Math.floor(y / tile)}`;
+}
+
+function tasksOf(metrics: Metrics): [CellTask, DetectionMetrics][] {
+  return CELL_TASKS.flatMap((task): [CellTask, DetectionMetrics][] => {
+    const of = metrics[task];
+    return of === undefined ? [] : [[task, of]];
+  });
+}

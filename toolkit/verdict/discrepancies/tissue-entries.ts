@@ -1,0 +1,192 @@
+import { TISSUE_TASKS } from '../../../config/tasks.ts';
+import { HE_LABELS } from '../../dataset/he-labels.ts';
+import type { MappedLabel } from '../../dataset/label-map.ts';
+import { counted } from '../../format.ts';
+import type { ConfusionMatrix } from '../../metrics/confusion-matrix.ts';
+import { diceWithBackground, diceWithUnannotatedMissed } from '../../metrics/dice.ts';
+import { sumOfConfusions } from '../../metrics/evaluate-he.ts';
+import type { EvaluationScope } from '../../metrics/he-metrics.ts';
+import { type DiceScores, diceScores } from '../../metrics/he-metrics.ts';
+import { tileStarts } from '../../nnunet/sliding-window/tile-grid.ts';
+import { type CorrectedNumber, entryOf, type LedgerEntry, largestChange } from './discrepancies-file.ts';
+
+const BACKGROUND = 1;
+const EVALUATION = 'code/he_segmentation/evaluation.py';
+
+/** An H&E ROI as the ledger sees it. */
+export interface TissueRoi {
+  readonly roi: string;
+  /** px */
+  readonly width: number;
+  /** px */
+  readonly height: number;
+  /** 17 x 17, truth and ours. */
+  readonly confusion: ConfusionMatrix;
+}
+
+/** True Background cleared as a row and kept as a column. */
+export function backgroundEntry(total: ConfusionMatrix): LedgerEntry {
+  const corrected = compared(diceScores(total, HE_LABELS), diceWithBackground(total));
+  const ofTissue = corrected.filter(({ name }) => name !== HE_LABELS[BACKGROUND].name);
+  const lost = total.rowSum(BACKGROUND) - total.at(BACKGROUND, 0);
+  return entryOf(
+    {
+      id: 'background-in-dice',
+      title: 'Background counts in Dice as a prediction, not as truth',
+      what:
+        'Before Dice is taken, the row of true Background is set to 0 and its column is kept: tissue predicted as ' +
+        'Background is a miss, Background predicted as tissue is no false alarm, and Background itself scores 0.',
+      where: EVALUATION,
+      tasks: [...TISSUE_TASKS],
+    },
+    {
+      status: lost === 0 ? 'no effect here' : 'affects results',
+      effect:
+        `${counted(lost, 'pixel')} of true Background ${lost === 1 ? 'is' : 'are'} left out; ` +
+        `counting them moves the Dice of a tissue by up to ${largestChange(ofTissue).toFixed(4)}.`,
+      corrected,
+    },
+  );
+}
+
+/** Pixels of tissue that the network calls Unannotated. */
+export function unannotatedEntry(total: ConfusionMatrix): LedgerEntry {
+  const vanished = total
+    .toRows()
+    .slice(1)
+    .reduce((sum, row) => sum + (row[0] ?? 0), 0);
+  const corrected = compared(diceScores(total, HE_LABELS), diceWithUnannotatedMissed(total));
+  return entryOf(
+    {
+      id: 'predicted-unannotated',
+      title: 'A pixel of tissue predicted Unannotated vanishes',
+      what: 'Row and column of label 0 are both dropped, so that such a pixel is no miss of its true class.',
+      where: EVALUATION,
+      tasks: [...TISSUE_TASKS],
+    },
+    {
+      status: vanished === 0 ? 'no effect here' : 'affects results',
+      effect:
+        `${counted(vanished, 'annotated pixel')} predicted Unannotated; ` +
+        `as misses they move a Dice by up to ${largestChange(corrected).toFixed(4)}.`,
+      corrected,
+    },
+  );
+}
+
+/** Pixels whose true value is no label, such as the 255 of patient69_he_roi3. */
+export function strayEntry(rois: readonly TissueRoi[], scope: EvaluationScope): LedgerEntry {
+  const stray = rois
+    .map(({ roi, width, height, confusion }) => ({ roi, pixels: width * height - confusion.total() }))
+    .filter(({ pixels }) => pixels > 0);
+  const pixels = stray.reduce((sum, each) => sum + each.pixels, 0);
+  const isKnown = scope === 'full';
+  return entryOf(
+    {
+      id: 'stray-values',
+      title: 'Masks hold values that are no label (the stray 255)',
+      what: 'Such pixels drop out of every count, but the figure of the ROI is cropped as if they were tissue.',
+      where: 'annotations/he/*_with_context.png',
+      tasks: [...TISSUE_TASKS],
+    },
+    {
+      status: !isKnown ? 'not measured' : pixels === 0 ? 'no effect here' : 'affects the record',
+      effect: isKnown
+        ? `${counted(pixels, 'pixel')} in ${counted(stray.length, 'ROI')} left out of all counts.`
+        : 'In the scope `annotated` pixels are left out on purpose, and stray ones cannot be told from them.',
+      affected: isKnown ? stray.map(({ roi }) => roi) : [],
+    },
+  );
+}
+
+/** The label map of the record against the names in the authors' code. */
+export function labelNameEntry(map: readonly MappedLabel[] | undefined): LedgerEntry {
+  const named = map ?? [];
+  const other = named.filter(({ value, name }) => HE_LABELS.find((label) => label.value === value)?.name !== name);
+  return entryOf(
+    {
+      id: 'label-names',
+      title: 'A class has two names ("Tumor epithelium", "Tumor cells")',
+      what: 'The label map calls a class otherwise than the evaluation and the figures do.',
+      where: 'he_label_map.json',
+      tasks: [...TISSUE_TASKS],
+    },
+    {
+      status: map === undefined ? 'not measured' : other.length === 0 ? 'no effect here' : 'affects the record',
+      effect:
+        map === undefined
+          ? 'The label map could not be read.'
+          : `${counted(other.length, 'label is', 'labels are')} named otherwise; no number changes.`,
+      affected: other.map(
+        ({ value, name }) => `${value}: "${name}", in the figures "${HE_LABELS[value]?.name ?? '-'}"`,
+      ),
+    },
+  );
+}
+
+/** ROIs whose tiles another rounding of .5 would move. */
+export function roundedRois(rois: readonly TissueRoi[], patch: readonly [height: number, width: number]): string[] {
+  const moves = (length: number, side: number) => {
+    const starts = tileStarts(Math.max(length, side), side);
+    const step = (Math.max(length, side) - side) / Math.max(1, starts.length - 1);
+    return starts.some((start, k) => start !== Math.round(step * k));
+  };
+  return rois.filter(({ width, height }) => moves(height, patch[0]) || moves(width, patch[1])).map(({ roi }) => roi);
+}
+
+/** The affected ROIs segmented again with tiles rounded half up. */
+export interface RoundedAgain {
+  readonly pixels: number;
+  readonly differing: number;
+  /** 17 x 17 of the whole test set, the affected ROIs as segmented again. */
+  readonly total: ConfusionMatrix;
+}
+
+/** The positions of tiles are rounded half to even. */
+export function roundingEntry(
+  rois: readonly TissueRoi[],
+  patch: readonly [number, number] | undefined,
+  again: RoundedAgain | undefined,
+): LedgerEntry {
+  const about = {
+    id: 'window-rounding',
+    title: 'Tiles of the sliding window are placed by rounding half to even',
+    what: 'NumPy rounds 128.5 to 128 and 129.5 to 130; rounding half up, as most languages do, moves tiles by 1 px.',
+    where: 'nnU-Net v1, _compute_steps_for_sliding_window',
+    tasks: [...TISSUE_TASKS],
+  };
+  if (patch === undefined) {
+    return entryOf(about, {
+      status: 'not measured',
+      effect: 'The model is not the record’s: its tiles are not known.',
+    });
+  }
+  const affected = roundedRois(rois, patch);
+  const moved = `${counted(affected.length, 'ROI has', 'ROIs have')} tiles that the other rounding would move`;
+  if (affected.length === 0) return entryOf(about, { status: 'no effect here', effect: `${moved}.` });
+  if (again === undefined) {
+    const effect = `${moved}; \`--set ledger.full=true\` segments them again.`;
+    return entryOf(about, { status: 'not measured', effect, affected });
+  }
+  const paper = diceScores(sumOfConfusions(rois.map(({ confusion }) => confusion)), HE_LABELS);
+  const corrected = compared(paper, diceScores(again.total, HE_LABELS));
+  return entryOf(about, {
+    status: again.differing === 0 ? 'no effect here' : 'affects results',
+    effect:
+      `${moved}: segmented again with it, ${again.differing} of ${counted(again.pixels, 'pixel')} ${again.differing === 1 ? 'changes' : 'change'}, ` +
+      `and a Dice by up to ${largestChange(corrected).toPrecision(2)}.`,
+    corrected,
+    affected,
+  });
+}
+
+function compared(paper: DiceScores, corrected: DiceScores): CorrectedNumber[] {
+  return [
+    { name: 'Overall', paper: paper.overall, corrected: corrected.overall },
+    ...Object.entries(paper.perClass).map(([name, dice]) => ({
+      name,
+      paper: dice,
+      corrected: corrected.perClass[name] ?? null,
+    })),
+  ];
+}

@@ -1,4 +1,0 @@
-/** A number for a sentence: two significant digits, and a plain 0 where it is none. */
-export function shortNumber(value: number): string {
-  return value === 0 ? '0' : value.toPrecision(2);
-}

@@ -1,0 +1,98 @@
+import { ReigniteError } from '../../errors.ts';
+import { asEntries, asObject, dictGet, dictHas, type Located } from '../../pytorch/pickle/access.ts';
+import { isPickleObject, type PickleObject } from '../../pytorch/pickle/value.ts';
+import type { TensorRef } from '../../pytorch/tensors/tensor.ts';
+
+/** One module of a pickled network: what it is, what it holds, nothing of what it does. */
+export interface ModuleNode {
+  /** Way from the root as PyTorch writes it, such as `model.9.cv1`; empty at the root. */
+  readonly place: string;
+  /** Class with its package, such as `models.common.Conv`; the prefix of the PyPI package `yolov5.` is left out. */
+  readonly className: string;
+  /** The dict of its attributes. */
+  readonly attributes: Located;
+  /** Parameters and buffers by name; those that are `None` are left out. */
+  readonly tensors: ReadonlyMap<string, TensorRef>;
+  /** Submodules by name, in the order of the file. */
+  readonly children: ReadonlyMap<string, ModuleNode>;
+}
+
+/** Far beyond the largest official network (some 1,000 modules); memo references let a small file ask for any number. */
+const MOST_MODULES = 20_000;
+const PACKAGE_PREFIX = 'yolov5.';
+
+/**
+ * Reads a pickled tree of PyTorch modules.
+ *
+ * @param root - Where the outermost module is; its place is the empty string.
+ * @throws ReigniteError CHECKPOINT_UNSUPPORTED for anything else than modules, for a module that contains itself and
+ *   for more than 20,000 of them.
+ */
+export function readModuleTree(root: Located): ModuleNode {
+  return new TreeReader().read(root, '');
+}
+
+class TreeReader {
+  readonly #within = new Set<PickleObject>();
+  #count = 0;
+
+  read(located: Located, place: string): ModuleNode {
+    const { value } = located;
+    if (!isPickleObject(value)) throw notAModule(located, place);
+    if (this.#within.has(value)) throw refuse(located, `the module ${place} contains itself`);
+    if (++this.#count > MOST_MODULES) throw refuse(located, `its network has more than ${MOST_MODULES} modules`);
+    this.#within.add(value);
+    const node = this.#readNode(located, place);
+    this.#within.delete(value);
+    return node;
+  }
+
+  #readNode(located: Located, place: string): ModuleNode {
+    const { module, name, state } = asObject({ ...located, keys: place });
+    const className = `${module}.${name}`;
+    const attributes = { ...state, keys: place };
+    if (!isDict(attributes)) throw notAModule(located, place);
+    const children = new Map<string, ModuleNode>();
+    for (const [key, child] of present(attributes, '_modules')) {
+      children.set(key, this.read(child, join(place, key)));
+    }
+    return {
+      place,
+      className: className.startsWith(PACKAGE_PREFIX) ? className.slice(PACKAGE_PREFIX.length) : className,
+      attributes,
+      tensors: new Map([...tensorsOf(attributes, '_parameters'), ...tensorsOf(attributes, '_buffers')]),
+      children,
+    };
+  }
+}
+
+/** The name of something in a module, as PyTorch writes it. */
+export function join(place: string, name: string): string {
+  return place === '' ? name : `${place}.${name}`;
+}
+
+function tensorsOf(attributes: Located, key: string): readonly (readonly [string, TensorRef])[] {
+  return present(attributes, key).map(([name, located]) => {
+    const { value } = located;
+    if (isPickleObject(value) && value.kind === 'tensor') return [name, value] as const;
+    throw refuse(located, `${join(attributes.keys, name)} is no tensor`);
+  });
+}
+
+/** Entries of one of a module's registers that are not `None`. */
+function present(attributes: Located, key: string): readonly (readonly [string, Located])[] {
+  if (!dictHas(attributes, key)) return [];
+  return asEntries(dictGet(attributes, key)).filter(([, { value }]) => value !== null);
+}
+
+function isDict({ value }: Located): boolean {
+  return isPickleObject(value) && value.kind === 'dict';
+}
+
+function notAModule(located: Located, place: string): ReigniteError {
+  return refuse(located, `${place === '' ? 'its network' : place} is no module with attributes`);
+}
+
+function refuse({ file, code }: Located, what: string): ReigniteError {
+  return new ReigniteError(code, `${file} is not read: ${what}.`);
+}

@@ -1,0 +1,205 @@
+import { type BatchNorm, foldedBias, foldedWeight } from '../../../onnx/graph/fold-batch-norm.ts';
+import { hardSwish, leakyRelu, type Pair, relu, silu } from '../../../onnx/graph/operators.ts';
+import {
+  checkedFeature,
+  childOf,
+  type Feature,
+  integerAttribute,
+  type Layers,
+  onlyInput,
+  pairAttribute,
+  positiveAttribute,
+  refuseModule,
+  requireAttribute,
+  sameShape,
+} from '../layers.ts';
+import type { ModuleNode } from '../module-tree.ts';
+import type { NetworkTensor } from '../tensor-ledger.ts';
+import { convolved } from './summands.ts';
+
+/**
+ * Applies an activation of the tree: releases from 4.0 on use SiLU, 3.x Hardswish, the CSP blocks up to 5.0
+ * LeakyReLU(0.1). `utils.activations` holds the versions for PyTorch releases that lacked them.
+ */
+export function activation(layers: Layers, module: ModuleNode, x: Feature): Feature {
+  const { graph } = layers;
+  const { place, className } = module;
+  switch (className) {
+    case 'torch.nn.modules.linear.Identity':
+      return x;
+    case 'torch.nn.modules.activation.SiLU':
+    case 'utils.activations.SiLU':
+      return sameShape(x, silu(graph, place, x.value));
+    case 'torch.nn.modules.activation.Hardswish':
+    case 'utils.activations.Hardswish':
+      return sameShape(x, hardSwish(graph, place, x.value));
+    case 'torch.nn.modules.activation.LeakyReLU':
+      return sameShape(x, leakyRelu(graph, place, x.value, positiveAttribute(module, 'negative_slope')));
+    case 'torch.nn.modules.activation.ReLU':
+      return sameShape(x, relu(graph, place, x.value));
+    default:
+      throw refuseModule(layers, module, 'is no activation that is known here');
+  }
+}
+
+const CONV2D = 'torch.nn.modules.conv.Conv2d';
+const BATCH_NORM = 'torch.nn.modules.batchnorm.BatchNorm2d';
+
+/** A batch normalisation, or the part of one that follows this convolution. */
+export interface Normalisation {
+  /** Channels of the whole. */
+  readonly channels: number;
+  /** First channel that belongs to this convolution. */
+  readonly from: number;
+  readonly read: () => Promise<BatchNorm>;
+}
+
+/** Another arrangement of the same sums, which lets the convolution see other inputs (see Focus). */
+export interface Rearranged {
+  readonly kernel: Pair;
+  readonly stride: Pair;
+  readonly padding: Pair;
+  /** Channels of the input that is really there. */
+  readonly inputs: number;
+  readonly weight: (weight: Float32Array) => Float32Array;
+}
+
+export interface Conv2dShape {
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly kernel: Pair;
+  readonly stride: Pair;
+  readonly padding: Pair;
+  readonly dilation: Pair;
+  readonly groups: number;
+}
+
+/** `models.common.Conv`: convolution, batch normalisation (absent in fused networks), activation. */
+export function convModule(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
+  return convBlock(layers, module, onlyInput(layers, module, inputs));
+}
+
+/** @param rearrange - Turns the convolution into one over the input as it is. */
+export function convBlock(
+  layers: Layers,
+  module: ModuleNode,
+  x: Feature,
+  rearrange?: (shape: Conv2dShape) => Rearranged,
+): Feature {
+  const convolution = childOf(layers, module, 'conv');
+  const bn = module.children.get('bn');
+  const normalisation = bn === undefined ? undefined : { ...batchNorm(layers, bn), from: 0 };
+  const convolved = conv2d(layers, convolution, x, {
+    ...(normalisation && { normalisation }),
+    ...(rearrange && { rearrange }),
+  });
+  if (normalisation !== undefined && normalisation.channels !== convolved.channels) {
+    throw refuseModule(layers, module, `normalises ${normalisation.channels} of ${convolved.channels} channels`);
+  }
+  return activation(layers, childOf(layers, module, 'act'), convolved);
+}
+
+/** A `BatchNorm2d` with weights and running statistics. */
+export function batchNorm(layers: Layers, module: ModuleNode): Omit<Normalisation, 'from'> {
+  if (module.className !== BATCH_NORM) throw refuseModule(layers, module, 'is not a known batch normalisation');
+  const { ledger } = layers;
+  const gamma = ledger.use(module, 'weight', [-1]);
+  const channels = gamma.shape[0] ?? 0;
+  const beta = ledger.use(module, 'bias', [channels]);
+  const mean = ledger.use(module, 'running_mean', [channels]);
+  const variance = ledger.use(module, 'running_var', [channels]);
+  ledger.setAside(module, 'num_batches_tracked');
+  const epsilon = positiveAttribute(module, 'eps');
+  return {
+    channels,
+    read: async () => ({
+      gamma: await gamma.read(),
+      beta: await beta.read(),
+      mean: await mean.read(),
+      variance: await variance.read(),
+      epsilon,
+    }),
+  };
+}
+
+export interface Conv2dOptions {
+  readonly normalisation?: Normalisation;
+  readonly rearrange?: (shape: Conv2dShape) => Rearranged;
+}
+
+/** `torch.nn.Conv2d` over zeros-padded input, with what follows folded in. */
+export function conv2d(
+  layers: Layers,
+  module: ModuleNode,
+  x: Feature,
+  { normalisation, rearrange }: Conv2dOptions = {},
+): Feature {
+  const { ledger } = layers;
+  const shape = conv2dShape(layers, module);
+  const { outputs, groups, dilation } = shape;
+  const rearranged = rearrange?.(shape);
+  const { kernel, stride, padding, inputs } = rearranged ?? shape;
+  if (x.channels !== inputs) throw refuseModule(layers, module, `takes ${inputs} channels and is given ${x.channels}`);
+
+  const { place } = module;
+  const weight = ledger.use(module, 'weight', [outputs, shape.inputs / groups, ...shape.kernel]);
+  const bias = ledger.has(module, 'bias') ? ledger.use(module, 'bias', [outputs]) : undefined;
+  const value = convolved(layers, x, {
+    place,
+    outputs,
+    shape: { kernel, stride, padding, dilation, groups },
+    weight: async () => {
+      const values = await weight.read();
+      const { from = 0 } = normalisation ?? {};
+      const folded =
+        normalisation === undefined ? values : foldedWeight(values, outputs, await normalisation.read(), from);
+      return rearranged?.weight(folded) ?? folded;
+    },
+    bias: biasOf(bias, outputs, normalisation),
+  });
+  return checkedFeature(layers, module, {
+    value,
+    channels: outputs,
+    height: slides(x.height, kernel[0], stride[0], padding[0], dilation[0]),
+    width: slides(x.width, kernel[1], stride[1], padding[1], dilation[1]),
+  });
+}
+
+/** The bias with the normalisation that follows; none where there is neither. */
+function biasOf(
+  bias: NetworkTensor | undefined,
+  outputs: number,
+  normalisation: Normalisation | undefined,
+): (() => Promise<Float32Array>) | undefined {
+  if (normalisation === undefined) return bias?.read;
+  return async () => {
+    const values = (await bias?.read()) ?? new Float32Array(outputs);
+    return foldedBias(values, await normalisation.read(), normalisation.from);
+  };
+}
+
+function conv2dShape(layers: Layers, module: ModuleNode): Conv2dShape {
+  if (module.className !== CONV2D) throw refuseModule(layers, module, 'is not a known convolution');
+  requireAttribute(module, 'padding_mode', 'zeros');
+  requireAttribute(module, 'transposed', false);
+  const groups = integerAttribute(module, 'groups', 1);
+  const inputs = integerAttribute(module, 'in_channels', 1);
+  const outputs = integerAttribute(module, 'out_channels', 1);
+  if (inputs % groups !== 0 || outputs % groups !== 0) {
+    throw refuseModule(layers, module, `splits ${inputs} and ${outputs} channels into ${groups} groups`);
+  }
+  return {
+    inputs,
+    outputs,
+    groups,
+    kernel: pairAttribute(module, 'kernel_size', 1),
+    stride: pairAttribute(module, 'stride', 1),
+    padding: pairAttribute(module, 'padding', 0),
+    dilation: pairAttribute(module, 'dilation', 1),
+  };
+}
+
+/** How many positions a kernel has along an axis. */
+export function slides(length: number, kernel: number, stride: number, padding: number, dilation: number): number {
+  return Math.floor((length + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1;
+}

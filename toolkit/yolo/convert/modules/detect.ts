@@ -1,0 +1,133 @@
+import type { GraphBuilder, Value } from '../../../onnx/graph/graph.ts';
+import { add, concat, floats, multiply, reshape, sigmoid, slice, transpose } from '../../../onnx/graph/operators.ts';
+import { childOf, type Feature, integerAttribute, type Layers, refuseModule } from '../layers.ts';
+import type { ModuleNode } from '../module-tree.ts';
+import type { NetworkTensor } from '../tensor-ledger.ts';
+import { conv2d } from './convolution.ts';
+
+const DETECT = 'models.yolo.Detect';
+const MODULE_LIST = 'torch.nn.modules.container.ModuleList';
+/** Columns before the classes: centre x, centre y, width, height, objectness. */
+export const BOX_COLUMNS = 5;
+
+/** The decoded output of a network. */
+export interface Head {
+  readonly value: Value;
+  readonly rows: number;
+  readonly classes: number;
+}
+
+/** A level of the head: one resolution with its anchors. */
+interface Level {
+  readonly name: string;
+  readonly x: Feature;
+  readonly anchors: number;
+  readonly outputs: number;
+  /** px */
+  readonly stride: number;
+  /** [anchors, 2], width and height in px. */
+  readonly anchorSizes: () => Promise<Float32Array>;
+}
+
+/**
+ * `models.yolo.Detect` in inference: sigmoid, then boxes in px of the input,
+ *
+ *     xy = (2 s + (cell - 0.5)) stride,  wh = (2 s)^2 anchor
+ *
+ * in float32 and in this order of operations, as releases from 6.0 on have it. Those load older networks too, with
+ * anchors times stride in the place of their buffer `anchor_grid`.
+ *
+ * Rows go level by level, within it anchor by anchor, within that cell by cell in rows.
+ *
+ * @param strides - Of each level in px, as the network has them.
+ * @param size - Height and width of the input in px.
+ */
+export function detect(
+  layers: Layers,
+  module: ModuleNode,
+  inputs: readonly Feature[],
+  strides: readonly number[],
+  size: number,
+): Head {
+  const { graph, ledger } = layers;
+  if (module.className !== DETECT) throw refuseModule(layers, module, 'is not a known detection head');
+  const classes = integerAttribute(module, 'nc', 1);
+  const outputs = integerAttribute(module, 'no', 1);
+  const anchors = integerAttribute(module, 'na', 1);
+  if (outputs !== BOX_COLUMNS + classes) {
+    throw refuseModule(layers, module, `has ${outputs} outputs for ${classes} classes`);
+  }
+  const list = childOf(layers, module, 'm');
+  if (list.className !== MODULE_LIST) throw refuseModule(layers, list, 'is not a known list of modules');
+  const convolutions = [...list.children.values()];
+  if (convolutions.length !== inputs.length || strides.length !== inputs.length) {
+    const counts = `${inputs.length} inputs, ${convolutions.length} convolutions and ${strides.length} strides`;
+    throw refuseModule(layers, module, `has ${counts}`);
+  }
+  const sizes = ledger.use(module, 'anchors', [inputs.length, anchors, 2]);
+  ledger.use(module, 'stride', [inputs.length]);
+  ledger.setAside(module, 'anchor_grid');
+  const levels = inputs.map((input, index) => {
+    const convolution = convolutions[index];
+    const stride = strides[index];
+    if (convolution === undefined || stride === undefined) throw refuseModule(layers, module, 'is incomplete');
+    const x = conv2d(layers, convolution, input);
+    if (x.channels !== anchors * outputs) throw refuseModule(layers, convolution, `has ${x.channels} outputs`);
+    if (x.height * stride !== size || x.width * stride !== size) {
+      throw refuseModule(layers, module, `has a stride of ${stride} px where ${size} px become ${x.height}`);
+    }
+    const name = `${module.place}.${index}`;
+    return { name, x, anchors, outputs, stride, anchorSizes: () => anchorSizes(sizes, index, anchors, stride) };
+  });
+  const value = concat(
+    graph,
+    'detections',
+    levels.map((level) => decode(graph, level)),
+    1,
+  );
+  const rows = levels.reduce((sum, { x }) => sum + anchors * x.height * x.width, 0);
+  return { value, rows, classes };
+}
+
+function decode(graph: GraphBuilder, { name, x, anchors, outputs, stride, anchorSizes: read }: Level): Value {
+  const { height, width } = x;
+  const split = reshape(graph, `${name}.split`, x.value, [anchors, outputs, height, width]);
+  const last = transpose(graph, `${name}.last`, split, [0, 2, 3, 1]);
+  const s = sigmoid(graph, `${name}.sigmoid`, last);
+
+  const two = floats(graph, `${name}.two`, [1], () => Float32Array.of(2));
+  const twice = multiply(graph, `${name}.twice`, slice(graph, `${name}.box`, s, 3, 0, 4), two);
+  const cells = floats(graph, `${name}.cells`, [1, height, width, 2], () => cellOffsets(height, width));
+  const shifted = add(graph, `${name}.shifted`, slice(graph, `${name}.xy`, twice, 3, 0, 2), cells);
+  const pixels = floats(graph, `${name}.pixels`, [1], () => Float32Array.of(stride));
+  const centres = multiply(graph, `${name}.centres`, shifted, pixels);
+
+  const extent = slice(graph, `${name}.wh`, twice, 3, 2, 4);
+  const sizes = floats(graph, `${name}.anchors`, [anchors, 1, 1, 2], read);
+  const extents = multiply(graph, `${name}.extents`, multiply(graph, `${name}.squared`, extent, extent), sizes);
+
+  const scores = slice(graph, `${name}.scores`, s, 3, 4, outputs);
+  const joined = concat(graph, `${name}.joined`, [centres, extents, scores], 3);
+  return reshape(graph, `${name}.rows`, joined, [1, anchors * height * width, outputs]);
+}
+
+/** Column and row of each cell, less a half. */
+function cellOffsets(height: number, width: number): Float32Array {
+  const offsets = new Float32Array(height * width * 2);
+  for (let cell = 0; cell < height * width; cell++) {
+    offsets[2 * cell] = (cell % width) - 0.5;
+    offsets[2 * cell + 1] = Math.floor(cell / width) - 0.5;
+  }
+  return offsets;
+}
+
+/** The buffer `anchors` is in units of the stride. */
+async function anchorSizes(
+  { read }: NetworkTensor,
+  level: number,
+  anchors: number,
+  stride: number,
+): Promise<Float32Array> {
+  const all = await read();
+  return all.slice(level * anchors * 2, (level + 1) * anchors * 2).map((length) => length * stride);
+}

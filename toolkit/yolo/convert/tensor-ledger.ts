@@ -1,0 +1,127 @@
+import { ReigniteError } from '../../errors.ts';
+import type { Checkpoint } from '../../pytorch/containers/checkpoint.ts';
+import { isPickleObject, type PickleValue } from '../../pytorch/pickle/value.ts';
+import { elementCount, type TensorRef } from '../../pytorch/tensors/tensor.ts';
+import { join, type ModuleNode } from './module-tree.ts';
+
+/** One tensor of the network: described now, read when asked. */
+export interface NetworkTensor {
+  readonly shape: readonly number[];
+  /** Reads the elements in C order, widened to float32; refuses what is not finite. */
+  readonly read: () => Promise<Float32Array>;
+}
+
+/**
+ * Keeps account of a module tree, so that nothing in it is passed over in silence: every parameter and buffer is
+ * used, or set aside on purpose, or an error. Tensors that are plain attributes (the stride, cached grids) belong to
+ * no register of PyTorch's: those that nothing uses are set aside by themselves.
+ */
+export class TensorLedger {
+  /** Path of the checkpoint. */
+  readonly file: string;
+  readonly #checkpoint: Pick<Checkpoint, 'readFloat32'>;
+  readonly #tensors = new Map<string, TensorRef>();
+  readonly #registered = new Set<string>();
+  readonly #used = new Set<string>();
+  readonly #unused = new Set<string>();
+  #parameters = 0;
+
+  constructor(root: ModuleNode, file: string, checkpoint: Pick<Checkpoint, 'readFloat32'>) {
+    this.file = file;
+    this.#checkpoint = checkpoint;
+    this.#enter(root);
+  }
+
+  /** Elements of all tensors used so far. */
+  get parameters(): number {
+    return this.#parameters;
+  }
+
+  /** Names that nothing used, in the order of the tree. */
+  get unused(): readonly string[] {
+    return [...this.#tensors.keys()].filter((name) => !this.#used.has(name));
+  }
+
+  /** Whether the module has a tensor of that name. */
+  has({ place }: ModuleNode, name: string): boolean {
+    return this.#tensors.has(join(place, name));
+  }
+
+  /**
+   * Uses a tensor.
+   *
+   * @param shape - What it must be; an axis of -1 may have any length.
+   * @throws ReigniteError CHECKPOINT_UNSUPPORTED when there is none of that name and shape.
+   */
+  use({ place, className }: ModuleNode, name: string, shape: readonly number[]): NetworkTensor {
+    const full = join(place, name);
+    const tensor = this.#tensors.get(full);
+    if (tensor === undefined) throw this.#refuse(`the ${className} ${place} has no tensor ${name}`);
+    const fits = tensor.shape.length === shape.length && shape.every((length, axis) => isLength(length, tensor, axis));
+    if (!fits) {
+      throw this.#refuse(`${full} is [${tensor.shape.join(', ')}], where the network wants [${shape.join(', ')}]`);
+    }
+    if (!this.#used.has(full)) this.#parameters += elementCount(tensor.shape);
+    this.#used.add(full);
+    return { shape: tensor.shape, read: () => this.#read(full, tensor) };
+  }
+
+  /** Sets tensors aside that inference does not need, where they are there. */
+  setAside({ place }: ModuleNode, ...names: readonly string[]): void {
+    for (const name of names) this.#unused.add(join(place, name));
+  }
+
+  /** @throws ReigniteError CHECKPOINT_UNSUPPORTED naming what was neither used nor set aside. */
+  close(): void {
+    const left = [...this.#registered].filter((name) => !this.#used.has(name) && !this.#unused.has(name));
+    if (left.length === 0) return;
+    const others = left.length === 1 ? '' : ` and ${left.length - 1} more (${left.slice(1, 4).join(', ')})`;
+    throw this.#refuse(`nothing uses its tensor ${left[0]}${others}`);
+  }
+
+  #enter(module: ModuleNode): void {
+    for (const [name, tensor] of module.tensors) {
+      this.#tensors.set(join(module.place, name), tensor);
+      this.#registered.add(join(module.place, name));
+    }
+    for (const [name, tensor] of attributeTensors(module)) {
+      const full = join(module.place, name);
+      if (!this.#tensors.has(full)) this.#tensors.set(full, tensor);
+    }
+    for (const child of module.children.values()) this.#enter(child);
+  }
+
+  /** One weight that is not finite would make nothing of every box it reaches, without a word. */
+  async #read(name: string, tensor: TensorRef): Promise<Float32Array> {
+    const values = await this.#checkpoint.readFloat32(tensor);
+    for (const value of values) {
+      if (Number.isFinite(value)) continue;
+      const cause = `${this.file}: the parameter ${name} holds values that are not finite.`;
+      throw new ReigniteError('CHECKPOINT_CORRUPT', cause);
+    }
+    return values;
+  }
+
+  #refuse(what: string): ReigniteError {
+    return new ReigniteError('CHECKPOINT_UNSUPPORTED', `${this.file} is not read: ${what}.`);
+  }
+}
+
+function isLength(length: number, { shape }: TensorRef, axis: number): boolean {
+  return length === -1 || shape[axis] === length;
+}
+
+/** Tensors that are attributes, or items of a list or tuple that is one. */
+function attributeTensors({ attributes: { value } }: ModuleNode): readonly (readonly [string, TensorRef])[] {
+  if (!isPickleObject(value) || value.kind !== 'dict') return [];
+  return Array.from(value.entries).flatMap(([key, held]) => {
+    if (typeof key !== 'string') return [];
+    if (isTensor(held)) return [[key, held] as const];
+    if (!isPickleObject(held) || (held.kind !== 'list' && held.kind !== 'tuple')) return [];
+    return held.items.flatMap((item, index) => (isTensor(item) ? [[`${key}[${index}]`, item] as const] : []));
+  });
+}
+
+function isTensor(value: PickleValue): value is TensorRef {
+  return isPickleObject(value) && value.kind === 'tensor';
+}

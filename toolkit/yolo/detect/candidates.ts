@@ -1,0 +1,62 @@
+import { BOX_COLUMNS } from '../convert/modules/detect.ts';
+
+/** Boxes of one tile that are worth a second look, in the order of the head's rows. Columns of equal length. */
+export interface Candidates {
+  readonly count: number;
+  /** count x 4: x1, y1, x2, y2 in px of the tile, float32. */
+  readonly corners: Float32Array;
+  /** Objectness times the probability of the best class, float32. */
+  readonly scores: Float32Array;
+  /** Number of the best class. */
+  readonly classes: Uint16Array;
+}
+
+/**
+ * Takes the candidates out of a raw head: objectness above `floor`, then objectness times class above it.
+ *
+ * Corners and scores are rounded to float32 step by step as `non_max_suppression` of YOLOv5 computes them. The best
+ * class is the first of those with the highest product. A threshold above `floor` may be applied to the scores later:
+ * a score never exceeds its objectness.
+ *
+ * @param head - rows x (5 + classes), float32: centre x, centre y, width, height in px, objectness, classes.
+ * @param floor - In [0, 1], compared as float32.
+ */
+export function readCandidates(head: Float32Array, classes: number, floor: number): Candidates {
+  const columns = BOX_COLUMNS + classes;
+  const least = Math.fround(floor);
+  const rows: number[] = [];
+  for (let row = 0; row < head.length; row += columns) {
+    if ((head[row + 4] ?? 0) > least && bestScore(head, row, columns) > least) rows.push(row);
+  }
+  const corners = new Float32Array(rows.length * 4);
+  const scores = new Float32Array(rows.length);
+  const best = new Uint16Array(rows.length);
+  for (const [index, row] of rows.entries()) {
+    const [x = Number.NaN, y = Number.NaN, width = Number.NaN, height = Number.NaN] = head.subarray(row, row + 4);
+    corners.set([x - width / 2, y - height / 2, x + width / 2, y + height / 2], index * 4);
+    scores[index] = bestScore(head, row, columns);
+    best[index] = bestClass(head, row, columns);
+  }
+  return { count: rows.length, corners, scores, classes: best };
+}
+
+/** Whether every corner is a finite number. */
+export function areFinite({ corners }: Candidates): boolean {
+  return corners.every((value) => Number.isFinite(value));
+}
+
+function bestScore(head: Float32Array, row: number, columns: number): number {
+  return scoreOf(head, row, bestClass(head, row, columns));
+}
+
+function bestClass(head: Float32Array, row: number, columns: number): number {
+  let best = 0;
+  for (let label = 1; label < columns - BOX_COLUMNS; label++) {
+    if (scoreOf(head, row, label) > scoreOf(head, row, best)) best = label;
+  }
+  return best;
+}
+
+function scoreOf(head: Float32Array, row: number, label: number): number {
+  return Math.fround((head[row + 4] ?? 0) * (head[row + BOX_COLUMNS + label] ?? 0));
+}

@@ -1,0 +1,65 @@
+import { sha256OfFile } from '../../files/hash-file.ts';
+import { type RequestWatch, serveRequests } from '../../threads/serve-requests.ts';
+import { detectImage, recordedScore } from './detect-image.ts';
+import type { DetectionJob, DetectionProgress, DetectionResult, DetectorEngine, DetectorJob } from './detection-job.ts';
+import { type EngineDetector, openDetector } from './own-detector.ts';
+
+/** What a cell detector asks its thread. */
+export type DetectorRequest =
+  | { readonly kind: 'detect'; readonly job: DetectionJob }
+  | { readonly kind: 'probe'; readonly job: DetectorJob };
+
+export type DetectorAnswer =
+  | { readonly kind: 'detected'; readonly result: DetectionResult }
+  | { readonly kind: 'probed'; readonly engine: DetectorEngine };
+
+/** Raised whenever the candidates of a tile or the files that hold them change. */
+const PARTIAL_SCHEMA = '1';
+
+let loaded: { readonly key: string; readonly detector: EngineDetector } | undefined;
+
+/** Keeps the detector of the last job: a run goes through hundreds of images with one model. */
+async function detectorOf({ modelDir, provider, threads }: DetectorJob): Promise<EngineDetector> {
+  const key = JSON.stringify([modelDir, provider, threads]);
+  if (loaded?.key === key) return loaded.detector;
+  await release();
+  const detector = await openDetector(modelDir, {
+    ...(provider !== undefined && { provider }),
+    ...(threads !== undefined && { threads }),
+  });
+  loaded = { key, detector };
+  return detector;
+}
+
+async function release(): Promise<void> {
+  await loaded?.detector.release();
+  loaded = undefined;
+}
+
+async function detect(job: DetectionJob, watch: RequestWatch<DetectionProgress>): Promise<DetectionResult> {
+  const start = performance.now();
+  watch.signal.throwIfAborted();
+  const detector = await detectorOf(job);
+  const { engine } = detector;
+  const identity = {
+    schema: PARTIAL_SCHEMA,
+    model: detector.digest,
+    image: job.imageSha256 ?? (await sha256OfFile(job.image)),
+    recorded: String(recordedScore(job.confidence)),
+    provider: engine.provider,
+    ortVersion: engine.ortVersion,
+    instructionSet: engine.instructionSet,
+  };
+  const detected = await detectImage(job, detector, identity, watch);
+  return {
+    ...detected,
+    ...engine,
+    peakRssBytes: process.resourceUsage().maxRSS * 1024,
+    seconds: (performance.now() - start) / 1000,
+  };
+}
+
+serveRequests<DetectorRequest, DetectorAnswer, DetectionProgress>(async (request, watch) => {
+  if (request.kind === 'probe') return { kind: 'probed', engine: (await detectorOf(request.job)).engine };
+  return { kind: 'detected', result: await detect(request.job, watch) };
+}, release);

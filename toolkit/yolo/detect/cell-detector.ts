@@ -1,0 +1,51 @@
+import { ReigniteError } from '../../errors.ts';
+import type { SessionOptions } from '../../onnx/session/session.ts';
+import { type AskOptions, InferenceThread } from '../../threads/inference-thread.ts';
+import { startThread } from '../../threads/start-thread.ts';
+import type { DetectorAnswer, DetectorRequest } from './cell-detector-thread.ts';
+import type { DetectionJob, DetectionProgress, DetectionResult, DetectorEngine, DetectorJob } from './detection-job.ts';
+
+export type { DetectionJob, DetectionProgress, DetectionResult, DetectorEngine, DetectorJob } from './detection-job.ts';
+
+/** `signal` stops within one tile; what is on disk stays for the next attempt. */
+export type DetectOptions = AskOptions<DetectionProgress>;
+
+/** Detects cells off the event loop, one image after the other. */
+export interface CellDetector {
+  /**
+   * Detects cells in one image.
+   *
+   * @throws ReigniteError with the code of what went wrong, INFERENCE_FAILED when the thread died; the signal's reason.
+   */
+  detect(job: DetectionJob, options?: DetectOptions): Promise<DetectionResult>;
+  /** Loads a model and says what it runs on; nothing is computed. */
+  probe(job: DetectorJob, options?: Pick<DetectOptions, 'signal'>): Promise<DetectorEngine>;
+  /** Ends the thread; a job under way is stopped as by a signal. */
+  close(): Promise<void>;
+}
+
+/**
+ * Creates a detector with a thread of its own, which starts with the first job and, should it die, again with the
+ * next. One detector a process is enough: its runs use every core they are given.
+ *
+ * @param defaults - For jobs that do not name provider or threads themselves.
+ */
+export function createCellDetector(defaults: SessionOptions = {}): CellDetector {
+  const start = () => startThread('toolkit/yolo/detect/cell-detector-thread.ts');
+  const thread = new InferenceThread<DetectorRequest, DetectorAnswer, DetectionProgress>(start, ({ job }) =>
+    'image' in job ? `it detected cells in ${job.image}` : `it loaded ${job.modelDir}`,
+  );
+  return {
+    async detect(job, options) {
+      const answer = await thread.ask({ kind: 'detect', job: { ...defaults, ...job } }, options);
+      if (answer.kind === 'detected') return answer.result;
+      throw new ReigniteError('INTERNAL', `The inference thread answered ${answer.kind} to detect.`);
+    },
+    async probe(job, options) {
+      const answer = await thread.ask({ kind: 'probe', job: { ...defaults, ...job } }, options);
+      if (answer.kind === 'probed') return answer.engine;
+      throw new ReigniteError('INTERNAL', `The inference thread answered ${answer.kind} to probe.`);
+    },
+    close: () => thread.close(),
+  };
+}

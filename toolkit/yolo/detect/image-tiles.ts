@@ -1,0 +1,51 @@
+import type { RgbImage } from '../../image/decode-pixels.ts';
+
+/** One tile of an image; tiles neither overlap nor end at the border. */
+export interface ImageTile {
+  /** Number of the tile, row by row. */
+  readonly index: number;
+  /** First column in px. */
+  readonly left: number;
+  /** First row in px. */
+  readonly top: number;
+}
+
+/** Tiles of `size` px side by side that cover an image, row by row. */
+export function imageTiles({ width, height }: Pick<RgbImage, 'width' | 'height'>, size: number): readonly ImageTile[] {
+  const columns = Math.ceil(width / size);
+  return Array.from({ length: columns * Math.ceil(height / size) }, (_, index) => ({
+    index,
+    left: (index % columns) * size,
+    top: Math.floor(index / columns) * size,
+  }));
+}
+
+/** value / 255 for the 256 values of a byte, in float32. */
+const SCALED = Float32Array.from({ length: 256 }, (_, value) => value / 255);
+
+/**
+ * Fills a network's input with one tile: RGB scaled to [0, 1], black beyond the right and the lower border. (The
+ * authors' code fails on images whose sides are no multiples of the tile; black is our choice.)
+ *
+ * @param input - Receives 3 x size x size float32 (CHW).
+ */
+export function fillTile(
+  { data, width, height }: RgbImage,
+  { left, top }: ImageTile,
+  size: number,
+  input: Float32Array,
+): void {
+  const plane = size * size;
+  const columns = Math.min(size, width - left);
+  const rows = Math.min(size, height - top);
+  if (columns < size || rows < size) input.fill(0);
+  for (let row = 0; row < rows; row++) {
+    let from = ((top + row) * width + left) * 3;
+    const start = row * size;
+    for (let to = start; to < start + columns; to++, from += 3) {
+      input[to] = SCALED[data[from] ?? 0] ?? 0;
+      input[to + plane] = SCALED[data[from + 1] ?? 0] ?? 0;
+      input[to + 2 * plane] = SCALED[data[from + 2] ?? 0] ?? 0;
+    }
+  }
+}

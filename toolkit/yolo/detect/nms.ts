@@ -1,0 +1,216 @@
+import type { Candidates } from './candidates.ts';
+
+/** Most cells along an axis; the far border is a cell of its own. */
+const CELLS = 64;
+const STRIDE = CELLS + 1;
+/** Boxes that a list of a cell has room for before it must grow, in all cells together, per box. */
+const ROOM_PER_BOX = 4;
+
+/**
+ * Boxes in the order in which they are added, with a grid over them so that a box is compared only with those near it.
+ * Areas and overlaps are float32 as torchvision computes them.
+ *
+ * The boxes of a cell are a linked list within two flat arrays: thousands of small arrays cost more than the search.
+ */
+class OverlapGrid {
+  readonly #corners: Float32Array;
+  readonly #areas: Float32Array;
+  /** Of each cell its first and last entry, counted from 1; 0 for none. */
+  readonly #first = new Int32Array(STRIDE * STRIDE);
+  readonly #last = new Int32Array(STRIDE * STRIDE);
+  /** Of each entry its box and the entry behind it. */
+  #box: Int32Array;
+  #next: Int32Array;
+  #entries = 0;
+  readonly #left: number;
+  readonly #top: number;
+  readonly #side: number;
+  /** Rank of each added box; the best overlapping one is that of the lowest. */
+  readonly #ranks: Int32Array;
+  #size = 0;
+
+  /** @param corners - All boxes that may be added or asked about, n x 4: x1, y1, x2, y2; finite, 2^22 at most. */
+  constructor(corners: Float32Array) {
+    const count = corners.length / 4;
+    this.#corners = corners;
+    this.#areas = new Float32Array(count);
+    this.#ranks = new Int32Array(count);
+    this.#box = new Int32Array(ROOM_PER_BOX * count + 1);
+    this.#next = new Int32Array(ROOM_PER_BOX * count + 1);
+    let [left, top, right, bottom, sides] = [0, 0, 0, 0, 0];
+    for (let index = 0; index < count; index++) {
+      const at = 4 * index;
+      const x1 = corners[at] ?? 0;
+      const y1 = corners[at + 1] ?? 0;
+      const x2 = corners[at + 2] ?? 0;
+      const y2 = corners[at + 3] ?? 0;
+      this.#areas[index] = Math.fround(x2 - x1) * Math.fround(y2 - y1);
+      if (x1 < left) left = x1;
+      if (y1 < top) top = y1;
+      if (x2 > right) right = x2;
+      if (y2 > bottom) bottom = y2;
+      sides += Math.abs(x2 - x1) + Math.abs(y2 - y1);
+    }
+    this.#left = left;
+    this.#top = top;
+    this.#side = Math.max(Math.max(right - left, bottom - top) / CELLS, sides / (2 * count || 1), 1);
+  }
+
+  /** Boxes added. */
+  get size(): number {
+    return this.#size;
+  }
+
+  add(index: number): void {
+    this.#ranks[index] = this.#size++;
+    const at = 4 * index;
+    const left = this.#column(at);
+    const right = this.#column(at + 2);
+    const bottom = this.#row(at + 3);
+    for (let row = this.#row(at + 1); row <= bottom; row++) {
+      for (let column = left; column <= right; column++) this.#append(row * STRIDE + column, index);
+    }
+  }
+
+  /**
+   * The first added box whose IoU with this one is above `iou`.
+   *
+   * @param iou - At least 0: boxes that do not meet are never found.
+   */
+  firstOverlapping(index: number, iou: number): number | undefined {
+    const boxes = this.#box;
+    const next = this.#next;
+    const ranks = this.#ranks;
+    let found = -1;
+    let rank = this.#size;
+    const at = 4 * index;
+    const left = this.#column(at);
+    const right = this.#column(at + 2);
+    const bottom = this.#row(at + 3);
+    for (let row = this.#row(at + 1); row <= bottom; row++) {
+      for (let column = left; column <= right; column++) {
+        let entry = this.#first[row * STRIDE + column] ?? 0;
+        while (entry !== 0) {
+          const other = boxes[entry] ?? 0;
+          if ((ranks[other] ?? 0) >= rank) break;
+          if (this.#iou(other, index) > iou) {
+            found = other;
+            rank = ranks[other] ?? 0;
+            break;
+          }
+          entry = next[entry] ?? 0;
+        }
+      }
+    }
+    return found === -1 ? undefined : found;
+  }
+
+  #iou(one: number, other: number): number {
+    const corners = this.#corners;
+    const a = 4 * one;
+    const b = 4 * other;
+    const x1 = Math.max(corners[a] ?? 0, corners[b] ?? 0);
+    const x2 = Math.min(corners[a + 2] ?? 0, corners[b + 2] ?? 0);
+    if (x2 <= x1) return 0;
+    const y1 = Math.max(corners[a + 1] ?? 0, corners[b + 1] ?? 0);
+    const y2 = Math.min(corners[a + 3] ?? 0, corners[b + 3] ?? 0);
+    if (y2 <= y1) return 0;
+    const inter = Math.fround(Math.fround(x2 - x1) * Math.fround(y2 - y1));
+    const both = Math.fround((this.#areas[one] ?? 0) + (this.#areas[other] ?? 0));
+    return Math.fround(inter / Math.fround(both - inter));
+  }
+
+  #append(cell: number, index: number): void {
+    const entry = ++this.#entries;
+    if (entry === this.#box.length) {
+      this.#box = doubled(this.#box);
+      this.#next = doubled(this.#next);
+    }
+    this.#box[entry] = index;
+    const last = this.#last[cell] ?? 0;
+    if (last === 0) this.#first[cell] = entry;
+    else this.#next[last] = entry;
+    this.#last[cell] = entry;
+  }
+
+  #column(corner: number): number {
+    return Math.floor(((this.#corners[corner] ?? 0) - this.#left) / this.#side);
+  }
+
+  #row(corner: number): number {
+    return Math.floor(((this.#corners[corner] ?? 0) - this.#top) / this.#side);
+  }
+}
+
+function doubled(values: Int32Array): Int32Array {
+  const larger = new Int32Array(2 * values.length);
+  larger.set(values);
+  return larger;
+}
+
+/** What became of a candidate; an index of another candidate means that one suppressed it. */
+export const FATE = { kept: -1, belowConfidence: -2, overLimit: -3 } as const;
+
+export interface NmsOptions {
+  /** Scores must be above it; compared as float32. */
+  readonly confidence: number;
+  /** Boxes whose IoU with a better one is above it go; in [0, 1], compared with the IoU as it is. */
+  readonly iou: number;
+  /** Candidates looked at, best first. Default 30,000, as in YOLOv5. */
+  readonly maxCandidates?: number;
+  /** Boxes kept, best first. Default 1,500, as the authors' scripts have it. */
+  readonly maxKept?: number;
+}
+
+export interface NmsResult {
+  /** All candidates, by score descending, equal scores by index. */
+  readonly order: Uint32Array;
+  /** Of each candidate by index: one of `FATE`, or the index of the candidate that suppressed it. */
+  readonly fates: Int32Array;
+}
+
+const MAX_CANDIDATES = 30_000;
+const MAX_KEPT = 1_500;
+
+/** Limits of both of the authors' scripts. */
+export const SCRIPT_LIMITS = { maxCandidates: MAX_CANDIDATES, maxKept: MAX_KEPT } as const;
+
+/**
+ * Non-maximum suppression over all classes together: the best box stays, boxes that overlap it too much go, and so on.
+ *
+ * Every step is rounded to float32 as in torchvision's kernel, so that an IoU at the threshold falls on the same side.
+ * Unlike YOLOv5's, it has no time limit, and equal scores have an order.
+ *
+ * @see `non_max_suppression` of YOLOv5 7.0; `nms_kernel.cpp` of torchvision 0.20
+ */
+export function nms(candidates: Candidates, options: NmsOptions): NmsResult {
+  const { iou, maxCandidates = MAX_CANDIDATES, maxKept = MAX_KEPT } = options;
+  const least = Math.fround(options.confidence);
+  const order = byScore(candidates.scores);
+  const fates = new Int32Array(candidates.count);
+  const kept = new OverlapGrid(candidates.corners);
+  let looked = 0;
+  for (const index of order) {
+    if (!((candidates.scores[index] ?? 0) > least)) fates[index] = FATE.belowConfidence;
+    else if (looked++ >= maxCandidates) fates[index] = FATE.overLimit;
+    else {
+      const better = kept.firstOverlapping(index, iou);
+      fates[index] = better ?? (kept.size < maxKept ? FATE.kept : FATE.overLimit);
+      // One beyond the limit still suppresses others, which would not have come in either.
+      if (better === undefined) kept.add(index);
+    }
+  }
+  return { order, fates };
+}
+
+/** Indices by score descending; equal scores by index. */
+function byScore(scores: Float32Array): Uint32Array {
+  // Positive floats sort as their bits do; score and index together are one exact number, which sorts fast.
+  const bits = new Uint32Array(scores.buffer, scores.byteOffset, scores.length);
+  const keys = new Float64Array(bits.length);
+  for (let index = 0; index < keys.length; index++) keys[index] = (0x7f80_0000 - (bits[index] ?? 0)) * 2 ** 22 + index;
+  keys.sort();
+  const order = new Uint32Array(keys.length);
+  for (let place = 0; place < order.length; place++) order[place] = (keys[place] ?? 0) % 2 ** 22;
+  return order;
+}

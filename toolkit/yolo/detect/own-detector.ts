@@ -1,0 +1,85 @@
+import { join } from 'node:path';
+import { type InferenceSession, Tensor } from 'onnxruntime-node';
+import { ReigniteError } from '../../errors.ts';
+import { type OwnCard, readOwnCard } from '../../onnx/custom-model/own-model.ts';
+import type { DetectionSidecar } from '../../onnx/custom-model/sidecar.ts';
+import { instructionSet } from '../../onnx/session/engine.ts';
+import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
+import { placeBoxes, TileInput } from '../../onnx/session/tile-tensors.ts';
+import type { DetectorModel } from './detect-image.ts';
+import type { DetectorEngine } from './detection-job.ts';
+import { OrtDetector } from './ort-detector.ts';
+
+/** A detector that says what it runs on. */
+export interface EngineDetector extends DetectorModel {
+  readonly engine: DetectorEngine;
+  release(): Promise<void>;
+}
+
+/**
+ * Opens what a folder of the home holds: a converted YOLOv5, or an ONNX model of the user's.
+ *
+ * @throws ReigniteError MODEL_UNREADABLE, PROVIDER_UNAVAILABLE.
+ */
+export async function openDetector(folder: string, options: SessionOptions): Promise<EngineDetector> {
+  const own = await readOwnCard(folder);
+  return own === undefined ? OrtDetector.load(folder, options) : OwnDetector.load(folder, own, options);
+}
+
+/** An ONNX model of the user's with boxes as YOLOv5 or YOLOv8 give them. */
+class OwnDetector implements EngineDetector {
+  readonly digest: string;
+  readonly size: number;
+  readonly rows: number;
+  readonly classes: readonly string[];
+  readonly engine: DetectorEngine;
+  readonly #card: OwnCard;
+  readonly #sidecar: DetectionSidecar;
+  readonly #input: TileInput;
+  readonly #session: InferenceSession;
+
+  private constructor(card: OwnCard, sidecar: DetectionSidecar, session: InferenceSession, engine: DetectorEngine) {
+    this.digest = card.digest;
+    this.size = card.size[0];
+    this.rows = card.count;
+    this.classes = sidecar.labels;
+    this.engine = engine;
+    this.#card = card;
+    this.#sidecar = sidecar;
+    this.#input = new TileInput(sidecar.input, card.size);
+    this.#session = session;
+  }
+
+  static async load(folder: string, card: OwnCard, options: SessionOptions): Promise<OwnDetector> {
+    const { sidecar } = card;
+    if (sidecar.kind !== 'detection') {
+      throw new ReigniteError('SIDECAR_INVALID', `The model in ${folder} is a segmentation; cells need a detector.`);
+    }
+    const { session, ...opened } = await openSession(join(folder, card.file), options);
+    return new OwnDetector(card, sidecar, session, { ...opened, instructionSet: instructionSet() });
+  }
+
+  async run(input: Float32Array, head: Float32Array): Promise<void> {
+    const image = new Tensor('float32', this.#input.fill(input), [...this.#input.shape]);
+    try {
+      const { [this.#card.output]: output } = await this.#session.run({ [this.#card.input]: image }, [
+        this.#card.output,
+      ]);
+      const data = output?.data;
+      const columns = this.classes.length + (this.#sidecar.output.format === 'yolov5' ? 5 : 4);
+      if (!(data instanceof Float32Array) || data.length !== this.rows * columns) {
+        throw new RangeError(`Expected ${this.rows} x ${columns} numbers, got [${output?.dims}]`);
+      }
+      if (this.#sidecar.output.format === 'yolov5') head.set(data);
+      else placeBoxes(data, this.rows, this.classes.length, head);
+    } catch (cause) {
+      throw new ReigniteError('INFERENCE_FAILED', `The network ${this.digest} failed on a tile: ${String(cause)}`, {
+        cause,
+      });
+    }
+  }
+
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+}

@@ -1,0 +1,101 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { replaceFile } from '../../files/atomic-write.ts';
+import { makeFolder } from '../../files/make-folder.ts';
+import type { Candidates } from './candidates.ts';
+
+/** All that the numbers of a tile depend on; another identity starts over. */
+export type DetectionIdentity = Readonly<Record<string, string>>;
+
+const TILE = /^tile-\d+\.bin$/;
+const IDENTITY_BYTES = 32;
+const HEADER_BYTES = IDENTITY_BYTES + 8;
+/** Four corners, the score and the class as float32. */
+const CANDIDATE_BYTES = 24;
+/** What may be deleted in the folder: nothing that somebody else put there. */
+const OURS = /^(tile-\d+\.bin|\.tile-\d+\.bin\..*\.tmp)$/;
+
+/** How many tiles the attempts at an image finished whose partial result lies in the folder. */
+export async function tilesReached(folder: string): Promise<number> {
+  const names = await readdir(folder).catch(() => []);
+  return names.filter((name) => TILE.test(name)).length;
+}
+
+/**
+ * What a killed job leaves on disk so that the next one goes on at the same bits: a file a finished tile.
+ *
+ * Each begins with the SHA-256 of the identity, the CRC-32 of what follows the header and the number of candidates,
+ * and is renamed into its place. One that says otherwise counts as not there. Nothing is synced: after a power cut
+ * the checksums tell.
+ */
+export class PartialDetection {
+  readonly #folder: string;
+  readonly #identity: Buffer;
+
+  private constructor(folder: string, identity: Buffer) {
+    this.#folder = folder;
+    this.#identity = identity;
+  }
+
+  static async open(folder: string, identity: DetectionIdentity): Promise<PartialDetection> {
+    await makeFolder(folder);
+    const sorted = Object.entries(identity).sort(([a], [b]) => (a < b ? -1 : 1));
+    return new PartialDetection(folder, createHash('sha256').update(JSON.stringify(sorted)).digest());
+  }
+
+  /** The candidates of a tile that an attempt with the same identity finished. */
+  async read(tile: number): Promise<Candidates | undefined> {
+    try {
+      return this.#decode(await readFile(this.#pathOf(tile)));
+    } catch {
+      return undefined;
+    }
+  }
+
+  async write(tile: number, candidates: Candidates): Promise<void> {
+    const bytes = this.#encode(candidates);
+    await replaceFile(this.#pathOf(tile), (temporary) => writeFile(temporary, bytes));
+  }
+
+  /** Deletes our files, and the folder if nothing else is in it. */
+  async remove(): Promise<void> {
+    const names = await readdir(this.#folder);
+    const ours = names.filter((name) => OURS.test(name));
+    for (const name of ours) await rm(join(this.#folder, name), { force: true });
+    if (ours.length === names.length) await rmdir(this.#folder);
+  }
+
+  #pathOf(tile: number): string {
+    return join(this.#folder, `tile-${tile}.bin`);
+  }
+
+  #encode({ count, corners, scores, classes }: Candidates): Buffer {
+    const bytes = Buffer.alloc(HEADER_BYTES + count * CANDIDATE_BYTES);
+    for (let index = 0; index < count; index++) {
+      const values = [...corners.subarray(4 * index, 4 * index + 4), scores[index] ?? 0, classes[index] ?? 0];
+      const at = HEADER_BYTES + index * CANDIDATE_BYTES;
+      for (const [column, value] of values.entries()) bytes.writeFloatLE(value, at + 4 * column);
+    }
+    this.#identity.copy(bytes);
+    bytes.writeUInt32LE(crc32(bytes.subarray(HEADER_BYTES)), IDENTITY_BYTES);
+    bytes.writeUInt32LE(count, IDENTITY_BYTES + 4);
+    return bytes;
+  }
+
+  #decode(bytes: Buffer): Candidates | undefined {
+    if (bytes.length < HEADER_BYTES || !bytes.subarray(0, IDENTITY_BYTES).equals(this.#identity)) return undefined;
+    const count = bytes.readUInt32LE(IDENTITY_BYTES + 4);
+    if (bytes.length !== HEADER_BYTES + count * CANDIDATE_BYTES) return undefined;
+    if (crc32(bytes.subarray(HEADER_BYTES)) !== bytes.readUInt32LE(IDENTITY_BYTES)) return undefined;
+    const floatAt = (index: number, column: number) =>
+      bytes.readFloatLE(HEADER_BYTES + index * CANDIDATE_BYTES + 4 * column);
+    return {
+      count,
+      corners: Float32Array.from({ length: 4 * count }, (_, at) => floatAt(Math.floor(at / 4), at % 4)),
+      scores: Float32Array.from({ length: count }, (_, index) => floatAt(index, 4)),
+      classes: Uint16Array.from({ length: count }, (_, index) => floatAt(index, 5)),
+    };
+  }
+}

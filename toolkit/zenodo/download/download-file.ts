@@ -1,0 +1,138 @@
+import { existsSync } from 'node:fs';
+import { rename, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { ReigniteError } from '../../errors.ts';
+import { asDiskError } from '../../files/disk-error.ts';
+import { lockFile } from '../../files/file-lock.ts';
+import { ensureFreeSpace } from '../../files/free-space.ts';
+import { digestsOfFile, type FileDigests } from './file-digests.ts';
+import { followFile } from './following-digests.ts';
+import { PartFile, partPath } from './part-file.ts';
+import { type Transfer, transfer } from './transfer.ts';
+
+export interface DownloadedFile extends FileDigests {
+  readonly path: string;
+  /** Bytes that were on disk before: all of them when the file was there already. */
+  readonly resumedFrom: number;
+}
+
+/** A file to be fetched. */
+export interface Download extends Transfer {
+  /** Bytes that will be needed beside the file's own: for what is unpacked of it. Default: 0. */
+  readonly extraSpace?: number | undefined;
+}
+
+/**
+ * Fetches one file: one attempt, which goes on from the bytes that an earlier one left. The file gets its name only
+ * after the MD5 over all of it, read from disk, is the published one. A file of that name that is wrong is
+ * moved aside (`<name>.wrong-1`), never deleted. Memory does not grow with the size of the file.
+ *
+ * @param job - `url`, `path`, `size` in bytes and `md5` as the record states them; `stallMs`: give up when no byte
+ *   comes for so long (default 30 s); `onProgress(bytes, size)`: called with the bytes on disk.
+ * @throws ReigniteError NETWORK (retryable: the bytes stay in `<path>.part`); RATE_LIMITED with the wait; FILE_LOCKED
+ *   when another process fetches the same file; ACCESS_DENIED; FILE_NOT_IN_RECORD; NO_SPACE; NOT_WRITABLE;
+ *   CHECKSUM_MISMATCH when the bytes are wrong twice, what came is then kept as `<path>.corrupt`. The signal's reason
+ *   when aborted.
+ */
+export async function downloadFile(options: Download): Promise<DownloadedFile> {
+  const job = { ...options, md5: options.md5.toLowerCase() };
+  // What is there and right is taken without a lock: the folder may be read-only.
+  const seen = await stateOf(job.path);
+  const present = await existing(job);
+  if (present !== undefined) {
+    await tidyBehind(job.path);
+    return present;
+  }
+  const lock = await lockFile(lockPath(job.path), job.path);
+  try {
+    const signal = job.signal === undefined ? lock.lost : AbortSignal.any([job.signal, lock.lost]);
+    // The process that had the lock before may have brought the file.
+    const brought = (await stateOf(job.path)) === seen ? undefined : await existing({ ...job, signal });
+    return brought ?? (await fetchLocked({ ...job, signal }));
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Removes what a process left that was killed when the file had just got its name. */
+async function tidyBehind(path: string): Promise<void> {
+  const part = new PartFile(path);
+  if (!existsSync(lockPath(path)) && !part.isBegun()) return;
+  try {
+    const lock = await lockFile(lockPath(path), path);
+    await part.remove().finally(() => lock.release());
+  } catch {
+    // Another process is at it, or the folder is read-only: the file itself is there and right.
+  }
+}
+
+function lockPath(path: string): string {
+  return `${partPath(path)}.lock`;
+}
+
+async function fetchLocked(job: Download): Promise<DownloadedFile> {
+  if (existsSync(job.path)) await moveAside(job.path);
+  const have = Math.min(job.size, await new PartFile(job.path).length());
+  await ensureFreeSpace(dirname(job.path), job.size - have + (job.extraSpace ?? 0));
+  return fetchVerified(job);
+}
+
+async function fetchVerified(job: Download): Promise<DownloadedFile> {
+  const following = followFile(partPath(job.path), job.size);
+  try {
+    const part = new PartFile(job.path, following);
+    const begun = await part.length();
+    if (begun > 0 && begun <= job.size) following.onLength(begun);
+    const attempt = async (again: boolean) => {
+      const { reused } = await transfer(job, part, again);
+      return { reused, digests: await following.finish(await part.length(), job.signal) };
+    };
+    const isAgain = (await part.state())?.again === true;
+    let { reused, digests } = await attempt(isAgain);
+    if (!isRight(digests, job) && !isAgain) {
+      await part.remove();
+      ({ reused, digests } = await attempt(true));
+    }
+    if (!isRight(digests, job)) await giveUp(job, part, digests);
+    await part.moveTo(job.path);
+    return { path: job.path, ...digests, resumedFrom: reused };
+  } finally {
+    await following.close();
+  }
+}
+
+async function giveUp(job: Download, part: PartFile, { size, md5 }: FileDigests): Promise<never> {
+  await part.moveTo(`${job.path}.corrupt`);
+  throw new ReigniteError(
+    'CHECKSUM_MISMATCH',
+    `${job.url} gave ${size} bytes with MD5 ${md5}, twice not the ${job.size} bytes with MD5 ${job.md5} ` +
+      `of the record; they are kept as ${job.path}.corrupt.`,
+  );
+}
+
+async function existing(job: Download): Promise<DownloadedFile | undefined> {
+  const found = await stat(job.path).catch(() => undefined);
+  if (found?.size !== job.size || !found.isFile()) return undefined;
+  const digests = await digestsOfFile(job.path, job.signal, () => job.onProgress?.(job.size, job.size));
+  return isRight(digests, job) ? { path: job.path, ...digests, resumedFrom: job.size } : undefined;
+}
+
+/** Changes whenever the file does; undefined when there is none. */
+async function stateOf(path: string): Promise<string | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  return found === undefined ? undefined : `${found.ino} ${found.size} ${found.mtimeMs}`;
+}
+
+async function moveAside(path: string): Promise<void> {
+  let n = 1;
+  while (existsSync(`${path}.wrong-${n}`)) n++;
+  try {
+    await rename(path, `${path}.wrong-${n}`);
+  } catch (error) {
+    throw asDiskError(error, path);
+  }
+}
+
+function isRight(digests: FileDigests, job: Download): boolean {
+  return digests.size === job.size && digests.md5 === job.md5;
+}

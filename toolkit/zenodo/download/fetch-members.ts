@@ -1,0 +1,109 @@
+import { join } from 'node:path';
+import type { LocatedMember } from '../../archive/list-archive.ts';
+import { sha256WhenRight } from '../../archive/present-member.ts';
+import { type UnpackedFile, unpackArchive } from '../../archive/unpack-archive.ts';
+import { lockFile } from '../../files/file-lock.ts';
+import type { HttpGet } from '../http/http.ts';
+import { fetchPieces, RangeIgnored } from './fetch-pieces.ts';
+import { partPath } from './part-file.ts';
+import { joinPieces, PiecesFile, removePieces } from './pieces-file.ts';
+import { fetchDirectory } from './remote-archive.ts';
+
+/** Members of an archive to be brought to disk without the rest of it. */
+export interface MembersFetch extends Omit<HttpGet, 'headers'> {
+  /** Where the whole archive would be; the pieces lie beside it. */
+  readonly path: string;
+  /** Of the archive, in bytes. */
+  readonly size: number;
+  readonly md5: string;
+  /** Folder that receives the members. */
+  readonly target: string;
+  readonly root?: string | undefined;
+  /** Which members are wanted. Default: all. */
+  readonly select?: ((path: string) => boolean) | undefined;
+  /** Called with bytes fetched, and to be fetched. */
+  readonly onProgress?: ((bytes: number, total: number) => void) | undefined;
+}
+
+/** Below it an archive is fetched whole: its end and its directory are most of it already. In bytes. */
+const WORTH_LOOKING = 256 * 2 ** 10;
+/** A gap that is cheaper fetched than asked around, in bytes. */
+const GAP = 2 ** 20;
+/** More requests than that take longer than the whole archive, at some fifty a minute. */
+const MOST_PIECES = 300;
+
+/** Where the pieces of an archive lie while they are fetched. */
+export function piecesPath(archive: string): string {
+  return `${archive}.pieces`;
+}
+
+/**
+ * Brings members of a zip to disk: its central directory is fetched first, then those members alone, by Range. Each is
+ * checked by its CRC-32; the MD5 of the archive says nothing about a part of it. Members that are there already
+ * and right are not fetched.
+ *
+ * @returns The members that are wanted, none when the archive has none of them; undefined when the whole archive is
+ *   fetched sooner: it is small, most of it is wanted, or the server knows no ranges.
+ * @throws ReigniteError as `downloadFile` and `unpackArchive` do; the signal's reason when aborted.
+ */
+export async function fetchMembers(options: MembersFetch): Promise<readonly UnpackedFile[] | undefined> {
+  if (options.size < WORTH_LOOKING) return undefined;
+  const lock = await lockFile(`${partPath(options.path)}.lock`, options.path);
+  try {
+    const signal = options.signal === undefined ? lock.lost : AbortSignal.any([options.signal, lock.lost]);
+    return await fetchLocked({ ...options, signal });
+  } catch (error) {
+    if (!(error instanceof RangeIgnored)) throw error;
+    await removePieces(piecesPath(options.path));
+    return undefined;
+  } finally {
+    await lock.release();
+  }
+}
+
+async function fetchLocked(job: MembersFetch): Promise<readonly UnpackedFile[] | undefined> {
+  const pieces = piecesPath(job.path);
+  const file = await PiecesFile.open(pieces, { size: job.size, md5: job.md5 });
+  try {
+    const members = await fetchDirectory(job, file, () => job.onProgress?.(0, job.size));
+    const wanted = members.filter(({ path }) => job.select?.(path) ?? true);
+    const { present, missing } = await sortOut(job, wanted);
+    const places = joinPieces(missing, GAP);
+    const total = places.reduce((sum, { start, end }) => sum + end - start, 0);
+    if (total > job.size / 2 || places.length > MOST_PIECES) throw new RangeIgnored('The whole is fetched sooner.');
+    const before = file.bytes;
+    await fetchPieces(job, job.size, file, places, () => job.onProgress?.(file.bytes - before, total));
+    const fetched = await unpackMissing(job, missing);
+    await removePieces(pieces);
+    const all = new Map([...present, ...fetched].map((member) => [member.path, member]));
+    return wanted.flatMap(({ path }) => all.get(path) ?? []);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Members that are there and right need not be fetched. */
+async function sortOut(job: MembersFetch, wanted: readonly LocatedMember[]) {
+  const present: UnpackedFile[] = [];
+  const missing: LocatedMember[] = [];
+  for (const member of wanted) {
+    const { path, size, crc32 } = member;
+    const sha256 = await sha256WhenRight(join(job.target, ...path.split('/')), member, job.signal);
+    if (sha256 === undefined) missing.push(member);
+    else present.push({ path, size, crc32, sha256 });
+  }
+  return { present, missing };
+}
+
+async function unpackMissing(job: MembersFetch, missing: readonly LocatedMember[]): Promise<readonly UnpackedFile[]> {
+  if (missing.length === 0) return [];
+  const paths = new Set(missing.map(({ path }) => path));
+  const { files } = await unpackArchive({
+    archive: piecesPath(job.path),
+    target: job.target,
+    root: job.root,
+    select: (path) => paths.has(path),
+    signal: job.signal,
+  });
+  return files;
+}

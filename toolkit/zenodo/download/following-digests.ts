@@ -1,0 +1,153 @@
+import type { Worker } from 'node:worker_threads';
+import { ReigniteError } from '../../errors.ts';
+import { startThread } from '../../threads/start-thread.ts';
+import { digestsOfFile, type FileDigests } from './file-digests.ts';
+import type { PartWatcher } from './part-file.ts';
+
+/** Below it a file is hashed when it is whole: two threads would take longer to start. In bytes. */
+const WORTH_THREADS = 16 * 2 ** 20;
+
+/** Digests of a file that is being written, from what is on disk. */
+export interface Following extends PartWatcher {
+  /**
+   * Waits for the digests over all of the file.
+   *
+   * @throws The signal's reason when aborted.
+   */
+  finish(length: number, signal?: AbortSignal): Promise<FileDigests>;
+  close(): Promise<void>;
+}
+
+/**
+ * Hashes a file while it is being written: a thread for MD5 and one for SHA-256 read behind the writer, so that the
+ * sums are there when the last byte is. What an earlier attempt left is read first.
+ *
+ * @param path - The file; it need not exist yet.
+ * @param size - That it will have, in bytes.
+ */
+export function followFile(path: string, size: number): Following {
+  return size < WORTH_THREADS ? new AtTheEnd(path) : new InThreads(path);
+}
+
+class AtTheEnd implements Following {
+  readonly #path: string;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  onLength(): void {}
+  onBegin(): void {}
+
+  finish(_length: number, signal?: AbortSignal): Promise<FileDigests> {
+    return digestsOfFile(this.#path, signal);
+  }
+
+  async close(): Promise<void> {}
+}
+
+class InThreads implements Following {
+  readonly #shared = new SharedArrayBuffer(24);
+  readonly #signals = new Int32Array(this.#shared, 0, 2);
+  readonly #lengths = new BigInt64Array(this.#shared, 8, 2);
+  readonly #threads: readonly DigestThread[];
+  #generation = 0;
+
+  constructor(path: string) {
+    this.#lengths[1] = -1n;
+    this.#threads = ['md5', 'sha256'].map((algorithm) => new DigestThread(path, algorithm, this.#shared));
+  }
+
+  onLength(length: number): void {
+    Atomics.store(this.#lengths, 0, BigInt(length));
+    this.#wake();
+  }
+
+  onBegin(): void {
+    Atomics.store(this.#lengths, 0, 0n);
+    Atomics.store(this.#lengths, 1, -1n);
+    this.#generation += 1;
+    Atomics.store(this.#signals, 1, this.#generation);
+    this.#wake();
+  }
+
+  async finish(size: number, signal?: AbortSignal): Promise<FileDigests> {
+    Atomics.store(this.#lengths, 0, BigInt(size));
+    Atomics.store(this.#lengths, 1, BigInt(size));
+    const digests = this.#threads.map((thread) => thread.digest(this.#generation, signal));
+    this.#wake();
+    const [md5 = '', sha256 = ''] = await Promise.all(digests);
+    return { size, md5, sha256 };
+  }
+
+  async close(): Promise<void> {
+    Atomics.store(this.#signals, 1, -1);
+    this.#wake();
+    await Promise.all(this.#threads.map((thread) => thread.ended));
+  }
+
+  #wake(): void {
+    Atomics.add(this.#signals, 0, 1);
+    Atomics.notify(this.#signals, 0);
+  }
+}
+
+/** What the thread is started with. */
+export interface DigestThreadData {
+  readonly path: string;
+  /** As `createHash` names it. */
+  readonly algorithm: string;
+  readonly shared: SharedArrayBuffer;
+}
+
+interface Answer {
+  readonly generation: number;
+  readonly digest: string;
+}
+
+class DigestThread {
+  readonly #worker: Worker;
+  readonly ended: Promise<void>;
+  #failed: (error: Error) => void = () => undefined;
+  readonly #failure: Promise<never>;
+
+  constructor(path: string, algorithm: string, shared: SharedArrayBuffer) {
+    this.#worker = startThread('toolkit/zenodo/download/digest-thread.ts', {
+      path,
+      algorithm,
+      shared,
+    } satisfies DigestThreadData);
+    this.#failure = new Promise((_resolve, reject) => {
+      this.#failed = reject;
+    });
+    this.#failure.catch(() => undefined);
+    this.#worker.on('error', (error) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#failed(new ReigniteError('INTERNAL', `${path} could not be hashed: ${reason}.`, { cause: error }));
+    });
+    this.ended = new Promise((resolve) => this.#worker.once('exit', () => resolve()));
+  }
+
+  /** Lower-case hex. */
+  async digest(generation: number, signal: AbortSignal | undefined): Promise<string> {
+    let release = () => {};
+    const answer = new Promise<string>((resolve, reject) => {
+      const onMessage = (message: Answer) => {
+        if (message.generation === generation) resolve(message.digest);
+      };
+      const onAbort = () => reject(signal?.reason);
+      this.#worker.on('message', onMessage);
+      signal?.addEventListener('abort', onAbort);
+      release = () => {
+        this.#worker.off('message', onMessage);
+        signal?.removeEventListener('abort', onAbort);
+      };
+      if (signal?.aborted) onAbort();
+    });
+    try {
+      return await Promise.race([answer, this.#failure]);
+    } finally {
+      release();
+    }
+  }
+}

@@ -1,0 +1,36 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { replaceFile } from '../../files/atomic-write.ts';
+import { inside } from '../../files/inside.ts';
+import { digestsOfFile, type FileDigests } from './file-digests.ts';
+
+export interface MirroredFile extends FileDigests {
+  readonly path: string;
+}
+
+/**
+ * Looks for a file of the record in a folder that somebody has filled before. One of another size or another MD5 is
+ * none of the record's. The folder is only read.
+ *
+ * @param onBytes - Called while it is read.
+ */
+export async function findInMirror(
+  mirror: string,
+  file: { readonly key: string; readonly size: number; readonly md5: string },
+  signal: AbortSignal,
+  onBytes: () => void,
+): Promise<MirroredFile | undefined> {
+  const path = inside(mirror, file.key);
+  const found = await stat(path).catch(() => undefined);
+  if (!found?.isFile() || found.size !== file.size) return undefined;
+  const digests = await digestsOfFile(path, signal, onBytes);
+  return digests.md5 === file.md5 ? { path, ...digests } : undefined;
+}
+
+/** Copies a file to its place. */
+export async function copyFromMirror(source: string, place: string, signal: AbortSignal): Promise<void> {
+  await replaceFile(place, (temporary) =>
+    pipeline(createReadStream(source), createWriteStream(temporary, { flags: 'wx', flush: true }), { signal }),
+  );
+}

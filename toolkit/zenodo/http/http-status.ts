@@ -1,0 +1,48 @@
+import { type ErrorCode, ReigniteError } from '../../errors.ts';
+import type { HttpReply } from './http.ts';
+
+/** No server is believed when it asks to wait for longer, in ms. */
+const LONGEST_WAIT_MS = 3_600_000;
+
+/**
+ * What a refusal means for us.
+ *
+ * @param reply - A reply whose status is none of those that the caller wanted.
+ * @param gone - The error of 404 and 410.
+ */
+export function refusalOf(reply: HttpReply, gone: ErrorCode): ReigniteError {
+  const { status, url } = reply;
+  if (status === 404 || status === 410) return new ReigniteError(gone, `${url} does not exist (HTTP ${status}).`);
+  if (status === 401 || status === 403) {
+    return new ReigniteError('ACCESS_DENIED', `${url} refuses access (HTTP ${status}).`);
+  }
+  if (status === 429 || status === 503) {
+    const wait = retryAfterMs(reply, Date.now());
+    return new ReigniteError('RATE_LIMITED', `${url} asks to wait (HTTP ${status}).`, {
+      ...(wait === undefined ? {} : { retryAfterMs: wait }),
+    });
+  }
+  if (status === 408 || status >= 500) return new ReigniteError('NETWORK', `${url} failed (HTTP ${status}).`);
+  return new ReigniteError('RECORD_INVALID', `${url} answered with HTTP ${status}.`);
+}
+
+/**
+ * How long the server asks to wait, in ms: the longer of Retry-After (seconds or a date) and X-RateLimit-Reset
+ * (epoch seconds). Meant for 429 and 503 alone: Zenodo sends Retry-After with successful replies too.
+ */
+export function retryAfterMs(reply: Pick<HttpReply, 'header'>, now: number): number | undefined {
+  const waits = [fromRetryAfter(reply.header('retry-after'), now), fromReset(reply.header('x-ratelimit-reset'), now)];
+  const known = waits.filter((wait) => wait !== undefined);
+  return known.length === 0 ? undefined : Math.min(Math.max(0, ...known), LONGEST_WAIT_MS);
+}
+
+function fromRetryAfter(value: string | undefined, now: number): number | undefined {
+  if (value === undefined) return undefined;
+  if (/^\d+$/.test(value.trim())) return Number(value) * 1000;
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : date - now;
+}
+
+function fromReset(value: string | undefined, now: number): number | undefined {
+  return value !== undefined && /^\d+$/.test(value.trim()) ? Number(value) * 1000 - now : undefined;
+}

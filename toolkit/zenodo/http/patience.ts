@@ -1,0 +1,152 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { ReigniteError } from '../../errors.ts';
+import { writeFileAtomic } from '../../files/atomic-write.ts';
+import { sha256Of } from '../../files/hash-file.ts';
+
+const Note = z.object({
+  /** Whose attempts are counted. */
+  execution: z.string(),
+  /** What they fail for. */
+  lack: z.enum(['network', 'space']),
+  /** Since when attempts bring nothing, and when the last one failed, epoch ms. */
+  since: z.number(),
+  last: z.number(),
+  /** The wait that was given then, ms. */
+  wait: z.number(),
+  /** Bytes that were there then. */
+  bytes: z.number(),
+  /** Failed attempts since the last byte. */
+  misses: z.number(),
+});
+type Note = z.infer<typeof Note>;
+
+/** An attempt that failed. */
+export interface FailedAttempt {
+  /** What was attempted: the path of a file, the address of a record. */
+  readonly subject: string;
+  /** A run that is started again begins with new patience. */
+  readonly execution: string;
+  /** Of the file, on disk; more than at the last failure is progress. */
+  readonly bytes: number;
+  /** When the attempt began, epoch ms. */
+  readonly begun: number;
+}
+
+export interface PatienceLimits {
+  /** How long the network may bring nothing, ms. */
+  readonly patienceMs: number;
+  /** How long a full disk is waited for, ms. */
+  readonly spaceMs: number;
+  /** Wait before the second attempt, ms; doubles. */
+  readonly retryMs: number;
+}
+
+const LONGEST_WAIT_MS = 100_000;
+/** How often a full disk is looked at. */
+const SPACE_WAIT_MS = 30_000;
+/** When nothing was attempted for so long beyond the wait, nobody was there to attempt it: that counts for nothing. */
+const ABSENT_MS = 120_000;
+
+/**
+ * Decides after a failed attempt whether there is another one, and when. What is limited is the time without a single
+ * new byte, not the number of attempts, and time without space apart from time without the network; waits grow with failures in a row and are short again after progress.
+ * Kept on disk, so that a process that was killed does not begin to count anew.
+ */
+export class Patience {
+  readonly #folder: string;
+  readonly #notes = new Map<string, Note>();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /**
+   * @returns The error to end the attempt with: with a wait, or not retryable where patience has run out. What is
+   *   neither about the network nor about space comes back as it is.
+   */
+  async after(error: unknown, attempt: FailedAttempt, limits: PatienceLimits, now = Date.now()): Promise<unknown> {
+    if (!(error instanceof ReigniteError)) return error;
+    const { code } = error;
+    if (code !== 'NETWORK' && code !== 'RATE_LIMITED' && code !== 'NO_SPACE') return error;
+    const lack = code === 'NO_SPACE' ? 'space' : 'network';
+    const before = await this.#read(attempt.subject);
+    const goesOn =
+      before?.execution === attempt.execution &&
+      before.lack === lack &&
+      attempt.bytes <= before.bytes &&
+      now - before.last < before.wait + ABSENT_MS + (now - attempt.begun);
+    const since = goesOn ? before.since : now;
+    const misses = goesOn ? before.misses + 1 : 1;
+    const left = since + (code === 'NO_SPACE' ? limits.spaceMs : limits.patienceMs) - now;
+    if (left <= 0) {
+      await this.done(attempt.subject);
+      return given(error, now - since);
+    }
+    const wait = waitFor(error, misses, left, limits);
+    const { execution, bytes } = attempt;
+    await this.#write(attempt.subject, { execution, lack, since, last: now, wait, bytes, misses });
+    return new ReigniteError(code, error.message, {
+      cause: error.cause,
+      remedy: code === 'NO_SPACE' ? SPACE_REMEDY : error.remedy,
+      retryAfterMs: wait,
+      retryable: true,
+    });
+  }
+
+  /** Forgets what was counted. */
+  async done(subject: string): Promise<void> {
+    this.#notes.delete(subject);
+    await rm(this.#pathOf(subject), { force: true }).catch(() => undefined);
+  }
+
+  async #read(subject: string): Promise<Note | undefined> {
+    const known = this.#notes.get(subject);
+    if (known !== undefined) return known;
+    try {
+      return Note.parse(JSON.parse(await readFile(this.#pathOf(subject), 'utf8')));
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** On a disk that is full, memory has to do. */
+  async #write(subject: string, note: Note): Promise<void> {
+    this.#notes.set(subject, note);
+    await writeFileAtomic(this.#pathOf(subject), JSON.stringify(note)).catch(() => undefined);
+  }
+
+  #pathOf(subject: string): string {
+    return join(this.#folder, `${sha256Of(subject).slice(0, 16)}.attempts.json`);
+  }
+}
+
+const SPACE_REMEDY = 'Free disk space: it goes on by itself as soon as there is enough.';
+
+/** A server's own wish is followed, once even beyond the limit; a little chance keeps clients from coming together. */
+function waitFor(error: ReigniteError, misses: number, left: number, { retryMs, spaceMs }: PatienceLimits): number {
+  if (error.retryAfterMs !== undefined && error.code === 'RATE_LIMITED') return error.retryAfterMs + jitter(1_000);
+  const wait =
+    error.code === 'NO_SPACE'
+      ? Math.min(SPACE_WAIT_MS, spaceMs / 20)
+      : Math.min(retryMs * 2 ** Math.min(misses - 1, 20), LONGEST_WAIT_MS);
+  return Math.min(wait + jitter(wait / 5), left + 1);
+}
+
+function jitter(most: number): number {
+  return Math.round(Math.random() * most);
+}
+
+function given(error: ReigniteError, ms: number): ReigniteError {
+  const seconds = Math.round(ms / 1_000);
+  const what = error.code === 'NO_SPACE' ? 'There was no space' : 'There was no new byte';
+  return new ReigniteError(error.code, `${error.message} ${what} for ${seconds} s.`, {
+    cause: error.cause,
+    remedy:
+      error.code === 'NO_SPACE'
+        ? error.remedy
+        : 'Check the connection and the proxy settings, then type the same command again: it goes on from what is there.',
+    retryable: false,
+  });
+}

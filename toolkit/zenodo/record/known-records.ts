@@ -1,0 +1,70 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { KINDS } from '../../dataset/layout.ts';
+import { parseRecordJson } from '../../dataset/read-text.ts';
+import { writeFileAtomic } from '../../files/atomic-write.ts';
+import { sha256Of } from '../../files/hash-file.ts';
+import { readRecord, type ZenodoRecord } from './record.ts';
+import { parseRecordId } from './record-id.ts';
+
+const RecordFile = z.object({
+  key: z.string(),
+  size: z.number(),
+  md5: z.string(),
+  url: z.string(),
+  root: z.enum(KINDS).exactOptional(),
+});
+
+const Known = z.object({
+  id: z.string(),
+  concept: z.string().exactOptional(),
+  doi: z.string().exactOptional(),
+  title: z.string().exactOptional(),
+  // A record that listed no files may be open by now: it is asked for again.
+  files: z.array(RecordFile).min(1),
+});
+
+/** Records as an API described them, kept in the home. What a number stands for is resolved once, and stays so. */
+export class KnownRecords {
+  readonly #folder: string;
+
+  /** @param folder - `records` of the home. */
+  constructor(folder: string, api: string) {
+    this.#folder = join(folder, sha256Of(api).slice(0, 16));
+  }
+
+  async remember(asked: string, record: ZenodoRecord): Promise<void> {
+    for (const id of new Set([parseRecordId(asked), record.id])) {
+      await writeFileAtomic(this.#pathOf(id), JSON.stringify(record, null, 1));
+    }
+  }
+
+  /** The record that a number was resolved to; undefined when it never was. */
+  async recall(asked: string): Promise<ZenodoRecord | undefined> {
+    try {
+      return Known.parse(JSON.parse(await readFile(this.#pathOf(parseRecordId(asked)), 'utf8')));
+    } catch {
+      return undefined;
+    }
+  }
+
+  #pathOf(id: string): string {
+    return join(this.#folder, `${id}.json`);
+  }
+}
+
+/**
+ * The answer of the API to a question for the record, as somebody put it into the mirror: `record.json`.
+ *
+ * @returns Undefined when there is none, or one of another record.
+ * @throws ReigniteError RECORD_INVALID when it is no such answer.
+ */
+export async function recordOfMirror(mirror: string, api: string, asked: string): Promise<ZenodoRecord | undefined> {
+  const path = join(mirror, 'record.json');
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const record = readRecord(parseRecordJson(text, path, 'RECORD_INVALID'), api, path);
+  const id = parseRecordId(asked);
+  return record.id === id || record.concept === id ? record : undefined;
+}

@@ -1,0 +1,146 @@
+import type { z } from 'zod';
+import type { Kind } from '../../dataset/layout.ts';
+import { ReigniteError } from '../../errors.ts';
+import { contentCodings, decodeBody } from '../http/decode-body.ts';
+import { asNetworkError, discard, type HttpGet, type HttpReply, httpGet } from '../http/http.ts';
+import { refusalOf } from '../http/http-status.ts';
+import { checkFilesAreOpen, checkHasFiles, fileUrl } from './record-access.ts';
+import { parseRecordId } from './record-id.ts';
+import { FilesJson, RecordJson } from './record-json.ts';
+
+/** A file of a record, as published. */
+export interface RecordFile {
+  /** Its name in the record. */
+  readonly key: string;
+  /** In bytes. */
+  readonly size: number;
+  /** MD5 of its bytes, lower-case hex. */
+  readonly md5: string;
+  /** Where its bytes are. */
+  readonly url: string;
+  /** Of an archive that was recognised by its contents: the folder that its members belong to. */
+  readonly root?: Kind;
+}
+
+/** One version of a record. */
+export interface ZenodoRecord {
+  readonly id: string;
+  /** The number that stands for all versions, where the server tells. */
+  readonly concept?: string;
+  readonly doi?: string;
+  readonly title?: string;
+  readonly files: readonly RecordFile[];
+}
+
+export interface FetchRecordOptions extends Omit<HttpGet, 'url' | 'headers'> {
+  /** Root of the API, such as `https://zenodo.org/api`. */
+  readonly api: string;
+  /** Number, DOI or address of a record: of one version, or of all, which stands for the newest. */
+  readonly record: string | number;
+}
+
+/** A record with thousands of files is far below. */
+const MAX_BYTES = 32 * 2 ** 20;
+
+/**
+ * Asks the API for a record and its files. What stands for all versions leads to the newest one: the answer's `id`
+ * is that of the version, and is what a run has to be pinned to.
+ *
+ * @throws ReigniteError RECORD_NOT_FOUND, RECORD_INVALID (names the field), ACCESS_DENIED and RECORD_EMPTY (both with
+ *   the record's access status), RATE_LIMITED (with the wait the server asks for), NETWORK, or CONFIG_INVALID when
+ *   `record` is no record.
+ */
+export async function fetchRecord(options: FetchRecordOptions): Promise<ZenodoRecord> {
+  const asked = parseRecordId(options.record);
+  const url = `${options.api.replace(/\/+$/, '')}/records/${asked}`;
+  const answer = await getJson(options, url);
+  const parsed = parse(RecordJson, answer.json, url, 'the record');
+  const { id, concept } = parsed;
+  if (id !== asked && concept !== asked && !isRecordPage(answer.url, id)) {
+    throw new ReigniteError('RECORD_INVALID', `${url} answered with record ${id}, which is no version of ${asked}.`);
+  }
+  if (options.token === undefined) checkFilesAreOpen(id, parsed.access);
+  const list = `${options.api.replace(/\/+$/, '')}/records/${id}/files`;
+  const files = parsed.files ?? parse(FilesJson, (await getJson(options, list)).json, list, 'the files');
+  return recordOf({ ...parsed, files }, options.api);
+}
+
+/**
+ * Reads a record from an answer of the API that was kept.
+ *
+ * @throws ReigniteError RECORD_INVALID that names the field; RECORD_EMPTY, ACCESS_DENIED when it lists no files.
+ */
+export function readRecord(json: unknown, api: string, origin: string): ZenodoRecord {
+  const parsed = parse(RecordJson, json, origin, 'the record');
+  return recordOf({ ...parsed, files: parsed.files ?? [] }, api);
+}
+
+type Parsed = z.output<typeof RecordJson>;
+
+function recordOf(
+  { id, concept, doi, title, access, files }: Parsed & { files: NonNullable<Parsed['files']> },
+  api: string,
+): ZenodoRecord {
+  checkHasFiles(id, access, files.length);
+  const own = `${api.replace(/\/+$/, '')}/records/${id}`;
+  return {
+    id,
+    ...(concept === undefined ? {} : { concept }),
+    ...(doi === undefined ? {} : { doi }),
+    ...(title === undefined ? {} : { title }),
+    files: files.map(({ key, size, md5, link }) => ({ key, size, md5, url: fileUrl(key, link, own) })),
+  };
+}
+
+/** Whether redirects have led to the address of that version. */
+function isRecordPage(url: string, id: string): boolean {
+  return new URL(url).pathname.endsWith(`/records/${id}`);
+}
+
+async function getJson(options: FetchRecordOptions, url: string): Promise<{ json: unknown; url: string }> {
+  const reply = await httpGet({
+    ...options,
+    url,
+    headers: { accept: 'application/json', 'accept-encoding': 'identity' },
+  });
+  if (reply.status !== 200) {
+    discard(reply);
+    throw refusalOf(reply, 'RECORD_NOT_FOUND');
+  }
+  return { json: parseJson(await readText(reply, options.signal), url), url: reply.url };
+}
+
+async function readText(reply: HttpReply, signal: AbortSignal | undefined): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of decodeBody(reply, contentCodings(reply))) {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size > MAX_BYTES) {
+        throw new ReigniteError('RECORD_INVALID', `${reply.url} is longer than ${MAX_BYTES} bytes.`);
+      }
+    }
+  } catch (error) {
+    throw asNetworkError(error, reply.url, signal);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parseJson(text: string, url: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new ReigniteError('RECORD_INVALID', `${url} did not answer with JSON.`, { cause: error });
+  }
+}
+
+function parse<Schema extends z.ZodType>(schema: Schema, json: unknown, url: string, whole: string): z.output<Schema> {
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const field = issue === undefined || issue.path.length === 0 ? whole : issue.path.join('.');
+  throw new ReigniteError('RECORD_INVALID', `${url}: ${field}: ${issue?.message ?? 'not understood'}.`, {
+    cause: parsed.error,
+  });
+}

@@ -1,9 +1,0 @@
-import { packageVersion } from '../package-version.ts';
-
-/**
- * How this client names itself: `name/version (+url)`, the form that Zenodo's support asks for.
- * Clients without an identifying name are throttled or refused there.
- */
-export function defaultUserAgent(): string {
-  return `reignite/${packageVersion()} (TypeScript; +https://zenodo.org/records/15674785)`;
-}

@@ -1,0 +1,49 @@
+import { CancellationScope, isCancellation } from '@temporalio/workflow';
+
+/**
+ * Runs `work` on every item at the same time. When one fails the others are cancelled and waited for, so that nothing
+ * goes on writing behind the error.
+ *
+ * @returns The results in the order of the items.
+ * @throws The first failure.
+ */
+export async function allOrStop<Item, Result>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const scope = new CancellationScope();
+  return scope.run(async () => {
+    const running = items.map(work);
+    try {
+      return await Promise.all(running);
+    } catch (error) {
+      scope.cancel();
+      await Promise.allSettled(running);
+      throw error;
+    }
+  });
+}
+
+/**
+ * Runs `work` on every item, at most `width` at a time, and keeps going after failures.
+ *
+ * @returns One settled result an item, in the order of the items.
+ * @throws The cancellation of the workflow: a cancelled run must not pass for a failed item.
+ */
+export async function inWindow<Item, Result>(
+  items: readonly Item[],
+  width: number,
+  work: (item: Item) => Promise<Result>,
+): Promise<PromiseSettledResult<Result>[]> {
+  const results: PromiseSettledResult<Result>[] = new Array(items.length);
+  const queue = items.entries();
+  const lane = async () => {
+    for (const [index, item] of queue) {
+      const [settled] = await Promise.allSettled([work(item)]);
+      if (settled.status === 'rejected' && isCancellation(settled.reason)) throw settled.reason;
+      results[index] = settled;
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(width, items.length) }, lane));
+  return results;
+}
