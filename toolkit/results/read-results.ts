@@ -1,0 +1,69 @@
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { z } from 'zod';
+import { CELL_TASKS, type CellTask, type Task, TISSUE_TASKS, type TissueTask } from '../../config/tasks.ts';
+import { ReigniteError } from '../errors.ts';
+import { DetectionMetrics } from '../metrics/agreement-metrics.ts';
+import { HeMetrics } from '../metrics/he-metrics.ts';
+import { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
+import { readSummaryFile, type Summary } from '../report/summary.ts';
+
+/** What a run found out about one task. */
+export interface TaskResults<Metrics, Verdict> {
+  /** `metrics/<task>.json`. */
+  readonly metrics: Metrics;
+  /** `verdict/<task>.json`: how far the result agrees with what was published. */
+  readonly verdict: Verdict;
+}
+
+/** The numbers of a results folder; tasks that the run did not have are missing. */
+export interface RunResults {
+  /** The results folder, absolute. */
+  readonly folder: string;
+  /** `summary.json`: how the run ended, with counts, failures and a verdict per task. */
+  readonly summary: Summary;
+  readonly tissue: Partial<Record<TissueTask, TaskResults<HeMetrics, z.output<typeof HeVerdictFile>>>>;
+  readonly cells: Partial<Record<CellTask, TaskResults<DetectionMetrics, z.output<typeof CellsVerdictFile>>>>;
+}
+
+/**
+ * Reads summary, metrics and verdicts of a results folder, checked against their schemas.
+ *
+ * @throws ReigniteError FILE_MISSING when the folder holds no summary or lacks a file that a task of it should have;
+ *   ZodError when a file does not fit its schema.
+ * @example
+ * const { tissue, summary } = await readResults('results/sample');
+ * console.log(summary.status, tissue.he?.metrics.all.overall);
+ */
+export async function readResults(folder: string): Promise<RunResults> {
+  const summary = await readSummaryFile(folder);
+  if (summary === undefined) throw new ReigniteError('FILE_MISSING', `${folder} holds no summary.json.`);
+  const has = (task: Task) => summary.tasks[task] !== undefined;
+  const tissue: RunResults['tissue'] = {};
+  for (const task of TISSUE_TASKS.filter(has)) tissue[task] = await readTask(folder, task, HeMetrics, HeVerdictFile);
+  const cells: RunResults['cells'] = {};
+  for (const task of CELL_TASKS.filter(has)) {
+    cells[task] = await readTask(folder, task, DetectionMetrics, CellsVerdictFile);
+  }
+  return { folder: resolve(folder), summary, tissue, cells };
+}
+
+async function readTask<Metrics extends z.ZodType, Verdict extends z.ZodType>(
+  folder: string,
+  task: Task,
+  metrics: Metrics,
+  verdict: Verdict,
+): Promise<TaskResults<z.output<Metrics>, z.output<Verdict>>> {
+  return {
+    metrics: metrics.parse(await readJson(join(folder, 'metrics', `${task}.json`))),
+    verdict: verdict.parse(await readJson(join(folder, 'verdict', `${task}.json`))),
+  };
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw new ReigniteError('FILE_MISSING', `${path} is not readable.`, { cause: error });
+  }
+}
