@@ -1,11 +1,10 @@
-import { join } from 'node:path';
 import { CELL_TASKS, type Task, TISSUE_TASKS } from '../../config/tasks.ts';
-import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
+import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { cellsLedger } from '../../toolkit/tasks/cells/discrepancies.ts';
 import type { LedgerTask } from '../../toolkit/tasks/kind.ts';
 import { recordLedger } from '../../toolkit/tasks/record-discrepancies.ts';
 import { tissueLedger } from '../../toolkit/tasks/tissue/discrepancies.ts';
-import { type LedgerEntry, LedgerFile } from '../../toolkit/verdict/discrepancies/discrepancies-file.ts';
+import type { LedgerEntry } from '../../toolkit/verdict/discrepancies/discrepancies-file.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { WriteLedgerInput } from '../inputs.ts';
 import { TaskFiles } from './task-files.ts';
@@ -22,8 +21,7 @@ export function createWriteLedger(services: WorkerServices) {
         entries.push(...(await tissueLedger(task, work)));
       entries.push(...(await cellsLedger(await endedOf(CELL_TASKS, tasks, services), folders)));
       entries.push(...(await recordLedger(work, record)));
-      const file = LedgerFile.parse({ schema: 1, entries });
-      await writeFileAtomic(join(folders.results, 'verdict', 'ledger.json'), `${JSON.stringify(file, null, 1)}\n`);
+      await RESULTS.discrepancies.write(folders.results, { schema: 1, entries });
       const affecting = entries.filter(({ status }) => status.startsWith('affects')).map(({ id }) => id);
       return { entries: entries.length, affecting };
     });
