@@ -8,6 +8,7 @@ import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { type FileLock, lockFile } from '../files/file-lock.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
+import { statIfThere } from '../files/if-there.ts';
 import { readJsonIfValid } from '../files/json-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
 import { temporaryPathBeside } from '../files/temporary-files.ts';
@@ -133,7 +134,7 @@ export class PredictionFolder {
       await tryWriting(path, image.path);
     }
     for (const { path } of paths) {
-      if (!(await stat(path).catch(() => undefined))?.isDirectory()) continue;
+      if (!(await statIfThere(path))?.isDirectory()) continue;
       throw new ReigniteError('NOT_WRITABLE', `${path} is a folder: a file of this name is to be written there.`, {
         remedy: 'Name another folder with `--out`, or move that folder away.',
       });
@@ -209,7 +210,7 @@ export class PredictionFolder {
   /** Files that no table of ours covers, be they of an earlier version or of something else. */
   async #refuseForeign(): Promise<void> {
     if ((await this.#readClaim()) !== undefined) return;
-    const summary = await stat(join(this.#out, 'summary.json')).catch(() => undefined);
+    const summary = await statIfThere(join(this.#out, 'summary.json'));
     if (summary === undefined && !(await this.#holdsOutputs())) return;
     const what =
       summary === undefined ? 'predictions without a record of how they were made' : 'results of something else';

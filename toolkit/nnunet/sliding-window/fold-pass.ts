@@ -1,3 +1,4 @@
+import { markHandled } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
 import type { FoldNetworks } from '../networks/open-networks.ts';
 import { addNormalisedRow, addTileToBand, WeightSums } from './band.ts';
@@ -121,7 +122,7 @@ export class FoldPass {
       if (next.done === true) return;
       const pass = this.#predict(next.value, buffers);
       // It is awaited when its turn has come: until then, nobody hears of its failure.
-      pass.catch(() => undefined);
+      markHandled(pass);
       ahead.push(pass);
     }
   }
