@@ -76,7 +76,8 @@ async function allowedQueues(
     return settings.queues;
   } catch (error) {
     const others = settings.queues.filter((queue) => queue !== 'download');
-    if (!(error instanceof ReigniteError) || error.code !== 'DOWNLOADER_EXISTS' || others.length === 0) throw error;
+    if (!(error instanceof ReigniteError) || error.code !== 'DOWNLOADER_ALREADY_RUNNING' || others.length === 0)
+      throw error;
     process.stderr.write(`${error.code}: ${error.message} ${error.remedy}\n`);
     return others;
   }
@@ -107,7 +108,7 @@ export interface RunWorkerOptions {
  * Inference blocks the event loop for seconds at a time: give it a process that does nothing else. The settings name the
  * queues, their prefix and the limits of the worker; `workerSettingsOf` takes them from a configuration.
  *
- * @throws ReigniteError DOWNLOADER_EXISTS when only `download` is to be served and another process does so.
+ * @throws ReigniteError DOWNLOADER_ALREADY_RUNNING when only `download` is to be served and another process does so.
  * @example
  * const config = await loadConfig({ profile: 'paper', set: [] });
  * const stop = new AbortController();
@@ -161,8 +162,8 @@ async function createWorkers(
         namespace: server.namespace,
         taskQueue: taskQueue(settings.taskQueuePrefix, queue),
         identity: workerIdentity(queue),
-        maxHeartbeatThrottleInterval: settings.throttleSeconds * 1_000,
-        defaultHeartbeatThrottleInterval: settings.throttleSeconds * 1_000,
+        maxHeartbeatThrottleInterval: settings.heartbeatThrottleSeconds * 1_000,
+        defaultHeartbeatThrottleInterval: settings.heartbeatThrottleSeconds * 1_000,
         interceptors: {
           activity: [
             observeStep,

@@ -118,7 +118,7 @@ const TaskStep = z.object({
   settings: TaskSettings,
 });
 
-export const PlanTaskInput = TaskStep.extend({ pageSize: z.number().int().min(1) });
+export const PlanTaskInput = TaskStep.extend({ batchSize: z.number().int().min(1) });
 export type PlanTaskInput = z.infer<typeof PlanTaskInput>;
 
 export const ReadBatchInput = z.object({ stage: StageRef, batch: z.number().int().nonnegative() });
@@ -177,7 +177,7 @@ export type DrawFiguresInput = z.infer<typeof DrawFiguresInput>;
 export const CompareTaskInput = AggregateTaskInput.extend({ verdict: VerdictConfig });
 export type CompareTaskInput = z.infer<typeof CompareTaskInput>;
 
-/** What the discrepancy ledger needs of a task that has ended. */
+/** What the discrepancy report needs of a task that has ended. */
 export const EndedTask = z.object({ stage: StageRef, batches: z.number().int().nonnegative() });
 export type EndedTask = z.infer<typeof EndedTask>;
 
@@ -186,11 +186,11 @@ export const MeasureTaskInput = EndedTask.extend({
   folders: RunFolders,
   settings: TaskSettings,
   inference: InferenceConfig,
-  full: z.boolean().describe('`ledger.full` of the configuration'),
+  full: z.boolean().describe('`discrepancies.full` of the configuration'),
 });
 export type MeasureTaskInput = z.infer<typeof MeasureTaskInput>;
 
-/** What came of inferring again for the ledger. */
+/** What came of inferring again for the discrepancy report. */
 export const MeasureOutcome = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('nothing') }),
   z.object({ kind: z.literal('measured'), rois: z.int() }),
@@ -198,12 +198,12 @@ export const MeasureOutcome = z.discriminatedUnion('kind', [
 ]);
 export type MeasureOutcome = z.infer<typeof MeasureOutcome>;
 
-export const WriteLedgerInput = z.object({
+export const WriteDiscrepanciesInput = z.object({
   folders: RunFolders,
   record: z.string().describe('Number of the record'),
   tasks: z.array(EndedTask.extend({ task: TaskName, settings: TaskSettings, measured: MeasureOutcome })),
 });
-export type WriteLedgerInput = z.infer<typeof WriteLedgerInput>;
+export type WriteDiscrepanciesInput = z.infer<typeof WriteDiscrepanciesInput>;
 
 /** What a task's history keeps of its verdict; the evidence is in verdict/<task>.json. */
 export interface CompareOutcome {

@@ -23,7 +23,7 @@ const { values } = parseArgs({
 });
 const root = resolve(values.home);
 await mkdir(root, { recursive: true });
-const temporal = { window: Number(values.window), pageSize: Number(values.page) };
+const temporal = { maxConcurrentRois: Number(values.window), batchSize: Number(values.page) };
 const run = stubbedRun(root, Number(values.rois), { temporal });
 const server = await startEmbeddedServer({ home: root, binary: await temporalBinary(), ports: ANY_PORTS });
 const client = await connectTo(server);

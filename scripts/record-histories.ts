@@ -60,7 +60,13 @@ async function recordTiny(): Promise<void> {
   const { served } = await writeTinyRecord(work, undefined, async (unpacked) => {
     await writeFile(join(unpacked, 'images', 'he', 'patient1_he_roi2_with_context.png'), 'no picture');
   });
-  const set = [`zenodo.serve=${served}`, 'name=tiny', 'record=42', 'inference.provider=cpu', 'temporal.pageSize=2'];
+  const set = [
+    `zenodo.serveFrom=${served}`,
+    'name=tiny',
+    'record=42',
+    'inference.provider=cpu',
+    'temporal.batchSize=2',
+  ];
   const words = ['run', '--data', 'data', '--results', 'results', ...set.flatMap((each) => ['--set', each])];
   const environment = { ...process.env, TEMPORAL_ADDRESS: address, REIGNITE_HOME: join(work, 'home') };
   const child = spawn(process.execPath, [entry, ...words], { cwd: work, stdio: 'inherit', env: environment });
@@ -100,12 +106,16 @@ async function recordCancelled(): Promise<void> {
     steered: { inferRoi: hangs },
   };
   for (const [name, steps] of Object.entries(scenes)) {
-    const run = stubbedRun(work, 3, { name, tasks: TASKS, temporal: { ...prefixed(name, 2), throttleSeconds: 0.5 } });
+    const run = stubbedRun(work, 3, {
+      name,
+      tasks: TASKS,
+      temporal: { ...prefixed(name, 2), heartbeatThrottleSeconds: 0.5 },
+    });
     const stop = await serveStubbed(run, server, { steps });
     const handle = await startStubbed(client, run);
     const settle = () => sleep(1_500);
     await settle();
-    await handle.executeUpdate('setWindow', { args: [2] });
+    await handle.executeUpdate('setMaxConcurrentRois', { args: [2] });
     await settle();
     await handle.executeUpdate('pause');
     await settle();
@@ -161,8 +171,8 @@ async function hangs(): Promise<never> {
   return Context.current().cancelled.finally(() => clearInterval(beat));
 }
 
-function prefixed(taskQueuePrefix: string, pageSize: number) {
-  return { taskQueuePrefix, pageSize };
+function prefixed(taskQueuePrefix: string, batchSize: number) {
+  return { taskQueuePrefix, batchSize };
 }
 
 /** Writes every history of the runs of one name; a workflow's later executions are numbered. */

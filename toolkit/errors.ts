@@ -25,16 +25,16 @@ export const ERRORS = {
     retryable: false,
     remedy: 'Wait for that run or cancel it, or give this run another folder with `--results DIR`.',
   },
-  OTHER_PREDICTION: {
+  PREDICTION_CONFLICT: {
     retryable: false,
     remedy: 'Name another folder with `--out`, or delete that one if it is not needed.',
   },
   HOME_IN_USE: { retryable: true, remedy: 'Wait for the other command, or set REIGNITE_HOME to another folder.' },
-  FOLDER_NOT_HERE: {
+  FOLDER_UNAVAILABLE: {
     retryable: true,
     remedy: 'Share data, results and home with every machine that works on the run, under the same paths.',
   },
-  PATH_OUTSIDE: {
+  PATH_TRAVERSAL: {
     retryable: false,
     remedy: 'Use a path inside the data, results or home folder of the run.',
   },
@@ -62,7 +62,7 @@ export const ERRORS = {
   },
   WORKER_LOST: { retryable: true, remedy: 'Read the worker log that the message names; the run goes on where it was.' },
 
-  DOWNLOADER_EXISTS: {
+  DOWNLOADER_ALREADY_RUNNING: {
     retryable: false,
     remedy: 'Let that worker download, or end it first: two would open more connections than the archive allows.',
   },
@@ -119,7 +119,10 @@ export const ERRORS = {
   ANNOTATIONS_INVALID: { retryable: false, remedy: 'Fetch the annotations of this task again.' },
   IMAGE_UNREADABLE: { retryable: false, remedy: 'Open the image in a viewer; if it is damaged, fetch it again.' },
   SIZE_MISMATCH: { retryable: false, remedy: 'Use an image and masks of the same ROI and of the same size.' },
-  ROI_UNPAIRED: { retryable: false, remedy: 'Give one file for every ROI of the test set, named as in the record.' },
+  ROI_WITHOUT_PAIR: {
+    retryable: false,
+    remedy: 'Give one file for every ROI of the test set, named as in the record.',
+  },
   NPY_INVALID: {
     retryable: false,
     remedy: 'Write the file again with `numpy.save(path, numpy.ascontiguousarray(array, "float32"))`.',
@@ -134,7 +137,7 @@ export const ERRORS = {
     remedy: 'Describe the model in the JSON file next to it, as docs/custom-models.md shows.',
   },
   MODEL_UNREADABLE: { retryable: false, remedy: 'Delete the converted model in the home folder; it is made again.' },
-  SKIPPED: { retryable: false, remedy: 'Run `npx reignite retry` to take the ROI in again.' },
+  ROI_SKIPPED: { retryable: false, remedy: 'Run `npx reignite retry` to take the ROI in again.' },
   ROI_SET_ASIDE: {
     retryable: false,
     remedy: 'Look at the memory of the inference worker and at its log; then run `npx reignite retry`.',

@@ -35,7 +35,7 @@ async function predictFrom(input: PredictImagesInput, from: PredictionState): Pr
   const images = await readImages.executeWithOptions({ summary: `list of page ${from.page + 1}` }, [
     { list, page: from.page },
   ]);
-  await inWindow(images, temporal.window, async (image) => {
+  await inWindow(images, temporal.maxConcurrentRois, async (image) => {
     let isOver = true;
     try {
       const outcome = await predictImage.executeWithOptions({ summary: image.name }, [{ order, list, image }]);

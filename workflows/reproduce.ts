@@ -57,7 +57,7 @@ async function reproduceRun(input: RunInput): Promise<RunOutcome> {
     if (input.searchable === true) upsertSearchAttributes(searchPairs(values));
   };
   let wasPaused = false;
-  const steering = new RunControl(input.config.temporal.window, () => {
+  const steering = new RunControl(input.config.temporal.maxConcurrentRois, () => {
     const { paused } = steering.state;
     if (paused !== wasPaused) mark({ stage: paused ? 'paused' : 'acquire' });
     wasPaused = paused;
@@ -87,13 +87,13 @@ async function reproduceRun(input: RunInput): Promise<RunOutcome> {
       if (doi !== undefined) upsertMemo({ doi });
       mark({ stage: input.config.tasks.join('+') });
       await runTasks({ run, input: underControl(input, state), skipped: state.skipped }, outcomes);
-      mark({ stage: 'ledger' });
+      mark({ stage: 'discrepancies' });
       await executeChild(measureDiscrepancies, {
         workflowId: stageId(run, 'discrepancies'),
         args: [{ input, outcomes }],
-        staticSummary: 'Discrepancy ledger',
+        staticSummary: 'Discrepancy report',
         staticDetails: "- What the authors' code and record do otherwise than one would expect, measured in this run.",
-        ...searchOptions(input, { stage: 'ledger', tasks: input.config.tasks }),
+        ...searchOptions(input, { stage: 'discrepancies', tasks: input.config.tasks }),
       });
     });
   } catch (error) {
@@ -120,8 +120,8 @@ async function reproduceRun(input: RunInput): Promise<RunOutcome> {
 }
 
 /** The run's input with the settings that somebody changed. */
-function underControl(input: RunInput, { window }: ControlState): RunInput {
-  return { ...input, config: { ...input.config, temporal: { ...input.config.temporal, window } } };
+function underControl(input: RunInput, { maxConcurrentRois }: ControlState): RunInput {
+  return { ...input, config: { ...input.config, temporal: { ...input.config.temporal, maxConcurrentRois } } };
 }
 
 /** The answer, for whoever opens the page of a run that has ended. */

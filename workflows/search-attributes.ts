@@ -5,7 +5,7 @@ import {
   type TypedSearchAttributes,
 } from '@temporalio/common';
 
-/** Where a run is, and which part of it a child is: acquire, he, nuclei, pdl1; a run ends with ledger and report, and may be paused. */
+/** Where a run is, and which part of it a child is: acquire, he, nuclei, pdl1; a run ends with discrepancies and report, and may be paused. */
 const STAGE = defineSearchAttributeKey('ReproStage', SearchAttributeType.KEYWORD);
 /** The tasks that a run or a stage is about. */
 const TASK = defineSearchAttributeKey('ReproTask', SearchAttributeType.KEYWORD_LIST);

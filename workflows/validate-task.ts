@@ -117,7 +117,7 @@ async function planOf(task: Task, { folders, config, digest }: RunInput): Promis
     settings,
   };
   const { total, cached, batches } = await planTask.executeWithOptions({ summary: 'compare with the cache' }, [
-    { ...setup, folders, pageSize: temporal.pageSize },
+    { ...setup, folders, batchSize: temporal.batchSize },
   ]);
   return { ...setup, total, cached, batches };
 }

@@ -31,8 +31,8 @@ export async function withPatience<Result>(
       error,
       { subject, execution, bytes: await bytes(), begun },
       {
-        patienceMs: zenodo.patienceSeconds * 1_000,
-        spaceMs: zenodo.spaceSeconds * 1_000,
+        patienceMs: zenodo.retryTimeoutSeconds * 1_000,
+        spaceMs: zenodo.diskFullTimeoutSeconds * 1_000,
         retryMs: retrySeconds * 1_000,
       },
     );

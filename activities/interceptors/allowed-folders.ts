@@ -32,7 +32,7 @@ export function needFolders(home: HomeFolders) {
       context.log.warn(message);
       await context.sleep(Math.min(HOLD_MS, (context.info.heartbeatTimeoutMs ?? HOLD_MS) / 2));
       const isLast = context.info.attempt >= LAST_ATTEMPT;
-      throw new ReigniteError(isLast ? 'FILE_MISSING' : 'FOLDER_NOT_HERE', message, {
+      throw new ReigniteError(isLast ? 'FILE_MISSING' : 'FOLDER_UNAVAILABLE', message, {
         remedy: 'Share data, results and home with this machine under the same paths, or end its worker.',
       });
     },

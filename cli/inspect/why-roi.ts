@@ -59,8 +59,13 @@ interface Known {
 function explain({ steps, listed, isOutstanding, key, made }: Known): Omit<RoiAnswer, 'task' | 'roi' | 'steps'> {
   const last = steps.at(-1);
   const named = key === undefined ? {} : { key };
-  if (listed?.code === 'SKIPPED') {
-    return { state: 'skipped', because: listed.cause, failure: { ...listed, remedy: remedyOf('SKIPPED') }, ...named };
+  if (listed?.code === 'ROI_SKIPPED') {
+    return {
+      state: 'skipped',
+      because: listed.cause,
+      failure: { ...listed, remedy: remedyOf('ROI_SKIPPED') },
+      ...named,
+    };
   }
   const ended = last?.outcome === 'failed' ? last.failure : undefined;
   const failure =

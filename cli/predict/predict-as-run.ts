@@ -84,11 +84,11 @@ async function listImages(
   const digest = sha256Of(canonicalJson({ order, images })).slice(0, 16);
   const folder = `predict/${digest}`;
   const files = new PredictionFiles(home, { folder });
-  const { pageSize } = temporal;
+  const { batchSize } = temporal;
   await allowPlaces(home, { read: images.map(({ path }) => path) });
-  const pages = Math.ceil(images.length / pageSize);
+  const pages = Math.ceil(images.length / batchSize);
   for (let page = 0; page < pages; page++) {
-    await files.writePage(page, images.slice(page * pageSize, (page + 1) * pageSize));
+    await files.writePage(page, images.slice(page * batchSize, (page + 1) * batchSize));
   }
   const list = { folder, pages, total: images.length };
   return { id: predictionId(order.task, digest), input: { order, list, temporal } };

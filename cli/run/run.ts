@@ -67,7 +67,7 @@ async function runHere(options: RunOptions, teller: DetachedTeller, signal: Abor
   const settings = workerSettingsOf(config);
   const queues = options.workers ? {} : { queues: [] };
   let fresh = options.fresh ?? false;
-  if (config.zenodo.serve === undefined) await tellPlan(run, home, { fresh, signal }, printStep);
+  if (config.zenodo.serveFrom === undefined) await tellPlan(run, home, { fresh, signal }, printStep);
   const summary = await withServer({ home, settings, onStep: printStep, signal, ...queues }, (session) => {
     const start = async () => {
       whenInterrupted(session.owner ? RESUMABLE : STILL_RUNNING);

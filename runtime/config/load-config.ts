@@ -4,9 +4,11 @@ import { resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import type { z } from 'zod';
 import { SHIPPED_PROFILES, shippedPath } from '../../config/package-files.ts';
+import { renamedFields } from '../../config/renamed-fields.ts';
 import { RunConfig } from '../../config/schema.ts';
 import { didYouMean } from '../../config/suggest.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
+import { listed } from '../../toolkit/format.ts';
 
 export interface ConfigChoice {
   /** `sample`, `paper`, or the path of a YAML file. */
@@ -27,9 +29,21 @@ export async function loadConfig({ profile, set, tasks }: ConfigChoice): Promise
   const fields = await readProfile(path, profile);
   for (const assignment of set) assign(fields, assignment);
   if (tasks !== undefined) fields['tasks'] = [...tasks];
+  refuseRenamed(fields);
   const checked = RunConfig.safeParse(fields);
   if (checked.success) return checked.data;
   throw new ReigniteError('CONFIG_INVALID', describeIssues(checked.error.issues, fields));
+}
+
+/** @throws ReigniteError CONFIG_INVALID that gives the new name of every field that was renamed. */
+function refuseRenamed(fields: Record<string, unknown>): void {
+  const renamed = renamedFields(fields);
+  if (renamed.length === 0) return;
+  throw new ReigniteError(
+    'CONFIG_INVALID',
+    `${listed(renamed.map(([name]) => name))} ${renamed.length === 1 ? 'was' : 'were'} renamed.`,
+    { remedy: `${renamed.map(([name, now]) => `Write ${now} instead of ${name}.`).join(' ')}` },
+  );
 }
 
 async function readProfile(path: string, profile: string): Promise<Record<string, unknown>> {
@@ -43,12 +57,12 @@ async function readProfile(path: string, profile: string): Promise<Record<string
     .then((text) => parseYaml(text))
     .catch((error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error);
-      throw new ReigniteError('CONFIG_INVALID', `The profile ${path} is no YAML: ${reason.split('\n')[0]}`, {
+      throw new ReigniteError('CONFIG_INVALID', `The profile ${path} is not YAML: ${reason.split('\n')[0]}`, {
         cause: error,
       });
     });
   if (isFields(parsed)) return parsed;
-  throw new ReigniteError('CONFIG_INVALID', `The profile ${path} holds no fields.`);
+  throw new ReigniteError('CONFIG_INVALID', `The profile ${path} contains no fields.`);
 }
 
 function assign(fields: Record<string, unknown>, assignment: string): void {

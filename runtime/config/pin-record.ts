@@ -28,7 +28,7 @@ export async function pinRecord(
   const asked = parseRecordId(config.record);
   const mirror = zenodo.mirror === undefined ? {} : { mirror: resolve(zenodo.mirror) };
   const pinned = (record: string): RunConfig => ({ ...config, record, zenodo: { ...zenodo, ...mirror } });
-  if (zenodo.serve !== undefined) return pinned(asked);
+  if (zenodo.serveFrom !== undefined) return pinned(asked);
   const known = new KnownRecords(home.records, zenodo.api);
   const found =
     (await known.recall(asked)) ?? (zenodo.offline ? undefined : await askFor(asked, config, home, onStep, signal));

@@ -14,7 +14,7 @@ const LOOK_MS = 1_500;
 /** An update of a run's workflow with its argument. */
 export type RunUpdate =
   | { readonly name: 'pause' | 'resume'; readonly argument?: never }
-  | { readonly name: 'setWindow'; readonly argument: number }
+  | { readonly name: 'setMaxConcurrentRois'; readonly argument: number }
   | { readonly name: 'skipRoi'; readonly argument: { readonly roi: string; readonly reason: string } };
 
 /**

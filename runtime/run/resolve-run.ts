@@ -25,7 +25,7 @@ export function resolveRun(
   folders: { readonly data?: string | undefined; readonly results?: string | undefined },
 ): ResolvedRun {
   const config = withOwnModels(chosen);
-  const usualData = config.zenodo.serve === undefined ? `data/${folderName(config.record)}` : home.sample;
+  const usualData = config.zenodo.serveFrom === undefined ? `data/${folderName(config.record)}` : home.sample;
   const data = resolve(folders.data ?? usualData);
   const results = resolve(folders.results ?? `results/${config.name}`);
   const digest = configDigest(config, { data, results });

@@ -138,12 +138,12 @@ export class RunHandle {
     return readResults(this.folder);
   }
 
-  /** Stops the activities in progress; finished work and partial ROIs stay on disk. @throws What `setWindow` throws. */
+  /** Stops the activities in progress; finished work and partial ROIs stay on disk. @throws What `setMaxConcurrentRois` throws. */
   pause(): Promise<void> {
     return this.#update({ name: 'pause' });
   }
 
-  /** Resumes a paused run. @throws What `setWindow` throws. */
+  /** Resumes a paused run. @throws What `setMaxConcurrentRois` throws. */
   resume(): Promise<void> {
     return this.#update({ name: 'resume' });
   }
@@ -153,11 +153,11 @@ export class RunHandle {
    *
    * @throws ReigniteError USAGE when the run refuses or has closed; WORKER_LOST when it does not answer in time.
    */
-  setWindow(rois: number): Promise<void> {
-    return this.#update({ name: 'setWindow', argument: rois });
+  setMaxConcurrentRois(rois: number): Promise<void> {
+    return this.#update({ name: 'setMaxConcurrentRois', argument: rois });
   }
 
-  /** Leaves an ROI out; it is listed among the failures with the reason. @throws What `setWindow` throws. */
+  /** Leaves an ROI out; it is listed among the failures with the reason. @throws What `setMaxConcurrentRois` throws. */
   skipRoi(roi: string, reason: string): Promise<void> {
     return this.#update({ name: 'skipRoi', argument: { roi, reason } });
   }

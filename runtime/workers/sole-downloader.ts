@@ -15,7 +15,7 @@ const POLL_MS = 250;
  * Makes this process the one that downloads: limits on connections and requests are kept within a process. Of a home it
  * is the holder of a lock; on a server that several machines share, nobody else may poll the queue.
  *
- * @throws ReigniteError DOWNLOADER_EXISTS that names the other one.
+ * @throws ReigniteError DOWNLOADER_ALREADY_RUNNING that names the other one.
  */
 export async function becomeSoleDownloader(
   home: HomeFolders,
@@ -28,7 +28,7 @@ export async function becomeSoleDownloader(
   const other = await otherDownloader(connection, server, taskQueue);
   if (other === undefined) return;
   throw new ReigniteError(
-    'DOWNLOADER_EXISTS',
+    'DOWNLOADER_ALREADY_RUNNING',
     `The worker "${other}" serves ${taskQueue} on ${server.address} already.`,
   );
 }
@@ -55,7 +55,7 @@ async function lockWhenFree(path: string): Promise<FileLock> {
     } catch (error) {
       const isHeld = error instanceof ReigniteError && error.code === 'FILE_LOCKED';
       if (!isHeld) throw error;
-      if (Date.now() > deadline) throw new ReigniteError('DOWNLOADER_EXISTS', error.message, { cause: error });
+      if (Date.now() > deadline) throw new ReigniteError('DOWNLOADER_ALREADY_RUNNING', error.message, { cause: error });
     }
     await sleep(POLL_MS);
   }

@@ -10,7 +10,7 @@ export const WorkerSettings = z.object({
   queues: z.array(z.enum(QUEUES)).min(1),
   taskQueuePrefix: z.string().min(1),
   /** Longest time between two heartbeats that reach the server, s. */
-  throttleSeconds: z.number().positive(),
+  heartbeatThrottleSeconds: z.number().positive(),
   /** Files fetched at the same time. */
   connections: z.int().min(1),
   telemetry: TelemetryConfig.prefault({}),
@@ -27,11 +27,11 @@ export type WorkerSettings = z.infer<typeof WorkerSettings>;
 
 /** What the workers of one command share. */
 export function workerSettingsOf({
-  temporal: { taskQueuePrefix, throttleSeconds },
+  temporal: { taskQueuePrefix, heartbeatThrottleSeconds },
   zenodo: { connections },
   telemetry,
 }: Pick<RunConfig, 'temporal' | 'zenodo' | 'telemetry'>): Omit<WorkerSettings, 'queues'> {
-  return { taskQueuePrefix, throttleSeconds, connections, telemetry };
+  return { taskQueuePrefix, heartbeatThrottleSeconds, connections, telemetry };
 }
 
 export function settingsToEnvironment(settings: WorkerSettings): Record<string, string> {

@@ -59,7 +59,7 @@ describe('reignite evaluate', { timeout: 60_000 }, () => {
     const { status, stdout } = await evaluate('he', 'some', 'nothing');
     expect(status).toBe(1);
     expect(JSON.parse(stdout).error).toMatchObject({
-      code: 'ROI_UNPAIRED',
+      code: 'ROI_WITHOUT_PAIR',
       cause: expect.stringContaining('patient1_he_roi2_with_context.png'),
     });
     await expect(readFile(join(folder(), 'nothing', 'metrics', 'he.json'))).rejects.toThrow();
@@ -77,7 +77,7 @@ describe('reignite evaluate', { timeout: 60_000 }, () => {
     const { status, stdout } = await evaluate('he', 'bad', 'nothing');
     expect(status).toBe(1);
     const { code, cause } = JSON.parse(stdout).error;
-    expect(code).toBe('ROI_UNPAIRED');
+    expect(code).toBe('ROI_WITHOUT_PAIR');
     expect(cause).toContain('3 of 3 masks cannot be scored');
     for (const part of ['3 x 2 px', 'roi2_with_context.png', 'patient2_he_roi1']) expect(cause).toContain(part);
   });
@@ -197,7 +197,7 @@ describe('reignite evaluate', { timeout: 60_000 }, () => {
   it('refuses a folder without any prediction', async () => {
     const { status, stdout } = await evaluate('pdl1', 'unpacked', 'none');
     expect(status).toBe(1);
-    expect(JSON.parse(stdout).error.code).toBe('ROI_UNPAIRED');
+    expect(JSON.parse(stdout).error.code).toBe('ROI_WITHOUT_PAIR');
   });
 });
 

@@ -20,7 +20,7 @@ const place = () => ({
   environment: { TEMPORAL_ADDRESS: server.address },
 });
 const run = (...words: string[]) => runCommand(['run', '--profile', 'one.yaml', ...words], place());
-const outputs = () => digestsBelow(join(folder(), 'results', 'one'), ['inference', 'margins', 'metrics', 'figures']);
+const outputs = () => digestsBelow(join(folder(), 'results', 'one'), ['inference', 'confidence', 'metrics', 'figures']);
 
 /** One run of two ROIs, one of them no image, that the commands below look at. */
 beforeAll(async () => {
@@ -32,9 +32,9 @@ beforeAll(async () => {
     'name: one',
     'record: "42"',
     'tasks: [he]',
-    `zenodo: { serve: ${join(folder(), 'served')} }`,
+    `zenodo: { serveFrom: ${join(folder(), 'served')} }`,
     'inference: { provider: cpu, threads: 1 }',
-    'temporal: { heartbeatSeconds: 4, throttleSeconds: 0.5, retrySeconds: 0.2, taskQueuePrefix: one }',
+    'temporal: { heartbeatSeconds: 4, heartbeatThrottleSeconds: 0.5, retrySeconds: 0.2, taskQueuePrefix: one }',
   ];
   await writeFile(join(folder(), 'one.yaml'), profile.join('\n'));
   first = await run('--data', 'data', '--json');

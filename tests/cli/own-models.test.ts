@@ -22,7 +22,7 @@ const run = (...words: string[]) =>
     [
       'run',
       '--set',
-      'zenodo.serve=served',
+      'zenodo.serveFrom=served',
       '--set',
       'name=own',
       '--set',

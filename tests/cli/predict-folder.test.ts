@@ -73,7 +73,7 @@ describe('the folder of a prediction', { timeout: 120_000 }, () => {
     expect((await predict('settled', 'one.png')).status).toBe(0);
     const before = await digestsBelow(inFolder('settled'), ['.']);
     const error = await refused('settled', ...more, 'two.png');
-    expect([error.status, error.code]).toEqual([1, 'OTHER_PREDICTION']);
+    expect([error.status, error.code]).toEqual([1, 'PREDICTION_CONFLICT']);
     expect(error.cause).toContain(named);
     expect(error.remedy).toContain('--out');
     expect(await digestsBelow(inFolder('settled'), ['.'])).toEqual(before);
@@ -83,16 +83,16 @@ describe('the folder of a prediction', { timeout: 120_000 }, () => {
     expect((await predict('tissue', 'one.png')).status).toBe(0);
     const cells = ['predict', '--task', 'nuclei', '--model', fixture('yolov5/v5.pt'), '--provider', 'cpu', '--json'];
     const other = await runCommand([...cells, '--out', 'tissue', 'one.png'], place());
-    expect(JSON.parse(other.stdout).error.code).toBe('OTHER_PREDICTION');
+    expect(JSON.parse(other.stdout).error.code).toBe('PREDICTION_CONFLICT');
 
     await mkdir(inFolder('results'));
     await writeFile(inFolder('results', 'summary.json'), '{"status":"done"}');
-    expect(await refused('results', 'one.png')).toMatchObject({ code: 'OTHER_PREDICTION' });
+    expect(await refused('results', 'one.png')).toMatchObject({ code: 'PREDICTION_CONFLICT' });
     expect(await readdir(inFolder('results'))).toEqual(['summary.json']);
 
     await mkdir(inFolder('earlier', 'masks'), { recursive: true });
     await copyFile(inFolder('one.png'), inFolder('earlier', 'masks', 'old.png'));
-    expect(await refused('earlier', 'one.png')).toMatchObject({ code: 'OTHER_PREDICTION' });
+    expect(await refused('earlier', 'one.png')).toMatchObject({ code: 'PREDICTION_CONFLICT' });
   });
 
   it('takes other settings after a command that predicted nothing, and leaves no folder behind one that began nothing', async () => {

@@ -124,7 +124,7 @@ describe('reignite run --set he.folds', { timeout: 120_000 }, () => {
       [
         'run',
         '--set',
-        'zenodo.serve=served',
+        'zenodo.serveFrom=served',
         '--set',
         'name=folds',
         '--set',

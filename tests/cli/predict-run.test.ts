@@ -11,7 +11,7 @@ import { startTestServer, type TestServer } from '../support/temporal.ts';
 
 const MODEL = fileURLToPath(new URL('../fixtures/nnunet/plain', import.meta.url));
 const IMAGES = ['large.png', 'small.png', 'broken.png'];
-const FOLDERS = ['masks', 'coloured', 'margins', 'overlays', 'polygons'];
+const FOLDERS = ['masks', 'coloured', 'confidence', 'overlays', 'polygons'];
 
 const folder = suiteFolder();
 let server: TestServer;
@@ -94,7 +94,7 @@ it('adds to the tables of a folder that was predicted with the same settings, an
   const direct = await runCommand([...folderOf, 'small.png'], place('home-shared'));
   expect(direct.status, direct.stderr).toBe(0);
   const other = await runCommand([...folderOf, '--simplify', '2', 'copy.png', '--run', '--json'], place('home-shared'));
-  expect([other.status, JSON.parse(other.stdout).error.code]).toEqual([1, 'OTHER_PREDICTION']);
+  expect([other.status, JSON.parse(other.stdout).error.code]).toEqual([1, 'PREDICTION_CONFLICT']);
   expect(other.stderr).not.toContain('Started');
   const added = await runCommand([...folderOf, 'copy.png', '--run', '--json'], place('home-shared'));
   expect(added.status, added.stderr).toBe(0);

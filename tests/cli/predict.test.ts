@@ -86,7 +86,7 @@ describe('reignite predict --task he', { timeout: 60_000 }, () => {
     expect(quiet.stdout).toContain('one: 75 x 48 px');
     const [image] = (await readJson('quiet', 'summary.json')).images;
     expect(image.notes.join(' ')).toContain(`${(100 * image.unclearShare).toFixed(1)} % of its pixels are unclear`);
-    expect(image.medianMargin).toBeGreaterThan(0);
+    expect(image.medianConfidence).toBeGreaterThan(0);
   });
 
   it('resamples only what it would take without: the same refusals, the same alpha, the same notes', async () => {
@@ -112,7 +112,7 @@ describe('reignite predict --task he', { timeout: 60_000 }, () => {
       expect(transparent.notes).toContain('Alpha channel dropped.');
       expect(transparent.areas).toEqual(opaque.areas);
     }
-    const margins = await sharp(join(folder(), 'brought', 'margins', 'one.png')).metadata();
+    const margins = await sharp(join(folder(), 'brought', 'confidence', 'one.png')).metadata();
     expect([margins.width, margins.height]).toEqual([WIDTH, HEIGHT]);
   });
 

@@ -9,7 +9,7 @@ import { startTestServer, type TestServer } from '../support/temporal.ts';
 import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
 
 /** What bit-identity is promised for. */
-const PROMISED = ['inference', 'margins', 'candidates', 'metrics', 'figures'];
+const PROMISED = ['inference', 'confidence', 'candidates', 'metrics', 'figures'];
 const BIG = { name: 'patient1_he_roi1', width: 500, height: 380 };
 const SMALL = { name: 'patient2_he_roi1', width: 64, height: 49 };
 
@@ -52,7 +52,7 @@ describe('reignite run', { timeout: 240_000 }, () => {
     expect(Object.keys(undisturbed)).toEqual(
       expect.arrayContaining([
         'inference/he/patient1_he_roi1_with_context.png',
-        'margins/he/patient2_he_roi1_with_context.png',
+        'confidence/he/patient2_he_roi1_with_context.png',
         'metrics/he.json',
         'metrics/nuclei.json',
         'candidates/pdl1/pdl1_roi_1.json',
@@ -194,7 +194,7 @@ describe('reignite run on bad input', { timeout: 240_000 }, () => {
     const { unpacked } = await writeTinyRecord(root, [SMALL, { ...SMALL, name: 'patient3_he_roi1' }], spoil);
     expect(unpacked).toBeTruthy();
     const words = ['run', '--profile', join(folder(), 'tiny.yaml'), '--tasks', 'he', '--set', `name=${name}`, '--json'];
-    words.push('--set', `zenodo.serve=${join(root, 'served')}`, '--set', `temporal.taskQueuePrefix=${name}`);
+    words.push('--set', `zenodo.serveFrom=${join(root, 'served')}`, '--set', `temporal.taskQueuePrefix=${name}`);
     const place = { home: join(root, 'home'), cwd: root, environment: external() };
     return { ...(await runCommand([...words, '--data', 'data', '--results', 'results'], place)), root };
   }

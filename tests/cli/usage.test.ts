@@ -26,7 +26,11 @@ const MISTAKES: readonly (readonly [words: string, code: string, said: RegExp])[
     /he\.scope \(got "fulll"\): expected full or annotated\. Did you mean full\?/,
   ],
   ['run --set inference.provider=cudaa', 'CONFIG_INVALID', /Did you mean cuda\?/],
-  ['run --set temporal.window=99', 'CONFIG_INVALID', /temporal\.window \(got 99\): expected at most 64\./],
+  [
+    'run --set temporal.maxConcurrentRois=99',
+    'CONFIG_INVALID',
+    /temporal\.maxConcurrentRois \(got 99\): expected at most 64\./,
+  ],
 ];
 
 it.each(MISTAKES)(

@@ -65,10 +65,10 @@ async function startAs(client: Client, workflowId: string, { way, type, taskQueu
     await client.workflow.signalWithStart(type, { ...options, signal: 'anything', signalArgs: [input] });
   }
   if (way === 'update') {
-    const setWindow = defineUpdate<void, [number]>('setWindow');
+    const setMaxConcurrentRois = defineUpdate<void, [number]>('setMaxConcurrentRois');
     await client.workflow.start(type, options);
     const handle = client.workflow.getHandle(workflowId);
-    await handle.startUpdate(setWindow, { args: [7], waitForStage: 'ACCEPTED' }).catch(() => undefined);
+    await handle.startUpdate(setMaxConcurrentRois, { args: [7], waitForStage: 'ACCEPTED' }).catch(() => undefined);
   }
   if (way === 'schedule') {
     const action = { type: 'startWorkflow' as const, workflowType: type, ...options };

@@ -62,9 +62,9 @@ export function tinyProfile(served: string): string {
   return [
     'name: tiny',
     'record: "42"',
-    `zenodo: { serve: ${served} }`,
+    `zenodo: { serveFrom: ${served} }`,
     'inference: { provider: cpu, threads: 1 }',
-    'temporal: { heartbeatSeconds: 4, throttleSeconds: 0.5, retrySeconds: 0.2 }',
+    'temporal: { heartbeatSeconds: 4, heartbeatThrottleSeconds: 0.5, retrySeconds: 0.2 }',
   ].join('\n');
 }
 

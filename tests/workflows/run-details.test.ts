@@ -7,7 +7,7 @@ const HE: StageProgress = { stage: 'he', unit: 'ROIs', done: 4, of: 10, cached: 
 const VIEW: RunView = {
   stages: [HE],
   toldAt: new Map([['he', '2026-11-27T03:12:41.000Z']]),
-  control: { paused: false, window: 4, skipped: [], interventions: [] },
+  control: { paused: false, maxConcurrentRois: 4, skipped: [], interventions: [] },
   outcomes: {},
 };
 const plain = (text: string) => text.replaceAll('\u00a0', ' ').replaceAll(/ +/g, ' ');

@@ -96,11 +96,12 @@ export class AllowedPlaces {
   /**
    * Refuses an input that names anything else.
    *
-   * @throws ReigniteError PATH_OUTSIDE for a relative path that leaves its folder, PATH_NOT_ALLOWED, ADDRESS_NOT_ALLOWED.
+   * @throws ReigniteError PATH_TRAVERSAL for a relative path that leaves its folder, PATH_NOT_ALLOWED, ADDRESS_NOT_ALLOWED.
    */
   async check(named: NamedPlaces): Promise<void> {
     const [leaving] = named.escapes;
-    if (leaving !== undefined) throw new ReigniteError('PATH_OUTSIDE', `The path ${quote(leaving)} leaves its folder.`);
+    if (leaving !== undefined)
+      throw new ReigniteError('PATH_TRAVERSAL', `The path ${quote(leaving)} leaves its folder.`);
     for (const path of named.written) await this.#checkPath(path, 'write', [this.#written]);
     for (const path of named.read) await this.#checkPath(path, 'read', [this.#written, this.#read]);
     for (const address of named.addresses) await this.#checkAddress(address);

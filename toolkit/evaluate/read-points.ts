@@ -27,7 +27,7 @@ export interface PointsToScore {
 /**
  * Reads the points of every image of a task before any is scored.
  *
- * @throws ReigniteError ROI_UNPAIRED when no file is of an image of the task; NPY_INVALID that names every file at
+ * @throws ReigniteError ROI_WITHOUT_PAIR when no file is of an image of the task; NPY_INVALID that names every file at
  *   fault, not only the first.
  */
 export async function readPointsToScore(folder: string, { task, images }: ReaderAnnotations): Promise<PointsToScore> {
@@ -35,7 +35,7 @@ export async function readPointsToScore(folder: string, { task, images }: Reader
   const files = (await namesIn(folder)).filter((name) => name.endsWith(SUFFIX)).sort();
   const [known, others] = [files.filter(isKnown), files.filter((file) => !isKnown(file))];
   if (known.length === 0) {
-    throw new ReigniteError('ROI_UNPAIRED', `${folder} holds no .npy file of any image of the task ${task}.`, {
+    throw new ReigniteError('ROI_WITHOUT_PAIR', `${folder} holds no .npy file of any image of the task ${task}.`, {
       remedy: 'Give the folder that directly holds <image>.npy, an array of x, y and class a cell.',
     });
   }

@@ -87,7 +87,7 @@ export class PredictionFolder {
    * Makes the folder one of this model and these settings, also one into which nothing was predicted with others. For the
    * command that holds the lock.
    *
-   * @throws ReigniteError OTHER_PREDICTION that names what differs; NOT_WRITABLE, NO_SPACE.
+   * @throws ReigniteError PREDICTION_CONFLICT that names what differs; NOT_WRITABLE, NO_SPACE.
    */
   async claim(claim: Claim): Promise<void> {
     if (await this.#isUnused()) {
@@ -100,7 +100,7 @@ export class PredictionFolder {
   /**
    * Makes sure that the folder is one of this model and these settings.
    *
-   * @throws ReigniteError OTHER_PREDICTION that names what differs; NOT_WRITABLE, NO_SPACE.
+   * @throws ReigniteError PREDICTION_CONFLICT that names what differs; NOT_WRITABLE, NO_SPACE.
    */
   async expect(claim: Claim): Promise<void> {
     await this.#refuseForeign();
@@ -110,7 +110,7 @@ export class PredictionFolder {
     const differing = known === undefined ? [] : differences(known, claim);
     if (differing.length === 0) return;
     throw new ReigniteError(
-      'OTHER_PREDICTION',
+      'PREDICTION_CONFLICT',
       `${this.#out} holds predictions made otherwise: ${differing.join('; ')}. One table cannot cover both.`,
     );
   }
@@ -212,7 +212,7 @@ export class PredictionFolder {
     if (summary === undefined && !(await this.#holdsOutputs())) return;
     const what =
       summary === undefined ? 'predictions without a record of how they were made' : 'results of something else';
-    throw new ReigniteError('OTHER_PREDICTION', `${this.#out} holds ${what}.`);
+    throw new ReigniteError('PREDICTION_CONFLICT', `${this.#out} holds ${what}.`);
   }
 
   /** Whether no image has got anywhere: one that was begun may be on its way in a durable run. */

@@ -105,7 +105,7 @@ export const PredictedImage = z.object({
   cells: z.int().exactOptional(),
   outside: z.int().exactOptional(),
   counts: z.array(CountOfClass).exactOptional(),
-  medianMargin: z.number().exactOptional(),
+  medianConfidence: z.number().exactOptional(),
   unclearShare: z.number().exactOptional(),
   medianScore: z.number().exactOptional(),
   weakCandidates: z.int().exactOptional(),

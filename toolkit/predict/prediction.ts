@@ -46,7 +46,7 @@ export interface ImagePrediction {
   readonly outside?: number;
   readonly counts?: readonly ClassCount[];
   /** Of tissue, see `TissueCertainty`. */
-  readonly medianMargin?: number;
+  readonly medianConfidence?: number;
   readonly unclearShare?: number;
   /** Of cells, see `CellCertainty`. */
   readonly medianScore?: number;
@@ -65,7 +65,7 @@ export function tissueFiles(name: string) {
   return {
     mask: join('masks', `${name}.png`),
     coloured: join('coloured', `${name}.png`),
-    margin: join('margins', `${name}.png`),
+    margin: join('confidence', `${name}.png`),
     overlay: join('overlays', `${name}.png`),
     polygons: join('polygons', `${name}.geojson`),
   };

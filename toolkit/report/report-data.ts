@@ -8,7 +8,7 @@ import type { Provenance } from '../dataset/provenance.ts';
 import { ReigniteError } from '../errors.ts';
 import { FoldName } from '../nnunet/model-card.ts';
 import { taskNamed } from '../tasks/task-named.ts';
-import { LedgerFile } from '../verdict/discrepancies/discrepancies-file.ts';
+import { DiscrepanciesFile } from '../verdict/discrepancies/discrepancies-file.ts';
 import type { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
 import { readConfiguration } from './configuration.ts';
 import { type Environment, readEnvironments } from './environment.ts';
@@ -27,7 +27,7 @@ export interface ReportData {
   readonly summary: Summary;
   /** In the order in which results are told. */
   readonly tasks: readonly JudgedTask[];
-  readonly ledger: z.output<typeof LedgerFile>['entries'];
+  readonly discrepancies: z.output<typeof DiscrepanciesFile>['entries'];
   /** Undefined where the run wrote none down. */
   readonly configuration: RunConfig | undefined;
   /** What the run was done on. */
@@ -67,12 +67,12 @@ export async function readReportData(results: string): Promise<ReportData> {
     TASKS.map(async (task) => [task, await readJson(join(results, 'models', `${task}.json`), UsedModel)] as const),
   );
   const acquired = await readJson(join(results, ACQUISITION_FILE), Acquired);
-  const ledger = await readJson(join(results, 'verdict', 'ledger.json'), LedgerFile);
+  const discrepancies = await readJson(join(results, 'verdict', 'discrepancies.json'), DiscrepanciesFile);
   return {
     provenance: provenanceOf(summary),
     summary,
     tasks: tasks.filter((task) => task !== undefined),
-    ledger: ledger?.entries ?? [],
+    discrepancies: discrepancies?.entries ?? [],
     configuration: await readConfiguration(results),
     environments: await readEnvironments(results),
     times: await readStepTimes(results),

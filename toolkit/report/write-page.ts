@@ -15,7 +15,7 @@ import { figureGrid, STYLE_SWITCH, writeFigures } from './page/figures.ts';
 import { gallerySection } from './page/gallery.ts';
 import { headlineOf } from './page/headline.ts';
 import { type Html, html, NOTHING } from './page/html.ts';
-import { failuresSection, ledgerSection, numbersOf, verdictSection, worstSection } from './page/sections.ts';
+import { discrepanciesSection, failuresSection, numbersOf, verdictSection, worstSection } from './page/sections.ts';
 import { VIEWER, viewerData } from './page/viewer.ts';
 import type { JudgedTask, ReportData } from './report-data.ts';
 
@@ -56,7 +56,7 @@ function pageOf(data: ReportData, sections: readonly Html[], layers: readonly Ro
   const { verdict, question, answer, sentence } = headlineOf(data);
   const links = [
     ...data.tasks.map(({ task }) => [task, TASK_TITLES[task]] as const),
-    ['ledger', 'Discrepancy ledger'] as const,
+    ['discrepancies', 'Discrepancy report'] as const,
     ['facts', 'Run facts'] as const,
     ['cite', 'How to cite'] as const,
   ];
@@ -74,7 +74,7 @@ function pageOf(data: ReportData, sections: readonly Html[], layers: readonly Ro
 ${verdictSection(data)}${tolerancesSection(data)}${failuresSection(data)}</section>
 ${STYLE_SWITCH}
 ${sections}
-<section><h2 id="ledger">Discrepancy ledger</h2><p>Where the authors' code or record does something else than one would expect. Each effect was measured in this run${provenance.kind === 'synthetic' ? ', on synthetic data' : ''}; the numbers above follow the authors' way throughout.</p>${ledgerSection(data)}</section>
+<section><h2 id="discrepancies">Discrepancy report</h2><p>Where the authors' code or record does something else than one would expect. Each effect was measured in this run${provenance.kind === 'synthetic' ? ', on synthetic data' : ''}; the numbers above follow the authors' way throughout.</p>${discrepanciesSection(data)}</section>
 <section><h2 id="facts">Run facts</h2>${factsSection(data)}</section>
 <section><h2 id="cite">How to cite</h2>${citeSection(data, version)}</section>
 </main><footer>Written by reignite ${version}. Digests of every file: manifest.sha256 of the results folder.</footer>

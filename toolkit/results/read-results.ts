@@ -5,8 +5,8 @@ import { CELL_TASKS, type CellTask, type Task, TISSUE_TASKS, type TissueTask } f
 import { ReigniteError } from '../errors.ts';
 import { DetectionMetrics } from '../metrics/agreement-metrics.ts';
 import { HeMetrics } from '../metrics/he-metrics.ts';
-import { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
 import { readSummaryFile, type Summary } from '../report/summary.ts';
+import { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
 
 /** What a run found out about one task. */
 export interface TaskResults<Metrics, Verdict> {

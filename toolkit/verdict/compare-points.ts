@@ -1,3 +1,4 @@
+import type { VerdictConfig } from '../../config/verdict-config.ts';
 import type { CellPoint } from '../dataset/cell-point.ts';
 import { ReigniteError } from '../errors.ts';
 import type { CandidatesFile } from '../yolo/detect/candidates-file.ts';
@@ -78,13 +79,7 @@ export interface ScoredImage {
   readonly threshold: number;
 }
 
-export interface PointTolerances {
-  /** px */
-  readonly sameDistance: number;
-  readonly sameScore: number;
-  /** px */
-  readonly nearDistance: number;
-}
+export type PointTolerances = VerdictConfig['cells'];
 
 /** Coordinates are float32 of two decimals: beyond 1,024 px, what stands in the file is so far from them. */
 const FLOAT32_SPACING = 2 ** -13;
@@ -93,11 +88,11 @@ const FLOAT32_SPACING = 2 ** -13;
 export function comparePoints(
   { points, dropped, threshold }: ScoredImage,
   published: readonly CellPoint[],
-  { sameDistance, sameScore, nearDistance }: PointTolerances,
+  { reproduced, tolerance }: PointTolerances,
 ): PointsComparison {
-  const pairs = pairPoints(points, published, nearDistance);
+  const pairs = pairPoints(points, published, tolerance.maxDistance);
   const isNearThreshold = (score: number | undefined) =>
-    score !== undefined && Math.abs(score - threshold) <= sameScore;
+    score !== undefined && Math.abs(score - threshold) <= reproduced.maxScoreDifference;
   const paired = {
     ours: new Set(pairs.map(({ ours }) => ours)),
     published: new Set(pairs.map((pair) => pair.published)),
@@ -105,10 +100,11 @@ export function comparePoints(
   const extra = points.filter((_, index) => !paired.ours.has(index));
   const missing = published.filter((_, index) => !paired.published.has(index));
   const farOff = pairs.filter(
-    ({ ours, distance }) => distance > sameDistance + FLOAT32_SPACING && !isNearThreshold(points[ours]?.score),
+    ({ ours, distance }) =>
+      distance > reproduced.maxDistance + FLOAT32_SPACING && !isNearThreshold(points[ours]?.score),
   );
   const borderline = dropped.filter(({ score }) => isNearThreshold(score));
-  const explained = pairPoints(borderline, missing, nearDistance).length;
+  const explained = pairPoints(borderline, missing, tolerance.maxDistance).length;
   const unexplainedExtra = extra.filter(({ score }) => !isNearThreshold(score)).length;
   return {
     ours: points.length,

@@ -77,7 +77,7 @@ export function judgeCells(input: {
 /** Points as far as places, classes and scores tell: an image, or all together. */
 export function verdictOnPoints({ ours, published, matched, unexplained }: PointsComparison, t: Tolerances): Verdict {
   if (unexplained === 0) return 'reproduced';
-  return matched >= t.nearMatched * Math.max(ours, published) ? 'within tolerance' : 'differs';
+  return matched >= t.tolerance.minMatchedFraction * Math.max(ours, published) ? 'within tolerance' : 'differs';
 }
 
 function judgeImage(image: JudgedImage, tolerances: Tolerances): CellsRoiVerdict {
@@ -101,7 +101,7 @@ function judgeInference(
 ): CellsVerdictFile['inference'] {
   const left = rois.filter(({ verdict }) => verdict === 'not comparable').length;
   if (left === rois.length) return { verdict: 'not comparable', reason: 'No image can be compared.', pooled };
-  const onF1: Verdict = farthest <= tolerances.nearF1 ? 'reproduced' : 'differs';
+  const onF1: Verdict = farthest <= tolerances.tolerance.maxF1Difference ? 'reproduced' : 'differs';
   const verdict = worstOf([verdictOnPoints(pooled, tolerances), onF1, ...rois.map((roi) => roi.verdict)]);
   const outside = rois.filter((roi) => roi.verdict === 'differs').length;
   const parts = [

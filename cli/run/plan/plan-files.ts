@@ -70,7 +70,7 @@ async function recordOf(
   home: HomeFolders,
   signal: AbortSignal,
 ): Promise<ZenodoRecord | undefined> {
-  if (zenodo.serve !== undefined) {
+  if (zenodo.serveFrom !== undefined) {
     const servers = new RecordServers(home);
     try {
       return await servers.record(zenodo, record, signal);

@@ -26,7 +26,7 @@ describe('needFolders', () => {
     const root = await temporaryFolder();
     for (const folder of ['data', 'results', join('home', 'models', MODEL.digest)]) {
       await expect(runStep(root)).rejects.toMatchObject({
-        type: 'FOLDER_NOT_HERE',
+        type: 'FOLDER_UNAVAILABLE',
         nonRetryable: false,
         message: expect.stringContaining(join(root, folder)),
       });

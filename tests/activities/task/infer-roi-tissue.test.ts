@@ -119,7 +119,7 @@ describe('inferRoi, of tissue', () => {
   it('refuses a path that leaves the data folder, and names a file that is not there', async () => {
     const { activity, input } = await setUp();
     const run = (image: string) => runActivity(activity, { ...input, image });
-    await expect(run('../secret.png')).rejects.toMatchObject({ code: 'PATH_OUTSIDE' });
+    await expect(run('../secret.png')).rejects.toMatchObject({ code: 'PATH_TRAVERSAL' });
     await expect(run('images/he/none.png')).rejects.toMatchObject({ code: 'FILE_MISSING' });
   });
 

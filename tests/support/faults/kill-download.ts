@@ -22,7 +22,7 @@ export async function downloadWords(cwd: string, api: string, zenodo: Record<str
     name: 'tiny',
     record: '42',
     zenodo: { api, requestsPerMinute: 60, ...zenodo },
-    temporal: { heartbeatSeconds: 4, throttleSeconds: 0.5, retrySeconds: 0.2 },
+    temporal: { heartbeatSeconds: 4, heartbeatThrottleSeconds: 0.5, retrySeconds: 0.2 },
   };
   await writeFile(join(cwd, 'tiny.yaml'), JSON.stringify(profile));
   return ['download', '--profile', 'tiny.yaml', '--data', 'data', '--json'];

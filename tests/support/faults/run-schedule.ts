@@ -150,9 +150,9 @@ class ScheduleRun {
     const url = `${this.#api}/records/42/files/${key}/content`;
     const zenodo = ZenodoConfig.parse({
       api: this.#api,
-      stallSeconds: 0.4,
-      patienceSeconds: 60,
-      spaceSeconds: 4,
+      stallTimeoutSeconds: 0.4,
+      retryTimeoutSeconds: 60,
+      diskFullTimeoutSeconds: 4,
       requestsPerMinute: REQUESTS,
     });
     const download = {

@@ -28,7 +28,7 @@ function run(provenance: Provenance, record: string, changed: Partial<ReportData
     provenance,
     summary: { run: 'r', record, profile: 'paper', digest: 'd', status: 'done', ended: '2026-01-02T00:00:00Z', tasks },
     tasks: [tissue('reproduced')],
-    ledger: [],
+    discrepancies: [],
     configuration: RunConfig.parse({ name: 'paper', record }),
     environments: [],
     times: { steps: [], began: undefined, retries: 0 },

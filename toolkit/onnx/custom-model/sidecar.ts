@@ -29,17 +29,22 @@ const SidecarInput = z.strictObject({
 });
 export type SidecarInput = z.infer<typeof SidecarInput>;
 
-const Label = z.union([
+/** A colour: red, green, blue. */
+const Colour = z.tuple([Byte, Byte, Byte]).optional().describe('Red, green, blue.');
+
+/** A name alone, or with its value and colour. */
+const Label = z.preprocess(
+  (given) => (typeof given === 'string' ? { name: given } : given),
   z
-    .string()
-    .min(1)
-    .transform((name) => ({ name, value: undefined, colour: undefined })),
-  z.strictObject({
-    name: z.string().min(1),
-    value: z.int().min(0).max(63).optional().describe('What a mask holds for it. Default: its place, from 0.'),
-    colour: z.tuple([Byte, Byte, Byte]).optional().describe('Red, green, blue.'),
-  }),
-]);
+    .strictObject({
+      name: z.string().min(1),
+      value: z.int().min(0).max(63).optional().describe('Its value in a mask. Default: its position, from 0.'),
+      colour: Colour,
+      color: Colour,
+    })
+    .refine(({ colour, color }) => colour === undefined || color === undefined, 'give colour or color, not both')
+    .transform(({ name, value, colour, color }) => ({ name, value, colour: colour ?? color })),
+);
 
 /** A network that gives a score a pixel and class. */
 export const SegmentationSidecar = z.strictObject({

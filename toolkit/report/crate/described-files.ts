@@ -24,7 +24,7 @@ const LISTED = ['metrics', 'verdict', 'models', 'environment'] as const;
 const FOLDERS: Readonly<Record<string, string>> = {
   'inference/': 'Masks and points, laid out as in the record',
   'figures/': 'Figures, laid out as in the record',
-  'margins/': 'How clear the decision for every pixel was',
+  'confidence/': 'How clear the decision for every pixel was',
   'candidates/': 'What the detectors found, with scores',
   'report/': 'The report and all that it shows',
 };

@@ -38,7 +38,7 @@ export function workflowEntities(
       '@id': WORKFLOW_FILE,
       '@type': ['File', 'SoftwareSourceCode', 'ComputationalWorkflow'],
       name: 'reproduce',
-      description: 'The record, the tasks side by side, the discrepancy ledger, the report.',
+      description: 'The record, the tasks side by side, the discrepancy report, the report.',
       version,
       conformsTo: { '@id': WORKFLOW_PROFILE },
       contentSize: String(size),

@@ -93,8 +93,8 @@ function intervalText(interval: Interval | undefined, places = 4): string {
 }
 
 /** What the authors' code and record do otherwise than one would expect, with its effect in this run. */
-export function ledgerSection({ ledger }: ReportData): Html {
-  const entries = ledger.map(({ title, what, where, status, effect, corrected, affected, affectedTotal }) => {
+export function discrepanciesSection({ discrepancies }: ReportData): Html {
+  const entries = discrepancies.map(({ title, what, where, status, effect, corrected, affected, affectedTotal }) => {
     const numbers = corrected
       .slice(0, 40)
       .map(({ name, paper, corrected: other }) => [name, decimal(paper), decimal(other)]);
@@ -105,7 +105,7 @@ export function ledgerSection({ ledger }: ReportData): Html {
 ${numbers.length === 0 ? NOTHING : table('Both ways', ['', 'as the authors', 'corrected'], numbers)}
 ${listed === '' ? NOTHING : html`<p class="note">Concerned: ${listed}${more}</p>`}</details>`;
   });
-  return entries.length === 0 ? html`<p>No ledger was kept.</p>` : html`${entries}`;
+  return entries.length === 0 ? html`<p>No discrepancy report was written.</p>` : html`${entries}`;
 }
 
 /** ROIs that failed, with code and cause. */

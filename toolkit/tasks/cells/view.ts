@@ -109,7 +109,7 @@ export function cellsMethods(
 export async function cellsLayers(
   task: CellTask,
   { results, data }: { readonly results: string; readonly data: string },
-  nearDistance: number,
+  maxDistance: number,
 ): Promise<readonly DrawnRoi[]> {
   const truth = inside(data, readersFile(task));
   const annotations = await readReaderAnnotations(truth, task);
@@ -122,7 +122,7 @@ export async function cellsLayers(
     };
     const readers = readersOn(annotations, id);
     const draw: DrawnRoi['draw'] = (limit, writer) =>
-      drawCellsLayers({ task, ...sources, readers, nearDistance }, limit, writer);
-    return { task, roi: stem, sources: [...Object.values(sources), truth], settings: `near ${nearDistance}`, draw };
+      drawCellsLayers({ task, ...sources, readers, maxDistance }, limit, writer);
+    return { task, roi: stem, sources: [...Object.values(sources), truth], settings: `near ${maxDistance}`, draw };
   });
 }

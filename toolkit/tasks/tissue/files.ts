@@ -25,7 +25,7 @@ export function confusionOf({ facts }: CacheEntry): ConfusionMatrix {
 export function tissueOutputs(task: TissueTask, results: string, roi: string) {
   return {
     mask: join(results, folderOf('inference', task), `${roi}.png`),
-    margin: join(results, 'margins', task, `${roi}.png`),
+    margin: join(results, 'confidence', task, `${roi}.png`),
     figure: join(results, folderOf('figures', task), 'cases', `${roi}.png`),
   };
 }
@@ -63,8 +63,8 @@ export function caseFigureKey(roi: string, sources: RoiSources, entry: CacheEntr
 export function comparisonKey(
   entry: CacheEntry,
   { published, truth }: { readonly published: string; readonly truth: string },
-  nearMargin: number,
+  lowConfidenceUpTo: number,
 ): KeyParts {
   const [mask, margin] = [fileDigest(entry, MASK), fileDigest(entry, MARGIN)];
-  return { step: 'judge-roi', schema: SCHEMA.comparison, mask, margin, published, truth, nearMargin };
+  return { step: 'judge-roi', schema: SCHEMA.comparison, mask, margin, published, truth, lowConfidenceUpTo };
 }

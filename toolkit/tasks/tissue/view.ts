@@ -105,7 +105,7 @@ export function tissueLayers(
       truth: inside(data, truth),
       published: inside(data, file),
       ours: inside(results, file),
-      margin: inside(results, `margins/${task}/${roi}.png`),
+      margin: inside(results, `confidence/${task}/${roi}.png`),
     };
     const draw: DrawnRoi['draw'] = (limit, writer) => drawTissueLayers(sources, limit, writer);
     return { task, roi, sources: Object.values(sources), settings: '', draw };

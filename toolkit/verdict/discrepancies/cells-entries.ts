@@ -8,7 +8,7 @@ import { ConfusionMatrix } from '../../metrics/confusion-matrix.ts';
 import type { CellTaskDefinition } from '../../tasks/definition.ts';
 import { cellDefinition } from '../../tasks/registry.ts';
 import type { CellsVerdictFile } from '../verdict-file.ts';
-import { type CorrectedNumber, entryOf, type LedgerEntry, largestChange } from './discrepancies-file.ts';
+import { type CorrectedNumber, type DiscrepancyEntry, entryOf, largestChange } from './discrepancies-file.ts';
 
 const INFERENCE = 'src/inference.py';
 const UINT16 = 65_536;
@@ -37,7 +37,7 @@ function comparedF1(
 }
 
 /** One offset, half the height of the annotation of id 0, for the centres of all boxes. */
-export function boxCentreEntry(metrics: Metrics, moved: Partial<Record<CellTask, number>>): LedgerEntry {
+export function boxCentreEntry(metrics: Metrics, moved: Partial<Record<CellTask, number>>): DiscrepancyEntry {
   const corrected = tasksOf(metrics).flatMap(([, { corrected: other, ...paper }]) =>
     other === undefined ? [] : comparedF1(paper, other),
   );
@@ -61,7 +61,7 @@ export function boxCentreEntry(metrics: Metrics, moved: Partial<Record<CellTask,
 }
 
 /** Classes are counted off from the ids of the categories; listed only where that exchanges some. */
-export function categoryIdsEntry({ task, doubt }: Pick<ReaderAnnotations, 'task' | 'doubt'>): LedgerEntry[] {
+export function categoryIdsEntry({ task, doubt }: Pick<ReaderAnnotations, 'task' | 'doubt'>): DiscrepancyEntry[] {
   if (doubt === undefined) return [];
   const about = {
     id: 'category-ids',
@@ -77,7 +77,7 @@ export function categoryIdsEntry({ task, doubt }: Pick<ReaderAnnotations, 'task'
 }
 
 /** Counts are summed in 16 bits. */
-export function overflowEntry(metrics: Metrics): LedgerEntry {
+export function overflowEntry(metrics: Metrics): DiscrepancyEntry {
   const affected: string[] = [];
   const corrected: CorrectedNumber[] = [];
   let largest = 0;
@@ -113,7 +113,7 @@ export function overflowEntry(metrics: Metrics): LedgerEntry {
 }
 
 /** The order in which equally near predictions are tried. */
-export function tieOrderEntry(verdicts: readonly CellsVerdictFile[]): LedgerEntry {
+export function tieOrderEntry(verdicts: readonly CellsVerdictFile[]): DiscrepancyEntry {
   const corrected = verdicts.flatMap(({ f1, f1LowestIndex }) =>
     f1.map(({ name, ours }, k) => ({ name, paper: ours, corrected: f1LowestIndex[k]?.ours ?? null })),
   );
@@ -147,7 +147,7 @@ export interface ImagePoints {
 }
 
 /** Published tiles without any point where we have some: what a suppression that ran out of time leaves. */
-export function timeLimitEntry(images: readonly ImagePoints[]): LedgerEntry {
+export function timeLimitEntry(images: readonly ImagePoints[]): DiscrepancyEntry {
   const flagged = images.flatMap(({ task, roi, published, ours }) => {
     const { tile } = cellDefinition(task).settings;
     const theirs = new Set(published.map((point) => tileOf(point, tile)));
@@ -190,7 +190,7 @@ export interface DeclaredPoints {
 export function declaredSettingsEntry(
   { name, settings, declared: script }: Required<Pick<CellTaskDefinition, 'name' | 'settings' | 'declared'>>,
   declared: DeclaredPoints | { readonly kind: 'not measured'; readonly reason: string },
-): LedgerEntry {
+): DiscrepancyEntry {
   const { tile, confidence, iou } = script.settings;
   const about = {
     id: `${name}-settings`,

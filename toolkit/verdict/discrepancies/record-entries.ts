@@ -1,7 +1,7 @@
 import { TASKS } from '../../../config/tasks.ts';
 import type { OverviewRow } from '../../dataset/overview.ts';
 import { counted } from '../../format.ts';
-import { entryOf, type LedgerEntry } from './discrepancies-file.ts';
+import { type DiscrepancyEntry, entryOf } from './discrepancies-file.ts';
 
 const OVERVIEW = 'data_overview.csv';
 
@@ -18,7 +18,7 @@ export interface RowFiles {
 }
 
 /** Rows of the overview whose files the record lacks. */
-export function missingFilesEntry(rows: readonly RowFiles[]): LedgerEntry {
+export function missingFilesEntry(rows: readonly RowFiles[]): DiscrepancyEntry {
   const without = rows.filter(({ missing }) => missing.length > 0);
   const test = without.filter(({ row }) => row.split === 'test').length;
   return entryOf(
@@ -38,7 +38,7 @@ export function missingFilesEntry(rows: readonly RowFiles[]): LedgerEntry {
 }
 
 /** Patients in both splits, within a task and across tasks. */
-export function sharedPatientsEntry(rows: readonly OverviewRow[]): LedgerEntry {
+export function sharedPatientsEntry(rows: readonly OverviewRow[]): DiscrepancyEntry {
   const patients = new Map<string, { train: Set<string>; test: Set<string> }>();
   for (const { task, split, facts } of rows) {
     const id = facts['patient_id']?.trim();
@@ -81,7 +81,7 @@ export interface HashedImage {
 }
 
 /** Images that are there twice under different names. */
-export function duplicateImagesEntry(images: readonly HashedImage[], rows: readonly OverviewRow[]): LedgerEntry {
+export function duplicateImagesEntry(images: readonly HashedImage[], rows: readonly OverviewRow[]): DiscrepancyEntry {
   const splitOf = new Map(rows.map((row) => [stemOf(row.imagePath), row.split]));
   const byDigest = new Map<string, string[]>();
   for (const { path, sha256 } of images) byDigest.set(sha256, [...(byDigest.get(sha256) ?? []), path]);
@@ -109,7 +109,7 @@ export function duplicateImagesEntry(images: readonly HashedImage[], rows: reado
 }
 
 /** Sizes and areas of the overview against the images. */
-export function sizesEntry(rows: readonly RowFiles[]): LedgerEntry {
+export function sizesEntry(rows: readonly RowFiles[]): DiscrepancyEntry {
   const affected: string[] = [];
   let compared = 0;
   for (const { row, size } of rows) {
@@ -144,7 +144,7 @@ export function sizesEntry(rows: readonly RowFiles[]): LedgerEntry {
 }
 
 /** What keeps anybody from running the original today. */
-export function installEntry(): LedgerEntry {
+export function installEntry(): DiscrepancyEntry {
   return entryOf(
     {
       id: 'original-not-installable',

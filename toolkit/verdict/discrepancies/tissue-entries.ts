@@ -8,12 +8,12 @@ import { sumOfConfusions } from '../../metrics/evaluate-he.ts';
 import type { EvaluationScope } from '../../metrics/he-metrics.ts';
 import { type DiceScores, diceScores } from '../../metrics/he-metrics.ts';
 import { tileStarts } from '../../nnunet/sliding-window/tile-grid.ts';
-import { type CorrectedNumber, entryOf, type LedgerEntry, largestChange } from './discrepancies-file.ts';
+import { type CorrectedNumber, type DiscrepancyEntry, entryOf, largestChange } from './discrepancies-file.ts';
 
 const BACKGROUND = 1;
 const EVALUATION = 'code/he_segmentation/evaluation.py';
 
-/** An H&E ROI as the ledger sees it. */
+/** An H&E ROI as the discrepancy report sees it. */
 export interface TissueRoi {
   readonly roi: string;
   /** px */
@@ -25,7 +25,7 @@ export interface TissueRoi {
 }
 
 /** True Background cleared as a row and kept as a column. */
-export function backgroundEntry(total: ConfusionMatrix): LedgerEntry {
+export function backgroundEntry(total: ConfusionMatrix): DiscrepancyEntry {
   const corrected = compared(diceScores(total, HE_LABELS), diceWithBackground(total));
   const ofTissue = corrected.filter(({ name }) => name !== HE_LABELS[BACKGROUND].name);
   const lost = total.rowSum(BACKGROUND) - total.at(BACKGROUND, 0);
@@ -50,7 +50,7 @@ export function backgroundEntry(total: ConfusionMatrix): LedgerEntry {
 }
 
 /** Pixels of tissue that the network calls Unannotated. */
-export function unannotatedEntry(total: ConfusionMatrix): LedgerEntry {
+export function unannotatedEntry(total: ConfusionMatrix): DiscrepancyEntry {
   const vanished = total
     .toRows()
     .slice(1)
@@ -75,7 +75,7 @@ export function unannotatedEntry(total: ConfusionMatrix): LedgerEntry {
 }
 
 /** Pixels whose true value is no label, such as the 255 of patient69_he_roi3. */
-export function strayEntry(rois: readonly TissueRoi[], scope: EvaluationScope): LedgerEntry {
+export function strayEntry(rois: readonly TissueRoi[], scope: EvaluationScope): DiscrepancyEntry {
   const stray = rois
     .map(({ roi, width, height, confusion }) => ({ roi, pixels: width * height - confusion.total() }))
     .filter(({ pixels }) => pixels > 0);
@@ -100,7 +100,7 @@ export function strayEntry(rois: readonly TissueRoi[], scope: EvaluationScope): 
 }
 
 /** The label map of the record against the names in the authors' code. */
-export function labelNameEntry(map: readonly MappedLabel[] | undefined): LedgerEntry {
+export function labelNameEntry(map: readonly MappedLabel[] | undefined): DiscrepancyEntry {
   const named = map ?? [];
   const other = named.filter(({ value, name }) => HE_LABELS.find((label) => label.value === value)?.name !== name);
   return entryOf(
@@ -147,7 +147,7 @@ export function roundingEntry(
   rois: readonly TissueRoi[],
   patch: readonly [number, number] | undefined,
   again: RoundedAgain | undefined,
-): LedgerEntry {
+): DiscrepancyEntry {
   const about = {
     id: 'window-rounding',
     title: 'Tiles of the sliding window are placed by rounding half to even',
@@ -165,7 +165,7 @@ export function roundingEntry(
   const moved = `${counted(affected.length, 'ROI has', 'ROIs have')} tiles that the other rounding would move`;
   if (affected.length === 0) return entryOf(about, { status: 'no effect here', effect: `${moved}.` });
   if (again === undefined) {
-    const effect = `${moved}; \`--set ledger.full=true\` segments them again.`;
+    const effect = `${moved}; \`--set discrepancies.full=true\` segments them again.`;
     return entryOf(about, { status: 'not measured', effect, affected });
   }
   const paper = diceScores(sumOfConfusions(rois.map(({ confusion }) => confusion)), HE_LABELS);

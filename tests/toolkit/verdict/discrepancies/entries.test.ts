@@ -29,7 +29,7 @@ const row = (name: string, task: string, split: string, patient: string, facts: 
   facts: { patient_id: patient, ...facts },
 });
 
-describe('ledger, tissue', () => {
+describe('discrepancy report, tissue', () => {
   it('lists the ROIs whose tiles half-up rounding would move', () => {
     // 769: 128.5 goes to 128 here and to 129 there; 771: 129.5 goes to 130 both ways.
     const rois = [tissue(512, 769), tissue(771, 512), tissue(64, 64)];
@@ -54,7 +54,7 @@ describe('ledger, tissue', () => {
   });
 });
 
-describe('ledger, cells', () => {
+describe('discrepancy report, cells', () => {
   it('shows what 16-bit sums would have made of a count beyond them', () => {
     const confusion = {
       'reader R1|AI': [
@@ -94,7 +94,7 @@ describe('ledger, cells', () => {
   });
 });
 
-describe('ledger, record', () => {
+describe('discrepancy report, record', () => {
   it('finds patients in both splits, within a task and across tasks', () => {
     const rows = [
       row('a', 'he', 'train', '1'),
