@@ -25,7 +25,7 @@ import { AllowedPlaces } from './toolkit/access/allowed-places.ts';
 import { ReigniteError } from './toolkit/errors.ts';
 import type { HomeFolders } from './toolkit/files/home-folders.ts';
 
-/** After so long a server knows who polls a queue. */
+/** Time until the server lists all pollers of a queue. */
 const RIVAL_SEEN_MS = 5_000;
 
 /** Queues whose steps begin when the record is there. */
@@ -83,11 +83,11 @@ async function allowedQueues(
   }
 }
 
-/** Of two downloaders that began at the same moment one stops; the other queues go on being served. */
+/** Of two downloaders that started at the same moment one stops; its other queues stay served. */
 async function yieldTo(rival: Promise<string | undefined>, worker: Worker): Promise<void> {
   const other = await rival.catch(() => undefined);
   if (other === undefined || worker.getState() !== 'RUNNING') return;
-  process.stderr.write(`The worker "${other}" downloads; this one stops doing so.\n`);
+  process.stderr.write(`The worker "${other}" downloads; this worker stops downloading.\n`);
   worker.shutdown();
 }
 

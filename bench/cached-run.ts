@@ -66,7 +66,7 @@ function tellSteps(): void {
   }
 }
 
-/** The record and the cache as they lie after such a run; what nobody decodes is no image. */
+/** The record and the cache as they are after such a run; files that are never decoded are not images. */
 async function fill(): Promise<void> {
   const rows: string[] = ['task,image_path,annotation_path,split,patient_id,shape,area_mm2'];
   for (const folder of FOLDERS) mkdirSync(join(root, 'data', folder), { recursive: true });

@@ -1,7 +1,7 @@
 // Records the histories that the replay tests hold new workflow code against: a run of a tiny record with one damaged
-// image, and runs of stubbed steps that go on in fresh histories, fail, are steered and cancelled.
+// image, and runs of stubbed activities that continue as new, fail, are controlled and cancelled.
 // Usage: npx tsx scripts/record-histories.ts tests/histories/<version> [SCENE...]
-// Without scenes the folder is recorded anew; with them those are added to it.
+// Without scenes the folder is replaced; with them those scenes are added to it.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -74,7 +74,7 @@ async function recordTiny(): Promise<void> {
   await save(client, 'tiny');
 }
 
-/** Stages of so many pages that each goes on in a fresh history. */
+/** Stages with enough batches to continue as new. */
 async function recordContinued(): Promise<void> {
   const run = stubbedRun(work, 6, { name: 'continued', tasks: TASKS, temporal: prefixed('continued', 1) });
   const stop = await serveStubbed(run, server);
@@ -132,7 +132,7 @@ async function recordCancelled(): Promise<void> {
   }
 }
 
-/** Images of the user's, in two pages, of which one cannot be read; others that are cancelled on their way. */
+/** The user's images, in two pages, of which one cannot be read; others that are cancelled on their way. */
 async function recordPredicted(): Promise<void> {
   const run = stubbedRun(work, 1, { name: 'predicted', temporal: prefixed('predicted', 1) });
   const choices = { resample: false, simplify: 0, minArea: 1 };
@@ -165,7 +165,7 @@ async function recordPredicted(): Promise<void> {
   await save(client, 'given-up');
 }
 
-/** A step that goes on until it is told to stop. */
+/** An activity that runs until it is cancelled. */
 async function hangs(): Promise<never> {
   const beat = setInterval(() => Context.current().heartbeat(), 200);
   return Context.current().cancelled.finally(() => clearInterval(beat));

@@ -141,7 +141,7 @@ async function onSharedServer(name: string): Promise<Outcome> {
   }
 }
 
-/** Cancels a run in mid-ROI, goes on with it, cancels it again, and lets it end after the last time. */
+/** Cancels a run in mid-ROI, resumes it, cancels it again, and lets it end after the last time. */
 async function measureCancel(
   site: Site,
   strike: (site: Site, command: Command) => Promise<void> = async () => undefined,
@@ -226,11 +226,11 @@ async function killAllButServer(site: Site, command: Command): Promise<void> {
 
 function pidOf({ home }: Site, queue: string): number {
   const pid = workersOf(home)[queue];
-  if (pid === undefined) throw new Error(`Nobody serves ${queue}.`);
+  if (pid === undefined) throw new Error(`No worker serves ${queue}.`);
   return pid;
 }
 
-/** Waits until somebody other than `before` has opened the ROI's rows. */
+/** Waits until another owner than `before` has opened the ROI's rows. */
 async function nextAttempt(site: Site, before: string | undefined, command: Command): Promise<Attempt> {
   for (const deadline = Date.now() + 120_000; Date.now() < deadline; await sleep(LOOK_MS)) {
     if (command.process.exitCode !== null) throw new Error('The run ended before it was struck: make its ROI larger.');

@@ -33,13 +33,13 @@ export async function withStallLimit<T>(
     return await Promise.race([work(combined, () => timer.refresh()), aborted]);
   } finally {
     clearTimeout(timer);
-    // A combined signal stays in memory for as long as somebody listens to it.
+    // A combined signal stays in memory for as long as it has a listener.
     combined.removeEventListener('abort', onAbort);
   }
 }
 
 /**
- * Works on items, at most `width` at a time. After a failure no other item is begun; what is on its way is brought to
+ * Works on items, at most `width` at a time. After a failure no other item is started; what is on its way is brought to
  * its end, and the first failure is thrown.
  *
  * @returns The results in the order of the items.

@@ -30,8 +30,8 @@ const skipRoi = defineUpdate<void, [SkippedRoi]>('skipRoi');
 const MAX_CONCURRENT_ROIS = 64;
 
 /**
- * What people may change while a run goes on. Every change interrupts the work and begins it again under the new
- * settings: what is done is in the cache, an ROI under way goes on from its last row of tiles.
+ * What users may change during a run. Every change interrupts the work and restarts it with the new
+ * settings: finished work is in the cache, an unfinished ROI resumes from its last tile row.
  */
 export class RunControl {
   #paused = false;
@@ -52,13 +52,13 @@ export class RunControl {
   }
 
   /**
-   * Begins to answer and to take orders. Orders that came before the run's first step are carried out at once: whoever
-   * made this must be able to tell of it by then.
+   * Registers query and update handlers. Updates that arrived before the first workflow task run synchronously here,
+   * so `onChange` must already be usable.
    */
   listen(): void {
     setHandler(control, () => this.state);
     setHandler(pause, () => this.#change('paused', () => this.#setPaused(true)), {
-      validator: () => refuseUnless(!this.#paused, 'The run is paused already.'),
+      validator: () => refuseUnless(!this.#paused, 'The run is already paused.'),
     });
     setHandler(resume, () => this.#change('resumed', () => this.#setPaused(false)), {
       validator: () => refuseUnless(this.#paused, 'The run is not paused.'),

@@ -94,7 +94,7 @@ export async function inferBatch({
 
 function refuseSkipped(roi: string, task: Task, skipped: readonly SkippedRoi[]): void {
   const skip = skipped.find((each) => each.task === task && each.roi === roi);
-  if (skip !== undefined) throw ApplicationFailure.nonRetryable(`Left out: ${skip.reason}`, 'ROI_SKIPPED');
+  if (skip !== undefined) throw ApplicationFailure.nonRetryable(`Skipped: ${skip.reason}`, 'ROI_SKIPPED');
 }
 
 function inferRoi(outstanding: OutstandingRoi, { config, folders }: RunInput, plan: TaskPlan) {

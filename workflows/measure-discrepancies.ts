@@ -37,7 +37,7 @@ export async function measureTask(
   const activities = inference(config.temporal);
   try {
     return await activities.measureTask.executeWithOptions(
-      { summary: `${ended.task}, inferred again for the discrepancy report` },
+      { summary: `${ended.task}: inference for the discrepancy report` },
       [{ ...ended, folders, inference: config.inference, full: config.discrepancies.full }],
     );
   } catch (error) {

@@ -9,7 +9,7 @@ import {
 const STAGE = defineSearchAttributeKey('ReproStage', SearchAttributeType.KEYWORD);
 /** The tasks that a run or a stage is about. */
 const TASK = defineSearchAttributeKey('ReproTask', SearchAttributeType.KEYWORD_LIST);
-/** What was found out beside the published results; of a run each verdict once. */
+/** The verdicts against the published results, each once. */
 const VERDICT = defineSearchAttributeKey('ReproVerdict', SearchAttributeType.KEYWORD_LIST);
 
 /** What the lists of the Temporal UI can be filtered by; registered on the embedded server, by hand on a shared one. */

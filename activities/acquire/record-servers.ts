@@ -56,14 +56,14 @@ export class RecordServers {
     }
   }
 
-  /** What the API said of the record at an earlier time; undefined where nobody asked, or the record is served from here. */
+  /** What the API said of the record at an earlier time; undefined where it was not asked, or the record is served from a local folder. */
   async known(zenodo: ZenodoConfig, record: string): Promise<ZenodoRecord | undefined> {
     if (zenodo.serveFrom !== undefined) return undefined;
     return new KnownRecords(this.#home.records, zenodo.api).recall(record);
   }
 
   /**
-   * How a file is asked for. A loopback server has another port in every process, so that its addresses are made anew
+   * How a file is asked for. A loopback server has another port in every process, so its addresses are rebuilt
    * and the ones in the history are not used.
    */
   async request(
@@ -125,7 +125,7 @@ export class RecordServers {
     return (await started).api;
   }
 
-  /** Nobody waits for turns at a server of our own. */
+  /** Requests to our own loopback server are not rate limited. */
   #manners(zenodo: ZenodoConfig, url: string): Omit<HttpGet, 'url'> {
     const stallMs = zenodo.stallTimeoutSeconds * 1_000;
     if (zenodo.serveFrom !== undefined) return { stallMs };

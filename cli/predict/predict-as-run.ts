@@ -109,10 +109,11 @@ async function follow(
       `- Model: \`${order.model}\``,
       `- Predictions: \`${order.out}\``,
       '- A pending activity shows its image and tile.',
-      '- To go on after a stop, type the same `npx reignite predict --run` again.',
+      '- To resume after a stop, run the same `npx reignite predict --run` again.',
     ],
     memo: { model: order.model, out: order.out },
-    begunAnew: 'The open prediction was begun by another version of reignite: it is begun anew, from the cache.',
+    restarting:
+      'The open prediction was started by another version of reignite. Restarting it; finished work is reused from the cache.',
     start: (options) => client.workflow.start<typeof predictImages>('predictImages', { ...options, args: [input] }),
   };
   const how = await startOrAttach(client, server, flow, printStep);

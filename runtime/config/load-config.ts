@@ -50,7 +50,7 @@ async function readProfile(path: string, profile: string): Promise<Record<string
   if (!existsSync(path)) {
     throw new ReigniteError(
       'CONFIG_INVALID',
-      `There is no profile ${profile}: expected ${SHIPPED_PROFILES.join(', ')} or a YAML file.${didYouMean(profile, SHIPPED_PROFILES)}`,
+      `Unknown profile ${profile}: expected ${SHIPPED_PROFILES.join(', ')} or a YAML file.${didYouMean(profile, SHIPPED_PROFILES)}`,
     );
   }
   const parsed: unknown = await readFile(path, 'utf8')
@@ -73,7 +73,8 @@ function assign(fields: Record<string, unknown>, assignment: string): void {
   let place = fields;
   for (const name of names) {
     const inner = place[name] ?? {};
-    if (!isFields(inner)) throw new ReigniteError('CONFIG_INVALID', `--set ${assignment}: ${name} holds no fields.`);
+    if (!isFields(inner))
+      throw new ReigniteError('CONFIG_INVALID', `--set ${assignment}: ${name} is not a group of fields.`);
     place[name] = inner;
     place = inner;
   }

@@ -16,7 +16,7 @@ import { untilClosed } from './until-closed.ts';
 /** The message of a failure holds both in one. */
 const Details = z.object({ cause: z.string().optional(), remedy: z.string().optional() });
 
-/** The error of ours in a failed workflow; the code says which, the remedy comes with it. */
+/** The error of a failed workflow, with its code and remedy. */
 export function runFailure(error: WorkflowFailedError): ReigniteError {
   const { cause } = error;
   if (cause instanceof CancelledFailure) return new ReigniteError('CANCELLED', 'The run was cancelled.');
@@ -130,7 +130,7 @@ export class RunHandle {
     }
     const summary = await readSummaryFile(this.folder);
     if (summary !== undefined) return summary;
-    throw new ReigniteError('FILE_MISSING', `The run ended, but ${this.folder} holds no summary.json.`);
+    throw new ReigniteError('FILE_MISSING', `The run ended, but ${this.folder} has no summary.json.`);
   }
 
   /** Reads summary, metrics and verdicts. @throws ReigniteError FILE_MISSING before the run has ended. */

@@ -52,7 +52,7 @@ describe('reignite run --set he.model', { timeout: 120_000 }, () => {
     expect(new Set(ours.data).size).toBe(3);
   });
 
-  it('refuses a model that is not there, before anything starts', async () => {
+  it('refuses a model that does not exist, before anything starts', async () => {
     const { status, stdout } = await run('--set', 'he.model=nowhere');
     expect(status).toBe(2);
     expect(JSON.parse(stdout).error).toMatchObject({

@@ -79,7 +79,7 @@ describe('reignite predict --task he', { timeout: 60_000 }, () => {
   it('says in its notes how sure it was, and --quiet keeps them off the screen', async () => {
     const loud = await predictTissue('loud', 'one.png');
     expect(loud.stdout).toContain('% of its pixels are unclear');
-    expect(loud.stdout).toContain('The size of its pixels is not known');
+    expect(loud.stdout).toContain('Its pixel size is unknown');
     expect(loud.stdout).toContain('not look like a stained section');
     const quiet = await predictTissue('quiet', '--quiet', 'one.png');
     expect(quiet.stdout).not.toContain('unclear');

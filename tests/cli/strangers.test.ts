@@ -28,7 +28,7 @@ const SHARED = ['--set', 'temporal.taskQueuePrefix=shared'];
 const place = () => ({ home: at('home'), cwd: folder() });
 
 beforeAll(async () => {
-  // What the owner of the home may read and write, and nobody else.
+  // What only the owner of the state directory may read and write.
   await chmod(folder(), 0o755);
   await mkdir(at('private'), { mode: 0o700 });
   await writeFile(at('private', 'diary.txt'), 'mine');

@@ -42,7 +42,7 @@ it.each(MISTAKES)(
     const lines = typed.stderr.trimEnd().split('\n');
     expect(lines).toHaveLength(2);
     expect(lines[0]).toMatch(said);
-    expect(lines[1]).toMatch(/^ {2}(Run `npx reignite|Choose among )/);
+    expect(lines[1]).toMatch(/^ {2}(Run `npx reignite|Choose from )/);
     const asked = await runCommand([...words, '--json'], place());
     expect(asked).toMatchObject({ status: 2, stderr: '' });
     expect(JSON.parse(asked.stdout).error).toMatchObject({ code, cause: expect.stringMatching(said) });

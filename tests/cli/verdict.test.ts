@@ -38,7 +38,7 @@ async function run(served: string) {
 
 /**
  * A record that publishes what `results` holds, but for a mask and for the points of an image; another mask is too
- * small, and another image's points are no array.
+ * small, and another image's points are not an array.
  */
 async function publish(results: string): Promise<void> {
   const unpacked = join(folder(), 'unpacked');
@@ -81,7 +81,7 @@ describe('the verdict of a run', { timeout: 240_000 }, () => {
     first = await run('served');
   }, 240_000);
 
-  it('is `not comparable` where nothing is published, which is no failure', () => {
+  it('is `not comparable` where nothing is published, which is not a failure', () => {
     expect(first.status, first.stderr).toBe(0);
     const verdict = 'not comparable';
     expect(JSON.parse(first.stdout).tasks).toMatchObject({
@@ -172,7 +172,7 @@ describe('the verdict of a run', { timeout: 240_000 }, () => {
     }
   });
 
-  it.skipIf(BROWSER === undefined)('is told by a report that a browser opens without a fault', async () => {
+  it.skipIf(BROWSER === undefined)('is shown by a report that a browser opens without errors', async () => {
     await checkInBrowser(join(folder(), 'results-spoilt', 'report', 'index.html'), `he/${SPOILT}`);
   });
 });

@@ -27,7 +27,7 @@ async function replay(codePath: string, name: string): Promise<void> {
   await Worker.runReplayHistory({ workflowBundle: { codePath } }, history, started?.workflowId ?? undefined);
 }
 
-/** A code change that breaks an open run turns one of these red: patch the workflow, do not record it anew. */
+/** A code change that breaks an open run turns one of these red: patch the workflow, do not record it again. */
 describe('recorded histories', () => {
   let codePath = '';
   beforeAll(async () => {

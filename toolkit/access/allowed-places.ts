@@ -86,7 +86,7 @@ export class AllowedPlaces {
     this.#add(places);
   }
 
-  /** @param started - What the worker was started for, beside what the home says. */
+  /** @param started - What the worker was started for, in addition to the folders of the state directory. */
   static async of(home: Home, started: Partial<NamedPlaces> = {}): Promise<AllowedPlaces> {
     const { written = [], read = [], addresses = [] } = started;
     const own = { written: [...written, home.sample], read: [...read, packageFile('data/sample')], addresses };
@@ -112,13 +112,13 @@ export class AllowedPlaces {
     const real = await realPathOf(path).catch(() => undefined);
     if (real !== undefined && (await this.#holds(() => allowed.some((places) => isWithin(real, places))))) return;
     const where = real === undefined || real === path ? quote(path) : `${quote(path)} (${quote(real)})`;
-    throw new ReigniteError('PATH_NOT_ALLOWED', `This worker was not started to ${verb} ${where}.`);
+    throw new ReigniteError('PATH_NOT_ALLOWED', `This worker is not allowed to ${verb} ${where}.`);
   }
 
   async #checkAddress(address: string): Promise<void> {
     const origin = originOf(address);
     if (origin !== undefined && (await this.#holds(() => this.#origins.has(origin)))) return;
-    throw new ReigniteError('ADDRESS_NOT_ALLOWED', `This worker was not started to fetch from ${quote(address)}.`);
+    throw new ReigniteError('ADDRESS_NOT_ALLOWED', `This worker is not allowed to download from ${quote(address)}.`);
   }
 
   /** Looks into the home again where the answer is no: a command may have started a run since. */

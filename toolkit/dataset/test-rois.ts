@@ -19,7 +19,7 @@ export function resolveInData(path: string): string {
   const tail = parts.slice(startOf(parts, path));
   const resolved = posix.normalize(tail.join('/'));
   if (path.includes('\\') || path.includes('\0') || posix.isAbsolute(resolved) || resolved.split('/')[0] === '..') {
-    throw new ReigniteError('PATH_TRAVERSAL', `The overview's path "${path}" leads out of the data folder.`);
+    throw new ReigniteError('PATH_TRAVERSAL', `The path "${path}" in the overview leads out of the data folder.`);
   }
   return resolved;
 }
@@ -34,7 +34,7 @@ function startOf(parts: readonly string[], path: string): number {
   if (root !== -1) return root;
   throw new ReigniteError(
     'OVERVIEW_INVALID',
-    `The overview's path "${path}" is not in data/, images/ or annotations/.`,
+    `The path "${path}" in the overview is not in data/, images/ or annotations/.`,
   );
 }
 
@@ -56,7 +56,7 @@ export interface HeTestRoi {
  *
  * @param dataRoot - Folder with data_overview.csv.
  * @throws ReigniteError ROI_WITHOUT_PAIR when image and annotation have different stems; OVERVIEW_INVALID when there is no ROI
- *   of the test set, one is there twice or is no PNG file; PATH_TRAVERSAL; FILE_MISSING when there is no overview.
+ *   of the test set, one is there twice or is not a PNG file; PATH_TRAVERSAL; FILE_MISSING when there is no overview.
  * @see code/he_segmentation/inference.py of the IGNITE data toolkit
  */
 export async function listHeTestRois(dataRoot: string): Promise<readonly HeTestRoi[]> {
@@ -80,7 +80,7 @@ export function heTestRoisOf(rows: readonly OverviewRow[], dataRoot: string): re
     if (posix.basename(annotation, '.png') !== roi) {
       throw new ReigniteError('ROI_WITHOUT_PAIR', `${at(overview, row)}: image ${image} and annotation ${annotation}.`);
     }
-    if (seen.has(roi)) throw new ReigniteError('OVERVIEW_INVALID', `${at(overview, row)}: ${roi} is there twice.`);
+    if (seen.has(roi)) throw new ReigniteError('OVERVIEW_INVALID', `${at(overview, row)}: ${roi} occurs twice.`);
     seen.add(roi);
     return { roi, image, annotation, facts: row.facts };
   });

@@ -29,7 +29,7 @@ export function tissueCertainty(margins: Uint16Array): TissueCertainty {
 }
 
 export function tissueCertaintyNote({ medianConfidence, unclearShare }: TissueCertainty): string {
-  return `${(100 * unclearShare).toFixed(1)} % of its pixels are unclear (margin below ${UNCLEAR}); the median margin is ${medianConfidence.toFixed(2)}.`;
+  return `${(100 * unclearShare).toFixed(1)} % of its pixels are unclear (confidence below ${UNCLEAR}); the median confidence is ${medianConfidence.toFixed(2)}.`;
 }
 
 /** How sure a detector was of its cells. */
@@ -66,7 +66,7 @@ function rounded(value: number): number {
   return Math.round(value * 1e4) / 1e4;
 }
 
-/** How much of an image a class takes. */
+/** Fraction of an image per class. */
 export interface ClassArea {
   readonly value: number;
   readonly name: string;

@@ -42,7 +42,7 @@ export async function claimOf(order: PredictionOrder, model: UsedModel): Promise
   return { task: order.task, model: { path: order.model, ...model }, settings: { ...order.choices, ...labels } };
 }
 
-/** How an image ended; neither prediction nor failure: it was begun and never finished. */
+/** How an image ended; neither prediction nor failure: it was started and never finished. */
 const Outcome = z.object({
   image: z.string().describe('Absolute path'),
   name: z.string(),
@@ -52,7 +52,7 @@ const Outcome = z.object({
 type Outcome = z.infer<typeof Outcome>;
 
 /**
- * The folder of a prediction. Its tables cover every image that was ever predicted into it, whoever did it: all with one
+ * The folder of a prediction. Its tables cover every image that was ever predicted into it, by any process: all with one
  * model and the same settings. Several processes may write different images at the same time.
  */
 export class PredictionFolder {
@@ -111,7 +111,7 @@ export class PredictionFolder {
     if (differing.length === 0) return;
     throw new ReigniteError(
       'PREDICTION_CONFLICT',
-      `${this.#out} holds predictions made otherwise: ${differing.join('; ')}. One table cannot cover both.`,
+      `${this.#out} contains predictions with other settings: ${differing.join('; ')}. One table cannot cover both.`,
     );
   }
 
@@ -133,20 +133,20 @@ export class PredictionFolder {
     }
     for (const { path } of paths) {
       if (!(await stat(path).catch(() => undefined))?.isDirectory()) continue;
-      throw new ReigniteError('NOT_WRITABLE', `${path} is a folder: a file of this name is to be written there.`, {
+      throw new ReigniteError('NOT_WRITABLE', `${path} is a folder, but a file must be written there.`, {
         remedy: 'Name another folder with `--out`, or move that folder away.',
       });
     }
     for (const image of images) await this.#refuseOtherImage(image);
   }
 
-  /** Notes that an image is begun: from now on it may leave files. */
+  /** Records that an image was started: from now on it may leave files. */
   async begin(image: NamedImage): Promise<void> {
     const known = await this.#readOutcome(image.name);
     await this.#writeOutcome({ ...(known?.prediction && { prediction: known.prediction }), ...naming(image) });
   }
 
-  /** Forgets an image that was begun and left nothing. */
+  /** Forgets an image that was started and left nothing. */
   async abandon(task: Task, { name }: NamedImage): Promise<void> {
     const files = this.#filesOf(task, name).filter((path) => path !== this.#outcomePath(name));
     const isThere = await Promise.all(files.map((path) => stat(path).then(Boolean, () => false)));
@@ -205,17 +205,16 @@ export class PredictionFolder {
     return [...files.map((file) => join(this.#out, file)), this.#outcomePath(name)];
   }
 
-  /** Files that no table of ours covers, be they of an earlier version or of something else. */
+  /** Files that the tables do not cover, from an earlier version or another program. */
   async #refuseForeign(): Promise<void> {
     if ((await this.#readClaim()) !== undefined) return;
     const summary = await stat(join(this.#out, 'summary.json')).catch(() => undefined);
     if (summary === undefined && !(await this.#holdsOutputs())) return;
-    const what =
-      summary === undefined ? 'predictions without a record of how they were made' : 'results of something else';
+    const what = summary === undefined ? 'predictions without their settings' : 'results of something else';
     throw new ReigniteError('PREDICTION_CONFLICT', `${this.#out} holds ${what}.`);
   }
 
-  /** Whether no image has got anywhere: one that was begun may be on its way in a durable run. */
+  /** Whether no image has got anywhere: one that was started may be on its way in a durable run. */
   async #isUnused(): Promise<boolean> {
     if ((await this.#readClaim()) === undefined || (await this.#holdsOutputs())) return false;
     return (await this.#readOutcomes()).every(({ failure, prediction }) => failure !== undefined && !prediction);
@@ -225,7 +224,7 @@ export class PredictionFolder {
   async #removeUnused(made: string | undefined): Promise<void> {
     if (made === undefined || (await this.#readClaim()) !== undefined) return;
     for (const folder of made === this.#own ? [this.#own] : [this.#own, this.#out]) {
-      await bestEffort(rmdir(folder), 'it may hold files of others');
+      await bestEffort(rmdir(folder), 'it may contain other files');
     }
   }
 
@@ -245,9 +244,9 @@ export class PredictionFolder {
     if (digests[0] !== undefined && digests[0] === digests[1]) return;
     throw new ReigniteError(
       'USAGE',
-      `${this.#out} holds ${name} already, predicted from ${known.image}, not ${path}.`,
+      `${this.#out} already contains ${name}, predicted from ${known.image}, not ${path}.`,
       {
-        remedy: 'Predict it into another folder with `--out`, or rename it.',
+        remedy: 'Use another folder with `--out`, or rename it.',
       },
     );
   }
@@ -298,8 +297,8 @@ function failureIn({ image, prediction, failure }: Outcome): ImageFailure | unde
   return {
     image,
     code: 'CANCELLED',
-    cause: `${image} was begun and not finished.`,
-    remedy: 'Type its command again: it is resumed from what is there.',
+    cause: `${image} was started and not finished.`,
+    remedy: 'Run its command again to resume.',
   };
 }
 
@@ -351,7 +350,7 @@ async function readJson<Schema extends z.ZodType>(path: string, schema: Schema):
   }
 }
 
-/** Writes a file that is not there yet, whole; false when another was first. */
+/** Writes a file that does not exist yet, whole; false when another was first. */
 async function placeFile(path: string, text: string): Promise<boolean> {
   const temporary = temporaryPathBeside(path);
   try {
@@ -374,12 +373,12 @@ async function makeOutFolder(path: string): Promise<string | undefined> {
     return await makeFolder(path);
   } catch (error) {
     if (!(error instanceof ReigniteError) || error.code !== 'NOT_WRITABLE') throw error;
-    const remedy = 'Name another folder with `--out`, one that may be written.';
+    const remedy = 'Name a writable folder with `--out`.';
     throw new ReigniteError('NOT_WRITABLE', error.message, { cause: error, remedy });
   }
 }
 
-/** Writes a file beside `path`, which has the longest name that is needed there, and removes it. */
+/** Writes a file next to `path`, which has the longest name that is needed there, and removes it. */
 async function tryWriting(path: string, image: string): Promise<void> {
   const probe = temporaryPathBeside(path);
   try {
@@ -389,16 +388,16 @@ async function tryWriting(path: string, image: string): Promise<void> {
   } catch (error) {
     const code = codeOf(error);
     if (code === 'ENAMETOOLONG') {
-      const cause = `The name of the image ${basename(image)} is too long for the files that are made of it.`;
+      const cause = `The name of the image ${basename(image)} is too long for the files derived from it.`;
       throw new ReigniteError('NAME_TOO_LONG', cause, { cause: error, remedy: 'Give the image a shorter name.' });
     }
     throw new ReigniteError(
       code === 'ENOSPC' ? 'NO_SPACE' : 'NOT_WRITABLE',
       `Nothing can be written into ${dirname(path)} (${code}).`,
-      { cause: error, remedy: 'Name another folder with `--out`, one that may be written.' },
+      { cause: error, remedy: 'Name a writable folder with `--out`.' },
     );
   } finally {
-    await bestEffort(rm(probe, { force: true }), 'an empty file of ours');
+    await bestEffort(rm(probe, { force: true }), 'an empty probe file');
   }
 }
 

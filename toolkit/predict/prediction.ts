@@ -8,7 +8,7 @@ export interface PredictionChoices {
   readonly mpp?: number;
   /** Whether images are brought to the resolution of the models first. */
   readonly resample: boolean;
-  /** Value of 16-bit samples that stands for white; default: the largest that 16 bits hold. */
+  /** Value of white in 16-bit samples; default: the largest that 16 bits hold. */
   readonly maxValue?: number;
   /** px by which outlines may be smoothed; 0 keeps the edges of the pixels. */
   readonly simplify: number;
@@ -60,7 +60,7 @@ export interface ImagePrediction {
   readonly notes: readonly string[];
 }
 
-/** Where the files of one image lie below the folder of a tissue prediction. */
+/** Where the files of one image are below the folder of a tissue prediction. */
 export function tissueFiles(name: string) {
   return {
     mask: join('masks', `${name}.png`),

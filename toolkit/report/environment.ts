@@ -94,7 +94,7 @@ export async function recordEnvironment(results: string, machine: Environment): 
   if (!(await fileExists(path))) await writeFileAtomic(path, text);
 }
 
-/** What the run was done on, as it was written down while it went on. */
+/** The machines of the run, as recorded during it. */
 export async function readEnvironments(results: string): Promise<readonly Environment[]> {
   const names = await readdir(folderOf(results)).catch(() => []);
   const read = names

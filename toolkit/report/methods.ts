@@ -45,15 +45,15 @@ function originText({ configuration: config, verified }: ReportData): string[] {
   const crc = verified.filter((how) => how === 'crc').length;
   const sums =
     verified.length === 0
-      ? 'no checksum of them was verified'
+      ? 'no checksums were verified'
       : crc === 0
         ? `${counted(verified.length, 'file was', 'files were')} verified by the MD5 that the record publishes`
-        : `${verified.length - crc} of ${counted(verified.length, 'file')} ${verified.length - crc === 1 ? 'was' : 'were'} verified by MD5, the members taken of the others by CRC-32`;
+        : `${verified.length - crc} of ${counted(verified.length, 'file')} ${verified.length - crc === 1 ? 'was' : 'were'} verified by MD5, the members extracted from the others by CRC-32`;
   const from =
     serveFrom !== undefined
       ? "The record's files were served from a local folder"
       : offline
-        ? "The record's files were taken from a data folder as they were"
+        ? 'The files of the record were used from a data folder without verification'
         : mirror !== undefined
           ? `The record's files were taken from a local mirror or fetched from ${hostOf(api)}`
           : `The record's files were fetched from ${hostOf(api)}`;

@@ -25,7 +25,7 @@ export interface ReportData {
   /** What was compared: every sentence about a verdict depends on it. */
   readonly provenance: Provenance;
   readonly summary: Summary;
-  /** In the order in which results are told. */
+  /** In the order in which results are shown. */
   readonly tasks: readonly JudgedTask[];
   readonly discrepancies: z.output<typeof DiscrepanciesFile>['entries'];
   /** Undefined where the run wrote none down. */
@@ -57,7 +57,7 @@ const Acquired = z.object({ files: z.array(z.object({ verified: Verified })).def
  */
 export async function readReportData(results: string): Promise<ReportData> {
   const summary = await readSummaryFile(results);
-  if (summary === undefined) throw new ReigniteError('FILE_MISSING', `${results} holds no summary.json of a run.`);
+  if (summary === undefined) throw new ReigniteError('FILE_MISSING', `${results} has no summary.json of a run.`);
   const tasks = await Promise.all(
     TASKS.filter((task) => summary.tasks[task] !== undefined).map((task) =>
       readJson(join(results, 'verdict', `${task}.json`), taskNamed(task).verdictFile),

@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { ZipFile } from 'yazl';
 import { replaceFile } from '../files/atomic-write.ts';
 
-/** The report as one file, beside its folder. */
+/** The report as one file, next to its folder. */
 export const REPORT_ZIP = 'report.zip';
 
 /** What another compression would not make smaller. */

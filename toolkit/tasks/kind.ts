@@ -74,7 +74,7 @@ export interface Aggregated {
   readonly outcome: object;
 }
 
-/** An ROI of the plan; `failure` is the code of the error by which it has no prediction of ours. */
+/** An ROI of the plan; `failure` is the code of the error that prevented our prediction. */
 export interface RoiToCompare {
   readonly planned: PlannedRoi;
   readonly failure?: string | undefined;

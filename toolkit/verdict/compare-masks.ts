@@ -7,8 +7,8 @@ const Pixels = z.int().min(0);
 export const MaskComparison = z.object({
   pixels: Pixels.describe('Pixels compared: those that both masks predict'),
   differing: Pixels,
-  largestConfidence: z.number().min(0).max(1).describe('Largest margin of a differing pixel; 0 where none differs'),
-  lowConfidence: Pixels.describe('Differing pixels whose margin is within the tolerance'),
+  largestConfidence: z.number().min(0).max(1).describe('Largest confidence of a differing pixel; 0 where none differs'),
+  lowConfidence: Pixels.describe('Differing pixels whose confidence is within the tolerance'),
   between: z.array(z.array(Pixels)).describe('Counts of the labels 0 to 16: rows published, columns ours'),
 });
 export type MaskComparison = z.infer<typeof MaskComparison>;
@@ -33,10 +33,12 @@ export function compareMasks(
   { lowConfidenceUpTo, labels }: { readonly lowConfidenceUpTo: number; readonly labels: number },
 ): MaskComparison {
   if (published.length !== ours.length || margins.length !== ours.length) {
-    throw new RangeError(`Expected ${ours.length} px, got ${published.length} px and ${margins.length} margins`);
+    throw new RangeError(
+      `Expected ${ours.length} px, got ${published.length} px and ${margins.length} confidence values`,
+    );
   }
   const pairs = new Float64Array(labels * labels);
-  // A stored margin stands for all that round to it: the tolerance is meant for the number before rounding.
+  // A stored confidence covers all values that round to it: the tolerance applies to the value before rounding.
   const near = lowConfidenceUpTo * LARGEST + 0.5;
   let pixels = 0;
   let differing = 0;

@@ -14,7 +14,7 @@ export interface PointPair {
 }
 
 /**
- * Pairs points of one class one to one, the nearest first; equal distances in the order of ours, then of the published.
+ * Pairs points of one class one to one, the nearest first; equal distances in the order of our points, then of the published ones.
  *
  * @param within - Largest distance of a pair in px, inclusive.
  * @returns The pairs, by distance.
@@ -44,7 +44,7 @@ export function pairPoints(
   });
 }
 
-/** A grid of cells as wide as the search: what is near a point lies in its cell or in one beside it. */
+/** A grid of buckets as wide as the search: the neighbours of a point are in its bucket or an adjacent one. */
 function inCells(points: readonly CellPoint[], side: number): (point: CellPoint) => number[] {
   const width = Math.max(side, 1e-3);
   const cellOf = (value: number) => Math.floor(value / width);
@@ -64,7 +64,7 @@ function inCells(points: readonly CellPoint[], side: number): (point: CellPoint)
   };
 }
 
-/** A point of ours, or a candidate that became none. */
+/** One of our points, or a candidate that was dropped. */
 export interface ScoredPoint extends CellPoint {
   readonly score: number;
 }
@@ -81,7 +81,7 @@ export interface ScoredImage {
 
 export type PointTolerances = VerdictConfig['cells'];
 
-/** Coordinates are float32 of two decimals: beyond 1,024 px, what stands in the file is so far from them. */
+/** Coordinates are float32 of two decimals: beyond 1,024 px, values in the file are off by up to this much. */
 const FLOAT32_SPACING = 2 ** -13;
 
 /** Compares the points of one image with the published ones. */
@@ -156,7 +156,9 @@ export function scoredImage(roi: string, points: readonly CellPoint[], file: Can
   }
   if (scored.length !== points.length) {
     const cause = `The ${points.length} points of ${roi} are not those of its candidates (${scored.length}).`;
-    throw new ReigniteError('NPY_INVALID', cause, { remedy: 'Run again with `--fresh`: the image is detected anew.' });
+    throw new ReigniteError('NPY_INVALID', cause, {
+      remedy: 'Run again with `--fresh`: this detects the cells of the image again.',
+    });
   }
   return { points: scored, dropped, threshold: file.confidence };
 }

@@ -29,7 +29,7 @@ export interface ScoredRoi {
  * The annotated pixels that the published masks and ours leave out, and what is said of them.
  *
  * A matrix does not count a pixel that was predicted as no label, so that the other side's, where it has more of a true
- * label, tells how many there are.
+ * label, gives their number.
  */
 export function tissueWithoutPrediction(
   rois: readonly ScoredRoi[],
@@ -77,7 +77,7 @@ export interface ComparedRoi {
 export interface IncomparableRoi {
   readonly roi: string;
   readonly reason: string;
-  /** 17 x 17, truth and ours, where there is a mask of ours. */
+  /** 17 x 17, truth and ours, where this run has a mask. */
   readonly ours?: ConfusionMatrix;
 }
 
@@ -209,22 +209,23 @@ function judgeEvaluation(
   matrix: ConfusionMatrix | undefined,
   rois: readonly JudgedRoi[],
 ): EvaluationVerdict {
-  if (matrix === undefined) return { verdict: 'not comparable', reason: 'The record publishes no confusion matrix.' };
+  if (matrix === undefined)
+    return { verdict: 'not comparable', reason: 'The record has no published confusion matrix.' };
   const without = rois.filter((roi) => !('comparison' in roi)).length;
   if (without > 0) {
-    const reason = `The published matrix is of all ROIs; ${without} of ${rois.length} ${without === 1 ? 'has' : 'have'} no mask to count.`;
+    const reason = `The published matrix covers all ROIs; ${without} of ${rois.length} ${without === 1 ? 'has' : 'have'} no mask.`;
     return { verdict: 'not comparable', reason };
   }
   const [theirs, here] = [matrix.counts(), scored.counts()];
   const cells = here.filter((count, cell) => count !== theirs[cell]).length;
-  if (cells === 0) return { verdict: 'reproduced', reason: 'Every count of the published matrix is found again.' };
+  if (cells === 0) return { verdict: 'reproduced', reason: 'Every count of the published matrix is reproduced.' };
   return {
     verdict: 'differs',
-    reason: `${cells} of ${here.length} counts ${cells === 1 ? 'is not that' : 'are not those'} of the published matrix.`,
+    reason: `${cells} of ${here.length} counts ${cells === 1 ? 'differs' : 'differ'} from the published matrix.`,
   };
 }
 
-/** Dice as the paper has it, of the published masks and of ours; null for a class that the ground truth does not have. */
+/** Dice as the paper defines it, of the published and of our masks; null for a class that the ground truth does not have. */
 function comparedDice(
   published: ConfusionMatrix,
   ours: ConfusionMatrix,

@@ -32,7 +32,7 @@ export interface PlannedFile {
  * The files of the record that a run needs, and what of them is there. Nothing is fetched: what the record holds is
  * known from the mirror, from the folder that is served, or from an earlier answer of the API.
  *
- * @returns Undefined when nobody here knows what the record holds.
+ * @returns Undefined when the contents of the record are unknown.
  */
 export async function planFiles(
   input: RunInput,

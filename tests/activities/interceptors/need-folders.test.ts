@@ -35,7 +35,7 @@ describe('needFolders', () => {
     expect(await runStep(root)).toBe('done');
   });
 
-  it('ends it when nobody ever has the folder', async () => {
+  it('fails when no worker ever has the folder', async () => {
     const root = await temporaryFolder();
     await expect(runStep(root, 30)).rejects.toMatchObject({ type: 'FILE_MISSING', nonRetryable: true });
   });

@@ -16,7 +16,7 @@ export interface Resumed {
   readonly second: Ended;
 }
 
-/** Words of a `download` from a server of ours, with waits that suit a test. */
+/** Words of a `download` from our server, with waits that suit a test. */
 export async function downloadWords(cwd: string, api: string, zenodo: Record<string, number> = {}): Promise<string[]> {
   const profile = {
     name: 'tiny',

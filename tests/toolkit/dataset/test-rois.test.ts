@@ -79,7 +79,7 @@ describe('listHeTestRois', () => {
     });
   });
 
-  it('tells of rows that were probably meant to be tested', () => {
+  it('reports rows that were probably meant to be tested', () => {
     const row = (line: number, task: string, split: string) => ({
       ...{ line, task, split },
       ...{ imagePath: '', annotationPath: '', facts: {} },

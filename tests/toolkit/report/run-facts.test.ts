@@ -8,11 +8,11 @@ import { environment, readEnvironments, recordEnvironment } from '../../../toolk
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 describe('the facts of a run', () => {
-  it('keep its configuration as a profile, and no folder of anybody', async () => {
+  it('keep its configuration as a profile, and no absolute path', async () => {
     const results = await temporaryFolder();
-    const config = RunConfig.parse({ name: 'x', record: '0042', he: { model: '/home/somebody/models/mine' } });
+    const config = RunConfig.parse({ name: 'x', record: '0042', he: { model: '/home/someuser/models/mine' } });
     await writeConfiguration(results, config);
-    expect(await readFile(join(results, 'configuration.yaml'), 'utf8')).not.toContain('somebody');
+    expect(await readFile(join(results, 'configuration.yaml'), 'utf8')).not.toContain('someuser');
     const kept = await readConfiguration(results);
     expect(kept).toEqual({ ...config, he: { ...config.he, model: 'PATH/mine' } });
     expect(commandOf('x', kept)).toBe('npx reignite run --profile configuration.yaml');

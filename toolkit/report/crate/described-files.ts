@@ -24,16 +24,16 @@ const LISTED = ['metrics', 'verdict', 'models', 'environment'] as const;
 const FOLDERS: Readonly<Record<string, string>> = {
   'inference/': 'Masks and points, laid out as in the record',
   'figures/': 'Figures, laid out as in the record',
-  'confidence/': 'How clear the decision for every pixel was',
-  'candidates/': 'What the detectors found, with scores',
-  'report/': 'The report and all that it shows',
+  'confidence/': 'Confidence of each pixel: gap between its two largest class probabilities',
+  'candidates/': 'Candidates of the detectors, with scores',
+  'report/': 'The report and its files',
 };
 
 const NAMES: Readonly<Record<string, string>> = {
-  [README]: 'What lies where',
+  [README]: 'Overview of the folder',
   'summary.json': 'How the run ended, and its verdicts',
-  [ACQUISITION_FILE]: 'What was fetched of the record, with its sums',
-  'trace.jsonl': 'When every step of the run waited and worked',
+  [ACQUISITION_FILE]: 'Files downloaded from the record, with checksums',
+  'trace.jsonl': 'Queue and run times of each activity',
   [CONFIGURATION_FILE]: 'The effective configuration of the run',
   [REPORT_ZIP]: 'The report as one file',
   'report/index.html': 'The report: verdicts with their evidence',

@@ -97,7 +97,7 @@ async function publishedPoints(
 ): Promise<readonly CellPoint[] | undefined> {
   try {
     const found = await pointsOrNone(task, path);
-    if (found === undefined && mine.length > 0) writer.notes.push('Nothing is published of this image.');
+    if (found === undefined && mine.length > 0) writer.notes.push('There are no published points for this image.');
     return found ?? (mine.length === 0 ? [] : undefined);
   } catch (error) {
     if (!(error instanceof ReigniteError) || error.retryable) throw error;

@@ -70,7 +70,7 @@ async function layersOf(
     const drawn = await each.draw(limit, writer);
     return { task, roi, ...drawn, files: writer.files, notes: writer.notes, stamp };
   } catch (error) {
-    // An ROI without a prediction of ours, or without its image, has no viewer; the report says of it what it can.
+    // An ROI without our prediction, or without its image, has no viewer; the report lists its numbers.
     if (error instanceof ReigniteError && !error.retryable) return undefined;
     throw error;
   }

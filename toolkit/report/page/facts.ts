@@ -7,7 +7,7 @@ import type { ReportData } from '../report-data.ts';
 import type { StepTimes } from '../trace.ts';
 import { type Html, html, NOTHING, table } from './html.ts';
 
-/** What a run was done with and on, as it was written down while it went on, and how long its steps took. */
+/** The configuration and machines of a run as recorded during it, and how long its activities took. */
 export function factsSection({ summary, environments, times, tasks }: ReportData): Html {
   const counts = Object.entries(summary.tasks).map(
     ([task, { rois }]) =>
@@ -33,7 +33,7 @@ export function factsSection({ summary, environments, times, tasks }: ReportData
     ['Interventions', interventions.length === 0 ? 'none' : interventions.join('; ')],
     ['Networks', engines.length === 0 ? 'not recorded' : engines.join('; ')],
     ...(machines.length === 0 ? [['Machine', 'not recorded'] as const] : machines),
-    ...(times.retries === 0 ? [] : [['Steps tried again', String(times.retries)] as const]),
+    ...(times.retries === 0 ? [] : [['Retried activities', String(times.retries)] as const]),
   ];
   const list = facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`);
   return html`<dl class="facts">${list}</dl>${timesTable(times)}`;

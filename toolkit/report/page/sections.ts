@@ -7,14 +7,14 @@ import type { JudgedTask, ReportData } from '../report-data.ts';
 import { decimal, type Html, type HtmlValue, hrefOf, html, NOTHING, table } from './html.ts';
 import { percent } from './roi-words.ts';
 
-/** The verdicts, a card a task: what a reader came for. */
+/** The verdicts, one card per task. */
 export function verdictSection({ tasks, provenance }: ReportData): Html {
   const said = (verdict: Verdict) => verdictText(provenance.kind, verdict);
   const cards = tasks.map(
     (task) => html`<li data-verdict="${task.verdict}"><h3><a href="#${task.task}">${TASK_TITLES[task.task]}</a></h3>
 <p class="said">${said(task.verdict)}</p>
 <p><strong>Published predictions, scored here:</strong> ${said(task.evaluation.verdict)}. ${task.evaluation.reason}</p>
-<p><strong>Our predictions beside them:</strong> ${said(task.inference.verdict)}. ${task.inference.reason}</p></li>`,
+<p><strong>Our predictions against the published ones:</strong> ${said(task.inference.verdict)}. ${task.inference.reason}</p></li>`,
   );
   return html`<ul class="verdicts">${cards}</ul>`;
 }
@@ -68,7 +68,7 @@ function onePatientNote(task: JudgedTask): string[] {
   const known = metrics.filter(({ ours }) => ours !== null);
   const without = known.filter(({ oursInterval }) => oursInterval === undefined).length;
   if (without === 0 || without === known.length) return [];
-  return ['A class or a group of readers that one patient alone has gets no interval.'];
+  return ['A class or group of readers with a single patient has no interval.'];
 }
 
 function metricsTable(caption: string, metrics: readonly ComparedMetric[]): Html {

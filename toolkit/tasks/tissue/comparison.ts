@@ -53,7 +53,7 @@ async function compareRoi(
 ): Promise<JudgedRoi> {
   const { roi, truth } = planned;
   const { work, verdict } = input;
-  if (failure !== undefined) return { roi, reason: `There is no prediction of ours (${failure}).` };
+  if (failure !== undefined) return { roi, reason: `This run has no prediction of it (${failure}).` };
   const entry = await recalledEntryOf(work.cache, planned);
   const ours = confusionOf(entry);
   const path = inside(work.data, `${folderOf('inference', task)}/${roi}.png`);

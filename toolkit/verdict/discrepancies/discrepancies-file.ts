@@ -13,8 +13,8 @@ export type CorrectedNumber = z.infer<typeof CorrectedNumber>;
 export const DiscrepancyEntry = z.object({
   id: z.string().regex(/^[a-z0-9-]+$/),
   title: z.string(),
-  what: z.string().describe('What differs from what one would expect'),
-  where: z.string().describe('The file of the record, or of the authors’ code'),
+  what: z.string().describe('What differs from what is expected'),
+  where: z.string().describe("The file of the record, or of the authors' code"),
   tasks: z.array(z.enum(TASKS)),
   status: z
     .enum(['affects results', 'affects the record', 'no effect here', 'not measured', 'documented'])

@@ -29,7 +29,7 @@ export function negatedMasksEntry(masks: readonly LookedMask[]): DiscrepancyEntr
       title: 'Masks without context are stored negated',
       what:
         'Their values are 256 minus the label. The evaluation reads the masks with context and is not affected; ' +
-        'to train on these masks, take (256 - value) mod 256.',
+        'to train on these masks, use (256 - value) mod 256.',
       where: 'annotations/he/',
       tasks: [...TISSUE_TASKS],
     },

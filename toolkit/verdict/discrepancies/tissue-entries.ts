@@ -34,8 +34,8 @@ export function backgroundEntry(total: ConfusionMatrix): DiscrepancyEntry {
       id: 'background-in-dice',
       title: 'Background counts in Dice as a prediction, not as truth',
       what:
-        'Before Dice is taken, the row of true Background is set to 0 and its column is kept: tissue predicted as ' +
-        'Background is a miss, Background predicted as tissue is no false alarm, and Background itself scores 0.',
+        'Before Dice is computed, the row of true Background is set to 0 and its column is kept: tissue predicted as ' +
+        'Background is a miss, Background predicted as tissue is not a false positive, and Background itself scores 0.',
       where: EVALUATION,
       tasks: [...TISSUE_TASKS],
     },
@@ -43,7 +43,7 @@ export function backgroundEntry(total: ConfusionMatrix): DiscrepancyEntry {
       status: lost === 0 ? 'no effect here' : 'affects results',
       effect:
         `${counted(lost, 'pixel')} of true Background ${lost === 1 ? 'is' : 'are'} left out; ` +
-        `counting them moves the Dice of a tissue by up to ${largestChange(ofTissue).toFixed(4)}.`,
+        `counting them changes the Dice of a tissue by up to ${largestChange(ofTissue).toFixed(4)}.`,
       corrected,
     },
   );
@@ -59,8 +59,8 @@ export function unannotatedEntry(total: ConfusionMatrix): DiscrepancyEntry {
   return entryOf(
     {
       id: 'predicted-unannotated',
-      title: 'A pixel of tissue predicted Unannotated vanishes',
-      what: 'Row and column of label 0 are both dropped, so that such a pixel is no miss of its true class.',
+      title: 'A tissue pixel predicted as Unannotated is dropped',
+      what: 'Row and column of label 0 are both dropped, so that such a pixel is not a miss of its true class.',
       where: EVALUATION,
       tasks: [...TISSUE_TASKS],
     },
@@ -68,13 +68,13 @@ export function unannotatedEntry(total: ConfusionMatrix): DiscrepancyEntry {
       status: vanished === 0 ? 'no effect here' : 'affects results',
       effect:
         `${counted(vanished, 'annotated pixel')} predicted Unannotated; ` +
-        `as misses they move a Dice by up to ${largestChange(corrected).toFixed(4)}.`,
+        `as misses they change a Dice by up to ${largestChange(corrected).toFixed(4)}.`,
       corrected,
     },
   );
 }
 
-/** Pixels whose true value is no label, such as the 255 of patient69_he_roi3. */
+/** Pixels whose true value is not a label, such as the 255 of patient69_he_roi3. */
 export function strayEntry(rois: readonly TissueRoi[], scope: EvaluationScope): DiscrepancyEntry {
   const stray = rois
     .map(({ roi, width, height, confusion }) => ({ roi, pixels: width * height - confusion.total() }))
@@ -84,7 +84,7 @@ export function strayEntry(rois: readonly TissueRoi[], scope: EvaluationScope): 
   return entryOf(
     {
       id: 'stray-values',
-      title: 'Masks hold values that are no label (the stray 255)',
+      title: 'Masks hold values that are not a label (the stray 255)',
       what: 'Such pixels drop out of every count, but the figure of the ROI is cropped as if they were tissue.',
       where: 'annotations/he/*_with_context.png',
       tasks: [...TISSUE_TASKS],
@@ -93,7 +93,7 @@ export function strayEntry(rois: readonly TissueRoi[], scope: EvaluationScope): 
       status: !isKnown ? 'not measured' : pixels === 0 ? 'no effect here' : 'affects the record',
       effect: isKnown
         ? `${counted(pixels, 'pixel')} in ${counted(stray.length, 'ROI')} left out of all counts.`
-        : 'In the scope `annotated` pixels are left out on purpose, and stray ones cannot be told from them.',
+        : 'In the scope `annotated` pixels are left out on purpose, and stray ones cannot be distinguished from them.',
       affected: isKnown ? stray.map(({ roi }) => roi) : [],
     },
   );
@@ -107,7 +107,7 @@ export function labelNameEntry(map: readonly MappedLabel[] | undefined): Discrep
     {
       id: 'label-names',
       title: 'A class has two names ("Tumor epithelium", "Tumor cells")',
-      what: 'The label map calls a class otherwise than the evaluation and the figures do.',
+      what: 'The label map names a class differently from the evaluation and the figures.',
       where: 'he_label_map.json',
       tasks: [...TISSUE_TASKS],
     },
@@ -116,7 +116,7 @@ export function labelNameEntry(map: readonly MappedLabel[] | undefined): Discrep
       effect:
         map === undefined
           ? 'The label map could not be read.'
-          : `${counted(other.length, 'label is', 'labels are')} named otherwise; no number changes.`,
+          : `${counted(other.length, 'label is', 'labels are')} named differently; no score changes.`,
       affected: other.map(
         ({ value, name }) => `${value}: "${name}", in the figures "${HE_LABELS[value]?.name ?? '-'}"`,
       ),
@@ -158,11 +158,11 @@ export function roundingEntry(
   if (patch === undefined) {
     return entryOf(about, {
       status: 'not measured',
-      effect: 'The model is not the record’s: its tiles are not known.',
+      effect: "The model is not the record's; its tiles are unknown.",
     });
   }
   const affected = roundedRois(rois, patch);
-  const moved = `${counted(affected.length, 'ROI has', 'ROIs have')} tiles that the other rounding would move`;
+  const moved = `${counted(affected.length, 'ROI has', 'ROIs have')} tiles that rounding half up would move`;
   if (affected.length === 0) return entryOf(about, { status: 'no effect here', effect: `${moved}.` });
   if (again === undefined) {
     const effect = `${moved}; \`--set discrepancies.full=true\` segments them again.`;

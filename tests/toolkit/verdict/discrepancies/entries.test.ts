@@ -39,7 +39,7 @@ describe('discrepancy report, tissue', () => {
     expect(roundingEntry(rois, [512, 512], again)).toMatchObject({ status: 'affects results' });
   });
 
-  it('counts the pixels whose value is no label, where every pixel was predicted', () => {
+  it('counts the pixels whose value is not a label, where every pixel was predicted', () => {
     const rois = [tissue(10, 10), tissue(20, 10, 197)];
     expect(strayEntry(rois, 'full')).toMatchObject({ status: 'affects the record', affected: ['20x10'] });
     expect(strayEntry(rois, 'annotated')).toMatchObject({ status: 'not measured', affectedTotal: 0 });
@@ -106,7 +106,7 @@ describe('discrepancy report, record', () => {
     expect(sharedPatientsEntry(rows).affected).toEqual(['patient 1, within he', 'patient 2, across: tested in nuclei']);
   });
 
-  it('finds equal images of different ROIs; an ROI and its own context are no pair', () => {
+  it('finds equal images of different ROIs; an ROI and its own context are not a pair', () => {
     const image = (path: string, sha256: string) => ({ path: `images/he/${path}.png`, sha256 });
     const images = [image('a', '1'), image('a_with_context', '1'), image('b', '2'), image('c', '2')];
     const rows = [row('b', 'he', 'train', '1'), row('c', 'he', 'test', '2')];
