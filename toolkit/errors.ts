@@ -102,6 +102,10 @@ export const ERRORS = {
   NOT_WRITABLE: { retryable: false, remedy: 'Make the folder writable, or choose another one.' },
   NOT_READABLE: { retryable: false, remedy: 'Make the file readable for this user, or choose another one.' },
   NAME_TOO_LONG: { retryable: false, remedy: 'Choose a shorter name; most file systems allow 255 bytes per name.' },
+  FILE_DAMAGED: {
+    retryable: false,
+    remedy: 'Delete the file and run the same command again: it is written again.',
+  },
   FILE_MISSING: {
     retryable: false,
     remedy: 'Check the path, or download the record again with `npx reignite download`.',

@@ -6,8 +6,9 @@ import { packageVersion } from '../../config/package-files.ts';
 import { asDiskError } from '../../toolkit/files/disk-error.ts';
 import { makeFolder } from '../../toolkit/files/make-folder.ts';
 import { writeConfiguration } from '../../toolkit/report/configuration.ts';
-import { environment, recordEnvironment } from '../../toolkit/report/environment.ts';
-import { readSummaryFile, writeSummaryFile } from '../../toolkit/report/summary.ts';
+import { environment } from '../../toolkit/report/environment.ts';
+import { recordEnvironment } from '../../toolkit/results/environments.ts';
+import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { RunInput } from '../inputs.ts';
 
 /**
@@ -19,7 +20,7 @@ import { RunInput } from '../inputs.ts';
 export async function openResults(input: RunInput): Promise<{ readonly movedTo?: string }> {
   const { config, digest, folders } = RunInput.parse(input);
   const { results } = folders;
-  const earlier = await readSummaryFile(results);
+  const earlier = await RESULTS.summary.readIfValid(results);
   const movedTo = earlier === undefined || earlier.digest === digest ? undefined : freeName(results, earlier.digest);
   try {
     if (movedTo !== undefined) await rename(results, movedTo);
@@ -30,7 +31,7 @@ export async function openResults(input: RunInput): Promise<{ readonly movedTo?:
   const run = Context.current().info.workflowExecution?.workflowId ?? '';
   const { record, name: profile } = config;
   const generation = folders.generation === undefined ? {} : { generation: folders.generation };
-  await writeSummaryFile(results, { run, record, profile, digest, status: 'running', tasks: {}, ...generation });
+  await RESULTS.summary.write(results, { run, record, profile, digest, status: 'running', tasks: {}, ...generation });
   await writeConfiguration(results, config);
   await recordEnvironment(results, environment('orchestration', packageVersion()));
   return movedTo === undefined ? {} : { movedTo };

@@ -1,10 +1,8 @@
-import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { packageVersion } from '../../config/package-files.ts';
 import type { Receipts } from '../../toolkit/cache/receipts.ts';
-import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
-import { ACQUISITION_FILE } from '../../toolkit/report/report-data.ts';
 import { type WrittenReport, writeReport as write } from '../../toolkit/report/write-report.ts';
+import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { FoldersInput } from '../inputs.ts';
 
@@ -15,7 +13,7 @@ export function createWriteReport({ receipts }: { readonly receipts: Receipts })
     let done = 0;
     return withHeartbeat({ phase: 'report', done }, async (report) => {
       const acquisition = await receipts.manifest(folders.data);
-      await writeFileAtomic(join(folders.results, ACQUISITION_FILE), `${JSON.stringify(acquisition, null, 1)}\n`);
+      await RESULTS.acquisition.write(folders.results, acquisition);
       return write(folders.results, {
         data: folders.data,
         version: packageVersion(),

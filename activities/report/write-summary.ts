@@ -4,8 +4,9 @@ import { Receipts } from '../../toolkit/cache/receipts.ts';
 import { comparedText, readProvenance } from '../../toolkit/dataset/provenance.ts';
 import { remedyOf } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
-import { RunIntervention, RunStatus, type TaskSummary, writeSummaryFile } from '../../toolkit/report/summary.ts';
-import { readWorst, Verdict } from '../../toolkit/verdict/verdict-file.ts';
+import { RunIntervention, RunStatus, type TaskSummary } from '../../toolkit/report/summary.ts';
+import { RESULTS } from '../../toolkit/results/results-folder.ts';
+import { Verdict, Worst } from '../../toolkit/verdict/verdict-file.ts';
 import { RunInput, StageRef } from '../inputs.ts';
 import { TaskFiles } from '../task/task-files.ts';
 
@@ -31,6 +32,9 @@ const WriteSummaryInput = z.object({
 });
 export type WriteSummaryInput = z.infer<typeof WriteSummaryInput>;
 
+/** The ROIs that differ, worst first, as every verdict file has them. */
+const JudgedWorst = z.object({ worst: Worst });
+
 export interface SummaryOutcome {
   /** What was compared, in a few words. */
   readonly compared: string;
@@ -47,14 +51,14 @@ export function createWriteSummary(home: HomeFolders) {
         verdict,
         rois: { total, computed: total - cached - failed, cached, failed },
         failures: failures.map(({ remedy, ...failure }) => ({ ...failure, remedy: remedy ?? remedyOf(failure.code) })),
-        worst: await readWorst(run.folders.results, task),
+        worst: JudgedWorst.parse(await RESULTS.verdict.read(run.folders.results, task)).worst,
       };
     }
     const { config, digest, folders } = run;
     const { record: noted } = await new Receipts(home.receipts).manifest(folders.data);
     const known = noted?.id === config.record ? noted : { id: config.record };
     const provenance = await readProvenance(folders.data, known);
-    await writeSummaryFile(folders.results, {
+    await RESULTS.summary.write(folders.results, {
       run: Context.current().info.workflowExecution?.workflowId ?? '',
       record: config.record,
       provenance,

@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
+import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { AggregateTaskInput } from '../inputs.ts';
@@ -14,10 +13,10 @@ export function createAggregateTask(services: WorkerServices) {
     const rois = await new TaskFiles(services.home, stage).readDone(batches);
     return withHeartbeat({ phase: 'summing', of: rois.length }, async (report) => {
       const work = workOf(services, folders, report);
-      const { files, outcome } = await taskNamed(step.task).aggregate(rois, work, step);
-      for (const [name, value] of Object.entries(files)) {
-        await writeFileAtomic(join(folders.results, 'metrics', name), `${JSON.stringify(value, null, 1)}\n`);
-      }
+      const { metrics, remarks, outcome } = await taskNamed(step.task).aggregate(rois, work, step);
+      // The metrics come last: others wait for them.
+      if (remarks !== undefined) await RESULTS.remarks.write(folders.results, remarks, step.task);
+      await RESULTS.metrics.write(folders.results, metrics, step.task);
       return outcome;
     });
   };

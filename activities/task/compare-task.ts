@@ -1,10 +1,10 @@
-import { join } from 'node:path';
 import { OVERVIEW_FILE } from '../../toolkit/dataset/layout.ts';
 import { readOverview } from '../../toolkit/dataset/overview.ts';
 import { isSynthetic, verdictText } from '../../toolkit/dataset/provenance.ts';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
 import { inside } from '../../toolkit/files/inside.ts';
 import { writeNpy } from '../../toolkit/numpy/npy.ts';
+import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import type { Comparison } from '../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import type { VerdictEngine } from '../../toolkit/verdict/verdict-file.ts';
@@ -40,11 +40,10 @@ async function writeVerdict(
   { task, folders: { results }, model, engine }: CompareTaskInput,
   { verdict, evidence: { draws, counts } }: Comparison,
 ): Promise<void> {
-  const path = (name: string) => join(results, 'verdict', `${task}${name}`);
   const ranOn: VerdictEngine = { model: model.digest, ...engine, precision: 'float32' };
   const patients = counts.patients.length;
   const shape = [patients === 0 ? 0 : draws.length / patients, patients];
-  await writeNpy(path('.resamples.npy'), { dtype: 'uint16', shape, data: draws });
-  await writeFileAtomic(path('.patients.json'), `${JSON.stringify(counts)}\n`);
-  await writeFileAtomic(path('.json'), `${JSON.stringify({ ...verdict, engine: ranOn }, null, 1)}\n`);
+  await writeNpy(RESULTS.resamples.in(results, task), { dtype: 'uint16', shape, data: draws });
+  await writeFileAtomic(RESULTS.patients.in(results, task), `${JSON.stringify(counts)}\n`);
+  await RESULTS.verdict.write(results, { ...verdict, engine: ranOn }, task);
 }

@@ -4,6 +4,7 @@ import { make } from '../../toolkit/cache/make.ts';
 import type { KeyParts, StepCache } from '../../toolkit/cache/step-cache.ts';
 import { folderOf } from '../../toolkit/dataset/layout.ts';
 import { sha256Of } from '../../toolkit/files/hash-file.ts';
+import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import type { TaskWork } from '../../toolkit/tasks/work.ts';
 import { withHeartbeat } from '../heartbeat.ts';
@@ -25,7 +26,7 @@ export function createDrawFigures(services: WorkerServices) {
     const { task, folders } = DrawFiguresInput.parse(input);
     return withHeartbeat({ phase: 'drawing' }, async (report) => {
       const work = workOf(services, folders, report);
-      const metrics = await readFile(join(folders.results, 'metrics', `${task}.json`), 'utf8');
+      const metrics = await readFile(RESULTS.metrics.in(folders.results, task), 'utf8');
       const parts = { step: 'draw-figures', schema: SCHEMA, task, metrics: sha256Of(metrics) };
       const { entry, isCached } = await make(work, parts, async (folder) => {
         const paths = await taskNamed(task).drawFigures(JSON.parse(metrics), folder, work.signal);

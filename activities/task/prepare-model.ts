@@ -1,7 +1,7 @@
-import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { writeModelPassport } from '../../toolkit/models/model-passport.ts';
+import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { type ModelRef, PrepareModelInput } from '../inputs.ts';
@@ -16,7 +16,7 @@ export function createPrepareModel({ models }: Pick<HomeFolders, 'models'>) {
       const prepared = await taskNamed(task).prepareModel({ settings, data, models, signal, report });
       const { digest, modelDir, facts } = prepared;
       report({ phase: 'parity' });
-      await writeModelPassport(modelDir, join(results, 'models', `${task}.json`), signal);
+      await writeModelPassport(modelDir, RESULTS.model.in(results, task), signal);
       return { digest, ...facts };
     });
   };

@@ -1,11 +1,10 @@
-import { join } from 'node:path';
 import { CELL_TASKS, type Task, TISSUE_TASKS } from '../../config/tasks.ts';
-import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
+import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { cellsDiscrepancies } from '../../toolkit/tasks/cells/discrepancies.ts';
 import type { DiscrepancyTask } from '../../toolkit/tasks/kind.ts';
 import { recordDiscrepancies } from '../../toolkit/tasks/record-discrepancies.ts';
 import { tissueDiscrepancies } from '../../toolkit/tasks/tissue/discrepancies.ts';
-import { DiscrepanciesFile, type DiscrepancyEntry } from '../../toolkit/verdict/discrepancies/discrepancies-file.ts';
+import type { DiscrepancyEntry } from '../../toolkit/verdict/discrepancies/discrepancies-file.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { WriteDiscrepanciesInput } from '../inputs.ts';
 import { TaskFiles } from './task-files.ts';
@@ -24,11 +23,7 @@ export function createWriteDiscrepancies(services: WorkerServices) {
         entries.push(...(await tissueDiscrepancies(task, work)));
       entries.push(...(await cellsDiscrepancies(await endedOf(CELL_TASKS, tasks, services), folders)));
       entries.push(...(await recordDiscrepancies(work, record)));
-      const file = DiscrepanciesFile.parse({ schema: 1, entries });
-      await writeFileAtomic(
-        join(folders.results, 'verdict', 'discrepancies.json'),
-        `${JSON.stringify(file, null, 1)}\n`,
-      );
+      await RESULTS.discrepancies.write(folders.results, { schema: 1, entries });
       const affecting = entries.filter(({ status }) => status.startsWith('affects')).map(({ id }) => id);
       return { entries: entries.length, affecting };
     });

@@ -6,8 +6,8 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import { fileExists } from '../../toolkit/files/open-for-reading.ts';
 import { counted } from '../../toolkit/format.ts';
 import { verifyManifest } from '../../toolkit/report/manifest.ts';
-import { readSummaryFile } from '../../toolkit/report/summary.ts';
 import { writeReport } from '../../toolkit/report/write-report.ts';
+import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { EXIT, printResult } from '../output.ts';
 import { withHomeServer } from '../with-home-server.ts';
 
@@ -28,7 +28,7 @@ export interface KnownFolders {
 async function foldersOf(run: string | undefined, signal: AbortSignal): Promise<KnownFolders> {
   if (run !== undefined && (await fileExists(resolve(run, 'summary.json')))) {
     const results = resolve(run);
-    const summary = await readSummaryFile(results);
+    const summary = await RESULTS.summary.readIfValid(results);
     return { results, ...(summary?.status === 'running' && { openRun: summary.run }) };
   }
   return withHomeServer(signal, [], async ({ client }) => {

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { z } from 'zod';
 import { TASK_TITLES, TASKS, type Task } from '../../config/tasks.ts';
@@ -6,6 +5,7 @@ import { comparedText, type RecordKind, verdictText } from '../../toolkit/datase
 import { remedyOf } from '../../toolkit/errors.ts';
 import { counted } from '../../toolkit/format.ts';
 import { provenanceOf, type Summary, type TaskSummary } from '../../toolkit/report/summary.ts';
+import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { EvaluationVerdict, type Verdict } from '../../toolkit/verdict/verdict-file.ts';
 
@@ -45,8 +45,7 @@ async function linesOf(
   kind: RecordKind,
 ): Promise<string[]> {
   const said = (each: Verdict) => verdictText(kind, each);
-  const text = await readFile(join(results, 'verdict', `${task}.json`), 'utf8');
-  const { evaluation, inference, warnings } = Reasons.parse(JSON.parse(text));
+  const { evaluation, inference, warnings } = Reasons.parse(await RESULTS.verdict.read(results, task));
   const named = worst.slice(0, WORST_SHOWN).map(({ roi, difference }) => `${roi} (${percent(difference)})`);
   return [
     `  ${TASK_TITLES[task].padEnd(TITLE_WIDTH)} ${said(verdict)}`,
@@ -85,16 +84,12 @@ async function taskSection(task: Task, { tasks }: Summary, results: string): Pro
   const counts = `${counted(total, 'ROI')}: ${computed} computed, ${cached} from the cache, ${failed} failed`;
   const failures = summary.failures.flatMap(failedRoiLines);
   const { scoreGroups, readRemarks } = taskNamed(task);
-  const scores = scoreGroups(await readJson(join(results, 'metrics', `${task}.json`))).flatMap((group) => [
+  const scores = scoreGroups(await RESULTS.metrics.read(results, task)).flatMap((group) => [
     `  ${group.title}`,
     ...group.scores.map(({ name, value }) => row(name, value, group.without)),
   ]);
   const remarks = (await readRemarks(results)).map((remark) => `  ${remark}`);
   return [`${TASK_TITLES[task]}: ${counts}`, ...failures, ...scores, ...remarks];
-}
-
-async function readJson(path: string): Promise<unknown> {
-  return JSON.parse(await readFile(path, 'utf8'));
 }
 
 /** @param without - What is said where there is no number. */

@@ -4,7 +4,7 @@ import { findRun, RUNS_AND_PREDICTIONS } from '../../runtime/run/find-run.ts';
 import { RunHandle } from '../../runtime/run/run-handle.ts';
 import type { ServerSession } from '../../runtime/session/server-session.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { readSummaryFile } from '../../toolkit/report/summary.ts';
+import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { withHomeServer } from '../with-home-server.ts';
 import { followKnownRun, knownRun } from './follow-run.ts';
@@ -72,7 +72,7 @@ export async function retryCommand(
   const { run, isOpen, isWhole } = await knownRun(part, signal);
   if (isWhole) {
     const text = `The run ${run.id} has no failures to retry.`;
-    const summary = await readSummaryFile(run.input.folders.results);
+    const summary = await RESULTS.summary.readIfValid(run.input.folders.results);
     printResult(json ? JSON.stringify(summary, null, 1) : text);
     return EXIT.done;
   }

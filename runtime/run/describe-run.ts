@@ -1,6 +1,7 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { type Provenance, verdictText } from '../../toolkit/dataset/provenance.ts';
-import { provenanceOf, readSummaryFile, type Summary } from '../../toolkit/report/summary.ts';
+import { provenanceOf, type Summary } from '../../toolkit/report/summary.ts';
+import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import type { Verdict } from '../../toolkit/verdict/verdict-file.ts';
 import type { reproduce } from '../../workflows/reproduce.ts';
 import type { ServerSession } from '../session/server-session.ts';
@@ -94,7 +95,7 @@ function statusOf({ status }: WorkflowExecutionInfo, ended: string | undefined, 
 /** The summary that a run left; undefined when its results folder is gone or another run's by now. */
 export async function summaryOf(execution: WorkflowExecutionInfo): Promise<Summary | undefined> {
   const results = resultsOf(execution);
-  const summary = results === undefined ? undefined : await readSummaryFile(results);
+  const summary = results === undefined ? undefined : await RESULTS.summary.readIfValid(results);
   return summary?.run === execution.workflowId ? summary : undefined;
 }
 

@@ -2,8 +2,9 @@ import { type Client, type WorkflowExecutionInfo, WorkflowFailedError } from '@t
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { z } from 'zod';
 import { isErrorCode, ReigniteError } from '../../toolkit/errors.ts';
-import { readSummaryFile, type Summary } from '../../toolkit/report/summary.ts';
+import type { Summary } from '../../toolkit/report/summary.ts';
 import { type RunResults, readResults } from '../../toolkit/results/read-results.ts';
+import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { markHandled } from '../../workflows/mark-handled.ts';
 import { noteCall } from '../server/connection.ts';
 import type { ServerSession } from '../session/server-session.ts';
@@ -128,7 +129,7 @@ export class RunHandle {
     } catch (error) {
       throw error instanceof WorkflowFailedError ? runFailure(error) : error;
     }
-    const summary = await readSummaryFile(this.folder);
+    const summary = await RESULTS.summary.readIfValid(this.folder);
     if (summary !== undefined) return summary;
     throw new ReigniteError('FILE_MISSING', `The run ended, but ${this.folder} has no summary.json.`);
   }

@@ -8,11 +8,13 @@ import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
 import { encodeIndexed, encodeLabels } from '../../toolkit/image/encode-png.ts';
 import { readNpy, writeNpy } from '../../toolkit/numpy/npy.ts';
 import { Summary } from '../../toolkit/report/summary.ts';
+import { entryOf } from '../../toolkit/results/results-folder.ts';
 import { DiscrepanciesFile } from '../../toolkit/verdict/discrepancies/discrepancies-file.ts';
 import { CellsVerdictFile, HeVerdictFile } from '../../toolkit/verdict/verdict-file.ts';
 import { BROWSER } from '../support/browser.ts';
 import { checkInBrowser } from '../support/check-in-browser.ts';
 import { runCommand } from '../support/command.ts';
+import { filesBelow } from '../support/files-below.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { writeTinyRecord } from '../support/tiny-record.ts';
 import { zipRecord } from '../support/zip-record.ts';
@@ -89,6 +91,12 @@ describe('the verdict of a run', { timeout: 240_000 }, () => {
       nuclei: { verdict, worst: [] },
       pdl1: { verdict, worst: [] },
     });
+  });
+
+  it('writes no file that the table of a results folder does not have', async () => {
+    const files = Object.keys(await filesBelow(first.results));
+    expect(files.length).toBeGreaterThan(50);
+    expect(files.filter((path) => entryOf(path) === undefined)).toEqual([]);
   });
 
   it('measures the discrepancy report', async () => {

@@ -1,9 +1,10 @@
 import { rmSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { readJsonIfValid } from '../files/json-file.ts';
 import { stepReached } from '../nnunet/sliding-window/partial-roi.ts';
 import { type KeyedEngine, refuseOtherEngine } from '../onnx/session/refuse-other-engine.ts';
 import { tilesReached } from '../yolo/detect/partial-detection.ts';
@@ -69,11 +70,7 @@ function pathIn(work: string): string {
 }
 
 async function readLog(path: string): Promise<z.infer<typeof Log> | undefined> {
-  try {
-    return Log.parse(JSON.parse(await readFile(path, 'utf8')));
-  } catch {
-    return undefined;
-  }
+  return readJsonIfValid(path, Log);
 }
 
 /** What a network made, and what it really ran on. */

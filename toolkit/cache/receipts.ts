@@ -1,9 +1,10 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256Of } from '../files/hash-file.ts';
 import { inside } from '../files/inside.ts';
+import { readJsonIfValid } from '../files/json-file.ts';
 
 /**
  * How the bytes of a file were verified: `md5` by the sum that the record publishes, over all of it; `crc` member by
@@ -68,7 +69,7 @@ export class Receipts {
 
   /** The receipt of a whole file of the record, if all that came of it is still there with its size. */
   async whole(data: string, file: { readonly key: string; readonly md5: string }): Promise<Receipt | undefined> {
-    const receipt = await readJson(this.#pathOf(data, file.key), Receipt);
+    const receipt = await readJsonIfValid(this.#pathOf(data, file.key), Receipt);
     if (receipt === undefined || receipt.md5 !== file.md5 || !receipt.whole) return undefined;
     for (const { path, size } of receipt.files) {
       const found = await stat(inside(data, path)).catch(() => undefined);
@@ -84,7 +85,7 @@ export class Receipts {
 
   /** Adds members to what is known to be there of an archive; what is there as a whole stays so. */
   async addPart(data: string, part: Omit<Receipt, 'at' | 'whole' | 'bytes'>): Promise<void> {
-    const known = await readJson(this.#pathOf(data, part.key), Receipt);
+    const known = await readJsonIfValid(this.#pathOf(data, part.key), Receipt);
     const before = known?.md5 === part.md5 ? known : undefined;
     if (before?.whole === true && (await this.whole(data, part)) !== undefined) return;
     const files = new Map([...(before?.files ?? []), ...part.files].map((file) => [file.path, file]));
@@ -103,11 +104,11 @@ export class Receipts {
     const folder = this.#folderOf(data);
     const names = await readdir(folder).catch(() => []);
     const receipts = await Promise.all(
-      names.filter((name) => name !== RECORD).map((name) => readJson(join(folder, name), Receipt)),
+      names.filter((name) => name !== RECORD).map((name) => readJsonIfValid(join(folder, name), Receipt)),
     );
     const files = receipts.filter((receipt) => receipt !== undefined);
     return {
-      record: await readJson(this.#recordPathOf(data), RecordNote),
+      record: await readJsonIfValid(this.#recordPathOf(data), RecordNote),
       files: files.sort((a, b) => (a.key < b.key ? -1 : 1)),
     };
   }
@@ -126,11 +127,3 @@ export class Receipts {
 }
 
 const RECORD = 'record.json';
-
-async function readJson<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema> | undefined> {
-  try {
-    return schema.parse(JSON.parse(await readFile(path, 'utf8')));
-  } catch {
-    return undefined;
-  }
-}

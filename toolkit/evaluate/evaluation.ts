@@ -1,13 +1,12 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Task } from '../../config/tasks.ts';
 import type { CategoryRule } from '../dataset/category-classes.ts';
 import { OVERVIEW_FILE } from '../dataset/layout.ts';
 import { readOverview } from '../dataset/overview.ts';
-import { writeFileAtomic } from '../files/atomic-write.ts';
 import { inside } from '../files/inside.ts';
 import type { ClassSubset } from '../metrics/class-subset.ts';
+import { RESULTS } from '../results/results-folder.ts';
 import type { EvaluationIntervals } from '../verdict/evaluation-intervals.ts';
 import { type OverviewByStem, overviewByStem } from '../verdict/patients.ts';
 import type { Interval } from '../verdict/verdict-file.ts';
@@ -63,12 +62,10 @@ export async function writeMetrics(
   task: Task,
   { metrics, intervals, classes }: Pick<Evaluated, 'metrics' | 'intervals' | 'classes'>,
 ): Promise<void> {
-  const write = (name: string, value: unknown) =>
-    writeFileAtomic(join(out, 'metrics', name), `${JSON.stringify(value, null, 1)}\n`);
-  await write(`${task}.json`, metrics);
-  await write(`${task}.intervals.json`, intervals);
-  if (classes === undefined) await rm(join(out, 'metrics', `${task}.classes.json`), { force: true });
-  else await write(`${task}.classes.json`, classes);
+  await RESULTS.metrics.write(out, metrics, task);
+  await RESULTS.intervals.write(out, intervals, task);
+  if (classes === undefined) await rm(RESULTS.classes.in(out, task), { force: true });
+  else await RESULTS.classes.write(out, classes, task);
 }
 
 /** Says which classes are scored, and what the others count as. */

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { readJsonIfValid } from '../files/json-file.ts';
 import { FoldName, methodOf, readModelCard } from '../nnunet/model-card.ts';
 import { usualRange } from '../nnunet/model-method.ts';
 import { isLarge } from '../nnunet/networks/ort-fold-networks.ts';
@@ -91,11 +91,7 @@ function isSame(a: ModelPassport['folds'], b: ModelPassport['folds']): boolean {
 }
 
 async function readPassport(path: string): Promise<ModelPassport | undefined> {
-  try {
-    return ModelPassport.parse(JSON.parse(await readFile(path, 'utf8')));
-  } catch {
-    return undefined;
-  }
+  return readJsonIfValid(path, ModelPassport);
 }
 
 async function subjectOf(modelDir: string): Promise<Subject> {

@@ -1,4 +1,4 @@
-import { link, lstat, open, readdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { link, lstat, open, readdir, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -8,6 +8,7 @@ import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { type FileLock, lockFile } from '../files/file-lock.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
+import { readJsonIfValid } from '../files/json-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
 import { temporaryPathBeside } from '../files/temporary-files.ts';
 import { taskNamed } from '../tasks/task-named.ts';
@@ -252,11 +253,11 @@ export class PredictionFolder {
   }
 
   async #readClaim(): Promise<Claim | undefined> {
-    return readJson(this.#claimPath, Claim);
+    return readJsonIfValid(this.#claimPath, Claim);
   }
 
   async #readOutcome(name: string): Promise<Outcome | undefined> {
-    return readJson(this.#outcomePath(name), Outcome);
+    return readJsonIfValid(this.#outcomePath(name), Outcome);
   }
 
   async #writeOutcome(outcome: Outcome): Promise<void> {
@@ -338,16 +339,6 @@ function lengthOf(path: string): number {
 
 function toJson(value: object): string {
   return `${JSON.stringify(value, null, 1)}\n`;
-}
-
-async function readJson<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema> | undefined> {
-  const text = await readFile(path, 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
 }
 
 /** Writes a file that does not exist yet, whole; false when another was first. */

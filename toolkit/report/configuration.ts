@@ -1,22 +1,20 @@
 import { readFile } from 'node:fs/promises';
-import { basename, isAbsolute, join } from 'node:path';
+import { basename, isAbsolute } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { shippedProfile } from '../../config/package-files.ts';
 import { RunConfig } from '../../config/schema.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-
-/** The effective configuration of a run, a profile as `run --profile` takes it. */
-export const CONFIGURATION_FILE = 'configuration.yaml';
+import { RESULTS } from '../results/results-folder.ts';
 
 /** Writes the configuration of a run to its results folder; of absolute paths, which name people, the last part. */
 export async function writeConfiguration(results: string, config: RunConfig): Promise<void> {
-  const head = `# The effective configuration of this run: \`npx reignite run --profile ${CONFIGURATION_FILE}\`.\n# Of absolute paths only the last part is kept: put yours in place of PATH.\n`;
-  await writeFileAtomic(join(results, CONFIGURATION_FILE), head + stringify(withoutFolders(config)));
+  const head = `# The effective configuration of this run: \`npx reignite run --profile ${RESULTS.configuration.path}\`.\n# Of absolute paths only the last part is kept: put yours in place of PATH.\n`;
+  await writeFileAtomic(RESULTS.configuration.in(results), head + stringify(withoutFolders(config)));
 }
 
 /** The configuration of a run; undefined where none was written down. */
 export async function readConfiguration(results: string): Promise<RunConfig | undefined> {
-  const text = await readFile(join(results, CONFIGURATION_FILE), 'utf8').catch(() => undefined);
+  const text = await readFile(RESULTS.configuration.in(results), 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   const parsed = RunConfig.safeParse(parse(text));
   return parsed.success ? parsed.data : undefined;
@@ -26,7 +24,7 @@ export async function readConfiguration(results: string): Promise<RunConfig | un
 export function commandOf(profile: string, config: RunConfig | undefined): string {
   if (config === undefined) return `npx reignite run --profile ${profile}`;
   const shipped = shippedProfile(profile);
-  if (shipped === undefined) return `npx reignite run --profile ${CONFIGURATION_FILE}`;
+  if (shipped === undefined) return `npx reignite run --profile ${RESULTS.configuration.path}`;
   const settings = differences(comparable(shipped), comparable(config)).map(
     ([field, value]) => ` \\\n  --set ${quoted(`${field}=${value}`)}`,
   );

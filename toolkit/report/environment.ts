@@ -1,11 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
-import { join } from 'node:path';
 import { z } from 'zod';
-import { writeFileAtomic } from '../files/atomic-write.ts';
-import { fileExists } from '../files/open-for-reading.ts';
 
 /** A machine that does not answer in this time has no usable driver. Unit: ms. */
 const ASK_MS = 5_000;
@@ -82,24 +77,4 @@ export function environment(
     ...(engine.provider === undefined ? {} : { provider: engine.provider }),
     ...(engine.provider === undefined || engine.provider === 'cpu' ? {} : graphicsAdapter()),
   };
-}
-
-const folderOf = (results: string) => join(results, 'environment');
-
-/** Writes down, in environment/ of a results folder, what a part of the run is done on; the same one only once. */
-export async function recordEnvironment(results: string, machine: Environment): Promise<void> {
-  const text = `${JSON.stringify(machine, null, 1)}\n`;
-  const name = `${machine.role}-${createHash('sha256').update(text).digest('hex').slice(0, 8)}.json`;
-  const path = join(folderOf(results), name);
-  if (!(await fileExists(path))) await writeFileAtomic(path, text);
-}
-
-/** The machines of the run, as recorded during it. */
-export async function readEnvironments(results: string): Promise<readonly Environment[]> {
-  const names = await readdir(folderOf(results)).catch(() => []);
-  const read = names
-    .filter((name) => name.endsWith('.json'))
-    .sort()
-    .map(async (name) => Environment.parse(JSON.parse(await readFile(join(folderOf(results), name), 'utf8'))));
-  return Promise.all(read);
 }

@@ -3,9 +3,7 @@ import { join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
-
-/** SHA-256 of every file of a results folder, in the format of coreutils: `sha256sum -c manifest.sha256` reads it. */
-export const MANIFEST_FILE = 'manifest.sha256';
+import { RESULTS } from '../results/results-folder.ts';
 
 const LINE = /^([0-9a-f]{64}) [ *](.+)$/;
 
@@ -20,7 +18,7 @@ export async function writeManifest(results: string, signal?: AbortSignal): Prom
   for (const path of await filesBelow(results)) {
     lines.push(`${await sha256OfFile(join(results, path), signal)}  ${path}\n`);
   }
-  await writeFileAtomic(join(results, MANIFEST_FILE), lines.join(''));
+  await writeFileAtomic(RESULTS.manifest.in(results), lines.join(''));
   return lines.length;
 }
 
@@ -34,7 +32,7 @@ export async function verifyManifest(
   results: string,
   signal?: AbortSignal,
 ): Promise<{ readonly files: number; readonly findings: readonly ManifestFinding[] }> {
-  const listed = await readManifest(join(results, MANIFEST_FILE));
+  const listed = await readManifest(RESULTS.manifest.in(results));
   const present = new Set(await filesBelow(results));
   const findings: ManifestFinding[] = [];
   for (const [path, sha256] of listed) {
@@ -66,6 +64,6 @@ async function filesBelow(folder: string): Promise<string[]> {
   return entries
     .filter((entry) => entry.isFile() && !entry.name.endsWith('.tmp'))
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
-    .filter((path) => path !== MANIFEST_FILE)
+    .filter((path) => path !== RESULTS.manifest.path)
     .sort();
 }

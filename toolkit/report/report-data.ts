@@ -1,22 +1,20 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import type { RunConfig } from '../../config/schema.ts';
 import { TASKS, type Task } from '../../config/tasks.ts';
-import { Verified } from '../cache/receipts.ts';
+import type { Verified } from '../cache/receipts.ts';
 import type { Provenance } from '../dataset/provenance.ts';
 import { ReigniteError } from '../errors.ts';
+import { readJsonFile } from '../files/json-file.ts';
 import { FoldName } from '../nnunet/model-card.ts';
+import { readEnvironments } from '../results/environments.ts';
+import { RESULTS } from '../results/results-folder.ts';
 import { taskNamed } from '../tasks/task-named.ts';
-import { DiscrepanciesFile } from '../verdict/discrepancies/discrepancies-file.ts';
+import type { DiscrepanciesFile } from '../verdict/discrepancies/discrepancies-file.ts';
 import type { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
 import { readConfiguration } from './configuration.ts';
-import { type Environment, readEnvironments } from './environment.ts';
-import { provenanceOf, readSummaryFile, type Summary } from './summary.ts';
+import type { Environment } from './environment.ts';
+import { provenanceOf, type Summary } from './summary.ts';
 import { readStepTimes, type StepTimes } from './trace.ts';
-
-/** Sizes, MD5 and SHA-256 of the record's files as they were fetched, and of all that was unpacked of them. */
-export const ACQUISITION_FILE = 'acquisition.json';
 
 export type JudgedTask = z.output<typeof HeVerdictFile> | z.output<typeof CellsVerdictFile>;
 
@@ -48,26 +46,22 @@ const UsedModel = z.object({
 });
 export type UsedModel = z.output<typeof UsedModel>;
 
-const Acquired = z.object({ files: z.array(z.object({ verified: Verified })).default([]) });
-
 /**
  * Reads what a closed run left.
  *
  * @throws ReigniteError FILE_MISSING when the folder holds no results.
  */
 export async function readReportData(results: string): Promise<ReportData> {
-  const summary = await readSummaryFile(results);
+  const summary = await RESULTS.summary.readIfValid(results);
   if (summary === undefined) throw new ReigniteError('FILE_MISSING', `${results} has no summary.json of a run.`);
   const tasks = await Promise.all(
-    TASKS.filter((task) => summary.tasks[task] !== undefined).map((task) =>
-      readJson(join(results, 'verdict', `${task}.json`), taskNamed(task).verdictFile),
-    ),
+    TASKS.filter((task) => summary.tasks[task] !== undefined).map((task) => judgedTask(results, task)),
   );
   const models = await Promise.all(
-    TASKS.map(async (task) => [task, await readJson(join(results, 'models', `${task}.json`), UsedModel)] as const),
+    TASKS.map(async (task) => [task, await readJsonFile(RESULTS.model.in(results, task), UsedModel)] as const),
   );
-  const acquired = await readJson(join(results, ACQUISITION_FILE), Acquired);
-  const discrepancies = await readJson(join(results, 'verdict', 'discrepancies.json'), DiscrepanciesFile);
+  const acquired = await RESULTS.acquisition.readIfThere(results);
+  const discrepancies = await RESULTS.discrepancies.readIfThere(results);
   return {
     provenance: provenanceOf(summary),
     summary,
@@ -81,7 +75,6 @@ export async function readReportData(results: string): Promise<ReportData> {
   };
 }
 
-async function readJson<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema> | undefined> {
-  const text = await readFile(path, 'utf8').catch(() => undefined);
-  return text === undefined ? undefined : schema.parse(JSON.parse(text));
+async function judgedTask(results: string, task: Task): Promise<JudgedTask | undefined> {
+  return readJsonFile(RESULTS.verdict.in(results, task), taskNamed(task).verdictFile);
 }

@@ -1,8 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { kindOfNumber, Provenance } from '../dataset/provenance.ts';
-import { writeFileAtomic } from '../files/atomic-write.ts';
 import { Verdict } from '../verdict/verdict-file.ts';
 
 const TaskSummary = z.object({
@@ -53,19 +50,6 @@ export type Summary = z.infer<typeof Summary>;
 /** What a run compared. In summaries of earlier versions, which do not say so, the record's number decides. */
 export function provenanceOf({ record, provenance }: Summary): Provenance {
   return provenance ?? { kind: kindOfNumber({ id: record }) };
-}
-
-export async function writeSummaryFile(results: string, summary: Summary): Promise<void> {
-  await writeFileAtomic(join(results, 'summary.json'), `${JSON.stringify(Summary.parse(summary), null, 1)}\n`);
-}
-
-/** The summary of a results folder; undefined where there is none, or reignite did not write it. */
-export async function readSummaryFile(results: string): Promise<Summary | undefined> {
-  try {
-    return Summary.parse(JSON.parse(await readFile(join(results, 'summary.json'), 'utf8')));
-  } catch {
-    return undefined;
-  }
 }
 
 /** The JSON Schema (2020-12) of summary.json, as docs/summary.schema.json publishes it. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { RESULTS } from '../results/results-folder.ts';
 
 const Moment = z.string().nullable().describe('ISO 8601, UTC');
 
@@ -30,7 +30,7 @@ export type TraceLine = z.infer<typeof TraceLine>;
 /** Writes trace.jsonl, one activity per line, in the order in which they were scheduled. */
 export async function writeTraceFile(results: string, lines: readonly TraceLine[]): Promise<void> {
   const sorted = [...lines].sort((a, b) => ((a.scheduled ?? '') < (b.scheduled ?? '') ? -1 : 1));
-  await writeFileAtomic(join(results, 'trace.jsonl'), sorted.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  await writeFileAtomic(RESULTS.trace.in(results), sorted.map((line) => `${JSON.stringify(line)}\n`).join(''));
 }
 
 /** How long the steps of a run took, by kind. */
@@ -52,7 +52,7 @@ export interface StepTimes {
 
 /** Sums up trace.jsonl, the kind that took longest first; empty where there is no trace yet. */
 export async function readStepTimes(results: string): Promise<StepTimes> {
-  const text = await readFile(join(results, 'trace.jsonl'), 'utf8').catch(() => '');
+  const text = await readFile(RESULTS.trace.in(results), 'utf8').catch(() => '');
   const kinds = new Map<string, { count: number; total: number; longest: number; again: number }>();
   let began: string | undefined;
   for (const line of text.split('\n')) {

@@ -4,8 +4,8 @@ import { packageFile } from '../../config/package-files.ts';
 import { TASK_TITLES } from '../../config/tasks.ts';
 import { comparedText, type RecordKind, verdictText } from '../dataset/provenance.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { RESULTS, reportFolder } from '../results/results-folder.ts';
 import { badge } from './badge.ts';
-import { CONFIGURATION_FILE } from './configuration.ts';
 import type { RoiLayers } from './layers/layers-file.ts';
 import { methodsText } from './methods.ts';
 import { citeSection } from './page/cite.ts';
@@ -32,7 +32,7 @@ export async function writePage(
   layers: readonly RoiLayers[],
   version: string,
 ): Promise<void> {
-  const report = join(results, 'report');
+  const report = reportFolder(results);
   for (const name of STATIC) {
     const content = await readFile(packageFile(`toolkit/report/page/static/${name}`));
     await writeFileAtomic(join(report, 'assets', name), content);
@@ -93,8 +93,8 @@ function banner({ provenance }: ReportData): Html {
 
 /** A run of a custom configuration is repeated with the profile in the results folder. */
 function whereIsProfile(data: ReportData): string {
-  if (!rerunCommand(data).includes(CONFIGURATION_FILE)) return '';
-  return `${CONFIGURATION_FILE} is in the results folder, next to report/. `;
+  if (!rerunCommand(data).includes(RESULTS.configuration.path)) return '';
+  return `${RESULTS.configuration.path} is in the results folder, next to report/. `;
 }
 
 async function taskSection(

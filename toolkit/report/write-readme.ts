@@ -1,7 +1,7 @@
-import { join } from 'node:path';
 import { TASK_TITLES } from '../../config/tasks.ts';
 import { comparedText, type RecordKind, verdictText } from '../dataset/provenance.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { RESULTS } from '../results/results-folder.ts';
 import { rerunCommand } from './page/facts.ts';
 import { headlineOf } from './page/headline.ts';
 import type { ReportData } from './report-data.ts';
@@ -21,9 +21,6 @@ function inElement(text: string): string {
 function inMarkdown(text: string): string {
   return inElement(text.replaceAll(NOT_ON_A_LINE, ' ')).replaceAll(/[\\`*_[\]#|!~]/g, (character) => `\\${character}`);
 }
-
-/** Explains a results folder to a reader who did not run it. */
-export const README = 'README.md';
 
 const LICENCES: Readonly<Record<RecordKind, string>> = {
   paper: 'The data, and these results as far as they derive from them: CC BY-NC-SA 4.0.',
@@ -64,5 +61,5 @@ ${inElement(rerunCommand(data))}
 
 ${LICENCES[provenance.kind]}
 `;
-  await writeFileAtomic(join(results, README), text);
+  await writeFileAtomic(RESULTS.readme.in(results), text);
 }

@@ -4,9 +4,7 @@ import { extname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ZipFile } from 'yazl';
 import { replaceFile } from '../files/atomic-write.ts';
-
-/** The report as one file, next to its folder. */
-export const REPORT_ZIP = 'report.zip';
+import { RESULTS, reportFolder } from '../results/results-folder.ts';
 
 /** What another compression would not make smaller. */
 const COMPRESSED = new Set(['.webp', '.png']);
@@ -18,7 +16,7 @@ const COMPRESSED = new Set(['.webp', '.png']);
  */
 export async function zipReport(results: string, time: Date): Promise<void> {
   const zip = new ZipFile();
-  const entries = await readdir(join(results, 'report'), { recursive: true, withFileTypes: true });
+  const entries = await readdir(reportFolder(results), { recursive: true, withFileTypes: true });
   const files = entries
     .filter((entry) => entry.isFile() && !entry.name.endsWith('.tmp'))
     .map((entry) => join(entry.parentPath, entry.name))
@@ -28,7 +26,7 @@ export async function zipReport(results: string, time: Date): Promise<void> {
     zip.addFile(file, name, { mtime: time, mode: 0o100644, compress: !COMPRESSED.has(extname(file)) });
   }
   zip.end();
-  await replaceFile(join(results, REPORT_ZIP), (temporary) =>
+  await replaceFile(RESULTS.reportZip.in(results), (temporary) =>
     pipeline(zip.outputStream, createWriteStream(temporary, { flags: 'wx' })),
   );
 }

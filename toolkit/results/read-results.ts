@@ -1,12 +1,12 @@
-import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { z } from 'zod';
 import { CELL_TASKS, type CellTask, type Task, TISSUE_TASKS, type TissueTask } from '../../config/tasks.ts';
 import { ReigniteError } from '../errors.ts';
 import { DetectionMetrics } from '../metrics/agreement-metrics.ts';
 import { HeMetrics } from '../metrics/he-metrics.ts';
-import { readSummaryFile, type Summary } from '../report/summary.ts';
+import type { Summary } from '../report/summary.ts';
 import { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
+import { RESULTS } from './results-folder.ts';
 
 /** What a run found out about one task. */
 export interface TaskResults<Metrics, Verdict> {
@@ -36,7 +36,7 @@ export interface RunResults {
  * console.log(summary.status, tissue.he?.metrics.all.overall);
  */
 export async function readResults(folder: string): Promise<RunResults> {
-  const summary = await readSummaryFile(folder);
+  const summary = await RESULTS.summary.readIfValid(folder);
   if (summary === undefined) throw new ReigniteError('FILE_MISSING', `${folder} has no summary.json.`);
   const has = (task: Task) => summary.tasks[task] !== undefined;
   const tissue: RunResults['tissue'] = {};
@@ -55,15 +55,7 @@ async function readTask<Metrics extends z.ZodType, Verdict extends z.ZodType>(
   verdict: Verdict,
 ): Promise<TaskResults<z.output<Metrics>, z.output<Verdict>>> {
   return {
-    metrics: metrics.parse(await readJson(join(folder, 'metrics', `${task}.json`))),
-    verdict: verdict.parse(await readJson(join(folder, 'verdict', `${task}.json`))),
+    metrics: metrics.parse(await RESULTS.metrics.read(folder, task)),
+    verdict: verdict.parse(await RESULTS.verdict.read(folder, task)),
   };
-}
-
-async function readJson(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8'));
-  } catch (error) {
-    throw new ReigniteError('FILE_MISSING', `${path} is not readable.`, { cause: error });
-  }
 }

@@ -68,8 +68,10 @@ export interface InferenceJob {
 
 /** Metrics over all ROIs. */
 export interface Aggregated {
-  /** Files of `metrics/` by their name, in the order in which they are written. */
-  readonly files: Readonly<Record<string, unknown>>;
+  /** `metrics/<task>.json`. */
+  readonly metrics: unknown;
+  /** `metrics/<task>.remarks.json`: what the scores leave out. */
+  readonly remarks?: unknown;
   /** What the history keeps of them. */
   readonly outcome: object;
 }

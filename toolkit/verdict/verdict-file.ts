@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { CELL_TASKS, TISSUE_TASKS } from '../../config/tasks.ts';
 import { MaskComparison } from './compare-masks.ts';
@@ -64,7 +62,9 @@ const RoiVerdict = z.object({
   difference: z.number().min(0).max(1).nullable().describe('Share of pixels, or of points, that differ'),
 });
 
-const Worst = z.array(z.object({ roi: z.string(), difference: z.number() })).describe('Those that differ, worst first');
+export const Worst = z
+  .array(z.object({ roi: z.string(), difference: z.number() }))
+  .describe('Those that differ, worst first');
 
 export const HeRoiVerdict = RoiVerdict.extend({
   comparison: MaskComparison.omit({ between: true }).optional(),
@@ -246,14 +246,4 @@ export function worstFirst(
     .flatMap(({ roi, difference }) => (difference === null || difference === 0 ? [] : [{ roi, difference }]))
     .sort((a, b) => b.difference - a.difference)
     .slice(0, LONGEST_WORST);
-}
-
-/**
- * The ROIs of a task that differ, worst first, as its verdict file has them.
- *
- * @param results - A results folder whose task was judged.
- */
-export async function readWorst(results: string, task: string): Promise<z.infer<typeof Worst>> {
-  const text = await readFile(join(results, 'verdict', `${task}.json`), 'utf8');
-  return z.object({ worst: Worst }).parse(JSON.parse(text)).worst;
 }

@@ -5,7 +5,7 @@ import { FileDigests } from '../../../toolkit/cache/file-digests.ts';
 import { type CacheEntry, StepCache } from '../../../toolkit/cache/step-cache.ts';
 import { freeBytes } from '../../../toolkit/files/free-space.ts';
 import type { HomeFolders } from '../../../toolkit/files/home-folders.ts';
-import { readSummaryFile } from '../../../toolkit/report/summary.ts';
+import { RESULTS } from '../../../toolkit/results/results-folder.ts';
 import type { KnownModel } from '../../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
 import type { NoLook, RecordLook } from './look-at-record.ts';
@@ -105,7 +105,7 @@ function asOutstanding({ roi, tiles }: RoiPlan): RoiPlan {
 
 /** The cache namespace of the run whose results are in the folder. */
 async function generationOf({ digest, folders }: RunInput): Promise<string | undefined> {
-  const summary = await readSummaryFile(folders.results);
+  const summary = await RESULTS.summary.readIfValid(folders.results);
   return summary?.digest === digest ? summary.generation : undefined;
 }
 

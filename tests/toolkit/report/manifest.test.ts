@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { MANIFEST_FILE, verifyManifest, writeManifest } from '../../../toolkit/report/manifest.ts';
+import { verifyManifest, writeManifest } from '../../../toolkit/report/manifest.ts';
+import { RESULTS } from '../../../toolkit/results/results-folder.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 async function resultsFolder(): Promise<string> {
@@ -17,7 +18,7 @@ describe('the manifest', () => {
   it('lists every file, as sha256sum reads it', async () => {
     const results = await resultsFolder();
     expect(await writeManifest(results)).toBe(2);
-    const checked = execFileSync('sha256sum', ['-c', MANIFEST_FILE], { cwd: results, encoding: 'utf8' });
+    const checked = execFileSync('sha256sum', ['-c', RESULTS.manifest.path], { cwd: results, encoding: 'utf8' });
     expect(checked).toBe('metrics/he.json: OK\ntwo words.txt: OK\n');
     expect(await verifyManifest(results)).toEqual({ files: 2, findings: [] });
   });

@@ -1,10 +1,11 @@
-import { copyFile, readFile } from 'node:fs/promises';
+import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { canonicalJson } from '../../../config/digest.ts';
 import { ReigniteError } from '../../errors.ts';
 import { replaceFile, writeFileAtomic } from '../../files/atomic-write.ts';
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
+import { readJsonIfValid } from '../../files/json-file.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import { type DescribedModel, type DescribedValue, describeModel } from '../file/describe-model.ts';
 import { DetectionSidecar, SegmentationSidecar, type SidecarInput, sidecarPath } from './sidecar.ts';
@@ -34,11 +35,7 @@ export const OwnCard = z.object({
 export type OwnCard = z.infer<typeof OwnCard>;
 
 export async function readOwnCard(folder: string): Promise<OwnCard | undefined> {
-  try {
-    return OwnCard.parse(JSON.parse(await readFile(join(folder, OWN_CARD_FILE), 'utf8')));
-  } catch {
-    return undefined;
-  }
+  return readJsonIfValid(join(folder, OWN_CARD_FILE), OwnCard);
 }
 
 /**

@@ -1,5 +1,4 @@
-/** The workflow's own code, copied into the results so that the crate holds what was run. */
-export const WORKFLOW_FILE = 'workflow/reproduce.ts';
+import { RESULTS } from '../../results/results-folder.ts';
 
 const TYPESCRIPT = 'https://www.typescriptlang.org/';
 const TEMPORAL = 'https://temporal.io/';
@@ -40,7 +39,7 @@ export function workflowEntities(
   const references = (all: readonly { readonly id: string }[]) => all.map(({ id }) => ({ '@id': id }));
   return [
     {
-      '@id': WORKFLOW_FILE,
+      '@id': RESULTS.workflow.path,
       '@type': ['File', 'SoftwareSourceCode', 'ComputationalWorkflow'],
       name: 'reproduce',
       description:

@@ -1,18 +1,14 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { packageFile, temporalVersion } from '../../../config/package-files.ts';
 import { TASK_TITLES, TASKS } from '../../../config/tasks.ts';
 import { comparedText, type RecordKind, verdictText } from '../../dataset/provenance.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
-import { CONFIGURATION_FILE } from '../configuration.ts';
+import { RESULTS } from '../../results/results-folder.ts';
 import { headlineOf } from '../page/headline.ts';
 import { hrefOf } from '../page/html.ts';
 import type { ReportData } from '../report-data.ts';
-import { README } from '../write-readme.ts';
 import { type Described, describedFiles } from './described-files.ts';
-import { PARAMETERS, WORKFLOW_FILE, workflowEntities } from './workflow-entities.ts';
-
-const CRATE_FILE = 'ro-crate-metadata.json';
+import { PARAMETERS, workflowEntities } from './workflow-entities.ts';
 
 const LICENCES = {
   paper: { '@id': 'https://creativecommons.org/licenses/by-nc-sa/4.0/', name: 'CC BY-NC-SA 4.0' },
@@ -37,11 +33,11 @@ const PROFILES = [
  */
 export async function writeCrate(results: string, data: ReportData, version: string): Promise<void> {
   const workflow = await readFile(packageFile('workflows/reproduce.ts'));
-  await writeFileAtomic(join(results, WORKFLOW_FILE), workflow);
+  await writeFileAtomic(RESULTS.workflow.in(results), workflow);
   const files = await describedFiles(results);
   const graph = [
     {
-      '@id': CRATE_FILE,
+      '@id': RESULTS.crate.path,
       '@type': 'CreativeWork',
       about: { '@id': './' },
       conformsTo: [{ '@id': CRATE }, { '@id': WORKFLOW_CRATE }],
@@ -56,11 +52,11 @@ export async function writeCrate(results: string, data: ReportData, version: str
     ...files.map((file) => ({
       ...file,
       ...standsFor(file),
-      ...(file['@id'] === README ? { about: { '@id': './' } } : {}),
+      ...(file['@id'] === RESULTS.readme.path ? { about: { '@id': './' } } : {}),
     })),
   ];
   const crate = { '@context': `${CRATE}/context`, '@graph': graph };
-  await writeFileAtomic(join(results, CRATE_FILE), `${JSON.stringify(crate, null, 1)}\n`);
+  await writeFileAtomic(RESULTS.crate.in(results), `${JSON.stringify(crate, null, 1)}\n`);
 }
 
 /** One reference stands alone, several in a list, as RO-Crate wants it. */
@@ -112,8 +108,8 @@ function rootOf(data: ReportData, files: readonly Described[]): object {
     author: { '@id': '#agent' },
     publisher: { '@id': '#agent' },
     conformsTo: referTo(PROFILES.map((profile) => profile['@id'])),
-    hasPart: referTo([WORKFLOW_FILE, ...files.map((file) => file['@id']), recordId(data)]),
-    mainEntity: { '@id': WORKFLOW_FILE },
+    hasPart: referTo([RESULTS.workflow.path, ...files.map((file) => file['@id']), recordId(data)]),
+    mainEntity: { '@id': RESULTS.workflow.path },
     mentions: { '@id': '#run' },
   };
 }
@@ -121,8 +117,8 @@ function rootOf(data: ReportData, files: readonly Described[]): object {
 function actionOf(data: ReportData, files: readonly Described[]): object {
   const { summary, environments, times } = data;
   const machines = environments.map(({ role, platform, processor }) => `${role} on ${platform}, ${processor}`);
-  const made = files.filter((file) => file['@id'] !== CONFIGURATION_FILE).map((file) => file['@id']);
-  const given = files.some((file) => file['@id'] === CONFIGURATION_FILE) ? [CONFIGURATION_FILE] : [];
+  const made = files.filter((file) => file['@id'] !== RESULTS.configuration.path).map((file) => file['@id']);
+  const given = files.some((file) => file['@id'] === RESULTS.configuration.path) ? [RESULTS.configuration.path] : [];
   return {
     '@id': '#run',
     '@type': 'CreateAction',
@@ -131,7 +127,7 @@ function actionOf(data: ReportData, files: readonly Described[]): object {
     endTime: endOf(data),
     actionStatus: 'http://schema.org/CompletedActionStatus',
     agent: { '@id': '#agent' },
-    instrument: { '@id': WORKFLOW_FILE },
+    instrument: { '@id': RESULTS.workflow.path },
     object: referTo([recordId(data), ...given]),
     result: referTo(made),
     description:
@@ -157,7 +153,7 @@ function recordOf(data: ReportData): object {
 /** The parameter of the workflow that a file or folder is the value of. */
 function standsFor({ '@id': id, '@type': file }: Described): object {
   const parameter =
-    id === CONFIGURATION_FILE
+    id === RESULTS.configuration.path
       ? PARAMETERS.configuration
       : /^(inference|figures|confidence|candidates)\//.test(id)
         ? PARAMETERS.results

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Task } from '../../../config/tasks.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
+import { reportFolder } from '../../results/results-folder.ts';
 import type { LayerName } from './layers-file.ts';
 
 /** Bytes that the layers of all ROIs take at most; the page, its figures and its script have the rest of 30 MB. */
@@ -79,7 +80,7 @@ export class LayerWriter {
   readonly #report: string;
 
   constructor(results: string, task: Task, roi: string) {
-    this.#report = join(results, 'report');
+    this.#report = reportFolder(results);
     this.#folder = `assets/${task}/${roi}`;
   }
 

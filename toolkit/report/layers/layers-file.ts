@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { TASKS, type Task } from '../../../config/tasks.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
+import { RESULTS } from '../../results/results-folder.ts';
 import type { LayerWriter } from './layer-writer.ts';
 
 /** What a viewer puts one over the other, from below. */
@@ -34,17 +34,15 @@ const LayersFile = z.object({
 });
 export type LayersFile = z.infer<typeof LayersFile>;
 
-const fileOf = (results: string) => join(results, 'report', 'assets', 'layers.json');
-
 /** The layers that an earlier writing of the report left; none where there are none, or of another version. */
 export async function readLayersFile(results: string): Promise<LayersFile['rois']> {
-  const text = await readFile(fileOf(results), 'utf8').catch(() => 'null');
+  const text = await readFile(RESULTS.layers.in(results), 'utf8').catch(() => 'null');
   const parsed = LayersFile.safeParse(JSON.parse(text));
   return parsed.success ? parsed.data.rois : [];
 }
 
 export async function writeLayersFile(results: string, rois: LayersFile['rois']): Promise<void> {
-  await writeFileAtomic(fileOf(results), `${JSON.stringify({ schema: 1, rois } satisfies LayersFile)}\n`);
+  await writeFileAtomic(RESULTS.layers.in(results), `${JSON.stringify({ schema: 1, rois } satisfies LayersFile)}\n`);
 }
 
 /** An ROI whose layers can be drawn. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { inLanes } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
 import { fileExists } from '../../files/open-for-reading.ts';
+import { reportFolder } from '../../results/results-folder.ts';
 import { taskNamed } from '../../tasks/task-named.ts';
 import type { JudgedTask } from '../report-data.ts';
 import { bytesAnRoi, LayerWriter, MOST_VIEWED } from './layer-writer.ts';
@@ -60,7 +61,7 @@ async function layersOf(
 ): Promise<LayersFile['rois'][number] | undefined> {
   const { task, roi } = each;
   const stamp = await stampOf(each, limit);
-  const report = join(results, 'report');
+  const report = reportFolder(results);
   const files = Object.values(known?.files ?? {});
   const areThere = (await Promise.all(files.map((file) => fileExists(join(report, file))))).every(Boolean);
   if (known?.stamp === stamp && areThere) return known;

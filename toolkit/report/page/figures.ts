@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { folderOf } from '../../dataset/layout.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
+import { RESULTS, reportFolder } from '../../results/results-folder.ts';
 import { taskNamed } from '../../tasks/task-named.ts';
 import type { JudgedTask } from '../report-data.ts';
 import { type Html, hrefOf, html } from './html.ts';
@@ -38,7 +39,7 @@ async function copyFigures(
     names.map(async (name): Promise<ShownFigure> => {
       const svg = await readFile(join(folder, name), 'utf8');
       const file = `assets/figures/${task}/${name}`;
-      await writeFileAtomic(join(results, 'report', file), svg);
+      await writeFileAtomic(join(reportFolder(results), file), svg);
       const { title, description } = words.get(stemOf(name)) ?? { title: stemOf(name), description: stemOf(name) };
       return { title, style: 'paper', file, description };
     }),
@@ -50,16 +51,15 @@ function stemOf(file: string): string {
 }
 
 async function drawAccessible(results: string, task: JudgedTask): Promise<ShownFigure[]> {
-  const path = join(results, 'metrics', `${task.task}.json`);
-  const text = await readFile(path, 'utf8').catch(() => undefined);
-  if (text === undefined) return [];
+  const metrics = await RESULTS.metrics.readIfThere(results, task.task);
+  if (metrics === undefined) return [];
   // Vega takes a second to load.
   const { renderSvg } = await import('../../figures/render-vega-lite.ts');
-  const figures = await taskNamed(task.task).view(task).accessibleFigures(JSON.parse(text));
+  const figures = await taskNamed(task.task).view(task).accessibleFigures(metrics);
   return Promise.all(
     figures.map(async ({ stem, title, spec }): Promise<ShownFigure> => {
       const file = `assets/figures/${task.task}/${stem}_accessible.svg`;
-      await writeFileAtomic(join(results, 'report', file), await renderSvg(spec));
+      await writeFileAtomic(join(reportFolder(results), file), await renderSvg(spec));
       return { title, style: 'accessible', file, description: spec.description ?? title };
     }),
   );

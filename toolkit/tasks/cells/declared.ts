@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { CellTask } from '../../../config/tasks.ts';
 import { makeInference } from '../../cache/make-inference.ts';
@@ -13,6 +13,7 @@ import { inside } from '../../files/inside.ts';
 import { fileExists } from '../../files/open-for-reading.ts';
 import { evaluateDetection } from '../../metrics/agreement.ts';
 import { readFoundPoints, readPoints } from '../../metrics/points-file.ts';
+import { RESULTS } from '../../results/results-folder.ts';
 import type { DeclaredPoints } from '../../verdict/discrepancies/cells-entries.ts';
 import { convertDetector, detectorDigest } from '../../yolo/convert/convert-detector.ts';
 import { type CandidatesFile, readCandidatesFile } from '../../yolo/detect/candidates-file.ts';
@@ -35,12 +36,11 @@ type DeclaredFile = z.infer<typeof DeclaredFile>;
 
 /** Where the points are that were detected with the declared settings. */
 function declaredFiles(results: string, task: CellTask) {
-  const folder = join(results, 'verdict', `${task}-declared`);
   return {
-    folder,
-    list: `${folder}.json`,
-    points: (stem: string) => join(folder, `${stem}.npy`),
-    candidates: (stem: string) => join(folder, `${stem}.json`),
+    folder: dirname(RESULTS.declaredPoints.in(results, task, 'any')),
+    list: RESULTS.declared.in(results, task),
+    points: (stem: string) => RESULTS.declaredPoints.in(results, task, stem),
+    candidates: (stem: string) => RESULTS.declaredCandidates.in(results, task, stem),
   };
 }
 

@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { CellTask } from '../../../config/tasks.ts';
 import type { CellPoint } from '../../dataset/cell-point.ts';
 import { folderOf, readersFile } from '../../dataset/layout.ts';
@@ -8,6 +6,7 @@ import { ReigniteError } from '../../errors.ts';
 import { inside } from '../../files/inside.ts';
 import { DetectionMetrics } from '../../metrics/agreement-metrics.ts';
 import { readPoints } from '../../metrics/points-file.ts';
+import { RESULTS } from '../../results/results-folder.ts';
 import {
   boxCentreEntry,
   categoryIdsEntry,
@@ -43,9 +42,9 @@ export async function cellsDiscrepancies(
   for (const task of tasks) {
     const { name } = task;
     const annotations = await readReaderAnnotations(inside(folders.data, readersFile(name)), name);
-    metrics[name] = DetectionMetrics.parse(await readJson(join(folders.results, 'metrics', `${name}.json`)));
+    metrics[name] = DetectionMetrics.parse(await RESULTS.metrics.read(folders.results, name));
     moved[name] = await movedBoxes(annotations, folders.data);
-    verdicts.push(CellsVerdictFile.parse(await readJson(join(folders.results, 'verdict', `${name}.json`))));
+    verdicts.push(CellsVerdictFile.parse(await RESULTS.verdict.read(folders.results, name)));
     images.push(...(await pointsOfBoth(annotations, folders)));
     declared.push(...(await declaredEntries(task, folders)));
     if (cellDefinition(name).classes.length > 1) categories.push(...categoryIdsEntry(annotations));
@@ -108,8 +107,4 @@ async function pointsIfThere(path: string, task: CellTask): Promise<readonly Cel
     if (error instanceof ReigniteError && error.code === 'FILE_MISSING') return undefined;
     throw error;
   }
-}
-
-async function readJson(path: string): Promise<unknown> {
-  return JSON.parse(await readFile(path, 'utf8'));
 }

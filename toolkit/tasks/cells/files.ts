@@ -1,12 +1,12 @@
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import type { CellTask } from '../../../config/tasks.ts';
 import type { CacheEntry, KeyParts, StepCache } from '../../cache/step-cache.ts';
 import type { CellPoint } from '../../dataset/cell-point.ts';
-import { folderOf } from '../../dataset/layout.ts';
 import { readPoints } from '../../metrics/points-file.ts';
+import { RESULTS } from '../../results/results-folder.ts';
 import type { DetectionSettings } from '../definition.ts';
+import { definitionOf } from '../registry.ts';
 import { type Box, InferenceFacts, type NetworkSetup, networkParts, type RoiSources } from '../work.ts';
 
 /** Names of files within cache entries. */
@@ -20,9 +20,9 @@ export type DetectFacts = z.infer<typeof DetectFacts>;
 /** Where a detection image's files are in a results folder, laid out as in the record. */
 export function cellOutputs(task: CellTask, results: string, roi: string) {
   return {
-    points: join(results, folderOf('inference', task), `${roi}.npy`),
-    candidates: join(results, 'candidates', task, `${roi}.json`),
-    figure: join(results, folderOf('figures', task), `${roi}.png`),
+    points: RESULTS.points.in(results, definitionOf(task).folder, roi),
+    candidates: RESULTS.candidates.in(results, task, roi),
+    figure: RESULTS.figure.in(results, definitionOf(task).folder, `${roi}.png`),
   };
 }
 

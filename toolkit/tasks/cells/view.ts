@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import type { CellTask } from '../../../config/tasks.ts';
 import { folderOf, readersFile } from '../../dataset/layout.ts';
@@ -11,6 +9,7 @@ import { AgreementRemark, describeRemark } from '../../metrics/agreement-remarks
 import { drawCellsLayers } from '../../report/layers/cells-layers.ts';
 import type { DrawnRoi } from '../../report/layers/layers-file.ts';
 import { decimal } from '../../report/page/html.ts';
+import { RESULTS } from '../../results/results-folder.ts';
 import type { CellsVerdictFile, HeVerdictFile, TumourProportion } from '../../verdict/verdict-file.ts';
 import type { CellTaskDefinition } from '../definition.ts';
 import type { ScoreGroup } from '../kind.ts';
@@ -87,8 +86,7 @@ export function cellsScoreGroups(metrics: unknown): readonly ScoreGroup[] {
 
 /** What the metrics leave out, or take in a way that needs saying. Doubtful categories are a warning of the verdict. */
 export async function readCellsRemarks(results: string, task: string): Promise<readonly string[]> {
-  const path = join(results, 'metrics', `${task}.remarks.json`);
-  const remarks = z.array(AgreementRemark).parse(JSON.parse(await readFile(path, 'utf8')));
+  const remarks = z.array(AgreementRemark).parse(await RESULTS.remarks.read(results, task));
   return remarks.filter(({ kind }) => kind !== 'categories-doubtful').map(describeRemark);
 }
 

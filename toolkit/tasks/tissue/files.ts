@@ -1,9 +1,9 @@
-import { join } from 'node:path';
 import type { z } from 'zod';
 import type { TissueTask } from '../../../config/tasks.ts';
 import { type CacheEntry, fileDigest, type KeyParts, type StepCache } from '../../cache/step-cache.ts';
-import { folderOf } from '../../dataset/layout.ts';
 import { ConfusionMatrix } from '../../metrics/confusion-matrix.ts';
+import { RESULTS } from '../../results/results-folder.ts';
+import { definitionOf } from '../registry.ts';
 import { InferenceFacts, type NetworkSetup, networkParts, type RoiSources, Rows } from '../work.ts';
 
 /** Names of files within cache entries. */
@@ -24,9 +24,9 @@ export function confusionOf({ facts }: CacheEntry): ConfusionMatrix {
 /** Where an ROI's files are in a results folder, laid out as in the record. */
 export function tissueOutputs(task: TissueTask, results: string, roi: string) {
   return {
-    mask: join(results, folderOf('inference', task), `${roi}.png`),
-    margin: join(results, 'confidence', task, `${roi}.png`),
-    figure: join(results, folderOf('figures', task), 'cases', `${roi}.png`),
+    mask: RESULTS.mask.in(results, definitionOf(task).folder, roi),
+    margin: RESULTS.confidence.in(results, task, roi),
+    figure: RESULTS.caseFigure.in(results, definitionOf(task).folder, roi),
   };
 }
 

@@ -11,6 +11,7 @@ import { sumOfConfusions } from '../../metrics/evaluate-he.ts';
 import { readModelCard } from '../../nnunet/model-card.ts';
 import type { RoiSegmenter } from '../../nnunet/sliding-window/roi-segmenter.ts';
 import { refuseOtherEngine } from '../../onnx/session/refuse-other-engine.ts';
+import { RESULTS } from '../../results/results-folder.ts';
 import { type RoundedAgain, roundedRois, type TissueRoi } from '../../verdict/discrepancies/tissue-entries.ts';
 import type { Measured, MeasureInput } from '../kind.ts';
 import { engineOf, entryOf, type PlannedRoi, recalledEntryOf, type TaskWork } from '../work.ts';
@@ -49,11 +50,9 @@ const RoundedFile = z.array(
 );
 type RoundedFile = z.infer<typeof RoundedFile>;
 
-const roundedFile = (results: string) => join(results, 'verdict', 'window-rounding.json');
-
 /** What the other rounding changes over all. */
 export async function roundedAgain(results: string, rois: readonly TissueRoi[]): Promise<RoundedAgain> {
-  const again = RoundedFile.parse(JSON.parse(await readFile(roundedFile(results), 'utf8')));
+  const again = RoundedFile.parse(JSON.parse(await readFile(RESULTS.rounding.in(results), 'utf8')));
   const remade = new Map(again.map(({ roi, confusion }) => [roi, ConfusionMatrix.fromRows(confusion)]));
   return {
     pixels: again.reduce((sum, { pixels }) => sum + pixels, 0),
@@ -78,7 +77,7 @@ export async function measureRounding(input: MeasureInput, segmenter: RoiSegment
     );
     again.push(await compareMasksOf(planned.roi, entry, remade, work.cache));
   }
-  await writeFileAtomic(roundedFile(work.results), `${JSON.stringify(again)}\n`);
+  await writeFileAtomic(RESULTS.rounding.in(work.results), `${JSON.stringify(again)}\n`);
   return { kind: 'measured', rois: again.length };
 }
 

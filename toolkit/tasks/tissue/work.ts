@@ -138,7 +138,7 @@ export async function drawTissueRoi(
 
 /** Sums the ROIs' confusions. */
 export async function aggregateTissue(
-  task: TissueTask,
+  _task: TissueTask,
   rois: readonly PlannedRoi[],
   { cache }: Pick<TaskWork, 'cache'>,
   { settings: { scope } }: Pick<NetworkSetup, 'settings'>,
@@ -146,7 +146,7 @@ export async function aggregateTissue(
   const confusions = [];
   for (const planned of rois) confusions.push(confusionOf(await recalledEntryOf(cache, planned)));
   const metrics = heMetrics(sumOfConfusions(confusions), scope);
-  return { files: { [`${task}.json`]: metrics }, outcome: { all: metrics.all, til: metrics.til } };
+  return { metrics, outcome: { all: metrics.all, til: metrics.til } };
 }
 
 /** Draws the confusion matrices and the bars, and writes cm.npy. */

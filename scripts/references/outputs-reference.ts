@@ -1,0 +1,14 @@
+import { RESULTS } from '../../toolkit/results/results-folder.ts';
+import { markdownTable } from './markdown-table.ts';
+
+/** Writes the reference of a results folder: every file, what it holds and which source file writes it. */
+export function outputsReference(): string {
+  const files = Object.values(RESULTS).map(({ path, about, writer }) => [`\`${path}\``, about, `\`${writer}\``]);
+  return [
+    '# Outputs',
+    'A run writes a results folder: `results/NAME` of its profile, or the folder of `--results DIR`. `evaluate` writes the files of `metrics/` and `figures/` in the same way. What `predict` writes is described in [predict](predict.md).',
+    '`<task>` is `he`, `nuclei` or `pdl1`, `<roi>` the stem of the file of the ROI, and `<folder>` the folder of the task in the record: `he`, `pdl1/nuclei`, `pdl1/pdl1`.',
+    markdownTable(['File', 'Content', 'Written by'], files),
+    'A file is written next to its place and renamed, so that a reader sees the old one or the new one. `manifest.sha256` is written last; `npx reignite verify` compares it with the folder. `summary.json` has a [JSON Schema](summary.schema.json).',
+  ].join('\n\n');
+}

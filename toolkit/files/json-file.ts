@@ -1,0 +1,45 @@
+import { readFile } from 'node:fs/promises';
+import type { z } from 'zod';
+import { ReigniteError } from '../errors.ts';
+import { writeFileAtomic } from './atomic-write.ts';
+import { hasCode } from './disk-error.ts';
+
+/**
+ * Reads a JSON file and checks it against a schema.
+ *
+ * @returns Undefined where there is no such file.
+ * @throws ReigniteError FILE_DAMAGED when it is not JSON or does not fit the schema; the system's error when it cannot
+ *   be read.
+ */
+export async function readJsonFile<Schema extends z.ZodType>(
+  path: string,
+  schema: Schema,
+): Promise<z.output<Schema> | undefined> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw error;
+  });
+  if (text === undefined) return undefined;
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new ReigniteError('FILE_DAMAGED', `${path} is not what reignite wrote there.`, { cause });
+  }
+}
+
+/** Reads a JSON file that can be made again: undefined where it is missing, unreadable or does not fit the schema. */
+export async function readJsonIfValid<Schema extends z.ZodType>(
+  path: string,
+  schema: Schema,
+): Promise<z.output<Schema> | undefined> {
+  try {
+    return await readJsonFile(path, schema);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Writes a value as indented JSON, in one step. */
+export async function writeJsonFile(path: string, value: unknown): Promise<void> {
+  await writeFileAtomic(path, `${JSON.stringify(value, null, 1)}\n`);
+}

@@ -1,0 +1,102 @@
+import { join } from 'node:path';
+import type { z } from 'zod';
+import { ReigniteError } from '../errors.ts';
+import { readJsonFile, readJsonIfValid, writeJsonFile } from '../files/json-file.ts';
+
+/** One string per `<name>` of a path: `verdict/<task>.json` takes a task. */
+export type NamesOf<Path extends string> = Path extends `${string}<${string}>${infer Rest}`
+  ? [string, ...NamesOf<Rest>]
+  : [];
+
+/** What a name may be where it is not just any part of a path: a task's folder may have two parts, such as pdl1/nuclei. */
+const ALLOWED: Readonly<Record<string, string>> = { task: '[^/.]+', folder: '.+' };
+
+/** What the table of a results folder says of a file. */
+export interface ResultsEntry {
+  readonly path: string;
+  readonly about: string;
+  readonly writer: string;
+  covers(path: string): boolean;
+}
+
+/** A file, or a group of files, of a results folder. */
+export class ResultsFile<Path extends string> implements ResultsEntry {
+  readonly path: Path;
+  readonly about: string;
+  readonly writer: string;
+
+  /**
+   * @param path - Relative to the results folder; `<task>` and the like mean names.
+   * @param about - What it holds, as docs/outputs.md and the RO-Crate say it.
+   * @param writer - Source file that writes it.
+   */
+  constructor(path: Path, about: string, writer: string) {
+    this.path = path;
+    this.about = about;
+    this.writer = writer;
+  }
+
+  /** Returns the path relative to the results folder, with names in place of `<task>` and the like. */
+  named(...names: NamesOf<Path>): string {
+    const given: unknown[] = [...names];
+    return this.path.replaceAll(/<\w+>/g, () => String(given.shift()));
+  }
+
+  /** Returns the path in a results folder. */
+  in(results: string, ...names: NamesOf<Path>): string {
+    return join(results, this.named(...names));
+  }
+
+  /** Says whether a path, relative to a results folder, is one of this entry. */
+  covers(path: string): boolean {
+    const pattern = this.path
+      .replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
+      .replaceAll(/<(\w+)>/g, (_, name: string) => ALLOWED[name] ?? '[^/]+');
+    return new RegExp(`^${pattern}$`).test(path);
+  }
+}
+
+/** A JSON file of a results folder, with its schema. */
+export class JsonResultsFile<Path extends string, Schema extends z.ZodType> extends ResultsFile<Path> {
+  readonly schema: Schema;
+
+  /** @param schema - What the file holds. `z.unknown()` where it depends on the kind of task. */
+  constructor(path: Path, about: string, writer: string, schema: Schema) {
+    super(path, about, writer);
+    this.schema = schema;
+  }
+
+  /**
+   * Reads the file.
+   *
+   * @returns Undefined where there is none.
+   * @throws ReigniteError FILE_DAMAGED when it does not fit the schema.
+   */
+  async readIfThere(results: string, ...names: NamesOf<Path>): Promise<z.output<Schema> | undefined> {
+    return readJsonFile(this.in(results, ...names), this.schema);
+  }
+
+  /**
+   * Reads a file that has to be there.
+   *
+   * @throws ReigniteError FILE_MISSING without it, FILE_DAMAGED when it does not fit the schema.
+   */
+  async read(results: string, ...names: NamesOf<Path>): Promise<z.output<Schema>> {
+    const value = await this.readIfThere(results, ...names);
+    if (value === undefined) {
+      throw new ReigniteError('FILE_MISSING', `There is no ${this.named(...names)} in the results folder ${results}.`);
+    }
+    return value;
+  }
+
+  /** Reads the file of a folder that another program may have made: undefined where it is missing or does not fit the schema. */
+  async readIfValid(results: string, ...names: NamesOf<Path>): Promise<z.output<Schema> | undefined> {
+    return readJsonIfValid(this.in(results, ...names), this.schema);
+  }
+
+  /** Writes the file in one step, as it is given. */
+  async write(results: string, value: z.input<Schema>, ...names: NamesOf<Path>): Promise<void> {
+    this.schema.parse(value);
+    await writeJsonFile(this.in(results, ...names), value);
+  }
+}

@@ -1,0 +1,219 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { Verified } from '../cache/receipts.ts';
+import { Environment } from '../report/environment.ts';
+import { Summary } from '../report/summary.ts';
+import { DiscrepanciesFile } from '../verdict/discrepancies/discrepancies-file.ts';
+import { JsonResultsFile, type ResultsEntry, ResultsFile } from './results-file.ts';
+
+/** What reports need of the record's files as they were fetched. */
+const Acquired = z.object({
+  files: z
+    .array(z.object({ verified: Verified }))
+    .readonly()
+    .default([]),
+});
+
+/**
+ * Every file of a results folder: the only place that knows a path in it. docs/outputs.md, the names in the RO-Crate
+ * and the check of the manifest come from here.
+ */
+export const RESULTS = {
+  readme: new ResultsFile('README.md', 'What is in this folder', 'toolkit/report/write-readme.ts'),
+  summary: new JsonResultsFile(
+    'summary.json',
+    'How the run ended, and its verdicts',
+    'activities/report/write-summary.ts',
+    Summary,
+  ),
+  configuration: new ResultsFile(
+    'configuration.yaml',
+    'The effective configuration of the run, as `--profile` takes it',
+    'activities/report/open-results.ts',
+  ),
+  environment: new JsonResultsFile(
+    'environment/<machine>.json',
+    'A machine that worked on the run: versions, processor, provider',
+    'toolkit/results/environments.ts',
+    Environment,
+  ),
+  acquisition: new JsonResultsFile(
+    'acquisition.json',
+    'What was downloaded of the record, with sizes, MD5 and SHA-256',
+    'activities/report/write-report.ts',
+    Acquired,
+  ),
+  model: new JsonResultsFile(
+    'models/<task>.json',
+    'The model of a task: digests, architecture, operators, parameters',
+    'activities/task/prepare-model.ts',
+    z.unknown(),
+  ),
+  mask: new ResultsFile(
+    'inference/<folder>/<roi>.png',
+    'Predicted labels of a tissue ROI, named as in the record',
+    'activities/task/infer-roi.ts',
+  ),
+  points: new ResultsFile(
+    'inference/<folder>/<roi>.npy',
+    'Predicted cells of an ROI (x, y, class), named as in the record; no file where no cell was found',
+    'activities/task/infer-roi.ts',
+  ),
+  confidence: new ResultsFile(
+    'confidence/<task>/<roi>.png',
+    'Confidence of a tissue ROI: difference of the two largest class probabilities of each pixel, 16 bits',
+    'activities/task/infer-roi.ts',
+  ),
+  candidates: new JsonResultsFile(
+    'candidates/<task>/<roi>.json',
+    'What the detector found in an ROI, with detection scores',
+    'activities/task/infer-roi.ts',
+    z.unknown(),
+  ),
+  caseFigure: new ResultsFile(
+    'figures/<folder>/cases/<roi>.png',
+    'Image, ground truth and prediction of a tissue ROI',
+    'activities/task/draw-figures.ts',
+  ),
+  figure: new ResultsFile(
+    'figures/<folder>/<figure>',
+    'Figures of a task and their numbers, named as in the record',
+    'activities/task/draw-figures.ts',
+  ),
+  metrics: new JsonResultsFile(
+    'metrics/<task>.json',
+    'Scores of a task',
+    'activities/task/aggregate-task.ts',
+    z.unknown(),
+  ),
+  remarks: new JsonResultsFile(
+    'metrics/<task>.remarks.json',
+    'What the scores of a cell task leave out, and why',
+    'activities/task/aggregate-task.ts',
+    z.unknown(),
+  ),
+  intervals: new JsonResultsFile(
+    'metrics/<task>.intervals.json',
+    'Intervals of the scores, and what the predictions leave out; written by `evaluate`',
+    'toolkit/evaluate/evaluation.ts',
+    z.unknown(),
+  ),
+  classes: new JsonResultsFile(
+    'metrics/<task>.classes.json',
+    'Scores of the classes that `evaluate --classes` names',
+    'toolkit/evaluate/evaluation.ts',
+    z.unknown(),
+  ),
+  verdict: new JsonResultsFile(
+    'verdict/<task>.json',
+    'Verdict of a task with its evidence, per ROI and with intervals',
+    'activities/task/compare-task.ts',
+    z.unknown(),
+  ),
+  patients: new JsonResultsFile(
+    'verdict/<task>.patients.json',
+    'Counts per patient that the intervals are made of',
+    'activities/task/compare-task.ts',
+    z.unknown(),
+  ),
+  resamples: new ResultsFile(
+    'verdict/<task>.resamples.npy',
+    'How often each resample draws each patient',
+    'activities/task/compare-task.ts',
+  ),
+  declared: new ResultsFile(
+    'verdict/<task>-declared.json',
+    'Which ROIs were detected again with the settings that the authors declare',
+    'activities/task/measure-task.ts',
+  ),
+  declaredPoints: new ResultsFile(
+    'verdict/<task>-declared/<roi>.npy',
+    'Cells found with the declared settings',
+    'activities/task/measure-task.ts',
+  ),
+  declaredCandidates: new ResultsFile(
+    'verdict/<task>-declared/<roi>.json',
+    'Candidates found with the declared settings',
+    'activities/task/measure-task.ts',
+  ),
+  rounding: new ResultsFile(
+    'verdict/window-rounding.json',
+    'What another rounding of the tile positions changes',
+    'activities/task/measure-task.ts',
+  ),
+  discrepancies: new JsonResultsFile(
+    'verdict/discrepancies.json',
+    'Discrepancy report: where code, paper and record disagree, with the measured effect',
+    'activities/task/write-discrepancies.ts',
+    DiscrepanciesFile,
+  ),
+  trace: new ResultsFile(
+    'trace.jsonl',
+    'When each activity of the run waited and worked',
+    'activities/report/write-trace.ts',
+  ),
+  page: new ResultsFile(
+    'report/index.html',
+    'The report: verdicts with their evidence; opens from disk',
+    'toolkit/report/write-page.ts',
+  ),
+  layers: new ResultsFile(
+    'report/assets/layers.json',
+    'Layers of the viewer, and what they were made from',
+    'toolkit/report/layers/layers-file.ts',
+  ),
+  badge: new ResultsFile('report/assets/badge.svg', 'The verdict as a badge', 'toolkit/report/badge.ts'),
+  script: new ResultsFile('report/assets/report.js', 'The script of the report', 'toolkit/report/write-page.ts'),
+  styles: new ResultsFile('report/assets/report.css', 'The styles of the report', 'toolkit/report/write-page.ts'),
+  methods: new ResultsFile(
+    'report/assets/methods.txt',
+    'The methods paragraph of the report as plain text',
+    'toolkit/report/write-page.ts',
+  ),
+  reportFigure: new ResultsFile(
+    'report/assets/figures/<task>/<figure>',
+    'Figures that the report shows',
+    'toolkit/report/page/figures.ts',
+  ),
+  layer: new ResultsFile(
+    'report/assets/<task>/<roi>/<layer>',
+    'One layer of the viewer',
+    'toolkit/report/layers/layer-writer.ts',
+  ),
+  reportZip: new ResultsFile('report.zip', 'The report as one file', 'toolkit/report/zip-report.ts'),
+  workflow: new ResultsFile(
+    'workflow/reproduce.ts',
+    'Source of the workflow that was run, for the RO-Crate',
+    'toolkit/report/crate/write-crate.ts',
+  ),
+  crate: new ResultsFile(
+    'ro-crate-metadata.json',
+    'The folder as a Workflow Run RO-Crate',
+    'toolkit/report/crate/write-crate.ts',
+  ),
+  manifest: new ResultsFile(
+    'manifest.sha256',
+    'SHA-256 of every other file, in the format of `sha256sum -c`',
+    'toolkit/report/manifest.ts',
+  ),
+} as const;
+
+/** Folders with a file per ROI: the RO-Crate names the folder, the manifest every file. */
+export const RESULTS_FOLDERS: Readonly<Record<string, string>> = {
+  'inference/': 'Masks and points, laid out as in the record',
+  'figures/': 'Figures, laid out as in the record',
+  'confidence/': 'Confidence of every pixel',
+  'candidates/': 'What the detectors found, with detection scores',
+  'report/': 'The report and its files',
+};
+
+/** Returns the folder of the report in a results folder: it can be moved on its own. */
+export function reportFolder(results: string): string {
+  return join(results, 'report');
+}
+
+/** Returns the entry that a path, relative to a results folder, is one of; undefined for a file that reignite does not write. */
+export function entryOf(path: string): ResultsEntry | undefined {
+  const entries: readonly ResultsEntry[] = Object.values(RESULTS);
+  return entries.find((entry) => entry.covers(path));
+}
