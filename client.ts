@@ -84,7 +84,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Session> {
   const settings = workerSettingsOf(await loadConfig({ profile: 'sample', set: [] }));
   const open = async () => {
     const session = await openSession({ home, settings, queues: [], server, onStep, ...(signal && { signal }) });
-    // Whoever follows a run gets the error.
+    // The promise of `follow` rejects with the error.
     markHandled(session.failed);
     return session;
   };

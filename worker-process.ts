@@ -11,7 +11,7 @@ import { settingsFromEnvironment } from './runtime/workers/worker-settings.ts';
 import { homeFromEnvironment } from './toolkit/files/home-folders.ts';
 import { runWorker } from './worker.ts';
 
-/** A process that was told to stop and has not done so by then is ended: its finished work is safe on disk. */
+/** A process that has not stopped by then is killed: its finished work is safe on disk. */
 const STOP_WITHIN_MS = 15_000;
 
 z.config({ customError: plainProblem });

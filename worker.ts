@@ -25,7 +25,7 @@ import { AllowedPlaces } from './toolkit/access/allowed-places.ts';
 import { ReigniteError } from './toolkit/errors.ts';
 import type { HomeFolders } from './toolkit/files/home-folders.ts';
 
-/** After so long a server knows who polls a queue. */
+/** Time until the server lists all pollers of a queue. */
 const RIVAL_SEEN_MS = 5_000;
 
 /** Queues whose steps begin when the record is there. */
@@ -76,17 +76,18 @@ async function allowedQueues(
     return settings.queues;
   } catch (error) {
     const others = settings.queues.filter((queue) => queue !== 'download');
-    if (!(error instanceof ReigniteError) || error.code !== 'DOWNLOADER_EXISTS' || others.length === 0) throw error;
+    if (!(error instanceof ReigniteError) || error.code !== 'DOWNLOADER_ALREADY_RUNNING' || others.length === 0)
+      throw error;
     process.stderr.write(`${error.code}: ${error.message} ${error.remedy}\n`);
     return others;
   }
 }
 
-/** Of two downloaders that began at the same moment one stops; the other queues go on being served. */
+/** Of two downloaders that started at the same moment one stops; its other queues stay served. */
 async function yieldTo(rival: Promise<string | undefined>, worker: Worker): Promise<void> {
   const other = await rival.catch(() => undefined);
   if (other === undefined || worker.getState() !== 'RUNNING') return;
-  process.stderr.write(`The worker "${other}" downloads; this one stops doing so.\n`);
+  process.stderr.write(`The worker "${other}" downloads; this worker stops downloading.\n`);
   worker.shutdown();
 }
 
@@ -107,7 +108,7 @@ export interface RunWorkerOptions {
  * Inference blocks the event loop for seconds at a time: give it a process that does nothing else. The settings name the
  * queues, their prefix and the limits of the worker; `workerSettingsOf` takes them from a configuration.
  *
- * @throws ReigniteError DOWNLOADER_EXISTS when only `download` is to be served and another process does so.
+ * @throws ReigniteError DOWNLOADER_ALREADY_RUNNING when only `download` is to be served and another process does so.
  * @example
  * const config = await loadConfig({ profile: 'paper', set: [] });
  * const stop = new AbortController();
@@ -161,8 +162,8 @@ async function createWorkers(
         namespace: server.namespace,
         taskQueue: taskQueue(settings.taskQueuePrefix, queue),
         identity: workerIdentity(queue),
-        maxHeartbeatThrottleInterval: settings.throttleSeconds * 1_000,
-        defaultHeartbeatThrottleInterval: settings.throttleSeconds * 1_000,
+        maxHeartbeatThrottleInterval: settings.heartbeatThrottleSeconds * 1_000,
+        defaultHeartbeatThrottleInterval: settings.heartbeatThrottleSeconds * 1_000,
         interceptors: {
           activity: [
             observeStep,

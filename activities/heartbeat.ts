@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import { bytesText, timeText } from '../toolkit/format.ts';
 
-/** What steps tell of themselves; each tells some of it. */
+/** What activities report in their heartbeats; each reports some of it. */
 const Told = z.object({
   phase: z.string().optional(),
   /** Of the conversion of a model. */
@@ -23,7 +23,7 @@ const Told = z.object({
 });
 type Told = z.infer<typeof Told>;
 
-/** Names of phases that do not read as what is going on. */
+/** Phases whose names are not words for users. */
 const PHASES: Readonly<Record<string, string>> = {
   convert: 'converting',
   detect: 'detecting',
@@ -37,7 +37,7 @@ const PHASES: Readonly<Record<string, string>> = {
 };
 
 /**
- * What a step's heartbeat says, as a sentence for whoever looks at the pending step, such as
+ * What a step's heartbeat says, as a sentence for the Pending Activities page of the Temporal UI, such as
  * `patient1_he_roi2: predicting, tile 120 of 400 (30 %), row 3 of 12, fold 2`. Rows and folds count from 1.
  */
 export function progressText(progress: object): string {
@@ -70,7 +70,7 @@ function shareOf(done: number, of: number): string {
   return of === 0 ? '' : ` (${Math.floor((100 * done) / of)} %)`;
 }
 
-/** Steps of many small parts tell of each; more often than so nobody is told. */
+/** Throttle, in ms: activities made of many small parts report each one. */
 const BEAT_MS = 50;
 
 /**
@@ -108,14 +108,14 @@ export async function withHeartbeat<Result>(
 type Report = (progress: object) => void;
 
 /**
- * Passes on what a step tells of its tiles, and counts those that were inferred; resumed ones are not. A tile is told of
- * before it is inferred: what a step tells of next, a tile or no tile, says that it is done.
+ * Forwards progress reports and counts the tiles that were inferred, not the resumed ones. A tile is reported
+ * before it is inferred: the next report, of a tile or not, says that it is done.
  */
 export function countingTiles(report: Report): Report {
   const counter = Context.current().metricMeter.createCounter(
     'reignite_tiles',
     undefined,
-    'Tiles inferred, a fold each',
+    'Tiles inferred, counted per fold',
   );
   const add = countingUp((tiles) => counter.add(tiles));
   let last: number | undefined;
@@ -132,7 +132,7 @@ export function countingTiles(report: Report): Report {
 /** Passes on what a transfer has, and counts the bytes that came; those that were there before are not. */
 export function countingBytes(phase: string): (bytes: number) => void {
   const { metricMeter } = Context.current();
-  const counter = metricMeter.createCounter('reignite_bytes', 'bytes', 'Bytes of the record, fetched and unpacked');
+  const counter = metricMeter.createCounter('reignite_bytes', 'bytes', 'Bytes of the record, downloaded and unpacked');
   return countingUp((bytes) => counter.add(bytes, { phase }));
 }
 

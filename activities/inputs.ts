@@ -11,15 +11,11 @@ import type { EvaluationVerdict, Verdict } from '../toolkit/verdict/verdict-file
 export const RunFolders = z.object({
   data: z.string().min(1),
   results: z.string().min(1),
-  generation: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('Part of the cache that a fresh run, and those that go on from it, have to themselves'),
+  generation: z.string().min(1).optional().describe('Cache namespace of a fresh run and of those that resume it'),
 });
 export type RunFolders = z.infer<typeof RunFolders>;
 
-/** An ROI that somebody left out of a run. */
+/** An ROI that a user left out of a run. */
 export const SkippedRoi = z.object({
   task: TaskName,
   roi: z.string().min(1).describe("Stem of the ROI's file in inference/"),
@@ -42,9 +38,9 @@ export type { RunIntervention } from '../toolkit/report/summary.ts';
 export const AcquireInput = z.object({
   config: RunConfig,
   data: z.string().min(1).describe('Absolute'),
-  run: z.string().optional().describe('Workflow id of the run that waits for it'),
-  whole: z.boolean().describe('All files of the record; otherwise what the tasks need'),
-  only: z.array(z.string()).optional().describe('Globs of what is wanted of them'),
+  run: z.string().optional().describe('Workflow ID of the run that waits for it'),
+  whole: z.boolean().describe('Whether to download all files of the record; otherwise only what the tasks need'),
+  only: z.array(z.string()).optional().describe('Globs of the wanted files'),
 });
 export type AcquireInput = z.infer<typeof AcquireInput>;
 
@@ -85,7 +81,7 @@ export type FileInput = z.infer<typeof FileInput>;
 
 export const UnpackInput = FileInput.extend({
   sha256: z.string().describe('Of the archive, as it was fetched'),
-  mirrored: z.boolean().describe('Whether it lies in the mirror'),
+  mirrored: z.boolean().describe('Whether it is in the mirror'),
 });
 export type UnpackInput = z.infer<typeof UnpackInput>;
 
@@ -118,7 +114,7 @@ const TaskStep = z.object({
   settings: TaskSettings,
 });
 
-export const PlanTaskInput = TaskStep.extend({ pageSize: z.number().int().min(1) });
+export const PlanTaskInput = TaskStep.extend({ batchSize: z.number().int().min(1) });
 export type PlanTaskInput = z.infer<typeof PlanTaskInput>;
 
 export const ReadBatchInput = z.object({ stage: StageRef, batch: z.number().int().nonnegative() });
@@ -177,7 +173,7 @@ export type DrawFiguresInput = z.infer<typeof DrawFiguresInput>;
 export const CompareTaskInput = AggregateTaskInput.extend({ verdict: VerdictConfig });
 export type CompareTaskInput = z.infer<typeof CompareTaskInput>;
 
-/** What the discrepancy ledger needs of a task that has ended. */
+/** What the discrepancy report needs of a task that has ended. */
 export const EndedTask = z.object({ stage: StageRef, batches: z.number().int().nonnegative() });
 export type EndedTask = z.infer<typeof EndedTask>;
 
@@ -186,11 +182,11 @@ export const MeasureTaskInput = EndedTask.extend({
   folders: RunFolders,
   settings: TaskSettings,
   inference: InferenceConfig,
-  full: z.boolean().describe('`ledger.full` of the configuration'),
+  full: z.boolean().describe('`discrepancies.full` of the configuration'),
 });
 export type MeasureTaskInput = z.infer<typeof MeasureTaskInput>;
 
-/** What came of inferring again for the ledger. */
+/** What came of inferring again for the discrepancy report. */
 export const MeasureOutcome = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('nothing') }),
   z.object({ kind: z.literal('measured'), rois: z.int() }),
@@ -198,17 +194,17 @@ export const MeasureOutcome = z.discriminatedUnion('kind', [
 ]);
 export type MeasureOutcome = z.infer<typeof MeasureOutcome>;
 
-export const WriteLedgerInput = z.object({
+export const WriteDiscrepanciesInput = z.object({
   folders: RunFolders,
   record: z.string().describe('Number of the record'),
   tasks: z.array(EndedTask.extend({ task: TaskName, settings: TaskSettings, measured: MeasureOutcome })),
 });
-export type WriteLedgerInput = z.infer<typeof WriteLedgerInput>;
+export type WriteDiscrepanciesInput = z.infer<typeof WriteDiscrepanciesInput>;
 
 /** What a task's history keeps of its verdict; the evidence is in verdict/<task>.json. */
 export interface CompareOutcome {
   readonly verdict: Verdict;
-  /** The verdict as people read it: with the word synthetic where the data are. */
+  /** The verdict in words: with the word synthetic where the data are. */
   readonly said: string;
   readonly evaluation: EvaluationVerdict;
   /** Our predictions and the published ones, in a sentence. */

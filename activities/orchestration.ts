@@ -6,7 +6,7 @@ import { createWriteSummary } from './report/write-summary.ts';
 import { createWriteTrace } from './report/write-trace.ts';
 import { createReadBatch } from './task/read-batch.ts';
 
-/** Short steps beside the workflows: the results folder, batches of plans and of images, summaries, the trace. */
+/** Short activities on the queue of the workflows: the results folder, batches of plans and of images, summaries, the trace. */
 export function createOrchestrationActivities(home: HomeFolders) {
   return {
     openResults,

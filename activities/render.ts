@@ -10,7 +10,7 @@ import { createCompareTask } from './task/compare-task.ts';
 import { createDrawBatch, createDrawFigures } from './task/draw-figures.ts';
 import { createPlanTask } from './task/plan-task.ts';
 import { createPrepareModel } from './task/prepare-model.ts';
-import { createWriteLedger } from './task/write-ledger.ts';
+import { createWriteDiscrepancies } from './task/write-discrepancies.ts';
 
 /** Work for processor and disk that needs no network: unpacking, converting, comparing, summing, drawing. */
 export function createRenderActivities(home: HomeFolders) {
@@ -24,7 +24,7 @@ export function createRenderActivities(home: HomeFolders) {
     aggregateTask: createAggregateTask(services),
     drawFigures: createDrawFigures(services),
     compareTask: createCompareTask(services),
-    writeLedger: createWriteLedger(services),
+    writeDiscrepancies: createWriteDiscrepancies(services),
     writeReport: createWriteReport({ receipts }),
   };
 }

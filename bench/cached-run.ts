@@ -1,5 +1,5 @@
 // How long a run takes whose ROIs are all in the cache: the second, third, ... of 100,000. Acquisition, model and report are
-// stubbed; planning (every file and entry is looked at, every result put in its place), sums, verdict and ledger are real.
+// stubbed; planning (every file and entry is looked at, every result put in its place), sums, verdict and discrepancy report are real.
 // Usage: node --max-semi-space-size=64 --import tsx bench/cached-run.ts [--rois 100000] [--home DIR] [--runs 2]
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -66,7 +66,7 @@ function tellSteps(): void {
   }
 }
 
-/** The record and the cache as they lie after such a run; what nobody decodes is no image. */
+/** The record and the cache as they are after such a run; files that are never decoded are not images. */
 async function fill(): Promise<void> {
   const rows: string[] = ['task,image_path,annotation_path,split,patient_id,shape,area_mm2'];
   for (const folder of FOLDERS) mkdirSync(join(root, 'data', folder), { recursive: true });
@@ -103,8 +103,8 @@ function fillRoi(roi: string, index: number): void {
   const entry = store(segment, files, { width: 1_024, height: 768, confusion, ...ran });
   store(caseFigureKey(roi, sources, entry), { 'figure.png': `figure of ${roi}` }, {});
   const both = { published: Sha256.parse(published), truth: sources.truth };
-  const judged = comparisonKey(entry, both, config.verdict.he.nearMargin);
-  const comparison = { pixels: 786_432, differing: 3, largestMargin: 1e-5, nearMargins: 3, between: confusion };
+  const judged = comparisonKey(entry, both, config.verdict.he.tolerance.maxConfidence);
+  const comparison = { pixels: 786_432, differing: 3, largestConfidence: 1e-5, lowConfidence: 3, between: confusion };
   store(judged, {}, { comparison, published: confusion });
 }
 

@@ -2,7 +2,7 @@
 export const SCENE = { width: 3328, height: 2560 } as const;
 
 export interface Scene {
-  /** RGB, three bytes a pixel. */
+  /** RGB, three bytes per pixel. */
   readonly image: Uint8Array;
   /** Labels 0 to 16; regions of some 200 px. */
   readonly truth: Uint8Array;

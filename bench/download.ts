@@ -75,7 +75,7 @@ try {
   }
   const { most, before } = memory;
   console.log(
-    `  memory of ours at most ${(most / 1e6).toFixed(0)} MB, ${(before / 1e6).toFixed(0)} MB before the download`,
+    `  our memory at most ${(most / 1e6).toFixed(0)} MB, ${(before / 1e6).toFixed(0)} MB before the download`,
   );
   close();
 } finally {

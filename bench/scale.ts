@@ -1,5 +1,5 @@
 // What the orchestration costs: 100,000 ROIs whose steps do nothing, on the embedded server. Prints ms an ROI, and the
-// longest history and largest payload of the run. A second call goes on where the first one stopped.
+// longest history and largest payload of the run. A second call resumes where the first one stopped.
 // Usage: npx tsx bench/scale.ts [--rois 100000] [--home DIR] [--minutes 9] [--window 4] [--page 100]
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -23,7 +23,7 @@ const { values } = parseArgs({
 });
 const root = resolve(values.home);
 await mkdir(root, { recursive: true });
-const temporal = { window: Number(values.window), pageSize: Number(values.page) };
+const temporal = { maxConcurrentRois: Number(values.window), batchSize: Number(values.page) };
 const run = stubbedRun(root, Number(values.rois), { temporal });
 const server = await startEmbeddedServer({ home: root, binary: await temporalBinary(), ports: ANY_PORTS });
 const client = await connectTo(server);
@@ -40,7 +40,7 @@ console.log(
 );
 if (isDone) {
   console.log('The run has ended.', JSON.stringify(await historySizes(client, run.id)));
-} else console.log('The run goes on with the next call.');
+} else console.log('The run continues with the next call.');
 ended.catch(() => undefined);
 await client.connection.close();
 await stop();

@@ -5,7 +5,7 @@
  *       [--rows N]
  *
  * Prints one line of JSON, as bench/python/segment_roi_peer.py does. Opening the networks is part of `seconds`: they
- * are opened anew for every four rows of tiles. Progress goes to stderr; with `--rows` it stops after so many rows of
+ * are opened again for every four rows of tiles. Progress goes to stderr; with `--rows` it stops after that number of rows of
  * tiles, with `--truth` only tiles that hold an annotated pixel are predicted.
  */
 import { rmSync } from 'node:fs';

@@ -54,7 +54,7 @@ try {
   });
   const unzip = contender('unzip', async () => (await costOf('unzip', ['-q', archive, '-d', target])).ms);
   report('An archive of images and tables', await paired(ours, [unzip], Number(values.rounds)));
-  console.log(`  memory of ours beyond its start, at most ${(memory / 1e6).toFixed(0)} MB`);
+  console.log(`  our memory beyond its start, at most ${(memory / 1e6).toFixed(0)} MB`);
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

@@ -57,7 +57,7 @@ export function listenForStop(stop: AbortController): () => number | undefined {
       if (!isReaderGone) printStep(explanation());
       if (endsAtOnce) endAtOnce(status);
       silenceSteps();
-      stop.abort(new ReigniteError('CANCELLED', `The command got ${name}.`));
+      stop.abort(new ReigniteError('CANCELLED', `The command received ${name}.`));
     });
   }
   return () => status;
@@ -68,7 +68,7 @@ function endAtOnce(status: number): never {
   process.exit(status);
 }
 
-/** Waits until the command is told to stop. @throws What `failed` rejects with, should that come first. */
+/** Waits until the command is asked to stop. @throws What `failed` rejects with, should that come first. */
 export async function untilStopped(failed: Promise<never>, signal: AbortSignal): Promise<void> {
   await Promise.race([failed, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))]);
 }

@@ -12,7 +12,7 @@ import { reportCommands, runCommands } from './program/run-commands.ts';
 import { namedCommand, usageError } from './usage-error.ts';
 
 const DESCRIPTION =
-  'Re-runs the technical validation of the IGNITE data toolkit as durable Temporal workflows and says how far the result is from what was published';
+  'Reproduce the technical validation of the IGNITE data toolkit with Temporal workflows, and compare the result with the published one';
 
 /**
  * The command line. A command's module is loaded when it is called: help and errors of usage come at once.

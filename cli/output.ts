@@ -2,7 +2,7 @@ import wrapAnsi from 'wrap-ansi';
 import { ReigniteError } from '../toolkit/errors.ts';
 import { asDiskError, asSystemError } from '../toolkit/files/disk-error.ts';
 
-/** Text without characters that a terminal obeys: names in a file of somebody else's may hold any. */
+/** Escapes control characters, so that names from untrusted files cannot drive the terminal. */
 export function printable(text: string): string {
   return text.replaceAll(/[^\P{C}\n\t]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }

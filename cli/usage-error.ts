@@ -3,7 +3,7 @@ import { didYouMean } from '../config/suggest.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 
 /**
- * Turns an error of the command line's parser into one of ours: the problem and the likely spelling in one sentence
+ * Turns an error of the command line's parser into a ReigniteError: the problem and the likely spelling in one sentence
  * each, and where to read on.
  *
  * @param words - The command line, from which the command is found whose help is named.

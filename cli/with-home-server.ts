@@ -39,7 +39,7 @@ export async function withHomeServer<Result>(
     } catch (error) {
       signal.throwIfAborted();
       if (attempt === ATTEMPTS || !hasLostServer(session, error)) throw error;
-      printStep('The command that ran the server has gone; this one carries on.');
+      printStep('The command that ran the server exited; this one takes over.');
     } finally {
       await session.close();
     }

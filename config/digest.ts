@@ -20,7 +20,7 @@ export function configDigest(config: RunConfig, folders: { data: string; results
     ...perTask(TASKS, (task) => config[task]),
     inference: { provider: config.inference.provider, engine: config.inference.engine },
     verdict: config.verdict,
-    ledger: config.ledger,
+    discrepancies: config.discrepancies,
     data: folders.data,
     results: folders.results,
   };

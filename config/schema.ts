@@ -4,26 +4,26 @@ import { CELL_TASKS, perTask, TASKS, TISSUE_TASKS } from './tasks.ts';
 import { VerdictConfig } from './verdict-config.ts';
 import { count, seconds, ZenodoConfig } from './zenodo-config.ts';
 
-/** What the discrepancy ledger measures besides what costs nothing. */
-const LedgerConfig = z
+/** What the discrepancy report measures in addition to what needs no inference. */
+const DiscrepanciesConfig = z
   .strictObject({
     full: z
       .boolean()
       .default(false)
       .describe(
-        'Whether the ROIs whose tiles another rounding of the sliding window would move are segmented again with it. ' +
+        'Segment again the ROIs whose tiles another rounding of the sliding window would move, to measure its effect. ' +
           'Default: false.',
       ),
   })
-  .describe('The discrepancy ledger.');
+  .describe('The discrepancy report.');
 
-/** What worker processes tell of themselves. Nothing of it changes a result. */
+/** What worker processes log and measure. No field changes a result. */
 export const TelemetryConfig = z
   .strictObject({
     logLevel: z
       .enum(['ERROR', 'WARN', 'INFO', 'DEBUG'])
       .default('INFO')
-      .describe('What the logs of workers leave out: everything less urgent. Default: INFO.'),
+      .describe('The least urgent level that workers log. Default: INFO.'),
     metricsPort: z
       .number()
       .int()
@@ -31,14 +31,14 @@ export const TelemetryConfig = z
       .max(65_000)
       .default(0)
       .describe(
-        'Port on which a worker process offers its metrics to Prometheus (`/metrics`); a second process of the same ' +
-          'command takes the next one. 0: none. 0 to 65000. Default: 0.',
+        'Port on which a worker process serves Prometheus metrics (`/metrics`); a second process of the same ' +
+          'command uses the next one. 0: off. 0 to 65000. Default: 0.',
       ),
     metricsHost: z
       .string()
       .min(1)
       .default('127.0.0.1')
-      .describe('Address that the metrics are offered on; 0.0.0.0 in a container. Default: 127.0.0.1.'),
+      .describe('Address on which the metrics are served; 0.0.0.0 in a container. Default: 127.0.0.1.'),
   })
   .describe('Logs and metrics of the worker processes.');
 export type TelemetryConfig = z.infer<typeof TelemetryConfig>;
@@ -50,18 +50,18 @@ export const InferenceConfig = z
     provider: z
       .enum(['auto', 'cpu', 'cuda', 'webgpu'])
       .default('auto')
-      .describe('ONNX Runtime execution provider; `auto` takes cuda where it works, else cpu. Default: auto.'),
+      .describe('ONNX Runtime execution provider; `auto` uses cuda where it works, otherwise cpu. Default: auto.'),
     engine: z
       .enum(['exact'])
       .default('exact')
-      .describe('`exact` follows the order of sums of nnU-Net v1. Default: exact.'),
+      .describe('`exact` adds in the same order as nnU-Net v1. Default: exact.'),
     threads: z
       .number()
       .int()
       .min(0)
       .max(256)
       .default(0)
-      .describe('Threads of one session; 0 takes all cores. Changes no result. 0 to 256. Default: 0.'),
+      .describe('Threads per session; 0 uses all cores. Does not change results. 0 to 256. Default: 0.'),
   })
   .describe('How the networks run.');
 
@@ -72,26 +72,26 @@ const TemporalConfig = z
       .regex(/^[A-Za-z0-9._-]{1,60}$/)
       .default('reignite')
       .describe('Task queues are PREFIX-orchestration, -download, -inference and -render. Default: reignite.'),
-    heartbeatSeconds: seconds(45, 'A step silent for so long is taken for dead and tried again.'),
-    throttleSeconds: seconds(3, 'How often heartbeats leave a worker at most; also how fast a cancel arrives.'),
-    retrySeconds: seconds(1, 'Wait before the second attempt of a step; doubles to 100 s.'),
-    window: count(4, 64, 'ROIs handed to the inference queue at the same time.'),
-    pageSize: count(100, 250, 'ROIs a child workflow.'),
+    heartbeatSeconds: seconds(45, 'Heartbeat timeout: an activity silent for this long is retried.'),
+    heartbeatThrottleSeconds: seconds(3, 'Minimum interval between heartbeats; also bounds cancellation latency.'),
+    retrySeconds: seconds(1, 'Wait before the first retry of an activity; doubles up to 100 s.'),
+    maxConcurrentRois: count(4, 64, 'ROIs scheduled on the inference queue at the same time.'),
+    batchSize: count(100, 250, 'ROIs per child workflow.'),
   })
-  .describe('How the steps are scheduled. Changes no result.');
+  .describe('How activities are scheduled. Does not change results.');
 
-/** One run's configuration. Everything has a default but the name and the record. */
+/** One run's configuration. Every field except the name and the record has a default. */
 export const RunConfig = z
   .strictObject({
     name: z
       .string()
       .regex(/^[A-Za-z0-9._-]{1,60}$/)
-      .describe('Name of the profile; results go to results/NAME.'),
+      .describe('Name of the profile; results are written to results/NAME.'),
     record: z
       .string()
       .min(1)
       .describe(
-        'Zenodo record: number, DOI or URL. That of all versions stands for the newest one. The paper used 15674785.',
+        'Zenodo record: number, DOI or URL. The DOI of all versions means the newest one. The paper used 15674785.',
       ),
     tasks: z
       .array(TaskName)
@@ -103,7 +103,7 @@ export const RunConfig = z
     ...perTask(CELL_TASKS, (task) => cellTaskConfig(task).prefault({})),
     inference: InferenceConfig.prefault({}),
     verdict: VerdictConfig.prefault({}),
-    ledger: LedgerConfig.prefault({}),
+    discrepancies: DiscrepanciesConfig.prefault({}),
     temporal: TemporalConfig.prefault({}),
     telemetry: TelemetryConfig.prefault({}),
   })

@@ -17,7 +17,7 @@ export function didYouMean(word: string, candidates: readonly string[]): string 
 }
 
 /**
- * The name that somebody probably meant.
+ * Finds the name that was probably meant.
  *
  * @returns The one of `names` with the fewest single letters to change, case aside; undefined where more than half of
  *   the word would change.

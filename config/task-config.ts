@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type CellTask, TASK_TITLES, type TissueTask } from './tasks.ts';
 
 /**
- * A model of the user's in place of the record's. Part of the digest: it changes outputs. The path is absolute by the
+ * A custom model in place of the record's. Part of the configuration digest: it changes outputs. The path is absolute by the
  * time a run starts; a worker on another machine needs the file under the same path, as it does the data.
  */
 const ownModel = (what: string) =>
@@ -10,7 +10,7 @@ const ownModel = (what: string) =>
     .string()
     .min(1)
     .optional()
-    .describe(`A model of your own in place of the record's: ${what}. Relative to the current folder. Default: none.`);
+    .describe(`A custom model to use instead of the record's: ${what}. Relative to the current folder. Default: none.`);
 
 /**
  * Folds of an nnU-Net model, such as `0,1,3,4` or `all`: text, as `--set` gives it, or a list.
@@ -33,39 +33,39 @@ export const tissueTaskConfig = (task: TissueTask) =>
   z
     .strictObject({
       scope: Scope.describe(
-        '`full`: every pixel is predicted. `annotated`: only the tiles that hold annotated pixels; all other pixels ' +
+        '`full`: every pixel is predicted. `annotated`: only tiles with annotated pixels are predicted; all other pixels ' +
           'are written as 255, not predicted. Dice and confusion rows 1 to 16 are the same. Default: full.',
       ),
-      model: ownModel('an nnU-Net folder (v1, or v2 2D), or an .onnx with its sidecar'),
+      model: ownModel('an nnU-Net folder (v1, or v2 2D), or an .onnx with its JSON file'),
       folds: Folds.optional().describe(
-        'Folds of your own nnU-Net model, such as 0,1,3,4 or all. Default: all that it has, from 0 without a gap.',
+        'Folds of a custom nnU-Net model, such as 0,1,3,4 or all. Default: all consecutive folds from 0.',
       ),
       mirroring: z
         .boolean()
         .optional()
         .describe(
-          'Whether your own nnU-Net v2 model predicts every tile mirrored too, along the axes of its training, and ' +
-            'averages: up to four times the time. Default: false.',
+          'Predict every tile of a custom nnU-Net v2 model also mirrored, along the axes of its training, and ' +
+            'average; takes up to four times as long. Default: false.',
         ),
     })
     .refine(({ mirroring, model }) => mirroring !== true || model !== undefined, {
       path: ['mirroring'],
-      message: `tiles are mirrored with a model of your own (\`${task}.model\`); the record's model is not mirrored`,
+      message: `mirroring needs a custom model (\`${task}.model\`); the record's model is not mirrored`,
     })
     .refine(({ folds, model }) => folds === undefined || model !== undefined, {
       path: ['folds'],
-      message: `folds are chosen of a model of your own (\`${task}.model\`); the record's model is its five folds`,
+      message: `folds can be chosen for a custom model only (\`${task}.model\`); the record's model uses its five folds`,
     })
     .describe(`${TASK_TITLES[task]}.`);
 
 /** The section of a task in which cells are detected. */
 export const cellTaskConfig = (task: CellTask) =>
-  z.strictObject({ model: ownModel('a YOLOv5 .pt, or an .onnx with its sidecar') }).describe(`${TASK_TITLES[task]}.`);
+  z.strictObject({ model: ownModel('a YOLOv5 .pt, or an .onnx with its JSON file') }).describe(`${TASK_TITLES[task]}.`);
 
 /** The section of a task of either kind, as steps are given it; cells have neither scope nor folds. */
 export const TaskSettings = z.object({
   scope: Scope,
-  model: z.string().min(1).optional().describe("Absolute path of a model of the user's"),
+  model: z.string().min(1).optional().describe('Absolute path of a custom model'),
   folds: Folds.optional(),
   mirroring: z.boolean().optional(),
 });

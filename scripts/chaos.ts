@@ -1,8 +1,8 @@
 // Runs the tiny record under seeded schedules of SIGKILL (of a worker, the server, the command, everything at once),
-// SIGTERM, pauses and cancellations, and holds every outcome against an undisturbed run: inference/, margins/, candidates/,
+// SIGTERM, pauses and cancellations, and holds every outcome against an undisturbed run: inference/, confidence/, candidates/,
 // metrics/ and figures/ bit for bit; no ROI inferred again once it was in the cache; no process left behind.
 // Usage: npx tsx scripts/chaos.ts [FIRST [LAST]] [--folder DIR] (seeds; default 1 to 50). Linux. With a folder of its own the
-// undisturbed run is made once, and the next call goes on with other seeds.
+// undisturbed run is made once, and the next call continues with other seeds.
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ import { runCommand } from '../tests/support/command.ts';
 import { digestsBelow } from '../tests/support/same-files.ts';
 import { tinyProfile, writeTinyRecord } from '../tests/support/tiny-record.ts';
 
-const PROMISED = ['inference', 'margins', 'candidates', 'metrics', 'figures'];
+const PROMISED = ['inference', 'confidence', 'candidates', 'metrics', 'figures'];
 
 const { values, positionals } = parseArgs({ options: { folder: { type: 'string' } }, allowPositionals: true });
 const [first = 1, last = 50] = positionals.map(Number);
@@ -42,7 +42,7 @@ for (let seed = first; seed <= last; seed++) {
     if (!isDeepStrictEqual(actual, expected)) problems.push('the results differ');
     const twice = await inferredTwice(place.home);
     if (twice.length > 0) problems.push(`inferred twice: ${twice.join(', ')}`);
-    if ((await commits(place.home)) === 0) problems.push('the logs tell of no ROI');
+    if ((await commits(place.home)) === 0) problems.push('the logs mention no ROI');
     const left = leftBehind(place.home);
     if (left.length > 0) problems.push(`left behind: ${left.join('; ')}`);
     console.log(

@@ -40,7 +40,7 @@ try {
 for (const [outcome, count] of [...outcomes].sort(([, a], [, b]) => b - a)) console.log(`${count}  ${outcome}`);
 console.log(`slowest ${slowest.toFixed(0)} ms, peak memory ${(process.resourceUsage().maxRSS / 1000).toFixed(0)} MB`);
 
-/** Anything but a result or an error of ours ends the script. */
+/** Anything but a result or a ReigniteError ends the script. */
 async function outcomeOf(path: string): Promise<string> {
   try {
     const found = await inspectModel(path);

@@ -29,7 +29,7 @@ import { temporalBinary } from '../tests/support/temporal.ts';
 import { TraceLine } from '../toolkit/report/trace.ts';
 import { composeService } from './compose-service.ts';
 
-const PROMISED = ['inference', 'margins', 'candidates', 'metrics', 'figures'];
+const PROMISED = ['inference', 'confidence', 'candidates', 'metrics', 'figures'];
 const INFERENCE_WORKERS = 3;
 
 const { values } = parseArgs({
@@ -74,7 +74,7 @@ function runWords(name: string): string[] {
     '--set',
     'temporal.heartbeatSeconds=5',
     '--set',
-    'temporal.throttleSeconds=1',
+    'temporal.heartbeatThrottleSeconds=1',
     '--set',
     'inference.threads=1',
   ];
@@ -155,7 +155,7 @@ async function proveFleet(address: string, expected: Record<string, string>): Pr
   const home = join(folder, 'home');
   const place: Place = { home, cwd: folder, environment: { TEMPORAL_ADDRESS: address } };
   const serve = (queue: string) =>
-    startCommand(['worker', '--queues', queue, '--set', 'temporal.throttleSeconds=1'], place);
+    startCommand(['worker', '--queues', queue, '--set', 'temporal.heartbeatThrottleSeconds=1'], place);
   const others = ['orchestration', 'download', 'render'].map(serve);
   const inference = Array.from({ length: INFERENCE_WORKERS }, () => serve('inference'));
   children.push(...[...others, ...inference].map((command) => command.process));

@@ -1,7 +1,7 @@
 // Records the histories that the replay tests hold new workflow code against: a run of a tiny record with one damaged
-// image, and runs of stubbed steps that go on in fresh histories, fail, are steered and cancelled.
+// image, and runs of stubbed activities that continue as new, fail, are controlled and cancelled.
 // Usage: npx tsx scripts/record-histories.ts tests/histories/<version> [SCENE...]
-// Without scenes the folder is recorded anew; with them those are added to it.
+// Without scenes the folder is replaced; with them those scenes are added to it.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -60,7 +60,13 @@ async function recordTiny(): Promise<void> {
   const { served } = await writeTinyRecord(work, undefined, async (unpacked) => {
     await writeFile(join(unpacked, 'images', 'he', 'patient1_he_roi2_with_context.png'), 'no picture');
   });
-  const set = [`zenodo.serve=${served}`, 'name=tiny', 'record=42', 'inference.provider=cpu', 'temporal.pageSize=2'];
+  const set = [
+    `zenodo.serveFrom=${served}`,
+    'name=tiny',
+    'record=42',
+    'inference.provider=cpu',
+    'temporal.batchSize=2',
+  ];
   const words = ['run', '--data', 'data', '--results', 'results', ...set.flatMap((each) => ['--set', each])];
   const environment = { ...process.env, TEMPORAL_ADDRESS: address, REIGNITE_HOME: join(work, 'home') };
   const child = spawn(process.execPath, [entry, ...words], { cwd: work, stdio: 'inherit', env: environment });
@@ -68,7 +74,7 @@ async function recordTiny(): Promise<void> {
   await save(client, 'tiny');
 }
 
-/** Stages of so many pages that each goes on in a fresh history. */
+/** Stages with enough batches to continue as new. */
 async function recordContinued(): Promise<void> {
   const run = stubbedRun(work, 6, { name: 'continued', tasks: TASKS, temporal: prefixed('continued', 1) });
   const stop = await serveStubbed(run, server);
@@ -100,12 +106,16 @@ async function recordCancelled(): Promise<void> {
     steered: { inferRoi: hangs },
   };
   for (const [name, steps] of Object.entries(scenes)) {
-    const run = stubbedRun(work, 3, { name, tasks: TASKS, temporal: { ...prefixed(name, 2), throttleSeconds: 0.5 } });
+    const run = stubbedRun(work, 3, {
+      name,
+      tasks: TASKS,
+      temporal: { ...prefixed(name, 2), heartbeatThrottleSeconds: 0.5 },
+    });
     const stop = await serveStubbed(run, server, { steps });
     const handle = await startStubbed(client, run);
     const settle = () => sleep(1_500);
     await settle();
-    await handle.executeUpdate('setWindow', { args: [2] });
+    await handle.executeUpdate('setMaxConcurrentRois', { args: [2] });
     await settle();
     await handle.executeUpdate('pause');
     await settle();
@@ -122,7 +132,7 @@ async function recordCancelled(): Promise<void> {
   }
 }
 
-/** Images of the user's, in two pages, of which one cannot be read; others that are cancelled on their way. */
+/** The user's images, in two pages, of which one cannot be read; others that are cancelled on their way. */
 async function recordPredicted(): Promise<void> {
   const run = stubbedRun(work, 1, { name: 'predicted', temporal: prefixed('predicted', 1) });
   const choices = { resample: false, simplify: 0, minArea: 1 };
@@ -155,14 +165,14 @@ async function recordPredicted(): Promise<void> {
   await save(client, 'given-up');
 }
 
-/** A step that goes on until it is told to stop. */
+/** An activity that runs until it is cancelled. */
 async function hangs(): Promise<never> {
   const beat = setInterval(() => Context.current().heartbeat(), 200);
   return Context.current().cancelled.finally(() => clearInterval(beat));
 }
 
-function prefixed(taskQueuePrefix: string, pageSize: number) {
-  return { taskQueuePrefix, pageSize };
+function prefixed(taskQueuePrefix: string, batchSize: number) {
+  return { taskQueuePrefix, batchSize };
 }
 
 /** Writes every history of the runs of one name; a workflow's later executions are numbered. */

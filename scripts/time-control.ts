@@ -35,7 +35,7 @@ import { stepsBefore } from '../toolkit/nnunet/sliding-window/step-order.ts';
 import { tileGrid } from '../toolkit/nnunet/sliding-window/tile-grid.ts';
 import { SEARCH_ATTRIBUTES } from '../workflows/search-attributes.ts';
 
-const PROMISED = ['inference', 'margins', 'metrics', 'figures'];
+const PROMISED = ['inference', 'confidence', 'metrics', 'figures'];
 /** Some 750 steps of 25 ms, on one thread: on a shared server a cancel reaches the worker with a heartbeat, 3 s later. */
 const ROI = { name: 'patient1_he_roi1', width: 2_400, height: 2_400 };
 const FOLDS = 5;
@@ -120,7 +120,7 @@ function outputsOf({ words }: Site): Promise<Record<string, string>> {
 
 async function runUndisturbed(): Promise<Record<string, string>> {
   await writeTinyRecord(cwd, [ROI]);
-  const profile = ['name: slow', 'record: "42"', 'tasks: [he]', `zenodo: { serve: ${join(cwd, 'served')} }`];
+  const profile = ['name: slow', 'record: "42"', 'tasks: [he]', `zenodo: { serveFrom: ${join(cwd, 'served')} }`];
   await writeFile(join(cwd, 'slow.yaml'), [...profile, 'inference: { provider: cpu, threads: 1 }'].join('\n'));
   const site = siteOf('calm');
   const { status, stderr } = await runCommand(site.words, site);
@@ -141,7 +141,7 @@ async function onSharedServer(name: string): Promise<Outcome> {
   }
 }
 
-/** Cancels a run in mid-ROI, goes on with it, cancels it again, and lets it end after the last time. */
+/** Cancels a run in mid-ROI, resumes it, cancels it again, and lets it end after the last time. */
 async function measureCancel(
   site: Site,
   strike: (site: Site, command: Command) => Promise<void> = async () => undefined,
@@ -226,11 +226,11 @@ async function killAllButServer(site: Site, command: Command): Promise<void> {
 
 function pidOf({ home }: Site, queue: string): number {
   const pid = workersOf(home)[queue];
-  if (pid === undefined) throw new Error(`Nobody serves ${queue}.`);
+  if (pid === undefined) throw new Error(`No worker serves ${queue}.`);
   return pid;
 }
 
-/** Waits until somebody other than `before` has opened the ROI's rows. */
+/** Waits until another owner than `before` has opened the ROI's rows. */
 async function nextAttempt(site: Site, before: string | undefined, command: Command): Promise<Attempt> {
   for (const deadline = Date.now() + 120_000; Date.now() < deadline; await sleep(LOOK_MS)) {
     if (command.process.exitCode !== null) throw new Error('The run ended before it was struck: make its ROI larger.');

@@ -1,96 +1,103 @@
 /** What is known of an error before it happens. */
 interface ErrorKind {
-  /** Whether another attempt, without anybody's help, may succeed. */
+  /** Whether another attempt may succeed without the user's help. */
   readonly retryable: boolean;
   /** One sentence: what a person can do about it. */
   readonly remedy: string;
 }
 
 /**
- * Every error of reignite. Codes are part of the user's contract: documented, tested, never reused.
+ * Every error of reignite. Codes are part of the public interface: documented, tested, never reused.
  * The remedy is the usual one; the place that throws may know a better.
  */
 export const ERRORS = {
-  USAGE: { retryable: false, remedy: 'Run `npx reignite --help` for the commands and their options.' },
+  USAGE: { retryable: false, remedy: 'Run `npx reignite --help` to list commands and options.' },
   CONFIG_INVALID: {
     retryable: false,
-    remedy: 'Run `npx reignite config --schema` for every field and what it allows.',
+    remedy: 'Run `npx reignite config --schema` to list all fields and their allowed values.',
   },
-  RUN_NOT_FOUND: { retryable: false, remedy: 'Run `npx reignite list` for the runs of this home.' },
+  RUN_NOT_FOUND: { retryable: false, remedy: 'Run `npx reignite list` to list the runs of this state directory.' },
   RUN_OPEN: {
     retryable: false,
-    remedy: 'Run `npx reignite cancel` first, or the same command without `--fresh` to go on with it.',
+    remedy: 'Run `npx reignite cancel` first, or the same command without `--fresh` to resume it.',
   },
   RESULTS_IN_USE: {
     retryable: false,
-    remedy: 'Wait for that run or cancel it, or give this run another folder with `--results DIR`.',
+    remedy: 'Wait for that run, cancel it, or use another folder with `--results DIR`.',
   },
-  OTHER_PREDICTION: {
+  PREDICTION_CONFLICT: {
     retryable: false,
-    remedy: 'Name another folder with `--out`, or delete that one if it is not needed.',
+    remedy: 'Name another folder with `--out`, or delete that one if you no longer need it.',
   },
   HOME_IN_USE: { retryable: true, remedy: 'Wait for the other command, or set REIGNITE_HOME to another folder.' },
-  FOLDER_NOT_HERE: {
+  FOLDER_UNAVAILABLE: {
     retryable: true,
-    remedy: 'Share data, results and home with every machine that works on the run, under the same paths.',
+    remedy:
+      'Share data folder, results folder and state directory with every machine of the run, under the same paths.',
   },
-  PATH_OUTSIDE: {
+  PATH_TRAVERSAL: {
     retryable: false,
-    remedy: 'Use a path inside the data, results or home folder of the run.',
+    remedy: 'Use a path inside the data folder, the results folder or the state directory of the run.',
   },
   PATH_NOT_ALLOWED: {
     retryable: false,
     remedy:
-      'Start the run with a command of the same home, or start the worker with `--data` and `--results` for its folders.',
+      'Start the run from the same state directory, or start the worker with `--data` and `--results` for its folders.',
   },
   ADDRESS_NOT_ALLOWED: {
     retryable: false,
-    remedy: 'Start the run with a command of the same home, or start the worker with the same `--set zenodo.api=`.',
+    remedy: 'Start the run from the same state directory, or start the worker with the same `--set zenodo.api=`.',
   },
-  CANCELLED: { retryable: false, remedy: 'Type the same command again: it goes on from what is there.' },
+  CANCELLED: { retryable: false, remedy: 'Run the same command again to resume.' },
   NODE_TOO_OLD: { retryable: false, remedy: 'Install Node.js 20.19 or newer from https://nodejs.org.' },
-  INTERNAL: { retryable: true, remedy: 'Run the command again with `--debug` and report what it prints.' },
+  INTERNAL: { retryable: true, remedy: 'Run the command again with `--debug` and report the output.' },
 
   TEMPORAL_BINARY_NOT_FOUND: {
     retryable: false,
     remedy: 'Install the Temporal CLI and set TEMPORAL_CLI_PATH to it, or set TEMPORAL_ADDRESS to a running server.',
   },
-  TEMPORAL_START_FAILED: { retryable: true, remedy: 'Read the server log that the message names, then try again.' },
+  TEMPORAL_START_FAILED: { retryable: true, remedy: 'Check the server log named in the message, then try again.' },
   TEMPORAL_UNREACHABLE: {
     retryable: true,
     remedy: 'Check TEMPORAL_ADDRESS and that the server answers, or unset it to use the embedded server.',
   },
-  WORKER_LOST: { retryable: true, remedy: 'Read the worker log that the message names; the run goes on where it was.' },
+  WORKER_LOST: {
+    retryable: true,
+    remedy: 'Check the worker log named in the message; the run resumes where it stopped.',
+  },
 
-  DOWNLOADER_EXISTS: {
+  DOWNLOADER_ALREADY_RUNNING: {
     retryable: false,
-    remedy: 'Let that worker download, or end it first: two would open more connections than the archive allows.',
+    remedy: 'Use that worker, or stop it first: Zenodo limits the number of connections.',
   },
   RECORD_NOT_FOUND: { retryable: false, remedy: 'Check the record number and `zenodo.api`.' },
   RECORD_INVALID: { retryable: false, remedy: 'Check that `zenodo.api` is the API of a Zenodo-like server.' },
   RECORD_EMPTY: {
     retryable: false,
-    remedy: 'Open the record in a browser and look whether this version has files; another version may have them.',
+    remedy: 'Open the record in a browser: another version may have files.',
   },
   FILE_NOT_IN_RECORD: { retryable: false, remedy: 'Check that the record is a version of the IGNITE data toolkit.' },
-  NETWORK: { retryable: true, remedy: 'Check the connection and the proxy settings; the download goes on by itself.' },
-  RATE_LIMITED: { retryable: true, remedy: 'Nothing to do: the download waits as long as the server asks.' },
+  NETWORK: {
+    retryable: true,
+    remedy: 'Check the connection and proxy settings; the download resumes by itself.',
+  },
+  RATE_LIMITED: { retryable: true, remedy: 'No action needed: the download waits as long as the server asks.' },
   ACCESS_DENIED: {
     retryable: false,
-    remedy: 'Check whether the record is public and whether this network or User-Agent is blocked by the server.',
+    remedy: 'Check whether the record is public, and whether the server blocks this network or User-Agent.',
   },
   CHECKSUM_MISMATCH: {
     retryable: false,
-    remedy: 'The evidence was kept beside the file; ask the publisher, or try again later.',
+    remedy: 'The mismatching file was kept. Try again later, or contact the authors of the record.',
   },
   FILE_LOCKED: {
     retryable: true,
-    remedy: 'Nothing to do: the file is taken over as soon as the other process has it, or has gone.',
+    remedy: 'No action needed: the download continues when the other process finishes or exits.',
   },
-  NO_SPACE: { retryable: false, remedy: 'Free disk space or move the folder; then type the same command again.' },
+  NO_SPACE: { retryable: false, remedy: 'Free disk space or move the folder, then run the same command again.' },
   FILESYSTEM_UNSUITABLE: {
     retryable: false,
-    remedy: 'Use a disk or a network file system: object storage mounted as a folder cannot keep processes apart.',
+    remedy: 'Use a local disk or a network file system; object storage mounted as a folder does not support locks.',
   },
   NOT_WRITABLE: { retryable: false, remedy: 'Make the folder writable, or choose another one.' },
   NOT_READABLE: { retryable: false, remedy: 'Make the file readable for this user, or choose another one.' },
@@ -99,31 +106,37 @@ export const ERRORS = {
     retryable: false,
     remedy: 'Delete the file and run the same command again: it is written again.',
   },
-  FILE_MISSING: { retryable: false, remedy: 'Check the path, or fetch the record again with `npx reignite download`.' },
+  FILE_MISSING: {
+    retryable: false,
+    remedy: 'Check the path, or download the record again with `npx reignite download`.',
+  },
 
-  ARCHIVE_UNSAFE: { retryable: false, remedy: 'Do not unpack this archive; fetch it again from the publisher.' },
-  ARCHIVE_CORRUPT: { retryable: false, remedy: 'Delete the archive and fetch it again.' },
+  ARCHIVE_UNSAFE: { retryable: false, remedy: 'Do not unpack this archive; download it again from the publisher.' },
+  ARCHIVE_CORRUPT: { retryable: false, remedy: 'Delete the archive and download it again.' },
 
-  CHECKPOINT_CORRUPT: { retryable: false, remedy: 'Fetch the checkpoint again and compare its checksum.' },
-  CHECKPOINT_UNSAFE: { retryable: false, remedy: 'Do not load this file anywhere; ask its author for a clean one.' },
+  CHECKPOINT_CORRUPT: { retryable: false, remedy: 'Download the checkpoint again and compare its checksum.' },
+  CHECKPOINT_UNSAFE: { retryable: false, remedy: 'Do not load this file; ask its author for a safe one.' },
   CHECKPOINT_UNSUPPORTED: {
     retryable: false,
-    remedy: 'Convert the model to ONNX with the tools it was made with, and give the ONNX file instead.',
+    remedy: 'Export the model to ONNX with the software that trained it, and use the ONNX file.',
   },
-  PLANS_INVALID: { retryable: false, remedy: 'Check that the folder holds an nnU-Net 2D model with its plans.' },
+  PLANS_INVALID: { retryable: false, remedy: 'Check that the folder contains an nnU-Net 2D model with its plans.' },
   PARAMETER_UNKNOWN: {
     retryable: false,
     remedy: 'Check that the checkpoint and its plans belong together, and that it is a plain nnU-Net 2D U-Net.',
   },
   PARAMETER_MISSING: { retryable: false, remedy: 'Check that the checkpoint and its plans belong together.' },
-  FOLD_MISSING: { retryable: false, remedy: 'Fetch the models again: all five folds are needed.' },
+  FOLD_MISSING: { retryable: false, remedy: 'Download the models again; all five folds are needed.' },
 
-  OVERVIEW_INVALID: { retryable: false, remedy: 'Fetch data_overview.csv again.' },
-  LABEL_MAP_INVALID: { retryable: false, remedy: 'Fetch he_label_map.json again.' },
-  ANNOTATIONS_INVALID: { retryable: false, remedy: 'Fetch the annotations of this task again.' },
-  IMAGE_UNREADABLE: { retryable: false, remedy: 'Open the image in a viewer; if it is damaged, fetch it again.' },
+  OVERVIEW_INVALID: { retryable: false, remedy: 'Download data_overview.csv again.' },
+  LABEL_MAP_INVALID: { retryable: false, remedy: 'Download he_label_map.json again.' },
+  ANNOTATIONS_INVALID: { retryable: false, remedy: 'Download the annotations of this task again.' },
+  IMAGE_UNREADABLE: { retryable: false, remedy: 'Open the image in a viewer; if it is damaged, download it again.' },
   SIZE_MISMATCH: { retryable: false, remedy: 'Use an image and masks of the same ROI and of the same size.' },
-  ROI_UNPAIRED: { retryable: false, remedy: 'Give one file for every ROI of the test set, named as in the record.' },
+  ROI_WITHOUT_PAIR: {
+    retryable: false,
+    remedy: 'Provide one file per ROI of the test set, named as in the record.',
+  },
   NPY_INVALID: {
     retryable: false,
     remedy: 'Write the file again with `numpy.save(path, numpy.ascontiguousarray(array, "float32"))`.',
@@ -137,13 +150,16 @@ export const ERRORS = {
     retryable: false,
     remedy: 'Describe the model in the JSON file next to it, as docs/custom-models.md shows.',
   },
-  MODEL_UNREADABLE: { retryable: false, remedy: 'Delete the converted model in the home folder; it is made again.' },
-  SKIPPED: { retryable: false, remedy: 'Run `npx reignite retry` to take the ROI in again.' },
+  MODEL_UNREADABLE: {
+    retryable: false,
+    remedy: 'Delete the converted model in the state directory; it is converted again.',
+  },
+  ROI_SKIPPED: { retryable: false, remedy: 'Run `npx reignite retry` to include the ROI again.' },
   ROI_SET_ASIDE: {
     retryable: false,
-    remedy: 'Look at the memory of the inference worker and at its log; then run `npx reignite retry`.',
+    remedy: 'Check the log of the inference worker and its memory, then run `npx reignite retry`.',
   },
-  INFERENCE_FAILED: { retryable: true, remedy: 'Read the worker log; the ROI is tried again from its last tile row.' },
+  INFERENCE_FAILED: { retryable: true, remedy: 'Check the worker log; the ROI is retried from its last tile row.' },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;

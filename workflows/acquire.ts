@@ -95,7 +95,7 @@ async function acquireFiles({ config, data, run, whole, only }: AcquireInput): P
   return { ...found, files: await allOrStop(files, (file) => take(file)) };
 }
 
-/** An archive that lies there as a whole; of one that does not, what is wanted is in its place already. */
+/** An archive that is there as a whole; for others, the wanted members are already in place. */
 function isToUnpack({ key, state }: FileOutcome): boolean {
   return key.toLowerCase().endsWith('.zip') && state !== 'unpacked' && state !== 'skipped';
 }

@@ -2,7 +2,7 @@ import { CancellationScope, isCancellation } from '@temporalio/workflow';
 
 /**
  * Runs `work` on every item at the same time. When one fails the others are cancelled and waited for, so that nothing
- * goes on writing behind the error.
+ * keeps writing after the error.
  *
  * @returns The results in the order of the items.
  * @throws The first failure.

@@ -13,7 +13,7 @@ import type { RunIntervention, SkippedRoi } from '../activities/inputs.ts';
 export interface ControlState {
   readonly paused: boolean;
   /** ROIs handed to the inference queue at the same time. */
-  readonly window: number;
+  readonly maxConcurrentRois: number;
   readonly skipped: readonly SkippedRoi[];
   readonly interventions: readonly RunIntervention[];
 }
@@ -23,19 +23,19 @@ const control = defineQuery<ControlState>('control');
 const pause = defineUpdate<void>('pause');
 const resume = defineUpdate<void>('resume');
 /** Sets how many ROIs are handed to the inference queue at the same time, 1 to 64. */
-const setWindow = defineUpdate<void, [number]>('setWindow');
+const setMaxConcurrentRois = defineUpdate<void, [number]>('setMaxConcurrentRois');
 /** Leaves an ROI out, with a reason; it is listed among the failures. */
 const skipRoi = defineUpdate<void, [SkippedRoi]>('skipRoi');
 
-const LARGEST_WINDOW = 64;
+const MAX_CONCURRENT_ROIS = 64;
 
 /**
- * What people may change while a run goes on. Every change interrupts the work and begins it again under the new
- * settings: what is done is in the cache, an ROI under way goes on from its last row of tiles.
+ * What users may change during a run. Every change interrupts the work and restarts it with the new
+ * settings: finished work is in the cache, an unfinished ROI resumes from its last tile row.
  */
 export class RunControl {
   #paused = false;
-  #window: number;
+  #maxConcurrentRois: number;
   readonly #skipped: SkippedRoi[] = [];
   readonly #interventions: RunIntervention[] = [];
   readonly #onChange: () => void;
@@ -43,33 +43,37 @@ export class RunControl {
   #isInterrupted = false;
 
   /**
-   * @param window - As configured.
+   * @param maxConcurrentRois - As configured.
    * @param onChange - Called whenever the run was paused or resumed.
    */
-  constructor(window: number, onChange: () => void) {
-    this.#window = window;
+  constructor(maxConcurrentRois: number, onChange: () => void) {
+    this.#maxConcurrentRois = maxConcurrentRois;
     this.#onChange = onChange;
   }
 
   /**
-   * Begins to answer and to take orders. Orders that came before the run's first step are carried out at once: whoever
-   * made this must be able to tell of it by then.
+   * Registers query and update handlers. Updates that arrived before the first workflow task run synchronously here,
+   * so `onChange` must already be usable.
    */
   listen(): void {
     setHandler(control, () => this.state);
     setHandler(pause, () => this.#change('paused', () => this.#setPaused(true)), {
-      validator: () => refuseUnless(!this.#paused, 'The run is paused already.'),
+      validator: () => refuseUnless(!this.#paused, 'The run is already paused.'),
     });
     setHandler(resume, () => this.#change('resumed', () => this.#setPaused(false)), {
       validator: () => refuseUnless(this.#paused, 'The run is not paused.'),
     });
-    setHandler(setWindow, (wanted) => this.#change(`window set to ${wanted}`, () => this.#setWindow(wanted)), {
-      validator: (wanted) =>
-        refuseUnless(
-          Number.isInteger(wanted) && wanted >= 1 && wanted <= LARGEST_WINDOW,
-          `Expected a whole number from 1 to ${LARGEST_WINDOW}, got ${wanted}.`,
-        ),
-    });
+    setHandler(
+      setMaxConcurrentRois,
+      (wanted) => this.#change(`maxConcurrentRois set to ${wanted}`, () => this.#setMaxConcurrentRois(wanted)),
+      {
+        validator: (wanted) =>
+          refuseUnless(
+            Number.isInteger(wanted) && wanted >= 1 && wanted <= MAX_CONCURRENT_ROIS,
+            `Expected a whole number from 1 to ${MAX_CONCURRENT_ROIS}, got ${wanted}.`,
+          ),
+      },
+    );
     setHandler(skipRoi, (skip) => this.#change(`${skip.roi} skipped: ${skip.reason}`, () => this.#skip(skip)), {
       validator: (skip) => refuseUnless(skip.roi !== '' && skip.reason !== '', 'Expected an ROI and a reason.'),
     });
@@ -78,7 +82,7 @@ export class RunControl {
   get state(): ControlState {
     return {
       paused: this.#paused,
-      window: this.#window,
+      maxConcurrentRois: this.#maxConcurrentRois,
       skipped: [...this.#skipped],
       interventions: [...this.#interventions],
     };
@@ -113,8 +117,8 @@ export class RunControl {
     this.#paused = paused;
   }
 
-  #setWindow(window: number): void {
-    this.#window = window;
+  #setMaxConcurrentRois(maxConcurrentRois: number): void {
+    this.#maxConcurrentRois = maxConcurrentRois;
   }
 
   #skip(skip: SkippedRoi): void {

@@ -14,7 +14,7 @@ export interface NamedFailure {
   readonly remedy?: string | undefined;
 }
 
-/** Finds the error of ours below the wrappers that Temporal puts around it. */
+/** Finds the ReigniteError below the wrappers that Temporal puts around it. */
 export function nameFailure(error: unknown): NamedFailure {
   if (error instanceof ApplicationFailure) return { code: error.type ?? 'INTERNAL', ...detailsOf(error) };
   if ((error instanceof ActivityFailure || error instanceof ChildWorkflowFailure) && error.cause !== undefined) {

@@ -67,7 +67,7 @@ export async function inferBatch({
   setHandler(progress, () => [now()]);
   show();
 
-  const settled = await inWindow(rois, input.config.temporal.window, async (roi) => {
+  const settled = await inWindow(rois, input.config.temporal.maxConcurrentRois, async (roi) => {
     let isOver = true;
     try {
       refuseSkipped(roi.roi, task, skipped);
@@ -94,7 +94,7 @@ export async function inferBatch({
 
 function refuseSkipped(roi: string, task: Task, skipped: readonly SkippedRoi[]): void {
   const skip = skipped.find((each) => each.task === task && each.roi === roi);
-  if (skip !== undefined) throw ApplicationFailure.nonRetryable(`Left out: ${skip.reason}`, 'SKIPPED');
+  if (skip !== undefined) throw ApplicationFailure.nonRetryable(`Skipped: ${skip.reason}`, 'ROI_SKIPPED');
 }
 
 function inferRoi(outstanding: OutstandingRoi, { config, folders }: RunInput, plan: TaskPlan) {

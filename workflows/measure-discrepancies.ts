@@ -22,14 +22,14 @@ export function measureDiscrepancies({ input, outcomes }: DiscrepanciesInput): P
       const ended = { task, stage, batches, settings: { scope: 'full' as const, ...config[task] } };
       tasks.push({ ...ended, measured: await measureTask(ended, input) });
     }
-    const { writeLedger } = rendering(config.temporal);
-    await writeLedger.executeWithOptions({ summary: 'discrepancy ledger' }, [
+    const { writeDiscrepancies } = rendering(config.temporal);
+    await writeDiscrepancies.executeWithOptions({ summary: 'discrepancy report' }, [
       { folders, record: config.record, tasks },
     ]);
   });
 }
 
-/** Infers again what the ledger asks for of a task; a reason where that cannot be measured. */
+/** Infers again what the discrepancy report asks for of a task; a reason where that cannot be measured. */
 export async function measureTask(
   ended: Omit<MeasureTaskInput, 'folders' | 'inference' | 'full'>,
   { folders, config }: Pick<RunInput, 'folders' | 'config'>,
@@ -37,8 +37,8 @@ export async function measureTask(
   const activities = inference(config.temporal);
   try {
     return await activities.measureTask.executeWithOptions(
-      { summary: `${ended.task}, inferred again for the ledger` },
-      [{ ...ended, folders, inference: config.inference, full: config.ledger.full }],
+      { summary: `${ended.task}: inference for the discrepancy report` },
+      [{ ...ended, folders, inference: config.inference, full: config.discrepancies.full }],
     );
   } catch (error) {
     if (isCancellation(error)) throw error;

@@ -6,7 +6,7 @@ import { type FailedItem, failureList, nameFailure, namingFailures } from './fai
 import { progress, progressTable, type StageProgress } from './progress.ts';
 import { gathering, inference, readImages } from './steps.ts';
 
-/** How far a prediction is: what it goes on from in a fresh history. */
+/** Progress of a prediction, passed on when it continues as new. */
 export interface PredictionState {
   readonly page: number;
   readonly done: number;
@@ -16,7 +16,7 @@ export interface PredictionState {
 
 const BEGIN: PredictionState = { page: 0, done: 0, cached: 0, failed: 0 };
 
-/** Predicts images of the user's, a page a history; one that fails is told in the summary, and the rest goes on. */
+/** Predicts the user's images, one batch per execution; an image that fails is listed in the summary, and the rest continues. */
 export function predictImages(input: PredictImagesInput, from: PredictionState = BEGIN): Promise<WrittenPrediction> {
   return namingFailures(() => predictFrom(input, from));
 }
@@ -32,10 +32,10 @@ async function predictFrom(input: PredictImagesInput, from: PredictionState): Pr
   setHandler(progress, now);
   show();
   const { predictImage } = inference(temporal);
-  const images = await readImages.executeWithOptions({ summary: `list of page ${from.page + 1}` }, [
+  const images = await readImages.executeWithOptions({ summary: `list of batch ${from.page + 1}` }, [
     { list, page: from.page },
   ]);
-  await inWindow(images, temporal.window, async (image) => {
+  await inWindow(images, temporal.maxConcurrentRois, async (image) => {
     let isOver = true;
     try {
       const outcome = await predictImage.executeWithOptions({ summary: image.name }, [{ order, list, image }]);

@@ -13,17 +13,17 @@ export interface StageProgress {
   readonly state: 'running' | 'done' | 'failed';
 }
 
-/** Stages tell the run how far they are: at their begin, at their end, and seldom in between. */
+/** Signals a stage's progress to its run: when it starts, when it ends, and at most once a minute between. */
 export const stageProgress = defineSignal<[StageProgress]>('stageProgress');
 /** The stages of a run, in the order in which they began; of a page or an acquisition its own, to the last ROI. */
 export const progress = defineQuery<StageProgress[]>('progress');
 
-/** A stage of any size signals at most so often on its way, so that the run's timeline shows its children. */
+/** Most signals that a stage sends on its way, whatever its size, so that the run's timeline shows its children. */
 const SIGNALS_A_STAGE = 10;
 /** A page that takes less time tells nothing on its way: its own page in the Temporal UI does. */
 const QUIET_MS = 60_000;
 
-/** Decides which counts of a stage its run is told of. */
+/** Decides which counts of a stage are signalled to its run. */
 export class Telling {
   #at: number;
   #share: number;
@@ -39,7 +39,7 @@ export class Telling {
     this.#share = this.#shareOf(done);
   }
 
-  /** Whether `done` lies in another tenth than what was told last, a minute or more ago. */
+  /** Whether `done` is in another tenth than the last signalled count, a minute or more ago. */
   isDue(done: number, now: number): boolean {
     const share = this.#shareOf(done);
     if (share === this.#share || now - this.#at < QUIET_MS) return false;
@@ -53,7 +53,7 @@ export class Telling {
   }
 }
 
-/** Tells the run; a run that is closing no longer listens, which is no reason for a stage to fail. */
+/** Signals the run. A closing run no longer listens; that does not fail the stage. */
 export async function tellRun(run: string, update: StageProgress): Promise<void> {
   try {
     await getExternalWorkflowHandle(run).signal(stageProgress, update);
@@ -63,14 +63,14 @@ export async function tellRun(run: string, update: StageProgress): Promise<void>
 }
 
 /** Stages as people call them. */
-const STAGE_TITLES: Readonly<Record<string, string>> = { acquire: 'Fetch and unpack', ...TASK_TITLES };
+const STAGE_TITLES: Readonly<Record<string, string>> = { acquire: 'Download and unpack', ...TASK_TITLES };
 
 /** A stage as a table shows it. */
 export interface ShownStage extends Omit<StageProgress, 'state'> {
   readonly state: StageProgress['state'] | 'paused';
 }
 
-/** A column that one table has beside the usual ones. */
+/** An extra column of one table. */
 export interface StageColumn {
   readonly title: string;
   readonly textOf: (stage: ShownStage) => string;
@@ -98,7 +98,7 @@ function inCell(text: string): string {
   return text.replaceAll(/\s*\n\s*/g, ' ').replaceAll('|', '\\|');
 }
 
-/** How far one file of the record is; how many bytes of it are here is told by the heartbeats of its step. */
+/** Progress of one file of the record; the heartbeats of its activity report the bytes. */
 export interface FileProgress {
   readonly key: string;
   /** In bytes. */

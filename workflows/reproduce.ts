@@ -57,7 +57,7 @@ async function reproduceRun(input: RunInput): Promise<RunOutcome> {
     if (input.searchable === true) upsertSearchAttributes(searchPairs(values));
   };
   let wasPaused = false;
-  const steering = new RunControl(input.config.temporal.window, () => {
+  const steering = new RunControl(input.config.temporal.maxConcurrentRois, () => {
     const { paused } = steering.state;
     if (paused !== wasPaused) mark({ stage: paused ? 'paused' : 'acquire' });
     wasPaused = paused;
@@ -80,20 +80,21 @@ async function reproduceRun(input: RunInput): Promise<RunOutcome> {
       const { doi } = await executeChild(acquire, {
         workflowId: stageId(run, 'acquire'),
         args: [{ run, config: input.config, data: input.folders.data, whole: false }],
-        staticSummary: `Fetch and unpack record ${input.config.record}`,
-        staticDetails: '- An activity a file, and one an archive. Pending Activities shows bytes, rate and time left.',
+        staticSummary: `Download and unpack record ${input.config.record}`,
+        staticDetails:
+          '- One activity per file and one per archive. Pending Activities shows bytes, rate and time left.',
         ...searchOptions(input, { stage: 'acquire', tasks: input.config.tasks }),
       });
       if (doi !== undefined) upsertMemo({ doi });
       mark({ stage: input.config.tasks.join('+') });
       await runTasks({ run, input: underControl(input, state), skipped: state.skipped }, outcomes);
-      mark({ stage: 'ledger' });
+      mark({ stage: 'discrepancies' });
       await executeChild(measureDiscrepancies, {
         workflowId: stageId(run, 'discrepancies'),
         args: [{ input, outcomes }],
-        staticSummary: 'Discrepancy ledger',
-        staticDetails: "- What the authors' code and record do otherwise than one would expect, measured in this run.",
-        ...searchOptions(input, { stage: 'ledger', tasks: input.config.tasks }),
+        staticSummary: 'Discrepancy report',
+        staticDetails: "- Where the authors' code, the paper and the record disagree, measured in this run.",
+        ...searchOptions(input, { stage: 'discrepancies', tasks: input.config.tasks }),
       });
     });
   } catch (error) {
@@ -112,19 +113,19 @@ async function reproduceRun(input: RunInput): Promise<RunOutcome> {
   // Steps of earlier versions return nothing here.
   const compared = (await close(status))?.compared;
   const about = compared === undefined ? {} : { compared };
-  await writeTrace.executeWithOptions({ summary: 'trace of the steps' }, [{ folders: input.folders }]);
+  await writeTrace.executeWithOptions({ summary: 'trace of the activities' }, [{ folders: input.folders }]);
   const { writeReport } = rendering(input.config.temporal);
   await writeReport.executeWithOptions({ summary: 'report, crate, manifest' }, [{ folders: input.folders }]);
   tell({ status, ...about });
   return { status, ...about, ...outcomeOf(outcomes), report: `${input.folders.results}/report/index.html` };
 }
 
-/** The run's input with the settings that somebody changed. */
-function underControl(input: RunInput, { window }: ControlState): RunInput {
-  return { ...input, config: { ...input.config, temporal: { ...input.config.temporal, window } } };
+/** The run's input with the settings that a user changed. */
+function underControl(input: RunInput, { maxConcurrentRois }: ControlState): RunInput {
+  return { ...input, config: { ...input.config, temporal: { ...input.config.temporal, maxConcurrentRois } } };
 }
 
-/** The answer, for whoever opens the page of a run that has ended. */
+/** The result, shown on the page of a run that has ended. */
 function outcomeOf(outcomes: Readonly<Record<string, TaskOutcome>>): Pick<RunOutcome, 'verdicts' | 'failed'> {
   const tasks = Object.entries(outcomes);
   const failed = tasks.flatMap(([task, outcome]) => (outcome.failed === 0 ? [] : [[task, outcome.failed] as const]));
@@ -134,11 +135,11 @@ function outcomeOf(outcomes: Readonly<Record<string, TaskOutcome>>): Pick<RunOut
   };
 }
 
-/** What a stage does, for whoever opens it in the Temporal UI. */
+/** What a stage does, shown in the Temporal UI. */
 const STAGE_DETAILS = [
-  '- The model becomes ONNX, once for every content; every ROI is compared with the cache.',
-  '- What is left goes to batches of ROIs: the children. Then metrics, figures and the verdict.',
-  '- ROIs count here when their batch ends; on the page of the batch itself at once.',
+  '- Converts each distinct model to ONNX once, and looks up every ROI in the cache.',
+  '- The remaining ROIs are computed in batches, which are child workflows. Then follow metrics, figures and the verdict.',
+  '- This table is updated once per batch; the page of a batch is updated per ROI.',
 ].join('\n');
 
 /**

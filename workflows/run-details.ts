@@ -6,7 +6,7 @@ import { progressTable, type ShownStage, type StageColumn, type StageProgress } 
 /** What the page of a run tells. */
 export interface RunView {
   readonly stages: readonly StageProgress[];
-  /** When each stage was told of last. */
+  /** When each stage last signalled. */
   readonly toldAt: ReadonlyMap<string, string>;
   readonly control: ControlState;
   readonly outcomes: Readonly<Record<string, TaskOutcome>>;
@@ -34,7 +34,7 @@ export function runDetails({ stages, toldAt, control, outcomes, end }: RunView):
           title: 'As of (UTC)',
           textOf: ({ stage }) => (toldAt.get(stage) ?? '').slice(5, 16).replace('T', '\u00a0').replace('-', '\u2011'),
         };
-  // The stages of a paused run were told to stop, and say nothing more.
+  // The stages of a paused run were interrupted and send no more signals.
   const shown = stages.map(
     (stage): ShownStage => (paused && stage.state === 'running' ? { ...stage, state: 'paused' } : stage),
   );
@@ -42,32 +42,30 @@ export function runDetails({ stages, toldAt, control, outcomes, end }: RunView):
   return [
     ...headline(paused, end),
     progressTable(shown, [column]),
-    ...(isOpen
-      ? ['', 'A stage that goes on is counted to the last ROI on its own page of ROIs: see Relationships.']
-      : []),
+    ...(isOpen ? ['', 'For live counts per ROI, open the child workflow of a stage (Relationships tab).'] : []),
     ...(interventions.length === 0 ? [] : ['', 'Interventions (UTC):', '']),
     ...interventions.map(({ at, what }) => `- ${clock(at)} ${what}`),
   ].join('\n');
 }
 
-/** The verdict as people read it; runs of earlier versions have the plain one alone. */
+/** The verdict in words; runs of earlier versions have the plain one alone. */
 export function saidOf(outcome: TaskOutcome | undefined): string {
   return outcome?.said ?? outcome?.verdict ?? '';
 }
 
 function headline(paused: boolean, end: RunEnd | undefined): string[] {
-  if (end === undefined) return paused ? ['**Paused.** `npx reignite resume` goes on.', ''] : [];
+  if (end === undefined) return paused ? ['**Paused.** Resume with `npx reignite resume`.', ''] : [];
   const { status, failure, results, compared } = end;
   const about = compared === undefined ? '' : `Compared: ${compared}. `;
   const report = `${about}Report: \`${results}/report/index.html\``;
   if (status === 'done') return [`**Done.** ${report}`, ''];
   if (status === 'partial') {
     return [
-      `**Done in part: some ROIs failed.** \`npx reignite why\` names them, \`npx reignite retry\` takes them in again. ${report}`,
+      `**Done in part: some ROIs failed.** \`npx reignite why\` names them, \`npx reignite retry\` computes them again. ${report}`,
       '',
     ];
   }
-  if (status === 'cancelled') return ['**Cancelled.** The same `npx reignite run` goes on from what is there.', ''];
+  if (status === 'cancelled') return ['**Cancelled.** Run the same `npx reignite run` again to resume.', ''];
   const { code = '', cause = '', remedy = '' } = failure ?? {};
   return [`**Failed: ${code}.** ${cause} ${remedy}`, ''];
 }

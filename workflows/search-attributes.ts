@@ -5,11 +5,11 @@ import {
   type TypedSearchAttributes,
 } from '@temporalio/common';
 
-/** Where a run is, and which part of it a child is: acquire, he, nuclei, pdl1; a run ends with ledger and report, and may be paused. */
+/** Where a run is, and which part of it a child is: acquire, he, nuclei, pdl1; a run ends with discrepancies and report, and may be paused. */
 const STAGE = defineSearchAttributeKey('ReproStage', SearchAttributeType.KEYWORD);
 /** The tasks that a run or a stage is about. */
 const TASK = defineSearchAttributeKey('ReproTask', SearchAttributeType.KEYWORD_LIST);
-/** What was found out beside the published results; of a run each verdict once. */
+/** The verdicts against the published results, each once. */
 const VERDICT = defineSearchAttributeKey('ReproVerdict', SearchAttributeType.KEYWORD_LIST);
 
 /** What the lists of the Temporal UI can be filtered by; registered on the embedded server, by hand on a shared one. */

@@ -9,7 +9,7 @@ import { type Queue, taskQueue } from '../config/tasks.ts';
 type Settings = RunConfig['temporal'];
 
 /**
- * A step that moves is never given up: it beats, and its next attempt goes on where the last one stopped.
+ * Activities that make progress are retried without limit; each attempt resumes from what the last one saved.
  * Errors that no attempt can mend are not retryable, and end it at once. A cancelled run does not wait for steps of
  * workers that may be dead: what they still write is safe, and the next attempt knows how to take over.
  */

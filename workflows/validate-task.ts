@@ -41,8 +41,8 @@ export interface TaskCursor {
 
 /** What a batch of ROIs is, for its page in the Temporal UI. */
 const BATCH_DETAILS = [
-  '- One activity per ROI: inferred and scored in one, on the inference queue.',
-  '- Pending Activities shows how far each is. An ROI that fails is red here and does not end the run.',
+  '- One activity per ROI, which both infers and scores it, on the inference queue.',
+  '- Pending Activities shows the progress of each ROI. A failed ROI is red here and does not end the run.',
 ].join('\n');
 
 /** Validates one task over the whole test set: plan, batches of ROIs with their figures, metrics, verdict. */
@@ -90,7 +90,7 @@ async function validate(of: TaskInput): Promise<TaskOutcome> {
 }
 
 async function start({ task, run, input }: TaskInput): Promise<TaskCursor> {
-  setCurrentDetails('The model is made ready, and the ROIs are compared with the cache.');
+  setCurrentDetails('Preparing the model and looking up ROIs in the cache.');
   const plan = await planOf(task, input);
   const started = stateOf(plan, plan.cached, 0, 'running');
   show(started);
@@ -103,7 +103,9 @@ async function planOf(task: Task, { folders, config, digest }: RunInput): Promis
   const { temporal } = config;
   const { prepareModel, planTask } = rendering(temporal);
   const settings = { scope: 'full' as const, ...config[task] };
-  const prepared = await prepareModel.executeWithOptions({ summary: 'model to ONNX' }, [{ task, folders, settings }]);
+  const prepared = await prepareModel.executeWithOptions({ summary: 'convert model to ONNX' }, [
+    { task, folders, settings },
+  ]);
   const model = { digest: prepared.digest };
   const { provider, ortVersion, engine } = await inference(temporal).probeInference.executeWithOptions(
     { summary: 'execution provider' },
@@ -116,8 +118,8 @@ async function planOf(task: Task, { folders, config, digest }: RunInput): Promis
     engine: { provider, ortVersion, engine },
     settings,
   };
-  const { total, cached, batches } = await planTask.executeWithOptions({ summary: 'compare with the cache' }, [
-    { ...setup, folders, pageSize: temporal.pageSize },
+  const { total, cached, batches } = await planTask.executeWithOptions({ summary: 'look up ROIs in the cache' }, [
+    { ...setup, folders, batchSize: temporal.batchSize },
   ]);
   return { ...setup, total, cached, batches };
 }

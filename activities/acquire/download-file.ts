@@ -36,7 +36,7 @@ export interface FileOutcome {
 }
 
 /**
- * Fetches one file of the record, or goes on where an earlier attempt stopped; verified before it gets its name.
+ * Fetches one file of the record, or resumes where an earlier attempt stopped; verified before it gets its name.
  * Archives wait in DATA/archives, other files take their place in DATA. Of an archive of which little is wanted, or of
  * which most is there, the missing members alone are fetched.
  */
@@ -95,7 +95,7 @@ function unpackedBefore({ key, size, md5, sha256, verified, bytes, files }: Rece
 
 type ReceiptOf = NonNullable<Awaited<ReturnType<DownloadServices['receipts']['whole']>>>;
 
-/** Writes down a file that is no archive. */
+/** Writes down a file that is not an archive. */
 async function noted({ receipts }: DownloadServices, data: string, outcome: FileOutcome & Known): Promise<FileOutcome> {
   const { key, size, md5, sha256, verified } = outcome;
   const files = [{ path: key, size, sha256 }];

@@ -21,8 +21,8 @@ export interface ResolvedRecord {
 }
 
 /**
- * Asks the record's API for the files that are wanted, with sizes, checksums and addresses. Nobody is asked when all of
- * them lie in the data folder already, fetched and verified: a version never changes.
+ * Asks the record's API for the files that are wanted, with sizes, checksums and addresses. No request is made when all of
+ * them are already in the data folder, fetched and verified: a version never changes.
  */
 export function createFetchRecord({ servers, receipts, patience }: DownloadServices) {
   return async function fetchRecord(input: FetchRecordInput): Promise<ResolvedRecord> {
@@ -52,18 +52,21 @@ async function areHere(receipts: Receipts, data: string, record: ZenodoRecord, w
   return true;
 }
 
-/** A data folder that nobody has to verify: what the tasks need has to be there, and nothing is fetched. */
+/** For a data folder that is used without verification: checks that it has what the tasks need. Fetches nothing. */
 async function asItLies(record: string, data: string, { tasks, ownModels }: Wanted): Promise<ResolvedRecord> {
   const { folders, files } = neededOfRecord(tasks, ownModels);
   const needed = [...folders, ...files].filter((name) => !PUBLISHED_RESULTS.includes(name));
   for (const name of needed) {
     if (existsSync(join(data, name)) || PUBLISHED_ROOTS.includes(name)) continue;
-    throw new ReigniteError('FILE_MISSING', `${data} holds no ${name}, and zenodo.offline forbids to fetch it.`);
+    throw new ReigniteError(
+      'FILE_MISSING',
+      `${data} has no ${name}, and zenodo.offline does not allow downloading it.`,
+    );
   }
-  return { id: record, title: `taken from ${data} as it lies there`, files: [] };
+  return { id: record, title: `taken from ${data} as it is`, files: [] };
 }
 
-/** What was published beside the data: a record without it can still be run, only not be compared. */
+/** What was published next to the data: a record without it can still be run, only not be compared. */
 const PUBLISHED_RESULTS = ['inference.zip', 'figures.zip', 'he_label_map.json'];
 const PUBLISHED_ROOTS = ['inference', 'figures'];
 
@@ -79,7 +82,7 @@ function wantedFiles(record: ZenodoRecord, { tasks, whole, only, ownModels }: Wa
   });
 }
 
-/** Files of a record that the tasks need, and what was published beside the data. */
+/** Files of a record that the tasks need, and what was published next to the data. */
 export function neededFiles(
   record: ZenodoRecord,
   tasks: FetchRecordInput['tasks'],
@@ -97,7 +100,7 @@ export function neededFiles(
     ...files.filter((name) => !record.files.some(({ key }) => key === name)),
   ].filter((name) => !PUBLISHED_RESULTS.includes(name));
   if (absent.length > 0) {
-    throw new ReigniteError('FILE_NOT_IN_RECORD', `Record ${record.id} holds no ${absent.join(', ')}.`);
+    throw new ReigniteError('FILE_NOT_IN_RECORD', `Record ${record.id} has no ${absent.join(', ')}.`);
   }
   return [...needed, ...files.flatMap((name) => record.files.find(({ key }) => key === name) ?? [])];
 }

@@ -36,7 +36,7 @@ export class RecordServers {
   /** Asks for the record and its files; where there is no network, what is known of it has to do. */
   async record(zenodo: ZenodoConfig, record: string, signal: AbortSignal): Promise<ZenodoRecord> {
     const api = await this.#apiOf(zenodo, record);
-    if (zenodo.serve !== undefined) {
+    if (zenodo.serveFrom !== undefined) {
       return this.#identified(zenodo, record, await fetchRecord({ api, record, signal }), signal);
     }
     const known = new KnownRecords(this.#home.records, zenodo.api);
@@ -56,14 +56,14 @@ export class RecordServers {
     }
   }
 
-  /** What the API said of the record at an earlier time; undefined where nobody asked, or the record is served from here. */
+  /** What the API said of the record at an earlier time; undefined where it was not asked, or the record is served from a local folder. */
   async known(zenodo: ZenodoConfig, record: string): Promise<ZenodoRecord | undefined> {
-    if (zenodo.serve !== undefined) return undefined;
+    if (zenodo.serveFrom !== undefined) return undefined;
     return new KnownRecords(this.#home.records, zenodo.api).recall(record);
   }
 
   /**
-   * How a file is asked for. A loopback server has another port in every process, so that its addresses are made anew
+   * How a file is asked for. A loopback server has another port in every process, so its addresses are rebuilt
    * and the ones in the history are not used.
    */
   async request(
@@ -71,7 +71,7 @@ export class RecordServers {
     record: string,
     file: { readonly key: string; readonly url: string },
   ): Promise<HttpGet> {
-    if (zenodo.serve === undefined) return { ...this.#manners(zenodo, file.url), url: file.url };
+    if (zenodo.serveFrom === undefined) return { ...this.#manners(zenodo, file.url), url: file.url };
     const api = await this.#apiOf(zenodo, record);
     const url = `${api}/records/${parseRecordId(record)}/files/${encodedKey(file.key)}/content`;
     return { ...this.#manners(zenodo, url), url };
@@ -117,18 +117,18 @@ export class RecordServers {
   }
 
   async #apiOf(zenodo: ZenodoConfig, record: string): Promise<string> {
-    if (zenodo.serve === undefined) return zenodo.api;
-    const inPackage = packageFile(zenodo.serve);
-    const folder = existsSync(inPackage) ? inPackage : resolve(zenodo.serve);
+    if (zenodo.serveFrom === undefined) return zenodo.api;
+    const inPackage = packageFile(zenodo.serveFrom);
+    const folder = existsSync(inPackage) ? inPackage : resolve(zenodo.serveFrom);
     const started = this.#running.get(folder) ?? serveRecord({ folder, record });
     this.#running.set(folder, started);
     return (await started).api;
   }
 
-  /** Nobody waits for turns at a server of our own. */
+  /** Requests to our own loopback server are not rate limited. */
   #manners(zenodo: ZenodoConfig, url: string): Omit<HttpGet, 'url'> {
-    const stallMs = zenodo.stallSeconds * 1_000;
-    if (zenodo.serve !== undefined) return { stallMs };
+    const stallMs = zenodo.stallTimeoutSeconds * 1_000;
+    if (zenodo.serveFrom !== undefined) return { stallMs };
     return { stallMs, politeness: this.#politenessOf(zenodo), token: tokenFor(url, zenodo.api) };
   }
 

@@ -11,7 +11,7 @@ class RateMeter {
   readonly #samples: { at: number; bytes: number }[] = [];
 
   /**
-   * @param bytes - Done by now. Fewer than before begin anew.
+   * @param bytes - Done by now. Fewer than before restart the count.
    * @param now - ms, of a clock that is not put back.
    * @returns Bytes a second; undefined before there is enough to tell, and while nothing moves.
    */
@@ -43,7 +43,7 @@ export interface TransferProgress {
   readonly secondsLeft?: number;
 }
 
-/** Tells how far a step is: done, and to be done in all where that is another number than at first. */
+/** Reports progress: what is done, and the total where it has changed. */
 export type Report = (phase: TransferProgress['phase'], bytes: number, of?: number) => void;
 
 /** Keeps the heart beating, with bytes, rate and time left. */

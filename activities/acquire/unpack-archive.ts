@@ -34,7 +34,7 @@ export function createUnpackArchive({ receipts, patience }: UnpackServices) {
     const earlier = await receipts.whole(data, file);
     if (earlier !== undefined) return { key, files: earlier.files.length, bytes: earlier.bytes };
     const fetched = inside(join(data, 'archives'), key);
-    // What is used from a mirror is only read; what was verified is what is named, not whatever lies there first.
+    // What is used from a mirror is only read; a verified path is named, not the first one found.
     const archive = mirrored && zenodo.mirror !== undefined ? inside(zenodo.mirror, key) : fetched;
     const selection = file.part && only !== undefined ? new Selection(only) : undefined;
     const wanted = {
@@ -72,7 +72,7 @@ export function createUnpackArchive({ receipts, patience }: UnpackServices) {
       } finally {
         await lock.release();
         // The folder goes with its last archive.
-        await bestEffort(rmdir(dirname(fetched)), 'other archives may still be there');
+        await bestEffort(rmdir(dirname(fetched)), 'other archives may remain');
       }
     });
   };

@@ -8,7 +8,7 @@ export interface Patient {
   readonly retrySeconds: RunConfig['temporal']['retrySeconds'];
   /** What is attempted. */
   readonly subject: string;
-  /** Bytes on disk: more than at the last failure begin the patience anew. */
+  /** Bytes on disk: more than at the last failure restart the timeout. */
   readonly bytes: () => Promise<number>;
 }
 
@@ -18,7 +18,7 @@ export async function withPatience<Result>(
   { zenodo, retrySeconds, subject, bytes }: Patient,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  const begun = Date.now();
+  const startedAt = Date.now();
   const { workflowExecution, activityId } = Context.current().info;
   try {
     const result = await work();
@@ -29,10 +29,10 @@ export async function withPatience<Result>(
     const execution = `${workflowExecution?.runId ?? ''} ${activityId}`;
     throw await patience.after(
       error,
-      { subject, execution, bytes: await bytes(), begun },
+      { subject, execution, bytes: await bytes(), startedAt },
       {
-        patienceMs: zenodo.patienceSeconds * 1_000,
-        spaceMs: zenodo.spaceSeconds * 1_000,
+        patienceMs: zenodo.retryTimeoutSeconds * 1_000,
+        spaceMs: zenodo.diskFullTimeoutSeconds * 1_000,
         retryMs: retrySeconds * 1_000,
       },
     );

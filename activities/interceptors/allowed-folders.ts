@@ -12,7 +12,7 @@ import { ModelRef, RunFolders } from '../inputs.ts';
 
 /** So long a worker that lacks a folder keeps its slot: meanwhile the others take what waits. */
 const HOLD_MS = 5_000;
-/** By then nobody has the folder. */
+/** After this many hand-overs no worker has the folder. */
 const LAST_ATTEMPT = 30;
 
 const Step = z.object({ folders: RunFolders, model: ModelRef.optional() });
@@ -32,8 +32,8 @@ export function needFolders(home: HomeFolders) {
       context.log.warn(message);
       await context.sleep(Math.min(HOLD_MS, (context.info.heartbeatTimeoutMs ?? HOLD_MS) / 2));
       const isLast = context.info.attempt >= LAST_ATTEMPT;
-      throw new ReigniteError(isLast ? 'FILE_MISSING' : 'FOLDER_NOT_HERE', message, {
-        remedy: 'Share data, results and home with this machine under the same paths, or end its worker.',
+      throw new ReigniteError(isLast ? 'FILE_MISSING' : 'FOLDER_UNAVAILABLE', message, {
+        remedy: 'Share data, results and state directory with this machine under the same paths, or stop its worker.',
       });
     },
   });
@@ -47,7 +47,7 @@ function missingFolder(step: unknown, home: HomeFolders): string | undefined {
 }
 
 /**
- * Runs an activity only where its input names nothing but what the worker may use. Whoever reaches the Temporal server
+ * Runs an activity only where its input names nothing but what the worker may use. Anyone who reaches the Temporal server
  * can start any activity with any input; this is the one place that every one of them passes.
  */
 export function needAllowedPlaces(allowed: AllowedPlaces) {

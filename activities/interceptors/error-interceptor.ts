@@ -6,12 +6,12 @@ import { ZodError, z } from 'zod';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { asSystemError } from '../../toolkit/files/disk-error.ts';
 
-/** Attempts after which an error that nobody foresaw is taken for a defect rather than for bad luck. */
+/** Attempts after which an unexpected error counts as a defect and is no longer retried. */
 const UNFORESEEN_ATTEMPTS = 5;
 
 const HAND_OVER_MS = 1_000;
 
-/** What a failure carries beside its message, for whoever prints it. */
+/** Details of a failure, for the code that prints it. */
 export interface FailureDetails {
   readonly code: string;
   readonly cause: string;
@@ -20,7 +20,7 @@ export interface FailureDetails {
 
 /**
  * Turns what an activity throws into a failure that history keeps whole: type = code; code, cause and remedy in the
- * message and in the details, retryable as the table of errors says. Cancellation passes as it is; a worker that is told to
+ * message and in the details, retryable as the table of errors says. Cancellation passes as it is; a worker that is asked to
  * stop hands its steps over at once.
  */
 export function createErrorInterceptor(context: Context): ActivityInboundCallsInterceptor {
@@ -61,7 +61,7 @@ function asFailure(error: unknown, context: Context): unknown {
 function handedOver(): ApplicationFailure {
   const failure = ApplicationFailure.create({
     type: 'WorkerShutdown',
-    message: 'The worker was told to stop; the next one goes on where it was.',
+    message: 'The worker is shutting down; another worker resumes this activity.',
     nextRetryDelay: HAND_OVER_MS,
     category: 'BENIGN',
   });
@@ -73,10 +73,7 @@ function asReigniteError(thrown: unknown): ReigniteError {
   const error = asSystemError(thrown);
   if (error instanceof ReigniteError) return error;
   if (error instanceof ZodError) {
-    return new ReigniteError(
-      'CONFIG_INVALID',
-      `An activity was given what it does not take: ${z.prettifyError(error)}`,
-    );
+    return new ReigniteError('CONFIG_INVALID', `Invalid activity input: ${z.prettifyError(error)}`);
   }
   const message = error instanceof Error ? error.message : String(error);
   return new ReigniteError('INTERNAL', `Unexpected: ${message}`, { cause: error });

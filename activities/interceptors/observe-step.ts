@@ -10,15 +10,15 @@ import type {
 import { z } from 'zod';
 import { bestEffort } from '../../toolkit/concurrency.ts';
 
-/** Linux only: what is written there begins the peak anew (proc(5), `clear_refs`). */
+/** Linux only: writing there resets the peak (proc(5), `clear_refs`). */
 const BEGIN_ANEW = { path: '/proc/self/clear_refs', what: '5' } as const;
 
-/** Begins the peak of this process anew, where the system can. */
+/** Resets the peak memory of this process, where the system can. */
 async function resetPeakMemory(): Promise<void> {
   await bestEffort(writeFile(BEGIN_ANEW.path, BEGIN_ANEW.what), 'only Linux has this file');
 }
 
-/** The largest resident memory of this process since the peak was begun anew, or since its start, in bytes. */
+/** The largest resident memory of this process since the peak was reset, or since its start, in bytes. */
 async function peakMemoryBytes(): Promise<number> {
   const status = await readFile('/proc/self/status', 'utf8').catch(() => '');
   const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(status) ?? [];
@@ -33,7 +33,7 @@ const Planned = z.object({ total: z.int(), cached: z.int(), batches: z.int() });
 let underWay = 0;
 
 /**
- * What is told of every step: its log carries the ROI, its result the peak of memory, and the metrics count ROIs and
+ * Observes every activity: its log carries the ROI, its result the peak memory, and the metrics count ROIs and
  * looks into the cache.
  */
 export function observeStep(context: Context): ActivityInterceptors {

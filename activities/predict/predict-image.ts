@@ -12,9 +12,9 @@ export interface PredictImageOutcome {
 }
 
 /**
- * Predicts one image of the user's; its files and its numbers land in the folder of the prediction.
+ * Predicts one image of a prediction; its files and scores are written to the prediction's folder.
  *
- * Safe to kill anywhere: finished tiles, then the cache entry are what the next attempt goes on from.
+ * Safe to kill anywhere: finished tiles, then the cache entry are what the next attempt resumes from.
  */
 export function createPredictImage(home: HomeFolders, engines: PredictionEngines) {
   const opened = new LastPredictor(home, engines);

@@ -22,9 +22,9 @@ export class PredictionFiles {
   async readPage(page: number): Promise<NamedImage[]> {
     const path = this.#page(page);
     const text = await readFile(path, 'utf8').catch((cause) => {
-      throw new ReigniteError('FILE_MISSING', `There is no list of images ${path}.`, {
+      throw new ReigniteError('FILE_MISSING', `The list of images ${path} is missing.`, {
         cause,
-        remedy: 'Type the same `npx reignite predict --run` again: it writes the list.',
+        remedy: 'Run the same `npx reignite predict --run` again; it rewrites the list.',
       });
     });
     return z.array(NamedImage).parse(JSON.parse(text));
@@ -35,7 +35,7 @@ export class PredictionFiles {
   }
 }
 
-/** Reads one page of the images of a prediction. Runs as a local activity: it is no step that anybody needs to see. */
+/** Reads one page of the images of a prediction. A local activity: it does not need to show in the history's timeline. */
 export function createReadImages(home: HomeFolders) {
   return async function readImages(input: ReadImagesInput): Promise<NamedImage[]> {
     const { list, page } = ReadImagesInput.parse(input);

@@ -20,7 +20,7 @@ export const TaskOutcome = z.object({
   cached: z.int().min(0),
   failed: z.int().min(0),
   verdict: Verdict,
-  said: z.string().describe('The verdict as people read it'),
+  said: z.string().describe('The verdict in words'),
 });
 export type TaskOutcome = z.infer<typeof TaskOutcome>;
 

@@ -84,7 +84,7 @@ export function createInferRoi({ engines, ...services }: InferServices) {
 /** The later steps go by the key of the plan: what was planned must be what is inferred. */
 function refuseChanged({ roi, sources }: InferRoiInput, now: RoiSources): void {
   if (sources === undefined || (sources.image === now.image && sources.truth === now.truth)) return;
-  throw new ReigniteError('FILE_MISSING', `ROI ${roi}: its image or its ground truth changed after it was planned.`, {
-    remedy: 'Type the same command again: the ROI is planned with the files as they are now.',
+  throw new ReigniteError('FILE_MISSING', `ROI ${roi}: its image or its ground truth changed after planning.`, {
+    remedy: 'Run the same command again; the ROI is planned with the present files.',
   });
 }

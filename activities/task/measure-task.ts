@@ -5,7 +5,7 @@ import type { InferServices } from './infer-roi.ts';
 import { TaskFiles } from './task-files.ts';
 import { sessionOf, workOf } from './work-of.ts';
 
-/** Infers again what the discrepancy ledger asks for of a task; ROIs that were done before come from the cache. */
+/** Infers again what the discrepancy report asks for of a task; ROIs that were done before come from the cache. */
 export function createMeasureTask({ engines, ...services }: InferServices) {
   return async function measureTask(input: MeasureTaskInput): Promise<MeasureOutcome> {
     const { task, folders, settings, inference, full, stage, batches } = MeasureTaskInput.parse(input);

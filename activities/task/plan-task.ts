@@ -37,7 +37,7 @@ export function createPlanTask(services: WorkerServices) {
 /** Plans the given ROIs. @param look - Says what the cache has of one, and puts it into the results folder. */
 export async function planRois(
   services: WorkerServices,
-  { stage, pageSize, folders }: Pick<PlanTaskInput, 'stage' | 'pageSize' | 'folders'>,
+  { stage, batchSize, folders }: Pick<PlanTaskInput, 'stage' | 'batchSize' | 'folders'>,
   listed: readonly ListedRoi[],
   look: (roi: ListedRoi, work: TaskWork) => Promise<Looked>,
 ): Promise<TaskOutline> {
@@ -54,9 +54,9 @@ export async function planRois(
     const outstanding = looked.filter(({ need }) => need !== 'nothing').map((roi) => OutstandingRoi.parse(roi));
     await services.digests.save();
     await files.writePlan({ rois: looked.map((roi) => PlannedRoi.parse(roi)) });
-    const batches = Math.ceil(outstanding.length / pageSize);
+    const batches = Math.ceil(outstanding.length / batchSize);
     for (let batch = 0; batch < batches; batch++) {
-      await files.writeBatch(batch, outstanding.slice(batch * pageSize, (batch + 1) * pageSize));
+      await files.writeBatch(batch, outstanding.slice(batch * batchSize, (batch + 1) * batchSize));
     }
     const toInfer = outstanding.filter(({ need }) => need === 'infer').length;
     return { total: listed.length, cached: listed.length - toInfer, batches };

@@ -31,7 +31,7 @@ export function sessionOf({ provider, threads }: RunConfig['inference']): Networ
   return { provider, ...(threads === 0 ? {} : { threads }) };
 }
 
-/** Digests of the files of an ROI. @throws ReigniteError FILE_MISSING naming the first that is not there. */
+/** Digests of the files of an ROI. @throws ReigniteError FILE_MISSING naming the first that does not exist. */
 export async function sourcesOf(
   { image, truth }: ListedRoi,
   { data, digests, signal }: Pick<TaskWork, 'data' | 'digests' | 'signal'>,
@@ -42,7 +42,7 @@ export async function sourcesOf(
   };
 }
 
-/** The same; undefined where a file is not there: its own step is to say so, not the whole task. */
+/** The same; undefined where a file does not exist: its own step is to say so, not the whole task. */
 export async function sourcesIfThere(
   roi: ListedRoi,
   work: Pick<TaskWork, 'data' | 'digests' | 'signal'>,

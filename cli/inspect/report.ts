@@ -11,11 +11,11 @@ import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { EXIT, printResult } from '../output.ts';
 import { withHomeServer } from '../with-home-server.ts';
 
-/** Where a run's results lie, and its record; the latter is not known of a folder that somebody names. */
+/** A run's results folder and its record; the record is unknown when the user names a folder. */
 export interface KnownFolders {
   readonly results: string;
   readonly data?: string;
-  /** The run while it is open: its results are not complete yet. */
+  /** The run while it is open; its results are not complete yet. */
   readonly openRun?: string;
 }
 
@@ -39,14 +39,14 @@ async function foldersOf(run: string | undefined, signal: AbortSignal): Promise<
       const openRun = execution.status.name === 'RUNNING' ? { openRun: execution.workflowId } : {};
       return { results, ...openRun, ...(typeof data === 'string' ? { data } : {}) };
     }
-    throw new ReigniteError('RUN_NOT_FOUND', `The run ${execution.workflowId} does not say where its results lie.`, {
-      remedy: 'Give the results folder instead.',
+    throw new ReigniteError('RUN_NOT_FOUND', `The run ${execution.workflowId} does not record its results folder.`, {
+      remedy: 'Name the results folder instead.',
     });
   });
 }
 
 /**
- * `reignite report`: builds report, crate and manifest of a run anew from its results.
+ * `reignite report`: rebuilds report, crate and manifest of a run from its results.
  *
  * @param options.data - The run's record; that of a run of this home is known. Without it the viewer keeps the layers
  *   that it has.
@@ -79,8 +79,8 @@ export async function verifyCommand(
 ): Promise<number> {
   const { results, openRun } = await foldersOf(run, signal);
   if (openRun !== undefined) {
-    throw new ReigniteError('RUN_OPEN', `The run ${openRun} is open: its results are not complete yet.`, {
-      remedy: 'Run its command again to resume it, and verify when it has ended.',
+    throw new ReigniteError('RUN_OPEN', `The run ${openRun} is open; its results are not complete yet.`, {
+      remedy: 'Run its command again to resume it, and verify once it has ended.',
     });
   }
   const { files, findings } = await verifyManifest(results, signal);

@@ -12,14 +12,14 @@ export interface Failure {
   readonly remedy: string;
 }
 
-/** Finds the error of ours below what Temporal wraps around it. */
+/** Finds the ReigniteError below what Temporal wraps around it. */
 export function failureIn(failure: temporal.api.failure.v1.IFailure | null | undefined): Failure | undefined {
   if (!failure) return undefined;
   const application = failure.applicationFailureInfo;
   if (!application) {
     if (failure.cause) return failureIn(failure.cause);
     const isTimeout = Boolean(failure.timeoutFailureInfo);
-    const cause = isTimeout ? `The attempt was silent for too long: its worker is gone, or hangs.` : failure.message;
+    const cause = isTimeout ? `No heartbeat in time: the worker exited or hangs.` : failure.message;
     return { code: 'INTERNAL', cause: cause ?? '', remedy: remedyOf('WORKER_LOST') };
   }
   const code = application.type ?? 'INTERNAL';

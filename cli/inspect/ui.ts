@@ -14,11 +14,9 @@ import { withHomeServer } from '../with-home-server.ts';
 export async function uiCommand(part: string | undefined, signal: AbortSignal): Promise<number> {
   return withHomeServer(signal, ['orchestration'], async ({ client, server, failed }) => {
     if (server.uiUrl === undefined) {
-      throw new ReigniteError(
-        'USAGE',
-        `The server ${server.address} is not ours: its UI's address is not known here.`,
-        { remedy: 'Open the UI that belongs to that server.' },
-      );
+      throw new ReigniteError('USAGE', `The server ${server.address} is external; the address of its UI is unknown.`, {
+        remedy: 'Open the UI of that server.',
+      });
     }
     const { workflowId } = await findRun(client, part);
     printResult(runPage(server.uiUrl, server.namespace, workflowId));

@@ -59,8 +59,13 @@ interface Known {
 function explain({ steps, listed, isOutstanding, key, made }: Known): Omit<RoiAnswer, 'task' | 'roi' | 'steps'> {
   const last = steps.at(-1);
   const named = key === undefined ? {} : { key };
-  if (listed?.code === 'SKIPPED') {
-    return { state: 'skipped', because: listed.cause, failure: { ...listed, remedy: remedyOf('SKIPPED') }, ...named };
+  if (listed?.code === 'ROI_SKIPPED') {
+    return {
+      state: 'skipped',
+      because: listed.cause,
+      failure: { ...listed, remedy: remedyOf('ROI_SKIPPED') },
+      ...named,
+    };
   }
   const ended = last?.outcome === 'failed' ? last.failure : undefined;
   const failure =
@@ -72,7 +77,7 @@ function explain({ steps, listed, isOutstanding, key, made }: Known): Omit<RoiAn
   if (!isOutstanding) {
     return {
       state: 'cached',
-      because: `The cache had it, made from the same inputs: ${inputsOf(key, made)}.`,
+      because: `It came from the cache, computed from the same inputs: ${inputsOf(key, made)}.`,
       ...named,
     };
   }
@@ -88,17 +93,20 @@ function pick({ code, cause, remedy }: Failure): Failure {
 
 function inputsOf(key: string | undefined, made: readonly CacheEntry[]): string {
   const parts = Object.entries(made.find((entry) => entry.key === key)?.parts ?? {});
-  return parts.map(([name, value]) => `${name} ${String(value).slice(0, 16)}`).join(', ') || 'its entry has gone since';
+  return (
+    parts.map(([name, value]) => `${name} ${String(value).slice(0, 16)}`).join(', ') ||
+    'its entry has been deleted since'
+  );
 }
 
 function missOf(key: string | undefined, made: readonly CacheEntry[]): string {
-  if (key === undefined) return 'A file of the ROI was missing when the run looked.';
+  if (key === undefined) return 'A file of the ROI was missing during planning.';
   const entry = made.find((each) => each.key === key);
-  if (entry === undefined) return 'The cache had no result of it.';
+  if (entry === undefined) return 'The cache had no result for it.';
   const others = made.filter((each) => each.key !== key && each.parts['rounding'] === undefined);
   const differing = differingParts(others, entry.parts);
-  if (differing === undefined) return 'Nothing had been computed of its image before.';
-  return `What was computed of its image had another ${differing.join(', ')}.`;
+  if (differing === undefined) return 'Its image had not been computed before.';
+  return `Earlier results of its image had another ${differing.join(', ')}.`;
 }
 
 async function allEntries(home: HomeFolders): Promise<readonly CacheEntry[]> {

@@ -84,8 +84,8 @@ interface Answer {
 async function answerOn(run: KnownRun, word: string): Promise<Answer> {
   const answer = await tryAnswer(run, word);
   if (answer !== undefined) return answer;
-  throw new ReigniteError('USAGE', `The run ${run.description.run} has no ROI and no step ${word}.`, {
-    remedy: 'Run `npx reignite why RUN` for its failures, or look at the names in its results folder.',
+  throw new ReigniteError('USAGE', `The run ${run.description.run} has no ROI or activity ${word}.`, {
+    remedy: 'Run `npx reignite why RUN` to list its failures; ROI names are file names in its results folder.',
   });
 }
 
@@ -120,8 +120,8 @@ function answerRun({ description, parts, summary }: KnownRun): Answer {
       ),
       ...interventions.map(({ at, what }) => `${at.slice(0, 19)} ${what}`),
       ...(steps.length === 0
-        ? ['Every step ended well at its first attempt.']
-        : ['Steps that did not end well at once:']),
+        ? ['All activities succeeded on the first attempt.']
+        : ['Activities that were retried or failed:']),
       ...steps.map(stepLine),
     ],
   };

@@ -9,18 +9,7 @@ import { lstatIfThere } from '../../toolkit/files/if-there.ts';
 import { bytesText } from '../../toolkit/format.ts';
 import { EXIT, printResult } from '../output.ts';
 import { withHomeServer } from '../with-home-server.ts';
-
-/** What `clean` knows to remove, and what its loss costs. */
-export const REMOVABLE = {
-  cache: 'results of steps; a run computes them again',
-  partial: 'ROIs and files half done; they are begun again',
-  models: 'converted networks and their copies for this processor; converted again in minutes',
-  runs: 'plans and failures of closed runs; `why` knows less of them',
-  logs: 'logs of workers and servers',
-  databases: 'databases of the server that it refused, moved aside',
-  archives: 'downloaded archives whose contents lie in the data folder',
-} as const;
-export type Removable = keyof typeof REMOVABLE;
+import { REMOVABLE, REMOVABLES, type Removable } from './removables.ts';
 
 export interface Found {
   readonly what: Removable;
@@ -31,7 +20,7 @@ export interface Found {
 }
 
 /**
- * Finds what can go. Never the record's data, results, receipts or the history.
+ * Finds what can be deleted: never the record's data, results, receipts or the history.
  *
  * @param dataFolders - Those that runs of this home were given.
  */
@@ -61,9 +50,7 @@ export async function findRemovable(home: HomeFolders, dataFolders: readonly str
   return found;
 }
 
-export const REMOVABLES: readonly Removable[] = ['cache', 'partial', 'models', 'runs', 'logs', 'databases', 'archives'];
-
-/** What a transfer leaves until it has ended, beside the file that it will be. */
+/** What a transfer keeps next to the file until it has finished. */
 const PARTIAL = /\.(part|part\.json|pieces)$/;
 
 async function partialFiles(data: string): Promise<string[]> {
@@ -112,11 +99,11 @@ export interface CleanOptions {
 }
 
 /**
- * `reignite clean`: gives back the disk that the home and downloads can do without. The record's data, results and the
+ * `reignite clean`: frees the disk space of the state directory and downloads that is not needed. Data, results and
  * history stay.
  *
- * @param kinds - Which kinds of it; all unless given.
- * @throws ReigniteError USAGE for a kind that is none; RUN_OPEN while a run or a download of this home is open.
+ * @param kinds - Kinds to delete; empty for all.
+ * @throws ReigniteError USAGE for an unknown kind; RUN_OPEN while a run or a download of this home is open.
  */
 export async function cleanCommand(
   kinds: readonly string[],
@@ -125,8 +112,8 @@ export async function cleanCommand(
 ): Promise<number> {
   const unknown = kinds.find((kind) => !REMOVABLES.some((each) => each === kind));
   if (unknown !== undefined) {
-    throw new ReigniteError('USAGE', `There is nothing called ${unknown} to clean.${didYouMean(unknown, REMOVABLES)}`, {
-      remedy: `Choose among ${REMOVABLES.join(', ')}.`,
+    throw new ReigniteError('USAGE', `Unknown kind ${unknown}.${didYouMean(unknown, REMOVABLES)}`, {
+      remedy: `Choose from ${REMOVABLES.join(', ')}.`,
     });
   }
   const isToRemove = options.dryRun !== true;
@@ -149,8 +136,8 @@ async function closedRunsData(client: Client): Promise<readonly string[]> {
   const query = "WorkflowType IN ('reproduce', 'acquire', 'predictImages')";
   for await (const { workflowId, status, memo } of client.workflow.list({ query })) {
     if (status.name === 'RUNNING') {
-      throw new ReigniteError('RUN_OPEN', `${workflowId} is open: what it needs cannot be told from what can go.`, {
-        remedy: 'Let it end, or run `npx reignite cancel` first.',
+      throw new ReigniteError('RUN_OPEN', `${workflowId} is open: it still needs what would be deleted.`, {
+        remedy: 'Wait for it to end, or run `npx reignite cancel` first.',
       });
     }
     const data: unknown = memo?.['data'];
@@ -171,7 +158,7 @@ function linesOf(found: readonly Found[], bytes: number, isRemoved: boolean): st
       ...paths.map((path) => `  ${path}`),
     ]),
     isRemoved
-      ? `${bytesText(bytes)} given back.`
-      : `${bytesText(bytes)} can go: \`npx reignite clean\` removes all of it, \`clean partial logs\` these kinds.`,
+      ? `${bytesText(bytes)} freed.`
+      : `${bytesText(bytes)} can be freed: \`npx reignite clean\` removes everything listed, \`clean partial logs\` only these kinds.`,
   ];
 }

@@ -53,7 +53,7 @@ export async function workerCommand(options: WorkerOptions, signal: AbortSignal)
   await client.connection.close();
   const workers = new WorkerProcesses({ home, server, settings, queues, onStep: printStep, signal });
   printStep(`Serves ${queues.join(', ')} on ${server.address}. Press Ctrl-C to stop.`);
-  whenInterrupted('Stopped: unfinished activities are tried again by another worker.');
+  whenInterrupted('Stopped. Another worker retries unfinished activities.');
   try {
     await untilStopped(workers.failed, signal);
     return EXIT.interrupted;
@@ -65,7 +65,7 @@ export async function workerCommand(options: WorkerOptions, signal: AbortSignal)
 function parseQueue(name: string): Queue {
   const queue = QUEUES.find((each) => each === name);
   if (queue !== undefined) return queue;
-  throw new ReigniteError('USAGE', `There is no queue "${name}".${didYouMean(name, QUEUES)}`, {
+  throw new ReigniteError('USAGE', `Unknown queue "${name}".${didYouMean(name, QUEUES)}`, {
     remedy: `Queues are ${QUEUES.join(', ')}.`,
   });
 }
@@ -73,7 +73,7 @@ function parseQueue(name: string): Queue {
 async function findServer(home: string): Promise<ServerAddress> {
   const server = externalServer() ?? (await runningServer(home));
   if (server !== undefined) return server;
-  throw new ReigniteError('USAGE', `No Temporal server runs in the home ${home}.`, {
+  throw new ReigniteError('USAGE', `No Temporal server is running for the state directory ${home}.`, {
     remedy: 'Set TEMPORAL_ADDRESS to a server, or start one with `npx reignite server`.',
   });
 }

@@ -11,7 +11,7 @@ import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { endWhenInterrupted } from '../interruption.ts';
 import { EXIT, printable, printResult, printStep } from '../output.ts';
 
-/** A line a number: with its interval, beside it the published predictions', and of tissue the one with misses counted. */
+/** One line per score: with its interval, the published predictions' score and, for tissue, the score with misses counted. */
 function evaluationTable(task: Task, rows: readonly ScoreRow[]): string[] {
   const isCompared = rows.some(({ published }) => published !== undefined);
   const hasMissed = rows.some(({ missed }) => missed !== undefined);
@@ -54,23 +54,23 @@ export interface EvaluateOptions {
   readonly json?: boolean;
 }
 
-/** `reignite evaluate`: anybody's predictions under the paper's protocol; no Temporal, no model, no images needed. */
+/** `reignite evaluate`: scores existing predictions with the paper's protocol; needs no Temporal, model or images. */
 export async function evaluateCommand(options: EvaluateOptions): Promise<number> {
   const { task, json, labels, classes, categories } = options;
   const { takes, scoredClasses, evaluate } = taskNamed(task);
   if (labels !== undefined && !takes.labels) {
-    throw new ReigniteError('USAGE', '--labels is for masks: points carry the number of their class.');
+    throw new ReigniteError('USAGE', '--labels is for masks only; points contain the number of their class.');
   }
   if (categories === 'by-name' && !takes.categories) {
     const fitting = tasksThat((each) => each.takes.categories);
-    const cause = `--categories by-name is for ${fitting}: the other tasks take no class from the categories.`;
+    const cause = `--categories by-name is for ${fitting} only; the other tasks have no categories.`;
     throw new ReigniteError('USAGE', cause);
   }
   if (classes !== undefined && scoredClasses === undefined) {
     const fitting = tasksThat((each) => each.scoredClasses !== undefined);
-    throw new ReigniteError('USAGE', `--classes is for ${fitting}: ${task} have one class.`);
+    throw new ReigniteError('USAGE', `--classes is for ${fitting} only; ${task} has one class.`);
   }
-  endWhenInterrupted('Interrupted: the evaluation is not complete; run the same command to compute it again.');
+  endWhenInterrupted('Interrupted: the evaluation is not complete. Run the same command to compute it again.');
   const input = {
     data: resolve(options.data),
     predictions: resolve(options.predictions),

@@ -53,10 +53,8 @@ export async function inspectModel(file: string): Promise<InspectedModel> {
     const isPickle = globals.some(isImportable);
     const text = isPickle ? undefined : textKind(head);
     if (text !== undefined) return { file, format: 'other', holds: text, safe: true, ...NOTHING };
-    const unread = isZip(head)
-      ? 'a zip archive that could not be read as a checkpoint'
-      : 'no checkpoint that could be read';
-    const holds = globals.length === 0 ? unread : 'a checkpoint that breaks off';
+    const unread = isZip(head) ? 'a zip archive that is not a readable checkpoint' : 'not a readable checkpoint';
+    const holds = globals.length === 0 ? unread : 'a truncated checkpoint';
     return { file, format: 'other', holds, ...NOTHING, safe: false, globals, fault: { code, cause } };
   }
 }
@@ -68,7 +66,7 @@ function isImportable({ module, name }: SeenGlobal): boolean {
 
 async function readHead(file: string): Promise<Uint8Array> {
   const found = await statIfThere(file);
-  if (found === undefined) throw new ReigniteError('FILE_MISSING', `There is no file ${file}.`);
+  if (found === undefined) throw new ReigniteError('FILE_MISSING', `File not found: ${file}.`);
   if (found.isDirectory()) {
     throw await folderError(file);
   }
@@ -96,7 +94,7 @@ async function folderError(folder: string): Promise<ReigniteError> {
 
 function inspectOnnx(file: string): InspectedModel {
   const onnx = describeModel(file);
-  const holds = `a graph ${onnx.graph} written by ${onnx.producer || 'somebody'}`;
+  const holds = `a graph ${onnx.graph} written by ${onnx.producer || 'an unknown program'}`;
   return { file, format: 'onnx', holds, safe: true, ...NOTHING, elements: onnx.parameters, onnx };
 }
 
@@ -131,24 +129,24 @@ export function describeInspected(model: InspectedModel): string {
 
 function headOf({ file, format, holds, globals, fault }: InspectedModel): string {
   const isDangerous = globals.some(({ verdict }) => verdict === 'dangerous');
-  if (isDangerous) return `${file}: ${holds}. DANGEROUS: it could run code when Python loads it.`;
+  if (isDangerous) return `${file}: ${holds}. DANGEROUS: loading it in Python could run code.`;
   if (fault !== undefined) return `${file}: ${holds}.`;
-  if (format === 'other') return `${file}: ${holds}; no checkpoint.`;
+  if (format === 'other') return `${file}: ${holds}; not a checkpoint.`;
   const kind = format === 'onnx' ? 'ONNX' : `PyTorch ${format}`;
-  return `${file}: ${kind}, ${holds}; nothing in it could run code.`;
+  return `${file}: ${kind}, ${holds}; nothing in it can run code.`;
 }
 
 function faultOf({ fault, globals }: InspectedModel): string[] {
   if (fault === undefined) return [];
   const reason = `${fault.code}: ${fault.cause}`;
   if (globals.length === 0) return [reason];
-  return [reason, 'The names before the fault are listed: Python would have imported them by then.'];
+  return [reason, 'Names before the fault are listed; Python would already have imported them.'];
 }
 
 function namesOf({ globals }: InspectedModel): string[] {
   if (globals.length === 0) return [];
   const sorted = [...globals].sort((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict));
-  return [`Names that it imports: ${globals.length}`, ...sorted.map(nameLine)];
+  return [`Imported names: ${globals.length}`, ...sorted.map(nameLine)];
 }
 
 function nameLine({ module, name, verdict, position }: SeenGlobal): string {

@@ -15,16 +15,16 @@ import { describeInspected, inspectModel } from './inspect-model.ts';
 
 export interface ConvertedFile {
   readonly onnx: string;
-  /** What the model is: written beside it as `<name>.json`. */
+  /** The description of the model, written next to it as `<name>.json`. */
   readonly card: object;
 }
 
 /**
- * Converts one checkpoint to ONNX: a fold of an nnU-Net model (v1: `fold_K/model_best.model`, its `.pkl` beside it; v2:
+ * Converts one checkpoint to ONNX: a fold of an nnU-Net model (v1: `fold_K/model_best.model`, its `.pkl` next to it; v2:
  * `fold_K/checkpoint_final.pth`, plans.json and dataset.json above it), or a YOLOv5 detector.
  *
  * @param size - Side of a detector's tile in px.
- * @throws ReigniteError FILE_MISSING, USAGE for a folder and where a file that is no card of ours would be overwritten, or
+ * @throws ReigniteError FILE_MISSING, USAGE for a folder and where a file that reignite did not write would be overwritten, or
  *   what the conversion of either family throws.
  */
 async function convertModelFile(
@@ -32,11 +32,11 @@ async function convertModelFile(
   out: string | undefined,
   size: number | undefined,
 ): Promise<ConvertedFile> {
-  if (!existsSync(file)) throw new ReigniteError('FILE_MISSING', `There is no file ${file}.`);
+  if (!existsSync(file)) throw new ReigniteError('FILE_MISSING', `File not found: ${file}.`);
   if (statSync(file).isDirectory()) {
     throw new ReigniteError('USAGE', `${file} is a folder.`, {
       remedy:
-        'Name the checkpoint of one fold in it, such as fold_0/checkpoint_final.pth; `predict` takes the whole folder.',
+        'Name the checkpoint of one fold in it, such as fold_0/checkpoint_final.pth. `predict` accepts the whole folder.',
     });
   }
   const onnx = out ?? `${file.replace(/\.[^./]+$/, '')}.onnx`;
@@ -58,8 +58,8 @@ async function convertModelFile(
 async function refuseSidecarOfUser(path: string): Promise<void> {
   const text = await readTextIfThere(path);
   if (text === undefined || isCard(text)) return;
-  throw new ReigniteError('USAGE', `${path} is there already and would be overwritten.`, {
-    remedy: 'Name another file with `--out`, or move the file that is there.',
+  throw new ReigniteError('USAGE', `${path} already exists.`, {
+    remedy: 'Name another file with `--out`, or move the existing file.',
   });
 }
 
@@ -118,6 +118,6 @@ export interface ConvertOptions {
 export async function convertCommand(file: string, { out, size, json }: ConvertOptions): Promise<number> {
   const { onnx, card } = await convertModelFile(resolve(file), out === undefined ? undefined : resolve(out), size);
   printResult(json ? JSON.stringify({ onnx, card }, null, 1) : onnx);
-  if (!json) printStep('What it is stands beside it, as JSON.');
+  if (!json) printStep('Its description is next to it, as JSON.');
   return EXIT.done;
 }

@@ -84,11 +84,11 @@ async function listImages(
   const digest = sha256Of(canonicalJson({ order, images })).slice(0, 16);
   const folder = `predict/${digest}`;
   const files = new PredictionFiles(home, { folder });
-  const { pageSize } = temporal;
+  const { batchSize } = temporal;
   await allowPlaces(home, { read: images.map(({ path }) => path) });
-  const pages = Math.ceil(images.length / pageSize);
+  const pages = Math.ceil(images.length / batchSize);
   for (let page = 0; page < pages; page++) {
-    await files.writePage(page, images.slice(page * pageSize, (page + 1) * pageSize));
+    await files.writePage(page, images.slice(page * batchSize, (page + 1) * batchSize));
   }
   const list = { folder, pages, total: images.length };
   return { id: predictionId(order.task, digest), input: { order, list, temporal } };
@@ -109,10 +109,11 @@ async function follow(
       `- Model: \`${order.model}\``,
       `- Predictions: \`${order.out}\``,
       '- A pending activity shows its image and tile.',
-      '- To go on after a stop, type the same `npx reignite predict --run` again.',
+      '- To resume after a stop, run the same `npx reignite predict --run` again.',
     ],
     memo: { model: order.model, out: order.out },
-    begunAnew: 'The open prediction was begun by another version of reignite: it is begun anew, from the cache.',
+    restarting:
+      'The open prediction was started by another version of reignite. Restarting it; finished work is reused from the cache.',
     start: (options) => client.workflow.start<typeof predictImages>('predictImages', { ...options, args: [input] }),
   };
   const how = await startOrAttach(client, server, flow, printStep);

@@ -62,7 +62,7 @@ class PredictionProgress {
     this.#show('reading');
   }
 
-  /** Tells how far the image is; progress of the network comes tile by tile. */
+  /** Reports the progress of an image; the network reports per tile. */
   step({ phase, tile, of }: Step, task: Task): void {
     if (tile === undefined || of === undefined || of === 0 || !(phase === 'predict' || phase === 'detect')) {
       this.#show(PHASES[phase] ?? phase);

@@ -18,7 +18,7 @@ import { predictHere } from './predict-here.ts';
 /**
  * The images of the command line, each with the name of its files: its own without the ending.
  *
- * @throws ReigniteError FILE_MISSING for one that is not there, USAGE when two would write the same files.
+ * @throws ReigniteError FILE_MISSING for one that does not exist, USAGE when two would write the same files.
  */
 async function nameImages(words: readonly string[]): Promise<readonly NamedImage[]> {
   const byName = new Map<string, string>();
@@ -27,17 +27,17 @@ async function nameImages(words: readonly string[]): Promise<readonly NamedImage
     const path = resolve(word);
     const found = await statIfThere(path);
     if (!found?.isFile()) {
-      const what = found?.isDirectory() ? 'is a folder' : 'is not there';
+      const what = found?.isDirectory() ? 'is a folder' : 'does not exist';
       throw new ReigniteError('FILE_MISSING', `The image ${path} ${what}.`, {
-        remedy: 'Name image files; a shell expands folder/*.png.',
+        remedy: 'Name image files, such as folder/*.png.',
       });
     }
     const name = basename(path, extname(path));
     const other = byName.get(name.toLowerCase());
     if (other === path) continue;
     if (other !== undefined) {
-      throw new ReigniteError('USAGE', `${other} and ${path} would write the same files.`, {
-        remedy: 'Predict them into different folders, or rename one.',
+      throw new ReigniteError('USAGE', `${other} and ${path} would be written to the same files.`, {
+        remedy: 'Use different output folders, or rename one.',
       });
     }
     byName.set(name.toLowerCase(), path);
@@ -77,8 +77,8 @@ const MOST_THREADS = 256;
 const MOST_VALUE = 65_535;
 
 /**
- * `reignite predict`: masks, outlines and areas, or cells and their counts, of the user's own images. What is finished
- * stays when it is interrupted; the same command goes on where it was.
+ * `reignite predict`: masks, outlines and areas, or cells and their counts, for the user's images. What is finished
+ * stays when it is interrupted; the same command resumes.
  */
 export async function predictCommand(
   words: readonly string[],
@@ -97,9 +97,9 @@ export async function predictCommand(
   if (options.json) printResult(JSON.stringify(summary, null, 1));
   else printResult(ours.images.flatMap((image) => describePrediction(image, options.quiet)).join('\n'));
   for (const line of ensembleLines(summary.model)) printStep(line);
-  printStep(`${ours.images.length} of ${images.length} images predicted; everything is in ${order.out}.`);
+  printStep(`${ours.images.length} of ${images.length} images predicted; results are in ${order.out}.`);
   const others = summary.images.length - ours.images.length;
-  if (others > 0) printStep(`Its tables cover ${others} ${others === 1 ? 'image' : 'images'} predicted before, too.`);
+  if (others > 0) printStep(`Its tables also cover ${others} ${others === 1 ? 'image' : 'images'} predicted earlier.`);
   return ours.failures.length === 0 ? EXIT.done : EXIT.partial;
 }
 
@@ -115,10 +115,10 @@ function ofCommand({ images, failures }: PredictionSummary, named: readonly Name
 function ensembleLines({ family, folds, trainer, plans, mirrorAxes = [] }: PredictionSummary['model']): string[] {
   if (folds === undefined) return [];
   const average = folds.length === 1 ? '' : ', averaged';
-  if (family === undefined) return [`The softmax is that of ${describeFolds(folds)} of the model${average}.`];
+  if (family === undefined) return [`The softmax is from ${describeFolds(folds)} of the model${average}.`];
   const mirrored = mirrorAxes.length === 0 ? 'not mirrored' : 'also mirrored, averaged';
   return [
-    `The logits are those of ${describeFolds(folds)} of the ${family} model${average} (${trainer}, ${plans}); tiles ${mirrored}.`,
+    `The logits are from ${describeFolds(folds)} of the ${family} model${average} (${trainer}, ${plans}); tiles ${mirrored}.`,
   ];
 }
 
@@ -141,16 +141,15 @@ function readOrder({
 }: PredictOptions): PredictionOrder {
   if (mpp !== undefined) expectWithin('--mpp', mpp, SMALLEST_MPP, LARGEST_MPP);
   if (resample && mpp === undefined) {
-    throw new ReigniteError('USAGE', '--resample needs --mpp: how large a pixel of the images is, in µm.');
+    throw new ReigniteError('USAGE', '--resample needs --mpp, the pixel size of the images in µm.');
   }
   const { takes } = taskNamed(task);
   if (labels !== undefined && !takes.labels) {
-    throw new ReigniteError('USAGE', '--labels names the labels of masks; a detector brings its own names.');
+    throw new ReigniteError('USAGE', '--labels is for masks only; a detector has its own class names.');
   }
-  if (folds !== undefined && !takes.folds)
-    throw new ReigniteError('USAGE', '--folds chooses folds of an nnU-Net model.');
+  if (folds !== undefined && !takes.folds) throw new ReigniteError('USAGE', '--folds is for nnU-Net models only.');
   if (mirroring !== undefined && !takes.mirroring)
-    throw new ReigniteError('USAGE', '--mirroring mirrors the tiles of an nnU-Net v2 model.');
+    throw new ReigniteError('USAGE', '--mirroring is for nnU-Net v2 models only.');
   const { simplify = 0, minArea = SPECK, provider = 'auto', threads, maxValue } = more;
   if (maxValue !== undefined) expectWithin('--max-value', maxValue, 1, MOST_VALUE);
   if (maxValue !== undefined && !Number.isInteger(maxValue)) {

@@ -1,8 +1,8 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { didYouMean } from '../../config/suggest.ts';
 import { TASKS } from '../../config/tasks.ts';
 
-/** What every command is given. */
+/** What every command receives. */
 export interface CommandContext {
   /** Aborted by Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal;
@@ -10,7 +10,7 @@ export interface CommandContext {
   exitWith(status: number): void;
 }
 
-/** A command with the options that all have. */
+/** Adds a command with the options that all commands have. */
 export function command(program: Command, name: string, description: string): Command {
   return program
     .command(name)
@@ -19,22 +19,31 @@ export function command(program: Command, name: string, description: string): Co
     .option('--debug', 'print stack traces');
 }
 
-/** A command that takes a run's configuration: `run`, `plan`, `download`. */
+/** Adds examples below the help of a command. */
+export function withExamples(shown: Command, ...examples: readonly string[]): Command {
+  return shown.addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ npx reignite ${line}`).join('\n')}`);
+}
+
+/** Adds a command that reads a run's configuration: `run`, `plan`, `download`. */
 export function configuredCommand(program: Command, name: string, description: string): Command {
   return configured(command(program, name, description))
-    .option('--data <dir>', 'where the record lies or will lie (default: data/<record>)')
-    .option('--results <dir>', 'where results go (default: results/<profile>)')
-    .option('--tasks <list>', 'which tasks, separated by commas', parseTasks);
+    .option('--data <dir>', 'folder of the record (default: data/<record>)')
+    .option('--results <dir>', 'folder for results (default: results/<profile>)')
+    .option('--tasks <list>', `tasks to run, separated by commas: ${TASKS.join(', ')} (default: all)`, parseTasks);
 }
 
 /** Adds the options from which a configuration is read. */
 export function configured(program: Command): Command {
   return program
-    .option('--profile <name|file>', 'sample, paper, or a YAML file', 'sample')
-    .option('--set <a.b=value>', 'set a field; may be given again', append, []);
+    .option('--profile <name|file>', 'configuration: sample, paper, or a YAML file', 'sample')
+    .addOption(
+      new Option('--set <a.b=value>', 'override a configuration field (repeatable)')
+        .argParser(append)
+        .default([], 'none'),
+    );
 }
 
-/** @throws InvalidArgumentError for what is not a number. */
+/** Parses the number of an option. @throws InvalidArgumentError when it is not one. */
 export function parseNumber(text: string): number {
   const value = Number(text);
   if (text.trim() !== '' && Number.isFinite(value)) return value;
@@ -45,10 +54,10 @@ function parseTasks(text: string): string[] {
   const tasks = text.split(',').map((task) => task.trim());
   const unknown = tasks.find((task) => !TASKS.some((each) => each === task));
   if (unknown === undefined) return tasks;
-  throw new InvalidArgumentError(`Expected names among ${TASKS.join(', ')}.${didYouMean(unknown, TASKS)}`);
+  throw new InvalidArgumentError(`Expected names from ${TASKS.join(', ')}.${didYouMean(unknown, TASKS)}`);
 }
 
-/** For options that may be given several times. */
+/** Collects the values of a repeatable option. */
 export function append(value: string, before: string[]): string[] {
   return [...before, value];
 }

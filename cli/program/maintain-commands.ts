@@ -2,11 +2,13 @@ import type { Command } from 'commander';
 import type { CleanOptions } from '../maintain/clean.ts';
 import type { ConfigOptions } from '../maintain/config.ts';
 import type { DoctorOptions } from '../maintain/doctor.ts';
+import { REMOVABLES } from '../maintain/removables.ts';
 import { type CommandContext, command, configured, configuredCommand } from './command.ts';
 
-/** Commands on this machine and its settings. */
+/** Commands for this machine and its settings. */
 export function machineCommands(program: Command, { signal, exitWith }: CommandContext): void {
-  configured(command(program, 'config', 'the effective configuration'))
+  program.commandsGroup('This machine:');
+  configured(command(program, 'config', 'print the effective configuration'))
     .option('--schema', 'print the JSON Schema of every field instead')
     .action(async (options: ConfigOptions) => {
       const { configCommand } = await import('../maintain/config.ts');
@@ -16,16 +18,16 @@ export function machineCommands(program: Command, { signal, exitWith }: CommandC
   command(
     program,
     'clean [kinds...]',
-    'gives disk back: caches, models, partial files, archives; never data, results or history',
+    `free disk space; kinds: ${REMOVABLES.join(', ')} (default: all); never deletes data, results or history`,
   )
-    .option('--dry-run', 'show what can go, remove nothing')
+    .option('--dry-run', 'show what would be deleted, without deleting it')
     .action(async (kinds: string[], options: CleanOptions) => {
       const { cleanCommand } = await import('../maintain/clean.ts');
       exitWith(await cleanCommand(kinds, options, signal));
     });
 
-  configuredCommand(program, 'doctor', 'check this machine, or with --record a record, and suggest fixes')
-    .option('--record', 'check the record that the profile names instead of this machine, before it is downloaded')
+  configuredCommand(program, 'doctor', 'check this machine, or a record, and suggest fixes')
+    .option('--record', 'check the record of the profile before downloading it')
     .action(async (options: DoctorOptions) => {
       const { doctorCommand } = await import('../maintain/doctor.ts');
       exitWith(await doctorCommand(options, signal));

@@ -3,53 +3,67 @@ import { TASKS } from '../../config/tasks.ts';
 import type { EvaluateOptions } from '../predict/evaluate.ts';
 import type { ConvertOptions, InspectOptions } from '../predict/model.ts';
 import type { PredictOptions } from '../predict/predict.ts';
-import { type CommandContext, command, parseNumber } from './command.ts';
+import { type CommandContext, command, parseNumber, withExamples } from './command.ts';
 
-/** Commands on predictions and images of the user's own; none but `predict --run` needs Temporal. */
+/** Commands for the user's predictions and images; only `predict --run` needs Temporal. */
 export function predictionCommands(program: Command, { signal, exitWith }: CommandContext): void {
-  command(program, 'predict', 'masks, outlines and areas, or cells and counts, of images of your own')
-    .argument('<image...>', 'PNG, JPEG or TIFF')
-    .addOption(new Option('--task <task>', 'what to predict').choices(TASKS).makeOptionMandatory())
+  program.commandsGroup('Predictions and models:');
+  withExamples(
+    command(program, 'predict', 'segment tissue or detect cells in your images'),
+    'predict --task he --model models/he --out predicted --mpp 0.5 slides/*.png',
+    'predict --task nuclei --model nuclei.pt --out cells --mpp 0.25 --resample image.tif',
+  )
+    .argument('<image...>', 'image files: PNG, JPEG or TIFF')
+    .addOption(new Option('--task <task>', 'task of the model').choices(TASKS).makeOptionMandatory())
     .requiredOption(
       '--model <path>',
-      'nnU-Net folder (v1, or v2 2D) or one fold of it (he), YOLOv5 .pt (nuclei, pdl1), or .onnx with its sidecar',
+      'nnU-Net folder (v1, or v2 2D) or one of its folds (he), YOLOv5 .pt (nuclei, pdl1), or .onnx with its JSON file',
     )
-    .requiredOption('--out <dir>', 'where everything goes')
-    .option('--mpp <um>', 'side of one pixel in µm: gives mm²; the models expect 0.5', parseNumber)
-    .option('--resample', 'bring the images to 0.5 µm/px for the network; results come in their own pixels')
-    .option('--folds <list>', 'only these folds of an nnU-Net model, such as 0,1,3,4 or all (default: every fold)')
-    .option('--mirroring', 'predict tiles mirrored too, as nnU-Net v2 does by default: up to four times the time')
-    .option('--no-mirroring', 'do not (the default)')
+    .requiredOption('--out <dir>', 'output folder')
+    .option('--mpp <um>', 'pixel size in µm, for areas in mm²; the models expect 0.5', parseNumber)
+    .option('--resample', 'resample images to 0.5 µm/px for the network; results keep the original pixels')
+    .option('--folds <list>', 'folds of an nnU-Net model to use, such as 0,1,3,4 or all (default: every fold)')
+    .option('--mirroring', 'also predict mirrored tiles, as nnU-Net v2 does by default; up to four times slower')
+    .option('--no-mirroring', 'do not predict mirrored tiles (default)')
     .option(
       '--max-value <n>',
-      'value of 16-bit samples that stands for white, such as 4095 for 12 bits (default: 65535)',
+      'value of white in 16-bit images, such as 4095 for 12 bits (default: 65535)',
       parseNumber,
     )
-    .option('--labels <file>', "JSON object of names to label values, where the model is not the paper's")
-    .option('--simplify <px>', 'smooth outlines by at most so much (default: 0, the edges of the pixels)', parseNumber)
+    .option('--labels <file>', "JSON object that maps label names to mask values, for models other than the paper's")
+    .option('--simplify <px>', 'outline simplification tolerance in px (default: 0, exact pixel edges)', parseNumber)
     .option(
       '--min-area <px>',
-      'no outlines for smaller regions; masks and areas keep them (default: 25; 0 keeps all)',
+      'smallest region that gets an outline; masks and areas keep all regions (default: 25)',
       parseNumber,
     )
-    .option('--provider <name>', 'auto, cpu, cuda or webgpu (default: auto)')
-    .option('--threads <n>', 'threads of the network (default: all cores)', parseNumber)
-    .option('--quiet', 'leave the notes out on the screen; summary.json and the overlays keep them')
-    .option('--run', 'as a durable run: an activity an image, shared among workers, seen in the Temporal UI')
+    .option('--provider <name>', 'ONNX Runtime provider: auto, cpu, cuda or webgpu (default: auto)')
+    .option('--threads <n>', 'threads for the network (default: all cores)', parseNumber)
+    .option('--quiet', 'do not print notes; summary.json and overlays keep them')
+    .option('--run', 'run as a Temporal workflow, one activity per image')
     .action(async (images: string[], options: PredictOptions) => {
       const { predictCommand } = await import('../predict/predict.ts');
       exitWith(await predictCommand(images, options, signal));
     });
 
-  command(program, 'evaluate', "anybody's predictions under the paper's protocol; needs no Temporal and no model")
-    .addOption(new Option('--task <task>', 'what the predictions are of').choices(TASKS).makeOptionMandatory())
-    .requiredOption('--data <dir>', 'the record: overview and annotations; images for the figures of single ROIs')
-    .requiredOption('--predictions <dir>', 'the folder that directly holds the masks (.png) or points (.npy)')
-    .requiredOption('--out <dir>', 'where metrics/ and figures/ go')
-    .option('--labels <file>', "JSON object of the paper's label names to the values of your masks")
-    .option('--classes <names>', 'score these classes, separated by commas, and all others as one')
+  withExamples(
+    command(program, 'evaluate', "score existing predictions with the paper's protocol"),
+    'evaluate --task he --data data/15674785 --predictions my-masks --out scores',
+  )
+    .addOption(new Option('--task <task>', 'task of the predictions').choices(TASKS).makeOptionMandatory())
+    .requiredOption(
+      '--data <dir>',
+      'folder of the record: overview and annotations; images only for figures of single ROIs',
+    )
+    .requiredOption('--predictions <dir>', 'folder that directly contains the masks (.png) or points (.npy)')
+    .requiredOption('--out <dir>', 'folder for metrics/ and figures/')
+    .option('--labels <file>', "JSON object that maps the paper's label names to the values in your masks")
+    .option('--classes <names>', 'score only these classes, separated by commas; merge all others')
     .addOption(
-      new Option('--categories <rule>', "class of a reader's cell: by the category's id, as the paper, or by its name")
+      new Option(
+        '--categories <rule>',
+        'how to derive the class of an annotated cell: from the category ID, as in the paper, or from its name',
+      )
         .choices(['by-id', 'by-name'])
         .default('by-id'),
     )
@@ -59,11 +73,12 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     });
 }
 
-/** Commands on checkpoints. */
+/** Commands for checkpoints. */
 export function modelCommands(program: Command, { exitWith }: CommandContext): void {
-  const model = program.command('model').description('look into a PyTorch checkpoint safely, or write it as ONNX');
-  command(model, 'inspect <file>', 'what a checkpoint holds, and every name in it; nothing is executed')
-    .option('--strict', 'exit with 1 for a file that is dangerous or cannot be read as a model')
+  program.commandsGroup('Predictions and models:');
+  const model = program.command('model').description('inspect a PyTorch checkpoint safely, or convert it to ONNX');
+  command(model, 'inspect <file>', 'show the contents and imported names of a checkpoint, without executing it')
+    .option('--strict', 'exit with status 1 if the file is dangerous or not a readable model')
     .action(async (file: string, options: InspectOptions) => {
       const { inspectCommand } = await import('../predict/model.ts');
       exitWith(await inspectCommand(file, options));
@@ -71,10 +86,10 @@ export function modelCommands(program: Command, { exitWith }: CommandContext): v
   command(
     model,
     'convert <file>',
-    'an nnU-Net fold (fold_K/model_best.model or checkpoint_final.pth) or a YOLOv5 .pt as ONNX',
+    'convert an nnU-Net fold (fold_K/model_best.model or checkpoint_final.pth) or a YOLOv5 .pt to ONNX',
   )
-    .option('--out <file.onnx>', 'where it goes (default: beside the checkpoint)')
-    .option('--size <px>', "side of a detector's tile (default: 512)", parseNumber)
+    .option('--out <file.onnx>', 'output file (default: next to the checkpoint)')
+    .option('--size <px>', 'tile size of a detector (default: 512)', parseNumber)
     .action(async (file: string, options: ConvertOptions) => {
       const { convertCommand } = await import('../predict/model.ts');
       exitWith(await convertCommand(file, options));

@@ -8,7 +8,7 @@ import { makeFolderSync } from '../../toolkit/files/make-folder.ts';
 import { makePrivateHome, PRIVATE_FILE } from '../../toolkit/files/private-home.ts';
 import { printStep } from '../output.ts';
 
-/** Set for a command that was handed a run: it tells how it begins, and nobody waits for its end. */
+/** Set for a background command that takes over a run: it reports its start, and its parent does not wait for its end. */
 const VARIABLE = 'REIGNITE_DETACHED';
 
 /** A message may arrive after the end of its sender. */
@@ -19,7 +19,7 @@ const Told = z.union([
   z.object({ code: z.string(), cause: z.string(), remedy: z.string() }),
 ]);
 
-/** A run that goes on without the command that started it. */
+/** A run that continues without the command that started it. */
 export interface DetachedRun {
   readonly run: string;
   /** Of the process that runs server and workers until the run has ended; SIGTERM stops it in order. */
@@ -30,7 +30,7 @@ export interface DetachedRun {
 
 /**
  * Hands a run to a process of its own, in a session of its own, that outlasts this command and its terminal: the same
- * command without `--detach`. Returns once the run has begun.
+ * command without `--detach`. Returns once the run has started.
  *
  * @param words - The command line.
  * @throws ReigniteError whatever keeps the run from beginning.
@@ -59,7 +59,10 @@ export async function detachRun(
       child.once('error', reject);
       child.once('exit', (code, by) => {
         const how = by ?? `status ${code}`;
-        const lost = new ReigniteError('WORKER_LOST', `The run ended before it began (${how}); see ${log}.`);
+        const lost = new ReigniteError(
+          'WORKER_LOST',
+          `The background process exited before the run started (${how}); see ${log}.`,
+        );
         // Its last word may still be under way.
         setTimeout(() => reject(lost), LAST_WORD_MS);
       });
@@ -74,17 +77,17 @@ export async function detachRun(
   }
 }
 
-/** What a command tells whoever handed it the run; nothing in a command that somebody typed. */
+/** What a background command reports to its parent; undefined in a command that a user typed. */
 export class DetachedTeller {
   readonly #isDetached = process.env[VARIABLE] !== undefined;
   #hasTold = false;
 
   constructor() {
-    // Workers are no such commands.
+    // Workers are not such commands.
     delete process.env[VARIABLE];
   }
 
-  begun(run: string): void {
+  started(run: string): void {
     this.#tell({ run });
   }
 

@@ -50,14 +50,15 @@ function startDownload(
   const flow: OnceOpen = {
     workflowId: id,
     taskQueue: taskQueue(config.temporal.taskQueuePrefix, 'orchestration'),
-    staticSummary: `Fetch record ${config.record}`,
+    staticSummary: `Download record ${config.record}`,
     staticDetails: [
       `- Data: \`${data}\``,
-      '- A pending activity shows its file, its bytes and its rate.',
-      '- To go on after a stop, type the same `npx reignite download` again.',
+      '- Pending activities show file, bytes and rate.',
+      '- To resume after a stop, run the same `npx reignite download` again.',
     ],
     memo: { record: config.record, data },
-    begunAnew: 'The open download was begun by another version of reignite: it is begun anew, from what is on disk.',
+    restarting:
+      'The open download was started by another version of reignite. Restarting it; files on disk are reused.',
     start: (options) => client.workflow.start<typeof acquire>('acquire', { ...options, args: [input] }),
   };
   return startOrAttach(client, server, flow, onStep);
@@ -87,8 +88,8 @@ export async function downloadCommand(options: DownloadOptions, signal: AbortSig
     follow(session, download, signal),
   );
   if (only !== undefined && outcome.files.every(({ files }) => files === 0)) {
-    throw new ReigniteError('FILE_NOT_IN_RECORD', `Record ${outcome.id} holds no file that fits ${only.join(', ')}.`, {
-      remedy: 'Give a path as it is in the data folder, such as --only "images/he/patient1_*".',
+    throw new ReigniteError('FILE_NOT_IN_RECORD', `Record ${outcome.id} has no file that matches ${only.join(', ')}.`, {
+      remedy: 'Use a path in the data folder, such as --only "images/he/patient1_*".',
     });
   }
   if (options.json) printResult(JSON.stringify(await documentOf(outcome, home, data), null, 1));
@@ -117,7 +118,7 @@ async function follow(
         lines.show(files);
         if (record !== undefined && record.cause !== told) {
           told = record.cause;
-          printStep(`record  waits: ${record.cause} Tried again in ${timeText(record.seconds)}.`);
+          printStep(`record  waits: ${record.cause} Next attempt in ${timeText(record.seconds)}.`);
         }
       },
       until,

@@ -62,7 +62,7 @@ export async function tellUnserved(
 function unservedLine(prefix: string, unserved: readonly Queue[]): string {
   const names = unserved.map((queue) => taskQueue(prefix, queue)).join(', ');
   const which = unserved.length === QUEUES.length ? '' : ` --queues ${unserved.join(',')}`;
-  return `No worker serves ${names}: the run waits. Start one with \`npx reignite worker${which}\`.`;
+  return `No worker is polling ${names}; the run is waiting. Start one with \`npx reignite worker${which}\`.`;
 }
 
 /** Who polls the queues is asked so often; seldom where this command starts the workers itself. */
@@ -86,8 +86,8 @@ export async function followRun(
   const lines = new ProgressLines(printStep);
   let wasPaused = false;
   const show = ({ stages, paused }: RunProgress) => {
-    if (paused && !wasPaused) printStep('The run is paused: `npx reignite resume` goes on.');
-    if (!paused && wasPaused) printStep('The run goes on.');
+    if (paused && !wasPaused) printStep('The run is paused. Resume it with `npx reignite resume`.');
+    if (!paused && wasPaused) printStep('The run was resumed.');
     wasPaused = paused;
     lines.show(stages);
   };
@@ -112,7 +112,7 @@ export async function followRun(
   return run.outcome();
 }
 
-/** Tells how a run ended, as a person or as a program wants it; returns the exit status. */
+/** Prints how a run ended, as text or as JSON; returns the exit status. */
 export async function tellOutcome(summary: Summary, results: string, json: boolean): Promise<number> {
   if (json) printResult(JSON.stringify(summary, null, 1));
   else {
@@ -145,7 +145,7 @@ export async function runToCompletion(
       return await followRun(session, run, signal);
     } catch (error) {
       if (!(error instanceof WorkflowNotFoundError) || session.server.external) throw error;
-      printStep('The server has lost the run together with its database: it is begun anew, from the cache.');
+      printStep('The Temporal database was lost. Restarting the run; finished work is reused from the cache.');
     }
   }
 }
@@ -172,7 +172,7 @@ export async function knownRun(part: string | undefined, signal: AbortSignal): P
 }
 
 /**
- * Follows a run to its end, on a session of its own where no other command works on it, and tells the outcome.
+ * Follows a run to its end, with its own server session when no other command works on it, and prints the outcome.
  *
  * @param options.start - Whether it is started again first.
  * @returns The exit status of the run.
@@ -191,6 +191,6 @@ export async function followKnownRun(
     toStart = false;
     return followRun(session, run, signal);
   });
-  whenInterrupted('Interrupted: the run has ended; `npx reignite status` shows how.');
+  whenInterrupted('Interrupted: the run has already ended. `npx reignite status` shows the outcome.');
   return tellOutcome(summary, run.input.folders.results, json);
 }

@@ -1,11 +1,11 @@
 import type { LiveStage } from '../../runtime/run/run-progress.ts';
 import type { StageProgress } from '../../workflows/progress.ts';
 
-/** Where nothing else is to be told, how far a stage's steps are is told so often: an ROI may take half an hour. */
+/** Interval at which running activities are reported when nothing else changes: an ROI may take half an hour. */
 const STEPS_MS = 30_000;
 
 /**
- * Turns the state of a run into lines for a log: one when a stage begins or ends, and one whenever it advanced, at
+ * Turns the state of a run into lines for a log: a line when a stage starts or ends, and whenever it advanced, at
  * most every `everyMs`; now and then one about its steps.
  */
 export class ProgressLines {

@@ -26,7 +26,7 @@ const LOUD = 'WARNING: ';
 const TITLE_WIDTH = 26;
 const WORST_SHOWN = 3;
 
-/** What a run found out, a verdict a task with its reasons: the last thing that a person reads. */
+/** What a run found out, a verdict per task with its reasons: the last thing that a person reads. */
 export async function verdictLines(summary: Summary, results: string): Promise<string[]> {
   const provenance = provenanceOf(summary);
   const sections = await Promise.all(
@@ -50,7 +50,7 @@ async function linesOf(
   return [
     `  ${TASK_TITLES[task].padEnd(TITLE_WIDTH)} ${said(verdict)}`,
     `    published predictions scored here: ${said(evaluation.verdict)}. ${evaluation.reason}`,
-    `    our predictions beside them: ${said(inference.verdict)}. ${inference.reason}`,
+    `    our predictions against the published ones: ${said(inference.verdict)}. ${inference.reason}`,
     ...warnings.filter((warning) => warning.startsWith(LOUD)).map((warning) => `    ${warning}`),
     ...(named.length === 0 ? [] : [`    differ most: ${named.join(', ')}`]),
   ];
@@ -62,7 +62,7 @@ function percent(share: number): string {
 
 const NAME_WIDTH = 26;
 
-/** What a person reads at the end of a run: counts and a table a task, and where everything lies. */
+/** The text at the end of a run: counts, a table per task, and where the files are. */
 export async function runReport(summary: Summary, results: string): Promise<string> {
   const sections = await Promise.all(TASKS.map((task) => taskSection(task, summary, results)));
   const place = (path: string) => relative(process.cwd(), join(results, path)) || '.';

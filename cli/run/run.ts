@@ -43,15 +43,15 @@ export async function runCommand(options: RunOptions, signal: AbortSignal): Prom
 
 /** Hands the run on, and says how to watch and to end it. */
 async function runDetached({ json }: RunOptions, signal: AbortSignal): Promise<number> {
-  whenInterrupted('Interrupted: the process in the background is stopped too; run the same command to resume.');
+  whenInterrupted('Interrupted: the background process was stopped as well. Run the same command to resume.');
   const { run, pid, log } = await detachRun(process.argv.slice(2), homeFromEnvironment(), signal);
   if (json) printResult(JSON.stringify({ run, pid, log }, null, 1));
   else {
     const lines = [
       run,
-      `It goes on in process ${pid}, which ends with it; \`kill ${pid}\` stops it in order, and the same \`run\` goes on.`,
-      `Watch it:  npx reignite watch ${run}`,
-      `End it:    npx reignite cancel ${run}`,
+      `It continues in process ${pid}, which exits when the run ends. \`kill ${pid}\` stops it safely; run the same command to resume.`,
+      `Watch it:   npx reignite watch ${run}`,
+      `Cancel it:  npx reignite cancel ${run}`,
       `Log:       ${log}`,
     ];
     printResult(lines.join('\n'));
@@ -67,17 +67,17 @@ async function runHere(options: RunOptions, teller: DetachedTeller, signal: Abor
   const settings = workerSettingsOf(config);
   const queues = options.workers ? {} : { queues: [] };
   let fresh = options.fresh ?? false;
-  if (config.zenodo.serve === undefined) await tellPlan(run, home, { fresh, signal }, printStep);
+  if (config.zenodo.serveFrom === undefined) await tellPlan(run, home, { fresh, signal }, printStep);
   const summary = await withServer({ home, settings, onStep: printStep, signal, ...queues }, (session) => {
     const start = async () => {
       whenInterrupted(session.owner ? RESUMABLE : STILL_RUNNING);
       const how = await startRun(session.client, session.server, run, printStep, { fresh });
       fresh = false;
       printStep(`${how === 'started' ? 'Started' : 'Attached to'} ${run.id}`);
-      teller.begun(run.id);
+      teller.started(run.id);
     };
     return runToCompletion(session, run, start, signal);
   });
-  whenInterrupted('Interrupted: the run has ended; `npx reignite status` shows how.');
+  whenInterrupted('Interrupted: the run has already ended. `npx reignite status` shows the outcome.');
   return tellOutcome(summary, run.input.folders.results, options.json ?? false);
 }

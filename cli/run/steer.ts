@@ -12,14 +12,14 @@ import { followKnownRun, knownRun } from './follow-run.ts';
 export type Steering = 'pause' | 'resume' | 'cancel';
 
 const DONE: Readonly<Record<Steering, string>> = {
-  pause: 'is paused. `npx reignite resume` goes on.',
-  resume: 'goes on. Where no command runs it, type its `npx reignite run` again.',
-  cancel: 'is cancelled. The command that began it, typed again, goes on from what is there.',
+  pause: 'is paused. Resume it with `npx reignite resume`.',
+  resume: 'was resumed. If no process works on it, run its `npx reignite run` again.',
+  cancel: 'is cancelled. Run the original command again to resume.',
 };
 
 /**
  * `reignite pause`, `resume`, `cancel`: steers an open run; a prediction can be cancelled. Workflows are served meanwhile, so that the run answers
- * also where nobody works on it.
+ * also when no process works on it.
  *
  * @throws ReigniteError RUN_NOT_FOUND, USAGE when the run is closed, or already as it should be, or cannot be steered so.
  */
@@ -37,13 +37,13 @@ export async function steerCommand(
     // The command that ran it ended with it, and took the server away before this one saw the end.
     if (cancelling !== undefined && ['CANCELLED', 'TERMINATED'].includes(status.name)) return workflowId;
     if (status.name !== 'RUNNING') {
-      throw new ReigniteError('USAGE', `The run ${workflowId} is closed (${status.name.toLowerCase()}).`, {
-        remedy: 'Run `npx reignite list` for the runs that are open.',
+      throw new ReigniteError('USAGE', `The run ${workflowId} has ended (${status.name.toLowerCase()}).`, {
+        remedy: 'Run `npx reignite list` to see open runs.',
       });
     }
     if (how !== 'cancel' && isPrediction(execution)) {
-      throw new ReigniteError('USAGE', `${workflowId} predicts images: it cannot ${how}.`, {
-        remedy: 'Cancel it, and type the same `npx reignite predict --run` to go on from what is there.',
+      throw new ReigniteError('USAGE', `${workflowId} is a prediction; it does not support ${how}.`, {
+        remedy: 'Cancel it, and run the same `npx reignite predict --run` to resume.',
       });
     }
     if (how === 'cancel') {
@@ -71,12 +71,12 @@ export async function retryCommand(
 ): Promise<number> {
   const { run, isOpen, isWhole } = await knownRun(part, signal);
   if (isWhole) {
-    const text = `The run ${run.id} has no failures: there is nothing to retry.`;
+    const text = `The run ${run.id} has no failures to retry.`;
     const summary = await RESULTS.summary.readIfValid(run.input.folders.results);
     printResult(json ? JSON.stringify(summary, null, 1) : text);
     return EXIT.done;
   }
-  if (isOpen) printStep(`The run ${run.id} is still open: it is followed, and can be retried when it has ended.`);
+  if (isOpen) printStep(`The run ${run.id} is still open. Following it; retry once it has ended.`);
   return followKnownRun(run, { start: !isOpen, json }, signal);
 }
 

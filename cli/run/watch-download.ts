@@ -31,7 +31,7 @@ type Pending = temporal.api.workflow.v1.IPendingActivityInfo;
 /**
  * Follows an acquisition until it has closed.
  *
- * @param onFiles - Is told of the files, and of what holds up the question for the record itself.
+ * @param onFiles - Receives the files, and what delays the request for the record.
  */
 export async function watchDownload(
   client: Client & { readonly connection: Connection },
@@ -96,7 +96,7 @@ export class FileLines {
     const width = Math.max(0, ...files.map(({ key }) => key.length));
     for (const file of files) {
       if (file.state === 'waiting' || isQueued(file)) continue;
-      // The count of seconds in a wait is no news.
+      // A change in the remaining seconds is not reported.
       const state = file.waits === undefined ? file.state : `waits ${file.waits.cause}`;
       const text = `${file.key.padEnd(width)}  ${describe(file)}`;
       const last = this.#shown.get(file.key);
@@ -108,7 +108,7 @@ export class FileLines {
   }
 }
 
-/** Handed out, and taken up by nobody yet: two files are fetched at a time. */
+/** Scheduled but not started: two files are downloaded at a time. */
 function isQueued({ state, beat, waits }: FileState): boolean {
   return state !== 'done' && beat === undefined && waits === undefined;
 }
@@ -116,7 +116,7 @@ function isQueued({ state, beat, waits }: FileState): boolean {
 /** Bytes, share, rate and time left. */
 function describe({ size, state, beat, waits }: FileState): string {
   if (waits !== undefined) {
-    const soon = waits.seconds > 0 ? ` Tried again in ${timeText(waits.seconds)}.` : '';
+    const soon = waits.seconds > 0 ? ` Next attempt in ${timeText(waits.seconds)}.` : '';
     return `waits: ${waits.cause}${soon}`;
   }
   if (state === 'done') return `${bytesText(size)}, done`;

@@ -4,9 +4,11 @@ import { resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import type { z } from 'zod';
 import { SHIPPED_PROFILES, shippedPath } from '../../config/package-files.ts';
+import { renamedFields } from '../../config/renamed-fields.ts';
 import { RunConfig } from '../../config/schema.ts';
 import { didYouMean } from '../../config/suggest.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
+import { listed } from '../../toolkit/format.ts';
 
 export interface ConfigChoice {
   /** `sample`, `paper`, or the path of a YAML file. */
@@ -27,28 +29,40 @@ export async function loadConfig({ profile, set, tasks }: ConfigChoice): Promise
   const fields = await readProfile(path, profile);
   for (const assignment of set) assign(fields, assignment);
   if (tasks !== undefined) fields['tasks'] = [...tasks];
+  refuseRenamed(fields);
   const checked = RunConfig.safeParse(fields);
   if (checked.success) return checked.data;
   throw new ReigniteError('CONFIG_INVALID', describeIssues(checked.error.issues, fields));
+}
+
+/** @throws ReigniteError CONFIG_INVALID that gives the new name of every field that was renamed. */
+function refuseRenamed(fields: Record<string, unknown>): void {
+  const renamed = renamedFields(fields);
+  if (renamed.length === 0) return;
+  throw new ReigniteError(
+    'CONFIG_INVALID',
+    `${listed(renamed.map(([name]) => name))} ${renamed.length === 1 ? 'was' : 'were'} renamed.`,
+    { remedy: `${renamed.map(([name, now]) => `Write ${now} instead of ${name}.`).join(' ')}` },
+  );
 }
 
 async function readProfile(path: string, profile: string): Promise<Record<string, unknown>> {
   if (!existsSync(path)) {
     throw new ReigniteError(
       'CONFIG_INVALID',
-      `There is no profile ${profile}: expected ${SHIPPED_PROFILES.join(', ')} or a YAML file.${didYouMean(profile, SHIPPED_PROFILES)}`,
+      `Unknown profile ${profile}: expected ${SHIPPED_PROFILES.join(', ')} or a YAML file.${didYouMean(profile, SHIPPED_PROFILES)}`,
     );
   }
   const parsed: unknown = await readFile(path, 'utf8')
     .then((text) => parseYaml(text))
     .catch((error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error);
-      throw new ReigniteError('CONFIG_INVALID', `The profile ${path} is no YAML: ${reason.split('\n')[0]}`, {
+      throw new ReigniteError('CONFIG_INVALID', `The profile ${path} is not YAML: ${reason.split('\n')[0]}`, {
         cause: error,
       });
     });
   if (isFields(parsed)) return parsed;
-  throw new ReigniteError('CONFIG_INVALID', `The profile ${path} holds no fields.`);
+  throw new ReigniteError('CONFIG_INVALID', `The profile ${path} contains no fields.`);
 }
 
 function assign(fields: Record<string, unknown>, assignment: string): void {
@@ -59,7 +73,8 @@ function assign(fields: Record<string, unknown>, assignment: string): void {
   let place = fields;
   for (const name of names) {
     const inner = place[name] ?? {};
-    if (!isFields(inner)) throw new ReigniteError('CONFIG_INVALID', `--set ${assignment}: ${name} holds no fields.`);
+    if (!isFields(inner))
+      throw new ReigniteError('CONFIG_INVALID', `--set ${assignment}: ${name} is not a group of fields.`);
     place[name] = inner;
     place = inner;
   }

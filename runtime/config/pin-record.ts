@@ -12,11 +12,11 @@ const ASK_MS = 10_000;
 
 /**
  * Fixes which version of the record is meant, so that a run's folders, digest and id name one that never changes. A
- * number that stands for all versions is resolved to the newest once, and stays there for this home. Where the API
+ * concept number (all versions) is resolved to the newest version once, and stays pinned for this state directory. Where the API
  * does not answer now, the number is left as it is: the run asks, and waits.
  *
  * @returns The configuration with the record as a plain number, and an absolute mirror.
- * @throws ReigniteError CONFIG_INVALID for what is no record; RECORD_NOT_FOUND, ACCESS_DENIED or RECORD_INVALID.
+ * @throws ReigniteError CONFIG_INVALID for what is not a record; RECORD_NOT_FOUND, ACCESS_DENIED or RECORD_INVALID.
  */
 export async function pinRecord(
   config: RunConfig,
@@ -28,7 +28,7 @@ export async function pinRecord(
   const asked = parseRecordId(config.record);
   const mirror = zenodo.mirror === undefined ? {} : { mirror: resolve(zenodo.mirror) };
   const pinned = (record: string): RunConfig => ({ ...config, record, zenodo: { ...zenodo, ...mirror } });
-  if (zenodo.serve !== undefined) return pinned(asked);
+  if (zenodo.serveFrom !== undefined) return pinned(asked);
   const known = new KnownRecords(home.records, zenodo.api);
   const found =
     (await known.recall(asked)) ?? (zenodo.offline ? undefined : await askFor(asked, config, home, onStep, signal));
@@ -41,7 +41,7 @@ export async function pinRecord(
 function describe(asked: string, { id, title, doi }: ZenodoRecord): string {
   const name = `${title === undefined ? '' : `: ${title}`}${doi === undefined ? '' : ` (doi:${doi})`}`;
   if (id === asked) return `Record ${id}${name}`;
-  return `Record ${asked} stands for all versions; pinned to the newest, ${id}${name}`;
+  return `Record ${asked} is a concept DOI (all versions); pinned to the newest, ${id}${name}`;
 }
 
 async function askFor(
@@ -58,7 +58,7 @@ async function askFor(
     signal.throwIfAborted();
     if (error instanceof ReigniteError && !error.retryable) throw error;
     const why = error instanceof Error ? error.message : String(error);
-    onStep(`Which version record ${record} is could not be asked yet (${why}); the run asks again.`);
+    onStep(`The version of record ${record} could not be resolved yet (${why}); the run tries again.`);
     return undefined;
   }
 }

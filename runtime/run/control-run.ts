@@ -15,7 +15,7 @@ const LOOK_MS = 1_500;
 /** An update of a run's workflow with its argument. */
 export type RunUpdate =
   | { readonly name: 'pause' | 'resume'; readonly argument?: never }
-  | { readonly name: 'setWindow'; readonly argument: number }
+  | { readonly name: 'setMaxConcurrentRois'; readonly argument: number }
   | { readonly name: 'skipRoi'; readonly argument: { readonly roi: string; readonly reason: string } };
 
 /**
@@ -31,15 +31,15 @@ export async function updateRun(client: Client, id: string, { name, argument }: 
       argument === undefined ? handle.executeUpdate(name) : handle.executeUpdate(name, { args: [argument] }),
     );
   } catch (error) {
-    const remedy = 'Run `npx reignite status` to see how it stands.';
+    const remedy = 'Run `npx reignite status` to see its state.';
     if (error instanceof WorkflowUpdateFailedError) {
       throw new ReigniteError('USAGE', error.cause?.message ?? error.message, { remedy, cause: error });
     }
     if (error instanceof WorkflowNotFoundError) {
-      throw new ReigniteError('USAGE', `The run ${id} closed before the order reached it.`, { remedy, cause: error });
+      throw new ReigniteError('USAGE', `The run ${id} ended before the request reached it.`, { remedy, cause: error });
     }
     if (isGrpcDeadlineError(error)) {
-      const cause = `The run ${id} has not answered within ${UPDATE_MS / 1_000} s; it may still carry the order out.`;
+      const cause = `The run ${id} has not answered within ${UPDATE_MS / 1_000} s; the request may still take effect.`;
       throw new ReigniteError('WORKER_LOST', cause, { remedy, cause: error });
     }
     throw error;
@@ -62,7 +62,7 @@ export async function cancelRun({ client, ready, failed }: ServerSession, id: st
   await handle.terminate('cancelled, and its workflow did not answer');
 }
 
-/** A server that is shutting down gets a short deadline: whoever takes it over asks again. */
+/** A server that is shutting down gets a short deadline: the caller tries again once it has been taken over. */
 async function hasClosed(client: Client, id: string): Promise<boolean> {
   try {
     const { status } = await client.withDeadline(Date.now() + LOOK_MS, () => client.workflow.getHandle(id).describe());

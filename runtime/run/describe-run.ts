@@ -99,7 +99,7 @@ export async function summaryOf(execution: WorkflowExecutionInfo): Promise<Summa
   return summary?.run === execution.workflowId ? summary : undefined;
 }
 
-/** Whether it predicts images of the user's; else it is a run of a record. */
+/** Whether it predicts the user's images; otherwise it reproduces a record. */
 export function isPrediction({ type }: WorkflowExecutionInfo): boolean {
   return type === 'predictImages';
 }

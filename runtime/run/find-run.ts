@@ -3,7 +3,7 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import { RunInput } from '../../activities/inputs.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 
-/** Workflows that a command begins and others can be asked about: a record's runs, and predictions of the user's images. */
+/** Workflows that commands start and list: runs of a record, and predictions of images. */
 export type RunType = 'reproduce' | 'predictImages';
 export const RUNS_AND_PREDICTIONS: readonly RunType[] = ['reproduce', 'predictImages'];
 const RUNS: readonly RunType[] = ['reproduce'];
@@ -39,7 +39,7 @@ export async function findRun(client: Client, part: string | undefined, types = 
   const [first, second] = found;
   if (first === undefined) {
     const which = part === undefined ? 'no run yet' : `no run ${part}`;
-    throw new ReigniteError('RUN_NOT_FOUND', `There is ${which} in this home.`, {
+    throw new ReigniteError('RUN_NOT_FOUND', `There is ${which} in this state directory.`, {
       remedy: 'Start one with `npm start` or `npx reignite run`.',
     });
   }
@@ -61,6 +61,6 @@ export async function runInputOf(client: Client, { workflowId, runId }: Workflow
   const parsed = RunInput.safeParse(payload && defaultPayloadConverter.fromPayload(payload));
   if (parsed.success) return parsed.data;
   throw new ReigniteError('RUN_NOT_FOUND', `The run ${workflowId} was started by another version of reignite.`, {
-    remedy: 'Type the `npx reignite run` that began it: what is done comes from the cache.',
+    remedy: 'Run its `npx reignite run` again; finished work is reused from the cache.',
   });
 }

@@ -17,7 +17,7 @@ export interface ResolvedRun {
  * Fixes a run's folders, its digest and its id. Relative paths start at the current folder; the sample record lands in
  * the home, any other one under data/.
  *
- * @throws ReigniteError CONFIG_INVALID when a model of one's own is not there.
+ * @throws ReigniteError CONFIG_INVALID when a custom model is missing.
  */
 export function resolveRun(
   chosen: RunConfig,
@@ -25,7 +25,7 @@ export function resolveRun(
   folders: { readonly data?: string | undefined; readonly results?: string | undefined },
 ): ResolvedRun {
   const config = withOwnModels(chosen);
-  const usualData = config.zenodo.serve === undefined ? `data/${folderName(config.record)}` : home.sample;
+  const usualData = config.zenodo.serveFrom === undefined ? `data/${folderName(config.record)}` : home.sample;
   const data = resolve(folders.data ?? usualData);
   const results = resolve(folders.results ?? `results/${config.name}`);
   const digest = configDigest(config, { data, results });
@@ -48,12 +48,12 @@ function ownModel(task: string, path: string | undefined): { readonly model?: st
   if (path === undefined) return {};
   const model = resolve(path);
   if (existsSync(model)) return { model };
-  throw new ReigniteError('CONFIG_INVALID', `${task}.model: there is no ${model}.`, {
-    remedy: "Name the model that is to stand in for the record's, or leave the field out.",
+  throw new ReigniteError('CONFIG_INVALID', `${task}.model: ${model} does not exist.`, {
+    remedy: "Name the model to use in place of the record's, or remove the field.",
   });
 }
 
-/** The record's number where it has one: a DOI or URL is no name for a folder. */
+/** The record's number where it has one: a DOI or URL is not a name for a folder. */
 function folderName(record: string): string {
   return /(\d+)\/?$/.exec(record)?.[1] ?? record.replaceAll(/[^A-Za-z0-9._-]+/g, '-');
 }

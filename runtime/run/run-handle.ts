@@ -17,7 +17,7 @@ import { untilClosed } from './until-closed.ts';
 /** The message of a failure holds both in one. */
 const Details = z.object({ cause: z.string().optional(), remedy: z.string().optional() });
 
-/** The error of ours in a failed workflow; the code says which, the remedy comes with it. */
+/** The error of a failed workflow, with its code and remedy. */
 export function runFailure(error: WorkflowFailedError): ReigniteError {
   const { cause } = error;
   if (cause instanceof CancelledFailure) return new ReigniteError('CANCELLED', 'The run was cancelled.');
@@ -131,7 +131,7 @@ export class RunHandle {
     }
     const summary = await RESULTS.summary.readIfValid(this.folder);
     if (summary !== undefined) return summary;
-    throw new ReigniteError('FILE_MISSING', `The run ended, but ${this.folder} holds no summary.json.`);
+    throw new ReigniteError('FILE_MISSING', `The run ended, but ${this.folder} has no summary.json.`);
   }
 
   /** Reads summary, metrics and verdicts. @throws ReigniteError FILE_MISSING before the run has ended. */
@@ -139,12 +139,12 @@ export class RunHandle {
     return readResults(this.folder);
   }
 
-  /** Stops the activities in progress; finished work and partial ROIs stay on disk. @throws What `setWindow` throws. */
+  /** Stops the activities in progress; finished work and partial ROIs stay on disk. @throws What `setMaxConcurrentRois` throws. */
   pause(): Promise<void> {
     return this.#update({ name: 'pause' });
   }
 
-  /** Resumes a paused run. @throws What `setWindow` throws. */
+  /** Resumes a paused run. @throws What `setMaxConcurrentRois` throws. */
   resume(): Promise<void> {
     return this.#update({ name: 'resume' });
   }
@@ -154,11 +154,11 @@ export class RunHandle {
    *
    * @throws ReigniteError USAGE when the run refuses or has closed; WORKER_LOST when it does not answer in time.
    */
-  setWindow(rois: number): Promise<void> {
-    return this.#update({ name: 'setWindow', argument: rois });
+  setMaxConcurrentRois(rois: number): Promise<void> {
+    return this.#update({ name: 'setMaxConcurrentRois', argument: rois });
   }
 
-  /** Leaves an ROI out; it is listed among the failures with the reason. @throws What `setWindow` throws. */
+  /** Leaves an ROI out; it is listed among the failures with the reason. @throws What `setMaxConcurrentRois` throws. */
   skipRoi(roi: string, reason: string): Promise<void> {
     return this.#update({ name: 'skipRoi', argument: { roi, reason } });
   }

@@ -10,7 +10,7 @@ import { describeUntilClosed } from './until-closed.ts';
 
 type Pending = temporal.api.workflow.v1.IPendingActivityInfo;
 
-/** What a step tells of an ROI or an image in its heartbeats. */
+/** What an activity reports about an ROI or an image in its heartbeats. */
 const Beat = z.object({
   roi: z.string().optional(),
   image: z.string().optional(),
@@ -18,7 +18,7 @@ const Beat = z.object({
   of: z.int().positive(),
 });
 
-/** How far the steps are that go on, such as `patient1_he_roi2_with_context 41 %`; those that have not begun are left out. */
+/** Progress of the running activities, such as `patient1_he_roi2_with_context 41 %`; those not started are left out. */
 export function pendingSteps(pending: readonly Pending[]): string[] {
   return pending.flatMap(({ heartbeatDetails }) => {
     const payload = heartbeatDetails?.payloads?.[0];
@@ -31,12 +31,12 @@ export function pendingSteps(pending: readonly Pending[]): string[] {
 
 /** A stage as it is now. */
 export interface LiveStage extends StageProgress {
-  /** How far the steps are that go on. */
+  /** Progress of the running activities. */
   readonly steps?: readonly string[];
 }
 
 /**
- * The stages of a run as they are now: the run itself is told seldom, so that its history can be read; what goes on is
+ * The stages of a run as they are now: the run itself gets few signals, so that its history stays readable; running work is
  * asked of the acquisition, and of the page of ROIs that a stage works on.
  *
  * @param told - As the run knows them.
@@ -52,7 +52,7 @@ export function liveStages(client: Client, run: string, told: readonly StageProg
   );
 }
 
-/** The only stage of a workflow that has no children, with the steps that go on. */
+/** The only stage of a workflow that has no children, with its running activities. */
 export async function liveSteps(client: Client, id: string): Promise<LiveStage[]> {
   const { counts, steps } = await askWorkflow(client, id);
   return counts.map((stage) => (steps.length === 0 ? stage : { ...stage, steps }));

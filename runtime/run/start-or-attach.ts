@@ -36,8 +36,8 @@ export interface OnceOpen {
   readonly staticSummary: string;
   readonly staticDetails: readonly string[];
   readonly memo: Readonly<Record<string, unknown>>;
-  /** What is said where the open one cannot be gone on with: it is of another version of the workflows. */
-  readonly begunAnew: string;
+  /** Printed when the open workflow cannot be resumed, because another version of the workflows started it. */
+  readonly restarting: string;
   /** Whether to fail with WorkflowExecutionAlreadyStartedError if another command starts it meanwhile. @default false */
   readonly mustBeNew?: boolean;
   readonly start: (options: WorkflowOptions) => Promise<unknown>;
@@ -45,12 +45,12 @@ export interface OnceOpen {
 
 /**
  * Starts a workflow, or attaches to the one that is open under the same id. On the embedded server one that another
- * version of the workflows began is begun anew.
+ * version of the workflows started is restarted.
  */
 export async function startOrAttach(
   client: Client,
   server: ServerAddress,
-  { start, begunAnew, mustBeNew = false, staticDetails, memo, ...options }: OnceOpen,
+  { start, restarting, mustBeNew = false, staticDetails, memo, ...options }: OnceOpen,
   onStep: (line: string) => void,
 ): Promise<'started' | 'attached'> {
   const { workflowId } = options;
@@ -58,8 +58,8 @@ export async function startOrAttach(
   const open = await openMemo(client, workflowId);
   const isOurs = open?.['workflows'] === workflows;
   if (open !== undefined && !server.external && !isOurs) {
-    await client.workflow.getHandle(workflowId).terminate('begun by another version of reignite');
-    onStep(begunAnew);
+    await client.workflow.getHandle(workflowId).terminate('started by another version of reignite');
+    onStep(restarting);
   }
   try {
     await start({

@@ -11,8 +11,8 @@ import type { ResolvedRun } from './resolve-run.ts';
 import { type NewestExecution, newestExecution, type OnceOpen, startOrAttach } from './start-or-attach.ts';
 
 /**
- * The run with the part of the cache that it works in: a fresh one gets a part of its own, any other goes on in that of
- * the newest run of its configuration. So a fresh run that was cancelled or failed is not begun from nothing again.
+ * The run with its cache namespace: a fresh run gets a new one, any other continues in that of
+ * the newest run of its configuration. So a fresh run that was cancelled or failed keeps its finished work.
  *
  * @throws ReigniteError RUN_OPEN when a fresh run is asked for while one that takes from the cache is open; an open fresh
  *   run is continued.
@@ -47,7 +47,7 @@ interface RunMemo extends Record<string, unknown> {
   readonly digest: string;
   readonly data: string;
   readonly results: string;
-  /** Of a fresh run, and of those that went on from it. */
+  /** The cache namespace of a fresh run, and of those that resume it. */
   readonly generation?: string | undefined;
   /** Whether it was started with `--fresh`. */
   readonly fresh: boolean;
@@ -87,12 +87,13 @@ export async function startRun(
     staticDetails: [
       `- Data: \`${folders.data}\``,
       `- Results: \`${folders.results}\``,
-      '- The children are the stages; theirs are pages of ROIs. A pending activity shows its ROI and tile.',
-      '- `npx reignite pause`, `resume` and `cancel` steer it; `npx reignite why` says why something failed.',
-      '- To go on after a stop, type the same `npx reignite run` again.',
+      '- The child workflows are the stages; their children are batches of ROIs. Pending activities show ROI and tile.',
+      '- `npx reignite pause`, `resume` and `cancel` control it; `npx reignite why` explains failures.',
+      '- To resume after a stop, run the same `npx reignite run` again.',
     ],
     memo,
-    begunAnew: 'The open run was begun by another version of reignite: it is begun anew, from the cache.',
+    restarting:
+      'The open run was started by another version of reignite. Restarting it; finished work is reused from the cache.',
     mustBeNew: fresh,
     start: (options) =>
       client.workflow.start<typeof reproduce>('reproduce', {

@@ -23,7 +23,7 @@ export interface ConnectOptions {
  * `TEMPORAL_PROFILE` or `TEMPORAL_CONFIG_FILE`), or undefined for the embedded one.
  *
  * A configuration file in its usual place, which no variable names, does not count: a trial run shall not land
- * on somebody's production cluster. Once a variable names a server, the rest comes from there too.
+ * on a production cluster by accident. Once a variable names a server, the rest comes from there too.
  *
  * @throws ReigniteError TEMPORAL_UNREACHABLE when the configuration cannot be read.
  */

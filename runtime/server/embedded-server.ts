@@ -39,18 +39,18 @@ export interface EmbeddedServerOptions {
   readonly searchAttributes?: SearchAttributes;
   /** How long a server may take until it answers, in ms. @default 30000 */
   readonly readyWithinMs?: number;
-  /** Whether to go on with a server that an earlier owner left, instead of ending it: two seconds less. @default false */
+  /** Whether to adopt a server that an earlier owner left, instead of stopping it; saves two seconds. @default false */
   readonly adopt?: boolean;
   readonly onStep?: (line: string) => void;
   readonly signal?: AbortSignal;
 }
 
-/** A running server of ours. It keeps this process alive, and survives it when that is killed. */
+/** A running embedded server. It keeps this process alive, and survives it when that is killed. */
 export interface EmbeddedServer extends ServerAddress {
   readonly external: false;
   readonly uiUrl: string;
   readonly pid: number;
-  /** Resolves when the server has ended, whoever ended it. */
+  /** Resolves when the server has exited, for any reason. */
   readonly exited: Promise<void>;
   /** Ends the server in order and returns when it is gone. May be called again. */
   readonly stop: () => Promise<void>;
@@ -122,7 +122,7 @@ async function adoptServer(home: string, folder: string): Promise<EmbeddedServer
   return ownServer(home, { address, namespace, uiUrl, external: false }, { pid, startTime, exited });
 }
 
-/** Of a process that is no child of this one nobody tells when it ends. */
+/** A process that is not our child sends no exit event, so it is polled. */
 async function untilGone(identity: ProcessIdentity): Promise<void> {
   while (await isRunning(identity)) await sleep(LOOK_MS);
 }
@@ -144,7 +144,9 @@ async function launchOnSomeDatabase(options: EmbeddedServerOptions, folder: stri
     await aside.restore();
     throw await startFailed(options, second);
   }
-  options.onStep?.(`Temporal refuses its database: moved to ${join(folder, aside.name)}, a fresh one begins.`);
+  options.onStep?.(
+    `Temporal could not open its database. It was moved to ${join(folder, aside.name)}; starting with a new one.`,
+  );
   return second;
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 export interface MovedDatabase {
   /** The database's new name, without its folder. */
   readonly name: string;
-  /** Puts everything back, in the place of what was begun since. */
+  /** Puts everything back, in place of what was started since. */
   readonly restore: () => Promise<void>;
 }
 
@@ -16,7 +16,7 @@ export interface MovedDatabase {
 const REFUSAL =
   /file is not a database|disk image is malformed|unsupported file format|database corruption|no such (table|column)|schema version|incompatible/i;
 
-/** A database and the files that SQLite keeps beside it. */
+/** A database and the files that SQLite keeps next to it. */
 const SUFFIXES = ['', '-wal', '-shm', '-journal'] as const;
 
 /** Whether what the server said on its way out blames the database. */

@@ -9,7 +9,7 @@ const serverAddressSchema = z.object({
   /** `host:port` of the gRPC service. */
   address: z.string().min(1),
   namespace: z.string().min(1),
-  /** Whether somebody else runs it. Secrets to reach it stay in Temporal's own environment configuration. */
+  /** Whether the server is managed elsewhere. Secrets to reach it stay in Temporal's own environment configuration. */
   external: z.boolean(),
   /** Root of the web UI, without a slash at the end. */
   uiUrl: z.url().exactOptional(),
@@ -34,7 +34,7 @@ export function addressFromEnvironment(environment: NodeJS.ProcessEnv = process.
 }
 
 /**
- * A TCP port on 127.0.0.1 that nobody listens on at the moment.
+ * A TCP port on 127.0.0.1 that is free at the moment.
  *
  * @param preferred - Taken when it is free; 0 for any.
  */

@@ -33,7 +33,7 @@ export interface LaunchOptions {
 export interface LaunchedServer {
   readonly pid: number;
   readonly startTime: string;
-  /** Resolves when the process has ended, whoever ended it. */
+  /** Resolves when the process has exited, for any reason. */
   readonly exited: Promise<void>;
 }
 
@@ -80,7 +80,7 @@ export async function launchServer(options: LaunchOptions): Promise<Launch> {
   }
 }
 
-/** The server's files, with those that SQLite makes beside them, are its owner's alone. */
+/** The server's files, with those that SQLite adds, are readable only by their owner. */
 function spawnPrivately(...[binary, words, options]: Parameters<typeof spawn>): ChildProcess {
   const umask = process.umask(0o077);
   try {

@@ -21,7 +21,7 @@ const recordSchema = z.object({
 /** What a home says of its server, in `temporal/server.json`, for the commands that only watch. */
 export type ServerRecord = Readonly<z.infer<typeof recordSchema>>;
 
-/** The home's embedded server that runs at the moment, whoever started it; undefined when none does. */
+/** The home's embedded server that is running, also when another process started it; undefined when none does. */
 export async function runningServer(home: string): Promise<(ServerAddress & ServerRecord) | undefined> {
   const record = await readServerRecord(home);
   return record !== undefined && (await isRunning(record)) ? { ...record, external: false } : undefined;
@@ -76,7 +76,7 @@ export async function endLeftoverServers(
   onStep: (line: string) => void = () => {},
 ): Promise<void> {
   for (const server of await leftoverServers(home, folder)) {
-    onStep(`Ending a Temporal server that an earlier command left (process ${server.pid}) ...`);
+    onStep(`Stopping a Temporal server that an earlier command left (process ${server.pid}) ...`);
     await endProcess(server);
   }
 }
@@ -89,8 +89,8 @@ export async function endLeftoverServers(
 export async function endProcess(identity: ProcessIdentity): Promise<void> {
   if (await endsAfter('SIGTERM', identity, TERM_MS)) return;
   if (await endsAfter('SIGKILL', identity, KILL_MS)) return;
-  throw new ReigniteError('TEMPORAL_START_FAILED', `The Temporal server of process ${identity.pid} cannot be ended.`, {
-    remedy: `End process ${identity.pid} by hand, or set REIGNITE_HOME to another folder.`,
+  throw new ReigniteError('TEMPORAL_START_FAILED', `The Temporal server (process ${identity.pid}) cannot be stopped.`, {
+    remedy: `Stop process ${identity.pid} manually, or set REIGNITE_HOME to another folder.`,
   });
 }
 
@@ -109,7 +109,7 @@ async function endsAfter(signal: NodeJS.Signals, identity: ProcessIdentity, limi
   return false;
 }
 
-/** Every server that runs on the folder's database, whoever started it. */
+/** Every server that runs on the folder's database, also when another process started it. */
 export async function leftoverServers(home: string, folder: string): Promise<readonly ProcessIdentity[]> {
   const record = await readServerRecord(home);
   const recorded = record !== undefined && (await isRunning(record)) ? [record] : [];

@@ -29,11 +29,11 @@ const LOOK_MS = 5_000;
 export interface SessionOptions {
   readonly home: HomeFolders;
   readonly settings: Omit<WorkerSettings, 'queues'>;
-  /** Queues to serve where nobody else does; none means that this command only watches. */
+  /** Queues to serve when no other worker does; none means that this command only watches. */
   readonly queues?: readonly Queue[];
   /** A server that others run. @default the one that Temporal's environment configuration names, else the embedded one */
   readonly server?: ServerAddress | undefined;
-  /** Whether a server is gone on with that a killed command left: its workers are still awaited there. @default false */
+  /** Whether to adopt a server that a killed command left, whose workers may still reconnect. @default false */
   readonly adopt?: boolean;
   readonly onStep: (line: string) => void;
   readonly signal?: AbortSignal;
@@ -47,7 +47,7 @@ export interface ServerSession {
   readonly owner: boolean;
   /** Rejects when what this command runs cannot be kept running. */
   readonly failed: Promise<never>;
-  /** Resolves when the workers that this command runs have begun to serve; at once where it runs none. */
+  /** Resolves when the workers that this command runs have started to serve; at once where it runs none. */
   ready(): Promise<void>;
   close(): Promise<void>;
 }
@@ -114,13 +114,14 @@ async function openOwner(options: SessionOptions, { lost, release }: OwnedHome):
 /** Two servers on one database would hang: who no longer owns the home stops. */
 function whenLost(lost: AbortSignal, home: string): Promise<never> {
   return new Promise((_resolve, reject) => {
-    const stop = () => reject(new ReigniteError('HOME_IN_USE', `Another command has taken over the home ${home}.`));
+    const stop = () =>
+      reject(new ReigniteError('HOME_IN_USE', `Another command has taken over the state directory ${home}.`));
     if (lost.aborted) stop();
     else lost.addEventListener('abort', stop, { once: true });
   });
 }
 
-/** Starts the server again, on the same ports, when somebody or something ends it in the middle of a run. */
+/** Starts the server again, on the same ports, when it exits in the middle of a run. */
 function keepServer(
   first: EmbeddedServer,
   start: (ports: { grpc: number; ui: number }) => Promise<EmbeddedServer>,
@@ -133,7 +134,7 @@ function keepServer(
     for (;;) {
       await current.exited;
       if (isClosing()) return new Promise<never>(() => undefined);
-      onStep('The Temporal server ended; it is started again on the same database.');
+      onStep('The Temporal server exited. Restarting it on the same database.');
       current = await start(ports);
     }
   })();
@@ -157,7 +158,7 @@ async function openObserver({
   signal,
 }: SessionOptions): Promise<ServerSession | undefined> {
   if (queues.includes('inference')) {
-    onStep('Another command runs the server and the workers of this home; this one watches.');
+    onStep('Another command runs the server and workers of this state directory; this one only watches.');
   }
   const deadline = Date.now() + OWNER_GETS_READY_MS;
   for (let refusals = 0; ; ) {
@@ -175,7 +176,7 @@ async function openObserver({
     if (Date.now() > deadline) {
       throw new ReigniteError(
         'HOME_IN_USE',
-        `Another command owns the home ${home.home}, and its server does not come.`,
+        `Another command uses the state directory ${home.home}, but its server did not become ready.`,
       );
     }
     await sleep(POLL_MS);
@@ -215,7 +216,7 @@ export class OwnerGone extends Error {
   override readonly name = 'OwnerGone';
 }
 
-/** On a server of somebody else's, this command serves the queues that nobody polls, now or later. */
+/** On an external server, this command serves the queues that no worker polls, now or later. */
 async function openExternal(options: SessionOptions, server: ServerAddress): Promise<ServerSession> {
   const { home, settings, onStep, queues = QUEUES } = options;
   const client = await connectTo(server, { home });
@@ -224,7 +225,7 @@ async function openExternal(options: SessionOptions, server: ServerAddress): Pro
   const workers = new WorkerProcesses({ home, server, settings, queues: [], onStep, signal: options.signal });
   const serve = (orphaned: readonly Queue[]) => {
     const taken = workers.serve(orphaned);
-    if (taken.length > 0) onStep(`Nobody serves ${taken.join(', ')} on ${server.address}: this command does.`);
+    if (taken.length > 0) onStep(`No worker polls ${taken.join(', ')} on ${server.address}; this command serves them.`);
   };
   serve(unserved);
   const closed = new AbortController();

@@ -10,7 +10,7 @@ type Options = SessionOptions & { readonly signal: AbortSignal };
  * Does `work` on a server with workers; again on another session when the command that ran the server goes away.
  *
  * @param work - Starts or attaches, and stays until the workflow has closed.
- * @throws The error of ours that ended the workflow; the signal's reason.
+ * @throws The ReigniteError that ended the workflow; the signal's reason.
  */
 export async function withServer<Result>(
   options: Options,
@@ -25,7 +25,7 @@ export async function withServer<Result>(
       options.signal.throwIfAborted();
       if (error instanceof WorkflowFailedError) throw runFailure(error);
       if (!hasLostServer(session, error)) throw error;
-      options.onStep('The command that ran the server has gone; this one carries on.');
+      options.onStep('The command that ran the server exited; this one takes over.');
     } finally {
       await session.close();
     }
@@ -33,7 +33,7 @@ export async function withServer<Result>(
 }
 
 /**
- * Watches until there is nothing more to see, the session fails or the command is told to stop. No question is left
+ * Watches until there is nothing more to see, the session fails or the command is asked to stop. No question is left
  * open then: one that is repeated after its connection was closed would end the process.
  */
 export async function watchOn(
@@ -51,7 +51,7 @@ export async function watchOn(
   }
 }
 
-/** Whether an error tells that the server of another command of the home is gone. */
+/** Whether an error means that the server of another command of the home is gone. */
 export function hasLostServer({ owner, server }: ServerSession, error: unknown): boolean {
   // How a run ended, whatever its text mentions.
   if (error instanceof ReigniteError && error.cause instanceof WorkflowFailedError) return false;

@@ -54,7 +54,7 @@ export async function livePollers(
 }
 
 /**
- * The server remembers pollers for a while; of those in this process table it can be told at once whether they live.
+ * The server remembers pollers for a while; those in this process table can be checked at once.
  *
  * @param identity - As `workerIdentity` makes it; of any other nothing is known.
  */

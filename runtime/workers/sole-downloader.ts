@@ -7,15 +7,15 @@ import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import type { ServerAddress } from '../server/server-address.ts';
 import { ACTIVITY_QUEUE, livePollers, workerIdentity } from './pollers.ts';
 
-/** A worker that was told to stop is gone by then. */
+/** Time after which a worker that was asked to stop has exited. */
 const PREDECESSOR_ENDS_MS = 30_000;
 const POLL_MS = 250;
 
 /**
  * Makes this process the one that downloads: limits on connections and requests are kept within a process. Of a home it
- * is the holder of a lock; on a server that several machines share, nobody else may poll the queue.
+ * is the holder of a lock; on a server that several machines share, no other worker may poll the queue.
  *
- * @throws ReigniteError DOWNLOADER_EXISTS that names the other one.
+ * @throws ReigniteError DOWNLOADER_ALREADY_RUNNING that names the other one.
  */
 export async function becomeSoleDownloader(
   home: HomeFolders,
@@ -28,8 +28,8 @@ export async function becomeSoleDownloader(
   const other = await otherDownloader(connection, server, taskQueue);
   if (other === undefined) return;
   throw new ReigniteError(
-    'DOWNLOADER_EXISTS',
-    `The worker "${other}" serves ${taskQueue} on ${server.address} already.`,
+    'DOWNLOADER_ALREADY_RUNNING',
+    `The worker "${other}" already serves ${taskQueue} on ${server.address}.`,
   );
 }
 
@@ -51,11 +51,11 @@ async function lockWhenFree(path: string): Promise<FileLock> {
   const deadline = Date.now() + PREDECESSOR_ENDS_MS;
   for (;;) {
     try {
-      return await lockFile(path, 'The record of this home');
+      return await lockFile(path, 'The record of this state directory');
     } catch (error) {
       const isHeld = error instanceof ReigniteError && error.code === 'FILE_LOCKED';
       if (!isHeld) throw error;
-      if (Date.now() > deadline) throw new ReigniteError('DOWNLOADER_EXISTS', error.message, { cause: error });
+      if (Date.now() > deadline) throw new ReigniteError('DOWNLOADER_ALREADY_RUNNING', error.message, { cause: error });
     }
     await sleep(POLL_MS);
   }

@@ -1,7 +1,7 @@
 import { DefaultLogger, type LogEntry, Runtime, type RuntimeOptions } from '@temporalio/worker';
 import type { TelemetryConfig } from '../../config/schema.ts';
 
-/** What the SDK adds to every message and nobody asks for. */
+/** Fields that the SDK adds to every message and that only add noise. */
 const LEFT_OUT = new Set([
   'sdkComponent',
   'taskToken',
@@ -49,7 +49,7 @@ function plain(value: unknown): unknown {
 }
 
 /**
- * Sets up what this process tells of itself: its log on stderr, a JSON document a line, the SDK's own messages
+ * Sets up the telemetry of this process: its log on stderr, one JSON document per line, the SDK's own messages
  * included; and its metrics for Prometheus, those of the SDK (`temporal_*`) and ours (`reignite_*`).
  *
  * A port that is taken costs the metrics, not the work. To be called before anything else of the SDK is used.

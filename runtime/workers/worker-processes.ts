@@ -72,11 +72,11 @@ export interface WorkerProcessesOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What one process serves, and how it tells of itself. */
+/** What one process serves, and its telemetry settings. */
 interface ProcessGroup {
   readonly queues: readonly Queue[];
   readonly telemetry: TelemetryConfig;
-  /** Called whenever a process of the group has begun to serve. */
+  /** Called whenever a process of the group has started to serve. */
   readonly onReady: () => void;
 }
 
@@ -120,7 +120,7 @@ export class WorkerProcesses {
     return unserved;
   }
 
-  /** Resolves when all that were started by now have begun to serve; at once where none was. */
+  /** Resolves when all that were started so far have started to serve; at once where none was. */
   async ready(): Promise<void> {
     await Promise.all(this.#ready);
   }
@@ -175,11 +175,11 @@ export class WorkerProcesses {
       const how = signal ?? `status ${code}`;
       if (attempts >= FRUITLESS_STARTS) {
         this.#fail(
-          new ReigniteError('WORKER_LOST', `The ${name} worker ended ${attempts} times (${how}); see ${path}.`),
+          new ReigniteError('WORKER_LOST', `The ${name} worker exited ${attempts} times (${how}); see ${path}.`),
         );
         return;
       }
-      onStep(`The ${name} worker ended (${how}); it is started again.`);
+      onStep(`The ${name} worker exited (${how}). Restarting it.`);
       const wait = Math.min(RESTART_MS * 2 ** attempts, LONGEST_RESTART_MS);
       setTimeout(() => {
         if (!this.#isStopping()) this.#start(group, attempts);

@@ -5,16 +5,16 @@ import { QUEUES } from '../../config/tasks.ts';
 
 const VARIABLE = 'REIGNITE_WORKER';
 
-/** What a worker process is told by whoever starts it. */
+/** The settings that a worker process gets from its parent. */
 export const WorkerSettings = z.object({
   queues: z.array(z.enum(QUEUES)).min(1),
   taskQueuePrefix: z.string().min(1),
   /** Longest time between two heartbeats that reach the server, s. */
-  throttleSeconds: z.number().positive(),
+  heartbeatThrottleSeconds: z.number().positive(),
   /** Files fetched at the same time. */
   connections: z.int().min(1),
   telemetry: TelemetryConfig.prefault({}),
-  /** What the worker may use beside what the home says, for workers that commands of another home give work to. */
+  /** What the worker may use in addition to the folders of its state directory, for work from commands of other state directories. */
   places: z
     .object({
       written: z.array(z.string()).readonly(),
@@ -27,11 +27,11 @@ export type WorkerSettings = z.infer<typeof WorkerSettings>;
 
 /** What the workers of one command share. */
 export function workerSettingsOf({
-  temporal: { taskQueuePrefix, throttleSeconds },
+  temporal: { taskQueuePrefix, heartbeatThrottleSeconds },
   zenodo: { connections },
   telemetry,
 }: Pick<RunConfig, 'temporal' | 'zenodo' | 'telemetry'>): Omit<WorkerSettings, 'queues'> {
-  return { taskQueuePrefix, throttleSeconds, connections, telemetry };
+  return { taskQueuePrefix, heartbeatThrottleSeconds, connections, telemetry };
 }
 
 export function settingsToEnvironment(settings: WorkerSettings): Record<string, string> {

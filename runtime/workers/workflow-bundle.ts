@@ -15,7 +15,7 @@ const MANIFEST = packageFile('dist/workflow-bundle.json');
 const Manifest = z.object({
   /** Version of `@temporalio/workflow`. */
   sdk: z.string(),
-  /** SHA-256 of every compiled file of ours in the bundle, by its path in the package. */
+  /** SHA-256 of every compiled file of this package in the bundle, by its path in the package. */
   sources: z.record(z.string(), z.string()),
 });
 type Manifest = z.infer<typeof Manifest>;
@@ -63,7 +63,7 @@ function sdkVersion(): string {
   return z.object({ version: z.string() }).parse(manifest).version;
 }
 
-/** Bundles the compiled workflows with what they import, and notes which files of ours went in. */
+/** Bundles the compiled workflows with what they import, and notes which files of this package went in. */
 async function makeBundle(): Promise<Manifest> {
   // Loaded only to build: webpack is large, and a worker with a current bundle does not need it.
   const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');

@@ -13,6 +13,19 @@ export function codeProse(source: string): string {
   return prose + blank(source.slice(end));
 }
 
+/** A string literal that holds words, without its quotes. */
+export interface CodeString {
+  readonly line: number;
+  readonly text: string;
+}
+
+/** Lists the string literals of TypeScript or JavaScript that hold more than one word. */
+export function codeStrings(source: string): readonly CodeString[] {
+  return [...source.matchAll(PARTS)].flatMap(({ 2: text, index }) =>
+    text?.includes(' ') ? [{ line: source.slice(0, index).split('\n').length, text: text.slice(1, -1) }] : [],
+  );
+}
+
 /** Keeps the lines, so that line numbers stay right. */
 function blank(text: string): string {
   return text.replaceAll(/[^\n]/g, ' ');

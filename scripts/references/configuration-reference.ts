@@ -67,5 +67,5 @@ function defaultText({ default: value }: Field): string {
 
 /** The description without its default, which has a column. */
 function meaning({ description }: Field): string {
-  return description.replace(/ ?(?:Share, )?(?:\d[\d.]* to [\d.]+\. )?Default: .*$/, '').trim();
+  return description.replace(/ ?(?:Fraction, )?(?:\d[\d.]* to [\d.]+\. )?Default: .*$/, '').trim();
 }

@@ -48,7 +48,7 @@ describe('reignite cancel', { timeout: 240_000 }, () => {
     const command = await runUntilMidRoi(home);
     const workers = Object.values(workersOf(home));
     expect(workers).toHaveLength(2);
-    // Nobody answers then, and nobody ends with the command.
+    // No worker answers then, and no process ends with the command.
     for (const pid of workers) process.kill(pid, 'SIGSTOP');
     const cancel = startCommand(['cancel'], { home, cwd: folder() });
     await sleep(3_000);
@@ -73,7 +73,7 @@ describe('reignite cancel', { timeout: 240_000 }, () => {
     const environment = { NODE_OPTIONS: `--import ${pathToFileURL(slow).href}` };
     const { status, stderr } = await runCommand(['cancel'], { home, cwd: folder(), environment });
     expect(status, stderr).toBe(0);
-    expect(stderr).not.toContain('Ending a Temporal server');
+    expect(stderr).not.toContain('Stopping a Temporal server');
     expect(await list(home)).toMatchObject([{ status: 'cancelled' }]);
   });
 });

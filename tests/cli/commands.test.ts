@@ -59,7 +59,7 @@ describe('reignite evaluate', { timeout: 60_000 }, () => {
     const { status, stdout } = await evaluate('he', 'some', 'nothing');
     expect(status).toBe(1);
     expect(JSON.parse(stdout).error).toMatchObject({
-      code: 'ROI_UNPAIRED',
+      code: 'ROI_WITHOUT_PAIR',
       cause: expect.stringContaining('patient1_he_roi2_with_context.png'),
     });
     await expect(readFile(join(folder(), 'nothing', 'metrics', 'he.json'))).rejects.toThrow();
@@ -77,7 +77,7 @@ describe('reignite evaluate', { timeout: 60_000 }, () => {
     const { status, stdout } = await evaluate('he', 'bad', 'nothing');
     expect(status).toBe(1);
     const { code, cause } = JSON.parse(stdout).error;
-    expect(code).toBe('ROI_UNPAIRED');
+    expect(code).toBe('ROI_WITHOUT_PAIR');
     expect(cause).toContain('3 of 3 masks cannot be scored');
     for (const part of ['3 x 2 px', 'roi2_with_context.png', 'patient2_he_roi1']) expect(cause).toContain(part);
   });
@@ -109,7 +109,7 @@ describe('reignite evaluate', { timeout: 60_000 }, () => {
     }
   });
 
-  it('names line and column where a file of annotations is no JSON', async () => {
+  it('names line and column where a file of annotations is not JSON', async () => {
     const file = 'annotations/pdl1/nuclei/nuclei_test_set_all_readers.json';
     const text = await readFile(join(folder(), 'unpacked', file), 'utf8');
     await mkdir(join(folder(), 'spoilt', dirname(file)), { recursive: true });
@@ -139,7 +139,7 @@ describe('reignite evaluate', { timeout: 60_000 }, () => {
     const { status, stdout, stderr } = await runCommand([...words, '--labels', 'labels.json', '--json'], place());
     expect(status, stderr).toBe(0);
     expect(HeMetrics.parse(metricsIn(stdout)).all.overall).toBe(1);
-    // Without the map the values from 17 on would be no labels; 10 to 14 are others.
+    // Without the map the values from 17 on would not be labels; 10 to 14 would be other labels.
     const without = await runCommand([...words, '--json'], place());
     expect(HeMetrics.parse(metricsIn(without.stdout)).all.overall).toBe(0);
   });
@@ -174,7 +174,7 @@ describe('reignite evaluate', { timeout: 60_000 }, () => {
     expect(status).toBe(1);
     const { code, cause } = JSON.parse(stdout).error;
     expect(code).toBe('NPY_INVALID');
-    expect(cause).toContain('2 of 2 files of points cannot be scored');
+    expect(cause).toContain('2 of 2 points files cannot be scored');
     for (const part of ['nuclei_roi_1.npy has the shape (3)', 'nuclei_roi_2.npy']) expect(cause).toContain(part);
     await rm(join(points, 'nuclei_roi_2.npy'));
     await writeFile(
@@ -197,7 +197,7 @@ describe('reignite evaluate', { timeout: 60_000 }, () => {
   it('refuses a folder without any prediction', async () => {
     const { status, stdout } = await evaluate('pdl1', 'unpacked', 'none');
     expect(status).toBe(1);
-    expect(JSON.parse(stdout).error.code).toBe('ROI_UNPAIRED');
+    expect(JSON.parse(stdout).error.code).toBe('ROI_WITHOUT_PAIR');
   });
 });
 

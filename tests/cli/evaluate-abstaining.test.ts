@@ -41,7 +41,7 @@ async function masks(name: string, change: (label: number, at: number) => number
 
 beforeAll(async () => {
   await writeTinyRecord(folder());
-  // Every third pixel of stroma wrong, and the same pixels left out: as Unannotated, and as a value that is no label.
+  // Every third pixel of stroma wrong, and the same pixels left out: as Unannotated, and as a value that is not a label.
   const isLeftOut = (label: number, k: number) => label === STROMA && k % 3 === 0;
   await masks('wrong', (label, k) => (isLeftOut(label, k) ? EPITHELIUM : label));
   await masks('zero', (label, k) => (isLeftOut(label, k) ? 0 : label));
@@ -50,7 +50,7 @@ beforeAll(async () => {
 });
 
 describe('leaving pixels out', { timeout: 120_000 }, () => {
-  it('does not raise the number beside the paper’s, which is warned of', async () => {
+  it("does not raise the number next to the paper's, which is warned of", async () => {
     const wrong = await evaluate('he', 'wrong', '--json');
     expect(wrong.status, wrong.stderr).toBe(0);
     expect(wrong.stderr).not.toContain('WARNING');
@@ -80,9 +80,7 @@ describe('--classes', { timeout: 120_000 }, () => {
   it('scores a model of one class properly', async () => {
     const { status, stderr, json } = await evaluate('he', 'stroma', '--classes', 'STROMA', '--json');
     expect(status, stderr).toBe(0);
-    expect(stderr).toContain(
-      'Scored: Stroma, other. In truth and prediction, "other" stands for Tumor cells, Reactive',
-    );
+    expect(stderr).toContain('Scored: Stroma, other. In truth and prediction, "other" means Tumor cells, Reactive');
     const { classes } = json();
     expect(classes).toMatchObject({
       classes: ['Stroma', 'other'],
@@ -91,7 +89,7 @@ describe('--classes', { timeout: 120_000 }, () => {
     expect(classes.missed.perClass).toMatchObject({ Stroma: 1, other: 0 });
     expect(JSON.parse(await readFile(at('out-stroma', 'metrics', 'he.classes.json'), 'utf8'))).toEqual(classes);
     expect(stderr).toMatch(
-      /^WARNING: The masks .* They count as "other"\. With these as missed, Overall is 0\.\d+ instead of 1\.0000/m,
+      /^WARNING: The masks .* They count as "other"\. Counting them as missed, Overall is 0\.\d+ instead of 1\.0000/m,
     );
     const table = await evaluate('he', 'wrong', '--classes', 'stroma, reactive EPITHELIUM');
     expect(table.stdout.split('\n').map((line) => line.trim().split(/ {2,}/)[0])).toEqual([
@@ -106,10 +104,10 @@ describe('--classes', { timeout: 120_000 }, () => {
   });
 
   it.each([
-    ['he', 'Stromma', '"Stromma" is no class of the task he. Did you mean "Stroma"?'],
+    ['he', 'Stromma', '"Stromma" is not a class of the task he. Did you mean "Stroma"?'],
     ['he', 'Stroma,tumour cells', 'Did you mean "Tumor cells"?'],
     ['he', 'Background', '"Background" is not scored by the paper\'s protocol.'],
-    ['he', 'xyz', '"xyz" is no class of the task he.'],
+    ['he', 'xyz', '"xyz" is not a class of the task he.'],
     ['he', ',', '--classes names no class.'],
     ['pdl1', 'pd-l1 positiv tumor cell', 'Did you mean "pd-l1 positive tumor cell"?'],
     ['nuclei', 'nucleus', '--classes is for he and pdl1: nuclei have one class.'],
@@ -139,7 +137,7 @@ describe('points', { timeout: 120_000 }, () => {
     const { status, stderr, json } = await evaluate('pdl1', 'cells', '--json');
     expect(status, stderr).toBe(0);
     expect(stderr).toContain(
-      'WARNING: 1 of 2 images have no file of points: every cell on them counts as missed. pdl1_roi_2.',
+      'WARNING: 1 of 2 images have no points file; all their cells count as missed. pdl1_roi_2.',
     );
     expect(stderr).toContain('WARNING: 1 of 7 points are outside the annotated box');
     expect(json().intervals.coverage).toEqual({

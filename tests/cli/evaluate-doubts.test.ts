@@ -63,7 +63,7 @@ describe('no ROI to score', { timeout: 120_000 }, () => {
     expect(JSON.parse(stdout).error).toMatchObject({
       code: 'OVERVIEW_INVALID',
       cause: expect.stringContaining('split holds "Test" (3)'),
-      remedy: 'Change "Test" in split to "test": the values are compared letter by letter.',
+      remedy: 'Change "Test" in split to "test": the values must match exactly.',
     });
   });
 
@@ -97,7 +97,7 @@ describe('categories whose ids begin at 0', { timeout: 120_000 }, () => {
     expect(rotated.stderr).toContain('category 0, "pd-l1 negative tumor cell", is taken for "non-tumor cell"');
     expect(rotated.stderr).toContain('--categories by-name');
     const file = await readFile(at('out-from-zero', 'metrics', 'pdl1.intervals.json'), 'utf8');
-    expect(JSON.parse(file).warnings[0]).toMatch(/^WARNING: .*72 annotations are concerned/);
+    expect(JSON.parse(file).warnings[0]).toMatch(/^WARNING: .*72 annotations are affected/);
   });
 
   it('are scored by their names when asked', async () => {
@@ -111,7 +111,7 @@ describe('categories whose ids begin at 0', { timeout: 120_000 }, () => {
     );
     expect(status, stderr).toBe(0);
     expect(macroOf(stdout)).toBeCloseTo(1, 6);
-    expect(stderr).toContain("those of the categories' names");
+    expect(stderr).toContain('follow the category names');
     const unnamed = await evaluate('pdl1', 'unpacked', 'cells', '--categories', 'by-name', '--json');
     expect(unnamed.status).toBe(1);
     expect(JSON.parse(unnamed.stdout).error).toMatchObject({

@@ -50,7 +50,7 @@ describe('inspectModel', () => {
     });
   });
 
-  it('says what is no checkpoint', async () => {
+  it('says what is not a checkpoint', async () => {
     expect((await inspectModel(fixture('yolov5/image.png'))).holds).toBe('a PNG image');
     expect((await inspected('empty.pt', '')).found.holds).toBe('an empty file');
     const weights = Buffer.concat([Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0), Buffer.from('{}')]);

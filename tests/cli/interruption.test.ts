@@ -50,7 +50,7 @@ describe.each(SIGNALS)('%s', { timeout: 240_000 }, (signal, expected) => {
     const { status, stdout, stderr } = await command.ended;
     expect([status, stdout]).toEqual([expected, '']);
     expect(stderr).toBe(
-      'It reads.\nInterrupted: the evaluation is not complete; run the same command to compute it again.\n',
+      'It reads.\nInterrupted: the evaluation is not complete. Run the same command to compute it again.\n',
     );
   });
 

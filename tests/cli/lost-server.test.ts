@@ -8,7 +8,7 @@ import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { digestsBelow } from '../support/same-files.ts';
 import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
 
-const PROMISED = ['inference', 'margins', 'metrics', 'figures'];
+const PROMISED = ['inference', 'confidence', 'metrics', 'figures'];
 const BIG = { name: 'patient1_he_roi1', width: 400, height: 300 };
 const SMALL = { name: 'patient2_he_roi1', width: 64, height: 49 };
 
@@ -40,7 +40,7 @@ async function withServerKilled(name: string, blow: () => Promise<void>): Promis
   process.kill(server, 'SIGKILL');
   const ended = await command.ended;
   expect(ended.status, ended.stderr).toBe(0);
-  expect(ended.stderr).toContain('The Temporal server ended; it is started again on the same database.');
+  expect(ended.stderr).toContain('The Temporal server exited. Restarting it on the same database.');
   expect(await outputs(name)).toEqual(undisturbed);
   expect(await inferredTwice(place(name).home)).toEqual([]);
   expect(leftBehind(place(name).home)).toEqual([]);
@@ -54,15 +54,15 @@ async function deleteDatabase(name: string): Promise<void> {
 }
 
 describe('a server that is killed', { timeout: 240_000 }, () => {
-  it('is started again with its database, and the same run goes on', async () => {
+  it('is started again with its database, and the same run continues', async () => {
     const { stderr } = await withServerKilled('killed', async () => undefined);
     expect(stderr.match(/Started|Attached to/g)).toHaveLength(1);
-    expect(stderr).not.toContain('begun anew');
+    expect(stderr).not.toContain('Restarting the run');
   });
 
-  it('has lost the run when its database was deleted before: it is begun anew, from the rows that are done', async () => {
+  it('has lost the run when its database was deleted before: it is restarted, from the rows that are done', async () => {
     const { stderr } = await withServerKilled('lost', () => deleteDatabase('lost'));
-    expect(stderr).toContain('The server has lost the run together with its database: it is begun anew');
+    expect(stderr).toContain('The Temporal database was lost. Restarting the run');
   });
 });
 
@@ -89,7 +89,7 @@ describe('a database', { timeout: 240_000 }, () => {
     await writeFile(path, damaged);
     const { stderr } = await runAgain();
     const aside = join(databases('calm'), 'temporal.db.refused-1');
-    expect(stderr).toContain(`Temporal refuses its database: moved to ${aside}`);
+    expect(stderr).toContain(`Temporal could not open its database. It was moved to ${aside}`);
     expect((await readFile(aside)).equals(damaged)).toBe(true);
   });
 });

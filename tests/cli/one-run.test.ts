@@ -20,7 +20,7 @@ const place = () => ({
   environment: { TEMPORAL_ADDRESS: server.address },
 });
 const run = (...words: string[]) => runCommand(['run', '--profile', 'one.yaml', ...words], place());
-const outputs = () => digestsBelow(join(folder(), 'results', 'one'), ['inference', 'margins', 'metrics', 'figures']);
+const outputs = () => digestsBelow(join(folder(), 'results', 'one'), ['inference', 'confidence', 'metrics', 'figures']);
 
 /** One run of two ROIs, one of them no image, that the commands below look at. */
 beforeAll(async () => {
@@ -32,9 +32,9 @@ beforeAll(async () => {
     'name: one',
     'record: "42"',
     'tasks: [he]',
-    `zenodo: { serve: ${join(folder(), 'served')} }`,
+    `zenodo: { serveFrom: ${join(folder(), 'served')} }`,
     'inference: { provider: cpu, threads: 1 }',
-    'temporal: { heartbeatSeconds: 4, throttleSeconds: 0.5, retrySeconds: 0.2, taskQueuePrefix: one }',
+    'temporal: { heartbeatSeconds: 4, heartbeatThrottleSeconds: 0.5, retrySeconds: 0.2, taskQueuePrefix: one }',
   ];
   await writeFile(join(folder(), 'one.yaml'), profile.join('\n'));
   first = await run('--data', 'data', '--json');
@@ -48,7 +48,7 @@ describe('reignite plan', { timeout: 480_000 }, () => {
     return stdout;
   };
 
-  it('tells what is in the cache and what is not, why, and at what pace', async () => {
+  it('says what is in the cache and what is not, why, and at what pace', async () => {
     const { files, bytes, disk, tasks } = JSON.parse(await plan('--data', 'data', '--json'));
     expect(files.map(({ key, state }: { key: string; state: string }) => [key, state])).toContainEqual([
       'images.zip',
@@ -61,7 +61,7 @@ describe('reignite plan', { timeout: 480_000 }, () => {
     expect(tasks[0].rois).toEqual([
       // 64 x 49 px in tiles of 32 px at most 16 px apart: 3 x 3 of them, for each of five folds.
       { roi: `${GOOD.name}_with_context`, state: 'cached', tiles: 3 * 3 * 5 },
-      { roi: `${DAMAGED.name}_with_context`, state: 'outstanding', reason: 'never computed here' },
+      { roi: `${DAMAGED.name}_with_context`, state: 'outstanding', reason: 'not computed before' },
     ]);
   });
 
@@ -101,13 +101,13 @@ describe('reignite why', { timeout: 480_000 }, () => {
 
   it('says of an ROI why it was computed, why it failed; of a step how it went', async () => {
     expect((await why(GOOD.name)).rois).toMatchObject([
-      { task: 'he', state: 'computed', because: 'Nothing had been computed of its image before.' },
+      { task: 'he', state: 'computed', because: 'Its image had not been computed before.' },
     ]);
     expect((await why('one', DAMAGED.name)).rois).toMatchObject([
       { state: 'failed', failure: { code: 'IMAGE_UNREADABLE' }, steps: [{ attempts: 1 }] },
     ]);
     expect((await why('prepareModel')).steps).toMatchObject([{ outcome: 'completed', worker: expect.any(String) }]);
-    const { status, stdout } = await runCommand(['why', 'one', 'nobody', '--json'], place());
+    const { status, stdout } = await runCommand(['why', 'one', 'unserved', '--json'], place());
     expect([status, JSON.parse(stdout).error.code]).toEqual([2, 'USAGE']);
   });
 });
@@ -119,7 +119,7 @@ describe('reignite run --fresh', { timeout: 480_000 }, () => {
     const fresh = await run('--data', 'data', '--fresh', '--json');
     expect(JSON.parse(fresh.stdout).tasks.he.rois, fresh.stderr).toMatchObject({ computed: 1, cached: 0, failed: 1 });
     expect(await outputs()).toEqual(before);
-    // What goes on from it finds what it made.
+    // A run that resumes it finds its results.
     const plan = await runCommand(['plan', '--profile', 'one.yaml', '--data', 'data', '--json'], place());
     expect(JSON.parse(plan.stdout).tasks, plan.stderr).toMatchObject([{ cached: 1, outstanding: 1 }]);
   });
@@ -155,7 +155,7 @@ describe('reignite clean', { timeout: 480_000 }, () => {
 });
 
 describe('an open run', { timeout: 480_000 }, () => {
-  it('is not begun afresh, and nothing is cleaned under it', async () => {
+  it('does not start afresh, and nothing is cleaned under it', async () => {
     const words = ['--data', 'data', '--results', 'elsewhere', '--set', 'temporal.taskQueuePrefix=unserved'];
     const open = startCommand(['run', '--profile', 'one.yaml', ...words, '--no-workers'], place());
     await open.shows('Started');
@@ -171,7 +171,7 @@ describe('an open run', { timeout: 480_000 }, () => {
 });
 
 describe('reignite run --detach', { timeout: 480_000 }, () => {
-  it('goes on in the background, on a server of its own, and leaves no process once it is done', async () => {
+  it('continues in the background, on a server of its own, and leaves no process once it is done', async () => {
     const alone = { home: join(folder(), 'home-alone'), cwd: folder() };
     const words = ['run', '--profile', 'one.yaml', '--data', 'data-alone', '--results', 'results-alone', '--detach'];
     const { status, stdout, stderr } = await runCommand([...words, '--json'], alone);
@@ -187,7 +187,7 @@ describe('reignite run --detach', { timeout: 480_000 }, () => {
     expect(await readFile(log, 'utf8')).toContain(`Started ${run}`);
   });
 
-  it('tells what keeps a run from beginning', async () => {
+  it('says what prevents a run from starting', async () => {
     const { status, stdout } = await run('--set', 'he.scope=half', '--detach', '--json');
     expect([status, JSON.parse(stdout).error.code]).toEqual([2, 'CONFIG_INVALID']);
   });

@@ -53,7 +53,7 @@ it('says of an open run whether a process is working on it, whether it is paused
   const ended = await runCommand(WORDS, place('home'));
   expect(ended.status, ended.stderr).toBe(0);
   const retried = await runCommand(['retry'], place('home'));
-  expect([retried.status, retried.stdout]).toEqual([0, expect.stringContaining('there is nothing to retry')]);
+  expect([retried.status, retried.stdout]).toEqual([0, expect.stringContaining('has no failures to retry')]);
   for (let again = 0; again < 4; again++) expect((await runCommand(WORDS, place('home'))).status).toBe(0);
   const all = JSON.parse((await runCommand(['list', '--all', '--json'], place('home'))).stdout).runs;
   expect(all).toHaveLength(5);

@@ -22,7 +22,7 @@ const run = (...words: string[]) =>
     [
       'run',
       '--set',
-      'zenodo.serve=served',
+      'zenodo.serveFrom=served',
       '--set',
       'name=own',
       '--set',
@@ -52,7 +52,7 @@ describe('reignite run --set he.model', { timeout: 120_000 }, () => {
     expect(new Set(ours.data).size).toBe(3);
   });
 
-  it('refuses a model that is not there, before anything starts', async () => {
+  it('refuses a model that does not exist, before anything starts', async () => {
     const { status, stdout } = await run('--set', 'he.model=nowhere');
     expect(status).toBe(2);
     expect(JSON.parse(stdout).error).toMatchObject({

@@ -73,7 +73,7 @@ describe('the folder of a prediction', { timeout: 120_000 }, () => {
     expect((await predict('settled', 'one.png')).status).toBe(0);
     const before = await digestsBelow(inFolder('settled'), ['.']);
     const error = await refused('settled', ...more, 'two.png');
-    expect([error.status, error.code]).toEqual([1, 'OTHER_PREDICTION']);
+    expect([error.status, error.code]).toEqual([1, 'PREDICTION_CONFLICT']);
     expect(error.cause).toContain(named);
     expect(error.remedy).toContain('--out');
     expect(await digestsBelow(inFolder('settled'), ['.'])).toEqual(before);
@@ -83,16 +83,16 @@ describe('the folder of a prediction', { timeout: 120_000 }, () => {
     expect((await predict('tissue', 'one.png')).status).toBe(0);
     const cells = ['predict', '--task', 'nuclei', '--model', fixture('yolov5/v5.pt'), '--provider', 'cpu', '--json'];
     const other = await runCommand([...cells, '--out', 'tissue', 'one.png'], place());
-    expect(JSON.parse(other.stdout).error.code).toBe('OTHER_PREDICTION');
+    expect(JSON.parse(other.stdout).error.code).toBe('PREDICTION_CONFLICT');
 
     await mkdir(inFolder('results'));
     await writeFile(inFolder('results', 'summary.json'), '{"status":"done"}');
-    expect(await refused('results', 'one.png')).toMatchObject({ code: 'OTHER_PREDICTION' });
+    expect(await refused('results', 'one.png')).toMatchObject({ code: 'PREDICTION_CONFLICT' });
     expect(await readdir(inFolder('results'))).toEqual(['summary.json']);
 
     await mkdir(inFolder('earlier', 'masks'), { recursive: true });
     await copyFile(inFolder('one.png'), inFolder('earlier', 'masks', 'old.png'));
-    expect(await refused('earlier', 'one.png')).toMatchObject({ code: 'OTHER_PREDICTION' });
+    expect(await refused('earlier', 'one.png')).toMatchObject({ code: 'PREDICTION_CONFLICT' });
   });
 
   it('takes other settings after a command that predicted nothing, and leaves no folder behind one that began nothing', async () => {
@@ -114,7 +114,7 @@ describe('the folder of a prediction', { timeout: 120_000 }, () => {
     expect((await predict('names', 'copy/one.png')).status).toBe(0);
   });
 
-  it('refuses a second command at the same time, goes on after one that was killed, and says what is unfinished', async () => {
+  it('refuses a second command at the same time, continues after one that was killed, and says what is unfinished', async () => {
     const first = startCommand([...words('busy'), 'one.png', 'large.png'], place());
     await first.shows(/image 2 of 2: large/);
     const error = await refused('busy', 'two.png');
@@ -159,7 +159,7 @@ describe('what cannot be written', { timeout: 60_000 }, () => {
     return { status, ...JSON.parse(stdout).error };
   }
 
-  it('is told early: a file in the place of the folder, or of one in it, or a folder in that of a file', async () => {
+  it('is reported early: a file in the place of the folder, or of one in it, or a folder in that of a file', async () => {
     await writeFile(inFolder('file'), 'x');
     expect(await refusedEarly('file', 'one.png')).toMatchObject({ status: 1, code: 'NOT_WRITABLE' });
     expect(await refusedEarly('file/below', 'one.png')).toMatchObject({ status: 1, code: 'NOT_WRITABLE' });
@@ -173,7 +173,7 @@ describe('what cannot be written', { timeout: 60_000 }, () => {
     expect([taken.code, taken.cause]).toEqual(['NOT_WRITABLE', expect.stringContaining('two.geojson')]);
   });
 
-  it.runIf(process.platform === 'linux')('is told early: a folder that the system cannot make', async () => {
+  it.runIf(process.platform === 'linux')('is reported early: a folder that the system cannot make', async () => {
     const error = await refusedEarly('/proc/reignite/out', 'one.png');
     expect([error.status, error.code]).toEqual([1, 'NOT_WRITABLE']);
   });
@@ -186,7 +186,7 @@ describe('what cannot be written', { timeout: 60_000 }, () => {
     expect(await namesIn('fitting')).toContain('n'.repeat(247));
   });
 
-  it.each([252, 255])('is told early: a name of %d bytes', async (length) => {
+  it.each([252, 255])('is reported early: a name of %d bytes', async (length) => {
     const name = `${'n'.repeat(length - 4)}.png`;
     await copyFile(inFolder('one.png'), inFolder(name));
     const error = await refusedEarly('long', 'two.png', name);
@@ -196,7 +196,7 @@ describe('what cannot be written', { timeout: 60_000 }, () => {
   });
 
   // Root may write anywhere.
-  it.skipIf(process.getuid?.() === 0)('is told early: a folder without permission', async () => {
+  it.skipIf(process.getuid?.() === 0)('is reported early: a folder without permission', async () => {
     await mkdir(inFolder('sealed'));
     await chmod(inFolder('sealed'), 0o500);
     expect(await refusedEarly('sealed', 'one.png')).toMatchObject({ status: 1, code: 'NOT_WRITABLE' });

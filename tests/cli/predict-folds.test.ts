@@ -91,7 +91,7 @@ describe('reignite predict --task he with an incomplete model', { timeout: 60_00
       'FOLD_MISSING',
       expect.stringContaining('--folds 3'),
     ]);
-    expect(said.error.cause).toContain('holds fold 3; folds 0, 1 and 2 are missing');
+    expect(said.error.cause).toContain('has fold 3; folds 0, 1 and 2 are missing');
   });
 
   it.each(['all', 'fold_all'])('takes a model whose only fold is %s', async (name) => {
@@ -111,7 +111,7 @@ describe('reignite predict --task he with an incomplete model', { timeout: 60_00
     expect([status, said.error.code]).toEqual([2, 'USAGE']);
   });
 
-  it('names a fold that was asked for and is not there', async () => {
+  it('names a fold that was asked for and does not exist', async () => {
     const { status, said } = await predict(await writeModel('two', ['fold_0', 'fold_1']), '--folds', '0,7');
     expect([status, said.error.code]).toEqual([1, 'FOLD_MISSING']);
     expect(said.error.cause).toContain('fold_7');
@@ -124,7 +124,7 @@ describe('reignite run --set he.folds', { timeout: 120_000 }, () => {
       [
         'run',
         '--set',
-        'zenodo.serve=served',
+        'zenodo.serveFrom=served',
         '--set',
         'name=folds',
         '--set',

@@ -11,7 +11,7 @@ import { startTestServer, type TestServer } from '../support/temporal.ts';
 
 const MODEL = fileURLToPath(new URL('../fixtures/nnunet/plain', import.meta.url));
 const IMAGES = ['large.png', 'small.png', 'broken.png'];
-const FOLDERS = ['masks', 'coloured', 'margins', 'overlays', 'polygons'];
+const FOLDERS = ['masks', 'coloured', 'confidence', 'overlays', 'polygons'];
 
 const folder = suiteFolder();
 let server: TestServer;
@@ -62,13 +62,13 @@ it('predicts as a durable run what it predicts directly, all of it killed on the
   });
 });
 
-it('is listed, looked at and cancelled by the commands for runs, and goes on afterwards', {
+it('is listed, looked at and cancelled by the commands for runs, and continues afterwards', {
   timeout: 240_000,
 }, async () => {
   const run = [...words('steered'), 'large.png', 'small.png', '--run'];
   const command = (...words: string[]) => runCommand(words, place('home-steered'));
-  const begun = startCommand(run, place('home-steered'));
-  await begun.shows(/[01] of 2 images/);
+  const first = startCommand(run, place('home-steered'));
+  await first.shows(/[01] of 2 images/);
   const status = await command('status', '--json');
   expect(JSON.parse(status.stdout)).toMatchObject({
     run: expect.stringMatching(/^predict\/he\//),
@@ -80,7 +80,7 @@ it('is listed, looked at and cancelled by the commands for runs, and goes on aft
   expect([paused.status, paused.stderr]).toEqual([2, expect.stringContaining('cannot pause')]);
   const cancelled = await command('cancel');
   expect([cancelled.status, cancelled.stdout], cancelled.stderr).toEqual([0, expect.stringContaining('is cancelled')]);
-  expect((await begun.ended).status).toBe(1);
+  expect((await first.ended).status).toBe(1);
   const again = await runCommand(run, place('home-steered'));
   expect([again.status, again.stderr]).toEqual([0, expect.stringContaining('Started predict/he/')]);
   const list = await command('list');
@@ -94,7 +94,7 @@ it('adds to the tables of a folder that was predicted with the same settings, an
   const direct = await runCommand([...folderOf, 'small.png'], place('home-shared'));
   expect(direct.status, direct.stderr).toBe(0);
   const other = await runCommand([...folderOf, '--simplify', '2', 'copy.png', '--run', '--json'], place('home-shared'));
-  expect([other.status, JSON.parse(other.stdout).error.code]).toEqual([1, 'OTHER_PREDICTION']);
+  expect([other.status, JSON.parse(other.stdout).error.code]).toEqual([1, 'PREDICTION_CONFLICT']);
   expect(other.stderr).not.toContain('Started');
   const added = await runCommand([...folderOf, 'copy.png', '--run', '--json'], place('home-shared'));
   expect(added.status, added.stderr).toBe(0);

@@ -79,14 +79,14 @@ describe('reignite predict --task he', { timeout: 60_000 }, () => {
   it('says in its notes how sure it was, and --quiet keeps them off the screen', async () => {
     const loud = await predictTissue('loud', 'one.png');
     expect(loud.stdout).toContain('% of its pixels are unclear');
-    expect(loud.stdout).toContain('The size of its pixels is not known');
+    expect(loud.stdout).toContain('Its pixel size is unknown');
     expect(loud.stdout).toContain('not look like a stained section');
     const quiet = await predictTissue('quiet', '--quiet', 'one.png');
     expect(quiet.stdout).not.toContain('unclear');
     expect(quiet.stdout).toContain('one: 75 x 48 px');
     const [image] = (await readJson('quiet', 'summary.json')).images;
     expect(image.notes.join(' ')).toContain(`${(100 * image.unclearShare).toFixed(1)} % of its pixels are unclear`);
-    expect(image.medianMargin).toBeGreaterThan(0);
+    expect(image.medianConfidence).toBeGreaterThan(0);
   });
 
   it('resamples only what it would take without: the same refusals, the same alpha, the same notes', async () => {
@@ -112,7 +112,7 @@ describe('reignite predict --task he', { timeout: 60_000 }, () => {
       expect(transparent.notes).toContain('Alpha channel dropped.');
       expect(transparent.areas).toEqual(opaque.areas);
     }
-    const margins = await sharp(join(folder(), 'brought', 'margins', 'one.png')).metadata();
+    const margins = await sharp(join(folder(), 'brought', 'confidence', 'one.png')).metadata();
     expect([margins.width, margins.height]).toEqual([WIDTH, HEIGHT]);
   });
 

@@ -13,7 +13,7 @@ describe('a run of the paper on the data of the sample', { timeout: 240_000 }, (
   let stdout = '';
 
   beforeAll(async () => {
-    const set = ['zenodo.serve=data/sample', 'inference.provider=cpu'].flatMap((each) => ['--set', each]);
+    const set = ['zenodo.serveFrom=data/sample', 'inference.provider=cpu'].flatMap((each) => ['--set', each]);
     const words = ['run', '--profile', 'paper', '--tasks', 'nuclei', '--data', 'data', '--results', 'results', ...set];
     const ended = await runCommand(words, place());
     expect(ended.status, ended.stderr).toBe(0);

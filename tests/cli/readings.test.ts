@@ -10,7 +10,7 @@ describe('a record whose nuclei were published with the declared settings', { ti
   it('is judged by those, with what either set of settings explains', async () => {
     const cwd = await temporaryFolder();
     const run = async (served: string, results: string) => {
-      const set = [`zenodo.serve=${served}`, `name=${results}`, 'record=42', 'inference.provider=cpu'];
+      const set = [`zenodo.serveFrom=${served}`, `name=${results}`, 'record=42', 'inference.provider=cpu'];
       const words = ['run', '--tasks', 'nuclei', '--data', `data-${results}`, '--results', results];
       const ended = await runCommand([...words, ...set.flatMap((each) => ['--set', each])], {
         home: join(cwd, 'home'),

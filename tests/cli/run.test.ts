@@ -9,7 +9,7 @@ import { startTestServer, type TestServer } from '../support/temporal.ts';
 import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
 
 /** What bit-identity is promised for. */
-const PROMISED = ['inference', 'margins', 'candidates', 'metrics', 'figures'];
+const PROMISED = ['inference', 'confidence', 'candidates', 'metrics', 'figures'];
 const BIG = { name: 'patient1_he_roi1', width: 500, height: 380 };
 const SMALL = { name: 'patient2_he_roi1', width: 64, height: 49 };
 
@@ -52,7 +52,7 @@ describe('reignite run', { timeout: 240_000 }, () => {
     expect(Object.keys(undisturbed)).toEqual(
       expect.arrayContaining([
         'inference/he/patient1_he_roi1_with_context.png',
-        'margins/he/patient2_he_roi1_with_context.png',
+        'confidence/he/patient2_he_roi1_with_context.png',
         'metrics/he.json',
         'metrics/nuclei.json',
         'candidates/pdl1/pdl1_roi_1.json',
@@ -83,7 +83,7 @@ describe('reignite run', { timeout: 240_000 }, () => {
     if (inference !== undefined) process.kill(inference, 'SIGKILL');
     const { status, stderr } = await command.ended;
     expect(status, stderr).toBe(0);
-    expect(stderr).toContain('The inference worker ended (SIGKILL); it is started again.');
+    expect(stderr).toContain('The inference worker exited (SIGKILL). Restarting it.');
     expect(await digestsBelow(place.results, PROMISED)).toEqual(undisturbed);
   });
 
@@ -114,11 +114,11 @@ describe('reignite run', { timeout: 240_000 }, () => {
     await first.ended;
     const { status, stderr } = await second.ended;
     expect(status, stderr).toBe(0);
-    expect(stderr).toContain('carries on');
+    expect(stderr).toContain('takes over');
     expect(await digestsBelow(place.results, PROMISED)).toEqual(undisturbed);
   });
 
-  it('stops at Ctrl-C, leaves no process behind, and goes on with the same command', async () => {
+  it('stops at Ctrl-C, leaves no process behind, and continues with the same command', async () => {
     const place = await setUp('interrupt');
     const command = startCommand(place.words, place);
     await until(() => hasPartial(place.home), command.stderr);
@@ -166,7 +166,7 @@ describe('reignite run', { timeout: 240_000 }, () => {
     await first.shows('The run is paused');
     expect(await ask('status')).toMatchObject({ status: 'running', paused: true, interventions: [{ what: 'paused' }] });
     await ask('resume');
-    await first.shows('The run goes on.');
+    await first.shows('The run was resumed.');
     await ask('cancel');
     expect((await first.ended).status).toBe(1);
     expect((await ask('list')).runs).toMatchObject([{ status: 'cancelled' }]);
@@ -188,13 +188,13 @@ describe('reignite run on bad input', { timeout: 240_000 }, () => {
   });
   afterAll(() => server.stop());
 
-  /** Writes a record, spoils it, and runs it on a server that is somebody else's. */
+  /** Writes a record, spoils it, and runs it on an external server. */
   async function runSpoilt(name: string, spoil: (unpacked: string) => Promise<void>) {
     const root = join(broken(), name);
     const { unpacked } = await writeTinyRecord(root, [SMALL, { ...SMALL, name: 'patient3_he_roi1' }], spoil);
     expect(unpacked).toBeTruthy();
     const words = ['run', '--profile', join(folder(), 'tiny.yaml'), '--tasks', 'he', '--set', `name=${name}`, '--json'];
-    words.push('--set', `zenodo.serve=${join(root, 'served')}`, '--set', `temporal.taskQueuePrefix=${name}`);
+    words.push('--set', `zenodo.serveFrom=${join(root, 'served')}`, '--set', `temporal.taskQueuePrefix=${name}`);
     const place = { home: join(root, 'home'), cwd: root, environment: external() };
     return { ...(await runCommand([...words, '--data', 'data', '--results', 'results'], place)), root };
   }

@@ -37,7 +37,7 @@ it('sets an ROI aside whose inference dies three times at one tile row, and does
   const words = ['run', '--profile', 'tiny.yaml', '--tasks', 'he', '--set', 'temporal.heartbeatSeconds=2'];
   const ran = await runCommand(words, place);
   expect(ran.status, ran.stderr).toBe(3);
-  expect(ran.stderr).toContain('The inference worker ended (SIGKILL); it is started again.');
+  expect(ran.stderr).toContain('The inference worker exited (SIGKILL). Restarting it.');
   // The first one came as far as that row, and three began there.
   expect(await readFile(cause, 'utf8')).toBe('xxxx');
   const roi = `${DEADLY.name}_with_context`;

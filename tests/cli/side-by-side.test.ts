@@ -8,7 +8,7 @@ import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { digestsBelow } from '../support/same-files.ts';
 import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
 
-const PROMISED = ['inference', 'margins', 'metrics', 'figures'];
+const PROMISED = ['inference', 'confidence', 'metrics', 'figures'];
 const BIG = { name: 'patient1_he_roi1', width: 128, height: 112 };
 const SMALL = { name: 'patient2_he_roi1', width: 64, height: 49 };
 

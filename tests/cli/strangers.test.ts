@@ -18,7 +18,7 @@ import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { type Attempt, tryAsStranger } from '../support/stranger-process.ts';
 import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
 
-const REFUSED = /^(PATH_NOT_ALLOWED|ADDRESS_NOT_ALLOWED|PATH_OUTSIDE)/;
+const REFUSED = /^(PATH_NOT_ALLOWED|ADDRESS_NOT_ALLOWED|PATH_TRAVERSAL)/;
 const isRoot = process.getuid?.() === 0;
 
 const folder = suiteFolder();
@@ -28,7 +28,7 @@ const SHARED = ['--set', 'temporal.taskQueuePrefix=shared'];
 const place = () => ({ home: at('home'), cwd: folder() });
 
 beforeAll(async () => {
-  // What the owner of the home may read and write, and nobody else.
+  // What only the owner of the state directory may read and write.
   await chmod(folder(), 0o755);
   await mkdir(at('private'), { mode: 0o700 });
   await writeFile(at('private', 'diary.txt'), 'mine');
@@ -44,7 +44,7 @@ beforeAll(async () => {
   expect(status, stderr).toBe(0);
   // A worker of another home, as on a shared server: nothing but its options says what it may use.
   const shared = startCommand(
-    ['worker', '--data', 'data', '--results', 'results-shared', ...SHARED, '--set', `zenodo.serve=${at('served')}`],
+    ['worker', '--data', 'data', '--results', 'results-shared', ...SHARED, '--set', `zenodo.serveFrom=${at('served')}`],
     await sharedPlace('home-of-worker'),
   );
   owned.push(shared);
@@ -80,8 +80,8 @@ async function allAttempts(prefix: string): Promise<Attempt[]> {
   const [data, results] = [at('data'), at(prefix === 'shared' ? 'results-shared' : 'results')];
   await symlink(at('private'), join(results, 'link'));
   const run = (folders: object, changed = config): unknown => ({ config: changed, digest, folders });
-  const evil = { ...config, zenodo: { ...config.zenodo, serve: undefined, api: 'http://127.0.0.1:9/api' } };
-  const serving = { ...config, zenodo: { ...config.zenodo, serve: at('private') } };
+  const evil = { ...config, zenodo: { ...config.zenodo, serveFrom: undefined, api: 'http://127.0.0.1:9/api' } };
+  const serving = { ...config, zenodo: { ...config.zenodo, serveFrom: at('private') } };
   const orchestration = `${prefix}-orchestration`;
   const acquire = { config, data: outside, whole: true };
   const order = {

@@ -26,7 +26,11 @@ const MISTAKES: readonly (readonly [words: string, code: string, said: RegExp])[
     /he\.scope \(got "fulll"\): expected full or annotated\. Did you mean full\?/,
   ],
   ['run --set inference.provider=cudaa', 'CONFIG_INVALID', /Did you mean cuda\?/],
-  ['run --set temporal.window=99', 'CONFIG_INVALID', /temporal\.window \(got 99\): expected at most 64\./],
+  [
+    'run --set temporal.maxConcurrentRois=99',
+    'CONFIG_INVALID',
+    /temporal\.maxConcurrentRois \(got 99\): expected at most 64\./,
+  ],
 ];
 
 it.each(MISTAKES)(
@@ -38,7 +42,7 @@ it.each(MISTAKES)(
     const lines = typed.stderr.trimEnd().split('\n');
     expect(lines).toHaveLength(2);
     expect(lines[0]).toMatch(said);
-    expect(lines[1]).toMatch(/^ {2}(Run `npx reignite|Choose among )/);
+    expect(lines[1]).toMatch(/^ {2}(Run `npx reignite|Choose from )/);
     const asked = await runCommand([...words, '--json'], place());
     expect(asked).toMatchObject({ status: 2, stderr: '' });
     expect(JSON.parse(asked.stdout).error).toMatchObject({ code, cause: expect.stringMatching(said) });

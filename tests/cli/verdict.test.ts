@@ -9,7 +9,7 @@ import { encodeIndexed, encodeLabels } from '../../toolkit/image/encode-png.ts';
 import { readNpy, writeNpy } from '../../toolkit/numpy/npy.ts';
 import { Summary } from '../../toolkit/report/summary.ts';
 import { entryOf } from '../../toolkit/results/results-folder.ts';
-import { LedgerFile } from '../../toolkit/verdict/discrepancies/discrepancies-file.ts';
+import { DiscrepanciesFile } from '../../toolkit/verdict/discrepancies/discrepancies-file.ts';
 import { CellsVerdictFile, HeVerdictFile } from '../../toolkit/verdict/verdict-file.ts';
 import { BROWSER } from '../support/browser.ts';
 import { checkInBrowser } from '../support/check-in-browser.ts';
@@ -31,7 +31,7 @@ const folder = suiteFolder();
 /** Runs a tiny record of the folder's; all runs share a home, so that each network sees each image once. */
 async function run(served: string) {
   const cwd = folder();
-  const set = [`zenodo.serve=${join(cwd, served)}`, `name=${served}`, 'record=42', 'inference.provider=cpu'];
+  const set = [`zenodo.serveFrom=${join(cwd, served)}`, `name=${served}`, 'record=42', 'inference.provider=cpu'];
   const words = ['run', '--json', '--data', `data-${served}`, '--results', `results-${served}`];
   const place = { home: join(cwd, 'home'), cwd, environment: {} };
   const ended = await runCommand([...words, ...set.flatMap((each) => ['--set', each])], place);
@@ -40,7 +40,7 @@ async function run(served: string) {
 
 /**
  * A record that publishes what `results` holds, but for a mask and for the points of an image; another mask is too
- * small, and another image's points are no array.
+ * small, and another image's points are not an array.
  */
 async function publish(results: string): Promise<void> {
   const unpacked = join(folder(), 'unpacked');
@@ -83,7 +83,7 @@ describe('the verdict of a run', { timeout: 240_000 }, () => {
     first = await run('served');
   }, 240_000);
 
-  it('is `not comparable` where nothing is published, which is no failure', () => {
+  it('is `not comparable` where nothing is published, which is not a failure', () => {
     expect(first.status, first.stderr).toBe(0);
     const verdict = 'not comparable';
     expect(JSON.parse(first.stdout).tasks).toMatchObject({
@@ -99,9 +99,9 @@ describe('the verdict of a run', { timeout: 240_000 }, () => {
     expect(files.filter((path) => entryOf(path) === undefined)).toEqual([]);
   });
 
-  it('measures the ledger', async () => {
-    const text = await readFile(join(first.results, 'verdict', 'ledger.json'), 'utf8');
-    const { entries } = LedgerFile.parse(JSON.parse(text));
+  it('measures the discrepancy report', async () => {
+    const text = await readFile(join(first.results, 'verdict', 'discrepancies.json'), 'utf8');
+    const { entries } = DiscrepanciesFile.parse(JSON.parse(text));
     expect(entries.map(({ id }) => id)).toEqual([
       'background-in-dice',
       'predicted-unannotated',
@@ -167,7 +167,7 @@ describe('the verdict of a run', { timeout: 240_000 }, () => {
     const exchanged = 'WARNING: the classes of the readers';
     const pdl1 = CellsVerdictFile.parse(await read('verdict/pdl1.json'));
     expect(pdl1.warnings).toContainEqual(expect.stringContaining(exchanged));
-    const { entries } = LedgerFile.parse(await read('verdict/ledger.json'));
+    const { entries } = DiscrepanciesFile.parse(await read('verdict/discrepancies.json'));
     expect(entries.find(({ id }) => id === 'category-ids')).toMatchObject({
       status: 'affects results',
       affectedTotal: 18,
@@ -180,7 +180,7 @@ describe('the verdict of a run', { timeout: 240_000 }, () => {
     }
   });
 
-  it.skipIf(BROWSER === undefined)('is told by a report that a browser opens without a fault', async () => {
+  it.skipIf(BROWSER === undefined)('is shown by a report that a browser opens without errors', async () => {
     await checkInBrowser(join(folder(), 'results-spoilt', 'report', 'index.html'), `he/${SPOILT}`);
   });
 });

@@ -20,7 +20,7 @@ describe('configDigest', () => {
   it.each([
     ['the threads', { inference: { threads: 7 } }],
     ['the address of the record', { zenodo: { api: 'http://127.0.0.1:4711/api' } }],
-    ['the window', { temporal: { window: 9 } }],
+    ['the window', { temporal: { maxConcurrentRois: 9 } }],
     ['the heartbeat', { temporal: { heartbeatSeconds: 2 } }],
   ])('does not change with %s', (_what, fields) => {
     expect(digest(fields)).toBe(digest({}));

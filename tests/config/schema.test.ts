@@ -35,7 +35,7 @@ describe('RunConfig', () => {
     ['a field that does not exist', { he: { scop: 'full' } }],
     ['a scope that does not exist', { he: { scope: 'half' } }],
     ['no task', { tasks: [] }],
-    ['an API that is no address', { zenodo: { api: 'zenodo' } }],
+    ['an API that is not an address', { zenodo: { api: 'zenodo' } }],
     ['a name that would leave the results folder', { name: '../elsewhere' }],
     ['more connections than Zenodo allows', { zenodo: { connections: 3 } }],
   ])('refuses %s', (_what, fields) => {

@@ -73,7 +73,7 @@ describe('the sample record', () => {
     ]);
   });
 
-  it('has eight tissues or more, unannotated context, and one area that is no label', async () => {
+  it('has eight tissues or more, unannotated context, and one area that is not a label', async () => {
     const masks = await readMasks();
     const values = new Set(masks.flatMap(({ truth }) => [...new Set(truth)]));
     expect(values).toContain(0);

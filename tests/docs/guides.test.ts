@@ -46,7 +46,7 @@ function runInShell(
   });
 }
 
-/** Whether the lines of `shown` are in `output`; a line `...` stands for any lines. */
+/** Whether the lines of `shown` are in `output`; a line `...` matches any lines. */
 function expectShown(output: string, shown: string): void {
   let rest = output;
   for (const part of shown.split(/^\.\.\.\n/m).filter((each) => each !== '')) {

@@ -1,13 +1,33 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { codeProse } from '../../scripts/prose/code-prose.ts';
 import { findMarks } from '../../scripts/prose/marks.ts';
 import { markdownFiles, readMarkdown } from './markdown.ts';
 
-/** Made from the texts of the code, which `npx tsx scripts/check-prose.ts` lists. */
-const GENERATED = ['docs/cli.md', 'docs/configuration.md', 'docs/errors.md'];
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** What defines the marks, and this test of them. */
+const DEFINITIONS = ['scripts/prose/marks.ts', 'tests/docs/prose.test.ts'];
 
-it.each(markdownFiles().filter((page) => !GENERATED.includes(page)))('%s is in plain words', (page) => {
-  const text = readMarkdown(page).replaceAll(/`[^`\n]*`/g, '``');
-  expect(findMarks(text).map(({ line, words, mark }) => `${line}: "${words}": ${mark.instead}`)).toEqual([]);
+const problemsIn = (text: string) =>
+  findMarks(text).map(({ line, words, mark }) => `${line}: "${words}": ${mark.instead}`);
+
+it.each(markdownFiles())('%s is in plain words', (page) => {
+  expect(problemsIn(readMarkdown(page).replaceAll(/`[^`\n]*`/g, '``'))).toEqual([]);
+});
+
+it('comments and messages in code are in plain words', () => {
+  const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.ts', '*.js'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  });
+  const files = listed.split('\n').filter((path) => path !== '' && !DEFINITIONS.includes(path));
+  expect(files.length).toBeGreaterThan(500);
+  const found = files
+    .filter((path) => !path.startsWith('tests/fixtures/'))
+    .flatMap((path) => problemsIn(codeProse(readFileSync(`${ROOT}${path}`, 'utf8'))).map((text) => `${path}:${text}`));
+  expect(found).toEqual([]);
 });
 
 it('finds what it is meant to find', () => {

@@ -1,6 +1,6 @@
 import { randomNumbers } from './random-numbers.ts';
 
-/** What may happen to a run. Who is meant is looked up when it happens: nobody, if the part is not there. */
+/** What may happen to a run. The process is looked up when it happens; there is none if that part is not running. */
 export const BLOWS = [
   'kill inference',
   'kill orchestration',

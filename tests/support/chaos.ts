@@ -16,16 +16,16 @@ import {
   workersOf,
 } from './command.ts';
 
-/** A run that is struck again and again, and begun again whenever it was ended. */
+/** A run into which faults are injected, and which is restarted whenever it has ended. */
 export interface StruckRun extends Place {
-  /** Of the command that starts it, and goes on with it. */
+  /** Of the command that starts and resumes it. */
   readonly words: readonly string[];
   readonly tell?: (line: string) => void;
 }
 
 /** What came of a struck run: how its last command ended, and what it printed along the way. */
 export interface Survived extends Ended {
-  /** Blows that found somebody to strike. */
+  /** Faults that found a process to hit. */
   readonly landed: number;
 }
 
@@ -91,7 +91,7 @@ function send(signal: NodeJS.Signals, ...pids: readonly (number | undefined)[]):
   return landed;
 }
 
-/** Not before there is a run; and nobody is left paused, whatever came between. */
+/** Not before there is a run; and no process is left paused, whatever came between. */
 async function pauseAndResume(run: StruckRun, command: Command): Promise<boolean> {
   if (!(await isStarted(command))) return false;
   const paused = await steer(run, 'pause', command);
@@ -138,7 +138,7 @@ export async function hasPartial(home: string): Promise<boolean> {
   return work.some((name) => name.endsWith('state.json'));
 }
 
-/** Everything that was started for a home and still lives: the environment tells, whoever the parent is. Linux only. */
+/** Every live process that was started for a state directory, found by its environment, whatever its parent. Linux only. */
 export function leftBehind(home: string): readonly string[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && name !== String(process.pid))

@@ -7,7 +7,7 @@ const SIDE = 32;
 /** Weights on RGB in 0..1. */
 const WEIGHTS = (labels: number) => Float32Array.from({ length: labels * 27 }, (_, at) => 3 * Math.sin(at * 1.7));
 
-/** An ONNX file of one convolution, as a stranger might export it, with its sidecar beside it. */
+/** An ONNX file of one convolution, as a third party might export it, with its model JSON next to it. */
 export async function writeOwnSegmentation(
   path: string,
   sidecar: object,

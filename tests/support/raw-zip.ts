@@ -29,7 +29,7 @@ export interface RawZipOptions {
 
 const ALL32 = 0xffffffff;
 
-/** Makes a zip byte by byte, so that a test can lie in every field. */
+/** Makes a zip byte by byte, so that a test can set every field. */
 export function rawZip(members: readonly RawMember[], options: RawZipOptions = {}): Buffer {
   const locals: Buffer[] = [];
   const centrals: Buffer[] = [];

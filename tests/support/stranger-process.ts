@@ -9,7 +9,7 @@ import proto, { type temporal } from '@temporalio/proto';
 import { defineUpdate } from '@temporalio/workflow';
 import { z } from 'zod';
 
-/** `nobody` of Debian, and of most other systems. */
+/** The unprivileged user ID of Debian and most other systems. */
 const NOBODY = 65_534;
 const ANSWER_MS = 60_000;
 const ATTEMPT_MS = 10_000;
@@ -65,10 +65,10 @@ async function startAs(client: Client, workflowId: string, { way, type, taskQueu
     await client.workflow.signalWithStart(type, { ...options, signal: 'anything', signalArgs: [input] });
   }
   if (way === 'update') {
-    const setWindow = defineUpdate<void, [number]>('setWindow');
+    const setMaxConcurrentRois = defineUpdate<void, [number]>('setMaxConcurrentRois');
     await client.workflow.start(type, options);
     const handle = client.workflow.getHandle(workflowId);
-    await handle.startUpdate(setWindow, { args: [7], waitForStage: 'ACCEPTED' }).catch(() => undefined);
+    await handle.startUpdate(setMaxConcurrentRois, { args: [7], waitForStage: 'ACCEPTED' }).catch(() => undefined);
   }
   if (way === 'schedule') {
     const action = { type: 'startWorkflow' as const, workflowType: type, ...options };
@@ -139,7 +139,7 @@ async function endOf(client: Client, scheduled: string, ofActivity: boolean): Pr
         ? event.activityTaskFailedEventAttributes?.failure
         : (event.workflowExecutionFailedEventAttributes?.failure ?? event.workflowTaskFailedEventAttributes?.failure);
       if (failure) return codesOf(failure);
-      if (event.activityTaskTimedOutEventAttributes) return 'nobody took it';
+      if (event.activityTaskTimedOutEventAttributes) return 'no worker took it';
       if (ofActivity && event.activityTaskCompletedEventAttributes) return 'done';
       if (event.workflowExecutionCompletedEventAttributes) return 'done';
     }

@@ -85,7 +85,7 @@ function stubbedSteps({ home, rois }: StubbedRun, infer: (roi: string) => void) 
     aggregateTask: done,
     drawFigures: done,
     compareTask: judged,
-    writeLedger: done,
+    writeDiscrepancies: done,
     writeReport: done,
   };
 }

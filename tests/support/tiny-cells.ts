@@ -14,7 +14,7 @@ const WIDTH = 560;
 const HEIGHT = 200;
 
 /**
- * Writes the detection part of a tiny record: two images of noise that are no multiple of a tile, readers who mark
+ * Writes the detection part of a tiny record: two images of noise that are not a multiple of a tile, readers who mark
  * the same places a pixel apart, and an untrained detector.
  */
 export async function writeTinyCells(root: string, task: CellTask): Promise<void> {

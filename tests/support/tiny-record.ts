@@ -25,7 +25,7 @@ const USUAL: readonly TinyRoi[] = [
 
 /**
  * Writes a record in the genuine layout, small enough for a test: noise for images, squares for annotations, and an
- * nnU-Net of patch 32 with random weights, its two folds alternating; the detection tasks beside it.
+ * nnU-Net of patch 32 with random weights, its two folds alternating; the detection tasks next to it.
  *
  * @param spoil - Changes the unpacked record before it is zipped.
  * @returns `unpacked`: what a data folder looks like; `served`: the files of the record.
@@ -62,9 +62,9 @@ export function tinyProfile(served: string): string {
   return [
     'name: tiny',
     'record: "42"',
-    `zenodo: { serve: ${served} }`,
+    `zenodo: { serveFrom: ${served} }`,
     'inference: { provider: cpu, threads: 1 }',
-    'temporal: { heartbeatSeconds: 4, throttleSeconds: 0.5, retrySeconds: 0.2 }',
+    'temporal: { heartbeatSeconds: 4, heartbeatThrottleSeconds: 0.5, retrySeconds: 0.2 }',
   ].join('\n');
 }
 

@@ -24,7 +24,7 @@ describe('the workflow bundle', () => {
     expect((await stat(before.path)).mtimeMs).toBe(mtimeMs);
   });
 
-  it('lists every file of ours that it contains, so that a change of any of them is noticed', async () => {
+  it('lists every file of this package that it contains, so that a change of any of them is noticed', async () => {
     const { sources } = JSON.parse(await readFile(packageFile('dist/workflow-bundle.json'), 'utf8'));
     const ours = [...code.matchAll(/^\/\*\*\*\/ "\.\/(dist\/[^"]+\.js)"/gm)].map(([, path]) => path);
     expect(ours).toEqual(

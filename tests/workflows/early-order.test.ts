@@ -12,7 +12,7 @@ describe('an order that comes before the first step of a run', { timeout: 120_00
   });
   afterAll(() => server.stop());
 
-  it('is carried out, and the run goes on when it is told to', async () => {
+  it('is carried out, and the run continues when it is resumed', async () => {
     const run = stubbedRun(folder(), 2);
     const client = await connectTo(server);
     const handle = await startStubbed(client, run);

@@ -4,18 +4,18 @@ import { nameFailure } from '../../workflows/failures.ts';
 
 const ours = ApplicationFailure.create({
   type: 'IMAGE_UNREADABLE',
-  message: 'a.png is no image. Fetch it again.',
-  details: [{ code: 'IMAGE_UNREADABLE', cause: 'a.png is no image.', remedy: 'Fetch it again.' }],
+  message: 'a.png is not an image. Fetch it again.',
+  details: [{ code: 'IMAGE_UNREADABLE', cause: 'a.png is not an image.', remedy: 'Fetch it again.' }],
 });
 const activity = new ActivityFailure('failed', 'inferRoi', '1', RetryState.NON_RETRYABLE_FAILURE, 'worker', ours);
 const execution = { workflowId: 'w', runId: 'r' };
 
 describe('nameFailure', () => {
-  it('finds the error of ours below the wrappers', () => {
+  it('finds the ReigniteError below the wrappers', () => {
     const child = new ChildWorkflowFailure('default', execution, 'he', RetryState.NON_RETRYABLE_FAILURE, activity);
     expect(nameFailure(child)).toEqual({
       code: 'IMAGE_UNREADABLE',
-      cause: 'a.png is no image.',
+      cause: 'a.png is not an image.',
       remedy: 'Fetch it again.',
     });
   });
@@ -24,7 +24,7 @@ describe('nameFailure', () => {
     expect(nameFailure(ApplicationFailure.create({ type: 'X', message: 'm' }))).toEqual({ code: 'X', cause: 'm' });
   });
 
-  it('calls what nobody foresaw INTERNAL', () => {
+  it('calls unexpected errors INTERNAL', () => {
     expect(nameFailure(new Error('odd'))).toEqual({ code: 'INTERNAL', cause: 'odd' });
   });
 });

@@ -10,7 +10,7 @@ describe('Telling', () => {
     expect([1, 2, 3, 4].map((done) => telling.isDue(done, done * 10_000))).toEqual([false, false, false, false]);
   });
 
-  it('tells of every tenth that took a minute', () => {
+  it('reports every tenth that took a minute', () => {
     const telling = new Telling(0, 100, 0);
     expect([5, 10, 11, 20].map((done) => telling.isDue(done, done * MINUTE))).toEqual([false, true, false, true]);
     expect(telling.isDue(30, 20 * MINUTE + 1)).toBe(false);
@@ -30,7 +30,7 @@ describe('Telling', () => {
 });
 
 describe('progressTable', () => {
-  it('is a Markdown table with a row a stage', () => {
+  it('is a Markdown table with a row per stage', () => {
     const table = progressTable([
       { stage: 'acquire', unit: 'files', done: 7, of: 7, cached: 0, failed: 0, state: 'done' },
       { stage: 'he', unit: 'ROIs', done: 1, of: 3, cached: 1, failed: 0, state: 'running' },

@@ -27,7 +27,7 @@ async function replay(codePath: string, name: string): Promise<void> {
   await Worker.runReplayHistory({ workflowBundle: { codePath } }, history, started?.workflowId ?? undefined);
 }
 
-/** A code change that breaks an open run turns one of these red: patch the workflow, do not record it anew. */
+/** A code change that breaks an open run turns one of these red: patch the workflow, do not record it again. */
 describe('recorded histories', () => {
   let codePath = '';
   beforeAll(async () => {
@@ -55,7 +55,7 @@ describe('recorded histories', () => {
       'reproduce',
     ],
     ['a batch is no longer drawn', 'draw(plan, input, batch, inferred.failures)', 'Promise.resolve()', 'validateTask'],
-    ['a batch works on one ROI at a time', 'input.config.temporal.window', '1', 'inferBatch-tiny-nuclei'],
+    ['a batch works on one ROI at a time', 'input.config.temporal.maxConcurrentRois', '1', 'inferBatch-tiny-nuclei'],
     ['the record is fetched twice', 'await fetchRecord.', 'await (fetchRecord({}), fetchRecord).', 'acquire'],
   ])('turn red when %s', async (_what, from, to, type) => {
     const code = await readFile(codePath, 'utf8');

@@ -7,7 +7,7 @@ const HE: StageProgress = { stage: 'he', unit: 'ROIs', done: 4, of: 10, cached: 
 const VIEW: RunView = {
   stages: [HE],
   toldAt: new Map([['he', '2026-11-27T03:12:41.000Z']]),
-  control: { paused: false, window: 4, skipped: [], interventions: [] },
+  control: { paused: false, maxConcurrentRois: 4, skipped: [], interventions: [] },
   outcomes: {},
 };
 const plain = (text: string) => text.replaceAll('\u00a0', ' ').replaceAll(/ +/g, ' ');
@@ -16,10 +16,10 @@ describe('runDetails', () => {
   it('shows how far a stage is and when it said so', () => {
     const text = plain(runDetails(VIEW));
     expect(text).toContain('| H&E tissue segmentation | running | 4 of 10 ROIs (40 %) | 0 | 1 | 11\u201127 03:12 |');
-    expect(text).toContain('see Relationships');
+    expect(text).toContain('Relationships tab');
   });
 
-  it('says first that a run is paused, and how it goes on', () => {
+  it('says first that a run is paused, and how to resume it', () => {
     const interventions = [{ at: '2026-11-27T03:13:00.000Z', what: 'paused' }];
     const text = plain(runDetails({ ...VIEW, control: { ...VIEW.control, paused: true, interventions } }));
     expect(text).toMatch(/^\*\*Paused\.\*\* `npx reignite resume`/);
@@ -37,9 +37,9 @@ describe('runDetails', () => {
   });
 
   it('names code, cause and remedy of what ended it', () => {
-    const failure = { code: 'FOLD_MISSING', cause: 'Fold 3 is not there.', remedy: 'Fetch it.' };
+    const failure = { code: 'FOLD_MISSING', cause: 'Fold 3 does not exist.', remedy: 'Fetch it.' };
     const text = runDetails({ ...VIEW, end: { status: 'failed', failure, results: '/r' } });
-    expect(text).toMatch(/^\*\*Failed: FOLD_MISSING\.\*\* Fold 3 is not there\. Fetch it\./);
+    expect(text).toMatch(/^\*\*Failed: FOLD_MISSING\.\*\* Fold 3 does not exist\. Fetch it\./);
   });
 });
 

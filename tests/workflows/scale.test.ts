@@ -18,7 +18,7 @@ describe('a run of 2,000 ROIs', { timeout: 240_000 }, () => {
   afterAll(() => server.stop());
 
   it('keeps every history short and every payload small', async () => {
-    const run = stubbedRun(folder(), ROIS, { temporal: { window: 16, pageSize: PAGE } });
+    const run = stubbedRun(folder(), ROIS, { temporal: { maxConcurrentRois: 16, batchSize: PAGE } });
     const inferred = new Map<string, number>();
     const stop = await serveStubbed(run, server, {
       onInferred: (roi) => inferred.set(roi, (inferred.get(roi) ?? 0) + 1),

@@ -86,7 +86,7 @@ export class AllowedPlaces {
     this.#add(places);
   }
 
-  /** @param started - What the worker was started for, beside what the home says. */
+  /** @param started - What the worker was started for, in addition to the folders of the state directory. */
   static async of(home: Home, started: Partial<NamedPlaces> = {}): Promise<AllowedPlaces> {
     const { written = [], read = [], addresses = [] } = started;
     const own = { written: [...written, home.sample], read: [...read, packageFile('data/sample')], addresses };
@@ -96,11 +96,12 @@ export class AllowedPlaces {
   /**
    * Refuses an input that names anything else.
    *
-   * @throws ReigniteError PATH_OUTSIDE for a relative path that leaves its folder, PATH_NOT_ALLOWED, ADDRESS_NOT_ALLOWED.
+   * @throws ReigniteError PATH_TRAVERSAL for a relative path that leaves its folder, PATH_NOT_ALLOWED, ADDRESS_NOT_ALLOWED.
    */
   async check(named: NamedPlaces): Promise<void> {
     const [leaving] = named.escapes;
-    if (leaving !== undefined) throw new ReigniteError('PATH_OUTSIDE', `The path ${quote(leaving)} leaves its folder.`);
+    if (leaving !== undefined)
+      throw new ReigniteError('PATH_TRAVERSAL', `The path ${quote(leaving)} leaves its folder.`);
     for (const path of named.written) await this.#checkPath(path, 'write', [this.#written]);
     for (const path of named.read) await this.#checkPath(path, 'read', [this.#written, this.#read]);
     for (const address of named.addresses) await this.#checkAddress(address);
@@ -111,13 +112,13 @@ export class AllowedPlaces {
     const real = await realPathOf(path).catch(() => undefined);
     if (real !== undefined && (await this.#holds(() => allowed.some((places) => isWithin(real, places))))) return;
     const where = real === undefined || real === path ? quote(path) : `${quote(path)} (${quote(real)})`;
-    throw new ReigniteError('PATH_NOT_ALLOWED', `This worker was not started to ${verb} ${where}.`);
+    throw new ReigniteError('PATH_NOT_ALLOWED', `This worker is not allowed to ${verb} ${where}.`);
   }
 
   async #checkAddress(address: string): Promise<void> {
     const origin = originOf(address);
     if (origin !== undefined && (await this.#holds(() => this.#origins.has(origin)))) return;
-    throw new ReigniteError('ADDRESS_NOT_ALLOWED', `This worker was not started to fetch from ${quote(address)}.`);
+    throw new ReigniteError('ADDRESS_NOT_ALLOWED', `This worker is not allowed to download from ${quote(address)}.`);
   }
 
   /** Looks into the home again where the answer is no: a command may have started a run since. */

@@ -17,7 +17,7 @@ export interface NamedPlaces {
 /** Fields that hold a path, absolute or relative to the current folder. */
 const WRITTEN_FIELDS: ReadonlySet<string> = new Set(['data', 'results', 'out']);
 /** The same, of files and folders that no activity writes to. */
-const READ_FIELDS: ReadonlySet<string> = new Set(['model', 'labels', 'mirror', 'serve']);
+const READ_FIELDS: ReadonlySet<string> = new Set(['model', 'labels', 'mirror', 'serveFrom']);
 /** An image, where the path is absolute. */
 const IMAGE_FIELD = 'path';
 /** Sentences for people. No path is ever taken from them. */
@@ -53,7 +53,7 @@ function collect(value: unknown, field: string, found: Found): void {
 }
 
 function collectFields(fields: Record<string, unknown>, found: Found): void {
-  const served = isFields(fields['zenodo']) && fields['zenodo']['serve'] !== undefined;
+  const served = isFields(fields['zenodo']) && fields['zenodo']['serveFrom'] !== undefined;
   for (const [name, value] of Object.entries(fields)) {
     // A name in the input may become part of a path, as a value may.
     collectText(name, '', found);
@@ -66,7 +66,7 @@ function collectFields(fields: Record<string, unknown>, found: Found): void {
 function collectText(text: string, field: string, found: Found): void {
   if (TEXT_FIELDS.has(field)) return;
   if (text.includes('\0')) found.escapes.push(text);
-  else if (READ_FIELDS.has(field)) found.read.push(field === 'serve' ? servedFolder(text) : resolve(text));
+  else if (READ_FIELDS.has(field)) found.read.push(field === 'serveFrom' ? servedFolder(text) : resolve(text));
   else if (WRITTEN_FIELDS.has(field)) found.written.push(resolve(text));
   else if (text.split(/[\\/]/).includes('..')) found.escapes.push(text);
   else if (isAddress(text)) found.addresses.push(text);

@@ -13,7 +13,7 @@ export interface ArchiveLimits {
 /** Far above the record (8.2 GB, mostly PNG, some thousands of files), far below what fills a disk for a joke. */
 export const DEFAULT_LIMITS: ArchiveLimits = { bytes: 2 ** 38, files: 1_000_000, ratio: 200 };
 
-/** Below it a good ratio is no bomb: an empty mask or a table of zeros, in bytes. */
+/** Below it a high ratio is not a bomb: an empty mask or a table of zeros, in bytes. */
 const RATIO_MATTERS_FROM = 16 * 2 ** 20;
 
 /**
@@ -39,7 +39,7 @@ export function foldedPath(path: string): string {
   return path.normalize('NFC').toUpperCase().toLowerCase().normalize('NFC');
 }
 
-/** What macOS adds to archives and nobody wants unpacked. */
+/** Files that macOS adds to archives; they are not unpacked. */
 export function isClutter(path: string): boolean {
   const parts = path.split('/');
   return parts[0] === '__MACOSX' || parts.at(-1) === '.DS_Store';
@@ -119,7 +119,7 @@ function checkSizes(archive: string, name: string, entry: Entry, isFolder: boole
     throw new ReigniteError(
       'ARCHIVE_CORRUPT',
       `${archive}, member ${JSON.stringify(name)}: compression method ${compressionMethod} is not supported.`,
-      { remedy: 'Unpack it by hand into the data folder, with 7-Zip for example, then type the same command again.' },
+      { remedy: 'Unpack it manually into the data folder, for example with 7-Zip, then run the same command again.' },
     );
   }
   if (!Number.isSafeInteger(compressedSize) || !Number.isSafeInteger(uncompressedSize)) {

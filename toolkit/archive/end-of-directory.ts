@@ -30,7 +30,7 @@ export async function readEndOfDirectory(file: FileHandle, archive: string): Pro
   const tailStart = Math.max(0, size - END_LENGTH - MAX_COMMENT - LOCATOR_LENGTH);
   const tail = await read(file, tailStart, size - tailStart, archive);
   const at = findEnd(tail);
-  if (at === undefined) throw corrupt(archive, 'has no end of central directory: it is no zip, or was cut off');
+  if (at === undefined) throw corrupt(archive, 'has no end of central directory: it is not a zip file, or was cut off');
   const end = { disk: tail.readUInt16LE(at + 4), entries: tail.readUInt16LE(at + 10) };
   const small = { entries: end.entries, size: tail.readUInt32LE(at + 12), offset: tail.readUInt32LE(at + 16) };
   const locator = at - LOCATOR_LENGTH;

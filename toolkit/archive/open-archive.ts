@@ -22,7 +22,7 @@ export async function withArchive<T>(path: string, use: (archive: OpenArchive) =
     const zip = await fromFdPromise(file.fd, { autoClose: false, decodeStrings: false }).catch((error) => {
       throw asArchiveError(error, path);
     });
-    // The descriptor is ours: yauzl is never told to close, so that it cannot close it under somebody else's feet.
+    // The descriptor is ours: yauzl never closes it, so that it cannot close a descriptor that was reused meanwhile.
     return await use({ path, zip, file, end });
   } finally {
     await file.close();
@@ -67,7 +67,7 @@ async function openFile(path: string): Promise<FileHandle> {
     return await open(path, 'r');
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
-      throw new ReigniteError('FILE_MISSING', `There is no archive ${path}.`, { cause: error });
+      throw new ReigniteError('FILE_MISSING', `Archive not found: ${path}.`, { cause: error });
     }
     throw error;
   }

@@ -23,7 +23,7 @@ export class MemberDigests {
 }
 
 /**
- * SHA-256 of the file at `place` when it is the member, by size and CRC-32; undefined when it is not, or is not there.
+ * SHA-256 of the file at `place` when it is the member, by size and CRC-32; undefined when it is not, or does not exist.
  *
  * @param onBytes - Called with the bytes read so far.
  */

@@ -35,7 +35,7 @@ const LANES = 4;
 /**
  * Unpacks a zip (64-bit ones too) into `target/root`. The whole directory is checked before the first byte is
  * written; every member is checked by size and CRC-32 before it gets its name, and one that is there already with both
- * right is kept, so that an attempt goes on where the last one ended. Memory does not grow with the archive.
+ * right is kept, so that an attempt resumes where the last one ended. Memory does not grow with the archive.
  *
  * @returns The files in the order of the archive, `path` relative to `target`; `bytes`, all of them together.
  * @throws ReigniteError ARCHIVE_UNSAFE or ARCHIVE_CORRUPT naming archive and member; FILE_MISSING; NO_SPACE, before the
@@ -60,7 +60,7 @@ export async function unpackArchive(
   });
 }
 
-/** A published folder holds nothing of ours: what an attempt that was killed left beside the files goes. */
+/** A published folder contains only published files: what a killed attempt left next to them is removed. */
 async function sweepBeside(places: readonly string[]): Promise<void> {
   const known = new Set(places);
   for (const folder of new Set(places.map((place) => dirname(place)))) {
@@ -79,7 +79,7 @@ class MemberProgress {
     this.#tell = tell;
   }
 
-  /** @returns To be called with the bytes of that member so far; fewer when it is begun again. */
+  /** @returns To be called with the bytes of that member so far; fewer when it is restarted. */
   ofMember(): (bytes: number) => void {
     let before = 0;
     return (bytes) => {

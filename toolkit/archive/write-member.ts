@@ -10,7 +10,7 @@ import type { PlacedEntry } from './list-archive.ts';
 import { asArchiveError, type OpenArchive } from './open-archive.ts';
 import { MemberDigests } from './present-member.ts';
 
-/** Up to here a member is taken in one piece: far quicker than a stream, and it goes beside others. In bytes. */
+/** Up to here a member is taken in one piece: far quicker than a stream, and several are written at the same time. In bytes. */
 const ONE_PIECE = 4 * 2 ** 20;
 const STORED = 0;
 
@@ -52,7 +52,7 @@ export interface WriteMemberOptions {
 }
 
 /**
- * Writes a member beside its place, checks it by size and CRC-32, and renames it. What is in its place and is another
+ * Writes a member to a temporary file, checks it by size and CRC-32, and renames it. What is in its place and is another
  * file is moved aside (`<name>.wrong-1`), never deleted.
  *
  * @returns SHA-256 of the member.
@@ -109,7 +109,7 @@ async function moveAside(place: string): Promise<void> {
 function asObstacle(error: unknown, place: string): ReigniteError | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code !== 'EISDIR' && code !== 'ENOTDIR' && code !== 'EEXIST' && code !== 'ENOTEMPTY') return undefined;
-  return new ReigniteError('NOT_WRITABLE', `${place} cannot be written: something else is in its place.`, {
+  return new ReigniteError('NOT_WRITABLE', `${place} cannot be written: something else is there.`, {
     cause: error,
   });
 }

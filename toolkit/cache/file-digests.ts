@@ -38,7 +38,7 @@ export class FileDigests {
     const memo = await this.#memo;
     const before = stateOf(path);
     const known = memo.get(path);
-    if (before === undefined) throw new ReigniteError('FILE_MISSING', `There is no file ${path}.`);
+    if (before === undefined) throw new ReigniteError('FILE_MISSING', `File not found: ${path}.`);
     if (known?.slice(DIGEST_LENGTH + 1) === before.state) return Sha256.parse(known.slice(0, DIGEST_LENGTH));
     const digest = await sha256OfFile(path, signal);
     const after = stateOf(path);
@@ -57,7 +57,7 @@ export class FileDigests {
   }
 }
 
-/** A line a file. What a line says is looked at when its file is asked for: there may be hundreds of thousands. */
+/** One line per file. Lines are parsed when their file is asked for: there may be hundreds of thousands. */
 async function readMemo(path: string): Promise<Map<string, string>> {
   const text = await readFile(path, 'utf8').catch(() => '');
   const memo = new Map<string, string>();

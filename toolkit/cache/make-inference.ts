@@ -14,30 +14,30 @@ import type { KeyParts } from './step-cache.ts';
 /** Attempts in a row that may die without having finished a step; the next one sets the ROI aside. */
 const DEATHS_ALLOWED = 3;
 
-const Log = z.object({ marker: z.string(), begun: z.number().int() });
+const Log = z.object({ marker: z.string(), attempts: z.number().int() });
 
 /**
  * Begins an attempt at an ROI, and counts those that ended without a word and without progress: a process killed by the
- * system, a crash in native code. An attempt that advanced, or that was told to stop, does not count.
+ * system, a crash in native code. An attempt that advanced, or that was cancelled, does not count.
  *
- * @param work - The ROI's work folder; its `partial` tells how far the last attempt came.
+ * @param work - The ROI's work folder; its `partial` records how far the last attempt came.
  * @throws ReigniteError ROI_SET_ASIDE when three attempts in a row died where this one would begin.
  */
 export async function beginAttempt(work: string, roi: string, signal: AbortSignal): Promise<void> {
   const path = pathIn(work);
   const marker = await reached(join(work, 'partial'));
   const last = await readLog(path);
-  const begun = last?.marker === marker ? last.begun : 0;
-  if (begun >= DEATHS_ALLOWED) {
+  const attempts = last?.marker === marker ? last.attempts : 0;
+  if (attempts >= DEATHS_ALLOWED) {
     await rm(path, { force: true });
-    throw new ReigniteError('ROI_SET_ASIDE', `ROI ${roi}: ${begun} attempts in a row died at the same tile row.`);
+    throw new ReigniteError('ROI_SET_ASIDE', `ROI ${roi}: ${attempts} attempts in a row died at the same tile row.`);
   }
-  await writeFileAtomic(path, JSON.stringify({ marker, begun: begun + 1 }));
+  await writeFileAtomic(path, JSON.stringify({ marker, attempts: attempts + 1 }));
   signal.addEventListener('abort', () => rmSync(path, { force: true }), { once: true });
 }
 
 /**
- * Tells of the error that ended an attempt. One that names what is wrong is no death, and its own number of attempts
+ * Records how an attempt ended. A named error is not a crash, and its own number of attempts
  * holds; INFERENCE_FAILED is also what a dead thread leaves, and has no other limit.
  */
 async function endAttempt(work: string, error: unknown): Promise<void> {

@@ -29,7 +29,7 @@ const Receipt = z.object({
   sha256: z.string().optional(),
   /** Of the file of the record. */
   size: z.number(),
-  /** Of what lies in the data folder. */
+  /** Of the files in the data folder. */
   bytes: z.number(),
   verified: Verified,
   /** Whether all of the file is there, or only what was asked for. */
@@ -46,7 +46,7 @@ const RecordNote = z.object({
   doi: z.string().optional(),
   title: z.string().optional(),
 });
-/** Which version of which record lies in a data folder. */
+/** Which version of which record is in a data folder. */
 export type RecordNote = z.infer<typeof RecordNote>;
 
 /** What was fetched into a data folder, for the provenance of a run: the record, and every file with its sums. */

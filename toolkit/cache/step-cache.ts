@@ -72,7 +72,7 @@ export function fileDigest({ key, files }: CacheEntry, name: string): Sha256 {
   const file = files[name];
   if (file !== undefined) return file.sha256;
   throw new ReigniteError('INTERNAL', `The cache entry ${key} has no ${name}.`, {
-    remedy: 'Clear the cache with `reignite clean` and type the same command again.',
+    remedy: 'Clear the cache with `npx reignite clean`, then run the same command again.',
   });
 }
 

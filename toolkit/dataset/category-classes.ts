@@ -60,7 +60,7 @@ export function classesOfCategories(
     ofReaders.map(({ id, name }) => {
       const named = classByName(name, task);
       if (named !== undefined) return [id, named];
-      const cause = `${file}: the name of category ${id}, ${JSON.stringify(name ?? '')}, tells no class of the task.`;
+      const cause = `${file}: the name of category ${id}, ${JSON.stringify(name ?? '')}, names no class of the task.`;
       throw new ReigniteError('ANNOTATIONS_INVALID', cause, {
         remedy: `Name the categories ${cellDefinition(task)
           .classes.map((of) => `"${of}"`)
@@ -108,14 +108,14 @@ const MOST_NAMED = 3;
 export function describeDoubt({ categories, annotations }: CategoryDoubt, task: CellTask): string {
   const named = categories.slice(0, MOST_NAMED).map(({ id, name, taken, meant }) => {
     const is = name === '' ? `category ${id}` : `category ${id}, ${JSON.stringify(name)},`;
-    return `${is} is taken for "${taken}"${meant === null ? '' : ` instead of "${meant}"`}`;
+    return `${is} counts as "${taken}"${meant === null ? '' : ` instead of "${meant}"`}`;
   });
   const more = categories.length > MOST_NAMED ? `, and ${categories.length - MOST_NAMED} more` : '';
   const classes = cellDefinition(task).classes;
   return (
     `WARNING: the classes of the readers' cells are probably mixed up. The authors' rule, class = (category id - 1) mod ` +
     `${classes.length}, disagrees with the names or the order of the categories: ${named.join('; ')}${more}. ` +
-    `${annotations} annotations are concerned. Number the categories from 1, reader after reader, in the order ` +
+    `${annotations} annotations are affected. Number the categories from 1, reader after reader, in the order ` +
     `${classes.join(', ')}, or score with \`reignite evaluate --categories by-name\`.`
   );
 }

@@ -24,11 +24,11 @@ export function heTestRows(rows: readonly OverviewRow[], overview: string): read
     const near = nearValue(rows, column);
     return near === undefined ? [] : [`"${near}" in ${column} to "${MARK[column]}"`];
   });
-  throw new ReigniteError('OVERVIEW_INVALID', `${overview} lists no ROI to score, none with ${wanted}: ${held}.`, {
+  throw new ReigniteError('OVERVIEW_INVALID', `${overview} lists no ROI to score: no row with ${wanted}. ${held}.`, {
     remedy:
       meant.length === 0
-        ? `Give the rows of the H&E test set ${wanted}, or leave the task out.`
-        : `Change ${meant.join(' and ')}: the values are compared letter by letter.`,
+        ? `Mark the rows of the H&E test set with ${wanted}, or leave the task out.`
+        : `Change ${meant.join(' and ')}: the values must match exactly.`,
   });
 }
 
@@ -47,7 +47,7 @@ export function rowsNearlyTested(rows: readonly OverviewRow[]): readonly string[
   const values = new Set(near.flatMap((row) => COLUMNS.map((column) => row[column]).filter((value) => !isMark(value))));
   const lines = near.slice(0, MOST_NAMED).map(({ line }) => line);
   return [
-    `WARNING: ${near.length} ${near.length === 1 ? 'row' : 'rows'} of the overview ${near.length === 1 ? 'is' : 'are'} not scored, holding ${quoted([...values])} ` +
+    `WARNING: ${near.length} ${near.length === 1 ? 'row' : 'rows'} of the overview ${near.length === 1 ? 'is' : 'are'} not scored because of ${quoted([...values])} ` +
       `instead of "${MARK.task}" and "${MARK.split}": line ${lines.join(', ')}${near.length > MOST_NAMED ? ' and others' : ''}.`,
   ];
 }

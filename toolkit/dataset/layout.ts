@@ -6,7 +6,7 @@ export const KINDS = ['images', 'annotations', 'models', 'inference', 'figures']
 
 export type Kind = (typeof KINDS)[number];
 
-/** One row an ROI of every task. */
+/** One row per ROI of every task. */
 export const OVERVIEW_FILE = 'data_overview.csv';
 
 /** Names and values of the labels in the H&E masks. */

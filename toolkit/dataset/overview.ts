@@ -55,7 +55,7 @@ function unzipped(bytes: Buffer, path: string): Buffer {
   try {
     return gunzipSync(bytes, { maxOutputLength: MAX_BYTES });
   } catch (error) {
-    throw new ReigniteError('OVERVIEW_INVALID', `${path} begins as gzip and cannot be unpacked.`, { cause: error });
+    throw new ReigniteError('OVERVIEW_INVALID', `${path} looks like gzip but cannot be unpacked.`, { cause: error });
   }
 }
 

@@ -21,7 +21,7 @@ export const Provenance = z.object({
 });
 export type Provenance = z.infer<typeof Provenance>;
 
-/** The number that stands for all versions of the paper's record, and the versions known so far. */
+/** The concept number (all versions) of the paper's record, and the versions known so far. */
 const PAPER_NUMBERS: ReadonlySet<string> = new Set(['15674784', '15674785', '17735903']);
 
 /** The `scanner` of an image that no scanner made. */
@@ -30,13 +30,13 @@ const SYNTHETIC_SCANNER = 'synthetic';
 /** What is known of a record before its files are looked at. */
 export interface RecordNumbers {
   readonly id: string;
-  /** The number that stands for all its versions. */
+  /** Its concept number (all versions). */
   readonly concept?: string | undefined;
   readonly title?: string | undefined;
 }
 
 /**
- * Says which kind of record lies in a data folder. The mark of synthetic data is in the overview itself (column
+ * Says which kind of record is in a data folder. The mark of synthetic data is in the overview itself (column
  * `scanner`), so that it travels with the files: a copy, a mirror or another record number cannot lose it.
  *
  * @param data - Absolute data folder. Without a readable overview the number decides.
@@ -63,7 +63,7 @@ export function comparedText({ kind, title }: Provenance, record: string): strin
     case 'paper':
       return `Zenodo record ${record}`;
     case 'synthetic':
-      return `synthetic sample data (record ${record}); nothing is said about the paper`;
+      return `synthetic sample data (record ${record}); this says nothing about the paper`;
     case 'other':
       return title === undefined ? `record ${record}` : `record ${record} ("${title}")`;
   }

@@ -106,7 +106,7 @@ export async function readRecordFile(path: string): Promise<Buffer> {
     return await readFile(path);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
-      throw new ReigniteError('FILE_MISSING', `There is no file ${path}.`, { cause: error });
+      throw new ReigniteError('FILE_MISSING', `File not found: ${path}.`, { cause: error });
     }
     if (error instanceof Error && 'code' in error && error.code === 'EISDIR') {
       throw new ReigniteError('FILE_MISSING', `${path} is a folder, not a file.`, { cause: error });

@@ -148,7 +148,7 @@ function annotationsOf(coco: CocoFile, { task, file, centre, rule }: Reading): R
   if (byCategory.size === 0) {
     throw new ReigniteError('ANNOTATIONS_INVALID', `${file}: no category belongs to one of ${readers.join(', ')}.`);
   }
-  if (coco.images.length === 0) throw new ReigniteError('ANNOTATIONS_INVALID', `${file} lists no images to score.`);
+  if (coco.images.length === 0) throw new ReigniteError('ANNOTATIONS_INVALID', `${file} lists no image to score.`);
   const classes = classesOfCategories(coco.categories, byCategory, { task, rule, file });
   const images = coco.images.map(annotatedImage).sort((a, b) => a.id - b.id);
   expectDistinctStems(images, file);

@@ -12,14 +12,14 @@ const ROOTS = new Set(['images', 'annotations']);
  * (`../../data/images/he/x.png`); what counts is the part from `data/` on, or from `images/` or `annotations/` on.
  *
  * @returns Relative to the data root, with `/`.
- * @throws ReigniteError PATH_OUTSIDE when it leads out of the data root; OVERVIEW_INVALID when no part of it is known.
+ * @throws ReigniteError PATH_TRAVERSAL when it leads out of the data root; OVERVIEW_INVALID when no part of it is known.
  */
 export function resolveInData(path: string): string {
   const parts = path.split('/');
   const tail = parts.slice(startOf(parts, path));
   const resolved = posix.normalize(tail.join('/'));
   if (path.includes('\\') || path.includes('\0') || posix.isAbsolute(resolved) || resolved.split('/')[0] === '..') {
-    throw new ReigniteError('PATH_OUTSIDE', `The overview's path "${path}" leads out of the data folder.`);
+    throw new ReigniteError('PATH_TRAVERSAL', `The path "${path}" in the overview leads out of the data folder.`);
   }
   return resolved;
 }
@@ -34,7 +34,7 @@ function startOf(parts: readonly string[], path: string): number {
   if (root !== -1) return root;
   throw new ReigniteError(
     'OVERVIEW_INVALID',
-    `The overview's path "${path}" is not in data/, images/ or annotations/.`,
+    `The path "${path}" in the overview is not in data/, images/ or annotations/.`,
   );
 }
 
@@ -55,8 +55,8 @@ export interface HeTestRoi {
  * `roi_10_with_context` comes before `roi_1_with_context`, and capitals first). No image or mask is opened.
  *
  * @param dataRoot - Folder with data_overview.csv.
- * @throws ReigniteError ROI_UNPAIRED when image and annotation have different stems; OVERVIEW_INVALID when there is no ROI
- *   of the test set, one is there twice or is no PNG file; PATH_OUTSIDE; FILE_MISSING when there is no overview.
+ * @throws ReigniteError ROI_WITHOUT_PAIR when image and annotation have different stems; OVERVIEW_INVALID when there is no ROI
+ *   of the test set, one is there twice or is not a PNG file; PATH_TRAVERSAL; FILE_MISSING when there is no overview.
  * @see code/he_segmentation/inference.py of the IGNITE data toolkit
  */
 export async function listHeTestRois(dataRoot: string): Promise<readonly HeTestRoi[]> {
@@ -78,9 +78,9 @@ export function heTestRoisOf(rows: readonly OverviewRow[], dataRoot: string): re
     const annotation = resolveInData(withContext(row.annotationPath, row, overview));
     const roi = posix.basename(image, '.png');
     if (posix.basename(annotation, '.png') !== roi) {
-      throw new ReigniteError('ROI_UNPAIRED', `${at(overview, row)}: image ${image} and annotation ${annotation}.`);
+      throw new ReigniteError('ROI_WITHOUT_PAIR', `${at(overview, row)}: image ${image} and annotation ${annotation}.`);
     }
-    if (seen.has(roi)) throw new ReigniteError('OVERVIEW_INVALID', `${at(overview, row)}: ${roi} is there twice.`);
+    if (seen.has(roi)) throw new ReigniteError('OVERVIEW_INVALID', `${at(overview, row)}: ${roi} occurs twice.`);
     seen.add(roi);
     return { roi, image, annotation, facts: row.facts };
   });

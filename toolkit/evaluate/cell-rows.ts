@@ -7,13 +7,13 @@ import { type EvaluationIntervals, evaluationIntervals } from '../verdict/evalua
 import type { OverviewByStem } from '../verdict/patients.ts';
 import type { ScoreRow } from './evaluation.ts';
 
-/** What is scored, and the published points beside it where there are any. */
+/** What is scored, and the published points where there are any. */
 export interface ScoredCells {
   readonly own: DetectionMetrics;
   readonly published?: DetectionMetrics;
 }
 
-/** Macro F1 of every pair, a group after the other; readers among each other have no interval, for they are no prediction. */
+/** Macro F1 of every pair, group by group; pairs of readers have no interval, because they are not predictions. */
 export function cellRows(
   { own, published }: ScoredCells,
   { intervals }: Pick<EvaluationIntervals, 'intervals'>,

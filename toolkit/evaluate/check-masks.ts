@@ -18,18 +18,22 @@ const NOT_PREDICTED = 255;
 
 /** What keeps a mask from being scored. */
 interface MaskFault {
-  readonly code: 'ROI_UNPAIRED' | 'IMAGE_UNREADABLE' | 'SIZE_MISMATCH';
+  readonly code: 'ROI_WITHOUT_PAIR' | 'IMAGE_UNREADABLE' | 'SIZE_MISMATCH';
   readonly cause: string;
 }
 
 /** Of several kinds of faults, the one that names the error. */
-const BY_WEIGHT = ['ROI_UNPAIRED', 'IMAGE_UNREADABLE', 'SIZE_MISMATCH'] as const satisfies readonly MaskFault['code'][];
+const BY_WEIGHT = [
+  'ROI_WITHOUT_PAIR',
+  'IMAGE_UNREADABLE',
+  'SIZE_MISMATCH',
+] as const satisfies readonly MaskFault['code'][];
 
 /**
  * Checks all masks before any is scored.
  *
- * @returns What is odd but can be scored, a sentence each: values that are no label, masks with a palette.
- * @throws ReigniteError ROI_UNPAIRED, IMAGE_UNREADABLE or SIZE_MISMATCH that names every file at fault and what is wrong
+ * @returns What is odd but can be scored, a sentence each: values that are not a label, masks with a palette.
+ * @throws ReigniteError ROI_WITHOUT_PAIR, IMAGE_UNREADABLE or SIZE_MISMATCH that names every file at fault and what is wrong
  *   with it, not only the first.
  */
 export async function checkMasks(
@@ -60,7 +64,7 @@ async function checkMask(
   translation: LabelTranslation | undefined,
 ): Promise<MaskFault | { readonly remark?: string; readonly isPalette: boolean }> {
   if (!existsSync(prediction)) {
-    return { code: 'ROI_UNPAIRED', cause: `there is no prediction ${prediction} for ${roi}` };
+    return { code: 'ROI_WITHOUT_PAIR', cause: `${roi} has no prediction ${prediction}` };
   }
   const truth = await imageSize(annotation);
   try {
@@ -71,7 +75,7 @@ async function checkMask(
     }
     const odd = oddValues(data, translation);
     if (odd.length === 0) return { isPalette };
-    const remark = `${roi}: the mask holds ${odd.join(', ')}, which is no label: such pixels have no prediction.`;
+    const remark = `${roi}: the mask contains ${odd.join(', ')}, which is not a label; these pixels count as not predicted.`;
     return { isPalette, remark };
   } catch (error) {
     if (!(error instanceof ReigniteError)) throw error;

@@ -31,7 +31,7 @@ function placeOf(word: string, task: string, { names, ...classes }: ScoredClasse
   const near = known === undefined ? nearestName(word, names) : undefined;
   const cause =
     known === undefined
-      ? `"${word}" is no class of the task ${task}`
+      ? `"${word}" is not a class of the task ${task}`
       : `"${word}" is not scored by the paper's protocol`;
   throw new ReigniteError('USAGE', `${cause}.${near === undefined ? '' : ` Did you mean "${near}"?`}`, {
     remedy: `The classes are: ${names.join(', ')}.`,

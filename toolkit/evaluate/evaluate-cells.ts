@@ -69,7 +69,7 @@ export async function evaluateCells(
 /** What makes the numbers others than those of the paper's protocol, or the protocol's numbers doubtful. */
 function warningsOn({ task, doubt }: ReaderAnnotations, rule: CategoryRule): readonly string[] {
   if (rule === 'by-name') {
-    return ["The readers' classes are those of the categories' names; the paper's code counts them off from the ids."];
+    return ["Classes of the readers' cells follow the category names; the paper's code derives them from the IDs."];
   }
   return doubt === undefined ? [] : [describeDoubt(doubt, task)];
 }

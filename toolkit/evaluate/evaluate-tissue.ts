@@ -79,7 +79,7 @@ function whatIsLeftOut({ own, published }: BothMasks, subset: TissueSubsetScores
   };
 }
 
-/** Beside the number that is shown: the paper's, or that of the classes asked for. */
+/** Shown next to the score: the paper's, or that of the selected classes. */
 function saidOf(whose: string, { total, without }: ScoredMasks, subset: ShownOverall | undefined): string {
   const paper = { shown: overallDice(total), missed: without.all.overall };
   return describeWithoutPrediction(whose, without, subset ?? paper, subset === undefined ? 'left out' : 'other');

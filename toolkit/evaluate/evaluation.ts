@@ -12,7 +12,7 @@ import { type OverviewByStem, overviewByStem } from '../verdict/patients.ts';
 import type { Interval } from '../verdict/verdict-file.ts';
 import type { LabelTranslation } from './label-translation.ts';
 
-/** A number of an evaluation with what stands beside it. */
+/** A score of an evaluation with what is shown next to it. */
 export interface ScoreRow {
   readonly label: string;
   /** Null for what cannot be scored: a pair without images in common, a class without truth. */
@@ -56,7 +56,7 @@ export interface Evaluated {
   readonly remarks: readonly string[];
 }
 
-/** Writes `metrics/<task>.json` and what belongs beside it; numbers of classes that an earlier evaluation left go. */
+/** Writes `metrics/<task>.json` and its companion files; class scores of an earlier evaluation are removed. */
 export async function writeMetrics(
   out: string,
   task: Task,
@@ -72,12 +72,12 @@ export async function writeMetrics(
 export function describeSubset({ names, merged }: ClassSubset): string {
   if (merged.length === 0) return `Scored: ${names.join(', ')}, all classes of the task.`;
   return (
-    `Scored: ${names.join(', ')}. In truth and prediction, "other" stands for ${merged.join(', ')}. ` +
+    `Scored: ${names.join(', ')}. In truth and prediction, "other" means ${merged.join(', ')}. ` +
     'Figures of all classes are not drawn.'
   );
 }
 
-/** Whose images are whose patient's; where the record's overview is not there, every image is a patient of its own. */
+/** Whose images are whose patient's; where the record's overview does not exist, every image is a patient of its own. */
 export async function patientsOf(data: string): Promise<OverviewByStem> {
   const path = inside(data, OVERVIEW_FILE);
   return existsSync(path) ? overviewByStem(await readOverview(path)) : new Map();

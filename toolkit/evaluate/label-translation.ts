@@ -22,7 +22,7 @@ export async function readLabelTranslation(path: string): Promise<LabelTranslati
     else translation[value] = label;
   }
   if (unknown.length === 0) return translation;
-  throw new ReigniteError('LABEL_MAP_INVALID', `${path} names what is no label of the paper: ${unknown.join(', ')}.`, {
+  throw new ReigniteError('LABEL_MAP_INVALID', `${path} contains unknown labels: ${unknown.join(', ')}.`, {
     remedy: `Use these names: ${HE_LABELS.map(({ name }) => name).join(', ')}.`,
   });
 }
@@ -33,7 +33,7 @@ export function labelNamed(name: string): number | undefined {
   return HE_LABELS.find((label) => label.name.toLowerCase() === wanted)?.value ?? OTHER_NAMES[wanted];
 }
 
-/** A mask in the paper's labels; values that have none become 255, which is no label. */
+/** A mask in the paper's labels; values that have none become 255, which is not a label. */
 export function translateLabels(labels: Uint8Array, translation: LabelTranslation): Uint8Array {
   return labels.map((value) => translation[value] ?? 255);
 }

@@ -27,7 +27,7 @@ export interface PointsToScore {
 /**
  * Reads the points of every image of a task before any is scored.
  *
- * @throws ReigniteError ROI_UNPAIRED when no file is of an image of the task; NPY_INVALID that names every file at
+ * @throws ReigniteError ROI_WITHOUT_PAIR when no file is of an image of the task; NPY_INVALID that names every file at
  *   fault, not only the first.
  */
 export async function readPointsToScore(folder: string, { task, images }: ReaderAnnotations): Promise<PointsToScore> {
@@ -35,8 +35,8 @@ export async function readPointsToScore(folder: string, { task, images }: Reader
   const files = (await namesIn(folder)).filter((name) => name.endsWith(SUFFIX)).sort();
   const [known, others] = [files.filter(isKnown), files.filter((file) => !isKnown(file))];
   if (known.length === 0) {
-    throw new ReigniteError('ROI_UNPAIRED', `${folder} holds no .npy file of any image of the task ${task}.`, {
-      remedy: 'Give the folder that directly holds <image>.npy, an array of x, y and class a cell.',
+    throw new ReigniteError('ROI_WITHOUT_PAIR', `${folder} has no .npy file for any image of the task ${task}.`, {
+      remedy: 'Name the folder that directly contains <image>.npy: an array with x, y and class per cell.',
     });
   }
   const found = new Map<string, readonly CellPoint[]>();
@@ -49,15 +49,15 @@ export async function readPointsToScore(folder: string, { task, images }: Reader
       faults.push(error.message.replace(/\.$/, ''));
     }
   }
-  if (faults.length > 0) throw new ReigniteError('NPY_INVALID', nameFaults(faults, `${known.length} files of points`));
-  return { found, remarks: others.map((file) => `${file} is of no image of the task ${task}: it is not scored.`) };
+  if (faults.length > 0) throw new ReigniteError('NPY_INVALID', nameFaults(faults, `${known.length} points files`));
+  return { found, remarks: others.map((file) => `${file} belongs to no image of the task ${task} and is not scored.`) };
 
   function isKnown(file: string): boolean {
     return stems.has(file.slice(0, -SUFFIX.length));
   }
 }
 
-/** A folder that is not there holds nothing. */
+/** A folder that does not exist holds nothing. */
 async function namesIn(folder: string): Promise<readonly string[]> {
   return readdir(folder).catch(() => []);
 }
@@ -93,13 +93,13 @@ export function describeCoverage({ images, withoutFile, points, outsideBox }: Po
     const named = withoutFile.slice(0, MOST_IMAGES_NAMED).join(', ');
     const more = withoutFile.length > MOST_IMAGES_NAMED ? ` and ${withoutFile.length - MOST_IMAGES_NAMED} more` : '';
     warnings.push(
-      `WARNING: ${withoutFile.length} of ${images} images have no file of points: every cell on them counts as missed. ${named}${more}.`,
+      `WARNING: ${withoutFile.length} of ${images} images have no points file; all their cells count as missed. ${named}${more}.`,
     );
   }
   if (outsideBox > 0) {
     warnings.push(
-      `WARNING: ${outsideBox} of ${points} points are outside the annotated box of their image, where no reader looked: ` +
-        'each counts as a false alarm. The paper leaves such points out when it detects.',
+      `WARNING: ${outsideBox} of ${points} points are outside the annotated box of their image, where readers did not annotate: ` +
+        'each counts as a false positive. The paper removes such points during detection.',
     );
   }
   return warnings;

@@ -22,12 +22,12 @@ export interface Pair extends HeTestRoi {
 
 /** Masks as the paper counts them, and what it does not count. */
 export interface ScoredMasks extends HeEvaluation {
-  /** 17 x 17 of every ROI, with predictions that are no label as Unannotated. */
+  /** 17 x 17 of every ROI, with predictions that are not a label as Unannotated. */
   readonly filled: readonly { readonly roi: string; readonly confusion: ConfusionMatrix }[];
   readonly without: WithoutPrediction;
 }
 
-/** What is scored, and the published masks beside it where all of them are there. */
+/** What is scored, and the published masks where all of them are there. */
 export interface BothMasks {
   readonly own: ScoredMasks;
   readonly published: ScoredMasks | undefined;
@@ -76,7 +76,7 @@ export async function scorePublished(
   return scoreMasks(data, published);
 }
 
-/** Counts of ROIs for resampling; where nothing is published, our own stand in its place. */
+/** Counts of ROIs for resampling; where nothing is published, our own are used instead. */
 export function countsOf(own: HeEvaluation['rois'], published: HeEvaluation['rois'] | undefined): RoiCounts[] {
   return own.map(({ roi, confusion }, k) => ({
     roi,

@@ -26,7 +26,7 @@ export interface CaseLayout extends PanelLayout {
 /**
  * Lays a case figure out: a title, three panels side by side, the strip of labels on the right.
  *
- * Text grows with the panels: beside the panels it is then as large as in the authors' figure, in which a label is
+ * Text grows with the panels: next to the panels it is then as large as in the authors' figure, in which a label is
  * 20 px high and the figure 1,983 px wide.
  *
  * @param panel - Size of a panel in px.
@@ -82,11 +82,11 @@ export interface Pixels {
 export interface CaseFigureInput {
   /** Stem of the ROI's prediction, `..._with_context`. */
   readonly roi: string;
-  /** RGB, three bytes a pixel. */
+  /** RGB, three bytes per pixel. */
   readonly image: Pixels;
-  /** One label a pixel. */
+  /** One label per pixel. */
   readonly truth: Pixels;
-  /** One label a pixel; 255 where nothing was predicted. */
+  /** One label per pixel; 255 where nothing was predicted. */
   readonly prediction: Pixels;
   /** The PNG to write, `figures/he/cases/<roi>.png`. */
   readonly out: string;
@@ -98,7 +98,7 @@ export type CaseFigureResult =
 
 /**
  * Draws the figure of one ROI as evaluation.py does: the image, its annotation and its prediction (labels over the
- * image at half opacity), cropped to the annotation's bounding box, beside a strip of all 17 labels.
+ * image at half opacity), cropped to the annotation's bounding box, next to a strip of all 17 labels.
  *
  * A mask without annotation has no box: the authors' code fails there; here no figure is written and the reason
  * returned. A scale bar is added.

@@ -37,7 +37,7 @@ export type MarkedBy = number | 'AI';
 /**
  * Draws a marker with a black edge once, so that thousands can be stamped.
  *
- * @param by - From the ninth reader on shapes begin again.
+ * @param by - From the ninth reader on shapes repeat.
  * @param size - Width of a circle in px.
  */
 export function makeMarker(by: MarkedBy, fill: string, size: number): Marker {

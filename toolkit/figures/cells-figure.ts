@@ -18,7 +18,7 @@ export interface CellsFigureInput {
   readonly task: CellTask;
   /** Name of the image's file, for the title. */
   readonly fileName: string;
-  /** RGB, three bytes a pixel, row by row. */
+  /** RGB, three bytes per pixel, row by row. */
   readonly image: { readonly width: number; readonly height: number; readonly data: Uint8Array };
   /** The annotated part in px: left, top, right, bottom. */
   readonly annotatedXyxy: readonly [number, number, number, number];
@@ -33,7 +33,7 @@ export interface CellsFigureInput {
  * Draws the figure of one image of a detection task as the authors' inference_utils.py does: the image, the readers'
  * points and the AI's, coloured by class, with the annotated part dashed. Readers differ in shape.
  *
- * Where the authors' code fails (no AI points, a fifth reader) this one goes on. Legends stand below the panels, where
+ * Where the authors' code fails (no AI points, a fifth reader) this one continues. Legends are below the panels, where
  * they hide nothing; a scale bar is added; markers shrink where they would cover each other.
  *
  * @throws ReigniteError SIZE_MISMATCH when the image has not the bytes that its size asks for; NO_SPACE, NOT_WRITABLE.

@@ -14,7 +14,7 @@ export interface DiceBar {
   readonly dice: number;
   /** Height of the bar. */
   readonly shown: number;
-  /** What stands on the bar; nothing on a bar of height 0. */
+  /** Text on the bar; empty on a bar of height 0. */
   readonly text: string;
   readonly fill: string;
 }
@@ -41,7 +41,7 @@ function diceBar(label: string, dice: number, colour: Rgb): DiceBar {
 }
 
 /**
- * One bar a class, as `f1_all.png` and `f1_til_use_case.png` of evaluation.py draw them.
+ * One bar per class, as `f1_all.png` and `f1_til_use_case.png` of evaluation.py draw them.
  *
  * The axis always goes from 0 to 1 (the authors end it just above the highest bar), so that figures can be compared.
  */

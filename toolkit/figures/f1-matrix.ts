@@ -121,7 +121,7 @@ export interface F1Figure {
   readonly spec: TopLevelSpec;
 }
 
-/** The figures of a detection task: one a group of readers. */
+/** The figures of a detection task: one per group of readers. */
 export function f1Figures({ groups }: DetectionMetrics, task: CellTask): F1Figure[] {
   return cellDefinition(task).groups.flatMap(({ name, title, scale }) => {
     const group = groups[name];

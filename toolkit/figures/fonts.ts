@@ -22,7 +22,7 @@ export function registerFonts(): void {
   const folder = join(dirname(createRequire(import.meta.url).resolve('dejavu-fonts-ttf/package.json')), 'ttf');
   for (const file of FILES) {
     if (GlobalFonts.registerFromPath(join(folder, file), SHIPPED) === null) {
-      throw new Error(`The font ${join(folder, file)} cannot be read`);
+      throw new Error(`The font ${join(folder, file)} is not readable`);
     }
   }
   isRegistered = true;

@@ -11,7 +11,7 @@ export interface LabelColours {
 }
 
 /**
- * The colour of every mask value; values that are no label are grey, as in evaluation.py.
+ * The colour of every mask value; values that are not a label are grey, as in evaluation.py.
  *
  * @param hidden - A value that is not drawn, such as 255 for "not predicted".
  */
@@ -26,7 +26,7 @@ export function labelColours(labels: readonly TissueLabel[], hidden?: number): L
  * A panel with the labels of its crop over it at half opacity: the mean of the overlays of the pixels that it covers.
  *
  * @param base - RGBA of the panel, as {@link averageImage} gives it.
- * @param labels - Mask of the whole image, one byte a pixel, row by row.
+ * @param labels - Mask of the whole image, one byte per pixel, row by row.
  * @returns A new RGBA of the panel.
  */
 export function overlayLabels(

@@ -9,7 +9,7 @@ export interface Box {
 /**
  * The smallest box that holds every pixel that is not 0.
  *
- * A stray value that is no label counts too, as in evaluation.py.
+ * A stray value that is not a label counts too, as in evaluation.py.
  *
  * @param mask - height × width, row by row.
  * @returns Undefined when every pixel is 0.
@@ -94,7 +94,7 @@ function spans(start: number, length: number, count: number): { begin: Int32Arra
 /**
  * An image in a panel: each panel pixel is the mean of the image pixels that it covers, so nothing is skipped.
  *
- * @param image - RGB, three bytes a pixel, row by row.
+ * @param image - RGB, three bytes per pixel, row by row.
  * @returns RGBA of the panel, row by row, opaque.
  */
 export function averageImage(image: Uint8Array, grid: PanelGrid): Uint8ClampedArray<ArrayBuffer> {

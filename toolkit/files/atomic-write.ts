@@ -28,7 +28,7 @@ export async function writeFileAtomic(
 }
 
 /**
- * Lets `write` fill a temporary file beside `path` and renames it into place when that succeeded.
+ * Lets `write` fill a temporary file next to `path` and renames it into place when that succeeded.
  *
  * @throws ReigniteError NO_SPACE or NOT_WRITABLE, or what `write` throws; no temporary file stays.
  */

@@ -15,7 +15,7 @@ export function asDiskError(error: unknown, path: string): unknown {
     return new ReigniteError('NOT_WRITABLE', `No permission to write ${path}.`, { cause: error });
   }
   if (hasCode(error, 'ENOTDIR')) {
-    return new ReigniteError('NOT_WRITABLE', `A file is in the way of a folder of ${path}.`, { cause: error });
+    return new ReigniteError('NOT_WRITABLE', `A file is where a parent folder of ${path} should be.`, { cause: error });
   }
   if (hasCode(error, 'ENAMETOOLONG')) {
     return new ReigniteError('NAME_TOO_LONG', `The name is too long for the file system: ${path}.`, { cause: error });
@@ -25,7 +25,7 @@ export function asDiskError(error: unknown, path: string): unknown {
 
 /**
  * Turns an error of the system that was not foreseen where it happened into ours, by the path and the call that it
- * names: what cannot be read is told apart from what cannot be written. Leaves others as they are.
+ * names: read errors and write errors get different codes. Leaves others as they are.
  */
 export function asSystemError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;

@@ -16,7 +16,7 @@ export async function sha256OfFile(path: string, signal?: AbortSignal): Promise<
     }
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
-      throw new ReigniteError('FILE_MISSING', `There is no file ${path}.`, { cause: error });
+      throw new ReigniteError('FILE_MISSING', `File not found: ${path}.`, { cause: error });
     }
     throw error;
   }

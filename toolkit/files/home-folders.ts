@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 /** The folders of a home: everything reignite keeps for itself. */
 export interface HomeFolders {
   readonly home: string;
-  /** Converted networks, a folder a model digest. */
+  /** Converted networks, a folder per model digest. */
   readonly models: string;
   /** Results of steps, by what they were made from. */
   readonly cache: string;

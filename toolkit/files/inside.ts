@@ -6,13 +6,13 @@ import { ReigniteError } from '../errors.ts';
  *
  * Histories carry paths relative to a run's folders; a worker uses none that leaves them.
  *
- * @throws ReigniteError PATH_OUTSIDE for an absolute path, or one that climbs out of `root`.
+ * @throws ReigniteError PATH_TRAVERSAL for an absolute path, or one that climbs out of `root`.
  */
 export function inside(root: string, path: string): string {
   const target = resolve(root, path);
   const steps = relative(resolve(root), target);
   if (isAbsolute(path) || steps === '..' || steps.startsWith(`..${sep}`) || isAbsolute(steps)) {
-    throw new ReigniteError('PATH_OUTSIDE', `The path ${path} leaves the folder ${root}.`);
+    throw new ReigniteError('PATH_TRAVERSAL', `The path ${path} leaves the folder ${root}.`);
   }
   return target;
 }

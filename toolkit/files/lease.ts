@@ -73,7 +73,7 @@ const held = new Set<string>();
 /**
  * Acquires the lease at `path`, unless a living process holds it.
  *
- * The lease is a folder with one file, the claim, whose name nobody else uses. Folder and claim are prepared beside
+ * The lease is a folder with one file, the claim, whose name is unique. Folder and claim are prepared next to
  * `path` and renamed into place: that succeeds only where there is no folder or an empty one, so of any number of
  * processes one wins. Releasing removes the claim by its name and then the folder if it is empty. A claim whose holder
  * is dead is removed the same way: no process, however slow, can remove the claim of another holder.
@@ -109,7 +109,7 @@ export async function acquireLease(
 }
 
 /**
- * Who holds the lease at `path`; undefined when nobody does. Changes nothing: a holder elsewhere counts as dead once
+ * Who holds the lease at `path`; undefined when it is free. Changes nothing: a holder elsewhere counts as dead once
  * it is silent, and `acquireLease` looks closer.
  */
 export async function findLease(path: string, rhythm: Rhythm = RHYTHM): Promise<HeldLease | undefined> {
@@ -136,12 +136,12 @@ async function livingClaim(path: string, rhythm: Rhythm, signal?: AbortSignal): 
   return undefined;
 }
 
-/** @returns Undefined when the claim is in place, else what the file system said: somebody may have been quicker. */
+/** @returns Undefined when the claim is in place, else what the file system said: another process may have been quicker. */
 async function place(path: string, name: string, text: string): Promise<unknown> {
   const candidate = temporaryPathBeside(path);
   try {
     await mkdir(candidate);
-    // Whoever may write beside the lease may also remove it when its holder is dead. Not every file system has modes.
+    // A process that may write next to the lease may also remove it when its holder is dead. Not every file system has modes.
     await bestEffort(chmod(candidate, (await stat(dirname(path))).mode & 0o3777), 'others then see the usual mode');
     await writeFile(join(candidate, name), text, { flag: 'wx' });
     held.add(name);
@@ -190,7 +190,7 @@ function keep(path: string, name: string, text: string, { renewMs, silentMs }: R
   };
 }
 
-/** Writes the same bytes over the claim: no reader sees half of it, and the file system tells the time. */
+/** Writes the same bytes over the claim: no reader sees half of it, and its modification time comes from the file system. */
 async function rewrite(claim: string, text: string): Promise<void> {
   const file = await open(claim, 'r+');
   try {
@@ -262,7 +262,7 @@ async function lastWritten({ path }: Claim): Promise<number | undefined> {
   return (await modifiedMs(join(path, 'holder.json'))) ?? (await modifiedMs(path));
 }
 
-/** Opens the file where it may: NFS tells the time of one that was not opened from memory, up to a minute old. */
+/** Opens the file where it may: NFS serves the modification time of an unopened file from a cache, up to a minute old. */
 async function modifiedMs(path: string): Promise<number | undefined> {
   const file = await open(path, 'r').catch(() => undefined);
   try {

@@ -82,10 +82,10 @@ function unlessMissing(path: string): (error: unknown) => undefined {
 /** The system says "missing" of a folder that cannot be made below `/proc`, and "there" of a link that leads nowhere. */
 function asFolderError(error: unknown, path: string): unknown {
   if (hasCode(error, 'ENOENT')) {
-    return new ReigniteError('NOT_WRITABLE', `The folder ${path} cannot be made.`, { cause: error });
+    return new ReigniteError('NOT_WRITABLE', `The folder ${path} cannot be created.`, { cause: error });
   }
   if (hasCode(error, 'ENOTDIR', 'EEXIST')) {
-    return new ReigniteError('NOT_WRITABLE', `A file is in the place of the folder ${path}, or of one above it.`, {
+    return new ReigniteError('NOT_WRITABLE', `A file is where the folder ${path}, or one above it, should be.`, {
       cause: error,
     });
   }

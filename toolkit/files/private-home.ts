@@ -8,7 +8,7 @@ import { makeFolder } from './make-folder.ts';
 export const PRIVATE_FILE = 0o600;
 const PRIVATE_FOLDER = 0o700;
 const OTHERS = 0o077;
-/** A folder that everyone may write to, such as /tmp, is nobody's home; closing it would stop other programs. */
+/** A folder that everyone may write to, such as /tmp, is not a state directory; restricting it would break other programs. */
 const STICKY = 0o1000;
 
 /** Folders of a home whose files are closed one by one too: the history, what workers said, what they may use. */
@@ -19,7 +19,7 @@ const CLOSED_FOLDERS = ['temporal', 'logs', 'allowed'] as const;
  * the user's umask.
  *
  * @param home - Absolute.
- * @param onStep - Told once of a home that was open to others.
+ * @param onStep - Called once when the state directory was open to other users.
  * @throws ReigniteError NOT_WRITABLE, NO_SPACE.
  */
 export async function makePrivateHome(home: string, onStep: (line: string) => void): Promise<void> {
@@ -27,13 +27,15 @@ export async function makePrivateHome(home: string, onStep: (line: string) => vo
     const made = await makeFolder(home, { mode: PRIVATE_FOLDER });
     const { mode } = await stat(home);
     if ((mode & STICKY) !== 0) {
-      onStep(`The home ${home} is a folder for everyone and stays open: set REIGNITE_HOME to one of your own.`);
+      onStep(
+        `The state directory ${home} is shared with all users and stays open: set REIGNITE_HOME to a private folder.`,
+      );
       return;
     }
     if ((mode & OTHERS) !== 0) {
       await chmod(home, PRIVATE_FOLDER);
       if (made === undefined)
-        onStep(`The home ${home} was open to other users of this machine. It is closed to them now.`);
+        onStep(`The state directory ${home} was readable by other users. Its permissions are now restricted.`);
     }
     for (const name of CLOSED_FOLDERS) await closeFolder(join(home, name));
   } catch (error) {

@@ -70,7 +70,7 @@ export function processTableId(): string {
   return table;
 }
 
-/** Six hexadecimal digits that stand for the process table where a name has to be short. */
+/** Six hexadecimal digits that identify the process table where a name has to be short. */
 export function processTableTag(): string {
   return sha256Of(processTableId()).slice(0, 6);
 }
@@ -78,7 +78,7 @@ export function processTableTag(): string {
 function tableOnLinux(): string {
   try {
     const boot = readFileSync(BOOT_ID, 'utf8').trim();
-    // Start times are told relative to the time namespace.
+    // Start times are relative to the time namespace.
     return [boot, readlinkSync('/proc/self/ns/pid'), timeNamespace()].join(' ');
   } catch {
     return `${hostname()} ${randomBytes(8).toString('hex')}`;

@@ -20,7 +20,7 @@ export interface FolderOperations {
   readonly remove: (path: string) => Promise<void>;
 }
 
-/** Not the fault of the file system, and reported by whoever writes there. */
+/** Not the fault of the file system, and reported by the code that writes there. */
 const NOT_TOLD_HERE = ['ENOSPC', 'EDQUOT', 'EROFS', 'EMFILE', 'ENFILE'] as const;
 
 const write = async (path: string, flags: string, text: string) => {
@@ -82,7 +82,7 @@ export async function probeFileSystem(folder: string, operations: FolderOperatio
     }
   } catch (error) {
     if (error instanceof ReigniteError) throw error;
-    if (!hasCode(error, ...NOT_TOLD_HERE)) throw unsuitable(folder, 'does not do what every disk does', error);
+    if (!hasCode(error, ...NOT_TOLD_HERE)) throw unsuitable(folder, 'lacks basic file operations', error);
   } finally {
     await bestEffort(operations.remove(place), 'a file system that failed the test may also fail to remove');
     await sweepTemporaries(folder, { of: (name) => name === PROBE });
@@ -94,10 +94,10 @@ type Check = (place: string, operations: FolderOperations) => Promise<boolean>;
 /** What goes wrong where a promise is not kept, and how to find out. */
 const PROMISES: readonly (readonly [string, Check])[] = [
   ['lets two processes create the same file', onlyOneCreates],
-  ['loses what is written to a file that exists', keepsWhatIsWritten],
+  ['loses data written to an existing file', keepsWhatIsWritten],
   ['does not replace a file in one step', renameReplaces],
-  ['lets two processes put a folder in the same place', onlyOneFolderFits],
-  ['removes a folder that is not empty', keepsFullFolders],
+  ['lets two processes create the same folder', onlyOneFolderFits],
+  ['deletes a folder that is not empty', keepsFullFolders],
 ];
 
 async function onlyOneCreates(place: string, { create, read }: FolderOperations): Promise<boolean> {
@@ -153,10 +153,10 @@ function unsuitable(folder: string, what: string, cause?: unknown): ReigniteErro
 }
 
 /**
- * Time since something beside `path` happened, by the clock of the file system that told `mtimeMs`: the clocks of
+ * Time since `mtimeMs`, a time of a file near `path`, by the clock of their file system: the clocks of
  * machines disagree, and a file server has one of its own.
  *
- * @param path - A file is made beside it for a moment.
+ * @param path - A file is made next to it for a moment.
  * @param mtimeMs - When it happened, as `stat` says.
  * @returns Milliseconds; negative when that clock was set back since.
  */

@@ -39,13 +39,13 @@ function parseTemporary(name: string): Temporary | undefined {
   return { target, pid: Number(pid), tableTag: digits.length === 12 ? digits.slice(0, 6) : undefined };
 }
 
-/** What a process that cannot be looked at from here has not written to for so long is left over. */
+/** Age after which a temporary file of a process that cannot be inspected from here counts as left over. */
 const ABANDONED_MS = 3_600_000;
 
 export interface Sweep {
   /** Which temporaries to remove, by the name of the file that they were to become. Default: all. */
   readonly of?: (target: string) => boolean;
-  /** Set by the only process that writes these files now: all of them are left over, whoever wrote them. */
+  /** Set by the only process that writes these files now: all of them are left over. */
   readonly sole?: boolean;
 }
 

@@ -51,7 +51,7 @@ class TextFile {
     this.#used += digits;
   }
 
-  /** Whether `count` more numbers, with a character beside each, find room. */
+  /** Whether `count` more numbers, with a character next to each, find room. */
   hasRoomFor(count: number): boolean {
     return this.#used + count * (MOST_DIGITS + MOST_BYTES_A_CHARACTER) < BUFFER_BYTES / 2;
   }
@@ -98,7 +98,7 @@ const CLOSE = ']'.charCodeAt(0);
 const COMMA = ','.charCodeAt(0);
 
 /**
- * Writes the objects of an image as a FeatureCollection (RFC 7946), one feature a line, in little memory.
+ * Writes the objects of an image as a FeatureCollection (RFC 7946), one feature per line, in little memory.
  *
  * The coordinates are pixels of the image, not longitude and latitude: x to the right, y downwards, (0, 0) the upper
  * left corner of the first pixel. That is what QuPath expects, and what the member `imageCoordinates` says.

@@ -1,4 +1,4 @@
-/** A label mask, one byte a pixel, row by row. */
+/** A label mask, one byte per pixel, row by row. */
 export interface LabelMask {
   readonly width: number;
   readonly height: number;

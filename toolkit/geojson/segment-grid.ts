@@ -1,6 +1,6 @@
 const NONE = -1;
 const FEWEST_NODES = 1_024;
-/** px; smaller cells hold no fewer segments, since corners lie on whole pixels. */
+/** px; smaller cells hold no fewer segments, since corners are on whole pixels. */
 const SMALLEST_CELL = 4;
 
 /** What a grid is laid over; px, corners included. */
@@ -12,8 +12,8 @@ export interface Bounds {
 }
 
 /**
- * Finds segments near a line: each lies in the cells of a grid that it passes. A segment is a number; nothing is ever
- * taken out, so that whoever asks looks whether one is still there.
+ * Finds segments near a line: each is in the cells of a grid that it passes. A segment is a number; nothing is ever
+ * taken out, so callers check whether a segment still exists.
  */
 export class SegmentGrid {
   readonly #bounds: Bounds;

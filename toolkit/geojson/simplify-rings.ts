@@ -9,7 +9,7 @@ const FEWEST = 4;
 const AREA_SHARE = 0.1;
 
 /**
- * Leaves out the corners of a polygon's rings that lie within `tolerance` of the line without them (Douglas and Peucker).
+ * Leaves out the corners of a polygon's rings that are within `tolerance` of the line without them (Douglas and Peucker).
  *
  * A polygon that is valid (OGC simple features) stays valid: a line that would touch another one is not taken, nor one
  * that would leave another ring on its other side. A ring whose area would change by more than a tenth is simplified less,

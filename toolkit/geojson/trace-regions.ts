@@ -72,7 +72,7 @@ class RingTracer {
   }
 }
 
-/** The second time that a border comes by a corner, what lies between is a ring of its own. */
+/** When a border passes a corner for the second time, the part in between is a separate ring. */
 function cutAtPinch(
   corners: number[],
   pinches: Map<number, number>,

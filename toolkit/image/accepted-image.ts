@@ -21,7 +21,7 @@ export interface DecodedImage {
 export interface DeepSamples {
   /** The largest, 0..65535. */
   readonly largest: number;
-  /** Share of those above the value that stands for white, 0 to 1. */
+  /** Fraction above the value of white, 0 to 1. */
   readonly above: number;
 }
 
@@ -73,7 +73,10 @@ export class AcceptedImage {
     const is16Bit = header.bits === 16;
     const { pipeline, ...opened } = await openImage(path);
     if (opened.width !== width || opened.height !== height) {
-      throw unreadable(path, `it says ${width} x ${height} px and holds ${opened.width} x ${opened.height} px`);
+      throw unreadable(
+        path,
+        `its header says ${width} x ${height} px, its content ${opened.width} x ${opened.height} px`,
+      );
     }
     const opaque = pipeline.removeAlpha().toColourspace(spaceOf(header));
     const { data, channels } = await readRaw(path, opaque.raw({ depth: is16Bit ? 'ushort' : 'uchar' }));
@@ -92,7 +95,7 @@ async function readHeader(path: string) {
   try {
     handle = await open(path);
   } catch (error) {
-    throw new ReigniteError('FILE_MISSING', `There is no image ${path}.`, { cause: error });
+    throw new ReigniteError('FILE_MISSING', `Image not found: ${path}.`, { cause: error });
   }
   try {
     const source: ByteSource = {
@@ -119,7 +122,7 @@ function refusal(path: string, { reason, remedy }: Obstacle): ReigniteError {
 /** Names the format where the image library knows it. */
 async function otherFormat(path: string): Promise<ReigniteError> {
   const { header } = await openImage(path);
-  return new ReigniteError('IMAGE_UNREADABLE', `The image ${path} is of the format ${header.format}.`, {
+  return new ReigniteError('IMAGE_UNREADABLE', `The image ${path} has the format ${header.format}.`, {
     remedy: `Save it as PNG, JPEG or TIFF, for example with \`magick ${path} OUT.png\`.`,
   });
 }

@@ -40,7 +40,7 @@ function paletteAsGrey(png: Buffer): { readonly grey: Buffer; readonly stretch: 
   return { grey, stretch: 255 / (2 ** depth - 1) };
 }
 
-/** A label mask in memory, one byte a pixel. */
+/** A label mask in memory, one byte per pixel. */
 export interface LabelImage {
   readonly width: number;
   readonly height: number;
@@ -90,7 +90,7 @@ function notLabels(path: string, obstacle: string): ReigniteError {
 
 function obstacleTo(header: Metadata): string | undefined {
   const { format, space, bitsPerSample } = header;
-  if (format !== 'png') return `it is no PNG but a ${format.toUpperCase()} file${lossOf(format)}`;
+  if (format !== 'png') return `it is not a PNG but a ${format.toUpperCase()} file${lossOf(format)}`;
   if (header.isPalette === true) return undefined;
   if (space === 'grey16' || space === 'rgb16') return `its colours are ${space}: its samples have 16 bits instead of 8`;
   if (space !== 'b-w') return `its colours are ${space}, of which none is a label`;
@@ -98,7 +98,7 @@ function obstacleTo(header: Metadata): string | undefined {
   if (header.depth !== 'uchar') return `its samples are ${header.depth}`;
   // Shallower samples would come out stretched to 0..255.
   if (bitsPerSample !== undefined && bitsPerSample !== 8) {
-    return `it has ${bitsPerSample} ${bitsPerSample === 1 ? 'bit' : 'bits'} a pixel instead of 8`;
+    return `it has ${bitsPerSample} ${bitsPerSample === 1 ? 'bit' : 'bits'} per pixel instead of 8`;
   }
   return undefined;
 }
@@ -120,5 +120,5 @@ export function paletteRemark(masks: readonly string[]): readonly string[] {
   const named = masks.slice(0, MOST_NAMED).join(', ');
   const more = masks.length > MOST_NAMED ? ` and ${masks.length - MOST_NAMED} more` : '';
   const are = masks.length === 1 ? '1 mask is a palette image' : `${masks.length} masks are palette images`;
-  return [`${are}: the index of a pixel is taken for its label, its colour ignored. ${named}${more}.`];
+  return [`${are}: pixel indices are used as labels, colours are ignored. ${named}${more}.`];
 }

@@ -2,7 +2,7 @@ import { AcceptedImage } from './accepted-image.ts';
 import { conversionsOf } from './image-remarks.ts';
 import { openImage, readRaw, unreadable } from './open-image.ts';
 
-/** An image in memory, three bytes a pixel. */
+/** An image in memory, three bytes per pixel. */
 export interface RgbImage {
   readonly width: number;
   readonly height: number;

@@ -10,9 +10,9 @@ export interface ImageHeader {
   readonly colours: 'grey' | 'RGB' | 'palette';
   /** Bits of a sample: 8 or 16, in PNG also 1, 2 and 4. */
   readonly bits: number;
-  /** A channel beside the colours. */
+  /** A channel in addition to the colours. */
   readonly extra: 'none' | 'alpha' | 'unspecified channel';
-  /** Whether 0 stands for white. */
+  /** Whether 0 means white. */
   readonly isInverted: boolean;
   readonly hasProfile: boolean;
   /** EXIF and TIFF tag 274; 1 where the stored rows and columns are those that are to be seen. */
@@ -48,9 +48,9 @@ export const REMEDIES = {
   recompress: 'Convert it with `magick IMAGE -compress lzw OUT.tif`, or save it as PNG in Fiji or QuPath.',
   colours: 'Convert it with `magick IMAGE -colorspace sRGB -depth 8 OUT.png`.',
   range:
-    'Convert it to 8-bit RGB or grey, having chosen which values are black and white: in Fiji, Image > Adjust > ' +
+    'Choose the values of black and white, and convert it to 8-bit RGB or grey: in Fiji, Image > Adjust > ' +
     'Brightness/Contrast, then Image > Type > 8-bit, then save it as PNG.',
-  bands: 'Save the three channels that make its picture as an RGB image: in Fiji, Image > Type > RGB Color.',
+  bands: 'Save the three colour channels as an RGB image: in Fiji, Image > Type > RGB Color.',
   alpha: 'Convert it with `magick IMAGE -background white -alpha remove -alpha off OUT.png`.',
   depth: 'Convert it with `magick IMAGE -depth 8 OUT.png`.',
 } as const;

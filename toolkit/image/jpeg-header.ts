@@ -8,7 +8,7 @@ const EXIF = 'Exif\0\0';
 const PROFILE = 'ICC_PROFILE\0';
 /** Baseline, extended and progressive with Huffman coding. */
 const READABLE: ReadonlySet<number> = new Set([0xc0, 0xc1, 0xc2]);
-/** Start of frame of any kind; DHT, JPG and DAC lie between. */
+/** Start of frame of any kind; DHT, JPG and DAC are in the same range. */
 const isFrame = (marker: number) =>
   (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) || marker === 0xf7;
 
@@ -24,7 +24,7 @@ export async function readJpegHeader(source: ByteSource): Promise<ReadHeader | u
   let [orientation, hasProfile] = [1, false];
   for (let at = 2; ; ) {
     const head = await source.read(at, 4);
-    if (head.length < 4 || head[0] !== 0xff) return refused('its header breaks off', 'Fetch or export it again.');
+    if (head.length < 4 || head[0] !== 0xff) return refused('its header is truncated', 'Download or export it again.');
     const marker = head[1] ?? 0;
     // Fill bytes may stand before a marker.
     if (marker === 0xff) {
@@ -33,7 +33,7 @@ export async function readJpegHeader(source: ByteSource): Promise<ReadHeader | u
     }
     const length = head.readUInt16BE(2);
     if (isFrame(marker)) return frameOf(marker, await source.read(at + 4, 6), orientation, hasProfile);
-    if (marker === START_OF_SCAN) return refused('it has no frame', 'Fetch or export it again.');
+    if (marker === START_OF_SCAN) return refused('it has no frame', 'Download or export it again.');
     if (marker === APP1 || marker === APP2) {
       const body = await source.read(at + 4, length - 2);
       if (body.toString('latin1', 0, EXIF.length) === EXIF) {
@@ -46,7 +46,7 @@ export async function readJpegHeader(source: ByteSource): Promise<ReadHeader | u
 }
 
 function frameOf(marker: number, frame: Buffer, orientation: number, hasProfile: boolean): ReadHeader {
-  if (frame.length < 6) return refused('its header breaks off', 'Fetch or export it again.');
+  if (frame.length < 6) return refused('its header is truncated', 'Download or export it again.');
   const [bits = 0, components = 0] = [frame[0], frame[5]];
   const [height, width] = [frame.readUInt16BE(1), frame.readUInt16BE(3)];
   if (!READABLE.has(marker)) {

@@ -25,7 +25,7 @@ export async function openImage(path: string): Promise<OpenedImage> {
   try {
     await access(path);
   } catch (error) {
-    throw new ReigniteError('FILE_MISSING', `There is no image ${path}.`, { cause: error });
+    throw new ReigniteError('FILE_MISSING', `Image not found: ${path}.`, { cause: error });
   }
   try {
     const pipeline = sharp(path, { ignoreIcc: true, limitInputPixels: MOST_PIXELS });

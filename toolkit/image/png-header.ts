@@ -18,7 +18,7 @@ export async function readPngHeader(source: ByteSource): Promise<ReadHeader | un
   const start = await source.read(0, 33);
   if (!start.subarray(0, SIGNATURE.length).equals(SIGNATURE)) return undefined;
   if (start.length < 33 || start.toString('latin1', 12, 16) !== 'IHDR') {
-    return refused('its header breaks off', 'Fetch or export it again.');
+    return refused('its header is truncated', 'Download or export it again.');
   }
   const [width, height] = [start.readUInt32BE(16), start.readUInt32BE(20)];
   const [bits = 0, type = 0] = [start[24], start[25]];
@@ -115,7 +115,7 @@ export function pngSize(path: string): { readonly width: number; readonly height
   return start && { width: start.width, height: start.height };
 }
 
-/** Tells whether a file is a PNG whose pixels are indices into a palette; false for what cannot be read. */
+/** Whether a file is a PNG whose pixels are indices into a palette; false for what cannot be read. */
 export function isPalettePng(path: string): boolean {
   return readPngStart(path)?.colour === 'palette';
 }

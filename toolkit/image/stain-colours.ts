@@ -9,7 +9,7 @@ export interface StainColours {
   readonly black: number;
   /** Without colour. */
   readonly grey: number;
-  /** Pink to purple: eosin, and haematoxylin beside it. */
+  /** Pink to purple: eosin with haematoxylin. */
   readonly pink: number;
   /** Brown: DAB. */
   readonly brown: number;
@@ -39,7 +39,7 @@ const DENSITY = Float64Array.from({ length: 256 }, (_, value) => -Math.log10((va
  * and saturation of the optical density, which do not depend on how much stain there is. Hue 0° is more absorption of
  * red, in degrees: 0 to 60 blue, 60 to 180 purple and pink, 180 to 240 brown and orange, 240 to 360 green and yellow.
  *
- * The kind is told by simple limits. Measured on the images they were chosen on: 5 fields of 3 genuine H&E slides and one
+ * The kind is decided by simple limits. Measured on the images they were chosen on: 5 fields of 3 genuine H&E slides and one
  * of a DAB section were taken for what they are (no false alarm); the 20 other pictures of scikit-image and scikit-learn
  * (photographs, grey images, a fundus, a galaxy field) and 3 fluorescence fields were `other`; a drawing-like colour
  * micrograph of cells was taken for immunohistochemistry. A photograph of the colours of a stain passes.
@@ -93,7 +93,7 @@ function kindOf({ black, grey, pink, brown, blue, odd, density }: Omit<StainColo
   const isSection = black <= MOST.black && grey <= MOST.grey && odd <= MOST.odd && density <= MOST.density;
   if (!isSection) return 'other';
   if (pink >= 0.5) return 'H&E';
-  // Brown alone is no stain: between brown cells there are always blue nuclei.
+  // Brown alone is not a stain: between brown cells there are always blue nuclei.
   const isCounterstained = blue >= 0.02;
   return isCounterstained && blue + brown + grey >= 0.5 ? 'immunohistochemistry' : 'other';
 }

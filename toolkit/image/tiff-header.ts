@@ -82,7 +82,7 @@ export async function readTiffHeader(source: ByteSource): Promise<ReadHeader | u
   const pages = await readTiffDirectories(source, TAGS);
   if (pages === undefined) return undefined;
   const [first] = pages;
-  if (first === undefined) return refused('it has no page', 'Write the file again, or fetch it again.');
+  if (first === undefined) return refused('it has no page', 'Write the file again, or download it again.');
   return obstacleOf(first) ?? { header: headerOf(first, pages) };
 }
 
@@ -99,7 +99,7 @@ function compressionObstacle(page: TiffDirectory): ReadHeader | undefined {
   const predictor = one(page, TAG.predictor, 1);
   if (!PREDICTORS.has(predictor)) return refused(`it is compressed with predictor ${predictor}`, REMEDIES.recompress);
   if (one(page, TAG.planar, 1) === SEPARATE && page.has(TAG.tileWidth)) {
-    return refused('it keeps each colour in tiles of its own', REMEDIES.recompress);
+    return refused('it stores each colour in separate tiles', REMEDIES.recompress);
   }
   return undefined;
 }
@@ -123,7 +123,7 @@ function sampleObstacle(page: TiffDirectory): ReadHeader | undefined {
 
 function colourObstacle(page: TiffDirectory): ReadHeader | undefined {
   const photometric = page.get(TAG.photometric)?.[0];
-  if (photometric === undefined) return refused('it does not say what its values mean', REMEDIES.colours);
+  if (photometric === undefined) return refused('it does not state the meaning of its values', REMEDIES.colours);
   const other = OTHER_COLOURS[photometric];
   if (other !== undefined) return refused(`its colours are ${other}`, REMEDIES.colours);
   const samples = one(page, TAG.samples, 1);

@@ -13,7 +13,7 @@ export const AgreementRemark = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('pair-without-images'), group: Group, pair: Pair }),
   /** The authors' code fails where the AI has no point on an image; here everything on it is missed. */
   z.strictObject({ kind: z.literal('ai-without-points'), rois: Rois }),
-  /** The authors' 16-bit sums would have begun again at 0 here; ours do not, so that the numbers differ. */
+  /** The authors' 16-bit sums would have wrapped to 0 here; ours do not, so that the numbers differ. */
   z.strictObject({ kind: z.literal('beyond-16-bit'), group: Group, pair: Pair, largest: z.int() }),
   z.strictObject({
     kind: z.literal('annotations-unused'),
@@ -38,11 +38,11 @@ export function describeRemark(remark: AgreementRemark): string {
     case 'image-left-out-of-pair':
       return `${remark.pair}: left out, since the second did not annotate them: ${remark.rois.join(', ')}.`;
     case 'pair-without-images':
-      return `${remark.pair}: no image that both annotated.`;
+      return `${remark.pair}: no image annotated by both.`;
     case 'ai-without-points':
-      return `The AI found nothing on ${remark.rois.join(', ')}: everything there counts as missed.`;
+      return `The AI found nothing on ${remark.rois.join(', ')}; all cells there count as missed.`;
     case 'beyond-16-bit':
-      return `${remark.pair}: a count of ${remark.largest}, where the authors' 16-bit sums would begin again at 0.`;
+      return `${remark.pair}: a count of ${remark.largest}, where the authors' 16-bit sums would wrap to 0.`;
     case 'annotations-unused':
       return `${counted(remark.annotations, 'annotation')} unused (${remark.reason}: ${remark.ids.join(', ')}).`;
     case 'categories-doubtful':

@@ -38,7 +38,7 @@ export function agreementOfPair(images: readonly PairImage[], classes: number, o
   return { images: counted, total: counted.length === 0 ? undefined : sum, leftOut };
 }
 
-/** How results name the side that is no reader. */
+/** How results name the side that is not a reader. */
 export const AI = 'AI';
 
 const LARGEST_UINT16 = 65_535;
@@ -55,12 +55,12 @@ export interface DetectionEvaluation {
  * Compares every pair of readers, and every reader with the AI, as the authors' inference.py does: the earlier one is
  * taken as truth, over the images that it annotated.
  *
- * Where that code fails, this one goes on and says so in the remarks: an image that the later reader lacks is left out
+ * Where that code fails, this one continues and says so in the remarks: an image that the later reader lacks is left out
  * of the pair; on an image without points the AI found nothing.
  *
  * @param input.points - What the AI found on an image, by its stem; undefined or empty for nothing. Taken as it is: the
- *   published points lie within the annotated box already.
- * @throws ReigniteError NPY_INVALID when a point of the AI is no place or of no class of the task.
+ *   published points are within the annotated box already.
+ * @throws ReigniteError NPY_INVALID when a point of the AI has no position or no class of the task.
  */
 export function evaluateDetection(input: {
   readonly task: CellTask;

@@ -1,5 +1,5 @@
 /**
- * Reorders `order[first..last)` so that the item which sorting would put at `nth` stands there, smaller ones before it
+ * Reorders `order[first..last)` so that the item which sorting would put at `nth` is there, smaller ones before it
  * and larger ones behind: the partial sort `std::nth_element` of GNU libstdc++, step by step.
  *
  * What matters is the order *within* both parts, which the C++ standard leaves open: scikit-learn's trees list their

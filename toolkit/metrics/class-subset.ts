@@ -15,7 +15,7 @@ const UNANNOTATED = 0;
 export interface ClassSubset {
   /** Those asked for, and `other` where there are more. */
   readonly names: readonly string[];
-  /** What `other` stands for. */
+  /** The labels that `other` covers. */
   readonly merged: readonly string[];
   /** For every label or class of the task, its place in the smaller matrix. */
   readonly groups: readonly number[];
@@ -51,9 +51,9 @@ export interface SubsetDice {
 
 /**
  * Dice under the paper's protocol of some classes of tissue. A class scores as among all classes; what a mask leaves
- * out, as Unannotated or as a value that is no label, is a prediction of `other`.
+ * out, as Unannotated or as a value that is not a label, is a prediction of `other`.
  *
- * @param confusion - 17 x 17; predictions that are no label counted as Unannotated.
+ * @param confusion - 17 x 17; predictions that are not a label counted as Unannotated.
  */
 export function subsetDice(confusion: ConfusionMatrix, { names, merged, groups }: ClassSubset): SubsetDice {
   const labels = ['Unannotated', 'Background', ...names].map((name, value): TissueLabel => {

@@ -7,7 +7,7 @@ export class ConfusionMatrix {
    * @param size - Number of labels.
    * @param counts - size × size counts, row by row, whole numbers from 0 to 2^53 - 1. A Float64Array is taken over, not
    *   copied, and must not be changed any more.
-   * @throws RangeError when there are more or fewer counts, or one is no such number.
+   * @throws RangeError when there are more or fewer counts, or one is not such a number.
    */
   constructor(size: number, counts: ArrayLike<number>) {
     if (counts.length !== size * size) {

@@ -5,10 +5,10 @@ import { ConfusionMatrix } from './confusion-matrix.ts';
 /**
  * Counts how often each true label was predicted as each label.
  *
- * A pixel whose truth or prediction is no label (the stray 255 of patient69_he_roi3; a prediction of 255 where nothing
+ * A pixel whose truth or prediction is not a label (the stray 255 of patient69_he_roi3; a prediction of 255 where nothing
  * was predicted) is left out, as scikit-learn's `confusion_matrix(labels=...)` leaves it out.
  *
- * @param truth - Mask, one byte a pixel.
+ * @param truth - Mask, one byte per pixel.
  * @param prediction - Mask of the same length.
  * @param size - Number of labels: values from 0 to `size` - 1 are labels; 17 unless given.
  * @throws RangeError when the lengths differ.
@@ -30,7 +30,7 @@ export function countConfusion(
 }
 
 /**
- * How often each pair of bytes stands at the same place of both masks: the pair (t, p) at t·256 + p.
+ * How often each pair of bytes is at the same place of both masks: the pair (t, p) at t·256 + p.
  *
  * Masks are made of regions, so four neighbours, read as one word, mostly repeat the four before: a run of equal words
  * costs one comparison a word, and only its end touches the counters. A counter for every pair of bytes needs no test
@@ -69,7 +69,7 @@ export interface RoiMasks {
   /** Size of the annotation in px. */
   readonly width: number;
   readonly height: number;
-  /** One label a pixel. */
+  /** One label per pixel. */
   readonly truth: Uint8Array;
   readonly prediction: Uint8Array;
 }

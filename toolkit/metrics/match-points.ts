@@ -45,7 +45,7 @@ export class PredictedPoints {
    * candidates and may not among more; here it is always kept.
    *
    * A grid finds the nearest one. scikit-learn's tree, which is slower, is asked where its order or its roundings
-   * decide: when two are equally near, or one lies on the circle.
+   * decide: when two are equally near, or one is on the circle.
    *
    * @returns For each truth the index of its prediction, or -1.
    */

@@ -8,7 +8,7 @@ const UNANNOTATED = 0;
 const WORTH_A_WARNING = 0.001;
 
 /**
- * How many annotated pixels a prediction leaves out, as Unannotated or as a value that is no label, and Dice when they
+ * How many annotated pixels a prediction leaves out, as Unannotated or as a value that is not a label, and Dice when they
  * count as missed. The paper's Dice drops them, so that leaving out what is difficult raises it.
  */
 export interface WithoutPrediction {
@@ -26,7 +26,7 @@ export interface WithoutPrediction {
 /**
  * How many pixels of a mask have each label.
  *
- * @returns One count a label, by value; values that are no label are not counted.
+ * @returns One count per label, by value; values that are not a label are not counted.
  */
 export function labelCounts(mask: Uint8Array): readonly number[] {
   const counts = new Float64Array(256);
@@ -47,7 +47,7 @@ export function withStrayPredictions(confusion: ConfusionMatrix, truth: readonly
   });
 }
 
-/** @param confusion - 17 x 17, rows truth; predictions that are no label counted as Unannotated. */
+/** @param confusion - 17 x 17, rows truth; predictions that are not a label counted as Unannotated. */
 export function withoutPrediction(confusion: ConfusionMatrix): WithoutPrediction {
   let [annotated, pixels] = [0, 0];
   for (let label = UNANNOTATED + 1; label < confusion.size; label++) {
@@ -65,7 +65,7 @@ export function withoutPrediction(confusion: ConfusionMatrix): WithoutPrediction
 
 /** What happens to pixels without a prediction in the number that is shown. */
 const TAKEN = {
-  'left out': "The paper's Dice leaves them out, which rewards leaving out what is difficult.",
+  'left out': "The paper's Dice leaves them out, which rewards leaving difficult pixels out.",
   other: 'They count as "other".',
 } as const;
 
@@ -84,8 +84,8 @@ export function describeWithoutPrediction(
 ): string {
   const left =
     `${whose} have no prediction for ${pixels} of ${annotated} annotated pixels (${percent(share)}): Unannotated, or a ` +
-    `value that is no label.`;
-  const counted = `With these as missed, Overall is ${overall.missed.toFixed(4)} instead of ${overall.shown.toFixed(4)}.`;
+    `value that is not a label.`;
+  const counted = `Counting them as missed, Overall is ${overall.missed.toFixed(4)} instead of ${overall.shown.toFixed(4)}.`;
   return share > WORTH_A_WARNING ? `WARNING: ${left} ${TAKEN[taken]} ${counted}` : `${left} ${counted}`;
 }
 

@@ -26,7 +26,7 @@ export interface CellModel {
 }
 
 /**
- * Makes a detector of anybody's ready: a YOLOv5 checkpoint is converted once for every content.
+ * Prepares a detector: each distinct YOLOv5 checkpoint is converted once.
  *
  * @param path - YOLOv5 .pt, or an .onnx file with its sidecar.
  * @param models - Folder of converted models.
@@ -38,10 +38,10 @@ export async function prepareCellModel(
   { signal }: Pick<PrepareOptions, 'signal'> = {},
 ): Promise<CellModel> {
   const found = await statIfThere(path);
-  if (found === undefined) throw new ReigniteError('FILE_MISSING', `There is no model ${path}.`);
+  if (found === undefined) throw new ReigniteError('FILE_MISSING', `Model not found: ${path}.`);
   if (found.isDirectory()) {
-    throw new ReigniteError('CHECKPOINT_UNSUPPORTED', `${path} is a folder and no detector.`, {
-      remedy: 'Name a YOLOv5 .pt file, or an .onnx file with its sidecar.',
+    throw new ReigniteError('CHECKPOINT_UNSUPPORTED', `${path} is a folder, not a detector.`, {
+      remedy: 'Name a YOLOv5 .pt file, or an .onnx file with its JSON file.',
     });
   }
   if (/\.onnx$/i.test(path)) return prepareOnnx(path, models, signal);
@@ -59,7 +59,7 @@ async function prepareOnnx(path: string, models: string, signal: AbortSignal | u
   if (converted !== undefined) return takeConverted(path, converted, models, signal);
   const { card, folder, cached } = await takeOwnModel(path, parseSidecar(path, json, DetectionSidecar), models, signal);
   const { sidecar } = card;
-  if (sidecar.kind !== 'detection') throw new ReigniteError('SIDECAR_INVALID', `${path} is no detector.`);
+  if (sidecar.kind !== 'detection') throw new ReigniteError('SIDECAR_INVALID', `${path} is not a detector.`);
   return {
     digest: card.digest,
     modelDir: folder,
@@ -76,7 +76,7 @@ async function takeConverted(
   signal: AbortSignal | undefined,
 ): Promise<CellModel> {
   if ((await sha256OfFile(path, signal)) !== card.sha256) {
-    throw new ReigniteError('SIDECAR_INVALID', `The card beside ${path} is of another model.`);
+    throw new ReigniteError('SIDECAR_INVALID', `The JSON file next to ${path} describes another model.`);
   }
   const modelDir = join(models, card.digest);
   const known = await knownDetectorCard(modelDir);

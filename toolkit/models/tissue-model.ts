@@ -66,7 +66,7 @@ export interface PrepareOptions {
 }
 
 /**
- * Makes a segmentation model of anybody's ready: an nnU-Net folder of version 1 or 2 is converted once for
+ * Prepares a segmentation model: an nnU-Net folder of version 1 or 2 is converted once for
  * every content.
  *
  * @param path - Folder that holds `fold_0` and so on; one of these folds; or an .onnx file with its sidecar.
@@ -80,7 +80,7 @@ export async function prepareTissueModel(
 ): Promise<TissueModel> {
   if (/\.onnx$/i.test(path)) {
     if (folds === undefined) return prepareOnnx(path, models, signal);
-    throw new ReigniteError('USAGE', `${path} has no folds to choose from.`, { remedy: 'Leave `--folds` out.' });
+    throw new ReigniteError('USAGE', `${path} has no folds.`, { remedy: 'Leave `--folds` out.' });
   }
   const { absent, ...source } = await sourceOf(path, folds);
   if (mirroring) refuseMirroring(path, source.name);
@@ -128,17 +128,17 @@ function converted(card: ModelCard, modelDir: string): Converted {
 /** nnU-Net v2 takes the folds that are there; a person may not know that some are not. */
 function absentNote(path: string, absent: readonly FoldName[]): readonly string[] {
   if (absent.length === 0) return [];
-  return [`${path} has no ${describeFolds(absent)}: the ensemble is that of the others, as in nnU-Net v2.`];
+  return [`${path} has no ${describeFolds(absent)}; the ensemble uses the others, as in nnU-Net v2.`];
 }
 
 function notesOf({ v2 }: ModelCard): readonly string[] {
   if (v2 === undefined) return [];
-  const sums = 'nnU-Net v2 sums tiles in half precision, here they are summed in float32: pixels at a tie may differ.';
+  const sums = 'nnU-Net v2 sums tiles in half precision, reignite in float32: near ties may differ.';
   if (v2.mirrorAxes.length > 0 || v2.mirrorAxesAllowed.length === 0) return [sums];
   const passes = 2 ** v2.mirrorAxesAllowed.length;
   return [
     sums,
-    `Tiles were not mirrored; nnUNetv2_predict mirrors unless it is told not to: --mirroring does so too, in ${passes} times the time.`,
+    `Tiles were not mirrored; nnUNetv2_predict mirrors by default. --mirroring does the same and takes ${passes} times as long.`,
   ];
 }
 
@@ -154,7 +154,8 @@ async function prepareOnnx(path: string, models: string, signal: AbortSignal | u
     signal,
   );
   const { sidecar } = card;
-  if (sidecar.kind !== 'segmentation') throw new ReigniteError('SIDECAR_INVALID', `${path} is no segmentation.`);
+  if (sidecar.kind !== 'segmentation')
+    throw new ReigniteError('SIDECAR_INVALID', `${path} is not a segmentation model.`);
   const values = labelValues(sidecar);
   const labels = sidecar.labels.map(({ name, colour }, channel) => ({
     name,
@@ -180,7 +181,7 @@ async function takeConverted(
 ): Promise<TissueModel> {
   const [fold, ...others] = card.folds;
   if (fold === undefined || others.length > 0 || (await sha256OfFile(path, signal)) !== fold.sha256) {
-    throw new ReigniteError('SIDECAR_INVALID', `The card beside ${path} is of another model.`);
+    throw new ReigniteError('SIDECAR_INVALID', `The JSON file next to ${path} describes another model.`);
   }
   const modelDir = join(models, card.digest);
   const known = await knownModelCard(modelDir);
@@ -198,7 +199,7 @@ interface FoldsSource extends ChosenFolds {
 /** A single fold is a model too. */
 async function sourceOf(path: string, asked: readonly FoldName[] | undefined): Promise<FoldsSource> {
   const found = await statIfThere(path);
-  if (found === undefined) throw new ReigniteError('FILE_MISSING', `There is no model ${path}.`);
+  if (found === undefined) throw new ReigniteError('FILE_MISSING', `Model not found: ${path}.`);
   if (!found.isDirectory()) {
     const fold = checkpointOfFold(path);
     if (fold !== undefined) {
@@ -206,8 +207,8 @@ async function sourceOf(path: string, asked: readonly FoldName[] | undefined): P
         remedy: `Name the folder of the model, ${dirname(dirname(path))}, or of the fold, ${dirname(path)}.`,
       });
     }
-    throw new ReigniteError('CHECKPOINT_UNSUPPORTED', `${path} is no segmentation model.`, {
-      remedy: 'Name an nnU-Net folder (the one that holds fold_0), or an .onnx file with its sidecar.',
+    throw new ReigniteError('CHECKPOINT_UNSUPPORTED', `${path} is not a segmentation model.`, {
+      remedy: 'Name an nnU-Net folder (the one with fold_0), or an .onnx file with its JSON file.',
     });
   }
   const fold = foldOfFolder(basename(path));
@@ -216,8 +217,8 @@ async function sourceOf(path: string, asked: readonly FoldName[] | undefined): P
     return { folder, ...(await chooseFolds(folder, asked)) };
   }
   if (asked !== undefined) {
-    throw new ReigniteError('USAGE', `${path} is one fold: there is nothing to choose from.`, {
-      remedy: 'Leave `--folds` out, or name the folder of the model.',
+    throw new ReigniteError('USAGE', `${path} is a single fold.`, {
+      remedy: 'Remove `--folds`, or name the folder of the model.',
     });
   }
   return { folder: dirname(path), ...(await chooseFolds(dirname(path), [fold])) };

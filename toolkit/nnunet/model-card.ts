@@ -55,7 +55,7 @@ export const ModelCard = z.object({
     .array(
       z.object({
         fold: FoldName,
-        file: z.string().describe('ONNX file beside this card'),
+        file: z.string().describe('ONNX file next to this card'),
         bytes: Count,
         sha256: Sha256.describe('Of the ONNX file'),
         sourceSha256: Sha256.describe('Of the checkpoint'),

@@ -1,6 +1,6 @@
 import { ReigniteError } from '../errors.ts';
 
-/** Element types of ours; NumPy's descriptions of them, all little-endian. */
+/** Our element types; NumPy's descriptions of them, all little-endian. */
 const DESCRIPTIONS = { int64: '<i8', float64: '<f8', float32: '<f4', uint16: '<u2' } as const;
 export type NpyDtype = keyof typeof DESCRIPTIONS;
 
@@ -45,7 +45,7 @@ export function parseNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
   };
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (file.length === 0) return refuse('is empty (0 bytes)');
-  if (file.length < 12 || !file.subarray(0, 6).equals(MAGIC)) return refuse(`is no .npy file${kindOf(file)}`);
+  if (file.length < 12 || !file.subarray(0, 6).equals(MAGIC)) return refuse(`is not a .npy file${kindOf(file)}`);
   const version = file[6] ?? 0;
   if (version < 1 || version > 3) return refuse(`has the unknown .npy version ${version}`);
   const start = version === 1 ? 10 : 12;
@@ -56,21 +56,22 @@ export function parseNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
   const description = /'descr':\s*'([^']*)'/.exec(text)?.[1];
   const order = /'fortran_order':\s*(True|False)/.exec(text)?.[1];
   const axes = /'shape':\s*\(([\d,\s]*)\)/.exec(text)?.[1];
-  if (/'descr':\s*\[/.test(text)) return refuse('holds records with named fields instead of numbers');
+  if (/'descr':\s*\[/.test(text)) return refuse('contains records with named fields instead of numbers');
   if (description === undefined || order === undefined || axes === undefined) return refuse('has no readable header');
   const dtype = dtypeOf(description);
-  if (description.includes('O')) return refuse('holds Python objects, which are never read: they may run code');
-  if (dtype === undefined) return refuse(`holds values of type ${description}, which is none of <i8, <f8, <f4, <u2`);
+  if (description.includes('O'))
+    return refuse('holds Python objects, which reignite never reads, because they may run code');
+  if (dtype === undefined) return refuse(`contains values of type ${description}, not one of <i8, <f8, <f4, <u2`);
   if (order === 'True') return refuse('is in Fortran order');
   const shape = axes.split(',').flatMap((axis) => (axis.trim() === '' ? [] : [Number(axis)]));
   if (!shape.every(Number.isSafeInteger)) return refuse(`has the impossible shape (${axes})`);
   return { dtype, shape, dataOffset: start + length };
 }
 
-/** What the first bytes tell of a file that is something else. */
+/** The format that the first bytes suggest for a file that is not .npy. */
 function kindOf(file: Buffer): string {
   if (file.toString('latin1', 0, 2) === 'PK') return ' but a zip, such as numpy.savez writes';
-  if (file[0] === 0x80) return ' but a pickle, which is never read: it may run code';
+  if (file[0] === 0x80) return ' but a pickle, which reignite never reads, because it may run code';
   return '';
 }
 

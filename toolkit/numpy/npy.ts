@@ -35,7 +35,7 @@ export function decodeNpy(bytes: Uint8Array, name: string): NpyArray {
   const found = bytes.length - dataOffset;
   const expected = elementsOf(shape) * BYTES[dtype];
   if (found !== expected) {
-    const cause = `${name} holds ${found} bytes of values, its header promises ${expected}.`;
+    const cause = `${name} has ${found} bytes of values; its header states ${expected}.`;
     throw new ReigniteError('NPY_INVALID', cause);
   }
   // A copy, because a typed array must begin at a multiple of its element's size.
@@ -63,7 +63,7 @@ export async function readNpy(path: string): Promise<NpyArray> {
     return decodeNpy(await readFile(path), path);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
-      throw new ReigniteError('FILE_MISSING', `There is no file ${path}.`, { cause: error });
+      throw new ReigniteError('FILE_MISSING', `File not found: ${path}.`, { cause: error });
     }
     if (error instanceof Error && 'code' in error && error.code === 'EISDIR') {
       throw new ReigniteError('NPY_INVALID', `${path} is a folder, not a file.`, { cause: error });

@@ -9,7 +9,9 @@ const STAIN_NAMES = { 'H&E': 'H&E (pink and purple)', immunohistochemistry: 'imm
 /** Why the numbers of a model may mean nothing at all; a sentence. */
 export function modelCautions({ synthetic }: { readonly synthetic: boolean }): readonly string[] {
   if (!synthetic) return [];
-  return ['Do not trust these numbers: the model was trained on synthetic images, to try the program, not for tissue.'];
+  return [
+    'Do not trust these numbers: the model was trained on synthetic images for trying the program, not for tissue.',
+  ];
 }
 
 /** Says when an image does not have the colours of the stain of the task. */
@@ -36,7 +38,7 @@ function coloursText({ black, grey, pink, brown, blue, odd }: StainColours): str
 /** Says when the size of a pixel is not known. */
 export function scaleCautions(mpp: number | undefined): readonly string[] {
   if (mpp !== undefined) return [];
-  return [`The size of its pixels is not known: the models expect ${MODEL_MPP} µm/px; --mpp says it.`];
+  return [`Its pixel size is unknown; the models expect ${MODEL_MPP} µm/px. Set it with --mpp.`];
 }
 
 /** Nuclei of 7 µm side by side, without any space between them. */
@@ -50,11 +52,11 @@ const MOST_PER_MM2 = 20_000;
  */
 export function densityCautions(cells: number, pixels: number, mpp: number | undefined): readonly string[] {
   const mm2 = (pixels * (mpp ?? MODEL_MPP) ** 2) / 1e6;
-  // A few cells in a small crop are no density.
+  // A few cells in a small crop give no density.
   if ((cells - 3 * Math.sqrt(cells)) / mm2 <= MOST_PER_MM2) return [];
   const assumed = mpp === undefined ? `, if a pixel is ${MODEL_MPP} µm,` : '';
   return [
-    `Do not trust these numbers: ${Math.round(cells / mm2)} cells per mm²${assumed} are more than any tissue has ` +
+    `Do not trust these numbers: ${Math.round(cells / mm2)} cells per mm²${assumed} are more than tissue can hold ` +
       `(about ${MOST_PER_MM2}).`,
   ];
 }

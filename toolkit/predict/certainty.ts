@@ -9,7 +9,7 @@ const FULL = 65_535;
 /** How sure a segmentation was of its pixels. */
 export interface TissueCertainty {
   /** Median over all pixels of the best minus the second-best mean softmax, 0 to 1. */
-  readonly medianMargin: number;
+  readonly medianConfidence: number;
   /** Share of pixels whose margin is below 0.1. */
   readonly unclearShare: number;
 }
@@ -25,11 +25,11 @@ export function tissueCertainty(margins: Uint16Array): TissueCertainty {
     if (below <= margins.length / 2 && below + count > margins.length / 2) median = margin;
     below += count;
   }
-  return { medianMargin: rounded(median / FULL), unclearShare: rounded(unclear / margins.length) };
+  return { medianConfidence: rounded(median / FULL), unclearShare: rounded(unclear / margins.length) };
 }
 
-export function tissueCertaintyNote({ medianMargin, unclearShare }: TissueCertainty): string {
-  return `${(100 * unclearShare).toFixed(1)} % of its pixels are unclear (margin below ${UNCLEAR}); the median margin is ${medianMargin.toFixed(2)}.`;
+export function tissueCertaintyNote({ medianConfidence, unclearShare }: TissueCertainty): string {
+  return `${(100 * unclearShare).toFixed(1)} % of its pixels are unclear (confidence below ${UNCLEAR}); the median confidence is ${medianConfidence.toFixed(2)}.`;
 }
 
 /** How sure a detector was of its cells. */
@@ -66,7 +66,7 @@ function rounded(value: number): number {
   return Math.round(value * 1e4) / 1e4;
 }
 
-/** How much of an image a class takes. */
+/** Fraction of an image per class. */
 export interface ClassArea {
   readonly value: number;
   readonly name: string;

@@ -2,7 +2,7 @@ import type { Classification, ImageFeature } from '../geojson/feature-file.ts';
 import type { CandidateRow, CandidatesFile } from '../yolo/detect/candidates-file.ts';
 import type { ClassCount } from './prediction.ts';
 
-/** A cell that was found, in px of the user's image. */
+/** A detected cell, in px of the original image. */
 export interface FoundCell {
   readonly x: number;
   readonly y: number;
@@ -15,7 +15,7 @@ export interface FoundCell {
 
 /** What a detector saw in an image, in px of the image itself. */
 export interface CellsOfImage {
-  /** All of them lie within the image. */
+  /** All of them are within the image. */
   readonly cells: readonly FoundCell[];
   /** Cells that the detector placed outside the image, in the padding of a tile. */
   readonly outside: number;

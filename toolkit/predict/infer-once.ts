@@ -28,7 +28,7 @@ function readFacts({ facts }: CacheEntry): InferenceFacts {
   return Facts.parse(facts);
 }
 
-const SAME_AGAIN = 'Type the same command again, or name the provider with `--provider`.';
+const SAME_AGAIN = 'Run the same command again, or set the provider with `--provider`.';
 
 /** Where predictions are kept, and what is unfinished. */
 export interface PredictServices {

@@ -19,7 +19,7 @@ const NEAR = 0.05;
 const MOST_SIDE = 100_000;
 const MOST_PIXELS = 2 ** 31;
 
-/** An image of the user's that is taken for prediction, and its pixels as the network gets them. */
+/** An image to predict, and its pixels as the network gets them. */
 export class InputImage {
   readonly width: number;
   readonly height: number;
@@ -39,7 +39,7 @@ export class InputImage {
     this.notes = [
       ...remarksOn(header),
       ...conversionsOf(header, this.white).map(asSentence),
-      ...(isUnused ? [`--max-value was not applied: its samples have ${header.bits} bits.`] : []),
+      ...(isUnused ? [`--max-value was not applied: its samples have ${header.bits} bits, not 16.`] : []),
     ];
   }
 
@@ -87,7 +87,7 @@ function sizeAtModel({ path, width, height }: InputImage, mpp: number) {
   const size = { width: Math.max(1, Math.round(width * factor)), height: Math.max(1, Math.round(height * factor)) };
   if (Math.max(size.width, size.height) <= MOST_SIDE) return size;
   throw new ReigniteError('USAGE', `${path} would have ${size.width} x ${size.height} px at ${MODEL_MPP} µm/px.`, {
-    remedy: 'Check --mpp: it is the side of one pixel in µm.',
+    remedy: 'Check --mpp, the pixel size in µm.',
   });
 }
 
@@ -103,7 +103,7 @@ interface Size {
 
 /** The image as the network sees it: the user's own file, or its pixels at the resolution of the models or scaled. */
 export interface NetworkImage {
-  /** Of the user's file. */
+  /** Of the original file. */
   readonly sha256: string;
   readonly original: Size;
   readonly size: Size;
@@ -149,9 +149,9 @@ export async function networkImage(
 function resolutionNotes(mpp: number | undefined, isResampled: boolean, size: Size): readonly string[] {
   if (isResampled) {
     return [
-      `The network saw it at ${MODEL_MPP} µm/px (${size.width} x ${size.height} px); results are in its own pixels.`,
+      `It was resampled to ${MODEL_MPP} µm/px (${size.width} x ${size.height} px) for the network; results are in the original pixels.`,
     ];
   }
   if (mpp === undefined || suitsModels(mpp)) return [];
-  return [`It has ${mpp} µm/px; the models expect ${MODEL_MPP}: --resample brings it there.`];
+  return [`It has ${mpp} µm/px; the models expect ${MODEL_MPP}. Use --resample.`];
 }

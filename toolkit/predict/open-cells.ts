@@ -7,7 +7,7 @@ import { predictCells } from './predict-cells.ts';
 import type { ImagePredictor, OpenPredictorOptions, PredictionEngines, PredictionOrder } from './prediction-order.ts';
 import type { UsedModel } from './prediction-summary.ts';
 
-/** Makes a YOLOv5 detector ready for images of the user's. @throws ReigniteError of what the model lacks. */
+/** Opens a YOLOv5 detector for the user's images. @throws ReigniteError of what the model lacks. */
 export async function openCellsPredictor(
   { model: path, out, session, choices }: PredictionOrder,
   task: CellTask,

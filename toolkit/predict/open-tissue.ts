@@ -8,7 +8,7 @@ import { predictTissue } from './predict-tissue.ts';
 import type { ImagePredictor, OpenPredictorOptions, PredictionEngines, PredictionOrder } from './prediction-order.ts';
 import type { UsedModel } from './prediction-summary.ts';
 
-/** Makes an nnU-Net model ready for images of the user's. @throws ReigniteError of what the model or the labels lack. */
+/** Opens an nnU-Net model for the user's images. @throws ReigniteError of what the model or the labels lack. */
 export async function openTissuePredictor(
   order: PredictionOrder,
   home: HomeFolders,
@@ -72,6 +72,6 @@ function usedModel({ digest, folds, nnunet, labels }: TissueModel): UsedModel {
 /** A segmentation model of nnU-Net v1 has no names of its own. */
 function namesNote(classes: number): string {
   return classes === HE_LABELS.length
-    ? "The model does not name its classes: the paper's names were taken; --labels gives others."
-    : 'The model does not name its classes: they are numbered; --labels names them.';
+    ? "The model does not name its classes; the paper's names are used. Set others with --labels."
+    : 'The model does not name its classes; they are numbered. Name them with --labels.';
 }

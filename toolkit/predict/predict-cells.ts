@@ -52,7 +52,7 @@ export interface CellsJob {
 }
 
 /**
- * Detects the cells of an image of the user's: points as .npy, CSV and GeoJSON, candidates, overlay, counts.
+ * Detects the cells of a user's image: points as .npy, CSV and GeoJSON, candidates, overlay, counts.
  *
  * Tiles, confidence and suppression are those of the paper's task. Safe to kill anywhere.
  *

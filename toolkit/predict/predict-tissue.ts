@@ -75,7 +75,7 @@ export interface TissueJob {
 }
 
 /**
- * Segments an image of the user's: mask, the same in colours, margins, overlay, outlines, areas.
+ * Segments a user's image: mask, the same in colours, margins, overlay, outlines, areas.
  *
  * Safe to kill anywhere: finished tile rows wait in the home, and what the network made is kept there.
  *
@@ -190,7 +190,7 @@ function legendOf(areas: readonly ClassArea[], classes: TissueClasses): LegendEn
   });
 }
 
-/** Label 0 stands for "nothing said": it has no outline and is not drawn. */
+/** Label 0 means "unannotated": it has no outline and is not drawn. */
 function drawn(classes: TissueClasses): TissueClasses {
   return new Map([...classes].filter(([value]) => value !== 0 && value !== NOT_PREDICTED));
 }

@@ -44,7 +44,7 @@ export async function claimOf(order: PredictionOrder, model: UsedModel): Promise
   return { task: order.task, model: { path: order.model, ...model }, settings: { ...order.choices, ...labels } };
 }
 
-/** How an image ended; neither prediction nor failure: it was begun and never finished. */
+/** How an image ended; neither prediction nor failure: it was started and never finished. */
 const Outcome = z.object({
   image: z.string().describe('Absolute path'),
   name: z.string(),
@@ -54,7 +54,7 @@ const Outcome = z.object({
 type Outcome = z.infer<typeof Outcome>;
 
 /**
- * The folder of a prediction. Its tables cover every image that was ever predicted into it, whoever did it: all with one
+ * The folder of a prediction. Its tables cover every image that was ever predicted into it, by any process: all with one
  * model and the same settings. Several processes may write different images at the same time.
  */
 export class PredictionFolder {
@@ -89,7 +89,7 @@ export class PredictionFolder {
    * Makes the folder one of this model and these settings, also one into which nothing was predicted with others. For the
    * command that holds the lock.
    *
-   * @throws ReigniteError OTHER_PREDICTION that names what differs; NOT_WRITABLE, NO_SPACE.
+   * @throws ReigniteError PREDICTION_CONFLICT that names what differs; NOT_WRITABLE, NO_SPACE.
    */
   async claim(claim: Claim): Promise<void> {
     if (await this.#isUnused()) {
@@ -102,7 +102,7 @@ export class PredictionFolder {
   /**
    * Makes sure that the folder is one of this model and these settings.
    *
-   * @throws ReigniteError OTHER_PREDICTION that names what differs; NOT_WRITABLE, NO_SPACE.
+   * @throws ReigniteError PREDICTION_CONFLICT that names what differs; NOT_WRITABLE, NO_SPACE.
    */
   async expect(claim: Claim): Promise<void> {
     await this.#refuseForeign();
@@ -112,8 +112,8 @@ export class PredictionFolder {
     const differing = known === undefined ? [] : differences(known, claim);
     if (differing.length === 0) return;
     throw new ReigniteError(
-      'OTHER_PREDICTION',
-      `${this.#out} holds predictions made otherwise: ${differing.join('; ')}. One table cannot cover both.`,
+      'PREDICTION_CONFLICT',
+      `${this.#out} contains predictions with other settings: ${differing.join('; ')}. One table cannot cover both.`,
     );
   }
 
@@ -135,20 +135,20 @@ export class PredictionFolder {
     }
     for (const { path } of paths) {
       if (!(await statIfThere(path))?.isDirectory()) continue;
-      throw new ReigniteError('NOT_WRITABLE', `${path} is a folder: a file of this name is to be written there.`, {
+      throw new ReigniteError('NOT_WRITABLE', `${path} is a folder, but a file must be written there.`, {
         remedy: 'Name another folder with `--out`, or move that folder away.',
       });
     }
     for (const image of images) await this.#refuseOtherImage(image);
   }
 
-  /** Notes that an image is begun: from now on it may leave files. */
+  /** Records that an image was started: from now on it may leave files. */
   async begin(image: NamedImage): Promise<void> {
     const known = await this.#readOutcome(image.name);
     await this.#writeOutcome({ ...(known?.prediction && { prediction: known.prediction }), ...naming(image) });
   }
 
-  /** Forgets an image that was begun and left nothing. */
+  /** Forgets an image that was started and left nothing. */
   async abandon(task: Task, { name }: NamedImage): Promise<void> {
     const files = this.#filesOf(task, name).filter((path) => path !== this.#outcomePath(name));
     const isThere = await Promise.all(files.map((path) => stat(path).then(Boolean, () => false)));
@@ -207,17 +207,16 @@ export class PredictionFolder {
     return [...files.map((file) => join(this.#out, file)), this.#outcomePath(name)];
   }
 
-  /** Files that no table of ours covers, be they of an earlier version or of something else. */
+  /** Files that the tables do not cover, from an earlier version or another program. */
   async #refuseForeign(): Promise<void> {
     if ((await this.#readClaim()) !== undefined) return;
     const summary = await statIfThere(join(this.#out, 'summary.json'));
     if (summary === undefined && !(await this.#holdsOutputs())) return;
-    const what =
-      summary === undefined ? 'predictions without a record of how they were made' : 'results of something else';
-    throw new ReigniteError('OTHER_PREDICTION', `${this.#out} holds ${what}.`);
+    const what = summary === undefined ? 'predictions without their settings' : 'results of something else';
+    throw new ReigniteError('PREDICTION_CONFLICT', `${this.#out} holds ${what}.`);
   }
 
-  /** Whether no image has got anywhere: one that was begun may be on its way in a durable run. */
+  /** Whether no image has got anywhere: one that was started may be on its way in a durable run. */
   async #isUnused(): Promise<boolean> {
     if ((await this.#readClaim()) === undefined || (await this.#holdsOutputs())) return false;
     return (await this.#readOutcomes()).every(({ failure, prediction }) => failure !== undefined && !prediction);
@@ -227,7 +226,7 @@ export class PredictionFolder {
   async #removeUnused(made: string | undefined): Promise<void> {
     if (made === undefined || (await this.#readClaim()) !== undefined) return;
     for (const folder of made === this.#own ? [this.#own] : [this.#own, this.#out]) {
-      await bestEffort(rmdir(folder), 'it may hold files of others');
+      await bestEffort(rmdir(folder), 'it may contain other files');
     }
   }
 
@@ -247,9 +246,9 @@ export class PredictionFolder {
     if (digests[0] !== undefined && digests[0] === digests[1]) return;
     throw new ReigniteError(
       'USAGE',
-      `${this.#out} holds ${name} already, predicted from ${known.image}, not ${path}.`,
+      `${this.#out} already contains ${name}, predicted from ${known.image}, not ${path}.`,
       {
-        remedy: 'Predict it into another folder with `--out`, or rename it.',
+        remedy: 'Use another folder with `--out`, or rename it.',
       },
     );
   }
@@ -300,8 +299,8 @@ function failureIn({ image, prediction, failure }: Outcome): ImageFailure | unde
   return {
     image,
     code: 'CANCELLED',
-    cause: `${image} was begun and not finished.`,
-    remedy: 'Type its command again: it is resumed from what is there.',
+    cause: `${image} was started and not finished.`,
+    remedy: 'Run its command again to resume.',
   };
 }
 
@@ -343,7 +342,7 @@ function toJson(value: object): string {
   return `${JSON.stringify(value, null, 1)}\n`;
 }
 
-/** Writes a file that is not there yet, whole; false when another was first. */
+/** Writes a file that does not exist yet, whole; false when another was first. */
 async function placeFile(path: string, text: string): Promise<boolean> {
   const temporary = temporaryPathBeside(path);
   try {
@@ -366,12 +365,12 @@ async function makeOutFolder(path: string): Promise<string | undefined> {
     return await makeFolder(path);
   } catch (error) {
     if (!(error instanceof ReigniteError) || error.code !== 'NOT_WRITABLE') throw error;
-    const remedy = 'Name another folder with `--out`, one that may be written.';
+    const remedy = 'Name a writable folder with `--out`.';
     throw new ReigniteError('NOT_WRITABLE', error.message, { cause: error, remedy });
   }
 }
 
-/** Writes a file beside `path`, which has the longest name that is needed there, and removes it. */
+/** Writes a file next to `path`, which has the longest name that is needed there, and removes it. */
 async function tryWriting(path: string, image: string): Promise<void> {
   const probe = temporaryPathBeside(path);
   try {
@@ -381,16 +380,16 @@ async function tryWriting(path: string, image: string): Promise<void> {
   } catch (error) {
     const code = codeOf(error);
     if (code === 'ENAMETOOLONG') {
-      const cause = `The name of the image ${basename(image)} is too long for the files that are made of it.`;
+      const cause = `The name of the image ${basename(image)} is too long for the files derived from it.`;
       throw new ReigniteError('NAME_TOO_LONG', cause, { cause: error, remedy: 'Give the image a shorter name.' });
     }
     throw new ReigniteError(
       code === 'ENOSPC' ? 'NO_SPACE' : 'NOT_WRITABLE',
       `Nothing can be written into ${dirname(path)} (${code}).`,
-      { cause: error, remedy: 'Name another folder with `--out`, one that may be written.' },
+      { cause: error, remedy: 'Name a writable folder with `--out`.' },
     );
   } finally {
-    await bestEffort(rm(probe, { force: true }), 'an empty file of ours');
+    await bestEffort(rm(probe, { force: true }), 'an empty probe file');
   }
 }
 

@@ -28,7 +28,7 @@ export interface PredictionOrder {
   readonly choices: PredictionChoices;
 }
 
-/** What runs the networks; whoever made them closes them. */
+/** What runs the networks; the caller that opened them closes them. */
 export interface PredictionEngines {
   readonly segmenter: RoiSegmenter;
   readonly detector: CellDetector;
@@ -45,6 +45,6 @@ export interface ImagePredictor {
 
 export interface OpenPredictorOptions {
   readonly signal?: AbortSignal;
-  /** Is told of every fold that was converted to ONNX. */
+  /** Called for every fold that was converted to ONNX. */
   readonly onConverted?: (done: number, total: number) => void;
 }

@@ -46,7 +46,7 @@ function outlinesOf({ regions, leftOut, width, height }: ImagePrediction): strin
   const smaller = leftOut.regions === 1 ? '1 smaller region' : `${leftOut.regions} smaller regions`;
   const outlines = regions === 1 ? '1 outline' : `${regions} outlines`;
   return [
-    `  ${outlines}; ${smaller} (${leftOut.pixels} px, ${share} % of the image) left out by --min-area; 0 keeps all`,
+    `  ${outlines}; ${smaller} (${leftOut.pixels} px, ${share} % of the image) left out by --min-area (0 keeps all)`,
   ];
 }
 
@@ -55,7 +55,7 @@ export function describeFailure({ code, cause, remedy }: ImageFailure): string {
   return `error ${code}: ${cause}\n  ${remedy}`;
 }
 
-/** All numbers of all images as CSV, one line a class of an image. */
+/** All numbers of all images as CSV, one line per class of an image. */
 function predictionTable(images: readonly ImagePrediction[]): string {
   const areas = images.flatMap(({ name, areas = [] }) =>
     areas.map((area) => [quoted(name), area.value, quoted(area.name), area.pixels, area.share, area.mm2 ?? '']),
@@ -105,7 +105,7 @@ export const PredictedImage = z.object({
   cells: z.int().exactOptional(),
   outside: z.int().exactOptional(),
   counts: z.array(CountOfClass).exactOptional(),
-  medianMargin: z.number().exactOptional(),
+  medianConfidence: z.number().exactOptional(),
   unclearShare: z.number().exactOptional(),
   medianScore: z.number().exactOptional(),
   weakCandidates: z.int().exactOptional(),
@@ -177,6 +177,6 @@ export async function readPredictionSummary(out: string): Promise<PredictionSumm
   try {
     return PredictionSummary.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (cause) {
-    throw new ReigniteError('FILE_MISSING', `${path} is no summary of a prediction.`, { cause });
+    throw new ReigniteError('FILE_MISSING', `${path} is not a summary of a prediction.`, { cause });
   }
 }

@@ -8,7 +8,7 @@ export interface PredictionChoices {
   readonly mpp?: number;
   /** Whether images are brought to the resolution of the models first. */
   readonly resample: boolean;
-  /** Value of 16-bit samples that stands for white; default: the largest that 16 bits hold. */
+  /** Value of white in 16-bit samples; default: the largest that 16 bits hold. */
   readonly maxValue?: number;
   /** px by which outlines may be smoothed; 0 keeps the edges of the pixels. */
   readonly simplify: number;
@@ -46,7 +46,7 @@ export interface ImagePrediction {
   readonly outside?: number;
   readonly counts?: readonly ClassCount[];
   /** Of tissue, see `TissueCertainty`. */
-  readonly medianMargin?: number;
+  readonly medianConfidence?: number;
   readonly unclearShare?: number;
   /** Of cells, see `CellCertainty`. */
   readonly medianScore?: number;
@@ -60,12 +60,12 @@ export interface ImagePrediction {
   readonly notes: readonly string[];
 }
 
-/** Where the files of one image lie below the folder of a tissue prediction. */
+/** Where the files of one image are below the folder of a tissue prediction. */
 export function tissueFiles(name: string) {
   return {
     mask: join('masks', `${name}.png`),
     coloured: join('coloured', `${name}.png`),
-    margin: join('margins', `${name}.png`),
+    margin: join('confidence', `${name}.png`),
     overlay: join('overlays', `${name}.png`),
     polygons: join('polygons', `${name}.geojson`),
   };

@@ -3,10 +3,10 @@ import { isArchive, KINDS, type Kind, rootOfArchive } from '../dataset/layout.ts
 import type { RecordFile } from '../zenodo/record/record.ts';
 
 /**
- * Tells what an archive of the record holds by the paths in it, so that its name does not matter.
+ * Identifies the contents of an archive by the paths in it, so that its name does not matter.
  *
  * Most archives say it: all their paths begin with `images/` or another folder of the layout. Of the others the kinds
- * of files decide: weights, NumPy arrays, the figures' names, COCO files and masks beside them, images.
+ * of files decide: weights, NumPy arrays, the figures' names, COCO files and masks next to them, images.
  *
  * @param paths - Paths of the members, with `/`.
  * @returns Undefined where the members are of several kinds or of none.

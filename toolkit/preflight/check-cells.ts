@@ -7,7 +7,7 @@ import { checkPngs, checkPresence, modeOf } from './check-files.ts';
 import { type CheckedTask, checkBy, firstOf, type RecordCheck } from './record-check.ts';
 import type { RecordTree } from './record-tree.ts';
 
-const FETCH_AGAIN = 'Check that the record is a version of the IGNITE data toolkit and complete.';
+const FETCH_AGAIN = 'Check that the record is a complete version of the IGNITE data toolkit.';
 /** The header of a .npy file of points takes less. */
 const NPY_HEADER_BYTES = 128;
 /** The description of the modules is at the beginning of a YOLOv5 checkpoint. */
@@ -37,9 +37,9 @@ export async function checkCells(
     ...doubtOn(annotations, title),
     checkPresence(tree, subject, 'images of the readers', images, { status: 'fail', remedy: FETCH_AGAIN }),
     headers.check,
-    checkPresence(tree, `${title}, published predictions`, 'files of points', predictions, {
+    checkPresence(tree, `${title}, published predictions`, 'points files', predictions, {
       status: 'warn',
-      remedy: 'Nothing to do: images without published points are computed and not compared.',
+      remedy: 'No action needed: images without published points are computed but not compared.',
     }),
     await checkPoints(tree, `${title}, published predictions, headers`, predictions),
     ...weights,
@@ -60,11 +60,11 @@ async function checkReaders(
   const subject = `${title}, readers' annotations`;
   const path = readersFile(task);
   if (!tree.sizes.has(path)) {
-    return { check: { subject, status: 'fail', detail: `there is no ${path}`, remedy: FETCH_AGAIN } };
+    return { check: { subject, status: 'fail', detail: `${path} is missing`, remedy: FETCH_AGAIN } };
   }
   const local = await tree.local(path);
   if (local === undefined) {
-    const detail = `${posix.basename(path)} is too large to look at before the download`;
+    const detail = `${posix.basename(path)} is too large to check before the download`;
     return { check: { subject, status: 'unknown', detail } };
   }
   let annotations: ReaderAnnotations | undefined;
@@ -82,8 +82,8 @@ function doubtOn({ doubt, unused }: ReaderAnnotations, title: string): RecordChe
     found.push({
       subject: `${title}, categories`,
       status: 'warn',
-      detail: 'the ids of the categories give other classes than their names',
-      remedy: 'The run follows the ids, as the authors do; `reignite evaluate --categories by-name` follows the names.',
+      detail: 'the category IDs give other classes than the category names',
+      remedy: 'The run uses the IDs, as the authors do; `reignite evaluate --categories by-name` uses the names.',
     });
   }
   for (const { reason, annotations, ids } of unused) {
@@ -95,7 +95,7 @@ function doubtOn({ doubt, unused }: ReaderAnnotations, title: string): RecordChe
 
 async function checkPoints(tree: RecordTree, subject: string, paths: readonly string[]): Promise<RecordCheck> {
   const present = paths.filter((path) => tree.sizes.has(path));
-  if (present.length === 0) return { subject, status: 'unknown', detail: 'there are none to look at' };
+  if (present.length === 0) return { subject, status: 'unknown', detail: 'there are none to check' };
   return checkBy(subject, async () => {
     const heads = await tree.heads(present, NPY_HEADER_BYTES);
     const kinds = new Set<string>();
@@ -104,7 +104,7 @@ async function checkPoints(tree: RecordTree, subject: string, paths: readonly st
       kinds.add(`${dtype}, ${shape.length === 2 ? `points x ${shape[1]}` : `shape (${shape.join(', ')})`}`);
     }
     const looked = heads.size === present.length ? 'all' : `${heads.size} of ${present.length}`;
-    return `${looked} looked at: ${[...kinds].join('; ')}`;
+    return `${looked} checked: ${[...kinds].join('; ')}`;
   });
 }
 
@@ -115,7 +115,7 @@ async function checkWeights(tree: RecordTree, task: CellTask, title: string): Pr
   if (presence.status === 'fail') return presence;
   const head = (await tree.heads([path], CHECKPOINT_HEAD_BYTES)).get(path);
   const classes = new Set(head === undefined ? [] : moduleClasses(head));
-  if (classes.size === 0) return { subject, status: 'unknown', detail: 'looked at after the download' };
+  if (classes.size === 0) return { subject, status: 'unknown', detail: 'checked after the download' };
   return { subject, status: 'pass', detail: `YOLOv5 modules: ${[...classes].join(', ')}` };
 }
 

@@ -47,7 +47,7 @@ export async function checkPngs(
   const sizes = sound.map(({ width, height }) => ({ width, height }));
   if (faults.length > 0) return { check: { subject, status: 'fail', detail: firstOf(faults), remedy }, sizes };
   const looked = heads.size === present.length ? 'all' : `${heads.size} of ${present.length}`;
-  const detail = `${looked} looked at: ${[...new Set(sound.map(modeOf))].join(', ')}`;
+  const detail = `${looked} checked: ${[...new Set(sound.map(modeOf))].join(', ')}`;
   return { check: { subject, status: 'pass', detail }, sizes };
 }
 

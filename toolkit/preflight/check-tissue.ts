@@ -13,7 +13,7 @@ import { checkPngs, checkPresence, modeOf } from './check-files.ts';
 import { type CheckedTask, checkBy, firstOf, type RecordCheck } from './record-check.ts';
 import { pathsBelow, type RecordTree } from './record-tree.ts';
 
-const FETCH_AGAIN = 'Check that the record is a version of the IGNITE data toolkit and complete.';
+const FETCH_AGAIN = 'Check that the record is a complete version of the IGNITE data toolkit.';
 const IMAGES = 'Save the images as 8-bit RGB PNGs.';
 const MASKS = 'Save the masks as 8-bit grey PNGs whose values are the labels, 0 to 16.';
 
@@ -35,7 +35,7 @@ export async function checkTissue(tree: RecordTree, task: TissueTask, withModel:
     maskHeaders.check,
     checkPresence(tree, subject, 'masks', predictions, {
       status: 'warn',
-      remedy: 'Nothing to do: ROIs without a published mask are computed and not compared.',
+      remedy: 'No action needed: ROIs without a published mask are computed but not compared.',
     }),
     predictionHeaders.check,
   ];
@@ -93,7 +93,7 @@ async function checkModel(tree: RecordTree, task: TissueTask): Promise<RecordChe
   const folds = files.flatMap((path) => /^(.*)\/fold_\d+\/[^/]+$/.exec(path)?.[1] ?? []);
   const [model, ...others] = new Set(folds);
   if (model === undefined) {
-    const detail = files.length === 0 ? `there is no ${folder}/` : `no folder in ${folder}/ has folds`;
+    const detail = files.length === 0 ? `${folder}/ is missing` : `no folder in ${folder}/ has folds`;
     return [{ subject: 'H&E model', status: 'fail', detail, remedy: FETCH_AGAIN }];
   }
   if (others.length > 0) {
@@ -105,7 +105,7 @@ async function checkModel(tree: RecordTree, task: TissueTask): Promise<RecordChe
   return [
     checkPresence(tree, 'H&E model, folds', 'files of the five folds', [...needed, plans], {
       status: 'fail',
-      remedy: 'The paper averages five folds: fetch the models again, or ask the publisher for the missing files.',
+      remedy: 'The paper averages five folds: download the models again, or ask the authors for the missing files.',
     }),
     ...(tree.sizes.has(plans) ? [await checkPlans(tree, plans)] : []),
   ];
@@ -114,7 +114,7 @@ async function checkModel(tree: RecordTree, task: TissueTask): Promise<RecordChe
 async function checkPlans(tree: RecordTree, plans: string): Promise<RecordCheck> {
   const local = await tree.local(plans);
   if (local === undefined)
-    return { subject: 'H&E model, plans', status: 'unknown', detail: 'looked at after the download' };
+    return { subject: 'H&E model, plans', status: 'unknown', detail: 'checked after the download' };
   return checkBy('H&E model, plans', async () => {
     const { patch, classes } = await readPlansFile(local);
     return `tiles of ${patch.join(' x ')} px, ${classes} classes`;
@@ -123,7 +123,7 @@ async function checkPlans(tree: RecordTree, plans: string): Promise<RecordCheck>
 
 async function wanted(tree: RecordTree, path: string): Promise<string> {
   const local = await tree.local(path);
-  if (local === undefined) throw new ReigniteError('FILE_NOT_IN_RECORD', `The record holds no ${path}.`);
+  if (local === undefined) throw new ReigniteError('FILE_NOT_IN_RECORD', `The record has no ${path}.`);
   return local;
 }
 

@@ -32,8 +32,8 @@ export function commandOf(profile: string, config: RunConfig | undefined): strin
 }
 
 function comparable({ temporal: _scheduled, telemetry: _watched, zenodo, ...config }: RunConfig): object {
-  const { api, serve } = zenodo;
-  return { ...config, zenodo: serve === undefined ? { api } : { api, serve } };
+  const { api, serveFrom } = zenodo;
+  return { ...config, zenodo: serveFrom === undefined ? { api } : { api, serveFrom } };
 }
 
 /** A word as a shell takes it whole. */

@@ -12,7 +12,7 @@ export interface ManifestFinding {
   readonly kind: 'missing' | 'changed' | 'extra';
 }
 
-/** Writes the manifest of all that lies in a results folder. */
+/** Writes the manifest of all files in a results folder. */
 export async function writeManifest(results: string, signal?: AbortSignal): Promise<number> {
   const lines: string[] = [];
   for (const path of await filesBelow(results)) {
@@ -45,9 +45,9 @@ export async function verifyManifest(
 
 async function readManifest(path: string): Promise<Map<string, string>> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new ReigniteError('FILE_MISSING', `There is no manifest ${path}.`, {
+    throw new ReigniteError('FILE_MISSING', `Manifest not found: ${path}.`, {
       cause,
-      remedy: 'Let the run end, or write it anew with `npx reignite report`.',
+      remedy: 'Wait for the run to end, or rewrite it with `npx reignite report`.',
     });
   });
   return new Map(

@@ -41,19 +41,19 @@ function subjectText({ summary, provenance, environments, tasks }: ReportData): 
 /** Where the files came from, and which of them were verified how. */
 function originText({ configuration: config, verified }: ReportData): string[] {
   if (config === undefined) return [];
-  const { api, serve, mirror, offline } = config.zenodo;
+  const { api, serveFrom, mirror, offline } = config.zenodo;
   const crc = verified.filter((how) => how === 'crc').length;
   const sums =
     verified.length === 0
-      ? 'no checksum of them was verified'
+      ? 'no checksums were verified'
       : crc === 0
         ? `${counted(verified.length, 'file was', 'files were')} verified by the MD5 that the record publishes`
-        : `${verified.length - crc} of ${counted(verified.length, 'file')} ${verified.length - crc === 1 ? 'was' : 'were'} verified by MD5, the members taken of the others by CRC-32`;
+        : `${verified.length - crc} of ${counted(verified.length, 'file')} ${verified.length - crc === 1 ? 'was' : 'were'} verified by MD5, the members extracted from the others by CRC-32`;
   const from =
-    serve !== undefined
+    serveFrom !== undefined
       ? "The record's files were served from a local folder"
       : offline
-        ? "The record's files were taken from a data folder as they were"
+        ? 'The files of the record were used from a data folder without verification'
         : mirror !== undefined
           ? `The record's files were taken from a local mirror or fetched from ${hostOf(api)}`
           : `The record's files were fetched from ${hostOf(api)}`;
@@ -128,24 +128,24 @@ function tolerancesText({ tasks }: ReportData, { he, cells, published }: Verdict
   const reproduced = [
     ...(hasTissue
       ? [
-          `a mask counted as reproduced when at most ${percent(he.sameDiffering)} of its pixels differed, all with a margin (best minus second-best softmax) of at most ${he.sameMargin}`,
+          `a mask counted as reproduced when at most ${percent(he.reproduced.maxDifferingFraction)} of its pixels differed, all with a confidence (best minus second-best softmax) of at most ${he.reproduced.maxConfidence}`,
         ]
       : []),
     ...(hasCells
       ? [
-          `detected cells counted as reproduced when every point had a counterpart of its class within ${cells.sameDistance} px or a score within ${cells.sameScore} of the threshold`,
+          `detected cells counted as reproduced when every point had a counterpart of its class within ${cells.reproduced.maxDistance} px or a score within ${cells.reproduced.maxScoreDifference} of the threshold`,
         ]
       : []),
   ];
   const near = [
     ...(hasTissue
       ? [
-          `at most ${percent(he.nearDiffering)} of the pixels differed, ${percent(he.nearMarginShare)} of them with a margin of at most ${he.nearMargin}, and every Dice was within ${he.nearDice} (classes of fewer than ${he.smallClass} true pixels were not judged)`,
+          `at most ${percent(he.tolerance.maxDifferingFraction)} of the pixels differed, ${percent(he.tolerance.minLowConfidenceFraction)} of them with a confidence of at most ${he.tolerance.maxConfidence}, and every Dice was within ${he.tolerance.maxDiceDifference} (classes of fewer than ${he.minClassPixels} ground-truth pixels did not count)`,
         ]
       : []),
     ...(hasCells
       ? [
-          `${percent(cells.nearMatched)} of the points had a counterpart within ${cells.nearDistance} px and every F1 was within ${cells.nearF1}`,
+          `${percent(cells.tolerance.minMatchedFraction)} of the points had a counterpart within ${cells.tolerance.maxDistance} px and every F1 was within ${cells.tolerance.maxF1Difference}`,
         ]
       : []),
   ];

@@ -9,7 +9,7 @@ import { FoldName } from '../nnunet/model-card.ts';
 import { readEnvironments } from '../results/environments.ts';
 import { RESULTS } from '../results/results-folder.ts';
 import { taskNamed } from '../tasks/task-named.ts';
-import type { LedgerFile } from '../verdict/discrepancies/discrepancies-file.ts';
+import type { DiscrepanciesFile } from '../verdict/discrepancies/discrepancies-file.ts';
 import type { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
 import { readConfiguration } from './configuration.ts';
 import type { Environment } from './environment.ts';
@@ -23,9 +23,9 @@ export interface ReportData {
   /** What was compared: every sentence about a verdict depends on it. */
   readonly provenance: Provenance;
   readonly summary: Summary;
-  /** In the order in which results are told. */
+  /** In the order in which results are shown. */
   readonly tasks: readonly JudgedTask[];
-  readonly ledger: z.output<typeof LedgerFile>['entries'];
+  readonly discrepancies: z.output<typeof DiscrepanciesFile>['entries'];
   /** Undefined where the run wrote none down. */
   readonly configuration: RunConfig | undefined;
   /** What the run was done on. */
@@ -53,7 +53,7 @@ export type UsedModel = z.output<typeof UsedModel>;
  */
 export async function readReportData(results: string): Promise<ReportData> {
   const summary = await RESULTS.summary.readIfValid(results);
-  if (summary === undefined) throw new ReigniteError('FILE_MISSING', `${results} holds no summary.json of a run.`);
+  if (summary === undefined) throw new ReigniteError('FILE_MISSING', `${results} has no summary.json of a run.`);
   const tasks = await Promise.all(
     TASKS.filter((task) => summary.tasks[task] !== undefined).map((task) => judgedTask(results, task)),
   );
@@ -61,12 +61,12 @@ export async function readReportData(results: string): Promise<ReportData> {
     TASKS.map(async (task) => [task, await readJsonFile(RESULTS.model.in(results, task), UsedModel)] as const),
   );
   const acquired = await RESULTS.acquisition.readIfThere(results);
-  const ledger = await RESULTS.discrepancies.readIfThere(results);
+  const discrepancies = await RESULTS.discrepancies.readIfThere(results);
   return {
     provenance: provenanceOf(summary),
     summary,
     tasks: tasks.filter((task) => task !== undefined),
-    ledger: ledger?.entries ?? [],
+    discrepancies: discrepancies?.entries ?? [],
     configuration: await readConfiguration(results),
     environments: await readEnvironments(results),
     times: await readStepTimes(results),

@@ -15,7 +15,7 @@ const TaskSummary = z.object({
       roi: z.string(),
       code: z.string(),
       cause: z.string(),
-      remedy: z.string().optional().describe('What a person can do; missing in summaries of earlier versions'),
+      remedy: z.string().optional().describe('What the user can do; missing in summaries of earlier versions'),
     }),
   ),
   worst: z.array(z.object({ roi: z.string(), difference: z.number() })).describe('ROIs that differ most, worst first'),
@@ -25,7 +25,7 @@ export type TaskSummary = z.infer<typeof TaskSummary>;
 export const RunStatus = z.enum(['running', 'done', 'partial', 'failed', 'cancelled']);
 export type RunStatus = z.infer<typeof RunStatus>;
 
-/** What a person did to a run while it went on. */
+/** What a user changed while the run was in progress. */
 export const RunIntervention = z.object({
   at: z.string().describe('ISO 8601, UTC'),
   what: z.string().describe('Such as `paused`, `resumed`, or an ROI that was skipped with its reason'),
@@ -40,10 +40,10 @@ export const Summary = z.object({
   profile: z.string(),
   digest: z.string().describe('Digest of the configuration that the folder belongs to'),
   status: RunStatus,
-  ended: z.iso.datetime().optional().describe('UTC; missing while the run goes on'),
+  ended: z.iso.datetime().optional().describe('UTC; missing while the run is open'),
   tasks: z.record(z.string(), TaskSummary),
   generation: z.string().optional().describe('Part of the cache that a fresh run has to itself; missing otherwise'),
-  interventions: z.array(RunIntervention).optional().describe('In their order; missing where nobody intervened'),
+  interventions: z.array(RunIntervention).optional().describe('In their order; missing without interventions'),
 });
 export type Summary = z.infer<typeof Summary>;
 
@@ -57,6 +57,6 @@ export function summarySchema(): object {
   return {
     ...z.toJSONSchema(Summary),
     title: 'summary.json of a reignite run',
-    description: 'Which run a results folder belongs to, how it ended, and its verdict a task.',
+    description: 'The run that a results folder belongs to, how it ended, and its verdict per task.',
   };
 }

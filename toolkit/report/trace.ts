@@ -27,7 +27,7 @@ export const TraceLine = z.object({
 });
 export type TraceLine = z.infer<typeof TraceLine>;
 
-/** Writes trace.jsonl, a step a line, in the order in which the steps were asked for. */
+/** Writes trace.jsonl, one activity per line, in the order in which they were scheduled. */
 export async function writeTraceFile(results: string, lines: readonly TraceLine[]): Promise<void> {
   const sorted = [...lines].sort((a, b) => ((a.scheduled ?? '') < (b.scheduled ?? '') ? -1 : 1));
   await writeFileAtomic(RESULTS.trace.in(results), sorted.map((line) => `${JSON.stringify(line)}\n`).join(''));

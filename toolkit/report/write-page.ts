@@ -15,14 +15,14 @@ import { figureGrid, STYLE_SWITCH, writeFigures } from './page/figures.ts';
 import { gallerySection } from './page/gallery.ts';
 import { headlineOf } from './page/headline.ts';
 import { type Html, html, NOTHING } from './page/html.ts';
-import { failuresSection, ledgerSection, numbersOf, verdictSection, worstSection } from './page/sections.ts';
+import { discrepanciesSection, failuresSection, numbersOf, verdictSection, worstSection } from './page/sections.ts';
 import { VIEWER, viewerData } from './page/viewer.ts';
 import type { JudgedTask, ReportData } from './report-data.ts';
 
 const STATIC = ['report.css', 'report.js'] as const;
 
 /**
- * Writes report/index.html: a page that opens from disk and needs no network. All that it shows lies in report/ too.
+ * Writes report/index.html: a page that opens from disk and needs no network. All that it shows is in report/.
  *
  * @param version - Of this package, which writes the page.
  */
@@ -56,7 +56,7 @@ function pageOf(data: ReportData, sections: readonly Html[], layers: readonly Ro
   const { verdict, question, answer, sentence } = headlineOf(data);
   const links = [
     ...data.tasks.map(({ task }) => [task, TASK_TITLES[task]] as const),
-    ['ledger', 'Discrepancy ledger'] as const,
+    ['discrepancies', 'Discrepancy report'] as const,
     ['facts', 'Run facts'] as const,
     ['cite', 'How to cite'] as const,
   ];
@@ -74,7 +74,7 @@ function pageOf(data: ReportData, sections: readonly Html[], layers: readonly Ro
 ${verdictSection(data)}${tolerancesSection(data)}${failuresSection(data)}</section>
 ${STYLE_SWITCH}
 ${sections}
-<section><h2 id="ledger">Discrepancy ledger</h2><p>Where the authors' code or record does something else than one would expect. Each effect was measured in this run${provenance.kind === 'synthetic' ? ', on synthetic data' : ''}; the numbers above follow the authors' way throughout.</p>${ledgerSection(data)}</section>
+<section><h2 id="discrepancies">Discrepancy report</h2><p>Where the authors' code, the paper and the record disagree. Each effect was measured in this run${provenance.kind === 'synthetic' ? ', on synthetic data' : ''}; the numbers above follow the authors' code throughout.</p>${discrepanciesSection(data)}</section>
 <section><h2 id="facts">Run facts</h2>${factsSection(data)}</section>
 <section><h2 id="cite">How to cite</h2>${citeSection(data, version)}</section>
 </main><footer>Written by reignite ${version}. Digests of every file: manifest.sha256 of the results folder.</footer>
@@ -87,7 +87,7 @@ ${viewerData(data.tasks, layers, provenance.kind)}
 /** What a reader must see first: that the data are not real. */
 function banner({ provenance }: ReportData): Html {
   if (provenance.kind !== 'synthetic') return NOTHING;
-  return html`<p class="banner" role="note"><strong>Synthetic data.</strong> The record marks its images as synthetic: there is no tissue, no patient and no reader behind these numbers. They show that the pipeline works; nothing is said about the paper.</p>
+  return html`<p class="banner" role="note"><strong>Synthetic data.</strong> The record marks its images as synthetic: there is no tissue, no patient and no reader behind these numbers. They show that the pipeline works; this says nothing about the paper.</p>
 `;
 }
 

@@ -52,10 +52,10 @@ ${inElement(rerunCommand(data))}
 |---|---|
 | [report/index.html](report/index.html) | the report: verdicts, numbers, figures, every region; opens from disk (report.zip: the same as one file) |
 | summary.json | how the run ended, and its verdicts |
-| metrics/, verdict/ | every score; the evidence for the verdicts, and the discrepancy ledger |
+| metrics/, verdict/ | every score; the evidence for the verdicts, and the discrepancy report |
 | inference/, figures/ | masks, points and figures, named as in the record |
-| margins/, candidates/ | how clear every pixel's decision was; what the detectors found, with scores |
-| configuration.yaml, environment/, models/, trace.jsonl | what was run, on what, with which models, and when each step worked |
+| confidence/, candidates/ | the confidence of each pixel; all candidates of the detectors, with scores |
+| configuration.yaml, environment/, models/, trace.jsonl | configuration, machines, models, and the times of each activity |
 | ro-crate-metadata.json, workflow/ | the folder as a Workflow Run RO-Crate |
 | manifest.sha256 | digests of every file: \`sha256sum -c manifest.sha256\` |
 

@@ -30,8 +30,8 @@ export interface ReportOptions {
 export async function writeReport(results: string, options: ReportOptions): Promise<WrittenReport> {
   const { version, data: folder, onRoi = () => undefined, signal } = options;
   const data = await readReportData(results);
-  const { nearDistance } = (data.configuration?.verdict ?? VerdictConfig.parse({})).cells;
-  const layers = await writeLayers(results, folder, data.tasks, { nearDistance, signal, onRoi });
+  const { maxDistance } = (data.configuration?.verdict ?? VerdictConfig.parse({})).cells.tolerance;
+  const layers = await writeLayers(results, folder, data.tasks, { maxDistance, signal, onRoi });
   await writePage(results, data, layers, version);
   await zipReport(results, new Date(data.summary.ended ?? 0));
   await writeReadme(results, data);

@@ -37,7 +37,7 @@ export interface RunResults {
  */
 export async function readResults(folder: string): Promise<RunResults> {
   const summary = await RESULTS.summary.readIfValid(folder);
-  if (summary === undefined) throw new ReigniteError('FILE_MISSING', `${folder} holds no summary.json.`);
+  if (summary === undefined) throw new ReigniteError('FILE_MISSING', `${folder} has no summary.json.`);
   const has = (task: Task) => summary.tasks[task] !== undefined;
   const tissue: RunResults['tissue'] = {};
   for (const task of TISSUE_TASKS.filter(has)) tissue[task] = await readTask(folder, task, HeMetrics, HeVerdictFile);

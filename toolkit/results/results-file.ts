@@ -26,7 +26,7 @@ export class ResultsFile<Path extends string> implements ResultsEntry {
   readonly writer: string;
 
   /**
-   * @param path - Relative to the results folder; `<task>` and the like stand for names.
+   * @param path - Relative to the results folder; `<task>` and the like mean names.
    * @param about - What it holds, as docs/outputs.md and the RO-Crate say it.
    * @param writer - Source file that writes it.
    */

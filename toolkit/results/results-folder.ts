@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { Verified } from '../cache/receipts.ts';
 import { Environment } from '../report/environment.ts';
 import { Summary } from '../report/summary.ts';
-import { LedgerFile } from '../verdict/discrepancies/discrepancies-file.ts';
+import { DiscrepanciesFile } from '../verdict/discrepancies/discrepancies-file.ts';
 import { JsonResultsFile, type ResultsEntry, ResultsFile } from './results-file.ts';
 
 /** What reports need of the record's files as they were fetched. */
@@ -39,7 +39,7 @@ export const RESULTS = {
   ),
   acquisition: new JsonResultsFile(
     'acquisition.json',
-    'What was fetched of the record, with sizes, MD5 and SHA-256',
+    'What was downloaded of the record, with sizes, MD5 and SHA-256',
     'activities/report/write-report.ts',
     Acquired,
   ),
@@ -60,7 +60,7 @@ export const RESULTS = {
     'activities/task/infer-roi.ts',
   ),
   confidence: new ResultsFile(
-    'margins/<task>/<roi>.png',
+    'confidence/<task>/<roi>.png',
     'Confidence of a tissue ROI: difference of the two largest class probabilities of each pixel, 16 bits',
     'activities/task/infer-roi.ts',
   ),
@@ -142,10 +142,10 @@ export const RESULTS = {
     'activities/task/measure-task.ts',
   ),
   discrepancies: new JsonResultsFile(
-    'verdict/ledger.json',
+    'verdict/discrepancies.json',
     'Discrepancy report: where code, paper and record disagree, with the measured effect',
-    'activities/task/write-ledger.ts',
-    LedgerFile,
+    'activities/task/write-discrepancies.ts',
+    DiscrepanciesFile,
   ),
   trace: new ResultsFile(
     'trace.jsonl',
@@ -202,9 +202,9 @@ export const RESULTS = {
 export const RESULTS_FOLDERS: Readonly<Record<string, string>> = {
   'inference/': 'Masks and points, laid out as in the record',
   'figures/': 'Figures, laid out as in the record',
-  'margins/': 'Confidence of every pixel',
+  'confidence/': 'Confidence of every pixel',
   'candidates/': 'What the detectors found, with detection scores',
-  'report/': 'The report and all that it shows',
+  'report/': 'The report and its files',
 };
 
 /** Returns the folder of the report in a results folder: it can be moved on its own. */

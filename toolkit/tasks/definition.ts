@@ -60,7 +60,7 @@ export interface CellTaskDefinition {
   readonly groups: readonly DrawnReaderGroup[];
   /** In effect in the authors' code. */
   readonly settings: DetectionSettings;
-  /** What the authors' script declares and never passes on; the discrepancy ledger measures the difference. */
+  /** What the authors' script declares and never passes on; the discrepancy report measures the difference. */
   readonly declared?: { readonly settings: DetectionSettings; readonly script: string };
   /** Classes whose numbers give the tumour proportion score. */
   readonly tumourProportion?: { readonly positive: string; readonly negative: string };

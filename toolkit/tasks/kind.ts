@@ -76,7 +76,7 @@ export interface Aggregated {
   readonly outcome: object;
 }
 
-/** An ROI of the plan; `failure` is the code of the error by which it has no prediction of ours. */
+/** An ROI of the plan; `failure` is the code of the error that prevented our prediction. */
 export interface RoiToCompare {
   readonly planned: PlannedRoi;
   readonly failure?: string | undefined;
@@ -97,7 +97,7 @@ export interface Comparison {
   readonly isUndecided?: boolean;
 }
 
-/** What the discrepancy ledger measures by inferring again. */
+/** What the discrepancy report measures by inferring again. */
 export interface MeasureInput {
   /** The test set. */
   readonly listed: readonly ListedRoi[];
@@ -107,7 +107,7 @@ export interface MeasureInput {
   readonly session: NetworkSession;
   /** `inference.engine` of the configuration. */
   readonly engine: string;
-  /** `ledger.full` of the configuration. */
+  /** `discrepancies.full` of the configuration. */
   readonly isFull: boolean;
   readonly work: TaskWork;
 }
@@ -173,7 +173,7 @@ export interface TaskKind {
   /** Draws the figures over all ROIs from `metrics/<task>.json`. @returns Their paths. */
   drawFigures(metrics: unknown, outDir: string, signal: AbortSignal): Promise<readonly string[]>;
   compareWithPublished(input: ComparisonInput): Promise<Comparison>;
-  /** Infers again what the discrepancy ledger asks for. */
+  /** Infers again what the discrepancy report asks for. */
   measure(input: MeasureInput, engines: PredictionEngines): Promise<Measured>;
 
   /** Step of the cache under which inference is kept. */
@@ -221,11 +221,11 @@ export interface TaskKind {
   /**
    * The ROIs whose layers can be drawn for the viewer.
    *
-   * @param nearDistance - Points of one class farther apart than this many px differ, as in the verdict.
+   * @param maxDistance - Points of one class farther apart than this many px differ, as in the verdict.
    */
   layers(
     folders: { readonly results: string; readonly data: string },
-    nearDistance: number,
+    maxDistance: number,
   ): Promise<readonly DrawnRoi[]>;
 
   /** Name of the table of numbers in a folder of predictions. */
@@ -243,8 +243,8 @@ export interface TaskKind {
   ): Promise<ImagePredictor>;
 }
 
-/** A task that has ended, as the discrepancy ledger needs it. */
-export interface LedgerTask<Name extends Task> {
+/** A task that has ended, as the discrepancy report needs it. */
+export interface DiscrepancyTask<Name extends Task> {
   readonly name: Name;
   /** Those that have a prediction. */
   readonly rois: readonly PlannedRoi[];

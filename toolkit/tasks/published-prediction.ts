@@ -10,7 +10,7 @@ export type Published<Read> =
   | { readonly kind: 'unreadable'; readonly reason: string };
 
 /**
- * What reading a published prediction gave; where it cannot be read, the reason instead. Files of ours do not belong
+ * What reading a published prediction gave; where it cannot be read, the reason instead. Our own files do not belong
  * in here: one that cannot be read ends the step.
  *
  * @param data - The data folder: a reason names files as the record does, since a report may go anywhere.

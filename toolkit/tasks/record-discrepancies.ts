@@ -11,7 +11,7 @@ import { inside } from '../files/inside.ts';
 import { decodeLabels } from '../image/decode-labels.ts';
 import { imageSize } from '../image/open-image.ts';
 import { readPngStart } from '../image/png-header.ts';
-import type { LedgerEntry } from '../verdict/discrepancies/discrepancies-file.ts';
+import type { DiscrepancyEntry } from '../verdict/discrepancies/discrepancies-file.ts';
 import {
   alphaImagesEntry,
   type LookedMask,
@@ -36,7 +36,7 @@ const LANES = 8;
 const MAX_MASKS = 1_000;
 
 /** What the record holds otherwise than it says, measured in this run. */
-export async function recordLedger(work: TaskWork, record: string): Promise<LedgerEntry[]> {
+export async function recordDiscrepancies(work: TaskWork, record: string): Promise<DiscrepancyEntry[]> {
   const rows = await readOverview(inside(work.data, OVERVIEW_FILE));
   const withFiles = await rowsWithFiles(rows, work);
   const images = await hashImages(work);

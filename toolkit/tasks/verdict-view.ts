@@ -12,9 +12,9 @@ export interface DetailTable {
 
 /** What a report shows of a verdict, whatever the kind of task. */
 export interface VerdictView {
-  /** Numbers that were published beside ours. */
+  /** Published scores with ours. */
   readonly numbers: readonly { readonly caption: string; readonly metrics: readonly ComparedMetric[] }[];
-  /** What the numbers are to be read beside, a sentence each. */
+  /** Context for the scores, one sentence each. */
   readonly notes: readonly string[];
   /** The same predictions read in another way. */
   readonly otherReadings: readonly DetailTable[];

@@ -84,7 +84,7 @@ export async function recalledEntryOf(cache: StepCache, planned: PlannedRoi): Pr
 function entryOr({ roi }: PlannedRoi, entry: CacheEntry | undefined): CacheEntry {
   if (entry !== undefined) return entry;
   throw new ReigniteError('FILE_MISSING', `The result of ROI ${roi} is no longer in the cache.`, {
-    remedy: 'Type the same command again: the ROI is computed again.',
+    remedy: 'Run the same command again; the ROI is recomputed.',
   });
 }
 

@@ -140,7 +140,7 @@ export class InferenceThread<Request, Answer, Progress> {
 
   #ended(request: Request, reason: unknown): ReigniteError {
     const how = reason instanceof Error ? reason.message : `exit code ${String(reason)}`;
-    const cause = `The inference thread ended while ${this.#describe(request)} (${how}).`;
+    const cause = `The inference thread exited while ${this.#describe(request)} (${how}).`;
     return new ReigniteError('INFERENCE_FAILED', cause, { cause: reason });
   }
 }

@@ -7,8 +7,8 @@ const Pixels = z.int().min(0);
 export const MaskComparison = z.object({
   pixels: Pixels.describe('Pixels compared: those that both masks predict'),
   differing: Pixels,
-  largestMargin: z.number().min(0).max(1).describe('Largest margin of a differing pixel; 0 where none differs'),
-  nearMargins: Pixels.describe('Differing pixels whose margin is within the tolerance'),
+  largestConfidence: z.number().min(0).max(1).describe('Largest confidence of a differing pixel; 0 where none differs'),
+  lowConfidence: Pixels.describe('Differing pixels whose confidence is within the tolerance'),
   between: z.array(z.array(Pixels)).describe('Counts of the labels 0 to 16: rows published, columns ours'),
 });
 export type MaskComparison = z.infer<typeof MaskComparison>;
@@ -22,7 +22,7 @@ const LARGEST = 65_535;
  * @param published - width x height labels.
  * @param ours - As many labels; pixels of 255 were not predicted (scope `annotated`) and are left out.
  * @param margins - As many uint16: best minus second-best mean softmax, times 65535.
- * @param nearMargin - Margin, 0 to 1, up to which a differing pixel is counted in `nearMargins`.
+ * @param lowConfidenceUpTo - Margin, 0 to 1, up to which a differing pixel is counted in `lowConfidence`.
  * @param labels - Number of labels; a pixel beyond them differs or not, but is not counted in `between`.
  * @throws RangeError when the lengths differ.
  */
@@ -30,18 +30,20 @@ export function compareMasks(
   published: Uint8Array,
   ours: Uint8Array,
   margins: Uint16Array,
-  { nearMargin, labels }: { readonly nearMargin: number; readonly labels: number },
+  { lowConfidenceUpTo, labels }: { readonly lowConfidenceUpTo: number; readonly labels: number },
 ): MaskComparison {
   if (published.length !== ours.length || margins.length !== ours.length) {
-    throw new RangeError(`Expected ${ours.length} px, got ${published.length} px and ${margins.length} margins`);
+    throw new RangeError(
+      `Expected ${ours.length} px, got ${published.length} px and ${margins.length} confidence values`,
+    );
   }
   const pairs = new Float64Array(labels * labels);
-  // A stored margin stands for all that round to it: the tolerance is meant for the number before rounding.
-  const near = nearMargin * LARGEST + 0.5;
+  // A stored confidence covers all values that round to it: the tolerance applies to the value before rounding.
+  const near = lowConfidenceUpTo * LARGEST + 0.5;
   let pixels = 0;
   let differing = 0;
   let largest = 0;
-  let nearMargins = 0;
+  let lowConfidence = 0;
   for (let at = 0; at < ours.length; at++) {
     const mine = ours[at] ?? 0;
     const theirs = published[at] ?? 0;
@@ -55,21 +57,21 @@ export function compareMasks(
     differing++;
     const margin = margins[at] ?? 0;
     if (margin > largest) largest = margin;
-    if (margin <= near) nearMargins++;
+    if (margin <= near) lowConfidence++;
   }
   const between = Array.from({ length: labels }, (_, row) => [...pairs.subarray(row * labels, (row + 1) * labels)]);
-  return { pixels, differing, largestMargin: largest / LARGEST, nearMargins, between };
+  return { pixels, differing, largestConfidence: largest / LARGEST, lowConfidence, between };
 }
 
 /** The sum over ROIs. */
 export function sumOfComparisons(comparisons: readonly MaskComparison[], labels: number): MaskComparison {
   const between = Array.from({ length: labels }, () => new Array<number>(labels).fill(0));
-  const total = { pixels: 0, differing: 0, largestMargin: 0, nearMargins: 0, between };
+  const total = { pixels: 0, differing: 0, largestConfidence: 0, lowConfidence: 0, between };
   for (const each of comparisons) {
     total.pixels += each.pixels;
     total.differing += each.differing;
-    total.largestMargin = Math.max(total.largestMargin, each.largestMargin);
-    total.nearMargins += each.nearMargins;
+    total.largestConfidence = Math.max(total.largestConfidence, each.largestConfidence);
+    total.lowConfidence += each.lowConfidence;
     for (const [t, row] of between.entries()) {
       for (let p = 0; p < labels; p++) row[p] = (row[p] ?? 0) + (each.between[t]?.[p] ?? 0);
     }
@@ -78,4 +80,4 @@ export function sumOfComparisons(comparisons: readonly MaskComparison[], labels:
 }
 
 /** Half a step of the stored margins: what rounding may add. */
-export const MARGIN_ROUNDING = 0.5 / LARGEST;
+export const CONFIDENCE_ROUNDING = 0.5 / LARGEST;

@@ -1,3 +1,4 @@
+import type { VerdictConfig } from '../../config/verdict-config.ts';
 import type { CellPoint } from '../dataset/cell-point.ts';
 import { ReigniteError } from '../errors.ts';
 import type { CandidatesFile } from '../yolo/detect/candidates-file.ts';
@@ -13,7 +14,7 @@ export interface PointPair {
 }
 
 /**
- * Pairs points of one class one to one, the nearest first; equal distances in the order of ours, then of the published.
+ * Pairs points of one class one to one, the nearest first; equal distances in the order of our points, then of the published ones.
  *
  * @param within - Largest distance of a pair in px, inclusive.
  * @returns The pairs, by distance.
@@ -43,7 +44,7 @@ export function pairPoints(
   });
 }
 
-/** A grid of cells as wide as the search: what is near a point lies in its cell or in one beside it. */
+/** A grid of buckets as wide as the search: the neighbours of a point are in its bucket or an adjacent one. */
 function inCells(points: readonly CellPoint[], side: number): (point: CellPoint) => number[] {
   const width = Math.max(side, 1e-3);
   const cellOf = (value: number) => Math.floor(value / width);
@@ -63,7 +64,7 @@ function inCells(points: readonly CellPoint[], side: number): (point: CellPoint)
   };
 }
 
-/** A point of ours, or a candidate that became none. */
+/** One of our points, or a candidate that was dropped. */
 export interface ScoredPoint extends CellPoint {
   readonly score: number;
 }
@@ -78,26 +79,20 @@ export interface ScoredImage {
   readonly threshold: number;
 }
 
-export interface PointTolerances {
-  /** px */
-  readonly sameDistance: number;
-  readonly sameScore: number;
-  /** px */
-  readonly nearDistance: number;
-}
+export type PointTolerances = VerdictConfig['cells'];
 
-/** Coordinates are float32 of two decimals: beyond 1,024 px, what stands in the file is so far from them. */
+/** Coordinates are float32 of two decimals: beyond 1,024 px, values in the file are off by up to this much. */
 const FLOAT32_SPACING = 2 ** -13;
 
 /** Compares the points of one image with the published ones. */
 export function comparePoints(
   { points, dropped, threshold }: ScoredImage,
   published: readonly CellPoint[],
-  { sameDistance, sameScore, nearDistance }: PointTolerances,
+  { reproduced, tolerance }: PointTolerances,
 ): PointsComparison {
-  const pairs = pairPoints(points, published, nearDistance);
+  const pairs = pairPoints(points, published, tolerance.maxDistance);
   const isNearThreshold = (score: number | undefined) =>
-    score !== undefined && Math.abs(score - threshold) <= sameScore;
+    score !== undefined && Math.abs(score - threshold) <= reproduced.maxScoreDifference;
   const paired = {
     ours: new Set(pairs.map(({ ours }) => ours)),
     published: new Set(pairs.map((pair) => pair.published)),
@@ -105,10 +100,11 @@ export function comparePoints(
   const extra = points.filter((_, index) => !paired.ours.has(index));
   const missing = published.filter((_, index) => !paired.published.has(index));
   const farOff = pairs.filter(
-    ({ ours, distance }) => distance > sameDistance + FLOAT32_SPACING && !isNearThreshold(points[ours]?.score),
+    ({ ours, distance }) =>
+      distance > reproduced.maxDistance + FLOAT32_SPACING && !isNearThreshold(points[ours]?.score),
   );
   const borderline = dropped.filter(({ score }) => isNearThreshold(score));
-  const explained = pairPoints(borderline, missing, nearDistance).length;
+  const explained = pairPoints(borderline, missing, tolerance.maxDistance).length;
   const unexplainedExtra = extra.filter(({ score }) => !isNearThreshold(score)).length;
   return {
     ours: points.length,
@@ -160,7 +156,9 @@ export function scoredImage(roi: string, points: readonly CellPoint[], file: Can
   }
   if (scored.length !== points.length) {
     const cause = `The ${points.length} points of ${roi} are not those of its candidates (${scored.length}).`;
-    throw new ReigniteError('NPY_INVALID', cause, { remedy: 'Run again with `--fresh`: the image is detected anew.' });
+    throw new ReigniteError('NPY_INVALID', cause, {
+      remedy: 'Run again with `--fresh`: this detects the cells of the image again.',
+    });
   }
   return { points: scored, dropped, threshold: file.confidence };
 }

@@ -26,7 +26,7 @@ export interface PointsCoverage {
   /** Images with a file that holds no point. */
   readonly withoutPoints: readonly string[];
   readonly points: number;
-  /** Points outside the annotated box of their image, where no reader looked: each is a false alarm. */
+  /** Points outside the annotated box of their image, where readers did not annotate: each is a false alarm. */
   readonly outsideBox: number;
 }
 
@@ -34,7 +34,7 @@ export interface PointsCoverage {
  * 95 % percentile intervals over patients of the numbers of an evaluation.
  *
  * @param measured.names - Of what `measured.measure` gives.
- * @param measured.isCompared - Whether the counts hold published predictions beside.
+ * @param measured.isCompared - Whether the counts also hold published predictions.
  */
 export function evaluationIntervals(
   {

@@ -77,7 +77,7 @@ export function judgeCells(input: {
 /** Points as far as places, classes and scores tell: an image, or all together. */
 export function verdictOnPoints({ ours, published, matched, unexplained }: PointsComparison, t: Tolerances): Verdict {
   if (unexplained === 0) return 'reproduced';
-  return matched >= t.nearMatched * Math.max(ours, published) ? 'within tolerance' : 'differs';
+  return matched >= t.tolerance.minMatchedFraction * Math.max(ours, published) ? 'within tolerance' : 'differs';
 }
 
 function judgeImage(image: JudgedImage, tolerances: Tolerances): CellsRoiVerdict {
@@ -101,11 +101,11 @@ function judgeInference(
 ): CellsVerdictFile['inference'] {
   const left = rois.filter(({ verdict }) => verdict === 'not comparable').length;
   if (left === rois.length) return { verdict: 'not comparable', reason: 'No image can be compared.', pooled };
-  const onF1: Verdict = farthest <= tolerances.nearF1 ? 'reproduced' : 'differs';
+  const onF1: Verdict = farthest <= tolerances.tolerance.maxF1Difference ? 'reproduced' : 'differs';
   const verdict = worstOf([verdictOnPoints(pooled, tolerances), onF1, ...rois.map((roi) => roi.verdict)]);
   const outside = rois.filter((roi) => roi.verdict === 'differs').length;
   const parts = [
-    `${pooled.matched} of ${counted(pooled.published, 'published point')} matched, ${pooled.extra} of ours besides`,
+    `${pooled.matched} of ${counted(pooled.published, 'published point')} matched, ${pooled.extra} more in this run`,
     `largest distance ${pooled.farthest.toFixed(3)} px`,
     `largest difference of an F1 ${shortNumber(farthest)}`,
     ...(outside === 0 ? [] : [`${counted(outside, 'image is', 'images are')} outside the tolerance`]),
@@ -171,7 +171,7 @@ function farthestF1(tree: readonly ComparedMetric[], lowestIndex: readonly Compa
   return Math.max(0, ...differences);
 }
 
-/** Between which values readers agree with each other: what the AI's F1 is to be read beside. */
+/** Between which values readers agree with each other: context for the AI's F1. */
 function readerRanges(metrics: DetectionMetrics): CellsVerdictFile['readers'] {
   return Object.keys(metrics.groups).flatMap((group) => {
     const scores = pairsOf(metrics)

@@ -7,7 +7,7 @@ import { dicePerLabel, microDice } from '../metrics/dice.ts';
 import { sumOfConfusions } from '../metrics/evaluate-he.ts';
 import { diceScores, overallDice, tilConfusion } from '../metrics/he-metrics.ts';
 import { describeWithoutPrediction, withoutPrediction, withStrayPredictions } from '../metrics/without-prediction.ts';
-import { MARGIN_ROUNDING, type MaskComparison, sumOfComparisons } from './compare-masks.ts';
+import { CONFIDENCE_ROUNDING, type MaskComparison, sumOfComparisons } from './compare-masks.ts';
 import {
   type ComparedMetric,
   type EvaluationVerdict,
@@ -29,7 +29,7 @@ export interface ScoredRoi {
  * The annotated pixels that the published masks and ours leave out, and what is said of them.
  *
  * A matrix does not count a pixel that was predicted as no label, so that the other side's, where it has more of a true
- * label, tells how many there are.
+ * label, gives their number.
  */
 export function tissueWithoutPrediction(
   rois: readonly ScoredRoi[],
@@ -77,7 +77,7 @@ export interface ComparedRoi {
 export interface IncomparableRoi {
   readonly roi: string;
   readonly reason: string;
-  /** 17 x 17, truth and ours, where there is a mask of ours. */
+  /** 17 x 17, truth and ours, where this run has a mask. */
   readonly ours?: ConfusionMatrix;
 }
 
@@ -124,26 +124,37 @@ export function judgeTissue(
 }
 
 /** Masks as far as pixels tell: an ROI, or all together. */
-function verdictOnMasks({ pixels, differing, largestMargin, nearMargins }: MaskComparison, t: Tolerances): Verdict {
+function verdictOnMasks(
+  { pixels, differing, largestConfidence, lowConfidence }: MaskComparison,
+  t: Tolerances,
+): Verdict {
   if (pixels === 0) return 'not comparable';
-  if (differing <= t.sameDiffering * pixels && largestMargin <= t.sameMargin + MARGIN_ROUNDING) return 'reproduced';
-  if (differing <= t.nearDiffering * pixels && nearMargins >= t.nearMarginShare * differing) return 'within tolerance';
+  if (
+    differing <= t.reproduced.maxDifferingFraction * pixels &&
+    largestConfidence <= t.reproduced.maxConfidence + CONFIDENCE_ROUNDING
+  )
+    return 'reproduced';
+  if (
+    differing <= t.tolerance.maxDifferingFraction * pixels &&
+    lowConfidence >= t.tolerance.minLowConfidenceFraction * differing
+  )
+    return 'within tolerance';
   return 'differs';
 }
 
 /** Finds the most ordinary explanation for the pixels in which masks differ. */
-function explanationOf({ pixels, differing, largestMargin }: MaskComparison, t: Tolerances): MaskExplanation {
+function explanationOf({ pixels, differing, largestConfidence }: MaskComparison, t: Tolerances): MaskExplanation {
   if (differing === 0) return 'identical';
-  if (largestMargin <= t.sameMargin + MARGIN_ROUNDING) return 'ties';
-  const isSmall = differing <= t.nearDiffering * pixels;
-  return isSmall && largestMargin <= t.halfPrecisionMargin ? 'half precision' : 'unexplained';
+  if (largestConfidence <= t.reproduced.maxConfidence + CONFIDENCE_ROUNDING) return 'ties';
+  const isSmall = differing <= t.tolerance.maxDifferingFraction * pixels;
+  return isSmall && largestConfidence <= t.maxHalfPrecisionConfidence ? 'half precision' : 'unexplained';
 }
 
 const EXPLANATIONS: Readonly<Record<MaskExplanation, string>> = {
   identical: '',
   ties: 'The differing pixels are near ties between two labels, which rounding decides.',
   'half precision':
-    'The differences are of the size that computing in half precision makes, as the authors did: few pixels, each with a small margin.',
+    'The differences are of the size that computing in half precision makes, as the authors did: few pixels, each with a low confidence.',
   unexplained: 'Neither rounding nor half precision explains the differences.',
 };
 
@@ -175,7 +186,8 @@ function judgeInference(
   const onPixels = verdictOnMasks(pooled, tolerances);
   // A rare label's Dice may move past the tolerance although each pixel is one that half precision turns.
   const explanation = explanationOf(pooled, tolerances);
-  const onDice: Verdict = farthest <= tolerances.nearDice || explanation !== 'unexplained' ? onPixels : 'differs';
+  const onDice: Verdict =
+    farthest <= tolerances.tolerance.maxDiceDifference || explanation !== 'unexplained' ? onPixels : 'differs';
   const verdict = worstOf([onPixels === 'not comparable' ? onPixels : onDice, ...rois.map((roi) => roi.verdict)]);
   const outside = rois.filter((roi) => roi.verdict === 'differs').length;
   const left = rois.filter((roi) => roi.verdict === 'not comparable').length;
@@ -183,7 +195,7 @@ function judgeInference(
     pooled.pixels === 0
       ? 'No ROI can be compared'
       : `${pooled.differing} of ${counted(pooled.pixels, 'pixel')} ${pooled.differing === 1 ? 'differs' : 'differ'}`,
-    ...(pooled.differing === 0 ? [] : [`largest margin ${shortNumber(pooled.largestMargin)}`]),
+    ...(pooled.differing === 0 ? [] : [`largest confidence ${shortNumber(pooled.largestConfidence)}`]),
     ...(pooled.pixels === 0 ? [] : [`largest difference of a Dice ${shortNumber(farthest)}`]),
     ...(outside === 0 ? [] : [`${counted(outside, 'ROI is', 'ROIs are')} outside the tolerance`]),
     ...(left === 0 ? [] : [`${counted(left, 'ROI')} cannot be compared`]),
@@ -197,33 +209,34 @@ function judgeEvaluation(
   matrix: ConfusionMatrix | undefined,
   rois: readonly JudgedRoi[],
 ): EvaluationVerdict {
-  if (matrix === undefined) return { verdict: 'not comparable', reason: 'The record publishes no confusion matrix.' };
+  if (matrix === undefined)
+    return { verdict: 'not comparable', reason: 'The record has no published confusion matrix.' };
   const without = rois.filter((roi) => !('comparison' in roi)).length;
   if (without > 0) {
-    const reason = `The published matrix is of all ROIs; ${without} of ${rois.length} ${without === 1 ? 'has' : 'have'} no mask to count.`;
+    const reason = `The published matrix covers all ROIs; ${without} of ${rois.length} ${without === 1 ? 'has' : 'have'} no mask.`;
     return { verdict: 'not comparable', reason };
   }
   const [theirs, here] = [matrix.counts(), scored.counts()];
   const cells = here.filter((count, cell) => count !== theirs[cell]).length;
-  if (cells === 0) return { verdict: 'reproduced', reason: 'Every count of the published matrix is found again.' };
+  if (cells === 0) return { verdict: 'reproduced', reason: 'Every count of the published matrix is reproduced.' };
   return {
     verdict: 'differs',
-    reason: `${cells} of ${here.length} counts ${cells === 1 ? 'is not that' : 'are not those'} of the published matrix.`,
+    reason: `${cells} of ${here.length} counts ${cells === 1 ? 'differs' : 'differ'} from the published matrix.`,
   };
 }
 
-/** Dice as the paper has it, of the published masks and of ours; null for a class that the ground truth does not have. */
+/** Dice as the paper defines it, of the published and of our masks; null for a class that the ground truth does not have. */
 function comparedDice(
   published: ConfusionMatrix,
   ours: ConfusionMatrix,
   labels: readonly TissueLabel[],
-  { smallClass }: Tolerances,
+  { minClassPixels }: Tolerances,
 ): ComparedMetric[] {
   const [theirs, mine] = [diceScores(published, labels), diceScores(ours, labels)];
   const row = (name: string, truth: number, one: number, other: number): ComparedMetric =>
     truth === 0
       ? { name, truth, judged: false, published: null, ours: null, difference: null }
-      : { name, truth, judged: truth >= smallClass, published: one, ours: other, difference: other - one };
+      : { name, truth, judged: truth >= minClassPixels, published: one, ours: other, difference: other - one };
   // Background has no Dice in the paper: its truth is cleared first.
   const classes = labels.slice(2).map(({ name, value }) => {
     return row(name, published.rowSum(value), theirs.perClass[name] ?? 0, mine.perClass[name] ?? 0);

@@ -41,7 +41,7 @@ export function compareWithPrinted(scored: DetectionMetrics, printed: PrintedF1 
     macroF1(scored, (counts) => counts),
   );
   if (plain.length === 0) {
-    return { verdict: 'reproduced', reason: `All ${count} F1 values ${where} are found again.${besides}` };
+    return { verdict: 'reproduced', reason: `All ${count} F1 values ${where} are reproduced.${besides}` };
   }
   const wrapped = notFound(
     printed.values,
@@ -49,11 +49,11 @@ export function compareWithPrinted(scored: DetectionMetrics, printed: PrintedF1 
   );
   if (wrapped.length === 0) {
     const reason =
-      `All ${count} F1 values ${where} are found again with counts that wrap at 65,536, as in the authors' uint16 ` +
+      `All ${count} F1 values ${where} are reproduced with counts that wrap at 65,536, as in the authors' uint16 ` +
       `matrices; without wrapping ${listed(plain)} would differ. The discrepancy report has the corrected values.`;
     return { verdict: 'reproduced', reason: `${reason}${besides}` };
   }
-  return { verdict: 'differs', reason: `F1 values ${where} are not found again: ${plain.join(', ')}.${besides}` };
+  return { verdict: 'differs', reason: `F1 values ${where} are not reproduced: ${plain.join(', ')}.${besides}` };
 }
 
 /** Pairs whose printed value is not that of the score; a pair without images is drawn as 0.00. */

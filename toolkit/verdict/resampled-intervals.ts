@@ -62,7 +62,7 @@ export function supportOf(patients: readonly PatientCounts[], measure: Measure):
 }
 
 /**
- * 95 % intervals of every number that `measure` makes: of the published predictions, of ours, and of the difference
+ * 95 % intervals of every score that `measure` returns: for the published predictions, for ours, and for the difference
  * of the two on the same resamples. None for a number that fewer than two patients say anything about.
  *
  * @param patients - Sorted by id.

@@ -74,8 +74,10 @@ function patientsByCohort(patients: readonly PatientCounts[], measure: Measure):
 function warningOf(group: string, patients: number): string[] {
   if (patients >= FEW_PATIENTS) return [];
   const of = group === '' ? '' : ` of ${group}`;
-  if (patients < 2) return [`The scores${of} rest on ${counted(patients, 'patient')}: there is no interval.`];
-  return [`The intervals${of} rest on ${patients} patients: fewer than ${FEW_PATIENTS} say little about others.`];
+  if (patients < 2) return [`The scores${of} rest on ${counted(patients, 'patient')}, so there is no interval.`];
+  return [
+    `The intervals${of} rest on ${patients} patients: with fewer than ${FEW_PATIENTS} they say little about other patients.`,
+  ];
 }
 
 /** Columns of the overview by which results are broken down. */

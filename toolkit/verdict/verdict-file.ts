@@ -26,7 +26,7 @@ export const Interval = z.object({
 });
 export type Interval = z.infer<typeof Interval>;
 
-/** A number that was published, ours, and what lies between them. */
+/** A published score, ours, and their difference. */
 export const ComparedMetric = z.object({
   name: z.string(),
   truth: z
@@ -58,7 +58,7 @@ export type MaskExplanation = z.infer<typeof MaskExplanation>;
 const RoiVerdict = z.object({
   roi: z.string(),
   verdict: Verdict,
-  reason: z.string().optional().describe('Why it cannot be compared, or what is said of it besides'),
+  reason: z.string().optional().describe('Why it cannot be compared, or a remark'),
   difference: z.number().min(0).max(1).nullable().describe('Share of pixels, or of points, that differ'),
 });
 
@@ -70,7 +70,7 @@ export const HeRoiVerdict = RoiVerdict.extend({
   comparison: MaskComparison.omit({ between: true }).optional(),
   explanation: MaskExplanation.optional(),
   published: z.number().optional().describe('Overall Dice of the published mask'),
-  ours: z.number().optional().describe('Overall Dice of ours'),
+  ours: z.number().optional().describe('Overall Dice of our mask'),
 });
 export type HeRoiVerdict = z.infer<typeof HeRoiVerdict>;
 
@@ -186,14 +186,14 @@ export type HeVerdictFile = z.input<typeof HeVerdictFile>;
 export const PointsComparison = z.object({
   ours: z.int().min(0),
   published: z.int().min(0),
-  matched: z.int().min(0).describe('Pairs of one class within the wide tolerance, nearest first'),
+  matched: z.int().min(0).describe('Pairs of one class within the tolerance, nearest first'),
   farthest: z.number().min(0).describe('Largest distance within a pair, px'),
-  extra: z.int().min(0).describe('Points of ours without counterpart'),
+  extra: z.int().min(0).describe('Our points without counterpart'),
   missing: z.int().min(0).describe('Published points without counterpart'),
   unexplained: z
     .int()
     .min(0)
-    .describe('Points beyond the narrow tolerance whose score is not near the threshold, of both sides'),
+    .describe('Points of both sides outside the `reproduced` tolerance whose score is not near the threshold'),
 });
 export type PointsComparison = z.infer<typeof PointsComparison>;
 

@@ -27,7 +27,7 @@ export const DetectorCard = z.object({
     .describe(
       'Name of the output, float32 [1, rows, 5 + nc]: centre x, centre y, width, height in px, objectness, classes',
     ),
-  file: z.string().describe('ONNX file beside this card'),
+  file: z.string().describe('ONNX file next to this card'),
   bytes: Count,
   sha256: Sha256.describe('Of the ONNX file'),
   parameters: Count.describe('Elements of the tensors that were used'),

@@ -48,10 +48,10 @@ class ServedFolder {
     return made;
   }
 
-  /** @throws ReigniteError FILE_MISSING when the folder is not there. */
+  /** @throws ReigniteError FILE_MISSING when the folder does not exist. */
   async check(): Promise<void> {
     const entry = await statIfThere(this.#folder);
-    if (!entry?.isDirectory()) throw new ReigniteError('FILE_MISSING', `There is no folder ${this.#folder}.`);
+    if (!entry?.isDirectory()) throw new ReigniteError('FILE_MISSING', `Folder not found: ${this.#folder}.`);
   }
 
   async #describe(key: string): Promise<ServedFile> {
@@ -132,7 +132,7 @@ async function answer(
   return sendFile(request, response, file, await folder.md5Of(file));
 }
 
-/** Undefined for what is no percent-encoding. */
+/** Undefined for invalid percent-encoding. */
 function decoded(text: string | undefined): string | undefined {
   try {
     return decodeURIComponent(text ?? '');

@@ -9,7 +9,7 @@ import type { Finding } from '../doctor.ts';
 const GIGABYTE = 1e9;
 /** Inference of the paper's H&E network peaks at 1.3 GB; workers and server need about as much again. */
 const MEMORY_BYTES = 3 * GIGABYTE;
-/** The record, unpacked, beside its archives. */
+/** The record, unpacked, next to its archives. */
 const DISK_BYTES = 25 * GIGABYTE;
 
 /** Node, memory, disk, and whether the home can be written. */
@@ -32,7 +32,7 @@ function checkMemory(): Finding {
     name: 'Memory',
     status: 'warn',
     detail,
-    remedy: "The paper's networks want 3 GB; the sample runs with less.",
+    remedy: "The paper's networks need 3 GB; the sample runs with less.",
   };
 }
 
@@ -41,10 +41,15 @@ async function checkHome(home: string): Promise<Finding> {
   try {
     await makeFolder(home);
     await writeFile(probe, '');
-    return { name: 'Home', status: 'pass', detail: `${home} can be written` };
+    return { name: 'Home', status: 'pass', detail: `${home} is writable` };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return { name: 'Home', status: 'fail', detail: reason, remedy: 'Set REIGNITE_HOME to a folder of yours.' };
+    return {
+      name: 'Home',
+      status: 'fail',
+      detail: reason,
+      remedy: 'Set REIGNITE_HOME to a folder that you can write to.',
+    };
   } finally {
     await rm(probe, { force: true });
   }
@@ -52,13 +57,13 @@ async function checkHome(home: string): Promise<Finding> {
 
 async function checkDisk(home: string): Promise<Finding> {
   const free = await freeBytes(home);
-  if (free === undefined) return { name: 'Disk', status: 'warn', detail: `${home} does not tell how much is free` };
+  if (free === undefined) return { name: 'Disk', status: 'warn', detail: `cannot determine the free space of ${home}` };
   const detail = `${(free / GIGABYTE).toFixed(0)} GB free`;
   if (free >= DISK_BYTES) return { name: 'Disk', status: 'pass', detail };
   return {
     name: 'Disk',
     status: 'warn',
     detail,
-    remedy: 'The record wants 25 GB; `--data` and `--results` may lie elsewhere.',
+    remedy: 'The record needs 25 GB; `--data` and `--results` can point elsewhere.',
   };
 }

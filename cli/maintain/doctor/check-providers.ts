@@ -14,9 +14,9 @@ import type { Finding } from '../doctor.ts';
 const REMEDIES: Readonly<Record<Provider, string>> = {
   cpu: 'Install the package again: `npm ci`.',
   cuda:
-    'On Linux x64 with an NVIDIA GPU: `node node_modules/onnxruntime-node/script/install.js` fetches the CUDA files that ' +
+    'On Linux x64 with an NVIDIA GPU: `node node_modules/onnxruntime-node/script/install.js` downloads the CUDA files that ' +
     'npm leaves out; CUDA 12 and cuDNN 9 must be found by the loader (LD_LIBRARY_PATH).',
-  webgpu: 'It needs a GPU with a Vulkan, Metal or Direct3D 12 driver; the processor does without.',
+  webgpu: 'It needs a GPU with a Vulkan, Metal or Direct3D 12 driver; cpu works without.',
 };
 
 const PROBE_MS = 60_000;
@@ -52,7 +52,7 @@ function probe(provider: Provider, model: string): Promise<string | null> {
     child.once('message', (message) => resolve(Answer.parse(message).error));
     child.once('error', (error) => resolve(error.message));
     child.once('exit', (status, signal) =>
-      resolve(`The process that tried it ended (${signal ?? `status ${status}`}).`),
+      resolve(`The process that tried it exited (${signal ?? `status ${status}`}).`),
     );
   });
 }

@@ -22,10 +22,11 @@ async function checkFolder(): Promise<Finding> {
   const folder = process.cwd();
   try {
     await access(folder, constants.W_OK);
-    return { name, status: 'pass', detail: `${folder} can be written` };
+    return { name, status: 'pass', detail: `${folder} is writable` };
   } catch {
-    const remedy = 'Go to a folder of yours, or give `--data`, `--results` and REIGNITE_HOME folders of yours.';
-    return { name, status: 'warn', detail: `${folder} cannot be written`, remedy };
+    const remedy =
+      'Change to a folder that you can write to, or set `--data`, `--results` and REIGNITE_HOME to such folders.';
+    return { name, status: 'warn', detail: `${folder} is not writable`, remedy };
   }
 }
 
@@ -36,14 +37,14 @@ async function checkPorts(): Promise<Finding> {
   return {
     name: 'Ports',
     status: 'pass',
-    detail: `${taken.join(' and ')} in use (another server of Temporal, perhaps): a run takes others and says which`,
+    detail: `${taken.join(' and ')} in use (perhaps by another Temporal server); a run uses other ports and prints them`,
   };
 }
 
 function checkFonts(): Finding {
   try {
     registerFonts();
-    return { name: 'Fonts', status: 'pass', detail: 'DejaVu Sans, which comes with the package' };
+    return { name: 'Fonts', status: 'pass', detail: 'DejaVu Sans, included in the package' };
   } catch (error) {
     return { name: 'Fonts', status: 'fail', detail: messageOf(error), remedy: 'Install the package again: `npm ci`.' };
   }
@@ -51,11 +52,11 @@ function checkFonts(): Finding {
 
 function checkProxy(): Finding {
   const name = PROXY_VARIABLES.find((variable) => process.env[variable]);
-  if (name === undefined) return { name: 'Proxy', status: 'pass', detail: 'none is set' };
+  if (name === undefined) return { name: 'Proxy', status: 'pass', detail: 'not set' };
   return { name: 'Proxy', status: 'pass', detail: `${name} is ${withoutSecrets(process.env[name] ?? '')}` };
 }
 
-/** A proxy's address may hold a password, which is nobody's business. */
+/** Proxy URLs may contain credentials: show only the host. */
 function withoutSecrets(address: string): string {
   try {
     return new URL(address).host;
@@ -72,9 +73,9 @@ async function checkZenodo(): Promise<Finding> {
     const reply = await httpGet({ url: `${api}/records/15674785`, signal, stallMs: PATIENCE_MS });
     discard(reply);
     if (reply.status < 400) return { name, status: 'pass', detail: `${api} answers` };
-    return unreached(name, `${api} answers with status ${reply.status}`);
+    return unreached(name, `${api} answered with HTTP status ${reply.status}`);
   } catch (error) {
-    return unreached(name, signal.aborted ? `${api} does not answer within ${PATIENCE_MS / 1000} s` : messageOf(error));
+    return unreached(name, signal.aborted ? `${api} did not answer within ${PATIENCE_MS / 1000} s` : messageOf(error));
   }
 }
 
@@ -84,7 +85,7 @@ function unreached(name: string, detail: string): Finding {
     status: 'warn',
     detail,
     remedy:
-      'The sample needs no network; for the paper set HTTPS_PROXY, or fetch the record elsewhere and give `--data`.',
+      'The sample needs no network. For the paper set HTTPS_PROXY, or download the record elsewhere and name it with `--data`.',
   };
 }
 
@@ -113,6 +114,6 @@ async function checkBinary(): Promise<Finding> {
     const { version, origin, path } = await findTemporalBinary({ ways: [] });
     return { name, status: 'pass', detail: `${version} (${origin}): ${path}` };
   } catch {
-    return { name, status: 'warn', detail: 'not on this machine yet', remedy: 'The first run fetches it (45 MB).' };
+    return { name, status: 'warn', detail: 'not installed yet', remedy: 'The first run downloads it (45 MB).' };
   }
 }

@@ -13,7 +13,7 @@ import { type FoundArchive, remoteTree } from '../../../toolkit/preflight/remote
 import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
 import { RangeIgnored } from '../../../toolkit/zenodo/download/fetch-pieces.ts';
 
-/** Whether all that a run computes from lies in the data folder, so that nobody has to be asked what is missing. */
+/** Whether the data folder has all that a run reads, so that no request is needed. */
 export async function isDataComplete({ config, folders: { data } }: RunInput): Promise<boolean> {
   try {
     for (const task of config.tasks) {
@@ -98,7 +98,7 @@ async function lookOnServer(
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof RangeIgnored) return 'its server sends whole files only';
+  if (error instanceof RangeIgnored) return 'its server does not support partial downloads';
   if (error instanceof ReigniteError) return `${error.code}: ${error.message}`;
   if (error instanceof Error && error.name === 'TimeoutError') return `no answer within ${LOOK_MS / 1000} s`;
   throw error;
@@ -115,7 +115,7 @@ export function lookLines(look: RecordLook | NoLook, { all = false } = {}): read
     `Record checked (${where}): ${passed.length} of ${look.checks.length} as expected`,
     ...look.archives
       .filter(isRenamed)
-      .map(({ key, kind }) => `  ${key} is taken as the archive of ${kind ?? 'several folders'}`),
+      .map(({ key, kind }) => `  ${key} is used as the archive of ${kind ?? 'several folders'}`),
     ...shown.flatMap(({ status, subject, detail, remedy }) => [
       `  ${status.padEnd(7)} ${subject}: ${detail}`,
       ...(remedy === undefined || status === 'pass' ? [] : [`          ${remedy}`]),

@@ -33,7 +33,7 @@ export interface PlannedFile {
  * The files of the record that a run needs, and what of them is there. Nothing is fetched: what the record holds is
  * known from the mirror, from the folder that is served, or from an earlier answer of the API.
  *
- * @returns Undefined when nobody here knows what the record holds.
+ * @returns Undefined when the contents of the record are unknown.
  */
 export async function planFiles(
   input: RunInput,
@@ -71,7 +71,7 @@ async function recordOf(
   home: HomeFolders,
   signal: AbortSignal,
 ): Promise<ZenodoRecord | undefined> {
-  if (zenodo.serve !== undefined) {
+  if (zenodo.serveFrom !== undefined) {
     const servers = new RecordServers(home);
     try {
       return await servers.record(zenodo, record, signal);

@@ -23,7 +23,7 @@ export const ASSUMED_RATE = 10e6;
 const Facts = z.object({ tiles: z.number(), seconds: z.number() });
 
 /**
- * Seconds a tile as the entries of the cache tell them: of the same model where there are some, so that a small
+ * Seconds per tile, from cache entries: those of the same model where there are some, so that a small
  * network says nothing about a large one.
  *
  * @param of.folds - Networks that see each tile.
@@ -57,7 +57,9 @@ export function planLines(plan: RunPlan): readonly string[] {
 function fileLines({ files, bytes, disk, hours }: RunPlan): string[] {
   const free = disk.free === undefined ? 'unknown' : bytesText(disk.free);
   if (files === undefined || bytes === undefined) {
-    return [`What the record holds is not known here yet: the run asks, and waits for an answer; disk free ${free}`];
+    return [
+      `Contents of the record unknown: it could not be asked yet. The run asks again and waits for an answer; disk free ${free}`,
+    ];
   }
   const { needed = 0 } = disk;
   const isShort = disk.free !== undefined && disk.free < needed ? ': NOT ENOUGH' : '';
@@ -65,34 +67,34 @@ function fileLines({ files, bytes, disk, hours }: RunPlan): string[] {
   const time = timeText((hours.fetch ?? 0) * 3_600);
   return [
     ...files.map(({ key, size, state }) => `  ${key.padEnd(width)}  ${bytesText(size).padStart(8)}  ${state}`),
-    `To fetch ${bytesText(bytes.toFetch)} (${bytesText(bytes.there)} there); disk needed ${bytesText(needed)}, free ${free}${isShort}`,
-    ...(bytes.toFetch === 0 ? [] : [`Fetching takes ${time} at ${bytesText(ASSUMED_RATE)}/s, unpacking not counted`]),
+    `To download ${bytesText(bytes.toFetch)} (${bytesText(bytes.there)} on disk); disk needed ${bytesText(needed)}, free ${free}${isShort}`,
+    ...(bytes.toFetch === 0 ? [] : [`Download takes ${time} at ${bytesText(ASSUMED_RATE)}/s, without unpacking`]),
   ];
 }
 
 function taskLines(plan: TaskPlan): string[] {
   const { task, rois, cached, outstanding, tiles, hours, secondsPerTile, basis, expected } = plan;
   const title = TASK_TITLES[task];
-  const pace = `${secondsPerTile.toPrecision(2)} s a tile and network, ${basis}`;
+  const pace = `${secondsPerTile.toPrecision(2)} s per tile and network, ${basis}`;
   if (expected !== undefined) {
     const time = timeText(expected.hours * 3_600);
     return [
       `${title}: ${expected.rois} ROIs in the record`,
-      `  about ${expected.tiles} passes of a tile: ${time} (${pace})`,
+      `  about ${expected.tiles} tile passes: ${time} (${pace})`,
     ];
   }
   if (rois === undefined) return [`${title}: the number of ROIs is known once their list is downloaded (${pace})`];
-  const time = hours === undefined ? 'time known once all images are here' : timeText(hours * 3_600);
+  const time = hours === undefined ? 'time known once all images are downloaded' : timeText(hours * 3_600);
   const reasons = new Map<string, number>();
   for (const { reason } of rois) if (reason !== undefined) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   return [
     `${title}: ${counted(rois.length, 'ROI')}, ${cached} in the cache, ${outstanding} to compute`,
     ...[...reasons].map(([reason, count]) => `  ${count}: ${reason}`),
-    ...(outstanding === 0 ? [] : [`  ${tiles} passes of a tile: ${time} (${pace})`]),
+    ...(outstanding === 0 ? [] : [`  ${tiles} tile passes: ${time} (${pace})`]),
   ];
 }
 
-/** Tells the plan of a run before it begins. What keeps the plan from being made does not keep the run. */
+/** Prints the plan of a run before it starts. A failure to plan does not stop the run. */
 export async function tellPlan(
   run: ResolvedRun,
   home: HomeFolders,

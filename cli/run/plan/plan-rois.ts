@@ -61,16 +61,13 @@ async function planRoi(
   const image = inside(data, roi.image);
   const imageSha256 = await ifThere(() => digests.sha256(image, signal));
   const truthSha256 = await ifThere(() => digests.sha256(inside(data, roi.truth), signal));
-  if (imageSha256 === undefined || truthSha256 === undefined) return outstanding(roi.roi, 'its files are not here yet');
+  if (imageSha256 === undefined || truthSha256 === undefined)
+    return outstanding(roi.roi, 'its files are not downloaded yet');
   const size = await imageSize(image).catch(() => undefined);
   const tiles = size === undefined ? {} : { tiles: taskNamed(task).passesOf(size, model) };
   if (model.digest === undefined) {
     const own = input.config[task].model !== undefined;
-    return outstanding(
-      roi.roi,
-      own ? 'a model of your own is looked up when the run begins' : 'no model here yet',
-      tiles,
-    );
+    return outstanding(roi.roi, own ? 'a custom model is checked when the run starts' : 'no model yet', tiles);
   }
   const ref = { digest: model.digest };
   const keys = providersOf(input).map((provider) => {
@@ -96,7 +93,7 @@ function providersOf({ config }: RunInput): readonly string[] {
 
 function reasonOf(made: readonly CacheEntry[], wanted: KeyParts | undefined, cache: StepCache): string {
   const other = wanted === undefined ? undefined : differingParts(made, cache.completed(wanted));
-  return other === undefined ? 'never computed here' : `computed before with another ${other.join(', ')}`;
+  return other === undefined ? 'not computed before' : `computed before with another ${other.join(', ')}`;
 }
 
 async function ifThere<Result>(read: () => Promise<Result>): Promise<Result | undefined> {

@@ -33,7 +33,7 @@ export interface RunPlan {
   readonly run: string;
   readonly data: string;
   readonly results: string;
-  /** Missing where nobody here knows what the record holds. */
+  /** Missing where the contents of the record are unknown. */
   readonly files?: readonly PlannedFile[];
   readonly bytes?: { readonly toFetch: number; readonly there: number };
   /** Of the disk that holds the data folder; `free` is missing where the file system does not tell. */
@@ -65,7 +65,7 @@ export async function planRun(
   for (const task of input.config.tasks) {
     const model = await taskNamed(task).planModel(input.config, data, home, signal);
     const rois = await planRois(task, input, model, services);
-    const planned = fresh ? rois?.map(anew) : rois;
+    const planned = fresh ? rois?.map(asOutstanding) : rois;
     const pace = paceOf(task, made, model);
     const expected = planned === undefined ? expectedWork(task, look, model, pace) : undefined;
     tasks.push({ ...taskPlan(task, planned, model.isConverted, pace), ...(expected && { expected }) });
@@ -98,12 +98,12 @@ function expectedWork(
   return { rois: found.rois, tiles, hours: (tiles * secondsPerTile) / 3_600 };
 }
 
-function anew({ roi, tiles }: RoiPlan): RoiPlan {
-  const reason = 'a fresh run takes nothing from the cache';
+function asOutstanding({ roi, tiles }: RoiPlan): RoiPlan {
+  const reason = 'a fresh run does not use the cache';
   return { roi, state: 'outstanding', reason, ...(tiles === undefined ? {} : { tiles }) };
 }
 
-/** Which part of the cache the run goes on in: that of the run whose results lie there. */
+/** The cache namespace of the run whose results are in the folder. */
 async function generationOf({ digest, folders }: RunInput): Promise<string | undefined> {
   const summary = await RESULTS.summary.readIfValid(folders.results);
   return summary?.digest === digest ? summary.generation : undefined;

@@ -52,7 +52,7 @@ export async function cachedBinary(cache: string, build: TemporalBuild): Promise
 
 /** A new folder in the cache in which to fetch; what killed processes left there a day ago goes. */
 export async function stagingFolder(cache: string): Promise<string> {
-  // Whoever may write there could put another program in the place of the server.
+  // A user who can write there could replace the server with another program.
   await makeFolder(cache, { mode: 0o700 });
   for (const name of await readdir(cache)) {
     const path = join(cache, name);
@@ -119,12 +119,12 @@ const execute = promisify(execFile);
 /**
  * The version that a Temporal CLI prints of itself, e.g. `1.9.1`.
  *
- * @throws Error which says in a few words why the file is no such thing.
+ * @throws Error that says briefly why the file is not one.
  */
 export async function temporalVersionOf(path: string, signal?: AbortSignal): Promise<string> {
   const output = await printedVersion(path, signal);
   const version = /temporal version v?(\d+\.\d+\.\d+\S*)/i.exec(output)?.[1];
-  if (version === undefined) throw new Error(`${path} does not print a version of Temporal`);
+  if (version === undefined) throw new Error(`${path} does not print a Temporal version`);
   return version;
 }
 

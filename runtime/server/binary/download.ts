@@ -20,7 +20,7 @@ export async function getJson(url: string, options: DownloadOptions): Promise<un
     let bytes = 0;
     for await (const chunk of body) {
       bytes += chunk.length;
-      if (bytes > JSON_LIMIT_BYTES) throw new Error(`${url} answers with too much`);
+      if (bytes > JSON_LIMIT_BYTES) throw new Error(`${url} sends too many bytes`);
       chunks.push(chunk);
     }
   });
@@ -41,7 +41,7 @@ async function readBody(
     const reply = await httpGet({ url, headers, signal: limited, stallMs });
     if (reply.status !== 200) {
       discard(reply);
-      throw new Error(`${url} answers with status ${reply.status}`);
+      throw new Error(`${url} answered with HTTP status ${reply.status}`);
     }
     await read(watched(reply.body, alive));
   });
@@ -58,7 +58,7 @@ export interface FetchOptions {
   readonly build: TemporalBuild;
   /** An empty folder to work in, on the file system of the cache. */
   readonly folder: string;
-  /** Give up when nothing arrives for so long. */
+  /** Give up after this long without a byte. */
   readonly stallMs: number;
   readonly signal: AbortSignal | undefined;
 }

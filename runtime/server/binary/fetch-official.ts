@@ -34,7 +34,7 @@ export async function extractTarMember(
   await source;
 }
 
-/** @returns The member's size in bytes; the reader then stands at its first. */
+/** @returns The member's size in bytes; the reader is then at its first. */
 async function findMember(reader: BlockReader, member: string): Promise<number> {
   for (;;) {
     const header = await reader.next();
@@ -45,7 +45,7 @@ async function findMember(reader: BlockReader, member: string): Promise<number> 
     if (name === member && (type === '0' || type === '')) return size;
     for (let skipped = 0; skipped < size; skipped += BLOCK) await reader.next();
   }
-  throw new Error(`the archive holds no ${member}`);
+  throw new Error(`the archive has no ${member}`);
 }
 
 function text(header: Buffer, start: number, length: number): string {

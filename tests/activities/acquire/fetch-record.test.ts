@@ -60,7 +60,7 @@ describe('fetchRecord', () => {
     await close();
   });
 
-  it('asks nobody when all that is wanted lies there, fetched and verified', async () => {
+  it('sends no request when all wanted files are there, fetched and verified', async () => {
     const { ask, fetchAll, data, questions, manifest, close } = await prepared();
     const found = await ask();
     await fetchAll(found);
@@ -79,7 +79,7 @@ describe('fetchRecord', () => {
     await close();
   });
 
-  it('takes a folder as it lies there when it is to stay offline, and says what is missing', async () => {
+  it('uses a folder as it is when offline, and says what is missing', async () => {
     const { ask, data, zenodo, close } = await prepared();
     await close();
     const offline = { zenodo: { ...zenodo, offline: true } };

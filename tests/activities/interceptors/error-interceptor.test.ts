@@ -24,13 +24,13 @@ const fail = (error: unknown) => () => {
 };
 
 describe('the error interceptor', () => {
-  it('keeps code, cause and remedy of an error of ours, and whether it can be retried', async () => {
-    const failure = await thrownBy(fail(new ReigniteError('IMAGE_UNREADABLE', 'a.png is no image.')));
+  it('keeps code, cause and remedy of a ReigniteError, and whether it can be retried', async () => {
+    const failure = await thrownBy(fail(new ReigniteError('IMAGE_UNREADABLE', 'a.png is not an image.')));
     expect(failure).toBeInstanceOf(ApplicationFailure);
     expect(failure).toMatchObject({
       type: 'IMAGE_UNREADABLE',
       nonRetryable: true,
-      details: [{ code: 'IMAGE_UNREADABLE', cause: 'a.png is no image.', remedy: expect.stringMatching(/\w/) }],
+      details: [{ code: 'IMAGE_UNREADABLE', cause: 'a.png is not an image.', remedy: expect.stringMatching(/\w/) }],
     });
     expect(await thrownBy(fail(new ReigniteError('NETWORK', 'cut')))).toMatchObject({ nonRetryable: false });
   });
@@ -55,7 +55,7 @@ describe('the error interceptor', () => {
     expect(await thrownBy(fail(Object.assign(new Error('no'), full)))).toMatchObject({ type: 'NO_SPACE' });
   });
 
-  it('tries what nobody foresaw again, but not forever', async () => {
+  it('retries unexpected errors, but not forever', async () => {
     expect(await thrownBy(fail(new TypeError('odd')))).toMatchObject({ type: 'INTERNAL', nonRetryable: false });
     const fifth = new MockActivityEnvironment({ attempt: 5 });
     expect(await thrownBy(fail(new TypeError('odd')), fifth)).toMatchObject({ type: 'INTERNAL', nonRetryable: true });
@@ -71,7 +71,7 @@ describe('the error interceptor', () => {
     expect(await thrown).toBeInstanceOf(CancelledFailure);
   });
 
-  it('hands a step over soon when the worker is told to stop, however often that was so before', async () => {
+  it('hands an activity over soon when the worker shuts down, however often that happened before', async () => {
     const environment = new MockActivityEnvironment({ attempt: 9 });
     const thrown = thrownBy(() => Context.current().cancelled, environment);
     environment.cancel('WORKER_SHUTDOWN', new ActivityCancellationDetails({ workerShutdown: true }));

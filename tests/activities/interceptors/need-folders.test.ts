@@ -26,7 +26,7 @@ describe('needFolders', () => {
     const root = await temporaryFolder();
     for (const folder of ['data', 'results', join('home', 'models', MODEL.digest)]) {
       await expect(runStep(root)).rejects.toMatchObject({
-        type: 'FOLDER_NOT_HERE',
+        type: 'FOLDER_UNAVAILABLE',
         nonRetryable: false,
         message: expect.stringContaining(join(root, folder)),
       });
@@ -35,7 +35,7 @@ describe('needFolders', () => {
     expect(await runStep(root)).toBe('done');
   });
 
-  it('ends it when nobody ever has the folder', async () => {
+  it('fails when no worker ever has the folder', async () => {
     const root = await temporaryFolder();
     await expect(runStep(root, 30)).rejects.toMatchObject({ type: 'FILE_MISSING', nonRetryable: true });
   });

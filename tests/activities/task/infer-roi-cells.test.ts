@@ -77,8 +77,8 @@ describe('inferRoi, of cells', () => {
     expect(await readdir(home.work)).toEqual([]);
   });
 
-  it('goes on behind the last finished tile after a shutdown, bit for bit', async () => {
-    // Many tiles: on a busy machine the thread has a few of them behind it before it is told.
+  it('resumes after the last finished tile after a shutdown, bit for bit', async () => {
+    // Many tiles: on a busy machine the thread may have finished a few of them before it is cancelled.
     const image = 'images/pdl1/nuclei/many tiles.png';
     const original = join(data, 'images', 'pdl1', 'nuclei', 'nuclei_roi_1.png');
     await sharp(original).extend({ bottom: 12_000 }).toFile(join(data, image));
@@ -101,7 +101,7 @@ describe('inferRoi, of cells', () => {
     expect(await sha256OfFile(outputs.candidates)).toBe(await sha256OfFile(undisturbed.outputs.candidates));
   });
 
-  it('writes no points where none lie in the box, as the record has none, and removes those of an earlier run', async () => {
+  it('writes no points where none is in the box, as the record has none, and removes those of an earlier run', async () => {
     const { activity, input, outputs } = await setUp();
     await runActivity(activity, input);
     await runActivity(activity, { ...input, box: [0, 0, 0.5, 0.5] });

@@ -83,30 +83,33 @@ describe('inferRoi, of tissue', () => {
     expect(await readdir(home.work)).toEqual([]);
   });
 
-  it.each(['CANCELLED', 'WORKER_SHUTDOWN'] as const)('goes on after %s in the middle, bit for bit', async (reason) => {
-    const undisturbed = await setUp();
-    await runActivity(undisturbed.activity, undisturbed.input);
+  it.each(['CANCELLED', 'WORKER_SHUTDOWN'] as const)(
+    'continues after %s in the middle, bit for bit',
+    async (reason) => {
+      const undisturbed = await setUp();
+      await runActivity(undisturbed.activity, undisturbed.input);
 
-    const { activity, home, input, outputs } = await setUp();
-    const environment = new MockActivityEnvironment();
-    const beats: { tile?: number; of?: number }[] = [];
-    environment.on('heartbeat', (details: { tile?: number; of?: number }) => {
-      beats.push(details);
-      if ((details.tile ?? 0) > 40) environment.cancel(reason);
-    });
-    await expect(runActivity(activity, input, environment)).rejects.toBeInstanceOf(CancelledFailure);
-    expect(beats.at(-1)).toMatchObject({ roi, phase: 'predict' });
-    expect(await readdir(home.work)).toHaveLength(1);
+      const { activity, home, input, outputs } = await setUp();
+      const environment = new MockActivityEnvironment();
+      const beats: { tile?: number; of?: number }[] = [];
+      environment.on('heartbeat', (details: { tile?: number; of?: number }) => {
+        beats.push(details);
+        if ((details.tile ?? 0) > 40) environment.cancel(reason);
+      });
+      await expect(runActivity(activity, input, environment)).rejects.toBeInstanceOf(CancelledFailure);
+      expect(beats.at(-1)).toMatchObject({ roi, phase: 'predict' });
+      expect(await readdir(home.work)).toHaveLength(1);
 
-    const resumed: number[] = [];
-    const next = new MockActivityEnvironment();
-    next.on('heartbeat', ({ phase, tile }: { phase?: string; tile?: number }) => {
-      if (phase === 'predict' && tile !== undefined) resumed.push(tile);
-    });
-    expect(await runActivity(activity, input, next)).toMatchObject({ cached: false });
-    expect(resumed[0]).toBeGreaterThan(0);
-    expect(await bytesOf(outputs)).toEqual(await bytesOf(undisturbed.outputs));
-  });
+      const resumed: number[] = [];
+      const next = new MockActivityEnvironment();
+      next.on('heartbeat', ({ phase, tile }: { phase?: string; tile?: number }) => {
+        if (phase === 'predict' && tile !== undefined) resumed.push(tile);
+      });
+      expect(await runActivity(activity, input, next)).toMatchObject({ cached: false });
+      expect(resumed[0]).toBeGreaterThan(0);
+      expect(await bytesOf(outputs)).toEqual(await bytesOf(undisturbed.outputs));
+    },
+  );
 
   it('refuses to fill the place of another engine', async () => {
     const { activity, input } = await setUp();
@@ -116,10 +119,10 @@ describe('inferRoi, of tissue', () => {
     });
   });
 
-  it('refuses a path that leaves the data folder, and names a file that is not there', async () => {
+  it('refuses a path that leaves the data folder, and names a file that does not exist', async () => {
     const { activity, input } = await setUp();
     const run = (image: string) => runActivity(activity, { ...input, image });
-    await expect(run('../secret.png')).rejects.toMatchObject({ code: 'PATH_OUTSIDE' });
+    await expect(run('../secret.png')).rejects.toMatchObject({ code: 'PATH_TRAVERSAL' });
     await expect(run('images/he/none.png')).rejects.toMatchObject({ code: 'FILE_MISSING' });
   });
 

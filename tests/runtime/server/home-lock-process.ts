@@ -18,7 +18,7 @@ export interface LockProcess {
   readonly kill: () => Promise<void>;
 }
 
-/** @returns A process that stands ready, so that several may be let go at the same moment. */
+/** @returns A process that waits, so that several can be started at the same moment. */
 export async function startLockProcess(): Promise<LockProcess> {
   const child = fork(fileURLToPath(import.meta.url), ['stand-by'], { execArgv: ['--import', 'tsx'] });
   const ended = once(child, 'exit');

@@ -35,7 +35,7 @@ describe('moveDatabaseAside', () => {
     });
   });
 
-  it('puts it back without what was begun in its place', async () => {
+  it('puts it back without what was started in its place', async () => {
     await writeFile(join(folder, 'temporal.db'), 'old');
     const aside = await moveDatabaseAside(folder, 'temporal.db');
     await writeFile(join(folder, 'temporal.db'), 'new');

@@ -25,7 +25,7 @@ it('lets a command that only asks end in peace when the owner of the home goes m
   try {
     await owner.kill();
     await until(async () => (await homeHolder(home)) === undefined);
-    // Nobody has looked at `failed` when it rejects: unhandled, it would end the process, and fails this test.
+    // `failed` has no handler when it rejects: an unhandled rejection would end the process, and fails this test.
     await sleep(1_500);
     await expect(session.failed).rejects.toThrow(OwnerGone);
   } finally {

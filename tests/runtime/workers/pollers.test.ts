@@ -15,7 +15,7 @@ it('finds the queues that no worker polls', { timeout: 120_000 }, async () => {
   const stop = await serveStubbed(run, server);
   try {
     const unpolled = (prefix: string) => unpolledQueues(client, server.namespace, prefix, QUEUES);
-    expect(await unpolled('nobody')).toEqual(QUEUES);
+    expect(await unpolled('unserved')).toEqual(QUEUES);
     await expect.poll(() => unpolled(run.input.config.temporal.taskQueuePrefix), { timeout: 60_000 }).toEqual([]);
   } finally {
     await stop();

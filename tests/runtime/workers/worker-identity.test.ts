@@ -16,7 +16,7 @@ it.each([
   ['one that has ended here', `download-a-host-${ENDED}-${processTableTag()}-ab12cd`, true],
   ['one of the same host name and number in another container', `download-a-host-${ENDED}-ffffff-ab12cd`, false],
   ['a worker of an earlier version', `download ${ENDED}@${hostname()}`, false],
-  ['a foreign one', 'somebody', false],
+  ['a foreign one', 'someuser', false],
 ])('knows whether %s has ended', async (_, identity, ended) => {
   expect(await hasEndedHere(identity)).toBe(ended);
 });

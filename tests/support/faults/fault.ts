@@ -45,7 +45,7 @@ export type ReplyFault = (typeof REPLIES)[number];
 export const ACCIDENTS = [
   /** SIGKILL of the worker. */
   'kill',
-  /** The step is cancelled, as by `cancel` or a reset, and begun again. */
+  /** The step is cancelled, as by `cancel` or a reset, and started again. */
   'cancel',
   /** The disk fills up. */
   'disk-full',
@@ -59,7 +59,7 @@ export const BEGINNINGS = [
   'right',
   /** Another file of its name: moved aside. */
   'wrong',
-  /** A partial file that nobody knows anything of, of other bytes. */
+  /** A partial file of unknown origin, with other bytes. */
   'foreign-part',
   /** The disk has less room than is needed, for a while. */
   'no-room',

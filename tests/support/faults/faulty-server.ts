@@ -22,7 +22,7 @@ export interface RecordChanges {
   readonly status?: number;
   /** In place of its JSON. */
   readonly body?: string;
-  /** A file that it lists and that is not there. */
+  /** A file that it lists and that does not exist. */
   readonly missing?: string;
   /** Size of every file, in bytes. */
   readonly size?: number;
@@ -44,7 +44,7 @@ const CHUNK = 8 * 1024;
 const IDLE_MS = 5_000;
 
 /**
- * Serves files as Zenodo does, on the loopback address, with the faults that it is told to make, and writes down what
+ * Serves files as Zenodo does, on the loopback address, with the faults that a test asks for, and writes down what
  * it saw: every request, the bytes it sent, and how many connections were open at once.
  */
 export class FaultyServer {
@@ -58,7 +58,7 @@ export class FaultyServer {
   readonly #onAccident: (kind: Accident, key: string) => void;
   #closed = false;
 
-  /** @param onAccident - Called in the middle of a file; the reply goes on for as long as the client is there. */
+  /** @param onAccident - Called in the middle of a file; the reply continues for as long as the client is there. */
   constructor(files: readonly ServedFile[], onAccident: (kind: Accident, key: string) => void = () => undefined) {
     this.#files = new Map(files.map((file) => [file.key, file]));
     this.#left = new Map(files.map(({ key, faults }) => [key, [...faults]]));
@@ -68,7 +68,7 @@ export class FaultyServer {
     );
     this.#server.on('connection', (socket) => {
       this.#connections += 1;
-      // What is told here of an end comes late when the process is busy; the kernel knows at once.
+      // The end event comes late when the process is busy; the kernel knows at once.
       const open = Math.min(this.#connections, openTo(socket.localPort ?? 0) ?? this.#connections);
       this.mostConnections = Math.max(this.mostConnections, open);
       // The other side has closed it when its end is seen; ours takes a while longer to close too.
@@ -270,7 +270,7 @@ export class FaultyServer {
     }
   }
 
-  /** What is under way when a connection is dropped may be lost: a cut is to come after so many bytes. */
+  /** What is under way when a connection is dropped may be lost: so the byte position of the cut is a minimum. */
   async #arrived(response: ServerResponse, file: ServedFile, length: number): Promise<void> {
     const deadline = performance.now() + IDLE_MS;
     while (lengthOf(file.part) < length && !isGone(response) && performance.now() < deadline) await sleep(1);

@@ -16,13 +16,13 @@ export interface Resumed {
   readonly second: Ended;
 }
 
-/** Words of a `download` from a server of ours, with waits that suit a test. */
+/** Words of a `download` from our server, with waits that suit a test. */
 export async function downloadWords(cwd: string, api: string, zenodo: Record<string, number> = {}): Promise<string[]> {
   const profile = {
     name: 'tiny',
     record: '42',
     zenodo: { api, requestsPerMinute: 60, ...zenodo },
-    temporal: { heartbeatSeconds: 4, throttleSeconds: 0.5, retrySeconds: 0.2 },
+    temporal: { heartbeatSeconds: 4, heartbeatThrottleSeconds: 0.5, retrySeconds: 0.2 },
   };
   await writeFile(join(cwd, 'tiny.yaml'), JSON.stringify(profile));
   return ['download', '--profile', 'tiny.yaml', '--data', 'data', '--json'];

@@ -98,9 +98,9 @@ class ScheduleRun {
   async outcome(): Promise<Outcome> {
     this.#api = await this.#server.start();
     await this.#lane.alive();
-    const begun = performance.now();
+    const startedAt = performance.now();
     await Promise.all(this.#schedule.files.map((file) => this.#acquire(file)));
-    const ms = performance.now() - begun;
+    const ms = performance.now() - startedAt;
     await this.#check();
     const { requests, mostConnections } = this.#server;
     const sent = requests.reduce((sum, request) => sum + request.sent, 0);
@@ -150,9 +150,9 @@ class ScheduleRun {
     const url = `${this.#api}/records/42/files/${key}/content`;
     const zenodo = ZenodoConfig.parse({
       api: this.#api,
-      stallSeconds: 0.4,
-      patienceSeconds: 60,
-      spaceSeconds: 4,
+      stallTimeoutSeconds: 0.4,
+      retryTimeoutSeconds: 60,
+      diskFullTimeoutSeconds: 4,
       requestsPerMinute: REQUESTS,
     });
     const download = {
@@ -207,7 +207,7 @@ class ScheduleRun {
     for (const { key, begins } of this.#schedule.files) {
       const path = this.#pathOf(key);
       const found = await readFile(path).catch(() => undefined);
-      if (found === undefined) this.#findings.push(`${key} is not there`);
+      if (found === undefined) this.#findings.push(`${key} does not exist`);
       else if (!found.equals(this.#bytesOf(key))) this.#findings.push(`${key} is not the same`);
       const aside = await readFile(`${path}.wrong-1`, 'utf8').catch(() => undefined);
       if ((begins === 'wrong') !== (aside === 'this is mine')) this.#findings.push(`${key}: moved aside: ${aside}`);

@@ -6,7 +6,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { FileInput, UnpackInput } from '../../../activities/inputs.ts';
 
-/** What a disk is like: as it is, full when somebody writes, too small beforehand, or not to be written. */
+/** What a disk is like: as it is, full on write, too small beforehand, or not to be written. */
 export type Disk = 'good' | 'full' | 'no-room' | 'read-only';
 
 export interface Job {
@@ -150,7 +150,7 @@ async function work(windowMs: number): Promise<void> {
   process.send?.('ready');
 }
 
-/** Puts a disk that can be told to fail under the files of this process. */
+/** Makes file operations of this process fail on request. */
 async function spoilableDisk(): Promise<(disk: Disk) => void> {
   let disk: Disk = 'good';
   const fault = (code: string) => Object.assign(new Error(`${code}: made for a test`), { code });

@@ -55,7 +55,7 @@ describe('a worker', () => {
     ]) {
       expect(await check({ api: url })).toBe('ADDRESS_NOT_ALLOWED');
     }
-    expect(await check({ roi: '../../x' })).toBe('PATH_OUTSIDE');
+    expect(await check({ roi: '../../x' })).toBe('PATH_TRAVERSAL');
   });
 
   it('writes nothing to what may only be read', async () => {

@@ -56,7 +56,7 @@ describe('the places that an input names', () => {
   });
 
   it('are those of a folder that is served, not the address at which it was served in another process', () => {
-    const input = { zenodo: { serve: 'data/sample' }, file: { key: 'a.zip', url: 'http://127.0.0.1:4000/a.zip' } };
+    const input = { zenodo: { serveFrom: 'data/sample' }, file: { key: 'a.zip', url: 'http://127.0.0.1:4000/a.zip' } };
     expect(placesNamedIn(input)).toEqual({ ...NONE, read: [packageFile('data/sample')] });
     expect(placesNamedIn({ ...input, file: { ...input.file, key: '../a.zip' } }).escapes).toEqual(['../a.zip']);
   });

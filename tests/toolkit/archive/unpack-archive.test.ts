@@ -10,7 +10,7 @@ import { filesBelow } from '../../support/files-below.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { type RawMember, rawZip } from '../../support/raw-zip.ts';
 
-/** Writes an archive, with a folder beside it to unpack into. */
+/** Writes an archive, with a folder next to it to unpack into. */
 async function prepared(zip: Buffer) {
   const folder = await temporaryFolder();
   const archive = join(folder, 'images.zip');
@@ -156,7 +156,7 @@ describe('unpackArchive', () => {
     expect(await filesBelow(target)).toEqual({});
   });
 
-  it('stops when it is told to, without a half-written file', async () => {
+  it('stops when asked to, without a half-written file', async () => {
     const content = Buffer.alloc(2_000_000, 7);
     const { target, unpack } = await prepared(rawZip(['a', 'b'].map((name) => ({ name, content }))));
     const abort = new AbortController();
@@ -185,7 +185,7 @@ describe('unpackArchive', () => {
     ['a drive letter', { name: 'C:evil' }],
     ['a backslash', { name: 'images\\..\\evil' }],
     ['a control character', { name: 'images/a\u0000b' }],
-    ['bytes that are no UTF-8', { name: Buffer.from([0x61, 0xff]) }],
+    ['bytes that are not UTF-8', { name: Buffer.from([0x61, 0xff]) }],
     ['an endless name', { name: 'a'.repeat(256) }],
     ['no name', { name: './.' }],
     ['a symbolic link', { name: 'images/evil', content: '/etc', mode: 0o120777 }],
@@ -247,7 +247,7 @@ describe('unpackArchive', () => {
     ['a wrong CRC-32', 'ARCHIVE_CORRUPT', { content: 'bad', crc: 1 }],
     ['fewer bytes than stated', 'ARCHIVE_CORRUPT', { content: 'bad', size: 9, deflate: true }],
     ['more bytes than stated', 'ARCHIVE_UNSAFE', { content: 'x'.repeat(9999), size: 9, deflate: true }],
-    ['bytes that are no deflate stream', 'ARCHIVE_CORRUPT', { content: '\xff\xff\xff', method: 8 }],
+    ['bytes that are not a deflate stream', 'ARCHIVE_CORRUPT', { content: '\xff\xff\xff', method: 8 }],
   ] as const)('keeps what is right, and not a member with %s', async (_, code, member) => {
     const { target, unpack } = await prepared(
       rawZip([
@@ -304,7 +304,7 @@ describe('unpackArchive', () => {
 });
 
 describe('listArchive', () => {
-  it('tells the disk need beforehand', async () => {
+  it('reports the disk space needed beforehand', async () => {
     const { folder, archive } = await prepared(
       rawZip([
         { name: 'a', content: '12345' },

@@ -53,7 +53,7 @@ describe('beginAttempt', () => {
     await expect(begin(work)).rejects.toMatchObject(SET_ASIDE);
   });
 
-  it('does not count attempts that were told to stop', async () => {
+  it('does not count attempts that were asked to stop', async () => {
     const work = await temporaryFolder();
     for (let attempt = 0; attempt < 10; attempt++) {
       const stop = new AbortController();
@@ -63,7 +63,7 @@ describe('beginAttempt', () => {
     expect(await readdir(work)).toEqual([]);
   });
 
-  it('begins to count anew when somebody tries again', async () => {
+  it('starts counting again on a retry', async () => {
     const work = await temporaryFolder();
     for (let attempt = 0; attempt < 3; attempt++) await begin(work);
     await expect(begin(work)).rejects.toThrow();
@@ -77,7 +77,7 @@ describe('countingDeaths', () => {
     return countingDeaths(step, () => Promise.reject(new ReigniteError(code, 'so it is')));
   };
 
-  it('lets an error that names what is wrong be told as often as somebody tries', async () => {
+  it('reports an error that names what is wrong on every retry', async () => {
     const work = await temporaryFolder();
     for (let attempt = 0; attempt < 5; attempt++) {
       await expect(failing('IMAGE_UNREADABLE', work)).rejects.toMatchObject({ code: 'IMAGE_UNREADABLE' });

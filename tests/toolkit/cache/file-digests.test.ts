@@ -33,7 +33,7 @@ describe('FileDigests', () => {
     expect(await new FileDigests(memo).sha256(path)).toBe(sha256Of('one'));
   });
 
-  it('begins anew from a damaged memory, and names a missing file', async () => {
+  it('starts again from a damaged memory, and names a missing file', async () => {
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'memo.json'), 'nonsense');
     await writeFile(join(folder, 'a'), 'one');

@@ -3,7 +3,7 @@ import { HE_LABELS, TIL_LABELS } from '../../../toolkit/dataset/he-labels.ts';
 import { heOracle } from '../metrics/he-oracle.ts';
 
 describe('HE_LABELS', () => {
-  it('stand at the index of their value', () => {
+  it('are at the index of their value', () => {
     expect(HE_LABELS.map(({ value }) => value)).toEqual(HE_LABELS.map((_, index) => index));
     expect(TIL_LABELS.map(({ value }) => value)).toEqual(TIL_LABELS.map((_, index) => index));
   });

@@ -115,7 +115,7 @@ describe('parseReaderAnnotations', () => {
     const { unused } = parse({
       images: [image(0)],
       annotations: [annotation(0, 0, 1), annotation(1, 0, 99), annotation(2, 0, 19), annotation(3, 5, 1)],
-      categories: [...pdl1Categories, { id: 19, supercategory: 'somebody' }],
+      categories: [...pdl1Categories, { id: 19, supercategory: 'someuser' }],
     });
     expect(unused).toEqual([
       { reason: 'category of no reader', ids: [19, 99], annotations: 2 },
@@ -162,7 +162,7 @@ describe('parseReaderAnnotations', () => {
   it.each([
     ['another document', [], 'readers.json: the document: '],
     ['no images', { annotations: [], categories: [] }, 'readers.json: images: '],
-    ['an empty list of images', { ...small(), images: [] }, 'lists no images'],
+    ['an empty list of images', { ...small(), images: [] }, 'lists no image to score'],
     ['a box of three', { ...small(), annotations: [annotation(0, 0, 1, [1, 2, 3])] }, 'annotations.0.bbox'],
     ['an image in another folder', { ...small(), images: [image(0, '../up.png')] }, 'images.0.file_name'],
     ['an image without a name', { ...small(), images: [image(0, '..')] }, 'images.0.file_name'],
@@ -180,7 +180,7 @@ describe('parseReaderAnnotations', () => {
     );
   });
 
-  it('ends in a result or an error of ours, whatever one field holds', () => {
+  it('ends in a result or a ReigniteError, whatever one field holds', () => {
     fc.assert(
       fc.property(
         fc.constantFrom('images', 'annotations', 'categories'),
@@ -212,7 +212,7 @@ describe('readReaderAnnotations', () => {
     ['{"images": NaN}', 'is not JSON: line 1, column 12: "NaN", which JSON does not know, is not expected'],
     ['{\n "images": [\n  {"id": -Infinity}]}', 'is not JSON: line 3, column 10: "-Infinity"'],
     [Buffer.from([0x7b, 0xff]), 'is not UTF-8 text'],
-  ])('refuses what is no JSON', async (content, message) => {
+  ])('refuses what is not JSON', async (content, message) => {
     const path = join(await temporaryFolder(), 'readers.json');
     await writeFile(path, content);
     await expect(readReaderAnnotations(path, 'pdl1')).rejects.toMatchObject({

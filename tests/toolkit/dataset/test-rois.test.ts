@@ -79,7 +79,7 @@ describe('listHeTestRois', () => {
     });
   });
 
-  it('tells of rows that were probably meant to be tested', () => {
+  it('reports rows that were probably meant to be tested', () => {
     const row = (line: number, task: string, split: string) => ({
       ...{ line, task, split },
       ...{ imagePath: '', annotationPath: '', facts: {} },
@@ -93,14 +93,14 @@ describe('listHeTestRois', () => {
   });
 
   it.each([
-    ['ROI_UNPAIRED', 'roi_2_with_context', [['images/he/roi_1.png', 'annotations/he/roi_2.png']]],
+    ['ROI_WITHOUT_PAIR', 'roi_2_with_context', [['images/he/roi_1.png', 'annotations/he/roi_2.png']]],
     ['OVERVIEW_INVALID', 'roi_1_with_context is there twice', [roiNamed('roi_1'), roiNamed('roi_1')]],
     [
       'OVERVIEW_INVALID',
       'line 2: "images/he/roi_1.tif" is not a PNG',
       [['images/he/roi_1.tif', 'images/he/roi_1.tif']],
     ],
-    ['PATH_OUTSIDE', 'data/../../roi_1', [['data/../../roi_1.png', 'annotations/he/roi_1.png']]],
+    ['PATH_TRAVERSAL', 'data/../../roi_1', [['data/../../roi_1.png', 'annotations/he/roi_1.png']]],
     ['OVERVIEW_INVALID', 'elsewhere/', [['elsewhere/roi_1.png', 'annotations/he/roi_1.png']]],
   ] as const)('refuses with %s: %s', async (code, message, pairs) => {
     const root = await rootWith(...pairs);
@@ -124,7 +124,7 @@ describe('resolveInData', () => {
   it.each(['data/..', 'data/../x.png', 'images/../../x.png', 'images/he\\..\\x.png', 'images/he/a\0.png'])(
     'refuses %j, which leaves the data folder',
     (path) => {
-      expect(() => resolveInData(path)).toThrow(expect.objectContaining({ code: 'PATH_OUTSIDE' }));
+      expect(() => resolveInData(path)).toThrow(expect.objectContaining({ code: 'PATH_TRAVERSAL' }));
     },
   );
 });

@@ -106,7 +106,7 @@ describe('renderF1Figures', () => {
     }
   });
 
-  it('stops when it is told to', async () => {
+  it('stops when asked to', async () => {
     const outDir = await temporaryFolder();
     const signal = AbortSignal.abort(new Error('enough'));
     const { metrics } = oracleOf('edge', 'pdl1');

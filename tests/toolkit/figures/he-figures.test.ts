@@ -107,7 +107,7 @@ describe('renderHeFigures', () => {
     expect((await readFile(join(folder, `${stem}.png`))).equals(png)).toBe(true);
   });
 
-  it('stops when it is told to, with whole files', async () => {
+  it('stops when asked to, with whole files', async () => {
     const aborted = await mkdtemp(join(tmpdir(), 'he-figures-'));
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(renderHeFigures({ metrics, outDir: aborted, signal })).rejects.toThrow('enough');

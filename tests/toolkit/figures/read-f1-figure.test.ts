@@ -28,7 +28,7 @@ describe('reading a published F1 matrix', () => {
     expect(rows(readF1Figure(await published(name), readers, scale))).toEqual(expected);
   });
 
-  it('gives all numbers from 0.00 to 1.00 in a figure of ours', async () => {
+  it('gives all numbers from 0.00 to 1.00 in our figure', async () => {
     const readers = Array.from({ length: 15 }, (_, index) => `reader P${index}`);
     const macro = readers.map((_, i) => readers.map((__, j) => (j > i ? ((i * 31 + j * 7) % 101) / 100 : null)));
     const data = f1MatrixData('F1', 'Reds', { readers, f1: { macro }, confusion: {} });

@@ -8,6 +8,6 @@ describe('inside', () => {
   });
 
   it.each(['..', '../a', 'a/../../b', '/etc/passwd'])('refuses %s', (path) => {
-    expect(() => inside('/data', path)).toThrow(expect.objectContaining({ code: 'PATH_OUTSIDE' }));
+    expect(() => inside('/data', path)).toThrow(expect.objectContaining({ code: 'PATH_TRAVERSAL' }));
   });
 });

@@ -91,7 +91,7 @@ function mayHideProcesses(): boolean {
 
 // Skipped where /proc cannot be mounted: that needs root and its capabilities.
 describe.skipIf(!mayHideProcesses())('where /proc hides the processes of others', () => {
-  const NOBODY = 65_534;
+  const UNPRIVILEGED = 65_534;
 
   it('takes a lease from a dead holder and not from a live one', { timeout: 60_000 }, async () => {
     const folder = await temporaryFolder();
@@ -109,8 +109,8 @@ describe.skipIf(!mayHideProcesses())('where /proc hides the processes of others'
        if (lease.acquired) await lease.release();`,
     );
     const ask = async () => {
-      const asNobody = `setpriv --reuid ${NOBODY} --regid ${NOBODY} --clear-groups`;
-      const shell = `${HIDE}; exec ${asNobody} ${process.execPath} --import tsx ${script}`;
+      const asUnprivileged = `setpriv --reuid ${UNPRIVILEGED} --regid ${UNPRIVILEGED} --clear-groups`;
+      const shell = `${HIDE}; exec ${asUnprivileged} ${process.execPath} --import tsx ${script}`;
       const child = spawn('unshare', ['-m', 'sh', '-c', shell], {
         stdio: ['ignore', 'pipe', 'inherit'],
         env: { ...process.env, HOME: '/nonexistent', TMPDIR: folder },

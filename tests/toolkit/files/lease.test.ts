@@ -206,7 +206,7 @@ describe('a lease that is held', () => {
     expect(await readdir(path)).toEqual(['another.json']);
   });
 
-  it('is lost when it could not be renewed for so long that others may take it', async () => {
+  it('is lost when it could not be renewed until others may take it', async () => {
     const { path } = await place();
     const lease = await acquired(path, { renewMs: 20, silentMs: 200 });
     const claim = await claimOf(path);

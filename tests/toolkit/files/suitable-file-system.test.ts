@@ -53,13 +53,13 @@ describe('probeFileSystem', () => {
       { create: (path, text) => writeFile(path, text) },
       /lets two processes create the same file/,
     ],
-    ['appending', { append: (path, text) => writeFile(path, text) }, /loses what is written/],
-    ['writing over', { overwrite: async () => undefined }, /loses what is written/],
-    ['a rename over a file', { rename: noRenameOver }, /does not do what every disk does/],
+    ['appending', { append: (path, text) => writeFile(path, text) }, /loses data written/],
+    ['writing over', { overwrite: async () => undefined }, /loses data written/],
+    ['a rename over a file', { rename: noRenameOver }, /lacks basic file operations/],
     ['a rename that copies', { rename: copy }, /does not replace a file in one step/],
-    ['a rename over a folder in use', { rename: mergeFolders }, /lets two processes put a folder in the same place/],
-    ['keeping a full folder', { rmdir: (path) => rm(path, { recursive: true }) }, /removes a folder that is not empty/],
-    ['appending at all', { append: () => Promise.reject(failure('ENOTSUP')) }, /does not do what every disk does/],
+    ['a rename over a folder in use', { rename: mergeFolders }, /lets two processes create the same folder/],
+    ['keeping a full folder', { rmdir: (path) => rm(path, { recursive: true }) }, /deletes a folder that is not empty/],
+    ['appending at all', { append: () => Promise.reject(failure('ENOTSUP')) }, /lacks basic file operations/],
   ])('refuses a file system without %s', async (_, change, message) => {
     const folder = await temporaryFolder();
     const probe = probeFileSystem(folder, { ...GOOD, ...change });

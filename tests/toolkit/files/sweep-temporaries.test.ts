@@ -35,7 +35,7 @@ describe('sweepTemporaries', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('for the only writer removes those of its files, whoever wrote them', async () => {
+  it('removes all temporaries of its files for the only writer, also those of other processes', async () => {
     const running = temporaryPathBeside('/x/a.json');
     const other = `.b.json.${ENDED}.ffffff0a1b2c.tmp`;
     const folder = await folderWith([basename(running), `.a.json.${ENDED}.ffffff0a1b2c.tmp`, other]);

@@ -94,7 +94,12 @@ describe('AcceptedImage of a TIFF', () => {
     ['LERC', { tags: { 259: [34887] } }, 'LERC', 'magick'],
     ['an unknown compression', { tags: { 259: [52479] } }, 'compression 52479', 'magick'],
     ['a floating point predictor', { tags: { 317: [3] } }, 'predictor 3', 'magick'],
-    ['separate tiles', { samples: 3, tags: { 284: [2], 322: [16], 323: [16] } }, 'tiles of its own', 'magick'],
+    [
+      'separate tiles',
+      { samples: 3, tags: { 284: [2], 322: [16], 323: [16] } },
+      'stores each colour in separate tiles',
+      'magick',
+    ],
   ] as const)('refuses %s by name, with a remedy that helps', async (_, options, reason, remedy) => {
     const attempt = open({ pixels: new Uint8Array(PIXELS * 64), ...options });
     await expect(attempt).rejects.toMatchObject({
@@ -102,7 +107,7 @@ describe('AcceptedImage of a TIFF', () => {
       message: expect.stringContaining(reason),
       remedy: expect.stringContaining(remedy),
     });
-    await expect(attempt).rejects.not.toMatchObject({ remedy: expect.stringContaining('fetch it again') });
+    await expect(attempt).rejects.not.toMatchObject({ remedy: expect.stringContaining('download it again') });
   });
 
   it('keeps the stored axes whatever the orientation says, and says so', async () => {

@@ -32,7 +32,7 @@ describe('decodeRgb', () => {
     ['no-image.png', 'IMAGE_UNREADABLE', /no-image\.png cannot be read: .*unsupported image format/],
     ['cut-off.png', 'IMAGE_UNREADABLE', /cut-off\.png cannot be read/],
     ['cmyk.jpg', 'IMAGE_UNREADABLE', /cmyk\.jpg cannot be read: its colours are cmyk/],
-    ['gone.png', 'FILE_MISSING', /There is no image .*gone\.png/],
+    ['gone.png', 'FILE_MISSING', /Image not found: .*gone\.png/],
   ])('refuses %s as %s', async (name, code, message) => {
     const attempt = decodeRgb(folder + name);
     await expect(attempt).rejects.toMatchObject({ code });
@@ -45,7 +45,7 @@ describe('imageSize', () => {
     expect(await imageSize(`${folder}cut-off.png`)).toEqual({ width: 25, height: 20 });
   });
 
-  it('refuses what is no image', async () => {
+  it('refuses what is not an image', async () => {
     await expect(imageSize(`${folder}no-image.png`)).rejects.toMatchObject({ code: 'IMAGE_UNREADABLE' });
   });
 });

@@ -23,7 +23,7 @@ async function kindOfPng(path: string): Promise<readonly (number | undefined)[]>
 
 const grey = () => sharp(new Uint8Array(12), { raw: { width: 4, height: 3, channels: 1 } }).toColourspace('b-w');
 
-/** A palette PNG with samples of so many bits, whose rows are not filtered. */
+/** A palette PNG with samples of `bits` bits, whose rows are not filtered. */
 function palettePng(mask: {
   width: number;
   height: number;

@@ -50,7 +50,7 @@ describe('DetectionMetrics', () => {
       },
     ],
     ['too few scores', { groups: { nuclei: { ...group(), f1: { ...group().f1, macro: [[null, 1]] } } } }],
-    ['a pair of somebody else', { groups: { nuclei: { ...group(), confusion: { 'R1|AI': null } } } }],
+    ['a pair of another group', { groups: { nuclei: { ...group(), confusion: { 'R1|AI': null } } } }],
     ['a pair too few', { groups: { nuclei: { ...group(), confusion: {} } } }],
     ['counts of more classes', { groups: { nuclei: { ...group(), confusion: { 'reader R1|AI': [[1]] } } } }],
     [

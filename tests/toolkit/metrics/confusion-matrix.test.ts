@@ -34,7 +34,7 @@ describe('ConfusionMatrix', () => {
     [() => new ConfusionMatrix(1, [-1]), 'whole numbers >= 0, got -1'],
     [() => new ConfusionMatrix(1, [0.5]), 'whole numbers >= 0, got 0.5'],
     [() => matrix.plus(ConfusionMatrix.zeros(2)), 'Expected a matrix of size 3, got 2'],
-  ])('refuses what is no square of counts (%#)', (make, message) => {
+  ])('refuses what is not a square of counts (%#)', (make, message) => {
     expect(make).toThrow(message);
   });
 });

@@ -22,7 +22,7 @@ describe('corrected Dice', () => {
     [TUMOUR, UNANNOTATED, 4],
   );
 
-  it('leaves the paper’s as it is: Background predicted as tumour and tumour predicted Unannotated both vanish', () => {
+  it('does not change the number of the paper: Background predicted as tumour and tumour predicted Unannotated both vanish', () => {
     expect(diceScores(confusion, HE_LABELS).perClass['Tumor cells']).toBe(1);
   });
 

@@ -21,7 +21,7 @@ describe('countConfusion', () => {
     ]);
   });
 
-  it('leaves out a pixel whose truth or prediction is no label', () => {
+  it('leaves out a pixel whose truth or prediction is not a label', () => {
     const matrix = countConfusion(bytes(255, 3, 17, 3, 16), bytes(3, 255, 3, 3, 16));
     expect(matrix.total()).toBe(2);
     expect([matrix.at(3, 3), matrix.at(16, 16)]).toEqual([1, 1]);

@@ -42,7 +42,7 @@ describe('evaluateHe', () => {
     });
   });
 
-  it('stops when it is told to', async () => {
+  it('stops when asked to', async () => {
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(evaluateHe([first], { signal })).rejects.toThrow('enough');
   });

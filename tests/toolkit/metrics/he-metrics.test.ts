@@ -15,7 +15,7 @@ function matrixOf(...cells: [number, number, number][]): ConfusionMatrix {
   return new ConfusionMatrix(17, counts);
 }
 
-describe('heMetrics beside the authors', () => {
+describe('heMetrics against the authors', () => {
   it('sums the ROIs to their matrix', () => {
     expect(total.toRows()).toEqual(heOracle.confusion);
     expect(tilConfusion(total).toRows()).toEqual(heOracle.til);
@@ -88,7 +88,7 @@ describe('heMetrics', () => {
     }
   });
 
-  it('refuses what is no metrics/he.json', () => {
+  it('refuses what is not metrics/he.json', () => {
     const metrics = heMetrics(total);
     const { Stroma: _, ...withoutStroma } = metrics.all.perClass;
     for (const wrong of [

@@ -53,7 +53,7 @@ describe('readFoundPoints', () => {
     ]);
   });
 
-  it('refuses a file that is no array, and stops when it is told to', async () => {
+  it('refuses a file that is not an array, and stops when asked to', async () => {
     const { annotations } = agreementOracle('edge', 'nuclei');
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'edge_case47_nuclei_roi_1.npy'), 'x');

@@ -24,10 +24,10 @@ it('a class that the ground truth does not have is null, also when it was predic
 });
 
 it('its verdict has no numbers, and the others keep theirs', () => {
-  const pixels = { pixels: 40_000, differing: 0, largestMargin: 0, nearMargins: 0 };
+  const pixels = { pixels: 40_000, differing: 0, largestConfidence: 0, lowConfidence: 0 };
   const comparison = { ...pixels, between: confusion().toRows() };
   const roi = { roi: 'r', comparison, published: confusion(), ours: confusion() };
-  const { dice, verdict } = judgeTissue('he', [roi], undefined, { ...VerdictConfig.parse({}).he, smallClass: 0 });
+  const { dice, verdict } = judgeTissue('he', [roi], undefined, { ...VerdictConfig.parse({}).he, minClassPixels: 0 });
   const of = (name: string) => dice.all.find((metric) => metric.name === name);
   expect(of('Liver')).toEqual({
     name: 'Liver',

@@ -24,7 +24,7 @@ const without = (prediction: Uint8Array) => {
 };
 
 describe('pixels without a prediction', () => {
-  it('raise the paper’s number and not the number with them as missed', () => {
+  it('raise the number of the paper and not the number with them as missed', () => {
     expect(without(confused)).toMatchObject({ paper: 0.9, pixels: 0, share: 0, all: { overall: 0.9 } });
     for (const nothing of [0, 17, 255]) {
       const abstained = without(confused.map((label, at) => (at % 10 === 0 ? nothing : label)));
@@ -51,8 +51,8 @@ describe('pixels without a prediction', () => {
       return describeWithoutPrediction('The masks', { annotated: 1e6, pixels, share }, { shown: 0.95, missed: 0.9 });
     };
     expect(say(0)).toBe(
-      'The masks have no prediction for 0 of 1000000 annotated pixels (0 %): Unannotated, or a value that is no label. ' +
-        'With these as missed, Overall is 0.9000 instead of 0.9500.',
+      'The masks have no prediction for 0 of 1000000 annotated pixels (0 %): Unannotated, or a value that is not a label. ' +
+        'Counting them as missed, Overall is 0.9000 instead of 0.9500.',
     );
     expect(say(0.001)).not.toContain('WARNING');
     expect(say(0.0011)).toMatch(/^WARNING: .*\(0\.11 %\).*Overall is 0\.9000 instead of 0\.9500/);
@@ -60,7 +60,7 @@ describe('pixels without a prediction', () => {
 });
 
 describe('the verdict on masks', () => {
-  it('tells them of both sides, also where a value is no label', () => {
+  it('reports them for both sides, also where a value is not a label', () => {
     const ours = countConfusion(truth, truth);
     const published = countConfusion(
       truth,

@@ -89,7 +89,7 @@ describe('an ONNX model of the user', { timeout: 60_000 }, () => {
     await expect(prepared).rejects.toMatchObject({ code: 'SIDECAR_INVALID', message: expect.stringContaining(named) });
   });
 
-  it('refuses a file that is no ONNX model, one without a sidecar, and masks for cells', async () => {
+  it('refuses a file that is not an ONNX model, one without a sidecar, and masks for cells', async () => {
     const folder = await temporaryFolder();
     const models = join(folder, 'models');
     await writeFile(join(folder, 'text.onnx'), 'no model at all');

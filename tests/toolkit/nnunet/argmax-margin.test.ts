@@ -33,7 +33,7 @@ describe('argmaxAndMargin', () => {
     expect(decide([1.5, next], 2, 5)).toEqual({ labels: [0], margins: [0], isNumber: true });
   });
 
-  it('tells of NaN', () => {
+  it('reports NaN', () => {
     expect(decide([0.5, Number.NaN, 0.5, 0.5], 2).isNumber).toBe(false);
     expect(decide([Number.NaN, 0.5], 2).isNumber).toBe(false);
   });

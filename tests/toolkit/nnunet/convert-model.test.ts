@@ -181,7 +181,7 @@ describe('convertModel', () => {
     await expect(readModelCard(join(out, 'onnx'))).rejects.toMatchObject({ code: 'MODEL_UNREADABLE' });
   });
 
-  it('refuses plans that are no plans', async () => {
+  it('refuses plans that are not plans', async () => {
     const folder = await copyOf('plain');
     await cp(join(folder, 'fold_1', 'model_best.model.pkl'), join(folder, 'fold_0', 'model_best.model.pkl'));
     await writeFile(join(folder, 'fold_0', 'model_best.model.pkl'), Buffer.from('80027d7100', 'hex').subarray(0, 4));
@@ -191,7 +191,7 @@ describe('convertModel', () => {
 });
 
 describe('modelDigest', () => {
-  it('tells the order of folds, the weights and the plans apart', async () => {
+  it('distinguishes the order of folds, the weights and the plans', async () => {
     const folder = await copyOf('plain');
     const digests = [
       await modelDigest(folder, [0, 1]),

@@ -44,7 +44,7 @@ describe('findModelFolder', () => {
     await addModel('two');
     await expect(findModelFolder(folder)).rejects.toMatchObject({
       code: 'FILE_MISSING',
-      message: `${folder} holds several nnU-Net models: one, two.`,
+      message: `${folder} contains several nnU-Net models: one, two.`,
     });
   });
 });

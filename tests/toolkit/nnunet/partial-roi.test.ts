@@ -8,7 +8,7 @@ const START = { row: 0, fold: 0 };
 const NEXT = { row: 0, fold: 1 };
 
 describe('PartialRoi', () => {
-  it('goes on behind the last commit and forgets what was written after it', async () => {
+  it('resumes after the last commit and forgets what was written after it', async () => {
     const folder = await temporaryFolder();
     const first = PartialRoi.open(folder, IDENTITY);
     expect(first.next).toEqual(START);
@@ -53,7 +53,7 @@ describe('PartialRoi', () => {
     },
   );
 
-  it('lets nobody commit after another has opened the folder', async () => {
+  it('refuses a commit after another process has opened the folder', async () => {
     const folder = await temporaryFolder();
     const earlier = PartialRoi.open(folder, IDENTITY);
     earlier.writeFloats('carry-0-0', Float32Array.of(1));

@@ -88,7 +88,7 @@ describe('parsePlans', () => {
     [
       'a patch that the poolings do not divide',
       info({}, { patch_size: [512, 500] }),
-      'patch_size: 500 px is no multiple of 8',
+      'patch_size: 500 px is not a multiple of 8',
     ],
     ['reordered axes', info({ transpose_forward: [1, 0, 2] }), 'plans.transpose_forward: expected [0, 1, 2]'],
     [
@@ -97,7 +97,7 @@ describe('parsePlans', () => {
       'init: stage undefined',
     ],
     [
-      'a stage that is not there',
+      'a stage that does not exist',
       info({}, {}, { init: INIT.with(5, 4) }),
       'init: stage 4 is not one of plans_per_stage (0)',
     ],

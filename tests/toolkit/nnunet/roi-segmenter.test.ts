@@ -60,7 +60,7 @@ describe('createRoiSegmenter', () => {
     expect(passes).toBeGreaterThan(300);
   });
 
-  it('stops within a tile when asked, and goes on from there', async () => {
+  it('stops within a tile when asked, and resumes from there', async () => {
     const job = await tinyJob('a', 300, 200, 32);
     const whole = { ...job, ...jobIn(scratch, 'whole', job.image) };
     await segmenter.segment(whole);
@@ -83,7 +83,7 @@ describe('createRoiSegmenter', () => {
     const tiles: number[] = [];
     const result = await segmenter.segment(job, { onProgress: ({ tile }) => tiles.push(tile) });
     expect(result.resumedFrom).toBeDefined();
-    // The thread may have gone on for a while, into the next fold, before it was told.
+    // The thread may have continued for a while, into the next fold, before it stopped.
     expect(tiles[0]).toBeGreaterThanOrEqual(told ?? Number.POSITIVE_INFINITY);
     expect(await readFile(job.mask)).toEqual(await readFile(whole.mask));
     expect(await readFile(job.margin)).toEqual(await readFile(whole.margin));
@@ -181,7 +181,7 @@ describe('a killed process', () => {
     for (const child of children) child.kill('SIGKILL');
   });
 
-  it('leaves what the next one goes on from, to the same bytes', async () => {
+  it('leaves what the next one resumes from, to the same bytes', async () => {
     const job = await tinyJob('a', 300, 200, 32);
     const whole = { ...job, ...jobIn(scratch, 'whole', job.image) };
     await segmenter.segment(whole);

@@ -67,7 +67,7 @@ describe('segmentRoi', () => {
     const expected = [await readFile(whole.mask), await readFile(whole.margin)];
     const passes = networks.runs();
 
-    // 4 x 5 tiles, 3 folds: killed before every single tile once, each attempt going on from the one before.
+    // 4 x 5 tiles, 3 folds: killed before every single tile once, each attempt resuming from the one before.
     for (let patience = 2; patience < 12; patience++) {
       const job = jobIn(scratch, `killed-${patience}`, path);
       let attempts = 0;

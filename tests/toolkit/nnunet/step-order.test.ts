@@ -16,7 +16,7 @@ describe('the order of steps', () => {
         const steps = allSteps(rows, folds);
         const done = new Set<string>();
         for (const { row, fold } of steps) {
-          // A row's band goes on from the row above with the same fold, its sum from the fold before.
+          // A row's accumulator continues from the row above with the same fold, its sum from the fold before.
           if (row > 0) expect(done.has(`${row - 1} ${fold}`)).toBe(true);
           if (fold > 0) expect(done.has(`${row} ${fold - 1}`)).toBe(true);
           done.add(`${row} ${fold}`);
@@ -27,7 +27,7 @@ describe('the order of steps', () => {
     );
   });
 
-  it('changes the fold only once a group', () => {
+  it('changes the fold only once per group', () => {
     const steps = allSteps(9, 5);
     const changes = steps.filter(({ fold }, k) => k > 0 && steps[k - 1]?.fold !== fold).length + 1;
     expect(changes).toBe(5 * Math.ceil(9 / ROWS_A_FOLD));

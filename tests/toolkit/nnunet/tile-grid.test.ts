@@ -85,7 +85,7 @@ describe('tilesInScope', () => {
 });
 
 describe('partialRoiBytes', () => {
-  it('counts carried rows, the sum of the folds and three bytes a pixel', () => {
+  it('counts carried rows, the sum of the folds and three bytes per pixel', () => {
     const model = { patch, classes: 17, folds: 5 };
     // Rows 0, 256, ..., 2048: 256 rows are carried, the last tile row finishes 512; four rows' sums wait at a time.
     const row = 3328 * 17 * 4;

@@ -72,20 +72,20 @@ describe('.npy', () => {
       expect(() => decodeNpy(bytes.subarray(0, length), 'x.npy')).toThrow(/^x\.npy /);
     }
     expect(() => decodeNpy(Buffer.concat([bytes, Buffer.of(0)]), 'x.npy')).toThrow(
-      'x.npy holds 9 bytes of values, its header promises 8.',
+      'x.npy has 9 bytes of values; its header states 8.',
     );
   });
 
   it.each([
-    ['no array at all', 'PK\x03\x04 and so on, long enough', 'is no .npy file but a zip'],
+    ['no array at all', 'PK\x03\x04 and so on, long enough', 'is not a .npy file but a zip'],
     ['nothing', '', 'is empty (0 bytes)'],
-    ['a pickle', '\x80\x04\x95 and so on, long enough', 'is no .npy file but a pickle'],
+    ['a pickle', '\x80\x04\x95 and so on, long enough', 'is not a .npy file but a pickle'],
     [
       'Python objects',
       "\x93NUMPY\x01\x00\x36\x00{'descr': '|O', 'fortran_order': False, 'shape': (1,)}",
       'holds Python',
     ],
-    ['named fields', "\x93NUMPY\x01\x00\x1c\x00{'descr': [('x', '<f4')], 'fo'", 'holds records with named fields'],
+    ['named fields', "\x93NUMPY\x01\x00\x1c\x00{'descr': [('x', '<f4')], 'fo'", 'contains records with named fields'],
     ['another version', '\x93NUMPY\x09\x00\x02\x00{}', 'has the unknown .npy version 9'],
     ['a header without a shape', "\x93NUMPY\x01\x00\x0c\x00{'descr': '<'", 'has no readable header'],
   ])('refuses %s', async (_, text, message) => {

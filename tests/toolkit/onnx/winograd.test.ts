@@ -132,7 +132,7 @@ describe('withWinograd', () => {
     expect(largestDifference(plain, other) / largest).toBeLessThan(2e-6);
   });
 
-  it('leaves what does not gain: few channels, small maps, sides that are no multiple of four', () => {
+  it('leaves what does not gain: few channels, small maps, sides that are not a multiple of four', () => {
     for (const size of [
       [255, 32, 32],
       [256, 28, 36],

@@ -204,7 +204,7 @@ it('covers exactly the stored pixels and names every conversion, or says why not
           expect(result).toBeInstanceOf(ReigniteError);
           expect(result).toMatchObject({
             code: 'IMAGE_UNREADABLE',
-            remedy: expect.not.stringContaining('fetch it again'),
+            remedy: expect.not.stringContaining('download it again'),
           });
           return;
         }

@@ -92,7 +92,7 @@ describe.each(['zip', 'stream'] as const)('checkpoints that PyTorch wrote, %s', 
 });
 
 describe('readPickleFile', () => {
-  it('refuses a checkpoint with tensors and a file that is not there', async () => {
+  it('refuses a checkpoint with tensors and a file that does not exist', async () => {
     await expectRejection(readPickleFile(fixture('tiny.zip.pt')), 'CHECKPOINT_UNSUPPORTED', 'plain pickle');
     await expectRejection(readPickleFile(fixture('none.pkl')), 'FILE_MISSING', 'none.pkl');
     await expectRejection(readPickleFile(fixture('.')), 'FILE_MISSING', 'is not a file');

@@ -50,9 +50,9 @@ describe('names and calls', () => {
   });
 
   it.each([
-    ['arguments that are no tuple', 'cshapes\nPoint\nK\x01R.', 'a tuple is expected'],
+    ['arguments that are not a tuple', 'cshapes\nPoint\nK\x01R.', 'a tuple is expected'],
     ['a call of a number', 'K\x01)R.', 'a global or reduced is expected'],
-    ['a name that is no text', 'K\x01K\x02\x93.', 'is no text'],
+    ['a name that is not a text', 'K\x01K\x02\x93.', 'is not a text'],
     ['an object of nothing', '(o.', 'an object is made of nothing'],
     ['a state for a number', 'K\x01Nb.', 'a state is given to the number'],
   ])('refuses %s', (_, pickle, message) => expectRefusal(() => read([pickle]), 'CHECKPOINT_CORRUPT', message));
@@ -235,9 +235,9 @@ describe('numpy', () => {
 
   it.each<[string, readonly (string | Uint8Array)[], string]>([
     ['a shape that is not that of the bytes', array('K\x02\x85', F8, one), 'shape [2] has 1 elements'],
-    ['bytes that are no elements', array('K\x01\x85', F8, 'C\x03abc'), '3 bytes are no array of f8'],
+    ['bytes that are not elements', array('K\x01\x85', F8, 'C\x03abc'), '3 bytes are not an array of f8'],
     ['an array of no type', array('K\x01\x85', ['N'], one), 'an array is of None'],
-    ['a state that is no tuple', [`${reconstruct}Nb.`], "numpy's description is None"],
+    ['a state that is not a tuple', [`${reconstruct}Nb.`], "numpy's description is None"],
     [
       'a scalar of two elements',
       ['cnumpy.core.multiarray\nscalar\n', ...F8, `C\x10${'\x00'.repeat(16)}\x86R.`],

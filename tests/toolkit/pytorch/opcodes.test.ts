@@ -135,9 +135,9 @@ describe('stack, memo and frames', () => {
     ['two values at the end', 'NN.', 'more than one value'],
     ['a mark at the end', 'N(.', /more than one value|too few/],
     ['a memo that is not written', 'h\x00.', 'memo 0 is read before it is written'],
-    ['a negative place of the memo', 'Np-1\n.', 'no natural number'],
+    ['a negative place of the memo', 'Np-1\n.', 'not a natural number'],
     ['a frame beyond the file', '\x80\x04\x95\xff\x00\x00\x00\x00\x00\x00\x00N.', '255 bytes are needed'],
-    ['an unknown opcode', '\x80\x02\xfe.', 'byte 2, 0xfe, is no opcode'],
+    ['an unknown opcode', '\x80\x02\xfe.', 'byte 2, 0xfe, is not an opcode'],
     ['a line without end', 'I12', 'has no end'],
   ])('refuses %s', (_, pickle, message) => expectRefusal(() => read([pickle]), 'CHECKPOINT_CORRUPT', message));
 

@@ -14,7 +14,7 @@ export interface StoredEntry {
   readonly localName?: string;
 }
 
-/** A zip of stored entries, simple enough to lie in every field. */
+/** A zip of stored entries, simple enough to set every field. */
 export function storedZip(entries: readonly StoredEntry[]): Uint8Array<ArrayBuffer> {
   const locals: Uint8Array[] = [];
   const central: Uint8Array[] = [];

@@ -54,7 +54,7 @@ describe('the older stream of a checkpoint', () => {
     ['a key that is not asked for', [SYSTEM, OBJECT, bytes(']', text('8'), 'a.'), CONTENT], 'storage 8 is listed'],
     ['a key twice', [SYSTEM, OBJECT, bytes('](', text('7'), text('7'), 'e.'), CONTENT, CONTENT], 'storage 7 is listed'],
     ['a missing key', [SYSTEM, OBJECT, '].'], 'missing from its list'],
-    ['keys that are no texts', [SYSTEM, OBJECT, ']K\x07a.', CONTENT], 'no list of texts'],
+    ['keys that are not texts', [SYSTEM, OBJECT, ']K\x07a.', CONTENT], 'not a list of texts'],
     ['another count', [SYSTEM, OBJECT, KEYS, little(4, 8), FLOATS], 'has 4 elements'],
     ['a negative count', [SYSTEM, OBJECT, KEYS, little(-3, 8), FLOATS], 'has -3 elements'],
     ['a storage cut off', [SYSTEM, OBJECT, KEYS, CONTENT.subarray(0, 19)], 'ends within storage 7'],
@@ -69,7 +69,7 @@ describe('the older stream of a checkpoint', () => {
     await expectRejection(opened(MAGIC, PROTOCOL, big, OBJECT), 'CHECKPOINT_UNSUPPORTED', 'big-endian');
   });
 
-  it('refuses what is no checkpoint at all', async () => {
+  it('refuses what is not a checkpoint at all', async () => {
     await expectRejection(opened('GIF89a'), 'CHECKPOINT_CORRUPT', 'model.pt');
     await expectRejection(opened(''), 'CHECKPOINT_CORRUPT', 'model.pt');
     await expectRejection(opened('N.N.'), 'CHECKPOINT_CORRUPT', '2 bytes follow the pickle');

@@ -28,7 +28,7 @@ function run(provenance: Provenance, record: string, changed: Partial<ReportData
     provenance,
     summary: { run: 'r', record, profile: 'paper', digest: 'd', status: 'done', ended: '2026-01-02T00:00:00Z', tasks },
     tasks: [tissue('reproduced')],
-    ledger: [],
+    discrepancies: [],
     configuration: RunConfig.parse({ name: 'paper', record }),
     environments: [],
     times: { steps: [], began: undefined, retries: 0 },
@@ -47,7 +47,7 @@ describe('what a report claims', () => {
   it('of synthetic data, under whatever number: no paper, no citation, no methods', () => {
     const data = run({ kind: 'synthetic' }, '15674785');
     const { answer } = headlineOf(data);
-    expect(answer).toBe('The pipeline works: synthetic sample reproduced; nothing is said about the paper.');
+    expect(answer).toBe('The pipeline works: synthetic sample reproduced; this says nothing about the paper.');
     expect(methodsText(data)).toEqual([]);
     expect(everything(data)).not.toMatch(/IGNITE|[Zz]enodo|arXiv|doi\.org|Yes/);
     expect(String(badge(data))).toContain('reproduced (synthetic)');
@@ -107,9 +107,9 @@ describe('the methods text', () => {
     expect(text).not.toMatch(/cells counted|printed values/);
   });
 
-  it('claims no checksum that nobody compared', () => {
+  it('claims no checksum that was not compared', () => {
     const text = methodsOf({ configuration: configured({ zenodo: { offline: true } }), verified: [] });
-    expect(text).toContain('taken from a data folder as they were; no checksum of them was verified');
+    expect(text).toContain('taken from a data folder as they were; no checksums were verified');
     expect(methodsOf({ verified: ['md5', 'crc'] })).toContain('1 of 2 files was verified by MD5');
   });
 

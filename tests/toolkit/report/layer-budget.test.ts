@@ -8,7 +8,7 @@ describe('the bytes of layers', () => {
     expect(image + 3 * mask + margin + differ).toBeLessThanOrEqual(1);
     expect(image + readers + 3 * points).toBeLessThanOrEqual(1);
     expect(887 * limit).toBeLessThanOrEqual(25_000_000);
-    // What does not compress at all: a byte a pixel of a square.
+    // What does not compress at all: a byte per pixel of a square.
     const layer = await finestWithin(limit * image, 2_000, async (edge) => new Uint8Array(edge * edge));
     expect(layer?.length).toBeLessThanOrEqual(limit * image);
   });

@@ -11,7 +11,7 @@ import { RoiLayers } from '../../../toolkit/report/layers/layers-file.ts';
 import { Summary } from '../../../toolkit/report/summary.ts';
 import { TraceLine } from '../../../toolkit/report/trace.ts';
 import { writeReport } from '../../../toolkit/report/write-report.ts';
-import { LedgerFile } from '../../../toolkit/verdict/discrepancies/discrepancies-file.ts';
+import { DiscrepanciesFile } from '../../../toolkit/verdict/discrepancies/discrepancies-file.ts';
 import { judgeTissue } from '../../../toolkit/verdict/judge-tissue.ts';
 import { CellsVerdictFile, HeVerdictFile } from '../../../toolkit/verdict/verdict-file.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
@@ -135,7 +135,7 @@ function inputs(kind: RecordKind): readonly (readonly [path: string, value: unkn
       HeVerdictFile,
     ],
     ['verdict/pdl1.json', cells, CellsVerdictFile],
-    ['verdict/ledger.json', { schema: 1, entries: [entry] }, LedgerFile],
+    ['verdict/discrepancies.json', { schema: 1, entries: [entry] }, DiscrepanciesFile],
     ['trace.jsonl', line, TraceLine],
     ['environment/inference-1.json', machine, Environment],
     ['configuration.yaml', config, RunConfig],

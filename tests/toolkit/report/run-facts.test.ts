@@ -9,25 +9,25 @@ import { readEnvironments, recordEnvironment } from '../../../toolkit/results/en
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 describe('the facts of a run', () => {
-  it('keep its configuration as a profile, and no folder of anybody', async () => {
+  it('keep its configuration as a profile, and no absolute path', async () => {
     const results = await temporaryFolder();
-    const config = RunConfig.parse({ name: 'x', record: '0042', he: { model: '/home/somebody/models/mine' } });
+    const config = RunConfig.parse({ name: 'x', record: '0042', he: { model: '/home/someuser/models/mine' } });
     await writeConfiguration(results, config);
-    expect(await readFile(join(results, 'configuration.yaml'), 'utf8')).not.toContain('somebody');
+    expect(await readFile(join(results, 'configuration.yaml'), 'utf8')).not.toContain('someuser');
     const kept = await readConfiguration(results);
     expect(kept).toEqual({ ...config, he: { ...config.he, model: 'PATH/mine' } });
     expect(commandOf('x', kept)).toBe('npx reignite run --profile configuration.yaml');
   });
 
   it('name the command that does a run of a shipped profile again, with what was set', () => {
-    const plain = { name: 'paper', record: '15674785', zenodo: { connections: 1 }, temporal: { window: 9 } };
+    const plain = { name: 'paper', record: '15674785', zenodo: { connections: 1 }, temporal: { maxConcurrentRois: 9 } };
     expect(commandOf('paper', RunConfig.parse(plain))).toBe('npx reignite run --profile paper');
-    const set = RunConfig.parse({ ...plain, tasks: ['he'], he: { scope: 'annotated' }, ledger: { full: true } });
+    const set = RunConfig.parse({ ...plain, tasks: ['he'], he: { scope: 'annotated' }, discrepancies: { full: true } });
     expect(commandOf('paper', set).split(' \\\n  ')).toEqual([
       'npx reignite run --profile paper',
       `--set 'tasks=["he"]'`,
       '--set he.scope=annotated',
-      '--set ledger.full=true',
+      '--set discrepancies.full=true',
     ]);
     const newer = RunConfig.parse({ ...plain, record: '17735903', zenodo: { api: 'https://sandbox.zenodo.org/api' } });
     expect(commandOf('paper', newer).split(' \\\n  ').slice(1)).toEqual([
@@ -37,8 +37,8 @@ describe('the facts of a run', () => {
   });
 
   it('keep a folder that was served in place of the record: without it the command would compare something else', () => {
-    const served = { name: 'paper', record: '15674785', zenodo: { serve: 'data/sample' } };
-    expect(commandOf('paper', RunConfig.parse(served))).toContain('--set zenodo.serve=data/sample');
+    const served = { name: 'paper', record: '15674785', zenodo: { serveFrom: 'data/sample' } };
+    expect(commandOf('paper', RunConfig.parse(served))).toContain('--set zenodo.serveFrom=data/sample');
   });
 
   it('say once what machines of a kind it ran on, without user and host', async () => {

@@ -32,7 +32,7 @@ async function writeRecord(results: string): Promise<string> {
   const [width, height] = [60, 40];
   for (const folder of ['images/he', 'annotations/he', 'inference/he'])
     await mkdir(join(data, folder), { recursive: true });
-  for (const folder of ['inference/he', 'margins/he']) await mkdir(join(results, folder), { recursive: true });
+  for (const folder of ['inference/he', 'confidence/he']) await mkdir(join(results, folder), { recursive: true });
   const roi = 'x_with_context';
   await sharp({ create: { width, height, channels: 3, background: 'plum' } })
     .png()

@@ -36,7 +36,7 @@ describe('the table of a results folder', () => {
     expect(writers.filter((writer) => !existsSync(packageFile(writer)))).toEqual([]);
   });
 
-  it('tells a missing file from a damaged one', async () => {
+  it('distinguishes a missing file from a damaged one', async () => {
     const results = await temporaryFolder();
     await expect(RESULTS.summary.read(results)).rejects.toMatchObject({ code: 'FILE_MISSING' });
     expect(await RESULTS.summary.readIfThere(results)).toBeUndefined();

@@ -3,11 +3,11 @@ import { ReigniteError } from '../../../toolkit/errors.ts';
 import { publishedOr } from '../../../toolkit/tasks/published-prediction.ts';
 
 const failing = (code: 'FILE_MISSING' | 'NO_SPACE') => async () => {
-  throw new ReigniteError(code, 'There is no file /home/somebody/data/inference/he/x.png.');
+  throw new ReigniteError(code, 'There is no file /home/someuser/data/inference/he/x.png.');
 };
 
-it('a published prediction that cannot be read gives a reason that names no folder of anybody', async () => {
-  expect(await publishedOr('/home/somebody/data', failing('FILE_MISSING'))).toEqual({
+it('a published prediction that cannot be read gives a reason that names no absolute path', async () => {
+  expect(await publishedOr('/home/someuser/data', failing('FILE_MISSING'))).toEqual({
     kind: 'unreadable',
     reason: 'There is no file inference/he/x.png.',
   });

@@ -7,7 +7,7 @@ import { type ComparedRoi, judgeTissue } from '../../../toolkit/verdict/judge-ti
 
 const TOLERANCES = VerdictConfig.parse({}).he;
 const PIXELS = 40_000;
-const OPTIONS = { nearMargin: TOLERANCES.nearMargin, labels: HE_LABELS.length };
+const OPTIONS = { lowConfidenceUpTo: TOLERANCES.tolerance.maxConfidence, labels: HE_LABELS.length };
 
 /** An ROI half stroma, half tumour, of which the first `changed` published pixels were changed. */
 function roi(name: string, changed: number, margin: number): ComparedRoi {
@@ -109,7 +109,7 @@ describe('compareMasks', () => {
     const ours = Uint8Array.of(1, 3, 2, 255);
     const margins = Uint16Array.of(9, 6, 9, 9);
     const { between, ...counts } = compareMasks(published, ours, margins, OPTIONS);
-    expect(counts).toEqual({ pixels: 2, differing: 1, largestMargin: 6 / 65_535, nearMargins: 1 });
+    expect(counts).toEqual({ pixels: 2, differing: 1, largestConfidence: 6 / 65_535, lowConfidence: 1 });
     expect(between[2]?.[3]).toBe(1);
     expect(between.flat().reduce((sum, count) => sum + count, 0)).toBe(2);
   });

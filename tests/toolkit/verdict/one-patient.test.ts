@@ -31,8 +31,8 @@ describe('numbers that rest on one patient', () => {
     const { patients, cohorts, warnings } = describeDraws(PATIENTS, measure, SETTINGS);
     expect({ patients, cohorts }).toEqual({ patients: 3, cohorts: { RUMC: 2, SCDC: 1 } });
     expect(warnings).toEqual([
-      'The intervals of RUMC rest on 2 patients: fewer than 10 say little about others.',
-      'The scores of SCDC rest on 1 patient: there is no interval.',
+      'The intervals of RUMC rest on 2 patients: with fewer than 10 they say little about other patients.',
+      'The scores of SCDC rest on 1 patient, so there is no interval.',
     ]);
   });
 

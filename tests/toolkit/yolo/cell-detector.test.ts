@@ -46,7 +46,7 @@ describe('createCellDetector', () => {
     });
   });
 
-  it('stops between tiles, goes on where it was, and throws the reason of the signal', async () => {
+  it('stops between tiles, resumes where it was, and throws the reason of the signal', async () => {
     const job = await jobIn();
     const stop = new AbortController();
     const onProgress = ({ tile }: { tile: number }) => {

@@ -73,7 +73,7 @@ describe('convertDetector', () => {
     expect((await stat(join(one, card.file))).mtimeMs).toBe(before.mtimeMs);
   });
 
-  it('makes a damaged conversion anew, and another one for another size', async () => {
+  it('makes a damaged conversion again, and another one for another size', async () => {
     const out = await temporaryFolder();
     const card = await convertDetector({ checkpoint: fixture('v7.pt'), out, size: SIZE });
     await writeFile(join(out, card.file), 'damaged');

@@ -116,7 +116,7 @@ describe('detectImage', () => {
     expect((await readCandidatesFile(job.candidates)).candidates.length).toBeGreaterThan(0);
   });
 
-  it.each([0, 1, 3, 5])('goes on behind %i finished tiles with the same bytes', async (tiles) => {
+  it.each([0, 1, 3, 5])('resumes after %i finished tiles with the same bytes', async (tiles) => {
     const whole = await jobIn();
     await detectImage(whole, detector, IDENTITY);
     const job = await jobIn();

@@ -79,7 +79,7 @@ describe('downloadFile', () => {
     expect(await readFile(path)).toHaveLength(0);
   });
 
-  it('goes on where a cut connection left it, and asks for the same version', async () => {
+  it('resumes where a cut connection left it, and asks for the same version', async () => {
     const { folder, path, download, requests } = await prepared((request, response, n, part) =>
       n === 1 ? cutAfter(response, part, 100_000, { etag: '"md5:x"' }) : wellBehaved(request, response, n),
     );
@@ -126,7 +126,7 @@ describe('downloadFile', () => {
     expect(ranges()).toEqual([undefined, 'bytes=100000-', 'bytes=100000-']);
   });
 
-  it('begins anew when the rest is of another version', async () => {
+  it('starts again when the rest is of another version', async () => {
     const { download } = await prepared((request, response, n, part) => {
       if (n === 1) return cutAfter(response, part, 1000, { etag: '"one"' });
       if (n > 2) return wellBehaved(request, response, n);
@@ -137,7 +137,7 @@ describe('downloadFile', () => {
     expect(await download()).toMatchObject({ sha256: SHA256, resumedFrom: 0 });
   });
 
-  it('begins anew after 416 three times in a row, not before', async () => {
+  it('starts again after 416 three times in a row, not before', async () => {
     const { download, ranges } = await prepared((request, response, n, part) => {
       if (n === 1) return cutAfter(response, part, 1000);
       if (n <= 4) return response.writeHead(416, { 'content-range': `bytes */${SIZE}` }).end();
@@ -267,7 +267,7 @@ describe('downloadFile', () => {
     expect((await readFile(`${path}.part`)).length).toBe(1000);
   });
 
-  it('stops when it is told to, and keeps the bytes', async () => {
+  it('stops when asked to, and keeps the bytes', async () => {
     const { path, download } = await prepared((_, response) => {
       response.writeHead(200, { 'content-length': SIZE });
       response.write(BYTES.subarray(0, 1000));
@@ -324,7 +324,7 @@ describe('downloadFile', () => {
     expect(await readdir(folder)).toEqual(['images.zip']);
   });
 
-  it('hashes a large file while it is written, also one that is begun anew', async () => {
+  it('hashes a large file while it is written, also one that is restarted', async () => {
     const large = Buffer.alloc(17 * 2 ** 20, BYTES);
     const md5 = createHash('md5').update(large).digest('hex');
     const damaged = Buffer.from(large).fill(0, 5_000_000, 5_000_009);
@@ -337,9 +337,9 @@ describe('downloadFile', () => {
   });
 
   it('lets two attempts at one file not write at the same time', async () => {
-    const begun: ServerResponse[] = [];
+    const responses: ServerResponse[] = [];
     const { folder, path, download } = await prepared((_, response) => {
-      begun.push(response);
+      responses.push(response);
       response.writeHead(200, { 'content-length': SIZE });
       response.write(BYTES.subarray(0, 10));
     });
@@ -351,7 +351,7 @@ describe('downloadFile', () => {
       retryAfterMs: 5_000,
       message: expect.stringContaining(`process ${process.pid}`),
     });
-    begun[0]?.end(BYTES.subarray(10));
+    responses[0]?.end(BYTES.subarray(10));
     expect(await first).toMatchObject({ sha256: SHA256 });
     expect(await readdir(folder)).toEqual(['images.zip']);
   });

@@ -81,7 +81,7 @@ describe('fetchMembers', () => {
     expect(sent() - before).toBeLessThan(200_000);
   });
 
-  it('goes on in the middle of a member that was cut off', async () => {
+  it('continues in the middle of a member that was cut off', async () => {
     const { fetch, sent } = await prepared((_, rest, n) => (n === 2 ? 'cut' : rest));
     await expect(fetch()).rejects.toMatchObject({ code: 'NETWORK', retryable: true });
     expect(await fetch()).toHaveLength(2);

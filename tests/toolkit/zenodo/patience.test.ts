@@ -10,7 +10,7 @@ const network = new ReigniteError('NETWORK', 'Cut.');
 async function prepared() {
   const folder = await temporaryFolder();
   const fails = (error: unknown, at: number, bytes = 0, execution = 'run') =>
-    new Patience(folder).after(error, { subject: 'a.bin', execution, bytes, begun: at }, LIMITS, at);
+    new Patience(folder).after(error, { subject: 'a.bin', execution, bytes, startedAt: at }, LIMITS, at);
   return { fails };
 }
 
@@ -34,7 +34,7 @@ describe('patience', () => {
     expect(now - 1_000_000).toBeLessThan(LIMITS.patienceMs * 1.1);
   });
 
-  it('is new after a byte, for another run, and when nobody was there to try', async () => {
+  it('is new after a byte, for another run, and after a time without attempts', async () => {
     const { fails } = await prepared();
     for (let k = 0; k < 5; k++) await fails(network, 1_000 * k);
     expect(await fails(network, 100_000, 1)).toMatchObject({ retryable: true });
@@ -50,7 +50,7 @@ describe('patience', () => {
     expect(error instanceof ReigniteError && error.retryAfterMs).toBeGreaterThanOrEqual(45_000);
   });
 
-  it('waits for space for a time of its own, and says how to go on', async () => {
+  it('waits for space for a time of its own, and says how to resume', async () => {
     const { fails } = await prepared();
     const full = new ReigniteError('NO_SPACE', 'Full.');
     expect(await fails(full, 0)).toMatchObject({ retryable: true, remedy: expect.stringContaining('by itself') });

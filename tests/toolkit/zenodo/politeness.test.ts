@@ -40,7 +40,7 @@ describe('politeness', () => {
     await error.catch(({ retryAfterMs }) => expect(retryAfterMs).toBeGreaterThan(50_000));
   });
 
-  it('stops waiting when it is told to', async () => {
+  it('stops waiting when asked to', async () => {
     const politeness = new Politeness({ folder: await temporaryFolder(), connections: 1 });
     await politeness.enter(HOST);
     await expect(politeness.enter(HOST, AbortSignal.timeout(50))).rejects.toThrow();

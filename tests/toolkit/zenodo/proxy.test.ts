@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { fetchRecord } from '../../../toolkit/zenodo/record/record.ts';
 import { faultServer } from '../../support/fault-server.ts';
 
-/** A proxy that opens every tunnel to one server of ours, whatever host is asked for. */
+/** A proxy that opens every tunnel to one test server, whatever host is asked for. */
 async function proxyTo(url: string): Promise<{ url: string; asked: string[]; close(): void }> {
   const asked: string[] = [];
   const proxy = createServer();

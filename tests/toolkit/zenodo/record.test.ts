@@ -63,7 +63,7 @@ describe('fetchRecord', () => {
   it.each([
     ['in the shape of today', { id: 8, conceptrecid: '7' }],
     ['in the shape of InvenioRDM', { id: '8', parent: { id: '7' } }],
-  ])('takes the newest version of what stands for all, %s', async (_, json) => {
+  ])('resolves a concept record to its newest version, %s', async (_, json) => {
     const { record } = await recordFrom({ ...json, files: [{ key: 'a', size: 1, checksum: MD5 }] });
     expect(record).toMatchObject({ id: '8', concept: '7' });
     expect(record.files[0]?.url).toMatch(/\/api\/records\/8\/files\/a\/content$/);
@@ -101,8 +101,8 @@ describe('fetchRecord', () => {
     ['a link to a local file', { id: 7, files: [{ ...file, links: { self: 'file:///etc/a' } }] }, 'files.0.links.self'],
     ['a list', [], 'expected object'],
     ['null', null, 'expected object'],
-    ['another record', { id: 8, files: [file] }, 'answered with record 8, which is no version of 7'],
-    ['a version of another record', { id: 8, conceptrecid: '6', files: [file] }, 'no version of 7'],
+    ['another record', { id: 8, files: [file] }, 'answered with record 8, which is not a version of 7'],
+    ['a version of another record', { id: 8, conceptrecid: '6', files: [file] }, 'not a version of 7'],
   ])('refuses %s and names the field', async (_, json, message) => {
     await expect(recordFrom(json)).rejects.toMatchObject({
       code: 'RECORD_INVALID',
@@ -215,7 +215,7 @@ describe('fetchRecord', () => {
     await expect(fetchRecord({ api: url, record: 7 })).rejects.toMatchObject({ retryAfterMs: 17_000 });
   });
 
-  it('says that a web page is no record', async () => {
+  it('says that a web page is not a record', async () => {
     const { url } = await faultServer((_, response) => response.end('<!doctype html>'));
     await expect(fetchRecord({ api: url, record: 7 })).rejects.toMatchObject({ code: 'RECORD_INVALID' });
   });

@@ -8,9 +8,9 @@ import type { ComparedMetric } from '../../verdict/verdict-file.ts';
 import { type ScoreRow, scoreDots } from './score-dots.ts';
 import { type ShadeMatrix, shadeMatrices } from './shade-matrix.ts';
 
-/** A figure for every eye: no colour that has to be told from another, a contrast of 4.5:1, labels beside what they name. */
+/** A figure for every eye: no information in colour alone, a contrast of 4.5:1, labels next to what they name. */
 export interface AccessibleFigure {
-  /** Of its file, beside that of the paper's style. */
+  /** Of its file, which is next to that in the paper's style. */
   readonly stem: string;
   readonly title: string;
   readonly spec: TopLevelSpec;
@@ -18,7 +18,7 @@ export interface AccessibleFigure {
 
 type Compared = readonly ComparedMetric[];
 
-/** What `f1_*` and `cm_*` of H&E show, and the published Dice beside. */
+/** What `f1_*` and `cm_*` of H&E show, and the published Dice. */
 export function accessibleTissueFigures(metrics: HeMetrics, dice: { readonly all: Compared; readonly til: Compared }) {
   const confusion = confusionOf(metrics);
   return [
@@ -49,7 +49,7 @@ function figuresOf(
   ];
 }
 
-/** By truth and by prediction, in percent; without the labels that nobody uses. */
+/** By truth and by prediction, in percent; without unused labels. */
 function confusionMatrices(confusion: ConfusionMatrix, labels: readonly TissueLabel[]): ShadeMatrix[] {
   const dropped = withoutFirstLabel(confusion);
   const names = labels.slice(1).map(({ name }) => name);
@@ -79,7 +79,7 @@ function percentOf(share: number): string {
   return share < 0.005 ? '<1' : (100 * share).toFixed(0);
 }
 
-/** What `f1_scores_*` shows, and the F1 of the AI beside the published one. */
+/** What `f1_scores_*` shows, and the F1 of the AI with the published one. */
 export function accessibleCellFigures({ groups }: DetectionMetrics, f1: Compared): AccessibleFigure[] {
   return Object.entries(groups).flatMap(([name, group]) => {
     const macro = f1.filter((metric) => metric.name.startsWith(`${name}: `) && metric.name.endsWith(', macro'));
@@ -92,7 +92,7 @@ export function accessibleCellFigures({ groups }: DetectionMetrics, f1: Compared
       { stem: `f1_scores_${name}`, title, spec: shadeMatrices(title, [agreementMatrix(title, group)]) },
       {
         stem: `f1_ai_${name}`,
-        title: `${title}, beside the published`,
+        title: `${title}, with the published scores`,
         spec: scoreDots(title, 'mean F1 over the classes', rows),
       },
     ];

@@ -1,7 +1,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { FIGURE_STYLE } from '../vega-style.ts';
 
-/** A score of ours beside the published one. */
+/** Our score and the published one. */
 export interface ScoreRow {
   readonly name: string;
   readonly published: number | null;
@@ -16,7 +16,7 @@ const PUBLISHED = '#b03a00';
 
 /**
  * Scores from 0 to 1, a line each: a dot is ours with its 95 % interval, a ring the published score, both numbers in
- * words beside them. Nothing is told by colour alone.
+ * words next to them. Colour never carries information alone.
  *
  * @param unit - What the scores are: "Dice", "F1".
  */

@@ -11,7 +11,7 @@ export interface PrintedF1 {
   readonly prediction: number;
   /** Two decimals. */
   readonly f1: number;
-  /** How clearly the digits were told apart; see `ReadNumber`. */
+  /** How clearly the digits were recognised; see `ReadNumber`. */
   readonly confidence: number;
 }
 
@@ -33,7 +33,7 @@ const MIN_CELL_PX = 16;
 
 /**
  * Reads the F1 values of `f1_scores_<group>.png` as the authors' inference_utils.py drew it: the lower triangle of a
- * matrix, each value with two decimals on a cell whose colour stands for the same value.
+ * matrix, each value with two decimals on a cell whose colour encodes the same value.
  *
  * Digits and colour must agree in every cell, the colour roughly where the palette of the file was reduced; otherwise the
  * whole figure is refused, since a misread score would become a wrong verdict.
@@ -160,7 +160,7 @@ function commonColour(image: RgbImage, { left, right, top, bottom }: Box): Rgb {
   return [colour >> 16, (colour >> 8) & 255, colour & 255];
 }
 
-/** Text is drawn in one colour, the one farthest from the fill; what lies between is its smoothed edge. */
+/** Text is drawn in one colour, the one farthest from the fill; colours in between are its smoothed edge. */
 function coverageOf(image: RgbImage, { left, right, top, bottom }: Box, fill: Rgb): Coverage {
   const [width, height] = [right - left, bottom - top];
   const values = new Float32Array(width * height);

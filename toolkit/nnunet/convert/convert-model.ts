@@ -42,7 +42,7 @@ export interface ConvertProgress {
 }
 
 /**
- * Converts an nnU-Net 2D model of version 1 or 2 to ONNX, one file a fold, and describes it in a card.
+ * Converts an nnU-Net 2D model of version 1 or 2 to ONNX, one file per fold, and describes it in a card.
  *
  * Equal sources give equal bytes. The card is written last: killed anywhere and run again, this ends in the same
  * files. A whole and matching conversion that is already there is checked and left as it is.

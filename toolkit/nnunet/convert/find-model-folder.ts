@@ -21,10 +21,13 @@ export async function findModelFolder(folder: string): Promise<string> {
   }
   const chosen = candidates.includes(RECORD_MODEL_FOLDER) ? RECORD_MODEL_FOLDER : candidates[0];
   if (chosen === undefined) {
-    throw new ReigniteError('FILE_MISSING', `${folder} holds no nnU-Net model: no folder in it has a fold_0 or all.`);
+    throw new ReigniteError(
+      'FILE_MISSING',
+      `${folder} contains no nnU-Net model: no folder in it has a fold_0 or all.`,
+    );
   }
   if (candidates.length > 1 && chosen !== RECORD_MODEL_FOLDER) {
-    throw new ReigniteError('FILE_MISSING', `${folder} holds several nnU-Net models: ${candidates.join(', ')}.`, {
+    throw new ReigniteError('FILE_MISSING', `${folder} contains several nnU-Net models: ${candidates.join(', ')}.`, {
       remedy: 'Name the model folder itself.',
     });
   }

@@ -3,7 +3,7 @@ import { type CheckpointName, type FoldFiles, type FoldName, findFolds } from '.
 
 /**
  * Counts the meanings of a conversion: raised whenever the same checkpoint would give a model with other outputs,
- * so that nothing computed with the old one is taken for the new one's.
+ * so that nothing computed with the old one is mistaken for the new one's.
  */
 export const CONVERTER_SCHEMA = 1;
 /** The same of nnU-Net v2. */

@@ -76,7 +76,7 @@ export async function holdsFolds(folder: string): Promise<boolean> {
  *
  * @param folder - Holds `fold_0`, `fold_1` and so on.
  * @returns At least one fold, in the order asked.
- * @throws ReigniteError FOLD_MISSING naming what is not there.
+ * @throws ReigniteError FOLD_MISSING naming what does not exist.
  */
 export async function findFolds(
   folder: string,
@@ -98,13 +98,13 @@ export async function findFolds(
  * `model_final_checkpoint`, `checkpoint_final` before `checkpoint_best`.
  *
  * @param folder - Holds `fold_0` and so on.
- * @throws ReigniteError FOLD_MISSING naming what is not there, and what is.
+ * @throws ReigniteError FOLD_MISSING naming what does not exist, and what is.
  */
 export async function chooseFolds(folder: string, asked?: readonly FoldName[]): Promise<ChosenFolds> {
   const found = sorted([...(await foldFolders(folder)).keys()]);
   if (found.length === 0) {
-    throw new ReigniteError('FOLD_MISSING', `${folder} holds no fold_0 or all with an nnU-Net model.`, {
-      remedy: 'Name the folder of an nnU-Net model, the one that holds fold_0.',
+    throw new ReigniteError('FOLD_MISSING', `${folder} contains no fold_0 or all with an nnU-Net model.`, {
+      remedy: 'Name the folder of an nnU-Net model, the one with fold_0.',
     });
   }
   const names = await checkpointNames(folder, found);
@@ -152,8 +152,8 @@ function allFolds(
   if (missing.length === 0 || names.some(isV2)) return { folds: numbered, absent: missing };
   throw new ReigniteError(
     'FOLD_MISSING',
-    `${folder} holds ${describeFolds(numbered)}; ${describeFolds(missing)} ${missing.length === 1 ? 'is' : 'are'} missing.`,
-    { remedy: toUseOnly(numbered, 'Fetch the model again') },
+    `${folder} has ${describeFolds(numbered)}; ${describeFolds(missing)} ${missing.length === 1 ? 'is' : 'are'} missing.`,
+    { remedy: toUseOnly(numbered, 'Download the model again') },
   );
 }
 
@@ -186,12 +186,13 @@ async function missingFile(
   const cause = await findFolds(folder, folds, name).catch((error: unknown) => error);
   const message = cause instanceof Error ? cause.message : String(cause);
   const has = usable.length === 0 ? 'No fold is complete' : `Complete: ${describeFolds(usable)}`;
-  const remedy = isWhole && usable.length > 0 ? toUseOnly(usable, 'Fetch the missing file') : 'Fetch the model again.';
+  const remedy =
+    isWhole && usable.length > 0 ? toUseOnly(usable, 'Download the missing file') : 'Download the model again.';
   return new ReigniteError('FOLD_MISSING', `${message} ${has} (${name}).`, { remedy, cause });
 }
 
 function toUseOnly(folds: readonly FoldName[], first: string): string {
-  return `${first}, or use these alone: \`--folds ${folds.join(',')}\`.`;
+  return `${first}, or use only these: \`--folds ${folds.join(',')}\`.`;
 }
 
 /** Folders of folds by their fold. */
@@ -237,7 +238,7 @@ async function requireFiles({ checkpoint, plans, dataset }: FoldFiles): Promise<
   for (const path of [checkpoint, plans, ...(dataset === undefined ? [] : [dataset])]) {
     if (await isFile(path)) continue;
     const fold = dirname(path);
-    const what = (await isFolder(fold)) ? `no file ${path}` : `no folder ${basename(fold)}: there is no ${path}`;
+    const what = (await isFolder(fold)) ? `no file ${path}` : `no folder ${basename(fold)}: ${path} is missing`;
     throw new ReigniteError('FOLD_MISSING', `The model has ${what}.`);
   }
 }

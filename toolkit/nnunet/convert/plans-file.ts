@@ -60,7 +60,7 @@ const PLANS_FIELDS = [
 ] as const;
 
 /**
- * Reads the plans that nnU-Net v1 keeps beside a checkpoint. (The `plans.pkl` above the folds is not read by its
+ * Reads the plans that nnU-Net v1 keeps next to a checkpoint. (The `plans.pkl` above the folds is not read by its
  * loader either.)
  *
  * @param path - A `model_best.model.pkl`.

@@ -67,10 +67,7 @@ const STAGE_ARGUMENT = 5;
 export function parsePlans(info: unknown, file: string): NnunetPlans {
   const { name, init, plans: rawPlans } = parse(ModelInfo, info, file, '');
   if (OTHER_ACTIVATION.test(name)) {
-    throw new ReigniteError(
-      'CHECKPOINT_UNSUPPORTED',
-      `${file}: the trainer ${name} uses another activation than LeakyReLU 0.01.`,
-    );
+    throw new ReigniteError('CHECKPOINT_UNSUPPORTED', `${file}: the trainer ${name} does not use LeakyReLU 0.01.`);
   }
   const plans = parse(Plans, rawPlans, file, 'plans');
   const stage = usedStage(init[STAGE_ARGUMENT], Object.keys(plans.plans_per_stage), file);
@@ -105,7 +102,7 @@ function usedStage(argument: unknown, stages: readonly string[], file: string): 
 function poolsFromCounts(counts: Pair | undefined, file: string, field: string): readonly Pair[] {
   const deepest = Math.max(...(counts ?? [0]));
   if (counts === undefined || deepest === 0) {
-    throw invalid(file, `${field}.pool_op_kernel_sizes`, 'missing, and num_pool_per_axis does not stand in for it');
+    throw invalid(file, `${field}.pool_op_kernel_sizes`, 'missing, and num_pool_per_axis does not replace it');
   }
   const [rows, columns] = counts;
   const factor = (count: number, k: number): number => (deepest - count <= k ? 2 : 1);
@@ -116,7 +113,7 @@ function poolsFromCounts(counts: Pair | undefined, file: string, field: string):
 function rejectUnevenPatch(patch: Pair, pools: readonly Pair[], file: string, field: string): void {
   for (const axis of [0, 1] as const) {
     const factor = pools.reduce((product, pool) => product * pool[axis], 1);
-    if (patch[axis] % factor !== 0) throw invalid(file, field, `${patch[axis]} px is no multiple of ${factor}`);
+    if (patch[axis] % factor !== 0) throw invalid(file, field, `${patch[axis]} px is not a multiple of ${factor}`);
   }
 }
 

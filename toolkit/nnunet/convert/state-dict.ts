@@ -25,7 +25,7 @@ export interface CheckpointStateDict {
 
 /**
  * The `state_dict` of an nnU-Net v1 checkpoint. Tensors are read when asked, while the checkpoint is open.
- * Epoch, optimizer, learning curves and the like, which lie beside it, describe the training and are not looked at.
+ * Epoch, optimizer, learning curves and the like, which are stored with it, describe the training and are not read.
  *
  * @param path - Of the checkpoint, for messages.
  * @throws ReigniteError CHECKPOINT_UNSUPPORTED when there is no state dict of tensors; PARAMETER_UNKNOWN when a name
@@ -176,7 +176,7 @@ export class StateDictLedger {
     if (found !== expected) {
       throw new ReigniteError(
         'PARAMETER_MISSING',
-        `${this.source}: the parameter ${name} is ${found}, its plans want ${expected}.`,
+        `${this.source}: the parameter ${name} is ${found}; its plans need ${expected}.`,
       );
     }
     return tensor;

@@ -5,14 +5,14 @@ import { type EngineNetworks, openNetworks } from './open-networks.ts';
 /** What the thread of networks is asked. `job` names the model every time: a thread that died is followed by an empty one. */
 export type NetworksRequest = { readonly job: ModelJob } & (
   | { readonly kind: 'open' }
-  /** The arrays lie in shared memory. */
+  /** The arrays are in shared memory. */
   | { readonly kind: 'run'; readonly fold: number; readonly input: Float32Array; readonly output: Float32Array }
   | { readonly kind: 'relax' }
 );
 
 export type NetworksAnswer = { readonly kind: 'opened'; readonly engine: Engine } | { readonly kind: 'done' };
 
-/** A thread serves one model: whoever wants another ends it and starts a new one. */
+/** A thread serves one model: for another model it is stopped and a new one is started. */
 let opened: EngineNetworks | undefined;
 
 async function networksOf({ modelDir, provider, threads }: ModelJob): Promise<EngineNetworks> {

@@ -7,7 +7,7 @@ import type { Size } from '../sliding-window/tile-grid.ts';
 import { OrtFoldNetworks } from './ort-fold-networks.ts';
 import { OwnNetwork } from './own-network.ts';
 
-/** The networks of an ensemble, one a fold, as the sliding window needs them. */
+/** The networks of an ensemble, one per fold, as the sliding window needs them. */
 export interface FoldNetworks {
   /** Size of a tile, px. */
   readonly patch: Size;
@@ -42,7 +42,7 @@ export interface EngineNetworks extends FoldNetworks, EnsembleOutline {
 }
 
 /**
- * The networks that a folder of the home holds, of a converted nnU-Net or of an ONNX model of the user's; each is opened
+ * The networks in a folder of the state directory, of a converted nnU-Net or a custom ONNX model; each is opened
  * when it is first needed.
  *
  * @throws ReigniteError MODEL_UNREADABLE.

@@ -89,7 +89,7 @@ export class OrtFoldNetworks implements FoldNetworks {
   readonly #options: SessionOptions;
   readonly #isLarge: boolean;
   readonly #sessions = new Map<number, InferenceSession>();
-  /** ONNX Runtime takes no shared memory: one tile's input and result lie here, and are copied, 1/200 of a pass. */
+  /** ONNX Runtime takes no shared memory: one tile's input and result are copied here, 1/200 of the time of a pass. */
   readonly #image: Float32Array;
   readonly #result: Float32Array;
   #engine: Engine | undefined;
@@ -147,7 +147,7 @@ export class OrtFoldNetworks implements FoldNetworks {
   async #runSession(session: InferenceSession, fold: number): Promise<void> {
     const { height, width } = this.patch;
     const image = new Tensor('float32', this.#image, [1, channelsOf(this.#card), height, width]);
-    // A tensor of our own for the result: one a run would be garbage of 18 MB a tile.
+    // A reused tensor for the result: a new one per tile would be 18 MB of garbage each.
     const result = new Tensor('float32', this.#result, [1, height, width, this.classes]);
     try {
       await session.run({ [this.#card.input]: image }, { [this.#card.output]: result });
@@ -174,7 +174,7 @@ export class OrtFoldNetworks implements FoldNetworks {
     const file = this.#files[fold];
     if (file === undefined) throw new RangeError(`Expected a fold below ${this.folds}, got ${fold}`);
     await this.relax();
-    // What `auto` found out with the first session holds for all: folds on different providers are no ensemble.
+    // The provider that `auto` chose for the first session is used for all: an ensemble must not mix providers.
     const provider = this.#engine?.provider ?? this.#options.provider ?? 'auto';
     const { session, ...opened } = await openSession(file, { ...this.#options, provider, laidOut: this.#isLarge });
     this.#sessions.set(fold, session);
@@ -197,7 +197,7 @@ export function isLarge(folder: string, card: ModelCard): boolean {
 
 /** Memory of an open network, roughly: its weights twice, and its arena in tensors of full resolution. */
 function bytesOf(file: string, { patch, classes, architecture }: ModelCard): number {
-  if (!existsSync(file)) throw new ReigniteError('MODEL_UNREADABLE', `There is no model ${file}.`);
+  if (!existsSync(file)) throw new ReigniteError('MODEL_UNREADABLE', `Model not found: ${file}.`);
   const channels = 8 * (architecture.features[0] ?? 0) + 3 * classes;
   return 2 * statSync(file).size + patch[0] * patch[1] * channels * Float32Array.BYTES_PER_ELEMENT;
 }

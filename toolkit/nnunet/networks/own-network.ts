@@ -16,7 +16,7 @@ export function labelValues({ labels }: SegmentationSidecar): readonly number[] 
   return labels.map(({ value }, channel) => value ?? channel);
 }
 
-/** An ONNX model of the user's as an ensemble of one, under the same sliding window. */
+/** A custom ONNX model as an ensemble of one, with the same sliding window. */
 export class OwnNetwork implements EngineNetworks {
   readonly digest: string;
   readonly patch: Size;
@@ -36,7 +36,10 @@ export class OwnNetwork implements EngineNetworks {
   constructor(folder: string, card: OwnCard, options: SessionOptions) {
     const { sidecar, size } = card;
     if (sidecar.kind !== 'segmentation') {
-      throw new ReigniteError('SIDECAR_INVALID', `The model in ${folder} is a detector; masks need a segmentation.`);
+      throw new ReigniteError(
+        'SIDECAR_INVALID',
+        `The model in ${folder} is a detector; this task needs a segmentation model.`,
+      );
     }
     this.digest = card.digest;
     this.patch = { height: size[0], width: size[1] };

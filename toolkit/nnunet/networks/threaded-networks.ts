@@ -9,9 +9,9 @@ import type { FoldNetworks } from './open-networks.ts';
 import { describeNetworks, type EnsembleOutline } from './open-networks.ts';
 
 /**
- * A converted ensemble in a thread of its own: while it predicts one tile, and the next lies there already, its caller can
+ * A converted ensemble in its own thread: while it predicts one tile, and has the next one ready, its caller can
  * work on the one before.
- * The arrays that `run` is given must lie in shared memory.
+ * The arrays that `run` is given must be in shared memory.
  */
 export class ThreadedNetworks implements FoldNetworks {
   readonly digest: string;

@@ -32,7 +32,7 @@ interface Pass {
   readonly left: number;
 }
 
-/** Passes that are begun before they are needed: one that the network runs, one that waits for it. */
+/** Passes that are started before they are needed: one that the network runs, one that waits for it. */
 const AHEAD = 2;
 
 /**
@@ -40,7 +40,7 @@ const AHEAD = 2;
  *
  * In memory lies one band: the rows of the current tile row, for one fold. Rows that a later tile row adds to are
  * carried over in a file (`carry-<row>-<fold>`), the sum of the folds' outputs in another (`ensemble-<row>-<fold>`).
- * Both are written anew every time and never changed, so that a step done twice does not add twice.
+ * Both are rewritten every time, never updated in place, so that a step done twice does not add twice.
  *
  * The network is always ahead, also across steps: it has a thread of its own, and what is summed, divided, checked and
  * written here would leave the cores idle otherwise. The order of the sums is that of the tiles all the same.
@@ -121,7 +121,7 @@ export class FoldPass {
       const next = passes.next();
       if (next.done === true) return;
       const pass = this.#predict(next.value, buffers);
-      // It is awaited when its turn has come: until then, nobody hears of its failure.
+      // It is awaited when its turn has come: until then its failure is not seen.
       markHandled(pass);
       ahead.push(pass);
     }

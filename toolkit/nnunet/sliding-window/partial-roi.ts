@@ -19,21 +19,21 @@ type FileRecord = z.infer<typeof FileRecord>;
 
 const State = z.object({
   identity: z.record(z.string(), z.string()),
-  owner: z.string().describe('Whoever opened the folder last'),
+  owner: z.string().describe('ID of the process that opened the folder last'),
   next: z.object({ row: z.int().min(0), fold: z.int().min(0) }),
   files: z.record(z.string(), FileRecord).describe('By what they hold'),
 });
 type State = z.infer<typeof State>;
 
 const STATE_FILE = 'state.json';
-/** What may be deleted in the folder: nothing that somebody else put there. */
+/** What may be deleted in the folder: only files that reignite wrote. */
 const OURS = /^(state\.json|[a-z]+-\d+(-\d+)?\.[0-9a-f]{8}|\.state\.json\..*\.tmp)$/;
 
 /** All that the numbers of a partial result depend on; another identity starts over. */
 export type PartialIdentity = Readonly<Record<string, string>>;
 
 /**
- * What a killed job leaves on disk so that the next one goes on at the same bits.
+ * What a killed job leaves on disk so that the next one resumes with the same bits.
  *
  * Every file is written once and counts from the moment when `state.json`, replaced atomically, names it with length
  * and CRC-32. Whatever was written after the last commit is written again by the next attempt. Nothing is synced:
@@ -116,7 +116,7 @@ export class PartialRoi {
   /**
    * Makes everything written so far count, and names the next step and the files that it no longer needs.
    *
-   * @throws ReigniteError INFERENCE_FAILED when somebody else opened the folder meanwhile.
+   * @throws ReigniteError INFERENCE_FAILED when another process opened the folder meanwhile.
    */
   commit(next: RoiStep, superseded: readonly string[]): void {
     this.#checkOwner();
@@ -130,7 +130,7 @@ export class PartialRoi {
   /**
    * Reads files of the partial result.
    *
-   * @throws ReigniteError INFERENCE_FAILED when somebody else finished meanwhile and deleted them.
+   * @throws ReigniteError INFERENCE_FAILED when another process finished meanwhile and deleted them.
    */
   async reading(operation: () => Promise<void>): Promise<void> {
     try {
@@ -144,7 +144,7 @@ export class PartialRoi {
   /**
    * Deletes our files, and the folder if nothing else is in it.
    *
-   * @throws ReigniteError INFERENCE_FAILED when somebody else opened the folder meanwhile, who still needs them.
+   * @throws ReigniteError INFERENCE_FAILED when another process opened the folder meanwhile and still needs them.
    */
   remove(): void {
     this.#checkOwner();
@@ -175,7 +175,7 @@ export class PartialRoi {
     });
   }
 
-  /** Files that are gone are gone because somebody else is at work: that, then, is what to say. */
+  /** Missing files mean that another process works on the ROI: report that instead. */
   #asOwner(operation: () => void): void {
     try {
       operation();
@@ -192,7 +192,7 @@ export class PartialRoi {
   }
 }
 
-/** How far the attempts at an ROI came whose partial result lies in the folder. */
+/** How far earlier attempts at the ROI came whose partial result is in the folder. */
 export function stepReached(folder: string): RoiStep {
   return readState(folder)?.next ?? { row: 0, fold: 0 };
 }
@@ -201,7 +201,7 @@ function readState(folder: string): State | undefined {
   try {
     return State.parse(JSON.parse(readFileSync(join(folder, STATE_FILE), 'utf8')));
   } catch {
-    // Missing, cut off or of an older layout: all the same, there is nothing to go on from.
+    // Missing, cut off or of an older layout: all the same, there is nothing to resume from.
     return undefined;
   }
 }

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 
-/** The bytes of a typed array, shared, as they lie in memory. */
+/** The bytes of a typed array, shared, as they are in memory. */
 export function bytesOf(data: Float32Array | Uint16Array | Uint8Array): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
@@ -28,7 +28,7 @@ export function readAt(path: string, position: number, into: Uint8Array): void {
 
 const CHUNK_BYTES = 1 << 22;
 
-/** CRC-32 of a file; undefined when it is not there or not of this length. */
+/** CRC-32 of a file; undefined when it does not exist or not of this length. */
 export function crcOfFile(path: string, length: number): number | undefined {
   try {
     return withFile(path, constants.O_RDONLY, (descriptor) => {

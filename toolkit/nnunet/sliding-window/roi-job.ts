@@ -40,7 +40,7 @@ export interface RoiProgress {
   readonly fold: number;
 }
 
-/** Where a job goes on: the first tile row and fold not yet done. */
+/** Where a job resumes: the first tile row and fold not yet done. */
 export interface RoiStep {
   readonly row: number;
   readonly fold: number;

@@ -27,7 +27,7 @@ export interface RoiSegmenter {
 
 /**
  * Creates a segmenter with a thread of its own, which starts with the first job and, should it die, again with the
- * next. One segmenter a process is enough: its runs use every core they are given.
+ * next. One segmenter per process is enough: it uses every core it is given.
  *
  * @param defaults - For jobs that do not name provider or threads themselves.
  * @param start - How the thread is started; for tests.

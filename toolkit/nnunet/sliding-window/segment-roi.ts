@@ -21,7 +21,7 @@ type Segmented = Pick<SegmentResult, 'width' | 'height' | 'tiles' | 'tilesTotal'
  *
  * A group of tile rows at a time, within it fold by fold, within that row by row and tile by tile (step-order.ts).
  * Every step of a row and a fold is committed
- * to `job.partialDir`; the next call goes on behind it, and its result is the same bit by bit. `mask` and `margin`
+ * to `job.partialDir`; the next call resumes after it, and its result is the same bit by bit. `mask` and `margin`
  * appear when both are complete.
  *
  * @param identity - What the numbers depend on besides image and scope, which are `job`'s.

@@ -3,7 +3,7 @@ import { finishedRows, type Size, tileGrid } from './tile-grid.ts';
 
 /**
  * Tile rows that one fold goes through before the next fold's network is opened. Opening the paper's network costs a
- * third of a tile; the sums of so many rows wait on disk meanwhile. Sums of a pixel keep their order: tile rows within
+ * third of a tile; the sums of those rows wait on disk meanwhile. Sums of a pixel keep their order: tile rows within
  * a fold, and folds one after the other.
  */
 export const ROWS_A_FOLD = 4;
@@ -34,7 +34,7 @@ export function* stepsBefore(step: RoiStep, rows: number, folds: number): Genera
 
 /**
  * Most disk that the partial result of one ROI takes while it is computed: every fold's unfinished rows and the
- * ensemble's sums of a group of tile rows as float32, each for a moment beside its successor, and three bytes a pixel of labels and margins.
+ * ensemble's sums of a group of tile rows as float32, two of them at a time for a moment, and three bytes per pixel of labels and margins.
  *
  * @param image - px
  * @param model - Tile size in px, classes and folds.

@@ -33,7 +33,7 @@ export interface Size {
   readonly width: number;
 }
 
-/** Where the tiles of a sliding window lie on an image, and how much their pixels count. */
+/** Where the tiles of a sliding window are on an image, and how much their pixels count. */
 export interface TileGrid {
   /** The image, px. */
   readonly image: Size;

@@ -6,7 +6,7 @@ export interface RgbPixels {
   readonly width: number;
   readonly height: number;
   readonly rgb: Uint8Array;
-  /** height x width; 0 where a pixel is black and not enclosed by others. Missing where nobody asks. */
+  /** height x width; 0 where a pixel is black and not enclosed by others. Missing where it is not needed. */
   readonly inside?: Uint8Array;
 }
 

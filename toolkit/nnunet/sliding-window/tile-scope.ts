@@ -9,7 +9,7 @@ export const NOT_PREDICTED = 255;
 const FIRST_ANNOTATED = 1;
 const LAST_ANNOTATED = 16;
 
-/** Whether a truth value counts in the evaluation: 0 is unannotated, values past 16 are no labels. */
+/** Whether a truth value counts in the evaluation: 0 is unannotated, values past 16 are not labels. */
 export function isAnnotated(truth: number): boolean {
   return truth >= FIRST_ANNOTATED && truth <= LAST_ANNOTATED;
 }
@@ -18,7 +18,7 @@ export function isAnnotated(truth: number): boolean {
  * The columns of the tiles to predict, for every tile row.
  *
  * @param truth - image.height x image.width uint8 labels; without it every tile is taken.
- * @returns First columns in the padded image in px, increasing, a list a tile row.
+ * @returns First columns in the padded image in px, increasing, a list per tile row.
  */
 export function tilesInScope(grid: TileGrid, truth?: Uint8Array): readonly (readonly number[])[] {
   if (truth === undefined) return grid.rows.map(() => grid.columns);

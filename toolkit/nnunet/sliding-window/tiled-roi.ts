@@ -18,11 +18,11 @@ export interface TiledRoi {
   readonly values: PixelValues;
   /** The image as a whole, px: what is not in the part below gets label 0. */
   readonly whole: Size;
-  /** Where the part lies in the image. */
+  /** Where the part is in the image. */
   readonly part: PixelBox;
   /** whole.height x whole.width uint8; where given, only annotated pixels get a label. */
   readonly truth?: Uint8Array;
-  /** First columns of the tiles to predict, px in the padded image, a list a tile row. */
+  /** First columns of the tiles to predict, px in the padded image, a list per tile row. */
   readonly tiles: readonly (readonly number[])[];
 }
 
@@ -58,8 +58,8 @@ export async function readTiledRoi(
 function requireGrey(rgb: Uint8Array, image: string): void {
   for (let at = 0; at < rgb.length; at += 3) {
     if (rgb[at] === rgb[at + 1] && rgb[at] === rgb[at + 2]) continue;
-    throw new ReigniteError('IMAGE_UNREADABLE', `${image} has colours, and the model takes one grey channel.`, {
-      remedy: 'Give the image in grey, as the model was trained.',
+    throw new ReigniteError('IMAGE_UNREADABLE', `${image} is in colour, but the model needs one grey channel.`, {
+      remedy: 'Use grey images, as in the training.',
     });
   }
 }
@@ -70,7 +70,7 @@ async function readTruth(
   { width, height }: Pick<RgbImage, 'width' | 'height'>,
 ): Promise<Uint8Array> {
   if (truth === undefined) {
-    throw new ReigniteError('FILE_MISSING', `The scope annotated of ${image} needs the ROI's label mask.`);
+    throw new ReigniteError('FILE_MISSING', `The scope annotated of ${image} needs the label mask of the ROI.`);
   }
   const labels = await decodeLabels(truth);
   if (labels.width !== width || labels.height !== height) {

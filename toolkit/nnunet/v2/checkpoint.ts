@@ -27,7 +27,7 @@ export interface V2Training {
 /**
  * Reads trainer, configuration and axes of mirroring.
  *
- * @throws ReigniteError CHECKPOINT_UNSUPPORTED where the file is no checkpoint of nnU-Net v2.
+ * @throws ReigniteError CHECKPOINT_UNSUPPORTED where the file is not a checkpoint of nnU-Net v2.
  */
 export function v2Training(checkpoint: Checkpoint, path: string): V2Training {
   const root = locate(checkpoint.root, path, 'CHECKPOINT_UNSUPPORTED');

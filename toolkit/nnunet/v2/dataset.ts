@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Decision } from '../model-method.ts';
 import { invalid, parse, unsupported } from './plans.ts';
 
-/** Masks have 8 bits, and 255 stands for a pixel that was not predicted. */
+/** Masks have 8 bits, and 255 means a pixel that was not predicted. */
 const LARGEST_VALUE = 254;
 
 const Label = z.int().min(0).max(LARGEST_VALUE, `expected at most ${LARGEST_VALUE}: masks have 8 bits`);
@@ -40,8 +40,8 @@ export function parseV2Dataset(json: unknown, file: string): V2Dataset {
   if (channels !== 1 && channels !== 3) {
     throw unsupported(
       file,
-      `the network takes ${channels} channels (${Object.values(names).slice(0, 6).join(', ')})`,
-      'Taken are models of one channel (grey) and of three (RGB).',
+      `the network has ${channels} input channels (${Object.values(names).slice(0, 6).join(', ')})`,
+      'Supported are models with one channel (grey) or three (RGB).',
     );
   }
   const { background } = labels;

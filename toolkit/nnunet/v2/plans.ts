@@ -189,7 +189,11 @@ function resolved(
   for (let next: unknown = name; next !== undefined; ) {
     if (typeof next !== 'string' || !Object.hasOwn(configurations, next) || visited.has(next)) {
       const known = Object.keys(configurations).slice(0, 8).join(', ');
-      throw invalid(file, 'configurations', `there is no ${String(next)} to start from (known: ${known})`);
+      throw invalid(
+        file,
+        'configurations',
+        `the configuration ${String(next)} to inherit from is missing (available: ${known})`,
+      );
     }
     visited.add(next);
     const { inherits_from: parent, ...own } = configurations[next] ?? {};
@@ -201,7 +205,7 @@ function resolved(
 
 function refuseOtherThan2d(found: Readonly<Record<string, unknown>>, configuration: string, file: string): void {
   const { patch_size: patch, previous_stage: previous } = found;
-  const remedy = 'Only 2D configurations are taken: train or name the `2d` one.';
+  const remedy = 'Only 2D configurations are supported; train or name the `2d` one.';
   if ((previous !== undefined && previous !== null) || /cascade/i.test(configuration)) {
     throw unsupported(file, `${configuration} is the second stage of a cascade`, remedy);
   }
@@ -269,7 +273,7 @@ function oldArchitecture(found: unknown, file: string, field: string): NamedArch
 
 function knownNetwork(name: string, file: string): V2Network['name'] {
   if (name === 'PlainConvUNet' || name === 'ResidualEncoderUNet') return name;
-  throw unsupported(file, `its network is ${name}; taken are PlainConvUNet and ResidualEncoderUNet`);
+  throw unsupported(file, `its network is ${name}; supported are PlainConvUNet and ResidualEncoderUNet`);
 }
 
 function networkOf(className: string, kwargs: ArchKwargs, file: string, field: string): V2Network {
@@ -335,7 +339,7 @@ function normOf({ norm_op: operator, norm_op_kwargs: kwargs }: ArchKwargs, file:
       }
       return { kind: 'batch', epsilon, affine: kwargs?.affine ?? true };
     default:
-      throw unsupported(file, `its normalisation is ${operator}; taken are InstanceNorm2d and BatchNorm2d`);
+      throw unsupported(file, `its normalisation is ${operator}; supported are InstanceNorm2d and BatchNorm2d`);
   }
 }
 
@@ -357,7 +361,7 @@ function activationOf({ nonlin, nonlin_kwargs: kwargs }: ArchKwargs, file: strin
     case 'GELU':
       if (kwargs?.approximate === undefined || kwargs.approximate === 'none') return { kind: 'gelu' };
   }
-  throw unsupported(file, `its activation is ${nonlin}; taken are LeakyReLU, ReLU, ELU, SiLU, GELU and Mish`);
+  throw unsupported(file, `its activation is ${nonlin}; supported are LeakyReLU, ReLU, ELU, SiLU, GELU and Mish`);
 }
 
 function normalisationOf(scheme: string, masked: boolean, intensity: unknown, file: string): Normalisation {
@@ -377,7 +381,7 @@ function normalisationOf(scheme: string, masked: boolean, intensity: unknown, fi
       return { scheme: 'CT', mean, std, low, high };
     }
     default:
-      throw unsupported(file, `its images are normalised by ${scheme}, which is not known here`);
+      throw unsupported(file, `its images are normalised by ${scheme}, which is not supported`);
   }
 }
 
@@ -385,7 +389,7 @@ function normalisationOf(scheme: string, masked: boolean, intensity: unknown, fi
 function rejectUnevenPatch(patch: Pair, strides: readonly Pair[], file: string, field: string): void {
   for (const axis of [0, 1] as const) {
     const factor = strides.reduce((product, stride) => product * stride[axis], 1);
-    if (patch[axis] % factor !== 0) throw invalid(file, field, `${patch[axis]} px is no multiple of ${factor}`);
+    if (patch[axis] % factor !== 0) throw invalid(file, field, `${patch[axis]} px is not a multiple of ${factor}`);
   }
 }
 

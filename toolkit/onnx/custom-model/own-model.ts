@@ -19,7 +19,7 @@ const FLOAT32 = 1;
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const Count = z.int().min(1);
 
-/** An ONNX model of the user's in the home, checked against its sidecar. Written last. */
+/** A custom ONNX model in the state directory, checked against its model JSON. Written last. */
 export const OwnCard = z.object({
   kind: z.literal('onnx'),
   digest: Sha256.describe('Over the model, its sidecar and how both are understood'),
@@ -69,13 +69,13 @@ type Shapes = Pick<OwnCard, 'input' | 'output' | 'size' | 'count'>;
 function checkShapes(path: string, model: DescribedModel, sidecar: SegmentationSidecar | DetectionSidecar): Shapes {
   const refuse = (what: string) => new ReigniteError('SIDECAR_INVALID', `${sidecarPath(path)}: ${what}.`);
   if (model.externalFiles.length > 0) {
-    throw new ReigniteError('MODEL_UNREADABLE', `${path} keeps weights in ${model.externalFiles.join(', ')}.`, {
-      remedy: 'Save the model with its weights inside one file.',
+    throw new ReigniteError('MODEL_UNREADABLE', `${path} stores weights in ${model.externalFiles.join(', ')}.`, {
+      remedy: 'Save the model with its weights in one file.',
     });
   }
   const [input, ...others] = model.inputs;
   if (input === undefined || others.length > 0) {
-    throw refuse(`the model has ${model.inputs.length} inputs; one is wanted`);
+    throw refuse(`the model has ${model.inputs.length} inputs instead of one`);
   }
   const [output] = model.outputs;
   if (output === undefined) throw refuse('the model has no output');
@@ -98,13 +98,13 @@ function tileSize({ name, shape }: DescribedValue, { layout, size }: SidecarInpu
   const [batch, first, second, third] = shape;
   const [channels, height, width] = layout === 'NCHW' ? [first, second, third] : [third, first, second];
   if (batch !== 1 && typeof batch === 'number')
-    throw refuse(`the input ${name} takes ${batch} images at once; one is wanted`);
+    throw refuse(`the input ${name} takes ${batch} images at once instead of one`);
   if (channels !== 3 && typeof channels === 'number')
     throw refuse(`the input ${name} [${shape}] has no 3 channels as ${layout}`);
   const sides = [height, width].map((side, axis) => {
     const said = size?.[axis];
     if (typeof side !== 'number') {
-      if (said === undefined) throw refuse(`the model does not fix the size of a tile: input.size has to say it`);
+      if (said === undefined) throw refuse(`the model does not fix the tile size; set input.size`);
       return said;
     }
     if (said !== undefined && said !== side) throw refuse(`input.size says ${size}; the model takes [${shape}]`);

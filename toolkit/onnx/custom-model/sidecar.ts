@@ -7,7 +7,7 @@ const Side = z.int().min(16).max(8_192);
 const Triple = z.tuple([z.number(), z.number(), z.number()]);
 const Byte = z.int().min(0).max(255);
 
-/** How pixels become the input of a network of the user's. */
+/** How pixels become the input of a custom network. */
 const SidecarInput = z.strictObject({
   layout: z.enum(['NCHW', 'NHWC']).default('NCHW').describe('Order of the axes. Default: NCHW.'),
   channels: z.enum(['RGB', 'BGR']).default('RGB').describe('Order of the colours. Default: RGB.'),
@@ -17,11 +17,11 @@ const SidecarInput = z.strictObject({
     .default([0, 1])
     .describe('What the byte values 0 and 255 become. Default: 0 to 1.'),
   mean: Triple.default([0, 0, 0]).describe(
-    'Subtracted a channel, in the order of `channels`, after `range`. Default: 0.',
+    'Subtracted per channel, in the order of `channels`, after `range`. Default: 0.',
   ),
   std: Triple.refine((values) => values.every((value) => value > 0), 'must be above 0')
     .default([1, 1, 1])
-    .describe('Divided by a channel, after `mean`. Default: 1.'),
+    .describe('Divisor per channel, after `mean`. Default: 1.'),
   size: z
     .tuple([Side, Side])
     .optional()
@@ -29,37 +29,42 @@ const SidecarInput = z.strictObject({
 });
 export type SidecarInput = z.infer<typeof SidecarInput>;
 
-const Label = z.union([
-  z
-    .string()
-    .min(1)
-    .transform((name) => ({ name, value: undefined, colour: undefined })),
-  z.strictObject({
-    name: z.string().min(1),
-    value: z.int().min(0).max(63).optional().describe('What a mask holds for it. Default: its place, from 0.'),
-    colour: z.tuple([Byte, Byte, Byte]).optional().describe('Red, green, blue.'),
-  }),
-]);
+/** A colour: red, green, blue. */
+const Colour = z.tuple([Byte, Byte, Byte]).optional().describe('Red, green, blue.');
 
-/** A network that gives a score a pixel and class. */
+/** A name alone, or with its value and colour. */
+const Label = z.preprocess(
+  (given) => (typeof given === 'string' ? { name: given } : given),
+  z
+    .strictObject({
+      name: z.string().min(1),
+      value: z.int().min(0).max(63).optional().describe('Its value in a mask. Default: its position, from 0.'),
+      colour: Colour,
+      color: Colour,
+    })
+    .refine(({ colour, color }) => colour === undefined || color === undefined, 'give colour or color, not both')
+    .transform(({ name, value, colour, color }) => ({ name, value, colour: colour ?? color })),
+);
+
+/** A network that gives a score per pixel and class. */
 export const SegmentationSidecar = z.strictObject({
   kind: z.literal('segmentation'),
   input: SidecarInput.prefault({}),
   output: z
     .strictObject({
       layout: z.enum(['NCHW', 'NHWC']).default('NCHW').describe('Order of the axes. Default: NCHW.'),
-      values: z.enum(['logits', 'probabilities']).describe('What the scores are; softmax is taken of logits.'),
+      values: z.enum(['logits', 'probabilities']).describe('What the scores are; softmax is applied to logits.'),
     })
-    .describe('Scores a pixel, of the size of the input.'),
+    .describe('Scores per pixel, of the size of the input.'),
   labels: z
     .array(Label)
     .min(2)
     .max(64)
     .refine(
       (labels) => new Set(labels.map(({ value }, channel) => value ?? channel)).size === labels.length,
-      'a value is given twice (a label without one has its place)',
+      'a value occurs twice (a label without a value gets its position)',
     )
-    .describe('A label a channel of the output, in its order.'),
+    .describe('One label per output channel, in their order.'),
 });
 export type SegmentationSidecar = z.infer<typeof SegmentationSidecar>;
 
@@ -76,7 +81,7 @@ export const DetectionSidecar = z.strictObject({
             '`yolov8`: [1, 4 + classes, rows], without objectness.',
         ),
     })
-    .describe('Boxes before any is suppressed, scores in 0 to 1.'),
+    .describe('Boxes before non-maximum suppression, scores from 0 to 1.'),
   labels: z.array(z.string().min(1)).min(1).max(1_000).describe('Names of the classes, in their order.'),
 });
 export type DetectionSidecar = z.infer<typeof DetectionSidecar>;
@@ -85,7 +90,7 @@ export type DetectionSidecar = z.infer<typeof DetectionSidecar>;
 const Sidecar = z.discriminatedUnion('kind', [SegmentationSidecar, DetectionSidecar]);
 export type Sidecar = z.infer<typeof Sidecar>;
 
-/** Where the sidecar of a model lies: beside it, `.json` in place of `.onnx`. */
+/** Path of the JSON of an ONNX model: next to it, with `.json` in place of `.onnx`. */
 export function sidecarPath(model: string): string {
   return model.replace(/\.onnx$/i, '.json');
 }
@@ -94,13 +99,13 @@ export function sidecarPath(model: string): string {
 export async function readSidecarJson(model: string): Promise<unknown> {
   const path = sidecarPath(model);
   if (!existsSync(path)) {
-    throw new ReigniteError('SIDECAR_INVALID', `The model ${model} has no sidecar ${path}.`);
+    throw new ReigniteError('SIDECAR_INVALID', `The model ${model} has no JSON file ${path}.`);
   }
   try {
     return JSON.parse(await readFile(path, 'utf8'));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new ReigniteError('SIDECAR_INVALID', `The sidecar ${path} is not JSON: ${reason}.`, { cause: error });
+    throw new ReigniteError('SIDECAR_INVALID', `The file ${path} is not JSON: ${reason}.`, { cause: error });
   }
 }
 
@@ -113,11 +118,7 @@ export function parseSidecar<Kind>(model: string, json: unknown, schema: z.ZodTy
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'the whole'}: ${message}`);
-  throw new ReigniteError(
-    'SIDECAR_INVALID',
-    `The sidecar ${sidecarPath(model)} is not understood: ${faults.join('; ')}.`,
-    {
-      cause: parsed.error,
-    },
-  );
+  throw new ReigniteError('SIDECAR_INVALID', `The file ${sidecarPath(model)} is invalid: ${faults.join('; ')}.`, {
+    cause: parsed.error,
+  });
 }

@@ -22,7 +22,7 @@ export interface DescribedModel {
   readonly operators: Readonly<Record<string, number>>;
   /** Elements of all weights. */
   readonly parameters: number;
-  /** Files beside the model in which it keeps weights. */
+  /** Files next to the model that contain its weights. */
   readonly externalFiles: readonly string[];
 }
 
@@ -36,7 +36,7 @@ const MOST_VALUES = 1_000_000;
 /**
  * Reads the structure of an ONNX file; its weights are passed over, and nothing is run.
  *
- * @throws ReigniteError FILE_MISSING; MODEL_UNREADABLE when it is no ONNX model.
+ * @throws ReigniteError FILE_MISSING; MODEL_UNREADABLE when it is not an ONNX model.
  */
 export function describeModel(path: string): DescribedModel {
   const file = new MessageFile(path);
@@ -59,8 +59,8 @@ function readModel(file: MessageFile): DescribedModel {
     else if (field.number === MODEL.opset && field.isSpan) opsets.push(readOpset(file, field));
   }
   if (graph === undefined || irVersion === 0) {
-    throw new ReigniteError('MODEL_UNREADABLE', `${file.path} is no ONNX model: it holds no graph.`, {
-      remedy: 'Export the model again, or fetch it again.',
+    throw new ReigniteError('MODEL_UNREADABLE', `${file.path} is not an ONNX model: it contains no graph.`, {
+      remedy: 'Export or download the model again.',
     });
   }
   return { irVersion, opsets, producer, ...readGraph(file, graph) };

@@ -20,7 +20,7 @@ export interface MessageField {
 /**
  * Reads a protobuf file field by field, without its long fields: the weights of a model stay on disk.
  *
- * @throws ReigniteError MODEL_UNREADABLE where the bytes are no message.
+ * @throws ReigniteError MODEL_UNREADABLE where the bytes are not a protobuf message.
  */
 export class MessageFile {
   readonly path: string;
@@ -34,7 +34,7 @@ export class MessageFile {
     try {
       this.#handle = openSync(path, 'r');
     } catch (error) {
-      throw new ReigniteError('FILE_MISSING', `There is no file ${path}.`, { cause: error });
+      throw new ReigniteError('FILE_MISSING', `File not found: ${path}.`, { cause: error });
     }
     this.path = path;
     this.length = fstatSync(this.#handle).size;
@@ -118,8 +118,8 @@ export class MessageFile {
   }
 
   #broken(at: number): ReigniteError {
-    return new ReigniteError('MODEL_UNREADABLE', `${this.path} is no ONNX model: byte ${at} does not fit.`, {
-      remedy: 'Export the model again, or fetch it again.',
+    return new ReigniteError('MODEL_UNREADABLE', `${this.path} is not an ONNX model: byte ${at} is invalid.`, {
+      remedy: 'Export or download the model again.',
     });
   }
 }

@@ -46,17 +46,17 @@ const GRAPH = { node: 1, name: 2, input: 11, output: 12 } as const;
 /**
  * Reads the graph of an ONNX file that `writeModel` wrote. Weights are read from the file when they are asked for.
  *
- * @throws ReigniteError FILE_MISSING; MODEL_UNREADABLE when it is no ONNX model or one of other parts.
+ * @throws ReigniteError FILE_MISSING; MODEL_UNREADABLE when it is not an ONNX model or one of other parts.
  */
 export function readModel(path: string): OnnxGraph {
   const file = new MessageFile(path);
   try {
     const graph = [...file.fields(0, file.length)].find(({ number }) => number === FIELD.modelGraph);
-    if (graph === undefined) throw unreadable(path, 'it holds no graph');
+    if (graph === undefined) throw unreadable(path, 'it contains no graph');
     return readGraph(file, graph);
   } catch (error) {
     if (error instanceof ReigniteError) throw error;
-    throw unreadable(path, 'it has parts that are not known', error);
+    throw unreadable(path, 'it has unsupported parts', error);
   } finally {
     file.close();
   }

@@ -18,7 +18,7 @@ export function valueShapes(graph: OnnxGraph): ReadonlyMap<string, Shape> {
   return shapes;
 }
 
-/** The integers of a node's attribute, or those that ONNX takes for an absent one. */
+/** The integers of a node's attribute, or ONNX's defaults for an absent one. */
 export function integersOf({ attributes }: GraphNode, name: string, absent: readonly number[]): readonly number[] {
   const value = attributes.find((attribute) => attribute.name === name)?.value;
   if (value === undefined) return absent;

@@ -9,7 +9,7 @@ import { makeFolder } from '../../files/make-folder.ts';
 import { sweepTemporaries, temporaryPathBeside } from '../../files/temporary-files.ts';
 import { instructionSet, ortVersion } from './engine.ts';
 
-/** Beside the model, a folder for what is derived from it. */
+/** Folder next to the model for files derived from it. */
 const FOLDER = 'laid-out';
 export const GRAPH_FILE = 'model.onnx';
 export const WEIGHTS_FILE = 'weights.bin';
@@ -20,14 +20,14 @@ const SCHEMA = 2;
  * Finds or makes the copy of a model that is rewritten (winograd.ts) and optimised for this processor, its weights in a
  * file apart.
  *
- * The weights of such a copy are mapped into memory as they lie on disk: it opens in a tenth of the time and without
+ * The weights of such a copy are mapped into memory as they are on disk: it opens in a tenth of the time and without
  * the memory that the paper's network takes a second time while its weights are rearranged. Outputs are those of the
  * rewritten model, bit by bit, because the same operators run on the same numbers. The copy serves one version of ONNX
  * Runtime on one kind of processor; the folder's name says which, and of which state of the file it was made.
  *
- * @param path - An ONNX file that `writeModel` wrote; the copy goes into a folder beside it.
+ * @param path - An ONNX file that `writeModel` wrote; the copy is written to a folder next to it.
  * @returns The copy's path, alone in its folder with its weights; undefined where none can be made or written, as when
- *   the disk is full or the file is no model.
+ *   the disk is full or the file is not a model.
  */
 export async function laidOutModel(path: string): Promise<string | undefined> {
   const { size, mtimeMs } = statSync(path);
@@ -59,7 +59,7 @@ function layOut(path: string, folder: string): Promise<void> {
     child.once('error', reject);
     child.once('exit', (status, signal) => {
       if (status === 0) resolve();
-      else reject(new Error(`The process that lays ${path} out ended (${signal ?? `status ${status}`}).`));
+      else reject(new Error(`The process that optimises ${path} exited (${signal ?? `status ${status}`}).`));
     });
   });
 }

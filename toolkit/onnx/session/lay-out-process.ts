@@ -1,4 +1,4 @@
-// Lays a model out for this processor, in a process of its own: the 0.7 GB that this takes for the paper's network are given
+// Lays a model out for this processor, in its own process: the 0.7 GB that the paper's network needs for this are given
 // back when it ends, and a crash in it costs no ROI.
 // Arguments: the model, an empty folder for the copy.
 import { open, rm } from 'node:fs/promises';

@@ -12,7 +12,7 @@ export interface ParityRequest {
   readonly input: string;
   /** Every axis, outermost first. */
   readonly shape: readonly number[];
-  /** What the probe's values lie between. */
+  /** Range of the probe's values. */
   readonly range: readonly [number, number];
   readonly output: string;
 }

@@ -8,7 +8,7 @@ export interface KeyedEngine {
   readonly instructionSet?: string;
 }
 
-const ONE_KIND = 'Use inference workers of one kind for a run, or name the provider with `--set inference.provider=`.';
+const ONE_KIND = 'Use the same kind of inference worker for the whole run, or set `--set inference.provider=`.';
 
 /**
  * A result is kept under the engine that its key names: what another one computed must never be stored there.
@@ -23,8 +23,8 @@ export function refuseOtherEngine(ran: Required<KeyedEngine>, key: KeyedEngine, 
   const on = (processor: string | undefined) => (isSameProcessor ? '' : ` on ${processor}`);
   throw new ReigniteError(
     'PROVIDER_UNAVAILABLE',
-    `This worker runs ${ran.provider} of ONNX Runtime ${ran.ortVersion}${on(ran.instructionSet)}; ` +
-      `the run began with ${key.provider} of ${key.ortVersion}${on(key.instructionSet)}.`,
+    `This worker uses provider ${ran.provider} of ONNX Runtime ${ran.ortVersion}${on(ran.instructionSet)}; ` +
+      `the run was planned for ${key.provider} of ${key.ortVersion}${on(key.instructionSet)}.`,
     { remedy },
   );
 }

@@ -20,7 +20,7 @@ export interface SessionOptions {
   /** Threads of one run; 0, the default, takes the physical cores. Changes no bit of a result. */
   readonly threads?: number;
   /**
-   * On the CPU, for large models that `writeModel` wrote: opens a copy beside the file whose convolutions are rewritten,
+   * On the CPU, for large models that `writeModel` wrote: opens a copy next to the file whose convolutions are rewritten,
    * which is made with the first opening. It opens ten times as fast and runs in less time.
    */
   readonly laidOut?: boolean;
@@ -46,7 +46,7 @@ export interface OpenedSession {
  *   PROVIDER_UNAVAILABLE when the provider asked for by name does not start, or would not compute in full float32.
  */
 export async function openSession(path: string, options: SessionOptions = {}): Promise<OpenedSession> {
-  if (!existsSync(path)) throw new ReigniteError('MODEL_UNREADABLE', `There is no model ${path}.`);
+  if (!existsSync(path)) throw new ReigniteError('MODEL_UNREADABLE', `Model not found: ${path}.`);
   const { provider = 'auto', threads } = options;
   if (provider === 'cpu') return opened(await openOnCpu(path, options), 'cpu', []);
   if (provider !== 'auto') return opened(await openOn(path, provider, threads), provider, []);
@@ -67,13 +67,13 @@ async function openOnCpu(path: string, { threads, laidOut = false }: SessionOpti
     if (!laidOut) return await create(path, 'cpu', threads);
     return (await openLaidOut(path, threads)) ?? (await create(await rewritten(path), 'cpu', threads));
   } catch (error) {
-    throw new ReigniteError('MODEL_UNREADABLE', `The model ${path} does not load: ${firstLine(error)}.`, {
+    throw new ReigniteError('MODEL_UNREADABLE', `The model ${path} cannot be loaded: ${firstLine(error)}.`, {
       cause: error,
     });
   }
 }
 
-/** A copy that does not open is made anew by the next opening, and this one does without. */
+/** A copy that does not open is rebuilt by the next opening, and this one does without. */
 async function openLaidOut(path: string, threads: number | undefined): Promise<ort.InferenceSession | undefined> {
   const copy = await laidOutModel(path);
   if (copy === undefined) return undefined;
@@ -95,7 +95,7 @@ async function openOn(path: string, provider: Provider, threads: number | undefi
   switchOffTf32();
   if (provider === 'cuda' && !isTf32Off()) {
     throw new ReigniteError('PROVIDER_UNAVAILABLE', 'The provider cuda would compute in TF32 in this thread.', {
-      remedy: 'Set NVIDIA_TF32_OVERRIDE=0 in the environment and type the same command again.',
+      remedy: 'Set NVIDIA_TF32_OVERRIDE=0 in the environment and run the same command again.',
     });
   }
   try {
@@ -125,9 +125,9 @@ function sessionOptions(provider: Provider, threads: number | undefined): ort.In
     interOpNumThreads: 1,
     // The channel-blocked layout comes with the last level only: a quarter of the time.
     graphOptimizationLevel: 'all',
-    // The pattern is laid out beside the first run's memory: 200 MB for the paper's network, and no time gained.
+    // A memory pattern would be allocated in addition to the first run's memory: 200 MB for the paper's network, and no time gained.
     enableMemPattern: false,
-    // Threads that wait for work asleep leave the cores to whoever shares them: 9 to 20 % less time on a busy machine.
+    // Threads that wait for work asleep leave the cores to other processes: 9 to 20 % less time on a busy machine.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
     logSeverityLevel: 4,
   };

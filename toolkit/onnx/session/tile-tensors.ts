@@ -1,9 +1,9 @@
 import type { SidecarInput } from '../custom-model/sidecar.ts';
 
-/** Channel of RGB that stands at each place. */
+/** RGB channel at each position. */
 const PLACES = { RGB: [0, 1, 2], BGR: [2, 1, 0] } as const;
 
-/** Turns a tile as our networks take it into what a network of the user's takes. */
+/** Turns a tile in our layout into the input of a custom network. */
 export class TileInput {
   readonly shape: readonly number[];
   readonly data: Float32Array;

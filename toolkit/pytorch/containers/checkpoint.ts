@@ -32,7 +32,7 @@ export interface Checkpoint {
 export interface OpenOptions {
   /** Opens a file that could run code in Python too, to look at it: such names are then only listed in `globals`. */
   readonly inspect?: boolean;
-  /** Is told of every name at the moment when it is imported: a file that is broken further on has run it by then. */
+  /** Called for every name when it is imported: a loader would have run it by then, even if the file is damaged further on. */
   readonly onGlobal?: (seen: SeenGlobal) => void;
 }
 

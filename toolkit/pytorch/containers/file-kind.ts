@@ -1,4 +1,4 @@
-/** What the first bytes of a file say it is, where that is no pickle and no checkpoint. */
+/** What the first bytes of a file say it is, where that is neither a pickle nor a checkpoint. */
 const SIGNATURES: readonly (readonly [kind: string, bytes: readonly number[], offset?: number])[] = [
   ['a PNG image', [0x89, 0x50, 0x4e, 0x47]],
   ['a JPEG image', [0xff, 0xd8, 0xff]],

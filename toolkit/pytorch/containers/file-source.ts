@@ -61,11 +61,11 @@ export class FileSource implements ByteSource {
   }
 
   #shrunk(): ReigniteError {
-    return new ReigniteError('CHECKPOINT_CORRUPT', `${this.path} ends before the data that it announces.`);
+    return new ReigniteError('CHECKPOINT_CORRUPT', `${this.path} ends before its stated end.`);
   }
 }
 
-/** Where the bytes of a storage lie in the file. */
+/** Where the bytes of a storage are in the file. */
 export interface StoredBytes {
   readonly offset: number;
   readonly byteLength: number;

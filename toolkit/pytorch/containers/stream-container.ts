@@ -43,7 +43,7 @@ function checkByteOrder(system: PickleValue, context: PickleContext): void {
 function keysOf(value: PickleValue, context: PickleContext): readonly string[] {
   const items = isPickleObject(value) && value.kind === 'list' ? value.items : [null];
   const keys = items.filter((item) => typeof item === 'string');
-  if (keys.length !== items.length) throw context.corrupt('its storage keys are no list of texts');
+  if (keys.length !== items.length) throw context.corrupt('its storage keys are not a list of texts');
   return keys;
 }
 

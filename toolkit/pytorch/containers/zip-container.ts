@@ -7,7 +7,7 @@ import type { CheckpointContents, FileSource, StoredBytes } from './file-source.
 import { StorageTable } from './storage-table.ts';
 import { ZipEntries } from './zip-entries.ts';
 
-/** Entries of programs (TorchScript), which hold code beside data. */
+/** Entries of programs (TorchScript), which hold code as well as data. */
 const PROGRAM_ENTRIES = ['constants.pkl', 'model.json'];
 /** The newest version of the format that PyTorch knows, and that is written with stored entries. */
 const NEWEST_VERSION = 10;

@@ -8,8 +8,8 @@ import type { FileSource, StoredBytes } from './file-source.ts';
 const WINDOW_BYTES = 4096;
 
 /**
- * Lets yauzl read a file of ours. Its own reader passes the offsets of the zip to the system as they are,
- * and one beyond 2^63 (a hostile zip64 has it) throws where nobody can catch it; here it is an error like others.
+ * Lets yauzl read through our file handle. Its own reader passes the offsets of the zip to the system as they are,
+ * and one beyond 2^63 (a hostile zip64 has it) throws where it cannot be caught; here it is an ordinary error.
  */
 class ZipFileReader extends RandomAccessReader {
   /** Rejects with what yauzl throws from within a callback, which would end the process otherwise. */

@@ -12,7 +12,7 @@ interface Frame {
 
 /**
  * Refuses values that nest deeper than the limit, so that code that walks them may call itself.
- * A value that contains itself is no deeper than the way to its repetition.
+ * For a value that contains itself, depth ends at the repetition.
  */
 export function checkNesting(root: PickleValue, context: PickleContext): void {
   if (!isPickleObject(root)) return;

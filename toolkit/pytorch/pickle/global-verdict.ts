@@ -59,7 +59,7 @@ const DANGEROUS_MODULES: ReadonlySet<string> = new Set([
   ...['pkg_resources', 'distutils', 'ensurepip', 'IPython', 'psutil', 'pexpect', 'plumbum', 'sh', 'numba', 'sympy'],
 ]);
 
-/** Parts of libraries that load files, compile or run text. A module stands for the modules within it too. */
+/** Parts of libraries that load files, compile or run text. A module covers its submodules. */
 const DANGEROUS_SUBMODULES = [
   'numpy.testing',
   'numpy.f2py',

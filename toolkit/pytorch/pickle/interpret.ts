@@ -20,7 +20,7 @@ const FUNCTIONS: ReadonlyMap<string, Interpreter> = new Map([
 
 const CLASSES: ReadonlyMap<string, Interpreter> = new Map(Object.entries(PYTHON_CLASSES));
 
-/** What REDUCE with one of the known names stands for. */
+/** What REDUCE of a known name yields. */
 export function interpretCall(
   callable: PickleGlobal | PickleReduced,
   args: readonly PickleValue[],
@@ -29,7 +29,7 @@ export function interpretCall(
   return interpret(FUNCTIONS, callable, args, context);
 }
 
-/** What a new instance of one of the known classes stands for. */
+/** What a new instance of a known class yields. */
 export function interpretNew(
   callable: PickleGlobal | PickleReduced,
   args: readonly PickleValue[],

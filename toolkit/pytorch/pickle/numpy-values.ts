@@ -35,7 +35,8 @@ function decodeNumpy(type: NumpyDType, bytes: Uint8Array, context: PickleContext
   if (size === undefined || !type.simple) {
     throw context.unsupported(`it holds an array of numpy type ${type.code}${type.simple ? '' : ' (structured)'}`);
   }
-  if (bytes.byteLength % size !== 0) throw context.corrupt(`${bytes.byteLength} bytes are no array of ${type.code}`);
+  if (bytes.byteLength % size !== 0)
+    throw context.corrupt(`${bytes.byteLength} bytes are not an array of ${type.code}`);
   context.chargeBytes(bytes.byteLength);
   return typedArray(type.code, nativeCopy(bytes, size, type.littleEndian));
 }

@@ -51,7 +51,7 @@ export const OBJECT_OPCODES: OpcodeTable = {
     const name = machine.pop();
     const module = machine.pop();
     if (typeof module !== 'string' || typeof name !== 'string') {
-      throw machine.context.corrupt(`the name at byte ${machine.opcodeAt} is no text`);
+      throw machine.context.corrupt(`the name at byte ${machine.opcodeAt} is not a text`);
     }
     machine.pushNew(named(machine, module, name));
   },

@@ -14,7 +14,7 @@ export class PickleContext {
 
   /**
    * @param inspect - Whether names that could run code are recorded only, instead of refused.
-   * @param onGlobal - Is told of every name when it is first imported.
+   * @param onGlobal - Called for every name when it is first imported.
    */
   constructor(file: string, inspect: boolean, onGlobal: (seen: SeenGlobal) => void = () => undefined) {
     this.file = file;
@@ -38,7 +38,7 @@ export class PickleContext {
     if (verdict !== 'dangerous' || this.#inspect) return;
     throw new ReigniteError(
       'CHECKPOINT_UNSAFE',
-      `${this.file} imports ${module}.${name} at byte ${position}, which would run code of its author when Python loads it.`,
+      `${this.file} imports ${module}.${name} at byte ${position}, which would run its author's code when Python loads it.`,
     );
   }
 

@@ -78,7 +78,7 @@ export const MACHINE_OPCODES: OpcodeTable = {
     const protocol = machine.reader.uint8();
     if (protocol > HIGHEST_PROTOCOL) throw machine.context.unsupported(`it is of pickle protocol ${protocol}`);
   },
-  // The frame's length is only a hint for reading ahead; that it lies within the file is checked with it.
+  // The frame's length is only a hint for reading ahead; that it is within the file is checked with it.
   '\x95': (machine) => void machine.reader.length64(),
   // MARK, POP, POP_MARK, DUP
   '(': (machine) => machine.mark(),
@@ -98,6 +98,6 @@ export const MACHINE_OPCODES: OpcodeTable = {
 
 function memoIndex(machine: PickleMachine): number {
   const index = parseInteger(machine.reader.line(), machine.context);
-  if (typeof index !== 'number' || index < 0) throw machine.context.corrupt('a place of the memo is no natural number');
+  if (typeof index !== 'number' || index < 0) throw machine.context.corrupt('a memo index is not a natural number');
   return index;
 }

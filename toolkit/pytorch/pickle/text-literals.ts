@@ -18,7 +18,7 @@ export function decodeUtf8(bytes: Uint8Array, context: PickleContext): string {
 export function parseInteger(line: Uint8Array, context: PickleContext): number | bigint {
   if (line.byteLength > LONGEST_INTEGER) throw context.unsupported('an integer has too many digits');
   const text = latin1(line).trim().replace(/L$/, '');
-  if (!/^[+-]?\d+$/.test(text)) throw context.corrupt(`${JSON.stringify(text.slice(0, 40))} is no integer`);
+  if (!/^[+-]?\d+$/.test(text)) throw context.corrupt(`${JSON.stringify(text.slice(0, 40))} is not an integer`);
   return narrow(text.startsWith('+') ? BigInt(text.slice(1)) : BigInt(text));
 }
 
@@ -28,7 +28,7 @@ export function parseFloat64(line: Uint8Array, context: PickleContext): number {
   const special = /^([+-]?)(inf|nan)$/.exec(text);
   if (special !== null) return special[2] === 'nan' ? Number.NaN : special[1] === '-' ? -Infinity : Infinity;
   if (line.byteLength > 400 || !/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/.test(text)) {
-    throw context.corrupt(`${JSON.stringify(text.slice(0, 40))} is no number`);
+    throw context.corrupt(`${JSON.stringify(text.slice(0, 40))} is not a number`);
   }
   return Number(text);
 }
@@ -57,7 +57,7 @@ export function latin1Bytes(text: string, context: PickleContext): Uint8Array {
   context.chargeBytes(text.length);
   const bytes = Buffer.from(text, 'latin1');
   if (latin1(bytes) !== text) {
-    throw context.corrupt('a text that stands for bytes has other characters than Latin-1');
+    throw context.corrupt('a text that means bytes has other characters than Latin-1');
   }
   return new Uint8Array(bytes);
 }

@@ -11,7 +11,7 @@ import type { PickleValue } from './value.ts';
 
 const STOP = '.'.charCodeAt(0);
 
-/** Legal opcodes that need what a file cannot carry: a registry of the process, or buffers beside the pickle. */
+/** Legal opcodes that need what a file cannot carry: a registry of the process, or buffers outside the pickle. */
 const REFUSED: ReadonlyMap<number, string> = new Map([
   [0x82, 'EXT1'],
   [0x83, 'EXT2'],
@@ -58,7 +58,7 @@ export function unpickle(
 function unknownOpcode(code: number, position: number, context: PickleContext): Error {
   const name = REFUSED.get(code);
   if (name !== undefined) return context.unsupported(`it uses the opcode ${name}`);
-  return context.corrupt(`byte ${position}, 0x${code.toString(16).padStart(2, '0')}, is no opcode`);
+  return context.corrupt(`byte ${position}, 0x${code.toString(16).padStart(2, '0')}, is not an opcode`);
 }
 
 /**

@@ -17,7 +17,7 @@ export interface TensorParts {
 }
 
 /**
- * A tensor that lies within its storage and has no more elements than that.
+ * A tensor that is within its storage and has no more elements than that.
  *
  * @throws ReigniteError CHECKPOINT_CORRUPT for one that does not fit its storage, CHECKPOINT_UNSUPPORTED for one
  *   whose storage or element type is not read, or that repeats elements (an expanded tensor).

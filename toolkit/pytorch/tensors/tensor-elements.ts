@@ -33,7 +33,7 @@ export function toFloat32(tensor: TensorRef, span: Uint8Array<ArrayBuffer>): Flo
   return result;
 }
 
-/** Whether the elements lie in the storage as they are wanted, without gaps. Axes of length 1 do not matter. */
+/** Whether the elements are contiguous in the storage, in the wanted order. Axes of length 1 do not matter. */
 function isContiguous({ shape, strides }: TensorRef): boolean {
   let expected = 1;
   for (let axis = shape.length - 1; axis >= 0; axis--) {

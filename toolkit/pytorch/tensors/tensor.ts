@@ -47,7 +47,7 @@ export interface StorageRef {
 
 /**
  * A tensor that has not been read: which elements of which storage.
- * It lies within its storage and has no more elements than that (both checked when it is made).
+ * It is within its storage and has no more elements than that (both checked when it is made).
  */
 export interface TensorRef {
   readonly kind: 'tensor';

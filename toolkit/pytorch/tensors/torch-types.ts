@@ -47,7 +47,7 @@ export function isStorageClass(module: string, name: string): boolean {
   return storageDType(module, name) !== undefined;
 }
 
-/** Element type that a name such as `torch.float32` stands for, if it is one that is read. */
+/** Element type of a name such as `torch.float32`, if it is supported. */
 export function torchDType(module: string, name: string): DType | undefined {
   return module === 'torch' ? TORCH_DTYPES.get(name) : undefined;
 }

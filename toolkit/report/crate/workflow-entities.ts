@@ -5,16 +5,21 @@ const TEMPORAL = 'https://temporal.io/';
 const WORKFLOW_PROFILE = 'https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE';
 const PARAMETER_PROFILE = 'https://bioschemas.org/profiles/FormalParameter/1.0-RELEASE';
 
-/** What goes into the workflow and comes out of it, by the id of the crate's entity that stands for it. */
+/** Inputs and outputs of the workflow, by the id of their entity in the crate. */
 export const PARAMETERS = {
   record: { id: '#parameter-record', name: 'record', type: 'Dataset', about: 'The record whose results are compared' },
   configuration: {
     id: '#parameter-configuration',
     name: 'configuration',
     type: 'File',
-    about: 'What is run, and when a result counts as reproduced',
+    about: 'Configuration of the run and tolerances of the verdicts',
   },
-  results: { id: '#parameter-results', name: 'results', type: 'Dataset', about: 'Masks, points, margins and figures' },
+  results: {
+    id: '#parameter-results',
+    name: 'results',
+    type: 'Dataset',
+    about: 'Masks, points, confidence maps and figures',
+  },
   verdict: { id: '#parameter-verdict', name: 'verdict', type: 'File', about: 'Scores, verdicts and their evidence' },
 } as const;
 
@@ -37,7 +42,8 @@ export function workflowEntities(
       '@id': RESULTS.workflow.path,
       '@type': ['File', 'SoftwareSourceCode', 'ComputationalWorkflow'],
       name: 'reproduce',
-      description: 'The record, the tasks side by side, the discrepancy ledger, the report.',
+      description:
+        'Downloads the record, runs the tasks in parallel, then writes the discrepancy report and the report.',
       version,
       conformsTo: { '@id': WORKFLOW_PROFILE },
       contentSize: String(size),
@@ -61,13 +67,14 @@ export function workflowEntities(
       '@type': 'SoftwareApplication',
       name: 'reignite',
       softwareVersion: version,
-      description: 'Runs the technical validation of the IGNITE data toolkit again and judges the result.',
+      description:
+        'Reproduces the technical validation of the IGNITE data toolkit and compares the result with the published one.',
     },
     {
       '@id': TEMPORAL,
       '@type': 'SoftwareApplication',
       name: 'Temporal TypeScript SDK',
-      description: 'The engine of durable workflows that ran the steps.',
+      description: 'The workflow engine that ran the activities.',
       softwareVersion: temporal,
       url: TEMPORAL,
     },
@@ -76,7 +83,7 @@ export function workflowEntities(
       '@id': 'https://spdx.org/licenses/Apache-2.0',
       '@type': 'CreativeWork',
       name: 'Apache License 2.0',
-      description: 'The licence of reignite, of which the workflow is a part.',
+      description: 'The licence of reignite, which contains the workflow.',
     },
     ...[...INPUTS, ...OUTPUTS].map(({ id, name, type, about }) => ({
       '@id': id,

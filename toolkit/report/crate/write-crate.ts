@@ -155,7 +155,7 @@ function standsFor({ '@id': id, '@type': file }: Described): object {
   const parameter =
     id === RESULTS.configuration.path
       ? PARAMETERS.configuration
-      : /^(inference|figures|margins|candidates)\//.test(id)
+      : /^(inference|figures|confidence|candidates)\//.test(id)
         ? PARAMETERS.results
         : file === 'File' && /^(metrics|verdict)\/|^summary\.json$/.test(id)
           ? PARAMETERS.verdict

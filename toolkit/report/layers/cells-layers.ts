@@ -20,7 +20,7 @@ export interface CellsSources {
   readonly ours: string;
   readonly readers: readonly (readonly CellPoint[])[];
   /** Points of one class farther apart than this many px differ. */
-  readonly nearDistance: number;
+  readonly maxDistance: number;
 }
 
 /** Ours without counterpart: an orange ring; a published point without counterpart: a black box. */
@@ -35,7 +35,7 @@ const MISSING = '#000';
  * @throws ReigniteError when the image or our points cannot be read.
  */
 export async function drawCellsLayers(
-  { task, image, published, ours, readers, nearDistance }: CellsSources,
+  { task, image, published, ours, readers, maxDistance }: CellsSources,
   limit: number,
   writer: LayerWriter,
 ): Promise<Pick<RoiLayers, 'width' | 'height' | 'classes' | 'spots'>> {
@@ -54,7 +54,7 @@ export async function drawCellsLayers(
   const finder = new SpotFinder();
   if (theirs !== undefined) {
     await draw('published', [{ shape: 'triangle', points: theirs }]);
-    const pairs = pairPoints(mine, theirs, nearDistance);
+    const pairs = pairPoints(mine, theirs, maxDistance);
     const extra = without(mine, new Set(pairs.map((pair) => pair.ours)));
     const missing = without(theirs, new Set(pairs.map((pair) => pair.published)));
     for (const { x, y } of [...extra, ...missing]) finder.add(x, y);
@@ -97,7 +97,7 @@ async function publishedPoints(
 ): Promise<readonly CellPoint[] | undefined> {
   try {
     const found = await pointsOrNone(task, path);
-    if (found === undefined && mine.length > 0) writer.notes.push('Nothing is published of this image.');
+    if (found === undefined && mine.length > 0) writer.notes.push('There are no published points for this image.');
     return found ?? (mine.length === 0 ? [] : undefined);
   } catch (error) {
     if (!(error instanceof ReigniteError) || error.retryable) throw error;

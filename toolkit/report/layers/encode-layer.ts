@@ -20,7 +20,7 @@ function startsOf(from: number, to: number): Uint32Array {
   return Uint32Array.from({ length: to + 1 }, (_, k) => Math.floor((k * from) / to));
 }
 
-/** Labels in the middle of every cell: no label appears that is not there. */
+/** Labels in the middle of every cell: no label appears that does not exist. */
 export function shrinkLabels(labels: Uint8Array, from: Size, to: Size): Uint8Array {
   const small = new Uint8Array(to.width * to.height);
   for (let y = 0; y < to.height; y++) {

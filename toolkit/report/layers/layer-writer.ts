@@ -92,13 +92,13 @@ export class LayerWriter {
     encode: (edge: number) => Promise<Uint8Array>,
   ): Promise<void> {
     const bytes = await finestWithin(limit, longest, encode);
-    if (bytes === undefined) this.notes.push(`The layer "${layer}" would be larger than a report allows.`);
+    if (bytes === undefined) this.notes.push(`The layer "${layer}" is too large for a report.`);
     else await this.#write(layer, 'webp', bytes);
   }
 
   async writeDrawing(layer: LayerName, limit: number, svg: string): Promise<void> {
     if (svg.length <= limit) await this.#write(layer, 'svg', svg);
-    else this.notes.push(`The layer "${layer}" would be larger than a report allows.`);
+    else this.notes.push(`The layer "${layer}" is too large for a report.`);
   }
 
   async #write(layer: LayerName, extension: string, content: string | Uint8Array): Promise<void> {

@@ -51,7 +51,7 @@ function pathOf({ shape, points, outline }: PointGroup, label: number | undefine
       ? `fill="${CLASS_COLOURS[label ?? 0] ?? 'grey'}" stroke="#000" stroke-width="1.3"`
       : `fill="none" stroke="${outline}" stroke-width="3"`;
   const places = marked.map(({ x, y }) => `${Math.round(x)} ${Math.round(y)}`).join('L');
-  // A path of one corner has no end for a marker to stand at in some browsers: a corner more does no harm.
+  // Some browsers draw no end marker on a path of one point; one more point is harmless.
   const path = marked.length === 1 ? `M${places}L${places}` : `M${places}`;
   return `<marker id="${id}" markerUnits="userSpaceOnUse" overflow="visible"><path d="${SHAPES[shape]}" ${look}/></marker><path d="${path}" fill="none" marker-start="url(#${id})" marker-mid="url(#${id})" marker-end="url(#${id})"/>`;
 }

@@ -19,7 +19,7 @@ const SCHEMA = 2;
 
 export interface LayersOptions {
   /** Points of one class farther apart than this many px differ, as in the verdict. */
-  readonly nearDistance: number;
+  readonly maxDistance: number;
   /** Called after every ROI. */
   readonly onRoi: () => void;
   readonly signal?: AbortSignal | undefined;
@@ -36,11 +36,11 @@ export async function writeLayers(
   results: string,
   data: string | undefined,
   tasks: readonly JudgedTask[],
-  { nearDistance, signal, onRoi }: LayersOptions,
+  { maxDistance, signal, onRoi }: LayersOptions,
 ): Promise<readonly RoiLayers[]> {
   const known = await readLayersFile(results);
   if (data === undefined) return known;
-  const drawn = (await Promise.all(tasks.map((task) => roisOf(results, data, task, nearDistance)))).flat();
+  const drawn = (await Promise.all(tasks.map((task) => roisOf(results, data, task, maxDistance)))).flat();
   const wanted = mostDifferent(drawn, tasks);
   const limit = bytesAnRoi(wanted.length);
   const byName = new Map(known.map((entry) => [`${entry.task}/${entry.roi}`, entry]));
@@ -72,7 +72,7 @@ async function layersOf(
     const drawn = await each.draw(limit, writer);
     return { task, roi, ...drawn, files: writer.files, notes: writer.notes, stamp };
   } catch (error) {
-    // An ROI without a prediction of ours, or without its image, has no viewer; the report says of it what it can.
+    // An ROI without our prediction, or without its image, has no viewer; the report lists its numbers.
     if (error instanceof ReigniteError && !error.retryable) return undefined;
     throw error;
   }
@@ -99,9 +99,9 @@ function mostDifferent(drawn: readonly DrawnRoi[], tasks: readonly JudgedTask[])
   return drawn.filter((each) => chosen.has(each));
 }
 
-async function roisOf(results: string, data: string, judged: JudgedTask, nearDistance: number): Promise<DrawnRoi[]> {
+async function roisOf(results: string, data: string, judged: JudgedTask, maxDistance: number): Promise<DrawnRoi[]> {
   try {
-    const all = await taskNamed(judged.task).layers({ results, data }, nearDistance);
+    const all = await taskNamed(judged.task).layers({ results, data }, maxDistance);
     const named = new Set(judged.rois.map(({ roi }) => roi));
     return all.filter(({ roi }) => named.has(roi));
   } catch (error) {

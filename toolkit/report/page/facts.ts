@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { RunConfig } from '../../../config/schema.ts';
 import { counted } from '../../format.ts';
 import { commandOf } from '../configuration.ts';
@@ -6,7 +7,7 @@ import type { ReportData } from '../report-data.ts';
 import type { StepTimes } from '../trace.ts';
 import { type Html, html, NOTHING, table } from './html.ts';
 
-/** What a run was done with and on, as it was written down while it went on, and how long its steps took. */
+/** The configuration and machines of a run as recorded during it, and how long its activities took. */
 export function factsSection({ summary, environments, times, tasks }: ReportData): Html {
   const counts = Object.entries(summary.tasks).map(
     ([task, { rois }]) =>
@@ -32,7 +33,7 @@ export function factsSection({ summary, environments, times, tasks }: ReportData
     ['Interventions', interventions.length === 0 ? 'none' : interventions.join('; ')],
     ['Networks', engines.length === 0 ? 'not recorded' : engines.join('; ')],
     ...(machines.length === 0 ? [['Machine', 'not recorded'] as const] : machines),
-    ...(times.retries === 0 ? [] : [['Steps tried again', String(times.retries)] as const]),
+    ...(times.retries === 0 ? [] : [['Retried activities', String(times.retries)] as const]),
   ];
   const list = facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`);
   return html`<dl class="facts">${list}</dl>${timesTable(times)}`;
@@ -62,7 +63,7 @@ function timesTable({ steps }: StepTimes): Html {
     seconds(longest),
     String(again),
   ]);
-  return table('Time a step', ['', 'steps', 'seconds together', 'the longest', 'tried again'], rows);
+  return table('Time per activity', ['', 'activities', 'total s', 'max s', 'retries'], rows);
 }
 
 /** How to do the run again, as a person types it. */
@@ -75,23 +76,22 @@ export function tolerancesSection({ configuration }: ReportData): Html {
   const verdict = configuration?.verdict;
   if (verdict === undefined) return NOTHING;
   const shape = RunConfig.shape.verdict.unwrap().shape;
-  const rows = (
-    [
-      ['H&E', verdict.he, shape.he.unwrap().shape],
-      ['cells', verdict.cells, shape.cells.unwrap().shape],
-    ] as const
-  ).flatMap(([where, values, fields]) => {
-    const described = new Map(Object.entries(fields).map(([name, field]) => [name, field.description ?? '']));
-    return Object.entries(values).map(([name, value]) => [
-      `${where}: ${name}`,
-      String(value),
-      html`<span class="meaning">${meaningOf(described.get(name))}</span>`,
-    ]);
-  });
+  const rows = [...toleranceRows('H&E', verdict.he, shape.he), ...toleranceRows('cells', verdict.cells, shape.cells)];
   return html`<details><summary>What the verdicts rest on</summary>${table('Tolerances; all of them must hold, in every ROI and over all', ['', 'value', 'meaning'], rows)}</details>`;
+}
+
+/** A row per value, also of the groups inside; the schema has the meanings. */
+function toleranceRows(name: string, values: object, schema: unknown): (string | Html)[][] {
+  const fields = schema instanceof z.ZodPrefault ? schema.unwrap() : undefined;
+  return Object.entries(values).flatMap(([key, value]: [string, unknown]) => {
+    const field: unknown = fields instanceof z.ZodObject ? fields.shape[key] : undefined;
+    if (typeof value === 'object' && value !== null) return toleranceRows(`${name}, ${key}`, value, field);
+    const meaning = field instanceof z.ZodType ? field.description : undefined;
+    return [[`${name}: ${key}`, String(value), html`<span class="meaning">${meaningOf(meaning)}</span>`]];
+  });
 }
 
 /** The description of a field without what the table's other columns say. */
 function meaningOf(description = ''): string {
-  return description.replace(/ (Share, 0 to 1|Unit: px|Default: [^.]*(\.\d+)?)\.(?= |$)/g, '');
+  return description.replace(/ (Fraction, 0 to 1|Unit: px|Default: [^.]*(\.\d+)?)\.(?= |$)/g, '');
 }

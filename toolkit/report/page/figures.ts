@@ -74,4 +74,4 @@ export function figureGrid(figures: readonly ShownFigure[]): Html {
 }
 
 /** Lets a reader choose between the two styles; works without a script. */
-export const STYLE_SWITCH = html`<fieldset class="styles"><legend>Figures</legend><label><input type="radio" name="style" id="style-paper" checked> in the original style</label> <label><input type="radio" name="style" id="style-accessible"> accessible: no colours to tell apart, larger labels, the published scores beside</label></fieldset>`;
+export const STYLE_SWITCH = html`<fieldset class="styles"><legend>Figures</legend><label><input type="radio" name="style" id="style-paper" checked> in the original style</label> <label><input type="radio" name="style" id="style-accessible"> accessible: no colours to tell apart, larger labels, with the published scores</label></fieldset>`;

@@ -15,7 +15,7 @@ const BY_DICE = {
 } as const;
 
 /**
- * A card an ROI, worst first: its image, with our mask and the differing pixels laid over it. The card opens the viewer;
+ * One card per ROI, worst first: its image, with our mask and the differing pixels laid over it. The card opens the viewer;
  * without a script it opens the image.
  */
 export function gallerySection(task: JudgedTask, layers: readonly RoiLayers[], kind: RecordKind): Html {

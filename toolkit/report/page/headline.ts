@@ -53,7 +53,8 @@ function sentenceOf({ tasks, summary, configuration, provenance }: ReportData): 
   const custom = titlesOf(tasks.filter(({ task }) => configuration?.[task].model !== undefined));
   if (custom.length > 0) sentences.push(`${listed(custom)} ran with a custom model in place of the record's.`);
   const failed = Object.values(summary.tasks).reduce((sum, { rois }) => sum + rois.failed, 0);
-  if (failed > 0) sentences.push(`${counted(failed, 'ROI')} failed and ${failed === 1 ? 'is' : 'are'} in no number.`);
+  if (failed > 0)
+    sentences.push(`${counted(failed, 'ROI')} failed and ${failed === 1 ? 'is' : 'are'} not included in any score.`);
   return sentences.join(' ');
 }
 
@@ -80,7 +81,7 @@ function answerOf(verdict: Verdict, differing: readonly string[], yes: string | 
     case 'differs':
       return `No: ${listed(differing)} ${differing.length === 1 ? 'differs' : 'differ'}.`;
     case 'not comparable':
-      return 'It cannot be said: nothing is published to compare with.';
+      return 'Undetermined: there are no published results to compare with.';
   }
 }
 

@@ -10,7 +10,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
 const NOT_IN_XML = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g;
 
-/** What may stand in an {@link html} template: text is escaped, markup is inserted as it is, lists are joined. */
+/** What may be used in an {@link html} template: text is escaped, markup is inserted as it is, lists are joined. */
 export type HtmlValue = string | number | Html | readonly HtmlValue[];
 
 /** Of this module alone. */

@@ -7,14 +7,14 @@ import type { JudgedTask, ReportData } from '../report-data.ts';
 import { decimal, type Html, type HtmlValue, hrefOf, html, NOTHING, table } from './html.ts';
 import { percent } from './roi-words.ts';
 
-/** The verdicts, a card a task: what a reader came for. */
+/** The verdicts, one card per task. */
 export function verdictSection({ tasks, provenance }: ReportData): Html {
   const said = (verdict: Verdict) => verdictText(provenance.kind, verdict);
   const cards = tasks.map(
     (task) => html`<li data-verdict="${task.verdict}"><h3><a href="#${task.task}">${TASK_TITLES[task.task]}</a></h3>
 <p class="said">${said(task.verdict)}</p>
 <p><strong>Published predictions, scored here:</strong> ${said(task.evaluation.verdict)}. ${task.evaluation.reason}</p>
-<p><strong>Our predictions beside them:</strong> ${said(task.inference.verdict)}. ${task.inference.reason}</p></li>`,
+<p><strong>Our predictions against the published ones:</strong> ${said(task.inference.verdict)}. ${task.inference.reason}</p></li>`,
   );
   return html`<ul class="verdicts">${cards}</ul>`;
 }
@@ -68,7 +68,7 @@ function onePatientNote(task: JudgedTask): string[] {
   const known = metrics.filter(({ ours }) => ours !== null);
   const without = known.filter(({ oursInterval }) => oursInterval === undefined).length;
   if (without === 0 || without === known.length) return [];
-  return ['A class or a group of readers that one patient alone has gets no interval.'];
+  return ['A class or group of readers with a single patient has no interval.'];
 }
 
 function metricsTable(caption: string, metrics: readonly ComparedMetric[]): Html {
@@ -93,8 +93,8 @@ function intervalText(interval: Interval | undefined, places = 4): string {
 }
 
 /** What the authors' code and record do otherwise than one would expect, with its effect in this run. */
-export function ledgerSection({ ledger }: ReportData): Html {
-  const entries = ledger.map(({ title, what, where, status, effect, corrected, affected, affectedTotal }) => {
+export function discrepanciesSection({ discrepancies }: ReportData): Html {
+  const entries = discrepancies.map(({ title, what, where, status, effect, corrected, affected, affectedTotal }) => {
     const numbers = corrected
       .slice(0, 40)
       .map(({ name, paper, corrected: other }) => [name, decimal(paper), decimal(other)]);
@@ -105,7 +105,7 @@ export function ledgerSection({ ledger }: ReportData): Html {
 ${numbers.length === 0 ? NOTHING : table('Both ways', ['', 'as the authors', 'corrected'], numbers)}
 ${listed === '' ? NOTHING : html`<p class="note">Concerned: ${listed}${more}</p>`}</details>`;
   });
-  return entries.length === 0 ? html`<p>No ledger was kept.</p>` : html`${entries}`;
+  return entries.length === 0 ? html`<p>No discrepancy report was written.</p>` : html`${entries}`;
 }
 
 /** ROIs that failed, with code and cause. */

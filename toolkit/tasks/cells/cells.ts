@@ -43,7 +43,7 @@ export function cellsTask(definition: CellTaskDefinition): TaskKind {
     measure: async (input, { detector }) => {
       if (declared === undefined) return { kind: 'nothing' };
       if (input.settings.model !== undefined) {
-        return { kind: 'not measured', reason: 'The model is not the record’s.' };
+        return { kind: 'not measured', reason: "The model is not the record's." };
       }
       return (await import('./declared.ts')).measureDeclared(name, declared.settings, input, detector);
     },

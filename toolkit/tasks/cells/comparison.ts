@@ -84,7 +84,7 @@ async function compareImage(
   find: FindCells,
 ): Promise<JudgedImage> {
   const { roi } = planned;
-  if (failure !== undefined) return { roi, reason: `There is no prediction of ours (${failure}).` };
+  if (failure !== undefined) return { roi, reason: `This run has no prediction of it (${failure}).` };
   const ours = await find(planned);
   if (ours.kind === 'none') return { roi, reason: ours.reason };
   const path = inside(work.data, `${folderOf('inference', name)}/${roi}.npy`);

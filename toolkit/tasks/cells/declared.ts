@@ -145,7 +145,7 @@ export async function declaredImages(
   };
 }
 
-/** Cells by the declared settings beside those by the settings in effect, on the images that have both. */
+/** Cells found with the declared settings and with the settings in effect, on the images that have both. */
 export async function declaredPoints(
   task: CellTask,
   { data, results }: Pick<TaskWork, 'data' | 'results'>,

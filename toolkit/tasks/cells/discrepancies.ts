@@ -17,9 +17,9 @@ import {
   tieOrderEntry,
   timeLimitEntry,
 } from '../../verdict/discrepancies/cells-entries.ts';
-import type { LedgerEntry } from '../../verdict/discrepancies/discrepancies-file.ts';
+import type { DiscrepancyEntry } from '../../verdict/discrepancies/discrepancies-file.ts';
 import { CellsVerdictFile } from '../../verdict/verdict-file.ts';
-import type { LedgerTask } from '../kind.ts';
+import type { DiscrepancyTask } from '../kind.ts';
 import { publishedOr } from '../published-prediction.ts';
 import { cellDefinition } from '../registry.ts';
 import type { TaskWork } from '../work.ts';
@@ -28,14 +28,17 @@ import { declaredPoints } from './declared.ts';
 type Folders = Pick<TaskWork, 'data' | 'results'>;
 
 /** What the authors' code for cells does otherwise than one would expect, measured in this run over all its tasks. */
-export async function cellsLedger(tasks: readonly LedgerTask<CellTask>[], folders: Folders): Promise<LedgerEntry[]> {
+export async function cellsDiscrepancies(
+  tasks: readonly DiscrepancyTask<CellTask>[],
+  folders: Folders,
+): Promise<DiscrepancyEntry[]> {
   if (tasks.length === 0) return [];
   const metrics: Metrics = {};
   const moved: Partial<Record<CellTask, number>> = {};
   const verdicts: CellsVerdictFile[] = [];
   const images: ImagePoints[] = [];
-  const declared: LedgerEntry[] = [];
-  const categories: LedgerEntry[] = [];
+  const declared: DiscrepancyEntry[] = [];
+  const categories: DiscrepancyEntry[] = [];
   for (const task of tasks) {
     const { name } = task;
     const annotations = await readReaderAnnotations(inside(folders.data, readersFile(name)), name);
@@ -56,7 +59,10 @@ export async function cellsLedger(tasks: readonly LedgerTask<CellTask>[], folder
   ];
 }
 
-async function declaredEntries({ name, measured }: LedgerTask<CellTask>, folders: Folders): Promise<LedgerEntry[]> {
+async function declaredEntries(
+  { name, measured }: DiscrepancyTask<CellTask>,
+  folders: Folders,
+): Promise<DiscrepancyEntry[]> {
   const { declared, ...definition } = cellDefinition(name);
   if (declared === undefined || measured.kind === 'nothing') return [];
   const points = measured.kind === 'measured' ? await declaredPoints(name, folders) : measured;

@@ -17,7 +17,8 @@ import { type DetailTable, type MethodsInput, tileOf, type VerdictView } from '.
 
 /** What a report shows of a verdict on points. */
 export function cellsView(verdict: HeVerdictFile | CellsVerdictFile): VerdictView {
-  if (!('f1' in verdict)) throw new ReigniteError('INTERNAL', `The verdict on ${verdict.task} is not one on points.`);
+  if (!('f1' in verdict))
+    throw new ReigniteError('INTERNAL', `The verdict on ${verdict.task} does not compare points.`);
   const { f1, readers, tumourProportion } = verdict;
   return {
     numbers: [{ caption: 'F1 of every reader with the AI', metrics: f1 }],
@@ -40,8 +41,8 @@ function lowestIndexTable({ f1LowestIndex }: CellsVerdictFile): DetailTable {
     .filter(({ name }) => name.endsWith(', macro'))
     .map(({ name, published, ours, difference }) => [name, decimal(published), decimal(ours), decimal(difference, 6)]);
   return {
-    summary: 'F1 when equal distances are taken in the order of the file',
-    caption: 'A difference that this order explains is not judged',
+    summary: 'F1 when ties in distance follow the order of the file',
+    caption: 'A difference that this order explains does not count',
     head: ['', 'published', 'ours', 'difference'],
     rows,
   };
@@ -107,7 +108,7 @@ export function cellsMethods(
 export async function cellsLayers(
   task: CellTask,
   { results, data }: { readonly results: string; readonly data: string },
-  nearDistance: number,
+  maxDistance: number,
 ): Promise<readonly DrawnRoi[]> {
   const truth = inside(data, readersFile(task));
   const annotations = await readReaderAnnotations(truth, task);
@@ -120,7 +121,7 @@ export async function cellsLayers(
     };
     const readers = readersOn(annotations, id);
     const draw: DrawnRoi['draw'] = (limit, writer) =>
-      drawCellsLayers({ task, ...sources, readers, nearDistance }, limit, writer);
-    return { task, roi: stem, sources: [...Object.values(sources), truth], settings: `near ${nearDistance}`, draw };
+      drawCellsLayers({ task, ...sources, readers, maxDistance }, limit, writer);
+    return { task, roi: stem, sources: [...Object.values(sources), truth], settings: `near ${maxDistance}`, draw };
   });
 }

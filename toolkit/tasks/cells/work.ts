@@ -29,7 +29,7 @@ export async function prepareCells(
   if (found.length !== classes.length) {
     throw new ReigniteError(
       'CHECKPOINT_UNSUPPORTED',
-      `The detector ${path} knows ${found.length} classes; the task ${name} has ${classes.length}: ${classes.join(', ')}.`,
+      `The detector ${path} has ${found.length} classes; the task ${name} has ${classes.length}: ${classes.join(', ')}.`,
       { remedy: 'Use a detector that was trained for this task.' },
     );
   }

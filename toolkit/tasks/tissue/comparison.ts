@@ -53,18 +53,18 @@ async function compareRoi(
 ): Promise<JudgedRoi> {
   const { roi, truth } = planned;
   const { work, verdict } = input;
-  if (failure !== undefined) return { roi, reason: `There is no prediction of ours (${failure}).` };
+  if (failure !== undefined) return { roi, reason: `This run has no prediction of it (${failure}).` };
   const entry = await recalledEntryOf(work.cache, planned);
   const ours = confusionOf(entry);
   const path = inside(work.data, `${folderOf('inference', task)}/${roi}.png`);
   const published = await publishedOr(work.data, () => work.digests.sha256(path));
   if (published.kind === 'unreadable') return { roi, reason: published.reason, ours };
-  const { nearMargin } = verdict.he;
+  const lowConfidenceUpTo = verdict.he.tolerance.maxConfidence;
   const truthSha256 = await work.digests.sha256(inside(work.data, truth));
-  const parts = comparisonKey(entry, { published: published.read, truth: truthSha256 }, nearMargin);
+  const parts = comparisonKey(entry, { published: published.read, truth: truthSha256 }, lowConfidenceUpTo);
   let reason = '';
   const facts = await makeFacts(work, parts, async () => {
-    const made = await compareFiles(planned, path, nearMargin, input);
+    const made = await compareFiles(planned, path, lowConfidenceUpTo, input);
     if (made.kind === 'read') return made.read;
     reason = made.reason;
     return undefined;
@@ -74,7 +74,7 @@ async function compareRoi(
   return { roi, comparison: known.comparison, published: ConfusionMatrix.fromRows(known.published), ours };
 }
 
-async function compareFiles(planned: PlannedRoi, path: string, nearMargin: number, { work }: ComparisonInput) {
+async function compareFiles(planned: PlannedRoi, path: string, lowConfidenceUpTo: number, { work }: ComparisonInput) {
   const { roi } = planned;
   const truth = inside(work.data, planned.truth);
   const entry = await entryOf(work.cache, planned);
@@ -83,7 +83,7 @@ async function compareFiles(planned: PlannedRoi, path: string, nearMargin: numbe
   const margins = await decodeGrey16(work.cache.pathOf(entry.key, MARGIN));
   return publishedOr(work.data, async (): Promise<ComparedFacts> => {
     const pair = pairOf(roi, { path: truth, mask: annotation }, { path, mask: await decodeLabels(path) });
-    const options = { nearMargin, labels: HE_LABELS.length };
+    const options = { lowConfidenceUpTo, labels: HE_LABELS.length };
     return {
       comparison: compareMasks(pair.prediction, ours.data, margins.data, options),
       published: roiConfusion(pair).toRows(),

@@ -3,7 +3,7 @@ import { readLabelMap } from '../../dataset/label-map.ts';
 import { LABEL_MAP_FILE } from '../../dataset/layout.ts';
 import { inside } from '../../files/inside.ts';
 import { sumOfConfusions } from '../../metrics/evaluate-he.ts';
-import type { LedgerEntry } from '../../verdict/discrepancies/discrepancies-file.ts';
+import type { DiscrepancyEntry } from '../../verdict/discrepancies/discrepancies-file.ts';
 import {
   backgroundEntry,
   labelNameEntry,
@@ -11,15 +11,15 @@ import {
   strayEntry,
   unannotatedEntry,
 } from '../../verdict/discrepancies/tissue-entries.ts';
-import type { LedgerTask } from '../kind.ts';
+import type { DiscrepancyTask } from '../kind.ts';
 import type { TaskWork } from '../work.ts';
 import { roundedAgain, tissueRois } from './rounding.ts';
 
 /** What the authors' code for tissue does otherwise than one would expect, measured in this run. */
-export async function tissueLedger(
-  { rois: planned, scope, measured }: LedgerTask<TissueTask>,
+export async function tissueDiscrepancies(
+  { rois: planned, scope, measured }: DiscrepancyTask<TissueTask>,
   work: TaskWork,
-): Promise<LedgerEntry[]> {
+): Promise<DiscrepancyEntry[]> {
   const { rois, patch } = await tissueRois(planned, work);
   const total = sumOfConfusions(rois.map(({ confusion }) => confusion));
   const map = await readLabelMap(inside(work.data, LABEL_MAP_FILE)).catch(() => undefined);

@@ -63,8 +63,8 @@ export function caseFigureKey(roi: string, sources: RoiSources, entry: CacheEntr
 export function comparisonKey(
   entry: CacheEntry,
   { published, truth }: { readonly published: string; readonly truth: string },
-  nearMargin: number,
+  lowConfidenceUpTo: number,
 ): KeyParts {
   const [mask, margin] = [fileDigest(entry, MASK), fileDigest(entry, MARGIN)];
-  return { step: 'judge-roi', schema: SCHEMA.comparison, mask, margin, published, truth, nearMargin };
+  return { step: 'judge-roi', schema: SCHEMA.comparison, mask, margin, published, truth, lowConfidenceUpTo };
 }

@@ -19,7 +19,7 @@ export function recordModels({ name }: TissueTaskDefinition, data: string): stri
   return join(data, folderOf('models', name));
 }
 
-/** Identifies the model of a tissue task. A model of the user's is identified by its preparation. */
+/** Identifies the model of a tissue task. A custom model is identified when it is prepared. */
 export async function planTissueModel(
   task: TissueTaskDefinition,
   config: RunConfig,

@@ -76,7 +76,7 @@ export function tissueTask(definition: TissueTaskDefinition): TaskKind {
         truth: 'Truth (annotation)',
         published: 'Published prediction',
         ours: 'Our prediction',
-        margin: 'Unclear decisions (small margin)',
+        margin: 'Low confidence',
         differ: 'Where published and ours differ',
       },
       isMask: true,

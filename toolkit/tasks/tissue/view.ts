@@ -15,7 +15,8 @@ import type { ListedRoi } from '../work.ts';
 
 /** What a report shows of a verdict on masks. */
 export function tissueView(verdict: HeVerdictFile | CellsVerdictFile): VerdictView {
-  if (!('dice' in verdict)) throw new ReigniteError('INTERNAL', `The verdict on ${verdict.task} is not one on masks.`);
+  if (!('dice' in verdict))
+    throw new ReigniteError('INTERNAL', `The verdict on ${verdict.task} does not compare masks.`);
   const { dice } = verdict;
   return {
     numbers: [
@@ -39,7 +40,7 @@ function agreementTable({ dice }: HeVerdictFile): DetailTable {
     .map(({ name, truth, ours }) => [name, truth === undefined ? '' : String(truth), decimal(ours, 6)]);
   return {
     summary: 'The two predictions against each other',
-    caption: 'Dice of our masks with the published ones, whatever the truth',
+    caption: 'Dice of our masks with the published ones, without the ground truth',
     head: ['', 'published pixels', 'Dice'],
     rows,
   };
@@ -105,7 +106,7 @@ export function tissueLayers(
       truth: inside(data, truth),
       published: inside(data, file),
       ours: inside(results, file),
-      margin: inside(results, `margins/${task}/${roi}.png`),
+      margin: inside(results, `confidence/${task}/${roi}.png`),
     };
     const draw: DrawnRoi['draw'] = (limit, writer) => drawTissueLayers(sources, limit, writer);
     return { task, roi, sources: Object.values(sources), settings: '', draw };

@@ -57,7 +57,7 @@ function refuseOtherLabels(own: string | undefined, { classes }: Pick<TissueMode
   throw new ReigniteError(
     'CHECKPOINT_UNSUPPORTED',
     `The model ${own} has labels up to ${classes - 1}; those of the task end at ${HE_LABELS.length - 1}.`,
-    { remedy: "Use a model of the paper's labels, or give the labels of an .onnx their values in its sidecar." },
+    { remedy: "Use a model with the paper's labels, or set the values of an .onnx model's labels in its JSON file." },
   );
 }
 

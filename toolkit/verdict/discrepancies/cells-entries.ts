@@ -8,7 +8,7 @@ import { ConfusionMatrix } from '../../metrics/confusion-matrix.ts';
 import type { CellTaskDefinition } from '../../tasks/definition.ts';
 import { cellDefinition } from '../../tasks/registry.ts';
 import type { CellsVerdictFile } from '../verdict-file.ts';
-import { type CorrectedNumber, entryOf, type LedgerEntry, largestChange } from './discrepancies-file.ts';
+import { type CorrectedNumber, type DiscrepancyEntry, entryOf, largestChange } from './discrepancies-file.ts';
 
 const INFERENCE = 'src/inference.py';
 const UINT16 = 65_536;
@@ -37,7 +37,7 @@ function comparedF1(
 }
 
 /** One offset, half the height of the annotation of id 0, for the centres of all boxes. */
-export function boxCentreEntry(metrics: Metrics, moved: Partial<Record<CellTask, number>>): LedgerEntry {
+export function boxCentreEntry(metrics: Metrics, moved: Partial<Record<CellTask, number>>): DiscrepancyEntry {
   const corrected = tasksOf(metrics).flatMap(([, { corrected: other, ...paper }]) =>
     other === undefined ? [] : comparedF1(paper, other),
   );
@@ -45,7 +45,7 @@ export function boxCentreEntry(metrics: Metrics, moved: Partial<Record<CellTask,
   return entryOf(
     {
       id: 'first-box-offset',
-      title: "Every box takes the first box's offset to its centre",
+      title: 'Every box uses the centre offset of the first box',
       what: 'Half the height of the annotation of id 0 is added to left and top of every box, whatever its size.',
       where: INFERENCE,
       tasks: [...CELL_TASKS],
@@ -54,21 +54,21 @@ export function boxCentreEntry(metrics: Metrics, moved: Partial<Record<CellTask,
       status: boxes === 0 ? 'no effect here' : 'affects results',
       effect:
         `${counted(boxes, 'box has', 'boxes have')} another centre; ` +
-        `with centres of their own a macro F1 moves by up to ${largestChange(corrected).toFixed(4)}.`,
+        `with the correct centres a macro F1 changes by up to ${largestChange(corrected).toFixed(4)}.`,
       corrected,
     },
   );
 }
 
 /** Classes are counted off from the ids of the categories; listed only where that exchanges some. */
-export function categoryIdsEntry({ task, doubt }: Pick<ReaderAnnotations, 'task' | 'doubt'>): LedgerEntry[] {
+export function categoryIdsEntry({ task, doubt }: Pick<ReaderAnnotations, 'task' | 'doubt'>): DiscrepancyEntry[] {
   if (doubt === undefined) return [];
   const about = {
     id: 'category-ids',
-    title: 'A class is the remainder of its category’s id',
+    title: "A class is the remainder of its category's id",
     what:
-      'Class = (category id - 1) modulo the number of classes, whatever the category is called: ids that begin at 0 ' +
-      'or have gaps exchange the classes of the readers.',
+      'Class = (category id - 1) modulo the number of classes, whatever the name of the category: IDs that start at 0 ' +
+      'or have gaps mix up the classes of the readers.',
     where: INFERENCE,
     tasks: [task],
   };
@@ -77,7 +77,7 @@ export function categoryIdsEntry({ task, doubt }: Pick<ReaderAnnotations, 'task'
 }
 
 /** Counts are summed in 16 bits. */
-export function overflowEntry(metrics: Metrics): LedgerEntry {
+export function overflowEntry(metrics: Metrics): DiscrepancyEntry {
   const affected: string[] = [];
   const corrected: CorrectedNumber[] = [];
   let largest = 0;
@@ -99,7 +99,7 @@ export function overflowEntry(metrics: Metrics): LedgerEntry {
     {
       id: 'uint16-overflow',
       title: 'Counts are summed as 16-bit numbers',
-      what: 'A cell of a confusion matrix past 65,535 would begin again at 0. Ours do not.',
+      what: 'A cell of a confusion matrix past 65,535 would wrap to 0. Ours do not.',
       where: 'src/eval_utils.py',
       tasks: [...CELL_TASKS],
     },
@@ -113,7 +113,7 @@ export function overflowEntry(metrics: Metrics): LedgerEntry {
 }
 
 /** The order in which equally near predictions are tried. */
-export function tieOrderEntry(verdicts: readonly CellsVerdictFile[]): LedgerEntry {
+export function tieOrderEntry(verdicts: readonly CellsVerdictFile[]): DiscrepancyEntry {
   const corrected = verdicts.flatMap(({ f1, f1LowestIndex }) =>
     f1.map(({ name, ours }, k) => ({ name, paper: ours, corrected: f1LowestIndex[k]?.ours ?? null })),
   );
@@ -123,8 +123,8 @@ export function tieOrderEntry(verdicts: readonly CellsVerdictFile[]): LedgerEntr
       id: 'tie-order',
       title: 'Equal distances are decided by the order of a search tree',
       what:
-        'Of predictions equally far from a reader’s point, the one that scikit-learn’s ball tree lists first is taken; ' +
-        'the order of the file would do as well. Both are given; a difference that this order explains is none.',
+        "Of predictions equally far from a reader's point, the one that scikit-learn's ball tree lists first is taken; " +
+        'the order of the file would be as valid. Both are given; a difference that this order explains does not count.',
       where: 'src/eval_utils.py',
       tasks: [...CELL_TASKS],
     },
@@ -147,7 +147,7 @@ export interface ImagePoints {
 }
 
 /** Published tiles without any point where we have some: what a suppression that ran out of time leaves. */
-export function timeLimitEntry(images: readonly ImagePoints[]): LedgerEntry {
+export function timeLimitEntry(images: readonly ImagePoints[]): DiscrepancyEntry {
   const flagged = images.flatMap(({ task, roi, published, ours }) => {
     const { tile } = cellDefinition(task).settings;
     const theirs = new Set(published.map((point) => tileOf(point, tile)));
@@ -190,7 +190,7 @@ export interface DeclaredPoints {
 export function declaredSettingsEntry(
   { name, settings, declared: script }: Required<Pick<CellTaskDefinition, 'name' | 'settings' | 'declared'>>,
   declared: DeclaredPoints | { readonly kind: 'not measured'; readonly reason: string },
-): LedgerEntry {
+): DiscrepancyEntry {
   const { tile, confidence, iou } = script.settings;
   const about = {
     id: `${name}-settings`,
@@ -198,7 +198,7 @@ export function declaredSettingsEntry(
     what:
       `The script declares tiles of ${tile} px, confidence ${confidence} and IoU ${iou}, and calls the inference without them: ` +
       `in effect are ${settings.tile} px, ${settings.confidence} and ${settings.iou}, the defaults. ` +
-      'Nothing in the record says which of the two made the published points.',
+      'The record does not say which of the two produced the published points.',
     where: script.script,
     tasks: [name],
   };
@@ -208,7 +208,7 @@ export function declaredSettingsEntry(
     status: 'affects results',
     effect:
       `Detected again with the declared settings on ${counted(declared.images, 'image')}: ${declared.points.declared} ` +
-      `points instead of ${declared.points.effective}; a macro F1 moves by up to ${largestChange(corrected).toFixed(4)}.`,
+      `points instead of ${declared.points.effective}; a macro F1 changes by up to ${largestChange(corrected).toFixed(4)}.`,
     corrected,
   });
 }

@@ -10,11 +10,11 @@ export const CorrectedNumber = z.object({
 export type CorrectedNumber = z.infer<typeof CorrectedNumber>;
 
 /** One place where the authors' code does something else than one would expect, or the record than it says. */
-export const LedgerEntry = z.object({
+export const DiscrepancyEntry = z.object({
   id: z.string().regex(/^[a-z0-9-]+$/),
   title: z.string(),
-  what: z.string().describe('What differs from what one would expect'),
-  where: z.string().describe('The file of the record, or of the authors’ code'),
+  what: z.string().describe('What differs from what is expected'),
+  where: z.string().describe("The file of the record, or of the authors' code"),
   tasks: z.array(z.enum(TASKS)),
   status: z
     .enum(['affects results', 'affects the record', 'no effect here', 'not measured', 'documented'])
@@ -24,14 +24,14 @@ export const LedgerEntry = z.object({
   affected: z.array(z.string()).describe('ROIs, images, rows, patients concerned; at most 1,000'),
   affectedTotal: z.int().min(0),
 });
-export type LedgerEntry = z.infer<typeof LedgerEntry>;
+export type DiscrepancyEntry = z.infer<typeof DiscrepancyEntry>;
 
-/** `verdict/ledger.json` of a results folder. */
-export const LedgerFile = z.object({ schema: z.literal(1), entries: z.array(LedgerEntry) });
-export type LedgerFile = z.infer<typeof LedgerFile>;
+/** `verdict/discrepancies.json` of a results folder. */
+export const DiscrepanciesFile = z.object({ schema: z.literal(1), entries: z.array(DiscrepancyEntry) });
+export type DiscrepanciesFile = z.infer<typeof DiscrepanciesFile>;
 
 /** What a measurement adds to the description of an entry. */
-export type Measured = Pick<LedgerEntry, 'status' | 'effect'> & {
+export type Measured = Pick<DiscrepancyEntry, 'status' | 'effect'> & {
   readonly corrected?: readonly CorrectedNumber[];
   readonly affected?: readonly string[];
 };
@@ -40,9 +40,9 @@ const MOST_LISTED = 1_000;
 
 /** Joins what is known of an entry with what was measured. */
 export function entryOf(
-  about: Pick<LedgerEntry, 'id' | 'title' | 'what' | 'where' | 'tasks'>,
+  about: Pick<DiscrepancyEntry, 'id' | 'title' | 'what' | 'where' | 'tasks'>,
   { status, effect, corrected = [], affected = [] }: Measured,
-): LedgerEntry {
+): DiscrepancyEntry {
   return {
     ...about,
     status,

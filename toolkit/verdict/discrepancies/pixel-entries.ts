@@ -1,6 +1,6 @@
 import { TASKS, TISSUE_TASKS } from '../../../config/tasks.ts';
 import { counted } from '../../format.ts';
-import { entryOf, type LedgerEntry } from './discrepancies-file.ts';
+import { type DiscrepancyEntry, entryOf } from './discrepancies-file.ts';
 
 /** A mask file of the tissue task, by what its values are. */
 export interface LookedMask {
@@ -21,7 +21,7 @@ export function maskValues(counts: readonly number[], labels: number): LookedMas
  * Masks without context that hold (256 - label) mod 256, as those of the first version of the IGNITE record do. The
  * evaluation reads the masks with context; training on the others as they are would learn other labels.
  */
-export function negatedMasksEntry(masks: readonly LookedMask[]): LedgerEntry {
+export function negatedMasksEntry(masks: readonly LookedMask[]): DiscrepancyEntry {
   const negated = masks.filter(({ values }) => values === 'negated').map(({ path }) => path);
   return entryOf(
     {
@@ -29,7 +29,7 @@ export function negatedMasksEntry(masks: readonly LookedMask[]): LedgerEntry {
       title: 'Masks without context are stored negated',
       what:
         'Their values are 256 minus the label. The evaluation reads the masks with context and is not affected; ' +
-        'to train on these masks, take (256 - value) mod 256.',
+        'to train on these masks, use (256 - value) mod 256.',
       where: 'annotations/he/',
       tasks: [...TISSUE_TASKS],
     },
@@ -44,7 +44,7 @@ export function negatedMasksEntry(masks: readonly LookedMask[]): LedgerEntry {
 /** Images with an alpha channel, which the networks do not see. */
 export function alphaImagesEntry(
   images: readonly { readonly path: string; readonly hasAlpha: boolean }[],
-): LedgerEntry {
+): DiscrepancyEntry {
   const affected = images.filter(({ hasAlpha }) => hasAlpha).map(({ path }) => path);
   return entryOf(
     {
@@ -71,7 +71,7 @@ const PAPER_ROIS: Readonly<Record<string, number>> = { he: 408, 'pdl1/pdl1': 344
  * @param found - Rows of the overview by the folder of their images.
  * @see arXiv 2507.16855
  */
-export function paperCountsEntry(found: ReadonlyMap<string, number>): LedgerEntry {
+export function paperCountsEntry(found: ReadonlyMap<string, number>): DiscrepancyEntry {
   const compared = Object.entries(PAPER_ROIS).map(([folder, paper]) => ({
     folder,
     paper,

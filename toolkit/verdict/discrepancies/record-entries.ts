@@ -1,7 +1,7 @@
 import { TASKS } from '../../../config/tasks.ts';
 import type { OverviewRow } from '../../dataset/overview.ts';
 import { counted } from '../../format.ts';
-import { entryOf, type LedgerEntry } from './discrepancies-file.ts';
+import { type DiscrepancyEntry, entryOf } from './discrepancies-file.ts';
 
 const OVERVIEW = 'data_overview.csv';
 
@@ -18,7 +18,7 @@ export interface RowFiles {
 }
 
 /** Rows of the overview whose files the record lacks. */
-export function missingFilesEntry(rows: readonly RowFiles[]): LedgerEntry {
+export function missingFilesEntry(rows: readonly RowFiles[]): DiscrepancyEntry {
   const without = rows.filter(({ missing }) => missing.length > 0);
   const test = without.filter(({ row }) => row.split === 'test').length;
   return entryOf(
@@ -38,7 +38,7 @@ export function missingFilesEntry(rows: readonly RowFiles[]): LedgerEntry {
 }
 
 /** Patients in both splits, within a task and across tasks. */
-export function sharedPatientsEntry(rows: readonly OverviewRow[]): LedgerEntry {
+export function sharedPatientsEntry(rows: readonly OverviewRow[]): DiscrepancyEntry {
   const patients = new Map<string, { train: Set<string>; test: Set<string> }>();
   for (const { task, split, facts } of rows) {
     const id = facts['patient_id']?.trim();
@@ -59,7 +59,7 @@ export function sharedPatientsEntry(rows: readonly OverviewRow[]): LedgerEntry {
     {
       id: 'patients-in-both-splits',
       title: 'Patients in both train and test',
-      what: 'A patient whose tissue was trained on is tested on: of the same task, or of another task.',
+      what: 'Tissue of a test patient was also used for training, in the same task or another one.',
       where: OVERVIEW,
       tasks: [...TASKS],
     },
@@ -81,7 +81,7 @@ export interface HashedImage {
 }
 
 /** Images that are there twice under different names. */
-export function duplicateImagesEntry(images: readonly HashedImage[], rows: readonly OverviewRow[]): LedgerEntry {
+export function duplicateImagesEntry(images: readonly HashedImage[], rows: readonly OverviewRow[]): DiscrepancyEntry {
   const splitOf = new Map(rows.map((row) => [stemOf(row.imagePath), row.split]));
   const byDigest = new Map<string, string[]>();
   for (const { path, sha256 } of images) byDigest.set(sha256, [...(byDigest.get(sha256) ?? []), path]);
@@ -93,7 +93,7 @@ export function duplicateImagesEntry(images: readonly HashedImage[], rows: reado
   return entryOf(
     {
       id: 'duplicate-images',
-      title: 'Images that are there more than once',
+      title: 'Images that occur more than once',
       what: 'Files of different ROIs with the same SHA-256.',
       where: 'images/',
       tasks: [...TASKS],
@@ -109,7 +109,7 @@ export function duplicateImagesEntry(images: readonly HashedImage[], rows: reado
 }
 
 /** Sizes and areas of the overview against the images. */
-export function sizesEntry(rows: readonly RowFiles[]): LedgerEntry {
+export function sizesEntry(rows: readonly RowFiles[]): DiscrepancyEntry {
   const affected: string[] = [];
   let compared = 0;
   for (const { row, size } of rows) {
@@ -130,7 +130,7 @@ export function sizesEntry(rows: readonly RowFiles[]): LedgerEntry {
   return entryOf(
     {
       id: 'sizes-and-areas',
-      title: 'Sizes and areas that disagree with the overview',
+      title: 'Sizes and areas that differ from the overview',
       what: 'Columns shape and area_mm2 against the images at 0.5 µm/px, to the decimals given.',
       where: OVERVIEW,
       tasks: [...TASKS],
@@ -143,20 +143,20 @@ export function sizesEntry(rows: readonly RowFiles[]): LedgerEntry {
   );
 }
 
-/** What keeps anybody from running the original today. */
-export function installEntry(): LedgerEntry {
+/** What prevents running the original code today. */
+export function installEntry(): DiscrepancyEntry {
   return entryOf(
     {
       id: 'original-not-installable',
-      title: 'The original cannot be installed today as it stands',
+      title: 'The original code can no longer be installed as published',
       what:
         'Its requirements are not pinned: simple-cocotools after 0.2.1 has no CocoDetection, so that the import fails; ' +
-        'torch from 2.6 on refuses the checkpoints without weights_only=False; the YOLOv5 code comes from whatever is ' +
+        'torch from 2.6 on refuses the checkpoints without weights_only=False; the YOLOv5 code is whatever version is ' +
         'newest; the container of the H&E inference needs a GPU.',
-      where: 'requirements and Dockerfile of the authors’ code',
+      where: "requirements and Dockerfile of the authors' code",
       tasks: [...TASKS],
     },
-    { status: 'documented', effect: 'Nothing that a run could measure: this run needed none of it.' },
+    { status: 'documented', effect: 'Not measurable in a run, which does not use this software.' },
   );
 }
 

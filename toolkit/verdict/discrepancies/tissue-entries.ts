@@ -8,12 +8,12 @@ import { sumOfConfusions } from '../../metrics/evaluate-he.ts';
 import type { EvaluationScope } from '../../metrics/he-metrics.ts';
 import { type DiceScores, diceScores } from '../../metrics/he-metrics.ts';
 import { tileStarts } from '../../nnunet/sliding-window/tile-grid.ts';
-import { type CorrectedNumber, entryOf, type LedgerEntry, largestChange } from './discrepancies-file.ts';
+import { type CorrectedNumber, type DiscrepancyEntry, entryOf, largestChange } from './discrepancies-file.ts';
 
 const BACKGROUND = 1;
 const EVALUATION = 'code/he_segmentation/evaluation.py';
 
-/** An H&E ROI as the ledger sees it. */
+/** An H&E ROI as the discrepancy report sees it. */
 export interface TissueRoi {
   readonly roi: string;
   /** px */
@@ -25,7 +25,7 @@ export interface TissueRoi {
 }
 
 /** True Background cleared as a row and kept as a column. */
-export function backgroundEntry(total: ConfusionMatrix): LedgerEntry {
+export function backgroundEntry(total: ConfusionMatrix): DiscrepancyEntry {
   const corrected = compared(diceScores(total, HE_LABELS), diceWithBackground(total));
   const ofTissue = corrected.filter(({ name }) => name !== HE_LABELS[BACKGROUND].name);
   const lost = total.rowSum(BACKGROUND) - total.at(BACKGROUND, 0);
@@ -34,8 +34,8 @@ export function backgroundEntry(total: ConfusionMatrix): LedgerEntry {
       id: 'background-in-dice',
       title: 'Background counts in Dice as a prediction, not as truth',
       what:
-        'Before Dice is taken, the row of true Background is set to 0 and its column is kept: tissue predicted as ' +
-        'Background is a miss, Background predicted as tissue is no false alarm, and Background itself scores 0.',
+        'Before Dice is computed, the row of true Background is set to 0 and its column is kept: tissue predicted as ' +
+        'Background is a miss, Background predicted as tissue is not a false positive, and Background itself scores 0.',
       where: EVALUATION,
       tasks: [...TISSUE_TASKS],
     },
@@ -43,14 +43,14 @@ export function backgroundEntry(total: ConfusionMatrix): LedgerEntry {
       status: lost === 0 ? 'no effect here' : 'affects results',
       effect:
         `${counted(lost, 'pixel')} of true Background ${lost === 1 ? 'is' : 'are'} left out; ` +
-        `counting them moves the Dice of a tissue by up to ${largestChange(ofTissue).toFixed(4)}.`,
+        `counting them changes the Dice of a tissue by up to ${largestChange(ofTissue).toFixed(4)}.`,
       corrected,
     },
   );
 }
 
 /** Pixels of tissue that the network calls Unannotated. */
-export function unannotatedEntry(total: ConfusionMatrix): LedgerEntry {
+export function unannotatedEntry(total: ConfusionMatrix): DiscrepancyEntry {
   const vanished = total
     .toRows()
     .slice(1)
@@ -59,8 +59,8 @@ export function unannotatedEntry(total: ConfusionMatrix): LedgerEntry {
   return entryOf(
     {
       id: 'predicted-unannotated',
-      title: 'A pixel of tissue predicted Unannotated vanishes',
-      what: 'Row and column of label 0 are both dropped, so that such a pixel is no miss of its true class.',
+      title: 'A tissue pixel predicted as Unannotated is dropped',
+      what: 'Row and column of label 0 are both dropped, so that such a pixel is not a miss of its true class.',
       where: EVALUATION,
       tasks: [...TISSUE_TASKS],
     },
@@ -68,14 +68,14 @@ export function unannotatedEntry(total: ConfusionMatrix): LedgerEntry {
       status: vanished === 0 ? 'no effect here' : 'affects results',
       effect:
         `${counted(vanished, 'annotated pixel')} predicted Unannotated; ` +
-        `as misses they move a Dice by up to ${largestChange(corrected).toFixed(4)}.`,
+        `as misses they change a Dice by up to ${largestChange(corrected).toFixed(4)}.`,
       corrected,
     },
   );
 }
 
-/** Pixels whose true value is no label, such as the 255 of patient69_he_roi3. */
-export function strayEntry(rois: readonly TissueRoi[], scope: EvaluationScope): LedgerEntry {
+/** Pixels whose true value is not a label, such as the 255 of patient69_he_roi3. */
+export function strayEntry(rois: readonly TissueRoi[], scope: EvaluationScope): DiscrepancyEntry {
   const stray = rois
     .map(({ roi, width, height, confusion }) => ({ roi, pixels: width * height - confusion.total() }))
     .filter(({ pixels }) => pixels > 0);
@@ -84,7 +84,7 @@ export function strayEntry(rois: readonly TissueRoi[], scope: EvaluationScope): 
   return entryOf(
     {
       id: 'stray-values',
-      title: 'Masks hold values that are no label (the stray 255)',
+      title: 'Masks hold values that are not a label (the stray 255)',
       what: 'Such pixels drop out of every count, but the figure of the ROI is cropped as if they were tissue.',
       where: 'annotations/he/*_with_context.png',
       tasks: [...TISSUE_TASKS],
@@ -93,21 +93,21 @@ export function strayEntry(rois: readonly TissueRoi[], scope: EvaluationScope): 
       status: !isKnown ? 'not measured' : pixels === 0 ? 'no effect here' : 'affects the record',
       effect: isKnown
         ? `${counted(pixels, 'pixel')} in ${counted(stray.length, 'ROI')} left out of all counts.`
-        : 'In the scope `annotated` pixels are left out on purpose, and stray ones cannot be told from them.',
+        : 'In the scope `annotated` pixels are left out on purpose, and stray ones cannot be distinguished from them.',
       affected: isKnown ? stray.map(({ roi }) => roi) : [],
     },
   );
 }
 
 /** The label map of the record against the names in the authors' code. */
-export function labelNameEntry(map: readonly MappedLabel[] | undefined): LedgerEntry {
+export function labelNameEntry(map: readonly MappedLabel[] | undefined): DiscrepancyEntry {
   const named = map ?? [];
   const other = named.filter(({ value, name }) => HE_LABELS.find((label) => label.value === value)?.name !== name);
   return entryOf(
     {
       id: 'label-names',
       title: 'A class has two names ("Tumor epithelium", "Tumor cells")',
-      what: 'The label map calls a class otherwise than the evaluation and the figures do.',
+      what: 'The label map names a class differently from the evaluation and the figures.',
       where: 'he_label_map.json',
       tasks: [...TISSUE_TASKS],
     },
@@ -116,7 +116,7 @@ export function labelNameEntry(map: readonly MappedLabel[] | undefined): LedgerE
       effect:
         map === undefined
           ? 'The label map could not be read.'
-          : `${counted(other.length, 'label is', 'labels are')} named otherwise; no number changes.`,
+          : `${counted(other.length, 'label is', 'labels are')} named differently; no score changes.`,
       affected: other.map(
         ({ value, name }) => `${value}: "${name}", in the figures "${HE_LABELS[value]?.name ?? '-'}"`,
       ),
@@ -147,7 +147,7 @@ export function roundingEntry(
   rois: readonly TissueRoi[],
   patch: readonly [number, number] | undefined,
   again: RoundedAgain | undefined,
-): LedgerEntry {
+): DiscrepancyEntry {
   const about = {
     id: 'window-rounding',
     title: 'Tiles of the sliding window are placed by rounding half to even',
@@ -158,14 +158,14 @@ export function roundingEntry(
   if (patch === undefined) {
     return entryOf(about, {
       status: 'not measured',
-      effect: 'The model is not the record’s: its tiles are not known.',
+      effect: "The model is not the record's; its tiles are unknown.",
     });
   }
   const affected = roundedRois(rois, patch);
-  const moved = `${counted(affected.length, 'ROI has', 'ROIs have')} tiles that the other rounding would move`;
+  const moved = `${counted(affected.length, 'ROI has', 'ROIs have')} tiles that rounding half up would move`;
   if (affected.length === 0) return entryOf(about, { status: 'no effect here', effect: `${moved}.` });
   if (again === undefined) {
-    const effect = `${moved}; \`--set ledger.full=true\` segments them again.`;
+    const effect = `${moved}; \`--set discrepancies.full=true\` segments them again.`;
     return entryOf(about, { status: 'not measured', effect, affected });
   }
   const paper = diceScores(sumOfConfusions(rois.map(({ confusion }) => confusion)), HE_LABELS);

@@ -14,7 +14,7 @@ import { TensorLedger } from './tensor-ledger.ts';
 
 /**
  * Counts the meanings of a conversion: raised whenever the same checkpoint would give a model with other outputs,
- * so that nothing computed with the old one is taken for the new one's.
+ * so that nothing computed with the old one is mistaken for the new one's.
  */
 const CONVERTER_SCHEMA = 2;
 /** Side of a tile in px, as the authors' scripts run with. */

@@ -40,7 +40,7 @@ export function detectorGraph(
   if (!Number.isInteger(size) || size < step || size > 8_192 || size % step !== 0) {
     throw new ReigniteError(
       'USAGE',
-      `A tile of ${size} px does not suit ${ledger.file}: it takes multiples of ${step}.`,
+      `A tile of ${size} px does not fit ${ledger.file}, which needs multiples of ${step}.`,
       {
         remedy: `Choose a tile size that is a multiple of ${step} px, from ${step} to 8192.`,
       },

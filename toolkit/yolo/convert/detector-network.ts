@@ -90,5 +90,5 @@ async function headStrides(checkpoint: Checkpoint, located: Located): Promise<re
 }
 
 function unsupported({ path }: Checkpoint, what: string): ReigniteError {
-  return new ReigniteError('CHECKPOINT_UNSUPPORTED', `${path} is not read: ${what}.`);
+  return new ReigniteError('CHECKPOINT_UNSUPPORTED', `${path} is not supported: ${what}.`);
 }

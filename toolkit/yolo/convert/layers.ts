@@ -24,7 +24,7 @@ export function sameShape({ channels, height, width }: Feature, value: Value): F
   return { value, channels, height, width };
 }
 
-/** Adds nodes only when somebody reads their value. */
+/** Builds the nodes lazily, on first access of `value`. */
 export function whenRead(shape: Omit<Feature, 'value'>, make: () => Value): Feature {
   let made: Value | undefined;
   return {

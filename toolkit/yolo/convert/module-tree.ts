@@ -75,7 +75,7 @@ function tensorsOf(attributes: Located, key: string): readonly (readonly [string
   return present(attributes, key).map(([name, located]) => {
     const { value } = located;
     if (isPickleObject(value) && value.kind === 'tensor') return [name, value] as const;
-    throw refuse(located, `${join(attributes.keys, name)} is no tensor`);
+    throw refuse(located, `${join(attributes.keys, name)} is not a tensor`);
   });
 }
 
@@ -90,9 +90,9 @@ function isDict({ value }: Located): boolean {
 }
 
 function notAModule(located: Located, place: string): ReigniteError {
-  return refuse(located, `${place === '' ? 'its network' : place} is no module with attributes`);
+  return refuse(located, `${place === '' ? 'its network' : place} is not a module with attributes`);
 }
 
 function refuse({ file, code }: Located, what: string): ReigniteError {
-  return new ReigniteError(code, `${file} is not read: ${what}.`);
+  return new ReigniteError(code, `${file} is not supported: ${what}.`);
 }

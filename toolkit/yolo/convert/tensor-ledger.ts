@@ -59,7 +59,7 @@ export class TensorLedger {
     if (tensor === undefined) throw this.#refuse(`the ${className} ${place} has no tensor ${name}`);
     const fits = tensor.shape.length === shape.length && shape.every((length, axis) => isLength(length, tensor, axis));
     if (!fits) {
-      throw this.#refuse(`${full} is [${tensor.shape.join(', ')}], where the network wants [${shape.join(', ')}]`);
+      throw this.#refuse(`${full} is [${tensor.shape.join(', ')}], but the network needs [${shape.join(', ')}]`);
     }
     if (!this.#used.has(full)) this.#parameters += elementCount(tensor.shape);
     this.#used.add(full);
@@ -103,7 +103,7 @@ export class TensorLedger {
   }
 
   #refuse(what: string): ReigniteError {
-    return new ReigniteError('CHECKPOINT_UNSUPPORTED', `${this.file} is not read: ${what}.`);
+    return new ReigniteError('CHECKPOINT_UNSUPPORTED', `${this.file} is not supported: ${what}.`);
   }
 }
 

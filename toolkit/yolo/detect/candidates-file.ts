@@ -22,7 +22,7 @@ export const CandidateRow = z.tuple([
   z.number().describe('y2, 2 decimals'),
   z
     .union([z.int().min(0), Outcome])
-    .describe('What became of it; a number is the row of the candidate that suppressed it'),
+    .describe('Its NMS outcome; a number is the row of the candidate that suppressed it'),
 ]);
 export type CandidateRow = z.infer<typeof CandidateRow>;
 
@@ -50,7 +50,7 @@ export const CandidatesFile = z.object({
 });
 export type CandidatesFile = z.infer<typeof CandidatesFile>;
 
-/** The file's text: compact, a candidate a line. */
+/** The file's text: compact, a candidate per line. */
 export function encodeCandidates({ candidates, ...head }: CandidatesFile): string {
   const rows = candidates.map((row) => JSON.stringify(row)).join(',\n');
   return `${JSON.stringify(head).slice(0, -1)},"candidates":[\n${rows}\n]}\n`;
@@ -59,12 +59,12 @@ export function encodeCandidates({ candidates, ...head }: CandidatesFile): strin
 /**
  * Reads the candidates of an image.
  *
- * @throws ReigniteError FILE_MISSING when it cannot be read, or is no such file.
+ * @throws ReigniteError FILE_MISSING when it cannot be read, or is not such a file.
  */
 export async function readCandidatesFile(path: string): Promise<CandidatesFile> {
   try {
     return CandidatesFile.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (cause) {
-    throw new ReigniteError('FILE_MISSING', `${path} is no file of candidates.`, { cause });
+    throw new ReigniteError('FILE_MISSING', `${path} is not a file of candidates.`, { cause });
   }
 }

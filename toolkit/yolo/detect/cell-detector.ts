@@ -26,7 +26,7 @@ export interface CellDetector {
 
 /**
  * Creates a detector with a thread of its own, which starts with the first job and, should it die, again with the
- * next. One detector a process is enough: its runs use every core they are given.
+ * next. One detector per process is enough: it uses every core it is given.
  *
  * @param defaults - For jobs that do not name provider or threads themselves.
  */

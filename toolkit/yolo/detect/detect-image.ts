@@ -53,7 +53,7 @@ export function recordedScore(confidence: number): number {
  * Detects cells in one image as the authors' scripts do: tiles side by side, non-maximum suppression in each, centres
  * within the annotated box.
  *
- * The candidates of every finished tile are committed to `job.partialDir`; the next call goes on behind them, and its
+ * The candidates of every finished tile are committed to `job.partialDir`; the next call resumes after them, and its
  * result is the same bit by bit. The points and the candidates appear when all tiles are done.
  *
  * @param identity - What the candidates depend on besides the image.

@@ -25,7 +25,7 @@ const SCALED = Float32Array.from({ length: 256 }, (_, value) => value / 255);
 
 /**
  * Fills a network's input with one tile: RGB scaled to [0, 1], black beyond the right and the lower border. (The
- * authors' code fails on images whose sides are no multiples of the tile; black is our choice.)
+ * authors' code fails on images whose sides are not multiples of the tile; black is our choice.)
  *
  * @param input - Receives 3 x size x size float32 (CHW).
  */

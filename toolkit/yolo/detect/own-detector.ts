@@ -17,7 +17,7 @@ export interface EngineDetector extends DetectorModel {
 }
 
 /**
- * Opens what a folder of the home holds: a converted YOLOv5, or an ONNX model of the user's.
+ * Opens a folder of the state directory: a converted YOLOv5, or a custom ONNX model.
  *
  * @throws ReigniteError MODEL_UNREADABLE, PROVIDER_UNAVAILABLE.
  */
@@ -26,7 +26,7 @@ export async function openDetector(folder: string, options: SessionOptions): Pro
   return own === undefined ? OrtDetector.load(folder, options) : OwnDetector.load(folder, own, options);
 }
 
-/** An ONNX model of the user's with boxes as YOLOv5 or YOLOv8 give them. */
+/** A custom ONNX model with boxes as YOLOv5 or YOLOv8 give them. */
 class OwnDetector implements EngineDetector {
   readonly digest: string;
   readonly size: number;
@@ -53,7 +53,10 @@ class OwnDetector implements EngineDetector {
   static async load(folder: string, card: OwnCard, options: SessionOptions): Promise<OwnDetector> {
     const { sidecar } = card;
     if (sidecar.kind !== 'detection') {
-      throw new ReigniteError('SIDECAR_INVALID', `The model in ${folder} is a segmentation; cells need a detector.`);
+      throw new ReigniteError(
+        'SIDECAR_INVALID',
+        `The model in ${folder} is a segmentation model; this task needs a detector.`,
+      );
     }
     const { session, ...opened } = await openSession(join(folder, card.file), options);
     return new OwnDetector(card, sidecar, session, { ...opened, instructionSet: instructionSet() });

@@ -14,17 +14,17 @@ const IDENTITY_BYTES = 32;
 const HEADER_BYTES = IDENTITY_BYTES + 8;
 /** Four corners, the score and the class as float32. */
 const CANDIDATE_BYTES = 24;
-/** What may be deleted in the folder: nothing that somebody else put there. */
+/** What may be deleted in the folder: only files that reignite wrote. */
 const OURS = /^(tile-\d+\.bin|\.tile-\d+\.bin\..*\.tmp)$/;
 
-/** How many tiles the attempts at an image finished whose partial result lies in the folder. */
+/** Number of finished tiles of the partial result in the folder. */
 export async function tilesReached(folder: string): Promise<number> {
   const names = await readdir(folder).catch(() => []);
   return names.filter((name) => TILE.test(name)).length;
 }
 
 /**
- * What a killed job leaves on disk so that the next one goes on at the same bits: a file a finished tile.
+ * What a killed job leaves on disk so that the next one resumes with the same bits: one file per finished tile.
  *
  * Each begins with the SHA-256 of the identity, the CRC-32 of what follows the header and the number of candidates,
  * and is renamed into its place. One that says otherwise counts as not there. Nothing is synced: after a power cut

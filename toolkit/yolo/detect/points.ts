@@ -27,7 +27,7 @@ export function centreOf({ corners }: Candidates, index: number, left: number, t
   };
 }
 
-/** Whether a point lies in the box, borders included; the borders are taken as float32. */
+/** Whether a point is in the box, borders included; the borders are taken as float32. */
 export function isWithin({ x, y }: Point, [x1, y1, x2, y2]: Box): boolean {
   return x >= Math.fround(x1) && x <= Math.fround(x2) && y >= Math.fround(y1) && y <= Math.fround(y2);
 }

@@ -19,17 +19,17 @@ export interface DownloadedFile extends FileDigests {
 
 /** A file to be fetched. */
 export interface Download extends Transfer {
-  /** Bytes that will be needed beside the file's own: for what is unpacked of it. Default: 0. */
+  /** Bytes that will be needed in addition to the file's own: for what is unpacked of it. Default: 0. */
   readonly extraSpace?: number | undefined;
 }
 
 /**
- * Fetches one file: one attempt, which goes on from the bytes that an earlier one left. The file gets its name only
+ * Fetches one file: one attempt, which resumes from the bytes that an earlier one left. The file gets its name only
  * after the MD5 over all of it, read from disk, is the published one. A file of that name that is wrong is
  * moved aside (`<name>.wrong-1`), never deleted. Memory does not grow with the size of the file.
  *
  * @param job - `url`, `path`, `size` in bytes and `md5` as the record states them; `stallMs`: give up when no byte
- *   comes for so long (default 30 s); `onProgress(bytes, size)`: called with the bytes on disk.
+ *   comes for this long (default 30 s); `onProgress(bytes, size)`: called with the bytes on disk.
  * @throws ReigniteError NETWORK (retryable: the bytes stay in `<path>.part`); RATE_LIMITED with the wait; FILE_LOCKED
  *   when another process fetches the same file; ACCESS_DENIED; FILE_NOT_IN_RECORD; NO_SPACE; NOT_WRITABLE;
  *   CHECKSUM_MISMATCH when the bytes are wrong twice, what came is then kept as `<path>.corrupt`. The signal's reason
@@ -82,8 +82,8 @@ async function fetchVerified(job: Download): Promise<DownloadedFile> {
   const following = followFile(partPath(job.path), job.size);
   try {
     const part = new PartFile(job.path, following);
-    const begun = await part.length();
-    if (begun > 0 && begun <= job.size) following.onLength(begun);
+    const bytesOnDisk = await part.length();
+    if (bytesOnDisk > 0 && bytesOnDisk <= job.size) following.onLength(bytesOnDisk);
     const attempt = async (again: boolean) => {
       const { reused } = await transfer(job, part, again);
       return { reused, digests: await following.finish(await part.length(), job.signal) };

@@ -11,7 +11,7 @@ import { fetchDirectory } from './remote-archive.ts';
 
 /** Members of an archive to be brought to disk without the rest of it. */
 export interface MembersFetch extends Omit<HttpGet, 'headers'> {
-  /** Where the whole archive would be; the pieces lie beside it. */
+  /** Where the whole archive would be; the pieces are next to it. */
   readonly path: string;
   /** Of the archive, in bytes. */
   readonly size: number;
@@ -70,7 +70,8 @@ async function fetchLocked(job: MembersFetch): Promise<readonly UnpackedFile[] |
     const { present, missing } = await sortOut(job, wanted);
     const places = joinPieces(missing, GAP);
     const total = places.reduce((sum, { start, end }) => sum + end - start, 0);
-    if (total > job.size / 2 || places.length > MOST_PIECES) throw new RangeIgnored('The whole is fetched sooner.');
+    if (total > job.size / 2 || places.length > MOST_PIECES)
+      throw new RangeIgnored('Downloading the whole file is faster.');
     const before = file.bytes;
     await fetchPieces(job, job.size, file, places, () => job.onProgress?.(file.bytes - before, total));
     const fetched = await unpackMissing(job, missing);

@@ -5,7 +5,7 @@ import { parseContentRange } from '../http/http-headers.ts';
 import { refusalOf } from '../http/http-status.ts';
 import type { Piece, PiecesFile } from './pieces-file.ts';
 
-/** So much of a piece may have to be fetched again after a crash, in bytes. */
+/** Most bytes of a piece that may have to be fetched again after a crash. */
 const NOTE_EVERY = 8 * 2 ** 20;
 
 /** The server sends the whole file, whatever range is asked for. */

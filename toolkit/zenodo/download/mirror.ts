@@ -10,7 +10,7 @@ export interface MirroredFile extends FileDigests {
 }
 
 /**
- * Looks for a file of the record in a folder that somebody has filled before. One of another size or another MD5 is
+ * Looks for a file of the record in a mirror folder. One of another size or another MD5 is
  * none of the record's. The folder is only read.
  *
  * @param onBytes - Called while it is read.

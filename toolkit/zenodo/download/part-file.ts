@@ -98,16 +98,16 @@ const State = z.object({
   md5: z.string(),
   etag: z.string().optional(),
   lastModified: z.string().optional(),
-  /** Whether it was begun anew because the bytes of an earlier time were wrong. */
+  /** Whether it was restarted because the bytes of an earlier time were wrong. */
   again: z.boolean().optional(),
-  /** Replies in a row that were no continuation of these bytes. */
+  /** Consecutive replies that did not continue these bytes. */
   misfits: z.number().optional(),
 });
 
 /** Whose bytes a partial file holds, and which version of them. */
 export type PartState = z.infer<typeof State>;
 
-/** Is told what happens to the file. */
+/** Called with what happens to the file. */
 export interface PartWatcher {
   /** So many bytes are on disk now. */
   onLength(length: number): void;
@@ -116,8 +116,8 @@ export interface PartWatcher {
 }
 
 /**
- * The bytes of a transfer that has not ended: `<path>.part`, and beside it `<path>.part.json`, which says what they
- * are part of. How far the transfer got is the length of the file, never a number that somebody wrote down.
+ * The bytes of a transfer that has not ended: `<path>.part`, and next to it `<path>.part.json`, which says what they
+ * are part of. How far the transfer got is the length of the file, never a stored number.
  */
 export class PartFile {
   readonly path: string;

@@ -19,7 +19,7 @@ type State = z.infer<typeof State>;
 
 /**
  * A file of which only some pieces are there: it has its full length, with holes that take no space, so that whatever
- * reads the pieces finds them at their places. Beside it lies what is filled, and of which version of the file.
+ * reads the pieces finds them at their places. A file next to it records which parts are filled, and of which version of the file.
  */
 export class PiecesFile {
   readonly path: string;
@@ -32,7 +32,7 @@ export class PiecesFile {
     this.#state = state;
   }
 
-  /** Opens what an earlier attempt left of that version, or begins anew. */
+  /** Opens what an earlier attempt left of that version, or starts again. */
   static async open(path: string, version: { readonly size: number; readonly md5: string }): Promise<PiecesFile> {
     try {
       const found = await readState(path);

@@ -25,7 +25,7 @@ const MAX_TAIL = 68 * 2 ** 10;
 const LOCAL_HEADER = 30;
 const STORED = 0;
 const DEFLATED = 8;
-/** Room for the extra fields of a local header, which the central directory does not tell the length of. */
+/** Room for the extra fields of a local header, whose length is not in the central directory. */
 const EXTRA = 128;
 
 /**

@@ -27,7 +27,7 @@ const MISFITS_ALLOWED = 2;
  * Brings `part` to the length of the whole file, from the bytes that are there on: by Range where the server keeps
  * to it, from zero where it does not. Whether they are the right bytes is for the caller to check.
  *
- * @param again - Whether the file is fetched anew because its bytes were wrong; noted beside them.
+ * @param again - Whether the file is fetched again because its bytes were wrong; recorded with them.
  * @returns `reused`: bytes of earlier attempts that were kept. A file of another length than `size` may result
  *   when the server has such a one.
  * @throws ReigniteError NETWORK (the bytes so far stay), RATE_LIMITED, ACCESS_DENIED, FILE_NOT_IN_RECORD, NO_SPACE,
@@ -62,7 +62,7 @@ async function take(job: Transfer, part: PartFile, reply: HttpReply, have: numbe
   if (have > 0 && continuesAt(reply, have, job.size, state)) {
     if (state?.misfits !== undefined) await part.note({ ...state, misfits: 0 });
     const length = await append(job, part, have, withNetworkErrors(reply.body, reply.url, job.signal));
-    if (length === have) throw new ReigniteError('NETWORK', `${job.url} sends no more bytes after ${have}.`);
+    if (length === have) throw new ReigniteError('NETWORK', `${job.url} sent no bytes after ${have}.`);
     return { length, isAnew: false, isLast: length >= job.size };
   }
   if (reply.status === 200) {
@@ -124,7 +124,7 @@ function endsAt(reply: HttpReply, have: number): boolean {
   return reply.status === 416 && reply.header('content-range')?.trim() === `bytes */${have}`;
 }
 
-/** Gives the bytes up when replies go on not to fit them. */
+/** Discards the bytes when replies keep not matching them. */
 async function countMisfit(job: Transfer, part: PartFile, reply: HttpReply, have: number): Promise<void> {
   if (have === 0) return;
   const state = await part.state();
@@ -186,7 +186,7 @@ function append(job: Transfer, part: PartFile, from: number, chunks: AsyncIterab
   return part.append(from, job.size, chunks, (length) => job.onProgress?.(length, job.size));
 }
 
-/** Passes chunks on, so that what fails in the network is told from what fails on the disk. */
+/** Passes chunks on, so that network errors and disk errors can be distinguished. */
 async function* withNetworkErrors(
   body: Readable,
   url: string,

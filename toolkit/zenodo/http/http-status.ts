@@ -18,7 +18,7 @@ export function refusalOf(reply: HttpReply, gone: ErrorCode): ReigniteError {
   }
   if (status === 429 || status === 503) {
     const wait = retryAfterMs(reply, Date.now());
-    return new ReigniteError('RATE_LIMITED', `${url} asks to wait (HTTP ${status}).`, {
+    return new ReigniteError('RATE_LIMITED', `${url} asks to slow down (HTTP ${status}).`, {
       ...(wait === undefined ? {} : { retryAfterMs: wait }),
     });
   }

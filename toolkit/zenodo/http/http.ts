@@ -54,9 +54,9 @@ export interface HttpGet {
   /** Personal token; sent in a header, to the host of `url` alone. */
   readonly token?: string | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Give up when the head of a reply takes longer, or its body pauses for so long, in ms. Default 30 s. */
+  /** Give up when the head of a reply takes longer, or its body pauses longer than this, in ms. Default 30 s. */
   readonly stallMs?: number | undefined;
-  /** Whose turn it is. Default: nobody waits, as with a server of our own. */
+  /** Limits the rate of requests. Default: no limit, as for our loopback server. */
   readonly politeness?: Politeness | undefined;
 }
 
@@ -96,7 +96,7 @@ export async function httpGet(get: HttpGet): Promise<HttpReply> {
   throw new ReigniteError('NETWORK', `${first.href} redirects more than ${MAX_REDIRECTS} times.`);
 }
 
-/** Drops a body that nobody reads; an error that it still brings is of no interest. */
+/** Discards an unread body; its errors do not matter. */
 export function discard(reply: HttpReply): void {
   reply.body.on('error', () => {});
   reply.body.destroy();
@@ -114,7 +114,7 @@ export function asNetworkError(error: unknown, url: string, signal?: AbortSignal
 }
 
 const CERTIFICATE_REMEDY =
-  'Set NODE_EXTRA_CA_CERTS to a file with the certificate of your proxy, then type the same command again.';
+  'Set NODE_EXTRA_CA_CERTS to a file with the certificate of your proxy, then run the same command again.';
 
 function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
@@ -131,7 +131,7 @@ function messageOf(error: unknown): string {
 function parseHttpUrl(text: string, base?: string): URL {
   const url = URL.canParse(text, base) ? new URL(text, base) : undefined;
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
-  throw new ReigniteError('RECORD_INVALID', `"${text}" is no http or https address.`);
+  throw new ReigniteError('RECORD_INVALID', `"${text}" is not an http or https address.`);
 }
 
 function redirectTarget(from: URL, location: string): URL {
@@ -192,7 +192,7 @@ function dispatcherFor(url: URL): Dispatcher {
     direct ??= new Agent({ connections: MAX_CONNECTIONS, connect: limitedConnections(MAX_CONNECTIONS) });
     return direct;
   }
-  // Tunnels nobody waits for any more would stay half open for minutes, and the process with them.
+  // Abandoned tunnels would stay half open for minutes and keep the process alive.
   proxied ??= new EnvHttpProxyAgent({
     connections: MAX_CONNECTIONS,
     connect: limitedConnections(MAX_CONNECTIONS),
@@ -205,7 +205,7 @@ function dispatcherFor(url: URL): Dispatcher {
 
 /**
  * A proxy that hangs up on the request for a tunnel is an error of the request like any other: undici takes it for a
- * connection that was lost by chance, and tries again without pause or end, also when nobody waits any more.
+ * connection that was lost by chance, and tries again without pause or end, also when the request was abandoned.
  */
 function triedOnce({ connect }: Pool.Options): Pick<Pool.Options, 'connect'> {
   if (typeof connect !== 'function') return {};

@@ -32,7 +32,7 @@ export interface FailedAttempt {
   /** Of the file, on disk; more than at the last failure is progress. */
   readonly bytes: number;
   /** When the attempt began, epoch ms. */
-  readonly begun: number;
+  readonly startedAt: number;
 }
 
 export interface PatienceLimits {
@@ -47,13 +47,13 @@ export interface PatienceLimits {
 const LONGEST_WAIT_MS = 100_000;
 /** How often a full disk is looked at. */
 const SPACE_WAIT_MS = 30_000;
-/** When nothing was attempted for so long beyond the wait, nobody was there to attempt it: that counts for nothing. */
+/** A pause between attempts longer than this, beyond the wait, means that no process was running; it does not count. */
 const ABSENT_MS = 120_000;
 
 /**
  * Decides after a failed attempt whether there is another one, and when. What is limited is the time without a single
  * new byte, not the number of attempts, and time without space apart from time without the network; waits grow with failures in a row and are short again after progress.
- * Kept on disk, so that a process that was killed does not begin to count anew.
+ * Kept on disk, so that a process that was killed does not restart the count.
  */
 export class Patience {
   readonly #folder: string;
@@ -77,7 +77,7 @@ export class Patience {
       before?.execution === attempt.execution &&
       before.lack === lack &&
       attempt.bytes <= before.bytes &&
-      now - before.last < before.wait + ABSENT_MS + (now - attempt.begun);
+      now - before.last < before.wait + ABSENT_MS + (now - attempt.startedAt);
     const since = goesOn ? before.since : now;
     const misses = goesOn ? before.misses + 1 : 1;
     const left = since + (code === 'NO_SPACE' ? limits.spaceMs : limits.patienceMs) - now;
@@ -126,7 +126,7 @@ export class Patience {
   }
 }
 
-const SPACE_REMEDY = 'Free disk space: it goes on by itself as soon as there is enough.';
+const SPACE_REMEDY = 'Free disk space: the run continues as soon as there is enough.';
 
 /** A server's own wish is followed, once even beyond the limit; a little chance keeps clients from coming together. */
 function waitFor(error: ReigniteError, misses: number, left: number, { retryMs, spaceMs }: PatienceLimits): number {
@@ -150,7 +150,7 @@ function given(error: ReigniteError, ms: number): ReigniteError {
     remedy:
       error.code === 'NO_SPACE'
         ? error.remedy
-        : 'Check the connection and the proxy settings, then type the same command again: it goes on from what is there.',
+        : 'Check the connection and the proxy settings, then run the same command again to resume.',
     retryable: false,
   });
 }

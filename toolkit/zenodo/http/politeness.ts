@@ -25,7 +25,7 @@ class RequestLog {
     return { sent: sent.filter((time) => time > since && time <= now).sort((a, b) => a - b), notBefore };
   }
 
-  /** Losing a note is harmless, so that a full disk is no reason not to send a request. */
+  /** Losing a record is harmless, so a full disk does not stop requests. */
   write(log: Log): void {
     try {
       makeFolderSync(dirname(this.#path));
@@ -99,7 +99,7 @@ export class Politeness {
     };
   }
 
-  /** Notes that the host asked not to be called for so long. */
+  /** Records for how long the host asked not to be called. */
   holdOff(host: string, ms: number): void {
     const { log } = this.#stateOf(host);
     const now = Date.now();

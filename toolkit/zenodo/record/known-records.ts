@@ -26,7 +26,7 @@ const Known = z.object({
   files: z.array(RecordFile).min(1),
 });
 
-/** Records as an API described them, kept in the home. What a number stands for is resolved once, and stays so. */
+/** Records as an API described them, kept in the home. The meaning of a number is resolved once, and stays so. */
 export class KnownRecords {
   readonly #folder: string;
 
@@ -56,10 +56,10 @@ export class KnownRecords {
 }
 
 /**
- * The answer of the API to a question for the record, as somebody put it into the mirror: `record.json`.
+ * The answer of the API to a question for the record, as stored in the mirror: `record.json`.
  *
  * @returns Undefined when there is none, or one of another record.
- * @throws ReigniteError RECORD_INVALID when it is no such answer.
+ * @throws ReigniteError RECORD_INVALID when it is not such an answer.
  */
 export async function recordOfMirror(mirror: string, api: string, asked: string): Promise<ZenodoRecord | undefined> {
   const path = join(mirror, 'record.json');

@@ -2,11 +2,11 @@ import { ReigniteError } from '../../errors.ts';
 import { TOKEN_VARIABLE } from '../http/http-headers.ts';
 import type { RecordAccess } from './record-json.ts';
 
-/** Words of Zenodo's old and new API for files that not everybody gets. */
+/** Words of Zenodo's old and new API for restricted files. */
 const NOT_OPEN = new Set(['restricted', 'embargoed', 'closed']);
 
 /**
- * Checks, before anything is fetched without a token, that the record gives its files to everybody.
+ * Checks, before anything is fetched without a token, that the files of the record are public.
  *
  * @throws ReigniteError ACCESS_DENIED with the record's access status.
  */
@@ -27,7 +27,7 @@ export function checkHasFiles(id: string, access: RecordAccess, files: number): 
 
 function denied(id: string, access: RecordAccess): ReigniteError {
   return new ReigniteError('ACCESS_DENIED', `The files of record ${id} are not public: ${describe(access)}.`, {
-    remedy: `Ask the owner of the record for access; then set ${TOKEN_VARIABLE} to a token of an account that has it.`,
+    remedy: `Ask the owner of the record for access, then set ${TOKEN_VARIABLE} to a token of your account.`,
   });
 }
 
@@ -77,7 +77,7 @@ function withoutContent(path: string): string {
   return path.endsWith(CONTENT) ? path.slice(0, -CONTENT.length) : path;
 }
 
-/** Undefined for what is no percent-encoding. */
+/** Undefined for what is not a percent-encoding. */
 function decoded(text: string): string | undefined {
   try {
     return decodeURIComponent(text);
@@ -88,6 +88,6 @@ function decoded(text: string): string | undefined {
 
 function elsewhere(key: string, link: string, what: string): ReigniteError {
   return new ReigniteError('RECORD_INVALID', `The link of the file ${JSON.stringify(key)} ${what}: ${link}.`, {
-    remedy: 'Fetch that file by hand into the data folder, and ask the publisher to correct the record.',
+    remedy: 'Download that file manually into the data folder, and ask the publisher to correct the record.',
   });
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { foldedPath } from '../../archive/check-entries.ts';
 import { isArchive, rootOfArchive } from '../../dataset/layout.ts';
 
-/** What a download keeps beside a file while it is under way; a file of the record with such a name would be overwritten. */
+/** Temporary files that a download keeps next to a file; a file of the record with such a name would be overwritten. */
 const HELPERS = ['.part', '.part.json', '.part.lock', '.pieces', '.pieces.json'];
 /** Where archives wait to be unpacked, in the data folder. */
 const ARCHIVES = 'archives';
@@ -28,7 +28,7 @@ function faultOfKey(key: string): string | undefined {
 
 /**
  * Finds two files of a record that cannot both be stored: on a disk that folds case and Unicode forms they are one file,
- * one is a file where the other needs a folder, or one has the name of what a download keeps beside the other.
+ * one is per file where the other needs a folder, or one has the name of a download's temporary file for the other.
  *
  * @returns A sentence that names both; undefined where every file has a place of its own.
  */
@@ -37,7 +37,7 @@ function collisionOfKeys(keys: readonly string[]): string | undefined {
   for (const key of keys) {
     const place = placeOf(key);
     const other = taken.get(place);
-    if (other === key) return `${quoted(key)} is there twice`;
+    if (other === key) return `${quoted(key)} occurs twice`;
     if (other !== undefined) return `${quoted(other)} and ${quoted(key)} are one file on disks that ignore case`;
     taken.set(place, key);
   }
@@ -154,7 +154,7 @@ const Access = z.object({
   embargo: z.object({ until: Said }).nullish().catch(undefined),
 });
 
-/** Whether everybody may fetch the files of a record, as the record itself says. */
+/** Whether the files of a record are public, as the record itself says. */
 export interface RecordAccess {
   /** Such as `open`, `restricted`, `embargoed` or `metadata-only`; undefined where the server does not say. */
   readonly status: string | undefined;
@@ -166,7 +166,7 @@ export interface RecordAccess {
 
 /**
  * What of a record's JSON we use, in each of the shapes that Zenodo has answered with. `concept` is the number that
- * stands for all versions; `files` is undefined where they are listed elsewhere.
+ * means all versions; `files` is undefined where they are listed elsewhere.
  */
 export const RecordJson = z
   .object({

@@ -25,7 +25,7 @@ export interface RecordFile {
 /** One version of a record. */
 export interface ZenodoRecord {
   readonly id: string;
-  /** The number that stands for all versions, where the server tells. */
+  /** The concept number (all versions), where the server gives it. */
   readonly concept?: string;
   readonly doi?: string;
   readonly title?: string;
@@ -35,7 +35,7 @@ export interface ZenodoRecord {
 export interface FetchRecordOptions extends Omit<HttpGet, 'url' | 'headers'> {
   /** Root of the API, such as `https://zenodo.org/api`. */
   readonly api: string;
-  /** Number, DOI or address of a record: of one version, or of all, which stands for the newest. */
+  /** Number, DOI or address of a record: of one version, or of all versions, which resolves to the newest. */
   readonly record: string | number;
 }
 
@@ -43,12 +43,12 @@ export interface FetchRecordOptions extends Omit<HttpGet, 'url' | 'headers'> {
 const MAX_BYTES = 32 * 2 ** 20;
 
 /**
- * Asks the API for a record and its files. What stands for all versions leads to the newest one: the answer's `id`
+ * Asks the API for a record and its files. A concept record resolves to its newest version: the answer's `id`
  * is that of the version, and is what a run has to be pinned to.
  *
  * @throws ReigniteError RECORD_NOT_FOUND, RECORD_INVALID (names the field), ACCESS_DENIED and RECORD_EMPTY (both with
  *   the record's access status), RATE_LIMITED (with the wait the server asks for), NETWORK, or CONFIG_INVALID when
- *   `record` is no record.
+ *   `record` is not a record.
  */
 export async function fetchRecord(options: FetchRecordOptions): Promise<ZenodoRecord> {
   const asked = parseRecordId(options.record);
@@ -57,7 +57,7 @@ export async function fetchRecord(options: FetchRecordOptions): Promise<ZenodoRe
   const parsed = parse(RecordJson, answer.json, url, 'the record');
   const { id, concept } = parsed;
   if (id !== asked && concept !== asked && !isRecordPage(answer.url, id)) {
-    throw new ReigniteError('RECORD_INVALID', `${url} answered with record ${id}, which is no version of ${asked}.`);
+    throw new ReigniteError('RECORD_INVALID', `${url} answered with record ${id}, which is not a version of ${asked}.`);
   }
   if (options.token === undefined) checkFilesAreOpen(id, parsed.access);
   const list = `${options.api.replace(/\/+$/, '')}/records/${id}/files`;

@@ -14,8 +14,8 @@ export class Selection {
   constructor(globs: readonly string[]) {
     const patterns = globs.map((glob) => glob.replace(/^\.?\/+/, ''));
     if (patterns.length === 0 || patterns.some((pattern) => pattern === '')) {
-      throw new ReigniteError('USAGE', 'Expected --only GLOB, got nothing to look for.', {
-        remedy: 'Give a path as it is in the data folder, such as --only "images/he/patient1_*".',
+      throw new ReigniteError('USAGE', 'Expected --only GLOB, got an empty pattern.', {
+        remedy: 'Use a path in the data folder, such as --only "images/he/patient1_*".',
       });
     }
     const matchers = patterns.map((pattern) => picomatch(pattern, { dot: true, basename: !pattern.includes('/') }));

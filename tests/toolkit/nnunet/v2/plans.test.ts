@@ -84,7 +84,7 @@ describe('parseV2Plans', () => {
     ['an even kernel', {}, { kernel_sizes: 4 }, 'kernel_sizes'],
     ['too few strides', {}, { strides: [[1, 1]] }, 'strides: expected 6 entries, got 1'],
     ['a stride of the first stage', {}, { strides: 2 }, 'strides: the first must be 1'],
-    ['an uneven patch', { patch_size: [256, 220] }, {}, '220 px is no multiple of 32'],
+    ['an uneven patch', { patch_size: [256, 220] }, {}, '220 px is not a multiple of 32'],
     ['an enormous patch', { patch_size: [1e9, 1e9] }, {}, 'patch_size'],
     ['an argument that is not known', {}, { squeeze: true }, 'squeeze'],
   ])('refuses %s, naming the field', (_, configuration, kwargs, message) => {

@@ -29,7 +29,7 @@ const row = (name: string, task: string, split: string, patient: string, facts: 
   facts: { patient_id: patient, ...facts },
 });
 
-describe('ledger, tissue', () => {
+describe('discrepancy report, tissue', () => {
   it('lists the ROIs whose tiles half-up rounding would move', () => {
     // 769: 128.5 goes to 128 here and to 129 there; 771: 129.5 goes to 130 both ways.
     const rois = [tissue(512, 769), tissue(771, 512), tissue(64, 64)];
@@ -39,7 +39,7 @@ describe('ledger, tissue', () => {
     expect(roundingEntry(rois, [512, 512], again)).toMatchObject({ status: 'affects results' });
   });
 
-  it('counts the pixels whose value is no label, where every pixel was predicted', () => {
+  it('counts the pixels whose value is not a label, where every pixel was predicted', () => {
     const rois = [tissue(10, 10), tissue(20, 10, 197)];
     expect(strayEntry(rois, 'full')).toMatchObject({ status: 'affects the record', affected: ['20x10'] });
     expect(strayEntry(rois, 'annotated')).toMatchObject({ status: 'not measured', affectedTotal: 0 });
@@ -54,7 +54,7 @@ describe('ledger, tissue', () => {
   });
 });
 
-describe('ledger, cells', () => {
+describe('discrepancy report, cells', () => {
   it('shows what 16-bit sums would have made of a count beyond them', () => {
     const confusion = {
       'reader R1|AI': [
@@ -94,7 +94,7 @@ describe('ledger, cells', () => {
   });
 });
 
-describe('ledger, record', () => {
+describe('discrepancy report, record', () => {
   it('finds patients in both splits, within a task and across tasks', () => {
     const rows = [
       row('a', 'he', 'train', '1'),
@@ -106,7 +106,7 @@ describe('ledger, record', () => {
     expect(sharedPatientsEntry(rows).affected).toEqual(['patient 1, within he', 'patient 2, across: tested in nuclei']);
   });
 
-  it('finds equal images of different ROIs; an ROI and its own context are no pair', () => {
+  it('finds equal images of different ROIs; an ROI and its own context are not a pair', () => {
     const image = (path: string, sha256: string) => ({ path: `images/he/${path}.png`, sha256 });
     const images = [image('a', '1'), image('a_with_context', '1'), image('b', '2'), image('c', '2')];
     const rows = [row('b', 'he', 'train', '1'), row('c', 'he', 'test', '2')];

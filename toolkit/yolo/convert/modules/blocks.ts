@@ -26,7 +26,7 @@ export function bottleneck(layers: Layers, module: ModuleNode, inputs: readonly 
   return sameShape(x, add(layers.graph, `${module.place}.add`, x.value, y.value));
 }
 
-/** `models.common.C3`: a chain of bottlenecks beside a plain convolution, joined and mixed. */
+/** `models.common.C3`: a chain of bottlenecks in parallel with a convolution, concatenated and mixed by another. */
 export function c3(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const x = onlyInput(layers, module, inputs);
   const first = convBlock(layers, childOf(layers, module, 'cv1'), x);

@@ -38,7 +38,7 @@ export function activation(layers: Layers, module: ModuleNode, x: Feature): Feat
     case 'torch.nn.modules.activation.ReLU':
       return sameShape(x, relu(graph, place, x.value));
     default:
-      throw refuseModule(layers, module, 'is no activation that is known here');
+      throw refuseModule(layers, module, 'is not a supported activation');
   }
 }
 

@@ -61,6 +61,6 @@ const BUILDERS: ReadonlyMap<string, LayerBuilder> = new Map<string, LayerBuilder
  */
 export function layerOf(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const build = BUILDERS.get(module.className);
-  if (build === undefined) throw refuseModule(layers, module, 'is of a class that is not known here');
+  if (build === undefined) throw refuseModule(layers, module, 'has an unsupported class');
   return build(layers, module, inputs);
 }

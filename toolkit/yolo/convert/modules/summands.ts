@@ -2,7 +2,7 @@ import type { Value } from '../../../onnx/graph/graph.ts';
 import { add, type ConvolutionShape, conv, floats, resizeNearest } from '../../../onnx/graph/operators.ts';
 import type { Feature, Layers } from '../layers.ts';
 
-/** A convolution as it stands in the graph; its weights are read when the model is written. */
+/** A convolution in the graph; its weights are read when the model is written. */
 export interface ConvolutionNode {
   readonly place: string;
   readonly outputs: number;
