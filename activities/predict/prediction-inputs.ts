@@ -21,6 +21,11 @@ export const PredictionOrder = z.object({
     maxValue: z.int().min(1).exactOptional(),
     simplify: z.number().min(0),
     minArea: z.number().min(0),
+    confidence: z.number().min(0).max(1).exactOptional(),
+    iou: z.number().min(0).max(1).exactOptional(),
+    imgsz: z.int().min(32).exactOptional(),
+    fit: z.enum(['tiles', 'letterbox']).exactOptional(),
+    overlap: z.int().min(0).exactOptional(),
   }),
 });
 export type PredictionOrder = z.infer<typeof PredictionOrder>;

@@ -58,6 +58,11 @@ export interface PredictOptions {
   readonly maxValue?: number;
   readonly simplify?: number;
   readonly minArea?: number;
+  readonly confidence?: number;
+  readonly iou?: number;
+  readonly imgsz?: number;
+  readonly fit?: 'tiles' | 'letterbox';
+  readonly overlap?: number;
   readonly provider?: string;
   readonly threads?: number;
   /** As a durable workflow. */
@@ -75,6 +80,9 @@ const MOST_AREA = 1e12;
 const SPECK = 25;
 const MOST_THREADS = 256;
 const MOST_VALUE = 65_535;
+const LEAST_IMGSZ = 32;
+const MOST_IMGSZ = 8_192;
+const DETECTION_OPTIONS = ['confidence', 'iou', 'imgsz', 'fit', 'overlap'] as const;
 
 /**
  * `reignite predict`: masks, outlines and areas, or cells and their counts, for the user's images. What is finished
@@ -151,13 +159,11 @@ function readOrder({
   if (mirroring !== undefined && !takes.mirroring)
     throw new ReigniteError('USAGE', '--mirroring is for nnU-Net v2 models only.');
   const { simplify = 0, minArea = SPECK, provider = 'auto', threads, maxValue } = more;
-  if (maxValue !== undefined) expectWithin('--max-value', maxValue, 1, MOST_VALUE);
-  if (maxValue !== undefined && !Number.isInteger(maxValue)) {
-    throw new ReigniteError('USAGE', `Expected --max-value to be a whole number, got ${maxValue}.`);
-  }
+  if (maxValue !== undefined) expectWhole('--max-value', maxValue, 1, MOST_VALUE);
   expectWithin('--simplify', simplify, 0, MOST_SMOOTHING);
   expectWithin('--min-area', minArea, 0, MOST_AREA);
   if (threads !== undefined) expectWithin('--threads', threads, 1, MOST_THREADS);
+  const detection = readDetection(more, takes.detection);
   if (!isProvider(provider)) {
     throw new ReigniteError(
       'USAGE',
@@ -178,7 +184,31 @@ function readOrder({
       ...(maxValue !== undefined && { maxValue }),
       simplify,
       minArea,
+      ...detection,
     },
+  };
+}
+
+/** Options of a detector. */
+function readDetection(
+  { confidence, iou, imgsz, fit, overlap }: Pick<PredictOptions, (typeof DETECTION_OPTIONS)[number]>,
+  areTaken: boolean,
+): Partial<PredictionOrder['choices']> {
+  const given = { confidence, iou, imgsz, fit, overlap };
+  const named = DETECTION_OPTIONS.find((name) => given[name] !== undefined);
+  if (named !== undefined && !areTaken) {
+    throw new ReigniteError('USAGE', `--${named} is for detectors: --task nuclei or pdl1.`);
+  }
+  if (confidence !== undefined) expectWithin('--confidence', confidence, 0, 1);
+  if (iou !== undefined) expectWithin('--iou', iou, 0, 1);
+  if (imgsz !== undefined) expectWhole('--imgsz', imgsz, LEAST_IMGSZ, MOST_IMGSZ);
+  if (overlap !== undefined) expectWhole('--overlap', overlap, 0, MOST_IMGSZ / 2);
+  return {
+    ...(confidence !== undefined && { confidence }),
+    ...(iou !== undefined && { iou }),
+    ...(imgsz !== undefined && { imgsz }),
+    ...(fit !== undefined && { fit }),
+    ...(overlap !== undefined && { overlap }),
   };
 }
 
@@ -190,6 +220,12 @@ function readFolds(text: string): NonNullable<PredictionOrder['folds']> {
 
 function isProvider(name: string): name is Provider | 'auto' {
   return name === 'auto' || PROVIDERS.some((provider) => provider === name);
+}
+
+function expectWhole(option: string, value: number, least: number, most: number): void {
+  expectWithin(option, value, least, most);
+  if (Number.isInteger(value)) return;
+  throw new ReigniteError('USAGE', `Expected ${option} to be a whole number, got ${value}.`);
 }
 
 function expectWithin(option: string, value: number, least: number, most: number): void {

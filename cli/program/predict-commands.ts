@@ -17,7 +17,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .addOption(new Option('--task <task>', 'task of the model').choices(TASKS).makeOptionMandatory())
     .requiredOption(
       '--model <path>',
-      'nnU-Net folder (v1, or v2 2D) or one of its folds (he), YOLOv5 .pt (nuclei, pdl1), or .onnx with its JSON file',
+      'nnU-Net folder (v1, or v2 2D) or one of its folds (he), .pt of YOLOv5 or Ultralytics (nuclei, pdl1), or .onnx',
     )
     .requiredOption('--out <dir>', 'output folder')
     .option('--mpp <um>', 'pixel size in µm, for areas in mm²; the models expect 0.5', parseNumber)
@@ -37,6 +37,28 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
       'smallest region that gets an outline; masks and areas keep all regions (default: 25)',
       parseNumber,
     )
+    .option(
+      '--confidence <0..1>',
+      "smallest detection score of a cell (default: 0.25; the paper's for a model with its classes)",
+      parseNumber,
+    )
+    .option(
+      '--iou <0..1>',
+      'overlap above which the lower-scored box is dropped (default: 0.7; YOLOv5 0.45)',
+      parseNumber,
+    )
+    .option(
+      '--imgsz <px>',
+      'scale each image to this length of its longer side, as yolo predict does (default: tiles)',
+      parseNumber,
+    )
+    .addOption(
+      new Option('--fit <how>', 'tiles of --imgsz px at the original resolution, or the whole image').choices([
+        'tiles',
+        'letterbox',
+      ]),
+    )
+    .option('--overlap <px>', 'px that adjacent tiles share (default: a fifth of a tile)', parseNumber)
     .option('--provider <name>', 'ONNX Runtime provider: auto, cpu, cuda or webgpu (default: auto)')
     .option('--threads <n>', 'threads for the network (default: all cores)', parseNumber)
     .option('--quiet', 'do not print notes; summary.json and overlays keep them')

@@ -6,7 +6,7 @@ import { sha256OfFile } from '../files/hash-file.ts';
 import { statIfThere } from '../files/if-there.ts';
 import { takeOwnModel } from '../onnx/custom-model/own-model.ts';
 import { DetectionSidecar, parseSidecar, readSidecarJson } from '../onnx/custom-model/sidecar.ts';
-import { convertDetector, detectorDigest } from '../yolo/convert/convert-detector.ts';
+import { convertDetector, DEFAULT_SIZE, type DetectorSize, hashSource } from '../yolo/convert/convert-detector.ts';
 import { CARD_FILE, DetectorCard, knownDetectorCard } from '../yolo/detector-card.ts';
 import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
 import type { PrepareOptions } from './tissue-model.ts';
@@ -19,37 +19,53 @@ export interface CellModel {
   readonly modelDir: string;
   /** Names of the classes, by number. */
   readonly classes: readonly string[];
+  /** Whether the network itself leaves one box an object. */
+  readonly isSuppressed: boolean;
+  /** What else a reader of its predictions should know of it, a sentence each. */
+  readonly notes: readonly string[];
   /** Whether it was trained on synthetic images, as far as its checkpoint is known. */
   readonly synthetic: boolean;
   /** Whether it was there already. */
   readonly cached: boolean;
 }
 
+export interface PrepareCellOptions extends Pick<PrepareOptions, 'signal'> {
+  /** Of the network's input, in px. Default: 512, the tile of the paper's scripts; an .onnx file may have its own. */
+  readonly size?: DetectorSize;
+  /** See `ConvertDetectorOptions`. */
+  readonly oneToMany?: boolean;
+}
+
 /**
- * Prepares a detector: each distinct YOLOv5 checkpoint is converted once.
+ * Prepares a detector: each distinct checkpoint of YOLOv5 or Ultralytics is converted once per input size.
  *
- * @param path - YOLOv5 .pt, or an .onnx file with its sidecar.
+ * @param path - A .pt file, or an .onnx file with its sidecar.
  * @param models - Folder of converted models.
  * @throws ReigniteError FILE_MISSING, SIDECAR_INVALID, MODEL_UNREADABLE, or what the conversion throws.
  */
 export async function prepareCellModel(
   path: string,
   models: string,
-  { signal }: Pick<PrepareOptions, 'signal'> = {},
+  { signal, size = DEFAULT_SIZE, oneToMany = false }: PrepareCellOptions = {},
 ): Promise<CellModel> {
-  const found = await statIfThere(path);
-  if (found === undefined) throw new ReigniteError('FILE_MISSING', `Model not found: ${path}.`);
-  if (found.isDirectory()) {
-    throw new ReigniteError('CHECKPOINT_UNSUPPORTED', `${path} is a folder, not a detector.`, {
-      remedy: 'Name a YOLOv5 .pt file, or an .onnx file with its JSON file.',
-    });
-  }
+  await refuseNoFile(path);
   if (/\.onnx$/i.test(path)) return prepareOnnx(path, models, signal);
-  const digest = await detectorDigest(path, undefined, signal);
+  const { digest } = await hashSource(path, { size, oneToMany }, signal);
   const modelDir = join(models, digest);
   const known = await knownDetectorCard(modelDir);
-  const card = known ?? (await convertDetector({ checkpoint: path, out: modelDir, ...(signal && { signal }) }));
+  const options = { checkpoint: path, out: modelDir, size, oneToMany, ...(signal && { signal }) };
+  const card = known ?? (await convertDetector(options));
   return { ...modelOf(card), modelDir, cached: known !== undefined };
+}
+
+/** @throws ReigniteError FILE_MISSING; CHECKPOINT_UNSUPPORTED for a folder. */
+export async function refuseNoFile(path: string): Promise<void> {
+  const found = await statIfThere(path);
+  if (found === undefined) throw new ReigniteError('FILE_MISSING', `Model not found: ${path}.`);
+  if (!found.isDirectory()) return;
+  throw new ReigniteError('CHECKPOINT_UNSUPPORTED', `${path} is a folder, not a detector.`, {
+    remedy: 'Name a .pt file of YOLOv5 or Ultralytics, or an .onnx file.',
+  });
 }
 
 /** An ONNX file: one that `model convert` wrote, by its card, or any other detector, by its sidecar. */
@@ -64,6 +80,8 @@ async function prepareOnnx(path: string, models: string, signal: AbortSignal | u
     digest: card.digest,
     modelDir: folder,
     classes: sidecar.labels,
+    isSuppressed: sidecar.output.format === 'end2end',
+    notes: [],
     synthetic: isTrainedOnSynthetic([card]),
     cached,
   };
@@ -87,6 +105,13 @@ async function takeConverted(
   return { ...modelOf(card), modelDir, cached: known !== undefined };
 }
 
-function modelOf(card: DetectorCard): Pick<CellModel, 'digest' | 'classes' | 'synthetic'> {
-  return { digest: card.digest, classes: card.classes, synthetic: isTrainedOnSynthetic([card]) };
+function modelOf(card: DetectorCard): Omit<CellModel, 'modelDir' | 'cached'> {
+  const { digest, classes, format, hasMasks } = card;
+  return {
+    digest,
+    classes,
+    isSuppressed: format === 'end2end',
+    notes: hasMasks ? ['The model also gives the masks of its objects, which are left out.'] : [],
+    synthetic: isTrainedOnSynthetic([card]),
+  };
 }

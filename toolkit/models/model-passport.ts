@@ -36,7 +36,7 @@ const Network = z.object({
 /** A model card: what a model in the home is, where it came from, and how sure its arithmetic is. */
 export const ModelPassport = z.object({
   schema: z.literal(1),
-  kind: z.enum(['nnunet-v1-2d', 'nnunet-v2-2d', 'yolov5', 'onnx']),
+  kind: z.enum(['nnunet-v1-2d', 'nnunet-v2-2d', 'yolov5', 'yolo', 'onnx']),
   digest: z.string().describe('Over everything that determines the outputs'),
   ortVersion: z.string(),
   folds: z

@@ -8,7 +8,12 @@ import type { InputImage, NetworkImage } from './input-image.ts';
 import type { ImagePrediction } from './prediction.ts';
 
 /** What the cache remembers of an inference. */
-const Facts = z.object({ provider: z.string(), seconds: z.number(), notes: z.array(z.string()) });
+const Facts = z.object({
+  provider: z.string(),
+  seconds: z.number(),
+  notes: z.array(z.string()),
+  cutOff: z.int().exactOptional(),
+});
 export type InferenceFacts = z.infer<typeof Facts>;
 
 /** What is kept of a result. */
@@ -16,12 +21,14 @@ export function factsOf({
   provider,
   seconds,
   notes,
+  cutOff,
 }: {
   readonly provider: string;
   readonly seconds: number;
   readonly notes: readonly string[];
+  readonly cutOff?: number;
 }): InferenceFacts {
-  return { provider, seconds, notes: [...notes] };
+  return { provider, seconds, notes: [...notes], ...(cutOff !== undefined && { cutOff }) };
 }
 
 function readFacts({ facts }: CacheEntry): InferenceFacts {

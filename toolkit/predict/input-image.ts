@@ -117,6 +117,14 @@ export interface NetworkImage {
   write(work: string): Promise<string>;
 }
 
+/** Size in px at which a network sees an image. */
+export function seenSize(
+  input: InputImage,
+  { mpp, resample }: { readonly mpp?: number | undefined; readonly resample: boolean },
+): Size {
+  return resample && mpp !== undefined ? sizeAtModel(input, mpp) : { width: input.width, height: input.height };
+}
+
 /** Decides whether an image is resampled, and says what there is to say about its resolution. */
 export async function networkImage(
   input: InputImage,
@@ -124,7 +132,7 @@ export async function networkImage(
   signal: AbortSignal | undefined,
 ): Promise<NetworkImage> {
   const original = { width: input.width, height: input.height };
-  const size = isWanted && mpp !== undefined ? sizeAtModel(input, mpp) : original;
+  const size = seenSize(input, { mpp, resample: isWanted });
   const isResampled = size.width !== original.width || size.height !== original.height;
   return {
     sha256: await sha256OfFile(input.path, signal),

@@ -1,37 +1,82 @@
 import type { CellTask } from '../../config/tasks.ts';
 import { StepCache } from '../cache/step-cache.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
-import { prepareCellModel } from '../models/cell-model.ts';
+import { type CellModel, prepareCellModel } from '../models/cell-model.ts';
 import { cellClasses } from '../models/class-colours.ts';
+import { describeDetector } from '../models/describe-detector.ts';
+import { cellDefinition } from '../tasks/registry.ts';
+import { type DetectionPlan, type ImageDetection, planDetection } from './detection-plan.ts';
+import { InputImage, seenSize } from './input-image.ts';
 import { predictCells } from './predict-cells.ts';
 import type { ImagePredictor, OpenPredictorOptions, PredictionEngines, PredictionOrder } from './prediction-order.ts';
 import type { UsedModel } from './prediction-summary.ts';
 
-/** Opens a YOLOv5 detector for the user's images. @throws ReigniteError of what the model lacks. */
+/** Opens a detector for the user's images. @throws ReigniteError of what the model lacks, or of the choices. */
 export async function openCellsPredictor(
-  { model: path, out, session, choices }: PredictionOrder,
+  order: PredictionOrder,
   task: CellTask,
   home: HomeFolders,
   { detector }: PredictionEngines,
   { signal }: OpenPredictorOptions = {},
 ): Promise<ImagePredictor> {
-  const model = await prepareCellModel(path, home.models, { ...(signal && { signal }) });
-  const engine = await detector.probe({ modelDir: model.modelDir, ...session }, signal && { signal });
-  const classes = cellClasses(model.classes);
+  const { out, session, choices } = order;
+  const plan = await planOf(order, task);
+  const models = new SizedModels(order.model, plan, home);
+  const first = await models.of(plan.of(USUAL_IMAGE), signal);
+  const engine = await detector.probe({ modelDir: first.modelDir, ...session }, signal && { signal });
+  const classes = cellClasses(first.classes);
   const services = { home, cache: new StepCache(home.cache) };
   return {
-    model: { digest: model.digest },
-    predict: ({ path: image, name }, stop) =>
-      predictCells({ task, image, name, out, model, classes, engine, session, choices }, detector, services, stop),
+    model: { digest: first.digest },
+    async predict({ path: image, name }, stop) {
+      const input = await InputImage.open(image, choices.maxValue);
+      const detection = plan.of(seenSize(input, choices));
+      const model = await models.of(detection, stop?.signal);
+      const job = { task, image, name, out, model, classes, engine, session, choices, plan, detection };
+      return predictCells(job, detector, services, stop);
+    },
   };
 }
 
 /** Makes a detector ready, and nothing else. @throws ReigniteError of what the model lacks. */
 export async function prepareCellsOrder(
-  { model }: PredictionOrder,
+  order: PredictionOrder,
+  task: CellTask,
   home: HomeFolders,
   { signal }: OpenPredictorOptions = {},
 ): Promise<UsedModel> {
-  const { digest } = await prepareCellModel(model, home.models, { ...(signal && { signal }) });
-  return { digest };
+  const plan = await planOf(order, task);
+  const first = await new SizedModels(order.model, plan, home).of(plan.of(USUAL_IMAGE), signal);
+  return { digest: first.digest };
+}
+
+/** A square, which no plan gives an input of unequal sides. */
+const USUAL_IMAGE = { width: 1, height: 1 };
+
+async function planOf({ model, choices }: PredictionOrder, task: CellTask): Promise<DetectionPlan> {
+  return planDetection(await describeDetector(model), choices, cellDefinition(task));
+}
+
+/** A model for every size of its input: images that are seen as a whole differ in their sides. */
+class SizedModels {
+  readonly #path: string;
+  readonly #plan: DetectionPlan;
+  readonly #home: HomeFolders;
+  readonly #known = new Map<string, CellModel>();
+
+  constructor(path: string, plan: DetectionPlan, home: HomeFolders) {
+    this.#path = path;
+    this.#plan = plan;
+    this.#home = home;
+  }
+
+  async of({ size }: ImageDetection, signal: AbortSignal | undefined): Promise<CellModel> {
+    const key = `${size.width} x ${size.height}`;
+    const { oneToMany } = this.#plan;
+    const model =
+      this.#known.get(key) ??
+      (await prepareCellModel(this.#path, this.#home.models, { size, oneToMany, ...(signal && { signal }) }));
+    this.#known.set(key, model);
+    return model;
+  }
 }

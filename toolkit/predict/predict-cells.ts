@@ -12,12 +12,14 @@ import type { CellModel } from '../models/cell-model.ts';
 import { readNpy, writeNpy } from '../numpy/npy.ts';
 import type { KeyedEngine } from '../onnx/session/refuse-other-engine.ts';
 import type { SessionOptions } from '../onnx/session/session.ts';
-import { cellDefinition } from '../tasks/registry.ts';
 import { encodeCandidates, readCandidatesFile } from '../yolo/detect/candidates-file.ts';
 import type { CellDetector, DetectionProgress } from '../yolo/detect/cell-detector.ts';
 import { SCRIPT_LIMITS } from '../yolo/detect/nms.ts';
+import type { Suppression } from '../yolo/suppression.ts';
 import { densityCautions, modelCautions, scaleCautions, stainCautions } from './cautions.ts';
 import { cellCertainty, cellCertaintyNote } from './certainty.ts';
+import { detectionNotes } from './detection-notes.ts';
+import type { DetectionPlan, ImageDetection } from './detection-plan.ts';
 import { type CellsOfImage, cellFeatures, cellsOfImage, cellsTable, countCells, outsideNote } from './found-cell.ts';
 import {
   describeInferred,
@@ -49,12 +51,14 @@ export interface CellsJob {
   readonly engine: Required<KeyedEngine>;
   readonly session: SessionOptions;
   readonly choices: PredictionChoices;
+  readonly plan: DetectionPlan;
+  readonly detection: ImageDetection;
 }
 
 /**
  * Detects the cells of a user's image: points as .npy, CSV and GeoJSON, candidates, overlay, counts.
  *
- * Tiles, confidence and suppression are those of the paper's task. Safe to kill anywhere.
+ * Tiles, confidence and suppression are those of the plan. Safe to kill anywhere.
  *
  * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE; the signal's reason.
  */
@@ -80,16 +84,22 @@ export async function predictCells(
   const { mpp } = job.choices;
   const cautions = [
     ...modelCautions(job.model),
-    ...stainCautions(job.task, pixels),
+    ...(job.plan.isOfTask ? stainCautions(job.task, pixels) : []),
     ...densityCautions(cells.length, input.width * input.height, mpp),
-    ...scaleCautions(mpp),
+    ...(job.plan.isOfTask ? scaleCautions(mpp) : []),
     ...pixels.remarks,
   ];
   const mm2 = mpp === undefined ? undefined : (input.width * input.height * mpp * mpp) / 1e6;
   const counts = countCells(cells, job.classes, mm2);
   await writeOutputs(job, seen, pixels, found, { entries: legendOf(counts, job.classes), cautions }, files);
   const certainty = cellCertainty(cells, found.candidates);
-  const notes = [cellCertaintyNote(certainty, found.candidates), ...outsideNote(outside)];
+  const notes = [
+    cellCertaintyNote(certainty, found.candidates),
+    ...outsideNote(outside),
+    ...job.model.notes,
+    ...job.plan.notes,
+    ...detectionNotes(job, found.candidates, inferred.facts),
+  ];
   return {
     ...describeInferred(job, input, seen, inferred, { cautions, notes }),
     cells: cells.length,
@@ -100,8 +110,18 @@ export async function predictCells(
   };
 }
 
-function keyOf({ task, model }: CellsJob, { sha256, change }: NetworkImage): KeyParts {
-  const { tile, confidence, iou } = cellDefinition(task).settings;
+function keyOf({ model, detection }: CellsJob, { sha256, change }: NetworkImage): KeyParts {
+  const { size, confidence, iou, view, suppression, recorded } = detection;
+  const tile = Math.max(size.height, size.width);
+  // Without them, the key is that of the paper's protocol.
+  const own =
+    view === undefined
+      ? {}
+      : {
+          view: JSON.stringify(view),
+          suppression: suppressionOf(model, suppression),
+          recorded: recorded ?? confidence,
+        };
   return {
     step: 'predict-cells',
     schema: SCHEMA,
@@ -111,17 +131,23 @@ function keyOf({ task, model }: CellsJob, { sha256, change }: NetworkImage): Key
     confidence,
     iou,
     model: model.digest,
+    ...own,
   };
 }
 
+/** A network that leaves one box an object is suppressed no further. */
+function suppressionOf({ isSuppressed }: CellModel, suppression: Suppression): Suppression {
+  return isSuppressed ? 'none' : suppression;
+}
+
 async function detect(
-  { task, model, session }: CellsJob,
+  { model, session, detection }: CellsJob,
   seen: NetworkImage,
   detector: CellDetector,
   work: string,
   { signal, onProgress }: PredictOptions<DetectionProgress>,
 ): Promise<{ files: Record<string, string>; facts: InferenceFacts; ran: Required<KeyedEngine> }> {
-  const { confidence, iou } = cellDefinition(task).settings;
+  const { confidence, iou, view, recorded, suppression } = detection;
   const points = join(work, POINTS);
   const candidates = join(work, CANDIDATES);
   const ran = await detector.detect(
@@ -130,6 +156,9 @@ async function detect(
       ...session,
       confidence,
       iou,
+      ...(view && { view }),
+      ...(recorded !== undefined && { recorded }),
+      suppression: suppressionOf(model, suppression),
       points,
       candidates,
       image: await seen.write(work),

@@ -14,6 +14,16 @@ export interface PredictionChoices {
   readonly simplify: number;
   /** Regions of fewer px get no outline; masks and areas have them all. 0: every region gets one. */
   readonly minArea: number;
+  /** Of cells: score above which a candidate is a cell. Default: that of the model's package, or of the paper. */
+  readonly confidence?: number;
+  /** Of cells: overlap above which the worse of two boxes goes. */
+  readonly iou?: number;
+  /** Of cells: side of the network's input in px. */
+  readonly imgsz?: number;
+  /** Of cells: whether the network sees an image in tiles, or all of it scaled to `imgsz`. */
+  readonly fit?: 'tiles' | 'letterbox';
+  /** Of cells: px by which tiles overlap. */
+  readonly overlap?: number;
 }
 
 /** How many cells of a class there are. */

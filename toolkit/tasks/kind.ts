@@ -197,6 +197,8 @@ export interface TaskKind {
     readonly folds: boolean;
     /** Mirrored predictions that are averaged. */
     readonly mirroring: boolean;
+    /** How a detector is run: confidence, overlaps, size of its input. */
+    readonly detection: boolean;
     /** How the classes of readers' points are found out. */
     readonly categories: boolean;
   };

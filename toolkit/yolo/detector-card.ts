@@ -9,14 +9,27 @@ export const CARD_FILE = 'detector.json';
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const Count = z.int().min(1);
 
+/**
+ * Layout of a detector's output, float32, boxes in px of the input: `yolov5` [1, rows, 5 + classes], centre x, centre y,
+ * width, height, objectness, classes; `yolov8` [1, 4 + classes, rows], without objectness; `end2end` [1, rows, 6], x1, y1,
+ * x2, y2, score, class, best first and already suppressed.
+ */
+export const DetectorFormat = z.enum(['yolov5', 'yolov8', 'end2end']);
+export type DetectorFormat = z.infer<typeof DetectorFormat>;
+
 /** What a folder with a converted detector says of it; written last, so that its presence means the model is whole. */
 export const DetectorCard = z.object({
-  kind: z.literal('yolov5'),
+  kind: z.enum(['yolov5', 'yolo']).describe('YOLOv5, or YOLOv8 and later of Ultralytics'),
   converterSchema: Count.describe('Raised when the same checkpoint would give other outputs'),
   digest: Sha256.describe('Over everything that determines the outputs: checkpoint, size and converter schema'),
   sourceSha256: Sha256.describe('Of the checkpoint'),
   weights: z.enum(['ema', 'model']).describe('Which network of the checkpoint was taken'),
-  size: Count.describe('Height and width of a tile in px'),
+  size: Count.describe('Height and width of a tile in px; of an input that is no square, the larger of both'),
+  shape: z.tuple([Count, Count]).exactOptional().describe('Height and width of an input that is no square, in px'),
+  imgsz: Count.exactOptional().describe('Side of the images that it was trained with, in px'),
+  release: z.string().exactOptional().describe('Release of Ultralytics that wrote the checkpoint'),
+  hasMasks: z.literal(true).exactOptional().describe('The network also gives masks, which are left out'),
+  format: DetectorFormat.default('yolov5').describe('How the output is to be read'),
   nc: Count.describe('Number of classes'),
   classes: z.array(z.string()).describe('Names of the classes, by number'),
   stride: z.array(Count).describe('Of each level of the head in px'),
@@ -25,7 +38,7 @@ export const DetectorCard = z.object({
   output: z
     .string()
     .describe(
-      'Name of the output, float32 [1, rows, 5 + nc]: centre x, centre y, width, height in px, objectness, classes',
+      'Name of the output, float32; for yolov5 [1, rows, 5 + nc]: centre x, centre y, width, height in px, objectness, classes',
     ),
   file: z.string().describe('ONNX file next to this card'),
   bytes: Count,

@@ -25,7 +25,7 @@ async function build(checkpoint: Checkpoint): Promise<'built' | 'refused'> {
   try {
     const network = await readDetectorNetwork(checkpoint);
     const ledger = new TensorLedger(network.root, checkpoint.path, checkpoint);
-    await encodeModel(detectorGraph(network, ledger, SIZE).graph);
+    await encodeModel(detectorGraph(network, ledger, { height: SIZE, width: SIZE }).graph);
     return 'built';
   } catch (error) {
     if (error instanceof ReigniteError) return 'refused';

@@ -13,7 +13,7 @@ type Reader = Pick<Checkpoint, 'readFloat32'>;
 async function build(checkpoint: Checkpoint, reader: Reader = checkpoint): Promise<Uint8Array> {
   const network = await readDetectorNetwork(checkpoint);
   const ledger = new TensorLedger(network.root, checkpoint.path, reader);
-  return encodeModel(detectorGraph(network, ledger, SIZE).graph);
+  return encodeModel(detectorGraph(network, ledger, { height: SIZE, width: SIZE }).graph);
 }
 
 async function refusal(change: (checkpoint: Checkpoint) => void): Promise<unknown> {
@@ -111,7 +111,7 @@ describe('a tree of modules that no training makes', () => {
     expect(error).toMatchObject({ code: 'CHECKPOINT_UNSUPPORTED', message: expect.stringContaining('model.1.gate') });
   });
 
-  it.each(['models.yolo.SegmentationModel', 'builtins.dict'])('is refused as a network of %s', async (className) => {
+  it.each(['models.yolo.ClassificationModel', 'builtins.dict'])('is refused as a network of %s', async (className) => {
     const error = await refusal((checkpoint) => {
       const at = className.lastIndexOf('.');
       const callable = { kind: 'global', module: className.slice(0, at), name: className.slice(at + 1) } as const;

@@ -125,14 +125,14 @@ function channelsOf(
 }
 
 function rowsOf({ name, shape }: DescribedValue, { output, labels }: DetectionSidecar, refuse: Refuse): number {
-  const columns = (output.format === 'yolov5' ? 5 : 4) + labels.length;
+  const columns = output.format === 'end2end' ? 6 : (output.format === 'yolov5' ? 5 : 4) + labels.length;
   const [batch, first, second] = shape;
-  const [rows, found] = output.format === 'yolov5' ? [first, second] : [second, first];
+  const [rows, found] = output.format === 'yolov8' ? [second, first] : [first, second];
   const isOne = batch === 1 || typeof batch === 'string';
   if (shape.length === 3 && isOne && found === columns && typeof rows === 'number') return rows;
   throw refuse(
     `the output ${name} is [${shape}]; ${labels.length} labels as ${output.format} make ` +
-      (output.format === 'yolov5' ? `[1, rows, ${columns}]` : `[1, ${columns}, rows]`),
+      (output.format === 'yolov8' ? `[1, ${columns}, rows]` : `[1, rows, ${columns}]`),
   );
 }
 

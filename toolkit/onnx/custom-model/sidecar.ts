@@ -75,10 +75,11 @@ export const DetectionSidecar = z.strictObject({
   output: z
     .strictObject({
       format: z
-        .enum(['yolov5', 'yolov8'])
+        .enum(['yolov5', 'yolov8', 'end2end'])
         .describe(
           '`yolov5`: [1, rows, 5 + classes]: centre x, centre y, width, height in px, objectness, classes. ' +
-            '`yolov8`: [1, 4 + classes, rows], without objectness.',
+            '`yolov8`: [1, 4 + classes, rows], without objectness. ' +
+            '`end2end`: [1, rows, 6]: x1, y1, x2, y2 in px, score, class, already suppressed.',
         ),
     })
     .describe('Boxes before non-maximum suppression, scores from 0 to 1.'),

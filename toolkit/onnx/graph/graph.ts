@@ -111,6 +111,21 @@ export class GraphBuilder {
     return { name };
   }
 
+  /** Adds a node with two outputs; the first bears its name. */
+  twoOutputs(name: string, operator: string, inputs: readonly Value[]): readonly [Value, Value] {
+    const second = `${name}.second`;
+    this.#claim(name);
+    this.#claim(second);
+    this.#nodes.push({
+      name,
+      operator,
+      inputs: inputs.map((input) => input.name),
+      outputs: [name, second],
+      attributes: [],
+    });
+    return [{ name }, { name: second }];
+  }
+
   build(): OnnxGraph {
     return {
       name: this.#name,

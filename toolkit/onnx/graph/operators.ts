@@ -221,7 +221,8 @@ export function floats(
   return graph.tensor({ name, elementType: 'float32', shape, read: async () => read() });
 }
 
-function integers(graph: GraphBuilder, name: string, values: readonly number[]): Value {
+/** A constant of int64 elements in one axis. */
+export function integers(graph: GraphBuilder, name: string, values: readonly number[]): Value {
   return graph.tensor({
     name,
     elementType: 'int64',

@@ -55,7 +55,7 @@ export function cellsTask(definition: CellTaskDefinition): TaskKind {
     planModel: (...of) => planCellsModel(definition, ...of),
     passesOf: ({ width, height }, { patch: [tall, wide] }) => Math.ceil(height / tall) * Math.ceil(width / wide),
 
-    takes: { labels: false, folds: false, mirroring: false, categories: classes.length > 1 },
+    takes: { labels: false, folds: false, mirroring: false, detection: true, categories: classes.length > 1 },
     evaluate: async (input) => (await import('../../evaluate/evaluate-cells.ts')).evaluateCells(name, input),
     scoredClasses: classes.length > 1 ? scoredClassesOf(classes) : undefined,
     scoreName: 'F1',
@@ -86,7 +86,8 @@ export function cellsTask(definition: CellTaskDefinition): TaskKind {
 
     predictionTable: 'counts.csv',
     predictionFiles: cellFiles,
-    preparePredictor: async (...of) => (await import('../../predict/open-cells.ts')).prepareCellsOrder(...of),
+    preparePredictor: async (order, ...of) =>
+      (await import('../../predict/open-cells.ts')).prepareCellsOrder(order, name, ...of),
     openPredictor: async ({ task: _task, ...order }, ...of) =>
       (await import('../../predict/open-cells.ts')).openCellsPredictor({ ...order, task: name }, name, ...of),
   };

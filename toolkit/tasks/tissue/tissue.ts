@@ -54,7 +54,7 @@ export function tissueTask(definition: TissueTaskDefinition): TaskKind {
     planModel: (...of) => planTissueModel(definition, ...of),
     passesOf: passesOfImage,
 
-    takes: { labels: true, folds: true, mirroring: true, categories: false },
+    takes: { labels: true, folds: true, mirroring: true, detection: false, categories: false },
     evaluate: async (input) => (await import('../../evaluate/evaluate-tissue.ts')).evaluateTissue(name, input),
     scoredClasses: {
       names: LABEL_NAMES.slice(FIRST_SCORED),

@@ -8,8 +8,9 @@ import { sweepTemporaries } from '../../files/temporary-files.ts';
 import { writeModel } from '../../onnx/file/write-model.ts';
 import { openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
 import { CARD_FILE, DetectorCard, readDetectorCard } from '../detector-card.ts';
-import { detectorGraph, INPUT_NAME, OUTPUT_NAME } from './detector-graph.ts';
+import { detectorGraph, INPUT_NAME } from './detector-graph.ts';
 import { readDetectorNetwork } from './detector-network.ts';
+import type { Size } from './modules/detect.ts';
 import { TensorLedger } from './tensor-ledger.ts';
 
 /**
@@ -18,7 +19,10 @@ import { TensorLedger } from './tensor-ledger.ts';
  */
 const CONVERTER_SCHEMA = 2;
 /** Side of a tile in px, as the authors' scripts run with. */
-const DEFAULT_SIZE = 512;
+export const DEFAULT_SIZE = 512;
+
+/** Side of a square, or height and width, in px. */
+export type DetectorSize = number | Size;
 
 /** What a converted detector was made from. */
 export interface DetectorSource {
@@ -31,34 +35,60 @@ export interface DetectorSource {
 /**
  * Identifies a detector by its checkpoint without converting it, so that a cache can decide.
  *
- * @param size - Side of a tile in px.
+ * @param size - Of a tile in px.
  * @returns The same digest that `convertDetector` writes into its card.
  * @throws ReigniteError FILE_MISSING.
  */
-export async function detectorDigest(checkpoint: string, size = DEFAULT_SIZE, signal?: AbortSignal): Promise<string> {
-  const { digest } = await hashSource(checkpoint, size, signal);
+export async function detectorDigest(
+  checkpoint: string,
+  size: DetectorSize = DEFAULT_SIZE,
+  signal?: AbortSignal,
+): Promise<string> {
+  const { digest } = await hashSource(checkpoint, { size }, signal);
   return digest;
 }
 
-async function hashSource(checkpoint: string, size: number, signal?: AbortSignal): Promise<DetectorSource> {
+/** @param of.oneToMany - See `ConvertDetectorOptions`. */
+export async function hashSource(
+  checkpoint: string,
+  { size, oneToMany = false }: { readonly size: DetectorSize; readonly oneToMany?: boolean },
+  signal?: AbortSignal,
+): Promise<DetectorSource> {
   const sourceSha256 = await sha256OfFile(checkpoint, signal);
-  return { sourceSha256, digest: sha256Of([`yolov5 ${CONVERTER_SCHEMA} ${size}`, sourceSha256].join('\n')) };
+  return {
+    sourceSha256,
+    digest: sha256Of(
+      [`yolov5 ${CONVERTER_SCHEMA} ${sizeText(size)}${oneToMany ? ' one-to-many' : ''}`, sourceSha256].join('\n'),
+    ),
+  };
+}
+
+/** Height and width of an input. */
+function sidesOf(size: DetectorSize): Size {
+  return typeof size === 'number' ? { height: size, width: size } : size;
+}
+
+function sizeText(size: DetectorSize): string {
+  const { height, width } = sidesOf(size);
+  return height === width ? String(height) : `${height}x${width}`;
 }
 
 const MODEL_FILE = 'detector.onnx';
 
 export interface ConvertDetectorOptions {
-  /** YOLOv5 checkpoint, release 3.0 to 7.0. */
+  /** Checkpoint of YOLOv5, release 3.0 to 7.0, or of Ultralytics 8. */
   readonly checkpoint: string;
   /** Folder for `detector.onnx` and `detector.json`; made if missing. */
   readonly out: string;
-  /** Height and width of a tile in px, a multiple of the largest stride. Default 512. */
-  readonly size?: number;
+  /** Side of a tile, or height and width of the input, in px: multiples of the largest stride. Default 512. */
+  readonly size?: DetectorSize;
+  /** Of a network with a one-to-one head too (YOLOv10, YOLO26): the other head, whose boxes are to be suppressed. */
+  readonly oneToMany?: boolean;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Converts a YOLOv5 detector to ONNX and describes it in a card. Nothing of the checkpoint is executed.
+ * Converts a detector of YOLOv5 or Ultralytics to ONNX and describes it in a card. Nothing of the checkpoint is executed.
  *
  * Equal sources give equal bytes. The card is written last: killed anywhere and run again, this ends in the same
  * files. A whole and matching conversion that is already there is checked and left as it is.
@@ -67,41 +97,48 @@ export interface ConvertDetectorOptions {
  *   NO_SPACE or NOT_WRITABLE; no card is left then.
  */
 export async function convertDetector(options: ConvertDetectorOptions): Promise<DetectorCard> {
-  const { checkpoint, out, size = DEFAULT_SIZE, signal } = options;
-  const source = await hashSource(checkpoint, size, signal);
+  const { checkpoint, out, size = DEFAULT_SIZE, oneToMany = false, signal } = options;
+  const source = await hashSource(checkpoint, { size, oneToMany }, signal);
   const present = await presentConversion(out, source.digest, signal);
   if (present !== undefined) return present;
   await makeFolder(out);
   await sweepTemporaries(out, { of: (name) => /^detector\.(?:onnx|json)$/.test(name) });
   await rm(join(out, CARD_FILE), { force: true });
-  const card = await convert(source, { checkpoint, out, size, ...(signal && { signal }) });
+  const card = await convert(source, { checkpoint, out, size, oneToMany, ...(signal && { signal }) });
   await writeFileAtomic(join(out, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
   return card;
 }
 
 async function convert(
   source: DetectorSource,
-  { checkpoint: path, out, size, signal }: ConvertDetectorOptions & { readonly size: number },
+  { checkpoint: path, out, size, oneToMany = false, signal }: ConvertDetectorOptions & { readonly size: DetectorSize },
 ): Promise<DetectorCard> {
   signal?.throwIfAborted();
   const checkpoint = await openCheckpoint(path);
   try {
     const network = await readDetectorNetwork(checkpoint);
     const ledger = new TensorLedger(network.root, path, checkpoint);
-    const { graph, rows, classes } = detectorGraph(network, ledger, size);
+    const { height, width } = sidesOf(size);
+    const { graph, output, format, rows, classes } = detectorGraph(network, ledger, { height, width }, oneToMany);
+    const { family, imgsz, release, hasMasks } = network;
     const written = await writeModel(join(out, MODEL_FILE), graph, signal);
     return DetectorCard.parse({
-      kind: 'yolov5',
+      kind: family === 'yolov5' ? 'yolov5' : 'yolo',
       converterSchema: CONVERTER_SCHEMA,
       ...source,
       weights: network.weights,
-      size,
+      size: Math.max(height, width),
+      ...(height !== width && { shape: [height, width] }),
+      ...(imgsz !== undefined && { imgsz }),
+      ...(release !== undefined && { release }),
+      ...(hasMasks && { hasMasks }),
+      format,
       nc: classes,
       classes: network.names,
       stride: network.strides,
       rows,
       input: INPUT_NAME,
-      output: OUTPUT_NAME,
+      output,
       file: MODEL_FILE,
       ...written,
       parameters: ledger.parameters,

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { ReigniteError } from '../../errors.ts';
 import { withArticle } from '../../format.ts';
 import type { Checkpoint } from '../../pytorch/containers/checkpoint.ts';
@@ -16,14 +17,36 @@ import {
 import { isPickleObject } from '../../pytorch/pickle/value.ts';
 import { type ModuleNode, readModuleTree } from './module-tree.ts';
 
-const NETWORKS: ReadonlySet<string> = new Set(['models.yolo.DetectionModel', 'models.yolo.Model']);
+/** Family by the class of the network; of a segmentation model, the detection part is taken. */
+const NETWORKS: ReadonlyMap<string, DetectorNetwork['family']> = new Map([
+  ['models.yolo.DetectionModel', 'yolov5'],
+  ['models.yolo.Model', 'yolov5'],
+  ['models.yolo.SegmentationModel', 'yolov5'],
+  ['ultralytics.nn.tasks.DetectionModel', 'ultralytics'],
+  ['ultralytics.nn.tasks.SegmentationModel', 'ultralytics'],
+]);
 const SEQUENTIAL = 'torch.nn.modules.container.Sequential';
 /** More than any real one; the output has a column for each. */
 const MOST_CLASSES = 10_000;
 const MOST_STRIDE = 4_096;
+const MOST_SIZE = 8_192;
+const OTHER_TASKS = [
+  [/ClassificationModel$/, 'a classifier of whole images'],
+  [/PoseModel$/, 'a model of poses'],
+  [/OBBModel$/, 'a detector of rotated boxes'],
+  [/SemanticModel$|SemanticSegmentationModel$/, 'a model of semantic segmentation'],
+  [/DepthModel$/, 'a model of depth'],
+] as const;
 
-/** A YOLOv5 checkpoint, understood but not yet turned into a graph. */
+/** A checkpoint of YOLOv5 or of Ultralytics 8, understood but not yet turned into a graph. */
 export interface DetectorNetwork {
+  readonly family: 'yolov5' | 'ultralytics';
+  /** Release of Ultralytics that wrote the file, where it says so. */
+  readonly release?: string;
+  /** Side of the images that it was trained with, in px, where the file says so. */
+  readonly imgsz?: number;
+  /** Whether the network also gives masks, which are left out. */
+  readonly hasMasks: boolean;
   /** Which of the checkpoint's networks it is: the moving average where there is one, as YOLOv5's loader has it. */
   readonly weights: 'ema' | 'model';
   readonly root: ModuleNode;
@@ -36,17 +59,17 @@ export interface DetectorNetwork {
 }
 
 /**
- * Reads the network of a checkpoint of YOLOv5, release 3.0 to 7.0.
+ * Reads the network of a checkpoint of YOLOv5, release 3.0 to 7.0, or of Ultralytics 8 (YOLOv8 and later).
  *
  * @throws ReigniteError CHECKPOINT_UNSUPPORTED when there is no detection network in it, or one of another family.
  */
 export async function readDetectorNetwork(checkpoint: Checkpoint): Promise<DetectorNetwork> {
   const start = locate(checkpoint.root, checkpoint.path, 'CHECKPOINT_UNSUPPORTED');
   const weights = dictHas(start, 'ema') ? 'ema' : 'model';
+  refuseBareWeights(checkpoint, dictGet(start, weights));
   const root = readModuleTree(dictGet(start, weights));
-  if (!NETWORKS.has(root.className)) {
-    throw unsupported(checkpoint, `its network is ${withArticle(root.className)}, not a detector of YOLOv5`);
-  }
+  const family = NETWORKS.get(root.className);
+  if (family === undefined) throw otherNetwork(checkpoint, root.className);
   const body = root.children.get('model');
   if (body?.className !== SEQUENTIAL) throw unsupported(checkpoint, 'its network has no layers at model');
   const layers = [...body.children.values()];
@@ -54,7 +77,13 @@ export async function readDetectorNetwork(checkpoint: Checkpoint): Promise<Detec
   if (head === undefined) throw unsupported(checkpoint, 'its network has no layers at model');
   const classes = asInteger(dictGet(head.attributes, 'nc'));
   if (classes < 1 || classes > MOST_CLASSES) throw unsupported(checkpoint, `its head has ${classes} classes`);
+  const release = textAt(start, 'version');
+  const imgsz = trainedSize(start, root);
   return {
+    family,
+    ...(release !== undefined && { release }),
+    ...(imgsz !== undefined && { imgsz }),
+    hasMasks: /SegmentationModel$/.test(root.className),
     weights,
     root,
     layers,
@@ -87,6 +116,65 @@ async function headStrides(checkpoint: Checkpoint, located: Located): Promise<re
   const areSound = strides.every((stride) => Number.isInteger(stride) && stride >= 1 && stride <= MOST_STRIDE);
   if (!areSound) throw unsupported(checkpoint, `its strides are ${strides.join(', ')} px`);
   return strides;
+}
+
+/** Where the writers of checkpoints put the side of the training images: YOLOv5 in `opt`, Ultralytics in its arguments. */
+function trainedSize(start: Located, root: ModuleNode): number | undefined {
+  const places = [entryOf(root.attributes, 'args'), entryOf(start, 'train_args'), entryOf(start, 'opt')];
+  for (const place of places) {
+    const size = place === undefined ? undefined : entryOf(place, 'imgsz')?.value;
+    const sides = isPickleObject(size) && (size.kind === 'list' || size.kind === 'tuple') ? size.items : [size];
+    const side = Math.max(...sides.map((each) => (typeof each === 'number' && Number.isInteger(each) ? each : 0)));
+    if (side >= 1 && side <= MOST_SIZE) return side;
+  }
+  return undefined;
+}
+
+/** The entry of a dict, or of an object with attributes; undefined where there is none. */
+function entryOf(located: Located, key: string): Located | undefined {
+  const { value } = located;
+  const held = isPickleObject(value) && value.kind === 'reduced' ? value.state : value;
+  if (!isPickleObject(held) || held.kind !== 'dict' || !held.entries.has(key)) return undefined;
+  return dictGet({ ...located, value: held }, key);
+}
+
+function textAt(located: Located, key: string): string | undefined {
+  const value = entryOf(located, key)?.value;
+  return typeof value === 'string' && /^[\w.+-]{1,40}$/.test(value) ? value : undefined;
+}
+
+/** Weights without their network cannot be run: which layer follows which is not in them. */
+function refuseBareWeights(checkpoint: Checkpoint, network: Located): void {
+  const { value } = network;
+  if (isPickleObject(value) && value.kind === 'reduced') return;
+  const isTable = isPickleObject(value) && value.kind === 'dict';
+  throw new ReigniteError(
+    'CHECKPOINT_UNSUPPORTED',
+    isTable
+      ? `${checkpoint.path} is not read: it holds weights by name (a state dict) and no network.`
+      : `${checkpoint.path} is not read: it holds no network of YOLO under ema or model.`,
+    isTable
+      ? { remedy: 'Save the whole model as its own trainer does, or export it to ONNX and give the ONNX file instead.' }
+      : {},
+  );
+}
+
+/** What other tasks of the same packages are called, and the command that makes something of them that is taken. */
+function otherNetwork(checkpoint: Checkpoint, className: string): ReigniteError {
+  const task = OTHER_TASKS.find(([pattern]) => pattern.test(className))?.[1];
+  const what = task === undefined ? withArticle(className) : `${task} (${className})`;
+  const isUltralytics = className.startsWith('ultralytics.');
+  const exported = `Export it with \`yolo export model=${basename(checkpoint.path)} format=onnx\` and give the ONNX file instead.`;
+  return new ReigniteError(
+    'CHECKPOINT_UNSUPPORTED',
+    `${checkpoint.path} is not read: its network is ${what}, not a detector of YOLOv5 or Ultralytics.`,
+    remedyOf(task !== undefined, isUltralytics, exported),
+  );
+}
+
+function remedyOf(isOtherTask: boolean, isUltralytics: boolean, exported: string): { readonly remedy?: string } {
+  if (isOtherTask) return { remedy: 'Give a detector: a model of the task `detect` or `segment`.' };
+  return isUltralytics ? { remedy: exported } : {};
 }
 
 function unsupported({ path }: Checkpoint, what: string): ReigniteError {

@@ -17,6 +17,8 @@ export interface Feature {
   readonly parts?: readonly Feature[];
   /** The map of half the size whose every pixel it repeats 2 x 2 times. */
   readonly halved?: Feature;
+  /** Channels of its sections, of a map that several layers take parts of (`CBLinear`). */
+  readonly sections?: readonly number[];
 }
 
 /** A map of the same shape. */

@@ -6,10 +6,10 @@ const Pixels = z.int().min(1);
 
 /**
  * Why a candidate is not a point: its score is not above the confidence, its centre is outside the annotated box, a
- * limit on their number was reached, or (`predict` only) its centre is outside the image, in the padding of a tile.
- * `point` for one that is.
+ * limit on their number was reached, (`predict` only) its centre is outside the image, in the padding of a tile,
+ * or another tile sees its place better and has nothing there (`seam`). `point` for one that is.
  */
-const Outcome = z.enum(['point', 'confidence', 'box', 'limit', 'outside']);
+const Outcome = z.enum(['point', 'confidence', 'box', 'limit', 'outside', 'seam']);
 
 /** One candidate: tile, class, score, x1, y1, x2, y2 in px of the image, what became of it. */
 export const CandidateRow = z.tuple([
@@ -39,6 +39,12 @@ export const CandidatesFile = z.object({
     .describe(
       'Size in px at which the network saw a resampled image; `tile` is in these px, all else in those of the image',
     ),
+  overlap: z.int().min(0).exactOptional().describe('px by which tiles overlap; missing where they lie side by side'),
+  letterbox: z
+    .object({ width: Pixels, height: Pixels })
+    .exactOptional()
+    .describe('Size in px of the input into which the whole image was scaled and padded'),
+  suppression: z.enum(['by-class', 'none']).exactOptional().describe('Missing where all classes suppress each other'),
   classes: z.array(z.string()),
   confidence: z.number(),
   iou: z.number(),

@@ -4,10 +4,13 @@ import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { decodeRgb, type RgbImage } from '../../image/decode-pixels.ts';
 import { writeNpy } from '../../numpy/npy.ts';
 import { BOX_COLUMNS } from '../convert/modules/detect.ts';
+import { judgeViews } from '../judge-views.ts';
+import { letterboxed } from '../letterbox.ts';
+import { letterboxTile, overlappingTiles, type SeenTile } from '../tile-views.ts';
 import { areFinite, type Candidates, readCandidates } from './candidates.ts';
 import { type CandidateRow, encodeCandidates } from './candidates-file.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult } from './detection-job.ts';
-import { fillTile, type ImageTile, imageTiles } from './image-tiles.ts';
+import { fillInput, fillTile, type ImageTile, imageTiles } from './image-tiles.ts';
 import { type JudgedTile, judgeTile } from './judge-tile.ts';
 import { type DetectionIdentity, PartialDetection } from './partial-detection.ts';
 import { type Point, roundedCoordinate } from './points.ts';
@@ -18,6 +21,10 @@ export interface DetectorModel {
   readonly digest: string;
   /** Side of a tile in px. */
   readonly size: number;
+  /** Height and width of the input in px, where it is no square of that side. */
+  readonly shape?: { readonly height: number; readonly width: number };
+  /** Whether the network itself leaves one box an object. Default: no. */
+  readonly isSuppressed?: boolean;
   /** Boxes that the head gives for a tile. */
   readonly rows: number;
   /** Names of the classes, by number. */
@@ -39,7 +46,10 @@ export interface DetectImageOptions {
 }
 
 type ImageFiles = Omit<DetectionJob, 'modelDir' | 'imageSha256' | 'provider' | 'threads'>;
-type Detected = Pick<DetectionResult, 'width' | 'height' | 'tiles' | 'resumed' | 'points' | 'candidates' | 'notes'>;
+type Detected = Pick<
+  DetectionResult,
+  'width' | 'height' | 'tiles' | 'resumed' | 'points' | 'candidates' | 'notes' | 'cutOff'
+>;
 
 /** Candidates below the confidence are recorded too, down to this score. */
 const RECORDED_SCORE = 0.25;
@@ -68,18 +78,18 @@ export async function detectImage(
   signal?.throwIfAborted();
   const rgb = await decodeRgb(job.image);
   const { width, height } = rgb;
-  const tiles = imageTiles(rgb, model.size);
+  const seen = seenImage(rgb, job, model);
+  const { tiles } = seen;
   const partial = await PartialDetection.open(job.partialDir, identity);
-  const reader = new TileReader(rgb, model, partial, recordedScore(job.confidence));
-  const judged: JudgedTile[] = [];
+  const reader = new TileReader(seen, model, partial, floorOf(job));
+  const candidates: Candidates[] = [];
   for (const tile of tiles) {
     signal?.throwIfAborted();
     onProgress?.({ phase: 'detect', tile: tile.index, of: tiles.length });
-    judged.push(judgeTile(await reader.read(tile), tile, job));
+    candidates.push(await reader.read(tile));
   }
   onProgress?.({ phase: 'write', tile: tiles.length, of: tiles.length });
-  const rows = rowsOf(judged);
-  const points = judged.flatMap((tile) => tile.points);
+  const { rows, points, cutOff } = judged(candidates, seen, rgb, job);
   await writeFileAtomic(job.candidates, encodeCandidates({ ...headOf(job, model, rgb), candidates: rows }));
   await writePoints(job.points, points);
   await partial.remove();
@@ -90,13 +100,54 @@ export async function detectImage(
     resumed: reader.resumed,
     points: points.length,
     candidates: rows.length,
-    notes: [...rgb.notes, ...paddingNote(rgb, model.size)],
+    notes: [...rgb.notes, ...(job.view === undefined ? paddingNote(rgb, model.size) : [])],
+    ...(cutOff !== undefined && { cutOff }),
   };
+}
+
+/** An image in the tiles in which the network sees it. */
+interface SeenImage {
+  readonly tiles: readonly ImageTile[];
+  readonly fill: (tile: ImageTile, input: Float32Array) => void;
+  /** Missing for tiles side by side. */
+  readonly views?: readonly SeenTile[];
+}
+
+function seenImage(rgb: RgbImage, { view }: ImageFiles, { size }: DetectorModel): SeenImage {
+  if (view === undefined) {
+    return { tiles: imageTiles(rgb, size), fill: (tile, input) => fillTile(rgb, tile, size, input) };
+  }
+  if (view.kind === 'tiles') {
+    const views = overlappingTiles(rgb, size, view.overlap);
+    return { tiles: views, views, fill: (tile, input) => fillInput(rgb, tile, { width: size, height: size }, input) };
+  }
+  const { box } = view;
+  const tile = letterboxTile(rgb, box);
+  const whole = { index: 0, left: 0, top: 0 };
+  return { tiles: [whole], views: [tile], fill: (_, input) => fillInput(letterboxed(rgb, box), whole, box, input) };
+}
+
+function judged(
+  candidates: readonly Candidates[],
+  { tiles, views }: SeenImage,
+  rgb: RgbImage,
+  job: ImageFiles,
+): { rows: CandidateRow[]; points: JudgedTile['points']; cutOff?: number } {
+  if (views !== undefined) {
+    const { rows, points, cutOff } = judgeViews(candidates, views, rgb, { suppression: 'together', ...job });
+    return { rows: [...rows], points, cutOff };
+  }
+  const each = candidates.map((of, index) => judgeTile(of, tiles[index] ?? { index, left: 0, top: 0 }, job));
+  return { rows: rowsOf(each), points: each.flatMap((tile) => tile.points) };
+}
+
+function floorOf({ recorded, confidence }: ImageFiles): number {
+  return recorded ?? recordedScore(confidence);
 }
 
 /** Gives the candidates of tiles: those on disk, or what the network says, put on disk. */
 class TileReader {
-  readonly #rgb: RgbImage;
+  readonly #seen: SeenImage;
   readonly #model: DetectorModel;
   readonly #partial: PartialDetection;
   readonly #floor: number;
@@ -105,12 +156,13 @@ class TileReader {
   /** Tiles that were on disk. */
   resumed = 0;
 
-  constructor(rgb: RgbImage, model: DetectorModel, partial: PartialDetection, floor: number) {
-    this.#rgb = rgb;
+  constructor(seen: SeenImage, model: DetectorModel, partial: PartialDetection, floor: number) {
+    this.#seen = seen;
     this.#model = model;
     this.#partial = partial;
     this.#floor = floor;
-    this.#input = new Float32Array(3 * model.size * model.size);
+    const { height, width } = model.shape ?? { height: model.size, width: model.size };
+    this.#input = new Float32Array(3 * height * width);
     this.#head = new Float32Array(model.rows * (BOX_COLUMNS + model.classes.length));
   }
 
@@ -120,7 +172,7 @@ class TileReader {
       this.resumed++;
       return present;
     }
-    fillTile(this.#rgb, tile, this.#model.size, this.#input);
+    this.#seen.fill(tile, this.#input);
     await this.#model.run(this.#input, this.#head);
     const candidates = readCandidates(this.#head, this.#model.classes.length, this.#floor);
     if (!areFinite(candidates)) {
@@ -144,18 +196,28 @@ function rowsOf(tiles: readonly JudgedTile[]): CandidateRow[] {
   return rows;
 }
 
-function headOf({ confidence, iou, box }: ImageFiles, model: DetectorModel, { width, height }: RgbImage) {
+function headOf(job: ImageFiles, model: DetectorModel, { width, height }: RgbImage) {
+  const { confidence, iou, box } = job;
   return {
     schema: 1 as const,
     model: model.digest,
     width,
     height,
     tile: model.size,
+    ...viewOf(job),
     classes: [...model.classes],
     confidence,
     iou,
-    recorded: recordedScore(confidence),
+    recorded: floorOf(job),
     box: box === undefined ? null : ([...box] as [number, number, number, number]),
+  };
+}
+
+function viewOf({ view, suppression = 'together' }: ImageFiles) {
+  return {
+    ...(view?.kind === 'tiles' && { overlap: view.overlap }),
+    ...(view?.kind === 'letterbox' && { letterbox: { width: view.box.width, height: view.box.height } }),
+    ...(suppression !== 'together' && { suppression }),
   };
 }
 

@@ -1,4 +1,6 @@
 import type { OpenedSession, SessionOptions } from '../../onnx/session/session.ts';
+import type { Suppression } from '../suppression.ts';
+import type { View } from '../tile-views.ts';
 import type { NmsOptions } from './nms.ts';
 import type { Box } from './points.ts';
 
@@ -11,6 +13,12 @@ export interface DetectorJob extends SessionOptions {
 /** One image to detect cells in. All paths are those of this machine. */
 export interface DetectionJob extends DetectorJob, NmsOptions {
   readonly image: string;
+  /** How the network sees the image. Default: tiles side by side, suppressed together, as in the paper's scripts. */
+  readonly view?: View;
+  /** Default: all classes together. */
+  readonly suppression?: Suppression;
+  /** Score above which candidates are recorded. Default: 0.25 or the confidence, whichever is lower. */
+  readonly recorded?: number;
   /** Digest of the image file, where it is known already; else it is computed. */
   readonly imageSha256?: string;
   /** Only points within it are kept, borders included (`annotated_xyxy`); px. Default: everything. */
@@ -51,6 +59,8 @@ export interface DetectionResult extends DetectorEngine {
   readonly candidates: number;
   /** What the image file held and the network did not see, and padding; a phrase each. */
   readonly notes: readonly string[];
+  /** Points whose box ends at the border of its tile, where tiles overlap. */
+  readonly cutOff?: number;
   readonly peakRssBytes: number;
   readonly seconds: number;
 }

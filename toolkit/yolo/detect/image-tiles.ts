@@ -1,4 +1,5 @@
 import type { RgbImage } from '../../image/decode-pixels.ts';
+import { PADDING } from '../letterbox.ts';
 
 /** One tile of an image; tiles neither overlap nor end at the border. */
 export interface ImageTile {
@@ -46,6 +47,33 @@ export function fillTile(
       input[to] = SCALED[data[from] ?? 0] ?? 0;
       input[to + plane] = SCALED[data[from + 1] ?? 0] ?? 0;
       input[to + 2 * plane] = SCALED[data[from + 2] ?? 0] ?? 0;
+    }
+  }
+}
+
+/**
+ * Fills a network's input with the part of an image that begins at a tile: RGB scaled to [0, 1], grey of the training's
+ * padding where the image ends.
+ *
+ * @param input - Receives 3 x height x width float32 (CHW).
+ */
+export function fillInput(
+  image: Pick<RgbImage, 'width' | 'height' | 'data'>,
+  { left, top }: Pick<ImageTile, 'left' | 'top'>,
+  { width, height }: { readonly width: number; readonly height: number },
+  input: Float32Array,
+): void {
+  const plane = width * height;
+  const columns = Math.min(width, image.width - left);
+  const rows = Math.min(height, image.height - top);
+  if (columns < width || rows < height) input.fill(SCALED[PADDING] ?? 0);
+  for (let row = 0; row < rows; row++) {
+    let from = ((top + row) * image.width + left) * 3;
+    const start = row * width;
+    for (let to = start; to < start + columns; to++, from += 3) {
+      input[to] = SCALED[image.data[from] ?? 0] ?? 0;
+      input[to + plane] = SCALED[image.data[from + 1] ?? 0] ?? 0;
+      input[to + 2 * plane] = SCALED[image.data[from + 2] ?? 0] ?? 0;
     }
   }
 }

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
+import { elementCount } from '../../onnx/graph/graph.ts';
 import { instructionSet } from '../../onnx/session/engine.ts';
 import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
-import { BOX_COLUMNS } from '../convert/modules/detect.ts';
+import { BOX_COLUMNS, type Size } from '../convert/modules/detect.ts';
 import { type DetectorCard, readDetectorCard } from '../detector-card.ts';
+import { placeRows } from '../place-rows.ts';
 import type { DetectorModel } from './detect-image.ts';
 import type { DetectorEngine } from './detection-job.ts';
 
@@ -12,15 +14,22 @@ import type { DetectorEngine } from './detection-job.ts';
 export class OrtDetector implements DetectorModel {
   readonly digest: string;
   readonly size: number;
+  readonly shape: Size;
   readonly rows: number;
   readonly classes: readonly string[];
+  readonly isSuppressed: boolean;
   readonly engine: DetectorEngine;
+  readonly #output: Float32Array | undefined;
   readonly #card: DetectorCard;
   readonly #session: InferenceSession;
 
   private constructor(card: DetectorCard, session: InferenceSession, engine: DetectorEngine) {
     this.digest = card.digest;
     this.size = card.size;
+    this.shape = shapeOfCard(card);
+    this.isSuppressed = card.format === 'end2end';
+    // YOLOv5's own layout is that of the head, which the network then fills by itself.
+    this.#output = card.format === 'yolov5' ? undefined : new Float32Array(elementCount(outputShape(card)));
     this.rows = card.rows;
     this.classes = card.classes;
     this.engine = engine;
@@ -41,9 +50,9 @@ export class OrtDetector implements DetectorModel {
   }
 
   async run(input: Float32Array, head: Float32Array): Promise<void> {
-    const { size, rows } = this;
-    const image = new Tensor('float32', input, [1, 3, size, size]);
-    const result = new Tensor('float32', head, [1, rows, BOX_COLUMNS + this.classes.length]);
+    const { height, width } = this.shape;
+    const image = new Tensor('float32', input, [1, 3, height, width]);
+    const result = new Tensor('float32', this.#output ?? head, outputShape(this.#card));
     try {
       await this.#session.run({ [this.#card.input]: image }, { [this.#card.output]: result });
     } catch (cause) {
@@ -51,6 +60,7 @@ export class OrtDetector implements DetectorModel {
         cause,
       });
     }
+    if (this.#output !== undefined) placeRows(this.#output, this.#card.format, this.rows, this.classes.length, head);
   }
 
   async release(): Promise<void> {
@@ -58,14 +68,25 @@ export class OrtDetector implements DetectorModel {
   }
 }
 
-function checkShapes(file: string, session: InferenceSession, { size, rows, nc, input, output }: DetectorCard): void {
+function checkShapes(file: string, session: InferenceSession, card: DetectorCard): void {
+  const { input, output } = card;
+  const { height, width } = shapeOfCard(card);
   const given = shapeOf(session.inputMetadata, input);
   const gives = shapeOf(session.outputMetadata, output);
-  if (isShape(given, [1, 3, size, size]) && isShape(gives, [1, rows, BOX_COLUMNS + nc])) return;
+  if (isShape(given, [1, 3, height, width]) && isShape(gives, outputShape(card))) return;
   throw new ReigniteError(
     'MODEL_UNREADABLE',
-    `The model ${file} maps ${input} [${given}] to ${output} [${gives}]; its card says ${size} px, ${rows} rows, ${nc} classes.`,
+    `The model ${file} maps ${input} [${given}] to ${output} [${gives}]; its card says ${height} x ${width} px, ${card.rows} rows, ${card.nc} classes.`,
   );
+}
+
+function shapeOfCard({ size, shape: [height, width] = [size, size] }: DetectorCard): Size {
+  return { height, width };
+}
+
+function outputShape({ format, rows, nc }: DetectorCard): number[] {
+  if (format === 'end2end') return [1, rows, 6];
+  return format === 'yolov5' ? [1, rows, BOX_COLUMNS + nc] : [1, 4 + nc, rows];
 }
 
 function shapeOf(metadata: InferenceSession['inputMetadata'], name: string): readonly (number | string)[] {

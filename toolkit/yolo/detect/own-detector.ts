@@ -5,7 +5,8 @@ import { type OwnCard, readOwnCard } from '../../onnx/custom-model/own-model.ts'
 import type { DetectionSidecar } from '../../onnx/custom-model/sidecar.ts';
 import { instructionSet } from '../../onnx/session/engine.ts';
 import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
-import { placeBoxes, TileInput } from '../../onnx/session/tile-tensors.ts';
+import { TileInput } from '../../onnx/session/tile-tensors.ts';
+import { placeRows } from '../place-rows.ts';
 import type { DetectorModel } from './detect-image.ts';
 import type { DetectorEngine } from './detection-job.ts';
 import { OrtDetector } from './ort-detector.ts';
@@ -32,6 +33,7 @@ class OwnDetector implements EngineDetector {
   readonly size: number;
   readonly rows: number;
   readonly classes: readonly string[];
+  readonly isSuppressed: boolean;
   readonly engine: DetectorEngine;
   readonly #card: OwnCard;
   readonly #sidecar: DetectionSidecar;
@@ -43,6 +45,7 @@ class OwnDetector implements EngineDetector {
     this.size = card.size[0];
     this.rows = card.count;
     this.classes = sidecar.labels;
+    this.isSuppressed = sidecar.output.format === 'end2end';
     this.engine = engine;
     this.#card = card;
     this.#sidecar = sidecar;
@@ -69,12 +72,12 @@ class OwnDetector implements EngineDetector {
         this.#card.output,
       ]);
       const data = output?.data;
-      const columns = this.classes.length + (this.#sidecar.output.format === 'yolov5' ? 5 : 4);
+      const { format } = this.#sidecar.output;
+      const columns = format === 'end2end' ? 6 : this.classes.length + (format === 'yolov5' ? 5 : 4);
       if (!(data instanceof Float32Array) || data.length !== this.rows * columns) {
         throw new RangeError(`Expected ${this.rows} x ${columns} numbers, got [${output?.dims}]`);
       }
-      if (this.#sidecar.output.format === 'yolov5') head.set(data);
-      else placeBoxes(data, this.rows, this.classes.length, head);
+      placeRows(data, format, this.rows, this.classes.length, head);
     } catch (cause) {
       throw new ReigniteError('INFERENCE_FAILED', `The network ${this.digest} failed on a tile: ${String(cause)}`, {
         cause,

@@ -17,7 +17,7 @@ import { activation, batchNorm, conv2d, convBlock } from './convolution.ts';
 /** `models.common.Bottleneck`: two convolutions, added to their input where `add` says so. */
 export function bottleneck(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const x = onlyInput(layers, module, inputs);
-  const inner = convBlock(layers, childOf(layers, module, 'cv1'), x);
+  const inner = layers.build(childOf(layers, module, 'cv1'), [x]);
   const y = convBlock(layers, childOf(layers, module, 'cv2'), inner);
   if (!asBoolean(attribute(module, 'add'))) return y;
   if (y.channels !== x.channels || y.height !== x.height || y.width !== x.width) {

@@ -79,6 +79,11 @@ export function convModule(layers: Layers, module: ModuleNode, inputs: readonly 
   return convBlock(layers, module, onlyInput(layers, module, inputs));
 }
 
+/** `torch.nn.Conv2d` as a layer of its own. */
+export function conv2dModule(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
+  return conv2d(layers, module, onlyInput(layers, module, inputs));
+}
+
 /** @param rearrange - Turns the convolution into one over the input as it is. */
 export function convBlock(
   layers: Layers,

@@ -4,11 +4,20 @@ import { childOf, type Feature, integerAttribute, type Layers, refuseModule } fr
 import type { ModuleNode } from '../module-tree.ts';
 import type { NetworkTensor } from '../tensor-ledger.ts';
 import { conv2d } from './convolution.ts';
+import { setAsideAll } from './set-aside.ts';
 
 const DETECT = 'models.yolo.Detect';
+/** A head with coefficients of masks behind the classes, which are left out. */
+const SEGMENT = 'models.yolo.Segment';
 const MODULE_LIST = 'torch.nn.modules.container.ModuleList';
 /** Columns before the classes: centre x, centre y, width, height, objectness. */
 export const BOX_COLUMNS = 5;
+
+/** Height and width in px. */
+export interface Size {
+  readonly height: number;
+  readonly width: number;
+}
 
 /** The decoded output of a network. */
 export interface Head {
@@ -23,6 +32,7 @@ interface Level {
   readonly x: Feature;
   readonly anchors: number;
   readonly outputs: number;
+  readonly classes: number;
   /** px */
   readonly stride: number;
   /** [anchors, 2], width and height in px. */
@@ -40,21 +50,23 @@ interface Level {
  * Rows go level by level, within it anchor by anchor, within that cell by cell in rows.
  *
  * @param strides - Of each level in px, as the network has them.
- * @param size - Height and width of the input in px.
+ * @param size - Of the input in px.
  */
 export function detect(
   layers: Layers,
   module: ModuleNode,
   inputs: readonly Feature[],
   strides: readonly number[],
-  size: number,
+  size: Size,
 ): Head {
   const { graph, ledger } = layers;
-  if (module.className !== DETECT) throw refuseModule(layers, module, 'is not a known detection head');
+  const hasMasks = module.className === SEGMENT;
+  if (module.className !== DETECT && !hasMasks) throw refuseModule(layers, module, 'is not a known detection head');
   const classes = integerAttribute(module, 'nc', 1);
   const outputs = integerAttribute(module, 'no', 1);
   const anchors = integerAttribute(module, 'na', 1);
-  if (outputs !== BOX_COLUMNS + classes) {
+  const masks = hasMasks ? integerAttribute(module, 'nm', 1) : 0;
+  if (outputs !== BOX_COLUMNS + classes + masks) {
     throw refuseModule(layers, module, `has ${outputs} outputs for ${classes} classes`);
   }
   const list = childOf(layers, module, 'm');
@@ -67,17 +79,27 @@ export function detect(
   const sizes = ledger.use(module, 'anchors', [inputs.length, anchors, 2]);
   ledger.use(module, 'stride', [inputs.length]);
   ledger.setAside(module, 'anchor_grid');
+  const prototypes = module.children.get('proto');
+  if (hasMasks && prototypes !== undefined) setAsideAll(layers, prototypes);
   const levels = inputs.map((input, index) => {
     const convolution = convolutions[index];
     const stride = strides[index];
     if (convolution === undefined || stride === undefined) throw refuseModule(layers, module, 'is incomplete');
     const x = conv2d(layers, convolution, input);
     if (x.channels !== anchors * outputs) throw refuseModule(layers, convolution, `has ${x.channels} outputs`);
-    if (x.height * stride !== size || x.width * stride !== size) {
-      throw refuseModule(layers, module, `has a stride of ${stride} px where ${size} px become ${x.height}`);
+    if (x.height * stride !== size.height || x.width * stride !== size.width) {
+      throw refuseModule(layers, module, `has a stride of ${stride} px where ${size.height} px become ${x.height}`);
     }
     const name = `${module.place}.${index}`;
-    return { name, x, anchors, outputs, stride, anchorSizes: () => anchorSizes(sizes, index, anchors, stride) };
+    return {
+      name,
+      x,
+      anchors,
+      outputs,
+      classes,
+      stride,
+      anchorSizes: () => anchorSizes(sizes, index, anchors, stride),
+    };
   });
   const value = concat(
     graph,
@@ -89,7 +111,7 @@ export function detect(
   return { value, rows, classes };
 }
 
-function decode(graph: GraphBuilder, { name, x, anchors, outputs, stride, anchorSizes: read }: Level): Value {
+function decode(graph: GraphBuilder, { name, x, anchors, outputs, classes, stride, anchorSizes: read }: Level): Value {
   const { height, width } = x;
   const split = reshape(graph, `${name}.split`, x.value, [anchors, outputs, height, width]);
   const last = transpose(graph, `${name}.last`, split, [0, 2, 3, 1]);
@@ -106,9 +128,9 @@ function decode(graph: GraphBuilder, { name, x, anchors, outputs, stride, anchor
   const sizes = floats(graph, `${name}.anchors`, [anchors, 1, 1, 2], read);
   const extents = multiply(graph, `${name}.extents`, multiply(graph, `${name}.squared`, extent, extent), sizes);
 
-  const scores = slice(graph, `${name}.scores`, s, 3, 4, outputs);
+  const scores = slice(graph, `${name}.scores`, s, 3, 4, BOX_COLUMNS + classes);
   const joined = concat(graph, `${name}.joined`, [centres, extents, scores], 3);
-  return reshape(graph, `${name}.rows`, joined, [1, anchors * height * width, outputs]);
+  return reshape(graph, `${name}.rows`, joined, [1, anchors * height * width, BOX_COLUMNS + classes]);
 }
 
 /** Column and row of each cell, less a half. */

@@ -14,12 +14,17 @@ import {
 } from '../layers.ts';
 import type { ModuleNode } from '../module-tree.ts';
 import { bottleneck, bottleneckCsp, c3, joined, sequential } from './blocks.ts';
-import { convModule } from './convolution.ts';
+import { conv2dModule, convModule } from './convolution.ts';
 import { focus } from './focus.ts';
-import { spp, sppf } from './pooling.ts';
+import { maxPoolModule, spp, sppf } from './pooling.ts';
+import { transformerBlock } from './transformer.ts';
+import { convTranspose2d } from './ultralytics/branches.ts';
+import { ultralyticsLayer } from './ultralytics/layer-table.ts';
+import { ghostBottleneck, ghostConv } from './ultralytics/residual-blocks.ts';
+import { zeroPad } from './ultralytics/split-blocks.ts';
 
 /** `models.common.Concat` along the channels. */
-function concatModule(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
+export function concatModule(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const axis = attribute(module, 'd');
   if (asInteger(axis) !== 1) throw refusal(axis, 'the axis 1 of the channels');
   return joined(layers, module, inputs);
@@ -38,7 +43,7 @@ function upsample(layers: Layers, module: ModuleNode, inputs: readonly Feature[]
   return checkedFeature(layers, module, feature);
 }
 
-/** What the official networks of releases 3.0 to 7.0 are made of, besides the head. */
+/** What the official networks of YOLOv5 3.0 to 7.0 are made of, besides the head, and the modules of PyTorch itself. */
 const BUILDERS: ReadonlyMap<string, LayerBuilder> = new Map<string, LayerBuilder>([
   ['models.common.Conv', convModule],
   ['models.common.DWConv', convModule],
@@ -46,11 +51,22 @@ const BUILDERS: ReadonlyMap<string, LayerBuilder> = new Map<string, LayerBuilder
   ['models.common.Bottleneck', bottleneck],
   ['models.common.BottleneckCSP', bottleneckCsp],
   ['models.common.C3', c3],
+  ['models.common.C3x', c3],
+  ['models.common.C3TR', c3],
+  ['models.common.C3SPP', c3],
+  ['models.common.C3Ghost', c3],
+  ['models.common.TransformerBlock', transformerBlock],
+  ['models.common.GhostConv', ghostConv],
+  ['models.common.GhostBottleneck', ghostBottleneck],
   ['models.common.SPP', spp],
   ['models.common.SPPF', sppf],
   ['models.common.Concat', concatModule],
   ['torch.nn.modules.upsampling.Upsample', upsample],
   ['torch.nn.modules.container.Sequential', sequential],
+  ['torch.nn.modules.conv.Conv2d', conv2dModule],
+  ['torch.nn.modules.conv.ConvTranspose2d', convTranspose2d],
+  ['torch.nn.modules.pooling.MaxPool2d', maxPoolModule],
+  ['torch.nn.modules.padding.ZeroPad2d', zeroPad],
   ['torch.nn.modules.linear.Identity', onlyInput],
 ]);
 
@@ -60,7 +76,7 @@ const BUILDERS: ReadonlyMap<string, LayerBuilder> = new Map<string, LayerBuilder
  * @throws ReigniteError CHECKPOINT_UNSUPPORTED naming class and place of a module that is not known.
  */
 export function layerOf(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
-  const build = BUILDERS.get(module.className);
+  const build = BUILDERS.get(module.className) ?? ultralyticsLayer(module.className);
   if (build === undefined) throw refuseModule(layers, module, 'has an unsupported class');
   return build(layers, module, inputs);
 }

@@ -35,7 +35,13 @@ export function sppf(layers: Layers, module: ModuleNode, inputs: readonly Featur
   return convBlock(layers, childOf(layers, module, 'cv2'), joined(layers, module, [x, once, twice, thrice]));
 }
 
-function pooling(layers: Layers, module: ModuleNode, name: string, x: Feature): Feature {
+/** `torch.nn.MaxPool2d` as a layer of its own. */
+export function maxPoolModule(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
+  return pooling(layers, module, module.place, onlyInput(layers, module, inputs));
+}
+
+/** @param name - Of the node: a pooling may be used several times over. */
+export function pooling(layers: Layers, module: ModuleNode, name: string, x: Feature): Feature {
   if (module.className !== MAX_POOL) throw refuseModule(layers, module, 'is not a known pooling');
   requireAttribute(module, 'ceil_mode', false);
   requireAttribute(module, 'return_indices', false);

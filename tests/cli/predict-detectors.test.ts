@@ -1,0 +1,106 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { readCandidatesFile } from '../../toolkit/yolo/detect/candidates-file.ts';
+import { runCommand } from '../support/command.ts';
+import { suiteFolder } from '../support/in-temporary-folder.ts';
+
+const fixture = (path: string) => fileURLToPath(new URL(`../fixtures/${path}`, import.meta.url));
+const folder = suiteFolder();
+const place = () => ({ home: join(folder(), 'home'), cwd: folder() });
+const predict = (out: string, model: string, ...words: string[]) =>
+  runCommand(
+    [
+      'predict',
+      '--task',
+      'nuclei',
+      '--model',
+      fixture(model),
+      '--out',
+      out,
+      '--provider',
+      'cpu',
+      '--json',
+      ...words,
+    ].concat(fixture('yolov5/image.png')),
+    place(),
+  );
+
+const Scene = z.record(
+  z.string(),
+  z.array(z.tuple([z.number(), z.number(), z.number(), z.number(), z.number(), z.int()])),
+);
+
+describe('reignite predict with a detector of others', { timeout: 60_000 }, () => {
+  it.each(['64', '128'])(
+    'finds with --imgsz %s what yolo predict finds, under the names of the model',
+    async (imgsz) => {
+      const out = `scene-${imgsz}`;
+      const ran = await predict(out, 'ultralytics/v8.pt', '--imgsz', imgsz, '--confidence', '0.5', '--iou', '0.45');
+      expect(ran.status, ran.stderr).toBe(0);
+      const [image] = JSON.parse(ran.stdout).images;
+      const expected = Scene.parse(JSON.parse(await readFile(fixture('ultralytics/scene.json'), 'utf8')))[imgsz] ?? [];
+      const { candidates } = await readCandidatesFile(join(folder(), out, 'candidates', 'image.json'));
+      const found = candidates.filter(([, , , , , , , outcome]) => outcome === 'point');
+      expect(found).toHaveLength(expected.length);
+      expect(expected.length).toBeGreaterThan(3);
+      for (const [x1, y1, x2, y2, score, label] of expected) {
+        const near = found.find(
+          ([, of, , ...box]) =>
+            of === label && [x1, y1, x2, y2].every((value, side) => Math.abs(value - Number(box[side])) < 0.05),
+        );
+        expect(near?.[2]).toBeCloseTo(score, 3);
+      }
+      const perClass = (label: number) => expected.filter(([, , , , , of]) => of === label).length;
+      expect(image.counts).toMatchObject([
+        { name: 'round cell', count: perClass(0) },
+        { name: 'long cell', count: perClass(1) },
+      ]);
+      expect(image.notes.join(' ')).toContain(`scaled to ${imgsz} px`);
+    },
+  );
+
+  it('takes tiles of the size of the training that overlap, unless told otherwise', async () => {
+    const ran = await predict('tiles', 'ultralytics/v8.pt');
+    expect(ran.status, ran.stderr).toBe(0);
+    const { overlap, tile, suppression, confidence } = await readCandidatesFile(
+      join(folder(), 'tiles', 'candidates', 'image.json'),
+    );
+    expect({ overlap, tile, suppression, confidence }).toEqual({
+      overlap: 13,
+      tile: 64,
+      suppression: 'by-class',
+      confidence: 0.25,
+    });
+    const [image] = JSON.parse(ran.stdout).images;
+    expect(image.notes.join(' ')).toContain('tiles of 64 px that overlap by 13 px');
+    expect(image.outside).toBe(0);
+  });
+
+  it('suppresses no further what a one-to-one head gives; --iou takes the other head', async () => {
+    const one = await predict('one', 'ultralytics/v10.pt');
+    expect(one.status, one.stderr).toBe(0);
+    expect(await readCandidatesFile(join(folder(), 'one', 'candidates', 'image.json'))).toMatchObject({
+      suppression: 'none',
+    });
+    const many = await predict('many', 'ultralytics/v10.pt', '--iou', '0.7');
+    expect(many.status, many.stderr).toBe(0);
+    expect(await readCandidatesFile(join(folder(), 'many', 'candidates', 'image.json'))).toMatchObject({
+      suppression: 'by-class',
+      iou: 0.7,
+    });
+  });
+
+  it.each([
+    [['--overlap', '40'], /more than half of a tile of 64 px/],
+    [['--imgsz', '64', '--overlap', '10'], /--fit tiles/],
+    [['--imgsz', '64.5'], /whole number/],
+    [['--confidence', '2'], /--confidence from 0 to 1/],
+  ])('refuses %j', async (words, cause) => {
+    const { status, stdout } = await predict('refused', 'ultralytics/v8.pt', ...words);
+    expect(status).toBe(2);
+    expect(JSON.parse(stdout).error).toMatchObject({ code: 'USAGE', cause: expect.stringMatching(cause) });
+  });
+});

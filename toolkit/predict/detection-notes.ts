@@ -1,0 +1,45 @@
+import type { CellModel } from '../models/cell-model.ts';
+import type { CandidatesFile } from '../yolo/detect/candidates-file.ts';
+import type { ImageDetection } from './detection-plan.ts';
+import type { InferenceFacts } from './infer-once.ts';
+
+/** Boxes that Ultralytics keeps of one image, or a one-to-one head gives. */
+const MOST_OF_YOLO = 300;
+
+/** What a reader of the numbers of a detector that is not the paper's should know, a sentence each. */
+export function detectionNotes(
+  { model, detection: { view } }: { readonly model: CellModel; readonly detection: ImageDetection },
+  { candidates }: Pick<CandidatesFile, 'candidates'>,
+  { cutOff = 0 }: Pick<InferenceFacts, 'cutOff'>,
+): readonly string[] {
+  if (view === undefined) return [];
+  const points = candidates.filter(([, , , , , , , outcome]) => outcome === 'point').length;
+  return [
+    ...numberedNote(model.classes),
+    ...(cutOff > 0 && view.kind === 'tiles' ? [cutOffNote(cutOff, view.overlap)] : []),
+    ...(view.kind === 'letterbox' && points > MOST_OF_YOLO
+      ? [`yolo predict keeps the best ${MOST_OF_YOLO} boxes of an image unless max_det says otherwise; here are all.`]
+      : []),
+    ...(model.isSuppressed ? fullNote(candidates) : []),
+  ];
+}
+
+function numberedNote(classes: readonly string[]): readonly string[] {
+  if (!classes.every((name, index) => name === `class${index}` || name === String(index))) return [];
+  return ['The model does not name its classes: they are numbered.'];
+}
+
+function cutOffNote(cutOff: number, overlap: number): string {
+  const boxes = cutOff === 1 ? '1 box ends' : `${cutOff} boxes end`;
+  return `${boxes} at the border of a tile: such objects are larger than the overlap of ${overlap} px and may be cut or counted twice; --overlap makes it larger.`;
+}
+
+/** A one-to-one head gives so many boxes a tile and no more. */
+function fullNote(candidates: CandidatesFile['candidates']): readonly string[] {
+  const perTile = new Map<number, number>();
+  for (const [tile, , , , , , , outcome] of candidates) {
+    if (outcome !== 'confidence') perTile.set(tile, (perTile.get(tile) ?? 0) + 1);
+  }
+  if (Math.max(0, ...perTile.values()) < MOST_OF_YOLO) return [];
+  return [`The network gives ${MOST_OF_YOLO} boxes a tile at most, which was reached: there may be more cells.`];
+}

@@ -1,0 +1,113 @@
+import { ReigniteError } from '../errors.ts';
+import type { DescribedDetector } from '../models/describe-detector.ts';
+import type { DetectionSettings } from '../tasks/definition.ts';
+import { letterboxOf } from '../yolo/letterbox.ts';
+import type { Suppression } from '../yolo/suppression.ts';
+import type { View } from '../yolo/tile-views.ts';
+import type { PredictionChoices } from './prediction.ts';
+
+/** How the cells of one image are detected. */
+export interface ImageDetection {
+  /** Of the network's input in px. */
+  readonly size: { readonly height: number; readonly width: number };
+  readonly confidence: number;
+  readonly iou: number;
+  /** Missing for tiles side by side. */
+  readonly view?: View;
+  readonly suppression: Suppression;
+  /** Missing for the paper's. */
+  readonly recorded?: number;
+}
+
+/** How the cells of all images of a prediction are detected. */
+export interface DetectionPlan {
+  /** Whether everything is as in the paper's scripts. */
+  readonly isPaper: boolean;
+  /** Whether the model is one for this task, by the names of its classes. */
+  readonly isOfTask: boolean;
+  /** Of two heads, the one whose boxes are to be suppressed. */
+  readonly oneToMany: boolean;
+  /** What is done, a sentence. */
+  readonly notes: readonly string[];
+  /** @param image - As the network sees it, in px. */
+  of(image: { readonly width: number; readonly height: number }): ImageDetection;
+}
+
+/** What Ultralytics and YOLOv5 predict with unless told otherwise. */
+const USUAL = { confidence: 0.25, iou: { yolov5: 0.45, ultralytics: 0.7, onnx: 0.7 }, imgsz: 640 } as const;
+/** Candidates are recorded down to it. */
+const RECORDED = 0.1;
+/** Share of a tile that overlaps with the next. */
+const USUAL_OVERLAP = 0.2;
+
+/**
+ * Decides how a detector is run: one with the classes of the task as the paper's scripts do; any other as its own
+ * package does, in tiles that overlap, or with `--imgsz` scaled as a whole.
+ *
+ * @param classes - Of the paper's model.
+ * @throws ReigniteError USAGE for choices that do not go together or do not suit the model.
+ */
+export function planDetection(
+  detector: DescribedDetector,
+  choices: PredictionChoices,
+  { settings, classes }: { readonly settings: DetectionSettings; readonly classes: readonly string[] },
+): DetectionPlan {
+  const isOfTask = detector.family === 'yolov5' && detector.classes.join('\n') === classes.join('\n');
+  const { imgsz, overlap, fit } = choices;
+  const confidence = choices.confidence ?? (isOfTask ? settings.confidence : USUAL.confidence);
+  const iou = choices.iou ?? (isOfTask ? settings.iou : USUAL.iou[detector.family]);
+  const suppression = isOfTask ? 'together' : 'by-class';
+  const oneToMany = choices.iou !== undefined;
+  if (isOfTask && imgsz === undefined && overlap === undefined && fit === undefined) {
+    const { tile } = settings;
+    const isPaper = confidence === settings.confidence && iou === settings.iou;
+    const of = () => ({ size: { height: tile, width: tile }, confidence, iou, suppression }) as const;
+    return { isPaper, isOfTask, oneToMany, notes: [], of };
+  }
+  const rest = { confidence, iou, suppression, recorded: Math.min(RECORDED, confidence) } as const;
+  const isLetterbox = (fit ?? (imgsz === undefined ? 'tiles' : 'letterbox')) === 'letterbox';
+  const side = sideOf(detector, imgsz);
+  if (isLetterbox) {
+    refuseWithLetterbox(choices);
+    const stride = detector.fixed === undefined ? detector.stride : undefined;
+    const notes = [
+      `The network saw each image as a whole, scaled to ${side} px as yolo predict does${thresholds(rest)}.`,
+    ];
+    const of = (image: { readonly width: number; readonly height: number }) => {
+      const box = letterboxOf(image, side, stride);
+      return { size: { height: box.height, width: box.width }, view: { kind: 'letterbox', box }, ...rest } as const;
+    };
+    return { isPaper: false, isOfTask, oneToMany, notes, of };
+  }
+  const shared = overlap ?? Math.round(side * USUAL_OVERLAP);
+  if (shared > side / 2) throw usage(`--overlap ${shared} is more than half of a tile of ${side} px.`);
+  const notes = [`The network saw tiles of ${side} px that overlap by ${shared} px${thresholds(rest)}.`];
+  const size = { height: side, width: side };
+  const of = () => ({ size, view: { kind: 'tiles', overlap: shared }, ...rest }) as const;
+  return { isPaper: false, isOfTask, oneToMany, notes, of };
+}
+
+function thresholds({ confidence, iou }: Pick<ImageDetection, 'confidence' | 'iou'>): string {
+  return `; confidence ${confidence}, IoU ${iou}`;
+}
+
+/** Side of the input: asked for, fixed by the model, that of its training, or 640 px. */
+function sideOf({ fixed, stride, imgsz: trained }: DescribedDetector, asked: number | undefined): number {
+  if (fixed !== undefined) {
+    const { height, width } = fixed;
+    if (height !== width) throw usage(`The model takes ${width} x ${height} px, which is no square.`);
+    if (asked === undefined || asked === height) return height;
+    throw usage(`--imgsz ${asked} does not suit the model: its ONNX file takes ${height} px.`);
+  }
+  // As in Ultralytics: up to the next multiple of the stride.
+  return Math.ceil((asked ?? trained ?? USUAL.imgsz) / stride) * stride;
+}
+
+function refuseWithLetterbox({ overlap, resample }: PredictionChoices): void {
+  if (overlap !== undefined) throw usage('--overlap is for tiles: with --imgsz, add --fit tiles.');
+  if (resample) throw usage('--resample and --imgsz both scale the image: choose one, or add --fit tiles.');
+}
+
+function usage(message: string): ReigniteError {
+  return new ReigniteError('USAGE', message);
+}

@@ -1,0 +1,137 @@
+import type { Value } from '../../../../onnx/graph/graph.ts';
+import { floats, matMul, multiply, reshape, slice, softmax, transpose } from '../../../../onnx/graph/operators.ts';
+import { asNumber } from '../../../../pytorch/pickle/access.ts';
+import {
+  attribute,
+  childOf,
+  type Feature,
+  integerAttribute,
+  type Layers,
+  onlyInput,
+  refuseModule,
+  sameShape,
+} from '../../layers.ts';
+import type { ModuleNode } from '../../module-tree.ts';
+import { joined } from '../blocks.ts';
+import { flag, halvesOf, summed } from './parts.ts';
+
+/** `PSABlock` of YOLO11: attention, then two convolutions, each added to its input. */
+export function psaBlock(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
+  return attended(layers, module, 'ffn', onlyInput(layers, module, inputs), flag(module, 'add', true));
+}
+
+/** `ABlock` of YOLO12: as PSABlock, with attention within areas. */
+export function aBlock(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
+  return attended(layers, module, 'mlp', onlyInput(layers, module, inputs), true);
+}
+
+/** `PSA` of YOLOv10: the second half of the channels through attention, joined with the first. */
+export function psa(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
+  const [a, b] = halvesOf(
+    layers,
+    module,
+    layers.build(childOf(layers, module, 'cv1'), [onlyInput(layers, module, inputs)]),
+  );
+  return layers.build(childOf(layers, module, 'cv2'), [
+    joined(layers, module, [a, attended(layers, module, 'ffn', b, true)]),
+  ]);
+}
+
+function attended(layers: Layers, module: ModuleNode, mixer: string, x: Feature, isAdded: boolean): Feature {
+  const attention = layers.build(childOf(layers, module, 'attn'), [x]);
+  const first = isAdded ? summed(layers, module, `${module.place}.attended`, x, attention) : attention;
+  const second = layers.build(childOf(layers, module, mixer), [first]);
+  return isAdded ? summed(layers, module, `${module.place}.mixed`, first, second) : second;
+}
+
+/** Queries, keys and values of `heads` heads over areas of pixels. */
+interface Heads {
+  /** [areas, heads, pixels, features] */
+  readonly queries: Value;
+  /** [areas, heads, features, pixels] */
+  readonly keys: Value;
+  /** [areas, heads, features, pixels] */
+  readonly values: Value;
+}
+
+/**
+ * `Attention` of YOLOv10 and YOLO11: every pixel of the map looks at every other; a convolution of a channel each over
+ * the values adds where they stand.
+ */
+export function attention(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
+  const x = onlyInput(layers, module, inputs);
+  const { graph } = layers;
+  const { place } = module;
+  const heads = integerAttribute(module, 'num_heads', 1);
+  const keyLength = integerAttribute(module, 'key_dim', 1);
+  const length = integerAttribute(module, 'head_dim', 1);
+  const mixed = layers.build(childOf(layers, module, 'qkv'), [x]);
+  const perHead = 2 * keyLength + length;
+  if (mixed.channels !== heads * perHead || heads * length !== x.channels) {
+    throw refuseModule(layers, module, `has ${heads} heads of ${perHead} features for ${mixed.channels} channels`);
+  }
+  const pixels = x.height * x.width;
+  const split = reshape(graph, `${place}.heads`, mixed.value, [1, heads, perHead, pixels]);
+  const queries = slice(graph, `${place}.queries`, split, 2, 0, keyLength);
+  const values = slice(graph, `${place}.values`, split, 2, 2 * keyLength, perHead);
+  const result = weighed(layers, module, scaleOf(module, keyLength), {
+    queries: transpose(graph, `${place}.queries.last`, queries, [0, 1, 3, 2]),
+    keys: slice(graph, `${place}.keys`, split, 2, keyLength, 2 * keyLength),
+    values,
+  });
+  const map = (name: string, value: Value) =>
+    sameShape(x, reshape(graph, `${place}.${name}`, value, [1, x.channels, x.height, x.width]));
+  return projected(layers, module, map('map', result), map('values.map', values));
+}
+
+/** `AAttn` of YOLO12: attention within `area` stripes of the map, of as many rows each. */
+export function areaAttention(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
+  const x = onlyInput(layers, module, inputs);
+  const { graph } = layers;
+  const { place } = module;
+  const heads = integerAttribute(module, 'num_heads', 1);
+  const length = integerAttribute(module, 'head_dim', 1);
+  const areas = integerAttribute(module, 'area', 1);
+  const channels = heads * length;
+  const mixed = layers.build(childOf(layers, module, 'qkv'), [x]);
+  const pixels = (x.height * x.width) / areas;
+  if (mixed.channels !== 3 * channels || !Number.isInteger(pixels)) {
+    throw refuseModule(layers, module, `splits ${x.height} x ${x.width} px into ${areas} areas`);
+  }
+  // [1, heads x 3 length, areas x pixels], areas first.
+  const stripes = reshape(graph, `${place}.stripes`, mixed.value, [heads, 3 * length, areas, pixels]);
+  const split = transpose(graph, `${place}.areas`, stripes, [2, 0, 1, 3]);
+  const queries = slice(graph, `${place}.queries`, split, 2, 0, length);
+  const values = slice(graph, `${place}.values`, split, 2, 2 * length, 3 * length);
+  const result = weighed(layers, module, length ** -0.5, {
+    queries: transpose(graph, `${place}.queries.last`, queries, [0, 1, 3, 2]),
+    keys: slice(graph, `${place}.keys`, split, 2, length, 2 * length),
+    values,
+  });
+  const map = (name: string, value: Value) => {
+    const together = transpose(graph, `${place}.${name}.together`, value, [1, 2, 0, 3]);
+    const whole = reshape(graph, `${place}.${name}`, together, [1, channels, x.height, x.width]);
+    return { value: whole, channels, height: x.height, width: x.width };
+  };
+  return projected(layers, module, map('map', result), map('values.map', values));
+}
+
+/** Values weighed by the softmax of the products of queries and keys: [areas, heads, features, pixels]. */
+function weighed(layers: Layers, { place }: ModuleNode, scale: number, { queries, keys, values }: Heads): Value {
+  const { graph } = layers;
+  const factor = floats(graph, `${place}.scale`, [1], () => Float32Array.of(scale));
+  const products = matMul(graph, `${place}.products`, multiply(graph, `${place}.scaled`, queries, factor), keys);
+  const weights = softmax(graph, `${place}.weights`, products, 3);
+  return matMul(graph, `${place}.weighed`, values, transpose(graph, `${place}.weights.last`, weights, [0, 1, 3, 2]));
+}
+
+function projected(layers: Layers, module: ModuleNode, map: Feature, values: Feature): Feature {
+  const places = layers.build(childOf(layers, module, 'pe'), [values]);
+  const sum = summed(layers, module, `${module.place}.placed`, map, places);
+  return layers.build(childOf(layers, module, 'proj'), [sum]);
+}
+
+function scaleOf(module: ModuleNode, keyLength: number): number {
+  const located = attribute(module, 'scale');
+  return located.value === undefined ? keyLength ** -0.5 : asNumber(located);
+}

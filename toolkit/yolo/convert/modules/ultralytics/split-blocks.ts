@@ -1,0 +1,186 @@
+import type { Value } from '../../../../onnx/graph/graph.ts';
+import { elementCount } from '../../../../onnx/graph/graph.ts';
+import { concat, floats, multiply } from '../../../../onnx/graph/operators.ts';
+import { asInteger, asTuple, refusal } from '../../../../pytorch/pickle/access.ts';
+import { attribute, checkedFeature, childOf, type Feature, type Layers, onlyInput, sameShape } from '../../layers.ts';
+import type { ModuleNode } from '../../module-tree.ts';
+import { joined } from '../blocks.ts';
+import { slides } from '../convolution.ts';
+import { halvesOf, secondHalfOf, summed } from './parts.ts';
+
+const MOST_PADDING = 1_024;
+
+/**
+ * `C2f` and its kin (`C3k2`, `C2fCIB`, `C2fPSA`): a convolution, the second half of its channels through a chain of
+ * blocks, and everything on the way joined and mixed.
+ */
+export function c2f(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
+  const first = layers.build(childOf(layers, module, 'cv1'), [onlyInput(layers, module, inputs)]);
+  const blocks = [...childOf(layers, module, 'm').children.values()];
+  return mixed(layers, module, 'cv2', first, blocks);
+}
+
+/** `RepNCSPELAN4` and `ELAN1` of YOLOv9: as C2f with two blocks of other kinds. */
+export function elan(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
+  const first = layers.build(childOf(layers, module, 'cv1'), [onlyInput(layers, module, inputs)]);
+  return mixed(layers, module, 'cv4', first, [childOf(layers, module, 'cv2'), childOf(layers, module, 'cv3')]);
+}
+
+function mixed(
+  layers: Layers,
+  module: ModuleNode,
+  last: string,
+  first: Feature,
+  blocks: readonly ModuleNode[],
+): Feature {
+  const parts = [first];
+  let next = secondHalfOf(layers, module, first);
+  for (const block of blocks) {
+    next = layers.build(block, [next]);
+    parts.push(next);
+  }
+  return layers.build(childOf(layers, module, last), [joined(layers, module, parts)]);
+}
+
+/** `C2` and `C2PSA`: the first (`C2`) or the second half of the channels through blocks, joined with the other half. */
+export function c2(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
+  const [a, b] = halvesOf(
+    layers,
+    module,
+    layers.build(childOf(layers, module, 'cv1'), [onlyInput(layers, module, inputs)]),
+  );
+  const chain = layers.build(childOf(layers, module, 'm'), [a]);
+  return layers.build(childOf(layers, module, 'cv2'), [joined(layers, module, [chain, b])]);
+}
+
+/** See {@link c2}. */
+export function c2psa(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
+  const [a, b] = halvesOf(
+    layers,
+    module,
+    layers.build(childOf(layers, module, 'cv1'), [onlyInput(layers, module, inputs)]),
+  );
+  const chain = layers.build(childOf(layers, module, 'm'), [b]);
+  return layers.build(childOf(layers, module, 'cv2'), [joined(layers, module, [a, chain])]);
+}
+
+/** `C1`: a chain of convolutions beside its input. */
+export function c1(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
+  const first = layers.build(childOf(layers, module, 'cv1'), [onlyInput(layers, module, inputs)]);
+  const chain = layers.build(childOf(layers, module, 'm'), [first]);
+  return summed(layers, module, `${module.place}.add`, chain, first);
+}
+
+/** `C3f`: as C2f, with a convolution of its own for the part that goes through no block. */
+export function c3f(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
+  const x = onlyInput(layers, module, inputs);
+  const parts = [layers.build(childOf(layers, module, 'cv2'), [x]), layers.build(childOf(layers, module, 'cv1'), [x])];
+  let next = parts[1] ?? x;
+  for (const block of childOf(layers, module, 'm').children.values()) {
+    next = layers.build(block, [next]);
+    parts.push(next);
+  }
+  return layers.build(childOf(layers, module, 'cv3'), [joined(layers, module, parts)]);
+}
+
+/** `A2C2f` of YOLO12: as C2f without the split; scaled and added to its input where it has a `gamma`. */
+export function a2c2f(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
+  const x = onlyInput(layers, module, inputs);
+  const parts = [layers.build(childOf(layers, module, 'cv1'), [x])];
+  for (const block of childOf(layers, module, 'm').children.values()) {
+    parts.push(layers.build(block, [parts.at(-1) ?? x]));
+  }
+  const y = layers.build(childOf(layers, module, 'cv2'), [joined(layers, module, parts)]);
+  if (!layers.ledger.has(module, 'gamma')) return y;
+  const { graph } = layers;
+  const gamma = layers.ledger.use(module, 'gamma', [y.channels]);
+  const scale = floats(graph, `${module.place}.gamma`, [1, y.channels, 1, 1], gamma.read);
+  const scaled = sameShape(y, multiply(graph, `${module.place}.scaled`, scale, y.value));
+  return summed(layers, module, `${module.place}.add`, x, scaled);
+}
+
+/** `SPPELAN` of YOLOv9: an input and its maxima, one pooling behind the other, joined. */
+export function sppElan(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
+  const parts = [layers.build(childOf(layers, module, 'cv1'), [onlyInput(layers, module, inputs)])];
+  for (const name of ['cv2', 'cv3', 'cv4']) {
+    const last = parts.at(-1);
+    if (last !== undefined) parts.push(layers.build(childOf(layers, module, name), [last]));
+  }
+  return layers.build(childOf(layers, module, 'cv5'), [joined(layers, module, parts)]);
+}
+
+/** `AConv` of YOLOv9: means over squares of 2 px, then a convolution. */
+export function aConv(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
+  const means = meansOfSquares(layers, module, onlyInput(layers, module, inputs));
+  return layers.build(childOf(layers, module, 'cv1'), [means]);
+}
+
+/** `ADown` of YOLOv9: half of the channels of the means by a convolution, the other half by maxima and a convolution. */
+export function aDown(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
+  const [a, b] = halvesOf(layers, module, meansOfSquares(layers, module, onlyInput(layers, module, inputs)));
+  const first = layers.build(childOf(layers, module, 'cv1'), [a]);
+  const pooled = layers.graph.node(`${module.place}.max`, 'MaxPool', [b.value], {
+    kernel_shape: { ints: [3, 3] },
+    strides: { ints: [2, 2] },
+    pads: { ints: [1, 1, 1, 1] },
+  });
+  const maxima = {
+    value: pooled,
+    channels: b.channels,
+    height: slides(b.height, 3, 2, 1, 1),
+    width: slides(b.width, 3, 2, 1, 1),
+  };
+  const second = layers.build(childOf(layers, module, 'cv2'), [checkedFeature(layers, module, maxima)]);
+  return joined(layers, module, [first, second]);
+}
+
+/** Means over every 2 x 2 px, one px apart. */
+function meansOfSquares(layers: Layers, module: ModuleNode, x: Feature): Feature {
+  const value = layers.graph.node(`${module.place}.means`, 'AveragePool', [x.value], {
+    kernel_shape: { ints: [2, 2] },
+  });
+  return checkedFeature(layers, module, { value, channels: x.channels, height: x.height - 1, width: x.width - 1 });
+}
+
+/**
+ * `torch.nn.ZeroPad2d`. Written as zeros joined to the map: ONNX Runtime takes a `Pad` into the `MaxPool` behind it, whose
+ * own padding never wins, so that maxima of negative values at the border would be lost.
+ */
+export function zeroPad(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
+  const x = onlyInput(layers, module, inputs);
+  const padding = attribute(module, 'padding');
+  const [left = 0, right = 0, top = 0, bottom = 0] = asTuple(padding).map(asInteger);
+  if ([left, right, top, bottom].some((side) => side < 0 || side > MOST_PADDING)) {
+    throw refusal(padding, `0 to ${MOST_PADDING} px for each side`);
+  }
+  const { channels } = x;
+  const [height, width] = [x.height + top + bottom, x.width + left + right];
+  checkedFeature(layers, module, { value: x.value, channels, height, width });
+  const rows = bordered(layers, module, 'rows', x.value, 2, [
+    [channels, top, x.width],
+    [channels, bottom, x.width],
+  ]);
+  const value = bordered(layers, module, 'columns', rows, 3, [
+    [channels, height, left],
+    [channels, height, right],
+  ]);
+  return { value, channels, height, width };
+}
+
+/** A map between two blocks of zeros along an axis; a block without elements is left out. */
+function bordered(
+  { graph }: Layers,
+  { place }: ModuleNode,
+  name: string,
+  x: Value,
+  axis: number,
+  shapes: readonly [readonly number[], readonly number[]],
+): Value {
+  const [before, behind] = shapes.map((shape, index) =>
+    elementCount(shape) === 0
+      ? []
+      : [floats(graph, `${place}.${name}.${index}`, [1, ...shape], () => new Float32Array(elementCount(shape)))],
+  );
+  const parts = [...(before ?? []), x, ...(behind ?? [])];
+  return parts.length === 1 ? x : concat(graph, `${place}.${name}`, parts, axis);
+}

@@ -1,0 +1,179 @@
+import type { Rectangle, SeenTile } from './tile-views.ts';
+
+/** A box that one tile kept, in px of the image. */
+export interface KeptBox {
+  /** Number of the tile. */
+  readonly tile: number;
+  readonly label: number;
+  readonly score: number;
+  readonly box: Rectangle;
+}
+
+/** What became of a box: it stays, another one stands for it (its place), or the tile that owns its place has none there. */
+export type MergedFate = 'kept' | 'seam' | number;
+
+/** Boxes of one class that overlap by so much (IoU) in two tiles are of one object. */
+const SAME_OBJECT = 0.3;
+/** The same of boxes of two classes. */
+const SAME_OBJECT_OF_OTHER_CLASS = 0.6;
+/** A box that ends so near to the border of its tile, in px, is cut off there. */
+const NEAR_BORDER = 2;
+/** Of a box that is cut off: the share that lies within another tile's box when it is a part of the same object. */
+const PART_OF = 0.7;
+
+/**
+ * Merges the boxes of tiles that overlap, so that every object counts once.
+ *
+ * Boxes of two tiles that overlap most are pairs, one to one; of a pair the box stays that is not cut off at the border
+ * of its tile, then the one whose middle its tile owns (is nearest to), then the one of the higher score. A box without
+ * a partner stays only where its tile owns the place: the other tile, which sees it better, found nothing there.
+ *
+ * @param iou - Boxes of one class in two tiles that overlap by more are not two objects; as in one tile.
+ * @returns In the order of `boxes`.
+ */
+export function mergeTiles(boxes: readonly KeptBox[], tiles: readonly SeenTile[], iou: number): MergedFate[] {
+  const seen = boxes.map((box) => seenBox(box, tiles));
+  const near = neighbours(boxes);
+  const fates: MergedFate[] = clustersOf(boxes, near)
+    .flatMap((cluster) => fatesOf(cluster, seen))
+    .sort(([a], [b]) => a - b)
+    .map(([, fate]) => fate);
+  dropParts(boxes, seen, near, fates);
+  dropOverlapping(boxes, near, fates, iou);
+  return followed(fates);
+}
+
+/** Boxes that end at the border of their tile though the image goes on. */
+export function isCutOff({ box, tile }: KeptBox, tiles: readonly SeenTile[]): boolean {
+  const own = tiles[tile];
+  if (own === undefined) return false;
+  const { covers, owns } = own;
+  return [0, 1, 2, 3].some((side) => {
+    const isInner = Number.isFinite(owns[side] ?? 0);
+    return isInner && Math.abs((box[side] ?? 0) - (covers[side] ?? 0)) <= NEAR_BORDER;
+  });
+}
+
+interface Seen {
+  readonly isOwned: boolean;
+  readonly isCut: boolean;
+}
+
+function seenBox(kept: KeptBox, tiles: readonly SeenTile[]): Seen {
+  const [x1, y1, x2, y2] = kept.box;
+  const [left, top, right, bottom] = tiles[kept.tile]?.owns ?? [0, 0, 0, 0];
+  const [x, y] = [(x1 + x2) / 2, (y1 + y2) / 2];
+  return { isOwned: x >= left && x < right && y >= top && y < bottom, isCut: isCutOff(kept, tiles) };
+}
+
+interface Pair {
+  readonly a: number;
+  readonly b: number;
+  readonly iou: number;
+}
+
+/** Groups of boxes of one object, at most one of each tile; best pairs first. */
+function clustersOf(boxes: readonly KeptBox[], near: readonly Pair[]): readonly (readonly number[])[] {
+  const isSame = (pair: Pair) => boxes[pair.a]?.label === boxes[pair.b]?.label;
+  const pairs = near
+    .filter((pair) => pair.iou >= (isSame(pair) ? SAME_OBJECT : SAME_OBJECT_OF_OTHER_CLASS))
+    .map((pair) => ({ ...pair, rank: pair.iou + (isSame(pair) ? 1 : 0) }))
+    .sort((p, q) => q.rank - p.rank || p.a - q.a || p.b - q.b);
+  const clusterOf = boxes.map((_, index) => [index]);
+  for (const { a, b } of pairs) {
+    const [one = [], other = []] = [clusterOf[a], clusterOf[b]];
+    if (one === other) continue;
+    const tilesOfOne = new Set(one.map((index) => boxes[index]?.tile));
+    if (other.some((index) => tilesOfOne.has(boxes[index]?.tile))) continue;
+    one.push(...other);
+    for (const index of other) clusterOf[index] = one;
+  }
+  return [...new Set(clusterOf)];
+}
+
+function fatesOf(cluster: readonly number[], seen: readonly Seen[]): (readonly [number, MergedFate])[] {
+  const rank = (index: number) => (seen[index]?.isCut ? 0 : 2) + (seen[index]?.isOwned ? 1 : 0);
+  const [best = 0, ...others] = [...cluster].sort((a, b) => rank(b) - rank(a) || a - b);
+  // Boxes that no tile owns are of an object whose middle two tiles place differently, unless they are parts or alone.
+  const isOwned = cluster.some((index) => seen[index]?.isOwned);
+  const isWhole = others.length > 0 && seen[best]?.isCut === false;
+  return [[best, isOwned || isWhole ? 'kept' : 'seam'], ...others.map((index) => [index, best] as const)];
+}
+
+/** A part of an object that another tile sees whole. */
+function dropParts(boxes: readonly KeptBox[], seen: readonly Seen[], near: readonly Pair[], fates: MergedFate[]): void {
+  for (const { a, b } of near) {
+    for (const [part, whole] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      const [inner, outer] = [boxes[part], boxes[whole]];
+      if (inner === undefined || outer === undefined || inner.label !== outer.label) continue;
+      if (fates[part] !== 'kept' || fates[whole] !== 'kept' || !seen[part]?.isCut || seen[whole]?.isCut) continue;
+      if (intersection(inner.box, outer.box) >= PART_OF * area(inner.box)) fates[part] = whole;
+    }
+  }
+}
+
+/** What non-maximum suppression would have done in one tile. */
+function dropOverlapping(boxes: readonly KeptBox[], near: readonly Pair[], fates: MergedFate[], iou: number): void {
+  const sorted = near.filter((pair) => pair.iou > iou && boxes[pair.a]?.label === boxes[pair.b]?.label);
+  const score = (index: number) => boxes[index]?.score ?? 0;
+  for (const { a, b } of sorted.sort((p, q) => Math.max(score(q.a), score(q.b)) - Math.max(score(p.a), score(p.b)))) {
+    if (fates[a] !== 'kept' || fates[b] !== 'kept') continue;
+    const [better, worse] = score(a) >= score(b) ? [a, b] : [b, a];
+    fates[worse] = better;
+  }
+}
+
+/** A box that stands for another and was dropped itself passes it on. */
+function followed(fates: MergedFate[]): MergedFate[] {
+  return fates.map((fate) => {
+    let at = fate;
+    for (let step = 0; typeof at === 'number' && typeof fates[at] === 'number' && step < fates.length; step++) {
+      at = fates[at] ?? at;
+    }
+    return at;
+  });
+}
+
+/** All pairs of boxes of two tiles that meet. */
+function neighbours(boxes: readonly KeptBox[]): readonly Pair[] {
+  const sides = boxes.map(({ box: [x1, y1, x2, y2] }) => Math.max(x2 - x1, y2 - y1)).sort((a, b) => a - b);
+  const cell = Math.max(16, 2 * (sides[Math.floor(sides.length / 2)] ?? 0));
+  const cells = new Map<string, number[]>();
+  const pairs: Pair[] = [];
+  for (const [index, { tile, box }] of boxes.entries()) {
+    const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = box.map((value) => Math.floor(value / cell));
+    for (let y = y1; y <= y2; y++) {
+      for (let x = x1; x <= x2; x++) {
+        const key = `${x} ${y}`;
+        const there = cells.get(key) ?? [];
+        for (const other of there) {
+          const beside = boxes[other];
+          if (beside === undefined || beside.tile === tile) continue;
+          // A pair that shares several cells is taken in the first of them only.
+          const isFirst =
+            x === Math.max(x1, Math.floor(beside.box[0] / cell)) &&
+            y === Math.max(y1, Math.floor(beside.box[1] / cell));
+          const meets = intersection(box, beside.box);
+          if (isFirst && meets > 0)
+            pairs.push({ a: other, b: index, iou: meets / (area(box) + area(beside.box) - meets) });
+        }
+        there.push(index);
+        cells.set(key, there);
+      }
+    }
+  }
+  return pairs;
+}
+
+function intersection(a: Rectangle, b: Rectangle): number {
+  const width = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
+  const height = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
+  return width > 0 && height > 0 ? width * height : 0;
+}
+
+function area([x1, y1, x2, y2]: Rectangle): number {
+  return Math.max(0, x2 - x1) * Math.max(0, y2 - y1);
+}

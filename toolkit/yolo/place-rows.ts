@@ -1,0 +1,39 @@
+import { placeBoxes } from '../onnx/session/tile-tensors.ts';
+import { BOX_COLUMNS } from './convert/modules/detect.ts';
+import type { DetectorFormat } from './detector-card.ts';
+
+const END2END_COLUMNS = 6;
+
+/**
+ * Puts the output of a detector of any layout into rows as YOLOv5 has them, where every box is an object.
+ *
+ * @param output - As `DetectorFormat` describes.
+ * @param head - Receives rows x (5 + classes) float32.
+ */
+export function placeRows(
+  output: Float32Array,
+  format: DetectorFormat,
+  rows: number,
+  classes: number,
+  head: Float32Array,
+): void {
+  if (format === 'yolov5') head.set(output);
+  else if (format === 'yolov8') placeBoxes(output, rows, classes, head);
+  else placeSuppressed(output, rows, classes, head);
+}
+
+/** A row has one class; one whose class is not among those of the model gets no score. */
+function placeSuppressed(output: Float32Array, rows: number, classes: number, head: Float32Array): void {
+  const columns = BOX_COLUMNS + classes;
+  head.fill(0);
+  for (let row = 0; row < rows; row++) {
+    const at = row * END2END_COLUMNS;
+    const [x1 = Number.NaN, y1 = Number.NaN, x2 = Number.NaN, y2 = Number.NaN, score = 0, label = -1] = output.subarray(
+      at,
+      at + END2END_COLUMNS,
+    );
+    const to = row * columns;
+    head.set([(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1, 1], to);
+    if (Number.isInteger(label) && label >= 0 && label < classes) head[to + BOX_COLUMNS + label] = score;
+  }
+}
