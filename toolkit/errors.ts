@@ -132,6 +132,16 @@ export const ERRORS = {
   LABEL_MAP_INVALID: { retryable: false, remedy: 'Download he_label_map.json again.' },
   ANNOTATIONS_INVALID: { retryable: false, remedy: 'Download the annotations of this task again.' },
   IMAGE_UNREADABLE: { retryable: false, remedy: 'Open the image in a viewer; if it is damaged, download it again.' },
+  SCALE_UNKNOWN: {
+    retryable: false,
+    remedy:
+      'Give the µm per pixel of the largest level with `--mpp`, usually about 0.25 for 40x and 0.5 for 20x. ' +
+      'Or name the level with `--level`.',
+  },
+  NO_TISSUE: {
+    retryable: false,
+    remedy: 'Look at the picture of the tissue mask; `--everywhere` predicts the whole slide.',
+  },
   SIZE_MISMATCH: { retryable: false, remedy: 'Use an image and masks of the same ROI and of the same size.' },
   ROI_WITHOUT_PAIR: {
     retryable: false,

@@ -17,6 +17,9 @@ export const PredictionOrder = z.object({
   }),
   choices: z.object({
     mpp: z.number().positive().exactOptional(),
+    level: z.int().min(0).exactOptional(),
+    everywhere: z.boolean().exactOptional(),
+    regions: z.string().min(1).exactOptional(),
     resample: z.boolean(),
     maxValue: z.int().min(1).exactOptional(),
     simplify: z.number().min(0),

@@ -2,6 +2,7 @@ import type { Task } from '../../config/tasks.ts';
 import type { ErrorCode } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { makePrivateHome } from '../../toolkit/files/private-home.ts';
+import { timeText } from '../../toolkit/format.ts';
 import { createRoiSegmenter } from '../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import type { ImagePrediction } from '../../toolkit/predict/prediction.ts';
 import { claimOf, failureOf, PredictionFolder } from '../../toolkit/predict/prediction-folder.ts';
@@ -23,6 +24,10 @@ interface Step {
   readonly phase: string;
   readonly tile?: number;
   readonly of?: number;
+  /** Of a slide, before its first tile. */
+  readonly expectedSeconds?: number;
+  readonly tiles?: number;
+  readonly tilesTotal?: number;
 }
 
 const PHASES: Readonly<Record<string, string>> = {
@@ -63,7 +68,8 @@ class PredictionProgress {
   }
 
   /** Reports the progress of an image; the network reports per tile. */
-  step({ phase, tile, of }: Step, task: Task): void {
+  step({ phase, tile, of, ...expected }: Step, task: Task): void {
+    if (expected.expectedSeconds !== undefined) this.#expect(expected);
     if (tile === undefined || of === undefined || of === 0 || !(phase === 'predict' || phase === 'detect')) {
       this.#show(PHASES[phase] ?? phase);
       return;
@@ -74,6 +80,14 @@ class PredictionProgress {
     this.#lastShare = share;
     const { passes } = taskNamed(task);
     this.#show(`${tile} of ${of} ${passes} (${Math.floor((100 * tile) / of)} %)`);
+  }
+
+  /** Says before a slide is begun how much there is to do. */
+  #expect({ expectedSeconds = 0, tiles = 0, tilesTotal = 0 }: Omit<Step, 'phase'>): void {
+    const share = tilesTotal === 0 ? 0 : Math.round((100 * tiles) / tilesTotal);
+    this.say(
+      `${this.#image}: ${tiles} of ${tilesTotal} tiles are computed (${share} %); expected: ${timeText(expectedSeconds)}`,
+    );
   }
 
   /** Says something that stays. */

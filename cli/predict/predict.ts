@@ -55,6 +55,9 @@ export interface PredictOptions {
   readonly mirroring?: boolean;
   readonly mpp?: number;
   readonly resample?: boolean;
+  readonly level?: number;
+  readonly everywhere?: boolean;
+  readonly regions?: string;
   readonly maxValue?: number;
   readonly simplify?: number;
   readonly minArea?: number;
@@ -79,6 +82,7 @@ const MOST_AREA = 1e12;
 /** px; 6 µm² at the resolution of the models, less than any nucleus. Two thirds of the outlines, 0.5 % of the area. */
 const SPECK = 25;
 const MOST_THREADS = 256;
+const MOST_LEVELS = 64;
 const MOST_VALUE = 65_535;
 const LEAST_IMGSZ = 32;
 const MOST_IMGSZ = 8_192;
@@ -158,7 +162,20 @@ function readOrder({
   if (folds !== undefined && !takes.folds) throw new ReigniteError('USAGE', '--folds is for nnU-Net models only.');
   if (mirroring !== undefined && !takes.mirroring)
     throw new ReigniteError('USAGE', '--mirroring is for nnU-Net v2 models only.');
-  const { simplify = 0, minArea = SPECK, provider = 'auto', threads, maxValue } = more;
+  const {
+    simplify = 0,
+    minArea = SPECK,
+    provider = 'auto',
+    threads,
+    maxValue,
+    level,
+    everywhere = false,
+    regions,
+  } = more;
+  if (level !== undefined) expectWhole('--level', level, 0, MOST_LEVELS);
+  if (regions !== undefined && takes.labels) {
+    throw new ReigniteError('USAGE', '--regions is for detectors: --task nuclei or pdl1.');
+  }
   if (maxValue !== undefined) expectWhole('--max-value', maxValue, 1, MOST_VALUE);
   expectWithin('--simplify', simplify, 0, MOST_SMOOTHING);
   expectWithin('--min-area', minArea, 0, MOST_AREA);
@@ -180,6 +197,9 @@ function readOrder({
     session: { provider, ...(threads !== undefined && { threads }) },
     choices: {
       ...(mpp !== undefined && { mpp }),
+      ...(level !== undefined && { level }),
+      ...(everywhere && { everywhere }),
+      ...(regions !== undefined && { regions: resolve(regions) }),
       resample,
       ...(maxValue !== undefined && { maxValue }),
       simplify,

@@ -9,11 +9,11 @@ import { type CommandContext, command, parseNumber, withExamples } from './comma
 export function predictionCommands(program: Command, { signal, exitWith }: CommandContext): void {
   program.commandsGroup('Predictions and models:');
   withExamples(
-    command(program, 'predict', 'segment tissue or detect cells in your images'),
-    'predict --task he --model models/he --out predicted --mpp 0.5 slides/*.png',
-    'predict --task nuclei --model nuclei.pt --out cells --mpp 0.25 --resample image.tif',
+    command(program, 'predict', 'segment tissue or detect cells in your images and slides'),
+    'predict --task he --model models/he --out predicted --mpp 0.5 regions/*.png',
+    'predict --task nuclei --model nuclei.pt --out cells slide.svs',
   )
-    .argument('<image...>', 'image files: PNG, JPEG or TIFF')
+    .argument('<image...>', 'PNG, JPEG or TIFF; whole slides: SVS, pyramidal TIFF, OME-TIFF')
     .addOption(new Option('--task <task>', 'task of the model').choices(TASKS).makeOptionMandatory())
     .requiredOption(
       '--model <path>',
@@ -22,6 +22,13 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .requiredOption('--out <dir>', 'output folder')
     .option('--mpp <um>', 'pixel size in µm, for areas in mm²; the models expect 0.5', parseNumber)
     .option('--resample', 'resample images to 0.5 µm/px for the network; results keep the original pixels')
+    .option(
+      '--level <n>',
+      'slides: use this level as it is, 0 is the largest (default: the level for 0.5 µm/px)',
+      parseNumber,
+    )
+    .option('--everywhere', 'slides: predict the glass too, not only tissue')
+    .option('--regions <file>', 'slides: also count cells in the polygons of this GeoJSON file (nuclei, pdl1)')
     .option('--folds <list>', 'folds of an nnU-Net model to use, such as 0,1,3,4 or all (default: every fold)')
     .option('--mirroring', 'also predict mirrored tiles, as nnU-Net v2 does by default; up to four times slower')
     .option('--no-mirroring', 'do not predict mirrored tiles (default)')

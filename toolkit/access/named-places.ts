@@ -17,7 +17,7 @@ export interface NamedPlaces {
 /** Fields that hold a path, absolute or relative to the current folder. */
 const WRITTEN_FIELDS: ReadonlySet<string> = new Set(['data', 'results', 'out']);
 /** The same, of files and folders that no activity writes to. */
-const READ_FIELDS: ReadonlySet<string> = new Set(['model', 'labels', 'mirror', 'serveFrom']);
+const READ_FIELDS: ReadonlySet<string> = new Set(['model', 'labels', 'regions', 'mirror', 'serveFrom']);
 /** An image, where the path is absolute. */
 const IMAGE_FIELD = 'path';
 /** Sentences for people. No path is ever taken from them. */

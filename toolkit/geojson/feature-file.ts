@@ -13,7 +13,7 @@ const MOST_DIGITS = 12;
  * Writes text and whole numbers through one buffer. Outlines are hundreds of megabytes of digits: made as strings they
  * are garbage faster than it is collected, a gigabyte of it.
  */
-class TextFile {
+export class TextFile {
   readonly #handle: FileHandle;
   readonly #buffer = Buffer.allocUnsafe(BUFFER_BYTES);
   #used = 0;

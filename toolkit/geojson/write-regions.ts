@@ -1,16 +1,21 @@
 import { type Classification, type ImageFeature, writeFeatures } from './feature-file.ts';
 import type { LabelMask } from './label-runs.ts';
+import type { Ring } from './ring-store.ts';
 import { simplifyRings } from './simplify-rings.ts';
 import { traceRegions } from './trace-regions.ts';
 
 export interface WriteRegionsOptions {
   /** Labels that are written, with their names and colours; others are left out. */
   readonly classes: ReadonlyMap<number, Classification>;
-  /** µm a px of the mask, where it is known. */
+  /** µm a px of the frame, where it is known. */
   readonly mpp?: number;
-  /** Largest distance in px by which a border may be smoothed. Default 0: the exact edges of the pixels. */
+  /** px of the frame that a px of the mask is, at least 1. Default 1. */
+  readonly scale?: number;
+  /** What coordinates are of, px. Default: the mask. */
+  readonly frame?: { readonly width: number; readonly height: number };
+  /** Largest distance in px of the mask by which a border may be smoothed. Default 0: the exact edges of the pixels. */
   readonly simplify?: number;
-  /** Regions of fewer pixels are left out; holes stay. Default 0: none is. */
+  /** Regions of fewer pixels of the mask are left out; holes stay. Default 0: none is. */
   readonly minArea?: number;
 }
 
@@ -35,7 +40,7 @@ export async function writeRegions(
   mask: LabelMask,
   options: WriteRegionsOptions,
 ): Promise<{ readonly regions: number; readonly leftOut: LeftOut }> {
-  const { width, height } = mask;
+  const { width, height } = options.frame ?? mask;
   const frame = { width, height, ...(options.mpp !== undefined && { mpp: options.mpp }) };
   const leftOut = { regions: 0, pixels: 0 };
   const features = regionFeatures(mask, options, (pixels) => {
@@ -48,24 +53,32 @@ export async function writeRegions(
 /** The features of a mask, one region each. */
 function* regionFeatures(
   mask: LabelMask,
-  { classes, mpp, simplify = 0, minArea = 0 }: WriteRegionsOptions,
+  { classes, mpp, scale = 1, simplify = 0, minArea = 0 }: WriteRegionsOptions,
   onLeftOut: (pixels: number) => void,
 ): Generator<ImageFeature> {
   for (const region of traceRegions(mask, (label) => classes.has(label))) {
     const classification = classes.get(region.label);
     if (classification === undefined) continue;
     if (region.area < minArea) {
-      onLeftOut(region.area);
+      onLeftOut(Math.round(region.area * scale * scale));
       continue;
     }
+    const rings = [region.exterior, ...region.holes].map((ring) => (scale === 1 ? ring : scaled(ring, scale)));
+    const area = region.area * scale * scale;
     yield {
-      geometry: { type: 'Polygon', rings: simplifyRings([region.exterior, ...region.holes], simplify) },
+      geometry: { type: 'Polygon', rings: simplifyRings(rings, simplify * scale) },
       objectType: 'annotation',
       classification,
       measurements: {
-        'Area px^2': region.area,
-        ...(mpp !== undefined && { 'Area mm^2': (region.area * mpp * mpp) / 1e6 }),
+        'Area px^2': area,
+        ...(mpp !== undefined && { 'Area mm^2': (area * mpp * mpp) / 1e6 }),
       },
     };
   }
+}
+
+/** A ring in px of the frame: each coordinate alone, rounded, so that what was apart stays apart and in its order. */
+function scaled({ corners, from, to }: Ring, scale: number): Ring {
+  const moved = Int32Array.from({ length: to - from }, (_, at) => Math.round((corners[from + at] ?? 0) * scale));
+  return { corners: moved, from: 0, to: moved.length };
 }

@@ -14,7 +14,8 @@ const MOST_VALUES = 64;
 /** Bytes of the types BYTE, SHORT, LONG, UNDEFINED, IFD, LONG8 and IFD8. */
 const SIZES: Readonly<Record<number, number>> = { 1: 1, 3: 2, 4: 4, 7: 1, 13: 4, 16: 8, 18: 8 };
 
-interface Layout {
+/** Byte order of a TIFF, and whether it is a BigTIFF. */
+export interface Layout {
   readonly isLittle: boolean;
   readonly isBig: boolean;
 }
@@ -46,7 +47,8 @@ export async function readTiffDirectories(
   return found;
 }
 
-function layoutOf(head: Buffer): Layout | undefined {
+/** Layout of a TIFF by its first 16 bytes; undefined for what does not start as one. */
+export function layoutOf(head: Buffer): Layout | undefined {
   const order = head.toString('latin1', 0, 2);
   if (head.length < 8 || (order !== 'II' && order !== 'MM')) return undefined;
   const isLittle = order === 'II';
@@ -92,7 +94,8 @@ async function readValues(source: ByteSource, entry: Buffer, layout: Layout): Pr
   return Array.from({ length: count }, (_, index) => numberAt(data, index * bytes, bytes, layout));
 }
 
-function numberAt(bytes: Buffer, at: number, length: number, { isLittle }: Layout): number {
+/** An unsigned number of 1 to 8 bytes; those of 8 bytes are exact up to 2^53. */
+export function numberAt(bytes: Buffer, at: number, length: number, { isLittle }: Layout): number {
   if (length === 8) return Number(isLittle ? bytes.readBigUInt64LE(at) : bytes.readBigUInt64BE(at));
   return isLittle ? bytes.readUIntLE(at, length) : bytes.readUIntBE(at, length);
 }

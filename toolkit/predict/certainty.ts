@@ -18,14 +18,20 @@ export interface TissueCertainty {
 export function tissueCertainty(margins: Uint16Array): TissueCertainty {
   const counts = new Float64Array(FULL + 1);
   for (const margin of margins) counts[margin] = (counts[margin] ?? 0) + 1;
+  return tissueCertaintyOf(counts);
+}
+
+/** @param counts - How many pixels have each margin, from 0 to that of the last, which stands for 1. */
+export function tissueCertaintyOf(counts: Float64Array): TissueCertainty {
+  const full = counts.length - 1;
+  const total = counts.reduce((sum, count) => sum + count, 0);
   let [unclear, below, median] = [0, 0, 0];
-  for (let margin = 0; margin <= FULL; margin++) {
-    const count = counts[margin] ?? 0;
-    if (margin < UNCLEAR * FULL) unclear += count;
-    if (below <= margins.length / 2 && below + count > margins.length / 2) median = margin;
+  for (const [margin, count] of counts.entries()) {
+    if (margin < UNCLEAR * full) unclear += count;
+    if (below <= total / 2 && below + count > total / 2) median = margin;
     below += count;
   }
-  return { medianConfidence: rounded(median / FULL), unclearShare: rounded(unclear / margins.length) };
+  return { medianConfidence: rounded(median / full), unclearShare: rounded(total === 0 ? 0 : unclear / total) };
 }
 
 export function tissueCertaintyNote({ medianConfidence, unclearShare }: TissueCertainty): string {
@@ -86,13 +92,24 @@ export interface ClassArea {
 export function classAreas(labels: Uint8Array, classes: TissueClasses, mpp?: number): ClassArea[] {
   const counts = new Float64Array(256);
   for (const label of labels) counts[label] = (counts[label] ?? 0) + 1;
+  return areasOf(counts, labels.length, classes, mpp);
+}
+
+/**
+ * What the pixels of every class come to.
+ *
+ * @param counts - Pixels of each value.
+ * @param total - Pixels that shares are of.
+ * @param mpp - µm a px.
+ */
+export function areasOf(counts: Float64Array, total: number, classes: TissueClasses, mpp?: number): ClassArea[] {
   return Array.from(counts, (pixels, value) => ({ pixels, value }))
     .filter(({ pixels }) => pixels > 0)
     .map(({ pixels, value }) => ({
       value,
       name: classes.get(value)?.name ?? `class ${value}`,
       pixels,
-      share: pixels / labels.length,
+      share: pixels / total,
       ...(mpp !== undefined && { mm2: (pixels * mpp * mpp) / 1e6 }),
     }));
 }

@@ -92,7 +92,7 @@ function sizeAtModel({ path, width, height }: InputImage, mpp: number) {
 }
 
 /** Whether images of `mpp` µm per px are those that the models know. */
-function suitsModels(mpp: number): boolean {
+export function suitsModels(mpp: number): boolean {
   return Math.abs(mpp / MODEL_MPP - 1) <= NEAR;
 }
 

@@ -1,13 +1,16 @@
 import type { CellTask } from '../../config/tasks.ts';
 import { StepCache } from '../cache/step-cache.ts';
+import { ReigniteError } from '../errors.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
 import { type CellModel, prepareCellModel } from '../models/cell-model.ts';
 import { cellClasses } from '../models/class-colours.ts';
 import { describeDetector } from '../models/describe-detector.ts';
+import { isSlide } from '../slide/is-slide.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import { type DetectionPlan, type ImageDetection, planDetection } from './detection-plan.ts';
 import { InputImage, seenSize } from './input-image.ts';
 import { predictCells } from './predict-cells.ts';
+import { predictSlideCells } from './predict-slide-cells.ts';
 import type { ImagePredictor, OpenPredictorOptions, PredictionEngines, PredictionOrder } from './prediction-order.ts';
 import type { UsedModel } from './prediction-summary.ts';
 
@@ -29,6 +32,12 @@ export async function openCellsPredictor(
   return {
     model: { digest: first.digest },
     async predict({ path: image, name }, stop) {
+      const isWhole = choices.level !== undefined || choices.everywhere === true || (await isSlide(image));
+      if (isWhole) {
+        const detection = ofSlide(plan, choices);
+        const job = { task, image, name, out, model: first, classes, engine, session, choices, plan, detection };
+        return predictSlideCells(job, detector, services, stop);
+      }
       const input = await InputImage.open(image, choices.maxValue);
       const detection = plan.of(seenSize(input, choices));
       const model = await models.of(detection, stop?.signal);
@@ -48,6 +57,19 @@ export async function prepareCellsOrder(
   const plan = await planOf(order, task);
   const first = await new SizedModels(order.model, plan, home).of(plan.of(USUAL_IMAGE), signal);
   return { digest: first.digest };
+}
+
+/** @throws ReigniteError CHECKPOINT_UNSUPPORTED, USAGE for what slides are not predicted with. */
+function ofSlide(plan: DetectionPlan, { imgsz, fit, overlap }: PredictionOrder['choices']): ImageDetection {
+  if (!plan.isOfTask) {
+    throw new ReigniteError('CHECKPOINT_UNSUPPORTED', 'Slides need a YOLOv5 detector with the classes of the task.', {
+      remedy: "Use the record's model for slides, or predict regions that are exported from the slide.",
+    });
+  }
+  if (imgsz !== undefined || fit !== undefined || overlap !== undefined) {
+    throw new ReigniteError('USAGE', '--imgsz, --fit and --overlap are for images, not for slides.');
+  }
+  return plan.of(USUAL_IMAGE);
 }
 
 /** A square, which no plan gives an input of unequal sides. */

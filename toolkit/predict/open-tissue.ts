@@ -4,6 +4,8 @@ import { readLabelMap } from '../dataset/label-map.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
 import { tissueClasses } from '../models/class-colours.ts';
 import { prepareTissueModel, type TissueModel } from '../models/tissue-model.ts';
+import { isSlide } from '../slide/is-slide.ts';
+import { predictSlide } from './predict-slide.ts';
 import { predictTissue } from './predict-tissue.ts';
 import type { ImagePredictor, OpenPredictorOptions, PredictionEngines, PredictionOrder } from './prediction-order.ts';
 import type { UsedModel } from './prediction-summary.ts';
@@ -26,8 +28,11 @@ export async function openTissuePredictor(
   const services = { home, cache: new StepCache(home.cache) };
   return {
     model: usedModel(model),
-    predict: ({ path: image, name }, stop) =>
-      predictTissue({ image, name, out, model, classes, notes, engine, session, choices }, segmenter, services, stop),
+    predict: async ({ path: image, name }, stop) => {
+      const job = { image, name, out, model, classes, notes, engine, session, choices };
+      const isWhole = choices.level !== undefined || choices.everywhere === true || (await isSlide(image));
+      return isWhole ? predictSlide(job, segmenter, services, stop) : predictTissue(job, segmenter, services, stop);
+    },
   };
 }
 

@@ -172,7 +172,7 @@ async function detect(
 }
 
 /** The classes that were found, with their numbers. */
-function legendOf(counts: readonly ClassCount[], classes: readonly Classification[]): LegendEntry[] {
+export function legendOf(counts: readonly ClassCount[], classes: readonly Classification[]): LegendEntry[] {
   return counts.flatMap(({ value, name, count, perMm2 }) => {
     const color = classes[value]?.color;
     const density = perMm2 === undefined ? '' : `, ${perMm2.toFixed(0)} per mm²`;

@@ -182,7 +182,7 @@ async function writeOutputs(
 }
 
 /** The classes that occur and are drawn, with their share of the image. */
-function legendOf(areas: readonly ClassArea[], classes: TissueClasses): LegendEntry[] {
+export function legendOf(areas: readonly ClassArea[], classes: TissueClasses): LegendEntry[] {
   return areas.flatMap(({ value, name, share, mm2 }) => {
     const color = classes.get(value)?.color;
     const size = mm2 === undefined ? '' : `, ${mm2 < 0.001 ? '< 0.001' : mm2.toFixed(3)} mm²`;
@@ -191,11 +191,12 @@ function legendOf(areas: readonly ClassArea[], classes: TissueClasses): LegendEn
 }
 
 /** Label 0 means "unannotated": it has no outline and is not drawn. */
-function drawn(classes: TissueClasses): TissueClasses {
+export function drawn(classes: TissueClasses): TissueClasses {
   return new Map([...classes].filter(([value]) => value !== 0 && value !== NOT_PREDICTED));
 }
 
-function paletteOf(classes: TissueClasses): readonly (readonly [number, number, number])[] {
+/** Colours of labels, by value. */
+export function paletteOf(classes: TissueClasses): readonly (readonly [number, number, number])[] {
   const most = Math.max(...classes.keys());
   return Array.from({ length: most + 1 }, (_, value) => classes.get(value)?.color ?? [0, 0, 0]);
 }

@@ -41,7 +41,10 @@ export type Claim = z.infer<typeof Claim>;
 /** What the folder of a prediction must agree on. */
 export async function claimOf(order: PredictionOrder, model: UsedModel): Promise<Claim> {
   const labels = order.labels === undefined ? {} : { labels: await sha256OfFile(order.labels) };
-  return { task: order.task, model: { path: order.model, ...model }, settings: { ...order.choices, ...labels } };
+  const { regions: file } = order.choices;
+  const regions = file === undefined ? {} : { regions: await sha256OfFile(file) };
+  const settings = { ...order.choices, ...labels, ...regions };
+  return { task: order.task, model: { path: order.model, ...model }, settings };
 }
 
 /** How an image ended; neither prediction nor failure: it was started and never finished. */

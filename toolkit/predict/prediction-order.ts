@@ -1,8 +1,10 @@
 import type { Task } from '../../config/tasks.ts';
 import type { FoldName } from '../nnunet/convert/model-folds.ts';
-import type { RoiProgress, RoiSegmenter } from '../nnunet/sliding-window/roi-segmenter.ts';
+import type { RoiSegmenter, SlideSegmenter } from '../nnunet/sliding-window/roi-segmenter.ts';
 import type { SessionOptions } from '../onnx/session/session.ts';
-import type { CellDetector, DetectionProgress } from '../yolo/detect/cell-detector.ts';
+import type { SlideCellsProgress } from '../slide/slide-cells-job.ts';
+import type { SlideProgress } from '../slide/slide-job.ts';
+import type { CellDetector, SlideDetector } from '../yolo/detect/cell-detector.ts';
 import type { PredictOptions } from './infer-once.ts';
 import type { ImagePrediction, PredictionChoices } from './prediction.ts';
 import type { UsedModel } from './prediction-summary.ts';
@@ -30,11 +32,11 @@ export interface PredictionOrder {
 
 /** What runs the networks; the caller that opened them closes them. */
 export interface PredictionEngines {
-  readonly segmenter: RoiSegmenter;
-  readonly detector: CellDetector;
+  readonly segmenter: RoiSegmenter & SlideSegmenter;
+  readonly detector: CellDetector & SlideDetector;
 }
 
-type ImageOptions = PredictOptions<RoiProgress | DetectionProgress>;
+type ImageOptions = PredictOptions<SlideProgress | SlideCellsProgress>;
 
 /** Predicts images with one model. */
 export interface ImagePredictor {

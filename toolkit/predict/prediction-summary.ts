@@ -91,6 +91,8 @@ const CountOfClass = z.object({
   perMm2: z.number().exactOptional(),
 });
 
+const TumourShare = z.object({ positive: z.int(), negative: z.int(), percent: z.number().nullable() });
+
 /** An `ImagePrediction` as JSON holds it, in the order of its fields. */
 export const PredictedImage = z.object({
   image: z.string(),
@@ -105,6 +107,17 @@ export const PredictedImage = z.object({
   cells: z.int().exactOptional(),
   outside: z.int().exactOptional(),
   counts: z.array(CountOfClass).exactOptional(),
+  tumourProportion: TumourShare.exactOptional(),
+  ofRegions: z
+    .array(
+      z.object({
+        name: z.string(),
+        mm2: z.number().exactOptional(),
+        counts: z.array(z.int()),
+        tumour: TumourShare.exactOptional(),
+      }),
+    )
+    .exactOptional(),
   medianConfidence: z.number().exactOptional(),
   unclearShare: z.number().exactOptional(),
   medianScore: z.number().exactOptional(),

@@ -1,11 +1,18 @@
 import { join } from 'node:path';
 import type { LeftOut } from '../geojson/write-regions.ts';
 import type { ClassArea } from './certainty.ts';
+import type { RegionCells, TumourShare } from './tumour-share.ts';
 
 /** Choices that hold for all images of a prediction. */
 export interface PredictionChoices {
   /** µm a px of the images, where it is known. */
   readonly mpp?: number;
+  /** A level of a slide that is taken as it is. */
+  readonly level?: number;
+  /** Whether glass is computed too, of slides. */
+  readonly everywhere?: boolean;
+  /** Absolute path of the regions of slides in which cells are counted. */
+  readonly regions?: string;
   /** Whether images are brought to the resolution of the models first. */
   readonly resample: boolean;
   /** Value of white in 16-bit samples; default: the largest that 16 bits hold. */
@@ -55,6 +62,10 @@ export interface ImagePrediction {
   /** Cells left out since they were found outside the image, in the padding of a tile. */
   readonly outside?: number;
   readonly counts?: readonly ClassCount[];
+  /** Of cells on a slide: PD-L1 positive among all tumour cells, for research only. */
+  readonly tumourProportion?: TumourShare;
+  /** Of cells on a slide: what is in the regions that the user drew. */
+  readonly ofRegions?: readonly RegionCells[];
   /** Of tissue, see `TissueCertainty`. */
   readonly medianConfidence?: number;
   readonly unclearShare?: number;
@@ -81,6 +92,18 @@ export function tissueFiles(name: string) {
   };
 }
 
+/** The same of a whole slide. */
+export function slideTissueFiles(name: string) {
+  return {
+    mask: join('masks', `${name}.tif`),
+    margin: join('margins', `${name}.tif`),
+    overlay: join('overlays', `${name}.png`),
+    polygons: join('polygons', `${name}.geojson`),
+    tissue: join('tissue', `${name}.png`),
+    tissuePicture: join('tissue', `${name}.overview.png`),
+  };
+}
+
 /** The same of a prediction of cells. */
 export function cellFiles(name: string) {
   return {
@@ -90,4 +113,23 @@ export function cellFiles(name: string) {
     candidates: join('candidates', `${name}.json`),
     overlay: join('overlays', `${name}.png`),
   };
+}
+
+/** The same of the cells of a whole slide. */
+export function slideCellFiles(name: string) {
+  return {
+    points: join('points', `${name}.npy`),
+    table: join('points', `${name}.csv`),
+    geojson: join('points', `${name}.geojson`),
+    overlay: join('overlays', `${name}.png`),
+    density: join('density', `${name}.csv`),
+    regions: join('regions', `${name}.csv`),
+    tissue: join('tissue', `${name}.png`),
+    tissuePicture: join('tissue', `${name}.overview.png`),
+  };
+}
+
+/** Where the density map of one class lies, by the number of the class. */
+export function densityFile(name: string, label: number): string {
+  return join('density', `${name}.${label}.png`);
 }

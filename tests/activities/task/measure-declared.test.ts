@@ -10,7 +10,7 @@ import { StepCache } from '../../../toolkit/cache/step-cache.ts';
 import { homeFolders } from '../../../toolkit/files/home-folders.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
-import { type CellDetector, createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.ts';
+import { createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { runActivity } from '../../support/run-activity.ts';
 import { writeTinyRecord } from '../../support/tiny-record.ts';
@@ -23,7 +23,7 @@ it('keeps no points that another provider made than the key names', async () => 
   const { unpacked: data } = await writeTinyRecord(folder);
   const home = homeFolders(join(folder, 'home'));
   const cache = new StepCache(home.cache);
-  const fallenBack: CellDetector = {
+  const fallenBack: typeof detector = {
     ...detector,
     detect: async (...job) => ({ ...(await detector.detect(...job)), provider: 'webgpu' }),
   };

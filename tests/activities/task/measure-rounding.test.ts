@@ -11,7 +11,7 @@ import { RoiStem } from '../../../toolkit/brands.ts';
 import { FileDigests } from '../../../toolkit/cache/file-digests.ts';
 import { type CacheEntry, StepCache } from '../../../toolkit/cache/step-cache.ts';
 import { homeFolders } from '../../../toolkit/files/home-folders.ts';
-import { createRoiSegmenter, type RoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
+import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { ortVersion } from '../../../toolkit/onnx/session/engine.ts';
 import { createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.ts';
 import { suiteFolder, temporaryFolder } from '../../support/in-temporary-folder.ts';
@@ -79,7 +79,7 @@ describe('measureTask, of tissue', () => {
     const [first, ...others] = (await entriesOf(services)).filter(({ parts }) => parts['rounding'] === 'half-up');
     expect(others).toEqual([]);
     expect(first?.parts).toMatchObject({ provider: 'cpu', ortVersion: ortVersion(), model: model.digest });
-    const never: RoiSegmenter = { ...segmenter, segment: () => Promise.reject(new Error('It was in the cache.')) };
+    const never: typeof segmenter = { ...segmenter, segment: () => Promise.reject(new Error('It was in the cache.')) };
     expect(
       await runActivity(createMeasureTask({ ...services, engines: { detector, segmenter: never } }), input),
     ).toEqual({ kind: 'measured', rois: 1 });
@@ -93,7 +93,7 @@ describe('measureTask, of tissue', () => {
     ['version', { ortVersion: '0.0.0' }],
   ] as const)('refuses a worker with another %s before it computes anything', async (_what, other) => {
     const { services, input } = await afterRun();
-    const elsewhere: RoiSegmenter = {
+    const elsewhere: typeof segmenter = {
       ...segmenter,
       probe: async (...job) => ({ ...(await segmenter.probe(...job)), ...other }),
       segment: () => Promise.reject(new Error('It must not come so far.')),
@@ -105,7 +105,7 @@ describe('measureTask, of tissue', () => {
 
   it('keeps nothing when the network fell back to another provider on the way', async () => {
     const { services, input } = await afterRun();
-    const fallenBack: RoiSegmenter = {
+    const fallenBack: typeof segmenter = {
       ...segmenter,
       segment: async (...job) => ({ ...(await segmenter.segment(...job)), provider: 'webgpu' }),
     };

@@ -7,6 +7,7 @@ import { ReigniteError } from '../../errors.ts';
 import { asDiskError } from '../../files/disk-error.ts';
 import { makeFolderSync } from '../../files/make-folder.ts';
 import { temporaryPathBeside } from '../../files/temporary-files.ts';
+import { PieceFile } from '../piece-file.ts';
 import { bytesOf, crcOfFile, readAt, writeOver } from './raw-file.ts';
 import type { RoiStep } from './roi-job.ts';
 
@@ -95,6 +96,16 @@ export class PartialRoi {
       this.#asOwner(() => renameSync(join(this.#folder, spare), join(this.#folder, this.#fileOf(name))));
     }
     this.writeBytes(name, bytesOf(data));
+  }
+
+  /** Writes a large file piece by piece, over one that is not needed any more if there is such; it counts once ended. */
+  openPieces(name: string): PieceFile {
+    const path = join(this.#folder, this.#fileOf(name));
+    const spare = this.#spares.pop();
+    if (spare !== undefined) this.#asOwner(() => renameSync(join(this.#folder, spare), path));
+    const file = new PieceFile(path, (operation) => this.#asOwner(operation));
+    file.whenEnded((bytes, crc) => this.#files.set(name, { file: this.#fileOf(name), bytes, crc }));
+    return file;
   }
 
   /** Writes a file. */

@@ -1,4 +1,6 @@
-import { sha256OfFile } from '../../files/hash-file.ts';
+import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
+import { segmentSlide } from '../../slide/segment-slide.ts';
+import type { SlideJob, SlideProgress, SlideResult } from '../../slide/slide-job.ts';
 import { type RequestWatch, serveRequests } from '../../threads/serve-requests.ts';
 import { describeNetworks } from '../networks/open-networks.ts';
 import { ThreadedNetworks } from '../networks/threaded-networks.ts';
@@ -8,10 +10,11 @@ import { segmentRoi } from './segment-roi.ts';
 /** What a segmenter asks its thread. */
 export type SegmenterRequest =
   | { readonly kind: 'segment'; readonly job: RoiJob }
+  | { readonly kind: 'slide'; readonly job: SlideJob }
   | { readonly kind: 'probe'; readonly job: ModelJob };
 
 export type SegmenterAnswer =
-  | { readonly kind: 'segmented'; readonly result: SegmentResult }
+  | { readonly kind: 'segmented'; readonly result: SegmentResult | SlideResult }
   | { readonly kind: 'probed'; readonly engine: Engine };
 
 /** Raised whenever the order of sums or the files of a partial ROI change. */
@@ -64,7 +67,33 @@ async function segment(job: RoiJob, watch: RequestWatch<RoiProgress>): Promise<S
   };
 }
 
+/** Raised whenever the files of a slide's partial result change. */
+const SLIDE_SCHEMA = '1';
+
+async function segmentWholeSlide(job: SlideJob, watch: RequestWatch<SlideProgress>): Promise<SegmentResult> {
+  const start = performance.now();
+  const networks = await networksOf(job);
+  const { engine } = networks;
+  const { tissue, rows } = job;
+  const identity = {
+    schema: `slide ${SLIDE_SCHEMA}`,
+    engine: 'exact',
+    model: networks.digest,
+    slide: job.slideSha256,
+    view: JSON.stringify([job.choice, job.target]),
+    tissue: tissue === undefined ? 'everywhere' : sha256Of(`${tissue.block} ${tissue.width} ${tissue.data.join('')}`),
+    rows: rows === undefined ? 'all' : `${rows.first} to ${rows.end}`,
+    provider: engine.provider,
+    ortVersion: engine.ortVersion,
+    instructionSet: engine.instructionSet,
+  };
+  const segmented = await segmentSlide(job, networks, identity, watch);
+  const peakRssBytes = process.resourceUsage().maxRSS * 1024;
+  return { ...segmented, ...engine, peakRssBytes, seconds: (performance.now() - start) / 1000 };
+}
+
 serveRequests<SegmenterRequest, SegmenterAnswer, RoiProgress>(async (request, watch) => {
   if (request.kind === 'probe') return { kind: 'probed', engine: (await networksOf(request.job)).engine };
+  if (request.kind === 'slide') return { kind: 'segmented', result: await segmentWholeSlide(request.job, watch) };
   return { kind: 'segmented', result: await segment(request.job, watch) };
 }, release);

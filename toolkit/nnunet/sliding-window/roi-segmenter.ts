@@ -1,6 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import { ReigniteError } from '../../errors.ts';
 import type { SessionOptions } from '../../onnx/session/session.ts';
+import type { SlideJob, SlideProgress, SlideResult } from '../../slide/slide-job.ts';
 import { type AskOptions, InferenceThread } from '../../threads/inference-thread.ts';
 import { startThread } from '../../threads/start-thread.ts';
 import type { Engine, ModelJob, RoiJob, RoiProgress, SegmentResult } from './roi-job.ts';
@@ -25,6 +26,16 @@ export interface RoiSegmenter {
   close(): Promise<void>;
 }
 
+/** Segments slides off the event loop. */
+export interface SlideSegmenter {
+  /**
+   * Segments a slide or a strip of one.
+   *
+   * @throws ReigniteError with the code of what went wrong, INFERENCE_FAILED when the thread died; the signal's reason.
+   */
+  segmentSlide(job: SlideJob, options?: AskOptions<SlideProgress>): Promise<SlideResult>;
+}
+
 /**
  * Creates a segmenter with a thread of its own, which starts with the first job and, should it die, again with the
  * next. One segmenter per process is enough: it uses every core it is given.
@@ -32,15 +43,27 @@ export interface RoiSegmenter {
  * @param defaults - For jobs that do not name provider or threads themselves.
  * @param start - How the thread is started; for tests.
  */
-export function createRoiSegmenter(defaults: SessionOptions = {}, start = startSegmenterThread): RoiSegmenter {
+export function createRoiSegmenter(
+  defaults: SessionOptions = {},
+  start = startSegmenterThread,
+): RoiSegmenter & SlideSegmenter {
   const thread = new InferenceThread<SegmenterRequest, SegmenterAnswer, RoiProgress>(start, ({ job }) =>
-    'image' in job ? `it segmented ${job.image}` : `it loaded ${job.modelDir}`,
+    'image' in job
+      ? `it segmented ${job.image}`
+      : 'slide' in job
+        ? `it segmented ${job.slide}`
+        : `it loaded ${job.modelDir}`,
   );
   return {
     async segment(job, options) {
       const answer = await thread.ask({ kind: 'segment', job: { ...defaults, ...job } }, options);
       if (answer.kind === 'segmented') return answer.result;
       throw new ReigniteError('INTERNAL', `The inference thread answered ${answer.kind} to segment.`);
+    },
+    async segmentSlide(job, options) {
+      const answer = await thread.ask({ kind: 'slide', job: { ...defaults, ...job } }, options);
+      if (answer.kind === 'segmented') return answer.result;
+      throw new ReigniteError('INTERNAL', `The inference thread answered ${answer.kind} to slide.`);
     },
     async probe(job, options) {
       const answer = await thread.ask({ kind: 'probe', job: { ...defaults, ...job } }, options);

@@ -29,8 +29,20 @@ export interface PixelValues {
  */
 export function pixelValues(image: RgbPixels, schemes: readonly Normalisation[]): PixelValues {
   const masked = schemes.some((scheme) => scheme.scheme === 'ZScore' && scheme.masked);
-  const tables = schemes.map((scheme, channel) => tableOf(scheme, () => histogramOf(image, channel, scheme)));
+  const tables = pixelTables(schemes, (channel, scheme) => histogramOf(image, channel, scheme));
   return { tables, ...(masked && image.inside !== undefined && { inside: image.inside }) };
+}
+
+/**
+ * The tables of normalisation.
+ *
+ * @param histogram - How often each value occurs in a channel of the image; asked for where a scheme needs it.
+ */
+export function pixelTables(
+  schemes: readonly Normalisation[],
+  histogram: (channel: number, scheme: Normalisation) => Float64Array,
+): readonly Float32Array[] {
+  return schemes.map((scheme, channel) => tableOf(scheme, () => histogram(channel, scheme)));
 }
 
 function tableOf(scheme: Normalisation, histogram: () => Float64Array): Float32Array {

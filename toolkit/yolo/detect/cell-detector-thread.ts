@@ -1,4 +1,6 @@
-import { sha256OfFile } from '../../files/hash-file.ts';
+import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
+import { detectSlide } from '../../slide/detect-slide.ts';
+import type { SlideCellsJob, SlideCellsProgress, SlideCellsResult } from '../../slide/slide-cells-job.ts';
 import { type RequestWatch, serveRequests } from '../../threads/serve-requests.ts';
 import { detectImage, recordedScore } from './detect-image.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult, DetectorEngine, DetectorJob } from './detection-job.ts';
@@ -7,10 +9,12 @@ import { type EngineDetector, openDetector } from './own-detector.ts';
 /** What a cell detector asks its thread. */
 export type DetectorRequest =
   | { readonly kind: 'detect'; readonly job: DetectionJob }
+  | { readonly kind: 'slide'; readonly job: SlideCellsJob }
   | { readonly kind: 'probe'; readonly job: DetectorJob };
 
 export type DetectorAnswer =
   | { readonly kind: 'detected'; readonly result: DetectionResult }
+  | { readonly kind: 'detected-slide'; readonly result: SlideCellsResult }
   | { readonly kind: 'probed'; readonly engine: DetectorEngine };
 
 /** Raised whenever the candidates of a tile or the files that hold them change. */
@@ -60,7 +64,29 @@ async function detect(job: DetectionJob, watch: RequestWatch<DetectionProgress>)
   };
 }
 
+async function detectOnSlide(job: SlideCellsJob, watch: RequestWatch<SlideCellsProgress>): Promise<SlideCellsResult> {
+  const start = performance.now();
+  watch.signal.throwIfAborted();
+  const detector = await detectorOf(job);
+  const { engine } = detector;
+  const { tissue, confidence, iou } = job;
+  const identity = {
+    schema: `slide ${PARTIAL_SCHEMA}`,
+    model: detector.digest,
+    slide: job.slideSha256,
+    view: JSON.stringify([job.choice, job.target]),
+    tissue: tissue === undefined ? 'everywhere' : sha256Of(`${tissue.block} ${tissue.width} ${tissue.data.join('')}`),
+    limits: JSON.stringify([confidence, iou, job.maxCandidates, job.maxKept]),
+    provider: engine.provider,
+    ortVersion: engine.ortVersion,
+    instructionSet: engine.instructionSet,
+  };
+  const detected = await detectSlide(job, detector, identity, watch);
+  return { ...detected, ...engine, notes: [], seconds: (performance.now() - start) / 1000 };
+}
+
 serveRequests<DetectorRequest, DetectorAnswer, DetectionProgress>(async (request, watch) => {
   if (request.kind === 'probe') return { kind: 'probed', engine: (await detectorOf(request.job)).engine };
+  if (request.kind === 'slide') return { kind: 'detected-slide', result: await detectOnSlide(request.job, watch) };
   return { kind: 'detected', result: await detect(request.job, watch) };
 }, release);

@@ -1,5 +1,6 @@
 import { ReigniteError } from '../../errors.ts';
 import type { SessionOptions } from '../../onnx/session/session.ts';
+import type { SlideCellsJob, SlideCellsProgress, SlideCellsResult } from '../../slide/slide-cells-job.ts';
 import { type AskOptions, InferenceThread } from '../../threads/inference-thread.ts';
 import { startThread } from '../../threads/start-thread.ts';
 import type { DetectorAnswer, DetectorRequest } from './cell-detector-thread.ts';
@@ -24,22 +25,41 @@ export interface CellDetector {
   close(): Promise<void>;
 }
 
+/** Detects cells on slides off the event loop. */
+export interface SlideDetector {
+  /**
+   * Detects the cells of a slide.
+   *
+   * @throws ReigniteError with the code of what went wrong, INFERENCE_FAILED when the thread died; the signal's reason.
+   */
+  detectSlide(job: SlideCellsJob, options?: AskOptions<SlideCellsProgress>): Promise<SlideCellsResult>;
+}
+
 /**
  * Creates a detector with a thread of its own, which starts with the first job and, should it die, again with the
  * next. One detector per process is enough: it uses every core it is given.
  *
  * @param defaults - For jobs that do not name provider or threads themselves.
  */
-export function createCellDetector(defaults: SessionOptions = {}): CellDetector {
+export function createCellDetector(defaults: SessionOptions = {}): CellDetector & SlideDetector {
   const start = () => startThread('toolkit/yolo/detect/cell-detector-thread.ts');
   const thread = new InferenceThread<DetectorRequest, DetectorAnswer, DetectionProgress>(start, ({ job }) =>
-    'image' in job ? `it detected cells in ${job.image}` : `it loaded ${job.modelDir}`,
+    'image' in job
+      ? `it detected cells in ${job.image}`
+      : 'slide' in job
+        ? `it detected cells on ${job.slide}`
+        : `it loaded ${job.modelDir}`,
   );
   return {
     async detect(job, options) {
       const answer = await thread.ask({ kind: 'detect', job: { ...defaults, ...job } }, options);
       if (answer.kind === 'detected') return answer.result;
       throw new ReigniteError('INTERNAL', `The inference thread answered ${answer.kind} to detect.`);
+    },
+    async detectSlide(job, options) {
+      const answer = await thread.ask({ kind: 'slide', job: { ...defaults, ...job } }, options);
+      if (answer.kind === 'detected-slide') return answer.result;
+      throw new ReigniteError('INTERNAL', `The inference thread answered ${answer.kind} to slide.`);
     },
     async probe(job, options) {
       const answer = await thread.ask({ kind: 'probe', job: { ...defaults, ...job } }, options);

@@ -1,0 +1,151 @@
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
+import { readTiffPages, TAG } from '../../toolkit/slide/tiff-pages.ts';
+import { runCommand, startCommand } from '../support/command.ts';
+import { suiteFolder } from '../support/in-temporary-folder.ts';
+import { noise } from '../support/noise.ts';
+import { labelsOfTiff } from '../support/read-labels.ts';
+import { digestsBelow } from '../support/same-files.ts';
+
+const MODEL = fileURLToPath(new URL('../fixtures/nnunet/plain', import.meta.url));
+const folder = suiteFolder();
+const place = (home = 'home') => ({ home: join(folder(), home), cwd: folder() });
+const [WIDTH, HEIGHT] = [600, 420];
+const FOLDERS = ['masks', 'margins', 'overlays', 'polygons'];
+const words = (out: string) => ['predict', '--task', 'he', '--model', MODEL, '--out', out, '--provider', 'cpu'];
+
+/** Glass with a piece of pink, grainy tissue from (100, 80) to (400, 300). */
+function section(): Uint8Array {
+  const grain = noise(WIDTH * HEIGHT * 3, 11);
+  return grain.map((value, at) => {
+    const [x, y] = [Math.floor(at / 3) % WIDTH, Math.floor(at / 3 / WIDTH)];
+    const isInside = x >= 100 && x < 400 && y >= 80 && y < 300;
+    return isInside ? ([200, 110, 160][at % 3] ?? 0) + (value >> 3) : 240 + (value >> 6);
+  });
+}
+
+beforeAll(async () => {
+  const raw = { width: WIDTH, height: HEIGHT, channels: 3 } as const;
+  const picture = sharp(section(), { raw });
+  await picture.clone().png().toFile(join(folder(), 'section.png'));
+  const tiled = { compression: 'deflate', tile: true, tileWidth: 64, tileHeight: 64, pyramid: true } as const;
+  // 20,000 px a cm are 0.5 µm/px; sharp takes px a mm.
+  await picture
+    .clone()
+    .tiff({ ...tiled, xres: 2_000, yres: 2_000, resolutionUnit: 'cm' })
+    .toFile(join(folder(), 'slide.tif'));
+  await picture
+    .clone()
+    .tiff({ ...tiled, xres: 1, yres: 1 })
+    .toFile(join(folder(), 'unknown.tif'));
+  await writeFile(join(folder(), 'scan.mrxs'), Buffer.from([0xff, 0xd8, 0xff]));
+});
+
+describe('reignite predict on a slide', { timeout: 120_000 }, () => {
+  it('gives every pixel the label that it gets in one PNG', async () => {
+    const flat = await runCommand([...words('flat'), '--json', 'section.png'], place());
+    const everywhere = await runCommand([...words('all'), '--everywhere', '--json', 'slide.tif'], place());
+    expect([flat.status, everywhere.status], everywhere.stderr).toEqual([0, 0]);
+    const mask = await decodeLabels(join(folder(), 'flat', 'masks', 'section.png'));
+    const labels = await labelsOfTiff(join(folder(), 'all', 'masks', 'slide.tif'));
+    expect(labels).toMatchObject({ width: WIDTH, height: HEIGHT });
+    expect(Buffer.compare(labels.data, mask.data)).toBe(0);
+    const [image] = JSON.parse(everywhere.stdout).images;
+    expect(image.areas.map(({ pixels }: { pixels: number }) => pixels)).toEqual(
+      JSON.parse(flat.stdout).images[0].areas.map(({ pixels }: { pixels: number }) => pixels),
+    );
+    expect(image).toMatchObject({ width: WIDTH, height: HEIGHT, mpp: 0.5 });
+  });
+
+  it('computes tissue alone, says so beforehand, and keeps the mask', async () => {
+    const { status, stdout, stderr } = await runCommand([...words('tissue'), '--json', 'slide.tif'], place());
+    expect(status, stderr).toBe(0);
+    expect(stderr).toMatch(/slide: \d+ of \d+ tiles are computed \(\d+ %\); expected: /);
+    const labels = await labelsOfTiff(join(folder(), 'tissue', 'masks', 'slide.tif'));
+    const all = await labelsOfTiff(join(folder(), 'all', 'masks', 'slide.tif'));
+    const found = await sharp(join(folder(), 'tissue', 'tissue', 'slide.png'))
+      .toColourspace('b-w')
+      .raw()
+      .toBuffer();
+    let computed = 0;
+    for (const [at, label] of labels.data.entries()) {
+      const [x, y] = [at % WIDTH, Math.floor(at / WIDTH)];
+      const isFound = found[Math.floor(y / 16) * Math.ceil(WIDTH / 16) + Math.floor(x / 16)] === 255;
+      if (label !== (isFound ? all.data[at] : 255)) throw new Error(`${x}, ${y}: ${label}, tissue ${isFound}`);
+      if (isFound) computed++;
+    }
+    // The piece of tissue, and the blocks that it shares with glass at its border.
+    expect(computed).toBeGreaterThanOrEqual(300 * 220 * 0.98);
+    expect(computed).toBeLessThan(320 * 240);
+    const [image] = JSON.parse(stdout).images;
+    const total = image.areas.reduce((sum: number, { pixels }: { pixels: number }) => sum + pixels, 0);
+    expect(total).toBe(computed);
+    for (const file of Object.values<string>(image.files))
+      expect(existsSync(join(folder(), 'tissue', file)), file).toBe(true);
+  });
+
+  it('states the resolution and writes outlines in pixels of the slide', async () => {
+    const bytes = await readFile(join(folder(), 'tissue', 'masks', 'slide.tif'));
+    const pages = await readTiffPages({ read: async (offset, length) => bytes.subarray(offset, offset + length) });
+    const [base] = pages?.pages ?? [];
+    expect(base?.fraction(TAG.xResolution)).toBe(20_000);
+    expect(base?.number(TAG.resolutionUnit, 0)).toBe(3);
+    const outlines = JSON.parse(await readFile(join(folder(), 'tissue', 'polygons', 'slide.geojson'), 'utf8'));
+    expect(outlines.imageCoordinates).toMatchObject({ width: WIDTH, height: HEIGHT, mpp: 0.5 });
+  });
+
+  it('gives the same bits after kills', async () => {
+    let killed = 0;
+    for (const at of [60, 120, 180, 240, 300]) {
+      const command = startCommand([...words('killed'), '--everywhere', 'slide.tif'], place('home-killed'));
+      await Promise.race([command.shows('tiles are computed').then(() => sleep(at)), command.ended]);
+      if (command.process.exitCode === null) killed++;
+      command.process.kill('SIGKILL');
+      await command.ended;
+    }
+    const { status, stderr } = await runCommand(
+      [...words('killed'), '--everywhere', 'slide.tif'],
+      place('home-killed'),
+    );
+    expect(status, stderr).toBe(0);
+    expect(killed).toBeGreaterThan(0);
+    expect(await digestsBelow(join(folder(), 'killed'), FOLDERS)).toEqual(
+      await digestsBelow(join(folder(), 'all'), FOLDERS),
+    );
+  });
+
+  it('asks for a scale that the file does not say, and takes --mpp or --level', async () => {
+    const refused = await runCommand([...words('scale'), '--json', 'unknown.tif'], place());
+    expect(refused.status).toBe(1);
+    expect(JSON.parse(refused.stdout).error).toMatchObject({
+      code: 'SCALE_UNKNOWN',
+      remedy: expect.stringContaining('--mpp'),
+    });
+    const fine = await runCommand([...words('mpp'), '--mpp', '0.25', '--json', 'unknown.tif'], place());
+    expect(JSON.parse(fine.stdout).images).toMatchObject([
+      { mpp: 0.25, resampledTo: { width: WIDTH / 2, height: HEIGHT / 2 } },
+    ]);
+    const level = await runCommand([...words('level'), '--level', '0', '--json', 'unknown.tif'], place());
+    const [image] = JSON.parse(level.stdout).images;
+    expect(image.notes.join('\n')).toContain('The size of its pixels is not known');
+    expect(image).not.toHaveProperty('mpp');
+    const missing = await runCommand([...words('missing'), '--level', '9', '--json', 'unknown.tif'], place());
+    expect(JSON.parse(missing.stdout).error.cause).toContain('has no level 9: it has 0 (600 x 420 px)');
+  });
+
+  it('names a converter for what it does not read', async () => {
+    const { status, stdout } = await runCommand([...words('mrxs'), '--json', 'scan.mrxs'], place());
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout).error).toMatchObject({
+      code: 'IMAGE_UNREADABLE',
+      cause: expect.stringContaining('MIRAX'),
+      remedy: expect.stringContaining('vips tiffsave'),
+    });
+  });
+});

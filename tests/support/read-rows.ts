@@ -1,0 +1,8 @@
+import { readRows } from '../../toolkit/slide/rows-file.ts';
+
+/** All rows of a picture in files of rows. */
+export async function allRows(paths: readonly string[], width: number): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  for await (const { data } of readRows(paths, width)) parts.push(data);
+  return Buffer.concat(parts);
+}

@@ -1,0 +1,70 @@
+import { open } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { slidePages } from './slide-level.ts';
+import { readTiffPages, TAG, type TiffPage } from './tiff-pages.ts';
+import { COMPRESSION } from './tile-codec.ts';
+
+/** Endings that only slides have. */
+const ENDINGS: ReadonlySet<string> = new Set([
+  '.svs',
+  '.ndpi',
+  '.mrxs',
+  '.scn',
+  '.bif',
+  '.vms',
+  '.vmu',
+  '.vsi',
+  '.czi',
+  '.dcm',
+  '.isyntax',
+  '.i2syntax',
+]);
+/** px; larger pictures are not held in memory as a whole. */
+const MOST_IN_MEMORY = 2 ** 27;
+const SEPARATE = 2;
+/** What the image library decodes. */
+const PLAIN: ReadonlySet<number> = new Set([
+  COMPRESSION.none,
+  COMPRESSION.lzw,
+  COMPRESSION.jpeg,
+  COMPRESSION.deflate,
+  COMPRESSION.oldDeflate,
+  COMPRESSION.packBits,
+]);
+
+/**
+ * Whether a file is read as a slide: by its ending, as a TIFF with levels, one that is too large to be held in memory, or
+ * one that only the reader of slides takes. Other pictures are read as a whole.
+ */
+export async function isSlide(path: string): Promise<boolean> {
+  if (ENDINGS.has(extname(path).toLowerCase())) return true;
+  const handle = await open(path).catch(() => undefined);
+  if (handle === undefined) return false;
+  try {
+    const source = {
+      read: async (offset: number, length: number) => {
+        const bytes = Buffer.alloc(length);
+        const { bytesRead } = await handle.read(bytes, 0, length, offset);
+        return bytes.subarray(0, bytesRead);
+      },
+    };
+    const tiff = await readTiffPages(source);
+    if (tiff === undefined) return false;
+    const { levels } = slidePages(tiff.pages);
+    const [base] = levels;
+    return base !== undefined && (levels.length > 1 || isOfSlides(base));
+  } catch {
+    // Damage is told by whoever reads the picture.
+    return false;
+  } finally {
+    await handle.close();
+  }
+}
+
+function isOfSlides(base: TiffPage): boolean {
+  const pixels = base.number(TAG.width, 0) * base.number(TAG.height, 0);
+  if (pixels > MOST_IN_MEMORY || base.has(TAG.hamamatsu)) return true;
+  if (/^Aperio/i.test(base.text(TAG.description))) return true;
+  if (!base.has(TAG.tileWidth)) return false;
+  return base.number(TAG.planar, 1) === SEPARATE || !PLAIN.has(base.number(TAG.compression, 1));
+}

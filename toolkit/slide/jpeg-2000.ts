@@ -1,0 +1,76 @@
+import { createRequire } from 'node:module';
+import { z } from 'zod';
+import type { TileSamples } from './tile-codec.ts';
+
+/** What is used of the decoder; the package brings no types for Node. */
+interface Decoder {
+  getEncodedBuffer(length: number): Uint8Array;
+  getDecodedBuffer(): Uint8Array;
+  decode(): void;
+  getFrameInfo(): unknown;
+  delete(): void;
+}
+interface OpenJpeg {
+  readonly J2KDecoder: new () => Decoder;
+}
+
+const FrameInfo = z.object({
+  width: z.int(),
+  height: z.int(),
+  bitsPerSample: z.int(),
+  componentCount: z.int(),
+});
+
+let loading: Promise<OpenJpeg> | undefined;
+
+/**
+ * Decodes a JPEG 2000 codestream with OpenJPEG in WebAssembly.
+ *
+ * @param isYCbCr - Whether the three components are YCbCr, as Aperio writes them without saying so in the codestream.
+ * @throws Error for a damaged codestream, or one of other than 8 bits.
+ */
+export async function decodeJpeg2000(bytes: Buffer, isYCbCr: boolean): Promise<TileSamples> {
+  loading ??= load();
+  const { J2KDecoder } = await loading;
+  const decoder = new J2KDecoder();
+  try {
+    decoder.getEncodedBuffer(bytes.length).set(bytes);
+    decoder.decode();
+    const { width, height, bitsPerSample, componentCount } = FrameInfo.parse(decoder.getFrameInfo());
+    if (bitsPerSample !== 8) throw new RangeError(`its JPEG 2000 samples have ${bitsPerSample} bits instead of 8`);
+    const data = Uint8Array.from(decoder.getDecodedBuffer());
+    if (isYCbCr && componentCount === 3) yCbCrToRgb(data);
+    return { width, height, channels: componentCount, data };
+  } finally {
+    decoder.delete();
+  }
+}
+
+async function load(): Promise<OpenJpeg> {
+  const factory: unknown = createRequire(import.meta.url)('@cornerstonejs/codec-openjpeg/decodewasmjs');
+  // It prints its version; nothing of it is for whoever reads our output.
+  const quiet = { print: () => undefined, printErr: () => undefined };
+  if (typeof factory === 'function') {
+    const module: unknown = await factory(quiet);
+    if (isOpenJpeg(module)) return module;
+  }
+  throw new Error('the JPEG 2000 decoder did not load');
+}
+
+function isOpenJpeg(module: unknown): module is OpenJpeg {
+  return typeof module === 'object' && module !== null && 'J2KDecoder' in module;
+}
+
+/** In place, of the full range, as JFIF has it. */
+function yCbCrToRgb(data: Uint8Array): void {
+  for (let at = 0; at < data.length; at += 3) {
+    const [y = 0, cb = 0, cr = 0] = data.subarray(at, at + 3);
+    data[at] = clamped(y + 1.402 * (cr - 128));
+    data[at + 1] = clamped(y - 0.344_136 * (cb - 128) - 0.714_136 * (cr - 128));
+    data[at + 2] = clamped(y + 1.772 * (cb - 128));
+  }
+}
+
+function clamped(value: number): number {
+  return Math.min(255, Math.max(0, Math.round(value)));
+}

@@ -1,0 +1,136 @@
+import { extname } from 'node:path';
+import { REMEDIES, slideUnreadable } from './slide-error.ts';
+import { type SlideLevel, type SlidePages, tilesOf } from './slide-level.ts';
+import { TAG, type TiffPage } from './tiff-pages.ts';
+import { isDecodable } from './tile-codec.ts';
+
+const COMPRESSIONS: Readonly<Record<number, string>> = {
+  6: 'old-style JPEG',
+  34887: 'LERC',
+  34892: 'lossy JPEG of DNG',
+  34925: 'LZMA',
+  34926: 'Zstandard, which Node decodes from version 22.15 on',
+  34927: 'WebP',
+  34934: 'JPEG XR',
+  50000: 'Zstandard, which Node decodes from version 22.15 on',
+  50001: 'WebP',
+  50002: 'JPEG XL',
+  52546: 'JPEG XL',
+};
+/** Decoded bytes of one tile or strip: everything is held in memory for every region that touches it. */
+const MOST_TILE_BYTES = 2 ** 28;
+const SEPARATE = 2;
+
+/** Formats of scanners that are no TIFF, by their first bytes, and the remedy. */
+const SIGNATURES: readonly (readonly [offset: number, bytes: string, name: string, remedy: string])[] = [
+  [128, 'DICM', 'it is a DICOM file', REMEDIES.openslide],
+  [0, 'ZISRAWFILE', 'it is a CZI of Zeiss', REMEDIES.bioFormats],
+  [0, '\u0089HDF', 'it is an HDF5 file (Imaris, BDV and others)', REMEDIES.bioFormats],
+  [0, '\u00d0\u00cf\u0011\u00e0', 'it is a compound file (ZVI, OIB and others)', REMEDIES.bioFormats],
+  [4, 'jP  ', 'it is a JPEG 2000 picture', REMEDIES.bioFormats],
+];
+/** Formats that only the name tells: a JPEG or a text that points to other files. */
+const ENDINGS: Readonly<Record<string, string>> = {
+  '.mrxs': 'it is a MIRAX slide of 3DHISTECH',
+  '.vms': 'it is a VMS slide of Hamamatsu',
+  '.vmu': 'it is a VMU slide of Hamamatsu',
+  '.vsi': 'it is a VSI slide of Olympus',
+  '.dcm': 'it is a DICOM file',
+  '.isyntax': 'it is an iSyntax slide of Philips',
+  '.i2syntax': 'it is an iSyntax slide of Philips',
+};
+
+/**
+ * Refuses the formats of scanners that this program does not read, by their first bytes or their ending.
+ *
+ * @param head - The first bytes of the file, 160 or more where it has so many.
+ * @throws ReigniteError IMAGE_UNREADABLE with a command that converts it.
+ */
+export function refuseOtherFormats(path: string, head: Buffer): void {
+  for (const [offset, bytes, name, remedy] of SIGNATURES) {
+    if (head.toString('latin1', offset, offset + bytes.length) === bytes) throw slideUnreadable(path, name, remedy);
+  }
+  const name = ENDINGS[extname(path).toLowerCase()];
+  if (name !== undefined) {
+    const remedy = /Olympus|iSyntax/.test(name) ? REMEDIES.bioFormats : REMEDIES.openslide;
+    throw slideUnreadable(path, name, remedy);
+  }
+}
+
+/**
+ * Refuses TIFFs whose pixels would come out wrong.
+ *
+ * @throws ReigniteError IMAGE_UNREADABLE with the reason and what to do.
+ */
+export function refusePages(path: string, { levels, others }: SlidePages): void {
+  const [base] = levels;
+  if (base === undefined || base.number(TAG.width, 0) < 1 || base.number(TAG.height, 0) < 1) {
+    throw slideUnreadable(path, 'it holds no picture', REMEDIES.damaged);
+  }
+  if (base.has(TAG.hamamatsu)) throw slideUnreadable(path, 'it is an NDPI slide of Hamamatsu', REMEDIES.openslide);
+  if (base.text(TAG.xmp).includes('iScan') || others.some((page) => page.text(TAG.xmp).includes('<iScan'))) {
+    // Its tiles overlap and do not stand in the order of the file.
+    throw slideUnreadable(path, 'it is a BIF slide of Ventana', REMEDIES.openslide);
+  }
+  const twins = others.filter((page) => isSameSize(page, base) && page.number(TAG.samples, 1) === 1);
+  if (base.number(TAG.samples, 1) === 1 && twins.length > 0) {
+    throw slideUnreadable(path, `it holds ${twins.length + 1} channels, a page each`, REMEDIES.channels);
+  }
+}
+
+/** @throws ReigniteError IMAGE_UNREADABLE for a level that cannot be decoded to RGB. */
+export function refuseLevel(path: string, level: SlideLevel): void {
+  const { page, layout, width, height, tileWidth, tileHeight } = level;
+  const refuse = (reason: string, remedy: string): never => {
+    throw slideUnreadable(path, `its level of ${width} x ${height} px: ${reason}`, remedy);
+  };
+  if (!isDecodable(layout.compression)) {
+    const name = COMPRESSIONS[layout.compression] ?? `number ${layout.compression} of TIFF`;
+    refuse(`the compression is ${name}`, REMEDIES.recompress);
+  }
+  if (layout.predictor !== 1 && layout.predictor !== 2) refuse(`predictor ${layout.predictor}`, REMEDIES.recompress);
+  if (page.numbers(TAG.sampleFormat).some((format) => format !== 1)) {
+    refuse('its samples are not unsigned integers', REMEDIES.channels);
+  }
+  const bits = page.numbers(TAG.bits);
+  if (bits.some((each) => each !== bits[0]) || (bits[0] !== 8 && bits[0] !== 16)) {
+    refuse(`its samples have ${bits.join(', ') || 1} bits; 8 and 16 are read`, REMEDIES.recompress);
+  }
+  refuseColours(page, refuse);
+  if (tileWidth < 1 || tileHeight < 1) refuse('its tiles have no size', REMEDIES.damaged);
+  if (tileWidth * tileHeight * page.number(TAG.samples, 1) * (layout.bits / 8) > MOST_TILE_BYTES) {
+    refuse(
+      `it is stored in pieces of ${tileWidth} x ${tileHeight} px, too large to decode one for each region`,
+      REMEDIES.recompress,
+    );
+  }
+  const planes = page.number(TAG.planar, 1) === SEPARATE ? page.number(TAG.samples, 1) : 1;
+  const { across, down } = tilesOf(level);
+  const expected = across * down * planes;
+  if (level.offsets.length < expected || level.lengths.length < expected) {
+    refuse(`it lists ${level.offsets.length} of its ${expected} tiles`, REMEDIES.damaged);
+  }
+}
+
+function refuseColours(page: TiffPage, refuse: (reason: string, remedy: string) => never): void {
+  const photometric = page.number(TAG.photometric, -1);
+  const samples = page.number(TAG.samples, 1);
+  const isJpeg = page.number(TAG.compression, 1) === 7;
+  const colours = photometric === 2 || photometric === 6 ? 3 : 1;
+  if (![0, 1, 2, 3, 6].includes(photometric)) refuse(`its colours are of kind ${photometric}`, REMEDIES.recompress);
+  if (photometric === 6 && !isJpeg && page.number(TAG.compression, 1) !== 33_003) {
+    refuse('its colours are YCbCr without JPEG', REMEDIES.recompress);
+  }
+  if (photometric === 3 && (page.number(TAG.bits, 1) !== 8 || page.numbers(TAG.colourMap).length < 768)) {
+    refuse('its palette is not one of 8 bits', REMEDIES.recompress);
+  }
+  if (samples < colours || samples > colours + 1) {
+    refuse(`it has ${samples} channels, not grey or RGB`, REMEDIES.channels);
+  }
+  if (page.numbers(TAG.extraSamples).includes(1))
+    refuse('its colours are multiplied with its alpha', REMEDIES.recompress);
+}
+
+function isSameSize(a: TiffPage, b: TiffPage): boolean {
+  return a.number(TAG.width, 0) === b.number(TAG.width, 0) && a.number(TAG.height, 0) === b.number(TAG.height, 0);
+}

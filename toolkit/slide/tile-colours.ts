@@ -1,0 +1,47 @@
+import type { RgbTile } from './slide.ts';
+import { TAG, type TiffPage } from './tiff-pages.ts';
+import type { TileSamples } from './tile-codec.ts';
+
+const WHITE_IS_ZERO = 0;
+const PALETTE = 3;
+const COLOURS = 3;
+const VALUES = 256;
+
+/**
+ * Brings the samples of a tile to RGB: planes together, grey and palettes expanded, alpha dropped.
+ *
+ * @param planes - One of all channels, or one each where they are stored apart.
+ */
+export function asRgb(planes: readonly TileSamples[], page: TiffPage): RgbTile {
+  const [first] = planes;
+  if (first === undefined) throw new RangeError('Expected the samples of a tile');
+  const { width, height } = first;
+  if (planes.some((plane) => plane.width !== width || plane.height !== height)) {
+    throw new RangeError('its planes differ in size');
+  }
+  const photometric = page.number(TAG.photometric, 1);
+  if (photometric === PALETTE) return { width, height, data: ofPalette(first, page.numbers(TAG.colourMap)) };
+  if (planes.length === 1 && first.channels === COLOURS) return { width, height, data: first.data };
+  const data = new Uint8Array(width * height * COLOURS);
+  const isInverted = photometric === WHITE_IS_ZERO;
+  for (let channel = 0; channel < COLOURS; channel++) {
+    const { data: samples, channels } = planes[channel] ?? first;
+    // Of grey, with alpha or without, the first sample is every colour.
+    const offset = planes.length > 1 || channels < COLOURS ? 0 : channel;
+    for (let from = offset, to = channel; to < data.length; from += channels, to += COLOURS) {
+      const value = samples[from] ?? 0;
+      data[to] = isInverted ? VALUES - 1 - value : value;
+    }
+  }
+  return { width, height, data };
+}
+
+/** @param map - 256 reds, then greens, then blues of 16 bits. */
+function ofPalette({ data: indices, channels }: TileSamples, map: readonly number[]): Uint8Array {
+  const data = new Uint8Array((indices.length / channels) * COLOURS);
+  for (let from = 0, to = 0; from < indices.length; from += channels, to += COLOURS) {
+    const index = indices[from] ?? 0;
+    for (let channel = 0; channel < COLOURS; channel++) data[to + channel] = (map[channel * VALUES + index] ?? 0) >> 8;
+  }
+  return data;
+}
