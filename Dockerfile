@@ -12,7 +12,11 @@ FROM node:20.20.2-bookworm-slim
 ENV NODE_ENV=production REIGNITE_HOME=/home/node/reignite
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev && chmod a+r package.json package-lock.json .npmrc
+# Packages hold the binaries of every platform: those of the others are 300 MB.
+RUN npm ci --omit=dev && npm cache clean --force && chmod a+r package.json package-lock.json .npmrc \
+  && rm -rf node_modules/onnxruntime-node/bin/napi-v*/darwin node_modules/onnxruntime-node/bin/napi-v*/win32 \
+  && find node_modules/@temporalio/core-bridge/releases -mindepth 1 -maxdepth 1 \
+    ! -name "$(uname -m)-unknown-linux-gnu" -exec rm -rf {} +
 COPY --from=build /app/dist dist
 COPY --from=build /app/bin bin
 COPY --from=build /app/config/profiles config/profiles

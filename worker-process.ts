@@ -23,7 +23,8 @@ if (server === undefined) throw new Error('Expected the address of a Temporal se
 const stop = new AbortController();
 const endInTime = () => {
   // Not `exit`: it waits for threads that are within native code, such as one tile of a large network.
-  setTimeout(() => process.kill(process.pid, 'SIGKILL'), STOP_WITHIN_MS).unref();
+  const drainMs = (settings.drainSeconds ?? 0) * 1_000;
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), STOP_WITHIN_MS + drainMs).unref();
 };
 // The parent process holds the other end of this channel: when it ends, in whatever way, its workers end too.
 process.once('disconnect', () => {

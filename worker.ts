@@ -8,6 +8,7 @@ import {
   type ActivityInboundCallsInterceptor,
   type ActivityInterceptors,
   NativeConnection,
+  Runtime,
   Worker,
   type WorkerOptions,
 } from '@temporalio/worker';
@@ -19,11 +20,14 @@ import { connectionOptionsOf } from './runtime/server/connection.ts';
 import type { ServerAddress } from './runtime/server/server-address.ts';
 import { workerIdentity } from './runtime/workers/pollers.ts';
 import { becomeSoleDownloader, rivalDownloader } from './runtime/workers/sole-downloader.ts';
+import { factsToName, workerFacts } from './runtime/workers/worker-facts.ts';
 import type { WorkerSettings } from './runtime/workers/worker-settings.ts';
 import { workflowBundle } from './runtime/workers/workflow-bundle.ts';
 import { AllowedPlaces } from './toolkit/access/allowed-places.ts';
 import { ReigniteError } from './toolkit/errors.ts';
 import type { HomeFolders } from './toolkit/files/home-folders.ts';
+import { openRunStorage, type RunStorage } from './toolkit/storage/run-storage.ts';
+import { USUAL_SAVING } from './toolkit/storage/stored-partials.ts';
 
 /** Time until the server lists all pollers of a queue. */
 const RIVAL_SEEN_MS = 5_000;
@@ -53,15 +57,27 @@ const QUEUE_OPTIONS: Record<Queue, (home: HomeFolders, settings: WorkerSettings)
       maxConcurrentActivityTaskExecutions: connections,
     };
   },
-  inference: async (home) => {
+  inference: async (home, settings) => {
     const { createInferenceActivities } = await import('./activities/inference.ts');
-    return { activities: createInferenceActivities(home), maxConcurrentActivityTaskExecutions: 1 };
+    const activities = createInferenceActivities(home, await storageOf(settings), settings.scratchBytes);
+    return { activities, maxConcurrentActivityTaskExecutions: 1 };
   },
-  render: async (home) => {
+  render: async (home, settings) => {
     const { createRenderActivities } = await import('./activities/render.ts');
-    return { activities: createRenderActivities(home), maxConcurrentActivityTaskExecutions: 2 };
+    return {
+      activities: createRenderActivities(home, await storageOf(settings)),
+      maxConcurrentActivityTaskExecutions: 2,
+    };
   },
 };
+
+async function storageOf({ storage }: WorkerSettings): Promise<RunStorage | undefined> {
+  if (storage === undefined) return undefined;
+  const onFailure = (error: unknown) => {
+    Runtime.instance().logger.warn('A partial result was not stored', { error });
+  };
+  return openRunStorage(storage, { ...USUAL_SAVING, onFailure });
+}
 
 /** The queues that this process may serve: of all that download, the first one stays. */
 async function allowedQueues(
@@ -155,6 +171,7 @@ async function createWorkers(
   connection: NativeConnection,
 ): Promise<Worker[]> {
   const allowed = await AllowedPlaces.of(home, settings.places);
+  const isElsewhere = settings.scratchBytes !== undefined;
   return Promise.all(
     settings.queues.map(async (queue) =>
       Worker.create({
@@ -162,14 +179,16 @@ async function createWorkers(
         namespace: server.namespace,
         taskQueue: taskQueue(settings.taskQueuePrefix, queue),
         identity: workerIdentity(queue),
+        plugins: [{ name: factsToName(workerFacts(isElsewhere)) }],
+        shutdownGraceTime: (settings.drainSeconds ?? 0) * 1_000,
         maxHeartbeatThrottleInterval: settings.heartbeatThrottleSeconds * 1_000,
         defaultHeartbeatThrottleInterval: settings.heartbeatThrottleSeconds * 1_000,
         interceptors: {
           activity: [
             observeStep,
             inboundOf(createErrorInterceptor),
-            inboundOf(needAllowedPlaces(allowed)),
-            ...(NEEDS_FOLDERS.has(queue) ? [inboundOf(needFolders(home))] : []),
+            inboundOf(needAllowedPlaces(allowed, isElsewhere)),
+            ...(NEEDS_FOLDERS.has(queue) && !isElsewhere ? [inboundOf(needFolders(home))] : []),
           ],
         },
         ...(await QUEUE_OPTIONS[queue](home, settings)),

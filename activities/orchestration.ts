@@ -1,6 +1,7 @@
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
 import { createReadImages } from './predict/prediction-files.ts';
 import { createWritePrediction } from './predict/write-prediction.ts';
+import { noteVerdicts } from './report/note-verdicts.ts';
 import { openResults } from './report/open-results.ts';
 import { createWriteSummary } from './report/write-summary.ts';
 import { createWriteTrace } from './report/write-trace.ts';
@@ -10,6 +11,7 @@ import { createReadBatch } from './task/read-batch.ts';
 export function createOrchestrationActivities(home: HomeFolders) {
   return {
     openResults,
+    noteVerdicts,
     readBatch: createReadBatch(home),
     readImages: createReadImages(home),
     writePrediction: createWritePrediction(home),

@@ -1,7 +1,6 @@
-import { FileDigests } from '../toolkit/cache/file-digests.ts';
 import { Receipts } from '../toolkit/cache/receipts.ts';
-import { StepCache } from '../toolkit/cache/step-cache.ts';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
+import type { RunStorage } from '../toolkit/storage/run-storage.ts';
 import { Patience } from '../toolkit/zenodo/http/patience.ts';
 import { createUnpackArchive } from './acquire/unpack-archive.ts';
 import { createWriteReport } from './report/write-report.ts';
@@ -10,15 +9,16 @@ import { createCompareTask } from './task/compare-task.ts';
 import { createDrawBatch, createDrawFigures } from './task/draw-figures.ts';
 import { createPlanTask } from './task/plan-task.ts';
 import { createPrepareModel } from './task/prepare-model.ts';
+import { servicesOf } from './task/work-of.ts';
 import { createWriteDiscrepancies } from './task/write-discrepancies.ts';
 
 /** Work for processor and disk that needs no network: unpacking, converting, comparing, summing, drawing. */
-export function createRenderActivities(home: HomeFolders) {
-  const services = { home, cache: new StepCache(home.cache), digests: new FileDigests(home.digests) };
+export function createRenderActivities(home: HomeFolders, storage?: RunStorage) {
+  const services = servicesOf(home, storage);
   const receipts = new Receipts(home.receipts);
   return {
     unpackArchive: createUnpackArchive({ receipts, patience: new Patience(home.transfers) }),
-    prepareModel: createPrepareModel(home),
+    prepareModel: createPrepareModel(home, storage),
     planTask: createPlanTask(services),
     drawBatch: createDrawBatch(services),
     aggregateTask: createAggregateTask(services),

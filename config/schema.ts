@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { StorageAddress } from './storage-config.ts';
 import { cellTaskConfig, tissueTaskConfig } from './task-config.ts';
 import { CELL_TASKS, perTask, TASKS, TISSUE_TASKS } from './tasks.ts';
 import { VerdictConfig } from './verdict-config.ts';
@@ -98,6 +99,7 @@ export const RunConfig = z
       .min(1)
       .default([...TASKS])
       .describe('The tasks to run. Default: all.'),
+    storage: StorageAddress.exactOptional(),
     zenodo: ZenodoConfig.prefault({}),
     ...perTask(TISSUE_TASKS, (task) => tissueTaskConfig(task).prefault({})),
     ...perTask(CELL_TASKS, (task) => cellTaskConfig(task).prefault({})),

@@ -2,6 +2,7 @@
 // there is no manual build step; an installed package holds dist/ already and has no scripts/.
 // Usage: node scripts/build.js
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
@@ -40,7 +41,8 @@ function describeSources() {
 
 /** Types are checked by `npm test`, not here. */
 function build(sources) {
-  const fresh = join(ROOT, `.dist-${process.pid}`);
+  // Processes of two containers may have the same number.
+  const fresh = join(ROOT, `.dist-${process.pid}-${randomBytes(3).toString('hex')}`);
   try {
     const tsc = createRequire(import.meta.url).resolve('typescript/package.json');
     const compiler = join(dirname(tsc), 'bin/tsc');

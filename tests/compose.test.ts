@@ -9,6 +9,10 @@ const Service = z.object({
   ports: z.array(z.string()).default([]),
   command: z.array(z.string()).default([]),
   healthcheck: z.unknown().optional(),
+  build: z.string().optional(),
+  read_only: z.boolean().optional(),
+  cap_drop: z.array(z.string()).default([]),
+  security_opt: z.array(z.string()).default([]),
 });
 const Compose = z.object({ services: z.record(z.string(), Service), volumes: z.record(z.string(), z.null()) });
 
@@ -24,6 +28,15 @@ describe('docker-compose.yml', async () => {
     const ports = Object.values(services).flatMap((service) => service.ports);
     expect(ports).toHaveLength(2);
     for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);
+  });
+
+  it('gives no container more than it needs', () => {
+    for (const [name, { build, ...service }] of Object.entries(services)) {
+      expect(service.security_opt, name).toContain('no-new-privileges:true');
+      // PostgreSQL starts as root and becomes another user.
+      if (name !== 'postgresql') expect(service.cap_drop, name).toEqual(['ALL']);
+      if (build !== undefined) expect(service.read_only, name).toBe(true);
+    }
   });
 
   it('serves every task queue', () => {

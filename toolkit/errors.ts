@@ -21,6 +21,10 @@ export const ERRORS = {
     retryable: false,
     remedy: 'Run `npx reignite cancel` first, or the same command without `--fresh` to resume it.',
   },
+  VERDICT_CHANGED: {
+    retryable: false,
+    remedy: 'Compare the report of this time with the one before; the folders of both are in the results folder.',
+  },
   RESULTS_IN_USE: {
     retryable: false,
     remedy: 'Wait for that run, cancel it, or use another folder with `--results DIR`.',
@@ -66,6 +70,11 @@ export const ERRORS = {
     remedy: 'Check the worker log named in the message; the run resumes where it stopped.',
   },
 
+  WORKER_VERSION: {
+    retryable: false,
+    remedy:
+      'Use the same version everywhere, or give the new version its own `--set temporal.taskQueuePrefix=` until the old workers have ended.',
+  },
   DOWNLOADER_ALREADY_RUNNING: {
     retryable: false,
     remedy: 'Use that worker, or stop it first: Zenodo limits the number of connections.',
@@ -98,6 +107,26 @@ export const ERRORS = {
   FILESYSTEM_UNSUITABLE: {
     retryable: false,
     remedy: 'Use a local disk or a network file system; object storage mounted as a folder does not support locks.',
+  },
+  STORAGE_UNAVAILABLE: {
+    retryable: true,
+    remedy: 'Check AWS_ENDPOINT_URL_S3 and that the storage answers; the run resumes by itself when it does.',
+  },
+  STORAGE_REFUSED: {
+    retryable: true,
+    remedy: 'Check the bucket, AWS_REGION, AWS_ENDPOINT_URL_S3 and the credentials that this machine has.',
+  },
+  STORAGE_MISSING: {
+    retryable: true,
+    remedy: 'Start the run and all its workers with the same `--set storage=`.',
+  },
+  STORAGE_DAMAGED: {
+    retryable: false,
+    remedy: 'Remove the object that the message names; then type the same command again.',
+  },
+  STORAGE_UNSUITABLE: {
+    retryable: false,
+    remedy: 'Use a server that honours `If-None-Match: *` on PUT, such as Amazon S3, MinIO or Ceph of recent versions.',
   },
   NOT_WRITABLE: { retryable: false, remedy: 'Make the folder writable, or choose another one.' },
   NOT_READABLE: { retryable: false, remedy: 'Make the file readable for this user, or choose another one.' },

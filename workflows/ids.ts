@@ -1,5 +1,6 @@
 /** Ids are paths: a child's id begins with its parent's, so that the UI lists a run's parts together. */
 export const runId = (record: string, profile: string, digest: string) => `reproduce/${record}/${profile}/${digest}`;
+export const scheduleId = (record: string, profile: string) => `schedule/${record}/${profile}`;
 export const downloadId = (record: string, digest: string) => `download/${record}/${digest}`;
 export const predictionId = (task: string, digest: string) => `predict/${task}/${digest}`;
 export const stageId = (run: string, stage: string) => `${run}/${stage}`;

@@ -33,7 +33,7 @@ export const rendering = (settings: Settings) => proxyActivities<RenderActivitie
 
 /** Short steps on the queue of the workflows themselves. */
 export const bookkeeping = (settings: Settings) =>
-  proxyActivities<Pick<OrchestrationActivities, 'openResults' | 'writeSummary'>>({
+  proxyActivities<Pick<OrchestrationActivities, 'openResults' | 'writeSummary' | 'noteVerdicts'>>({
     ...optionsOf(settings, 'orchestration'),
     startToCloseTimeout: '2 minutes',
   });

@@ -49,12 +49,23 @@ function missingFolder(step: unknown, home: HomeFolders): string | undefined {
 /**
  * Runs an activity only where its input names nothing but what the worker may use. Anyone who reaches the Temporal server
  * can start any activity with any input; this is the one place that every one of them passes.
+ *
+ * @param isElsewhere - Whether the worker has folders of its own in place of the run's, and touches neither those nor
+ *   the user's models. What leaves a folder is refused there too.
  */
-export function needAllowedPlaces(allowed: AllowedPlaces) {
+export function needAllowedPlaces(allowed: AllowedPlaces, isElsewhere = false) {
   return (): ActivityInboundCallsInterceptor => ({
     async execute(input: ActivityExecuteInput, next: Next<ActivityInboundCallsInterceptor, 'execute'>) {
-      await allowed.check(placesNamedIn(input.args));
+      await allowed.check(placesNamedIn(isElsewhere ? input.args.map(withoutFolders) : input.args));
       return next(input);
     },
   });
+}
+
+/** What a worker with folders of its own never uses as paths. */
+const UNUSED: ReadonlySet<string> = new Set(['folders', 'settings']);
+
+function withoutFolders(step: unknown): unknown {
+  if (typeof step !== 'object' || step === null || Array.isArray(step)) return step;
+  return Object.fromEntries(Object.entries(step).filter(([name]) => !UNUSED.has(name)));
 }

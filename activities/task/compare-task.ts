@@ -21,6 +21,7 @@ export function createCompareTask(services: WorkerServices) {
     const files = new TaskFiles(services.home, stage);
     const failures = new Map<string, string>((await files.readFailures(batches)).map(({ roi, code }) => [roi, code]));
     const rois = (await files.readPlan()).rois.map((planned) => ({ planned, failure: failures.get(planned.roi) }));
+    await services.storage?.stages.takeResults(stage.folder, folders.results);
     const overview = await readOverview(inside(folders.data, OVERVIEW_FILE));
     return withHeartbeat({ phase: 'comparing', done: 0, of: rois.length }, async (report) => {
       const work = workOf(services, folders, report);

@@ -1,14 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { z } from 'zod';
 import { make } from '../../toolkit/cache/make.ts';
-import type { KeyParts, StepCache } from '../../toolkit/cache/step-cache.ts';
+import type { CacheEntry, KeyParts, StepCache } from '../../toolkit/cache/step-cache.ts';
 import { folderOf } from '../../toolkit/dataset/layout.ts';
 import { sha256Of } from '../../toolkit/files/hash-file.ts';
+import { Environment } from '../../toolkit/report/environment.ts';
+import { recordEnvironment } from '../../toolkit/results/environments.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
+import type { TaskKind } from '../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import type { TaskWork } from '../../toolkit/tasks/work.ts';
 import { withHeartbeat } from '../heartbeat.ts';
-import { DrawBatchInput, DrawFiguresInput } from '../inputs.ts';
+import { DrawBatchInput, DrawFiguresInput, type OutstandingRoi } from '../inputs.ts';
 import { TaskFiles } from './task-files.ts';
 import { findResult, sourcesOf, type WorkerServices, workOf } from './work-of.ts';
 
@@ -86,7 +90,7 @@ export function createDrawBatch(services: WorkerServices) {
     const step = DrawBatchInput.parse(input);
     const { folders, batch, failures } = step;
     const kind = taskNamed(step.task);
-    const files = new TaskFiles(services.home, step.stage);
+    const files = new TaskFiles(services.home, step.stage, services.storage);
     const failed = new Set<string>(failures.map(({ roi }) => roi));
     const rois = (await files.readBatch(batch)).filter(({ roi }) => !failed.has(roi));
     return withHeartbeat({ phase: 'drawing', done: 0, of: rois.length }, async (report) => {
@@ -98,6 +102,7 @@ export function createDrawBatch(services: WorkerServices) {
         const { roi } = planned;
         const sources = planned.sources ?? (await sourcesOf(planned, work));
         const entry = await findResult(kind, planned, sources, step, work);
+        if (entry !== undefined) await placeResult(kind, planned, entry, work);
         const isDrawn =
           entry !== undefined &&
           (await placeFigure(work, kind.figureKey(roi, sources, entry), kind.figurePath(folders.results, roi), (out) =>
@@ -110,4 +115,21 @@ export function createDrawBatch(services: WorkerServices) {
       return { drawn: rois.length - withoutFigure.length, withoutFigure };
     });
   };
+}
+
+const Facts = z.object({ machine: Environment });
+
+/**
+ * Puts a result where results are, and notes what it was computed on: a worker without the results folder could not.
+ * Nothing happens to files that are there already.
+ */
+async function placeResult(
+  kind: TaskKind,
+  { roi, need }: OutstandingRoi,
+  entry: CacheEntry,
+  { cache, results }: Pick<TaskWork, 'cache' | 'results'>,
+): Promise<void> {
+  await kind.restore(cache, entry, results, roi);
+  const { data } = Facts.safeParse(entry.facts);
+  if (need === 'infer' && data !== undefined) await recordEnvironment(results, data.machine);
 }

@@ -8,11 +8,11 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import { inside } from '../../toolkit/files/inside.ts';
 import type { PredictionEngines } from '../../toolkit/predict/prediction-order.ts';
 import { environment } from '../../toolkit/report/environment.ts';
-import { recordEnvironment } from '../../toolkit/results/environments.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import type { RoiSources } from '../../toolkit/tasks/work.ts';
 import { countingTiles, withHeartbeat } from '../heartbeat.ts';
 import { InferRoiInput } from '../inputs.ts';
+import { bringModel, bringRoi, type Elsewhere, elsewhere, orGiveBack } from './stage-in.ts';
 import { sessionOf, sourcesOf, type WorkerServices, workOf } from './work-of.ts';
 
 /** What the inference of an ROI leaves in the history. The result itself is on disk. */
@@ -39,10 +39,12 @@ const Facts = z.object({ seconds: z.number(), tiles: z.int() });
 export function createInferRoi({ engines, ...services }: InferServices) {
   return async function inferRoi(input: InferRoiInput): Promise<RoiOutcome> {
     const step = InferRoiInput.parse(input);
-    const { task, roi, folders, model, engine, settings } = step;
-    const { log } = Context.current();
+    const { task, roi, model, engine, settings } = step;
+    const { log, cancellationSignal } = Context.current();
+    const away = elsewhere(services);
     return withHeartbeat({ roi, phase: 'reading' }, async (beat) => {
       const report = countingTiles((progress) => beat({ roi, ...progress }));
+      const folders = away === undefined ? step.folders : await bring(away, step, cancellationSignal);
       const work = workOf(services, folders, report);
       const { signal, cache, home } = work;
       const kind = taskNamed(task);
@@ -52,7 +54,7 @@ export function createInferRoi({ engines, ...services }: InferServices) {
       const guard = { engine, deaths: { name: roi, signal } };
       const { entry, isCached } = await makeInference(work, parts, guard, async (folder) => {
         log.info('inference starts');
-        return kind.infer(
+        const inferred = await kind.infer(
           {
             roi,
             image: inside(folders.data, step.image),
@@ -68,17 +70,26 @@ export function createInferRoi({ engines, ...services }: InferServices) {
           },
           engines,
         );
+        // A run may have workers on several machines, and its results folder is not on all of them.
+        const machine = environment('inference', packageVersion(), engine);
+        return { ...inferred, facts: { ...Object(inferred.facts), machine } };
       });
-      await kind.restore(cache, entry, folders.results, roi);
+      if (away === undefined) await kind.restore(cache, entry, folders.results, roi);
+      else await away.scratch.trim();
       const { key } = entry;
       if (isCached) return { roi, key, cached: true, seconds: 0, tiles: 0 };
-      // A run may have workers on several machines.
-      await recordEnvironment(folders.results, environment('inference', packageVersion(), engine));
       const { seconds, tiles } = Facts.parse(entry.facts);
       log.info('inference is in the cache', { key, tiles, seconds });
       return { roi, key, cached: false, seconds, tiles };
     });
   };
+}
+
+async function bring(away: Elsewhere, step: InferRoiInput, signal: AbortSignal): Promise<InferRoiInput['folders']> {
+  return orGiveBack(async () => {
+    await bringModel(away, step.model.digest, signal);
+    return bringRoi(away, step, step.folders, signal);
+  });
 }
 
 /** The later steps go by the key of the plan: what was planned must be what is inferred. */

@@ -1,4 +1,10 @@
+import { stat } from 'node:fs/promises';
+import { Context } from '@temporalio/activity';
 import { inLanes } from '../../toolkit/concurrency.ts';
+import { inside } from '../../toolkit/files/inside.ts';
+import { fileExists } from '../../toolkit/files/open-for-reading.ts';
+import type { Content } from '../../toolkit/storage/blobs.ts';
+import type { RunStorage } from '../../toolkit/storage/run-storage.ts';
 import type { TaskKind } from '../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import type { ListedRoi, NetworkSetup, TaskWork } from '../../toolkit/tasks/work.ts';
@@ -30,6 +36,8 @@ export function createPlanTask(services: WorkerServices) {
     const step = PlanTaskInput.parse(input);
     const kind = taskNamed(step.task);
     const listed = await kind.listRois(step.folders.data);
+    const { storage } = services;
+    if (storage !== undefined) return planShared(services, storage, step, listed);
     return planRois(services, step, listed, (roi, work) => look(kind, roi, step, work));
   };
 }
@@ -43,7 +51,7 @@ export async function planRois(
 ): Promise<TaskOutline> {
   return withHeartbeat({ phase: 'planning', done: 0, of: listed.length }, async (report) => {
     const work = workOf(services, folders, report);
-    const files = new TaskFiles(services.home, stage);
+    const files = new TaskFiles(services.home, stage, services.storage);
     let done = 0;
     const looked = await inLanes(listed, LANES, work.signal, async (roi) => {
       const found = await look(roi, work);
@@ -61,6 +69,37 @@ export async function planRois(
     const toInfer = outstanding.filter(({ need }) => need === 'infer').length;
     return { total: listed.length, cached: listed.length - toInfer, batches };
   });
+}
+
+/** Plans, and stores first what workers without the data folder need of it. */
+async function planShared(
+  services: WorkerServices,
+  storage: RunStorage,
+  step: PlanTaskInput,
+  listed: readonly ListedRoi[],
+): Promise<TaskOutline> {
+  const kind = taskNamed(step.task);
+  const { data } = step.folders;
+  const stored: Record<string, Content> = {};
+  const store = async (path: string, sha256: string | undefined, work: Pick<TaskWork, 'digests' | 'signal'>) => {
+    const file = inside(data, path);
+    if (stored[path] !== undefined || !(await fileExists(file))) return;
+    const content = {
+      sha256: sha256 ?? (await work.digests.sha256(file, work.signal)),
+      bytes: (await stat(file)).size,
+    };
+    stored[path] = await storage.blobs.offer(file, content, work.signal);
+  };
+  const outline = await planRois(services, step, listed, async (roi, work) => {
+    const looked = await look(kind, roi, step, work);
+    await store(roi.image, looked.sources?.image, work);
+    await store(roi.truth, looked.sources?.truth, work);
+    return looked;
+  });
+  const work = { digests: services.digests, signal: Context.current().cancellationSignal };
+  for (const path of kind.measuredWith) await store(path, undefined, work);
+  await storage.stages.writeList(step.stage.folder, 'data', stored);
+  return outline;
 }
 
 async function look(kind: TaskKind, roi: ListedRoi, setup: NetworkSetup, work: TaskWork): Promise<Looked> {

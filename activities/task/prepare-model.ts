@@ -2,12 +2,13 @@ import { Context } from '@temporalio/activity';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { writeModelPassport } from '../../toolkit/models/model-passport.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
+import type { RunStorage } from '../../toolkit/storage/run-storage.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { type ModelRef, PrepareModelInput } from '../inputs.ts';
 
 /** Makes a task's model ready, once for every content, and writes into the results what it is. */
-export function createPrepareModel({ models }: Pick<HomeFolders, 'models'>) {
+export function createPrepareModel({ models }: Pick<HomeFolders, 'models'>, storage?: Pick<RunStorage, 'models'>) {
   return async function prepareModel(input: PrepareModelInput): Promise<ModelRef> {
     const { task, folders, settings } = PrepareModelInput.parse(input);
     const { data, results } = folders;
@@ -17,6 +18,7 @@ export function createPrepareModel({ models }: Pick<HomeFolders, 'models'>) {
       const { digest, modelDir, facts } = prepared;
       report({ phase: 'parity' });
       await writeModelPassport(modelDir, RESULTS.model.in(results, task), signal);
+      await storage?.models.offer(digest, modelDir, signal);
       return { digest, ...facts };
     });
   };

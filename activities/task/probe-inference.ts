@@ -1,22 +1,29 @@
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
-import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import type { PredictionEngines } from '../../toolkit/predict/prediction-order.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { type EngineRef, ProbeInput } from '../inputs.ts';
+import { bringModel, elsewhere, orGiveBack } from './stage-in.ts';
+import type { WorkerServices } from './work-of.ts';
 
 export interface ProbedEngine extends EngineRef {
   /** Providers that were tried first, with the reason why they do not work here. */
   readonly fallbacks: readonly string[];
 }
 
+/** What finding out needs of a worker. */
+type ProbeServices = Pick<WorkerServices, 'home' | 'storage' | 'scratch'>;
+
 /** Finds out what a task's network will run on, before results are looked up under it. */
-export function createProbeInference(home: HomeFolders, engines: PredictionEngines) {
+export function createProbeInference(services: ProbeServices, engines: PredictionEngines) {
   return async function probeInference(input: ProbeInput): Promise<ProbedEngine> {
     const { task, model, inference } = ProbeInput.parse(input);
     const signal = Context.current().cancellationSignal;
+    const { home } = services;
+    const away = elsewhere(services);
     return withHeartbeat({ phase: 'probing', provider: inference.provider }, async () => {
+      if (away !== undefined) await orGiveBack(() => bringModel(away, model.digest, signal));
       const job = { modelDir: join(home.models, model.digest), provider: inference.provider, threads: 1 };
       const { provider, ortVersion, fallbacks } = await taskNamed(task).probe(engines, job, signal);
       return { provider, ortVersion, engine: inference.engine, fallbacks };

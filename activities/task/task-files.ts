@@ -4,6 +4,9 @@ import { z } from 'zod';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { inside } from '../../toolkit/files/inside.ts';
+import { fileExists } from '../../toolkit/files/open-for-reading.ts';
+import type { RunStorage } from '../../toolkit/storage/run-storage.ts';
+import type { StoredStages } from '../../toolkit/storage/stored-stages.ts';
 import { OutstandingRoi, PlannedRoi, RoiFailure, type StageRef } from '../inputs.ts';
 
 /** The test set of a task in the order in which results are shown. */
@@ -13,9 +16,14 @@ export type TaskPlan = z.infer<typeof TaskPlan>;
 /** The files of a task in the home: its plan, the batches of what is outstanding, and what failed, a file per batch. */
 export class TaskFiles {
   readonly #folder: string;
+  readonly #stage: StageRef;
+  readonly #stored: StoredStages | undefined;
 
-  constructor(home: HomeFolders, stage: StageRef) {
+  /** @param storage - Gets them too, for workers that do not share the home. */
+  constructor(home: HomeFolders, stage: StageRef, storage?: Pick<RunStorage, 'stages'>) {
     this.#folder = inside(home.runs, stage.folder);
+    this.#stage = stage;
+    this.#stored = storage?.stages;
   }
 
   async writePlan(plan: TaskPlan): Promise<void> {
@@ -52,11 +60,16 @@ export class TaskFiles {
   }
 
   async #write(name: string, value: unknown): Promise<void> {
-    await writeFileAtomic(join(this.#folder, name), JSON.stringify(value));
+    const text = JSON.stringify(value);
+    await writeFileAtomic(join(this.#folder, name), text);
+    await this.#stored?.write(this.#stage.folder, name, text);
   }
 
   async #read(name: string): Promise<unknown> {
-    return JSON.parse(await readFile(join(this.#folder, name), 'utf8'));
+    const path = join(this.#folder, name);
+    const isElsewhere = this.#stored !== undefined && !(await fileExists(path));
+    const stored = isElsewhere ? await this.#stored?.read(this.#stage.folder, name) : undefined;
+    return JSON.parse(stored ?? (await readFile(path, 'utf8')));
   }
 }
 

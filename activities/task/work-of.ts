@@ -1,10 +1,12 @@
 import { Context } from '@temporalio/activity';
 import type { RunConfig } from '../../config/schema.ts';
-import type { FileDigests } from '../../toolkit/cache/file-digests.ts';
-import type { StepCache } from '../../toolkit/cache/step-cache.ts';
+import { FileDigests } from '../../toolkit/cache/file-digests.ts';
+import { StepCache } from '../../toolkit/cache/step-cache.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { inside } from '../../toolkit/files/inside.ts';
+import type { RunStorage } from '../../toolkit/storage/run-storage.ts';
+import { Scratch } from '../../toolkit/storage/scratch.ts';
 import type { NetworkSession, TaskKind } from '../../toolkit/tasks/kind.ts';
 import type { ListedRoi, NetworkSetup, RoiSources, TaskWork } from '../../toolkit/tasks/work.ts';
 import type { RunFolders } from '../inputs.ts';
@@ -14,16 +16,35 @@ export interface WorkerServices {
   readonly home: HomeFolders;
   readonly cache: StepCache;
   readonly digests: FileDigests;
+  /** Where machines without a common folder share results; undefined where they share folders. */
+  readonly storage?: RunStorage | undefined;
+  /** Stand-ins for the folders of runs, on a worker that fetches what it needs from the storage. */
+  readonly scratch?: Scratch | undefined;
+}
+
+/**
+ * Opens what a worker keeps between steps.
+ *
+ * @param scratchBytes - What fetched files may take, on a worker without the folders of its runs.
+ */
+export function servicesOf(home: HomeFolders, storage?: RunStorage, scratchBytes?: number): WorkerServices {
+  const digests = new FileDigests(home.digests);
+  const cache = new StepCache(home.cache, undefined, undefined, storage?.entries);
+  const isElsewhere = storage !== undefined && scratchBytes !== undefined;
+  const scratch = isElsewhere
+    ? new Scratch({ home, maxBytes: scratchBytes, blobs: storage.blobs, digests })
+    : undefined;
+  return { home, cache, digests, storage, scratch };
 }
 
 /** What a step of a run works with: a fresh run finds nothing of earlier ones in the cache. */
 export function workOf(
-  { home, cache, digests }: WorkerServices,
+  { home, cache, digests, storage }: WorkerServices,
   { data, results, generation }: RunFolders,
   report: (progress: object) => void,
 ): TaskWork {
   const signal = Context.current().cancellationSignal;
-  return { data, results, home, digests, cache: cache.of(generation), signal, report };
+  return { data, results, home, digests, storage, cache: cache.of(generation), signal, report };
 }
 
 /** What a network is opened with. */

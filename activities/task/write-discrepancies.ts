@@ -18,6 +18,7 @@ export function createWriteDiscrepancies(services: WorkerServices) {
     const { folders, record, tasks } = WriteDiscrepanciesInput.parse(input);
     return withHeartbeat({ phase: 'measuring' }, async (report) => {
       const work = workOf(services, folders, report);
+      for (const { stage } of tasks) await services.storage?.stages.takeResults(stage.folder, folders.results);
       const entries: DiscrepancyEntry[] = [];
       for (const task of await endedOf(TISSUE_TASKS, tasks, services))
         entries.push(...(await tissueDiscrepancies(task, work)));

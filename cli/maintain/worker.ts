@@ -1,9 +1,11 @@
+import type { RunConfig } from '../../config/schema.ts';
 import { didYouMean } from '../../config/suggest.ts';
 import { QUEUES, type Queue } from '../../config/tasks.ts';
 import { loadConfig } from '../../runtime/config/load-config.ts';
 import { connectTo, externalServer } from '../../runtime/server/connection.ts';
 import type { ServerAddress } from '../../runtime/server/server-address.ts';
 import { runningServer } from '../../runtime/server/server-record.ts';
+import { listWorkers, refuseOtherVersions } from '../../runtime/workers/list-workers.ts';
 import { WorkerProcesses } from '../../runtime/workers/worker-processes.ts';
 import { workerSettingsOf } from '../../runtime/workers/worker-settings.ts';
 import { placesNamedIn } from '../../toolkit/access/named-places.ts';
@@ -12,6 +14,7 @@ import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { makePrivateHome } from '../../toolkit/files/private-home.ts';
 import { untilStopped, whenInterrupted } from '../interruption.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
+import { checkRunStorage } from '../run/check-run-storage.ts';
 import { withHomeServer } from '../with-home-server.ts';
 
 /** `reignite server`: the home's Temporal server alone, until Ctrl-C; workers and runs attach to it. */
@@ -26,10 +29,16 @@ export async function serverCommand(signal: AbortSignal): Promise<number> {
   });
 }
 
+const GB = 1e9;
+
 export interface WorkerOptions {
   readonly queues?: readonly string[];
   readonly data?: string;
   readonly results?: string;
+  /** GB for fetched files: the worker has none of the folders of its runs. */
+  readonly scratch?: number;
+  /** Minutes that activities in hand may go on when the worker is told to stop. */
+  readonly drain?: number;
   readonly set: readonly string[];
   readonly profile: string;
 }
@@ -38,28 +47,65 @@ export interface WorkerOptions {
  * `reignite worker`: serves task queues until Ctrl-C, on the server that TEMPORAL_ADDRESS names, else on the running
  * one of the home.
  *
- * @throws ReigniteError USAGE for a queue that is none, or when there is no server; WORKER_LOST.
+ * @throws ReigniteError USAGE for a queue that is none, for `--scratch` without storage or for other queues than
+ *   inference, or when there is no server; WORKER_VERSION;
+ *   STORAGE_REFUSED, STORAGE_UNAVAILABLE, STORAGE_UNSUITABLE; WORKER_LOST.
  */
 export async function workerCommand(options: WorkerOptions, signal: AbortSignal): Promise<number> {
   const queues = (options.queues ?? QUEUES).map(parseQueue);
   const config = await loadConfig(options);
   const { data, results } = options;
   const places = placesNamedIn({ config, data, results });
-  const settings = { ...workerSettingsOf(config), places };
+  const settings = { ...workerSettingsOf(config), places, ...scratchOf(options, queues, config), ...drainOf(options) };
   const home = homeFromEnvironment();
   await makePrivateHome(home.home, printStep);
+  await checkRunStorage(config, signal);
   const server = await findServer(home.home);
   const client = await connectTo(server);
+  const others = await listWorkers(client.workflowService, server.namespace, settings.taskQueuePrefix);
   await client.connection.close();
+  refuseOtherVersions(others ?? []);
   const workers = new WorkerProcesses({ home, server, settings, queues, onStep: printStep, signal });
   printStep(`Serves ${queues.join(', ')} on ${server.address}. Press Ctrl-C to stop.`);
-  whenInterrupted('Stopped. Another worker retries unfinished activities.');
+  whenInterrupted(
+    options.drain === undefined
+      ? 'Stopped. Another worker retries unfinished activities.'
+      : `Takes no more activities; open activities have ${options.drain} min to finish. Press Ctrl-C again to stop at once.`,
+  );
   try {
     await untilStopped(workers.failed, signal);
     return EXIT.interrupted;
   } finally {
     await workers.stop();
   }
+}
+
+/** What the worker may keep of what it fetches; nothing where it has the folders of its runs. */
+function scratchOf(
+  { scratch }: WorkerOptions,
+  queues: readonly Queue[],
+  { storage }: Pick<RunConfig, 'storage'>,
+): { readonly scratchBytes?: number } {
+  if (scratch === undefined) return {};
+  if (!(scratch > 0))
+    throw new ReigniteError('USAGE', `Expected a number of GB above 0 for --scratch, got ${scratch}.`);
+  if (storage === undefined) {
+    throw new ReigniteError('USAGE', '--scratch needs object storage to fetch from.', {
+      remedy: 'Add `--set storage=s3://BUCKET/PREFIX`, the same as that of the runs.',
+    });
+  }
+  if (queues.some((queue) => queue !== 'inference')) {
+    throw new ReigniteError('USAGE', 'Without the folders of the runs a worker can serve inference alone.', {
+      remedy: 'Add `--queues inference`; download, render and orchestration stay with the folders.',
+    });
+  }
+  return { scratchBytes: scratch * GB };
+}
+
+function drainOf({ drain }: WorkerOptions): { readonly drainSeconds?: number } {
+  if (drain === undefined) return {};
+  if (drain >= 0) return { drainSeconds: drain * 60 };
+  throw new ReigniteError('USAGE', `Expected minutes from 0 for --drain, got ${drain}.`);
 }
 
 function parseQueue(name: string): Queue {

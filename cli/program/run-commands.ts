@@ -1,9 +1,19 @@
 import { type Command, Option } from 'commander';
 import type { ListOptions } from '../inspect/list.ts';
+import type { WorkersOptions } from '../inspect/workers.ts';
 import type { WorkerOptions } from '../maintain/worker.ts';
 import type { DownloadOptions } from '../run/download.ts';
 import type { RunOptions } from '../run/run.ts';
-import { append, type CommandContext, command, configured, configuredCommand, withExamples } from './command.ts';
+import type { ScheduleCommandOptions } from '../run/schedule.ts';
+import {
+  append,
+  type CommandContext,
+  command,
+  configured,
+  configuredCommand,
+  parseNumber,
+  withExamples,
+} from './command.ts';
 
 interface JsonOption {
   readonly json?: boolean;
@@ -51,6 +61,18 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
     .action(async (options: DownloadOptions) => {
       const { downloadCommand } = await import('../run/download.ts');
       exitWith(await downloadCommand(options, signal));
+    });
+
+  configuredCommand(
+    program,
+    'schedule',
+    'repeat a run and fail when a verdict changes; without options: list schedules',
+  )
+    .option('--every <time>', 'day, week, month, or a cron expression of five fields (UTC)')
+    .option('--end', 'remove the schedule of this record and profile')
+    .action(async (options: ScheduleCommandOptions) => {
+      const { scheduleCommand } = await import('../run/schedule.ts');
+      exitWith(await scheduleCommand(options, signal));
     });
 
   command(program, 'list', 'list runs with their state and verdicts')
@@ -105,10 +127,23 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
     )
     .option('--data <dir>', 'folder of records that runs from other state directories may use')
     .option('--results <dir>', 'folder of results that runs from other state directories may write')
+    .option(
+      '--scratch <gb>',
+      'work without shared folders: fetch files from `storage` and keep at most this much of them',
+      parseNumber,
+    )
+    .option('--drain <min>', 'when stopped, finish open activities within this many minutes', parseNumber)
     .action(async (options: WorkerOptions) => {
       const { workerCommand } = await import('../maintain/worker.ts');
       exitWith(await workerCommand(options, signal));
     });
+
+  configured(command(program, 'workers', 'list the workers of each task queue, and why activities wait')).action(
+    async (options: WorkersOptions) => {
+      const { workersCommand } = await import('../inspect/workers.ts');
+      exitWith(await workersCommand(options, signal));
+    },
+  );
 
   command(program, 'ui [run]', 'open a run in the Temporal UI; keeps the server running until Ctrl-C').action(
     async (run: string | undefined) => {

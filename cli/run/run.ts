@@ -7,6 +7,7 @@ import { workerSettingsOf } from '../../runtime/workers/worker-settings.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
+import { checkRunStorage } from './check-run-storage.ts';
 import { DetachedTeller, detachRun } from './detached-run.ts';
 import { runToCompletion, tellOutcome } from './follow-run.ts';
 import { tellPlan } from './plan/plan-lines.ts';
@@ -64,6 +65,7 @@ async function runHere(options: RunOptions, teller: DetachedTeller, signal: Abor
   const home = homeFromEnvironment();
   const config = await pinRecord(await loadConfig(options), home, printStep, signal);
   const run = resolveRun(config, home, options);
+  await checkRunStorage(config, signal);
   const settings = workerSettingsOf(config);
   const queues = options.workers ? {} : { queues: [] };
   let fresh = options.fresh ?? false;

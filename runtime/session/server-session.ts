@@ -12,6 +12,7 @@ import { type EmbeddedServer, startEmbeddedServer } from '../server/embedded-ser
 import { acquireHomeLock, homeHolder, type OwnedHome } from '../server/home-lock.ts';
 import type { ServerAddress } from '../server/server-address.ts';
 import { runningServer } from '../server/server-record.ts';
+import { listWorkers, refuseOtherVersions } from '../workers/list-workers.ts';
 import { unservedQueues } from '../workers/pollers.ts';
 import { serveOrphanedQueues } from '../workers/serve-orphaned-queues.ts';
 import { WorkerProcesses } from '../workers/worker-processes.ts';
@@ -220,6 +221,10 @@ export class OwnerGone extends Error {
 async function openExternal(options: SessionOptions, server: ServerAddress): Promise<ServerSession> {
   const { home, settings, onStep, queues = QUEUES } = options;
   const client = await connectTo(server, { home });
+  if (queues.length > 0) {
+    const others = await listWorkers(client.workflowService, server.namespace, settings.taskQueuePrefix);
+    refuseOtherVersions(others ?? []);
+  }
   const look = () => unservedQueues(client, server.namespace, settings.taskQueuePrefix, queues);
   const unserved = await look();
   const workers = new WorkerProcesses({ home, server, settings, queues: [], onStep, signal: options.signal });

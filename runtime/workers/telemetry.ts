@@ -1,5 +1,6 @@
 import { DefaultLogger, type LogEntry, Runtime, type RuntimeOptions } from '@temporalio/worker';
 import type { TelemetryConfig } from '../../config/schema.ts';
+import { WORKER_HEARTBEAT_MS } from './list-workers.ts';
 
 /** Fields that the SDK adds to every message and that only add noise. */
 const LEFT_OUT = new Set([
@@ -63,12 +64,17 @@ export function installTelemetry({ logLevel, metricsPort, metricsHost }: Telemet
     const bindAddress = `${metricsHost}:${metricsPort}`;
     const prometheus = { bindAddress, countersTotalSuffix: true, useSecondsForDurations: true };
     try {
-      Runtime.install({ logger, telemetryOptions: { logging, metrics: { prometheus } } });
+      const telemetryOptions = { logging, metrics: { prometheus } };
+      Runtime.install({ logger, telemetryOptions, workerHeartbeatInterval: WORKER_HEARTBEAT_MS });
       return;
     } catch (error) {
       logger.warn(`No metrics on ${bindAddress}`, { error: error instanceof Error ? error.message : String(error) });
     }
   }
-  const options: RuntimeOptions = { logger, telemetryOptions: { logging } };
+  const options: RuntimeOptions = {
+    logger,
+    telemetryOptions: { logging },
+    workerHeartbeatInterval: WORKER_HEARTBEAT_MS,
+  };
   Runtime.install(options);
 }

@@ -135,7 +135,8 @@ export class WorkerProcesses {
   /** Ends all workers and returns when they are gone. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    await Promise.all([...this.#children.values()].map(endChild));
+    const withinMs = STOP_WITHIN_MS + (this.#options.settings.drainSeconds ?? 0) * 1_000;
+    await Promise.all([...this.#children.values()].map((child) => endChild(child, withinMs)));
   }
 
   #isStopping(): boolean {
@@ -188,10 +189,10 @@ export class WorkerProcesses {
   }
 }
 
-function endChild(child: ChildProcess): Promise<void> {
+function endChild(child: ChildProcess, withinMs: number): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
   return new Promise((resolve) => {
-    const last = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);
+    const last = setTimeout(() => child.kill('SIGKILL'), withinMs);
     child.once('exit', () => {
       clearTimeout(last);
       resolve();

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { RunConfig } from '../../config/schema.ts';
 import { TelemetryConfig } from '../../config/schema.ts';
+import { StorageAddress } from '../../config/storage-config.ts';
 import { QUEUES } from '../../config/tasks.ts';
 
 const VARIABLE = 'REIGNITE_WORKER';
@@ -14,6 +15,12 @@ export const WorkerSettings = z.object({
   /** Files fetched at the same time. */
   connections: z.int().min(1),
   telemetry: TelemetryConfig.prefault({}),
+  /** Object storage that machines without a common folder share. */
+  storage: StorageAddress.exactOptional(),
+  /** Largest size of the fetched files, bytes, on a worker that has none of the folders of its runs. */
+  scratchBytes: z.number().positive().exactOptional(),
+  /** Time that open activities have to finish when the worker is told to stop, s; otherwise they are given back at once. */
+  drainSeconds: z.number().min(0).exactOptional(),
   /** What the worker may use in addition to the folders of its state directory, for work from commands of other state directories. */
   places: z
     .object({
@@ -30,8 +37,15 @@ export function workerSettingsOf({
   temporal: { taskQueuePrefix, heartbeatThrottleSeconds },
   zenodo: { connections },
   telemetry,
-}: Pick<RunConfig, 'temporal' | 'zenodo' | 'telemetry'>): Omit<WorkerSettings, 'queues'> {
-  return { taskQueuePrefix, heartbeatThrottleSeconds, connections, telemetry };
+  storage,
+}: Pick<RunConfig, 'temporal' | 'zenodo' | 'telemetry' | 'storage'>): Omit<WorkerSettings, 'queues'> {
+  return {
+    taskQueuePrefix,
+    heartbeatThrottleSeconds,
+    connections,
+    telemetry,
+    ...(storage === undefined ? {} : { storage }),
+  };
 }
 
 export function settingsToEnvironment(settings: WorkerSettings): Record<string, string> {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { DrawBatchInput, EngineRef, ModelRef, PlanTaskInput, RunInput } from '../../activities/inputs.ts';
+import { noteVerdicts } from '../../activities/report/note-verdicts.ts';
 import { createWriteTrace } from '../../activities/report/write-trace.ts';
 import { planRois } from '../../activities/task/plan-task.ts';
 import { createReadBatch } from '../../activities/task/read-batch.ts';
@@ -72,6 +73,7 @@ function stubbedSteps({ home, rois }: StubbedRun, infer: (roi: string) => void) 
   const judged = () => Promise.resolve({ verdict: 'reproduced', said: 'reproduced' });
   return {
     openResults: done,
+    noteVerdicts,
     writeSummary: done,
     readBatch: createReadBatch(home),
     writeTrace: createWriteTrace(),

@@ -162,10 +162,11 @@ function unique(values: readonly (string | undefined)[]): string[] {
   return [...new Set(values.filter((value) => value !== undefined))].sort();
 }
 
-/** @returns Undefined for what is not an http or https address. */
+/** @returns Undefined for what is neither an http or https address nor object storage. */
 function originOf(address: string): string | undefined {
   if (!URL.canParse(address)) return undefined;
-  const { protocol, origin } = new URL(address);
+  const { protocol, origin, host } = new URL(address);
+  if (protocol === 's3:') return `s3://${host}`;
   return protocol === 'http:' || protocol === 'https:' ? origin : undefined;
 }
 

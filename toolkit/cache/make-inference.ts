@@ -8,7 +8,7 @@ import { readJsonIfValid } from '../files/json-file.ts';
 import { stepReached } from '../nnunet/sliding-window/partial-roi.ts';
 import { type KeyedEngine, refuseOtherEngine } from '../onnx/session/refuse-other-engine.ts';
 import { tilesReached } from '../yolo/detect/partial-detection.ts';
-import { type Made, type MakeServices, make, type Product } from './make.ts';
+import { type Made, type MakeServices, make, type Product, type Work } from './make.ts';
 import type { KeyParts } from './step-cache.ts';
 
 /** Attempts in a row that may die without having finished a step; the next one sets the ROI aside. */
@@ -101,12 +101,18 @@ export function makeInference(
   { engine, remedy, deaths }: InferenceGuard,
   infer: (folder: string) => Promise<InferredProduct>,
 ): Promise<Made> {
-  return make(services, parts, async (folder) => {
+  const work: Work = async (folder, save) => {
     const attempt = () => infer(folder);
+    const counted = async () => {
+      // Should it end this process, the next machine has to know that it was tried.
+      await save();
+      return attempt();
+    };
     const inferred = await (deaths === undefined
       ? attempt()
-      : countingDeaths({ work: folder, roi: deaths.name, signal: deaths.signal }, attempt));
+      : countingDeaths({ work: folder, roi: deaths.name, signal: deaths.signal }, counted));
     refuseOtherEngine(inferred.ran, engine, remedy);
     return inferred;
-  });
+  };
+  return make(services, parts, work, { resumable: true });
 }

@@ -11,6 +11,7 @@ import { asDiskError } from '../files/disk-error.ts';
 import { sha256Of, sha256OfFile } from '../files/hash-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
 import { temporaryPathBeside } from '../files/temporary-files.ts';
+import type { StoredEntries } from '../storage/stored-entries.ts';
 
 /** What a process remembers at most: the entries of a hundred thousand ROIs. */
 const MOST_BYTES = 256 * 2 ** 20;
@@ -88,22 +89,25 @@ export class StepCache {
   readonly #folder: string;
   readonly #generation: string | undefined;
   readonly #texts: EntryTexts;
+  readonly #stored: StoredEntries | undefined;
   #looks = 0;
 
   /**
    * @param folder - Absolute folder of the cache.
    * @param generation - Part of every key: what was stored under another one, or none, is not found.
    * @param texts - What is remembered of entries, shared by all generations.
+   * @param stored - Entries of other machines: what is not here is taken from there.
    */
-  constructor(folder: string, generation?: string, texts = new EntryTexts()) {
+  constructor(folder: string, generation?: string, texts = new EntryTexts(), stored?: StoredEntries) {
     this.#folder = folder;
     this.#generation = generation;
     this.#texts = texts;
+    this.#stored = stored;
   }
 
   /** The cache as a generation of runs sees it; the one that all runs share, unless one is named. */
   of(generation: string | undefined): StepCache {
-    return new StepCache(this.#folder, generation, this.#texts);
+    return new StepCache(this.#folder, generation, this.#texts, this.#stored);
   }
 
   /** The key under which this cache keeps what was made from `parts`. */
@@ -125,7 +129,7 @@ export class StepCache {
     const entry = await this.recall(key);
     if (entry === undefined || this.#isWhole(key, entry)) return entry;
     await this.#removeDamaged(key);
-    return undefined;
+    return this.#takeStored(key);
   }
 
   /**
@@ -135,6 +139,11 @@ export class StepCache {
    * The small file is read in place: handing it to another thread takes five times as long as reading it.
    */
   async recall(key: string): Promise<CacheEntry | undefined> {
+    return (await this.recallHere(key)) ?? this.#takeStored(key);
+  }
+
+  /** The same of this machine's entries alone: for what is quicker to compute than to ask for. */
+  async recallHere(key: string): Promise<CacheEntry | undefined> {
     this.#looks += 1;
     if (this.#looks % LOOKS_A_TURN === 0) await nextTurn();
     const known = this.#texts.of(key);
@@ -173,6 +182,11 @@ export class StepCache {
       await rm(building, { recursive: true, force: true });
       throw asDiskError(error, target);
     }
+  }
+
+  /** Gives an entry to the other machines, where there are such: it may have been made before they could be reached. */
+  async share(entry: CacheEntry, signal?: AbortSignal): Promise<void> {
+    await this.#stored?.offer(entry, (name) => this.pathOf(entry.key, name), signal);
   }
 
   /** Every entry that can be read, whatever its generation, in no order. For those who ask; a run looks up keys. */
@@ -217,13 +231,42 @@ export class StepCache {
     return names.every(([name, { bytes }]) => statusOf(this.pathOf(key, name))?.size === bytes);
   }
 
+  /**
+   * Copies an entry of other machines into this cache.
+   *
+   * @throws ReigniteError STORAGE_DAMAGED when the description of the entry cannot be read.
+   */
+  async #takeStored(key: string): Promise<CacheEntry | undefined> {
+    const text = await this.#stored?.read(key);
+    if (this.#stored === undefined || text === undefined) return undefined;
+    const entry = parseEntry(text);
+    if (entry?.key !== key) {
+      throw new ReigniteError('STORAGE_DAMAGED', `${this.#stored.nameOf(key)} is not the cache entry of its name.`);
+    }
+    const target = this.#entryFolder(key);
+    const building = temporaryPathBeside(target);
+    try {
+      await makeFolder(building);
+      for (const [name, { sha256 }] of Object.entries(entry.files)) {
+        await this.#stored.fetchFile(key, name, sha256, join(building, name));
+      }
+      await writeSynced(join(building, ENTRY_FILE), JSON.stringify(entry));
+      await rename(building, target).catch((error: unknown) => this.#keepFirst(key, building, error));
+      return entry;
+    } catch (error) {
+      await rm(building, { recursive: true, force: true });
+      throw asDiskError(error, target);
+    }
+  }
+
   async #removeDamaged(key: string): Promise<void> {
     this.#texts.forget(key);
     await rm(this.#entryFolder(key), { recursive: true, force: true });
   }
 
   async #keepFirst(key: string, building: string, error: unknown): Promise<void> {
-    if ((await this.find(key)) === undefined) throw error;
+    const entry = await this.recallHere(key);
+    if (entry === undefined || !this.#isWhole(key, entry)) throw error;
     await rm(building, { recursive: true, force: true });
   }
 

@@ -9,6 +9,8 @@ export interface HomeFolders {
   readonly cache: string;
   /** ROIs in progress, a folder a cache key. */
   readonly work: string;
+  /** Stand-ins for the folders of runs, on a worker that fetches from object storage. */
+  readonly scratch: string;
   /** Plans and failures of runs, a folder a configuration digest. */
   readonly runs: string;
   /** What was fetched and unpacked, with digests. */
@@ -34,6 +36,7 @@ export function homeFolders(home: string): HomeFolders {
     models: join(root, 'models'),
     cache: join(root, 'cache'),
     work: join(root, 'work'),
+    scratch: join(root, 'scratch'),
     runs: join(root, 'runs'),
     receipts: join(root, 'receipts'),
     transfers: join(root, 'transfers'),

@@ -14,7 +14,7 @@ export interface GraphicsAdapter {
 let known: GraphicsAdapter | undefined;
 
 /** Name and driver version of this machine's NVIDIA GPUs, asked once per process; nothing where there is no `nvidia-smi`. */
-function graphicsAdapter(): GraphicsAdapter {
+export function graphicsAdapter(): GraphicsAdapter {
   known ??= parseAdapters(ask());
   return known;
 }

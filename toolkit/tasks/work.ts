@@ -5,6 +5,7 @@ import type { FileDigests } from '../cache/file-digests.ts';
 import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import { ReigniteError } from '../errors.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
+import type { RunStorage } from '../storage/run-storage.ts';
 
 /** The annotated part of a detection image in px: left, top, right, bottom. */
 export type Box = [number, number, number, number];
@@ -49,6 +50,10 @@ export interface TaskWork {
   /** As the run sees it. */
   readonly cache: StepCache;
   readonly digests: FileDigests;
+  /** Where machines without a common folder share results; undefined where they share folders. */
+  readonly storage?: RunStorage | undefined;
+  /** Makes files of the data folder present, where that folder is filled as files are needed. Paths are relative to it. */
+  readonly need?: ((paths: readonly string[]) => Promise<void>) | undefined;
   readonly signal: AbortSignal;
   readonly report: (progress: object) => void;
 }

@@ -208,6 +208,13 @@ export function stepReached(folder: string): RoiStep {
   return readState(folder)?.next ?? { row: 0, fold: 0 };
 }
 
+/** Names of the files in the folder that the last commit counts on, its own first; none where there was no commit. */
+export function committedFiles(folder: string): readonly string[] {
+  const state = readState(folder);
+  const files = Object.values(state?.files ?? {}).map(({ file }) => file);
+  return state === undefined ? [] : [STATE_FILE, ...files.filter((file) => OURS.test(file))];
+}
+
 function readState(folder: string): State | undefined {
   try {
     return State.parse(JSON.parse(readFileSync(join(folder, STATE_FILE), 'utf8')));

@@ -40,6 +40,7 @@ export function cellsTask(definition: CellTaskDefinition): TaskKind {
     aggregate: async (rois, work) => (await import('./work.ts')).aggregateCells(definition, rois, work),
     drawFigures: async (...of) => (await import('./work.ts')).drawCellsFigures(definition, ...of),
     compareWithPublished: async (input) => (await import('./comparison.ts')).compareCells(definition, input),
+    measuredWith: declared === undefined ? [] : [detectorFile(name)],
     measure: async (input, { detector }) => {
       if (declared === undefined) return { kind: 'nothing' };
       if (input.settings.model !== undefined) {

@@ -91,9 +91,10 @@ export async function measureDeclared(
 async function openDeclared(
   task: CellTask,
   { tile }: DetectionSettings,
-  { work: { data, home, signal }, settings, session, engine }: MeasureInput,
+  { work: { data, home, signal, need }, settings, session, engine }: MeasureInput,
   detector: CellDetector,
 ): Promise<Detector> {
+  await need?.([detectorFile(task)]);
   const checkpoint = inside(data, detectorFile(task));
   const digest = await detectorDigest(checkpoint, tile, signal);
   const modelDir = join(home.models, digest);
@@ -109,7 +110,8 @@ async function detectImage(
   { modelDir, setup }: Detector,
   detector: CellDetector,
 ): Promise<CacheEntry> {
-  const { data, digests, signal, report } = work;
+  const { data, digests, signal, report, need } = work;
+  await need?.([file]);
   const image = inside(data, file);
   const imageSha256 = await digests.sha256(image, signal);
   const parts = detectKey(box, { image: imageSha256 }, setup, declared);

@@ -88,7 +88,8 @@ async function segmentAgain(
   segmenter: RoiSegmenter,
   report: (progress: object) => void,
 ): Promise<CacheEntry> {
-  const { home, digests, data, signal } = work;
+  const { home, digests, data, signal, need } = work;
+  await need?.([image, truth]);
   const files = { image: inside(data, image), truth: inside(data, truth) };
   const model = { digest: String(entry.parts['model']) };
   const modelDir = join(home.models, model.digest);

@@ -19,8 +19,13 @@ const OURS = /^(tile-\d+\.bin|\.tile-\d+\.bin\..*\.tmp)$/;
 
 /** Number of finished tiles of the partial result in the folder. */
 export async function tilesReached(folder: string): Promise<number> {
+  return (await finishedTiles(folder)).length;
+}
+
+/** Names of the files of tiles that the attempts at an image finished. Each is whole, and never changes. */
+export async function finishedTiles(folder: string): Promise<readonly string[]> {
   const names = await readdir(folder).catch(() => []);
-  return names.filter((name) => TILE.test(name)).length;
+  return names.filter((name) => TILE.test(name));
 }
 
 /**

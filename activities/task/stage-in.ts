@@ -1,0 +1,88 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Context } from '@temporalio/activity';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import type { RunStorage } from '../../toolkit/storage/run-storage.ts';
+import type { Scratch } from '../../toolkit/storage/scratch.ts';
+import type { RoiSources } from '../../toolkit/tasks/work.ts';
+import type { RunFolders, StageRef } from '../inputs.ts';
+import type { WorkerServices } from './work-of.ts';
+
+/** By then no worker has what the step needs. */
+const LAST_ATTEMPT = 30;
+const HOLD_MS = 5_000;
+
+/** A worker that has none of the run's folders, and where it gets their files. */
+export interface Elsewhere {
+  readonly storage: RunStorage;
+  readonly scratch: Scratch;
+  readonly home: HomeFolders;
+}
+
+/** Undefined on a worker that has the folders of its runs. */
+export function elsewhere({
+  storage,
+  scratch,
+  home,
+}: Pick<WorkerServices, 'storage' | 'scratch' | 'home'>): Elsewhere | undefined {
+  return storage === undefined || scratch === undefined ? undefined : { storage, scratch, home };
+}
+
+/** Brings a model here, where it was not converted here. */
+export async function bringModel({ storage, home }: Elsewhere, digest: string, signal: AbortSignal): Promise<void> {
+  await storage.models.fetch(digest, join(home.models, digest), signal);
+}
+
+/** Brings the files of an ROI here, as they were planned. @returns The folders that stand in for the run's. */
+export async function bringRoi(
+  { scratch }: Elsewhere,
+  roi: { readonly image: string; readonly truth: string; readonly sources?: RoiSources | undefined },
+  folders: RunFolders,
+  signal: AbortSignal,
+): Promise<RunFolders> {
+  const here = scratch.foldersOf(folders);
+  const { image, truth, sources } = roi;
+  if (sources !== undefined) {
+    await scratch.fetch(here.data, { [image]: sources.image, [truth]: sources.truth }, signal);
+  }
+  return here;
+}
+
+/** Empty folders that stand in for the run's; what a step asks for of the data folder is brought when it asks. */
+export async function bringAsNeeded(
+  { scratch, storage }: Elsewhere,
+  stage: StageRef,
+  folders: RunFolders,
+  signal: AbortSignal,
+): Promise<{ readonly folders: RunFolders; readonly need: (paths: readonly string[]) => Promise<void> }> {
+  const here = scratch.foldersOf(folders);
+  await rm(here.results, { recursive: true, force: true });
+  const listed = (await storage.stages.readList(stage.folder, 'data', signal)) ?? {};
+  const need = async (paths: readonly string[]) => {
+    const wanted = paths.flatMap((path) => {
+      const content = listed[path];
+      return content === undefined ? [] : [[path, content.sha256] as const];
+    });
+    await scratch.fetch(here.data, Object.fromEntries(wanted), signal);
+  };
+  return { folders: here, need };
+}
+
+/**
+ * Does a step with what the storage has. A worker that cannot get it gives the step back, for another one to take: one
+ * machine with wrong credentials must not fail the ROIs of all.
+ */
+export async function orGiveBack<Result>(step: () => Promise<Result>): Promise<Result> {
+  try {
+    return await step();
+  } catch (error) {
+    const isOurs = error instanceof ReigniteError;
+    if (!isOurs || !(error.code === 'STORAGE_MISSING' || error.code === 'STORAGE_REFUSED')) throw error;
+    const context = Context.current();
+    context.log.warn(error.message);
+    await context.sleep(Math.min(HOLD_MS, (context.info.heartbeatTimeoutMs ?? HOLD_MS) / 2));
+    const retryable = context.info.attempt < LAST_ATTEMPT;
+    throw new ReigniteError(error.code, error.message, { cause: error, remedy: error.remedy, retryable });
+  }
+}

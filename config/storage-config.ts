@@ -1,0 +1,29 @@
+import { z } from 'zod';
+
+const SCHEME = 's3://';
+/** A bucket by the rules of S3, and a prefix of plain characters. No key, no password: they have no place in an address. */
+const ADDRESS = /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[A-Za-z0-9._-]+)*\/?$/;
+
+/** Object storage that machines without a common folder share. */
+export const StorageAddress = z
+  .string()
+  .regex(ADDRESS, 'Expected s3://BUCKET or s3://BUCKET/PREFIX, of letters, digits, dots, hyphens and underscores')
+  .refine((text) => !text.split('/').some((part) => part === '.' || part === '..'), 'Expected no . or .. in the prefix')
+  .describe(
+    'Object storage for workers without a shared folder: `s3://BUCKET/PREFIX` of any S3-compatible server. Server and ' +
+      'credentials come from the usual AWS variables and files. Changes no result. Default: none, folders are shared.',
+  );
+
+/** Where objects are. */
+export interface StoragePlace {
+  readonly bucket: string;
+  /** Empty, or ending in a slash. */
+  readonly prefix: string;
+}
+
+/** @param address - As `StorageAddress` allows it. */
+export function storagePlace(address: string): StoragePlace {
+  const [bucket = '', ...prefix] = StorageAddress.parse(address).slice(SCHEME.length).split('/');
+  const parts = prefix.filter((part) => part !== '');
+  return { bucket, prefix: parts.map((part) => `${part}/`).join('') };
+}

@@ -1,0 +1,130 @@
+import type { WorkflowService } from '@temporalio/client';
+import type { temporal } from '@temporalio/proto';
+import { packageVersion } from '../../config/package-files.ts';
+import { QUEUES, type Queue, taskQueue } from '../../config/tasks.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { hasEndedHere } from './pollers.ts';
+import { factsFromName, type WorkerFacts } from './worker-facts.ts';
+
+type Listed = temporal.api.worker.v1.IWorkerListInfo;
+type Heartbeat = temporal.api.worker.v1.IWorkerHeartbeat;
+
+/** A worker process tells the server of itself so often. */
+export const WORKER_HEARTBEAT_MS = 10_000;
+/** One that missed three is taken for dead. */
+const SILENT_S = (3.5 * WORKER_HEARTBEAT_MS) / 1_000;
+
+const PAGE = 500;
+/** `WORKER_STATUS_RUNNING`, `_SHUTTING_DOWN`. */
+const RUNNING = 1;
+const STOPPING = 2;
+/** gRPC's UNIMPLEMENTED: servers before 1.29. */
+const UNKNOWN_CALL = 12;
+
+/** A worker of a task queue. */
+export interface FleetWorker {
+  readonly identity: string;
+  readonly queue: Queue;
+  readonly host: string;
+  readonly pid: string;
+  /** Undefined of workers before 0.2.0. */
+  readonly facts: WorkerFacts | undefined;
+  readonly state: 'serving' | 'stopping' | 'silent';
+  /** ISO 8601. */
+  readonly since: string;
+  /** GiB; undefined where the worker did not say. */
+  readonly freeMemory: number | undefined;
+  /** Activities that it has in hand. */
+  readonly busy: number;
+}
+
+/**
+ * Lists the workers of all task queues of a prefix, by what they told the server: those that serve, those that are
+ * stopping, and those that were not heard of for half a minute. Workers that ended in order are left out.
+ *
+ * @returns Undefined where the server cannot list workers.
+ */
+export async function listWorkers(
+  service: WorkflowService,
+  namespace: string,
+  prefix: string,
+): Promise<readonly FleetWorker[] | undefined> {
+  const queues = new Map(QUEUES.map((queue) => [taskQueue(prefix, queue), queue]));
+  const listed = await listAll(service, namespace);
+  if (listed === undefined) return undefined;
+  const workers: FleetWorker[] = [];
+  for (const worker of listed) {
+    const queue = queues.get(worker.taskQueue ?? '');
+    if (queue === undefined || (worker.status !== RUNNING && worker.status !== STOPPING)) continue;
+    if (await hasEndedHere(worker.workerIdentity ?? '')) continue;
+    workers.push(describe(worker, queue, await heartbeatOf(service, namespace, worker)));
+  }
+  return workers.sort(
+    (a, b) => QUEUES.indexOf(a.queue) - QUEUES.indexOf(b.queue) || (a.identity < b.identity ? -1 : 1),
+  );
+}
+
+/**
+ * Refuses to join workers of another version: an activity that one of them began may be beyond the other.
+ *
+ * @throws ReigniteError WORKER_VERSION that names one of them.
+ */
+export function refuseOtherVersions(workers: readonly FleetWorker[], version = packageVersion()): void {
+  const other = workers.find(({ facts, state }) => state === 'serving' && facts && facts.reignite !== version);
+  if (other?.facts === undefined) return;
+  throw new ReigniteError(
+    'WORKER_VERSION',
+    `The worker ${other.identity} on ${other.host} serves ${other.queue} with reignite ${other.facts.reignite}; this is ${version}.`,
+  );
+}
+
+async function listAll(service: WorkflowService, namespace: string): Promise<readonly Listed[] | undefined> {
+  const all: Listed[] = [];
+  let nextPageToken: Uint8Array = new Uint8Array();
+  do {
+    try {
+      const page = await service.listWorkers({ namespace, pageSize: PAGE, nextPageToken });
+      all.push(...page.workers);
+      nextPageToken = page.nextPageToken;
+    } catch (error) {
+      if (Object(error).code === UNKNOWN_CALL) return undefined;
+      throw error;
+    }
+  } while (nextPageToken.length > 0);
+  return all;
+}
+
+/** One that has gone since it was listed has none. */
+async function heartbeatOf(
+  service: WorkflowService,
+  namespace: string,
+  { workerInstanceKey = '' }: Listed,
+): Promise<Heartbeat | undefined> {
+  const described = await service
+    .describeWorker({ namespace, workerInstanceKey: workerInstanceKey ?? '' })
+    .catch(() => undefined);
+  return described?.workerInfo?.workerHeartbeat ?? undefined;
+}
+
+function describe(listed: Listed, queue: Queue, heartbeat: Heartbeat | undefined): FleetWorker {
+  const facts = listed.plugins?.map(({ name }) => factsFromName(name ?? '')).find((each) => each !== undefined);
+  const heard = secondsOf(heartbeat?.heartbeatTime);
+  const isSilent = heard === undefined || Date.now() / 1_000 - heard > SILENT_S;
+  const usage = heartbeat?.hostInfo?.currentHostMemUsage ?? undefined;
+  const free = facts && usage !== undefined ? Math.round(facts.memory * (1 - usage) * 10) / 10 : undefined;
+  return {
+    identity: listed.workerIdentity ?? '',
+    queue,
+    host: listed.hostName ?? '',
+    pid: listed.processId ?? '',
+    facts,
+    state: isSilent ? 'silent' : listed.status === STOPPING ? 'stopping' : 'serving',
+    since: new Date((secondsOf(listed.startTime) ?? 0) * 1_000).toISOString(),
+    freeMemory: free,
+    busy: heartbeat?.activityTaskSlotsInfo?.currentUsedSlots ?? 0,
+  };
+}
+
+function secondsOf(time: { readonly seconds?: unknown } | null | undefined): number | undefined {
+  return time === null || time === undefined ? undefined : Number(time.seconds ?? 0);
+}

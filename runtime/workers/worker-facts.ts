@@ -1,0 +1,45 @@
+import { cpus, totalmem } from 'node:os';
+import { z } from 'zod';
+import { packageVersion } from '../../config/package-files.ts';
+import { graphicsAdapter } from '../../toolkit/report/environment.ts';
+
+/** What a worker tells of itself to the Temporal server, where everybody who may look at the server can read it. */
+export const WorkerFacts = z.object({
+  reignite: z.string().describe('Version of this package'),
+  processor: z.string(),
+  cores: z.int().min(1),
+  memory: z.number().describe('GiB, rounded'),
+  adapter: z.string().optional().describe('GPU, where the machine says'),
+  scratch: z.boolean().optional().describe('Whether it fetches what it needs from object storage'),
+});
+export type WorkerFacts = z.infer<typeof WorkerFacts>;
+
+const START = 'reignite ';
+
+/** The facts of this process. @param isElsewhere - Whether it has none of the folders of its runs. */
+export function workerFacts(isElsewhere: boolean): WorkerFacts {
+  const { adapter } = graphicsAdapter();
+  return {
+    reignite: packageVersion(),
+    processor: cpus()[0]?.model.trim() || 'unknown',
+    cores: Math.max(1, cpus().length),
+    memory: Math.round(totalmem() / 2 ** 30),
+    ...(adapter === undefined ? {} : { adapter }),
+    ...(isElsewhere ? { scratch: true } : {}),
+  };
+}
+
+/** Facts as the name of a plugin: the one text of ours that a worker's heartbeats carry. */
+export function factsToName(facts: WorkerFacts): string {
+  return START + JSON.stringify(facts);
+}
+
+/** @returns Undefined for the name of anything else. */
+export function factsFromName(name: string): WorkerFacts | undefined {
+  if (!name.startsWith(START)) return undefined;
+  try {
+    return WorkerFacts.safeParse(JSON.parse(name.slice(START.length))).data;
+  } catch {
+    return undefined;
+  }
+}

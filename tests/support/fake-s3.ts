@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { onTestFinished } from 'vitest';
+import type { S3StoreOptions } from '../../toolkit/storage/s3-store.ts';
+
+/** What a request is answered with instead of the truth. */
+export type BucketFault =
+  | 500
+  | 503
+  /** The connection ends before the answer; the object is not written. */
+  | 'cut'
+  /** The connection ends in the middle of the object that is read. */
+  | 'half'
+  /** The object is written, and the answer is lost. */
+  | 'lost reply'
+  /** An object that is there is not seen yet. */
+  | 'stale';
+
+export interface FakeRequest {
+  readonly method: string;
+  /** Without the bucket. */
+  readonly key: string;
+}
+
+export interface FakeS3 {
+  /** What `openS3Store` needs to reach it. */
+  readonly options: S3StoreOptions;
+  /** By key, without the bucket. */
+  readonly objects: Map<string, Buffer>;
+  readonly requests: FakeRequest[];
+  /** Bytes of objects that were read, by key. */
+  readonly sent: Map<string, number>;
+  /** Asked at every request for a fault; undefined means that it is answered as it should be. */
+  fault: (request: FakeRequest) => BucketFault | undefined;
+}
+
+/** A server of the few S3 requests that reignite makes, in this process, for the test that asks. */
+export async function startFakeS3(): Promise<FakeS3> {
+  const state: FakeS3 = {
+    options: {},
+    objects: new Map(),
+    requests: [],
+    sent: new Map(),
+    fault: () => undefined,
+  };
+  const server = createServer((request, response) => {
+    // A client that was told to stop hangs up.
+    answer(state, request, response).catch(() => request.socket.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  return Object.assign(state, {
+    options: {
+      patience: { attempts: 4, firstMs: 1, longestMs: 2 },
+      client: {
+        endpoint: `http://127.0.0.1:${port}`,
+        region: 'us-east-1',
+        credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+      },
+    },
+  });
+}
+
+async function answer(state: FakeS3, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const path = decodeURIComponent((request.url ?? '').split('?')[0] ?? '');
+  const asked: FakeRequest = { method: request.method ?? '', key: path.split('/').slice(2).join('/') };
+  const body = await bodyOf(request);
+  state.requests.push(asked);
+  const fault = state.fault(asked);
+  if (fault === 'cut') return void request.socket.destroy();
+  if (fault === 500 || fault === 503) return fail(response, fault, fault === 503 ? 'SlowDown' : 'InternalError');
+  if (fault === 'lost reply') {
+    carryOut(state, asked, request, body);
+    return void request.socket.destroy();
+  }
+  const isStale = fault === 'stale' && (asked.method === 'GET' || asked.method === 'HEAD');
+  const { status, object } = isStale ? { status: 404, object: undefined } : carryOut(state, asked, request, body);
+  if (status >= 400) return fail(response, status, status === 404 ? 'NoSuchKey' : 'PreconditionFailed');
+  if (object === undefined) return void response.writeHead(status, { ETag: '"etag"' }).end();
+  response.writeHead(status, { 'Content-Length': object.length, ETag: '"etag"' });
+  if (asked.method === 'HEAD') return void response.end();
+  if (fault === 'half') {
+    response.write(object.subarray(0, Math.floor(object.length / 2)), () => request.socket.destroy());
+    return;
+  }
+  state.sent.set(asked.key, (state.sent.get(asked.key) ?? 0) + object.length);
+  response.end(object);
+}
+
+function carryOut(
+  { objects }: FakeS3,
+  { method, key }: FakeRequest,
+  { headers }: IncomingMessage,
+  body: Buffer,
+): { readonly status: number; readonly object?: Buffer } {
+  const found = objects.get(key);
+  if (method === 'PUT') {
+    if (headers['if-none-match'] === '*' && found !== undefined) return { status: 412 };
+    const sum = headers['x-amz-checksum-sha256'];
+    if (sum !== undefined && sum !== createHash('sha256').update(body).digest('base64')) return { status: 400 };
+    objects.set(key, body);
+    return { status: 200 };
+  }
+  if (method === 'DELETE') {
+    objects.delete(key);
+    return { status: 204 };
+  }
+  return found === undefined ? { status: 404 } : { status: 200, object: found };
+}
+
+function fail(response: ServerResponse, status: number, code: string): void {
+  response.writeHead(status, { 'Content-Type': 'application/xml' });
+  response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>${code}</Message></Error>`);
+}
+
+async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}

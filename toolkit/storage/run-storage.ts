@@ -1,0 +1,52 @@
+import { randomBytes } from 'node:crypto';
+import { ReigniteError } from '../errors.ts';
+import { Blobs } from './blobs.ts';
+import type { ObjectStore } from './object-store.ts';
+import { StoredEntries } from './stored-entries.ts';
+import { StoredModels } from './stored-files.ts';
+import { type SavingOptions, StoredPartials } from './stored-partials.ts';
+import { StoredStages } from './stored-stages.ts';
+
+/**
+ * What machines without a common folder share, as objects: files by their digest (`objects/`), and small documents that
+ * name them: cache entries (`cache/`), models (`models/`), stages of runs (`stages/`), partial results (`partial/`).
+ */
+export class RunStorage {
+  readonly store: ObjectStore;
+  readonly blobs: Blobs;
+  readonly entries: StoredEntries;
+  readonly models: StoredModels;
+  readonly stages: StoredStages;
+  readonly partials: StoredPartials;
+
+  constructor(store: ObjectStore, saving?: SavingOptions) {
+    this.store = store;
+    this.blobs = new Blobs(store);
+    this.entries = new StoredEntries(store, this.blobs);
+    this.models = new StoredModels(store, this.blobs);
+    this.stages = new StoredStages(store, this.blobs);
+    this.partials = new StoredPartials(store, saving);
+  }
+}
+
+/** Opens the storage of a configuration; the client is loaded only where there is one. */
+export async function openRunStorage(address: string, saving?: SavingOptions): Promise<RunStorage> {
+  const { openS3Store } = await import('./s3-store.ts');
+  return new RunStorage(openS3Store(address), saving);
+}
+
+/**
+ * Writes and reads an object, before work depends on it.
+ *
+ * @throws ReigniteError STORAGE_REFUSED, STORAGE_UNAVAILABLE; STORAGE_UNSUITABLE when the server lets a second writer
+ *   replace what was to be written once.
+ */
+export async function checkStorage(store: ObjectStore, signal?: AbortSignal): Promise<void> {
+  const key = `check/${randomBytes(8).toString('hex')}`;
+  await store.writeOnce(key, 'first', signal);
+  const isReplaced = await store.writeOnce(key, 'second', signal);
+  const text = await store.readText(key, signal);
+  await store.remove(key, signal);
+  if (!isReplaced && text === 'first') return;
+  throw new ReigniteError('STORAGE_UNSUITABLE', `${store.name} replaced an object that was to be written once.`);
+}

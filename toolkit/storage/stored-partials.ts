@@ -1,0 +1,210 @@
+import { readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { Sha256 } from '../brands.ts';
+import { bestEffort } from '../concurrency.ts';
+import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
+import { sha256OfFile } from '../files/hash-file.ts';
+import type { ObjectStore } from './object-store.ts';
+import { ATTEMPTS, compareReached, copyPartial, PARTIAL, reachedIn } from './partial-files.ts';
+import { parseStored, refuseOddName } from './stored-files.ts';
+
+const PartialList = z.object({
+  reached: z.tuple([z.int(), z.int(), z.int()]).readonly(),
+  files: z.record(z.string(), Sha256),
+  attempts: z.string().nullable().describe('Count of attempts that died, as it is in the work folder'),
+});
+type PartialList = z.infer<typeof PartialList>;
+
+/** How long the last save of an attempt that was told to stop may take. */
+const LAST_SAVE_MS = 8_000;
+
+export interface SavingOptions {
+  /** Time between two saves, ms. */
+  readonly everyMs: number;
+  /** Told of a save that failed; the attempt goes on. */
+  readonly onFailure?: (error: unknown) => void;
+}
+
+/** Half a minute of work is lost at most when a machine is. */
+export const USUAL_SAVING: SavingOptions = { everyMs: 30_000 };
+
+/**
+ * Partial results of ROIs, so that another machine resumes where one was lost. They only save time: one that cannot be
+ * stored or read is done without.
+ */
+export class StoredPartials {
+  readonly #store: ObjectStore;
+  readonly #options: SavingOptions;
+
+  constructor(store: ObjectStore, options: SavingOptions = USUAL_SAVING) {
+    this.#store = store;
+    this.#options = options;
+  }
+
+  /**
+   * Begins an attempt: puts what another machine left of it into the work folder, unless what is there is as far, and
+   * saves from then on what the attempt commits.
+   *
+   * @param key - Of the result in the cache.
+   * @param work - Absolute work folder of the result.
+   */
+  async begin(key: string, work: string): Promise<SavedPartial> {
+    const left = await this.#read(key).catch(this.#tellFailure);
+    if (left !== undefined) await this.#take(key, left, work).catch(this.#tellFailure);
+    return new SavedPartial(this.#store, { key, work, stored: Object.values(left?.files ?? {}) }, this.#options);
+  }
+
+  async #read(key: string): Promise<PartialList | undefined> {
+    const text = await this.#store.readText(listOf(key));
+    return text === undefined ? undefined : parseStored(PartialList, text, this.#store, listOf(key));
+  }
+
+  async #take(key: string, { reached, files, attempts }: PartialList, work: string): Promise<void> {
+    const further = compareReached(reached, await reachedIn(work));
+    if (further < 0) return;
+    if (attempts !== null) await writeFileAtomic(join(work, ATTEMPTS), attempts);
+    if (further === 0) return;
+    const folder = join(work, PARTIAL);
+    await rm(folder, { recursive: true, force: true });
+    try {
+      await fetchAll(this.#store, key, files, folder);
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  readonly #tellFailure = (error: unknown): undefined => this.#options.onFailure?.(error) ?? undefined;
+}
+
+async function fetchAll(store: ObjectStore, key: string, files: PartialList['files'], folder: string): Promise<void> {
+  for (const [name, sha256] of Object.entries(files)) {
+    refuseOddName(name, store, listOf(key));
+    await replaceFile(join(folder, name), async (temporary) => {
+      const found = await store.readToFile(fileOf(key, sha256), temporary);
+      if (found !== sha256) throw new Error(`${store.name}${fileOf(key, sha256)} is gone or damaged`);
+    });
+  }
+}
+
+/** The partial result of one attempt, saved as it grows. */
+class SavedPartial {
+  readonly #store: ObjectStore;
+  readonly #key: string;
+  readonly #work: string;
+  readonly #options: SavingOptions;
+  readonly #ended = new AbortController();
+  readonly #saving: Promise<void>;
+  /** Digests of what the storage has of it, or may have: a save may have been cut off. */
+  readonly #stored: Set<string>;
+  readonly #confirmed: Set<string>;
+  #last = '';
+  #turn: Promise<void> = Promise.resolve();
+
+  /** @param of.stored - Digests of the files that the storage has of it. */
+  constructor(
+    store: ObjectStore,
+    of: { readonly key: string; readonly work: string; readonly stored: readonly string[] },
+    options: SavingOptions,
+  ) {
+    this.#store = store;
+    this.#key = of.key;
+    this.#work = of.work;
+    this.#stored = new Set(of.stored);
+    this.#confirmed = new Set(of.stored);
+    this.#options = options;
+    this.#saving = this.#saveNowAndThen();
+  }
+
+  /** Saves what is committed by now; one save at a time. A failure is told of, and harms nothing. */
+  save(signal?: AbortSignal): Promise<void> {
+    const tell = (error: unknown) => {
+      if (signal !== this.#ended.signal || !signal.aborted) this.#options.onFailure?.(error);
+    };
+    this.#turn = this.#turn.then(() => this.#save(signal)).catch(tell);
+    return this.#turn;
+  }
+
+  /** Ends an attempt that did not finish: what it committed is saved once more, so that the next one has all of it. */
+  async leave(): Promise<void> {
+    await this.stop();
+    await this.save(AbortSignal.timeout(LAST_SAVE_MS));
+  }
+
+  /** Saves nothing more. */
+  async stop(): Promise<void> {
+    this.#ended.abort();
+    await this.#saving;
+    await this.#turn;
+  }
+
+  /** Removes what was saved: the result is stored. */
+  async remove(): Promise<void> {
+    const remove = async () => {
+      await this.#store.remove(listOf(this.#key));
+      for (const sha256 of this.#stored) await this.#store.remove(fileOf(this.#key, sha256));
+    };
+    await bestEffort(remove(), 'what is left expires by a rule of the bucket');
+  }
+
+  async #saveNowAndThen(): Promise<void> {
+    const { signal } = this.#ended;
+    for (;;) {
+      await sleep(this.#options.everyMs, undefined, { signal, ref: false }).catch(() => undefined);
+      if (signal.aborted) return;
+      await this.save(signal);
+    }
+  }
+
+  async #save(signal: AbortSignal | undefined): Promise<void> {
+    const copies = join(this.#work, 'saving');
+    try {
+      const copied = await copyPartial(this.#work, copies);
+      if (copied === undefined) return;
+      const attempts = await readFile(join(this.#work, ATTEMPTS), 'utf8').catch(() => null);
+      const files: Record<string, string> = {};
+      for (const name of copied.names) files[name] = await this.#offer(join(copies, name), signal);
+      const text = JSON.stringify({ reached: copied.reached, files, attempts } satisfies Record<
+        keyof PartialList,
+        unknown
+      >);
+      if (text === this.#last) return;
+      await this.#store.write(listOf(this.#key), text, signal);
+      this.#last = text;
+      await this.#removeOthers(files, signal);
+    } finally {
+      await rm(copies, { recursive: true, force: true });
+    }
+  }
+
+  async #offer(path: string, signal: AbortSignal | undefined): Promise<string> {
+    const sha256 = await sha256OfFile(path);
+    const key = fileOf(this.#key, sha256);
+    // One that was cut off may be there or not.
+    if (!this.#confirmed.has(sha256)) {
+      this.#stored.add(sha256);
+      await this.#store.write(key, { path, sha256, bytes: (await stat(path)).size }, signal);
+      this.#confirmed.add(sha256);
+    }
+    return sha256;
+  }
+
+  async #removeOthers(files: Readonly<Record<string, string>>, signal: AbortSignal | undefined): Promise<void> {
+    const kept = new Set(Object.values(files));
+    for (const sha256 of [...this.#stored].filter((each) => !kept.has(each))) {
+      this.#confirmed.delete(sha256);
+      await this.#store.remove(fileOf(this.#key, sha256), signal);
+      this.#stored.delete(sha256);
+    }
+  }
+}
+
+function listOf(key: string): string {
+  return `partial/${key}/list.json`;
+}
+
+function fileOf(key: string, sha256: string): string {
+  return `partial/${key}/${sha256}`;
+}
