@@ -2,7 +2,7 @@ import { FileDigests } from '../toolkit/cache/file-digests.ts';
 import { Receipts } from '../toolkit/cache/receipts.ts';
 import { StepCache } from '../toolkit/cache/step-cache.ts';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
-import { Patience } from '../toolkit/zenodo/http/patience.ts';
+import { RetryBudget } from '../toolkit/zenodo/http/patience.ts';
 import { createUnpackArchive } from './acquire/unpack-archive.ts';
 import { createWriteReport } from './report/write-report.ts';
 import { createAggregateTask } from './task/aggregate-task.ts';
@@ -17,7 +17,7 @@ export function createRenderActivities(home: HomeFolders) {
   const services = { home, cache: new StepCache(home.cache), digests: new FileDigests(home.digests) };
   const receipts = new Receipts(home.receipts);
   return {
-    unpackArchive: createUnpackArchive({ receipts, patience: new Patience(home.transfers) }),
+    unpackArchive: createUnpackArchive({ receipts, patience: new RetryBudget(home.transfers) }),
     prepareModel: createPrepareModel(home),
     planTask: createPlanTask(services),
     drawBatch: createDrawBatch(services),

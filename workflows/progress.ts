@@ -19,12 +19,12 @@ export const stageProgress = defineSignal<[StageProgress]>('stageProgress');
 export const progress = defineQuery<StageProgress[]>('progress');
 
 /** Most signals that a stage sends on its way, whatever its size, so that the run's timeline shows its children. */
-const SIGNALS_A_STAGE = 10;
+const SIGNALS_PER_STAGE = 10;
 /** A page that takes less time tells nothing on its way: its own page in the Temporal UI does. */
 const QUIET_MS = 60_000;
 
 /** Decides which counts of a stage are signalled to its run. */
-export class Telling {
+export class ProgressThrottle {
   #at: number;
   #share: number;
   readonly #of: number;
@@ -49,12 +49,12 @@ export class Telling {
   }
 
   #shareOf(done: number): number {
-    return Math.floor((done * SIGNALS_A_STAGE) / Math.max(1, this.#of));
+    return Math.floor((done * SIGNALS_PER_STAGE) / Math.max(1, this.#of));
   }
 }
 
 /** Signals the run. A closing run no longer listens; that does not fail the stage. */
-export async function tellRun(run: string, update: StageProgress): Promise<void> {
+export async function signalParent(run: string, update: StageProgress): Promise<void> {
   try {
     await getExternalWorkflowHandle(run).signal(stageProgress, update);
   } catch (error) {

@@ -13,13 +13,13 @@ import type { RunStatus, TaskOutcome } from '../activities/report/write-summary.
 import { TASK_TITLES } from '../config/tasks.ts';
 import { acquire } from './acquire.ts';
 import { type ControlState, RunControl } from './control.ts';
-import { asFailure, nameFailure, namingFailures } from './failures.ts';
+import { asFailure, toFailureInfo, withFailureInfo } from './failures.ts';
 import { stageId } from './ids.ts';
 import { measureDiscrepancies } from './measure-discrepancies.ts';
 import { progress, type StageProgress, stageProgress } from './progress.ts';
 import { type RunEnd, runDetails, saidOf } from './run-details.ts';
 import { type Searchable, searchOptions, searchPairs } from './search-attributes.ts';
-import { bookkeeping, gathering, rendering } from './steps.ts';
+import { aggregationActivities, orchestrationActivities, renderActivities } from './steps.ts';
 import { type TaskInput, validateTask } from './validate-task.ts';
 
 export interface RunOutcome {
@@ -35,22 +35,22 @@ export interface RunOutcome {
 
 /** One reproduction: the record, the tasks, the summary. A step that fails ends it by the code of its error. */
 export function reproduce(input: RunInput): Promise<RunOutcome> {
-  return namingFailures(() => reproduceRun(input));
+  return withFailureInfo(() => reproduceRun(input));
 }
 
 async function reproduceRun(input: RunInput): Promise<RunOutcome> {
   const run = workflowInfo().workflowId;
   const stages = new Map<string, StageProgress>();
-  const toldAt = new Map<string, string>();
+  const reportedAt = new Map<string, string>();
   const outcomes: Record<string, TaskOutcome> = {};
   const tell = (ended?: Omit<RunEnd, 'results'>) => {
     const end = ended === undefined ? {} : { end: { ...ended, results: input.folders.results } };
     const control = steering.state;
-    setCurrentDetails(runDetails({ stages: [...stages.values()], toldAt, control, outcomes, ...end }));
+    setCurrentDetails(runDetails({ stages: [...stages.values()], reportedAt, control, outcomes, ...end }));
   };
   const show = (update: StageProgress) => {
     stages.set(update.stage, update);
-    toldAt.set(update.stage, new Date().toISOString());
+    reportedAt.set(update.stage, new Date().toISOString());
     tell();
   };
   const mark = (values: Searchable) => {
@@ -67,8 +67,8 @@ async function reproduceRun(input: RunInput): Promise<RunOutcome> {
   setHandler(progress, () => [...stages.values()]);
   setHandler(stageProgress, show);
 
-  const { openResults, writeSummary } = bookkeeping(input.config.temporal);
-  const { writeTrace } = gathering(input.config.temporal);
+  const { openResults, writeSummary } = orchestrationActivities(input.config.temporal);
+  const { writeTrace } = aggregationActivities(input.config.temporal);
   const close = (status: RunStatus) =>
     writeSummary.executeWithOptions({ summary: `summary: ${status}` }, [
       { run: input, status, stages: outcomes, interventions: [...steering.state.interventions] },
@@ -104,7 +104,7 @@ async function reproduceRun(input: RunInput): Promise<RunOutcome> {
       throw error;
     }
     for (const stage of stages.values()) if (stage.state === 'running') show({ ...stage, state: 'failed' });
-    tell({ status: 'failed', failure: nameFailure(error) });
+    tell({ status: 'failed', failure: toFailureInfo(error) });
     await close('failed');
     throw asFailure(error);
   }
@@ -114,7 +114,7 @@ async function reproduceRun(input: RunInput): Promise<RunOutcome> {
   const compared = (await close(status))?.compared;
   const about = compared === undefined ? {} : { compared };
   await writeTrace.executeWithOptions({ summary: 'trace of the activities' }, [{ folders: input.folders }]);
-  const { writeReport } = rendering(input.config.temporal);
+  const { writeReport } = renderActivities(input.config.temporal);
   await writeReport.executeWithOptions({ summary: 'report, crate, manifest' }, [{ folders: input.folders }]);
   tell({ status, ...about });
   return { status, ...about, ...outcomeOf(outcomes), report: `${input.folders.results}/report/index.html` };

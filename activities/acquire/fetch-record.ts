@@ -9,7 +9,7 @@ import { Selection } from '../../toolkit/zenodo/record/selection.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { FetchRecordInput, type RecordFile } from '../inputs.ts';
 import type { DownloadServices } from './download.ts';
-import { withPatience } from './with-patience.ts';
+import { withRetryBudget } from './with-patience.ts';
 
 /** A record, pinned to one version, and those of its files that are wanted. */
 export interface ResolvedRecord {
@@ -29,7 +29,7 @@ export function createFetchRecord({ servers, receipts, patience }: DownloadServi
     const { record, zenodo, data, retrySeconds, ...wanted } = FetchRecordInput.parse(input);
     const signal = Context.current().cancellationSignal;
     const attempt = { zenodo, retrySeconds, subject: `${zenodo.api} ${record}`, bytes: async () => 0 };
-    return withPatience(patience, attempt, () =>
+    return withRetryBudget(patience, attempt, () =>
       withHeartbeat({ record }, async () => {
         const known = await servers.known(zenodo, record);
         const isHere = known !== undefined && (await areHere(receipts, data, known, wanted));

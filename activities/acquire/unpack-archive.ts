@@ -10,7 +10,7 @@ import { Selection } from '../../toolkit/zenodo/record/selection.ts';
 import { UnpackInput } from '../inputs.ts';
 import type { DownloadServices } from './download.ts';
 import { withTransferProgress } from './transfer-progress.ts';
-import { withPatience } from './with-patience.ts';
+import { withRetryBudget } from './with-patience.ts';
 
 export interface UnpackOutcome {
   readonly key: string;
@@ -65,7 +65,7 @@ export function createUnpackArchive({ receipts, patience }: UnpackServices) {
         if (!zenodo.keepArchives && !mirrored) await rm(archive, { force: true });
         return { key, files: files.length, bytes };
       });
-    return withPatience(patience, attempt, async () => {
+    return withRetryBudget(patience, attempt, async () => {
       const lock = await lockFile(`${fetched}.unpacking`, `What ${key} holds`);
       try {
         return await unpackFile(lock.lost);

@@ -1,9 +1,9 @@
 import { Context } from '@temporalio/activity';
 import type { RunConfig } from '../../config/schema.ts';
 import type { ZenodoConfig } from '../../config/zenodo-config.ts';
-import type { Patience } from '../../toolkit/zenodo/http/patience.ts';
+import type { RetryBudget } from '../../toolkit/zenodo/http/patience.ts';
 
-export interface Patient {
+export interface RetryContext {
   readonly zenodo: ZenodoConfig;
   readonly retrySeconds: RunConfig['temporal']['retrySeconds'];
   /** What is attempted. */
@@ -13,9 +13,9 @@ export interface Patient {
 }
 
 /** Runs one attempt; a failure gets the wait before the next one, or is made the last. */
-export async function withPatience<Result>(
-  patience: Patience,
-  { zenodo, retrySeconds, subject, bytes }: Patient,
+export async function withRetryBudget<Result>(
+  patience: RetryBudget,
+  { zenodo, retrySeconds, subject, bytes }: RetryContext,
   work: () => Promise<Result>,
 ): Promise<Result> {
   const startedAt = Date.now();

@@ -14,7 +14,7 @@ export interface WrittenPrediction {
 export function createWritePrediction(home: HomeFolders) {
   return async function writePrediction(input: WritePredictionInput): Promise<WrittenPrediction> {
     const { order, list } = WritePredictionInput.parse(input);
-    return withHeartbeat({ phase: 'gathering' }, async () => {
+    return withHeartbeat({ phase: 'writing the tables' }, async () => {
       const images = await readAll(new PredictionFiles(home, list), list.pages);
       const { failures } = await new PredictionFolder(order.out).writeSummary(images);
       const paths = new Set(images.map(({ path }) => path));

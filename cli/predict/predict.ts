@@ -68,13 +68,13 @@ export interface PredictOptions {
 }
 
 const SMALLEST_MPP = 0.01;
-const LARGEST_MPP = 100;
-const MOST_SMOOTHING = 100;
-const MOST_AREA = 1e12;
+const MAX_MPP = 100;
+const MAX_SMOOTHING = 100;
+const MAX_AREA = 1e12;
 /** px; 6 µm² at the resolution of the models, less than any nucleus. Two thirds of the outlines, 0.5 % of the area. */
 const SPECK = 25;
-const MOST_THREADS = 256;
-const MOST_VALUE = 65_535;
+const MAX_THREADS = 256;
+const MAX_VALUE = 65_535;
 
 /**
  * `reignite predict`: masks, outlines and areas, or cells and their counts, for the user's images. What is finished
@@ -139,7 +139,7 @@ function readOrder({
   resample = false,
   ...more
 }: PredictOptions): PredictionOrder {
-  if (mpp !== undefined) expectWithin('--mpp', mpp, SMALLEST_MPP, LARGEST_MPP);
+  if (mpp !== undefined) expectWithin('--mpp', mpp, SMALLEST_MPP, MAX_MPP);
   if (resample && mpp === undefined) {
     throw new ReigniteError('USAGE', '--resample needs --mpp, the pixel size of the images in µm.');
   }
@@ -151,13 +151,13 @@ function readOrder({
   if (mirroring !== undefined && !takes.mirroring)
     throw new ReigniteError('USAGE', '--mirroring is for nnU-Net v2 models only.');
   const { simplify = 0, minArea = SPECK, provider = 'auto', threads, maxValue } = more;
-  if (maxValue !== undefined) expectWithin('--max-value', maxValue, 1, MOST_VALUE);
+  if (maxValue !== undefined) expectWithin('--max-value', maxValue, 1, MAX_VALUE);
   if (maxValue !== undefined && !Number.isInteger(maxValue)) {
     throw new ReigniteError('USAGE', `Expected --max-value to be a whole number, got ${maxValue}.`);
   }
-  expectWithin('--simplify', simplify, 0, MOST_SMOOTHING);
-  expectWithin('--min-area', minArea, 0, MOST_AREA);
-  if (threads !== undefined) expectWithin('--threads', threads, 1, MOST_THREADS);
+  expectWithin('--simplify', simplify, 0, MAX_SMOOTHING);
+  expectWithin('--min-area', minArea, 0, MAX_AREA);
+  if (threads !== undefined) expectWithin('--threads', threads, 1, MAX_THREADS);
   if (!isProvider(provider)) {
     throw new ReigniteError(
       'USAGE',

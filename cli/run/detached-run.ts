@@ -78,7 +78,7 @@ export async function detachRun(
 }
 
 /** What a background command reports to its parent; undefined in a command that a user typed. */
-export class DetachedTeller {
+export class ParentNotifier {
   readonly #isDetached = process.env[VARIABLE] !== undefined;
   #hasTold = false;
 

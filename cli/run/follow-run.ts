@@ -42,7 +42,7 @@ export interface Look {
  * Says which task queues have no worker, once for each set of them, until told to stop: a run would wait for one for
  * ever without a word.
  */
-export async function tellUnserved(
+export async function warnUnpolledQueues(
   { look, taskQueuePrefix, onStep, lookMs }: Look,
   signal: AbortSignal,
 ): Promise<void> {
@@ -101,7 +101,7 @@ export async function followRun(
         unservedQueues(client, server.namespace, prefix, QUEUES),
       );
     const lookMs = session.owner ? OWN_WORKERS_LOOK_MS : LOOK_MS;
-    const telling = tellUnserved({ look, lookMs, taskQueuePrefix: prefix, onStep: printStep }, looking);
+    const telling = warnUnpolledQueues({ look, lookMs, taskQueuePrefix: prefix, onStep: printStep }, looking);
     try {
       for await (const progress of run.progress(until)) show(progress);
     } finally {

@@ -23,7 +23,7 @@ const DONE: Readonly<Record<Steering, string>> = {
  *
  * @throws ReigniteError RUN_NOT_FOUND, USAGE when the run is closed, or already as it should be, or cannot be steered so.
  */
-export async function steerCommand(
+export async function controlCommand(
   how: Steering,
   part: string | undefined,
   { json }: { readonly json?: boolean },

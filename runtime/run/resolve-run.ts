@@ -39,12 +39,12 @@ export function resolveRun(
 function withOwnModels(config: RunConfig): RunConfig {
   return {
     ...config,
-    ...perTask(TISSUE_TASKS, (task) => ({ ...config[task], ...ownModel(task, config[task].model) })),
-    ...perTask(CELL_TASKS, (task) => ({ ...config[task], ...ownModel(task, config[task].model) })),
+    ...perTask(TISSUE_TASKS, (task) => ({ ...config[task], ...customModel(task, config[task].model) })),
+    ...perTask(CELL_TASKS, (task) => ({ ...config[task], ...customModel(task, config[task].model) })),
   };
 }
 
-function ownModel(task: string, path: string | undefined): { readonly model?: string } {
+function customModel(task: string, path: string | undefined): { readonly model?: string } {
   if (path === undefined) return {};
   const model = resolve(path);
   if (existsSync(model)) return { model };

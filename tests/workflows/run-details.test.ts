@@ -6,7 +6,7 @@ import { type RunView, runDetails } from '../../workflows/run-details.ts';
 const HE: StageProgress = { stage: 'he', unit: 'ROIs', done: 4, of: 10, cached: 0, failed: 1, state: 'running' };
 const VIEW: RunView = {
   stages: [HE],
-  toldAt: new Map([['he', '2026-11-27T03:12:41.000Z']]),
+  reportedAt: new Map([['he', '2026-11-27T03:12:41.000Z']]),
   control: { paused: false, maxConcurrentRois: 4, skipped: [], interventions: [] },
   outcomes: {},
 };

@@ -13,7 +13,7 @@ import { makeFolder } from '../files/make-folder.ts';
 import { temporaryPathBeside } from '../files/temporary-files.ts';
 
 /** What a process remembers at most: the entries of a hundred thousand ROIs. */
-const MOST_BYTES = 256 * 2 ** 20;
+const MAX_BYTES = 256 * 2 ** 20;
 
 /** Texts of cache entries that were read and checked, by key: an entry never changes. When there is no more room, no other is kept. */
 class EntryTexts {
@@ -25,7 +25,7 @@ class EntryTexts {
   }
 
   keep(key: string, text: string): void {
-    if (this.#texts.has(key) || this.#bytes + text.length > MOST_BYTES) return;
+    if (this.#texts.has(key) || this.#bytes + text.length > MAX_BYTES) return;
     this.#texts.set(key, text);
     this.#bytes += text.length;
   }
@@ -78,7 +78,7 @@ export function fileDigest({ key, files }: CacheEntry, name: string): Sha256 {
 
 const ENTRY_FILE = 'entry.json';
 /** Looks into the cache between which others get a turn. */
-const LOOKS_A_TURN = 64;
+const LOOKUPS_PER_TURN = 64;
 
 /**
  * Results of steps under what they were made from. An entry is a folder that appears at once, whole, and is
@@ -136,7 +136,7 @@ export class StepCache {
    */
   async recall(key: string): Promise<CacheEntry | undefined> {
     this.#looks += 1;
-    if (this.#looks % LOOKS_A_TURN === 0) await nextTurn();
+    if (this.#looks % LOOKUPS_PER_TURN === 0) await nextTurn();
     const known = this.#texts.of(key);
     // Only texts of entries are kept: they need no second check.
     if (known !== undefined) return JSON.parse(known);

@@ -102,15 +102,15 @@ function isInPlace({ id }: CocoCategory, ofReader: readonly CocoCategory[], task
   return classById(id, task) === ofReader.filter((other) => other.id < id).length;
 }
 
-const MOST_NAMED = 3;
+const MAX_NAMED = 3;
 
 /** The doubt as a warning, with what to do about it. */
 export function describeDoubt({ categories, annotations }: CategoryDoubt, task: CellTask): string {
-  const named = categories.slice(0, MOST_NAMED).map(({ id, name, taken, meant }) => {
+  const named = categories.slice(0, MAX_NAMED).map(({ id, name, taken, meant }) => {
     const is = name === '' ? `category ${id}` : `category ${id}, ${JSON.stringify(name)},`;
     return `${is} counts as "${taken}"${meant === null ? '' : ` instead of "${meant}"`}`;
   });
-  const more = categories.length > MOST_NAMED ? `, and ${categories.length - MOST_NAMED} more` : '';
+  const more = categories.length > MAX_NAMED ? `, and ${categories.length - MAX_NAMED} more` : '';
   const classes = cellDefinition(task).classes;
   return (
     `WARNING: the classes of the readers' cells are probably mixed up. The authors' rule, class = (category id - 1) mod ` +

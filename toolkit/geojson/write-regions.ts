@@ -3,14 +3,15 @@ import type { LabelMask } from './label-runs.ts';
 import { simplifyRings } from './simplify-rings.ts';
 import { traceRegions } from './trace-regions.ts';
 
+/** What is written of a mask, and how. */
 export interface WriteRegionsOptions {
-  /** Labels that are written, with their names and colours; others are left out. */
+  /** Labels to write, with names and colours; other labels are left out. */
   readonly classes: ReadonlyMap<number, Classification>;
-  /** µm a px of the mask, where it is known. */
+  /** Pixel size in µm. @default unknown: areas are given in px only */
   readonly mpp?: number;
-  /** Largest distance in px by which a border may be smoothed. Default 0: the exact edges of the pixels. */
+  /** Simplification tolerance in px. @default 0, the exact pixel edges */
   readonly simplify?: number;
-  /** Regions of fewer pixels are left out; holes stay. Default 0: none is. */
+  /** Smallest region to write, in px; holes are kept. @default 0, all regions */
   readonly minArea?: number;
 }
 
@@ -22,10 +23,10 @@ export interface LeftOut {
 }
 
 /**
- * Writes the connected regions of a mask as polygons with holes: exterior rings counter-clockwise and holes clockwise
- * by the numbers, as RFC 7946 wants them, every ring closed.
+ * Writes the connected regions of a mask as GeoJSON polygons with holes: exterior rings counter-clockwise and holes
+ * clockwise, as [RFC 7946](https://www.rfc-editor.org/rfc/rfc7946#section-3.1.6) requires, every ring closed.
  *
- * Every polygon is valid by the simple features of OGC, also a simplified one.
+ * Every polygon is valid by OGC Simple Features, also after simplification.
  *
  * @returns Number of regions written, and what was left out.
  * @throws ReigniteError NO_SPACE, NOT_WRITABLE.

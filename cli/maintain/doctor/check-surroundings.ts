@@ -13,7 +13,7 @@ const PATIENCE_MS = 6_000;
 const PROXY_VARIABLES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'];
 
 /** What lies around the home: the current folder, ports, fonts, the network. Nothing is fetched but one reply's head. */
-export async function checkSurroundings(): Promise<Finding[]> {
+export async function checkEnvironment(): Promise<Finding[]> {
   return [await checkFolder(), await checkPorts(), checkFonts(), checkProxy(), await checkZenodo()];
 }
 

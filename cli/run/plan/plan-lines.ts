@@ -95,7 +95,7 @@ function taskLines(plan: TaskPlan): string[] {
 }
 
 /** Prints the plan of a run before it starts. A failure to plan does not stop the run. */
-export async function tellPlan(
+export async function printPlan(
   run: ResolvedRun,
   home: HomeFolders,
   options: { readonly fresh: boolean; readonly signal: AbortSignal },

@@ -9,7 +9,7 @@ import type { FetchRecordInput } from '../../../activities/inputs.ts';
 import { ZenodoConfig } from '../../../config/zenodo-config.ts';
 import { Receipts } from '../../../toolkit/cache/receipts.ts';
 import { homeFolders } from '../../../toolkit/files/home-folders.ts';
-import { Patience } from '../../../toolkit/zenodo/http/patience.ts';
+import { RetryBudget } from '../../../toolkit/zenodo/http/patience.ts';
 import { serveRecord } from '../../../toolkit/zenodo/serve-record.ts';
 import { suiteFolder, temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { runActivity } from '../../support/run-activity.ts';
@@ -30,7 +30,7 @@ async function prepared(shared?: string) {
   const { fetchRecord, downloadFile } = createDownloadActivities(home, servers);
   const unpackArchive = createUnpackArchive({
     receipts: new Receipts(home.receipts),
-    patience: new Patience(home.transfers),
+    patience: new RetryBudget(home.transfers),
   });
   const base = { record: '42', tasks: ['he', 'nuclei', 'pdl1'] as const, data, whole: false, retrySeconds: 0.01 };
   const ask = (more: Partial<FetchRecordInput> = {}) =>

@@ -95,14 +95,14 @@ async function work(windowMs: number): Promise<void> {
   const { Receipts } = await import('../../../toolkit/cache/receipts.ts');
   const { ReigniteError } = await import('../../../toolkit/errors.ts');
   const { homeFolders } = await import('../../../toolkit/files/home-folders.ts');
-  const { Patience } = await import('../../../toolkit/zenodo/http/patience.ts');
+  const { RetryBudget } = await import('../../../toolkit/zenodo/http/patience.ts');
   const stepsOf = (home: string) => {
     const folders = homeFolders(home);
     return {
       ...createDownloadActivities(folders, new RecordServers(folders, { windowMs })),
       unpackArchive: createUnpackArchive({
         receipts: new Receipts(folders.receipts),
-        patience: new Patience(folders.transfers),
+        patience: new RetryBudget(folders.transfers),
       }),
     };
   };

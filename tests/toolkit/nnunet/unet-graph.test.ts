@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { StateTensor } from '../../../toolkit/nnunet/convert/state-dict.ts';
-import { StateDictLedger } from '../../../toolkit/nnunet/convert/state-dict.ts';
+import { StateDictTracker } from '../../../toolkit/nnunet/convert/state-dict.ts';
 import { unetArchitecture } from '../../../toolkit/nnunet/convert/unet-architecture.ts';
 import { unetGraph } from '../../../toolkit/nnunet/convert/unet-graph.ts';
 import { encodeModel } from '../../../toolkit/onnx/file/write-model.ts';
@@ -27,7 +27,7 @@ const TINY = unetArchitecture({
 function build(change: (tensors: Map<string, StateTensor>) => void = () => {}) {
   const tensors = stateDictOf(TINY);
   change(tensors);
-  const ledger = new StateDictLedger(tensors, 'fold_0/model_best.model');
+  const ledger = new StateDictTracker(tensors, 'fold_0/model_best.model');
   const graph = unetGraph(TINY, ledger);
   ledger.close();
   return { graph, ledger };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ReigniteError } from '../../../toolkit/errors.ts';
-import { Patience } from '../../../toolkit/zenodo/http/patience.ts';
+import { RetryBudget } from '../../../toolkit/zenodo/http/patience.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const LIMITS = { patienceMs: 60_000, spaceMs: 20_000, retryMs: 1_000 };
@@ -10,7 +10,7 @@ const network = new ReigniteError('NETWORK', 'Cut.');
 async function prepared() {
   const folder = await temporaryFolder();
   const fails = (error: unknown, at: number, bytes = 0, execution = 'run') =>
-    new Patience(folder).after(error, { subject: 'a.bin', execution, bytes, startedAt: at }, LIMITS, at);
+    new RetryBudget(folder).after(error, { subject: 'a.bin', execution, bytes, startedAt: at }, LIMITS, at);
   return { fails };
 }
 

@@ -20,7 +20,7 @@ export function verdictSection({ tasks, provenance }: ReportData): Html {
 }
 
 /** ROIs named where it is said what differs most. */
-const MOST_NAMED = 5;
+const MAX_NAMED = 5;
 
 /** What differs most, over all tasks. */
 export function worstSection({ tasks }: ReportData, layers: readonly RoiLayers[]): Html {
@@ -34,12 +34,12 @@ export function worstSection({ tasks }: ReportData, layers: readonly RoiLayers[]
       : html`<p>Nothing: every pixel and every point that could be compared is the published one.</p>`;
   }
   const items = worst
-    .slice(0, MOST_NAMED)
+    .slice(0, MAX_NAMED)
     .map(
       ({ roi, task, difference }) =>
         html`<li>${named(roi, `${task}/${roi}`, viewed)}: ${percent(difference)} of its ${taskNamed(task).viewer.unit}</li>`,
     );
-  const more = worst.length > MOST_NAMED ? html`<p class="note">and ${worst.length - MOST_NAMED} more</p>` : NOTHING;
+  const more = worst.length > MAX_NAMED ? html`<p class="note">and ${worst.length - MAX_NAMED} more</p>` : NOTHING;
   return html`<ol>${items}</ol>${more}`;
 }
 

@@ -10,7 +10,7 @@ import { openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
 import { CARD_FILE, DetectorCard, readDetectorCard } from '../detector-card.ts';
 import { detectorGraph, INPUT_NAME, OUTPUT_NAME } from './detector-graph.ts';
 import { readDetectorNetwork } from './detector-network.ts';
-import { TensorLedger } from './tensor-ledger.ts';
+import { TensorUsage } from './tensor-ledger.ts';
 
 /**
  * Counts the meanings of a conversion: raised whenever the same checkpoint would give a model with other outputs,
@@ -50,24 +50,26 @@ export { DetectorCard };
 
 const MODEL_FILE = 'detector.onnx';
 
+/** What is converted, and where to. */
 export interface ConvertDetectorOptions {
   /** YOLOv5 checkpoint, release 3.0 to 7.0. */
   readonly checkpoint: string;
-  /** Folder for `detector.onnx` and `detector.json`; made if missing. */
+  /** Folder for `detector.onnx` and `detector.json`; created if missing. */
   readonly out: string;
-  /** Height and width of a tile in px, a multiple of the largest stride. Default 512. */
+  /** Height and width of a tile in px, a multiple of the largest stride. @default 512 */
   readonly size?: number;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Converts a YOLOv5 detector to ONNX and describes it in a card. Nothing of the checkpoint is executed.
+ * Converts a YOLOv5 detector to ONNX, with a description in `detector.json`. Nothing in the checkpoint is executed.
  *
- * Equal sources give equal bytes. The card is written last: killed anywhere and run again, this ends in the same
- * files. A whole and matching conversion that is already there is checked and left as it is.
+ * Equal sources give equal bytes. The description is written last, so an interrupted conversion can be repeated. An
+ * existing, matching conversion is verified and kept.
  *
  * @throws ReigniteError FILE_MISSING, CHECKPOINT_CORRUPT, CHECKPOINT_UNSAFE, CHECKPOINT_UNSUPPORTED, USAGE (size),
- *   NO_SPACE or NOT_WRITABLE; no card is left then.
+ *   NO_SPACE or NOT_WRITABLE; `detector.json` is then absent.
+ * @example await convertDetector({ checkpoint: 'best.pt', out: 'onnx/nuclei', size: 640 });
  */
 export async function convertDetector(options: ConvertDetectorOptions): Promise<DetectorCard> {
   const { checkpoint, out, size = DEFAULT_SIZE, signal } = options;
@@ -90,7 +92,7 @@ async function convert(
   const checkpoint = await openCheckpoint(path);
   try {
     const network = await readDetectorNetwork(checkpoint);
-    const ledger = new TensorLedger(network.root, path, checkpoint);
+    const ledger = new TensorUsage(network.root, path, checkpoint);
     const { graph, rows, classes } = detectorGraph(network, ledger, size);
     const written = await writeModel(join(out, MODEL_FILE), graph, signal);
     return DetectorCard.parse({

@@ -4,11 +4,11 @@ import { GraphBuilder } from '../../onnx/graph/graph.ts';
 import { asInteger, asItems, dictGet, type Located, refusal } from '../../pytorch/pickle/access.ts';
 import { isPickleObject } from '../../pytorch/pickle/value.ts';
 import type { DetectorNetwork } from './detector-network.ts';
-import { type Feature, type Layers, refuseModule } from './layers.ts';
+import { type Feature, type Layers, unsupportedModule } from './layers.ts';
 import type { ModuleNode } from './module-tree.ts';
 import { BOX_COLUMNS, detect } from './modules/detect.ts';
 import { layerOf } from './modules/layer-of.ts';
-import type { TensorLedger } from './tensor-ledger.ts';
+import type { TensorUsage } from './tensor-ledger.ts';
 
 /** Name of the graph's input: float32 [1, 3, size, size], RGB in [0, 1]. */
 export const INPUT_NAME = 'images';
@@ -33,7 +33,7 @@ export interface DetectorGraph {
  */
 export function detectorGraph(
   { layers: modules, strides }: DetectorNetwork,
-  ledger: TensorLedger,
+  ledger: TensorUsage,
   size: number,
 ): DetectorGraph {
   const step = Math.max(...strides);
@@ -78,7 +78,8 @@ function inputsOf(
   return sources.map((source) => {
     const number = sourceNumber(source, index);
     const feature = number === -1 ? image : outputs[number];
-    if (feature === undefined) throw refuseModule(layers, module, `takes its input from layer ${asInteger(source)}`);
+    if (feature === undefined)
+      throw unsupportedModule(layers, module, `takes its input from layer ${asInteger(source)}`);
     return feature;
   });
 }

@@ -19,8 +19,8 @@ import { type ModuleNode, readModuleTree } from './module-tree.ts';
 const NETWORKS: ReadonlySet<string> = new Set(['models.yolo.DetectionModel', 'models.yolo.Model']);
 const SEQUENTIAL = 'torch.nn.modules.container.Sequential';
 /** More than any real one; the output has a column for each. */
-const MOST_CLASSES = 10_000;
-const MOST_STRIDE = 4_096;
+const MAX_CLASSES = 10_000;
+const MAX_STRIDE = 4_096;
 
 /** A YOLOv5 checkpoint, understood but not yet turned into a graph. */
 export interface DetectorNetwork {
@@ -53,7 +53,7 @@ export async function readDetectorNetwork(checkpoint: Checkpoint): Promise<Detec
   const head = layers.at(-1);
   if (head === undefined) throw unsupported(checkpoint, 'its network has no layers at model');
   const classes = asInteger(dictGet(head.attributes, 'nc'));
-  if (classes < 1 || classes > MOST_CLASSES) throw unsupported(checkpoint, `its head has ${classes} classes`);
+  if (classes < 1 || classes > MAX_CLASSES) throw unsupported(checkpoint, `its head has ${classes} classes`);
   return {
     weights,
     root,
@@ -84,7 +84,7 @@ async function headStrides(checkpoint: Checkpoint, located: Located): Promise<re
     throw refusal(located, 'a stride for each level');
   }
   const strides = Array.from(await checkpoint.readFloat32(tensor));
-  const areSound = strides.every((stride) => Number.isInteger(stride) && stride >= 1 && stride <= MOST_STRIDE);
+  const areSound = strides.every((stride) => Number.isInteger(stride) && stride >= 1 && stride <= MAX_STRIDE);
   if (!areSound) throw unsupported(checkpoint, `its strides are ${strides.join(', ')} px`);
   return strides;
 }

@@ -8,7 +8,7 @@ import { areFinite, type Candidates, readCandidates } from './candidates.ts';
 import { type CandidateRow, encodeCandidates } from './candidates-file.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult } from './detection-job.ts';
 import { fillTile, type ImageTile, imageTiles } from './image-tiles.ts';
-import { type JudgedTile, judgeTile } from './judge-tile.ts';
+import { classifyCandidates, type JudgedTile } from './judge-tile.ts';
 import { type DetectionIdentity, PartialDetection } from './partial-detection.ts';
 import { type Point, roundedCoordinate } from './points.ts';
 
@@ -75,7 +75,7 @@ export async function detectImage(
   for (const tile of tiles) {
     signal?.throwIfAborted();
     onProgress?.({ phase: 'detect', tile: tile.index, of: tiles.length });
-    judged.push(judgeTile(await reader.read(tile), tile, job));
+    judged.push(classifyCandidates(await reader.read(tile), tile, job));
   }
   onProgress?.({ phase: 'write', tile: tiles.length, of: tiles.length });
   const rows = rowsOf(judged);

@@ -43,7 +43,7 @@ export interface PatienceLimits {
   readonly retryMs: number;
 }
 
-const LONGEST_WAIT_MS = 100_000;
+const MAX_WAIT_MS = 100_000;
 /** How often a full disk is looked at. */
 const SPACE_WAIT_MS = 30_000;
 /** A pause between attempts longer than this, beyond the wait, means that no process was running; it does not count. */
@@ -54,7 +54,7 @@ const ABSENT_MS = 120_000;
  * new byte, not the number of attempts, and time without space apart from time without the network; waits grow with failures in a row and are short again after progress.
  * Kept on disk, so that a process that was killed does not restart the count.
  */
-export class Patience {
+export class RetryBudget {
   readonly #folder: string;
   readonly #notes = new Map<string, Note>();
 
@@ -72,13 +72,13 @@ export class Patience {
     if (code !== 'NETWORK' && code !== 'RATE_LIMITED' && code !== 'NO_SPACE') return error;
     const lack = code === 'NO_SPACE' ? 'space' : 'network';
     const before = await this.#read(attempt.subject);
-    const goesOn =
+    const continuesStreak =
       before?.execution === attempt.execution &&
       before.lack === lack &&
       attempt.bytes <= before.bytes &&
       now - before.last < before.wait + ABSENT_MS + (now - attempt.startedAt);
-    const since = goesOn ? before.since : now;
-    const misses = goesOn ? before.misses + 1 : 1;
+    const since = continuesStreak ? before.since : now;
+    const misses = continuesStreak ? before.misses + 1 : 1;
     const left = since + (code === 'NO_SPACE' ? limits.spaceMs : limits.patienceMs) - now;
     if (left <= 0) {
       await this.done(attempt.subject);
@@ -130,7 +130,7 @@ function waitFor(error: ReigniteError, misses: number, left: number, { retryMs, 
   const wait =
     error.code === 'NO_SPACE'
       ? Math.min(SPACE_WAIT_MS, spaceMs / 20)
-      : Math.min(retryMs * 2 ** Math.min(misses - 1, 20), LONGEST_WAIT_MS);
+      : Math.min(retryMs * 2 ** Math.min(misses - 1, 20), MAX_WAIT_MS);
   return Math.min(wait + jitter(wait / 5), left + 1);
 }
 

@@ -68,7 +68,7 @@ const UNDER_WAY_MS = 100;
  * while the host asked to be left alone. One process of a home does all its downloading; what it sent before it was
  * killed counts too.
  */
-export class Politeness {
+export class HostRateLimiter {
   readonly #options: Required<PolitenessOptions>;
   readonly #hosts = new Map<string, { log: RequestLog; open: number }>();
 

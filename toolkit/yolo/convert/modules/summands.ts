@@ -24,7 +24,7 @@ interface Summand {
  * the parts one by one and adds up. A part that repeats its pixels is convolved before it is enlarged, which is a
  * quarter of the work and the same numbers.
  */
-export function convolved({ graph }: Layers, x: Feature, node: ConvolutionNode): Value {
+export function emitConv({ graph }: Layers, x: Feature, node: ConvolutionNode): Value {
   const { place, outputs, shape, weight, bias } = node;
   const withBias = (part: Value) => ({
     weight: part,
