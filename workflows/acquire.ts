@@ -84,7 +84,7 @@ async function acquireFiles({ config, data, run, whole, only }: AcquireInput): P
       try {
         contents = await renderActivities(temporal).unpackArchive.executeWithOptions({ summary }, [archive]);
       } catch (error) {
-        // Another home has unpacked it into the same folder, and removed it: what it left is looked at.
+        // Another state directory has unpacked it into the same folder, and removed it: what it left is looked at.
         if (again > 0 && toFailureInfo(error).code === 'FILE_MISSING') return take(file, again - 1);
         throw error;
       }

@@ -23,7 +23,7 @@ export interface RunEnd {
   readonly results: string;
 }
 
-/** A run as Markdown, for its page in the Temporal UI: how it stands, its stages, who steered it. */
+/** A run as Markdown, for its page in the Temporal UI: its state, its stages, and what users changed. */
 export function runDetails({ stages, reportedAt, control, outcomes, end }: RunView): string {
   const { paused, interventions } = control;
   // The UI's panel has room for one more column: first how fresh a count is, in the end what came of it.

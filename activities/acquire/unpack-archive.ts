@@ -22,9 +22,9 @@ export type UnpackServices = Pick<DownloadServices, 'receipts' | 'patience'>;
 
 /**
  * Unpacks a fetched archive into the data folder; the archive goes when every member is there and verified. One at a time:
- * runs of several homes may share the folder, and each would move the other's files aside.
+ * runs of several state directories may share the folder, and each would move the other's files aside.
  *
- * Fails with FILE_MISSING when another home has unpacked and removed the archive; what it brought is then found by a
+ * Fails with FILE_MISSING when another state directory has unpacked and removed the archive; what it brought is then found by a
  * download.
  */
 export function createUnpackArchive({ receipts, patience }: UnpackServices) {
@@ -45,7 +45,7 @@ export function createUnpackArchive({ receipts, patience }: UnpackServices) {
     const attempt = { zenodo, retrySeconds, subject: `unpack ${archive}`, bytes: async () => unpacked };
     const unpackFile = (lost: AbortSignal) =>
       withTransferProgress({ file: key, of: size, phase: 'unpacking' }, async (report) => {
-        // Another run of this home may have unpacked it while this one waited.
+        // Another run of this state directory may have unpacked it while this one waited.
         const known = await receipts.whole(data, file);
         if (known !== undefined) return { key, files: known.files.length, bytes: known.bytes };
         const { files, bytes } = await unpack({

@@ -25,7 +25,7 @@ export const PredictionOrder = z.object({
 });
 export type PredictionOrder = z.infer<typeof PredictionOrder>;
 
-/** Where the list of images lies: a folder below the home's runs, in pages. */
+/** Where the list of images lies: a folder below the state directory's runs, in pages. */
 export const ImageList = z.object({
   folder: z.string().min(1),
   pages: z.int().min(1),

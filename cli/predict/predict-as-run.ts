@@ -73,7 +73,7 @@ async function claimFolder(
   }
 }
 
-/** Writes the images into the home, in pages, where the workflow and its workers find them. */
+/** Writes the images into the state directory, in pages, where the workflow and its workers find them. */
 async function listImages(
   asked: Order,
   images: readonly NamedImage[],

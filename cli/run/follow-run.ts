@@ -157,7 +157,7 @@ export interface KnownRun {
   readonly isWhole: boolean;
 }
 
-/** A run of the home with what it was started with. @throws ReigniteError RUN_NOT_FOUND. */
+/** A run of the state directory with what it was started with. @throws ReigniteError RUN_NOT_FOUND. */
 export async function knownRun(part: string | undefined, signal: AbortSignal): Promise<KnownRun> {
   return withHomeServer(signal, [], async ({ client }) => {
     const execution = await findRun(client, part);

@@ -15,7 +15,7 @@ export interface ResolvedRun {
 
 /**
  * Fixes a run's folders, its digest and its id. Relative paths start at the current folder; the sample record lands in
- * the home, any other one under data/.
+ * the state directory, any other one under data/.
  *
  * @throws ReigniteError CONFIG_INVALID when a custom model is missing.
  */

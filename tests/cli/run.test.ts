@@ -15,7 +15,7 @@ const SMALL = { name: 'patient2_he_roi1', width: 64, height: 49 };
 
 const folder = suiteFolder();
 
-/** A home and a results folder of their own, and the words of the command. */
+/** A state directory and a results folder of their own, and the words of the command. */
 async function setUp(
   name: string,
   environment: Record<string, string> = {},

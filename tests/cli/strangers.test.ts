@@ -42,7 +42,7 @@ beforeAll(async () => {
   await worker.shows('Press Ctrl-C to stop.');
   const { status, stderr } = await runCommand(runInto('results'), place());
   expect(status, stderr).toBe(0);
-  // A worker of another home, as on a shared server: nothing but its options says what it may use.
+  // A worker of another state directory, as on a shared server: nothing but its options says what it may use.
   const shared = startCommand(
     ['worker', '--data', 'data', '--results', 'results-shared', ...SHARED, '--set', `zenodo.serveFrom=${at('served')}`],
     await sharedPlace('home-of-worker'),

@@ -33,7 +33,7 @@ const Holder = z.object({
   table: z.string(),
   /** ISO 8601, by the holder's clock: for people, never compared. */
   since: z.string(),
-  /** Earlier versions did not remove the home's lease but marked it. */
+  /** Earlier versions did not remove the state directory's lease but marked it. */
   released: z.boolean().default(false),
 });
 
@@ -210,7 +210,7 @@ async function claimsAt(path: string): Promise<readonly Claim[]> {
   return Promise.all(paths.map(async (claim) => ({ path: claim, holder: await readHolder(claim) })));
 }
 
-/** Earlier versions kept the home's claims as folders that hold a `holder.json`. */
+/** Earlier versions kept the state directory's claims as folders that hold a `holder.json`. */
 async function readHolder(claim: string): Promise<LeaseHolder | undefined> {
   for (const file of [claim, join(claim, 'holder.json')]) {
     try {

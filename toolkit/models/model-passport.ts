@@ -33,7 +33,7 @@ const Network = z.object({
   }),
 });
 
-/** A model card: what a model in the home is, where it came from, and how sure its arithmetic is. */
+/** A model card: what a model in the state directory is, where it came from, and how sure its arithmetic is. */
 export const ModelSummary = z.object({
   schema: z.literal(1),
   kind: z.enum(['nnunet-v1-2d', 'nnunet-v2-2d', 'yolov5', 'onnx']),
@@ -67,7 +67,7 @@ interface Subject {
 }
 
 /**
- * Describes a model of the home, once for every version of ONNX Runtime, and writes the description to `out` too.
+ * Describes a model of the state directory, once for every version of ONNX Runtime, and writes the description to `out` too.
  *
  * @param modelDir - Folder of the model in the home.
  * @throws ReigniteError MODEL_UNREADABLE, INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE; the signal's reason.

@@ -18,7 +18,7 @@ import { writeTinyRecord } from '../../support/tiny-record.ts';
 const folder = suiteFolder();
 beforeAll(() => writeTinyRecord(folder()));
 
-/** The steps of a home of its own, at an API that can go away. */
+/** The steps of a state directory of its own, at an API that can go away. */
 async function prepared(shared?: string) {
   const root = await temporaryFolder();
   const home = homeFolders(join(root, 'home'));

@@ -11,7 +11,7 @@ export type Disk = 'good' | 'full' | 'no-room' | 'read-only';
 
 export interface Job {
   readonly id: number;
-  /** The home that the worker has for this step. */
+  /** The state directory that the worker has for this step. */
   readonly home: string;
   /** The same for every attempt at the same step. */
   readonly step: string;

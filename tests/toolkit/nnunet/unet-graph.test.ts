@@ -102,7 +102,7 @@ describe('unetGraph', () => {
     ['seg_outputs.0.weight', [5, 4, 1, 1], '[4, 4, 1, 1]'],
     ['conv_blocks_context.0.blocks.0.instnorm.num_batches_tracked', [1], '[]'],
   ])('refuses %s of shape %j', (name, shape, wanted) => {
-    const message = `fold_0/model_best.model: the parameter ${name} is [${shape.join(', ')}], its plans want ${wanted}.`;
+    const message = `fold_0/model_best.model: the parameter ${name} is [${shape.join(', ')}]; its plans need ${wanted}.`;
     expect(() => build((tensors) => tensors.set(name, constantTensor(shape)))).toThrow(
       expect.objectContaining({ code: 'PARAMETER_MISSING', message }),
     );

@@ -54,7 +54,7 @@ export async function openNetworks(folder: string, options: SessionOptions): Pro
 }
 
 /**
- * What a folder of the home holds.
+ * What a folder of the state directory holds.
  *
  * @throws ReigniteError MODEL_UNREADABLE.
  */

@@ -39,7 +39,7 @@ export async function readOwnCard(folder: string): Promise<CustomModelCard | und
 }
 
 /**
- * Takes an ONNX model into the home, unless it is there already.
+ * Takes an ONNX model into the state directory, unless it is there already.
  *
  * @param models - Folder of converted models.
  * @returns Its card and folder.

@@ -19,7 +19,7 @@ const WORDS: Readonly<Record<Exclude<Verdict, 'differs'>, readonly [one: string,
 };
 
 /** Said of synthetic data in every headline. */
-const NOT_THE_PAPER = 'nothing is said about the paper';
+const NOT_THE_PAPER = 'this says nothing about the paper';
 
 /** The headline of a report. It names the paper only where the paper's record was compared. */
 export function headlineOf(data: ReportData): Headline {
