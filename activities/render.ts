@@ -17,7 +17,7 @@ export function createRenderActivities(home: HomeFolders) {
   const services = { home, cache: new StepCache(home.cache), digests: new FileDigests(home.digests) };
   const receipts = new Receipts(home.receipts);
   return {
-    unpackArchive: createUnpackArchive({ receipts, patience: new RetryBudget(home.transfers) }),
+    unpackArchive: createUnpackArchive({ receipts, retryBudget: new RetryBudget(home.transfers) }),
     prepareModel: createPrepareModel(home),
     planTask: createPlanTask(services),
     drawBatch: createDrawBatch(services),

@@ -44,7 +44,7 @@ export function createDownloadFile(services: DownloadServices) {
     const { file, data, zenodo, retrySeconds } = FileInput.parse(input);
     const path = inside(isArchive(file.key) ? join(data, 'archives') : data, file.key);
     const bytes = async () => (await bytesOf(path)) + (await bytesOfPieces(piecesPath(path)));
-    return withRetryBudget(services.patience, { zenodo, retrySeconds, subject: path, bytes }, () =>
+    return withRetryBudget(services.retryBudget, { zenodo, retrySeconds, subject: path, bytes }, () =>
       withTransferProgress({ file: file.key, of: file.size }, (report) => acquireFile(services, input, path, report)),
     );
   };

@@ -9,12 +9,12 @@ import type { RecordServers } from './record-servers.ts';
 export interface DownloadServices {
   readonly servers: RecordServers;
   readonly receipts: Receipts;
-  readonly patience: RetryBudget;
+  readonly retryBudget: RetryBudget;
 }
 
 /** What talks to the archive. */
 export function createDownloadActivities(home: HomeFolders, servers: RecordServers) {
-  const services = { servers, receipts: new Receipts(home.receipts), patience: new RetryBudget(home.transfers) };
+  const services = { servers, receipts: new Receipts(home.receipts), retryBudget: new RetryBudget(home.transfers) };
   return {
     fetchRecord: createFetchRecord(services),
     downloadFile: createDownloadFile(services),

@@ -18,7 +18,7 @@ export interface UnpackOutcome {
   readonly bytes: number;
 }
 
-export type UnpackServices = Pick<DownloadServices, 'receipts' | 'patience'>;
+export type UnpackServices = Pick<DownloadServices, 'receipts' | 'retryBudget'>;
 
 /**
  * Unpacks a fetched archive into the data folder; the archive goes when every member is there and verified. One at a time:
@@ -27,7 +27,7 @@ export type UnpackServices = Pick<DownloadServices, 'receipts' | 'patience'>;
  * Fails with FILE_MISSING when another state directory has unpacked and removed the archive; what it brought is then found by a
  * download.
  */
-export function createUnpackArchive({ receipts, patience }: UnpackServices) {
+export function createUnpackArchive({ receipts, retryBudget }: UnpackServices) {
   return async function unpackArchive(input: UnpackInput): Promise<UnpackOutcome> {
     const { data, file, zenodo, only, sha256, mirrored, retrySeconds } = UnpackInput.parse(input);
     const { key, size, md5 } = file;
@@ -65,7 +65,7 @@ export function createUnpackArchive({ receipts, patience }: UnpackServices) {
         if (!zenodo.keepArchives && !mirrored) await rm(archive, { force: true });
         return { key, files: files.length, bytes };
       });
-    return withRetryBudget(patience, attempt, async () => {
+    return withRetryBudget(retryBudget, attempt, async () => {
       const lock = await lockFile(`${fetched}.unpacking`, `What ${key} holds`);
       try {
         return await unpackFile(lock.lost);

@@ -14,7 +14,7 @@ export interface RetryContext {
 
 /** Runs one attempt; a failure gets the wait before the next one, or is made the last. */
 export async function withRetryBudget<Result>(
-  patience: RetryBudget,
+  retryBudget: RetryBudget,
   { zenodo, retrySeconds, subject, bytes }: RetryContext,
   work: () => Promise<Result>,
 ): Promise<Result> {
@@ -22,17 +22,17 @@ export async function withRetryBudget<Result>(
   const { workflowExecution, activityId } = Context.current().info;
   try {
     const result = await work();
-    await patience.done(subject);
+    await retryBudget.done(subject);
     return result;
   } catch (error) {
     if (Context.current().cancellationSignal.aborted) throw error;
     const execution = `${workflowExecution?.runId ?? ''} ${activityId}`;
-    throw await patience.after(
+    throw await retryBudget.after(
       error,
       { subject, execution, bytes: await bytes(), startedAt },
       {
-        patienceMs: zenodo.retryTimeoutSeconds * 1_000,
-        spaceMs: zenodo.diskFullTimeoutSeconds * 1_000,
+        retryTimeoutMs: zenodo.retryTimeoutSeconds * 1_000,
+        diskFullTimeoutMs: zenodo.diskFullTimeoutSeconds * 1_000,
         retryMs: retrySeconds * 1_000,
       },
     );

@@ -30,7 +30,7 @@ async function prepared(shared?: string) {
   const { fetchRecord, downloadFile } = createDownloadActivities(home, servers);
   const unpackArchive = createUnpackArchive({
     receipts: new Receipts(home.receipts),
-    patience: new RetryBudget(home.transfers),
+    retryBudget: new RetryBudget(home.transfers),
   });
   const base = { record: '42', tasks: ['he', 'nuclei', 'pdl1'] as const, data, whole: false, retrySeconds: 0.01 };
   const ask = (more: Partial<FetchRecordInput> = {}) =>

@@ -102,7 +102,7 @@ async function work(windowMs: number): Promise<void> {
       ...createDownloadActivities(folders, new RecordServers(folders, { windowMs })),
       unpackArchive: createUnpackArchive({
         receipts: new Receipts(folders.receipts),
-        patience: new RetryBudget(folders.transfers),
+        retryBudget: new RetryBudget(folders.transfers),
       }),
     };
   };
