@@ -10,7 +10,7 @@ export interface DiscrepanciesInput {
   readonly outcomes: Readonly<Record<string, TaskOutcome>>;
 }
 
-/** Measures what the authors' code and record do otherwise than one would expect; runs after the tasks. */
+/** Measures the discrepancies between the authors' code, the paper and the record; runs after the tasks. */
 export function measureDiscrepancies({ input, outcomes }: DiscrepanciesInput): Promise<void> {
   return withFailureInfo(async () => {
     const { folders, config } = input;

@@ -15,12 +15,12 @@ export interface StageProgress {
 
 /** Signals a stage's progress to its run: when it starts, when it ends, and at most once a minute between. */
 export const stageProgress = defineSignal<[StageProgress]>('stageProgress');
-/** The stages of a run, in the order in which they began; of a page or an acquisition its own, to the last ROI. */
+/** The stages of a run, in the order in which they began; of a batch or an acquisition its own, to the last ROI. */
 export const progress = defineQuery<StageProgress[]>('progress');
 
 /** Most signals that a stage sends on its way, whatever its size, so that the run's timeline shows its children. */
 const SIGNALS_PER_STAGE = 10;
-/** A page that takes less time tells nothing on its way: its own page in the Temporal UI does. */
+/** A batch that takes less time sends no signal on its way; its own page in the Temporal UI shows its progress. */
 const QUIET_MS = 60_000;
 
 /** Decides which counts of a stage are signalled to its run. */

@@ -3,7 +3,7 @@ import type { ControlState } from './control.ts';
 import type { NamedFailure } from './failures.ts';
 import { progressTable, type ShownStage, type StageColumn, type StageProgress } from './progress.ts';
 
-/** What the page of a run tells. */
+/** What the page of a run shows. */
 export interface RunView {
   readonly stages: readonly StageProgress[];
   /** When each stage last signalled. */

@@ -18,7 +18,7 @@ import { progress, progressTable, type StageColumn, type StageProgress, signalPa
 import { searchOptions, searchPairs } from './search-attributes.ts';
 import { inference, renderActivities } from './steps.ts';
 
-/** A history can still be read then; the server suggests another one only behind it, at 4,096. */
+/** Continue as new at this number of events, before the server suggests it (4,096), so that histories stay readable. */
 const MAX_EVENTS = 3_500;
 
 /** What a task is started with. */

@@ -3,7 +3,7 @@ import { countingBytes, withHeartbeat } from '../heartbeat.ts';
 const WINDOW_MS = 10_000;
 /** A sample more than that after the last one is kept; those between only move the end. */
 const GRAIN_MS = 250;
-/** Too short a time says nothing. */
+/** Minimum time before a rate is reported. */
 const LEAST_MS = 1_000;
 
 /** Bytes a second over the last ten seconds, from counts that only grow. */

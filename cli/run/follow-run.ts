@@ -19,7 +19,7 @@ import { withHomeServer } from '../with-home-server.ts';
 import { ProgressLines } from './progress-lines.ts';
 import { runReport } from './run-report.ts';
 
-/** The exit status that a closed run deserves: failed ROIs weigh more than a verdict. */
+/** Maps a closed run to an exit status; failed ROIs take precedence over the verdict. */
 export function exitStatusOf({ status, tasks }: Summary): number {
   if (status === 'failed' || status === 'cancelled') return EXIT.error;
   if (status === 'partial') return EXIT.partial;

@@ -62,7 +62,7 @@ export class RunHandle {
     const { workflowId } = execution;
     const folder = resultsOf(execution);
     if (folder !== undefined) return new RunHandle(source, workflowId, folder);
-    throw new ReigniteError('RUN_NOT_FOUND', `The run ${workflowId} does not say where its results are.`);
+    throw new ReigniteError('RUN_NOT_FOUND', `The run ${workflowId} does not record its results folder.`);
   }
 
   get #client(): Client {

@@ -94,8 +94,8 @@ async function allAttempts(prefix: string): Promise<Attempt[]> {
   // A list as the owner's own prediction leaves it.
   const homeOfWorkers = homeFolders(at(prefix === 'shared' ? 'home-of-worker' : 'home'));
   const list = new PredictionFiles(homeOfWorkers, { folder: 'predict/x' });
-  await list.writePage(0, [{ path: at('private', 'diary.txt'), name: 'diary' }]);
-  const predict = { order, list: { folder: 'predict/x', pages: 1, total: 1 }, temporal: config.temporal };
+  await list.writeBatch(0, [{ path: at('private', 'diary.txt'), name: 'diary' }]);
+  const predict = { order, list: { folder: 'predict/x', batches: 1, total: 1 }, temporal: config.temporal };
   const starts: Attempt[] = [
     { type: 'reproduce', input: run({ data, results: outside }) },
     { type: 'reproduce', input: run({ data: outside, results }) },

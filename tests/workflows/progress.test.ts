@@ -38,7 +38,7 @@ describe('progressTable', () => {
     expect(table.replaceAll('\u00a0', ' ').replaceAll(/ +/g, ' ').split('\n')).toEqual([
       '| Stage | State | Done | Cached | Failed |',
       '|---|---|---|---|---|',
-      '| Fetch and unpack | done | 7 of 7 files (100 %) | 0 | 0 |',
+      '| Download and unpack | done | 7 of 7 files (100 %) | 0 | 0 |',
       '| H&E tissue segmentation | running | 1 of 3 ROIs (33 %) | 1 | 0 |',
     ]);
   });

@@ -15,7 +15,7 @@ import { temporaryPathBeside } from '../files/temporary-files.ts';
 /** What a process remembers at most: the entries of a hundred thousand ROIs. */
 const MAX_BYTES = 256 * 2 ** 20;
 
-/** Texts of cache entries that were read and checked, by key: an entry never changes. When there is no more room, no other is kept. */
+/** Validated cache entries by key, as JSON; entries never change. Bounded: stops caching when full, without eviction. */
 class EntryTexts {
   readonly #texts = new Map<string, string>();
   #bytes = 0;

@@ -8,7 +8,7 @@ import type { PointsCoverage } from '../verdict/evaluation-intervals.ts';
 
 const MAX_NAMED = 20;
 
-/** What is wrong with files, in one sentence that names every one, up to a number that can be read. */
+/** Describes the problems of several files in one sentence; names a limited number of them. */
 export function formatProblems(faults: readonly string[], of: string): string {
   const named = faults.slice(0, MAX_NAMED).join('; ');
   const rest = faults.length > MAX_NAMED ? `; and ${faults.length - MAX_NAMED} more` : '';

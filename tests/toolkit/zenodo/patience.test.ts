@@ -55,7 +55,7 @@ describe('patience', () => {
   it('waits for space for a time of its own, and says how to resume', async () => {
     const { fails } = await prepared();
     const full = new ReigniteError('NO_SPACE', 'Full.');
-    expect(await fails(full, 0)).toMatchObject({ retryable: true, remedy: expect.stringContaining('by itself') });
+    expect(await fails(full, 0)).toMatchObject({ retryable: true, remedy: expect.stringContaining('Free disk space') });
     expect(await fails(full, LIMITS.diskFullTimeoutMs + 1)).toMatchObject({ code: 'NO_SPACE', retryable: false });
   });
 

@@ -56,7 +56,7 @@ function pathOf({ shape, points, outline }: PointGroup, label: number | undefine
   return `<marker id="${id}" markerUnits="userSpaceOnUse" overflow="visible"><path d="${SHAPES[shape]}" ${look}/></marker><path d="${path}" fill="none" marker-start="url(#${id})" marker-mid="url(#${id})" marker-end="url(#${id})"/>`;
 }
 
-/** Places that a viewer leads to at most. */
+/** Maximum number of hotspots listed in the viewer. */
 const MAX_HOTSPOTS = 12;
 /** Side of a place in px. */
 const SIDE = 64;

@@ -92,7 +92,7 @@ function intervalText(interval: Interval | undefined, places = 4): string {
   return interval === undefined ? '–' : `${decimal(interval.low, places)} to ${decimal(interval.high, places)}`;
 }
 
-/** What the authors' code and record do otherwise than one would expect, with its effect in this run. */
+/** The discrepancies between the authors' code, the paper and the record, with their effect in this run. */
 export function discrepanciesSection({ discrepancies }: ReportData): Html {
   const entries = discrepancies.map(({ title, what, where, status, effect, corrected, affected, affectedTotal }) => {
     const numbers = corrected

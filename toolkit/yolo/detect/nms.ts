@@ -15,7 +15,7 @@ const ROOM_PER_BOX = 4;
 class OverlapGrid {
   readonly #corners: Float32Array;
   readonly #areas: Float32Array;
-  /** Of each cell its first and last entry, counted from 1; 0 for none. */
+  /** Per bucket: 1-based index of its first and last list node; 0 for an empty bucket. */
   readonly #first = new Int32Array(STRIDE * STRIDE);
   readonly #last = new Int32Array(STRIDE * STRIDE);
   /** Of each entry its box and the entry behind it. */

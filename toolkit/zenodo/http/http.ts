@@ -8,7 +8,7 @@ import { retryAfterMs } from './http-status.ts';
 import type { HostRateLimiter } from './politeness.ts';
 
 /**
- * Opens sockets, and never more than so many to one host at once: one that is being closed counts until it is closed, so
+ * Limits the open sockets per host. A closing socket counts until it is fully closed, so
  * that its successor does not come before it has gone.
  *
  * @param most - Sockets to one host and port.
