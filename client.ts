@@ -16,6 +16,7 @@
  *
  * @module
  */
+
 import type { RunConfig } from './config/schema.ts';
 import { QUEUES } from './config/tasks.ts';
 import { loadConfig } from './runtime/config/load-config.ts';
@@ -30,6 +31,7 @@ import { hasLostServer } from './runtime/session/with-server.ts';
 import { unpolledQueues } from './runtime/workers/pollers.ts';
 import { WorkerProcesses } from './runtime/workers/worker-processes.ts';
 import { workerSettingsOf } from './runtime/workers/worker-settings.ts';
+import { markHandled } from './toolkit/concurrency.ts';
 import { ReigniteError } from './toolkit/errors.ts';
 import { type HomeFolders, homeFolders } from './toolkit/files/home-folders.ts';
 
@@ -85,7 +87,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Session> {
   const open = async () => {
     const session = await openSession({ home, settings, queues: [], server, onStep, ...(signal && { signal }) });
     // The promise of `follow` rejects with the error.
-    session.failed.catch(() => undefined);
+    markHandled(session.failed);
     return session;
   };
   return new Session(await open(), { home, workers, onStep, signal, open });

@@ -1,3 +1,34 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Marks a promise as handled: a rejection waits for its `await`, instead of ending the process. */
+export function markHandled(promise: Promise<unknown>): void {
+  promise.catch(() => undefined);
+}
+
+/** Waits for `ms` milliseconds, or until `signal` is aborted. Never rejects. */
+export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  await bestEffort(sleep(ms, undefined, signal === undefined ? {} : { signal }), 'an abort ends the waiting');
+}
+
+/**
+ * Runs `work` against an abort of `signal`, whichever comes first, and listens no longer than that.
+ *
+ * @throws The signal's reason; what `work` rejects with.
+ */
+export async function orAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  signal.throwIfAborted();
+  let onAbort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+  });
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
 /**
  * Waits for something that may fail without harm, such as the removal of what is no longer needed.
  *
@@ -23,18 +54,14 @@ export async function withStallLimit<T>(
   const stalled = new AbortController();
   const timer = setTimeout(() => stalled.abort(new Error(`no progress for ${stallMs / 1000} s`)), stallMs);
   const combined = signal === undefined ? stalled.signal : AbortSignal.any([signal, stalled.signal]);
-  let onAbort = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(combined.reason);
-  });
-  combined.addEventListener('abort', onAbort);
   // The limit holds even where the work is deaf to its signal, as a request is that waits for its proxy.
   try {
-    return await Promise.race([work(combined, () => timer.refresh()), aborted]);
+    return await orAborted(
+      work(combined, () => timer.refresh()),
+      combined,
+    );
   } finally {
     clearTimeout(timer);
-    // A combined signal stays in memory for as long as it has a listener.
-    combined.removeEventListener('abort', onAbort);
   }
 }
 

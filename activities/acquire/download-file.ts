@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import type { Verified } from '../../toolkit/cache/receipts.ts';
 import { isArchive, rootOfArchive } from '../../toolkit/dataset/layout.ts';
+import { statIfThere } from '../../toolkit/files/if-there.ts';
 import { inside } from '../../toolkit/files/inside.ts';
 import { type DownloadedFile, downloadFile as transfer } from '../../toolkit/zenodo/download/download-file.ts';
 import { fetchMembers, piecesPath } from '../../toolkit/zenodo/download/fetch-members.ts';
@@ -154,5 +155,5 @@ async function takeMembers(
 }
 
 async function bytesOf(path: string): Promise<number> {
-  return (await stat(partPath(path)).catch(() => undefined))?.size ?? 0;
+  return (await statIfThere(partPath(path)))?.size ?? 0;
 }

@@ -8,13 +8,14 @@ import type {
   Next,
 } from '@temporalio/worker';
 import { z } from 'zod';
+import { bestEffort } from '../../toolkit/concurrency.ts';
 
 /** Linux only: writing there resets the peak (proc(5), `clear_refs`). */
 const BEGIN_ANEW = { path: '/proc/self/clear_refs', what: '5' } as const;
 
 /** Resets the peak memory of this process, where the system can. */
 async function resetPeakMemory(): Promise<void> {
-  await writeFile(BEGIN_ANEW.path, BEGIN_ANEW.what).catch(() => undefined);
+  await bestEffort(writeFile(BEGIN_ANEW.path, BEGIN_ANEW.what), 'only Linux has this file');
 }
 
 /** The largest resident memory of this process since the peak was reset, or since its start, in bytes. */

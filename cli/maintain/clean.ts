@@ -1,10 +1,11 @@
-import { lstat, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { didYouMean } from '../../config/suggest.ts';
 import { Receipts } from '../../toolkit/cache/receipts.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { lstatIfThere } from '../../toolkit/files/if-there.ts';
 import { bytesText } from '../../toolkit/format.ts';
 import { EXIT, printResult } from '../output.ts';
 import { withHomeServer } from '../with-home-server.ts';
@@ -80,7 +81,7 @@ async function namesIn(folder: string): Promise<readonly string[]> {
 
 /** Links are not followed: what they lead to is not ours. */
 async function sizeOf(path: string): Promise<{ readonly files: number; readonly bytes: number }> {
-  const found = await lstat(path).catch(() => undefined);
+  const found = await lstatIfThere(path);
   if (found === undefined) return { files: 0, bytes: 0 };
   if (!found.isDirectory()) return { files: 1, bytes: found.size };
   let [files, bytes] = [0, 0];

@@ -1,5 +1,6 @@
-import { open, readdir, stat } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import { ReigniteError } from '../../toolkit/errors.ts';
+import { statIfThere } from '../../toolkit/files/if-there.ts';
 import { foldOfFolder } from '../../toolkit/nnunet/convert/model-folds.ts';
 import { checkpointFamily } from '../../toolkit/nnunet/convert/state-dict.ts';
 import { type DescribedModel, type DescribedValue, describeModel } from '../../toolkit/onnx/file/describe-model.ts';
@@ -64,7 +65,7 @@ function isImportable({ module, name }: SeenGlobal): boolean {
 }
 
 async function readHead(file: string): Promise<Uint8Array> {
-  const found = await stat(file).catch(() => undefined);
+  const found = await statIfThere(file);
   if (found === undefined) throw new ReigniteError('FILE_MISSING', `File not found: ${file}.`);
   if (found.isDirectory()) {
     throw await folderError(file);

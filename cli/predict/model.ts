@@ -1,12 +1,15 @@
 import { existsSync, statSync } from 'node:fs';
-import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { replaceFile, writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
-import { convertModel, ModelCard } from '../../toolkit/nnunet/convert/convert-model.ts';
+import { readTextIfThere } from '../../toolkit/files/if-there.ts';
+import { convertModel } from '../../toolkit/nnunet/convert/convert-model.ts';
 import { checkpointOfFold, type FoldCheckpoint } from '../../toolkit/nnunet/convert/model-folds.ts';
-import { convertDetector, DetectorCard } from '../../toolkit/yolo/convert/convert-detector.ts';
+import { ModelCard } from '../../toolkit/nnunet/model-card.ts';
+import { convertDetector } from '../../toolkit/yolo/convert/convert-detector.ts';
+import { DetectorCard } from '../../toolkit/yolo/detector-card.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { describeInspected, inspectModel } from './inspect-model.ts';
 
@@ -53,7 +56,7 @@ async function convertModelFile(
 
 /** A card is written again as often as one likes; anything else under its name was written by a person. */
 async function refuseSidecarOfUser(path: string): Promise<void> {
-  const text = await readFile(path, 'utf8').catch(() => undefined);
+  const text = await readTextIfThere(path);
   if (text === undefined || isCard(text)) return;
   throw new ReigniteError('USAGE', `${path} already exists.`, {
     remedy: 'Name another file with `--out`, or move the existing file.',

@@ -1,10 +1,10 @@
-import { stat } from 'node:fs/promises';
 import { basename, extname, resolve } from 'node:path';
 import { didYouMean } from '../../config/suggest.ts';
 import { Folds } from '../../config/task-config.ts';
 import type { Task } from '../../config/tasks.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { statIfThere } from '../../toolkit/files/if-there.ts';
 import { describeFolds } from '../../toolkit/nnunet/convert/model-folds.ts';
 import { PROVIDERS, type Provider } from '../../toolkit/onnx/session/session.ts';
 import type { NamedImage, PredictionOrder } from '../../toolkit/predict/prediction-order.ts';
@@ -25,7 +25,7 @@ async function nameImages(words: readonly string[]): Promise<readonly NamedImage
   const images: NamedImage[] = [];
   for (const word of words) {
     const path = resolve(word);
-    const found = await stat(path).catch(() => undefined);
+    const found = await statIfThere(path);
     if (!found?.isFile()) {
       const what = found?.isDirectory() ? 'is a folder' : 'does not exist';
       throw new ReigniteError('FILE_MISSING', `The image ${path} ${what}.`, {

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { QUEUES, type Queue, taskQueue } from '../../config/tasks.ts';
 import { summaryOf } from '../../runtime/run/describe-run.ts';
@@ -11,6 +10,7 @@ import type { ServerSession } from '../../runtime/session/server-session.ts';
 import { watchOn, withServer } from '../../runtime/session/with-server.ts';
 import { unservedQueues } from '../../runtime/workers/pollers.ts';
 import { workerSettingsOf } from '../../runtime/workers/worker-settings.ts';
+import { pause } from '../../toolkit/concurrency.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import type { Summary } from '../../toolkit/report/summary.ts';
 import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
@@ -55,7 +55,7 @@ export async function warnUnpolledQueues(
       told = unserved.join();
       onStep(unservedLine(taskQueuePrefix, unserved));
     }
-    await sleep(lookMs, undefined, { signal }).catch(() => undefined);
+    await pause(lookMs, signal);
   }
 }
 

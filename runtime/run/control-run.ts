@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, isGrpcDeadlineError, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { bestEffort } from '../../toolkit/concurrency.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { ServerSession } from '../session/server-session.ts';
 
@@ -83,5 +84,7 @@ async function forgetWorkers(client: Client, id: string): Promise<void> {
     namespace: client.options.namespace,
     execution: { workflowId: id },
   });
-  await Promise.all(children.map((child) => forgetWorkers(client, child).catch(() => undefined)));
+  await Promise.all(
+    children.map((child) => bestEffort(forgetWorkers(client, child), 'a closed child has no sticky worker')),
+  );
 }

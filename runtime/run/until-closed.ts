@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, Connection, WorkflowExecutionDescription } from '@temporalio/client';
+import { pause } from '../../toolkit/concurrency.ts';
 
 const POLL_MS = 400;
 /** A query to a workflow whose worker is busy or away must not block the polling. */
@@ -30,7 +30,7 @@ export async function* describeUntilClosed(
     const description = await client.connection.withDeadline(Date.now() + DESCRIBE_MS, () => handle.describe());
     if (description.status.name !== 'RUNNING') return;
     yield { description, ask };
-    await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
+    await pause(POLL_MS, signal);
   }
 }
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { pause } from '../../toolkit/concurrency.ts';
 import { asDiskError } from '../../toolkit/files/disk-error.ts';
 import {
   acquireLease,
@@ -47,7 +47,7 @@ export async function waitForHomeLock(
     signal?.throwIfAborted();
     const lock = await acquireHomeLock(home, options);
     if (lock.owner) return lock;
-    await sleep(pollMs, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
+    await pause(pollMs, signal);
   }
 }
 

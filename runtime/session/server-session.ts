@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, Connection } from '@temporalio/client';
 import { QUEUES, type Queue } from '../../config/tasks.ts';
+import { markHandled } from '../../toolkit/concurrency.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { makePrivateHome } from '../../toolkit/files/private-home.ts';
@@ -137,7 +138,7 @@ function keepServer(
       current = await start(ports);
     }
   })();
-  failed.catch(() => undefined);
+  markHandled(failed);
   return { failed, stop: () => current.stop() };
 }
 
@@ -187,7 +188,7 @@ async function openConnected(home: HomeFolders, server: ServerAddress): Promise<
   const closed = new AbortController();
   const failed = untilOwnerGoes(home.home, closed.signal);
   // A command that is busy otherwise hears of it by its connection.
-  failed.catch(() => undefined);
+  markHandled(failed);
   return {
     client,
     server,

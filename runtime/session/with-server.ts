@@ -1,4 +1,5 @@
 import { WorkflowFailedError } from '@temporalio/client';
+import { bestEffort, orAborted } from '../../toolkit/concurrency.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { runFailure } from '../run/run-handle.ts';
 import { OwnerGone, openSession, type ServerSession, type SessionOptions } from './server-session.ts';
@@ -43,10 +44,10 @@ export async function watchOn(
   const over = new AbortController();
   const watching = watch(AbortSignal.any([signal, over.signal]));
   try {
-    await Promise.race([watching, failed, aborted(signal)]);
+    await orAborted(Promise.race([watching, failed]), signal);
   } finally {
     over.abort();
-    await watching.catch(() => undefined);
+    await bestEffort(watching, 'its error was thrown before');
   }
 }
 
@@ -61,10 +62,4 @@ export function hasLostServer({ owner, server }: ServerSession, error: unknown):
 function isConnectionLoss(error: unknown): boolean {
   const text = error instanceof Error ? `${error.message} ${String(error.cause ?? '')}` : String(error);
   return /UNAVAILABLE|ECONNREFUSED|ECONNRESET|Service Unavailable/i.test(text);
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Queue } from '../../config/tasks.ts';
+import { pause } from '../../toolkit/concurrency.ts';
 
 export interface ServeOrphanedQueuesOptions {
   /** The queues that no worker serves at the moment: one that is busy serves. */
@@ -21,7 +21,7 @@ export async function serveOrphanedQueues(
 ): Promise<void> {
   let before: readonly Queue[] = [];
   for (;;) {
-    await sleep(lookMs, undefined, { signal }).catch(() => undefined);
+    await pause(lookMs, signal);
     if (signal.aborted) return;
     const now = await look().catch((): readonly Queue[] => []);
     const orphaned = now.filter((queue) => before.includes(queue));

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { compiledFile } from '../../config/package-files.ts';
 import type { TelemetryConfig } from '../../config/schema.ts';
 import type { Queue } from '../../config/tasks.ts';
+import { markHandled } from '../../toolkit/concurrency.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { makeFolderSync } from '../../toolkit/files/make-folder.ts';
@@ -102,7 +103,7 @@ export class WorkerProcesses {
     this.failed = new Promise((_resolve, reject) => {
       this.#fail = reject;
     });
-    this.failed.catch(() => undefined);
+    markHandled(this.failed);
     makeFolderSync(options.home.logs);
     this.serve(options.queues);
   }

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { compiledFile, PACKAGE_ROOT, packageFile } from '../../config/package-files.ts';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
 import { sha256Of } from '../../toolkit/files/hash-file.ts';
+import { readTextIfThere } from '../../toolkit/files/if-there.ts';
 
 const CODE = packageFile('dist/workflow-bundle.js');
 const MANIFEST = packageFile('dist/workflow-bundle.json');
@@ -37,7 +38,7 @@ export async function workflowBundle(): Promise<WorkflowBundle> {
 }
 
 async function readManifest(): Promise<Manifest | undefined> {
-  const text = await readFile(MANIFEST, 'utf8').catch(() => undefined);
+  const text = await readTextIfThere(MANIFEST);
   return text === undefined ? undefined : Manifest.parse(JSON.parse(text));
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { lstat } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
+import { lstatIfThere } from '../files/if-there.ts';
 import type { ArchiveMember } from './list-archive.ts';
 
 /** Counts and digests of bytes that pass by. */
@@ -33,7 +33,7 @@ export async function sha256WhenRight(
   signal: AbortSignal | undefined,
   onBytes?: (bytes: number) => void,
 ): Promise<string | undefined> {
-  const entry = await lstat(place).catch(() => undefined);
+  const entry = await lstatIfThere(place);
   if (!entry?.isFile() || entry.size !== member.size) return undefined;
   const digests = new MemberDigests();
   for await (const chunk of createReadStream(place, { highWaterMark: 1 << 20 })) {

@@ -1,7 +1,7 @@
-import { lstat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { mapConcurrent } from '../concurrency.ts';
 import { ensureFreeSpace } from '../files/free-space.ts';
+import { lstatIfThere } from '../files/if-there.ts';
 import { makeFolder } from '../files/make-folder.ts';
 import { sweepTemporaries } from '../files/temporary-files.ts';
 import {
@@ -107,7 +107,7 @@ async function unpackMember(
 async function bytesPresent(members: readonly PlacedEntry[], placeOf: (path: string) => string): Promise<number> {
   let bytes = 0;
   for (const { entry, path } of members) {
-    const found = await lstat(placeOf(path)).catch(() => undefined);
+    const found = await lstatIfThere(placeOf(path));
     if (found?.isFile() && found.size === entry.uncompressedSize) bytes += found.size;
   }
   return bytes;

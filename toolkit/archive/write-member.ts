@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
-import { type FileHandle, lstat, open, rename } from 'node:fs/promises';
+import { type FileHandle, open, rename } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { inflateRaw } from 'node:zlib';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile } from '../files/atomic-write.ts';
+import { lstatIfThere } from '../files/if-there.ts';
 import type { CheckedEntry } from './check-entries.ts';
 import type { PlacedEntry } from './list-archive.ts';
 import { asArchiveError, type OpenArchive } from './open-archive.ts';
@@ -97,7 +98,7 @@ async function writeAll(handle: FileHandle, bytes: Buffer): Promise<void> {
 
 /** A folder stays: the rename onto it then fails. */
 async function moveAside(place: string): Promise<void> {
-  const found = await lstat(place).catch(() => undefined);
+  const found = await lstatIfThere(place);
   if (found === undefined || found.isDirectory()) return;
   let n = 1;
   while (existsSync(`${place}.wrong-${n}`)) n++;

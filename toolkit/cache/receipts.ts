@@ -1,8 +1,9 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256Of } from '../files/hash-file.ts';
+import { statIfThere } from '../files/if-there.ts';
 import { inside } from '../files/inside.ts';
 import { readJsonIfValid } from '../files/json-file.ts';
 
@@ -72,7 +73,7 @@ export class Receipts {
     const receipt = await readJsonIfValid(this.#pathOf(data, file.key), Receipt);
     if (receipt === undefined || receipt.md5 !== file.md5 || !receipt.whole) return undefined;
     for (const { path, size } of receipt.files) {
-      const found = await stat(inside(data, path)).catch(() => undefined);
+      const found = await statIfThere(inside(data, path));
       if (found?.size !== size) return undefined;
     }
     return receipt;

@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { bestEffort } from '../concurrency.ts';
 import { ReigniteError } from '../errors.ts';
 import { hasCode } from './disk-error.ts';
 import { makeFolder } from './make-folder.ts';
@@ -141,7 +142,7 @@ async function place(path: string, name: string, text: string): Promise<unknown>
   try {
     await mkdir(candidate);
     // A process that may write next to the lease may also remove it when its holder is dead. Not every file system has modes.
-    await chmod(candidate, (await stat(dirname(path))).mode & 0o3777).catch(() => undefined);
+    await bestEffort(chmod(candidate, (await stat(dirname(path))).mode & 0o3777), 'others then see the usual mode');
     await writeFile(join(candidate, name), text, { flag: 'wx' });
     held.add(name);
     return await rename(candidate, path).catch((error: unknown) => {

@@ -1,5 +1,6 @@
 import { chmod, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { bestEffort } from '../concurrency.ts';
 import { asDiskError } from './disk-error.ts';
 import { makeFolder } from './make-folder.ts';
 
@@ -46,6 +47,7 @@ export async function makePrivateHome(home: string, onStep: (line: string) => vo
 async function closeFolder(folder: string): Promise<void> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   for (const entry of entries) {
-    if (entry.isFile()) await chmod(join(folder, entry.name), PRIVATE_FILE).catch(() => undefined);
+    if (entry.isFile())
+      await bestEffort(chmod(join(folder, entry.name), PRIVATE_FILE), 'its folder is private already');
   }
 }

@@ -6,6 +6,7 @@ import { hostname } from 'node:os';
 import { promisify } from 'node:util';
 import { hasCode } from './disk-error.ts';
 import { sha256Of } from './hash-file.ts';
+import { readTextIfThere } from './if-there.ts';
 
 const execute = promisify(execFile);
 
@@ -112,7 +113,7 @@ const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
 /** Ticks since the machine's start (field 22 of proc(5)'s stat), made unique across starts by the boot's id. */
 async function lookOnLinux(pid: number): Promise<Sight> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  const stat = await readTextIfThere(`/proc/${pid}/stat`);
   if (stat === undefined) return { state: exists(pid) ? 'hidden' : 'gone' };
   // The second field is the command in brackets and may itself hold blanks and brackets.
   const [state, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

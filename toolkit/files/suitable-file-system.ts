@@ -1,5 +1,6 @@
 import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { bestEffort } from '../concurrency.ts';
 import { ReigniteError } from '../errors.ts';
 import { hasCode } from './disk-error.ts';
 import { sweepTemporaries, temporaryPathBeside } from './temporary-files.ts';
@@ -83,7 +84,7 @@ export async function probeFileSystem(folder: string, operations: FolderOperatio
     if (error instanceof ReigniteError) throw error;
     if (!hasCode(error, ...NOT_TOLD_HERE)) throw unsuitable(folder, 'lacks basic file operations', error);
   } finally {
-    await operations.remove(place).catch(() => undefined);
+    await bestEffort(operations.remove(place), 'a file system that failed the test may also fail to remove');
     await sweepTemporaries(folder, { of: (name) => name === PROBE });
   }
 }

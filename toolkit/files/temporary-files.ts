@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { sha256Of } from './hash-file.ts';
+import { statIfThere } from './if-there.ts';
 import { isTaken, processTableTag } from './process-identity.ts';
 import { silenceOf } from './suitable-file-system.ts';
 
@@ -65,6 +66,6 @@ export async function sweepTemporaries(folder: string, { of = () => true, sole =
 
 async function isLeftOver(path: string, { pid, tableTag }: Temporary): Promise<boolean> {
   if (tableTag === undefined || tableTag === processTableTag()) return !(await isTaken(pid));
-  const written = await stat(path).catch(() => undefined);
+  const written = await statIfThere(path);
   return written !== undefined && (await silenceOf(path, written.mtimeMs)) > ABANDONED_MS;
 }

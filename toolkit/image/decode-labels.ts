@@ -1,8 +1,9 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import type { Metadata } from 'sharp';
 import sharp from 'sharp';
 import { ReigniteError } from '../errors.ts';
+import { statIfThere } from '../files/if-there.ts';
 import { openImage, readRaw } from './open-image.ts';
 
 const SIGNATURE_BYTES = 8;
@@ -77,7 +78,7 @@ async function paletteIndices(path: string): Promise<Uint8Array> {
 
 /** What the image library would only call an unsupported format. */
 async function expectContent(path: string): Promise<void> {
-  const found = await stat(path).catch(() => undefined);
+  const found = await statIfThere(path);
   if (found?.isDirectory()) throw notLabels(path, 'it is a folder');
   if (found?.size === 0) throw notLabels(path, 'it is empty (0 bytes)');
 }

@@ -1,12 +1,13 @@
-import { copyFile, stat } from 'node:fs/promises';
+import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
+import { statIfThere } from '../files/if-there.ts';
 import { importCustomModel } from '../onnx/custom-model/own-model.ts';
 import { DetectionSidecar, parseSidecar, readSidecarJson } from '../onnx/custom-model/sidecar.ts';
-import { convertDetector, detectorDigest, readDetectorCard } from '../yolo/convert/convert-detector.ts';
-import { CARD_FILE, DetectorCard } from '../yolo/detector-card.ts';
+import { convertDetector, detectorDigest } from '../yolo/convert/convert-detector.ts';
+import { CARD_FILE, DetectorCard, knownDetectorCard } from '../yolo/detector-card.ts';
 import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
 import type { PrepareOptions } from './tissue-model.ts';
 
@@ -36,7 +37,7 @@ export async function prepareCellModel(
   models: string,
   { signal }: Pick<PrepareOptions, 'signal'> = {},
 ): Promise<CellModel> {
-  const found = await stat(path).catch(() => undefined);
+  const found = await statIfThere(path);
   if (found === undefined) throw new ReigniteError('FILE_MISSING', `Model not found: ${path}.`);
   if (found.isDirectory()) {
     throw new ReigniteError('CHECKPOINT_UNSUPPORTED', `${path} is a folder, not a detector.`, {
@@ -46,7 +47,7 @@ export async function prepareCellModel(
   if (/\.onnx$/i.test(path)) return prepareOnnx(path, models, signal);
   const digest = await detectorDigest(path, undefined, signal);
   const modelDir = join(models, digest);
-  const known = await readDetectorCard(modelDir).catch(() => undefined);
+  const known = await knownDetectorCard(modelDir);
   const card = known ?? (await convertDetector({ checkpoint: path, out: modelDir, ...(signal && { signal }) }));
   return { ...modelOf(card), modelDir, cached: known !== undefined };
 }
@@ -83,7 +84,7 @@ async function takeConverted(
     throw new ReigniteError('SIDECAR_INVALID', `The JSON file next to ${path} describes another model.`);
   }
   const modelDir = join(models, card.digest);
-  const known = await readDetectorCard(modelDir).catch(() => undefined);
+  const known = await knownDetectorCard(modelDir);
   if (known === undefined) {
     await replaceFile(join(modelDir, card.file), (temporary) => copyFile(path, temporary));
     await writeFileAtomic(join(modelDir, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);

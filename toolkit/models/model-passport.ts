@@ -12,7 +12,7 @@ import { ortVersion } from '../onnx/session/engine.ts';
 import type { ParityAnswer, ParityRequest } from '../onnx/session/parity-thread.ts';
 import { InferenceThread } from '../threads/inference-thread.ts';
 import { startThread } from '../threads/start-thread.ts';
-import { readDetectorCard } from '../yolo/detector-card.ts';
+import { knownDetectorCard } from '../yolo/detector-card.ts';
 import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
 
 const PASSPORT_FILE = 'passport.json';
@@ -104,7 +104,7 @@ async function subjectOf(modelDir: string): Promise<Subject> {
     const files = [{ file, sha256: sourceSha256, sourceSha256 }];
     return { kind, digest, architecture: { sidecar }, input, shape, range: [low, high], output, laidOut: false, files };
   }
-  const detector = await readDetectorCard(modelDir).catch(() => undefined);
+  const detector = await knownDetectorCard(modelDir);
   if (detector !== undefined) {
     const { kind, digest, size, input, output, classes, stride, weights } = detector;
     return {

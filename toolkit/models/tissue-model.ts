@@ -1,9 +1,10 @@
-import { copyFile, stat } from 'node:fs/promises';
+import { copyFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
-import { type ConvertProgress, convertModel, modelDigest, readModelCard } from '../nnunet/convert/convert-model.ts';
+import { statIfThere } from '../files/if-there.ts';
+import { type ConvertProgress, convertModel, modelDigest } from '../nnunet/convert/convert-model.ts';
 import { findModelFolder } from '../nnunet/convert/find-model-folder.ts';
 import {
   type CheckpointName,
@@ -16,7 +17,7 @@ import {
   holdsFolds,
   isV2,
 } from '../nnunet/convert/model-folds.ts';
-import { CARD_FILE, ModelCard } from '../nnunet/model-card.ts';
+import { CARD_FILE, knownModelCard, ModelCard } from '../nnunet/model-card.ts';
 import { labelValues } from '../nnunet/networks/own-network.ts';
 import { importCustomModel } from '../onnx/custom-model/own-model.ts';
 import { parseSidecar, readSidecarJson, SegmentationSidecar } from '../onnx/custom-model/sidecar.ts';
@@ -85,7 +86,7 @@ export async function prepareTissueModel(
   if (mirroring) refuseMirroring(path, source.name);
   const digest = await modelDigest(source.folder, source.folds, signal, source.name, mirroring);
   const modelDir = join(models, digest);
-  const known = await readModelCard(modelDir).catch(() => undefined);
+  const known = await knownModelCard(modelDir);
   const card =
     known ??
     (await convertModel({
@@ -183,7 +184,7 @@ async function takeConverted(
     throw new ReigniteError('SIDECAR_INVALID', `The JSON file next to ${path} describes another model.`);
   }
   const modelDir = join(models, card.digest);
-  const known = await readModelCard(modelDir).catch(() => undefined);
+  const known = await knownModelCard(modelDir);
   if (known === undefined) {
     await replaceFile(join(modelDir, fold.file), (temporary) => copyFile(path, temporary));
     await writeFileAtomic(join(modelDir, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
@@ -197,7 +198,7 @@ interface FoldsSource extends ChosenFolds {
 
 /** A single fold is a model too. */
 async function sourceOf(path: string, asked: readonly FoldName[] | undefined): Promise<FoldsSource> {
-  const found = await stat(path).catch(() => undefined);
+  const found = await statIfThere(path);
   if (found === undefined) throw new ReigniteError('FILE_MISSING', `Model not found: ${path}.`);
   if (!found.isDirectory()) {
     const fold = checkpointOfFold(path);

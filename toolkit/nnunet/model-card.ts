@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
+import { readJsonIfValid } from '../files/json-file.ts';
 
 import { ModelMethod, RGB_SOFTMAX } from './model-method.ts';
 
@@ -66,6 +67,11 @@ export const ModelCard = z.object({
     .min(1),
 });
 export type ModelCard = z.infer<typeof ModelCard>;
+
+/** Reads the card of a converted model; undefined where there is none, or one of another version. */
+export function knownModelCard(folder: string): Promise<ModelCard | undefined> {
+  return readJsonIfValid(join(folder, CARD_FILE), ModelCard);
+}
 
 /**
  * Reads the card of a converted model.

@@ -8,6 +8,7 @@ import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { type FileLock, lockFile } from '../files/file-lock.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
+import { statIfThere } from '../files/if-there.ts';
 import { readJsonIfValid } from '../files/json-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
 import { temporaryPathBeside } from '../files/temporary-files.ts';
@@ -133,7 +134,7 @@ export class PredictionFolder {
       await tryWriting(path, image.path);
     }
     for (const { path } of paths) {
-      if (!(await stat(path).catch(() => undefined))?.isDirectory()) continue;
+      if (!(await statIfThere(path))?.isDirectory()) continue;
       throw new ReigniteError('NOT_WRITABLE', `${path} is a folder, but a file must be written there.`, {
         remedy: 'Name another folder with `--out`, or move that folder away.',
       });
@@ -209,7 +210,7 @@ export class PredictionFolder {
   /** Files that the tables do not cover, from an earlier version or another program. */
   async #refuseForeign(): Promise<void> {
     if ((await this.#readClaim()) !== undefined) return;
-    const summary = await stat(join(this.#out, 'summary.json')).catch(() => undefined);
+    const summary = await statIfThere(join(this.#out, 'summary.json'));
     if (summary === undefined && !(await this.#holdsOutputs())) return;
     const what = summary === undefined ? 'predictions without their settings' : 'results of something else';
     throw new ReigniteError('PREDICTION_CONFLICT', `${this.#out} holds ${what}.`);

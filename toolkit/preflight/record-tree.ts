@@ -1,6 +1,7 @@
 import { open, readdir, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { KINDS, LABEL_MAP_FILE, OVERVIEW_FILE } from '../dataset/layout.ts';
+import { statIfThere } from '../files/if-there.ts';
 
 /** The files of a record in the layout of the data folder, wherever they are: here, or in archives on a server. */
 export interface RecordTree {
@@ -40,7 +41,7 @@ export async function folderTree(data: string): Promise<RecordTree> {
 }
 
 async function addSizes(data: string, path: string, sizes: Map<string, number>): Promise<void> {
-  const found = await stat(join(data, path)).catch(() => undefined);
+  const found = await statIfThere(join(data, path));
   if (found === undefined) return;
   if (found.isFile()) sizes.set(path, found.size);
   if (!found.isDirectory()) return;

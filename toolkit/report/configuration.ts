@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { basename, isAbsolute } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { shippedProfile } from '../../config/package-files.ts';
 import { RunConfig } from '../../config/schema.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { readTextIfThere } from '../files/if-there.ts';
 import { RESULTS } from '../results/results-folder.ts';
 
 /** Writes the configuration of a run to its results folder; of absolute paths, which name people, the last part. */
@@ -14,7 +14,7 @@ export async function writeConfiguration(results: string, config: RunConfig): Pr
 
 /** The configuration of a run; undefined where none was written down. */
 export async function readConfiguration(results: string): Promise<RunConfig | undefined> {
-  const text = await readFile(RESULTS.configuration.in(results), 'utf8').catch(() => undefined);
+  const text = await readTextIfThere(RESULTS.configuration.in(results));
   if (text === undefined) return undefined;
   const parsed = RunConfig.safeParse(parse(text));
   return parsed.success ? parsed.data : undefined;

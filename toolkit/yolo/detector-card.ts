@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
+import { readJsonIfValid } from '../files/json-file.ts';
 
 export const CARD_FILE = 'detector.json';
 
@@ -33,6 +34,11 @@ export const DetectorCard = z.object({
   unused: z.array(z.string()).describe('Tensors that inference does not need'),
 });
 export type DetectorCard = z.infer<typeof DetectorCard>;
+
+/** Reads the card of a converted detector; undefined where there is none, or one of another version. */
+export function knownDetectorCard(folder: string): Promise<DetectorCard | undefined> {
+  return readJsonIfValid(join(folder, CARD_FILE), DetectorCard);
+}
 
 /**
  * Reads the card of a converted detector.

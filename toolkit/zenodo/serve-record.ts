@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ReigniteError } from '../errors.ts';
+import { statIfThere } from '../files/if-there.ts';
 import { digestsOfFile } from './download/file-digests.ts';
 import { parseByteRange } from './http/http-headers.ts';
 import { parseRecordId } from './record/record-id.ts';
@@ -49,7 +50,7 @@ class ServedFolder {
 
   /** @throws ReigniteError FILE_MISSING when the folder does not exist. */
   async check(): Promise<void> {
-    const entry = await stat(this.#folder).catch(() => undefined);
+    const entry = await statIfThere(this.#folder);
     if (!entry?.isDirectory()) throw new ReigniteError('FILE_MISSING', `Folder not found: ${this.#folder}.`);
   }
 

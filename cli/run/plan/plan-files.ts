@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { neededFiles } from '../../../activities/acquire/fetch-record.ts';
 import { RecordServers } from '../../../activities/acquire/record-servers.ts';
@@ -6,6 +6,7 @@ import type { RunInput } from '../../../activities/inputs.ts';
 import { Receipts } from '../../../toolkit/cache/receipts.ts';
 import { isArchive, type Kind, rootOfArchive } from '../../../toolkit/dataset/layout.ts';
 import type { HomeFolders } from '../../../toolkit/files/home-folders.ts';
+import { statIfThere } from '../../../toolkit/files/if-there.ts';
 import { findInMirror } from '../../../toolkit/zenodo/download/mirror.ts';
 import { partPath } from '../../../toolkit/zenodo/download/part-file.ts';
 import { KnownRecords, recordOfMirror } from '../../../toolkit/zenodo/record/known-records.ts';
@@ -91,7 +92,7 @@ async function holdsRootOf(file: RecordFile, data: string): Promise<boolean> {
 /** Of the file itself where it lies or waits to be unpacked, else of what was fetched of it so far. */
 async function bytesOf({ key, size }: RecordFile, data: string): Promise<number> {
   const path = join(isArchive(key) ? join(data, 'archives') : data, key);
-  const whole = (await stat(path).catch(() => undefined))?.size;
+  const whole = (await statIfThere(path))?.size;
   if (whole === size) return size;
-  return (await stat(partPath(path)).catch(() => undefined))?.size ?? 0;
+  return (await statIfThere(partPath(path)))?.size ?? 0;
 }

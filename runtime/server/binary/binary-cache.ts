@@ -1,11 +1,13 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
+import { bestEffort } from '../../../toolkit/concurrency.ts';
 import { writeFileAtomic } from '../../../toolkit/files/atomic-write.ts';
 import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
+import { readTextIfThere, statIfThere } from '../../../toolkit/files/if-there.ts';
 import { makeFolder } from '../../../toolkit/files/make-folder.ts';
 import { TEMPORAL_VERSION, type TemporalBuild } from './release.ts';
 
@@ -36,7 +38,7 @@ export function userCacheFolder(environment: NodeJS.ProcessEnv = process.env): s
 export async function cachedBinary(cache: string, build: TemporalBuild): Promise<CachedBinary> {
   const folder = installFolder(cache, build);
   const path = join(folder, EXECUTABLE);
-  const text = await readFile(join(folder, RECORD), 'utf8').catch(() => undefined);
+  const text = await readTextIfThere(join(folder, RECORD));
   if (text === undefined) throw new Error(`nothing at ${path}`);
   const record = recordSchema.parse(JSON.parse(text));
   const status = await stat(path);
@@ -54,7 +56,7 @@ export async function stagingFolder(cache: string): Promise<string> {
   await makeFolder(cache, { mode: 0o700 });
   for (const name of await readdir(cache)) {
     const path = join(cache, name);
-    const status = name.startsWith('.fetch-') ? await stat(path).catch(() => undefined) : undefined;
+    const status = name.startsWith('.fetch-') ? await statIfThere(path) : undefined;
     if (status !== undefined && Date.now() - status.mtimeMs > DAY_MS) await rm(path, { recursive: true, force: true });
   }
   return await mkdtemp(join(cache, '.fetch-'));
@@ -103,7 +105,7 @@ async function takePlace(ready: string, cache: string, build: TemporalBuild): Pr
     );
     if (isSound) return;
     const damaged = await mkdtemp(join(cache, '.fetch-'));
-    await rename(folder, damaged).catch(() => undefined);
+    await bestEffort(rename(folder, damaged), 'another command may have moved it first');
     await rm(damaged, { recursive: true, force: true });
   }
 }

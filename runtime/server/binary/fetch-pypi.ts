@@ -3,7 +3,7 @@ import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { unpackArchive } from '../../../toolkit/archive/unpack-archive.ts';
-import { withStallLimit } from '../../../toolkit/concurrency.ts';
+import { bestEffort, withStallLimit } from '../../../toolkit/concurrency.ts';
 import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
 import { downloadTo, type FetchOptions, type FetchWay, getJson } from './download.ts';
 import { TEMPORAL_VERSION, type TemporalBuild } from './release.ts';
@@ -101,7 +101,7 @@ async function runPip({ build, folder, stallMs, signal }: FetchOptions): Promise
   } finally {
     clearInterval(watch);
     endGroup(pip.pid);
-    await ended.catch(() => undefined);
+    await bestEffort(ended, 'its error was thrown before');
   }
 }
 

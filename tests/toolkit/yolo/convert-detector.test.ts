@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { openSession } from '../../../toolkit/onnx/session/session.ts';
-import { convertDetector, detectorDigest, readDetectorCard } from '../../../toolkit/yolo/convert/convert-detector.ts';
+import { convertDetector, detectorDigest } from '../../../toolkit/yolo/convert/convert-detector.ts';
+import { readDetectorCard } from '../../../toolkit/yolo/detector-card.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { fixture, floatsOf, SIZE, tileInput } from './support/fixtures.ts';
 

@@ -14,9 +14,7 @@ import { type CheckpointName, type FoldFiles, type FoldName, findFolds } from '.
 import { type ModelRecipe, v1Recipe } from './model-recipe.ts';
 import { StateDictTracker } from './state-dict.ts';
 
-export { readModelCard } from '../model-card.ts';
 export { modelDigest } from './model-digest.ts';
-export { ModelCard };
 
 /** Files that a conversion writes. */
 const CONVERTED = /^(?:fold_(?:\d+|all)\.onnx|model\.json)$/;

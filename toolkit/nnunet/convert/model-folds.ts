@@ -1,6 +1,7 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ReigniteError } from '../../errors.ts';
+import { statIfThere } from '../../files/if-there.ts';
 
 /** A fold of nnU-Net: its number, or the one that was trained on all cases. */
 export type FoldName = number | 'all';
@@ -212,11 +213,11 @@ function sorted(folds: readonly FoldName[]): readonly FoldName[] {
 }
 
 async function isFile(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isFile() ?? false;
+  return (await statIfThere(path))?.isFile() ?? false;
 }
 
 async function isFolder(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+  return (await statIfThere(path))?.isDirectory() ?? false;
 }
 
 function folderOf(folder: string, fold: FoldName): string {

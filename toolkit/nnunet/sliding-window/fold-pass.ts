@@ -1,3 +1,4 @@
+import { markHandled } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
 import type { FoldNetworks } from '../networks/open-networks.ts';
 import { accumulateTile, addNormalisedRow, WeightSums } from './band.ts';
@@ -121,7 +122,7 @@ export class SlidingWindowEnsemble {
       if (next.done === true) return;
       const pass = this.#predict(next.value, buffers);
       // It is awaited when its turn has come: until then its failure is not seen.
-      pass.catch(() => undefined);
+      markHandled(pass);
       ahead.push(pass);
     }
   }

@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { compiledFile } from '../../../config/package-files.ts';
+import { bestEffort } from '../../concurrency.ts';
 import { sha256Of } from '../../files/hash-file.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import { sweepTemporaries, temporaryPathBeside } from '../../files/temporary-files.ts';
@@ -44,7 +45,7 @@ export async function prepackedModel(path: string): Promise<string | undefined> 
     await rename(temporary, folder);
   } catch {
     // Another process may have been first. Else the model is opened as it is: slower, and the same in every bit.
-    await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
+    await bestEffort(rm(temporary, { recursive: true, force: true }), 'temporary files are swept later');
   }
   return existsSync(copy) ? copy : undefined;
 }

@@ -1,4 +1,5 @@
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
+import { markHandled } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
 import { LIMITS } from '../pickle/limits.ts';
 import type { PickleContext } from '../pickle/pickle-context.ts';
@@ -25,7 +26,7 @@ class ZipFileReader extends RandomAccessReader {
       this.#fail = reject;
     });
     // Only some of the waits race with it.
-    this.failure.catch(() => undefined);
+    markHandled(this.failure);
   }
 
   override read(

@@ -1,5 +1,6 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { extname, join } from 'node:path';
+import { statIfThere } from '../../files/if-there.ts';
 import { entryOf, RESULTS, RESULTS_FOLDERS } from '../../results/results-folder.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -48,7 +49,7 @@ export async function describedFiles(results: string): Promise<readonly Describe
 }
 
 async function describe(results: string, path: string): Promise<Described[]> {
-  const found = await stat(join(results, path)).catch(() => undefined);
+  const found = await statIfThere(join(results, path));
   if (found === undefined) return [];
   if (found.isDirectory()) return [{ '@id': path, '@type': 'Dataset', name: RESULTS_FOLDERS[path] ?? path }];
   const encodingFormat = TYPES[extname(path)] ?? 'application/octet-stream';

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { rm, stat } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mapConcurrent } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
+import { statIfThere } from '../../files/if-there.ts';
 import { fileExists } from '../../files/open-for-reading.ts';
 import { reportFolder } from '../../results/results-folder.ts';
 import { taskNamed } from '../../tasks/task-named.ts';
@@ -81,7 +82,7 @@ async function layersOf(
 async function stampOf({ sources, settings }: DrawnRoi, limit: number): Promise<string> {
   const hash = createHash('sha256').update(`${SCHEMA} ${limit} ${settings}`);
   for (const source of sources) {
-    const found = await stat(source).catch(() => undefined);
+    const found = await statIfThere(source);
     hash.update(`\n${source} ${found?.size ?? '-'} ${found?.mtimeMs ?? '-'}`);
   }
   return hash.digest('hex').slice(0, 16);

@@ -3,10 +3,11 @@ import type { RunConfig } from '../../../config/schema.ts';
 import { folderOf } from '../../dataset/layout.ts';
 import { ReigniteError } from '../../errors.ts';
 import type { HomeFolders } from '../../files/home-folders.ts';
-import { modelDigest, readModelCard } from '../../nnunet/convert/convert-model.ts';
+import { modelDigest } from '../../nnunet/convert/convert-model.ts';
 import { findModelFolder } from '../../nnunet/convert/find-model-folder.ts';
 import { findFolds } from '../../nnunet/convert/model-folds.ts';
 import { readPlansFile } from '../../nnunet/convert/plans-file.ts';
+import { knownModelCard } from '../../nnunet/model-card.ts';
 import type { TissueTaskDefinition } from '../definition.ts';
 import type { KnownModel } from '../kind.ts';
 
@@ -29,7 +30,7 @@ export async function planTissueModel(
   const folder = recordModels(task, data);
   const digest = config[task.name].model === undefined ? await digestOf(folder, signal) : undefined;
   if (digest === undefined) return { isConverted: false, patch: USUAL_PATCH, folds: PAPERS_FOLDS };
-  const card = await readModelCard(join(models, digest)).catch(() => undefined);
+  const card = await knownModelCard(join(models, digest));
   if (card === undefined) return { digest, isConverted: false, patch: await patchOf(folder), folds: PAPERS_FOLDS };
   return { digest, isConverted: true, patch: card.patch, folds: card.folds.length };
 }

@@ -8,7 +8,7 @@ import { inside } from '../../files/inside.ts';
 import { decodeLabels } from '../../image/decode-labels.ts';
 import { ConfusionMatrix } from '../../metrics/confusion-matrix.ts';
 import { sumOfConfusions } from '../../metrics/evaluate-he.ts';
-import { readModelCard } from '../../nnunet/model-card.ts';
+import { knownModelCard } from '../../nnunet/model-card.ts';
 import type { RoiSegmenter } from '../../nnunet/sliding-window/roi-segmenter.ts';
 import { refuseOtherEngine } from '../../onnx/session/refuse-other-engine.ts';
 import { RESULTS } from '../../results/results-folder.ts';
@@ -35,7 +35,7 @@ export async function tissueRois(
     segmented.push({ roi: planned.roi, width, height, confusion: ConfusionMatrix.fromRows(confusion) });
     model = String(parts['model']);
   }
-  const card = await readModelCard(join(home.models, model)).catch(() => undefined);
+  const card = await knownModelCard(join(home.models, model));
   return { rois: segmented, patch: card?.patch };
 }
 

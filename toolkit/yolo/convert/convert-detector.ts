@@ -45,9 +45,6 @@ async function hashSource(checkpoint: string, size: number, signal?: AbortSignal
   return { sourceSha256, digest: sha256Of([`yolov5 ${CONVERTER_SCHEMA} ${size}`, sourceSha256].join('\n')) };
 }
 
-export { readDetectorCard } from '../detector-card.ts';
-export { DetectorCard };
-
 const MODEL_FILE = 'detector.onnx';
 
 /** What is converted, and where to. */

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
-import { rename, stat } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ReigniteError } from '../../errors.ts';
 import { asDiskError } from '../../files/disk-error.ts';
 import { lockFile } from '../../files/file-lock.ts';
 import { ensureFreeSpace } from '../../files/free-space.ts';
+import { statIfThere } from '../../files/if-there.ts';
 import { digestsOfFile, type FileDigests } from './file-digests.ts';
 import { hashWhileWriting } from './following-digests.ts';
 import { PartFile, partPath } from './part-file.ts';
@@ -113,7 +114,7 @@ async function giveUp(job: Download, part: PartFile, { size, md5 }: FileDigests)
 }
 
 async function existing(job: Download): Promise<DownloadedFile | undefined> {
-  const found = await stat(job.path).catch(() => undefined);
+  const found = await statIfThere(job.path);
   if (found?.size !== job.size || !found.isFile()) return undefined;
   const digests = await digestsOfFile(job.path, job.signal, () => job.onProgress?.(job.size, job.size));
   return isRight(digests, job) ? { path: job.path, ...digests, resumedFrom: job.size } : undefined;
@@ -121,7 +122,7 @@ async function existing(job: Download): Promise<DownloadedFile | undefined> {
 
 /** Changes whenever the file does; undefined when there is none. */
 async function stateOf(path: string): Promise<string | undefined> {
-  const found = await stat(path).catch(() => undefined);
+  const found = await statIfThere(path);
   return found === undefined ? undefined : `${found.ino} ${found.size} ${found.mtimeMs}`;
 }
 

@@ -1,4 +1,5 @@
 import type { Worker } from 'node:worker_threads';
+import { markHandled } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
 import { startThread } from '../../threads/start-thread.ts';
 import { digestsOfFile, type FileDigests } from './file-digests.ts';
@@ -120,7 +121,7 @@ class DigestThread {
     this.#failure = new Promise((_resolve, reject) => {
       this.#failed = reject;
     });
-    this.#failure.catch(() => undefined);
+    markHandled(this.#failure);
     this.#worker.on('error', (error) => {
       const reason = error instanceof Error ? error.message : String(error);
       this.#failed(new ReigniteError('INTERNAL', `${path} could not be hashed: ${reason}.`, { cause: error }));

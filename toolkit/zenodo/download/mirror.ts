@@ -1,7 +1,7 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { replaceFile } from '../../files/atomic-write.ts';
+import { statIfThere } from '../../files/if-there.ts';
 import { inside } from '../../files/inside.ts';
 import { digestsOfFile, type FileDigests } from './file-digests.ts';
 
@@ -22,7 +22,7 @@ export async function findInMirror(
   onBytes: () => void,
 ): Promise<MirroredFile | undefined> {
   const path = inside(mirror, file.key);
-  const found = await stat(path).catch(() => undefined);
+  const found = await statIfThere(path);
   if (!found?.isFile() || found.size !== file.size) return undefined;
   const digests = await digestsOfFile(path, signal, onBytes);
   return digests.md5 === file.md5 ? { path, ...digests } : undefined;

@@ -1,6 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { bestEffort } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { sha256Of } from '../../files/hash-file.ts';
@@ -98,7 +99,7 @@ export class RetryBudget {
   /** Forgets what was counted. */
   async done(subject: string): Promise<void> {
     this.#notes.delete(subject);
-    await rm(this.#pathOf(subject), { force: true }).catch(() => undefined);
+    await bestEffort(rm(this.#pathOf(subject), { force: true }), 'an old note only shortens the patience');
   }
 
   async #read(subject: string): Promise<Note | undefined> {
@@ -114,7 +115,10 @@ export class RetryBudget {
   /** On a disk that is full, memory has to do. */
   async #write(subject: string, note: Note): Promise<void> {
     this.#notes.set(subject, note);
-    await writeFileAtomic(this.#pathOf(subject), JSON.stringify(note)).catch(() => undefined);
+    await bestEffort(
+      writeFileAtomic(this.#pathOf(subject), JSON.stringify(note)),
+      'without a note the patience starts again',
+    );
   }
 
   #pathOf(subject: string): string {

@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { pause } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
 import { makeFolderSync } from '../../files/make-folder.ts';
 
@@ -89,7 +89,7 @@ export class HostRateLimiter {
       signal?.throwIfAborted();
       const wait = state.open >= this.#options.connections ? QUEUE_POLL_MS : this.#waitOf(host, state.log);
       if (wait <= 0) break;
-      await sleep(wait, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
+      await pause(wait, signal);
     }
     state.open += 1;
     let left = false;

@@ -5,6 +5,7 @@ import { KINDS } from '../../dataset/layout.ts';
 import { parseRecordJson } from '../../dataset/read-text.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { sha256Of } from '../../files/hash-file.ts';
+import { readTextIfThere } from '../../files/if-there.ts';
 import { readRecord, type ZenodoRecord } from './record.ts';
 import { parseRecordId } from './record-id.ts';
 
@@ -62,7 +63,7 @@ export class KnownRecords {
  */
 export async function recordOfMirror(mirror: string, api: string, asked: string): Promise<ZenodoRecord | undefined> {
   const path = join(mirror, 'record.json');
-  const text = await readFile(path, 'utf8').catch(() => undefined);
+  const text = await readTextIfThere(path);
   if (text === undefined) return undefined;
   const record = readRecord(parseRecordJson(text, path, 'RECORD_INVALID'), api, path);
   const id = parseRecordId(asked);

@@ -1,0 +1,36 @@
+import type { Stats } from 'node:fs';
+import { lstat, readFile, stat } from 'node:fs/promises';
+import { asSystemError, hasCode } from './disk-error.ts';
+
+/**
+ * Returns what the file system says of a path, or of what a link points to; undefined where nothing is there.
+ *
+ * @throws ReigniteError NOT_READABLE where the system refuses to say.
+ */
+export function statIfThere(path: string): Promise<Stats | undefined> {
+  return ifThere(stat(path));
+}
+
+/** As `statIfThere`, of a link itself. */
+export function lstatIfThere(path: string): Promise<Stats | undefined> {
+  return ifThere(lstat(path));
+}
+
+/**
+ * Reads a text file; undefined where there is none.
+ *
+ * @throws ReigniteError NOT_READABLE where the system refuses to read it.
+ */
+export function readTextIfThere(path: string): Promise<string | undefined> {
+  return ifThere(readFile(path, 'utf8'));
+}
+
+async function ifThere<Result>(asked: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    // ELOOP: a link to itself leads nowhere.
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) return undefined;
+    throw asSystemError(error);
+  }
+}
