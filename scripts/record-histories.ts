@@ -189,7 +189,7 @@ async function save({ workflow }: Client, scene: string): Promise<void> {
     seen.set(workflowId, count);
     const place = workflowId.split('/').slice(4).join('-') || 'run';
     const name = `${type}-${scene}-${place}${count === 1 ? '' : `-${count}`}.json`;
-    // Paths would tell where this checkout lies.
+    // Paths would reveal the location of this checkout.
     const text = historyToJSON(history).replaceAll(`file://${checkout}`, '').replaceAll(checkout, '');
     const bare: unknown = JSON.parse(text, (key, value) => (key === 'stackTrace' ? undefined : value));
     await writeFile(join(folder, name), `${JSON.stringify(bare, null, 1)}\n`);

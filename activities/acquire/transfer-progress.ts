@@ -13,7 +13,7 @@ class RateMeter {
   /**
    * @param bytes - Done by now. Fewer than before restart the count.
    * @param now - ms, of a clock that is not put back.
-   * @returns Bytes a second; undefined before there is enough to tell, and while nothing moves.
+   * @returns Bytes per second; undefined until there are enough samples, and while nothing moves.
    */
   add(bytes: number, now = performance.now()): number | undefined {
     const samples = this.#samples;
@@ -31,7 +31,7 @@ class RateMeter {
   }
 }
 
-/** What a step that moves bytes tells in its heartbeats: read by people in the Temporal UI, and by `download`. */
+/** What a transfer reports in its heartbeats: shown in the Temporal UI, and read by `download`. */
 export interface TransferProgress {
   readonly file: string;
   readonly phase: 'fetching' | 'unpacking';

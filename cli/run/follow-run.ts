@@ -39,7 +39,7 @@ export interface Look {
 }
 
 /**
- * Says which task queues have no worker, once for each set of them, until told to stop: a run would wait for one for
+ * Warns about task queues without a worker, once for each set of them, until aborted: a run would wait for one for
  * ever without a word.
  */
 export async function warnUnpolledQueues(

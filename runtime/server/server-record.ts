@@ -55,7 +55,7 @@ const TERM_MS = 10_000;
 const KILL_MS = 5_000;
 
 /**
- * The name (argv[0]) under which a state directory's server runs. It tells whose a process is even when its owner was killed
+ * The name (argv[0]) under which a state directory's server runs. It identifies the owner of a process even when the owner was killed
  * before it could write the server's number down.
  *
  * @param folder - The real path of the folder that holds the database.

@@ -202,7 +202,7 @@ async function openConnected(home: HomeFolders, server: ServerAddress): Promise<
   };
 }
 
-/** The workers go with their owner, the server may outlast it: only the owner's lock tells. */
+/** The workers go with their owner, the server may outlast it, so only the owner's lock shows whether they run. */
 async function untilOwnerGoes(home: string, closed: AbortSignal): Promise<never> {
   while (!closed.aborted) {
     if ((await homeHolder(home)) === undefined) throw new OwnerGone();

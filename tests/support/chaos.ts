@@ -160,7 +160,7 @@ const LogLine = z.object({
   roi: z.string().optional(),
 });
 
-/** The ROIs whose inference began after their result was in the cache, as the workers' logs tell. */
+/** The ROIs whose inference began after their result was in the cache, by the workers' logs. */
 export async function inferredTwice(home: string): Promise<readonly string[]> {
   const lines = (await readLogs(home)).sort((a, b) => (a.time < b.time ? -1 : 1));
   const committed = new Set<string>();

@@ -16,7 +16,7 @@ describe('ProgressThrottle', () => {
     expect(throttle.isDue(30, 20 * MINUTE + 1)).toBe(false);
   });
 
-  it('tells at most ten times of any stage', () => {
+  it('reports at most ten times for any stage', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 20_000 }), (of) => {
         const throttle = new ProgressThrottle(0, of, 0);

@@ -244,7 +244,7 @@ function statusOf(path: string): Stats | undefined {
   return statSync(path, { throwIfNoEntry: false });
 }
 
-/** Times of a whole second tell nothing: they may come from an archive that keeps no finer ones. */
+/** Times of a whole second are not conclusive: they may come from an archive with that resolution. */
 function isCopyOf(original: Stats | undefined, target: string): boolean {
   if (original === undefined || original.mtimeMs % 1_000 === 0) return false;
   const copy = statusOf(target);

@@ -143,7 +143,7 @@ describe('findTemporalBinary', () => {
     }
   });
 
-  it('stops at once when told to, whatever way it is on', async () => {
+  it('stops at once when asked to, whichever source it tries', async () => {
     const stop = new AbortController();
     const way: FetchWay = {
       name: 'endless',

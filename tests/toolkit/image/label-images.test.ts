@@ -92,7 +92,7 @@ describe('label masks', () => {
     const path = join(await temporaryFolder(), 'mask.png');
     const [width, height, colours] = [13, 6, 2 ** bits];
     const labels = Uint8Array.from({ length: width * height }, (_, at) => (at * 7) % Math.min(colours, 17));
-    // All entries have one colour, so that only the index tells labels apart.
+    // All entries have one colour, so that only the index distinguishes labels.
     await writeFile(path, palettePng({ width, height, bits, labels, colours }));
     expect(await decodeLabels(path)).toEqual({ width, height, data: Buffer.from(labels), isPalette: true });
   });
