@@ -29,7 +29,7 @@ export interface Download extends Transfer {
  * its MD5, computed from disk, matches the published one. An existing file with another content is renamed to
  * `<name>.wrong-1`, never deleted. Memory does not grow with the size of the file.
  *
- * @param job - `url`, `path`, `size` in bytes and `md5` as the record states them; `stallMs`: give up when no byte
+ * @param options - `url`, `path`, `size` in bytes and `md5` as the record states them; `stallMs`: give up when no byte
  *   comes for this long (default 30 s); `onProgress(bytes, size)`: called with the bytes on disk.
  * @throws ReigniteError NETWORK (retryable: the bytes stay in `<path>.part`); RATE_LIMITED with the wait; FILE_LOCKED
  *   when another process fetches the same file; ACCESS_DENIED; FILE_NOT_IN_RECORD; NO_SPACE; NOT_WRITABLE;
