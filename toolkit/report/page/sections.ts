@@ -31,7 +31,7 @@ export function worstSection({ tasks }: ReportData, layers: readonly RoiLayers[]
   if (worst.length === 0) {
     return tasks.every(({ verdict }) => verdict === 'not comparable')
       ? html`<p>Nothing could be compared.</p>`
-      : html`<p>Nothing: every pixel and every point that could be compared is the published one.</p>`;
+      : html`<p>Nothing: all compared pixels and points equal the published ones.</p>`;
   }
   const items = worst
     .slice(0, MAX_NAMED)
