@@ -98,7 +98,7 @@ describe('unpackArchive', () => {
     const one = await prepared();
     const other = await prepared(one.data);
     const archive = (await one.ask()).files.find(({ key }) => key === 'images.zip');
-    if (archive === undefined) throw new Error('The record holds no images.zip.');
+    if (archive === undefined) throw new Error('Record 42 has no images.zip.');
     const fetched = await one.download(archive);
     expect(await other.download(archive)).toMatchObject({ state: 'present' });
 

@@ -91,7 +91,7 @@ describe('findTemporalBinary', () => {
     const ways = [closedWay('first', 'refused'), open, never];
     const first = await findTemporalBinary({ environment, ways, onStep: (line) => steps.push(line) });
     expect(first).toMatchObject({ origin: 'second', version: '1.9.1' });
-    expect(steps.map((line) => /from (\w+) \(\d+ MB, once a user\)/.exec(line)?.[1])).toEqual(['first', 'second']);
+    expect(steps.map((line) => /from (\w+) \(\d+ MB, once per user\)/.exec(line)?.[1])).toEqual(['first', 'second']);
     expect((await stat(first.path)).mode & 0o111).toBe(0o111);
 
     const second = await findTemporalBinary({ environment, ways });
