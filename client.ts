@@ -35,13 +35,14 @@ import { markHandled } from './toolkit/concurrency.ts';
 import { ReigniteError } from './toolkit/errors.ts';
 import { type HomeFolders, homeFolders } from './toolkit/files/home-folders.ts';
 
+/** Which server to connect to, and what to start. */
 export interface ConnectOptions {
   /** The state directory: server database, cache, converted models. @default `REIGNITE_HOME`, else `.reignite` */
   readonly home?: string | undefined;
   /**
    * `host:port` of a Temporal server that others run. TLS and an API key come from Temporal's environment variables.
    *
-   * @default the server that TEMPORAL_ADDRESS names, else an embedded one, which is shared with the commands of the same home
+   * @default the server that TEMPORAL_ADDRESS names, else an embedded one, which is shared with the commands of the same state directory
    */
   readonly address?: string | undefined;
   /** Namespace on that server. @default 'default' */
@@ -54,24 +55,25 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The configuration and the folders of a run. */
 export interface StartOptions {
   /** `sample`, `paper`, or the path of a YAML file. */
   readonly profile: string;
   /** Fields to change, such as `he.scope=annotated`; values are YAML. @default none */
   readonly set?: readonly string[] | undefined;
-  /** @default those of the profile */
+  /** Tasks to run: `he`, `nuclei`, `pdl1`. @default those of the profile */
   readonly tasks?: readonly string[] | undefined;
-  /** Where the record is, or is downloaded to. @default `data/<record>`; in the home for the sample */
+  /** Where the record is, or is downloaded to. @default `data/<record>`; in the state directory for the sample */
   readonly data?: string | undefined;
-  /** @default `results/<profile>` */
+  /** Folder for results. @default `results/<profile>` */
   readonly results?: string | undefined;
   /** Whether to ignore the cache of earlier runs. @default false */
   readonly fresh?: boolean | undefined;
 }
 
 /**
- * Connects to a given Temporal server, or starts the embedded one of the home. Close the session when done: that also stops
- * its workers and the embedded server that it started.
+ * Connects to a Temporal server, or starts the embedded one of the state directory. Close the session when done: this also
+ * stops its workers and the embedded server that it started.
  *
  * @throws ReigniteError TEMPORAL_UNREACHABLE, TEMPORAL_START_FAILED, HOME_IN_USE, NOT_WRITABLE.
  * @example
@@ -137,6 +139,7 @@ export class Session implements AsyncDisposable {
    * from the cache.
    *
    * @throws ReigniteError CONFIG_INVALID, RESULTS_IN_USE, RUN_OPEN; RECORD_NOT_FOUND and others about the record.
+   * @example const run = await session.startOrAttach({ profile: 'paper', tasks: ['he'], data: '/srv/ignite' });
    */
   async startOrAttach(options: StartOptions): Promise<RunHandle> {
     const { profile, set = [], tasks, fresh = false } = options;
@@ -150,7 +153,7 @@ export class Session implements AsyncDisposable {
    * Starts a closed run again: finished work comes from the cache, failed ROIs are computed again. Attaches to a run that
    * is still open.
    *
-   * @param run - Its id or a unique part of it.
+   * @param run - Its ID or a unique part of it.
    * @throws ReigniteError RUN_NOT_FOUND, RESULTS_IN_USE.
    */
   async retry(run: string | RunHandle): Promise<RunHandle> {
@@ -162,8 +165,9 @@ export class Session implements AsyncDisposable {
   /**
    * Finds a run of this server to follow, control or read, and serves its queues where no other process does.
    *
-   * @param part - Its id or a unique part of it. @default the newest run
-   * @throws ReigniteError RUN_NOT_FOUND, also when several fit.
+   * @param part - Its ID or a unique part of it. @default the newest run
+   * @throws ReigniteError RUN_NOT_FOUND, also when several runs match.
+   * @example const run = await session.run('paper');
    */
   async run(part?: string): Promise<RunHandle> {
     const { client } = this.#session;
@@ -174,7 +178,7 @@ export class Session implements AsyncDisposable {
     return RunHandle.of(this.#source, execution);
   }
 
-  /** Lists the runs of this server, the newest first. */
+  /** Lists the runs of this server, newest first. @throws ReigniteError TEMPORAL_UNREACHABLE. */
   async runs(): Promise<readonly RunDescription[]> {
     return Promise.all(
       (await listRuns(this.#session.client)).map((execution) => describeRun(this.#session, execution)),

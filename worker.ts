@@ -108,7 +108,7 @@ async function yieldTo(rival: Promise<string | undefined>, worker: Worker): Prom
 }
 
 export interface RunWorkerOptions {
-  /** The home; the workers may use what its commands and clients name. */
+  /** The state directory; the workers may use what its commands and clients name. */
   readonly home: HomeFolders;
   readonly server: ServerAddress;
   readonly settings: WorkerSettings;

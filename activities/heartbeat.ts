@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { bytesText, timeText } from '../toolkit/format.ts';
 
 /** What activities report in their heartbeats; each reports some of it. */
-const Told = z.object({
+const Progress = z.object({
   phase: z.string().optional(),
   /** Of the conversion of a model. */
   step: z.string().optional(),
@@ -21,7 +21,7 @@ const Told = z.object({
   bytesPerSecond: z.number().optional(),
   secondsLeft: z.number().optional(),
 });
-type Told = z.infer<typeof Told>;
+type Progress = z.infer<typeof Progress>;
 
 /** Phases whose names are not words for users. */
 const PHASES: Readonly<Record<string, string>> = {
@@ -40,25 +40,27 @@ const PHASES: Readonly<Record<string, string>> = {
  * What a step's heartbeat says, as a sentence for the Pending Activities page of the Temporal UI, such as
  * `patient1_he_roi2: predicting, tile 120 of 400 (30 %), row 3 of 12, fold 2`. Rows and folds count from 1.
  */
-export function progressText(progress: object): string {
-  const { data: told = {} } = Told.safeParse(progress);
-  const subject = told.roi ?? told.image ?? told.file;
-  const phase = told.phase ?? told.step;
+export function progressText(reported: object): string {
+  const { data: progress = {} } = Progress.safeParse(reported);
+  const subject = progress.roi ?? progress.image ?? progress.file;
+  const phase = progress.phase ?? progress.step;
   const parts = [
     ...(phase === undefined ? [] : [PHASES[phase] ?? phase]),
-    ...countOf(told),
-    ...(told.row === undefined || told.rows === undefined
+    ...countOf(progress),
+    ...(progress.row === undefined || progress.rows === undefined
       ? []
-      : [`row ${Math.min(told.row + 1, told.rows)} of ${told.rows}`]),
-    ...(told.fold === undefined ? [] : [`fold ${told.fold + 1}`]),
-    ...(told.bytesPerSecond === undefined ? [] : [`${bytesText(told.bytesPerSecond)}/s`]),
-    ...(told.secondsLeft === undefined || told.secondsLeft <= 0 ? [] : [`${timeText(told.secondsLeft)} left`]),
+      : [`row ${Math.min(progress.row + 1, progress.rows)} of ${progress.rows}`]),
+    ...(progress.fold === undefined ? [] : [`fold ${progress.fold + 1}`]),
+    ...(progress.bytesPerSecond === undefined ? [] : [`${bytesText(progress.bytesPerSecond)}/s`]),
+    ...(progress.secondsLeft === undefined || progress.secondsLeft <= 0
+      ? []
+      : [`${timeText(progress.secondsLeft)} left`]),
   ];
   const what = parts.length === 0 ? 'at work' : parts.join(', ');
   return subject === undefined ? what : `${subject}: ${what}`;
 }
 
-function countOf({ tile, bytes, done, of, total }: Told): string[] {
+function countOf({ tile, bytes, done, of, total }: Progress): string[] {
   const ofAll = of ?? total;
   if (ofAll === undefined) return done === undefined || done === 0 ? [] : [`${done} done`];
   if (bytes !== undefined) return [`${bytesText(bytes)} of ${bytesText(ofAll)}${shareOf(bytes, ofAll)}`];
@@ -120,8 +122,8 @@ export function countingTiles(report: Report): Report {
   const add = countingUp((tiles) => counter.add(tiles));
   let last: number | undefined;
   return (progress) => {
-    const told: unknown = Reflect.get(progress, 'tile');
-    const tile = typeof told === 'number' ? told : undefined;
+    const reported: unknown = Reflect.get(progress, 'tile');
+    const tile = typeof reported === 'number' ? reported : undefined;
     if (tile !== undefined) add(tile);
     else if (last !== undefined) add(last + 1);
     last = tile;
@@ -136,7 +138,7 @@ export function countingBytes(phase: string): (bytes: number) => void {
   return countingUp((bytes) => counter.add(bytes, { phase }));
 }
 
-/** Turns a running total into what was added since; the first one told is where it began. */
+/** Turns a running total into increments; the first total is the start. */
 function countingUp(add: (more: number) => void): (total: number) => void {
   let last: number | undefined;
   return (total) => {

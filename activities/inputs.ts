@@ -85,7 +85,7 @@ export const UnpackInput = FileInput.extend({
 });
 export type UnpackInput = z.infer<typeof UnpackInput>;
 
-/** A converted network: its digest names its folder under the home's models. */
+/** A converted network: its digest names its folder under the state directory's models. */
 export const ModelRef = z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/) });
 export type ModelRef = z.infer<typeof ModelRef>;
 

@@ -1,7 +1,7 @@
 import { Receipts } from '../toolkit/cache/receipts.ts';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
 import type { RunStorage } from '../toolkit/storage/run-storage.ts';
-import { Patience } from '../toolkit/zenodo/http/patience.ts';
+import { RetryBudget } from '../toolkit/zenodo/http/patience.ts';
 import { createUnpackArchive } from './acquire/unpack-archive.ts';
 import { createWriteReport } from './report/write-report.ts';
 import { createAggregateTask } from './task/aggregate-task.ts';
@@ -17,7 +17,7 @@ export function createRenderActivities(home: HomeFolders, storage?: RunStorage) 
   const services = servicesOf(home, storage);
   const receipts = new Receipts(home.receipts);
   return {
-    unpackArchive: createUnpackArchive({ receipts, patience: new Patience(home.transfers) }),
+    unpackArchive: createUnpackArchive({ receipts, retryBudget: new RetryBudget(home.transfers) }),
     prepareModel: createPrepareModel(home, storage),
     planTask: createPlanTask(services),
     drawBatch: createDrawBatch(services),

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomNumbers } from '../tests/support/random-numbers.ts';
-import { FATE, nms } from '../toolkit/yolo/detect/nms.ts';
+import { NMS_OUTCOMES, nms } from '../toolkit/yolo/detect/nms.ts';
 import { inNode, PythonPeer, paired, report } from './paired.ts';
 
 // Non-maximum suppression of a crowded and of a full tile, against torchvision: PEER_PYTHON=... tsx bench/nms.ts
@@ -32,7 +32,7 @@ for (const [count, cells] of [
   const peer = new PythonPeer(join(import.meta.dirname, 'nms_peer.py'), [folder]);
   try {
     const ours = () => nms(candidates, { confidence: 0.25, iou: 0.5, maxKept: count });
-    const kept = ours().fates.filter((fate) => fate === FATE.kept).length;
+    const kept = ours().outcomes.filter((outcome) => outcome === NMS_OUTCOMES.kept).length;
     if (Number(await peer.ask('count')) !== kept) throw new Error('torchvision keeps another number of boxes');
     report(
       `NMS of ${count} boxes, ${kept} kept`,

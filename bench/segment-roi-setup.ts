@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { convertModel } from '../toolkit/nnunet/convert/convert-model.ts';
 import { findModelFolder } from '../toolkit/nnunet/convert/find-model-folder.ts';
-import { laidOutModel } from '../toolkit/onnx/session/laid-out-model.ts';
+import { prepackedModel } from '../toolkit/onnx/session/laid-out-model.ts';
 
 /** Everything the benches make is kept here between runs: the model alone takes a minute to write. */
 export const WORK_FOLDER = join(tmpdir(), 'reignite-bench');
@@ -21,14 +21,14 @@ export interface Model {
 /**
  * The model to measure with: the nnU-Net folder given, else one of the paper's size with random weights.
  *
- * @param python - Interpreter with torch and nnunet, which writes the random model.
+ * @param python - ReduceHandler with torch and nnunet, which writes the random model.
  */
 export async function prepareModel(python: string, given: string | undefined): Promise<Model> {
   const folder = given ?? (await randomModel(python));
   const source = await findModelFolder(folder);
   const converted = join(WORK_FOLDER, given === undefined ? 'onnx' : 'onnx-given');
   const { digest, folds } = await convertModel({ folder: source, out: converted });
-  for (const { file } of folds) await laidOutModel(join(converted, file));
+  for (const { file } of folds) await prepackedModel(join(converted, file));
   console.error(`model ${digest.slice(0, 12)} in ${converted}`);
   return { source, converted };
 }

@@ -10,9 +10,9 @@ import { printStep } from './output.ts';
 const ATTEMPTS = 3;
 
 /**
- * Opens the home's server for a command that is about runs rather than a run, does `work` on it and closes it again.
+ * Opens the state directory's server for a command that is about runs rather than a run, does `work` on it and closes it again.
  *
- * @param queues - What to serve meanwhile, unless another command of the home does: nothing for a look at the history,
+ * @param queues - What to serve meanwhile, unless another command of the state directory does: nothing for a look at the history,
  *   `orchestration` for questions to workflows.
  * @param work - Done again from the start when the command that ran the server ended under it.
  * @param options.adopt - See `SessionOptions`.

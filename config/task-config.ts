@@ -5,7 +5,7 @@ import { type CellTask, TASK_TITLES, type TissueTask } from './tasks.ts';
  * A custom model in place of the record's. Part of the configuration digest: it changes outputs. The path is absolute by the
  * time a run starts; a worker on another machine needs the file under the same path, as it does the data.
  */
-const ownModel = (what: string) =>
+const customModel = (what: string) =>
   z
     .string()
     .min(1)
@@ -36,7 +36,7 @@ export const tissueTaskConfig = (task: TissueTask) =>
         '`full`: every pixel is predicted. `annotated`: only tiles with annotated pixels are predicted; all other pixels ' +
           'are written as 255, not predicted. Dice and confusion rows 1 to 16 are the same. Default: full.',
       ),
-      model: ownModel('an nnU-Net folder (v1, or v2 2D), or an .onnx with its JSON file'),
+      model: customModel('an nnU-Net folder (v1, or v2 2D), or an .onnx with its JSON file'),
       folds: Folds.optional().describe(
         'Folds of a custom nnU-Net model, such as 0,1,3,4 or all. Default: all consecutive folds from 0.',
       ),
@@ -60,7 +60,9 @@ export const tissueTaskConfig = (task: TissueTask) =>
 
 /** The section of a task in which cells are detected. */
 export const cellTaskConfig = (task: CellTask) =>
-  z.strictObject({ model: ownModel('a YOLOv5 .pt, or an .onnx with its JSON file') }).describe(`${TASK_TITLES[task]}.`);
+  z
+    .strictObject({ model: customModel('a YOLOv5 .pt, or an .onnx with its JSON file') })
+    .describe(`${TASK_TITLES[task]}.`);
 
 /** The section of a task of either kind, as steps are given it; cells have neither scope nor folds. */
 export const TaskSettings = z.object({

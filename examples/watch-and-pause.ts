@@ -1,5 +1,5 @@
-// Watches the newest run of a home to its end; pauses it once on the way, and resumes it.
-// Usage: node watch-and-pause.ts [home]
+// Watches the newest run of a state directory to its end; pauses it once on the way, and resumes it.
+// Usage: node watch-and-pause.ts [state directory]
 import { connect } from 'reignite';
 
 const [home = '.reignite'] = process.argv.slice(2);

@@ -9,7 +9,7 @@
  * @module
  */
 export { type Checkpoint, type OpenOptions, openCheckpoint } from '../toolkit/pytorch/containers/checkpoint.ts';
-export { type GlobalVerdict, type SeenGlobal, verdictOn } from '../toolkit/pytorch/pickle/global-verdict.ts';
+export { classifyGlobal, type GlobalRisk, type SeenGlobal } from '../toolkit/pytorch/pickle/global-verdict.ts';
 export { readPickleFile } from '../toolkit/pytorch/pickle/unpickle.ts';
 export type { PickleValue } from '../toolkit/pytorch/pickle/value.ts';
 export { type TreeNode, treeLines, valueTree } from '../toolkit/pytorch/pickle/value-tree.ts';

@@ -1,6 +1,10 @@
 /**
  * Traces label masks as GeoJSON that QuPath opens.
  *
+ * @example
+ * import { traceRegions } from 'reignite/geojson';
+ * for (const { label, area } of traceRegions(mask, (value) => value > 0)) console.log(label, area);
+ *
  * @module
  */
 export type { LabelMask } from '../toolkit/geojson/label-runs.ts';

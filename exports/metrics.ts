@@ -1,6 +1,12 @@
 /**
  * Computes the metrics of the paper: confusion and Dice of label masks, matching and F1 of points.
  *
+ * @example
+ * import { countConfusion, decodeLabels, dicePerLabel } from 'reignite/metrics';
+ * const truth = await decodeLabels('annotations/he/roi.png');
+ * const prediction = await decodeLabels('inference/he/roi.png');
+ * console.log(dicePerLabel(countConfusion(truth.data, prediction.data)));
+ *
  * @module
  */
 export { decodeLabels, type LabelImage } from '../toolkit/image/decode-labels.ts';

@@ -1,6 +1,10 @@
 /**
  * Converts nnU-Net v1 2D models to ONNX.
  *
+ * @example
+ * import { convertModel } from 'reignite/nnunet';
+ * await convertModel({ folder: 'models/he', out: 'onnx/he' });
+ *
  * @module
  */
 export { type ConvertModelOptions, convertModel } from '../toolkit/nnunet/convert/convert-model.ts';

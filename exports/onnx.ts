@@ -1,6 +1,10 @@
 /**
  * Builds, writes, reads and describes ONNX graphs without Python.
  *
+ * @example
+ * import { describeModel } from 'reignite/onnx';
+ * const { inputs, outputs } = describeModel('model.onnx');
+ *
  * @module
  */
 export { type DescribedModel, describeModel } from '../toolkit/onnx/file/describe-model.ts';

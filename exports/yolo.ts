@@ -1,6 +1,10 @@
 /**
  * Converts YOLOv5 detectors to ONNX, and filters their boxes as the authors of YOLOv5 do.
  *
+ * @example
+ * import { convertDetector } from 'reignite/yolo';
+ * await convertDetector({ checkpoint: 'best.pt', out: 'onnx/nuclei' });
+ *
  * @module
  */
 export { type ConvertDetectorOptions, convertDetector } from '../toolkit/yolo/convert/convert-detector.ts';

@@ -1,6 +1,11 @@
 /**
  * Fetches records and files of Zenodo: verified, and resumed from the bytes on disk.
  *
+ * @example
+ * import { downloadFile, fetchRecord } from 'reignite/zenodo';
+ * const { files } = await fetchRecord({ api: 'https://zenodo.org/api', record: 15674785 });
+ * for (const { key, url, size, md5 } of files) await downloadFile({ url, path: key, size, md5 });
+ *
  * @module
  */
 export { type Download, type DownloadedFile, downloadFile } from '../toolkit/zenodo/download/download-file.ts';

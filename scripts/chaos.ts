@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
-import { commits, inferredTwice, leftBehind, strike } from '../tests/support/chaos.ts';
+import { commits, inferredTwice, injectFaults, leftBehind } from '../tests/support/chaos.ts';
 import { chaosSchedule } from '../tests/support/chaos-schedule.ts';
 import { runCommand } from '../tests/support/command.ts';
 import { digestsBelow } from '../tests/support/same-files.ts';
@@ -35,7 +35,7 @@ for (let seed = first; seed <= last; seed++) {
   const began = Date.now();
   const problems: string[] = [];
   try {
-    const ended = await strike({ ...place, tell: (line) => told.push(line) }, schedule);
+    const ended = await injectFaults({ ...place, tell: (line) => told.push(line) }, schedule);
     await sleep(200);
     if (ended.status !== 0) problems.push(`exit status ${ended.status}: ${ended.stderr}`);
     const actual = await digestsBelow(join(cwd, `results-${seed}`), PROMISED);
@@ -46,7 +46,7 @@ for (let seed = first; seed <= last; seed++) {
     const left = leftBehind(place.home);
     if (left.length > 0) problems.push(`left behind: ${left.join('; ')}`);
     console.log(
-      `${seed} ${problems.length === 0 ? 'ok' : 'FAILED'} ${ended.landed}/${schedule.length} blows, ${Math.round((Date.now() - began) / 1_000)} s: ${schedule.map(({ blow, waits, afterMs }) => `${blow} ${waits ? '' : 'start '}+${afterMs}`).join(', ')}`,
+      `${seed} ${problems.length === 0 ? 'ok' : 'FAILED'} ${ended.landed}/${schedule.length} blows, ${Math.round((Date.now() - began) / 1_000)} s: ${schedule.map(({ fault, waits, afterMs }) => `${fault} ${waits ? '' : 'start '}+${afterMs}`).join(', ')}`,
     );
   } catch (error) {
     problems.push(String(error));

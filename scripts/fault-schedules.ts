@@ -4,7 +4,7 @@
 import { parseArgs } from 'node:util';
 import { aloneSchedules, randomSchedule } from '../tests/support/faults/fault.ts';
 import { type Outcome, runSchedule, WorkerLane } from '../tests/support/faults/run-schedule.ts';
-import { inLanes } from '../toolkit/concurrency.ts';
+import { mapConcurrent } from '../toolkit/concurrency.ts';
 
 const { values } = parseArgs({
   options: {
@@ -23,7 +23,7 @@ const schedules = values.only === undefined ? all : all.filter(({ name }) => nam
 
 const lanes = Array.from({ length: Number(values.lanes) }, () => new WorkerLane());
 const free = [...lanes];
-const outcomes = await inLanes(schedules, lanes.length, undefined, async (schedule) => {
+const outcomes = await mapConcurrent(schedules, lanes.length, undefined, async (schedule) => {
   const lane = free.pop() ?? new WorkerLane();
   const outcome = await runSchedule(schedule, lane);
   free.push(lane);

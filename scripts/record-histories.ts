@@ -55,7 +55,7 @@ async function startServer(extraArgs: string[]) {
   return { address: environment.address, close: () => environment.teardown() };
 }
 
-/** As a user runs it: three tasks, two pages, one image that is none. */
+/** As a user runs it: three tasks, two batches, one damaged image. */
 async function recordTiny(): Promise<void> {
   const { served } = await writeTinyRecord(work, undefined, async (unpacked) => {
     await writeFile(join(unpacked, 'images', 'he', 'patient1_he_roi2_with_context.png'), 'no picture');
@@ -132,15 +132,15 @@ async function recordCancelled(): Promise<void> {
   }
 }
 
-/** The user's images, in two pages, of which one cannot be read; others that are cancelled on their way. */
+/** The user's images, in two batches, of which one cannot be read; others that are cancelled on their way. */
 async function recordPredicted(): Promise<void> {
   const run = stubbedRun(work, 1, { name: 'predicted', temporal: prefixed('predicted', 1) });
   const choices = { resample: false, simplify: 0, minArea: 1 };
   const order = { task: 'he', model: '/model', out: '/out', session: { provider: 'cpu' }, choices } as const;
-  const list = { folder: 'predict/recorded', pages: 2, total: 4 };
+  const list = { folder: 'predict/recorded', batches: 2, total: 4 };
   const steps = {
-    readImages: ({ page }: { page: number }) =>
-      Promise.resolve([2 * page, 2 * page + 1].map((each) => ({ path: `/images/${each}.png`, name: `${each}` }))),
+    readImages: ({ batch }: { batch: number }) =>
+      Promise.resolve([2 * batch, 2 * batch + 1].map((each) => ({ path: `/images/${each}.png`, name: `${each}` }))),
     predictImage: ({ image, list: { folder: of } }: PredictImageInput) => {
       if (of === 'predict/cancelled') return hangs();
       if (image.name !== '1') return Promise.resolve({ cached: image.name === '2' });
@@ -189,7 +189,7 @@ async function save({ workflow }: Client, scene: string): Promise<void> {
     seen.set(workflowId, count);
     const place = workflowId.split('/').slice(4).join('-') || 'run';
     const name = `${type}-${scene}-${place}${count === 1 ? '' : `-${count}`}.json`;
-    // Paths would tell where this checkout lies.
+    // Paths would reveal the location of this checkout.
     const text = historyToJSON(history).replaceAll(`file://${checkout}`, '').replaceAll(checkout, '');
     const bare: unknown = JSON.parse(text, (key, value) => (key === 'stackTrace' ? undefined : value));
     await writeFile(join(folder, name), `${JSON.stringify(bare, null, 1)}\n`);

@@ -72,7 +72,7 @@ export async function withStallLimit<T>(
  * @returns The results in the order of the items.
  * @throws The signal's reason when aborted.
  */
-export async function inLanes<Item, Result>(
+export async function mapConcurrent<Item, Result>(
   items: readonly Item[],
   width: number,
   signal: AbortSignal | undefined,

@@ -2,22 +2,22 @@ import { isCancellation, setCurrentDetails, setHandler } from '@temporalio/workf
 import type { FileOutcome } from '../activities/acquire/download-file.ts';
 import type { ResolvedRecord } from '../activities/acquire/fetch-record.ts';
 import type { AcquireInput, RecordFile } from '../activities/inputs.ts';
-import { allOrStop } from './concurrency.ts';
-import { asFailure, nameFailure } from './failures.ts';
+import { allOrCancel } from './concurrency.ts';
+import { asFailure, toFailureInfo } from './failures.ts';
 import {
   type FileProgress,
   fileProgress,
   fileTable,
+  ProgressThrottle,
   progress,
   type StageProgress,
+  signalParent,
   sizeText,
-  Telling,
-  tellRun,
 } from './progress.ts';
-import { downloads, rendering } from './steps.ts';
+import { downloads, renderActivities } from './steps.ts';
 
 /** How often an archive is fetched once more that was gone when it was to be unpacked. */
-const TAKEN_AGAIN = 3;
+const MAX_REFETCHES = 3;
 
 /** What came of one file of the record. */
 export interface AcquiredFile extends FileOutcome {
@@ -60,18 +60,18 @@ async function acquireFiles({ config, data, run, whole, only }: AcquireInput): P
   const states = new Map(files.map(({ key, size }): [string, FileProgress] => [key, { key, size, state: 'waiting' }]));
   setHandler(fileProgress, () => [...states.values()]);
   setHandler(progress, () => [stageOf([...states.values()])]);
-  const telling = new Telling(0, files.length, Date.now());
+  const throttle = new ProgressThrottle(0, files.length, Date.now());
   const show = async (file: RecordFile, state: FileProgress['state']) => {
     states.set(file.key, { key: file.key, size: file.size, state });
     setCurrentDetails(fileTable(titleOf(found), [...states.values()]));
     const stage = stageOf([...states.values()]);
-    if (run !== undefined && (stage.state === 'done' || telling.isDue(stage.done, Date.now()))) {
-      await tellRun(run, stage);
+    if (run !== undefined && (stage.state === 'done' || throttle.isDue(stage.done, Date.now()))) {
+      await signalParent(run, stage);
     }
   };
-  if (run !== undefined) await tellRun(run, stageOf([...states.values()]));
+  if (run !== undefined) await signalParent(run, stageOf([...states.values()]));
 
-  const take = async (file: RecordFile, again = TAKEN_AGAIN): Promise<AcquiredFile> => {
+  const take = async (file: RecordFile, again = MAX_REFETCHES): Promise<AcquiredFile> => {
     const step = { data, record: found.id, file, zenodo, retrySeconds, ...globs };
     const summary = `${file.key}, ${sizeText(file.size)}`;
     await show(file, 'fetching');
@@ -82,17 +82,17 @@ async function acquireFiles({ config, data, run, whole, only }: AcquireInput): P
       await show(file, 'unpacking');
       const archive = { ...step, sha256, mirrored: state === 'mirrored' };
       try {
-        contents = await rendering(temporal).unpackArchive.executeWithOptions({ summary }, [archive]);
+        contents = await renderActivities(temporal).unpackArchive.executeWithOptions({ summary }, [archive]);
       } catch (error) {
-        // Another home has unpacked it into the same folder, and removed it: what it left is looked at.
-        if (again > 0 && nameFailure(error).code === 'FILE_MISSING') return take(file, again - 1);
+        // Another state directory has unpacked it into the same folder, and removed it: what it left is looked at.
+        if (again > 0 && toFailureInfo(error).code === 'FILE_MISSING') return take(file, again - 1);
         throw error;
       }
     }
     await show(file, 'done');
     return { ...fetched, files: contents.files, bytes: contents.bytes };
   };
-  return { ...found, files: await allOrStop(files, (file) => take(file)) };
+  return { ...found, files: await allOrCancel(files, (file) => take(file)) };
 }
 
 /** An archive that is there as a whole; for others, the wanted members are already in place. */

@@ -7,7 +7,7 @@ import { CancellationScope, isCancellation } from '@temporalio/workflow';
  * @returns The results in the order of the items.
  * @throws The first failure.
  */
-export async function allOrStop<Item, Result>(
+export async function allOrCancel<Item, Result>(
   items: readonly Item[],
   work: (item: Item) => Promise<Result>,
 ): Promise<Result[]> {
@@ -30,7 +30,7 @@ export async function allOrStop<Item, Result>(
  * @returns One settled result an item, in the order of the items.
  * @throws The cancellation of the workflow: a cancelled run must not pass for a failed item.
  */
-export async function inWindow<Item, Result>(
+export async function mapSettledConcurrent<Item, Result>(
   items: readonly Item[],
   width: number,
   work: (item: Item) => Promise<Result>,

@@ -9,7 +9,7 @@ import {
 } from '@temporalio/workflow';
 import type { RunIntervention, SkippedRoi } from '../activities/inputs.ts';
 
-/** How a run stands to the people who steer it. */
+/** The state of a run that users can control. */
 export interface ControlState {
   readonly paused: boolean;
   /** ROIs handed to the inference queue at the same time. */
@@ -88,8 +88,8 @@ export class RunControl {
     };
   }
 
-  /** Does `work` under the settings in force, again after every change and not while the run is paused. */
-  async steer<Result>(work: (state: ControlState) => Promise<Result>): Promise<Result> {
+  /** Runs `work` with the current settings; restarts it after every change, and waits while the run is paused. */
+  async runInterruptibly<Result>(work: (state: ControlState) => Promise<Result>): Promise<Result> {
     for (;;) {
       await condition(() => !this.#paused);
       const scope = new CancellationScope();

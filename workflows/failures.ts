@@ -15,10 +15,10 @@ export interface NamedFailure {
 }
 
 /** Finds the ReigniteError below the wrappers that Temporal puts around it. */
-export function nameFailure(error: unknown): NamedFailure {
+export function toFailureInfo(error: unknown): NamedFailure {
   if (error instanceof ApplicationFailure) return { code: error.type ?? 'INTERNAL', ...detailsOf(error) };
   if ((error instanceof ActivityFailure || error instanceof ChildWorkflowFailure) && error.cause !== undefined) {
-    return nameFailure(error.cause);
+    return toFailureInfo(error.cause);
   }
   if (error instanceof TimeoutFailure) return { code: 'INTERNAL', cause: `No answer in time: ${error.message}.` };
   return { code: 'INTERNAL', cause: error instanceof Error ? error.message : String(error) };
@@ -38,7 +38,7 @@ function detailsOf(failure: ApplicationFailure): Omit<NamedFailure, 'code'> {
 
 /** As the end of a workflow: its page in the Temporal UI names code, cause and remedy. */
 export function asFailure(error: unknown): ApplicationFailure {
-  const failure = nameFailure(error);
+  const failure = toFailureInfo(error);
   const { code: type, cause, remedy } = failure;
   const message = remedy === undefined ? `${type}: ${cause}` : `${type}: ${cause} ${remedy}`;
   const named = ApplicationFailure.create({ type, message, nonRetryable: true, details: [failure] });
@@ -48,7 +48,7 @@ export function asFailure(error: unknown): ApplicationFailure {
 }
 
 /** Does `work`; what ends a step or a child of it ends the workflow by its own name. Cancellation passes as it is. */
-export async function namingFailures<Result>(work: () => Promise<Result>): Promise<Result> {
+export async function withFailureInfo<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
   } catch (error) {

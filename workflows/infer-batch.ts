@@ -10,9 +10,9 @@ import type {
 } from '../activities/inputs.ts';
 import type { TaskSettings } from '../config/task-config.ts';
 import type { Task } from '../config/tasks.ts';
-import { inWindow } from './concurrency.ts';
-import { type FailedItem, failureList, nameFailure } from './failures.ts';
-import { progress, progressTable, type StageProgress, Telling, tellRun } from './progress.ts';
+import { mapSettledConcurrent } from './concurrency.ts';
+import { type FailedItem, failureList, toFailureInfo } from './failures.ts';
+import { ProgressThrottle, progress, progressTable, type StageProgress, signalParent } from './progress.ts';
 import { inference, readBatch } from './steps.ts';
 
 /** What all batches of a task share. */
@@ -63,11 +63,11 @@ export async function inferBatch({
     return { stage: task, unit: 'ROIs', ...counts, state: 'running' };
   };
   const show = () => setCurrentDetails([progressTable([now()]), ...failureList(named)].join('\n'));
-  const telling = new Telling(before.done, total, Date.now());
+  const throttle = new ProgressThrottle(before.done, total, Date.now());
   setHandler(progress, () => [now()]);
   show();
 
-  const settled = await inWindow(rois, input.config.temporal.maxConcurrentRois, async (roi) => {
+  const settled = await mapSettledConcurrent(rois, input.config.temporal.maxConcurrentRois, async (roi) => {
     let isOver = true;
     try {
       refuseSkipped(roi.roi, task, skipped);
@@ -75,19 +75,19 @@ export async function inferBatch({
     } catch (error) {
       // A run that was paused starts it again: it is neither done nor failed.
       isOver = !isCancellation(error);
-      if (isOver) named.push({ item: roi.roi, ...nameFailure(error) });
+      if (isOver) named.push({ item: roi.roi, ...toFailureInfo(error) });
       throw error;
     } finally {
       if (isOver) {
         done += 1;
         show();
-        if (telling.isDue(before.done + done, Date.now())) await tellRun(run, now());
+        if (throttle.isDue(before.done + done, Date.now())) await signalParent(run, now());
       }
     }
   });
   const failures = settled.flatMap((result, index) => {
     if (result.status === 'fulfilled') return [];
-    return [{ roi: rois[index]?.roi ?? '', ...nameFailure(result.reason) }];
+    return [{ roi: rois[index]?.roi ?? '', ...toFailureInfo(result.reason) }];
   });
   return { done, failures };
 }

@@ -1,8 +1,8 @@
 import { isCancellation } from '@temporalio/workflow';
 import type { MeasureOutcome, MeasureTaskInput, RunInput } from '../activities/inputs.ts';
 import type { TaskOutcome } from '../activities/report/write-summary.ts';
-import { nameFailure, namingFailures } from './failures.ts';
-import { inference, rendering } from './steps.ts';
+import { toFailureInfo, withFailureInfo } from './failures.ts';
+import { inference, renderActivities } from './steps.ts';
 
 export interface DiscrepanciesInput {
   readonly input: RunInput;
@@ -10,9 +10,9 @@ export interface DiscrepanciesInput {
   readonly outcomes: Readonly<Record<string, TaskOutcome>>;
 }
 
-/** Measures what the authors' code and record do otherwise than one would expect; runs after the tasks. */
+/** Measures the discrepancies between the authors' code, the paper and the record; runs after the tasks. */
 export function measureDiscrepancies({ input, outcomes }: DiscrepanciesInput): Promise<void> {
-  return namingFailures(async () => {
+  return withFailureInfo(async () => {
     const { folders, config } = input;
     const tasks = [];
     for (const task of config.tasks) {
@@ -22,7 +22,7 @@ export function measureDiscrepancies({ input, outcomes }: DiscrepanciesInput): P
       const ended = { task, stage, batches, settings: { scope: 'full' as const, ...config[task] } };
       tasks.push({ ...ended, measured: await measureTask(ended, input) });
     }
-    const { writeDiscrepancies } = rendering(config.temporal);
+    const { writeDiscrepancies } = renderActivities(config.temporal);
     await writeDiscrepancies.executeWithOptions({ summary: 'discrepancy report' }, [
       { folders, record: config.record, tasks },
     ]);
@@ -42,6 +42,6 @@ export async function measureTask(
     );
   } catch (error) {
     if (isCancellation(error)) throw error;
-    return { kind: 'not measured', reason: nameFailure(error).cause };
+    return { kind: 'not measured', reason: toFailureInfo(error).cause };
   }
 }

@@ -1,24 +1,24 @@
 import { continueAsNew, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import type { PredictImagesInput } from '../activities/predict/prediction-inputs.ts';
 import type { WrittenPrediction } from '../activities/predict/write-prediction.ts';
-import { inWindow } from './concurrency.ts';
-import { type FailedItem, failureList, nameFailure, namingFailures } from './failures.ts';
+import { mapSettledConcurrent } from './concurrency.ts';
+import { type FailedItem, failureList, toFailureInfo, withFailureInfo } from './failures.ts';
 import { progress, progressTable, type StageProgress } from './progress.ts';
-import { gathering, inference, readImages } from './steps.ts';
+import { aggregationActivities, inference, readImages } from './steps.ts';
 
 /** Progress of a prediction, passed on when it continues as new. */
 export interface PredictionState {
-  readonly page: number;
+  readonly batch: number;
   readonly done: number;
   readonly cached: number;
   readonly failed: number;
 }
 
-const BEGIN: PredictionState = { page: 0, done: 0, cached: 0, failed: 0 };
+const BEGIN: PredictionState = { batch: 0, done: 0, cached: 0, failed: 0 };
 
 /** Predicts the user's images, one batch per execution; an image that fails is listed in the summary, and the rest continues. */
 export function predictImages(input: PredictImagesInput, from: PredictionState = BEGIN): Promise<WrittenPrediction> {
-  return namingFailures(() => predictFrom(input, from));
+  return withFailureInfo(() => predictFrom(input, from));
 }
 
 async function predictFrom(input: PredictImagesInput, from: PredictionState): Promise<WrittenPrediction> {
@@ -32,10 +32,10 @@ async function predictFrom(input: PredictImagesInput, from: PredictionState): Pr
   setHandler(progress, now);
   show();
   const { predictImage } = inference(temporal);
-  const images = await readImages.executeWithOptions({ summary: `list of batch ${from.page + 1}` }, [
-    { list, page: from.page },
+  const images = await readImages.executeWithOptions({ summary: `list of batch ${from.batch + 1}` }, [
+    { list, batch: from.batch },
   ]);
-  await inWindow(images, temporal.maxConcurrentRois, async (image) => {
+  await mapSettledConcurrent(images, temporal.maxConcurrentRois, async (image) => {
     let isOver = true;
     try {
       const outcome = await predictImage.executeWithOptions({ summary: image.name }, [{ order, list, image }]);
@@ -44,7 +44,7 @@ async function predictFrom(input: PredictImagesInput, from: PredictionState): Pr
       isOver = !isCancellation(error);
       if (isOver) {
         failed += 1;
-        named.push({ item: image.name, ...nameFailure(error) });
+        named.push({ item: image.name, ...toFailureInfo(error) });
       }
       throw error;
     } finally {
@@ -54,8 +54,8 @@ async function predictFrom(input: PredictImagesInput, from: PredictionState): Pr
       }
     }
   });
-  const page = from.page + 1;
-  if (page < list.pages) return continueAsNew<typeof predictImages>(input, { page, done, cached, failed });
-  const { writePrediction } = gathering(temporal);
+  const batch = from.batch + 1;
+  if (batch < list.batches) return continueAsNew<typeof predictImages>(input, { batch, done, cached, failed });
+  const { writePrediction } = aggregationActivities(temporal);
   return writePrediction.executeWithOptions({ summary: 'summary and table' }, [{ order, list }]);
 }

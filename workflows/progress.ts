@@ -15,16 +15,16 @@ export interface StageProgress {
 
 /** Signals a stage's progress to its run: when it starts, when it ends, and at most once a minute between. */
 export const stageProgress = defineSignal<[StageProgress]>('stageProgress');
-/** The stages of a run, in the order in which they began; of a page or an acquisition its own, to the last ROI. */
+/** The stages of a run, in the order in which they began; of a batch or an acquisition its own, to the last ROI. */
 export const progress = defineQuery<StageProgress[]>('progress');
 
 /** Most signals that a stage sends on its way, whatever its size, so that the run's timeline shows its children. */
-const SIGNALS_A_STAGE = 10;
-/** A page that takes less time tells nothing on its way: its own page in the Temporal UI does. */
+const SIGNALS_PER_STAGE = 10;
+/** A batch that takes less time sends no signal on its way; its own page in the Temporal UI shows its progress. */
 const QUIET_MS = 60_000;
 
 /** Decides which counts of a stage are signalled to its run. */
-export class Telling {
+export class ProgressThrottle {
   #at: number;
   #share: number;
   readonly #of: number;
@@ -49,12 +49,12 @@ export class Telling {
   }
 
   #shareOf(done: number): number {
-    return Math.floor((done * SIGNALS_A_STAGE) / Math.max(1, this.#of));
+    return Math.floor((done * SIGNALS_PER_STAGE) / Math.max(1, this.#of));
   }
 }
 
 /** Signals the run. A closing run no longer listens; that does not fail the stage. */
-export async function tellRun(run: string, update: StageProgress): Promise<void> {
+export async function signalParent(run: string, update: StageProgress): Promise<void> {
   try {
     await getExternalWorkflowHandle(run).signal(stageProgress, update);
   } catch (error) {

@@ -1,8 +1,8 @@
 import { ApplicationFailure, executeChild, workflowInfo } from '@temporalio/workflow';
 import type { RunInput } from '../activities/inputs.ts';
-import { namingFailures } from './failures.ts';
+import { withFailureInfo } from './failures.ts';
 import { type RunOutcome, reproduce } from './reproduce.ts';
-import { bookkeeping } from './steps.ts';
+import { orchestrationActivities } from './steps.ts';
 
 /** What a schedule starts. */
 export interface RepeatInput {
@@ -26,7 +26,7 @@ export interface RepeatOutcome {
  * time compares with the new verdicts.
  */
 export function repeatReproduction(input: RepeatInput): Promise<RepeatOutcome> {
-  return namingFailures(() => repeat(input));
+  return withFailureInfo(() => repeat(input));
 }
 
 async function repeat({ run, input, memo }: RepeatInput): Promise<RepeatOutcome> {
@@ -43,7 +43,7 @@ async function repeat({ run, input, memo }: RepeatInput): Promise<RepeatOutcome>
     args: [{ ...input, folders }],
     memo: { ...memo, ...folders, fresh: true },
   });
-  const { noteVerdicts } = bookkeeping(input.config.temporal);
+  const { noteVerdicts } = orchestrationActivities(input.config.temporal);
   const { changes } = await noteVerdicts.executeWithOptions({ summary: 'verdicts of this time' }, [
     { folders: { results }, noted: { at, verdicts, report } },
   ]);

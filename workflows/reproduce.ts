@@ -13,70 +13,70 @@ import type { RunStatus, TaskOutcome } from '../activities/report/write-summary.
 import { TASK_TITLES } from '../config/tasks.ts';
 import { acquire } from './acquire.ts';
 import { type ControlState, RunControl } from './control.ts';
-import { asFailure, nameFailure, namingFailures } from './failures.ts';
+import { asFailure, toFailureInfo, withFailureInfo } from './failures.ts';
 import { stageId } from './ids.ts';
 import { measureDiscrepancies } from './measure-discrepancies.ts';
 import { progress, type StageProgress, stageProgress } from './progress.ts';
 import { type RunEnd, runDetails, saidOf } from './run-details.ts';
 import { type Searchable, searchOptions, searchPairs } from './search-attributes.ts';
-import { bookkeeping, gathering, rendering } from './steps.ts';
+import { aggregationActivities, orchestrationActivities, renderActivities } from './steps.ts';
 import { type TaskInput, validateTask } from './validate-task.ts';
 
 export interface RunOutcome {
   readonly status: RunStatus;
   /** What was compared, in a few words; missing in runs of earlier versions. */
   readonly compared?: string;
-  /** By task, as people read them. */
+  /** By task, in words. */
   readonly verdicts: Readonly<Record<string, string>>;
   /** ROIs without a result, of the tasks that have any. */
   readonly failed?: Readonly<Record<string, number>>;
   readonly report: string;
 }
 
-/** One reproduction: the record, the tasks, the summary. A step that fails ends it by the code of its error. */
+/** One reproduction: the record, the tasks, the summary. A failed activity ends it with the code of its error. */
 export function reproduce(input: RunInput): Promise<RunOutcome> {
-  return namingFailures(() => reproduceRun(input));
+  return withFailureInfo(() => reproduceRun(input));
 }
 
 async function reproduceRun(input: RunInput): Promise<RunOutcome> {
   const run = workflowInfo().workflowId;
   const stages = new Map<string, StageProgress>();
-  const toldAt = new Map<string, string>();
+  const reportedAt = new Map<string, string>();
   const outcomes: Record<string, TaskOutcome> = {};
-  const tell = (ended?: Omit<RunEnd, 'results'>) => {
+  const renderDetails = (ended?: Omit<RunEnd, 'results'>) => {
     const end = ended === undefined ? {} : { end: { ...ended, results: input.folders.results } };
-    const control = steering.state;
-    setCurrentDetails(runDetails({ stages: [...stages.values()], toldAt, control, outcomes, ...end }));
+    const { state } = control;
+    setCurrentDetails(runDetails({ stages: [...stages.values()], reportedAt, control: state, outcomes, ...end }));
   };
-  const show = (update: StageProgress) => {
+  const recordProgress = (update: StageProgress) => {
     stages.set(update.stage, update);
-    toldAt.set(update.stage, new Date().toISOString());
-    tell();
+    reportedAt.set(update.stage, new Date().toISOString());
+    renderDetails();
   };
-  const mark = (values: Searchable) => {
+  const updateSearchAttributes = (values: Searchable) => {
     if (input.searchable === true) upsertSearchAttributes(searchPairs(values));
   };
   let wasPaused = false;
-  const steering = new RunControl(input.config.temporal.maxConcurrentRois, () => {
-    const { paused } = steering.state;
-    if (paused !== wasPaused) mark({ stage: paused ? 'paused' : 'acquire' });
+  const control = new RunControl(input.config.temporal.maxConcurrentRois, () => {
+    const { paused } = control.state;
+    if (paused !== wasPaused) updateSearchAttributes({ stage: paused ? 'paused' : 'acquire' });
     wasPaused = paused;
-    tell();
+    renderDetails();
   });
-  steering.listen();
+  control.listen();
   setHandler(progress, () => [...stages.values()]);
-  setHandler(stageProgress, show);
+  setHandler(stageProgress, recordProgress);
 
-  const { openResults, writeSummary } = bookkeeping(input.config.temporal);
-  const { writeTrace } = gathering(input.config.temporal);
+  const { openResults, writeSummary } = orchestrationActivities(input.config.temporal);
+  const { writeTrace } = aggregationActivities(input.config.temporal);
   const close = (status: RunStatus) =>
     writeSummary.executeWithOptions({ summary: `summary: ${status}` }, [
-      { run: input, status, stages: outcomes, interventions: [...steering.state.interventions] },
+      { run: input, status, stages: outcomes, interventions: [...control.state.interventions] },
     ]);
 
   await openResults.executeWithOptions({ summary: 'results folder' }, [input]);
   try {
-    await steering.steer(async (state) => {
+    await control.runInterruptibly(async (state) => {
       const { doi } = await executeChild(acquire, {
         workflowId: stageId(run, 'acquire'),
         args: [{ run, config: input.config, data: input.folders.data, whole: false }],
@@ -86,9 +86,9 @@ async function reproduceRun(input: RunInput): Promise<RunOutcome> {
         ...searchOptions(input, { stage: 'acquire', tasks: input.config.tasks }),
       });
       if (doi !== undefined) upsertMemo({ doi });
-      mark({ stage: input.config.tasks.join('+') });
+      updateSearchAttributes({ stage: input.config.tasks.join('+') });
       await runTasks({ run, input: underControl(input, state), skipped: state.skipped }, outcomes);
-      mark({ stage: 'discrepancies' });
+      updateSearchAttributes({ stage: 'discrepancies' });
       await executeChild(measureDiscrepancies, {
         workflowId: stageId(run, 'discrepancies'),
         args: [{ input, outcomes }],
@@ -99,24 +99,24 @@ async function reproduceRun(input: RunInput): Promise<RunOutcome> {
     });
   } catch (error) {
     if (isCancellation(error)) {
-      tell({ status: 'cancelled' });
+      renderDetails({ status: 'cancelled' });
       await CancellationScope.nonCancellable(() => close('cancelled'));
       throw error;
     }
-    for (const stage of stages.values()) if (stage.state === 'running') show({ ...stage, state: 'failed' });
-    tell({ status: 'failed', failure: nameFailure(error) });
+    for (const stage of stages.values()) if (stage.state === 'running') recordProgress({ ...stage, state: 'failed' });
+    renderDetails({ status: 'failed', failure: toFailureInfo(error) });
     await close('failed');
     throw asFailure(error);
   }
   const status = Object.values(outcomes).some(({ failed }) => failed > 0) ? 'partial' : 'done';
-  mark({ stage: 'report', verdicts: Object.values(outcomes).map(saidOf) });
+  updateSearchAttributes({ stage: 'report', verdicts: Object.values(outcomes).map(saidOf) });
   // Steps of earlier versions return nothing here.
   const compared = (await close(status))?.compared;
   const about = compared === undefined ? {} : { compared };
   await writeTrace.executeWithOptions({ summary: 'trace of the activities' }, [{ folders: input.folders }]);
-  const { writeReport } = rendering(input.config.temporal);
+  const { writeReport } = renderActivities(input.config.temporal);
   await writeReport.executeWithOptions({ summary: 'report, crate, manifest' }, [{ folders: input.folders }]);
-  tell({ status, ...about });
+  renderDetails({ status, ...about });
   return { status, ...about, ...outcomeOf(outcomes), report: `${input.folders.results}/report/index.html` };
 }
 

@@ -3,11 +3,11 @@ import type { ControlState } from './control.ts';
 import type { NamedFailure } from './failures.ts';
 import { progressTable, type ShownStage, type StageColumn, type StageProgress } from './progress.ts';
 
-/** What the page of a run tells. */
+/** What the page of a run shows. */
 export interface RunView {
   readonly stages: readonly StageProgress[];
   /** When each stage last signalled. */
-  readonly toldAt: ReadonlyMap<string, string>;
+  readonly reportedAt: ReadonlyMap<string, string>;
   readonly control: ControlState;
   readonly outcomes: Readonly<Record<string, TaskOutcome>>;
   /** Set when the run ends. */
@@ -23,8 +23,8 @@ export interface RunEnd {
   readonly results: string;
 }
 
-/** A run as Markdown, for its page in the Temporal UI: how it stands, its stages, who steered it. */
-export function runDetails({ stages, toldAt, control, outcomes, end }: RunView): string {
+/** A run as Markdown, for its page in the Temporal UI: its state, its stages, and what users changed. */
+export function runDetails({ stages, reportedAt, control, outcomes, end }: RunView): string {
   const { paused, interventions } = control;
   // The UI's panel has room for one more column: first how fresh a count is, in the end what came of it.
   const column: StageColumn =
@@ -32,7 +32,8 @@ export function runDetails({ stages, toldAt, control, outcomes, end }: RunView):
       ? { title: 'Verdict', textOf: ({ stage }) => saidOf(outcomes[stage]) }
       : {
           title: 'As of (UTC)',
-          textOf: ({ stage }) => (toldAt.get(stage) ?? '').slice(5, 16).replace('T', '\u00a0').replace('-', '\u2011'),
+          textOf: ({ stage }) =>
+            (reportedAt.get(stage) ?? '').slice(5, 16).replace('T', '\u00a0').replace('-', '\u2011'),
         };
   // The stages of a paused run were interrupted and send no more signals.
   const shown = stages.map(

@@ -29,17 +29,18 @@ function optionsOf(settings: Settings, queue: Queue): ActivityOptions {
 
 export const downloads = (settings: Settings) => proxyActivities<DownloadActivities>(optionsOf(settings, 'download'));
 export const inference = (settings: Settings) => proxyActivities<InferenceActivities>(optionsOf(settings, 'inference'));
-export const rendering = (settings: Settings) => proxyActivities<RenderActivities>(optionsOf(settings, 'render'));
+export const renderActivities = (settings: Settings) =>
+  proxyActivities<RenderActivities>(optionsOf(settings, 'render'));
 
 /** Short steps on the queue of the workflows themselves. */
-export const bookkeeping = (settings: Settings) =>
+export const orchestrationActivities = (settings: Settings) =>
   proxyActivities<Pick<OrchestrationActivities, 'openResults' | 'writeSummary' | 'noteVerdicts'>>({
     ...optionsOf(settings, 'orchestration'),
     startToCloseTimeout: '2 minutes',
   });
 
 /** Steps that read what all others left: of 100,000 ROIs that takes minutes. */
-export const gathering = (settings: Settings) =>
+export const aggregationActivities = (settings: Settings) =>
   proxyActivities<Pick<OrchestrationActivities, 'writeTrace' | 'writePrediction'>>(
     optionsOf(settings, 'orchestration'),
   );

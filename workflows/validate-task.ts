@@ -9,16 +9,16 @@ import {
 import type { CompareOutcome, RoiFailure, RunInput, SkippedRoi } from '../activities/inputs.ts';
 import type { TaskOutcome } from '../activities/report/write-summary.ts';
 import { TASK_TITLES, type Task } from '../config/tasks.ts';
-import { type FailedItem, failureList, namingFailures } from './failures.ts';
+import { type FailedItem, failureList, withFailureInfo } from './failures.ts';
 import { batchId } from './ids.ts';
 import { inferBatch, type TaskPlan } from './infer-batch.ts';
 import { markHandled } from './mark-handled.ts';
 import { measureTask } from './measure-discrepancies.ts';
-import { progress, progressTable, type StageColumn, type StageProgress, tellRun } from './progress.ts';
+import { progress, progressTable, type StageColumn, type StageProgress, signalParent } from './progress.ts';
 import { searchOptions, searchPairs } from './search-attributes.ts';
-import { inference, rendering } from './steps.ts';
+import { inference, renderActivities } from './steps.ts';
 
-/** A history can still be read then; the server suggests another one only behind it, at 4,096. */
+/** Continue as new at this number of events, before the server suggests it (4,096), so that histories stay readable. */
 const MAX_EVENTS = 3_500;
 
 /** What a task is started with. */
@@ -47,7 +47,7 @@ const BATCH_DETAILS = [
 
 /** Validates one task over the whole test set: plan, batches of ROIs with their figures, metrics, verdict. */
 export function validateTask(input: TaskInput): Promise<TaskOutcome> {
-  return namingFailures(() => validate(input));
+  return withFailureInfo(() => validate(input));
 }
 
 async function validate(of: TaskInput): Promise<TaskOutcome> {
@@ -85,7 +85,7 @@ async function validate(of: TaskInput): Promise<TaskOutcome> {
   if (input.searchable === true) upsertSearchAttributes(searchPairs({ verdicts: [said] }));
   const ended = stateOf(plan, total, failed, 'done');
   show(ended, named, [{ title: 'Verdict', textOf: () => said }]);
-  await tellRun(run, ended);
+  await signalParent(run, ended);
   return { stage: plan.stage, batches, total, cached, failed, verdict, said };
 }
 
@@ -94,14 +94,14 @@ async function start({ task, run, input }: TaskInput): Promise<TaskCursor> {
   const plan = await planOf(task, input);
   const started = stateOf(plan, plan.cached, 0, 'running');
   show(started);
-  await tellRun(run, started);
+  await signalParent(run, started);
   return { plan, batch: 0, done: plan.cached, failed: 0 };
 }
 
 /** Prepares the model and compares the ROIs with the cache. */
 async function planOf(task: Task, { folders, config, digest }: RunInput): Promise<TaskPlan> {
   const { temporal } = config;
-  const { prepareModel, planTask } = rendering(temporal);
+  const { prepareModel, planTask } = renderActivities(temporal);
   const settings = { scope: 'full' as const, ...config[task] };
   const prepared = await prepareModel.executeWithOptions({ summary: 'convert model to ONNX' }, [
     { task, folders, settings },
@@ -126,7 +126,7 @@ async function planOf(task: Task, { folders, config, digest }: RunInput): Promis
 
 /** Draws the figures of a batch's ROIs, and writes down which of them failed. */
 function draw(plan: TaskPlan, { folders, config }: RunInput, batch: number, failures: readonly RoiFailure[]) {
-  return rendering(config.temporal).drawBatch.executeWithOptions(
+  return renderActivities(config.temporal).drawBatch.executeWithOptions(
     { summary: `figures of ROIs, batch ${batch + 1} of ${plan.batches}` },
     [{ ...plan, folders, batch, failures: [...failures] }],
   );
@@ -139,7 +139,7 @@ async function conclude(
 ): Promise<CompareOutcome> {
   const { task } = plan;
   const { verdict, temporal } = config;
-  const { aggregateTask, drawFigures, compareTask } = rendering(temporal);
+  const { aggregateTask, drawFigures, compareTask } = renderActivities(temporal);
   await aggregateTask.executeWithOptions({ summary: 'metrics over all ROIs' }, [{ ...plan, folders }]);
   await drawFigures.executeWithOptions({ summary: 'figures over all ROIs' }, [{ task, folders }]);
   const compare = () => compareTask.executeWithOptions({ summary: 'verdict' }, [{ ...plan, folders, verdict }]);

@@ -15,7 +15,7 @@ import { Selection } from '../../toolkit/zenodo/record/selection.ts';
 import { FileInput } from '../inputs.ts';
 import type { DownloadServices } from './download.ts';
 import { type Report, withTransferProgress } from './transfer-progress.ts';
-import { withPatience } from './with-patience.ts';
+import { withRetryBudget } from './with-patience.ts';
 
 export interface FileOutcome {
   readonly key: string;
@@ -45,7 +45,7 @@ export function createDownloadFile(services: DownloadServices) {
     const { file, data, zenodo, retrySeconds } = FileInput.parse(input);
     const path = inside(isArchive(file.key) ? join(data, 'archives') : data, file.key);
     const bytes = async () => (await bytesOf(path)) + (await bytesOfPieces(piecesPath(path)));
-    return withPatience(services.patience, { zenodo, retrySeconds, subject: path, bytes }, () =>
+    return withRetryBudget(services.retryBudget, { zenodo, retrySeconds, subject: path, bytes }, () =>
       withTransferProgress({ file: file.key, of: file.size }, (report) => acquireFile(services, input, path, report)),
     );
   };

@@ -1,6 +1,6 @@
 import { Receipts } from '../../toolkit/cache/receipts.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
-import { Patience } from '../../toolkit/zenodo/http/patience.ts';
+import { RetryBudget } from '../../toolkit/zenodo/http/patience.ts';
 import { createDownloadFile } from './download-file.ts';
 import { createFetchRecord } from './fetch-record.ts';
 import type { RecordServers } from './record-servers.ts';
@@ -9,12 +9,12 @@ import type { RecordServers } from './record-servers.ts';
 export interface DownloadServices {
   readonly servers: RecordServers;
   readonly receipts: Receipts;
-  readonly patience: Patience;
+  readonly retryBudget: RetryBudget;
 }
 
 /** What talks to the archive. */
 export function createDownloadActivities(home: HomeFolders, servers: RecordServers) {
-  const services = { servers, receipts: new Receipts(home.receipts), patience: new Patience(home.transfers) };
+  const services = { servers, receipts: new Receipts(home.receipts), retryBudget: new RetryBudget(home.transfers) };
   return {
     fetchRecord: createFetchRecord(services),
     downloadFile: createDownloadFile(services),

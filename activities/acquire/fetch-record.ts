@@ -9,7 +9,7 @@ import { Selection } from '../../toolkit/zenodo/record/selection.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { FetchRecordInput, type RecordFile } from '../inputs.ts';
 import type { DownloadServices } from './download.ts';
-import { withPatience } from './with-patience.ts';
+import { withRetryBudget } from './with-patience.ts';
 
 /** A record, pinned to one version, and those of its files that are wanted. */
 export interface ResolvedRecord {
@@ -24,12 +24,12 @@ export interface ResolvedRecord {
  * Asks the record's API for the files that are wanted, with sizes, checksums and addresses. No request is made when all of
  * them are already in the data folder, fetched and verified: a version never changes.
  */
-export function createFetchRecord({ servers, receipts, patience }: DownloadServices) {
+export function createFetchRecord({ servers, receipts, retryBudget }: DownloadServices) {
   return async function fetchRecord(input: FetchRecordInput): Promise<ResolvedRecord> {
     const { record, zenodo, data, retrySeconds, ...wanted } = FetchRecordInput.parse(input);
     const signal = Context.current().cancellationSignal;
     const attempt = { zenodo, retrySeconds, subject: `${zenodo.api} ${record}`, bytes: async () => 0 };
-    return withPatience(patience, attempt, () =>
+    return withRetryBudget(retryBudget, attempt, () =>
       withHeartbeat({ record }, async () => {
         const known = await servers.known(zenodo, record);
         const isHere = known !== undefined && (await areHere(receipts, data, known, wanted));

@@ -12,7 +12,7 @@ import { RangeIgnored } from '../../toolkit/zenodo/download/fetch-pieces.ts';
 import { RemoteArchive } from '../../toolkit/zenodo/download/remote-archive.ts';
 import type { HttpGet } from '../../toolkit/zenodo/http/http.ts';
 import { tokenFor } from '../../toolkit/zenodo/http/http-headers.ts';
-import { Politeness } from '../../toolkit/zenodo/http/politeness.ts';
+import { HostRateLimiter } from '../../toolkit/zenodo/http/politeness.ts';
 import { KnownRecords, recordOfMirror } from '../../toolkit/zenodo/record/known-records.ts';
 import { fetchRecord, type RecordFile, type ZenodoRecord } from '../../toolkit/zenodo/record/record.ts';
 import { encodedKey } from '../../toolkit/zenodo/record/record-access.ts';
@@ -23,7 +23,7 @@ import { serveRecord } from '../../toolkit/zenodo/serve-record.ts';
 export class RecordServers {
   readonly #home: Pick<HomeFolders, 'transfers' | 'records'>;
   readonly #running = new Map<string, Promise<{ api: string; close(): Promise<void> }>>();
-  readonly #politeness = new Map<string, Politeness>();
+  readonly #politeness = new Map<string, HostRateLimiter>();
 
   readonly #windowMs: number;
 
@@ -132,12 +132,12 @@ export class RecordServers {
     return { stallMs, politeness: this.#politenessOf(zenodo), token: tokenFor(url, zenodo.api) };
   }
 
-  #politenessOf({ connections, requestsPerMinute }: ZenodoConfig): Politeness {
+  #politenessOf({ connections, requestsPerMinute }: ZenodoConfig): HostRateLimiter {
     const key = `${connections} ${requestsPerMinute}`;
     const known = this.#politeness.get(key);
     if (known !== undefined) return known;
     const limits = { connections, requests: requestsPerMinute, windowMs: this.#windowMs };
-    const made = new Politeness({ folder: this.#home.transfers, ...limits });
+    const made = new HostRateLimiter({ folder: this.#home.transfers, ...limits });
     this.#politeness.set(key, made);
     return made;
   }

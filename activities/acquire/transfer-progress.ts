@@ -3,7 +3,7 @@ import { countingBytes, withHeartbeat } from '../heartbeat.ts';
 const WINDOW_MS = 10_000;
 /** A sample more than that after the last one is kept; those between only move the end. */
 const GRAIN_MS = 250;
-/** Too short a time says nothing. */
+/** Minimum time before a rate is reported. */
 const LEAST_MS = 1_000;
 
 /** Bytes a second over the last ten seconds, from counts that only grow. */
@@ -13,7 +13,7 @@ class RateMeter {
   /**
    * @param bytes - Done by now. Fewer than before restart the count.
    * @param now - ms, of a clock that is not put back.
-   * @returns Bytes a second; undefined before there is enough to tell, and while nothing moves.
+   * @returns Bytes per second; undefined until there are enough samples, and while nothing moves.
    */
   add(bytes: number, now = performance.now()): number | undefined {
     const samples = this.#samples;
@@ -31,7 +31,7 @@ class RateMeter {
   }
 }
 
-/** What a step that moves bytes tells in its heartbeats: read by people in the Temporal UI, and by `download`. */
+/** What a transfer reports in its heartbeats: shown in the Temporal UI, and read by `download`. */
 export interface TransferProgress {
   readonly file: string;
   readonly phase: 'fetching' | 'unpacking';

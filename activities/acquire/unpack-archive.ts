@@ -10,7 +10,7 @@ import { Selection } from '../../toolkit/zenodo/record/selection.ts';
 import { UnpackInput } from '../inputs.ts';
 import type { DownloadServices } from './download.ts';
 import { withTransferProgress } from './transfer-progress.ts';
-import { withPatience } from './with-patience.ts';
+import { withRetryBudget } from './with-patience.ts';
 
 export interface UnpackOutcome {
   readonly key: string;
@@ -18,16 +18,16 @@ export interface UnpackOutcome {
   readonly bytes: number;
 }
 
-export type UnpackServices = Pick<DownloadServices, 'receipts' | 'patience'>;
+export type UnpackServices = Pick<DownloadServices, 'receipts' | 'retryBudget'>;
 
 /**
  * Unpacks a fetched archive into the data folder; the archive goes when every member is there and verified. One at a time:
- * runs of several homes may share the folder, and each would move the other's files aside.
+ * runs of several state directories may share the folder, and each would move the other's files aside.
  *
- * Fails with FILE_MISSING when another home has unpacked and removed the archive; what it brought is then found by a
+ * Fails with FILE_MISSING when another state directory has unpacked and removed the archive; what it brought is then found by a
  * download.
  */
-export function createUnpackArchive({ receipts, patience }: UnpackServices) {
+export function createUnpackArchive({ receipts, retryBudget }: UnpackServices) {
   return async function unpackArchive(input: UnpackInput): Promise<UnpackOutcome> {
     const { data, file, zenodo, only, sha256, mirrored, retrySeconds } = UnpackInput.parse(input);
     const { key, size, md5 } = file;
@@ -45,7 +45,7 @@ export function createUnpackArchive({ receipts, patience }: UnpackServices) {
     const attempt = { zenodo, retrySeconds, subject: `unpack ${archive}`, bytes: async () => unpacked };
     const unpackFile = (lost: AbortSignal) =>
       withTransferProgress({ file: key, of: size, phase: 'unpacking' }, async (report) => {
-        // Another run of this home may have unpacked it while this one waited.
+        // Another run of this state directory may have unpacked it while this one waited.
         const known = await receipts.whole(data, file);
         if (known !== undefined) return { key, files: known.files.length, bytes: known.bytes };
         const { files, bytes } = await unpack({
@@ -65,7 +65,7 @@ export function createUnpackArchive({ receipts, patience }: UnpackServices) {
         if (!zenodo.keepArchives && !mirrored) await rm(archive, { force: true });
         return { key, files: files.length, bytes };
       });
-    return withPatience(patience, attempt, async () => {
+    return withRetryBudget(retryBudget, attempt, async () => {
       const lock = await lockFile(`${fetched}.unpacking`, `What ${key} holds`);
       try {
         return await unpackFile(lock.lost);

@@ -1,9 +1,9 @@
 import { Context } from '@temporalio/activity';
 import type { RunConfig } from '../../config/schema.ts';
 import type { ZenodoConfig } from '../../config/zenodo-config.ts';
-import type { Patience } from '../../toolkit/zenodo/http/patience.ts';
+import type { RetryBudget } from '../../toolkit/zenodo/http/patience.ts';
 
-export interface Patient {
+export interface RetryContext {
   readonly zenodo: ZenodoConfig;
   readonly retrySeconds: RunConfig['temporal']['retrySeconds'];
   /** What is attempted. */
@@ -13,26 +13,26 @@ export interface Patient {
 }
 
 /** Runs one attempt; a failure gets the wait before the next one, or is made the last. */
-export async function withPatience<Result>(
-  patience: Patience,
-  { zenodo, retrySeconds, subject, bytes }: Patient,
+export async function withRetryBudget<Result>(
+  retryBudget: RetryBudget,
+  { zenodo, retrySeconds, subject, bytes }: RetryContext,
   work: () => Promise<Result>,
 ): Promise<Result> {
   const startedAt = Date.now();
   const { workflowExecution, activityId } = Context.current().info;
   try {
     const result = await work();
-    await patience.done(subject);
+    await retryBudget.done(subject);
     return result;
   } catch (error) {
     if (Context.current().cancellationSignal.aborted) throw error;
     const execution = `${workflowExecution?.runId ?? ''} ${activityId}`;
-    throw await patience.after(
+    throw await retryBudget.after(
       error,
       { subject, execution, bytes: await bytes(), startedAt },
       {
-        patienceMs: zenodo.retryTimeoutSeconds * 1_000,
-        spaceMs: zenodo.diskFullTimeoutSeconds * 1_000,
+        retryTimeoutMs: zenodo.retryTimeoutSeconds * 1_000,
+        diskFullTimeoutMs: zenodo.diskFullTimeoutSeconds * 1_000,
         retryMs: retrySeconds * 1_000,
       },
     );

@@ -43,11 +43,11 @@ function asFailure(error: unknown, context: Context): unknown {
   const known = asReigniteError(error);
   const { code, remedy, message: cause } = known;
   const details: FailureDetails = { code, cause, remedy };
-  const tired = code === 'INTERNAL' && context.info.attempt >= UNFORESEEN_ATTEMPTS;
+  const attemptsExhausted = code === 'INTERNAL' && context.info.attempt >= UNFORESEEN_ATTEMPTS;
   const failure = ApplicationFailure.create({
     type: code,
     message: `${code}: ${cause} ${remedy}`,
-    nonRetryable: tired || !known.retryable,
+    nonRetryable: attemptsExhausted || !known.retryable,
     details: [details],
     cause: known,
     ...(known.retryAfterMs === undefined ? {} : { nextRetryDelay: known.retryAfterMs }),

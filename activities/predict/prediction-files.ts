@@ -7,7 +7,7 @@ import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { inside } from '../../toolkit/files/inside.ts';
 import { NamedImage, ReadImagesInput } from './prediction-inputs.ts';
 
-/** The images of a prediction, in pages, in the home. */
+/** The images of a prediction, in batches, in the state directory. */
 export class PredictionFiles {
   readonly #folder: string;
 
@@ -15,12 +15,12 @@ export class PredictionFiles {
     this.#folder = inside(home.runs, folder);
   }
 
-  async writePage(page: number, images: readonly NamedImage[]): Promise<void> {
-    await writeFileAtomic(this.#page(page), JSON.stringify(images));
+  async writeBatch(batch: number, images: readonly NamedImage[]): Promise<void> {
+    await writeFileAtomic(this.#batch(batch), JSON.stringify(images));
   }
 
-  async readPage(page: number): Promise<NamedImage[]> {
-    const path = this.#page(page);
+  async readBatch(batch: number): Promise<NamedImage[]> {
+    const path = this.#batch(batch);
     const text = await readFile(path, 'utf8').catch((cause) => {
       throw new ReigniteError('FILE_MISSING', `The list of images ${path} is missing.`, {
         cause,
@@ -30,15 +30,15 @@ export class PredictionFiles {
     return z.array(NamedImage).parse(JSON.parse(text));
   }
 
-  #page(page: number): string {
-    return join(this.#folder, `images-${String(page).padStart(5, '0')}.json`);
+  #batch(batch: number): string {
+    return join(this.#folder, `images-${String(batch).padStart(5, '0')}.json`);
   }
 }
 
-/** Reads one page of the images of a prediction. A local activity: it does not need to show in the history's timeline. */
+/** Reads one batch of the images of a prediction. A local activity: it does not need to show in the history's timeline. */
 export function createReadImages(home: HomeFolders) {
   return async function readImages(input: ReadImagesInput): Promise<NamedImage[]> {
-    const { list, page } = ReadImagesInput.parse(input);
-    return new PredictionFiles(home, list).readPage(page);
+    const { list, batch } = ReadImagesInput.parse(input);
+    return new PredictionFiles(home, list).readBatch(batch);
   };
 }

@@ -33,10 +33,10 @@ export const PredictionOrder = z.object({
 });
 export type PredictionOrder = z.infer<typeof PredictionOrder>;
 
-/** Where the list of images lies: a folder below the home's runs, in pages. */
+/** Where the list of images is: a folder below the state directory's runs, in batches. */
 export const ImageList = z.object({
   folder: z.string().min(1),
-  pages: z.int().min(1),
+  batches: z.int().min(1),
   total: z.int().min(1),
 });
 export type ImageList = z.infer<typeof ImageList>;
@@ -52,7 +52,7 @@ export type PredictImagesInput = z.infer<typeof PredictImagesInput>;
 export const NamedImage = z.object({ path: z.string().min(1), name: z.string().min(1) });
 export type NamedImage = z.infer<typeof NamedImage>;
 
-export const ReadImagesInput = z.object({ list: ImageList, page: z.int().min(0) });
+export const ReadImagesInput = z.object({ list: ImageList, batch: z.int().min(0) });
 export type ReadImagesInput = z.infer<typeof ReadImagesInput>;
 
 export const PredictImageInput = z.object({ order: PredictionOrder, list: ImageList, image: NamedImage });

@@ -14,8 +14,8 @@ export interface WrittenPrediction {
 export function createWritePrediction(home: HomeFolders) {
   return async function writePrediction(input: WritePredictionInput): Promise<WrittenPrediction> {
     const { order, list } = WritePredictionInput.parse(input);
-    return withHeartbeat({ phase: 'gathering' }, async () => {
-      const images = await readAll(new PredictionFiles(home, list), list.pages);
+    return withHeartbeat({ phase: 'writing the tables' }, async () => {
+      const images = await readAll(new PredictionFiles(home, list), list.batches);
       const { failures } = await new PredictionFolder(order.out).writeSummary(images);
       const paths = new Set(images.map(({ path }) => path));
       const failed = failures.filter(({ image }) => paths.has(image)).length;
@@ -24,8 +24,8 @@ export function createWritePrediction(home: HomeFolders) {
   };
 }
 
-async function readAll(files: PredictionFiles, pages: number): Promise<readonly NamedImage[]> {
+async function readAll(files: PredictionFiles, batches: number): Promise<readonly NamedImage[]> {
   const images: NamedImage[] = [];
-  for (let page = 0; page < pages; page++) images.push(...(await files.readPage(page)));
+  for (let batch = 0; batch < batches; batch++) images.push(...(await files.readBatch(batch)));
   return images;
 }

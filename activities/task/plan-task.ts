@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { Context } from '@temporalio/activity';
-import { inLanes } from '../../toolkit/concurrency.ts';
+import { mapConcurrent } from '../../toolkit/concurrency.ts';
 import { inside } from '../../toolkit/files/inside.ts';
 import { fileExists } from '../../toolkit/files/open-for-reading.ts';
 import type { Content } from '../../toolkit/storage/blobs.ts';
@@ -25,7 +25,9 @@ export interface TaskOutline {
 }
 
 /** What the cache has of an ROI. */
-export type Looked = Pick<OutstandingRoi, 'key' | 'sources'> & { readonly need: OutstandingRoi['need'] | 'nothing' };
+export type CacheLookup = Pick<OutstandingRoi, 'key' | 'sources'> & {
+  readonly need: OutstandingRoi['need'] | 'nothing';
+};
 
 /**
  * Lists the test set of a task and compares it with the cache: what is there is put into the results folder, what is not
@@ -47,13 +49,13 @@ export async function planRois(
   services: WorkerServices,
   { stage, batchSize, folders }: Pick<PlanTaskInput, 'stage' | 'batchSize' | 'folders'>,
   listed: readonly ListedRoi[],
-  look: (roi: ListedRoi, work: TaskWork) => Promise<Looked>,
+  look: (roi: ListedRoi, work: TaskWork) => Promise<CacheLookup>,
 ): Promise<TaskOutline> {
   return withHeartbeat({ phase: 'planning', done: 0, of: listed.length }, async (report) => {
     const work = workOf(services, folders, report);
     const files = new TaskFiles(services.home, stage, services.storage);
     let done = 0;
-    const looked = await inLanes(listed, LANES, work.signal, async (roi) => {
+    const looked = await mapConcurrent(listed, LANES, work.signal, async (roi) => {
       const found = await look(roi, work);
       done += 1;
       report({ phase: 'planning', done, of: listed.length });
@@ -102,7 +104,7 @@ async function planShared(
   return outline;
 }
 
-async function look(kind: TaskKind, roi: ListedRoi, setup: NetworkSetup, work: TaskWork): Promise<Looked> {
+async function look(kind: TaskKind, roi: ListedRoi, setup: NetworkSetup, work: TaskWork): Promise<CacheLookup> {
   const { cache, results } = work;
   const sources = await sourcesIfThere(roi, work);
   if (sources === undefined) return { need: 'infer' };

@@ -10,7 +10,7 @@ import { WriteDiscrepanciesInput } from '../inputs.ts';
 import { TaskFiles } from './task-files.ts';
 import { type WorkerServices, workOf } from './work-of.ts';
 
-/** Measures what the authors' code and record do otherwise than one would expect, and writes verdict/discrepancies.json. */
+/** Measures the discrepancies between the authors' code, the paper and the record, and writes verdict/discrepancies.json. */
 export function createWriteDiscrepancies(services: WorkerServices) {
   return async function writeDiscrepancies(
     input: WriteDiscrepanciesInput,

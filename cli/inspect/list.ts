@@ -16,7 +16,7 @@ export interface ListOptions {
   readonly json?: boolean;
 }
 
-/** `reignite list`: the runs of the home with their verdicts, and its durable predictions, the newest first. */
+/** `reignite list`: the runs of the state directory with their verdicts, and its durable predictions, the newest first. */
 export async function listCommand({ all = false, json }: ListOptions, signal: AbortSignal): Promise<number> {
   const runs = await withHomeServer(signal, [], (session) => describeRuns(session, all));
   if (json) printResult(JSON.stringify({ runs }, null, 1));

@@ -48,7 +48,7 @@ async function foldersOf(run: string | undefined, signal: AbortSignal): Promise<
 /**
  * `reignite report`: rebuilds report, crate and manifest of a run from its results.
  *
- * @param options.data - The run's record; that of a run of this home is known. Without it the viewer keeps the layers
+ * @param options.data - The run's record; that of a run of this state directory is known. Without it the viewer keeps the layers
  *   that it has.
  */
 export async function reportCommand(

@@ -43,7 +43,7 @@ export async function statusCommand(
   return EXIT.done;
 }
 
-/** What an open run or prediction says of itself; a prediction cannot be steered. */
+/** The state of an open run or prediction, by query; a prediction cannot be paused. */
 interface Answer extends Partial<ControlState> {
   readonly stages: readonly StageProgress[];
 }

@@ -22,7 +22,7 @@ export interface RoiAnswer {
 const INFERENCE: ReadonlySet<string> = new Set(['inferRoi']);
 
 /** Answers for every ROI of the run whose name is, or else holds, `word`. */
-export async function whyRois(
+export async function explainRois(
   word: string,
   run: { readonly id: string; readonly digest: string; readonly parts: readonly RunPart[]; readonly summary?: Summary },
   home: HomeFolders,

@@ -9,7 +9,7 @@ import { EXIT, printable, printResult } from '../output.ts';
 import { failedRoiLines } from '../run/run-report.ts';
 import { withHomeServer } from '../with-home-server.ts';
 import { type Failure, partsOf, type RunPart, type RunStep } from './run-steps.ts';
-import { type RoiAnswer, whyRois } from './why-roi.ts';
+import { explainRois, type RoiAnswer } from './why-roi.ts';
 
 function failureLines({ code, cause, remedy }: Failure): string[] {
   return [`  ${code}: ${cause}`, `  ${remedy}`];
@@ -93,7 +93,7 @@ async function tryAnswer({ description, parts, summary }: KnownRun, word: string
   const id = description.run;
   const digest = id.split('/').at(-1) ?? '';
   const of = { id, digest, parts, ...(summary === undefined ? {} : { summary }) };
-  const rois = await whyRois(word, of, homeFromEnvironment());
+  const rois = await explainRois(word, of, homeFromEnvironment());
   if (rois.length > 0) return { document: { run: id, rois }, lines: rois.flatMap(roiLines) };
   const steps = parts.flatMap((part) =>
     part.workflow === `${id}/${word}` ? part.steps : part.steps.filter(isCalled(word)),

@@ -22,7 +22,7 @@ export interface Found {
 /**
  * Finds what can be deleted: never the record's data, results, receipts or the history.
  *
- * @param dataFolders - Those that runs of this home were given.
+ * @param dataFolders - Those that runs of this state directory were given.
  */
 export async function findRemovable(home: HomeFolders, dataFolders: readonly string[]): Promise<readonly Found[]> {
   const folders = [...new Set([home.sample, ...dataFolders])];
@@ -103,7 +103,7 @@ export interface CleanOptions {
  * history stay.
  *
  * @param kinds - Kinds to delete; empty for all.
- * @throws ReigniteError USAGE for an unknown kind; RUN_OPEN while a run or a download of this home is open.
+ * @throws ReigniteError USAGE for an unknown kind; RUN_OPEN while a run or a download of this state directory is open.
  */
 export async function cleanCommand(
   kinds: readonly string[],

@@ -7,7 +7,7 @@ import { lookAtRecord, lookLines } from '../run/plan/look-at-record.ts';
 import type { RunOptions } from '../run/run.ts';
 import { checkMachine } from './doctor/check-machine.ts';
 import { checkProviders } from './doctor/check-providers.ts';
-import { checkSurroundings, checkTemporal } from './doctor/check-surroundings.ts';
+import { checkEnvironment, checkTemporal } from './doctor/check-surroundings.ts';
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -44,7 +44,7 @@ async function checkTheRecord(options: DoctorOptions, signal: AbortSignal): Prom
 async function checkThisMachine({ json }: DoctorOptions): Promise<number> {
   const findings = [
     ...(await checkMachine(homeFromEnvironment())),
-    ...(await checkSurroundings()),
+    ...(await checkEnvironment()),
     await checkTemporal(),
     ...(await checkProviders()),
   ];

@@ -17,7 +17,7 @@ import { EXIT, printResult, printStep } from '../output.ts';
 import { checkRunStorage } from '../run/check-run-storage.ts';
 import { withHomeServer } from '../with-home-server.ts';
 
-/** `reignite server`: the home's Temporal server alone, until Ctrl-C; workers and runs attach to it. */
+/** `reignite server`: the state directory's Temporal server alone, until Ctrl-C; workers and runs attach to it. */
 export async function serverCommand(signal: AbortSignal): Promise<number> {
   return withHomeServer(signal, [], async ({ server, failed }) => {
     printResult(server.address);

@@ -118,6 +118,6 @@ export interface ConvertOptions {
 export async function convertCommand(file: string, { out, size, json }: ConvertOptions): Promise<number> {
   const { onnx, card } = await convertModelFile(resolve(file), out === undefined ? undefined : resolve(out), size);
   printResult(json ? JSON.stringify({ onnx, card }, null, 1) : onnx);
-  if (!json) printStep('Its description is next to it, as JSON.');
+  if (!json) printStep('A description was written next to it, as JSON.');
   return EXIT.done;
 }

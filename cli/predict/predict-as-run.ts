@@ -73,7 +73,7 @@ async function claimFolder(
   }
 }
 
-/** Writes the images into the home, in pages, where the workflow and its workers find them. */
+/** Writes the images into the state directory, in batches, where the workflow and its workers find them. */
 async function listImages(
   asked: Order,
   images: readonly NamedImage[],
@@ -86,11 +86,11 @@ async function listImages(
   const files = new PredictionFiles(home, { folder });
   const { batchSize } = temporal;
   await allowPlaces(home, { read: images.map(({ path }) => path) });
-  const pages = Math.ceil(images.length / batchSize);
-  for (let page = 0; page < pages; page++) {
-    await files.writePage(page, images.slice(page * batchSize, (page + 1) * batchSize));
+  const batches = Math.ceil(images.length / batchSize);
+  for (let batch = 0; batch < batches; batch++) {
+    await files.writeBatch(batch, images.slice(batch * batchSize, (batch + 1) * batchSize));
   }
-  const list = { folder, pages, total: images.length };
+  const list = { folder, batches, total: images.length };
   return { id: predictionId(order.task, digest), input: { order, list, temporal } };
 }
 

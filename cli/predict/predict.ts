@@ -76,16 +76,16 @@ export interface PredictOptions {
 }
 
 const SMALLEST_MPP = 0.01;
-const LARGEST_MPP = 100;
-const MOST_SMOOTHING = 100;
-const MOST_AREA = 1e12;
+const MAX_MPP = 100;
+const MAX_SMOOTHING = 100;
+const MAX_AREA = 1e12;
 /** px; 6 µm² at the resolution of the models, less than any nucleus. Two thirds of the outlines, 0.5 % of the area. */
 const SPECK = 25;
-const MOST_THREADS = 256;
-const MOST_LEVELS = 64;
-const MOST_VALUE = 65_535;
-const LEAST_IMGSZ = 32;
-const MOST_IMGSZ = 8_192;
+const MAX_THREADS = 256;
+const MAX_LEVELS = 64;
+const MAX_VALUE = 65_535;
+const MIN_IMGSZ = 32;
+const MAX_IMGSZ = 8_192;
 const DETECTION_OPTIONS = ['confidence', 'iou', 'imgsz', 'fit', 'overlap'] as const;
 
 /**
@@ -151,7 +151,7 @@ function readOrder({
   resample = false,
   ...more
 }: PredictOptions): PredictionOrder {
-  if (mpp !== undefined) expectWithin('--mpp', mpp, SMALLEST_MPP, LARGEST_MPP);
+  if (mpp !== undefined) expectWithin('--mpp', mpp, SMALLEST_MPP, MAX_MPP);
   if (resample && mpp === undefined) {
     throw new ReigniteError('USAGE', '--resample needs --mpp, the pixel size of the images in µm.');
   }
@@ -172,14 +172,14 @@ function readOrder({
     everywhere = false,
     regions,
   } = more;
-  if (level !== undefined) expectWhole('--level', level, 0, MOST_LEVELS);
+  if (level !== undefined) expectWhole('--level', level, 0, MAX_LEVELS);
   if (regions !== undefined && takes.labels) {
     throw new ReigniteError('USAGE', '--regions is for detectors: --task nuclei or pdl1.');
   }
-  if (maxValue !== undefined) expectWhole('--max-value', maxValue, 1, MOST_VALUE);
-  expectWithin('--simplify', simplify, 0, MOST_SMOOTHING);
-  expectWithin('--min-area', minArea, 0, MOST_AREA);
-  if (threads !== undefined) expectWithin('--threads', threads, 1, MOST_THREADS);
+  if (maxValue !== undefined) expectWhole('--max-value', maxValue, 1, MAX_VALUE);
+  expectWithin('--simplify', simplify, 0, MAX_SMOOTHING);
+  expectWithin('--min-area', minArea, 0, MAX_AREA);
+  if (threads !== undefined) expectWithin('--threads', threads, 1, MAX_THREADS);
   const detection = readDetection(more, takes.detection);
   if (!isProvider(provider)) {
     throw new ReigniteError(
@@ -221,8 +221,8 @@ function readDetection(
   }
   if (confidence !== undefined) expectWithin('--confidence', confidence, 0, 1);
   if (iou !== undefined) expectWithin('--iou', iou, 0, 1);
-  if (imgsz !== undefined) expectWhole('--imgsz', imgsz, LEAST_IMGSZ, MOST_IMGSZ);
-  if (overlap !== undefined) expectWhole('--overlap', overlap, 0, MOST_IMGSZ / 2);
+  if (imgsz !== undefined) expectWhole('--imgsz', imgsz, MIN_IMGSZ, MAX_IMGSZ);
+  if (overlap !== undefined) expectWhole('--overlap', overlap, 0, MAX_IMGSZ / 2);
   return {
     ...(confidence !== undefined && { confidence }),
     ...(iou !== undefined && { iou }),

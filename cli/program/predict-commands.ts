@@ -41,7 +41,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .option('--simplify <px>', 'outline simplification tolerance in px (default: 0, exact pixel edges)', parseNumber)
     .option(
       '--min-area <px>',
-      'smallest region that gets an outline; masks and areas keep all regions (default: 25)',
+      'smallest region that gets an outline; masks and areas keep all regions (default: 25; 0 keeps all)',
       parseNumber,
     )
     .option(

@@ -103,8 +103,8 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
   );
   for (const [how, description] of CONTROLS) {
     command(program, `${how} [run]`, description).action(async (run: string | undefined, options: JsonOption) => {
-      const { steerCommand } = await import('../run/steer.ts');
-      exitWith(await steerCommand(how, run, options, signal));
+      const { controlCommand } = await import('../run/steer.ts');
+      exitWith(await controlCommand(how, run, options, signal));
     });
   }
   command(program, 'retry [run]', 'compute the failed ROIs of a run again').action(

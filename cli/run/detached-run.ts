@@ -24,7 +24,7 @@ export interface DetachedRun {
   readonly run: string;
   /** Of the process that runs server and workers until the run has ended; SIGTERM stops it in order. */
   readonly pid: number;
-  /** Where it writes what `run` would have told. */
+  /** Where it writes what `run` would have printed. */
   readonly log: string;
 }
 
@@ -78,7 +78,7 @@ export async function detachRun(
 }
 
 /** What a background command reports to its parent; undefined in a command that a user typed. */
-export class DetachedTeller {
+export class ParentNotifier {
   readonly #isDetached = process.env[VARIABLE] !== undefined;
   #hasTold = false;
 
@@ -88,7 +88,7 @@ export class DetachedTeller {
   }
 
   started(run: string): void {
-    this.#tell({ run });
+    this.#notify({ run });
   }
 
   failed(error: unknown): void {
@@ -96,10 +96,10 @@ export class DetachedTeller {
       error instanceof ReigniteError
         ? { code: error.code, cause: error.message, remedy: error.remedy }
         : { code: 'INTERNAL', cause: String(error), remedy: ERRORS.INTERNAL.remedy };
-    this.#tell({ code, cause, remedy });
+    this.#notify({ code, cause, remedy });
   }
 
-  #tell(what: z.infer<typeof Told>): void {
+  #notify(what: z.infer<typeof Told>): void {
     if (!this.#isDetached || this.#hasTold) return;
     this.#hasTold = true;
     process.send?.(what, undefined, undefined, () => undefined);

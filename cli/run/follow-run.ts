@@ -19,7 +19,7 @@ import { withHomeServer } from '../with-home-server.ts';
 import { ProgressLines } from './progress-lines.ts';
 import { runReport } from './run-report.ts';
 
-/** The exit status that a closed run deserves: failed ROIs weigh more than a verdict. */
+/** Maps a closed run to an exit status; failed ROIs take precedence over the verdict. */
 export function exitStatusOf({ status, tasks }: Summary): number {
   if (status === 'failed' || status === 'cancelled') return EXIT.error;
   if (status === 'partial') return EXIT.partial;
@@ -39,10 +39,10 @@ export interface Look {
 }
 
 /**
- * Says which task queues have no worker, once for each set of them, until told to stop: a run would wait for one for
+ * Warns about task queues without a worker, once for each set of them, until aborted: a run would wait for one for
  * ever without a word.
  */
-export async function tellUnserved(
+export async function warnUnpolledQueues(
   { look, taskQueuePrefix, onStep, lookMs }: Look,
   signal: AbortSignal,
 ): Promise<void> {
@@ -101,7 +101,7 @@ export async function followRun(
         unservedQueues(client, server.namespace, prefix, QUEUES),
       );
     const lookMs = session.owner ? OWN_WORKERS_LOOK_MS : LOOK_MS;
-    const telling = tellUnserved({ look, lookMs, taskQueuePrefix: prefix, onStep: printStep }, looking);
+    const telling = warnUnpolledQueues({ look, lookMs, taskQueuePrefix: prefix, onStep: printStep }, looking);
     try {
       for await (const progress of run.progress(until)) show(progress);
     } finally {
@@ -157,7 +157,7 @@ export interface KnownRun {
   readonly isWhole: boolean;
 }
 
-/** A run of the home with what it was started with. @throws ReigniteError RUN_NOT_FOUND. */
+/** A run of the state directory with what it was started with. @throws ReigniteError RUN_NOT_FOUND. */
 export async function knownRun(part: string | undefined, signal: AbortSignal): Promise<KnownRun> {
   return withHomeServer(signal, [], async ({ client }) => {
     const execution = await findRun(client, part);

@@ -8,9 +8,9 @@ import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { checkRunStorage } from './check-run-storage.ts';
-import { DetachedTeller, detachRun } from './detached-run.ts';
+import { detachRun, ParentNotifier } from './detached-run.ts';
 import { runToCompletion, tellOutcome } from './follow-run.ts';
-import { tellPlan } from './plan/plan-lines.ts';
+import { printPlan } from './plan/plan-lines.ts';
 
 export interface RunOptions {
   readonly profile: string;
@@ -33,7 +33,7 @@ export interface RunOptions {
  */
 export async function runCommand(options: RunOptions, signal: AbortSignal): Promise<number> {
   if (options.detach) return runDetached(options, signal);
-  const teller = new DetachedTeller();
+  const teller = new ParentNotifier();
   try {
     return await runHere(options, teller, signal);
   } catch (error) {
@@ -60,7 +60,7 @@ async function runDetached({ json }: RunOptions, signal: AbortSignal): Promise<n
   return EXIT.done;
 }
 
-async function runHere(options: RunOptions, teller: DetachedTeller, signal: AbortSignal): Promise<number> {
+async function runHere(options: RunOptions, teller: ParentNotifier, signal: AbortSignal): Promise<number> {
   whenInterrupted('Interrupted: no run was started.');
   const home = homeFromEnvironment();
   const config = await pinRecord(await loadConfig(options), home, printStep, signal);
@@ -69,7 +69,7 @@ async function runHere(options: RunOptions, teller: DetachedTeller, signal: Abor
   const settings = workerSettingsOf(config);
   const queues = options.workers ? {} : { queues: [] };
   let fresh = options.fresh ?? false;
-  if (config.zenodo.serveFrom === undefined) await tellPlan(run, home, { fresh, signal }, printStep);
+  if (config.zenodo.serveFrom === undefined) await printPlan(run, home, { fresh, signal }, printStep);
   const summary = await withServer({ home, settings, onStep: printStep, signal, ...queues }, (session) => {
     const start = async () => {
       whenInterrupted(session.owner ? RESUMABLE : STILL_RUNNING);

@@ -9,22 +9,22 @@ import { EXIT, printResult, printStep } from '../output.ts';
 import { withHomeServer } from '../with-home-server.ts';
 import { followKnownRun, knownRun } from './follow-run.ts';
 
-export type Steering = 'pause' | 'resume' | 'cancel';
+export type ControlAction = 'pause' | 'resume' | 'cancel';
 
-const DONE: Readonly<Record<Steering, string>> = {
+const DONE: Readonly<Record<ControlAction, string>> = {
   pause: 'is paused. Resume it with `npx reignite resume`.',
   resume: 'was resumed. If no process works on it, run its `npx reignite run` again.',
   cancel: 'is cancelled. Run the original command again to resume.',
 };
 
 /**
- * `reignite pause`, `resume`, `cancel`: steers an open run; a prediction can be cancelled. Workflows are served meanwhile, so that the run answers
+ * `reignite pause`, `resume`, `cancel`: controls an open run; a prediction can only be cancelled. Workflows are served meanwhile, so that the run answers
  * also when no process works on it.
  *
  * @throws ReigniteError RUN_NOT_FOUND, USAGE when the run is closed, or already as it should be, or cannot be steered so.
  */
-export async function steerCommand(
-  how: Steering,
+export async function controlCommand(
+  how: ControlAction,
   part: string | undefined,
   { json }: { readonly json?: boolean },
   signal: AbortSignal,

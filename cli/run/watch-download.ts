@@ -7,7 +7,7 @@ import { bytesText, timeText } from '../../toolkit/format.ts';
 import type { FileProgress } from '../../workflows/progress.ts';
 import { failureIn } from '../inspect/run-steps.ts';
 
-/** What a step of an acquisition tells in its heartbeats. */
+/** What an activity of an acquisition reports in its heartbeats. */
 const Beat = z.object({
   file: z.string(),
   phase: z.enum(['fetching', 'unpacking']),

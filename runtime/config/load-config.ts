@@ -29,14 +29,14 @@ export async function loadConfig({ profile, set, tasks }: ConfigChoice): Promise
   const fields = await readProfile(path, profile);
   for (const assignment of set) assign(fields, assignment);
   if (tasks !== undefined) fields['tasks'] = [...tasks];
-  refuseRenamed(fields);
+  assertNoRenamedFields(fields);
   const checked = RunConfig.safeParse(fields);
   if (checked.success) return checked.data;
   throw new ReigniteError('CONFIG_INVALID', describeIssues(checked.error.issues, fields));
 }
 
 /** @throws ReigniteError CONFIG_INVALID that gives the new name of every field that was renamed. */
-function refuseRenamed(fields: Record<string, unknown>): void {
+function assertNoRenamedFields(fields: Record<string, unknown>): void {
   const renamed = renamedFields(fields);
   if (renamed.length === 0) return;
   throw new ReigniteError(

@@ -11,7 +11,7 @@ const WORKERS_START_MS = 4_000;
 const LOOK_MS = 400;
 const QUERY_MS = 2_000;
 
-/** Queues of the work itself. `orchestration` is served by every command that asks a run or steers it. */
+/** Queues of the work itself. `orchestration` is served by every command that queries or controls a run. */
 const WORK: readonly Queue[] = QUEUES.filter((queue) => queue !== 'orchestration');
 
 /** What an open run is doing. */
@@ -33,7 +33,7 @@ async function hasWorkers(
   { client, server, owner }: ServerSession,
   { taskQueue }: WorkflowExecutionInfo,
 ): Promise<boolean> {
-  // The home's workers end with the command that owns it: another one would own it if any were there.
+  // The state directory's workers end with the command that owns it: another one would own it if any were there.
   if (owner && !server.external) return false;
   const prefix = taskQueue.slice(0, -'-orchestration'.length);
   const deadline = Date.now() + WORKERS_START_MS;

@@ -15,7 +15,7 @@ export interface ResolvedRun {
 
 /**
  * Fixes a run's folders, its digest and its id. Relative paths start at the current folder; the sample record lands in
- * the home, any other one under data/.
+ * the state directory, any other one under data/.
  *
  * @throws ReigniteError CONFIG_INVALID when a custom model is missing.
  */
@@ -39,12 +39,12 @@ export function resolveRun(
 function withOwnModels(config: RunConfig): RunConfig {
   return {
     ...config,
-    ...perTask(TISSUE_TASKS, (task) => ({ ...config[task], ...ownModel(task, config[task].model) })),
-    ...perTask(CELL_TASKS, (task) => ({ ...config[task], ...ownModel(task, config[task].model) })),
+    ...perTask(TISSUE_TASKS, (task) => ({ ...config[task], ...customModel(task, config[task].model) })),
+    ...perTask(CELL_TASKS, (task) => ({ ...config[task], ...customModel(task, config[task].model) })),
   };
 }
 
-function ownModel(task: string, path: string | undefined): { readonly model?: string } {
+function customModel(task: string, path: string | undefined): { readonly model?: string } {
   if (path === undefined) return {};
   const model = resolve(path);
   if (existsSync(model)) return { model };

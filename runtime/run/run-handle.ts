@@ -62,7 +62,7 @@ export class RunHandle {
     const { workflowId } = execution;
     const folder = resultsOf(execution);
     if (folder !== undefined) return new RunHandle(source, workflowId, folder);
-    throw new ReigniteError('RUN_NOT_FOUND', `The run ${workflowId} does not say where its results are.`);
+    throw new ReigniteError('RUN_NOT_FOUND', `The run ${workflowId} does not record its results folder.`);
   }
 
   get #client(): Client {
@@ -106,7 +106,7 @@ export class RunHandle {
    * Waits until the run has closed.
    *
    * @returns Its summary: `status` is `done`, or `partial` when ROIs failed; `tasks` has counts and a verdict per task.
-   * @throws ReigniteError with the code that ended the run, such as CANCELLED or DISK_FULL; FILE_MISSING when the run left no summary; the
+   * @throws ReigniteError with the code that ended the run, such as CANCELLED or NO_SPACE; FILE_MISSING when the run left no summary; the
    *   signal's reason.
    */
   async wait(signal: AbortSignal = new AbortController().signal): Promise<Summary> {

@@ -14,7 +14,7 @@ export interface ConnectOptions {
   readonly timeoutMs?: number;
   /** Of Temporal's environment configuration; used for an external server. */
   readonly environment?: NodeJS.ProcessEnv;
-  /** The home whose workers may use what is started over this connection. @default the one of the environment */
+  /** The state directory whose workers may use what is started over this connection. @default the one of the environment */
   readonly home?: HomeFolders;
 }
 
@@ -83,7 +83,7 @@ export async function connectTo(
   return Object.assign(client, { connection });
 }
 
-/** The workers of the home may use what its commands name in the input of a run. */
+/** The workers of the state directory may use what its commands name in the input of a run. */
 const allowWhatIsStarted = (home: HomeFolders): WorkflowClientInterceptor => ({
   async startWithDetails(input, next) {
     await allowPlaces(home, placesNamedIn(input.options.args));

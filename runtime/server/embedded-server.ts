@@ -30,7 +30,7 @@ const LEFTOVER_ANSWERS_MS = 2_000;
 const LOOK_MS = 200;
 
 export interface EmbeddedServerOptions {
-  /** The home; the caller owns it (home-lock.ts). */
+  /** The state directory; the caller owns it (home-lock.ts). */
   readonly home: string;
   /** Path of the Temporal CLI. */
   readonly binary: string;
@@ -57,7 +57,7 @@ export interface EmbeddedServer extends ServerAddress {
 }
 
 /**
- * Starts Temporal's development server on the home's own database, on 127.0.0.1 only, and prepares its namespace:
+ * Starts Temporal's development server on the state directory's own database, on 127.0.0.1 only, and prepares its namespace:
  * closed runs are kept for ten years, the search attributes exist.
  *
  * A server that an earlier owner left is ended first, unless it is adopted. A database that the server refuses is moved aside.
@@ -130,7 +130,7 @@ async function untilGone(identity: ProcessIdentity): Promise<void> {
 type Ready = Extract<Launch, { ready: true }> & { readonly grpc: number; readonly ui: number };
 type Failed = Extract<Launch, { ready: false }>;
 
-/** Starts the server on the home's database or, when it is the database that hinders it, on a fresh one. */
+/** Starts the server on the state directory's database or, when it is the database that hinders it, on a fresh one. */
 async function launchOnSomeDatabase(options: EmbeddedServerOptions, folder: string): Promise<Ready> {
   const first = await launchPatiently(options, folder);
   if (first.ready) return first;

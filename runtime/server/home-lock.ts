@@ -17,7 +17,7 @@ export interface OwnedHome extends Omit<OwnLease, 'acquired'> {
 export type HomeLock = OwnedHome | { readonly owner: false; readonly holder?: LeaseHolder };
 
 /**
- * Makes this process the owner of a home, unless a living one owns it: two servers on one database start without
+ * Makes this process the owner of a state directory, unless a living one owns it: two servers on one database start without
  * complaint, and runs then hang.
  *
  * @throws ReigniteError FILESYSTEM_UNSUITABLE, NOT_WRITABLE or NO_SPACE; the signal's reason.
@@ -51,7 +51,7 @@ export async function waitForHomeLock(
   }
 }
 
-/** Who owns the home now; undefined when no living process does. */
+/** Who owns the state directory now; undefined when no living process does. */
 export async function homeHolder(home: string): Promise<HeldLease | undefined> {
   return findLease(leasePath(home));
 }

@@ -14,7 +14,7 @@ import { serverProcessName } from './server-record.ts';
 /** The log is put aside above this size, so that at most two of it are kept. */
 const LOG_LIMIT_BYTES = 16 << 20;
 
-/** Printed once the server listens. Before, another home's server may answer on the same port. */
+/** Printed once the server listens. Before, another state directory's server may answer on the same port. */
 const BANNER = /Server:\s+\S+:\d+/;
 
 export interface LaunchOptions {

@@ -18,10 +18,10 @@ const recordSchema = z.object({
   uiUrl: z.string(),
 });
 
-/** What a home says of its server, in `temporal/server.json`, for the commands that only watch. */
+/** What a state directory says of its server, in `temporal/server.json`, for the commands that only watch. */
 export type ServerRecord = Readonly<z.infer<typeof recordSchema>>;
 
-/** The home's embedded server that is running, also when another process started it; undefined when none does. */
+/** The state directory's embedded server that is running, also when another process started it; undefined when none does. */
 export async function runningServer(home: string): Promise<(ServerAddress & ServerRecord) | undefined> {
   const record = await readServerRecord(home);
   return record !== undefined && (await isRunning(record)) ? { ...record, external: false } : undefined;
@@ -55,7 +55,7 @@ const TERM_MS = 10_000;
 const KILL_MS = 5_000;
 
 /**
- * The name (argv[0]) under which a home's server runs. It tells whose a process is even when its owner was killed
+ * The name (argv[0]) under which a state directory's server runs. It identifies the owner of a process even when the owner was killed
  * before it could write the server's number down.
  *
  * @param folder - The real path of the folder that holds the database.

@@ -54,8 +54,8 @@ export interface ServerSession {
 }
 
 /**
- * Gives a command its server: the one that TEMPORAL_ADDRESS names, else the home's embedded one, which this command
- * starts unless another command of the same home runs it already.
+ * Gives a command its server: the one that TEMPORAL_ADDRESS names, else the state directory's embedded one, which this command
+ * starts unless another command of the same state directory runs it already.
  */
 export async function openSession(options: SessionOptions): Promise<ServerSession> {
   await makePrivateHome(options.home.home, options.onStep);
@@ -112,7 +112,7 @@ async function openOwner(options: SessionOptions, { lost, release }: OwnedHome):
   }
 }
 
-/** Two servers on one database would hang: who no longer owns the home stops. */
+/** Two servers on one database would hang: who no longer owns the state directory stops. */
 function whenLost(lost: AbortSignal, home: string): Promise<never> {
   return new Promise((_resolve, reject) => {
     const stop = () =>
@@ -148,7 +148,7 @@ function portOf(address: string): number {
 }
 
 /**
- * Attaches to the server of another command of the same home, once that is ready.
+ * Attaches to the server of another command of the same state directory, once that is ready.
  *
  * @returns Undefined when that command has ended meanwhile: one that is ending takes its server with it.
  */
@@ -203,7 +203,7 @@ async function openConnected(home: HomeFolders, server: ServerAddress): Promise<
   };
 }
 
-/** The workers go with their owner, the server may outlast it: only the owner's lock tells. */
+/** The workers go with their owner, the server may outlast it, so only the owner's lock shows whether they run. */
 async function untilOwnerGoes(home: string, closed: AbortSignal): Promise<never> {
   while (!closed.aborted) {
     if ((await homeHolder(home)) === undefined) throw new OwnerGone();

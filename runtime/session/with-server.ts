@@ -51,7 +51,7 @@ export async function watchOn(
   }
 }
 
-/** Whether an error means that the server of another command of the home is gone. */
+/** Whether an error means that the server of another command of the state directory is gone. */
 export function hasLostServer({ owner, server }: ServerSession, error: unknown): boolean {
   // How a run ended, whatever its text mentions.
   if (error instanceof ReigniteError && error.cause instanceof WorkflowFailedError) return false;

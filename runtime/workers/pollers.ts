@@ -63,7 +63,7 @@ export async function hasEndedHere(identity: string): Promise<boolean> {
   return tag === processTableTag() && !(await isTaken(Number(pid)));
 }
 
-/** Of `PendingActivityState`: started, and told to stop. */
+/** Of `PendingActivityState`: started, or being cancelled. */
 const IN_HAND: ReadonlySet<unknown> = new Set([2, 3]);
 
 /**

@@ -11,7 +11,7 @@ export interface ServeOrphanedQueuesOptions {
 }
 
 /**
- * Takes over the queues whose workers have gone, until told to stop: those of others on a shared server may have been
+ * Takes over the queues whose workers have gone, until aborted: those of others on a shared server may have been
  * polling for the last time when a run began. A queue has to be found orphaned twice, as a worker that is started again
  * is away for a moment.
  */

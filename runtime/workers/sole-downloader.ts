@@ -12,7 +12,7 @@ const PREDECESSOR_ENDS_MS = 30_000;
 const POLL_MS = 250;
 
 /**
- * Makes this process the one that downloads: limits on connections and requests are kept within a process. Of a home it
+ * Makes this process the one that downloads: limits on connections and requests are kept within a process. Of a state directory it
  * is the holder of a lock; on a server that several machines share, no other worker may poll the queue.
  *
  * @throws ReigniteError DOWNLOADER_ALREADY_RUNNING that names the other one.

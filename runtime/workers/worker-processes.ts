@@ -53,12 +53,12 @@ const PROCESSES: readonly (readonly Queue[])[] = [['orchestration', 'download', 
  * Planning and summing a large run makes short-lived objects by the million: with room for more of them (MB a half) the
  * collector looks less often at those that stay.
  */
-const MANY_SMALL_THINGS = ['--max-semi-space-size=64'];
+const YOUNG_GENERATION_FLAGS = ['--max-semi-space-size=64'];
 
 const RESTART_MS = 500;
-const LONGEST_RESTART_MS = 30_000;
+const MAX_RESTART_MS = 30_000;
 /** A worker that ends so often before it ever got ready will not get ready. */
-const FRUITLESS_STARTS = 5;
+const MAX_FAILED_STARTS = 5;
 const STOP_WITHIN_MS = 20_000;
 
 export interface WorkerProcessesOptions {
@@ -149,7 +149,7 @@ export class WorkerProcesses {
     const name = queues[0] ?? '';
     const { path, descriptor: log } = openWorkerLog(home.logs, name);
     const child = fork(compiledFile('worker-process.ts'), {
-      execArgv: queues.includes('orchestration') ? MANY_SMALL_THINGS : [],
+      execArgv: queues.includes('orchestration') ? YOUNG_GENERATION_FLAGS : [],
       stdio: ['ignore', log, log, 'ipc'],
       env: {
         ...process.env,
@@ -174,14 +174,14 @@ export class WorkerProcesses {
       if (this.#isStopping()) return;
       const attempts = ready ? 0 : fruitless + 1;
       const how = signal ?? `status ${code}`;
-      if (attempts >= FRUITLESS_STARTS) {
+      if (attempts >= MAX_FAILED_STARTS) {
         this.#fail(
           new ReigniteError('WORKER_LOST', `The ${name} worker exited ${attempts} times (${how}); see ${path}.`),
         );
         return;
       }
       onStep(`The ${name} worker exited (${how}). Restarting it.`);
-      const wait = Math.min(RESTART_MS * 2 ** attempts, LONGEST_RESTART_MS);
+      const wait = Math.min(RESTART_MS * 2 ** attempts, MAX_RESTART_MS);
       setTimeout(() => {
         if (!this.#isStopping()) this.#start(group, attempts);
       }, wait).unref();

@@ -91,7 +91,7 @@ describe('reignite evaluate', { timeout: 60_000 }, () => {
     await encodeIndexed(join(palettes, one), await decodeLabels(join(annotations, one)), colours);
     const scored = await evaluate('he', 'palettes', 'palette');
     expect(scored.status, scored.stderr).toBe(0);
-    expect(scored.stderr).toContain('1 mask is a palette image: the index of a pixel is taken for its label');
+    expect(scored.stderr).toContain('1 mask is a palette image: pixel indices are used as labels');
     expect(HeMetrics.parse(metricsIn(scored.stdout)).all.overall).toBe(1);
 
     await sharp(join(annotations, one)).toColourspace('srgb').png().toFile(join(palettes, 'rgb.png'));
@@ -104,7 +104,7 @@ describe('reignite evaluate', { timeout: 60_000 }, () => {
     expect(status).toBe(1);
     const { code, cause } = JSON.parse(stdout).error;
     expect(code).toBe('IMAGE_UNREADABLE');
-    for (const part of ['its colours are srgb', 'no PNG but a JPEG file', 'it is empty (0 bytes)', '3 of 3 masks']) {
+    for (const part of ['its colours are srgb', 'not a PNG but a JPEG file', 'it is empty (0 bytes)', '3 of 3 masks']) {
       expect(cause).toContain(part);
     }
   });
@@ -183,7 +183,7 @@ describe('reignite evaluate', { timeout: 60_000 }, () => {
     );
     const scored = await evaluate('nuclei', 'odd-points', 'odd');
     expect(scored.status).toBe(0);
-    expect(scored.stderr).toContain('nuclei_roi_9.npy is of no image of the task nuclei');
+    expect(scored.stderr).toContain('nuclei_roi_9.npy belongs to no image of the task nuclei');
   });
 
   it('shows intervals and what was published in one table', async () => {

@@ -110,7 +110,7 @@ describe('--classes', { timeout: 120_000 }, () => {
     ['he', 'xyz', '"xyz" is not a class of the task he.'],
     ['he', ',', '--classes names no class.'],
     ['pdl1', 'pd-l1 positiv tumor cell', 'Did you mean "pd-l1 positive tumor cell"?'],
-    ['nuclei', 'nucleus', '--classes is for he and pdl1: nuclei have one class.'],
+    ['nuclei', 'nucleus', '--classes is for he and pdl1 only; nuclei has one class.'],
   ])('refuses for %s "%s"', async (task, names, cause) => {
     const { status, json } = await evaluate(task, 'stroma', '--classes', names, '--json');
     expect(status).toBe(2);

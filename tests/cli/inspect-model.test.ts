@@ -54,7 +54,7 @@ describe('inspectModel', () => {
     expect((await inspectModel(fixture('yolov5/image.png'))).holds).toBe('a PNG image');
     expect((await inspected('empty.pt', '')).found.holds).toBe('an empty file');
     const weights = Buffer.concat([Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0), Buffer.from('{}')]);
-    expect((await inspected('weights.safetensors', weights)).text).toContain('a safetensors file; no checkpoint');
+    expect((await inspected('weights.safetensors', weights)).text).toContain('a safetensors file; not a checkpoint');
   });
 
   it.each([

@@ -37,7 +37,7 @@ describe('an nnU-Net v2 model on the command line', { timeout: 60_000 }, () => {
       'active',
     ]);
     expect(said.images[0].notes.join(' ')).toContain('has no fold 1');
-    expect(stderr).toContain('The logits are those of folds 0 and 2 of the nnU-Net v2 model');
+    expect(stderr).toContain('The logits are from folds 0 and 2 of the nnU-Net v2 model');
     const mask = await decodeLabels(join(folder(), 'plain/masks/small_0000.png'));
     const expected = await decodeLabels(join(ROOT, 'expected/D_regions_rescale/small.png'));
     const differing = mask.data.filter((value, at) => value !== expected.data[at]).length;

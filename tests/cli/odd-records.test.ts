@@ -69,7 +69,7 @@ describe('reignite download', { timeout: 120_000 }, () => {
     expect(nothing.status, nothing.stderr).toBe(1);
     expect(JSON.parse(nothing.stdout).error).toMatchObject({
       code: 'FILE_NOT_IN_RECORD',
-      cause: 'Record 42 holds no file that fits *.zap.',
+      cause: 'Record 42 has no file that matches *.zap.',
     });
   });
 

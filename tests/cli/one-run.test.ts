@@ -133,7 +133,7 @@ describe('reignite clean', { timeout: 480_000 }, () => {
   };
   const exists = (...path: string[]) => stat(join(folder(), ...path)).then(Boolean, () => false);
 
-  it('shows what can go, and removes it only when told so', async () => {
+  it('shows what can be deleted, and deletes it only when asked to', async () => {
     const { removed, bytes, found } = await clean('--dry-run');
     expect(removed).toBe(false);
     expect(bytes).toBeGreaterThan(0);

@@ -97,7 +97,7 @@ it.skipIf(!hasTerminal).each([40, 80, 200])(
     session.pressCtrlC();
     const { status, text } = await session.ended;
     expect(status, text).toBe(130);
-    expect(inOneLine(text)).toMatch(/No worker serves reignite-orchestration.*`npx reignite worker`/);
+    expect(inOneLine(text)).toMatch(/No worker is polling reignite-orchestration.*`npx reignite worker`/);
     expect(wordsAfterCtrlC(text)).toBe(LAST_WORDS);
     expectToFit(text, columns);
     expect(leftBehind(at.home)).toEqual([]);

@@ -53,7 +53,7 @@ describe('the folder of a prediction', { timeout: 120_000 }, () => {
     const { status, stdout, stderr } = await predict('both', 'two.png');
     expect(status, stderr).toBe(0);
     expect(stdout).not.toContain('one:');
-    expect(stderr).toContain('cover 1 image predicted before');
+    expect(stderr).toContain('cover 1 image predicted earlier');
     expect(await namesIn('both')).toEqual(['one', 'two']);
     expect(await rowsOf('both')).toEqual(new Set(['one', 'two']));
     expect((await readdir(inFolder('both', 'masks'))).sort()).toEqual(['one.png', 'two.png']);

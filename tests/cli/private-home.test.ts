@@ -57,7 +57,7 @@ describe('the home', () => {
     await chmod(home, 0o755);
     const lines: string[] = [];
     for (let time = 0; time < 2; time++) await makePrivateHome(home, (line) => lines.push(line));
-    expect(lines).toEqual([expect.stringContaining(`${home} was open to other users`)]);
+    expect(lines).toEqual([expect.stringContaining(`${home} was readable by other users`)]);
     expect(await modeOf(home)).toBe(0o700);
     expect(new Set(Object.values(await modesIn(join(home, 'temporal'))))).toEqual(new Set(['600']));
   });

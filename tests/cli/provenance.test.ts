@@ -28,7 +28,7 @@ describe('a run of the paper on the data of the sample', { timeout: 240_000 }, (
       expect(lines.length).toBeGreaterThan(0);
       for (const line of lines) expect(line).toContain('synthetic');
     }
-    expect(stdout).toContain('nothing is said about the paper');
+    expect(stdout).toContain('this says nothing about the paper');
   });
 
   it('says so in summary, report, README, badge and crate, and cites nothing', async () => {

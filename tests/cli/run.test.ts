@@ -1,7 +1,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { commits, hasPartial, inferredTwice, leftBehind, strike } from '../support/chaos.ts';
+import { commits, hasPartial, inferredTwice, injectFaults, leftBehind } from '../support/chaos.ts';
 import { isAlive, type Place, runCommand, serverPidOf, startCommand, until, workersOf } from '../support/command.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { digestsBelow } from '../support/same-files.ts';
@@ -15,7 +15,7 @@ const SMALL = { name: 'patient2_he_roi1', width: 64, height: 49 };
 
 const folder = suiteFolder();
 
-/** A home and a results folder of their own, and the words of the command. */
+/** A state directory and a results folder of their own, and the words of the command. */
 async function setUp(
   name: string,
   environment: Record<string, string> = {},
@@ -139,12 +139,12 @@ describe('reignite run', { timeout: 240_000 }, () => {
 
   it('comes through a schedule of blows: the same bits, nothing inferred twice, no process left', async () => {
     const place = await setUp('chaos');
-    const ended = await strike(place, [
-      { waits: true, afterMs: 700, blow: 'kill server' },
-      { waits: true, afterMs: 500, blow: 'terminate inference' },
-      { waits: true, afterMs: 1_500, blow: 'kill everything' },
-      { waits: true, afterMs: 300, blow: 'kill orchestration' },
-      { waits: true, afterMs: 1_500, blow: 'terminate command' },
+    const ended = await injectFaults(place, [
+      { waits: true, afterMs: 700, fault: 'kill server' },
+      { waits: true, afterMs: 500, fault: 'terminate inference' },
+      { waits: true, afterMs: 1_500, fault: 'kill everything' },
+      { waits: true, afterMs: 300, fault: 'kill orchestration' },
+      { waits: true, afterMs: 1_500, fault: 'terminate command' },
     ]);
     expect(ended.status, ended.stderr).toBe(0);
     expect(await digestsBelow(place.results, PROMISED)).toEqual(undisturbed);

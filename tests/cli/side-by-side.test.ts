@@ -54,7 +54,7 @@ it('does two runs of one home and one of another at once, on one data folder; th
   }
   expect([...leftBehind(home.home), ...leftBehind(other.home)]).toEqual([]);
 
-  // Alone, one after the other, in a home that knows nothing of them.
+  // Alone, one after the other, in a state directory that knows nothing of them.
   for (const name of ['full', 'annotated'] as const) {
     const alone = await runCommand(wordsOf(name, 'data-alone', `results-alone-${name}`), place('home-alone'));
     expect(alone.status, alone.stderr).toBe(0);

@@ -42,7 +42,7 @@ beforeAll(async () => {
   await worker.shows('Press Ctrl-C to stop.');
   const { status, stderr } = await runCommand(runInto('results'), place());
   expect(status, stderr).toBe(0);
-  // A worker of another home, as on a shared server: nothing but its options says what it may use.
+  // A worker of another state directory, as on a shared server: nothing but its options says what it may use.
   const shared = startCommand(
     ['worker', '--data', 'data', '--results', 'results-shared', ...SHARED, '--set', `zenodo.serveFrom=${at('served')}`],
     await sharedPlace('home-of-worker'),
@@ -94,8 +94,8 @@ async function allAttempts(prefix: string): Promise<Attempt[]> {
   // A list as the owner's own prediction leaves it.
   const homeOfWorkers = homeFolders(at(prefix === 'shared' ? 'home-of-worker' : 'home'));
   const list = new PredictionFiles(homeOfWorkers, { folder: 'predict/x' });
-  await list.writePage(0, [{ path: at('private', 'diary.txt'), name: 'diary' }]);
-  const predict = { order, list: { folder: 'predict/x', pages: 1, total: 1 }, temporal: config.temporal };
+  await list.writeBatch(0, [{ path: at('private', 'diary.txt'), name: 'diary' }]);
+  const predict = { order, list: { folder: 'predict/x', batches: 1, total: 1 }, temporal: config.temporal };
   const starts: Attempt[] = [
     { type: 'reproduce', input: run({ data, results: outside }) },
     { type: 'reproduce', input: run({ data: outside, results }) },

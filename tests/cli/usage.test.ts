@@ -18,7 +18,7 @@ const MISTAKES: readonly (readonly [words: string, code: string, said: RegExp])[
   ['model inspect', 'USAGE', /Missing required argument 'file'\./],
   ['status a b', 'USAGE', /Too many arguments/],
   ['clean cahces', 'USAGE', /Did you mean cache\?/],
-  ['run --profile smaple', 'CONFIG_INVALID', /There is no profile smaple.*Did you mean sample\?/],
+  ['run --profile smaple', 'CONFIG_INVALID', /Unknown profile smaple.*Did you mean sample\?/],
   ['run --set he.scoop=full', 'CONFIG_INVALID', /there is no field scoop\. Did you mean scope\?/],
   [
     'run --set he.scope=fulll',

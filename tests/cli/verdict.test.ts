@@ -28,7 +28,7 @@ const MOVED_BY = 30;
 
 const folder = suiteFolder();
 
-/** Runs a tiny record of the folder's; all runs share a home, so that each network sees each image once. */
+/** Runs a tiny record of the folder's; all runs share a state directory, so that each network sees each image once. */
 async function run(served: string) {
   const cwd = folder();
   const set = [`zenodo.serveFrom=${join(cwd, served)}`, `name=${served}`, 'record=42', 'inference.provider=cpu'];

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import type { Blow, Strike } from './chaos-schedule.ts';
+import type { Fault, ScheduledFault } from './chaos-schedule.ts';
 import {
   type Command,
   type Ended,
@@ -30,44 +30,44 @@ export interface Survived extends Ended {
 }
 
 /** Strikes a run as the schedule says, and follows it to its end. */
-export async function strike(run: StruckRun, schedule: readonly Strike[]): Promise<Survived> {
+export async function injectFaults(run: StruckRun, schedule: readonly ScheduledFault[]): Promise<Survived> {
   let command = startCommand(run.words, run);
   let landed = 0;
-  for (const { waits, afterMs, blow } of schedule) {
+  for (const { waits, afterMs, fault } of schedule) {
     if (waits) await isStarted(command);
     await Promise.race([sleep(afterMs), command.ended]);
     if (hasEnded(command)) break;
-    run.tell?.(`${blow} after ${afterMs} ms`);
-    if (await deal(blow, run, command)) landed += 1;
-    if (STOPS_COMMAND.has(blow) && (await command.ended).status !== 0) command = startCommand(run.words, run);
+    run.tell?.(`${fault} after ${afterMs} ms`);
+    if (await deal(fault, run, command)) landed += 1;
+    if (STOPS_COMMAND.has(fault) && (await command.ended).status !== 0) command = startCommand(run.words, run);
   }
   const ended = await command.ended;
   return { ...ended, landed };
 }
 
 /** After these a person types the command again. */
-const STOPS_COMMAND: ReadonlySet<Blow> = new Set([
+const STOPS_COMMAND: ReadonlySet<Fault> = new Set([
   'kill command',
   'kill everything',
   'terminate command',
   'cancel and restart',
 ]);
 
-async function deal(blow: Blow, run: StruckRun, command: Command): Promise<boolean> {
+async function deal(fault: Fault, run: StruckRun, command: Command): Promise<boolean> {
   const workers = workersOf(run.home);
   const server = await serverPidOf(run.home).catch(() => undefined);
-  switch (blow) {
+  switch (fault) {
     case 'kill inference':
     case 'terminate inference':
-      return send(signalOf(blow), workers['inference']);
+      return send(signalOf(fault), workers['inference']);
     case 'kill orchestration':
     case 'terminate orchestration':
-      return send(signalOf(blow), workers['orchestration']);
+      return send(signalOf(fault), workers['orchestration']);
     case 'kill server':
       return send('SIGKILL', server);
     case 'kill command':
     case 'terminate command':
-      return send(signalOf(blow), command.process.pid);
+      return send(signalOf(fault), command.process.pid);
     case 'kill everything':
       return send('SIGKILL', command.process.pid, server, ...Object.values(workers));
     case 'pause and resume':
@@ -77,8 +77,8 @@ async function deal(blow: Blow, run: StruckRun, command: Command): Promise<boole
   }
 }
 
-function signalOf(blow: Blow): NodeJS.Signals {
-  return blow.startsWith('kill') ? 'SIGKILL' : 'SIGTERM';
+function signalOf(fault: Fault): NodeJS.Signals {
+  return fault.startsWith('kill') ? 'SIGKILL' : 'SIGTERM';
 }
 
 function send(signal: NodeJS.Signals, ...pids: readonly (number | undefined)[]): boolean {
@@ -160,7 +160,7 @@ const LogLine = z.object({
   roi: z.string().optional(),
 });
 
-/** The ROIs whose inference began after their result was in the cache, as the workers' logs tell. */
+/** The ROIs whose inference began after their result was in the cache, by the workers' logs. */
 export async function inferredTwice(home: string): Promise<readonly string[]> {
   const lines = (await readLogs(home)).sort((a, b) => (a.time < b.time ? -1 : 1));
   const committed = new Set<string>();

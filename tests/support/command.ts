@@ -75,7 +75,7 @@ export async function until(isSo: () => boolean | Promise<boolean>, seen: () => 
   }
 }
 
-/** Process ids of a home's workers, by the first queue that they serve. Linux only. */
+/** Process ids of a state directory's workers, by the first queue that they serve. Linux only. */
 export function workersOf(home: string): Record<string, number> {
   const found: Record<string, number> = {};
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {

@@ -10,7 +10,7 @@ export interface HistorySizes {
   readonly payloadBytes: number;
 }
 
-/** Reads every history of a run: its own, its stages' and those of their pages, with those that continued as new. */
+/** Reads every history of a run: its own, its stages' and those of their batches, with those that continued as new. */
 export async function historySizes(client: Client, id: string): Promise<HistorySizes> {
   let [workflows, events, bytes, payloadBytes] = [0, 0, 0, 0];
   for await (const { workflowId, runId } of client.workflow.list({ query: `RootWorkflowId = ${JSON.stringify(id)}` })) {

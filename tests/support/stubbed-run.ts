@@ -52,7 +52,7 @@ export function stubbedRun(
   return { home, input: { config, digest, folders }, id: runId('1', name, digest), rois };
 }
 
-/** The steps of a stage that begin nothing; plans, pages, failures and the trace are real. */
+/** The steps of a stage that start nothing; plans, batches, failures and the trace are real. */
 function stubbedSteps({ home, rois }: StubbedRun, infer: (roi: string) => void) {
   const services = { home, cache: new StepCache(home.cache), digests: new FileDigests(home.digests) };
   const done = () => Promise.resolve({});

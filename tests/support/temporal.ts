@@ -6,7 +6,7 @@ import { type EmbeddedServer, startEmbeddedServer } from '../../runtime/server/e
 import type { SearchAttributes } from '../../runtime/server/namespace-setup.ts';
 
 export interface TestServer extends EmbeddedServer {
-  /** The server's temporary home; gone after `stop`. */
+  /** The server's temporary state directory; gone after `stop`. */
   readonly home: string;
 }
 

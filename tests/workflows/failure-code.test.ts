@@ -1,6 +1,6 @@
 import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, RetryState } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
-import { nameFailure } from '../../workflows/failures.ts';
+import { toFailureInfo } from '../../workflows/failures.ts';
 
 const ours = ApplicationFailure.create({
   type: 'IMAGE_UNREADABLE',
@@ -10,10 +10,10 @@ const ours = ApplicationFailure.create({
 const activity = new ActivityFailure('failed', 'inferRoi', '1', RetryState.NON_RETRYABLE_FAILURE, 'worker', ours);
 const execution = { workflowId: 'w', runId: 'r' };
 
-describe('nameFailure', () => {
+describe('toFailureInfo', () => {
   it('finds the ReigniteError below the wrappers', () => {
     const child = new ChildWorkflowFailure('default', execution, 'he', RetryState.NON_RETRYABLE_FAILURE, activity);
-    expect(nameFailure(child)).toEqual({
+    expect(toFailureInfo(child)).toEqual({
       code: 'IMAGE_UNREADABLE',
       cause: 'a.png is not an image.',
       remedy: 'Fetch it again.',
@@ -21,10 +21,10 @@ describe('nameFailure', () => {
   });
 
   it('takes the message of an error without details', () => {
-    expect(nameFailure(ApplicationFailure.create({ type: 'X', message: 'm' }))).toEqual({ code: 'X', cause: 'm' });
+    expect(toFailureInfo(ApplicationFailure.create({ type: 'X', message: 'm' }))).toEqual({ code: 'X', cause: 'm' });
   });
 
   it('calls unexpected errors INTERNAL', () => {
-    expect(nameFailure(new Error('odd'))).toEqual({ code: 'INTERNAL', cause: 'odd' });
+    expect(toFailureInfo(new Error('odd'))).toEqual({ code: 'INTERNAL', cause: 'odd' });
   });
 });

@@ -1,15 +1,15 @@
 import { CancelledFailure } from '@temporalio/common';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { inWindow } from '../../workflows/concurrency.ts';
+import { mapSettledConcurrent } from '../../workflows/concurrency.ts';
 
-describe('inWindow', () => {
+describe('mapSettledConcurrent', () => {
   it('runs everything once, in order of the items, never more than the width at a time', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.nat(5), { maxLength: 40 }), fc.integer({ min: 1, max: 6 }), async (items, width) => {
         let running = 0;
         let most = 0;
-        const settled = await inWindow(items, width, async (item) => {
+        const settled = await mapSettledConcurrent(items, width, async (item) => {
           running += 1;
           most = Math.max(most, running);
           for (let turn = 0; turn < item; turn++) await Promise.resolve();
@@ -30,6 +30,6 @@ describe('inWindow', () => {
       if (item === 2) throw new CancelledFailure('stop');
       return item;
     };
-    await expect(inWindow([1, 2, 3], 1, work)).rejects.toThrow('stop');
+    await expect(mapSettledConcurrent([1, 2, 3], 1, work)).rejects.toThrow('stop');
   });
 });

@@ -1,27 +1,27 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { progressTable, Telling } from '../../workflows/progress.ts';
+import { ProgressThrottle, progressTable } from '../../workflows/progress.ts';
 
-describe('Telling', () => {
+describe('ProgressThrottle', () => {
   const MINUTE = 60_000;
 
   it('says nothing of a stage that is over within a minute', () => {
-    const telling = new Telling(0, 4, 0);
-    expect([1, 2, 3, 4].map((done) => telling.isDue(done, done * 10_000))).toEqual([false, false, false, false]);
+    const throttle = new ProgressThrottle(0, 4, 0);
+    expect([1, 2, 3, 4].map((done) => throttle.isDue(done, done * 10_000))).toEqual([false, false, false, false]);
   });
 
   it('reports every tenth that took a minute', () => {
-    const telling = new Telling(0, 100, 0);
-    expect([5, 10, 11, 20].map((done) => telling.isDue(done, done * MINUTE))).toEqual([false, true, false, true]);
-    expect(telling.isDue(30, 20 * MINUTE + 1)).toBe(false);
+    const throttle = new ProgressThrottle(0, 100, 0);
+    expect([5, 10, 11, 20].map((done) => throttle.isDue(done, done * MINUTE))).toEqual([false, true, false, true]);
+    expect(throttle.isDue(30, 20 * MINUTE + 1)).toBe(false);
   });
 
-  it('tells at most ten times of any stage', () => {
+  it('reports at most ten times for any stage', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 20_000 }), (of) => {
-        const telling = new Telling(0, of, 0);
+        const throttle = new ProgressThrottle(0, of, 0);
         const counts = Array.from({ length: of }, (_, index) => index + 1);
-        const told = counts.filter((done) => telling.isDue(done, done * MINUTE));
+        const told = counts.filter((done) => throttle.isDue(done, done * MINUTE));
         expect(told.length).toBeLessThanOrEqual(10);
       }),
       { numRuns: 30 },
@@ -38,7 +38,7 @@ describe('progressTable', () => {
     expect(table.replaceAll('\u00a0', ' ').replaceAll(/ +/g, ' ').split('\n')).toEqual([
       '| Stage | State | Done | Cached | Failed |',
       '|---|---|---|---|---|',
-      '| Fetch and unpack | done | 7 of 7 files (100 %) | 0 | 0 |',
+      '| Download and unpack | done | 7 of 7 files (100 %) | 0 | 0 |',
       '| H&E tissue segmentation | running | 1 of 3 ROIs (33 %) | 1 | 0 |',
     ]);
   });

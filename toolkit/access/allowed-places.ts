@@ -62,7 +62,7 @@ export type Places = Readonly<z.infer<typeof Places>>;
 type Home = Pick<HomeFolders, 'allowed' | 'sample'>;
 
 /**
- * Notes in the home what a command of its owner names, before the run starts: the workers of the home may then use it.
+ * Notes in the state directory what a command of its owner names, before the run starts: the workers of the state directory may then use it.
  * Only the owner can write there.
  *
  * @throws ReigniteError NOT_WRITABLE, NO_SPACE.
@@ -73,7 +73,7 @@ export async function allowPlaces(home: Pick<HomeFolders, 'allowed'>, named: Par
   await writeFileAtomic(join(home.allowed, `${sha256Of(text).slice(0, 16)}.json`), text, { mode: PRIVATE_FILE });
 }
 
-/** Everything that the workers of a home may use: what they were started for, and what commands noted in the home. */
+/** Everything that the workers of a state directory may use: what they were started for, and what commands noted in the home. */
 export class AllowedPlaces {
   readonly #folder: string;
   readonly #known = new Set<string>();
@@ -121,7 +121,7 @@ export class AllowedPlaces {
     throw new ReigniteError('ADDRESS_NOT_ALLOWED', `This worker is not allowed to download from ${quote(address)}.`);
   }
 
-  /** Looks into the home again where the answer is no: a command may have started a run since. */
+  /** Looks into the state directory again where the answer is no: a command may have started a run since. */
   async #holds(condition: () => boolean): Promise<boolean> {
     if (condition()) return true;
     await this.#load();

@@ -70,7 +70,7 @@ export async function checkedMembers(
 }
 
 /**
- * Members that share bytes make a small archive unpack to a huge one, and a header that tells another name than the
+ * Members that share bytes make a small archive unpack to a huge one, and a header that states another name than the
  * directory shows other readers another archive. Of members that are not wanted the directory alone is looked at.
  *
  * @returns Where the bytes of those that are selected begin.

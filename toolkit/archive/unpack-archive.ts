@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { inLanes } from '../concurrency.ts';
+import { mapConcurrent } from '../concurrency.ts';
 import { ensureFreeSpace } from '../files/free-space.ts';
 import { lstatIfThere } from '../files/if-there.ts';
 import { makeFolder } from '../files/make-folder.ts';
@@ -52,7 +52,7 @@ export async function unpackArchive(
     await sweepBeside(members.map((member) => placeOf(member.path)));
     await ensureFreeSpace(target, total - (await bytesPresent(members, placeOf)));
     const progress = new MemberProgress(total, onProgress);
-    const files = await inLanes(members, LANES, signal, (member) =>
+    const files = await mapConcurrent(members, LANES, signal, (member) =>
       unpackMember(archive, member, placeOf(member.path), signal, progress.ofMember()),
     );
     for (const folder of folders) await makeFolder(placeOf(folder));

@@ -7,7 +7,7 @@ import { writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 
 /** Files asked for between which others get a turn: a glance at one takes no thread, and no time. */
-const LOOKS_A_TURN = 256;
+const LOOKUPS_PER_TURN = 256;
 
 const DIGEST_LENGTH = 64;
 /** Digest; size in bytes, times of change of content and of inode in ms, inode. */
@@ -33,7 +33,7 @@ export class FileDigests {
   /** @throws ReigniteError FILE_MISSING when there is no such file. */
   async sha256(path: string, signal?: AbortSignal): Promise<Sha256> {
     this.#looks += 1;
-    if (this.#looks % LOOKS_A_TURN === 0) await nextTurn();
+    if (this.#looks % LOOKUPS_PER_TURN === 0) await nextTurn();
     this.#memo ??= readMemo(this.#path);
     const memo = await this.#memo;
     const before = stateOf(path);

@@ -14,9 +14,9 @@ import { temporaryPathBeside } from '../files/temporary-files.ts';
 import type { StoredEntries } from '../storage/stored-entries.ts';
 
 /** What a process remembers at most: the entries of a hundred thousand ROIs. */
-const MOST_BYTES = 256 * 2 ** 20;
+const MAX_BYTES = 256 * 2 ** 20;
 
-/** Texts of cache entries that were read and checked, by key: an entry never changes. When there is no more room, no other is kept. */
+/** Validated cache entries by key, as JSON; entries never change. Bounded: stops caching when full, without eviction. */
 class EntryTexts {
   readonly #texts = new Map<string, string>();
   #bytes = 0;
@@ -26,7 +26,7 @@ class EntryTexts {
   }
 
   keep(key: string, text: string): void {
-    if (this.#texts.has(key) || this.#bytes + text.length > MOST_BYTES) return;
+    if (this.#texts.has(key) || this.#bytes + text.length > MAX_BYTES) return;
     this.#texts.set(key, text);
     this.#bytes += text.length;
   }
@@ -79,7 +79,7 @@ export function fileDigest({ key, files }: CacheEntry, name: string): Sha256 {
 
 const ENTRY_FILE = 'entry.json';
 /** Looks into the cache between which others get a turn. */
-const LOOKS_A_TURN = 64;
+const LOOKUPS_PER_TURN = 64;
 
 /**
  * Results of steps under what they were made from. An entry is a folder that appears at once, whole, and is
@@ -145,7 +145,7 @@ export class StepCache {
   /** The same of this machine's entries alone: for what is quicker to compute than to ask for. */
   async recallHere(key: string): Promise<CacheEntry | undefined> {
     this.#looks += 1;
-    if (this.#looks % LOOKS_A_TURN === 0) await nextTurn();
+    if (this.#looks % LOOKUPS_PER_TURN === 0) await nextTurn();
     const known = this.#texts.of(key);
     // Only texts of entries are kept: they need no second check.
     if (known !== undefined) return JSON.parse(known);
@@ -287,7 +287,7 @@ function statusOf(path: string): Stats | undefined {
   return statSync(path, { throwIfNoEntry: false });
 }
 
-/** Times of a whole second tell nothing: they may come from an archive that keeps no finer ones. */
+/** Times of a whole second are not conclusive: they may come from an archive with that resolution. */
 function isCopyOf(original: Stats | undefined, target: string): boolean {
   if (original === undefined || original.mtimeMs % 1_000 === 0) return false;
   const copy = statusOf(target);

@@ -15,7 +15,7 @@ export interface DoubtfulCategory {
   readonly name: string;
   /** Name of the class by the id, which counts. */
   readonly taken: string;
-  /** Name of the class by the name; null where the name tells none. */
+  /** Name of the class by the category's name; null where the name matches none. */
   readonly meant: string | null;
 }
 
@@ -36,7 +36,7 @@ function classById(id: number, task: CellTask): number {
  * The class that the name of a category says: one of the task's names, or such words as "positive", "PD-L1 negative
  * tumour" and "non-tumour".
  *
- * @returns Undefined for a name that tells none.
+ * @returns Undefined for a name that matches none.
  */
 export function classByName(name: string | undefined, task: CellTask): number | undefined {
   return cellDefinition(task).classOfName((name ?? '').toLowerCase());
@@ -47,7 +47,7 @@ export function classByName(name: string | undefined, task: CellTask): number | 
  *
  * @param readerOf - The reader's place by id of the category; a category of no reader is missing.
  * @param file - Names the file in errors.
- * @throws ReigniteError ANNOTATIONS_INVALID with `by-name` when a name tells no class.
+ * @throws ReigniteError ANNOTATIONS_INVALID with `by-name` when a name matches no class.
  */
 export function classesOfCategories(
   categories: readonly CocoCategory[],
@@ -72,7 +72,7 @@ export function classesOfCategories(
 
 /**
  * Looks for categories that the authors' rule puts into another class than was meant: the name says so, or a reader has
- * one category for every class, whose names tell nothing and whose ids do not begin at a first class.
+ * one category for every class, whose names match no class and whose IDs do not start at a first class.
  */
 export function doubtOnCategories(
   categories: readonly CocoCategory[],
@@ -96,21 +96,21 @@ export function doubtOnCategories(
   return { categories: doubtful, annotations };
 }
 
-/** Whether the id gives a category the class of its place among the reader's; it tells only where none is missing. */
+/** Whether the id gives a category the class of its place among the reader's; conclusive only where none is missing. */
 function isInPlace({ id }: CocoCategory, ofReader: readonly CocoCategory[], task: CellTask): boolean {
   if (ofReader.length !== cellDefinition(task).classes.length) return true;
   return classById(id, task) === ofReader.filter((other) => other.id < id).length;
 }
 
-const MOST_NAMED = 3;
+const MAX_NAMED = 3;
 
 /** The doubt as a warning, with what to do about it. */
 export function describeDoubt({ categories, annotations }: CategoryDoubt, task: CellTask): string {
-  const named = categories.slice(0, MOST_NAMED).map(({ id, name, taken, meant }) => {
+  const named = categories.slice(0, MAX_NAMED).map(({ id, name, taken, meant }) => {
     const is = name === '' ? `category ${id}` : `category ${id}, ${JSON.stringify(name)},`;
     return `${is} counts as "${taken}"${meant === null ? '' : ` instead of "${meant}"`}`;
   });
-  const more = categories.length > MOST_NAMED ? `, and ${categories.length - MOST_NAMED} more` : '';
+  const more = categories.length > MAX_NAMED ? `, and ${categories.length - MAX_NAMED} more` : '';
   const classes = cellDefinition(task).classes;
   return (
     `WARNING: the classes of the readers' cells are probably mixed up. The authors' rule, class = (category id - 1) mod ` +

@@ -7,7 +7,7 @@ const MARK = { task: 'he_tissue_segmentation', split: 'test' } as const;
 type Column = keyof typeof MARK;
 const COLUMNS = ['task', 'split'] as const satisfies readonly Column[];
 
-const MOST_NAMED = 10;
+const MAX_NAMED = 10;
 
 /**
  * The rows of the H&E test set.
@@ -45,10 +45,10 @@ export function rowsNearlyTested(rows: readonly OverviewRow[]): readonly string[
   );
   if (near.length === 0) return [];
   const values = new Set(near.flatMap((row) => COLUMNS.map((column) => row[column]).filter((value) => !isMark(value))));
-  const lines = near.slice(0, MOST_NAMED).map(({ line }) => line);
+  const lines = near.slice(0, MAX_NAMED).map(({ line }) => line);
   return [
     `WARNING: ${near.length} ${near.length === 1 ? 'row' : 'rows'} of the overview ${near.length === 1 ? 'is' : 'are'} not scored because of ${quoted([...values])} ` +
-      `instead of "${MARK.task}" and "${MARK.split}": line ${lines.join(', ')}${near.length > MOST_NAMED ? ' and others' : ''}.`,
+      `instead of "${MARK.task}" and "${MARK.split}": line ${lines.join(', ')}${near.length > MAX_NAMED ? ' and others' : ''}.`,
   ];
 }
 
@@ -60,8 +60,8 @@ function isMark(value: string): boolean {
 function valuesOf(rows: readonly OverviewRow[], column: Column): string {
   const counts = new Map<string, number>();
   for (const row of rows) counts.set(row[column], (counts.get(row[column]) ?? 0) + 1);
-  const values = [...counts].slice(0, MOST_NAMED).map(([value, count]) => `${JSON.stringify(value)} (${count})`);
-  return `${column} holds ${values.join(', ')}${counts.size > MOST_NAMED ? ' and others' : ''}`;
+  const values = [...counts].slice(0, MAX_NAMED).map(([value, count]) => `${JSON.stringify(value)} (${count})`);
+  return `${column} holds ${values.join(', ')}${counts.size > MAX_NAMED ? ' and others' : ''}`;
 }
 
 /** The value that was probably meant, where none is right; of splits only those of the right task count, if there are any. */

@@ -27,7 +27,7 @@ const MAX_BYTES = 256 * 2 ** 20;
 const ParsedCsv = z.array(z.object({ info: z.object({ lines: z.int() }), record: z.array(z.string()) }));
 
 /**
- * Reads data_overview.csv, plain or gzip (told by its first bytes: the published file has been met in both forms).
+ * Reads data_overview.csv, plain or gzip (detected by its first bytes: the published file exists in both forms).
  * Columns are found by name, in any order; more of them do no harm.
  *
  * @throws ReigniteError OVERVIEW_INVALID naming the file and the column or the line; FILE_MISSING.

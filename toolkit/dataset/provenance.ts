@@ -52,7 +52,7 @@ export function isSynthetic(rows: readonly OverviewRow[]): boolean {
   return rows.some(({ facts }) => facts['scanner']?.trim().toLowerCase() === SYNTHETIC_SCANNER);
 }
 
-/** The kind of a record as far as its numbers tell. */
+/** The kind of a record by its number. */
 export function kindOfNumber({ id, concept }: RecordNumbers): Exclude<RecordKind, 'synthetic'> {
   return PAPER_NUMBERS.has(id) || (concept !== undefined && PAPER_NUMBERS.has(concept)) ? 'paper' : 'other';
 }

@@ -104,7 +104,7 @@ export async function checkRoiFiles(
   const [first] = missing;
   if (first === undefined) return;
   const others = missing.length === 1 ? '' : `, nor ${missing.length - 1} other files of the test set`;
-  throw new ReigniteError('FILE_MISSING', `There is no file ${join(dataRoot, first)}${others}.`);
+  throw new ReigniteError('FILE_MISSING', `File not found: ${join(dataRoot, first)}${others}.`);
 }
 
 function withContext(path: string, row: OverviewRow, overview: string): string {

@@ -4,7 +4,7 @@ import { ReigniteError } from '../errors.ts';
 import { decodeLabels, paletteRemark } from '../image/decode-labels.ts';
 import { imageSize } from '../image/open-image.ts';
 import type { LabelTranslation } from './label-translation.ts';
-import { nameFaults } from './read-points.ts';
+import { formatProblems } from './read-points.ts';
 
 /** A mask and the annotation that it is held against. Absolute paths. */
 export interface MaskToCheck {
@@ -54,7 +54,7 @@ export async function checkMasks(
   const code = BY_WEIGHT.find((each) => faults.some((fault) => fault.code === each));
   if (code !== undefined) {
     const causes = faults.map(({ cause }) => cause);
-    throw new ReigniteError(code, nameFaults(causes, `${masks.length} masks`));
+    throw new ReigniteError(code, formatProblems(causes, `${masks.length} masks`));
   }
   return [...paletteRemark(palettes), ...remarks];
 }

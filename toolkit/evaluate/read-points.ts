@@ -6,12 +6,12 @@ import { ReigniteError } from '../errors.ts';
 import { readPoints } from '../metrics/points-file.ts';
 import type { PointsCoverage } from '../verdict/evaluation-intervals.ts';
 
-const MOST_NAMED = 20;
+const MAX_NAMED = 20;
 
-/** What is wrong with files, in one sentence that names every one, up to a number that can be read. */
-export function nameFaults(faults: readonly string[], of: string): string {
-  const named = faults.slice(0, MOST_NAMED).join('; ');
-  const rest = faults.length > MOST_NAMED ? `; and ${faults.length - MOST_NAMED} more` : '';
+/** Describes the problems of several files in one sentence; names a limited number of them. */
+export function formatProblems(faults: readonly string[], of: string): string {
+  const named = faults.slice(0, MAX_NAMED).join('; ');
+  const rest = faults.length > MAX_NAMED ? `; and ${faults.length - MAX_NAMED} more` : '';
   return `${faults.length} of ${of} cannot be scored: ${named}${rest}.`;
 }
 
@@ -49,7 +49,7 @@ export async function readPointsToScore(folder: string, { task, images }: Reader
       faults.push(error.message.replace(/\.$/, ''));
     }
   }
-  if (faults.length > 0) throw new ReigniteError('NPY_INVALID', nameFaults(faults, `${known.length} points files`));
+  if (faults.length > 0) throw new ReigniteError('NPY_INVALID', formatProblems(faults, `${known.length} points files`));
   return { found, remarks: others.map((file) => `${file} belongs to no image of the task ${task} and is not scored.`) };
 
   function isKnown(file: string): boolean {
@@ -64,7 +64,7 @@ async function namesIn(folder: string): Promise<readonly string[]> {
 
 /** Points are written with two decimals, so that one on the border may be this far outside, in px. */
 const ROUNDING = 0.005;
-const MOST_IMAGES_NAMED = 5;
+const MAX_IMAGES_NAMED = 5;
 
 /** What a folder of points leaves out of the images of a task, and what it has where no reader looked. */
 export function coverageOf(
@@ -90,8 +90,8 @@ export function coverageOf(
 export function describeCoverage({ images, withoutFile, points, outsideBox }: PointsCoverage): readonly string[] {
   const warnings: string[] = [];
   if (withoutFile.length > 0) {
-    const named = withoutFile.slice(0, MOST_IMAGES_NAMED).join(', ');
-    const more = withoutFile.length > MOST_IMAGES_NAMED ? ` and ${withoutFile.length - MOST_IMAGES_NAMED} more` : '';
+    const named = withoutFile.slice(0, MAX_IMAGES_NAMED).join(', ');
+    const more = withoutFile.length > MAX_IMAGES_NAMED ? ` and ${withoutFile.length - MAX_IMAGES_NAMED} more` : '';
     warnings.push(
       `WARNING: ${withoutFile.length} of ${images} images have no points file; all their cells count as missed. ${named}${more}.`,
     );

@@ -50,7 +50,7 @@ export interface PanelGrid {
 }
 
 /** Longest side of a panel; the authors' panels are about 480 px, with the same content. */
-const LONGEST_SIDE = 960;
+const MAX_SIDE = 960;
 
 /**
  * Lays a crop of an image out as a panel of at most 960 px on its longer side.
@@ -60,7 +60,7 @@ const LONGEST_SIDE = 960;
  */
 export function panelGrid(box: Box, imageWidth: number): PanelGrid {
   const longest = Math.max(box.width, box.height);
-  const factor = longest > LONGEST_SIDE ? LONGEST_SIDE / longest : Math.floor(LONGEST_SIDE / longest);
+  const factor = longest > MAX_SIDE ? MAX_SIDE / longest : Math.floor(MAX_SIDE / longest);
   const width = Math.max(1, Math.round(box.width * factor));
   const height = Math.max(1, Math.round(box.height * factor));
   const columns = spans(box.x, box.width, width);

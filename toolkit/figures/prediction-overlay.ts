@@ -28,7 +28,7 @@ export interface LegendStrip {
 
 /** Narrower images get a strip of this width. */
 const NARROWEST = 420;
-const MOST_ENTRIES = 32;
+const MAX_ENTRIES = 32;
 const [MARGIN, LINE, SWATCH, GAP] = [10, 20, 12, 18];
 const FONT = `13px ${FIGURE_FONT}`;
 const BOLD = `bold 13px ${FIGURE_FONT}`;
@@ -70,8 +70,8 @@ function drawLegend({ entries, cautions }: Legend, pictureWidth: number): Legend
 /** No more than a legend can hold; how many are missing is said. */
 function named(entries: readonly LegendEntry[]): readonly Omit<Placed, 'x' | 'y'>[] {
   if (entries.length === 0) return [{ text: 'Nothing was found.' }];
-  if (entries.length <= MOST_ENTRIES) return entries;
-  return [...entries.slice(0, MOST_ENTRIES), { text: `and ${entries.length - MOST_ENTRIES} more classes` }];
+  if (entries.length <= MAX_ENTRIES) return entries;
+  return [...entries.slice(0, MAX_ENTRIES), { text: `and ${entries.length - MAX_ENTRIES} more classes` }];
 }
 
 function placeEntries(context: SKRSContext2D, entries: readonly Omit<Placed, 'x' | 'y'>[], width: number): Placed[] {
@@ -119,9 +119,9 @@ function shortened(context: SKRSContext2D, text: string, width: number): string 
 }
 
 /** Longer sides are drawn smaller: a picture to look at, of bounded memory. */
-const LONGEST_SIDE = 4_096;
+const MAX_SIDE = 4_096;
 const COMPRESSION = 3;
-const MOST_PIXELS = 2 ** 31;
+const MAX_PIXELS = 2 ** 31;
 /** Width of a cell's marker in px of the image, at most; never below the smallest that can be seen. */
 const MARKER = 9;
 
@@ -194,10 +194,10 @@ export async function drawCellsOverlay(
 }
 
 async function shrink({ data, width, height }: DecodedImage) {
-  const factor = Math.min(1, LONGEST_SIDE / Math.max(width, height));
+  const factor = Math.min(1, MAX_SIDE / Math.max(width, height));
   if (factor === 1) return { pixels: data, width, height };
   const size = { width: Math.max(1, Math.round(width * factor)), height: Math.max(1, Math.round(height * factor)) };
-  const picture = sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: MOST_PIXELS });
+  const picture = sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: MAX_PIXELS });
   const { data: pixels } = await picture
     .resize({ ...size, fit: 'fill', kernel: 'linear' })
     .raw({ depth: 'uchar' })
@@ -232,9 +232,7 @@ async function writePicture(out: string, picture: Picture, legend: Legend): Prom
   copyInto(pixels, width, { ...strip, channels: 4 }, picture.height);
   await replaceFile(out, async (temporary) => {
     const raw = { width, height, channels: 3 } as const;
-    await sharp(pixels, { raw, limitInputPixels: MOST_PIXELS })
-      .png({ compressionLevel: COMPRESSION })
-      .toFile(temporary);
+    await sharp(pixels, { raw, limitInputPixels: MAX_PIXELS }).png({ compressionLevel: COMPRESSION }).toFile(temporary);
   });
 }
 

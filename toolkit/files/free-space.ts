@@ -4,7 +4,7 @@ import { ReigniteError } from '../errors.ts';
 
 /**
  * Free bytes for this user on the disk that holds `path`, or would hold it once it is made.
- * Undefined where the file system does not tell.
+ * Undefined where the file system does not report it.
  */
 export async function freeBytes(path: string): Promise<number | undefined> {
   try {

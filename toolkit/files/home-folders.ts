@@ -48,7 +48,7 @@ export function homeFolders(home: string): HomeFolders {
   };
 }
 
-/** The home that the environment names (`REIGNITE_HOME`), else `.reignite` in the current folder. */
+/** The state directory that the environment names (`REIGNITE_HOME`), else `.reignite` in the current folder. */
 export function homeFromEnvironment(environment: NodeJS.ProcessEnv = process.env): HomeFolders {
   return homeFolders(environment['REIGNITE_HOME'] || '.reignite');
 }

@@ -29,8 +29,8 @@ async function ifThere<Result>(asked: Promise<Result>): Promise<Result | undefin
   try {
     return await asked;
   } catch (error) {
-    // ELOOP: a link to itself leads nowhere.
-    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) return undefined;
+    // ELOOP: a link to itself leads nowhere. ESRCH: /proc/PID/stat of a process that exits while it is read.
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ESRCH')) return undefined;
     throw asSystemError(error);
   }
 }

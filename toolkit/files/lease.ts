@@ -34,7 +34,7 @@ const Holder = z.object({
   table: z.string(),
   /** ISO 8601, by the holder's clock: for people, never compared. */
   since: z.string(),
-  /** Earlier versions did not remove the home's lease but marked it. */
+  /** Earlier versions did not remove the state directory's lease but marked it. */
   released: z.boolean().default(false),
 });
 
@@ -78,7 +78,7 @@ const held = new Set<string>();
  * processes one wins. Releasing removes the claim by its name and then the folder if it is empty. A claim whose holder
  * is dead is removed the same way: no process, however slow, can remove the claim of another holder.
  *
- * A holder in the same process table is dead when its process has ended. Of one elsewhere only the claim's age tells,
+ * A holder in the same process table is dead when its process has ended. For one elsewhere only the claim's age is known,
  * by the clock of the file system alone: the holder rewrites the claim, which lets the file system set the time. Since
  * that clock may jump, a silent claim is watched for two more renewals first.
  *
@@ -211,13 +211,13 @@ async function claimsAt(path: string): Promise<readonly Claim[]> {
   return Promise.all(paths.map(async (claim) => ({ path: claim, holder: await readHolder(claim) })));
 }
 
-/** Earlier versions kept the home's claims as folders that hold a `holder.json`. */
+/** Earlier versions kept the state directory's claims as folders that hold a `holder.json`. */
 async function readHolder(claim: string): Promise<LeaseHolder | undefined> {
   for (const file of [claim, join(claim, 'holder.json')]) {
     try {
       return Holder.parse(JSON.parse(await readFile(file, 'utf8')));
     } catch {
-      // Torn, foreign or gone: then only its age tells.
+      // Torn, foreign or gone: then only its age is known.
     }
   }
   return undefined;

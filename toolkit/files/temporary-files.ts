@@ -10,7 +10,7 @@ import { silenceOf } from './suitable-file-system.ts';
 const TEMPORARY = /^\.(.+)\.(\d+)\.([0-9a-f]{4,12})\.tmp$/;
 
 /** Bytes of a name that most file systems allow. */
-const LONGEST_NAME = 255;
+const MAX_NAME_BYTES = 255;
 
 /**
  * Where a file is written before it takes its place: the same folder, so that the rename is atomic. A long name is
@@ -19,7 +19,7 @@ const LONGEST_NAME = 255;
 export function temporaryPathBeside(path: string): string {
   const ending = `${process.pid}.${processTableTag()}${randomBytes(3).toString('hex')}.tmp`;
   const name = `.${basename(path)}.${ending}`;
-  const fits = Buffer.byteLength(name) <= LONGEST_NAME;
+  const fits = Buffer.byteLength(name) <= MAX_NAME_BYTES;
   return join(dirname(path), fits ? name : `.${sha256Of(basename(path)).slice(0, 32)}.${ending}`);
 }
 

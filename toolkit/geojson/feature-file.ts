@@ -6,8 +6,8 @@ const BUFFER_BYTES = 256 * 1024;
 const ZERO = 48;
 const MINUS = 45;
 /** Bytes that a character or a number may take. */
-const MOST_BYTES_A_CHARACTER = 4;
-const MOST_DIGITS = 12;
+const MAX_BYTES_PER_CHARACTER = 4;
+const MAX_DIGITS = 12;
 
 /**
  * Writes text and whole numbers through one buffer. Outlines are hundreds of megabytes of digits: made as strings they
@@ -29,7 +29,7 @@ export class TextFile {
 
   /** @param text - Shorter than half the buffer. */
   text(text: string): void {
-    if (text.length * MOST_BYTES_A_CHARACTER > BUFFER_BYTES / 2) throw new RangeError('Expected a short text');
+    if (text.length * MAX_BYTES_PER_CHARACTER > BUFFER_BYTES / 2) throw new RangeError('Expected a short text');
     this.#used += this.#buffer.write(text, this.#used);
   }
 
@@ -53,7 +53,7 @@ export class TextFile {
 
   /** Whether `count` more numbers, with a character next to each, find room. */
   hasRoomFor(count: number): boolean {
-    return this.#used + count * (MOST_DIGITS + MOST_BYTES_A_CHARACTER) < BUFFER_BYTES / 2;
+    return this.#used + count * (MAX_DIGITS + MAX_BYTES_PER_CHARACTER) < BUFFER_BYTES / 2;
   }
 
   async flush(): Promise<void> {

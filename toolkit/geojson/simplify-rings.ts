@@ -118,7 +118,7 @@ class Outlines {
       const other = this.#ringOf[corner] ?? 0;
       if (other === ring || passed.has(other) || !isOther(corner)) return true;
       const side = this.#sideOf(section, corner);
-      // A corner where the rings touch tells nothing; another of the same ring does.
+      // A corner where the rings touch is not conclusive; another of the same ring is.
       if (side === 'on') return true;
       passed.add(other);
       return side === 'same';

@@ -109,15 +109,17 @@ const NO_REGION = -1;
  * Finds the connected regions of a label mask and their exact outlines along the edges of pixels.
  *
  * Pixel (x, y) covers x to x + 1 and y to y + 1. Every ring is simple: where a border touches itself at a corner it is
- * cut into rings that touch there, as the simple features of OGC want it. The areas of all regions add up to the mask.
+ * cut into rings that touch there, as OGC Simple Features requires. The areas of all regions add up to the mask.
  *
  * Borders are followed from the left edges of runs in raster order. The first left edge of a region belongs to its outer
  * border: the pixel above has another label. The first left edge of a hole's border has the same label above it, whose
- * run belongs to the region that the hole is in: no map of regions is needed. Memory: 8 bytes a run of equal labels and
- * 8 bytes a corner.
+ * run belongs to the region that the hole is in: no map of regions is needed. Memory: 8 bytes per run of equal labels and
+ * 8 bytes per corner.
  *
- * @param isWanted - Which labels are traced.
- * @returns In raster order of their first pixels.
+ * @param isWanted - Whether a label is traced.
+ * @returns The regions, in raster order of their first pixels; coordinates in px.
+ * @example
+ * for (const { label, area } of traceRegions(mask, (value) => value > 0)) console.log(label, area);
  */
 export function* traceRegions(mask: LabelMask, isWanted: (label: number) => boolean): Generator<Region> {
   const runs = new LabelRuns(mask);

@@ -4,8 +4,9 @@ import type { Ring } from './ring-store.ts';
 import { simplifyRings } from './simplify-rings.ts';
 import { traceRegions } from './trace-regions.ts';
 
+/** What is written of a mask, and how. */
 export interface WriteRegionsOptions {
-  /** Labels that are written, with their names and colours; others are left out. */
+  /** Labels to write, with names and colours; other labels are left out. */
   readonly classes: ReadonlyMap<number, Classification>;
   /** µm a px of the frame, where it is known. */
   readonly mpp?: number;
@@ -27,10 +28,10 @@ export interface LeftOut {
 }
 
 /**
- * Writes the connected regions of a mask as polygons with holes: exterior rings counter-clockwise and holes clockwise
- * by the numbers, as RFC 7946 wants them, every ring closed.
+ * Writes the connected regions of a mask as GeoJSON polygons with holes: exterior rings counter-clockwise and holes
+ * clockwise, as [RFC 7946](https://www.rfc-editor.org/rfc/rfc7946#section-3.1.6) requires, every ring closed.
  *
- * Every polygon is valid by the simple features of OGC, also a simplified one.
+ * Every polygon is valid by OGC Simple Features, also after simplification.
  *
  * @returns Number of regions written, and what was left out.
  * @throws ReigniteError NO_SPACE, NOT_WRITABLE.

@@ -51,12 +51,13 @@ export interface LabelImage {
 }
 
 /**
- * Decodes a label mask: the values as the file stores them, of a palette the indices.
+ * Decodes a label mask: the stored values, or the indices of a palette image.
  *
- * Masks of the record are 8-bit grey PNG files. Whatever else cannot be taken for label values without a guess is
- * refused: other formats, colours, alpha, other bit depths.
+ * Accepts 8-bit grey and palette PNG files. Other formats, colours, alpha and other bit depths are refused, because their
+ * values are not certain to be labels.
  *
- * @throws ReigniteError FILE_MISSING; IMAGE_UNREADABLE naming what is wrong with the file.
+ * @throws ReigniteError FILE_MISSING; IMAGE_UNREADABLE that says what is wrong with the file.
+ * @example const { width, height, data } = await decodeLabels('mask.png');
  */
 export async function decodeLabels(path: string): Promise<LabelImage> {
   await expectContent(path);
@@ -107,7 +108,7 @@ function lossOf(format: string): string {
   return format === 'jpeg' ? ', whose compression changes labels' : '';
 }
 
-const MOST_NAMED = 5;
+const MAX_NAMED = 5;
 
 /**
  * Says which masks were taken by the indices of their palette.
@@ -117,8 +118,8 @@ const MOST_NAMED = 5;
  */
 export function paletteRemark(masks: readonly string[]): readonly string[] {
   if (masks.length === 0) return [];
-  const named = masks.slice(0, MOST_NAMED).join(', ');
-  const more = masks.length > MOST_NAMED ? ` and ${masks.length - MOST_NAMED} more` : '';
+  const named = masks.slice(0, MAX_NAMED).join(', ');
+  const more = masks.length > MAX_NAMED ? ` and ${masks.length - MAX_NAMED} more` : '';
   const are = masks.length === 1 ? '1 mask is a palette image' : `${masks.length} masks are palette images`;
   return [`${are}: pixel indices are used as labels, colours are ignored. ${named}${more}.`];
 }

@@ -32,7 +32,7 @@ const TURNS: Readonly<Record<number, string>> = {
   7: 'mirrored and turned by 90°',
   8: 'turned by 90° counter-clockwise',
 };
-const MOST_PAGES_NAMED = 8;
+const MAX_PAGES_NAMED = 8;
 
 /** What a person should know of how a file is read, a sentence each: orientation, pages, few bits. */
 export function remarksOn({ orientation, pages, bits, colours, format }: ImageHeader): readonly string[] {
@@ -53,7 +53,7 @@ function pagesNote(format: ImageHeader['format'], pages: readonly PageSize[]): s
   const [first, ...others] = pages;
   if (first === undefined) return '';
   if (format === 'PNG') return `The first of its ${pages.length} ${what} was read.`;
-  const named = others.slice(0, MOST_PAGES_NAMED).map(sizeText);
+  const named = others.slice(0, MAX_PAGES_NAMED).map(sizeText);
   const more = others.length > named.length ? ', ...' : '';
   const larger = others.some((page) => page.width * page.height > first.width * first.height);
   const warning = larger ? ' Another one is larger.' : '';

@@ -14,7 +14,7 @@ export interface OpenedImage {
   readonly header: Metadata;
 }
 
-const MOST_PIXELS = 2 ** 31;
+const MAX_PIXELS = 2 ** 31;
 
 /**
  * Opens an image so that pixels come out as the file stores them: no colour management, no rotation.
@@ -28,7 +28,7 @@ export async function openImage(path: string): Promise<OpenedImage> {
     throw new ReigniteError('FILE_MISSING', `Image not found: ${path}.`, { cause: error });
   }
   try {
-    const pipeline = sharp(path, { ignoreIcc: true, limitInputPixels: MOST_PIXELS });
+    const pipeline = sharp(path, { ignoreIcc: true, limitInputPixels: MAX_PIXELS });
     const header = await pipeline.metadata();
     return { pipeline, width: header.width, height: header.height, header };
   } catch (error) {

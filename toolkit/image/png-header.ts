@@ -5,8 +5,8 @@ import type { ByteSource } from './tiff-directory.ts';
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 const COLOUR_TYPE = { grey: 0, rgb: 2, palette: 3, greyAlpha: 4, rgbAlpha: 6 } as const;
-const MOST_CHUNKS = 100_000;
-const MOST_EXIF = 1 << 20;
+const MAX_CHUNKS = 100_000;
+const MAX_EXIF = 1 << 20;
 
 /**
  * Reads the header of a PNG: its first chunk, and of the others what changes how pixels are to be taken.
@@ -49,7 +49,7 @@ function coloursOf(type: number): ImageHeader['colours'] {
 async function readChunks(source: ByteSource) {
   let [isTransparent, hasProfile, orientation, frames] = [false, false, 1, 1];
   let at = 33;
-  for (let chunk = 0; chunk < MOST_CHUNKS; chunk++) {
+  for (let chunk = 0; chunk < MAX_CHUNKS; chunk++) {
     const head = await source.read(at, 8);
     if (head.length < 8) break;
     const [length, type] = [head.readUInt32BE(0), head.toString('latin1', 4, 8)];
@@ -58,9 +58,9 @@ async function readChunks(source: ByteSource) {
     if (type === 'iCCP') hasProfile = true;
     if (type === 'acTL') {
       const body = await source.read(at + 8, 4);
-      if (body.length === 4) frames = Math.min(MOST_CHUNKS, Math.max(1, body.readUInt32BE(0)));
+      if (body.length === 4) frames = Math.min(MAX_CHUNKS, Math.max(1, body.readUInt32BE(0)));
     }
-    if (type === 'eXIf') orientation = await exifOrientation(await source.read(at + 8, Math.min(length, MOST_EXIF)));
+    if (type === 'eXIf') orientation = await exifOrientation(await source.read(at + 8, Math.min(length, MAX_EXIF)));
     at += 12 + length;
   }
   return { isTransparent, hasProfile, orientation, frames };

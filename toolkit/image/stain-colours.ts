@@ -28,7 +28,7 @@ const TISSUE = 0.08;
 const BLACK = 1.2;
 /** Saturation in hue-saturation-density space below which a pixel is grey. */
 const GREY = 0.15;
-const MOST_PIXELS = 400_000;
+const MAX_PIXELS = 400_000;
 /** Fewer pixels that absorb light say nothing. */
 const FEWEST_PIXELS = 200;
 
@@ -48,7 +48,7 @@ const DENSITY = Float64Array.from({ length: 256 }, (_, value) => -Math.log10((va
  */
 export function measureStain({ data }: { readonly data: Uint8Array }): StainColours {
   const pixels = Math.floor(data.length / 3);
-  const step = Math.max(1, Math.floor(pixels / MOST_PIXELS));
+  const step = Math.max(1, Math.floor(pixels / MAX_PIXELS));
   const counts = { grey: 0, pink: 0, brown: 0, blue: 0, odd: 0 };
   const densities: number[] = [];
   let [looked, black] = [0, 0];

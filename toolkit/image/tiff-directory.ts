@@ -8,9 +8,9 @@ export interface ByteSource {
 export type TiffDirectory = ReadonlyMap<number, readonly number[]>;
 
 /** Directories are a linked list, which a damaged file may make endless. */
-const MOST_DIRECTORIES = 10_000;
-const MOST_ENTRIES = 4_096;
-const MOST_VALUES = 64;
+const MAX_DIRECTORIES = 10_000;
+const MAX_ENTRIES = 4_096;
+const MAX_VALUES = 64;
 /** Bytes of the types BYTE, SHORT, LONG, UNDEFINED, IFD, LONG8 and IFD8. */
 const SIZES: Readonly<Record<number, number>> = { 1: 1, 3: 2, 4: 4, 7: 1, 13: 4, 16: 8, 18: 8 };
 
@@ -37,7 +37,7 @@ export async function readTiffDirectories(
   const found: TiffDirectory[] = [];
   const seen = new Set<number>();
   let at = layout.isBig ? numberAt(head, 8, 8, layout) : numberAt(head, 4, 4, layout);
-  while (at > 0 && !seen.has(at) && found.length < MOST_DIRECTORIES) {
+  while (at > 0 && !seen.has(at) && found.length < MAX_DIRECTORIES) {
     seen.add(at);
     const page = await readDirectory(source, at, layout, tags);
     if (page === undefined) break;
@@ -67,7 +67,7 @@ async function readDirectory(
   const start = await source.read(at, countBytes);
   if (start.length < countBytes) return undefined;
   const count = numberAt(start, 0, countBytes, layout);
-  if (count > MOST_ENTRIES) return undefined;
+  if (count > MAX_ENTRIES) return undefined;
   const body = await source.read(at + countBytes, count * entryBytes + offsetBytes);
   const directory = new Map<number, readonly number[]>();
   for (let from = 0; from + entryBytes <= Math.min(body.length, count * entryBytes); from += entryBytes) {
@@ -85,7 +85,7 @@ async function readValues(source: ByteSource, entry: Buffer, layout: Layout): Pr
   const bytes = SIZES[numberAt(entry, 2, 2, layout)];
   if (bytes === undefined) return undefined;
   const [countBytes, place, room] = layout.isBig ? [8, 12, 8] : [4, 8, 4];
-  const count = Math.min(MOST_VALUES, numberAt(entry, 4, countBytes, layout));
+  const count = Math.min(MAX_VALUES, numberAt(entry, 4, countBytes, layout));
   const isInside = count * bytes <= room && numberAt(entry, 4, countBytes, layout) * bytes <= room;
   const data = isInside
     ? entry.subarray(place)

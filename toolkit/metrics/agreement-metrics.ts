@@ -61,7 +61,7 @@ function isSquare(rows: readonly (readonly unknown[])[], side: number): boolean 
 /** Keeps the authors' quotients from dividing by 0; it lowers each by about a billionth. */
 const EPSILON = 1e-9;
 
-/** How well predicted points agree with true ones, per class, each from 0 to 1. */
+/** Precision, recall and F1 of predicted points, per class, from 0 to 1. */
 export interface AgreementScores {
   readonly precision: readonly number[];
   readonly recall: readonly number[];
@@ -71,10 +71,10 @@ export interface AgreementScores {
 }
 
 /**
- * Precision, recall and F1 of every class as the authors' eval_utils.py computes them, unrounded. A class that neither
- * side has scores 0 and counts in the means.
+ * Computes precision, recall and F1 per class as the authors' eval_utils.py does, unrounded. A class without any point
+ * scores 0 and counts in the means.
  *
- * @param confusion - Counts of points; the last row holds false alarms, the last column misses.
+ * @param confusion - Counts of points; the last row has the false positives, the last column the false negatives.
  */
 export function agreementScores(confusion: ConfusionMatrix): AgreementScores {
   const classes = Array.from({ length: confusion.size - 1 }, (_, k) => k);

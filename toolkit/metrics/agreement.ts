@@ -9,7 +9,7 @@ import { ConfusionMatrix } from './confusion-matrix.ts';
 import { type MatchOptions, PredictedPoints, type TieOrder } from './match-points.ts';
 import { expectClasses } from './points-file.ts';
 
-/** What two sides of a pair have on one image. */
+/** The points of both readers on one image, in px. */
 export interface PairImage {
   readonly roi: string;
   readonly truth: readonly CellPoint[];
@@ -17,6 +17,7 @@ export interface PairImage {
   readonly prediction: PredictedPoints | undefined;
 }
 
+/** Counts of a pair of readers. */
 export interface PairAgreement {
   /** Stems of the images that count, with the confusion of each. */
   readonly images: readonly { readonly roi: string; readonly confusion: ConfusionMatrix }[];
@@ -26,7 +27,12 @@ export interface PairAgreement {
   readonly leftOut: readonly string[];
 }
 
-/** Counts a pair over the images that its first reader annotated, without those that the second lacks. */
+/**
+ * Counts the matched points of two readers over the images that the first annotated, except those that the second lacks.
+ *
+ * @param images - Images that the first reader annotated.
+ * @param classes - Number of classes; classes are numbered from 0.
+ */
 export function agreementOfPair(images: readonly PairImage[], classes: number, options: MatchOptions): PairAgreement {
   const counted: { roi: string; confusion: ConfusionMatrix }[] = [];
   const leftOut: string[] = [];

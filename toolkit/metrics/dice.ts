@@ -3,10 +3,11 @@ import { ConfusionMatrix, withoutTruth } from './confusion-matrix.ts';
 import { confusionOf, type DiceScores, type HeMetrics, tilConfusion } from './he-metrics.ts';
 
 /**
- * Dice coefficient of every label, 2·TP / (2·TP + FP + FN).
+ * Computes the Dice coefficient of every label, 2·TP / (2·TP + FP + FN).
  *
- * @returns A value in [0, 1] for each label; 0 for a label that is neither annotated nor predicted, as
- *   `dice_per_class` of the toolkit's evaluation.py has it.
+ * @returns A value in [0, 1] for each label; 0 for a label that is neither annotated nor predicted, as in
+ *   `dice_per_class` of the authors' evaluation.py.
+ * @example dicePerLabel(ConfusionMatrix.fromRows([[8, 2], [0, 10]])) // [0.888..., 0.909...]
  */
 export function dicePerLabel(confusion: ConfusionMatrix): number[] {
   return Array.from({ length: confusion.size }, (_, k) => {
@@ -16,9 +17,9 @@ export function dicePerLabel(confusion: ConfusionMatrix): number[] {
 }
 
 /**
- * Dice coefficient over all labels together, 2·ΣTP / (2·ΣTP + ΣFP + ΣFN), as `micro_dice` of evaluation.py.
+ * Computes the Dice coefficient over all labels together, 2·ΣTP / (2·ΣTP + ΣFP + ΣFN), as `micro_dice` of evaluation.py.
  *
- * Every miss of one label is a false alarm of another in the matrix, so this is trace / total.
+ * Every false negative of one label is a false positive of another, so this equals trace / total.
  *
  * @returns A value in [0, 1]; 0 for an empty matrix, where the authors' code has 0/0.
  */

@@ -44,7 +44,7 @@ export const HeMetrics = z.strictObject({
 export type HeMetrics = z.infer<typeof HeMetrics>;
 
 /**
- * What `metrics/he.json` says of a confusion matrix.
+ * Computes the content of `metrics/he.json` from a confusion matrix.
  *
  * @param confusion - 17×17, summed over ROIs.
  * @throws RangeError when the matrix has another size.

@@ -4,11 +4,12 @@ import { ConfusionMatrix } from './confusion-matrix.ts';
 import { PointGrid } from './point-grid.ts';
 
 /**
- * Which of two equally near predictions is taken: the one that scikit-learn's tree lists first, as in the authors' code,
- * or the one that stands first in the predictions.
+ * Which of two equally near predictions is matched: the one that scikit-learn's tree lists first, as in the authors' code,
+ * or the first in the list of predictions.
  */
 export type TieOrder = 'tree' | 'lowest-index';
 
+/** How points are matched. */
 export interface MatchOptions {
   /** Largest distance of a match in px, inclusive. */
   readonly radius: number;
@@ -16,7 +17,7 @@ export interface MatchOptions {
 }
 
 /** Beyond it, in px, the roundings below are no longer as small as they are taken for. */
-const LARGEST_COORDINATE = 1e6;
+const MAX_COORDINATE = 1e6;
 /** Squared distances that differ by less, relatively, count as a tie until the tree has said otherwise. */
 const CLOSE = 1e-12;
 /** Distances this near to the radius, relatively and squared, are the tree's to judge: its balls round them. */
@@ -33,7 +34,7 @@ export class PredictedPoints {
 
   constructor(points: readonly CellPoint[]) {
     this.points = points;
-    const isSmall = (value: number) => Math.abs(value) <= LARGEST_COORDINATE;
+    const isSmall = (value: number) => Math.abs(value) <= MAX_COORDINATE;
     this.#isGridSound = points.length > 0 && points.every(({ x, y }) => isSmall(x) && isSmall(y));
   }
 

@@ -4,7 +4,7 @@ import { ReigniteError } from '../errors.ts';
 import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { statIfThere } from '../files/if-there.ts';
-import { takeOwnModel } from '../onnx/custom-model/own-model.ts';
+import { importCustomModel } from '../onnx/custom-model/own-model.ts';
 import { DetectionSidecar, parseSidecar, readSidecarJson } from '../onnx/custom-model/sidecar.ts';
 import { convertDetector, DEFAULT_SIZE, type DetectorSize, hashSource } from '../yolo/convert/convert-detector.ts';
 import { CARD_FILE, DetectorCard, knownDetectorCard } from '../yolo/detector-card.ts';
@@ -73,7 +73,12 @@ async function prepareOnnx(path: string, models: string, signal: AbortSignal | u
   const json = await readSidecarJson(path);
   const converted = DetectorCard.safeParse(json).data;
   if (converted !== undefined) return takeConverted(path, converted, models, signal);
-  const { card, folder, cached } = await takeOwnModel(path, parseSidecar(path, json, DetectionSidecar), models, signal);
+  const { card, folder, cached } = await importCustomModel(
+    path,
+    parseSidecar(path, json, DetectionSidecar),
+    models,
+    signal,
+  );
   const { sidecar } = card;
   if (sidecar.kind !== 'detection') throw new ReigniteError('SIDECAR_INVALID', `${path} is not a detector.`);
   return {

@@ -33,8 +33,8 @@ const Network = z.object({
   }),
 });
 
-/** A model card: what a model in the home is, where it came from, and how sure its arithmetic is. */
-export const ModelPassport = z.object({
+/** A model card: what a model in the state directory is, where it came from, and how sure its arithmetic is. */
+export const ModelSummary = z.object({
   schema: z.literal(1),
   kind: z.enum(['nnunet-v1-2d', 'nnunet-v2-2d', 'yolov5', 'yolo', 'onnx']),
   digest: z.string().describe('Over everything that determines the outputs'),
@@ -50,12 +50,12 @@ export const ModelPassport = z.object({
   parityMethod: z.string(),
   networks: z.array(Network).min(1),
 });
-export type ModelPassport = z.infer<typeof ModelPassport>;
+export type ModelSummary = z.infer<typeof ModelSummary>;
 
 interface Subject {
-  readonly kind: ModelPassport['kind'];
+  readonly kind: ModelSummary['kind'];
   readonly digest: string;
-  readonly folds?: ModelPassport['folds'];
+  readonly folds?: ModelSummary['folds'];
   readonly architecture: Record<string, unknown>;
   readonly input: string;
   readonly shape: readonly number[];
@@ -67,12 +67,12 @@ interface Subject {
 }
 
 /**
- * Describes a model of the home, once for every version of ONNX Runtime, and writes the description to `out` too.
+ * Describes a model of the state directory, once for every version of ONNX Runtime, and writes the description to `out` too.
  *
  * @param modelDir - Folder of the model in the home.
  * @throws ReigniteError MODEL_UNREADABLE, INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE; the signal's reason.
  */
-export async function writeModelPassport(modelDir: string, out: string, signal?: AbortSignal): Promise<ModelPassport> {
+export async function writeModelPassport(modelDir: string, out: string, signal?: AbortSignal): Promise<ModelSummary> {
   const subject = await subjectOf(modelDir);
   const path = join(modelDir, PASSPORT_FILE);
   const known = await readPassport(path);
@@ -86,12 +86,12 @@ export async function writeModelPassport(modelDir: string, out: string, signal?:
   return passport;
 }
 
-function isSame(a: ModelPassport['folds'], b: ModelPassport['folds']): boolean {
+function isSame(a: ModelSummary['folds'], b: ModelSummary['folds']): boolean {
   return a?.join() === b?.join();
 }
 
-async function readPassport(path: string): Promise<ModelPassport | undefined> {
-  return readJsonIfValid(path, ModelPassport);
+async function readPassport(path: string): Promise<ModelSummary | undefined> {
+  return readJsonIfValid(path, ModelSummary);
 }
 
 async function subjectOf(modelDir: string): Promise<Subject> {
@@ -138,7 +138,7 @@ async function subjectOf(modelDir: string): Promise<Subject> {
   };
 }
 
-async function describe(modelDir: string, subject: Subject, signal: AbortSignal | undefined): Promise<ModelPassport> {
+async function describe(modelDir: string, subject: Subject, signal: AbortSignal | undefined): Promise<ModelSummary> {
   const { kind, digest, folds, architecture, input, shape, range, output, laidOut, files } = subject;
   // A thread of its own that ends afterwards: a network without optimisation takes time, and memory that is given back.
   const thread = new InferenceThread<ParityRequest, ParityAnswer, never>(
@@ -146,7 +146,7 @@ async function describe(modelDir: string, subject: Subject, signal: AbortSignal 
     ({ path }) => `it compared ${path}`,
   );
   try {
-    const networks: ModelPassport['networks'] = [];
+    const networks: ModelSummary['networks'] = [];
     let described: DescribedModel | undefined;
     for (const { file, sha256, sourceSha256 } of files) {
       const path = join(modelDir, file);

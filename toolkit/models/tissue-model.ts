@@ -19,7 +19,7 @@ import {
 } from '../nnunet/convert/model-folds.ts';
 import { CARD_FILE, knownModelCard, ModelCard } from '../nnunet/model-card.ts';
 import { labelValues } from '../nnunet/networks/own-network.ts';
-import { takeOwnModel } from '../onnx/custom-model/own-model.ts';
+import { importCustomModel } from '../onnx/custom-model/own-model.ts';
 import { parseSidecar, readSidecarJson, SegmentationSidecar } from '../onnx/custom-model/sidecar.ts';
 import type { NamedValue } from './class-colours.ts';
 import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
@@ -147,7 +147,7 @@ async function prepareOnnx(path: string, models: string, signal: AbortSignal | u
   const json = await readSidecarJson(path);
   const ours = ModelCard.safeParse(json).data;
   if (ours !== undefined) return takeConverted(path, ours, models, signal);
-  const { card, folder, cached } = await takeOwnModel(
+  const { card, folder, cached } = await importCustomModel(
     path,
     parseSidecar(path, json, SegmentationSidecar),
     models,

@@ -15,7 +15,7 @@ const MAGIC = Buffer.from('\x93NUMPY', 'latin1');
 /** NumPy leaves room to write a longer first axis in place: as many characters as 2^64 - 1 and a sign need. */
 const GROWING_AXIS_CHARACTERS = 21;
 /** NumPy's own limit for headers that it did not write itself. */
-const LONGEST_HEADER = 10_000;
+const MAX_HEADER_BYTES = 10_000;
 
 /**
  * The header of format version 1.0 as NumPy pads it: the values begin at a multiple of 64 bytes.
@@ -50,7 +50,7 @@ export function parseNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
   if (version < 1 || version > 3) return refuse(`has the unknown .npy version ${version}`);
   const start = version === 1 ? 10 : 12;
   const length = version === 1 ? file.readUInt16LE(8) : file.readUInt32LE(8);
-  if (length > LONGEST_HEADER || start + length > file.length) return refuse('ends within its header');
+  if (length > MAX_HEADER_BYTES || start + length > file.length) return refuse('ends within its header');
   const text = file.toString('latin1', start, start + length);
 
   const description = /'descr':\s*'([^']*)'/.exec(text)?.[1];

@@ -3,7 +3,7 @@ import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { type NpyDtype, parseNpyHeader, writeNpyHeader } from './npy-header.ts';
 
-/** An array as NumPy keeps it on disk: values in C order (last axis fastest). */
+/** An array as stored in a .npy file: values in C order (last axis fastest). */
 export type NpyArray =
   | { readonly dtype: 'int64'; readonly shape: readonly number[]; readonly data: BigInt64Array }
   | { readonly dtype: 'float64'; readonly shape: readonly number[]; readonly data: Float64Array }
@@ -13,7 +13,7 @@ export type NpyArray =
 const BYTES: Readonly<Record<NpyDtype, number>> = { int64: 8, float64: 8, float32: 4, uint16: 2 };
 
 /**
- * The bytes that `numpy.save` writes for the array (format version 1.0, little-endian).
+ * Encodes an array as `numpy.save` does (format version 1.0, little-endian).
  *
  * @throws RangeError when the shape does not hold the number of values.
  */
@@ -27,8 +27,9 @@ export function encodeNpy({ dtype, shape, data }: NpyArray): Uint8Array {
 /**
  * Reads the bytes of a .npy file: little-endian int64, float64, float32 or uint16 in C order.
  *
- * @param name - Names the file in errors.
- * @throws ReigniteError NPY_INVALID when it is anything else, cut short, or longer than its header says.
+ * @param name - Name of the file in errors.
+ * @throws ReigniteError NPY_INVALID for other types and orders, and when the length does not match the header.
+ * @see [NumPy's format specification](https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html)
  */
 export function decodeNpy(bytes: Uint8Array, name: string): NpyArray {
   const { dtype, shape, dataOffset } = parseNpyHeader(bytes, name);
@@ -52,12 +53,21 @@ export function decodeNpy(bytes: Uint8Array, name: string): NpyArray {
   }
 }
 
-/** Writes a .npy file, byte for byte as `numpy.save` would. */
+/**
+ * Writes a .npy file, byte for byte as `numpy.save` does.
+ *
+ * @throws RangeError as {@link encodeNpy}; ReigniteError NO_SPACE, NOT_WRITABLE.
+ */
 export async function writeNpy(path: string, array: NpyArray): Promise<void> {
   await writeFileAtomic(path, encodeNpy(array));
 }
 
-/** @throws ReigniteError FILE_MISSING, or NPY_INVALID as {@link decodeNpy}. */
+/**
+ * Reads a .npy file.
+ *
+ * @throws ReigniteError FILE_MISSING, or NPY_INVALID as {@link decodeNpy}.
+ * @example const { shape, data } = await readNpy('points.npy');
+ */
 export async function readNpy(path: string): Promise<NpyArray> {
   try {
     return decodeNpy(await readFile(path), path);

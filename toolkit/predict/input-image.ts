@@ -16,8 +16,8 @@ export const MODEL_MPP = 0.5;
 /** What one image may differ from it without another word: a twentieth. */
 const NEAR = 0.05;
 /** An image without a scale within these bounds is one whose scale was mistyped. */
-const MOST_SIDE = 100_000;
-const MOST_PIXELS = 2 ** 31;
+const MAX_SIDE = 100_000;
+const MAX_PIXELS = 2 ** 31;
 
 /** An image to predict, and its pixels as the network gets them. */
 export class InputImage {
@@ -73,7 +73,7 @@ export class InputImage {
     await makeFolder(dirname(out));
     await rm(out, { force: true });
     await replaceFile(out, async (temporary) => {
-      const pixels = sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: MOST_PIXELS });
+      const pixels = sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: MAX_PIXELS });
       const isResized = size.width !== width || size.height !== height;
       const resized = isResized ? pixels.resize({ ...size, fit: 'fill', kernel: 'lanczos3' }) : pixels;
       await resized.png({ compressionLevel: 1 }).toFile(temporary);
@@ -85,7 +85,7 @@ export class InputImage {
 function sizeAtModel({ path, width, height }: InputImage, mpp: number) {
   const factor = mpp / MODEL_MPP;
   const size = { width: Math.max(1, Math.round(width * factor)), height: Math.max(1, Math.round(height * factor)) };
-  if (Math.max(size.width, size.height) <= MOST_SIDE) return size;
+  if (Math.max(size.width, size.height) <= MAX_SIDE) return size;
   throw new ReigniteError('USAGE', `${path} would have ${size.width} x ${size.height} px at ${MODEL_MPP} µm/px.`, {
     remedy: 'Check --mpp, the pixel size in µm.',
   });

@@ -77,7 +77,7 @@ export interface TissueJob {
 /**
  * Segments a user's image: mask, the same in colours, margins, overlay, outlines, areas.
  *
- * Safe to kill anywhere: finished tile rows wait in the home, and what the network made is kept there.
+ * Safe to kill anywhere: finished tile rows wait in the state directory, and what the network made is kept there.
  *
  * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE; the signal's reason.
  */

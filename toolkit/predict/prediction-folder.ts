@@ -26,7 +26,7 @@ import {
 
 /** Below the folder of a prediction: what it is of, and how each image ended. */
 const OWN_FOLDER = '.reignite';
-const MOST_PARALLEL = 32;
+const MAX_PARALLEL = 32;
 const LOOK_AGAIN_MS = 200;
 const PATIENCE_MS = 60_000;
 
@@ -272,8 +272,8 @@ export class PredictionFolder {
     const names = await readdir(join(this.#own, 'images')).catch(() => []);
     const listed = names.filter((name) => name.endsWith('.json')).sort();
     const outcomes: (Outcome | undefined)[] = [];
-    for (let at = 0; at < listed.length; at += MOST_PARALLEL) {
-      const some = listed.slice(at, at + MOST_PARALLEL);
+    for (let at = 0; at < listed.length; at += MAX_PARALLEL) {
+      const some = listed.slice(at, at + MAX_PARALLEL);
       outcomes.push(...(await Promise.all(some.map((name) => this.#readOutcome(name.slice(0, -'.json'.length))))));
     }
     return outcomes.filter((outcome) => outcome !== undefined);

@@ -20,7 +20,7 @@ const MAX_HEADS = 40;
 /** An archive of the record and what it holds. */
 export interface FoundArchive {
   readonly key: string;
-  /** Undefined where the paths in it do not tell. */
+  /** Undefined where the paths in it are not conclusive. */
   readonly kind: Kind | undefined;
   readonly members: number;
 }

@@ -18,7 +18,7 @@ import { readStepTimes, type StepTimes } from './trace.ts';
 
 export type JudgedTask = z.output<typeof HeVerdictFile> | z.output<typeof CellsVerdictFile>;
 
-/** All that a report tells, from the files of a results folder. */
+/** All data of a report, from the files of a results folder. */
 export interface ReportData {
   /** What was compared: every sentence about a verdict depends on it. */
   readonly provenance: Provenance;

@@ -4,7 +4,7 @@ import { BOX_COLUMNS } from '../yolo/convert/modules/detect.ts';
 import { areFinite, type Candidates, readCandidates } from '../yolo/detect/candidates.ts';
 import type { DetectorModel } from '../yolo/detect/detect-image.ts';
 import { fillTile } from '../yolo/detect/image-tiles.ts';
-import { FATE, type NmsOptions, nms } from '../yolo/detect/nms.ts';
+import { NMS_OUTCOMES, type NmsOptions, nms } from '../yolo/detect/nms.ts';
 import { type DetectionIdentity, PartialDetection } from '../yolo/detect/partial-detection.ts';
 import { type CellTile, cellTiles } from './cell-tiles.ts';
 import { Slide } from './slide.ts';
@@ -148,10 +148,10 @@ class TileDetector {
 
 /** What suppression within a tile leaves in its core, best first, in px of the slide. */
 function keptOf(candidates: Candidates, { left, top, core }: CellTile, options: NmsOptions): Candidates {
-  const { order, fates } = nms(candidates, options);
+  const { order, outcomes } = nms(candidates, options);
   const rows: number[] = [];
   for (const index of order) {
-    if (fates[index] !== FATE.kept) continue;
+    if (outcomes[index] !== NMS_OUTCOMES.kept) continue;
     const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = candidates.corners.subarray(4 * index, 4 * index + 4);
     const [x, y] = [(x1 + x2) / 2 + left, (y1 + y2) / 2 + top];
     if (x >= core.left && x < core.right && y >= core.top && y < core.bottom) rows.push(index);
@@ -193,10 +193,10 @@ function onceEach(tiles: readonly Candidates[], { confidence, iou }: NmsOptions)
     ),
   };
   const limits = { maxCandidates: MOST_CELLS, maxKept: MOST_CELLS };
-  const { order, fates } = nms(all, { confidence, iou, ...limits });
+  const { order, outcomes } = nms(all, { confidence, iou, ...limits });
   const cells: CellRow[] = [];
   for (const index of order) {
-    if (fates[index] !== FATE.kept) continue;
+    if (outcomes[index] !== NMS_OUTCOMES.kept) continue;
     const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = all.corners.subarray(4 * index, 4 * index + 4);
     cells.push([x1, y1, x2, y2, all.scores[index] ?? 0, all.classes[index] ?? 0]);
   }

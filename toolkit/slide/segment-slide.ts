@@ -45,7 +45,7 @@ export async function segmentSlide(
     const partial = PartialRoi.open(job.partialDir, identity);
     const resumedFrom = partial.next;
     await predict(tiled, networks, partial, rows, { ...(signal && { signal }), ...(onProgress && { onProgress }) });
-    await networks.relax();
+    await networks.releaseLargeNetworks();
     await partial.reading(() => join(job, tiled, rows, partial));
     partial.remove();
     const isResumed = resumedFrom.row > 0 || resumedFrom.fold > 0;

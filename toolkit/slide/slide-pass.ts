@@ -1,7 +1,7 @@
 import { ReigniteError } from '../errors.ts';
 import type { FoldNetworks } from '../nnunet/networks/open-networks.ts';
 import type { PieceFile } from '../nnunet/piece-file.ts';
-import { addNormalisedRow, addTileToBand, WeightSums } from '../nnunet/sliding-window/band.ts';
+import { accumulateTile, addNormalisedRow, WeightSums } from '../nnunet/sliding-window/band.ts';
 import { type DecideRow, rowDecider } from '../nnunet/sliding-window/decide-row.ts';
 import type { PartialRoi } from '../nnunet/sliding-window/partial-roi.ts';
 import type { RoiStep } from '../nnunet/sliding-window/roi-job.ts';
@@ -134,7 +134,7 @@ export class SlidePass {
       if (wanted.has(k)) {
         this.#beforeTile(pass.step, index++);
         const buffers = await ahead.next();
-        addTileToBand(this.#window, this.#windowGrid, this.#networks.classes, 0, buffers.output);
+        accumulateTile(this.#window, this.#windowGrid, this.#networks.classes, 0, buffers.output);
         ahead.giveBack(buffers);
         this.#filled = Math.max(this.#filled, segments.endOf(k));
       }

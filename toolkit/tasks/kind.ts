@@ -123,7 +123,7 @@ export type DrawRoi = (roi: PlannedRoi, entry: CacheEntry, out: string) => Promi
 
 /** A model of a task as far as it is known before it is prepared. */
 export interface KnownModel {
-  /** Missing where its files are not there yet, or where only its preparation tells. */
+  /** Missing where its files are not there yet, or where it is known only after preparation. */
   readonly digest?: string;
   readonly isConverted: boolean;
   /** Height and width of a tile in px. */

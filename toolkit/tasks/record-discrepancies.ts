@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, posix, relative, sep } from 'node:path';
-import { inLanes } from '../concurrency.ts';
+import { mapConcurrent } from '../concurrency.ts';
 import { HE_LABELS } from '../dataset/he-labels.ts';
 import { OVERVIEW_FILE } from '../dataset/layout.ts';
 import { type OverviewRow, readOverview } from '../dataset/overview.ts';
@@ -55,7 +55,7 @@ export async function recordDiscrepancies(work: TaskWork, record: string): Promi
 
 /** What of every row of the overview is on disk. */
 async function rowsWithFiles(rows: readonly OverviewRow[], { data, signal }: TaskWork): Promise<RowFiles[]> {
-  return inLanes(rows, LANES, signal, (row) => rowWithFiles(data, row));
+  return mapConcurrent(rows, LANES, signal, (row) => rowWithFiles(data, row));
 }
 
 async function rowWithFiles(data: string, row: OverviewRow): Promise<RowFiles> {
@@ -75,7 +75,7 @@ async function lookAtMasks(rows: readonly OverviewRow[], { data, signal }: TaskW
     .filter(({ task }) => task === 'he_tissue_segmentation')
     .flatMap(({ annotationPath }) => pathOf(annotationPath) ?? [])
     .slice(0, MAX_MASKS);
-  const looked = await inLanes(paths, LANES, signal, async (path): Promise<LookedMask | undefined> => {
+  const looked = await mapConcurrent(paths, LANES, signal, async (path): Promise<LookedMask | undefined> => {
     const mask = await decodeLabels(inside(data, path)).catch(() => undefined);
     if (mask === undefined) return undefined;
     const counts = new Array<number>(256).fill(0);

@@ -34,7 +34,7 @@ export interface PlannedRoi extends ListedRoi {
 
 /** What a task's networks are and run on: part of every key, since another engine may round otherwise. */
 export interface NetworkSetup {
-  /** Digest of the converted model, the name of its folder under the home's models. */
+  /** Digest of the converted model, the name of its folder under the state directory's models. */
   readonly model: { readonly digest: string };
   readonly engine: { readonly provider: string; readonly ortVersion: string; readonly engine: string };
   readonly settings: TaskSettings;

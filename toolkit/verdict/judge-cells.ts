@@ -14,10 +14,10 @@ import {
   type CellsVerdictFile,
   type ComparedMetric,
   type EvaluationVerdict,
+  mostSevere,
   type PointsComparison,
   type Verdict,
   worstFirst,
-  worstOf,
 } from './verdict-file.ts';
 
 type Tolerances = VerdictConfig['cells'];
@@ -62,7 +62,7 @@ export function judgeCells(input: {
   const evaluation = judgeEvaluation(published, input.printed, images.length - compared.size);
   return {
     task,
-    verdict: worstOf([evaluation.verdict, inference.verdict]),
+    verdict: mostSevere([evaluation.verdict, inference.verdict]),
     evaluation,
     inference,
     f1,
@@ -102,7 +102,7 @@ function judgeInference(
   const left = rois.filter(({ verdict }) => verdict === 'not comparable').length;
   if (left === rois.length) return { verdict: 'not comparable', reason: 'No image can be compared.', pooled };
   const onF1: Verdict = farthest <= tolerances.tolerance.maxF1Difference ? 'reproduced' : 'differs';
-  const verdict = worstOf([verdictOnPoints(pooled, tolerances), onF1, ...rois.map((roi) => roi.verdict)]);
+  const verdict = mostSevere([verdictOnPoints(pooled, tolerances), onF1, ...rois.map((roi) => roi.verdict)]);
   const outside = rois.filter((roi) => roi.verdict === 'differs').length;
   const parts = [
     `${pooled.matched} of ${counted(pooled.published, 'published point')} matched, ${pooled.extra} more in this run`,

@@ -14,9 +14,9 @@ import {
   type HeRoiVerdict,
   type HeVerdictFile,
   type MaskExplanation,
+  mostSevere,
   type Verdict,
   worstFirst,
-  worstOf,
 } from './verdict-file.ts';
 
 /** The matrices of an ROI, 17 x 17; the published one where there is a published mask. */
@@ -113,7 +113,7 @@ export function judgeTissue(
   const evaluation = judgeEvaluation(published, publishedMatrix, rois);
   return {
     task,
-    verdict: worstOf([evaluation.verdict, inference.verdict]),
+    verdict: mostSevere([evaluation.verdict, inference.verdict]),
     evaluation,
     inference,
     dice,
@@ -188,7 +188,7 @@ function judgeInference(
   const explanation = explanationOf(pooled, tolerances);
   const onDice: Verdict =
     farthest <= tolerances.tolerance.maxDiceDifference || explanation !== 'unexplained' ? onPixels : 'differs';
-  const verdict = worstOf([onPixels === 'not comparable' ? onPixels : onDice, ...rois.map((roi) => roi.verdict)]);
+  const verdict = mostSevere([onPixels === 'not comparable' ? onPixels : onDice, ...rois.map((roi) => roi.verdict)]);
   const outside = rois.filter((roi) => roi.verdict === 'differs').length;
   const left = rois.filter((roi) => roi.verdict === 'not comparable').length;
   const parts = [

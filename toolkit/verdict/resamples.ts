@@ -49,7 +49,7 @@ export class Pcg32 {
 export const GENERATOR = 'PCG32 (XSH-RR 64/32), stream 54, bounded by rejection';
 
 /** The resamples are kept as uint16. */
-const MOST_PATIENTS = 65_535;
+const MAX_PATIENTS = 65_535;
 
 /**
  * Draws resamples of patients with replacement, one after the other.
@@ -59,7 +59,7 @@ const MOST_PATIENTS = 65_535;
  * @throws RangeError for more patients.
  */
 export function drawResamples(patients: number, resamples: number, seed: number): Uint16Array {
-  if (patients > MOST_PATIENTS) throw new RangeError(`Expected at most ${MOST_PATIENTS} patients, got ${patients}`);
+  if (patients > MAX_PATIENTS) throw new RangeError(`Expected at most ${MAX_PATIENTS} patients, got ${patients}`);
   const random = new Pcg32(seed);
   return Uint16Array.from({ length: resamples * patients }, () => random.below(patients));
 }

@@ -6,7 +6,7 @@ import { MaskComparison } from './compare-masks.ts';
 export const Verdict = z.enum(['reproduced', 'within tolerance', 'differs', 'not comparable']);
 export type Verdict = z.infer<typeof Verdict>;
 
-const BADNESS: Readonly<Record<Verdict, number>> = {
+const SEVERITY: Readonly<Record<Verdict, number>> = {
   'not comparable': 0,
   reproduced: 1,
   'within tolerance': 2,
@@ -14,8 +14,8 @@ const BADNESS: Readonly<Record<Verdict, number>> = {
 };
 
 /** The worst of several verdicts; `not comparable` only where all are. */
-export function worstOf(verdicts: readonly Verdict[]): Verdict {
-  return verdicts.reduce<Verdict>((worst, each) => (BADNESS[each] > BADNESS[worst] ? each : worst), 'not comparable');
+export function mostSevere(verdicts: readonly Verdict[]): Verdict {
+  return verdicts.reduce<Verdict>((worst, each) => (SEVERITY[each] > SEVERITY[worst] ? each : worst), 'not comparable');
 }
 
 /** A 95 % interval; absent where there is nothing to resample. */
@@ -236,7 +236,7 @@ export const CellsVerdictFile = z.object({
 export type CellsVerdictFile = z.input<typeof CellsVerdictFile>;
 
 /** What is listed of the ROIs that differ. */
-const LONGEST_WORST = 100;
+const MAX_WORST_LISTED = 100;
 
 /** ROIs by how much they differ, worst first; equal ones in their order. */
 export function worstFirst(
@@ -245,5 +245,5 @@ export function worstFirst(
   return rois
     .flatMap(({ roi, difference }) => (difference === null || difference === 0 ? [] : [{ roi, difference }]))
     .sort((a, b) => b.difference - a.difference)
-    .slice(0, LONGEST_WORST);
+    .slice(0, MAX_WORST_LISTED);
 }

@@ -1,7 +1,7 @@
 import type { Candidates } from './detect/candidates.ts';
 import type { CandidateRow } from './detect/candidates-file.ts';
 import type { JudgedTile } from './detect/judge-tile.ts';
-import { FATE, type NmsOptions, type NmsResult } from './detect/nms.ts';
+import { NMS_OUTCOMES, type NmsOptions, type NmsResult } from './detect/nms.ts';
 import { type Box, isWithin } from './detect/points.ts';
 import { isCutOff, type KeptBox, mergeTiles } from './merge-tiles.ts';
 import { type Suppression, suppressed } from './suppression.ts';
@@ -37,11 +37,11 @@ export function judgeViews(
   image: { readonly width: number; readonly height: number },
   options: JudgeOptions,
 ): JudgedImage {
-  const outcomes = outcomesOf(candidates, tiles, image, options);
+  const ofTiles = outcomesOf(candidates, tiles, image, options);
   const kept: (KeptBox & { readonly row: number })[] = [];
-  for (const [tile, { order, fates, boxes, firstRow }] of outcomes.entries()) {
+  for (const [tile, { order, outcomes, boxes, firstRow }] of ofTiles.entries()) {
     for (const [place, index] of order.entries()) {
-      if (fates[index] !== FATE.kept) continue;
+      if (outcomes[index] !== NMS_OUTCOMES.kept) continue;
       const label = candidates[tile]?.classes[index] ?? 0;
       const score = candidates[tile]?.scores[index] ?? 0;
       kept.push({ tile, label, score, box: boxes[index] ?? [0, 0, 0, 0], row: firstRow + place });
@@ -58,7 +58,7 @@ export function judgeViews(
     points.push({ ...middleOf(each.box), label: each.label });
     if (isCutOff(each, tiles)) cutOff++;
   }
-  const rows = outcomes.flatMap((outcome, tile) => rowsOf(tile, outcome, candidates[tile], outcomeOfRow));
+  const rows = ofTiles.flatMap((outcome, tile) => rowsOf(tile, outcome, candidates[tile], outcomeOfRow));
   return { rows, points, cutOff };
 }
 
@@ -78,30 +78,30 @@ function outcomesOf(
 }
 
 function outcomeOf(
-  fate: ReturnType<typeof mergeTiles>[number],
+  outcome: ReturnType<typeof mergeTiles>[number],
   { box }: KeptBox,
   kept: readonly { readonly row: number }[],
   within: Box | undefined,
 ): CandidateRow[7] {
-  if (typeof fate === 'number') return kept[fate]?.row ?? 'seam';
-  if (fate === 'seam') return 'seam';
+  if (typeof outcome === 'number') return kept[outcome]?.row ?? 'seam';
+  if (outcome === 'seam') return 'seam';
   if (box[2] <= box[0] || box[3] <= box[1]) return 'outside';
   return within === undefined || isWithin(middleOf(box), within) ? 'point' : 'box';
 }
 
 function rowsOf(
   tile: number,
-  { order, fates, boxes, firstRow }: TileOutcome,
+  { order, outcomes, boxes, firstRow }: TileOutcome,
   candidates: Candidates | undefined,
   outcomeOfRow: ReadonlyMap<number, CandidateRow[7]>,
 ): CandidateRow[] {
   const rowOf = new Map(Array.from(order, (index, place) => [index, firstRow + place]));
   return Array.from(order, (index, place): CandidateRow => {
-    const fate = fates[index] ?? FATE.kept;
+    const number = outcomes[index] ?? NMS_OUTCOMES.kept;
     const outcome = (): CandidateRow[7] => {
-      if (fate === FATE.belowConfidence) return 'confidence';
-      if (fate === FATE.overLimit) return 'limit';
-      if (fate !== FATE.kept) return rowOf.get(fate) ?? 0;
+      if (number === NMS_OUTCOMES.belowConfidence) return 'confidence';
+      if (number === NMS_OUTCOMES.overLimit) return 'limit';
+      if (number !== NMS_OUTCOMES.kept) return rowOf.get(number) ?? 0;
       return outcomeOfRow.get(firstRow + place) ?? 'seam';
     };
     const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = (boxes[index] ?? []).map((value) => decimals(value, 2));

@@ -1,5 +1,5 @@
 import type { Candidates } from './detect/candidates.ts';
-import { FATE, type NmsOptions, type NmsResult, nms } from './detect/nms.ts';
+import { NMS_OUTCOMES, type NmsOptions, type NmsResult, nms } from './detect/nms.ts';
 
 /**
  * Which boxes may suppress each other: all (`together`, as in the paper's scripts), those of one class (`by-class`, as in
@@ -26,6 +26,6 @@ function apart(candidates: Candidates): Candidates {
 /** Order and confidence as in suppression, where no box overlaps another. */
 function withoutSuppression(candidates: Candidates, options: NmsOptions): NmsResult {
   const corners = new Float32Array(candidates.corners.length);
-  const { order, fates } = nms({ ...candidates, corners }, options);
-  return { order, fates: fates.map((fate) => (fate >= 0 ? FATE.kept : fate)) };
+  const { order, outcomes } = nms({ ...candidates, corners }, options);
+  return { order, outcomes: outcomes.map((outcome) => (outcome >= 0 ? NMS_OUTCOMES.kept : outcome)) };
 }

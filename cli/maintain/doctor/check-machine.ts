@@ -12,7 +12,7 @@ const MEMORY_BYTES = 3 * GIGABYTE;
 /** The record, unpacked, next to its archives. */
 const DISK_BYTES = 25 * GIGABYTE;
 
-/** Node, memory, disk, and whether the home can be written. */
+/** Node, memory, disk, and whether the state directory can be written. */
 export async function checkMachine({ home }: HomeFolders): Promise<Finding[]> {
   return [checkNode(), checkMemory(), await checkHome(home), await checkDisk(home)];
 }
@@ -41,11 +41,11 @@ async function checkHome(home: string): Promise<Finding> {
   try {
     await makeFolder(home);
     await writeFile(probe, '');
-    return { name: 'Home', status: 'pass', detail: `${home} is writable` };
+    return { name: 'State directory', status: 'pass', detail: `${home} is writable` };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return {
-      name: 'Home',
+      name: 'State directory',
       status: 'fail',
       detail: reason,
       remedy: 'Set REIGNITE_HOME to a folder that you can write to.',

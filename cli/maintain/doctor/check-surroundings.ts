@@ -9,11 +9,11 @@ import type { Finding } from '../doctor.ts';
 
 const GRPC_PORT = 7233;
 const UI_PORT = 8233;
-const PATIENCE_MS = 6_000;
+const TIMEOUT_MS = 6_000;
 const PROXY_VARIABLES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'];
 
 /** What lies around the home: the current folder, ports, fonts, the network. Nothing is fetched but one reply's head. */
-export async function checkSurroundings(): Promise<Finding[]> {
+export async function checkEnvironment(): Promise<Finding[]> {
   return [await checkFolder(), await checkPorts(), checkFonts(), checkProxy(), await checkZenodo()];
 }
 
@@ -68,14 +68,14 @@ function withoutSecrets(address: string): string {
 async function checkZenodo(): Promise<Finding> {
   const name = 'Zenodo';
   const { api } = ZenodoConfig.parse({});
-  const signal = AbortSignal.timeout(PATIENCE_MS);
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
   try {
-    const reply = await httpGet({ url: `${api}/records/15674785`, signal, stallMs: PATIENCE_MS });
+    const reply = await httpGet({ url: `${api}/records/15674785`, signal, stallMs: TIMEOUT_MS });
     discard(reply);
     if (reply.status < 400) return { name, status: 'pass', detail: `${api} answers` };
     return unreached(name, `${api} answered with HTTP status ${reply.status}`);
   } catch (error) {
-    return unreached(name, signal.aborted ? `${api} did not answer within ${PATIENCE_MS / 1000} s` : messageOf(error));
+    return unreached(name, signal.aborted ? `${api} did not answer within ${TIMEOUT_MS / 1000} s` : messageOf(error));
   }
 }
 

@@ -1,4 +1,4 @@
-// Opens a session on one execution provider and tells its parent how that went: drivers write to stderr as they like,
+// Opens a session on one execution provider and reports the outcome to its parent: drivers write to stderr as they like,
 // and one that crashes takes only this process with it.
 // Arguments: the model, the provider.
 import { z } from 'zod';

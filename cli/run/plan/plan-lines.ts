@@ -13,7 +13,7 @@ import { planRun, type RunPlan, type TaskPlan } from './plan-run.ts';
 export interface Pace {
   /** Wall time of one tile in one network, s. */
   readonly secondsPerTile: number;
-  /** `measured` on what this home computed before; `assumed`: full-size networks on two cores. */
+  /** `measured` on what this state directory computed before; `assumed`: full-size networks on two cores. */
   readonly basis: 'measured' | 'assumed';
 }
 
@@ -95,7 +95,7 @@ function taskLines(plan: TaskPlan): string[] {
 }
 
 /** Prints the plan of a run before it starts. A failure to plan does not stop the run. */
-export async function tellPlan(
+export async function printPlan(
   run: ResolvedRun,
   home: HomeFolders,
   options: { readonly fresh: boolean; readonly signal: AbortSignal },

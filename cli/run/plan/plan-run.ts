@@ -36,7 +36,7 @@ export interface RunPlan {
   /** Missing where the contents of the record are unknown. */
   readonly files?: readonly PlannedFile[];
   readonly bytes?: { readonly toFetch: number; readonly there: number };
-  /** Of the disk that holds the data folder; `free` is missing where the file system does not tell. */
+  /** Of the disk that holds the data folder; `free` is missing where the file system does not report it. */
   readonly disk: { readonly needed?: number; readonly free?: number };
   readonly hours: { readonly fetch?: number };
   readonly tasks: readonly TaskPlan[];

@@ -23,7 +23,7 @@ export interface CachedBinary {
   readonly origin: string;
 }
 
-/** The user's cache of reignite, shared by all homes: `$XDG_CACHE_HOME/reignite`, else `~/.cache/reignite`. */
+/** The user's cache of reignite, shared by all state directories: `$XDG_CACHE_HOME/reignite`, else `~/.cache/reignite`. */
 export function userCacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
   const root = environment['XDG_CACHE_HOME'];
   // The XDG specification: a relative path is to be ignored.

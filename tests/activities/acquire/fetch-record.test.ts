@@ -9,7 +9,7 @@ import type { FetchRecordInput } from '../../../activities/inputs.ts';
 import { ZenodoConfig } from '../../../config/zenodo-config.ts';
 import { Receipts } from '../../../toolkit/cache/receipts.ts';
 import { homeFolders } from '../../../toolkit/files/home-folders.ts';
-import { Patience } from '../../../toolkit/zenodo/http/patience.ts';
+import { RetryBudget } from '../../../toolkit/zenodo/http/patience.ts';
 import { serveRecord } from '../../../toolkit/zenodo/serve-record.ts';
 import { suiteFolder, temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { runActivity } from '../../support/run-activity.ts';
@@ -18,7 +18,7 @@ import { writeTinyRecord } from '../../support/tiny-record.ts';
 const folder = suiteFolder();
 beforeAll(() => writeTinyRecord(folder()));
 
-/** The steps of a home of its own, at an API that can go away. */
+/** The steps of a state directory of its own, at an API that can go away. */
 async function prepared(shared?: string) {
   const root = await temporaryFolder();
   const home = homeFolders(join(root, 'home'));
@@ -30,7 +30,7 @@ async function prepared(shared?: string) {
   const { fetchRecord, downloadFile } = createDownloadActivities(home, servers);
   const unpackArchive = createUnpackArchive({
     receipts: new Receipts(home.receipts),
-    patience: new Patience(home.transfers),
+    retryBudget: new RetryBudget(home.transfers),
   });
   const base = { record: '42', tasks: ['he', 'nuclei', 'pdl1'] as const, data, whole: false, retrySeconds: 0.01 };
   const ask = (more: Partial<FetchRecordInput> = {}) =>
@@ -98,7 +98,7 @@ describe('unpackArchive', () => {
     const one = await prepared();
     const other = await prepared(one.data);
     const archive = (await one.ask()).files.find(({ key }) => key === 'images.zip');
-    if (archive === undefined) throw new Error('The record holds no images.zip.');
+    if (archive === undefined) throw new Error('Record 42 has no images.zip.');
     const fetched = await one.download(archive);
     expect(await other.download(archive)).toMatchObject({ state: 'present' });
 

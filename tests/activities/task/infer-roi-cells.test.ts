@@ -14,7 +14,7 @@ import { FileDigests } from '../../../toolkit/cache/file-digests.ts';
 import { StepCache } from '../../../toolkit/cache/step-cache.ts';
 import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
 import { homeFolders } from '../../../toolkit/files/home-folders.ts';
-import { ModelPassport } from '../../../toolkit/models/model-passport.ts';
+import { ModelSummary } from '../../../toolkit/models/model-passport.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { ortVersion } from '../../../toolkit/onnx/session/engine.ts';
 import { cellOutputs } from '../../../toolkit/tasks/cells/files.ts';
@@ -119,7 +119,7 @@ describe('prepareModel, of cells', () => {
       task: 'pdl1',
       settings: { ...settings, model: own },
     });
-    const passport = ModelPassport.parse(
+    const passport = ModelSummary.parse(
       JSON.parse(await readFile(join(folders.results, 'models', 'pdl1.json'), 'utf8')),
     );
     expect(passport).toMatchObject({ kind: 'yolov5', digest: converted.digest, input: { shape: [1, 3, 512, 512] } });
@@ -143,7 +143,7 @@ describe('prepareModel, of cells', () => {
     const prepare = createPrepareModel(homeFolders(swapped));
     await expect(runActivity(prepare, { folders: foldersOf(unpacked), task: 'pdl1', settings })).rejects.toMatchObject({
       code: 'CHECKPOINT_UNSUPPORTED',
-      message: expect.stringContaining('knows 1 classes'),
+      message: expect.stringContaining('has 1 classes'),
     });
   });
 });

@@ -44,7 +44,7 @@ beforeAll(async () => {
 });
 afterAll(() => segmenter.close());
 
-/** The activity on a home of its own that shares the converted model, and its input. */
+/** The activity on a state directory of its own that shares the converted model, and its input. */
 async function setUp() {
   const own = await temporaryFolder();
   const home = { ...homeFolders(own), models: homeFolders(folder()).models };

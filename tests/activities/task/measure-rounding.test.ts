@@ -37,7 +37,7 @@ beforeAll(async () => {
 });
 afterAll(() => segmenter.close());
 
-/** A home in which the ROI was segmented on the CPU, as a run leaves it. */
+/** A state directory in which the ROI was segmented on the CPU, as a run leaves it. */
 async function afterRun() {
   const own = await temporaryFolder();
   const home = { ...homeFolders(own), models: homeFolders(folder()).models };

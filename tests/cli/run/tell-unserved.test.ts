@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { tellUnserved } from '../../../cli/run/follow-run.ts';
+import { warnUnpolledQueues } from '../../../cli/run/follow-run.ts';
 import { QUEUES, type Queue } from '../../../config/tasks.ts';
 
 /** What is said when the looks find one of `seen` after the other. */
@@ -12,7 +12,10 @@ async function linesOf(seen: readonly (readonly Queue[])[]): Promise<string[]> {
     if (left.length === 0) over.abort();
     return Promise.resolve(found);
   };
-  await tellUnserved({ look, taskQueuePrefix: 'reignite', onStep: (line) => lines.push(line), lookMs: 1 }, over.signal);
+  await warnUnpolledQueues(
+    { look, taskQueuePrefix: 'reignite', onStep: (line) => lines.push(line), lookMs: 1 },
+    over.signal,
+  );
   return lines;
 }
 

@@ -91,7 +91,7 @@ describe('findTemporalBinary', () => {
     const ways = [closedWay('first', 'refused'), open, never];
     const first = await findTemporalBinary({ environment, ways, onStep: (line) => steps.push(line) });
     expect(first).toMatchObject({ origin: 'second', version: '1.9.1' });
-    expect(steps.map((line) => /from (\w+) \(\d+ MB, once a user\)/.exec(line)?.[1])).toEqual(['first', 'second']);
+    expect(steps.map((line) => /from (\w+) \(\d+ MB, once per user\)/.exec(line)?.[1])).toEqual(['first', 'second']);
     expect((await stat(first.path)).mode & 0o111).toBe(0o111);
 
     const second = await findTemporalBinary({ environment, ways });
@@ -143,7 +143,7 @@ describe('findTemporalBinary', () => {
     }
   });
 
-  it('stops at once when told to, whatever way it is on', async () => {
+  it('stops at once when asked to, whichever source it tries', async () => {
     const stop = new AbortController();
     const way: FetchWay = {
       name: 'endless',

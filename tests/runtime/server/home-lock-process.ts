@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { acquireHomeLock, type OwnedHome, waitForHomeLock } from '../../../runtime/server/home-lock.ts';
 
 type Order =
-  /** Take the home if it is free; answers whether that went well. */
+  /** Take the state directory if it is free; answers whether that went well. */
   | { readonly do: 'take'; readonly home: string }
-  /** Own the home some times in a row and write into `log` when it came in and when it left. */
+  /** Own the state directory some times in a row and write into `log` when it came in and when it left. */
   | { readonly do: 'contend'; readonly home: string; readonly log: string; readonly rounds: number };
 
 /** Another process that uses locks. */

@@ -111,7 +111,7 @@ describe('waitForHomeLock', () => {
     await lock.release();
   });
 
-  it('stops waiting when told to', async () => {
+  it('stops waiting when asked to', async () => {
     await acquireHomeLock(home);
     const signal = AbortSignal.timeout(50);
     await expect(waitForHomeLock(home, { signal, pollMs: 1_000 })).rejects.toThrow(

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { startEmbeddedServer } from '../../../runtime/server/embedded-server.ts';
 import { ANY_PORTS } from '../../support/temporal.ts';
 
-/** Starts a home's server from another process, and kills that process: the server is left over. */
+/** Starts a state directory's server from another process, and kills that process: the server is left over. */
 export async function leaveServerBehind(home: string, binary: string): Promise<void> {
   const child = fork(fileURLToPath(import.meta.url), ['own', home, binary], { execArgv: ['--import', 'tsx'] });
   const ended = once(child, 'exit');

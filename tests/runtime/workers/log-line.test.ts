@@ -4,7 +4,7 @@ import { logLine } from '../../../runtime/workers/telemetry.ts';
 const AT = 1_700_000_000_123_456_789n;
 
 describe('logLine', () => {
-  it('names run, stage, page and ROI of a step, and leaves the bookkeeping of the SDK out', () => {
+  it('names run, stage, batch and ROI of an activity, and leaves out the internals of the SDK', () => {
     const meta = {
       workflowId: 'reproduce/42/tiny/0123456789abcdef/he/00001',
       activityType: 'inferRoi',

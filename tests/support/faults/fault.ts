@@ -147,14 +147,14 @@ export function randomSchedule(seed: number): Schedule {
 
 function faultsOf(count: number, random: ReturnType<typeof randomNumbers>): Fault[] {
   const faults: Fault[] = [];
-  let misfits = 0;
+  let rangeMismatches = 0;
   let wrong = 0;
   while (faults.length < count) {
     const isAccident = random.share() < 0.2;
     const kind = isAccident ? random.oneOf(ACCIDENTS) : random.oneOf(REPLIES);
     // Wrong bytes twice are an error that ends it, and has a test of its own; so has a server that never fits.
     if ((kind === 'corrupt' || kind === 'changed') && ++wrong > 1) continue;
-    if (MISFITS.has(kind) && ++misfits > 2) continue;
+    if (MISFITS.has(kind) && ++rangeMismatches > 2) continue;
     faults.push({ kind, at: 0.05 + 0.9 * random.share() });
   }
   return faults;

@@ -302,7 +302,7 @@ function spoiled(bytes: Buffer): Buffer {
 
 const ESTABLISHED = '01';
 
-/** Connections that clients of this machine have open to a port of it; undefined where the kernel does not tell. */
+/** Connections that clients of this machine have open to a port of it; undefined where the kernel does not report them. */
 function openTo(port: number): number | undefined {
   if (process.platform !== 'linux') return undefined;
   const lines = readFileSync('/proc/net/tcp', 'utf8').trim().split('\n').slice(1);

@@ -31,7 +31,7 @@ const WINDOW_MS = 500;
 /** Requests are counted where they arrive, which is a little later than where they are sent, one more than another. */
 const JITTER_MS = 60;
 const TROUBLE_MS = 400;
-const MOST_ATTEMPTS = 40;
+const MAX_ATTEMPTS = 40;
 const ALLOWED = 1.1;
 
 /** The worker of one schedule after the other; one that was killed is started again. */
@@ -128,7 +128,7 @@ class ScheduleRun {
   async #acquire(file: FileSchedule): Promise<void> {
     await this.#begin(file.begins, file);
     for (let attempt = 1; ; attempt++) {
-      if (attempt > MOST_ATTEMPTS) return void this.#findings.push(`${file.key}: more than ${MOST_ATTEMPTS} attempts`);
+      if (attempt > MAX_ATTEMPTS) return void this.#findings.push(`${file.key}: more than ${MAX_ATTEMPTS} attempts`);
       const answer = await this.#slots.use(() => this.#attempt(file));
       if (answer === undefined || 'cancelled' in answer) continue;
       if ('result' in answer) return;

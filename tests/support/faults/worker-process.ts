@@ -11,7 +11,7 @@ export type Disk = 'good' | 'full' | 'no-room' | 'read-only';
 
 export interface Job {
   readonly id: number;
-  /** The home that the worker has for this step. */
+  /** The state directory that the worker has for this step. */
   readonly home: string;
   /** The same for every attempt at the same step. */
   readonly step: string;
@@ -95,14 +95,14 @@ async function work(windowMs: number): Promise<void> {
   const { Receipts } = await import('../../../toolkit/cache/receipts.ts');
   const { ReigniteError } = await import('../../../toolkit/errors.ts');
   const { homeFolders } = await import('../../../toolkit/files/home-folders.ts');
-  const { Patience } = await import('../../../toolkit/zenodo/http/patience.ts');
+  const { RetryBudget } = await import('../../../toolkit/zenodo/http/patience.ts');
   const stepsOf = (home: string) => {
     const folders = homeFolders(home);
     return {
       ...createDownloadActivities(folders, new RecordServers(folders, { windowMs })),
       unpackArchive: createUnpackArchive({
         receipts: new Receipts(folders.receipts),
-        patience: new Patience(folders.transfers),
+        retryBudget: new RetryBudget(folders.transfers),
       }),
     };
   };

@@ -42,7 +42,7 @@ describe('classByName', () => {
 describe('the doubt about categories', () => {
   it.each([
     ['the names and ids of the record', (at: number, k: number) => 3 * at + k + 1, PDL1.classes],
-    ['names that tell nothing', (at: number, k: number) => 3 * at + k + 1, ['a', 'b', 'c']],
+    ['names without meaning', (at: number, k: number) => 3 * at + k + 1, ['a', 'b', 'c']],
     ['no names', (at: number, k: number) => 3 * at + k + 1, UNNAMED],
     ['a gap between readers that changes no class', (at: number, k: number) => 9 * at + k + 1, PDL1.classes],
     ['a file of fewer classes', (at: number, k: number) => 3 * at + k + 2, [positive]],

@@ -67,7 +67,7 @@ describe('readOverview', () => {
   it('says which file is missing', async () => {
     await expect(readOverview('/nowhere/data_overview.csv')).rejects.toMatchObject({
       code: 'FILE_MISSING',
-      message: 'There is no file /nowhere/data_overview.csv.',
+      message: 'File not found: /nowhere/data_overview.csv.',
     });
   });
 });

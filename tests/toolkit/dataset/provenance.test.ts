@@ -51,5 +51,5 @@ it('a verdict on synthetic data is never without that word', () => {
 it('what was compared is named, and the paper only where it was', () => {
   expect(comparedText({ kind: 'paper' }, '15674785')).toBe('Zenodo record 15674785');
   expect(comparedText({ kind: 'other', title: 'Mine' }, '42')).toBe('record 42 ("Mine")');
-  expect(comparedText({ kind: 'synthetic' }, '15674785')).toContain('nothing is said about the paper');
+  expect(comparedText({ kind: 'synthetic' }, '15674785')).toContain('this says nothing about the paper');
 });

@@ -87,14 +87,14 @@ describe('listHeTestRois', () => {
     const mark = 'he_tissue_segmentation';
     const rows = [row(2, mark, 'test'), row(3, mark, 'Test'), row(4, mark, 'train'), row(5, `${mark} `, 'test')];
     expect(rowsNearlyTested(rows)).toEqual([
-      `WARNING: 2 rows of the overview are not scored, holding "Test", "${mark} " instead of "${mark}" and "test": line 3, 5.`,
+      `WARNING: 2 rows of the overview are not scored because of "Test", "${mark} " instead of "${mark}" and "test": line 3, 5.`,
     ]);
     expect(rowsNearlyTested(rows.slice(0, 1))).toEqual([]);
   });
 
   it.each([
     ['ROI_WITHOUT_PAIR', 'roi_2_with_context', [['images/he/roi_1.png', 'annotations/he/roi_2.png']]],
-    ['OVERVIEW_INVALID', 'roi_1_with_context is there twice', [roiNamed('roi_1'), roiNamed('roi_1')]],
+    ['OVERVIEW_INVALID', 'roi_1_with_context occurs twice', [roiNamed('roi_1'), roiNamed('roi_1')]],
     [
       'OVERVIEW_INVALID',
       'line 2: "images/he/roi_1.tif" is not a PNG',
@@ -140,7 +140,7 @@ describe('checkRoiFiles', () => {
     await expect(checkRoiFiles(root, rois, ['annotation'])).resolves.toBeUndefined();
     await expect(checkRoiFiles(root, rois, ['image', 'annotation'])).rejects.toMatchObject({
       code: 'FILE_MISSING',
-      message: `There is no file ${join(root, 'images/he/a_with_context.png')}, nor 1 other files of the test set.`,
+      message: `File not found: ${join(root, 'images/he/a_with_context.png')}, nor 1 other files of the test set.`,
     });
   });
 });

@@ -20,7 +20,7 @@ describe('accessible figures', () => {
     expect(await renderSvg(spec)).toContain('(published 0.500)');
   });
 
-  it('tell where the largest cell of a row is', () => {
+  it('mark the largest cell of a row', () => {
     const names = ['a', 'b'];
     const values = [
       [0.25, 0.75],

@@ -70,7 +70,7 @@ describe('asSystemError', () => {
     ['a file to be looked at', { code: 'EACCES', syscall: 'stat', path: '/nowhere/a' }, 'NOT_READABLE'],
     ['a full disk', { code: 'ENOSPC', syscall: 'write' }, 'NO_SPACE'],
     ['a long name', { code: 'ENAMETOOLONG', syscall: 'rename', path: '/a', dest: '/b' }, 'NAME_TOO_LONG'],
-  ])('tells reading from writing: %s', (_name, facts, code) => {
+  ])('distinguishes reading from writing: %s', (_name, facts, code) => {
     expect(asSystemError(failed(facts))).toMatchObject({ code });
   });
 

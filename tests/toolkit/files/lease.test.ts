@@ -147,7 +147,7 @@ describe('acquireLease', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('stops watching when told to', async () => {
+  it('stops watching when asked to', async () => {
     const { path } = await place();
     await foreignClaim(path, ELSEWHERE, 100_000);
     const watching = acquireLease(path, { signal: AbortSignal.timeout(100) });

@@ -39,7 +39,7 @@ describe.each(WAYS)('%s', (name, make) => {
   });
 });
 
-it('tells which folder was the first that was missing', async () => {
+it('returns the first folder that was missing', async () => {
   const path = join(folder(), 'first', 'second');
   expect(await makeFolder(path)).toBe(join(folder(), 'first'));
   expect(await makeFolder(path)).toBeUndefined();

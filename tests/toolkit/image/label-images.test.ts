@@ -79,7 +79,7 @@ describe('label masks', () => {
   it.each([
     ['rgb.png', /its colours are srgb/],
     ['grey-alpha.png', /it has an alpha channel/],
-    ['one-bit.png', /it has 1 bit a pixel/],
+    ['one-bit.png', /it has 1 bit per pixel/],
     ['grey-16-bit.png', /its colours are grey16/],
     ['no-image.png', /cannot be read/],
   ])('are refused as %s', async (name, message) => {
@@ -92,7 +92,7 @@ describe('label masks', () => {
     const path = join(await temporaryFolder(), 'mask.png');
     const [width, height, colours] = [13, 6, 2 ** bits];
     const labels = Uint8Array.from({ length: width * height }, (_, at) => (at * 7) % Math.min(colours, 17));
-    // All entries have one colour, so that only the index tells labels apart.
+    // All entries have one colour, so that only the index distinguishes labels.
     await writeFile(path, palettePng({ width, height, bits, labels, colours }));
     expect(await decodeLabels(path)).toEqual({ width, height, data: Buffer.from(labels), isPalette: true });
   });
@@ -100,8 +100,8 @@ describe('label masks', () => {
   it.each([
     ['zero bytes', async (path: string) => writeFile(path, ''), /it is empty \(0 bytes\)/],
     ['a folder', async (path: string) => mkdir(path), /it is a folder/],
-    ['a JPEG', async (path: string) => void (await grey().jpeg().toFile(path)), /it is no PNG but a JPEG file/],
-    ['a TIFF', async (path: string) => void (await grey().tiff().toFile(path)), /it is no PNG but a TIFF file/],
+    ['a JPEG', async (path: string) => void (await grey().jpeg().toFile(path)), /it is not a PNG but a JPEG file/],
+    ['a TIFF', async (path: string) => void (await grey().tiff().toFile(path)), /it is not a PNG but a TIFF file/],
     [
       '16-bit colour',
       async (path: string) => void (await grey().toColourspace('rgb16').png().toFile(path)),

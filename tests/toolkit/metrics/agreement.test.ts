@@ -97,7 +97,7 @@ describe('evaluateDetection', () => {
     expect(RUMC?.readers).toEqual(['reader P1', 'reader P2', 'reader P3', 'AI']);
   });
 
-  it('takes ties the other way when told to', () => {
+  it('resolves ties the other way when asked to', () => {
     const { annotations, points } = agreementOracle('open', 'pdl1');
     const input = { task: 'pdl1', annotations, points } as const;
     const tree = evaluateDetection({ ...input, tieOrder: 'tree' });

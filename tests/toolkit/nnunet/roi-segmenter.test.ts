@@ -154,7 +154,7 @@ describe('createRoiSegmenter', () => {
     const job = await tinyJob('a', 100, 70, 32);
     const attempt = own.segment(job);
     await expect(attempt).rejects.toMatchObject({ code: 'INFERENCE_FAILED' });
-    await expect(attempt).rejects.toThrow(/thread ended while it segmented .*a\.png \(exit code 1\)/);
+    await expect(attempt).rejects.toThrow(/thread exited while it segmented .*a\.png \(exit code 1\)/);
     expect(await own.segment(job)).toMatchObject({ tiles: 24 });
     expect(threads).toHaveLength(2);
     await own.close();

@@ -182,7 +182,7 @@ describe('segmentRoi', () => {
     const job = jobIn(scratch, 'a', path);
     const overtaken: FoldNetworks = {
       ...networks,
-      async relax() {
+      async releaseLargeNetworks() {
         await segmentRoi(job, networks, IDENTITY);
       },
     };

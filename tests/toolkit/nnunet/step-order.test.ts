@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ROWS_A_FOLD, stepAfter, stepsBefore } from '../../../toolkit/nnunet/sliding-window/step-order.ts';
+import { ROWS_PER_FOLD, stepAfter, stepsBefore } from '../../../toolkit/nnunet/sliding-window/step-order.ts';
 
 const allSteps = (rows: number, folds: number) => [...stepsBefore({ row: rows, fold: 0 }, rows, folds)];
 
@@ -30,6 +30,6 @@ describe('the order of steps', () => {
   it('changes the fold only once per group', () => {
     const steps = allSteps(9, 5);
     const changes = steps.filter(({ fold }, k) => k > 0 && steps[k - 1]?.fold !== fold).length + 1;
-    expect(changes).toBe(5 * Math.ceil(9 / ROWS_A_FOLD));
+    expect(changes).toBe(5 * Math.ceil(9 / ROWS_PER_FOLD));
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { StateTensor } from '../../../toolkit/nnunet/convert/state-dict.ts';
-import { StateDictLedger } from '../../../toolkit/nnunet/convert/state-dict.ts';
+import { StateDictTracker } from '../../../toolkit/nnunet/convert/state-dict.ts';
 import { unetArchitecture } from '../../../toolkit/nnunet/convert/unet-architecture.ts';
 import { unetGraph } from '../../../toolkit/nnunet/convert/unet-graph.ts';
 import { encodeModel } from '../../../toolkit/onnx/file/write-model.ts';
@@ -27,7 +27,7 @@ const TINY = unetArchitecture({
 function build(change: (tensors: Map<string, StateTensor>) => void = () => {}) {
   const tensors = stateDictOf(TINY);
   change(tensors);
-  const ledger = new StateDictLedger(tensors, 'fold_0/model_best.model');
+  const ledger = new StateDictTracker(tensors, 'fold_0/model_best.model');
   const graph = unetGraph(TINY, ledger);
   ledger.close();
   return { graph, ledger };
@@ -102,7 +102,7 @@ describe('unetGraph', () => {
     ['seg_outputs.0.weight', [5, 4, 1, 1], '[4, 4, 1, 1]'],
     ['conv_blocks_context.0.blocks.0.instnorm.num_batches_tracked', [1], '[]'],
   ])('refuses %s of shape %j', (name, shape, wanted) => {
-    const message = `fold_0/model_best.model: the parameter ${name} is [${shape.join(', ')}], its plans want ${wanted}.`;
+    const message = `fold_0/model_best.model: the parameter ${name} is [${shape.join(', ')}]; its plans need ${wanted}.`;
     expect(() => build((tensors) => tensors.set(name, constantTensor(shape)))).toThrow(
       expect.objectContaining({ code: 'PARAMETER_MISSING', message }),
     );

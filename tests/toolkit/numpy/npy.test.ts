@@ -58,7 +58,7 @@ describe('.npy', () => {
 
   it.each([
     ['fortran-float64', 'is in Fortran order'],
-    ['big-endian-float32', 'holds values of type >f4'],
+    ['big-endian-float32', 'contains values of type >f4'],
   ])('refuses %s', async (name, message) => {
     await expect(readNpy(fixture(name))).rejects.toMatchObject({
       code: 'NPY_INVALID',

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { writeModel } from '../../../toolkit/onnx/file/write-model.ts';
 import { GraphBuilder } from '../../../toolkit/onnx/graph/graph.ts';
 import { conv, floats, softmax } from '../../../toolkit/onnx/graph/operators.ts';
-import { laidOutModel } from '../../../toolkit/onnx/session/laid-out-model.ts';
+import { prepackedModel } from '../../../toolkit/onnx/session/laid-out-model.ts';
 import { openSession } from '../../../toolkit/onnx/session/session.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { writeTinyModel } from '../nnunet/support/tiny-model.ts';
@@ -46,7 +46,7 @@ function largestDifference(a: Float32Array, b: Float32Array): number {
   return a.reduce((most, value, at) => Math.max(most, Math.abs(value - (b[at] ?? Number.NaN))), 0);
 }
 
-describe('laidOutModel', () => {
+describe('prepackedModel', () => {
   it('gives the bits of the model itself, the first time and from the copy', async () => {
     const path = await tinyModel();
     const plain = await softmaxOf(path, false);
@@ -62,12 +62,12 @@ describe('laidOutModel', () => {
 
   it('makes a copy once, and opens that', async () => {
     const [path, other] = [await tinyModel(), await tinyModel()];
-    const copy = await laidOutModel(path);
-    expect(await laidOutModel(path)).toBe(copy);
+    const copy = await prepackedModel(path);
+    expect(await prepackedModel(path)).toBe(copy);
     // What the session reads shows in what it answers: the other model's output is of another height.
     await writeTinyModel(dirname(other), [32, 24]);
     await rm(dirname(copy ?? ''), { recursive: true });
-    await rename(dirname((await laidOutModel(other)) ?? ''), dirname(copy ?? ''));
+    await rename(dirname((await prepackedModel(other)) ?? ''), dirname(copy ?? ''));
     const { session } = await openSession(path, { provider: 'cpu', laidOut: true });
     expect(session.outputMetadata[0]).toMatchObject({ shape: [1, 32, 24, 5] });
     await session.release();
@@ -79,7 +79,7 @@ describe('laidOutModel', () => {
   ])('does without a copy whose %s is damaged, and makes another', async (_, file) => {
     const path = await tinyModel();
     const plain = await softmaxOf(path, false);
-    const copy = (await laidOutModel(path)) ?? '';
+    const copy = (await prepackedModel(path)) ?? '';
     await truncate(join(dirname(copy), file), 16);
     expect(await softmaxOf(path, true)).toEqual(plain);
     expect(await softmaxOf(path, true)).toEqual(plain);
@@ -88,14 +88,14 @@ describe('laidOutModel', () => {
 
   it('makes another copy for another state of the file', async () => {
     const path = await tinyModel();
-    const copy = await laidOutModel(path);
+    const copy = await prepackedModel(path);
     await utimes(path, 1, 1);
-    expect(await laidOutModel(path)).not.toBe(copy);
+    expect(await prepackedModel(path)).not.toBe(copy);
   });
 
   it('lays one out for several openings at once', async () => {
     const path = await tinyModel();
-    const copies = new Set(await Promise.all([1, 2, 3].map(() => laidOutModel(path))));
+    const copies = new Set(await Promise.all([1, 2, 3].map(() => prepackedModel(path))));
     expect(copies.size).toBe(1);
     expect(await readdir(join(dirname(path), 'laid-out'))).toHaveLength(1);
   });
@@ -117,7 +117,7 @@ describe('laidOutModel', () => {
   it('opens the model itself where no copy can be written', async () => {
     const path = await tinyModel();
     await writeFile(join(dirname(path), 'laid-out'), 'a file where the folder should be');
-    expect(await laidOutModel(path)).toBeUndefined();
+    expect(await prepackedModel(path)).toBeUndefined();
     expect(await softmaxOf(path, true)).toEqual(await softmaxOf(path, false));
   });
 
@@ -126,7 +126,7 @@ describe('laidOutModel', () => {
     const { pid } = spawnSync('true');
     const left = join(dirname(path), 'laid-out', `.fold_1-0.${pid}.0a0a.tmp`);
     await mkdir(left, { recursive: true });
-    await laidOutModel(path);
+    await prepackedModel(path);
     expect(await readdir(join(dirname(path), 'laid-out'))).toHaveLength(1);
   });
 });

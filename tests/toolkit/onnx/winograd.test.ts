@@ -57,7 +57,7 @@ async function run(graph: OnnxGraph, seed: number): Promise<Float32Array> {
 }
 
 /** Same sums in float64, in the plainest way. */
-async function convolved(graph: OnnxGraph, seed: number): Promise<Float64Array> {
+async function emitConv(graph: OnnxGraph, seed: number): Promise<Float64Array> {
   const [, channels = 0, height = 0, width = 0] = graph.inputs[0]?.shape ?? [];
   const x = randomFloats(seed, channels * height * width);
   const [weight, bias] = await Promise.all(graph.tensors.map(({ read }) => read()));
@@ -97,7 +97,7 @@ describe('withWinograd', () => {
       const graph = oneConvolution(size, outputs);
       const rewritten = withWinograd(graph, ALL);
       expect(rewritten.nodes.filter(({ operator }) => operator === 'MatMul')).toHaveLength(2);
-      const expected = await convolved(graph, 7);
+      const expected = await emitConv(graph, 7);
       // Rounding grows with the number of products that are summed, here of numbers in -1..1.
       const bound = 2e-7 * 9 * size[0];
       expect(largestDifference(await run(rewritten, 7), expected)).toBeLessThan(bound);

@@ -116,7 +116,7 @@ describe('writeModel', () => {
     expect(await readdir(join(folder, 'kept'))).toEqual(['model.onnx']);
   });
 
-  it('stops when told to', async () => {
+  it('stops when asked to', async () => {
     const path = join(folder, 'stopped', 'model.onnx');
     await expect(writeModel(path, small(), AbortSignal.abort(new Error('stop')))).rejects.toThrow('stop');
     expect(await readdir(join(folder, 'stopped'))).toEqual([]);

@@ -39,7 +39,7 @@ describe('numbers, None and booleans', () => {
 
   it.each(['I1x\n.', 'I\n.', 'L0x10\n.', 'F1e\n.', 'Fabc\n.', 'I 1 2\n.'])(
     'refuses the malformed number %j',
-    (pickle) => expectRefusal(() => read([pickle]), 'CHECKPOINT_CORRUPT', /is no (integer|number)/),
+    (pickle) => expectRefusal(() => read([pickle]), 'CHECKPOINT_CORRUPT', /is not an? (integer|number)/),
   );
 });
 

@@ -109,7 +109,7 @@ describe('the methods text', () => {
 
   it('claims no checksum that was not compared', () => {
     const text = methodsOf({ configuration: configured({ zenodo: { offline: true } }), verified: [] });
-    expect(text).toContain('taken from a data folder as they were; no checksums were verified');
+    expect(text).toContain('used from a data folder without verification; no checksums were verified');
     expect(methodsOf({ verified: ['md5', 'crc'] })).toContain('1 of 2 files was verified by MD5');
   });
 

@@ -3,13 +3,13 @@ import { ReigniteError } from '../../../toolkit/errors.ts';
 import { publishedOr } from '../../../toolkit/tasks/published-prediction.ts';
 
 const failing = (code: 'FILE_MISSING' | 'NO_SPACE') => async () => {
-  throw new ReigniteError(code, 'There is no file /home/someuser/data/inference/he/x.png.');
+  throw new ReigniteError(code, 'File not found: /home/someuser/data/inference/he/x.png.');
 };
 
 it('a published prediction that cannot be read gives a reason that names no absolute path', async () => {
   expect(await publishedOr('/home/someuser/data', failing('FILE_MISSING'))).toEqual({
     kind: 'unreadable',
-    reason: 'There is no file inference/he/x.png.',
+    reason: 'File not found: inference/he/x.png.',
   });
 });
 

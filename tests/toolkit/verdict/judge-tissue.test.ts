@@ -95,7 +95,7 @@ describe('judgeTissue', () => {
     const other = judgeTissue('he', [one], one.ours, TOLERANCES);
     expect(other.evaluation).toEqual({
       verdict: 'differs',
-      reason: '2 of 289 counts are not those of the published matrix.',
+      reason: '2 of 289 counts differ from the published matrix.',
     });
     expect(other.verdict).toBe('differs');
     const partial = judgeTissue('he', [one, { roi: 'b', reason: 'It is gone.' }], one.published, TOLERANCES);

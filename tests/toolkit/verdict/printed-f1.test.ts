@@ -55,12 +55,12 @@ describe('the published points, scored here, against F1 values in print', () => 
     };
     expect(compareWithPrinted(metrics(SMALL), printed(values))).toEqual({
       verdict: 'reproduced',
-      reason: 'All 3 F1 values printed in f1_scores_nuclei.png are found again.',
+      reason: 'All 3 F1 values printed in f1_scores_nuclei.png are reproduced.',
     });
     const off = { ...values, 'reader R1|AI': printedAs(macro(SMALL)) + 0.01 };
     expect(compareWithPrinted(metrics(SMALL), printed(off))).toEqual({
       verdict: 'differs',
-      reason: 'F1 values printed in f1_scores_nuclei.png are not found again: reader R1|AI.',
+      reason: 'F1 values printed in f1_scores_nuclei.png are not reproduced: reader R1|AI.',
     });
     expect(compareWithPrinted(metrics(SMALL), printed({ 'reader R9|AI': 0.5 })).verdict).toBe('differs');
   });

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { worstOf } from '../../../toolkit/verdict/verdict-file.ts';
+import { mostSevere } from '../../../toolkit/verdict/verdict-file.ts';
 
-describe('worstOf', () => {
+describe('mostSevere', () => {
   it('takes the worst, and `not comparable` only where there is nothing else', () => {
-    expect(worstOf([])).toBe('not comparable');
-    expect(worstOf(['not comparable', 'not comparable'])).toBe('not comparable');
-    expect(worstOf(['not comparable', 'reproduced'])).toBe('reproduced');
-    expect(worstOf(['within tolerance', 'reproduced'])).toBe('within tolerance');
-    expect(worstOf(['within tolerance', 'differs', 'not comparable'])).toBe('differs');
+    expect(mostSevere([])).toBe('not comparable');
+    expect(mostSevere(['not comparable', 'not comparable'])).toBe('not comparable');
+    expect(mostSevere(['not comparable', 'reproduced'])).toBe('reproduced');
+    expect(mostSevere(['within tolerance', 'reproduced'])).toBe('within tolerance');
+    expect(mostSevere(['within tolerance', 'differs', 'not comparable'])).toBe('differs');
   });
 });

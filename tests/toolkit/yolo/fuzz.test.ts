@@ -8,7 +8,7 @@ import { type Checkpoint, openCheckpoint } from '../../../toolkit/pytorch/contai
 import { isPickleObject, type PickleValue } from '../../../toolkit/pytorch/pickle/value.ts';
 import { detectorGraph } from '../../../toolkit/yolo/convert/detector-graph.ts';
 import { readDetectorNetwork } from '../../../toolkit/yolo/convert/detector-network.ts';
-import { TensorLedger } from '../../../toolkit/yolo/convert/tensor-ledger.ts';
+import { TensorUsage } from '../../../toolkit/yolo/convert/tensor-ledger.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { randomNumbers } from '../../support/random-numbers.ts';
 import { fixture, SIZE } from './support/fixtures.ts';
@@ -24,7 +24,7 @@ const ODD: readonly PickleValue[] = [
 async function build(checkpoint: Checkpoint): Promise<'built' | 'refused'> {
   try {
     const network = await readDetectorNetwork(checkpoint);
-    const ledger = new TensorLedger(network.root, checkpoint.path, checkpoint);
+    const ledger = new TensorUsage(network.root, checkpoint.path, checkpoint);
     await encodeModel(detectorGraph(network, ledger, { height: SIZE, width: SIZE }).graph);
     return 'built';
   } catch (error) {

@@ -4,7 +4,7 @@ import type { Checkpoint } from '../../../toolkit/pytorch/containers/checkpoint.
 import type { PickleValue } from '../../../toolkit/pytorch/pickle/value.ts';
 import { detectorGraph } from '../../../toolkit/yolo/convert/detector-graph.ts';
 import { readDetectorNetwork } from '../../../toolkit/yolo/convert/detector-network.ts';
-import { TensorLedger } from '../../../toolkit/yolo/convert/tensor-ledger.ts';
+import { TensorUsage } from '../../../toolkit/yolo/convert/tensor-ledger.ts';
 import { fixture, opened, SIZE } from './support/fixtures.ts';
 import { attributesAt, dict, list, moduleAt, moduleOf, registerAt } from './support/pickle-tree.ts';
 
@@ -12,7 +12,7 @@ type Reader = Pick<Checkpoint, 'readFloat32'>;
 
 async function build(checkpoint: Checkpoint, reader: Reader = checkpoint): Promise<Uint8Array> {
   const network = await readDetectorNetwork(checkpoint);
-  const ledger = new TensorLedger(network.root, checkpoint.path, reader);
+  const ledger = new TensorUsage(network.root, checkpoint.path, reader);
   return encodeModel(detectorGraph(network, ledger, { height: SIZE, width: SIZE }).graph);
 }
 

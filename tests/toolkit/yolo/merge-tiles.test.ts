@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { readNpy } from '../../../toolkit/numpy/npy.ts';
 import { readCandidates } from '../../../toolkit/yolo/detect/candidates.ts';
-import { FATE } from '../../../toolkit/yolo/detect/nms.ts';
+import { NMS_OUTCOMES } from '../../../toolkit/yolo/detect/nms.ts';
 import { judgeViews } from '../../../toolkit/yolo/judge-views.ts';
 import { type KeptBox, mergeTiles } from '../../../toolkit/yolo/merge-tiles.ts';
 import { placeRows } from '../../../toolkit/yolo/place-rows.ts';
@@ -49,8 +49,8 @@ describe('mergeTiles', () => {
       }
     }
     const boxes = seenInTiles(objects, tiles, () => below(300) / 100 - 1.5);
-    const fates = mergeTiles(boxes, tiles, 0.7);
-    const kept = boxes.filter((_, index) => fates[index] === 'kept');
+    const outcomes = mergeTiles(boxes, tiles, 0.7);
+    const kept = boxes.filter((_, index) => outcomes[index] === 'kept');
     const counts = objects.map((_, object) => kept.filter((box) => box.object === object).length);
     expect(counts.filter((count) => count === 0)).toEqual([]);
     expect(counts.filter((count) => count > 1)).toEqual([]);
@@ -83,8 +83,8 @@ describe('judgeViews', () => {
     placeRows(Float32Array.from(data, Number), 'yolov8', 400, 2, head);
     const candidates = readCandidates(head, 2, 0.1);
     const options = { confidence: 0.25, iou: 0.45 };
-    const { order, fates } = suppressed(candidates, 'by-class', options);
-    const kept = Array.from(order).filter((index) => fates[index] === FATE.kept);
+    const { order, outcomes } = suppressed(candidates, 'by-class', options);
+    const kept = Array.from(order).filter((index) => outcomes[index] === NMS_OUTCOMES.kept);
     const expected = z
       .array(z.array(z.number()).length(7))
       .parse(JSON.parse(await readFile(join(FIXTURES, 'boxes.json'), 'utf8')));
@@ -96,9 +96,9 @@ describe('judgeViews', () => {
       expect(candidates.corners[4 * index]).toBeCloseTo(x1, 3);
     }
     const together = suppressed(candidates, 'together', options);
-    expect(together.fates.filter((fate) => fate === FATE.kept).length).toBeLessThan(kept.length);
+    expect(together.outcomes.filter((outcome) => outcome === NMS_OUTCOMES.kept).length).toBeLessThan(kept.length);
     const none = suppressed(candidates, 'none', options);
-    expect(none.fates.filter((fate) => fate >= 0)).toHaveLength(0);
+    expect(none.outcomes.filter((outcome) => outcome >= 0)).toHaveLength(0);
   });
 
   it('cuts boxes at the borders of the image and numbers rows over all tiles', () => {

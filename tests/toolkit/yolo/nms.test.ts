@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cellDefinition } from '../../../toolkit/tasks/registry.ts';
 import { type Candidates, readCandidates } from '../../../toolkit/yolo/detect/candidates.ts';
-import { FATE, nms } from '../../../toolkit/yolo/detect/nms.ts';
+import { NMS_OUTCOMES, nms } from '../../../toolkit/yolo/detect/nms.ts';
 import { floatsOf } from './support/fixtures.ts';
 
 function candidatesOf(
@@ -16,8 +16,8 @@ function candidatesOf(
   };
 }
 
-function keptOf({ order, fates }: ReturnType<typeof nms>): readonly number[] {
-  return [...order].filter((index) => fates[index] === FATE.kept);
+function keptOf({ order, outcomes }: ReturnType<typeof nms>): readonly number[] {
+  return [...order].filter((index) => outcomes[index] === NMS_OUTCOMES.kept);
 }
 
 /** Every box against every better one, as torchvision's loop goes. */
@@ -28,9 +28,9 @@ function naiveFates({ corners, scores, count }: Candidates, iou: number): readon
   const order = Array.from({ length: count }, (_, index) => index).sort(
     (a, b) => (scores[b] ?? 0) - (scores[a] ?? 0) || a - b,
   );
-  const fates: number[] = Array.from({ length: count }, () => FATE.kept);
+  const outcomes: number[] = Array.from({ length: count }, () => NMS_OUTCOMES.kept);
   for (const [rank, one] of order.entries()) {
-    if (fates[one] !== FATE.kept) continue;
+    if (outcomes[one] !== NMS_OUTCOMES.kept) continue;
     for (const other of order.slice(rank + 1)) {
       const width = Math.max(
         0,
@@ -42,10 +42,10 @@ function naiveFates({ corners, scores, count }: Candidates, iou: number): readon
       );
       const inter = f(width * height);
       const overlap = f(inter / f(f(area(one) + area(other)) - inter));
-      if (fates[other] === FATE.kept && overlap > iou) fates[other] = one;
+      if (outcomes[other] === NMS_OUTCOMES.kept && overlap > iou) outcomes[other] = one;
     }
   }
-  return fates;
+  return outcomes;
 }
 
 describe('readCandidates', () => {
@@ -95,19 +95,19 @@ describe('nms', () => {
       [0, 0, 10, 10, 0.6],
       [0, 0, 10, 5, 0.9],
     ]);
-    const of = (iou: number) => [...nms(pair, { confidence: 0.5, iou }).fates];
-    expect(of(0.5)).toEqual([FATE.kept, FATE.kept]); // IoU is 0.5
-    expect(of(0.499)).toEqual([1, FATE.kept]);
+    const of = (iou: number) => [...nms(pair, { confidence: 0.5, iou }).outcomes];
+    expect(of(0.5)).toEqual([NMS_OUTCOMES.kept, NMS_OUTCOMES.kept]); // IoU is 0.5
+    expect(of(0.499)).toEqual([1, NMS_OUTCOMES.kept]);
   });
 
   it('takes equal scores by index, and says which box suppressed', () => {
     const same = [0, 0, 10, 10, 0.75] as const;
-    const { order, fates } = nms(candidatesOf([[50, 50, 60, 60, 0.625], same, same, same]), {
+    const { order, outcomes } = nms(candidatesOf([[50, 50, 60, 60, 0.625], same, same, same]), {
       confidence: 0.5,
       iou: 0.5,
     });
     expect([...order]).toEqual([1, 2, 3, 0]);
-    expect([...fates]).toEqual([FATE.kept, FATE.kept, 1, 1]);
+    expect([...outcomes]).toEqual([NMS_OUTCOMES.kept, NMS_OUTCOMES.kept, 1, 1]);
   });
 
   it('lets a suppressed box suppress nothing', () => {
@@ -116,13 +116,19 @@ describe('nms', () => {
       [3, 0, 13, 10, 0.8], // IoU 7/13 with both neighbours
       [6, 0, 16, 10, 0.7], // IoU 4/16 with the first
     ]);
-    expect([...nms(row, { confidence: 0.5, iou: 0.5 }).fates]).toEqual([FATE.kept, 0, FATE.kept]);
+    expect([...nms(row, { confidence: 0.5, iou: 0.5 }).outcomes]).toEqual([NMS_OUTCOMES.kept, 0, NMS_OUTCOMES.kept]);
   });
 
   it('leaves out what is below the confidence and beyond the limits', () => {
     const apart = candidatesOf([0.9, 0.8, 0.7, 0.6, 0.5].map((score, k) => [20 * k, 0, 20 * k + 10, 10, score]));
-    const { fates } = nms(apart, { confidence: 0.5, iou: 0.5, maxCandidates: 3, maxKept: 2 });
-    expect([...fates]).toEqual([FATE.kept, FATE.kept, FATE.overLimit, FATE.overLimit, FATE.belowConfidence]);
+    const { outcomes } = nms(apart, { confidence: 0.5, iou: 0.5, maxCandidates: 3, maxKept: 2 });
+    expect([...outcomes]).toEqual([
+      NMS_OUTCOMES.kept,
+      NMS_OUTCOMES.kept,
+      NMS_OUTCOMES.overLimit,
+      NMS_OUTCOMES.overLimit,
+      NMS_OUTCOMES.belowConfidence,
+    ]);
   });
 
   it('gives what comparing every pair gives', () => {
@@ -133,7 +139,7 @@ describe('nms', () => {
     fc.assert(
       fc.property(fc.array(box, { maxLength: 60 }), fc.constantFrom(0, 0.2, 0.5, 0.6, 0.9), (boxes, iou) => {
         const candidates = candidatesOf(boxes);
-        expect([...nms(candidates, { confidence: 0.1, iou }).fates]).toEqual(naiveFates(candidates, iou));
+        expect([...nms(candidates, { confidence: 0.1, iou }).outcomes]).toEqual(naiveFates(candidates, iou));
       }),
       { numRuns: 200 },
     );
@@ -144,7 +150,7 @@ describe('nms', () => {
       const [x, y] = [(k % 200) * 2.5, Math.floor(k / 200) * 3.4];
       return [x, y, x + 3, y + 4, 0.5 + ((k * 7919) % 30_000) / 60_001] as const;
     });
-    const { fates } = nms(candidatesOf(boxes), { confidence: 0.5, iou: 0.5, maxKept: 30_000 });
-    expect(fates.filter((fate) => fate >= 0)).toHaveLength(0);
+    const { outcomes } = nms(candidatesOf(boxes), { confidence: 0.5, iou: 0.5, maxKept: 30_000 });
+    expect(outcomes.filter((outcome) => outcome >= 0)).toHaveLength(0);
   });
 });

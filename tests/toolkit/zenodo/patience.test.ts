@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { ReigniteError } from '../../../toolkit/errors.ts';
-import { Patience } from '../../../toolkit/zenodo/http/patience.ts';
+import { RetryBudget } from '../../../toolkit/zenodo/http/patience.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
-const LIMITS = { patienceMs: 60_000, spaceMs: 20_000, retryMs: 1_000 };
+const LIMITS = { retryTimeoutMs: 60_000, diskFullTimeoutMs: 20_000, retryMs: 1_000 };
 const network = new ReigniteError('NETWORK', 'Cut.');
 
 /** Failures of one file, at times of a clock that the test has in its hands. */
 async function prepared() {
   const folder = await temporaryFolder();
   const fails = (error: unknown, at: number, bytes = 0, execution = 'run') =>
-    new Patience(folder).after(error, { subject: 'a.bin', execution, bytes, startedAt: at }, LIMITS, at);
+    new RetryBudget(folder).after(error, { subject: 'a.bin', execution, bytes, startedAt: at }, LIMITS, at);
   return { fails };
 }
 
@@ -30,8 +30,8 @@ describe('patience', () => {
       now += error.retryAfterMs ?? Number.NaN;
     }
     expect(waits[1]).toBeGreaterThan(waits[0] ?? 0);
-    expect(now - 1_000_000).toBeGreaterThanOrEqual(LIMITS.patienceMs);
-    expect(now - 1_000_000).toBeLessThan(LIMITS.patienceMs * 1.1);
+    expect(now - 1_000_000).toBeGreaterThanOrEqual(LIMITS.retryTimeoutMs);
+    expect(now - 1_000_000).toBeLessThan(LIMITS.retryTimeoutMs * 1.1);
   });
 
   it('is new after a byte, for another run, and after a time without attempts', async () => {
@@ -39,7 +39,9 @@ describe('patience', () => {
     for (let k = 0; k < 5; k++) await fails(network, 1_000 * k);
     expect(await fails(network, 100_000, 1)).toMatchObject({ retryable: true });
     expect(await fails(network, 200_000, 1, 'another run')).toMatchObject({ retryable: true });
-    expect(await fails(network, 200_000 + 10 * LIMITS.patienceMs, 1, 'another run')).toMatchObject({ retryable: true });
+    expect(await fails(network, 200_000 + 10 * LIMITS.retryTimeoutMs, 1, 'another run')).toMatchObject({
+      retryable: true,
+    });
   });
 
   it('waits for as long as the server asks', async () => {
@@ -53,16 +55,16 @@ describe('patience', () => {
   it('waits for space for a time of its own, and says how to resume', async () => {
     const { fails } = await prepared();
     const full = new ReigniteError('NO_SPACE', 'Full.');
-    expect(await fails(full, 0)).toMatchObject({ retryable: true, remedy: expect.stringContaining('by itself') });
-    expect(await fails(full, LIMITS.spaceMs + 1)).toMatchObject({ code: 'NO_SPACE', retryable: false });
+    expect(await fails(full, 0)).toMatchObject({ retryable: true, remedy: expect.stringContaining('Free disk space') });
+    expect(await fails(full, LIMITS.diskFullTimeoutMs + 1)).toMatchObject({ code: 'NO_SPACE', retryable: false });
   });
 
   it('does not count an outage of the network as time without space', async () => {
     const { fails } = await prepared();
     const full = new ReigniteError('NO_SPACE', 'Full.');
     await fails(network, 0);
-    expect(await fails(full, LIMITS.spaceMs + 1)).toMatchObject({ code: 'NO_SPACE', retryable: true });
-    expect(await fails(full, 2 * LIMITS.spaceMs + 2)).toMatchObject({ code: 'NO_SPACE', retryable: false });
+    expect(await fails(full, LIMITS.diskFullTimeoutMs + 1)).toMatchObject({ code: 'NO_SPACE', retryable: true });
+    expect(await fails(full, 2 * LIMITS.diskFullTimeoutMs + 2)).toMatchObject({ code: 'NO_SPACE', retryable: false });
   });
 
   it('leaves alone what is neither network nor space', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Politeness } from '../../../toolkit/zenodo/http/politeness.ts';
+import { HostRateLimiter } from '../../../toolkit/zenodo/http/politeness.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const HOST = 'zenodo.example';
@@ -9,7 +9,7 @@ describe('politeness', () => {
     const folder = await temporaryFolder();
     const sent: number[] = [];
     for (let k = 0; k < 9; k++) {
-      const leave = await new Politeness({ folder, requests: 3, windowMs: 300 }).enter(HOST);
+      const leave = await new HostRateLimiter({ folder, requests: 3, windowMs: 300 }).enter(HOST);
       sent.push(Date.now());
       leave();
     }
@@ -17,7 +17,7 @@ describe('politeness', () => {
   });
 
   it('lets no more than two be open at once, and the third go when one has left', async () => {
-    const politeness = new Politeness({ folder: await temporaryFolder() });
+    const politeness = new HostRateLimiter({ folder: await temporaryFolder() });
     const leave = await politeness.enter(HOST);
     await politeness.enter(HOST);
     let isIn = false;
@@ -34,14 +34,14 @@ describe('politeness', () => {
 
   it('sends nothing to a host that asked to be left alone, and says for how long', async () => {
     const folder = await temporaryFolder();
-    new Politeness({ folder }).holdOff(HOST, 60_000);
-    const error = new Politeness({ folder }).enter(HOST);
+    new HostRateLimiter({ folder }).holdOff(HOST, 60_000);
+    const error = new HostRateLimiter({ folder }).enter(HOST);
     await expect(error).rejects.toMatchObject({ code: 'RATE_LIMITED' });
     await error.catch(({ retryAfterMs }) => expect(retryAfterMs).toBeGreaterThan(50_000));
   });
 
   it('stops waiting when asked to', async () => {
-    const politeness = new Politeness({ folder: await temporaryFolder(), connections: 1 });
+    const politeness = new HostRateLimiter({ folder: await temporaryFolder(), connections: 1 });
     await politeness.enter(HOST);
     await expect(politeness.enter(HOST, AbortSignal.timeout(50))).rejects.toThrow();
   });

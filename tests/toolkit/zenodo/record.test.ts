@@ -97,7 +97,7 @@ describe('fetchRecord', () => {
     ['a key of control characters', { id: 7, files: [{ ...file, key: 'a\u001b[2J' }] }, 'files.0.key'],
     ['a key that no disk takes', { id: 7, files: [{ ...file, key: 'a'.repeat(250) }] }, 'files.0.key'],
     ['half a character', { id: 7, files: [{ ...file, key: 'a\ud800' }] }, 'files.0.key'],
-    ['a key twice', { id: 7, files: [file, file] }, '"a" is there twice'],
+    ['a key twice', { id: 7, files: [file, file] }, '"a" occurs twice'],
     ['a link to a local file', { id: 7, files: [{ ...file, links: { self: 'file:///etc/a' } }] }, 'files.0.links.self'],
     ['a list', [], 'expected object'],
     ['null', null, 'expected object'],

@@ -12,23 +12,24 @@ import { v2Recipe } from '../v2/recipe.ts';
 import { hashSources, type ModelSources } from './model-digest.ts';
 import { type CheckpointName, type FoldFiles, type FoldName, findFolds } from './model-folds.ts';
 import { type ModelRecipe, v1Recipe } from './model-recipe.ts';
-import { StateDictLedger } from './state-dict.ts';
+import { StateDictTracker } from './state-dict.ts';
 
 export { modelDigest } from './model-digest.ts';
 
 /** Files that a conversion writes. */
 const CONVERTED = /^(?:fold_(?:\d+|all)\.onnx|model\.json)$/;
 
+/** What is converted, and where to. */
 export interface ConvertModelOptions {
-  /** nnU-Net folder: holds `fold_0/model_best.model` (v1) or `fold_0/checkpoint_final.pth` (v2) and so on. */
+  /** nnU-Net folder, with `fold_0/model_best.model` (v1) or `fold_0/checkpoint_final.pth` (v2) and so on. */
   readonly folder: string;
-  /** In the order in which they are averaged. Default: 0 to 4. */
+  /** Folds in the order in which they are averaged. @default 0 to 4 */
   readonly folds?: readonly FoldName[];
-  /** Which weights of a fold. Default: `model_best`. */
+  /** Which weights of a fold. @default `model_best` */
   readonly name?: CheckpointName;
-  /** Whether tiles are predicted mirrored too, along the axes of the training; of nnU-Net v2. Default: no. */
+  /** Whether tiles are also predicted mirrored, along the axes of the training (nnU-Net v2). @default false */
   readonly mirroring?: boolean;
-  /** Folder for `fold_<k>.onnx` and `model.json`; made if missing. */
+  /** Folder for `fold_<k>.onnx` and `model.json`; created if missing. */
   readonly out: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: ConvertProgress) => void;
@@ -42,16 +43,17 @@ export interface ConvertProgress {
 }
 
 /**
- * Converts an nnU-Net 2D model of version 1 or 2 to ONNX, one file per fold, and describes it in a card.
+ * Converts an nnU-Net 2D model of version 1 or 2 to ONNX: one file per fold, and a description in `model.json`.
  *
- * Equal sources give equal bytes. The card is written last: killed anywhere and run again, this ends in the same
- * files. A whole and matching conversion that is already there is checked and left as it is.
+ * Equal sources give equal bytes. The description is written last, so an interrupted conversion can be repeated. An
+ * existing, matching conversion is verified and kept.
  *
  * The plans come from the first fold and serve all, as in nnU-Net's loader; a fold of another architecture has
  * parameters that do not fit them.
  *
  * @throws ReigniteError FOLD_MISSING, PLANS_INVALID, PARAMETER_MISSING, PARAMETER_UNKNOWN, CHECKPOINT_CORRUPT,
- *   CHECKPOINT_UNSAFE, CHECKPOINT_UNSUPPORTED, NO_SPACE or NOT_WRITABLE; no card is left then.
+ *   CHECKPOINT_UNSAFE, CHECKPOINT_UNSUPPORTED, NO_SPACE or NOT_WRITABLE; `model.json` is then absent.
+ * @example await convertModel({ folder: 'models/he', out: 'onnx/he' });
  */
 export async function convertModel(options: ConvertModelOptions): Promise<ModelCard> {
   const { folder, out, mirroring = false, signal, onProgress } = options;
@@ -90,7 +92,7 @@ async function convertFold(
   const checkpoint = await openCheckpoint(path);
   try {
     const { tensors, parallelPrefix } = await recipe.weights(checkpoint, path);
-    const ledger = new StateDictLedger(tensors, path);
+    const ledger = new StateDictTracker(tensors, path);
     const graph = recipe.graph(ledger);
     ledger.close();
     const file = `fold_${fold}.onnx`;

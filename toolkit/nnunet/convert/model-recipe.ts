@@ -6,7 +6,7 @@ import { CONVERTER_SCHEMA } from './model-digest.ts';
 import type { FoldFiles } from './model-folds.ts';
 import type { NnunetPlans } from './plans.ts';
 import { readPlansFile } from './plans-file.ts';
-import type { StateDict, StateDictLedger } from './state-dict.ts';
+import type { StateDict, StateDictTracker } from './state-dict.ts';
 import { checkpointStateDict } from './state-dict.ts';
 import { unetArchitecture } from './unet-architecture.ts';
 import { INPUT_NAME, OUTPUT_NAME, unetGraph } from './unet-graph.ts';
@@ -23,7 +23,7 @@ export interface ModelRecipe {
   /** What the card says of the model, before its sources and folds. */
   readonly card: Omit<ModelCard, 'digest' | 'plansSha256' | 'datasetSha256' | 'folds'>;
   weights(checkpoint: Checkpoint, path: string): Promise<FoldWeights>;
-  graph(ledger: StateDictLedger): OnnxGraph;
+  graph(ledger: StateDictTracker): OnnxGraph;
 }
 
 /**

@@ -35,7 +35,7 @@ const ModelInfo = z.object({
 /** Height and width. */
 export type Pair = readonly [number, number];
 
-/** What of an nnU-Net v1 plans file decides the 2D network. */
+/** The fields of an nnU-Net v1 plans file that define the 2D network. */
 export interface NnunetPlans {
   /** Name of the trainer class. */
   readonly trainer: string;

@@ -105,7 +105,7 @@ function finite(name: string, source: string, values: Float32Array): Float32Arra
  * Keeps account of a state dict, so that nothing in it is passed over in silence: every tensor is used,
  * or set aside on purpose, or an error.
  */
-export class StateDictLedger {
+export class StateDictTracker {
   readonly #tensors: StateDict;
   /** Path of the checkpoint. */
   readonly source: string;

@@ -2,7 +2,7 @@ import { foldedBias, foldedWeight } from '../../onnx/graph/fold-batch-norm.ts';
 import type { OnnxGraph } from '../../onnx/graph/graph.ts';
 import { GraphBuilder, type Value } from '../../onnx/graph/graph.ts';
 import { concat, conv, convTranspose, leakyRelu, softmax, transpose } from '../../onnx/graph/operators.ts';
-import type { StateDictLedger, StateTensor } from './state-dict.ts';
+import type { StateDictTracker, StateTensor } from './state-dict.ts';
 import { finiteTensor } from './state-dict.ts';
 import type { ConvBlock, SegmentationHead, UnetArchitecture, Upsampling } from './unet-architecture.ts';
 
@@ -26,15 +26,15 @@ const CHANNEL_AXIS = 1;
  * @throws ReigniteError PARAMETER_MISSING for a tensor that is absent or of another shape; on reading the weights,
  *   CHECKPOINT_CORRUPT for one that is not finite.
  */
-export function unetGraph(architecture: UnetArchitecture, ledger: StateDictLedger): OnnxGraph {
+export function unetGraph(architecture: UnetArchitecture, ledger: StateDictTracker): OnnxGraph {
   return new UnetGraph(ledger).build(architecture);
 }
 
 class UnetGraph {
   readonly #graph = new GraphBuilder('nnunet-v1-2d');
-  readonly #ledger: StateDictLedger;
+  readonly #ledger: StateDictTracker;
 
-  constructor(ledger: StateDictLedger) {
+  constructor(ledger: StateDictTracker) {
     this.#ledger = ledger;
   }
 
@@ -94,8 +94,8 @@ class UnetGraph {
       ),
     };
     const padding = [paddingOf(kernel[0]), paddingOf(kernel[1])] as const;
-    const convolved = conv(this.#graph, `${name}.conv`, x, weights, { kernel, stride, padding });
-    return leakyRelu(this.#graph, `${name}.lrelu`, convolved, LEAKY_SLOPE);
+    const emitConv = conv(this.#graph, `${name}.conv`, x, weights, { kernel, stride, padding });
+    return leakyRelu(this.#graph, `${name}.lrelu`, emitConv, LEAKY_SLOPE);
   }
 
   #upsampling(x: Value, { name, inputs, outputs, stride }: Upsampling): Value {

@@ -7,7 +7,7 @@ export type NetworksRequest = { readonly job: ModelJob } & (
   | { readonly kind: 'open' }
   /** The arrays are in shared memory. */
   | { readonly kind: 'run'; readonly fold: number; readonly input: Float32Array; readonly output: Float32Array }
-  | { readonly kind: 'relax' }
+  | { readonly kind: 'releaseLargeNetworks' }
 );
 
 export type NetworksAnswer = { readonly kind: 'opened'; readonly engine: Engine } | { readonly kind: 'done' };
@@ -28,7 +28,7 @@ serveRequests<NetworksRequest, NetworksAnswer, never>(
     const networks = await networksOf(request.job);
     if (request.kind === 'open') return { kind: 'opened', engine: await networks.engine() };
     if (request.kind === 'run') await networks.run(request.fold, request.input, request.output);
-    else await networks.relax();
+    else await networks.releaseLargeNetworks();
     return { kind: 'done' };
   },
   async () => opened?.release(),

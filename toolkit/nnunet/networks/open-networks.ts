@@ -5,7 +5,7 @@ import type { ModelMethod } from '../model-method.ts';
 import type { Engine } from '../sliding-window/roi-job.ts';
 import type { Size } from '../sliding-window/tile-grid.ts';
 import { OrtFoldNetworks } from './ort-fold-networks.ts';
-import { OwnNetwork } from './own-network.ts';
+import { CustomSegmenter } from './own-network.ts';
 
 /** The networks of an ensemble, one per fold, as the sliding window needs them. */
 export interface FoldNetworks {
@@ -24,7 +24,7 @@ export interface FoldNetworks {
    */
   run(fold: number, input: Float32Array, output: Float32Array): Promise<void>;
   /** Gives back the memory of networks that are too large to keep. */
-  relax(): Promise<void>;
+  releaseLargeNetworks(): Promise<void>;
 }
 
 /** What is known of an ensemble before any of its networks is open. */
@@ -49,12 +49,12 @@ export interface EngineNetworks extends FoldNetworks, EnsembleOutline {
  */
 export async function openNetworks(folder: string, options: SessionOptions): Promise<EngineNetworks> {
   const own = await readOwnCard(folder);
-  if (own !== undefined) return new OwnNetwork(folder, own, options);
+  if (own !== undefined) return new CustomSegmenter(folder, own, options);
   return new OrtFoldNetworks(folder, await readModelCard(folder), options);
 }
 
 /**
- * What a folder of the home holds.
+ * What a folder of the state directory holds.
  *
  * @throws ReigniteError MODEL_UNREADABLE.
  */

@@ -157,7 +157,7 @@ export class OrtFoldNetworks implements FoldNetworks {
     }
   }
 
-  async relax(): Promise<void> {
+  async releaseLargeNetworks(): Promise<void> {
     if (this.#isLarge) await this.release();
   }
 
@@ -173,7 +173,7 @@ export class OrtFoldNetworks implements FoldNetworks {
     if (present !== undefined) return present;
     const file = this.#files[fold];
     if (file === undefined) throw new RangeError(`Expected a fold below ${this.folds}, got ${fold}`);
-    await this.relax();
+    await this.releaseLargeNetworks();
     // The provider that `auto` chose for the first session is used for all: an ensemble must not mix providers.
     const provider = this.#engine?.provider ?? this.#options.provider ?? 'auto';
     const { session, ...opened } = await openSession(file, { ...this.#options, provider, laidOut: this.#isLarge });

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
-import type { OwnCard } from '../../onnx/custom-model/own-model.ts';
+import type { CustomModelCard } from '../../onnx/custom-model/own-model.ts';
 import type { SegmentationSidecar } from '../../onnx/custom-model/sidecar.ts';
 import { instructionSet } from '../../onnx/session/engine.ts';
 import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
@@ -17,13 +17,13 @@ export function labelValues({ labels }: SegmentationSidecar): readonly number[] 
 }
 
 /** A custom ONNX model as an ensemble of one, with the same sliding window. */
-export class OwnNetwork implements EngineNetworks {
+export class CustomSegmenter implements EngineNetworks {
   readonly digest: string;
   readonly patch: Size;
   readonly classes: number;
   readonly folds = 1;
   readonly method = RGB_SOFTMAX;
-  readonly #card: OwnCard;
+  readonly #card: CustomModelCard;
   readonly #sidecar: SegmentationSidecar;
   readonly #file: string;
   readonly #options: SessionOptions;
@@ -32,8 +32,8 @@ export class OwnNetwork implements EngineNetworks {
   #session: InferenceSession | undefined;
   #engine: Engine | undefined;
 
-  /** @param folder - Where `takeOwnModel` put it. */
-  constructor(folder: string, card: OwnCard, options: SessionOptions) {
+  /** @param folder - Where `importCustomModel` put it. */
+  constructor(folder: string, card: CustomModelCard, options: SessionOptions) {
     const { sidecar, size } = card;
     if (sidecar.kind !== 'segmentation') {
       throw new ReigniteError(
@@ -76,7 +76,7 @@ export class OwnNetwork implements EngineNetworks {
     }
   }
 
-  async relax(): Promise<void> {
+  async releaseLargeNetworks(): Promise<void> {
     await this.release();
   }
 

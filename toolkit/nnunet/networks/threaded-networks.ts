@@ -65,8 +65,8 @@ export class ThreadedNetworks implements FoldNetworks {
     await this.#thread.ask({ kind: 'run', job: this.#job, fold, input, output });
   }
 
-  async relax(): Promise<void> {
-    await this.#thread.ask({ kind: 'relax', job: this.#job });
+  async releaseLargeNetworks(): Promise<void> {
+    await this.#thread.ask({ kind: 'releaseLargeNetworks', job: this.#job });
   }
 
   /** Closes every session and ends the thread. */

@@ -1,17 +1,17 @@
 import type { TileGrid } from './tile-grid.ts';
 
 /**
- * Adds one tile's weighted output to the band of one fold: `band += float32(output * weight)`.
+ * Adds one tile's weighted output to the accumulator of one fold: `accumulator += float32(output * weight)`.
  *
  * A hot loop: plain indices, no calls. The product is rounded to float32 before it is added, as NumPy does; the
  * store into the Float32Array rounds the sum.
  *
- * @param band - patch.height x padded.width x classes float32: the rows of the current tile row.
+ * @param accumulator - patch.height x padded.width x classes float32: the rows of the current tile row.
  * @param left - First column of the tile in the padded image, px.
  * @param output - patch.height x patch.width x classes float32 (NHWC without N).
  */
-export function addTileToBand(
-  band: Float32Array,
+export function accumulateTile(
+  accumulator: Float32Array,
   grid: TileGrid,
   classes: number,
   left: number,
@@ -26,7 +26,7 @@ export function addTileToBand(
     for (let j = 0; j < width; j++) {
       const weight = weights[i * width + j] ?? 0;
       for (let c = 0; c < classes; c++) {
-        band[to] = (band[to] ?? 0) + Math.fround((output[from] ?? 0) * weight);
+        accumulator[to] = (accumulator[to] ?? 0) + Math.fround((output[from] ?? 0) * weight);
         to++;
         from++;
       }
@@ -35,7 +35,7 @@ export function addTileToBand(
 }
 
 /**
- * Turns one row of a fold's band into the sum of outputs over the folds so far, all in float32: divides by the summed
+ * Turns one row of a fold's accumulator into the sum of outputs over the folds so far, all in float32: divides by the summed
  * weights and adds what the folds before gave. Two terms add to the same bits in either order.
  *
  * @param row - width x classes float32, overwritten.

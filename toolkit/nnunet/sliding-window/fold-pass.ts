@@ -1,7 +1,7 @@
 import { markHandled } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
 import type { FoldNetworks } from '../networks/open-networks.ts';
-import { addNormalisedRow, addTileToBand, WeightSums } from './band.ts';
+import { accumulateTile, addNormalisedRow, WeightSums } from './band.ts';
 import { type DecideRow, rowDecider } from './decide-row.ts';
 import type { PartialRoi } from './partial-roi.ts';
 import { bytesOf } from './raw-file.ts';
@@ -38,23 +38,23 @@ const AHEAD = 2;
 /**
  * Predicts an image tile row by tile row and fold by fold, in the order of sums of nnU-Net, in little memory.
  *
- * In memory lies one band: the rows of the current tile row, for one fold. Rows that a later tile row adds to are
+ * In memory lies one accumulator: the rows of the current tile row, for one fold. Rows that a later tile row adds to are
  * carried over in a file (`carry-<row>-<fold>`), the sum of the folds' outputs in another (`ensemble-<row>-<fold>`).
  * Both are rewritten every time, never updated in place, so that a step done twice does not add twice.
  *
  * The network is always ahead, also across steps: it has a thread of its own, and what is summed, divided, checked and
  * written here would leave the cores idle otherwise. The order of the sums is that of the tiles all the same.
  */
-export class FoldPass {
+export class SlidingWindowEnsemble {
   readonly #roi: TiledRoi;
   readonly #networks: FoldNetworks;
   readonly #partial: PartialRoi;
   readonly #beforeTile: (step: RoiStep, index: number) => void;
-  readonly #band: Float32Array;
+  readonly #accumulator: Float32Array;
   readonly #spare: PassBuffers[];
   readonly #weightSums: WeightSums;
   readonly #decideRow: DecideRow;
-  /** Floats of one row of the band. */
+  /** Floats of one row of the accumulator. */
   readonly #stride: number;
 
   /**
@@ -73,7 +73,7 @@ export class FoldPass {
     this.#partial = partial;
     this.#beforeTile = beforeTile;
     this.#stride = padded.width * networks.classes;
-    this.#band = new Float32Array(patch.height * this.#stride);
+    this.#accumulator = new Float32Array(patch.height * this.#stride);
     const pixels = patch.height * patch.width;
     this.#spare = Array.from({ length: AHEAD }, () => ({
       input: sharedFloats(networks.method.normalisation.length * pixels),
@@ -96,7 +96,7 @@ export class FoldPass {
           this.#begin(passes, ahead);
           const buffers = await ahead.shift();
           if (buffers === undefined) throw new RangeError('Expected a pass for every tile');
-          addTileToBand(this.#band, this.#roi.grid, this.#networks.classes, left, buffers.output);
+          accumulateTile(this.#accumulator, this.#roi.grid, this.#networks.classes, left, buffers.output);
           this.#spare.push(buffers);
         }
         this.#finish(step);
@@ -139,26 +139,26 @@ export class FoldPass {
     this.#partial.commit(stepAfter(step, this.#roi.grid.rows.length, this.#networks.folds), superseded);
   }
 
-  /** Fills the band with what earlier tile rows left of it, and zeros. */
+  /** Fills the accumulator with what earlier tile rows left of it, and zeros. */
   #startBand({ row, fold }: RoiStep): void {
     const carried = row === 0 ? 0 : this.#unfinishedAfter(row - 1) * this.#stride;
-    if (carried > 0) this.#partial.readFloats(carryFile(row - 1, fold), 0, this.#band.subarray(0, carried));
-    this.#band.fill(0, carried);
+    if (carried > 0) this.#partial.readFloats(carryFile(row - 1, fold), 0, this.#accumulator.subarray(0, carried));
+    this.#accumulator.fill(0, carried);
   }
 
-  /** Writes the band's unfinished rows for the next tile row. Returns the files that this replaces. */
+  /** Writes the accumulator's unfinished rows for the next tile row. Returns the files that this replaces. */
   #carryOver({ row, fold }: RoiStep): readonly string[] {
     const { from, to } = finishedRows(this.#roi.grid, row);
     if (this.#unfinishedAfter(row) > 0) {
-      this.#partial.writeFloats(carryFile(row, fold), this.#band.subarray((to - from) * this.#stride));
+      this.#partial.writeFloats(carryFile(row, fold), this.#accumulator.subarray((to - from) * this.#stride));
     }
     return row > 0 ? [carryFile(row - 1, fold)] : [];
   }
 
-  /** Adds the band's finished rows to the ensemble; with the last fold, decides them. Returns the files it replaces. */
+  /** Adds the accumulator's finished rows to the ensemble; with the last fold, decides them. Returns the files it replaces. */
   #finishRows({ row, fold }: RoiStep): readonly string[] {
     const { from, to } = finishedRows(this.#roi.grid, row);
-    const finished = this.#band.subarray(0, (to - from) * this.#stride);
+    const finished = this.#accumulator.subarray(0, (to - from) * this.#stride);
     const replaced = fold > 0 ? [ensembleFile(row, fold - 1)] : [];
     const before = new Float32Array(ROWS_AT_ONCE * this.#stride);
     for (let y = from; y < to; y += ROWS_AT_ONCE) {

@@ -38,7 +38,7 @@ export type PartialIdentity = Readonly<Record<string, string>>;
  *
  * Every file is written once and counts from the moment when `state.json`, replaced atomically, names it with length
  * and CRC-32. Whatever was written after the last commit is written again by the next attempt. Nothing is synced:
- * after a power cut the checksums tell, and the ROI starts over.
+ * after a power cut the checksums detect it, and the ROI starts over.
  *
  * A process thought dead may still be at work. Files bear the name of their writer, and a commit fails when another
  * opened the folder since: the older of two writers can spoil nothing and ends.

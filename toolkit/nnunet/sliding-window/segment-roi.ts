@@ -1,6 +1,6 @@
 import { encodeGrey16FromFiles, encodeLabelsFromFiles } from '../../image/encode-png.ts';
 import type { FoldNetworks } from '../networks/open-networks.ts';
-import { FoldPass, labelsFile, marginsFile } from './fold-pass.ts';
+import { labelsFile, marginsFile, SlidingWindowEnsemble } from './fold-pass.ts';
 import { type PartialIdentity, PartialRoi } from './partial-roi.ts';
 import type { RoiJob, RoiProgress, RoiStep, SegmentResult } from './roi-job.ts';
 import { stepsBefore } from './step-order.ts';
@@ -40,7 +40,7 @@ export async function segmentRoi(
   const resumedFrom = partial.next;
   await predict(roi, networks, partial, { ...(signal && { signal }), ...(onProgress && { onProgress }) });
   // The networks' memory is given back before the masks take theirs.
-  await networks.relax();
+  await networks.releaseLargeNetworks();
   onProgress?.(progressOf('encode', roi, networks, partial.next, 0));
   await partial.reading(() => encode(job, roi, partial));
   partial.remove();
@@ -60,7 +60,7 @@ async function predict(
   partial: PartialRoi,
   { signal, onProgress }: SegmentRoiOptions,
 ): Promise<void> {
-  const pass = new FoldPass(roi, networks, partial, (step, index) => {
+  const pass = new SlidingWindowEnsemble(roi, networks, partial, (step, index) => {
     signal?.throwIfAborted();
     onProgress?.(progressOf('predict', roi, networks, step, index));
   });

@@ -6,7 +6,7 @@ import { finishedRows, type Size, tileGrid } from './tile-grid.ts';
  * third of a tile; the sums of those rows wait on disk meanwhile. Sums of a pixel keep their order: tile rows within
  * a fold, and folds one after the other.
  */
-export const ROWS_A_FOLD = 4;
+export const ROWS_PER_FOLD = 4;
 
 /**
  * The step after `step`: the next tile row of its group with the same fold, else the group's first row with the next
@@ -16,8 +16,8 @@ export const ROWS_A_FOLD = 4;
  * @param folds - Networks of the ensemble.
  */
 export function stepAfter({ row, fold }: RoiStep, rows: number, folds: number): RoiStep {
-  const first = row - (row % ROWS_A_FOLD);
-  const end = Math.min(first + ROWS_A_FOLD, rows);
+  const first = row - (row % ROWS_PER_FOLD);
+  const end = Math.min(first + ROWS_PER_FOLD, rows);
   if (row + 1 < end) return { row: row + 1, fold };
   if (fold + 1 < folds) return { row: first, fold: fold + 1 };
   return { row: end, fold: 0 };
@@ -52,6 +52,6 @@ export function partialRoiBytes(
   });
   const mostCarried = model.patch.height - Math.min(...finished);
   const carries = (model.folds + 1) * mostCarried * rowBytes;
-  const ensembles = (Math.min(ROWS_A_FOLD, grid.rows.length) + 1) * Math.max(...finished) * rowBytes;
+  const ensembles = (Math.min(ROWS_PER_FOLD, grid.rows.length) + 1) * Math.max(...finished) * rowBytes;
   return carries + ensembles + 3 * image.height * image.width;
 }

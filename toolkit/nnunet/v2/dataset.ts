@@ -3,9 +3,9 @@ import type { Decision } from '../model-method.ts';
 import { invalid, parse, unsupported } from './plans.ts';
 
 /** Masks have 8 bits, and 255 means a pixel that was not predicted. */
-const LARGEST_VALUE = 254;
+const MAX_VALUE = 254;
 
-const Label = z.int().min(0).max(LARGEST_VALUE, `expected at most ${LARGEST_VALUE}: masks have 8 bits`);
+const Label = z.int().min(0).max(MAX_VALUE, `expected at most ${MAX_VALUE}: masks have 8 bits`);
 const Dataset = z.object({
   channel_names: z.record(z.string(), z.string()).optional(),
   modality: z.record(z.string(), z.string()).optional(),

@@ -10,7 +10,7 @@ import { type Norm, parseV2Plans, unsupported, type V2Network, type V2Plans } fr
 import { INPUT_NAME, OUTPUT_NAME, v2UnetGraph } from './unet-graph.ts';
 
 /** A plans or data set file takes some kB; nothing larger is read into memory. */
-const MOST_BYTES = 8 * 2 ** 20;
+const MAX_BYTES = 8 * 2 ** 20;
 /** Trainers that build another activation than the plans name, without leaving a trace in the parameters. */
 const OTHER_ACTIVATION = /relu|gelu|mish|nonlin/i;
 
@@ -107,7 +107,7 @@ function cardOf(plans: V2Plans, dataset: V2Dataset, training: V2Training, mirror
 
 async function readJson(path: string): Promise<unknown> {
   const { size } = await stat(path);
-  if (size > MOST_BYTES) throw new ReigniteError('PLANS_INVALID', `${path} has ${size} bytes, too many to be read.`);
+  if (size > MAX_BYTES) throw new ReigniteError('PLANS_INVALID', `${path} has ${size} bytes, too many to be read.`);
   try {
     return JSON.parse(await readFile(path, 'utf8'));
   } catch (cause) {

@@ -3,7 +3,7 @@ import type { OnnxGraph } from '../../onnx/graph/graph.ts';
 import { GraphBuilder, type Value } from '../../onnx/graph/graph.ts';
 import * as operators from '../../onnx/graph/operators.ts';
 import type { Pair } from '../convert/plans.ts';
-import type { StateDictLedger, StateTensor } from '../convert/state-dict.ts';
+import type { StateDictTracker, StateTensor } from '../convert/state-dict.ts';
 import { finiteTensor } from '../convert/state-dict.ts';
 import type { Activation, Norm, V2Network } from './plans.ts';
 
@@ -39,7 +39,7 @@ interface Block {
 export function v2UnetGraph(
   network: V2Network,
   sizes: { readonly patch: Pair; readonly channels: number; readonly outputs: number },
-  ledger: StateDictLedger,
+  ledger: StateDictTracker,
 ): OnnxGraph {
   const [height, width] = sizes.patch;
   const unet = new V2UnetGraph(network, ledger);
@@ -53,9 +53,9 @@ export function v2UnetGraph(
 class V2UnetGraph {
   readonly graph = new GraphBuilder('nnunet-v2-2d');
   readonly #network: V2Network;
-  readonly #ledger: StateDictLedger;
+  readonly #ledger: StateDictTracker;
 
-  constructor(network: V2Network, ledger: StateDictLedger) {
+  constructor(network: V2Network, ledger: StateDictTracker) {
     this.#network = network;
     this.#ledger = ledger;
   }
@@ -128,14 +128,14 @@ class V2UnetGraph {
     const bias = this.#network.convBias;
     const first = { name: `${name}.conv1`, inputs, outputs, kernel, stride, bias, isActivated: true };
     const second = { name: `${name}.conv2`, inputs: outputs, outputs, kernel, stride: ONE, bias, isActivated: false };
-    const convolved = this.#block(this.#block(x, first), second);
+    const emitConv = this.#block(this.#block(x, first), second);
     const isStrided = stride.some((side) => side !== 1);
     let skip = isStrided ? operators.averagePool(this.graph, `${name}.skip.pool`, x, stride) : x;
     if (inputs !== outputs) {
       const projection = { name: `${name}.skip.${isStrided ? 1 : 0}`, inputs, outputs, kernel: ONE, stride: ONE };
       skip = this.#block(skip, { ...projection, bias: false, isActivated: false });
     }
-    const sum = operators.add(this.graph, `${name}.sum`, convolved, skip);
+    const sum = operators.add(this.graph, `${name}.sum`, emitConv, skip);
     return this.#activated(sum, `${name}.nonlin2`);
   }
 
@@ -147,12 +147,12 @@ class V2UnetGraph {
       weight: this.#plain(`${name}.conv.weight`, [outputs, inputs, ...kernel]),
       ...(bias && { bias: this.#plain(`${name}.conv.bias`, [outputs]) }),
     };
-    const convolved = operators.conv(this.graph, `${name}.conv`, x, weights, shapeOf(block));
+    const emitConv = operators.conv(this.graph, `${name}.conv`, x, weights, shapeOf(block));
     if (!activationFirst || !block.isActivated) {
-      const normed = this.#normed(convolved, block, norm);
+      const normed = this.#normed(emitConv, block, norm);
       return block.isActivated ? this.#activated(normed, `${name}.nonlin`) : normed;
     }
-    return this.#normed(this.#activated(convolved, `${name}.nonlin`), block, norm);
+    return this.#normed(this.#activated(emitConv, `${name}.nonlin`), block, norm);
   }
 
   /** Batch normalisation right behind a convolution goes into its weights. */
@@ -169,8 +169,8 @@ class V2UnetGraph {
         foldedBias((await bias?.read()) ?? new Float32Array(outputs), await read()),
       ),
     };
-    const convolved = operators.conv(this.graph, `${name}.conv`, x, weights, shapeOf(block));
-    return block.isActivated ? this.#activated(convolved, `${name}.nonlin`) : convolved;
+    const emitConv = operators.conv(this.graph, `${name}.conv`, x, weights, shapeOf(block));
+    return block.isActivated ? this.#activated(emitConv, `${name}.nonlin`) : emitConv;
   }
 
   #batchNorm({ name, outputs }: Block, { epsilon, affine }: Norm) {

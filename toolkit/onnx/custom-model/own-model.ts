@@ -20,7 +20,7 @@ const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const Count = z.int().min(1);
 
 /** A custom ONNX model in the state directory, checked against its model JSON. Written last. */
-export const OwnCard = z.object({
+export const CustomModelCard = z.object({
   kind: z.literal('onnx'),
   digest: Sha256.describe('Over the model, its sidecar and how both are understood'),
   sourceSha256: Sha256.describe('Of the ONNX file'),
@@ -32,25 +32,25 @@ export const OwnCard = z.object({
   count: Count,
   sidecar: z.union([SegmentationSidecar, DetectionSidecar]),
 });
-export type OwnCard = z.infer<typeof OwnCard>;
+export type CustomModelCard = z.infer<typeof CustomModelCard>;
 
-export async function readOwnCard(folder: string): Promise<OwnCard | undefined> {
-  return readJsonIfValid(join(folder, OWN_CARD_FILE), OwnCard);
+export async function readOwnCard(folder: string): Promise<CustomModelCard | undefined> {
+  return readJsonIfValid(join(folder, OWN_CARD_FILE), CustomModelCard);
 }
 
 /**
- * Takes an ONNX model into the home, unless it is there already.
+ * Takes an ONNX model into the state directory, unless it is there already.
  *
  * @param models - Folder of converted models.
  * @returns Its card and folder.
  * @throws ReigniteError MODEL_UNREADABLE; SIDECAR_INVALID where model and sidecar do not go together.
  */
-export async function takeOwnModel(
+export async function importCustomModel(
   path: string,
   sidecar: SegmentationSidecar | DetectionSidecar,
   models: string,
   signal?: AbortSignal,
-): Promise<{ readonly card: OwnCard; readonly folder: string; readonly cached: boolean }> {
+): Promise<{ readonly card: CustomModelCard; readonly folder: string; readonly cached: boolean }> {
   const sourceSha256 = await sha256OfFile(path, signal);
   const digest = sha256Of([`own-onnx ${SCHEMA}`, sourceSha256, canonicalJson(sidecar)].join('\n'));
   const folder = join(models, digest);
@@ -59,12 +59,12 @@ export async function takeOwnModel(
   const shapes = checkShapes(path, describeModel(path), sidecar);
   await makeFolder(folder);
   await replaceFile(join(folder, MODEL_FILE), (temporary) => copyFile(path, temporary));
-  const card: OwnCard = { kind: 'onnx', digest, sourceSha256, file: MODEL_FILE, ...shapes, sidecar };
+  const card: CustomModelCard = { kind: 'onnx', digest, sourceSha256, file: MODEL_FILE, ...shapes, sidecar };
   await writeFileAtomic(join(folder, OWN_CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
   return { card, folder, cached: false };
 }
 
-type Shapes = Pick<OwnCard, 'input' | 'output' | 'size' | 'count'>;
+type Shapes = Pick<CustomModelCard, 'input' | 'output' | 'size' | 'count'>;
 
 function checkShapes(path: string, model: DescribedModel, sidecar: SegmentationSidecar | DetectionSidecar): Shapes {
   const refuse = (what: string) => new ReigniteError('SIDECAR_INVALID', `${sidecarPath(path)}: ${what}.`);

@@ -1,5 +1,5 @@
 import { ReigniteError } from '../../errors.ts';
-import { type MessageField, MessageFile } from './message-file.ts';
+import { type MessageField, ProtobufReader } from './message-file.ts';
 
 /** An input or an output of a graph. */
 export interface DescribedValue {
@@ -10,7 +10,7 @@ export interface DescribedValue {
   readonly shape: readonly (number | string)[];
 }
 
-/** What an ONNX file says of itself. */
+/** Inputs, outputs and operators of an ONNX file. */
 export interface DescribedModel {
   readonly irVersion: number;
   readonly opsets: readonly { readonly domain: string; readonly version: number }[];
@@ -31,15 +31,15 @@ const MODEL = { irVersion: 1, producer: 2, graph: 7, opset: 8 } as const;
 const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12 } as const;
 const NODE = { operator: 4, domain: 7 } as const;
 const TENSOR = { dims: 1, externalData: 13 } as const;
-const MOST_VALUES = 1_000_000;
+const MAX_VALUES = 1_000_000;
 
 /**
- * Reads the structure of an ONNX file; its weights are passed over, and nothing is run.
+ * Reads the structure of an ONNX file. Weights are skipped, and nothing is executed.
  *
  * @throws ReigniteError FILE_MISSING; MODEL_UNREADABLE when it is not an ONNX model.
  */
 export function describeModel(path: string): DescribedModel {
-  const file = new MessageFile(path);
+  const file = new ProtobufReader(path);
   try {
     return readModel(file);
   } finally {
@@ -47,7 +47,7 @@ export function describeModel(path: string): DescribedModel {
   }
 }
 
-function readModel(file: MessageFile): DescribedModel {
+function readModel(file: ProtobufReader): DescribedModel {
   let irVersion = 0;
   let producer = '';
   let graph: MessageField | undefined;
@@ -66,7 +66,7 @@ function readModel(file: MessageFile): DescribedModel {
   return { irVersion, opsets, producer, ...readGraph(file, graph) };
 }
 
-function readOpset(file: MessageFile, { from, to }: MessageField): { domain: string; version: number } {
+function readOpset(file: ProtobufReader, { from, to }: MessageField): { domain: string; version: number } {
   const opset = { domain: '', version: 0 };
   for (const field of file.fields(from, to)) {
     if (field.number === 1 && field.isSpan) opset.domain = file.text(field);
@@ -76,7 +76,7 @@ function readOpset(file: MessageFile, { from, to }: MessageField): { domain: str
 }
 
 function readGraph(
-  file: MessageFile,
+  file: ProtobufReader,
   { from, to }: MessageField,
 ): Omit<DescribedModel, 'irVersion' | 'opsets' | 'producer'> {
   let graph = '';
@@ -89,7 +89,7 @@ function readGraph(
   for (const field of file.fields(from, to)) {
     if (!field.isSpan) continue;
     count++;
-    if (count > MOST_VALUES) throw new ReigniteError('MODEL_UNREADABLE', `${file.path} has over ${MOST_VALUES} parts.`);
+    if (count > MAX_VALUES) throw new ReigniteError('MODEL_UNREADABLE', `${file.path} has over ${MAX_VALUES} parts.`);
     if (field.number === GRAPH.name) graph = file.text(field);
     else if (field.number === GRAPH.node) {
       const operator = operatorOf(file, field);
@@ -109,7 +109,7 @@ function readGraph(
   };
 }
 
-function operatorOf(file: MessageFile, { from, to }: MessageField): string {
+function operatorOf(file: ProtobufReader, { from, to }: MessageField): string {
   let operator = '';
   let domain = '';
   for (const field of file.fields(from, to)) {
@@ -119,7 +119,7 @@ function operatorOf(file: MessageFile, { from, to }: MessageField): string {
   return domain === '' ? operator : `${domain}.${operator}`;
 }
 
-function elementsOf(file: MessageFile, { from, to }: MessageField, externalFiles: Set<string>): number {
+function elementsOf(file: ProtobufReader, { from, to }: MessageField, externalFiles: Set<string>): number {
   let elements = 1;
   for (const field of file.fields(from, to)) {
     if (field.number === TENSOR.dims) {
@@ -132,7 +132,7 @@ function elementsOf(file: MessageFile, { from, to }: MessageField, externalFiles
   return elements;
 }
 
-function locationOf(file: MessageFile, { from, to }: MessageField): string | undefined {
+function locationOf(file: ProtobufReader, { from, to }: MessageField): string | undefined {
   const entry = { key: '', value: '' };
   for (const field of file.fields(from, to)) {
     if (field.number === 1 && field.isSpan) entry.key = file.text(field);
@@ -141,7 +141,7 @@ function locationOf(file: MessageFile, { from, to }: MessageField): string | und
   return entry.key === 'location' ? entry.value : undefined;
 }
 
-function readValue(file: MessageFile, { from, to }: MessageField): DescribedValue {
+function readValue(file: ProtobufReader, { from, to }: MessageField): DescribedValue {
   const value: { name: string; elementType: number; shape: (number | string)[] } = {
     name: '',
     elementType: 0,
@@ -155,7 +155,7 @@ function readValue(file: MessageFile, { from, to }: MessageField): DescribedValu
 }
 
 function readType(
-  file: MessageFile,
+  file: ProtobufReader,
   { from, to }: MessageField,
   value: { elementType: number; shape: (number | string)[] },
 ): void {
@@ -168,7 +168,7 @@ function readType(
   }
 }
 
-function readShape(file: MessageFile, { from, to }: MessageField): (number | string)[] {
+function readShape(file: ProtobufReader, { from, to }: MessageField): (number | string)[] {
   const shape: (number | string)[] = [];
   for (const dimension of file.fields(from, to)) {
     if (dimension.number !== 1 || !dimension.isSpan) continue;

@@ -2,9 +2,9 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { ReigniteError } from '../../errors.ts';
 
 const WINDOW_BYTES = 64 * 1024;
-const LONGEST_PART = 2 ** 20;
+const MAX_PART_LENGTH = 2 ** 20;
 /** Protobuf's own bound: 64 bits in groups of seven. */
-const LONGEST_VARINT = 10;
+const MAX_VARINT = 10;
 
 /** A field of a protobuf message: its number, and its value or where its bytes lie. */
 export interface MessageField {
@@ -22,7 +22,7 @@ export interface MessageField {
  *
  * @throws ReigniteError MODEL_UNREADABLE where the bytes are not a protobuf message.
  */
-export class MessageFile {
+export class ProtobufReader {
   readonly path: string;
   readonly length: number;
   readonly #handle: number;
@@ -79,7 +79,7 @@ export class MessageFile {
 
   /** A short part of the file. */
   bytes({ from, to }: Pick<MessageField, 'from' | 'to'>): Uint8Array {
-    if (to - from > LONGEST_PART) throw this.#broken(from);
+    if (to - from > MAX_PART_LENGTH) throw this.#broken(from);
     const bytes = new Uint8Array(to - from);
     readSync(this.#handle, bytes, 0, bytes.length, from);
     return bytes;
@@ -97,7 +97,7 @@ export class MessageFile {
   #varint(at: number, end: number): { readonly value: number; readonly next: number } {
     let value = 0;
     let unit = 1;
-    for (let read = 0; read < LONGEST_VARINT && at + read < end; read++) {
+    for (let read = 0; read < MAX_VARINT && at + read < end; read++) {
       const byte = this.#byte(at + read);
       value += (byte & 0x7f) * unit;
       unit *= 128;

@@ -8,7 +8,7 @@ import {
   type GraphTensor,
   type OnnxGraph,
 } from '../graph/graph.ts';
-import { type MessageField, MessageFile } from './message-file.ts';
+import { type MessageField, ProtobufReader } from './message-file.ts';
 import { decodeMessage, FIELD, type MessageName, openField } from './messages.ts';
 
 const Attribute = z.object({
@@ -44,12 +44,12 @@ const Tensor = z.object({ name: z.string(), dims: z.array(z.number()), dataType:
 const GRAPH = { node: 1, name: 2, input: 11, output: 12 } as const;
 
 /**
- * Reads the graph of an ONNX file that `writeModel` wrote. Weights are read from the file when they are asked for.
+ * Reads the graph of an ONNX file that `writeModel` wrote. Weights are read from the file on demand.
  *
- * @throws ReigniteError FILE_MISSING; MODEL_UNREADABLE when it is not an ONNX model or one of other parts.
+ * @throws ReigniteError FILE_MISSING; MODEL_UNREADABLE when it is not an ONNX model, or has parts that `writeModel` does not write.
  */
 export function readModel(path: string): OnnxGraph {
-  const file = new MessageFile(path);
+  const file = new ProtobufReader(path);
   try {
     const graph = [...file.fields(0, file.length)].find(({ number }) => number === FIELD.modelGraph);
     if (graph === undefined) throw unreadable(path, 'it contains no graph');
@@ -62,7 +62,7 @@ export function readModel(path: string): OnnxGraph {
   }
 }
 
-function readGraph(file: MessageFile, { from, to }: MessageField): OnnxGraph {
+function readGraph(file: ProtobufReader, { from, to }: MessageField): OnnxGraph {
   const fields = [...file.fields(from, to)];
   const of = <Message>(number: number, name: MessageName, schema: z.ZodType<Message>) =>
     fields
@@ -98,7 +98,7 @@ function valueInfo({ name, type: { tensorType } }: z.infer<typeof Info>) {
   return { name, elementType: elementType(tensorType.elemType), shape };
 }
 
-function readTensor(file: MessageFile, { from, to }: MessageField): GraphTensor {
+function readTensor(file: ProtobufReader, { from, to }: MessageField): GraphTensor {
   const raw = [...file.fields(from, to)].at(-1);
   if (raw?.number !== FIELD.tensorRawData) throw new RangeError('Expected a tensor that ends with its raw data');
   const { path } = file;

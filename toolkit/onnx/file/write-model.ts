@@ -18,6 +18,7 @@ const OPSET = 13;
 /** A protobuf message is at most 2 GiB - 1; beyond, ONNX wants weights in files of their own. */
 const MESSAGE_LIMIT = 2 ** 31 - 1;
 
+/** A written ONNX file. */
 export interface WrittenModel {
   readonly bytes: number;
   /** Of the file, lower-case hex. */
@@ -25,10 +26,11 @@ export interface WrittenModel {
 }
 
 /**
- * Writes a graph as an ONNX file (IR 8, opset 13), one tensor at a time: the memory used is that of the largest
- * tensor, not of the model. Equal graphs give equal bytes.
+ * Writes a graph as an ONNX file (IR version 8, opset 13), one tensor at a time, so that memory is bounded by the largest
+ * tensor. Equal graphs give equal bytes.
  *
- * @throws ReigniteError NO_SPACE or NOT_WRITABLE, or what a tensor's `read` throws; `path` is then as it was.
+ * @throws ReigniteError NO_SPACE or NOT_WRITABLE, or what a tensor's `read` throws; `path` is then unchanged.
+ * @example const { bytes, sha256 } = await writeModel('model.onnx', graph);
  */
 export async function writeModel(path: string, graph: OnnxGraph, signal?: AbortSignal): Promise<WrittenModel> {
   const hash = createHash('sha256');
@@ -50,7 +52,7 @@ export async function writeModel(path: string, graph: OnnxGraph, signal?: AbortS
   return { bytes, sha256: hash.digest('hex') };
 }
 
-/** The bytes of a graph as an ONNX model, in memory: for small models. */
+/** Encodes a graph as an ONNX model in memory, for small models. @throws RangeError above 2 GiB. */
 export async function encodeModel(graph: OnnxGraph): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of modelChunks(graph)) chunks.push(chunk);

@@ -5,7 +5,7 @@ export type ElementType = keyof typeof ELEMENT_TYPES;
 /** Bytes of one element. */
 export const ELEMENT_BYTES = { float32: 4, int64: 8 } as const satisfies Record<ElementType, number>;
 
-/** Weights of a graph: known by name and shape, read when they are written. */
+/** Weights of a graph: name and shape; the elements are read on demand. */
 export interface GraphTensor {
   readonly name: string;
   readonly elementType: ElementType;
@@ -18,6 +18,7 @@ export interface GraphTensor {
 /** What a node's attribute can be; the kind is said, so that 1 is never taken for 1.0. */
 export type AttributeValue = { int: number } | { ints: readonly number[] } | { float: number } | { string: string };
 
+/** One operator of a graph, with the names of its inputs and outputs. */
 export interface GraphNode {
   readonly name: string;
   readonly operator: string;
@@ -32,7 +33,7 @@ export interface ValueInfo {
   readonly shape: readonly number[];
 }
 
-/** A graph whose nodes are in an order in which they can be run. */
+/** A graph with its nodes in an executable order. */
 export interface OnnxGraph {
   readonly name: string;
   readonly nodes: readonly GraphNode[];
@@ -46,13 +47,13 @@ export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, axis) => product * axis, 1);
 }
 
-/** A value that flows along an edge of the graph. Made by the builder only. */
+/** A value on an edge of the graph. Created by the builder only. */
 export interface Value {
   readonly name: string;
 }
 
 /**
- * Collects the nodes and weights of a graph in the order of execution.
+ * Builds a graph node by node, in the order of execution.
  *
  * Weights are named and shaped here but read only when the model is written: a graph of 41 million
  * parameters costs a few kB until then.

@@ -32,7 +32,7 @@ function shapeOf(node: GraphNode, [x, ...others]: readonly (Shape | undefined)[]
   if (node.operator === 'Concat') return joined(x, others, integersOf(node, 'axis', [0])[0] ?? 0);
   const [weight] = others;
   if (weight === undefined || x.length !== 4) return undefined;
-  if (node.operator === 'Conv') return convolved(node, x, weight);
+  if (node.operator === 'Conv') return emitConv(node, x, weight);
   if (node.operator === 'ConvTranspose') return spread(node, x, weight);
   return undefined;
 }
@@ -46,7 +46,7 @@ function joined(first: Shape, others: readonly (Shape | undefined)[], axis: numb
   return first.with(axis, length);
 }
 
-function convolved(node: GraphNode, [n = 0, , ...pixels]: Shape, [outputs = 0, , ...kernel]: Shape): Shape {
+function emitConv(node: GraphNode, [n = 0, , ...pixels]: Shape, [outputs = 0, , ...kernel]: Shape): Shape {
   const [strides, dilations] = [integersOf(node, 'strides', [1, 1]), integersOf(node, 'dilations', [1, 1])];
   const pads = integersOf(node, 'pads', [0, 0, 0, 0]);
   const lengths = pixels.map((length, axis) => {

@@ -29,7 +29,7 @@ const SCHEMA = 2;
  * @returns The copy's path, alone in its folder with its weights; undefined where none can be made or written, as when
  *   the disk is full or the file is not a model.
  */
-export async function laidOutModel(path: string): Promise<string | undefined> {
+export async function prepackedModel(path: string): Promise<string | undefined> {
   const { size, mtimeMs } = statSync(path);
   const key = sha256Of([SCHEMA, ortVersion(), instructionSet(), size, mtimeMs].join('\n')).slice(0, 16);
   const name = `${basename(path, '.onnx')}-${key}`;

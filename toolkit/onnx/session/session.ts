@@ -8,7 +8,7 @@ import { readModel } from '../file/read-model.ts';
 import { encodeModel } from '../file/write-model.ts';
 import { withWinograd } from '../graph/winograd.ts';
 import { isTf32Off, ortVersion, switchOffTf32 } from './engine.ts';
-import { laidOutModel } from './laid-out-model.ts';
+import { prepackedModel } from './laid-out-model.ts';
 
 /** Where a network runs. `cpu` is there always; the others need files and hardware of their own. */
 export const PROVIDERS = ['cpu', 'cuda', 'webgpu'] as const;
@@ -75,7 +75,7 @@ async function openOnCpu(path: string, { threads, laidOut = false }: SessionOpti
 
 /** A copy that does not open is rebuilt by the next opening, and this one does without. */
 async function openLaidOut(path: string, threads: number | undefined): Promise<ort.InferenceSession | undefined> {
-  const copy = await laidOutModel(path);
+  const copy = await prepackedModel(path);
   if (copy === undefined) return undefined;
   return create(copy, 'cpu', threads).catch(async () => {
     await rm(dirname(copy), { recursive: true, force: true });

@@ -13,7 +13,7 @@ import { readZipContainer } from './zip-container.ts';
 const ZIP_MAGIC = 0x04034b50;
 const PIECE_BYTES = 4 * 2 ** 20;
 
-/** An open checkpoint: its object as data, and its tensors to be read one by one. Close it. */
+/** An open checkpoint: its object as plain data, with tensors that are read one by one. Close it when done. */
 export interface Checkpoint {
   readonly path: string;
   readonly format: 'zip' | 'stream' | 'pickle';
@@ -29,21 +29,25 @@ export interface Checkpoint {
   close(): Promise<void>;
 }
 
+/** How a checkpoint is opened. */
 export interface OpenOptions {
-  /** Opens a file that could run code in Python too, to look at it: such names are then only listed in `globals`. */
+  /** Also opens a file that could run code in Python, for inspection: dangerous names are only listed in `globals`. @default false */
   readonly inspect?: boolean;
   /** Called for every name when it is imported: a loader would have run it by then, even if the file is damaged further on. */
   readonly onGlobal?: (seen: SeenGlobal) => void;
 }
 
 /**
- * Opens a file of `torch.save`, of either format, or a bare pickle. Nothing in it is executed.
- * The pickle is read now; of the storages, only that they are there and have the size announced.
+ * Opens a file written by `torch.save`, in the zip or the older stream format, or a bare pickle. Nothing in it is executed.
+ * The pickle is read at once; storages are only checked for presence and size, and read on demand.
  *
- * @throws ReigniteError FILE_MISSING; CHECKPOINT_CORRUPT for a file no writer makes; CHECKPOINT_UNSUPPORTED for
- *   one that may be sound but is not read (an opcode, an element type, a limit); CHECKPOINT_UNSAFE for one that
- *   imports a name that could run code.
- * @see torch/serialization.py of PyTorch 2.5 for both formats
+ * @throws ReigniteError FILE_MISSING; CHECKPOINT_CORRUPT for a damaged file; CHECKPOINT_UNSUPPORTED for a file that
+ *   exceeds a limit or uses an unsupported opcode or element type; CHECKPOINT_UNSAFE for a file that imports a name that
+ *   could run code.
+ * @example
+ * const checkpoint = await openCheckpoint('best.pt');
+ * for (const { name, shape } of listTensors(checkpoint.root)) console.log(name, shape);
+ * @see [torch/serialization.py](https://github.com/pytorch/pytorch/blob/v2.5.0/torch/serialization.py) for both formats
  */
 export async function openCheckpoint(path: string, options: OpenOptions = {}): Promise<Checkpoint> {
   const source = await FileSource.open(path);

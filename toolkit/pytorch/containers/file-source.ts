@@ -6,7 +6,7 @@ import type { SeenGlobal } from '../pickle/global-verdict.ts';
 import type { PickleValue } from '../pickle/value.ts';
 
 /** Linux reads at most this at once. */
-const LARGEST_READ = 2 ** 30;
+const MAX_READ_BYTES = 2 ** 30;
 
 /** An open file, read by position. Close it. */
 export class FileSource implements ByteSource {
@@ -37,7 +37,7 @@ export class FileSource implements ByteSource {
   readSync(offset: number, length: number): Uint8Array {
     const bytes = new Uint8Array(length);
     for (let done = 0; done < length; ) {
-      const count = readSync(this.#handle.fd, bytes, done, Math.min(length - done, LARGEST_READ), offset + done);
+      const count = readSync(this.#handle.fd, bytes, done, Math.min(length - done, MAX_READ_BYTES), offset + done);
       if (count === 0) throw this.#shrunk();
       done += count;
     }
@@ -49,7 +49,12 @@ export class FileSource implements ByteSource {
     if (offset + length > this.byteLength) throw this.#shrunk();
     const bytes = new Uint8Array(length);
     for (let done = 0; done < length; ) {
-      const { bytesRead } = await this.#handle.read(bytes, done, Math.min(length - done, LARGEST_READ), offset + done);
+      const { bytesRead } = await this.#handle.read(
+        bytes,
+        done,
+        Math.min(length - done, MAX_READ_BYTES),
+        offset + done,
+      );
       if (bytesRead === 0) throw this.#shrunk();
       done += bytesRead;
     }

@@ -11,7 +11,7 @@ import { ZipEntries } from './zip-entries.ts';
 const PROGRAM_ENTRIES = ['constants.pkl', 'model.json'];
 /** The newest version of the format that PyTorch knows, and that is written with stored entries. */
 const NEWEST_VERSION = 10;
-const LONGEST_NOTE = 64;
+const MAX_NOTE_LENGTH = 64;
 
 /**
  * Reads the format that PyTorch writes since 1.6: a zip with one root folder of any name, in it `data.pkl`,
@@ -68,7 +68,7 @@ async function readNote(
   context: PickleContext,
 ): Promise<string | undefined> {
   if (!entries.has(name)) return undefined;
-  const bytes = await readEntry(name, LONGEST_NOTE, source, entries, context);
+  const bytes = await readEntry(name, MAX_NOTE_LENGTH, source, entries, context);
   return Buffer.from(bytes).toString('latin1').trim();
 }
 

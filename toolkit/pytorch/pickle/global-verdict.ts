@@ -1,13 +1,13 @@
 import { isStorageClass, isTorchDType } from '../tensors/torch-types.ts';
 
-/** What an imported name means: read as data, left as a name, or able to run code in Python. */
-export type GlobalVerdict = 'known' | 'inert' | 'dangerous';
+/** Risk of an imported name: `known` is read as data, `inert` is kept as a name, `dangerous` can run code in Python. */
+export type GlobalRisk = 'known' | 'inert' | 'dangerous';
 
 /** A name that a pickle imports. */
 export interface SeenGlobal {
   readonly module: string;
   readonly name: string;
-  readonly verdict: GlobalVerdict;
+  readonly verdict: GlobalRisk;
   /** Byte of the opcode that first imports it, in `data.pkl` of a zip, else in the file. */
   readonly position: number;
 }
@@ -110,8 +110,13 @@ const DANGEROUS_NAMES: ReadonlySet<string> = new Set([
   'itertools starmap',
 ]);
 
-/** Judges a name by itself; nothing is looked up. */
-export function verdictOn(module: string, name: string): GlobalVerdict {
+/**
+ * Classifies a name that a pickle imports, by the name alone. Nothing is imported.
+ *
+ * @returns `known` for names that are read as data, `dangerous` for names that can run code, `inert` for all others.
+ * @example classifyGlobal('os', 'system') // 'dangerous'
+ */
+export function classifyGlobal(module: string, name: string): GlobalRisk {
   const key = describeGlobal(module, name);
   if (KNOWN.has(key) || (module.startsWith('torch') && (isStorageClass(module, name) || isTorchDType(module, name)))) {
     return 'known';

@@ -6,19 +6,19 @@ import { TORCH_CALLS } from './torch-values.ts';
 import type { PickleGlobal, PickleReduced, PickleValue } from './value.ts';
 
 /** Reads a call as data; undefined where it means nothing special, and the call stays inert. */
-export type Interpreter = (args: readonly PickleValue[], context: PickleContext) => PickleValue | undefined;
+export type ReduceHandler = (args: readonly PickleValue[], context: PickleContext) => PickleValue | undefined;
 
 /** Interpreters by the name of what is called, `module name`. */
-export type InterpreterTable = Readonly<Record<string, Interpreter>>;
+export type InterpreterTable = Readonly<Record<string, ReduceHandler>>;
 
-const FUNCTIONS: ReadonlyMap<string, Interpreter> = new Map([
+const FUNCTIONS: ReadonlyMap<string, ReduceHandler> = new Map([
   ...Object.entries(PYTHON_CLASSES),
   ...Object.entries(PYTHON_FUNCTIONS),
   ...Object.entries(NUMPY_CALLS),
   ...Object.entries(TORCH_CALLS),
 ]);
 
-const CLASSES: ReadonlyMap<string, Interpreter> = new Map(Object.entries(PYTHON_CLASSES));
+const CLASSES: ReadonlyMap<string, ReduceHandler> = new Map(Object.entries(PYTHON_CLASSES));
 
 /** What REDUCE of a known name yields. */
 export function interpretCall(
@@ -39,7 +39,7 @@ export function interpretNew(
 }
 
 function interpret(
-  table: ReadonlyMap<string, Interpreter>,
+  table: ReadonlyMap<string, ReduceHandler>,
   callable: PickleGlobal | PickleReduced,
   args: readonly PickleValue[],
   context: PickleContext,

@@ -1,5 +1,5 @@
 import { halfToNumber } from '../tensors/half-float.ts';
-import type { Interpreter, InterpreterTable } from './interpret.ts';
+import type { InterpreterTable, ReduceHandler } from './interpret.ts';
 import { LIMITS } from './limits.ts';
 import type { PickleContext } from './pickle-context.ts';
 import { latin1Bytes, narrow } from './text-literals.ts';
@@ -128,26 +128,26 @@ function typedArray(code: string, buffer: ArrayBuffer): NumpyData {
 }
 
 /** `numpy.dtype('f8', False, True)`; the byte order follows with BUILD. */
-const dtype: Interpreter = ([code]) => {
+const dtype: ReduceHandler = ([code]) => {
   if (typeof code !== 'string') return undefined;
   return { kind: 'dtype', code: code.replace(/^[<>=|]/, ''), littleEndian: !code.startsWith('>'), simple: true };
 };
 
 /** `scalar(dtype, bytes)`: a number, a boolean, or a bigint beyond 2^53. Scalars of other types stay inert. */
-const scalar: Interpreter = ([type, content], context) => {
+const scalar: ReduceHandler = ([type, content], context) => {
   if (!isDType(type) || !ITEM_BYTES.has(type.code)) return undefined;
   return numpyScalar(type, bytesOf(content, context), context);
 };
 
 /** An array that BUILD is to fill; of a subclass of ndarray it stays inert. */
-const reconstruct: Interpreter = ([type]) => {
+const reconstruct: ReduceHandler = ([type]) => {
   if (!isPickleObject(type) || type.kind !== 'global') return undefined;
   if (type.module !== 'numpy' || type.name !== 'ndarray') return undefined;
   return { kind: 'array', code: 'i1', shape: [0], data: new Int8Array(0) };
 };
 
 /** How protocol 5 writes arrays: `_frombuffer(bytes, dtype, shape, order)`. */
-const fromBuffer: Interpreter = ([content, type, shape, order], context) => {
+const fromBuffer: ReduceHandler = ([content, type, shape, order], context) => {
   if (!isDType(type)) throw context.unsupported(`an array is of ${describe(type)}`);
   return arrayOf(type, shapeOf(shape, context), content, order === 'F', context);
 };

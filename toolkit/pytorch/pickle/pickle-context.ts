@@ -1,5 +1,5 @@
 import { ReigniteError } from '../../errors.ts';
-import { describeGlobal, type SeenGlobal, verdictOn } from './global-verdict.ts';
+import { classifyGlobal, describeGlobal, type SeenGlobal } from './global-verdict.ts';
 import { LIMITS } from './limits.ts';
 
 /** What all pickles of one file share: its name for messages, the names they import, and what they have used up. */
@@ -31,7 +31,7 @@ export class PickleContext {
   recordGlobal(module: string, name: string, position: number): void {
     const key = describeGlobal(module, name);
     if (this.#globals.has(key)) return;
-    const verdict = verdictOn(module, name);
+    const verdict = classifyGlobal(module, name);
     const seen = { module, name, verdict, position };
     this.#globals.set(key, seen);
     this.#onGlobal(seen);

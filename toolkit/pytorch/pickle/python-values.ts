@@ -1,12 +1,12 @@
 import { emptyDict, setEntries, setOf } from './container-opcodes.ts';
-import type { Interpreter, InterpreterTable } from './interpret.ts';
+import type { InterpreterTable, ReduceHandler } from './interpret.ts';
 import { latin1Bytes } from './text-literals.ts';
 import { isPickleObject, type PickleValue } from './value.ts';
 
 const LATIN1_NAMES: ReadonlySet<PickleValue | undefined> = new Set(['latin1', 'latin-1']);
 
 /** OrderedDict, empty or of a list of pairs as Python 2 wrote it. */
-const orderedDict: Interpreter = ([pairs, ...rest], context) => {
+const orderedDict: ReduceHandler = ([pairs, ...rest], context) => {
   if (rest.length > 0) return undefined;
   const dict = emptyDict();
   if (pairs === undefined) return dict;
@@ -22,9 +22,9 @@ const orderedDict: Interpreter = ([pairs, ...rest], context) => {
 };
 
 /** defaultdict: what makes its missing entries is left out, since nothing is ever called. */
-const defaultDict: Interpreter = (args) => (args.length <= 1 ? emptyDict() : undefined);
+const defaultDict: ReduceHandler = (args) => (args.length <= 1 ? emptyDict() : undefined);
 
-const set: Interpreter = ([items, ...rest], context) => {
+const set: ReduceHandler = ([items, ...rest], context) => {
   if (rest.length > 0) return undefined;
   const members = items === undefined ? [] : itemsOf(items);
   if (members === undefined) return undefined;
@@ -33,7 +33,7 @@ const set: Interpreter = ([items, ...rest], context) => {
 };
 
 /** bytes or bytearray. `bytearray(n)`, which would only ask for memory, stays inert. */
-const bytes: Interpreter = ([content, encoding], context) => {
+const bytes: ReduceHandler = ([content, encoding], context) => {
   if (content === undefined) return new Uint8Array(0);
   if (content instanceof Uint8Array && encoding === undefined) return content;
   if (typeof content === 'string' && LATIN1_NAMES.has(encoding)) return latin1Bytes(content, context);
@@ -41,7 +41,7 @@ const bytes: Interpreter = ([content, encoding], context) => {
 };
 
 /** How protocols 0 to 2 write bytes. */
-const encode: Interpreter = ([text, encoding], context) =>
+const encode: ReduceHandler = ([text, encoding], context) =>
   typeof text === 'string' && LATIN1_NAMES.has(encoding) ? latin1Bytes(text, context) : undefined;
 
 /** Classes of the standard library that are data. */

@@ -3,7 +3,7 @@ import type { PickleContext } from './pickle-context.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** Decimal digits that 1,024 bytes hold. */
-const LONGEST_INTEGER = Math.floor(LIMITS.integerBytes * 8 * Math.log10(2)) + 2;
+const MAX_INTEGER_DIGITS = Math.floor(LIMITS.integerBytes * 8 * Math.log10(2)) + 2;
 
 /** UTF-8 text. Lone surrogates, which Python lets through, are refused. */
 export function decodeUtf8(bytes: Uint8Array, context: PickleContext): string {
@@ -16,7 +16,7 @@ export function decodeUtf8(bytes: Uint8Array, context: PickleContext): string {
 
 /** An integer of protocol 0 or of LONG: decimal, with the `L` of Python 2 or without. */
 export function parseInteger(line: Uint8Array, context: PickleContext): number | bigint {
-  if (line.byteLength > LONGEST_INTEGER) throw context.unsupported('an integer has too many digits');
+  if (line.byteLength > MAX_INTEGER_DIGITS) throw context.unsupported('an integer has too many digits');
   const text = latin1(line).trim().replace(/L$/, '');
   if (!/^[+-]?\d+$/.test(text)) throw context.corrupt(`${JSON.stringify(text.slice(0, 40))} is not an integer`);
   return narrow(text.startsWith('+') ? BigInt(text.slice(1)) : BigInt(text));

@@ -1,23 +1,23 @@
 import { rebuildTensor } from '../tensors/rebuild-tensor.ts';
 import type { TensorRef } from '../tensors/tensor.ts';
 import { describeGlobal } from './global-verdict.ts';
-import type { Interpreter, InterpreterTable } from './interpret.ts';
+import type { InterpreterTable, ReduceHandler } from './interpret.ts';
 import type { PickleContext } from './pickle-context.ts';
 import { describe, isPickleObject, type PickleValue } from './value.ts';
 
 /** `(storage, offset, size, stride, requires_grad, backward_hooks, metadata)`, the last three optional. */
-const tensor: Interpreter = ([storage, offset, size, stride, , , metadata], context) =>
+const tensor: ReduceHandler = ([storage, offset, size, stride, , , metadata], context) =>
   rebuildTensor({ storage, offset, size, stride, metadata, dtype: undefined }, context);
 
 /** As above with the element type before the metadata: for types that have no storage class. */
-const tensorOfDType: Interpreter = ([storage, offset, size, stride, , , dtype, metadata], context) =>
+const tensorOfDType: ReduceHandler = ([storage, offset, size, stride, , , dtype, metadata], context) =>
   rebuildTensor({ storage, offset, size, stride, metadata, dtype: dtype ?? null }, context);
 
 /** A parameter is its tensor. */
-const parameter: Interpreter = ([data], context) => tensorOf(data, context);
+const parameter: ReduceHandler = ([data], context) => tensorOf(data, context);
 
 /** `(function, class, args, state)`: how tensors with Python attributes are written. Subclasses stay inert. */
-const fromType: Interpreter = ([callable, type, args], context) => {
+const fromType: ReduceHandler = ([callable, type, args], context) => {
   if (!isPickleObject(callable) || callable.kind !== 'global' || !isPickleObject(type) || type.kind !== 'global') {
     return undefined;
   }
@@ -28,10 +28,10 @@ const fromType: Interpreter = ([callable, type, args], context) => {
 };
 
 /** A shape is a tuple. */
-const size: Interpreter = ([items]) => (isPickleObject(items) && items.kind === 'tuple' ? items : undefined);
+const size: ReduceHandler = ([items]) => (isPickleObject(items) && items.kind === 'tuple' ? items : undefined);
 
 /** A device is its name, such as `cuda:0`. */
-const device: Interpreter = ([type, index]) => {
+const device: ReduceHandler = ([type, index]) => {
   if (typeof type !== 'string') return undefined;
   return typeof index === 'number' ? `${type}:${index}` : type;
 };

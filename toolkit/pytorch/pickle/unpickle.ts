@@ -62,10 +62,11 @@ function unknownOpcode(code: number, position: number, context: PickleContext): 
 }
 
 /**
- * Reads a file that holds one bare pickle, such as nnU-Net's `plans.pkl` and `model_best.model.pkl`.
+ * Reads a file that contains one bare pickle, such as nnU-Net's `plans.pkl` and `model_best.model.pkl`.
  * Nothing in it is executed.
  *
- * @throws ReigniteError as `openCheckpoint`; CHECKPOINT_UNSUPPORTED for a file that holds tensors.
+ * @throws ReigniteError as `openCheckpoint`; CHECKPOINT_UNSUPPORTED for a file that contains tensors.
+ * @example const plans = await readPickleFile('plans.pkl');
  */
 export async function readPickleFile(path: string): Promise<PickleValue> {
   const checkpoint = await openCheckpoint(path);

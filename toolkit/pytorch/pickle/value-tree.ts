@@ -21,7 +21,7 @@ export interface TreeLimits {
 const USUAL: TreeLimits = { depth: 8, width: 64, nodes: 20_000 };
 
 /**
- * A checkpoint as a tree of keys, kinds and shapes. A value that several places share is unfolded at the first.
+ * Summarises a checkpoint as a tree of keys, kinds and shapes. A shared value is unfolded at its first occurrence.
  *
  * @param root - May contain itself.
  */
@@ -80,7 +80,7 @@ function describeValue(value: PickleValue | undefined): string {
   return describe(value);
 }
 
-/** The tree as indented lines. */
+/** Formats a tree as indented lines. @example console.log(treeLines(valueTree(checkpoint.root)).join('\n')) */
 export function treeLines({ key, what, children, more }: TreeNode, indent = ''): string[] {
   const own = key === '' ? what : `${key}: ${what}`;
   const rest = more === 0 ? [] : [`${indent}  ... ${more} more`];

@@ -2,15 +2,15 @@ import { withArticle } from '../../format.ts';
 import type { StorageRef, TensorRef } from '../tensors/tensor.ts';
 
 /**
- * What a pickle holds, as plain data. Nothing in it was executed, and nothing in it can be.
+ * The content of a pickle as plain data. Nothing in it was executed, and nothing in it can be.
  *
  * - `None`, booleans, strings and numbers are JavaScript's own; an integer beyond ±(2^53 − 1) is a bigint.
  * - `bytes` and `bytearray` are a Uint8Array.
  * - Python 2 strings are read as Latin-1, which loses nothing.
  * - Everything else is an object with a `kind`.
  *
- * Values are shared by reference where the pickle shares them and may contain themselves:
- * code that walks a value must remember where it has been.
+ * Values are shared by reference where the pickle shares them, and may contain themselves: code that walks a value must
+ * track visited objects.
  */
 export type PickleValue =
   | null

@@ -9,7 +9,7 @@ export interface ListedTensor {
 }
 
 /**
- * Finds every tensor of a value, each once, in the order in which Python would meet them.
+ * Lists every tensor of a value once, in Python's iteration order.
  *
  * @param root - May contain itself.
  */

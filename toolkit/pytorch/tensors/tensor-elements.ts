@@ -7,7 +7,7 @@ export interface Span {
   readonly byteLength: number;
 }
 
-/** From the first element of a tensor to its last, in the bytes of its storage. */
+/** Returns the byte range of a tensor within its storage, from its first to its last element. */
 export function spanOf(tensor: TensorRef): Span {
   const size = ELEMENT_BYTES[tensor.dtype];
   if (elementCount(tensor.shape) === 0) return { offset: 0, byteLength: 0 };
@@ -16,10 +16,10 @@ export function spanOf(tensor: TensorRef): Span {
 }
 
 /**
- * Elements of a tensor, row-major, as float32: half types widened exactly, float64 and integers rounded to nearest,
- * booleans as 0 and 1.
+ * Converts a tensor to row-major float32: half types are widened exactly, float64 and integers rounded to nearest,
+ * booleans become 0 and 1.
  *
- * @param span - The bytes of the tensor's span, at an aligned place of the machine's byte order (little-endian).
+ * @param span - The bytes of `spanOf(tensor)`, aligned and little-endian.
  */
 export function toFloat32(tensor: TensorRef, span: Uint8Array<ArrayBuffer>): Float32Array {
   const { buffer, byteOffset, byteLength } = span;

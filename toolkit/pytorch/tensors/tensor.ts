@@ -1,4 +1,4 @@
-/** Element types that are read. The names are PyTorch's. */
+/** Supported element types, with PyTorch's names. */
 export type DType =
   | 'float32'
   | 'float16'
@@ -46,7 +46,7 @@ export interface StorageRef {
 }
 
 /**
- * A tensor that has not been read: which elements of which storage.
+ * A reference to a tensor that has not been read: its storage, offset, shape and strides in elements.
  * It is within its storage and has no more elements than that (both checked when it is made).
  */
 export interface TensorRef {

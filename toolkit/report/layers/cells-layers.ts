@@ -9,7 +9,7 @@ import { openPhoto } from './encode-layer.ts';
 import type { LayerWriter } from './layer-writer.ts';
 import { EDGES, SHARES } from './layer-writer.ts';
 import type { RoiLayers } from './layers-file.ts';
-import { pointsDrawing, READER_SHAPES, SpotFinder } from './points-drawing.ts';
+import { HotspotFinder, pointsDrawing, READER_SHAPES } from './points-drawing.ts';
 
 /** What the layers of a detection image are made from. */
 export interface CellsSources {
@@ -51,7 +51,7 @@ export async function drawCellsLayers(
     readers.map((points, reader) => ({ shape: READER_SHAPES[reader % READER_SHAPES.length] ?? 'square', points })),
   );
   await draw('ours', [{ shape: 'triangle', points: mine }]);
-  const finder = new SpotFinder();
+  const finder = new HotspotFinder();
   if (theirs !== undefined) {
     await draw('published', [{ shape: 'triangle', points: theirs }]);
     const pairs = pairPoints(mine, theirs, maxDistance);

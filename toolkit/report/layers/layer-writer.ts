@@ -7,10 +7,10 @@ import type { LayerName } from './layers-file.ts';
 /** Bytes that the layers of all ROIs take at most; the page, its figures and its script have the rest of 30 MB. */
 const ALL_LAYERS = 25_000_000;
 /** Bytes of one ROI's layers where there are few. */
-const LARGEST_ROI = 600_000;
+const MAX_ROI = 600_000;
 
 /** ROIs with layers of their own at most: beyond, those that differ most have them. */
-export const MOST_VIEWED = 1_000;
+export const MAX_VIEWED = 1_000;
 
 /** How an ROI's bytes are divided. */
 export const SHARES = { image: 0.55, mask: 0.11, margin: 0.06, differ: 0.05, readers: 0.2, points: 0.08 } as const;
@@ -21,7 +21,7 @@ export const SHARES = { image: 0.55, mask: 0.11, margin: 0.06, differ: 0.05, rea
  * @param rois - ROIs with layers, at least 1.
  */
 export function bytesAnRoi(rois: number): number {
-  return Math.min(LARGEST_ROI, Math.floor(ALL_LAYERS / Math.max(1, rois)));
+  return Math.min(MAX_ROI, Math.floor(ALL_LAYERS / Math.max(1, rois)));
 }
 
 /** Longer sides that a layer may have, in px, from the finest down. */

@@ -56,13 +56,13 @@ function pathOf({ shape, points, outline }: PointGroup, label: number | undefine
   return `<marker id="${id}" markerUnits="userSpaceOnUse" overflow="visible"><path d="${SHAPES[shape]}" ${look}/></marker><path d="${path}" fill="none" marker-start="url(#${id})" marker-mid="url(#${id})" marker-end="url(#${id})"/>`;
 }
 
-/** Places that a viewer leads to at most. */
-const MOST_SPOTS = 12;
+/** Maximum number of hotspots listed in the viewer. */
+const MAX_HOTSPOTS = 12;
 /** Side of a place in px. */
 const SIDE = 64;
 
 /** Gathers what lies near each other into places; those that hold most come first. */
-export class SpotFinder {
+export class HotspotFinder {
   readonly #cells = new Map<string, { x: number; y: number; count: number }>();
 
   /** @param x - px from the left edge; `y` from the upper one. */
@@ -80,7 +80,7 @@ export class SpotFinder {
   spots(): Spot[] {
     return [...this.#cells.values()]
       .sort((a, b) => b.count - a.count || a.y - b.y || a.x - b.x)
-      .slice(0, MOST_SPOTS)
+      .slice(0, MAX_HOTSPOTS)
       .map(({ x, y, count }) => ({ x: Math.round(x / count), y: Math.round(y / count), count }));
   }
 }

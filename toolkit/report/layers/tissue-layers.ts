@@ -16,7 +16,7 @@ import {
 import type { LayerWriter } from './layer-writer.ts';
 import { EDGES, SHARES } from './layer-writer.ts';
 import type { RoiLayers, Spot } from './layers-file.ts';
-import { SpotFinder } from './points-drawing.ts';
+import { HotspotFinder } from './points-drawing.ts';
 
 /** Absolute paths of what an H&E ROI's layers are made from. */
 export interface TissueSources {
@@ -89,7 +89,7 @@ function sameSize(mask: LabelImage | undefined, { width, height }: LabelImage): 
 }
 
 function spotsOf(published: LabelImage, ours: LabelImage): Spot[] {
-  const finder = new SpotFinder();
+  const finder = new HotspotFinder();
   for (let at = 0; at < ours.data.length; at++) {
     const [mine, theirs] = [ours.data[at], published.data[at]];
     if (mine === theirs || mine === NOT_PREDICTED || theirs === NOT_PREDICTED) continue;

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { inLanes } from '../../concurrency.ts';
+import { mapConcurrent } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
 import { statIfThere } from '../../files/if-there.ts';
 import { fileExists } from '../../files/open-for-reading.ts';
 import { reportFolder } from '../../results/results-folder.ts';
 import { taskNamed } from '../../tasks/task-named.ts';
 import type { JudgedTask } from '../report-data.ts';
-import { bytesAnRoi, LayerWriter, MOST_VIEWED } from './layer-writer.ts';
+import { bytesAnRoi, LayerWriter, MAX_VIEWED } from './layer-writer.ts';
 import type { DrawnRoi } from './layers-file.ts';
 import { type LayersFile, type RoiLayers, readLayersFile, writeLayersFile } from './layers-file.ts';
 
@@ -44,7 +44,7 @@ export async function writeLayers(
   const wanted = mostDifferent(drawn, tasks);
   const limit = bytesAnRoi(wanted.length);
   const byName = new Map(known.map((entry) => [`${entry.task}/${entry.roi}`, entry]));
-  const written = await inLanes(wanted, LANES, signal, async (each) => {
+  const written = await mapConcurrent(wanted, LANES, signal, async (each) => {
     const entry = await layersOf(results, each, limit, byName.get(`${each.task}/${each.roi}`));
     onRoi();
     return entry;
@@ -90,12 +90,12 @@ async function stampOf({ sources, settings }: DrawnRoi, limit: number): Promise<
 
 /** All of them, or those whose predictions differ most, in their order. */
 function mostDifferent(drawn: readonly DrawnRoi[], tasks: readonly JudgedTask[]): readonly DrawnRoi[] {
-  if (drawn.length <= MOST_VIEWED) return drawn;
+  if (drawn.length <= MAX_VIEWED) return drawn;
   const differences = new Map(
     tasks.flatMap(({ task, rois }) => rois.map(({ roi, difference }) => [`${task}/${roi}`, difference ?? -1] as const)),
   );
   const differenceOf = ({ task, roi }: DrawnRoi) => differences.get(`${task}/${roi}`) ?? -1;
-  const chosen = new Set([...drawn].sort((a, b) => differenceOf(b) - differenceOf(a)).slice(0, MOST_VIEWED));
+  const chosen = new Set([...drawn].sort((a, b) => differenceOf(b) - differenceOf(a)).slice(0, MAX_VIEWED));
   return drawn.filter((each) => chosen.has(each));
 }
 

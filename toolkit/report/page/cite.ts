@@ -31,7 +31,7 @@ export function citeSection(data: ReportData, version: string): Html {
 function methodsSection(data: ReportData): Html {
   const methods = methodsText(data).map((text) => html`<p>${text}</p>`);
   if (methods.length === 0) {
-    return html`<p class="note">There is no methods text: a run on synthetic data belongs in no paper.</p>`;
+    return html`<p class="note">There is no methods text, because the data are synthetic.</p>`;
   }
   return html`<details><summary>Methods, for a paper</summary>${methods}<p class="note">Also as text: <a href="assets/methods.txt">assets/methods.txt</a></p></details>`;
 }

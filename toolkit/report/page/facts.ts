@@ -77,7 +77,7 @@ export function tolerancesSection({ configuration }: ReportData): Html {
   if (verdict === undefined) return NOTHING;
   const shape = RunConfig.shape.verdict.unwrap().shape;
   const rows = [...toleranceRows('H&E', verdict.he, shape.he), ...toleranceRows('cells', verdict.cells, shape.cells)];
-  return html`<details><summary>What the verdicts rest on</summary>${table('Tolerances; all of them must hold, in every ROI and over all', ['', 'value', 'meaning'], rows)}</details>`;
+  return html`<details><summary>Tolerances of the verdicts</summary>${table('Tolerances; all of them must hold, in every ROI and over all', ['', 'value', 'meaning'], rows)}</details>`;
 }
 
 /** A row per value, also of the groups inside; the schema has the meanings. */

@@ -2,11 +2,11 @@ import { TASK_TITLES } from '../../../config/tasks.ts';
 import type { RecordKind } from '../../dataset/provenance.ts';
 import { counted } from '../../format.ts';
 import { taskNamed } from '../../tasks/task-named.ts';
-import { MOST_VIEWED } from '../layers/layer-writer.ts';
+import { MAX_VIEWED } from '../layers/layer-writer.ts';
 import type { RoiLayers } from '../layers/layers-file.ts';
 import type { JudgedTask } from '../report-data.ts';
 import { type Html, hrefOf, html, NOTHING } from './html.ts';
-import { aboutRoi, saidOfRoi } from './roi-words.ts';
+import { roiDetails, roiStatusText } from './roi-words.ts';
 
 const BY_DICE = {
   lowest: 'lowest Dice first',
@@ -21,7 +21,7 @@ const BY_DICE = {
 export function gallerySection(task: JudgedTask, layers: readonly RoiLayers[], kind: RecordKind): Html {
   const byRoi = new Map(layers.filter((each) => each.task === task.task).map((each) => [each.roi, each]));
   const ordered = [...task.rois].sort((a, b) => (b.difference ?? -1) - (a.difference ?? -1));
-  const cards = ordered.slice(0, MOST_VIEWED).map((judged) => cardOf(task, judged, byRoi.get(judged.roi), kind));
+  const cards = ordered.slice(0, MAX_VIEWED).map((judged) => cardOf(task, judged, byRoi.get(judged.roi), kind));
   const left = ordered.length - cards.length;
   const more =
     left === 0
@@ -44,7 +44,7 @@ function cardOf(
   const { roi, verdict, difference } = judged;
   const [ours, published] = 'ours' in judged ? [judged.ours ?? 1, judged.published ?? 1] : [1, 1];
   const picture = pictureOf(task, roi, layers);
-  return html`<li data-roi="${roi}" data-difference="${difference ?? -1}" data-ours="${ours}" data-change="${ours - published}">${picture}<div class="about"><strong>${roi}</strong><br><span class="tag" data-verdict="${verdict}">${saidOfRoi(judged, kind)}</span><br>${aboutRoi(judged)}</div></li>`;
+  return html`<li data-roi="${roi}" data-difference="${difference ?? -1}" data-ours="${ours}" data-change="${ours - published}">${picture}<div class="about"><strong>${roi}</strong><br><span class="tag" data-verdict="${verdict}">${roiStatusText(judged, kind)}</span><br>${roiDetails(judged)}</div></li>`;
 }
 
 function pictureOf({ task }: JudgedTask, roi: string, layers: RoiLayers | undefined): Html {

@@ -1,6 +1,6 @@
 import { TASK_TITLES, TASKS, type Task } from '../../../config/tasks.ts';
 import { counted, listed } from '../../format.ts';
-import { type Verdict, worstOf } from '../../verdict/verdict-file.ts';
+import { mostSevere, type Verdict } from '../../verdict/verdict-file.ts';
 import type { ReportData } from '../report-data.ts';
 
 /** What a report asks, and its answer in a few words and in a sentence. */
@@ -19,12 +19,12 @@ const WORDS: Readonly<Record<Exclude<Verdict, 'differs'>, readonly [one: string,
 };
 
 /** Said of synthetic data in every headline. */
-const NOT_THE_PAPER = 'nothing is said about the paper';
+const NOT_THE_PAPER = 'this says nothing about the paper';
 
 /** The headline of a report. It names the paper only where the paper's record was compared. */
 export function headlineOf(data: ReportData): Headline {
   const { tasks, provenance } = data;
-  const verdict = worstOf(tasks.map((task) => task.verdict));
+  const verdict = mostSevere(tasks.map((task) => task.verdict));
   const differing = titlesOf(tasks.filter((task) => task.verdict === 'differs'));
   const question = QUESTIONS[provenance.kind](data.summary.record);
   const yes = provenance.kind === 'paper' ? 'Yes, it reproduces.' : 'Yes, they reproduce.';

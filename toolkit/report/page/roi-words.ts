@@ -11,14 +11,14 @@ export function percent(share: number): string {
 }
 
 /** An ROI's verdict in a few words. */
-export function saidOfRoi({ verdict, difference }: JudgedRoi, kind: RecordKind): string {
+export function roiStatusText({ verdict, difference }: JudgedRoi, kind: RecordKind): string {
   const said = verdictText(kind, verdict);
   if (difference === null) return said;
   return difference === 0 ? `${said}, nothing differs` : `${said}, ${percent(difference)} differ`;
 }
 
 /** What else is known of an ROI: its scores, or its points; why it cannot be compared. */
-export function aboutRoi(roi: JudgedRoi): string {
+export function roiDetails(roi: JudgedRoi): string {
   const parts: string[] = [];
   if (roi.reason !== undefined) parts.push(roi.reason);
   if ('ours' in roi && roi.ours !== undefined) {

@@ -20,7 +20,7 @@ export function verdictSection({ tasks, provenance }: ReportData): Html {
 }
 
 /** ROIs named where it is said what differs most. */
-const MOST_NAMED = 5;
+const MAX_NAMED = 5;
 
 /** What differs most, over all tasks. */
 export function worstSection({ tasks }: ReportData, layers: readonly RoiLayers[]): Html {
@@ -31,15 +31,15 @@ export function worstSection({ tasks }: ReportData, layers: readonly RoiLayers[]
   if (worst.length === 0) {
     return tasks.every(({ verdict }) => verdict === 'not comparable')
       ? html`<p>Nothing could be compared.</p>`
-      : html`<p>Nothing: every pixel and every point that could be compared is the published one.</p>`;
+      : html`<p>Nothing: all compared pixels and points equal the published ones.</p>`;
   }
   const items = worst
-    .slice(0, MOST_NAMED)
+    .slice(0, MAX_NAMED)
     .map(
       ({ roi, task, difference }) =>
         html`<li>${named(roi, `${task}/${roi}`, viewed)}: ${percent(difference)} of its ${taskNamed(task).viewer.unit}</li>`,
     );
-  const more = worst.length > MOST_NAMED ? html`<p class="note">and ${worst.length - MOST_NAMED} more</p>` : NOTHING;
+  const more = worst.length > MAX_NAMED ? html`<p class="note">and ${worst.length - MAX_NAMED} more</p>` : NOTHING;
   return html`<ol>${items}</ol>${more}`;
 }
 
@@ -92,7 +92,7 @@ function intervalText(interval: Interval | undefined, places = 4): string {
   return interval === undefined ? '–' : `${decimal(interval.low, places)} to ${decimal(interval.high, places)}`;
 }
 
-/** What the authors' code and record do otherwise than one would expect, with its effect in this run. */
+/** The discrepancies between the authors' code, the paper and the record, with their effect in this run. */
 export function discrepanciesSection({ discrepancies }: ReportData): Html {
   const entries = discrepancies.map(({ title, what, where, status, effect, corrected, affected, affectedTotal }) => {
     const numbers = corrected

@@ -4,7 +4,7 @@ import { taskNamed } from '../../tasks/task-named.ts';
 import type { RoiLayers } from '../layers/layers-file.ts';
 import type { JudgedTask } from '../report-data.ts';
 import { type Html, html, jsonScript } from './html.ts';
-import { aboutRoi, saidOfRoi } from './roi-words.ts';
+import { roiDetails, roiStatusText } from './roi-words.ts';
 
 /** The window that shows one ROI with its layers; what is in it comes from {@link viewerData}. */
 export const VIEWER = html`<dialog id="viewer" class="viewer" aria-labelledby="viewer-title">
@@ -29,7 +29,7 @@ export function viewerData(tasks: readonly JudgedTask[], layers: readonly RoiLay
     const found = judged.get(`${each.task}/${each.roi}`);
     if (found === undefined) return [];
     const { roi } = found;
-    return [{ ...pickShown(each), verdict: roi.verdict, said: saidOfRoi(roi, kind), about: aboutRoi(roi) }];
+    return [{ ...pickShown(each), verdict: roi.verdict, said: roiStatusText(roi, kind), about: roiDetails(roi) }];
   });
   const words = perTask(TASKS, (task) => taskNamed(task).viewer);
   return jsonScript('viewer-data', { words, titles: TASK_TITLES, rois });

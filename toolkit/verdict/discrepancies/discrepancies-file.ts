@@ -36,7 +36,7 @@ export type Measured = Pick<DiscrepancyEntry, 'status' | 'effect'> & {
   readonly affected?: readonly string[];
 };
 
-const MOST_LISTED = 1_000;
+const MAX_LISTED = 1_000;
 
 /** Joins what is known of an entry with what was measured. */
 export function entryOf(
@@ -48,7 +48,7 @@ export function entryOf(
     status,
     effect,
     corrected: corrected.filter(({ paper, corrected: other }) => paper !== other),
-    affected: affected.slice(0, MOST_LISTED),
+    affected: affected.slice(0, MAX_LISTED),
     affectedTotal: affected.length,
   };
 }

@@ -11,7 +11,7 @@ import { CARD_FILE, DetectorCard, readDetectorCard } from '../detector-card.ts';
 import { detectorGraph, INPUT_NAME } from './detector-graph.ts';
 import { readDetectorNetwork } from './detector-network.ts';
 import type { Size } from './modules/detect.ts';
-import { TensorLedger } from './tensor-ledger.ts';
+import { TensorUsage } from './tensor-ledger.ts';
 
 /**
  * Counts the meanings of a conversion: raised whenever the same checkpoint would give a model with other outputs,
@@ -75,10 +75,11 @@ function sizeText(size: DetectorSize): string {
 
 const MODEL_FILE = 'detector.onnx';
 
+/** What is converted, and where to. */
 export interface ConvertDetectorOptions {
   /** Checkpoint of YOLOv5, release 3.0 to 7.0, or of Ultralytics 8. */
   readonly checkpoint: string;
-  /** Folder for `detector.onnx` and `detector.json`; made if missing. */
+  /** Folder for `detector.onnx` and `detector.json`; created if missing. */
   readonly out: string;
   /** Side of a tile, or height and width of the input, in px: multiples of the largest stride. Default 512. */
   readonly size?: DetectorSize;
@@ -90,11 +91,12 @@ export interface ConvertDetectorOptions {
 /**
  * Converts a detector of YOLOv5 or Ultralytics to ONNX and describes it in a card. Nothing of the checkpoint is executed.
  *
- * Equal sources give equal bytes. The card is written last: killed anywhere and run again, this ends in the same
- * files. A whole and matching conversion that is already there is checked and left as it is.
+ * Equal sources give equal bytes. The description is written last, so an interrupted conversion can be repeated. An
+ * existing, matching conversion is verified and kept.
  *
  * @throws ReigniteError FILE_MISSING, CHECKPOINT_CORRUPT, CHECKPOINT_UNSAFE, CHECKPOINT_UNSUPPORTED, USAGE (size),
- *   NO_SPACE or NOT_WRITABLE; no card is left then.
+ *   NO_SPACE or NOT_WRITABLE; `detector.json` is then absent.
+ * @example await convertDetector({ checkpoint: 'best.pt', out: 'onnx/nuclei', size: 640 });
  */
 export async function convertDetector(options: ConvertDetectorOptions): Promise<DetectorCard> {
   const { checkpoint, out, size = DEFAULT_SIZE, oneToMany = false, signal } = options;
@@ -117,7 +119,7 @@ async function convert(
   const checkpoint = await openCheckpoint(path);
   try {
     const network = await readDetectorNetwork(checkpoint);
-    const ledger = new TensorLedger(network.root, path, checkpoint);
+    const ledger = new TensorUsage(network.root, path, checkpoint);
     const { height, width } = sidesOf(size);
     const { graph, output, format, rows, classes } = detectorGraph(network, ledger, { height, width }, oneToMany);
     const { family, imgsz, release, hasMasks } = network;

@@ -5,13 +5,13 @@ import { asInteger, asItems, dictGet, type Located, refusal } from '../../pytorc
 import { isPickleObject } from '../../pytorch/pickle/value.ts';
 import type { DetectorFormat } from '../detector-card.ts';
 import type { DetectorNetwork } from './detector-network.ts';
-import { type Feature, type Layers, refuseModule } from './layers.ts';
+import { type Feature, type Layers, unsupportedModule } from './layers.ts';
 import type { ModuleNode } from './module-tree.ts';
 import { BOX_COLUMNS, detect, type Size } from './modules/detect.ts';
 import { layerOf } from './modules/layer-of.ts';
 import { detectDfl } from './modules/ultralytics/detect-dfl.ts';
 import { ultralyticsClass } from './modules/ultralytics/layer-table.ts';
-import type { TensorLedger } from './tensor-ledger.ts';
+import type { TensorUsage } from './tensor-ledger.ts';
 
 /** Name of the graph's input: float32 [1, 3, size, size], RGB in [0, 1]. */
 export const INPUT_NAME = 'images';
@@ -39,7 +39,7 @@ export interface DetectorGraph {
  */
 export function detectorGraph(
   { family, layers: modules, strides }: DetectorNetwork,
-  ledger: TensorLedger,
+  ledger: TensorUsage,
   size: Size,
   oneToMany = false,
 ): DetectorGraph {
@@ -106,7 +106,8 @@ function inputsOf(
   return sources.map((source) => {
     const number = sourceNumber(source, index);
     const feature = number === -1 ? image : outputs[number];
-    if (feature === undefined) throw refuseModule(layers, module, `takes its input from layer ${asInteger(source)}`);
+    if (feature === undefined)
+      throw unsupportedModule(layers, module, `takes its input from layer ${asInteger(source)}`);
     return feature;
   });
 }

@@ -27,9 +27,9 @@ const NETWORKS: ReadonlyMap<string, DetectorNetwork['family']> = new Map([
 ]);
 const SEQUENTIAL = 'torch.nn.modules.container.Sequential';
 /** More than any real one; the output has a column for each. */
-const MOST_CLASSES = 10_000;
-const MOST_STRIDE = 4_096;
-const MOST_SIZE = 8_192;
+const MAX_CLASSES = 10_000;
+const MAX_STRIDE = 4_096;
+const MAX_SIZE = 8_192;
 const OTHER_TASKS = [
   [/ClassificationModel$/, 'a classifier of whole images'],
   [/PoseModel$/, 'a model of poses'],
@@ -76,7 +76,7 @@ export async function readDetectorNetwork(checkpoint: Checkpoint): Promise<Detec
   const head = layers.at(-1);
   if (head === undefined) throw unsupported(checkpoint, 'its network has no layers at model');
   const classes = asInteger(dictGet(head.attributes, 'nc'));
-  if (classes < 1 || classes > MOST_CLASSES) throw unsupported(checkpoint, `its head has ${classes} classes`);
+  if (classes < 1 || classes > MAX_CLASSES) throw unsupported(checkpoint, `its head has ${classes} classes`);
   const release = textAt(start, 'version');
   const imgsz = trainedSize(start, root);
   return {
@@ -113,7 +113,7 @@ async function headStrides(checkpoint: Checkpoint, located: Located): Promise<re
     throw refusal(located, 'a stride for each level');
   }
   const strides = Array.from(await checkpoint.readFloat32(tensor));
-  const areSound = strides.every((stride) => Number.isInteger(stride) && stride >= 1 && stride <= MOST_STRIDE);
+  const areSound = strides.every((stride) => Number.isInteger(stride) && stride >= 1 && stride <= MAX_STRIDE);
   if (!areSound) throw unsupported(checkpoint, `its strides are ${strides.join(', ')} px`);
   return strides;
 }
@@ -125,7 +125,7 @@ function trainedSize(start: Located, root: ModuleNode): number | undefined {
     const size = place === undefined ? undefined : entryOf(place, 'imgsz')?.value;
     const sides = isPickleObject(size) && (size.kind === 'list' || size.kind === 'tuple') ? size.items : [size];
     const side = Math.max(...sides.map((each) => (typeof each === 'number' && Number.isInteger(each) ? each : 0)));
-    if (side >= 1 && side <= MOST_SIZE) return side;
+    if (side >= 1 && side <= MAX_SIZE) return side;
   }
   return undefined;
 }

@@ -4,7 +4,7 @@ import type { Pair } from '../../onnx/graph/operators.ts';
 import { asInteger, asNumber, asTuple, dictGet, type Located, refusal } from '../../pytorch/pickle/access.ts';
 import { isPickleObject } from '../../pytorch/pickle/value.ts';
 import type { ModuleNode } from './module-tree.ts';
-import type { TensorLedger } from './tensor-ledger.ts';
+import type { TensorUsage } from './tensor-ledger.ts';
 
 /** A feature map [1, channels, height, width], float32. */
 export interface Feature {
@@ -27,7 +27,7 @@ export function sameShape({ channels, height, width }: Feature, value: Value): F
 }
 
 /** Builds the nodes lazily, on first access of `value`. */
-export function whenRead(shape: Omit<Feature, 'value'>, make: () => Value): Feature {
+export function lazyFeature(shape: Omit<Feature, 'value'>, make: () => Value): Feature {
   let made: Value | undefined;
   return {
     ...shape,
@@ -41,7 +41,7 @@ export function whenRead(shape: Omit<Feature, 'value'>, make: () => Value): Feat
 /** What the builders of layers share. */
 export interface Layers {
   readonly graph: GraphBuilder;
-  readonly ledger: TensorLedger;
+  readonly ledger: TensorUsage;
   /** Builds a submodule of whatever known class. */
   readonly build: (module: ModuleNode, inputs: readonly Feature[]) => Feature;
 }
@@ -50,10 +50,10 @@ export interface Layers {
 export type LayerBuilder = (layers: Layers, module: ModuleNode, inputs: readonly Feature[]) => Feature;
 
 /** 1 GiB as float32; the largest official network stays below a tenth at 1,280 px. */
-const MOST_ELEMENTS = 2 ** 28;
+const MAX_ELEMENTS = 2 ** 28;
 
 /** CHECKPOINT_UNSUPPORTED that names the module's place and class. */
-export function refuseModule({ ledger }: Layers, module: ModuleNode, what: string): ReigniteError {
+export function unsupportedModule({ ledger }: Layers, module: ModuleNode, what: string): ReigniteError {
   const { place, className } = module;
   return new ReigniteError('CHECKPOINT_UNSUPPORTED', `${ledger.file}: the module ${place} (${className}) ${what}.`);
 }
@@ -62,21 +62,21 @@ export function refuseModule({ ledger }: Layers, module: ModuleNode, what: strin
 export function onlyInput(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const [input] = inputs;
   if (input !== undefined && inputs.length === 1) return input;
-  throw refuseModule(layers, module, `has ${inputs.length} inputs where it takes one`);
+  throw unsupportedModule(layers, module, `has ${inputs.length} inputs where it takes one`);
 }
 
 /** @throws ReigniteError CHECKPOINT_UNSUPPORTED when there is no submodule of that name. */
 export function childOf(layers: Layers, module: ModuleNode, name: string): ModuleNode {
   const child = module.children.get(name);
-  if (child === undefined) throw refuseModule(layers, module, `has no submodule ${name}`);
+  if (child === undefined) throw unsupportedModule(layers, module, `has no submodule ${name}`);
   return child;
 }
 
 /** Refuses a feature map that has no pixels, or more than any sensible network asks for. */
 export function checkedFeature(layers: Layers, module: ModuleNode, feature: Feature): Feature {
   const { channels, height, width } = feature;
-  if (channels >= 1 && height >= 1 && width >= 1 && channels * height * width <= MOST_ELEMENTS) return feature;
-  throw refuseModule(layers, module, `would give ${channels} x ${height} x ${width} values`);
+  if (channels >= 1 && height >= 1 && width >= 1 && channels * height * width <= MAX_ELEMENTS) return feature;
+  throw unsupportedModule(layers, module, `would give ${channels} x ${height} x ${width} values`);
 }
 
 /** No attribute of a layer that is read comes near it, and no product of a few overflows. */

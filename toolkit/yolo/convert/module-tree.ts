@@ -18,7 +18,7 @@ export interface ModuleNode {
 }
 
 /** Far beyond the largest official network (some 1,000 modules); memo references let a small file ask for any number. */
-const MOST_MODULES = 20_000;
+const MAX_MODULES = 20_000;
 const PACKAGE_PREFIX = 'yolov5.';
 
 /**
@@ -40,7 +40,7 @@ class TreeReader {
     const { value } = located;
     if (!isPickleObject(value)) throw notAModule(located, place);
     if (this.#within.has(value)) throw refuse(located, `the module ${place} contains itself`);
-    if (++this.#count > MOST_MODULES) throw refuse(located, `its network has more than ${MOST_MODULES} modules`);
+    if (++this.#count > MAX_MODULES) throw refuse(located, `its network has more than ${MAX_MODULES} modules`);
     this.#within.add(value);
     const node = this.#readNode(located, place);
     this.#within.delete(value);

@@ -16,7 +16,7 @@ export interface NetworkTensor {
  * used, or set aside on purpose, or an error. Tensors that are plain attributes (the stride, cached grids) belong to
  * no register of PyTorch's: those that nothing uses are set aside by themselves.
  */
-export class TensorLedger {
+export class TensorUsage {
   /** Path of the checkpoint. */
   readonly file: string;
   readonly #checkpoint: Pick<Checkpoint, 'readFloat32'>;

@@ -11,7 +11,7 @@ import { areFinite, type Candidates, readCandidates } from './candidates.ts';
 import { type CandidateRow, encodeCandidates } from './candidates-file.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult } from './detection-job.ts';
 import { fillInput, fillTile, type ImageTile, imageTiles } from './image-tiles.ts';
-import { type JudgedTile, judgeTile } from './judge-tile.ts';
+import { classifyCandidates, type JudgedTile } from './judge-tile.ts';
 import { type DetectionIdentity, PartialDetection } from './partial-detection.ts';
 import { type Point, roundedCoordinate } from './points.ts';
 
@@ -137,7 +137,7 @@ function judged(
     const { rows, points, cutOff } = judgeViews(candidates, views, rgb, { suppression: 'together', ...job });
     return { rows: [...rows], points, cutOff };
   }
-  const each = candidates.map((of, index) => judgeTile(of, tiles[index] ?? { index, left: 0, top: 0 }, job));
+  const each = candidates.map((of, index) => classifyCandidates(of, tiles[index] ?? { index, left: 0, top: 0 }, job));
   return { rows: rowsOf(each), points: each.flatMap((tile) => tile.points) };
 }
 

@@ -1,7 +1,7 @@
 import type { Candidates } from './candidates.ts';
 import type { CandidateRow } from './candidates-file.ts';
 import type { ImageTile } from './image-tiles.ts';
-import { FATE, type NmsOptions, nms } from './nms.ts';
+import { NMS_OUTCOMES, type NmsOptions, nms } from './nms.ts';
 import { type Box, centreOf, isWithin, type Point } from './points.ts';
 
 export interface JudgedTile {
@@ -12,21 +12,21 @@ export interface JudgedTile {
 }
 
 /** Decides which candidates of a tile are points, and says why the others are not. */
-export function judgeTile(
+export function classifyCandidates(
   candidates: Candidates,
   tile: ImageTile,
   options: NmsOptions & { readonly box?: Box },
 ): JudgedTile {
-  const { order, fates } = nms(candidates, options);
+  const { order, outcomes } = nms(candidates, options);
   const rowOf = new Map(Array.from(order, (index, row) => [index, row]));
   const points: JudgedTile['points'][number][] = [];
   const rows = Array.from(order, (index): CandidateRow => {
     const label = candidates.classes[index] ?? 0;
     const outcome = () => {
-      const fate = fates[index] ?? FATE.kept;
-      if (fate === FATE.belowConfidence) return 'confidence';
-      if (fate === FATE.overLimit) return 'limit';
-      if (fate !== FATE.kept) return rowOf.get(fate) ?? 0;
+      const outcome = outcomes[index] ?? NMS_OUTCOMES.kept;
+      if (outcome === NMS_OUTCOMES.belowConfidence) return 'confidence';
+      if (outcome === NMS_OUTCOMES.overLimit) return 'limit';
+      if (outcome !== NMS_OUTCOMES.kept) return rowOf.get(outcome) ?? 0;
       const centre = centreOf(candidates, index, tile.left, tile.top);
       if (options.box !== undefined && !isWithin(centre, options.box)) return 'box';
       points.push({ ...centre, label });

@@ -15,7 +15,7 @@ const ROOM_PER_BOX = 4;
 class OverlapGrid {
   readonly #corners: Float32Array;
   readonly #areas: Float32Array;
-  /** Of each cell its first and last entry, counted from 1; 0 for none. */
+  /** Per bucket: 1-based index of its first and last list node; 0 for an empty bucket. */
   readonly #first = new Int32Array(STRIDE * STRIDE);
   readonly #last = new Int32Array(STRIDE * STRIDE);
   /** Of each entry its box and the entry behind it. */
@@ -149,24 +149,26 @@ function doubled(values: Int32Array): Int32Array {
 }
 
 /** What became of a candidate; an index of another candidate means that one suppressed it. */
-export const FATE = { kept: -1, belowConfidence: -2, overLimit: -3 } as const;
+export const NMS_OUTCOMES = { kept: -1, belowConfidence: -2, overLimit: -3 } as const;
 
+/** Thresholds and limits of non-maximum suppression. */
 export interface NmsOptions {
-  /** Scores must be above it; compared as float32. */
+  /** Smallest score, exclusive, from 0 to 1; compared as float32. */
   readonly confidence: number;
-  /** Boxes whose IoU with a better one is above it go; in [0, 1], compared with the IoU as it is. */
+  /** Largest IoU with a better box, inclusive, from 0 to 1; boxes above it are suppressed. */
   readonly iou: number;
-  /** Candidates looked at, best first. Default 30,000, as in YOLOv5. */
+  /** Candidates considered, best first. @default 30,000, as in YOLOv5 */
   readonly maxCandidates?: number;
-  /** Boxes kept, best first. Default 1,500, as the authors' scripts have it. */
+  /** Boxes kept, best first. @default 1,500, as in the authors' scripts */
   readonly maxKept?: number;
 }
 
+/** The order of the candidates and the outcome of each. */
 export interface NmsResult {
   /** All candidates, by score descending, equal scores by index. */
   readonly order: Uint32Array;
-  /** Of each candidate by index: one of `FATE`, or the index of the candidate that suppressed it. */
-  readonly fates: Int32Array;
+  /** Of each candidate by index: one of `NMS_OUTCOMES`, or the index of the candidate that suppressed it. */
+  readonly outcomes: Int32Array;
 }
 
 const MAX_CANDIDATES = 30_000;
@@ -176,7 +178,8 @@ const MAX_KEPT = 1_500;
 export const SCRIPT_LIMITS = { maxCandidates: MAX_CANDIDATES, maxKept: MAX_KEPT } as const;
 
 /**
- * Non-maximum suppression over all classes together: the best box stays, boxes that overlap it too much go, and so on.
+ * Applies non-maximum suppression over all classes together: keeps the best box, suppresses boxes that overlap it too
+ * much, and repeats with the next best.
  *
  * Every step is rounded to float32 as in torchvision's kernel, so that an IoU at the threshold falls on the same side.
  * Unlike YOLOv5's, it has no time limit, and equal scores have an order.
@@ -187,20 +190,20 @@ export function nms(candidates: Candidates, options: NmsOptions): NmsResult {
   const { iou, maxCandidates = MAX_CANDIDATES, maxKept = MAX_KEPT } = options;
   const least = Math.fround(options.confidence);
   const order = byScore(candidates.scores);
-  const fates = new Int32Array(candidates.count);
+  const outcomes = new Int32Array(candidates.count);
   const kept = new OverlapGrid(candidates.corners);
   let looked = 0;
   for (const index of order) {
-    if (!((candidates.scores[index] ?? 0) > least)) fates[index] = FATE.belowConfidence;
-    else if (looked++ >= maxCandidates) fates[index] = FATE.overLimit;
+    if (!((candidates.scores[index] ?? 0) > least)) outcomes[index] = NMS_OUTCOMES.belowConfidence;
+    else if (looked++ >= maxCandidates) outcomes[index] = NMS_OUTCOMES.overLimit;
     else {
       const better = kept.firstOverlapping(index, iou);
-      fates[index] = better ?? (kept.size < maxKept ? FATE.kept : FATE.overLimit);
+      outcomes[index] = better ?? (kept.size < maxKept ? NMS_OUTCOMES.kept : NMS_OUTCOMES.overLimit);
       // One beyond the limit still suppresses others, which would not have come in either.
       if (better === undefined) kept.add(index);
     }
   }
-  return { order, fates };
+  return { order, outcomes };
 }
 
 /** Indices by score descending; equal scores by index. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
-import { type OwnCard, readOwnCard } from '../../onnx/custom-model/own-model.ts';
+import { type CustomModelCard, readOwnCard } from '../../onnx/custom-model/own-model.ts';
 import type { DetectionSidecar } from '../../onnx/custom-model/sidecar.ts';
 import { instructionSet } from '../../onnx/session/engine.ts';
 import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
@@ -24,23 +24,28 @@ export interface EngineDetector extends DetectorModel {
  */
 export async function openDetector(folder: string, options: SessionOptions): Promise<EngineDetector> {
   const own = await readOwnCard(folder);
-  return own === undefined ? OrtDetector.load(folder, options) : OwnDetector.load(folder, own, options);
+  return own === undefined ? OrtDetector.load(folder, options) : CustomDetector.load(folder, own, options);
 }
 
 /** A custom ONNX model with boxes as YOLOv5 or YOLOv8 give them. */
-class OwnDetector implements EngineDetector {
+class CustomDetector implements EngineDetector {
   readonly digest: string;
   readonly size: number;
   readonly rows: number;
   readonly classes: readonly string[];
   readonly isSuppressed: boolean;
   readonly engine: DetectorEngine;
-  readonly #card: OwnCard;
+  readonly #card: CustomModelCard;
   readonly #sidecar: DetectionSidecar;
   readonly #input: TileInput;
   readonly #session: InferenceSession;
 
-  private constructor(card: OwnCard, sidecar: DetectionSidecar, session: InferenceSession, engine: DetectorEngine) {
+  private constructor(
+    card: CustomModelCard,
+    sidecar: DetectionSidecar,
+    session: InferenceSession,
+    engine: DetectorEngine,
+  ) {
     this.digest = card.digest;
     this.size = card.size[0];
     this.rows = card.count;
@@ -53,7 +58,7 @@ class OwnDetector implements EngineDetector {
     this.#session = session;
   }
 
-  static async load(folder: string, card: OwnCard, options: SessionOptions): Promise<OwnDetector> {
+  static async load(folder: string, card: CustomModelCard, options: SessionOptions): Promise<CustomDetector> {
     const { sidecar } = card;
     if (sidecar.kind !== 'detection') {
       throw new ReigniteError(
@@ -62,7 +67,7 @@ class OwnDetector implements EngineDetector {
       );
     }
     const { session, ...opened } = await openSession(join(folder, card.file), options);
-    return new OwnDetector(card, sidecar, session, { ...opened, instructionSet: instructionSet() });
+    return new CustomDetector(card, sidecar, session, { ...opened, instructionSet: instructionSet() });
   }
 
   async run(input: Float32Array, head: Float32Array): Promise<void> {

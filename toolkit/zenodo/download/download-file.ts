@@ -7,33 +7,35 @@ import { lockFile } from '../../files/file-lock.ts';
 import { ensureFreeSpace } from '../../files/free-space.ts';
 import { statIfThere } from '../../files/if-there.ts';
 import { digestsOfFile, type FileDigests } from './file-digests.ts';
-import { followFile } from './following-digests.ts';
+import { hashWhileWriting } from './following-digests.ts';
 import { PartFile, partPath } from './part-file.ts';
 import { type Transfer, transfer } from './transfer.ts';
 
+/** A downloaded and verified file. */
 export interface DownloadedFile extends FileDigests {
   readonly path: string;
   /** Bytes that were on disk before: all of them when the file was there already. */
   readonly resumedFrom: number;
 }
 
-/** A file to be fetched. */
+/** A file to download. */
 export interface Download extends Transfer {
   /** Bytes that will be needed in addition to the file's own: for what is unpacked of it. Default: 0. */
   readonly extraSpace?: number | undefined;
 }
 
 /**
- * Fetches one file: one attempt, which resumes from the bytes that an earlier one left. The file gets its name only
- * after the MD5 over all of it, read from disk, is the published one. A file of that name that is wrong is
- * moved aside (`<name>.wrong-1`), never deleted. Memory does not grow with the size of the file.
+ * Downloads one file in one attempt, which resumes from the bytes of an earlier one. The file gets its name only after
+ * its MD5, computed from disk, matches the published one. An existing file with another content is renamed to
+ * `<name>.wrong-1`, never deleted. Memory does not grow with the size of the file.
  *
- * @param job - `url`, `path`, `size` in bytes and `md5` as the record states them; `stallMs`: give up when no byte
+ * @param options - `url`, `path`, `size` in bytes and `md5` as the record states them; `stallMs`: give up when no byte
  *   comes for this long (default 30 s); `onProgress(bytes, size)`: called with the bytes on disk.
  * @throws ReigniteError NETWORK (retryable: the bytes stay in `<path>.part`); RATE_LIMITED with the wait; FILE_LOCKED
  *   when another process fetches the same file; ACCESS_DENIED; FILE_NOT_IN_RECORD; NO_SPACE; NOT_WRITABLE;
  *   CHECKSUM_MISMATCH when the bytes are wrong twice, what came is then kept as `<path>.corrupt`. The signal's reason
  *   when aborted.
+ * @example await downloadFile({ url, path: 'data/models.zip', size: 912_680, md5: '9e107d9d372bb6826bd81d3542a419d6' });
  */
 export async function downloadFile(options: Download): Promise<DownloadedFile> {
   const job = { ...options, md5: options.md5.toLowerCase() };
@@ -79,7 +81,7 @@ async function fetchLocked(job: Download): Promise<DownloadedFile> {
 }
 
 async function fetchVerified(job: Download): Promise<DownloadedFile> {
-  const following = followFile(partPath(job.path), job.size);
+  const following = hashWhileWriting(partPath(job.path), job.size);
   try {
     const part = new PartFile(job.path, following);
     const bytesOnDisk = await part.length();

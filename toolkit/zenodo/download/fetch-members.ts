@@ -30,7 +30,7 @@ const WORTH_LOOKING = 256 * 2 ** 10;
 /** A gap that is cheaper fetched than asked around, in bytes. */
 const GAP = 2 ** 20;
 /** More requests than that take longer than the whole archive, at some fifty a minute. */
-const MOST_PIECES = 300;
+const MAX_PIECES = 300;
 
 /** Where the pieces of an archive lie while they are fetched. */
 export function piecesPath(archive: string): string {
@@ -70,7 +70,7 @@ async function fetchLocked(job: MembersFetch): Promise<readonly UnpackedFile[] |
     const { present, missing } = await sortOut(job, wanted);
     const places = joinPieces(missing, GAP);
     const total = places.reduce((sum, { start, end }) => sum + end - start, 0);
-    if (total > job.size / 2 || places.length > MOST_PIECES)
+    if (total > job.size / 2 || places.length > MAX_PIECES)
       throw new RangeIgnored('Downloading the whole file is faster.');
     const before = file.bytes;
     await fetchPieces(job, job.size, file, places, () => job.onProgress?.(file.bytes - before, total));

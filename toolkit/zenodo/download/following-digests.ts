@@ -9,7 +9,7 @@ import type { PartWatcher } from './part-file.ts';
 const WORTH_THREADS = 16 * 2 ** 20;
 
 /** Digests of a file that is being written, from what is on disk. */
-export interface Following extends PartWatcher {
+export interface StreamingDigest extends PartWatcher {
   /**
    * Waits for the digests over all of the file.
    *
@@ -26,11 +26,11 @@ export interface Following extends PartWatcher {
  * @param path - The file; it need not exist yet.
  * @param size - That it will have, in bytes.
  */
-export function followFile(path: string, size: number): Following {
-  return size < WORTH_THREADS ? new AtTheEnd(path) : new InThreads(path);
+export function hashWhileWriting(path: string, size: number): StreamingDigest {
+  return size < WORTH_THREADS ? new DigestAtEnd(path) : new DigestInThread(path);
 }
 
-class AtTheEnd implements Following {
+class DigestAtEnd implements StreamingDigest {
   readonly #path: string;
 
   constructor(path: string) {
@@ -47,7 +47,7 @@ class AtTheEnd implements Following {
   async close(): Promise<void> {}
 }
 
-class InThreads implements Following {
+class DigestInThread implements StreamingDigest {
   readonly #shared = new SharedArrayBuffer(24);
   readonly #signals = new Int32Array(this.#shared, 0, 2);
   readonly #lengths = new BigInt64Array(this.#shared, 8, 2);

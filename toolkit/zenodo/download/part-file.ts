@@ -7,7 +7,7 @@ import { asDiskError } from '../../files/disk-error.ts';
 import { sweepTemporaries } from '../../files/temporary-files.ts';
 
 /** Bytes that may wait while others are written. */
-const MOST_WAITING = 4 * 2 ** 20;
+const MAX_WAITING = 4 * 2 ** 20;
 /** What is written is sent to the disk meanwhile, so that the end need not wait for all of it. In bytes. */
 const SYNC_EVERY = 64 * 2 ** 20;
 
@@ -40,7 +40,7 @@ class BatchWriter {
     this.#waiting.push(chunk);
     this.#waitingBytes += chunk.length;
     this.#writing ??= this.#drain();
-    if (this.#waitingBytes > MOST_WAITING) await this.#writing;
+    if (this.#waitingBytes > MAX_WAITING) await this.#writing;
   }
 
   /**
@@ -101,7 +101,7 @@ const State = z.object({
   /** Whether it was restarted because the bytes of an earlier time were wrong. */
   again: z.boolean().optional(),
   /** Consecutive replies that did not continue these bytes. */
-  misfits: z.number().optional(),
+  rangeMismatches: z.number().optional(),
 });
 
 /** Whose bytes a partial file holds, and which version of them. */

@@ -21,7 +21,7 @@ export interface Transfer extends Omit<HttpGet, 'headers'> {
  * Replies in a row that do not continue the bytes on disk, until these are given up: one such reply may be the mistake
  * of a moment, and gigabytes hang on it.
  */
-const MISFITS_ALLOWED = 2;
+const MAX_RANGE_MISMATCHES = 2;
 
 /**
  * Brings `part` to the length of the whole file, from the bytes that are there on: by Range where the server keeps
@@ -60,7 +60,7 @@ interface Taken {
 async function take(job: Transfer, part: PartFile, reply: HttpReply, have: number, again: boolean): Promise<Taken> {
   const state = await part.state();
   if (have > 0 && continuesAt(reply, have, job.size, state)) {
-    if (state?.misfits !== undefined) await part.note({ ...state, misfits: 0 });
+    if (state?.rangeMismatches !== undefined) await part.note({ ...state, rangeMismatches: 0 });
     const length = await append(job, part, have, withNetworkErrors(reply.body, reply.url, job.signal));
     if (length === have) throw new ReigniteError('NETWORK', `${job.url} sent no bytes after ${have}.`);
     return { length, isAnew: false, isLast: length >= job.size };
@@ -128,10 +128,10 @@ function endsAt(reply: HttpReply, have: number): boolean {
 async function countMisfit(job: Transfer, part: PartFile, reply: HttpReply, have: number): Promise<void> {
   if (have === 0) return;
   const state = await part.state();
-  const misfits = (state?.misfits ?? 0) + 1;
+  const rangeMismatches = (state?.rangeMismatches ?? 0) + 1;
   const isOther = reply.status === 206 && isOtherVersion(reply, state);
-  if (misfits > MISFITS_ALLOWED || isOther) await part.remove();
-  else await part.note({ url: job.url, size: job.size, md5: job.md5, ...state, misfits });
+  if (rangeMismatches > MAX_RANGE_MISMATCHES || isOther) await part.remove();
+  else await part.note({ url: job.url, size: job.size, md5: job.md5, ...state, rangeMismatches });
 }
 
 function isOtherVersion(reply: HttpReply, state: PartState | undefined): boolean {
@@ -164,7 +164,7 @@ async function takeWhole(job: Transfer, part: PartFile, reply: HttpReply, again:
   const body = asItIs ? reply.body : decodeBody(reply, codings);
   body.on('error', () => {});
   const chunks = withNetworkErrors(body, reply.url, job.signal);
-  // Looked at before anything is given up: a page in place of the rest of a file must not cost what is here of it.
+  // CacheLookup at before anything is given up: a page in place of the rest of a file must not cost what is here of it.
   const first = await chunks.next();
   if (!first.done) refuseWebPage(first.value, reply.url, job.path);
   const state = { url: job.url, size: job.size, md5: job.md5, ...(again ? { again } : {}) };

@@ -2,7 +2,7 @@ import { type ErrorCode, ReigniteError } from '../../errors.ts';
 import type { HttpReply } from './http.ts';
 
 /** No server is believed when it asks to wait for longer, in ms. */
-const LONGEST_WAIT_MS = 3_600_000;
+const MAX_WAIT_MS = 3_600_000;
 
 /**
  * What a refusal means for us.
@@ -33,7 +33,7 @@ export function refusalOf(reply: HttpReply, gone: ErrorCode): ReigniteError {
 export function retryAfterMs(reply: Pick<HttpReply, 'header'>, now: number): number | undefined {
   const waits = [fromRetryAfter(reply.header('retry-after'), now), fromReset(reply.header('x-ratelimit-reset'), now)];
   const known = waits.filter((wait) => wait !== undefined);
-  return known.length === 0 ? undefined : Math.min(Math.max(0, ...known), LONGEST_WAIT_MS);
+  return known.length === 0 ? undefined : Math.min(Math.max(0, ...known), MAX_WAIT_MS);
 }
 
 function fromRetryAfter(value: string | undefined, now: number): number | undefined {

@@ -5,15 +5,15 @@ import { withStallLimit } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
 import { defaultUserAgent } from './http-headers.ts';
 import { retryAfterMs } from './http-status.ts';
-import type { Politeness } from './politeness.ts';
+import type { HostRateLimiter } from './politeness.ts';
 
 /**
- * Opens sockets, and never more than so many to one host at once: one that is being closed counts until it is closed, so
+ * Limits the open sockets per host. A closing socket counts until it is fully closed, so
  * that its successor does not come before it has gone.
  *
  * @param most - Sockets to one host and port.
  */
-function limitedConnections(most: number): buildConnector.connector {
+function limitConnectionsPerHost(most: number): buildConnector.connector {
   const connect = buildConnector({});
   const open = new Map<string, number>();
   const waiting = new Map<string, (() => void)[]>();
@@ -57,7 +57,7 @@ export interface HttpGet {
   /** Give up when the head of a reply takes longer, or its body pauses longer than this, in ms. Default 30 s. */
   readonly stallMs?: number | undefined;
   /** Limits the rate of requests. Default: no limit, as for our loopback server. */
-  readonly politeness?: Politeness | undefined;
+  readonly politeness?: HostRateLimiter | undefined;
 }
 
 /** Head of a reply, with its body still to be read. */
@@ -189,13 +189,13 @@ let direct: Dispatcher | undefined;
 
 function dispatcherFor(url: URL): Dispatcher {
   if (LOOPBACK.has(url.hostname)) {
-    direct ??= new Agent({ connections: MAX_CONNECTIONS, connect: limitedConnections(MAX_CONNECTIONS) });
+    direct ??= new Agent({ connections: MAX_CONNECTIONS, connect: limitConnectionsPerHost(MAX_CONNECTIONS) });
     return direct;
   }
   // Abandoned tunnels would stay half open for minutes and keep the process alive.
   proxied ??= new EnvHttpProxyAgent({
     connections: MAX_CONNECTIONS,
-    connect: limitedConnections(MAX_CONNECTIONS),
+    connect: limitConnectionsPerHost(MAX_CONNECTIONS),
     clientFactory: (origin, options) =>
       new Pool(origin, { ...options, connections: MAX_CONNECTIONS, headersTimeout: DEFAULT_STALL_MS }),
     factory: (origin, options) => new Pool(origin, { ...options, ...triedOnce(options) }),

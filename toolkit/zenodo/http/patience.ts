@@ -10,7 +10,7 @@ const Note = z.object({
   /** Whose attempts are counted. */
   execution: z.string(),
   /** What they fail for. */
-  lack: z.enum(['network', 'space']),
+  resource: z.enum(['network', 'space']),
   /** Since when attempts bring nothing, and when the last one failed, epoch ms. */
   since: z.number(),
   last: z.number(),
@@ -19,7 +19,7 @@ const Note = z.object({
   /** Bytes that were there then. */
   bytes: z.number(),
   /** Failed attempts since the last byte. */
-  misses: z.number(),
+  failures: z.number(),
 });
 type Note = z.infer<typeof Note>;
 
@@ -27,7 +27,7 @@ type Note = z.infer<typeof Note>;
 export interface FailedAttempt {
   /** What was attempted: the path of a file, the address of a record. */
   readonly subject: string;
-  /** A run that is started again begins with new patience. */
+  /** A run that is started again gets a new budget. */
   readonly execution: string;
   /** Of the file, on disk; more than at the last failure is progress. */
   readonly bytes: number;
@@ -35,16 +35,16 @@ export interface FailedAttempt {
   readonly startedAt: number;
 }
 
-export interface PatienceLimits {
+export interface RetryLimits {
   /** How long the network may bring nothing, ms. */
-  readonly patienceMs: number;
+  readonly retryTimeoutMs: number;
   /** How long a full disk is waited for, ms. */
-  readonly spaceMs: number;
+  readonly diskFullTimeoutMs: number;
   /** Wait before the second attempt, ms; doubles. */
   readonly retryMs: number;
 }
 
-const LONGEST_WAIT_MS = 100_000;
+const MAX_WAIT_MS = 100_000;
 /** How often a full disk is looked at. */
 const SPACE_WAIT_MS = 30_000;
 /** A pause between attempts longer than this, beyond the wait, means that no process was running; it does not count. */
@@ -55,7 +55,7 @@ const ABSENT_MS = 120_000;
  * new byte, not the number of attempts, and time without space apart from time without the network; waits grow with failures in a row and are short again after progress.
  * Kept on disk, so that a process that was killed does not restart the count.
  */
-export class Patience {
+export class RetryBudget {
   readonly #folder: string;
   readonly #notes = new Map<string, Note>();
 
@@ -67,27 +67,27 @@ export class Patience {
    * @returns The error to end the attempt with: with a wait, or not retryable where patience has run out. What is
    *   neither about the network nor about space comes back as it is.
    */
-  async after(error: unknown, attempt: FailedAttempt, limits: PatienceLimits, now = Date.now()): Promise<unknown> {
+  async after(error: unknown, attempt: FailedAttempt, limits: RetryLimits, now = Date.now()): Promise<unknown> {
     if (!(error instanceof ReigniteError)) return error;
     const { code } = error;
     if (code !== 'NETWORK' && code !== 'RATE_LIMITED' && code !== 'NO_SPACE') return error;
-    const lack = code === 'NO_SPACE' ? 'space' : 'network';
+    const resource = code === 'NO_SPACE' ? 'space' : 'network';
     const before = await this.#read(attempt.subject);
-    const goesOn =
+    const continuesStreak =
       before?.execution === attempt.execution &&
-      before.lack === lack &&
+      before.resource === resource &&
       attempt.bytes <= before.bytes &&
       now - before.last < before.wait + ABSENT_MS + (now - attempt.startedAt);
-    const since = goesOn ? before.since : now;
-    const misses = goesOn ? before.misses + 1 : 1;
-    const left = since + (code === 'NO_SPACE' ? limits.spaceMs : limits.patienceMs) - now;
+    const since = continuesStreak ? before.since : now;
+    const failures = continuesStreak ? before.failures + 1 : 1;
+    const left = since + (code === 'NO_SPACE' ? limits.diskFullTimeoutMs : limits.retryTimeoutMs) - now;
     if (left <= 0) {
       await this.done(attempt.subject);
       return given(error, now - since);
     }
-    const wait = waitFor(error, misses, left, limits);
+    const wait = waitFor(error, failures, left, limits);
     const { execution, bytes } = attempt;
-    await this.#write(attempt.subject, { execution, lack, since, last: now, wait, bytes, misses });
+    await this.#write(attempt.subject, { execution, resource, since, last: now, wait, bytes, failures });
     return new ReigniteError(code, error.message, {
       cause: error.cause,
       remedy: code === 'NO_SPACE' ? SPACE_REMEDY : error.remedy,
@@ -129,12 +129,17 @@ export class Patience {
 const SPACE_REMEDY = 'Free disk space: the run continues as soon as there is enough.';
 
 /** A server's own wish is followed, once even beyond the limit; a little chance keeps clients from coming together. */
-function waitFor(error: ReigniteError, misses: number, left: number, { retryMs, spaceMs }: PatienceLimits): number {
+function waitFor(
+  error: ReigniteError,
+  failures: number,
+  left: number,
+  { retryMs, diskFullTimeoutMs }: RetryLimits,
+): number {
   if (error.retryAfterMs !== undefined && error.code === 'RATE_LIMITED') return error.retryAfterMs + jitter(1_000);
   const wait =
     error.code === 'NO_SPACE'
-      ? Math.min(SPACE_WAIT_MS, spaceMs / 20)
-      : Math.min(retryMs * 2 ** Math.min(misses - 1, 20), LONGEST_WAIT_MS);
+      ? Math.min(SPACE_WAIT_MS, diskFullTimeoutMs / 20)
+      : Math.min(retryMs * 2 ** Math.min(failures - 1, 20), MAX_WAIT_MS);
   return Math.min(wait + jitter(wait / 5), left + 1);
 }
 

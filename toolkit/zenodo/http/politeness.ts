@@ -65,10 +65,10 @@ const UNDER_WAY_MS = 100;
 
 /**
  * Holds back requests, host by host: never more than so many at once, never more than so many in any minute, none
- * while the host asked to be left alone. One process of a home does all its downloading; what it sent before it was
+ * while the host asked to be left alone. One process of a state directory does all its downloading; what it sent before it was
  * killed counts too.
  */
-export class Politeness {
+export class HostRateLimiter {
   readonly #options: Required<PolitenessOptions>;
   readonly #hosts = new Map<string, { log: RequestLog; open: number }>();
 

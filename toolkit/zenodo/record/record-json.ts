@@ -7,7 +7,7 @@ const HELPERS = ['.part', '.part.json', '.part.lock', '.pieces', '.pieces.json']
 /** Where archives wait to be unpacked, in the data folder. */
 const ARCHIVES = 'archives';
 /** Disks take 255 bytes; the helpers' endings and the marks of temporary files need the rest. */
-const LONGEST_NAME = 220;
+const MAX_NAME_BYTES = 220;
 
 /**
  * What keeps a key of a record from being a path in the data folder.
@@ -22,7 +22,7 @@ function faultOfKey(key: string): string | undefined {
   if (/^[a-z]:/i.test(key) || key.startsWith('/')) return 'is an absolute path';
   const parts = key.split('/');
   if (parts.some((part) => part === '' || part === '.' || part === '..')) return 'has an empty part, "." or ".."';
-  if (parts.some((part) => Buffer.byteLength(part) > LONGEST_NAME)) return `is longer than ${LONGEST_NAME} bytes`;
+  if (parts.some((part) => Buffer.byteLength(part) > MAX_NAME_BYTES)) return `is longer than ${MAX_NAME_BYTES} bytes`;
   return undefined;
 }
 

@@ -32,6 +32,7 @@ export interface ZenodoRecord {
   readonly files: readonly RecordFile[];
 }
 
+/** Which record to fetch, and from which API. */
 export interface FetchRecordOptions extends Omit<HttpGet, 'url' | 'headers'> {
   /** Root of the API, such as `https://zenodo.org/api`. */
   readonly api: string;
@@ -43,12 +44,13 @@ export interface FetchRecordOptions extends Omit<HttpGet, 'url' | 'headers'> {
 const MAX_BYTES = 32 * 2 ** 20;
 
 /**
- * Asks the API for a record and its files. A concept record resolves to its newest version: the answer's `id`
+ * Fetches the description of a record and its files from the API. A concept record resolves to its newest version: the answer's `id`
  * is that of the version, and is what a run has to be pinned to.
  *
  * @throws ReigniteError RECORD_NOT_FOUND, RECORD_INVALID (names the field), ACCESS_DENIED and RECORD_EMPTY (both with
  *   the record's access status), RATE_LIMITED (with the wait the server asks for), NETWORK, or CONFIG_INVALID when
  *   `record` is not a record.
+ * @example const { id, files } = await fetchRecord({ api: 'https://zenodo.org/api', record: 15674785 });
  */
 export async function fetchRecord(options: FetchRecordOptions): Promise<ZenodoRecord> {
   const asked = parseRecordId(options.record);

@@ -39,6 +39,6 @@ export function fakeNetworks(
         });
       }
     },
-    async relax() {},
+    async releaseLargeNetworks() {},
   };
 }

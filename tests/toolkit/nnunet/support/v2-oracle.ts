@@ -4,7 +4,7 @@ import { decodeLabels } from '../../../../toolkit/image/decode-labels.ts';
 import { prepareTissueModel } from '../../../../toolkit/models/tissue-model.ts';
 import { readModelCard } from '../../../../toolkit/nnunet/model-card.ts';
 import { OrtFoldNetworks } from '../../../../toolkit/nnunet/networks/ort-fold-networks.ts';
-import { addTileToBand } from '../../../../toolkit/nnunet/sliding-window/band.ts';
+import { accumulateTile } from '../../../../toolkit/nnunet/sliding-window/band.ts';
 import type { RoiSegmenter } from '../../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { fillTileInput } from '../../../../toolkit/nnunet/sliding-window/tile-input.ts';
 import { readTiledRoi } from '../../../../toolkit/nnunet/sliding-window/tiled-roi.ts';
@@ -108,8 +108,8 @@ async function meanLogits(modelDir: string, image: string, [top, left, size]: re
         fillTileInput(rgb, values, grid, y, x, input);
         await networks.run(fold, input, output);
         const row = y * grid.padded.width;
-        addTileToBand(sum.subarray(row * classes), grid, classes, x, output);
-        addTileToBand(weights.subarray(row), grid, 1, x, new Float32Array(plane).fill(1));
+        accumulateTile(sum.subarray(row * classes), grid, classes, x, output);
+        accumulateTile(weights.subarray(row), grid, 1, x, new Float32Array(plane).fill(1));
       }
     }
     for (let at = 0; at < total.length; at++) {

@@ -127,7 +127,7 @@ describe('parseV2Dataset', () => {
     [
       { labels: { background: 0 }, channel_names: { 0: 'CT', 1: 'PET' } },
       'CHECKPOINT_UNSUPPORTED',
-      '2 channels (CT, PET)',
+      '2 input channels (CT, PET)',
     ],
   ])('refuses %j', (json, code, message) => {
     expect(() => dataset(json)).toThrow(expect.objectContaining({ code }));

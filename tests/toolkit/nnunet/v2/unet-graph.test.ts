@@ -1,14 +1,14 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import type { StateTensor } from '../../../../toolkit/nnunet/convert/state-dict.ts';
-import { StateDictLedger } from '../../../../toolkit/nnunet/convert/state-dict.ts';
+import { StateDictTracker } from '../../../../toolkit/nnunet/convert/state-dict.ts';
 import type { Activation, V2Network } from '../../../../toolkit/nnunet/v2/plans.ts';
 import { v2UnetGraph } from '../../../../toolkit/nnunet/v2/unet-graph.ts';
 import { encodeModel } from '../../../../toolkit/onnx/file/write-model.ts';
 import { noise } from '../../../support/noise.ts';
 
 /** Weights for whatever name and shape a network asks for; the same for the same name. */
-class AnyLedger extends StateDictLedger {
+class AnyTracker extends StateDictTracker {
   readonly names: string[] = [];
 
   constructor() {
@@ -51,7 +51,7 @@ const PATCH = [8, 12] as const;
 
 /** Logits of an image of noise, 8 x 12 px, three channels, two outputs. */
 async function logitsOf(network: V2Network): Promise<{ logits: Float32Array; names: readonly string[] }> {
-  const ledger = new AnyLedger();
+  const ledger = new AnyTracker();
   const graph = v2UnetGraph(network, { patch: PATCH, channels: 3, outputs: 2 }, ledger);
   const session = await InferenceSession.create(Buffer.from(await encodeModel(graph)));
   const image = Float32Array.from(noise(3 * 8 * 12, 3), (value) => value / 128 - 1);

@@ -10,7 +10,7 @@ const countsOf = (...values: readonly number[]) =>
   Array.from({ length: 256 }, (_, value) => (values.includes(value) ? 7 : 0));
 
 describe('what the discrepancy report says of the pixels of a record', () => {
-  it('tells labels from labels that are negated in a byte', () => {
+  it('distinguishes labels from labels that are negated in a byte', () => {
     expect(maskValues(countsOf(0, 1, 16), 17)).toBe('labels');
     // patient1_he_roi1 of the published record; its mask with context holds 0 1 2 3 4 8 9 13.
     expect(maskValues(countsOf(243, 247, 248, 252, 253, 254, 255), 17)).toBe('negated');

@@ -33,7 +33,7 @@ function orderGallery(bar) {
   show();
 }
 
-const MICROMETRES_A_PIXEL = 0.5;
+const MICROMETRES_PER_PIXEL = 0.5;
 const LONGEST_BAR = 160;
 const BARS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000];
 const FINEST = 16;
@@ -76,7 +76,7 @@ function open(index) {
   part('legend').replaceChildren(...legendOf());
   part('notes').textContent = current.notes.join(' ');
   part('spots').hidden = current.spots.length === 0;
-  stage.setAttribute('aria-label', `${current.roi}: arrow keys move it, plus and minus zoom, 0 shows all of it`);
+  stage.setAttribute('aria-label', `${current.roi}: arrow keys pan, plus and minus zoom, 0 fits the image`);
   if (!viewer.open) viewer.showModal();
   history.replaceState(null, '', `#view=${encodeURIComponent(`${current.task}/${current.roi}`)}`);
   tellSpot();
@@ -157,9 +157,9 @@ function draw(isWhole = false) {
   sheet.style.height = `${height * view.zoom}px`;
   sheet.style.translate = `${view.x}px ${view.y}px`;
   sheet.classList.toggle('fine', view.zoom >= 2);
-  const longest = (LONGEST_BAR / view.zoom) * MICROMETRES_A_PIXEL;
+  const longest = (LONGEST_BAR / view.zoom) * MICROMETRES_PER_PIXEL;
   const micrometres = BARS.findLast((bar) => bar <= longest) ?? BARS[0];
-  part('scale').style.width = `${(micrometres / MICROMETRES_A_PIXEL) * view.zoom}px`;
+  part('scale').style.width = `${(micrometres / MICROMETRES_PER_PIXEL) * view.zoom}px`;
   part('scale').textContent = micrometres < 1000 ? `${micrometres} µm` : `${micrometres / 1000} mm`;
 }
 
@@ -212,7 +212,7 @@ function tellSpot() {
   part('spot').textContent =
     spot < 0
       ? counted(spots.length, 'place', 'places')
-      : `place ${spot + 1} of ${spots.length}: ${counted(spots[spot].count, one, many)}`;
+      : `difference ${spot + 1} of ${spots.length}: ${counted(spots[spot].count, one, many)}`;
 }
 
 /** The region before or after this one in its gallery. */

@@ -6,10 +6,10 @@ import {
   childOf,
   type Feature,
   type Layers,
+  lazyFeature,
   onlyInput,
-  refuseModule,
   sameShape,
-  whenRead,
+  unsupportedModule,
 } from '../layers.ts';
 import type { ModuleNode } from '../module-tree.ts';
 import { activation, batchNorm, conv2d, convBlock } from './convolution.ts';
@@ -21,7 +21,7 @@ export function bottleneck(layers: Layers, module: ModuleNode, inputs: readonly 
   const y = convBlock(layers, childOf(layers, module, 'cv2'), inner);
   if (!asBoolean(attribute(module, 'add'))) return y;
   if (y.channels !== x.channels || y.height !== x.height || y.width !== x.width) {
-    throw refuseModule(layers, module, 'adds feature maps of different shapes');
+    throw unsupportedModule(layers, module, 'adds feature maps of different shapes');
   }
   return sameShape(x, add(layers.graph, `${module.place}.add`, x.value, y.value));
 }
@@ -51,7 +51,7 @@ export function bottleneckCsp(layers: Layers, module: ModuleNode, inputs: readon
   });
   const both = joined(layers, module, [chain, beside]);
   if (both.channels !== normalisation.channels) {
-    throw refuseModule(layers, module, `normalises ${normalisation.channels} of ${both.channels} channels`);
+    throw unsupportedModule(layers, module, `normalises ${normalisation.channels} of ${both.channels} channels`);
   }
   const active = activation(layers, childOf(layers, module, 'act'), both);
   return convBlock(layers, childOf(layers, module, 'cv4'), active);
@@ -66,15 +66,15 @@ export function sequential(layers: Layers, module: ModuleNode, inputs: readonly 
 /** Joins feature maps of one size along the channels. */
 export function joined(layers: Layers, module: ModuleNode, features: readonly Feature[]): Feature {
   const [first] = features;
-  if (first === undefined) throw refuseModule(layers, module, 'joins nothing');
+  if (first === undefined) throw unsupportedModule(layers, module, 'joins nothing');
   const { height, width } = first;
   if (features.some((feature) => feature.height !== height || feature.width !== width)) {
     const sizes = features.map((feature) => `${feature.height} x ${feature.width}`).join(', ');
-    throw refuseModule(layers, module, `joins feature maps of ${sizes} px`);
+    throw unsupportedModule(layers, module, `joins feature maps of ${sizes} px`);
   }
   const channels = features.reduce((sum, feature) => sum + feature.channels, 0);
   const parts = features.flatMap((feature) => feature.parts ?? [feature]);
-  const feature = whenRead({ channels, height, width, parts }, () => {
+  const feature = lazyFeature({ channels, height, width, parts }, () => {
     const values = parts.map((part) => part.value);
     return concat(layers.graph, `${module.place}.concat`, values, 1);
   });

@@ -9,13 +9,13 @@ import {
   onlyInput,
   pairAttribute,
   positiveAttribute,
-  refuseModule,
   requireAttribute,
   sameShape,
+  unsupportedModule,
 } from '../layers.ts';
 import type { ModuleNode } from '../module-tree.ts';
 import type { NetworkTensor } from '../tensor-ledger.ts';
-import { convolved } from './summands.ts';
+import { emitConv } from './summands.ts';
 
 /**
  * Applies an activation of the tree: releases from 4.0 on use SiLU, 3.x Hardswish, the CSP blocks up to 5.0
@@ -38,7 +38,7 @@ export function activation(layers: Layers, module: ModuleNode, x: Feature): Feat
     case 'torch.nn.modules.activation.ReLU':
       return sameShape(x, relu(graph, place, x.value));
     default:
-      throw refuseModule(layers, module, 'is not a supported activation');
+      throw unsupportedModule(layers, module, 'is not a supported activation');
   }
 }
 
@@ -55,7 +55,7 @@ export interface Normalisation {
 }
 
 /** Another arrangement of the same sums, which lets the convolution see other inputs (see Focus). */
-export interface Rearranged {
+export interface WeightRewrite {
   readonly kernel: Pair;
   readonly stride: Pair;
   readonly padding: Pair;
@@ -89,24 +89,24 @@ export function convBlock(
   layers: Layers,
   module: ModuleNode,
   x: Feature,
-  rearrange?: (shape: Conv2dShape) => Rearranged,
+  rearrange?: (shape: Conv2dShape) => WeightRewrite,
 ): Feature {
   const convolution = childOf(layers, module, 'conv');
   const bn = module.children.get('bn');
   const normalisation = bn === undefined ? undefined : { ...batchNorm(layers, bn), from: 0 };
-  const convolved = conv2d(layers, convolution, x, {
+  const emitConv = conv2d(layers, convolution, x, {
     ...(normalisation && { normalisation }),
     ...(rearrange && { rearrange }),
   });
-  if (normalisation !== undefined && normalisation.channels !== convolved.channels) {
-    throw refuseModule(layers, module, `normalises ${normalisation.channels} of ${convolved.channels} channels`);
+  if (normalisation !== undefined && normalisation.channels !== emitConv.channels) {
+    throw unsupportedModule(layers, module, `normalises ${normalisation.channels} of ${emitConv.channels} channels`);
   }
-  return activation(layers, childOf(layers, module, 'act'), convolved);
+  return activation(layers, childOf(layers, module, 'act'), emitConv);
 }
 
 /** A `BatchNorm2d` with weights and running statistics. */
 export function batchNorm(layers: Layers, module: ModuleNode): Omit<Normalisation, 'from'> {
-  if (module.className !== BATCH_NORM) throw refuseModule(layers, module, 'is not a known batch normalisation');
+  if (module.className !== BATCH_NORM) throw unsupportedModule(layers, module, 'is not a known batch normalisation');
   const { ledger } = layers;
   const gamma = ledger.use(module, 'weight', [-1]);
   const channels = gamma.shape[0] ?? 0;
@@ -129,7 +129,7 @@ export function batchNorm(layers: Layers, module: ModuleNode): Omit<Normalisatio
 
 export interface Conv2dOptions {
   readonly normalisation?: Normalisation;
-  readonly rearrange?: (shape: Conv2dShape) => Rearranged;
+  readonly rearrange?: (shape: Conv2dShape) => WeightRewrite;
 }
 
 /** `torch.nn.Conv2d` over zeros-padded input, with what follows folded in. */
@@ -144,12 +144,13 @@ export function conv2d(
   const { outputs, groups, dilation } = shape;
   const rearranged = rearrange?.(shape);
   const { kernel, stride, padding, inputs } = rearranged ?? shape;
-  if (x.channels !== inputs) throw refuseModule(layers, module, `takes ${inputs} channels and is given ${x.channels}`);
+  if (x.channels !== inputs)
+    throw unsupportedModule(layers, module, `takes ${inputs} channels and is given ${x.channels}`);
 
   const { place } = module;
   const weight = ledger.use(module, 'weight', [outputs, shape.inputs / groups, ...shape.kernel]);
   const bias = ledger.has(module, 'bias') ? ledger.use(module, 'bias', [outputs]) : undefined;
-  const value = convolved(layers, x, {
+  const value = emitConv(layers, x, {
     place,
     outputs,
     shape: { kernel, stride, padding, dilation, groups },
@@ -165,8 +166,8 @@ export function conv2d(
   return checkedFeature(layers, module, {
     value,
     channels: outputs,
-    height: slides(x.height, kernel[0], stride[0], padding[0], dilation[0]),
-    width: slides(x.width, kernel[1], stride[1], padding[1], dilation[1]),
+    height: convOutputLength(x.height, kernel[0], stride[0], padding[0], dilation[0]),
+    width: convOutputLength(x.width, kernel[1], stride[1], padding[1], dilation[1]),
   });
 }
 
@@ -184,14 +185,14 @@ function biasOf(
 }
 
 function conv2dShape(layers: Layers, module: ModuleNode): Conv2dShape {
-  if (module.className !== CONV2D) throw refuseModule(layers, module, 'is not a known convolution');
+  if (module.className !== CONV2D) throw unsupportedModule(layers, module, 'is not a known convolution');
   requireAttribute(module, 'padding_mode', 'zeros');
   requireAttribute(module, 'transposed', false);
   const groups = integerAttribute(module, 'groups', 1);
   const inputs = integerAttribute(module, 'in_channels', 1);
   const outputs = integerAttribute(module, 'out_channels', 1);
   if (inputs % groups !== 0 || outputs % groups !== 0) {
-    throw refuseModule(layers, module, `splits ${inputs} and ${outputs} channels into ${groups} groups`);
+    throw unsupportedModule(layers, module, `splits ${inputs} and ${outputs} channels into ${groups} groups`);
   }
   return {
     inputs,
@@ -205,6 +206,12 @@ function conv2dShape(layers: Layers, module: ModuleNode): Conv2dShape {
 }
 
 /** How many positions a kernel has along an axis. */
-export function slides(length: number, kernel: number, stride: number, padding: number, dilation: number): number {
+export function convOutputLength(
+  length: number,
+  kernel: number,
+  stride: number,
+  padding: number,
+  dilation: number,
+): number {
   return Math.floor((length + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1;
 }

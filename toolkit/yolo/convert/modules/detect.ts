@@ -1,6 +1,6 @@
 import type { GraphBuilder, Value } from '../../../onnx/graph/graph.ts';
 import { add, concat, floats, multiply, reshape, sigmoid, slice, transpose } from '../../../onnx/graph/operators.ts';
-import { childOf, type Feature, integerAttribute, type Layers, refuseModule } from '../layers.ts';
+import { childOf, type Feature, integerAttribute, type Layers, unsupportedModule } from '../layers.ts';
 import type { ModuleNode } from '../module-tree.ts';
 import type { NetworkTensor } from '../tensor-ledger.ts';
 import { conv2d } from './convolution.ts';
@@ -61,20 +61,21 @@ export function detect(
 ): Head {
   const { graph, ledger } = layers;
   const hasMasks = module.className === SEGMENT;
-  if (module.className !== DETECT && !hasMasks) throw refuseModule(layers, module, 'is not a known detection head');
+  if (module.className !== DETECT && !hasMasks)
+    throw unsupportedModule(layers, module, 'is not a known detection head');
   const classes = integerAttribute(module, 'nc', 1);
   const outputs = integerAttribute(module, 'no', 1);
   const anchors = integerAttribute(module, 'na', 1);
   const masks = hasMasks ? integerAttribute(module, 'nm', 1) : 0;
   if (outputs !== BOX_COLUMNS + classes + masks) {
-    throw refuseModule(layers, module, `has ${outputs} outputs for ${classes} classes`);
+    throw unsupportedModule(layers, module, `has ${outputs} outputs for ${classes} classes`);
   }
   const list = childOf(layers, module, 'm');
-  if (list.className !== MODULE_LIST) throw refuseModule(layers, list, 'is not a known list of modules');
+  if (list.className !== MODULE_LIST) throw unsupportedModule(layers, list, 'is not a known list of modules');
   const convolutions = [...list.children.values()];
   if (convolutions.length !== inputs.length || strides.length !== inputs.length) {
     const counts = `${inputs.length} inputs, ${convolutions.length} convolutions and ${strides.length} strides`;
-    throw refuseModule(layers, module, `has ${counts}`);
+    throw unsupportedModule(layers, module, `has ${counts}`);
   }
   const sizes = ledger.use(module, 'anchors', [inputs.length, anchors, 2]);
   ledger.use(module, 'stride', [inputs.length]);
@@ -84,11 +85,15 @@ export function detect(
   const levels = inputs.map((input, index) => {
     const convolution = convolutions[index];
     const stride = strides[index];
-    if (convolution === undefined || stride === undefined) throw refuseModule(layers, module, 'is incomplete');
+    if (convolution === undefined || stride === undefined) throw unsupportedModule(layers, module, 'is incomplete');
     const x = conv2d(layers, convolution, input);
-    if (x.channels !== anchors * outputs) throw refuseModule(layers, convolution, `has ${x.channels} outputs`);
+    if (x.channels !== anchors * outputs) throw unsupportedModule(layers, convolution, `has ${x.channels} outputs`);
     if (x.height * stride !== size.height || x.width * stride !== size.width) {
-      throw refuseModule(layers, module, `has a stride of ${stride} px where ${size.height} px become ${x.height}`);
+      throw unsupportedModule(
+        layers,
+        module,
+        `has a stride of ${stride} px where ${size.height} px become ${x.height}`,
+      );
     }
     const name = `${module.place}.${index}`;
     return {

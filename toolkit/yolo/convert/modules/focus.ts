@@ -1,6 +1,6 @@
-import { childOf, type Feature, type Layers, onlyInput, refuseModule } from '../layers.ts';
+import { childOf, type Feature, type Layers, onlyInput, unsupportedModule } from '../layers.ts';
 import type { ModuleNode } from '../module-tree.ts';
-import { type Conv2dShape, convBlock, type Rearranged } from './convolution.ts';
+import { type Conv2dShape, convBlock, type WeightRewrite } from './convolution.ts';
 
 /** Row and column of each of the four groups of channels that Focus makes of a 2 x 2 block, in its order. */
 const PARTS = [
@@ -20,16 +20,17 @@ const PARTS = [
 export function focus(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const x = onlyInput(layers, module, inputs);
   if (x.height % 2 !== 0 || x.width % 2 !== 0) {
-    throw refuseModule(layers, module, `halves an image of ${x.height} x ${x.width} px`);
+    throw unsupportedModule(layers, module, `halves an image of ${x.height} x ${x.width} px`);
   }
   return convBlock(layers, childOf(layers, module, 'conv'), x, (shape) => {
     const isPlain = shape.groups === 1 && shape.dilation.every((step) => step === 1);
-    if (!isPlain || shape.inputs % PARTS.length !== 0) throw refuseModule(layers, module, 'has an unusual convolution');
+    if (!isPlain || shape.inputs % PARTS.length !== 0)
+      throw unsupportedModule(layers, module, 'has an unusual convolution');
     return overPixels(shape);
   });
 }
 
-function overPixels(shape: Conv2dShape): Rearranged {
+function overPixels(shape: Conv2dShape): WeightRewrite {
   const { outputs, kernel, stride, padding } = shape;
   const inputs = shape.inputs / PARTS.length;
   const [height, width] = kernel;

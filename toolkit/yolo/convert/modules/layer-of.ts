@@ -7,10 +7,10 @@ import {
   type Feature,
   type LayerBuilder,
   type Layers,
+  lazyFeature,
   onlyInput,
-  refuseModule,
   requireAttribute,
-  whenRead,
+  unsupportedModule,
 } from '../layers.ts';
 import type { ModuleNode } from '../module-tree.ts';
 import { bottleneck, bottleneckCsp, c3, joined, sequential } from './blocks.ts';
@@ -39,7 +39,7 @@ function upsample(layers: Layers, module: ModuleNode, inputs: readonly Feature[]
   const factors = isPickleObject(factor.value) ? asTuple(factor) : [factor];
   if (!factors.every((each) => asNumber(each) === 2)) throw refusal(factor, 'a factor of 2');
   const shape = { channels: x.channels, height: 2 * x.height, width: 2 * x.width, halved: x };
-  const feature = whenRead(shape, () => resizeNearest(layers.graph, module.place, x.value, [2, 2]));
+  const feature = lazyFeature(shape, () => resizeNearest(layers.graph, module.place, x.value, [2, 2]));
   return checkedFeature(layers, module, feature);
 }
 
@@ -77,6 +77,6 @@ const BUILDERS: ReadonlyMap<string, LayerBuilder> = new Map<string, LayerBuilder
  */
 export function layerOf(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const build = BUILDERS.get(module.className) ?? ultralyticsLayer(module.className);
-  if (build === undefined) throw refuseModule(layers, module, 'has an unsupported class');
+  if (build === undefined) throw unsupportedModule(layers, module, 'has an unsupported class');
   return build(layers, module, inputs);
 }

@@ -6,12 +6,12 @@ import {
   type Layers,
   onlyInput,
   pairAttribute,
-  refuseModule,
   requireAttribute,
+  unsupportedModule,
 } from '../layers.ts';
 import type { ModuleNode } from '../module-tree.ts';
 import { joined } from './blocks.ts';
-import { convBlock, slides } from './convolution.ts';
+import { convBlock, convOutputLength } from './convolution.ts';
 
 const MAX_POOL = 'torch.nn.modules.pooling.MaxPool2d';
 const MODULE_LIST = 'torch.nn.modules.container.ModuleList';
@@ -20,7 +20,7 @@ const MODULE_LIST = 'torch.nn.modules.container.ModuleList';
 export function spp(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const x = convBlock(layers, childOf(layers, module, 'cv1'), onlyInput(layers, module, inputs));
   const pools = childOf(layers, module, 'm');
-  if (pools.className !== MODULE_LIST) throw refuseModule(layers, pools, 'is not a known list of modules');
+  if (pools.className !== MODULE_LIST) throw unsupportedModule(layers, pools, 'is not a known list of modules');
   const pooled = [...pools.children.values()].map((pool) => pooling(layers, pool, pool.place, x));
   return convBlock(layers, childOf(layers, module, 'cv2'), joined(layers, module, [x, ...pooled]));
 }
@@ -42,7 +42,7 @@ export function maxPoolModule(layers: Layers, module: ModuleNode, inputs: readon
 
 /** @param name - Of the node: a pooling may be used several times over. */
 export function pooling(layers: Layers, module: ModuleNode, name: string, x: Feature): Feature {
-  if (module.className !== MAX_POOL) throw refuseModule(layers, module, 'is not a known pooling');
+  if (module.className !== MAX_POOL) throw unsupportedModule(layers, module, 'is not a known pooling');
   requireAttribute(module, 'ceil_mode', false);
   requireAttribute(module, 'return_indices', false);
   const kernel = pairAttribute(module, 'kernel_size', 1);
@@ -50,12 +50,12 @@ export function pooling(layers: Layers, module: ModuleNode, name: string, x: Fea
   const padding = pairAttribute(module, 'padding', 0);
   const dilation = pairAttribute(module, 'dilation', 1);
   if (padding.some((pad, axis) => 2 * pad > (kernel[axis] ?? 0))) {
-    throw refuseModule(layers, module, 'pads by more than half its kernel');
+    throw unsupportedModule(layers, module, 'pads by more than half its kernel');
   }
   return checkedFeature(layers, module, {
     value: maxPool(layers.graph, name, x.value, { kernel, stride, padding, dilation }),
     channels: x.channels,
-    height: slides(x.height, kernel[0], stride[0], padding[0], dilation[0]),
-    width: slides(x.width, kernel[1], stride[1], padding[1], dilation[1]),
+    height: convOutputLength(x.height, kernel[0], stride[0], padding[0], dilation[0]),
+    width: convOutputLength(x.width, kernel[1], stride[1], padding[1], dilation[1]),
   });
 }

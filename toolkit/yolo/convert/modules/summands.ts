@@ -21,10 +21,10 @@ interface Summand {
 
 /**
  * Convolves a feature map. A convolution of 1 x 1 pixels sums over channels, so that it needs no joined map: it takes
- * the parts one by one and adds up. A part that repeats its pixels is convolved before it is enlarged, which is a
+ * the parts one by one and adds up. A part that repeats its pixels is emitConv before it is enlarged, which is a
  * quarter of the work and the same numbers.
  */
-export function convolved({ graph }: Layers, x: Feature, node: ConvolutionNode): Value {
+export function emitConv({ graph }: Layers, x: Feature, node: ConvolutionNode): Value {
   const { place, outputs, shape, weight, bias } = node;
   const withBias = (part: Value) => ({
     weight: part,

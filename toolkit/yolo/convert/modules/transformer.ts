@@ -1,6 +1,6 @@
 import type { Value } from '../../../onnx/graph/graph.ts';
 import { add, floats, matMul, multiply, reshape, softmax, transpose } from '../../../onnx/graph/operators.ts';
-import { childOf, type Feature, integerAttribute, type Layers, onlyInput, refuseModule } from '../layers.ts';
+import { childOf, type Feature, integerAttribute, type Layers, onlyInput, unsupportedModule } from '../layers.ts';
 import type { ModuleNode } from '../module-tree.ts';
 import { convBlock } from './convolution.ts';
 
@@ -52,7 +52,8 @@ function attention(layers: Layers, module: ModuleNode, query: Sequence, key: Seq
   const { pixels, features } = query;
   const heads = integerAttribute(module, 'num_heads', 1);
   const length = features / heads;
-  if (!Number.isInteger(length)) throw refuseModule(layers, module, `splits ${features} features into ${heads} heads`);
+  if (!Number.isInteger(length))
+    throw unsupportedModule(layers, module, `splits ${features} features into ${heads} heads`);
   const weight = ledger.use(module, 'in_proj_weight', [3 * features, features]);
   const bias = ledger.use(module, 'in_proj_bias', [3 * features]);
   const projected = (index: number, { value: x }: Sequence) => {

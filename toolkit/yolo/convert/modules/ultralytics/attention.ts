@@ -8,8 +8,8 @@ import {
   integerAttribute,
   type Layers,
   onlyInput,
-  refuseModule,
   sameShape,
+  unsupportedModule,
 } from '../../layers.ts';
 import type { ModuleNode } from '../../module-tree.ts';
 import { joined } from '../blocks.ts';
@@ -68,7 +68,7 @@ export function attention(layers: Layers, module: ModuleNode, inputs: readonly F
   const mixed = layers.build(childOf(layers, module, 'qkv'), [x]);
   const perHead = 2 * keyLength + length;
   if (mixed.channels !== heads * perHead || heads * length !== x.channels) {
-    throw refuseModule(layers, module, `has ${heads} heads of ${perHead} features for ${mixed.channels} channels`);
+    throw unsupportedModule(layers, module, `has ${heads} heads of ${perHead} features for ${mixed.channels} channels`);
   }
   const pixels = x.height * x.width;
   const split = reshape(graph, `${place}.heads`, mixed.value, [1, heads, perHead, pixels]);
@@ -96,7 +96,7 @@ export function areaAttention(layers: Layers, module: ModuleNode, inputs: readon
   const mixed = layers.build(childOf(layers, module, 'qkv'), [x]);
   const pixels = (x.height * x.width) / areas;
   if (mixed.channels !== 3 * channels || !Number.isInteger(pixels)) {
-    throw refuseModule(layers, module, `splits ${x.height} x ${x.width} px into ${areas} areas`);
+    throw unsupportedModule(layers, module, `splits ${x.height} x ${x.width} px into ${areas} areas`);
   }
   // [1, heads x 3 length, areas x pixels], areas first.
   const stripes = reshape(graph, `${place}.stripes`, mixed.value, [heads, 3 * length, areas, pixels]);

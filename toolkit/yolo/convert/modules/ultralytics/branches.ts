@@ -9,9 +9,9 @@ import {
   type Layers,
   onlyInput,
   pairAttribute,
-  refuseModule,
   requireAttribute,
   sameShape,
+  unsupportedModule,
 } from '../../layers.ts';
 import type { ModuleNode } from '../../module-tree.ts';
 import { channelsOf } from './parts.ts';
@@ -41,7 +41,7 @@ export function cbFuse(layers: Layers, module: ModuleNode, inputs: readonly Feat
     const section = sectionOf(layers, module, index, input, chosen[index] ?? 0);
     const [down, across] = [last.height / section.height, last.width / section.width];
     if (section.channels !== last.channels || !Number.isInteger(down) || down !== across) {
-      throw refuseModule(layers, module, 'adds feature maps of different shapes');
+      throw unsupportedModule(layers, module, 'adds feature maps of different shapes');
     }
     const name = `${module.place}.${index}.enlarged`;
     const value = down === 1 ? section.value : resizeNearest(layers.graph, name, section.value, [down, across]);
@@ -53,7 +53,7 @@ export function cbFuse(layers: Layers, module: ModuleNode, inputs: readonly Feat
 function sectionOf(layers: Layers, module: ModuleNode, index: number, x: Feature, section: number): Feature {
   const count = x.sections?.[section];
   if (x.sections === undefined || count === undefined) {
-    throw refuseModule(layers, module, `takes section ${section} of an input that has ${x.sections?.length ?? 0}`);
+    throw unsupportedModule(layers, module, `takes section ${section} of an input that has ${x.sections?.length ?? 0}`);
   }
   if (x.sections.length === 1) return sameShape(x, x.value);
   const from = x.sections.slice(0, section).reduce((sum, channels) => sum + channels, 0);
@@ -69,7 +69,7 @@ export function convTranspose2d(layers: Layers, module: ModuleNode, inputs: read
   const others = [pairAttribute(module, 'padding', 0), pairAttribute(module, 'output_padding', 0)].flat();
   const isPlain = others.every((n) => n === 0) && pairAttribute(module, 'dilation', 1).every((n) => n === 1);
   if (groups !== 1 || !isPlain || kernel[0] !== stride[0] || kernel[1] !== stride[1]) {
-    throw refuseModule(layers, module, 'is an unusual transposed convolution');
+    throw unsupportedModule(layers, module, 'is an unusual transposed convolution');
   }
   requireAttribute(module, 'padding_mode', 'zeros');
   const { place } = module;

@@ -13,7 +13,7 @@ import {
   transpose,
 } from '../../../../onnx/graph/operators.ts';
 import { asBoolean } from '../../../../pytorch/pickle/access.ts';
-import { attribute, childOf, type Feature, integerAttribute, type Layers, refuseModule } from '../../layers.ts';
+import { attribute, childOf, type Feature, integerAttribute, type Layers, unsupportedModule } from '../../layers.ts';
 import type { ModuleNode } from '../../module-tree.ts';
 import type { Size } from '../detect.ts';
 import { setAsideAll } from '../set-aside.ts';
@@ -107,30 +107,30 @@ function checkLevels(
   size: Size,
 ): void {
   if (strides.length !== inputs.length) {
-    throw refuseModule(layers, module, `has ${inputs.length} inputs and ${strides.length} strides`);
+    throw unsupportedModule(layers, module, `has ${inputs.length} inputs and ${strides.length} strides`);
   }
   for (const [index, { height, width }] of inputs.entries()) {
     const stride = strides[index] ?? 0;
     if (height * stride === size.height && width * stride === size.width) continue;
     const what = `${size.height} x ${size.width} px become ${height} x ${width}`;
-    throw refuseModule(layers, module, `has a stride of ${stride} px where ${what}`);
+    throw unsupportedModule(layers, module, `has a stride of ${stride} px where ${what}`);
   }
 }
 
 /** The outputs of one branch of all levels: [1, channels, rows]. */
 function branch(layers: Layers, module: ModuleNode, name: string, inputs: readonly Feature[], channels: number): Value {
   const list = childOf(layers, module, name);
-  if (list.className !== MODULE_LIST) throw refuseModule(layers, list, 'is not a known list of modules');
+  if (list.className !== MODULE_LIST) throw unsupportedModule(layers, list, 'is not a known list of modules');
   const chains = [...list.children.values()];
   if (chains.length !== inputs.length) {
-    throw refuseModule(layers, list, `has ${chains.length} levels for ${inputs.length} inputs`);
+    throw unsupportedModule(layers, list, `has ${chains.length} levels for ${inputs.length} inputs`);
   }
   const levels = inputs.map((input, index) => {
     const chain = chains[index];
-    if (chain === undefined) throw refuseModule(layers, list, 'is incomplete');
+    if (chain === undefined) throw unsupportedModule(layers, list, 'is incomplete');
     const y = layers.build(chain, [input]);
     if (y.channels !== channels || y.height !== input.height || y.width !== input.width) {
-      throw refuseModule(layers, chain, `gives ${y.channels} x ${y.height} x ${y.width} values`);
+      throw unsupportedModule(layers, chain, `gives ${y.channels} x ${y.height} x ${y.width} values`);
     }
     return reshape(layers.graph, `head.${name}.${index}`, y.value, [1, channels, y.height * y.width]);
   });

@@ -1,7 +1,7 @@
 import type { Value } from '../../../../onnx/graph/graph.ts';
 import { add, slice } from '../../../../onnx/graph/operators.ts';
 import { asBoolean } from '../../../../pytorch/pickle/access.ts';
-import { attribute, type Feature, type Layers, refuseModule, sameShape } from '../../layers.ts';
+import { attribute, type Feature, type Layers, sameShape, unsupportedModule } from '../../layers.ts';
 import type { ModuleNode } from '../../module-tree.ts';
 
 /** Channels `from` to `from + count` (exclusive) of a feature map. */
@@ -12,7 +12,7 @@ export function channelsOf({ graph }: Layers, name: string, x: Feature, from: nu
 
 /** Both halves of the channels of a map. @throws ReigniteError CHECKPOINT_UNSUPPORTED for an odd number of channels. */
 export function halvesOf(layers: Layers, module: ModuleNode, x: Feature): readonly [Feature, Feature] {
-  if (x.channels % 2 !== 0) throw refuseModule(layers, module, `halves ${x.channels} channels`);
+  if (x.channels % 2 !== 0) throw unsupportedModule(layers, module, `halves ${x.channels} channels`);
   const half = x.channels / 2;
   const first = channelsOf(layers, `${module.place}.first`, x, 0, half);
   return [first, channelsOf(layers, `${module.place}.second`, x, half, half)];
@@ -20,14 +20,14 @@ export function halvesOf(layers: Layers, module: ModuleNode, x: Feature): readon
 
 /** The second half of the channels of a map. */
 export function secondHalfOf(layers: Layers, module: ModuleNode, x: Feature): Feature {
-  if (x.channels % 2 !== 0) throw refuseModule(layers, module, `halves ${x.channels} channels`);
+  if (x.channels % 2 !== 0) throw unsupportedModule(layers, module, `halves ${x.channels} channels`);
   return channelsOf(layers, `${module.place}.second`, x, x.channels / 2, x.channels / 2);
 }
 
 /** The sum of two maps of one shape. */
 export function summed(layers: Layers, module: ModuleNode, name: string, x: Feature, y: Feature): Feature {
   if (y.channels !== x.channels || y.height !== x.height || y.width !== x.width) {
-    throw refuseModule(layers, module, 'adds feature maps of different shapes');
+    throw unsupportedModule(layers, module, 'adds feature maps of different shapes');
   }
   const value: Value = add(layers.graph, name, x.value, y.value);
   return sameShape(x, value);

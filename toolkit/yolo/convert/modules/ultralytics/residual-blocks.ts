@@ -7,8 +7,8 @@ import {
   integerAttribute,
   type Layers,
   onlyInput,
-  refuseModule,
   sameShape,
+  unsupportedModule,
 } from '../../layers.ts';
 import type { ModuleNode } from '../../module-tree.ts';
 import { joined } from '../blocks.ts';
@@ -65,7 +65,8 @@ function activated(layers: Layers, module: ModuleNode, x: Feature): Feature {
 function normalised(layers: Layers, module: ModuleNode, x: Feature): Feature {
   const { graph } = layers;
   const { channels, read } = batchNorm(layers, module);
-  if (channels !== x.channels) throw refuseModule(layers, module, `normalises ${channels} of ${x.channels} channels`);
+  if (channels !== x.channels)
+    throw unsupportedModule(layers, module, `normalises ${channels} of ${x.channels} channels`);
   const ones = () => new Float32Array(channels).fill(1);
   const weight = floats(graph, `${module.place}.weight`, [channels, 1, 1, 1], async () =>
     foldedWeight(ones(), channels, await read()),

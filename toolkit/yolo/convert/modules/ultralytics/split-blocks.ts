@@ -5,7 +5,7 @@ import { asInteger, asTuple, refusal } from '../../../../pytorch/pickle/access.t
 import { attribute, checkedFeature, childOf, type Feature, type Layers, onlyInput, sameShape } from '../../layers.ts';
 import type { ModuleNode } from '../../module-tree.ts';
 import { joined } from '../blocks.ts';
-import { slides } from '../convolution.ts';
+import { convOutputLength } from '../convolution.ts';
 import { halvesOf, secondHalfOf, summed } from './parts.ts';
 
 const MOST_PADDING = 1_024;
@@ -127,8 +127,8 @@ export function aDown(layers: Layers, module: ModuleNode, inputs: readonly Featu
   const maxima = {
     value: pooled,
     channels: b.channels,
-    height: slides(b.height, 3, 2, 1, 1),
-    width: slides(b.width, 3, 2, 1, 1),
+    height: convOutputLength(b.height, 3, 2, 1, 1),
+    width: convOutputLength(b.width, 3, 2, 1, 1),
   };
   const second = layers.build(childOf(layers, module, 'cv2'), [checkedFeature(layers, module, maxima)]);
   return joined(layers, module, [first, second]);
