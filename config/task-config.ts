@@ -28,7 +28,7 @@ function asFold(text: string): number | string {
 
 const Scope = z.enum(['full', 'annotated']).default('full');
 
-/** How cells are detected; the paper's settings where nothing is said. */
+/** How cells are detected; the paper's settings by default. */
 const Detection = z.object({
   confidence: z
     .number()

@@ -6,7 +6,7 @@ import type { Side } from '../../toolkit/compare/side.ts';
 const MOST_SCORES = 12;
 const MOST_WORST = 5;
 
-/** A comparison for a person: the verdict, what differs between the two, then task by task. */
+/** A comparison as text: the verdict, what differs between the two, then task by task. */
 export function comparisonLines(a: Side, b: Side, { verdict, about, tasks, remarks }: SidesComparison): string[] {
   return [
     `A and B: ${verdict}`,

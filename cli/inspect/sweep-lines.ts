@@ -5,7 +5,7 @@ import type { RunSweep } from '../../toolkit/sweep/swept-run.ts';
 /** Thresholds in the table, as far apart as this at least. */
 const TABLE_STEP = 0.05;
 
-/** A sweep for a person: what it is of, the table, and where the F1 is largest. */
+/** A sweep as text: what it is of, the table, and where the F1 is largest. */
 export function sweepLines(sweep: RunSweep): string[] {
   const { task, settings, images, leftOut } = sweep;
   return [

@@ -2,12 +2,12 @@ import type { Task } from '../../config/tasks.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import type { CellsVerdictFile, HeVerdictFile } from '../../toolkit/verdict/verdict-file.ts';
 
-/** How names of scores end that are a mean over the classes. */
+/** End of the names of scores that are a mean over the classes. */
 const MACRO = ', macro';
 
 /**
- * The score that a task is named by, ours and the published one: the overall Dice, or the mean F1 of the readers of each
- * group with the AI.
+ * The main score of a task, ours and the published one: the overall Dice, or the mean F1 of the readers of each group
+ * with the AI.
  */
 export function headlineScores(task: Task, verdict: HeVerdictFile | CellsVerdictFile): string[] {
   const { scoreName, view } = taskNamed(task);

@@ -21,7 +21,7 @@ export function paintOf(environment: NodeJS.ProcessEnv = process.env): Paint {
   return { good: colours.green, bad: colours.red, busy: colours.cyan, faint: colours.dim };
 }
 
-/** Shows a run on a terminal in place: a bar a stage, and what goes on. Lines that stay are printed above it. */
+/** Shows a run in place on a terminal: a bar per stage, and the current steps. Permanent lines are printed above it. */
 export class LiveDisplay {
   readonly #stream: NodeJS.WriteStream;
   readonly #log: ReturnType<typeof createLogUpdate>;
@@ -38,7 +38,7 @@ export class LiveDisplay {
     stream.on('resize', this.#onResize);
   }
 
-  /** @param steps - What goes on besides the stages. */
+  /** @param steps - Current steps that belong to no stage. */
   show(stages: readonly LiveStage[], steps: readonly string[] = [], now = Date.now()): void {
     this.#last = { stages, steps };
     for (const { stage, done, state } of stages) {
@@ -48,7 +48,7 @@ export class LiveDisplay {
     this.#draw(now);
   }
 
-  /** Leaves the last state on the screen, without what went on. */
+  /** Leaves the last state on the screen, without the steps. */
   end(): void {
     if (this.#last !== undefined) this.show(this.#last.stages, []);
     this.#log.done();

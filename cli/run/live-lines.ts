@@ -2,7 +2,7 @@ import { TASK_TITLES } from '../../config/tasks.ts';
 import type { LiveStage } from '../../runtime/run/run-progress.ts';
 import { timeText } from '../../toolkit/format.ts';
 
-/** How a stage was when it was first seen, so that its rate can be told. */
+/** How a stage was when it was first seen, so that its rate is known. */
 export interface FirstSeen {
   readonly at: number;
   readonly done: number;
@@ -11,11 +11,11 @@ export interface FirstSeen {
 /** A stage with what is known of its pace. */
 export interface TimedStage extends LiveStage {
   readonly first: FirstSeen;
-  /** When it had ended; undefined while it goes on. */
+  /** When it had ended; undefined while it is open. */
   readonly endedAt?: number | undefined;
 }
 
-/** Paints text; each as it is where colours are not wanted. */
+/** Colours text; returns it unchanged where colours are off. */
 export interface Paint {
   readonly good: (text: string) => string;
   readonly bad: (text: string) => string;
@@ -31,9 +31,9 @@ const LONG_TITLE = 24;
 const TITLES: Readonly<Record<string, string>> = { acquire: 'Download', ...TASK_TITLES };
 
 /**
- * A run as it is now: a line a stage with its bar, and what goes on. No line is wider than the terminal.
+ * The current state of a run: one line per stage with its bar, and the current steps. No line is wider than the terminal.
  *
- * @param steps - What goes on besides the stages.
+ * @param steps - Current steps that belong to no stage.
  * @param columns - Of the terminal.
  */
 export function liveLines(
@@ -45,8 +45,8 @@ export function liveLines(
 ): string[] {
   const counts = Math.max(0, ...stages.map((stage) => countText(stage).length));
   const lines = stages.map((stage) => stageLine(stage, now, columns, counts, paint));
-  const going = [...stages.flatMap((stage) => (stage.state === 'running' ? (stage.steps ?? []) : [])), ...steps];
-  return going.length === 0 ? lines : [...lines, paint.faint(cut(`now: ${going.join(', ')}`, columns - 1))];
+  const current = [...stages.flatMap((stage) => (stage.state === 'running' ? (stage.steps ?? []) : [])), ...steps];
+  return current.length === 0 ? lines : [...lines, paint.faint(cut(`now: ${current.join(', ')}`, columns - 1))];
 }
 
 function stageLine(stage: TimedStage, now: number, columns: number, counts: number, paint: Paint): string {
@@ -76,7 +76,7 @@ function countText({ done, of, unit }: LiveStage): string {
   return `${done} of ${of} ${unit}`;
 }
 
-/** What else is to be said of a stage, the most important first. */
+/** Further facts about a stage, the most important first. */
 function tailText({ state, failed, cached, first, endedAt, done, of }: TimedStage, now: number): string {
   const elapsed = ((endedAt ?? now) - first.at) / 1_000;
   const made = done - first.done;

@@ -5,7 +5,7 @@ import { ProgressLines } from './progress-lines.ts';
 
 /** Shows how far a run is. */
 export interface ProgressDisplay {
-  /** @param steps - What goes on besides the stages. */
+  /** @param steps - Current steps that belong to no stage. */
   show(stages: readonly LiveStage[], steps?: readonly string[]): void;
   /** Shows nothing more; the last state stays. */
   end(): void;
@@ -17,13 +17,13 @@ export function openProgress(stream: NodeJS.WriteStream = process.stderr): Progr
   const isVerbose = areDetailsShown();
   if (!isVerbose && isLive(stream)) return new LiveDisplay(stream);
   const lines = new ProgressLines(printStep, isVerbose ? 0 : undefined);
-  let told = '';
+  let printed = '';
   return {
     show(stages, steps = []) {
       lines.show(stages);
       const now = [...stages.flatMap((stage) => stage.steps ?? []), ...steps].join(', ');
-      if (isVerbose && now !== '' && now !== told) printStep(`now: ${now}`);
-      told = now;
+      if (isVerbose && now !== '' && now !== printed) printStep(`now: ${now}`);
+      printed = now;
     },
     end: () => undefined,
   };

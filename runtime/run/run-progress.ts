@@ -114,7 +114,7 @@ async function askWorkflow(client: Client, id: string): Promise<Answers> {
 export interface RunProgress extends ControlState {
   /** In the order in which they started: `acquire`, then one per task. */
   readonly stages: readonly LiveStage[];
-  /** What goes on besides the stages, in words: discrepancies, report. */
+  /** Current steps that belong to no stage, in words: discrepancies, report. */
   readonly steps: readonly string[];
 }
 
@@ -140,7 +140,7 @@ export async function* runProgress(
   }
 }
 
-/** The run's own steps, and those of the discrepancies, which are no stage. */
+/** Current steps of the run itself and of the discrepancies, which are not a stage. */
 async function stepsBesides(client: Client, id: string, { raw }: WorkflowExecutionDescription): Promise<string[]> {
   const discrepancies = stageId(id, 'discrepancies');
   const isMeasured = (raw.pendingChildren ?? []).some(({ workflowId }) => workflowId === discrepancies);

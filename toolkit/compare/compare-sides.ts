@@ -57,7 +57,7 @@ const BADNESS: Readonly<Record<Likeness, number>> = {
 /**
  * Compares two runs, evaluations or predictions, task by task.
  *
- * @param options.onRoi - Told of every ROI.
+ * @param options.onRoi - Called after every ROI.
  * @throws ReigniteError NOT_COMPARABLE when the sides are of different records or have no task or ROI in common.
  */
 export async function compareSides(

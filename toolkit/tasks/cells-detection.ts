@@ -16,7 +16,7 @@ import type { Box, NetworkSetup } from './work.ts';
 export interface ImageToDetect {
   readonly image: string;
   readonly imageSha256: string;
-  /** The annotated part; outside of it are no points. */
+  /** The annotated part; points outside of it are dropped. */
   readonly box?: Box | undefined;
   readonly modelDir: string;
   readonly session: NetworkSession;
@@ -24,7 +24,7 @@ export interface ImageToDetect {
   readonly guard: InferenceGuard;
   readonly signal: AbortSignal;
   readonly report: (progress: DetectionProgress) => void;
-  /** Is told when the network begins. */
+  /** Called when the network starts. */
   readonly onStart?: (() => void) | undefined;
 }
 

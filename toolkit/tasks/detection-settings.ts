@@ -1,7 +1,7 @@
 import type { TaskSettings } from '../../config/task-config.ts';
 import type { CellTaskDefinition, DetectionSettings } from './definition.ts';
 
-/** What of a task's settings concerns detection. */
+/** The settings of a task that concern detection. */
 export type ChosenSettings = Pick<TaskSettings, 'tile' | 'confidence' | 'iou'>;
 
 /** How a detector is run: as the authors' code runs it, but for what a user has set. */

@@ -72,7 +72,7 @@ export interface InferenceOnce {
   readonly setup: NetworkSetup;
   readonly guard: InferenceGuard;
   readonly services: MakeServices;
-  /** Is told when a network begins. */
+  /** Called when a network starts. */
   readonly onStart?: () => void;
 }
 

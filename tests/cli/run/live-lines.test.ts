@@ -15,7 +15,7 @@ function stage(more: Partial<TimedStage> = {}): TimedStage {
 }
 
 describe('liveLines', () => {
-  it('shows a bar, how much is done, how long it takes, and what goes on', () => {
+  it('shows a bar, how much is done, how long it takes, and what is in progress', () => {
     const download = stage({ stage: 'acquire', unit: 'files', done: 7, of: 7, state: 'done', endedAt: 3_000 });
     const lines = liveLines([download, stage({ steps: ['roi3 41 %'] })], ['writing the report'], 20_000, 100, PLAIN);
     expect(lines).toHaveLength(3);
