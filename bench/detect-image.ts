@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { convertDetector } from '../toolkit/yolo/convert/convert-detector.ts';
 import { createCellDetector } from '../toolkit/yolo/detect/cell-detector.ts';
+import { SCRIPT_LIMITS } from '../toolkit/yolo/detect/nms.ts';
+import { keptScore, readBoxes } from '../toolkit/yolo/image-boxes.ts';
+import { judgeImage } from '../toolkit/yolo/judge-image.ts';
 import { inNode, PythonPeer, paired, report } from './paired.ts';
 
 // One image of 1024 x 1024 px from file to points, YOLOv5s, against PyTorch with the same weights and threads:
@@ -16,16 +19,16 @@ try {
   const modelDir = join(folder, 'model');
   await convertDetector({ checkpoint: join(folder, 'yolov5s.pt'), out: modelDir });
   const job = {
-    ...{ modelDir, image: join(folder, 'image.png'), confidence: 0.5, iou: 0.5, partialDir: join(folder, 'partial') },
-    ...{ points: join(folder, 'ours.npy'), candidates: join(folder, 'ours.json') },
+    ...{ modelDir, image: join(folder, 'image.png'), floor: keptScore(0.5), partialDir: join(folder, 'partial') },
+    boxes: join(folder, 'ours.npy'),
   };
-  const { points, candidates } = await detector.detect(job);
-  console.log(`points: ours ${points} of ${candidates} candidates, peer ${await peer.ask('count')}`);
-  const result = await paired(
-    inNode('reignite', () => detector.detect(job)),
-    [peer.contender('pytorch')],
-    5,
-  );
+  const detect = async () => {
+    const { seen } = await detector.detect(job);
+    return await judgeImage(await readBoxes(job.boxes, seen), { ...SCRIPT_LIMITS, confidence: 0.5, iou: 0.5 });
+  };
+  const { points, file } = await detect();
+  console.log(`points: ours ${points.length} of ${file.candidates.length} candidates, peer ${await peer.ask('count')}`);
+  const result = await paired(inNode('reignite', detect), [peer.contender('pytorch')], 5);
   report(`YOLOv5s, 1024 x 1024 px, ${threads} thread(s)`, result);
 } finally {
   peer.close();

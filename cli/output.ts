@@ -92,9 +92,50 @@ export function printDocument(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+/** A part of the terminal that is written over; lines that stay go above it. */
+export interface LiveArea {
+  persist(text: string): void;
+}
+
+let live: LiveArea | undefined;
+let isQuiet = false;
+
+/** Lines that stay are written above `area` from now on; undefined: there is none any more. */
+export function setLiveArea(area: LiveArea | undefined): void {
+  live = area;
+}
+
+/** Prints no progress from now on; errors and results are printed. */
+export function quietSteps(): void {
+  isQuiet = true;
+}
+
+let isVerbose = false;
+
+/** Every step in lines that stay, also on a terminal, and whole summaries from now on. */
+export function verboseSteps(): void {
+  isVerbose = true;
+}
+
+/** Whether details are wanted. */
+export function areDetailsShown(): boolean {
+  return isVerbose;
+}
+
+/** Whether progress is wanted at all. */
+export function areStepsShown(): boolean {
+  return !isQuiet && !isSilent;
+}
+
 /** Progress goes to stderr, so that results can be piped. */
 export function printStep(text: string): void {
-  if (!isSilent) process.stderr.write(`${fitted(text, process.stderr)}\n`);
+  if (areStepsShown()) writeStep(text);
+}
+
+function writeStep(text: string): void {
+  const lines = fitted(text, process.stderr);
+  if (live === undefined) process.stderr.write(`${lines}\n`);
+  else live.persist(lines);
 }
 
 export interface ErrorOutput {
@@ -107,8 +148,8 @@ export function printError(error: unknown, { json, debug }: ErrorOutput): number
   const known = asReigniteError(error);
   const { code, message: cause, remedy } = known;
   if (json) printResult(JSON.stringify({ error: { code, cause, remedy } }, null, 1));
-  else printStep(printable(`error ${code}: ${cause}\n  ${remedy}`));
-  if (debug && error instanceof Error) printStep(error.stack ?? '');
+  else if (!isSilent) writeStep(printable(`error ${code}: ${cause}\n  ${remedy}`));
+  if (debug && !isSilent && error instanceof Error) writeStep(error.stack ?? '');
   return code === 'USAGE' || code === 'CONFIG_INVALID' ? EXIT.usage : EXIT.error;
 }
 

@@ -28,6 +28,36 @@ function asFold(text: string): number | string {
 
 const Scope = z.enum(['full', 'annotated']).default('full');
 
+/** How cells are detected; the paper's settings by default. */
+const Detection = z.object({
+  confidence: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe(
+      'Detection score that a point must exceed, 0 to 1. Another value for a finished run needs no network, down to 0.05. ' +
+        "Default: the paper's.",
+    ),
+  iou: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe(
+      'Overlap (intersection over union) above which the box of the lower score is dropped, 0 to 1. Needs no network ' +
+        "either. Default: the paper's.",
+    ),
+  tile: z
+    .number()
+    .int()
+    .multipleOf(32)
+    .min(32)
+    .max(4_096)
+    .optional()
+    .describe("Side of a tile of a YOLOv5 model, a multiple of 32. Unit: px. Default: the paper's."),
+});
+
 /** The section of a task in which tissue is segmented. */
 export const tissueTaskConfig = (task: TissueTask) =>
   z
@@ -61,7 +91,7 @@ export const tissueTaskConfig = (task: TissueTask) =>
 /** The section of a task in which cells are detected. */
 export const cellTaskConfig = (task: CellTask) =>
   z
-    .strictObject({ model: customModel('a YOLOv5 .pt, or an .onnx with its JSON file') })
+    .strictObject({ model: customModel('a YOLOv5 .pt, or an .onnx with its JSON file'), ...Detection.shape })
     .describe(`${TASK_TITLES[task]}.`);
 
 /** The section of a task of either kind, as steps are given it; cells have neither scope nor folds. */
@@ -70,5 +100,6 @@ export const TaskSettings = z.object({
   model: z.string().min(1).optional().describe('Absolute path of a custom model'),
   folds: Folds.optional(),
   mirroring: z.boolean().optional(),
+  ...Detection.shape,
 });
 export type TaskSettings = z.infer<typeof TaskSettings>;

@@ -33,6 +33,11 @@ export const ERRORS = {
     retryable: false,
     remedy: 'Name another folder with `--out`, or delete that one if you no longer need it.',
   },
+  NOT_COMPARABLE: {
+    retryable: false,
+    remedy:
+      'Name two runs, two results folders, or two folders that `evaluate` or `predict` wrote, of the same record and task.',
+  },
   HOME_IN_USE: { retryable: true, remedy: 'Wait for the other command, or set REIGNITE_HOME to another folder.' },
   FOLDER_UNAVAILABLE: {
     retryable: true,

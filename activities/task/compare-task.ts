@@ -25,7 +25,13 @@ export function createCompareTask(services: WorkerServices) {
     const overview = await readOverview(inside(folders.data, OVERVIEW_FILE));
     return withHeartbeat({ phase: 'comparing', done: 0, of: rois.length }, async (report) => {
       const work = workOf(services, folders, report);
-      const compared = await taskNamed(task).compareWithPublished({ rois, overview, verdict: step.verdict, work });
+      const compared = await taskNamed(task).compareWithPublished({
+        rois,
+        overview,
+        verdict: step.verdict,
+        settings: step.settings,
+        work,
+      });
       await services.digests.save();
       await writeVerdict(step, compared);
       const { verdict, evaluation, inference } = compared.verdict;

@@ -3,7 +3,6 @@ import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import { packageVersion } from '../../config/package-files.ts';
 import type { CacheKey, RoiStem } from '../../toolkit/brands.ts';
-import { makeInference } from '../../toolkit/cache/make-inference.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { inside } from '../../toolkit/files/inside.ts';
 import type { PredictionEngines } from '../../toolkit/predict/prediction-order.ts';
@@ -50,30 +49,32 @@ export function createInferRoi({ engines, ...services }: InferServices) {
       const kind = taskNamed(task);
       const sources = await sourcesOf(step, work);
       refuseChanged(step, sources);
-      const parts = kind.inferenceKey(step, sources, { model, engine, settings });
-      const guard = { engine, deaths: { name: roi, signal } };
-      const { entry, isCached } = await makeInference(work, parts, guard, async (folder) => {
-        log.info('inference starts');
-        const inferred = await kind.infer(
-          {
-            roi,
-            image: inside(folders.data, step.image),
-            truth: inside(folders.data, step.truth),
-            box: step.box,
-            imageSha256: sources.image,
-            modelDir: join(home.models, model.digest),
-            session: sessionOf(step.inference),
-            settings,
-            folder,
-            signal,
-            report,
-          },
-          engines,
-        );
+      const setup = { model, engine, settings };
+      const job = {
+        roi,
+        image: inside(folders.data, step.image),
+        truth: inside(folders.data, step.truth),
+        box: step.box,
+        imageSha256: sources.image,
+        modelDir: join(home.models, model.digest),
+        session: sessionOf(step.inference),
+        settings,
+        signal,
+        report,
+      };
+      const once = {
+        parts: kind.inferenceKey(step, sources, setup),
+        setup,
         // A run may have workers on several machines, and its results folder is not on all of them.
-        const machine = environment('inference', packageVersion(), engine);
-        return { ...inferred, facts: { ...Object(inferred.facts), machine } };
-      });
+        guard: {
+          engine,
+          deaths: { name: roi, signal },
+          facts: { machine: environment('inference', packageVersion(), engine) },
+        },
+        services: work,
+        onStart: () => log.info('inference starts'),
+      };
+      const { entry, isCached } = await kind.infer(job, once, engines);
       if (away === undefined) await kind.restore(cache, entry, folders.results, roi);
       else await away.scratch.trim();
       const { key } = entry;

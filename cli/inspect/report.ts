@@ -25,7 +25,7 @@ export interface KnownFolders {
  *
  * @throws ReigniteError RUN_NOT_FOUND.
  */
-async function foldersOf(run: string | undefined, signal: AbortSignal): Promise<KnownFolders> {
+export async function foldersOf(run: string | undefined, signal: AbortSignal): Promise<KnownFolders> {
   if (run !== undefined && (await fileExists(resolve(run, 'summary.json')))) {
     const results = resolve(run);
     const summary = await RESULTS.summary.readIfValid(results);

@@ -32,7 +32,7 @@ export async function statusCommand(
       return;
     }
     const hint = hintOf(description);
-    const verdicts = summary === undefined ? [] : await verdictLines(summary, description.results ?? '');
+    const verdicts = summary === undefined ? [] : await verdictLines(summary, description.results ?? '', true);
     const lines = [
       `${description.run}: ${stateText(description)}${hint === '' ? '' : `: ${hint}`}`,
       ...(live?.stages ?? []).map(stageLine),

@@ -26,7 +26,7 @@ import type { predictImages } from '../../workflows/predict-images.ts';
 import type { StageProgress } from '../../workflows/progress.ts';
 import { printStep } from '../output.ts';
 import { runPage } from '../run/follow-run.ts';
-import { ProgressLines } from '../run/progress-lines.ts';
+import { openProgress } from '../run/progress-display.ts';
 
 const QUEUES = ['orchestration', 'inference'] as const;
 /**
@@ -119,10 +119,14 @@ async function follow(
   const how = await startOrAttach(client, server, flow, printStep);
   printStep(`${how === 'started' ? 'Started' : 'Attached to'} ${id}`);
   if (server.uiUrl !== undefined) printStep(`Temporal UI: ${runPage(server.uiUrl, server.namespace, id)}`);
-  const lines = new ProgressLines(printStep);
-  await watchOn({ client, server, ...session }, signal, (until) =>
-    watchPrediction(client, id, (stages) => lines.show(stages), until),
-  );
+  const display = openProgress();
+  try {
+    await watchOn({ client, server, ...session }, signal, (until) =>
+      watchPrediction(client, id, (stages) => display.show(stages), until),
+    );
+  } finally {
+    display.end();
+  }
   await client.workflow.getHandle<typeof predictImages>(id).result();
 }
 

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { didYouMean } from '../../config/suggest.ts';
 import { TASKS } from '../../config/tasks.ts';
+import { quietSteps, verboseSteps } from '../output.ts';
 
 /** What every command receives. */
 export interface CommandContext {
@@ -41,6 +42,18 @@ export function configured(program: Command): Command {
         .argParser(append)
         .default([], 'none'),
     );
+}
+
+/** Adds the options of commands that show progress. */
+export function withProgress(program: Command): Command {
+  return program
+    .option('--quiet', 'print results and errors only, no progress')
+    .option('--verbose', 'print every step as a line of its own, and the whole summary')
+    .hook('preAction', (_program, action) => {
+      const { quiet, verbose }: { quiet?: boolean; verbose?: boolean } = action.opts();
+      if (quiet) quietSteps();
+      if (verbose) verboseSteps();
+    });
 }
 
 /** Parses the number of an option. @throws InvalidArgumentError when it is not one. */

@@ -1,5 +1,8 @@
 import { type Command, Option } from 'commander';
+import { CELL_TASKS } from '../../config/tasks.ts';
+import type { CompareOptions } from '../inspect/compare.ts';
 import type { ListOptions } from '../inspect/list.ts';
+import type { SweepOptions } from '../inspect/sweep.ts';
 import type { WorkersOptions } from '../inspect/workers.ts';
 import type { WorkerOptions } from '../maintain/worker.ts';
 import type { DownloadOptions } from '../run/download.ts';
@@ -13,6 +16,7 @@ import {
   configuredCommand,
   parseNumber,
   withExamples,
+  withProgress,
 } from './command.ts';
 
 interface JsonOption {
@@ -29,7 +33,9 @@ const CONTROLS = [
 export function runCommands(program: Command, { signal, exitWith }: CommandContext): void {
   program.commandsGroup('Runs:');
   withExamples(
-    configuredCommand(program, 'run', 'start a run, or attach to the open run with the same configuration'),
+    withProgress(
+      configuredCommand(program, 'run', 'start a run, or attach to the open run with the same configuration'),
+    ),
     'run',
     'run --profile paper --data /srv/ignite --tasks he',
     'run --profile paper --set he.scope=annotated --detach',
@@ -95,7 +101,7 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
     const { whyCommand } = await import('../inspect/why.ts');
     exitWith(await whyCommand(words, options, signal));
   });
-  command(program, 'watch [run]', 'follow a run until it ends').action(
+  withProgress(command(program, 'watch [run]', 'follow a run until it ends')).action(
     async (run: string | undefined, options: JsonOption) => {
       const { watchCommand } = await import('../run/steer.ts');
       exitWith(await watchCommand(run, options, signal));
@@ -107,7 +113,7 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
       exitWith(await controlCommand(how, run, options, signal));
     });
   }
-  command(program, 'retry [run]', 'compute the failed ROIs of a run again').action(
+  withProgress(command(program, 'retry [run]', 'compute the failed ROIs of a run again')).action(
     async (run: string | undefined, options: JsonOption) => {
       const { retryCommand } = await import('../run/steer.ts');
       exitWith(await retryCommand(run, options, signal));
@@ -165,6 +171,37 @@ export function reportCommands(program: Command, { signal, exitWith }: CommandCo
     .action(async (run: string | undefined, options: ReportOptions) => {
       const { reportCommand } = await import('../inspect/report.ts');
       exitWith(await reportCommand(run, options, signal));
+    });
+  withExamples(
+    command(program, 'sweep [run]', 'score a run or a results folder at every confidence threshold, without inference'),
+    'sweep --task pdl1 results/sample --out sweep',
+  )
+    .addOption(new Option('--task <task>', 'task of the detector').choices(CELL_TASKS).makeOptionMandatory())
+    .option('--step <score>', 'distance between two thresholds', parseNumber, 0.05)
+    .option('--data <dir>', 'data folder (default: where `run` puts the record)')
+    .option('--out <dir>', 'also write the curves as SVG, PNG and JSON')
+    .action(async (run: string | undefined, options: SweepOptions) => {
+      const { sweepCommand } = await import('../inspect/sweep.ts');
+      exitWith(await sweepCommand(run, options, signal));
+    });
+  withExamples(
+    command(program, 'compare <a> <b>', 'compare two runs, evaluations or predictions, with paired differences'),
+    'compare results/sample results/other',
+    'compare evaluated/a evaluated/b --set verdict.he.tolerance.maxDiceDifference=0.01',
+  )
+    .option('--out <dir>', 'output folder of the page and the numbers', 'comparison')
+    .option('--data <dir>', 'data folder: images and ground truth for the viewer')
+    .addOption(
+      new Option(
+        '--set <a.b=value>',
+        'override a tolerance, such as verdict.he.tolerance.maxDiceDifference=0.01 (repeatable)',
+      )
+        .argParser(append)
+        .default([], 'none'),
+    )
+    .action(async (a: string, b: string, options: CompareOptions) => {
+      const { compareCommand } = await import('../inspect/compare.ts');
+      exitWith(await compareCommand(a, b, options, signal));
     });
   command(program, 'verify [run]', 'check the SHA-256 of all files of a run or a results folder').action(
     async (run: string | undefined, options: JsonOption) => {

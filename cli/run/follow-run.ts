@@ -14,9 +14,9 @@ import { pause } from '../../toolkit/concurrency.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import type { Summary } from '../../toolkit/report/summary.ts';
 import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
-import { EXIT, printResult, printStep } from '../output.ts';
+import { areDetailsShown, EXIT, printResult, printStep } from '../output.ts';
 import { withHomeServer } from '../with-home-server.ts';
-import { ProgressLines } from './progress-lines.ts';
+import { openProgress } from './progress-display.ts';
 import { runReport } from './run-report.ts';
 
 /** Maps a closed run to an exit status; failed ROIs take precedence over the verdict. */
@@ -83,13 +83,13 @@ export async function followRun(
 ): Promise<Summary> {
   const { client, server } = session;
   if (server.uiUrl !== undefined) printStep(`Temporal UI: ${runPage(server.uiUrl, server.namespace, id)}`);
-  const lines = new ProgressLines(printStep);
+  const display = openProgress();
   let wasPaused = false;
-  const show = ({ stages, paused }: RunProgress) => {
+  const show = ({ stages, steps, paused }: RunProgress) => {
     if (paused && !wasPaused) printStep('The run is paused. Resume it with `npx reignite resume`.');
     if (!paused && wasPaused) printStep('The run was resumed.');
     wasPaused = paused;
-    lines.show(stages);
+    display.show(stages, steps);
   };
   const run = new RunHandle({ session }, id, input.folders.results);
   await watchOn(session, signal, async (until) => {
@@ -105,6 +105,7 @@ export async function followRun(
     try {
       for await (const progress of run.progress(until)) show(progress);
     } finally {
+      display.end();
       over.abort();
       await telling;
     }
@@ -116,7 +117,7 @@ export async function followRun(
 export async function tellOutcome(summary: Summary, results: string, json: boolean): Promise<number> {
   if (json) printResult(JSON.stringify(summary, null, 1));
   else {
-    printResult(await runReport(summary, results));
+    printResult(await runReport(summary, results, areDetailsShown()));
     printStep('History: `npx reignite ui` opens this run in the Temporal UI.');
   }
   return exitStatusOf(summary);

@@ -8,6 +8,7 @@ import { provenanceOf, type Summary, type TaskSummary } from '../../toolkit/repo
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { EvaluationVerdict, type Verdict } from '../../toolkit/verdict/verdict-file.ts';
+import { headlineScores } from './headline-score.ts';
 
 /** An ROI that failed, with what a person can do about it. */
 export function failedRoiLines({ roi, code, cause, remedy }: TaskSummary['failures'][number]): string[] {
@@ -26,13 +27,17 @@ const LOUD = 'WARNING: ';
 const TITLE_WIDTH = 26;
 const WORST_SHOWN = 3;
 
-/** What a run found out, a verdict per task with its reasons: the last thing that a person reads. */
-export async function verdictLines(summary: Summary, results: string): Promise<string[]> {
+/**
+ * What a run found out: a verdict per task.
+ *
+ * @param isWhole - With the reasons of every verdict; else only of those that are not `reproduced`.
+ */
+export async function verdictLines(summary: Summary, results: string, isWhole: boolean): Promise<string[]> {
   const provenance = provenanceOf(summary);
   const sections = await Promise.all(
     TASKS.map(async (task) => {
       const of = summary.tasks[task];
-      return of === undefined ? [] : linesOf(task, of, results, provenance.kind);
+      return of === undefined ? [] : linesOf(task, of, results, provenance.kind, isWhole);
     }),
   );
   return [`Verdict on ${comparedText(provenance, summary.record)}`, ...sections.flat()];
@@ -40,19 +45,30 @@ export async function verdictLines(summary: Summary, results: string): Promise<s
 
 async function linesOf(
   task: Task,
-  { verdict, worst }: Summary['tasks'][string],
+  { verdict, worst, rois, failures }: Summary['tasks'][string],
   results: string,
   kind: RecordKind,
+  isWhole: boolean,
 ): Promise<string[]> {
   const said = (each: Verdict) => verdictText(kind, each);
-  const { evaluation, inference, warnings } = Reasons.parse(await RESULTS.verdict.read(results, task));
+  const file = taskNamed(task).verdictFile.parse(await RESULTS.verdict.read(results, task));
+  const { evaluation, inference, warnings } = Reasons.parse(file);
+  const { total, computed, cached, failed } = rois;
+  const isReasoned = isWhole || verdict !== 'reproduced';
   const named = worst.slice(0, WORST_SHOWN).map(({ roi, difference }) => `${roi} (${percent(difference)})`);
   return [
     `  ${TASK_TITLES[task].padEnd(TITLE_WIDTH)} ${said(verdict)}`,
-    `    published predictions scored here: ${said(evaluation.verdict)}. ${evaluation.reason}`,
-    `    our predictions against the published ones: ${said(inference.verdict)}. ${inference.reason}`,
+    ...headlineScores(task, file).map((score) => `    ${score}`),
+    `    ${counted(total, 'ROI')}: ${computed} computed, ${cached} from the cache, ${failed} failed`,
+    ...failures.flatMap(failedRoiLines).map((line) => `  ${line}`),
+    ...(isReasoned
+      ? [
+          `    published predictions scored here: ${said(evaluation.verdict)}. ${evaluation.reason}`,
+          `    our predictions against the published ones: ${said(inference.verdict)}. ${inference.reason}`,
+        ]
+      : []),
     ...warnings.filter((warning) => warning.startsWith(LOUD)).map((warning) => `    ${warning}`),
-    ...(named.length === 0 ? [] : [`    differ most: ${named.join(', ')}`]),
+    ...(named.length === 0 || !isReasoned ? [] : [`    differ most: ${named.join(', ')}`]),
   ];
 }
 
@@ -62,34 +78,47 @@ function percent(share: number): string {
 
 const NAME_WIDTH = 26;
 
-/** The text at the end of a run: counts, a table per task, and where the files are. */
-export async function runReport(summary: Summary, results: string): Promise<string> {
-  const sections = await Promise.all(TASKS.map((task) => taskSection(task, summary, results)));
+/**
+ * The text at the end of a run: the verdict first, then where the files are.
+ *
+ * @param isWhole - With every score and every reason.
+ */
+export async function runReport(summary: Summary, results: string, isWhole: boolean): Promise<string> {
+  const sections = await Promise.all(TASKS.map((task) => scoreLines(task, summary, results)));
   const place = (path: string) => relative(process.cwd(), join(results, path)) || '.';
   return [
-    ...sections.flat(),
+    ...(await verdictLines(summary, results, isWhole)),
+    ...(isWhole ? sections.flatMap(({ scores }) => scores) : []),
+    ...sections.flatMap(({ remarks }) => remarks),
     `Status: ${summary.status}`,
+    `Report       ${place('report/index.html')}`,
     `Predictions  ${place('inference')}`,
     `Metrics      ${place('metrics')}`,
     `Figures      ${place('figures')}`,
-    `Report       ${place('report/index.html')}`,
-    ...(await verdictLines(summary, results)),
+    ...(isWhole ? [] : ['All scores and reasons: the report, or the same command with `--verbose`.']),
   ].join('\n');
 }
 
-async function taskSection(task: Task, { tasks }: Summary, results: string): Promise<string[]> {
-  const summary = tasks[task];
-  if (summary === undefined) return [];
-  const { total, computed, cached, failed } = summary.rois;
-  const counts = `${counted(total, 'ROI')}: ${computed} computed, ${cached} from the cache, ${failed} failed`;
-  const failures = summary.failures.flatMap(failedRoiLines);
+interface TaskScores {
+  readonly scores: readonly string[];
+  /** What the numbers leave out: never left out itself. */
+  readonly remarks: readonly string[];
+}
+
+async function scoreLines(task: Task, { tasks }: Summary, results: string): Promise<TaskScores> {
+  if (tasks[task] === undefined) return { scores: [], remarks: [] };
   const { scoreGroups, readRemarks } = taskNamed(task);
-  const scores = scoreGroups(await RESULTS.metrics.read(results, task)).flatMap((group) => [
-    `  ${group.title}`,
-    ...group.scores.map(({ name, value }) => row(name, value, group.without)),
-  ]);
-  const remarks = (await readRemarks(results)).map((remark) => `  ${remark}`);
-  return [`${TASK_TITLES[task]}: ${counts}`, ...failures, ...scores, ...remarks];
+  const groups = scoreGroups(await RESULTS.metrics.read(results, task));
+  return {
+    scores: [
+      `${TASK_TITLES[task]}`,
+      ...groups.flatMap((group) => [
+        `  ${group.title}`,
+        ...group.scores.map(({ name, value }) => row(name, value, group.without)),
+      ]),
+    ],
+    remarks: (await readRemarks(results)).map((remark) => `${TASK_TITLES[task]}: ${remark}`),
+  };
 }
 
 /** @param without - What is said where there is no number. */

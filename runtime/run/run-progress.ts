@@ -1,4 +1,4 @@
-import type { Client, Connection, WorkflowHandle } from '@temporalio/client';
+import type { Client, Connection, WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
 import { z } from 'zod';
@@ -6,27 +6,58 @@ import type { ControlState } from '../../workflows/control.ts';
 import { stageId } from '../../workflows/ids.ts';
 import type { StageProgress } from '../../workflows/progress.ts';
 import type { reproduce } from '../../workflows/reproduce.ts';
+import { stepWords } from './step-words.ts';
 import { describeUntilClosed } from './until-closed.ts';
 
 type Pending = temporal.api.workflow.v1.IPendingActivityInfo;
 
-/** What an activity reports about an ROI or an image in its heartbeats. */
+/** What an activity reports in its heartbeats; some of it. */
 const Beat = z.object({
   roi: z.string().optional(),
   image: z.string().optional(),
-  tile: z.int(),
-  of: z.int().positive(),
+  file: z.string().optional(),
+  tile: z.int().optional(),
+  done: z.number().optional(),
+  bytes: z.number().optional(),
+  of: z.number().optional(),
+  total: z.number().optional(),
 });
+type Beat = z.infer<typeof Beat>;
 
-/** Progress of the running activities, such as `patient1_he_roi2_with_context 41 %`; those not started are left out. */
+/**
+ * Progress of the running activities in words, such as `patient1_he_roi2_with_context 41 %` or `drawing figures of ROIs
+ * 2 of 4`. Those not started are left out; equal ones are counted.
+ */
 export function pendingSteps(pending: readonly Pending[]): string[] {
-  return pending.flatMap(({ heartbeatDetails }) => {
-    const payload = heartbeatDetails?.payloads?.[0];
-    const beat = Beat.safeParse(payload && defaultPayloadConverter.fromPayload(payload)).data;
-    if (beat === undefined) return [];
-    const { roi, image = '', tile, of } = beat;
-    return [`${roi ?? image} ${Math.floor((100 * tile) / of)} %`];
-  });
+  const counts = new Map<string, number>();
+  for (const text of pending.flatMap(textOf)) counts.set(text, (counts.get(text) ?? 0) + 1);
+  return [...counts].map(([text, count]) => (count === 1 ? text : `${text} (${count} at once)`));
+}
+
+function textOf({ activityType, heartbeatDetails, lastStartedTime }: Pending): string[] {
+  const payload = heartbeatDetails?.payloads?.[0];
+  const beat = Beat.safeParse(payload && defaultPayloadConverter.fromPayload(payload)).data ?? {};
+  const { tile, of = 0 } = beat;
+  const name = beat.roi ?? beat.image;
+  if (tile !== undefined && of > 0) return [`${name ?? ''} ${share(tile, of)}`.trim()];
+  const words = stepWords(activityType?.name ?? '');
+  if (words === undefined || !lastStartedTime) return [];
+  return [[words, ...subjectOf(beat), ...countOf(beat)].join(' ')];
+}
+
+function subjectOf({ file }: Beat): string[] {
+  return file === undefined ? [] : [file];
+}
+
+function countOf({ bytes, done, of, total }: Beat): string[] {
+  const all = of ?? total;
+  if (all === undefined || all <= 0) return [];
+  if (bytes !== undefined) return [share(bytes, all)];
+  return done === undefined || done === 0 ? [] : [`${done} of ${all}`];
+}
+
+function share(done: number, of: number): string {
+  return `${Math.floor((100 * done) / of)} %`;
 }
 
 /** A stage as it is now. */
@@ -83,6 +114,8 @@ async function askWorkflow(client: Client, id: string): Promise<Answers> {
 export interface RunProgress extends ControlState {
   /** In the order in which they started: `acquire`, then one per task. */
   readonly stages: readonly LiveStage[];
+  /** Current steps that belong to no stage, in words: discrepancies, report. */
+  readonly steps: readonly string[];
 }
 
 /**
@@ -97,11 +130,20 @@ export async function* runProgress(
   signal: AbortSignal,
 ): AsyncGenerator<RunProgress, void, undefined> {
   const handle: WorkflowHandle<typeof reproduce> = client.workflow.getHandle(id);
-  for await (const { ask } of describeUntilClosed(client, id, signal)) {
+  for await (const { description, ask } of describeUntilClosed(client, id, signal)) {
     const state = await ask(async () => ({
       stages: await liveStages(client, id, await handle.query<StageProgress[]>('progress')),
       ...(await handle.query<ControlState>('control')),
+      steps: await stepsBesides(client, id, description),
     }));
     if (state !== undefined) yield state;
   }
+}
+
+/** Current steps of the run itself and of the discrepancies, which are not a stage. */
+async function stepsBesides(client: Client, id: string, { raw }: WorkflowExecutionDescription): Promise<string[]> {
+  const discrepancies = stageId(id, 'discrepancies');
+  const isMeasured = (raw.pendingChildren ?? []).some(({ workflowId }) => workflowId === discrepancies);
+  const measured = isMeasured ? (await client.workflow.getHandle(discrepancies).describe()).raw : undefined;
+  return pendingSteps([...(raw.pendingActivities ?? []), ...(measured?.pendingActivities ?? [])]);
 }

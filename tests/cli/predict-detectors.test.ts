@@ -43,15 +43,16 @@ describe('reignite predict with a detector of others', { timeout: 60_000 }, () =
       const [image] = JSON.parse(ran.stdout).images;
       const expected = Scene.parse(JSON.parse(await readFile(fixture('ultralytics/scene.json'), 'utf8')))[imgsz] ?? [];
       const { candidates } = await readCandidatesFile(join(folder(), out, 'candidates', 'image.json'));
-      const found = candidates.filter(([, , , , , , , outcome]) => outcome === 'point');
+      const found = candidates.filter(({ outcome }) => outcome === 'point');
       expect(found).toHaveLength(expected.length);
       expect(expected.length).toBeGreaterThan(3);
       for (const [x1, y1, x2, y2, score, label] of expected) {
         const near = found.find(
-          ([, of, , ...box]) =>
-            of === label && [x1, y1, x2, y2].every((value, side) => Math.abs(value - Number(box[side])) < 0.05),
+          (of) =>
+            of.class === label &&
+            [of.x1 - x1, of.y1 - y1, of.x2 - x2, of.y2 - y2].every((distance) => Math.abs(distance) < 0.05),
         );
-        expect(near?.[2]).toBeCloseTo(score, 3);
+        expect(near?.score).toBeCloseTo(score, 3);
       }
       const perClass = (label: number) => expected.filter(([, , , , , of]) => of === label).length;
       expect(image.counts).toMatchObject([

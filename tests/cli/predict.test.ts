@@ -240,8 +240,8 @@ describe('reignite predict --task nuclei', { timeout: 60_000 }, () => {
     ];
     expect(places).toHaveLength(3 * cells);
     for (const [x, y] of places) expect(x >= 0 && x < 100 && y >= 0 && y < 70).toBe(true);
-    expect(candidates.filter((row: unknown[]) => row[7] === 'point')).toHaveLength(cells);
-    expect(candidates.filter((row: unknown[]) => row[7] === 'outside')).toHaveLength(outside);
+    expect(candidates.filter(({ outcome }: { outcome: string }) => outcome === 'point')).toHaveLength(cells);
+    expect(candidates.filter(({ outcome }: { outcome: string }) => outcome === 'outside')).toHaveLength(outside);
     expect(counts.reduce((sum: number, { count }: { count: number }) => sum + count, 0)).toBe(cells);
   });
 

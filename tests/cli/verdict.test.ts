@@ -172,7 +172,7 @@ describe('the verdict of a run', { timeout: 240_000 }, () => {
       status: 'affects results',
       affectedTotal: 18,
     });
-    const screen = (await verdictLines(Summary.parse(await read('summary.json')), results)).join('\n');
+    const screen = (await verdictLines(Summary.parse(await read('summary.json')), results, true)).join('\n');
     const page = await readFile(join(results, 'report', 'index.html'), 'utf8');
     for (const said of [left, exchanged]) {
       expect(screen).toContain(said);

@@ -18,6 +18,8 @@ const PAGES = [
   'docs/predict.md',
   'docs/custom-models.md',
   'docs/evaluate.md',
+  'docs/thresholds.md',
+  'docs/compare.md',
   'docs/checkpoint-safety.md',
   'docs/operations.md',
 ];

@@ -19,8 +19,16 @@ async function seriousFindings(page: BrowserPage): Promise<z.infer<typeof Findin
 /** The page is still for a moment: images that were asked for are there. */
 const SETTLED = `new Promise((resolve) => setTimeout(resolve, 300))`;
 
-/** Opens a report as a person without a mouse does, and checks it: no complaint, no serious finding of axe. */
-export async function checkInBrowser(index: string, viewedFirst: string): Promise<void> {
+/**
+ * Opens a report as a person without a mouse does, and checks it: no complaint, no serious finding of axe.
+ *
+ * @param layer - A layer that is there and not shown at first, with its key.
+ */
+export async function checkInBrowser(
+  index: string,
+  viewedFirst: string,
+  layer = { key: '2', name: 'truth' },
+): Promise<void> {
   const page = await BrowserPage.open(await temporaryFolder());
   try {
     await page.goTo(pathToFileURL(index).href);
@@ -35,7 +43,7 @@ export async function checkInBrowser(index: string, viewedFirst: string): Promis
     expect(await page.evaluate(broken)).toEqual([]);
     await walkToViewer(page, viewedFirst);
     expect(await seriousFindings(page), 'viewer').toEqual([]);
-    await walkThroughViewer(page);
+    await walkThroughViewer(page, layer);
     expect(page.complaints).toEqual([]);
   } finally {
     await page.close();
@@ -53,10 +61,13 @@ async function walkToViewer(page: BrowserPage, viewed: string): Promise<void> {
 }
 
 /** Zoom, move, layers, next and close, all by keys. */
-async function walkThroughViewer(page: BrowserPage): Promise<void> {
+async function walkThroughViewer(
+  page: BrowserPage,
+  layer: { readonly key: string; readonly name: string },
+): Promise<void> {
   const sheet = `(({ width, translate }) => width + ' ' + translate)(document.querySelector('.sheet').style)`;
   const title = `document.querySelector('[data-part="title"]').textContent`;
-  const truth = `document.querySelector('.sheet [data-layer="truth"]').hidden`;
+  const isHidden = `document.querySelector('.sheet [data-layer="${layer.name}"]').hidden`;
   const changes = async (key: string, what: string) => {
     const before = await page.evaluate(what);
     await page.press(key);
@@ -65,7 +76,7 @@ async function walkThroughViewer(page: BrowserPage): Promise<void> {
   await changes('+', sheet);
   await changes('ArrowLeft', sheet);
   await changes('0', sheet);
-  await changes('2', truth);
+  await changes(layer.key, isHidden);
   expect(await page.evaluate(`document.querySelector('[data-part="scale"]').textContent`)).toMatch(/^\d+ (µm|mm)$/);
   await changes('n', title);
   await page.press('Escape');

@@ -86,6 +86,8 @@ export interface InferenceGuard {
   readonly remedy?: string;
   /** Counts attempts that die without progress, and sets the image aside after three; without it they are not counted. */
   readonly deaths?: { readonly name: string; readonly signal: AbortSignal };
+  /** Added to the facts of what is made. */
+  readonly facts?: object;
 }
 
 /**
@@ -98,7 +100,7 @@ export interface InferenceGuard {
 export function makeInference(
   services: MakeServices,
   parts: KeyParts,
-  { engine, remedy, deaths }: InferenceGuard,
+  { engine, remedy, deaths, facts }: InferenceGuard,
   infer: (folder: string) => Promise<InferredProduct>,
 ): Promise<Made> {
   const work: Work = async (folder, save) => {
@@ -112,7 +114,7 @@ export function makeInference(
       ? attempt()
       : countingDeaths({ work: folder, roi: deaths.name, signal: deaths.signal }, counted));
     refuseOtherEngine(inferred.ran, engine, remedy);
-    return inferred;
+    return facts === undefined ? inferred : { ...inferred, facts: { ...Object(inferred.facts), ...facts } };
   };
   return make(services, parts, work, { resumable: true });
 }

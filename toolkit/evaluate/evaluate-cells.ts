@@ -16,7 +16,14 @@ import { readFoundPoints } from '../metrics/points-file.ts';
 import { cellsCounts } from '../verdict/cells-counts.ts';
 import { type EvaluationIntervals, evaluationIntervals } from '../verdict/evaluation-intervals.ts';
 import { cellRows, cellSubsetScores } from './cell-rows.ts';
-import { describeSubset, type Evaluated, type EvaluationInput, patientsOf, writeMetrics } from './evaluation.ts';
+import {
+  describeSubset,
+  type Evaluated,
+  type EvaluationInput,
+  patientsFile,
+  patientsOf,
+  writeMetrics,
+} from './evaluation.ts';
 import { coverageOf, describeCoverage, readPointsToScore } from './read-points.ts';
 
 /** Scores points as the paper scores its own: one .npy (n, 3) of x, y, class an image; none where nothing was found. */
@@ -48,7 +55,11 @@ export async function evaluateCells(
     ...(isCompared && { published: evaluateDetection({ task, annotations, points: theirs }).metrics }),
   };
   const subset = classes && cellSubsetScores(classes, scores, counts, patients, config);
-  await writeMetrics(out, task, { metrics, intervals, ...(subset && { classes: subset.file }) });
+  const evidence = {
+    source: { data, predictions, categories: rule },
+    counts: patientsFile(counts.pairs, counts.side, counts.rois, patients),
+  };
+  await writeMetrics(out, task, { metrics, intervals, ...(subset && { classes: subset.file }) }, evidence);
   const figures = join(out, folderOf('figures', task));
   if (classes === undefined) await renderF1Figures({ task, metrics, outDir: figures });
   await drawImages(annotations, found, data, figures);

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TissueTask } from '../../config/tasks.ts';
 import { VerdictConfig } from '../../config/verdict-config.ts';
+import { HE_LABELS } from '../dataset/he-labels.ts';
 import { rowsNearlyTested } from '../dataset/he-test-rows.ts';
 import { folderOf, OVERVIEW_FILE } from '../dataset/layout.ts';
 import { readOverview } from '../dataset/overview.ts';
@@ -17,7 +18,7 @@ import { type EvaluationIntervals, evaluationIntervals } from '../verdict/evalua
 import { type OverviewByStem, overviewByStem } from '../verdict/patients.ts';
 import { measureTissue, TISSUE_MEASURES } from '../verdict/tissue-uncertainty.ts';
 import { checkMasks } from './check-masks.ts';
-import { describeSubset, type Evaluated, type EvaluationInput, writeMetrics } from './evaluation.ts';
+import { describeSubset, type Evaluated, type EvaluationInput, patientsFile, writeMetrics } from './evaluation.ts';
 import { type LabelTranslation, translateLabels } from './label-translation.ts';
 import { type BothMasks, countsOf, type Pair, type ScoredMasks, scoreMasks, scorePublished } from './scored-masks.ts';
 import { type ShownOverall, type TissueSubsetScores, tissueRows, tissueSubsetScores } from './tissue-rows.ts';
@@ -45,7 +46,11 @@ export async function evaluateTissue(
     withoutPrediction: both.own.without,
     ...(both.published && { publishedWithoutPrediction: both.published.without }),
   };
-  await writeMetrics(out, task, { metrics, intervals, ...(subset && { classes: subset.file }) });
+  const evidence = {
+    source: { data, predictions, ...(labels && { labels: labels.map((label) => label ?? null) }) },
+    counts: patientsFile(['confusion'], HE_LABELS.length, countsOf(both.own.rois, both.published?.rois), patients),
+  };
+  await writeMetrics(out, task, { metrics, intervals, ...(subset && { classes: subset.file }) }, evidence);
   if (classes === undefined) await renderHeFigures({ metrics, outDir: figures });
   const undrawn = await drawCases(data, join(figures, 'cases'), pairs, labels);
   return {

@@ -8,8 +8,9 @@ import { inside } from '../files/inside.ts';
 import type { ClassSubset } from '../metrics/class-subset.ts';
 import { RESULTS } from '../results/results-folder.ts';
 import type { EvaluationIntervals } from '../verdict/evaluation-intervals.ts';
-import { type OverviewByStem, overviewByStem } from '../verdict/patients.ts';
-import type { Interval } from '../verdict/verdict-file.ts';
+import { countsByPatient, type OverviewByStem, overviewByStem, type RoiCounts } from '../verdict/patients.ts';
+import type { Interval, PatientsFile } from '../verdict/verdict-file.ts';
+import type { EvaluationSource } from './evaluation-source.ts';
 import type { LabelTranslation } from './label-translation.ts';
 
 /** A score of an evaluation with what is shown next to it. */
@@ -42,6 +43,12 @@ export interface EvaluationInput {
   readonly classes?: ClassSubset;
 }
 
+/** What an evaluation leaves for a comparison with another one. */
+export interface EvaluationEvidence {
+  readonly source: EvaluationSource;
+  readonly counts: PatientsFile;
+}
+
 export interface Evaluated {
   /** `metrics/<task>.json`. */
   readonly metrics: object;
@@ -61,11 +68,27 @@ export async function writeMetrics(
   out: string,
   task: Task,
   { metrics, intervals, classes }: Pick<Evaluated, 'metrics' | 'intervals' | 'classes'>,
+  { source, counts }: EvaluationEvidence,
 ): Promise<void> {
   await RESULTS.metrics.write(out, metrics, task);
   await RESULTS.intervals.write(out, intervals, task);
+  await RESULTS.evaluatedPatients.write(out, counts, task);
+  await RESULTS.source.write(out, source, task);
   if (classes === undefined) await rm(RESULTS.classes.in(out, task), { force: true });
   else await RESULTS.classes.write(out, classes, task);
+}
+
+/** Counts of each patient as a file holds them. */
+export function patientsFile(
+  matrices: readonly string[],
+  side: number,
+  rois: readonly RoiCounts[],
+  overview: OverviewByStem,
+): PatientsFile {
+  const patients = countsByPatient(rois, overview).map(({ id, rois: of, published, ours }) => ({
+    ...{ id, rois: [...of], published: [...published], ours: [...ours] },
+  }));
+  return { matrices: [...matrices], side, patients };
 }
 
 /** Says which classes are scored, and what the others count as. */

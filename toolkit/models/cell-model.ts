@@ -6,7 +6,13 @@ import { sha256OfFile } from '../files/hash-file.ts';
 import { statIfThere } from '../files/if-there.ts';
 import { importCustomModel } from '../onnx/custom-model/own-model.ts';
 import { DetectionSidecar, parseSidecar, readSidecarJson } from '../onnx/custom-model/sidecar.ts';
-import { convertDetector, DEFAULT_SIZE, type DetectorSize, hashSource } from '../yolo/convert/convert-detector.ts';
+import {
+  convertDetector,
+  DEFAULT_SIZE,
+  type DetectorSize,
+  hashSource,
+  sidesOf,
+} from '../yolo/convert/convert-detector.ts';
 import { CARD_FILE, DetectorCard, knownDetectorCard } from '../yolo/detector-card.ts';
 import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
 import type { PrepareOptions } from './tissue-model.ts';
@@ -41,15 +47,17 @@ export interface PrepareCellOptions extends Pick<PrepareOptions, 'signal'> {
  *
  * @param path - A .pt file, or an .onnx file with its sidecar.
  * @param models - Folder of converted models.
- * @throws ReigniteError FILE_MISSING, SIDECAR_INVALID, MODEL_UNREADABLE, or what the conversion throws.
+ * @param options.size - Side of a tile in px; default: 512, and of an .onnx file its own.
+ * @throws ReigniteError FILE_MISSING, SIDECAR_INVALID, CONFIG_INVALID (size), MODEL_UNREADABLE, or what the conversion throws.
  */
 export async function prepareCellModel(
   path: string,
   models: string,
-  { signal, size = DEFAULT_SIZE, oneToMany = false }: PrepareCellOptions = {},
+  { signal, size: asked, oneToMany = false }: PrepareCellOptions = {},
 ): Promise<CellModel> {
   await refuseNoFile(path);
-  if (/\.onnx$/i.test(path)) return prepareOnnx(path, models, signal);
+  if (/\.onnx$/i.test(path)) return prepareOnnx(path, models, asked, signal);
+  const size = asked ?? DEFAULT_SIZE;
   const { digest } = await hashSource(path, { size, oneToMany }, signal);
   const modelDir = join(models, digest);
   const known = await knownDetectorCard(modelDir);
@@ -69,10 +77,18 @@ export async function refuseNoFile(path: string): Promise<void> {
 }
 
 /** An ONNX file: one that `model convert` wrote, by its card, or any other detector, by its sidecar. */
-async function prepareOnnx(path: string, models: string, signal: AbortSignal | undefined): Promise<CellModel> {
+async function prepareOnnx(
+  path: string,
+  models: string,
+  size: DetectorSize | undefined,
+  signal: AbortSignal | undefined,
+): Promise<CellModel> {
   const json = await readSidecarJson(path);
   const converted = DetectorCard.safeParse(json).data;
-  if (converted !== undefined) return takeConverted(path, converted, models, signal);
+  if (converted !== undefined) {
+    refuseOtherSize(path, converted.shape ?? [converted.size, converted.size], size);
+    return takeConverted(path, converted, models, signal);
+  }
   const { card, folder, cached } = await importCustomModel(
     path,
     parseSidecar(path, json, DetectionSidecar),
@@ -81,6 +97,7 @@ async function prepareOnnx(path: string, models: string, signal: AbortSignal | u
   );
   const { sidecar } = card;
   if (sidecar.kind !== 'detection') throw new ReigniteError('SIDECAR_INVALID', `${path} is not a detector.`);
+  refuseOtherSize(path, card.size, size);
   return {
     digest: card.digest,
     modelDir: folder,
@@ -108,6 +125,18 @@ async function takeConverted(
     await writeFileAtomic(join(modelDir, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
   }
   return { ...modelOf(card), modelDir, cached: known !== undefined };
+}
+
+/** The shapes of an ONNX file are fixed. */
+function refuseOtherSize(path: string, fixed: readonly [number, number], wanted: DetectorSize | undefined): void {
+  if (wanted === undefined) return;
+  const [height, width] = fixed;
+  const asked = sidesOf(wanted);
+  if (asked.height === height && asked.width === width) return;
+  const cause = `${path} takes tiles of ${width} x ${height} px, not of ${asked.width} x ${asked.height}.`;
+  throw new ReigniteError('CONFIG_INVALID', cause, {
+    remedy: 'Leave the tile size out, or give the model as a .pt file, which is converted for any tile size.',
+  });
 }
 
 function modelOf(card: DetectorCard): Omit<CellModel, 'modelDir' | 'cached'> {

@@ -52,7 +52,7 @@ export function cellCertainty(
 ): CellCertainty {
   const scores = cells.map(({ score }) => score).sort((a, b) => a - b);
   const median = scores[Math.floor(scores.length / 2)];
-  const weak = candidates.filter(([, , , x1, y1, x2, y2, outcome]) => {
+  const weak = candidates.filter(({ x1, y1, x2, y2, outcome }) => {
     const [x, y] = [(x1 + x2) / 2, (y1 + y2) / 2];
     return outcome === 'confidence' && x >= 0 && y >= 0 && x < width && y < height;
   });

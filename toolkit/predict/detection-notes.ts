@@ -1,19 +1,23 @@
 import type { CellModel } from '../models/cell-model.ts';
 import type { CandidatesFile } from '../yolo/detect/candidates-file.ts';
 import type { ImageDetection } from './detection-plan.ts';
-import type { InferenceFacts } from './infer-once.ts';
 
 /** Boxes that Ultralytics keeps of one image, or a one-to-one head gives. */
 const MOST_OF_YOLO = 300;
 
+interface FoundCells {
+  readonly candidates: Pick<CandidatesFile, 'candidates'>;
+  /** Points whose box ends at the border of its tile, where tiles overlap. */
+  readonly cutOff?: number;
+}
+
 /** What a reader of the numbers of a detector that is not the paper's should know, a sentence each. */
 export function detectionNotes(
   { model, detection: { view } }: { readonly model: CellModel; readonly detection: ImageDetection },
-  { candidates }: Pick<CandidatesFile, 'candidates'>,
-  { cutOff = 0 }: Pick<InferenceFacts, 'cutOff'>,
+  { candidates: { candidates }, cutOff = 0 }: FoundCells,
 ): readonly string[] {
   if (view === undefined) return [];
-  const points = candidates.filter(([, , , , , , , outcome]) => outcome === 'point').length;
+  const points = candidates.filter(({ outcome }) => outcome === 'point').length;
   return [
     ...numberedNote(model.classes),
     ...(cutOff > 0 && view.kind === 'tiles' ? [cutOffNote(cutOff, view.overlap)] : []),
@@ -37,7 +41,7 @@ function cutOffNote(cutOff: number, overlap: number): string {
 /** A one-to-one head gives so many boxes a tile and no more. */
 function fullNote(candidates: CandidatesFile['candidates']): readonly string[] {
   const perTile = new Map<number, number>();
-  for (const [tile, , , , , , , outcome] of candidates) {
+  for (const { tile, outcome } of candidates) {
     if (outcome !== 'confidence') perTile.set(tile, (perTile.get(tile) ?? 0) + 1);
   }
   if (Math.max(0, ...perTile.values()) < MOST_OF_YOLO) return [];

@@ -59,7 +59,8 @@ export function planDetection(
   const suppression = isOfTask ? 'together' : 'by-class';
   const oneToMany = choices.iou !== undefined;
   if (isOfTask && imgsz === undefined && overlap === undefined && fit === undefined) {
-    const { tile } = settings;
+    // An ONNX file has the tile size that it was converted for.
+    const tile = detector.fixed === undefined ? settings.tile : Math.max(detector.fixed.height, detector.fixed.width);
     const isPaper = confidence === settings.confidence && iou === settings.iou;
     const of = () => ({ size: { height: tile, width: tile }, confidence, iou, suppression }) as const;
     return { isPaper, isOfTask, oneToMany, notes: [], of };

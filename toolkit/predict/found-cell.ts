@@ -1,5 +1,5 @@
 import type { Classification, ImageFeature } from '../geojson/feature-file.ts';
-import type { CandidateRow, CandidatesFile } from '../yolo/detect/candidates-file.ts';
+import type { Candidate, CandidatesFile } from '../yolo/detect/candidates-file.ts';
 import type { ClassCount } from './prediction.ts';
 
 /** A detected cell, in px of the original image. */
@@ -41,20 +41,17 @@ export function cellsOfImage(
   const isResampled = scaleX !== 1 || scaleY !== 1;
   const cells: FoundCell[] = [];
   let point = 0;
-  const candidates = seen.candidates.map(([tile, label, score, x1, y1, x2, y2, outcome]): CandidateRow => {
-    const box = [
-      toHundredths(x1 * scaleX),
-      toHundredths(y1 * scaleY),
-      toHundredths(x2 * scaleX),
-      toHundredths(y2 * scaleY),
-    ] as const;
-    if (outcome !== 'point') return [tile, label, score, ...box, outcome];
+  const candidates = seen.candidates.map((candidate): Candidate => {
+    const [x1, x2] = [toHundredths(candidate.x1 * scaleX), toHundredths(candidate.x2 * scaleX)];
+    const [y1, y2] = [toHundredths(candidate.y1 * scaleY), toHundredths(candidate.y2 * scaleY)];
+    const scaled = { ...candidate, x1, y1, x2, y2 };
+    if (candidate.outcome !== 'point') return scaled;
     const x = toHundredths((points[3 * point] ?? Number.NaN) * scaleX);
     const y = toHundredths((points[3 * point + 1] ?? Number.NaN) * scaleY);
     point++;
-    if (!(x >= 0 && x < width && y >= 0 && y < height)) return [tile, label, score, ...box, 'outside'];
-    cells.push({ x, y, class: label, score, box });
-    return [tile, label, score, ...box, 'point'];
+    if (!(x >= 0 && x < width && y >= 0 && y < height)) return { ...scaled, outcome: 'outside' };
+    cells.push({ x, y, class: candidate.class, score: candidate.score, box: [x1, y1, x2, y2] });
+    return scaled;
   });
   const seenAt = isResampled ? { seenAt: { width: seen.width, height: seen.height } } : {};
   return { cells, outside: point - cells.length, candidates: { ...seen, ...seenAt, width, height, candidates } };
@@ -77,21 +74,41 @@ export function cellsTable(cells: readonly FoundCell[], classes: readonly Classi
   return `${[COLUMNS, ...rows].join('\n')}\n`;
 }
 
-/** Each cell as a point that QuPath opens as a detection. */
+/**
+ * Each cell as a point that QuPath opens as a detection, with its class; score and size of its box are columns of
+ * QuPath's table of detections.
+ *
+ * @param mpp - µm per px, where it is known: sizes are in µm too.
+ * @see `QuPathTypeAdapters` of https://github.com/qupath/qupath for the properties that it reads
+ */
 export function* cellFeatures(
   cells: readonly FoundCell[],
   classes: readonly Classification[],
+  mpp?: number,
 ): Generator<ImageFeature> {
-  for (const { x, y, class: of, score } of cells) {
+  for (const { x, y, class: of, score, box } of cells) {
     const classification = classes[of];
     if (classification === undefined) continue;
     yield {
       geometry: { type: 'Point', coordinates: [x, y] },
       objectType: 'detection',
       classification,
-      measurements: { Score: score },
+      measurements: { Score: score, ...sizesOf(box, mpp) },
     };
   }
+}
+
+/** Width and height of a box, as QuPath names lengths. */
+function sizesOf([x1, y1, x2, y2]: FoundCell['box'], mpp: number | undefined): Record<string, number> {
+  const [width, height] = [x2 - x1, y2 - y1];
+  return {
+    'Box width px': toHundredths(width),
+    'Box height px': toHundredths(height),
+    ...(mpp !== undefined && {
+      'Box width µm': toHundredths(width * mpp),
+      'Box height µm': toHundredths(height * mpp),
+    }),
+  };
 }
 
 /** How many cells of each class, those that do not occur included. */

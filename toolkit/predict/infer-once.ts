@@ -8,31 +8,24 @@ import type { InputImage, NetworkImage } from './input-image.ts';
 import type { ImagePrediction } from './prediction.ts';
 
 /** What the cache remembers of an inference. */
-const Facts = z.object({
-  provider: z.string(),
-  seconds: z.number(),
-  notes: z.array(z.string()),
-  cutOff: z.int().exactOptional(),
-});
-export type InferenceFacts = z.infer<typeof Facts>;
+export const InferenceFacts = z.object({ provider: z.string(), seconds: z.number(), notes: z.array(z.string()) });
+export type InferenceFacts = z.infer<typeof InferenceFacts>;
 
 /** What is kept of a result. */
 export function factsOf({
   provider,
   seconds,
   notes,
-  cutOff,
 }: {
   readonly provider: string;
   readonly seconds: number;
   readonly notes: readonly string[];
-  readonly cutOff?: number;
 }): InferenceFacts {
-  return { provider, seconds, notes: [...notes], ...(cutOff !== undefined && { cutOff }) };
+  return { provider, seconds, notes: [...notes] };
 }
 
 function readFacts({ facts }: CacheEntry): InferenceFacts {
-  return Facts.parse(facts);
+  return InferenceFacts.parse(facts);
 }
 
 const SAME_AGAIN = 'Run the same command again, or set the provider with `--provider`.';

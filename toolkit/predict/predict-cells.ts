@@ -1,20 +1,24 @@
-import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { z } from 'zod';
 import type { CellTask } from '../../config/tasks.ts';
-import type { KeyParts } from '../cache/step-cache.ts';
+import type { CacheEntry, KeyParts } from '../cache/step-cache.ts';
 import type { Legend, LegendEntry } from '../figures/prediction-overlay.ts';
 import { drawCellsOverlay } from '../figures/prediction-overlay.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { type Classification, writeFeatures } from '../geojson/feature-file.ts';
 import type { DecodedImage } from '../image/accepted-image.ts';
 import type { CellModel } from '../models/cell-model.ts';
-import { readNpy, writeNpy } from '../numpy/npy.ts';
+import { writeNpy } from '../numpy/npy.ts';
 import type { KeyedEngine } from '../onnx/session/refuse-other-engine.ts';
 import type { SessionOptions } from '../onnx/session/session.ts';
-import { encodeCandidates, readCandidatesFile } from '../yolo/detect/candidates-file.ts';
+import { BOXES, SeenFacts } from '../tasks/cells/files.ts';
+import { encodeCandidates } from '../yolo/detect/candidates-file.ts';
 import type { CellDetector, DetectionProgress } from '../yolo/detect/cell-detector.ts';
 import { SCRIPT_LIMITS } from '../yolo/detect/nms.ts';
+import { roundedCoordinate } from '../yolo/detect/points.ts';
+import { keptScore, readBoxes } from '../yolo/image-boxes.ts';
+import { type JudgedImage, judgeImage } from '../yolo/judge-image.ts';
 import type { Suppression } from '../yolo/suppression.ts';
 import { densityCautions, modelCautions, scaleCautions, stainCautions } from './cautions.ts';
 import { cellCertainty, cellCertaintyNote } from './certainty.ts';
@@ -24,7 +28,7 @@ import { type CellsOfImage, cellFeatures, cellsOfImage, cellsTable, countCells, 
 import {
   describeInferred,
   factsOf,
-  type InferenceFacts,
+  InferenceFacts,
   inferOnce,
   type PredictOptions,
   type PredictServices,
@@ -33,9 +37,10 @@ import { InputImage, type NetworkImage, networkImage } from './input-image.ts';
 import { type ClassCount, cellFiles, type ImagePrediction, type PredictionChoices } from './prediction.ts';
 
 /** Raised whenever the same image and model would give other cells. */
-const SCHEMA = 2;
-const POINTS = 'points.npy';
-const CANDIDATES = 'candidates.json';
+const SCHEMA = 3;
+
+const BoxFacts = InferenceFacts.extend({ seen: SeenFacts });
+type BoxFacts = z.infer<typeof BoxFacts>;
 
 export interface CellsJob {
   readonly task: CellTask;
@@ -58,7 +63,8 @@ export interface CellsJob {
 /**
  * Detects the cells of a user's image: points as .npy, CSV and GeoJSON, candidates, overlay, counts.
  *
- * Tiles, confidence and suppression are those of the plan. Safe to kill anywhere.
+ * Tiles, confidence and suppression are those of the plan. Safe to kill anywhere. Another confidence or IoU threshold
+ * needs no network: the network's boxes are kept.
  *
  * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE; the signal's reason.
  */
@@ -75,9 +81,7 @@ export async function predictCells(
   );
   options.signal?.throwIfAborted();
   options.onProgress?.({ phase: 'draw' });
-  const { cache } = services;
-  const { key } = inferred.entry;
-  const found = await readCells(cache.pathOf(key, CANDIDATES), cache.pathOf(key, POINTS), seen.original);
+  const found = await chooseCells(job, services, inferred.entry, seen.original);
   const { cells, outside } = found;
   const files = cellFiles(job.name);
   const pixels = await input.decode();
@@ -98,7 +102,7 @@ export async function predictCells(
     ...outsideNote(outside),
     ...job.model.notes,
     ...job.plan.notes,
-    ...detectionNotes(job, found.candidates, inferred.facts),
+    ...detectionNotes(job, found),
   ];
   return {
     ...describeInferred(job, input, seen, inferred, { cautions, notes }),
@@ -110,28 +114,17 @@ export async function predictCells(
   };
 }
 
-function keyOf({ model, detection }: CellsJob, { sha256, change }: NetworkImage): KeyParts {
-  const { size, confidence, iou, view, suppression, recorded } = detection;
-  const tile = Math.max(size.height, size.width);
-  // Without them, the key is that of the paper's protocol.
-  const own =
-    view === undefined
-      ? {}
-      : {
-          view: JSON.stringify(view),
-          suppression: suppressionOf(model, suppression),
-          recorded: recorded ?? confidence,
-        };
+/** No threshold is part of it: the network's boxes are kept, and points are chosen among them every time. */
+function keyOf({ model, detection: { size, confidence, view } }: CellsJob, { sha256, change }: NetworkImage): KeyParts {
   return {
     step: 'predict-cells',
     schema: SCHEMA,
     image: sha256,
     size: change,
-    tile,
-    confidence,
-    iou,
+    tile: Math.max(size.height, size.width),
+    floor: keptScore(confidence),
     model: model.digest,
-    ...own,
+    ...(view && { view: JSON.stringify(view) }),
   };
 }
 
@@ -141,34 +134,26 @@ function suppressionOf({ isSuppressed }: CellModel, suppression: Suppression): S
 }
 
 async function detect(
-  { model, session, detection }: CellsJob,
+  { model, session, detection: { confidence, view } }: CellsJob,
   seen: NetworkImage,
   detector: CellDetector,
   work: string,
   { signal, onProgress }: PredictOptions<DetectionProgress>,
-): Promise<{ files: Record<string, string>; facts: InferenceFacts; ran: Required<KeyedEngine> }> {
-  const { confidence, iou, view, recorded, suppression } = detection;
-  const points = join(work, POINTS);
-  const candidates = join(work, CANDIDATES);
+): Promise<{ files: Record<string, string>; facts: BoxFacts; ran: Required<KeyedEngine> }> {
+  const boxes = join(work, BOXES);
   const ran = await detector.detect(
     {
-      ...SCRIPT_LIMITS,
       ...session,
-      confidence,
-      iou,
       ...(view && { view }),
-      ...(recorded !== undefined && { recorded }),
-      suppression: suppressionOf(model, suppression),
-      points,
-      candidates,
+      floor: keptScore(confidence),
+      boxes,
       image: await seen.write(work),
       modelDir: model.modelDir,
       partialDir: join(work, 'partial'),
     },
     { ...(signal && { signal }), ...(onProgress && { onProgress }) },
   );
-  const files = { [CANDIDATES]: candidates, ...(existsSync(points) ? { [POINTS]: points } : {}) };
-  return { files, facts: factsOf(ran), ran };
+  return { files: { [BOXES]: boxes }, facts: { ...factsOf(ran), seen: SeenFacts.parse(ran.seen) }, ran };
 }
 
 /** The classes that were found, with their numbers. */
@@ -180,14 +165,24 @@ export function legendOf(counts: readonly ClassCount[], classes: readonly Classi
   });
 }
 
-async function readCells(
-  candidates: string,
-  points: string,
+/** Chooses the points among the boxes that the network saw. */
+async function chooseCells(
+  { model, detection }: CellsJob,
+  { cache }: PredictServices,
+  { key, facts }: CacheEntry,
   original: { readonly width: number; readonly height: number },
-): Promise<CellsOfImage> {
-  const file = await readCandidatesFile(candidates);
-  const data = existsSync(points) ? (await readNpy(points)).data : [];
-  return cellsOfImage(file, Array.from(data, Number), original);
+): Promise<CellsOfImage & Pick<JudgedImage, 'cutOff'>> {
+  const { confidence, iou, recorded } = detection;
+  const boxes = await readBoxes(cache.pathOf(key, BOXES), BoxFacts.parse(facts).seen);
+  const { points, file, cutOff } = await judgeImage(boxes, {
+    ...SCRIPT_LIMITS,
+    confidence,
+    iou,
+    suppression: suppressionOf(model, detection.suppression),
+    ...(recorded !== undefined && { recorded }),
+  });
+  const places = points.flatMap(({ x, y, label }) => [roundedCoordinate(x), roundedCoordinate(y), label]);
+  return { ...cellsOfImage(file, places, original), ...(cutOff !== undefined && { cutOff }) };
 }
 
 async function writeOutputs(
@@ -201,8 +196,9 @@ async function writeOutputs(
   const path = (file: string) => join(out, file);
   await writeFileAtomic(path(files.candidates), encodeCandidates(candidates));
   await writeFileAtomic(path(files.table), cellsTable(cells, classes));
-  const frame = { ...original, ...(choices.mpp !== undefined && { mpp: choices.mpp }) };
-  await writeFeatures(path(files.geojson), frame, cellFeatures(cells, classes));
+  const { mpp } = choices;
+  const frame = { ...original, ...(mpp !== undefined && { mpp }) };
+  await writeFeatures(path(files.geojson), frame, cellFeatures(cells, classes, mpp));
   await drawCellsOverlay(pixels, cells, classes, legend, path(files.overlay));
   // As in the record: x, y and class of every cell; no file where there is none.
   if (cells.length === 0) return rm(path(files.points), { force: true });

@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { Verified } from '../cache/receipts.ts';
+import { EvaluationSource } from '../evaluate/evaluation-source.ts';
 import { Environment } from '../report/environment.ts';
 import { Summary } from '../report/summary.ts';
 import { DiscrepanciesFile } from '../verdict/discrepancies/discrepancies-file.ts';
+import { PatientsFile } from '../verdict/verdict-file.ts';
 import { JsonResultsFile, type ResultsEntry, ResultsFile } from './results-file.ts';
 
 /** What reports need of the record's files as they were fetched. */
@@ -97,6 +99,18 @@ export const RESULTS = {
     'Intervals of the scores, and what the predictions leave out; written by `evaluate`',
     'toolkit/evaluate/evaluation.ts',
     z.unknown(),
+  ),
+  evaluatedPatients: new JsonResultsFile(
+    'metrics/<task>.patients.json',
+    'Counts per patient that the intervals of `evaluate` are made of',
+    'toolkit/evaluate/evaluation.ts',
+    PatientsFile,
+  ),
+  source: new JsonResultsFile(
+    'metrics/<task>.source.json',
+    'Which predictions `evaluate` scored, and how it read their labels; for `compare`',
+    'toolkit/evaluate/evaluation.ts',
+    EvaluationSource,
   ),
   classes: new JsonResultsFile(
     'metrics/<task>.classes.json',

@@ -2,7 +2,8 @@ import type { RunConfig } from '../../config/schema.ts';
 import type { TaskSettings } from '../../config/task-config.ts';
 import type { Task } from '../../config/tasks.ts';
 import type { VerdictConfig } from '../../config/verdict-config.ts';
-import type { InferredProduct } from '../cache/make-inference.ts';
+import type { Made, MakeServices } from '../cache/make.ts';
+import type { InferenceGuard } from '../cache/make-inference.ts';
 import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import type { OverviewRow } from '../dataset/overview.ts';
 import type { ScoredClasses } from '../evaluate/class-names.ts';
@@ -60,10 +61,19 @@ export interface InferenceJob {
   readonly modelDir: string;
   readonly session: NetworkSession;
   readonly settings: TaskSettings;
-  /** Where its files go, and what a killed attempt left. */
-  readonly folder: string;
   readonly signal: AbortSignal;
   readonly report: (progress: object) => void;
+}
+
+/** How the result of an ROI is made once. */
+export interface InferenceOnce {
+  /** What it depends on, see `inferenceKey`. */
+  readonly parts: KeyParts;
+  readonly setup: NetworkSetup;
+  readonly guard: InferenceGuard;
+  readonly services: MakeServices;
+  /** Called when a network starts. */
+  readonly onStart?: () => void;
 }
 
 /** Metrics over all ROIs. */
@@ -86,6 +96,7 @@ export interface ComparisonInput {
   readonly rois: readonly RoiToCompare[];
   readonly overview: readonly OverviewRow[];
   readonly verdict: VerdictConfig;
+  readonly settings: TaskSettings;
   readonly work: TaskWork;
 }
 
@@ -151,11 +162,14 @@ export interface TaskKind {
   checkRecord(tree: RecordTree, withModel: boolean): Promise<CheckedTask>;
   /** What the result of an ROI depends on. */
   inferenceKey(roi: Pick<ListedRoi, 'box'>, sources: RoiSources, setup: NetworkSetup): KeyParts;
+  /** What the network's part of it depends on: where that is kept, the result needs no network. */
+  networkKey(sources: RoiSources, setup: NetworkSetup): KeyParts | undefined;
   /** Makes the model ready, once for every content. */
   prepareModel(options: PrepareModelOptions): Promise<PreparedModel>;
   /** Finds out what the network runs on. */
   probe(engines: PredictionEngines, job: ModelJob, signal: AbortSignal): Promise<Engine>;
-  infer(job: InferenceJob, engines: PredictionEngines): Promise<InferredProduct>;
+  /** Takes the result of an ROI from the cache, or makes it; a killed attempt is resumed. */
+  infer(job: InferenceJob, once: InferenceOnce, engines: PredictionEngines): Promise<Made>;
   /** Puts the files of a result where results are. */
   restore(cache: StepCache, entry: CacheEntry, results: string, roi: string): Promise<void>;
 

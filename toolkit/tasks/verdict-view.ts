@@ -1,3 +1,4 @@
+import type { TaskSettings } from '../../config/task-config.ts';
 import type { AccessibleFigure } from '../figures/accessible/report-figures.ts';
 import type { ComparedMetric } from '../verdict/verdict-file.ts';
 
@@ -46,7 +47,7 @@ export interface ViewerWords {
 
 /** What the methods of a run say of a task. */
 export interface MethodsInput {
-  readonly settings: { readonly model?: string | undefined; readonly scope?: 'full' | 'annotated' };
+  readonly settings: Partial<TaskSettings>;
   /** The passport of the model; undefined where there is none. */
   readonly model: UsedModel | undefined;
   /** The regions behind the numbers: "all 5 test regions". */

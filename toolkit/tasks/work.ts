@@ -5,6 +5,7 @@ import type { FileDigests } from '../cache/file-digests.ts';
 import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import { ReigniteError } from '../errors.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
+import { Environment } from '../report/environment.ts';
 import type { RunStorage } from '../storage/run-storage.ts';
 
 /** The annotated part of a detection image in px: left, top, right, bottom. */
@@ -103,6 +104,7 @@ export const InferenceFacts = z.object({
   tiles: z.number().int(),
   seconds: z.number(),
   notes: z.array(z.string()),
+  machine: Environment.exactOptional(),
 });
 
 /** Rows of counts; `ConfusionMatrix.fromRows` looks at each of them, which is not done twice for every ROI. */

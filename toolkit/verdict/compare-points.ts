@@ -150,7 +150,7 @@ export function sumOfPointComparisons(comparisons: readonly PointsComparison[]):
 export function scoredImage(roi: string, points: readonly CellPoint[], file: CandidatesFile): ScoredImage {
   const scored: ScoredPoint[] = [];
   const dropped: ScoredPoint[] = [];
-  for (const [, label, score, x1, y1, x2, y2, outcome] of file.candidates) {
+  for (const { class: label, score, x1, y1, x2, y2, outcome } of file.candidates) {
     const point = outcome === 'point' ? points[scored.length] : { x: (x1 + x2) / 2, y: (y1 + y2) / 2, class: label };
     if (point !== undefined) (outcome === 'point' ? scored : dropped).push({ ...point, score });
   }

@@ -1,5 +1,5 @@
 import type { Candidates } from './detect/candidates.ts';
-import type { CandidateRow } from './detect/candidates-file.ts';
+import type { Candidate } from './detect/candidates-file.ts';
 import type { JudgedTile } from './detect/judge-tile.ts';
 import { NMS_OUTCOMES, type NmsOptions, type NmsResult } from './detect/nms.ts';
 import { type Box, isWithin } from './detect/points.ts';
@@ -7,22 +7,29 @@ import { isCutOff, type KeptBox, mergeTiles } from './merge-tiles.ts';
 import { type Suppression, suppressed } from './suppression.ts';
 import type { Rectangle, SeenTile } from './tile-views.ts';
 
-export interface JudgeOptions extends NmsOptions {
+export interface JudgeViewsOptions extends NmsOptions {
   readonly suppression: Suppression;
   /** Only points within it are kept, borders included; px. */
   readonly box?: Box;
+  /** Only candidates of a score above it are listed; at most the confidence. */
+  readonly recorded: number;
 }
 
-export interface JudgedImage extends JudgedTile {
+/** What became of the candidates; `suppressedBy` is a place among those of all tiles. */
+export interface JudgedViews extends JudgedTile {
   /** Points whose box ends at the border of its tile: objects larger than the overlap. */
   readonly cutOff: number;
 }
 
 interface TileOutcome extends NmsResult {
   readonly boxes: readonly Rectangle[];
-  /** First row of the tile in the file. */
-  readonly firstRow: number;
+  /** Those that are listed, by score descending. */
+  readonly listed: NmsResult['order'];
+  /** Place of the tile's first candidate in the list. */
+  readonly firstPlace: number;
 }
+
+type Outcome = Pick<Candidate, 'outcome' | 'suppressedBy'>;
 
 /**
  * Decides which candidates of an image are points, where tiles overlap or the image was scaled: suppression within each
@@ -35,44 +42,46 @@ export function judgeViews(
   candidates: readonly Candidates[],
   tiles: readonly SeenTile[],
   image: { readonly width: number; readonly height: number },
-  options: JudgeOptions,
-): JudgedImage {
+  options: JudgeViewsOptions,
+): JudgedViews {
   const ofTiles = outcomesOf(candidates, tiles, image, options);
-  const kept: (KeptBox & { readonly row: number })[] = [];
-  for (const [tile, { order, outcomes, boxes, firstRow }] of ofTiles.entries()) {
-    for (const [place, index] of order.entries()) {
+  const kept: (KeptBox & { readonly place: number })[] = [];
+  for (const [tile, { listed, outcomes, boxes, firstPlace }] of ofTiles.entries()) {
+    for (const [place, index] of listed.entries()) {
       if (outcomes[index] !== NMS_OUTCOMES.kept) continue;
       const label = candidates[tile]?.classes[index] ?? 0;
       const score = candidates[tile]?.scores[index] ?? 0;
-      kept.push({ tile, label, score, box: boxes[index] ?? [0, 0, 0, 0], row: firstRow + place });
+      kept.push({ tile, label, score, box: boxes[index] ?? [0, 0, 0, 0], place: firstPlace + place });
     }
   }
   const merged = mergeTiles(kept, tiles, options.iou);
-  const outcomeOfRow = new Map<number, CandidateRow[7]>();
+  const outcomeAt = new Map<number, Outcome>();
   const points: JudgedTile['points'][number][] = [];
   let cutOff = 0;
   for (const [index, each] of kept.entries()) {
     const outcome = outcomeOf(merged[index] ?? 'kept', each, kept, options.box);
-    outcomeOfRow.set(each.row, outcome);
-    if (outcome !== 'point') continue;
-    points.push({ ...middleOf(each.box), label: each.label });
+    outcomeAt.set(each.place, outcome);
+    if (outcome.outcome !== 'point') continue;
+    points.push({ ...middleOf(each.box), label: each.label, score: each.score });
     if (isCutOff(each, tiles)) cutOff++;
   }
-  const rows = ofTiles.flatMap((outcome, tile) => rowsOf(tile, outcome, candidates[tile], outcomeOfRow));
-  return { rows, points, cutOff };
+  const judged = ofTiles.flatMap((outcome, tile) => candidatesOf(tile, outcome, candidates[tile], outcomeAt));
+  return { candidates: judged, points, cutOff };
 }
 
 function outcomesOf(
   candidates: readonly Candidates[],
   tiles: readonly SeenTile[],
   image: { readonly width: number; readonly height: number },
-  options: JudgeOptions,
+  options: JudgeViewsOptions,
 ): TileOutcome[] {
-  let firstRow = 0;
+  let firstPlace = 0;
   return candidates.map((of, index) => {
     const boxes = boxesOf(of, tiles[index], image);
-    const outcome = { ...suppressed(of, options.suppression, options), boxes, firstRow };
-    firstRow += of.count;
+    const result = suppressed(of, options.suppression, options);
+    const listed = result.order.filter((each) => (of.scores[each] ?? 0) > Math.fround(options.recorded));
+    const outcome = { ...result, boxes, listed, firstPlace };
+    firstPlace += listed.length;
     return outcome;
   });
 }
@@ -80,33 +89,33 @@ function outcomesOf(
 function outcomeOf(
   outcome: ReturnType<typeof mergeTiles>[number],
   { box }: KeptBox,
-  kept: readonly { readonly row: number }[],
+  kept: readonly { readonly place: number }[],
   within: Box | undefined,
-): CandidateRow[7] {
-  if (typeof outcome === 'number') return kept[outcome]?.row ?? 'seam';
-  if (outcome === 'seam') return 'seam';
-  if (box[2] <= box[0] || box[3] <= box[1]) return 'outside';
-  return within === undefined || isWithin(middleOf(box), within) ? 'point' : 'box';
+): Outcome {
+  if (typeof outcome === 'number') return { outcome: 'suppressed', suppressedBy: kept[outcome]?.place ?? 0 };
+  if (outcome === 'seam') return { outcome: 'seam' };
+  if (box[2] <= box[0] || box[3] <= box[1]) return { outcome: 'outside' };
+  return { outcome: within === undefined || isWithin(middleOf(box), within) ? 'point' : 'box' };
 }
 
-function rowsOf(
+function candidatesOf(
   tile: number,
-  { order, outcomes, boxes, firstRow }: TileOutcome,
+  { listed, outcomes, boxes, firstPlace }: TileOutcome,
   candidates: Candidates | undefined,
-  outcomeOfRow: ReadonlyMap<number, CandidateRow[7]>,
-): CandidateRow[] {
-  const rowOf = new Map(Array.from(order, (index, place) => [index, firstRow + place]));
-  return Array.from(order, (index, place): CandidateRow => {
+  outcomeAt: ReadonlyMap<number, Outcome>,
+): Candidate[] {
+  const placeOf = new Map(Array.from(listed, (index, place) => [index, firstPlace + place]));
+  return Array.from(listed, (index, place): Candidate => {
     const number = outcomes[index] ?? NMS_OUTCOMES.kept;
-    const outcome = (): CandidateRow[7] => {
-      if (number === NMS_OUTCOMES.belowConfidence) return 'confidence';
-      if (number === NMS_OUTCOMES.overLimit) return 'limit';
-      if (number !== NMS_OUTCOMES.kept) return rowOf.get(number) ?? 0;
-      return outcomeOfRow.get(firstRow + place) ?? 'seam';
+    const outcome = (): Outcome => {
+      if (number === NMS_OUTCOMES.belowConfidence) return { outcome: 'confidence' };
+      if (number === NMS_OUTCOMES.overLimit) return { outcome: 'limit' };
+      if (number !== NMS_OUTCOMES.kept) return { outcome: 'suppressed', suppressedBy: placeOf.get(number) ?? 0 };
+      return outcomeAt.get(firstPlace + place) ?? { outcome: 'seam' };
     };
     const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = (boxes[index] ?? []).map((value) => decimals(value, 2));
     const score = decimals(candidates?.scores[index], 6);
-    return [tile, candidates?.classes[index] ?? 0, score, x1, y1, x2, y2, outcome()];
+    return { tile, class: candidates?.classes[index] ?? 0, score, x1, y1, x2, y2, ...outcome() };
   });
 }
 

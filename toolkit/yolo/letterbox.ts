@@ -1,18 +1,19 @@
+import { z } from 'zod';
 import { type Pixels, resizeBilinear } from '../image/resize-bilinear.ts';
 import { roundHalfEven } from '../numpy/round.ts';
 
 /** Where an image lies in the input of a network that sees all of it at once. */
-export interface Letterbox {
-  /** Of the input in px. */
-  readonly width: number;
-  readonly height: number;
-  /** Size of the image in it. */
-  readonly scaledWidth: number;
-  readonly scaledHeight: number;
-  /** First column and row of the image in it. */
-  readonly left: number;
-  readonly top: number;
-}
+export const Letterbox = z
+  .object({
+    width: z.int().min(1).describe('Of the input in px'),
+    height: z.int().min(1),
+    scaledWidth: z.int().min(1).describe('Of the image in it'),
+    scaledHeight: z.int().min(1),
+    left: z.int().describe('First column of the image in it'),
+    top: z.int().describe('First row of the image in it'),
+  })
+  .readonly();
+export type Letterbox = z.infer<typeof Letterbox>;
 
 /** Value of the padding: the grey that YOLO is trained with. */
 export const PADDING = 114;

@@ -1,10 +1,13 @@
+import { z } from 'zod';
 import type { ImageTile } from './detect/image-tiles.ts';
-import type { Letterbox } from './letterbox.ts';
+import { Letterbox } from './letterbox.ts';
 
 /** How a network sees an image: in tiles that overlap, or all of it at once. */
-export type View =
-  | { readonly kind: 'tiles'; readonly overlap: number }
-  | { readonly kind: 'letterbox'; readonly box: Letterbox };
+export const View = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('tiles'), overlap: z.int().min(0) }).readonly(),
+  z.object({ kind: z.literal('letterbox'), box: Letterbox }).readonly(),
+]);
+export type View = z.infer<typeof View>;
 
 /** Where the tile's network input lies in the image, and which part of the image the tile decides about. */
 export interface SeenTile extends ImageTile {
@@ -22,6 +25,12 @@ export type Rectangle = readonly [number, number, number, number];
 interface Size {
   readonly width: number;
   readonly height: number;
+}
+
+/** The tiles of a view, in the order in which the network sees them. @param side - Of a tile, px. */
+export function viewTiles(view: View, image: Size, side: number): readonly SeenTile[] {
+  if (view.kind === 'tiles') return overlappingTiles(image, side, view.overlap);
+  return [letterboxTile(image, view.box)];
 }
 
 /** Tiles of `side` px that overlap by at least `overlap` px and leave the image only where it is smaller. */

@@ -70,13 +70,19 @@ async function planRoi(
     return outstanding(roi.roi, own ? 'a custom model is checked when the run starts' : 'no model yet', tiles);
   }
   const ref = { digest: model.digest };
-  const keys = providersOf(input).map((provider) => {
+  const kind = taskNamed(task);
+  const sources = { image: imageSha256, truth: truthSha256 };
+  const setups = providersOf(input).map((provider) => {
     const engine = { provider, ortVersion: ortVersion(), engine: input.config.inference.engine };
-    const setup = { model: ref, engine, settings: TaskSettings.parse(input.config[task]) };
-    return taskNamed(task).inferenceKey(roi, { image: imageSha256, truth: truthSha256 }, setup);
+    return { model: ref, engine, settings: TaskSettings.parse(input.config[task]) };
   });
-  for (const parts of keys) {
-    if ((await cache.find(cache.keyOf(parts))) !== undefined) return { roi: roi.roi, state: 'cached', ...tiles };
+  const keys = setups.map((setup) => kind.inferenceKey(roi, sources, setup));
+  const isThere = async (parts: KeyParts | undefined) =>
+    parts !== undefined && (await cache.find(cache.keyOf(parts))) !== undefined;
+  for (const parts of keys) if (await isThere(parts)) return { roi: roi.roi, state: 'cached', ...tiles };
+  for (const setup of setups) {
+    if (!(await isThere(kind.networkKey(sources, setup)))) continue;
+    return outstanding(roi.roi, `${reasonOf(made, keys.at(-1), cache)}; needs no network`, { tiles: 0 });
   }
   return outstanding(roi.roi, reasonOf(made, keys.at(-1), cache), tiles);
 }

@@ -58,7 +58,13 @@ async function setUp(box: InferRoiInput['box'] = [20, 20, 540, 180]) {
     engine: { provider: 'cpu', ortVersion: ortVersion(), engine: 'exact' },
     inference: InferenceConfig.parse({ provider: 'cpu', threads: 1 }),
   };
-  return { activity: createInferRoi(services), home, input, outputs: cellOutputs('nuclei', results, input.roi) };
+  return {
+    activity: createInferRoi(services),
+    services,
+    home,
+    input,
+    outputs: cellOutputs('nuclei', results, input.roi),
+  };
 }
 
 const bytesOf = async ({ points, candidates }: { points: string; candidates: string }) => [
@@ -75,6 +81,31 @@ describe('inferRoi, of cells', () => {
     expect(await runActivity(activity, input)).toMatchObject({ cached: true });
     expect(await bytesOf(outputs)).toEqual(first);
     expect(await readdir(home.work)).toEqual([]);
+  });
+
+  it.each([{ confidence: 0.3 }, { iou: 0.2 }, { confidence: 0.2, iou: 0.4 }])(
+    'decides with %o from what the network saw, as from the beginning',
+    async (chosen) => {
+      const { activity, input, outputs, services } = await setUp();
+      await runActivity(activity, input);
+      const before = await bytesOf(outputs);
+      const noNetwork = { ...engines, detector: { ...detector, detect: () => Promise.reject(new Error('ran')) } };
+      const changed = { ...input, settings: TaskSettings.parse(chosen) };
+      const decided = await runActivity(createInferRoi({ ...services, engines: noNetwork }), changed);
+      expect(decided).toMatchObject({ cached: false, tiles: 0 });
+      const other = await setUp();
+      await runActivity(other.activity, { ...other.input, settings: TaskSettings.parse(chosen) });
+      const fresh = await bytesOf(other.outputs);
+      expect(await bytesOf(outputs)).toEqual(fresh);
+      expect(fresh).not.toEqual(before);
+    },
+  );
+
+  it('runs the network again below the scores that were kept', async () => {
+    const { activity, input } = await setUp();
+    await runActivity(activity, input);
+    const lower = { ...input, settings: TaskSettings.parse({ confidence: 0.01 }) };
+    expect(await runActivity(activity, lower)).toMatchObject({ cached: false, tiles: 2 });
   });
 
   it('resumes after the last finished tile after a shutdown, bit for bit', async () => {

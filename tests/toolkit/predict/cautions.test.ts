@@ -42,7 +42,7 @@ describe('certainty', () => {
 
   it('of cells is the median score and the candidates within the image that were too weak', () => {
     const head = {
-      schema: 1 as const,
+      schema: 2 as const,
       model: 'm',
       tile: 512,
       classes: ['a'],
@@ -56,9 +56,9 @@ describe('certainty', () => {
       height: 10,
       box: null,
       candidates: [
-        [0, 0, 0.4, 1, 1, 3, 3, 'confidence'],
-        [0, 0, 0.4, 11, 1, 13, 3, 'confidence'],
-        [0, 0, 0.9, 1, 1, 3, 3, 'point'],
+        { tile: 0, class: 0, score: 0.4, x1: 1, y1: 1, x2: 3, y2: 3, outcome: 'confidence' },
+        { tile: 0, class: 0, score: 0.4, x1: 11, y1: 1, x2: 13, y2: 3, outcome: 'confidence' },
+        { tile: 0, class: 0, score: 0.9, x1: 1, y1: 1, x2: 3, y2: 3, outcome: 'point' },
       ],
     });
     expect(certainty).toEqual({ medianScore: 0.7, weakCandidates: 1 });

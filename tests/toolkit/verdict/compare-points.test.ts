@@ -4,6 +4,7 @@ import { VerdictConfig } from '../../../config/verdict-config.ts';
 import type { CellPoint } from '../../../toolkit/dataset/cell-point.ts';
 import { comparePoints, pairPoints, type ScoredPoint, scoredImage } from '../../../toolkit/verdict/compare-points.ts';
 import { verdictOnPoints } from '../../../toolkit/verdict/judge-cells.ts';
+import type { CandidatesFile } from '../../../toolkit/yolo/detect/candidates-file.ts';
 
 const TOLERANCES = VerdictConfig.parse({}).cells;
 const at = (x: number, y: number, label = 0): CellPoint => ({ x, y, class: label });
@@ -80,7 +81,7 @@ describe('comparePoints', () => {
 
 describe('scoredImage', () => {
   const file = {
-    schema: 1 as const,
+    schema: 2 as const,
     model: 'm',
     width: 512,
     height: 512,
@@ -91,11 +92,11 @@ describe('scoredImage', () => {
     recorded: 0.25,
     box: null,
     candidates: [
-      [0, 0, 0.9, 0, 0, 4, 4, 'point'],
-      [0, 0, 0.8, 0, 0, 4, 4, 0],
-      [0, 0, 0.4, 8, 8, 10, 12, 'confidence'],
-    ] satisfies [number, number, number, number, number, number, number, 'point' | 'confidence' | number][],
-  };
+      { tile: 0, class: 0, score: 0.9, x1: 0, y1: 0, x2: 4, y2: 4, outcome: 'point' },
+      { tile: 0, class: 0, score: 0.8, x1: 0, y1: 0, x2: 4, y2: 4, outcome: 'suppressed', suppressedBy: 0 },
+      { tile: 0, class: 0, score: 0.4, x1: 8, y1: 8, x2: 10, y2: 12, outcome: 'confidence' },
+    ],
+  } satisfies CandidatesFile;
 
   it('gives every point its score, and what was dropped its centre', () => {
     expect(scoredImage('a', [at(2.25, 2)], file)).toEqual({

@@ -23,8 +23,8 @@ afterAll(() => detector.close());
 async function jobIn(image = fixture('image.png')): Promise<DetectionJob> {
   const out = await temporaryFolder();
   return {
-    ...{ modelDir: folder, image, confidence: 0.5, iou: 0.5, partialDir: join(out, 'partial') },
-    ...{ points: join(out, 'points.npy'), candidates: join(out, 'candidates.json') },
+    ...{ modelDir: folder, image, floor: 0.05, partialDir: join(out, 'partial') },
+    boxes: join(out, 'boxes.npy'),
   };
 }
 
@@ -38,7 +38,7 @@ describe('createCellDetector', () => {
     const result = await detector.detect(await jobIn(), { onProgress });
     expect(tiles).toEqual([0, 1, 2, 3, 4, 5]);
     expect(result).toMatchObject({ provider: 'cpu', tiles: 6, resumed: 0 });
-    expect(result.points).toBeGreaterThan(100);
+    expect(result.seen).toMatchObject({ width: 150, height: 100, tile: SIZE, floor: 0.05 });
     expect(await detector.probe({ modelDir: folder })).toMatchObject({
       provider: 'cpu',
       ortVersion: result.ortVersion,

@@ -10,6 +10,8 @@ import { detectImage } from '../../../toolkit/yolo/detect/detect-image.ts';
 import type { DetectionJob } from '../../../toolkit/yolo/detect/detection-job.ts';
 import { OrtDetector } from '../../../toolkit/yolo/detect/ort-detector.ts';
 import { roundedCoordinate } from '../../../toolkit/yolo/detect/points.ts';
+import { readBoxes } from '../../../toolkit/yolo/image-boxes.ts';
+import { type JudgeOptions, judgeImage, writeJudged } from '../../../toolkit/yolo/judge-image.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { fixture, floatsOf, SIZE } from './support/fixtures.ts';
 
@@ -32,13 +34,20 @@ async function jobIn(changes: Partial<DetectionJob> = {}): Promise<DetectionJob>
   return {
     modelDir: folder,
     image: fixture('image.png'),
-    confidence: 0.5,
-    iou: 0.5,
+    floor: 0.05,
     partialDir: join(out, 'partial'),
-    points: join(out, 'points.npy'),
-    candidates: join(out, 'candidates.json'),
+    boxes: join(out, 'boxes.npy'),
     ...changes,
   };
+}
+
+/** Detects, and decides what are points. */
+async function detectAndJudge(changes: Partial<DetectionJob & JudgeOptions> = {}) {
+  const { confidence = 0.5, iou = 0.5, box, ...files } = changes;
+  const job = await jobIn(files);
+  const result = await detectImage(job, detector, IDENTITY);
+  const boxes = await readBoxes(job.boxes, result.seen);
+  return { result, ...(await judgeImage(boxes, { confidence, iou, ...(box && { box }) })) };
 }
 
 async function rowsOf(path: string): Promise<number[][]> {
@@ -58,12 +67,13 @@ function stopAfter(tiles: number): { throwIfAborted(): void } {
 
 describe('detectImage', () => {
   it('finds the points that PyTorch and torchvision find, tile by tile, best first', async () => {
-    const job = await jobIn();
-    const result = await detectImage(job, detector, IDENTITY);
+    const { result, ...judged } = await detectAndJudge();
+    const points = join(await temporaryFolder(), 'points.npy');
+    await writeJudged(judged, { points, candidates: join(await temporaryFolder(), 'candidates.json') });
     const expected = await floatsOf('points.npy');
-    const rows = await rowsOf(job.points);
+    const rows = await rowsOf(points);
     expect(rows).toHaveLength(expected.length / 4);
-    expect(result).toMatchObject({ width: 150, height: 100, tiles: 6, resumed: 0, points: rows.length });
+    expect(result).toMatchObject({ seen: { width: 150, height: 100 }, tiles: 6, resumed: 0 });
     for (const [index, [x = Number.NaN, y = Number.NaN, label]] of rows.entries()) {
       expect(Math.abs(x - roundedCoordinate(expected[4 * index] ?? 0))).toBeLessThanOrEqual(0.011);
       expect(Math.abs(y - roundedCoordinate(expected[4 * index + 1] ?? 0))).toBeLessThanOrEqual(0.011);
@@ -79,41 +89,54 @@ describe('detectImage', () => {
   });
 
   it('explains every point and every candidate that is none', async () => {
-    const job = await jobIn({ box: [30, 30, 120, 90] });
-    const result = await detectImage(job, detector, IDENTITY);
-    const file = await readCandidatesFile(job.candidates);
-    const points = file.candidates.filter((row) => row[7] === 'point');
-    const rows = await rowsOf(job.points);
-    expect(points).toHaveLength(result.points);
-    expect(file.candidates).toHaveLength(result.candidates);
-    for (const [index, [, label, score, x1, y1, x2, y2]] of points.entries()) {
-      const [x = Number.NaN, y = Number.NaN, ofRow] = rows[index] ?? [];
-      expect(label).toBe(ofRow);
+    const { points, file } = await detectAndJudge({ box: [30, 30, 120, 90] });
+    const chosen = file.candidates.filter(({ outcome }) => outcome === 'point');
+    expect(chosen).toHaveLength(points.length);
+    for (const [index, { class: label, score, x1, y1, x2, y2 }] of chosen.entries()) {
+      const { x, y, label: ofPoint } = points[index] ?? { x: Number.NaN, y: Number.NaN, label: -1 };
+      expect(label).toBe(ofPoint);
       expect(score).toBeGreaterThan(0.5);
       expect(Math.abs((x1 + x2) / 2 - x)).toBeLessThan(0.02);
       expect(Math.abs((y1 + y2) / 2 - y)).toBeLessThan(0.02);
       expect(x >= 30 && x <= 120 && y >= 30 && y <= 90).toBe(true);
     }
-    const outcomes = new Set(file.candidates.map((row) => typeof row[7]));
-    expect(outcomes).toEqual(new Set(['string', 'number']));
-    for (const [tile, , score, , , , , outcome] of file.candidates) {
+    const outcomes = new Set(file.candidates.map(({ outcome }) => outcome));
+    expect(outcomes).toEqual(new Set(['point', 'confidence', 'suppressed', 'box']));
+    for (const { tile, score, outcome, suppressedBy } of file.candidates) {
+      expect(score).toBeGreaterThan(0.25);
       if (outcome === 'confidence') expect(score).toBeLessThanOrEqual(0.5);
       else expect(score).toBeGreaterThan(0.5);
-      if (typeof outcome !== 'number') continue;
-      const better = file.candidates[outcome];
-      expect(better?.[0]).toBe(tile);
-      expect(better?.[2]).toBeGreaterThanOrEqual(score);
-      expect(['point', 'box']).toContain(better?.[7]);
+      expect(suppressedBy === undefined).toBe(outcome !== 'suppressed');
+      if (suppressedBy === undefined) continue;
+      const better = file.candidates[suppressedBy];
+      expect(better?.tile).toBe(tile);
+      expect(better?.score).toBeGreaterThanOrEqual(score);
+      expect(['point', 'box']).toContain(better?.outcome);
     }
     expect(file).toMatchObject({ model: detector.digest, tile: SIZE, recorded: 0.25, box: [30, 30, 120, 90] });
   });
 
   it('writes no file for an image without points, and removes an old one', async () => {
-    const job = await jobIn({ box: [-2, -2, -1, -1] });
-    await writeFile(job.points, 'old');
-    expect((await detectImage(job, detector, IDENTITY)).points).toBe(0);
-    await expect(access(job.points)).rejects.toThrow('ENOENT');
-    expect((await readCandidatesFile(job.candidates)).candidates.length).toBeGreaterThan(0);
+    const judged = await detectAndJudge({ box: [-2, -2, -1, -1] });
+    const out = await temporaryFolder();
+    const files = { points: join(out, 'points.npy'), candidates: join(out, 'candidates.json') };
+    await writeFile(files.points, 'old');
+    await writeJudged(judged, files);
+    await expect(access(files.points)).rejects.toThrow('ENOENT');
+    expect((await readCandidatesFile(files.candidates)).candidates.length).toBeGreaterThan(0);
+  });
+
+  it.each([0.05, 0.2, 0.4, 0.7])('keeps boxes from which confidence %d gives what the network gives', async (level) => {
+    for (const iou of [0.3, 0.6]) {
+      const direct = await detectAndJudge({ floor: level, confidence: level, iou });
+      const kept = await detectAndJudge({ confidence: level, iou });
+      expect(kept.points).toEqual(direct.points);
+      if (level <= 0.25) expect(kept.file).toEqual(direct.file);
+    }
+  });
+
+  it('refuses a confidence that the boxes do not reach down to', async () => {
+    await expect(detectAndJudge({ confidence: 0.04 })).rejects.toThrow('Expected boxes down to 0.04');
   });
 
   it.each([0, 1, 3, 5])('resumes after %i finished tiles with the same bytes', async (tiles) => {
@@ -121,11 +144,10 @@ describe('detectImage', () => {
     await detectImage(whole, detector, IDENTITY);
     const job = await jobIn();
     await expect(detectImage(job, detector, IDENTITY, { signal: stopAfter(tiles) })).rejects.toThrow('killed');
-    await expect(access(job.points)).rejects.toThrow('ENOENT');
+    await expect(access(job.boxes)).rejects.toThrow('ENOENT');
     expect(await readdir(job.partialDir)).toHaveLength(tiles);
     expect((await detectImage(job, detector, IDENTITY)).resumed).toBe(tiles);
-    expect(await readFile(job.points)).toEqual(await readFile(whole.points));
-    expect(await readFile(job.candidates)).toEqual(await readFile(whole.candidates));
+    expect(await readFile(job.boxes)).toEqual(await readFile(whole.boxes));
     await expect(access(job.partialDir)).rejects.toThrow('ENOENT');
   });
 

@@ -107,7 +107,7 @@ describe('judgeViews', () => {
     const of = (...rows: number[][]) => readCandidates(Float32Array.from(rows.flat()), 1, 0.1);
     const first = of(box(5, 5), box(90, 50));
     const second = of(box(30, 50), box(95, 85));
-    const { rows, points } = judgeViews(
+    const { candidates, points } = judgeViews(
       [first, second],
       tiles,
       { width: 160, height: 90 },
@@ -115,18 +115,28 @@ describe('judgeViews', () => {
         suppression: 'by-class',
         confidence: 0.25,
         iou: 0.7,
+        recorded: 0.1,
       },
     );
-    expect(rows.map(([tile, , , x1, y1, x2, y2, outcome]) => [tile, x1, y1, x2, y2, outcome])).toEqual([
+    expect(
+      candidates.map(({ tile, x1, y1, x2, y2, outcome, suppressedBy }) => [
+        tile,
+        x1,
+        y1,
+        x2,
+        y2,
+        suppressedBy ?? outcome,
+      ]),
+    ).toEqual([
       [0, 0, 0, 15, 15, 'point'],
       [0, 80, 40, 100, 60, 2],
       [1, 80, 40, 100, 60, 'point'],
       [1, 145, 75, 160, 90, 'point'],
     ]);
     expect(points).toEqual([
-      { x: 7.5, y: 7.5, label: 0 },
-      { x: 90, y: 50, label: 0 },
-      { x: 152.5, y: 82.5, label: 0 },
+      { x: 7.5, y: 7.5, label: 0, score: expect.closeTo(0.9, 6) },
+      { x: 90, y: 50, label: 0, score: expect.closeTo(0.9, 6) },
+      { x: 152.5, y: 82.5, label: 0, score: expect.closeTo(0.9, 6) },
     ]);
   });
 });

@@ -20,11 +20,11 @@ import { HotspotFinder } from './points-drawing.ts';
 
 /** Absolute paths of what an H&E ROI's layers are made from. */
 export interface TissueSources {
-  readonly image: string;
-  readonly truth: string;
+  readonly image?: string | undefined;
+  readonly truth?: string | undefined;
   readonly published: string;
   readonly ours: string;
-  readonly margin: string;
+  readonly margin?: string | undefined;
 }
 
 type Drawn = Pick<RoiLayers, 'width' | 'height' | 'classes' | 'spots'>;
@@ -40,13 +40,16 @@ export async function drawTissueLayers(sources: TissueSources, limit: number, wr
   const longest = Math.max(ours.width, ours.height);
   const bytes = (share: keyof typeof SHARES) => limit * SHARES[share];
   const fitting = async (what: string, path: string) => sameSize(await orNote(writer, what, decodeLabels(path)), ours);
-  const truth = await fitting('truth', sources.truth);
+  const truth = sources.truth === undefined ? undefined : await fitting('truth', sources.truth);
   const published = await fitting('published', sources.published);
-  await orNote(
-    writer,
-    'image',
-    openPhoto(sources.image, EDGES[0]).then((encode) => writer.writeImage('image', bytes('image'), longest, encode)),
-  );
+  if (sources.image !== undefined) {
+    const photo = openPhoto(sources.image, EDGES[0]);
+    await orNote(
+      writer,
+      'image',
+      photo.then((encode) => writer.writeImage('image', bytes('image'), longest, encode)),
+    );
+  }
   const writeMask = (layer: 'truth' | 'published' | 'ours', mask: LabelImage) =>
     writer.writeImage(layer, bytes('mask'), longest, async (edge) => {
       const size = sizeWithin(mask, edge);
@@ -64,7 +67,8 @@ export async function drawTissueLayers(sources: TissueSources, limit: number, wr
       return encodeDifferences(shrinkDifferences(published.data, ours.data, ours, size), size);
     });
   }
-  const margins = await orNote(writer, 'margin', decodeGrey16(sources.margin));
+  const { margin } = sources;
+  const margins = margin === undefined ? undefined : await orNote(writer, 'margin', decodeGrey16(margin));
   if (margins !== undefined) {
     await writer.writeImage('margin', bytes('margin'), longest, async (edge) => {
       const size = sizeWithin(margins, edge);

@@ -9,10 +9,12 @@ import { fileExists } from '../../files/open-for-reading.ts';
 import { cellSubset } from '../../metrics/class-subset.ts';
 import { cellFiles } from '../../predict/prediction.ts';
 import { CellsVerdictFile } from '../../verdict/verdict-file.ts';
+import { keptScore } from '../../yolo/image-boxes.ts';
 import type { CellTaskDefinition } from '../definition.ts';
+import { changedSettings, settingsInEffect } from '../detection-settings.ts';
 import type { TaskKind } from '../kind.ts';
 import type { ListedRoi } from '../work.ts';
-import { cellOutputs, cellsFigureKey, detectKey, restoreCells } from './files.ts';
+import { boxesKey, cellOutputs, cellsFigureKey, detectKey, restoreCells } from './files.ts';
 import { planCellsModel } from './model.ts';
 import { cellsMethods, cellsScoreGroups, cellsView, readCellsRemarks } from './view.ts';
 
@@ -21,17 +23,26 @@ const CELL_COLOURS = ['#0000ff', '#ff0000', '#ffff00'];
 
 /** A task in which cells are detected and compared with readers. What takes long to load is loaded when it is needed. */
 export function cellsTask(definition: CellTaskDefinition): TaskKind {
-  const { name, classes, settings, declared } = definition;
+  const { name, classes, declared } = definition;
   return {
     name,
     listRois: (data) => listCellRois(definition, data),
 
     checkRecord: async (tree, withModel) =>
       (await import('../../preflight/check-cells.ts')).checkCells(tree, name, { title: TASK_TITLES[name], withModel }),
-    inferenceKey: ({ box }, sources, setup) => detectKey(box, sources, setup, settings),
+    inferenceKey: ({ box }, sources, setup) =>
+      detectKey(box, sources, setup, settingsInEffect(definition, setup.settings)),
+    networkKey: ({ image }, setup) => {
+      const { tile, confidence } = settingsInEffect(definition, setup.settings);
+      return boxesKey({ image }, setup, { tile, floor: keptScore(confidence) });
+    },
     prepareModel: async (options) => (await import('./work.ts')).prepareCells(definition, options),
     probe: ({ detector }, job, signal) => detector.probe(job, { signal }),
-    infer: async (job, { detector }) => (await import('./work.ts')).detectCells(job, detector, settings),
+    infer: async (job, { parts, setup, guard, services, onStart }, { detector }) => {
+      const { detectOnce } = await import('../cells-detection.ts');
+      const settings = settingsInEffect(definition, job.settings);
+      return detectOnce({ ...job, setup, guard, onStart }, parts, settings, services, detector);
+    },
     restore: (cache, entry, results, roi) => restoreCells(cache, entry, cellOutputs(name, results, roi)),
 
     figureKey: cellsFigureKey,
@@ -46,6 +57,8 @@ export function cellsTask(definition: CellTaskDefinition): TaskKind {
       if (input.settings.model !== undefined) {
         return { kind: 'not measured', reason: "The model is not the record's." };
       }
+      const changed = changedSettings(definition, input.settings);
+      if (changed !== undefined) return { kind: 'not measured', reason: `The run has other settings: ${changed}.` };
       return (await import('./declared.ts')).measureDeclared(name, declared.settings, input, detector);
     },
 

@@ -12,6 +12,7 @@ import type { PrintedF1 } from '../../verdict/printed-f1.ts';
 import type { CellsVerdictFile, Reading } from '../../verdict/verdict-file.ts';
 import { readCandidatesFile } from '../../yolo/detect/candidates-file.ts';
 import type { CellTaskDefinition, DetectionSettings } from '../definition.ts';
+import { changedSettings } from '../detection-settings.ts';
 import type { Comparison, ComparisonInput, RoiToCompare } from '../kind.ts';
 import { publishedOr } from '../published-prediction.ts';
 import { entryOf, type PlannedRoi } from '../work.ts';
@@ -27,18 +28,20 @@ type FindCells = (planned: PlannedRoi) => Promise<FoundCells>;
  * settings that explain more of the published points, and says so.
  */
 export async function compareCells(definition: CellTaskDefinition, input: ComparisonInput): Promise<Comparison> {
-  const { overview, verdict: config, work } = input;
+  const { overview, verdict: config, settings, work } = input;
   const annotations = await readReaderAnnotations(inside(work.data, readersFile(definition.name)), definition.name);
   const printed = await printedScores(definition, annotations, input);
   const rows = overviewByStem(overview);
+  const changed = changedSettings(definition, settings);
   const judge = (images: readonly JudgedImage[]) => {
     const judged = { images, annotations, overview: rows, config };
-    return { judged, verdict: judgeCells({ task: definition.name, ...judged, printed }) };
+    return { judged, verdict: withChange(judgeCells({ task: definition.name, ...judged, printed }), changed) };
   };
   const inEffect = judge(await compareImages(definition, input, (planned) => findInEffect(definition, planned, input)));
   const declared = await declaredImages(definition, work);
-  const hasOtherSettings = definition.declared !== undefined && inEffect.verdict.inference.verdict === 'differs';
-  if (!hasOtherSettings || declared === undefined) {
+  const isOpen = definition.declared !== undefined && changed === undefined;
+  const hasOtherSettings = isOpen && inEffect.verdict.inference.verdict === 'differs';
+  if (!hasOtherSettings || definition.declared === undefined || declared === undefined) {
     return { ...addCellsUncertainty(inEffect.verdict, inEffect.judged), isUndecided: hasOtherSettings };
   }
   const other = judge(await compareImages(definition, input, ({ roi }) => declared(roi)));
@@ -116,6 +119,13 @@ async function publishedPoints(
     if (ours === 0 && error instanceof ReigniteError && error.code === 'FILE_MISSING') return [];
     throw error;
   }
+}
+
+/** Says that the points were not made as the published ones were. */
+function withChange(verdict: CellsVerdictFile, changed: string | undefined): CellsVerdictFile {
+  if (changed === undefined) return verdict;
+  const warning = `WARNING: Detected with ${changed}. The published points were made with the paper's settings.`;
+  return { ...verdict, warnings: [warning, ...verdict.warnings] };
 }
 
 /** Share of the points of either side that have a counterpart. */

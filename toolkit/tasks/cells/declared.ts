@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { CellTask } from '../../../config/tasks.ts';
-import { makeInference } from '../../cache/make-inference.ts';
 import type { CacheEntry } from '../../cache/step-cache.ts';
 import type { CellPoint } from '../../dataset/cell-point.ts';
 import { detectorFile, folderOf, readersFile } from '../../dataset/layout.ts';
@@ -18,11 +17,11 @@ import type { DeclaredPoints } from '../../verdict/discrepancies/cells-entries.t
 import { convertDetector, detectorDigest } from '../../yolo/convert/convert-detector.ts';
 import { type CandidatesFile, readCandidatesFile } from '../../yolo/detect/candidates-file.ts';
 import type { CellDetector } from '../../yolo/detect/cell-detector.ts';
+import { detectOnce } from '../cells-detection.ts';
 import type { CellTaskDefinition, DetectionSettings } from '../definition.ts';
 import type { Measured, MeasureInput } from '../kind.ts';
 import type { ListedRoi, NetworkSetup, TaskWork } from '../work.ts';
 import { detectKey, restoreCells } from './files.ts';
-import { detectCells } from './work.ts';
 
 /** `verdict/<task>-declared.json`: what was detected again, and with which settings. */
 const DeclaredFile = z.object({
@@ -104,9 +103,9 @@ async function openDeclared(
 }
 
 async function detectImage(
-  { roi, image: file, truth, box }: ListedRoi,
+  { roi, image: file, box }: ListedRoi,
   declared: DetectionSettings,
-  { work, settings, session }: MeasureInput,
+  { work, session }: MeasureInput,
   { modelDir, setup }: Detector,
   detector: CellDetector,
 ): Promise<CacheEntry> {
@@ -116,14 +115,9 @@ async function detectImage(
   const imageSha256 = await digests.sha256(image, signal);
   const parts = detectKey(box, { image: imageSha256 }, setup, declared);
   const guard = { engine: setup.engine, deaths: { name: roi, signal } };
-  const { entry } = await makeInference(work, parts, guard, (folder) => {
-    const job = { roi, image, truth: inside(data, truth), box, imageSha256, modelDir, session, settings };
-    return detectCells(
-      { ...job, folder, signal, report: (progress) => report({ roi, ...progress }) },
-      detector,
-      declared,
-    );
-  });
+  const job = { image, box, imageSha256, modelDir, session, setup, guard, signal };
+  const tellRoi = (progress: object) => report({ roi, ...progress });
+  const { entry } = await detectOnce({ ...job, report: tellRoi }, parts, declared, work, detector);
   return entry;
 }
 

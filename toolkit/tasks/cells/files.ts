@@ -1,10 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { z } from 'zod';
 import type { CellTask } from '../../../config/tasks.ts';
+import { CacheKey } from '../../brands.ts';
 import type { CacheEntry, KeyParts, StepCache } from '../../cache/step-cache.ts';
 import type { CellPoint } from '../../dataset/cell-point.ts';
 import { readPoints } from '../../metrics/points-file.ts';
 import { RESULTS } from '../../results/results-folder.ts';
+import { View } from '../../yolo/tile-views.ts';
 import type { DetectionSettings } from '../definition.ts';
 import { definitionOf } from '../registry.ts';
 import { type Box, InferenceFacts, type NetworkSetup, networkParts, type RoiSources } from '../work.ts';
@@ -12,10 +14,29 @@ import { type Box, InferenceFacts, type NetworkSetup, networkParts, type RoiSour
 /** Names of files within cache entries. */
 export const POINTS = 'points.npy';
 export const CANDIDATES = 'candidates.json';
+export const BOXES = 'boxes.npy';
 
 /** What a cache entry says of the cells of an image. */
-export const DetectFacts = InferenceFacts.extend({ points: z.number().int(), candidates: z.number().int() });
+export const DetectFacts = InferenceFacts.extend({
+  points: z.number().int(),
+  candidates: z.number().int(),
+  boxes: CacheKey.describe('Key of the boxes that they were chosen from'),
+});
 export type DetectFacts = z.infer<typeof DetectFacts>;
+
+/** What a file of boxes does not say of itself. */
+export const SeenFacts = z.object({
+  model: z.string(),
+  width: z.number().int(),
+  height: z.number().int(),
+  tile: z.number().int(),
+  view: View.exactOptional(),
+  classes: z.array(z.string()),
+  floor: z.number(),
+});
+
+/** What a cache entry says of the boxes of an image. */
+export const BoxesFacts = InferenceFacts.extend({ seen: SeenFacts });
 
 /** Where a detection image's files are in a results folder, laid out as in the record. */
 export function cellOutputs(task: CellTask, results: string, roi: string) {
@@ -53,7 +74,16 @@ export async function pointsOf(cache: StepCache, entry: CacheEntry, task: CellTa
 }
 
 /** Raised whenever the code that makes a step's outputs changes what it makes. */
-const SCHEMA = { detect: 1, figure: 2 } as const;
+const SCHEMA = { boxes: 1, detect: 2, figure: 2 } as const;
+
+/** What the boxes of an image depend on: no threshold, but the score down to which they are kept. */
+export function boxesKey(
+  { image }: { readonly image: string },
+  setup: NetworkSetup,
+  { tile, floor }: { readonly tile: number; readonly floor: number },
+): KeyParts {
+  return { step: 'detect-boxes', schema: SCHEMA.boxes, image, tile, floor, ...networkParts(setup) };
+}
 
 /** What the points and candidates of an image depend on. */
 export function detectKey(

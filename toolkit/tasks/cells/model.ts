@@ -7,27 +7,30 @@ import { inside } from '../../files/inside.ts';
 import { detectorDigest } from '../../yolo/convert/convert-detector.ts';
 import { readDetectorCard } from '../../yolo/detector-card.ts';
 import type { CellTaskDefinition } from '../definition.ts';
+import { settingsInEffect } from '../detection-settings.ts';
 import type { KnownModel } from '../kind.ts';
 
 /** Identifies the detector of a cell task. One that is not a checkpoint is identified by its preparation. */
 export async function planCellsModel(
-  { name, settings: { tile } }: CellTaskDefinition,
+  definition: CellTaskDefinition,
   config: RunConfig,
   data: string,
   { models }: HomeFolders,
   signal: AbortSignal,
 ): Promise<KnownModel> {
+  const { name } = definition;
+  const { tile } = settingsInEffect(definition, config[name]);
   const patch = [tile, tile] as const;
   const path = config[name].model ?? inside(data, detectorFile(name));
-  const digest = path.endsWith('.pt') ? await digestOf(path, signal) : undefined;
+  const digest = path.endsWith('.pt') ? await digestOf(path, tile, signal) : undefined;
   if (digest === undefined) return { isConverted: false, patch, folds: 1 };
   const isConverted = await readDetectorCard(join(models, digest)).then(Boolean, () => false);
   return { digest, isConverted, patch, folds: 1 };
 }
 
-async function digestOf(path: string, signal: AbortSignal): Promise<string | undefined> {
+async function digestOf(path: string, tile: number, signal: AbortSignal): Promise<string | undefined> {
   try {
-    return await detectorDigest(path, undefined, signal);
+    return await detectorDigest(path, tile, signal);
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof ReigniteError) return undefined;

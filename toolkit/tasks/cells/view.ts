@@ -12,6 +12,7 @@ import { decimal } from '../../report/page/html.ts';
 import { RESULTS } from '../../results/results-folder.ts';
 import type { CellsVerdictFile, HeVerdictFile, TumourProportion } from '../../verdict/verdict-file.ts';
 import type { CellTaskDefinition } from '../definition.ts';
+import { settingsInEffect } from '../detection-settings.ts';
 import type { ScoreGroup } from '../kind.ts';
 import { type DetailTable, type MethodsInput, tileOf, type VerdictView } from '../verdict-view.ts';
 
@@ -91,10 +92,9 @@ export async function readCellsRemarks(results: string, task: string): Promise<r
 }
 
 /** How cells were detected. */
-export function cellsMethods(
-  { detected, settings: { tile, confidence, iou }, hitRadius }: CellTaskDefinition,
-  { settings, model, regions }: MethodsInput,
-): string {
+export function cellsMethods(definition: CellTaskDefinition, { settings, model, regions }: MethodsInput): string {
+  const { detected, hitRadius } = definition;
+  const { tile, confidence, iou } = settingsInEffect(definition, settings);
   const whose = settings.model === undefined ? "the record's" : 'a custom';
   const detector = `${whose} ${model?.kind === 'onnx' ? 'ONNX' : 'YOLOv5'} detector`;
   return (

@@ -1,6 +1,4 @@
-import { existsSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import type { InferredProduct } from '../../cache/make-inference.ts';
+import { basename } from 'node:path';
 import type { CacheEntry } from '../../cache/step-cache.ts';
 import type { CellPoint } from '../../dataset/cell-point.ts';
 import { detectorFile, readersFile } from '../../dataset/layout.ts';
@@ -11,21 +9,26 @@ import { decodeRgb } from '../../image/decode-pixels.ts';
 import { evaluateDetection } from '../../metrics/agreement.ts';
 import { DetectionMetrics } from '../../metrics/agreement-metrics.ts';
 import { prepareCellModel } from '../../models/cell-model.ts';
-import type { CellDetector } from '../../yolo/detect/cell-detector.ts';
-import { SCRIPT_LIMITS } from '../../yolo/detect/nms.ts';
-import type { CellTaskDefinition, DetectionSettings } from '../definition.ts';
-import type { Aggregated, InferenceJob, PreparedModel, PrepareModelOptions } from '../kind.ts';
+import type { CellTaskDefinition } from '../definition.ts';
+import type { Aggregated, PreparedModel, PrepareModelOptions } from '../kind.ts';
 import { entryOf, type PlannedRoi, type TaskWork } from '../work.ts';
-import { CANDIDATES, DetectFacts, POINTS, pointsOf } from './files.ts';
+import { pointsOf } from './files.ts';
 
 /** Makes a detector ready, once for every content: the record's YOLOv5 checkpoint as ONNX, or the user's own. */
 export async function prepareCells(
   { name, classes }: CellTaskDefinition,
-  { settings: { model: own }, data, models, signal, report }: PrepareModelOptions,
+  { settings: { model: own, tile }, data, models, signal, report }: PrepareModelOptions,
 ): Promise<PreparedModel> {
   report({ phase: 'converting', task: name });
   const path = own ?? inside(data, detectorFile(name));
-  const { digest, modelDir, classes: found } = await prepareCellModel(path, models, { signal });
+  const {
+    digest,
+    modelDir,
+    classes: found,
+  } = await prepareCellModel(path, models, {
+    signal,
+    ...(tile !== undefined && { size: tile }),
+  });
   if (found.length !== classes.length) {
     throw new ReigniteError(
       'CHECKPOINT_UNSUPPORTED',
@@ -34,38 +37,6 @@ export async function prepareCells(
     );
   }
   return { digest, modelDir, facts: {} };
-}
-
-/** Detects the cells of an image. */
-export async function detectCells(
-  { image, box, imageSha256, modelDir, session, folder, signal, report }: InferenceJob,
-  detector: CellDetector,
-  { confidence, iou }: DetectionSettings,
-): Promise<InferredProduct> {
-  const points = join(folder, POINTS);
-  const candidates = join(folder, CANDIDATES);
-  const ran = await detector.detect(
-    {
-      ...SCRIPT_LIMITS,
-      confidence,
-      iou,
-      points,
-      candidates,
-      image,
-      imageSha256,
-      modelDir,
-      partialDir: join(folder, 'partial'),
-      ...session,
-      ...(box === undefined ? {} : { box }),
-    },
-    { signal, onProgress: report },
-  );
-  const { fallbacks, notes, ...facts } = ran;
-  return {
-    files: { [CANDIDATES]: candidates, ...(existsSync(points) ? { [POINTS]: points } : {}) },
-    facts: DetectFacts.parse({ ...facts, fallbacks: [...fallbacks], notes: [...notes] }),
-    ran,
-  };
 }
 
 /** Draws the figures of images with the points of readers and AI; the readers' file is read once. */

@@ -28,9 +28,10 @@ export function tissueTask(definition: TissueTaskDefinition): TaskKind {
     checkRecord: async (tree, withModel) =>
       (await import('../../preflight/check-tissue.ts')).checkTissue(tree, name, withModel),
     inferenceKey: (_roi, sources, setup) => segmentKey(sources, setup),
+    networkKey: () => undefined,
     prepareModel: async (options) => (await import('./work.ts')).prepareTissue(definition, options),
     probe: ({ segmenter }, job, signal) => segmenter.probe(job, { signal }),
-    infer: async (job, { segmenter }) => (await import('./work.ts')).segmentAndScore(job, segmenter),
+    infer: async (job, once, { segmenter }) => (await import('./work.ts')).segmentOnce(job, once, segmenter),
     restore: (cache, entry, results, roi) => restoreMask(cache, entry, tissueOutputs(name, results, roi)),
 
     figureKey: caseFigureKey,

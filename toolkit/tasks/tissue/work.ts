@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { TissueTask } from '../../../config/tasks.ts';
-import type { InferredProduct } from '../../cache/make-inference.ts';
+import type { Made } from '../../cache/make.ts';
+import { type InferredProduct, makeInference } from '../../cache/make-inference.ts';
 import type { CacheEntry } from '../../cache/step-cache.ts';
 import { HE_LABELS } from '../../dataset/he-labels.ts';
 import { readMaskPair } from '../../dataset/read-mask-pair.ts';
@@ -17,7 +18,7 @@ import { findModelFolder } from '../../nnunet/convert/find-model-folder.ts';
 import { knownModelCard } from '../../nnunet/model-card.ts';
 import type { RoiJob, RoiSegmenter, SegmentResult } from '../../nnunet/sliding-window/roi-segmenter.ts';
 import type { TissueTaskDefinition } from '../definition.ts';
-import type { Aggregated, InferenceJob, PreparedModel, PrepareModelOptions } from '../kind.ts';
+import type { Aggregated, InferenceJob, InferenceOnce, PreparedModel, PrepareModelOptions } from '../kind.ts';
 import { type NetworkSetup, type PlannedRoi, recalledEntryOf, type TaskWork } from '../work.ts';
 import { confusionOf, MARGIN, MASK, type SegmentFacts } from './files.ts';
 import { recordModels } from './model.ts';
@@ -61,9 +62,36 @@ function refuseOtherLabels(own: string | undefined, { classes }: Pick<TissueMode
   );
 }
 
-/** Segments an ROI and counts its confusion over the whole with-context mask. */
+/** Segments an ROI and scores it, once. */
+export function segmentOnce(
+  job: InferenceJob,
+  { parts, guard, services, onStart }: InferenceOnce,
+  segmenter: RoiSegmenter,
+): Promise<Made> {
+  return makeInference(services, parts, guard, (folder) => {
+    onStart?.();
+    return segmentAndScore({ ...job, folder }, segmenter);
+  });
+}
+
+/**
+ * Segments an ROI and counts its confusion over the whole with-context mask.
+ *
+ * @param job.folder - Where its files go, and what a killed attempt left.
+ */
 export async function segmentAndScore(
-  { roi, image, truth, imageSha256, modelDir, session, settings, folder, signal, report }: InferenceJob,
+  {
+    roi,
+    image,
+    truth,
+    imageSha256,
+    modelDir,
+    session,
+    settings,
+    folder,
+    signal,
+    report,
+  }: InferenceJob & { readonly folder: string },
   segmenter: RoiSegmenter,
   more: Pick<RoiJob, 'rounding'> = {},
 ): Promise<InferredProduct> {

@@ -63,8 +63,8 @@ export async function hashSource(
   };
 }
 
-/** Height and width of an input. */
-function sidesOf(size: DetectorSize): Size {
+/** Height and width of an input in px. */
+export function sidesOf(size: DetectorSize): Size {
   return typeof size === 'number' ? { height: size, width: size } : size;
 }
 

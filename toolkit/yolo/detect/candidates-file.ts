@@ -5,30 +5,30 @@ import { ReigniteError } from '../../errors.ts';
 const Pixels = z.int().min(1);
 
 /**
- * Why a candidate is not a point: its score is not above the confidence, its centre is outside the annotated box, a
- * limit on their number was reached, (`predict` only) its centre is outside the image, in the padding of a tile,
- * or another tile sees its place better and has nothing there (`seam`). `point` for one that is.
+ * What became of a candidate: `point`, or why it is not one. Its score is not above the confidence, a better one
+ * suppressed it, its centre is outside the annotated box, a limit on their number was reached, (`predict` only) its
+ * centre is outside the image, in the padding of a tile, or another tile sees its place better and has nothing there
+ * (`seam`).
  */
-const Outcome = z.enum(['point', 'confidence', 'box', 'limit', 'outside', 'seam']);
+const Outcome = z.enum(['point', 'confidence', 'suppressed', 'box', 'limit', 'outside', 'seam']);
 
-/** One candidate: tile, class, score, x1, y1, x2, y2 in px of the image, what became of it. */
-export const CandidateRow = z.tuple([
-  z.int().min(0).describe('Number of the tile, row by row'),
-  z.int().min(0).describe('Class'),
-  z.number().min(0).max(1).describe('Score, 6 decimals'),
-  z.number().describe('x1, 2 decimals'),
-  z.number().describe('y1, 2 decimals'),
-  z.number().describe('x2, 2 decimals'),
-  z.number().describe('y2, 2 decimals'),
-  z
-    .union([z.int().min(0), Outcome])
-    .describe('Its NMS outcome; a number is the row of the candidate that suppressed it'),
-]);
-export type CandidateRow = z.infer<typeof CandidateRow>;
+/** One candidate, in px of the image. */
+export const Candidate = z.strictObject({
+  tile: z.int().min(0).describe('Number of the tile, row by row'),
+  class: z.int().min(0).describe('Place in `classes`'),
+  score: z.number().min(0).max(1).describe('6 decimals'),
+  x1: z.number().describe('2 decimals, as the other corners'),
+  y1: z.number(),
+  x2: z.number(),
+  y2: z.number(),
+  outcome: Outcome.describe('Its NMS outcome'),
+  suppressedBy: z.int().min(0).exactOptional().describe('Place in `candidates` of the one that suppressed it, from 0'),
+});
+export type Candidate = z.infer<typeof Candidate>;
 
 /** What a detector saw in an image, so that a point and its absence can be explained. */
 export const CandidatesFile = z.object({
-  schema: z.literal(1),
+  schema: z.literal(2),
   model: z.string().describe('Digest of the converted detector'),
   width: Pixels,
   height: Pixels,
@@ -51,7 +51,7 @@ export const CandidatesFile = z.object({
   recorded: z.number().describe('Candidates of a score above it are listed'),
   box: z.tuple([z.number(), z.number(), z.number(), z.number()]).nullable().describe('x1, y1, x2, y2 in px'),
   candidates: z
-    .array(CandidateRow)
+    .array(Candidate)
     .describe('Tile by tile, by score descending; the points among them are the rows of the .npy, in order'),
 });
 export type CandidatesFile = z.infer<typeof CandidatesFile>;

@@ -2,7 +2,7 @@ import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
 import { detectSlide } from '../../slide/detect-slide.ts';
 import type { SlideCellsJob, SlideCellsProgress, SlideCellsResult } from '../../slide/slide-cells-job.ts';
 import { type RequestWatch, serveRequests } from '../../threads/serve-requests.ts';
-import { detectImage, recordedScore } from './detect-image.ts';
+import { detectImage } from './detect-image.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult, DetectorEngine, DetectorJob } from './detection-job.ts';
 import { type EngineDetector, openDetector } from './own-detector.ts';
 
@@ -49,7 +49,7 @@ async function detect(job: DetectionJob, watch: RequestWatch<DetectionProgress>)
     schema: PARTIAL_SCHEMA,
     model: detector.digest,
     image: job.imageSha256 ?? (await sha256OfFile(job.image)),
-    recorded: String(job.recorded ?? recordedScore(job.confidence)),
+    recorded: String(job.floor),
     ...(job.view && { view: JSON.stringify(job.view) }),
     provider: engine.provider,
     ortVersion: engine.ortVersion,

@@ -1,54 +1,60 @@
 import type { Candidates } from './candidates.ts';
-import type { CandidateRow } from './candidates-file.ts';
+import type { Candidate } from './candidates-file.ts';
 import type { ImageTile } from './image-tiles.ts';
 import { NMS_OUTCOMES, type NmsOptions, nms } from './nms.ts';
 import { type Box, centreOf, isWithin, type Point } from './points.ts';
 
+/** A box that is a point, unrounded, in px of the image. */
+export interface JudgedPoint extends Point {
+  readonly label: number;
+  readonly score: number;
+}
+
 export interface JudgedTile {
-  /** By score descending; a number as outcome is the row within this tile of the candidate that suppressed it. */
-  readonly rows: readonly CandidateRow[];
+  /** By score descending; `suppressedBy` is a place in this list. */
+  readonly candidates: readonly Candidate[];
   /** Unrounded, in px of the image, by score descending. */
-  readonly points: readonly (Point & { readonly label: number })[];
+  readonly points: readonly JudgedPoint[];
+}
+
+interface JudgeTileOptions extends NmsOptions {
+  readonly box?: Box;
+  /** Only candidates of a score above it are listed; at most the confidence. */
+  readonly recorded: number;
 }
 
 /** Decides which candidates of a tile are points, and says why the others are not. */
-export function classifyCandidates(
-  candidates: Candidates,
-  tile: ImageTile,
-  options: NmsOptions & { readonly box?: Box },
-): JudgedTile {
+export function classifyCandidates(candidates: Candidates, tile: ImageTile, options: JudgeTileOptions): JudgedTile {
   const { order, outcomes } = nms(candidates, options);
-  const rowOf = new Map(Array.from(order, (index, row) => [index, row]));
+  const listed = order.filter((index) => (candidates.scores[index] ?? 0) > Math.fround(options.recorded));
+  const placeOf = new Map(Array.from(listed, (index, place) => [index, place]));
   const points: JudgedTile['points'][number][] = [];
-  const rows = Array.from(order, (index): CandidateRow => {
-    const label = candidates.classes[index] ?? 0;
-    const outcome = () => {
-      const outcome = outcomes[index] ?? NMS_OUTCOMES.kept;
-      if (outcome === NMS_OUTCOMES.belowConfidence) return 'confidence';
-      if (outcome === NMS_OUTCOMES.overLimit) return 'limit';
-      if (outcome !== NMS_OUTCOMES.kept) return rowOf.get(outcome) ?? 0;
-      const centre = centreOf(candidates, index, tile.left, tile.top);
-      if (options.box !== undefined && !isWithin(centre, options.box)) return 'box';
-      points.push({ ...centre, label });
-      return 'point';
-    };
-    return [tile.index, label, decimals(candidates.scores[index], 6), ...corners(candidates, index, tile), outcome()];
+  const outcomeOf = (index: number): Pick<Candidate, 'outcome' | 'suppressedBy'> => {
+    const number = outcomes[index] ?? NMS_OUTCOMES.kept;
+    if (number === NMS_OUTCOMES.belowConfidence) return { outcome: 'confidence' };
+    if (number === NMS_OUTCOMES.overLimit) return { outcome: 'limit' };
+    if (number !== NMS_OUTCOMES.kept) return { outcome: 'suppressed', suppressedBy: placeOf.get(number) ?? 0 };
+    const centre = centreOf(candidates, index, tile.left, tile.top);
+    if (options.box !== undefined && !isWithin(centre, options.box)) return { outcome: 'box' };
+    points.push({ ...centre, label: candidates.classes[index] ?? 0, score: candidates.scores[index] ?? 0 });
+    return { outcome: 'point' };
+  };
+  const judged = Array.from(listed, (index): Candidate => {
+    const score = decimals(candidates.scores[index], 6);
+    const corners = cornersOf(candidates, index, tile);
+    return { tile: tile.index, class: candidates.classes[index] ?? 0, score, ...corners, ...outcomeOf(index) };
   });
-  return { rows, points };
+  return { candidates: judged, points };
 }
 
-function corners(
-  { corners: all }: Candidates,
-  index: number,
-  { left, top }: ImageTile,
-): [number, number, number, number] {
+function cornersOf({ corners }: Candidates, index: number, { left, top }: ImageTile) {
   const at = 4 * index;
-  return [
-    decimals((all[at] ?? 0) + left, 2),
-    decimals((all[at + 1] ?? 0) + top, 2),
-    decimals((all[at + 2] ?? 0) + left, 2),
-    decimals((all[at + 3] ?? 0) + top, 2),
-  ];
+  return {
+    x1: decimals((corners[at] ?? 0) + left, 2),
+    y1: decimals((corners[at + 1] ?? 0) + top, 2),
+    x2: decimals((corners[at + 2] ?? 0) + left, 2),
+    y2: decimals((corners[at + 3] ?? 0) + top, 2),
+  };
 }
 
 function decimals(value = 0, digits: number): number {

@@ -110,7 +110,11 @@ function switchOf(layer, place) {
   box.dataset.layer = layer;
   const isSame = layer === 'published' && file !== undefined && file === ours;
   const reason = layer === 'differ' && published !== undefined ? 'nothing differs' : 'not available';
-  const remark = isSame ? ', the same as ours' : file === undefined ? `, ${reason}` : '';
+  const remark = isSame
+    ? `, the same as ${words[current.task].sides?.[1] ?? 'ours'}`
+    : file === undefined
+      ? `, ${reason}`
+      : '';
   label.append(
     box,
     ` ${nameOf(layer)}${remark} `,
@@ -130,7 +134,7 @@ function toggle(layer, isOn) {
 function legendOf() {
   const { labels, isShare, truth } = words[current.task];
   const amount = (value) => (value === null ? '–' : isShare ? `${(100 * value).toFixed(1)} %` : value);
-  const head = ['', truth, 'published', 'ours'];
+  const head = ['', truth, ...(words[current.task].sides ?? ['published', 'ours'])];
   return [head, ...current.classes].map((row) => {
     const line = document.createElement('tr');
     if (row === head) line.append(...head.map((text) => cell('th', text)));

@@ -1,0 +1,99 @@
+import { existsSync } from 'node:fs';
+import { relative, resolve } from 'node:path';
+import { packageVersion } from '../../config/package-files.ts';
+import { loadConfig } from '../../runtime/config/load-config.ts';
+import { resolveRun } from '../../runtime/run/resolve-run.ts';
+import { compareSides } from '../../toolkit/compare/compare-sides.ts';
+import { comparisonDocument, writeComparison } from '../../toolkit/compare/comparison-file.ts';
+import { drawComparedLayers } from '../../toolkit/compare/comparison-layers.ts';
+import { writeComparisonPage } from '../../toolkit/compare/comparison-page.ts';
+import { readSide } from '../../toolkit/compare/read-side.ts';
+import type { Side } from '../../toolkit/compare/side.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { RESULTS } from '../../toolkit/results/results-folder.ts';
+import { endWhenInterrupted } from '../interruption.ts';
+import { EXIT, printable, printResult, printStep } from '../output.ts';
+import { comparisonLines } from './comparison-lines.ts';
+import { foldersOf } from './report.ts';
+
+export interface CompareOptions {
+  readonly data?: string;
+  readonly out: string;
+  readonly set: readonly string[];
+  readonly json?: boolean;
+}
+
+/**
+ * `reignite compare`: two runs, evaluations or predictions, with paired differences of their scores.
+ *
+ * @returns 4 when they differ beyond the tolerances.
+ * @throws ReigniteError NOT_COMPARABLE; RUN_NOT_FOUND; RUN_OPEN.
+ */
+export async function compareCommand(
+  first: string,
+  second: string,
+  options: CompareOptions,
+  signal: AbortSignal,
+): Promise<number> {
+  const other = options.set.find((assignment) => !assignment.startsWith('verdict.'));
+  if (other !== undefined) {
+    throw new ReigniteError(
+      'USAGE',
+      `--set ${other}: compare takes only tolerances, such as verdict.he.tolerance.maxDiceDifference=0.01.`,
+    );
+  }
+  const { verdict: config } = await loadConfig({ profile: 'sample', set: options.set });
+  endWhenInterrupted('Interrupted: the comparison is not complete. Run the same command again.');
+  const a = await sideOf(first, options.data, signal);
+  const b = await sideOf(second, options.data, signal);
+  const out = resolve(options.out);
+  refuseOwnFolder(out, a, b);
+  const onRoi = (task: string, done: number, of: number) => {
+    if (done === of) printStep(`${task}: ${of} compared`);
+  };
+  const comparison = await compareSides(a, b, { config, signal, onRoi });
+  const layers = await drawComparedLayers(out, a, b, comparison.tasks, config.cells.tolerance.maxDistance, signal);
+  const document = comparisonDocument(a, b, comparison);
+  await writeComparison(out, document, comparison);
+  await writeComparisonPage(out, a, b, comparison, layers, packageVersion());
+  const text = printable(comparisonLines(a, b, comparison).join('\n'));
+  printResult(options.json ? JSON.stringify(document, null, 1) : text);
+  if (layers.every(({ files }) => files.image === undefined)) {
+    printStep('The page has no images: name the data folder with `--data DIR` to see them under A and B.');
+  }
+  printStep(`Page  ${relative('.', RESULTS.page.in(out))}`);
+  return comparison.verdict === 'differs' ? EXIT.differs : EXIT.done;
+}
+
+async function sideOf(name: string, data: string | undefined, signal: AbortSignal): Promise<Side> {
+  const given = data === undefined ? undefined : resolve(data);
+  const folder = resolve(name);
+  if (!existsSync(folder)) {
+    const { results, data: known } = await foldersOf(name, signal);
+    return readSide(results, { name, data: given ?? known });
+  }
+  const usual = given ?? (await usualData(folder));
+  return readSide(folder, { name, data: usual });
+}
+
+/** Data folder of a run with this configuration, by default; undefined where it is not there. */
+async function usualData(results: string): Promise<string | undefined> {
+  const profile = RESULTS.configuration.in(results);
+  if (!existsSync(profile)) return undefined;
+  try {
+    const config = await loadConfig({ profile, set: [] });
+    const { data } = resolveRun(config, homeFromEnvironment(), {}).input.folders;
+    return existsSync(data) ? data : undefined;
+  } catch (error) {
+    // Such as a custom model that is not on this machine: the record can still be given with --data.
+    if (error instanceof ReigniteError) return undefined;
+    throw error;
+  }
+}
+
+function refuseOwnFolder(out: string, a: Side, b: Side): void {
+  const own = [a, b].find(({ folder }) => folder === out);
+  if (own === undefined) return;
+  throw new ReigniteError('USAGE', `--out ${out} is one of the two folders that are compared.`);
+}

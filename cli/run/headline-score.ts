@@ -1,0 +1,39 @@
+import type { Task } from '../../config/tasks.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
+import type { CellsVerdictFile, HeVerdictFile } from '../../toolkit/verdict/verdict-file.ts';
+
+/** End of the names of scores that are a mean over the classes. */
+const MACRO = ', macro';
+
+/**
+ * The main score of a task, ours and the published one: the overall Dice, or the mean F1 of the readers of each group
+ * with the AI.
+ */
+export function headlineScores(task: Task, verdict: HeVerdictFile | CellsVerdictFile): string[] {
+  const { scoreName, view } = taskNamed(task);
+  const metrics = view(verdict).numbers[0]?.metrics ?? [];
+  const macros = metrics.filter(({ name }) => name.endsWith(MACRO));
+  if (macros.length === 0) {
+    const [overall] = metrics;
+    return overall === undefined ? [] : [scoreText(scoreName, overall.ours, overall.published)];
+  }
+  const groups = [...new Set(macros.map(({ name }) => name.slice(0, name.indexOf(':'))))];
+  return groups.map((group) => {
+    const of = macros.filter(({ name }) => name.startsWith(`${group}:`));
+    const mean = (values: readonly (number | null)[]) => meanOf(values.flatMap((value) => value ?? []));
+    return scoreText(
+      `${scoreName} of ${group} readers with the AI, mean`,
+      mean(of.map(({ ours }) => ours)),
+      mean(of.map(({ published }) => published)),
+    );
+  });
+}
+
+function scoreText(name: string, ours: number | null, published: number | null): string {
+  if (ours === null) return `${name}: nothing to score`;
+  return `${name}: ${ours.toFixed(4)}${published === null ? '' : ` (published ${published.toFixed(4)})`}`;
+}
+
+function meanOf(values: readonly number[]): number | null {
+  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+}

@@ -1,0 +1,68 @@
+import { createLogUpdate } from 'log-update';
+import picocolors from 'picocolors';
+import type { LiveStage } from '../../runtime/run/run-progress.ts';
+import { setLiveArea } from '../output.ts';
+import { type FirstSeen, liveLines, type Paint, type TimedStage } from './live-lines.ts';
+
+/** Narrower terminals get plain lines. */
+const NARROWEST = 40;
+
+/** Whether a stream is a terminal on which lines can be written over. */
+export function isLive(
+  { isTTY, columns = 0 }: { readonly isTTY?: boolean; readonly columns?: number },
+  environment: NodeJS.ProcessEnv = process.env,
+): boolean {
+  return isTTY === true && columns >= NARROWEST && environment['TERM'] !== 'dumb' && !environment['CI'];
+}
+
+/** Colours, unless `NO_COLOR` is set (https://no-color.org). */
+export function paintOf(environment: NodeJS.ProcessEnv = process.env): Paint {
+  const colours = picocolors.createColors(!environment['NO_COLOR']);
+  return { good: colours.green, bad: colours.red, busy: colours.cyan, faint: colours.dim };
+}
+
+/** Shows a run in place on a terminal: a bar per stage, and the current steps. Permanent lines are printed above it. */
+export class LiveDisplay {
+  readonly #stream: NodeJS.WriteStream;
+  readonly #log: ReturnType<typeof createLogUpdate>;
+  readonly #paint = paintOf();
+  readonly #first = new Map<string, FirstSeen>();
+  readonly #ended = new Map<string, number>();
+  #last: { readonly stages: readonly LiveStage[]; readonly steps: readonly string[] } | undefined;
+  readonly #onResize = () => this.#draw(Date.now());
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream;
+    this.#log = createLogUpdate(stream);
+    setLiveArea({ persist: (text) => this.#log.persist(text) });
+    stream.on('resize', this.#onResize);
+  }
+
+  /** @param steps - Current steps that belong to no stage. */
+  show(stages: readonly LiveStage[], steps: readonly string[] = [], now = Date.now()): void {
+    this.#last = { stages, steps };
+    for (const { stage, done, state } of stages) {
+      if (!this.#first.has(stage)) this.#first.set(stage, { at: now, done });
+      if (state !== 'running' && !this.#ended.has(stage)) this.#ended.set(stage, now);
+    }
+    this.#draw(now);
+  }
+
+  /** Leaves the last state on the screen, without the steps. */
+  end(): void {
+    if (this.#last !== undefined) this.show(this.#last.stages, []);
+    this.#log.done();
+    this.#stream.off('resize', this.#onResize);
+    setLiveArea(undefined);
+  }
+
+  #draw(now: number): void {
+    if (this.#last === undefined) return;
+    const { stages, steps } = this.#last;
+    const timed = stages.map((stage): TimedStage => {
+      const first = this.#first.get(stage.stage) ?? { at: now, done: stage.done };
+      return { ...stage, first, endedAt: this.#ended.get(stage.stage) };
+    });
+    this.#log(liveLines(timed, steps, now, this.#stream.columns, this.#paint).join('\n'));
+  }
+}

@@ -1,0 +1,30 @@
+import type { LiveStage } from '../../runtime/run/run-progress.ts';
+import { areDetailsShown, areStepsShown, printStep } from '../output.ts';
+import { isLive, LiveDisplay } from './live-display.ts';
+import { ProgressLines } from './progress-lines.ts';
+
+/** Shows how far a run is. */
+export interface ProgressDisplay {
+  /** @param steps - Current steps that belong to no stage. */
+  show(stages: readonly LiveStage[], steps?: readonly string[]): void;
+  /** Shows nothing more; the last state stays. */
+  end(): void;
+}
+
+/** Bars in place on a terminal, plain lines elsewhere and with `--verbose`, nothing with `--quiet`. */
+export function openProgress(stream: NodeJS.WriteStream = process.stderr): ProgressDisplay {
+  if (!areStepsShown()) return { show: () => undefined, end: () => undefined };
+  const isVerbose = areDetailsShown();
+  if (!isVerbose && isLive(stream)) return new LiveDisplay(stream);
+  const lines = new ProgressLines(printStep, isVerbose ? 0 : undefined);
+  let printed = '';
+  return {
+    show(stages, steps = []) {
+      lines.show(stages);
+      const now = [...stages.flatMap((stage) => stage.steps ?? []), ...steps].join(', ');
+      if (isVerbose && now !== '' && now !== printed) printStep(`now: ${now}`);
+      printed = now;
+    },
+    end: () => undefined,
+  };
+}

@@ -1,0 +1,27 @@
+/** What each activity is doing, in words. */
+const WORDS: Readonly<Record<string, string>> = {
+  openResults: 'opening the results folder',
+  fetchRecord: 'asking the archive for the record',
+  downloadFile: 'downloading',
+  unpackArchive: 'unpacking',
+  prepareModel: 'preparing the model',
+  probeInference: 'loading the model',
+  planTask: 'looking into the cache',
+  inferRoi: 'reading an image',
+  predictImage: 'reading an image',
+  drawBatch: 'drawing figures of ROIs',
+  aggregateTask: 'computing metrics',
+  drawFigures: 'drawing figures over all ROIs',
+  compareTask: 'comparing with the published results',
+  measureTask: 'measuring discrepancies',
+  writeDiscrepancies: 'writing the discrepancy report',
+  writeSummary: 'writing the summary',
+  writeTrace: 'reading the history',
+  writeReport: 'writing the report',
+  writePrediction: 'writing tables',
+};
+
+/** What an activity is doing; undefined for one that is not shown. */
+export function stepWords(activity: string): string | undefined {
+  return WORDS[activity];
+}

@@ -1,0 +1,75 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { isLive, paintOf } from '../../../cli/run/live-display.ts';
+import { liveLines, type Paint, type TimedStage } from '../../../cli/run/live-lines.ts';
+
+const same = (text: string) => text;
+const PLAIN: Paint = { good: same, bad: same, busy: same, faint: same };
+
+function stage(more: Partial<TimedStage> = {}): TimedStage {
+  return {
+    ...{ stage: 'he', unit: 'ROIs', done: 2, of: 4, cached: 0, failed: 0, state: 'running' },
+    first: { at: 0, done: 0 },
+    ...more,
+  };
+}
+
+describe('liveLines', () => {
+  it('shows a bar, how much is done, how long it takes, and what is in progress', () => {
+    const download = stage({ stage: 'acquire', unit: 'files', done: 7, of: 7, state: 'done', endedAt: 3_000 });
+    const lines = liveLines([download, stage({ steps: ['roi3 41 %'] })], ['writing the report'], 20_000, 100, PLAIN);
+    expect(lines).toHaveLength(3);
+    expect(lines[0]).toMatch(/^Download +█+ 7 of 7 files +100 % +3 s$/);
+    expect(lines[1]).toMatch(/^H&E tissue segmentation +(█+)░+ 2 of 4 ROIs +50 % +about 20 s left, 20 s/);
+    expect(lines[2]).toBe('now: roi3 41 %, writing the report');
+  });
+
+  it('names failures before anything else, also where there is little room', () => {
+    const [line] = liveLines([stage({ failed: 1 })], [], 20_000, 60, PLAIN);
+    expect(line).toContain('1 failed');
+    const [narrow] = liveLines([stage({ failed: 1 })], [], 20_000, 40, PLAIN);
+    expect(narrow).toContain('2 of 4 ROIs');
+    expect(narrow).toContain('1 failed');
+  });
+
+  it('is never wider than the terminal', () => {
+    const stages = fc.array(
+      fc.record({
+        stage: fc.constantFrom('acquire', 'he', 'nuclei', 'pdl1'),
+        done: fc.nat(9_999),
+        of: fc.nat(9_999),
+        cached: fc.nat(9_999),
+        failed: fc.nat(99),
+        state: fc.constantFrom('running' as const, 'done' as const, 'failed' as const),
+        steps: fc.array(fc.string({ maxLength: 60 }), { maxLength: 5 }),
+      }),
+      { maxLength: 4 },
+    );
+    fc.assert(
+      fc.property(stages, fc.integer({ min: 40, max: 200 }), fc.nat(1e7), (given, columns, now) => {
+        const lines = liveLines(given.map(stage), ['drawing figures of ROIs 3 of 4'], now, columns, PLAIN);
+        for (const line of lines) expect(line.length).toBeLessThan(columns);
+      }),
+    );
+  });
+
+  it('takes no time for what came from the cache into account', () => {
+    const [line] = liveLines([stage({ done: 3, first: { at: 0, done: 3 }, cached: 3 })], [], 50_000, 120, PLAIN);
+    expect(line).not.toContain('left');
+    expect(line).toContain('3 from the cache');
+  });
+});
+
+describe('a live display', () => {
+  it('is for terminals of some width alone', () => {
+    expect(isLive({ isTTY: true, columns: 80 }, {})).toBe(true);
+    expect(isLive({ isTTY: true, columns: 39 }, {})).toBe(false);
+    expect(isLive({ columns: 80 }, {})).toBe(false);
+    expect(isLive({ isTTY: true, columns: 80 }, { TERM: 'dumb' })).toBe(false);
+  });
+
+  it('has no colours with NO_COLOR', () => {
+    expect(paintOf({ NO_COLOR: '1' }).good('x')).toBe('x');
+    expect(paintOf({}).good('x')).not.toBe('x');
+  });
+});

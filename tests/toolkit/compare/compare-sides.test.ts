@@ -1,0 +1,173 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import fc from 'fast-check';
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { VerdictConfig } from '../../../config/verdict-config.ts';
+import { masksAgreement, pointsAgreement, sumOfAgreements } from '../../../toolkit/compare/compare-predictions.ts';
+import { compareSides } from '../../../toolkit/compare/compare-sides.ts';
+import { pairedScores } from '../../../toolkit/compare/paired-scores.ts';
+import { readSide } from '../../../toolkit/compare/read-side.ts';
+import type { Side, SideTask } from '../../../toolkit/compare/side.ts';
+import type { PatientsFile } from '../../../toolkit/verdict/verdict-file.ts';
+import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+
+const config = VerdictConfig.parse({ resamples: 200 });
+const { signal } = new AbortController();
+const LABELS = 17;
+
+/** Counts of a patient: so many Stroma pixels predicted as such, and as Tumor cells. */
+function patient(id: string, right: number, wrong: number, roi = `roi${id}`): PatientsFile['patients'][number] {
+  const ours = new Array<number>(LABELS ** 2).fill(0);
+  ours[4 * LABELS + 4] = right;
+  ours[4 * LABELS + 2] = wrong;
+  return { id, rois: [roi], published: [...ours], ours };
+}
+
+function counts(...patients: PatientsFile['patients']): PatientsFile {
+  return { matrices: ['confusion'], side: LABELS, patients };
+}
+
+function task(more: Partial<SideTask> = {}): SideTask {
+  return { predictions: new Map(), images: new Map(), ...more };
+}
+
+function side(tasks: Side['tasks'], more: Partial<Side> = {}): Side {
+  return { name: 'x', kind: 'run', folder: '/x', isSynthetic: false, about: new Map(), tasks, ...more };
+}
+
+async function mask(...rows: readonly (readonly number[])[]): Promise<string> {
+  const path = join(await temporaryFolder(), 'mask.png');
+  const raw = { width: rows[0]?.length ?? 0, height: rows.length, channels: 1 as const };
+  await sharp(Uint8Array.from(rows.flat()), { raw }).toColourspace('b-w').png().toFile(path);
+  return path;
+}
+
+describe('pairedScores', () => {
+  it('scores both sides on the same patients, and leaves out those with other ROIs', () => {
+    const a = counts(patient('1', 80, 20), patient('2', 90, 10), patient('3', 50, 50));
+    const b = counts(patient('1', 90, 10), patient('2', 95, 5), patient('3', 60, 40, 'another'));
+    const scores = pairedScores('he', task({ counts: a }), task({ counts: b }), config);
+    expect(scores?.leftOut).toEqual(['3']);
+    const stroma = scores?.scores.find(({ name }) => name === 'Stroma');
+    // Dice: 2 x 170 / (200 + 170), and 2 x 185 / (200 + 185).
+    expect(stroma?.a).toBeCloseTo(340 / 370, 12);
+    expect(stroma?.b).toBeCloseTo(370 / 385, 12);
+    expect(stroma?.difference).toBeCloseTo(370 / 385 - 340 / 370, 12);
+    expect(stroma?.interval?.low).toBeCloseTo(190 / 195 - 180 / 190, 12);
+    expect(stroma?.interval?.high).toBeCloseTo(180 / 190 - 160 / 180, 12);
+  });
+
+  it('finds no difference between a side and itself, whatever it holds', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(50), fc.nat(50)), { minLength: 1, maxLength: 6 }), (numbers) => {
+        const same = counts(...numbers.map(([right, wrong], k) => patient(String(k), right, wrong)));
+        const scores = pairedScores('he', task({ counts: same }), task({ counts: same }), config)?.scores ?? [];
+        for (const { a, b, difference, interval } of scores) {
+          expect(a).toBe(b);
+          expect(difference ?? 0).toBe(0);
+          expect([interval?.low ?? 0, interval?.high ?? 0]).toEqual([0, 0]);
+        }
+      }),
+    );
+  });
+
+  it('refuses sides that were scored against other readers', () => {
+    const one: PatientsFile = { matrices: ['RUMC: reader P1|AI'], side: 4, patients: [] };
+    const other: PatientsFile = { matrices: ['RUMC: reader P2|AI'], side: 4, patients: [] };
+    expect(() => pairedScores('pdl1', task({ counts: one }), task({ counts: other }), config)).toThrow('reader P2');
+  });
+});
+
+describe('agreement', () => {
+  it('of masks leaves out what either did not predict', () => {
+    const agreement = masksAgreement(Uint8Array.of(1, 1, 2, 255, 2), Uint8Array.of(1, 2, 2, 2, 255));
+    expect(agreement).toMatchObject({ a: 3, same: 2 });
+    expect([...agreement.classes]).toEqual([
+      [1, { a: 2, b: 1, same: 1 }],
+      [2, { a: 1, b: 2, same: 1 }],
+    ]);
+  });
+
+  it('of points counts counterparts of the same class', () => {
+    const a = [
+      { x: 0, y: 0, class: 0 },
+      { x: 50, y: 50, class: 1 },
+    ];
+    const b = [
+      { x: 1, y: 0, class: 0 },
+      { x: 50, y: 50, class: 2 },
+      { x: 90, y: 90, class: 2 },
+    ];
+    const agreement = pointsAgreement(a, b, 2);
+    expect(agreement).toMatchObject({ a: 2, b: 3, same: 1, farthest: 1 });
+    const sum = sumOfAgreements([agreement, agreement]);
+    expect(sum).toMatchObject({ a: 4, b: 6, same: 2 });
+    expect(sum.classes.get(2)).toEqual({ a: 0, b: 4, same: 0 });
+  });
+});
+
+describe('compareSides', () => {
+  const options = { config, signal, onRoi: () => undefined };
+
+  it('puts the ROIs that differ most first, and names what one side alone has', async () => {
+    const [one, near, far] = [await mask([4, 4, 4, 4]), await mask([4, 4, 4, 2]), await mask([2, 2, 2, 4])];
+    const a = new Map([
+      ['a', one],
+      ['b', one],
+      ['c', one],
+      ['d', one],
+    ]);
+    const b = new Map([
+      ['a', one],
+      ['b', near],
+      ['c', far],
+      ['e', one],
+    ]);
+    const comparison = await compareSides(
+      side(new Map([['he', task({ predictions: a })]]), { about: new Map([['he.scope', 'full']]) }),
+      side(new Map([['he', task({ predictions: b })]]), { about: new Map([['he.scope', 'annotated']]) }),
+      options,
+    );
+    expect(comparison.verdict).toBe('differs');
+    expect(comparison.about).toEqual([{ field: 'he.scope', a: 'full', b: 'annotated' }]);
+    const [he] = comparison.tasks;
+    expect(he?.worst).toEqual([
+      { roi: 'c', difference: 0.75 },
+      { roi: 'b', difference: 0.25 },
+    ]);
+    expect(he?.remarks.join(' ')).toContain('1 ROI is in A alone: d.');
+    expect(he?.remarks.join(' ')).toContain('1 ROI is in B alone: e.');
+  });
+
+  it('says equal of the same masks, and does not compare those of another size', async () => {
+    const path = await mask([4, 2]);
+    const same = side(new Map([['he', task({ predictions: new Map([['a', path]]) })]]));
+    expect((await compareSides(same, same, options)).verdict).toBe('equal');
+    const larger = side(new Map([['he', task({ predictions: new Map([['a', await mask([4, 2, 2])]]) })]]));
+    const comparison = await compareSides(same, larger, options);
+    expect(comparison.verdict).toBe('not comparable');
+    expect(comparison.tasks[0]?.remarks[0]).toContain('A is 2 x 1 px, B 3 x 1.');
+  });
+
+  it('refuses sides of other records, and sides without a task in common', async () => {
+    const he = new Map([['he', task()]] as const);
+    const one = side(he, { record: '1' });
+    await expect(compareSides(one, side(he, { record: '2' }), options)).rejects.toMatchObject({
+      code: 'NOT_COMPARABLE',
+    });
+    const other = side(new Map([['pdl1', task()]] as const));
+    await expect(compareSides(one, other, options)).rejects.toThrow('no task in common');
+  });
+});
+
+describe('readSide', () => {
+  it('refuses a folder of anything else, and metrics that do not name their predictions', async () => {
+    const folder = await temporaryFolder();
+    await expect(readSide(folder, { name: 'x' })).rejects.toMatchObject({ code: 'NOT_COMPARABLE' });
+    const metrics = join(folder, 'metrics', 'he.json');
+    await mkdir(dirname(metrics), { recursive: true });
+    await writeFile(metrics, '{}');
+    await expect(readSide(folder, { name: 'x' })).rejects.toThrow('do not say which predictions');
+  });
+});

@@ -1,0 +1,151 @@
+import type { CellTask } from '../../config/tasks.ts';
+import type { CellPoint } from '../dataset/cell-point.ts';
+import { ReigniteError } from '../errors.ts';
+import { translateLabels } from '../evaluate/label-translation.ts';
+import { decodeLabels, type LabelImage } from '../image/decode-labels.ts';
+import { readPoints } from '../metrics/points-file.ts';
+import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-scope.ts';
+import { pairPoints } from '../verdict/compare-points.ts';
+import type { SideTask } from './side.ts';
+
+/** How far two predictions of one ROI are apart. */
+export interface RoiDifference {
+  readonly roi: string;
+  /** Share of the pixels, or of the points of the side with more, that the two do not share; null: not compared. */
+  readonly difference: number | null;
+  /** Why it was not compared. */
+  readonly reason?: string;
+}
+
+/** Pixels or points of two predictions, over one or all ROIs. */
+export interface Agreement {
+  /** Pixels that both predict, or points of A. */
+  readonly a: number;
+  /** Pixels that both predict, or points of B. */
+  readonly b: number;
+  /** Pixels of equal label, or points with a counterpart of their class. */
+  readonly same: number;
+  /** Largest distance of a point from its counterpart in px; 0 for masks. */
+  readonly farthest: number;
+  /** By label or class: how much of it A and B have, and how much in common. */
+  readonly classes: ReadonlyMap<number, { readonly a: number; readonly b: number; readonly same: number }>;
+}
+
+export interface ComparedPrediction extends RoiDifference {
+  readonly agreement?: Agreement;
+}
+
+/**
+ * Compares two masks of one ROI pixel by pixel. Pixels that either did not predict (255) are left out.
+ *
+ * @returns Without an agreement when the two cannot be compared.
+ */
+export async function compareMaskFiles(roi: string, a: SideTask, b: SideTask): Promise<ComparedPrediction> {
+  const read = async (side: SideTask): Promise<LabelImage> => {
+    const mask = await decodeLabels(side.predictions.get(roi) ?? '');
+    return side.labels === undefined ? mask : { ...mask, data: translateLabels(mask.data, side.labels) };
+  };
+  const both = await unlessUnreadable(async () => [await read(a), await read(b)] as const);
+  if (typeof both === 'string') return { roi, difference: null, reason: both };
+  const [one, other] = both;
+  if (one.width !== other.width || one.height !== other.height) {
+    const reason = `A is ${one.width} x ${one.height} px, B ${other.width} x ${other.height}.`;
+    return { roi, difference: null, reason };
+  }
+  const agreement = masksAgreement(one.data, other.data);
+  return { roi, difference: agreement.a === 0 ? null : 1 - agreement.same / agreement.a, agreement };
+}
+
+/** Counts the labels of two masks of the same size. */
+export function masksAgreement(a: Uint8Array, b: Uint8Array): Agreement {
+  const [ofA, ofB, ofBoth] = [new Float64Array(256), new Float64Array(256), new Float64Array(256)];
+  let pixels = 0;
+  let same = 0;
+  for (let at = 0; at < a.length; at++) {
+    const [one = 0, other = 0] = [a[at], b[at]];
+    if (one === NOT_PREDICTED || other === NOT_PREDICTED) continue;
+    pixels++;
+    ofA[one] = (ofA[one] ?? 0) + 1;
+    ofB[other] = (ofB[other] ?? 0) + 1;
+    if (one !== other) continue;
+    same++;
+    ofBoth[one] = (ofBoth[one] ?? 0) + 1;
+  }
+  const labels = [...ofA.keys()].filter((label) => (ofA[label] ?? 0) + (ofB[label] ?? 0) > 0);
+  const countsOf = (label: number) => ({ a: ofA[label] ?? 0, b: ofB[label] ?? 0, same: ofBoth[label] ?? 0 });
+  const classes = new Map(labels.map((label) => [label, countsOf(label)] as const));
+  return { a: pixels, b: pixels, same, farthest: 0, classes };
+}
+
+/** Compares the points of two detections of one image; a missing file is an image without points. */
+export async function comparePointFiles(
+  task: CellTask,
+  roi: string,
+  a: SideTask,
+  b: SideTask,
+  maxDistance: number,
+): Promise<ComparedPrediction> {
+  const both = await unlessUnreadable(
+    async () =>
+      [await pointsOrNone(task, a.predictions.get(roi)), await pointsOrNone(task, b.predictions.get(roi))] as const,
+  );
+  if (typeof both === 'string') return { roi, difference: null, reason: both };
+  const agreement = pointsAgreement(both[0], both[1], maxDistance);
+  const most = Math.max(agreement.a, agreement.b);
+  return { roi, difference: most === 0 ? 0 : 1 - agreement.same / most, agreement };
+}
+
+/** @param maxDistance - Largest distance of a point from its counterpart of the same class, px. */
+export function pointsAgreement(a: readonly CellPoint[], b: readonly CellPoint[], maxDistance: number): Agreement {
+  const pairs = pairPoints(b, a, maxDistance);
+  const labels = [...new Set([...a, ...b].map((point) => point.class))].sort((one, other) => one - other);
+  const countOf = (points: readonly CellPoint[], label: number) => points.filter((each) => each.class === label).length;
+  const paired = pairs.map(({ published }) => a[published]?.class);
+  return {
+    a: a.length,
+    b: b.length,
+    same: pairs.length,
+    farthest: pairs.at(-1)?.distance ?? 0,
+    classes: new Map(
+      labels.map((label) => [
+        label,
+        { a: countOf(a, label), b: countOf(b, label), same: paired.filter((each) => each === label).length },
+      ]),
+    ),
+  };
+}
+
+/** The sum over ROIs. */
+export function sumOfAgreements(agreements: readonly Agreement[]): Agreement {
+  const classes = new Map<number, { a: number; b: number; same: number }>();
+  const sum = { a: 0, b: 0, same: 0, farthest: 0 };
+  for (const each of agreements) {
+    sum.a += each.a;
+    sum.b += each.b;
+    sum.same += each.same;
+    sum.farthest = Math.max(sum.farthest, each.farthest);
+    for (const [label, counts] of each.classes) {
+      const known = classes.get(label) ?? { a: 0, b: 0, same: 0 };
+      classes.set(label, { a: known.a + counts.a, b: known.b + counts.b, same: known.same + counts.same });
+    }
+  }
+  return { ...sum, classes: new Map([...classes].sort(([one], [other]) => one - other)) };
+}
+
+async function pointsOrNone(task: CellTask, path: string | undefined): Promise<readonly CellPoint[]> {
+  try {
+    return path === undefined ? [] : await readPoints(path, task);
+  } catch (error) {
+    if (error instanceof ReigniteError && error.code === 'FILE_MISSING') return [];
+    throw error;
+  }
+}
+
+async function unlessUnreadable<Result>(read: () => Promise<Result>): Promise<Result | string> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof ReigniteError && !error.retryable) return error.message;
+    throw error;
+  }
+}

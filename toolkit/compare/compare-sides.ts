@@ -1,0 +1,209 @@
+import { CELL_TASKS, TASK_TITLES, TASKS, type Task } from '../../config/tasks.ts';
+import type { VerdictConfig } from '../../config/verdict-config.ts';
+import { ReigniteError } from '../errors.ts';
+import { counted, listed } from '../format.ts';
+import { worstFirst } from '../verdict/verdict-file.ts';
+import {
+  type Agreement,
+  type ComparedPrediction,
+  compareMaskFiles,
+  comparePointFiles,
+  type RoiDifference,
+  sumOfAgreements,
+} from './compare-predictions.ts';
+import { type PairedScores, pairedScores } from './paired-scores.ts';
+import type { Side, SideTask } from './side.ts';
+
+/** How far two sides agree. */
+export type Likeness = 'equal' | 'within tolerance' | 'differs' | 'not comparable';
+
+export interface ComparedTask {
+  readonly task: Task;
+  readonly verdict: Likeness;
+  /** The reason of the verdict, a sentence. */
+  readonly reason: string;
+  readonly agreement: Agreement;
+  /** Missing where the sides share no patient that was scored. */
+  readonly scores?: PairedScores;
+  /** In the order of their names. */
+  readonly rois: readonly RoiDifference[];
+  /** Those that differ, worst first. */
+  readonly worst: readonly { readonly roi: string; readonly difference: number }[];
+  /** ROIs that only one side has, and what else limits the comparison, one sentence each. */
+  readonly remarks: readonly string[];
+}
+
+/** A setting, model or version that the sides do not share. */
+export interface AboutDifference {
+  readonly field: string;
+  readonly a: string | null;
+  readonly b: string | null;
+}
+
+export interface SidesComparison {
+  readonly verdict: Likeness;
+  readonly about: readonly AboutDifference[];
+  readonly tasks: readonly ComparedTask[];
+  readonly remarks: readonly string[];
+}
+
+const BADNESS: Readonly<Record<Likeness, number>> = {
+  'not comparable': 0,
+  equal: 1,
+  'within tolerance': 2,
+  differs: 3,
+};
+
+/**
+ * Compares two runs, evaluations or predictions, task by task.
+ *
+ * @param options.onRoi - Called after every ROI.
+ * @throws ReigniteError NOT_COMPARABLE when the sides are of different records or have no task or ROI in common.
+ */
+export async function compareSides(
+  a: Side,
+  b: Side,
+  {
+    config,
+    signal,
+    onRoi,
+  }: {
+    readonly config: VerdictConfig;
+    readonly signal: AbortSignal;
+    readonly onRoi: (task: Task, done: number, of: number) => void;
+  },
+): Promise<SidesComparison> {
+  if (a.record !== undefined && b.record !== undefined && a.record !== b.record) {
+    throw new ReigniteError('NOT_COMPARABLE', `A is of record ${a.record}, B of record ${b.record}.`);
+  }
+  const common = TASKS.filter((task) => a.tasks.has(task) && b.tasks.has(task));
+  if (common.length === 0) {
+    const namesOf = (side: Side) => listed([...side.tasks.keys()]);
+    throw new ReigniteError('NOT_COMPARABLE', `A has ${namesOf(a)}, B has ${namesOf(b)}: no task in common.`);
+  }
+  const tasks: ComparedTask[] = [];
+  for (const task of common) {
+    const [one, other] = [a.tasks.get(task), b.tasks.get(task)];
+    if (one === undefined || other === undefined) continue;
+    tasks.push(await compareTask(task, one, other, config, signal, (done, of) => onRoi(task, done, of)));
+  }
+  const only = TASKS.filter((task) => a.tasks.has(task) !== b.tasks.has(task));
+  return {
+    verdict: tasks.reduce<Likeness>(
+      (worst, { verdict }) => (BADNESS[verdict] > BADNESS[worst] ? verdict : worst),
+      'not comparable',
+    ),
+    about: aboutDifferences(a, b),
+    tasks,
+    remarks: [
+      ...(a.isSynthetic || b.isSynthetic ? ['Synthetic data: this says nothing about the paper.'] : []),
+      ...only.map((task) => `${TASK_TITLES[task]} is only in ${a.tasks.has(task) ? 'A' : 'B'}.`),
+    ],
+  };
+}
+
+function aboutDifferences(a: Side, b: Side): AboutDifference[] {
+  const fields = new Set([...a.about.keys(), ...b.about.keys()]);
+  const kinds = a.kind === b.kind ? [] : [{ field: 'what it is', a: a.kind, b: b.kind }];
+  const differing = [...fields].flatMap((field): AboutDifference[] => {
+    const [one, other] = [a.about.get(field) ?? null, b.about.get(field) ?? null];
+    return one === other ? [] : [{ field, a: one, b: other }];
+  });
+  // A run and an evaluation have no field in common: a list of all fields would not help.
+  return a.kind === b.kind ? differing : kinds;
+}
+
+async function compareTask(
+  task: Task,
+  a: SideTask,
+  b: SideTask,
+  config: VerdictConfig,
+  signal: AbortSignal,
+  onRoi: (done: number, of: number) => void,
+): Promise<ComparedTask> {
+  const rois = [...a.predictions.keys()].filter((roi) => b.predictions.has(roi)).sort();
+  if (rois.length === 0) {
+    throw new ReigniteError('NOT_COMPARABLE', `${TASK_TITLES[task]}: A and B have no ROI or image in common.`);
+  }
+  const cells = CELL_TASKS.find((each) => each === task);
+  const compared: ComparedPrediction[] = [];
+  for (const roi of rois) {
+    signal.throwIfAborted();
+    compared.push(
+      cells === undefined
+        ? await compareMaskFiles(roi, a, b)
+        : await comparePointFiles(cells, roi, a, b, config.cells.tolerance.maxDistance),
+    );
+    onRoi(compared.length, rois.length);
+  }
+  const agreement = sumOfAgreements(compared.flatMap((each) => each.agreement ?? []));
+  const scores = pairedScores(task, a, b, config);
+  const isCompared = compared.some((each) => each.agreement !== undefined);
+  const judged = judge(cells !== undefined, agreement, scores, config);
+  return {
+    task,
+    ...(isCompared ? judged : { verdict: 'not comparable' as const, reason: 'No ROI could be compared.' }),
+    agreement,
+    ...(scores && { scores }),
+    rois: compared.map(({ agreement: _counts, ...roi }) => roi),
+    worst: worstFirst(compared),
+    remarks: remarksOn(a, b, compared, scores),
+  };
+}
+
+function judge(
+  isCells: boolean,
+  { a, b, same, farthest }: Agreement,
+  scores: PairedScores | undefined,
+  config: VerdictConfig,
+): { readonly verdict: Likeness; readonly reason: string } {
+  const changes = (scores?.scores ?? []).map(({ difference }) => Math.abs(difference ?? 0));
+  const change = Math.max(0, ...changes);
+  const most = Math.max(a, b);
+  const name = isCells ? 'F1' : 'Dice';
+  const ofScores = scores === undefined ? '' : `; largest difference of a score (${name}): ${shortOf(change)}`;
+  const isEqual = same === most && farthest <= (isCells ? config.cells.reproduced.maxDistance : 0) && change === 0;
+  const share = most === 0 ? 0 : 1 - same / most;
+  const isNear = isCells
+    ? 1 - share >= config.cells.tolerance.minMatchedFraction && change <= config.cells.tolerance.maxF1Difference
+    : share <= config.he.tolerance.maxDifferingFraction && change <= config.he.tolerance.maxDiceDifference;
+  const said = isCells
+    ? `${same} points have a counterpart, of ${a} in A and ${b} in B; largest distance ${farthest.toFixed(2)} px`
+    : `${most - same} of ${most} pixels differ`;
+  return { verdict: isEqual ? 'equal' : isNear ? 'within tolerance' : 'differs', reason: `${said}${ofScores}.` };
+}
+
+function remarksOn(
+  a: SideTask,
+  b: SideTask,
+  compared: readonly ComparedPrediction[],
+  scores: PairedScores | undefined,
+): string[] {
+  const onlyIn = (one: SideTask, other: SideTask) =>
+    [...one.predictions.keys()].filter((roi) => !other.predictions.has(roi));
+  const said = (side: string, rois: readonly string[]) =>
+    rois.length === 0 ? [] : [`${counted(rois.length, 'ROI is', 'ROIs are')} only in ${side}: ${shortList(rois)}.`];
+  const unread = compared.filter(({ difference }) => difference === null);
+  return [
+    ...said('A', onlyIn(a, b)),
+    ...said('B', onlyIn(b, a)),
+    ...unread.map(({ roi, reason }) => `${roi} was not compared. ${reason ?? 'Neither side predicted a pixel.'}`),
+    ...(scores === undefined
+      ? ['No scores: A and B share no patient whose regions were scored against a ground truth.']
+      : scores.leftOut.length === 0
+        ? []
+        : [`Patients without the same ROIs on both sides are in no score: ${shortList(scores.leftOut)}.`]),
+    ...(scores?.warnings ?? []),
+  ];
+}
+
+const MOST_NAMED = 5;
+
+function shortList(names: readonly string[]): string {
+  if (names.length <= MOST_NAMED) return listed(names);
+  return `${names.slice(0, MOST_NAMED).join(', ')} and ${names.length - MOST_NAMED} more`;
+}
+
+function shortOf(value: number): string {
+  return value === 0 ? '0' : value.toPrecision(2);
+}

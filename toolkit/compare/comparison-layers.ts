@@ -1,0 +1,114 @@
+import { CELL_TASKS, type Task } from '../../config/tasks.ts';
+import { readersFile } from '../dataset/layout.ts';
+import { readersOn, readReaderAnnotations } from '../dataset/readers-annotations.ts';
+import { ReigniteError } from '../errors.ts';
+import { inside } from '../files/inside.ts';
+import { drawCellsLayers } from '../report/layers/cells-layers.ts';
+import { bytesAnRoi, LayerWriter, MAX_VIEWED } from '../report/layers/layer-writer.ts';
+import type { RoiLayers } from '../report/layers/layers-file.ts';
+import { drawTissueLayers } from '../report/layers/tissue-layers.ts';
+import { taskNamed } from '../tasks/task-named.ts';
+import type { ComparedTask } from './compare-sides.ts';
+import type { Side, SideTask } from './side.ts';
+
+/** The files of one ROI that do not come from the two sides. */
+interface RoiSources {
+  readonly image?: string | undefined;
+  readonly truth?: string | undefined;
+}
+
+/**
+ * Draws the layers of the ROIs that differ most for the viewer: image, ground truth, A, B, and where A and B differ.
+ *
+ * @param out - Absolute folder of the comparison; layers go to report/assets in it.
+ * @param maxDistance - Points of one class farther apart than this many px differ.
+ */
+export async function drawComparedLayers(
+  out: string,
+  a: Side,
+  b: Side,
+  tasks: readonly ComparedTask[],
+  maxDistance: number,
+  signal: AbortSignal,
+): Promise<readonly RoiLayers[]> {
+  const wanted = tasks
+    .flatMap(({ task, rois }) => rois.map(({ roi, difference }) => ({ task, roi, difference: difference ?? -1 })))
+    .sort((one, other) => other.difference - one.difference)
+    .slice(0, MAX_VIEWED);
+  const limit = bytesAnRoi(wanted.length);
+  const layers: RoiLayers[] = [];
+  for (const { task } of tasks) {
+    const [one, other] = [a.tasks.get(task), b.tasks.get(task)];
+    if (one === undefined || other === undefined) continue;
+    const draw = await drawerOf(task, one, other, b.data ?? a.data, maxDistance);
+    for (const { roi } of wanted.filter((each) => each.task === task)) {
+      signal.throwIfAborted();
+      const drawn = await draw(roi, limit, new LayerWriter(out, task, roi));
+      if (drawn !== undefined) layers.push(drawn);
+    }
+  }
+  return layers;
+}
+
+type Draw = (roi: string, limit: number, writer: LayerWriter) => Promise<RoiLayers | undefined>;
+
+async function drawerOf(
+  task: Task,
+  a: SideTask,
+  b: SideTask,
+  data: string | undefined,
+  maxDistance: number,
+): Promise<Draw> {
+  const sources = await sourcesIn(task, data);
+  const cells = CELL_TASKS.find((each) => each === task);
+  const readers = cells === undefined || data === undefined ? undefined : await readersIn(cells, data);
+  return async (roi, limit, writer) => {
+    const { image = b.images.get(roi) ?? a.images.get(roi), truth } = sources.get(roi) ?? {};
+    const sides = { published: a.predictions.get(roi) ?? '', ours: b.predictions.get(roi) ?? '' };
+    try {
+      const drawn =
+        cells === undefined
+          ? await drawTissueLayers({ image, truth, ...sides }, limit, writer)
+          : await drawCellsLayers(
+              { task: cells, image: image ?? '', ...sides, readers: readers?.(roi) ?? [], maxDistance },
+              limit,
+              writer,
+            );
+      return { task, roi, ...drawn, files: writer.files, notes: writer.notes };
+    } catch (error) {
+      if (error instanceof ReigniteError && !error.retryable) return undefined;
+      throw error;
+    }
+  };
+}
+
+/** Images and ground truth of a record; none where it is not here. */
+async function sourcesIn(task: Task, data: string | undefined): Promise<ReadonlyMap<string, RoiSources>> {
+  if (data === undefined) return new Map();
+  const listed = await orNothing(taskNamed(task).listRois(data));
+  return new Map(
+    (listed ?? []).map(({ roi, image, truth }): [string, RoiSources] => [
+      roi,
+      { image: inside(data, image), truth: inside(data, truth) },
+    ]),
+  );
+}
+
+async function readersIn(task: (typeof CELL_TASKS)[number], data: string) {
+  const annotations = await orNothing(readReaderAnnotations(inside(data, readersFile(task)), task));
+  if (annotations === undefined) return undefined;
+  const ids = new Map(annotations.images.map(({ id, stem }) => [stem, id]));
+  return (roi: string) => {
+    const id = ids.get(roi);
+    return id === undefined ? [] : readersOn(annotations, id);
+  };
+}
+
+async function orNothing<Result>(work: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof ReigniteError && error.code === 'FILE_MISSING') return undefined;
+    throw error;
+  }
+}

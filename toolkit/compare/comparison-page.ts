@@ -1,0 +1,193 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { packageFile } from '../../config/package-files.ts';
+import { TASK_TITLES, type Task } from '../../config/tasks.ts';
+import { writeFileAtomic } from '../files/atomic-write.ts';
+import type { RoiLayers } from '../report/layers/layers-file.ts';
+import { decimal, type Html, hrefOf, html, jsonScript, NOTHING, table } from '../report/page/html.ts';
+import { VIEWER } from '../report/page/viewer.ts';
+import { taskNamed } from '../tasks/task-named.ts';
+import type { ComparedTask, Likeness, SidesComparison } from './compare-sides.ts';
+import type { Side } from './side.ts';
+
+/** The report's colours of verdicts. */
+const AS_VERDICT: Readonly<Record<Likeness, string>> = {
+  equal: 'reproduced',
+  'within tolerance': 'within tolerance',
+  differs: 'differs',
+  'not comparable': 'not comparable',
+};
+
+/** ROIs that are shown as cards. */
+const MOST_CARDS = 200;
+
+/**
+ * Writes report/index.html of a comparison: a page that opens from disk, with the report's viewer showing A, B and where
+ * they differ.
+ *
+ * @param version - Of this package.
+ */
+export async function writeComparisonPage(
+  out: string,
+  a: Side,
+  b: Side,
+  comparison: SidesComparison,
+  layers: readonly RoiLayers[],
+  version: string,
+): Promise<void> {
+  const report = join(out, 'report');
+  for (const name of ['report.css', 'report.js']) {
+    const content = await readFile(packageFile(`toolkit/report/page/static/${name}`));
+    await writeFileAtomic(join(report, 'assets', name), content);
+  }
+  await writeFileAtomic(join(report, 'index.html'), String(pageOf(a, b, comparison, layers, version)));
+}
+
+function pageOf(
+  a: Side,
+  b: Side,
+  { verdict, about, tasks, remarks }: SidesComparison,
+  layers: readonly RoiLayers[],
+  version: string,
+): Html {
+  const links = tasks.map(({ task }) => html`<li><a href="#${task}">${TASK_TITLES[task]}</a></li>`);
+  return html`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>A and B: ${verdict}</title><link rel="icon" href="data:,"><link rel="stylesheet" href="assets/report.css"></head><body>
+<a class="skip" href="#main">To the comparison</a>
+<header><h1>Are A and B the same?</h1>
+<p class="answer" data-verdict="${AS_VERDICT[verdict]}">${answerOf(verdict)}</p>
+<p class="lead"><strong>A</strong>: ${a.kind} ${a.name}<br><strong>B</strong>: ${b.kind} ${b.name}</p>
+<nav aria-label="Sections"><ul>${links}</ul></nav></header>
+<main id="main">
+<section aria-label="What differs between the two"><h2>Settings, models and versions</h2>${aboutTable(about, a, b)}
+${remarks.map((remark) => html`<p class="note">${remark}</p>`)}</section>
+${tasks.map((task) => taskSection(task, layers))}
+</main><footer>Written by reignite ${version}. All numbers: comparison.json; draws and counts behind the intervals: *.resamples.npy and *.patients.json.</footer>
+${VIEWER}
+${viewerData(tasks, layers)}
+<script src="assets/report.js"></script></body></html>
+`;
+}
+
+function answerOf(verdict: Likeness): string {
+  switch (verdict) {
+    case 'equal':
+      return 'Equal.';
+    case 'within tolerance':
+      return 'Within tolerance.';
+    case 'differs':
+      return 'They differ.';
+    case 'not comparable':
+      return 'Not comparable.';
+  }
+}
+
+function aboutTable(about: SidesComparison['about'], a: Side, b: Side): Html {
+  if (about.length > 0) {
+    const rows = about.map((each) => [each.field, each.a ?? '–', each.b ?? '–']);
+    return table('What differs', ['', 'A', 'B'], rows);
+  }
+  if (a.about.size === 0 && b.about.size === 0) return html`<p>Nothing is known of either.</p>`;
+  return html`<p>The same on both sides.</p>`;
+}
+
+function taskSection(compared: ComparedTask, layers: readonly RoiLayers[]): Html {
+  const { task, verdict, reason, remarks, scores } = compared;
+  return html`<section><h2 id="${task}">${TASK_TITLES[task]} <span class="tag" data-verdict="${AS_VERDICT[verdict]}">${verdict}</span></h2>
+<p>${reason}</p>${remarks.map((remark) => html`<p class="note">${remark}</p>`)}
+${scores === undefined ? NOTHING : scoresTable(compared)}
+${agreementTable(compared)}
+<h3>ROIs, most different first</h3>${gallery(compared, layers)}</section>`;
+}
+
+function scoresTable({ task, scores }: ComparedTask): Html {
+  const known = (scores?.scores ?? []).filter(({ a, b }) => a !== null || b !== null);
+  const rows = known.map(({ name, a, b, difference, interval }) => [
+    name,
+    decimal(a),
+    decimal(b),
+    decimal(difference),
+    interval === undefined ? '–' : `${decimal(interval.low)} to ${decimal(interval.high)}`,
+  ]);
+  const name = taskNamed(task).scoreName;
+  const shown = table(
+    `${name} of A and B on the same patients`,
+    ['', 'A', 'B', 'B − A', '95 % interval of B − A'],
+    rows,
+  );
+  const isSame = known.every(({ difference }) => difference === 0);
+  return isSame ? html`<details><summary>Every ${name} is the same</summary>${shown}</details>` : shown;
+}
+
+function agreementTable({ task, agreement }: ComparedTask): Html {
+  const { labels, unit, isMask } = taskNamed(task).viewer;
+  const rows = [...agreement.classes].map(([label, { a, b, same }]) => [
+    labels[label]?.name ?? `label ${label}`,
+    a,
+    b,
+    same,
+    decimal(a + b === 0 ? null : (2 * same) / (a + b)),
+  ]);
+  const what = isMask ? 'equal' : 'with a counterpart';
+  const head = ['', `${unit} of A`, `${unit} of B`, what, isMask ? 'Dice of A and B' : 'F1 of A and B'];
+  const shown = table('Agreement of A and B, without the ground truth', head, rows);
+  return html`<details><summary>Agreement of A and B per class</summary>${shown}</details>`;
+}
+
+function gallery({ task, rois }: ComparedTask, layers: readonly RoiLayers[]): Html {
+  const files = new Map(layers.filter((each) => each.task === task).map((each) => [each.roi, each.files]));
+  const ordered = [...rois].sort((one, other) => (other.difference ?? -1) - (one.difference ?? -1));
+  const { unit, isMask } = taskNamed(task).viewer;
+  const cards = ordered.slice(0, MOST_CARDS).map(({ roi, difference, reason }) => {
+    const said = difference === null ? (reason ?? 'not compared') : `${percent(difference)} of its ${unit} differ`;
+    return html`<li data-roi="${roi}">${pictureOf(task, roi, files.get(roi), isMask)}<div class="about"><strong>${roi}</strong><br>${said}</div></li>`;
+  });
+  const left = ordered.length - cards.length;
+  const more = left === 0 ? NOTHING : html`<p class="note">${left} more are in comparison.json.</p>`;
+  return html`<ul class="gallery" id="gallery-${task}" aria-label="ROIs of ${TASK_TITLES[task]}">${cards}</ul>${more}`;
+}
+
+function pictureOf(task: Task, roi: string, files: RoiLayers['files'] | undefined, isMask: boolean): Html {
+  const { image, ours, differ } = files ?? {};
+  const first = image ?? ours;
+  if (first === undefined) return NOTHING;
+  const shown = [image, ours, differ].flatMap((file, k) =>
+    file === undefined
+      ? []
+      : [
+          html`<img loading="lazy" src="${hrefOf(file)}" alt="${file === first ? `${roi}: image and prediction of B` : ''}" class="${k === 1 && isMask ? 'mask' : ''}">`,
+        ],
+  );
+  return html`<a class="stack" href="${hrefOf(first)}" data-view="${task}/${roi}">${shown}</a>`;
+}
+
+function viewerData(tasks: readonly ComparedTask[], layers: readonly RoiLayers[]): Html {
+  const compared = new Map(
+    tasks.flatMap((task) => task.rois.map((roi) => [`${task.task}/${roi.roi}`, { task, roi }] as const)),
+  );
+  const rois = layers.flatMap((each) => {
+    const found = compared.get(`${each.task}/${each.roi}`);
+    if (found === undefined) return [];
+    const { difference } = found.roi;
+    const { unit } = taskNamed(each.task).viewer;
+    const said = difference === 0 ? 'equal' : 'differs';
+    const about = difference === null ? '' : `${percent(difference)} of its ${unit} differ`;
+    return [{ ...each, verdict: difference === 0 ? 'reproduced' : 'differs', said, about }];
+  });
+  return jsonScript('viewer-data', {
+    words: Object.fromEntries(tasks.map(({ task }) => [task, wordsOf(task)])),
+    titles: TASK_TITLES,
+    rois,
+  });
+}
+
+function wordsOf(task: Task) {
+  const { viewer } = taskNamed(task);
+  const differ = viewer.isMask ? 'Where A and B differ' : 'Without counterpart (ring: B, box: A)';
+  return { ...viewer, sides: ['A', 'B'], layers: { ...viewer.layers, published: 'A', ours: 'B', margin: '', differ } };
+}
+
+function percent(share: number): string {
+  return share === 0 ? '0 %' : `${(100 * share).toPrecision(2)} %`;
+}

@@ -1,0 +1,174 @@
+import { readdir } from 'node:fs/promises';
+import { basename, join, parse } from 'node:path';
+import { z } from 'zod';
+import { CELL_TASKS, TASKS, type Task } from '../../config/tasks.ts';
+import { folderOf, OVERVIEW_FILE } from '../dataset/layout.ts';
+import { readOverview } from '../dataset/overview.ts';
+import { isSynthetic } from '../dataset/provenance.ts';
+import { ReigniteError } from '../errors.ts';
+import { statIfThere } from '../files/if-there.ts';
+import { inside } from '../files/inside.ts';
+import { fileExists } from '../files/open-for-reading.ts';
+import { cellFiles, tissueFiles } from '../predict/prediction.ts';
+import { type PredictionSummary, readPredictionSummary } from '../predict/prediction-summary.ts';
+import { readConfiguration } from '../report/configuration.ts';
+import { provenanceOf, type Summary } from '../report/summary.ts';
+import { readEnvironments } from '../results/environments.ts';
+import { RESULTS } from '../results/results-folder.ts';
+import { settingsInEffect } from '../tasks/detection-settings.ts';
+import { cellDefinition } from '../tasks/registry.ts';
+import { taskNamed } from '../tasks/task-named.ts';
+import { PatientsFile, VerdictEngine } from '../verdict/verdict-file.ts';
+import type { Side, SideTask } from './side.ts';
+
+/** What a folder is read with. */
+export interface SideOptions {
+  /** As the user named it. */
+  readonly name: string;
+  /** Absolute data folder; an evaluation knows its own. */
+  readonly data?: string | undefined;
+}
+
+/**
+ * Reads a results folder of a run, what `evaluate` wrote, or what `predict` wrote.
+ *
+ * @throws ReigniteError NOT_COMPARABLE when the folder is none of them; RUN_OPEN for a run that has not ended.
+ */
+export async function readSide(folder: string, options: SideOptions): Promise<Side> {
+  const summary = await RESULTS.summary.readIfValid(folder);
+  if (summary !== undefined) return readRun(folder, summary, options);
+  if (await fileExists(RESULTS.summary.in(folder))) {
+    return predictionSide(folder, await readPredictionSummary(folder), options);
+  }
+  return readEvaluation(folder, options);
+}
+
+async function readRun(folder: string, summary: Summary, { name, data }: SideOptions): Promise<Side> {
+  if (summary.status === 'running') {
+    throw new ReigniteError('RUN_OPEN', `The run ${summary.run} is open: its results are not complete yet.`, {
+      remedy: 'Wait until it has ended, then run the same command again.',
+    });
+  }
+  const about = new Map<string, string>();
+  const config = await readConfiguration(folder);
+  const compared = config === undefined ? {} : { inference: config.inference, ...pick(config, TASKS) };
+  for (const [field, value] of flat(compared)) about.set(field, value);
+  for (const task of CELL_TASKS) {
+    for (const [field, value] of flat(settingsInEffect(cellDefinition(task), config?.[task] ?? {}))) {
+      if (summary.tasks[task] !== undefined) about.set(`${task}.${field}`, value);
+    }
+  }
+  const tasks = new Map<Task, SideTask>();
+  for (const task of TASKS) {
+    if (summary.tasks[task] === undefined) continue;
+    const { engine } = Judged.parse((await RESULTS.verdict.readIfThere(folder, task)) ?? {});
+    for (const [field, value] of flat({ ...engine })) about.set(`${task}: ${field}`, value);
+    const counts = patientsIn(await RESULTS.patients.readIfThere(folder, task));
+    const failed = new Set(summary.tasks[task].failures.map(({ roi }) => roi));
+    const listed = counts?.patients.flatMap(({ rois }) => rois) ?? [];
+    const inference = join(folder, folderOf('inference', task));
+    const rois = new Set([...listed, ...(await stemsIn(inference))].filter((roi) => !failed.has(roi)));
+    const predictions = new Map([...rois].sort().map((roi) => [roi, join(inference, `${roi}${endingOf(task)}`)]));
+    tasks.set(task, { predictions, images: new Map(), ...(counts && { counts }) });
+  }
+  const versions = new Set((await readEnvironments(folder)).map(({ reignite }) => reignite));
+  about.set('reignite', [...versions].sort().join(', '));
+  about.set('record', summary.record);
+  const isMarked = provenanceOf(summary).kind === 'synthetic';
+  return {
+    name,
+    kind: 'run',
+    folder,
+    record: summary.record,
+    ...(data && { data }),
+    isSynthetic: isMarked,
+    about,
+    tasks,
+  };
+}
+
+async function readEvaluation(folder: string, { name, data }: SideOptions): Promise<Side> {
+  const tasks = new Map<Task, SideTask>();
+  const about = new Map<string, string>();
+  let known = data;
+  for (const task of TASKS) {
+    const source = await RESULTS.source.readIfThere(folder, task);
+    if (source === undefined) continue;
+    known ??= source.data;
+    about.set(`${task}: predictions`, source.predictions);
+    about.set(`${task}: categories`, source.categories ?? 'by-id');
+    const counts = await RESULTS.evaluatedPatients.readIfThere(folder, task);
+    const rois = new Set([...(counts?.patients.flatMap((patient) => patient.rois) ?? [])]);
+    const predictions = new Map(
+      [...rois].sort().map((roi) => [roi, join(source.predictions, `${roi}${endingOf(task)}`)]),
+    );
+    const labels = source.labels?.map((value) => value ?? undefined);
+    tasks.set(task, { predictions, images: new Map(), ...(counts && { counts }), ...(labels && { labels }) });
+  }
+  if (tasks.size > 0) {
+    const isMarked = known !== undefined && (await isSyntheticRecord(known));
+    return { name, kind: 'evaluation', folder, ...(known && { data: known }), isSynthetic: isMarked, about, tasks };
+  }
+  const isOld = (await statIfThere(join(folder, 'metrics'))) !== undefined;
+  throw new ReigniteError(
+    'NOT_COMPARABLE',
+    isOld
+      ? `${folder} holds metrics that do not say which predictions they are of.`
+      : `${folder} holds neither a run, nor an evaluation, nor predictions.`,
+    isOld ? { remedy: 'Run the same `npx reignite evaluate` again, then compare.' } : {},
+  );
+}
+
+function predictionSide(folder: string, summary: PredictionSummary, { name, data }: SideOptions): Side {
+  const { task, model, settings, images } = summary;
+  const isCells = CELL_TASKS.some((each) => each === task);
+  const fileOf = (image: string) => join(folder, isCells ? cellFiles(image).points : tissueFiles(image).mask);
+  const { path, digest, ...more } = model;
+  const about = new Map(flat({ ...settings, model: { path: basename(path), digest, folds: more.folds } }));
+  const predictions = new Map(images.map((image) => [image.name, fileOf(image.name)]));
+  const paths = new Map(images.map((image) => [image.name, image.image]));
+  const labelNames = model.labels;
+  const found = { predictions, images: paths, ...(labelNames && { labelNames }) };
+  // Its images are the user's: the notes of each say what is known of them.
+  return {
+    name,
+    kind: 'prediction',
+    folder,
+    ...(data && { data }),
+    isSynthetic: false,
+    about,
+    tasks: new Map([[task, found]]),
+  };
+}
+
+const Judged = z.object({ engine: VerdictEngine.optional() });
+
+async function isSyntheticRecord(data: string): Promise<boolean> {
+  const overview = await readOverview(inside(data, OVERVIEW_FILE)).catch(() => undefined);
+  return overview !== undefined && isSynthetic(overview);
+}
+
+function endingOf(task: Task): string {
+  return taskNamed(task).viewer.isMask ? '.png' : '.npy';
+}
+
+async function stemsIn(folder: string): Promise<string[]> {
+  return (await readdir(folder).catch(() => [])).map((name) => parse(name).name);
+}
+
+/** Fields as `a.b`, with their values as text. */
+function flat(value: object, prefix = ''): [string, string][] {
+  return Object.entries(value).flatMap(([name, inner]: [string, unknown]): [string, string][] => {
+    if (inner === undefined) return [];
+    if (typeof inner === 'object' && inner !== null && !Array.isArray(inner)) return flat(inner, `${prefix}${name}.`);
+    return [[`${prefix}${name}`, typeof inner === 'string' ? inner : JSON.stringify(inner)]];
+  });
+}
+
+function pick<Value extends object, Key extends keyof Value>(value: Value, keys: readonly Key[]): object {
+  return Object.fromEntries(keys.map((key) => [key, value[key]]));
+}
+
+function patientsIn(file: unknown): PatientsFile | undefined {
+  return file === undefined ? undefined : PatientsFile.parse(file);
+}

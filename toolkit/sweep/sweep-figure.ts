@@ -1,0 +1,115 @@
+import type { TopLevelSpec } from 'vega-lite';
+import { TASK_TITLES } from '../../config/tasks.ts';
+import { FIGURE_STYLE } from '../figures/vega-style.ts';
+import type { RunSweep } from './swept-run.ts';
+
+const WIDTH = 460;
+const HEIGHT = 260;
+const PAPER = '#b03a00';
+/** Told apart by dash and label as well. */
+const COLOURS = ['#0b3d6e', '#1b7f5c', '#7a3e9d', '#8a5a00', '#444444', '#b8336a'];
+const DASHES = [
+  [1, 0],
+  [8, 3],
+  [2, 3],
+  [10, 3, 2, 3],
+  [5, 5],
+  [12, 4],
+];
+
+interface Row {
+  readonly reader: string;
+  readonly threshold: number;
+  readonly value: number | null;
+}
+
+/**
+ * Draws a sweep: F1 of every reader with the AI over the confidence threshold, and for a task with a tumour proportion
+ * score its mean absolute difference from every reader. The paper's threshold is a vertical line.
+ */
+export function sweepFigure(sweep: RunSweep): TopLevelSpec {
+  const { task, thresholds, curves, tumourProportion } = sweep;
+  const f1 = curves.flatMap(({ reader, macro }) => rowsOf(reader, thresholds, macro));
+  const proportion = (tumourProportion?.readers ?? []).flatMap(({ reader, meanAbsoluteDifference }) =>
+    rowsOf(reader, thresholds, meanAbsoluteDifference),
+  );
+  const readers = curves.map(({ reader }) => reader);
+  return {
+    ...FIGURE_STYLE,
+    description: descriptionOf(sweep),
+    title: {
+      text: `${TASK_TITLES[task]} over the confidence threshold`,
+      subtitle: `vertical line: the paper's threshold, ${sweep.paper}`,
+      subtitleFontSize: 12,
+      anchor: 'start',
+    },
+    vconcat: [
+      panel(sweep, f1, readers, { title: 'F1 with the AI, mean over the classes', domain: [0, 1] }),
+      ...(proportion.length === 0
+        ? []
+        : [panel(sweep, proportion, readers, { title: 'TPS: mean absolute difference (percentage points)' })]),
+    ],
+  };
+}
+
+function panel(
+  { paper, thresholds }: RunSweep,
+  rows: readonly Row[],
+  readers: readonly string[],
+  { title, domain }: { readonly title: string; readonly domain?: number[] },
+) {
+  const x = {
+    field: 'threshold',
+    type: 'quantitative' as const,
+    title: 'confidence threshold',
+    scale: { domain: [Math.min(...thresholds), Math.max(...thresholds)], nice: false },
+    axis: { grid: true, gridColor: '#ddd', format: '.2f' },
+  };
+  const y = {
+    field: 'value',
+    type: 'quantitative' as const,
+    title,
+    ...(domain === undefined ? { scale: { zero: true } } : { scale: { domain } }),
+    axis: { grid: true, gridColor: '#ddd' },
+  };
+  return {
+    width: WIDTH,
+    height: HEIGHT,
+    data: { values: rows.filter(({ value }) => value !== null) },
+    layer: [
+      {
+        data: { values: [{ threshold: paper }] },
+        mark: { type: 'rule' as const, color: PAPER, strokeWidth: 2, aria: false },
+        encoding: { x },
+      },
+      {
+        mark: { type: 'line' as const, strokeWidth: 2, aria: false },
+        encoding: {
+          x,
+          y,
+          color: {
+            field: 'reader',
+            type: 'nominal' as const,
+            scale: { domain: [...readers], range: readers.map((_, k) => COLOURS[k % COLOURS.length] ?? 'black') },
+            legend: { title: null, labelFontSize: 12, symbolSize: 400, symbolStrokeWidth: 2 },
+          },
+          strokeDash: {
+            field: 'reader',
+            type: 'nominal' as const,
+            scale: { domain: [...readers], range: readers.map((_, k) => DASHES[k % DASHES.length] ?? [1, 0]) },
+          },
+        },
+      },
+    ],
+  };
+}
+
+function rowsOf(reader: string, thresholds: readonly number[], values: readonly (number | null)[]): Row[] {
+  return thresholds.map((threshold, k) => ({ reader, threshold, value: values[k] ?? null }));
+}
+
+function descriptionOf({ task, thresholds, curves, paper }: RunSweep): string {
+  const at = thresholds.indexOf(paper);
+  const said = curves.map(({ reader, macro }) => `${reader} ${macro[at]?.toFixed(3) ?? 'no image'}`);
+  return `F1 of ${TASK_TITLES[task]} from threshold ${thresholds[0]} to ${thresholds.at(-1)}; at ${paper}: ${said.join(', ')}.`;
+}

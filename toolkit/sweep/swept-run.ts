@@ -1,0 +1,133 @@
+import { TaskSettings } from '../../config/task-config.ts';
+import { type CellTask, TASK_TITLES } from '../../config/tasks.ts';
+import type { FileDigests } from '../cache/file-digests.ts';
+import type { StepCache } from '../cache/step-cache.ts';
+import { readersFile } from '../dataset/layout.ts';
+import { readReaderAnnotations } from '../dataset/readers-annotations.ts';
+import { ReigniteError } from '../errors.ts';
+import { inside } from '../files/inside.ts';
+import { readConfiguration } from '../report/configuration.ts';
+import type { Summary } from '../report/summary.ts';
+import { RESULTS } from '../results/results-folder.ts';
+import { keptBoxes } from '../tasks/cells-detection.ts';
+import type { DetectionSettings } from '../tasks/definition.ts';
+import { settingsInEffect } from '../tasks/detection-settings.ts';
+import { cellDefinition } from '../tasks/registry.ts';
+import { taskNamed } from '../tasks/task-named.ts';
+import type { ListedRoi, NetworkSetup } from '../tasks/work.ts';
+import { CellsVerdictFile } from '../verdict/verdict-file.ts';
+import { SCRIPT_LIMITS } from '../yolo/detect/nms.ts';
+import { roundedCoordinate } from '../yolo/detect/points.ts';
+import { keptScore } from '../yolo/image-boxes.ts';
+import { judgeImage } from '../yolo/judge-image.ts';
+import { type CellSweep, type ScoredCell, sweepCells } from './sweep-cells.ts';
+
+/** A finished run, and where what its networks saw is kept. */
+export interface SweptRun {
+  readonly task: CellTask;
+  /** Absolute. */
+  readonly results: string;
+  /** Absolute. */
+  readonly data: string;
+  readonly summary: Summary;
+  /** The part of the cache that the run worked in. */
+  readonly cache: StepCache;
+  readonly digests: FileDigests;
+  readonly signal: AbortSignal;
+}
+
+/** A sweep with what it was made from. */
+export interface RunSweep extends CellSweep {
+  readonly task: CellTask;
+  readonly run: string;
+  /** Of the run; only the confidence is swept. */
+  readonly settings: DetectionSettings;
+  /** Confidence in the authors' code. */
+  readonly paper: number;
+  /** Images that count. */
+  readonly images: number;
+  /** Images without a prediction, by the stem. */
+  readonly leftOut: readonly string[];
+}
+
+/** @returns Thresholds from the lowest score that is kept to 0.95, a `step` apart, the two given ones among them. */
+export function thresholdsBy(step: number, floor: number, ...given: readonly number[]): number[] {
+  const count = Math.floor((HIGHEST - floor) / step + 1e-9);
+  const grid = Array.from({ length: count + 1 }, (_, k) => Math.round((floor + k * step) * 1e6) / 1e6);
+  return [...new Set([...grid, ...given])].sort((a, b) => a - b);
+}
+
+const HIGHEST = 0.95;
+
+/**
+ * Scores a finished run at every confidence threshold, from the boxes that its network saw.
+ *
+ * @param step - Distance of two thresholds.
+ * @throws ReigniteError USAGE when the run has no result of the task; FILE_MISSING when the record is not there, or when
+ *   the cache no longer has the boxes.
+ */
+export async function sweepRun(run: SweptRun, step: number): Promise<RunSweep> {
+  const { task, results, data, summary, signal } = run;
+  const of = summary.tasks[task];
+  if (of === undefined) {
+    throw new ReigniteError('USAGE', `The run ${summary.run} has no result of ${TASK_TITLES[task]}.`, {
+      remedy: `Name a run that has it, or run it: npx reignite run --tasks ${task}.`,
+    });
+  }
+  const definition = cellDefinition(task);
+  const chosen = TaskSettings.parse((await readConfiguration(results))?.[task] ?? {});
+  const settings = settingsInEffect(definition, chosen);
+  const setup = { ...(await engineOf(results, task)), settings: chosen };
+  const annotations = await readReaderAnnotations(inside(data, readersFile(task)), task);
+  const failed = new Set(of.failures.map(({ roi }) => roi));
+  const cells = new Map<string, readonly ScoredCell[]>();
+  for (const roi of await taskNamed(task).listRois(data)) {
+    signal.throwIfAborted();
+    if (!failed.has(roi.roi)) cells.set(roi.roi, await cellsOf(run, roi, setup, settings));
+  }
+  const known = { ...annotations, images: annotations.images.filter(({ stem }) => cells.has(stem)) };
+  const paper = definition.settings.confidence;
+  const floor = keptScore(settings.confidence);
+  const thresholds = thresholdsBy(step, floor, paper, settings.confidence);
+  const sweep = await sweepCells({ annotations: known, cells: (stem) => cells.get(stem) ?? [], thresholds, signal });
+  const leftOut = annotations.images.map(({ stem }) => stem).filter((stem) => !cells.has(stem));
+  return { task, run: summary.run, settings, paper, images: known.images.length, leftOut, ...sweep };
+}
+
+/** The points at the lowest threshold. */
+async function cellsOf(
+  { data, cache, digests, summary, signal }: SweptRun,
+  { roi, image, box }: ListedRoi,
+  setup: NetworkSetup,
+  settings: DetectionSettings,
+): Promise<readonly ScoredCell[]> {
+  const imageSha256 = await digests.sha256(inside(data, image), signal);
+  const boxes = await keptBoxes(cache, imageSha256, setup, settings);
+  if (boxes === undefined) {
+    throw new ReigniteError('FILE_MISSING', `The boxes of ROI ${roi} of ${summary.run} are not in this cache.`, {
+      remedy:
+        'Run the same `npx reignite run` again in this home: what is missing is detected again. Images that changed since the run count as missing.',
+    });
+  }
+  const limits = { ...SCRIPT_LIMITS, confidence: boxes.floor, iou: settings.iou };
+  const { points } = await judgeImage(boxes, { ...limits, ...(box && { box }) });
+  return points.map(({ x, y, label, score }) => ({
+    x: roundedCoordinate(x),
+    y: roundedCoordinate(y),
+    class: label,
+    score,
+  }));
+}
+
+async function engineOf(results: string, task: CellTask): Promise<Omit<NetworkSetup, 'settings'>> {
+  const verdict = await RESULTS.verdict.readIfThere(results, task);
+  const engine = verdict === undefined ? undefined : CellsVerdictFile.parse(verdict).engine;
+  if (engine !== undefined) return { model: { digest: engine.model }, engine };
+  throw new ReigniteError(
+    'FILE_MISSING',
+    `${RESULTS.verdict.in(results, task)} does not say which network the run used.`,
+    {
+      remedy: 'Run `npx reignite run` again, then sweep.',
+    },
+  );
+}
