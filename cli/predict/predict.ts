@@ -36,7 +36,7 @@ async function nameImages(words: readonly string[]): Promise<readonly NamedImage
     const other = byName.get(name.toLowerCase());
     if (other === path) continue;
     if (other !== undefined) {
-      throw new ReigniteError('USAGE', `${other} and ${path} would be written to the same files.`, {
+      throw new ReigniteError('USAGE', `${other} and ${path} would write the same files.`, {
         remedy: 'Use different output folders, or rename one.',
       });
     }

@@ -94,7 +94,7 @@ describe('categories whose ids begin at 0', { timeout: 120_000 }, () => {
     expect(rotated.status, rotated.stderr).toBe(0);
     expect(macroOf(rotated.stdout)).toBe(0);
     expect(rotated.stderr).toContain('WARNING: the classes of the readers');
-    expect(rotated.stderr).toContain('category 0, "pd-l1 negative tumor cell", is taken for "non-tumor cell"');
+    expect(rotated.stderr).toContain('category 0, "pd-l1 negative tumor cell", counts as "non-tumor cell"');
     expect(rotated.stderr).toContain('--categories by-name');
     const file = await readFile(at('out-from-zero', 'metrics', 'pdl1.intervals.json'), 'utf8');
     expect(JSON.parse(file).warnings[0]).toMatch(/^WARNING: .*72 annotations are affected/);
