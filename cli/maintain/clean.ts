@@ -31,6 +31,7 @@ export async function findRemovable(home: HomeFolders, dataFolders: readonly str
   const places: Readonly<Record<Removable, readonly string[]>> = {
     cache: [home.cache],
     partial: [home.work, ...(await inData(partialFiles))],
+    scratch: [home.scratch],
     models: [home.models],
     runs: [home.runs],
     logs: [home.logs],

@@ -2,6 +2,7 @@
 export const REMOVABLE = {
   cache: 'cached results; a run computes them again',
   partial: 'unfinished ROIs and downloads; they start again',
+  scratch: 'files fetched from object storage; a worker fetches them again',
   models: 'converted networks; converting again takes minutes',
   runs: 'plans and failures of closed runs; `why` shows less about them',
   logs: 'logs of workers and servers',
@@ -11,4 +12,13 @@ export const REMOVABLE = {
 export type Removable = keyof typeof REMOVABLE;
 
 /** The kinds in the order in which they are listed. */
-export const REMOVABLES: readonly Removable[] = ['cache', 'partial', 'models', 'runs', 'logs', 'databases', 'archives'];
+export const REMOVABLES: readonly Removable[] = [
+  'cache',
+  'partial',
+  'scratch',
+  'models',
+  'runs',
+  'logs',
+  'databases',
+  'archives',
+];

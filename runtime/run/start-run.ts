@@ -49,6 +49,8 @@ interface RunMemo extends Record<string, unknown> {
   readonly results: string;
   /** The cache namespace of a fresh run, and of those that resume it. */
   readonly generation?: string | undefined;
+  /** Object storage in place of shared folders. */
+  readonly storage?: string | undefined;
   /** Whether it was started with `--fresh`. */
   readonly fresh: boolean;
   readonly versions: { readonly reignite: string; readonly node: string };
@@ -59,7 +61,7 @@ interface RunMemo extends Record<string, unknown> {
  *
  * @param options.fresh - Whether nothing is taken from the cache of earlier runs.
  * @throws ReigniteError RESULTS_IN_USE when another open run writes to the same results folder; RUN_OPEN when a fresh run
- *   is asked for and one is open.
+ *   is asked for and one is open, or when the open one has another storage.
  */
 export async function startRun(
   client: Client & { readonly connection: Connection },
@@ -69,13 +71,16 @@ export async function startRun(
   { fresh = false }: { readonly fresh?: boolean } = {},
 ): Promise<'started' | 'attached'> {
   await refuseSharedResults(client, asked);
-  const run = withCacheNamespace(asked, await newestExecution(client, asked.id), fresh);
+  const newest = await newestExecution(client, asked.id);
+  refuseOtherStorage(asked, newest);
+  const run = withCacheNamespace(asked, newest, fresh);
   const { config, digest, folders } = run.input;
   const tasks = config.tasks.map((task) => TASK_TITLES[task]).join(', ');
   const memo: RunMemo = {
     record: config.record,
     digest,
     ...folders,
+    ...(config.storage === undefined ? {} : { storage: config.storage }),
     fresh,
     versions: { reignite: packageVersion(), node: process.versions.node },
   };
@@ -109,6 +114,20 @@ export async function startRun(
     // Another command started one in the meantime.
     return startRun(client, server, asked, onStep, { fresh });
   }
+}
+
+/** The models and images of an open run are in the storage that it was started with, and its workers fetch from there. */
+function refuseOtherStorage({ id, input }: ResolvedRun, newest: NewestExecution | undefined): void {
+  if (newest?.isOpen !== true) return;
+  const [asked, known] = [input.config.storage, newest.memo['storage']];
+  if (asked === known) return;
+  throw new ReigniteError(
+    'RUN_OPEN',
+    `The run ${id} is open, with storage ${known ?? 'none'} instead of ${asked ?? 'none'}.`,
+    {
+      remedy: 'Use the same `--set storage=`, or `npx reignite cancel` first; finished ROIs are kept.',
+    },
+  );
 }
 
 async function refuseSharedResults(client: Client, run: ResolvedRun): Promise<void> {

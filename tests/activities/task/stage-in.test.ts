@@ -35,8 +35,10 @@ let data = '';
 
 beforeAll(async () => {
   const record = await writeTinyRecord(folder(), [
+    // Large enough to be interrupted.
     { name: 'patient1_he_roi1', width: 300, height: 200 },
     { name: 'patient2_he_roi1', width: 64, height: 49 },
+    { name: 'patient3_he_roi1', width: 72, height: 64 },
   ]);
   data = record.unpacked;
 });
@@ -56,37 +58,40 @@ async function plannedTask() {
   const rois = await new TaskFiles(main.home, stage).readBatch(0);
   const { stage: _stage, ...step } = setup;
   const inputs = rois.map(({ need: _need, ...roi }) => ({ ...step, ...roi, inference }));
+  const [large, ...small] = inputs;
+  if (large === undefined || small.length !== 2) throw new Error('The plan is another one.');
+  const failures = [{ roi: large.roi, code: 'ROI_SKIPPED', cause: 'It takes long.' }];
   const elsewhere = (name: string, bytes = 1e9) => servicesOf(homeFolders(join(root, name)), storage(), bytes);
-  return { server, root, main, folders, setup, inputs, elsewhere };
+  return { server, root, main, folders, setup, large, small, failures, elsewhere };
 }
 
 function received({ sent }: FakeS3): number {
   return [...sent.values()].reduce((sum, bytes) => sum + bytes, 0);
 }
 
-describe('a worker that has none of the folders', () => {
+describe('a worker that has none of the folders', { timeout: 180_000 }, () => {
   it('infers from the storage alone, and its results land where they belong', async () => {
-    const { server, main, folders, setup, inputs, elsewhere } = await plannedTask();
+    const { server, main, folders, setup, small, failures, elsewhere } = await plannedTask();
     const away = elsewhere('away');
     const infer = createInferRoi({ ...away, engines });
-    for (const input of inputs) expect(await runActivity(infer, input)).toMatchObject({ cached: false });
-    const images = new Set(inputs.flatMap(({ sources }) => [sources?.image ?? '', sources?.truth ?? '']));
+    for (const input of small) expect(await runActivity(infer, input)).toMatchObject({ cached: false });
+    const images = new Set(small.flatMap(({ sources }) => [sources?.image ?? '', sources?.truth ?? '']));
     for (const sha256 of images) {
       const key = `run/objects/${sha256.slice(0, 2)}/${sha256}`;
       expect(server.sent.get(key)).toBe(server.objects.get(key)?.length);
     }
     const before = received(server);
-    const drawn = await runActivity(createDrawBatch(main), { ...setup, batch: 0, failures: [] });
+    const drawn = await runActivity(createDrawBatch(main), { ...setup, batch: 0, failures });
     expect(drawn.drawn).toBe(2);
     expect(received(server)).toBeGreaterThan(before);
     const names = await readdir(join(folders.results, 'inference', 'he'));
-    expect(names.sort()).toEqual(inputs.map(({ roi }) => `${roi}.png`).sort());
+    expect(names.sort()).toEqual(small.map(({ roi }) => `${roi}.png`).sort());
     expect(await readdir(join(folders.results, 'environment'))).toHaveLength(1);
 
     const alone = servicesOf(homeFolders(await temporaryFolder()));
     await runActivity(createPrepareModel(alone.home), { task: 'he', settings, folders });
     const results = join(await temporaryFolder(), 'results');
-    for (const input of inputs) {
+    for (const input of small) {
       await runActivity(createInferRoi({ ...alone, engines }), { ...input, folders: { data, results } });
       const file = join('inference', 'he', `${input.roi}.png`);
       expect(await readFile(join(results, file))).toEqual(await readFile(join(folders.results, file)));
@@ -94,9 +99,7 @@ describe('a worker that has none of the folders', () => {
   });
 
   it('resumes an ROI that another machine was lost with', async () => {
-    const { server, inputs, elsewhere } = await plannedTask();
-    const [input] = inputs;
-    if (input === undefined) throw new Error('The plan is empty.');
+    const { server, large: input, elsewhere } = await plannedTask();
     const environment = new MockActivityEnvironment();
     environment.on('heartbeat', ({ tile = 0 }: { tile?: number }) => {
       if (tile > 40) environment.cancel('WORKER_SHUTDOWN');
@@ -116,8 +119,8 @@ describe('a worker that has none of the folders', () => {
   });
 
   it('takes a result that another machine has made', async () => {
-    const { inputs, elsewhere } = await plannedTask();
-    const [input] = inputs;
+    const { small, elsewhere } = await plannedTask();
+    const [input] = small;
     if (input === undefined) throw new Error('The plan is empty.');
     await runActivity(createInferRoi({ ...elsewhere('first'), engines }), input);
     const second = createInferRoi({ ...elsewhere('second'), engines });
@@ -125,18 +128,18 @@ describe('a worker that has none of the folders', () => {
   });
 
   it('keeps no more of what it fetched than it may', async () => {
-    const { inputs, elsewhere } = await plannedTask();
+    const { small, elsewhere } = await plannedTask();
     const away = elsewhere('away', 1);
-    for (const input of inputs) await runActivity(createInferRoi({ ...away, engines }), input);
+    for (const input of small) await runActivity(createInferRoi({ ...away, engines }), input);
     expect(await filesBelow(away.home.scratch)).toEqual([]);
     expect(await filesBelow(away.home.cache)).toEqual([]);
   });
 
   it('measures for the ledger, and sends what it wrote', async () => {
-    const { main, folders, setup, inputs, elsewhere } = await plannedTask();
+    const { main, folders, setup, small, failures, elsewhere } = await plannedTask();
     const away = elsewhere('away');
-    for (const input of inputs) await runActivity(createInferRoi({ ...away, engines }), input);
-    await runActivity(createDrawBatch(main), { ...setup, batch: 0, failures: [] });
+    for (const input of small) await runActivity(createInferRoi({ ...away, engines }), input);
+    await runActivity(createDrawBatch(main), { ...setup, batch: 0, failures });
     const { engine: _engine, model: _model, ...task } = setup;
     const measure = createMeasureTask({ ...elsewhere('other'), engines });
     const measured = await runActivity(measure, { ...task, batches: 1, inference, full: true });
@@ -147,9 +150,9 @@ describe('a worker that has none of the folders', () => {
   });
 
   it('gives a step back, for another worker to take, when the storage does not have what it needs', async () => {
-    const { server, inputs, elsewhere } = await plannedTask();
+    const { server, small, elsewhere } = await plannedTask();
     for (const key of server.objects.keys()) if (key.includes('/models/')) server.objects.delete(key);
-    const [input] = inputs;
+    const [input] = small;
     if (input === undefined) throw new Error('The plan is empty.');
     const infer = createInferRoi({ ...elsewhere('away'), engines });
     const environment = (attempt: number) => new MockActivityEnvironment({ attempt, heartbeatTimeoutMs: 100 });

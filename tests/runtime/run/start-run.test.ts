@@ -51,6 +51,16 @@ describe('startRun', () => {
     expect(await statuses(run.id)).toEqual(['RUNNING']);
   });
 
+  it('refuses to attach with another storage, where the files of the run are not', async () => {
+    const run = await openRun((await workflowBundle()).digest);
+    const config = { ...run.input.config, storage: 's3://bucket/other' };
+    const asked = { ...run, input: { ...run.input, config } };
+    await expect(startRun(client, server, asked, () => undefined)).rejects.toMatchObject({
+      code: 'RUN_OPEN',
+      message: expect.stringContaining('storage none instead of s3://bucket/other'),
+    });
+  });
+
   it('leaves an open run of other code alone on a shared server: there, workflows are patched', async () => {
     const run = await openRun('0123456789abcdef');
     await startRun(client, { ...server, external: true }, run, () => undefined);

@@ -1,0 +1,38 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { startCommand, until } from '../../support/command.ts';
+import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+import { startTestServer } from '../../support/temporal.ts';
+import { tinyProfile, writeTinyRecord } from '../../support/tiny-record.ts';
+
+it('finishes the ROI in hand when it is told to stop, with --drain', { timeout: 240_000 }, async () => {
+  const cwd = await temporaryFolder();
+  const home = join(cwd, 'home');
+  await writeTinyRecord(cwd, [{ name: 'patient1_he_roi1', width: 500, height: 400 }]);
+  await writeFile(join(cwd, 'tiny.yaml'), tinyProfile(join(cwd, 'served')));
+  const server = await startTestServer();
+  const place = { home, cwd, environment: { TEMPORAL_ADDRESS: server.address } };
+  const log = () => {
+    const logs = join(home, 'logs');
+    const names = existsSync(logs) ? readdirSync(logs).filter((name) => name.startsWith('worker-inference-')) : [];
+    return names.map((name) => readFileSync(join(logs, name), 'utf8')).join('');
+  };
+  const worker = startCommand(['worker', '--queues', 'inference', '--drain', '3'], place);
+  await worker.shows('Serves');
+  const words = ['--profile', 'tiny.yaml', '--data', 'data', '--results', 'results', '--tasks', 'he'];
+  const run = startCommand(['run', ...words, '--set', 'inference.threads=1'], place);
+  try {
+    await until(() => log().includes('inference starts'), run.stderr);
+    worker.process.kill('SIGTERM');
+    await worker.ended;
+    expect(worker.stderr()).toContain('finishes those in hand within 3 min');
+    expect(log()).toContain('inference is in the cache');
+  } finally {
+    worker.process.kill('SIGKILL');
+    run.process.kill('SIGINT');
+    await run.ended;
+    await server.stop();
+  }
+});
