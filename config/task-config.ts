@@ -91,7 +91,10 @@ export const tissueTaskConfig = (task: TissueTask) =>
 /** The section of a task in which cells are detected. */
 export const cellTaskConfig = (task: CellTask) =>
   z
-    .strictObject({ model: customModel('a YOLOv5 .pt, or an .onnx with its JSON file'), ...Detection.shape })
+    .strictObject({
+      model: customModel('a .pt of YOLOv5 or Ultralytics, or an .onnx'),
+      ...Detection.shape,
+    })
     .describe(`${TASK_TITLES[task]}.`);
 
 /** The section of a task of either kind, as steps are given it; cells have neither scope nor folds. */

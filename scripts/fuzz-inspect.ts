@@ -1,4 +1,5 @@
-// Damages files thousands of times and inspects each: a result or a typed error, never anything else, within a second.
+// Damages files thousands of times, inspects each and describes it as a detector: a result or a typed error, never anything
+// else, within a second.
 // Usage: npx tsx scripts/fuzz-inspect.ts [--count 10000] [--seed 1] FILE...
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -8,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { describeInspected, inspectModel } from '../cli/predict/inspect-model.ts';
 import { randomNumbers } from '../tests/support/random-numbers.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
+import { describeDetector } from '../toolkit/models/describe-detector.ts';
 
 const SLOW_MS = 2_000;
 const EDGES = [0x00, 0x01, 0x7f, 0x80, 0xff];
@@ -46,9 +48,19 @@ async function outcomeOf(path: string): Promise<string> {
     const found = await inspectModel(path);
     describeInspected(found);
     JSON.stringify(found);
-    return found.fault?.code ?? found.format;
+    return `${found.fault?.code ?? found.format}, ${await describedAs(path)}`;
   } catch (error) {
     if (error instanceof ReigniteError && error.code !== 'INTERNAL') return `error ${error.code}`;
+    throw error;
+  }
+}
+
+/** What `predict` would say of it as a detector. */
+async function describedAs(path: string): Promise<string> {
+  try {
+    return (await describeDetector(path)).family;
+  } catch (error) {
+    if (error instanceof ReigniteError && error.code !== 'INTERNAL') return error.code;
     throw error;
   }
 }

@@ -8,6 +8,7 @@ import { readLabelTranslation } from '../../toolkit/evaluate/label-translation.t
 import { listed } from '../../toolkit/format.ts';
 import type { TaskKind } from '../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
+import { evaluateBoxesCommand } from '../evaluate/evaluate-boxes-command.ts';
 import { endWhenInterrupted } from '../interruption.ts';
 import { EXIT, printable, printResult, printStep } from '../output.ts';
 
@@ -45,18 +46,24 @@ function signed(value: number): string {
 
 export interface EvaluateOptions {
   readonly task: Task;
-  readonly data: string;
+  readonly data?: string;
   readonly predictions: string;
   readonly out: string;
   readonly labels?: string;
   readonly classes?: string;
   readonly categories?: CategoryRule;
+  /** Annotated boxes as COCO JSON, in place of a record. */
+  readonly boxes?: string;
+  readonly maxBoxes?: number;
   readonly json?: boolean;
 }
 
 /** `reignite evaluate`: scores existing predictions with the paper's protocol; needs no Temporal, model or images. */
 export async function evaluateCommand(options: EvaluateOptions): Promise<number> {
-  const { task, json, labels, classes, categories } = options;
+  const { task, data, json, labels, classes, categories, boxes } = options;
+  if (boxes !== undefined) return evaluateBoxesCommand({ ...options, boxes });
+  if (data === undefined) throw new ReigniteError('USAGE', 'evaluate needs --data, or --boxes for annotated boxes.');
+  if (options.maxBoxes !== undefined) throw new ReigniteError('USAGE', '--max-boxes is for --boxes.');
   const { takes, scoredClasses, evaluate } = taskNamed(task);
   if (labels !== undefined && !takes.labels) {
     throw new ReigniteError('USAGE', '--labels is for masks only; points contain the number of their class.');
@@ -72,7 +79,7 @@ export async function evaluateCommand(options: EvaluateOptions): Promise<number>
   }
   endWhenInterrupted('Interrupted: the evaluation is not complete. Run the same command to compute it again.');
   const input = {
-    data: resolve(options.data),
+    data: resolve(data),
     predictions: resolve(options.predictions),
     out: resolve(options.out),
     ...(labels !== undefined && { labels: await readLabelTranslation(resolve(labels)) }),

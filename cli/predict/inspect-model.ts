@@ -11,6 +11,7 @@ import { describe } from '../../toolkit/pytorch/pickle/value.ts';
 import { type TreeNode, treeLines, valueTree } from '../../toolkit/pytorch/pickle/value-tree.ts';
 import { type ListedTensor, listTensors } from '../../toolkit/pytorch/tensors/list-tensors.ts';
 import { elementCount } from '../../toolkit/pytorch/tensors/tensor.ts';
+import { detectorFamily } from '../../toolkit/yolo/detector-family.ts';
 import { printable } from '../output.ts';
 
 /** What `model inspect` says of a file. */
@@ -106,7 +107,7 @@ async function inspectCheckpoint(file: string, globals: SeenGlobal[]): Promise<I
     return {
       file,
       format,
-      holds: checkpointFamily(root, file) ?? describe(root),
+      holds: checkpointFamily(root, file) ?? detectorFamily(root, file) ?? describe(root),
       safe: globals.every(({ verdict }) => verdict !== 'dangerous'),
       globals,
       elements: tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0),

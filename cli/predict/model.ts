@@ -5,6 +5,8 @@ import { dirname, join, resolve } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { replaceFile, writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
 import { readTextIfThere } from '../../toolkit/files/if-there.ts';
+import { describeDetector } from '../../toolkit/models/describe-detector.ts';
+import { refuseOtherFile } from '../../toolkit/models/refuse-other-file.ts';
 import { convertModel } from '../../toolkit/nnunet/convert/convert-model.ts';
 import { checkpointOfFold, type FoldCheckpoint } from '../../toolkit/nnunet/convert/model-folds.ts';
 import { ModelCard } from '../../toolkit/nnunet/model-card.ts';
@@ -21,7 +23,7 @@ export interface ConvertedFile {
 
 /**
  * Converts one checkpoint to ONNX: a fold of an nnU-Net model (v1: `fold_K/model_best.model`, its `.pkl` next to it; v2:
- * `fold_K/checkpoint_final.pth`, plans.json and dataset.json above it), or a YOLOv5 detector.
+ * `fold_K/checkpoint_final.pth`, plans.json and dataset.json above it), or a detector of YOLOv5 or Ultralytics.
  *
  * @param size - Side of a detector's tile in px.
  * @throws ReigniteError FILE_MISSING, USAGE for a folder and where a file that reignite did not write would be overwritten, or
@@ -39,6 +41,7 @@ async function convertModelFile(
         'Name the checkpoint of one fold in it, such as fold_0/checkpoint_final.pth. `predict` accepts the whole folder.',
     });
   }
+  await refuseOtherFile(file);
   const onnx = out ?? `${file.replace(/\.[^./]+$/, '')}.onnx`;
   const beside = `${onnx.replace(/\.onnx$/, '')}.json`;
   await refuseSidecarOfUser(beside);
@@ -86,8 +89,15 @@ async function convertCells(
   work: string,
   size: number | undefined,
 ): Promise<{ made: string; card: object }> {
-  const card = await convertDetector({ checkpoint, out: work, ...(size === undefined ? {} : { size }) });
+  const side = size ?? (await usualSize(checkpoint));
+  const card = await convertDetector({ checkpoint, out: work, ...(side === undefined ? {} : { size: side }) });
   return { made: join(work, card.file), card };
+}
+
+/** A detector of Ultralytics is converted for the size that it was trained with; YOLOv5 for the paper's tile. */
+async function usualSize(checkpoint: string): Promise<number | undefined> {
+  const { family, imgsz, stride } = await describeDetector(checkpoint);
+  return family === 'ultralytics' && imgsz !== undefined ? Math.ceil(imgsz / stride) * stride : undefined;
 }
 
 export interface InspectOptions {

@@ -80,11 +80,13 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     'evaluate --task he --data data/15674785 --predictions my-masks --out scores',
   )
     .addOption(new Option('--task <task>', 'task of the predictions').choices(TASKS).makeOptionMandatory())
-    .requiredOption(
-      '--data <dir>',
-      'folder of the record: overview and annotations; images only for figures of single ROIs',
-    )
+    .option('--data <dir>', 'folder of the record: overview and annotations; images only for figures of single ROIs')
     .requiredOption('--predictions <dir>', 'folder that directly contains the masks (.png) or points (.npy)')
+    .option(
+      '--boxes <file>',
+      'instead of --data: annotated boxes as COCO JSON, for mAP50 and mAP50-95 of candidates or COCO results',
+    )
+    .option('--max-boxes <n>', 'with --boxes: best boxes per class and image that count (default: 100)', parseNumber)
     .requiredOption('--out <dir>', 'folder for metrics/ and figures/')
     .option('--labels <file>', "JSON object that maps the paper's label names to the values in your masks")
     .option('--classes <names>', 'score only these classes, separated by commas; merge all others')
@@ -115,10 +117,14 @@ export function modelCommands(program: Command, { exitWith }: CommandContext): v
   command(
     model,
     'convert <file>',
-    'convert an nnU-Net fold (fold_K/model_best.model or checkpoint_final.pth) or a YOLOv5 .pt to ONNX',
+    'convert an nnU-Net fold (fold_K/model_best.model or checkpoint_final.pth) or a .pt of YOLOv5 or Ultralytics to ONNX',
   )
     .option('--out <file.onnx>', 'output file (default: next to the checkpoint)')
-    .option('--size <px>', 'tile size of a detector (default: 512)', parseNumber)
+    .option(
+      '--size <px>',
+      'tile size of a detector (default: the training size for Ultralytics, 512 for YOLOv5)',
+      parseNumber,
+    )
     .action(async (file: string, options: ConvertOptions) => {
       const { convertCommand } = await import('../predict/model.ts');
       exitWith(await convertCommand(file, options));

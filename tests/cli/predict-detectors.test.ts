@@ -47,12 +47,14 @@ describe('reignite predict with a detector of others', { timeout: 60_000 }, () =
       expect(found).toHaveLength(expected.length);
       expect(expected.length).toBeGreaterThan(3);
       for (const [x1, y1, x2, y2, score, label] of expected) {
-        const near = found.find(
+        // Several boxes may be the whole image after they are cut at its borders.
+        const near = found.some(
           (of) =>
             of.class === label &&
+            Math.abs(of.score - score) < 1e-3 &&
             [of.x1 - x1, of.y1 - y1, of.x2 - x2, of.y2 - y2].every((distance) => Math.abs(distance) < 0.05),
         );
-        expect(near?.score).toBeCloseTo(score, 3);
+        expect(near, `${label} ${score} at ${x1}, ${y1}`).toBe(true);
       }
       const perClass = (label: number) => expected.filter(([, , , , , of]) => of === label).length;
       expect(image.counts).toMatchObject([

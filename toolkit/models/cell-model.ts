@@ -5,7 +5,7 @@ import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { statIfThere } from '../files/if-there.ts';
 import { importCustomModel } from '../onnx/custom-model/own-model.ts';
-import { DetectionSidecar, parseSidecar, readSidecarJson } from '../onnx/custom-model/sidecar.ts';
+import type { DetectionSidecar } from '../onnx/custom-model/sidecar.ts';
 import {
   convertDetector,
   DEFAULT_SIZE,
@@ -13,7 +13,8 @@ import {
   hashSource,
   sidesOf,
 } from '../yolo/convert/convert-detector.ts';
-import { CARD_FILE, DetectorCard, knownDetectorCard } from '../yolo/detector-card.ts';
+import { CARD_FILE, type DetectorCard, knownDetectorCard } from '../yolo/detector-card.ts';
+import { readOnnxDetector } from './onnx-detector.ts';
 import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
 import type { PrepareOptions } from './tissue-model.ts';
 
@@ -76,25 +77,21 @@ export async function refuseNoFile(path: string): Promise<void> {
   });
 }
 
-/** An ONNX file: one that `model convert` wrote, by its card, or any other detector, by its sidecar. */
+/** An ONNX file: one that `model convert` wrote, by its card, or any other detector, by its JSON file or its own metadata. */
 async function prepareOnnx(
   path: string,
   models: string,
   size: DetectorSize | undefined,
   signal: AbortSignal | undefined,
 ): Promise<CellModel> {
-  const json = await readSidecarJson(path);
-  const converted = DetectorCard.safeParse(json).data;
-  if (converted !== undefined) {
-    refuseOtherSize(path, converted.shape ?? [converted.size, converted.size], size);
-    return takeConverted(path, converted, models, signal);
+  const described = await readOnnxDetector(path);
+  if (described.card !== undefined) {
+    const { shape, size: side } = described.card;
+    refuseOtherSize(path, shape ?? [side, side], size);
+    return takeConverted(path, described.card, models, signal);
   }
-  const { card, folder, cached } = await importCustomModel(
-    path,
-    parseSidecar(path, json, DetectionSidecar),
-    models,
-    signal,
-  );
+  const own = described.fixed === undefined ? sizedSidecar(described.sidecar, size ?? DEFAULT_SIZE) : described.sidecar;
+  const { card, folder, cached } = await importCustomModel(path, own, models, signal);
   const { sidecar } = card;
   if (sidecar.kind !== 'detection') throw new ReigniteError('SIDECAR_INVALID', `${path} is not a detector.`);
   refuseOtherSize(path, card.size, size);
@@ -107,6 +104,12 @@ async function prepareOnnx(
     synthetic: isTrainedOnSynthetic([card]),
     cached,
   };
+}
+
+/** The sidecar of a model that takes any size, for one size. */
+function sizedSidecar(sidecar: DetectionSidecar, size: DetectorSize): DetectionSidecar {
+  const { height, width } = sidesOf(size);
+  return { ...sidecar, input: { ...sidecar.input, size: [height, width] } };
 }
 
 async function takeConverted(

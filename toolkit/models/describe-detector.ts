@@ -1,9 +1,8 @@
-import { DetectionSidecar, parseSidecar, readSidecarJson } from '../onnx/custom-model/sidecar.ts';
-import { describeModel } from '../onnx/file/describe-model.ts';
 import { openCheckpoint } from '../pytorch/containers/checkpoint.ts';
 import { readDetectorNetwork } from '../yolo/convert/detector-network.ts';
-import { DetectorCard } from '../yolo/detector-card.ts';
 import { refuseNoFile } from './cell-model.ts';
+import { readOnnxDetector } from './onnx-detector.ts';
+import { refuseOtherFile } from './refuse-other-file.ts';
 
 /** What is known of a detector before it is prepared. */
 export interface DescribedDetector {
@@ -31,6 +30,7 @@ export async function describeDetector(path: string): Promise<DescribedDetector>
 }
 
 async function describeCheckpoint(path: string): Promise<DescribedDetector> {
+  await refuseOtherFile(path);
   const checkpoint = await openCheckpoint(path);
   try {
     const { family, names, strides, imgsz } = await readDetectorNetwork(checkpoint);
@@ -41,22 +41,9 @@ async function describeCheckpoint(path: string): Promise<DescribedDetector> {
 }
 
 async function describeOnnx(path: string): Promise<DescribedDetector> {
-  const json = await readSidecarJson(path);
-  const card = DetectorCard.safeParse(json).data;
-  if (card !== undefined) {
-    const [height, width] = card.shape ?? [card.size, card.size];
-    return {
-      family: card.kind === 'yolov5' ? 'yolov5' : 'ultralytics',
-      classes: card.classes,
-      stride: Math.max(...card.stride),
-      fixed: { height, width },
-      ...(card.imgsz !== undefined && { imgsz: card.imgsz }),
-    };
-  }
-  const { labels, input } = parseSidecar(path, json, DetectionSidecar);
-  const shape = describeModel(path).inputs[0]?.shape ?? [];
-  const sides = input.layout === 'NCHW' ? [shape[2], shape[3]] : [shape[1], shape[2]];
-  const [height, width] = sides.map((side, axis) => (typeof side === 'number' ? side : input.size?.[axis]));
-  const fixed = height === undefined || width === undefined ? {} : { fixed: { height, width } };
-  return { family: 'onnx', classes: labels, stride: USUAL_STRIDE, ...fixed };
+  const { card, sidecar, fixed, imgsz } = await readOnnxDetector(path);
+  const sizes = { ...(fixed && { fixed }), ...(imgsz !== undefined && { imgsz }) };
+  if (card === undefined) return { family: 'onnx', classes: sidecar.labels, stride: USUAL_STRIDE, ...sizes };
+  const family = card.kind === 'yolov5' ? 'yolov5' : 'ultralytics';
+  return { family, classes: card.classes, stride: Math.max(...card.stride), ...sizes };
 }

@@ -67,7 +67,7 @@ export function planDetection(
   }
   const rest = { confidence, iou, suppression, recorded: Math.min(RECORDED, confidence) } as const;
   const isLetterbox = (fit ?? (imgsz === undefined ? 'tiles' : 'letterbox')) === 'letterbox';
-  const side = sideOf(detector, imgsz);
+  const side = sideOf(detector, imgsz ?? (isOfTask && !isLetterbox ? settings.tile : undefined));
   if (isLetterbox) {
     refuseWithLetterbox(choices);
     const stride = detector.fixed === undefined ? detector.stride : undefined;

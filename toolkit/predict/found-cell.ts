@@ -41,10 +41,12 @@ export function cellsOfImage(
   const isResampled = scaleX !== 1 || scaleY !== 1;
   const cells: FoundCell[] = [];
   let point = 0;
+  let padding = 0;
   const candidates = seen.candidates.map((candidate): Candidate => {
     const [x1, x2] = [toHundredths(candidate.x1 * scaleX), toHundredths(candidate.x2 * scaleX)];
     const [y1, y2] = [toHundredths(candidate.y1 * scaleY), toHundredths(candidate.y2 * scaleY)];
     const scaled = { ...candidate, x1, y1, x2, y2 };
+    if (candidate.outcome === 'outside') padding++;
     if (candidate.outcome !== 'point') return scaled;
     const x = toHundredths((points[3 * point] ?? Number.NaN) * scaleX);
     const y = toHundredths((points[3 * point + 1] ?? Number.NaN) * scaleY);
@@ -54,7 +56,11 @@ export function cellsOfImage(
     return scaled;
   });
   const seenAt = isResampled ? { seenAt: { width: seen.width, height: seen.height } } : {};
-  return { cells, outside: point - cells.length, candidates: { ...seen, ...seenAt, width, height, candidates } };
+  return {
+    cells,
+    outside: padding + point - cells.length,
+    candidates: { ...seen, ...seenAt, width, height, candidates },
+  };
 }
 
 /** A sentence about cells that were left out since they are not in the image. */

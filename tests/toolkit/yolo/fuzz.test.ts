@@ -14,6 +14,9 @@ import { randomNumbers } from '../../support/random-numbers.ts';
 import { fixture, SIZE } from './support/fixtures.ts';
 import { dict, list } from './support/pickle-tree.ts';
 
+const ULTRALYTICS = ['v8.pt', 'v9.pt', 'v10.pt', 'v12.pt', 'seg.pt'].map((name) => join('..', 'ultralytics', name));
+const FIXTURES = ['v7.pt', 'v3.pt', ...ULTRALYTICS];
+
 const { share, below, oneOf } = randomNumbers(20_240_611);
 
 const ODD: readonly PickleValue[] = [
@@ -65,8 +68,8 @@ function mutateTree(root: PickleValue, all: readonly PickleValue[]): void {
 describe('mutated checkpoints', () => {
   it('are built or refused, when their trees are changed', async () => {
     const counts = { built: 0, refused: 0 };
-    for (let round = 0; round < 150; round++) {
-      const checkpoint = await openCheckpoint(fixture(oneOf(['v7.pt', 'v3.pt'])));
+    for (let round = 0; round < 120; round++) {
+      const checkpoint = await openCheckpoint(fixture(oneOf(FIXTURES)));
       try {
         const all = containers(checkpoint.root);
         for (let times = 1 + below(3); times > 0; times--) mutateTree(checkpoint.root, all);

@@ -30,6 +30,7 @@ export const CustomModelCard = z.object({
   size: z.tuple([Count, Count]).describe('Height and width of a tile in px'),
   /** Channels of a segmentation's output, or rows of a detector's. */
   count: Count,
+  rowsVary: z.literal(true).exactOptional().describe('A detector whose rows follow from its input: `count` at most'),
   sidecar: z.union([SegmentationSidecar, DetectionSidecar]),
 });
 export type CustomModelCard = z.infer<typeof CustomModelCard>;
@@ -64,7 +65,7 @@ export async function importCustomModel(
   return { card, folder, cached: false };
 }
 
-type Shapes = Pick<CustomModelCard, 'input' | 'output' | 'size' | 'count'>;
+type Shapes = Pick<CustomModelCard, 'input' | 'output' | 'size' | 'count' | 'rowsVary'>;
 
 function checkShapes(path: string, model: DescribedModel, sidecar: SegmentationSidecar | DetectionSidecar): Shapes {
   const refuse = (what: string) => new ReigniteError('SIDECAR_INVALID', `${sidecarPath(path)}: ${what}.`);
@@ -83,12 +84,9 @@ function checkShapes(path: string, model: DescribedModel, sidecar: SegmentationS
     if (elementType !== FLOAT32) throw refuse(`${name} of the model is not float32`);
   }
   const size = tileSize(input, sidecar.input, refuse);
-  if (sidecar.kind === 'detection' && size[0] !== size[1]) {
-    throw refuse(`a detector's tiles are squares, not ${size[0]} x ${size[1]} px`);
-  }
-  const count =
-    sidecar.kind === 'segmentation' ? channelsOf(output, size, sidecar, refuse) : rowsOf(output, sidecar, refuse);
-  return { input: input.name, output: output.name, size, count };
+  const names = { input: input.name, output: output.name, size };
+  if (sidecar.kind === 'segmentation') return { ...names, count: channelsOf(output, size, sidecar, refuse) };
+  return { ...names, ...rowsOf(output, sidecar, size, refuse) };
 }
 
 type Refuse = (what: string) => ReigniteError;
@@ -124,15 +122,29 @@ function channelsOf(
   throw refuse(`the output ${name} is [${shape}]; ${labels.length} labels as ${output.layout} make [${expected}]`);
 }
 
-function rowsOf({ name, shape }: DescribedValue, { output, labels }: DetectionSidecar, refuse: Refuse): number {
-  const columns = output.format === 'end2end' ? 6 : (output.format === 'yolov5' ? 5 : 4) + labels.length;
+/** Of one head at a stride of 4 px and three more, each of twice the stride. */
+const MOST_ROWS_PER_PIXEL = (1 + 1 / 4 + 1 / 16 + 1 / 64) / 16;
+const ANCHORS = 3;
+
+function rowsOf(
+  { name, shape }: DescribedValue,
+  { output, labels }: DetectionSidecar,
+  [height, width]: readonly [number, number],
+  refuse: Refuse,
+): Pick<CustomModelCard, 'count' | 'rowsVary'> {
+  const { format } = output;
+  const columns = format === 'end2end' ? 6 : (format === 'yolov5' ? 5 : 4) + labels.length;
   const [batch, first, second] = shape;
-  const [rows, found] = output.format === 'yolov8' ? [second, first] : [first, second];
+  const [rows, found] = format === 'yolov8' ? [second, first] : [first, second];
   const isOne = batch === 1 || typeof batch === 'string';
-  if (shape.length === 3 && isOne && found === columns && typeof rows === 'number') return rows;
+  if (shape.length === 3 && isOne && found === columns) {
+    if (typeof rows === 'number') return { count: rows };
+    const most = Math.ceil(height * width * MOST_ROWS_PER_PIXEL) * (format === 'yolov5' ? ANCHORS : 1);
+    return { count: most, rowsVary: true };
+  }
   throw refuse(
-    `the output ${name} is [${shape}]; ${labels.length} labels as ${output.format} make ` +
-      (output.format === 'yolov8' ? `[1, ${columns}, rows]` : `[1, rows, ${columns}]`),
+    `the output ${name} is [${shape}]; ${labels.length} labels as ${format} make ` +
+      (format === 'yolov8' ? `[1, ${columns}, rows]` : `[1, rows, ${columns}]`),
   );
 }
 

@@ -110,6 +110,11 @@ export async function readSidecarJson(model: string): Promise<unknown> {
   }
 }
 
+/** Whether a model has a sidecar. */
+export function hasSidecar(model: string): boolean {
+  return existsSync(sidecarPath(model));
+}
+
 /**
  * Checks a sidecar.
  *

@@ -24,14 +24,17 @@ export interface DescribedModel {
   readonly parameters: number;
   /** Files next to the model that contain its weights. */
   readonly externalFiles: readonly string[];
+  /** What its writer noted in it, by key. */
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
 /** Field numbers of onnx.proto. */
-const MODEL = { irVersion: 1, producer: 2, graph: 7, opset: 8 } as const;
+const MODEL = { irVersion: 1, producer: 2, graph: 7, opset: 8, metadata: 14 } as const;
 const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12 } as const;
 const NODE = { operator: 4, domain: 7 } as const;
 const TENSOR = { dims: 1, externalData: 13 } as const;
 const MAX_VALUES = 1_000_000;
+const MOST_NOTES = 1_000;
 
 /**
  * Reads the structure of an ONNX file. Weights are skipped, and nothing is executed.
@@ -52,18 +55,23 @@ function readModel(file: ProtobufReader): DescribedModel {
   let producer = '';
   let graph: MessageField | undefined;
   const opsets: { domain: string; version: number }[] = [];
+  const metadata = new Map<string, string>();
   for (const field of file.fields(0, file.length)) {
     if (field.number === MODEL.irVersion) irVersion = field.value;
     else if (field.number === MODEL.producer) producer = file.text(field);
     else if (field.number === MODEL.graph && field.isSpan) graph = field;
     else if (field.number === MODEL.opset && field.isSpan) opsets.push(readOpset(file, field));
+    else if (field.number === MODEL.metadata && field.isSpan && metadata.size < MOST_NOTES) {
+      const { key, value } = readEntry(file, field);
+      metadata.set(key, value);
+    }
   }
   if (graph === undefined || irVersion === 0) {
     throw new ReigniteError('MODEL_UNREADABLE', `${file.path} is not an ONNX model: it contains no graph.`, {
       remedy: 'Export or download the model again.',
     });
   }
-  return { irVersion, opsets, producer, ...readGraph(file, graph) };
+  return { irVersion, opsets, producer, metadata: Object.fromEntries(metadata), ...readGraph(file, graph) };
 }
 
 function readOpset(file: ProtobufReader, { from, to }: MessageField): { domain: string; version: number } {
@@ -78,7 +86,7 @@ function readOpset(file: ProtobufReader, { from, to }: MessageField): { domain: 
 function readGraph(
   file: ProtobufReader,
   { from, to }: MessageField,
-): Omit<DescribedModel, 'irVersion' | 'opsets' | 'producer'> {
+): Omit<DescribedModel, 'irVersion' | 'opsets' | 'producer' | 'metadata'> {
   let graph = '';
   let parameters = 0;
   const inputs: DescribedValue[] = [];
@@ -132,13 +140,19 @@ function elementsOf(file: ProtobufReader, { from, to }: MessageField, externalFi
   return elements;
 }
 
-function locationOf(file: ProtobufReader, { from, to }: MessageField): string | undefined {
+function locationOf(file: ProtobufReader, field: MessageField): string | undefined {
+  const { key, value } = readEntry(file, field);
+  return key === 'location' ? value : undefined;
+}
+
+/** A key with its value. */
+function readEntry(file: ProtobufReader, { from, to }: MessageField): { readonly key: string; readonly value: string } {
   const entry = { key: '', value: '' };
   for (const field of file.fields(from, to)) {
     if (field.number === 1 && field.isSpan) entry.key = file.text(field);
     if (field.number === 2 && field.isSpan) entry.value = file.text(field);
   }
-  return entry.key === 'location' ? entry.value : undefined;
+  return entry;
 }
 
 function readValue(file: ProtobufReader, { from, to }: MessageField): DescribedValue {

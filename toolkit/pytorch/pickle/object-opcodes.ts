@@ -1,3 +1,4 @@
+import { isGetattr } from '../method-reference.ts';
 import { interpretCall, interpretNew } from './interpret.ts';
 import { buildArray, buildDType } from './numpy-values.ts';
 import type { PickleContext } from './pickle-context.ts';
@@ -59,6 +60,7 @@ export const OBJECT_OPCODES: OpcodeTable = {
   R: (machine) => {
     const args = machine.popKind('tuple').items;
     const callable = machine.popKind('global', 'reduced');
+    machine.methods.call(callable, args);
     machine.pushNew(interpretCall(callable, args, machine.context) ?? inert(callable, args));
   },
   '\x81': (machine) => {
@@ -102,7 +104,8 @@ function globalFromLines(machine: PickleMachine): PickleGlobal {
 }
 
 function named(machine: PickleMachine, module: string, name: string): PickleGlobal {
-  machine.context.recordGlobal(module, name, machine.opcodeAt);
+  if (isGetattr(module, name)) machine.methods.begin(module, machine.opcodeAt);
+  else machine.context.recordGlobal(module, name, machine.opcodeAt);
   return { kind: 'global', module, name };
 }
 

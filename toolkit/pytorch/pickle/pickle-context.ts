@@ -27,11 +27,14 @@ export class PickleContext {
     return [...this.#globals.values()];
   }
 
-  /** @throws ReigniteError CHECKPOINT_UNSAFE for a name that could run code, unless inspecting. */
-  recordGlobal(module: string, name: string, position: number): void {
+  /**
+   * @param verdict - Of this use of the name; the worst one counts.
+   * @throws ReigniteError CHECKPOINT_UNSAFE for a name that could run code, unless inspecting.
+   */
+  recordGlobal(module: string, name: string, position: number, verdict = classifyGlobal(module, name)): void {
     const key = describeGlobal(module, name);
-    if (this.#globals.has(key)) return;
-    const verdict = classifyGlobal(module, name);
+    const known = this.#globals.get(key);
+    if (known !== undefined && (known.verdict === 'dangerous' || verdict !== 'dangerous')) return;
     const seen = { module, name, verdict, position };
     this.#globals.set(key, seen);
     this.#onGlobal(seen);

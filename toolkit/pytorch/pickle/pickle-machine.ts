@@ -1,4 +1,5 @@
 import { withArticle } from '../../format.ts';
+import { isGetattr, MethodReferences } from '../method-reference.ts';
 import type { ByteReader } from './byte-reader.ts';
 import { LIMITS } from './limits.ts';
 import type { PickleContext } from './pickle-context.ts';
@@ -12,6 +13,7 @@ export class PickleMachine {
   readonly reader: ByteReader;
   readonly context: PickleContext;
   readonly persistentLoad: PersistentLoad;
+  readonly methods: MethodReferences;
   /** Byte at which the opcode at work begins. */
   opcodeAt = 0;
   readonly #stack: PickleValue[] = [];
@@ -21,6 +23,7 @@ export class PickleMachine {
   constructor(reader: ByteReader, context: PickleContext, persistentLoad: PersistentLoad) {
     this.reader = reader;
     this.context = context;
+    this.methods = new MethodReferences(context);
     this.persistentLoad = persistentLoad;
   }
 
@@ -81,6 +84,9 @@ export class PickleMachine {
   remembered(index: number): PickleValue {
     const value = this.#memo.get(index);
     if (value === undefined) throw this.context.corrupt(`memo ${index} is read before it is written`);
+    if (isPickleObject(value) && value.kind === 'global' && isGetattr(value.module, value.name)) {
+      this.methods.begin(value.module, this.opcodeAt);
+    }
     return value;
   }
 

@@ -42,17 +42,28 @@ export function unpickle(
   persistentLoad: PersistentLoad = (id) => ({ kind: 'persistent', id }),
 ): PickleValue {
   const machine = new PickleMachine(reader, context, persistentLoad);
+  try {
+    run(machine);
+  } catch (error) {
+    machine.methods.fail();
+    throw error;
+  }
+  const value = machine.result();
+  checkNesting(value, context);
+  return value;
+}
+
+function run(machine: PickleMachine): void {
+  const { reader, context } = machine;
   for (;;) {
     machine.opcodeAt = reader.position;
     const code = reader.uint8();
+    machine.methods.before(String.fromCharCode(code));
     if (code === STOP) break;
     const opcode = OPCODES[code];
     if (opcode === undefined) throw unknownOpcode(code, machine.opcodeAt, context);
     opcode(machine);
   }
-  const value = machine.result();
-  checkNesting(value, context);
-  return value;
 }
 
 function unknownOpcode(code: number, position: number, context: PickleContext): Error {

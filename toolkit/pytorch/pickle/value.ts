@@ -136,7 +136,7 @@ export function describe(value: PickleValue | undefined): string {
 }
 
 /** `module.name` of the class or function an inert object was to be made with. */
-function nameOfCallable(value: PickleReduced): string {
+export function nameOfCallable(value: PickleReduced): string {
   const { callable } = value;
   return callable.kind === 'global' ? `${callable.module}.${callable.name}` : 'another object';
 }

@@ -31,6 +31,7 @@ export async function openDetector(folder: string, options: SessionOptions): Pro
 class CustomDetector implements EngineDetector {
   readonly digest: string;
   readonly size: number;
+  readonly shape: { readonly height: number; readonly width: number };
   readonly rows: number;
   readonly classes: readonly string[];
   readonly isSuppressed: boolean;
@@ -47,7 +48,9 @@ class CustomDetector implements EngineDetector {
     engine: DetectorEngine,
   ) {
     this.digest = card.digest;
-    this.size = card.size[0];
+    const [height, width] = card.size;
+    this.size = Math.max(height, width);
+    this.shape = { height, width };
     this.rows = card.count;
     this.classes = sidecar.labels;
     this.isSuppressed = sidecar.output.format === 'end2end';
@@ -79,10 +82,13 @@ class CustomDetector implements EngineDetector {
       const data = output?.data;
       const { format } = this.#sidecar.output;
       const columns = format === 'end2end' ? 6 : this.classes.length + (format === 'yolov5' ? 5 : 4);
-      if (!(data instanceof Float32Array) || data.length !== this.rows * columns) {
+      const rows = data instanceof Float32Array ? data.length / columns : Number.NaN;
+      const fits = this.#card.rowsVary ? rows <= this.rows && Number.isInteger(rows) : rows === this.rows;
+      if (!(data instanceof Float32Array) || !fits) {
         throw new RangeError(`Expected ${this.rows} x ${columns} numbers, got [${output?.dims}]`);
       }
-      placeRows(data, format, this.rows, this.classes.length, head);
+      if (rows < this.rows) head.fill(0);
+      placeRows(data, format, rows, this.classes.length, head);
     } catch (cause) {
       throw new ReigniteError('INFERENCE_FAILED', `The network ${this.digest} failed on a tile: ${String(cause)}`, {
         cause,

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { exportedDetector } from '../../../toolkit/onnx/exported-detector.ts';
+import type { DescribedModel } from '../../../toolkit/onnx/file/describe-model.ts';
+import { parsePythonLiteral } from '../../../toolkit/onnx/python-literal.ts';
+
+function model(shape: readonly (number | string)[], metadata: Record<string, string>): DescribedModel {
+  return {
+    irVersion: 8,
+    opsets: [],
+    producer: 'pytorch',
+    graph: 'main',
+    inputs: [{ name: 'images', elementType: 1, shape: [1, 3, 640, 640] }],
+    outputs: [{ name: 'output0', elementType: 1, shape }],
+    operators: {},
+    parameters: 1,
+    externalFiles: [],
+    metadata,
+  };
+}
+
+const NOTES = { stride: '32', task: 'detect', imgsz: '[640, 640]', names: "{0: 'a', 1: \"it's\"}" };
+
+describe('exportedDetector', () => {
+  it.each([
+    ['an export of Ultralytics', [1, 6, 8400], NOTES, 'yolov8'],
+    ['one with dynamic axes', ['batch', 6, 'anchors'], { ...NOTES, args: "{'dynamic': True}" }, 'yolov8'],
+    ['one with suppression inside', [1, 300, 6], { ...NOTES, args: "{'nms': True, 'batch': 1}" }, 'end2end'],
+    ['one of a one-to-one head', [1, 300, 6], { ...NOTES, end2end: 'True' }, 'end2end'],
+    ['one of YOLOv5', [1, 25200, 7], { stride: '32', names: "['a', 'b']" }, 'yolov5'],
+    ['one of YOLOv5 with one class', [1, 25200, 6], { stride: '32', names: "{0: 'a'}" }, 'yolov5'],
+  ])('understands the notes of %s', (_, shape, notes, format) => {
+    const sidecar = exportedDetector('x.onnx', model(shape, notes));
+    expect(sidecar?.output.format).toBe(format);
+    expect(sidecar?.input.size).toEqual('imgsz' in notes ? [640, 640] : undefined);
+    expect(sidecar?.labels[0]).toBe('a');
+  });
+
+  it('leaves a file without notes, or with notes it cannot read, to its sidecar', () => {
+    expect(exportedDetector('x.onnx', model([1, 6, 8400], {}))).toBeUndefined();
+    const odd = { ...NOTES, names: '__import__("os").system("true")' };
+    expect(exportedDetector('x.onnx', model([1, 6, 8400], odd))).toBeUndefined();
+    expect(exportedDetector('x.onnx', model([1, 6, 8400], { ...NOTES, names: '{1: "a"}' }))).toBeUndefined();
+  });
+
+  it('names another task, and an output that does not fit', () => {
+    const error = (shape: number[], notes: object) => () =>
+      exportedDetector('x.onnx', model(shape, { ...NOTES, ...notes }));
+    expect(error([1, 38, 8400], { task: 'segment' })).toThrow(/the task segment/);
+    expect(error([1, 9, 8400], {})).toThrow(/names 2 classes, and its output \[1,9,8400\]/);
+  });
+});
+
+describe('parsePythonLiteral', () => {
+  it.each([
+    ["{0: 'a', 'b': (1, 2.5, -3e2), }", { '0': 'a', b: [1, 2.5, -300] }],
+    ['[]', []],
+    ['"a\\"b\\n"', 'a"b\n'],
+    ['[True, False, None]', [true, false, null]],
+  ])('reads %s', (text, value) => {
+    expect(parsePythonLiteral(text)).toEqual(value);
+  });
+
+  it.each(['', '{', "{'a' 1}", '[1 2]', 'open("x")', "'a", '[1] 2', `${'['.repeat(50)}${']'.repeat(50)}`])(
+    'refuses %s',
+    (text) => {
+      expect(parsePythonLiteral(text)).toBeUndefined();
+    },
+  );
+});

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import type { DescribedDetector } from '../../../toolkit/models/describe-detector.ts';
+import { planDetection } from '../../../toolkit/predict/detection-plan.ts';
+import type { PredictionChoices } from '../../../toolkit/predict/prediction.ts';
+
+const TASK = { settings: { tile: 512, confidence: 0.5, iou: 0.4 }, classes: ['nucleus'] };
+const PAPERS: DescribedDetector = { family: 'yolov5', classes: ['nucleus'], stride: 32 };
+const OTHERS: DescribedDetector = { family: 'ultralytics', classes: ['nucleus'], stride: 32, imgsz: 1000 };
+const IMAGE = { width: 1200, height: 700 };
+const choices = (more: Partial<PredictionChoices> = {}) => ({ resample: false, simplify: 0, minArea: 0, ...more });
+
+describe('planDetection', () => {
+  it('runs a model with the classes of the task as the paper does', () => {
+    const plan = planDetection(PAPERS, choices(), TASK);
+    expect(plan).toMatchObject({ isPaper: true, isOfTask: true, notes: [] });
+    const detection = plan.of(IMAGE);
+    expect(detection).toEqual({
+      size: { height: 512, width: 512 },
+      confidence: 0.5,
+      iou: 0.4,
+      suppression: 'together',
+    });
+    expect(planDetection(PAPERS, choices({ confidence: 0.3 }), TASK)).toMatchObject({ isPaper: false });
+  });
+
+  it('keeps the tile of the paper where only the overlap is chosen', () => {
+    const detection = planDetection(PAPERS, choices({ overlap: 64 }), TASK).of(IMAGE);
+    expect(detection).toMatchObject({ size: { height: 512, width: 512 }, view: { kind: 'tiles', overlap: 64 } });
+    expect(detection.suppression).toBe('together');
+  });
+
+  it('runs any other as its package does, in tiles of its training', () => {
+    const detection = planDetection(OTHERS, choices(), TASK).of(IMAGE);
+    expect(detection).toEqual({
+      size: { height: 1024, width: 1024 },
+      view: { kind: 'tiles', overlap: 205 },
+      confidence: 0.25,
+      iou: 0.7,
+      recorded: 0.1,
+      suppression: 'by-class',
+    });
+    const yolov5 = planDetection({ ...PAPERS, classes: ['cell'] }, choices(), TASK).of(IMAGE);
+    expect(yolov5).toMatchObject({ size: { height: 640, width: 640 }, iou: 0.45 });
+  });
+
+  it('scales an image to --imgsz, into a rectangle or, for a fixed input, a square', () => {
+    const plan = planDetection(OTHERS, choices({ imgsz: 640 }), TASK);
+    expect(plan.of(IMAGE)).toMatchObject({ size: { height: 384, width: 640 }, view: { kind: 'letterbox' } });
+    const fixed = { ...OTHERS, family: 'onnx', fixed: { height: 640, width: 640 } } as const;
+    expect(planDetection(fixed, choices({ fit: 'letterbox' }), TASK).of(IMAGE)).toMatchObject({
+      size: { height: 640, width: 640 },
+      view: { box: { top: 133, scaledHeight: 373 } },
+    });
+    expect(() => planDetection(fixed, choices({ imgsz: 320 }), TASK)).toThrow(/its ONNX file takes 640 px/);
+  });
+
+  it('refuses choices that contradict each other', () => {
+    const plan = (more: Partial<PredictionChoices>) => () => planDetection(OTHERS, choices(more), TASK);
+    expect(plan({ imgsz: 640, overlap: 5 })).toThrow(/--fit tiles/);
+    expect(plan({ imgsz: 640, resample: true, mpp: 1 })).toThrow(/both scale the image/);
+    expect(plan({ overlap: 600 })).toThrow(/more than half of a tile/);
+  });
+});

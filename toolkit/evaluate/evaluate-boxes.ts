@@ -1,0 +1,176 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join, parse } from 'node:path';
+import { z } from 'zod';
+import { ReigniteError } from '../errors.ts';
+import { writeFileAtomic } from '../files/atomic-write.ts';
+import { averagePrecision, type ScoredBox, type TrueBox } from '../metrics/average-precision.ts';
+import { readCandidatesFile } from '../yolo/detect/candidates-file.ts';
+
+/** COCO's limit of boxes of a class in an image. */
+const COCO_LIMIT = 100;
+/** Below such a score, boxes that are missing hardly change an average precision. */
+const LOW_SCORE = 0.01;
+
+const Side = z.number();
+const Bbox = z.tuple([Side, Side, Side, Side]);
+const Truth = z.object({
+  images: z.array(z.object({ id: z.int(), file_name: z.string() })),
+  annotations: z.array(
+    z.object({
+      image_id: z.int(),
+      category_id: z.int(),
+      bbox: Bbox,
+      iscrowd: z.union([z.literal(0), z.literal(1)]).default(0),
+    }),
+  ),
+  categories: z.array(z.object({ id: z.int(), name: z.string() })).min(1),
+});
+type Truth = z.infer<typeof Truth>;
+const Results = z.array(z.object({ image_id: z.int(), category_id: z.int(), bbox: Bbox, score: z.number() }));
+
+export interface BoxesInput {
+  /** Annotated boxes as COCO JSON. */
+  readonly truth: string;
+  /** `candidates/` of a prediction, or results as COCO JSON. */
+  readonly predictions: string;
+  /** Gets metrics/boxes.json. */
+  readonly out: string;
+  /** Best boxes of a class in an image that count. Default: 100, as in COCO. */
+  readonly limit?: number;
+}
+
+export interface EvaluatedBoxes {
+  readonly metrics: {
+    readonly map50: number | null;
+    readonly map5095: number | null;
+    readonly limit: number;
+    readonly classes: readonly {
+      readonly name: string;
+      readonly ap50: number | null;
+      readonly ap5095: number | null;
+      readonly objects: number;
+      readonly predicted: number;
+    }[];
+  };
+  readonly images: number;
+  /** What the numbers leave out, a sentence each. */
+  readonly remarks: readonly string[];
+}
+
+/**
+ * Scores boxes by the average precision of COCO, mAP50 and mAP50-95, and writes `metrics/boxes.json`.
+ *
+ * Classes are matched by name, images by the name of their file without its ending.
+ *
+ * @throws ReigniteError FILE_MISSING, ANNOTATIONS_INVALID, POINTS_INVALID naming the file at fault; NOT_WRITABLE, NO_SPACE.
+ */
+export async function evaluateBoxes({
+  truth: path,
+  predictions,
+  out,
+  limit = COCO_LIMIT,
+}: BoxesInput): Promise<EvaluatedBoxes> {
+  const truth = await readJson(path, Truth);
+  const labels = new Map(truth.categories.map(({ id }, label) => [id, label]));
+  const objects = truth.annotations.flatMap(({ image_id: image, category_id, bbox, iscrowd }): TrueBox[] => {
+    const label = labels.get(category_id);
+    return label === undefined ? [] : [{ image, label, box: bbox, isCrowd: iscrowd === 1 }];
+  });
+  const isFolder = (await stat(predictions).catch(() => undefined))?.isDirectory() === true;
+  const { boxes, remarks } = isFolder
+    ? await fromCandidates(truth, predictions)
+    : await fromResults(labels, predictions);
+  const { map50, map5095, classes, overLimit } = averagePrecision(objects, boxes, truth.categories.length, limit);
+  const metrics = {
+    map50,
+    map5095,
+    limit,
+    classes: classes.map((of, label) => ({ name: truth.categories[label]?.name ?? '', ...of })),
+  };
+  await writeFileAtomic(join(out, 'metrics', 'boxes.json'), `${JSON.stringify(metrics, null, 1)}\n`);
+  const lost = truth.annotations.length - objects.length;
+  return {
+    metrics,
+    images: truth.images.length,
+    remarks: [
+      ...remarks,
+      ...(lost > 0 ? [`${lost} annotations have a category that ${path} does not list; they are left out.`] : []),
+      ...(overLimit > 0
+        ? [
+            `${overLimit} boxes did not count: COCO takes the best ${limit} of a class in an image; --max-boxes takes more.`,
+          ]
+        : []),
+    ],
+  };
+}
+
+interface ReadBoxes {
+  readonly boxes: readonly ScoredBox[];
+  readonly remarks: readonly string[];
+}
+
+async function fromResults(labels: ReadonlyMap<number, number>, path: string): Promise<ReadBoxes> {
+  const results = await readJson(path, Results);
+  const boxes = results.flatMap(({ image_id: image, category_id, bbox, score }) => {
+    const label = labels.get(category_id);
+    return label === undefined ? [] : [{ image, label, box: bbox, score }];
+  });
+  const lost = results.length - boxes.length;
+  return {
+    boxes,
+    remarks: lost > 0 ? [`${lost} boxes have a category that was not annotated; they are left out.`] : [],
+  };
+}
+
+/** The boxes of a prediction that are cells. */
+async function fromCandidates({ images, categories }: Truth, folder: string): Promise<ReadBoxes> {
+  const files = (await readdir(folder)).filter((name) => name.endsWith('.json'));
+  const byName = new Map(categories.map(({ name }, label) => [name, label]));
+  const byStem = new Map(images.map(({ file_name, id }) => [parse(file_name).name, id]));
+  const boxes: ScoredBox[] = [];
+  const unknown = new Set<string>();
+  const foreign: string[] = [];
+  let least = 0;
+  for (const file of files) {
+    const image = byStem.get(parse(file).name);
+    if (image === undefined) foreign.push(file);
+    if (image === undefined) continue;
+    const { candidates, classes, confidence } = await readCandidatesFile(join(folder, file));
+    least = Math.max(least, confidence);
+    for (const { class: number, score, x1, y1, x2, y2, outcome } of candidates) {
+      if (outcome !== 'point') continue;
+      const label = byName.get(classes[number] ?? '');
+      if (label === undefined) unknown.add(classes[number] ?? String(number));
+      else boxes.push({ image, label, box: [x1, y1, x2 - x1, y2 - y1], score });
+    }
+  }
+  const missing = images.filter(({ file_name }) => !files.includes(`${parse(file_name).name}.json`)).length;
+  return {
+    boxes,
+    remarks: [
+      ...(missing > 0 ? [`${missing} images have no prediction: all their objects count as missed.`] : []),
+      ...(foreign.length > 0
+        ? [`${foreign.length} predictions are of images that were not annotated; they are left out.`]
+        : []),
+      ...(unknown.size > 0 ? [`Classes that were not annotated are left out: ${[...unknown].join(', ')}.`] : []),
+      ...(least > LOW_SCORE
+        ? [
+            `The predictions end at a score of ${least}: average precision is lower than with all boxes; predict with --confidence 0.001.`,
+          ]
+        : []),
+    ],
+  };
+}
+
+async function readJson<Value>(path: string, schema: z.ZodType<Value>): Promise<Value> {
+  const text = await readFile(path, 'utf8').catch((cause) => {
+    throw new ReigniteError('FILE_MISSING', `File not found: ${path}.`, { cause });
+  });
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (cause) {
+    const reason =
+      cause instanceof z.ZodError ? z.prettifyError(cause).split('\n').slice(0, 2).join(' ') : String(cause);
+    throw new ReigniteError('ANNOTATIONS_INVALID', `${path} is not COCO JSON of boxes: ${reason}.`, { cause });
+  }
+}

@@ -1,0 +1,66 @@
+import type { PickleContext } from './pickle/pickle-context.ts';
+import { isPickleObject, type PickleValue } from './pickle/value.ts';
+
+/** Classes whose method a network may hold by name: the segmentation head of YOLOv5 keeps `Detect.forward`. */
+const HOLDERS: ReadonlySet<string> = new Set(['models.yolo Detect', 'yolov5.models.yolo Detect']);
+const METHOD = 'forward';
+/** What may stand between `getattr` and its call: PUT, BINPUT, LONG_BINPUT, GLOBAL, BINUNICODE, BINGET, LONG_BINGET, TUPLE2, REDUCE. */
+const BETWEEN: ReadonlySet<string> = new Set(['p', 'q', 'r', 'c', 'X', 'h', 'j', '\x86', 'R']);
+
+/** Whether a name is Python's `getattr`, which old pickles name methods with and harmful ones reach anything with. */
+export function isGetattr(module: string, name: string): boolean {
+  return (module === '__builtin__' || module === 'builtins') && name === 'getattr';
+}
+
+/**
+ * Watches every use of `getattr` in a pickle. Harmless is only the one call that names a known method of a known class,
+ * written as Python writes it, with nothing in between; whatever else happens to it is reported as dangerous.
+ */
+export class MethodReferences {
+  readonly #context: PickleContext;
+  #pending: { readonly module: string; readonly position: number } | undefined;
+
+  constructor(context: PickleContext) {
+    this.#context = context;
+  }
+
+  /** `getattr` lies on the stack now. */
+  begin(module: string, position: number): void {
+    this.fail();
+    this.#pending = { module, position };
+  }
+
+  /** An opcode is about to be carried out. */
+  before(opcode: string): void {
+    if (this.#pending !== undefined && !BETWEEN.has(opcode)) this.fail();
+  }
+
+  /** A call is about to be described. */
+  call(callable: PickleValue, args: readonly PickleValue[]): void {
+    if (this.#pending === undefined) return;
+    const [holder, method, ...rest] = args;
+    const isKnown =
+      isPickleObject(callable) &&
+      callable.kind === 'global' &&
+      isGetattr(callable.module, callable.name) &&
+      isPickleObject(holder) &&
+      holder.kind === 'global' &&
+      HOLDERS.has(`${holder.module} ${holder.name}`) &&
+      method === METHOD &&
+      rest.length === 0;
+    const { module, position } = this.#pending;
+    if (!isKnown) {
+      this.fail();
+      return;
+    }
+    this.#pending = undefined;
+    this.#context.recordGlobal(module, 'getattr', position, 'inert');
+  }
+
+  /** The pickle breaks off, or does something else with it. */
+  fail(): void {
+    const pending = this.#pending;
+    this.#pending = undefined;
+    if (pending !== undefined) this.#context.recordGlobal(pending.module, 'getattr', pending.position);
+  }
+}

@@ -1,0 +1,46 @@
+import { ReigniteError } from '../errors.ts';
+import { asItems, asString, dictGet, dictHas, locate } from '../pytorch/pickle/access.ts';
+import { isPickleObject, nameOfCallable, type PickleValue } from '../pytorch/pickle/value.ts';
+
+/** Names of classes that are shown. */
+const FEW = 5;
+const PACKAGES = [
+  [/^(yolov5\.)?models\.yolo\./, 'YOLOv5'],
+  [/^ultralytics\./, 'Ultralytics'],
+] as const;
+
+/**
+ * Says what a checkpoint of YOLOv5 or Ultralytics is: the class of its network and the classes of its objects.
+ *
+ * @returns Undefined where it is none.
+ */
+export function detectorFamily(root: PickleValue, file: string): string | undefined {
+  try {
+    const start = locate(root, file, 'CHECKPOINT_UNSUPPORTED');
+    const network = dictGet(start, dictHas(start, 'ema') ? 'ema' : 'model');
+    const { value } = network;
+    if (!isPickleObject(value) || value.kind !== 'reduced') return undefined;
+    const className = nameOfCallable(value);
+    const family = PACKAGES.find(([pattern]) => pattern.test(className))?.[1];
+    if (family === undefined) return undefined;
+    const release = dictHas(start, 'version') ? ` ${asString(dictGet(start, 'version'))}` : '';
+    const names = namesOf(value.state);
+    const shown =
+      names.length === 0
+        ? ''
+        : `, ${names.length === 1 ? '1 class' : `${names.length} classes`}: ${names.slice(0, FEW).join(', ')}`;
+    return `a ${className.split('.').at(-1)} of ${family}${release}${shown}${names.length > FEW ? ' ...' : ''}`;
+  } catch (error) {
+    if (!(error instanceof ReigniteError)) throw error;
+    return undefined;
+  }
+
+  function namesOf(state: PickleValue | undefined): readonly string[] {
+    if (!isPickleObject(state) || state.kind !== 'dict') return [];
+    const names = dictGet(locate(state, file, 'CHECKPOINT_UNSUPPORTED'), 'names');
+    if (isPickleObject(names.value) && names.value.kind === 'dict') {
+      return [...names.value.entries.values()].filter((name) => typeof name === 'string');
+    }
+    return names.value === undefined || names.value === null ? [] : asItems(names).map(asString);
+  }
+}
