@@ -16,16 +16,16 @@ import { digestsBelow } from '../support/same-files.ts';
 const MODEL = fileURLToPath(new URL('../fixtures/nnunet/plain', import.meta.url));
 const folder = suiteFolder();
 const place = (home = 'home') => ({ home: join(folder(), home), cwd: folder() });
-const [WIDTH, HEIGHT] = [600, 420];
-const FOLDERS = ['masks', 'margins', 'overlays', 'polygons'];
+const [WIDTH, HEIGHT] = [240, 176];
+const FOLDERS = ['masks', 'confidence', 'overlays', 'polygons'];
 const words = (out: string) => ['predict', '--task', 'he', '--model', MODEL, '--out', out, '--provider', 'cpu'];
 
-/** Glass with a piece of pink, grainy tissue from (100, 80) to (400, 300). */
+/** Glass with a piece of pink, grainy tissue from (48, 32) to (160, 128). */
 function section(): Uint8Array {
   const grain = noise(WIDTH * HEIGHT * 3, 11);
   return grain.map((value, at) => {
     const [x, y] = [Math.floor(at / 3) % WIDTH, Math.floor(at / 3 / WIDTH)];
-    const isInside = x >= 100 && x < 400 && y >= 80 && y < 300;
+    const isInside = x >= 48 && x < 160 && y >= 32 && y < 128;
     return isInside ? ([200, 110, 160][at % 3] ?? 0) + (value >> 3) : 240 + (value >> 6);
   });
 }
@@ -44,10 +44,12 @@ beforeAll(async () => {
     .clone()
     .tiff({ ...tiled, xres: 1, yres: 1 })
     .toFile(join(folder(), 'unknown.tif'));
+  const blank = sharp({ create: { width: 900, height: 500, channels: 3, background: '#f1eff2' } });
+  await blank.tiff({ ...tiled, xres: 2_000, yres: 2_000, resolutionUnit: 'cm' }).toFile(join(folder(), 'blank.tif'));
   await writeFile(join(folder(), 'scan.mrxs'), Buffer.from([0xff, 0xd8, 0xff]));
 });
 
-describe('reignite predict on a slide', { timeout: 120_000 }, () => {
+describe('reignite predict on a slide', { timeout: 300_000 }, () => {
   it('gives every pixel the label that it gets in one PNG', async () => {
     const flat = await runCommand([...words('flat'), '--json', 'section.png'], place());
     const everywhere = await runCommand([...words('all'), '--everywhere', '--json', 'slide.tif'], place());
@@ -81,8 +83,8 @@ describe('reignite predict on a slide', { timeout: 120_000 }, () => {
       if (isFound) computed++;
     }
     // The piece of tissue, and the blocks that it shares with glass at its border.
-    expect(computed).toBeGreaterThanOrEqual(300 * 220 * 0.98);
-    expect(computed).toBeLessThan(320 * 240);
+    expect(computed).toBeGreaterThanOrEqual(112 * 96 * 0.98);
+    expect(computed).toBeLessThan(144 * 128);
     const [image] = JSON.parse(stdout).images;
     const total = image.areas.reduce((sum: number, { pixels }: { pixels: number }) => sum + pixels, 0);
     expect(total).toBe(computed);
@@ -136,7 +138,7 @@ describe('reignite predict on a slide', { timeout: 120_000 }, () => {
     expect(image.notes.join('\n')).toContain('The size of its pixels is not known');
     expect(image).not.toHaveProperty('mpp');
     const missing = await runCommand([...words('missing'), '--level', '9', '--json', 'unknown.tif'], place());
-    expect(JSON.parse(missing.stdout).error.cause).toContain('has no level 9: it has 0 (600 x 420 px)');
+    expect(JSON.parse(missing.stdout).error.cause).toContain('has no level 9: it has 0 (240 x 176 px)');
   });
 
   it('names a converter for what it does not read', async () => {
@@ -147,5 +149,59 @@ describe('reignite predict on a slide', { timeout: 120_000 }, () => {
       cause: expect.stringContaining('MIRAX'),
       remedy: expect.stringContaining('vips tiffsave'),
     });
+  });
+
+  it('says that there is no tissue, and shows what it looked at', async () => {
+    const { status, stdout } = await runCommand([...words('blank'), '--json', 'blank.tif'], place());
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout).error).toMatchObject({
+      code: 'NO_TISSUE',
+      remedy: expect.stringContaining('--everywhere'),
+    });
+    expect(existsSync(join(folder(), 'blank', 'tissue', 'blank.overview.png'))).toBe(true);
+  });
+
+  it('counts cells on the slide and in regions, in pixels of the slide', async () => {
+    const half = [
+      [0, 0],
+      [120, 0],
+      [120, HEIGHT],
+      [0, HEIGHT],
+      [0, 0],
+    ];
+    const whole = [
+      [0, 0],
+      [WIDTH, 0],
+      [WIDTH, HEIGHT],
+      [0, HEIGHT],
+      [0, 0],
+    ];
+    const features = [half, whole].map((ring) => ({
+      type: 'Feature',
+      geometry: { type: 'Polygon', coordinates: [ring] },
+      properties: { name: ring === half ? 'left' : 'all' },
+    }));
+    await writeFile(join(folder(), 'regions.geojson'), JSON.stringify({ type: 'FeatureCollection', features }));
+    const detector = fileURLToPath(new URL('../fixtures/yolov5/v5.pt', import.meta.url));
+    const options = ['--out', 'cells', '--provider', 'cpu', '--regions', 'regions.geojson', '--json'];
+    const { status, stdout, stderr } = await runCommand(
+      ['predict', '--task', 'pdl1', '--model', detector, ...options, 'slide.tif'],
+      place(),
+    );
+    expect(status, stderr).toBe(0);
+    const [image] = JSON.parse(stdout).images;
+    expect(image.cells).toBeGreaterThan(0);
+    const table = (await readFile(join(folder(), 'cells', image.files.table), 'utf8')).trim().split('\n').slice(1);
+    const places = table.map((line) => line.split(',').map(Number));
+    expect(places).toHaveLength(image.cells);
+    for (const [x = -1, y = -1] of places) expect(x >= 48 && x < 160 && y >= 32 && y < 128, `${x}, ${y}`).toBe(true);
+    expect(image.ofRegions).toMatchObject([
+      { name: 'left', mm2: expect.closeTo(0.00528, 9), counts: [places.filter(([x = 0]) => x < 120).length] },
+      { name: 'all', mm2: expect.closeTo(0.01056, 9), counts: [image.cells] },
+    ]);
+    const { features: points } = JSON.parse(await readFile(join(folder(), 'cells', image.files.geojson), 'utf8'));
+    expect(points).toHaveLength(image.cells);
+    for (const file of Object.values<string>(image.files))
+      expect(existsSync(join(folder(), 'cells', file)), file).toBe(true);
   });
 });

@@ -9,6 +9,7 @@ import { makeFolder } from '../files/make-folder.ts';
 import { asSentence } from '../format.ts';
 import { AcceptedImage, type DecodedImage } from '../image/accepted-image.ts';
 import { conversionsOf, depthRemarks, remarksOn } from '../image/image-remarks.ts';
+import { scaleOfTiff } from '../slide/is-slide.ts';
 import type { ImagePrediction, PredictionChoices } from './prediction.ts';
 
 /** µm per px of the images that the paper's models were trained on. */
@@ -144,7 +145,7 @@ export async function networkImage(
       ...(input.white === undefined ? [] : [`white ${input.white}`]),
     ].join(', '),
     said: { ...(mpp !== undefined && { mpp }), ...(isResampled && { resampledTo: size }) },
-    notes: resolutionNotes(mpp, isResampled, size),
+    notes: [...resolutionNotes(mpp, isResampled, size), ...(mpp === undefined ? await statedNotes(input.path) : [])],
     async write(work) {
       if (!isResampled && input.white === undefined) return input.path;
       const path = join(work, 'seen.png');
@@ -152,6 +153,15 @@ export async function networkImage(
       return path;
     },
   };
+}
+
+/** Says which scale the file states where none was given: the user may not know that it is there. */
+async function statedNotes(path: string): Promise<readonly string[]> {
+  const stated = await scaleOfTiff(path);
+  if (stated === undefined) return [];
+  const mpp = Number(stated.mpp.toPrecision(4));
+  const resample = suitsModels(mpp) ? '' : ' --resample';
+  return [`Its ${stated.source} says ${mpp} µm/px, which was not used: --mpp ${mpp}${resample} takes it.`];
 }
 
 function resolutionNotes(mpp: number | undefined, isResampled: boolean, size: Size): readonly string[] {

@@ -26,6 +26,7 @@ export function describePrediction(image: ImagePrediction, isQuiet = false): str
       row(name, `${(100 * share).toFixed(2).padStart(6)} %${mm2 === undefined ? '' : `  ${mm2.toFixed(4)} mm²`}`),
     ),
     ...countRows(image.counts ?? []),
+    ...regionRows(image),
     ...outlinesOf(image),
     ...(isQuiet ? [] : image.notes).map((note) => `  ${note}`),
   ];
@@ -38,6 +39,20 @@ function countRows(counts: readonly ClassCount[]): string[] {
   );
   const absent = counts.length - found.length;
   return absent === 0 ? rows : [...rows, `  ${absent} ${found.length > 0 ? 'other ' : ''}classes: none found`];
+}
+
+/** What is in each region that the user drew on a slide. */
+function regionRows({ ofRegions = [] }: ImagePrediction): string[] {
+  return ofRegions.map(({ name, mm2, counts, tumour }) => {
+    const cells = counts.reduce((sum, count) => sum + count, 0);
+    const area = mm2 === undefined ? '' : `, ${mm2.toFixed(4)} mm²`;
+    const share = tumour === undefined ? '' : `, tumour proportion ${percentText(tumour.percent)} (research only)`;
+    return `  region ${name}: ${cells} cells${area}${share}`;
+  });
+}
+
+function percentText(percent: number | null): string {
+  return percent === null ? 'not defined: no tumour cell' : `${percent.toFixed(1)} %`;
 }
 
 function outlinesOf({ regions, leftOut, width, height }: ImagePrediction): string[] {

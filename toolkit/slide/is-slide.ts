@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { slidePages } from './slide-level.ts';
+import { type SlideResolution, statedResolution } from './slide-resolution.ts';
 import { readTiffPages, TAG, type TiffPage } from './tiff-pages.ts';
 import { COMPRESSION } from './tile-codec.ts';
 
@@ -38,8 +39,22 @@ const PLAIN: ReadonlySet<number> = new Set([
  */
 export async function isSlide(path: string): Promise<boolean> {
   if (ENDINGS.has(extname(path).toLowerCase())) return true;
+  const pages = await pagesOf(path);
+  const [base, ...others] = slidePages(pages).levels;
+  return base !== undefined && (others.length > 0 || isOfSlides(base));
+}
+
+/** The scale that a TIFF states and that can be true; undefined for other files. */
+export async function scaleOfTiff(path: string): Promise<SlideResolution | undefined> {
+  const pages = await pagesOf(path);
+  const [base] = slidePages(pages).levels;
+  return base === undefined ? undefined : statedResolution(base, pages).resolution;
+}
+
+/** The pages of a TIFF; none of other files, and none where they are damaged, which the reader of the picture says. */
+async function pagesOf(path: string): Promise<readonly TiffPage[]> {
   const handle = await open(path).catch(() => undefined);
-  if (handle === undefined) return false;
+  if (handle === undefined) return [];
   try {
     const source = {
       read: async (offset: number, length: number) => {
@@ -48,14 +63,9 @@ export async function isSlide(path: string): Promise<boolean> {
         return bytes.subarray(0, bytesRead);
       },
     };
-    const tiff = await readTiffPages(source);
-    if (tiff === undefined) return false;
-    const { levels } = slidePages(tiff.pages);
-    const [base] = levels;
-    return base !== undefined && (levels.length > 1 || isOfSlides(base));
+    return (await readTiffPages(source))?.pages ?? [];
   } catch {
-    // Damage is told by whoever reads the picture.
-    return false;
+    return [];
   } finally {
     await handle.close();
   }

@@ -27,19 +27,25 @@ const LARGEST_GAP = 10;
 /** Darkest glass: what is darker is a slide without glass. */
 const DARKEST_GLASS = 190;
 const USUAL_GLASS = 245;
+/** Values of pure white, and of the largest difference between the channels of glass. */
+const PURE_WHITE = 254;
+const MOST_TINT = 14;
+/** Share of blocks that must show glass for its colour to be taken from them. */
+const LEAST_GLASS = 0.03;
 
 /**
  * Finds tissue on a slide by its colour: blocks that absorb more light than the glass and have a hue of the stain. Grey
  * ones are dust and edges; of H&E, blue and green ones are pen. Single blocks are dropped, small gaps filled.
  *
  * Hue, saturation and density are those of van der Laak et al. (Cytometry 39, 2000), with the slide's own glass as white.
- * Colours alone do not tell a blue pen from haematoxylin: where blue is a stain (immunohistochemistry), blue pen counts
+ * By colour alone, blue pen and haematoxylin are the same: where blue is a stain (immunohistochemistry), blue pen counts
  * as tissue. Very pale and fatty tissue may be missed.
  *
  * @param isBlueTissue - Whether blue alone is a stain of the tissue.
  */
 export function findTissue({ width, height, colours }: BlockMeans, isBlueTissue: boolean): FoundTissue {
-  const glass = [0, 1, 2].map((channel) => glassOf(colours, channel));
+  const isGlass = realGlass(colours);
+  const glass = [0, 1, 2].map((channel) => glassOf(colours, channel, isGlass));
   const data = new Uint8Array(width * height);
   let pen = 0;
   for (let block = 0; block < data.length; block++) {
@@ -71,11 +77,28 @@ function kindOf([red = 0, green = 0, blue = 0]: readonly number[], isBlueTissue:
   return hue < LAST_BLUE && !isBlueTissue ? 'pen' : 'tissue';
 }
 
+/**
+ * Blocks that show glass as the scanner saw it: bright, without colour, and not the pure white that files have where nothing
+ * was scanned. All blocks where there are hardly any such: the glass itself is white then.
+ */
+function realGlass(colours: Float32Array): (block: number) => boolean {
+  const isReal = (block: number): boolean => {
+    const [red = 0, green = 0, blue = 0] = colours.subarray(3 * block, 3 * block + 3);
+    const [least, most] = [Math.min(red, green, blue), Math.max(red, green, blue)];
+    return least >= DARKEST_GLASS && most - least <= MOST_TINT && least < PURE_WHITE;
+  };
+  const blocks = colours.length / 3;
+  let count = 0;
+  for (let block = 0; block < blocks; block++) if (isReal(block)) count++;
+  return count >= LEAST_GLASS * blocks ? isReal : () => true;
+}
+
 /** The commonest bright value of a channel: that of the glass. */
-function glassOf(colours: Float32Array, channel: number): number {
+function glassOf(colours: Float32Array, channel: number, isGlass: (block: number) => boolean): number {
   const counts = new Float64Array(256);
-  for (let at = channel; at < colours.length; at += 3) {
-    const value = Math.round(colours[at] ?? 0);
+  for (let block = 0; 3 * block < colours.length; block++) {
+    if (!isGlass(block)) continue;
+    const value = Math.round(colours[3 * block + channel] ?? 0);
     counts[value] = (counts[value] ?? 0) + 1;
   }
   let white = USUAL_GLASS;

@@ -14,7 +14,10 @@ interface Feature {
 
 const CLASSES = new Map([1, 2, 3].map((value) => [value, { name: `class ${value}`, color: [value, 0, 0] as const }]));
 
-async function featuresOf(mask: Mask, options: { simplify?: number; minArea?: number }) {
+async function featuresOf(
+  mask: Mask,
+  options: { simplify?: number; minArea?: number; scale?: number; frame?: { width: number; height: number } },
+) {
   const path = join(await temporaryFolder(), 'regions.geojson');
   const written = await writeRegions(path, mask, { classes: CLASSES, ...options });
   const { features }: { features: Feature[] } = JSON.parse(await readFile(path, 'utf8'));
@@ -219,5 +222,34 @@ describe('polygonFaults', () => {
     ],
   ])('finds %s', (_what, rings, fault) => {
     expect(polygonFaults(rings).join()).toContain(fault);
+  });
+});
+
+describe('writeRegions of a reduced mask', () => {
+  it('gives valid polygons in pixels of the frame, with areas scaled, also smoothed', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        masks,
+        fc.constantFrom(1, 1.37, 2, 3.999, 8),
+        fc.constantFrom(0, 1),
+        async (mask, scale, simplify) => {
+          const frame = { width: Math.ceil(mask.width * scale), height: Math.ceil(mask.height * scale) };
+          const plain = await featuresOf(mask, {});
+          const { features, leftOut } = await featuresOf(mask, { scale, simplify, frame });
+          expect(leftOut).toEqual({ regions: 0, pixels: 0 });
+          expect(features).toHaveLength(plain.features.length);
+          for (const [index, { geometry, properties }] of features.entries()) {
+            expect(polygonFaults(geometry.coordinates)).toEqual([]);
+            const traced = plain.features[index]?.properties.measurements['Area px^2'] ?? 0;
+            expect(properties.measurements['Area px^2']).toBeCloseTo(traced * scale * scale, 6);
+            for (const [x, y] of geometry.coordinates.flat()) {
+              expect(Number.isInteger(x) && Number.isInteger(y) && x >= 0 && y >= 0).toBe(true);
+              expect(x <= frame.width && y <= frame.height).toBe(true);
+            }
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
   });
 });

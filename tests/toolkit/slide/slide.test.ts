@@ -219,8 +219,8 @@ describe('Slide', () => {
     ['scan.dcm', Buffer.concat([Buffer.alloc(128), Buffer.from('DICM')]), /DICOM/],
     ['scan.czi', Buffer.from('ZISRAWFILE'), /CZI of Zeiss/],
     ['scan.mrxs', Buffer.from([0xff, 0xd8, 0xff]), /MIRAX/],
-    ['scan.svs', Buffer.from('nothing of a slide'), /no TIFF/],
-    ['empty.tif', Buffer.alloc(0), /no TIFF/],
+    ['scan.svs', Buffer.from('nothing of a slide'), /not a TIFF/],
+    ['empty.tif', Buffer.alloc(0), /not a TIFF/],
   ])('says what %s is and how it is converted', async (name, bytes, reason) => {
     const path = join(folder(), name);
     await writeFile(path, bytes);

@@ -91,6 +91,29 @@ describe('findTissue', () => {
     expect(share(data, 20, 15, 10, 10)).toBe(0);
   });
 
+  it('is not misled by the pure white of what was not scanned', () => {
+    const WHITE: Colour = [262, 262, 262];
+    const tinted: Colour = [238, 232, 240];
+    const slide = blocks(
+      [
+        [20, 10, 20, 20, tinted],
+        [25, 15, 10, 10, EOSIN],
+      ],
+      WHITE,
+    );
+    const colours = slide.colours.map((value) => Math.min(255, value));
+    const { data } = findTissue({ ...slide, colours }, false);
+    expect(share(data, 25, 15, 10, 10)).toBe(1);
+    expect(data.reduce((sum, each) => sum + each, 0)).toBe(100);
+  });
+
+  it('takes white for the glass where the glass is white', () => {
+    const slide = blocks([[5, 5, 12, 10, PALE]], [262, 262, 262]);
+    const { data } = findTissue({ ...slide, colours: slide.colours.map((value) => Math.min(255, value)) }, false);
+    expect(share(data, 5, 5, 12, 10)).toBe(1);
+    expect(data.reduce((sum, each) => sum + each, 0)).toBe(120);
+  });
+
   it('takes all of a picture without glass', () => {
     const { data } = findTissue(blocks([[0, 0, WIDTH, HEIGHT, EOSIN]]), false);
     expect(share(data, 0, 0, WIDTH, HEIGHT)).toBe(1);
