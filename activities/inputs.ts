@@ -206,6 +206,8 @@ export interface CompareOutcome {
   readonly verdict: Verdict;
   /** The verdict in words: with the word synthetic where the data are. */
   readonly said: string;
+  /** The score that the task is named by, ours and the published one; missing in histories of earlier versions. */
+  readonly scores?: readonly string[];
   readonly evaluation: EvaluationVerdict;
   /** Our predictions and the published ones, in a sentence. */
   readonly inference: string;

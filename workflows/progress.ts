@@ -68,6 +68,8 @@ const STAGE_TITLES: Readonly<Record<string, string>> = { acquire: 'Download and 
 /** A stage as a table shows it. */
 export interface ShownStage extends Omit<StageProgress, 'state'> {
   readonly state: StageProgress['state'] | 'paused';
+  /** Whether more may be done than is known here: the count of an open stage is told seldom. */
+  readonly isLeast?: boolean;
 }
 
 /** An extra column of one table. */
@@ -79,10 +81,17 @@ export interface StageColumn {
 /** The stages as a Markdown table, for a page in the Temporal UI. */
 export function progressTable(stages: readonly ShownStage[], more: readonly StageColumn[] = []): string {
   const rows = stages.map((stage) => {
-    const { unit, done, of, cached, failed, state } = stage;
+    const { unit, done, of, cached, failed, state, isLeast = false } = stage;
+    const least = isLeast && done < of ? 'at\u00a0least\u00a0' : '';
     const share = of === 0 ? '' : ` (${Math.floor((100 * done) / of)}\u00a0%)`;
     const title = STAGE_TITLES[stage.stage] ?? stage.stage;
-    const usual = [title, state, `${done}\u00a0of\u00a0${of}\u00a0${unit}${share}`, String(cached), String(failed)];
+    const usual = [
+      title,
+      state,
+      `${least}${done}\u00a0of\u00a0${of}\u00a0${unit}${share}`,
+      String(cached),
+      String(failed),
+    ];
     return [...usual, ...more.map(({ textOf }) => textOf(stage))];
   });
   return markdownTable(['Stage', 'State', 'Done', 'Cached', 'Failed', ...more.map(({ title }) => title)], rows);

@@ -28,6 +28,8 @@ export interface RunOutcome {
   readonly compared?: string;
   /** By task, in words. */
   readonly verdicts: Readonly<Record<string, string>>;
+  /** By task, the score that it is named by, as people read it; missing in runs of earlier versions. */
+  readonly scores?: Readonly<Record<string, readonly string[]>>;
   /** ROIs without a result, of the tasks that have any. */
   readonly failed?: Readonly<Record<string, number>>;
   readonly report: string;
@@ -126,10 +128,14 @@ function underControl(input: RunInput, { maxConcurrentRois }: ControlState): Run
 }
 
 /** The result, shown on the page of a run that has ended. */
-function outcomeOf(outcomes: Readonly<Record<string, TaskOutcome>>): Pick<RunOutcome, 'verdicts' | 'failed'> {
+function outcomeOf(
+  outcomes: Readonly<Record<string, TaskOutcome>>,
+): Pick<RunOutcome, 'verdicts' | 'scores' | 'failed'> {
   const tasks = Object.entries(outcomes);
   const failed = tasks.flatMap(([task, outcome]) => (outcome.failed === 0 ? [] : [[task, outcome.failed] as const]));
+  const scores = tasks.flatMap(([task, outcome]) => (outcome.scores === undefined ? [] : [[task, outcome.scores]]));
   return {
+    ...(scores.length === 0 ? {} : { scores: Object.fromEntries(scores) }),
     verdicts: Object.fromEntries(tasks.map(([task, outcome]) => [task, saidOf(outcome)])),
     ...(failed.length === 0 ? {} : { failed: Object.fromEntries(failed) }),
   };

@@ -1,7 +1,10 @@
 import type { RunStatus, TaskOutcome } from '../activities/report/write-summary.ts';
+import { TASK_TITLES } from '../config/tasks.ts';
 import type { ControlState } from './control.ts';
 import type { NamedFailure } from './failures.ts';
 import { progressTable, type ShownStage, type StageColumn, type StageProgress } from './progress.ts';
+
+const TASK_TITLES_BY_NAME = new Map<string, string>(Object.entries(TASK_TITLES));
 
 /** What the page of a run shows. */
 export interface RunView {
@@ -37,16 +40,27 @@ export function runDetails({ stages, reportedAt, control, outcomes, end }: RunVi
         };
   // The stages of a paused run were interrupted and send no more signals.
   const shown = stages.map(
-    (stage): ShownStage => (paused && stage.state === 'running' ? { ...stage, state: 'paused' } : stage),
+    (stage): ShownStage =>
+      stage.state === 'running' ? { ...stage, ...(paused && { state: 'paused' }), isLeast: true } : stage,
   );
   const isOpen = end === undefined && shown.some(({ state }) => state === 'running');
   return [
     ...headline(paused, end),
+    ...(end === undefined ? [] : verdictList(outcomes)),
     progressTable(shown, [column]),
     ...(isOpen ? ['', 'For live counts per ROI, open the child workflow of a stage (Relationships tab).'] : []),
     ...(interventions.length === 0 ? [] : ['', 'Interventions (UTC):', '']),
     ...interventions.map(({ at, what }) => `- ${clock(at)} ${what}`),
   ].join('\n');
+}
+
+/** What came of each task, a line each. */
+function verdictList(outcomes: RunView['outcomes']): string[] {
+  const lines = Object.entries(outcomes).map(([task, outcome]) => {
+    const title = TASK_TITLES_BY_NAME.get(task) ?? task;
+    return `- **${title}**: ${[saidOf(outcome), ...(outcome.scores ?? [])].join('. ')}`;
+  });
+  return lines.length === 0 ? [] : [...lines, ''];
 }
 
 /** The verdict in words; runs of earlier versions have the plain one alone. */

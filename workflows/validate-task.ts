@@ -81,12 +81,13 @@ async function validate(of: TaskInput): Promise<TaskOutcome> {
     }
   }
   await drawing;
-  const { verdict, said } = await conclude(plan, input);
+  const { verdict, said, scores } = await conclude(plan, input);
   if (input.searchable === true) upsertSearchAttributes(searchPairs({ verdicts: [said] }));
   const ended = stateOf(plan, total, failed, 'done');
-  show(ended, named, [{ title: 'Verdict', textOf: () => said }]);
+  show(ended, named, [{ title: 'Verdict', textOf: () => said }], scores);
   await signalParent(run, ended);
-  return { stage: plan.stage, batches, total, cached, failed, verdict, said };
+  const ofScores = scores === undefined ? {} : { scores: [...scores] };
+  return { stage: plan.stage, batches, total, cached, failed, verdict, said, ...ofScores };
 }
 
 async function start({ task, run, input }: TaskInput): Promise<TaskCursor> {
@@ -159,7 +160,15 @@ function stateOf(
 }
 
 /** On the task's own page of the Temporal UI. */
-function show(state: StageProgress, failed: readonly FailedItem[] = [], more: readonly StageColumn[] = []): void {
-  setCurrentDetails([progressTable([state], more), ...failureList(failed)].join('\n'));
+function show(
+  state: StageProgress,
+  failed: readonly FailedItem[] = [],
+  more: readonly StageColumn[] = [],
+  scores: readonly string[] = [],
+): void {
+  // The batches that are open count for themselves: what is done is at least this.
+  const shown = { ...state, isLeast: state.state === 'running' };
+  const said = scores.flatMap((score) => ['', score]);
+  setCurrentDetails([progressTable([shown], more), ...said, ...failureList(failed)].join('\n'));
   setHandler(progress, () => [state]);
 }

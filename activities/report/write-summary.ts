@@ -21,6 +21,7 @@ export const TaskOutcome = z.object({
   failed: z.int().min(0),
   verdict: Verdict,
   said: z.string().describe('The verdict in words'),
+  scores: z.array(z.string()).exactOptional().describe('The score that the task is named by, as people read it'),
 });
 export type TaskOutcome = z.infer<typeof TaskOutcome>;
 

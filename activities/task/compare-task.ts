@@ -5,6 +5,7 @@ import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
 import { inside } from '../../toolkit/files/inside.ts';
 import { writeNpy } from '../../toolkit/numpy/npy.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
+import { headlineScores } from '../../toolkit/tasks/headline-scores.ts';
 import type { Comparison } from '../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import type { VerdictEngine } from '../../toolkit/verdict/verdict-file.ts';
@@ -37,7 +38,8 @@ export function createCompareTask(services: WorkerServices) {
       const { verdict, evaluation, inference } = compared.verdict;
       const said = verdictText(isSynthetic(overview) ? 'synthetic' : 'other', verdict);
       const undecided = compared.isUndecided === true ? { undecided: true } : {};
-      return { verdict, said, evaluation, inference: inference.reason, ...undecided };
+      const scores = headlineScores(task, compared.verdict);
+      return { verdict, said, scores, evaluation, inference: inference.reason, ...undecided };
     });
   };
 }

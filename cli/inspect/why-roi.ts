@@ -1,7 +1,7 @@
 import { TaskFiles, type TaskPlan } from '../../activities/task/task-files.ts';
 import { TASKS, type Task } from '../../config/tasks.ts';
 import { type CacheEntry, StepCache } from '../../toolkit/cache/step-cache.ts';
-import { differingParts } from '../../toolkit/cache/why-missed.ts';
+import { differenceInWords, differingParts, partInWords } from '../../toolkit/cache/why-missed.ts';
 import { remedyOf } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import type { Summary, TaskSummary } from '../../toolkit/report/summary.ts';
@@ -91,12 +91,14 @@ function pick({ code, cause, remedy }: Failure): Failure {
   return { code, cause, remedy };
 }
 
+/** Parts of a key that mean nothing to a person. */
+const UNTOLD: ReadonlySet<string> = new Set(['step', 'schema', 'generation', 'precision', 'engine']);
+
 function inputsOf(key: string | undefined, made: readonly CacheEntry[]): string {
   const parts = Object.entries(made.find((entry) => entry.key === key)?.parts ?? {});
-  return (
-    parts.map(([name, value]) => `${name} ${String(value).slice(0, 16)}`).join(', ') ||
-    'its entry has been deleted since'
-  );
+  const told = parts.filter(([name]) => !UNTOLD.has(name));
+  const text = told.map(([name, value]) => `${partInWords(name)} ${String(value).slice(0, 16)}`).join(', ');
+  return text || 'its entry has been deleted since';
 }
 
 function missOf(key: string | undefined, made: readonly CacheEntry[]): string {
@@ -106,7 +108,8 @@ function missOf(key: string | undefined, made: readonly CacheEntry[]): string {
   const others = made.filter((each) => each.key !== key && each.parts['rounding'] === undefined);
   const differing = differingParts(others, entry.parts);
   if (differing === undefined) return 'Its image had not been computed before.';
-  return `Earlier results of its image had another ${differing.join(', ')}.`;
+  if (differing.join() === 'generation') return 'It was computed again because of --fresh.';
+  return `Its image was computed before, but ${differenceInWords(differing)}.`;
 }
 
 async function allEntries(home: HomeFolders): Promise<readonly CacheEntry[]> {

@@ -1,8 +1,9 @@
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import type { CleanOptions } from '../maintain/clean.ts';
 import type { ConfigOptions } from '../maintain/config.ts';
 import type { DoctorOptions } from '../maintain/doctor.ts';
 import { REMOVABLES } from '../maintain/removables.ts';
+import { printDocument } from '../output.ts';
 import { type CommandContext, command, configured, configuredCommand } from './command.ts';
 
 /** Commands for this machine and its settings. */
@@ -13,6 +14,15 @@ export function machineCommands(program: Command, { signal, exitWith }: CommandC
     .action(async (options: ConfigOptions) => {
       const { configCommand } = await import('../maintain/config.ts');
       exitWith(await configCommand(options));
+    });
+
+  program
+    .command('completion')
+    .description('the script that makes a shell complete commands and options')
+    .addArgument(new Argument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell: 'bash' | 'zsh' | 'fish') => {
+      const { completionScript } = await import('../completion/completion-script.ts');
+      printDocument(completionScript(program, shell));
     });
 
   command(

@@ -6,9 +6,9 @@ import { remedyOf } from '../../toolkit/errors.ts';
 import { counted } from '../../toolkit/format.ts';
 import { provenanceOf, type Summary, type TaskSummary } from '../../toolkit/report/summary.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
+import { headlineScores } from '../../toolkit/tasks/headline-scores.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { EvaluationVerdict, type Verdict } from '../../toolkit/verdict/verdict-file.ts';
-import { headlineScores } from './headline-score.ts';
 
 /** An ROI that failed, with what a person can do about it. */
 export function failedRoiLines({ roi, code, cause, remedy }: TaskSummary['failures'][number]): string[] {

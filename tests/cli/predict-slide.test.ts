@@ -135,7 +135,7 @@ describe('reignite predict on a slide', { timeout: 300_000 }, () => {
     ]);
     const level = await runCommand([...words('level'), '--level', '0', '--json', 'unknown.tif'], place());
     const [image] = JSON.parse(level.stdout).images;
-    expect(image.notes.join('\n')).toContain('The size of its pixels is not known');
+    expect(image.notes.join('\n')).toContain('Its pixel size is unknown');
     expect(image).not.toHaveProperty('mpp');
     const missing = await runCommand([...words('missing'), '--level', '9', '--json', 'unknown.tif'], place());
     expect(JSON.parse(missing.stdout).error.cause).toContain('has no level 9: it has 0 (240 x 176 px)');

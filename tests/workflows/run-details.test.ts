@@ -15,7 +15,9 @@ const plain = (text: string) => text.replaceAll('\u00a0', ' ').replaceAll(/ +/g,
 describe('runDetails', () => {
   it('shows how far a stage is and when it said so', () => {
     const text = plain(runDetails(VIEW));
-    expect(text).toContain('| H&E tissue segmentation | running | 4 of 10 ROIs (40 %) | 0 | 1 | 11\u201127 03:12 |');
+    expect(text).toContain(
+      '| H&E tissue segmentation | running | at least 4 of 10 ROIs (40 %) | 0 | 1 | 11\u201127 03:12 |',
+    );
     expect(text).toContain('Relationships tab');
   });
 
@@ -23,17 +25,25 @@ describe('runDetails', () => {
     const interventions = [{ at: '2026-11-27T03:13:00.000Z', what: 'paused' }];
     const text = plain(runDetails({ ...VIEW, control: { ...VIEW.control, paused: true, interventions } }));
     expect(text).toMatch(/^\*\*Paused\.\*\* Resume with `npx reignite resume`/);
-    expect(text).toContain('| paused | 4 of 10 ROIs');
+    expect(text).toContain('| paused | at least 4 of 10 ROIs');
     expect(text).toContain('- 2026-11-27 03:13:00 paused');
   });
 
   it('ends with the verdicts and where the report is', () => {
     const outcome = { stage: { folder: 'x' }, batches: 1, total: 10, cached: 0, failed: 0 };
     const stages: StageProgress[] = [{ ...HE, done: 10, failed: 0, state: 'done' }];
-    const outcomes = { he: { ...outcome, verdict: 'reproduced', said: 'reproduced' } } as const;
+    const outcomes = {
+      he: {
+        ...outcome,
+        verdict: 'reproduced' as const,
+        said: 'reproduced',
+        scores: ['Dice: 0.9146 (published 0.9146)'],
+      },
+    };
     const text = plain(runDetails({ ...VIEW, stages, outcomes, end: { status: 'done', results: '/r' } }));
     expect(text).toMatch(/^\*\*Done\.\*\* Report: `\/r\/report\/index\.html`/);
     expect(text).toContain('| reproduced |');
+    expect(text).toContain('- **H&E tissue segmentation**: reproduced. Dice: 0.9146 (published 0.9146)');
   });
 
   it('names code, cause and remedy of what ended it', () => {

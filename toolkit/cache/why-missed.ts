@@ -1,3 +1,4 @@
+import { listed } from '../format.ts';
 import type { CacheEntry, KeyParts } from './step-cache.ts';
 
 /**
@@ -18,4 +19,40 @@ export function differingParts(made: readonly CacheEntry[], wanted: KeyParts): r
 function differences(ours: KeyParts, wanted: KeyParts): readonly string[] {
   const names = new Set([...Object.keys(ours), ...Object.keys(wanted)]);
   return [...names].filter((name) => ours[name] !== wanted[name]).sort();
+}
+
+/** Parts of keys as people call them. */
+const WORDS: Readonly<Record<string, string>> = {
+  box: 'annotated box',
+  floor: 'lowest kept score',
+  instructionSet: 'processor',
+  iou: 'IoU threshold',
+  maxValue: 'white value',
+  ortVersion: 'version of ONNX Runtime',
+  precision: 'number format',
+  provider: 'execution provider',
+  schema: 'version of reignite',
+  size: 'image size',
+  tile: 'tile size',
+  truth: 'ground truth',
+};
+
+/** The part that tells one fresh run from all others. */
+const GENERATION = 'generation';
+
+/** A part of a key as people call it: "ground truth" for `truth`. */
+export function partInWords(part: string): string {
+  return WORDS[part] ?? part;
+}
+
+/**
+ * Says in a phrase how what was computed before differs from what is wanted: "with another model and tile size".
+ *
+ * @param parts - As {@link differingParts} gives them.
+ */
+export function differenceInWords(parts: readonly string[]): string {
+  const names = parts.filter((part) => part !== GENERATION).map(partInWords);
+  const others = names.length === 0 ? [] : [`with another ${listed(names)}`];
+  const fresh = parts.includes(GENERATION) ? ['outside this run, which was started with --fresh'] : [];
+  return [...others, ...fresh].join(', and ');
 }

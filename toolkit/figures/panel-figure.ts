@@ -3,6 +3,7 @@ import sharp from 'sharp';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { FIGURE_FONT } from './fonts.ts';
 import type { PanelGrid } from './panel-grid.ts';
+import { withResolution } from './png-resolution.ts';
 
 /** Where the parts go that every figure of three panels has, in px. */
 export interface PanelLayout {
@@ -145,5 +146,5 @@ export function drawPanelScaleBar(
 export async function writeFigure(out: string, canvas: Canvas): Promise<void> {
   const raw = { width: canvas.width, height: canvas.height, channels: 4 } as const;
   const png = await sharp(canvas.data(), { raw }).removeAlpha().png({ compressionLevel: COMPRESSION }).toBuffer();
-  await writeFileAtomic(out, png);
+  await writeFileAtomic(out, withResolution(png));
 }

@@ -2,6 +2,7 @@ import { Canvas } from 'canvas';
 import { parse, View } from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
 import { registerFonts } from './fonts.ts';
+import { withResolution } from './png-resolution.ts';
 
 /** Device px a CSS px: 2 gives the size in px of the authors' figures at 150 dpi. */
 const SCALE = 2;
@@ -23,7 +24,7 @@ export async function renderVegaLite(spec: TopLevelSpec): Promise<RenderedFigure
     const svg = await view.toSVG();
     const canvas: unknown = await view.toCanvas(SCALE);
     if (!(canvas instanceof Canvas)) throw new Error('Vega drew on another canvas than @napi-rs/canvas');
-    return { svg, png: await canvas.encode('png') };
+    return { svg, png: withResolution(await canvas.encode('png')) };
   } finally {
     view.finalize();
   }

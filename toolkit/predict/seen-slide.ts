@@ -99,7 +99,7 @@ function scaleNotes(slide: Slide, view: SlideView, given: number | undefined): r
   const seenAt = view.mpp === undefined ? '' : ` at ${short(view.mpp)} µm/px`;
   notes.push(`The network saw level ${view.level}${made}: ${view.width} x ${view.height} px${seenAt}.`);
   if (view.mpp === undefined)
-    notes.push(`The size of its pixels is not known: the models expect ${MODEL_MPP} µm/px; --mpp says it.`);
+    notes.push(`Its pixel size is unknown; the models expect ${MODEL_MPP} µm/px. Set it with --mpp.`);
   else if (!suitsModels(view.mpp)) notes.push(`The models expect ${MODEL_MPP} µm/px.`);
   if (view.factor < 1) notes.push('No level is as fine as the models expect: details that they know are missing.');
   return notes;

@@ -105,7 +105,7 @@ async function taskSection(
 ): Promise<Html> {
   const figures = figureGrid(await writeFigures(results, task));
   return html`<section><h2 id="${task.task}">${TASK_TITLES[task.task]} <span class="tag" data-verdict="${task.verdict}">${verdictText(kind, task.verdict)}</span></h2>
-${numbersOf(task)}${detailsOf(task)}
 <h3>Figures over all ROIs</h3>${figures}
+<h3>Numbers</h3>${numbersOf(task)}${detailsOf(task)}
 <h3>ROIs</h3>${gallerySection(task, layers, kind)}</section>`;
 }

@@ -3,7 +3,7 @@ import { TaskSettings } from '../../../config/task-config.ts';
 import type { Task } from '../../../config/tasks.ts';
 import type { FileDigests } from '../../../toolkit/cache/file-digests.ts';
 import type { CacheEntry, KeyParts, StepCache } from '../../../toolkit/cache/step-cache.ts';
-import { differingParts } from '../../../toolkit/cache/why-missed.ts';
+import { differenceInWords, differingParts } from '../../../toolkit/cache/why-missed.ts';
 import { ReigniteError } from '../../../toolkit/errors.ts';
 import { inside } from '../../../toolkit/files/inside.ts';
 import { imageSize } from '../../../toolkit/image/open-image.ts';
@@ -99,7 +99,7 @@ function providersOf({ config }: RunInput): readonly string[] {
 
 function reasonOf(made: readonly CacheEntry[], wanted: KeyParts | undefined, cache: StepCache): string {
   const other = wanted === undefined ? undefined : differingParts(made, cache.completed(wanted));
-  return other === undefined ? 'not computed before' : `computed before with another ${other.join(', ')}`;
+  return other === undefined ? 'not computed before' : `computed before ${differenceInWords(other)}`;
 }
 
 async function ifThere<Result>(read: () => Promise<Result>): Promise<Result | undefined> {

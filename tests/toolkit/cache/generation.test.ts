@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { StepCache } from '../../../toolkit/cache/step-cache.ts';
-import { differingParts } from '../../../toolkit/cache/why-missed.ts';
+import { differenceInWords, differingParts } from '../../../toolkit/cache/why-missed.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 
 const folder = suiteFolder();
@@ -30,4 +30,11 @@ it('names what differs from the nearest result of the same image and step', asyn
   expect(differingParts(made, parts)).toEqual(['model']);
   expect(differingParts(made, { ...parts, rounding: 'half-up' })).toEqual(['model', 'rounding']);
   expect(differingParts(made, { ...parts, image: 'abd' })).toBeUndefined();
+});
+
+it('says in words what differs', () => {
+  expect(differenceInWords(['iou'])).toBe('with another IoU threshold');
+  expect(differenceInWords(['model', 'truth'])).toBe('with another model and ground truth');
+  expect(differenceInWords(['generation'])).toContain('--fresh');
+  expect(differenceInWords(['generation', 'tile'])).toMatch(/^with another tile size, and .*--fresh/);
 });

@@ -5,7 +5,7 @@ import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { RESULTS, reportFolder } from '../../results/results-folder.ts';
 import { taskNamed } from '../../tasks/task-named.ts';
 import type { JudgedTask } from '../report-data.ts';
-import { type Html, hrefOf, html } from './html.ts';
+import { type Html, hrefOf, html, NOTHING } from './html.ts';
 
 /** A figure over all ROIs, in one of the two styles. */
 export interface ShownFigure {
@@ -15,6 +15,8 @@ export interface ShownFigure {
   readonly file: string;
   /** What it shows, in words. */
   readonly description: string;
+  /** px, so that it keeps its place while it is loading; missing where the file does not say. */
+  readonly size?: { readonly width: number; readonly height: number };
 }
 
 /**
@@ -41,7 +43,7 @@ async function copyFigures(
       const file = `assets/figures/${task}/${name}`;
       await writeFileAtomic(join(reportFolder(results), file), svg);
       const { title, description } = words.get(stemOf(name)) ?? { title: stemOf(name), description: stemOf(name) };
-      return { title, style: 'paper', file, description };
+      return { title, style: 'paper', file, description, ...sizeOf(svg) };
     }),
   );
 }
@@ -59,19 +61,29 @@ async function drawAccessible(results: string, task: JudgedTask): Promise<ShownF
   return Promise.all(
     figures.map(async ({ stem, title, spec }): Promise<ShownFigure> => {
       const file = `assets/figures/${task.task}/${stem}_accessible.svg`;
-      await writeFileAtomic(join(reportFolder(results), file), await renderSvg(spec));
-      return { title, style: 'accessible', file, description: spec.description ?? title };
+      const svg = await renderSvg(spec);
+      await writeFileAtomic(join(reportFolder(results), file), svg);
+      return { title, style: 'accessible', file, description: spec.description ?? title, ...sizeOf(svg) };
     }),
   );
 }
 
+/** Width and height that an SVG names on its first element. */
+function sizeOf(svg: string): Pick<ShownFigure, 'size'> {
+  const head = svg.slice(0, svg.indexOf('>'));
+  const [width, height] = ['width', 'height'].map((name) => new RegExp(` ${name}="([0-9.]+)"`).exec(head)?.[1]);
+  if (width === undefined || height === undefined) return {};
+  return { size: { width: Math.ceil(Number(width)), height: Math.ceil(Number(height)) } };
+}
+
 export function figureGrid(figures: readonly ShownFigure[]): Html {
-  const items = figures.map(({ title, style, file, description }) => {
+  const items = figures.map(({ title, style, file, description, size }) => {
     const href = hrefOf(file);
-    return html`<figure class="${style}"><a href="${href}"><img loading="lazy" src="${href}" alt="${description}"></a><figcaption>${title}</figcaption></figure>`;
+    const place = size === undefined ? NOTHING : html` width="${size.width}" height="${size.height}"`;
+    return html`<figure class="${style}"><a href="${href}"><img loading="lazy"${place} src="${href}" alt="${description}"></a><figcaption>${title}</figcaption></figure>`;
   });
   return html`<div class="figures">${items}</div>`;
 }
 
 /** Lets a reader choose between the two styles; works without a script. */
-export const STYLE_SWITCH = html`<fieldset class="styles"><legend>Figures</legend><label><input type="radio" name="style" id="style-paper" checked> in the original style</label> <label><input type="radio" name="style" id="style-accessible"> accessible: no colours to tell apart, larger labels, with the published scores</label></fieldset>`;
+export const STYLE_SWITCH = html`<fieldset class="styles"><legend>Figures</legend><label><input type="radio" name="style" id="style-accessible" checked> accessible: no colours to tell apart, larger labels, with the published scores</label> <label><input type="radio" name="style" id="style-paper"> in the original style</label></fieldset>`;

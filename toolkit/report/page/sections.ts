@@ -85,7 +85,16 @@ function metricsTable(caption: string, metrics: readonly ComparedMetric[]): Html
         ]),
   ]);
   const head = ['', 'published', 'ours', '95 % interval', 'difference', '95 % interval'];
-  return table(caption, head, rows);
+  const shown = table(caption, head, rows);
+  if (!metrics.every(isEqual) || !metrics.some(({ difference }) => difference !== null)) return shown;
+  return html`<details><summary>${caption}: nothing differs from the published predictions</summary>${shown}</details>`;
+}
+
+/** As far as the table shows it. */
+const LEAST_SHOWN = 5e-7;
+
+function isEqual({ difference }: ComparedMetric): boolean {
+  return difference === null || Math.abs(difference) < LEAST_SHOWN;
 }
 
 function intervalText(interval: Interval | undefined, places = 4): string {

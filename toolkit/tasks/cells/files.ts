@@ -74,7 +74,7 @@ export async function pointsOf(cache: StepCache, entry: CacheEntry, task: CellTa
 }
 
 /** Raised whenever the code that makes a step's outputs changes what it makes. */
-const SCHEMA = { boxes: 1, detect: 2, figure: 2 } as const;
+const SCHEMA = { boxes: 1, detect: 2, figure: 3 } as const;
 
 /** What the boxes of an image depend on: no threshold, but the score down to which they are kept. */
 export function boxesKey(

@@ -10,10 +10,11 @@ import { drawCellsLayers } from '../../report/layers/cells-layers.ts';
 import type { DrawnRoi } from '../../report/layers/layers-file.ts';
 import { decimal } from '../../report/page/html.ts';
 import { RESULTS } from '../../results/results-folder.ts';
-import type { CellsVerdictFile, HeVerdictFile, TumourProportion } from '../../verdict/verdict-file.ts';
+import type { CellsVerdictFile, ComparedMetric, HeVerdictFile, TumourProportion } from '../../verdict/verdict-file.ts';
 import type { CellTaskDefinition } from '../definition.ts';
 import { settingsInEffect } from '../detection-settings.ts';
 import type { ScoreGroup } from '../kind.ts';
+import { cellDefinition } from '../registry.ts';
 import { type DetailTable, type MethodsInput, tileOf, type VerdictView } from '../verdict-view.ts';
 
 /** What a report shows of a verdict on points. */
@@ -22,7 +23,7 @@ export function cellsView(verdict: HeVerdictFile | CellsVerdictFile): VerdictVie
     throw new ReigniteError('INTERNAL', `The verdict on ${verdict.task} does not compare points.`);
   const { f1, readers, tumourProportion } = verdict;
   return {
-    numbers: [{ caption: 'F1 of every reader with the AI', metrics: f1 }],
+    numbers: [{ caption: 'F1 of every reader with the AI', metrics: namedClasses(verdict.task, f1) }],
     notes: readers.map(
       ({ group, lowest, highest }) =>
         `Readers of ${group} agree with each other at a macro F1 of ${decimal(lowest)} to ${decimal(highest)}.`,
@@ -35,6 +36,21 @@ export function cellsView(verdict: HeVerdictFile | CellsVerdictFile): VerdictVie
       return accessibleCellFigures(DetectionMetrics.parse(metrics), f1);
     },
   };
+}
+
+/** How a verdict names the F1 of one class: by its number. */
+const NUMBERED = /, class (\d+)$/;
+
+/** The same scores with the names of classes; where there is one class, its mean is all there is to say. */
+function namedClasses(task: CellTask, metrics: readonly ComparedMetric[]): readonly ComparedMetric[] {
+  const { classes } = cellDefinition(task);
+  return metrics.flatMap((metric) => {
+    const number = NUMBERED.exec(metric.name)?.[1];
+    if (number === undefined) return [metric];
+    if (classes.length === 1) return [];
+    const name = metric.name.replace(NUMBERED, `, ${classes[Number(number)] ?? `class ${number}`}`);
+    return [{ ...metric, name }];
+  });
 }
 
 function lowestIndexTable({ f1LowestIndex }: CellsVerdictFile): DetailTable {

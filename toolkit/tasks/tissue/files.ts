@@ -41,7 +41,7 @@ export async function restoreMask(
 }
 
 /** Raised whenever the code that makes a step's outputs changes what it makes. */
-const SCHEMA = { segment: 2, figure: 2, comparison: 1 } as const;
+const SCHEMA = { segment: 2, figure: 3, comparison: 1 } as const;
 
 /** What an ROI's mask, margins and confusion depend on. */
 export function segmentKey(sources: RoiSources, setup: NetworkSetup): KeyParts {

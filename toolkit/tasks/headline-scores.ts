@@ -1,6 +1,6 @@
 import type { Task } from '../../config/tasks.ts';
-import { taskNamed } from '../../toolkit/tasks/task-named.ts';
-import type { CellsVerdictFile, HeVerdictFile } from '../../toolkit/verdict/verdict-file.ts';
+import type { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
+import { taskNamed } from './task-named.ts';
 
 /** End of the names of scores that are a mean over the classes. */
 const MACRO = ', macro';
