@@ -9,7 +9,7 @@ describe('cautions', () => {
   });
 
   it('are said of pixels of unknown size', () => {
-    expect(scaleCautions(undefined).join()).toContain('not known');
+    expect(scaleCautions(undefined).join()).toContain('unknown');
     expect(scaleCautions(0.5)).toEqual([]);
   });
 
