@@ -2,7 +2,7 @@ import type { LabelMask } from '../geojson/label-runs.ts';
 import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-scope.ts';
 import type { Rows } from '../slide/rows-file.ts';
 
-/** px; a reduced mask that is held in memory has at most so many. */
+/** Most pixels of a reduced mask that is held in memory. */
 const MOST_REDUCED = 2 ** 25;
 
 /** Counts the labels of a picture whose rows pass by, and keeps every so many pixels of it. */
@@ -16,7 +16,7 @@ export class LabelTally {
   readonly #width: number;
   #row = 0;
 
-  /** @param least - The reduced picture is at least so many times smaller. */
+  /** @param least - Smallest factor by which the picture is reduced. */
   constructor({ width, height }: { readonly width: number; readonly height: number }, least: number) {
     let step = 1;
     while (step < least || Math.ceil(width / step) * Math.ceil(height / step) > MOST_REDUCED) step *= 2;

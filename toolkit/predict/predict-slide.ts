@@ -23,7 +23,7 @@ const CONFIDENCE = 'confidence.rows';
 const VALUES = 256;
 
 /**
- * Segments a whole slide of the user's: labels and confidence as pyramidal TIFF at the resolution of the model, outlines in
+ * Segments a whole slide: labels and confidence as pyramidal TIFF at the resolution of the model, outlines in
  * pixels of the slide's largest level, an overview, areas. Only tissue is computed unless all is wanted.
  *
  * Safe to kill anywhere: finished tile rows wait in the home, and what the network made is kept there.

@@ -19,7 +19,7 @@ const ROWS_AT_ONCE = 256;
  * Averages a slide in square blocks, from the coarsest level that is fine enough. Memory is bounded by the slide's width.
  *
  * @param block - Side of a block, px of the largest level; need not be whole.
- * @param onRow - Is told how many of the rows of blocks are done.
+ * @param onRow - Called with the number of rows of blocks that are done.
  * @throws ReigniteError IMAGE_UNREADABLE for a damaged tile; what `onRow` throws.
  */
 export async function blockMeans(

@@ -58,7 +58,7 @@ export class FinishedBand {
     return isNumber;
   }
 
-  /** Blanks what is no tissue and keeps the band, compressed. */
+  /** Blanks everything but tissue and keeps the band, compressed. */
   write(partial: PartialRoi, row: number): void {
     this.#blank();
     partial.writeBytes(labelsFile(row), deflateSync(this.#labels, { level: FAST }));

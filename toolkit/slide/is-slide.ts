@@ -54,7 +54,7 @@ export async function isSlide(path: string): Promise<boolean> {
     const [base] = levels;
     return base !== undefined && (levels.length > 1 || isOfSlides(base));
   } catch {
-    // Damage is told by whoever reads the picture.
+    // The code that reads the picture reports damage.
     return false;
   } finally {
     await handle.close();

@@ -48,7 +48,7 @@ export async function decodeJpeg2000(bytes: Buffer, isYCbCr: boolean): Promise<T
 
 async function load(): Promise<OpenJpeg> {
   const factory: unknown = createRequire(import.meta.url)('@cornerstonejs/codec-openjpeg/decodewasmjs');
-  // It prints its version; nothing of it is for whoever reads our output.
+  // It prints its version; it does not belong in our output.
   const quiet = { print: () => undefined, printErr: () => undefined };
   if (typeof factory === 'function') {
     const module: unknown = await factory(quiet);

@@ -9,7 +9,7 @@ export class RecentPixels<Part extends Pixels> {
   readonly #parts = new Map<string, { readonly part: Promise<Part>; bytes: number }>();
   #bytes = 0;
 
-  /** @param most - Bytes that are kept at most, beside what is being made. */
+  /** @param most - Most bytes that are kept, without those in the making. */
   constructor(most: number) {
     this.#most = most;
   }

@@ -7,7 +7,7 @@ import { replaceFile } from '../files/atomic-write.ts';
 const inflated = promisify(inflate);
 const HEAD_BYTES = 8;
 
-/** Some rows of a picture of one byte a pixel. */
+/** Some rows of a picture of one byte per pixel. */
 export interface Rows {
   readonly count: number;
   /** count x width. */
@@ -62,7 +62,7 @@ export async function* readRows(paths: readonly string[], width: number): AsyncG
         const bytes = Buffer.alloc(Math.min(length, size - at - HEAD_BYTES));
         await handle.read(bytes, 0, bytes.length, at + HEAD_BYTES);
         const data = bytes.length === length ? await inflated(bytes) : Buffer.alloc(0);
-        if (data.length !== count * width) throw new ReigniteError('INTERNAL', `${path} is no file of whole rows.`);
+        if (data.length !== count * width) throw new ReigniteError('INTERNAL', `${path} is not a file of whole rows.`);
         yield { count, data };
         at += HEAD_BYTES + length;
       }

@@ -21,7 +21,7 @@ export interface SlideLevel {
   readonly lengths: readonly number[];
 }
 
-/** Pixels by which the size of a level may differ from the exact fraction, beside rounding. */
+/** Pixels by which the size of a level may differ from the exact fraction, in addition to rounding. */
 const SIZE_SLACK = 2;
 
 /** What of a TIFF is a slide: the pages of its levels, the largest first, and those of other pictures. */
@@ -32,7 +32,7 @@ export interface SlidePages {
 }
 
 /**
- * Sorts the pages of a TIFF, wherever they stand in the file: the largest picture is the base; smaller ones of the same
+ * Sorts the pages of a TIFF, whatever their order in the file: the largest picture is the base; smaller ones of the same
  * shape, stored in tiles as it is, are its levels. A thumbnail has the shape too, but in strips.
  */
 export function slidePages(pages: readonly TiffPage[]): SlidePages {

@@ -21,7 +21,7 @@ const COMPRESSIONS: Readonly<Record<number, string>> = {
 const MOST_TILE_BYTES = 2 ** 28;
 const SEPARATE = 2;
 
-/** Formats of scanners that are no TIFF, by their first bytes, and the remedy. */
+/** Formats of scanners other than TIFF, by their first bytes, and the remedy. */
 const SIGNATURES: readonly (readonly [offset: number, bytes: string, name: string, remedy: string])[] = [
   [128, 'DICM', 'it is a DICOM file', REMEDIES.openslide],
   [0, 'ZISRAWFILE', 'it is a CZI of Zeiss', REMEDIES.bioFormats],
@@ -69,7 +69,7 @@ export function refusePages(path: string, { levels, others }: SlidePages): void 
   }
   if (base.has(TAG.hamamatsu)) throw slideUnreadable(path, 'it is an NDPI slide of Hamamatsu', REMEDIES.openslide);
   if (base.text(TAG.xmp).includes('iScan') || others.some((page) => page.text(TAG.xmp).includes('<iScan'))) {
-    // Its tiles overlap and do not stand in the order of the file.
+    // Its tiles overlap and are not in the order of the file.
     throw slideUnreadable(path, 'it is a BIF slide of Ventana', REMEDIES.openslide);
   }
   const twins = others.filter((page) => isSameSize(page, base) && page.number(TAG.samples, 1) === 1);

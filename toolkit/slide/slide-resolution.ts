@@ -108,7 +108,7 @@ function physicalSize(pixels: string, axis: 'X' | 'Y'): number | undefined {
   return Number.isFinite(size) && scale !== undefined ? size * scale : undefined;
 }
 
-/** XML may write µ and Å by their numbers, and a Latin-1 µ is no UTF-8. */
+/** XML may write µ and Å by their numbers, and a Latin-1 µ is not UTF-8. */
 function unescaped(unit: string): string {
   const named = unit.replace(/&#x([0-9a-f]+);/gi, (_, hex: string) => String.fromCodePoint(Number.parseInt(hex, 16)));
   return named.replace(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code))).replace('\uFFFD', 'µ');

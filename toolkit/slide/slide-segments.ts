@@ -7,7 +7,7 @@ import { startOfRow, type TileGrid } from '../nnunet/sliding-window/tile-grid.ts
 export class Segments {
   readonly #grid: TileGrid;
   readonly #tiles: readonly (readonly number[])[];
-  /** A list a tile row: 1 for segments that one of its tiles covers. */
+  /** One list per tile row: 1 for segments that one of its tiles covers. */
   readonly #touched = new Map<number, Uint8Array>();
 
   constructor(grid: TileGrid, tiles: readonly (readonly number[])[]) {

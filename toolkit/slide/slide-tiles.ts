@@ -8,7 +8,7 @@ import { TissueCounts, type TissueMask } from './tissue-mask.ts';
  *
  * @param part - The part of the picture that the grid lies over, px.
  * @param tissue - Without it, every tile is taken.
- * @returns Numbers of tile columns, increasing, a list a tile row.
+ * @returns Numbers of tile columns, increasing, one list per tile row.
  */
 export function slideTiles(
   grid: TileGrid,

@@ -3,7 +3,7 @@ import { RecentPixels } from './recent-pixels.ts';
 import { type Resampling, resampledPart } from './resample.ts';
 import type { Slide } from './slide.ts';
 
-/** Which pixels of a slide a network sees. */
+/** The pixels of a slide that a network sees. */
 export interface ViewChoice {
   /** µm a px of the largest level, in place of what the file says. */
   readonly mpp?: number;
@@ -127,7 +127,7 @@ export class SlideView {
 
 function scaleUnknown(slide: Slide): ReigniteError {
   const { power, notes } = slide.scale;
-  const objective = power === undefined ? '' : ` It names an objective of ${power}x, which is no scale.`;
+  const objective = power === undefined ? '' : ` It names an objective of ${power}x, which is not a scale.`;
   const disbelieved = notes.map((note) => ` ${note}`).join('');
   return new ReigniteError(
     'SCALE_UNKNOWN',

@@ -11,7 +11,7 @@ import { readTiffPages, TAG, type TiffPage } from './tiff-pages.ts';
 import { decodeTile } from './tile-codec.ts';
 import { asRgb } from './tile-colours.ts';
 
-// Tiles are decoded once and kept by us; the library's cache would hold memory beside ours.
+// Tiles are decoded once and kept by us; the library's cache would hold additional memory.
 sharp.cache(false);
 
 const HEAD_BYTES = 160;
@@ -62,7 +62,7 @@ export class Slide {
       const tiff = await readTiffPages(source);
       if (tiff === undefined) {
         const isNamedSo = /\.(tiff?|svs|btf|tf8|scn|qptiff)$/i.test(path);
-        throw slideUnreadable(path, 'it is no TIFF', isNamedSo ? REMEDIES.damaged : REMEDIES.openslide);
+        throw slideUnreadable(path, 'it is not a TIFF', isNamedSo ? REMEDIES.damaged : REMEDIES.openslide);
       }
       const found = slidePages(tiff.pages);
       refusePages(path, found);
@@ -188,7 +188,7 @@ function copyTile(
   }
 }
 
-/** Bytes of one read are at most so many: a damaged length must not take all memory. */
+/** Most bytes of one read: a damaged length must not take all memory. */
 const MOST_READ = 2 ** 29;
 
 function sourceOf(handle: FileHandle): ByteSource {

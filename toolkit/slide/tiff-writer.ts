@@ -32,7 +32,7 @@ const REDUCED = 1;
 /** Numerators of resolutions: four decimals of px per cm, and more. */
 const FRACTION = 10_000;
 
-/** Writes a BigTIFF of one byte a pixel: tiles as they come, the directories last. */
+/** Writes a BigTIFF of one byte per pixel: tiles as they come, the directories last. */
 export class TiffWriter {
   readonly #handle: FileHandle;
   #at = HEAD_BYTES;

@@ -17,7 +17,7 @@ export interface TilePass {
   readonly fold: number;
 }
 
-/** Passes that are begun before they are needed: one that the network runs, one that is read and waits for it. */
+/** Passes that are started before they are needed: one that the network runs, one that is read and waits for it. */
 const AHEAD = 2;
 
 /** Reads and predicts tiles before they are asked for, in their order, so that the network never waits. */
@@ -27,7 +27,7 @@ export class TileAhead {
   readonly #passes: Iterator<TilePass, unknown>;
   readonly #spare: PassBuffers[];
   readonly #running: Promise<PassBuffers>[] = [];
-  /** Settles when the pass that was begun last was given to the network. */
+  /** Settles when the pass that was started last was given to the network. */
   #given: Promise<unknown> = Promise.resolve();
 
   constructor(slide: TiledSlide, networks: FoldNetworks, passes: Iterator<TilePass, unknown>) {
@@ -54,7 +54,7 @@ export class TileAhead {
     this.#spare.push(buffers);
   }
 
-  /** Waits for what was begun. */
+  /** Waits for what was started. */
   async settle(): Promise<void> {
     await Promise.allSettled(this.#running);
   }
@@ -67,7 +67,7 @@ export class TileAhead {
         return;
       }
       const pass = this.#predict(next.value, buffers);
-      // It is awaited when its turn has come: until then, nobody hears of its failure.
+      // It is awaited when its turn has come: until then, its failure is not reported.
       pass.catch(() => undefined);
       this.#running.push(pass);
     }

@@ -17,11 +17,11 @@ export interface TiledSlide {
   readonly values: PixelValues;
   /** The picture as a whole, px. */
   readonly whole: Size;
-  /** Where the part lies in it. */
+  /** Position of the part in it. */
   readonly part: PixelBox;
   /** Where given, only its pixels get a label. */
   readonly tissue?: TissueMask;
-  /** Numbers of tile columns, a list a tile row. */
+  /** Numbers of tile columns, one list per tile row. */
   readonly tiles: readonly (readonly number[])[];
 }
 
@@ -54,7 +54,7 @@ export async function tiledSlide(
   return { view, grid, values, whole, part, ...(tissue && { tissue }), tiles: slideTiles(grid, part, tissue) };
 }
 
-/** How often each value occurs in the part, a list a channel. */
+/** How often each value occurs in the part, one list per channel. */
 async function countValues(view: SlideView, { top, bottom, left, right }: PixelBox): Promise<readonly Float64Array[]> {
   const counts = [0, 1, 2].map(() => new Float64Array(256));
   for (let y = top; y < bottom; y += ROWS_AT_ONCE) {

@@ -33,7 +33,7 @@ const USUAL_GLASS = 245;
  * ones are dust and edges; of H&E, blue and green ones are pen. Single blocks are dropped, small gaps filled.
  *
  * Hue, saturation and density are those of van der Laak et al. (Cytometry 39, 2000), with the slide's own glass as white.
- * Colours alone do not tell a blue pen from haematoxylin: where blue is a stain (immunohistochemistry), blue pen counts
+ * Colours alone do not distinguish a blue pen from haematoxylin: where blue is a stain (immunohistochemistry), blue pen counts
  * as tissue. Very pale and fatty tissue may be missed.
  *
  * @param isBlueTissue - Whether blue alone is a stain of the tissue.

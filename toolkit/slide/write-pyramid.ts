@@ -21,7 +21,7 @@ export interface PyramidOptions extends Omit<PictureTags, 'tile'> {
 }
 
 /**
- * Writes a picture of one byte a pixel as a tiled, pyramidal BigTIFF with deflate, from its rows as they come: in memory
+ * Writes a picture of one byte per pixel as a tiled, pyramidal BigTIFF with deflate, from its rows as they come: in memory
  * are the rows of one tile of each level. Of every four pixels a smaller level takes the upper left one, so that labels
  * stay labels.
  *

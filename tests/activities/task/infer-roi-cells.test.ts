@@ -174,7 +174,7 @@ describe('prepareModel, of cells', () => {
     const prepare = createPrepareModel(homeFolders(swapped));
     await expect(runActivity(prepare, { folders: foldersOf(unpacked), task: 'pdl1', settings })).rejects.toMatchObject({
       code: 'CHECKPOINT_UNSUPPORTED',
-      message: expect.stringContaining('knows 1 classes'),
+      message: expect.stringContaining('has 1 classes'),
     });
   });
 });
