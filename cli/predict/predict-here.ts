@@ -82,7 +82,7 @@ class PredictionProgress {
     this.#show(`${tile} of ${of} ${passes} (${Math.floor((100 * tile) / of)} %)`);
   }
 
-  /** Says before a slide is begun how much there is to do. */
+  /** Says before a slide is started how much there is to do. */
   #expect({ expectedSeconds = 0, tiles = 0, tilesTotal = 0 }: Omit<Step, 'phase'>): void {
     const share = tilesTotal === 0 ? 0 : Math.round((100 * tiles) / tilesTotal);
     this.say(

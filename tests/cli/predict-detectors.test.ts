@@ -82,6 +82,20 @@ describe('reignite predict with a detector of others', { timeout: 60_000 }, () =
     expect(image.outside).toBe(0);
   });
 
+  it('needs no network for another confidence', async () => {
+    const ran = await predict('higher', 'ultralytics/v8.pt', '--confidence', '0.6');
+    expect(ran.status, ran.stderr).toBe(0);
+    const [image] = JSON.parse(ran.stdout).images;
+    expect(image.cached).toBe(true);
+    const of = async (out: string) => readCandidatesFile(join(folder(), out, 'candidates', 'image.json'));
+    const { confidence, candidates } = await of('higher');
+    expect(confidence).toBe(0.6);
+    const points = candidates.filter(({ outcome }) => outcome === 'point');
+    expect(points).toHaveLength(image.cells);
+    expect(points.every(({ score }) => score > 0.6)).toBe(true);
+    expect((await of('tiles')).candidates.length).toBe(candidates.length);
+  });
+
   it('suppresses no further what a one-to-one head gives; --iou takes the other head', async () => {
     const one = await predict('one', 'ultralytics/v10.pt');
     expect(one.status, one.stderr).toBe(0);

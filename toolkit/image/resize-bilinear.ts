@@ -10,7 +10,7 @@ export interface Pixels {
 /** Weights are whole 2048ths. */
 const ONE = 2048;
 
-/** Of each place along an axis of the result: the two places that it lies between, and the weight of both. */
+/** Of each place along an axis of the result: the two places around it, and the weight of both. */
 interface Taps {
   readonly first: Int32Array;
   readonly second: Int32Array;

@@ -21,7 +21,7 @@ export function tissueCertainty(margins: Uint16Array): TissueCertainty {
   return tissueCertaintyOf(counts);
 }
 
-/** @param counts - How many pixels have each margin, from 0 to that of the last, which stands for 1. */
+/** @param counts - How many pixels have each confidence, from 0 to that of the last, which means 1. */
 export function tissueCertaintyOf(counts: Float64Array): TissueCertainty {
   const full = counts.length - 1;
   const total = counts.reduce((sum, count) => sum + count, 0);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Pixels, resizeBilinear } from '../image/resize-bilinear.ts';
 import { roundHalfEven } from '../numpy/round.ts';
 
-/** Where an image lies in the input of a network that sees all of it at once. */
+/** Position of an image in the input of a network that sees all of it at once. */
 export const Letterbox = z
   .object({
     width: z.int().min(1).describe('Of the input in px'),

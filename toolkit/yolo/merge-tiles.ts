@@ -9,16 +9,16 @@ export interface KeptBox {
   readonly box: Rectangle;
 }
 
-/** What became of a box: it stays, another one stands for it (its place), or the tile that owns its place has none there. */
+/** What became of a box: it stays, another one replaces it (its place), or the tile that owns its place has none there. */
 export type MergedFate = 'kept' | 'seam' | number;
 
-/** Boxes of one class that overlap by so much (IoU) in two tiles are of one object. */
+/** Boxes of one class with at least this IoU in two tiles are of one object. */
 const SAME_OBJECT = 0.3;
 /** The same of boxes of two classes. */
 const SAME_OBJECT_OF_OTHER_CLASS = 0.6;
 /** A box that ends so near to the border of its tile, in px, is cut off there. */
 const NEAR_BORDER = 2;
-/** Of a box that is cut off: the share that lies within another tile's box when it is a part of the same object. */
+/** Of a box that is cut off: the share within another tile's box when it is a part of the same object. */
 const PART_OF = 0.7;
 
 /**
@@ -43,7 +43,7 @@ export function mergeTiles(boxes: readonly KeptBox[], tiles: readonly SeenTile[]
   return followed(fates);
 }
 
-/** Boxes that end at the border of their tile though the image goes on. */
+/** Boxes that end at the border of their tile though the image continues. */
 export function isCutOff({ box, tile }: KeptBox, tiles: readonly SeenTile[]): boolean {
   const own = tiles[tile];
   if (own === undefined) return false;
@@ -126,7 +126,7 @@ function dropOverlapping(boxes: readonly KeptBox[], near: readonly Pair[], fates
   }
 }
 
-/** A box that stands for another and was dropped itself passes it on. */
+/** Replaces a box that replaced another and was dropped itself by the box that replaced it. */
 function followed(fates: MergedFate[]): MergedFate[] {
   return fates.map((fate) => {
     let at = fate;

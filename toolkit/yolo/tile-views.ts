@@ -9,7 +9,7 @@ export const View = z.discriminatedUnion('kind', [
 ]);
 export type View = z.infer<typeof View>;
 
-/** Where the tile's network input lies in the image, and which part of the image the tile decides about. */
+/** Position of the tile's network input in the image, and which part of the image the tile decides about. */
 export interface SeenTile extends ImageTile {
   /** px of the input for a px of the image. */
   readonly scaleX: number;

@@ -136,8 +136,8 @@ describe('compareSides', () => {
       { roi: 'c', difference: 0.75 },
       { roi: 'b', difference: 0.25 },
     ]);
-    expect(he?.remarks.join(' ')).toContain('1 ROI is in A alone: d.');
-    expect(he?.remarks.join(' ')).toContain('1 ROI is in B alone: e.');
+    expect(he?.remarks.join(' ')).toContain('1 ROI is only in A: d.');
+    expect(he?.remarks.join(' ')).toContain('1 ROI is only in B: e.');
   });
 
   it('says equal of the same masks, and does not compare those of another size', async () => {

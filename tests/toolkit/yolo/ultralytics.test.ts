@@ -66,7 +66,7 @@ describe('convertDetector of a checkpoint of Ultralytics', () => {
     expect(worst).toBeLessThan(1e-2);
   });
 
-  it('takes an input that is no square', async () => {
+  it('takes an input that is not a square', async () => {
     const out = await temporaryFolder();
     const size = { height: 32, width: 64 };
     const card = await convertDetector({ checkpoint: fixture('v8.pt'), out, size });

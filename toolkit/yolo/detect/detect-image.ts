@@ -15,7 +15,7 @@ export interface DetectorModel {
   readonly digest: string;
   /** Side of a tile in px. */
   readonly size: number;
-  /** Height and width of the input in px, where it is no square of that side. */
+  /** Height and width of the input in px, where it is not a square of that side. */
   readonly shape?: { readonly height: number; readonly width: number };
   /** Whether the network itself leaves one box an object. Default: no. */
   readonly isSuppressed?: boolean;

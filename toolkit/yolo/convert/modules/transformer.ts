@@ -13,7 +13,7 @@ interface Sequence {
 
 /**
  * `TransformerBlock`, the chain within `C3TR`: every pixel looks at all others, several times over; a linear map of
- * each pixel stands for its position.
+ * each pixel serves as its position.
  */
 export function transformerBlock(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const { graph } = layers;

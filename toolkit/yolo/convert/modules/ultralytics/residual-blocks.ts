@@ -94,7 +94,7 @@ export function ghostConv(layers: Layers, module: ModuleNode, inputs: readonly F
   return joined(layers, module, [first, layers.build(childOf(layers, module, 'cv2'), [first])]);
 }
 
-/** `GhostBottleneck`: a chain beside a shortcut, added. */
+/** `GhostBottleneck`: a chain and a shortcut, added. */
 export function ghostBottleneck(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const x = onlyInput(layers, module, inputs);
   const y = layers.build(childOf(layers, module, 'conv'), [x]);

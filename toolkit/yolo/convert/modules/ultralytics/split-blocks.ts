@@ -64,7 +64,7 @@ export function c2psa(layers: Layers, module: ModuleNode, inputs: readonly Featu
   return layers.build(childOf(layers, module, 'cv2'), [joined(layers, module, [a, chain])]);
 }
 
-/** `C1`: a chain of convolutions beside its input. */
+/** `C1`: a convolution, and a chain of convolutions that is added to its result. */
 export function c1(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const first = layers.build(childOf(layers, module, 'cv1'), [onlyInput(layers, module, inputs)]);
   const chain = layers.build(childOf(layers, module, 'm'), [first]);
