@@ -10,8 +10,9 @@ export default defineConfig({
     env: { ORT_DISABLE_TELEMETRY: '1' },
     // What a test prints is shown when it fails.
     silent: 'passed-only',
-    testTimeout: 30_000,
-    hookTimeout: 120_000,
+    // Guards against a hang. No test is about time: on a busy machine all of them are slow.
+    testTimeout: 900_000,
+    hookTimeout: 900_000,
     reporters: ['default', './scripts/closing-line-reporter.ts'],
   },
 });

@@ -22,7 +22,7 @@ async function hasPartial(home: string): Promise<boolean> {
   return work.some((name) => name.endsWith('state.json'));
 }
 
-describe('reignite cancel', { timeout: 240_000 }, () => {
+describe('reignite cancel', () => {
   beforeAll(async () => {
     await writeTinyRecord(folder(), [{ name: 'patient1_he_roi1', width: 2_400, height: 800 }]);
     await writeFile(join(folder(), 'tiny.yaml'), tinyProfile(join(folder(), 'served')));

@@ -30,7 +30,7 @@ function metricsIn(stdout: string): unknown {
   return metrics;
 }
 
-describe('reignite evaluate', { timeout: 60_000 }, () => {
+describe('reignite evaluate', () => {
   it('gives every annotated class a Dice of 1 when the truth itself is the prediction', async () => {
     const { status, stdout, stderr } = await evaluate('he', 'unpacked/annotations/he', 'perfect');
     expect(status, stderr).toBe(0);
@@ -201,7 +201,7 @@ describe('reignite evaluate', { timeout: 60_000 }, () => {
   });
 });
 
-describe('reignite model', { timeout: 60_000 }, () => {
+describe('reignite model', () => {
   it('inspects a checkpoint that could do harm, and names what would', async () => {
     await writeFile(join(folder(), 'hostile.pkl'), 'cposix\nsystem\n(S"touch harm"\ntR.');
     const { status, stdout } = await runCommand(['model', 'inspect', 'hostile.pkl'], place());
@@ -235,7 +235,7 @@ describe('reignite model', { timeout: 60_000 }, () => {
   });
 });
 
-describe('reignite doctor and config', { timeout: 60_000 }, () => {
+describe('reignite doctor and config', () => {
   it('looks at the machine and opens a session on the processor', async () => {
     const { stdout, stderr } = await runCommand(['doctor', '--json'], place());
     const findings: { name: string; status: string }[] = JSON.parse(stdout);

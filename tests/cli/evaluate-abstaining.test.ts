@@ -49,7 +49,7 @@ beforeAll(async () => {
   await masks('stroma', (label) => (label === STROMA ? STROMA : 0));
 });
 
-describe('leaving pixels out', { timeout: 120_000 }, () => {
+describe('leaving pixels out', () => {
   it("does not raise the number next to the paper's, which is warned of", async () => {
     const wrong = await evaluate('he', 'wrong', '--json');
     expect(wrong.status, wrong.stderr).toBe(0);
@@ -76,7 +76,7 @@ describe('leaving pixels out', { timeout: 120_000 }, () => {
   });
 });
 
-describe('--classes', { timeout: 120_000 }, () => {
+describe('--classes', () => {
   it('scores a model of one class properly', async () => {
     const { status, stderr, json } = await evaluate('he', 'stroma', '--classes', 'STROMA', '--json');
     expect(status, stderr).toBe(0);
@@ -118,7 +118,7 @@ describe('--classes', { timeout: 120_000 }, () => {
   });
 });
 
-describe('points', { timeout: 120_000 }, () => {
+describe('points', () => {
   beforeAll(async () => {
     const { images, points } = await readReaderAnnotations(
       at('unpacked', 'annotations', 'pdl1', 'pdl1', 'pdl1_test_set_all_readers.json'),

@@ -27,7 +27,7 @@ beforeAll(async () => {
   );
 });
 
-describe('reignite evaluate --boxes', { timeout: 60_000 }, () => {
+describe('reignite evaluate --boxes', () => {
   it('scores COCO results', async () => {
     const { status, stdout, stderr } = await evaluate('--boxes', 'truth.json', '--predictions', 'results.json');
     expect(status, stderr).toBe(0);

@@ -56,7 +56,7 @@ beforeAll(async () => {
   }
 });
 
-describe('no ROI to score', { timeout: 120_000 }, () => {
+describe('no ROI to score', () => {
   it('is an error of `evaluate` that names the values found', async () => {
     const { status, stdout } = await evaluate('he', 'capital', 'capital/annotations/he', '--json');
     expect(status).toBe(1);
@@ -81,7 +81,7 @@ describe('no ROI to score', { timeout: 120_000 }, () => {
   });
 });
 
-describe('categories whose ids begin at 0', { timeout: 120_000 }, () => {
+describe('categories whose ids begin at 0', () => {
   const macroOf = (stdout: string) => JSON.parse(stdout).groups.RUMC.f1.macro[0][3];
 
   it('are scored as the authors do, with a warning on screen and in the files', async () => {

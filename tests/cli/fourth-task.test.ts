@@ -90,4 +90,4 @@ it('a fourth task is a definition: it type-checks, runs, and is in metrics, verd
   expect(await read('metrics/lymphocytes.json')).toBe(await read('metrics/pdl1.json'));
   expect(JSON.parse(await read('verdict/lymphocytes.json'))).toMatchObject({ task: 'lymphocytes' });
   expect(await read('report/index.html')).toContain('Lymphocyte detection');
-}, 300_000);
+});

@@ -29,7 +29,7 @@ afterAll(() => {
   if (isMounted) spawnSync('umount', [disk()]);
 });
 
-describe('a command whose disk is full', { timeout: 120_000 }, () => {
+describe('a command whose disk is full', () => {
   it.for([
     ['model convert', () => ['model', 'convert', DETECTOR, '--out', join(disk(), 'x.onnx')], place],
     [

@@ -22,7 +22,7 @@ beforeAll(async () => {
   await writeFile(join(folder(), 'tiny.yaml'), tinyProfile(join(folder(), 'served')));
 });
 
-describe.each(SIGNALS)('%s', { timeout: 240_000 }, (signal, expected) => {
+describe.each(SIGNALS)('%s', (signal, expected) => {
   it('ends `evaluate` at once, with one true sentence', async () => {
     // As if the disk were slow.
     const slow = join(folder(), 'slow.mjs');
@@ -65,7 +65,7 @@ describe.each(SIGNALS)('%s', { timeout: 240_000 }, (signal, expected) => {
   });
 });
 
-it('ends everything at once at the second Ctrl-C', { timeout: 240_000 }, async () => {
+it('ends everything at once at the second Ctrl-C', async () => {
   const at = place('home-twice');
   const words = ['run', '--profile', 'tiny.yaml', '--tasks', 'he', '--data', 'data', '--results', 'results'];
   const command = startCommand(words, at);

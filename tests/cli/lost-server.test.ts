@@ -29,7 +29,7 @@ beforeAll(async () => {
   const { status, stderr } = await runCommand(wordsOf('calm'), place('calm'));
   expect(status, stderr).toBe(0);
   undisturbed = await outputs('calm');
-}, 240_000);
+});
 
 /** Runs to the middle of an ROI, does `blow` and kills the server; then follows the run to its end. */
 async function withServerKilled(name: string, blow: () => Promise<void>): Promise<Ended> {
@@ -53,7 +53,7 @@ async function deleteDatabase(name: string): Promise<void> {
   }
 }
 
-describe('a server that is killed', { timeout: 240_000 }, () => {
+describe('a server that is killed', () => {
   it('is started again with its database, and the same run continues', async () => {
     const { stderr } = await withServerKilled('killed', async () => undefined);
     expect(stderr.match(/Started|Attached to/g)).toHaveLength(1);
@@ -66,7 +66,7 @@ describe('a server that is killed', { timeout: 240_000 }, () => {
   });
 });
 
-describe('a database', { timeout: 240_000 }, () => {
+describe('a database', () => {
   const runAgain = async () => {
     const again = await runCommand(wordsOf('calm'), place('calm'));
     expect(again.status, again.stderr).toBe(0);

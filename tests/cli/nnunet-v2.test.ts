@@ -19,7 +19,7 @@ async function predict(out: string, ...words: string[]) {
   return { status, stderr, said: JSON.parse(stdout) };
 }
 
-describe('an nnU-Net v2 model on the command line', { timeout: 60_000 }, () => {
+describe('an nnU-Net v2 model on the command line', () => {
   it('predicts masks with its own labels, and says what it is', async () => {
     const { status, stderr, said } = await predict('plain', '--model', REGIONS);
     expect(status).toBe(0);

@@ -28,7 +28,7 @@ async function placeFor(json: object, files: Readonly<Record<string, string>> = 
 
 const words = (command: string) => [command, '--profile', 'odd.yaml', '--data', 'data', '--json'];
 
-describe('a record that gives no files', { timeout: 120_000 }, () => {
+describe('a record that gives no files', () => {
   it.each(['download', 'run', 'plan'])('ends `%s` with its own access status', async (command) => {
     const access = { record: 'public', files: 'restricted', status: 'restricted' };
     const restricted = await runCommand(words(command), await placeFor({ access, files: [] }));
@@ -48,7 +48,7 @@ describe('a record that gives no files', { timeout: 120_000 }, () => {
   });
 });
 
-describe('reignite download', { timeout: 120_000 }, () => {
+describe('reignite download', () => {
   it('stores files of odd names under these names, also where a link holds them without encoding', async () => {
     const files = { 'a#b.csv': 'one', 'a/what?.csv': 'two', '100%.txt': 'three', 'e\u0301 x.txt': 'four', a: 'five' };
     const keys = Object.entries(files).filter(([key]) => key !== 'a');

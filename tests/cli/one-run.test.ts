@@ -38,10 +38,10 @@ beforeAll(async () => {
   ];
   await writeFile(join(folder(), 'one.yaml'), profile.join('\n'));
   first = await run('--data', 'data', '--json');
-}, 480_000);
+});
 afterAll(() => server.stop());
 
-describe('reignite plan', { timeout: 480_000 }, () => {
+describe('reignite plan', () => {
   const plan = async (...words: string[]) => {
     const { status, stdout, stderr } = await runCommand(['plan', '--profile', 'one.yaml', ...words], place());
     expect(status, stderr).toBe(0);
@@ -77,7 +77,7 @@ describe('reignite plan', { timeout: 480_000 }, () => {
   });
 });
 
-describe('reignite why', { timeout: 480_000 }, () => {
+describe('reignite why', () => {
   const why = async (...words: string[]) => {
     const { status, stdout, stderr } = await runCommand(['why', ...words, '--json'], place());
     expect(status, stderr).toBe(0);
@@ -112,7 +112,7 @@ describe('reignite why', { timeout: 480_000 }, () => {
   });
 });
 
-describe('reignite run --fresh', { timeout: 480_000 }, () => {
+describe('reignite run --fresh', () => {
   it('takes nothing from the cache of earlier runs, and makes the same bits', async () => {
     expect(first.status, first.stderr).toBe(3);
     const before = await outputs();
@@ -125,7 +125,7 @@ describe('reignite run --fresh', { timeout: 480_000 }, () => {
   });
 });
 
-describe('reignite clean', { timeout: 480_000 }, () => {
+describe('reignite clean', () => {
   const clean = async (...words: string[]) => {
     const { status, stdout, stderr } = await runCommand(['clean', ...words, '--json'], place());
     expect(status, stderr).toBe(0);
@@ -154,7 +154,7 @@ describe('reignite clean', { timeout: 480_000 }, () => {
   });
 });
 
-describe('an open run', { timeout: 480_000 }, () => {
+describe('an open run', () => {
   it('does not start afresh, and nothing is cleaned under it', async () => {
     const words = ['--data', 'data', '--results', 'elsewhere', '--set', 'temporal.taskQueuePrefix=unserved'];
     const open = startCommand(['run', '--profile', 'one.yaml', ...words, '--no-workers'], place());
@@ -170,7 +170,7 @@ describe('an open run', { timeout: 480_000 }, () => {
   });
 });
 
-describe('reignite run --detach', { timeout: 480_000 }, () => {
+describe('reignite run --detach', () => {
   it('continues in the background, on a server of its own, and leaves no process once it is done', async () => {
     const alone = { home: join(folder(), 'home-alone'), cwd: folder() };
     const words = ['run', '--profile', 'one.yaml', '--data', 'data-alone', '--results', 'results-alone', '--detach'];

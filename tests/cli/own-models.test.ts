@@ -34,7 +34,7 @@ const run = (...words: string[]) =>
     place(),
   );
 
-describe('reignite run --set he.model', { timeout: 120_000 }, () => {
+describe('reignite run --set he.model', () => {
   it('runs a model of the user in place of the published one, and predict gives the same mask', async () => {
     const { status, stdout, stderr } = await run('--set', 'he.model=own.onnx');
     expect(status, stderr).toBe(0);

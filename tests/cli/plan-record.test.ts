@@ -29,7 +29,7 @@ async function planOf(spoil: (unpacked: string) => Promise<void>, rearrange?: (s
   }
 }
 
-describe('reignite plan, before anything large is fetched', { timeout: 60_000 }, () => {
+describe('reignite plan, before anything large is fetched', () => {
   it('counts the ROIs and checks every assumption about a sound record', async () => {
     const { record, tasks, faults } = await planOf(async () => undefined);
     expect(faults).toEqual([]);

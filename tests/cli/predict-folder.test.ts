@@ -47,7 +47,7 @@ const rowsOf = async (out: string) =>
       .map((row) => row.split(',')[0]),
   );
 
-describe('the folder of a prediction', { timeout: 120_000 }, () => {
+describe('the folder of a prediction', () => {
   it('has tables of all images that were predicted into it', async () => {
     expect((await predict('both', 'one.png')).status).toBe(0);
     const { status, stdout, stderr } = await predict('both', 'two.png');
@@ -151,7 +151,7 @@ describe('the folder of a prediction', { timeout: 120_000 }, () => {
   });
 });
 
-describe('what cannot be written', { timeout: 60_000 }, () => {
+describe('what cannot be written', () => {
   /** Told before the network sees anything. */
   async function refusedEarly(out: string, ...more: string[]) {
     const { status, stdout, stderr } = await predict(out, '--json', ...more);

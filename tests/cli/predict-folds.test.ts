@@ -41,7 +41,7 @@ async function predict(model: string, ...words: string[]) {
 const maskOf = async (model: string, ...words: string[]) =>
   (await decodeLabels(join(outOf(model, words), 'masks', 'one.png'))).data;
 
-describe('reignite predict --task he with an incomplete model', { timeout: 60_000 }, () => {
+describe('reignite predict --task he with an incomplete model', () => {
   it.each([
     [
       'no weights',
@@ -118,7 +118,7 @@ describe('reignite predict --task he with an incomplete model', { timeout: 60_00
   });
 });
 
-describe('reignite run --set he.folds', { timeout: 120_000 }, () => {
+describe('reignite run --set he.folds', () => {
   const run = (...words: string[]) =>
     runCommand(
       [

@@ -49,7 +49,7 @@ beforeAll(async () => {
   await writeFile(join(folder(), 'scan.mrxs'), Buffer.from([0xff, 0xd8, 0xff]));
 });
 
-describe('reignite predict on a slide', { timeout: 300_000 }, () => {
+describe('reignite predict on a slide', () => {
   it('gives every pixel the label that it gets in one PNG', async () => {
     const flat = await runCommand([...words('flat'), '--json', 'section.png'], place());
     const everywhere = await runCommand([...words('all'), '--everywhere', '--json', 'slide.tif'], place());

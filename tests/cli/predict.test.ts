@@ -34,7 +34,7 @@ async function readJson(...path: string[]) {
   return JSON.parse(await readFile(join(folder(), ...path), 'utf8'));
 }
 
-describe('reignite predict --task he', { timeout: 60_000 }, () => {
+describe('reignite predict --task he', () => {
   it('writes masks, outlines and areas of PNG, TIFF and JPEG that agree with each other', async () => {
     const { status, stdout, stderr } = await predictTissue(
       'tissue',
@@ -185,7 +185,7 @@ describe('reignite predict --task he', { timeout: 60_000 }, () => {
   });
 });
 
-describe('reignite predict --task nuclei', { timeout: 60_000 }, () => {
+describe('reignite predict --task nuclei', () => {
   it('writes points as .npy, CSV and GeoJSON, and counts', async () => {
     const { status, stdout, stderr } = await runCommand(
       [

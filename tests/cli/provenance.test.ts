@@ -7,7 +7,7 @@ import { suiteFolder } from '../support/in-temporary-folder.ts';
 const folder = suiteFolder();
 
 /** The nuclei of the sample, served under the number of the paper's record. */
-describe('a run of the paper on the data of the sample', { timeout: 240_000 }, () => {
+describe('a run of the paper on the data of the sample', () => {
   const place = () => ({ home: join(folder(), 'home'), cwd: folder(), environment: {} });
   const read = (path: string) => readFile(join(folder(), 'results', path), 'utf8');
   let stdout = '';
@@ -18,7 +18,7 @@ describe('a run of the paper on the data of the sample', { timeout: 240_000 }, (
     const ended = await runCommand(words, place());
     expect(ended.status, ended.stderr).toBe(0);
     stdout = ended.stdout;
-  }, 240_000);
+  });
 
   it('says synthetic in every line of the terminal that names a verdict', async () => {
     const listed = await runCommand(['list'], place());

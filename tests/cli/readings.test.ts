@@ -6,7 +6,7 @@ import { runCommand } from '../support/command.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
 import { writeTinyRecord } from '../support/tiny-record.ts';
 
-describe('a record whose nuclei were published with the declared settings', { timeout: 300_000 }, () => {
+describe('a record whose nuclei were published with the declared settings', () => {
   it('is judged by those, with what either set of settings explains', async () => {
     const cwd = await temporaryFolder();
     const run = async (served: string, results: string) => {

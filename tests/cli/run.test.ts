@@ -31,7 +31,7 @@ beforeAll(async () => {
   await writeFile(join(folder(), 'tiny.yaml'), tinyProfile(join(folder(), 'served')));
 });
 
-describe('reignite run', { timeout: 240_000 }, () => {
+describe('reignite run', () => {
   let undisturbed: Record<string, string> = {};
 
   it('goes from a record to masks, metrics and figures, and the second time computes nothing', async () => {
@@ -178,7 +178,7 @@ describe('reignite run', { timeout: 240_000 }, () => {
   });
 });
 
-describe('reignite run on bad input', { timeout: 240_000 }, () => {
+describe('reignite run on bad input', () => {
   let server: TestServer;
   const broken = suiteFolder();
   const external = () => ({ TEMPORAL_ADDRESS: server.address });

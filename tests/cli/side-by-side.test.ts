@@ -62,7 +62,7 @@ it('does two runs of one home and one of another at once, on one data folder; th
   }
   expect(await outputs('results-other')).toEqual(await outputs('results-alone-annotated'));
   expect(await outputs('results-full')).not.toEqual(await outputs('results-annotated'));
-}, 240_000);
+});
 
 /** What a command answers as a program reads it. */
 async function ask(where: ReturnType<typeof place>, word: string) {

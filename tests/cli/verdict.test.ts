@@ -75,13 +75,13 @@ async function numberFromZero(path: string): Promise<void> {
   await writeFile(path, JSON.stringify(coco));
 }
 
-describe('the verdict of a run', { timeout: 240_000 }, () => {
+describe('the verdict of a run', () => {
   let first: Awaited<ReturnType<typeof run>>;
 
   beforeAll(async () => {
     await writeTinyRecord(folder());
     first = await run('served');
-  }, 240_000);
+  });
 
   it('is `not comparable` where nothing is published, which is not a failure', () => {
     expect(first.status, first.stderr).toBe(0);

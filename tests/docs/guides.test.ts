@@ -58,7 +58,7 @@ function expectShown(output: string, shown: string): void {
 }
 
 describe.each(PAGES)('%s', (page) => {
-  it('has commands that run, with the output that it shows', { timeout: 600_000 }, async () => {
+  it('has commands that run, with the output that it shows', async () => {
     let output = '';
     for (const { tag, text } of fencedBlocks(readMarkdown(page))) {
       if (tag === 'sh run') {

@@ -55,7 +55,7 @@ describe('the npm package', () => {
     tarball = output.trimEnd().split('\n').at(-1) ?? '';
     install(tarball, folder);
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
-  }, 300_000);
+  });
 
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -66,7 +66,7 @@ describe('the npm package', () => {
     const checkpoint = packageFile('tests/fixtures/nnunet/single/fold_0/model_best.model');
     const output = execFileSync(process.execPath, ['program.js', checkpoint], { cwd: folder, encoding: 'utf8' });
     expect(output.trimEnd().split('\n').at(-1)).toMatch(/^[1-9]\d* function done$/);
-  }, 120_000);
+  });
 
   it('holds files that every user may read, also when those of the checkout were private', () => {
     const lines = execFileSync('tar', ['tvf', tarball], { encoding: 'utf8' }).trimEnd().split('\n');
@@ -108,7 +108,7 @@ describe('the npm package', () => {
         'watch-and-pause.ts',
       ]);
       expect(typeCheck(folder, ...programs).stdout).toBe('');
-    }, 120_000);
+    });
 
     it('inspect a checkpoint', async () => {
       const checkpoint = packageFile('tests/fixtures/nnunet/single/fold_0/model_best.model');
@@ -135,7 +135,7 @@ describe('the npm package', () => {
       ]);
     });
 
-    it('run the sample; watch, pause and resume it from another process', { timeout: 300_000 }, async () => {
+    it('run the sample; watch, pause and resume it from another process', async () => {
       const running = example('run-sample', 'home', 'results');
       const early = running.then(
         () => undefined,

@@ -4,7 +4,7 @@ import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { serveStubbed, startStubbed, stubbedRun } from '../support/stubbed-run.ts';
 import { startTestServer, type TestServer } from '../support/temporal.ts';
 
-describe('an order that comes before the first step of a run', { timeout: 120_000 }, () => {
+describe('an order that comes before the first step of a run', () => {
   const folder = suiteFolder();
   let server: TestServer;
   beforeAll(async () => {

@@ -9,7 +9,7 @@ import { startTestServer, type TestServer } from '../support/temporal.ts';
 const PAGE = 250;
 const ROIS = 2_000;
 
-describe('a run of 2,000 ROIs', { timeout: 240_000 }, () => {
+describe('a run of 2,000 ROIs', () => {
   const folder = suiteFolder();
   let server: TestServer;
   beforeAll(async () => {

@@ -22,7 +22,7 @@ const chosen: readonly Schedule[] = [
 const lanes = [new WorkerLane(), new WorkerLane()];
 afterAll(() => Promise.all(lanes.map((lane) => lane.kill())));
 
-describe('an acquisition from a server that is at fault', { timeout: 120_000 }, () => {
+describe('an acquisition from a server that is at fault', () => {
   it.each(lanes.map((lane, index) => ({ lane, index })))(
     'ends with every file as it should be ($index)',
     { concurrent: true },

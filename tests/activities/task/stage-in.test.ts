@@ -69,7 +69,7 @@ function received({ sent }: FakeS3): number {
   return [...sent.values()].reduce((sum, bytes) => sum + bytes, 0);
 }
 
-describe('a worker that has none of the folders', { timeout: 180_000 }, () => {
+describe('a worker that has none of the folders', () => {
   it('infers from the storage alone, and its results land where they belong', async () => {
     const { server, main, folders, setup, small, failures, elsewhere } = await plannedTask();
     const away = elsewhere('away');

@@ -10,7 +10,7 @@ import { startTestServer } from '../../support/temporal.ts';
 
 const folder = suiteFolder();
 
-it('repeats a run, and fails once when a verdict has changed', { timeout: 180_000 }, async () => {
+it('repeats a run, and fails once when a verdict has changed', async () => {
   const server = await startTestServer(SEARCH_ATTRIBUTES);
   const client = await connectTo(server);
   const stubbed = stubbedRun(folder(), 1);

@@ -125,7 +125,7 @@ describe('startEmbeddedServer', () => {
     expect(await startTimeOf(third.pid)).toBeUndefined();
     expect(await runningServer(home)).toBeUndefined();
     expect(await runningServer(join(root, 'another home'))).toMatchObject({ address: other.address, pid: other.pid });
-  }, 90_000);
+  });
 
   it('adopts a server that was left behind when asked to, and stops it like its own', async () => {
     const home = join(root, 'adopted');
@@ -149,7 +149,7 @@ describe('startEmbeddedServer', () => {
     const next = await start(home, { adopt: true });
     expect(next.pid).not.toBe(hanging.pid);
     expect(await statusOf(next, 'on-it')).toBe('RUNNING');
-  }, 90_000);
+  });
 
   it('moves a database aside that the server refuses and begins a fresh one', async () => {
     const home = join(root, 'damaged');
@@ -164,7 +164,7 @@ describe('startEmbeddedServer', () => {
     expect((await readFile(join(folder, 'temporal.db.refused-2'))).equals(content)).toBe(true);
     expect(await readFile(join(folder, 'temporal.db.refused-1'), 'utf8')).toBe('of an earlier time');
     await startWorkflow(server, 'fresh');
-  }, 60_000);
+  });
 
   it('says where the log is when the server ends, and leaves the database where it was', async () => {
     const home = join(root, 'failing');

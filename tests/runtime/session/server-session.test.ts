@@ -33,4 +33,4 @@ it('lets a command that only asks end in peace when the owner of the home goes m
     const left = await runningServer(home);
     if (left !== undefined) process.kill(left.pid);
   }
-}, 60_000);
+});

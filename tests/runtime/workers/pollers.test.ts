@@ -8,7 +8,7 @@ import { startTestServer } from '../../support/temporal.ts';
 
 const folder = suiteFolder();
 
-it('finds the queues that no worker polls', { timeout: 120_000 }, async () => {
+it('finds the queues that no worker polls', async () => {
   const server = await startTestServer();
   const client = await connectTo(server);
   const run = stubbedRun(folder(), 1);

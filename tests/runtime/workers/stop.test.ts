@@ -40,4 +40,4 @@ it('ends within 20 s of SIGTERM, also while a thread of it is in a native call',
     command.process.kill('SIGINT');
     await command.ended;
   }
-}, 240_000);
+});

@@ -28,7 +28,7 @@ async function deadClaim(path: string): Promise<void> {
 }
 
 describe('two processes that race for a lease', () => {
-  it('never hold it at the same time', { timeout: 300_000 }, async () => {
+  it('never hold it at the same time', async () => {
     const folder = await temporaryFolder();
     const log = join(folder, 'log');
     const path = join(folder, 'a.lock');
@@ -43,7 +43,7 @@ describe('two processes that race for a lease', () => {
     expect(await readdir(folder)).toEqual(['log']);
   });
 
-  it('get a dead one: exactly one of them each time', { timeout: 300_000 }, async () => {
+  it('get a dead one: exactly one of them each time', async () => {
     const folder = await temporaryFolder();
     const two = await Promise.all([started(), started()]);
     for (let round = 0; round < ROUNDS; round++) {
@@ -56,7 +56,7 @@ describe('two processes that race for a lease', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('leave it free however they are killed while they acquire, renew and release', { timeout: 120_000 }, async () => {
+  it('leave it free however they are killed while they acquire, renew and release', async () => {
     const folder = await temporaryFolder();
     const path = join(folder, 'a.lock');
     for (let round = 0; round < 6; round++) {
@@ -93,7 +93,7 @@ function mayHideProcesses(): boolean {
 describe.skipIf(!mayHideProcesses())('where /proc hides the processes of others', () => {
   const UNPRIVILEGED = 65_534;
 
-  it('takes a lease from a dead holder and not from a live one', { timeout: 60_000 }, async () => {
+  it('takes a lease from a dead holder and not from a live one', async () => {
     const folder = await temporaryFolder();
     await chmod(folder, 0o777);
     const path = join(folder, 'a.lock');

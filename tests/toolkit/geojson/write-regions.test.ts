@@ -61,7 +61,7 @@ const doubleAreaOf = (ring: Ring) =>
 const lengthOf = (ring: Ring) =>
   ring.slice(1).reduce((sum, [x, y], k) => sum + Math.hypot(x - (ring[k]?.[0] ?? 0), y - (ring[k]?.[1] ?? 0)), 0);
 
-describe('writeRegions', { timeout: 120_000 }, () => {
+describe('writeRegions', () => {
   it.each([0, 0.5, 1, 2, 5, 20])('writes valid polygons whatever the mask, smoothed by %d px', async (simplify) => {
     await fc.assert(
       fc.asyncProperty(masks, async (mask) => {

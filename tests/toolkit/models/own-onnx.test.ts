@@ -19,7 +19,7 @@ const BYTES = {
   labels: ['a', { name: 'b', value: 1 }, { name: 'c', value: 2, colour: [1, 2, 3] }],
 };
 
-describe('an ONNX model of the user', { timeout: 60_000 }, () => {
+describe('an ONNX model of the user', () => {
   it('gives the same mask however its input and output are laid out', async () => {
     const folder = await temporaryFolder();
     const raw = { width: 50, height: 40, channels: 3 } as const;

@@ -9,7 +9,7 @@ import { suiteFolder } from '../../support/in-temporary-folder.ts';
 
 const folder = suiteFolder();
 
-it('knows every checkpoint of the sample, whatever it is called', { timeout: 60_000 }, async () => {
+it('knows every checkpoint of the sample, whatever it is called', async () => {
   const archive = fileURLToPath(new URL('../../../data/sample/models.zip', import.meta.url));
   await unpackArchive({ archive, target: folder(), root: 'models' });
   const checkpoints = Object.keys(await filesBelow(folder())).filter((file) => /\.(pt|model)$/.test(file));

@@ -207,5 +207,5 @@ describe('a killed process', () => {
     expect(attempts).toBe(2);
     expect(await readFile(job.mask)).toEqual(await readFile(whole.mask));
     expect(await readFile(job.margin)).toEqual(await readFile(whole.margin));
-  }, 120_000);
+  });
 });

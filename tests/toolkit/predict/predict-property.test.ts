@@ -187,7 +187,7 @@ async function expectCells({ files, cells = 0, counts = [] }: ImagePrediction, w
   }
 }
 
-it('covers exactly the stored pixels and names every conversion, or says why not', { timeout: 300_000 }, async () => {
+it('covers exactly the stored pixels and names every conversion, or says why not', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.constantFrom(...KINDS),

@@ -84,7 +84,7 @@ async function outcome(folder: string): Promise<string> {
   }
 }
 
-describe('damaged and hostile nnU-Net v2 models', { timeout: 300_000 }, () => {
+describe('damaged and hostile nnU-Net v2 models', () => {
   it.each(['plans.json', 'dataset.json', join('fold_0', 'checkpoint_final.pth')])(
     'are converted or refused by a typed error, whatever is in %s',
     async (file) => {
