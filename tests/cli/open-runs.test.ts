@@ -16,9 +16,7 @@ beforeAll(async () => {
   await writeFile(join(folder(), 'tiny.yaml'), tinyProfile(join(folder(), 'served')));
 });
 
-it('says of an open run whether a process is working on it, whether it is paused, and what to type', {
-  timeout: 600_000,
-}, async () => {
+it('says of an open run whether a process is working on it, whether it is paused, and what to type', async () => {
   const told = async () => {
     const [status, list] = [await runCommand(['status'], place('home')), await runCommand(['list'], place('home'))];
     const json = await runCommand(['list', '--json'], place('home'));
@@ -66,7 +64,6 @@ const LAST_WORDS = 'Interrupted: run the same command to resume; finished work i
 
 it.skipIf(!hasTerminal).each([40, 80, 200])(
   'ends at Ctrl-C within an ROI with one true sentence on a terminal of %i columns, and leaves no process',
-  { timeout: 240_000 },
   async (columns) => {
     const at = place(`home-${columns}`);
     const words = WORDS.map((word) => (word === 'results' ? `results-${columns}` : word));
@@ -88,7 +85,6 @@ it.skipIf(!hasTerminal).each([40, 80, 200])(
 
 it.skipIf(!hasTerminal).each([40, 80, 200])(
   'says on a terminal of %i columns which work waits for a worker, where none is started',
-  { timeout: 240_000 },
   async (columns) => {
     const at = place(`home-unserved-${columns}`);
     const words = [...WORDS.map((word) => (word === 'results' ? `results-unserved-${columns}` : word)), '--no-workers'];

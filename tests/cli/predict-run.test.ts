@@ -37,9 +37,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-it('predicts as a durable run what it predicts directly, all of it killed on the way', {
-  timeout: 240_000,
-}, async () => {
+it('predicts as a durable run what it predicts directly, all of it killed on the way', async () => {
   const direct = await runCommand([...words('direct'), ...IMAGES, '--json'], place('home-direct'));
   const run = [...words('run'), ...IMAGES, '--run', '--json'];
   const killed = startCommand(run, place('home-run'));
@@ -62,9 +60,7 @@ it('predicts as a durable run what it predicts directly, all of it killed on the
   });
 });
 
-it('is listed, looked at and cancelled by the commands for runs, and continues afterwards', {
-  timeout: 240_000,
-}, async () => {
+it('is listed, looked at and cancelled by the commands for runs, and continues afterwards', async () => {
   const run = [...words('steered'), 'large.png', 'small.png', '--run'];
   const command = (...words: string[]) => runCommand(words, place('home-steered'));
   const first = startCommand(run, place('home-steered'));
@@ -87,9 +83,7 @@ it('is listed, looked at and cancelled by the commands for runs, and continues a
   expect(list.stdout).toMatch(/done +predict\/he\//);
 });
 
-it('adds to the tables of a folder that was predicted with the same settings, and refuses others before it starts', {
-  timeout: 240_000,
-}, async () => {
+it('adds to the tables of a folder that was predicted with the same settings, and refuses others before it starts', async () => {
   const folderOf = words('shared');
   const direct = await runCommand([...folderOf, 'small.png'], place('home-shared'));
   expect(direct.status, direct.stderr).toBe(0);
