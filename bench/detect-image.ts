@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { convertDetector } from '../toolkit/yolo/convert/convert-detector.ts';
 import { createCellDetector } from '../toolkit/yolo/detect/cell-detector.ts';
+import { keptScore, readBoxes } from '../toolkit/yolo/detect/image-boxes.ts';
+import { judgeImage } from '../toolkit/yolo/detect/judge-image.ts';
 import { SCRIPT_LIMITS } from '../toolkit/yolo/detect/nms.ts';
-import { keptScore, readBoxes } from '../toolkit/yolo/image-boxes.ts';
-import { judgeImage } from '../toolkit/yolo/judge-image.ts';
 import { inNode, PythonPeer, paired, report } from './paired.ts';
 
 // One image of 1024 x 1024 px from file to points, YOLOv5s, against PyTorch with the same weights and threads:

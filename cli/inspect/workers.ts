@@ -1,12 +1,72 @@
-import { QUEUES } from '../../config/tasks.ts';
+import { QUEUES, type Queue } from '../../config/tasks.ts';
 import { loadConfig } from '../../runtime/config/load-config.ts';
-import { listWorkers } from '../../runtime/workers/list-workers.ts';
+import { type FleetWorker, listWorkers } from '../../runtime/workers/list-workers.ts';
 import { unservedQueues } from '../../runtime/workers/pollers.ts';
-import { waitingActivities } from '../../runtime/workers/waiting-activities.ts';
+import { type WaitingActivity, waitingActivities } from '../../runtime/workers/waiting-activities.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { EXIT, printable, printResult } from '../output.ts';
 import { withHomeServer } from '../with-home-server.ts';
-import { waitingGroups, workerRows } from '../workers/fleet-lines.ts';
+
+/** A group of activities that wait for the same reason. */
+export interface Waiting {
+  readonly queue: Queue;
+  readonly activities: number;
+  readonly reason: string;
+}
+
+/** The workers as rows of text, one each. */
+export function workerRows(workers: readonly FleetWorker[], now = Date.now()): string[] {
+  const rows = workers.map(({ queue, host, pid, facts, state, since, freeMemory, busy }) => [
+    queue,
+    `${host} ${pid}`,
+    facts === undefined ? 'reignite ?' : `reignite ${facts.reignite}`,
+    facts === undefined ? '' : (facts.adapter ?? `${facts.cores} cores`),
+    memoryText(facts?.memory, freeMemory),
+    state === 'serving' ? (busy > 0 ? `works on ${busy}` : 'idle') : state,
+    `since ${ageText(now - Date.parse(since))}`,
+    facts?.scratch === true ? 'fetches from storage' : '',
+  ]);
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+/** Why activities wait, a group for each reason; the largest group of a queue first. */
+export function waitingGroups(activities: readonly WaitingActivity[], workers: readonly FleetWorker[]): Waiting[] {
+  const groups = new Map<string, Waiting>();
+  for (const { queue = 'render', last } of activities) {
+    const serving = workers.filter((worker) => worker.queue === queue && worker.state === 'serving');
+    const reason = reasonOf(serving, last);
+    const key = `${queue} ${reason}`;
+    groups.set(key, { queue, reason, activities: (groups.get(key)?.activities ?? 0) + 1 });
+  }
+  return [...groups.values()].sort(
+    (a, b) => QUEUES.indexOf(a.queue) - QUEUES.indexOf(b.queue) || b.activities - a.activities,
+  );
+}
+
+function reasonOf(serving: readonly FleetWorker[], last: WaitingActivity['last']): string {
+  if (serving.length === 0) return 'no worker serves the queue';
+  if (last !== undefined) return `the last attempt ended: ${last.message}`;
+  const free = serving.filter(({ busy }) => busy === 0).length;
+  return free === 0 ? `all ${serving.length} workers are busy` : 'about to be taken';
+}
+
+function memoryText(total: number | undefined, free: number | undefined): string {
+  if (total === undefined) return '';
+  return free === undefined ? `${total} GiB` : `${free} of ${total} GiB free`;
+}
+
+function ageText(ms: number): string {
+  const minutes = Math.max(0, Math.round(ms / 60_000));
+  if (minutes < 120) return `${minutes} min`;
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} d`;
+}
 
 export interface WorkersOptions {
   readonly set: readonly string[];

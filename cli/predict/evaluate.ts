@@ -8,9 +8,9 @@ import { readLabelTranslation } from '../../toolkit/evaluate/label-translation.t
 import { listed } from '../../toolkit/format.ts';
 import type { TaskKind } from '../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
-import { evaluateBoxesCommand } from '../evaluate/evaluate-boxes-command.ts';
 import { endWhenInterrupted } from '../interruption.ts';
 import { EXIT, printable, printResult, printStep } from '../output.ts';
+import { evaluateBoxesCommand } from './evaluate-boxes.ts';
 
 /** One line per score: with its interval, the published predictions' score and, for tissue, the score with misses counted. */
 function evaluationTable(task: Task, rows: readonly ScoreRow[]): string[] {

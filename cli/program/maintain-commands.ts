@@ -21,7 +21,7 @@ export function machineCommands(program: Command, { signal, exitWith }: CommandC
     .description('the script that makes a shell complete commands and options')
     .addArgument(new Argument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']))
     .action(async (shell: 'bash' | 'zsh' | 'fish') => {
-      const { completionScript } = await import('../completion/completion-script.ts');
+      const { completionScript } = await import('../maintain/completion-script.ts');
       printDocument(completionScript(program, shell));
     });
 

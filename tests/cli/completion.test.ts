@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { completionScript } from '../../cli/completion/completion-script.ts';
 import { createProgram } from '../../cli/main.ts';
+import { completionScript } from '../../cli/maintain/completion-script.ts';
 
 const { signal } = new AbortController();
 const program = createProgram({ signal, exitWith: () => undefined });

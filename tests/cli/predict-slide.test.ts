@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
-import { readTiffPages, TAG } from '../../toolkit/slide/tiff-pages.ts';
+import { readTiffPages, TAG } from '../../toolkit/slide/read/tiff-pages.ts';
 import { runCommand, startCommand } from '../support/command.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { noise } from '../support/noise.ts';

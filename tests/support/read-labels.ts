@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { inflateSync } from 'node:zlib';
-import { readTiffPages, TAG } from '../../toolkit/slide/tiff-pages.ts';
+import { readTiffPages, TAG } from '../../toolkit/slide/read/tiff-pages.ts';
 
 /** The values that a page of a deflated pyramid stores, not the colours of its palette. */
 export async function labelsOfTiff(path: string, page = 0) {

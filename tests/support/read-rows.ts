@@ -1,4 +1,4 @@
-import { readRows } from '../../toolkit/slide/rows-file.ts';
+import { readRows } from '../../toolkit/slide/predict/rows-file.ts';
 
 /** All rows of a picture in files of rows. */
 export async function allRows(paths: readonly string[], width: number): Promise<Buffer> {

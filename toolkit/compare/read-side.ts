@@ -15,7 +15,7 @@ import { readConfiguration } from '../report/configuration.ts';
 import { provenanceOf, type Summary } from '../report/summary.ts';
 import { readEnvironments } from '../results/environments.ts';
 import { RESULTS } from '../results/results-folder.ts';
-import { settingsInEffect } from '../tasks/detection-settings.ts';
+import { settingsInEffect } from '../tasks/cells/settings.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import { PatientsFile, VerdictEngine } from '../verdict/verdict-file.ts';

@@ -1,9 +1,9 @@
 import { ReigniteError } from '../errors.ts';
 import type { DescribedDetector } from '../models/describe-detector.ts';
 import type { DetectionSettings } from '../tasks/definition.ts';
-import { letterboxOf } from '../yolo/letterbox.ts';
-import type { Suppression } from '../yolo/suppression.ts';
-import type { View } from '../yolo/tile-views.ts';
+import { letterboxOf } from '../yolo/detect/letterbox.ts';
+import type { Suppression } from '../yolo/detect/suppression.ts';
+import type { View } from '../yolo/detect/tile-views.ts';
 import type { PredictionChoices } from './prediction.ts';
 
 /** How the cells of one image are detected. */

@@ -9,7 +9,7 @@ import { makeFolder } from '../files/make-folder.ts';
 import { asSentence } from '../format.ts';
 import { AcceptedImage, type DecodedImage } from '../image/accepted-image.ts';
 import { conversionsOf, depthRemarks, remarksOn } from '../image/image-remarks.ts';
-import { scaleOfTiff } from '../slide/is-slide.ts';
+import { scaleOfTiff } from '../slide/read/is-slide.ts';
 import type { ImagePrediction, PredictionChoices } from './prediction.ts';
 
 /** µm per px of the images that the paper's models were trained on. */

@@ -5,14 +5,14 @@ import type { HomeFolders } from '../files/home-folders.ts';
 import { type CellModel, prepareCellModel } from '../models/cell-model.ts';
 import { cellClasses } from '../models/class-colours.ts';
 import { describeDetector } from '../models/describe-detector.ts';
-import { isSlide } from '../slide/is-slide.ts';
+import { isSlide } from '../slide/read/is-slide.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import { type DetectionPlan, type ImageDetection, planDetection } from './detection-plan.ts';
 import { InputImage, seenSize } from './input-image.ts';
 import { predictCells } from './predict-cells.ts';
-import { predictSlideCells } from './predict-slide-cells.ts';
 import type { ImagePredictor, OpenPredictorOptions, PredictionEngines, PredictionOrder } from './prediction-order.ts';
 import type { UsedModel } from './prediction-summary.ts';
+import { predictSlideCells } from './slides/predict-slide-cells.ts';
 
 /** Opens a detector for the user's images. @throws ReigniteError of what the model lacks, or of the choices. */
 export async function openCellsPredictor(

@@ -4,11 +4,11 @@ import { readLabelMap } from '../dataset/label-map.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
 import { tissueClasses } from '../models/class-colours.ts';
 import { prepareTissueModel, type TissueModel } from '../models/tissue-model.ts';
-import { isSlide } from '../slide/is-slide.ts';
-import { predictSlide } from './predict-slide.ts';
+import { isSlide } from '../slide/read/is-slide.ts';
 import { predictTissue } from './predict-tissue.ts';
 import type { ImagePredictor, OpenPredictorOptions, PredictionEngines, PredictionOrder } from './prediction-order.ts';
 import type { UsedModel } from './prediction-summary.ts';
+import { predictSlide } from './slides/predict-slide.ts';
 
 /** Opens an nnU-Net model for the user's images. @throws ReigniteError of what the model or the labels lack. */
 export async function openTissuePredictor(

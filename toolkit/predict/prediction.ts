@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { LeftOut } from '../geojson/write-regions.ts';
 import type { ClassArea } from './certainty.ts';
-import type { RegionCells, TumourShare } from './tumour-share.ts';
+import type { RegionCells, TumourShare } from './slides/tumour-share.ts';
 
 /** Choices that hold for all images of a prediction. */
 export interface PredictionChoices {

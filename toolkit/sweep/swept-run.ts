@@ -9,17 +9,17 @@ import { inside } from '../files/inside.ts';
 import { readConfiguration } from '../report/configuration.ts';
 import type { Summary } from '../report/summary.ts';
 import { RESULTS } from '../results/results-folder.ts';
-import { keptBoxes } from '../tasks/cells-detection.ts';
+import { keptBoxes } from '../tasks/cells/detection.ts';
+import { settingsInEffect } from '../tasks/cells/settings.ts';
 import type { DetectionSettings } from '../tasks/definition.ts';
-import { settingsInEffect } from '../tasks/detection-settings.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import type { ListedRoi, NetworkSetup } from '../tasks/work.ts';
 import { CellsVerdictFile } from '../verdict/verdict-file.ts';
+import { keptScore } from '../yolo/detect/image-boxes.ts';
+import { judgeImage } from '../yolo/detect/judge-image.ts';
 import { SCRIPT_LIMITS } from '../yolo/detect/nms.ts';
 import { roundedCoordinate } from '../yolo/detect/points.ts';
-import { keptScore } from '../yolo/image-boxes.ts';
-import { judgeImage } from '../yolo/judge-image.ts';
 import { type CellSweep, type ScoredCell, sweepCells } from './sweep-cells.ts';
 
 /** A finished run, and where what its networks saw is kept. */

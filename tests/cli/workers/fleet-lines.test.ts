@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { waitingGroups, workerRows } from '../../../cli/workers/fleet-lines.ts';
+import { waitingGroups, workerRows } from '../../../cli/inspect/workers.ts';
 import type { FleetWorker } from '../../../runtime/workers/list-workers.ts';
 import { factsFromName, factsToName, workerFacts } from '../../../runtime/workers/worker-facts.ts';
 

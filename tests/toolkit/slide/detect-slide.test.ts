@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { readNpy } from '../../../toolkit/numpy/npy.ts';
-import { detectSlide } from '../../../toolkit/slide/detect-slide.ts';
-import type { TissueMask } from '../../../toolkit/slide/tissue-mask.ts';
+import { detectSlide } from '../../../toolkit/slide/predict/detect-slide.ts';
+import type { TissueMask } from '../../../toolkit/slide/tissue/tissue-mask.ts';
 import type { DetectorModel } from '../../../toolkit/yolo/detect/detect-image.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { cellsOfRegions, tumourClasses, tumourShare } from '../../../toolkit/predict/tumour-share.ts';
-import { readSlideRegions, regionTest } from '../../../toolkit/slide/slide-regions.ts';
+import { cellsOfRegions, tumourClasses, tumourShare } from '../../../toolkit/predict/slides/tumour-share.ts';
+import { readSlideRegions, regionTest } from '../../../toolkit/slide/predict/slide-regions.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 
 const folder = suiteFolder();

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { Slide } from '../../../toolkit/slide/slide.ts';
-import { SlideView } from '../../../toolkit/slide/slide-view.ts';
+import { Slide } from '../../../toolkit/slide/read/slide.ts';
+import { SlideView } from '../../../toolkit/slide/read/slide-view.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 import { noise } from '../../support/noise.ts';
 

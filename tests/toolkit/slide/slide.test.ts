@@ -4,7 +4,7 @@ import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { Slide } from '../../../toolkit/slide/slide.ts';
+import { Slide } from '../../../toolkit/slide/read/slide.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 import { noise } from '../../support/noise.ts';
 import { type MadePage, writeSlide } from '../../support/write-slide.ts';

@@ -8,10 +8,10 @@ import { readCandidatesFile } from '../../../toolkit/yolo/detect/candidates-file
 import type { DetectorModel } from '../../../toolkit/yolo/detect/detect-image.ts';
 import { detectImage } from '../../../toolkit/yolo/detect/detect-image.ts';
 import type { DetectionJob } from '../../../toolkit/yolo/detect/detection-job.ts';
+import { readBoxes } from '../../../toolkit/yolo/detect/image-boxes.ts';
+import { type JudgeOptions, judgeImage, writeJudged } from '../../../toolkit/yolo/detect/judge-image.ts';
 import { OrtDetector } from '../../../toolkit/yolo/detect/ort-detector.ts';
 import { roundedCoordinate } from '../../../toolkit/yolo/detect/points.ts';
-import { readBoxes } from '../../../toolkit/yolo/image-boxes.ts';
-import { type JudgeOptions, judgeImage, writeJudged } from '../../../toolkit/yolo/judge-image.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { fixture, floatsOf, SIZE } from './support/fixtures.ts';
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Candidates } from '../../../toolkit/yolo/detect/candidates.ts';
-import type { ImageBoxes } from '../../../toolkit/yolo/image-boxes.ts';
-import { judgeImage } from '../../../toolkit/yolo/judge-image.ts';
+import type { ImageBoxes } from '../../../toolkit/yolo/detect/image-boxes.ts';
+import { judgeImage } from '../../../toolkit/yolo/detect/judge-image.ts';
 
 /** Scores on a coarse grid, so that many are equal; places on a small one, so that many boxes overlap. */
 const box = fc.record({

@@ -4,12 +4,12 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { readNpy } from '../../../toolkit/numpy/npy.ts';
 import { readCandidates } from '../../../toolkit/yolo/detect/candidates.ts';
+import { judgeViews } from '../../../toolkit/yolo/detect/judge-views.ts';
+import { type KeptBox, mergeTiles } from '../../../toolkit/yolo/detect/merge-tiles.ts';
 import { NMS_OUTCOMES } from '../../../toolkit/yolo/detect/nms.ts';
-import { judgeViews } from '../../../toolkit/yolo/judge-views.ts';
-import { type KeptBox, mergeTiles } from '../../../toolkit/yolo/merge-tiles.ts';
+import { suppressed } from '../../../toolkit/yolo/detect/suppression.ts';
+import { overlappingTiles, type Rectangle } from '../../../toolkit/yolo/detect/tile-views.ts';
 import { placeRows } from '../../../toolkit/yolo/place-rows.ts';
-import { suppressed } from '../../../toolkit/yolo/suppression.ts';
-import { overlappingTiles, type Rectangle } from '../../../toolkit/yolo/tile-views.ts';
 import { randomNumbers } from '../../support/random-numbers.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/ultralytics');

@@ -1,6 +1,6 @@
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
-import { segmentSlide } from '../../slide/segment-slide.ts';
-import type { SlideJob, SlideProgress, SlideResult } from '../../slide/slide-job.ts';
+import { segmentSlide } from '../../slide/predict/segment-slide.ts';
+import type { SlideJob, SlideProgress, SlideResult } from '../../slide/predict/slide-job.ts';
 import { type RequestWatch, serveRequests } from '../../threads/serve-requests.ts';
 import { describeNetworks } from '../networks/open-networks.ts';
 import { ThreadedNetworks } from '../networks/threaded-networks.ts';

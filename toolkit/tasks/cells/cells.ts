@@ -9,13 +9,13 @@ import { fileExists } from '../../files/open-for-reading.ts';
 import { cellSubset } from '../../metrics/class-subset.ts';
 import { cellFiles } from '../../predict/prediction.ts';
 import { CellsVerdictFile } from '../../verdict/verdict-file.ts';
-import { keptScore } from '../../yolo/image-boxes.ts';
+import { keptScore } from '../../yolo/detect/image-boxes.ts';
 import type { CellTaskDefinition } from '../definition.ts';
-import { changedSettings, settingsInEffect } from '../detection-settings.ts';
 import type { TaskKind } from '../kind.ts';
 import type { ListedRoi } from '../work.ts';
 import { boxesKey, cellOutputs, cellsFigureKey, detectKey, restoreCells } from './files.ts';
 import { planCellsModel } from './model.ts';
+import { changedSettings, settingsInEffect } from './settings.ts';
 import { cellsMethods, cellsScoreGroups, cellsView, readCellsRemarks } from './view.ts';
 
 /** Colours of the classes of cells, as the paper's figures have them. */
@@ -39,7 +39,7 @@ export function cellsTask(definition: CellTaskDefinition): TaskKind {
     prepareModel: async (options) => (await import('./work.ts')).prepareCells(definition, options),
     probe: ({ detector }, job, signal) => detector.probe(job, { signal }),
     infer: async (job, { parts, setup, guard, services, onStart }, { detector }) => {
-      const { detectOnce } = await import('../cells-detection.ts');
+      const { detectOnce } = await import('./detection.ts');
       const settings = settingsInEffect(definition, job.settings);
       return detectOnce({ ...job, setup, guard, onStart }, parts, settings, services, detector);
     },

@@ -12,13 +12,13 @@ import type { PrintedF1 } from '../../verdict/printed-f1.ts';
 import type { CellsVerdictFile, Reading } from '../../verdict/verdict-file.ts';
 import { readCandidatesFile } from '../../yolo/detect/candidates-file.ts';
 import type { CellTaskDefinition, DetectionSettings } from '../definition.ts';
-import { changedSettings } from '../detection-settings.ts';
 import type { Comparison, ComparisonInput, RoiToCompare } from '../kind.ts';
 import { publishedOr } from '../published-prediction.ts';
 import { entryOf, type PlannedRoi } from '../work.ts';
 import { declaredImages, type FoundCells } from './declared.ts';
 import { CANDIDATES, pointsOf } from './files.ts';
 import { printedInFigures } from './printed.ts';
+import { changedSettings } from './settings.ts';
 
 type FindCells = (planned: PlannedRoi) => Promise<FoundCells>;
 

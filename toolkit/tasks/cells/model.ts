@@ -7,8 +7,8 @@ import { inside } from '../../files/inside.ts';
 import { detectorDigest } from '../../yolo/convert/convert-detector.ts';
 import { readDetectorCard } from '../../yolo/detector-card.ts';
 import type { CellTaskDefinition } from '../definition.ts';
-import { settingsInEffect } from '../detection-settings.ts';
 import type { KnownModel } from '../kind.ts';
+import { settingsInEffect } from './settings.ts';
 
 /** Identifies the detector of a cell task. One that is not a checkpoint is identified by its preparation. */
 export async function planCellsModel(

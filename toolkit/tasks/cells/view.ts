@@ -12,10 +12,10 @@ import { decimal } from '../../report/page/html.ts';
 import { RESULTS } from '../../results/results-folder.ts';
 import type { CellsVerdictFile, ComparedMetric, HeVerdictFile, TumourProportion } from '../../verdict/verdict-file.ts';
 import type { CellTaskDefinition } from '../definition.ts';
-import { settingsInEffect } from '../detection-settings.ts';
 import type { ScoreGroup } from '../kind.ts';
 import { cellDefinition } from '../registry.ts';
 import { type DetailTable, type MethodsInput, tileOf, type VerdictView } from '../verdict-view.ts';
+import { settingsInEffect } from './settings.ts';
 
 /** What a report shows of a verdict on points. */
 export function cellsView(verdict: HeVerdictFile | CellsVerdictFile): VerdictView {

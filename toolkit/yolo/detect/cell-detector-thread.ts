@@ -1,6 +1,6 @@
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
-import { detectSlide } from '../../slide/detect-slide.ts';
-import type { SlideCellsJob, SlideCellsProgress, SlideCellsResult } from '../../slide/slide-cells-job.ts';
+import { detectSlide } from '../../slide/predict/detect-slide.ts';
+import type { SlideCellsJob, SlideCellsProgress, SlideCellsResult } from '../../slide/predict/slide-cells-job.ts';
 import { type RequestWatch, serveRequests } from '../../threads/serve-requests.ts';
 import { detectImage } from './detect-image.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult, DetectorEngine, DetectorJob } from './detection-job.ts';

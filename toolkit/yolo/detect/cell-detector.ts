@@ -1,6 +1,6 @@
 import { ReigniteError } from '../../errors.ts';
 import type { SessionOptions } from '../../onnx/session/session.ts';
-import type { SlideCellsJob, SlideCellsProgress, SlideCellsResult } from '../../slide/slide-cells-job.ts';
+import type { SlideCellsJob, SlideCellsProgress, SlideCellsResult } from '../../slide/predict/slide-cells-job.ts';
 import { type AskOptions, InferenceThread } from '../../threads/inference-thread.ts';
 import { startThread } from '../../threads/start-thread.ts';
 import type { DetectorAnswer, DetectorRequest } from './cell-detector-thread.ts';

@@ -1,13 +1,13 @@
 import { ReigniteError } from '../../errors.ts';
 import { decodeRgb, type RgbImage } from '../../image/decode-pixels.ts';
 import { BOX_COLUMNS } from '../convert/modules/detect.ts';
-import { type TileBoxes, writeBoxes } from '../image-boxes.ts';
-import { letterboxed } from '../letterbox.ts';
-import { viewTiles } from '../tile-views.ts';
 import { areFinite, type Candidates, readCandidates } from './candidates.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult } from './detection-job.ts';
+import { type TileBoxes, writeBoxes } from './image-boxes.ts';
 import { fillInput, fillTile, type ImageTile, imageTiles } from './image-tiles.ts';
+import { letterboxed } from './letterbox.ts';
 import { type DetectionIdentity, PartialDetection } from './partial-detection.ts';
+import { viewTiles } from './tile-views.ts';
 
 /** A detector as the detection of an image sees it. */
 export interface DetectorModel {

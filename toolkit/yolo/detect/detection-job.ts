@@ -1,6 +1,6 @@
 import type { OpenedSession, SessionOptions } from '../../onnx/session/session.ts';
-import type { ImageBoxes } from '../image-boxes.ts';
-import type { View } from '../tile-views.ts';
+import type { ImageBoxes } from './image-boxes.ts';
+import type { View } from './tile-views.ts';
 
 /** A converted detector and how to run it. */
 export interface DetectorJob extends SessionOptions {

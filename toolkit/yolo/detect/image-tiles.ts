@@ -1,5 +1,5 @@
 import type { RgbImage } from '../../image/decode-pixels.ts';
-import { PADDING } from '../letterbox.ts';
+import { PADDING } from './letterbox.ts';
 
 /** One tile of an image; tiles neither overlap nor end at the border. */
 export interface ImageTile {

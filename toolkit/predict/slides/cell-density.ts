@@ -1,0 +1,65 @@
+import type { Classification } from '../../geojson/feature-file.ts';
+import type { FoundCell } from '../found-cell.ts';
+
+/** How many cells there are in each square of a slide. */
+export interface CellDensity {
+  /** Side of a square, px of the slide. */
+  readonly square: number;
+  /** Squares across. */
+  readonly width: number;
+  /** Squares down. */
+  readonly height: number;
+  /** A list per class: height x width. */
+  readonly counts: readonly Uint32Array[];
+}
+
+/** µm; side of a square. */
+const SQUARE_UM = 100;
+/** px; the same where the scale is not known. */
+const SQUARE_PX = 200;
+
+/** Counts cells in squares of 100 µm. @param mpp - µm per px of the slide. */
+export function cellDensity(
+  cells: readonly FoundCell[],
+  classes: number,
+  slide: { readonly width: number; readonly height: number },
+  mpp: number | undefined,
+): CellDensity {
+  const square = mpp === undefined ? SQUARE_PX : SQUARE_UM / mpp;
+  const size = { width: Math.ceil(slide.width / square), height: Math.ceil(slide.height / square) };
+  const counts = Array.from({ length: classes }, () => new Uint32Array(size.width * size.height));
+  for (const cell of cells) {
+    const column = Math.min(size.width - 1, Math.floor(cell.x / square));
+    const row = Math.min(size.height - 1, Math.floor(cell.y / square));
+    const of = counts[cell.class];
+    const at = row * size.width + column;
+    if (of !== undefined) of[at] = (of[at] ?? 0) + 1;
+  }
+  return { square, ...size, counts };
+}
+
+/** The squares with cells as CSV: place in px of the slide, then the cells of each class, and all of them per mm². */
+export function densityTable(
+  { square, width, height, counts }: CellDensity,
+  classes: readonly Classification[],
+  mpp: number | undefined,
+): string {
+  const names = classes.map(({ name }) => (/[",\r\n]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name));
+  const lines = [['x', 'y', 'side', ...names, ...(mpp === undefined ? [] : ['cells_per_mm2'])].join(',')];
+  for (let at = 0; at < width * height; at++) {
+    const cells = counts.map((of) => of[at] ?? 0);
+    const total = cells.reduce((sum, each) => sum + each, 0);
+    if (total === 0) continue;
+    const [x, y] = [(at % width) * square, Math.floor(at / width) * square];
+    const perMm2 = mpp === undefined ? [] : [Math.round(total / ((square * mpp) ** 2 / 1e6))];
+    lines.push([Math.round(x), Math.round(y), Math.round(square), ...cells, ...perMm2].join(','));
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** Cells of one class per mm² in every square, 16 bits; cells per square where the scale is not known. */
+export function densityMap({ square, width, height, counts }: CellDensity, label: number, mpp: number | undefined) {
+  const mm2 = mpp === undefined ? 1 : (square * mpp) ** 2 / 1e6;
+  const data = Uint16Array.from(counts[label] ?? [], (count) => Math.min(65_535, Math.round(count / mm2)));
+  return { width, height, data };
+}

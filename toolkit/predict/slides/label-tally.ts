@@ -1,0 +1,51 @@
+import type { LabelMask } from '../../geojson/label-runs.ts';
+import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-scope.ts';
+import type { Rows } from '../../slide/predict/rows-file.ts';
+
+/** px; the most that a reduced mask in memory has. */
+const MOST_REDUCED = 2 ** 25;
+
+/** Counts the labels of a picture whose rows pass by, and keeps a smaller version of it. */
+export class LabelTally {
+  /** Pixels of each value. */
+  readonly counts = new Float64Array(256);
+  /** The picture with every `step`-th pixel of every `step`-th row. */
+  readonly reduced: LabelMask;
+  /** px of the picture that one of the reduced one is. */
+  readonly step: number;
+  readonly #width: number;
+  #row = 0;
+
+  /** @param least - How many times smaller the reduced picture is at least. */
+  constructor({ width, height }: { readonly width: number; readonly height: number }, least: number) {
+    let step = 1;
+    while (step < least || Math.ceil(width / step) * Math.ceil(height / step) > MOST_REDUCED) step *= 2;
+    this.step = step;
+    this.#width = width;
+    const size = { width: Math.ceil(width / step), height: Math.ceil(height / step) };
+    this.reduced = { ...size, data: new Uint8Array(size.width * size.height) };
+  }
+
+  /** Passes rows on and counts them. */
+  async *through(rows: AsyncIterable<Rows>): AsyncGenerator<Rows> {
+    for await (const some of rows) {
+      for (let y = 0; y < some.count; y++) this.#add(some.data.subarray(y * this.#width, (y + 1) * this.#width));
+      yield some;
+    }
+  }
+
+  /** Pixels that were computed. */
+  get computed(): number {
+    return this.counts.reduce((sum, count, value) => (value === NOT_PREDICTED ? sum : sum + count), 0);
+  }
+
+  #add(row: Uint8Array): void {
+    for (const value of row) this.counts[value] = (this.counts[value] ?? 0) + 1;
+    const { step, reduced } = this;
+    if (this.#row % step === 0) {
+      let to = (this.#row / step) * reduced.width;
+      for (let x = 0; x < row.length; x += step) reduced.data[to++] = row[x] ?? 0;
+    }
+    this.#row++;
+  }
+}

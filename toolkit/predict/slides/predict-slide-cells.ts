@@ -1,0 +1,261 @@
+import { join } from 'node:path';
+import { drawCellsOverlay } from '../../figures/prediction-overlay.ts';
+import { writeFileAtomic } from '../../files/atomic-write.ts';
+import { asSentence } from '../../format.ts';
+import { writeFeatures } from '../../geojson/feature-file.ts';
+import { encodeGrey16 } from '../../image/encode-png.ts';
+import { readNpy, writeNpy } from '../../numpy/npy.ts';
+import type { SlideCellsProgress } from '../../slide/predict/slide-cells-job.ts';
+import { readSlideRegions } from '../../slide/predict/slide-regions.ts';
+import type { SlideDetector } from '../../yolo/detect/cell-detector.ts';
+import { SCRIPT_LIMITS } from '../../yolo/detect/nms.ts';
+import { densityCautions, modelCautions, stainCautions } from '../cautions.ts';
+import { cellFeatures, type FoundCell } from '../found-cell.ts';
+import { factsOf, type Inferred, inferOnce, type PredictOptions, type PredictServices } from '../infer-once.ts';
+import { MODEL_MPP } from '../input-image.ts';
+import { type CellsJob, legendOf } from '../predict-cells.ts';
+import { type ClassCount, densityFile, type ImagePrediction, slideCellFiles } from '../prediction.ts';
+import { cellDensity, densityMap, densityTable } from './cell-density.ts';
+import { type SeenSlide, withSeenSlide } from './seen-slide.ts';
+import { cellsOfRegions, type RegionCells, tumourClasses, tumourShare } from './tumour-share.ts';
+import { writeCellsTable } from './write-cells-table.ts';
+
+/** Raised whenever the same slide and model would give other cells. */
+const SCHEMA = 1;
+const CELLS = 'cells.npy';
+const COLUMNS = 6;
+
+/**
+ * Detects the cells of a whole slide, each once, in pixels of its largest level: points as .npy, CSV and GeoJSON, counts per mm² of
+ * tissue, density maps, and of PD-L1 the tumour proportion, also of regions that the user drew. Safe to kill anywhere.
+ *
+ * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, SCALE_UNKNOWN, NO_TISSUE, USAGE, ANNOTATIONS_INVALID,
+ *   INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE; the signal's reason.
+ */
+export async function predictSlideCells(
+  job: CellsJob,
+  detector: SlideDetector,
+  services: PredictServices,
+  options: PredictOptions<SlideCellsProgress> = {},
+): Promise<ImagePrediction> {
+  const files = slideCellFiles(job.name);
+  const request = {
+    task: job.task,
+    path: job.image,
+    choices: job.choices,
+    mask: join(job.out, files.tissue),
+    picture: join(job.out, files.tissuePicture),
+    ...(options.signal && { signal: options.signal }),
+  };
+  return withSeenSlide(request, async (seen) => {
+    const inferred = await inferOnce({ parts: keyOf(job, seen), engine: job.engine }, services, options, (work) =>
+      detect(job, seen, detector, work, options),
+    );
+    options.signal?.throwIfAborted();
+    options.onProgress?.({ phase: 'draw' });
+    const cells = await readCells(services.cache.pathOf(inferred.entry.key, CELLS), seen);
+    return { ...described(job, seen, inferred), ...(await writeOutputs(job, seen, inferred, cells)) };
+  });
+}
+
+function keyOf({ model, detection: { confidence, iou } }: CellsJob, { sha256, key }: SeenSlide) {
+  return { step: 'predict-slide-cells', schema: SCHEMA, image: sha256, ...key, confidence, iou, model: model.digest };
+}
+
+async function detect(
+  { model, session, image, choices, detection: { confidence, iou } }: CellsJob,
+  { sha256, tissue }: SeenSlide,
+  detector: SlideDetector,
+  work: string,
+  { signal, onProgress }: PredictOptions<SlideCellsProgress>,
+) {
+  const { mpp, level } = choices;
+  const cells = join(work, CELLS);
+  const ran = await detector.detectSlide(
+    {
+      ...SCRIPT_LIMITS,
+      ...session,
+      confidence,
+      iou,
+      slide: image,
+      slideSha256: sha256,
+      choice: { ...(mpp !== undefined && { mpp }), ...(level !== undefined && { level }) },
+      target: MODEL_MPP,
+      ...(tissue && { tissue: tissue.mask }),
+      cells,
+      modelDir: model.modelDir,
+      partialDir: join(work, 'partial'),
+    },
+    { ...(signal && { signal }), ...(onProgress && { onProgress }) },
+  );
+  const left = ran.outside === 0 ? [] : [`${ran.outside} cells left out: found outside the tissue`];
+  return { files: { [CELLS]: cells }, facts: { ...factsOf(ran), notes: left }, ran };
+}
+
+/** Brings the cells to px of the slide. */
+async function readCells(path: string, { slide, view }: SeenSlide): Promise<FoundCell[]> {
+  const { data } = await readNpy(path);
+  const cells: FoundCell[] = [];
+  const at = (index: number) => Number(data[index] ?? Number.NaN);
+  const scaled = (index: number) => Math.round(at(index) * view.scale * 100) / 100;
+  for (let row = 0; row < data.length; row += COLUMNS) {
+    const box = [scaled(row), scaled(row + 1), scaled(row + 2), scaled(row + 3)] as const;
+    const x = Math.min(slide.width - 0.01, Math.max(0, (box[0] + box[2]) / 2));
+    const y = Math.min(slide.height - 0.01, Math.max(0, (box[1] + box[3]) / 2));
+    const score = Math.round(at(row + 4) * 1e6) / 1e6;
+    cells.push({ x: Math.round(x * 100) / 100, y: Math.round(y * 100) / 100, class: at(row + 5), score, box });
+  }
+  return cells;
+}
+
+function described({ image, name }: CellsJob, { slide, view, mpp }: SeenSlide, { facts, isCached }: Inferred) {
+  const isResampled = view.width !== slide.width || view.height !== slide.height;
+  return {
+    image,
+    name,
+    width: slide.width,
+    height: slide.height,
+    ...(mpp !== undefined && { mpp }),
+    ...(isResampled && { resampledTo: { width: view.width, height: view.height } }),
+    cached: isCached,
+    provider: facts.provider,
+    seconds: isCached ? 0 : facts.seconds,
+  };
+}
+
+async function writeOutputs(
+  { out, name, task, classes, choices, model }: CellsJob,
+  { slide, view, overview, tissue, mpp, notes: ofSlide }: SeenSlide,
+  { facts }: Inferred,
+  cells: readonly FoundCell[],
+) {
+  const files = slideCellFiles(name);
+  const path = (file: string) => join(out, file);
+  const mm2 = view.mpp === undefined ? undefined : tissueMm2(view, tissue?.mask, view.mpp);
+  const counts = countByClass(cells, classes, mm2);
+  const frame = { width: slide.width, height: slide.height, ...(mpp !== undefined && { mpp }) };
+  await writeCellsTable(path(files.table), cells, classes);
+  await writeFeatures(path(files.geojson), frame, cellFeatures(cells, classes));
+  const data = new Float32Array(cells.length * 3);
+  for (const [row, { x, y, class: of }] of cells.entries()) data.set([x, y, of], 3 * row);
+  await writeNpy(path(files.points), { dtype: 'float32', shape: [cells.length, 3], data });
+  const density = cellDensity(cells, classes.length, slide, mpp);
+  await writeFileAtomic(path(files.density), densityTable(density, classes, mpp));
+  for (const label of classes.keys())
+    await encodeGrey16(path(densityFile(name, label)), densityMap(density, label, mpp));
+  const tumour = tumourClasses(
+    task,
+    classes.map((each) => each.name),
+  );
+  const ofSlideTumour =
+    tumour &&
+    tumourShare(
+      counts.map(({ count }) => count),
+      tumour,
+    );
+  const drawnRegions = choices.regions === undefined ? undefined : await readSlideRegions(choices.regions);
+  const ofRegions = drawnRegions && cellsOfRegions(drawnRegions, cells, classes.length, mpp, tumour);
+  if (ofRegions)
+    await writeFileAtomic(
+      path(files.regions),
+      regionsTable(
+        ofRegions,
+        classes.map((each) => each.name),
+      ),
+    );
+  const cautions = [
+    ...modelCautions(model),
+    ...stainCautions(task, overview),
+    ...densityCautions(cells.length, tissueOf(tissue) * slide.width * slide.height, mpp),
+  ];
+  const scaleX = overview.width / slide.width;
+  const scaleY = overview.height / slide.height;
+  const marked = cells.map((cell) => ({ x: cell.x * scaleX, y: cell.y * scaleY, class: cell.class }));
+  await drawCellsOverlay(
+    overview,
+    marked,
+    classes,
+    { entries: legendOf(counts, classes), cautions },
+    path(files.overlay),
+  );
+  const { regions, ...always } = files;
+  return {
+    cells: cells.length,
+    counts,
+    ...(ofSlideTumour && { tumourProportion: ofSlideTumour }),
+    ...(ofRegions && { ofRegions }),
+    ...certaintyOf(cells),
+    files: {
+      ...always,
+      ...(ofRegions && { regions }),
+      ...Object.fromEntries(classes.map((_, label) => [`density${label}`, densityFile(name, label)])),
+    },
+    notes: [
+      ...new Set([
+        ...cautions,
+        ...ofSlide,
+        ...(mm2 === undefined
+          ? []
+          : [
+              `Densities are per mm² of ${tissue === undefined ? 'the whole slide' : 'tissue'} (${mm2.toFixed(2)} mm²).`,
+            ]),
+        ...(ofSlideTumour ? [tumourNote(ofSlideTumour)] : []),
+        ...facts.notes.map(asSentence),
+      ]),
+    ],
+  };
+}
+
+function tissueOf(tissue: SeenSlide['tissue']): number {
+  return tissue?.share ?? 1;
+}
+
+function tissueMm2(
+  view: SeenSlide['view'],
+  mask: NonNullable<SeenSlide['tissue']>['mask'] | undefined,
+  mpp: number,
+): number {
+  const all = view.width * view.height;
+  const blocks = mask?.data.reduce((sum, each) => sum + (each === 0 ? 0 : 1), 0);
+  const pixels = mask === undefined || blocks === undefined ? all : Math.min(all, blocks * mask.block * mask.block);
+  return (pixels * mpp * mpp) / 1e6;
+}
+
+function countByClass(
+  cells: readonly FoundCell[],
+  classes: CellsJob['classes'],
+  mm2: number | undefined,
+): ClassCount[] {
+  const counts = new Float64Array(classes.length);
+  for (const cell of cells) counts[cell.class] = (counts[cell.class] ?? 0) + 1;
+  return classes.map(({ name }, value) => {
+    const count = counts[value] ?? 0;
+    return { value, name, count, ...(mm2 !== undefined && { perMm2: count / mm2 }) };
+  });
+}
+
+function certaintyOf(cells: readonly FoundCell[]): { readonly medianScore?: number } {
+  // Cells come best first.
+  const median = cells[Math.floor(cells.length / 2)];
+  return median === undefined ? {} : { medianScore: Math.round(median.score * 1e4) / 1e4 };
+}
+
+function tumourNote({ positive, negative, percent }: NonNullable<RegionCells['tumour']>): string {
+  const score =
+    percent === null ? 'No tumour cell was found' : `Tumour proportion of all detected cells: ${percent.toFixed(1)} %`;
+  return `${score} (${positive} positive, ${negative} negative); for research only, not for diagnosis.`;
+}
+
+/** The regions as CSV, a line each. */
+function regionsTable(regions: readonly RegionCells[], names: readonly string[]): string {
+  const quoted = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const hasTumour = regions.some(({ tumour }) => tumour !== undefined);
+  const head = ['region', 'mm2', ...names.map(quoted), ...(hasTumour ? ['tumour_proportion_percent'] : [])];
+  const rows = regions.map(({ name, mm2, counts, tumour }) => [
+    quoted(name),
+    mm2 ?? '',
+    ...counts,
+    ...(hasTumour ? [tumour?.percent ?? ''] : []),
+  ]);
+  return `${[head, ...rows].map((cells) => cells.join(',')).join('\n')}\n`;
+}

@@ -1,0 +1,178 @@
+import { join } from 'node:path';
+import { drawTissueOverlay } from '../../figures/prediction-overlay.ts';
+import { asSentence } from '../../format.ts';
+import { writeRegions } from '../../geojson/write-regions.ts';
+import type { SlideSegmenter } from '../../nnunet/sliding-window/roi-segmenter.ts';
+import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-scope.ts';
+import { readRows } from '../../slide/predict/rows-file.ts';
+import type { SlideProgress } from '../../slide/predict/slide-job.ts';
+import { writePyramid } from '../../slide/write/write-pyramid.ts';
+import { modelCautions, stainCautions } from '../cautions.ts';
+import { areasOf, tissueCertaintyNote, tissueCertaintyOf } from '../certainty.ts';
+import { factsOf, type Inferred, inferOnce, type PredictOptions, type PredictServices } from '../infer-once.ts';
+import { MODEL_MPP } from '../input-image.ts';
+import { drawn, legendOf, paletteOf, type TissueJob } from '../predict-tissue.ts';
+import { type ImagePrediction, slideTissueFiles } from '../prediction.ts';
+import { LabelTally } from './label-tally.ts';
+import { type SeenSlide, withSeenSlide } from './seen-slide.ts';
+
+/** Raised whenever the same slide and model would give other labels. */
+const SCHEMA = 1;
+const LABELS = 'labels.rows';
+const CONFIDENCE = 'confidence.rows';
+const VALUES = 256;
+
+/**
+ * Segments a whole slide: labels and confidence as pyramidal TIFF at the resolution of the model, outlines in
+ * pixels of the slide's largest level, an overview, areas. Only tissue is computed unless all is wanted.
+ *
+ * Safe to kill anywhere: finished tile rows wait in the home, and what the network made is kept there.
+ *
+ * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, SCALE_UNKNOWN, NO_TISSUE, USAGE, INFERENCE_FAILED, NO_SPACE,
+ *   NOT_WRITABLE; the signal's reason.
+ */
+export async function predictSlide(
+  job: TissueJob,
+  segmenter: SlideSegmenter,
+  services: PredictServices,
+  options: PredictOptions<SlideProgress> = {},
+): Promise<ImagePrediction> {
+  const files = slideTissueFiles(job.name);
+  const request = {
+    task: 'he',
+    path: job.image,
+    choices: job.choices,
+    mask: join(job.out, files.tissue),
+    picture: join(job.out, files.tissuePicture),
+    ...(options.signal && { signal: options.signal }),
+  } as const;
+  return withSeenSlide(request, async (seen) => {
+    const inferred = await inferOnce({ parts: keyOf(job, seen), engine: job.engine }, services, options, (work) =>
+      segment(job, seen, segmenter, work, options),
+    );
+    options.signal?.throwIfAborted();
+    options.onProgress?.({ phase: 'draw' });
+    const paths = {
+      labels: services.cache.pathOf(inferred.entry.key, LABELS),
+      confidence: services.cache.pathOf(inferred.entry.key, CONFIDENCE),
+    };
+    return { ...described(job, seen, inferred), ...(await writeOutputs(job, seen, inferred, paths)), files };
+  });
+}
+
+function keyOf({ model }: TissueJob, { sha256, key }: SeenSlide) {
+  return { step: 'predict-slide-tissue', schema: SCHEMA, image: sha256, ...key, model: model.digest, engine: 'exact' };
+}
+
+async function segment(
+  { model, session, image, choices }: TissueJob,
+  { sha256, tissue }: SeenSlide,
+  segmenter: SlideSegmenter,
+  work: string,
+  { signal, onProgress }: PredictOptions<SlideProgress>,
+) {
+  const outputs = { labels: join(work, LABELS), confidence: join(work, CONFIDENCE) };
+  const { mpp, level } = choices;
+  const ran = await segmenter.segmentSlide(
+    {
+      ...session,
+      ...outputs,
+      slide: image,
+      slideSha256: sha256,
+      choice: { ...(mpp !== undefined && { mpp }), ...(level !== undefined && { level }) },
+      target: MODEL_MPP,
+      ...(tissue && { tissue: tissue.mask }),
+      modelDir: model.modelDir,
+      partialDir: join(work, 'partial'),
+    },
+    { ...(signal && { signal }), ...(onProgress && { onProgress }) },
+  );
+  return { files: { [LABELS]: outputs.labels, [CONFIDENCE]: outputs.confidence }, facts: factsOf(ran), ran };
+}
+
+function described({ image, name }: TissueJob, { slide, view, mpp }: SeenSlide, { facts, isCached }: Inferred) {
+  const isResampled = view.width !== slide.width || view.height !== slide.height;
+  return {
+    image,
+    name,
+    width: slide.width,
+    height: slide.height,
+    ...(mpp !== undefined && { mpp }),
+    ...(isResampled && { resampledTo: { width: view.width, height: view.height } }),
+    cached: isCached,
+    provider: facts.provider,
+    seconds: isCached ? 0 : facts.seconds,
+  };
+}
+
+/** Writes all files of a slide; labels and confidence pass by row by row. */
+async function writeOutputs(
+  { out, name, classes, choices, model, notes: ofModel }: TissueJob,
+  { slide, view, overview, mpp, notes: ofSlide }: SeenSlide,
+  { facts }: Inferred,
+  rows: { readonly labels: string; readonly confidence: string },
+) {
+  const files = slideTissueFiles(name);
+  const path = (file: string) => join(out, file);
+  const { width, height } = view;
+  const scale = view.mpp === undefined ? {} : { mpp: view.mpp };
+  const labels = new LabelTally(view, 1 / view.scale);
+  await writePyramid(path(files.mask), labels.through(readRows([rows.labels], width)), {
+    ...scale,
+    width,
+    height,
+    palette: slidePalette(paletteOf(classes)),
+    description: `Labels of ${name} by reignite; ${NOT_PREDICTED} was not computed`,
+  });
+  const confidence = new LabelTally(view, 1);
+  await writePyramid(path(files.margin), confidence.through(readRows([rows.confidence], width)), {
+    ...scale,
+    width,
+    height,
+    description: `Confidence of ${name} by reignite: 255 x (largest - second largest class probability)`,
+  });
+  const cautions = [...modelCautions(model), ...stainCautions('he', overview)];
+  const areas = areasOf(labels.counts, labels.computed, classes, view.mpp).filter(
+    ({ value }) => value !== NOT_PREDICTED,
+  );
+  const legend = { entries: legendOf(areas, drawn(classes)), cautions };
+  await drawTissueOverlay(overview, labels.reduced, drawn(classes), legend, path(files.overlay));
+  const traced = view.scale * labels.step;
+  const written = await writeRegions(path(files.polygons), labels.reduced, {
+    classes: drawn(classes),
+    simplify: choices.simplify,
+    minArea: choices.minArea,
+    scale: traced,
+    frame: { width: slide.width, height: slide.height },
+    ...(mpp !== undefined && { mpp }),
+  });
+  const certainty = tissueCertaintyOf(computedConfidence(confidence.counts, labels.counts[NOT_PREDICTED] ?? 0));
+  const notes = [
+    ...cautions,
+    tissueCertaintyNote(certainty),
+    ...ofModel,
+    ...ofSlide,
+    'Shares are of what was computed.',
+    ...(traced > 1 ? [tracedNote(traced, mpp)] : []),
+    ...facts.notes.map(asSentence),
+  ];
+  return { areas, ...certainty, ...written, notes: [...new Set(notes)] };
+}
+
+function tracedNote(traced: number, mpp: number | undefined): string {
+  const um = mpp === undefined ? '' : ` (${Number((traced * mpp).toPrecision(3))} µm)`;
+  const side = Number(traced.toPrecision(3));
+  return `Outlines follow pixels of ${side} px of the slide${um}; --simplify and --min-area count these.`;
+}
+
+/** Colours of labels; white where nothing was computed, as the glass. */
+function slidePalette(palette: ReturnType<typeof paletteOf>): ReturnType<typeof paletteOf> {
+  return Array.from({ length: VALUES }, (_, value) =>
+    value === NOT_PREDICTED ? [255, 255, 255] : (palette[value] ?? [0, 0, 0]),
+  );
+}
+
+/** How often each confidence occurs, without the pixels that were not computed, whose confidence is 0. */
+function computedConfidence(counts: Float64Array, notComputed: number): Float64Array {
+  return counts.map((count, value) => (value === 0 ? Math.max(0, count - notComputed) : count));
+}

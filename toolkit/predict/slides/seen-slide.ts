@@ -1,0 +1,122 @@
+import type { Task } from '../../../config/tasks.ts';
+import { ReigniteError } from '../../errors.ts';
+import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
+import type { DecodedImage } from '../../image/accepted-image.ts';
+import { Slide } from '../../slide/read/slide.ts';
+import { SlideView } from '../../slide/read/slide-view.ts';
+import { slideOverview } from '../../slide/tissue/slide-overview.ts';
+import { type SlideTissue, slideTissue } from '../../slide/tissue/slide-tissue.ts';
+import { definitionOf } from '../../tasks/registry.ts';
+import { MODEL_MPP, suitsModels } from '../input-image.ts';
+import type { PredictionChoices } from '../prediction.ts';
+import { drawTissueMask, writeTissueMask } from './slide-tissue-files.ts';
+
+/** A slide as a network sees it. */
+export interface SeenSlide {
+  readonly slide: Slide;
+  readonly view: SlideView;
+  readonly overview: DecodedImage;
+  /** Missing where all of it is computed. */
+  readonly tissue?: SlideTissue;
+  readonly sha256: string;
+  /** µm a px of the largest level, where it is known. */
+  readonly mpp: number | undefined;
+  /** For the key of the cache. */
+  readonly key: Readonly<Record<string, string | number>>;
+  /** On its scale and its tissue, a sentence each. */
+  readonly notes: readonly string[];
+}
+
+/** A slide, and where the pictures of its tissue go. */
+export interface SlideRequest {
+  readonly task: Task;
+  readonly path: string;
+  readonly choices: PredictionChoices;
+  /** Absolute path of the mask. */
+  readonly mask: string;
+  /** Absolute path of the picture of it. */
+  readonly picture: string;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Opens a slide, chooses its resolution and finds its tissue; the mask is written before anything is computed.
+ *
+ * @param use - Works with the slide, which is closed afterwards.
+ * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, SCALE_UNKNOWN, USAGE, NO_TISSUE, NO_SPACE, NOT_WRITABLE.
+ */
+export async function withSeenSlide<Result>(
+  { task, path, choices, mask, picture, signal }: SlideRequest,
+  use: (seen: SeenSlide) => Promise<Result>,
+): Promise<Result> {
+  const slide = await Slide.open(path);
+  try {
+    const { mpp, level, everywhere } = choices;
+    const view = SlideView.choose(slide, { ...(mpp && { mpp }), ...(level !== undefined && { level }) }, MODEL_MPP);
+    const overview = await slideOverview(slide);
+    signal?.throwIfAborted();
+    const isBlueTissue = definitionOf(task).stain !== 'H&E';
+    const tissue = everywhere === true ? undefined : await slideTissue(view, isBlueTissue);
+    if (tissue !== undefined) {
+      await writeTissueMask(mask, tissue.mask);
+      await drawTissueMask(picture, overview, tissue.mask, view);
+      if (tissue.share === 0) throw new ReigniteError('NO_TISSUE', `No tissue was found on ${path} (${picture}).`);
+    }
+    signal?.throwIfAborted();
+    return await use({
+      slide,
+      view,
+      overview,
+      ...(tissue && { tissue }),
+      sha256: await sha256OfFile(path, signal),
+      mpp: mpp ?? slide.scale.resolution?.mpp,
+      key: {
+        level: view.level,
+        factor: view.factor,
+        tissue: tissue === undefined ? 'everywhere' : digestOf(tissue),
+      },
+      notes: [...slide.notes, ...scaleNotes(slide, view, mpp), ...tissueNotes(tissue)],
+    });
+  } finally {
+    await slide.close();
+  }
+}
+
+function digestOf({ mask }: SlideTissue): string {
+  return sha256Of(`${mask.block} ${mask.width} ${Buffer.from(mask.data).toString('latin1')}`);
+}
+
+function scaleNotes(slide: Slide, view: SlideView, given: number | undefined): readonly string[] {
+  const { resolution } = slide.scale;
+  const notes: string[] = [];
+  if (given !== undefined) {
+    const said = resolution === undefined ? '' : `; its ${resolution.source} says ${short(resolution.mpp)}`;
+    notes.push(`Its scale was given: ${given} µm/px${said}.`);
+  } else if (resolution !== undefined) {
+    notes.push(`Its scale is ${short(resolution.mpp)} µm/px, by its ${resolution.source}.`);
+  }
+  const made = view.factor === 1 ? '' : `, made ${short(view.factor)} times smaller`;
+  const seenAt = view.mpp === undefined ? '' : ` at ${short(view.mpp)} µm/px`;
+  notes.push(`The network saw level ${view.level}${made}: ${view.width} x ${view.height} px${seenAt}.`);
+  if (view.mpp === undefined)
+    notes.push(`Its pixel size is unknown; the models expect ${MODEL_MPP} µm/px. Set it with --mpp.`);
+  else if (!suitsModels(view.mpp)) notes.push(`The models expect ${MODEL_MPP} µm/px.`);
+  if (view.factor < 1) notes.push('No level is as fine as the models expect: details that they know are missing.');
+  return notes;
+}
+
+function tissueNotes(tissue: SlideTissue | undefined): readonly string[] {
+  if (tissue === undefined) return ['All of it was computed, glass included (--everywhere).'];
+  const pen = tissue.pen < 0.001 ? '' : `; ${percent(tissue.pen)} looks like pen and was left out`;
+  return [
+    `Tissue was found on ${percent(tissue.share)} of it${pen}: only that was computed (--everywhere computes all).`,
+  ];
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
+function short(value: number): string {
+  return String(Number(value.toPrecision(4)));
+}

@@ -1,0 +1,39 @@
+import sharp from 'sharp';
+import { replaceFile } from '../../files/atomic-write.ts';
+import type { DecodedImage } from '../../image/accepted-image.ts';
+import { encodeLabels } from '../../image/encode-png.ts';
+import type { TissueMask } from '../../slide/tissue/tissue-mask.ts';
+
+const WHITE = 255;
+
+/** Writes which blocks hold tissue: a grey PNG, white for tissue. */
+export async function writeTissueMask(path: string, { width, height, data }: TissueMask): Promise<void> {
+  await encodeLabels(path, { width, height, data: data.map((each) => (each === 0 ? 0 : WHITE)) });
+}
+
+/**
+ * Draws what was found on a picture of the slide: what is left out is darkened.
+ *
+ * @param size - Of the picture that the mask is of, px.
+ */
+export async function drawTissueMask(
+  path: string,
+  { width, height, data }: DecodedImage,
+  mask: TissueMask,
+  size: { readonly width: number; readonly height: number },
+): Promise<void> {
+  const pixels = Uint8Array.from(data);
+  for (let y = 0, at = 0; y < height; y++) {
+    const row = Math.floor(((y + 0.5) * size.height) / height / mask.block) * mask.width;
+    for (let x = 0; x < width; x++, at += 3) {
+      const column = Math.floor(((x + 0.5) * size.width) / width / mask.block);
+      if (mask.data[row + column] !== 0) continue;
+      for (let channel = at; channel < at + 3; channel++) pixels[channel] = (pixels[channel] ?? 0) / 3;
+    }
+  }
+  await replaceFile(path, async (temporary) => {
+    await sharp(pixels, { raw: { width, height, channels: 3 } })
+      .png({ compressionLevel: 3 })
+      .toFile(temporary);
+  });
+}

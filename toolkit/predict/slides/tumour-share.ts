@@ -1,0 +1,70 @@
+import type { CellTask } from '../../../config/tasks.ts';
+import { regionTest, type SlideRegion } from '../../slide/predict/slide-regions.ts';
+import { cellDefinition } from '../../tasks/registry.ts';
+import type { FoundCell } from '../found-cell.ts';
+
+/** PD-L1 positive tumour cells among all tumour cells, for research only. */
+export interface TumourShare {
+  readonly positive: number;
+  readonly negative: number;
+  /** Percent; null without a tumour cell. */
+  readonly percent: number | null;
+}
+
+/** The cells of a region that the user drew. */
+export interface RegionCells {
+  readonly name: string;
+  /** Missing where the scale is not known. */
+  readonly mm2?: number;
+  /** Cells of each class, by number. */
+  readonly counts: readonly number[];
+  readonly tumour?: TumourShare;
+}
+
+/** Numbers of the classes of tumour cells; undefined for a task or a model without them. */
+export function tumourClasses(task: CellTask, names: readonly string[]) {
+  const definition = cellDefinition(task);
+  if (!('tumourProportion' in definition) || definition.tumourProportion === undefined) return undefined;
+  const { positive, negative } = definition.tumourProportion;
+  const numberOf = (wanted: string) => {
+    const byName = names.findIndex((name) => name.toLowerCase() === wanted);
+    return byName >= 0
+      ? byName
+      : names.findIndex((name) => definition.classOfName(name.toLowerCase()) === definition.classes.indexOf(wanted));
+  };
+  const found = { positive: numberOf(positive), negative: numberOf(negative) };
+  return found.positive < 0 || found.negative < 0 ? undefined : found;
+}
+
+/** The tumour proportion of counts by class. */
+export function tumourShare(
+  counts: readonly number[],
+  classes: { readonly positive: number; readonly negative: number },
+): TumourShare {
+  const [positive, negative] = [counts[classes.positive] ?? 0, counts[classes.negative] ?? 0];
+  const tumour = positive + negative;
+  return { positive, negative, percent: tumour === 0 ? null : (100 * positive) / tumour };
+}
+
+/** Counts the cells of each region. @param mpp - µm per px of the slide. */
+export function cellsOfRegions(
+  regions: readonly SlideRegion[],
+  cells: readonly FoundCell[],
+  classes: number,
+  mpp: number | undefined,
+  tumour: ReturnType<typeof tumourClasses>,
+): readonly RegionCells[] {
+  return regions.map((region) => {
+    const isInside = regionTest(region);
+    const counts: number[] = Array(classes).fill(0);
+    for (const cell of cells) {
+      if (isInside(cell.x, cell.y)) counts[cell.class] = (counts[cell.class] ?? 0) + 1;
+    }
+    return {
+      name: region.name,
+      ...(mpp !== undefined && { mm2: (region.area * mpp * mpp) / 1e6 }),
+      counts,
+      ...(tumour && { tumour: tumourShare(counts, tumour) }),
+    };
+  });
+}

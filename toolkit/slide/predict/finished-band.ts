@@ -1,0 +1,108 @@
+import { deflateSync } from 'node:zlib';
+import type { DecideRow } from '../../nnunet/sliding-window/decide-row.ts';
+import type { PartialRoi } from '../../nnunet/sliding-window/partial-roi.ts';
+import { finishedRows } from '../../nnunet/sliding-window/tile-grid.ts';
+import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-scope.ts';
+import type { TiledSlide } from '../read/tiled-slide.ts';
+
+const FULL_CONFIDENCE = 255;
+/** 16-bit margins as bytes. */
+const MARGIN_STEP = 257;
+const FAST = 1;
+
+/** Labels and confidence of the rows of the picture that one tile row finishes. */
+export class FinishedBand {
+  readonly #slide: TiledSlide;
+  /** Rows of the picture: the first, and the one after the last. */
+  readonly #first: number;
+  readonly #end: number;
+  readonly #labels: Uint8Array;
+  readonly #confidence: Uint8Array;
+
+  constructor(slide: TiledSlide, row: number) {
+    const { first, end } = bandRows(slide, row);
+    this.#slide = slide;
+    this.#first = first;
+    this.#end = end;
+    this.#labels = new Uint8Array((end - first) * slide.whole.width);
+    // Around the part everything is 0 by rule, not by a network.
+    this.#confidence = new Uint8Array(this.#labels.length).fill(FULL_CONFIDENCE);
+  }
+
+  /** Row of the picture that a row of the padded part is. */
+  imageRow(y: number): number {
+    return y - this.#slide.grid.offset.y + this.#slide.part.top;
+  }
+
+  /**
+   * Decides a piece of a row.
+   *
+   * @param total - columns x classes: the folds summed.
+   * @param y - Row of the padded part.
+   * @param start - Its first column there.
+   * @returns Whether every output is a number.
+   */
+  decide(total: Float32Array, y: number, start: number, columns: number, decideRow: DecideRow, folds: number): boolean {
+    const { grid, part, whole } = this.#slide;
+    const row = this.imageRow(y);
+    if (row < part.top || row >= part.bottom) return true;
+    const from = Math.max(start, grid.offset.x);
+    const to = Math.min(start + columns, grid.offset.x + grid.image.width);
+    if (to <= from) return true;
+    const classes = total.length / columns;
+    const at = (row - this.#first) * whole.width + part.left + from - grid.offset.x;
+    const margins = new Uint16Array(to - from);
+    const sums = total.subarray((from - start) * classes, (to - start) * classes);
+    const isNumber = decideRow(sums, folds, this.#labels.subarray(at, at + to - from), margins);
+    for (let x = 0; x < margins.length; x++) this.#confidence[at + x] = Math.round((margins[x] ?? 0) / MARGIN_STEP);
+    return isNumber;
+  }
+
+  /** Blanks what is not tissue and keeps the band, compressed. */
+  write(partial: PartialRoi, row: number): void {
+    this.#blank();
+    partial.writeBytes(labelsFile(row), deflateSync(this.#labels, { level: FAST }));
+    partial.writeBytes(confidenceFile(row), deflateSync(this.#confidence, { level: FAST }));
+  }
+
+  #blank(): void {
+    const { tissue, whole } = this.#slide;
+    if (tissue === undefined) return;
+    for (let y = this.#first; y < this.#end; y++) {
+      const blocks = Math.floor(y / tissue.block) * tissue.width;
+      const start = (y - this.#first) * whole.width;
+      for (let block = 0; block * tissue.block < whole.width; block++) {
+        if (block < tissue.width && tissue.data[blocks + block] !== 0 && blocks < tissue.data.length) continue;
+        const from = start + block * tissue.block;
+        const to = start + Math.min(whole.width, (block + 1) * tissue.block);
+        this.#labels.fill(NOT_PREDICTED, from, to);
+        this.#confidence.fill(0, from, to);
+      }
+    }
+  }
+}
+
+/** Rows of the picture that a tile row finishes, those around the part with the first and the last. */
+export function bandRows(
+  { grid, whole, part }: Pick<TiledSlide, 'grid' | 'whole' | 'part'>,
+  row: number,
+): { readonly first: number; readonly end: number } {
+  const { from, to } = finishedRows(grid, row);
+  const top = Math.max(from, grid.offset.y);
+  const bottom = Math.min(to, grid.offset.y + grid.image.height);
+  const isLast = row === grid.rows.length - 1;
+  return {
+    first: row === 0 ? 0 : part.top + top - grid.offset.y,
+    end: isLast ? whole.height : part.top + bottom - grid.offset.y,
+  };
+}
+
+/** The labels of the rows that a tile row finishes, deflated; those of all tile rows in turn are the slide's. */
+export function labelsFile(row: number): string {
+  return `labels-${row}`;
+}
+
+/** Their confidence, a byte each, deflated. */
+export function confidenceFile(row: number): string {
+  return `confidence-${row}`;
+}

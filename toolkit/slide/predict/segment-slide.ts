@@ -1,0 +1,138 @@
+import type { FoldNetworks } from '../../nnunet/networks/open-networks.ts';
+import { type PartialIdentity, PartialRoi } from '../../nnunet/sliding-window/partial-roi.ts';
+import type { RoiStep } from '../../nnunet/sliding-window/roi-job.ts';
+import type { SegmentRoiOptions } from '../../nnunet/sliding-window/segment-roi.ts';
+import { stepsBefore } from '../../nnunet/sliding-window/step-order.ts';
+import { Slide } from '../read/slide.ts';
+import { firstRowReaching, type StripRows } from '../read/slide-tiles.ts';
+import { SlideView } from '../read/slide-view.ts';
+import { sharedFloats } from '../read/tile-ahead.ts';
+import { type TiledSlide, tiledSlide } from '../read/tiled-slide.ts';
+import { bandRows, confidenceFile, labelsFile } from './finished-band.ts';
+import { joinRows } from './rows-file.ts';
+import type { SlideJob, SlideProgress, SlideResult } from './slide-job.ts';
+import { SlidePass } from './slide-pass.ts';
+
+type SlideFiles = Pick<
+  SlideJob,
+  'slide' | 'choice' | 'target' | 'tissue' | 'rows' | 'partialDir' | 'labels' | 'confidence'
+>;
+type Segmented = Pick<SlideResult, 'width' | 'height' | 'tiles' | 'tilesTotal' | 'resumedFrom' | 'notes'>;
+type SlideOptions = Pick<SegmentRoiOptions, 'signal'> & { readonly onProgress?: (progress: SlideProgress) => void };
+
+/**
+ * Segments a slide, or a strip of its tile rows, as `segmentRoi` segments an image: the same sums in the same order, so
+ * that each label has the bits that the same pixels in one image would get. Pixels are read when their turn comes, and
+ * memory is bounded by the slide's width.
+ *
+ * Every tile row and fold is committed to `job.partialDir`; the next call resumes behind it with the same bits.
+ *
+ * @param identity - What the numbers depend on besides what `job` names.
+ * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, SCALE_UNKNOWN, INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE; the
+ *   signal's reason.
+ */
+export async function segmentSlide(
+  job: SlideFiles,
+  networks: FoldNetworks,
+  identity: PartialIdentity,
+  { signal, onProgress }: SlideOptions = {},
+): Promise<Segmented> {
+  signal?.throwIfAborted();
+  const slide = await Slide.open(job.slide);
+  try {
+    const tiled = await tiledSlide(SlideView.choose(slide, job.choice, job.target), networks, job.tissue);
+    const rows = job.rows ?? { first: 0, end: tiled.grid.rows.length };
+    const partial = PartialRoi.open(job.partialDir, identity);
+    const resumedFrom = partial.next;
+    await predict(tiled, networks, partial, rows, { ...(signal && { signal }), ...(onProgress && { onProgress }) });
+    await networks.releaseLargeNetworks();
+    await partial.reading(() => join(job, tiled, rows, partial));
+    partial.remove();
+    const isResumed = resumedFrom.row > 0 || resumedFrom.fold > 0;
+    return {
+      ...tiled.whole,
+      tiles: countTiles(tiled, rows),
+      tilesTotal: tiled.grid.rows.length * tiled.grid.columns.length,
+      ...(isResumed && { resumedFrom }),
+      notes: [],
+    };
+  } finally {
+    await slide.close();
+  }
+}
+
+async function predict(
+  tiled: TiledSlide,
+  networks: FoldNetworks,
+  partial: PartialRoi,
+  rows: StripRows,
+  { signal, onProgress }: SlideOptions,
+): Promise<void> {
+  const said = progressOf(tiled, networks, rows, partial.next, 0);
+  const left = said.of - said.tile;
+  if (onProgress !== undefined && left > 0) {
+    const expectedSeconds = left * (await secondsPerPass(networks));
+    signal?.throwIfAborted();
+    const tilesTotal = tiled.grid.rows.length * tiled.grid.columns.length;
+    onProgress({ ...said, expectedSeconds, tiles: countTiles(tiled, rows), tilesTotal });
+  }
+  const pass = new SlidePass(tiled, networks, partial, rows, (step, index) => {
+    signal?.throwIfAborted();
+    onProgress?.(progressOf(tiled, networks, rows, step, index));
+  });
+  await pass.run();
+}
+
+/** How long one network takes for one tile here: the second of two passes, since the first also warms it up. */
+async function secondsPerPass(networks: FoldNetworks): Promise<number> {
+  const pixels = networks.patch.height * networks.patch.width;
+  const input = sharedFloats(networks.method.normalisation.length * pixels);
+  const output = sharedFloats(networks.classes * pixels);
+  await networks.run(0, input, output);
+  const start = performance.now();
+  await networks.run(0, input, output);
+  return (performance.now() - start) / 1000;
+}
+
+async function join(job: SlideFiles, tiled: TiledSlide, rows: StripRows, partial: PartialRoi): Promise<void> {
+  const parts = Array.from({ length: rows.end - rows.first }, (_, index) => {
+    const row = rows.first + index;
+    const { first, end } = bandRows(tiled, row);
+    return { row, count: end - first };
+  });
+  await joinRows(
+    job.labels,
+    parts.map(({ row, count }) => ({ count, path: partial.pathOf(labelsFile(row)) })),
+  );
+  await joinRows(
+    job.confidence,
+    parts.map(({ row, count }) => ({ count, path: partial.pathOf(confidenceFile(row)) })),
+  );
+}
+
+function progressOf(
+  tiled: TiledSlide,
+  { folds }: FoldNetworks,
+  strip: StripRows,
+  step: RoiStep,
+  done: number,
+): SlideProgress {
+  const start = firstRowReaching(tiled.grid, strip.first);
+  const rows = strip.end - start;
+  let before = 0;
+  for (const { row } of stepsBefore(step, rows, folds)) before += tiled.tiles[start + row]?.length ?? 0;
+  const of = countTiles(tiled, strip) * folds;
+  return {
+    phase: 'predict',
+    tile: before + done,
+    of,
+    row: start + step.row,
+    rows: tiled.grid.rows.length,
+    fold: step.fold,
+  };
+}
+
+/** Tiles that a strip computes, those above it that reach into it included. */
+function countTiles({ grid, tiles }: TiledSlide, { first, end }: StripRows): number {
+  return tiles.slice(firstRowReaching(grid, first), end).reduce((count, columns) => count + columns.length, 0);
+}

@@ -1,0 +1,257 @@
+import { ReigniteError } from '../../errors.ts';
+import type { FoldNetworks } from '../../nnunet/networks/open-networks.ts';
+import type { PieceFile } from '../../nnunet/piece-file.ts';
+import { accumulateTile, addNormalisedRow, WeightSums } from '../../nnunet/sliding-window/band.ts';
+import { type DecideRow, rowDecider } from '../../nnunet/sliding-window/decide-row.ts';
+import type { PartialRoi } from '../../nnunet/sliding-window/partial-roi.ts';
+import type { RoiStep } from '../../nnunet/sliding-window/roi-job.ts';
+import { stepAfter } from '../../nnunet/sliding-window/step-order.ts';
+import { finishedRows, startOfRow, type TileGrid } from '../../nnunet/sliding-window/tile-grid.ts';
+import { firstRowReaching, type StripRows } from '../read/slide-tiles.ts';
+import { TileAhead } from '../read/tile-ahead.ts';
+import type { TiledSlide } from '../read/tiled-slide.ts';
+import { FinishedBand } from './finished-band.ts';
+import { Segments } from './slide-segments.ts';
+
+/**
+ * Predicts a slide tile row by tile row and fold by fold, with the sums of every pixel in the order of nnU-Net, so that the
+ * result has the bits of the same pixels in one image.
+ *
+ * In memory lies a window as high as a tile and a little wider, which moves from left to right through the tile row.
+ * What leaves it on the left is finished for this row: its upper rows for good, its lower ones are carried over in a file to
+ * the next tile row (`carry-<row>-<fold>`). The sums of the folds wait in others (`ensemble-<row>-<fold>`). Columns
+ * without tissue take neither memory nor disk. Memory does not grow with the slide, but for one byte of label and one of
+ * confidence for each pixel of the rows that one tile row finishes.
+ *
+ * Steps count from the strip's first tile row; a strip begins with those tile rows above that reach into it.
+ */
+export class SlidePass {
+  readonly #slide: TiledSlide;
+  readonly #networks: FoldNetworks;
+  readonly #partial: PartialRoi;
+  readonly #beforeTile: (step: RoiStep, index: number) => void;
+  readonly #segments: Segments;
+  readonly #weightSums: WeightSums;
+  readonly #decideRow: DecideRow;
+  readonly #rows: StripRows;
+  /** First tile row that is computed. */
+  readonly #start: number;
+  readonly #window: Float32Array;
+  /** The window as a grid that tiles are added to. */
+  readonly #windowGrid: TileGrid;
+  /** The segment after the last that has anything in the window: a window of zeros need not be moved. */
+  #filled = 0;
+
+  /** @param beforeTile - Called before every tile is awaited with its place in its step; what it throws ends the prediction. */
+  constructor(
+    slide: TiledSlide,
+    networks: FoldNetworks,
+    partial: PartialRoi,
+    rows: StripRows,
+    beforeTile: (step: RoiStep, index: number) => void,
+  ) {
+    const { grid } = slide;
+    this.#slide = slide;
+    this.#networks = networks;
+    this.#partial = partial;
+    this.#rows = rows;
+    this.#start = firstRowReaching(grid, rows.first);
+    this.#beforeTile = beforeTile;
+    this.#segments = new Segments(grid, slide.tiles);
+    this.#weightSums = new WeightSums(grid);
+    this.#decideRow = rowDecider(networks.method.decision, networks.classes);
+    const width = Math.max(...grid.columns.map((left, k) => this.#segments.startOf(this.#segments.endOf(k)) - left));
+    this.#windowGrid = { ...grid, padded: { height: grid.patch.height, width } };
+    this.#window = new Float32Array(grid.patch.height * width * networks.classes);
+  }
+
+  /** Tile rows that are computed, those above the strip included. */
+  static rowsOf(grid: TileGrid, { first, end }: StripRows): number {
+    return end - firstRowReaching(grid, first);
+  }
+
+  /** Does every step that is not done and commits each. */
+  async run(): Promise<void> {
+    const ahead = new TileAhead(this.#slide, this.#networks, this.#passesFrom(this.#partial.next));
+    try {
+      while (this.#partial.next.row < this.#count) await this.#doStep(this.#partial.next, ahead);
+    } finally {
+      // The networks are the next job's when this one has ended, however it ended.
+      await ahead.settle();
+    }
+  }
+
+  get #count(): number {
+    return this.#rows.end - this.#start;
+  }
+
+  /** The tiles of all steps from `first` on, in their order. */
+  *#passesFrom(first: RoiStep) {
+    for (let step = first; step.row < this.#count; step = stepAfter(step, this.#count, this.#networks.folds)) {
+      const row = this.#start + step.row;
+      for (const column of this.#slide.tiles[row] ?? []) yield { row, column, fold: step.fold };
+    }
+  }
+
+  async #doStep(step: RoiStep, ahead: TileAhead): Promise<void> {
+    const row = this.#start + step.row;
+    const { fold } = step;
+    const { grid } = this.#slide;
+    const isLastRow = row === grid.rows.length - 1;
+    const isLastFold = fold === this.#networks.folds - 1;
+    const isWanted = row >= this.#rows.first;
+    const carry = isLastRow || row === this.#rows.end - 1 ? undefined : this.#partial.openPieces(carryFile(row, fold));
+    const ensemble = isWanted && !isLastFold ? this.#partial.openPieces(ensembleFile(row, fold)) : undefined;
+    const band = isWanted && isLastFold ? new FinishedBand(this.#slide, row) : undefined;
+    try {
+      await this.#walk({ step, row, fold, carry, ensemble, band }, ahead);
+      carry?.end();
+      ensemble?.end();
+      band?.write(this.#partial, row);
+    } finally {
+      carry?.close();
+      ensemble?.close();
+    }
+    const superseded = [
+      ...(row > this.#start ? [carryFile(row - 1, fold)] : []),
+      ...(isWanted && fold > 0 ? [ensembleFile(row, fold - 1)] : []),
+    ];
+    this.#partial.commit(stepAfter(step, this.#count, this.#networks.folds), superseded);
+  }
+
+  /** Moves the window through one tile row. */
+  async #walk(pass: RowPass, ahead: TileAhead): Promise<void> {
+    const { row, fold } = pass;
+    const segments = this.#segments;
+    const wanted = new Set(this.#slide.tiles[row]);
+    const carried = new Reader(this.#partial, carryFile(row - 1, fold));
+    const before = new Reader(this.#partial, ensembleFile(row, fold - 1));
+    let [loaded, index] = [0, 0];
+    this.#window.fill(0);
+    this.#filled = 0;
+    for (let k = 0; k < segments.count; k++) {
+      for (; loaded < segments.endOf(k); loaded++) this.#load(row, loaded, segments.startOf(k), carried);
+      if (wanted.has(k)) {
+        this.#beforeTile(pass.step, index++);
+        const buffers = await ahead.next();
+        accumulateTile(this.#window, this.#windowGrid, this.#networks.classes, 0, buffers.output);
+        ahead.giveBack(buffers);
+        this.#filled = Math.max(this.#filled, segments.endOf(k));
+      }
+      this.#unload(pass, k, before);
+    }
+  }
+
+  /** Puts what tile rows above left of a segment into the window, whose left border is at `left`. */
+  #load(row: number, segment: number, left: number, carried: Reader): void {
+    const top = startOfRow(this.#slide.grid, row);
+    if (row === this.#start || !this.#segments.isTouched(segment, this.#start, row - 1, top)) return;
+    const { classes } = this.#networks;
+    const width = this.#segments.widthOf(segment) * classes;
+    const rows = this.#unfinishedAfter(row - 1);
+    const block = carried.read(rows * width);
+    this.#filled = segment + 1;
+    const from = (this.#segments.startOf(segment) - left) * classes;
+    for (let y = 0; y < rows; y++) {
+      this.#window.set(block.subarray(y * width, (y + 1) * width), y * this.#stride + from);
+    }
+  }
+
+  /** Takes the leftmost segment out of the window and moves the rest to the left. */
+  #unload(pass: RowPass, segment: number, before: Reader): void {
+    const { row } = pass;
+    const { grid } = this.#slide;
+    const { from, to } = finishedRows(grid, row);
+    const width = this.#segments.widthOf(segment) * this.#networks.classes;
+    if (this.#segments.isTouched(segment, this.#start, row, from)) {
+      const finished = to - from;
+      const isKept = row >= this.#rows.first;
+      if (isKept) this.#finish(pass, segment, this.#cut(width, 0, finished), before);
+      const isCarried = pass.carry !== undefined && this.#segments.isTouched(segment, this.#start, row, to);
+      if (isCarried) pass.carry?.append(this.#cut(width, finished, grid.patch.height));
+    }
+    if (this.#filled <= segment) return;
+    for (let y = 0; y < grid.patch.height; y++) {
+      const start = y * this.#stride;
+      this.#window.copyWithin(start, start + width, start + this.#stride);
+      this.#window.fill(0, start + this.#stride - width, start + this.#stride);
+    }
+  }
+
+  /** Rows `from` to before `to` of the window's leftmost `width` floats, a copy. */
+  #cut(width: number, from: number, to: number): Float32Array {
+    const block = new Float32Array((to - from) * width);
+    for (let y = from; y < to; y++) {
+      block.set(this.#window.subarray(y * this.#stride, y * this.#stride + width), (y - from) * width);
+    }
+    return block;
+  }
+
+  /** Adds a finished block to the folds before; with the last fold, decides it. */
+  #finish(pass: RowPass, segment: number, block: Float32Array, before: Reader): void {
+    const { row, fold, ensemble, band } = pass;
+    const { classes, folds } = this.#networks;
+    const { from, to } = finishedRows(this.#slide.grid, row);
+    const [start, columns] = [this.#segments.startOf(segment), this.#segments.widthOf(segment)];
+    const width = columns * classes;
+    const sum = fold === 0 ? undefined : before.read(block.length);
+    const zeros = new Float32Array(width);
+    for (let y = 0; y < to - from; y++) {
+      const sums = this.#weightSums.ofRow(from + y).subarray(start, start + columns);
+      const line = block.subarray(y * width, (y + 1) * width);
+      addNormalisedRow(line, sums, classes, sum?.subarray(y * width, (y + 1) * width) ?? zeros);
+      if (band?.decide(line, from + y, start, columns, this.#decideRow, folds) !== false) continue;
+      throw new ReigniteError(
+        'INFERENCE_FAILED',
+        `The networks gave NaN in row ${band.imageRow(from + y)} of the slide.`,
+      );
+    }
+    ensemble?.append(block);
+  }
+
+  get #stride(): number {
+    return this.#windowGrid.padded.width * this.#networks.classes;
+  }
+
+  #unfinishedAfter(row: number): number {
+    const { from, to } = finishedRows(this.#slide.grid, row);
+    return this.#slide.grid.patch.height - (to - from);
+  }
+}
+
+/** One tile row with one fold, and where its results go. */
+interface RowPass {
+  readonly step: RoiStep;
+  readonly row: number;
+  readonly fold: number;
+  readonly carry: PieceFile | undefined;
+  readonly ensemble: PieceFile | undefined;
+  readonly band: FinishedBand | undefined;
+}
+
+/** Reads a file of the partial result piece by piece. */
+class Reader {
+  readonly #partial: PartialRoi;
+  readonly #name: string;
+  #at = 0;
+
+  constructor(partial: PartialRoi, name: string) {
+    this.#partial = partial;
+    this.#name = name;
+  }
+
+  read(length: number): Float32Array {
+    const piece = new Float32Array(length);
+    this.#partial.readFloats(this.#name, this.#at, piece);
+    this.#at += length;
+    return piece;
+  }
+}
+
+function carryFile(row: number, fold: number): string {
+  return `carry-${row}-${fold}`;
+}
+
+function ensembleFile(row: number, fold: number): string {
+  return `ensemble-${row}-${fold}`;
+}

@@ -1,0 +1,25 @@
+import { ReigniteError } from '../../errors.ts';
+
+/** IMAGE_UNREADABLE of a slide, with what to do about it. */
+export function slideUnreadable(path: string, reason: string, remedy: string, cause?: unknown): ReigniteError {
+  return new ReigniteError('IMAGE_UNREADABLE', `The slide ${path} cannot be read: ${reason}.`, {
+    remedy: remedy.replaceAll('SLIDE', path),
+    ...(cause !== undefined && { cause }),
+  });
+}
+
+/** Remedies; `vips` is libvips 8.10 or later with OpenSlide, `bfconvert` of Bio-Formats 6 or later. */
+export const REMEDIES = {
+  openslide:
+    'Convert it with `vips tiffsave SLIDE OUT.tif --tile --pyramid --bigtiff --compression jpeg --Q 90` (libvips with ' +
+    'OpenSlide), or in QuPath: File > Export images > OME TIFF; then give `--mpp` if the new file does not say it.',
+  bioFormats:
+    'Convert it with `bfconvert -tilex 512 -tiley 512 -compression JPEG SLIDE OUT.ome.tif` (Bio-Formats), or in ' +
+    'QuPath: File > Export images > OME TIFF.',
+  recompress:
+    'Convert it with `vips tiffsave SLIDE OUT.tif --tile --pyramid --bigtiff --compression deflate`, or in QuPath: ' +
+    'File > Export images > OME TIFF.',
+  channels:
+    'Give a bright-field slide of stained tissue in RGB. Of fluorescence, no model of this program knows the channels.',
+  damaged: 'Open it in QuPath; if it is damaged there too, fetch it again from where it came.',
+} as const;

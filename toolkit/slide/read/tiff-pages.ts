@@ -1,0 +1,176 @@
+import { type ByteSource, type Layout, layoutOf, numberAt } from '../../image/tiff-directory.ts';
+
+/** TIFF tags that slides use. */
+export const TAG = {
+  subfileType: 254,
+  width: 256,
+  height: 257,
+  bits: 258,
+  compression: 259,
+  photometric: 262,
+  description: 270,
+  stripOffsets: 273,
+  orientation: 274,
+  samples: 277,
+  rowsPerStrip: 278,
+  stripBytes: 279,
+  xResolution: 282,
+  yResolution: 283,
+  planar: 284,
+  resolutionUnit: 296,
+  software: 305,
+  predictor: 317,
+  colourMap: 320,
+  tileWidth: 322,
+  tileHeight: 323,
+  tileOffsets: 324,
+  tileBytes: 325,
+  subDirectories: 330,
+  extraSamples: 338,
+  sampleFormat: 339,
+  jpegTables: 347,
+  subsampling: 530,
+  xmp: 700,
+  hamamatsu: 65_420,
+} as const;
+export type Tag = (typeof TAG)[keyof typeof TAG];
+const KNOWN: ReadonlySet<number> = new Set(Object.values(TAG));
+
+/** Bytes of a value by its type: BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, SRATIONAL, IFD, LONG8, IFD8. */
+const SIZES: Readonly<Record<number, number>> = { 1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1, 10: 8, 13: 4, 16: 8, 18: 8 };
+const RATIONAL = 5;
+const MOST_PAGES = 10_000;
+const MOST_ENTRIES = 4_096;
+/** Tile offsets of a slide of 500,000 x 500,000 px are 30 MB; more is damage. */
+const MOST_BYTES = 2 ** 28;
+
+interface Entry {
+  readonly type: number;
+  readonly count: number;
+  readonly data: Buffer;
+}
+
+/** One directory of a TIFF: a picture with its tags. */
+export class TiffPage {
+  /** Pages that this one names as its own, such as smaller versions of it (tag 330). */
+  readonly children: readonly TiffPage[];
+  readonly #layout: Layout;
+  readonly #entries: ReadonlyMap<number, Entry>;
+
+  constructor(layout: Layout, entries: ReadonlyMap<number, Entry>, children: readonly TiffPage[]) {
+    this.#layout = layout;
+    this.#entries = entries;
+    this.children = children;
+  }
+
+  has(tag: Tag): boolean {
+    return this.#entries.has(tag);
+  }
+
+  /** The first value of a tag of whole numbers. */
+  number(tag: Tag, otherwise: number): number {
+    return this.numbers(tag)[0] ?? otherwise;
+  }
+
+  /** All values of a tag of whole numbers; none where it is missing. */
+  numbers(tag: Tag): number[] {
+    const entry = this.#entries.get(tag);
+    const bytes = SIZES[entry?.type ?? 0];
+    if (entry === undefined || bytes === undefined || entry.type === RATIONAL) return [];
+    return Array.from({ length: entry.count }, (_, at) => numberAt(entry.data, at * bytes, bytes, this.#layout));
+  }
+
+  /** A tag of fractions: numerator over denominator of the first. */
+  fraction(tag: Tag): number | undefined {
+    const entry = this.#entries.get(tag);
+    if (entry === undefined || entry.type !== RATIONAL || entry.count < 1) return undefined;
+    return numberAt(entry.data, 0, 4, this.#layout) / numberAt(entry.data, 4, 4, this.#layout);
+  }
+
+  /** A tag of text; empty where it is missing. */
+  text(tag: Tag): string {
+    return (this.#entries.get(tag)?.data.toString('utf8') ?? '').replace(/\0+$/, '');
+  }
+
+  /** The bytes of a tag as they are stored. */
+  bytes(tag: Tag): Buffer | undefined {
+    return this.#entries.get(tag)?.data;
+  }
+}
+
+/** A TIFF's pages in file order. */
+export interface TiffPages {
+  readonly isLittle: boolean;
+  readonly pages: readonly TiffPage[];
+}
+
+/**
+ * Reads all pages of a TIFF with the tags that slides use, in either byte order, classic or BigTIFF, and the pages that
+ * they name as their own (SubIFDs).
+ *
+ * @returns Undefined for what does not start as a TIFF; pages up to the first damaged one.
+ * @see TIFF 6.0, section 2; the BigTIFF design of AWare Systems
+ */
+export async function readTiffPages(source: ByteSource): Promise<TiffPages | undefined> {
+  const head = await source.read(0, 16);
+  const layout = layoutOf(head);
+  if (layout === undefined) return undefined;
+  const seen = new Set<number>();
+  const pages: TiffPage[] = [];
+  let at = layout.isBig ? numberAt(head, 8, 8, layout) : numberAt(head, 4, 4, layout);
+  while (at > 0 && !seen.has(at) && seen.size < MOST_PAGES) {
+    const found = await readPage(source, at, layout, seen);
+    if (found === undefined) break;
+    pages.push(found.page);
+    at = found.next;
+  }
+  return { isLittle: layout.isLittle, pages };
+}
+
+/** A page that is read a second time, in a loop of pages, ends the reading. */
+async function readPage(
+  source: ByteSource,
+  at: number,
+  layout: Layout,
+  seen: Set<number>,
+): Promise<{ readonly page: TiffPage; readonly next: number } | undefined> {
+  seen.add(at);
+  const [countBytes, entryBytes, offsetBytes] = layout.isBig ? [8, 20, 8] : [2, 12, 4];
+  const start = await source.read(at, countBytes);
+  if (start.length < countBytes) return undefined;
+  const count = numberAt(start, 0, countBytes, layout);
+  if (count > MOST_ENTRIES) return undefined;
+  const body = await source.read(at + countBytes, count * entryBytes + offsetBytes);
+  if (body.length < count * entryBytes) return undefined;
+  const entries = new Map<number, Entry>();
+  for (let from = 0; from < count * entryBytes; from += entryBytes) {
+    const tag = numberAt(body, from, 2, layout);
+    const entry = KNOWN.has(tag) ? await readEntry(source, body.subarray(from, from + entryBytes), layout) : undefined;
+    if (entry !== undefined) entries.set(tag, entry);
+  }
+  const children: TiffPage[] = [];
+  for (const child of new TiffPage(layout, entries, []).numbers(TAG.subDirectories)) {
+    if (child === 0 || seen.has(child) || seen.size >= MOST_PAGES) continue;
+    const found = await readPage(source, child, layout, seen);
+    if (found !== undefined) children.push(found.page);
+  }
+  const hasNext = body.length === count * entryBytes + offsetBytes;
+  const next = hasNext ? numberAt(body, count * entryBytes, offsetBytes, layout) : 0;
+  return { page: new TiffPage(layout, entries, children), next };
+}
+
+/** The values of an entry: in the entry itself where they fit, else where it points to. */
+async function readEntry(source: ByteSource, entry: Buffer, layout: Layout): Promise<Entry | undefined> {
+  const type = numberAt(entry, 2, 2, layout);
+  const size = SIZES[type];
+  if (size === undefined) return undefined;
+  const [countBytes, place, room] = layout.isBig ? [8, 12, 8] : [4, 8, 4];
+  const count = numberAt(entry, 4, countBytes, layout);
+  const length = count * size;
+  if (length > MOST_BYTES) return undefined;
+  const data =
+    length <= room
+      ? entry.subarray(place, place + length)
+      : await source.read(numberAt(entry, place, room, layout), length);
+  return data.length < length ? undefined : { type, count, data };
+}

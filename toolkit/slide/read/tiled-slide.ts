@@ -1,0 +1,70 @@
+import { ReigniteError } from '../../errors.ts';
+import type { FoldNetworks } from '../../nnunet/networks/open-networks.ts';
+import type { PixelBox } from '../../nnunet/sliding-window/non-zero-box.ts';
+import { type Size, type TileGrid, tileGrid } from '../../nnunet/sliding-window/tile-grid.ts';
+import { type PixelValues, pixelTables } from '../../nnunet/sliding-window/tile-input.ts';
+import { nonBlackBox } from '../predict/non-black-box.ts';
+import type { TissueMask } from '../tissue/tissue-mask.ts';
+import { slideTiles } from './slide-tiles.ts';
+import type { SlideView } from './slide-view.ts';
+
+/** A slide with the tiles of a model. */
+export interface TiledSlide {
+  readonly view: Pick<SlideView, 'read' | 'width' | 'height'> & { readonly slide: { readonly path: string } };
+  /** Over the part that is predicted. */
+  readonly grid: TileGrid;
+  /** What the networks see in place of bytes. */
+  readonly values: PixelValues;
+  /** The picture as a whole, px. */
+  readonly whole: Size;
+  /** Place of the part in it. */
+  readonly part: PixelBox;
+  /** Where given, only its pixels get a label. */
+  readonly tissue?: TissueMask;
+  /** Numbers of tile columns, one list per tile row. */
+  readonly tiles: readonly (readonly number[])[];
+}
+
+/** Rows that are read at once where the whole picture is counted. */
+const ROWS_AT_ONCE = 512;
+
+/**
+ * Lays the tiles of a model over a slide. The pixels are read when their turn comes.
+ *
+ * @throws ReigniteError CHECKPOINT_UNSUPPORTED for a model that must see the whole picture at once; IMAGE_UNREADABLE.
+ */
+export async function tiledSlide(
+  view: SlideView,
+  { patch, method }: Pick<FoldNetworks, 'patch' | 'method'>,
+  tissue: TissueMask | undefined,
+): Promise<TiledSlide> {
+  if (method.normalisation.some((each) => each.scheme === 'ZScore' && each.masked)) {
+    throw new ReigniteError('CHECKPOINT_UNSUPPORTED', 'The model normalises by a mask of the whole picture.', {
+      remedy: 'Predict regions of the slide, exported as PNG: a slide is never in memory as a whole.',
+    });
+  }
+  const whole = { height: view.height, width: view.width };
+  const isCropped = method.window === 'v2';
+  const part = isCropped ? await nonBlackBox(view) : { top: 0, bottom: view.height, left: 0, right: view.width };
+  const counted = method.normalisation.some(({ scheme }) => scheme === 'ZScore' || scheme === 'RescaleTo01');
+  const counts = counted ? await countValues(view, part) : undefined;
+  const values = { tables: pixelTables(method.normalisation, (channel) => counts?.[channel] ?? new Float64Array(256)) };
+  const size = { height: part.bottom - part.top, width: part.right - part.left };
+  const grid = tileGrid(size, patch, undefined, method.window);
+  return { view, grid, values, whole, part, ...(tissue && { tissue }), tiles: slideTiles(grid, part, tissue) };
+}
+
+/** How often each value occurs in the part, one list per channel. */
+async function countValues(view: SlideView, { top, bottom, left, right }: PixelBox): Promise<readonly Float64Array[]> {
+  const counts = [0, 1, 2].map(() => new Float64Array(256));
+  for (let y = top; y < bottom; y += ROWS_AT_ONCE) {
+    const rgb = await view.read(left, y, right - left, Math.min(ROWS_AT_ONCE, bottom - y));
+    for (const [channel, of] of counts.entries()) {
+      for (let at = channel; at < rgb.length; at += 3) {
+        const value = rgb[at] ?? 0;
+        of[value] = (of[value] ?? 0) + 1;
+      }
+    }
+  }
+  return counts;
+}

@@ -1,0 +1,22 @@
+import type { DecodedImage } from '../../image/accepted-image.ts';
+import type { Slide } from '../read/slide.ts';
+import { blockMeans } from './block-means.ts';
+
+/** px; longest side of a level that is taken as it is. */
+const LONGEST_SIDE = 2_560;
+/** px; longest side of what is made where no level is small enough. */
+const MADE_SIDE = 2_048;
+
+/** A small picture of a whole slide, for people and for what is measured of its colours. */
+export async function slideOverview(slide: Slide): Promise<DecodedImage> {
+  const level = slide.levels.findIndex(({ width, height }) => Math.max(width, height) <= LONGEST_SIDE);
+  const of = slide.levels[level];
+  if (of !== undefined) {
+    const data = await slide.readRegion(level, 0, 0, of.width, of.height);
+    return { width: of.width, height: of.height, data };
+  }
+  const block = Math.max(slide.width, slide.height) / MADE_SIDE;
+  const size = { width: Math.ceil(slide.width / block), height: Math.ceil(slide.height / block) };
+  const { colours } = await blockMeans(slide, block, size);
+  return { ...size, data: Uint8Array.from(colours) };
+}

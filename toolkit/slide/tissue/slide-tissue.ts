@@ -1,0 +1,32 @@
+import type { SlideView } from '../read/slide-view.ts';
+import { blockMeans } from './block-means.ts';
+import { findTissue } from './tissue-finder.ts';
+import type { TissueMask } from './tissue-mask.ts';
+
+/** µm; side of a block in which tissue is looked for. */
+const BLOCK_UM = 8;
+/** px; the same where the scale is not known. */
+const BLOCK_PX = 16;
+
+/** Tissue of a slide, in blocks of the picture that a network sees. */
+export interface SlideTissue {
+  readonly mask: TissueMask;
+  /** Share of the slide's blocks that hold tissue, 0 to 1. */
+  readonly share: number;
+  /** Share of blocks that were taken for pen. */
+  readonly pen: number;
+}
+
+/**
+ * Finds the tissue of a slide in blocks of about 8 µm, see `findTissue`.
+ *
+ * @param isBlueTissue - Whether blue alone is a stain of the tissue.
+ * @throws ReigniteError IMAGE_UNREADABLE for a damaged tile.
+ */
+export async function slideTissue(view: SlideView, isBlueTissue: boolean): Promise<SlideTissue> {
+  const block = view.mpp === undefined ? BLOCK_PX : Math.max(1, Math.round(BLOCK_UM / view.mpp));
+  const size = { width: Math.ceil(view.width / block), height: Math.ceil(view.height / block) };
+  const { data, pen, width, height } = findTissue(await blockMeans(view.slide, block * view.scale, size), isBlueTissue);
+  const found = data.reduce((sum, each) => sum + each, 0);
+  return { mask: { block, width, height, data }, share: found / data.length, pen: pen / data.length };
+}

@@ -1,0 +1,127 @@
+import { open } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { deflate } from 'node:zlib';
+import { replaceFile } from '../../files/atomic-write.ts';
+import type { Rows } from '../predict/rows-file.ts';
+import { type PictureTags, TiffWriter, type WrittenLevel } from './tiff-writer.ts';
+
+const deflated = promisify(deflate);
+const TILE = 512;
+const COMPRESSION = 6;
+/** Levels are added until one has no side longer than this, px. */
+const SMALLEST_LEVEL = 1_024;
+const MOST_LEVELS = 16;
+
+/** What a pyramid is of. */
+export interface PyramidOptions extends Omit<PictureTags, 'tile'> {
+  /** px */
+  readonly width: number;
+  /** px */
+  readonly height: number;
+}
+
+/**
+ * Writes a picture of one byte per pixel as a tiled, pyramidal BigTIFF with deflate, from its rows as they come: in memory
+ * are the rows of one tile of each level. Of every four pixels a smaller level takes the upper left one, so that labels
+ * stay labels.
+ *
+ * @throws ReigniteError NO_SPACE, NOT_WRITABLE; RangeError for rows that are not as many as `height`.
+ */
+export async function writePyramid(path: string, rows: AsyncIterable<Rows>, options: PyramidOptions): Promise<void> {
+  const { width, height, ...tags } = options;
+  await replaceFile(path, async (temporary) => {
+    const handle = await open(temporary, 'wx+');
+    try {
+      const writer = new TiffWriter(handle);
+      const levels = levelSizes(width, height).map((size) => new LevelRows(size, writer));
+      for await (const { count, data } of rows) {
+        for (let y = 0; y < count; y++) await addRow(levels, data.subarray(y * width, (y + 1) * width));
+      }
+      for (const level of levels) await level.end();
+      await writer.end(
+        levels.map((level) => level.written),
+        { ...tags, tile: TILE },
+      );
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  });
+}
+
+/** Sizes of the levels: each half of the one before, rounded up. */
+function levelSizes(width: number, height: number): readonly { readonly width: number; readonly height: number }[] {
+  const sizes = [{ width, height }];
+  for (let last = sizes[0]; last !== undefined && sizes.length < MOST_LEVELS; last = sizes.at(-1)) {
+    if (Math.max(last.width, last.height) <= SMALLEST_LEVEL) break;
+    sizes.push({ width: Math.ceil(last.width / 2), height: Math.ceil(last.height / 2) });
+  }
+  return sizes;
+}
+
+/** Adds a row to the first level, and every second of each level to the next. */
+async function addRow(levels: readonly LevelRows[], row: Uint8Array): Promise<void> {
+  let current = row;
+  for (const level of levels) {
+    const isTaken = level.rows % 2 === 0;
+    await level.add(current);
+    if (!isTaken) return;
+    const half = new Uint8Array(Math.ceil(current.length / 2));
+    for (let x = 0; x < half.length; x++) half[x] = current[2 * x] ?? 0;
+    current = half;
+  }
+}
+
+/** The rows of one level that no tile holds yet. */
+class LevelRows {
+  readonly written: WrittenLevel;
+  readonly #writer: TiffWriter;
+  readonly #across: number;
+  readonly #waiting: Uint8Array;
+  /** Rows added so far. */
+  rows = 0;
+
+  constructor({ width, height }: { readonly width: number; readonly height: number }, writer: TiffWriter) {
+    this.#across = Math.ceil(width / TILE);
+    const tiles = this.#across * Math.ceil(height / TILE);
+    this.written = { width, height, offsets: new Float64Array(tiles), lengths: new Uint32Array(tiles) };
+    this.#writer = writer;
+    this.#waiting = new Uint8Array(TILE * width);
+  }
+
+  async add(row: Uint8Array): Promise<void> {
+    const { width, height } = this.written;
+    if (this.rows >= height || row.length !== width) throw new RangeError(`Expected ${height} rows of ${width} px`);
+    this.#waiting.set(row, (this.rows % TILE) * width);
+    this.rows++;
+    if (this.rows % TILE === 0) await this.#flush();
+  }
+
+  async end(): Promise<void> {
+    const { height } = this.written;
+    if (this.rows !== height) throw new RangeError(`Expected ${height} rows, got ${this.rows}`);
+    if (this.rows % TILE !== 0) await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    const { width, offsets, lengths } = this.written;
+    const tileRow = Math.ceil(this.rows / TILE) - 1;
+    const rows = this.rows - tileRow * TILE;
+    const tiles = Array.from({ length: this.#across }, (_, column) => {
+      const tile = new Uint8Array(TILE * TILE);
+      const from = column * TILE;
+      const to = Math.min(width, from + TILE);
+      for (let y = 0; y < rows; y++) tile.set(this.#waiting.subarray(y * width + from, y * width + to), y * TILE);
+      return tile;
+    });
+    // Some at once: the library deflates in threads.
+    for (let at = 0; at < tiles.length; at += 8) {
+      const some = await Promise.all(tiles.slice(at, at + 8).map((tile) => deflated(tile, { level: COMPRESSION })));
+      for (const [index, bytes] of some.entries()) {
+        const tile = tileRow * this.#across + at + index;
+        offsets[tile] = await this.#writer.tile(bytes);
+        lengths[tile] = bytes.length;
+      }
+    }
+  }
+}

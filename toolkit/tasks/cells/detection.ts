@@ -1,0 +1,102 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Made, type MakeServices, make } from '../../cache/make.ts';
+import { type InferenceGuard, type InferredProduct, makeInference } from '../../cache/make-inference.ts';
+import type { KeyParts, StepCache } from '../../cache/step-cache.ts';
+import type { CellDetector, DetectionProgress } from '../../yolo/detect/cell-detector.ts';
+import { type ImageBoxes, keptScore, readBoxes } from '../../yolo/detect/image-boxes.ts';
+import { judgeImage, writeJudged } from '../../yolo/detect/judge-image.ts';
+import { SCRIPT_LIMITS } from '../../yolo/detect/nms.ts';
+import type { DetectionSettings } from '../definition.ts';
+import type { NetworkSession } from '../kind.ts';
+import type { Box, NetworkSetup } from '../work.ts';
+import { BOXES, BoxesFacts, boxesKey, CANDIDATES, DetectFacts, POINTS } from './files.ts';
+
+/** One image to detect cells in; paths are absolute. */
+export interface ImageToDetect {
+  readonly image: string;
+  readonly imageSha256: string;
+  /** The annotated part; points outside of it are dropped. */
+  readonly box?: Box | undefined;
+  readonly modelDir: string;
+  readonly session: NetworkSession;
+  readonly setup: NetworkSetup;
+  readonly guard: InferenceGuard;
+  readonly signal: AbortSignal;
+  readonly report: (progress: DetectionProgress) => void;
+  /** Called when the network starts. */
+  readonly onStart?: (() => void) | undefined;
+}
+
+/**
+ * Detects the cells of an image, once for every choice of settings. The network runs once for all of them: its boxes
+ * are kept, so that other thresholds are decided from these, with the same result as a detection from the beginning.
+ *
+ * @param parts - All that the points depend on.
+ */
+export function detectOnce(
+  of: ImageToDetect,
+  parts: KeyParts,
+  { tile, confidence, iou }: DetectionSettings,
+  services: MakeServices,
+  detector: CellDetector,
+): Promise<Made> {
+  return make(services, parts, async (folder) => {
+    const floor = keptScore(confidence);
+    const key = boxesKey({ image: of.imageSha256 }, of.setup, { tile, floor });
+    const { entry, isCached } = await makeInference(services, key, of.guard, (inner) => {
+      of.onStart?.();
+      return runNetwork(of, floor, inner, detector);
+    });
+    const start = performance.now();
+    const { seen, ...facts } = BoxesFacts.parse(entry.facts);
+    const boxes = await readBoxes(services.cache.pathOf(entry.key, BOXES), seen);
+    const judged = await judgeImage(boxes, { ...SCRIPT_LIMITS, confidence, iou, ...(of.box && { box: of.box }) });
+    const files = { points: join(folder, POINTS), candidates: join(folder, CANDIDATES) };
+    await writeJudged(judged, files);
+    const seconds = (performance.now() - start) / 1_000;
+    return {
+      files: { [CANDIDATES]: files.candidates, ...(existsSync(files.points) ? { [POINTS]: files.points } : {}) },
+      facts: DetectFacts.parse({
+        ...facts,
+        // What the network did for other settings is not counted again.
+        tiles: isCached ? 0 : facts.tiles,
+        seconds: isCached ? seconds : facts.seconds + seconds,
+        points: judged.points.length,
+        candidates: judged.file.candidates.length,
+        boxes: entry.key,
+      }),
+    };
+  });
+}
+
+/** Opens what a network saw in an image. @returns Undefined where the cache does not have it. */
+export async function keptBoxes(
+  cache: StepCache,
+  image: string,
+  setup: NetworkSetup,
+  { tile, confidence }: Pick<DetectionSettings, 'tile' | 'confidence'>,
+): Promise<ImageBoxes | undefined> {
+  const key = cache.keyOf(boxesKey({ image }, setup, { tile, floor: keptScore(confidence) }));
+  const entry = await cache.find(key);
+  if (entry === undefined) return undefined;
+  return readBoxes(cache.pathOf(key, BOXES), BoxesFacts.parse(entry.facts).seen);
+}
+
+async function runNetwork(
+  { image, imageSha256, modelDir, session, signal, report }: ImageToDetect,
+  floor: number,
+  folder: string,
+  detector: CellDetector,
+): Promise<InferredProduct> {
+  const boxes = join(folder, BOXES);
+  const job = { image, imageSha256, modelDir, ...session, floor, boxes, partialDir: join(folder, 'partial') };
+  const ran = await detector.detect(job, { signal, onProgress: report });
+  const { seen, fallbacks, notes, ...facts } = ran;
+  const { width, height } = seen;
+  return {
+    files: { [BOXES]: boxes },
+    facts: BoxesFacts.parse({ ...facts, width, height, seen, fallbacks: [...fallbacks], notes: [...notes] }),
+    ran,
+  };
+}

@@ -1,0 +1,102 @@
+import { ReigniteError } from '../../errors.ts';
+import { readNpy, writeNpy } from '../../numpy/npy.ts';
+import type { Candidates } from './candidates.ts';
+import { type ImageTile, imageTiles } from './image-tiles.ts';
+import { type View, viewTiles } from './tile-views.ts';
+
+/** Boxes of a lower score are not kept, unless a run asks for a lower confidence. */
+const KEPT_SCORE = 0.05;
+
+/** tile, class, score, x1, y1, x2, y2. */
+const COLUMNS = 7;
+
+/** The score above which the boxes of an image are kept, so that any confidence above it needs no network. */
+export function keptScore(confidence: number): number {
+  return Math.min(KEPT_SCORE, confidence);
+}
+
+/** What a detector saw in an image, before any threshold is applied. */
+export interface ImageBoxes {
+  /** Digest of the converted detector. */
+  readonly model: string;
+  /** Size of the image in px. */
+  readonly width: number;
+  readonly height: number;
+  /** Side of a tile in px. */
+  readonly tile: number;
+  /** How the network saw the image. Missing for tiles side by side, as in the paper's scripts. */
+  readonly view?: View;
+  readonly classes: readonly string[];
+  /** All boxes of a score above it are here. */
+  readonly floor: number;
+  /** Row by row. */
+  readonly tiles: readonly TileBoxes[];
+}
+
+/** Boxes of one tile, in the order of the network's rows. */
+export interface TileBoxes {
+  readonly tile: ImageTile;
+  readonly candidates: Candidates;
+}
+
+/**
+ * Writes the boxes of an image: n x 7 float32 of tile, class, score, x1, y1, x2, y2, in px of the network's input. They are exact,
+ * so that what is decided from the file is what is decided from the network's output.
+ */
+export async function writeBoxes(path: string, tiles: readonly TileBoxes[]): Promise<void> {
+  const count = tiles.reduce((sum, { candidates }) => sum + candidates.count, 0);
+  const data = new Float32Array(count * COLUMNS);
+  let at = 0;
+  for (const { tile, candidates } of tiles) {
+    for (let index = 0; index < candidates.count; index++, at += COLUMNS) {
+      data.set([tile.index, candidates.classes[index] ?? 0, candidates.scores[index] ?? 0], at);
+      data.set(candidates.corners.subarray(4 * index, 4 * index + 4), at + 3);
+    }
+  }
+  await writeNpy(path, { dtype: 'float32', shape: [count, COLUMNS], data });
+}
+
+/**
+ * Reads the boxes of an image again.
+ *
+ * @throws ReigniteError FILE_MISSING; NPY_INVALID when the file is not one of boxes of this image.
+ */
+export async function readBoxes(path: string, of: Omit<ImageBoxes, 'tiles'>): Promise<ImageBoxes> {
+  const { dtype, shape, data } = await readNpy(path);
+  const tiles = of.view === undefined ? imageTiles(of, of.tile) : viewTiles(of.view, of, of.tile);
+  if (dtype !== 'float32' || shape.length !== 2 || shape[1] !== COLUMNS) throw notBoxes(path);
+  const starts = new Array<number>(tiles.length + 1).fill(0);
+  const rows = shape[0] ?? 0;
+  let last = 0;
+  for (let row = 0; row < rows; row++) {
+    const tile = data[row * COLUMNS] ?? Number.NaN;
+    if (!(Number.isInteger(tile) && tile >= last && tile < tiles.length)) throw notBoxes(path);
+    starts[tile + 1] = row + 1;
+    last = tile;
+  }
+  for (let tile = 1; tile < starts.length; tile++) starts[tile] = Math.max(starts[tile] ?? 0, starts[tile - 1] ?? 0);
+  return {
+    ...of,
+    tiles: tiles.map((tile, k) => ({ tile, candidates: candidatesOf(data, starts[k] ?? 0, starts[k + 1] ?? 0) })),
+  };
+}
+
+function candidatesOf(data: Float32Array, from: number, to: number): Candidates {
+  const count = to - from;
+  const corners = new Float32Array(4 * count);
+  const scores = new Float32Array(count);
+  const classes = new Uint16Array(count);
+  for (let index = 0; index < count; index++) {
+    const at = (from + index) * COLUMNS;
+    classes[index] = data[at + 1] ?? 0;
+    scores[index] = data[at + 2] ?? 0;
+    corners.set(data.subarray(at + 3, at + COLUMNS), 4 * index);
+  }
+  return { count, corners, scores, classes };
+}
+
+function notBoxes(path: string): ReigniteError {
+  return new ReigniteError('NPY_INVALID', `${path} does not hold the boxes of this image.`, {
+    remedy: 'Run again with `--fresh`: the image is detected again.',
+  });
+}

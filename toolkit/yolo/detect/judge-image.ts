@@ -1,0 +1,116 @@
+import { rm } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { writeFileAtomic } from '../../files/atomic-write.ts';
+import { writeNpy } from '../../numpy/npy.ts';
+import { type Candidate, type CandidatesFile, encodeCandidates } from './candidates-file.ts';
+import type { ImageBoxes } from './image-boxes.ts';
+import { classifyCandidates, type JudgedPoint, type JudgedTile } from './judge-tile.ts';
+import { judgeViews } from './judge-views.ts';
+import type { NmsOptions } from './nms.ts';
+import { type Box, roundedCoordinate } from './points.ts';
+import type { Suppression } from './suppression.ts';
+import { viewTiles } from './tile-views.ts';
+
+/** Candidates below the confidence are listed too, down to this score. */
+const RECORDED_SCORE = 0.25;
+
+/** How points are chosen among the boxes of an image. */
+export interface JudgeOptions extends NmsOptions {
+  /** Only points within it are kept, borders included (`annotated_xyxy`); px. Default: everything. */
+  readonly box?: Box;
+  /** Which boxes may suppress each other, where the image was not seen in tiles side by side. Default: all. */
+  readonly suppression?: Suppression;
+  /** Candidates of a score above it are listed. Default: 0.25 or the confidence, whichever is lower. */
+  readonly recorded?: number;
+}
+
+/** The points of an image, and what became of every candidate. */
+export interface JudgedImage {
+  /** Unrounded, tile by tile, by score descending. */
+  readonly points: readonly JudgedPoint[];
+  readonly file: CandidatesFile;
+  /** Points whose box ends at the border of its tile, where tiles overlap. */
+  readonly cutOff?: number;
+}
+
+/**
+ * Decides which boxes of an image are points: non-maximum suppression in each tile, centres within the annotated box,
+ * and where tiles overlap one box per object over all of them.
+ *
+ * Equal to a detection with these settings from the beginning: a box is only ever suppressed by one of a higher score,
+ * and limits count from the highest score, so that boxes below the confidence change nothing above it.
+ *
+ * @throws RangeError when the boxes do not reach down to the confidence.
+ * @see `non_max_suppression` of YOLOv5 7.0
+ */
+export async function judgeImage(boxes: ImageBoxes, options: JudgeOptions): Promise<JudgedImage> {
+  const { confidence, iou, box, recorded = Math.min(RECORDED_SCORE, confidence) } = options;
+  if (confidence < boxes.floor) throw new RangeError(`Expected boxes down to ${confidence}, got ${boxes.floor}`);
+  const { suppression = 'together' } = options;
+  const { model, width, height, tile, view, classes } = boxes;
+  const { points, candidates, cutOff } =
+    view === undefined
+      ? await judgeTiles(boxes, { ...options, recorded })
+      : judgeViews(
+          boxes.tiles.map((each) => each.candidates),
+          viewTiles(view, boxes, tile),
+          boxes,
+          { ...options, suppression, recorded },
+        );
+  return {
+    points,
+    file: {
+      schema: 2,
+      ...{ model, width, height, tile },
+      ...(view?.kind === 'tiles' && { overlap: view.overlap }),
+      ...(view?.kind === 'letterbox' && { letterbox: { width: view.box.width, height: view.box.height } }),
+      ...(view !== undefined && suppression !== 'together' && { suppression }),
+      ...{ classes: [...classes], confidence, iou, recorded },
+      box: box === undefined ? null : [...box],
+      candidates: [...candidates],
+    },
+    ...(cutOff !== undefined && { cutOff }),
+  };
+}
+
+/** Tiles side by side, each by itself. */
+async function judgeTiles(
+  { tiles }: ImageBoxes,
+  options: NmsOptions & { readonly box?: Box; readonly recorded: number },
+): Promise<JudgedTile & { readonly cutOff?: number }> {
+  const judged: JudgedTile[] = [];
+  for (const { tile, candidates } of tiles) {
+    judged.push(classifyCandidates(candidates, tile, options));
+    // A tile of many boxes takes long: heartbeats get a turn.
+    await nextTurn();
+  }
+  return { points: judged.flatMap(({ points }) => points), candidates: candidatesOf(judged) };
+}
+
+/**
+ * Writes the points of an image as .npy, float32 (n, 3): x, y, class; and its candidates. An image without points has
+ * no file of them, as in the record.
+ */
+export async function writeJudged(
+  { points, file }: JudgedImage,
+  out: { readonly points: string; readonly candidates: string },
+): Promise<void> {
+  await writeFileAtomic(out.candidates, encodeCandidates(file));
+  if (points.length === 0) return rm(out.points, { force: true });
+  const data = Float32Array.from(
+    points.flatMap(({ x, y, label }) => [roundedCoordinate(x), roundedCoordinate(y), label]),
+  );
+  await writeNpy(out.points, { dtype: 'float32', shape: [points.length, 3], data });
+}
+
+/** Candidates of all tiles in one list; places within a tile become places in the list. */
+function candidatesOf(tiles: readonly JudgedTile[]): Candidate[] {
+  const all: Candidate[] = [];
+  for (const tile of tiles) {
+    const before = all.length;
+    for (const each of tile.candidates) {
+      all.push(each.suppressedBy === undefined ? each : { ...each, suppressedBy: before + each.suppressedBy });
+    }
+  }
+  return all;
+}

@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import { type Pixels, resizeBilinear } from '../../image/resize-bilinear.ts';
+import { roundHalfEven } from '../../numpy/round.ts';
+
+/** Position of an image in the input of a network that sees all of it at once. */
+export const Letterbox = z
+  .object({
+    width: z.int().min(1).describe('Of the input in px'),
+    height: z.int().min(1),
+    scaledWidth: z.int().min(1).describe('Of the image in it'),
+    scaledHeight: z.int().min(1),
+    left: z.int().describe('First column of the image in it'),
+    top: z.int().describe('First row of the image in it'),
+  })
+  .readonly();
+export type Letterbox = z.infer<typeof Letterbox>;
+
+/** Value of the padding: the grey that YOLO is trained with. */
+export const PADDING = 114;
+/** Ultralytics loads every detector with at least this stride. */
+const LEAST_STRIDE = 32;
+
+/**
+ * How `yolo predict` fits an image into `imgsz` px: its longer side gets that length, the rest is padded on both sides, up
+ * to a square or to the next multiple of the stride.
+ *
+ * @param stride - Largest stride of the network; undefined pads to the square.
+ * @see LetterBox of Ultralytics and `letterbox` of YOLOv5
+ */
+export function letterboxOf(
+  image: { readonly width: number; readonly height: number },
+  imgsz: number,
+  stride: number | undefined,
+): Letterbox {
+  const ratio = Math.min(imgsz / image.height, imgsz / image.width);
+  const scaledWidth = Math.max(roundHalfEven(image.width * ratio), 1);
+  const scaledHeight = Math.max(roundHalfEven(image.height * ratio), 1);
+  const step = stride === undefined ? undefined : Math.max(stride, LEAST_STRIDE);
+  const padding = (scaled: number) => (step === undefined ? imgsz - scaled : (imgsz - scaled) % step);
+  const [across, down] = [padding(scaledWidth), padding(scaledHeight)];
+  return {
+    width: scaledWidth + across,
+    height: scaledHeight + down,
+    scaledWidth,
+    scaledHeight,
+    left: before(across),
+    top: before(down),
+  };
+}
+
+/** The part of the padding that comes before the image; never -0. */
+function before(padding: number): number {
+  return Math.max(0, roundHalfEven(padding / 2 - 0.1));
+}
+
+/** An image in its letterbox. */
+export function letterboxed(image: Pixels, box: Letterbox): Pixels {
+  const { width, height, scaledWidth, scaledHeight, left, top } = box;
+  const scaled = resizeBilinear(image, { width: scaledWidth, height: scaledHeight });
+  const data = new Uint8Array(width * height * 3).fill(PADDING);
+  for (let row = 0; row < scaledHeight; row++) {
+    const from = row * scaledWidth * 3;
+    data.set(scaled.data.subarray(from, from + scaledWidth * 3), ((top + row) * width + left) * 3);
+  }
+  return { width, height, data };
+}
