@@ -37,7 +37,7 @@ describe('reignite run', () => {
   it('goes from a record to masks, metrics and figures, and the second time computes nothing', async () => {
     const place = await setUp('first');
     const first = await runCommand([...place.words, '--json'], place);
-    expect(first.status, first.stderr).toBe(0);
+    expect(first.status, first.stderr + first.stdout).toBe(0);
     expect(JSON.parse(first.stdout)).toMatchObject({
       record: '42',
       profile: 'tiny',
