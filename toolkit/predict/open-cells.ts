@@ -34,7 +34,7 @@ export async function openCellsPredictor(
     async predict({ path: image, name }, stop) {
       const isWhole = choices.level !== undefined || choices.everywhere === true || (await isSlide(image));
       if (isWhole) {
-        const detection = ofSlide(plan, choices);
+        const detection = ofSlide(plan, first, choices);
         const job = { task, image, name, out, model: first, classes, engine, session, choices, plan, detection };
         return predictSlideCells(job, detector, services, stop);
       }
@@ -59,12 +59,24 @@ export async function prepareCellsOrder(
   return { digest: first.digest };
 }
 
-/** @throws ReigniteError CHECKPOINT_UNSUPPORTED, USAGE for what slides are not predicted with. */
-function ofSlide(plan: DetectionPlan, { imgsz, fit, overlap }: PredictionOrder['choices']): ImageDetection {
-  if (!plan.isOfTask) {
-    throw new ReigniteError('CHECKPOINT_UNSUPPORTED', 'Slides need a YOLOv5 detector with the classes of the task.', {
-      remedy: "Use the record's model for slides, or predict regions that are exported from the slide.",
-    });
+/**
+ * Decides how the cells of a slide are detected: tiles of the model's size, boxes of all classes suppressed together.
+ *
+ * @throws ReigniteError CHECKPOINT_UNSUPPORTED, USAGE for what slides are not predicted with.
+ */
+function ofSlide(
+  plan: DetectionPlan,
+  { isSuppressed }: CellModel,
+  { imgsz, fit, overlap }: PredictionOrder['choices'],
+): ImageDetection {
+  if (isSuppressed) {
+    throw new ReigniteError(
+      'CHECKPOINT_UNSUPPORTED',
+      'Models with non-maximum suppression inside cannot predict slides.',
+      {
+        remedy: 'Export regions of the slide and predict them as images.',
+      },
+    );
   }
   if (imgsz !== undefined || fit !== undefined || overlap !== undefined) {
     throw new ReigniteError('USAGE', '--imgsz, --fit and --overlap are for images, not for slides.');

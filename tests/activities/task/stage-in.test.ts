@@ -171,7 +171,7 @@ describe('a worker that has none of the folders', () => {
     const step = { folders: { data: '/srv/data', results: '/srv/results' }, image: 'images/a.png' };
     await expect(run(step, false)).rejects.toMatchObject({ code: 'PATH_NOT_ALLOWED' });
     expect(await run(step, true)).toBe('done');
-    await expect(run({ ...step, image: '../a.png' }, true)).rejects.toMatchObject({ code: 'PATH_OUTSIDE' });
+    await expect(run({ ...step, image: '../a.png' }, true)).rejects.toMatchObject({ code: 'PATH_TRAVERSAL' });
     await expect(run({ ...step, other: '/etc/passwd' }, true)).rejects.toMatchObject({ code: 'PATH_NOT_ALLOWED' });
   });
 });
