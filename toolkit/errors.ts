@@ -23,7 +23,8 @@ export const ERRORS = {
   },
   VERDICT_CHANGED: {
     retryable: false,
-    remedy: 'Compare the report of this time with the one before; the folders of both are in the results folder.',
+    remedy:
+      'Compare this run with the previous one, for example with `npx reignite compare`; each has its own folder in the results folder.',
   },
   RESULTS_IN_USE: {
     retryable: false,
@@ -157,10 +158,14 @@ export const ERRORS = {
   PLANS_INVALID: { retryable: false, remedy: 'Check that the folder contains an nnU-Net 2D model with its plans.' },
   PARAMETER_UNKNOWN: {
     retryable: false,
-    remedy: 'Check that the checkpoint and its plans belong together, and that it is a plain nnU-Net 2D U-Net.',
+    remedy:
+      'Check that the checkpoint and its plans belong together, and that it is a 2D network that docs/custom-models.md lists.',
   },
   PARAMETER_MISSING: { retryable: false, remedy: 'Check that the checkpoint and its plans belong together.' },
-  FOLD_MISSING: { retryable: false, remedy: 'Download the models again; all five folds are needed.' },
+  FOLD_MISSING: {
+    retryable: false,
+    remedy: 'Copy or download the missing fold, or choose the folds that are there with `--folds` or `he.folds`.',
+  },
 
   OVERVIEW_INVALID: { retryable: false, remedy: 'Download data_overview.csv again.' },
   LABEL_MAP_INVALID: { retryable: false, remedy: 'Download he_label_map.json again.' },
@@ -174,7 +179,7 @@ export const ERRORS = {
   },
   NO_TISSUE: {
     retryable: false,
-    remedy: 'Look at the picture of the tissue mask; `--everywhere` predicts the whole slide.',
+    remedy: 'Look at `tissue/NAME.overview.png` in the output folder; `--everywhere` predicts the whole slide.',
   },
   SIZE_MISMATCH: { retryable: false, remedy: 'Use an image and masks of the same ROI and of the same size.' },
   ROI_WITHOUT_PAIR: {

@@ -65,7 +65,11 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
         'letterbox',
       ]),
     )
-    .option('--overlap <px>', 'px that adjacent tiles share (default: a fifth of a tile)', parseNumber)
+    .option(
+      '--overlap <px>',
+      'px that adjacent tiles share (default: a fifth of a tile; 0 for models with the classes of the paper; slides: 64)',
+      parseNumber,
+    )
     .option('--provider <name>', 'ONNX Runtime provider: auto, cpu, cuda or webgpu (default: auto)')
     .option('--threads <n>', 'threads for the network (default: all cores)', parseNumber)
     .option('--quiet', 'do not print notes; summary.json and overlays keep them')

@@ -72,7 +72,7 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
   configuredCommand(
     program,
     'schedule',
-    'repeat a run and fail when a verdict changes; without options: list schedules',
+    'repeat a run at fixed times, and report when a verdict changes; without options: list schedules',
   )
     .option('--every <time>', 'day, week, month, or a cron expression of five fields (UTC)')
     .option('--end', 'remove the schedule of this record and profile')

@@ -27,7 +27,7 @@ export function errorReference(): string {
     'Every error has a code, one sentence that says what happened, and one that says what to do. With `--json` it is `{"error": {"code", "cause", "remedy"}}` on stdout. `--debug` adds the stack trace. A failed workflow or activity has the same code as the type of its failure in the Temporal UI.',
     '## Exit status',
     markdownTable(['Status', 'Meaning'], statuses),
-    'Only `run`, `watch`, `retry` and `predict` end with 3, and only the first three with 4. Where several fit, the order is 2, 1, 3, 4.',
+    'Only `run`, `watch`, `retry` and `predict` end with 3; only `run`, `watch`, `retry` and `compare` end with 4. If several apply, the first of 2, 1, 3, 4 is used.',
     '## Error codes',
     'Codes are stable. A retryable error is tried again by itself; an activity that makes progress is retried without limit. The message of an error may give a more precise remedy than this table.',
     markdownTable(['Code', 'Retryable', 'What to do'], codes),
