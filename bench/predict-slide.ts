@@ -64,7 +64,7 @@ const [one, other] = [
 ];
 console.log(`same bits after kills: ${JSON.stringify(one) === JSON.stringify(other)}`);
 
-/** Runs the command, and kills it after so many ms. */
+/** Runs the command, and kills it after `ms` milliseconds. */
 async function predict(name: string, killAfter?: number) {
   const words = [
     'predict',

@@ -22,7 +22,7 @@ import { temporalBinary } from '../tests/support/temporal.ts';
 import { TraceLine } from '../toolkit/report/trace.ts';
 import { type BucketProxy, startBucketProxy } from './storage/bucket-proxy.ts';
 
-const PROMISED = ['inference', 'margins', 'candidates', 'metrics', 'figures'];
+const PROMISED = ['inference', 'confidence', 'candidates', 'metrics', 'figures'];
 const OUTAGE_MS = 30_000;
 const BUCKET = 'lab';
 const ENTRY = fileURLToPath(new URL('../bin/reignite.js', import.meta.url));

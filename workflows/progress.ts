@@ -68,7 +68,7 @@ const STAGE_TITLES: Readonly<Record<string, string>> = { acquire: 'Download and 
 /** A stage as a table shows it. */
 export interface ShownStage extends Omit<StageProgress, 'state'> {
   readonly state: StageProgress['state'] | 'paused';
-  /** Whether more may be done than is known here: the count of an open stage is told seldom. */
+  /** Whether more may be done than is known here: an open stage reports its count seldom. */
   readonly isLeast?: boolean;
 }
 

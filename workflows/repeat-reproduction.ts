@@ -22,7 +22,7 @@ export interface RepeatOutcome {
 
 /**
  * Reproduces once more, with nothing from the cache, and compares the verdicts with those of the time before. A verdict that
- * changed ends it as failed, by VERDICT_CHANGED: whoever watches the namespace for failed workflows hears of it. The next
+ * changed ends it as failed, by VERDICT_CHANGED: an alert on failed workflows of the namespace reports it. The next
  * time compares with the new verdicts.
  */
 export function repeatReproduction(input: RepeatInput): Promise<RepeatOutcome> {

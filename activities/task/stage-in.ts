@@ -34,7 +34,7 @@ export async function bringModel({ storage, home }: Elsewhere, digest: string, s
   await storage.models.fetch(digest, join(home.models, digest), signal);
 }
 
-/** Brings the files of an ROI here, as they were planned. @returns The folders that stand in for the run's. */
+/** Brings the files of an ROI here, as they were planned. @returns The folders used instead of the run's. */
 export async function bringRoi(
   { scratch }: Elsewhere,
   roi: { readonly image: string; readonly truth: string; readonly sources?: RoiSources | undefined },
@@ -49,7 +49,7 @@ export async function bringRoi(
   return here;
 }
 
-/** Empty folders that stand in for the run's; what a step asks for of the data folder is brought when it asks. */
+/** Empty folders used instead of the run's; what a step asks for of the data folder is brought when it asks. */
 export async function bringAsNeeded(
   { scratch, storage }: Elsewhere,
   stage: StageRef,

@@ -53,7 +53,11 @@ function reasonOf(serving: readonly FleetWorker[], last: WaitingActivity['last']
   if (serving.length === 0) return 'no worker serves the queue';
   if (last !== undefined) return `the last attempt ended: ${last.message}`;
   const free = serving.filter(({ busy }) => busy === 0).length;
-  return free === 0 ? `all ${serving.length} workers are busy` : 'about to be taken';
+  return free === 0
+    ? serving.length === 1
+      ? 'its worker is busy'
+      : `all ${serving.length} workers are busy`
+    : 'about to be taken';
 }
 
 function memoryText(total: number | undefined, free: number | undefined): string {

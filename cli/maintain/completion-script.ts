@@ -107,10 +107,10 @@ function fishScript(name: string, commands: readonly CompletedCommand[]): string
       second === undefined
         ? `__fish_seen_subcommand_from ${first}`
         : `__fish_seen_subcommand_from ${first}; and __fish_seen_subcommand_from ${second}`;
-    const begun = second === undefined ? '__fish_use_subcommand' : `__fish_seen_subcommand_from ${first}`;
+    const typed = second === undefined ? '__fish_use_subcommand' : `__fish_seen_subcommand_from ${first}`;
     const word = second ?? first;
     return [
-      `complete -c ${name} -n ${quoted(begun)} -a ${quoted(word)} -d ${quoted(command.description)}`,
+      `complete -c ${name} -n ${quoted(typed)} -a ${quoted(word)} -d ${quoted(command.description)}`,
       ...command.options.map(({ long = '', description, argChoices, required }) => {
         const needsValue = required ? ' -r' : '';
         const choices = argChoices === undefined ? '' : ` -a ${quoted(argChoices.join(' '))}`;

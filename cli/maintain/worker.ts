@@ -37,7 +37,7 @@ export interface WorkerOptions {
   readonly results?: string;
   /** GB for fetched files: the worker has none of the folders of its runs. */
   readonly scratch?: number;
-  /** Minutes that activities in hand may go on when the worker is told to stop. */
+  /** Minutes that open activities have to finish when the worker has to stop. */
   readonly drain?: number;
   readonly set: readonly string[];
   readonly profile: string;

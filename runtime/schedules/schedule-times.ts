@@ -1,7 +1,7 @@
 import type { ScheduleSpec } from '@temporalio/client';
 import { ReigniteError } from '../../toolkit/errors.ts';
 
-/** Nobody is at work then. UTC. */
+/** At night, when machines are idle. UTC. */
 const HOUR = 3;
 /** Minute, hour, day of the month, month, day of the week. */
 const CRON = /^(\S+ ){4}\S+$/;

@@ -9,9 +9,9 @@ import { factsFromName, type WorkerFacts } from './worker-facts.ts';
 type Listed = temporal.api.worker.v1.IWorkerListInfo;
 type Heartbeat = temporal.api.worker.v1.IWorkerHeartbeat;
 
-/** A worker process tells the server of itself so often. */
+/** Interval of a worker's own heartbeats, ms. */
 export const WORKER_HEARTBEAT_MS = 10_000;
-/** One that missed three is taken for dead. */
+/** A worker that missed three counts as dead. */
 const SILENT_S = (3.5 * WORKER_HEARTBEAT_MS) / 1_000;
 
 const PAGE = 500;
@@ -39,7 +39,7 @@ export interface FleetWorker {
 }
 
 /**
- * Lists the workers of all task queues of a prefix, by what they told the server: those that serve, those that are
+ * Lists the workers of all task queues of a prefix, from their heartbeats: those that serve, those that are
  * stopping, and those that were not heard of for half a minute. Workers that ended in order are left out.
  *
  * @returns Undefined where the server cannot list workers.

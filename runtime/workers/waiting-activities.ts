@@ -11,7 +11,7 @@ export interface WaitingActivity {
   readonly workflow: string;
   readonly activity: string;
   readonly queue: Queue | undefined;
-  /** Attempts that were begun. */
+  /** Attempts that were started. */
   readonly attempts: number;
   /** Why the last attempt ended; undefined before the first one. */
   readonly last: { readonly code: string | undefined; readonly message: string } | undefined;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { packageVersion } from '../../config/package-files.ts';
 import { graphicsAdapter } from '../../toolkit/report/environment.ts';
 
-/** What a worker tells of itself to the Temporal server, where everybody who may look at the server can read it. */
+/** What a worker reports about itself to the Temporal server; visible to every user of that server. */
 export const WorkerFacts = z.object({
   reignite: z.string().describe('Version of this package'),
   processor: z.string(),
@@ -29,7 +29,7 @@ export function workerFacts(isElsewhere: boolean): WorkerFacts {
   };
 }
 
-/** Facts as the name of a plugin: the one text of ours that a worker's heartbeats carry. */
+/** Facts as the name of a plugin: the only text that reignite can add to a worker's heartbeats. */
 export function factsToName(facts: WorkerFacts): string {
   return START + JSON.stringify(facts);
 }

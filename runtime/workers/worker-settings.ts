@@ -19,7 +19,7 @@ export const WorkerSettings = z.object({
   storage: StorageAddress.exactOptional(),
   /** Largest size of the fetched files, bytes, on a worker that has none of the folders of its runs. */
   scratchBytes: z.number().positive().exactOptional(),
-  /** Time that open activities have to finish when the worker is told to stop, s; otherwise they are given back at once. */
+  /** Time that open activities have to finish when the worker has to stop, s; otherwise they are given back at once. */
   drainSeconds: z.number().min(0).exactOptional(),
   /** What the worker may use in addition to the folders of its state directory, for work from commands of other state directories. */
   places: z

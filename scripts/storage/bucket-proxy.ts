@@ -14,7 +14,7 @@ export interface BucketProxy {
   close(): void;
 }
 
-/** Stands before an S3 server: counts what goes through, and fails when it is told to. */
+/** Stands before an S3 server: counts what goes through, and fails on request. */
 export async function startBucketProxy(target: number): Promise<BucketProxy> {
   const server = createServer((asked, response) => {
     answer(proxy, target, asked, response).catch(() => asked.socket.destroy());

@@ -44,7 +44,7 @@ export async function startFakeS3(): Promise<FakeS3> {
     fault: () => undefined,
   };
   const server = createServer((request, response) => {
-    // A client that was told to stop hangs up.
+    // An aborted client closes its connection.
     answer(state, request, response).catch(() => request.socket.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

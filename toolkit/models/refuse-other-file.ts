@@ -15,7 +15,7 @@ const REMEDIES: readonly (readonly [kind: string, remedy: string])[] = [
 ];
 
 /**
- * Refuses a file that is no PyTorch checkpoint at all, by its first bytes, so that a message names what it is.
+ * Refuses a file that is not a PyTorch checkpoint, by its first bytes, so that a message names what it is.
  *
  * @throws ReigniteError CHECKPOINT_UNSUPPORTED; FILE_MISSING.
  */

@@ -96,7 +96,7 @@ export function tissueFiles(name: string) {
 export function slideTissueFiles(name: string) {
   return {
     mask: join('masks', `${name}.tif`),
-    margin: join('margins', `${name}.tif`),
+    margin: join('confidence', `${name}.tif`),
     overlay: join('overlays', `${name}.png`),
     polygons: join('polygons', `${name}.geojson`),
     tissue: join('tissue', `${name}.png`),

@@ -4,7 +4,7 @@ import { isPickleObject, type PickleValue } from './pickle/value.ts';
 /** Classes whose method a network may hold by name: the segmentation head of YOLOv5 keeps `Detect.forward`. */
 const HOLDERS: ReadonlySet<string> = new Set(['models.yolo Detect', 'yolov5.models.yolo Detect']);
 const METHOD = 'forward';
-/** What may stand between `getattr` and its call: PUT, BINPUT, LONG_BINPUT, GLOBAL, BINUNICODE, BINGET, LONG_BINGET, TUPLE2, REDUCE. */
+/** Opcodes allowed between `getattr` and its call: PUT, BINPUT, LONG_BINPUT, GLOBAL, BINUNICODE, BINGET, LONG_BINGET, TUPLE2, REDUCE. */
 const BETWEEN: ReadonlySet<string> = new Set(['p', 'q', 'r', 'c', 'X', 'h', 'j', '\x86', 'R']);
 
 /** Whether a name is Python's `getattr`, which old pickles name methods with and harmful ones reach anything with. */
@@ -24,7 +24,7 @@ export class MethodReferences {
     this.#context = context;
   }
 
-  /** `getattr` lies on the stack now. */
+  /** `getattr` is on the stack. */
   begin(module: string, position: number): void {
     this.fail();
     this.#pending = { module, position };

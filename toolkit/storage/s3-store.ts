@@ -15,7 +15,7 @@ import type { FileToStore, MovedBytes, ObjectSource, ObjectStore } from './objec
 import { type StoragePatience, statusOf, USUAL_PATIENCE, withPatience } from './with-patience.ts';
 
 const CONNECT_MS = 10_000;
-/** A connection that is silent for so long is given up. */
+/** Time without data after which a connection is closed, ms. */
 const SILENT_MS = 30_000;
 
 const ignore = () => undefined;
@@ -48,7 +48,7 @@ export function openS3Store(
   const s3 = new S3Client({
     ...settingsOf(process.env),
     ...client,
-    // Tried again in `withPatience`: a stream of a file cannot be sent twice.
+    // Retried in `withPatience`: a stream of a file cannot be sent twice.
     maxAttempts: 1,
     // It warns of every stream that it cannot send again, which `withPatience` does.
     logger: SILENT,
@@ -62,7 +62,7 @@ export function openS3Store(
   return new S3Store(s3, storagePlace(address), patience);
 }
 
-/** A server of one's own has no region, and signs for any. */
+/** A self-hosted server has no region and accepts any. */
 function settingsOf(environment: NodeJS.ProcessEnv): Pick<S3ClientConfig, 'region'> {
   const hasEndpoint = environment['AWS_ENDPOINT_URL_S3'] || environment['AWS_ENDPOINT_URL'];
   const hasRegion = environment['AWS_REGION'] || environment['AWS_DEFAULT_REGION'];

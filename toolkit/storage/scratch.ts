@@ -21,7 +21,7 @@ export interface ScratchOptions {
   readonly digests: FileDigests;
 }
 
-/** Folders that stand in for those of runs on a machine that does not have them, filled with what a step needs. */
+/** Folders used instead of those of runs, on a machine that does not have them, filled with what a step needs. */
 export class Scratch {
   readonly #options: ScratchOptions;
 

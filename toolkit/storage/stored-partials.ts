@@ -17,13 +17,13 @@ const PartialList = z.object({
 });
 type PartialList = z.infer<typeof PartialList>;
 
-/** How long the last save of an attempt that was told to stop may take. */
+/** Time limit of the last save of an attempt that has to stop, ms. */
 const LAST_SAVE_MS = 8_000;
 
 export interface SavingOptions {
   /** Time between two saves, ms. */
   readonly everyMs: number;
-  /** Told of a save that failed; the attempt goes on. */
+  /** Called with the error of a save; the attempt continues. */
   readonly onFailure?: (error: unknown) => void;
 }
 
@@ -118,7 +118,7 @@ class SavedPartial {
     this.#saving = this.#saveNowAndThen();
   }
 
-  /** Saves what is committed by now; one save at a time. A failure is told of, and harms nothing. */
+  /** Saves what is committed by now; one save at a time. A failure is reported and does no harm. */
   save(signal?: AbortSignal): Promise<void> {
     const tell = (error: unknown) => {
       if (signal !== this.#ended.signal || !signal.aborted) this.#options.onFailure?.(error);

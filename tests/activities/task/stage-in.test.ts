@@ -161,7 +161,7 @@ describe('a worker that has none of the folders', () => {
     await expect(runActivity(infer, input, environment(30))).rejects.toMatchObject({ ...failure, retryable: false });
   });
 
-  it('may be told of folders that it was not started for, and of no path that leaves them', async () => {
+  it('accepts folders that it was not started for, and refuses paths that leave them', async () => {
     const allowed = await AllowedPlaces.of(homeFolders(await temporaryFolder()));
     const run = (step: object, isElsewhere: boolean) => {
       const interceptors = [() => ({ inbound: needAllowedPlaces(allowed, isElsewhere)() })];

@@ -7,7 +7,7 @@ import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { startTestServer } from '../../support/temporal.ts';
 import { tinyProfile, writeTinyRecord } from '../../support/tiny-record.ts';
 
-it('finishes the ROI in hand when it is told to stop, with --drain', async () => {
+it('finishes its open ROI before it stops, with --drain', async () => {
   const cwd = await temporaryFolder();
   const home = join(cwd, 'home');
   await writeTinyRecord(cwd, [{ name: 'patient1_he_roi1', width: 500, height: 400 }]);

@@ -57,7 +57,7 @@ describe('the notes of an image', () => {
     return notes.join('\n');
   }
 
-  it('name the scale that its file states and nobody gave', async () => {
+  it('name the scale that its file states when none was given', async () => {
     expect(await notesOf('strips.tif')).toContain(
       'says 0.25 µm/px, which was not used: --mpp 0.25 --resample takes it',
     );

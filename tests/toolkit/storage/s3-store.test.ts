@@ -79,7 +79,7 @@ describe('openS3Store', () => {
     expect(server.requests).toHaveLength(4);
   });
 
-  it('stops at once when it is told to', async () => {
+  it('stops at once when it is aborted', async () => {
     const server = await startFakeS3();
     server.fault = () => 503;
     const stop = new AbortController();
