@@ -6,7 +6,8 @@ export default defineConfig({
     // Processes and threads that tests start run compiled code.
     globalSetup: './scripts/build.js',
     pool: 'forks',
-    maxWorkers: 2,
+    // Tests of the command line wait for servers and processes most of the time.
+    maxWorkers: 3,
     env: { ORT_DISABLE_TELEMETRY: '1' },
     // What a test prints is shown when it fails.
     silent: 'passed-only',

@@ -1,4 +1,3 @@
-import { WorkflowNotFoundError } from '@temporalio/client';
 import { QUEUES, type Queue, taskQueue } from '../../config/tasks.ts';
 import { summaryOf } from '../../runtime/run/describe-run.ts';
 import { findRun, runInputOf } from '../../runtime/run/find-run.ts';
@@ -126,29 +125,6 @@ export async function tellOutcome(summary: Summary, results: string, json: boole
 /** Address of a run's page in the Temporal UI. */
 export function runPage(uiUrl: string, namespace: string, id: string): string {
   return `${uiUrl}/namespaces/${namespace}/workflows/${encodeURIComponent(id)}`;
-}
-
-/**
- * Starts a run and follows it to its end; once more where the server's database went away under it.
- *
- * @param start - Starts the run, or attaches to the one that is open.
- * @throws What `start` and `followRun` throw.
- */
-export async function runToCompletion(
-  session: ServerSession,
-  run: ResolvedRun,
-  start: () => Promise<void>,
-  signal: AbortSignal,
-): Promise<Summary> {
-  for (;;) {
-    await start();
-    try {
-      return await followRun(session, run, signal);
-    } catch (error) {
-      if (!(error instanceof WorkflowNotFoundError) || session.server.external) throw error;
-      printStep('The Temporal database was lost. Restarting the run; finished work is reused from the cache.');
-    }
-  }
 }
 
 export interface KnownRun {

@@ -7,12 +7,12 @@ import { type FirstSeen, liveLines, type Paint, type TimedStage } from './live-l
 /** Narrower terminals get plain lines. */
 const NARROWEST = 40;
 
-/** Whether a stream is a terminal on which lines can be written over. */
+/** Whether a stream is a terminal on which lines can be written over. One of no height, as some programs open, is not. */
 export function isLive(
-  { isTTY, columns = 0 }: { readonly isTTY?: boolean; readonly columns?: number },
+  { isTTY, columns = 0, rows }: { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number },
   environment: NodeJS.ProcessEnv = process.env,
 ): boolean {
-  return isTTY === true && columns >= NARROWEST && environment['TERM'] !== 'dumb' && !environment['CI'];
+  return isTTY === true && columns >= NARROWEST && rows !== 0 && environment['TERM'] !== 'dumb' && !environment['CI'];
 }
 
 /** Colours, unless `NO_COLOR` is set (https://no-color.org). */

@@ -9,8 +9,9 @@ import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { checkRunStorage } from './check-run-storage.ts';
 import { detachRun, ParentNotifier } from './detached-run.ts';
-import { runToCompletion, tellOutcome } from './follow-run.ts';
+import { tellOutcome } from './follow-run.ts';
 import { printPlan } from './plan/plan-lines.ts';
+import { runToCompletion } from './run-to-completion.ts';
 
 export interface RunOptions {
   readonly profile: string;

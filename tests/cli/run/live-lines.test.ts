@@ -65,6 +65,7 @@ describe('a live display', () => {
     expect(isLive({ isTTY: true, columns: 80 }, {})).toBe(true);
     expect(isLive({ isTTY: true, columns: 39 }, {})).toBe(false);
     expect(isLive({ columns: 80 }, {})).toBe(false);
+    expect(isLive({ isTTY: true, columns: 80, rows: 0 }, {})).toBe(false);
     expect(isLive({ isTTY: true, columns: 80 }, { TERM: 'dumb' })).toBe(false);
   });
 

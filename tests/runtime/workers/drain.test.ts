@@ -27,7 +27,7 @@ it('finishes its open ROI before it stops, with --drain', async () => {
     await until(() => log().includes('inference starts'), run.stderr);
     worker.process.kill('SIGTERM');
     await worker.ended;
-    expect(worker.stderr()).toContain('finishes those in hand within 3 min');
+    expect(worker.stderr()).toContain('open activities have 3 min to finish');
     expect(log()).toContain('inference is in the cache');
   } finally {
     worker.process.kill('SIGKILL');

@@ -1,0 +1,29 @@
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type { ResolvedRun } from '../../runtime/run/resolve-run.ts';
+import type { ServerSession } from '../../runtime/session/server-session.ts';
+import type { Summary } from '../../toolkit/report/summary.ts';
+import { printStep } from '../output.ts';
+import { followRun } from './follow-run.ts';
+
+/**
+ * Starts a run and follows it to its end; once more where the server's database went away under it.
+ *
+ * @param start - Starts the run, or attaches to the one that is open.
+ * @throws What `start` and `followRun` throw.
+ */
+export async function runToCompletion(
+  session: ServerSession,
+  run: ResolvedRun,
+  start: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<Summary> {
+  for (;;) {
+    await start();
+    try {
+      return await followRun(session, run, signal);
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError) || session.server.external) throw error;
+      printStep('The Temporal database was lost. Restarting the run; finished work is reused from the cache.');
+    }
+  }
+}
