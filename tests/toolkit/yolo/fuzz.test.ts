@@ -68,11 +68,11 @@ function mutateTree(root: PickleValue, all: readonly PickleValue[]): void {
 describe('mutated checkpoints', () => {
   it('are built or refused, when their trees are changed', async () => {
     const counts = { built: 0, refused: 0 };
-    for (let round = 0; round < 160; round++) {
+    for (let round = 0; round < 90; round++) {
       const checkpoint = await openCheckpoint(fixture(oneOf(FIXTURES)));
       try {
         const all = containers(checkpoint.root);
-        for (let times = 1 + below(3); times > 0; times--) mutateTree(checkpoint.root, all);
+        for (let times = 1 + below(10); times > 0; times--) mutateTree(checkpoint.root, all);
         counts[await build(checkpoint)]++;
       } finally {
         await checkpoint.close();
