@@ -102,7 +102,7 @@ it.skipIf(!hasTerminal).each([40, 80, 200])(
 
 const inOneLine = (text: string) => text.replaceAll(/\s+/g, ' ');
 
-/** What a terminal is told besides text: where to write, in which colour. */
+/** Escape sequences of a terminal: position and colour. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one
 const ESCAPES = /\u001b\[[0-9;?]*[A-Za-z]/g;
 
