@@ -52,9 +52,9 @@ it('says of an open run whether a process is working on it, whether it is paused
   expect(ended.status, ended.stderr).toBe(0);
   const retried = await runCommand(['retry'], place('home'));
   expect([retried.status, retried.stdout]).toEqual([0, expect.stringContaining('has no failures to retry')]);
-  expect((await runCommand(WORDS, place('home'))).status).toBe(0);
+  for (let again = 0; again < 4; again++) expect((await runCommand(WORDS, place('home'))).status).toBe(0);
   const all = JSON.parse((await runCommand(['list', '--all', '--json'], place('home'))).stdout).runs;
-  expect(all).toHaveLength(2);
+  expect(all).toHaveLength(5);
   expect(all[0]).toMatchObject({ status: 'done', run: all[1].run, said: all[1].said });
   expect(all[1]).toMatchObject({ status: 'done', said: { he: expect.any(String) } });
   expect(JSON.parse((await runCommand(['list', '--json'], place('home'))).stdout).runs).toHaveLength(1);
@@ -72,7 +72,7 @@ it.skipIf(!hasTerminal).each([40, 80, 200])(
     session.pressCtrlC();
     const { status, text } = await session.ended;
     expect(status, text).toBe(130);
-    expect(wordsAfterCtrlC(text)).toMatch(new RegExp(`${LAST_WORDS}$`));
+    expect(wordsAfterCtrlC(text)).toBe(LAST_WORDS);
     expectToFit(text, columns);
     expect(leftBehind(at.home)).toEqual([]);
     for (const command of ['list', 'status']) {
@@ -94,7 +94,7 @@ it.skipIf(!hasTerminal).each([40, 80, 200])(
     const { status, text } = await session.ended;
     expect(status, text).toBe(130);
     expect(inOneLine(text)).toMatch(/No worker is polling reignite-orchestration.*`npx reignite worker`/);
-    expect(wordsAfterCtrlC(text)).toMatch(new RegExp(`${LAST_WORDS}$`));
+    expect(wordsAfterCtrlC(text)).toBe(LAST_WORDS);
     expectToFit(text, columns);
     expect(leftBehind(at.home)).toEqual([]);
   },
@@ -102,21 +102,10 @@ it.skipIf(!hasTerminal).each([40, 80, 200])(
 
 const inOneLine = (text: string) => text.replaceAll(/\s+/g, ' ');
 
-/** Escape sequences of a terminal: position and colour. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one
-const ESCAPES = /\u001b\[[0-9;?]*[A-Za-z]/g;
-
-/** The sentence after the bars, which are drawn once more. */
-const wordsAfterCtrlC = (text: string) =>
-  inOneLine(
-    text
-      .replaceAll(ESCAPES, '')
-      .slice(text.replaceAll(ESCAPES, '').indexOf('^C') + 2)
-      .trim(),
-  );
+const wordsAfterCtrlC = (text: string) => inOneLine(text.slice(text.indexOf('^C') + 2).trim());
 
 function expectToFit(text: string, columns: number): void {
-  for (const line of text.replaceAll(ESCAPES, '').split(/\r?\n/)) {
+  for (const line of text.split('\r\n')) {
     expect(line.length, line).toBeLessThanOrEqual(Math.max(columns, longestWord(line)));
   }
 }

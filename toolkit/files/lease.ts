@@ -10,7 +10,7 @@ import { ReigniteError } from '../errors.ts';
 import { hasCode } from './disk-error.ts';
 import { makeFolder } from './make-folder.ts';
 import { isRunning, ownIdentity, processTableId } from './process-identity.ts';
-import { ensureSuitableFileSystem, silenceOf } from './suitable-file-system.ts';
+import { ensureSuitableFileSystem, PROBE, silenceOf } from './suitable-file-system.ts';
 import { sweepTemporaries, temporaryPathBeside } from './temporary-files.ts';
 
 /** How often a holder shows that it is alive, and when one that cannot be seen otherwise counts as dead. */
@@ -104,7 +104,7 @@ export async function acquireLease(
     if (attempt >= ATTEMPTS) throw refusal;
     await sleep(Math.random() * Math.min(attempt, 20));
   }
-  await sweepTemporaries(dirname(path), { of: (target) => target === basename(path) });
+  await sweepTemporaries(dirname(path), { of: (target) => target === basename(path) || target === PROBE });
   return keep(path, name, text, rhythm);
 }
 

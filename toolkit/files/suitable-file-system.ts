@@ -45,7 +45,7 @@ const NODE: FolderOperations = {
 };
 
 /** Name of the folder that the probe makes for a moment. */
-const PROBE = 'file-system-probe';
+export const PROBE = 'file-system-probe';
 
 const probed = new Map<string, Promise<void>>();
 

@@ -11,7 +11,7 @@ import { sha256OfFile } from '../files/hash-file.ts';
 import { statIfThere } from '../files/if-there.ts';
 import { readJsonIfValid } from '../files/json-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
-import { temporaryPathBeside } from '../files/temporary-files.ts';
+import { sweepTemporaries, temporaryPathBeside } from '../files/temporary-files.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import { cellFiles, type ImagePrediction, tissueFiles } from './prediction.ts';
 import type { NamedImage, PredictionOrder } from './prediction-order.ts';
@@ -127,6 +127,7 @@ export class PredictionFolder {
    */
   async refuseUnwritable(task: Task, images: readonly NamedImage[]): Promise<void> {
     const paths = images.flatMap((image) => this.#filesOf(task, image.name).map((path) => ({ path, image })));
+    const names = new Set(paths.map(({ path }) => basename(path)));
     const longest = new Map<string, (typeof paths)[number]>();
     for (const each of paths) {
       const known = longest.get(dirname(each.path));
@@ -135,6 +136,7 @@ export class PredictionFolder {
     for (const [folder, { path, image }] of longest) {
       await makeOutFolder(folder);
       await tryWriting(path, image.path);
+      await sweepTemporaries(folder, { of: (name) => names.has(name) });
     }
     for (const { path } of paths) {
       if (!(await statIfThere(path))?.isDirectory()) continue;

@@ -7,7 +7,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { acquireLease } from '../../../toolkit/files/lease.ts';
 import { ownIdentity, processTableId } from '../../../toolkit/files/process-identity.ts';
-import { sweepTemporaries } from '../../../toolkit/files/temporary-files.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { type LeaseProcess, startLeaseProcess } from './lease-process.ts';
 
@@ -67,8 +66,6 @@ describe('two processes that race for a lease', () => {
       const lease = await acquireLease(path);
       if (!lease.acquired) throw new Error('A dead process holds the lease.');
       await lease.release();
-      // A process that was killed while it tried the file system leaves a folder for the sweep.
-      await sweepTemporaries(folder);
       expect(await readdir(folder)).toEqual([]);
     }
   });

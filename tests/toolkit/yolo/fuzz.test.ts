@@ -68,7 +68,7 @@ function mutateTree(root: PickleValue, all: readonly PickleValue[]): void {
 describe('mutated checkpoints', () => {
   it('are built or refused, when their trees are changed', async () => {
     const counts = { built: 0, refused: 0 };
-    for (let round = 0; round < 90; round++) {
+    for (let round = 0; round < 120; round++) {
       const checkpoint = await openCheckpoint(fixture(oneOf(FIXTURES)));
       try {
         const all = containers(checkpoint.root);
