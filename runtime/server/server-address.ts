@@ -11,6 +11,8 @@ const serverAddressSchema = z.object({
   namespace: z.string().min(1),
   /** Whether the server is managed elsewhere. Secrets to reach it stay in Temporal's own environment configuration. */
   external: z.boolean(),
+  /** Temporal's ID of the embedded server's database. Any other server on the same port has another one. */
+  clusterId: z.string().min(1).exactOptional(),
   /** Root of the web UI, without a slash at the end. */
   uiUrl: z.url().exactOptional(),
 });
