@@ -7,7 +7,7 @@ import { withHomeServer } from '../with-home-server.ts';
 
 /**
  * `reignite ui`: opens the kept history, prints the page of a run and stays until Ctrl-C. Workflows are served, so that
- * the page's live details answer; no step is.
+ * the page's live details answer; no activity is.
  *
  * @param part - A workflow id or a unique part of it; the newest run unless given.
  */

@@ -67,8 +67,8 @@ export interface LiveStage extends StageProgress {
 }
 
 /**
- * The stages of a run as they are now: the run itself gets few signals, so that its history stays readable; running work is
- * asked of the acquisition, and of the page of ROIs that a stage works on.
+ * The stages of a run as they are now: the run itself gets few signals, so that its history stays readable; running
+ * work is asked of the acquisition, and of the batch of ROIs that a stage works on.
  *
  * @param told - As the run knows them.
  */
@@ -95,7 +95,7 @@ interface Answers {
 }
 const NOTHING: Answers = { counts: [], steps: [] };
 
-/** What a stage knows, and the pages of it that are open. */
+/** What a stage knows, and its open batches. */
 async function askStage(client: Client, id: string): Promise<Answers> {
   const { raw } = await client.workflow.getHandle(id).describe();
   const children = (raw.pendingChildren ?? []).flatMap(({ workflowId }) => workflowId ?? []);
@@ -114,7 +114,7 @@ async function askWorkflow(client: Client, id: string): Promise<Answers> {
 export interface RunProgress extends ControlState {
   /** In the order in which they started: `acquire`, then one per task. */
   readonly stages: readonly LiveStage[];
-  /** Current steps that belong to no stage, in words: discrepancies, report. */
+  /** Current activities that belong to no stage, in words: discrepancies, report. */
   readonly steps: readonly string[];
 }
 
@@ -140,7 +140,7 @@ export async function* runProgress(
   }
 }
 
-/** Current steps of the run itself and of the discrepancies, which are not a stage. */
+/** Current activities of the run itself and of the discrepancies, which are not a stage. */
 async function stepsBesides(client: Client, id: string, { raw }: WorkflowExecutionDescription): Promise<string[]> {
   const discrepancies = stageId(id, 'discrepancies');
   const isMeasured = (raw.pendingChildren ?? []).some(({ workflowId }) => workflowId === discrepancies);
