@@ -13,7 +13,7 @@ const HEAD = `# What was checked, when, and with which result, in the form of a 
 
 /**
  * Writes codecheck.yml: what was checked, when, and with which result, for a certificate of the reproduction. No user is
- * named; whoever publishes the results adds the name.
+ * named: the person who publishes the results adds a name.
  *
  * @param version - Of this package.
  * @see https://codecheck.org.uk/spec/config/1.0/
