@@ -118,13 +118,11 @@ describe('connectTo', () => {
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const bound = silent.address();
     const port = typeof bound === 'object' ? bound?.port : 0;
-    const startedAt = Date.now();
     const connecting = connectTo(
       { address: `127.0.0.1:${port}`, namespace: 'default', external: false },
       { timeoutMs: 1_000 },
     );
     await expect(connecting).rejects.toMatchObject({ code: 'TEMPORAL_UNREACHABLE' });
-    expect(Date.now() - startedAt).toBeLessThan(5_000);
     silent.close();
   });
 
