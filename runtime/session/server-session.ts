@@ -77,6 +77,7 @@ export async function openSession(options: SessionOptions): Promise<ServerSessio
 async function openOwner(options: SessionOptions, { lost, release }: OwnedHome): Promise<ServerSession> {
   const { home, onStep, settings, queues = QUEUES, adopt = false, signal } = options;
   let server: EmbeddedServer | undefined;
+  let workers: WorkerProcesses | undefined;
   try {
     const abort = signal === undefined ? {} : { signal };
     const binary = await findTemporalBinary({ onStep, ...abort });
@@ -90,26 +91,30 @@ async function openOwner(options: SessionOptions, { lost, release }: OwnedHome):
         ...abort,
         ...(ports && { ports }),
       });
-    server = await start();
+    const starting = start();
+    markHandled(starting);
+    const processes = new WorkerProcesses({ home, server: starting, settings, queues, onStep, signal });
+    workers = processes;
+    server = await starting;
     const client = await connectTo(server, { home });
-    const workers = new WorkerProcesses({ home, server, settings, queues, onStep, signal });
     let closing = false;
     const guard = keepServer(server, start, () => closing || signal?.aborted === true, onStep);
     return {
       client,
       server,
       owner: true,
-      failed: Promise.race([workers.failed, guard.failed, whenLost(lost, home.home)]),
-      ready: () => workers.ready(),
+      failed: Promise.race([processes.failed, guard.failed, whenLost(lost, home.home)]),
+      ready: () => processes.ready(),
       async close() {
         closing = true;
-        await workers.stop();
+        await processes.stop();
         await closeConnection(client.connection);
         await guard.stop();
         await release();
       },
     };
   } catch (error) {
+    await workers?.stop();
     await server?.stop();
     await release();
     throw error;

@@ -118,6 +118,7 @@ describe('the verdict of a run', () => {
       'duplicate-images',
       'sizes-and-areas',
       'negated-masks',
+      'stray-value-files',
       'images-with-alpha',
       'original-not-installable',
     ]);
