@@ -230,7 +230,7 @@ export interface ReigniteErrorOptions extends ErrorOptions {
   readonly remedy?: string;
   /** How long to wait before the next attempt, in ms, when the cause says so. */
   readonly retryAfterMs?: number;
-  /** Replaces what the table says of the code: a full disk may be waited for, patience may have run out. */
+  /** Replaces what the table says of the code: for a full disk, an activity may wait or give up. */
   readonly retryable?: boolean;
 }
 

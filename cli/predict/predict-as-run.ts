@@ -30,8 +30,8 @@ import { openProgress } from '../run/progress-display.ts';
 
 const QUEUES = ['orchestration', 'inference'] as const;
 /**
- * Predicts images as a workflow: an activity each, retried, shared among the workers of a server, in the Temporal UI.
- * The same command attaches to a prediction that is open, and takes from the cache what was done before.
+ * Predicts images as a workflow: one activity per image, retried, shared among the workers of a server, in the Temporal
+ * UI. The same command attaches to a prediction that is open, and takes from the cache what was done before.
  *
  * @throws The signal's reason; what `withServer` throws.
  */

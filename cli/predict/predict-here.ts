@@ -38,7 +38,7 @@ const PHASES: Readonly<Record<string, string>> = {
 
 type Stream = Pick<NodeJS.WriteStream, 'write'> & { readonly isTTY?: boolean; readonly columns?: number };
 
-/** Tells on stderr how far a prediction is: one line that changes on a terminal, plain lines elsewhere. */
+/** Shows on stderr how far a prediction is: one line that changes on a terminal, plain lines elsewhere. */
 class PredictionProgress {
   readonly #images: number;
   readonly #isTerminal: boolean;

@@ -53,7 +53,7 @@ export interface EvaluatedBoxes {
     }[];
   };
   readonly images: number;
-  /** What the numbers leave out, a sentence each. */
+  /** What the numbers leave out, one sentence each. */
   readonly remarks: readonly string[];
 }
 
@@ -62,7 +62,8 @@ export interface EvaluatedBoxes {
  *
  * Classes are matched by name, images by the name of their file without its ending.
  *
- * @throws ReigniteError FILE_MISSING, ANNOTATIONS_INVALID, POINTS_INVALID naming the file at fault; NOT_WRITABLE, NO_SPACE.
+ * @throws ReigniteError FILE_MISSING, ANNOTATIONS_INVALID, POINTS_INVALID naming the file at fault; NOT_WRITABLE,
+ *   NO_SPACE.
  */
 export async function evaluateBoxes({
   truth: path,

@@ -96,7 +96,7 @@ export function sidecarPath(model: string): string {
   return model.replace(/\.onnx$/i, '.json');
 }
 
-/** A sidecar as written: of either kind, or the card of a model that reignite converted. */
+/** A sidecar as written: of either kind, or the description of a model that reignite converted. */
 export async function readSidecarJson(model: string): Promise<unknown> {
   const path = sidecarPath(model);
   if (!existsSync(path)) {

@@ -36,7 +36,7 @@ export class TileInput {
 }
 
 /**
- * Puts a network's scores where the sliding window wants them: one value a label, channels last.
+ * Puts a network's scores where the sliding window wants them: one value per label, channels last.
  *
  * @param scores - channels x pixels (NCHW) or pixels x channels (NHWC) float32.
  * @param values - Label of every channel.
