@@ -62,7 +62,7 @@ async function printedScores(
 ): Promise<PrintedF1 | undefined> {
   const values = verdict.published[definition.name];
   if (values !== undefined) return { values, source: 'in the configuration', unread: [] };
-  return printedInFigures(definition, groups, work.data);
+  return printedInFigures(definition, groups, work);
 }
 
 async function compareImages(
