@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { type EvaluatedBoxes, evaluateBoxes } from '../../toolkit/evaluate/evaluate-boxes.ts';
+import { counted } from '../../toolkit/format.ts';
 import { EXIT, printable, printResult, printStep } from '../output.ts';
 
 export interface EvaluateBoxesOptions {
@@ -34,7 +35,7 @@ export async function evaluateBoxesCommand(options: EvaluateBoxesOptions): Promi
   });
   for (const remark of evaluated.remarks) printStep(printable(remark));
   printResult(json ? JSON.stringify(evaluated.metrics, null, 1) : tableOf(evaluated.metrics).map(printable).join('\n'));
-  printStep(`${evaluated.images} images evaluated; metrics are in ${resolve(out)}.`);
+  printStep(`${counted(evaluated.images, 'image')} evaluated; metrics are in ${resolve(out)}.`);
   return EXIT.done;
 }
 

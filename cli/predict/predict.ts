@@ -111,7 +111,7 @@ export async function predictCommand(
   for (const line of ensembleLines(summary.model)) printStep(line);
   printStep(`${ours.images.length} of ${images.length} images predicted; results are in ${order.out}.`);
   const others = summary.images.length - ours.images.length;
-  if (others > 0) printStep(`Its tables also cover ${others} ${others === 1 ? 'image' : 'images'} predicted earlier.`);
+  if (others > 0) printStep(`The tables also cover ${others} ${others === 1 ? 'image' : 'images'} predicted earlier.`);
   return ours.failures.length === 0 ? EXIT.done : EXIT.partial;
 }
 

@@ -60,7 +60,7 @@ export function classesOfCategories(
     ofReaders.map(({ id, name }) => {
       const named = classByName(name, task);
       if (named !== undefined) return [id, named];
-      const cause = `${file}: the name of category ${id}, ${JSON.stringify(name ?? '')}, names no class of the task.`;
+      const cause = `${file}: the name of category ${id}, ${JSON.stringify(name ?? '')}, is not a class of the task.`;
       throw new ReigniteError('ANNOTATIONS_INVALID', cause, {
         remedy: `Name the categories ${cellDefinition(task)
           .classes.map((of) => `"${of}"`)

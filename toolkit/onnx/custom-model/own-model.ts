@@ -119,7 +119,7 @@ function channelsOf(
 ): number {
   const expected = output.layout === 'NCHW' ? [1, labels.length, height, width] : [1, height, width, labels.length];
   if (fits(shape, expected)) return labels.length;
-  throw refuse(`the output ${name} is [${shape}]; ${labels.length} labels as ${output.layout} make [${expected}]`);
+  throw refuse(`the output ${name} is [${shape}]; ${labels.length} labels as ${output.layout} need [${expected}]`);
 }
 
 /** Of one head at a stride of 4 px and three more, each of twice the stride. */
@@ -143,7 +143,7 @@ function rowsOf(
     return { count: most, rowsVary: true };
   }
   throw refuse(
-    `the output ${name} is [${shape}]; ${labels.length} labels as ${format} make ` +
+    `the output ${name} is [${shape}]; ${labels.length} labels as ${format} need ` +
       (format === 'yolov8' ? `[1, ${columns}, rows]` : `[1, rows, ${columns}]`),
   );
 }

@@ -152,6 +152,6 @@ function withReadings(verdict: CellsVerdictFile, readings: readonly Reading[]): 
   );
   const chosen = readings.find((each) => each.chosen)?.name ?? 'settings in effect';
   const { inference } = verdict;
-  const reason = `${inference.reason} Compared under the ${chosen}: ${shares.join(', ')}.`;
+  const reason = `${inference.reason} Compared with the ${chosen}: ${shares.join(', ')}.`;
   return { ...verdict, inference: { ...inference, reason }, readings: [...readings] };
 }
