@@ -107,9 +107,9 @@ function missOf(key: string | undefined, made: readonly CacheEntry[]): string {
   if (entry === undefined) return 'The cache had no result for it.';
   const others = made.filter((each) => each.key !== key && each.parts['rounding'] === undefined);
   const differing = differingParts(others, entry.parts);
-  if (differing === undefined) return 'Its image had not been computed before.';
+  if (differing === undefined) return 'Its image had not been predicted before.';
   if (differing.join() === 'generation') return 'It was computed again because of --fresh.';
-  return `Its image was computed before, but ${differenceInWords(differing)}.`;
+  return `Its image was predicted before, but ${differenceInWords(differing)}.`;
 }
 
 async function allEntries(home: HomeFolders): Promise<readonly CacheEntry[]> {
