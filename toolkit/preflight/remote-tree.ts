@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path';
+import { underRoot } from '../archive/check-entries.ts';
 import type { LocatedMember } from '../archive/list-archive.ts';
 import { isArchive, type Kind } from '../dataset/layout.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
@@ -88,8 +89,7 @@ class FetchedTree implements RemoteTree {
     this.archives = opened.map(({ file, archive }) => {
       const kind = archiveKind(archive.members.map(({ path }) => path));
       for (const member of archive.members) {
-        const isNamed = kind === undefined || member.path.startsWith(`${kind}/`);
-        const path = isNamed ? member.path : `${kind}/${member.path}`;
+        const path = kind === undefined ? member.path : underRoot(member.path, kind);
         this.sizes.set(path, member.size);
         this.#members.set(path, { archive, member });
       }
