@@ -81,7 +81,7 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
       exitWith(await scheduleCommand(options, signal));
     });
 
-  command(program, 'list', 'list runs with their state and verdicts')
+  command(program, 'list', 'list runs and predictions with their state and verdicts')
     .option('--all', 'list every run, not only the newest of each configuration')
     .action(async (options: ListOptions) => {
       const { listCommand } = await import('../inspect/list.ts');
@@ -96,12 +96,12 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
   command(
     program,
     'why [words...]',
-    'explain the outcome of a run, an ROI or an activity: [RUN] [ROI|ACTIVITY]',
+    'explain the outcome of a run, an ROI, an image or an activity: [RUN] [ROI|IMAGE|ACTIVITY]',
   ).action(async (words: string[], options: JsonOption) => {
     const { whyCommand } = await import('../inspect/why.ts');
     exitWith(await whyCommand(words, options, signal));
   });
-  withProgress(command(program, 'watch [run]', 'follow a run until it ends')).action(
+  withProgress(command(program, 'watch [run]', 'follow a run or a prediction until it ends')).action(
     async (run: string | undefined, options: JsonOption) => {
       const { watchCommand } = await import('../run/steer.ts');
       exitWith(await watchCommand(run, options, signal));
@@ -113,7 +113,7 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
       exitWith(await controlCommand(how, run, options, signal));
     });
   }
-  withProgress(command(program, 'retry [run]', 'compute the failed ROIs of a run again')).action(
+  withProgress(command(program, 'retry [run]', 'compute the failed ROIs or images of a run again')).action(
     async (run: string | undefined, options: JsonOption) => {
       const { retryCommand } = await import('../run/steer.ts');
       exitWith(await retryCommand(run, options, signal));
