@@ -98,7 +98,7 @@ function tileSize({ name, shape }: DescribedValue, { layout, size }: SidecarInpu
   if (batch !== 1 && typeof batch === 'number')
     throw refuse(`the input ${name} takes ${batch} images at once instead of one`);
   if (channels !== 3 && typeof channels === 'number')
-    throw refuse(`the input ${name} [${shape}] has no 3 channels as ${layout}`);
+    throw refuse(`the input ${name} [${shape}] does not have 3 channels in the layout ${layout}`);
   const sides = [height, width].map((side, axis) => {
     const said = size?.[axis];
     if (typeof side !== 'number') {
