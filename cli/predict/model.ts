@@ -6,10 +6,12 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import { replaceFile, writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
 import { readTextIfThere } from '../../toolkit/files/if-there.ts';
 import { describeDetector } from '../../toolkit/models/describe-detector.ts';
+import { describeOnnxModel } from '../../toolkit/models/describe-onnx.ts';
 import { refuseOtherFile } from '../../toolkit/models/refuse-other-file.ts';
 import { convertModel } from '../../toolkit/nnunet/convert/convert-model.ts';
 import { checkpointOfFold, type FoldCheckpoint } from '../../toolkit/nnunet/convert/model-folds.ts';
 import { ModelCard } from '../../toolkit/nnunet/model-card.ts';
+import { sidecarPath } from '../../toolkit/onnx/custom-model/sidecar.ts';
 import { convertDetector } from '../../toolkit/yolo/convert/convert-detector.ts';
 import { DetectorCard } from '../../toolkit/yolo/detector-card.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
@@ -117,6 +119,48 @@ export async function inspectCommand(file: string, { json, strict = false }: Ins
   const isAccepted = model.safe && model.format !== 'other';
   return strict && !isAccepted ? EXIT.error : EXIT.done;
 }
+
+export interface DescribeOptions {
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+/**
+ * `reignite model describe`: writes the draft of a model JSON file, or says what describes the model already.
+ *
+ * @throws ReigniteError USAGE for a file that is not ONNX and where a file would be overwritten.
+ */
+export async function describeCommand(file: string, { out, json }: DescribeOptions): Promise<number> {
+  const path = resolve(file);
+  if (!/\.onnx$/i.test(path)) {
+    await refuseOtherFile(path);
+    throw new ReigniteError('USAGE', `${path} is not an .onnx file.`, {
+      remedy: 'Checkpoints describe themselves: `reignite model inspect` shows what one holds.',
+    });
+  }
+  const description = await describeOnnxModel(path);
+  if (description.by !== 'draft') {
+    printResult(JSON.stringify(json ? description : description.sidecar, null, 1));
+    if (!json) printStep(`${SOURCES[description.by]} ${description.source}; nothing needs to be written.`);
+    return EXIT.done;
+  }
+  const target = out === undefined ? sidecarPath(path) : resolve(out);
+  if (existsSync(target)) {
+    throw new ReigniteError('USAGE', `${target} already exists.`, { remedy: 'Name another file with `--out`.' });
+  }
+  await writeFileAtomic(target, `${JSON.stringify(description.sidecar, null, 1)}\n`);
+  printResult(json ? JSON.stringify({ ...description, written: target }, null, 1) : target);
+  if (json) return EXIT.done;
+  printStep('This is a draft. Before you use the model:');
+  for (const question of description.unknown) printStep(`  ${question}`);
+  return EXIT.done;
+}
+
+const SOURCES = {
+  card: 'reignite converted the model, see',
+  metadata: 'The model describes itself in its metadata:',
+  file: 'The model is described by',
+} as const;
 
 export interface ConvertOptions {
   readonly out?: string;

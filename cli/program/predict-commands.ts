@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { TASKS } from '../../config/tasks.ts';
 import type { EvaluateOptions } from '../predict/evaluate.ts';
-import type { ConvertOptions, InspectOptions } from '../predict/model.ts';
+import type { ConvertOptions, DescribeOptions, InspectOptions } from '../predict/model.ts';
 import type { PredictOptions } from '../predict/predict.ts';
 import { type CommandContext, command, parseNumber, withExamples } from './command.ts';
 
@@ -117,6 +117,16 @@ export function modelCommands(program: Command, { exitWith }: CommandContext): v
     .action(async (file: string, options: InspectOptions) => {
       const { inspectCommand } = await import('../predict/model.ts');
       exitWith(await inspectCommand(file, options));
+    });
+  command(
+    model,
+    'describe <file.onnx>',
+    'write a draft of the model JSON file, or show what describes the model already',
+  )
+    .option('--out <file.json>', 'output file (default: next to the model)')
+    .action(async (file: string, options: DescribeOptions) => {
+      const { describeCommand } = await import('../predict/model.ts');
+      exitWith(await describeCommand(file, options));
     });
   command(
     model,

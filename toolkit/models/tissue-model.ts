@@ -18,9 +18,9 @@ import {
   isV2,
 } from '../nnunet/convert/model-folds.ts';
 import { CARD_FILE, knownModelCard, ModelCard } from '../nnunet/model-card.ts';
-import { labelValues } from '../nnunet/networks/own-network.ts';
+import { requireSidecar } from '../onnx/custom-model/find-sidecar.ts';
 import { importCustomModel } from '../onnx/custom-model/own-model.ts';
-import { parseSidecar, readSidecarJson, SegmentationSidecar } from '../onnx/custom-model/sidecar.ts';
+import { hasSigmoid, labelValues, parseSidecar, SegmentationSidecar } from '../onnx/custom-model/sidecar.ts';
 import type { NamedValue } from './class-colours.ts';
 import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
 
@@ -144,12 +144,12 @@ function notesOf({ v2 }: ModelCard): readonly string[] {
 
 /** An ONNX file: one fold that `model convert` wrote, by its card, or any other model, by its sidecar. */
 async function prepareOnnx(path: string, models: string, signal: AbortSignal | undefined): Promise<TissueModel> {
-  const json = await readSidecarJson(path);
+  const { path: source, json } = await requireSidecar(path);
   const ours = ModelCard.safeParse(json).data;
   if (ours !== undefined) return takeConverted(path, ours, models, signal);
   const { card, folder, cached } = await importCustomModel(
     path,
-    parseSidecar(path, json, SegmentationSidecar),
+    { sidecar: parseSidecar(source, json, SegmentationSidecar), source },
     models,
     signal,
   );
@@ -167,11 +167,14 @@ async function prepareOnnx(path: string, models: string, signal: AbortSignal | u
     modelDir: folder,
     classes: Math.max(...values) + 1,
     folds: [],
-    labels,
+    // No channel gives the background of sigmoids, and yet it needs a name.
+    labels: hasSigmoid(sidecar) ? [BACKGROUND, ...labels] : labels,
     synthetic: isTrainedOnSynthetic([card]),
     cached,
   };
 }
+
+const BACKGROUND: NamedValue = { value: 0, name: 'background' };
 
 async function takeConverted(
   path: string,
