@@ -8,6 +8,7 @@ import { readTextIfThere } from '../../toolkit/files/if-there.ts';
 import { describeDetector } from '../../toolkit/models/describe-detector.ts';
 import { describeOnnxModel } from '../../toolkit/models/describe-onnx.ts';
 import { refuseOtherFile } from '../../toolkit/models/refuse-other-file.ts';
+import { bareWeights } from '../../toolkit/nnunet/convert/bare-weights.ts';
 import { convertModel } from '../../toolkit/nnunet/convert/convert-model.ts';
 import { checkpointOfFold, type FoldCheckpoint } from '../../toolkit/nnunet/convert/model-folds.ts';
 import { ModelCard } from '../../toolkit/nnunet/model-card.ts';
@@ -50,7 +51,7 @@ async function convertModelFile(
   const work = await mkdtemp(join(tmpdir(), 'reignite-convert-'));
   try {
     const fold = checkpointOfFold(file);
-    const { made, card } = await (fold === undefined ? convertCells(file, work, size) : convertFold(file, fold, work));
+    const { made, card } = await (fold === undefined ? convertOther(file, work, size) : convertFold(file, fold, work));
     await replaceFile(onnx, (temporary) => copyFile(made, temporary));
     await writeFileAtomic(beside, `${JSON.stringify(card, null, 1)}\n`);
     return { onnx, card };
@@ -83,6 +84,18 @@ async function convertFold(
   work: string,
 ): Promise<{ made: string; card: object }> {
   const card = await convertModel({ folder: dirname(dirname(file)), folds: [fold], name, out: work });
+  return { made: join(work, card.folds[0]?.file ?? ''), card };
+}
+
+/** Weights of nnU-Net under another name, or a detector. */
+async function convertOther(
+  file: string,
+  work: string,
+  size: number | undefined,
+): Promise<{ made: string; card: object }> {
+  const bare = await bareWeights(file);
+  if (bare === undefined) return convertCells(file, work, size);
+  const card = await convertModel({ folder: dirname(file), files: [bare], out: work });
   return { made: join(work, card.folds[0]?.file ?? ''), card };
 }
 

@@ -27,7 +27,9 @@ const Decision = z.discriminatedUnion('kind', [
       values: z.array(z.int().min(1).max(254)).min(1),
       threshold: z.number().gt(0).lt(1),
     })
-    .describe('Networks give a probability a channel; the largest writes its value where it is above the threshold'),
+    .describe(
+      'Networks give one probability per channel; the largest writes its value where it is above the threshold',
+    ),
 ]);
 /** How the networks' mean output becomes the value of a pixel. */
 export type Decision = z.infer<typeof Decision>;

@@ -116,7 +116,7 @@ function lastRegion(
 }
 
 /**
- * The value of every pixel of a row whose networks give a probability a channel: the largest, the first of equals, writes
+ * The value of every pixel of a row whose networks give one probability per channel: the largest, the first of equals, writes
  * its value where it is above the threshold, else the pixel is 0. The margin is the distance from the threshold as a share
  * of the largest possible, or the distance to the second channel where that is less.
  *

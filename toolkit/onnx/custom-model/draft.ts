@@ -144,6 +144,6 @@ function detection(format: DetectionSidecar['output']['format'], classes: number
 
 function classifierError({ name, shape }: DescribedValue, refuse: (what: string) => ReigniteError): never {
   const what =
-    shape.length === 2 ? 'it gives one row an image, as a classifier does' : 'it neither segments nor detects';
+    shape.length === 2 ? 'it gives one row for an image, as a classifier does' : 'it neither segments nor detects';
   throw refuse(`${what}: its output ${name} is [${shape}]`);
 }

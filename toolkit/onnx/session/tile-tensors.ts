@@ -100,7 +100,7 @@ export function placeScores(
 }
 
 /**
- * Puts a network's scores where the sliding window wants them: one value a channel, channels last.
+ * Puts a network's scores where the sliding window wants them: one value per channel, channels last.
  *
  * @param scores - channels x pixels (NCHW) or pixels x channels (NHWC) float32.
  * @param isLogits - Whether the sigmoid is to be applied.
