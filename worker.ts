@@ -16,7 +16,7 @@ import { needAllowedPlaces, needFolders } from './activities/interceptors/allowe
 import { createErrorInterceptor } from './activities/interceptors/error-interceptor.ts';
 import { observeStep } from './activities/interceptors/observe-step.ts';
 import { type Queue, taskQueue } from './config/tasks.ts';
-import { connectionOptionsOf } from './runtime/server/connection.ts';
+import { connectionOptionsOf, ensureSameServer } from './runtime/server/connection.ts';
 import type { ServerAddress } from './runtime/server/server-address.ts';
 import { workerIdentity } from './runtime/workers/pollers.ts';
 import { becomeSoleDownloader, rivalDownloader } from './runtime/workers/sole-downloader.ts';
@@ -139,6 +139,7 @@ export async function runWorker({ home, server, settings, signal, onReady }: Run
   signal?.throwIfAborted();
   const connection = await NativeConnection.connect(connectionOptionsOf(server));
   try {
+    await ensureSameServer(connection.workflowService, server);
     const queues = await allowedQueues(home, server, settings, connection);
     const workers = await createWorkers(home, server, { ...settings, queues: [...queues] }, connection);
     const stop = () => {

@@ -11,7 +11,7 @@ export const StorageAddress = z
   .refine((text) => !text.split('/').some((part) => part === '.' || part === '..'), 'Expected no . or .. in the prefix')
   .describe(
     'Object storage for workers without a shared folder: `s3://BUCKET/PREFIX` of any S3-compatible server. Server and ' +
-      'credentials come from the usual AWS variables and files. Changes no result. Default: none, folders are shared.',
+      'credentials come from the usual AWS variables and files. Does not change results. Default: none, folders are shared.',
   );
 
 /** Where objects are. */

@@ -36,7 +36,7 @@ const Detection = z.object({
     .max(1)
     .optional()
     .describe(
-      'Detection score that a point must exceed, 0 to 1. Another value for a finished run needs no network, down to 0.05. ' +
+      'Detection score that a point must exceed, 0 to 1. Other values from 0.05 on need no new inference. ' +
         "Default: the paper's.",
     ),
   iou: z
@@ -45,8 +45,8 @@ const Detection = z.object({
     .max(1)
     .optional()
     .describe(
-      'Overlap (intersection over union) above which the box of the lower score is dropped, 0 to 1. Needs no network ' +
-        "either. Default: the paper's.",
+      'Overlap (intersection over union) above which the box with the lower score is dropped, 0 to 1. Other values ' +
+        "need no new inference. Default: the paper's.",
     ),
   tile: z
     .number()

@@ -61,7 +61,7 @@ async function askRun(client: Client, id: string): Promise<Answer | undefined> {
   try {
     return await client.withDeadline(Date.now() + QUERY_MS, async () => ({
       ...(await handle.query<ControlState>('control')),
-      stages: await liveStages(client, id, await handle.query<StageProgress[]>('progress')),
+      stages: (await liveStages(client, id, await handle.query<StageProgress[]>('progress'))).stages,
     }));
   } catch {
     // No worker of its version answers: what Temporal itself knows is printed.

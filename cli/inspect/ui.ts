@@ -1,12 +1,18 @@
-import { findRun } from '../../runtime/run/find-run.ts';
+import { findRun, RUNS_AND_PREDICTIONS } from '../../runtime/run/find-run.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { untilStopped, whenInterrupted } from '../interruption.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
-import { runPage } from '../run/follow-run.ts';
+import { runPage, runsPage } from '../run/follow-run.ts';
 import { withHomeServer } from '../with-home-server.ts';
 
+/** What a reader finds where on a run's page. */
+const TABS = [
+  'Timeline: stages and steps. User Metadata: progress by stage, verdicts, scores.',
+  'Relationships: the workflow of each stage and batch. Pending Activities, there: tiles and bytes of what is running.',
+];
+
 /**
- * `reignite ui`: opens the kept history, prints the page of a run and stays until Ctrl-C. Workflows are served, so that
+ * `reignite ui`: opens the kept history, prints the page of a run or a prediction and stays until Ctrl-C. Workflows are served, so that
  * the page's live details answer; no step is.
  *
  * @param part - A workflow id or a unique part of it; the newest run unless given.
@@ -18,8 +24,10 @@ export async function uiCommand(part: string | undefined, signal: AbortSignal): 
         remedy: 'Open the UI of that server.',
       });
     }
-    const { workflowId } = await findRun(client, part);
+    const { workflowId } = await findRun(client, part, RUNS_AND_PREDICTIONS);
     printResult(runPage(server.uiUrl, server.namespace, workflowId));
+    printStep(`All runs, without their children: ${runsPage(server.uiUrl, server.namespace)}`);
+    for (const line of TABS) printStep(line);
     printStep('Press Ctrl-C to stop.');
     whenInterrupted('Stopped.');
     await untilStopped(failed, signal);

@@ -95,8 +95,8 @@ function scratchOf(
     });
   }
   if (queues.some((queue) => queue !== 'inference')) {
-    throw new ReigniteError('USAGE', 'Without the folders of the runs a worker can serve inference alone.', {
-      remedy: 'Add `--queues inference`; download, render and orchestration stay with the folders.',
+    throw new ReigniteError('USAGE', 'Without the folders of the runs, a worker can serve only the inference queue.', {
+      remedy: 'Add `--queues inference`; the queues download, render and orchestration need the folders.',
     });
   }
   return { scratchBytes: scratch * GB };

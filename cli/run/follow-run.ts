@@ -127,6 +127,11 @@ export function runPage(uiUrl: string, namespace: string, id: string): string {
   return `${uiUrl}/namespaces/${namespace}/workflows/${encodeURIComponent(id)}`;
 }
 
+/** Address of the list of runs in the Temporal UI, with the children hidden. */
+export function runsPage(uiUrl: string, namespace: string): string {
+  return `${uiUrl}/namespaces/${namespace}/workflows?query=${encodeURIComponent('ParentWorkflowId is null')}`;
+}
+
 export interface KnownRun {
   readonly run: ResolvedRun;
   readonly isOpen: boolean;

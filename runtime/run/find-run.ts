@@ -2,22 +2,28 @@ import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { RunInput } from '../../activities/inputs.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
+import type { ServerClient } from '../server/connection.ts';
 
 /** Workflows that commands start and list: runs of a record, and predictions of images. */
 export type RunType = 'reproduce' | 'predictImages';
 export const RUNS_AND_PREDICTIONS: readonly RunType[] = ['reproduce', 'predictImages'];
 const RUNS: readonly RunType[] = ['reproduce'];
 
-/** All executions of runs on a server, the newest first: one configuration may have run several times. */
-export async function listExecutions(client: Client, types = RUNS): Promise<readonly WorkflowExecutionInfo[]> {
+/**
+ * All executions of runs on a server, the newest first: one configuration may have run several times.
+ *
+ * @throws ReigniteError TEMPORAL_UNREACHABLE when the answer may have come from another server.
+ */
+export async function listExecutions(client: ServerClient, types = RUNS): Promise<readonly WorkflowExecutionInfo[]> {
   const query = types.map((type) => `WorkflowType = '${type}'`).join(' OR ');
   const found: WorkflowExecutionInfo[] = [];
   for await (const run of client.workflow.list({ query })) found.push(run);
+  await client.ensureServer();
   return found.sort((a, b) => b.startTime.getTime() - a.startTime.getTime());
 }
 
 /** All runs of a server, the newest first; of one id the newest execution. */
-export async function listRuns(client: Client, types = RUNS): Promise<readonly WorkflowExecutionInfo[]> {
+export async function listRuns(client: ServerClient, types = RUNS): Promise<readonly WorkflowExecutionInfo[]> {
   return newestOfEach(await listExecutions(client, types));
 }
 
@@ -32,7 +38,11 @@ export function newestOfEach(executions: readonly WorkflowExecutionInfo[]): read
  *
  * @throws ReigniteError RUN_NOT_FOUND, also when several fit.
  */
-export async function findRun(client: Client, part: string | undefined, types = RUNS): Promise<WorkflowExecutionInfo> {
+export async function findRun(
+  client: ServerClient,
+  part: string | undefined,
+  types = RUNS,
+): Promise<WorkflowExecutionInfo> {
   const runs = await listRuns(client, types);
   const whole = runs.filter(({ workflowId }) => part === undefined || workflowId === part);
   const found = whole.length > 0 ? whole.slice(0, 1) : runs.filter(({ workflowId }) => workflowId.includes(part ?? ''));

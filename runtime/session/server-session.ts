@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client, Connection } from '@temporalio/client';
 import { QUEUES, type Queue } from '../../config/tasks.ts';
 import { markHandled } from '../../toolkit/concurrency.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
@@ -7,7 +6,7 @@ import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { makePrivateHome } from '../../toolkit/files/private-home.ts';
 import { SEARCH_ATTRIBUTES } from '../../workflows/search-attributes.ts';
 import { findTemporalBinary } from '../server/binary/find-binary.ts';
-import { closeConnection, connectTo, externalServer } from '../server/connection.ts';
+import { closeConnection, connectTo, externalServer, type ServerClient } from '../server/connection.ts';
 import { type EmbeddedServer, startEmbeddedServer } from '../server/embedded-server.ts';
 import { acquireHomeLock, homeHolder, type OwnedHome } from '../server/home-lock.ts';
 import type { ServerAddress } from '../server/server-address.ts';
@@ -42,7 +41,7 @@ export interface SessionOptions {
 
 /** A Temporal server and what serves its queues, for as long as a command needs them. */
 export interface ServerSession {
-  readonly client: Client & { readonly connection: Connection };
+  readonly client: ServerClient;
   readonly server: ServerAddress;
   /** Whether this command runs the server and the workers; otherwise it only watches those of another. */
   readonly owner: boolean;
@@ -73,6 +72,7 @@ export async function openSession(options: SessionOptions): Promise<ServerSessio
 async function openOwner(options: SessionOptions, { lost, release }: OwnedHome): Promise<ServerSession> {
   const { home, onStep, settings, queues = QUEUES, adopt = false, signal } = options;
   let server: EmbeddedServer | undefined;
+  let workers: WorkerProcesses | undefined;
   try {
     const abort = signal === undefined ? {} : { signal };
     const binary = await findTemporalBinary({ onStep, ...abort });
@@ -86,26 +86,30 @@ async function openOwner(options: SessionOptions, { lost, release }: OwnedHome):
         ...abort,
         ...(ports && { ports }),
       });
-    server = await start();
+    const starting = start();
+    markHandled(starting);
+    const processes = new WorkerProcesses({ home, server: starting, settings, queues, onStep, signal });
+    workers = processes;
+    server = await starting;
     const client = await connectTo(server, { home });
-    const workers = new WorkerProcesses({ home, server, settings, queues, onStep, signal });
     let closing = false;
     const guard = keepServer(server, start, () => closing || signal?.aborted === true, onStep);
     return {
       client,
       server,
       owner: true,
-      failed: Promise.race([workers.failed, guard.failed, whenLost(lost, home.home)]),
-      ready: () => workers.ready(),
+      failed: Promise.race([processes.failed, guard.failed, whenLost(lost, home.home)]),
+      ready: () => processes.ready(),
       async close() {
         closing = true;
-        await workers.stop();
+        await processes.stop();
         await closeConnection(client.connection);
         await guard.stop();
         await release();
       },
     };
   } catch (error) {
+    await workers?.stop();
     await server?.stop();
     await release();
     throw error;
@@ -137,10 +141,22 @@ function keepServer(
       if (isClosing()) return new Promise<never>(() => undefined);
       onStep('The Temporal server exited. Restarting it on the same database.');
       current = await start(ports);
+      // Clients and workers know the first address only.
+      if (current.address !== first.address) throw portTaken(first.address);
     }
   })();
   markHandled(failed);
   return { failed, stop: () => current.stop() };
+}
+
+function portTaken(address: string): ReigniteError {
+  return new ReigniteError(
+    'TEMPORAL_START_FAILED',
+    `Another program took ${address} when the Temporal server restarted.`,
+    {
+      remedy: 'Run the same command again to resume.',
+    },
+  );
 }
 
 function portOf(address: string): number {

@@ -11,7 +11,7 @@ import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { makeFolderSync } from '../../toolkit/files/make-folder.ts';
 import { PRIVATE_FILE } from '../../toolkit/files/private-home.ts';
 import { endWithCommand, forgetProcess } from '../child-processes.ts';
-import { addressToEnvironment, type ServerAddress } from '../server/server-address.ts';
+import { parseServerAddress, type ServerAddress } from '../server/server-address.ts';
 import { settingsToEnvironment, type WorkerSettings } from './worker-settings.ts';
 
 /** So many logs of a kind of worker are kept, the newest ones. */
@@ -63,7 +63,8 @@ const STOP_WITHIN_MS = 20_000;
 
 export interface WorkerProcessesOptions {
   readonly home: HomeFolders;
-  readonly server: ServerAddress;
+  /** A server that is still starting meanwhile gives its address later: the processes load their code until then. */
+  readonly server: ServerAddress | Promise<ServerAddress>;
   readonly settings: Omit<WorkerSettings, 'queues'>;
   /** Queues to serve from the start. */
   readonly queues: readonly Queue[];
@@ -156,13 +157,13 @@ export class WorkerProcesses {
         // Full float32 on NVIDIA hardware; read by the driver when the process starts.
         NVIDIA_TF32_OVERRIDE: '0',
         REIGNITE_HOME: home.home,
-        ...addressToEnvironment(server),
         ...settingsToEnvironment({ ...settings, telemetry, queues: [...queues] }),
       },
     });
     closeSync(log);
     this.#children.set(name, child);
     endWithCommand(child.pid);
+    void sendAddress(child, server);
     let ready = false;
     child.on('message', () => {
       ready = true;
@@ -186,6 +187,17 @@ export class WorkerProcesses {
         if (!this.#isStopping()) this.#start(group, attempts);
       }, wait).unref();
     });
+  }
+}
+
+/** Without an address the worker waits; who could not start the server stops its workers. */
+async function sendAddress(child: ChildProcess, server: ServerAddress | Promise<ServerAddress>): Promise<void> {
+  try {
+    const address = parseServerAddress(await server);
+    // A child that has ended meanwhile is started again, with a message of its own.
+    if (child.connected) child.send(address, () => undefined);
+  } catch {
+    // The command that starts the server reports it.
   }
 }
 

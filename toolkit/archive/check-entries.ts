@@ -125,7 +125,7 @@ function checkSizes(archive: string, name: string, entry: Entry, isFolder: boole
   if (!Number.isSafeInteger(compressedSize) || !Number.isSafeInteger(uncompressedSize)) {
     refuse(archive, name, 'states an impossible size');
   }
-  if (isFolder && uncompressedSize > 0) refuse(archive, name, 'is a folder with content');
+  if (isFolder && uncompressedSize > 0) refuse(archive, name, 'is a folder, but has content');
   if (uncompressedSize > RATIO_MATTERS_FROM && uncompressedSize > limits.ratio * compressedSize) {
     refuse(archive, name, `unpacks ${compressedSize} bytes to ${uncompressedSize}`);
   }
@@ -138,7 +138,7 @@ function refuseCollisions(archive: string, checked: readonly CheckedEntry[]): vo
     if (!wanted) continue;
     const key = foldedPath(path);
     const other = files.get(key);
-    if (other !== undefined) refuse(archive, name, `has the same place as ${JSON.stringify(other)}`);
+    if (other !== undefined) refuse(archive, name, `has the same path as ${JSON.stringify(other)}`);
     files.set(key, name);
   }
   for (const { path, name, isFolder } of checked) {

@@ -109,9 +109,13 @@ async function moveAside(place: string): Promise<void> {
 function asObstacle(error: unknown, place: string): ReigniteError | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code !== 'EISDIR' && code !== 'ENOTDIR' && code !== 'EEXIST' && code !== 'ENOTEMPTY') return undefined;
-  return new ReigniteError('NOT_WRITABLE', `${place} cannot be written: something else is there.`, {
-    cause: error,
-  });
+  return new ReigniteError(
+    'NOT_WRITABLE',
+    `${place} cannot be written: a folder is where a file should be, or a file where a folder should be.`,
+    {
+      cause: error,
+    },
+  );
 }
 
 function checkContent(archive: string, { entry, name }: CheckedEntry, { size, crc32 }: MemberDigests): void {
@@ -119,7 +123,7 @@ function checkContent(archive: string, { entry, name }: CheckedEntry, { size, cr
   const hex = (value: number) => value.toString(16).padStart(8, '0');
   throw new ReigniteError(
     'ARCHIVE_CORRUPT',
-    `${archive}, member ${JSON.stringify(name)}: ${size} bytes with CRC-32 ${hex(crc32)} came out, ` +
-      `${entry.uncompressedSize} with ${hex(entry.crc32)} are stated.`,
+    `${archive}, member ${JSON.stringify(name)}: unpacked to ${size} bytes with CRC-32 ${hex(crc32)}; ` +
+      `the archive states ${entry.uncompressedSize} bytes with ${hex(entry.crc32)}.`,
   );
 }

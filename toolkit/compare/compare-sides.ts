@@ -1,7 +1,7 @@
 import { CELL_TASKS, TASK_TITLES, TASKS, type Task } from '../../config/tasks.ts';
 import type { VerdictConfig } from '../../config/verdict-config.ts';
 import { ReigniteError } from '../errors.ts';
-import { counted, listed } from '../format.ts';
+import { counted, grouped, listed } from '../format.ts';
 import { worstFirst } from '../verdict/verdict-file.ts';
 import {
   type Agreement,
@@ -168,8 +168,8 @@ function judge(
     ? 1 - share >= config.cells.tolerance.minMatchedFraction && change <= config.cells.tolerance.maxF1Difference
     : share <= config.he.tolerance.maxDifferingFraction && change <= config.he.tolerance.maxDiceDifference;
   const said = isCells
-    ? `${same} points have a counterpart, of ${a} in A and ${b} in B; largest distance ${farthest.toFixed(2)} px`
-    : `${most - same} of ${most} pixels differ`;
+    ? `${grouped(same)} points have a counterpart, of ${grouped(a)} in A and ${grouped(b)} in B; largest distance ${farthest.toFixed(2)} px`
+    : `${grouped(most - same)} of ${grouped(most)} pixels differ`;
   return { verdict: isEqual ? 'equal' : isNear ? 'within tolerance' : 'differs', reason: `${said}${ofScores}.` };
 }
 

@@ -19,9 +19,13 @@ export function exportedDetector(path: string, model: DescribedModel): Detection
   const names = namesOf(noted);
   if (names === undefined || stride === undefined) return undefined;
   if (task !== 'detect') {
-    throw new ReigniteError('SIDECAR_INVALID', `${path} is an export of the task ${task}; a detector is wanted.`, {
-      remedy: 'Export a model of the task `detect`.',
-    });
+    throw new ReigniteError(
+      'SIDECAR_INVALID',
+      `${path} is an export of the task ${task}; this task needs a detector.`,
+      {
+        remedy: 'Export a model of the task `detect`.',
+      },
+    );
   }
   const [output] = model.outputs;
   const format = output === undefined ? undefined : formatOf(output, names.length, model.metadata);

@@ -10,7 +10,7 @@ const STAIN_NAMES = { 'H&E': 'H&E (pink and purple)', immunohistochemistry: 'imm
 export function modelCautions({ synthetic }: { readonly synthetic: boolean }): readonly string[] {
   if (!synthetic) return [];
   return [
-    'Do not trust these numbers: the model was trained on synthetic images for trying the program, not for tissue.',
+    'Do not trust these numbers: the model was trained on synthetic images, to try out the program; it does not know tissue.',
   ];
 }
 

@@ -22,7 +22,9 @@ export function detectionNotes(
     ...numberedNote(model.classes),
     ...(cutOff > 0 && view.kind === 'tiles' ? [cutOffNote(cutOff, view.overlap)] : []),
     ...(view.kind === 'letterbox' && points > MOST_OF_YOLO
-      ? [`yolo predict keeps the best ${MOST_OF_YOLO} boxes of an image unless max_det says otherwise; here are all.`]
+      ? [
+          `yolo predict keeps the best ${MOST_OF_YOLO} boxes of an image unless max_det says otherwise; here all boxes are kept.`,
+        ]
       : []),
     ...(model.isSuppressed ? fullNote(candidates) : []),
   ];
@@ -45,5 +47,7 @@ function fullNote(candidates: CandidatesFile['candidates']): readonly string[] {
     if (outcome !== 'confidence') perTile.set(tile, (perTile.get(tile) ?? 0) + 1);
   }
   if (Math.max(0, ...perTile.values()) < MOST_OF_YOLO) return [];
-  return [`The network gives ${MOST_OF_YOLO} boxes a tile at most, which was reached: there may be more cells.`];
+  return [
+    `The network gives at most ${MOST_OF_YOLO} boxes per tile, and a tile has that many: there may be more cells.`,
+  ];
 }

@@ -181,7 +181,7 @@ export class PredictionFolder {
     const lock = await lockPatiently(join(this.#own, 'tables.lock'), `The tables of ${this.#out}`);
     try {
       const claim = await this.#readClaim();
-      if (claim === undefined) throw new ReigniteError('FILE_MISSING', `${this.#out} is no longer a prediction.`);
+      if (claim === undefined) throw new ReigniteError('FILE_MISSING', `${this.#out} no longer contains a prediction.`);
       const outcomes = inOrder(await this.#readOutcomes(), latest);
       const summary: PredictionSummary = {
         ...claim,
@@ -304,7 +304,7 @@ function failureIn({ image, prediction, failure }: Outcome): ImageFailure | unde
   return {
     image,
     code: 'CANCELLED',
-    cause: `${image} was started and not finished.`,
+    cause: `${image} was started but not finished.`,
     remedy: 'Run its command again to resume.',
   };
 }

@@ -58,7 +58,7 @@ function fileLines({ files, bytes, disk, hours }: RunPlan): string[] {
   const free = disk.free === undefined ? 'unknown' : bytesText(disk.free);
   if (files === undefined || bytes === undefined) {
     return [
-      `Contents of the record unknown: it could not be asked yet. The run asks again and waits for an answer; disk free ${free}`,
+      `Contents of the record unknown: the server has not answered yet. The run asks again and waits for an answer; disk free ${free}`,
     ];
   }
   const { needed = 0 } = disk;

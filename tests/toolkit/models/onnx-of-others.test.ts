@@ -73,7 +73,7 @@ describe('what a model JSON file says of an ONNX model', () => {
     [
       'flat_grey',
       { input: { channels: 'RGB' }, output: { values: 'sigmoid' }, labels: ['a'] },
-      'no 3 channels as NCHW',
+      'does not have 3 channels in the layout NCHW',
     ],
   ])('must fit %s: %j', async (name, sidecar, reason) => {
     const onnx = await bare(name);

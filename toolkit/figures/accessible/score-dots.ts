@@ -38,7 +38,7 @@ export function scoreDots(title: string, unit: string, rows: readonly ScoreRow[]
     description: `${title}. ${values.map(({ name, label }) => `${name} ${label}`).join('; ')}.`,
     title: {
       text: title,
-      subtitle: 'dot: ours, line: its 95 % interval; ring: published',
+      subtitle: 'dot: reproduced, line: its 95 % interval; ring: published',
       subtitleFontSize: 12,
       subtitleColor: '#333',
       anchor: 'start',

@@ -123,7 +123,8 @@ export class OrtFoldNetworks implements FoldNetworks {
    */
   async engine(): Promise<Engine> {
     if (this.#engine === undefined) await this.#sessionOf(0);
-    if (this.#engine === undefined) throw new ReigniteError('INTERNAL', 'No session says what it runs on.');
+    if (this.#engine === undefined)
+      throw new ReigniteError('INTERNAL', 'No ONNX Runtime session reported its provider.');
     return this.#engine;
   }
 

@@ -51,7 +51,8 @@ export class CustomSegmenter implements EngineNetworks {
 
   async engine(): Promise<Engine> {
     await this.#open();
-    if (this.#engine === undefined) throw new ReigniteError('INTERNAL', 'No session says what it runs on.');
+    if (this.#engine === undefined)
+      throw new ReigniteError('INTERNAL', 'No ONNX Runtime session reported its provider.');
     return this.#engine;
   }
 

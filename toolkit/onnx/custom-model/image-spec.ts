@@ -91,12 +91,13 @@ function channelsOf(
 ): ImageChannels {
   const needed = said === undefined ? undefined : COUNTS[said];
   if (needed !== undefined && (typeof count === 'string' || count === needed)) return said ?? 'RGB';
-  if (needed !== undefined) throw refuse(`the input ${name} [${shape}] has no ${needed} channels as ${layout}`);
+  if (needed !== undefined)
+    throw refuse(`the input ${name} [${shape}] does not have ${needed} channels in the layout ${layout}`);
   if (typeof count === 'string' || count === 3) return 'RGB';
   if (count === 1) return 'grey';
   if (count === 4) throw refuse(`the input ${name} [${shape}] has 4 channels; set input.channels to RGBA or BGRA`);
   throw refuse(
-    `the input ${name} [${shape}] has no 3 channels as ${layout}, nor 1 or 4; images have red, green and blue`,
+    `the input ${name} [${shape}] does not have 3 channels in the layout ${layout}, nor 1 or 4; images have red, green and blue`,
   );
 }
 

@@ -122,7 +122,7 @@ async function writeOutputs(
     width,
     height,
     palette: slidePalette(paletteOf(classes)),
-    description: `Labels of ${name} by reignite; ${NOT_PREDICTED} was not computed`,
+    description: `Labels of ${name} by reignite; ${NOT_PREDICTED} was not predicted`,
   });
   const confidence = new LabelTally(view, 1);
   await writePyramid(path(files.margin), confidence.through(readRows([rows.confidence], width)), {
@@ -152,7 +152,7 @@ async function writeOutputs(
     tissueCertaintyNote(certainty),
     ...ofModel,
     ...ofSlide,
-    'Shares are of what was computed.',
+    'Shares refer to the predicted area.',
     ...(traced > 1 ? [tracedNote(traced, mpp)] : []),
     ...facts.notes.map(asSentence),
   ];
@@ -162,7 +162,7 @@ async function writeOutputs(
 function tracedNote(traced: number, mpp: number | undefined): string {
   const um = mpp === undefined ? '' : ` (${Number((traced * mpp).toPrecision(3))} µm)`;
   const side = Number(traced.toPrecision(3));
-  return `Outlines follow pixels of ${side} px of the slide${um}; --simplify and --min-area count these.`;
+  return `Outlines were drawn from a mask whose pixels are ${side} px of the slide wide${um}; --simplify and --min-area are in pixels of this mask.`;
 }
 
 /** Colours of labels; white where nothing was computed, as the glass. */

@@ -172,10 +172,15 @@ function keptOf(candidates: Candidates, { left, top, core }: CellTile, options: 
 function onceEach(tiles: readonly Candidates[], { confidence, iou }: NmsOptions): CellRow[] {
   const count = tiles.reduce((sum, tile) => sum + tile.count, 0);
   if (count > MOST_CELLS) {
-    throw new ReigniteError('INFERENCE_FAILED', `The slide has ${count} cells; ${MOST_CELLS} are compared at most.`, {
-      remedy: 'Check the scale (`--mpp`) and the stain; else predict the slide in parts.',
-      retryable: false,
-    });
+    throw new ReigniteError(
+      'INFERENCE_FAILED',
+      `More cells were found on the slide than supported: ${count} instead of at most ${MOST_CELLS}.`,
+      {
+        remedy:
+          'Check the pixel size (`--mpp`) and the stain; if they are right, export regions of the slide and predict these.',
+        retryable: false,
+      },
+    );
   }
   const all = {
     count,

@@ -19,7 +19,6 @@ export const REMEDIES = {
   recompress:
     'Convert it with `vips tiffsave SLIDE OUT.tif --tile --pyramid --bigtiff --compression deflate`, or in QuPath: ' +
     'File > Export images > OME TIFF.',
-  channels:
-    'Give a bright-field slide of stained tissue in RGB. Of fluorescence, no model of this program knows the channels.',
-  damaged: 'Open it in QuPath; if it is damaged there too, fetch it again from where it came.',
+  channels: 'Use a bright-field slide of stained tissue in RGB: the models do not support fluorescence.',
+  damaged: 'Open it in QuPath; if it is damaged there too, copy or download it again.',
 } as const;

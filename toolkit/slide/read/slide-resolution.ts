@@ -77,7 +77,7 @@ function meanOf({ x, y, source }: Stated): SlideResolution {
 
 function disbelief({ x, y, source }: Stated): string {
   const value = x === y ? `${short(x)} µm/px` : `${short(x)} x ${short(y)} µm/px`;
-  return `Its ${source} states ${value}, which no slide has: it was not believed.`;
+  return `Its ${source} states ${value}, which is implausible for a slide and was ignored.`;
 }
 
 function short(value: number): string {

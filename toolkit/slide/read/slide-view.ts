@@ -132,7 +132,7 @@ function scaleUnknown(slide: Slide): ReigniteError {
   const disbelieved = notes.map((note) => ` ${note}`).join('');
   return new ReigniteError(
     'SCALE_UNKNOWN',
-    `The slide ${slide.path} does not say its scale.${disbelieved}${objective}`,
+    `The slide ${slide.path} does not state its pixel size.${disbelieved}${objective}`,
   );
 }
 

@@ -37,7 +37,7 @@ export class Slide {
 
   private constructor(path: string, handle: FileHandle, pages: readonly TiffPage[], levels: readonly SlideLevel[]) {
     const base = levels[0]?.page;
-    if (base === undefined) throw slideUnreadable(path, 'it holds no picture', REMEDIES.damaged);
+    if (base === undefined) throw slideUnreadable(path, 'it contains no image', REMEDIES.damaged);
     this.path = path;
     this.#handle = handle;
     this.levels = levels;
@@ -54,7 +54,7 @@ export class Slide {
    */
   static async open(path: string): Promise<Slide> {
     const handle = await open(path).catch((cause: unknown) => {
-      throw new ReigniteError('FILE_MISSING', `There is no slide ${path}.`, { cause });
+      throw new ReigniteError('FILE_MISSING', `Slide not found: ${path}.`, { cause });
     });
     try {
       const source = sourceOf(handle);
@@ -223,6 +223,6 @@ function notesOn(base: TiffPage): string[] {
   if (orientation !== 1) {
     notes.push(`Its orientation tag (${orientation}) was not applied: results are in the stored rows and columns.`);
   }
-  if (base.number(TAG.bits, 8) === 16) notes.push('Of its 16-bit samples the high byte was read.');
+  if (base.number(TAG.bits, 8) === 16) notes.push('Of its 16-bit samples, only the high byte was used.');
   return notes;
 }

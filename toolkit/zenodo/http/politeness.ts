@@ -114,7 +114,7 @@ export class HostRateLimiter {
     const { sent, notBefore } = log.read(now - windowMs - UNDER_WAY_MS, now);
     const asked = notBefore - now;
     if (asked > SHORT_WAIT_MS) {
-      const text = `${host} asked not to be called for another ${Math.ceil(asked / 1_000)} s.`;
+      const text = `${host} asked for no requests during the next ${Math.ceil(asked / 1_000)} s.`;
       throw new ReigniteError('RATE_LIMITED', text, { retryAfterMs: asked });
     }
     if (asked > 0) return asked;
