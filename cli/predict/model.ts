@@ -6,14 +6,12 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import { replaceFile, writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
 import { readTextIfThere } from '../../toolkit/files/if-there.ts';
 import { describeDetector } from '../../toolkit/models/describe-detector.ts';
-import { describeOnnxModel } from '../../toolkit/models/describe-onnx.ts';
 import { refuseOtherFile } from '../../toolkit/models/refuse-other-file.ts';
 import { bareWeights } from '../../toolkit/nnunet/convert/bare-weights.ts';
 import { convertModel } from '../../toolkit/nnunet/convert/convert-model.ts';
 import { checkpointOfFold, type FoldCheckpoint } from '../../toolkit/nnunet/convert/model-folds.ts';
 import { ModelCard } from '../../toolkit/nnunet/model-card.ts';
-import { sidecarPath } from '../../toolkit/onnx/custom-model/sidecar.ts';
-import { convertDetector } from '../../toolkit/yolo/convert/convert-detector.ts';
+import { convertDetector, type DetectorSize } from '../../toolkit/yolo/convert/convert-detector.ts';
 import { DetectorCard } from '../../toolkit/yolo/detector-card.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { describeInspected, inspectModel } from './inspect-model.ts';
@@ -37,6 +35,33 @@ async function convertModelFile(
   out: string | undefined,
   size: number | undefined,
 ): Promise<ConvertedFile> {
+  const onnx = out ?? `${file.replace(/\.[^./]+$/, '')}.onnx`;
+  const beside = `${onnx.replace(/\.onnx$/, '')}.json`;
+  await refuseSidecarOfUser(beside);
+  const work = await mkdtemp(join(tmpdir(), 'reignite-convert-'));
+  try {
+    const { made, card } = await convertInto(file, work, size);
+    await replaceFile(onnx, (temporary) => copyFile(made, temporary));
+    await writeFileAtomic(beside, `${JSON.stringify(card, null, 1)}\n`);
+    return { onnx, card };
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** A converted model in a folder. */
+export interface MadeModel {
+  readonly made: string;
+  readonly card: object;
+}
+
+/**
+ * Converts one checkpoint to ONNX in a folder.
+ *
+ * @param size - Side of a detector's tile in px, or height and width.
+ * @throws ReigniteError FILE_MISSING, USAGE for a folder, or what the conversion throws.
+ */
+export async function convertInto(file: string, work: string, size: DetectorSize | undefined): Promise<MadeModel> {
   if (!existsSync(file)) throw new ReigniteError('FILE_MISSING', `File not found: ${file}.`);
   if (statSync(file).isDirectory()) {
     throw new ReigniteError('USAGE', `${file} is a folder.`, {
@@ -45,19 +70,8 @@ async function convertModelFile(
     });
   }
   await refuseOtherFile(file);
-  const onnx = out ?? `${file.replace(/\.[^./]+$/, '')}.onnx`;
-  const beside = `${onnx.replace(/\.onnx$/, '')}.json`;
-  await refuseSidecarOfUser(beside);
-  const work = await mkdtemp(join(tmpdir(), 'reignite-convert-'));
-  try {
-    const fold = checkpointOfFold(file);
-    const { made, card } = await (fold === undefined ? convertOther(file, work, size) : convertFold(file, fold, work));
-    await replaceFile(onnx, (temporary) => copyFile(made, temporary));
-    await writeFileAtomic(beside, `${JSON.stringify(card, null, 1)}\n`);
-    return { onnx, card };
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
+  const fold = checkpointOfFold(file);
+  return fold === undefined ? convertOther(file, work, size) : convertFold(file, fold, work);
 }
 
 /** A card is written again as often as one likes; anything else under its name was written by a person. */
@@ -78,32 +92,20 @@ function isCard(text: string): boolean {
   }
 }
 
-async function convertFold(
-  file: string,
-  { fold, name }: FoldCheckpoint,
-  work: string,
-): Promise<{ made: string; card: object }> {
+async function convertFold(file: string, { fold, name }: FoldCheckpoint, work: string): Promise<MadeModel> {
   const card = await convertModel({ folder: dirname(dirname(file)), folds: [fold], name, out: work });
   return { made: join(work, card.folds[0]?.file ?? ''), card };
 }
 
 /** Weights of nnU-Net under another name, or a detector. */
-async function convertOther(
-  file: string,
-  work: string,
-  size: number | undefined,
-): Promise<{ made: string; card: object }> {
+async function convertOther(file: string, work: string, size: DetectorSize | undefined): Promise<MadeModel> {
   const bare = await bareWeights(file);
   if (bare === undefined) return convertCells(file, work, size);
   const card = await convertModel({ folder: dirname(file), files: [bare], out: work });
   return { made: join(work, card.folds[0]?.file ?? ''), card };
 }
 
-async function convertCells(
-  checkpoint: string,
-  work: string,
-  size: number | undefined,
-): Promise<{ made: string; card: object }> {
+async function convertCells(checkpoint: string, work: string, size: DetectorSize | undefined): Promise<MadeModel> {
   const side = size ?? (await usualSize(checkpoint));
   const card = await convertDetector({ checkpoint, out: work, ...(side === undefined ? {} : { size: side }) });
   return { made: join(work, card.file), card };
@@ -132,48 +134,6 @@ export async function inspectCommand(file: string, { json, strict = false }: Ins
   const isAccepted = model.safe && model.format !== 'other';
   return strict && !isAccepted ? EXIT.error : EXIT.done;
 }
-
-export interface DescribeOptions {
-  readonly out?: string;
-  readonly json?: boolean;
-}
-
-/**
- * `reignite model describe`: writes the draft of a model JSON file, or says what describes the model already.
- *
- * @throws ReigniteError USAGE for a file that is not ONNX and where a file would be overwritten.
- */
-export async function describeCommand(file: string, { out, json }: DescribeOptions): Promise<number> {
-  const path = resolve(file);
-  if (!/\.onnx$/i.test(path)) {
-    await refuseOtherFile(path);
-    throw new ReigniteError('USAGE', `${path} is not an .onnx file.`, {
-      remedy: 'Checkpoints describe themselves: `reignite model inspect` shows what one holds.',
-    });
-  }
-  const description = await describeOnnxModel(path);
-  if (description.by !== 'draft') {
-    printResult(JSON.stringify(json ? description : description.sidecar, null, 1));
-    if (!json) printStep(`${SOURCES[description.by]} ${description.source}; nothing needs to be written.`);
-    return EXIT.done;
-  }
-  const target = out === undefined ? sidecarPath(path) : resolve(out);
-  if (existsSync(target)) {
-    throw new ReigniteError('USAGE', `${target} already exists.`, { remedy: 'Name another file with `--out`.' });
-  }
-  await writeFileAtomic(target, `${JSON.stringify(description.sidecar, null, 1)}\n`);
-  printResult(json ? JSON.stringify({ ...description, written: target }, null, 1) : target);
-  if (json) return EXIT.done;
-  printStep('This is a draft. Before you use the model:');
-  for (const question of description.unknown) printStep(`  ${question}`);
-  return EXIT.done;
-}
-
-const SOURCES = {
-  card: 'reignite converted the model, see',
-  metadata: 'The model describes itself in its metadata:',
-  file: 'The model is described by',
-} as const;
 
 export interface ConvertOptions {
   readonly out?: string;
