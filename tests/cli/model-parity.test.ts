@@ -30,7 +30,7 @@ describe('reignite model parity', () => {
     await convertCommand(model, { out: onnx, size: 64, json: true });
     expect(await parityCommand(model, { against: onnx, input, tolerance: 0.05, json: true })).toBe(0);
     const other = join(await temporaryFolder(), 'other.onnx');
-    await convertCommand(fixture('ultralytics/v11.pt'), { out: other, size: 64, json: true });
+    await convertCommand(fixture('ultralytics/v12.pt'), { out: other, size: 64, json: true });
     expect(await parityCommand(onnx, { against: other, input, tolerance: 0.05, json: true })).toBe(4);
   });
 
