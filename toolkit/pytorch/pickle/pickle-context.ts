@@ -67,7 +67,8 @@ export class PickleContext {
   }
 
   /** The error for a file that may be sound but is not read. */
-  unsupported(reason: string): ReigniteError {
-    return new ReigniteError('CHECKPOINT_UNSUPPORTED', `${this.file} cannot be read: ${reason}.`);
+  unsupported(reason: string, remedy?: string): ReigniteError {
+    const options = remedy === undefined ? {} : { remedy };
+    return new ReigniteError('CHECKPOINT_UNSUPPORTED', `${this.file} cannot be read: ${reason}.`, options);
   }
 }
