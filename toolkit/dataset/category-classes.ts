@@ -116,6 +116,6 @@ export function describeDoubt({ categories, annotations }: CategoryDoubt, task: 
     `WARNING: the classes of the readers' cells are probably mixed up. The authors' rule, class = (category id - 1) mod ` +
     `${classes.length}, disagrees with the names or the order of the categories: ${named.join('; ')}${more}. ` +
     `${annotations} annotations are affected. Number the categories from 1, reader after reader, in the order ` +
-    `${classes.join(', ')}, or score with \`reignite evaluate --categories by-name\`.`
+    `${classes.join(', ')}, or score with \`npx reignite evaluate --categories by-name\`.`
   );
 }

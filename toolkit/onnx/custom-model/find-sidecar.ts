@@ -71,7 +71,7 @@ export async function requireSidecar(onnx: string): Promise<FoundSidecar> {
   const found = await findSidecar(onnx);
   if (found !== undefined) return found;
   throw new ReigniteError('SIDECAR_INVALID', `The model ${onnx} has no JSON file ${sidecarPath(onnx)}.`, {
-    remedy: `Write its draft with \`reignite model describe ${onnx}\`, then check it; docs/custom-models.md explains the fields.`,
+    remedy: `Write its draft with \`npx reignite model describe ${onnx}\`, then check it; docs/custom-models.md explains the fields.`,
   });
 }
 
