@@ -8,9 +8,10 @@ import { createCellDetector } from '../toolkit/yolo/detect/cell-detector.ts';
 import { keptScore, readBoxes } from '../toolkit/yolo/detect/image-boxes.ts';
 import { judgeImage } from '../toolkit/yolo/detect/judge-image.ts';
 import { SCRIPT_LIMITS } from '../toolkit/yolo/detect/nms.ts';
+import { openDetector } from '../toolkit/yolo/detect/own-detector.ts';
 import { inNode, PythonPeer, paired, report } from './paired.ts';
 
-// One tile of a full-size nnU-Net v2 (the network alone), and one image of YOLOv8n from file to boxes, against PyTorch:
+// One tile of a full-size nnU-Net v2 (the network alone), and YOLOv8n alone and from image file to boxes, against PyTorch:
 //     PEER_PYTHON=... tsx bench/networks.ts [threads, default 1] [rounds, default 5]
 const [threads, rounds] = [Number(process.argv[2] ?? 1), Number(process.argv[3] ?? 5)];
 const folder = await mkdtemp(join(tmpdir(), 'bench-networks-'));
@@ -33,6 +34,14 @@ try {
   await networks.release();
 
   await convertDetector({ checkpoint: join(folder, 'yolov8n.pt'), out: yolo, size: 640 });
+  const yoloNetwork = await openDetector(yolo, { provider: 'cpu', threads });
+  const [image, rows] = [new Float32Array(3 * 640 * 640).fill(0.5), new Float32Array(yoloNetwork.rows * 6)];
+  const alone = inNode('reignite', () => yoloNetwork.run(image, rows));
+  report(
+    `YOLOv8n, the network alone, ${threads} thread(s)`,
+    await paired(alone, [peer.contender('network')], 4 * rounds),
+  );
+  await yoloNetwork.release();
   const job = {
     ...{
       modelDir: yolo,

@@ -3,8 +3,9 @@
     python networks_peer.py FOLDER THREADS
 
 Each line it reads names what to do. `prepare` makes FOLDER/v2/ (a 2D PlainConvUNet as the planner makes it for 512 px,
-random weights), FOLDER/yolov8n.pt (random weights) and FOLDER/image.png (640 x 640 px), and answers `ready`. `v2` runs the
-network on one tile; `yolo` goes from the image file to its boxes. Each answers the time in ms. Needs torch, ultralytics,
+random weights), FOLDER/yolov8n.pt (one class, random weights) and FOLDER/image.png (640 x 640 px), and answers `ready`. `v2` runs the
+network on one tile; `network` runs YOLOv8n alone, `yolo` goes from the image file
+to its boxes. Each answers the time in ms. Needs torch, ultralytics,
 dynamic_network_architectures 0.4.4, Pillow.
 """
 
@@ -22,6 +23,7 @@ import torch  # noqa: E402
 from dynamic_network_architectures.architectures.unet import PlainConvUNet  # noqa: E402
 from PIL import Image  # noqa: E402
 from ultralytics import YOLO  # noqa: E402
+from ultralytics.nn.tasks import DetectionModel  # noqa: E402
 
 SIDE = 512
 CLASSES = 17
@@ -87,8 +89,8 @@ def prepare(folder):
         "inference_allowed_mirroring_axes": (0, 1),
     }
     torch.save(checkpoint, model / "fold_0" / "checkpoint_final.pth")
-    detector = YOLO("yolov8n.yaml")
-    torch.save({"model": detector.model.half(), "ema": None, "train_args": {"imgsz": 640}, "version": "8"}, folder / "yolov8n.pt")
+    detector = DetectionModel("yolov8n.yaml", nc=1, verbose=False)
+    torch.save({"model": detector.half(), "ema": None, "train_args": {"imgsz": 640}, "version": "8"}, folder / "yolov8n.pt")
     rng = np.random.default_rng(1)
     coarse = Image.fromarray(rng.integers(90, 250, (80, 80, 3), np.uint8)).resize((640, 640), Image.BICUBIC)
     coarse.save(folder / "image.png")
@@ -101,6 +103,7 @@ def main():
     torch.set_num_threads(threads)
     unet = detector = None
     tile = torch.rand(1, 3, SIDE, SIDE)
+    square = torch.rand(1, 3, 640, 640)
     for line in sys.stdin:
         task = line.strip()
         if task == "prepare":
@@ -114,6 +117,8 @@ def main():
             with torch.inference_mode():
                 if task == "v2":
                     unet(tile)
+                elif task == "network":
+                    detector.predictor.model(square)
                 else:
                     detector.predict(folder / "image.png", imgsz=640, conf=0.25, iou=0.7, verbose=False, device="cpu")
             answer = (time.perf_counter() - started) * 1000

@@ -34,7 +34,7 @@ function damaged(original: Uint8Array, { below, oneOf }: ReturnType<typeof rando
   return bytes;
 }
 
-/** @returns Undefined, or the error that is not one of ours. */
+/** @returns Undefined, or the error that is not a ReigniteError. */
 async function faultOf(work: () => Promise<unknown>): Promise<unknown> {
   try {
     await work();
