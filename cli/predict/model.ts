@@ -23,12 +23,12 @@ export interface ConvertedFile {
 }
 
 /**
- * Converts one checkpoint to ONNX: a fold of an nnU-Net model (v1: `fold_K/model_best.model`, its `.pkl` next to it; v2:
- * `fold_K/checkpoint_final.pth`, plans.json and dataset.json above it), or a detector of YOLOv5 or Ultralytics.
+ * Converts one checkpoint to ONNX: a fold of an nnU-Net model (v1: `fold_K/model_best.model`, its `.pkl` next to it;
+ * v2: `fold_K/checkpoint_final.pth`, plans.json and dataset.json above it), or a detector of YOLOv5 or Ultralytics.
  *
  * @param size - Side of a detector's tile in px.
- * @throws ReigniteError FILE_MISSING, USAGE for a folder and where a file that reignite did not write would be overwritten, or
- *   what the conversion of either family throws.
+ * @throws ReigniteError FILE_MISSING, USAGE for a folder and where a file that reignite did not write would be
+ *   overwritten, or what the conversion of either family throws.
  */
 async function convertModelFile(
   file: string,
@@ -141,7 +141,7 @@ export interface ConvertOptions {
   readonly json?: boolean;
 }
 
-/** `reignite model convert`: a checkpoint as ONNX, with a card that says what it is. */
+/** `reignite model convert`: a checkpoint as ONNX, with a description that says what it is. */
 export async function convertCommand(file: string, { out, size, json }: ConvertOptions): Promise<number> {
   const { onnx, card } = await convertModelFile(resolve(file), out === undefined ? undefined : resolve(out), size);
   printResult(json ? JSON.stringify({ onnx, card }, null, 1) : onnx);

@@ -5,6 +5,7 @@ import type { EvaluateOptions } from '../predict/evaluate.ts';
 import type { ConvertOptions, InspectOptions } from '../predict/model.ts';
 import type { ParityOptions } from '../predict/parity.ts';
 import type { PredictOptions } from '../predict/predict.ts';
+import type { ViewerCommandOptions } from '../predict/viewer.ts';
 import { type CommandContext, command, parseNumber, withExamples } from './command.ts';
 
 /** Commands for the user's predictions and images; only `predict --run` needs Temporal. */
@@ -89,6 +90,20 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .action(async (images: string[], options: PredictOptions) => {
       const { predictCommand } = await import('../predict/predict.ts');
       exitWith(await predictCommand(images, options, signal));
+    });
+
+  withExamples(
+    command(program, 'viewer <folders...>', 'make a page that shows predicted slides by deep zoom, offline'),
+    'viewer tissue',
+    'viewer tissue cells --out pages --dry-run',
+  )
+    .option('--out <dir>', 'folder of the page and its tiles (default: viewer/ in the first folder)')
+    .option('--slides <dir>', 'folder that holds the slides now, if they were moved')
+    .option('--full', 'slides in their own resolution, not in that of the network')
+    .option('--dry-run', 'print how many tiles and bytes would be written, without writing them')
+    .action(async (folders: string[], options: ViewerCommandOptions) => {
+      const { viewerCommand } = await import('../predict/viewer.ts');
+      exitWith(await viewerCommand(folders, options, signal));
     });
 
   withExamples(

@@ -69,9 +69,10 @@ interface Subject {
 }
 
 /**
- * Describes a model of the state directory, once for every version of ONNX Runtime, and writes the description to `out` too.
+ * Describes a model of the state directory, once for every version of ONNX Runtime, and writes the description to `out`
+ * too.
  *
- * @param modelDir - Folder of the model in the home.
+ * @param modelDir - Folder of the model in the state directory.
  * @throws ReigniteError MODEL_UNREADABLE, INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE; the signal's reason.
  */
 export async function writeModelPassport(modelDir: string, out: string, signal?: AbortSignal): Promise<ModelSummary> {

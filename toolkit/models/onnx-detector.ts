@@ -10,7 +10,7 @@ interface Sides {
   readonly width: number;
 }
 
-/** What an ONNX file with a detector is: a converted one, with its card, or another, with what describes it. */
+/** What an ONNX file with a detector is: a converted one, with its description, or another, with what describes it. */
 export type OnnxDetector =
   | { readonly card: DetectorCard; readonly sidecar?: never; readonly fixed: Sides; readonly imgsz?: number }
   | {

@@ -38,7 +38,7 @@ export interface NnunetFacts {
   readonly mirrorAxes: readonly number[];
 }
 
-/** A segmentation model, ready in the home. */
+/** A segmentation model, ready in the state directory. */
 export interface TissueModel {
   /** SHA-256 over everything that determines the outputs. */
   readonly digest: string;
@@ -50,7 +50,7 @@ export interface TissueModel {
   readonly folds: readonly FoldName[];
   /** Names of the classes, where the model has them. */
   readonly labels?: readonly NamedValue[];
-  /** What else a reader of its predictions should know of it, a sentence each. */
+  /** What else a reader of its predictions should know of it, one sentence each. */
   readonly notes?: readonly string[];
   /** Version of nnU-Net and how its tiles are mirrored, of an nnU-Net model. */
   readonly nnunet?: NnunetFacts;
@@ -177,7 +177,7 @@ function notesOf({ v2 }: ModelCard): readonly string[] {
   ];
 }
 
-/** An ONNX file: one fold that `model convert` wrote, by its card, or any other model, by its sidecar. */
+/** An ONNX file: one fold that `model convert` wrote, by its description, or any other model, by its sidecar. */
 async function prepareOnnx(path: string, models: string, signal: AbortSignal | undefined): Promise<TissueModel> {
   const { path: source, json } = await requireSidecar(path);
   const ours = ModelCard.safeParse(json).data;

@@ -19,7 +19,7 @@ const Decision = z.discriminatedUnion('kind', [
   z
     .object({ kind: z.literal('regions'), values: z.array(z.int().min(0).max(254)).min(1) })
     .describe(
-      'Networks give a logit a region; each region above 0.5 after the sigmoid writes its value, in this order',
+      'Networks give one logit per region; each region above 0.5 after the sigmoid writes its value, in this order',
     ),
   z
     .object({

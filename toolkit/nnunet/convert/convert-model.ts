@@ -106,7 +106,7 @@ async function convertFold(
   }
 }
 
-/** The card of a conversion of these very sources whose files are all whole. */
+/** The description of a conversion of these very sources whose files are all whole. */
 async function presentConversion(out: string, digest: string, signal?: AbortSignal): Promise<ModelCard | undefined> {
   try {
     const card = await readModelCard(out);

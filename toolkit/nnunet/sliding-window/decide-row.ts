@@ -47,8 +47,8 @@ const WHITE = 65535;
  *
  * @param total - width x classes float32: the folds' logits summed; divided here by `folds`, in float32.
  * @param labels - Receives width class indices; the first of equal maxima.
- * @param margins - Receives width values: the softmax of the mean logits, of the best class less that of the second best, as
- *   `round(65535 * margin)`.
+ * @param margins - Receives width values: the softmax of the mean logits, of the best class less that of the second
+ *   best, as `round(65535 * margin)`.
  * @returns Whether every pixel has a finite number in every class.
  */
 function largestLogit(
@@ -83,9 +83,9 @@ function largestLogit(
 }
 
 /**
- * The value of every pixel of a row whose networks give a logit a region: regions write their values one after the other
- * where their sigmoid is above 0.5. The margin is that of the least clear region: the distance of its sigmoid from 0.5,
- * twice.
+ * The value of every pixel of a row whose networks give one logit per region: regions write their values one after the
+ * other where their sigmoid is above 0.5. The margin is that of the least clear region: the distance of its sigmoid
+ * from 0.5, twice.
  *
  * @param values - The value that each region writes, in the order of the network's channels.
  * @returns Whether every pixel has a finite number in every region.

@@ -54,7 +54,7 @@ export interface SourcedSidecar {
  * Takes an ONNX model into the state directory, unless it is there already.
  *
  * @param models - Folder of converted models.
- * @returns Its card and folder.
+ * @returns Its description and folder.
  * @throws ReigniteError MODEL_UNREADABLE; SIDECAR_INVALID where model and sidecar do not go together.
  */
 export async function importCustomModel(
@@ -149,7 +149,7 @@ function channelsOf(
 }
 
 /** Of one head at a stride of 4 px and three more, each of twice the stride. */
-const MOST_ROWS_PER_PIXEL = (1 + 1 / 4 + 1 / 16 + 1 / 64) / 16;
+const MAX_ROWS_PER_PIXEL = (1 + 1 / 4 + 1 / 16 + 1 / 64) / 16;
 const ANCHORS = 3;
 
 function rowsOf(
@@ -165,7 +165,7 @@ function rowsOf(
   const isOne = batch === 1 || typeof batch === 'string';
   if (shape.length === 3 && isOne && found === columns) {
     if (typeof rows === 'number') return { count: rows };
-    const most = Math.ceil(height * width * MOST_ROWS_PER_PIXEL) * (format === 'yolov5' ? ANCHORS : 1);
+    const most = Math.ceil(height * width * MAX_ROWS_PER_PIXEL) * (format === 'yolov5' ? ANCHORS : 1);
     return { count: most, rowsVary: true };
   }
   throw refuse(

@@ -35,7 +35,7 @@ export const NODE = { input: 1, output: 2, operator: 4, domain: 7 } as const;
 const TENSOR = { dims: 1, name: 8, externalData: 13 } as const;
 const MAX_VALUES = 1_000_000;
 const MAX_LENGTH = 2 ** 40;
-const MOST_NOTES = 1_000;
+const MAX_NOTES = 1_000;
 
 /**
  * Reads the structure of an ONNX file. Weights are skipped, and nothing is executed.
@@ -62,7 +62,7 @@ function readModel(file: ProtobufReader): DescribedModel {
     else if (field.number === MODEL.producer) producer = file.text(field);
     else if (field.number === MODEL.graph && field.isSpan) graph = field;
     else if (field.number === MODEL.opset && field.isSpan) opsets.push(readOpset(file, field));
-    else if (field.number === MODEL.metadata && field.isSpan && metadata.size < MOST_NOTES) {
+    else if (field.number === MODEL.metadata && field.isSpan && metadata.size < MAX_NOTES) {
       const { key, value } = readEntry(file, field);
       metadata.set(key, value);
     }

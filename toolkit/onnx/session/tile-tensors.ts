@@ -70,7 +70,7 @@ function greyOf(tile: Float32Array): Float32Array {
 }
 
 /**
- * Puts a network's scores where the sliding window wants them: one value a label, channels last.
+ * Puts a network's scores where the sliding window wants them: one value per label, channels last.
  *
  * @param scores - channels x pixels (NCHW) or pixels x channels (NHWC) float32.
  * @param values - Label of every channel.
