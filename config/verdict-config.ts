@@ -7,8 +7,10 @@ const fraction = (fallback: number, text: string) =>
 const pixels = (fallback: number, text: string) =>
   z.number().min(0).max(1_000).default(fallback).describe(`${text} Unit: px. Default: ${fallback}.`);
 
+const end = (text: string) => z.number().min(0).max(1).describe(`${text} Fraction, 0 to 1.`);
+
 const fractionRange = (text: string) =>
-  z.tuple([z.number().min(0).max(1), z.number().min(0).max(1)]).describe(`${text} Lower and upper end, 0 to 1.`);
+  z.strictObject({ low: end('Lower end.'), high: end('Upper end.') }).describe(text);
 
 const HalfPrecision = z
   .strictObject({

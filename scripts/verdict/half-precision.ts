@@ -67,8 +67,10 @@ async function measure(count: number, runs: number): Promise<void> {
     console.error(`run ${run + 1} of ${runs}: ${JSON.stringify(moved)}`);
     measured.push(moved);
   }
-  const intervalOf = (name: keyof (typeof measured)[number]) =>
-    predictionInterval(measured.map((each) => each[name])).map((value) => Number(value.toPrecision(4)));
+  const intervalOf = (name: keyof (typeof measured)[number]) => {
+    const { low, high } = predictionInterval(measured.map((each) => each[name]));
+    return { low: Number(low.toPrecision(4)), high: Number(high.toPrecision(4)) };
+  };
   const halfPrecision = {
     runs,
     differingFraction: intervalOf('differingFraction'),

@@ -147,8 +147,8 @@ function verdictOnMasks(
 function explanationOf({ pixels, differing, largestConfidence }: MaskComparison, t: Tolerances): MaskExplanation {
   if (differing === 0) return 'identical';
   if (largestConfidence <= t.reproduced.maxConfidence + CONFIDENCE_ROUNDING) return 'ties';
-  const { differingFraction: [, mostPixels] = [0, 0], largestConfidence: [, mostConfidence] = [0, 0] } =
-    t.halfPrecision ?? {};
+  const mostPixels = t.halfPrecision?.differingFraction.high ?? 0;
+  const mostConfidence = t.halfPrecision?.largestConfidence.high ?? 0;
   const isSmall = differing <= Math.max(t.tolerance.maxDifferingFraction, mostPixels) * pixels;
   const isUnsure = largestConfidence <= Math.max(t.maxHalfPrecisionConfidence, mostConfidence) + CONFIDENCE_ROUNDING;
   return isSmall && isUnsure ? 'half precision' : 'unexplained';
@@ -228,7 +228,7 @@ function expectedOf(
 ): HalfPrecisionComparison {
   const found = { differingFraction: pixels === 0 ? 0 : differing / pixels, largestConfidence, diceDifference };
   const compared = (name: keyof typeof found) => {
-    const [low, high] = intervals[name];
+    const { low, high } = intervals[name];
     return { low, high, found: found[name], within: found[name] >= low && found[name] <= high };
   };
   return {

@@ -1,8 +1,8 @@
-import { z } from 'zod';
-
-/** Where the next of repeated runs lies with a probability of 95 %. */
-export const PredictionInterval = z.tuple([z.number().min(0), z.number().min(0)]);
-export type PredictionInterval = z.infer<typeof PredictionInterval>;
+/** Where the next of repeated runs is with a probability of 95 %. */
+export interface PredictionInterval {
+  readonly low: number;
+  readonly high: number;
+}
 
 /** 0.975 quantiles of Student's t by degrees of freedom, from 1 on. */
 const T_QUANTILES = [
@@ -25,5 +25,5 @@ export function predictionInterval(values: readonly number[]): PredictionInterva
   const mean = values.reduce((sum, value) => sum + value, 0) / n;
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1);
   const half = t * Math.sqrt(variance * (1 + 1 / n));
-  return [Math.max(0, mean - half), mean + half];
+  return { low: Math.max(0, mean - half), high: mean + half };
 }

@@ -61,9 +61,9 @@ describe('judgeTissue', () => {
   it('explains by half precision what repeated runs in it cover, and says how the published masks compare', () => {
     const halfPrecision = {
       runs: 5,
-      differingFraction: [0.001, 0.006] as [number, number],
-      largestConfidence: [0, 0.012] as [number, number],
-      diceDifference: [0, 0.01] as [number, number],
+      differingFraction: { low: 0.001, high: 0.006 },
+      largestConfidence: { low: 0, high: 0.012 },
+      diceDifference: { low: 0, high: 0.01 },
     };
     const judge = (...rois: ComparedRoi[]) => judgeTissue('he', rois, undefined, { ...TOLERANCES, halfPrecision });
     // 240 of 40,000 pixels, past the tolerance of 0.5 %.
