@@ -50,7 +50,7 @@ export async function writePredictionPage(
     question: TASK_TITLES[task],
     answer: `${counted(images.length, 'image')} predicted${failures.length === 0 ? '' : `, ${failures.length} failed`}.`,
     tone: failures.length === 0 ? 'not comparable' : 'differs',
-    lead: html`These are predictions of a model. Nobody has checked them: look at the images before you use the numbers.`,
+    lead: html`These are predictions of a model. They are not checked: look at the images before you use the numbers.`,
     links: [
       ['images', 'Images'],
       ['numbers', 'Numbers'],

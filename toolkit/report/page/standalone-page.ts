@@ -26,7 +26,7 @@ export interface ViewedRoi extends RoiLayers {
   readonly about: string;
 }
 
-/** A page that is no report of a run: of a comparison, an evaluation, a prediction. */
+/** A page like the report, of something else than a run: of a comparison, an evaluation, a prediction. */
 export interface StandalonePage {
   readonly title: string;
   readonly question: string;
