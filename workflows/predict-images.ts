@@ -1,7 +1,8 @@
 import { continueAsNew, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
-import type { PredictImagesInput } from '../activities/predict/prediction-inputs.ts';
+import type { PredictImageOutcome } from '../activities/predict/predict-image.ts';
+import type { PredictImageInput, PredictImagesInput } from '../activities/predict/prediction-inputs.ts';
 import type { WrittenPrediction } from '../activities/predict/write-prediction.ts';
-import { mapSettledConcurrent } from './concurrency.ts';
+import { allOrCancel, mapSettledConcurrent } from './concurrency.ts';
 import { type FailedItem, failureList, toFailureInfo, withFailureInfo } from './failures.ts';
 import { progress, progressTable, type StageProgress } from './progress.ts';
 import { aggregationActivities, inference, readImages } from './steps.ts';
@@ -31,14 +32,13 @@ async function predictFrom(input: PredictImagesInput, from: PredictionState): Pr
   const show = () => setCurrentDetails([progressTable(now()), ...failureList(named)].join('\n'));
   setHandler(progress, now);
   show();
-  const { predictImage } = inference(temporal);
   const images = await readImages.executeWithOptions({ summary: `list of batch ${from.batch + 1}` }, [
     { list, batch: from.batch },
   ]);
   await mapSettledConcurrent(images, temporal.maxConcurrentRois, async (image) => {
     let isOver = true;
     try {
-      const outcome = await predictImage.executeWithOptions({ summary: image.name }, [{ order, list, image }]);
+      const outcome = await predictOne({ order, list, image }, temporal);
       if (outcome.cached) cached += 1;
     } catch (error) {
       isOver = !isCancellation(error);
@@ -58,4 +58,24 @@ async function predictFrom(input: PredictImagesInput, from: PredictionState): Pr
   if (batch < list.batches) return continueAsNew<typeof predictImages>(input, { batch, done, cached, failed });
   const { writePrediction } = aggregationActivities(temporal);
   return writePrediction.executeWithOptions({ summary: 'summary and table' }, [{ order, list }]);
+}
+
+/**
+ * Predicts an image in one step, a slide in strips that workers share. Lists of earlier releases name no slides: their
+ * histories take the first way, as they were recorded.
+ */
+async function predictOne(
+  input: PredictImageInput,
+  temporal: PredictImagesInput['temporal'],
+): Promise<PredictImageOutcome> {
+  const { image } = input;
+  const { planSlide, predictStrip, predictImage } = inference(temporal);
+  if (image.slide !== true) return predictImage.executeWithOptions({ summary: image.name }, [input]);
+  const { strips } = await planSlide.executeWithOptions({ summary: `${image.name}: strips` }, [input]);
+  await allOrCancel([...strips.entries()], ([index, strip]) =>
+    predictStrip.executeWithOptions({ summary: `${image.name}: strip ${index + 1} of ${strips.length}` }, [
+      { ...input, strip },
+    ]),
+  );
+  return predictImage.executeWithOptions({ summary: image.name }, [{ ...input, strips: [...strips] }]);
 }

@@ -11,8 +11,10 @@ import type { ServerSession } from '../../runtime/session/server-session.ts';
 import { watchOn, withServer } from '../../runtime/session/with-server.ts';
 import { workerSettingsOf } from '../../runtime/workers/worker-settings.ts';
 import { allowPlaces } from '../../toolkit/access/allowed-places.ts';
+import { mapConcurrent } from '../../toolkit/concurrency.ts';
 import { sha256Of } from '../../toolkit/files/hash-file.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { isSeenAsSlide } from '../../toolkit/predict/input-image.ts';
 import { claimOf, PredictionFolder } from '../../toolkit/predict/prediction-folder.ts';
 import type { NamedImage, PredictionOrder as Order } from '../../toolkit/predict/prediction-order.ts';
 import {
@@ -29,6 +31,8 @@ import { runPage } from '../run/follow-run.ts';
 import { openProgress } from '../run/progress-display.ts';
 
 const QUEUES = ['orchestration', 'inference'] as const;
+const FILES_AT_ONCE = 16;
+
 /**
  * Predicts images as a workflow: an activity each, retried, shared among the workers of a server, in the Temporal UI.
  * The same command attaches to a prediction that is open, and takes from the cache what was done before.
@@ -43,7 +47,7 @@ export async function predictAsRun(
 ): Promise<PredictionSummary> {
   await claimFolder(order, images, home, signal);
   const config = await loadConfig({ profile: 'sample', set: [] });
-  const { id, input } = await listImages(order, images, home, config.temporal);
+  const { id, input } = await listImages(order, await markSlides(order, images), home, config.temporal);
   const settings = workerSettingsOf(config);
   await withServer({ home, settings, queues: QUEUES, onStep: printStep, signal }, (session) =>
     follow(session, id, input, signal),
@@ -71,6 +75,13 @@ async function claimFolder(
   } finally {
     await lock.release();
   }
+}
+
+/** Says which of the images are slides: those are shared by several workers. */
+function markSlides({ choices }: Order, images: readonly NamedImage[]): Promise<readonly NamedImage[]> {
+  return mapConcurrent(images, FILES_AT_ONCE, undefined, async (image) => {
+    return (await isSeenAsSlide(image.path, choices)) ? { ...image, slide: true } : image;
+  });
 }
 
 /** Writes the images into the state directory, in batches, where the workflow and its workers find them. */
