@@ -4,7 +4,7 @@ import type { ConfigOptions } from '../maintain/config.ts';
 import type { DoctorOptions } from '../maintain/doctor.ts';
 import { REMOVABLES } from '../maintain/removables.ts';
 import { printDocument } from '../output.ts';
-import { type CommandContext, command, configured, configuredCommand } from './command.ts';
+import { type CommandContext, command, configured, configuredCommand, withExamples } from './command.ts';
 
 /** Commands for this machine and its settings. */
 export function machineCommands(program: Command, { signal, exitWith }: CommandContext): void {
@@ -18,18 +18,19 @@ export function machineCommands(program: Command, { signal, exitWith }: CommandC
 
   program
     .command('completion')
-    .description('the script that makes a shell complete commands and options')
-    .addArgument(new Argument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']))
+    .description('print the script that lets a shell complete commands and options')
+    .addArgument(new Argument('<shell>', 'the shell').choices(['bash', 'zsh', 'fish']))
     .action(async (shell: 'bash' | 'zsh' | 'fish') => {
       const { completionScript } = await import('../maintain/completion-script.ts');
       printDocument(completionScript(program, shell));
     });
 
-  command(
-    program,
-    'clean [kinds...]',
-    `free disk space; kinds: ${REMOVABLES.join(', ')} (default: all); never deletes data, results or history`,
+  withExamples(
+    command(program, 'clean', 'free disk space; never deletes data, results or history'),
+    'clean --dry-run',
+    'clean partial logs',
   )
+    .argument('[kinds...]', `what to delete: ${REMOVABLES.join(', ')} (default: all of these)`)
     .option('--dry-run', 'show what would be deleted, without deleting it')
     .action(async (kinds: string[], options: CleanOptions) => {
       const { cleanCommand } = await import('../maintain/clean.ts');
@@ -37,7 +38,7 @@ export function machineCommands(program: Command, { signal, exitWith }: CommandC
     });
 
   configuredCommand(program, 'doctor', 'check this machine, or a record, and suggest fixes')
-    .option('--record', 'check the record of the profile before downloading it')
+    .option('--record', 'check the record of the profile instead, without downloading it')
     .action(async (options: DoctorOptions) => {
       const { doctorCommand } = await import('../maintain/doctor.ts');
       exitWith(await doctorCommand(options, signal));

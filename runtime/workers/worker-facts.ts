@@ -10,7 +10,7 @@ export const WorkerFacts = z.object({
   cores: z.int().min(1),
   memory: z.number().describe('GiB, rounded'),
   adapter: z.string().optional().describe('GPU, where the machine says'),
-  scratch: z.boolean().optional().describe('Whether it fetches what it needs from object storage'),
+  scratch: z.boolean().optional().describe('Whether it fetches its files from object storage'),
 });
 export type WorkerFacts = z.infer<typeof WorkerFacts>;
 

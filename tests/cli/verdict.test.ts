@@ -118,6 +118,7 @@ describe('the verdict of a run', () => {
       'duplicate-images',
       'sizes-and-areas',
       'negated-masks',
+      'stray-value-files',
       'images-with-alpha',
       'original-not-installable',
     ]);
@@ -155,7 +156,7 @@ describe('the verdict of a run', () => {
     const { ours, published } = he.withoutPrediction ?? {};
     // The untrained network leaves pixels out too.
     expect(he.warnings).toContainEqual(
-      expect.stringContaining(`WARNING: Our masks have no prediction for ${ours?.pixels}`),
+      expect.stringContaining(`WARNING: The reproduced masks have no prediction for ${ours?.pixels}`),
     );
     expect(published?.pixels).toBeGreaterThan(50);
     expect(published?.all.overall).toBeLessThan(he.dice.all[0]?.published ?? 0);

@@ -86,16 +86,16 @@ export async function inferOnce(
 /**
  * What is said of every prediction, whatever was predicted.
  *
- * @param cautions - Why the numbers may mislead, a sentence each; they come first.
+ * @param cautions - Why the numbers may mislead, one sentence each; they come first.
  * @param notes - Anything else on this image.
  */
 export function describeInferred(
   { image, name }: { readonly image: string; readonly name: string },
   input: InputImage,
   seen: NetworkImage,
-  { facts, isCached }: Inferred,
+  { entry, facts, isCached }: Inferred,
   { cautions, notes }: { readonly cautions: readonly string[]; readonly notes: readonly string[] },
-): Pick<ImagePrediction, 'image' | 'name' | 'width' | 'height' | 'cached' | 'provider' | 'seconds' | 'notes'> &
+): Pick<ImagePrediction, 'image' | 'name' | 'width' | 'height' | 'cached' | 'key' | 'provider' | 'seconds' | 'notes'> &
   NetworkImage['said'] {
   return {
     image,
@@ -104,6 +104,7 @@ export function describeInferred(
     height: input.height,
     ...seen.said,
     cached: isCached,
+    key: entry.key,
     provider: facts.provider,
     seconds: isCached ? 0 : facts.seconds,
     notes: [...new Set([...cautions, ...notes, ...input.notes, ...facts.notes.map(asSentence), ...seen.notes])],

@@ -6,6 +6,7 @@ import { TASKS, type Task } from '../../config/tasks.ts';
 import { bestEffort } from '../concurrency.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { codeOf, hasCode } from '../files/disk-error.ts';
 import { type FileLock, lockFile } from '../files/file-lock.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { statIfThere } from '../files/if-there.ts';
@@ -191,7 +192,7 @@ export class PredictionFolder {
     const lock = await lockPatiently(join(this.#own, 'tables.lock'), `The tables of ${this.#out}`);
     try {
       const claim = await this.#readClaim();
-      if (claim === undefined) throw new ReigniteError('FILE_MISSING', `${this.#out} is no longer a prediction.`);
+      if (claim === undefined) throw new ReigniteError('FILE_MISSING', `${this.#out} no longer contains a prediction.`);
       const outcomes = inOrder(await this.#readOutcomes(), latest);
       const summary: PredictionSummary = {
         ...claim,
@@ -314,7 +315,7 @@ function failureIn({ image, prediction, failure }: Outcome): ImageFailure | unde
   return {
     image,
     code: 'CANCELLED',
-    cause: `${image} was started and not finished.`,
+    cause: `${image} was started but not finished.`,
     remedy: 'Run its command again to resume.',
   };
 }
@@ -365,7 +366,7 @@ async function placeFile(path: string, text: string): Promise<boolean> {
     await link(temporary, path);
     return true;
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false;
+    if (hasCode(error, 'EEXIST')) return false;
     // A file system without hard links: the two that are first at the same moment are let be.
     await writeFileAtomic(path, text);
     return true;
@@ -393,7 +394,7 @@ async function tryWriting(path: string, image: string): Promise<void> {
     // The name itself may be too long where the temporary one is not.
     await lstat(path).catch(unlessMissing);
   } catch (error) {
-    const code = codeOf(error);
+    const code = codeOf(error) ?? 'unknown';
     if (code === 'ENAMETOOLONG') {
       const cause = `The name of the image ${basename(image)} is too long for the files derived from it.`;
       throw new ReigniteError('NAME_TOO_LONG', cause, { cause: error, remedy: 'Give the image a shorter name.' });
@@ -409,7 +410,7 @@ async function tryWriting(path: string, image: string): Promise<void> {
 }
 
 function unlessMissing(error: unknown): void {
-  if (codeOf(error) !== 'ENOENT') throw error;
+  if (!hasCode(error, 'ENOENT')) throw error;
 }
 
 async function lockPatiently(path: string, subject: string): Promise<FileLock> {
@@ -423,8 +424,4 @@ async function lockPatiently(path: string, subject: string): Promise<FileLock> {
       await sleep(LOOK_AGAIN_MS);
     }
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
 }

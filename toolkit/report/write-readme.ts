@@ -56,6 +56,7 @@ ${inElement(rerunCommand(data))}
 | inference/, figures/ | masks, points and figures, named as in the record |
 | confidence/, candidates/ | the confidence of each pixel; all candidates of the detectors, with scores |
 | configuration.yaml, environment/, models/, trace.jsonl | configuration, machines, models, and the times of each activity |
+| codecheck.yml | what was checked, when, and with which result, for a certificate |
 | ro-crate-metadata.json, workflow/ | the folder as a Workflow Run RO-Crate |
 | manifest.sha256 | digests of every file: \`sha256sum -c manifest.sha256\` |
 

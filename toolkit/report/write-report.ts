@@ -1,4 +1,5 @@
 import { VerdictConfig } from '../../config/verdict-config.ts';
+import { writeCertificate } from './certificate.ts';
 import { writeCrate } from './crate/write-crate.ts';
 import { writeLayers } from './layers/write-layers.ts';
 import { writeManifest } from './manifest.ts';
@@ -23,7 +24,7 @@ export interface ReportOptions {
 }
 
 /**
- * Writes what closes a results folder: the report and its zip, the crate, and last the manifest of everything.
+ * Writes what closes a results folder: the report and its zip, the certificate, the crate, and last the manifest of everything.
  *
  * @throws ReigniteError FILE_MISSING when the folder holds no results.
  */
@@ -35,6 +36,7 @@ export async function writeReport(results: string, options: ReportOptions): Prom
   await writePage(results, data, layers, version);
   await zipReport(results, new Date(data.summary.ended ?? 0));
   await writeReadme(results, data);
+  await writeCertificate(results, data, version);
   await writeCrate(results, data, version);
   return { files: await writeManifest(results, signal) };
 }

@@ -200,6 +200,11 @@ export const RESULTS = {
     'Source of the workflow that was run, for the RO-Crate',
     'toolkit/report/crate/write-crate.ts',
   ),
+  certificate: new ResultsFile(
+    'codecheck.yml',
+    'What was checked, when, and with which result, as a CODECHECK configuration file',
+    'toolkit/report/certificate.ts',
+  ),
   crate: new ResultsFile(
     'ro-crate-metadata.json',
     'The folder as a Workflow Run RO-Crate',

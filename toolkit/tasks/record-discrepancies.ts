@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, posix, relative, sep } from 'node:path';
 import { mapConcurrent } from '../concurrency.ts';
+import { overviewFileIn } from '../dataset/find-files.ts';
 import { HE_LABELS } from '../dataset/he-labels.ts';
-import { OVERVIEW_FILE } from '../dataset/layout.ts';
 import { type OverviewRow, readOverview } from '../dataset/overview.ts';
 import { isSynthetic, kindOfNumber } from '../dataset/provenance.ts';
 import { resolveInData } from '../dataset/test-rois.ts';
@@ -12,12 +12,15 @@ import { decodeLabels } from '../image/decode-labels.ts';
 import { imageSize } from '../image/open-image.ts';
 import { readPngStart } from '../image/png-header.ts';
 import type { DiscrepancyEntry } from '../verdict/discrepancies/discrepancies-file.ts';
+import { paperCountsEntry, publishedDigestsEntry } from '../verdict/discrepancies/paper-entries.ts';
 import {
   alphaImagesEntry,
   type LookedMask,
   maskValues,
   negatedMasksEntry,
-  paperCountsEntry,
+  type StrayMask,
+  strayFilesEntry,
+  strayValues,
 } from '../verdict/discrepancies/pixel-entries.ts';
 import {
   duplicateImagesEntry,
@@ -28,16 +31,17 @@ import {
   sharedPatientsEntry,
   sizesEntry,
 } from '../verdict/discrepancies/record-entries.ts';
+import { comparedDigests, countCocoFiles, PUBLISHED_DIGESTS } from './paper-record.ts';
 import type { TaskWork } from './work.ts';
 
-/** Rows looked at side by side: most of the time goes to opening images for their size. */
+/** Rows checked at the same time: most of the time goes to opening images for their size. */
 const LANES = 8;
 /** Masks that are decoded for their values: more than the paper's record has. */
 const MAX_MASKS = 1_000;
 
 /** What the record holds otherwise than it says, measured in this run. */
 export async function recordDiscrepancies(work: TaskWork, record: string): Promise<DiscrepancyEntry[]> {
-  const rows = await readOverview(inside(work.data, OVERVIEW_FILE));
+  const rows = await readOverview(await overviewFileIn(work.data));
   const withFiles = await rowsWithFiles(rows, work);
   const images = await hashImages(work);
   const isPaper = !isSynthetic(rows) && kindOfNumber({ id: record }) === 'paper';
@@ -47,8 +51,9 @@ export async function recordDiscrepancies(work: TaskWork, record: string): Promi
     duplicateImagesEntry(images, rows),
     sizesEntry(withFiles),
     negatedMasksEntry(await lookAtMasks(rows, work)),
+    strayFilesEntry(await lookForStrays(rows, work)),
     alphaImagesEntry(alphaOf(images, work.data)),
-    ...(isPaper ? [paperCountsEntry(countByFolder(rows))] : []),
+    ...(isPaper ? await comparedWithPaper(rows, record, work) : []),
     installEntry(),
   ];
 }
@@ -70,19 +75,48 @@ async function rowWithFiles(data: string, row: OverviewRow): Promise<RowFiles> {
 }
 
 /** Values of the masks without context of the tissue task; of very many the first ones. */
-async function lookAtMasks(rows: readonly OverviewRow[], { data, signal }: TaskWork): Promise<LookedMask[]> {
-  const paths = rows
-    .filter(({ task }) => task === 'he_tissue_segmentation')
-    .flatMap(({ annotationPath }) => pathOf(annotationPath) ?? [])
-    .slice(0, MAX_MASKS);
-  const looked = await mapConcurrent(paths, LANES, signal, async (path): Promise<LookedMask | undefined> => {
-    const mask = await decodeLabels(inside(data, path)).catch(() => undefined);
-    if (mask === undefined) return undefined;
-    const counts = new Array<number>(256).fill(0);
-    for (const value of mask.data) counts[value] = (counts[value] ?? 0) + 1;
-    return { path, values: maskValues(counts, HE_LABELS.length) };
+async function lookAtMasks(rows: readonly OverviewRow[], work: TaskWork): Promise<LookedMask[]> {
+  const looked = await mapConcurrent(tissueRows(rows), LANES, work.signal, async ({ annotationPath }) => {
+    const path = pathOf(annotationPath);
+    const counts = path === undefined ? undefined : await valueCounts(path, work);
+    return path === undefined || counts === undefined ? [] : [{ path, values: maskValues(counts, HE_LABELS.length) }];
   });
-  return looked.filter((mask) => mask !== undefined);
+  return looked.flat();
+}
+
+/** Values beyond the labels in the masks with context; of very many the first ones. */
+async function lookForStrays(rows: readonly OverviewRow[], work: TaskWork): Promise<StrayMask[]> {
+  const looked = await mapConcurrent(tissueRows(rows), LANES, work.signal, async ({ annotationPath, split }) => {
+    const path = pathOf(withContext(annotationPath));
+    const counts = path === undefined ? undefined : await valueCounts(path, work);
+    return path === undefined || counts === undefined
+      ? []
+      : [{ path, split, strays: strayValues(counts, HE_LABELS.length) }];
+  });
+  return looked.flat();
+}
+
+function tissueRows(rows: readonly OverviewRow[]): readonly OverviewRow[] {
+  return rows.filter(({ task }) => task === 'he_tissue_segmentation').slice(0, MAX_MASKS);
+}
+
+/** How many pixels of a mask hold each value; undefined where it cannot be read. */
+async function valueCounts(path: string, { data }: TaskWork): Promise<number[] | undefined> {
+  const mask = await decodeLabels(inside(data, path)).catch(() => undefined);
+  if (mask === undefined) return undefined;
+  const counts = new Uint32Array(256);
+  for (const value of mask.data) counts[value] = (counts[value] ?? 0) + 1;
+  return [...counts];
+}
+
+/** What only the paper's record can be compared with. */
+async function comparedWithPaper(
+  rows: readonly OverviewRow[],
+  record: string,
+  work: TaskWork,
+): Promise<DiscrepancyEntry[]> {
+  const counts = paperCountsEntry(countByFolder(rows), await countCocoFiles(work));
+  return record === PUBLISHED_DIGESTS.record ? [counts, publishedDigestsEntry(await comparedDigests(work))] : [counts];
 }
 
 function alphaOf(images: readonly HashedImage[], data: string) {

@@ -37,7 +37,7 @@ export const ComparedMetric = z.object({
   judged: z.boolean().describe('Whether it counts for the verdict'),
   published: z.number().nullable(),
   ours: z.number().nullable(),
-  difference: z.number().nullable().describe('Ours minus published'),
+  difference: z.number().nullable().describe('Reproduced minus published'),
   publishedInterval: Interval.optional(),
   oursInterval: Interval.optional(),
   differenceInterval: Interval.optional(),
@@ -70,7 +70,7 @@ export const HeRoiVerdict = RoiVerdict.extend({
   comparison: MaskComparison.omit({ between: true }).optional(),
   explanation: MaskExplanation.optional(),
   published: z.number().optional().describe('Overall Dice of the published mask'),
-  ours: z.number().optional().describe('Overall Dice of our mask'),
+  ours: z.number().optional().describe('Overall Dice of the reproduced mask'),
 });
 export type HeRoiVerdict = z.infer<typeof HeRoiVerdict>;
 
@@ -129,7 +129,7 @@ export const TumourProportion = z.object({
       z.object({
         reader: z.string(),
         rois: z.int().min(0).describe('Images on which both have a score'),
-        meanDifference: z.number().nullable().describe('AI (ours) minus reader, percentage points'),
+        meanDifference: z.number().nullable().describe('Reproduced AI minus reader, percentage points'),
         meanAbsoluteDifference: z.number().nullable().describe('Percentage points'),
         publishedMeanDifference: z.number().nullable(),
         publishedMeanAbsoluteDifference: z.number().nullable(),
@@ -188,7 +188,7 @@ export const PointsComparison = z.object({
   published: z.int().min(0),
   matched: z.int().min(0).describe('Pairs of one class within the tolerance, nearest first'),
   farthest: z.number().min(0).describe('Largest distance within a pair, px'),
-  extra: z.int().min(0).describe('Our points without counterpart'),
+  extra: z.int().min(0).describe('Reproduced points without counterpart'),
   missing: z.int().min(0).describe('Published points without counterpart'),
   unexplained: z
     .int()

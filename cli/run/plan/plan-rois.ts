@@ -82,7 +82,7 @@ async function planRoi(
   for (const parts of keys) if (await isThere(parts)) return { roi: roi.roi, state: 'cached', ...tiles };
   for (const setup of setups) {
     if (!(await isThere(kind.networkKey(sources, setup)))) continue;
-    return outstanding(roi.roi, `${reasonOf(made, keys.at(-1), cache)}; needs no network`, { tiles: 0 });
+    return outstanding(roi.roi, `${reasonOf(made, keys.at(-1), cache)}; needs no inference`, { tiles: 0 });
   }
   return outstanding(roi.roi, reasonOf(made, keys.at(-1), cache), tiles);
 }

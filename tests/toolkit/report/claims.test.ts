@@ -47,7 +47,7 @@ describe('what a report claims', () => {
   it('of synthetic data, under whatever number: no paper, no citation, no methods', () => {
     const data = run({ kind: 'synthetic' }, '15674785');
     const { answer } = headlineOf(data);
-    expect(answer).toBe('The pipeline works: synthetic sample reproduced; this says nothing about the paper.');
+    expect(answer).toBe('The pipeline works: the synthetic sample is reproduced; this says nothing about the paper.');
     expect(methodsText(data)).toEqual([]);
     expect(everything(data)).not.toMatch(/IGNITE|[Zz]enodo|arXiv|doi\.org|Yes/);
     expect(String(badge(data))).toContain('reproduced (synthetic)');
@@ -63,7 +63,7 @@ describe('what a report claims', () => {
 
   it('of the paper: whether it reproduces, and only as far as it was compared', () => {
     const data = run({ kind: 'paper' }, '15674785');
-    expect(headlineOf(data).answer).toBe('As far as it was compared, yes: reproduced.');
+    expect(headlineOf(data).answer).toBe('Yes, as far as it was compared: reproduced.');
     expect(headlineOf(data).sentence).toContain('Nuclei detection and PD-L1 detection were not part of this run.');
     expect(citations(data, '1').join()).toContain('https://doi.org/10.5281/zenodo.15674785');
   });

@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { VerdictConfig } from '../../../config/verdict-config.ts';
 import { listArchive } from '../../../toolkit/archive/list-archive.ts';
 import { fileExists } from '../../../toolkit/files/open-for-reading.ts';
@@ -110,6 +111,30 @@ describe('writeReport', () => {
     expect(parts).toEqual(expect.arrayContaining(['summary.json', 'report/index.html', 'verdict/he.json', 'figures/']));
     expect(parts.every((part) => ids.has(part))).toBe(true);
     expect(graph.filter((entity) => entity['@type'] === 'CreateAction')).toHaveLength(1);
+  });
+
+  it('writes a certificate that says what was checked, when, and with which result, and names no user', async () => {
+    const results = await writeResults();
+    const summary = JSON.parse(await readFile(join(results, 'summary.json'), 'utf8'));
+    await writeFile(join(results, 'summary.json'), JSON.stringify({ ...summary, ended: '2026-01-02T03:04:05.000Z' }));
+    await writeReport(results, { version: '1.2.3' });
+    const text = await readFile(join(results, 'codecheck.yml'), 'utf8');
+    expect(text).toMatch(/^---\n/);
+    const certificate = parse(text);
+    expect(certificate).toMatchObject({
+      paper: { title: 'None; compared: record 7' },
+      codechecker: [{ name: 'The person or group that ran reignite' }],
+      check_time: '2026-01-02T03:04:05.000Z',
+      report: 'report/index.html',
+      reignite: {
+        version: '1.2.3',
+        run: 'r/1',
+        results: [{ task: 'he', verdict: 'not comparable', rois: 1, predictions: { verdict: 'not comparable' } }],
+      },
+    });
+    const listed = certificate.manifest.map(({ file }: { file: string }) => file);
+    expect(listed).toEqual(['verdict/he.json']);
+    expect(await readFile(join(results, 'manifest.sha256'), 'utf8')).toContain('  codecheck.yml\n');
   });
 
   it('needs a summary', async () => {

@@ -39,7 +39,7 @@ const VALUES = 256;
  * Segments a whole slide: labels and confidence as pyramidal TIFF at the resolution of the model, outlines in
  * pixels of the slide's largest level, an overview, areas. Only tissue is computed unless all is wanted.
  *
- * Safe to kill anywhere: finished tile rows wait in the home, and what the network made is kept there.
+ * Safe to kill anywhere: finished tile rows wait in the state directory, and what the network made is kept there.
  *
  * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, SCALE_UNKNOWN, NO_TISSUE, USAGE, INFERENCE_FAILED, NO_SPACE,
  *   NOT_WRITABLE; the signal's reason.
@@ -150,7 +150,7 @@ async function segment(
   return { files: { [LABELS]: outputs.labels, [CONFIDENCE]: outputs.confidence }, facts: factsOf(ran), ran };
 }
 
-function described({ image, name }: TissueJob, { slide, view, mpp }: SeenSlide, { facts, isCached }: Inferred) {
+function described({ image, name }: TissueJob, { slide, view, mpp }: SeenSlide, { entry, facts, isCached }: Inferred) {
   const isResampled = view.width !== slide.width || view.height !== slide.height;
   return {
     image,
@@ -160,6 +160,7 @@ function described({ image, name }: TissueJob, { slide, view, mpp }: SeenSlide, 
     ...(mpp !== undefined && { mpp }),
     ...(isResampled && { resampledTo: { width: view.width, height: view.height } }),
     cached: isCached,
+    key: entry.key,
     provider: facts.provider,
     seconds: isCached ? 0 : facts.seconds,
   };
@@ -182,7 +183,7 @@ async function writeOutputs(
     width,
     height,
     palette: slidePalette(paletteOf(classes)),
-    description: `Labels of ${name} by reignite; ${NOT_PREDICTED} was not computed`,
+    description: `Labels of ${name} by reignite; ${NOT_PREDICTED} was not predicted`,
   });
   const confidence = new LabelTally(view, 1);
   await writePyramid(path(files.margin), confidence.through(readRows([rows.confidence], width)), {
@@ -212,7 +213,7 @@ async function writeOutputs(
     tissueCertaintyNote(certainty),
     ...ofModel,
     ...ofSlide,
-    'Shares are of what was computed.',
+    'Shares refer to the predicted area.',
     ...(traced > 1 ? [tracedNote(traced, mpp)] : []),
     ...facts.notes.map(asSentence),
   ];
@@ -222,7 +223,7 @@ async function writeOutputs(
 function tracedNote(traced: number, mpp: number | undefined): string {
   const um = mpp === undefined ? '' : ` (${Number((traced * mpp).toPrecision(3))} µm)`;
   const side = Number(traced.toPrecision(3));
-  return `Outlines follow pixels of ${side} px of the slide${um}; --simplify and --min-area count these.`;
+  return `Outlines were drawn from a mask whose pixels are ${side} px of the slide wide${um}; --simplify and --min-area are in pixels of this mask.`;
 }
 
 /** Colours of labels; white where nothing was computed, as the glass. */

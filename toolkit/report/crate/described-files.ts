@@ -11,6 +11,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.md': 'text/markdown',
   '.html': 'text/html',
   '.yaml': 'application/yaml',
+  '.yml': 'application/yaml',
   '.zip': 'application/zip',
   '.npy': 'application/octet-stream',
 };
@@ -25,6 +26,7 @@ const SINGLE = [
   RESULTS.acquisition,
   RESULTS.trace,
   RESULTS.configuration,
+  RESULTS.certificate,
   RESULTS.reportZip,
   RESULTS.page,
 ] as const;

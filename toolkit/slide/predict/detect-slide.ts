@@ -94,7 +94,7 @@ class TileDetector {
     this.#head = new Float32Array(model.rows * (BOX_COLUMNS + model.classes.length));
   }
 
-  /** Once, after two tiles: how long so many more will take, s. */
+  /** Once, after two tiles: expected time of the remaining ones, s. */
   expected(left: number): { readonly expectedSeconds: number } | undefined {
     if (this.#runs !== 2 || this.#seconds < 0) return undefined;
     const expectedSeconds = (this.#seconds / 2) * left;

@@ -7,7 +7,7 @@ import { readSlideBoxes } from './slide-boxes.ts';
 import type { JudgedSlide, JudgeSlideJob } from './slide-cells-job.ts';
 
 /** Cells that are compared at once; the order of `nms` holds no more. */
-const MOST_CELLS = 2 ** 22 - 1;
+const MAX_CELLS = 2 ** 22 - 1;
 
 /**
  * Chooses the cells of a slide from its candidates, each cell once: suppression in every tile as the authors' scripts have
@@ -61,11 +61,16 @@ function keptOf(candidates: Candidates, { left, top, core }: CellTile, options: 
 /** The cells of all tiles, best first, each once. */
 function onceEach(tiles: readonly Candidates[], { confidence, iou }: NmsOptions): CellRow[] {
   const count = tiles.reduce((sum, tile) => sum + tile.count, 0);
-  if (count > MOST_CELLS) {
-    throw new ReigniteError('INFERENCE_FAILED', `The slide has ${count} cells; ${MOST_CELLS} are compared at most.`, {
-      remedy: 'Check the scale (`--mpp`) and the stain; else predict the slide in parts.',
-      retryable: false,
-    });
+  if (count > MAX_CELLS) {
+    throw new ReigniteError(
+      'INFERENCE_FAILED',
+      `More cells were found on the slide than supported: ${count} instead of at most ${MAX_CELLS}.`,
+      {
+        remedy:
+          'Check the pixel size (`--mpp`) and the stain; if they are right, export regions of the slide and predict these.',
+        retryable: false,
+      },
+    );
   }
   const all = {
     count,
@@ -82,7 +87,7 @@ function onceEach(tiles: readonly Candidates[], { confidence, iou }: NmsOptions)
       new Uint16Array(count),
     ),
   };
-  const limits = { maxCandidates: MOST_CELLS, maxKept: MOST_CELLS };
+  const limits = { maxCandidates: MAX_CELLS, maxKept: MAX_CELLS };
   const { order, outcomes } = nms(all, { confidence, iou, ...limits });
   const cells: CellRow[] = [];
   for (const index of order) {

@@ -60,9 +60,13 @@ export async function tiledSlide(
   tissue: TissueMask | undefined,
 ): Promise<TiledSlide> {
   if (method.normalisation.some((each) => each.scheme === 'ZScore' && each.masked)) {
-    throw new ReigniteError('CHECKPOINT_UNSUPPORTED', 'The model normalises by a mask of the whole picture.', {
-      remedy: 'Predict regions of the slide, exported as PNG: a slide is never in memory as a whole.',
-    });
+    throw new ReigniteError(
+      'CHECKPOINT_UNSUPPORTED',
+      'The model normalises with a mask of the whole image, which is not supported for slides.',
+      {
+        remedy: 'Export regions of the slide as PNG and predict these.',
+      },
+    );
   }
   const whole = { height: view.height, width: view.width };
   const { grid, part, tiles } = await slideGrid(view, { patch, method }, tissue);

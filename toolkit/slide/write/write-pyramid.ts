@@ -11,7 +11,7 @@ const TILE = 512;
 const COMPRESSION = 6;
 /** Levels are added until one has no side longer than this, px. */
 const SMALLEST_LEVEL = 1_024;
-const MOST_LEVELS = 16;
+const MAX_LEVELS = 16;
 
 /** What a pyramid is of. */
 export interface PyramidOptions extends Omit<PictureTags, 'tile'> {
@@ -22,9 +22,9 @@ export interface PyramidOptions extends Omit<PictureTags, 'tile'> {
 }
 
 /**
- * Writes a picture of one byte per pixel as a tiled, pyramidal BigTIFF with deflate, from its rows as they come: in memory
- * are the rows of one tile of each level. Of every four pixels a smaller level takes the upper left one, so that labels
- * stay labels.
+ * Writes a picture of one byte per pixel as a tiled, pyramidal BigTIFF with deflate, from its rows as they come: in
+ * memory are the rows of one tile of each level. Of every four pixels a smaller level takes the upper left one, so that
+ * labels stay labels.
  *
  * @throws ReigniteError NO_SPACE, NOT_WRITABLE; RangeError for rows that are not as many as `height`.
  */
@@ -34,7 +34,7 @@ export async function writePyramid(path: string, rows: AsyncIterable<Rows>, opti
     const handle = await open(temporary, 'wx+');
     try {
       const writer = new TiffWriter(handle);
-      const levels = pyramidSizes({ width, height }, SMALLEST_LEVEL, MOST_LEVELS).map(
+      const levels = pyramidSizes({ width, height }, SMALLEST_LEVEL, MAX_LEVELS).map(
         (size) => new LevelRows(size, writer),
       );
       for await (const { count, data } of rows) {

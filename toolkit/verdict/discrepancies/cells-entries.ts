@@ -99,7 +99,7 @@ export function overflowEntry(metrics: Metrics): DiscrepancyEntry {
     {
       id: 'uint16-overflow',
       title: 'Counts are summed as 16-bit numbers',
-      what: 'A cell of a confusion matrix past 65,535 would wrap to 0. Ours do not.',
+      what: 'An entry of a confusion matrix above 65,535 would wrap to 0. reignite counts without this limit.',
       where: 'src/eval_utils.py',
       tasks: [...CELL_TASKS],
     },
@@ -164,14 +164,14 @@ export function timeLimitEntry(images: readonly ImagePoints[]): DiscrepancyEntry
       id: 'nms-time-limit',
       title: 'Non-maximum suppression gives up after a time limit',
       what:
-        'On a slow machine the original leaves the remaining tiles of a batch without points. Ours has no such limit. ' +
-        'Published tiles without any point, where we have some, are flagged (column and row of the tile).',
+        'On a slow machine, the original code leaves the remaining tiles of a batch without points. reignite has no such limit. ' +
+        'Tiles without published points in which this run found some are listed (column and row of the tile).',
       where: 'non_max_suppression of YOLOv5',
       tasks: [...CELL_TASKS],
     },
     {
       status: flagged.length === 0 ? 'no effect here' : 'affects results',
-      effect: `${counted(flagged.length, 'tile is', 'tiles are')} empty in the published points; ours there: ${points}.`,
+      effect: `${counted(flagged.length, 'tile has', 'tiles have')} no published points, but ${points} in this run.`,
       affected: flagged.map(({ name }) => name),
     },
   );

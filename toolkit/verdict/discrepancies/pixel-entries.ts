@@ -62,34 +62,41 @@ export function alphaImagesEntry(
   );
 }
 
-/** ROIs as the paper counts them, by the folder of their images. */
-const PAPER_ROIS: Readonly<Record<string, number>> = { he: 408, 'pdl1/pdl1': 344, 'pdl1/nuclei': 135 };
+/** A mask file with context of the tissue task: how many pixels hold each value that is not a label. */
+export interface StrayMask {
+  /** Relative to the data folder. */
+  readonly path: string;
+  readonly split: string;
+  readonly strays: ReadonlyMap<number, number>;
+}
 
-/**
- * The numbers of ROIs in the paper against the overview.
- *
- * @param found - Rows of the overview by the folder of their images.
- * @see arXiv 2507.16855
- */
-export function paperCountsEntry(found: ReadonlyMap<string, number>): DiscrepancyEntry {
-  const compared = Object.entries(PAPER_ROIS).map(([folder, paper]) => ({
-    folder,
-    paper,
-    here: found.get(folder) ?? 0,
-  }));
-  const total = (side: 'paper' | 'here') => compared.reduce((sum, count) => sum + count[side], 0);
-  const isEqual = compared.every(({ paper, here }) => paper === here);
+/** Values of a mask that are not labels, 0 to `labels` - 1, with their pixels. */
+export function strayValues(counts: readonly number[], labels: number): ReadonlyMap<number, number> {
+  return new Map([...counts.entries()].filter(([value, count]) => value >= labels && count > 0));
+}
+
+/** The masks with context that hold values beyond the labels, in train and test, by file. */
+export function strayFilesEntry(masks: readonly StrayMask[]): DiscrepancyEntry {
+  const stray = masks.filter(({ strays }) => strays.size > 0);
+  const test = stray.filter(({ split }) => split === 'test').length;
   return entryOf(
     {
-      id: 'paper-counts',
-      title: 'Numbers of ROIs in the paper and in the record',
-      what: 'The paper counts 887 ROIs: 408 for H&E segmentation, 344 for PD-L1 and 135 for nuclei detection.',
-      where: 'data_overview.csv',
-      tasks: [...TASKS],
+      id: 'stray-value-files',
+      title: 'Files of masks with values that are not a label',
+      what: 'Masks with context hold values above 16, such as a single 255. To train on them, leave such pixels out.',
+      where: 'annotations/he/*_with_context.png',
+      tasks: [...TISSUE_TASKS],
     },
     {
-      status: isEqual ? 'no effect here' : 'affects the record',
-      effect: `The overview lists ${total('here')} of ${total('paper')}: ${compared.map(({ folder, paper, here }) => `${folder} ${here} of ${paper}`).join(', ')}.`,
+      status: stray.length === 0 ? 'no effect here' : 'affects the record',
+      effect:
+        `${stray.length} of ${counted(masks.length, 'mask')} with context ${stray.length === 1 ? 'holds' : 'hold'} ` +
+        `such values, ${test} of them in the test set.`,
+      affected: stray.map(({ path, strays }) => `${path}: ${straysText(strays)}`),
     },
   );
+}
+
+function straysText(strays: ReadonlyMap<number, number>): string {
+  return [...strays].map(([value, pixels]) => `${value} in ${counted(pixels, 'pixel')}`).join(', ');
 }
