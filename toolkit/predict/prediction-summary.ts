@@ -5,6 +5,7 @@ import { TASKS, type Task } from '../../config/tasks.ts';
 import { ERRORS, type ErrorCode, ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { FoldName } from '../nnunet/model-card.ts';
+import { AdapterNames, adapterText } from '../onnx/provider/adapter.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import type { ClassCount, ImagePrediction } from './prediction.ts';
 
@@ -19,7 +20,7 @@ const FEW_CLASSES = 10;
  */
 export function describePrediction(image: ImagePrediction, isQuiet = false): string[] {
   const size = `${image.width} x ${image.height} px${image.mpp === undefined ? '' : `, ${image.mpp} µm/px`}`;
-  const how = image.cached ? 'from the cache' : `${image.seconds.toFixed(1)} s on ${image.provider}`;
+  const how = image.cached ? 'from the cache' : `${image.seconds.toFixed(1)} s on ${engineText(image)}`;
   return [
     `${image.name}: ${size}, ${how}`,
     ...(image.areas ?? []).map(({ name, share, mm2 }) =>
@@ -30,6 +31,10 @@ export function describePrediction(image: ImagePrediction, isQuiet = false): str
     ...outlinesOf(image),
     ...(isQuiet ? [] : image.notes).map((note) => `  ${note}`),
   ];
+}
+
+function engineText({ provider, ...names }: ImagePrediction): string {
+  return names.adapter === undefined ? provider : `${provider} (${adapterText(names)})`;
 }
 
 function countRows(counts: readonly ClassCount[]): string[] {
@@ -117,6 +122,7 @@ export const PredictedImage = z.object({
   resampledTo: Size.exactOptional(),
   cached: z.boolean(),
   provider: z.string(),
+  ...AdapterNames.shape,
   seconds: z.number(),
   notes: z.array(z.string()),
   cells: z.int().exactOptional(),

@@ -76,6 +76,9 @@ export interface ImagePrediction {
   /** Whether the network's part was done before. */
   readonly cached: boolean;
   readonly provider: string;
+  /** What the provider ran on; missing for the CPU. */
+  readonly adapter?: string;
+  readonly driver?: string;
   readonly seconds: number;
   /** What a reader of the numbers should know, one sentence each. */
   readonly notes: readonly string[];

@@ -1,4 +1,5 @@
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
+import { adapterNames } from '../../onnx/provider/adapter.ts';
 import { detectSlide } from '../../slide/predict/detect-slide.ts';
 import type { SlideCellsJob, SlideCellsProgress, SlideCellsResult } from '../../slide/predict/slide-cells-job.ts';
 import { type RequestWatch, serveRequests } from '../../threads/serve-requests.ts';
@@ -52,6 +53,7 @@ async function detect(job: DetectionJob, watch: RequestWatch<DetectionProgress>)
     recorded: String(job.floor),
     ...(job.view && { view: JSON.stringify(job.view) }),
     provider: engine.provider,
+    ...adapterNames(engine),
     ortVersion: engine.ortVersion,
     instructionSet: engine.instructionSet,
   };
@@ -78,6 +80,7 @@ async function detectOnSlide(job: SlideCellsJob, watch: RequestWatch<SlideCellsP
     tissue: tissue === undefined ? 'everywhere' : sha256Of(`${tissue.block} ${tissue.width} ${tissue.data.join('')}`),
     limits: JSON.stringify([confidence, iou, job.maxCandidates, job.maxKept]),
     provider: engine.provider,
+    ...adapterNames(engine),
     ortVersion: engine.ortVersion,
     instructionSet: engine.instructionSet,
   };
