@@ -33,7 +33,7 @@ interface Step {
 const PHASES: Readonly<Record<string, string>> = {
   encode: 'writing the mask',
   write: 'writing the cells',
-  draw: 'drawing and tracing outlines',
+  draw: 'drawing overlay and outlines',
 };
 
 type Stream = Pick<NodeJS.WriteStream, 'write'> & { readonly isTTY?: boolean; readonly columns?: number };

@@ -85,7 +85,7 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
       exitWith(await scheduleCommand(options, signal));
     });
 
-  command(program, 'list', 'list runs with their state and verdicts')
+  command(program, 'list', 'list runs and predictions with their state and verdicts')
     .option('--all', 'list every run, not only the newest of each configuration')
     .action(async (options: ListOptions) => {
       const { listCommand } = await import('../inspect/list.ts');
@@ -98,16 +98,16 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
       exitWith(await statusCommand(run, options, signal));
     });
   withExamples(
-    command(program, 'why', 'explain the outcome of a run, an ROI or an activity'),
+    command(program, 'why', 'explain the outcome of a run, an ROI, an image or an activity'),
     'why',
     'why patient3_he_roi1_with_context',
   )
-    .argument('[names...]', 'a run, an ROI, an activity, or a run and one of these (default: the newest run)')
+    .argument('[names...]', 'a run, an ROI, an image, an activity, or a run and one of these (default: the newest run)')
     .action(async (names: string[], options: JsonOption) => {
       const { whyCommand } = await import('../inspect/why.ts');
       exitWith(await whyCommand(names, options, signal));
     });
-  withProgress(command(program, 'watch', 'follow a run until it ends').argument('[run]', RUN)).action(
+  withProgress(command(program, 'watch', 'follow a run or a prediction until it ends').argument('[run]', RUN)).action(
     async (run: string | undefined, options: JsonOption) => {
       const { watchCommand } = await import('../run/steer.ts');
       exitWith(await watchCommand(run, options, signal));
@@ -121,12 +121,12 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
         exitWith(await controlCommand(how, run, options, signal));
       });
   }
-  withProgress(command(program, 'retry', 'compute the failed ROIs of a run again').argument('[run]', RUN)).action(
-    async (run: string | undefined, options: JsonOption) => {
-      const { retryCommand } = await import('../run/steer.ts');
-      exitWith(await retryCommand(run, options, signal));
-    },
-  );
+  withProgress(
+    command(program, 'retry', 'compute the failed ROIs or images of a run again').argument('[run]', RUN),
+  ).action(async (run: string | undefined, options: JsonOption) => {
+    const { retryCommand } = await import('../run/steer.ts');
+    exitWith(await retryCommand(run, options, signal));
+  });
 
   program.commandsGroup('Server and workers:');
   command(program, 'server', 'run only the Temporal server, until Ctrl-C').action(async () => {

@@ -126,7 +126,7 @@ describe('the folder of a prediction', () => {
     expect(next.status, next.stderr).toBe(0);
     expect(await namesIn('busy')).toEqual(['one', 'two']);
     const { failures } = JSON.parse(await readFile(inFolder('busy', 'summary.json'), 'utf8'));
-    expect(failures).toMatchObject([{ image: inFolder('large.png'), code: 'CANCELLED' }]);
+    expect(failures).toMatchObject([{ image: join('..', 'large.png'), code: 'CANCELLED' }]);
     const resumed = await predict('busy', 'one.png', 'large.png');
     expect(resumed.status, resumed.stderr).toBe(0);
     expect(await namesIn('busy')).toEqual(['two', 'one', 'large']);

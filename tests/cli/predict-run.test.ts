@@ -60,7 +60,7 @@ it('predicts as a durable run what it predicts directly, all of it killed on the
   });
 });
 
-it('is listed, looked at and cancelled by the commands for runs, and continues afterwards', async () => {
+it('is listed, looked at, paused, cancelled, retried and explained by the commands for runs', async () => {
   const run = [...words('steered'), 'large.png', 'small.png', '--run'];
   const command = (...words: string[]) => runCommand(words, place('home-steered'));
   const first = startCommand(run, place('home-steered'));
@@ -73,12 +73,28 @@ it('is listed, looked at and cancelled by the commands for runs, and continues a
     stages: [{ stage: 'he', unit: 'images', of: 2 }],
   });
   const paused = await command('pause');
-  expect([paused.status, paused.stderr]).toEqual([2, expect.stringContaining('does not support pause')]);
+  expect([paused.status, paused.stdout], paused.stderr).toEqual([0, expect.stringContaining('is paused')]);
+  await first.shows(/The run is paused/);
+  expect(JSON.parse((await command('status', '--json')).stdout)).toMatchObject({ paused: true });
+  expect((await command('resume')).status).toBe(0);
+  await first.shows(/The run was resumed/);
   const cancelled = await command('cancel');
   expect([cancelled.status, cancelled.stdout], cancelled.stderr).toEqual([0, expect.stringContaining('is cancelled')]);
   expect((await first.ended).status).toBe(1);
-  const again = await runCommand(run, place('home-steered'));
+  const again = await command('retry');
   expect([again.status, again.stderr]).toEqual([0, expect.stringContaining('Started predict/he/')]);
+  expect((await command('retry')).stdout).toContain('has no failures to retry');
+  const watched = await command('watch');
+  expect([watched.status, watched.stdout], watched.stderr).toEqual([0, expect.stringContaining('large: 900 x 700 px')]);
+  const why = await command('why');
+  expect(why.stdout, why.stderr).toMatch(
+    /^predict\/he\/.*: done\n2 images: 2 predicted \(. from the cache\), 0 failed/,
+  );
+  const image = await command('why', 'small');
+  expect(image.stdout, image.stderr).toMatch(
+    /^small: (computed\n {2}Its image had not been computed before|cached\n {2}It came from the cache)/,
+  );
+  expect(image.stdout).toContain('predictImage (small): completed');
   const list = await command('list');
   expect(list.stdout).toMatch(/done +predict\/he\//);
 });

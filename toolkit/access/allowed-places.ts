@@ -5,6 +5,7 @@ import { canonicalJson } from '../../config/digest.ts';
 import { packageFile } from '../../config/package-files.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { hasCode } from '../files/disk-error.ts';
 import { sha256Of } from '../files/hash-file.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
 import { PRIVATE_FILE } from '../files/private-home.ts';
@@ -44,10 +45,6 @@ async function unlessMissing(found: Promise<string>): Promise<string | undefined
     if (hasCode(error, 'ENOENT')) return undefined;
     throw error;
   }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }
 
 const Places = z.object({

@@ -45,9 +45,11 @@ export function isClutter(path: string): boolean {
   return parts[0] === '__MACOSX' || parts.at(-1) === '.DS_Store';
 }
 
-/** Puts a path under the archive's root folder, unless it is there already. */
-function underRoot(path: string, root: string): string {
-  return path.startsWith(`${root}/`) ? path : `${root}/${path}`;
+/** Puts a path under the archive's root folder, unless it is there already; folders around that folder are left out. */
+export function underRoot(path: string, root: string): string {
+  if (path.startsWith(`${root}/`)) return path;
+  const inner = path.indexOf(`/${root}/`);
+  return inner === -1 ? `${root}/${path}` : path.slice(inner + 1);
 }
 
 /** An entry whose name and kind have been found harmless. */

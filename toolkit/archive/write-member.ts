@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { inflateRaw } from 'node:zlib';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile } from '../files/atomic-write.ts';
+import { hasCode } from '../files/disk-error.ts';
 import { lstatIfThere } from '../files/if-there.ts';
 import type { CheckedEntry } from './check-entries.ts';
 import type { PlacedEntry } from './list-archive.ts';
@@ -110,8 +111,7 @@ async function moveAside(place: string): Promise<void> {
 
 /** A folder where a file is to be, or the other way round, is the user's: it is not moved. */
 function asObstacle(error: unknown, place: string): ReigniteError | undefined {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code !== 'EISDIR' && code !== 'ENOTDIR' && code !== 'EEXIST' && code !== 'ENOTEMPTY') return undefined;
+  if (!hasCode(error, 'EISDIR', 'ENOTDIR', 'EEXIST', 'ENOTEMPTY')) return undefined;
   return new ReigniteError(
     'NOT_WRITABLE',
     `${place} cannot be written: a folder is where a file should be, or a file where a folder should be.`,

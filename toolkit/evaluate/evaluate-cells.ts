@@ -4,7 +4,8 @@ import type { CellTask } from '../../config/tasks.ts';
 import { VerdictConfig } from '../../config/verdict-config.ts';
 import { type CategoryRule, describeDoubt } from '../dataset/category-classes.ts';
 import type { CellPoint } from '../dataset/cell-point.ts';
-import { folderOf, readersFile } from '../dataset/layout.ts';
+import { readersFileIn } from '../dataset/find-files.ts';
+import { folderOf } from '../dataset/layout.ts';
 import { type ReaderAnnotations, readersOn, readReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { drawCellsFigure } from '../figures/cells-figure.ts';
 import { renderF1Figures } from '../figures/f1-matrix.ts';
@@ -33,7 +34,7 @@ export async function evaluateCells(
   task: CellTask,
   { data, predictions, out, classes, categories: rule = 'by-id' }: EvaluationInput,
 ): Promise<Evaluated> {
-  const file = inside(data, readersFile(task));
+  const file = inside(data, await readersFileIn(data, task));
   const annotations = await readReaderAnnotations(file, task, 'first', rule);
   const { found, remarks: odd } = await readPointsToScore(predictions, annotations);
   const points = (stem: string) => found.get(stem);

@@ -2,9 +2,8 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { Task } from '../../config/tasks.ts';
 import type { CategoryRule } from '../dataset/category-classes.ts';
-import { OVERVIEW_FILE } from '../dataset/layout.ts';
+import { overviewFileIn } from '../dataset/find-files.ts';
 import { readOverview } from '../dataset/overview.ts';
-import { inside } from '../files/inside.ts';
 import type { ClassSubset } from '../metrics/class-subset.ts';
 import { RESULTS } from '../results/results-folder.ts';
 import type { EvaluationIntervals } from '../verdict/evaluation-intervals.ts';
@@ -106,6 +105,6 @@ export function describeSubset({ names, merged }: ClassSubset): string {
  * Whose images are whose patient's; where the record's overview does not exist, every image is a patient of its own.
  */
 export async function patientsOf(data: string): Promise<OverviewByStem> {
-  const path = inside(data, OVERVIEW_FILE);
+  const path = await overviewFileIn(data);
   return existsSync(path) ? overviewByStem(await readOverview(path)) : new Map();
 }

@@ -95,7 +95,12 @@ async function prepareOnnx(
     return takeConverted(path, described.card, models, signal);
   }
   const own = described.fixed === undefined ? sizedSidecar(described.sidecar, size ?? DEFAULT_SIZE) : described.sidecar;
-  const { card, folder, cached } = await importCustomModel(path, own, models, signal);
+  const { card, folder, cached } = await importCustomModel(
+    path,
+    { sidecar: own, source: described.source },
+    models,
+    signal,
+  );
   const { sidecar } = card;
   if (sidecar.kind !== 'detection') throw new ReigniteError('SIDECAR_INVALID', `${path} is not a detector.`);
   refuseOtherSize(path, card.size, size);

@@ -21,6 +21,15 @@ const Decision = z.discriminatedUnion('kind', [
     .describe(
       'Networks give one logit per region; each region above 0.5 after the sigmoid writes its value, in this order',
     ),
+  z
+    .object({
+      kind: z.literal('threshold'),
+      values: z.array(z.int().min(1).max(254)).min(1),
+      threshold: z.number().gt(0).lt(1),
+    })
+    .describe(
+      'Networks give one probability per channel; the largest writes its value where it is above the threshold',
+    ),
 ]);
 /** How the networks' mean output becomes the value of a pixel. */
 export type Decision = z.infer<typeof Decision>;

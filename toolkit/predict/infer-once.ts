@@ -102,11 +102,11 @@ export function describeInferred(
   { image, name }: { readonly image: string; readonly name: string },
   input: InputImage,
   seen: NetworkImage,
-  { facts, isCached }: Inferred,
+  { entry, facts, isCached }: Inferred,
   { cautions, notes }: { readonly cautions: readonly string[]; readonly notes: readonly string[] },
 ): Pick<
   ImagePrediction,
-  'image' | 'name' | 'width' | 'height' | 'cached' | 'provider' | 'adapter' | 'driver' | 'seconds' | 'notes'
+  'image' | 'name' | 'width' | 'height' | 'cached' | 'key' | 'provider' | 'adapter' | 'driver' | 'seconds' | 'notes'
 > &
   NetworkImage['said'] {
   return {
@@ -116,6 +116,7 @@ export function describeInferred(
     height: input.height,
     ...seen.said,
     cached: isCached,
+    key: entry.key,
     provider: facts.provider,
     ...adapterNames(facts),
     seconds: isCached ? 0 : facts.seconds,

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { z } from 'zod';
 import { TASKS, type Task } from '../../config/tasks.ts';
 import { ERRORS, type ErrorCode, ReigniteError } from '../errors.ts';
@@ -121,6 +121,7 @@ export const PredictedImage = z.object({
   mpp: z.number().exactOptional(),
   resampledTo: Size.exactOptional(),
   cached: z.boolean(),
+  key: z.string().exactOptional(),
   provider: z.string(),
   ...AdapterNames.shape,
   seconds: z.number(),
@@ -198,18 +199,34 @@ export interface PredictionSummary {
   readonly failures: readonly ImageFailure[];
 }
 
-/** Writes what all predictions of a folder came to: `summary.json`, and the numbers as CSV. */
+/**
+ * Writes what all predictions of a folder came to: `summary.json`, and the numbers as CSV. Paths in the file are relative
+ * to the folder: they stay true where it is moved together with the images.
+ */
 export async function writePredictionSummary(out: string, summary: PredictionSummary): Promise<void> {
-  await writeFileAtomic(join(out, 'summary.json'), `${JSON.stringify(summary, null, 1)}\n`);
+  const relativeOnes = withPaths(summary, (path) => relative(out, path));
+  await writeFileAtomic(join(out, 'summary.json'), `${JSON.stringify(relativeOnes, null, 1)}\n`);
   const { predictionTable: table } = taskNamed(summary.task);
   await writeFileAtomic(join(out, table), predictionTable(summary.images));
 }
 
-/** @throws ReigniteError FILE_MISSING where the folder holds no summary of a prediction. */
+/** Changes every path of a summary. */
+function withPaths(summary: PredictionSummary, change: (path: string) => string): PredictionSummary {
+  const ofImage = <Of extends { readonly image: string }>(each: Of): Of => ({ ...each, image: change(each.image) });
+  return {
+    ...summary,
+    model: { ...summary.model, path: change(summary.model.path) },
+    images: summary.images.map(ofImage),
+    failures: summary.failures.map(ofImage),
+  };
+}
+
+/** Reads `summary.json`; its paths become absolute. @throws ReigniteError FILE_MISSING where the folder holds no summary of a prediction. */
 export async function readPredictionSummary(out: string): Promise<PredictionSummary> {
   const path = join(out, 'summary.json');
   try {
-    return PredictionSummary.parse(JSON.parse(await readFile(path, 'utf8')));
+    const summary = PredictionSummary.parse(JSON.parse(await readFile(path, 'utf8')));
+    return withPaths(summary, (each) => resolve(out, each));
   } catch (cause) {
     throw new ReigniteError('FILE_MISSING', `${path} is not a summary of a prediction.`, { cause });
   }

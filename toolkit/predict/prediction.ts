@@ -75,6 +75,8 @@ export interface ImagePrediction {
   readonly files: Readonly<Record<string, string>>;
   /** Whether the network's part was done before. */
   readonly cached: boolean;
+  /** Key of the network's part in the cache; missing in summaries of earlier versions. */
+  readonly key?: string;
   readonly provider: string;
   /** What the provider ran on; missing for the CPU. */
   readonly adapter?: string;

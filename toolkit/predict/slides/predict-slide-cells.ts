@@ -109,7 +109,7 @@ async function readCells(path: string, { slide, view }: SeenSlide): Promise<Foun
   return cells;
 }
 
-function described({ image, name }: CellsJob, { slide, view, mpp }: SeenSlide, { facts, isCached }: Inferred) {
+function described({ image, name }: CellsJob, { slide, view, mpp }: SeenSlide, { entry, facts, isCached }: Inferred) {
   const isResampled = view.width !== slide.width || view.height !== slide.height;
   return {
     image,
@@ -119,6 +119,7 @@ function described({ image, name }: CellsJob, { slide, view, mpp }: SeenSlide, {
     ...(mpp !== undefined && { mpp }),
     ...(isResampled && { resampledTo: { width: view.width, height: view.height } }),
     cached: isCached,
+    key: entry.key,
     provider: facts.provider,
     seconds: isCached ? 0 : facts.seconds,
   };

@@ -90,7 +90,7 @@ async function segment(
   return { files: { [LABELS]: outputs.labels, [CONFIDENCE]: outputs.confidence }, facts: factsOf(ran), ran };
 }
 
-function described({ image, name }: TissueJob, { slide, view, mpp }: SeenSlide, { facts, isCached }: Inferred) {
+function described({ image, name }: TissueJob, { slide, view, mpp }: SeenSlide, { entry, facts, isCached }: Inferred) {
   const isResampled = view.width !== slide.width || view.height !== slide.height;
   return {
     image,
@@ -100,6 +100,7 @@ function described({ image, name }: TissueJob, { slide, view, mpp }: SeenSlide, 
     ...(mpp !== undefined && { mpp }),
     ...(isResampled && { resampledTo: { width: view.width, height: view.height } }),
     cached: isCached,
+    key: entry.key,
     provider: facts.provider,
     seconds: isCached ? 0 : facts.seconds,
   };

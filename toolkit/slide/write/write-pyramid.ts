@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { deflate } from 'node:zlib';
 import { replaceFile } from '../../files/atomic-write.ts';
 import type { Rows } from '../predict/rows-file.ts';
+import { pyramidSizes } from './pyramid-sizes.ts';
 import { type PictureTags, TiffWriter, type WrittenLevel } from './tiff-writer.ts';
 
 const deflated = promisify(deflate);
@@ -33,7 +34,9 @@ export async function writePyramid(path: string, rows: AsyncIterable<Rows>, opti
     const handle = await open(temporary, 'wx+');
     try {
       const writer = new TiffWriter(handle);
-      const levels = levelSizes(width, height).map((size) => new LevelRows(size, writer));
+      const levels = pyramidSizes({ width, height }, SMALLEST_LEVEL, MOST_LEVELS).map(
+        (size) => new LevelRows(size, writer),
+      );
       for await (const { count, data } of rows) {
         for (let y = 0; y < count; y++) await addRow(levels, data.subarray(y * width, (y + 1) * width));
       }
@@ -47,16 +50,6 @@ export async function writePyramid(path: string, rows: AsyncIterable<Rows>, opti
       await handle.close();
     }
   });
-}
-
-/** Sizes of the levels: each half of the one before, rounded up. */
-function levelSizes(width: number, height: number): readonly { readonly width: number; readonly height: number }[] {
-  const sizes = [{ width, height }];
-  for (let last = sizes[0]; last !== undefined && sizes.length < MAX_LEVELS; last = sizes.at(-1)) {
-    if (Math.max(last.width, last.height) <= SMALLEST_LEVEL) break;
-    sizes.push({ width: Math.ceil(last.width / 2), height: Math.ceil(last.height / 2) });
-  }
-  return sizes;
 }
 
 /** Adds a row to the first level, and every second of each level to the next. */
