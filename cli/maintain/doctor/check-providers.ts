@@ -24,6 +24,19 @@ export async function checkProviders(): Promise<Finding[]> {
   return [...probed.map((each) => findingOf(each, obstacle)), automatic(probed)];
 }
 
+/** Whether CUDA runs, and what is missing. */
+export async function cudaFinding(): Promise<Finding> {
+  const obstacle = cudaObstacle();
+  const probed = obstacle === undefined ? await probeProvider('cuda') : { error: obstacle.reason };
+  return findingOf({ provider: 'cuda', ...probed }, obstacle);
+}
+
+/** A finding as a person reads it. */
+export function lineOf({ status, name, detail, remedy }: Finding): string {
+  const line = `${status.padEnd(5)} ${name.padEnd(18)} ${detail}`;
+  return remedy === undefined ? line : `${line}\n${' '.repeat(25)}${remedy}`;
+}
+
 type Probed = ProbedProvider & { readonly provider: Provider };
 
 function findingOf({ provider, error, ...names }: Probed, obstacle: CudaObstacle | undefined): Finding {
