@@ -34,7 +34,7 @@ export async function writePyramid(path: string, rows: AsyncIterable<Rows>, opti
     const handle = await open(temporary, 'wx+');
     try {
       const writer = new TiffWriter(handle);
-      const levels = pyramidSizes({ width, height }, SMALLEST_LEVEL, MOST_LEVELS).map(
+      const levels = pyramidSizes({ width, height }, SMALLEST_LEVEL, MAX_LEVELS).map(
         (size) => new LevelRows(size, writer),
       );
       for await (const { count, data } of rows) {
