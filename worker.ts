@@ -32,7 +32,7 @@ import { USUAL_SAVING } from './toolkit/storage/stored-partials.ts';
 /** Time until the server lists all pollers of a queue. */
 const RIVAL_SEEN_MS = 5_000;
 
-/** Queues whose steps begin when the record is there. */
+/** Queues whose activities begin when the record is there. */
 const NEEDS_FOLDERS: ReadonlySet<Queue> = new Set(['inference', 'render']);
 
 const inboundOf =
@@ -121,8 +121,8 @@ export interface RunWorkerOptions {
 /**
  * Serves task queues until the signal aborts or the process gets SIGINT or SIGTERM.
  *
- * Inference blocks the event loop for seconds at a time: give it a process that does nothing else. The settings name the
- * queues, their prefix and the limits of the worker; `workerSettingsOf` takes them from a configuration.
+ * Inference blocks the event loop for seconds at a time: give it a process that does nothing else. The settings name
+ * the queues, their prefix and the limits of the worker; `workerSettingsOf` takes them from a configuration.
  *
  * @throws ReigniteError DOWNLOADER_ALREADY_RUNNING when only `download` is to be served and another process does so.
  * @example

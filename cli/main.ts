@@ -15,7 +15,7 @@ const DESCRIPTION =
   'Reproduce the technical validation of the IGNITE data toolkit with Temporal workflows, and compare the results with the published ones';
 
 /**
- * The command line. A command's module is loaded when it is called: help and errors of usage come at once.
+ * The command line. A command's module is loaded when it is called, so that help and usage errors appear at once.
  *
  * @param words - What follows the command's name.
  * @returns The exit status.
@@ -23,7 +23,7 @@ const DESCRIPTION =
 export async function main(words: readonly string[]): Promise<number> {
   z.config({ customError: plainProblem });
   const stop = new AbortController();
-  // Everything long that a command does listens to it.
+  // Many listeners: every long operation of a command listens to it.
   setMaxListeners(0, stop.signal);
   const interrupted = listenForStop(stop);
   const outputFailure = watchOutput();

@@ -112,7 +112,7 @@ export function quietSteps(): void {
 
 let isVerbose = false;
 
-/** Every step in lines that stay, also on a terminal, and whole summaries from now on. */
+/** Every activity in lines that stay, also on a terminal, and whole summaries from now on. */
 export function verboseSteps(): void {
   isVerbose = true;
 }

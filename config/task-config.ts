@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { type CellTask, TASK_TITLES, type TissueTask } from './tasks.ts';
 
 /**
- * A custom model in place of the record's. Part of the configuration digest: it changes outputs. The path is absolute by the
- * time a run starts; a worker on another machine needs the file under the same path, as it does the data.
+ * A custom model in place of the record's. Part of the configuration digest: it changes outputs. The path is absolute
+ * by the time a run starts; a worker on another machine needs the file under the same path, as it does the data.
  */
 const customModel = (what: string) =>
   z
@@ -97,7 +97,7 @@ export const cellTaskConfig = (task: CellTask) =>
     })
     .describe(`${TASK_TITLES[task]}.`);
 
-/** The section of a task of either kind, as steps are given it; cells have neither scope nor folds. */
+/** The section of a task of either kind, as activities are given it; cells have neither scope nor folds. */
 export const TaskSettings = z.object({
   scope: Scope,
   model: z.string().min(1).optional().describe('Absolute path of a custom model'),

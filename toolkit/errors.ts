@@ -11,7 +11,10 @@ interface ErrorKind {
  * The remedy is the usual one; the place that throws may know a better.
  */
 export const ERRORS = {
-  USAGE: { retryable: false, remedy: 'Run `npx reignite --help` to list commands and options.' },
+  USAGE: {
+    retryable: false,
+    remedy: 'Run `npx reignite --help` for the commands, or `npx reignite COMMAND --help` for the options of one.',
+  },
   CONFIG_INVALID: {
     retryable: false,
     remedy: 'Run `npx reignite config --schema` to list all fields and their allowed values.',
@@ -147,7 +150,7 @@ export const ERRORS = {
   },
   FILE_MISSING: {
     retryable: false,
-    remedy: 'Check the path, or download the record again with `npx reignite download`.',
+    remedy: 'Check the path. A missing file of the record is downloaded again by `npx reignite download`.',
   },
 
   ARCHIVE_UNSAFE: { retryable: false, remedy: 'Do not unpack this archive; download it again from the publisher.' },
@@ -230,7 +233,7 @@ export interface ReigniteErrorOptions extends ErrorOptions {
   readonly remedy?: string;
   /** How long to wait before the next attempt, in ms, when the cause says so. */
   readonly retryAfterMs?: number;
-  /** Replaces what the table says of the code: a full disk may be waited for, patience may have run out. */
+  /** Replaces what the table says of the code: for a full disk, an activity may wait or give up. */
   readonly retryable?: boolean;
 }
 

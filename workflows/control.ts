@@ -19,7 +19,7 @@ export interface ControlState {
 }
 
 const control = defineQuery<ControlState>('control');
-/** Stops the steps in flight as the end of a worker does: rows and bytes stay on disk. */
+/** Stops the activities in flight as the end of a worker does: rows and bytes stay on disk. */
 const pause = defineUpdate<void>('pause');
 const resume = defineUpdate<void>('resume');
 /** Sets how many ROIs are handed to the inference queue at the same time, 1 to 64. */

@@ -116,7 +116,7 @@ async function reproduceRun(input: RunInput): Promise<RunOutcome> {
   }
   const status = Object.values(outcomes).some(({ failed }) => failed > 0) ? 'partial' : 'done';
   updateSearchAttributes({ stage: 'report', verdicts: Object.values(outcomes).map(saidOf) });
-  // Steps of earlier versions return nothing here.
+  // Activities of earlier versions return nothing here.
   const compared = (await close(status))?.compared;
   const about = compared === undefined ? {} : { compared };
   await writeTrace.executeWithOptions({ summary: 'trace of the activities' }, [{ folders: input.folders }]);
@@ -153,7 +153,7 @@ const STAGE_DETAILS = [
 ].join('\n');
 
 /**
- * Runs the tasks side by side and writes the outcome of each that ended well into `outcomes`.
+ * Runs the tasks in parallel and writes the outcome of each that ended well into `outcomes`.
  *
  * @throws What ended the first task that did not: cancellation before anything else.
  */

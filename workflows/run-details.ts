@@ -54,7 +54,7 @@ export function runDetails({ stages, startedAt, control, outcomes, end }: RunVie
   ].join('\n');
 }
 
-/** What came of each task, a line each. */
+/** What came of each task, one line each. */
 function verdictList(outcomes: RunView['outcomes']): string[] {
   const lines = Object.entries(outcomes).map(([task, outcome]) => {
     const title = TASK_TITLES_BY_NAME.get(task) ?? task;

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import type { Receipts } from '../../toolkit/cache/receipts.ts';
-import { isArchive, neededOfRecord, rootOfArchive } from '../../toolkit/dataset/layout.ts';
+import { overviewFileIn } from '../../toolkit/dataset/find-files.ts';
+import { isArchive, isPlainFile, neededOfRecord, OVERVIEW_FILE, rootOfArchive } from '../../toolkit/dataset/layout.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { RecordFile as Published, ZenodoRecord } from '../../toolkit/zenodo/record/record.ts';
 import { Selection } from '../../toolkit/zenodo/record/selection.ts';
@@ -57,7 +58,8 @@ async function asItLies(record: string, data: string, { tasks, ownModels }: Want
   const { folders, files } = neededOfRecord(tasks, ownModels);
   const needed = [...folders, ...files].filter((name) => !PUBLISHED_RESULTS.includes(name));
   for (const name of needed) {
-    if (existsSync(join(data, name)) || PUBLISHED_ROOTS.includes(name)) continue;
+    const place = name === OVERVIEW_FILE ? await overviewFileIn(data) : join(data, name);
+    if (existsSync(place) || PUBLISHED_ROOTS.includes(name)) continue;
     throw new ReigniteError(
       'FILE_MISSING',
       `${data} has no ${name}, and zenodo.offline does not allow downloading it.`,
@@ -95,12 +97,23 @@ export function neededFiles(
   const ofFolder = (folder: string) => archives.filter((file) => rootOfArchive(file) === folder);
   const missing = folders.filter((folder) => ofFolder(folder).length === 0);
   const needed = [...folders.flatMap(ofFolder), ...(missing.length > 0 ? mixed : [])];
+  const plain = files.map((name) => ({ name, found: plainFiles(record, name) }));
   const absent = [
     ...(mixed.length > 0 ? [] : missing.map((folder) => `${folder}.zip`)),
-    ...files.filter((name) => !record.files.some(({ key }) => key === name)),
+    ...plain.filter(({ found }) => found.length === 0).map(({ name }) => name),
   ].filter((name) => !PUBLISHED_RESULTS.includes(name));
   if (absent.length > 0) {
     throw new ReigniteError('FILE_NOT_IN_RECORD', `Record ${record.id} has no ${absent.join(', ')}.`);
   }
-  return [...needed, ...files.flatMap((name) => record.files.find(({ key }) => key === name) ?? [])];
+  return [...new Set([...needed, ...plain.flatMap(({ found }) => found)])];
+}
+
+/** The file of that name, else all that may be the overview or the label map under another name. */
+function plainFiles({ files }: ZenodoRecord, name: string): readonly Published[] {
+  const named = files.filter(({ key }) => key === name);
+  return named.length > 0 ? named : files.filter(({ key }) => isPlainFile(key) && endingOf(key) === endingOf(name));
+}
+
+function endingOf(name: string): string {
+  return extname(name.toLowerCase().replace(/\.gz$/, ''));
 }

@@ -1,8 +1,7 @@
-import { OVERVIEW_FILE } from '../../toolkit/dataset/layout.ts';
+import { overviewFileIn } from '../../toolkit/dataset/find-files.ts';
 import { readOverview } from '../../toolkit/dataset/overview.ts';
 import { isSynthetic, verdictText } from '../../toolkit/dataset/provenance.ts';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
-import { inside } from '../../toolkit/files/inside.ts';
 import { writeNpy } from '../../toolkit/numpy/npy.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { headlineScores } from '../../toolkit/tasks/headline-scores.ts';
@@ -23,7 +22,7 @@ export function createCompareTask(services: WorkerServices) {
     const failures = new Map<string, string>((await files.readFailures(batches)).map(({ roi, code }) => [roi, code]));
     const rois = (await files.readPlan()).rois.map((planned) => ({ planned, failure: failures.get(planned.roi) }));
     await services.storage?.stages.takeResults(stage.folder, folders.results);
-    const overview = await readOverview(inside(folders.data, OVERVIEW_FILE));
+    const overview = await readOverview(await overviewFileIn(folders.data));
     return withHeartbeat({ phase: 'comparing', done: 0, of: rois.length }, async (report) => {
       const work = workOf(services, folders, report);
       const compared = await taskNamed(task).compareWithPublished({

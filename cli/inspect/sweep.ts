@@ -105,7 +105,7 @@ export interface SweepOptions {
 }
 
 const SMALLEST_STEP = 0.001;
-const LARGEST_STEP = 0.5;
+const MAX_STEP = 0.5;
 
 /**
  * `reignite sweep`: F1 of every reader with the AI, and the tumour proportion score, over the confidence threshold of a
@@ -119,8 +119,8 @@ export async function sweepCommand(
   signal: AbortSignal,
 ): Promise<number> {
   const { task, step, out, json } = options;
-  if (!(step >= SMALLEST_STEP && step <= LARGEST_STEP)) {
-    throw new ReigniteError('USAGE', `Expected --step from ${SMALLEST_STEP} to ${LARGEST_STEP}, got ${step}.`);
+  if (!(step >= SMALLEST_STEP && step <= MAX_STEP)) {
+    throw new ReigniteError('USAGE', `Expected --step from ${SMALLEST_STEP} to ${MAX_STEP}, got ${step}.`);
   }
   const { results, data: known, openRun } = await foldersOf(run, signal);
   if (openRun !== undefined) {

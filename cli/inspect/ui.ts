@@ -5,15 +5,15 @@ import { EXIT, printResult, printStep } from '../output.ts';
 import { runPage, runsPage } from '../run/follow-run.ts';
 import { withHomeServer } from '../with-home-server.ts';
 
-/** What a reader finds where on a run's page. */
+/** What each tab of a run's page shows. */
 const TABS = [
-  'Timeline: stages and steps. User Metadata: progress by stage, verdicts, scores.',
-  'Relationships: the workflow of each stage and batch. Pending Activities, there: tiles and bytes of what is running.',
+  'Timeline: stages and activities. User Metadata: progress by stage, verdicts, scores.',
+  'Relationships: the workflow of each stage and batch; its Pending Activities show tiles and bytes of running activities.',
 ];
 
 /**
- * `reignite ui`: opens the kept history, prints the page of a run or a prediction and stays until Ctrl-C. Workflows are served, so that
- * the page's live details answer; no step is.
+ * `reignite ui`: opens the kept history, prints the page of a run or a prediction and stays until Ctrl-C. Workflows are
+ * served, so that the page's live details answer; activities are not.
  *
  * @param part - A workflow id or a unique part of it; the newest run unless given.
  */

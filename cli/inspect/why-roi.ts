@@ -113,9 +113,9 @@ export function missOf(key: string | undefined, made: readonly CacheEntry[]): st
   if (entry === undefined) return 'The cache had no result for it.';
   const others = made.filter((each) => each.key !== key && each.parts['rounding'] === undefined);
   const differing = differingParts(others, entry.parts);
-  if (differing === undefined) return 'Its image had not been computed before.';
+  if (differing === undefined) return 'Its image had not been predicted before.';
   if (differing.join() === 'generation') return 'It was computed again because of --fresh.';
-  return `Its image was computed before, but ${differenceInWords(differing)}.`;
+  return `Its image was predicted before, but ${differenceInWords(differing)}.`;
 }
 
 /** All entries of the cache. */

@@ -41,10 +41,11 @@ interface KnownRun {
 type Known = KnownRun | KnownPrediction;
 
 /**
- * `reignite why`: why a run or a prediction ended as it did; why an ROI or an image was computed, taken from the cache, left out or failed; how often
- * a step was tried, and where it is in the history.
+ * `reignite why`: why a run or a prediction ended as it did; why an ROI or an image was computed, taken from the cache,
+ * left out or failed; how often an activity was tried, and where it is in the history.
  *
- * @param words - A run, an ROI, an image or a step, or a run and one of these. One word is first looked for in the newest run.
+ * @param words - A run, an ROI, an image or an activity, or a run and one of these. One word is first looked for in the
+ *   newest run.
  * @throws ReigniteError RUN_NOT_FOUND; USAGE when the run knows no such ROI or step.
  */
 export async function whyCommand(

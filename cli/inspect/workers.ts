@@ -4,6 +4,7 @@ import { type FleetWorker, listWorkers } from '../../runtime/workers/list-worker
 import { unservedQueues } from '../../runtime/workers/pollers.ts';
 import { type WaitingActivity, waitingActivities } from '../../runtime/workers/waiting-activities.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
+import { counted } from '../../toolkit/format.ts';
 import { EXIT, printable, printResult } from '../output.ts';
 import { withHomeServer } from '../with-home-server.ts';
 
@@ -100,9 +101,12 @@ export async function workersCommand({ json, ...options }: WorkersOptions, signa
     return EXIT.done;
   }
   const lines = [
-    ...(workers.length === 0 ? [`No worker of ${prefix} on ${address}.`] : workerRows(workers)),
-    ...(unserved.length === 0 ? [] : [`Without a worker: ${unserved.join(', ')}`]),
-    ...waiting.map(({ queue, activities, reason }) => `${activities} on ${queue} wait: ${reason}`),
+    ...(workers.length === 0 ? [`No worker serves the task queues ${prefix}-* on ${address}.`] : workerRows(workers)),
+    ...(unserved.length === 0 ? [] : [`Task queues without a worker: ${unserved.join(', ')}`]),
+    ...waiting.map(
+      ({ queue, activities, reason }) =>
+        `${counted(activities, 'activity waits', 'activities wait')} on ${queue}: ${reason}`,
+    ),
   ];
   printResult(printable(lines.join('\n')));
   return EXIT.done;

@@ -113,7 +113,7 @@ export async function cleanCommand(
 ): Promise<number> {
   const unknown = kinds.find((kind) => !REMOVABLES.some((each) => each === kind));
   if (unknown !== undefined) {
-    throw new ReigniteError('USAGE', `Unknown kind ${unknown}.${didYouMean(unknown, REMOVABLES)}`, {
+    throw new ReigniteError('USAGE', `Unknown kind "${unknown}".${didYouMean(unknown, REMOVABLES)}`, {
       remedy: `Choose from ${REMOVABLES.join(', ')}.`,
     });
   }

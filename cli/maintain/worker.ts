@@ -45,7 +45,7 @@ export interface WorkerOptions {
 
 /**
  * `reignite worker`: serves task queues until Ctrl-C, on the server that TEMPORAL_ADDRESS names, else on the running
- * one of the home.
+ * one of the state directory.
  *
  * @throws ReigniteError USAGE for a queue that is none, for `--scratch` without storage or for other queues than
  *   inference, or when there is no server; WORKER_VERSION;

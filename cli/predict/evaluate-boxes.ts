@@ -16,7 +16,7 @@ export interface EvaluateBoxesOptions {
   readonly json?: boolean;
 }
 
-const MOST_BOXES = 1_000_000;
+const MAX_BOXES = 1_000_000;
 const NAME_WIDTH = 28;
 
 /** `reignite evaluate --boxes`: average precision of boxes as COCO defines it. */
@@ -25,8 +25,8 @@ export async function evaluateBoxesCommand(options: EvaluateBoxesOptions): Promi
   for (const name of ['data', 'labels', 'classes'] as const) {
     if (options[name] !== undefined) throw new ReigniteError('USAGE', `--${name} and --boxes exclude each other.`);
   }
-  if (maxBoxes !== undefined && !(Number.isInteger(maxBoxes) && maxBoxes >= 1 && maxBoxes <= MOST_BOXES)) {
-    throw new ReigniteError('USAGE', `Expected --max-boxes from 1 to ${MOST_BOXES}, got ${maxBoxes}.`);
+  if (maxBoxes !== undefined && !(Number.isInteger(maxBoxes) && maxBoxes >= 1 && maxBoxes <= MAX_BOXES)) {
+    throw new ReigniteError('USAGE', `Expected --max-boxes from 1 to ${MAX_BOXES}, got ${maxBoxes}.`);
   }
   const evaluated = await evaluateBoxes({
     truth: resolve(boxes),

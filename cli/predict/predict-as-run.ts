@@ -16,8 +16,8 @@ import { printStep } from '../output.ts';
 import { followPrediction, PREDICTION_QUEUES, readRunSummary, startPrediction } from './follow-prediction.ts';
 
 /**
- * Predicts images as a workflow: an activity each, retried, shared among the workers of a server, in the Temporal UI.
- * The same command attaches to a prediction that is open, and takes from the cache what was done before.
+ * Predicts images as a workflow: one activity per image, retried, shared among the workers of a server, in the Temporal
+ * UI. The same command attaches to a prediction that is open, and takes from the cache what was done before.
  *
  * @throws The signal's reason; what `withServer` throws.
  */

@@ -33,12 +33,12 @@ interface Step {
 const PHASES: Readonly<Record<string, string>> = {
   encode: 'writing the mask',
   write: 'writing the cells',
-  draw: 'drawing and tracing outlines',
+  draw: 'drawing overlay and outlines',
 };
 
 type Stream = Pick<NodeJS.WriteStream, 'write'> & { readonly isTTY?: boolean; readonly columns?: number };
 
-/** Tells on stderr how far a prediction is: one line that changes on a terminal, plain lines elsewhere. */
+/** Shows on stderr how far a prediction is: one line that changes on a terminal, plain lines elsewhere. */
 class PredictionProgress {
   readonly #images: number;
   readonly #isTerminal: boolean;

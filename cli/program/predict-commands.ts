@@ -1,8 +1,11 @@
 import { type Command, Option } from 'commander';
 import { TASKS } from '../../config/tasks.ts';
+import type { DescribeOptions } from '../predict/describe-model.ts';
 import type { EvaluateOptions } from '../predict/evaluate.ts';
 import type { ConvertOptions, InspectOptions } from '../predict/model.ts';
+import type { ParityOptions } from '../predict/parity.ts';
 import type { PredictOptions } from '../predict/predict.ts';
+import type { ViewerCommandOptions } from '../predict/viewer.ts';
 import { type CommandContext, command, parseNumber, withExamples } from './command.ts';
 
 /** Commands for the user's predictions and images; only `predict --run` needs Temporal. */
@@ -90,6 +93,20 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     });
 
   withExamples(
+    command(program, 'viewer <folders...>', 'make a page that shows predicted slides by deep zoom, offline'),
+    'viewer tissue',
+    'viewer tissue cells --out pages --dry-run',
+  )
+    .option('--out <dir>', 'folder of the page and its tiles (default: viewer/ in the first folder)')
+    .option('--slides <dir>', 'folder that holds the slides now, if they were moved')
+    .option('--full', 'slides in their own resolution, not in that of the network')
+    .option('--dry-run', 'print how many tiles and bytes would be written, without writing them')
+    .action(async (folders: string[], options: ViewerCommandOptions) => {
+      const { viewerCommand } = await import('../predict/viewer.ts');
+      exitWith(await viewerCommand(folders, options, signal));
+    });
+
+  withExamples(
     command(program, 'evaluate', "score existing predictions with the paper's protocol"),
     'evaluate --task he --data data/15674785 --predictions my-masks --out scores',
     'evaluate --task nuclei --boxes annotations.json --predictions found/candidates --out scores',
@@ -133,9 +150,11 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
 }
 
 /** Commands for checkpoints. */
-export function modelCommands(program: Command, { exitWith }: CommandContext): void {
+export function modelCommands(program: Command, { signal, exitWith }: CommandContext): void {
   program.commandsGroup('Predictions and models:');
-  const model = program.command('model').description('inspect a PyTorch checkpoint safely, or convert it to ONNX');
+  const model = program
+    .command('model')
+    .description('inspect, describe, convert and compare models; nothing in a checkpoint is executed');
   command(
     model,
     'inspect',
@@ -146,6 +165,13 @@ export function modelCommands(program: Command, { exitWith }: CommandContext): v
     .action(async (file: string, options: InspectOptions) => {
       const { inspectCommand } = await import('../predict/model.ts');
       exitWith(await inspectCommand(file, options));
+    });
+  command(model, 'describe', 'write a draft of the model JSON file, or show what describes the model already')
+    .argument('<file>', 'ONNX file')
+    .option('--out <file.json>', 'output file (default: next to the model)')
+    .action(async (file: string, options: DescribeOptions) => {
+      const { describeCommand } = await import('../predict/describe-model.ts');
+      exitWith(await describeCommand(file, options));
     });
   command(model, 'convert', 'convert a checkpoint of nnU-Net, YOLOv5 or Ultralytics to ONNX')
     .argument('<file>', 'fold_K/model_best.model or checkpoint_final.pth of nnU-Net, or .pt of YOLOv5 or Ultralytics')
@@ -158,5 +184,19 @@ export function modelCommands(program: Command, { exitWith }: CommandContext): v
     .action(async (file: string, options: ConvertOptions) => {
       const { convertCommand } = await import('../predict/model.ts');
       exitWith(await convertCommand(file, options));
+    });
+  command(model, 'parity', 'compare the output of a model with that of another ONNX file, or with a saved output')
+    .argument('<file>', 'ONNX file, or a checkpoint that can be converted')
+    .requiredOption('--against <file>', 'ONNX file, or output saved as .npy')
+    .requiredOption('--input <file.npy>', 'input of both, as the model takes it, such as [1, 3, 512, 512]')
+    .option('--output <name>', 'output of the other ONNX file (default: the first)')
+    .addOption(
+      new Option('--tolerance <x>', 'largest difference that is accepted; status 4 beyond it')
+        .argParser(parseNumber)
+        .default(1e-3),
+    )
+    .action(async (file: string, options: ParityOptions) => {
+      const { parityCommand } = await import('../predict/parity.ts');
+      exitWith(await parityCommand(file, options, signal));
     });
 }

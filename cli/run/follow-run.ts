@@ -65,7 +65,7 @@ function unservedLine(prefix: string, unserved: readonly Queue[]): string {
   return `No worker is polling ${names}; the run is waiting. Start one with \`npx reignite worker${which}\`.`;
 }
 
-/** Who polls the queues is asked so often; seldom where this command starts the workers itself. */
+/** Interval in ms at which the pollers of the queues are listed; longer if this command starts the workers itself. */
 const LOOK_MS = 4_000;
 const OWN_WORKERS_LOOK_MS = 15_000;
 const LOOK_WITHIN_MS = 2_000;

@@ -50,14 +50,15 @@ export async function findRun(
   const found = whole.length > 0 ? whole.slice(0, 1) : runs.filter(({ workflowId }) => workflowId.includes(part ?? ''));
   const [first, second] = found;
   if (first === undefined) {
-    const which = part === undefined ? 'no run yet' : `no run ${part}`;
-    throw new ReigniteError('RUN_NOT_FOUND', `There is ${which} in this state directory.`, {
+    if (part !== undefined)
+      throw new ReigniteError('RUN_NOT_FOUND', `No run of this state directory has "${part}" in its ID.`);
+    throw new ReigniteError('RUN_NOT_FOUND', 'There is no run yet in this state directory.', {
       remedy: 'Start one with `npm start` or `npx reignite run`.',
     });
   }
   if (second !== undefined) {
     const ids = found.map(({ workflowId }) => workflowId).join(', ');
-    throw new ReigniteError('RUN_NOT_FOUND', `${part} fits ${found.length} runs: ${ids}.`);
+    throw new ReigniteError('RUN_NOT_FOUND', `"${part}" is part of ${found.length} run IDs: ${ids}.`);
   }
   return first;
 }

@@ -117,7 +117,7 @@ interface Answers {
 }
 const NOTHING: Answers = { counts: [], steps: [] };
 
-/** What a stage knows, and the pages of it that are open. */
+/** What a stage knows, and its open batches. */
 async function askStage(client: Client, id: string): Promise<Answers> {
   const { raw } = await client.workflow.getHandle(id).describe();
   const children = (raw.pendingChildren ?? []).flatMap(({ workflowId }) => workflowId ?? []);
@@ -167,7 +167,7 @@ export async function* runProgress(
   }
 }
 
-/** Current steps of the run itself and of the discrepancies, which are not a stage. */
+/** Current activities of the run itself and of the discrepancies, which are not a stage. */
 async function stepsBesides(client: Client, id: string, { raw }: WorkflowExecutionDescription): Promise<string[]> {
   const discrepancies = stageId(id, 'discrepancies');
   const isMeasured = (raw.pendingChildren ?? []).some(({ workflowId }) => workflowId === discrepancies);

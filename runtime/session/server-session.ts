@@ -20,7 +20,10 @@ import type { WorkerSettings } from '../workers/worker-settings.ts';
 const OWNER_GETS_READY_MS = 60_000;
 const POLL_MS = 300;
 const OWNER_POLL_MS = 1_000;
-/** A server that runs and refuses so often in a row, 2 s each, is not one that is just starting or ending. */
+/**
+ * A server that runs but refuses connections this many times in a row, 2 s each, is not one that is just starting or
+ * ending.
+ */
 const REFUSALS = 5;
 const CONNECT_MS = 2_000;
 /** How often this command looks whether the workers of others on a shared server are still there. */
@@ -31,7 +34,9 @@ export interface SessionOptions {
   readonly settings: Omit<WorkerSettings, 'queues'>;
   /** Queues to serve when no other worker does; none means that this command only watches. */
   readonly queues?: readonly Queue[];
-  /** A server that others run. @default the one that Temporal's environment configuration names, else the embedded one */
+  /**
+   * A server that others run. @default the one that Temporal's environment configuration names, else the embedded one
+   */
   readonly server?: ServerAddress | undefined;
   /** Whether to adopt a server that a killed command left, whose workers may still reconnect. @default false */
   readonly adopt?: boolean;
@@ -53,8 +58,8 @@ export interface ServerSession {
 }
 
 /**
- * Gives a command its server: the one that TEMPORAL_ADDRESS names, else the state directory's embedded one, which this command
- * starts unless another command of the same state directory runs it already.
+ * Gives a command its server: the one that TEMPORAL_ADDRESS names, else the state directory's embedded one, which this
+ * command starts unless another command of the same state directory runs it already.
  */
 export async function openSession(options: SessionOptions): Promise<ServerSession> {
   await makePrivateHome(options.home.home, options.onStep);

@@ -14,7 +14,7 @@ import { endWithCommand, forgetProcess } from '../child-processes.ts';
 import { parseServerAddress, type ServerAddress } from '../server/server-address.ts';
 import { settingsToEnvironment, type WorkerSettings } from './worker-settings.ts';
 
-/** So many logs of a kind of worker are kept, the newest ones. */
+/** Number of logs kept per kind of worker, newest first. */
 const KEPT = 20;
 /** A process may write little and still run: what was written to lately is kept too. */
 const RECENT_MS = 7 * 24 * 3_600_000;
@@ -50,14 +50,14 @@ function sweepWorkerLogs(logs: string, queue: string): void {
 const PROCESSES: readonly (readonly Queue[])[] = [['orchestration', 'download', 'render'], ['inference']];
 
 /**
- * Planning and summing a large run makes short-lived objects by the million: with room for more of them (MB a half) the
- * collector looks less often at those that stay.
+ * Planning and summing a large run makes short-lived objects by the million: with room for more of them (MB per half)
+ * the collector looks less often at those that stay.
  */
 const YOUNG_GENERATION_FLAGS = ['--max-semi-space-size=64'];
 
 const RESTART_MS = 500;
 const MAX_RESTART_MS = 30_000;
-/** A worker that ends so often before it ever got ready will not get ready. */
+/** A worker that exits this many times before it was ever ready is given up. */
 const MAX_FAILED_STARTS = 5;
 const STOP_WITHIN_MS = 20_000;
 

@@ -2,7 +2,7 @@ import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { tissueModelFolder } from '../../toolkit/dataset/layout.ts';
+import { detectorFile, folderOf, readersFile, tissueModelFolder } from '../../toolkit/dataset/layout.ts';
 import { serveRecord } from '../../toolkit/zenodo/serve-record.ts';
 import { runCommand } from '../support/command.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
@@ -84,6 +84,30 @@ describe('reignite plan, before anything large is fetched', () => {
     });
     expect(faults).toMatchObject([
       { subject: 'H&E annotations, headers', detail: expect.stringContaining('is 16-bit grey') },
+    ]);
+  });
+
+  it('finds overview, readers and models by their contents, and says what it takes', async () => {
+    const readers = join('annotations', folderOf('images', 'nuclei').slice('images/'.length));
+    const { record, faults } = await planOf(async (unpacked) => {
+      const move = (from: string, to: string) => rename(join(unpacked, from), join(unpacked, to));
+      await move('data_overview.csv', 'ignite_v2.csv');
+      await move(readersFile('nuclei'), join(readers, 'all_readers_v2.json'));
+      await move(detectorFile('pdl1'), join('models', 'pdl1', 'pdl1', 'best.pt'));
+      for (let fold = 0; fold < 5; fold++) {
+        const folder = join(tissueModelFolder('he'), `fold_${fold}`);
+        await move(folder, join(tissueModelFolder('he'), `Fold${fold + 1}`));
+      }
+      await move(tissueModelFolder('he'), join('models', 'he', 'ignite_unet'));
+    });
+    expect(faults).toEqual([]);
+    expect(record.tasks[1]).toMatchObject({ task: 'nuclei', rois: expect.any(Number) });
+    const chosen = record.checks.flatMap((check: { chosen?: string }) => check.chosen ?? []);
+    expect(chosen).toEqual([
+      'ignite_v2.csv',
+      'models/he/ignite_unet',
+      'annotations/pdl1/nuclei/all_readers_v2.json',
+      'models/pdl1/pdl1/best.pt',
     ]);
   });
 

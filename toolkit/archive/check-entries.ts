@@ -1,7 +1,7 @@
 import { type Entry, getFileNameLowLevel } from 'yauzl';
 import { ReigniteError } from '../errors.ts';
 
-/** How much an archive may ask of us. */
+/** Limits of an archive. */
 export interface ArchiveLimits {
   /** Bytes of all members together. */
   readonly bytes: number;
@@ -10,7 +10,7 @@ export interface ArchiveLimits {
   readonly ratio: number;
 }
 
-/** Far above the record (8.2 GB, mostly PNG, some thousands of files), far below what fills a disk for a joke. */
+/** Far above the record (8.2 GB, mostly PNG, some thousands of files), far below what would fill a disk. */
 export const DEFAULT_LIMITS: ArchiveLimits = { bytes: 2 ** 38, files: 1_000_000, ratio: 200 };
 
 /** Below it a high ratio is not a bomb: an empty mask or a table of zeros, in bytes. */
@@ -45,9 +45,11 @@ export function isClutter(path: string): boolean {
   return parts[0] === '__MACOSX' || parts.at(-1) === '.DS_Store';
 }
 
-/** Puts a path under the archive's root folder, unless it is there already. */
-function underRoot(path: string, root: string): string {
-  return path.startsWith(`${root}/`) ? path : `${root}/${path}`;
+/** Puts a path under the archive's root folder, unless it is there already; folders around that folder are left out. */
+export function underRoot(path: string, root: string): string {
+  if (path.startsWith(`${root}/`)) return path;
+  const inner = path.indexOf(`/${root}/`);
+  return inner === -1 ? `${root}/${path}` : path.slice(inner + 1);
 }
 
 /** An entry whose name and kind have been found harmless. */

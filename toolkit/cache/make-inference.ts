@@ -84,14 +84,16 @@ export interface InferenceGuard {
   readonly engine: KeyedEngine;
   /** What to do where another engine ran. */
   readonly remedy?: string;
-  /** Counts attempts that die without progress, and sets the image aside after three; without it they are not counted. */
+  /**
+   * Counts attempts that die without progress, and sets the image aside after three; without it they are not counted.
+   */
   readonly deaths?: { readonly name: string; readonly signal: AbortSignal };
   /** Added to the facts of what is made. */
   readonly facts?: object;
 }
 
 /**
- * Makes what a network makes, once: what it really ran on is held against the key, attempts that die are counted, and a
+ * Infers once per key: the engine that really ran is compared with the key, attempts that die are counted, and a
  * killed attempt is resumed from the folder it left.
  *
  * @throws ReigniteError PROVIDER_UNAVAILABLE when the network ran on another engine, nothing is kept then;

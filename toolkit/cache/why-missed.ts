@@ -37,7 +37,7 @@ const WORDS: Readonly<Record<string, string>> = {
   truth: 'ground truth',
 };
 
-/** The part that tells one fresh run from all others. */
+/** The part that distinguishes one fresh run from all others. */
 const GENERATION = 'generation';
 
 /** A part of a key as people call it: "ground truth" for `truth`. */

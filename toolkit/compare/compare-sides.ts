@@ -47,7 +47,7 @@ export interface SidesComparison {
   readonly remarks: readonly string[];
 }
 
-const BADNESS: Readonly<Record<Likeness, number>> = {
+const SEVERITY: Readonly<Record<Likeness, number>> = {
   'not comparable': 0,
   equal: 1,
   'within tolerance': 2,
@@ -90,7 +90,7 @@ export async function compareSides(
   const only = TASKS.filter((task) => a.tasks.has(task) !== b.tasks.has(task));
   return {
     verdict: tasks.reduce<Likeness>(
-      (worst, { verdict }) => (BADNESS[verdict] > BADNESS[worst] ? verdict : worst),
+      (worst, { verdict }) => (SEVERITY[verdict] > SEVERITY[worst] ? verdict : worst),
       'not comparable',
     ),
     about: aboutDifferences(a, b),
@@ -197,11 +197,11 @@ function remarksOn(
   ];
 }
 
-const MOST_NAMED = 5;
+const MAX_NAMED = 5;
 
 function shortList(names: readonly string[]): string {
-  if (names.length <= MOST_NAMED) return listed(names);
-  return `${names.slice(0, MOST_NAMED).join(', ')} and ${names.length - MOST_NAMED} more`;
+  if (names.length <= MAX_NAMED) return listed(names);
+  return `${names.slice(0, MAX_NAMED).join(', ')} and ${names.length - MAX_NAMED} more`;
 }
 
 function shortOf(value: number): string {

@@ -1,5 +1,5 @@
 import { CELL_TASKS, type Task } from '../../config/tasks.ts';
-import { readersFile } from '../dataset/layout.ts';
+import { readersFileIn } from '../dataset/find-files.ts';
 import { readersOn, readReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
 import { inside } from '../files/inside.ts';
@@ -95,7 +95,7 @@ async function sourcesIn(task: Task, data: string | undefined): Promise<Readonly
 }
 
 async function readersIn(task: (typeof CELL_TASKS)[number], data: string) {
-  const annotations = await orNothing(readReaderAnnotations(inside(data, readersFile(task)), task));
+  const annotations = await orNothing(readReaderAnnotations(inside(data, await readersFileIn(data, task)), task));
   if (annotations === undefined) return undefined;
   const ids = new Map(annotations.images.map(({ id, stem }) => [stem, id]));
   return (roi: string) => {

@@ -17,11 +17,11 @@ const AS_VERDICT: Readonly<Record<Likeness, string>> = {
 };
 
 /** ROIs that are shown as cards. */
-const MOST_CARDS = 200;
+const MAX_CARDS = 200;
 
 /**
- * Writes report/index.html of a comparison: a page that opens from disk, with the report's viewer showing A, B and where
- * they differ.
+ * Writes report/index.html of a comparison: a page that opens from disk, with the report's viewer showing A, B and
+ * where they differ.
  *
  * @param version - Of this package.
  */
@@ -124,7 +124,7 @@ function gallery({ task, rois }: ComparedTask, layers: readonly RoiLayers[]): Ht
   const files = new Map(layers.filter((each) => each.task === task).map((each) => [each.roi, each.files]));
   const ordered = [...rois].sort((one, other) => (other.difference ?? -1) - (one.difference ?? -1));
   const { unit } = taskNamed(task).viewer;
-  const cards = ordered.slice(0, MOST_CARDS).map(({ roi, difference, reason }) => {
+  const cards = ordered.slice(0, MAX_CARDS).map(({ roi, difference, reason }) => {
     const said = difference === null ? (reason ?? 'not compared') : `${percent(difference)} of its ${unit} differ`;
     return html`<li data-roi="${roi}">${pictureOf(task, roi, files.get(roi) ?? {}, 'image and prediction of B')}<div class="about"><strong>${roi}</strong><br>${said}</div></li>`;
   });

@@ -2,12 +2,12 @@ import { readdir } from 'node:fs/promises';
 import { basename, join, parse } from 'node:path';
 import { z } from 'zod';
 import { CELL_TASKS, TASKS, type Task } from '../../config/tasks.ts';
-import { folderOf, OVERVIEW_FILE } from '../dataset/layout.ts';
+import { overviewFileIn } from '../dataset/find-files.ts';
+import { folderOf } from '../dataset/layout.ts';
 import { readOverview } from '../dataset/overview.ts';
 import { isSynthetic } from '../dataset/provenance.ts';
 import { ReigniteError } from '../errors.ts';
 import { statIfThere } from '../files/if-there.ts';
-import { inside } from '../files/inside.ts';
 import { fileExists } from '../files/open-for-reading.ts';
 import { cellFiles, tissueFiles } from '../predict/prediction.ts';
 import { type PredictionSummary, readPredictionSummary } from '../predict/prediction-summary.ts';
@@ -144,7 +144,7 @@ function predictionSide(folder: string, summary: PredictionSummary, { name, data
 const Judged = z.object({ engine: VerdictEngine.optional() });
 
 async function isSyntheticRecord(data: string): Promise<boolean> {
-  const overview = await readOverview(inside(data, OVERVIEW_FILE)).catch(() => undefined);
+  const overview = await readOverview(await overviewFileIn(data)).catch(() => undefined);
   return overview !== undefined && isSynthetic(overview);
 }
 

@@ -32,6 +32,11 @@ export function readersFile(task: CellTask): string {
   return `${folderOf('annotations', task)}/${cellDefinition(task).readersFile}`;
 }
 
+/** Whether a file next to the archives may be the overview or the label map, whatever its name. */
+export function isPlainFile(key: string): boolean {
+  return !key.includes('/') && /\.(csv|csv\.gz|json)$/i.test(key);
+}
+
 /** Whether a file of the record is unpacked. */
 export function isArchive(key: string): boolean {
   return key.toLowerCase().endsWith('.zip');

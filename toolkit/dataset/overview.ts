@@ -19,7 +19,8 @@ export interface OverviewRow {
   readonly facts: Readonly<Record<string, string>>;
 }
 
-const NEEDED = ['image_path', 'annotation_path', 'task', 'split'] as const;
+/** Columns that are used. */
+export const OVERVIEW_COLUMNS = ['image_path', 'annotation_path', 'task', 'split'] as const;
 
 /** The overview of 887 ROIs is a few hundred kB. */
 const MAX_BYTES = 256 * 2 ** 20;
@@ -36,9 +37,9 @@ export async function readOverview(path: string): Promise<readonly OverviewRow[]
   const text = decodeUtf8(unzipped(await readRecordFile(path), path), path, 'OVERVIEW_INVALID');
   const [header, ...rows] = parseCsv(text, path);
   const columns = header?.record ?? [];
-  const column = Object.fromEntries(NEEDED.map((name) => [name, columnOf(columns, name, path)]));
+  const column = Object.fromEntries(OVERVIEW_COLUMNS.map((name) => [name, columnOf(columns, name, path)]));
   return rows.map(({ info, record }) => {
-    const value = (name: (typeof NEEDED)[number]) => record[column[name] ?? -1] ?? '';
+    const value = (name: (typeof OVERVIEW_COLUMNS)[number]) => record[column[name] ?? -1] ?? '';
     return {
       line: info.lines,
       imagePath: value('image_path'),

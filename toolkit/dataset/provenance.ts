@@ -1,7 +1,6 @@
-import { join } from 'node:path';
 import { z } from 'zod';
 import type { Verdict } from '../verdict/verdict-file.ts';
-import { OVERVIEW_FILE } from './layout.ts';
+import { overviewFileIn } from './find-files.ts';
 import { type OverviewRow, readOverview } from './overview.ts';
 
 /**
@@ -42,7 +41,7 @@ export interface RecordNumbers {
  * @param data - Absolute data folder. Without a readable overview the number decides.
  */
 export async function readProvenance(data: string, record: RecordNumbers): Promise<Provenance> {
-  const rows = await readOverview(join(data, OVERVIEW_FILE)).catch(() => []);
+  const rows = await readOverview(await overviewFileIn(data)).catch(() => []);
   const { title } = record;
   return { kind: isSynthetic(rows) ? 'synthetic' : kindOfNumber(record), ...(title ? { title } : {}) };
 }

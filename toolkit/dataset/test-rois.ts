@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { ReigniteError } from '../errors.ts';
+import { overviewFileIn } from './find-files.ts';
 import { heTestRows } from './he-test-rows.ts';
 import { OVERVIEW_FILE } from './layout.ts';
 import { type OverviewRow, readOverview } from './overview.ts';
@@ -60,7 +61,7 @@ export interface HeTestRoi {
  * @see code/he_segmentation/inference.py of the IGNITE data toolkit
  */
 export async function listHeTestRois(dataRoot: string): Promise<readonly HeTestRoi[]> {
-  return heTestRoisOf(await readOverview(join(dataRoot, OVERVIEW_FILE)), dataRoot);
+  return heTestRoisOf(await readOverview(await overviewFileIn(dataRoot)), dataRoot);
 }
 
 /** The same of an overview that was read. */

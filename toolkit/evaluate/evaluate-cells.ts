@@ -4,7 +4,8 @@ import type { CellTask } from '../../config/tasks.ts';
 import { VerdictConfig } from '../../config/verdict-config.ts';
 import { type CategoryRule, describeDoubt } from '../dataset/category-classes.ts';
 import type { CellPoint } from '../dataset/cell-point.ts';
-import { folderOf, readersFile } from '../dataset/layout.ts';
+import { readersFileIn } from '../dataset/find-files.ts';
+import { folderOf } from '../dataset/layout.ts';
 import { type ReaderAnnotations, readersOn, readReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { drawCellsFigure } from '../figures/cells-figure.ts';
 import { renderF1Figures } from '../figures/f1-matrix.ts';
@@ -26,12 +27,14 @@ import {
 } from './evaluation.ts';
 import { coverageOf, describeCoverage, readPointsToScore } from './read-points.ts';
 
-/** Scores points as the paper scores its own: one .npy (n, 3) of x, y, class an image; none where nothing was found. */
+/**
+ * Scores points as the paper scores its own: one .npy (n, 3) of x, y, class per image; none where nothing was found.
+ */
 export async function evaluateCells(
   task: CellTask,
   { data, predictions, out, classes, categories: rule = 'by-id' }: EvaluationInput,
 ): Promise<Evaluated> {
-  const file = inside(data, readersFile(task));
+  const file = inside(data, await readersFileIn(data, task));
   const annotations = await readReaderAnnotations(file, task, 'first', rule);
   const { found, remarks: odd } = await readPointsToScore(predictions, annotations);
   const points = (stem: string) => found.get(stem);

@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TissueTask } from '../../config/tasks.ts';
 import { VerdictConfig } from '../../config/verdict-config.ts';
+import { overviewFileIn } from '../dataset/find-files.ts';
 import { HE_LABELS } from '../dataset/he-labels.ts';
 import { rowsNearlyTested } from '../dataset/he-test-rows.ts';
-import { folderOf, OVERVIEW_FILE } from '../dataset/layout.ts';
+import { folderOf } from '../dataset/layout.ts';
 import { readOverview } from '../dataset/overview.ts';
 import { heTestRoisOf } from '../dataset/test-rois.ts';
 import { drawCaseFigure } from '../figures/case-figure.ts';
@@ -23,13 +24,13 @@ import { type LabelTranslation, translateLabels } from './label-translation.ts';
 import { type BothMasks, countsOf, type Pair, type ScoredMasks, scoreMasks, scorePublished } from './scored-masks.ts';
 import { type ShownOverall, type TissueSubsetScores, tissueRows, tissueSubsetScores } from './tissue-rows.ts';
 
-/** Scores masks as the paper scores its own: one PNG of label values an ROI, named as in the record's inference/he. */
+/** Scores masks as the paper scores its own: one PNG of label values per ROI, named as in the record's inference/he. */
 export async function evaluateTissue(
   task: TissueTask,
   { data, predictions, out, labels, classes }: EvaluationInput,
 ): Promise<Evaluated> {
   const figures = join(out, folderOf('figures', task));
-  const overview = await readOverview(inside(data, OVERVIEW_FILE));
+  const overview = await readOverview(await overviewFileIn(data));
   const rois = heTestRoisOf(overview, data);
   const pairs = rois.map((roi) => ({ ...roi, prediction: join(predictions, `${roi.roi}.png`) }));
   const checked = pairs.map((pair) => ({ ...pair, annotation: inside(data, pair.annotation) }));

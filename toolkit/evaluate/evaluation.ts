@@ -2,9 +2,8 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { Task } from '../../config/tasks.ts';
 import type { CategoryRule } from '../dataset/category-classes.ts';
-import { OVERVIEW_FILE } from '../dataset/layout.ts';
+import { overviewFileIn } from '../dataset/find-files.ts';
 import { readOverview } from '../dataset/overview.ts';
-import { inside } from '../files/inside.ts';
 import type { ClassSubset } from '../metrics/class-subset.ts';
 import { RESULTS } from '../results/results-folder.ts';
 import type { EvaluationIntervals } from '../verdict/evaluation-intervals.ts';
@@ -52,14 +51,16 @@ export interface EvaluationEvidence {
 export interface Evaluated {
   /** `metrics/<task>.json`. */
   readonly metrics: object;
-  /** `metrics/<task>.intervals.json`: how sure the numbers are, what predictions leave out, and what to be warned of. */
+  /**
+   * `metrics/<task>.intervals.json`: how sure the numbers are, what predictions leave out, and what to be warned of.
+   */
   readonly intervals: EvaluationIntervals;
   /** `metrics/<task>.classes.json`: the numbers of the classes asked for. */
   readonly classes?: object;
   readonly images: number;
   /** The table on screen. */
   readonly rows: readonly ScoreRow[];
-  /** What the numbers or the figures leave out, a sentence each. */
+  /** What the numbers or the figures leave out, one sentence each. */
   readonly remarks: readonly string[];
 }
 
@@ -100,8 +101,10 @@ export function describeSubset({ names, merged }: ClassSubset): string {
   );
 }
 
-/** Whose images are whose patient's; where the record's overview does not exist, every image is a patient of its own. */
+/**
+ * Whose images are whose patient's; where the record's overview does not exist, every image is a patient of its own.
+ */
 export async function patientsOf(data: string): Promise<OverviewByStem> {
-  const path = inside(data, OVERVIEW_FILE);
+  const path = await overviewFileIn(data);
   return existsSync(path) ? overviewByStem(await readOverview(path)) : new Map();
 }

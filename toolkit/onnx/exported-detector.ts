@@ -3,7 +3,7 @@ import { DetectionSidecar } from './custom-model/sidecar.ts';
 import type { DescribedModel, DescribedValue } from './file/describe-model.ts';
 import { parsePythonLiteral } from './python-literal.ts';
 
-/** An output of one row a box that is suppressed already: x1, y1, x2, y2, score, class. */
+/** An output with one row per box after non-maximum suppression: x1, y1, x2, y2, score, class. */
 const SUPPRESSED_COLUMNS = 6;
 const MAX_CLASSES = 1_000;
 

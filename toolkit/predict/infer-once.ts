@@ -81,7 +81,7 @@ export async function inferOnce(
 /**
  * What is said of every prediction, whatever was predicted.
  *
- * @param cautions - Why the numbers may mislead, a sentence each; they come first.
+ * @param cautions - Why the numbers may mislead, one sentence each; they come first.
  * @param notes - Anything else on this image.
  */
 export function describeInferred(

@@ -26,7 +26,7 @@ export class InputImage {
   readonly height: number;
   /** Value of 16-bit samples that becomes white, where it was chosen and the image has such samples. */
   readonly white: number | undefined;
-  /** What is worth knowing of the file, a sentence each. */
+  /** What is worth knowing of the file, one sentence each. */
   readonly notes: readonly string[];
   readonly #image: AcceptedImage;
 
@@ -58,7 +58,7 @@ export class InputImage {
     return this.#image.path;
   }
 
-  /** Its pixels in its own size, and what they say of its range of values, a sentence each. */
+  /** Its pixels in its own size, and what they say of its range of values, one sentence each. */
   async decode(): Promise<DecodedImage & { readonly remarks: readonly string[] }> {
     const image = await this.#image.decode(this.white);
     return { ...image, remarks: image.deep === undefined ? [] : depthRemarks(image.deep, this.white) };

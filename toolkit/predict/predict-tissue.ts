@@ -34,7 +34,7 @@ interface PixelMap<Data extends Uint8Array | Uint16Array> {
 }
 
 /**
- * A mask or a map of margins at another size: each pixel takes the value at its middle.
+ * A mask or a map of confidences at another size: each pixel takes the value at its middle.
  *
  * @param allocate - Makes the new values, of as many pixels.
  */
@@ -67,7 +67,7 @@ export interface TissueJob {
   readonly out: string;
   readonly model: TissueModel;
   readonly classes: TissueClasses;
-  /** On the model, a sentence each. */
+  /** On the model, one sentence each. */
   readonly notes: readonly string[];
   readonly engine: Required<KeyedEngine>;
   readonly session: SessionOptions;
@@ -75,7 +75,7 @@ export interface TissueJob {
 }
 
 /**
- * Segments a user's image: mask, the same in colours, margins, overlay, outlines, areas.
+ * Segments a user's image: mask, the same in colours, confidences, overlay, outlines, areas.
  *
  * Safe to kill anywhere: finished tile rows wait in the state directory, and what the network made is kept there.
  *

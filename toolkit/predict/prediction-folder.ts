@@ -6,6 +6,7 @@ import { TASKS, type Task } from '../../config/tasks.ts';
 import { bestEffort } from '../concurrency.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { codeOf, hasCode } from '../files/disk-error.ts';
 import { type FileLock, lockFile } from '../files/file-lock.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { statIfThere } from '../files/if-there.ts';
@@ -355,7 +356,7 @@ async function placeFile(path: string, text: string): Promise<boolean> {
     await link(temporary, path);
     return true;
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false;
+    if (hasCode(error, 'EEXIST')) return false;
     // A file system without hard links: the two that are first at the same moment are let be.
     await writeFileAtomic(path, text);
     return true;
@@ -383,7 +384,7 @@ async function tryWriting(path: string, image: string): Promise<void> {
     // The name itself may be too long where the temporary one is not.
     await lstat(path).catch(unlessMissing);
   } catch (error) {
-    const code = codeOf(error);
+    const code = codeOf(error) ?? 'unknown';
     if (code === 'ENAMETOOLONG') {
       const cause = `The name of the image ${basename(image)} is too long for the files derived from it.`;
       throw new ReigniteError('NAME_TOO_LONG', cause, { cause: error, remedy: 'Give the image a shorter name.' });
@@ -399,7 +400,7 @@ async function tryWriting(path: string, image: string): Promise<void> {
 }
 
 function unlessMissing(error: unknown): void {
-  if (codeOf(error) !== 'ENOENT') throw error;
+  if (!hasCode(error, 'ENOENT')) throw error;
 }
 
 async function lockPatiently(path: string, subject: string): Promise<FileLock> {
@@ -413,8 +414,4 @@ async function lockPatiently(path: string, subject: string): Promise<FileLock> {
       await sleep(LOOK_AGAIN_MS);
     }
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
 }

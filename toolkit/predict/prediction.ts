@@ -5,7 +5,7 @@ import type { RegionCells, TumourShare } from './slides/tumour-share.ts';
 
 /** Choices that hold for all images of a prediction. */
 export interface PredictionChoices {
-  /** µm a px of the images, where it is known. */
+  /** µm per px of the images, where it is known. */
   readonly mpp?: number;
   /** A level of a slide that is taken as it is. */
   readonly level?: number;
@@ -79,7 +79,7 @@ export interface ImagePrediction {
   readonly key?: string;
   readonly provider: string;
   readonly seconds: number;
-  /** What a reader of the numbers should know, a sentence each. */
+  /** What a reader of the numbers should know, one sentence each. */
   readonly notes: readonly string[];
 }
 

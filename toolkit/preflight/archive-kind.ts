@@ -12,13 +12,25 @@ import type { RecordFile } from '../zenodo/record/record.ts';
  * @returns Undefined where the members are of several kinds or of none.
  */
 export function archiveKind(paths: readonly string[]): Kind | undefined {
-  const members = paths.filter((path) => !isClutter(path));
+  const members = withoutWrapper(paths.filter((path) => !isClutter(path)));
   const tops = new Set(members.map((path) => path.split('/')[0]));
   const [top] = tops;
   const named = KINDS.find((kind) => kind === top);
   if (tops.size === 1 && named !== undefined) return named;
   if (members.length === 0 || KINDS.some((kind) => tops.has(kind))) return undefined;
   return SIGNS.find(({ pattern }) => members.some((path) => pattern.test(path)))?.kind;
+}
+
+/** Leaves out folders that all paths have in common before a folder of the layout, as in `ignite/images/he/x.png`. */
+function withoutWrapper(paths: readonly string[]): readonly string[] {
+  const depths = paths.map((path) => path.split('/').findIndex(isKind));
+  const wrappers = new Set(paths.map((path, index) => path.split('/').slice(0, depths[index]).join('/')));
+  const [depth = -1] = depths;
+  return depth > 0 && wrappers.size === 1 ? paths.map((path) => path.split('/').slice(depth).join('/')) : paths;
+}
+
+function isKind(name: string): boolean {
+  return KINDS.some((kind) => kind === name);
 }
 
 /** In this order: a folder of models may hold figures of its training, a folder of figures holds `cm.npy`. */

@@ -1,11 +1,12 @@
 import { posix } from 'node:path';
 import type { CellTask } from '../../config/tasks.ts';
+import { findDetector, findReaders } from '../dataset/find-files.ts';
 import { detectorFile, folderOf, readersFile } from '../dataset/layout.ts';
 import { type ReaderAnnotations, readReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { parseNpyHeader } from '../numpy/npy-header.ts';
 import { checkPngs, checkPresence, modeOf } from './check-files.ts';
 import { type CheckedTask, checkBy, firstOf, type RecordCheck } from './record-check.ts';
-import type { RecordTree } from './record-tree.ts';
+import { type RecordTree, sourceOf } from './record-tree.ts';
 
 const FETCH_AGAIN = 'Check that the record is a complete version of the IGNITE data toolkit.';
 /** The header of a .npy file of points takes less. */
@@ -58,14 +59,16 @@ async function checkReaders(
   title: string,
 ): Promise<{ readonly check: RecordCheck; readonly annotations?: ReaderAnnotations }> {
   const subject = `${title}, readers' annotations`;
-  const path = readersFile(task);
-  if (!tree.sizes.has(path)) {
-    return { check: { subject, status: 'fail', detail: `${path} is missing`, remedy: FETCH_AGAIN } };
+  const usual = readersFile(task);
+  const path = await findReaders(sourceOf(tree), task);
+  if (path === undefined) {
+    return { check: { subject, status: 'fail', detail: `${usual} is missing`, remedy: FETCH_AGAIN } };
   }
+  const chosen = path === usual ? {} : { chosen: path };
   const local = await tree.local(path);
   if (local === undefined) {
     const detail = `${posix.basename(path)} is too large to check before the download`;
-    return { check: { subject, status: 'unknown', detail } };
+    return { check: { subject, status: 'unknown', detail, ...chosen } };
   }
   let annotations: ReaderAnnotations | undefined;
   const check = await checkBy(subject, async () => {
@@ -73,7 +76,7 @@ async function checkReaders(
     const readers = annotations.groups.flatMap((group) => group.readers);
     return `${annotations.images.length} images, ${readers.length} readers`;
   });
-  return annotations === undefined ? { check } : { check, annotations };
+  return annotations === undefined ? { check } : { check: { ...check, ...chosen }, annotations };
 }
 
 function doubtOn({ doubt, unused }: ReaderAnnotations, title: string): RecordCheck[] {
@@ -110,13 +113,15 @@ async function checkPoints(tree: RecordTree, subject: string, paths: readonly st
 
 async function checkWeights(tree: RecordTree, task: CellTask, title: string): Promise<RecordCheck> {
   const subject = `${title}, model`;
-  const path = detectorFile(task);
+  const usual = detectorFile(task);
+  const path = findDetector([...tree.sizes.keys()], task) ?? usual;
+  const chosen = path === usual ? {} : { chosen: path };
   const presence = checkPresence(tree, subject, 'checkpoint', [path], { status: 'fail', remedy: FETCH_AGAIN });
   if (presence.status === 'fail') return presence;
   const head = (await tree.heads([path], CHECKPOINT_HEAD_BYTES)).get(path);
   const classes = new Set(head === undefined ? [] : moduleClasses(head));
-  if (classes.size === 0) return { subject, status: 'unknown', detail: 'checked after the download' };
-  return { subject, status: 'pass', detail: `YOLOv5 modules: ${[...classes].join(', ')}` };
+  if (classes.size === 0) return { subject, status: 'unknown', detail: 'checked after the download', ...chosen };
+  return { subject, status: 'pass', detail: `YOLOv5 modules: ${[...classes].join(', ')}`, ...chosen };
 }
 
 /** Names the classes of YOLOv5 modules that a checkpoint's pickle imports; nothing is interpreted. */

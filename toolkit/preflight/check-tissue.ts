@@ -1,17 +1,19 @@
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import type { TissueTask } from '../../config/tasks.ts';
+import { findLabelMap, findOverview } from '../dataset/find-files.ts';
 import { HE_LABELS } from '../dataset/he-labels.ts';
 import { readLabelMap } from '../dataset/label-map.ts';
-import { folderOf, LABEL_MAP_FILE, OVERVIEW_FILE } from '../dataset/layout.ts';
+import { folderOf, LABEL_MAP_FILE, OVERVIEW_FILE, tissueModelFolder } from '../dataset/layout.ts';
 import { type OverviewRow, readOverview } from '../dataset/overview.ts';
 import { type HeTestRoi, heTestRoisOf } from '../dataset/test-rois.ts';
 import { ReigniteError } from '../errors.ts';
 import type { PngStart } from '../image/png-header.ts';
-import { PAPER_FOLDS } from '../nnunet/convert/model-folds.ts';
+import { foldsInPaths } from '../nnunet/convert/folds-in-paths.ts';
+import { oddWeightsAmong, PAPER_FOLDS, weightsAmong } from '../nnunet/convert/model-folds.ts';
 import { readPlansFile } from '../nnunet/convert/plans-file.ts';
 import { checkPngs, checkPresence, modeOf } from './check-files.ts';
 import { type CheckedTask, checkBy, firstOf, type RecordCheck } from './record-check.ts';
-import { pathsBelow, type RecordTree } from './record-tree.ts';
+import { pathsBelow, type RecordTree, sourceOf } from './record-tree.ts';
 
 const FETCH_AGAIN = 'Check that the record is a complete version of the IGNITE data toolkit.';
 const IMAGES = 'Save the images as 8-bit RGB PNGs.';
@@ -56,13 +58,14 @@ async function checkOverview(
   tree: RecordTree,
 ): Promise<{ readonly check: RecordCheck; readonly rois: readonly HeTestRoi[] }> {
   let rois: readonly HeTestRoi[] = [];
+  const found = (await findOverview(sourceOf(tree))) ?? OVERVIEW_FILE;
   const check = await checkBy(OVERVIEW_FILE, async () => {
-    const path = await wanted(tree, OVERVIEW_FILE);
+    const path = await wanted(tree, found);
     const rows = await readOverview(path);
     rois = heTestRoisOf(rows, join(path, '..'));
     return `${rows.length} rows (${countsOf(rows)}); ${rois.length} ROIs in the H&E test set`;
   });
-  return { check, rois };
+  return { check: found === OVERVIEW_FILE ? check : { ...check, chosen: found }, rois };
 }
 
 /** Rows by task and split. */
@@ -77,10 +80,16 @@ function countsOf(rows: readonly OverviewRow[]): string {
 
 /** The run takes names and values from the authors' evaluation script; the map is only compared with them. */
 async function checkLabelMap(tree: RecordTree): Promise<RecordCheck> {
-  const check = await checkBy(LABEL_MAP_FILE, async () => {
-    const labels = await readLabelMap(await wanted(tree, LABEL_MAP_FILE));
+  const found = await findLabelMap(sourceOf(tree));
+  if (found === undefined) {
+    const remedy = 'No action needed: the names of the labels are not compared with those of the evaluation.';
+    return { subject: LABEL_MAP_FILE, status: 'warn', detail: 'the record has none', remedy };
+  }
+  const looked = await checkBy(LABEL_MAP_FILE, async () => {
+    const labels = await readLabelMap(await wanted(tree, found));
     return `${labels.length} labels, ${labels[0]?.value} to ${labels.at(-1)?.value}`;
   });
+  const check = found === LABEL_MAP_FILE ? looked : { ...looked, chosen: found };
   if (check.status !== 'pass' || check.detail === `${HE_LABELS.length} labels, 0 to ${HE_LABELS.length - 1}`)
     return check;
   return { ...check, status: 'warn', detail: `${check.detail}; the authors' evaluation has 17 labels, 0 to 16` };
@@ -90,8 +99,10 @@ async function checkLabelMap(tree: RecordTree): Promise<RecordCheck> {
 async function checkModel(tree: RecordTree, task: TissueTask): Promise<RecordCheck[]> {
   const folder = folderOf('models', task);
   const files = pathsBelow(tree, folder);
-  const folds = files.flatMap((path) => /^(.*)\/fold_\d+\/[^/]+$/.exec(path)?.[1] ?? []);
-  const [model, ...others] = new Set(folds);
+  const inFolder = foldsInPaths(files);
+  const models = inFolder.size > 0 ? inFolder : foldsInPaths(pathsBelow(tree, 'models'));
+  const usual = tissueModelFolder(task);
+  const [model, ...others] = models.has(usual) ? [usual] : [...models.keys()];
   if (model === undefined) {
     const detail = files.length === 0 ? `${folder}/ is missing` : `no folder in ${folder}/ has folds`;
     return [{ subject: 'H&E model', status: 'fail', detail, remedy: FETCH_AGAIN }];
@@ -100,15 +111,22 @@ async function checkModel(tree: RecordTree, task: TissueTask): Promise<RecordChe
     const detail = `several: ${firstOf([model, ...others])}`;
     return [{ subject: 'H&E model', status: 'fail', detail, remedy: 'Keep the folder of one model in models/he.' }];
   }
-  const needed = PAPER_FOLDS.map((fold) => `${model}/fold_${fold}/model_best.model`);
-  const plans = `${model}/fold_0/model_best.model.pkl`;
-  return [
-    checkPresence(tree, 'H&E model, folds', 'files of the five folds', [...needed, plans], {
-      status: 'fail',
-      remedy: 'The paper averages five folds: download the models again, or ask the authors for the missing files.',
-    }),
-    ...(tree.sizes.has(plans) ? [await checkPlans(tree, plans)] : []),
-  ];
+  const weights = PAPER_FOLDS.map((fold) => weightsOf(tree, models.get(model)?.get(fold) ?? `${model}/fold_${fold}`));
+  const needed = weights.flatMap((path) => [path, `${path}.pkl`]);
+  const [first = ''] = needed;
+  const chosen = first === `${usual}/fold_0/model_best.model` ? {} : { chosen: model };
+  const folds = checkPresence(tree, 'H&E model, folds', 'files of the five folds', needed, {
+    status: 'fail',
+    remedy: 'The paper averages five folds: download the models again, or ask the authors for the missing files.',
+  });
+  const plans = `${first}.pkl`;
+  return [{ ...folds, ...chosen }, ...(tree.sizes.has(plans) ? [await checkPlans(tree, plans)] : [])];
+}
+
+/** The weights in the folder of a fold: those of the usual name, else the only ones. */
+function weightsOf(tree: RecordTree, folder: string): string {
+  const names = pathsBelow(tree, folder).map((path) => posix.relative(folder, path));
+  return `${folder}/${oddWeightsAmong(weightsAmong(names)) ?? 'model_best.model'}`;
 }
 
 async function checkPlans(tree: RecordTree, plans: string): Promise<RecordCheck> {

@@ -10,6 +10,8 @@ export interface RecordCheck {
   readonly detail: string;
   /** What to do about it; missing where nothing is to be done. */
   readonly remedy?: string;
+  /** What was taken for it by its contents, where the usual name is missing; relative to the data folder. */
+  readonly chosen?: string;
 }
 
 /** What a record holds of a task's test set, with the checks of it. */

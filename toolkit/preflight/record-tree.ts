@@ -1,6 +1,7 @@
 import { open, readdir, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
-import { KINDS, LABEL_MAP_FILE, OVERVIEW_FILE } from '../dataset/layout.ts';
+import { type FileSource, fileHolds } from '../dataset/find-files.ts';
+import { isPlainFile, KINDS } from '../dataset/layout.ts';
 import { statIfThere } from '../files/if-there.ts';
 
 /** The files of a record in the layout of the data folder, wherever they are: here, or in archives on a server. */
@@ -17,6 +18,17 @@ export interface RecordTree {
   local(path: string): Promise<string | undefined>;
 }
 
+/** The tree as what files are looked for in. */
+export function sourceOf(tree: RecordTree): FileSource {
+  return {
+    paths: [...tree.sizes.keys()],
+    async holds(path, texts) {
+      const local = await tree.local(path);
+      return local === undefined ? undefined : fileHolds(local, texts);
+    },
+  };
+}
+
 /** Paths of a tree below a folder, sorted. */
 export function pathsBelow(tree: RecordTree, folder: string): readonly string[] {
   return [...tree.sizes.keys()].filter((path) => path.startsWith(`${folder}/`)).sort();
@@ -25,7 +37,8 @@ export function pathsBelow(tree: RecordTree, folder: string): readonly string[] 
 /** Looks at a data folder as it is on disk. */
 export async function folderTree(data: string): Promise<RecordTree> {
   const sizes = new Map<string, number>();
-  for (const path of [...KINDS, OVERVIEW_FILE, LABEL_MAP_FILE]) await addSizes(data, path, sizes);
+  const tables = (await readdir(data).catch(() => [])).filter(isPlainFile);
+  for (const path of [...KINDS, ...tables]) await addSizes(data, path, sizes);
   return {
     sizes,
     async heads(paths, length) {

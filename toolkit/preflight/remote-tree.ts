@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path';
+import { underRoot } from '../archive/check-entries.ts';
 import type { LocatedMember } from '../archive/list-archive.ts';
 import { isArchive, type Kind } from '../dataset/layout.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
@@ -14,8 +15,12 @@ import type { RecordTree } from './record-tree.ts';
 const MAX_PACKED = 2 * 2 ** 20;
 /** Unpacked, in bytes. */
 const MAX_WHOLE = 64 * 2 ** 20;
-/** Heads of files that are far apart in their archive cost a request each. */
+/** Files of one check of which the beginnings are looked at. */
 const MAX_HEADS = 40;
+/** Heads of files that are far apart in their archive cost a request each, and Zenodo allows 60 a minute. */
+const MAX_REQUESTS = 36;
+/** Requests of a check when few are left. */
+const MIN_REQUESTS = 3;
 
 /** An archive of the record and what it holds. */
 export interface FoundArchive {
@@ -75,6 +80,7 @@ class FetchedTree implements RemoteTree {
   readonly #plain = new Map<string, RecordFile>();
   readonly #request: (file: RecordFile) => Promise<HttpGet>;
   #plainBytes = 0;
+  #requestsLeft = MAX_REQUESTS;
 
   constructor(
     scratch: string,
@@ -88,8 +94,7 @@ class FetchedTree implements RemoteTree {
     this.archives = opened.map(({ file, archive }) => {
       const kind = archiveKind(archive.members.map(({ path }) => path));
       for (const member of archive.members) {
-        const isNamed = kind === undefined || member.path.startsWith(`${kind}/`);
-        const path = isNamed ? member.path : `${kind}/${member.path}`;
+        const path = kind === undefined ? member.path : underRoot(member.path, kind);
         this.sizes.set(path, member.size);
         this.#members.set(path, { archive, member });
       }
@@ -106,22 +111,48 @@ class FetchedTree implements RemoteTree {
   }
 
   async heads(paths: readonly string[], length: number): Promise<ReadonlyMap<string, Buffer>> {
-    const found = new Map<string, Buffer>();
-    const wanted = evenly(paths, MAX_HEADS);
-    for (const archive of this.#opened) {
-      const byMember = new Map(
-        wanted.flatMap((path) => {
-          const member = this.#members.get(path);
-          return member?.archive === archive ? [[member.member.path, path] as const] : [];
-        }),
-      );
-      const heads = await archive.heads(
-        archive.members.filter(({ path }) => byMember.has(path)),
-        length,
-      );
-      for (const [member, head] of heads) found.set(byMember.get(member) ?? member, head);
+    const wanted = this.#affordable(paths, length);
+    this.#requestsLeft -= this.#requestsOf(wanted, length);
+    return this.#headsOf(wanted, length);
+  }
+
+  /** As many of the paths as a fair share of the requests that are left pays for. */
+  #affordable(paths: readonly string[], length: number): readonly string[] {
+    const most = Math.max(MIN_REQUESTS, Math.floor(this.#requestsLeft / 3));
+    let wanted = evenly(paths, MAX_HEADS);
+    while (wanted.length > MIN_REQUESTS && this.#requestsOf(wanted, length) > most) {
+      wanted = evenly(paths, wanted.length - 1);
     }
-    return found;
+    return wanted;
+  }
+
+  #requestsOf(paths: readonly string[], length: number): number {
+    return this.#byArchive(paths).reduce((sum, { archive, found }) => {
+      const members = found.map(({ member }) => member);
+      return sum + archive.requestsOf(members, length);
+    }, 0);
+  }
+
+  async #headsOf(paths: readonly string[], length: number): Promise<ReadonlyMap<string, Buffer>> {
+    const heads = new Map<string, Buffer>();
+    for (const { archive, found } of this.#byArchive(paths)) {
+      const members = found.map(({ member }) => member);
+      const read = await archive.heads(members, length);
+      for (const { path, member } of found) {
+        const head = read.get(member.path);
+        if (head !== undefined) heads.set(path, head);
+      }
+    }
+    return heads;
+  }
+
+  /** The members of the paths, archive by archive. */
+  #byArchive(paths: readonly string[]) {
+    const members = paths.flatMap((path) => {
+      const known = this.#members.get(path);
+      return known === undefined ? [] : [{ path, ...known }];
+    });
+    return this.#opened.map((archive) => ({ archive, found: members.filter((each) => each.archive === archive) }));
   }
 
   async local(path: string): Promise<string | undefined> {
@@ -137,7 +168,7 @@ class FetchedTree implements RemoteTree {
     }
     const member = this.#members.get(path);
     if (member === undefined || packedSize(member) > MAX_PACKED || size > MAX_WHOLE) return undefined;
-    const content = (await this.heads([path], size)).get(path);
+    const content = (await this.#headsOf([path], size)).get(path);
     if (content?.length !== size) return undefined;
     await writeFileAtomic(target, content);
     return target;

@@ -2,7 +2,7 @@ import { TaskSettings } from '../../config/task-config.ts';
 import { type CellTask, TASK_TITLES } from '../../config/tasks.ts';
 import type { FileDigests } from '../cache/file-digests.ts';
 import type { StepCache } from '../cache/step-cache.ts';
-import { readersFile } from '../dataset/layout.ts';
+import { readersFileIn } from '../dataset/find-files.ts';
 import { readReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
 import { inside } from '../files/inside.ts';
@@ -78,7 +78,7 @@ export async function sweepRun(run: SweptRun, step: number): Promise<RunSweep> {
   const chosen = TaskSettings.parse((await readConfiguration(results))?.[task] ?? {});
   const settings = settingsInEffect(definition, chosen);
   const setup = { ...(await engineOf(results, task)), settings: chosen };
-  const annotations = await readReaderAnnotations(inside(data, readersFile(task)), task);
+  const annotations = await readReaderAnnotations(inside(data, await readersFileIn(data, task)), task);
   const failed = new Set(of.failures.map(({ roi }) => roi));
   const cells = new Map<string, readonly ScoredCell[]>();
   for (const roi of await taskNamed(task).listRois(data)) {

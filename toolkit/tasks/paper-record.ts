@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { CELL_TASKS } from '../../config/tasks.ts';
 import { Receipts } from '../cache/receipts.ts';
 import { countBoxes } from '../dataset/count-boxes.ts';
+import { overviewFileIn } from '../dataset/find-files.ts';
 import { folderOf, OVERVIEW_FILE } from '../dataset/layout.ts';
 import { inside } from '../files/inside.ts';
 import type { CountedCoco, PublishedDigest } from '../verdict/discrepancies/paper-entries.ts';
@@ -44,7 +45,7 @@ export async function countCocoFiles({ data, signal }: TaskWork): Promise<Readon
 export async function comparedDigests({ data, home }: Pick<TaskWork, 'data' | 'home'>): Promise<PublishedDigest[]> {
   const { files } = await new Receipts(home.receipts).manifest(data);
   const fetched = new Map(files.map(({ key, sha256 }) => [key, sha256]));
-  const overview = await readFile(inside(data, OVERVIEW_FILE)).catch(() => undefined);
+  const overview = await readFile(await overviewFileIn(data)).catch(() => undefined);
   return Object.entries(PUBLISHED_DIGESTS.sha256).map(([key, published]) => {
     if (key !== OVERVIEW_FILE || overview === undefined) return { key, published, sha256: fetched.get(key) };
     const sha256 = sha256Of(overview);

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, posix, relative, sep } from 'node:path';
 import { mapConcurrent } from '../concurrency.ts';
+import { overviewFileIn } from '../dataset/find-files.ts';
 import { HE_LABELS } from '../dataset/he-labels.ts';
-import { OVERVIEW_FILE } from '../dataset/layout.ts';
 import { type OverviewRow, readOverview } from '../dataset/overview.ts';
 import { isSynthetic, kindOfNumber } from '../dataset/provenance.ts';
 import { resolveInData } from '../dataset/test-rois.ts';
@@ -34,14 +34,14 @@ import {
 import { comparedDigests, countCocoFiles, PUBLISHED_DIGESTS } from './paper-record.ts';
 import type { TaskWork } from './work.ts';
 
-/** Rows looked at side by side: most of the time goes to opening images for their size. */
+/** Rows checked at the same time: most of the time goes to opening images for their size. */
 const LANES = 8;
 /** Masks that are decoded for their values: more than the paper's record has. */
 const MAX_MASKS = 1_000;
 
 /** What the record holds otherwise than it says, measured in this run. */
 export async function recordDiscrepancies(work: TaskWork, record: string): Promise<DiscrepancyEntry[]> {
-  const rows = await readOverview(inside(work.data, OVERVIEW_FILE));
+  const rows = await readOverview(await overviewFileIn(work.data));
   const withFiles = await rowsWithFiles(rows, work);
   const images = await hashImages(work);
   const isPaper = !isSynthetic(rows) && kindOfNumber({ id: record }) === 'paper';

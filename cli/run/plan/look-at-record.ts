@@ -116,6 +116,9 @@ export function lookLines(look: RecordLook | NoLook, { all = false } = {}): read
     ...look.archives
       .filter(isRenamed)
       .map(({ key, kind }) => `  ${key} is used as the archive of ${kind ?? 'several folders'}`),
+    ...look.checks.flatMap(({ subject, chosen }) =>
+      chosen === undefined ? [] : [`  ${chosen} is used for: ${subject}`],
+    ),
     ...shown.flatMap(({ status, subject, detail, remedy }) => [
       `  ${status.padEnd(7)} ${subject}: ${detail}`,
       ...(remedy === undefined || status === 'pass' ? [] : [`          ${remedy}`]),

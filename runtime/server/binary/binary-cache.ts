@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 import { bestEffort } from '../../../toolkit/concurrency.ts';
 import { writeFileAtomic } from '../../../toolkit/files/atomic-write.ts';
+import { hasCode } from '../../../toolkit/files/disk-error.ts';
 import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
 import { readTextIfThere, statIfThere } from '../../../toolkit/files/if-there.ts';
 import { makeFolder } from '../../../toolkit/files/make-folder.ts';
@@ -96,8 +97,7 @@ async function takePlace(ready: string, cache: string, build: TemporalBuild): Pr
       await rename(ready, folder);
       return;
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
-      if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+      if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
     }
     const isSound = await cachedBinary(cache, build).then(
       () => true,
@@ -134,9 +134,13 @@ async function printedVersion(path: string, signal: AbortSignal | undefined): Pr
     return stdout;
   } catch (error) {
     signal?.throwIfAborted();
-    const code = error instanceof Error && 'code' in error ? error.code : error;
-    if (code === 'ENOENT') throw new Error(`there is no file ${path}`);
-    if (code === 'EACCES') throw new Error(`${path} is not executable`);
-    throw new Error(`${path} --version fails (${String(code ?? 'no answer')})`);
+    if (hasCode(error, 'ENOENT')) throw new Error(`there is no file ${path}`);
+    if (hasCode(error, 'EACCES')) throw new Error(`${path} is not executable`);
+    throw new Error(`${path} --version fails (${exitOf(error)})`);
   }
+}
+
+/** The exit status or the system's code; a process that was ended for its silence has none. */
+function exitOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && error.code !== null ? String(error.code) : 'no answer';
 }

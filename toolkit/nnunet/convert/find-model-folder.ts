@@ -15,10 +15,7 @@ export const RECORD_MODEL_FOLDER = 'nnUNetTrainerV2_BN_pathology_DA_ignore0_hed0
  */
 export async function findModelFolder(folder: string): Promise<string> {
   if (await holdsFolds(folder)) return folder;
-  const candidates: string[] = [];
-  for (const name of await subfolders(folder)) {
-    if (await holdsFolds(join(folder, name))) candidates.push(name);
-  }
+  const candidates = await modelFolders(folder);
   const chosen = candidates.includes(RECORD_MODEL_FOLDER) ? RECORD_MODEL_FOLDER : candidates[0];
   if (chosen === undefined) {
     throw new ReigniteError(
@@ -32,6 +29,22 @@ export async function findModelFolder(folder: string): Promise<string> {
     });
   }
   return join(folder, chosen);
+}
+
+/** Folders with folds, relative to the folder given; those in it first, else those one level below. */
+async function modelFolders(folder: string): Promise<readonly string[]> {
+  const names = await subfolders(folder);
+  const found = await withFolds(folder, names);
+  if (found.length > 0) return found;
+  const deeper = await Promise.all(
+    names.map(async (name) => (await subfolders(join(folder, name))).map((inner) => join(name, inner))),
+  );
+  return withFolds(folder, deeper.flat());
+}
+
+async function withFolds(folder: string, names: readonly string[]): Promise<readonly string[]> {
+  const held = await Promise.all(names.map((name) => holdsFolds(join(folder, name))));
+  return names.filter((_, index) => held[index]);
 }
 
 /** What archives leave behind on some systems (`__MACOSX`, hidden folders) is not looked into. */

@@ -84,7 +84,9 @@ export async function findFolds(
   name: CheckpointName = 'model_best',
 ): Promise<readonly [FoldFiles, ...FoldFiles[]]> {
   const folders = await foldFolders(folder);
-  const [first, ...others] = folds.map((fold) => foldFiles(folders.get(fold) ?? folderOf(folder, fold), fold, name));
+  const [first, ...others] = await Promise.all(
+    folds.map((fold) => foldFiles(folders.get(fold) ?? folderOf(folder, fold), fold, name)),
+  );
   if (first === undefined) throw new RangeError('Expected at least one fold');
   for (const files of [first, ...others]) await requireFiles(files);
   return [first, ...others];
@@ -185,9 +187,14 @@ async function missingFile(
     (last?.folds.length ?? 0) > (best?.folds.length ?? 0) ? (last ?? {}) : (best ?? {});
   const cause = await findFolds(folder, folds, name).catch((error: unknown) => error);
   const message = cause instanceof Error ? cause.message : String(cause);
-  const has = usable.length === 0 ? 'No fold is complete' : `Complete: ${describeFolds(usable)}`;
+  const none = isWhole ? 'No fold is complete' : 'None of the chosen folds is complete';
+  const has = usable.length === 0 ? none : `Complete: ${describeFolds(usable)}`;
   const remedy =
-    isWhole && usable.length > 0 ? toUseOnly(usable, 'Download the missing file') : 'Download the model again.';
+    isWhole && usable.length > 0
+      ? toUseOnly(usable, 'Download the missing file')
+      : isWhole
+        ? 'Download the model again.'
+        : 'Choose among the existing folds with `--folds`, or download the model again.';
   return new ReigniteError('FOLD_MISSING', `${message} ${has} (${name}).`, { remedy, cause });
 }
 
@@ -195,16 +202,42 @@ function toUseOnly(folds: readonly FoldName[], first: string): string {
   return `${first}, or use only these: \`--folds ${folds.join(',')}\`.`;
 }
 
-/** Folders of folds by their fold. */
+/** Folders of folds by their fold: by their usual names, else by a number at the end and the weights in them. */
 async function foldFolders(folder: string): Promise<Map<FoldName, string>> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const names = await readdir(folder).catch(() => []);
   const folders = new Map<FoldName, string>();
-  for (const entry of entries) {
-    const fold = foldOfFolder(entry.name);
-    if (fold === undefined || !(await isFolder(join(folder, entry.name)))) continue;
-    folders.set(fold, join(folder, entry.name));
+  for (const name of names) {
+    const fold = foldOfFolder(name);
+    if (fold !== undefined && (await isFolder(join(folder, name)))) folders.set(fold, join(folder, name));
   }
-  return folders;
+  if (folders.size > 0) return folders;
+  for (const name of names) {
+    const fold = foldOfOddFolder(name);
+    if (fold !== undefined && (await v1Weights(join(folder, name))).length > 0) folders.set(fold, join(folder, name));
+  }
+  return countedFromZero(folders);
+}
+
+/** Folds with other names may be counted from 1. */
+export function countedFromZero(folders: Map<FoldName, string>): Map<FoldName, string> {
+  if (folders.has(0) || !folders.has(1)) return folders;
+  return new Map([...folders].map(([fold, path]) => [fold === 'all' ? fold : fold - 1, path]));
+}
+
+/** The fold that a folder with an unusual name holds, such as `Fold-3` or `f3`, provided that there are weights in it. */
+export function foldOfOddFolder(name: string): FoldName | undefined {
+  const digits = /^\D*(\d{1,2})$/.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** Names of the files with weights of nnU-Net v1 in a folder: `.model`, with plans in a `.pkl` file next to it. */
+async function v1Weights(folder: string): Promise<readonly string[]> {
+  return weightsAmong(await readdir(folder).catch(() => []));
+}
+
+/** Those of the files of a folder that are weights of nnU-Net v1. */
+export function weightsAmong(names: readonly string[]): readonly string[] {
+  return names.filter((name) => name.endsWith('.model') && names.includes(`${name}.pkl`));
 }
 
 function sorted(folds: readonly FoldName[]): readonly FoldName[] {
@@ -224,14 +257,25 @@ function folderOf(folder: string, fold: FoldName): string {
   return join(folder, `fold_${fold}`);
 }
 
-function foldFiles(folder: string, fold: FoldName, name: CheckpointName): FoldFiles {
+async function foldFiles(folder: string, fold: FoldName, name: CheckpointName): Promise<FoldFiles> {
   if (isV2(name)) {
     const model = dirname(folder);
     const plans = join(model, V2_PLANS);
     return { fold, checkpoint: join(folder, fileOf(name)), plans, dataset: join(model, 'dataset.json') };
   }
-  const checkpoint = join(folder, fileOf(name));
+  const checkpoint = join(folder, (await oddWeights(folder)) ?? fileOf(name));
   return { fold, checkpoint, plans: `${checkpoint}.pkl` };
+}
+
+/** The only weights of a fold, where none have a usual name. */
+async function oddWeights(folder: string): Promise<string | undefined> {
+  return oddWeightsAmong(await v1Weights(folder));
+}
+
+/** The only one of several weights, provided that none has a usual name. */
+export function oddWeightsAmong(found: readonly string[]): string | undefined {
+  const isUsual = V1_CHECKPOINTS.some((name) => found.includes(fileOf(name)));
+  return isUsual || found.length > 1 ? undefined : found[0];
 }
 
 async function requireFiles({ checkpoint, plans, dataset }: FoldFiles): Promise<void> {

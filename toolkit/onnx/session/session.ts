@@ -20,8 +20,8 @@ export interface SessionOptions {
   /** Threads of one run; 0, the default, takes the physical cores. Changes no bit of a result. */
   readonly threads?: number;
   /**
-   * On the CPU, for large models that `writeModel` wrote: opens a copy next to the file whose convolutions are rewritten,
-   * which is made with the first opening. It opens ten times as fast and runs in less time.
+   * On the CPU, for large models that `writeModel` wrote: opens a copy next to the file whose convolutions are
+   * rewritten, which is made with the first opening. It opens ten times as fast and runs in less time.
    */
   readonly laidOut?: boolean;
 }
@@ -30,7 +30,7 @@ export interface SessionOptions {
 export interface OpenedSession {
   readonly session: ort.InferenceSession;
   readonly provider: Provider;
-  /** Why a provider that `auto` prefers was not taken, a sentence each. */
+  /** Why a provider that `auto` prefers was not taken, one sentence each. */
   readonly fallbacks: readonly string[];
   /** Version of ONNX Runtime, part of what bit-identity rests on. */
   readonly ortVersion: string;
@@ -125,7 +125,8 @@ function sessionOptions(provider: Provider, threads: number | undefined): ort.In
     interOpNumThreads: 1,
     // The channel-blocked layout comes with the last level only: a quarter of the time.
     graphOptimizationLevel: 'all',
-    // A memory pattern would be allocated in addition to the first run's memory: 200 MB for the paper's network, and no time gained.
+    // A memory pattern would be allocated in addition to the first run's memory: 200 MB for the paper's network, and no
+    // time gained.
     enableMemPattern: false,
     // Threads that wait for work asleep leave the cores to other processes: 9 to 20 % less time on a busy machine.
     extra: { session: { intra_op: { allow_spinning: '0' } } },

@@ -26,8 +26,9 @@ const CELLS = 'cells.npy';
 const COLUMNS = 6;
 
 /**
- * Detects the cells of a whole slide, each once, in pixels of its largest level: points as .npy, CSV and GeoJSON, counts per mm² of
- * tissue, density maps, and of PD-L1 the tumour proportion, also of regions that the user drew. Safe to kill anywhere.
+ * Detects the cells of a whole slide, each once, in pixels of its largest level: points as .npy, CSV and GeoJSON,
+ * counts per mm² of tissue, density maps, and of PD-L1 the tumour proportion, also of regions that the user drew. Safe
+ * to kill anywhere.
  *
  * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, SCALE_UNKNOWN, NO_TISSUE, USAGE, ANNOTATIONS_INVALID,
  *   INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE; the signal's reason.
@@ -247,7 +248,7 @@ function tumourNote({ positive, negative, percent }: NonNullable<RegionCells['tu
   return `${score} (${positive} positive, ${negative} negative); for research only, not for diagnosis.`;
 }
 
-/** The regions as CSV, a line each. */
+/** The regions as CSV, one line each. */
 function regionsTable(regions: readonly RegionCells[], names: readonly string[]): string {
   const quoted = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const hasTumour = regions.some(({ tumour }) => tumour !== undefined);

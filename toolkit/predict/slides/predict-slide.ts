@@ -26,7 +26,7 @@ const VALUES = 256;
  * Segments a whole slide: labels and confidence as pyramidal TIFF at the resolution of the model, outlines in
  * pixels of the slide's largest level, an overview, areas. Only tissue is computed unless all is wanted.
  *
- * Safe to kill anywhere: finished tile rows wait in the home, and what the network made is kept there.
+ * Safe to kill anywhere: finished tile rows wait in the state directory, and what the network made is kept there.
  *
  * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, SCALE_UNKNOWN, NO_TISSUE, USAGE, INFERENCE_FAILED, NO_SPACE,
  *   NOT_WRITABLE; the signal's reason.

@@ -19,11 +19,11 @@ export interface SeenSlide {
   /** Missing where all of it is computed. */
   readonly tissue?: SlideTissue;
   readonly sha256: string;
-  /** µm a px of the largest level, where it is known. */
+  /** µm per px of the largest level, where it is known. */
   readonly mpp: number | undefined;
   /** For the key of the cache. */
   readonly key: Readonly<Record<string, string | number>>;
-  /** On its scale and its tissue, a sentence each. */
+  /** On its scale and its tissue, one sentence each. */
   readonly notes: readonly string[];
 }
 

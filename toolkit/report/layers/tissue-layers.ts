@@ -33,7 +33,7 @@ export interface TissueSources {
 type Drawn = Pick<RoiLayers, 'width' | 'height' | 'classes' | 'spots'>;
 
 /**
- * Writes the layers of an H&E ROI: image, truth, published, ours, margins, and where the two predictions differ.
+ * Writes the layers of an H&E ROI: image, truth, published, ours, confidences, and where the two predictions differ.
  *
  * @param limit - Bytes for all layers together.
  * @throws ReigniteError when our mask cannot be read; without any other source its layer is left out with a note.

@@ -13,7 +13,7 @@ import { type CellTile, cellTiles } from './cell-tiles.ts';
 import type { SlideCellsJob, SlideCellsProgress, SlideCellsResult } from './slide-cells-job.ts';
 
 /** Cells that are compared at once; the order of `nms` holds no more. */
-const MOST_CELLS = 2 ** 22 - 1;
+const MAX_CELLS = 2 ** 22 - 1;
 /** x1, y1, x2, y2, score, class. */
 const COLUMNS = 6;
 
@@ -25,10 +25,12 @@ interface DetectOptions {
 }
 
 /**
- * Detects the cells of a slide in overlapping tiles, each cell once: suppression in every tile as the authors' scripts have
- * it, then of all tiles together, so that of a cell at a seam the better box stays. Cells outside the tissue are left out.
+ * Detects the cells of a slide in overlapping tiles, each cell once: suppression in every tile as the authors' scripts
+ * have it, then of all tiles together, so that of a cell at a seam the better box stays. Cells outside the tissue are
+ * left out.
  *
- * The cells of every finished tile are committed to `job.partialDir`; the next call resumes behind them with the same bits.
+ * The cells of every finished tile are committed to `job.partialDir`; the next call resumes behind them with the same
+ * bits.
  *
  * @param identity - What the cells depend on besides what `job` names.
  * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, SCALE_UNKNOWN, INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE; the
@@ -112,7 +114,7 @@ class TileDetector {
     this.#head = new Float32Array(model.rows * (BOX_COLUMNS + model.classes.length));
   }
 
-  /** Once, after two tiles: how long so many more will take, s. */
+  /** Once, after two tiles: expected time of the remaining ones, s. */
   expected(left: number): { readonly expectedSeconds: number } | undefined {
     if (this.#runs !== 2 || this.#seconds < 0) return undefined;
     const expectedSeconds = (this.#seconds / 2) * left;
@@ -171,10 +173,10 @@ function keptOf(candidates: Candidates, { left, top, core }: CellTile, options: 
 /** The cells of all tiles, best first, each once. */
 function onceEach(tiles: readonly Candidates[], { confidence, iou }: NmsOptions): CellRow[] {
   const count = tiles.reduce((sum, tile) => sum + tile.count, 0);
-  if (count > MOST_CELLS) {
+  if (count > MAX_CELLS) {
     throw new ReigniteError(
       'INFERENCE_FAILED',
-      `More cells were found on the slide than supported: ${count} instead of at most ${MOST_CELLS}.`,
+      `More cells were found on the slide than supported: ${count} instead of at most ${MAX_CELLS}.`,
       {
         remedy:
           'Check the pixel size (`--mpp`) and the stain; if they are right, export regions of the slide and predict these.',
@@ -197,7 +199,7 @@ function onceEach(tiles: readonly Candidates[], { confidence, iou }: NmsOptions)
       new Uint16Array(count),
     ),
   };
-  const limits = { maxCandidates: MOST_CELLS, maxKept: MOST_CELLS };
+  const limits = { maxCandidates: MAX_CELLS, maxKept: MAX_CELLS };
   const { order, outcomes } = nms(all, { confidence, iou, ...limits });
   const cells: CellRow[] = [];
   for (const index of order) {

@@ -18,7 +18,7 @@ const COMPRESSIONS: Readonly<Record<number, string>> = {
   52546: 'JPEG XL',
 };
 /** Decoded bytes of one tile or strip: everything is held in memory for every region that touches it. */
-const MOST_TILE_BYTES = 2 ** 28;
+const MAX_TILE_BYTES = 2 ** 28;
 const SEPARATE = 2;
 
 /** Formats of scanners that are not TIFF, by their first bytes, and the remedy. */
@@ -98,7 +98,7 @@ export function refuseLevel(path: string, level: SlideLevel): void {
   }
   refuseColours(page, refuse);
   if (tileWidth < 1 || tileHeight < 1) refuse('its tiles have no size', REMEDIES.damaged);
-  if (tileWidth * tileHeight * page.number(TAG.samples, 1) * (layout.bits / 8) > MOST_TILE_BYTES) {
+  if (tileWidth * tileHeight * page.number(TAG.samples, 1) * (layout.bits / 8) > MAX_TILE_BYTES) {
     refuse(
       `it is stored in pieces of ${tileWidth} x ${tileHeight} px, too large to decode one for each region`,
       REMEDIES.recompress,

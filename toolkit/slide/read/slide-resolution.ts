@@ -2,7 +2,7 @@ import { TAG, type TiffPage } from './tiff-pages.ts';
 
 /** How large a pixel of the largest level is, and who says so. */
 export interface SlideResolution {
-  /** µm a px, the mean of both axes. */
+  /** µm per px, the mean of both axes. */
   readonly mpp: number;
   /** What says so, as a person reads it. */
   readonly source: string;
@@ -13,11 +13,11 @@ export interface StatedResolution {
   readonly resolution?: SlideResolution;
   /** Magnification of the objective, where it is said. */
   readonly power?: number;
-  /** Values that the file states and that cannot be, a sentence each. */
+  /** Values that the file states and that cannot be, one sentence each. */
   readonly notes: readonly string[];
 }
 
-/** µm a px that microscopes have; 72 dpi would be 353. */
+/** µm per px that microscopes have; 72 dpi would be 353. */
 const FINEST = 0.02;
 const COARSEST = 20;
 /** Pixels are squares, give or take. */

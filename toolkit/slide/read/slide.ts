@@ -30,7 +30,7 @@ export class Slide {
   readonly vendor: string;
   /** Pictures of the file that are not levels: width, height. */
   readonly otherPictures: number;
-  /** What is worth knowing of the file, a sentence each. */
+  /** What is worth knowing of the file, one sentence each. */
   readonly notes: readonly string[];
   readonly #handle: FileHandle;
   readonly #tiles = new RecentPixels<RgbTile>(TILE_BYTES);
@@ -189,7 +189,7 @@ function copyTile(
 }
 
 /** Most bytes of one read: a damaged length must not take all memory. */
-const MOST_READ = 2 ** 29;
+const MAX_READ = 2 ** 29;
 
 function sourceOf(handle: FileHandle): ByteSource {
   return { read: (offset, length) => readExactly(handle, offset, length) };
@@ -198,7 +198,7 @@ function sourceOf(handle: FileHandle): ByteSource {
 async function readExactly(handle: FileHandle, offset: number, length: number): Promise<Buffer> {
   const { size } = await handle.stat();
   const there = Math.min(length, Math.max(0, size - offset));
-  if (there > MOST_READ) throw new RangeError(`Expected at most ${MOST_READ} bytes at once, got ${there}`);
+  if (there > MAX_READ) throw new RangeError(`Expected at most ${MAX_READ} bytes at once, got ${there}`);
   const bytes = Buffer.alloc(there);
   let read = 0;
   while (read < there) {

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { TASK_TITLES } from '../../../config/tasks.ts';
 import { RoiStem } from '../../brands.ts';
-import { detectorFile, folderOf, readersFile } from '../../dataset/layout.ts';
+import { detectorFileIn, readersFileIn } from '../../dataset/find-files.ts';
+import { detectorFile, folderOf } from '../../dataset/layout.ts';
 import { readReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import type { ScoredClasses } from '../../evaluate/class-names.ts';
 import { inside } from '../../files/inside.ts';
@@ -65,7 +66,7 @@ export function cellsTask(definition: CellTaskDefinition): TaskKind {
     inferenceStep: 'detect-cells',
     assumedSecondsPerTile: 0.15,
     passes: 'tiles',
-    isModelThere: (data) => fileExists(join(data, detectorFile(name))),
+    isModelThere: async (data) => fileExists(join(data, await detectorFileIn(data, name))),
     planModel: (...of) => planCellsModel(definition, ...of),
     passesOf: ({ width, height }, { patch: [tall, wide] }) => Math.ceil(height / tall) * Math.ceil(width / wide),
 
@@ -109,7 +110,7 @@ export function cellsTask(definition: CellTaskDefinition): TaskKind {
 
 /** The images of the COCO file of all readers. */
 async function listCellRois({ name }: CellTaskDefinition, data: string): Promise<readonly ListedRoi[]> {
-  const truth = readersFile(name);
+  const truth = await readersFileIn(data, name);
   const { images } = await readReaderAnnotations(inside(data, truth), name);
   return images.map(({ stem, fileName, annotatedXyxy: [left, top, right, bottom] }) => ({
     roi: RoiStem.parse(stem),

@@ -1,5 +1,6 @@
 import type { CellPoint } from '../../dataset/cell-point.ts';
-import { folderOf, readersFile } from '../../dataset/layout.ts';
+import { readersFileIn } from '../../dataset/find-files.ts';
+import { folderOf } from '../../dataset/layout.ts';
 import { type ReaderAnnotations, readReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { ReigniteError } from '../../errors.ts';
 import { inside } from '../../files/inside.ts';
@@ -29,7 +30,10 @@ type FindCells = (planned: PlannedRoi) => Promise<FoundCells>;
  */
 export async function compareCells(definition: CellTaskDefinition, input: ComparisonInput): Promise<Comparison> {
   const { overview, verdict: config, settings, work } = input;
-  const annotations = await readReaderAnnotations(inside(work.data, readersFile(definition.name)), definition.name);
+  const annotations = await readReaderAnnotations(
+    inside(work.data, await readersFileIn(work.data, definition.name)),
+    definition.name,
+  );
   const printed = await printedScores(definition, annotations, input);
   const rows = overviewByStem(overview);
   const changed = changedSettings(definition, settings);
@@ -62,7 +66,7 @@ async function printedScores(
 ): Promise<PrintedF1 | undefined> {
   const values = verdict.published[definition.name];
   if (values !== undefined) return { values, source: 'in the configuration', unread: [] };
-  return printedInFigures(definition, groups, work.data);
+  return printedInFigures(definition, groups, work);
 }
 
 async function compareImages(

@@ -4,7 +4,8 @@ import { z } from 'zod';
 import type { CellTask } from '../../../config/tasks.ts';
 import type { CacheEntry } from '../../cache/step-cache.ts';
 import type { CellPoint } from '../../dataset/cell-point.ts';
-import { detectorFile, folderOf, readersFile } from '../../dataset/layout.ts';
+import { detectorFileIn, readersFileIn } from '../../dataset/find-files.ts';
+import { detectorFile, folderOf } from '../../dataset/layout.ts';
 import { readReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { ReigniteError } from '../../errors.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
@@ -94,7 +95,7 @@ async function openDeclared(
   detector: CellDetector,
 ): Promise<Detector> {
   await need?.([detectorFile(task)]);
-  const checkpoint = inside(data, detectorFile(task));
+  const checkpoint = inside(data, await detectorFileIn(data, task));
   const digest = await detectorDigest(checkpoint, tile, signal);
   const modelDir = join(home.models, digest);
   await convertDetector({ checkpoint, out: modelDir, size: tile, signal });
@@ -148,7 +149,7 @@ export async function declaredPoints(
 ): Promise<DeclaredPoints> {
   const files = declaredFiles(results, task);
   const { images } = DeclaredFile.parse(JSON.parse(await readFile(files.list, 'utf8')));
-  const all = await readReaderAnnotations(inside(data, readersFile(task)), task);
+  const all = await readReaderAnnotations(inside(data, await readersFileIn(data, task)), task);
   const annotations = { ...all, images: all.images.filter(({ stem }) => images.includes(stem)) };
   const declared = await readFoundPoints(files.folder, annotations);
   const effective = await readFoundPoints(inside(results, folderOf('inference', task)), annotations);

@@ -1,6 +1,7 @@
 import type { CellTask } from '../../../config/tasks.ts';
 import type { CellPoint } from '../../dataset/cell-point.ts';
-import { folderOf, readersFile } from '../../dataset/layout.ts';
+import { readersFileIn } from '../../dataset/find-files.ts';
+import { folderOf } from '../../dataset/layout.ts';
 import { type ReaderAnnotations, readReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { ReigniteError } from '../../errors.ts';
 import { inside } from '../../files/inside.ts';
@@ -41,7 +42,10 @@ export async function cellsDiscrepancies(
   const categories: DiscrepancyEntry[] = [];
   for (const task of tasks) {
     const { name } = task;
-    const annotations = await readReaderAnnotations(inside(folders.data, readersFile(name)), name);
+    const annotations = await readReaderAnnotations(
+      inside(folders.data, await readersFileIn(folders.data, name)),
+      name,
+    );
     metrics[name] = DetectionMetrics.parse(await RESULTS.metrics.read(folders.results, name));
     moved[name] = await movedBoxes(annotations, folders.data);
     verdicts.push(CellsVerdictFile.parse(await RESULTS.verdict.read(folders.results, name)));
@@ -71,7 +75,7 @@ async function declaredEntries(
 
 /** Points of readers that the first box's offset puts elsewhere than the box's own. */
 async function movedBoxes({ task, points: first }: ReaderAnnotations, data: string): Promise<number> {
-  const own = await readReaderAnnotations(inside(data, readersFile(task)), task, 'own');
+  const own = await readReaderAnnotations(inside(data, await readersFileIn(data, task)), task, 'own');
   let moved = 0;
   for (const [reader, images] of first) {
     for (const [image, points] of images) {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { RunConfig } from '../../../config/schema.ts';
-import { detectorFile } from '../../dataset/layout.ts';
+import { detectorFileIn } from '../../dataset/find-files.ts';
 import { ReigniteError } from '../../errors.ts';
 import type { HomeFolders } from '../../files/home-folders.ts';
 import { inside } from '../../files/inside.ts';
@@ -21,7 +21,7 @@ export async function planCellsModel(
   const { name } = definition;
   const { tile } = settingsInEffect(definition, config[name]);
   const patch = [tile, tile] as const;
-  const path = config[name].model ?? inside(data, detectorFile(name));
+  const path = config[name].model ?? inside(data, await detectorFileIn(data, name));
   const digest = path.endsWith('.pt') ? await digestOf(path, tile, signal) : undefined;
   if (digest === undefined) return { isConverted: false, patch, folds: 1 };
   const isConverted = await readDetectorCard(join(models, digest)).then(Boolean, () => false);

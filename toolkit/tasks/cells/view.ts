@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { CellTask } from '../../../config/tasks.ts';
-import { folderOf, readersFile } from '../../dataset/layout.ts';
+import { readersFileIn } from '../../dataset/find-files.ts';
+import { folderOf } from '../../dataset/layout.ts';
 import { readersOn, readReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { ReigniteError } from '../../errors.ts';
 import { inside } from '../../files/inside.ts';
@@ -126,7 +127,7 @@ export async function cellsLayers(
   { results, data }: { readonly results: string; readonly data: string },
   maxDistance: number,
 ): Promise<readonly DrawnRoi[]> {
-  const truth = inside(data, readersFile(task));
+  const truth = inside(data, await readersFileIn(data, task));
   const annotations = await readReaderAnnotations(truth, task);
   return annotations.images.map(({ id, stem, fileName }) => {
     const file = `${folderOf('inference', task)}/${stem}.npy`;

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import type { CacheEntry } from '../../cache/step-cache.ts';
 import type { CellPoint } from '../../dataset/cell-point.ts';
-import { detectorFile, readersFile } from '../../dataset/layout.ts';
+import { detectorFileIn, readersFileIn } from '../../dataset/find-files.ts';
 import { type BoxCentre, readersOn, readReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { ReigniteError } from '../../errors.ts';
 import { inside } from '../../files/inside.ts';
@@ -20,7 +20,7 @@ export async function prepareCells(
   { settings: { model: own, tile }, data, models, signal, report }: PrepareModelOptions,
 ): Promise<PreparedModel> {
   report({ phase: 'converting', task: name });
-  const path = own ?? inside(data, detectorFile(name));
+  const path = own ?? inside(data, await detectorFileIn(data, name));
   const {
     digest,
     modelDir,
@@ -42,7 +42,7 @@ export async function prepareCells(
 /** Draws the figures of images with the points of readers and AI; the readers' file is read once. */
 export async function cellsDrawer({ name }: CellTaskDefinition, { data, cache }: Pick<TaskWork, 'data' | 'cache'>) {
   const { drawCellsFigure } = await import('../../figures/cells-figure.ts');
-  const annotations = await readReaderAnnotations(inside(data, readersFile(name)), name);
+  const annotations = await readReaderAnnotations(inside(data, await readersFileIn(data, name)), name);
   const byStem = new Map(annotations.images.map((image) => [image.stem, image]));
   return async ({ roi, image }: PlannedRoi, entry: CacheEntry, out: string): Promise<boolean> => {
     const annotated = byStem.get(roi);
@@ -68,7 +68,7 @@ export async function aggregateCells(
 ): Promise<Aggregated> {
   const found = new Map<string, readonly CellPoint[]>();
   for (const planned of rois) found.set(planned.roi, await pointsOf(cache, await entryOf(cache, planned), task));
-  const file = inside(data, readersFile(task));
+  const file = inside(data, await readersFileIn(data, task));
   const evaluated = async (centre: BoxCentre) => {
     const all = await readReaderAnnotations(file, task, centre);
     const annotations = { ...all, images: all.images.filter(({ stem }) => found.has(stem)) };

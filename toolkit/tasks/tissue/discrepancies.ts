@@ -1,7 +1,6 @@
 import type { TissueTask } from '../../../config/tasks.ts';
+import { labelMapFileIn } from '../../dataset/find-files.ts';
 import { readLabelMap } from '../../dataset/label-map.ts';
-import { LABEL_MAP_FILE } from '../../dataset/layout.ts';
-import { inside } from '../../files/inside.ts';
 import { sumOfConfusions } from '../../metrics/evaluate-he.ts';
 import type { DiscrepancyEntry } from '../../verdict/discrepancies/discrepancies-file.ts';
 import {
@@ -22,7 +21,7 @@ export async function tissueDiscrepancies(
 ): Promise<DiscrepancyEntry[]> {
   const { rois, patch } = await tissueRois(planned, work);
   const total = sumOfConfusions(rois.map(({ confusion }) => confusion));
-  const map = await readLabelMap(inside(work.data, LABEL_MAP_FILE)).catch(() => undefined);
+  const map = await readLabelMap(await labelMapFileIn(work.data)).catch(() => undefined);
   const again = measured.kind === 'measured' ? await roundedAgain(work.results, rois) : undefined;
   return [
     backgroundEntry(total),

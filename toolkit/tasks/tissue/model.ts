@@ -14,9 +14,17 @@ import type { KnownModel } from '../kind.ts';
 const USUAL_PATCH = [512, 512] as const;
 const PAPERS_FOLDS = 5;
 
-/** Folder of the record's models of a task, absolute. */
-export function recordModels({ name }: TissueTaskDefinition, data: string): string {
-  return join(data, folderOf('models', name));
+/**
+ * Finds the record's model of a task, whatever the name of its folder: below the task's folder of models, else below
+ * all of them.
+ *
+ * @returns The folder with the folds, absolute.
+ * @throws ReigniteError FILE_MISSING when there is none, or several.
+ */
+export async function recordModel({ name }: TissueTaskDefinition, data: string): Promise<string> {
+  return findModelFolder(join(data, folderOf('models', name))).catch(async (error: unknown) =>
+    findModelFolder(join(data, 'models')).catch(() => Promise.reject(error)),
+  );
 }
 
 /** Identifies the model of a tissue task. A custom model is identified when it is prepared. */
@@ -27,27 +35,29 @@ export async function planTissueModel(
   { models }: HomeFolders,
   signal: AbortSignal,
 ): Promise<KnownModel> {
-  const folder = recordModels(task, data);
-  const digest = config[task.name].model === undefined ? await digestOf(folder, signal) : undefined;
-  if (digest === undefined) return { isConverted: false, patch: USUAL_PATCH, folds: PAPERS_FOLDS };
+  const folder = await recordModel(task, data).catch(() => undefined);
+  const isOwn = config[task.name].model !== undefined;
+  const digest = isOwn || folder === undefined ? undefined : await digestOf(folder, signal);
+  if (digest === undefined || folder === undefined)
+    return { isConverted: false, patch: USUAL_PATCH, folds: PAPERS_FOLDS };
   const card = await knownModelCard(join(models, digest));
   if (card === undefined) return { digest, isConverted: false, patch: await patchOf(folder), folds: PAPERS_FOLDS };
   return { digest, isConverted: true, patch: card.patch, folds: card.folds.length };
 }
 
 /** As the plans of the first fold have it; what is wrong with them, the conversion says. */
-async function patchOf(models: string): Promise<readonly [number, number]> {
+async function patchOf(folder: string): Promise<readonly [number, number]> {
   try {
-    const [first] = await findFolds(await findModelFolder(models));
+    const [first] = await findFolds(folder);
     return (await readPlansFile(first.plans)).patch;
   } catch {
     return USUAL_PATCH;
   }
 }
 
-async function digestOf(models: string, signal: AbortSignal): Promise<string | undefined> {
+async function digestOf(folder: string, signal: AbortSignal): Promise<string | undefined> {
   try {
-    return await modelDigest(await findModelFolder(models), undefined, signal);
+    return await modelDigest(folder, undefined, signal);
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof ReigniteError) return undefined;

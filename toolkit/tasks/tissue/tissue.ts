@@ -3,7 +3,6 @@ import { HE_LABELS } from '../../dataset/he-labels.ts';
 import { listHeTestRois } from '../../dataset/test-rois.ts';
 import { labelNamed } from '../../evaluate/label-translation.ts';
 import { tissueSubset } from '../../metrics/class-subset.ts';
-import { findModelFolder } from '../../nnunet/convert/find-model-folder.ts';
 import { tileStarts } from '../../nnunet/sliding-window/tile-grid.ts';
 import { tissueFiles } from '../../predict/prediction.ts';
 import { HeVerdictFile } from '../../verdict/verdict-file.ts';
@@ -11,7 +10,7 @@ import type { TissueTaskDefinition } from '../definition.ts';
 import type { KnownModel, TaskKind } from '../kind.ts';
 import type { ListedRoi } from '../work.ts';
 import { caseFigureKey, restoreMask, segmentKey, tissueOutputs } from './files.ts';
-import { planTissueModel, recordModels } from './model.ts';
+import { planTissueModel, recordModel } from './model.ts';
 import { tissueMethods, tissueScoreGroups, tissueView } from './view.ts';
 
 const LABEL_NAMES: readonly string[] = HE_LABELS.map(({ name }) => name);
@@ -52,7 +51,7 @@ export function tissueTask(definition: TissueTaskDefinition): TaskKind {
     inferenceStep: 'segment-roi',
     assumedSecondsPerTile: 0.85,
     passes: 'passes of a network',
-    isModelThere: (data) => findModelFolder(recordModels(definition, data)).then(Boolean, () => false),
+    isModelThere: (data) => recordModel(definition, data).then(Boolean, () => false),
     planModel: (...of) => planTissueModel(definition, ...of),
     passesOf: passesOfImage,
 

@@ -14,14 +14,13 @@ import { roiConfusion, sumOfConfusions } from '../../metrics/evaluate-he.ts';
 import { HeMetrics, heMetrics } from '../../metrics/he-metrics.ts';
 import { prepareTissueModel, type TissueModel } from '../../models/tissue-model.ts';
 import { convertModel, modelDigest } from '../../nnunet/convert/convert-model.ts';
-import { findModelFolder } from '../../nnunet/convert/find-model-folder.ts';
 import { knownModelCard } from '../../nnunet/model-card.ts';
 import type { RoiJob, RoiSegmenter, SegmentResult } from '../../nnunet/sliding-window/roi-segmenter.ts';
 import type { TissueTaskDefinition } from '../definition.ts';
 import type { Aggregated, InferenceJob, InferenceOnce, PreparedModel, PrepareModelOptions } from '../kind.ts';
 import { type NetworkSetup, type PlannedRoi, recalledEntryOf, type TaskWork } from '../work.ts';
 import { confusionOf, MARGIN, MASK, type SegmentFacts } from './files.ts';
-import { recordModels } from './model.ts';
+import { recordModel } from './model.ts';
 
 /** Makes the segmentation model ready, once for every content: the record's five folds as ONNX, or the user's own. */
 export async function prepareTissue(
@@ -30,7 +29,7 @@ export async function prepareTissue(
 ): Promise<PreparedModel> {
   const prepared =
     own === undefined
-      ? await prepareRecordModel(recordModels(task, data), models, signal, report)
+      ? await prepareRecordModel(await recordModel(task, data), models, signal, report)
       : await prepareTissueModel(own, models, { folds, mirroring, signal, onProgress: report });
   refuseOtherLabels(own, prepared);
   const { digest, modelDir, classes, cached } = prepared;
@@ -39,12 +38,11 @@ export async function prepareTissue(
 
 /** All five folds are wanted, as the paper has them. */
 async function prepareRecordModel(
-  folderOfModels: string,
+  folder: string,
   models: string,
   signal: AbortSignal,
   onProgress: (progress: object) => void,
 ): Promise<Omit<TissueModel, 'synthetic'>> {
-  const folder = await findModelFolder(folderOfModels);
   const digest = await modelDigest(folder);
   const modelDir = join(models, digest);
   const known = await knownModelCard(modelDir);

@@ -25,6 +25,8 @@ const MAX_TAIL = 68 * 2 ** 10;
 const LOCAL_HEADER = 30;
 const STORED = 0;
 const DEFLATED = 8;
+/** Bytes between two members up to which they are fetched together. */
+const GAP = 16 * 2 ** 10;
 /** Room for the extra fields of a local header, whose length is not in the central directory. */
 const EXTRA = 128;
 
@@ -68,24 +70,15 @@ export class RemoteArchive {
    * Reads the beginnings of members, neighbours in one request.
    *
    * @param length - Unpacked bytes wanted of each; fewer come of a shorter member.
-   * @param gap - Bytes between two members up to which they are fetched together.
    * @returns By path. A member that is packed in an unknown way or damaged is missing.
    */
-  async heads(
-    members: readonly LocatedMember[],
-    length: number,
-    gap = 16 * 2 ** 10,
-  ): Promise<ReadonlyMap<string, Buffer>> {
-    const pieceOf = (member: LocatedMember): Piece => ({
-      start: member.start,
-      end: Math.min(member.end, member.start + LOCAL_HEADER + Buffer.byteLength(member.path) + EXTRA + length),
-    });
-    await fetchPieces(this.#get, this.#get.size, this.#file, joinPieces(members.map(pieceOf), gap), () => undefined);
+  async heads(members: readonly LocatedMember[], length: number): Promise<ReadonlyMap<string, Buffer>> {
+    await fetchPieces(this.#get, this.#get.size, this.#file, piecesOf(members, length), () => undefined);
     const handle = await open(this.#file.path, 'r');
     try {
       const found = new Map<string, Buffer>();
       for (const member of members) {
-        const { start, end } = pieceOf(member);
+        const { start, end } = pieceOf(member, length);
         const { buffer } = await handle.read(Buffer.alloc(end - start), 0, end - start, start);
         const content = contentOf(buffer);
         if (content !== undefined) found.set(member.path, content.subarray(0, length));
@@ -94,6 +87,11 @@ export class RemoteArchive {
     } finally {
       await handle.close();
     }
+  }
+
+  /** How many requests `heads` would make. */
+  requestsOf(members: readonly LocatedMember[], length: number): number {
+    return piecesOf(members, length).flatMap((piece) => this.#file.missing(piece)).length;
   }
 
   /** Closes the archive and forgets what was fetched. */
@@ -122,6 +120,17 @@ export async function fetchDirectory(
   const { offset, size: length } = await readEnd().catch(() => fetchTail(MAX_TAIL).then(readEnd));
   await fetchPieces(get, size, file, [{ start: offset, end: offset + length }], onBytes);
   return locateMembers(file.path, { root });
+}
+
+function piecesOf(members: readonly LocatedMember[], length: number): Piece[] {
+  return joinPieces(
+    members.map((member) => pieceOf(member, length)),
+    GAP,
+  );
+}
+
+function pieceOf({ start, end, path }: LocatedMember, length: number): Piece {
+  return { start, end: Math.min(end, start + LOCAL_HEADER + Buffer.byteLength(path) + EXTRA + length) };
 }
 
 /** Unpacks as much of a member as its first bytes give. */

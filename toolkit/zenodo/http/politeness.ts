@@ -64,9 +64,9 @@ const QUEUE_POLL_MS = 20;
 const UNDER_WAY_MS = 100;
 
 /**
- * Holds back requests, host by host: never more than so many at once, never more than so many in any minute, none
- * while the host asked to be left alone. One process of a state directory does all its downloading; what it sent before it was
- * killed counts too.
+ * Holds back requests, host by host: at most a fixed number at once and in any minute, none
+ * while the host asked to be left alone. One process of a state directory does all its downloading; what it sent before
+ * it was killed counts too.
  */
 export class HostRateLimiter {
   readonly #options: Required<PolitenessOptions>;

@@ -1,0 +1,131 @@
+import { createReadStream } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join, posix, relative, sep } from 'node:path';
+import type { CellTask } from '../../config/tasks.ts';
+import { inside } from '../files/inside.ts';
+import { fileExists } from '../files/open-for-reading.ts';
+import { cellDefinition } from '../tasks/registry.ts';
+import { HE_LABELS } from './he-labels.ts';
+import { detectorFile, folderOf, LABEL_MAP_FILE, OVERVIEW_FILE, readersFile } from './layout.ts';
+import { OVERVIEW_COLUMNS } from './overview.ts';
+
+/** What a file of a record is looked for in. */
+export interface FileSource {
+  /** Paths relative to the data folder, with `/`. */
+  readonly paths: readonly string[];
+  /** Whether a file holds all of these texts; undefined where it cannot be looked at now. */
+  holds(path: string, texts: readonly string[]): Promise<boolean | undefined>;
+}
+
+/**
+ * Finds the overview of a record: the file of that name, else the only CSV file next to the folders that has its columns.
+ *
+ * @returns Relative to the data folder; undefined where there is none, or several.
+ */
+export async function findOverview(source: FileSource): Promise<string | undefined> {
+  if (source.paths.includes(OVERVIEW_FILE)) return OVERVIEW_FILE;
+  const tables = source.paths.filter((path) => !path.includes('/') && /\.csv(\.gz)?$/i.test(path));
+  return onlyWith(source, tables, OVERVIEW_COLUMNS);
+}
+
+/** Finds the label map of a record: the file of that name, else the only JSON file next to the folders with its first label. */
+export async function findLabelMap(source: FileSource): Promise<string | undefined> {
+  if (source.paths.includes(LABEL_MAP_FILE)) return LABEL_MAP_FILE;
+  const maps = source.paths.filter((path) => !path.includes('/') && path.toLowerCase().endsWith('.json'));
+  return onlyWith(source, maps, [`"${HE_LABELS[0].name}"`]);
+}
+
+/**
+ * Finds the COCO file with the annotations of all readers: the file of that name, else the only JSON file in the folder
+ * that has categories of the task's readers.
+ */
+export async function findReaders(source: FileSource, task: CellTask): Promise<string | undefined> {
+  const usual = readersFile(task);
+  if (source.paths.includes(usual)) return usual;
+  const folder = `${folderOf('annotations', task)}/`;
+  const lists = source.paths.filter((path) => path.startsWith(folder) && path.toLowerCase().endsWith('.json'));
+  const [group] = cellDefinition(task).groups;
+  return onlyWith(source, lists, ['"supercategory"', `"${group?.readers[0] ?? ''}"`]);
+}
+
+/**
+ * Finds the checkpoint of a detection task: the file of that name, else the only `.pt` file in the task's folder of models,
+ * else the only one below the models whose path names the task.
+ */
+export function findDetector(paths: readonly string[], task: CellTask): string | undefined {
+  const usual = detectorFile(task);
+  if (paths.includes(usual)) return usual;
+  const all = paths.filter((path) => path.startsWith('models/') && /\.pth?$/i.test(path));
+  const inFolder = all.filter((path) => path.startsWith(`${folderOf('models', task)}/`));
+  const named = all.filter((path) => posix.relative('models', path).toLowerCase().includes(task));
+  const [only, ...others] = inFolder.length > 0 ? inFolder : named;
+  return others.length === 0 ? only : undefined;
+}
+
+/** The only file that holds the texts; one that cannot be looked at counts where no other holds them. */
+async function onlyWith(
+  source: FileSource,
+  paths: readonly string[],
+  texts: readonly string[],
+): Promise<string | undefined> {
+  const looked = await Promise.all(paths.map(async (path) => ({ path, holds: await source.holds(path, texts) })));
+  const sure = looked.filter(({ holds }) => holds === true);
+  const [only, ...others] = sure.length > 0 ? sure : looked.filter(({ holds }) => holds === undefined);
+  return others.length === 0 ? only?.path : undefined;
+}
+
+/** Absolute path of the overview in a data folder; its usual place where there is none. */
+export async function overviewFileIn(data: string): Promise<string> {
+  const usual = inside(data, OVERVIEW_FILE);
+  if (await fileExists(usual)) return usual;
+  const names = await readdir(data).catch(() => []);
+  return inside(data, (await findOverview(onDisk(data, names))) ?? OVERVIEW_FILE);
+}
+
+/** Absolute path of the label map in a data folder; its usual place where there is none. */
+export async function labelMapFileIn(data: string): Promise<string> {
+  const usual = inside(data, LABEL_MAP_FILE);
+  if (await fileExists(usual)) return usual;
+  const names = await readdir(data).catch(() => []);
+  return inside(data, (await findLabelMap(onDisk(data, names))) ?? LABEL_MAP_FILE);
+}
+
+/** Path of the readers' annotations relative to the data folder; their usual place where there are none. */
+export async function readersFileIn(data: string, task: CellTask): Promise<string> {
+  const usual = readersFile(task);
+  if (await fileExists(inside(data, usual))) return usual;
+  const paths = await pathsOnDisk(data, folderOf('annotations', task));
+  return (await findReaders(onDisk(data, paths), task)) ?? usual;
+}
+
+/** Path of the checkpoint of a detection task relative to the data folder; its usual place where there is none. */
+export async function detectorFileIn(data: string, task: CellTask): Promise<string> {
+  const usual = detectorFile(task);
+  if (await fileExists(inside(data, usual))) return usual;
+  return findDetector(await pathsOnDisk(data, 'models'), task) ?? usual;
+}
+
+async function pathsOnDisk(data: string, folder: string): Promise<readonly string[]> {
+  const entries = await readdir(join(data, folder), { recursive: true, withFileTypes: true }).catch(() => []);
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(data, join(entry.parentPath, entry.name)).split(sep).join('/'));
+}
+
+function onDisk(data: string, paths: readonly string[]): FileSource {
+  return { paths, holds: (path, texts) => fileHolds(inside(data, path), texts) };
+}
+
+/** Looks for texts in a file of any size; memory does not grow with it. */
+export async function fileHolds(path: string, texts: readonly string[]): Promise<boolean> {
+  const missing = new Set(texts);
+  const kept = Math.max(...texts.map((text) => text.length));
+  let tail = '';
+  for await (const chunk of createReadStream(path, { encoding: 'latin1', highWaterMark: 1 << 20 })) {
+    const text = tail + String(chunk);
+    for (const each of missing) if (text.includes(each)) missing.delete(each);
+    if (missing.size === 0) return true;
+    tail = text.slice(-kept);
+  }
+  return false;
+}
