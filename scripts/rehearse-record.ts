@@ -39,7 +39,7 @@ async function rehearse(): Promise<void> {
   await timed('record made', async () => {
     await writeRecord(unpacked, sizeOf(Number(values.share), Number(values['he-share'] ?? values.share)));
     await writeNetworks();
-    await zipRecord(unpacked, served);
+    await zipRecord(unpacked, served, { compress: true });
     await rm(unpacked, { recursive: true });
   });
   say('record', bytesText(await bytesBelow(served)));

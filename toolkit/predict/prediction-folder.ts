@@ -304,7 +304,7 @@ export function failureOf({ path: image }: NamedImage, error: unknown): ImageFai
       ? error
       : new ReigniteError(
           'INTERNAL',
-          `Unexpected, at ${image}: ${error instanceof Error ? error.message : String(error)}`,
+          `Unexpected error in ${image}: ${error instanceof Error ? error.message : String(error)}`,
         );
   const { code, message: cause, remedy } = known;
   return { image, code, cause, remedy };
@@ -329,14 +329,15 @@ function inOrder(outcomes: readonly Outcome[], latest: readonly NamedImage[]): r
 /** What differs between two claims, as a person reads it. */
 function differences(there: Claim, here: Claim): string[] {
   const found: string[] = [];
-  if (there.task !== here.task) found.push(`--task ${there.task} there, ${here.task} here`);
+  if (there.task !== here.task) found.push(`--task ${there.task} in the folder, ${here.task} now`);
   const isSameModel =
     there.model.digest === here.model.digest && there.model.folds?.join() === here.model.folds?.join();
-  if (!isSameModel) found.push(`the model ${described(there)} there, ${described(here)} here`);
+  if (!isSameModel) found.push(`the model ${described(there)} in the folder, ${described(here)} now`);
   const names = new Set([...Object.keys(there.settings), ...Object.keys(here.settings)]);
   for (const name of names) {
     const [before, now] = [there.settings[name], here.settings[name]];
-    if (before !== now) found.push(`${optionOf(name)} ${before ?? 'not given'} there, ${now ?? 'not given'} here`);
+    if (before !== now)
+      found.push(`${optionOf(name)} ${before ?? 'not given'} in the folder, ${now ?? 'not given'} now`);
   }
   return found;
 }
