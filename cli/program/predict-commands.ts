@@ -100,6 +100,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
   )
     .option('--out <dir>', 'folder of the page and its tiles (default: viewer/ in the first folder)')
     .option('--slides <dir>', 'folder that holds the slides now, if they were moved')
+    .option('--openslide <file>', 'library file of OpenSlide, for slides in NDPI, MRXS, DICOM, BIF and VMS')
     .option('--full', 'slides in their own resolution, not in that of the network')
     .option('--dry-run', 'print how many tiles and bytes would be written, without writing them')
     .action(async (folders: string[], options: ViewerCommandOptions) => {

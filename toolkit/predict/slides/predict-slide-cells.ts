@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { KeyParts } from '../../cache/step-cache.ts';
+import { ReigniteError } from '../../errors.ts';
 import { drawCellsOverlay } from '../../figures/prediction-overlay.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { concatenateFiles } from '../../files/concatenate-files.ts';
@@ -129,7 +130,7 @@ function tileRows(tiles: readonly CellTile[]): readonly (readonly number[])[] {
 }
 
 /** Side of a tile, px. */
-function sizeOf({ detection }: CellsJob): number {
+function sizeOf({ detection }: Pick<CellsJob, 'detection'>): number {
   return detection.size.width;
 }
 
@@ -164,7 +165,7 @@ async function judge(
 }
 
 async function detect(
-  { model, session, image, choices, detection: { confidence } }: CellsJob,
+  { model, session, image, choices, detection }: CellsJob,
   { sha256, tissue }: SeenSlide,
   detector: SlideDetector,
   work: string,
@@ -176,7 +177,7 @@ async function detect(
   const ran = await detector.detectSlide(
     {
       ...session,
-      floor: keptScore(confidence),
+      floor: keptScore(detection.confidence),
       slide: image,
       slideSha256: sha256,
       choice: { ...(mpp !== undefined && { mpp }), ...(level !== undefined && { level }) },
@@ -189,6 +190,13 @@ async function detect(
     },
     { ...(signal && { signal }), ...(onProgress && { onProgress }) },
   );
+  // Cells are chosen with the same tiles, later and without the model.
+  if (ran.size !== sizeOf({ detection })) {
+    throw new ReigniteError(
+      'INTERNAL',
+      `The detector has tiles of ${ran.size} px, and ${sizeOf({ detection })} px were planned.`,
+    );
+  }
   return { files: { [BOXES]: boxes }, facts: factsOf(ran), ran };
 }
 

@@ -10,7 +10,7 @@ import { type CellTile, cellTiles } from './cell-tiles.ts';
 import { type TileCandidates, writeSlideBoxes } from './slide-boxes.ts';
 import type { SlideCellsJob, SlideCellsProgress, SlideCellsResult } from './slide-cells-job.ts';
 
-type Detected = Pick<SlideCellsResult, 'width' | 'height' | 'tiles' | 'tilesTotal' | 'resumed'>;
+type Detected = Pick<SlideCellsResult, 'width' | 'height' | 'size' | 'tiles' | 'tilesTotal' | 'resumed'>;
 
 interface DetectOptions {
   readonly signal?: Pick<AbortSignal, 'throwIfAborted'>;
@@ -58,7 +58,7 @@ export async function detectSlide(
     await writeSlideBoxes(job.boxes, finished(tiles, partial));
     await partial.remove();
     const { width, height } = view;
-    return { width, height, tiles: tiles.length, tilesTotal: total, resumed: detector.resumed };
+    return { width, height, size: model.size, tiles: tiles.length, tilesTotal: total, resumed: detector.resumed };
   } finally {
     await slide.close();
   }

@@ -36,6 +36,8 @@ export interface SlideCellsResult extends DetectorEngine {
   readonly width: number;
   /** px as the network saw it */
   readonly height: number;
+  /** Side of a tile, px. */
+  readonly size: number;
   readonly tiles: number;
   readonly tilesTotal: number;
   /** Tiles that an earlier attempt had done. */

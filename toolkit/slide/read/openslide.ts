@@ -1,5 +1,6 @@
+import type { ReigniteError } from '../../errors.ts';
 import { OpenSlideLibrary } from './openslide-library.ts';
-import { slideUnreadable } from './slide-error.ts';
+import { REMEDIES, slideUnreadable } from './slide-error.ts';
 import { isBelievableMpp, type StatedResolution } from './slide-resolution.ts';
 import type { SlideSource } from './slide-source.ts';
 
@@ -62,7 +63,7 @@ export class OpenSlideSource implements SlideSource {
     const error = slide === undefined ? 'it cannot be opened' : await library.error(slide);
     if (error !== undefined) {
       if (slide !== undefined) await library.close(slide);
-      throw refused(path, error);
+      throw refused(path, error, REMEDIES.bioFormats);
     }
     const levels = await levelsOf(library, slide);
     const scale = await scaleOf(library, slide);
@@ -76,7 +77,7 @@ export class OpenSlideSource implements SlideSource {
     const place = [Math.round(left * of.downsample), Math.round(top * of.downsample)] as const;
     const pixels = await this.#library.region(this.#slide, level, place, [width, height]);
     const error = await this.#library.error(this.#slide);
-    if (error !== undefined) throw refused(this.#path, error);
+    if (error !== undefined) throw refused(this.#path, error, REMEDIES.damaged);
     const rgb = onWhite(pixels);
     whiten(rgb, { left, top, width, height }, of);
     return rgb;
@@ -99,12 +100,8 @@ async function libraryAt(slide: string, path: string): Promise<OpenSlideLibrary>
   }
 }
 
-function refused(path: string, error: string) {
-  return slideUnreadable(
-    path,
-    `OpenSlide says: ${error}`,
-    'Open it in QuPath; if it is damaged there too, fetch it again.',
-  );
+function refused(path: string, error: string, remedy: string): ReigniteError {
+  return slideUnreadable(path, `OpenSlide reports: ${error}`, remedy);
 }
 
 async function levelsOf(library: OpenSlideLibrary, slide: unknown): Promise<SlideSource['levels']> {
