@@ -125,7 +125,7 @@ export class Session implements AsyncDisposable {
       get session() {
         return current();
       },
-      reopen: (error) => this.#reopen(error),
+      reopen: (error, session) => this.#reopen(error, session),
     };
   }
 
@@ -215,8 +215,12 @@ export class Session implements AsyncDisposable {
     this.#workers.push(new WorkerProcesses({ home, server, settings, queues, onStep, signal }));
   }
 
-  async #reopen(error: unknown): Promise<boolean> {
-    if (this.#reopening === undefined && !hasLostServer(this.#session, error)) return false;
+  async #reopen(error: unknown, failed: ServerSession): Promise<boolean> {
+    if (this.#reopening === undefined) {
+      // Closing a session ends its other calls with errors of their own.
+      if (failed !== this.#session) return true;
+      if (!hasLostServer(failed, error)) return false;
+    }
     this.#reopening ??= this.#replaceSession().finally(() => {
       this.#reopening = undefined;
     });

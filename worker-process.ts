@@ -1,11 +1,12 @@
 /**
- * A worker as a process of its own; its environment says what it serves, and where.
+ * A worker as a process of its own; its environment says what it serves, its parent process sends where.
  *
  * @module
  */
+import { once } from 'node:events';
 import { z } from 'zod';
 import { plainProblem } from './config/plain-problems.ts';
-import { addressFromEnvironment } from './runtime/server/server-address.ts';
+import { parseServerAddress } from './runtime/server/server-address.ts';
 import { installTelemetry } from './runtime/workers/telemetry.ts';
 import { settingsFromEnvironment } from './runtime/workers/worker-settings.ts';
 import { homeFromEnvironment } from './toolkit/files/home-folders.ts';
@@ -17,9 +18,6 @@ const STOP_WITHIN_MS = 15_000;
 z.config({ customError: plainProblem });
 const settings = settingsFromEnvironment();
 installTelemetry(settings.telemetry);
-const server = addressFromEnvironment();
-if (server === undefined) throw new Error('Expected the address of a Temporal server in the environment.');
-
 const stop = new AbortController();
 const endInTime = () => {
   // Not `exit`: it waits for threads that are within native code, such as one tile of a large network.
@@ -34,9 +32,11 @@ process.once('disconnect', () => {
 // The SDK shuts the workers down.
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, endInTime);
 
+const [message] = await Promise.race([once(process, 'message'), once(stop.signal, 'abort')]);
+if (stop.signal.aborted) process.exit(0);
 await runWorker({
   home: homeFromEnvironment(),
-  server,
+  server: parseServerAddress(message),
   settings,
   signal: stop.signal,
   onReady: () => process.send?.({ ready: true }),

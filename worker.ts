@@ -16,7 +16,7 @@ import { needAllowedPlaces, needFolders } from './activities/interceptors/allowe
 import { createErrorInterceptor } from './activities/interceptors/error-interceptor.ts';
 import { observeStep } from './activities/interceptors/observe-step.ts';
 import { type Queue, taskQueue } from './config/tasks.ts';
-import { connectionOptionsOf } from './runtime/server/connection.ts';
+import { connectionOptionsOf, ensureSameServer } from './runtime/server/connection.ts';
 import type { ServerAddress } from './runtime/server/server-address.ts';
 import { workerIdentity } from './runtime/workers/pollers.ts';
 import { becomeSoleDownloader, rivalDownloader } from './runtime/workers/sole-downloader.ts';
@@ -32,7 +32,7 @@ import { USUAL_SAVING } from './toolkit/storage/stored-partials.ts';
 /** Time until the server lists all pollers of a queue. */
 const RIVAL_SEEN_MS = 5_000;
 
-/** Queues whose steps begin when the record is there. */
+/** Queues whose activities begin when the record is there. */
 const NEEDS_FOLDERS: ReadonlySet<Queue> = new Set(['inference', 'render']);
 
 const inboundOf =
@@ -121,8 +121,8 @@ export interface RunWorkerOptions {
 /**
  * Serves task queues until the signal aborts or the process gets SIGINT or SIGTERM.
  *
- * Inference blocks the event loop for seconds at a time: give it a process that does nothing else. The settings name the
- * queues, their prefix and the limits of the worker; `workerSettingsOf` takes them from a configuration.
+ * Inference blocks the event loop for seconds at a time: give it a process that does nothing else. The settings name
+ * the queues, their prefix and the limits of the worker; `workerSettingsOf` takes them from a configuration.
  *
  * @throws ReigniteError DOWNLOADER_ALREADY_RUNNING when only `download` is to be served and another process does so.
  * @example
@@ -139,6 +139,7 @@ export async function runWorker({ home, server, settings, signal, onReady }: Run
   signal?.throwIfAborted();
   const connection = await NativeConnection.connect(connectionOptionsOf(server));
   try {
+    await ensureSameServer(connection.workflowService, server);
     const queues = await allowedQueues(home, server, settings, connection);
     const workers = await createWorkers(home, server, { ...settings, queues: [...queues] }, connection);
     const stop = () => {

@@ -37,7 +37,7 @@ const PHASES: Readonly<Record<string, string>> = {
 };
 
 /**
- * What a step's heartbeat says, as a sentence for the Pending Activities page of the Temporal UI, such as
+ * What an activity's heartbeat says, as a sentence for the Pending Activities page of the Temporal UI, such as
  * `patient1_he_roi2: predicting, tile 120 of 400 (30 %), row 3 of 12, fold 2`. Rows and folds count from 1.
  */
 export function progressText(reported: object): string {
@@ -77,8 +77,8 @@ const BEAT_MS = 50;
 
 /**
  * Keeps an activity's heart beating through stretches that report nothing: decoding, hashing, writing.
- * The last progress is sent again, so that the Temporal UI always shows where the step is: `now` in words, the rest for
- * programs.
+ * The last progress is sent again, so that the Temporal UI always shows where the activity is: `now` in words, the rest
+ * for programs.
  *
  * @param first - Shown until `report` is called.
  * @param work - Gets `report`, which sends progress at once, or with the next beat (the SDK throttles as well).

@@ -5,9 +5,12 @@ import { VerdictConfig } from '../config/verdict-config.ts';
 import { ZenodoConfig } from '../config/zenodo-config.ts';
 import { CacheKey, RoiStem, Sha256 } from '../toolkit/brands.ts';
 import { KINDS } from '../toolkit/dataset/layout.ts';
+import { AdapterNames } from '../toolkit/onnx/provider/adapter.ts';
 import type { EvaluationVerdict, Verdict } from '../toolkit/verdict/verdict-file.ts';
 
-/** The folders of a run, absolute; every other path in a history is relative to one of them or to the home. */
+/**
+ * The folders of a run, absolute; every other path in a history is relative to one of them or to the state directory.
+ */
 export const RunFolders = z.object({
   data: z.string().min(1),
   results: z.string().min(1),
@@ -90,10 +93,15 @@ export const ModelRef = z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/) })
 export type ModelRef = z.infer<typeof ModelRef>;
 
 /** What a network ran on: part of every key, since another engine may round otherwise. */
-export const EngineRef = z.object({ provider: z.string(), ortVersion: z.string(), engine: z.string() });
+export const EngineRef = z.object({
+  provider: z.string(),
+  ...AdapterNames.shape,
+  ortVersion: z.string(),
+  engine: z.string(),
+});
 export type EngineRef = z.infer<typeof EngineRef>;
 
-/** A task's files under the home: RUNS/<digest>/<execution>/<task>. */
+/** A task's files under the state directory: RUNS/<digest>/<execution>/<task>. */
 export const StageRef = z.object({ folder: z.string().min(1) });
 export type StageRef = z.infer<typeof StageRef>;
 
@@ -104,7 +112,7 @@ export type PrepareModelInput = z.infer<typeof PrepareModelInput>;
 export const ProbeInput = z.object({ task: TaskName, model: ModelRef, inference: InferenceConfig });
 export type ProbeInput = z.infer<typeof ProbeInput>;
 
-/** What the steps of a task share. */
+/** What the activities of a task share. */
 const TaskStep = z.object({
   task: TaskName,
   folders: RunFolders,
@@ -215,6 +223,6 @@ export interface CompareOutcome {
   readonly undecided?: boolean;
 }
 
-/** For steps that need nothing but the run's folders. */
+/** For activities that need nothing but the run's folders. */
 export const FoldersInput = z.object({ folders: RunFolders });
 export type FoldersInput = z.infer<typeof FoldersInput>;

@@ -1,4 +1,4 @@
-// What the orchestration costs: 100,000 ROIs whose steps do nothing, on the embedded server. Prints ms an ROI, and the
+// What the orchestration costs: 100,000 ROIs whose steps do nothing, on the embedded server. Prints ms per ROI, and the
 // longest history and largest payload of the run. A second call resumes where the first one stopped.
 // Usage: npx tsx bench/scale.ts [--rois 100000] [--home DIR] [--minutes 9] [--window 4] [--page 100]
 import { mkdir } from 'node:fs/promises';
@@ -36,7 +36,7 @@ const isDone = await Promise.race([ended, sleep(Number(values.minutes) * 60_000,
 const seconds = (Date.now() - began) / 1_000;
 const each = ((1_000 * seconds) / Math.max(1, inferred)).toFixed(1);
 console.log(
-  `${inferred} ROIs in ${seconds.toFixed(1)} s: ${each} ms an ROI (window ${values.window}, page ${values.page})`,
+  `${inferred} ROIs in ${seconds.toFixed(1)} s: ${each} ms per ROI (window ${values.window}, page ${values.page})`,
 );
 if (isDone) {
   console.log('The run has ended.', JSON.stringify(await historySizes(client, run.id)));

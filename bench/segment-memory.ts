@@ -4,9 +4,9 @@
  *     tsx bench/segment-memory.ts --python PYTHON [--model NNUNET_FOLDER] [--size 3328x2560] [--rows N | --sparse]
  *
  * A height of 10,240 px takes an hour on two cores; `--rows` stops after that many rows of tiles, when memory has long
- * reached its level: the rows' buffers do not grow with the height, the image (3 bytes a pixel) does. The step that
- * ends an ROI, writing its mask and margins, is left out then. `--sparse` goes through every row of tiles and every step,
- * but predicts few tiles a row: those around one pixel in each 1,500 rows, the only ones annotated.
+ * reached its level: the rows' buffers do not grow with the height, the image (3 bytes per pixel) does. The step that
+ * ends an ROI, writing its mask and confidences, is left out then. `--sparse` goes through every row of tiles and every
+ * step, but predicts few tiles per row: those around one pixel in each 1,500 rows, the only ones annotated.
  */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';

@@ -1,21 +1,21 @@
 import { setMaxListeners } from 'node:events';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help } from 'commander';
 import { z } from 'zod';
 import { packageVersion } from '../config/package-files.ts';
 import { plainProblem } from '../config/plain-problems.ts';
 import { listenForStop } from './interruption.ts';
 import { EXIT, outputWritten, printError, printJson, printStep, watchOutput } from './output.ts';
-import type { CommandContext } from './program/command.ts';
+import { type CommandContext, withExamples } from './program/command.ts';
 import { machineCommands } from './program/maintain-commands.ts';
 import { modelCommands, predictionCommands } from './program/predict-commands.ts';
 import { reportCommands, runCommands } from './program/run-commands.ts';
 import { namedCommand, usageError } from './usage-error.ts';
 
 const DESCRIPTION =
-  'Reproduce the technical validation of the IGNITE data toolkit with Temporal workflows, and compare the result with the published one';
+  'Reproduce the technical validation of the IGNITE data toolkit with Temporal workflows, and compare the results with the published ones';
 
 /**
- * The command line. A command's module is loaded when it is called: help and errors of usage come at once.
+ * The command line. A command's module is loaded when it is called, so that help and usage errors appear at once.
  *
  * @param words - What follows the command's name.
  * @returns The exit status.
@@ -23,7 +23,7 @@ const DESCRIPTION =
 export async function main(words: readonly string[]): Promise<number> {
   z.config({ customError: plainProblem });
   const stop = new AbortController();
-  // Everything long that a command does listens to it.
+  // Many listeners: every long operation of a command listens to it.
   setMaxListeners(0, stop.signal);
   const interrupted = listenForStop(stop);
   const outputFailure = watchOutput();
@@ -57,6 +57,11 @@ export async function main(words: readonly string[]): Promise<number> {
 /** The whole command line; `context` is handed to every command. */
 export function createProgram(context: CommandContext): Command {
   const program = new Command('reignite').description(DESCRIPTION).version(packageVersion());
+  const { optionDescription } = new Help();
+  program.configureHelp({
+    optionDescription: (option) => `${optionDescription(option)}${option.mandatory ? ' (required)' : ''}`,
+  });
+  withExamples(program, 'run', 'run --profile paper', 'COMMAND --help');
   // Errors are printed as all others are; help goes to stdout.
   program.configureOutput({ writeErr: () => undefined }).exitOverride();
   runCommands(program, context);

@@ -112,7 +112,7 @@ export function quietSteps(): void {
 
 let isVerbose = false;
 
-/** Every step in lines that stay, also on a terminal, and whole summaries from now on. */
+/** Every activity in lines that stay, also on a terminal, and whole summaries from now on. */
 export function verboseSteps(): void {
   isVerbose = true;
 }
@@ -157,5 +157,5 @@ export function printError(error: unknown, { json, debug }: ErrorOutput): number
 function asReigniteError(error: unknown): ReigniteError {
   const known = asSystemError(error);
   if (known instanceof ReigniteError) return known;
-  return new ReigniteError('INTERNAL', `Unexpected: ${error instanceof Error ? error.message : String(error)}`);
+  return new ReigniteError('INTERNAL', `Unexpected error: ${error instanceof Error ? error.message : String(error)}`);
 }

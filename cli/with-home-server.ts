@@ -6,14 +6,15 @@ import { workerSettingsOf } from '../runtime/workers/worker-settings.ts';
 import { homeFromEnvironment } from '../toolkit/files/home-folders.ts';
 import { printStep } from './output.ts';
 
-/** A command whose server goes away so often has more against it than another one that ended. */
+/** After this many lost servers, the error is reported: the cause is not just that another command ended. */
 const ATTEMPTS = 3;
 
 /**
- * Opens the state directory's server for a command that is about runs rather than a run, does `work` on it and closes it again.
+ * Opens the state directory's server for a command that is about runs rather than a run, does `work` on it and closes
+ * it again.
  *
- * @param queues - What to serve meanwhile, unless another command of the state directory does: nothing for a look at the history,
- *   `orchestration` for questions to workflows.
+ * @param queues - What to serve meanwhile, unless another command of the state directory does: nothing for a look at
+ *   the history, `orchestration` for questions to workflows.
  * @param work - Done again from the start when the command that ran the server ended under it.
  * @param options.adopt - See `SessionOptions`.
  */

@@ -6,7 +6,7 @@ import { perTask, TASKS } from './tasks.ts';
  * Digest of everything that changes an output, of the tasks and of the folders.
  *
  * Where the record is fetched from, concurrency, time limits and queue names are left out: they change how a run goes,
- * not what it makes. The bytes of the record itself are part of every step's cache key.
+ * not what it makes. The bytes of the record itself are part of every activity's cache key.
  *
  * @param folders - Absolute data and results folders.
  * @returns 16 hex digits.

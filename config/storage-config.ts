@@ -7,11 +7,17 @@ const ADDRESS = /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[A-Za-z0-9._-]+)*\/?
 /** Object storage that machines without a common folder share. */
 export const StorageAddress = z
   .string()
-  .regex(ADDRESS, 'Expected s3://BUCKET or s3://BUCKET/PREFIX, of letters, digits, dots, hyphens and underscores')
-  .refine((text) => !text.split('/').some((part) => part === '.' || part === '..'), 'Expected no . or .. in the prefix')
+  .regex(
+    ADDRESS,
+    'expected s3://BUCKET or s3://BUCKET/PREFIX; BUCKET has 3 to 63 lower-case letters, digits, dots or hyphens, PREFIX letters, digits, dots, hyphens, underscores and slashes.',
+  )
+  .refine(
+    (text) => !text.split('/').some((part) => part === '.' || part === '..'),
+    'expected a prefix without . and .. as parts.',
+  )
   .describe(
     'Object storage for workers without a shared folder: `s3://BUCKET/PREFIX` of any S3-compatible server. Server and ' +
-      'credentials come from the usual AWS variables and files. Changes no result. Default: none, folders are shared.',
+      'credentials come from the usual AWS variables and files. Does not change results. Default: none, folders are shared.',
   );
 
 /** Where objects are. */

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { type CellTask, TASK_TITLES, type TissueTask } from './tasks.ts';
 
 /**
- * A custom model in place of the record's. Part of the configuration digest: it changes outputs. The path is absolute by the
- * time a run starts; a worker on another machine needs the file under the same path, as it does the data.
+ * A custom model in place of the record's. Part of the configuration digest: it changes outputs. The path is absolute
+ * by the time a run starts; a worker on another machine needs the file under the same path, as it does the data.
  */
 const customModel = (what: string) =>
   z
@@ -36,7 +36,7 @@ const Detection = z.object({
     .max(1)
     .optional()
     .describe(
-      'Detection score that a point must exceed, 0 to 1. Another value for a finished run needs no network, down to 0.05. ' +
+      'Detection score that a point must exceed, 0 to 1. Other values from 0.05 on need no new inference. ' +
         "Default: the paper's.",
     ),
   iou: z
@@ -45,8 +45,8 @@ const Detection = z.object({
     .max(1)
     .optional()
     .describe(
-      'Overlap (intersection over union) above which the box of the lower score is dropped, 0 to 1. Needs no network ' +
-        "either. Default: the paper's.",
+      'Overlap (intersection over union) above which the box with the lower score is dropped, 0 to 1. Other values ' +
+        "need no new inference. Default: the paper's.",
     ),
   tile: z
     .number()
@@ -97,7 +97,7 @@ export const cellTaskConfig = (task: CellTask) =>
     })
     .describe(`${TASK_TITLES[task]}.`);
 
-/** The section of a task of either kind, as steps are given it; cells have neither scope nor folds. */
+/** The section of a task of either kind, as activities are given it; cells have neither scope nor folds. */
 export const TaskSettings = z.object({
   scope: Scope,
   model: z.string().min(1).optional().describe('Absolute path of a custom model'),

@@ -1,13 +1,16 @@
 /**
- * Measures in wall seconds how fast a run obeys while it is in the middle of an ROI, with the default settings of `temporal`:
+ * Measures in wall seconds how fast a run obeys while it is in the middle of an ROI, with the default settings of
+ * `temporal`:
  *
- * - `reignite cancel`, from the typing to its exit and to the run's close: with the run as it is, with its inference worker
+ * - `reignite cancel`, from the typing to its exit and to the run's close: with the run as it is, with its inference
+ * worker
  *   killed, with everything but the embedded server killed, and on a shared server whose workers live on;
- * - SIGTERM of the inference worker: until its process is gone, and until the next attempt at the ROI has opened its rows.
+ * - SIGTERM of the inference worker: until its process is gone, and until the next attempt at the ROI has opened its
+ * rows.
  *
  * Each case strikes one run again and again and lets it end: no committed step (a tile row with a fold) may be computed
- * again, and the results must be those of an undisturbed run, bit for bit. Prints a line a case, then all as JSON; exits
- * with 1 where a mark is missed. Linux.
+ * again, and the results must be those of an undisturbed run, bit for bit. Prints one line per case, then all as JSON;
+ * exits with 1 where a mark is missed. Linux.
  *
  * Usage: `node --import tsx scripts/time-control.ts [--times 5] [--case NAME]...`
  */
@@ -36,7 +39,9 @@ import { tileGrid } from '../toolkit/nnunet/sliding-window/tile-grid.ts';
 import { SEARCH_ATTRIBUTES } from '../workflows/search-attributes.ts';
 
 const PROMISED = ['inference', 'confidence', 'metrics', 'figures'];
-/** Some 750 steps of 25 ms, on one thread: on a shared server a cancel reaches the worker with a heartbeat, 3 s later. */
+/**
+ * Some 750 steps of 25 ms, on one thread: on a shared server a cancel reaches the worker with a heartbeat, 3 s later.
+ */
 const ROI = { name: 'patient1_he_roi1', width: 2_400, height: 2_400 };
 const FOLDS = 5;
 const ROWS = tileGrid(ROI, { height: 32, width: 32 }).rows.length;

@@ -11,7 +11,10 @@ interface ErrorKind {
  * The remedy is the usual one; the place that throws may know a better.
  */
 export const ERRORS = {
-  USAGE: { retryable: false, remedy: 'Run `npx reignite --help` to list commands and options.' },
+  USAGE: {
+    retryable: false,
+    remedy: 'Run `npx reignite --help` for the commands, or `npx reignite COMMAND --help` for the options of one.',
+  },
   CONFIG_INVALID: {
     retryable: false,
     remedy: 'Run `npx reignite config --schema` to list all fields and their allowed values.',
@@ -32,7 +35,7 @@ export const ERRORS = {
   },
   PREDICTION_CONFLICT: {
     retryable: false,
-    remedy: 'Name another folder with `--out`, or delete that one if you no longer need it.',
+    remedy: 'Name another folder with `--out`, or delete the existing one if you no longer need it.',
   },
   NOT_COMPARABLE: {
     retryable: false,
@@ -96,7 +99,10 @@ export const ERRORS = {
     retryable: true,
     remedy: 'Check the connection and proxy settings; the download resumes by itself.',
   },
-  RATE_LIMITED: { retryable: true, remedy: 'No action needed: the download waits as long as the server asks.' },
+  RATE_LIMITED: {
+    retryable: true,
+    remedy: 'No action needed: the download waits for as long as the server asked, then continues.',
+  },
   ACCESS_DENIED: {
     retryable: false,
     remedy: 'Check whether the record is public, and whether the server blocks this network or User-Agent.',
@@ -128,29 +134,33 @@ export const ERRORS = {
   },
   STORAGE_DAMAGED: {
     retryable: false,
-    remedy: 'Remove the object that the message names; then type the same command again.',
+    remedy: 'Remove the object that the message names, then run the same command again.',
   },
   STORAGE_UNSUITABLE: {
     retryable: false,
-    remedy: 'Use a server that honours `If-None-Match: *` on PUT, such as Amazon S3, MinIO or Ceph of recent versions.',
+    remedy:
+      'Use a server that honours `If-None-Match: *` on PUT, such as Amazon S3 or a recent version of MinIO or Ceph.',
   },
   NOT_WRITABLE: { retryable: false, remedy: 'Make the folder writable, or choose another one.' },
   NOT_READABLE: { retryable: false, remedy: 'Make the file readable for this user, or choose another one.' },
   NAME_TOO_LONG: { retryable: false, remedy: 'Choose a shorter name; most file systems allow 255 bytes per name.' },
   FILE_DAMAGED: {
     retryable: false,
-    remedy: 'Delete the file and run the same command again: it is written again.',
+    remedy: 'Delete the file and run the same command again, which rewrites it.',
   },
   FILE_MISSING: {
     retryable: false,
-    remedy: 'Check the path, or download the record again with `npx reignite download`.',
+    remedy: 'Check the path. A missing file of the record is downloaded again by `npx reignite download`.',
   },
 
   ARCHIVE_UNSAFE: { retryable: false, remedy: 'Do not unpack this archive; download it again from the publisher.' },
   ARCHIVE_CORRUPT: { retryable: false, remedy: 'Delete the archive and download it again.' },
 
   CHECKPOINT_CORRUPT: { retryable: false, remedy: 'Download the checkpoint again and compare its checksum.' },
-  CHECKPOINT_UNSAFE: { retryable: false, remedy: 'Do not load this file; ask its author for a safe one.' },
+  CHECKPOINT_UNSAFE: {
+    retryable: false,
+    remedy: 'Do not load this file. Ask its author for a file that contains only tensors, or use another model.',
+  },
   CHECKPOINT_UNSUPPORTED: {
     retryable: false,
     remedy: 'Export the model to ONNX with the software that trained it, and use the ONNX file.',
@@ -164,7 +174,7 @@ export const ERRORS = {
   PARAMETER_MISSING: { retryable: false, remedy: 'Check that the checkpoint and its plans belong together.' },
   FOLD_MISSING: {
     retryable: false,
-    remedy: 'Copy or download the missing fold, or choose the folds that are there with `--folds` or `he.folds`.',
+    remedy: 'Copy or download the missing fold, or choose among the existing folds with `--folds` or `he.folds`.',
   },
 
   OVERVIEW_INVALID: { retryable: false, remedy: 'Download data_overview.csv again.' },
@@ -174,7 +184,7 @@ export const ERRORS = {
   SCALE_UNKNOWN: {
     retryable: false,
     remedy:
-      'Give the µm per pixel of the largest level with `--mpp`, usually about 0.25 for 40x and 0.5 for 20x. ' +
+      'Give the pixel size of the largest level in µm with `--mpp`, usually about 0.25 for 40x and 0.5 for 20x. ' +
       'Or name the level with `--level`.',
   },
   NO_TISSUE: {
@@ -201,7 +211,7 @@ export const ERRORS = {
   },
   MODEL_UNREADABLE: {
     retryable: false,
-    remedy: 'Delete the converted model in the state directory; it is converted again.',
+    remedy: 'Run `npx reignite clean models`, then run the same command again; the model is converted again.',
   },
   ROI_SKIPPED: { retryable: false, remedy: 'Run `npx reignite retry` to include the ROI again.' },
   ROI_SET_ASIDE: {
@@ -223,7 +233,7 @@ export interface ReigniteErrorOptions extends ErrorOptions {
   readonly remedy?: string;
   /** How long to wait before the next attempt, in ms, when the cause says so. */
   readonly retryAfterMs?: number;
-  /** Replaces what the table says of the code: a full disk may be waited for, patience may have run out. */
+  /** Replaces what the table says of the code: for a full disk, an activity may wait or give up. */
   readonly retryable?: boolean;
 }
 

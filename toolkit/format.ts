@@ -1,6 +1,11 @@
-/** A number with its noun: "1 ROI", "2 ROIs", "0 ROIs". */
+/** A whole number with separators of thousands: "1,995,500". */
+export function grouped(count: number): string {
+  return count.toLocaleString('en-US');
+}
+
+/** A number with its noun: "1 ROI", "2 ROIs", "0 ROIs", "1,200 pixels". */
 export function counted(count: number, one: string, many = `${one}s`): string {
-  return `${count} ${count === 1 ? one : many}`;
+  return `${grouped(count)} ${count === 1 ? one : many}`;
 }
 
 /** Words that are read with a consonant first although they begin with a vowel, and the other way round. */

@@ -104,6 +104,12 @@ function titleOf({ id, doi, title }: Omit<ResolvedRecord, 'files'>): string {
   return `Record ${id}${doi === undefined ? '' : ` (${doi})`}: ${title}`;
 }
 
+/** The stage of a run that has acquired its record. */
+export function acquiredStage({ files }: AcquireOutcome): StageProgress {
+  const count = files.length;
+  return { stage: 'acquire', unit: 'files', done: count, of: count, cached: 0, failed: 0, state: 'done' };
+}
+
 function stageOf(files: readonly FileProgress[]): StageProgress {
   const done = files.filter(({ state }) => state === 'done').length;
   const state = done === files.length ? 'done' : 'running';

@@ -27,8 +27,8 @@ export async function allOrCancel<Item, Result>(
 /**
  * Runs `work` on every item, at most `width` at a time, and keeps going after failures.
  *
- * @returns One settled result an item, in the order of the items.
- * @throws The cancellation of the workflow: a cancelled run must not pass for a failed item.
+ * @returns One settled result per item, in the order of the items.
+ * @throws The cancellation of the workflow: a cancelled run must not count as a failed item.
  */
 export async function mapSettledConcurrent<Item, Result>(
   items: readonly Item[],

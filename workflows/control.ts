@@ -19,7 +19,7 @@ export interface ControlState {
 }
 
 const control = defineQuery<ControlState>('control');
-/** Stops the steps in flight as the end of a worker does: rows and bytes stay on disk. */
+/** Stops the activities in flight as the end of a worker does: rows and bytes stay on disk. */
 const pause = defineUpdate<void>('pause');
 const resume = defineUpdate<void>('resume');
 /** Sets how many ROIs are handed to the inference queue at the same time, 1 to 64. */
@@ -54,8 +54,10 @@ export class RunControl {
   /**
    * Registers query and update handlers. Updates that arrived before the first workflow task run synchronously here,
    * so `onChange` must already be usable.
+   *
+   * @param options.skips - Whether the work can leave an ROI out.
    */
-  listen(): void {
+  listen({ skips }: { readonly skips: boolean } = { skips: true }): void {
     setHandler(control, () => this.state);
     setHandler(pause, () => this.#change('paused', () => this.#setPaused(true)), {
       validator: () => refuseUnless(!this.#paused, 'The run is already paused.'),
@@ -74,6 +76,7 @@ export class RunControl {
           ),
       },
     );
+    if (!skips) return;
     setHandler(skipRoi, (skip) => this.#change(`${skip.roi} skipped: ${skip.reason}`, () => this.#skip(skip)), {
       validator: (skip) => refuseUnless(skip.roi !== '' && skip.reason !== '', 'Expected an ROI and a reason.'),
     });

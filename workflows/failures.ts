@@ -6,7 +6,7 @@ import {
   TimeoutFailure,
 } from '@temporalio/workflow';
 
-/** What is said of a failed step: the code of the error that ended it, and its cause in one sentence. */
+/** What is said of a failed activity: the code of the error that ended it, and its cause in one sentence. */
 export interface NamedFailure {
   readonly code: string;
   readonly cause: string;
@@ -47,7 +47,10 @@ export function asFailure(error: unknown): ApplicationFailure {
   return named;
 }
 
-/** Does `work`; what ends a step or a child of it ends the workflow by its own name. Cancellation passes as it is. */
+/**
+ * Runs `work`; the error that ends one of its activities or children ends the workflow with the same code. Cancellation
+ * is passed on unchanged.
+ */
 export async function withFailureInfo<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
@@ -66,8 +69,8 @@ export interface FailedItem extends NamedFailure {
 }
 
 /**
- * What failed and what can be done about it, as Markdown below a table of progress; nothing where nothing failed. A list:
- * the UI's panel is too narrow for a table with sentences in it.
+ * What failed and what can be done about it, as Markdown below a table of progress; nothing where nothing failed. A
+ * list: the UI's panel is too narrow for a table with sentences in it.
  */
 export function failureList(failures: readonly FailedItem[]): string[] {
   if (failures.length === 0) return [];

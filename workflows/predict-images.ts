@@ -1,7 +1,11 @@
 import { continueAsNew, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
-import type { PredictImagesInput } from '../activities/predict/prediction-inputs.ts';
+import type { PredictImageOutcome } from '../activities/predict/predict-image.ts';
+import type { PredictImageInput, PredictImagesInput } from '../activities/predict/prediction-inputs.ts';
 import type { WrittenPrediction } from '../activities/predict/write-prediction.ts';
-import { mapSettledConcurrent } from './concurrency.ts';
+
+import { allOrCancel, mapSettledConcurrent } from './concurrency.ts';
+import { type ControlState, RunControl } from './control.ts';
+
 import { type FailedItem, failureList, toFailureInfo, withFailureInfo } from './failures.ts';
 import { progress, progressTable, type StageProgress } from './progress.ts';
 import { aggregationActivities, inference, readImages } from './steps.ts';
@@ -22,40 +26,89 @@ export function predictImages(input: PredictImagesInput, from: PredictionState =
 }
 
 async function predictFrom(input: PredictImagesInput, from: PredictionState): Promise<WrittenPrediction> {
-  const { order, list, temporal } = input;
-  let { done, cached, failed } = from;
-  const now = (): StageProgress[] => {
-    return [{ stage: order.task, unit: 'images', done, of: list.total, cached, failed, state: 'running' }];
-  };
+  const { order, list } = input;
+  const now = { ...from };
   const named: FailedItem[] = [];
-  const show = () => setCurrentDetails([progressTable(now()), ...failureList(named)].join('\n'));
-  setHandler(progress, now);
+  const stage = (): StageProgress => {
+    const { done, cached, failed } = now;
+    return { stage: order.task, unit: 'images', done, of: list.total, cached, failed, state: 'running' };
+  };
+  const show = () => {
+    const { paused } = control.state;
+    const shown = { ...stage(), ...(paused && { state: 'paused' as const }) };
+    const head = paused ? ['**Paused.** Resume with `npx reignite resume`.', ''] : [];
+    setCurrentDetails([...head, progressTable([shown]), ...failureList(named)].join('\n'));
+  };
+  const control = new RunControl(input.temporal.maxConcurrentRois, show);
+  setHandler(progress, () => [stage()]);
+  control.listen({ skips: false });
   show();
-  const { predictImage } = inference(temporal);
-  const images = await readImages.executeWithOptions({ summary: `list of batch ${from.batch + 1}` }, [
-    { list, batch: from.batch },
+  return control.runInterruptibly((state) => {
+    // A batch that was interrupted is predicted from its first image: what is done comes from the cache.
+    Object.assign(now, from);
+    named.length = 0;
+    return predictBatch(withWindow(input, state), { now, named, show });
+  });
+}
+
+/** The input with the window that a user set. */
+function withWindow(input: PredictImagesInput, { maxConcurrentRois }: ControlState): PredictImagesInput {
+  return { ...input, temporal: { ...input.temporal, maxConcurrentRois } };
+}
+
+interface Counts {
+  readonly now: { -readonly [Name in keyof PredictionState]: PredictionState[Name] };
+  readonly named: FailedItem[];
+  readonly show: () => void;
+}
+
+/** Predicts the images of a batch and counts them; after the last batch writes the tables. */
+async function predictBatch(input: PredictImagesInput, { now, named, show }: Counts): Promise<WrittenPrediction> {
+  const { order, list, temporal } = input;
+  const images = await readImages.executeWithOptions({ summary: `list of batch ${now.batch + 1}` }, [
+    { list, batch: now.batch },
   ]);
   await mapSettledConcurrent(images, temporal.maxConcurrentRois, async (image) => {
     let isOver = true;
     try {
-      const outcome = await predictImage.executeWithOptions({ summary: image.name }, [{ order, list, image }]);
-      if (outcome.cached) cached += 1;
+      const outcome = await predictOne({ order, list, image }, temporal);
+      if (outcome.cached) now.cached += 1;
     } catch (error) {
       isOver = !isCancellation(error);
       if (isOver) {
-        failed += 1;
+        now.failed += 1;
         named.push({ item: image.name, ...toFailureInfo(error) });
       }
       throw error;
     } finally {
       if (isOver) {
-        done += 1;
+        now.done += 1;
         show();
       }
     }
   });
-  const batch = from.batch + 1;
-  if (batch < list.batches) return continueAsNew<typeof predictImages>(input, { batch, done, cached, failed });
+  const batch = now.batch + 1;
+  if (batch < list.batches) return continueAsNew<typeof predictImages>(input, { ...now, batch });
   const { writePrediction } = aggregationActivities(temporal);
   return writePrediction.executeWithOptions({ summary: 'summary and table' }, [{ order, list }]);
+}
+
+/**
+ * Predicts an image in one step, a slide in strips that workers share. Lists of earlier releases name no slides: their
+ * histories take the first way, as they were recorded.
+ */
+async function predictOne(
+  input: PredictImageInput,
+  temporal: PredictImagesInput['temporal'],
+): Promise<PredictImageOutcome> {
+  const { image } = input;
+  const { planSlide, predictStrip, predictImage } = inference(temporal);
+  if (image.slide !== true) return predictImage.executeWithOptions({ summary: image.name }, [input]);
+  const { strips } = await planSlide.executeWithOptions({ summary: `${image.name}: strips` }, [input]);
+  await allOrCancel([...strips.entries()], ([index, strip]) =>
+    predictStrip.executeWithOptions({ summary: `${image.name}: strip ${index + 1} of ${strips.length}` }, [
+      { ...input, strip },
+    ]),
+  );
+  return predictImage.executeWithOptions({ summary: image.name }, [{ ...input, strips: [...strips] }]);
 }

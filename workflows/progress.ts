@@ -1,4 +1,4 @@
-import { defineQuery, defineSignal, getExternalWorkflowHandle, isCancellation } from '@temporalio/workflow';
+import { defineQuery, defineSignal, getExternalWorkflowHandle, isCancellation, patched } from '@temporalio/workflow';
 import { TASK_TITLES } from '../config/tasks.ts';
 
 /** How far one stage of a run is. */
@@ -13,9 +13,12 @@ export interface StageProgress {
   readonly state: 'running' | 'done' | 'failed';
 }
 
-/** Signals a stage's progress to its run: when it starts, when it ends, and at most once a minute between. */
+/** Progress of a stage of a run that an earlier version started. Stages send none since; they are asked by the query `progress`. */
 export const stageProgress = defineSignal<[StageProgress]>('stageProgress');
-/** The stages of a run, in the order in which they began; of a batch or an acquisition its own, to the last ROI. */
+/**
+ * The stages of a run, in the order in which they began, without counts while they are open; of a stage or a batch its
+ * own count.
+ */
 export const progress = defineQuery<StageProgress[]>('progress');
 
 /** Most signals that a stage sends on its way, whatever its size, so that the run's timeline shows its children. */
@@ -53,8 +56,12 @@ export class ProgressThrottle {
   }
 }
 
-/** Signals the run. A closing run no longer listens; that does not fail the stage. */
+/**
+ * Signals a run that an earlier version started. Stages answer queries since then, which leave no events in the history.
+ * A closing run no longer listens; that does not fail the stage.
+ */
 export async function signalParent(run: string, update: StageProgress): Promise<void> {
+  if (patched('0.1.0-progress-by-query')) return;
   try {
     await getExternalWorkflowHandle(run).signal(stageProgress, update);
   } catch (error) {
@@ -65,10 +72,15 @@ export async function signalParent(run: string, update: StageProgress): Promise<
 /** Stages as people call them. */
 const STAGE_TITLES: Readonly<Record<string, string>> = { acquire: 'Download and unpack', ...TASK_TITLES };
 
+/** A stage that has started, before it has counted what there is to do. */
+export function startedStage(stage: string): StageProgress {
+  return { stage, unit: 'ROIs', done: 0, of: 0, cached: 0, failed: 0, state: 'running' };
+}
+
 /** A stage as a table shows it. */
 export interface ShownStage extends Omit<StageProgress, 'state'> {
   readonly state: StageProgress['state'] | 'paused';
-  /** Whether more may be done than is known here: an open stage reports its count seldom. */
+  /** Whether more may be done than is known here: the open batch counts for itself. */
   readonly isLeast?: boolean;
 }
 
@@ -81,20 +93,22 @@ export interface StageColumn {
 /** The stages as a Markdown table, for a page in the Temporal UI. */
 export function progressTable(stages: readonly ShownStage[], more: readonly StageColumn[] = []): string {
   const rows = stages.map((stage) => {
-    const { unit, done, of, cached, failed, state, isLeast = false } = stage;
-    const least = isLeast && done < of ? 'at\u00a0least\u00a0' : '';
-    const share = of === 0 ? '' : ` (${Math.floor((100 * done) / of)}\u00a0%)`;
+    const { cached, failed, state } = stage;
     const title = STAGE_TITLES[stage.stage] ?? stage.stage;
-    const usual = [
-      title,
-      state,
-      `${least}${done}\u00a0of\u00a0${of}\u00a0${unit}${share}`,
-      String(cached),
-      String(failed),
-    ];
+    // What is taken from the cache and what failed is counted together with what is done.
+    const others = stage.of === 0 ? ['', ''] : [String(cached), String(failed)];
+    const usual = [title, state, doneText(stage), ...others];
     return [...usual, ...more.map(({ textOf }) => textOf(stage))];
   });
   return markdownTable(['Stage', 'State', 'Done', 'Cached', 'Failed', ...more.map(({ title }) => title)], rows);
+}
+
+function doneText({ unit, done, of, state, isLeast = false }: ShownStage): string {
+  if (of === 0) return state === 'done' ? `no\u00a0${unit}` : 'see\u00a0its\u00a0page';
+  const isMoreUnknown = isLeast && done < of;
+  if (isMoreUnknown && done === 0) return `${of}\u00a0${unit}, see the open batch`;
+  const least = isMoreUnknown ? 'at\u00a0least\u00a0' : '';
+  return `${least}${done}\u00a0of\u00a0${of}\u00a0${unit} (${Math.floor((100 * done) / of)}\u00a0%)`;
 }
 
 /** The UI sets cells without any space between them: each brings its own, which does not collapse. */

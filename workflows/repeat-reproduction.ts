@@ -44,7 +44,7 @@ async function repeat({ run, input, memo }: RepeatInput): Promise<RepeatOutcome>
     memo: { ...memo, ...folders, fresh: true },
   });
   const { noteVerdicts } = orchestrationActivities(input.config.temporal);
-  const { changes } = await noteVerdicts.executeWithOptions({ summary: 'verdicts of this time' }, [
+  const { changes } = await noteVerdicts.executeWithOptions({ summary: 'verdicts of this run' }, [
     { folders: { results }, noted: { at, verdicts, report } },
   ]);
   if (changes.length === 0) return { verdicts, report };

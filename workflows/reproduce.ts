@@ -11,12 +11,12 @@ import {
 import type { RunInput } from '../activities/inputs.ts';
 import type { RunStatus, TaskOutcome } from '../activities/report/write-summary.ts';
 import { TASK_TITLES } from '../config/tasks.ts';
-import { acquire } from './acquire.ts';
+import { acquire, acquiredStage } from './acquire.ts';
 import { type ControlState, RunControl } from './control.ts';
 import { asFailure, toFailureInfo, withFailureInfo } from './failures.ts';
 import { stageId } from './ids.ts';
 import { measureDiscrepancies } from './measure-discrepancies.ts';
-import { progress, type StageProgress, stageProgress } from './progress.ts';
+import { progress, type StageProgress, stageProgress, startedStage } from './progress.ts';
 import { type RunEnd, runDetails, saidOf } from './run-details.ts';
 import { type Searchable, searchOptions, searchPairs } from './search-attributes.ts';
 import { aggregationActivities, orchestrationActivities, renderActivities } from './steps.ts';
@@ -43,16 +43,16 @@ export function reproduce(input: RunInput): Promise<RunOutcome> {
 async function reproduceRun(input: RunInput): Promise<RunOutcome> {
   const run = workflowInfo().workflowId;
   const stages = new Map<string, StageProgress>();
-  const reportedAt = new Map<string, string>();
+  const startedAt = new Map<string, string>();
   const outcomes: Record<string, TaskOutcome> = {};
   const renderDetails = (ended?: Omit<RunEnd, 'results'>) => {
     const end = ended === undefined ? {} : { end: { ...ended, results: input.folders.results } };
     const { state } = control;
-    setCurrentDetails(runDetails({ stages: [...stages.values()], reportedAt, control: state, outcomes, ...end }));
+    setCurrentDetails(runDetails({ stages: [...stages.values()], startedAt, control: state, outcomes, ...end }));
   };
   const recordProgress = (update: StageProgress) => {
     stages.set(update.stage, update);
-    reportedAt.set(update.stage, new Date().toISOString());
+    if (!startedAt.has(update.stage)) startedAt.set(update.stage, new Date().toISOString());
     renderDetails();
   };
   const updateSearchAttributes = (values: Searchable) => {
@@ -79,7 +79,8 @@ async function reproduceRun(input: RunInput): Promise<RunOutcome> {
   await openResults.executeWithOptions({ summary: 'results folder' }, [input]);
   try {
     await control.runInterruptibly(async (state) => {
-      const { doi } = await executeChild(acquire, {
+      recordProgress(startedStage('acquire'));
+      const acquired = await executeChild(acquire, {
         workflowId: stageId(run, 'acquire'),
         args: [{ run, config: input.config, data: input.folders.data, whole: false }],
         staticSummary: `Download and unpack record ${input.config.record}`,
@@ -87,9 +88,12 @@ async function reproduceRun(input: RunInput): Promise<RunOutcome> {
           '- One activity per file and one per archive. Pending Activities shows bytes, rate and time left.',
         ...searchOptions(input, { stage: 'acquire', tasks: input.config.tasks }),
       });
+      recordProgress(acquiredStage(acquired));
+      const { doi } = acquired;
       if (doi !== undefined) upsertMemo({ doi });
       updateSearchAttributes({ stage: input.config.tasks.join('+') });
-      await runTasks({ run, input: underControl(input, state), skipped: state.skipped }, outcomes);
+      const stage = { run, input: underControl(input, state), skipped: state.skipped };
+      await runTasks(stage, outcomes, recordProgress);
       updateSearchAttributes({ stage: 'discrepancies' });
       await executeChild(measureDiscrepancies, {
         workflowId: stageId(run, 'discrepancies'),
@@ -112,7 +116,7 @@ async function reproduceRun(input: RunInput): Promise<RunOutcome> {
   }
   const status = Object.values(outcomes).some(({ failed }) => failed > 0) ? 'partial' : 'done';
   updateSearchAttributes({ stage: 'report', verdicts: Object.values(outcomes).map(saidOf) });
-  // Steps of earlier versions return nothing here.
+  // Activities of earlier versions return nothing here.
   const compared = (await close(status))?.compared;
   const about = compared === undefined ? {} : { compared };
   await writeTrace.executeWithOptions({ summary: 'trace of the activities' }, [{ folders: input.folders }]);
@@ -145,27 +149,38 @@ function outcomeOf(
 const STAGE_DETAILS = [
   '- Converts each distinct model to ONNX once, and looks up every ROI in the cache.',
   '- The remaining ROIs are computed in batches, which are child workflows. Then follow metrics, figures and the verdict.',
-  '- This table is updated once per batch; the page of a batch is updated per ROI.',
+  '- This table is updated once per batch; the page of a batch (Relationships tab) is updated per ROI.',
 ].join('\n');
 
 /**
- * Runs the tasks side by side and writes the outcome of each that ended well into `outcomes`.
+ * Runs the tasks in parallel and writes the outcome of each that ended well into `outcomes`.
  *
  * @throws What ended the first task that did not: cancellation before anything else.
  */
-async function runTasks(stage: Omit<TaskInput, 'task'>, outcomes: Record<string, TaskOutcome>): Promise<void> {
+async function runTasks(
+  stage: Omit<TaskInput, 'task'>,
+  outcomes: Record<string, TaskOutcome>,
+  recordProgress: (update: StageProgress) => void,
+): Promise<void> {
   const settled = await Promise.allSettled(
     stage.input.config.tasks.map(async (task) => {
-      outcomes[task] = await executeChild(validateTask, {
+      recordProgress(startedStage(task));
+      const outcome = await executeChild(validateTask, {
         workflowId: stageId(stage.run, task),
         args: [{ ...stage, task }],
         staticSummary: TASK_TITLES[task],
         staticDetails: STAGE_DETAILS,
         ...searchOptions(stage.input, { stage: task, tasks: [task] }),
       });
+      outcomes[task] = outcome;
+      recordProgress(endedStage(task, outcome));
     }),
   );
   const errors = settled.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
   const [first] = [...errors.filter(isCancellation), ...errors];
   if (first !== undefined) throw first;
+}
+
+function endedStage(task: string, { total, cached, failed }: TaskOutcome): StageProgress {
+  return { stage: task, unit: 'ROIs', done: total, of: total, cached, failed, state: 'done' };
 }

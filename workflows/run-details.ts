@@ -9,8 +9,8 @@ const TASK_TITLES_BY_NAME = new Map<string, string>(Object.entries(TASK_TITLES))
 /** What the page of a run shows. */
 export interface RunView {
   readonly stages: readonly StageProgress[];
-  /** When each stage last signalled. */
-  readonly reportedAt: ReadonlyMap<string, string>;
+  /** When each stage started. */
+  readonly startedAt: ReadonlyMap<string, string>;
   readonly control: ControlState;
   readonly outcomes: Readonly<Record<string, TaskOutcome>>;
   /** Set when the run ends. */
@@ -27,18 +27,18 @@ export interface RunEnd {
 }
 
 /** A run as Markdown, for its page in the Temporal UI: its state, its stages, and what users changed. */
-export function runDetails({ stages, reportedAt, control, outcomes, end }: RunView): string {
+export function runDetails({ stages, startedAt, control, outcomes, end }: RunView): string {
   const { paused, interventions } = control;
-  // The UI's panel has room for one more column: first how fresh a count is, in the end what came of it.
+  // The UI's panel has room for one more column: first when a stage started, in the end what came of it.
   const column: StageColumn =
     end?.status === 'done' || end?.status === 'partial'
       ? { title: 'Verdict', textOf: ({ stage }) => saidOf(outcomes[stage]) }
       : {
-          title: 'As of (UTC)',
+          title: 'Started (UTC)',
           textOf: ({ stage }) =>
-            (reportedAt.get(stage) ?? '').slice(5, 16).replace('T', '\u00a0').replace('-', '\u2011'),
+            (startedAt.get(stage) ?? '').slice(5, 16).replace('T', '\u00a0').replace('-', '\u2011'),
         };
-  // The stages of a paused run were interrupted and send no more signals.
+  // The stages of a paused run were interrupted, and send nothing.
   const shown = stages.map(
     (stage): ShownStage =>
       stage.state === 'running' ? { ...stage, ...(paused && { state: 'paused' }), isLeast: true } : stage,
@@ -48,13 +48,13 @@ export function runDetails({ stages, reportedAt, control, outcomes, end }: RunVi
     ...headline(paused, end),
     ...(end === undefined ? [] : verdictList(outcomes)),
     progressTable(shown, [column]),
-    ...(isOpen ? ['', 'For live counts per ROI, open the child workflow of a stage (Relationships tab).'] : []),
+    ...(isOpen ? ['', 'The page of each stage shows its counts: open it in the Relationships tab.'] : []),
     ...(interventions.length === 0 ? [] : ['', 'Interventions (UTC):', '']),
     ...interventions.map(({ at, what }) => `- ${clock(at)} ${what}`),
   ].join('\n');
 }
 
-/** What came of each task, a line each. */
+/** What came of each task, one line each. */
 function verdictList(outcomes: RunView['outcomes']): string[] {
   const lines = Object.entries(outcomes).map(([task, outcome]) => {
     const title = TASK_TITLES_BY_NAME.get(task) ?? task;

@@ -10,8 +10,8 @@ type Settings = RunConfig['temporal'];
 
 /**
  * Activities that make progress are retried without limit; each attempt resumes from what the last one saved.
- * Errors that no attempt can mend are not retryable, and end it at once. A cancelled run does not wait for steps of
- * workers that may be dead: what they still write is safe, and the next attempt knows how to take over.
+ * Errors that no attempt can mend are not retryable, and end it at once. A cancelled run does not wait for activities
+ * of workers that may be dead: what they still write is safe, and the next attempt knows how to take over.
  */
 function optionsOf(settings: Settings, queue: Queue): ActivityOptions {
   return {
@@ -32,14 +32,14 @@ export const inference = (settings: Settings) => proxyActivities<InferenceActivi
 export const renderActivities = (settings: Settings) =>
   proxyActivities<RenderActivities>(optionsOf(settings, 'render'));
 
-/** Short steps on the queue of the workflows themselves. */
+/** Short activities on the queue of the workflows themselves. */
 export const orchestrationActivities = (settings: Settings) =>
   proxyActivities<Pick<OrchestrationActivities, 'openResults' | 'writeSummary' | 'noteVerdicts'>>({
     ...optionsOf(settings, 'orchestration'),
     startToCloseTimeout: '2 minutes',
   });
 
-/** Steps that read what all others left: of 100,000 ROIs that takes minutes. */
+/** Activities that read what all others left: of 100,000 ROIs that takes minutes. */
 export const aggregationActivities = (settings: Settings) =>
   proxyActivities<Pick<OrchestrationActivities, 'writeTrace' | 'writePrediction'>>(
     optionsOf(settings, 'orchestration'),

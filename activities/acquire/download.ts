@@ -5,7 +5,7 @@ import { createDownloadFile } from './download-file.ts';
 import { createFetchRecord } from './fetch-record.ts';
 import type { RecordServers } from './record-servers.ts';
 
-/** What the steps that fetch share. */
+/** What the activities that fetch share. */
 export interface DownloadServices {
   readonly servers: RecordServers;
   readonly receipts: Receipts;

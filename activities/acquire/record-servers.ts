@@ -27,7 +27,9 @@ export class RecordServers {
 
   readonly #windowMs: number;
 
-  /** @param options - `windowMs`: in which so many requests are allowed as the configuration says. Default: a minute. */
+  /**
+   * @param options - `windowMs`: time in which the configured number of requests is allowed, in ms. Default: a minute.
+   */
   constructor(home: Pick<HomeFolders, 'transfers' | 'records'>, { windowMs = 60_000 } = {}) {
     this.#home = home;
     this.#windowMs = windowMs;
@@ -56,7 +58,10 @@ export class RecordServers {
     }
   }
 
-  /** What the API said of the record at an earlier time; undefined where it was not asked, or the record is served from a local folder. */
+  /**
+   * What the API said of the record at an earlier time; undefined where it was not asked, or the record is served from
+   * a local folder.
+   */
   async known(zenodo: ZenodoConfig, record: string): Promise<ZenodoRecord | undefined> {
     if (zenodo.serveFrom !== undefined) return undefined;
     return new KnownRecords(this.#home.records, zenodo.api).recall(record);

@@ -6,7 +6,7 @@ const GRAIN_MS = 250;
 /** Minimum time before a rate is reported. */
 const LEAST_MS = 1_000;
 
-/** Bytes a second over the last ten seconds, from counts that only grow. */
+/** Bytes per second over the last ten seconds, from counts that only grow. */
 class RateMeter {
   readonly #samples: { at: number; bytes: number }[] = [];
 

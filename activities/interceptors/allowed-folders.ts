@@ -10,7 +10,7 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { ModelRef, RunFolders } from '../inputs.ts';
 
-/** So long a worker that lacks a folder keeps its slot: meanwhile the others take what waits. */
+/** How long a worker that lacks a folder keeps its slot, in ms, so that other workers take the waiting activities. */
 const HOLD_MS = 5_000;
 /** After this many hand-overs no worker has the folder. */
 const LAST_ATTEMPT = 30;
@@ -18,10 +18,10 @@ const LAST_ATTEMPT = 30;
 const Step = z.object({ folders: RunFolders, model: ModelRef.optional() });
 
 /**
- * Gives a step back, for another worker to take, where this machine lacks a folder of the run: data, results, or the
- * model in the home. It says so, and no ROI fails for it.
+ * Gives an activity back, for another worker to take, where this machine lacks a folder of the run: data, results, or
+ * the model in the state directory. It says so, and no ROI fails for it.
  *
- * For queues whose steps begin when these folders are there: inference and render.
+ * For queues whose activities begin when these folders are there: inference and render.
  */
 export function needFolders(home: HomeFolders) {
   return (context: Context): ActivityInboundCallsInterceptor => ({
@@ -47,8 +47,8 @@ function missingFolder(step: unknown, home: HomeFolders): string | undefined {
 }
 
 /**
- * Runs an activity only where its input names nothing but what the worker may use. Anyone who reaches the Temporal server
- * can start any activity with any input; this is the one place that every one of them passes.
+ * Runs an activity only where its input names nothing but what the worker may use. Anyone who reaches the Temporal
+ * server can start any activity with any input; this is the one place that every one of them passes.
  *
  * @param isElsewhere - Whether the worker has folders of its own in place of the run's, and touches neither those nor
  *   the user's models. What leaves a folder is refused there too.

@@ -20,8 +20,8 @@ export interface FailureDetails {
 
 /**
  * Turns what an activity throws into a failure that history keeps whole: type = code; code, cause and remedy in the
- * message and in the details, retryable as the table of errors says. Cancellation passes as it is; a worker that is asked to
- * stop hands its steps over at once.
+ * message and in the details, retryable as the table of errors says. Cancellation passes as it is; a worker that is
+ * asked to stop hands its activities over at once.
  */
 export function createErrorInterceptor(context: Context): ActivityInboundCallsInterceptor {
   return {
@@ -57,7 +57,10 @@ function asFailure(error: unknown, context: Context): unknown {
   return failure;
 }
 
-/** As the SDK names it, but for the wait: a step that is handed over for the sixth time would lie idle for half a minute. */
+/**
+ * Same failure as the SDK's, with a fixed delay: with its backoff, an activity that is handed over for the sixth time
+ * would wait for half a minute.
+ */
 function handedOver(): ApplicationFailure {
   const failure = ApplicationFailure.create({
     type: 'WorkerShutdown',

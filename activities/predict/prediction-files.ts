@@ -30,6 +30,13 @@ export class PredictionFiles {
     return z.array(NamedImage).parse(JSON.parse(text));
   }
 
+  /** All images, in their order. @throws What `readBatch` throws. */
+  async readAll(batches: number): Promise<readonly NamedImage[]> {
+    const images: NamedImage[] = [];
+    for (let batch = 0; batch < batches; batch++) images.push(...(await this.readBatch(batch)));
+    return images;
+  }
+
   #batch(batch: number): string {
     return join(this.#folder, `images-${String(batch).padStart(5, '0')}.json`);
   }

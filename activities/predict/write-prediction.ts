@@ -1,6 +1,5 @@
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { PredictionFolder } from '../../toolkit/predict/prediction-folder.ts';
-import type { NamedImage } from '../../toolkit/predict/prediction-order.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { PredictionFiles } from './prediction-files.ts';
 import { WritePredictionInput } from './prediction-inputs.ts';
@@ -15,17 +14,11 @@ export function createWritePrediction(home: HomeFolders) {
   return async function writePrediction(input: WritePredictionInput): Promise<WrittenPrediction> {
     const { order, list } = WritePredictionInput.parse(input);
     return withHeartbeat({ phase: 'writing the tables' }, async () => {
-      const images = await readAll(new PredictionFiles(home, list), list.batches);
+      const images = await new PredictionFiles(home, list).readAll(list.batches);
       const { failures } = await new PredictionFolder(order.out).writeSummary(images);
       const paths = new Set(images.map(({ path }) => path));
       const failed = failures.filter(({ image }) => paths.has(image)).length;
       return { predicted: images.length - failed, failed };
     });
   };
-}
-
-async function readAll(files: PredictionFiles, batches: number): Promise<readonly NamedImage[]> {
-  const images: NamedImage[] = [];
-  for (let batch = 0; batch < batches; batch++) images.push(...(await files.readBatch(batch)));
-  return images;
 }

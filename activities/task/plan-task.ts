@@ -14,7 +14,7 @@ import { restoreFigure } from './draw-figures.ts';
 import { TaskFiles } from './task-files.ts';
 import { sourcesIfThere, type WorkerServices, workOf } from './work-of.ts';
 
-/** ROIs looked at side by side: what is hashed and copied for one does not hold up the others. */
+/** ROIs looked up at the same time: what is hashed and copied for one does not hold up the others. */
 const LANES = 8;
 
 export interface TaskOutline {
@@ -30,8 +30,8 @@ export type CacheLookup = Pick<OutstandingRoi, 'key' | 'sources'> & {
 };
 
 /**
- * Lists the test set of a task and compares it with the cache: what is there is put into the results folder, what is not
- * becomes batches on disk. The list, its keys and digests are what all later steps of the task go by.
+ * Lists the test set of a task and compares it with the cache: what is there is put into the results folder, what is
+ * not becomes batches on disk. The list, its keys and digests are what all later activities of the task go by.
  */
 export function createPlanTask(services: WorkerServices) {
   return async function planTask(input: PlanTaskInput): Promise<TaskOutline> {

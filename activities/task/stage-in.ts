@@ -9,7 +9,7 @@ import type { RoiSources } from '../../toolkit/tasks/work.ts';
 import type { RunFolders, StageRef } from '../inputs.ts';
 import type { WorkerServices } from './work-of.ts';
 
-/** By then no worker has what the step needs. */
+/** After this many attempts, no worker has what the activity needs. */
 const LAST_ATTEMPT = 30;
 const HOLD_MS = 5_000;
 
@@ -49,7 +49,7 @@ export async function bringRoi(
   return here;
 }
 
-/** Empty folders used instead of the run's; what a step asks for of the data folder is brought when it asks. */
+/** Empty folders used instead of the run's; what an activity asks for of the data folder is brought when it asks. */
 export async function bringAsNeeded(
   { scratch, storage }: Elsewhere,
   stage: StageRef,
@@ -70,8 +70,8 @@ export async function bringAsNeeded(
 }
 
 /**
- * Does a step with what the storage has. A worker that cannot get it gives the step back, for another one to take: one
- * machine with wrong credentials must not fail the ROIs of all.
+ * Runs an activity with files from the storage. A worker that cannot get it gives the activity back, for another one to
+ * take: one machine with wrong credentials must not fail the ROIs of all.
  */
 export async function orGiveBack<Result>(step: () => Promise<Result>): Promise<Result> {
   try {

@@ -13,13 +13,16 @@ import { OutstandingRoi, PlannedRoi, RoiFailure, type StageRef } from '../inputs
 const TaskPlan = z.object({ rois: z.array(PlannedRoi) });
 export type TaskPlan = z.infer<typeof TaskPlan>;
 
-/** The files of a task in the home: its plan, the batches of what is outstanding, and what failed, a file per batch. */
+/**
+ * The files of a task in the state directory: its plan, the batches of what is outstanding, and what failed, a file per
+ * batch.
+ */
 export class TaskFiles {
   readonly #folder: string;
   readonly #stage: StageRef;
   readonly #stored: StoredStages | undefined;
 
-  /** @param storage - Gets them too, for workers that do not share the home. */
+  /** @param storage - Gets them too, for workers that do not share the state directory. */
   constructor(home: HomeFolders, stage: StageRef, storage?: Pick<RunStorage, 'stages'>) {
     this.#folder = inside(home.runs, stage.folder);
     this.#stage = stage;

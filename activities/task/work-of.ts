@@ -11,7 +11,7 @@ import type { NetworkSession, TaskKind } from '../../toolkit/tasks/kind.ts';
 import type { ListedRoi, NetworkSetup, RoiSources, TaskWork } from '../../toolkit/tasks/work.ts';
 import type { RunFolders } from '../inputs.ts';
 
-/** What a worker keeps between the steps of tasks. */
+/** What a worker keeps between the activities of tasks. */
 export interface WorkerServices {
   readonly home: HomeFolders;
   readonly cache: StepCache;
@@ -37,7 +37,7 @@ export function servicesOf(home: HomeFolders, storage?: RunStorage, scratchBytes
   return { home, cache, digests, storage, scratch };
 }
 
-/** What a step of a run works with: a fresh run finds nothing of earlier ones in the cache. */
+/** What an activity of a run works with: a fresh run finds nothing of earlier ones in the cache. */
 export function workOf(
   { home, cache, digests, storage }: WorkerServices,
   { data, results, generation }: RunFolders,
@@ -63,7 +63,7 @@ export async function sourcesOf(
   };
 }
 
-/** The same; undefined where a file does not exist: its own step is to say so, not the whole task. */
+/** The same; undefined where a file does not exist: its own activity is to say so, not the whole task. */
 export async function sourcesIfThere(
   roi: ListedRoi,
   work: Pick<TaskWork, 'data' | 'digests' | 'signal'>,

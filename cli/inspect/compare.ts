@@ -18,8 +18,8 @@ import { endWhenInterrupted } from '../interruption.ts';
 import { EXIT, printable, printResult, printStep } from '../output.ts';
 import { foldersOf } from './report.ts';
 
-const MOST_SCORES = 12;
-const MOST_WORST = 5;
+const MAX_SCORES = 12;
+const MAX_DIFFERING_ROIS = 5;
 
 /** A comparison as text: the verdict, what differs between the two, then task by task. */
 function comparisonLines(a: Side, b: Side, { verdict, about, tasks, remarks }: SidesComparison): string[] {
@@ -44,7 +44,7 @@ function taskLines({ task, verdict, reason, scores, worst, remarks }: ComparedTa
       ? []
       : [
           `  differ most: ${worst
-            .slice(0, MOST_WORST)
+            .slice(0, MAX_DIFFERING_ROIS)
             .map(({ roi, difference }) => `${roi} (${(100 * difference).toPrecision(2)} %)`)
             .join(', ')}`,
         ]),
@@ -60,7 +60,7 @@ function scoreLines(scores: readonly PairedScore[]): string[] {
     )
     .sort((one, other) => Math.abs(other.by) - Math.abs(one.by));
   if (differing.length === 0) return [];
-  const shown = differing.slice(0, MOST_SCORES);
+  const shown = differing.slice(0, MAX_SCORES);
   const width = Math.max(...shown.map(({ name }) => name.length));
   const head = `  ${''.padEnd(width)}       A       B    B - A   95 % interval`;
   const rows = shown.map(({ name, a, b, by, interval }) => {

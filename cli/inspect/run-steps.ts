@@ -36,7 +36,7 @@ function textIn(value: unknown, name: string): string | undefined {
 
 type Event = temporal.api.history.v1.IHistoryEvent;
 
-/** A step of a run, and where it is in the history. */
+/** An activity of a run, and where it is in the history. */
 export interface RunStep extends TraceLine {
   /** Execution of `workflow` that asked for it. */
   readonly execution: string;
@@ -46,7 +46,7 @@ export interface RunStep extends TraceLine {
   readonly failure?: Failure;
 }
 
-/** One workflow of a run: the run itself, a stage, a page of ROIs. */
+/** One workflow of a run: the run itself, a stage, a batch of ROIs. */
 export interface RunPart {
   readonly workflow: string;
   readonly execution: string;
@@ -56,7 +56,7 @@ export interface RunPart {
   readonly failure?: Failure;
 }
 
-/** All workflows of a run with their steps, oldest first. Needs no worker. */
+/** All workflows of a run with their activities, oldest first. Needs no worker. */
 export async function partsOf(client: Client, run: WorkflowExecutionInfo): Promise<readonly RunPart[]> {
   const parts: RunPart[] = [];
   const query = `RootWorkflowId = ${JSON.stringify(run.workflowId)}`;
@@ -94,7 +94,7 @@ function stepsOf(
     const ended = event.activityTaskFailedEventAttributes ?? event.activityTaskTimedOutEventAttributes;
     if (ended) note(ended.scheduledEventId, failureIn(ended.failure));
   }
-  // The lines come in the order in which the steps were asked for.
+  // The lines come in the order in which the activities were asked for.
   return traceLines(workflow, events).map((line, index): RunStep => {
     const event = asked[index];
     const id = event?.activityTaskScheduledEventAttributes?.activityId;

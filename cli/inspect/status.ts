@@ -43,14 +43,18 @@ export async function statusCommand(
   return EXIT.done;
 }
 
-/** The state of an open run or prediction, by query; a prediction cannot be paused. */
+/** The state of an open run or prediction, by query. */
 interface Answer extends Partial<ControlState> {
   readonly stages: readonly StageProgress[];
 }
 
 async function askPrediction(client: Client, id: string): Promise<Answer | undefined> {
   try {
-    return await client.withDeadline(Date.now() + QUERY_MS, async () => ({ stages: await liveSteps(client, id) }));
+    const handle = client.workflow.getHandle(id);
+    return await client.withDeadline(Date.now() + QUERY_MS, async () => ({
+      ...(await handle.query<ControlState>('control')),
+      stages: await liveSteps(client, id),
+    }));
   } catch {
     return undefined;
   }
@@ -61,7 +65,7 @@ async function askRun(client: Client, id: string): Promise<Answer | undefined> {
   try {
     return await client.withDeadline(Date.now() + QUERY_MS, async () => ({
       ...(await handle.query<ControlState>('control')),
-      stages: await liveStages(client, id, await handle.query<StageProgress[]>('progress')),
+      stages: (await liveStages(client, id, await handle.query<StageProgress[]>('progress'))).stages,
     }));
   } catch {
     // No worker of its version answers: what Temporal itself knows is printed.

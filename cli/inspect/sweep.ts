@@ -27,7 +27,7 @@ function sweepLines(sweep: RunSweep): string[] {
     ...bestLines(sweep),
     ...(sweep.tumourProportion === undefined
       ? []
-      : ['TPS, off by: mean absolute difference from the readers in percentage points; for research only.']),
+      : ['TPS error: mean absolute difference from the readers in percentage points; for research only.']),
     'A threshold chosen on the images that it is scored on makes the score look better than it is.',
   ];
 }
@@ -50,7 +50,7 @@ function tableOf(sweep: RunSweep): string[] {
     'threshold',
     'points',
     ...groups.map(({ name }) => `F1 ${name}`),
-    ...(proportion === undefined ? [] : ['TPS, off by']),
+    ...(proportion === undefined ? [] : ['TPS error']),
   ];
   const rows = thresholds.flatMap((threshold, k) => {
     const marks = [
@@ -105,7 +105,7 @@ export interface SweepOptions {
 }
 
 const SMALLEST_STEP = 0.001;
-const LARGEST_STEP = 0.5;
+const MAX_STEP = 0.5;
 
 /**
  * `reignite sweep`: F1 of every reader with the AI, and the tumour proportion score, over the confidence threshold of a
@@ -119,8 +119,8 @@ export async function sweepCommand(
   signal: AbortSignal,
 ): Promise<number> {
   const { task, step, out, json } = options;
-  if (!(step >= SMALLEST_STEP && step <= LARGEST_STEP)) {
-    throw new ReigniteError('USAGE', `Expected --step from ${SMALLEST_STEP} to ${LARGEST_STEP}, got ${step}.`);
+  if (!(step >= SMALLEST_STEP && step <= MAX_STEP)) {
+    throw new ReigniteError('USAGE', `Expected --step from ${SMALLEST_STEP} to ${MAX_STEP}, got ${step}.`);
   }
   const { results, data: known, openRun } = await foldersOf(run, signal);
   if (openRun !== undefined) {

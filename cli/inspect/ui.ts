@@ -1,13 +1,19 @@
-import { findRun } from '../../runtime/run/find-run.ts';
+import { findRun, RUNS_AND_PREDICTIONS } from '../../runtime/run/find-run.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { untilStopped, whenInterrupted } from '../interruption.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
-import { runPage } from '../run/follow-run.ts';
+import { runPage, runsPage } from '../run/follow-run.ts';
 import { withHomeServer } from '../with-home-server.ts';
 
+/** What each tab of a run's page shows. */
+const TABS = [
+  'Timeline: stages and activities. User Metadata: progress by stage, verdicts, scores.',
+  'Relationships: the workflow of each stage and batch; its Pending Activities show tiles and bytes of running activities.',
+];
+
 /**
- * `reignite ui`: opens the kept history, prints the page of a run and stays until Ctrl-C. Workflows are served, so that
- * the page's live details answer; no step is.
+ * `reignite ui`: opens the kept history, prints the page of a run or a prediction and stays until Ctrl-C. Workflows are
+ * served, so that the page's live details answer; activities are not.
  *
  * @param part - A workflow id or a unique part of it; the newest run unless given.
  */
@@ -18,8 +24,10 @@ export async function uiCommand(part: string | undefined, signal: AbortSignal): 
         remedy: 'Open the UI of that server.',
       });
     }
-    const { workflowId } = await findRun(client, part);
+    const { workflowId } = await findRun(client, part, RUNS_AND_PREDICTIONS);
     printResult(runPage(server.uiUrl, server.namespace, workflowId));
+    printStep(`All runs, without their children: ${runsPage(server.uiUrl, server.namespace)}`);
+    for (const line of TABS) printStep(line);
     printStep('Press Ctrl-C to stop.');
     whenInterrupted('Stopped.');
     await untilStopped(failed, signal);

@@ -77,7 +77,7 @@ function explain({ steps, listed, isOutstanding, key, made }: Known): Omit<RoiAn
   if (!isOutstanding) {
     return {
       state: 'cached',
-      because: `It came from the cache, computed from the same inputs: ${inputsOf(key, made)}.`,
+      because: hitOf(key, made),
       ...named,
     };
   }
@@ -94,6 +94,11 @@ function pick({ code, cause, remedy }: Failure): Failure {
 /** Parts of a key that mean nothing to a person. */
 const UNTOLD: ReadonlySet<string> = new Set(['step', 'schema', 'generation', 'precision', 'engine']);
 
+/** Why a result was taken from the cache, in a sentence. */
+export function hitOf(key: string | undefined, made: readonly CacheEntry[]): string {
+  return `It came from the cache, computed from the same inputs: ${inputsOf(key, made)}.`;
+}
+
 function inputsOf(key: string | undefined, made: readonly CacheEntry[]): string {
   const parts = Object.entries(made.find((entry) => entry.key === key)?.parts ?? {});
   const told = parts.filter(([name]) => !UNTOLD.has(name));
@@ -101,18 +106,20 @@ function inputsOf(key: string | undefined, made: readonly CacheEntry[]): string 
   return text || 'its entry has been deleted since';
 }
 
-function missOf(key: string | undefined, made: readonly CacheEntry[]): string {
+/** Why a result was computed and not taken from the cache, in a sentence. */
+export function missOf(key: string | undefined, made: readonly CacheEntry[]): string {
   if (key === undefined) return 'A file of the ROI was missing during planning.';
   const entry = made.find((each) => each.key === key);
   if (entry === undefined) return 'The cache had no result for it.';
   const others = made.filter((each) => each.key !== key && each.parts['rounding'] === undefined);
   const differing = differingParts(others, entry.parts);
-  if (differing === undefined) return 'Its image had not been computed before.';
+  if (differing === undefined) return 'Its image had not been predicted before.';
   if (differing.join() === 'generation') return 'It was computed again because of --fresh.';
-  return `Its image was computed before, but ${differenceInWords(differing)}.`;
+  return `Its image was predicted before, but ${differenceInWords(differing)}.`;
 }
 
-async function allEntries(home: HomeFolders): Promise<readonly CacheEntry[]> {
+/** All entries of the cache. */
+export async function allEntries(home: HomeFolders): Promise<readonly CacheEntry[]> {
   const made: CacheEntry[] = [];
   for await (const entry of new StepCache(home.cache).entries()) made.push(entry);
   return made;

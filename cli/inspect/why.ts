@@ -1,19 +1,18 @@
-import { describeRun, type RunDescription, summaryOf } from '../../runtime/run/describe-run.ts';
-import { findRun } from '../../runtime/run/find-run.ts';
+import { describeRun, isPrediction, type RunDescription, summaryOf } from '../../runtime/run/describe-run.ts';
+import { findRun, RUNS_AND_PREDICTIONS } from '../../runtime/run/find-run.ts';
 import { type RecordKind, verdictText } from '../../toolkit/dataset/provenance.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
-import { counted, timeText } from '../../toolkit/format.ts';
+import { counted } from '../../toolkit/format.ts';
+import { readPredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
 import type { Summary, TaskSummary } from '../../toolkit/report/summary.ts';
 import { EXIT, printable, printResult } from '../output.ts';
 import { failedRoiLines } from '../run/run-report.ts';
 import { withHomeServer } from '../with-home-server.ts';
-import { type Failure, partsOf, type RunPart, type RunStep } from './run-steps.ts';
+import { partsOf, type RunPart } from './run-steps.ts';
+import { type Answer, failureLines, isCalled, stepLine, troubledSteps, troubleLines } from './why-lines.ts';
+import { explainImages, explainPrediction, type KnownPrediction } from './why-prediction.ts';
 import { explainRois, type RoiAnswer } from './why-roi.ts';
-
-function failureLines({ code, cause, remedy }: Failure): string[] {
-  return [`  ${code}: ${cause}`, `  ${remedy}`];
-}
 
 function roiLines({ task, roi, state, because, failure, steps }: RoiAnswer): string[] {
   return [
@@ -21,13 +20,6 @@ function roiLines({ task, roi, state, because, failure, steps }: RoiAnswer): str
     ...(failure === undefined ? [`  ${because}`] : failureLines(failure)),
     ...steps.map(stepLine),
   ];
-}
-
-function stepLine({ step, summary, outcome, attempts, runSeconds, workflow, event, failure }: RunStep): string {
-  const tried = counted(attempts, 'attempt');
-  const took = runSeconds === null ? '' : `, ${timeText(runSeconds)}`;
-  const said = failure === undefined ? '' : `; ${failure.code}: ${failure.cause}`;
-  return `  ${step} (${summary}): ${outcome}, ${tried}${took}${said} [event ${event} of ${workflow}]`;
 }
 
 function taskLines(task: string, { rois, verdict, failures }: TaskSummary, kind: RecordKind): string[] {
@@ -40,16 +32,20 @@ function taskLines(task: string, { rois, verdict, failures }: TaskSummary, kind:
 
 /** What is known of a run: from Temporal, its history and its results folder. */
 interface KnownRun {
+  readonly kind: 'run';
   readonly description: RunDescription;
   readonly parts: readonly RunPart[];
   readonly summary?: Summary;
 }
 
+type Known = KnownRun | KnownPrediction;
+
 /**
- * `reignite why`: why a run ended as it did; why an ROI was computed, taken from the cache, left out or failed; how often
- * a step was tried, and where it is in the history.
+ * `reignite why`: why a run or a prediction ended as it did; why an ROI or an image was computed, taken from the cache,
+ * left out or failed; how often an activity was tried, and where it is in the history.
  *
- * @param words - A run, an ROI or a step, or a run and one of these. One word is first looked for in the newest run.
+ * @param words - A run, an ROI, an image or an activity, or a run and one of these. One word is first looked for in the
+ *   newest run.
  * @throws ReigniteError RUN_NOT_FOUND; USAGE when the run knows no such ROI or step.
  */
 export async function whyCommand(
@@ -60,11 +56,16 @@ export async function whyCommand(
   const [first, second] = words;
   const answer = await withHomeServer(signal, [], async (session) => {
     const { client } = session;
-    const known = async (part: string | undefined): Promise<KnownRun> => {
-      const execution = await findRun(client, part);
-      const summary = await summaryOf(execution);
+    const known = async (part: string | undefined): Promise<Known> => {
+      const execution = await findRun(client, part, RUNS_AND_PREDICTIONS);
       const description = await describeRun(session, execution);
-      return { description, parts: await partsOf(client, execution), ...(summary === undefined ? {} : { summary }) };
+      const told = { description, parts: await partsOf(client, execution) };
+      if (isPrediction(execution)) {
+        const predicted = await readPredictionSummary(description.results ?? '').catch(() => undefined);
+        return { kind: 'prediction', ...told, ...(predicted && { summary: predicted }) };
+      }
+      const summary = await summaryOf(execution);
+      return { kind: 'run', ...told, ...(summary && { summary }) };
     };
     if (second !== undefined) return answerOn(await known(first), second);
     const newest = await known(undefined);
@@ -76,39 +77,40 @@ export async function whyCommand(
   return EXIT.done;
 }
 
-interface Answer {
-  readonly document: unknown;
-  readonly lines: readonly string[];
-}
-
-async function answerOn(run: KnownRun, word: string): Promise<Answer> {
+async function answerOn(run: Known, word: string): Promise<Answer> {
   const answer = await tryAnswer(run, word);
   if (answer !== undefined) return answer;
-  throw new ReigniteError('USAGE', `The run ${run.description.run} has no ROI or activity ${word}.`, {
-    remedy: 'Run `npx reignite why RUN` to list its failures; ROI names are file names in its results folder.',
+  throw new ReigniteError('USAGE', `The run ${run.description.run} has no ROI, image or activity ${word}.`, {
+    remedy: 'Run `npx reignite why RUN` to list its failures; names are file names in its output folder.',
   });
 }
 
-async function tryAnswer({ description, parts, summary }: KnownRun, word: string): Promise<Answer | undefined> {
+async function tryAnswer(known: Known, word: string): Promise<Answer | undefined> {
+  const { description, parts } = known;
+  const id = description.run;
+  const steps = parts.flatMap((part) =>
+    part.workflow === `${id}/${word}` ? part.steps : part.steps.filter(isCalled(word)),
+  );
+  const found =
+    known.kind === 'run' ? await answerRois(known, word) : await explainImages(known, word, homeFromEnvironment());
+  if (found !== undefined) return found;
+  return steps.length === 0 ? undefined : { document: { run: id, steps }, lines: [id, ...steps.map(stepLine)] };
+}
+
+async function answerRois({ description, parts, summary }: KnownRun, word: string): Promise<Answer | undefined> {
   const id = description.run;
   const digest = id.split('/').at(-1) ?? '';
   const of = { id, digest, parts, ...(summary === undefined ? {} : { summary }) };
   const rois = await explainRois(word, of, homeFromEnvironment());
-  if (rois.length > 0) return { document: { run: id, rois }, lines: rois.flatMap(roiLines) };
-  const steps = parts.flatMap((part) =>
-    part.workflow === `${id}/${word}` ? part.steps : part.steps.filter(isCalled(word)),
-  );
-  return steps.length === 0 ? undefined : { document: { run: id, steps }, lines: [id, ...steps.map(stepLine)] };
+  return rois.length === 0 ? undefined : { document: { run: id, rois }, lines: rois.flatMap(roiLines) };
 }
 
-function isCalled(word: string): (step: RunStep) => boolean {
-  return ({ step, summary }) => step === word || summary === word;
-}
-
-function answerRun({ description, parts, summary }: KnownRun): Answer {
+function answerRun(known: Known): Answer {
+  if (known.kind === 'prediction') return explainPrediction(known);
+  const { description, parts, summary } = known;
   const { run, status } = description;
   const failure = parts.find(({ workflow }) => workflow === run)?.failure;
-  const steps = parts.flatMap((part) => part.steps.filter((step) => step.outcome !== 'completed' || step.attempts > 1));
+  const steps = troubledSteps(parts);
   const { tasks = {}, interventions = [] } = summary ?? {};
   return {
     document: { run, status, failure: failure ?? null, tasks, interventions, steps },
@@ -119,10 +121,7 @@ function answerRun({ description, parts, summary }: KnownRun): Answer {
         taskLines(task, each, description.provenance?.kind ?? 'other'),
       ),
       ...interventions.map(({ at, what }) => `${at.slice(0, 19)} ${what}`),
-      ...(steps.length === 0
-        ? ['All activities succeeded on the first attempt.']
-        : ['Activities that were retried or failed:']),
-      ...steps.map(stepLine),
+      ...troubleLines(steps),
     ],
   };
 }

@@ -4,6 +4,7 @@ import { type FleetWorker, listWorkers } from '../../runtime/workers/list-worker
 import { unservedQueues } from '../../runtime/workers/pollers.ts';
 import { type WaitingActivity, waitingActivities } from '../../runtime/workers/waiting-activities.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
+import { counted } from '../../toolkit/format.ts';
 import { EXIT, printable, printResult } from '../output.ts';
 import { withHomeServer } from '../with-home-server.ts';
 
@@ -51,13 +52,13 @@ export function waitingGroups(activities: readonly WaitingActivity[], workers: r
 
 function reasonOf(serving: readonly FleetWorker[], last: WaitingActivity['last']): string {
   if (serving.length === 0) return 'no worker serves the queue';
-  if (last !== undefined) return `the last attempt ended: ${last.message}`;
+  if (last !== undefined) return `the last attempt failed: ${last.message}`;
   const free = serving.filter(({ busy }) => busy === 0).length;
   return free === 0
     ? serving.length === 1
       ? 'its worker is busy'
       : `all ${serving.length} workers are busy`
-    : 'about to be taken';
+    : 'about to be started';
 }
 
 function memoryText(total: number | undefined, free: number | undefined): string {
@@ -100,9 +101,12 @@ export async function workersCommand({ json, ...options }: WorkersOptions, signa
     return EXIT.done;
   }
   const lines = [
-    ...(workers.length === 0 ? [`No worker of ${prefix} on ${address}.`] : workerRows(workers)),
-    ...(unserved.length === 0 ? [] : [`Without a worker: ${unserved.join(', ')}`]),
-    ...waiting.map(({ queue, activities, reason }) => `${activities} on ${queue} wait: ${reason}`),
+    ...(workers.length === 0 ? [`No worker serves the task queues ${prefix}-* on ${address}.`] : workerRows(workers)),
+    ...(unserved.length === 0 ? [] : [`Task queues without a worker: ${unserved.join(', ')}`]),
+    ...waiting.map(
+      ({ queue, activities, reason }) =>
+        `${counted(activities, 'activity waits', 'activities wait')} on ${queue}: ${reason}`,
+    ),
   ];
   printResult(printable(lines.join('\n')));
   return EXIT.done;

@@ -45,7 +45,7 @@ export interface WorkerOptions {
 
 /**
  * `reignite worker`: serves task queues until Ctrl-C, on the server that TEMPORAL_ADDRESS names, else on the running
- * one of the home.
+ * one of the state directory.
  *
  * @throws ReigniteError USAGE for a queue that is none, for `--scratch` without storage or for other queues than
  *   inference, or when there is no server; WORKER_VERSION;
@@ -95,8 +95,8 @@ function scratchOf(
     });
   }
   if (queues.some((queue) => queue !== 'inference')) {
-    throw new ReigniteError('USAGE', 'Without the folders of the runs a worker can serve inference alone.', {
-      remedy: 'Add `--queues inference`; download, render and orchestration stay with the folders.',
+    throw new ReigniteError('USAGE', 'Without the folders of the runs, a worker can serve only the inference queue.', {
+      remedy: 'Add `--queues inference`; the queues download, render and orchestration need the folders.',
     });
   }
   return { scratchBytes: scratch * GB };

@@ -1,6 +1,9 @@
-import { resolve } from 'node:path';
+import { basename, relative, resolve } from 'node:path';
+import { packageVersion } from '../../config/package-files.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
+import { boxesPage, writeBoxesPage } from '../../toolkit/evaluate/boxes-page.ts';
 import { type EvaluatedBoxes, evaluateBoxes } from '../../toolkit/evaluate/evaluate-boxes.ts';
+import { counted } from '../../toolkit/format.ts';
 import { EXIT, printable, printResult, printStep } from '../output.ts';
 
 export interface EvaluateBoxesOptions {
@@ -14,7 +17,7 @@ export interface EvaluateBoxesOptions {
   readonly json?: boolean;
 }
 
-const MOST_BOXES = 1_000_000;
+const MAX_BOXES = 1_000_000;
 const NAME_WIDTH = 28;
 
 /** `reignite evaluate --boxes`: average precision of boxes as COCO defines it. */
@@ -23,8 +26,8 @@ export async function evaluateBoxesCommand(options: EvaluateBoxesOptions): Promi
   for (const name of ['data', 'labels', 'classes'] as const) {
     if (options[name] !== undefined) throw new ReigniteError('USAGE', `--${name} and --boxes exclude each other.`);
   }
-  if (maxBoxes !== undefined && !(Number.isInteger(maxBoxes) && maxBoxes >= 1 && maxBoxes <= MOST_BOXES)) {
-    throw new ReigniteError('USAGE', `Expected --max-boxes from 1 to ${MOST_BOXES}, got ${maxBoxes}.`);
+  if (maxBoxes !== undefined && !(Number.isInteger(maxBoxes) && maxBoxes >= 1 && maxBoxes <= MAX_BOXES)) {
+    throw new ReigniteError('USAGE', `Expected --max-boxes from 1 to ${MAX_BOXES}, got ${maxBoxes}.`);
   }
   const evaluated = await evaluateBoxes({
     truth: resolve(boxes),
@@ -34,7 +37,10 @@ export async function evaluateBoxesCommand(options: EvaluateBoxesOptions): Promi
   });
   for (const remark of evaluated.remarks) printStep(printable(remark));
   printResult(json ? JSON.stringify(evaluated.metrics, null, 1) : tableOf(evaluated.metrics).map(printable).join('\n'));
-  printStep(`${evaluated.images} images evaluated; metrics are in ${resolve(out)}.`);
+  const names = { predictions: basename(predictions), truth: basename(boxes) };
+  await writeBoxesPage(resolve(out), evaluated, names, packageVersion());
+  printStep(`${counted(evaluated.images, 'image')} evaluated; metrics are in ${resolve(out)}.`);
+  printStep(`Page  ${relative('.', boxesPage(resolve(out)))}`);
   return EXIT.done;
 }
 

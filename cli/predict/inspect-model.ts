@@ -1,15 +1,18 @@
 import { open, readdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { statIfThere } from '../../toolkit/files/if-there.ts';
+import { EXPORT_MODULE, EXPORT_WEIGHTS, remedyOfKind } from '../../toolkit/models/remedies.ts';
 import { foldOfFolder } from '../../toolkit/nnunet/convert/model-folds.ts';
 import { checkpointFamily } from '../../toolkit/nnunet/convert/state-dict.ts';
 import { type DescribedModel, type DescribedValue, describeModel } from '../../toolkit/onnx/file/describe-model.ts';
 import { openCheckpoint } from '../../toolkit/pytorch/containers/checkpoint.ts';
 import { fileKind, isZip, KIND_BYTES, textKind } from '../../toolkit/pytorch/containers/file-kind.ts';
 import type { SeenGlobal } from '../../toolkit/pytorch/pickle/global-verdict.ts';
-import { describe } from '../../toolkit/pytorch/pickle/value.ts';
+import { describe, isPickleObject, type PickleValue } from '../../toolkit/pytorch/pickle/value.ts';
 import { type TreeNode, treeLines, valueTree } from '../../toolkit/pytorch/pickle/value-tree.ts';
 import { type ListedTensor, listTensors } from '../../toolkit/pytorch/tensors/list-tensors.ts';
+import { findStateDict, networkOf } from '../../toolkit/pytorch/tensors/state-dict.ts';
 import { elementCount } from '../../toolkit/pytorch/tensors/tensor.ts';
 import { detectorFamily } from '../../toolkit/yolo/detector-family.ts';
 import { printable } from '../output.ts';
@@ -17,7 +20,7 @@ import { printable } from '../output.ts';
 /** What `model inspect` says of a file. */
 export interface InspectedModel {
   readonly file: string;
-  readonly format: 'zip' | 'stream' | 'pickle' | 'onnx' | 'other';
+  readonly format: 'zip' | 'stream' | 'pickle' | 'safetensors' | 'onnx' | 'other';
   /** What the file holds at its top, or what it is. */
   readonly holds: string;
   /** Whether nothing that was seen could run code when Python loads it; a file that is not read to its end is not safe. */
@@ -28,6 +31,8 @@ export interface InspectedModel {
   readonly tensors: readonly ListedTensor[];
   readonly tree?: TreeNode;
   readonly onnx?: DescribedModel;
+  /** The command or step that helps with such a file. */
+  readonly next?: string;
   /** Why the file was not read to its end. Python runs what comes before the fault. */
   readonly fault?: { readonly code: string; readonly cause: string };
 }
@@ -43,21 +48,29 @@ const NOTHING = { globals: [], elements: 0, tensors: [] } as const;
 export async function inspectModel(file: string): Promise<InspectedModel> {
   const head = await readHead(file);
   const kind = fileKind(head);
-  if (kind !== undefined) return { file, format: 'other', holds: kind, safe: true, ...NOTHING };
+  if (kind !== undefined) return otherFile(file, kind);
   if (/\.onnx$/i.test(file)) return inspectOnnx(file);
   const globals: SeenGlobal[] = [];
   try {
     return await inspectCheckpoint(file, globals);
   } catch (error) {
     if (!(error instanceof ReigniteError)) throw error;
-    const { code, message: cause } = error;
+    const { code, message: cause, remedy } = error;
     const isPickle = globals.some(isImportable);
     const text = isPickle ? undefined : textKind(head);
-    if (text !== undefined) return { file, format: 'other', holds: text, safe: true, ...NOTHING };
-    const unread = isZip(head) ? 'a zip archive that is not a readable checkpoint' : 'not a readable checkpoint';
+    if (text !== undefined) return otherFile(file, text);
+    const isProgram = cause.includes('TorchScript');
+    const zip = isProgram ? 'a TorchScript program' : 'a zip archive that is not a readable checkpoint';
+    const unread = isZip(head) ? zip : 'not a readable checkpoint';
     const holds = globals.length === 0 ? unread : 'a truncated checkpoint';
-    return { file, format: 'other', holds, ...NOTHING, safe: false, globals, fault: { code, cause } };
+    const fault = { code, cause };
+    return { file, format: 'other', holds, ...NOTHING, safe: false, globals, fault, next: remedy };
   }
+}
+
+function otherFile(file: string, holds: string): InspectedModel {
+  const next = remedyOfKind(holds, file);
+  return { file, format: 'other', holds, safe: true, ...NOTHING, ...(next !== undefined && { next }) };
 }
 
 /** Text that is read as a pickle may seem to import names; Python imports only names that are identifiers. */
@@ -96,7 +109,8 @@ async function folderError(folder: string): Promise<ReigniteError> {
 function inspectOnnx(file: string): InspectedModel {
   const onnx = describeModel(file);
   const holds = `a graph ${onnx.graph} written by ${onnx.producer || 'an unknown program'}`;
-  return { file, format: 'onnx', holds, safe: true, ...NOTHING, elements: onnx.parameters, onnx };
+  const next = `\`npx reignite model describe ${file}\` shows its input and output.`;
+  return { file, format: 'onnx', holds, safe: true, ...NOTHING, elements: onnx.parameters, onnx, next };
 }
 
 async function inspectCheckpoint(file: string, globals: SeenGlobal[]): Promise<InspectedModel> {
@@ -104,10 +118,11 @@ async function inspectCheckpoint(file: string, globals: SeenGlobal[]): Promise<I
   try {
     const { format, root } = checkpoint;
     const tensors = listTensors(root);
+    if (format === 'safetensors' && tensors.length === 0) return otherFile(file, 'a safetensors file');
     return {
       file,
       format,
-      holds: checkpointFamily(root, file) ?? detectorFamily(root, file) ?? describe(root),
+      ...contentOf(root, file),
       safe: globals.every(({ verdict }) => verdict !== 'dangerous'),
       globals,
       elements: tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0),
@@ -119,11 +134,41 @@ async function inspectCheckpoint(file: string, globals: SeenGlobal[]): Promise<I
   }
 }
 
+/** What a checkpoint holds, and what can be done with it. */
+function contentOf(root: PickleValue, file: string): Pick<InspectedModel, 'holds' | 'next'> {
+  const nnunet = checkpointFamily(root, file);
+  if (nnunet !== undefined) {
+    const folder = dirname(dirname(file));
+    return { holds: nnunet, next: `\`npx reignite predict --task he --model ${folder}\` uses its folder.` };
+  }
+  const detector = detectorFamily(root, file);
+  if (detector !== undefined) {
+    const isTaken = /^an? (?:Model|DetectionModel|SegmentationModel) /.test(detector);
+    const predict = `\`npx reignite predict --task nuclei --model ${file}\` detects with it.`;
+    return { holds: detector, next: isTaken ? predict : OTHER_TASK };
+  }
+  const weights = findStateDict(root);
+  if (weights === undefined) {
+    const isModule = isPickleObject(root) && root.kind === 'reduced';
+    return { holds: describe(root), ...(isModule && { next: EXPORT_MODULE }) };
+  }
+  const network = networkOf(weights);
+  const place = weights.key === '' ? '' : ` under ${weights.key}`;
+  const holds = `weights of ${network ?? 'an unknown network'} by name (a state dict)${place}`;
+  const isNnunet = network?.startsWith('an nnU-Net') ?? false;
+  return {
+    holds,
+    next: isNnunet ? `\`npx reignite model convert ${file}\`, with its plans next to it.` : EXPORT_WEIGHTS,
+  };
+}
+
+const OTHER_TASK = 'Only detectors are supported: models of the task `detect` or `segment`.';
+
 const ORDER = ['dangerous', 'inert', 'known'] as const;
 
 /** What a person reads of a file: the verdict, the names that matter first, then the tree. */
 export function describeInspected(model: InspectedModel): string {
-  const lines = [headOf(model), ...faultOf(model), ...namesOf(model), ...bodyOf(model)];
+  const lines = [headOf(model), ...faultOf(model), ...nextOf(model), ...namesOf(model), ...bodyOf(model)];
   // A hostile file may name things so that a terminal obeys them.
   return lines.map(printable).join('\n');
 }
@@ -133,7 +178,7 @@ function headOf({ file, format, holds, globals, fault }: InspectedModel): string
   if (isDangerous) return `${file}: ${holds}. DANGEROUS: loading it in Python could run code.`;
   if (fault !== undefined) return `${file}: ${holds}.`;
   if (format === 'other') return `${file}: ${holds}; not a checkpoint.`;
-  const kind = format === 'onnx' ? 'ONNX' : `PyTorch ${format}`;
+  const kind = format === 'onnx' ? 'ONNX' : format === 'safetensors' ? format : `PyTorch ${format}`;
   return `${file}: ${kind}, ${holds}; nothing in it can run code.`;
 }
 
@@ -142,6 +187,10 @@ function faultOf({ fault, globals }: InspectedModel): string[] {
   const reason = `${fault.code}: ${fault.cause}`;
   if (globals.length === 0) return [reason];
   return [reason, 'Names before the fault are listed; Python would already have imported them.'];
+}
+
+function nextOf({ next }: InspectedModel): string[] {
+  return next === undefined ? [] : [`Next: ${next}`];
 }
 
 function namesOf({ globals }: InspectedModel): string[] {

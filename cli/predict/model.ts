@@ -7,10 +7,11 @@ import { replaceFile, writeFileAtomic } from '../../toolkit/files/atomic-write.t
 import { readTextIfThere } from '../../toolkit/files/if-there.ts';
 import { describeDetector } from '../../toolkit/models/describe-detector.ts';
 import { refuseOtherFile } from '../../toolkit/models/refuse-other-file.ts';
+import { bareWeights } from '../../toolkit/nnunet/convert/bare-weights.ts';
 import { convertModel } from '../../toolkit/nnunet/convert/convert-model.ts';
 import { checkpointOfFold, type FoldCheckpoint } from '../../toolkit/nnunet/convert/model-folds.ts';
 import { ModelCard } from '../../toolkit/nnunet/model-card.ts';
-import { convertDetector } from '../../toolkit/yolo/convert/convert-detector.ts';
+import { convertDetector, type DetectorSize } from '../../toolkit/yolo/convert/convert-detector.ts';
 import { DetectorCard } from '../../toolkit/yolo/detector-card.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { describeInspected, inspectModel } from './inspect-model.ts';
@@ -22,18 +23,45 @@ export interface ConvertedFile {
 }
 
 /**
- * Converts one checkpoint to ONNX: a fold of an nnU-Net model (v1: `fold_K/model_best.model`, its `.pkl` next to it; v2:
- * `fold_K/checkpoint_final.pth`, plans.json and dataset.json above it), or a detector of YOLOv5 or Ultralytics.
+ * Converts one checkpoint to ONNX: a fold of an nnU-Net model (v1: `fold_K/model_best.model`, its `.pkl` next to it;
+ * v2: `fold_K/checkpoint_final.pth`, plans.json and dataset.json above it), or a detector of YOLOv5 or Ultralytics.
  *
  * @param size - Side of a detector's tile in px.
- * @throws ReigniteError FILE_MISSING, USAGE for a folder and where a file that reignite did not write would be overwritten, or
- *   what the conversion of either family throws.
+ * @throws ReigniteError FILE_MISSING, USAGE for a folder and where a file that reignite did not write would be
+ *   overwritten, or what the conversion of either family throws.
  */
 async function convertModelFile(
   file: string,
   out: string | undefined,
   size: number | undefined,
 ): Promise<ConvertedFile> {
+  const onnx = out ?? `${file.replace(/\.[^./]+$/, '')}.onnx`;
+  const beside = `${onnx.replace(/\.onnx$/, '')}.json`;
+  await refuseSidecarOfUser(beside);
+  const work = await mkdtemp(join(tmpdir(), 'reignite-convert-'));
+  try {
+    const { made, card } = await convertInto(file, work, size);
+    await replaceFile(onnx, (temporary) => copyFile(made, temporary));
+    await writeFileAtomic(beside, `${JSON.stringify(card, null, 1)}\n`);
+    return { onnx, card };
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** A converted model in a folder. */
+export interface MadeModel {
+  readonly made: string;
+  readonly card: object;
+}
+
+/**
+ * Converts one checkpoint to ONNX in a folder.
+ *
+ * @param size - Side of a detector's tile in px, or height and width.
+ * @throws ReigniteError FILE_MISSING, USAGE for a folder, or what the conversion throws.
+ */
+export async function convertInto(file: string, work: string, size: DetectorSize | undefined): Promise<MadeModel> {
   if (!existsSync(file)) throw new ReigniteError('FILE_MISSING', `File not found: ${file}.`);
   if (statSync(file).isDirectory()) {
     throw new ReigniteError('USAGE', `${file} is a folder.`, {
@@ -42,19 +70,8 @@ async function convertModelFile(
     });
   }
   await refuseOtherFile(file);
-  const onnx = out ?? `${file.replace(/\.[^./]+$/, '')}.onnx`;
-  const beside = `${onnx.replace(/\.onnx$/, '')}.json`;
-  await refuseSidecarOfUser(beside);
-  const work = await mkdtemp(join(tmpdir(), 'reignite-convert-'));
-  try {
-    const fold = checkpointOfFold(file);
-    const { made, card } = await (fold === undefined ? convertCells(file, work, size) : convertFold(file, fold, work));
-    await replaceFile(onnx, (temporary) => copyFile(made, temporary));
-    await writeFileAtomic(beside, `${JSON.stringify(card, null, 1)}\n`);
-    return { onnx, card };
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
+  const fold = checkpointOfFold(file);
+  return fold === undefined ? convertOther(file, work, size) : convertFold(file, fold, work);
 }
 
 /** A card is written again as often as one likes; anything else under its name was written by a person. */
@@ -75,20 +92,20 @@ function isCard(text: string): boolean {
   }
 }
 
-async function convertFold(
-  file: string,
-  { fold, name }: FoldCheckpoint,
-  work: string,
-): Promise<{ made: string; card: object }> {
+async function convertFold(file: string, { fold, name }: FoldCheckpoint, work: string): Promise<MadeModel> {
   const card = await convertModel({ folder: dirname(dirname(file)), folds: [fold], name, out: work });
   return { made: join(work, card.folds[0]?.file ?? ''), card };
 }
 
-async function convertCells(
-  checkpoint: string,
-  work: string,
-  size: number | undefined,
-): Promise<{ made: string; card: object }> {
+/** Weights of nnU-Net under another name, or a detector. */
+async function convertOther(file: string, work: string, size: DetectorSize | undefined): Promise<MadeModel> {
+  const bare = await bareWeights(file);
+  if (bare === undefined) return convertCells(file, work, size);
+  const card = await convertModel({ folder: dirname(file), files: [bare], out: work });
+  return { made: join(work, card.folds[0]?.file ?? ''), card };
+}
+
+async function convertCells(checkpoint: string, work: string, size: DetectorSize | undefined): Promise<MadeModel> {
   const side = size ?? (await usualSize(checkpoint));
   const card = await convertDetector({ checkpoint, out: work, ...(side === undefined ? {} : { size: side }) });
   return { made: join(work, card.file), card };
@@ -124,7 +141,7 @@ export interface ConvertOptions {
   readonly json?: boolean;
 }
 
-/** `reignite model convert`: a checkpoint as ONNX, with a card that says what it is. */
+/** `reignite model convert`: a checkpoint as ONNX, with a description that says what it is. */
 export async function convertCommand(file: string, { out, size, json }: ConvertOptions): Promise<number> {
   const { onnx, card } = await convertModelFile(resolve(file), out === undefined ? undefined : resolve(out), size);
   printResult(json ? JSON.stringify({ onnx, card }, null, 1) : onnx);

@@ -33,12 +33,12 @@ interface Step {
 const PHASES: Readonly<Record<string, string>> = {
   encode: 'writing the mask',
   write: 'writing the cells',
-  draw: 'drawing and tracing outlines',
+  draw: 'drawing overlay and outlines',
 };
 
 type Stream = Pick<NodeJS.WriteStream, 'write'> & { readonly isTTY?: boolean; readonly columns?: number };
 
-/** Tells on stderr how far a prediction is: one line that changes on a terminal, plain lines elsewhere. */
+/** Shows on stderr how far a prediction is: one line that changes on a terminal, plain lines elsewhere. */
 class PredictionProgress {
   readonly #images: number;
   readonly #isTerminal: boolean;
@@ -86,7 +86,7 @@ class PredictionProgress {
   #expect({ expectedSeconds = 0, tiles = 0, tilesTotal = 0 }: Omit<Step, 'phase'>): void {
     const share = tilesTotal === 0 ? 0 : Math.round((100 * tiles) / tilesTotal);
     this.say(
-      `${this.#image}: ${tiles} of ${tilesTotal} tiles are computed (${share} %); expected: ${timeText(expectedSeconds)}`,
+      `${this.#image}: ${tiles} of ${tilesTotal} tiles to predict (${share} %); expected time ${timeText(expectedSeconds)}`,
     );
   }
 

@@ -5,15 +5,14 @@ import type { Task } from '../../config/tasks.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { statIfThere } from '../../toolkit/files/if-there.ts';
-import { describeFolds } from '../../toolkit/nnunet/convert/model-folds.ts';
 import { PROVIDERS, type Provider } from '../../toolkit/onnx/session/session.ts';
 import type { NamedImage, PredictionOrder } from '../../toolkit/predict/prediction-order.ts';
-import { describePrediction, type PredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
+import { nameOpenSlide } from '../../toolkit/slide/read/openslide.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { RESUMABLE, whenInterrupted } from '../interruption.ts';
-import { EXIT, printResult, printStep } from '../output.ts';
 import { predictAsRun } from './predict-as-run.ts';
 import { predictHere } from './predict-here.ts';
+import { tellPrediction } from './tell-prediction.ts';
 
 /**
  * The images of the command line, each with the name of its files: its own without the ending.
@@ -57,6 +56,8 @@ export interface PredictOptions {
   readonly resample?: boolean;
   readonly level?: number;
   readonly everywhere?: boolean;
+  /** Library file of OpenSlide. */
+  readonly openslide?: string;
   readonly regions?: string;
   readonly maxValue?: number;
   readonly simplify?: number;
@@ -97,6 +98,7 @@ export async function predictCommand(
   options: PredictOptions,
   signal: AbortSignal,
 ): Promise<number> {
+  if (options.openslide !== undefined) nameOpenSlide(resolve(options.openslide));
   const order = readOrder(options);
   const images = await nameImages(words);
   const home = homeFromEnvironment();
@@ -104,40 +106,7 @@ export async function predictCommand(
   const summary = options.run
     ? await predictAsRun(order, images, home, signal)
     : await predictHere(order, images, home, signal);
-  const ours = ofCommand(summary, images);
-  refuseNothingPredicted(ours);
-  if (options.json) printResult(JSON.stringify(summary, null, 1));
-  else printResult(ours.images.flatMap((image) => describePrediction(image, options.quiet)).join('\n'));
-  for (const line of ensembleLines(summary.model)) printStep(line);
-  printStep(`${ours.images.length} of ${images.length} images predicted; results are in ${order.out}.`);
-  const others = summary.images.length - ours.images.length;
-  if (others > 0) printStep(`Its tables also cover ${others} ${others === 1 ? 'image' : 'images'} predicted earlier.`);
-  return ours.failures.length === 0 ? EXIT.done : EXIT.partial;
-}
-
-/** What of everything in the folder this command was about. */
-function ofCommand({ images, failures }: PredictionSummary, named: readonly NamedImage[]) {
-  const failed = failures.filter(({ image }) => named.some(({ path }) => path === image));
-  const failedPaths = new Set(failed.map(({ image }) => image));
-  const names = new Set(named.filter(({ path }) => !failedPaths.has(path)).map(({ name }) => name));
-  return { images: images.filter(({ name }) => names.has(name)), failures: failed };
-}
-
-/** Which networks of an nnU-Net model a prediction comes from. */
-function ensembleLines({ family, folds, trainer, plans, mirrorAxes = [] }: PredictionSummary['model']): string[] {
-  if (folds === undefined) return [];
-  const average = folds.length === 1 ? '' : ', averaged';
-  if (family === undefined) return [`The softmax is from ${describeFolds(folds)} of the model${average}.`];
-  const mirrored = mirrorAxes.length === 0 ? 'not mirrored' : 'also mirrored, averaged';
-  return [
-    `The logits are from ${describeFolds(folds)} of the ${family} model${average} (${trainer}, ${plans}); tiles ${mirrored}.`,
-  ];
-}
-
-/** Where no image at all could be predicted, the first one's error is the command's. */
-function refuseNothingPredicted({ images, failures: [first] }: ReturnType<typeof ofCommand>): void {
-  if (first === undefined || images.length > 0) return;
-  throw new ReigniteError(first.code, first.cause, { remedy: first.remedy });
+  return tellPrediction(summary, images, order.out, options);
 }
 
 function readOrder({

@@ -28,8 +28,8 @@ export function withExamples(shown: Command, ...examples: readonly string[]): Co
 /** Adds a command that reads a run's configuration: `run`, `plan`, `download`. */
 export function configuredCommand(program: Command, name: string, description: string): Command {
   return configured(command(program, name, description))
-    .option('--data <dir>', 'folder of the record (default: data/<record>)')
-    .option('--results <dir>', 'folder for results (default: results/<profile>)')
+    .option('--data <dir>', 'data folder (default: data/<record>; for the sample, in the state directory)')
+    .option('--results <dir>', 'results folder (default: results/<profile>)')
     .option('--tasks <list>', `tasks to run, separated by commas: ${TASKS.join(', ')} (default: all)`, parseTasks);
 }
 
@@ -38,7 +38,7 @@ export function configured(program: Command): Command {
   return program
     .option('--profile <name|file>', 'configuration: sample, paper, or a YAML file', 'sample')
     .addOption(
-      new Option('--set <a.b=value>', 'override a configuration field (repeatable)')
+      new Option('--set <a.b=value>', 'override a configuration field, such as he.scope=annotated (repeatable)')
         .argParser(append)
         .default([], 'none'),
     );
@@ -48,7 +48,7 @@ export function configured(program: Command): Command {
 export function withProgress(program: Command): Command {
   return program
     .option('--quiet', 'print results and errors only, no progress')
-    .option('--verbose', 'print every step as a line of its own, and the whole summary')
+    .option('--verbose', 'print one line per activity, and all scores and reasons at the end')
     .hook('preAction', (_program, action) => {
       const { quiet, verbose }: { quiet?: boolean; verbose?: boolean } = action.opts();
       if (quiet) quietSteps();

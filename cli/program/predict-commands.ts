@@ -1,8 +1,11 @@
 import { type Command, Option } from 'commander';
 import { TASKS } from '../../config/tasks.ts';
+import type { DescribeOptions } from '../predict/describe-model.ts';
 import type { EvaluateOptions } from '../predict/evaluate.ts';
 import type { ConvertOptions, InspectOptions } from '../predict/model.ts';
+import type { ParityOptions } from '../predict/parity.ts';
 import type { PredictOptions } from '../predict/predict.ts';
+import type { ViewerCommandOptions } from '../predict/viewer.ts';
 import { type CommandContext, command, parseNumber, withExamples } from './command.ts';
 
 /** Commands for the user's predictions and images; only `predict --run` needs Temporal. */
@@ -17,62 +20,73 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .addOption(new Option('--task <task>', 'task of the model').choices(TASKS).makeOptionMandatory())
     .requiredOption(
       '--model <path>',
-      'nnU-Net folder (v1, or v2 2D) or one of its folds (he), .pt of YOLOv5 or Ultralytics (nuclei, pdl1), or .onnx',
+      'he: nnU-Net folder (v1, or v2 2D) or one of its folds; nuclei, pdl1: .pt of YOLOv5 or Ultralytics; all: .onnx',
     )
     .requiredOption('--out <dir>', 'output folder')
-    .option('--mpp <um>', 'pixel size in µm, for areas in mm²; the models expect 0.5', parseNumber)
-    .option('--resample', 'resample images to 0.5 µm/px for the network; results keep the original pixels')
     .option(
-      '--level <n>',
-      'slides: use this level as it is, 0 is the largest (default: the level for 0.5 µm/px)',
+      '--mpp <um>',
+      'pixel size in µm, for areas in mm² (default: unknown; of slides, from the file); the models expect 0.5',
       parseNumber,
     )
-    .option('--everywhere', 'slides: predict the glass too, not only tissue')
-    .option('--regions <file>', 'slides: also count cells in the polygons of this GeoJSON file (nuclei, pdl1)')
+    .option(
+      '--resample',
+      'resample images to 0.5 µm/px for the model (needs --mpp); results are in the original pixels',
+    )
+    .option(
+      '--level <n>',
+      'slides: use this level without resampling; 0 is the largest (default: resample a level to 0.5 µm/px)',
+      parseNumber,
+    )
+    .option('--everywhere', 'slides: predict the whole slide (default: only tissue)')
+    .option('--openslide <file>', 'library file of OpenSlide, for slides in NDPI, MRXS, DICOM, BIF and VMS')
+    .option('--regions <file>', 'slides: also count cells per polygon of this GeoJSON file (nuclei, pdl1)')
     .option('--folds <list>', 'folds of an nnU-Net model to use, such as 0,1,3,4 or all (default: every fold)')
     .option('--mirroring', 'also predict mirrored tiles, as nnU-Net v2 does by default; up to four times slower')
     .option('--no-mirroring', 'do not predict mirrored tiles (default)')
     .option(
       '--max-value <n>',
-      'value of white in 16-bit images, such as 4095 for 12 bits (default: 65535)',
+      '16-bit images: the value of white, such as 4095 for 12 bits (default: 65535)',
       parseNumber,
     )
-    .option('--labels <file>', "JSON object that maps label names to mask values, for models other than the paper's")
+    .option(
+      '--labels <file>',
+      "JSON file that maps label names to mask values (default: the model's; else the paper's)",
+    )
     .option('--simplify <px>', 'outline simplification tolerance in px (default: 0, exact pixel edges)', parseNumber)
     .option(
       '--min-area <px>',
-      'smallest region that gets an outline; masks and areas keep all regions (default: 25; 0 keeps all)',
+      'area of the smallest region that gets an outline (default: 25; 0: all); masks and areas keep all regions',
       parseNumber,
     )
     .option(
       '--confidence <0..1>',
-      "smallest detection score of a cell (default: 0.25; the paper's for a model with its classes)",
+      "detection score that a cell must exceed (default: 0.25; 0.5 for models with the paper's class names)",
       parseNumber,
     )
     .option(
       '--iou <0..1>',
-      'overlap above which the lower-scored box is dropped (default: 0.7; YOLOv5 0.45)',
+      "overlap (IoU) above which the box with the lower score is dropped (default: 0.7; YOLOv5: 0.45; the paper's: 0.5 nuclei, 0.6 pdl1)",
       parseNumber,
     )
     .option(
       '--imgsz <px>',
-      'scale each image to this length of its longer side, as yolo predict does (default: tiles)',
+      'scale the longer side of each image to this length, as yolo predict does (default: tiles, not scaled)',
       parseNumber,
     )
     .addOption(
-      new Option('--fit <how>', 'tiles of --imgsz px at the original resolution, or the whole image').choices([
-        'tiles',
-        'letterbox',
-      ]),
+      new Option(
+        '--fit <how>',
+        'cut tiles without scaling, or scale the whole image (default: letterbox with --imgsz, else tiles)',
+      ).choices(['tiles', 'letterbox']),
     )
     .option(
       '--overlap <px>',
-      'px that adjacent tiles share (default: a fifth of a tile; 0 for models with the classes of the paper; slides: 64)',
+      "px that adjacent tiles share (default: a fifth of a tile; models with the paper's class names: 0; slides: 64)",
       parseNumber,
     )
     .option('--provider <name>', 'ONNX Runtime provider: auto, cpu, cuda or webgpu (default: auto)')
-    .option('--threads <n>', 'threads for the network (default: all cores)', parseNumber)
-    .option('--quiet', 'do not print notes; summary.json and overlays keep them')
+    .option('--threads <n>', 'threads for inference (default: all cores)', parseNumber)
+    .option('--quiet', 'do not print notes; they are still written to summary.json and overlays')
     .option('--run', 'run as a Temporal workflow, one activity per image')
     .action(async (images: string[], options: PredictOptions) => {
       const { predictCommand } = await import('../predict/predict.ts');
@@ -80,24 +94,53 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     });
 
   withExamples(
+    command(program, 'viewer <folders...>', 'make a page that shows predicted slides by deep zoom, offline'),
+    'viewer tissue',
+    'viewer tissue cells --out pages --dry-run',
+  )
+    .option('--out <dir>', 'folder of the page and its tiles (default: viewer/ in the first folder)')
+    .option('--slides <dir>', 'folder that holds the slides now, if they were moved')
+    .option('--openslide <file>', 'library file of OpenSlide, for slides in NDPI, MRXS, DICOM, BIF and VMS')
+    .option('--full', 'slides in their own resolution, not in that of the network')
+    .option('--dry-run', 'print how many tiles and bytes would be written, without writing them')
+    .action(async (folders: string[], options: ViewerCommandOptions) => {
+      const { viewerCommand } = await import('../predict/viewer.ts');
+      exitWith(await viewerCommand(folders, options, signal));
+    });
+
+  withExamples(
     command(program, 'evaluate', "score existing predictions with the paper's protocol"),
     'evaluate --task he --data data/15674785 --predictions my-masks --out scores',
+    'evaluate --task nuclei --boxes annotations.json --predictions found/candidates --out scores',
   )
     .addOption(new Option('--task <task>', 'task of the predictions').choices(TASKS).makeOptionMandatory())
-    .option('--data <dir>', 'folder of the record: overview and annotations; images only for figures of single ROIs')
-    .requiredOption('--predictions <dir>', 'folder that directly contains the masks (.png) or points (.npy)')
     .option(
-      '--boxes <file>',
-      'instead of --data: annotated boxes as COCO JSON, for mAP50 and mAP50-95 of candidates or COCO results',
+      '--data <dir>',
+      'data folder with overview and annotations (images are needed only for the figures of ROIs)',
     )
-    .option('--max-boxes <n>', 'with --boxes: best boxes per class and image that count (default: 100)', parseNumber)
-    .requiredOption('--out <dir>', 'folder for metrics/ and figures/')
-    .option('--labels <file>', "JSON object that maps the paper's label names to the values in your masks")
-    .option('--classes <names>', 'score only these classes, separated by commas; merge all others')
+    .requiredOption(
+      '--predictions <dir>',
+      'folder that directly contains the masks (.png) or points (.npy); with --boxes: candidates/ of predict, or COCO results',
+    )
+    .option('--boxes <file>', 'instead of --data: annotated boxes as COCO JSON; computes mAP50 and mAP50-95')
+    .option(
+      '--max-boxes <n>',
+      'with --boxes: number of boxes per class and image that count, best first (default: 100)',
+      parseNumber,
+    )
+    .requiredOption('--out <dir>', 'output folder; gets metrics/ and figures/')
+    .option(
+      '--labels <file>',
+      "JSON file that maps the paper's label names to the values in your masks (default: the paper's values)",
+    )
+    .option(
+      '--classes <names>',
+      'classes to score, separated by commas; all others are merged into one (default: all classes)',
+    )
     .addOption(
       new Option(
         '--categories <rule>',
-        'how to derive the class of an annotated cell: from the category ID, as in the paper, or from its name',
+        'whether the class of an annotated cell follows from the ID (as in the paper) or the name of its category',
       )
         .choices(['by-id', 'by-name'])
         .default('by-id'),
@@ -109,20 +152,31 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
 }
 
 /** Commands for checkpoints. */
-export function modelCommands(program: Command, { exitWith }: CommandContext): void {
+export function modelCommands(program: Command, { signal, exitWith }: CommandContext): void {
   program.commandsGroup('Predictions and models:');
-  const model = program.command('model').description('inspect a PyTorch checkpoint safely, or convert it to ONNX');
-  command(model, 'inspect <file>', 'show the contents and imported names of a checkpoint, without executing it')
-    .option('--strict', 'exit with status 1 if the file is dangerous or not a readable model')
+  const model = program
+    .command('model')
+    .description('inspect, describe, convert and compare models; nothing in a checkpoint is executed');
+  command(
+    model,
+    'inspect',
+    'show the contents of a checkpoint or ONNX file and the names that Python would import, without executing it',
+  )
+    .argument('<file>', 'PyTorch checkpoint or ONNX file')
+    .option('--strict', 'exit with status 1 if the file is dangerous or cannot be read as a model')
     .action(async (file: string, options: InspectOptions) => {
       const { inspectCommand } = await import('../predict/model.ts');
       exitWith(await inspectCommand(file, options));
     });
-  command(
-    model,
-    'convert <file>',
-    'convert an nnU-Net fold (fold_K/model_best.model or checkpoint_final.pth) or a .pt of YOLOv5 or Ultralytics to ONNX',
-  )
+  command(model, 'describe', 'write a draft of the model JSON file, or show what describes the model already')
+    .argument('<file>', 'ONNX file')
+    .option('--out <file.json>', 'output file (default: next to the model)')
+    .action(async (file: string, options: DescribeOptions) => {
+      const { describeCommand } = await import('../predict/describe-model.ts');
+      exitWith(await describeCommand(file, options));
+    });
+  command(model, 'convert', 'convert a checkpoint of nnU-Net, YOLOv5 or Ultralytics to ONNX')
+    .argument('<file>', 'fold_K/model_best.model or checkpoint_final.pth of nnU-Net, or .pt of YOLOv5 or Ultralytics')
     .option('--out <file.onnx>', 'output file (default: next to the checkpoint)')
     .option(
       '--size <px>',
@@ -132,5 +186,19 @@ export function modelCommands(program: Command, { exitWith }: CommandContext): v
     .action(async (file: string, options: ConvertOptions) => {
       const { convertCommand } = await import('../predict/model.ts');
       exitWith(await convertCommand(file, options));
+    });
+  command(model, 'parity', 'compare the output of a model with that of another ONNX file, or with a saved output')
+    .argument('<file>', 'ONNX file, or a checkpoint that can be converted')
+    .requiredOption('--against <file>', 'ONNX file, or output saved as .npy')
+    .requiredOption('--input <file.npy>', 'input of both, as the model takes it, such as [1, 3, 512, 512]')
+    .option('--output <name>', 'output of the other ONNX file (default: the first)')
+    .addOption(
+      new Option('--tolerance <x>', 'largest difference that is accepted; status 4 beyond it')
+        .argParser(parseNumber)
+        .default(1e-3),
+    )
+    .action(async (file: string, options: ParityOptions) => {
+      const { parityCommand } = await import('../predict/parity.ts');
+      exitWith(await parityCommand(file, options, signal));
     });
 }

@@ -23,6 +23,10 @@ interface JsonOption {
   readonly json?: boolean;
 }
 
+const RUN = 'run ID or a unique part of it (default: the newest run)';
+const RUN_OR_FOLDER = 'run ID, a unique part of it, or a results folder (default: the newest run)';
+const SIDE = 'run ID, a unique part of it, or a folder written by run, evaluate or predict';
+
 const CONTROLS = [
   ['pause', 'pause a run; partial results stay on disk'],
   ['resume', 'resume a paused run'],
@@ -48,8 +52,8 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
       exitWith(await runCommand(options, signal));
     });
 
-  configuredCommand(program, 'plan', 'show what a run would download and compute, and how long it takes')
-    .option('--fresh', 'plan a run with --fresh')
+  configuredCommand(program, 'plan', 'show what a run would download and compute, and how long it would take')
+    .option('--fresh', 'plan as if no results were cached')
     .action(async (options: Omit<RunOptions, 'workers'>) => {
       const { planCommand } = await import('../run/plan.ts');
       exitWith(await planCommand(options, signal));
@@ -72,7 +76,7 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
   configuredCommand(
     program,
     'schedule',
-    'repeat a run at fixed times, and report when a verdict changes; without options: list schedules',
+    'repeat a run at fixed times and report changed verdicts; without --every or --end: list schedules',
   )
     .option('--every <time>', 'day, week, month, or a cron expression of five fields (UTC)')
     .option('--end', 'remove the schedule of this record and profile')
@@ -81,44 +85,48 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
       exitWith(await scheduleCommand(options, signal));
     });
 
-  command(program, 'list', 'list runs with their state and verdicts')
+  command(program, 'list', 'list runs and predictions with their state and verdicts')
     .option('--all', 'list every run, not only the newest of each configuration')
     .action(async (options: ListOptions) => {
       const { listCommand } = await import('../inspect/list.ts');
       exitWith(await listCommand(options, signal));
     });
-  command(program, 'status [run]', "show a run's progress (default: the newest run)").action(
-    async (run: string | undefined, options: JsonOption) => {
+  command(program, 'status', "show a run's progress")
+    .argument('[run]', RUN)
+    .action(async (run: string | undefined, options: JsonOption) => {
       const { statusCommand } = await import('../inspect/status.ts');
       exitWith(await statusCommand(run, options, signal));
-    },
-  );
-  command(
-    program,
-    'why [words...]',
-    'explain the outcome of a run, an ROI or an activity: [RUN] [ROI|ACTIVITY]',
-  ).action(async (words: string[], options: JsonOption) => {
-    const { whyCommand } = await import('../inspect/why.ts');
-    exitWith(await whyCommand(words, options, signal));
-  });
-  withProgress(command(program, 'watch [run]', 'follow a run until it ends')).action(
+    });
+  withExamples(
+    command(program, 'why', 'explain the outcome of a run, an ROI, an image or an activity'),
+    'why',
+    'why patient3_he_roi1_with_context',
+  )
+    .argument('[names...]', 'a run, an ROI, an image, an activity, or a run and one of these (default: the newest run)')
+    .action(async (names: string[], options: JsonOption) => {
+      const { whyCommand } = await import('../inspect/why.ts');
+      exitWith(await whyCommand(names, options, signal));
+    });
+  withProgress(command(program, 'watch', 'follow a run or a prediction until it ends').argument('[run]', RUN)).action(
     async (run: string | undefined, options: JsonOption) => {
       const { watchCommand } = await import('../run/steer.ts');
       exitWith(await watchCommand(run, options, signal));
     },
   );
   for (const [how, description] of CONTROLS) {
-    command(program, `${how} [run]`, description).action(async (run: string | undefined, options: JsonOption) => {
-      const { controlCommand } = await import('../run/steer.ts');
-      exitWith(await controlCommand(how, run, options, signal));
-    });
+    command(program, how, description)
+      .argument('[run]', RUN)
+      .action(async (run: string | undefined, options: JsonOption) => {
+        const { controlCommand } = await import('../run/steer.ts');
+        exitWith(await controlCommand(how, run, options, signal));
+      });
   }
-  withProgress(command(program, 'retry [run]', 'compute the failed ROIs of a run again')).action(
-    async (run: string | undefined, options: JsonOption) => {
-      const { retryCommand } = await import('../run/steer.ts');
-      exitWith(await retryCommand(run, options, signal));
-    },
-  );
+  withProgress(
+    command(program, 'retry', 'compute the failed ROIs or images of a run again').argument('[run]', RUN),
+  ).action(async (run: string | undefined, options: JsonOption) => {
+    const { retryCommand } = await import('../run/steer.ts');
+    exitWith(await retryCommand(run, options, signal));
+  });
 
   program.commandsGroup('Server and workers:');
   command(program, 'server', 'run only the Temporal server, until Ctrl-C').action(async () => {
@@ -131,14 +139,18 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
       'queues to serve, separated by commas: orchestration, download, inference, render (default: all)',
       (text) => text.split(','),
     )
-    .option('--data <dir>', 'folder of records that runs from other state directories may use')
-    .option('--results <dir>', 'folder of results that runs from other state directories may write')
+    .option('--data <dir>', 'data folder that runs from other state directories may use')
+    .option('--results <dir>', 'results folder that runs from other state directories may write to')
     .option(
       '--scratch <gb>',
-      'work without shared folders: fetch files from `storage` and keep at most this much of them',
+      'work without shared folders: fetch files from `storage`, and keep at most this many GB of them',
       parseNumber,
     )
-    .option('--drain <min>', 'when stopped, finish open activities within this many minutes', parseNumber)
+    .option(
+      '--drain <min>',
+      'when stopped, finish open activities within this many minutes (default: 0, stop at once)',
+      parseNumber,
+    )
     .action(async (options: WorkerOptions) => {
       const { workerCommand } = await import('../maintain/worker.ts');
       exitWith(await workerCommand(options, signal));
@@ -151,12 +163,12 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
     },
   );
 
-  command(program, 'ui [run]', 'open a run in the Temporal UI; keeps the server running until Ctrl-C').action(
-    async (run: string | undefined) => {
+  command(program, 'ui', 'print the address of a run in the Temporal UI, and keep its server running until Ctrl-C')
+    .argument('[run]', RUN)
+    .action(async (run: string | undefined) => {
       const { uiCommand } = await import('../inspect/ui.ts');
       exitWith(await uiCommand(run, signal));
-    },
-  );
+    });
 }
 
 interface ReportOptions extends JsonOption {
@@ -166,31 +178,38 @@ interface ReportOptions extends JsonOption {
 /** Commands for the results of a run; they need no Temporal when a results folder is named. */
 export function reportCommands(program: Command, { signal, exitWith }: CommandContext): void {
   program.commandsGroup('Results:');
-  command(program, 'report [run]', 'rebuild the report of a run or a results folder')
-    .option('--data <dir>', 'folder of the record, for the image layers of the viewer')
+  command(program, 'report', 'rebuild the report of a run')
+    .argument('[run]', RUN_OR_FOLDER)
+    .option('--data <dir>', "data folder, for the image layers of the viewer (default: the run's)")
     .action(async (run: string | undefined, options: ReportOptions) => {
       const { reportCommand } = await import('../inspect/report.ts');
       exitWith(await reportCommand(run, options, signal));
     });
   withExamples(
-    command(program, 'sweep [run]', 'score a run or a results folder at every confidence threshold, without inference'),
+    command(program, 'sweep', 'score the cells of a run at every confidence threshold, without inference'),
     'sweep --task pdl1 results/sample --out sweep',
   )
+    .argument('[run]', RUN_OR_FOLDER)
     .addOption(new Option('--task <task>', 'task of the detector').choices(CELL_TASKS).makeOptionMandatory())
-    .option('--step <score>', 'distance between two thresholds', parseNumber, 0.05)
-    .option('--data <dir>', 'data folder (default: where `run` puts the record)')
+    .option('--step <score>', 'distance between two thresholds, 0.001 to 0.5', parseNumber, 0.05)
+    .option('--data <dir>', "data folder (default: the run's)")
     .option('--out <dir>', 'also write the curves as SVG, PNG and JSON')
     .action(async (run: string | undefined, options: SweepOptions) => {
       const { sweepCommand } = await import('../inspect/sweep.ts');
       exitWith(await sweepCommand(run, options, signal));
     });
   withExamples(
-    command(program, 'compare <a> <b>', 'compare two runs, evaluations or predictions, with paired differences'),
+    command(program, 'compare', 'compare two runs, evaluations or predictions, with paired differences'),
     'compare results/sample results/other',
     'compare evaluated/a evaluated/b --set verdict.he.tolerance.maxDiceDifference=0.01',
   )
-    .option('--out <dir>', 'output folder of the page and the numbers', 'comparison')
-    .option('--data <dir>', 'data folder: images and ground truth for the viewer')
+    .argument('<a>', SIDE)
+    .argument('<b>', SIDE)
+    .option('--out <dir>', 'output folder', 'comparison')
+    .option(
+      '--data <dir>',
+      'data folder, for images and ground truth in the viewer (default: that of a run or an evaluation)',
+    )
     .addOption(
       new Option(
         '--set <a.b=value>',
@@ -203,10 +222,10 @@ export function reportCommands(program: Command, { signal, exitWith }: CommandCo
       const { compareCommand } = await import('../inspect/compare.ts');
       exitWith(await compareCommand(a, b, options, signal));
     });
-  command(program, 'verify [run]', 'check the SHA-256 of all files of a run or a results folder').action(
-    async (run: string | undefined, options: JsonOption) => {
+  command(program, 'verify', 'compare the results of a run with the SHA-256 in their manifest')
+    .argument('[run]', RUN_OR_FOLDER)
+    .action(async (run: string | undefined, options: JsonOption) => {
       const { verifyCommand } = await import('../inspect/report.ts');
       exitWith(await verifyCommand(run, options, signal));
-    },
-  );
+    });
 }

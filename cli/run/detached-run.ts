@@ -8,7 +8,9 @@ import { makeFolderSync } from '../../toolkit/files/make-folder.ts';
 import { makePrivateHome, PRIVATE_FILE } from '../../toolkit/files/private-home.ts';
 import { printStep } from '../output.ts';
 
-/** Set for a background command that takes over a run: it reports its start, and its parent does not wait for its end. */
+/**
+ * Set for a background command that takes over a run: it reports its start, and its parent does not wait for its end.
+ */
 const VARIABLE = 'REIGNITE_DETACHED';
 
 /** A message may arrive after the end of its sender. */
@@ -63,7 +65,7 @@ export async function detachRun(
           'WORKER_LOST',
           `The background process exited before the run started (${how}); see ${log}.`,
         );
-        // Its last word may still be under way.
+        // Its last message may still be in transit.
         setTimeout(() => reject(lost), LAST_WORD_MS);
       });
     });

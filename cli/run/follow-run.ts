@@ -1,6 +1,4 @@
 import { QUEUES, type Queue, taskQueue } from '../../config/tasks.ts';
-import { summaryOf } from '../../runtime/run/describe-run.ts';
-import { findRun, runInputOf } from '../../runtime/run/find-run.ts';
 import type { ResolvedRun } from '../../runtime/run/resolve-run.ts';
 import { RunHandle } from '../../runtime/run/run-handle.ts';
 import type { RunProgress } from '../../runtime/run/run-progress.ts';
@@ -14,9 +12,12 @@ import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import type { Summary } from '../../toolkit/report/summary.ts';
 import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
 import { areDetailsShown, EXIT, printResult, printStep } from '../output.ts';
-import { withHomeServer } from '../with-home-server.ts';
 import { openProgress } from './progress-display.ts';
 import { runReport } from './run-report.ts';
+
+/** Said of a run that is followed. */
+export const PAUSED = 'The run is paused. Resume it with `npx reignite resume`.';
+export const RESUMED = 'The run was resumed.';
 
 /** Maps a closed run to an exit status; failed ROIs take precedence over the verdict. */
 export function exitStatusOf({ status, tasks }: Summary): number {
@@ -64,7 +65,7 @@ function unservedLine(prefix: string, unserved: readonly Queue[]): string {
   return `No worker is polling ${names}; the run is waiting. Start one with \`npx reignite worker${which}\`.`;
 }
 
-/** Who polls the queues is asked so often; seldom where this command starts the workers itself. */
+/** Interval in ms at which the pollers of the queues are listed; longer if this command starts the workers itself. */
 const LOOK_MS = 4_000;
 const OWN_WORKERS_LOOK_MS = 15_000;
 const LOOK_WITHIN_MS = 2_000;
@@ -85,8 +86,7 @@ export async function followRun(
   const display = openProgress();
   let wasPaused = false;
   const show = ({ stages, steps, paused }: RunProgress) => {
-    if (paused && !wasPaused) printStep('The run is paused. Resume it with `npx reignite resume`.');
-    if (!paused && wasPaused) printStep('The run was resumed.');
+    if (paused !== wasPaused) printStep(paused ? PAUSED : RESUMED);
     wasPaused = paused;
     display.show(stages, steps);
   };
@@ -127,25 +127,9 @@ export function runPage(uiUrl: string, namespace: string, id: string): string {
   return `${uiUrl}/namespaces/${namespace}/workflows/${encodeURIComponent(id)}`;
 }
 
-export interface KnownRun {
-  readonly run: ResolvedRun;
-  readonly isOpen: boolean;
-  /** Whether it completed with every ROI: `retry` has nothing to do then. */
-  readonly isWhole: boolean;
-}
-
-/** A run of the state directory with what it was started with. @throws ReigniteError RUN_NOT_FOUND. */
-export async function knownRun(part: string | undefined, signal: AbortSignal): Promise<KnownRun> {
-  return withHomeServer(signal, [], async ({ client }) => {
-    const execution = await findRun(client, part);
-    const input = await runInputOf(client, execution);
-    const failures = Object.values((await summaryOf(execution))?.tasks ?? {}).map(({ rois }) => rois.failed);
-    return {
-      run: { id: execution.workflowId, input },
-      isOpen: execution.status.name === 'RUNNING',
-      isWhole: execution.status.name === 'COMPLETED' && failures.length > 0 && failures.every((count) => count === 0),
-    };
-  });
+/** Address of the list of runs in the Temporal UI, with the children hidden. */
+export function runsPage(uiUrl: string, namespace: string): string {
+  return `${uiUrl}/namespaces/${namespace}/workflows?query=${encodeURIComponent('ParentWorkflowId is null')}`;
 }
 
 /**

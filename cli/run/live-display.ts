@@ -7,7 +7,9 @@ import { type FirstSeen, liveLines, type Paint, type TimedStage } from './live-l
 /** Narrower terminals get plain lines. */
 const NARROWEST = 40;
 
-/** Whether a stream is a terminal on which lines can be written over. One of no height, as some programs open, is not. */
+/**
+ * Whether a stream is a terminal on which lines can be written over. One of no height, as some programs open, is not.
+ */
 export function isLive(
   { isTTY, columns = 0, rows }: { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number },
   environment: NodeJS.ProcessEnv = process.env,
@@ -38,7 +40,7 @@ export class LiveDisplay {
     stream.on('resize', this.#onResize);
   }
 
-  /** @param steps - Current steps that belong to no stage. */
+  /** @param steps - Current activities that belong to no stage. */
   show(stages: readonly LiveStage[], steps: readonly string[] = [], now = Date.now()): void {
     this.#last = { stages, steps };
     for (const { stage, done, state } of stages) {

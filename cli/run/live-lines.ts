@@ -31,9 +31,10 @@ const LONG_TITLE = 24;
 const TITLES: Readonly<Record<string, string>> = { acquire: 'Download', ...TASK_TITLES };
 
 /**
- * The current state of a run: one line per stage with its bar, and the current steps. No line is wider than the terminal.
+ * The current state of a run: one line per stage with its bar, and the current steps. No line is wider than the
+ * terminal.
  *
- * @param steps - Current steps that belong to no stage.
+ * @param steps - Current activities that belong to no stage.
  * @param columns - Of the terminal.
  */
 export function liveLines(

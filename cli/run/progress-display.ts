@@ -5,7 +5,7 @@ import { ProgressLines } from './progress-lines.ts';
 
 /** Shows how far a run is. */
 export interface ProgressDisplay {
-  /** @param steps - Current steps that belong to no stage. */
+  /** @param steps - Current activities that belong to no stage. */
   show(stages: readonly LiveStage[], steps?: readonly string[]): void;
   /** Shows nothing more; the last state stays. */
   end(): void;

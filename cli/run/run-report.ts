@@ -64,7 +64,7 @@ async function linesOf(
     ...(isReasoned
       ? [
           `    published predictions scored here: ${said(evaluation.verdict)}. ${evaluation.reason}`,
-          `    our predictions against the published ones: ${said(inference.verdict)}. ${inference.reason}`,
+          `    reproduced predictions against the published ones: ${said(inference.verdict)}. ${inference.reason}`,
         ]
       : []),
     ...warnings.filter((warning) => warning.startsWith(LOUD)).map((warning) => `    ${warning}`),

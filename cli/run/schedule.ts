@@ -41,17 +41,19 @@ export async function scheduleCommand(options: ScheduleCommandOptions, signal: A
   return withHomeServer(signal, [], async ({ client, server }) => {
     if (times === undefined) {
       const id = await needSchedule(client, run);
-      printResult(json ? JSON.stringify({ ended: id }) : `Ended ${id}; runs that it started stay.`);
+      printResult(json ? JSON.stringify({ ended: id }) : `Removed ${id}; runs that it started are kept.`);
       return EXIT.done;
     }
     const isKnown = await keepSchedule(client, server, run, { times, home });
     if (!server.external) {
-      printStep('The embedded server starts runs only while it runs: keep `npx reignite server` and `worker` going.');
+      printStep(
+        'The embedded server starts runs only while it runs: keep `npx reignite server` and `npx reignite worker` running.',
+      );
     }
     const id = scheduleOf(run);
     const schedule = (await listSchedules(client)).find((each) => each.id === id);
     if (json) printResult(JSON.stringify({ schedule }, null, 1));
-    else printResult(`${isKnown ? 'Replaced' : 'Made'} ${id}; the first run starts at ${timeText(schedule?.next)}.`);
+    else printResult(`${isKnown ? 'Replaced' : 'Created'} ${id}; the first run starts at ${timeText(schedule?.next)}.`);
     return EXIT.done;
   });
 }

@@ -22,7 +22,7 @@ export type Beat = z.infer<typeof Beat>;
 export interface FileState extends FileProgress {
   /** The latest heartbeat of its step. */
   readonly beat?: Beat;
-  /** Why its step waits, and for how long still, when the last attempt failed. */
+  /** Why its activity waits, and for how long still, when the last attempt failed. */
   readonly waits?: { readonly cause: string; readonly seconds: number };
 }
 
@@ -66,7 +66,7 @@ function beatOf({ heartbeatDetails }: Pending): Beat | undefined {
   return parsed.success ? parsed.data : undefined;
 }
 
-/** A step that is scheduled after a failure waits; one that has started again does not. */
+/** An activity that is scheduled after a failure waits; one that has started again does not. */
 function waitOf({ lastFailure, scheduledTime, lastStartedTime, state }: Pending): FileState['waits'] {
   if (!lastFailure?.message || state !== 1) return undefined;
   const next = millis(scheduledTime ?? lastStartedTime);
@@ -79,8 +79,8 @@ function millis(time: Pending['scheduledTime']): number {
 }
 
 /**
- * Turns the state of an acquisition into lines for a log, a file each: one when its state changes or when it begins to
- * wait, and one whenever bytes came, at most every `everyMs`.
+ * Turns the state of an acquisition into lines for a log, one file each: one when its state changes or when it begins
+ * to wait, and one whenever bytes came, at most every `everyMs`.
  */
 export class FileLines {
   readonly #write: (line: string) => void;

@@ -48,10 +48,9 @@ function assertNoRenamedFields(fields: Record<string, unknown>): void {
 
 async function readProfile(path: string, profile: string): Promise<Record<string, unknown>> {
   if (!existsSync(path)) {
-    throw new ReigniteError(
-      'CONFIG_INVALID',
-      `Unknown profile ${profile}: expected ${SHIPPED_PROFILES.join(', ')} or a YAML file.${didYouMean(profile, SHIPPED_PROFILES)}`,
-    );
+    throw new ReigniteError('CONFIG_INVALID', `Unknown profile ${profile}.${didYouMean(profile, SHIPPED_PROFILES)}`, {
+      remedy: `Choose from ${SHIPPED_PROFILES.join(', ')}, or give the path of a YAML file.`,
+    });
   }
   const parsed: unknown = await readFile(path, 'utf8')
     .then((text) => parseYaml(text))

@@ -1,23 +1,31 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
+import type { z } from 'zod';
 import { RunInput } from '../../activities/inputs.ts';
+import { PredictImagesInput } from '../../activities/predict/prediction-inputs.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
+import type { ServerClient } from '../server/connection.ts';
 
 /** Workflows that commands start and list: runs of a record, and predictions of images. */
 export type RunType = 'reproduce' | 'predictImages';
 export const RUNS_AND_PREDICTIONS: readonly RunType[] = ['reproduce', 'predictImages'];
 const RUNS: readonly RunType[] = ['reproduce'];
 
-/** All executions of runs on a server, the newest first: one configuration may have run several times. */
-export async function listExecutions(client: Client, types = RUNS): Promise<readonly WorkflowExecutionInfo[]> {
+/**
+ * All executions of runs on a server, the newest first: one configuration may have run several times.
+ *
+ * @throws ReigniteError TEMPORAL_UNREACHABLE when the answer may have come from another server.
+ */
+export async function listExecutions(client: ServerClient, types = RUNS): Promise<readonly WorkflowExecutionInfo[]> {
   const query = types.map((type) => `WorkflowType = '${type}'`).join(' OR ');
   const found: WorkflowExecutionInfo[] = [];
   for await (const run of client.workflow.list({ query })) found.push(run);
+  await client.ensureServer();
   return found.sort((a, b) => b.startTime.getTime() - a.startTime.getTime());
 }
 
 /** All runs of a server, the newest first; of one id the newest execution. */
-export async function listRuns(client: Client, types = RUNS): Promise<readonly WorkflowExecutionInfo[]> {
+export async function listRuns(client: ServerClient, types = RUNS): Promise<readonly WorkflowExecutionInfo[]> {
   return newestOfEach(await listExecutions(client, types));
 }
 
@@ -32,35 +40,61 @@ export function newestOfEach(executions: readonly WorkflowExecutionInfo[]): read
  *
  * @throws ReigniteError RUN_NOT_FOUND, also when several fit.
  */
-export async function findRun(client: Client, part: string | undefined, types = RUNS): Promise<WorkflowExecutionInfo> {
+export async function findRun(
+  client: ServerClient,
+  part: string | undefined,
+  types = RUNS,
+): Promise<WorkflowExecutionInfo> {
   const runs = await listRuns(client, types);
   const whole = runs.filter(({ workflowId }) => part === undefined || workflowId === part);
   const found = whole.length > 0 ? whole.slice(0, 1) : runs.filter(({ workflowId }) => workflowId.includes(part ?? ''));
   const [first, second] = found;
   if (first === undefined) {
-    const which = part === undefined ? 'no run yet' : `no run ${part}`;
-    throw new ReigniteError('RUN_NOT_FOUND', `There is ${which} in this state directory.`, {
+    if (part !== undefined)
+      throw new ReigniteError('RUN_NOT_FOUND', `No run of this state directory has "${part}" in its ID.`);
+    throw new ReigniteError('RUN_NOT_FOUND', 'There is no run yet in this state directory.', {
       remedy: 'Start one with `npm start` or `npx reignite run`.',
     });
   }
   if (second !== undefined) {
     const ids = found.map(({ workflowId }) => workflowId).join(', ');
-    throw new ReigniteError('RUN_NOT_FOUND', `${part} fits ${found.length} runs: ${ids}.`);
+    throw new ReigniteError('RUN_NOT_FOUND', `"${part}" is part of ${found.length} run IDs: ${ids}.`);
   }
   return first;
 }
 
 /** What a run was started with, from the first event of its history. */
-export async function runInputOf(client: Client, { workflowId, runId }: WorkflowExecutionInfo): Promise<RunInput> {
+export function runInputOf(client: Client, execution: WorkflowExecutionInfo): Promise<RunInput> {
+  return inputOf(client, execution, RunInput, 'npx reignite run');
+}
+
+/** A durable prediction with what it was started with. */
+export interface KnownPrediction {
+  /** The workflow id. */
+  readonly id: string;
+  readonly input: PredictImagesInput;
+}
+
+/** What a prediction was started with, from the first event of its history. */
+export function predictionInputOf(client: Client, execution: WorkflowExecutionInfo): Promise<PredictImagesInput> {
+  return inputOf(client, execution, PredictImagesInput, 'npx reignite predict --run');
+}
+
+async function inputOf<Input>(
+  client: Client,
+  { workflowId, runId }: WorkflowExecutionInfo,
+  schema: z.ZodType<Input>,
+  command: string,
+): Promise<Input> {
   const { history } = await client.workflowService.getWorkflowExecutionHistory({
     namespace: client.options.namespace,
     execution: { workflowId, runId },
     maximumPageSize: 1,
   });
   const [payload] = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
-  const parsed = RunInput.safeParse(payload && defaultPayloadConverter.fromPayload(payload));
+  const parsed = schema.safeParse(payload && defaultPayloadConverter.fromPayload(payload));
   if (parsed.success) return parsed.data;
   throw new ReigniteError('RUN_NOT_FOUND', `The run ${workflowId} was started by another version of reignite.`, {
-    remedy: 'Run its `npx reignite run` again; finished work is reused from the cache.',
+    remedy: `Run its \`${command}\` again; finished work is reused from the cache.`,
   });
 }

@@ -45,9 +45,8 @@ async function hasWorkers(
   }
 }
 
-/** On a server without the search attributes only the run itself knows. */
-async function askPaused(client: Client, { workflowId, type }: WorkflowExecutionInfo): Promise<boolean> {
-  if (type !== 'reproduce') return false;
+/** On a server without the search attributes only the run itself knows, and a prediction has none. */
+async function askPaused(client: Client, { workflowId }: WorkflowExecutionInfo): Promise<boolean> {
   try {
     const ask = () => client.workflow.getHandle(workflowId).query<ControlState>('control');
     return (await client.withDeadline(Date.now() + QUERY_MS, ask)).paused;

@@ -35,7 +35,7 @@ export function resolveRun(
   };
 }
 
-/** Own models by their absolute paths: a worker may have another current folder. */
+/** Custom models by their absolute paths: a worker may have another current folder. */
 function withOwnModels(config: RunConfig): RunConfig {
   return {
     ...config,

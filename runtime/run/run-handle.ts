@@ -35,11 +35,12 @@ export function runFailure(error: WorkflowFailedError): ReigniteError {
 export interface SessionSource {
   readonly session: ServerSession;
   /**
-   * Replaces the session after an error that means that its server is gone.
+   * Replaces a session after an error that means that its server is gone.
    *
+   * @param session - In which the error occurred: it may have been replaced meanwhile.
    * @returns Whether there is a new session; false for any other error. Missing where sessions are not replaced.
    */
-  readonly reopen?: (error: unknown) => Promise<boolean>;
+  readonly reopen?: (error: unknown, session: ServerSession) => Promise<boolean>;
 }
 
 /** One run of a server: to follow, to control, and to read. */
@@ -95,7 +96,7 @@ export class RunHandle {
         }
       } catch (error) {
         signal.throwIfAborted();
-        if (!(await this.#reopen(error))) throw error;
+        if (!(await this.#reopen(error, session))) throw error;
       } finally {
         over.abort();
       }
@@ -117,7 +118,7 @@ export class RunHandle {
         return await this.outcome();
       } catch (error) {
         signal.throwIfAborted();
-        if (!(await this.#reopen(error))) throw error;
+        if (!(await this.#reopen(error, session))) throw error;
       }
     }
   }
@@ -168,8 +169,8 @@ export class RunHandle {
     return cancelRun(this.#source.session, this.id);
   }
 
-  async #reopen(error: unknown): Promise<boolean> {
-    return (await this.#source.reopen?.(error)) ?? false;
+  async #reopen(error: unknown, session: ServerSession): Promise<boolean> {
+    return (await this.#source.reopen?.(error, session)) ?? false;
   }
 
   #update(update: RunUpdate): Promise<void> {

@@ -66,14 +66,27 @@ export interface LiveStage extends StageProgress {
   readonly steps?: readonly string[];
 }
 
+/** The stages of a run, and the current steps of those that have not counted yet. */
+export interface LiveStages {
+  readonly stages: readonly LiveStage[];
+  readonly steps: readonly string[];
+}
+
 /**
- * The stages of a run as they are now: the run itself gets few signals, so that its history stays readable; running work is
- * asked of the acquisition, and of the page of ROIs that a stage works on.
+ * The stages of a run as they are now: open ones are asked themselves, as is the batch of ROIs that a stage works on,
+ * because the run does not know their counts.
  *
  * @param told - As the run knows them.
+ * @param before - How each was when it last answered; takes their present state. A worker that is busy does not answer in
+ *   time, and a stage that is restarted after a pause has not counted yet.
  */
-export function liveStages(client: Client, run: string, told: readonly StageProgress[]): Promise<LiveStage[]> {
-  return Promise.all(
+export async function liveStages(
+  client: Client,
+  run: string,
+  told: readonly StageProgress[],
+  before = new Map<string, LiveStage>(),
+): Promise<LiveStages> {
+  const asked = await Promise.all(
     told.map(async (stage): Promise<LiveStage> => {
       if (stage.state !== 'running') return stage;
       const { counts, steps } = await askStage(client, stageId(run, stage.stage)).catch(() => NOTHING);
@@ -81,6 +94,15 @@ export function liveStages(client: Client, run: string, told: readonly StageProg
       return steps.length === 0 ? now : { ...now, steps };
     }),
   );
+  for (const stage of asked) if (!isUncounted(stage)) before.set(stage.stage, stage);
+  return {
+    stages: asked.flatMap((stage) => before.get(stage.stage) ?? []),
+    steps: asked.filter(isUncounted).flatMap(({ steps = [] }) => steps),
+  };
+}
+
+function isUncounted({ of, state }: StageProgress): boolean {
+  return of === 0 && state === 'running';
 }
 
 /** The only stage of a workflow that has no children, with its running activities. */
@@ -95,26 +117,29 @@ interface Answers {
 }
 const NOTHING: Answers = { counts: [], steps: [] };
 
-/** What a stage knows, and the pages of it that are open. */
+/** What a stage knows, and its open batches. */
 async function askStage(client: Client, id: string): Promise<Answers> {
   const { raw } = await client.workflow.getHandle(id).describe();
   const children = (raw.pendingChildren ?? []).flatMap(({ workflowId }) => workflowId ?? []);
-  const asked = await Promise.allSettled([id, ...children].map((each) => askWorkflow(client, each)));
-  const answers = asked.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+  const answers = await Promise.all([id, ...children].map((each) => askWorkflow(client, each)));
   return { counts: answers.flatMap(({ counts }) => counts), steps: answers.flatMap(({ steps }) => steps) };
 }
 
 async function askWorkflow(client: Client, id: string): Promise<Answers> {
   const handle = client.workflow.getHandle(id);
-  const [counts, { raw }] = await Promise.all([handle.query<StageProgress[]>('progress'), handle.describe()]);
-  return { counts, steps: pendingSteps(raw.pendingActivities ?? []) };
+  // One that has not counted yet answers no query; a closed one is described still.
+  const [counts, described] = await Promise.allSettled([handle.query<StageProgress[]>('progress'), handle.describe()]);
+  return {
+    counts: counts.status === 'fulfilled' ? counts.value : [],
+    steps: described.status === 'fulfilled' ? pendingSteps(described.value.raw.pendingActivities ?? []) : [],
+  };
 }
 
 /** How far a run is, and how it is controlled. */
 export interface RunProgress extends ControlState {
   /** In the order in which they started: `acquire`, then one per task. */
   readonly stages: readonly LiveStage[];
-  /** Current steps that belong to no stage, in words: discrepancies, report. */
+  /** Current steps of what has no count, in words: a stage that prepares, discrepancies, report. */
   readonly steps: readonly string[];
 }
 
@@ -130,17 +155,19 @@ export async function* runProgress(
   signal: AbortSignal,
 ): AsyncGenerator<RunProgress, void, undefined> {
   const handle: WorkflowHandle<typeof reproduce> = client.workflow.getHandle(id);
+  const before = new Map<string, LiveStage>();
   for await (const { description, ask } of describeUntilClosed(client, id, signal)) {
-    const state = await ask(async () => ({
-      stages: await liveStages(client, id, await handle.query<StageProgress[]>('progress')),
-      ...(await handle.query<ControlState>('control')),
-      steps: await stepsBesides(client, id, description),
-    }));
+    const state = await ask(async () => {
+      const told = await handle.query<StageProgress[]>('progress');
+      const { stages, steps } = await liveStages(client, id, told, before);
+      const besides = await stepsBesides(client, id, description);
+      return { stages, ...(await handle.query<ControlState>('control')), steps: [...steps, ...besides] };
+    });
     if (state !== undefined) yield state;
   }
 }
 
-/** Current steps of the run itself and of the discrepancies, which are not a stage. */
+/** Current activities of the run itself and of the discrepancies, which are not a stage. */
 async function stepsBesides(client: Client, id: string, { raw }: WorkflowExecutionDescription): Promise<string[]> {
   const discrepancies = stageId(id, 'discrepancies');
   const isMeasured = (raw.pendingChildren ?? []).some(({ workflowId }) => workflowId === discrepancies);

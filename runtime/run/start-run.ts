@@ -14,8 +14,8 @@ import { type NewestExecution, newestExecution, type OnceOpen, startOrAttach } f
  * The run with its cache namespace: a fresh run gets a new one, any other continues in that of
  * the newest run of its configuration. So a fresh run that was cancelled or failed keeps its finished work.
  *
- * @throws ReigniteError RUN_OPEN when a fresh run is asked for while one that takes from the cache is open; an open fresh
- *   run is continued.
+ * @throws ReigniteError RUN_OPEN when a fresh run is asked for while one that takes from the cache is open; an open
+ *   fresh run is continued.
  */
 export function withCacheNamespace(run: ResolvedRun, newest: NewestExecution | undefined, fresh: boolean): ResolvedRun {
   const isOpen = newest?.isOpen === true;
@@ -35,7 +35,7 @@ function alreadyOpen(id: string): ReigniteError {
   return new ReigniteError('RUN_OPEN', `The run ${id} is open, and was started without \`--fresh\`.`);
 }
 
-/** Tells in a cache entry when the run began. */
+/** Records in a cache entry when the run started. */
 function newGeneration(): string {
   return `${new Date().toISOString()} ${randomBytes(4).toString('hex')}`;
 }
@@ -60,8 +60,8 @@ interface RunMemo extends Record<string, unknown> {
  * Starts a run, or attaches to the one that is open under the same id.
  *
  * @param options.fresh - Whether nothing is taken from the cache of earlier runs.
- * @throws ReigniteError RESULTS_IN_USE when another open run writes to the same results folder; RUN_OPEN when a fresh run
- *   is asked for and one is open, or when the open one has another storage.
+ * @throws ReigniteError RESULTS_IN_USE when another open run writes to the same results folder; RUN_OPEN when a fresh
+ *   run is asked for and one is open, or when the open one has another storage.
  */
 export async function startRun(
   client: Client & { readonly connection: Connection },
@@ -116,7 +116,9 @@ export async function startRun(
   }
 }
 
-/** The models and images of an open run are in the storage that it was started with, and its workers fetch from there. */
+/**
+ * The models and images of an open run are in the storage that it was started with, and its workers fetch from there.
+ */
 function refuseOtherStorage({ id, input }: ResolvedRun, newest: NewestExecution | undefined): void {
   if (newest?.isOpen !== true) return;
   const [asked, known] = [input.config.storage, newest.memo['storage']];

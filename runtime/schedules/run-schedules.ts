@@ -114,7 +114,7 @@ export async function needSchedule(client: Client, run: ResolvedRun): Promise<st
   const id = scheduleOf(run);
   if (await endSchedule(client, id)) return id;
   throw new ReigniteError('RUN_NOT_FOUND', `There is no schedule ${id}.`, {
-    remedy: 'Run `npx reignite schedule` for those that there are.',
+    remedy: 'Run `npx reignite schedule` to list the schedules.',
   });
 }
 

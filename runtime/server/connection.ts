@@ -1,4 +1,10 @@
-import { Client, Connection, type ConnectionOptions, type WorkflowClientInterceptor } from '@temporalio/client';
+import {
+  Client,
+  Connection,
+  type ConnectionOptions,
+  type WorkflowClientInterceptor,
+  type WorkflowService,
+} from '@temporalio/client';
 import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/envconfig';
 import { allowPlaces } from '../../toolkit/access/allowed-places.ts';
 import { placesNamedIn } from '../../toolkit/access/named-places.ts';
@@ -54,23 +60,32 @@ export function connectionOptionsOf(
   };
 }
 
+/** A client of one server, with the connection to close after use. */
+export type ServerClient = Client & {
+  readonly connection: Connection;
+  /** Makes sure that this server still answers. See `ensureSameServer`. */
+  readonly ensureServer: () => Promise<void>;
+};
+
 /**
  * Connects and makes sure that the namespace is there. Close `client.connection` after use.
  *
- * @throws ReigniteError TEMPORAL_UNREACHABLE within the time limit.
+ * @throws ReigniteError TEMPORAL_UNREACHABLE within the time limit, also when another server answers.
  */
 export async function connectTo(
   server: ServerAddress,
   { timeoutMs = 10_000, environment = process.env, home = homeFromEnvironment() }: ConnectOptions = {},
-): Promise<Client & { readonly connection: Connection }> {
+): Promise<ServerClient> {
   const deadline = Date.now() + timeoutMs;
   const connection = await openConnection(server, timeoutMs, environment);
   try {
     await connection.withDeadline(deadline, () =>
       connection.workflowService.describeNamespace({ namespace: server.namespace }),
     );
+    await connection.withDeadline(deadline, () => ensureSameServer(connection.workflowService, server));
   } catch (error) {
     await connection.close();
+    if (error instanceof ReigniteError) throw error;
     throw unreachable(`The namespace ${server.namespace} of the Temporal server at ${server.address}`, error);
   }
   const { namespace } = server;
@@ -80,7 +95,29 @@ export async function connectTo(
     identity: `reignite ${process.pid}`,
     interceptors: { workflow: [allowWhatIsStarted(home)] },
   });
-  return Object.assign(client, { connection });
+  return Object.assign(client, {
+    connection,
+    ensureServer: () => ensureSameServer(connection.workflowService, server),
+  });
+}
+
+/**
+ * Makes sure that the server which answers has the database of the embedded server that is meant. Once that one has ended,
+ * another state directory's server may listen on the same port, and a connection finds it there by itself.
+ *
+ * @throws ReigniteError TEMPORAL_UNREACHABLE when another server answers; the call's error when none does.
+ */
+export async function ensureSameServer(
+  service: Pick<WorkflowService, 'getClusterInfo'>,
+  { address, clusterId }: ServerAddress,
+): Promise<void> {
+  if (clusterId === undefined) return;
+  const found = await service.getClusterInfo({});
+  if (found.clusterId === clusterId) return;
+  throw new ReigniteError(
+    'TEMPORAL_UNREACHABLE',
+    `Another Temporal server answers at ${address}: the expected one has ended.`,
+  );
 }
 
 /** The workers of the state directory may use what its commands name in the input of a run. */

@@ -72,25 +72,26 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
   await endLeftoverServers(options.home, folder, options.onStep);
   await removeServerRecord(options.home);
   const { server: launched, grpc, ui } = await launchOnSomeDatabase(options, folder);
-  const address = {
+  const launchedAt = {
     address: `127.0.0.1:${grpc}`,
     namespace: 'default',
     external: false,
     uiUrl: `http://127.0.0.1:${ui}`,
   } as const;
   try {
-    await prepareNamespace(address, options.searchAttributes ?? {});
+    const clusterId = await prepareNamespace(launchedAt, options.searchAttributes ?? {});
     options.signal?.throwIfAborted();
     const { pid, startTime } = launched;
+    const address = { ...launchedAt, ...(clusterId && { clusterId }) };
     await writeServerRecord(options.home, { pid, startTime, ...address });
+    return ownServer(options.home, address, launched);
   } catch (error) {
     await endProcess(launched);
     throw error;
   }
-  return ownServer(options.home, address, launched);
 }
 
-type Address = Pick<EmbeddedServer, 'address' | 'namespace' | 'external' | 'uiUrl'>;
+type Address = Pick<EmbeddedServer, 'address' | 'namespace' | 'external' | 'uiUrl' | 'clusterId'>;
 
 function ownServer(
   home: string,
@@ -102,9 +103,10 @@ function ownServer(
     pid: server.pid,
     exited: server.exited,
     stop: async () => {
+      // First, so that no other command attaches to a server that is ending.
+      await removeServerRecord(home);
       await endProcess(server);
       await server.exited;
-      await removeServerRecord(home);
     },
   };
 }
@@ -117,9 +119,8 @@ async function adoptServer(home: string, folder: string): Promise<EmbeddedServer
   const client = await connectTo(record, { timeoutMs: LEFTOVER_ANSWERS_MS }).catch(() => undefined);
   if (client === undefined) return undefined;
   await client.connection.close();
-  const { address, namespace, uiUrl, pid, startTime } = record;
-  const exited = untilGone(record);
-  return ownServer(home, { address, namespace, uiUrl, external: false }, { pid, startTime, exited });
+  const { pid, startTime, ...address } = record;
+  return ownServer(home, { ...address, external: false }, { pid, startTime, exited: untilGone(record) });
 }
 
 /** A process that is not our child sends no exit event, so it is polled. */
@@ -178,11 +179,16 @@ function blamesDatabase({ exit, output }: Failed): boolean {
   return isRefusal(output) || (exit !== undefined && exit.signal === null && !/address already in use/i.test(output));
 }
 
-async function prepareNamespace(address: ServerAddress, attributes: SearchAttributes): Promise<void> {
+/** @returns The ID of the server's database. */
+async function prepareNamespace(
+  address: ServerAddress,
+  attributes: SearchAttributes,
+): Promise<string | null | undefined> {
   const { connection } = await connectTo(address);
   try {
     await keepHistory(connection, address.namespace);
     await ensureSearchAttributes(connection, address.namespace, attributes);
+    return (await connection.workflowService.getClusterInfo({})).clusterId;
   } finally {
     await connection.close();
   }

@@ -17,8 +17,8 @@ export interface OwnedHome extends Omit<OwnLease, 'acquired'> {
 export type HomeLock = OwnedHome | { readonly owner: false; readonly holder?: LeaseHolder };
 
 /**
- * Makes this process the owner of a state directory, unless a living one owns it: two servers on one database start without
- * complaint, and runs then hang.
+ * Makes this process the owner of a state directory, unless a living one owns it: two servers on one database start
+ * without complaint, and runs then hang.
  *
  * @throws ReigniteError FILESYSTEM_UNSUITABLE, NOT_WRITABLE or NO_SPACE; the signal's reason.
  */
@@ -33,7 +33,7 @@ export async function acquireHomeLock(home: string, options: LeaseOptions = {}):
 }
 
 /**
- * Waits until this process owns the home.
+ * Waits until this process owns the state directory.
  *
  * @param pollMs - How often to look whether the owner has gone.
  * @throws The signal's reason when it aborts; what `acquireHomeLock` throws.

@@ -2,15 +2,14 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { z } from 'zod';
 
-/** Carries a server's address to a worker process. */
-const VARIABLE = 'REIGNITE_TEMPORAL_SERVER';
-
 const serverAddressSchema = z.object({
   /** `host:port` of the gRPC service. */
   address: z.string().min(1),
   namespace: z.string().min(1),
   /** Whether the server is managed elsewhere. Secrets to reach it stay in Temporal's own environment configuration. */
   external: z.boolean(),
+  /** Temporal's ID of the embedded server's database. Any other server on the same port has another one. */
+  clusterId: z.string().min(1).exactOptional(),
   /** Root of the web UI, without a slash at the end. */
   uiUrl: z.url().exactOptional(),
 });
@@ -18,19 +17,13 @@ const serverAddressSchema = z.object({
 /** Where a Temporal server is. Holds no secrets. */
 export type ServerAddress = Readonly<z.infer<typeof serverAddressSchema>>;
 
-/** Environment variables from which a child process reads the address again. */
-export function addressToEnvironment(server: ServerAddress): Record<string, string> {
-  return { [VARIABLE]: JSON.stringify(serverAddressSchema.parse(server)) };
-}
-
 /**
- * The address that the parent process gave; undefined when it gave none.
+ * Reads the address in a message from the parent process. What else the message holds is left out.
  *
- * @throws SyntaxError or ZodError when the variable holds something else.
+ * @throws ZodError when the message holds no address.
  */
-export function addressFromEnvironment(environment: NodeJS.ProcessEnv = process.env): ServerAddress | undefined {
-  const text = environment[VARIABLE];
-  return text ? serverAddressSchema.parse(JSON.parse(text)) : undefined;
+export function parseServerAddress(message: unknown): ServerAddress {
+  return serverAddressSchema.parse(message);
 }
 
 /**

@@ -16,6 +16,7 @@ const recordSchema = z.object({
   address: z.string(),
   namespace: z.string(),
   uiUrl: z.string(),
+  clusterId: z.string().exactOptional(),
 });
 
 /** What a state directory says of its server, in `temporal/server.json`, for the commands that only watch. */

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client, Connection } from '@temporalio/client';
 import { QUEUES, type Queue } from '../../config/tasks.ts';
 import { markHandled } from '../../toolkit/concurrency.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
@@ -7,7 +6,7 @@ import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { makePrivateHome } from '../../toolkit/files/private-home.ts';
 import { SEARCH_ATTRIBUTES } from '../../workflows/search-attributes.ts';
 import { findTemporalBinary } from '../server/binary/find-binary.ts';
-import { closeConnection, connectTo, externalServer } from '../server/connection.ts';
+import { closeConnection, connectTo, externalServer, type ServerClient } from '../server/connection.ts';
 import { type EmbeddedServer, startEmbeddedServer } from '../server/embedded-server.ts';
 import { acquireHomeLock, homeHolder, type OwnedHome } from '../server/home-lock.ts';
 import type { ServerAddress } from '../server/server-address.ts';
@@ -21,7 +20,10 @@ import type { WorkerSettings } from '../workers/worker-settings.ts';
 const OWNER_GETS_READY_MS = 60_000;
 const POLL_MS = 300;
 const OWNER_POLL_MS = 1_000;
-/** A server that runs and refuses so often in a row, 2 s each, is not one that is just starting or ending. */
+/**
+ * A server that runs but refuses connections this many times in a row, 2 s each, is not one that is just starting or
+ * ending.
+ */
 const REFUSALS = 5;
 const CONNECT_MS = 2_000;
 /** How often this command looks whether the workers of others on a shared server are still there. */
@@ -32,7 +34,9 @@ export interface SessionOptions {
   readonly settings: Omit<WorkerSettings, 'queues'>;
   /** Queues to serve when no other worker does; none means that this command only watches. */
   readonly queues?: readonly Queue[];
-  /** A server that others run. @default the one that Temporal's environment configuration names, else the embedded one */
+  /**
+   * A server that others run. @default the one that Temporal's environment configuration names, else the embedded one
+   */
   readonly server?: ServerAddress | undefined;
   /** Whether to adopt a server that a killed command left, whose workers may still reconnect. @default false */
   readonly adopt?: boolean;
@@ -42,7 +46,7 @@ export interface SessionOptions {
 
 /** A Temporal server and what serves its queues, for as long as a command needs them. */
 export interface ServerSession {
-  readonly client: Client & { readonly connection: Connection };
+  readonly client: ServerClient;
   readonly server: ServerAddress;
   /** Whether this command runs the server and the workers; otherwise it only watches those of another. */
   readonly owner: boolean;
@@ -54,8 +58,8 @@ export interface ServerSession {
 }
 
 /**
- * Gives a command its server: the one that TEMPORAL_ADDRESS names, else the state directory's embedded one, which this command
- * starts unless another command of the same state directory runs it already.
+ * Gives a command its server: the one that TEMPORAL_ADDRESS names, else the state directory's embedded one, which this
+ * command starts unless another command of the same state directory runs it already.
  */
 export async function openSession(options: SessionOptions): Promise<ServerSession> {
   await makePrivateHome(options.home.home, options.onStep);
@@ -73,6 +77,7 @@ export async function openSession(options: SessionOptions): Promise<ServerSessio
 async function openOwner(options: SessionOptions, { lost, release }: OwnedHome): Promise<ServerSession> {
   const { home, onStep, settings, queues = QUEUES, adopt = false, signal } = options;
   let server: EmbeddedServer | undefined;
+  let workers: WorkerProcesses | undefined;
   try {
     const abort = signal === undefined ? {} : { signal };
     const binary = await findTemporalBinary({ onStep, ...abort });
@@ -86,26 +91,30 @@ async function openOwner(options: SessionOptions, { lost, release }: OwnedHome):
         ...abort,
         ...(ports && { ports }),
       });
-    server = await start();
+    const starting = start();
+    markHandled(starting);
+    const processes = new WorkerProcesses({ home, server: starting, settings, queues, onStep, signal });
+    workers = processes;
+    server = await starting;
     const client = await connectTo(server, { home });
-    const workers = new WorkerProcesses({ home, server, settings, queues, onStep, signal });
     let closing = false;
     const guard = keepServer(server, start, () => closing || signal?.aborted === true, onStep);
     return {
       client,
       server,
       owner: true,
-      failed: Promise.race([workers.failed, guard.failed, whenLost(lost, home.home)]),
-      ready: () => workers.ready(),
+      failed: Promise.race([processes.failed, guard.failed, whenLost(lost, home.home)]),
+      ready: () => processes.ready(),
       async close() {
         closing = true;
-        await workers.stop();
+        await processes.stop();
         await closeConnection(client.connection);
         await guard.stop();
         await release();
       },
     };
   } catch (error) {
+    await workers?.stop();
     await server?.stop();
     await release();
     throw error;
@@ -137,10 +146,22 @@ function keepServer(
       if (isClosing()) return new Promise<never>(() => undefined);
       onStep('The Temporal server exited. Restarting it on the same database.');
       current = await start(ports);
+      // Clients and workers know the first address only.
+      if (current.address !== first.address) throw portTaken(first.address);
     }
   })();
   markHandled(failed);
   return { failed, stop: () => current.stop() };
+}
+
+function portTaken(address: string): ReigniteError {
+  return new ReigniteError(
+    'TEMPORAL_START_FAILED',
+    `Another program took ${address} when the Temporal server restarted.`,
+    {
+      remedy: 'Run the same command again to resume.',
+    },
+  );
 }
 
 function portOf(address: string): number {

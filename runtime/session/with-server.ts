@@ -58,8 +58,9 @@ export function hasLostServer({ owner, server }: ServerSession, error: unknown):
   return error instanceof OwnerGone || (!owner && !server.external && isConnectionLoss(error));
 }
 
-/** gRPC's UNAVAILABLE: the server at the other end is gone. */
+/** The server at the other end is gone: gRPC's UNAVAILABLE, or another server in its place. */
 function isConnectionLoss(error: unknown): boolean {
+  if (error instanceof ReigniteError && error.code === 'TEMPORAL_UNREACHABLE') return true;
   const text = error instanceof Error ? `${error.message} ${String(error.cause ?? '')}` : String(error);
   return /UNAVAILABLE|ECONNREFUSED|ECONNRESET|Service Unavailable/i.test(text);
 }

@@ -15,7 +15,7 @@ const LEFT_OUT = new Set([
 
 /**
  * One message of a worker as a line of JSON: time, level, message, then run, stage and ROI where it is about one, the
- * step and its attempt, and what else was said.
+ * activity and its attempt, and what else was said.
  */
 export function logLine({ level, message, timestampNanos, meta = {} }: LogEntry): string {
   const { workflowId, activityType, ...rest } = meta;
@@ -31,7 +31,7 @@ export function logLine({ level, message, timestampNanos, meta = {} }: LogEntry)
   return JSON.stringify(line, (_name, value: unknown) => plain(value));
 }
 
-/** A run's id has four parts; what follows is the stage, and a page of it. */
+/** A run's id has four parts; what follows is the stage, and a batch of it. */
 function placeOf(workflowId: string): { run: string; stage?: string; page?: string } {
   const parts = workflowId.split('/');
   if (parts[0] !== 'reproduce') return { run: workflowId };

@@ -10,11 +10,12 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { makeFolderSync } from '../../toolkit/files/make-folder.ts';
 import { PRIVATE_FILE } from '../../toolkit/files/private-home.ts';
+import { cudaEnvironment } from '../../toolkit/onnx/provider/cuda-files.ts';
 import { endWithCommand, forgetProcess } from '../child-processes.ts';
-import { addressToEnvironment, type ServerAddress } from '../server/server-address.ts';
+import { parseServerAddress, type ServerAddress } from '../server/server-address.ts';
 import { settingsToEnvironment, type WorkerSettings } from './worker-settings.ts';
 
-/** So many logs of a kind of worker are kept, the newest ones. */
+/** Number of logs kept per kind of worker, newest first. */
 const KEPT = 20;
 /** A process may write little and still run: what was written to lately is kept too. */
 const RECENT_MS = 7 * 24 * 3_600_000;
@@ -50,20 +51,21 @@ function sweepWorkerLogs(logs: string, queue: string): void {
 const PROCESSES: readonly (readonly Queue[])[] = [['orchestration', 'download', 'render'], ['inference']];
 
 /**
- * Planning and summing a large run makes short-lived objects by the million: with room for more of them (MB a half) the
- * collector looks less often at those that stay.
+ * Planning and summing a large run makes short-lived objects by the million: with room for more of them (MB per half)
+ * the collector looks less often at those that stay.
  */
 const YOUNG_GENERATION_FLAGS = ['--max-semi-space-size=64'];
 
 const RESTART_MS = 500;
 const MAX_RESTART_MS = 30_000;
-/** A worker that ends so often before it ever got ready will not get ready. */
+/** A worker that exits this many times before it was ever ready is given up. */
 const MAX_FAILED_STARTS = 5;
 const STOP_WITHIN_MS = 20_000;
 
 export interface WorkerProcessesOptions {
   readonly home: HomeFolders;
-  readonly server: ServerAddress;
+  /** A server that is still starting meanwhile gives its address later: the processes load their code until then. */
+  readonly server: ServerAddress | Promise<ServerAddress>;
   readonly settings: Omit<WorkerSettings, 'queues'>;
   /** Queues to serve from the start. */
   readonly queues: readonly Queue[];
@@ -152,17 +154,16 @@ export class WorkerProcesses {
       execArgv: queues.includes('orchestration') ? YOUNG_GENERATION_FLAGS : [],
       stdio: ['ignore', log, log, 'ipc'],
       env: {
-        ...process.env,
-        // Full float32 on NVIDIA hardware; read by the driver when the process starts.
-        NVIDIA_TF32_OVERRIDE: '0',
+        // Full float32 on NVIDIA hardware, and where its libraries are: both are read when the process starts.
+        ...cudaEnvironment(),
         REIGNITE_HOME: home.home,
-        ...addressToEnvironment(server),
         ...settingsToEnvironment({ ...settings, telemetry, queues: [...queues] }),
       },
     });
     closeSync(log);
     this.#children.set(name, child);
     endWithCommand(child.pid);
+    void sendAddress(child, server);
     let ready = false;
     child.on('message', () => {
       ready = true;
@@ -186,6 +187,17 @@ export class WorkerProcesses {
         if (!this.#isStopping()) this.#start(group, attempts);
       }, wait).unref();
     });
+  }
+}
+
+/** Without an address the worker waits; who could not start the server stops its workers. */
+async function sendAddress(child: ChildProcess, server: ServerAddress | Promise<ServerAddress>): Promise<void> {
+  try {
+    const address = parseServerAddress(await server);
+    // A child that has ended meanwhile is started again, with a message of its own.
+    if (child.connected) child.send(address, () => undefined);
+  } catch {
+    // The command that starts the server reports it.
   }
 }
 

@@ -27,14 +27,14 @@ function section(words: readonly string[], command: Command): string {
   const usage = ['npx reignite', name, ...visibleArguments.map(argumentText), '[options]'].join(' ');
   const described = visibleArguments.filter(({ description }) => description !== '');
   const rows = [
-    ...described.map((argument) => [`\`${argumentText(argument)}\``, argument.description, '']),
+    ...described.map((argument) => [`\`${argumentText(argument)}\``, meaning(argument), '']),
     ...visibleOptions.map((option) => [`\`${option.flags}\``, meaning(option), defaultText(option)]),
   ];
   return [
     `## ${name}`,
     `${sentence(command.description())}`,
     `\`\`\`\n${usage}\n\`\`\``,
-    ...(rows.length === 0 ? [] : [markdownTable(['Option', 'Meaning', 'Default'], rows)]),
+    ...(rows.length === 0 ? [] : [markdownTable(['Argument or option', 'Meaning', 'Default'], rows)]),
   ].join('\n\n');
 }
 
@@ -52,9 +52,10 @@ function argumentText(argument: Argument): string {
   return argument.required ? `<${name}>` : `[${name}]`;
 }
 
-function meaning({ description, argChoices, mandatory }: Option): string {
+function meaning(described: Argument | Option): string {
+  const { description, argChoices } = described;
   const choices = argChoices === undefined ? '' : ` (${argChoices.map((choice) => `\`${choice}\``).join(', ')})`;
-  return `${description}${choices}${mandatory ? '; required' : ''}`;
+  return `${description}${choices}${'mandatory' in described && described.mandatory ? '; required' : ''}`;
 }
 
 function defaultText({ defaultValue, negate }: Option): string {

@@ -19,7 +19,7 @@ COMP_WORDS=(reignite ${list}); COMP_CWORD=${words.length}; _reignite_completion;
 describe('completion in bash', () => {
   it('offers commands, and the commands below one', () => {
     expect(offered('comp')).toEqual(['compare', 'completion']);
-    expect(offered('model', '')).toEqual(['inspect', 'convert']);
+    expect(offered('model', '')).toEqual(['inspect', 'describe', 'convert', 'parity']);
   });
 
   it('offers the options of a command, and none of others', () => {

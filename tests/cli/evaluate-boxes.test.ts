@@ -46,7 +46,7 @@ describe('reignite evaluate --boxes', () => {
     const { status, stdout, stderr } = await evaluate('--boxes', 'truth.json', '--predictions', 'found/candidates');
     expect(status, stderr).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ limit: 100, classes: [{ objects: 1 }] });
-    expect(stderr).toContain('1 images have no prediction');
+    expect(stderr).toContain('all of whose objects count as missed: 1');
     expect(stderr).toContain('not annotated are left out: long cell');
     expect(stderr).toContain('--confidence 0.001');
   });

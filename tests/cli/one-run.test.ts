@@ -101,7 +101,7 @@ describe('reignite why', () => {
 
   it('says of an ROI why it was computed, why it failed; of a step how it went', async () => {
     expect((await why(GOOD.name)).rois).toMatchObject([
-      { task: 'he', state: 'computed', because: 'Its image had not been computed before.' },
+      { task: 'he', state: 'computed', because: 'Its image had not been predicted before.' },
     ]);
     expect((await why('one', DAMAGED.name)).rois).toMatchObject([
       { state: 'failed', failure: { code: 'IMAGE_UNREADABLE' }, steps: [{ attempts: 1 }] },

@@ -63,9 +63,9 @@ describe('the folder of a prediction', () => {
   });
 
   it.each([
-    [['--simplify', '2'], '--simplify 0 there, 2 here'],
-    [['--min-area', '0'], '--min-area 25 there, 0 here'],
-    [['--mpp', '0.5'], '--mpp not given there, 0.5 here'],
+    [['--simplify', '2'], '--simplify 0 in the folder, 2 now'],
+    [['--min-area', '0'], '--min-area 25 in the folder, 0 now'],
+    [['--mpp', '0.5'], '--mpp not given in the folder, 0.5 now'],
     [['--folds', '0'], 'the model'],
     [['--labels', 'labels.json'], '--labels'],
   ])('refuses images predicted otherwise: %j', async (more, named) => {
@@ -126,7 +126,7 @@ describe('the folder of a prediction', () => {
     expect(next.status, next.stderr).toBe(0);
     expect(await namesIn('busy')).toEqual(['one', 'two']);
     const { failures } = JSON.parse(await readFile(inFolder('busy', 'summary.json'), 'utf8'));
-    expect(failures).toMatchObject([{ image: inFolder('large.png'), code: 'CANCELLED' }]);
+    expect(failures).toMatchObject([{ image: join('..', 'large.png'), code: 'CANCELLED' }]);
     const resumed = await predict('busy', 'one.png', 'large.png');
     expect(resumed.status, resumed.stderr).toBe(0);
     expect(await namesIn('busy')).toEqual(['two', 'one', 'large']);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { StepCache } from '../../toolkit/cache/step-cache.ts';
 import { runCommand, startCommand, until, workersOf } from '../support/command.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { noise } from '../support/noise.ts';
@@ -60,7 +61,7 @@ it('predicts as a durable run what it predicts directly, all of it killed on the
   });
 });
 
-it('is listed, looked at and cancelled by the commands for runs, and continues afterwards', async () => {
+it('is listed, looked at, paused, cancelled, retried and explained by the commands for runs', async () => {
   const run = [...words('steered'), 'large.png', 'small.png', '--run'];
   const command = (...words: string[]) => runCommand(words, place('home-steered'));
   const first = startCommand(run, place('home-steered'));
@@ -73,12 +74,28 @@ it('is listed, looked at and cancelled by the commands for runs, and continues a
     stages: [{ stage: 'he', unit: 'images', of: 2 }],
   });
   const paused = await command('pause');
-  expect([paused.status, paused.stderr]).toEqual([2, expect.stringContaining('does not support pause')]);
+  expect([paused.status, paused.stdout], paused.stderr).toEqual([0, expect.stringContaining('is paused')]);
+  await first.shows(/The run is paused/);
+  expect(JSON.parse((await command('status', '--json')).stdout)).toMatchObject({ paused: true });
+  expect((await command('resume')).status).toBe(0);
+  await first.shows(/The run was resumed/);
   const cancelled = await command('cancel');
   expect([cancelled.status, cancelled.stdout], cancelled.stderr).toEqual([0, expect.stringContaining('is cancelled')]);
   expect((await first.ended).status).toBe(1);
-  const again = await runCommand(run, place('home-steered'));
+  const again = await command('retry');
   expect([again.status, again.stderr]).toEqual([0, expect.stringContaining('Started predict/he/')]);
+  expect((await command('retry')).stdout).toContain('has no failures to retry');
+  const watched = await command('watch');
+  expect([watched.status, watched.stdout], watched.stderr).toEqual([0, expect.stringContaining('large: 900 x 700 px')]);
+  const why = await command('why');
+  expect(why.stdout, why.stderr).toMatch(
+    /^predict\/he\/.*: done\n2 images: 2 predicted \(. from the cache\), 0 failed/,
+  );
+  const image = await command('why', 'small');
+  expect(image.stdout, image.stderr).toMatch(
+    /^small: (computed\n {2}Its image had not been computed before|cached\n {2}It came from the cache)/,
+  );
+  expect(image.stdout).toContain('predictImage (small): completed');
   const list = await command('list');
   expect(list.stdout).toMatch(/done +predict\/he\//);
 });
@@ -95,4 +112,33 @@ it('adds to the tables of a folder that was predicted with the same settings, an
   expect(JSON.parse(added.stdout).images).toMatchObject([{ name: 'small' }, { name: 'copy' }]);
   const table = await readFile(join(folder(), 'shared', 'areas.csv'), 'utf8');
   expect(new Set(table.split('\n').map((row) => row.split(',')[0]))).toEqual(new Set(['image', 'small', 'copy', '']));
+});
+
+it('shares a slide among workers in strips, with the bits of one, all of it killed on the way', async () => {
+  const [width, height] = [150, 1_100];
+  const tall = join(folder(), 'tall.tif');
+  await sharp(noise(width * height * 3, 7), { raw: { width, height, channels: 3 } })
+    .tiff({ compression: 'deflate', tile: true, tileWidth: 64, tileHeight: 64 })
+    .toFile(tall);
+  const whole = ['--level', '0', '--everywhere', 'tall.tif', '--json'];
+  const direct = await runCommand([...words('slide-direct'), ...whole], place('home-slide-direct'));
+  expect(direct.status, direct.stderr).toBe(0);
+  const run = [...words('slide-run'), ...whole, '--run'];
+  const strips = async () => {
+    const rows: unknown[] = [];
+    for await (const { parts } of new StepCache(join(folder(), 'home-slide', 'cache')).entries())
+      rows.push(parts['rows']);
+    return rows.filter((each) => each !== undefined).sort();
+  };
+  const killed = startCommand(run, place('home-slide'));
+  await until(async () => (await strips()).length > 0);
+  killed.process.kill('SIGKILL');
+  await until(() => Object.keys(workersOf(place('home-slide').home)).length === 0);
+  const { status, stderr } = await runCommand(run, place('home-slide'));
+  expect(status, stderr).toBe(0);
+  expect(await strips()).toHaveLength(5);
+  const folders = ['masks', 'confidence', 'overlays', 'polygons'];
+  expect(await digestsBelow(join(folder(), 'slide-run'), folders)).toEqual(
+    await digestsBelow(join(folder(), 'slide-direct'), folders),
+  );
 });

@@ -13,8 +13,8 @@ import { randomNumbers } from './random-numbers.ts';
 /** Results that the machines make. */
 const RESULTS = 3;
 const FAULTS: readonly BucketFault[] = [500, 503, 'cut', 'half', 'lost reply', 'stale'];
-/** So often Temporal would have to try again; more means that something cannot be mended. */
-const MOST_ATTEMPTS = 200;
+/** Attempts that Temporal may need; more means that something cannot be mended. */
+const MAX_ATTEMPTS = 200;
 
 /** What came of a schedule of faults. */
 export interface FaultsOutcome {
@@ -68,7 +68,7 @@ export async function playBucketFaults(
             throw new Error(`Result ${result} is another one.`);
           break;
         } catch (error) {
-          if (!(error instanceof ReigniteError) || !error.retryable || attempt > MOST_ATTEMPTS) throw error;
+          if (!(error instanceof ReigniteError) || !error.retryable || attempt > MAX_ATTEMPTS) throw error;
           again += 1;
         }
       }

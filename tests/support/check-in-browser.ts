@@ -10,7 +10,7 @@ const Findings = z.array(z.object({ id: z.string(), impact: z.string().nullable(
 const SERIOUS = ['serious', 'critical'];
 
 /** What axe finds on the page that is serious, with the elements concerned. */
-async function seriousFindings(page: BrowserPage): Promise<z.infer<typeof Findings>> {
+export async function seriousFindings(page: BrowserPage): Promise<z.infer<typeof Findings>> {
   const ran = `axe.run({ preload: false }).then(({ violations }) => violations.map(({ id, impact, nodes }) =>
     ({ id, impact, nodes: nodes.map(({ html }) => html.slice(0, 200)) })))`;
   return Findings.parse(await page.evaluate(ran)).filter(({ impact }) => impact !== null && SERIOUS.includes(impact));

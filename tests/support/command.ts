@@ -66,9 +66,9 @@ export function runCommand(words: readonly string[], place: Place): Promise<Ende
   return startCommand(words, place).ended;
 }
 
-/** Asks again and again until it is so; the error says what was seen instead. */
+/** Asks again and again until it is so; the error says what was seen instead. The limit guards against hanging alone. */
 export async function until(isSo: () => boolean | Promise<boolean>, seen: () => string = () => ''): Promise<void> {
-  const deadline = Date.now() + 90_000;
+  const deadline = Date.now() + 300_000;
   while (!(await isSo())) {
     if (Date.now() > deadline) throw new Error(`Waited in vain; seen:\n${seen()}`);
     await sleep(50);

@@ -42,4 +42,12 @@ describe('progressTable', () => {
       '| H&E tissue segmentation | running | 1 of 3 ROIs (33 %) | 1 | 0 |',
     ]);
   });
+
+  it('does not say that nothing is done while an open batch counts for itself', () => {
+    const he = { stage: 'he', unit: 'ROIs', of: 4, cached: 0, failed: 0, state: 'running', isLeast: true } as const;
+    const doneOf = (done: number) => progressTable([{ ...he, done }]).replaceAll('\u00a0', ' ');
+    expect(doneOf(0)).toContain('4 ROIs, see the open batch');
+    expect(doneOf(0)).not.toContain('0 of 4');
+    expect(doneOf(3)).toContain('at least 3 of 4 ROIs (75 %)');
+  });
 });

@@ -6,19 +6,26 @@ import { type RunView, runDetails } from '../../workflows/run-details.ts';
 const HE: StageProgress = { stage: 'he', unit: 'ROIs', done: 4, of: 10, cached: 0, failed: 1, state: 'running' };
 const VIEW: RunView = {
   stages: [HE],
-  reportedAt: new Map([['he', '2026-11-27T03:12:41.000Z']]),
+  startedAt: new Map([['he', '2026-11-27T03:12:41.000Z']]),
   control: { paused: false, maxConcurrentRois: 4, skipped: [], interventions: [] },
   outcomes: {},
 };
 const plain = (text: string) => text.replaceAll('\u00a0', ' ').replaceAll(/ +/g, ' ');
 
 describe('runDetails', () => {
-  it('shows how far a stage is and when it said so', () => {
+  it('shows how far a stage at least is and when it began', () => {
     const text = plain(runDetails(VIEW));
     expect(text).toContain(
       '| H&E tissue segmentation | running | at least 4 of 10 ROIs (40 %) | 0 | 1 | 11\u201127 03:12 |',
     );
     expect(text).toContain('Relationships tab');
+  });
+
+  it('leaves the count of an open stage to the page that knows it', () => {
+    const stages: StageProgress[] = [{ ...HE, done: 0, of: 0, failed: 0 }];
+    const text = plain(runDetails({ ...VIEW, stages }));
+    expect(text).toContain('| H&E tissue segmentation | running | see its page | | | 11\u201127 03:12 |');
+    expect(text).not.toContain('0 of 0');
   });
 
   it('says first that a run is paused, and how to resume it', () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectTo } from '../../runtime/server/connection.ts';
+import type { StageProgress } from '../../workflows/progress.ts';
 import { historySizes } from '../support/history-sizes.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { serveStubbed, startStubbed, stubbedRun } from '../support/stubbed-run.ts';
@@ -34,6 +35,13 @@ describe('a run of 2,000 ROIs', () => {
       expect(sizes.events).toBeLessThan(4_096);
       expect(sizes.bytes).toBeLessThan(4_000_000);
       expect(sizes.payloadBytes).toBeLessThan(100_000);
+      const { events } = await handle.fetchHistory();
+      expect((events ?? []).filter(({ workflowExecutionSignaledEventAttributes: signal }) => signal)).toEqual([]);
+      const stages = await handle.query<readonly StageProgress[]>('progress');
+      expect(stages.map(({ stage, done, of, state }) => `${stage} ${done} ${of} ${state}`)).toEqual([
+        'acquire 0 0 done',
+        `he ${ROIS} ${ROIS} done`,
+      ]);
     } finally {
       await client.connection.close();
       await stop();

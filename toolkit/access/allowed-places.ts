@@ -5,14 +5,15 @@ import { canonicalJson } from '../../config/digest.ts';
 import { packageFile } from '../../config/package-files.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { hasCode } from '../files/disk-error.ts';
 import { sha256Of } from '../files/hash-file.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
 import { PRIVATE_FILE } from '../files/private-home.ts';
 import type { NamedPlaces } from './named-places.ts';
 
 /**
- * Resolves the symbolic links of a path that may not exist yet: those of its deepest existing ancestor, then the rest. A
- * link to what does not exist is resolved too, since writing through it makes its target.
+ * Resolves the symbolic links of a path that may not exist yet: those of its deepest existing ancestor, then the rest.
+ * A link to what does not exist is resolved too, since writing through it makes its target.
  *
  * @param path - Absolute, or relative to the current folder.
  * @throws The error of the file system, for a circle of links or a folder that may not be searched.
@@ -46,10 +47,6 @@ async function unlessMissing(found: Promise<string>): Promise<string | undefined
   }
 }
 
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
-}
-
 const Places = z.object({
   written: z.array(z.string()),
   read: z.array(z.string()),
@@ -62,8 +59,8 @@ export type Places = Readonly<z.infer<typeof Places>>;
 type Home = Pick<HomeFolders, 'allowed' | 'sample'>;
 
 /**
- * Notes in the state directory what a command of its owner names, before the run starts: the workers of the state directory may then use it.
- * Only the owner can write there.
+ * Notes in the state directory what a command of its owner names, before the run starts: the workers of the state
+ * directory may then use it. Only the owner can write there.
  *
  * @throws ReigniteError NOT_WRITABLE, NO_SPACE.
  */
@@ -73,7 +70,10 @@ export async function allowPlaces(home: Pick<HomeFolders, 'allowed'>, named: Par
   await writeFileAtomic(join(home.allowed, `${sha256Of(text).slice(0, 16)}.json`), text, { mode: PRIVATE_FILE });
 }
 
-/** Everything that the workers of a state directory may use: what they were started for, and what commands noted in the home. */
+/**
+ * Everything that the workers of a state directory may use: what they were started for, and what commands noted in the
+ * state directory.
+ */
 export class AllowedPlaces {
   readonly #folder: string;
   readonly #known = new Set<string>();
@@ -96,7 +96,8 @@ export class AllowedPlaces {
   /**
    * Refuses an input that names anything else.
    *
-   * @throws ReigniteError PATH_TRAVERSAL for a relative path that leaves its folder, PATH_NOT_ALLOWED, ADDRESS_NOT_ALLOWED.
+   * @throws ReigniteError PATH_TRAVERSAL for a relative path that leaves its folder, PATH_NOT_ALLOWED,
+   *   ADDRESS_NOT_ALLOWED.
    */
   async check(named: NamedPlaces): Promise<void> {
     const [leaving] = named.escapes;

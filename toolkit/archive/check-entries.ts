@@ -1,7 +1,7 @@
 import { type Entry, getFileNameLowLevel } from 'yauzl';
 import { ReigniteError } from '../errors.ts';
 
-/** How much an archive may ask of us. */
+/** Limits of an archive. */
 export interface ArchiveLimits {
   /** Bytes of all members together. */
   readonly bytes: number;
@@ -10,7 +10,7 @@ export interface ArchiveLimits {
   readonly ratio: number;
 }
 
-/** Far above the record (8.2 GB, mostly PNG, some thousands of files), far below what fills a disk for a joke. */
+/** Far above the record (8.2 GB, mostly PNG, some thousands of files), far below what would fill a disk. */
 export const DEFAULT_LIMITS: ArchiveLimits = { bytes: 2 ** 38, files: 1_000_000, ratio: 200 };
 
 /** Below it a high ratio is not a bomb: an empty mask or a table of zeros, in bytes. */
@@ -127,7 +127,7 @@ function checkSizes(archive: string, name: string, entry: Entry, isFolder: boole
   if (!Number.isSafeInteger(compressedSize) || !Number.isSafeInteger(uncompressedSize)) {
     refuse(archive, name, 'states an impossible size');
   }
-  if (isFolder && uncompressedSize > 0) refuse(archive, name, 'is a folder with content');
+  if (isFolder && uncompressedSize > 0) refuse(archive, name, 'is a folder, but has content');
   if (uncompressedSize > RATIO_MATTERS_FROM && uncompressedSize > limits.ratio * compressedSize) {
     refuse(archive, name, `unpacks ${compressedSize} bytes to ${uncompressedSize}`);
   }
@@ -140,7 +140,7 @@ function refuseCollisions(archive: string, checked: readonly CheckedEntry[]): vo
     if (!wanted) continue;
     const key = foldedPath(path);
     const other = files.get(key);
-    if (other !== undefined) refuse(archive, name, `has the same place as ${JSON.stringify(other)}`);
+    if (other !== undefined) refuse(archive, name, `has the same path as ${JSON.stringify(other)}`);
     files.set(key, name);
   }
   for (const { path, name, isFolder } of checked) {

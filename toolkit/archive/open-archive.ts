@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { type Entry, fromFdPromise, type ZipFile } from 'yauzl';
 import { ReigniteError } from '../errors.ts';
+import { codeOf, hasCode } from '../files/disk-error.ts';
 import { type EndOfDirectory, readEndOfDirectory } from './end-of-directory.ts';
 
 export interface OpenArchive {
@@ -35,7 +36,7 @@ export async function withArchive<T>(path: string, use: (archive: OpenArchive) =
  * @param most - More entries than that are refused before they are read.
  */
 export async function readEntries({ path, zip, end }: OpenArchive, most: number): Promise<readonly Entry[]> {
-  if (zip.entryCount !== end.entries) throw corrupt(path, 'states two counts of entries');
+  if (zip.entryCount !== end.entries) throw corrupt(path, 'states two different counts of entries');
   if (end.entries > most) {
     throw new ReigniteError('ARCHIVE_UNSAFE', `${path} has ${end.entries} entries; ${most} are allowed.`);
   }
@@ -46,7 +47,7 @@ export async function readEntries({ path, zip, end }: OpenArchive, most: number)
     throw asArchiveError(error, path);
   }
   if (Number(zip.readEntryCursor) !== end.offset + end.size) {
-    throw new ReigniteError('ARCHIVE_UNSAFE', `${path} has more in its central directory than it says.`);
+    throw new ReigniteError('ARCHIVE_UNSAFE', `${path} has more entries in its central directory than it states.`);
   }
   return entries;
 }
@@ -54,7 +55,7 @@ export async function readEntries({ path, zip, end }: OpenArchive, most: number)
 /** What yauzl and zlib complain about is the archive's fault; the system's own errors stay what they are. */
 export function asArchiveError(error: unknown, archive: string, member?: string): unknown {
   if (!(error instanceof Error)) return error;
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const code = codeOf(error) ?? '';
   if (/^E[A-Z]+$/.test(code)) return error;
   const where = member === undefined ? archive : `${archive}, member ${JSON.stringify(member)}`;
   const isBomb = code === 'ERR_BUFFER_TOO_LARGE' || /^(too many bytes|strong encryption)/.test(error.message);
@@ -66,7 +67,7 @@ async function openFile(path: string): Promise<FileHandle> {
   try {
     return await open(path, 'r');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+    if (hasCode(error, 'ENOENT')) {
       throw new ReigniteError('FILE_MISSING', `Archive not found: ${path}.`, { cause: error });
     }
     throw error;

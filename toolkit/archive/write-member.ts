@@ -4,13 +4,17 @@ import { promisify } from 'node:util';
 import { inflateRaw } from 'node:zlib';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile } from '../files/atomic-write.ts';
+import { hasCode } from '../files/disk-error.ts';
 import { lstatIfThere } from '../files/if-there.ts';
 import type { CheckedEntry } from './check-entries.ts';
 import type { PlacedEntry } from './list-archive.ts';
 import { asArchiveError, type OpenArchive } from './open-archive.ts';
 import { MemberDigests } from './present-member.ts';
 
-/** Up to here a member is taken in one piece: far quicker than a stream, and several are written at the same time. In bytes. */
+/**
+ * Up to here a member is taken in one piece: far quicker than a stream, and several are written at the same time. In
+ * bytes.
+ */
 const ONE_PIECE = 4 * 2 ** 20;
 const STORED = 0;
 
@@ -41,7 +45,7 @@ async function inOnePiece({ path, file }: OpenArchive, { entry, name, dataStart 
     throw new ReigniteError('ARCHIVE_CORRUPT', `${path}, member ${JSON.stringify(name)}: was cut off.`);
   }
   if (compressionMethod === STORED) return packed;
-  // A limit of 0 is taken for none.
+  // A limit of 0 means no limit.
   return inflate(packed, { maxOutputLength: Math.max(1, uncompressedSize) });
 }
 
@@ -52,8 +56,8 @@ export interface WriteMemberOptions {
 }
 
 /**
- * Writes a member to a temporary file, checks it by size and CRC-32, and renames it. What is in its place and is another
- * file is moved aside (`<name>.wrong-1`), never deleted.
+ * Writes a member to a temporary file, checks it by size and CRC-32, and renames it. What is in its place and is
+ * another file is moved aside (`<name>.wrong-1`), never deleted.
  *
  * @returns SHA-256 of the member.
  * @throws ReigniteError ARCHIVE_CORRUPT, ARCHIVE_UNSAFE, NO_SPACE, NOT_WRITABLE; the signal's reason when aborted.
@@ -107,11 +111,14 @@ async function moveAside(place: string): Promise<void> {
 
 /** A folder where a file is to be, or the other way round, is the user's: it is not moved. */
 function asObstacle(error: unknown, place: string): ReigniteError | undefined {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code !== 'EISDIR' && code !== 'ENOTDIR' && code !== 'EEXIST' && code !== 'ENOTEMPTY') return undefined;
-  return new ReigniteError('NOT_WRITABLE', `${place} cannot be written: something else is there.`, {
-    cause: error,
-  });
+  if (!hasCode(error, 'EISDIR', 'ENOTDIR', 'EEXIST', 'ENOTEMPTY')) return undefined;
+  return new ReigniteError(
+    'NOT_WRITABLE',
+    `${place} cannot be written: a folder is where a file should be, or a file where a folder should be.`,
+    {
+      cause: error,
+    },
+  );
 }
 
 function checkContent(archive: string, { entry, name }: CheckedEntry, { size, crc32 }: MemberDigests): void {
@@ -119,7 +126,7 @@ function checkContent(archive: string, { entry, name }: CheckedEntry, { size, cr
   const hex = (value: number) => value.toString(16).padStart(8, '0');
   throw new ReigniteError(
     'ARCHIVE_CORRUPT',
-    `${archive}, member ${JSON.stringify(name)}: ${size} bytes with CRC-32 ${hex(crc32)} came out, ` +
-      `${entry.uncompressedSize} with ${hex(entry.crc32)} are stated.`,
+    `${archive}, member ${JSON.stringify(name)}: unpacked to ${size} bytes with CRC-32 ${hex(crc32)}; ` +
+      `the archive states ${entry.uncompressedSize} bytes with ${hex(entry.crc32)}.`,
   );
 }

@@ -57,13 +57,13 @@ export interface AcquisitionManifest {
 }
 
 /**
- * What was fetched and unpacked into which data folder. Kept in the home: among the published files lies nothing of
- * ours. An archive whose receipt still fits what is on disk is not fetched again.
+ * What was fetched and unpacked into which data folder. Kept in the state directory, so that a data folder holds only
+ * published files. An archive whose receipt still fits what is on disk is not fetched again.
  */
 export class Receipts {
   readonly #folder: string;
 
-  /** @param folder - `receipts` of the home. */
+  /** @param folder - `receipts` of the state directory. */
   constructor(folder: string) {
     this.#folder = folder;
   }

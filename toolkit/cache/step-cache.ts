@@ -72,8 +72,8 @@ export function cacheKey(parts: KeyParts): CacheKey {
 export function fileDigest({ key, files }: CacheEntry, name: string): Sha256 {
   const file = files[name];
   if (file !== undefined) return file.sha256;
-  throw new ReigniteError('INTERNAL', `The cache entry ${key} has no ${name}.`, {
-    remedy: 'Clear the cache with `npx reignite clean`, then run the same command again.',
+  throw new ReigniteError('INTERNAL', `The cache entry ${key} does not contain the file ${name}.`, {
+    remedy: 'Clear the cache with `npx reignite clean cache`, then run the same command again.',
   });
 }
 
@@ -241,7 +241,10 @@ export class StepCache {
     if (this.#stored === undefined || text === undefined) return undefined;
     const entry = parseEntry(text);
     if (entry?.key !== key) {
-      throw new ReigniteError('STORAGE_DAMAGED', `${this.#stored.nameOf(key)} is not the cache entry of its name.`);
+      throw new ReigniteError(
+        'STORAGE_DAMAGED',
+        `${this.#stored.nameOf(key)} does not contain the cache entry that its name states.`,
+      );
     }
     const target = this.#entryFolder(key);
     const building = temporaryPathBeside(target);

@@ -23,7 +23,9 @@ function differences(ours: KeyParts, wanted: KeyParts): readonly string[] {
 
 /** Parts of keys as people call them. */
 const WORDS: Readonly<Record<string, string>> = {
+  adapter: 'GPU',
   box: 'annotated box',
+  driver: 'GPU driver',
   floor: 'lowest kept score',
   instructionSet: 'processor',
   iou: 'IoU threshold',
@@ -37,7 +39,7 @@ const WORDS: Readonly<Record<string, string>> = {
   truth: 'ground truth',
 };
 
-/** The part that tells one fresh run from all others. */
+/** The part that distinguishes one fresh run from all others. */
 const GENERATION = 'generation';
 
 /** A part of a key as people call it: "ground truth" for `truth`. */

@@ -1,7 +1,7 @@
 import { CELL_TASKS, TASK_TITLES, TASKS, type Task } from '../../config/tasks.ts';
 import type { VerdictConfig } from '../../config/verdict-config.ts';
 import { ReigniteError } from '../errors.ts';
-import { counted, listed } from '../format.ts';
+import { counted, grouped, listed } from '../format.ts';
 import { worstFirst } from '../verdict/verdict-file.ts';
 import {
   type Agreement,
@@ -47,7 +47,7 @@ export interface SidesComparison {
   readonly remarks: readonly string[];
 }
 
-const BADNESS: Readonly<Record<Likeness, number>> = {
+const SEVERITY: Readonly<Record<Likeness, number>> = {
   'not comparable': 0,
   equal: 1,
   'within tolerance': 2,
@@ -90,7 +90,7 @@ export async function compareSides(
   const only = TASKS.filter((task) => a.tasks.has(task) !== b.tasks.has(task));
   return {
     verdict: tasks.reduce<Likeness>(
-      (worst, { verdict }) => (BADNESS[verdict] > BADNESS[worst] ? verdict : worst),
+      (worst, { verdict }) => (SEVERITY[verdict] > SEVERITY[worst] ? verdict : worst),
       'not comparable',
     ),
     about: aboutDifferences(a, b),
@@ -104,7 +104,7 @@ export async function compareSides(
 
 function aboutDifferences(a: Side, b: Side): AboutDifference[] {
   const fields = new Set([...a.about.keys(), ...b.about.keys()]);
-  const kinds = a.kind === b.kind ? [] : [{ field: 'what it is', a: a.kind, b: b.kind }];
+  const kinds = a.kind === b.kind ? [] : [{ field: 'kind of result', a: a.kind, b: b.kind }];
   const differing = [...fields].flatMap((field): AboutDifference[] => {
     const [one, other] = [a.about.get(field) ?? null, b.about.get(field) ?? null];
     return one === other ? [] : [{ field, a: one, b: other }];
@@ -168,8 +168,8 @@ function judge(
     ? 1 - share >= config.cells.tolerance.minMatchedFraction && change <= config.cells.tolerance.maxF1Difference
     : share <= config.he.tolerance.maxDifferingFraction && change <= config.he.tolerance.maxDiceDifference;
   const said = isCells
-    ? `${same} points have a counterpart, of ${a} in A and ${b} in B; largest distance ${farthest.toFixed(2)} px`
-    : `${most - same} of ${most} pixels differ`;
+    ? `${grouped(same)} points have a counterpart (A has ${grouped(a)}, B ${grouped(b)}); largest distance ${farthest.toFixed(2)} px`
+    : `${grouped(most - same)} of ${grouped(most)} pixels differ`;
   return { verdict: isEqual ? 'equal' : isNear ? 'within tolerance' : 'differs', reason: `${said}${ofScores}.` };
 }
 
@@ -192,16 +192,18 @@ function remarksOn(
       ? ['No scores: A and B share no patient whose regions were scored against a ground truth.']
       : scores.leftOut.length === 0
         ? []
-        : [`Patients without the same ROIs on both sides are in no score: ${shortList(scores.leftOut)}.`]),
+        : [
+            `Patients left out of the scores, because A and B have different ROIs of them: ${shortList(scores.leftOut)}.`,
+          ]),
     ...(scores?.warnings ?? []),
   ];
 }
 
-const MOST_NAMED = 5;
+const MAX_NAMED = 5;
 
 function shortList(names: readonly string[]): string {
-  if (names.length <= MOST_NAMED) return listed(names);
-  return `${names.slice(0, MOST_NAMED).join(', ')} and ${names.length - MOST_NAMED} more`;
+  if (names.length <= MAX_NAMED) return listed(names);
+  return `${names.slice(0, MAX_NAMED).join(', ')} and ${names.length - MAX_NAMED} more`;
 }
 
 function shortOf(value: number): string {

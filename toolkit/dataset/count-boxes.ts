@@ -26,7 +26,7 @@ export async function countBoxes(
   let [images, boxes, kept] = [0, 0, ''];
   for await (const chunk of createReadStream(path, { encoding: 'latin1', highWaterMark: pieceBytes, signal })) {
     const text = `${kept}${String(chunk)}`;
-    // A name within what was kept was not complete there, or it would have been longer.
+    // A name that is wholly within the kept part was counted before.
     images += occurrences(text, IMAGE, kept.length);
     boxes += occurrences(text, BOX, kept.length);
     kept = text.slice(-KEPT);

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type ErrorCode, ReigniteError } from '../errors.ts';
+import { hasCode } from '../files/disk-error.ts';
 
 /** Where a text stops being JSON. */
 export interface JsonFault {
@@ -105,10 +106,10 @@ export async function readRecordFile(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+    if (hasCode(error, 'ENOENT')) {
       throw new ReigniteError('FILE_MISSING', `File not found: ${path}.`, { cause: error });
     }
-    if (error instanceof Error && 'code' in error && error.code === 'EISDIR') {
+    if (hasCode(error, 'EISDIR')) {
       throw new ReigniteError('FILE_MISSING', `${path} is a folder, not a file.`, { cause: error });
     }
     throw error;

@@ -32,9 +32,9 @@ const BY_WEIGHT = [
 /**
  * Checks all masks before any is scored.
  *
- * @returns What is odd but can be scored, a sentence each: values that are not a label, masks with a palette.
- * @throws ReigniteError ROI_WITHOUT_PAIR, IMAGE_UNREADABLE or SIZE_MISMATCH that names every file at fault and what is wrong
- *   with it, not only the first.
+ * @returns What is odd but can be scored, one sentence each: values that are not a label, masks with a palette.
+ * @throws ReigniteError ROI_WITHOUT_PAIR, IMAGE_UNREADABLE or SIZE_MISMATCH that names every file at fault and what is
+ *   wrong with it, not only the first.
  */
 export async function checkMasks(
   masks: readonly MaskToCheck[],

@@ -53,7 +53,7 @@ export interface EvaluatedBoxes {
     }[];
   };
   readonly images: number;
-  /** What the numbers leave out, a sentence each. */
+  /** What the numbers leave out, one sentence each. */
   readonly remarks: readonly string[];
 }
 
@@ -62,7 +62,8 @@ export interface EvaluatedBoxes {
  *
  * Classes are matched by name, images by the name of their file without its ending.
  *
- * @throws ReigniteError FILE_MISSING, ANNOTATIONS_INVALID, POINTS_INVALID naming the file at fault; NOT_WRITABLE, NO_SPACE.
+ * @throws ReigniteError FILE_MISSING, ANNOTATIONS_INVALID, POINTS_INVALID naming the file at fault; NOT_WRITABLE,
+ *   NO_SPACE.
  */
 export async function evaluateBoxes({
   truth: path,
@@ -94,10 +95,10 @@ export async function evaluateBoxes({
     images: truth.images.length,
     remarks: [
       ...remarks,
-      ...(lost > 0 ? [`${lost} annotations have a category that ${path} does not list; they are left out.`] : []),
+      ...(lost > 0 ? [`Annotations left out, because ${path} does not list their category: ${lost}.`] : []),
       ...(overLimit > 0
         ? [
-            `${overLimit} boxes did not count: COCO takes the best ${limit} of a class in an image; --max-boxes takes more.`,
+            `Boxes that did not count: ${overLimit}. COCO counts the best ${limit} per class and image; --max-boxes changes that.`,
           ]
         : []),
     ],
@@ -118,7 +119,7 @@ async function fromResults(labels: ReadonlyMap<number, number>, path: string): P
   const lost = results.length - boxes.length;
   return {
     boxes,
-    remarks: lost > 0 ? [`${lost} boxes have a category that was not annotated; they are left out.`] : [],
+    remarks: lost > 0 ? [`Boxes left out, because their category was not annotated: ${lost}.`] : [],
   };
 }
 
@@ -148,14 +149,14 @@ async function fromCandidates({ images, categories }: Truth, folder: string): Pr
   return {
     boxes,
     remarks: [
-      ...(missing > 0 ? [`${missing} images have no prediction: all their objects count as missed.`] : []),
+      ...(missing > 0 ? [`Images without a prediction, all of whose objects count as missed: ${missing}.`] : []),
       ...(foreign.length > 0
-        ? [`${foreign.length} predictions are of images that were not annotated; they are left out.`]
+        ? [`Predictions left out, because their images were not annotated: ${foreign.length}.`]
         : []),
       ...(unknown.size > 0 ? [`Classes that were not annotated are left out: ${[...unknown].join(', ')}.`] : []),
       ...(least > LOW_SCORE
         ? [
-            `The predictions end at a score of ${least}: average precision is lower than with all boxes; predict with --confidence 0.001.`,
+            `The predictions have no boxes below a detection score of ${least}, which lowers average precision; predict with --confidence 0.001.`,
           ]
         : []),
     ],

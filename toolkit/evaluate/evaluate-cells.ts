@@ -27,7 +27,9 @@ import {
 } from './evaluation.ts';
 import { coverageOf, describeCoverage, readPointsToScore } from './read-points.ts';
 
-/** Scores points as the paper scores its own: one .npy (n, 3) of x, y, class an image; none where nothing was found. */
+/**
+ * Scores points as the paper scores its own: one .npy (n, 3) of x, y, class per image; none where nothing was found.
+ */
 export async function evaluateCells(
   task: CellTask,
   { data, predictions, out, classes, categories: rule = 'by-id' }: EvaluationInput,

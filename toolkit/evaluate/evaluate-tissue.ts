@@ -24,7 +24,7 @@ import { type LabelTranslation, translateLabels } from './label-translation.ts';
 import { type BothMasks, countsOf, type Pair, type ScoredMasks, scoreMasks, scorePublished } from './scored-masks.ts';
 import { type ShownOverall, type TissueSubsetScores, tissueRows, tissueSubsetScores } from './tissue-rows.ts';
 
-/** Scores masks as the paper scores its own: one PNG of label values an ROI, named as in the record's inference/he. */
+/** Scores masks as the paper scores its own: one PNG of label values per ROI, named as in the record's inference/he. */
 export async function evaluateTissue(
   task: TissueTask,
   { data, predictions, out, labels, classes }: EvaluationInput,

@@ -51,14 +51,16 @@ export interface EvaluationEvidence {
 export interface Evaluated {
   /** `metrics/<task>.json`. */
   readonly metrics: object;
-  /** `metrics/<task>.intervals.json`: how sure the numbers are, what predictions leave out, and what to be warned of. */
+  /**
+   * `metrics/<task>.intervals.json`: how sure the numbers are, what predictions leave out, and what to be warned of.
+   */
   readonly intervals: EvaluationIntervals;
   /** `metrics/<task>.classes.json`: the numbers of the classes asked for. */
   readonly classes?: object;
   readonly images: number;
   /** The table on screen. */
   readonly rows: readonly ScoreRow[];
-  /** What the numbers or the figures leave out, a sentence each. */
+  /** What the numbers or the figures leave out, one sentence each. */
   readonly remarks: readonly string[];
 }
 
@@ -94,12 +96,14 @@ export function patientsFile(
 export function describeSubset({ names, merged }: ClassSubset): string {
   if (merged.length === 0) return `Scored: ${names.join(', ')}, all classes of the task.`;
   return (
-    `Scored: ${names.join(', ')}. In truth and prediction, "other" means ${merged.join(', ')}. ` +
+    `Scored: ${names.join(', ')}. In ground truth and prediction, "other" means ${merged.join(', ')}. ` +
     'Figures of all classes are not drawn.'
   );
 }
 
-/** Whose images are whose patient's; where the record's overview does not exist, every image is a patient of its own. */
+/**
+ * Whose images are whose patient's; where the record's overview does not exist, every image is a patient of its own.
+ */
 export async function patientsOf(data: string): Promise<OverviewByStem> {
   const path = await overviewFileIn(data);
   return existsSync(path) ? overviewByStem(await readOverview(path)) : new Map();

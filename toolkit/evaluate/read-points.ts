@@ -20,7 +20,7 @@ const SUFFIX = '.npy';
 export interface PointsToScore {
   /** By the stem of the image; an image without a file is missing: nothing was found there. */
   readonly found: ReadonlyMap<string, readonly CellPoint[]>;
-  /** What is odd but can be scored, a sentence each. */
+  /** What is odd but can be scored, one sentence each. */
   readonly remarks: readonly string[];
 }
 
@@ -86,7 +86,7 @@ export function coverageOf(
   };
 }
 
-/** What has to be known to read the numbers, a sentence each. */
+/** What has to be known to read the numbers, one sentence each. */
 export function describeCoverage({ images, withoutFile, points, outsideBox }: PointsCoverage): readonly string[] {
   const warnings: string[] = [];
   if (withoutFile.length > 0) {

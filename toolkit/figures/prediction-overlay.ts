@@ -125,7 +125,9 @@ const MAX_PIXELS = 2 ** 31;
 /** Width of a cell's marker in px of the image, at most; never below the smallest that can be seen. */
 const MARKER = 9;
 
-/** Size of the drawn image in px: its own, or smaller. The file is higher by the legend below, and at least 420 px wide. */
+/**
+ * Size of the drawn image in px: its own, or smaller. The file is higher by the legend below, and at least 420 px wide.
+ */
 export interface Overlay {
   readonly width: number;
   readonly height: number;
@@ -168,7 +170,7 @@ export interface MarkedCell {
 }
 
 /**
- * Marks cells on their image, a circle each in the colour of its class.
+ * Marks cells on their image, one circle each in the colour of its class.
  *
  * @param classes - By number.
  * @throws ReigniteError NO_SPACE, NOT_WRITABLE.

@@ -4,7 +4,7 @@ import { compile, type TopLevelSpec } from 'vega-lite';
 import { registerFonts } from './fonts.ts';
 import { withResolution } from './png-resolution.ts';
 
-/** Device px a CSS px: 2 gives the size in px of the authors' figures at 150 dpi. */
+/** Device px per CSS px: 2 gives the size in px of the authors' figures at 150 dpi. */
 const SCALE = 2;
 
 export interface RenderedFigure {

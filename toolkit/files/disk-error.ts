@@ -1,9 +1,15 @@
 import { accessSync, constants } from 'node:fs';
 import { ReigniteError } from '../errors.ts';
 
-/** Whether an error is one of the operating system's with one of these codes, such as `ENOENT`. */
+/** The code of an error of the operating system or of Node, such as `ENOENT`; undefined where it has none. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** Whether an error has one of these codes, such as `ENOENT`. */
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && 'code' in error && codes.some((code) => code === error.code);
+  const found = codeOf(error);
+  return found !== undefined && codes.includes(found);
 }
 
 /** Turns the system's errors about space and permission into ours; leaves others as they are. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { ReigniteError } from '../errors.ts';
+import { hasCode } from './disk-error.ts';
 
 /**
  * SHA-256 of a file's bytes, as lower-case hex. The file is streamed: memory does not grow with its size.
@@ -15,7 +16,7 @@ export async function sha256OfFile(path: string, signal?: AbortSignal): Promise<
       hash.update(chunk);
     }
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+    if (hasCode(error, 'ENOENT')) {
       throw new ReigniteError('FILE_MISSING', `File not found: ${path}.`, { cause: error });
     }
     throw error;

@@ -1,17 +1,17 @@
 import { join, resolve } from 'node:path';
 
-/** The folders of a home: everything reignite keeps for itself. */
+/** The folders of a state directory: everything reignite keeps for itself. */
 export interface HomeFolders {
   readonly home: string;
   /** Converted networks, a folder per model digest. */
   readonly models: string;
   /** Results of steps, by what they were made from. */
   readonly cache: string;
-  /** ROIs in progress, a folder a cache key. */
+  /** ROIs in progress, one folder per cache key. */
   readonly work: string;
   /** Stand-ins for the folders of runs, on a worker that fetches from object storage. */
   readonly scratch: string;
-  /** Plans and failures of runs, a folder a configuration digest. */
+  /** Plans and failures of runs, one folder per configuration digest. */
   readonly runs: string;
   /** What was fetched and unpacked, with digests. */
   readonly receipts: string;

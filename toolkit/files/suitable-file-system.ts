@@ -50,7 +50,7 @@ export const PROBE = 'file-system-probe';
 const probed = new Map<string, Promise<void>>();
 
 /**
- * Makes sure that a folder is on a file system on which processes can keep out of each other's way. Object storage
+ * Makes sure that a folder is on a file system on which locks between processes work. Object storage
  * mounted as a folder often is not: of two that create one file both succeed, and appended bytes are lost. Takes a
  * few ms, once a folder and process. Says nothing of a folder that cannot be written.
  *

@@ -89,7 +89,7 @@ export interface ImageFeature {
 export interface ImageFrame {
   readonly width: number;
   readonly height: number;
-  /** µm a px, where it is known. */
+  /** µm per px, where it is known. */
   readonly mpp?: number;
 }
 

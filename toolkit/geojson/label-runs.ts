@@ -8,8 +8,8 @@ export interface LabelMask {
 /**
  * The horizontal runs of equal labels of a mask, from the top row on, from the left in each.
  *
- * A region's border is found and remembered by the left edges of its runs: that takes 4 bytes a run instead of some
- * bytes a pixel.
+ * A region's border is found and remembered by the left edges of its runs: that takes 4 bytes per run instead of some
+ * bytes per pixel.
  */
 export class LabelRuns {
   readonly width: number;

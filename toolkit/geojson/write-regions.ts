@@ -8,7 +8,7 @@ import { traceRegions } from './trace-regions.ts';
 export interface WriteRegionsOptions {
   /** Labels to write, with names and colours; other labels are left out. */
   readonly classes: ReadonlyMap<number, Classification>;
-  /** µm a px of the frame, where it is known. */
+  /** µm per px of the frame, where it is known. */
   readonly mpp?: number;
   /** px of the frame that a px of the mask is, at least 1. Default 1. */
   readonly scale?: number;

@@ -8,7 +8,7 @@ export interface RgbImage {
   readonly height: number;
   /** height x width x 3 uint8, row by row. */
   readonly data: Uint8Array;
-  /** What the file held and the pixels do not, a phrase each: alpha, a palette, 16-bit samples, a colour profile. */
+  /** What the file held and the pixels do not, one phrase each: alpha, a palette, 16-bit samples, a colour profile. */
   readonly notes: readonly string[];
 }
 
@@ -34,7 +34,7 @@ export interface Grey16Image {
 }
 
 /**
- * Decodes a 16-bit grey image, such as a margin map.
+ * Decodes a 16-bit grey image, such as a confidence map.
  *
  * @throws ReigniteError FILE_MISSING, IMAGE_UNREADABLE.
  */

@@ -2,10 +2,13 @@ import { createWriteStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { crc32, createDeflate } from 'node:zlib';
+import { promisify } from 'node:util';
+import { crc32, createDeflate, deflate } from 'node:zlib';
 import sharp from 'sharp';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile } from '../files/atomic-write.ts';
+
+const deflated = promisify(deflate);
 
 /** Pixels of one channel, row by row. */
 export interface GreyImage<Samples extends Uint8Array | Uint16Array> {
@@ -83,11 +86,12 @@ async function encode(
   });
 }
 
-/** Red, green, blue, each 0..255. */
-type Colour = readonly [number, number, number];
+/** Red, green, blue, each 0..255; then opacity, 0..255, where it is not opaque. */
+type Colour = readonly [number, number, number] | readonly [number, number, number, number];
 
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 const COLOUR_TYPE_INDEXED = 3;
+const OPAQUE = 255;
 const ROWS_AT_ONCE = 64;
 
 /**
@@ -114,6 +118,23 @@ export async function encodeIndexed(
   });
 }
 
+/**
+ * The same of a small picture, in memory.
+ *
+ * @throws RangeError for data of another size.
+ */
+export async function indexedPng(
+  { width, height, data }: { readonly width: number; readonly height: number; readonly data: Uint8Array },
+  palette: readonly Colour[],
+): Promise<Buffer> {
+  if (data.length !== width * height) throw new RangeError(`Expected ${width * height} labels, got ${data.length}`);
+  const lines = Buffer.concat([...scanlines(data, width, height)]);
+  const parts: Uint8Array[] = [];
+  const compressed = Readable.from([await deflated(lines, { level: 6 })]);
+  for await (const part of chunks(header(width, height), palette, compressed)) parts.push(part);
+  return Buffer.concat(parts);
+}
+
 async function* chunks(
   head: Uint8Array,
   palette: readonly Colour[],
@@ -121,7 +142,13 @@ async function* chunks(
 ): AsyncGenerator<Uint8Array> {
   yield SIGNATURE;
   yield chunk('IHDR', head);
-  yield chunk('PLTE', Uint8Array.from(palette.flat()));
+  yield chunk('PLTE', Uint8Array.from(palette.flatMap((colour) => colour.slice(0, 3))));
+  if (palette.some(([, , , opacity = OPAQUE]) => opacity !== OPAQUE)) {
+    yield chunk(
+      'tRNS',
+      Uint8Array.from(palette, ([, , , opacity = OPAQUE]) => opacity),
+    );
+  }
   for await (const part of pixels) yield chunk('IDAT', part);
   yield chunk('IEND', new Uint8Array(0));
 }

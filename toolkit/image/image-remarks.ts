@@ -2,7 +2,7 @@ import type { DeepSamples } from './accepted-image.ts';
 import type { ImageHeader, PageSize } from './image-header.ts';
 
 /**
- * What decoding changes in the values of a file, a phrase each.
+ * What decoding changes in the values of a file, one phrase each.
  *
  * @param white - Value of 16-bit samples that becomes 255, where it was chosen.
  */
@@ -34,7 +34,7 @@ const TURNS: Readonly<Record<number, string>> = {
 };
 const MAX_PAGES_NAMED = 8;
 
-/** What a person should know of how a file is read, a sentence each: orientation, pages, few bits. */
+/** What a person should know of how a file is read, one sentence each: orientation, pages, few bits. */
 export function remarksOn({ orientation, pages, bits, colours, format }: ImageHeader): readonly string[] {
   const notes: string[] = [];
   const turn = TURNS[orientation];
@@ -67,7 +67,7 @@ function sizeText({ width, height, isLevel }: PageSize): string {
 /** Bits that cameras have, and the largest value of each. */
 const DEPTHS = [8, 12, 14] as const;
 
-/** What the values of 16-bit samples say, a sentence each. */
+/** What the values of 16-bit samples say, one sentence each. */
 export function depthRemarks({ largest, above }: DeepSamples, white?: number): readonly string[] {
   if (white !== undefined) {
     const notes =

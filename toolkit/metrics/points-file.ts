@@ -17,10 +17,13 @@ import { cellDefinition } from '../tasks/registry.ts';
 export function expectClasses(points: readonly CellPoint[], classes: number, source: string): readonly CellPoint[] {
   for (const [index, { x, y, class: of }] of points.entries()) {
     if (!Number.isFinite(x) || !Number.isFinite(y)) {
-      throw new ReigniteError('NPY_INVALID', `Point ${index} of ${source} is at (${x}, ${y}).`);
+      throw new ReigniteError(
+        'NPY_INVALID',
+        `Point ${index} of ${source} is at (${x}, ${y}): both coordinates must be finite numbers.`,
+      );
     }
     if (!Number.isInteger(of) || of < 0 || of >= classes) {
-      const cause = `Point ${index} of ${source} has the class ${of}; there are ${classes}, counted from 0.`;
+      const cause = `Point ${index} of ${source} has the class ${of}; expected a whole number from 0 to ${classes - 1}.`;
       throw new ReigniteError('NPY_INVALID', cause);
     }
   }

@@ -18,7 +18,7 @@ import { readOnnxDetector } from './onnx-detector.ts';
 import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
 import type { PrepareOptions } from './tissue-model.ts';
 
-/** A detector, ready in the home. */
+/** A detector, ready in the state directory. */
 export interface CellModel {
   /** SHA-256 over everything that determines the outputs. */
   readonly digest: string;
@@ -28,7 +28,7 @@ export interface CellModel {
   readonly classes: readonly string[];
   /** Whether the network itself leaves one box an object. */
   readonly isSuppressed: boolean;
-  /** What else a reader of its predictions should know of it, a sentence each. */
+  /** What else a reader of its predictions should know of it, one sentence each. */
   readonly notes: readonly string[];
   /** Whether it was trained on synthetic images, as far as its checkpoint is known. */
   readonly synthetic: boolean;
@@ -49,7 +49,8 @@ export interface PrepareCellOptions extends Pick<PrepareOptions, 'signal'> {
  * @param path - A .pt file, or an .onnx file with its sidecar.
  * @param models - Folder of converted models.
  * @param options.size - Side of a tile in px; default: 512, and of an .onnx file its own.
- * @throws ReigniteError FILE_MISSING, SIDECAR_INVALID, CONFIG_INVALID (size), MODEL_UNREADABLE, or what the conversion throws.
+ * @throws ReigniteError FILE_MISSING, SIDECAR_INVALID, CONFIG_INVALID (size), MODEL_UNREADABLE, or what the conversion
+ *   throws.
  */
 export async function prepareCellModel(
   path: string,
@@ -77,7 +78,10 @@ export async function refuseNoFile(path: string): Promise<void> {
   });
 }
 
-/** An ONNX file: one that `model convert` wrote, by its card, or any other detector, by its JSON file or its own metadata. */
+/**
+ * An ONNX file: one that `model convert` wrote, by its description, or any other detector, by its JSON file or its own
+ * metadata.
+ */
 async function prepareOnnx(
   path: string,
   models: string,
@@ -91,7 +95,12 @@ async function prepareOnnx(
     return takeConverted(path, described.card, models, signal);
   }
   const own = described.fixed === undefined ? sizedSidecar(described.sidecar, size ?? DEFAULT_SIZE) : described.sidecar;
-  const { card, folder, cached } = await importCustomModel(path, own, models, signal);
+  const { card, folder, cached } = await importCustomModel(
+    path,
+    { sidecar: own, source: described.source },
+    models,
+    signal,
+  );
   const { sidecar } = card;
   if (sidecar.kind !== 'detection') throw new ReigniteError('SIDECAR_INVALID', `${path} is not a detector.`);
   refuseOtherSize(path, card.size, size);

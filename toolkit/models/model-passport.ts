@@ -6,6 +6,7 @@ import { readJsonIfValid } from '../files/json-file.ts';
 import { FoldName, methodOf, readModelCard } from '../nnunet/model-card.ts';
 import { usualRange } from '../nnunet/model-method.ts';
 import { isLarge } from '../nnunet/networks/ort-fold-networks.ts';
+import { type ImageSpec, imageShape } from '../onnx/custom-model/image-spec.ts';
 import { readOwnCard } from '../onnx/custom-model/own-model.ts';
 import { type DescribedModel, describeModel } from '../onnx/file/describe-model.ts';
 import { ortVersion } from '../onnx/session/engine.ts';
@@ -46,7 +47,10 @@ export const ModelSummary = z.object({
   architecture: z.record(z.string(), z.unknown()),
   input: z.object({ name: z.string(), shape: z.array(z.number()) }),
   output: z.object({ name: z.string(), shape: z.array(z.union([z.number(), z.string()])) }),
-  trainedOn: z.literal('synthetic').exactOptional().describe('Only for models of the sample: drawn images, no tissue'),
+  trainedOn: z
+    .literal('synthetic')
+    .exactOptional()
+    .describe('Only for models of the sample: trained on synthetic images, not on tissue'),
   parityMethod: z.string(),
   networks: z.array(Network).min(1),
 });
@@ -60,6 +64,7 @@ interface Subject {
   readonly input: string;
   readonly shape: readonly number[];
   readonly range: readonly [number, number];
+  readonly elementType?: ImageSpec['elementType'];
   readonly output: string;
   /** Whether runs open it so (`SessionOptions`). */
   readonly laidOut: boolean;
@@ -67,9 +72,10 @@ interface Subject {
 }
 
 /**
- * Describes a model of the state directory, once for every version of ONNX Runtime, and writes the description to `out` too.
+ * Describes a model of the state directory, once for every version of ONNX Runtime, and writes the description to `out`
+ * too.
  *
- * @param modelDir - Folder of the model in the home.
+ * @param modelDir - Folder of the model in the state directory.
  * @throws ReigniteError MODEL_UNREADABLE, INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE; the signal's reason.
  */
 export async function writeModelPassport(modelDir: string, out: string, signal?: AbortSignal): Promise<ModelSummary> {
@@ -97,12 +103,11 @@ async function readPassport(path: string): Promise<ModelSummary | undefined> {
 async function subjectOf(modelDir: string): Promise<Subject> {
   const own = await readOwnCard(modelDir);
   if (own !== undefined) {
-    const { kind, digest, sidecar, size, input, output, file, sourceSha256 } = own;
-    const [height, width] = size;
-    const shape = sidecar.input.layout === 'NCHW' ? [1, 3, height, width] : [1, height, width, 3];
-    const [low, high] = sidecar.input.range;
+    const { kind, digest, sidecar, size, image, input, output, file, sourceSha256 } = own;
     const files = [{ file, sha256: sourceSha256, sourceSha256 }];
-    return { kind, digest, architecture: { sidecar }, input, shape, range: [low, high], output, laidOut: false, files };
+    const { range, elementType } = image;
+    const probe = { shape: imageShape(image, size), range, elementType };
+    return { kind, digest, architecture: { sidecar }, input, ...probe, output, laidOut: false, files };
   }
   const detector = await knownDetectorCard(modelDir);
   if (detector !== undefined) {
@@ -139,7 +144,7 @@ async function subjectOf(modelDir: string): Promise<Subject> {
 }
 
 async function describe(modelDir: string, subject: Subject, signal: AbortSignal | undefined): Promise<ModelSummary> {
-  const { kind, digest, folds, architecture, input, shape, range, output, laidOut, files } = subject;
+  const { kind, digest, folds, architecture, input, shape, range, elementType, output, laidOut, files } = subject;
   // A thread of its own that ends afterwards: a network without optimisation takes time, and memory that is given back.
   const thread = new InferenceThread<ParityRequest, ParityAnswer, never>(
     () => startThread('toolkit/onnx/session/parity-thread.ts'),
@@ -152,7 +157,7 @@ async function describe(modelDir: string, subject: Subject, signal: AbortSignal 
       const path = join(modelDir, file);
       described = describeModel(path);
       const { operators, parameters } = described;
-      const request = { path, laidOut, input, shape, range, output };
+      const request = { path, laidOut, input, shape, range, output, ...(elementType && { elementType }) };
       const parity = await thread.ask(request, signal === undefined ? {} : { signal });
       networks.push({ file, sourceSha256, sha256, operators, parameters, parity: asJsonNumbers(parity) });
     }

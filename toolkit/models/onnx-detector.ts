@@ -1,6 +1,8 @@
-import { DetectionSidecar, hasSidecar, parseSidecar, readSidecarJson } from '../onnx/custom-model/sidecar.ts';
+import { ownSidecar, requireSidecar } from '../onnx/custom-model/find-sidecar.ts';
+import { layoutOf } from '../onnx/custom-model/image-spec.ts';
+import { DetectionSidecar, parseSidecar } from '../onnx/custom-model/sidecar.ts';
 import { exportedDetector } from '../onnx/exported-detector.ts';
-import { describeModel } from '../onnx/file/describe-model.ts';
+import { type DescribedModel, describeModel } from '../onnx/file/describe-model.ts';
 import { DetectorCard } from '../yolo/detector-card.ts';
 
 interface Sides {
@@ -8,12 +10,14 @@ interface Sides {
   readonly width: number;
 }
 
-/** What an ONNX file with a detector is: a converted one, with its card, or another, with what describes it. */
+/** What an ONNX file with a detector is: a converted one, with its description, or another, with what describes it. */
 export type OnnxDetector =
   | { readonly card: DetectorCard; readonly sidecar?: never; readonly fixed: Sides; readonly imgsz?: number }
   | {
       readonly card?: never;
       readonly sidecar: DetectionSidecar;
+      /** File that describes it; the ONNX file itself where its own notes do. */
+      readonly source: string;
       /** Height and width of its input, where the file fixes them or its sidecar says them. */
       readonly fixed?: Sides;
       /** Side of the images that it was trained with, in px. */
@@ -27,24 +31,28 @@ export type OnnxDetector =
  */
 export async function readOnnxDetector(path: string): Promise<OnnxDetector> {
   const model = describeModel(path);
-  const isSaid = hasSidecar(path);
-  const noted = isSaid ? undefined : exportedDetector(path, model);
-  const json = noted ?? (await readSidecarJson(path));
+  const own = await ownSidecar(path);
+  const noted = own === undefined ? exportedDetector(path, model) : undefined;
+  const { path: source, json } = own ?? (noted === undefined ? await requireSidecar(path) : { path, json: noted });
   const card = DetectorCard.safeParse(json).data;
   if (card !== undefined) {
     const [height, width] = card.shape ?? [card.size, card.size];
     return { card, fixed: { height, width }, ...(card.imgsz !== undefined && { imgsz: card.imgsz }) };
   }
-  const sidecar = noted ?? parseSidecar(path, json, DetectionSidecar);
-  const { layout, size } = sidecar.input;
-  const shape = model.inputs[0]?.shape ?? [];
-  const sides = layout === 'NCHW' ? [shape[2], shape[3]] : [shape[1], shape[2]];
-  const [height, width] = sides.map((side, axis) =>
-    typeof side === 'number' ? side : isSaid ? size?.[axis] : undefined,
+  const sidecar = noted ?? parseSidecar(source, json, DetectionSidecar);
+  const { size } = sidecar.input;
+  const [height, width] = sidesOf(model, sidecar).map((side, axis) =>
+    typeof side === 'number' ? side : noted === undefined ? size?.[axis] : undefined,
   );
   return {
     sidecar,
+    source,
     ...(height !== undefined && width !== undefined && { fixed: { height, width } }),
     ...(size !== undefined && { imgsz: Math.max(...size) }),
   };
+}
+
+function sidesOf({ inputs: [input] }: DescribedModel, { input: said }: DetectionSidecar): readonly unknown[] {
+  const [, second, third, last] = input?.shape ?? [];
+  return layoutOf(input?.shape ?? [], said) === 'NCHW' ? [third, last] : [second, third];
 }

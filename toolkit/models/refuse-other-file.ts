@@ -1,18 +1,11 @@
 import { open } from 'node:fs/promises';
 import { ReigniteError } from '../errors.ts';
 import { describeModel } from '../onnx/file/describe-model.ts';
+import { openCheckpoint } from '../pytorch/containers/checkpoint.ts';
 import { fileKind, isZip, KIND_BYTES, textKind } from '../pytorch/containers/file-kind.ts';
-
-/** What helps, by the beginning of the kind's name. */
-const REMEDIES: readonly (readonly [kind: string, remedy: string])[] = [
-  ['a Git LFS pointer', 'Run `git lfs pull` in the repository that it comes from.'],
-  [
-    'a safetensors file',
-    'It holds weights without their network: export the model to ONNX with the tools it was made with.',
-  ],
-  ['an HTML page', 'Download the file again: this is a page about it.'],
-  ['an HDF5 file', 'Export the model to ONNX with the tools it was made with, such as tf2onnx.'],
-];
+import { isSafetensors } from '../pytorch/containers/safetensors-container.ts';
+import { findStateDict, networkOf } from '../pytorch/tensors/state-dict.ts';
+import { EXPORT_WEIGHTS, remedyOfKind } from './remedies.ts';
 
 /**
  * Refuses a file that is not a PyTorch checkpoint, by its first bytes, so that a message names what it is.
@@ -22,19 +15,40 @@ const REMEDIES: readonly (readonly [kind: string, remedy: string])[] = [
 export async function refuseOtherFile(path: string): Promise<void> {
   const head = await headOf(path);
   if (isZip(head) || isPickle(head)) return;
+  if (isSafetensors(head)) return refuseOtherWeights(path);
   const text = textKind(head);
   const kind =
     fileKind(head) ?? (text?.startsWith('a text') ? undefined : text) ?? (isOnnx(path) ? 'an ONNX file' : undefined);
   if (kind === undefined) return;
-  const remedy =
-    kind === 'an ONNX file'
-      ? 'It needs no conversion: `predict --model` takes it when its name ends in .onnx.'
-      : REMEDIES.find(([start]) => kind.startsWith(start))?.[1];
+  const remedy = remedyOfKind(kind, path);
   throw new ReigniteError(
     'CHECKPOINT_UNSUPPORTED',
     `${path} is ${kind}, not a PyTorch checkpoint.`,
     remedy === undefined ? {} : { remedy },
   );
+}
+
+/** A safetensors file has weights and no network; those of nnU-Net's networks are taken, as its plans say the network. */
+async function refuseOtherWeights(path: string): Promise<void> {
+  const { network, fault } = await networkIn(path);
+  if (network?.startsWith('an nnU-Net')) return;
+  const of = network === undefined ? '' : ` with weights of ${network}`;
+  throw new ReigniteError('CHECKPOINT_UNSUPPORTED', `${path} is a safetensors file${of}, not a PyTorch checkpoint.`, {
+    remedy: EXPORT_WEIGHTS,
+    ...(fault !== undefined && { cause: fault }),
+  });
+}
+
+async function networkIn(path: string): Promise<{ readonly network?: string | undefined; readonly fault?: unknown }> {
+  try {
+    const checkpoint = await openCheckpoint(path);
+    const weights = findStateDict(checkpoint.root);
+    await checkpoint.close();
+    return weights === undefined ? {} : { network: networkOf(weights) };
+  } catch (fault) {
+    if (fault instanceof ReigniteError) return { fault };
+    throw fault;
+  }
 }
 
 /** The opcode PROTO of all pickles since protocol 2. */

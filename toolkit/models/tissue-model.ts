@@ -4,24 +4,28 @@ import { ReigniteError } from '../errors.ts';
 import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { statIfThere } from '../files/if-there.ts';
+import { bareWeights } from '../nnunet/convert/bare-weights.ts';
 import { type ConvertProgress, convertModel, modelDigest } from '../nnunet/convert/convert-model.ts';
 import { findModelFolder } from '../nnunet/convert/find-model-folder.ts';
+import { hashSources } from '../nnunet/convert/model-digest.ts';
 import {
   type CheckpointName,
   type ChosenFolds,
   checkpointOfFold,
   chooseFolds,
   describeFolds,
+  type FoldFiles,
   type FoldName,
   foldOfFolder,
   holdsFolds,
   isV2,
 } from '../nnunet/convert/model-folds.ts';
 import { CARD_FILE, knownModelCard, ModelCard } from '../nnunet/model-card.ts';
-import { labelValues } from '../nnunet/networks/own-network.ts';
+import { requireSidecar } from '../onnx/custom-model/find-sidecar.ts';
 import { importCustomModel } from '../onnx/custom-model/own-model.ts';
-import { parseSidecar, readSidecarJson, SegmentationSidecar } from '../onnx/custom-model/sidecar.ts';
+import { hasSigmoid, labelValues, parseSidecar, SegmentationSidecar } from '../onnx/custom-model/sidecar.ts';
 import type { NamedValue } from './class-colours.ts';
+import { refuseOtherFile } from './refuse-other-file.ts';
 import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
 
 /** Where an nnU-Net model comes from. */
@@ -34,7 +38,7 @@ export interface NnunetFacts {
   readonly mirrorAxes: readonly number[];
 }
 
-/** A segmentation model, ready in the home. */
+/** A segmentation model, ready in the state directory. */
 export interface TissueModel {
   /** SHA-256 over everything that determines the outputs. */
   readonly digest: string;
@@ -46,7 +50,7 @@ export interface TissueModel {
   readonly folds: readonly FoldName[];
   /** Names of the classes, where the model has them. */
   readonly labels?: readonly NamedValue[];
-  /** What else a reader of its predictions should know of it, a sentence each. */
+  /** What else a reader of its predictions should know of it, one sentence each. */
   readonly notes?: readonly string[];
   /** Version of nnU-Net and how its tiles are mirrored, of an nnU-Net model. */
   readonly nnunet?: NnunetFacts;
@@ -82,6 +86,8 @@ export async function prepareTissueModel(
     if (folds === undefined) return prepareOnnx(path, models, signal);
     throw new ReigniteError('USAGE', `${path} has no folds.`, { remedy: 'Leave `--folds` out.' });
   }
+  const bare = await bareFile(path, folds);
+  if (bare !== undefined) return prepareBare(bare, models, mirroring, signal);
   const { absent, ...source } = await sourceOf(path, folds);
   if (mirroring) refuseMirroring(path, source.name);
   const digest = await modelDigest(source.folder, source.folds, signal, source.name, mirroring);
@@ -102,6 +108,35 @@ export async function prepareTissueModel(
     notes: [...absentNote(path, absent), ...notesOf(card)],
     cached: known !== undefined,
   };
+}
+
+/** A file with the weights of one network of nnU-Net, under another name than nnU-Net's. */
+async function bareFile(path: string, folds: readonly FoldName[] | undefined): Promise<FoldFiles | undefined> {
+  const found = await statIfThere(path);
+  if (found?.isFile() !== true || checkpointOfFold(path) !== undefined) return undefined;
+  await refuseOtherFile(path);
+  const bare = await bareWeights(path);
+  if (bare === undefined || folds === undefined) return bare;
+  throw new ReigniteError('USAGE', `${path} has no folds.`, { remedy: 'Leave `--folds` out.' });
+}
+
+async function prepareBare(
+  bare: FoldFiles,
+  models: string,
+  mirroring: boolean,
+  signal: AbortSignal | undefined,
+): Promise<TissueModel> {
+  if (mirroring) {
+    throw new ReigniteError('USAGE', `${bare.checkpoint} does not say along which axes it was trained mirrored.`, {
+      remedy: 'Leave `--mirroring` out, or use the checkpoint that nnU-Net wrote.',
+    });
+  }
+  const { digest } = await hashSources([bare], { mirroring }, signal);
+  const modelDir = join(models, digest);
+  const known = await knownModelCard(modelDir);
+  const source = { folder: dirname(bare.checkpoint), files: [bare], out: modelDir } as const;
+  const card = known ?? (await convertModel({ ...source, ...(signal && { signal }) }));
+  return { ...converted(card, modelDir), folds: [bare.fold], notes: notesOf(card), cached: known !== undefined };
 }
 
 function refuseMirroring(path: string, name: CheckpointName): void {
@@ -142,14 +177,14 @@ function notesOf({ v2 }: ModelCard): readonly string[] {
   ];
 }
 
-/** An ONNX file: one fold that `model convert` wrote, by its card, or any other model, by its sidecar. */
+/** An ONNX file: one fold that `model convert` wrote, by its description, or any other model, by its sidecar. */
 async function prepareOnnx(path: string, models: string, signal: AbortSignal | undefined): Promise<TissueModel> {
-  const json = await readSidecarJson(path);
+  const { path: source, json } = await requireSidecar(path);
   const ours = ModelCard.safeParse(json).data;
   if (ours !== undefined) return takeConverted(path, ours, models, signal);
   const { card, folder, cached } = await importCustomModel(
     path,
-    parseSidecar(path, json, SegmentationSidecar),
+    { sidecar: parseSidecar(source, json, SegmentationSidecar), source },
     models,
     signal,
   );
@@ -167,11 +202,14 @@ async function prepareOnnx(path: string, models: string, signal: AbortSignal | u
     modelDir: folder,
     classes: Math.max(...values) + 1,
     folds: [],
-    labels,
+    // No channel gives the background of sigmoids, and yet it needs a name.
+    labels: hasSigmoid(sidecar) ? [BACKGROUND, ...labels] : labels,
     synthetic: isTrainedOnSynthetic([card]),
     cached,
   };
 }
+
+const BACKGROUND: NamedValue = { value: 0, name: 'background' };
 
 async function takeConverted(
   path: string,

@@ -55,7 +55,7 @@ export const ModelCard = z.object({
     .array(
       z.object({
         fold: FoldName,
-        file: z.string().describe('ONNX file next to this card'),
+        file: z.string().describe('ONNX file next to this description'),
         bytes: Count,
         sha256: Sha256.describe('Of the ONNX file'),
         sourceSha256: Sha256.describe('Of the checkpoint'),
@@ -68,13 +68,13 @@ export const ModelCard = z.object({
 });
 export type ModelCard = z.infer<typeof ModelCard>;
 
-/** Reads the card of a converted model; undefined where there is none, or one of another version. */
+/** Reads the description of a converted model; undefined where there is none, or one of another version. */
 export function knownModelCard(folder: string): Promise<ModelCard | undefined> {
   return readJsonIfValid(join(folder, CARD_FILE), ModelCard);
 }
 
 /**
- * Reads the card of a converted model.
+ * Reads the description of a converted model.
  *
  * @param folder - Where `convertModel` wrote to.
  * @throws ReigniteError MODEL_UNREADABLE when there is none or it is not understood.
@@ -84,7 +84,7 @@ export async function readModelCard(folder: string): Promise<ModelCard> {
   try {
     return ModelCard.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (cause) {
-    throw new ReigniteError('MODEL_UNREADABLE', `${path} is not the card of a converted model.`, { cause });
+    throw new ReigniteError('MODEL_UNREADABLE', `${path} is not the JSON description of a converted model.`, { cause });
   }
 }
 

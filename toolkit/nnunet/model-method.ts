@@ -19,7 +19,16 @@ const Decision = z.discriminatedUnion('kind', [
   z
     .object({ kind: z.literal('regions'), values: z.array(z.int().min(0).max(254)).min(1) })
     .describe(
-      'Networks give a logit a region; each region above 0.5 after the sigmoid writes its value, in this order',
+      'Networks give one logit per region; each region above 0.5 after the sigmoid writes its value, in this order',
+    ),
+  z
+    .object({
+      kind: z.literal('threshold'),
+      values: z.array(z.int().min(1).max(254)).min(1),
+      threshold: z.number().gt(0).lt(1),
+    })
+    .describe(
+      'Networks give one probability per channel; the largest writes its value where it is above the threshold',
     ),
 ]);
 /** How the networks' mean output becomes the value of a pixel. */

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { hasCode } from '../files/disk-error.ts';
 import { type NpyDtype, parseNpyHeader, writeNpyHeader } from './npy-header.ts';
 
 /** An array as stored in a .npy file: values in C order (last axis fastest). */
@@ -72,10 +73,10 @@ export async function readNpy(path: string): Promise<NpyArray> {
   try {
     return decodeNpy(await readFile(path), path);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+    if (hasCode(error, 'ENOENT')) {
       throw new ReigniteError('FILE_MISSING', `File not found: ${path}.`, { cause: error });
     }
-    if (error instanceof Error && 'code' in error && error.code === 'EISDIR') {
+    if (hasCode(error, 'EISDIR')) {
       throw new ReigniteError('NPY_INVALID', `${path} is a folder, not a file.`, { cause: error });
     }
     throw error;

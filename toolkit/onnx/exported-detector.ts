@@ -3,7 +3,7 @@ import { DetectionSidecar } from './custom-model/sidecar.ts';
 import type { DescribedModel, DescribedValue } from './file/describe-model.ts';
 import { parsePythonLiteral } from './python-literal.ts';
 
-/** An output of one row a box that is suppressed already: x1, y1, x2, y2, score, class. */
+/** An output with one row per box after non-maximum suppression: x1, y1, x2, y2, score, class. */
 const SUPPRESSED_COLUMNS = 6;
 const MAX_CLASSES = 1_000;
 
@@ -19,9 +19,13 @@ export function exportedDetector(path: string, model: DescribedModel): Detection
   const names = namesOf(noted);
   if (names === undefined || stride === undefined) return undefined;
   if (task !== 'detect') {
-    throw new ReigniteError('SIDECAR_INVALID', `${path} is an export of the task ${task}; a detector is wanted.`, {
-      remedy: 'Export a model of the task `detect`.',
-    });
+    throw new ReigniteError(
+      'SIDECAR_INVALID',
+      `${path} is an export of the task ${task}; this task needs a detector.`,
+      {
+        remedy: 'Export a model of the task `detect`.',
+      },
+    );
   }
   const [output] = model.outputs;
   const format = output === undefined ? undefined : formatOf(output, names.length, model.metadata);

@@ -9,9 +9,7 @@ const STAIN_NAMES = { 'H&E': 'H&E (pink and purple)', immunohistochemistry: 'imm
 /** Why the numbers of a model may mean nothing at all; a sentence. */
 export function modelCautions({ synthetic }: { readonly synthetic: boolean }): readonly string[] {
   if (!synthetic) return [];
-  return [
-    'Do not trust these numbers: the model was trained on synthetic images for trying the program, not for tissue.',
-  ];
+  return ['Do not trust these numbers: the model was trained on synthetic images, not on tissue.'];
 }
 
 /** Says when an image does not have the colours of the stain of the task. */

@@ -86,7 +86,7 @@ export interface ClassArea {
 /**
  * Counts the pixels of every class.
  *
- * @param mpp - µm a px.
+ * @param mpp - µm per px.
  * @returns The classes that occur, by value.
  */
 export function classAreas(labels: Uint8Array, classes: TissueClasses, mpp?: number): ClassArea[] {
@@ -100,7 +100,7 @@ export function classAreas(labels: Uint8Array, classes: TissueClasses, mpp?: num
  *
  * @param counts - Pixels of each value.
  * @param total - Pixels that shares are of.
- * @param mpp - µm a px.
+ * @param mpp - µm per px.
  */
 export function areasOf(counts: Float64Array, total: number, classes: TissueClasses, mpp?: number): ClassArea[] {
   return Array.from(counts, (pixels, value) => ({ pixels, value }))

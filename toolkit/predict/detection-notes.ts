@@ -3,7 +3,7 @@ import type { CandidatesFile } from '../yolo/detect/candidates-file.ts';
 import type { ImageDetection } from './detection-plan.ts';
 
 /** Boxes that Ultralytics keeps of one image, or a one-to-one head gives. */
-const MOST_OF_YOLO = 300;
+const MAX_YOLO_BOXES = 300;
 
 interface FoundCells {
   readonly candidates: Pick<CandidatesFile, 'candidates'>;
@@ -11,7 +11,7 @@ interface FoundCells {
   readonly cutOff?: number;
 }
 
-/** What a reader of the numbers of a detector that is not the paper's should know, a sentence each. */
+/** What a reader of the numbers of a detector that is not the paper's should know, one sentence each. */
 export function detectionNotes(
   { model, detection: { view } }: { readonly model: CellModel; readonly detection: ImageDetection },
   { candidates: { candidates }, cutOff = 0 }: FoundCells,
@@ -21,8 +21,10 @@ export function detectionNotes(
   return [
     ...numberedNote(model.classes),
     ...(cutOff > 0 && view.kind === 'tiles' ? [cutOffNote(cutOff, view.overlap)] : []),
-    ...(view.kind === 'letterbox' && points > MOST_OF_YOLO
-      ? [`yolo predict keeps the best ${MOST_OF_YOLO} boxes of an image unless max_det says otherwise; here are all.`]
+    ...(view.kind === 'letterbox' && points > MAX_YOLO_BOXES
+      ? [
+          `yolo predict keeps the best ${MAX_YOLO_BOXES} boxes of an image unless max_det says otherwise; here all boxes are kept.`,
+        ]
       : []),
     ...(model.isSuppressed ? fullNote(candidates) : []),
   ];
@@ -38,12 +40,14 @@ function cutOffNote(cutOff: number, overlap: number): string {
   return `${boxes} at the border of a tile: such objects are larger than the overlap of ${overlap} px and may be cut or counted twice; --overlap makes it larger.`;
 }
 
-/** A one-to-one head gives so many boxes a tile and no more. */
+/** A one-to-one head gives at most this many boxes per tile. */
 function fullNote(candidates: CandidatesFile['candidates']): readonly string[] {
   const perTile = new Map<number, number>();
   for (const { tile, outcome } of candidates) {
     if (outcome !== 'confidence') perTile.set(tile, (perTile.get(tile) ?? 0) + 1);
   }
-  if (Math.max(0, ...perTile.values()) < MOST_OF_YOLO) return [];
-  return [`The network gives ${MOST_OF_YOLO} boxes a tile at most, which was reached: there may be more cells.`];
+  if (Math.max(0, ...perTile.values()) < MAX_YOLO_BOXES) return [];
+  return [
+    `The network gives at most ${MAX_YOLO_BOXES} boxes per tile, and a tile has that many: there may be more cells.`,
+  ];
 }

@@ -10,7 +10,7 @@ import type { TissueClasses } from '../models/class-colours.ts';
 import type { TissueModel } from '../models/tissue-model.ts';
 import type { RoiProgress, RoiSegmenter } from '../nnunet/sliding-window/roi-segmenter.ts';
 import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-scope.ts';
-import type { KeyedEngine } from '../onnx/session/refuse-other-engine.ts';
+import type { RanEngine } from '../onnx/session/refuse-other-engine.ts';
 import type { SessionOptions } from '../onnx/session/session.ts';
 import { modelCautions, scaleCautions, stainCautions } from './cautions.ts';
 import { type ClassArea, classAreas, type TissueCertainty, tissueCertainty, tissueCertaintyNote } from './certainty.ts';
@@ -34,7 +34,7 @@ interface PixelMap<Data extends Uint8Array | Uint16Array> {
 }
 
 /**
- * A mask or a map of margins at another size: each pixel takes the value at its middle.
+ * A mask or a map of confidences at another size: each pixel takes the value at its middle.
  *
  * @param allocate - Makes the new values, of as many pixels.
  */
@@ -67,15 +67,15 @@ export interface TissueJob {
   readonly out: string;
   readonly model: TissueModel;
   readonly classes: TissueClasses;
-  /** On the model, a sentence each. */
+  /** On the model, one sentence each. */
   readonly notes: readonly string[];
-  readonly engine: Required<KeyedEngine>;
+  readonly engine: RanEngine;
   readonly session: SessionOptions;
   readonly choices: PredictionChoices;
 }
 
 /**
- * Segments a user's image: mask, the same in colours, margins, overlay, outlines, areas.
+ * Segments a user's image: mask, the same in colours, confidences, overlay, outlines, areas.
  *
  * Safe to kill anywhere: finished tile rows wait in the state directory, and what the network made is kept there.
  *
@@ -124,7 +124,7 @@ async function segment(
   segmenter: RoiSegmenter,
   work: string,
   { signal, onProgress }: PredictOptions<RoiProgress>,
-): Promise<{ files: Record<string, string>; facts: InferenceFacts; ran: Required<KeyedEngine> }> {
+): Promise<{ files: Record<string, string>; facts: InferenceFacts; ran: RanEngine }> {
   const outputs = { mask: join(work, MASK), margin: join(work, MARGIN) };
   const ran = await segmenter.segment(
     {

@@ -6,6 +6,7 @@ import { TASKS, type Task } from '../../config/tasks.ts';
 import { bestEffort } from '../concurrency.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { codeOf, hasCode } from '../files/disk-error.ts';
 import { type FileLock, lockFile } from '../files/file-lock.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { statIfThere } from '../files/if-there.ts';
@@ -13,7 +14,7 @@ import { readJsonIfValid } from '../files/json-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
 import { sweepTemporaries, temporaryPathBeside } from '../files/temporary-files.ts';
 import { taskNamed } from '../tasks/task-named.ts';
-import { cellFiles, type ImagePrediction, tissueFiles } from './prediction.ts';
+import { cellFiles, type ImagePrediction, slideCellFiles, slideTissueFiles, tissueFiles } from './prediction.ts';
 import type { NamedImage, PredictionOrder } from './prediction-order.ts';
 import {
   ImageFailure,
@@ -127,7 +128,6 @@ export class PredictionFolder {
    */
   async refuseUnwritable(task: Task, images: readonly NamedImage[]): Promise<void> {
     const paths = images.flatMap((image) => this.#filesOf(task, image.name).map((path) => ({ path, image })));
-    const names = new Set(paths.map(({ path }) => basename(path)));
     const longest = new Map<string, (typeof paths)[number]>();
     for (const each of paths) {
       const known = longest.get(dirname(each.path));
@@ -136,8 +136,8 @@ export class PredictionFolder {
     for (const [folder, { path, image }] of longest) {
       await makeOutFolder(folder);
       await tryWriting(path, image.path);
-      await sweepTemporaries(folder, { of: (name) => names.has(name) });
     }
+    await this.#sweep(images);
     for (const { path } of paths) {
       if (!(await statIfThere(path))?.isDirectory()) continue;
       throw new ReigniteError('NOT_WRITABLE', `${path} is a folder, but a file must be written there.`, {
@@ -145,6 +145,17 @@ export class PredictionFolder {
       });
     }
     for (const image of images) await this.#refuseOtherImage(image);
+  }
+
+  /** Removes what killed commands left of these images, be they slides or not. */
+  async #sweep(images: readonly NamedImage[]): Promise<void> {
+    const kinds = [tissueFiles, cellFiles, slideTissueFiles, slideCellFiles];
+    const files = images.flatMap(({ name }) => kinds.flatMap((filesOf) => Object.values(filesOf(name))));
+    const names = new Set([...files.map((file) => basename(file)), ...images.map(({ name }) => `${name}.json`)]);
+    const folders = new Set(files.map((file) => join(this.#out, dirname(file))));
+    for (const folder of [...folders, join(this.#own, 'images')]) {
+      await sweepTemporaries(folder, { of: (name) => names.has(name) });
+    }
   }
 
   /** Records that an image was started: from now on it may leave files. */
@@ -181,7 +192,7 @@ export class PredictionFolder {
     const lock = await lockPatiently(join(this.#own, 'tables.lock'), `The tables of ${this.#out}`);
     try {
       const claim = await this.#readClaim();
-      if (claim === undefined) throw new ReigniteError('FILE_MISSING', `${this.#out} is no longer a prediction.`);
+      if (claim === undefined) throw new ReigniteError('FILE_MISSING', `${this.#out} no longer contains a prediction.`);
       const outcomes = inOrder(await this.#readOutcomes(), latest);
       const summary: PredictionSummary = {
         ...claim,
@@ -293,7 +304,7 @@ export function failureOf({ path: image }: NamedImage, error: unknown): ImageFai
       ? error
       : new ReigniteError(
           'INTERNAL',
-          `Unexpected, at ${image}: ${error instanceof Error ? error.message : String(error)}`,
+          `Unexpected error in ${image}: ${error instanceof Error ? error.message : String(error)}`,
         );
   const { code, message: cause, remedy } = known;
   return { image, code, cause, remedy };
@@ -304,7 +315,7 @@ function failureIn({ image, prediction, failure }: Outcome): ImageFailure | unde
   return {
     image,
     code: 'CANCELLED',
-    cause: `${image} was started and not finished.`,
+    cause: `${image} was started but not finished.`,
     remedy: 'Run its command again to resume.',
   };
 }
@@ -318,14 +329,15 @@ function inOrder(outcomes: readonly Outcome[], latest: readonly NamedImage[]): r
 /** What differs between two claims, as a person reads it. */
 function differences(there: Claim, here: Claim): string[] {
   const found: string[] = [];
-  if (there.task !== here.task) found.push(`--task ${there.task} there, ${here.task} here`);
+  if (there.task !== here.task) found.push(`--task ${there.task} in the folder, ${here.task} now`);
   const isSameModel =
     there.model.digest === here.model.digest && there.model.folds?.join() === here.model.folds?.join();
-  if (!isSameModel) found.push(`the model ${described(there)} there, ${described(here)} here`);
+  if (!isSameModel) found.push(`the model ${described(there)} in the folder, ${described(here)} now`);
   const names = new Set([...Object.keys(there.settings), ...Object.keys(here.settings)]);
   for (const name of names) {
     const [before, now] = [there.settings[name], here.settings[name]];
-    if (before !== now) found.push(`${optionOf(name)} ${before ?? 'not given'} there, ${now ?? 'not given'} here`);
+    if (before !== now)
+      found.push(`${optionOf(name)} ${before ?? 'not given'} in the folder, ${now ?? 'not given'} now`);
   }
   return found;
 }
@@ -355,7 +367,7 @@ async function placeFile(path: string, text: string): Promise<boolean> {
     await link(temporary, path);
     return true;
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false;
+    if (hasCode(error, 'EEXIST')) return false;
     // A file system without hard links: the two that are first at the same moment are let be.
     await writeFileAtomic(path, text);
     return true;
@@ -383,7 +395,7 @@ async function tryWriting(path: string, image: string): Promise<void> {
     // The name itself may be too long where the temporary one is not.
     await lstat(path).catch(unlessMissing);
   } catch (error) {
-    const code = codeOf(error);
+    const code = codeOf(error) ?? 'unknown';
     if (code === 'ENAMETOOLONG') {
       const cause = `The name of the image ${basename(image)} is too long for the files derived from it.`;
       throw new ReigniteError('NAME_TOO_LONG', cause, { cause: error, remedy: 'Give the image a shorter name.' });
@@ -399,7 +411,7 @@ async function tryWriting(path: string, image: string): Promise<void> {
 }
 
 function unlessMissing(error: unknown): void {
-  if (codeOf(error) !== 'ENOENT') throw error;
+  if (!hasCode(error, 'ENOENT')) throw error;
 }
 
 async function lockPatiently(path: string, subject: string): Promise<FileLock> {
@@ -413,8 +425,4 @@ async function lockPatiently(path: string, subject: string): Promise<FileLock> {
       await sleep(LOOK_AGAIN_MS);
     }
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
 }

@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { z } from 'zod';
 import { TASKS, type Task } from '../../config/tasks.ts';
 import { ERRORS, type ErrorCode, ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { grouped } from '../format.ts';
 import { FoldName } from '../nnunet/model-card.ts';
+import { AdapterNames, adapterText } from '../onnx/provider/adapter.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import type { ClassCount, ImagePrediction } from './prediction.ts';
 
@@ -19,7 +21,7 @@ const FEW_CLASSES = 10;
  */
 export function describePrediction(image: ImagePrediction, isQuiet = false): string[] {
   const size = `${image.width} x ${image.height} px${image.mpp === undefined ? '' : `, ${image.mpp} µm/px`}`;
-  const how = image.cached ? 'from the cache' : `${image.seconds.toFixed(1)} s on ${image.provider}`;
+  const how = image.cached ? 'from the cache' : `${image.seconds.toFixed(1)} s on ${engineText(image)}`;
   return [
     `${image.name}: ${size}, ${how}`,
     ...(image.areas ?? []).map(({ name, share, mm2 }) =>
@@ -30,6 +32,10 @@ export function describePrediction(image: ImagePrediction, isQuiet = false): str
     ...outlinesOf(image),
     ...(isQuiet ? [] : image.notes).map((note) => `  ${note}`),
   ];
+}
+
+function engineText({ provider, ...names }: ImagePrediction): string {
+  return names.adapter === undefined ? provider : `${provider} (${adapterText(names)})`;
 }
 
 function countRows(counts: readonly ClassCount[]): string[] {
@@ -61,7 +67,7 @@ function outlinesOf({ regions, leftOut, width, height }: ImagePrediction): strin
   const smaller = leftOut.regions === 1 ? '1 smaller region' : `${leftOut.regions} smaller regions`;
   const outlines = regions === 1 ? '1 outline' : `${regions} outlines`;
   return [
-    `  ${outlines}; ${smaller} (${leftOut.pixels} px, ${share} % of the image) left out by --min-area (0 keeps all)`,
+    `  ${outlines}; ${smaller} (${grouped(leftOut.pixels)} px, ${share} % of the image) left out by --min-area (0 keeps all)`,
   ];
 }
 
@@ -116,7 +122,9 @@ export const PredictedImage = z.object({
   mpp: z.number().exactOptional(),
   resampledTo: Size.exactOptional(),
   cached: z.boolean(),
+  key: z.string().exactOptional(),
   provider: z.string(),
+  ...AdapterNames.shape,
   seconds: z.number(),
   notes: z.array(z.string()),
   cells: z.int().exactOptional(),
@@ -192,18 +200,34 @@ export interface PredictionSummary {
   readonly failures: readonly ImageFailure[];
 }
 
-/** Writes what all predictions of a folder came to: `summary.json`, and the numbers as CSV. */
+/**
+ * Writes what all predictions of a folder came to: `summary.json`, and the numbers as CSV. Paths in the file are relative
+ * to the folder: they stay true where it is moved together with the images.
+ */
 export async function writePredictionSummary(out: string, summary: PredictionSummary): Promise<void> {
-  await writeFileAtomic(join(out, 'summary.json'), `${JSON.stringify(summary, null, 1)}\n`);
+  const relativeOnes = withPaths(summary, (path) => relative(out, path));
+  await writeFileAtomic(join(out, 'summary.json'), `${JSON.stringify(relativeOnes, null, 1)}\n`);
   const { predictionTable: table } = taskNamed(summary.task);
   await writeFileAtomic(join(out, table), predictionTable(summary.images));
 }
 
-/** @throws ReigniteError FILE_MISSING where the folder holds no summary of a prediction. */
+/** Changes every path of a summary. */
+function withPaths(summary: PredictionSummary, change: (path: string) => string): PredictionSummary {
+  const ofImage = <Of extends { readonly image: string }>(each: Of): Of => ({ ...each, image: change(each.image) });
+  return {
+    ...summary,
+    model: { ...summary.model, path: change(summary.model.path) },
+    images: summary.images.map(ofImage),
+    failures: summary.failures.map(ofImage),
+  };
+}
+
+/** Reads `summary.json`; its paths become absolute. @throws ReigniteError FILE_MISSING where the folder holds no summary of a prediction. */
 export async function readPredictionSummary(out: string): Promise<PredictionSummary> {
   const path = join(out, 'summary.json');
   try {
-    return PredictionSummary.parse(JSON.parse(await readFile(path, 'utf8')));
+    const summary = PredictionSummary.parse(JSON.parse(await readFile(path, 'utf8')));
+    return withPaths(summary, (each) => resolve(out, each));
   } catch (cause) {
     throw new ReigniteError('FILE_MISSING', `${path} is not a summary of a prediction.`, { cause });
   }

@@ -5,7 +5,7 @@ import type { RegionCells, TumourShare } from './slides/tumour-share.ts';
 
 /** Choices that hold for all images of a prediction. */
 export interface PredictionChoices {
-  /** µm a px of the images, where it is known. */
+  /** µm per px of the images, where it is known. */
   readonly mpp?: number;
   /** A level of a slide that is taken as it is. */
   readonly level?: number;
@@ -75,9 +75,14 @@ export interface ImagePrediction {
   readonly files: Readonly<Record<string, string>>;
   /** Whether the network's part was done before. */
   readonly cached: boolean;
+  /** Key of the network's part in the cache; missing in summaries of earlier versions. */
+  readonly key?: string;
   readonly provider: string;
+  /** What the provider ran on; missing for the CPU. */
+  readonly adapter?: string;
+  readonly driver?: string;
   readonly seconds: number;
-  /** What a reader of the numbers should know, a sentence each. */
+  /** What a reader of the numbers should know, one sentence each. */
   readonly notes: readonly string[];
 }
 

@@ -48,7 +48,7 @@ function originText({ configuration: config, verified }: ReportData): string[] {
       ? 'no checksums were verified'
       : crc === 0
         ? `${counted(verified.length, 'file was', 'files were')} verified by the MD5 that the record publishes`
-        : `${verified.length - crc} of ${counted(verified.length, 'file')} ${verified.length - crc === 1 ? 'was' : 'were'} verified by MD5, the members extracted from the others by CRC-32`;
+        : `${verified.length - crc} of ${counted(verified.length, 'file')} ${verified.length - crc === 1 ? 'was' : 'were'} verified by MD5; members that were extracted from the other files were verified by CRC-32`;
   const from =
     serveFrom !== undefined
       ? "The record's files were served from a local folder"
@@ -84,7 +84,7 @@ function methodsOf(task: Task, config: Config, data: ReportData): string {
 function regionsOf(task: Task, { summary }: ReportData): string {
   const { total = 0, failed = 0 } = summary.tasks[task]?.rois ?? {};
   const regions = counted(total - failed, 'test region');
-  return failed === 0 ? `all ${regions}` : `${regions} (${failed} more failed)`;
+  return failed === 0 ? `all ${regions}` : `${regions} (inference failed in ${failed} more)`;
 }
 
 function enginesText(data: ReportData): string[] {
@@ -93,7 +93,7 @@ function enginesText(data: ReportData): string[] {
   if (engines.length === 0) return [];
   const said = engines.map(
     ({ ortVersion, provider, precision, engine }) =>
-      `${precision} with ONNX Runtime ${ortVersion} (execution provider ${provider}, engine "${engine}")`,
+      `${precision}${provider === 'cuda' ? ' (TensorFloat-32 switched off)' : ''} with ONNX Runtime ${ortVersion} (execution provider ${provider}, engine "${engine}")`,
   );
   const counts = Object.values(summary.tasks).map(({ rois }) => rois);
   const computed = counts.reduce((sum, rois) => sum + rois.computed, 0);
@@ -156,9 +156,9 @@ function tolerancesText({ tasks }: ReportData, { he, cells, published }: Verdict
     ...(printed ? ['the F1 of the published points had to round to the printed values'] : []),
   ];
   return (
-    `Our predictions were compared with the published ones: ${reproduced.join('; ')}. They were within tolerance when ${near.join('; for cells, when ')}. ` +
-    'This had to hold in every region and over all of them; nothing was corrected for multiplicity.' +
-    (evaluated.length === 0 ? '' : ` In addition ${evaluated.join(', and ')}.`)
+    `The reproduced predictions were compared with the published ones: ${reproduced.join('; ')}. They were within tolerance when ${near.join('; for cells, when ')}. ` +
+    'This had to hold in every region and over all regions together; no correction for multiple comparisons was made.' +
+    (evaluated.length === 0 ? '' : ` In addition, ${evaluated.join(', and ')}.`)
   );
 }
 

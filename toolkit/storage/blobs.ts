@@ -53,7 +53,7 @@ export class Blobs {
       if (found === undefined) {
         throw new ReigniteError('STORAGE_MISSING', `${this.#store.name}${key} is not in the storage.`);
       }
-      throw new ReigniteError('STORAGE_DAMAGED', `${this.#store.name}${key} holds other bytes than its name says.`);
+      throw new ReigniteError('STORAGE_DAMAGED', `${this.#store.name}${key} does not match the SHA-256 in its name.`);
     });
   }
 }

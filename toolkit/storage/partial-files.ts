@@ -9,7 +9,7 @@ export const PARTIAL = 'partial';
 /** File of a work folder that counts attempts which died. */
 export const ATTEMPTS = 'attempts.json';
 
-/** A commit that is made during the copying makes the copy useless; so often it is tried again. */
+/** A commit that is made during the copying makes the copy useless; it is repeated this many times. */
 const TRIES = 3;
 
 /** How far a partial result is: tile row, fold, tiles. */

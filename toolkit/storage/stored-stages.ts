@@ -5,7 +5,10 @@ import type { Blobs, Content } from './blobs.ts';
 import type { ObjectStore } from './object-store.ts';
 import { FileList, parseStored } from './stored-files.ts';
 
-/** The lists of files of a stage: what it reads of the data folder, and what was written for the results folder elsewhere. */
+/**
+ * The lists of files of a stage: what it reads of the data folder, and what was written for the results folder
+ * elsewhere.
+ */
 export type StageList = 'data' | 'measured';
 
 /** The small files of a task of one execution of a run: its plan, what failed, and lists of larger files. */
@@ -18,7 +21,7 @@ export class StoredStages {
     this.#blobs = blobs;
   }
 
-  /** @param stage - Folder of the stage, relative to `runs` of the home. */
+  /** @param stage - Folder of the stage, relative to `runs` of the state directory. */
   async write(stage: string, name: string, text: string, signal?: AbortSignal): Promise<void> {
     await this.#store.write(keyOf(stage, name), text, signal);
   }

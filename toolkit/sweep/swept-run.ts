@@ -106,7 +106,7 @@ async function cellsOf(
   if (boxes === undefined) {
     throw new ReigniteError('FILE_MISSING', `The boxes of ROI ${roi} of ${summary.run} are not in this cache.`, {
       remedy:
-        'Run the same `npx reignite run` again in this home: what is missing is detected again. Images that changed since the run count as missing.',
+        'Run the same `npx reignite run` again in this state directory: missing images are detected again. Images that changed since the run count as missing.',
     });
   }
   const limits = { ...SCRIPT_LIMITS, confidence: boxes.floor, iou: settings.iou };

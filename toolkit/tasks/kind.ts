@@ -233,7 +233,7 @@ export interface TaskKind {
   methods(input: MethodsInput): string;
   /** The scores of `metrics/<task>.json`, as the end of a run shows them. */
   scoreGroups(metrics: unknown): readonly ScoreGroup[];
-  /** What the metrics leave out, a sentence each. */
+  /** What the metrics leave out, one sentence each. */
   readRemarks(results: string): Promise<readonly string[]>;
   readonly viewer: ViewerWords;
   /**

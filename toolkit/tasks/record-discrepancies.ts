@@ -34,7 +34,7 @@ import {
 import { comparedDigests, countCocoFiles, PUBLISHED_DIGESTS } from './paper-record.ts';
 import type { TaskWork } from './work.ts';
 
-/** Rows looked at side by side: most of the time goes to opening images for their size. */
+/** Rows checked at the same time: most of the time goes to opening images for their size. */
 const LANES = 8;
 /** Masks that are decoded for their values: more than the paper's record has. */
 const MAX_MASKS = 1_000;

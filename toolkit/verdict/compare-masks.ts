@@ -79,5 +79,5 @@ export function sumOfComparisons(comparisons: readonly MaskComparison[], labels:
   return total;
 }
 
-/** Half a step of the stored margins: what rounding may add. */
+/** Half a step of the stored confidences: what rounding may add. */
 export const CONFIDENCE_ROUNDING = 0.5 / LARGEST;

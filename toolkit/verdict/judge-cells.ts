@@ -3,7 +3,7 @@ import type { VerdictConfig } from '../../config/verdict-config.ts';
 import { describeDoubt } from '../dataset/category-classes.ts';
 import type { CellPoint } from '../dataset/cell-point.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
-import { counted, shortNumber } from '../format.ts';
+import { counted, grouped, shortNumber } from '../format.ts';
 import { AI, evaluateDetection } from '../metrics/agreement.ts';
 import { type DetectionMetrics, pairName } from '../metrics/agreement-metrics.ts';
 import type { TieOrder } from '../metrics/match-points.ts';
@@ -124,7 +124,7 @@ function judgeInference(
   const verdict = mostSevere([verdictOnPoints(pooled, tolerances), onF1, ...rois.map((roi) => roi.verdict)]);
   const outside = rois.filter((roi) => roi.verdict === 'differs').length;
   const parts = [
-    `${pooled.matched} of ${counted(pooled.published, 'published point')} matched, ${pooled.extra} more in this run`,
+    `${grouped(pooled.matched)} of ${counted(pooled.published, 'published point')} matched, ${grouped(pooled.extra)} additional in this run`,
     `largest distance ${pooled.farthest.toFixed(3)} px`,
     `largest difference of an F1 ${shortNumber(farthest)}`,
     ...(outside === 0 ? [] : [`${counted(outside, 'image is', 'images are')} outside the tolerance`]),

@@ -1,7 +1,7 @@
 import type { TissueTask } from '../../config/tasks.ts';
 import type { HalfPrecision, VerdictConfig } from '../../config/verdict-config.ts';
 import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
-import { counted, shortNumber } from '../format.ts';
+import { counted, grouped, shortNumber } from '../format.ts';
 import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
 import { dicePerLabel, microDice } from '../metrics/dice.ts';
 import { sumOfConfusions } from '../metrics/evaluate-he.ts';
@@ -48,7 +48,7 @@ export function tissueWithoutPrediction(
     return { without, said };
   };
   const published = sideOf(sides.published, 'The published masks');
-  const ours = sideOf(sides.ours, 'Our masks');
+  const ours = sideOf(sides.ours, 'The reproduced masks');
   return {
     withoutPrediction: { published: published.without, ours: ours.without },
     warnings: [...published.said, ...ours.said],
@@ -161,9 +161,9 @@ function verdictWith(explanation: MaskExplanation, verdict: Verdict): Verdict {
 
 const EXPLANATIONS: Readonly<Record<MaskExplanation, string>> = {
   identical: 'No difference was found.',
-  ties: 'The differing pixels are near ties between two labels, which rounding decides.',
+  ties: 'The differing pixels are near ties: rounding decides between two labels.',
   'half precision':
-    'The differences are of the size that computing in half precision makes, as the authors did: few pixels, each with a low confidence.',
+    'Half precision, which the authors used, explains the differences: few pixels differ, each with a low confidence.',
   unexplained: 'Neither rounding nor half precision explains the differences.',
 };
 
@@ -204,8 +204,10 @@ function judgeInference(
   const parts = [
     pooled.pixels === 0
       ? 'No ROI can be compared'
-      : `${pooled.differing} of ${counted(pooled.pixels, 'pixel')} ${pooled.differing === 1 ? 'differs' : 'differ'}`,
-    ...(pooled.differing === 0 ? [] : [`largest confidence ${shortNumber(pooled.largestConfidence)}`]),
+      : `${grouped(pooled.differing)} of ${counted(pooled.pixels, 'pixel')} ${pooled.differing === 1 ? 'differs' : 'differ'}`,
+    ...(pooled.differing === 0
+      ? []
+      : [`largest confidence of a differing pixel ${shortNumber(pooled.largestConfidence)}`]),
     ...(pooled.pixels === 0 ? [] : [`largest difference of a Dice ${shortNumber(farthest)}`]),
     ...(outside === 0 ? [] : [`${counted(outside, 'ROI is', 'ROIs are')} outside the tolerance`]),
     ...(left === 0 ? [] : [`${counted(left, 'ROI')} cannot be compared`]),
@@ -256,7 +258,7 @@ function judgeEvaluation(
     return { verdict: 'not comparable', reason: 'The record has no published confusion matrix.' };
   const without = rois.filter((roi) => !('comparison' in roi)).length;
   if (without > 0) {
-    const reason = `The published matrix covers all ROIs; ${without} of ${rois.length} ${without === 1 ? 'has' : 'have'} no mask.`;
+    const reason = `The published matrix covers all ROIs, but ${without} of ${rois.length} ${without === 1 ? 'has' : 'have'} no published mask.`;
     return { verdict: 'not comparable', reason };
   }
   const [theirs, here] = [matrix.counts(), scored.counts()];

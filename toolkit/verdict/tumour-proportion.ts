@@ -12,7 +12,7 @@ export interface TumourClasses {
 const DEFINITION =
   'Tumour proportion score: PD-L1 positive tumour cells among all tumour cells, in percent, ' +
   'counted within the image of the data set and not over a whole section; ' +
-  'readers by all their points, the AI by those in the annotated box.';
+  'all points count for readers, points in the annotated box for the AI.';
 
 /** Bounds of the categories < 1 %, 1 to 49 %, >= 50 %. */
 const CATEGORIES = [1, 50];

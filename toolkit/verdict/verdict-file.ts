@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CELL_TASKS, TISSUE_TASKS } from '../../config/tasks.ts';
+import { AdapterNames } from '../onnx/provider/adapter.ts';
 import { MaskComparison } from './compare-masks.ts';
 
 /** How a result stands to the published one. */
@@ -37,7 +38,7 @@ export const ComparedMetric = z.object({
   judged: z.boolean().describe('Whether it counts for the verdict'),
   published: z.number().nullable(),
   ours: z.number().nullable(),
-  difference: z.number().nullable().describe('Ours minus published'),
+  difference: z.number().nullable().describe('Reproduced minus published'),
   publishedInterval: Interval.optional(),
   oursInterval: Interval.optional(),
   differenceInterval: Interval.optional(),
@@ -93,7 +94,7 @@ export const HeRoiVerdict = RoiVerdict.extend({
   comparison: MaskComparison.omit({ between: true }).optional(),
   explanation: MaskExplanation.optional(),
   published: z.number().optional().describe('Overall Dice of the published mask'),
-  ours: z.number().optional().describe('Overall Dice of our mask'),
+  ours: z.number().optional().describe('Overall Dice of the reproduced mask'),
 });
 export type HeRoiVerdict = z.infer<typeof HeRoiVerdict>;
 
@@ -152,7 +153,7 @@ export const TumourProportion = z.object({
       z.object({
         reader: z.string(),
         rois: z.int().min(0).describe('Images on which both have a score'),
-        meanDifference: z.number().nullable().describe('AI (ours) minus reader, percentage points'),
+        meanDifference: z.number().nullable().describe('Reproduced AI minus reader, percentage points'),
         meanAbsoluteDifference: z.number().nullable().describe('Percentage points'),
         publishedMeanDifference: z.number().nullable(),
         publishedMeanAbsoluteDifference: z.number().nullable(),
@@ -167,6 +168,7 @@ export type TumourProportion = z.infer<typeof TumourProportion>;
 export const VerdictEngine = z.object({
   model: z.string().describe('Digest of the converted model'),
   provider: z.string().describe('ONNX Runtime execution provider'),
+  ...AdapterNames.shape,
   ortVersion: z.string(),
   engine: z.string(),
   precision: z.literal('float32'),
@@ -212,7 +214,7 @@ export const PointsComparison = z.object({
   published: z.int().min(0),
   matched: z.int().min(0).describe('Pairs of one class within the tolerance, nearest first'),
   farthest: z.number().min(0).describe('Largest distance within a pair, px'),
-  extra: z.int().min(0).describe('Our points without counterpart'),
+  extra: z.int().min(0).describe('Reproduced points without counterpart'),
   missing: z.int().min(0).describe('Published points without counterpart'),
   unexplained: z
     .int()

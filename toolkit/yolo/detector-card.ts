@@ -10,9 +10,9 @@ const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const Count = z.int().min(1);
 
 /**
- * Layout of a detector's output, float32, boxes in px of the input: `yolov5` [1, rows, 5 + classes], centre x, centre y,
- * width, height, objectness, classes; `yolov8` [1, 4 + classes, rows], without objectness; `end2end` [1, rows, 6], x1, y1,
- * x2, y2, score, class, best first and already suppressed.
+ * Layout of a detector's output, float32, boxes in px of the input: `yolov5` [1, rows, 5 + classes], centre x, centre
+ * y, width, height, objectness, classes; `yolov8` [1, 4 + classes, rows], without objectness; `end2end` [1, rows, 6],
+ * x1, y1, x2, y2, score, class, best first and already suppressed.
  */
 export const DetectorFormat = z.enum(['yolov5', 'yolov8', 'end2end']);
 export type DetectorFormat = z.infer<typeof DetectorFormat>;
@@ -40,7 +40,7 @@ export const DetectorCard = z.object({
     .describe(
       'Name of the output, float32; for yolov5 [1, rows, 5 + nc]: centre x, centre y, width, height in px, objectness, classes',
     ),
-  file: z.string().describe('ONNX file next to this card'),
+  file: z.string().describe('ONNX file next to this description'),
   bytes: Count,
   sha256: Sha256.describe('Of the ONNX file'),
   parameters: Count.describe('Elements of the tensors that were used'),
@@ -48,13 +48,13 @@ export const DetectorCard = z.object({
 });
 export type DetectorCard = z.infer<typeof DetectorCard>;
 
-/** Reads the card of a converted detector; undefined where there is none, or one of another version. */
+/** Reads the description of a converted detector; undefined where there is none, or one of another version. */
 export function knownDetectorCard(folder: string): Promise<DetectorCard | undefined> {
   return readJsonIfValid(join(folder, CARD_FILE), DetectorCard);
 }
 
 /**
- * Reads the card of a converted detector.
+ * Reads the description of a converted detector.
  *
  * @param folder - Where `convertDetector` wrote to.
  * @throws ReigniteError MODEL_UNREADABLE when there is none or it is not understood.
@@ -64,6 +64,8 @@ export async function readDetectorCard(folder: string): Promise<DetectorCard> {
   try {
     return DetectorCard.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (cause) {
-    throw new ReigniteError('MODEL_UNREADABLE', `${path} is not the card of a converted detector.`, { cause });
+    throw new ReigniteError('MODEL_UNREADABLE', `${path} is not the JSON description of a converted detector.`, {
+      cause,
+    });
   }
 }

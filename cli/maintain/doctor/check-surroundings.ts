@@ -12,7 +12,10 @@ const UI_PORT = 8233;
 const TIMEOUT_MS = 6_000;
 const PROXY_VARIABLES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'];
 
-/** What lies around the home: the current folder, ports, fonts, the network. Nothing is fetched but one reply's head. */
+/**
+ * What lies around the state directory: the current folder, ports, fonts, the network. Nothing is fetched but one
+ * reply's head.
+ */
 export async function checkEnvironment(): Promise<Finding[]> {
   return [await checkFolder(), await checkPorts(), checkFonts(), checkProxy(), await checkZenodo()];
 }

@@ -9,7 +9,7 @@ import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
 import { lookAtRecord, lookLines } from './look-at-record.ts';
 import { planRun, type RunPlan, type TaskPlan } from './plan-run.ts';
 
-/** Speed that a plan reckons with, and where it comes from. */
+/** Assumed speed of a plan, and where it comes from. */
 export interface Pace {
   /** Wall time of one tile in one network, s. */
   readonly secondsPerTile: number;
@@ -17,7 +17,7 @@ export interface Pace {
   readonly basis: 'measured' | 'assumed';
 }
 
-/** Bytes a second of a usual connection to the archive. */
+/** Bytes per second of a usual connection to the archive. */
 export const ASSUMED_RATE = 10e6;
 
 const Facts = z.object({ tiles: z.number(), seconds: z.number() });
@@ -58,7 +58,7 @@ function fileLines({ files, bytes, disk, hours }: RunPlan): string[] {
   const free = disk.free === undefined ? 'unknown' : bytesText(disk.free);
   if (files === undefined || bytes === undefined) {
     return [
-      `Contents of the record unknown: it could not be asked yet. The run asks again and waits for an answer; disk free ${free}`,
+      `Contents of the record unknown: the server has not answered yet. The run asks again and waits for an answer; disk free ${free}`,
     ];
   }
   const { needed = 0 } = disk;

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { chmod, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { bestEffort } from '../../../toolkit/concurrency.ts';
 import { writeFileAtomic } from '../../../toolkit/files/atomic-write.ts';
+import { hasCode } from '../../../toolkit/files/disk-error.ts';
 import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
 import { readTextIfThere, statIfThere } from '../../../toolkit/files/if-there.ts';
 import { makeFolder } from '../../../toolkit/files/make-folder.ts';
@@ -21,13 +21,6 @@ export interface CachedBinary {
   readonly path: string;
   /** The way by which it came. */
   readonly origin: string;
-}
-
-/** The user's cache of reignite, shared by all state directories: `$XDG_CACHE_HOME/reignite`, else `~/.cache/reignite`. */
-export function userCacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
-  const root = environment['XDG_CACHE_HOME'];
-  // The XDG specification: a relative path is to be ignored.
-  return join(root && isAbsolute(root) ? root : join(environment['HOME'] || homedir(), '.cache'), 'reignite');
 }
 
 /**
@@ -96,8 +89,7 @@ async function takePlace(ready: string, cache: string, build: TemporalBuild): Pr
       await rename(ready, folder);
       return;
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
-      if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+      if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
     }
     const isSound = await cachedBinary(cache, build).then(
       () => true,
@@ -134,9 +126,13 @@ async function printedVersion(path: string, signal: AbortSignal | undefined): Pr
     return stdout;
   } catch (error) {
     signal?.throwIfAborted();
-    const code = error instanceof Error && 'code' in error ? error.code : error;
-    if (code === 'ENOENT') throw new Error(`there is no file ${path}`);
-    if (code === 'EACCES') throw new Error(`${path} is not executable`);
-    throw new Error(`${path} --version fails (${String(code ?? 'no answer')})`);
+    if (hasCode(error, 'ENOENT')) throw new Error(`there is no file ${path}`);
+    if (hasCode(error, 'EACCES')) throw new Error(`${path} is not executable`);
+    throw new Error(`${path} --version fails (${exitOf(error)})`);
   }
+}
+
+/** The exit status or the system's code; a process that was ended for its silence has none. */
+function exitOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && error.code !== null ? String(error.code) : 'no answer';
 }

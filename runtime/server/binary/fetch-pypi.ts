@@ -139,5 +139,5 @@ async function bytesIn(folder: string): Promise<number> {
 function reasonOf(said: string): string {
   const lines = said.split('\n').map((line) => line.trim());
   const complaint = lines.findLast((line) => /^ERROR|No module named/.test(line)) ?? lines.findLast(Boolean);
-  return (complaint ?? 'it says nothing').replace(/^ERROR: /, '').slice(0, 200);
+  return (complaint ?? 'it printed nothing').replace(/^ERROR: /, '').slice(0, 200);
 }

@@ -42,8 +42,8 @@ describe('waitingGroups', () => {
       { queue: 'inference', activities: 1, reason: 'no worker serves the queue' },
     ]);
     expect(waitingGroups([waits, { ...waits, last: failed }], [IDLE])).toEqual([
-      { queue: 'inference', activities: 1, reason: 'about to be taken' },
-      { queue: 'inference', activities: 1, reason: `the last attempt ended: ${failed.message}` },
+      { queue: 'inference', activities: 1, reason: 'about to be started' },
+      { queue: 'inference', activities: 1, reason: `the last attempt failed: ${failed.message}` },
     ]);
   });
 });

@@ -4,9 +4,11 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { connect } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isGrpcServiceError } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import { tsToMs } from '@temporalio/common/lib/time.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { listRuns } from '../../../runtime/run/find-run.ts';
 import { connectTo } from '../../../runtime/server/connection.ts';
 import { type EmbeddedServer, startEmbeddedServer } from '../../../runtime/server/embedded-server.ts';
 import type { ServerAddress } from '../../../runtime/server/server-address.ts';
@@ -54,6 +56,18 @@ async function statusOf(server: ServerAddress, workflowId: string): Promise<stri
     return error instanceof Error ? error.name : 'unknown';
   } finally {
     await client.connection.close();
+  }
+}
+
+/** Asks until a server answers: the connection needs a while to find the next one. */
+async function onceAnswered<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const cause = error instanceof Error ? error.cause : undefined;
+      if (!isGrpcServiceError(error) && !isGrpcServiceError(cause)) throw error;
+    }
   }
 }
 
@@ -125,6 +139,19 @@ describe('startEmbeddedServer', () => {
     expect(await startTimeOf(third.pid)).toBeUndefined();
     expect(await runningServer(home)).toBeUndefined();
     expect(await runningServer(join(root, 'another home'))).toMatchObject({ address: other.address, pid: other.pid });
+  });
+
+  it('is not mistaken for a server of another state directory that takes over its port', async () => {
+    const ended = await start(join(root, 'ended'));
+    const client = await connectTo(ended);
+    await startWorkflow(ended, 'reproduce');
+    await ended.stop();
+    const port = Number(ended.address.split(':')[1]);
+    const successor = await start(join(root, 'successor'), { ports: { grpc: port, ui: 0 } });
+    expect(successor.address).toBe(ended.address);
+    await expect(onceAnswered(() => listRuns(client))).rejects.toMatchObject({ code: 'TEMPORAL_UNREACHABLE' });
+    await expect(connectTo(ended)).rejects.toMatchObject({ code: 'TEMPORAL_UNREACHABLE' });
+    await client.connection.close();
   });
 
   it('adopts a server that was left behind when asked to, and stops it like its own', async () => {

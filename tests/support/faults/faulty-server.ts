@@ -10,7 +10,7 @@ import { needsRange } from './fault.ts';
 export interface ServedFile {
   readonly key: string;
   readonly bytes: Buffer;
-  /** Taken one after the other, a request each. */
+  /** Taken one after the other, one request each. */
   readonly faults: readonly Fault[];
   /** Where its bytes arrive: no more than `WINDOW` of them are under way. */
   readonly part: string;
@@ -302,7 +302,9 @@ function spoiled(bytes: Buffer): Buffer {
 
 const ESTABLISHED = '01';
 
-/** Connections that clients of this machine have open to a port of it; undefined where the kernel does not report them. */
+/**
+ * Connections that clients of this machine have open to a port of it; undefined where the kernel does not report them.
+ */
 function openTo(port: number): number | undefined {
   if (process.platform !== 'linux') return undefined;
   const lines = readFileSync('/proc/net/tcp', 'utf8').trim().split('\n').slice(1);

@@ -231,7 +231,7 @@ class ScheduleRun {
   }
 }
 
-/** So many at the same time, first come, first served. */
+/** At most this many at the same time, first come, first served. */
 class Slots {
   #free: number;
   readonly #waiting: (() => void)[] = [];

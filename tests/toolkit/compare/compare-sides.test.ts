@@ -16,7 +16,7 @@ const config = VerdictConfig.parse({ resamples: 200 });
 const { signal } = new AbortController();
 const LABELS = 17;
 
-/** Counts of a patient: so many Stroma pixels predicted as such, and as Tumor cells. */
+/** Counts of a patient: Stroma pixels predicted as such, and as Tumor cells. */
 function patient(id: string, right: number, wrong: number, roi = `roi${id}`): PatientsFile['patients'][number] {
   const ours = new Array<number>(LABELS ** 2).fill(0);
   ours[4 * LABELS + 4] = right;

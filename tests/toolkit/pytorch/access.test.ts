@@ -55,7 +55,7 @@ describe('accessors', () => {
     const patch = dictGet(dictGet(dictGet(plans, 'stages'), 0), 'patch');
     const message = 'plans.pkl has a list at stages[0].patch where text is expected.';
     expectRefusal(() => asString(patch), 'PLANS_INVALID', message);
-    expectRefusal(() => asString(asList(patch)[1] ?? patch), 'PLANS_INVALID', 'the bigint "512" at stages[0].patch[1]');
+    expectRefusal(() => asString(asList(patch)[1] ?? patch), 'PLANS_INVALID', 'the number 512 at stages[0].patch[1]');
     expectRefusal(() => asNumber(dictGet(plans, 'other')), 'PLANS_INVALID', 'has nothing at other where a number');
     expectRefusal(() => asTensor(plans), 'PLANS_INVALID', 'has a dict at its root where a tensor');
   });

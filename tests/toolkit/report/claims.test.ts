@@ -3,8 +3,8 @@ import { RunConfig } from '../../../config/schema.ts';
 import { TASKS } from '../../../config/tasks.ts';
 import { VerdictConfig } from '../../../config/verdict-config.ts';
 import type { Provenance } from '../../../toolkit/dataset/provenance.ts';
+import { parseAdapters } from '../../../toolkit/onnx/provider/nvidia.ts';
 import { badge } from '../../../toolkit/report/badge.ts';
-import { parseAdapters } from '../../../toolkit/report/environment.ts';
 import { methodsText } from '../../../toolkit/report/methods.ts';
 import { citations } from '../../../toolkit/report/page/cite.ts';
 import { headlineOf } from '../../../toolkit/report/page/headline.ts';
@@ -47,7 +47,7 @@ describe('what a report claims', () => {
   it('of synthetic data, under whatever number: no paper, no citation, no methods', () => {
     const data = run({ kind: 'synthetic' }, '15674785');
     const { answer } = headlineOf(data);
-    expect(answer).toBe('The pipeline works: synthetic sample reproduced; this says nothing about the paper.');
+    expect(answer).toBe('The pipeline works: the synthetic sample is reproduced; this says nothing about the paper.');
     expect(methodsText(data)).toEqual([]);
     expect(everything(data)).not.toMatch(/IGNITE|[Zz]enodo|arXiv|doi\.org|Yes/);
     expect(String(badge(data))).toContain('reproduced (synthetic)');
@@ -63,7 +63,7 @@ describe('what a report claims', () => {
 
   it('of the paper: whether it reproduces, and only as far as it was compared', () => {
     const data = run({ kind: 'paper' }, '15674785');
-    expect(headlineOf(data).answer).toBe('As far as it was compared, yes: reproduced.');
+    expect(headlineOf(data).answer).toBe('Yes, as far as it was compared: reproduced.');
     expect(headlineOf(data).sentence).toContain('Nuclei detection and PD-L1 detection were not part of this run.');
     expect(citations(data, '1').join()).toContain('https://doi.org/10.5281/zenodo.15674785');
   });
@@ -139,6 +139,7 @@ describe('the methods text', () => {
     });
     expect(text).toContain('the tiles that hold annotated pixels');
     expect(text).toContain('ONNX Runtime 1.30.0 (execution provider cuda, engine "exact"), 1 thread per session');
+    expect(text).toContain('in float32 (TensorFloat-32 switched off) with');
     expect(text).toContain('an AMD EPYC machine (linux x64; NVIDIA H200, driver 570.1.2)');
     const without = methodsOf({
       tasks: [{ ...tissue('reproduced'), engine }],

@@ -46,9 +46,9 @@ describe('readSlideRegions', () => {
   });
 
   it.each([
-    ['no JSON', 'nothing', /are not JSON/],
-    ['points', [feature({ type: 'Point', coordinates: [1, 2] })], /not polygons of a GeoJSON/],
-    ['nothing in it', { type: 'FeatureCollection', features: [] }, /not polygons/],
+    ['no JSON', 'nothing', /is not JSON/],
+    ['points', [feature({ type: 'Point', coordinates: [1, 2] })], /is not GeoJSON with polygons/],
+    ['nothing in it', { type: 'FeatureCollection', features: [] }, /is not GeoJSON with polygons/],
   ])('refuses %s', async (_, content, reason) => {
     await expect(readSlideRegions(await written(content))).rejects.toMatchObject({
       code: 'ANNOTATIONS_INVALID',

@@ -212,7 +212,7 @@ describe('Slide', () => {
 
   it('refuses channels that are pages of their own', async () => {
     const channel = plain({ samples: 1, tiles: tilesOf(new Uint8Array(WIDTH * HEIGHT), WIDTH, HEIGHT, 1) });
-    await expect(opened('channels.tif', [channel, channel, channel])).rejects.toThrow(/3 channels, a page each/);
+    await expect(opened('channels.tif', [channel, channel, channel])).rejects.toThrow(/3 channels, one per page/);
   });
 
   it.each([

@@ -49,7 +49,7 @@ describe('judgeTissue', () => {
     expect(inferenceOf(roi('a', 200, 0.0045))).toMatchObject({
       verdict: 'within tolerance',
       explanation: 'half precision',
-      reason: expect.stringContaining('half precision makes, as the authors did'),
+      reason: expect.stringContaining('Half precision, which the authors used'),
     });
     expect(inferenceOf(roi('a', 201, 0.0045))).toMatchObject({ verdict: 'differs', explanation: 'unexplained' });
     expect(inferenceOf(roi('a', 200, 0.011))).toMatchObject({ verdict: 'differs', explanation: 'unexplained' });

@@ -71,7 +71,7 @@ describe('createCellDetector', () => {
     await expect(detector.detect({ ...job, image: '/nowhere.png' })).rejects.toMatchObject({ code: 'FILE_MISSING' });
     await expect(detector.probe({ modelDir: '/nowhere' })).rejects.toMatchObject({
       code: 'MODEL_UNREADABLE',
-      remedy: expect.stringContaining('converted model'),
+      remedy: expect.stringContaining('clean models'),
     });
     const image = join(await temporaryFolder(), 'image.png');
     await writeFile(image, 'no image');

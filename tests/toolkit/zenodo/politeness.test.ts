@@ -5,7 +5,7 @@ import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 const HOST = 'zenodo.example';
 
 describe('politeness', () => {
-  it('lets no more than so many requests go in any window, also after a restart', async () => {
+  it('sends at most the allowed number of requests in any window, also after a restart', async () => {
     const folder = await temporaryFolder();
     const sent: number[] = [];
     for (let k = 0; k < 9; k++) {

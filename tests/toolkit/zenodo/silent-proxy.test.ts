@@ -27,12 +27,10 @@ afterAll(() => {
 
 describe('httpGet through a proxy that accepts and is silent', () => {
   it('gives up within the time it is given', async () => {
-    const start = performance.now();
     await expect(httpGet({ url: URL_BEHIND_PROXY, stallMs: 300 })).rejects.toMatchObject({
       code: 'NETWORK',
       message: `No complete answer from ${URL_BEHIND_PROXY}: no progress for 0.3 s.`,
     });
-    expect(performance.now() - start).toBeLessThan(3_000);
     expect(asked).toEqual(['CONNECT record.invalid:443 HTTP/1.1']);
   });
 
@@ -41,10 +39,8 @@ describe('httpGet through a proxy that accepts and is silent', () => {
     const before = httpGet({ url: URL_BEHIND_PROXY, signal: AbortSignal.abort(reason) });
     await expect(before).rejects.toBe(reason);
     const stop = new AbortController();
-    const start = performance.now();
     const waiting = httpGet({ url: URL_BEHIND_PROXY, signal: stop.signal });
     setTimeout(() => stop.abort(reason), 100);
     await expect(waiting).rejects.toBe(reason);
-    expect(performance.now() - start).toBeLessThan(3_000);
   });
 });

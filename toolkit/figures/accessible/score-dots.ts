@@ -15,7 +15,7 @@ const OURS = '#0b3d6e';
 const PUBLISHED = '#b03a00';
 
 /**
- * Scores from 0 to 1, a line each: a dot is ours with its 95 % interval, a ring the published score, both numbers in
+ * Scores from 0 to 1, one line each: a dot is ours with its 95 % interval, a ring the published score, both numbers in
  * words next to them. Colour never carries information alone.
  *
  * @param unit - What the scores are: "Dice", "F1".
@@ -38,7 +38,7 @@ export function scoreDots(title: string, unit: string, rows: readonly ScoreRow[]
     description: `${title}. ${values.map(({ name, label }) => `${name} ${label}`).join('; ')}.`,
     title: {
       text: title,
-      subtitle: 'dot: ours, line: its 95 % interval; ring: published',
+      subtitle: 'dot: reproduced, line: its 95 % interval; ring: published',
       subtitleFontSize: 12,
       subtitleColor: '#333',
       anchor: 'start',

@@ -1,24 +1,28 @@
+import { z } from 'zod';
 import type { Rgb } from '../../dataset/he-labels.ts';
 import type { RgbImage } from '../../image/decode-pixels.ts';
 import { type SequentialScale, sequentialColour } from '../f1-matrix-colours.ts';
 import { type Coverage, readTwoDecimals } from './read-two-decimals.ts';
 
-/** An F1 printed in a figure. */
-export interface PrintedF1 {
+const PrintedF1 = z.object({
   /** Index of the reader taken as ground truth: the column. */
-  readonly truth: number;
+  truth: z.int(),
   /** Index of the reader taken as prediction: the row. */
-  readonly prediction: number;
+  prediction: z.int(),
   /** Two decimals. */
-  readonly f1: number;
+  f1: z.number(),
   /** How clearly the digits were recognised; see `ReadNumber`. */
-  readonly confidence: number;
-}
+  confidence: z.number(),
+});
+/** An F1 printed in a figure. */
+export type PrintedF1 = Readonly<z.infer<typeof PrintedF1>>;
 
 /** What a figure says, or why it was not read. */
-export type ReadF1Figure =
-  | { readonly kind: 'read'; readonly cells: readonly PrintedF1[] }
-  | { readonly kind: 'refused'; readonly reason: string };
+export const ReadF1Figure = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('read'), cells: z.array(PrintedF1).readonly() }),
+  z.object({ kind: z.literal('refused'), reason: z.string() }),
+]);
+export type ReadF1Figure = Readonly<z.infer<typeof ReadF1Figure>>;
 
 /** The diagonal of the authors' figures is light grey, but not white. */
 const GREY = { darkest: 225, lightest: 250 } as const;

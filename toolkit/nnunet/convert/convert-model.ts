@@ -25,6 +25,8 @@ export interface ConvertModelOptions {
   readonly folder: string;
   /** Folds in the order in which they are averaged. @default 0 to 4 */
   readonly folds?: readonly FoldName[];
+  /** The files themselves, in place of `folder`, `folds` and `name`: weights under another name. */
+  readonly files?: readonly [FoldFiles, ...FoldFiles[]];
   /** Which weights of a fold. @default `model_best` */
   readonly name?: CheckpointName;
   /** Whether tiles are also predicted mirrored, along the axes of the training (nnU-Net v2). @default false */
@@ -57,7 +59,7 @@ export interface ConvertProgress {
  */
 export async function convertModel(options: ConvertModelOptions): Promise<ModelCard> {
   const { folder, out, mirroring = false, signal, onProgress } = options;
-  const folds = await findFolds(folder, options.folds, options.name);
+  const folds = options.files ?? (await findFolds(folder, options.folds, options.name));
   const total = folds.length;
   const sources = await hashSources(folds, { mirroring }, signal, (done) =>
     onProgress?.({ step: 'hash', done, total }),
@@ -104,7 +106,7 @@ async function convertFold(
   }
 }
 
-/** The card of a conversion of these very sources whose files are all whole. */
+/** The description of a conversion of these very sources whose files are all whole. */
 async function presentConversion(out: string, digest: string, signal?: AbortSignal): Promise<ModelCard | undefined> {
   try {
     const card = await readModelCard(out);

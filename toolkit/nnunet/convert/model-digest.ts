@@ -27,7 +27,7 @@ export interface ModelSources {
  * @param folder - Holds `fold_0` and so on.
  * @param folds - In the order in which they are averaged. Default: the paper's five.
  * @param mirroring - See `hashSources`. Default: no.
- * @returns The same digest that `convertModel` writes into its card.
+ * @returns The same digest that `convertModel` writes into its description.
  * @throws ReigniteError FOLD_MISSING.
  */
 export async function modelDigest(

@@ -187,9 +187,14 @@ async function missingFile(
     (last?.folds.length ?? 0) > (best?.folds.length ?? 0) ? (last ?? {}) : (best ?? {});
   const cause = await findFolds(folder, folds, name).catch((error: unknown) => error);
   const message = cause instanceof Error ? cause.message : String(cause);
-  const has = usable.length === 0 ? 'No fold is complete' : `Complete: ${describeFolds(usable)}`;
+  const none = isWhole ? 'No fold is complete' : 'None of the chosen folds is complete';
+  const has = usable.length === 0 ? none : `Complete: ${describeFolds(usable)}`;
   const remedy =
-    isWhole && usable.length > 0 ? toUseOnly(usable, 'Download the missing file') : 'Download the model again.';
+    isWhole && usable.length > 0
+      ? toUseOnly(usable, 'Download the missing file')
+      : isWhole
+        ? 'Download the model again.'
+        : 'Choose among the existing folds with `--folds`, or download the model again.';
   return new ReigniteError('FOLD_MISSING', `${message} ${has} (${name}).`, { remedy, cause });
 }
 

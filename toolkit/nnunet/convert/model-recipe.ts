@@ -20,7 +20,7 @@ export interface FoldWeights {
 
 /** How the folds of one model become ONNX: what its version of nnU-Net decides. */
 export interface ModelRecipe {
-  /** What the card says of the model, before its sources and folds. */
+  /** What the description says of the model, before its sources and folds. */
   readonly card: Omit<ModelCard, 'digest' | 'plansSha256' | 'datasetSha256' | 'folds'>;
   weights(checkpoint: Checkpoint, path: string): Promise<FoldWeights>;
   graph(ledger: StateDictTracker): OnnxGraph;

@@ -3,6 +3,7 @@ import type { GraphBuilder, Value } from '../../onnx/graph/graph.ts';
 import type { Checkpoint } from '../../pytorch/containers/checkpoint.ts';
 import { asEntries, asString, asTensor, dictGet, dictHas, type Located, locate } from '../../pytorch/pickle/access.ts';
 import type { PickleValue } from '../../pytorch/pickle/value.ts';
+import { findStateDict } from '../../pytorch/tensors/state-dict.ts';
 
 /** One tensor of a checkpoint: described now, read when asked. */
 export interface StateTensor {
@@ -32,7 +33,10 @@ export interface CheckpointStateDict {
  *   occurs twice, once with the prefix of DataParallel.
  */
 export function checkpointStateDict(checkpoint: Checkpoint, path: string): CheckpointStateDict {
-  const entries = asEntries(dictGet(locate(checkpoint.root, path, 'CHECKPOINT_UNSUPPORTED'), 'state_dict'));
+  const root = locate(checkpoint.root, path, 'CHECKPOINT_UNSUPPORTED');
+  // A file of weights alone is one of others, such as a safetensors file.
+  const key = findStateDict(root.value ?? null)?.key ?? 'state_dict';
+  const entries = asEntries(key === '' ? root : dictGet(root, key));
   const tensors = new Map<string, StateTensor>();
   let parallelPrefix = false;
   for (const [fullName, located] of entries) {

@@ -14,8 +14,8 @@ import type { FoldNetworks } from './open-networks.ts';
 export type Axes = readonly number[];
 
 /**
- * Every way to mirror an image along some of the axes, in the order in which nnU-Net v2 adds them up: the image as it is,
- * then one axis after the other, then both.
+ * Every way to mirror an image along some of the axes, in the order in which nnU-Net v2 adds them up: the image as it
+ * is, then one axis after the other, then both.
  */
 function mirrorings(axes: Axes): readonly Axes[] {
   return [[], ...axes.map((axis) => [axis]), ...(axes.length > 1 ? [axes] : [])];
@@ -69,13 +69,13 @@ function addMirroredBack(
   }
 }
 
-/** Networks that together need at most this much memory stay open side by side. */
+/** Networks that together need at most this much memory stay open at the same time. */
 const KEPT_BYTES = 640 * 2 ** 20;
 
 /**
  * A converted nnU-Net ensemble under ONNX Runtime.
  *
- * Small networks all stay open. Of large ones there is one at a time: the paper's five need 3.6 GB side by side,
+ * Small networks all stay open. Of large ones there is one at a time: the paper's five need 3.6 GB together,
  * one needs 0.6 GB, and under 0.1 s to follow another once it is laid out for this processor.
  */
 export class OrtFoldNetworks implements FoldNetworks {
@@ -96,7 +96,7 @@ export class OrtFoldNetworks implements FoldNetworks {
 
   /**
    * @param folder - Folder of the converted model.
-   * @param card - Its card.
+   * @param card - Its description.
    * @throws ReigniteError MODEL_UNREADABLE when one of its files is missing.
    */
   constructor(folder: string, card: ModelCard, options: SessionOptions) {
@@ -123,7 +123,8 @@ export class OrtFoldNetworks implements FoldNetworks {
    */
   async engine(): Promise<Engine> {
     if (this.#engine === undefined) await this.#sessionOf(0);
-    if (this.#engine === undefined) throw new ReigniteError('INTERNAL', 'No session says what it runs on.');
+    if (this.#engine === undefined)
+      throw new ReigniteError('INTERNAL', 'No ONNX Runtime session reported its provider.');
     return this.#engine;
   }
 
@@ -214,7 +215,7 @@ function checkShapes(file: string, session: InferenceSession, card: ModelCard): 
   if (isShape(input, [1, channelsOf(card), height, width]) && isShape(output, [1, height, width, card.classes])) return;
   throw new ReigniteError(
     'MODEL_UNREADABLE',
-    `The model ${file} maps ${card.input} [${input}] to ${card.output} [${output}]; its card says ${height} x ${width} px, ${card.classes} classes.`,
+    `The model ${file} maps ${card.input} [${input}] to ${card.output} [${output}]; its description says ${height} x ${width} px, ${card.classes} classes.`,
   );
 }
 

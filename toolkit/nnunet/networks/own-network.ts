@@ -1,20 +1,16 @@
 import { join } from 'node:path';
-import { type InferenceSession, Tensor } from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
 import type { CustomModelCard } from '../../onnx/custom-model/own-model.ts';
-import type { SegmentationSidecar } from '../../onnx/custom-model/sidecar.ts';
+import { hasSigmoid, labelValues, type SegmentationSidecar } from '../../onnx/custom-model/sidecar.ts';
 import { instructionSet } from '../../onnx/session/engine.ts';
 import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
-import { placeScores, TileInput } from '../../onnx/session/tile-tensors.ts';
-import { RGB_SOFTMAX } from '../model-method.ts';
+import { floatsOf } from '../../onnx/session/tensor-values.ts';
+import { placeScores, placeSigmoids, TileInput } from '../../onnx/session/tile-tensors.ts';
+import { type ModelMethod, RGB_SOFTMAX } from '../model-method.ts';
 import type { Engine } from '../sliding-window/roi-job.ts';
 import type { Size } from '../sliding-window/tile-grid.ts';
 import type { EngineNetworks } from './open-networks.ts';
-
-/** Values that the masks of a model may hold, from 0 on: its largest label and those below. */
-export function labelValues({ labels }: SegmentationSidecar): readonly number[] {
-  return labels.map(({ value }, channel) => value ?? channel);
-}
 
 /** A custom ONNX model as an ensemble of one, with the same sliding window. */
 export class CustomSegmenter implements EngineNetworks {
@@ -22,7 +18,7 @@ export class CustomSegmenter implements EngineNetworks {
   readonly patch: Size;
   readonly classes: number;
   readonly folds = 1;
-  readonly method = RGB_SOFTMAX;
+  readonly method: ModelMethod;
   readonly #card: CustomModelCard;
   readonly #sidecar: SegmentationSidecar;
   readonly #file: string;
@@ -44,36 +40,45 @@ export class CustomSegmenter implements EngineNetworks {
     this.digest = card.digest;
     this.patch = { height: size[0], width: size[1] };
     this.#values = labelValues(sidecar);
-    this.classes = Math.max(...this.#values) + 1;
+    this.classes = hasSigmoid(sidecar) ? card.count : Math.max(...this.#values) + 1;
+    this.method = methodOf(sidecar);
     this.#card = card;
     this.#sidecar = sidecar;
     this.#file = join(folder, card.file);
     this.#options = options;
-    this.#input = new TileInput(sidecar.input, size);
+    this.#input = new TileInput(card.image, size);
   }
 
   async engine(): Promise<Engine> {
     await this.#open();
-    if (this.#engine === undefined) throw new ReigniteError('INTERNAL', 'No session says what it runs on.');
+    if (this.#engine === undefined)
+      throw new ReigniteError('INTERNAL', 'No ONNX Runtime session reported its provider.');
     return this.#engine;
   }
 
-  async run(_fold: number, input: Float32Array, softmax: Float32Array): Promise<void> {
+  async run(_fold: number, input: Float32Array, scores: Float32Array): Promise<void> {
     const session = await this.#open();
-    const image = new Tensor('float32', this.#input.fill(input), [...this.#input.shape]);
-    const { layout, values } = this.#sidecar.output;
+    const image = this.#input.tensor(input);
     try {
       const { [this.#card.output]: output } = await session.run({ [this.#card.input]: image }, [this.#card.output]);
-      const data = output?.data;
-      if (!(data instanceof Float32Array) || data.length !== this.patch.height * this.patch.width * this.#card.count) {
+      const data = floatsOf(output, this.#card.output);
+      if (data.length !== this.patch.height * this.patch.width * this.#card.count) {
         throw new RangeError(`Expected ${this.#card.count} scores a pixel, got [${output?.dims}]`);
       }
-      placeScores(data, { layout, isLogits: values === 'logits' }, this.#values, this.classes, softmax);
+      this.#place(data, scores);
     } catch (cause) {
       throw new ReigniteError('INFERENCE_FAILED', `The network ${this.#file} failed on a tile: ${String(cause)}`, {
         cause,
       });
     }
+  }
+
+  #place(data: Float32Array, scores: Float32Array): void {
+    const { values } = this.#sidecar.output;
+    const layout = this.#card.outputLayout ?? 'NCHW';
+    if (hasSigmoid(this.#sidecar)) {
+      placeSigmoids(data, { layout, isLogits: values === 'sigmoid-logits' }, this.#card.count, scores);
+    } else placeScores(data, { layout, isLogits: values === 'logits' }, this.#values, this.classes, scores);
   }
 
   async releaseLargeNetworks(): Promise<void> {
@@ -94,4 +99,12 @@ export class CustomSegmenter implements EngineNetworks {
     this.#engine ??= { ...opened, instructionSet: instructionSet() };
     return session;
   }
+}
+
+const USUAL_THRESHOLD = 0.5;
+
+function methodOf(sidecar: SegmentationSidecar): ModelMethod {
+  if (!hasSigmoid(sidecar)) return RGB_SOFTMAX;
+  const { threshold = USUAL_THRESHOLD } = sidecar.output;
+  return { ...RGB_SOFTMAX, decision: { kind: 'threshold', values: [...labelValues(sidecar)], threshold } };
 }

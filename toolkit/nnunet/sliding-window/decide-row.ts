@@ -47,8 +47,8 @@ const WHITE = 65535;
  *
  * @param total - width x classes float32: the folds' logits summed; divided here by `folds`, in float32.
  * @param labels - Receives width class indices; the first of equal maxima.
- * @param margins - Receives width values: the softmax of the mean logits, of the best class less that of the second best, as
- *   `round(65535 * margin)`.
+ * @param margins - Receives width values: the softmax of the mean logits, of the best class less that of the second
+ *   best, as `round(65535 * margin)`.
  * @returns Whether every pixel has a finite number in every class.
  */
 function largestLogit(
@@ -83,9 +83,9 @@ function largestLogit(
 }
 
 /**
- * The value of every pixel of a row whose networks give a logit a region: regions write their values one after the other
- * where their sigmoid is above 0.5. The margin is that of the least clear region: the distance of its sigmoid from 0.5,
- * twice.
+ * The value of every pixel of a row whose networks give one logit per region: regions write their values one after the
+ * other where their sigmoid is above 0.5. The margin is that of the least clear region: the distance of its sigmoid
+ * from 0.5, twice.
  *
  * @param values - The value that each region writes, in the order of the network's channels.
  * @returns Whether every pixel has a finite number in every region.
@@ -115,6 +115,45 @@ function lastRegion(
   return isNumber;
 }
 
+/**
+ * The value of every pixel of a row whose networks give one probability per channel: the largest, the first of equals, writes
+ * its value where it is above the threshold, else the pixel is 0. The margin is the distance from the threshold as a share
+ * of the largest possible, or the distance to the second channel where that is less.
+ *
+ * @param values - The value that each channel writes.
+ * @returns Whether every pixel has a number in every channel.
+ */
+function largestAbove(
+  total: Float32Array,
+  { values, threshold }: Extract<Decision, { kind: 'threshold' }>,
+  folds: number,
+  labels: Uint8Array,
+  margins: Uint16Array,
+): boolean {
+  const channels = values.length;
+  let isNumber = true;
+  for (let x = 0; x < labels.length; x++) {
+    let best = -1;
+    let second = -1;
+    let label = 0;
+    for (let c = 0; c < channels; c++) {
+      const mean = Math.fround((total[x * channels + c] ?? 0) / folds);
+      if (Number.isNaN(mean)) isNumber = false;
+      if (mean > best) {
+        second = best;
+        best = mean;
+        label = values[c] ?? 0;
+      } else if (mean > second) second = mean;
+    }
+    const isAbove = best > threshold;
+    const distance = isAbove ? (best - threshold) / (1 - threshold) : (threshold - best) / threshold;
+    labels[x] = isAbove ? label : 0;
+    const margin = isAbove && second >= 0 ? Math.min(distance, best - second) : distance;
+    margins[x] = Math.round(WHITE * Math.min(1, Math.max(0, margin)));
+  }
+  return isNumber;
+}
+
 /** The value of every pixel of a row and how clear it was, see the functions of each kind of decision. */
 export type DecideRow = (
   total: Float32Array,
@@ -132,5 +171,7 @@ export function rowDecider(decision: Decision, outputs: number): DecideRow {
       return (total, folds, labels, margins) => largestLogit(total, outputs, folds, labels, margins);
     case 'regions':
       return (total, folds, labels, margins) => lastRegion(total, decision.values, folds, labels, margins);
+    case 'threshold':
+      return (total, folds, labels, margins) => largestAbove(total, decision, folds, labels, margins);
   }
 }

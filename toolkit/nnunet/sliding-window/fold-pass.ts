@@ -38,9 +38,10 @@ const AHEAD = 2;
 /**
  * Predicts an image tile row by tile row and fold by fold, in the order of sums of nnU-Net, in little memory.
  *
- * In memory lies one accumulator: the rows of the current tile row, for one fold. Rows that a later tile row adds to are
- * carried over in a file (`carry-<row>-<fold>`), the sum of the folds' outputs in another (`ensemble-<row>-<fold>`).
- * Both are rewritten every time, never updated in place, so that a step done twice does not add twice.
+ * In memory lies one accumulator: the rows of the current tile row, for one fold. Rows that a later tile row adds to
+ * are carried over in a file (`carry-<row>-<fold>`), the sum of the folds' outputs in another
+ * (`ensemble-<row>-<fold>`). Both are rewritten every time, never updated in place, so that a step done twice does not
+ * add twice.
  *
  * The network is always ahead, also across steps: it has a thread of its own, and what is summed, divided, checked and
  * written here would leave the cores idle otherwise. The order of the sums is that of the tiles all the same.
@@ -58,8 +59,8 @@ export class SlidingWindowEnsemble {
   readonly #stride: number;
 
   /**
-   * @param beforeTile - Called before every tile is awaited with its place in its step; what it throws ends the prediction
-   *   behind the tile before, as soon as the passes ahead are done.
+   * @param beforeTile - Called before every tile is awaited with its place in its step; what it throws ends the
+   *   prediction behind the tile before, as soon as the passes ahead are done.
    */
   constructor(
     roi: TiledRoi,
@@ -155,7 +156,10 @@ export class SlidingWindowEnsemble {
     return row > 0 ? [carryFile(row - 1, fold)] : [];
   }
 
-  /** Adds the accumulator's finished rows to the ensemble; with the last fold, decides them. Returns the files it replaces. */
+  /**
+   * Adds the accumulator's finished rows to the ensemble; with the last fold, decides them. Returns the files it
+   * replaces.
+   */
   #finishRows({ row, fold }: RoiStep): readonly string[] {
     const { from, to } = finishedRows(this.#roi.grid, row);
     const finished = this.#accumulator.subarray(0, (to - from) * this.#stride);
@@ -176,7 +180,10 @@ export class SlidingWindowEnsemble {
     return replaced;
   }
 
-  /** Labels and margins of the rows that a tile row finishes: of the image, with what lies around the predicted part. */
+  /**
+   * Labels and confidences of the rows that a tile row finishes: of the image, with what lies around the predicted
+   * part.
+   */
   #decide(row: number, total: Float32Array): void {
     const { grid, truth, whole, part } = this.#roi;
     const { from, to } = finishedRows(grid, row);
@@ -236,7 +243,7 @@ export function labelsFile(row: number): string {
   return `labels-${row}`;
 }
 
-/** Their margins, uint16. */
+/** Their confidences, uint16. */
 export function marginsFile(row: number): string {
   return `margins-${row}`;
 }

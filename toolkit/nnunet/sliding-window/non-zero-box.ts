@@ -38,7 +38,7 @@ export function nonZeroBox(rgb: Uint8Array, width: number, height: number): Pixe
   return { top, bottom, left, right };
 }
 
-/** The part of an image in a box, a copy. @param channels - Bytes a pixel. */
+/** The part of an image in a box, a copy. @param channels - Bytes per pixel. */
 export function cropped(pixels: Uint8Array, width: number, channels: number, box: PixelBox): Uint8Array {
   const across = (box.right - box.left) * channels;
   const crop = new Uint8Array((box.bottom - box.top) * across);

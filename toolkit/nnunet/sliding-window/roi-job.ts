@@ -1,10 +1,11 @@
+import type { AdapterNames } from '../../onnx/provider/adapter.ts';
 import type { Provider, SessionOptions } from '../../onnx/session/session.ts';
 import type { TileRounding } from './tile-grid.ts';
 import type { Scope } from './tile-scope.ts';
 
 /** A converted model and how to run it. */
 export interface ModelJob extends SessionOptions {
-  /** Folder of the converted model: model.json and an ONNX file a fold. */
+  /** Folder of the converted model: model.json and one ONNX file per fold. */
   readonly modelDir: string;
 }
 
@@ -20,10 +21,10 @@ export interface RoiJob extends ModelJob {
   readonly partialDir: string;
   /** Where the label mask goes: 8-bit grey PNG. */
   readonly mask: string;
-  /** Where the margins go: 16-bit grey PNG, 65535 x (best - second best mean softmax). */
+  /** Path of the confidence map: 16-bit grey PNG, 65535 x (best - second best mean softmax). */
   readonly margin: string;
   readonly scope: Scope;
-  /** How the tiles are placed; `half-up` serves the discrepancy ledger alone. Default: half-even, as nnU-Net does. */
+  /** How the tiles are placed; `half-up` serves the discrepancy report only. Default: half-even, as nnU-Net does. */
   readonly rounding?: TileRounding;
 }
 
@@ -47,9 +48,9 @@ export interface RoiStep {
 }
 
 /** What the networks run on. */
-export interface Engine {
+export interface Engine extends AdapterNames {
   readonly provider: Provider;
-  /** Why a provider that `auto` prefers was not taken, a sentence each. */
+  /** Why a provider that `auto` prefers was not taken, one sentence each. */
   readonly fallbacks: readonly string[];
   readonly ortVersion: string;
   /** Kind of processor, see `instructionSet`. */

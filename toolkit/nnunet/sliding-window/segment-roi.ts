@@ -16,8 +16,8 @@ type RoiFiles = Pick<RoiJob, 'image' | 'truth' | 'partialDir' | 'mask' | 'margin
 type Segmented = Pick<SegmentResult, 'width' | 'height' | 'tiles' | 'tilesTotal' | 'resumedFrom' | 'notes'>;
 
 /**
- * Segments one ROI as nnU-Net does: sliding window, Gaussian blending a fold, mean of the folds, decision. Of v1 softmax is
- * blended and averaged, of v2 logits are; everything in float32, where v2 itself sums in half precision.
+ * Segments one ROI as nnU-Net does: sliding window, Gaussian blending per fold, mean of the folds, decision. Of v1
+ * softmax is blended and averaged, of v2 logits are; everything in float32, where v2 itself sums in half precision.
  *
  * A group of tile rows at a time, within it fold by fold, within that row by row and tile by tile (step-order.ts).
  * Every step of a row and a fold is committed

@@ -14,7 +14,7 @@ export type TileRounding = 'half-even' | 'half-up';
  *
  * @param length - Padded image length in px, at least `patch`.
  * @param patch - Tile length in px.
- * @param rounding - `half-up` serves the discrepancy ledger alone. Default: half-even.
+ * @param rounding - `half-up` serves the discrepancy report only. Default: half-even.
  * @returns Increasing start positions in px, the first 0.
  * @see `_compute_steps_for_sliding_window`, nnU-Net v1
  */

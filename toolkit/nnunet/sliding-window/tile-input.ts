@@ -13,7 +13,7 @@ export interface RgbPixels {
 const VALUES = 256;
 const EPSILON = 1e-8;
 
-/** What the network sees in place of a byte: one table of 256 float32 a channel. */
+/** What the network sees in place of a byte: one table of 256 float32 per channel. */
 export interface PixelValues {
   readonly tables: readonly Float32Array[];
   /** Where a channel's pixel is 0 whatever its table says; missing where that is nowhere. */
@@ -21,8 +21,8 @@ export interface PixelValues {
 }
 
 /**
- * The values that normalisation gives the bytes of an image. Images have 8 bits here, so that every scheme of nnU-Net is
- * a table once the image's own mean, deviation or range is known; these are computed in float64 and rounded once.
+ * The values that normalisation gives the bytes of an image. Images have 8 bits here, so that every scheme of nnU-Net
+ * is a table once the image's own mean, deviation or range is known; these are computed in float64 and rounded once.
  *
  * @param schemes - Of each channel, at most three; a single one reads the first byte of a pixel.
  * @see default_normalization_schemes.py, nnU-Net v2 2.8.1

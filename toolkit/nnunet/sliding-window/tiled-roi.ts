@@ -70,7 +70,10 @@ async function readTruth(
   { width, height }: Pick<RgbImage, 'width' | 'height'>,
 ): Promise<Uint8Array> {
   if (truth === undefined) {
-    throw new ReigniteError('FILE_MISSING', `The scope annotated of ${image} needs the label mask of the ROI.`);
+    throw new ReigniteError(
+      'FILE_MISSING',
+      `The scope "annotated" needs the label mask of the ROI; there is none for the image ${image}.`,
+    );
   }
   const labels = await decodeLabels(truth);
   if (labels.width !== width || labels.height !== height) {

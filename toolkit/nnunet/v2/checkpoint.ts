@@ -12,6 +12,7 @@ import {
   locate,
   refusal,
 } from '../../pytorch/pickle/access.ts';
+import { findStateDict, type NamedTensors } from '../../pytorch/tensors/state-dict.ts';
 import type { TensorRef } from '../../pytorch/tensors/tensor.ts';
 import type { StateDict, StateTensor } from '../convert/state-dict.ts';
 
@@ -31,6 +32,7 @@ export interface V2Training {
  */
 export function v2Training(checkpoint: Checkpoint, path: string): V2Training {
   const root = locate(checkpoint.root, path, 'CHECKPOINT_UNSUPPORTED');
+  if (findBareWeights(checkpoint) !== undefined) return BARE;
   const axes = 'inference_allowed_mirroring_axes';
   const mirrorAxes = dictHas(root, axes) ? asItems(dictGet(root, axes)).map(asAxis) : [];
   return {
@@ -38,6 +40,15 @@ export function v2Training(checkpoint: Checkpoint, path: string): V2Training {
     configuration: asString(dictGet(dictGet(root, 'init_args'), 'configuration')),
     mirrorAxes: [...new Set(mirrorAxes)],
   };
+}
+
+/** Weights alone say nothing of their training: its usual configuration is taken. */
+const BARE: V2Training = { trainer: 'unknown', configuration: '2d', mirrorAxes: [] };
+
+/** Weights by name in a file that nnU-Net did not write, such as a safetensors file. */
+function findBareWeights({ root }: Checkpoint): NamedTensors | undefined {
+  const found = findStateDict(root);
+  return found?.key === 'network_weights' ? undefined : found;
 }
 
 function asAxis(located: Located): number {
@@ -65,7 +76,11 @@ const WRAPPERS = /^(?:module\.|_orig_mod\.)+/;
  *   with different numbers.
  */
 export async function v2StateDict(checkpoint: Checkpoint, path: string): Promise<V2StateDict> {
-  const entries = asEntries(dictGet(locate(checkpoint.root, path, 'CHECKPOINT_UNSUPPORTED'), 'network_weights'));
+  const root = locate(checkpoint.root, path, 'CHECKPOINT_UNSUPPORTED');
+  const bare = findBareWeights(checkpoint);
+  const weights =
+    bare === undefined ? dictGet(root, 'network_weights') : bare.key === '' ? root : dictGet(root, bare.key);
+  const entries = asEntries(weights);
   const first = new Map<string, { readonly name: string; readonly tensor: TensorRef }>();
   let duplicates = 0;
   for (const [fullName, located] of entries) {

@@ -8,13 +8,15 @@ import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
 import { readJsonIfValid } from '../../files/json-file.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import { type DescribedModel, type DescribedValue, describeModel } from '../file/describe-model.ts';
-import { DetectionSidecar, SegmentationSidecar, type SidecarInput, sidecarPath } from './sidecar.ts';
+import { ImageSpec, imageSpec, type Refuse } from './image-spec.ts';
+import { DetectionSidecar, hasSigmoid, SegmentationSidecar, type SidecarInput } from './sidecar.ts';
 
 /** Raised whenever the same model and sidecar would give other outputs. */
-const SCHEMA = 1;
+const SCHEMA = 2;
 const OWN_CARD_FILE = 'own.json';
 const MODEL_FILE = 'model.onnx';
-const FLOAT32 = 1;
+/** float32, float16, float64. */
+const FLOATING = [1, 10, 11];
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const Count = z.int().min(1);
@@ -28,6 +30,8 @@ export const CustomModelCard = z.object({
   input: z.string().describe('Name of the input'),
   output: z.string().describe('Name of the output that is read'),
   size: z.tuple([Count, Count]).describe('Height and width of a tile in px'),
+  image: ImageSpec.describe('How pixels become the input'),
+  outputLayout: z.enum(['NCHW', 'NHWC']).exactOptional().describe('Of a segmentation'),
   /** Channels of a segmentation's output, or rows of a detector's. */
   count: Count,
   rowsVary: z.literal(true).exactOptional().describe('A detector whose rows follow from its input: `count` at most'),
@@ -35,20 +39,27 @@ export const CustomModelCard = z.object({
 });
 export type CustomModelCard = z.infer<typeof CustomModelCard>;
 
+/** Reads the card of a custom model in the state directory; undefined for another model. */
 export async function readOwnCard(folder: string): Promise<CustomModelCard | undefined> {
   return readJsonIfValid(join(folder, OWN_CARD_FILE), CustomModelCard);
+}
+
+/** A sidecar, and the file that it is from, for messages. */
+export interface SourcedSidecar {
+  readonly sidecar: SegmentationSidecar | DetectionSidecar;
+  readonly source: string;
 }
 
 /**
  * Takes an ONNX model into the state directory, unless it is there already.
  *
  * @param models - Folder of converted models.
- * @returns Its card and folder.
+ * @returns Its description and folder.
  * @throws ReigniteError MODEL_UNREADABLE; SIDECAR_INVALID where model and sidecar do not go together.
  */
 export async function importCustomModel(
   path: string,
-  sidecar: SegmentationSidecar | DetectionSidecar,
+  { sidecar, source }: SourcedSidecar,
   models: string,
   signal?: AbortSignal,
 ): Promise<{ readonly card: CustomModelCard; readonly folder: string; readonly cached: boolean }> {
@@ -57,7 +68,7 @@ export async function importCustomModel(
   const folder = join(models, digest);
   const known = await readOwnCard(folder);
   if (known !== undefined) return { card: known, folder, cached: true };
-  const shapes = checkShapes(path, describeModel(path), sidecar);
+  const shapes = checkShapes(path, describeModel(path), { sidecar, source });
   await makeFolder(folder);
   await replaceFile(join(folder, MODEL_FILE), (temporary) => copyFile(path, temporary));
   const card: CustomModelCard = { kind: 'onnx', digest, sourceSha256, file: MODEL_FILE, ...shapes, sidecar };
@@ -65,10 +76,15 @@ export async function importCustomModel(
   return { card, folder, cached: false };
 }
 
-type Shapes = Pick<CustomModelCard, 'input' | 'output' | 'size' | 'count' | 'rowsVary'>;
+type Shapes = Pick<CustomModelCard, 'input' | 'output' | 'size' | 'count' | 'rowsVary' | 'image' | 'outputLayout'>;
 
-function checkShapes(path: string, model: DescribedModel, sidecar: SegmentationSidecar | DetectionSidecar): Shapes {
-  const refuse = (what: string) => new ReigniteError('SIDECAR_INVALID', `${sidecarPath(path)}: ${what}.`);
+/**
+ * Checks a sidecar against the model that it describes.
+ *
+ * @throws ReigniteError MODEL_UNREADABLE; SIDECAR_INVALID where they do not go together.
+ */
+export function checkShapes(path: string, model: DescribedModel, { sidecar, source }: SourcedSidecar): Shapes {
+  const refuse = (what: string) => new ReigniteError('SIDECAR_INVALID', `${source}: ${what}.`);
   if (model.externalFiles.length > 0) {
     throw new ReigniteError('MODEL_UNREADABLE', `${path} stores weights in ${model.externalFiles.join(', ')}.`, {
       remedy: 'Save the model with its weights in one file.',
@@ -78,27 +94,33 @@ function checkShapes(path: string, model: DescribedModel, sidecar: SegmentationS
   if (input === undefined || others.length > 0) {
     throw refuse(`the model has ${model.inputs.length} inputs instead of one`);
   }
-  const [output] = model.outputs;
-  if (output === undefined) throw refuse('the model has no output');
-  for (const { name, elementType } of [input, output]) {
-    if (elementType !== FLOAT32) throw refuse(`${name} of the model is not float32`);
-  }
-  const size = tileSize(input, sidecar.input, refuse);
-  const names = { input: input.name, output: output.name, size };
-  if (sidecar.kind === 'segmentation') return { ...names, count: channelsOf(output, size, sidecar, refuse) };
-  return { ...names, ...rowsOf(output, sidecar, size, refuse) };
+  const output = outputOf(model, sidecar.output.name, refuse);
+  if (!FLOATING.includes(output.elementType)) throw refuse(`${output.name} of the model is not float32`);
+  const image = imageSpec(input, sidecar.input, refuse);
+  const size = tileSize(input, image, sidecar.input, refuse);
+  const names = { input: input.name, output: output.name, size, image };
+  if (sidecar.kind === 'detection') return { ...names, ...rowsOf(output, sidecar, size, refuse) };
+  const outputLayout = sidecar.output.layout ?? image.layout;
+  return { ...names, outputLayout, count: channelsOf(output, size, sidecar, outputLayout, refuse) };
 }
 
-type Refuse = (what: string) => ReigniteError;
+function outputOf({ outputs }: DescribedModel, wanted: string | undefined, refuse: Refuse): DescribedValue {
+  const output = wanted === undefined ? outputs[0] : outputs.find(({ name }) => name === wanted);
+  if (output !== undefined) return output;
+  if (wanted === undefined) throw refuse('the model has no output');
+  throw refuse(`output.name is ${wanted}; the model has ${outputs.map(({ name }) => name).join(', ')}`);
+}
 
-function tileSize({ name, shape }: DescribedValue, { layout, size }: SidecarInput, refuse: Refuse): [number, number] {
-  if (shape.length !== 4) throw refuse(`the input ${name} has the shape [${shape}]; an image has four axes`);
+function tileSize(
+  { name, shape }: DescribedValue,
+  { layout }: ImageSpec,
+  { size }: SidecarInput,
+  refuse: Refuse,
+): [number, number] {
   const [batch, first, second, third] = shape;
-  const [channels, height, width] = layout === 'NCHW' ? [first, second, third] : [third, first, second];
+  const [height, width] = layout === 'NCHW' ? [second, third] : [first, second];
   if (batch !== 1 && typeof batch === 'number')
     throw refuse(`the input ${name} takes ${batch} images at once instead of one`);
-  if (channels !== 3 && typeof channels === 'number')
-    throw refuse(`the input ${name} [${shape}] has no 3 channels as ${layout}`);
   const sides = [height, width].map((side, axis) => {
     const said = size?.[axis];
     if (typeof side !== 'number') {
@@ -114,16 +136,20 @@ function tileSize({ name, shape }: DescribedValue, { layout, size }: SidecarInpu
 function channelsOf(
   { name, shape }: DescribedValue,
   [height, width]: readonly [number, number],
-  { output, labels }: SegmentationSidecar,
+  sidecar: SegmentationSidecar,
+  layout: ImageSpec['layout'],
   refuse: Refuse,
 ): number {
-  const expected = output.layout === 'NCHW' ? [1, labels.length, height, width] : [1, height, width, labels.length];
-  if (fits(shape, expected)) return labels.length;
-  throw refuse(`the output ${name} is [${shape}]; ${labels.length} labels as ${output.layout} make [${expected}]`);
+  const { length } = sidecar.labels;
+  const expected = layout === 'NCHW' ? [1, length, height, width] : [1, height, width, length];
+  // A single channel may have no axis of its own.
+  const isFlat = hasSigmoid(sidecar) && length === 1 && fits(shape, [1, height, width]);
+  if (isFlat || fits(shape, expected)) return length;
+  throw refuse(`the output ${name} is [${shape}]; ${length} labels as ${layout} need [${expected}]`);
 }
 
 /** Of one head at a stride of 4 px and three more, each of twice the stride. */
-const MOST_ROWS_PER_PIXEL = (1 + 1 / 4 + 1 / 16 + 1 / 64) / 16;
+const MAX_ROWS_PER_PIXEL = (1 + 1 / 4 + 1 / 16 + 1 / 64) / 16;
 const ANCHORS = 3;
 
 function rowsOf(
@@ -139,11 +165,11 @@ function rowsOf(
   const isOne = batch === 1 || typeof batch === 'string';
   if (shape.length === 3 && isOne && found === columns) {
     if (typeof rows === 'number') return { count: rows };
-    const most = Math.ceil(height * width * MOST_ROWS_PER_PIXEL) * (format === 'yolov5' ? ANCHORS : 1);
+    const most = Math.ceil(height * width * MAX_ROWS_PER_PIXEL) * (format === 'yolov5' ? ANCHORS : 1);
     return { count: most, rowsVary: true };
   }
   throw refuse(
-    `the output ${name} is [${shape}]; ${labels.length} labels as ${format} make ` +
+    `the output ${name} is [${shape}]; ${labels.length} labels as ${format} need ` +
       (format === 'yolov8' ? `[1, ${columns}, rows]` : `[1, rows, ${columns}]`),
   );
 }

@@ -1,26 +1,32 @@
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
 
 const Side = z.int().min(16).max(8_192);
-const Triple = z.tuple([z.number(), z.number(), z.number()]);
 const Byte = z.int().min(0).max(255);
+/** One number for all channels, or one per channel. */
+const PerChannel = z.union([z.number().transform((value) => [value]), z.array(z.number()).min(1).max(4)]);
 
-/** How pixels become the input of a custom network. */
+/** Which channels a network takes, in their order. */
+export const ImageChannels = z.enum(['RGB', 'BGR', 'grey', 'RGBA', 'BGRA']);
+export type ImageChannels = z.infer<typeof ImageChannels>;
+
+/** How pixels become the input of a custom network; what is left out follows from the file. */
 const SidecarInput = z.strictObject({
-  layout: z.enum(['NCHW', 'NHWC']).default('NCHW').describe('Order of the axes. Default: NCHW.'),
-  channels: z.enum(['RGB', 'BGR']).default('RGB').describe('Order of the colours. Default: RGB.'),
+  layout: z.enum(['NCHW', 'NHWC']).optional().describe('Order of the axes. Default: where the file has its channels.'),
+  channels: ImageChannels.optional().describe(
+    'Channels in their order. `grey` is the luma of Rec. 601 as Pillow rounds it; A is 255 everywhere. ' +
+      'Default: grey for one channel, RGB for three.',
+  ),
   range: z
     .tuple([z.number(), z.number()])
     .refine(([low, high]) => low < high, 'the first must be below the second')
-    .default([0, 1])
-    .describe('What the byte values 0 and 255 become. Default: 0 to 1.'),
-  mean: Triple.default([0, 0, 0]).describe(
+    .optional()
+    .describe('What the byte values 0 and 255 become. Default: 0 to 1; of an input of bytes 0 to 255.'),
+  mean: PerChannel.optional().describe(
     'Subtracted per channel, in the order of `channels`, after `range`. Default: 0.',
   ),
-  std: Triple.refine((values) => values.every((value) => value > 0), 'must be above 0')
-    .default([1, 1, 1])
+  std: PerChannel.refine((values) => values.every((value) => value > 0), 'must be above 0')
+    .optional()
     .describe('Divisor per channel, after `mean`. Default: 1.'),
   size: z
     .tuple([Side, Side])
@@ -46,27 +52,67 @@ const Label = z.preprocess(
     .transform(({ name, value, colour, color }) => ({ name, value, colour: colour ?? color })),
 );
 
+/** Kinds of scores whose channels are each a decision of their own. */
+const SIGMOID = ['sigmoid', 'sigmoid-logits'] as const;
+
+const SegmentationOutput = z
+  .strictObject({
+    name: z.string().min(1).optional().describe('Name of the output that is read. Default: the first.'),
+    layout: z.enum(['NCHW', 'NHWC']).optional().describe('Order of the axes. Default: that of the input.'),
+    values: z
+      .enum(['logits', 'probabilities', ...SIGMOID])
+      .describe(
+        'What the scores are. `logits`: softmax is applied. `sigmoid`: each channel is a probability by itself. ' +
+          '`sigmoid-logits`: the sigmoid is applied.',
+      ),
+    threshold: z
+      .number()
+      .gt(0)
+      .lt(1)
+      .optional()
+      .describe(
+        'Of `sigmoid` and `sigmoid-logits`: what the largest score must exceed, else the pixel is 0. Default: 0.5.',
+      ),
+  })
+  .describe('Scores per pixel, of the size of the input.');
+
 /** A network that gives a score per pixel and class. */
-export const SegmentationSidecar = z.strictObject({
-  kind: z.literal('segmentation'),
-  input: SidecarInput.prefault({}),
-  output: z
-    .strictObject({
-      layout: z.enum(['NCHW', 'NHWC']).default('NCHW').describe('Order of the axes. Default: NCHW.'),
-      values: z.enum(['logits', 'probabilities']).describe('What the scores are; softmax is applied to logits.'),
-    })
-    .describe('Scores per pixel, of the size of the input.'),
-  labels: z
-    .array(Label)
-    .min(2)
-    .max(64)
-    .refine(
-      (labels) => new Set(labels.map(({ value }, channel) => value ?? channel)).size === labels.length,
-      'a value occurs twice (a label without a value gets its position)',
-    )
-    .describe('One label per output channel, in their order.'),
-});
+export const SegmentationSidecar = z
+  .strictObject({
+    kind: z.literal('segmentation'),
+    input: SidecarInput.prefault({}),
+    output: SegmentationOutput,
+    labels: z
+      .array(Label)
+      .min(1)
+      .max(64)
+      .describe('One label per output channel, in their order. Of sigmoids, 0 is the background and has no channel.'),
+  })
+  .superRefine((sidecar, context) => {
+    const refuse = (field: 'output' | 'labels', message: string) =>
+      context.addIssue({ code: 'custom', path: [field], message });
+    const values = labelValues(sidecar);
+    const { output, labels } = sidecar;
+    if (new Set(values).size < values.length) {
+      refuse('labels', 'a value occurs twice (a label without a value gets its position)');
+    }
+    if (hasSigmoid(sidecar)) {
+      if (values.includes(0)) refuse('labels', 'the value 0 is the background of a sigmoid');
+    } else if (labels.length < 2) refuse('labels', 'one label needs the values sigmoid or sigmoid-logits');
+    else if (output.threshold !== undefined) refuse('output', 'a threshold needs the values sigmoid or sigmoid-logits');
+  });
 export type SegmentationSidecar = z.infer<typeof SegmentationSidecar>;
+
+/** Whether each channel of a network is a decision of its own. */
+export function hasSigmoid({ output }: Pick<SegmentationSidecar, 'output'>): boolean {
+  return SIGMOID.some((values) => values === output.values);
+}
+
+/** Value in a mask of each channel of a network: that of its label, or its place, which of sigmoids counts from 1. */
+export function labelValues(sidecar: Pick<SegmentationSidecar, 'output' | 'labels'>): readonly number[] {
+  const first = hasSigmoid(sidecar) ? 1 : 0;
+  return sidecar.labels.map(({ value }, channel) => value ?? channel + first);
+}
 
 /** A detector with boxes as rows. */
 export const DetectionSidecar = z.strictObject({
@@ -74,6 +120,7 @@ export const DetectionSidecar = z.strictObject({
   input: SidecarInput.prefault({}),
   output: z
     .strictObject({
+      name: z.string().min(1).optional().describe('Name of the output that is read. Default: the first.'),
       format: z
         .enum(['yolov5', 'yolov8', 'end2end'])
         .describe(
@@ -88,7 +135,7 @@ export const DetectionSidecar = z.strictObject({
 export type DetectionSidecar = z.infer<typeof DetectionSidecar>;
 
 /** What has to be known of an ONNX file that it does not say itself. */
-const Sidecar = z.discriminatedUnion('kind', [SegmentationSidecar, DetectionSidecar]);
+export const Sidecar = z.discriminatedUnion('kind', [SegmentationSidecar, DetectionSidecar]);
 export type Sidecar = z.infer<typeof Sidecar>;
 
 /** Path of the JSON of an ONNX model: next to it, with `.json` in place of `.onnx`. */
@@ -96,35 +143,17 @@ export function sidecarPath(model: string): string {
   return model.replace(/\.onnx$/i, '.json');
 }
 
-/** A sidecar as written: of either kind, or the card of a model that reignite converted. */
-export async function readSidecarJson(model: string): Promise<unknown> {
-  const path = sidecarPath(model);
-  if (!existsSync(path)) {
-    throw new ReigniteError('SIDECAR_INVALID', `The model ${model} has no JSON file ${path}.`);
-  }
-  try {
-    return JSON.parse(await readFile(path, 'utf8'));
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ReigniteError('SIDECAR_INVALID', `The file ${path} is not JSON: ${reason}.`, { cause: error });
-  }
-}
-
-/** Whether a model has a sidecar. */
-export function hasSidecar(model: string): boolean {
-  return existsSync(sidecarPath(model));
-}
-
 /**
  * Checks a sidecar.
  *
+ * @param path - Of the file that it is from, for messages.
  * @throws ReigniteError SIDECAR_INVALID that names every field at fault.
  */
-export function parseSidecar<Kind>(model: string, json: unknown, schema: z.ZodType<Kind>): Kind {
+export function parseSidecar<Kind>(path: string, json: unknown, schema: z.ZodType<Kind>): Kind {
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'the whole'}: ${message}`);
-  throw new ReigniteError('SIDECAR_INVALID', `The file ${sidecarPath(model)} is invalid: ${faults.join('; ')}.`, {
+  throw new ReigniteError('SIDECAR_INVALID', `The file ${path} is invalid: ${faults.join('; ')}.`, {
     cause: parsed.error,
   });
 }

@@ -29,12 +29,13 @@ export interface DescribedModel {
 }
 
 /** Field numbers of onnx.proto. */
-const MODEL = { irVersion: 1, producer: 2, graph: 7, opset: 8, metadata: 14 } as const;
-const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12 } as const;
-const NODE = { operator: 4, domain: 7 } as const;
-const TENSOR = { dims: 1, externalData: 13 } as const;
+export const MODEL = { irVersion: 1, producer: 2, graph: 7, opset: 8, metadata: 14 } as const;
+export const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12 } as const;
+export const NODE = { input: 1, output: 2, operator: 4, domain: 7 } as const;
+const TENSOR = { dims: 1, name: 8, externalData: 13 } as const;
 const MAX_VALUES = 1_000_000;
-const MOST_NOTES = 1_000;
+const MAX_LENGTH = 2 ** 40;
+const MAX_NOTES = 1_000;
 
 /**
  * Reads the structure of an ONNX file. Weights are skipped, and nothing is executed.
@@ -61,7 +62,7 @@ function readModel(file: ProtobufReader): DescribedModel {
     else if (field.number === MODEL.producer) producer = file.text(field);
     else if (field.number === MODEL.graph && field.isSpan) graph = field;
     else if (field.number === MODEL.opset && field.isSpan) opsets.push(readOpset(file, field));
-    else if (field.number === MODEL.metadata && field.isSpan && metadata.size < MOST_NOTES) {
+    else if (field.number === MODEL.metadata && field.isSpan && metadata.size < MAX_NOTES) {
       const { key, value } = readEntry(file, field);
       metadata.set(key, value);
     }
@@ -93,6 +94,7 @@ function readGraph(
   const outputs: DescribedValue[] = [];
   const operators = new Map<string, number>();
   const externalFiles = new Set<string>();
+  const weights = new Set<string>();
   let count = 0;
   for (const field of file.fields(from, to)) {
     if (!field.isSpan) continue;
@@ -102,14 +104,15 @@ function readGraph(
     else if (field.number === GRAPH.node) {
       const operator = operatorOf(file, field);
       operators.set(operator, (operators.get(operator) ?? 0) + 1);
-    } else if (field.number === GRAPH.initializer) parameters += elementsOf(file, field, externalFiles);
+    } else if (field.number === GRAPH.initializer) parameters += elementsOf(file, field, externalFiles, weights);
     else if (field.number === GRAPH.input) inputs.push(readValue(file, field));
     else if (field.number === GRAPH.output) outputs.push(readValue(file, field));
   }
   const sorted = [...operators].sort(([a], [b]) => (a < b ? -1 : 1));
   return {
     graph,
-    inputs,
+    // Exporters of early versions list the weights among the inputs.
+    inputs: inputs.filter(({ name }) => !weights.has(name)),
     outputs,
     operators: Object.fromEntries(sorted),
     parameters,
@@ -127,12 +130,18 @@ function operatorOf(file: ProtobufReader, { from, to }: MessageField): string {
   return domain === '' ? operator : `${domain}.${operator}`;
 }
 
-function elementsOf(file: ProtobufReader, { from, to }: MessageField, externalFiles: Set<string>): number {
+function elementsOf(
+  file: ProtobufReader,
+  { from, to }: MessageField,
+  externalFiles: Set<string>,
+  weights: Set<string>,
+): number {
   let elements = 1;
   for (const field of file.fields(from, to)) {
     if (field.number === TENSOR.dims) {
       for (const dim of field.isSpan ? file.packed(field) : [field.value]) elements *= dim;
     }
+    if (field.number === TENSOR.name && field.isSpan) weights.add(file.text(field));
     if (field.number !== TENSOR.externalData || !field.isSpan) continue;
     const location = locationOf(file, field);
     if (location !== undefined) externalFiles.add(location);
@@ -191,7 +200,8 @@ function readShape(file: ProtobufReader, { from, to }: MessageField): (number | 
       if (field.number === 1 && !field.isSpan) length = field.value;
       if (field.number === 2 && field.isSpan) length = file.text(field);
     }
-    shape.push(length);
+    // Some exporters write 0 or -1, a huge number here, for a length that is left open.
+    shape.push(typeof length === 'number' && (length === 0 || length > MAX_LENGTH) ? '?' : length);
   }
   return shape;
 }

@@ -1,11 +1,11 @@
 /**
  * Winograd's F(4 x 4, 3 x 3): sixteen neighbouring sums of a 3 x 3 convolution from 36 products instead of 144.
  *
- * A polynomial of degree 5 is known from its values at 0, ±A, ±B and its leading coefficient. The usual points 0, ±1, ±2
- * make entries that differ by a factor of 16 and round 2.2 times as badly as these, which float32 holds exactly.
+ * A polynomial of degree 5 is known from its values at 0, ±A, ±B and its leading coefficient. The usual points 0, ±1,
+ * ±2 make entries that differ by a factor of 16 and round 2.2 times as badly as these, which float32 holds exactly.
  *
- * @see Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016; on the choice of points Barabasz et
- *   al., Error Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural Networks, 2020.
+ * @see Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016; on the choice of points Barabasz
+ *   et al., Error Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural Networks, 2020.
  */
 const A = 5 / 8;
 const B = 3 / 2;
@@ -14,7 +14,7 @@ const B = 3 / 2;
 export const TILE = 4;
 /** Pixels of a side that they are summed from. */
 export const REACH = TILE + 2;
-/** Products a tile and pair of channels. */
+/** Products per tile and pair of channels. */
 export const PRODUCTS = REACH * REACH;
 
 const [A2, B2] = [A * A, B * B];

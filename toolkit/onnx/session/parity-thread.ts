@@ -1,8 +1,9 @@
 import * as ort from 'onnxruntime-node';
-import { ReigniteError } from '../../errors.ts';
 import { serveRequests } from '../../threads/serve-requests.ts';
+import type { ImageSpec } from '../custom-model/image-spec.ts';
 import { ortVersion } from './engine.ts';
 import { openSession } from './session.ts';
+import { floatsOf, tensorOf } from './tensor-values.ts';
 
 /** A model whose form in runs and plain form are compared. */
 export interface ParityRequest {
@@ -14,6 +15,8 @@ export interface ParityRequest {
   readonly shape: readonly number[];
   /** Range of the probe's values. */
   readonly range: readonly [number, number];
+  /** Of the input. @default float32 */
+  readonly elementType?: ImageSpec['elementType'];
   readonly output: string;
 }
 
@@ -52,11 +55,9 @@ async function outputOf(
   probe: Float32Array,
 ): Promise<Float32Array> {
   try {
-    const image = new ort.Tensor('float32', probe, [...request.shape]);
+    const image = tensorOf(request.elementType ?? 'float32', probe, request.shape);
     const { [request.output]: output } = await session.run({ [request.input]: image }, [request.output]);
-    const data = output?.data;
-    if (data instanceof Float32Array) return data;
-    throw new ReigniteError('INFERENCE_FAILED', `The output ${request.output} of ${request.path} is not float32.`);
+    return floatsOf(output, request.output);
   } finally {
     await session.release();
   }

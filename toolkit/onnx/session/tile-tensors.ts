@@ -1,42 +1,76 @@
-import type { SidecarInput } from '../custom-model/sidecar.ts';
+import type { Tensor } from 'onnxruntime-node';
+import { type ImageSpec, imageShape } from '../custom-model/image-spec.ts';
+import { tensorOf } from './tensor-values.ts';
 
-/** RGB channel at each position. */
-const PLACES = { RGB: [0, 1, 2], BGR: [2, 1, 0] } as const;
+/** RGB channel at each position; alpha has none. */
+const PLACES = { RGB: [0, 1, 2], BGR: [2, 1, 0], RGBA: [0, 1, 2, undefined], BGRA: [2, 1, 0, undefined] } as const;
+/** Weights of red, green and blue in the luma of Rec. 601, as Pillow has them: of 65536. */
+const [RED, GREEN, BLUE] = [19_595, 38_470, 7_471] as const;
 
 /** Turns a tile in our layout into the input of a custom network. */
 export class TileInput {
   readonly shape: readonly number[];
   readonly data: Float32Array;
-  readonly #spec: SidecarInput;
+  readonly #spec: ImageSpec;
   readonly #pixels: number;
 
-  constructor(spec: SidecarInput, [height, width]: readonly [number, number]) {
-    this.#spec = spec;
-    this.#pixels = height * width;
-    this.shape = spec.layout === 'NCHW' ? [1, 3, height, width] : [1, height, width, 3];
-    this.data = new Float32Array(3 * this.#pixels);
+  constructor(spec: Omit<ImageSpec, 'elementType'> & Partial<ImageSpec>, size: readonly [number, number]) {
+    this.#spec = { elementType: 'float32', ...spec };
+    this.#pixels = size[0] * size[1];
+    this.shape = imageShape(this.#spec, size);
+    this.data = new Float32Array(this.shape.reduce((product, axis) => product * axis, 1));
+  }
+
+  /** @param tile - As of `fill`. */
+  tensor(tile: Float32Array): Tensor {
+    return tensorOf(this.#spec.elementType, this.fill(tile), this.shape);
   }
 
   /** @param tile - 3 x height x width float32, RGB in [0, 1]. */
   fill(tile: Float32Array): Float32Array {
-    const { layout, channels, range, mean, std } = this.#spec;
-    const [low, high] = range;
-    const pixels = this.#pixels;
-    for (let place = 0; place < 3; place++) {
-      const from = (PLACES[channels][place] ?? 0) * pixels;
-      const scale = (high - low) / (std[place] ?? 1);
-      const shift = (low - (mean[place] ?? 0)) / (std[place] ?? 1);
-      const [first, step] = layout === 'NCHW' ? [place * pixels, 1] : [place, 3];
-      for (let pixel = 0, to = first; pixel < pixels; pixel++, to += step) {
-        this.data[to] = (tile[from + pixel] ?? 0) * scale + shift;
+    const { channels } = this.#spec;
+    if (channels === 'grey') this.#place(0, 1, greyOf(tile));
+    else {
+      for (const [place, channel] of PLACES[channels].entries()) {
+        const from = tile.subarray((channel ?? 0) * this.#pixels, ((channel ?? 0) + 1) * this.#pixels);
+        this.#place(
+          place,
+          PLACES[channels].length,
+          channel === undefined ? new Float32Array(this.#pixels).fill(1) : from,
+        );
       }
     }
     return this.data;
   }
+
+  /** @param values - One channel, in [0, 1]. */
+  #place(place: number, count: number, values: Float32Array): void {
+    const { layout, range, mean, std } = this.#spec;
+    const [low, high] = range;
+    const pixels = this.#pixels;
+    const scale = (high - low) / (std[place] ?? 1);
+    const shift = (low - (mean[place] ?? 0)) / (std[place] ?? 1);
+    const [first, step] = layout === 'NCHW' ? [place * pixels, 1] : [place, count];
+    for (let pixel = 0, to = first; pixel < pixels; pixel++, to += step) {
+      this.data[to] = (values[pixel] ?? 0) * scale + shift;
+    }
+  }
+}
+
+/** @param tile - 3 x pixels, bytes divided by 255. */
+function greyOf(tile: Float32Array): Float32Array {
+  const pixels = tile.length / 3;
+  const grey = new Float32Array(pixels);
+  for (let pixel = 0; pixel < pixels; pixel++) {
+    const [red, green, blue] = [tile[pixel] ?? 0, tile[pixels + pixel] ?? 0, tile[2 * pixels + pixel] ?? 0];
+    const luma = Math.round(red * 255) * RED + Math.round(green * 255) * GREEN + Math.round(blue * 255) * BLUE;
+    grey[pixel] = Math.floor((luma + 0x8000) / 0x10000) / 255;
+  }
+  return grey;
 }
 
 /**
- * Puts a network's scores where the sliding window wants them: one value a label, channels last.
+ * Puts a network's scores where the sliding window wants them: one value per label, channels last.
  *
  * @param scores - channels x pixels (NCHW) or pixels x channels (NHWC) float32.
  * @param values - Label of every channel.
@@ -61,6 +95,29 @@ export function placeScores(
     if (isLogits) softmax(row);
     for (let channel = 0; channel < channels; channel++) {
       into[pixel * labels + (values[channel] ?? 0)] = row[channel] ?? Number.NaN;
+    }
+  }
+}
+
+/**
+ * Puts a network's scores where the sliding window wants them: one value per channel, channels last.
+ *
+ * @param scores - channels x pixels (NCHW) or pixels x channels (NHWC) float32.
+ * @param isLogits - Whether the sigmoid is to be applied.
+ * @param into - pixels x channels float32.
+ */
+export function placeSigmoids(
+  scores: Float32Array,
+  { layout, isLogits }: { readonly layout: 'NCHW' | 'NHWC'; readonly isLogits: boolean },
+  channels: number,
+  into: Float32Array,
+): void {
+  const pixels = scores.length / channels;
+  const [perChannel, perPixel] = layout === 'NCHW' ? [pixels, 1] : [1, channels];
+  for (let pixel = 0; pixel < pixels; pixel++) {
+    for (let channel = 0; channel < channels; channel++) {
+      const score = scores[channel * perChannel + pixel * perPixel] ?? Number.NaN;
+      into[pixel * channels + channel] = isLogits ? 1 / (1 + Math.exp(-score)) : score;
     }
   }
 }

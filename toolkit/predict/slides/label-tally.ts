@@ -3,7 +3,7 @@ import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-scope.ts';
 import type { Rows } from '../../slide/predict/rows-file.ts';
 
 /** px; the most that a reduced mask in memory has. */
-const MOST_REDUCED = 2 ** 25;
+const MAX_REDUCED = 2 ** 25;
 
 /** Counts the labels of a picture whose rows pass by, and keeps a smaller version of it. */
 export class LabelTally {
@@ -19,7 +19,7 @@ export class LabelTally {
   /** @param least - How many times smaller the reduced picture is at least. */
   constructor({ width, height }: { readonly width: number; readonly height: number }, least: number) {
     let step = 1;
-    while (step < least || Math.ceil(width / step) * Math.ceil(height / step) > MOST_REDUCED) step *= 2;
+    while (step < least || Math.ceil(width / step) * Math.ceil(height / step) > MAX_REDUCED) step *= 2;
     this.step = step;
     this.#width = width;
     const size = { width: Math.ceil(width / step), height: Math.ceil(height / step) };

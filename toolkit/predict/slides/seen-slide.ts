@@ -19,11 +19,11 @@ export interface SeenSlide {
   /** Missing where all of it is computed. */
   readonly tissue?: SlideTissue;
   readonly sha256: string;
-  /** µm a px of the largest level, where it is known. */
+  /** µm per px of the largest level, where it is known. */
   readonly mpp: number | undefined;
   /** For the key of the cache. */
   readonly key: Readonly<Record<string, string | number>>;
-  /** On its scale and its tissue, a sentence each. */
+  /** On its scale and its tissue, one sentence each. */
   readonly notes: readonly string[];
 }
 
@@ -73,6 +73,7 @@ export async function withSeenSlide<Result>(
       key: {
         level: view.level,
         factor: view.factor,
+        ...(slide.fingerprint !== undefined && { fingerprint: slide.fingerprint }),
         tissue: tissue === undefined ? 'everywhere' : digestOf(tissue),
       },
       notes: [...slide.notes, ...scaleNotes(slide, view, mpp), ...tissueNotes(tissue)],
@@ -91,25 +92,26 @@ function scaleNotes(slide: Slide, view: SlideView, given: number | undefined): r
   const notes: string[] = [];
   if (given !== undefined) {
     const said = resolution === undefined ? '' : `; its ${resolution.source} says ${short(resolution.mpp)}`;
-    notes.push(`Its scale was given: ${given} µm/px${said}.`);
+    notes.push(`Its pixel size was given: ${given} µm${said}.`);
   } else if (resolution !== undefined) {
-    notes.push(`Its scale is ${short(resolution.mpp)} µm/px, by its ${resolution.source}.`);
+    notes.push(`Its pixel size is ${short(resolution.mpp)} µm, from its ${resolution.source}.`);
   }
-  const made = view.factor === 1 ? '' : `, made ${short(view.factor)} times smaller`;
+  const made = view.factor === 1 ? '' : `, downsampled by ${short(view.factor)}`;
   const seenAt = view.mpp === undefined ? '' : ` at ${short(view.mpp)} µm/px`;
   notes.push(`The network saw level ${view.level}${made}: ${view.width} x ${view.height} px${seenAt}.`);
   if (view.mpp === undefined)
     notes.push(`Its pixel size is unknown; the models expect ${MODEL_MPP} µm/px. Set it with --mpp.`);
   else if (!suitsModels(view.mpp)) notes.push(`The models expect ${MODEL_MPP} µm/px.`);
-  if (view.factor < 1) notes.push('No level is as fine as the models expect: details that they know are missing.');
+  if (view.factor < 1)
+    notes.push('No level is as fine as the models expect: details that they were trained on are missing.');
   return notes;
 }
 
 function tissueNotes(tissue: SlideTissue | undefined): readonly string[] {
-  if (tissue === undefined) return ['All of it was computed, glass included (--everywhere).'];
+  if (tissue === undefined) return ['The whole slide was predicted, glass included (--everywhere).'];
   const pen = tissue.pen < 0.001 ? '' : `; ${percent(tissue.pen)} looks like pen and was left out`;
   return [
-    `Tissue was found on ${percent(tissue.share)} of it${pen}: only that was computed (--everywhere computes all).`,
+    `Tissue was found on ${percent(tissue.share)} of the slide${pen}; only tissue was predicted (--everywhere predicts the whole slide).`,
   ];
 }
 

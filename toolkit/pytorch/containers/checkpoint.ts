@@ -7,6 +7,7 @@ import type { TensorRef } from '../tensors/tensor.ts';
 import { spanOf, toFloat32 } from '../tensors/tensor-elements.ts';
 import type { CheckpointContents, StoredBytes } from './file-source.ts';
 import { FileSource } from './file-source.ts';
+import { isSafetensors, readSafetensors } from './safetensors-container.ts';
 import { readStreamContainer } from './stream-container.ts';
 import { readZipContainer } from './zip-container.ts';
 
@@ -16,7 +17,7 @@ const PIECE_BYTES = 4 * 2 ** 20;
 /** An open checkpoint: its object as plain data, with tensors that are read one by one. Close it when done. */
 export interface Checkpoint {
   readonly path: string;
-  readonly format: 'zip' | 'stream' | 'pickle';
+  readonly format: 'zip' | 'stream' | 'pickle' | 'safetensors';
   readonly root: PickleValue;
   /** Every name that the file imports, with what it means here. */
   readonly globals: readonly SeenGlobal[];
@@ -38,7 +39,8 @@ export interface OpenOptions {
 }
 
 /**
- * Opens a file written by `torch.save`, in the zip or the older stream format, or a bare pickle. Nothing in it is executed.
+ * Opens a file written by `torch.save`, in the zip or the older stream format, a bare pickle, or a safetensors file.
+ * Nothing in it is executed.
  * The pickle is read at once; storages are only checked for presence and size, and read on demand.
  *
  * @throws ReigniteError FILE_MISSING; CHECKPOINT_CORRUPT for a damaged file; CHECKPOINT_UNSUPPORTED for a file that
@@ -53,7 +55,7 @@ export async function openCheckpoint(path: string, options: OpenOptions = {}): P
   const source = await FileSource.open(path);
   try {
     const context = new PickleContext(source.path, options.inspect ?? false, options.onGlobal);
-    const contents = isZip(source) ? await readZipContainer(source, context) : readStreamContainer(source, context);
+    const contents = await readContainer(source, context);
     return new OpenedCheckpoint(source, contents);
   } catch (error) {
     await source.close();
@@ -61,8 +63,12 @@ export async function openCheckpoint(path: string, options: OpenOptions = {}): P
   }
 }
 
-function isZip(source: FileSource): boolean {
-  return source.byteLength >= 4 && Buffer.from(source.readSync(0, 4)).readUInt32LE() === ZIP_MAGIC;
+const HEAD_BYTES = 9;
+
+async function readContainer(source: FileSource, context: PickleContext): Promise<CheckpointContents> {
+  const head = Buffer.from(source.readSync(0, Math.min(HEAD_BYTES, source.byteLength)));
+  if (head.length >= 4 && head.readUInt32LE() === ZIP_MAGIC) return readZipContainer(source, context);
+  return isSafetensors(head) ? readSafetensors(source, context) : readStreamContainer(source, context);
 }
 
 class OpenedCheckpoint implements Checkpoint {

@@ -28,13 +28,12 @@ export const KIND_BYTES = 262;
  * Names the kind of a file that holds no PyTorch checkpoint.
  *
  * @param head - The first `KIND_BYTES` bytes, or all there are.
- * @returns Undefined where it may be a pickle, a zip, or anything.
+ * @returns Undefined where it may be a pickle, a zip, a safetensors file, or anything.
  */
 export function fileKind(head: Uint8Array): string | undefined {
   if (head.length === 0) return 'an empty file';
   const found = SIGNATURES.find(([, bytes, offset = 0]) => bytes.every((byte, at) => head[offset + at] === byte));
-  if (found !== undefined) return found[0];
-  return isSafetensors(head) ? 'a safetensors file' : undefined;
+  return found?.[0];
 }
 
 /**
@@ -56,9 +55,4 @@ export function textKind(head: Uint8Array): string | undefined {
 /** Whether the file begins as a zip archive does. */
 export function isZip(head: Uint8Array): boolean {
   return [0x50, 0x4b, 0x03, 0x04].every((byte, at) => head[at] === byte);
-}
-
-/** Eight bytes of length, then JSON. */
-function isSafetensors(head: Uint8Array): boolean {
-  return head.length > 9 && head[8] === 0x7b && (head[6] ?? 1) === 0 && (head[7] ?? 1) === 0;
 }

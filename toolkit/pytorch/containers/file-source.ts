@@ -80,7 +80,7 @@ export interface StoredBytes {
 
 /** What a container says: the pickled object, the names it imports, and where the storages lie. */
 export interface CheckpointContents {
-  readonly format: 'zip' | 'stream' | 'pickle';
+  readonly format: 'zip' | 'stream' | 'pickle' | 'safetensors';
   readonly root: PickleValue;
   readonly globals: readonly SeenGlobal[];
   /** Every storage that the object refers to, by key. */

@@ -7,8 +7,6 @@ import type { CheckpointContents, FileSource, StoredBytes } from './file-source.
 import { StorageTable } from './storage-table.ts';
 import { ZipEntries } from './zip-entries.ts';
 
-/** Entries of programs (TorchScript), which hold code as well as data. */
-const PROGRAM_ENTRIES = ['constants.pkl', 'model.json'];
 /** The newest version of the format that PyTorch knows, and that is written with stored entries. */
 const NEWEST_VERSION = 10;
 const MAX_NOTE_LENGTH = 64;
@@ -21,9 +19,6 @@ const MAX_NOTE_LENGTH = 64;
  */
 export async function readZipContainer(source: FileSource, context: PickleContext): Promise<CheckpointContents> {
   const entries = await ZipEntries.open(source, context);
-  if (PROGRAM_ENTRIES.some((name) => entries.has(name))) {
-    throw context.unsupported('it is a TorchScript program, not a checkpoint');
-  }
   await checkNotes(source, entries, context);
   const pickle = await readEntry('data.pkl', LIMITS.pickleBytes, source, entries, context);
   const reader = new ByteReader(bytesSource(pickle), context);

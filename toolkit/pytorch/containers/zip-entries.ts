@@ -62,6 +62,10 @@ class ZipFileReader extends RandomAccessReader {
   }
 }
 
+/** Entries of programs (TorchScript), which hold code as well as data. */
+const PROGRAM_ENTRIES = ['constants.pkl', 'model.json'];
+const EXPORT =
+  'Export it to ONNX in Python: `torch.onnx.export(torch.jit.load(FILE), torch.zeros(1, 3, 512, 512), "model.onnx")`.';
 const ENCRYPTED = 0x1;
 const STORED = 0;
 
@@ -107,16 +111,23 @@ export class ZipEntries {
     const zip = await fromRandomAccessReaderPromise(reader, source.byteLength, options);
     if (zip.entryCount > LIMITS.zipEntries) throw context.unsupported(`it has ${zip.entryCount} entries`);
     const entries = new Map<string, Entry>();
+    const obstacles: ReigniteError[] = [];
     let root: string | undefined;
     for await (const entry of zip.eachEntry()) {
       const [folder, name] = splitName(entry, context);
       root ??= folder;
       if (folder !== root) throw context.corrupt(`it has two root folders, ${root} and ${folder}`);
       if (name.endsWith('/') || name === '') continue;
-      checkEntry(entry, source.byteLength, context);
+      const obstacle = checkEntry(entry, source.byteLength, context);
+      if (obstacle !== undefined) obstacles.push(obstacle);
       if (entries.has(name)) throw context.corrupt(`its entry ${entry.fileName} occurs twice`);
       entries.set(name, entry);
     }
+    // Programs may have compressed entries: what they are says more.
+    if (PROGRAM_ENTRIES.some((name) => entries.has(name)))
+      throw context.unsupported('it is a TorchScript program, not a checkpoint', EXPORT);
+    const [obstacle] = obstacles;
+    if (obstacle !== undefined) throw obstacle;
     return new ZipEntries(source, context, reader, zip, entries);
   }
 
@@ -155,14 +166,16 @@ function splitName({ fileName, fileNameRaw }: Entry, context: PickleContext): re
   return [parts[0] ?? '', parts.slice(1).join('/')];
 }
 
-function checkEntry(entry: Entry, fileBytes: number, context: PickleContext): void {
+/** @returns Why a sound entry is not read. */
+function checkEntry(entry: Entry, fileBytes: number, context: PickleContext): ReigniteError | undefined {
   if ((entry.generalPurposeBitFlag & ENCRYPTED) !== 0) {
-    throw context.unsupported(`its entry ${entry.fileName} is encrypted`);
+    return context.unsupported(`its entry ${entry.fileName} is encrypted`);
   }
-  if (entry.compressionMethod !== STORED) throw context.unsupported(`its entry ${entry.fileName} is compressed`);
+  if (entry.compressionMethod !== STORED) return context.unsupported(`its entry ${entry.fileName} is compressed`);
   if (entry.compressedSize !== entry.uncompressedSize || entry.compressedSize > fileBytes) {
     throw context.corrupt(`its entry ${entry.fileName} has a size that cannot be`);
   }
+  return undefined;
 }
 
 function asCorrupt(error: unknown, context: PickleContext): unknown {

@@ -61,11 +61,14 @@ export class PickleContext {
 
   /** The error for a file that no writer makes. */
   corrupt(reason: string, cause?: unknown): ReigniteError {
-    return new ReigniteError('CHECKPOINT_CORRUPT', `${this.file} is damaged: ${reason}.`, { cause });
+    return new ReigniteError('CHECKPOINT_CORRUPT', `${this.file} is damaged, or not a checkpoint: ${reason}.`, {
+      cause,
+    });
   }
 
   /** The error for a file that may be sound but is not read. */
-  unsupported(reason: string): ReigniteError {
-    return new ReigniteError('CHECKPOINT_UNSUPPORTED', `${this.file} cannot be read: ${reason}.`);
+  unsupported(reason: string, remedy?: string): ReigniteError {
+    const options = remedy === undefined ? {} : { remedy };
+    return new ReigniteError('CHECKPOINT_UNSUPPORTED', `${this.file} cannot be read: ${reason}.`, options);
   }
 }

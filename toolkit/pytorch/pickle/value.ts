@@ -129,7 +129,9 @@ export function describe(value: PickleValue | undefined): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'None';
   if (value instanceof Uint8Array) return 'bytes';
-  if (typeof value !== 'object') return `the ${typeof value} ${abbreviate(String(value))}`;
+  if (typeof value === 'boolean') return value ? 'True' : 'False';
+  if (typeof value === 'string') return `the text ${abbreviate(value)}`;
+  if (typeof value !== 'object') return `the number ${String(value)}`;
   if (value.kind === 'global') return `the name ${value.module}.${value.name}`;
   if (value.kind === 'reduced') return `an object of ${nameOfCallable(value)}`;
   return withArticle(value.kind);

@@ -35,5 +35,9 @@ function breakdownTable({ breakdown }: JudgedTask): Html {
     ...metrics.filter(({ name }) => isShown(name)).map(({ ours }) => decimal(ours)),
   ]);
   const head = ['', 'ROIs', 'patients', ...names.map((name) => name.replace(/, macro$/, ''))];
-  return table('Our scores; descriptive only, since groups are small and not drawn at random', head, rows);
+  return table(
+    'Scores of the reproduced predictions; descriptive only, since the groups are small and not drawn at random',
+    head,
+    rows,
+  );
 }

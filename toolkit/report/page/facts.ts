@@ -15,7 +15,11 @@ export function factsSection({ summary, environments, times, tasks }: ReportData
   );
   const interventions = (summary.interventions ?? []).map(({ at, what }) => `${at} ${what}`);
   const machines = environments.map(
-    (machine) => [machine.role === 'inference' ? 'Inference on' : 'Run by', machineText(machine)] as const,
+    (machine) =>
+      [
+        machine.role === 'inference' ? 'Machine (inference)' : 'Machine (other activities)',
+        machineText(machine),
+      ] as const,
   );
   const engines = tasks.flatMap(({ task, engine }) =>
     engine === undefined
@@ -27,7 +31,7 @@ export function factsSection({ summary, environments, times, tasks }: ReportData
   const facts: readonly (readonly [string, string])[] = [
     ['Run', summary.run],
     ['Status', summary.status],
-    ['Ended', summary.ended ?? 'not recorded'],
+    ['Ended (UTC)', summary.ended ?? 'not recorded'],
     ['Configuration digest', summary.digest],
     ['ROIs', counts.join('; ')],
     ['Interventions', interventions.length === 0 ? 'none' : interventions.join('; ')],
@@ -77,7 +81,7 @@ export function tolerancesSection({ configuration }: ReportData): Html {
   if (verdict === undefined) return NOTHING;
   const shape = RunConfig.shape.verdict.unwrap().shape;
   const rows = [...toleranceRows('H&E', verdict.he, shape.he), ...toleranceRows('cells', verdict.cells, shape.cells)];
-  return html`<details><summary>Tolerances of the verdicts</summary>${table('Tolerances; all of them must hold, in every ROI and over all', ['', 'value', 'meaning'], rows)}</details>`;
+  return html`<details><summary>Tolerances of the verdicts</summary>${table('All tolerances must hold, in every ROI and over all ROIs together', ['', 'value', 'meaning'], rows)}</details>`;
 }
 
 /** A row per value, also of the groups inside; the schema has the meanings. */
@@ -87,7 +91,9 @@ function toleranceRows(name: string, values: object, schema: unknown): (string |
     const field: unknown = fields instanceof z.ZodObject ? fields.shape[key] : undefined;
     if (typeof value === 'object' && value !== null) return toleranceRows(`${name}, ${key}`, value, field);
     const meaning = field instanceof z.ZodType ? field.description : undefined;
-    return [[`${name}: ${key}`, String(value), html`<span class="meaning">${meaningOf(meaning)}</span>`]];
+    const unit = /Unit: (\S+)\./.exec(meaning ?? '')?.[1];
+    const shown = unit === undefined ? String(value) : `${String(value)} ${unit}`;
+    return [[`${name}: ${key}`, shown, html`<span class="meaning">${meaningOf(meaning)}</span>`]];
   });
 }
 

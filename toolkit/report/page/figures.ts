@@ -7,10 +7,10 @@ import { taskNamed } from '../../tasks/task-named.ts';
 import type { JudgedTask } from '../report-data.ts';
 import { type Html, hrefOf, html, NOTHING } from './html.ts';
 
-/** A figure over all ROIs, in one of the two styles. */
+/** A figure over all ROIs, in one of the two styles; `both` is always shown. */
 export interface ShownFigure {
   readonly title: string;
-  readonly style: 'paper' | 'accessible';
+  readonly style: 'paper' | 'accessible' | 'both';
   /** Relative to report/. */
   readonly file: string;
   /** What it shows, in words. */
@@ -69,7 +69,7 @@ async function drawAccessible(results: string, task: JudgedTask): Promise<ShownF
 }
 
 /** Width and height that an SVG names on its first element. */
-function sizeOf(svg: string): Pick<ShownFigure, 'size'> {
+export function sizeOf(svg: string): Pick<ShownFigure, 'size'> {
   const head = svg.slice(0, svg.indexOf('>'));
   const [width, height] = ['width', 'height'].map((name) => new RegExp(` ${name}="([0-9.]+)"`).exec(head)?.[1]);
   if (width === undefined || height === undefined) return {};

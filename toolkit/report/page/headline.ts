@@ -75,9 +75,9 @@ function titlesOf(tasks: readonly { readonly task: Task }[]): string[] {
 function answerOf(verdict: Verdict, differing: readonly string[], yes: string | undefined): string {
   switch (verdict) {
     case 'reproduced':
-      return yes ?? 'As far as it was compared, yes: reproduced.';
+      return yes ?? 'Yes, as far as it was compared: reproduced.';
     case 'within tolerance':
-      return yes !== undefined ? 'Yes, within tolerance.' : 'As far as it was compared, yes: within tolerance.';
+      return yes !== undefined ? 'Yes, within tolerance.' : 'Yes, as far as it was compared: within tolerance.';
     case 'differs':
       return `No: ${listed(differing)} ${differing.length === 1 ? 'differs' : 'differ'}.`;
     case 'not comparable':
@@ -88,9 +88,9 @@ function answerOf(verdict: Verdict, differing: readonly string[], yes: string | 
 function sampleAnswer(verdict: Verdict, differing: readonly string[]): string {
   switch (verdict) {
     case 'reproduced':
-      return `The pipeline works: synthetic sample reproduced; ${NOT_THE_PAPER}.`;
+      return `The pipeline works: the synthetic sample is reproduced; ${NOT_THE_PAPER}.`;
     case 'within tolerance':
-      return `The pipeline works: synthetic sample within tolerance; ${NOT_THE_PAPER}.`;
+      return `The pipeline works: the synthetic sample is within tolerance; ${NOT_THE_PAPER}.`;
     case 'differs':
       return `The synthetic sample is not reproduced: ${listed(differing)} ${differing.length === 1 ? 'differs' : 'differ'}; ${NOT_THE_PAPER}.`;
     case 'not comparable':

@@ -41,7 +41,7 @@ export function roiDetails(roi: JudgedRoi): string {
   const { comparison } = roi;
   if (comparison !== undefined && 'matched' in comparison) {
     parts.push(
-      `${counted(comparison.matched, 'point')} matched, ${comparison.extra} only ours, ${comparison.missing} only published`,
+      `${counted(comparison.matched, 'point')} matched, ${comparison.extra} only reproduced, ${comparison.missing} only published`,
     );
   }
   return parts.join('. ');

@@ -4,6 +4,7 @@ import { taskNamed } from '../../tasks/task-named.ts';
 import type { ComparedMetric, Interval, Verdict } from '../../verdict/verdict-file.ts';
 import type { RoiLayers } from '../layers/layers-file.ts';
 import type { JudgedTask, ReportData } from '../report-data.ts';
+import { type ForestRow, forestPlot } from './forest-plot.ts';
 import { decimal, type Html, type HtmlValue, hrefOf, html, NOTHING, table } from './html.ts';
 import { percent } from './roi-words.ts';
 
@@ -14,7 +15,7 @@ export function verdictSection({ tasks, provenance }: ReportData): Html {
     (task) => html`<li data-verdict="${task.verdict}"><h3><a href="#${task.task}">${TASK_TITLES[task.task]}</a></h3>
 <p class="said">${said(task.verdict)}</p>
 <p><strong>Published predictions, scored here:</strong> ${said(task.evaluation.verdict)}. ${task.evaluation.reason}</p>
-<p><strong>Our predictions against the published ones:</strong> ${said(task.inference.verdict)}. ${task.inference.reason}</p></li>`,
+<p><strong>Reproduced predictions against the published ones:</strong> ${said(task.inference.verdict)}. ${task.inference.reason}</p></li>`,
   );
   return html`<ul class="verdicts">${cards}</ul>`;
 }
@@ -37,7 +38,7 @@ export function worstSection({ tasks }: ReportData, layers: readonly RoiLayers[]
     .slice(0, MAX_NAMED)
     .map(
       ({ roi, task, difference }) =>
-        html`<li>${named(roi, `${task}/${roi}`, viewed)}: ${percent(difference)} of its ${taskNamed(task).viewer.unit}</li>`,
+        html`<li>${named(roi, `${task}/${roi}`, viewed)}: ${percent(difference)} of its ${taskNamed(task).viewer.unit} differ</li>`,
     );
   const more = worst.length > MAX_NAMED ? html`<p class="note">and ${worst.length - MAX_NAMED} more</p>` : NOTHING;
   return html`<ol>${items}</ol>${more}`;
@@ -53,8 +54,15 @@ function named(roi: string, key: string, viewed: ReadonlyMap<string, string | un
 export function numbersOf(task: JudgedTask): Html {
   const warnings = [...task.warnings, ...onePatientNote(task)].map((warning) => html`<p class="note">${warning}</p>`);
   const { numbers, notes } = taskNamed(task.task).view(task);
-  const tables = numbers.map(({ caption, metrics }) => metricsTable(caption, metrics));
+  const tables = numbers.map(
+    ({ caption, metrics }) =>
+      html`${forestPlot(caption, 'reproduced', metrics.filter(({ truth }) => truth !== 0).map(forestRow))}${metricsTable(caption, metrics)}`,
+  );
   return html`${tables}${notes.map((note) => html`<p class="note">${note}</p>`)}${warnings}`;
+}
+
+function forestRow({ name, ours, oursInterval, published, publishedInterval }: ComparedMetric): ForestRow {
+  return { label: name, value: ours, interval: oursInterval, published, publishedInterval };
 }
 
 /** Said of a class that the ground truth does not have: a Dice or F1 of 0 would read as a failure. */
@@ -68,12 +76,12 @@ function onePatientNote(task: JudgedTask): string[] {
   const known = metrics.filter(({ ours }) => ours !== null);
   const without = known.filter(({ oursInterval }) => oursInterval === undefined).length;
   if (without === 0 || without === known.length) return [];
-  return ['A class or group of readers with a single patient has no interval.'];
+  return ['No interval is given for a class or a group of readers with a single patient.'];
 }
 
 function metricsTable(caption: string, metrics: readonly ComparedMetric[]): Html {
   const rows = metrics.map((metric) => [
-    html`${metric.name}${metric.judged || metric.truth === 0 ? NOTHING : html` <span class="note">(not judged)</span>`}`,
+    html`${metric.name}${metric.judged || metric.truth === 0 ? NOTHING : html` <span class="note">(too small to affect the verdict)</span>`}`,
     ...(metric.truth === 0
       ? [ABSENT, ABSENT, '–', '–', '–']
       : [
@@ -84,10 +92,10 @@ function metricsTable(caption: string, metrics: readonly ComparedMetric[]): Html
           intervalText(metric.differenceInterval, 6),
         ]),
   ]);
-  const head = ['', 'published', 'ours', '95 % interval', 'difference', '95 % interval'];
-  const shown = table(caption, head, rows);
-  if (!metrics.every(isEqual) || !metrics.some(({ difference }) => difference !== null)) return shown;
-  return html`<details><summary>${caption}: nothing differs from the published predictions</summary>${shown}</details>`;
+  const head = ['', 'published', 'reproduced', '95 % interval', 'difference', '95 % interval of the difference'];
+  const isSame = metrics.every(isEqual) && metrics.some(({ difference }) => difference !== null);
+  const said = isSame ? 'nothing differs from the published predictions' : 'differences with their intervals';
+  return html`<details class="${isSame ? 'same' : ''}"><summary>${caption}: ${said}</summary>${table(caption, head, rows)}</details>`;
 }
 
 /** As far as the table shows it. */
@@ -111,8 +119,8 @@ export function discrepanciesSection({ discrepancies }: ReportData): Html {
     const more = affectedTotal > 20 ? ` and ${affectedTotal - 20} more` : '';
     return html`<details><summary>${title} <span class="note">${status}</span></summary>
 <p>${what}</p><p class="note">Where: ${where}</p><p><strong>In this run:</strong> ${effect}</p>
-${numbers.length === 0 ? NOTHING : table('Both ways', ['', 'as the authors', 'corrected'], numbers)}
-${listed === '' ? NOTHING : html`<p class="note">Concerned: ${listed}${more}</p>`}</details>`;
+${numbers.length === 0 ? NOTHING : table('With and without correction', ['', "authors' code", 'corrected'], numbers)}
+${listed === '' ? NOTHING : html`<p class="note">Affected: ${listed}${more}</p>`}</details>`;
   });
   return entries.length === 0 ? html`<p>No discrepancy report was written.</p>` : html`${entries}`;
 }

@@ -6,7 +6,7 @@ import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-scope.ts';
 import type { TiledSlide } from '../read/tiled-slide.ts';
 
 const FULL_CONFIDENCE = 255;
-/** 16-bit margins as bytes. */
+/** 16-bit confidences as bytes. */
 const MARGIN_STEP = 257;
 const FAST = 1;
 
@@ -102,7 +102,7 @@ export function labelsFile(row: number): string {
   return `labels-${row}`;
 }
 
-/** Their confidence, a byte each, deflated. */
+/** Their confidence, one byte each, deflated. */
 export function confidenceFile(row: number): string {
   return `confidence-${row}`;
 }

@@ -8,7 +8,7 @@ export interface SlideJob extends ModelJob {
   readonly slide: string;
   readonly slideSha256: string;
   readonly choice: ViewChoice;
-  /** µm a px that the model expects. */
+  /** µm per px that the model expects. */
   readonly target: number;
   /** Only its pixels get a label. */
   readonly tissue?: TissueMask;

@@ -36,19 +36,19 @@ export interface SlideRegion {
  */
 export async function readSlideRegions(path: string): Promise<readonly SlideRegion[]> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new ReigniteError('FILE_MISSING', `There are no regions ${path}.`, { cause });
+    throw new ReigniteError('FILE_MISSING', `Regions file not found: ${path}.`, { cause });
   });
-  const remedy = 'In QuPath: select the annotations, File > Export objects as GeoJSON. Only polygons are regions.';
+  const remedy = 'In QuPath: select the annotations, File > Export objects as GeoJSON. Only polygons are accepted.';
   let parsed: z.ZodSafeParseResult<z.infer<typeof RegionsFile>>;
   try {
     parsed = RegionsFile.safeParse(JSON.parse(text));
   } catch (cause) {
-    throw new ReigniteError('ANNOTATIONS_INVALID', `The regions ${path} are not JSON.`, { cause, remedy });
+    throw new ReigniteError('ANNOTATIONS_INVALID', `The regions file ${path} is not JSON.`, { cause, remedy });
   }
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const where = issue === undefined || issue.path.length === 0 ? '' : ` at ${issue.path.join('.')}`;
-    throw new ReigniteError('ANNOTATIONS_INVALID', `The regions ${path} are not polygons of a GeoJSON${where}.`, {
+    throw new ReigniteError('ANNOTATIONS_INVALID', `The regions file ${path} is not GeoJSON with polygons${where}.`, {
       remedy,
     });
   }

@@ -21,7 +21,7 @@ const ENDINGS: ReadonlySet<string> = new Set([
   '.i2syntax',
 ]);
 /** px; larger pictures are not held in memory as a whole. */
-const MOST_IN_MEMORY = 2 ** 27;
+const MAX_IN_MEMORY = 2 ** 27;
 const SEPARATE = 2;
 /** What the image library decodes. */
 const PLAIN: ReadonlySet<number> = new Set([
@@ -34,8 +34,8 @@ const PLAIN: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Whether a file is read as a slide: by its ending, as a TIFF with levels, one that is too large to be held in memory, or
- * one that only the reader of slides takes. Other pictures are read as a whole.
+ * Whether a file is read as a slide: by its ending, as a TIFF with levels, one that is too large to be held in memory,
+ * or one that only the reader of slides takes. Other pictures are read as a whole.
  */
 export async function isSlide(path: string): Promise<boolean> {
   if (ENDINGS.has(extname(path).toLowerCase())) return true;
@@ -73,7 +73,7 @@ async function pagesOf(path: string): Promise<readonly TiffPage[]> {
 
 function isOfSlides(base: TiffPage): boolean {
   const pixels = base.number(TAG.width, 0) * base.number(TAG.height, 0);
-  if (pixels > MOST_IN_MEMORY || base.has(TAG.hamamatsu)) return true;
+  if (pixels > MAX_IN_MEMORY || base.has(TAG.hamamatsu)) return true;
   if (/^Aperio/i.test(base.text(TAG.description))) return true;
   if (!base.has(TAG.tileWidth)) return false;
   return base.number(TAG.planar, 1) === SEPARATE || !PLAIN.has(base.number(TAG.compression, 1));

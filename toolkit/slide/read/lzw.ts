@@ -1,9 +1,9 @@
 const CLEAR = 256;
 const END = 257;
 const FIRST = 258;
-const MOST_CODES = 4_096;
+const MAX_CODES = 4_096;
 const FEWEST_BITS = 9;
-const MOST_BITS = 12;
+const MAX_BITS = 12;
 
 /**
  * Decodes LZW as TIFF has it: codes from the high bit on, wider by one bit one code early.
@@ -16,9 +16,9 @@ const MOST_BITS = 12;
 export function decodeLzw(data: Uint8Array, length: number): Uint8Array {
   const out = new Uint8Array(length);
   /** Every code's last byte, the code before it, and its length. */
-  const last = new Uint8Array(MOST_CODES);
-  const before = new Uint16Array(MOST_CODES);
-  const lengths = new Uint16Array(MOST_CODES);
+  const last = new Uint8Array(MAX_CODES);
+  const before = new Uint16Array(MAX_CODES);
+  const lengths = new Uint16Array(MAX_CODES);
   for (let code = 0; code < CLEAR; code++) {
     last[code] = code;
     lengths[code] = 1;
@@ -45,13 +45,13 @@ export function decodeLzw(data: Uint8Array, length: number): Uint8Array {
     used += count;
     // A code that is defined by itself repeats the first byte of the one before.
     if (!isKnown && used < length) out[used++] = first;
-    if (previous >= 0 && next < MOST_CODES) {
+    if (previous >= 0 && next < MAX_CODES) {
       last[next] = first;
       before[next] = previous;
       lengths[next] = (lengths[previous] ?? 0) + 1;
       next++;
     }
-    if (next + 1 >= 1 << bits && bits < MOST_BITS) bits++;
+    if (next + 1 >= 1 << bits && bits < MAX_BITS) bits++;
     previous = code;
   }
   return used < length ? out.subarray(0, used) : out;

@@ -18,7 +18,7 @@ const COMPRESSIONS: Readonly<Record<number, string>> = {
   52546: 'JPEG XL',
 };
 /** Decoded bytes of one tile or strip: everything is held in memory for every region that touches it. */
-const MOST_TILE_BYTES = 2 ** 28;
+const MAX_TILE_BYTES = 2 ** 28;
 const SEPARATE = 2;
 
 /** Formats of scanners that are not TIFF, by their first bytes, and the remedy. */
@@ -27,7 +27,7 @@ const SIGNATURES: readonly (readonly [offset: number, bytes: string, name: strin
   [0, 'ZISRAWFILE', 'it is a CZI of Zeiss', REMEDIES.bioFormats],
   [0, '\u0089HDF', 'it is an HDF5 file (Imaris, BDV and others)', REMEDIES.bioFormats],
   [0, '\u00d0\u00cf\u0011\u00e0', 'it is a compound file (ZVI, OIB and others)', REMEDIES.bioFormats],
-  [4, 'jP  ', 'it is a JPEG 2000 picture', REMEDIES.bioFormats],
+  [4, 'jP  ', 'it is a JPEG 2000 image', REMEDIES.bioFormats],
 ];
 /** Formats that only the name tells: a JPEG or a text that points to other files. */
 const ENDINGS: Readonly<Record<string, string>> = {
@@ -65,7 +65,7 @@ export function refuseOtherFormats(path: string, head: Buffer): void {
 export function refusePages(path: string, { levels, others }: SlidePages): void {
   const [base] = levels;
   if (base === undefined || base.number(TAG.width, 0) < 1 || base.number(TAG.height, 0) < 1) {
-    throw slideUnreadable(path, 'it holds no picture', REMEDIES.damaged);
+    throw slideUnreadable(path, 'it contains no image', REMEDIES.damaged);
   }
   if (base.has(TAG.hamamatsu)) throw slideUnreadable(path, 'it is an NDPI slide of Hamamatsu', REMEDIES.openslide);
   if (base.text(TAG.xmp).includes('iScan') || others.some((page) => page.text(TAG.xmp).includes('<iScan'))) {
@@ -74,7 +74,7 @@ export function refusePages(path: string, { levels, others }: SlidePages): void 
   }
   const twins = others.filter((page) => isSameSize(page, base) && page.number(TAG.samples, 1) === 1);
   if (base.number(TAG.samples, 1) === 1 && twins.length > 0) {
-    throw slideUnreadable(path, `it holds ${twins.length + 1} channels, a page each`, REMEDIES.channels);
+    throw slideUnreadable(path, `it holds ${twins.length + 1} channels, one per page`, REMEDIES.channels);
   }
 }
 
@@ -98,7 +98,7 @@ export function refuseLevel(path: string, level: SlideLevel): void {
   }
   refuseColours(page, refuse);
   if (tileWidth < 1 || tileHeight < 1) refuse('its tiles have no size', REMEDIES.damaged);
-  if (tileWidth * tileHeight * page.number(TAG.samples, 1) * (layout.bits / 8) > MOST_TILE_BYTES) {
+  if (tileWidth * tileHeight * page.number(TAG.samples, 1) * (layout.bits / 8) > MAX_TILE_BYTES) {
     refuse(
       `it is stored in pieces of ${tileWidth} x ${tileHeight} px, too large to decode one for each region`,
       REMEDIES.recompress,

@@ -2,7 +2,7 @@ import { TAG, type TiffPage } from './tiff-pages.ts';
 
 /** How large a pixel of the largest level is, and who says so. */
 export interface SlideResolution {
-  /** µm a px, the mean of both axes. */
+  /** µm per px, the mean of both axes. */
   readonly mpp: number;
   /** What says so, as a person reads it. */
   readonly source: string;
@@ -13,11 +13,11 @@ export interface StatedResolution {
   readonly resolution?: SlideResolution;
   /** Magnification of the objective, where it is said. */
   readonly power?: number;
-  /** Values that the file states and that cannot be, a sentence each. */
+  /** Values that the file states and that cannot be, one sentence each. */
   readonly notes: readonly string[];
 }
 
-/** µm a px that microscopes have; 72 dpi would be 353. */
+/** µm per px that microscopes have; 72 dpi would be 353. */
 const FINEST = 0.02;
 const COARSEST = 20;
 /** Pixels are squares, give or take. */
@@ -68,6 +68,11 @@ interface Stated {
 }
 
 function isBelievable({ x, y }: Stated): boolean {
+  return isBelievableMpp(x, y);
+}
+
+/** Whether a slide may have such pixels, µm. */
+export function isBelievableMpp(x: number, y: number): boolean {
   return [x, y].every((mpp) => mpp >= FINEST && mpp <= COARSEST) && Math.abs(x / y - 1) <= SQUARE;
 }
 
@@ -77,7 +82,7 @@ function meanOf({ x, y, source }: Stated): SlideResolution {
 
 function disbelief({ x, y, source }: Stated): string {
   const value = x === y ? `${short(x)} µm/px` : `${short(x)} x ${short(y)} µm/px`;
-  return `Its ${source} states ${value}, which no slide has: it was not believed.`;
+  return `Its ${source} states ${value}, which is implausible for a slide and was ignored.`;
 }
 
 function short(value: number): string {

@@ -5,7 +5,7 @@ import type { Slide } from './slide.ts';
 
 /** The pixels of a slide that a network sees. */
 export interface ViewChoice {
-  /** µm a px of the largest level, in place of what the file says. */
+  /** µm per px of the largest level, in place of what the file says. */
   readonly mpp?: number;
   /** A level that is taken as it is. */
   readonly level?: number;
@@ -28,7 +28,7 @@ export class SlideView {
   readonly height: number;
   /** px of the largest level that one of its px is. */
   readonly scale: number;
-  /** µm a px, where it is known. */
+  /** µm per px, where it is known. */
   readonly mpp: number | undefined;
   readonly #resampling: Resampling;
   readonly #blocks = new RecentPixels<{ readonly data: Uint8Array }>(BLOCK_BYTES);
@@ -49,7 +49,7 @@ export class SlideView {
     };
   }
 
-  /** Source px a px: 1 where the level is taken as it is. */
+  /** Source px per px: 1 where the level is taken as it is. */
   get factor(): number {
     return this.#resampling.factor;
   }
@@ -57,8 +57,9 @@ export class SlideView {
   /**
    * Chooses the level nearest to a resolution: one that is near enough as it is, else the next finer one, resampled.
    *
-   * @param target - µm a px that the model expects.
-   * @throws ReigniteError SCALE_UNKNOWN where neither the file nor the user says the scale; USAGE for a level that is not there.
+   * @param target - µm per px that the model expects.
+   * @throws ReigniteError SCALE_UNKNOWN where neither the file nor the user says the scale; USAGE for a level that is
+   *   not there.
    */
   static choose(slide: Slide, { mpp, level }: ViewChoice, target: number): SlideView {
     const baseMpp = mpp ?? slide.scale.resolution?.mpp;
@@ -132,7 +133,7 @@ function scaleUnknown(slide: Slide): ReigniteError {
   const disbelieved = notes.map((note) => ` ${note}`).join('');
   return new ReigniteError(
     'SCALE_UNKNOWN',
-    `The slide ${slide.path} does not say its scale.${disbelieved}${objective}`,
+    `The slide ${slide.path} does not state its pixel size.${disbelieved}${objective}`,
   );
 }
 

@@ -39,10 +39,10 @@ const KNOWN: ReadonlySet<number> = new Set(Object.values(TAG));
 /** Bytes of a value by its type: BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, SRATIONAL, IFD, LONG8, IFD8. */
 const SIZES: Readonly<Record<number, number>> = { 1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1, 10: 8, 13: 4, 16: 8, 18: 8 };
 const RATIONAL = 5;
-const MOST_PAGES = 10_000;
-const MOST_ENTRIES = 4_096;
+const MAX_PAGES = 10_000;
+const MAX_ENTRIES = 4_096;
 /** Tile offsets of a slide of 500,000 x 500,000 px are 30 MB; more is damage. */
-const MOST_BYTES = 2 ** 28;
+const MAX_BYTES = 2 ** 28;
 
 interface Entry {
   readonly type: number;
@@ -118,7 +118,7 @@ export async function readTiffPages(source: ByteSource): Promise<TiffPages | und
   const seen = new Set<number>();
   const pages: TiffPage[] = [];
   let at = layout.isBig ? numberAt(head, 8, 8, layout) : numberAt(head, 4, 4, layout);
-  while (at > 0 && !seen.has(at) && seen.size < MOST_PAGES) {
+  while (at > 0 && !seen.has(at) && seen.size < MAX_PAGES) {
     const found = await readPage(source, at, layout, seen);
     if (found === undefined) break;
     pages.push(found.page);
@@ -139,7 +139,7 @@ async function readPage(
   const start = await source.read(at, countBytes);
   if (start.length < countBytes) return undefined;
   const count = numberAt(start, 0, countBytes, layout);
-  if (count > MOST_ENTRIES) return undefined;
+  if (count > MAX_ENTRIES) return undefined;
   const body = await source.read(at + countBytes, count * entryBytes + offsetBytes);
   if (body.length < count * entryBytes) return undefined;
   const entries = new Map<number, Entry>();
@@ -150,7 +150,7 @@ async function readPage(
   }
   const children: TiffPage[] = [];
   for (const child of new TiffPage(layout, entries, []).numbers(TAG.subDirectories)) {
-    if (child === 0 || seen.has(child) || seen.size >= MOST_PAGES) continue;
+    if (child === 0 || seen.has(child) || seen.size >= MAX_PAGES) continue;
     const found = await readPage(source, child, layout, seen);
     if (found !== undefined) children.push(found.page);
   }
@@ -167,7 +167,7 @@ async function readEntry(source: ByteSource, entry: Buffer, layout: Layout): Pro
   const [countBytes, place, room] = layout.isBig ? [8, 12, 8] : [4, 8, 4];
   const count = numberAt(entry, 4, countBytes, layout);
   const length = count * size;
-  if (length > MOST_BYTES) return undefined;
+  if (length > MAX_BYTES) return undefined;
   const data =
     length <= room
       ? entry.subarray(place, place + length)

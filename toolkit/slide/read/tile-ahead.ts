@@ -100,8 +100,8 @@ export class TileAhead {
 function requireGrey(rgb: Uint8Array, path: string): void {
   for (let at = 0; at < rgb.length; at += 3) {
     if (rgb[at] === rgb[at + 1] && rgb[at] === rgb[at + 2]) continue;
-    throw new ReigniteError('IMAGE_UNREADABLE', `${path} has colours, and the model takes one grey channel.`, {
-      remedy: 'Give the slide in grey, as the model was trained.',
+    throw new ReigniteError('IMAGE_UNREADABLE', `${path} is in colour, but the model needs one grey channel.`, {
+      remedy: 'Use grey slides, as in the training.',
     });
   }
 }

@@ -3,13 +3,13 @@ import type { Slide } from '../read/slide.ts';
 import { blockMeans } from './block-means.ts';
 
 /** px; longest side of a level that is taken as it is. */
-const LONGEST_SIDE = 2_560;
+const MAX_SIDE = 2_560;
 /** px; longest side of what is made where no level is small enough. */
 const MADE_SIDE = 2_048;
 
 /** A small picture of a whole slide, for people and for what is measured of its colours. */
 export async function slideOverview(slide: Slide): Promise<DecodedImage> {
-  const level = slide.levels.findIndex(({ width, height }) => Math.max(width, height) <= LONGEST_SIDE);
+  const level = slide.levels.findIndex(({ width, height }) => Math.max(width, height) <= MAX_SIDE);
   const of = slide.levels[level];
   if (of !== undefined) {
     const data = await slide.readRegion(level, 0, 0, of.width, of.height);

@@ -23,13 +23,13 @@ const LAST_BROWN = 240;
 /** Blocks; smaller pieces are dust. At 8 µm a block, 640 µm². */
 const FEWEST_BLOCKS = 10;
 /** Blocks; smaller gaps in tissue are lumens, fat or pigment and belong to it. */
-const LARGEST_GAP = 10;
+const MAX_GAP = 10;
 /** Darkest glass: what is darker is a slide without glass. */
 const DARKEST_GLASS = 190;
 const USUAL_GLASS = 245;
 /** Values of pure white, and of the largest difference between the channels of glass. */
 const PURE_WHITE = 254;
-const MOST_TINT = 14;
+const MAX_TINT = 14;
 /** Share of blocks that must show glass for its colour to be taken from them. */
 const LEAST_GLASS = 0.03;
 
@@ -37,9 +37,9 @@ const LEAST_GLASS = 0.03;
  * Finds tissue on a slide by its colour: blocks that absorb more light than the glass and have a hue of the stain. Grey
  * ones are dust and edges; of H&E, blue and green ones are pen. Single blocks are dropped, small gaps filled.
  *
- * Hue, saturation and density are those of van der Laak et al. (Cytometry 39, 2000), with the slide's own glass as white.
- * By colour alone, blue pen and haematoxylin are the same: where blue is a stain (immunohistochemistry), blue pen counts
- * as tissue. Very pale and fatty tissue may be missed.
+ * Hue, saturation and density are those of van der Laak et al. (Cytometry 39, 2000), with the slide's own glass as
+ * white. By colour alone, blue pen and haematoxylin are the same: where blue is a stain (immunohistochemistry), blue
+ * pen counts as tissue. Very pale and fatty tissue may be missed.
  *
  * @param isBlueTissue - Whether blue alone is a stain of the tissue.
  */
@@ -62,7 +62,7 @@ export function findTissue({ width, height, colours }: BlockMeans, isBlueTissue:
     const isInside = gap.every(
       (at) => at % width > 0 && at % width < width - 1 && at >= width && at < data.length - width,
     );
-    if (isInside && gap.length <= LARGEST_GAP) for (const at of gap) data[at] = 1;
+    if (isInside && gap.length <= MAX_GAP) for (const at of gap) data[at] = 1;
   }
   return { width, height, data, pen };
 }
@@ -78,14 +78,14 @@ function kindOf([red = 0, green = 0, blue = 0]: readonly number[], isBlueTissue:
 }
 
 /**
- * Blocks that show glass as the scanner saw it: bright, without colour, and not the pure white that files have where nothing
- * was scanned. All blocks where there are hardly any such: the glass itself is white then.
+ * Blocks that show glass as the scanner saw it: bright, without colour, and not the pure white that files have where
+ * nothing was scanned. All blocks where there are hardly any such: the glass itself is white then.
  */
 function realGlass(colours: Float32Array): (block: number) => boolean {
   const isReal = (block: number): boolean => {
     const [red = 0, green = 0, blue = 0] = colours.subarray(3 * block, 3 * block + 3);
     const [least, most] = [Math.min(red, green, blue), Math.max(red, green, blue)];
-    return least >= DARKEST_GLASS && most - least <= MOST_TINT && least < PURE_WHITE;
+    return least >= DARKEST_GLASS && most - least <= MAX_TINT && least < PURE_WHITE;
   };
   const blocks = colours.length / 3;
   let count = 0;

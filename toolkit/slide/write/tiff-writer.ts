@@ -15,7 +15,7 @@ export interface WrittenLevel {
 export interface PictureTags {
   /** px; side of a tile. */
   readonly tile: number;
-  /** µm a px of the largest level; without it, no resolution is stated. */
+  /** µm per px of the largest level; without it, no resolution is stated. */
   readonly mpp?: number;
   /** Colours of the values; without them, values are grey. */
   readonly palette?: readonly (readonly [number, number, number])[];

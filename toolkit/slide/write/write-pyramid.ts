@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { deflate } from 'node:zlib';
 import { replaceFile } from '../../files/atomic-write.ts';
 import type { Rows } from '../predict/rows-file.ts';
+import { pyramidSizes } from './pyramid-sizes.ts';
 import { type PictureTags, TiffWriter, type WrittenLevel } from './tiff-writer.ts';
 
 const deflated = promisify(deflate);
@@ -10,7 +11,7 @@ const TILE = 512;
 const COMPRESSION = 6;
 /** Levels are added until one has no side longer than this, px. */
 const SMALLEST_LEVEL = 1_024;
-const MOST_LEVELS = 16;
+const MAX_LEVELS = 16;
 
 /** What a pyramid is of. */
 export interface PyramidOptions extends Omit<PictureTags, 'tile'> {
@@ -21,9 +22,9 @@ export interface PyramidOptions extends Omit<PictureTags, 'tile'> {
 }
 
 /**
- * Writes a picture of one byte per pixel as a tiled, pyramidal BigTIFF with deflate, from its rows as they come: in memory
- * are the rows of one tile of each level. Of every four pixels a smaller level takes the upper left one, so that labels
- * stay labels.
+ * Writes a picture of one byte per pixel as a tiled, pyramidal BigTIFF with deflate, from its rows as they come: in
+ * memory are the rows of one tile of each level. Of every four pixels a smaller level takes the upper left one, so that
+ * labels stay labels.
  *
  * @throws ReigniteError NO_SPACE, NOT_WRITABLE; RangeError for rows that are not as many as `height`.
  */
@@ -33,7 +34,9 @@ export async function writePyramid(path: string, rows: AsyncIterable<Rows>, opti
     const handle = await open(temporary, 'wx+');
     try {
       const writer = new TiffWriter(handle);
-      const levels = levelSizes(width, height).map((size) => new LevelRows(size, writer));
+      const levels = pyramidSizes({ width, height }, SMALLEST_LEVEL, MAX_LEVELS).map(
+        (size) => new LevelRows(size, writer),
+      );
       for await (const { count, data } of rows) {
         for (let y = 0; y < count; y++) await addRow(levels, data.subarray(y * width, (y + 1) * width));
       }
@@ -47,16 +50,6 @@ export async function writePyramid(path: string, rows: AsyncIterable<Rows>, opti
       await handle.close();
     }
   });
-}
-
-/** Sizes of the levels: each half of the one before, rounded up. */
-function levelSizes(width: number, height: number): readonly { readonly width: number; readonly height: number }[] {
-  const sizes = [{ width, height }];
-  for (let last = sizes[0]; last !== undefined && sizes.length < MOST_LEVELS; last = sizes.at(-1)) {
-    if (Math.max(last.width, last.height) <= SMALLEST_LEVEL) break;
-    sizes.push({ width: Math.ceil(last.width / 2), height: Math.ceil(last.height / 2) });
-  }
-  return sizes;
 }
 
 /** Adds a row to the first level, and every second of each level to the next. */

@@ -67,7 +67,7 @@ async function printedScores(
 ): Promise<PrintedF1 | undefined> {
   const values = verdict.published[definition.name];
   if (values !== undefined) return { values, source: 'in the configuration', unread: [] };
-  return printedInFigures(definition, groups, work.data);
+  return printedInFigures(definition, groups, work);
 }
 
 async function compareImages(
@@ -170,6 +170,6 @@ function withReadings(verdict: CellsVerdictFile, readings: readonly Reading[]): 
   );
   const chosen = readings.find((each) => each.chosen)?.name ?? 'settings in effect';
   const { inference } = verdict;
-  const reason = `${inference.reason} Compared under the ${chosen}: ${shares.join(', ')}.`;
+  const reason = `${inference.reason} Compared with the ${chosen}: ${shares.join(', ')}.`;
   return { ...verdict, inference: { ...inference, reason }, readings: [...readings] };
 }

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
+import { makeFacts } from '../../cache/make.ts';
 import { folderOf } from '../../dataset/layout.ts';
 import { ReigniteError } from '../../errors.ts';
-import { readF1Figure } from '../../figures/printed/read-f1-figure.ts';
+import { ReadF1Figure, readF1Figure } from '../../figures/printed/read-f1-figure.ts';
 import { inside } from '../../files/inside.ts';
 import { listed } from '../../format.ts';
 import { decodeRgb } from '../../image/decode-pixels.ts';
@@ -9,29 +10,36 @@ import { AI } from '../../metrics/agreement.ts';
 import { pairName } from '../../metrics/agreement-metrics.ts';
 import type { PrintedF1 } from '../../verdict/printed-f1.ts';
 import type { CellTaskDefinition, ReaderGroup } from '../definition.ts';
+import type { TaskWork } from '../work.ts';
+
+/** Raised when a figure is read in another way. */
+const READING_SCHEMA = 1;
+
+/** What reading the figures needs of a task's work. */
+export type PrintedWork = Pick<TaskWork, 'data' | 'cache' | 'digests' | 'signal'>;
 
 /**
  * Reads the F1 values that the record's own figures print: in the IGNITE record they are the only published scores of
  * the detection tasks.
  *
  * @param groups - The groups of readers, named as in the record.
- * @param data - Absolute data folder.
+ * @param work - Its cache keeps what was read, by the digest of the figure.
  * @returns Undefined where the record has no such figure.
  */
 export async function printedInFigures(
   definition: CellTaskDefinition,
   groups: readonly ReaderGroup[],
-  data: string,
+  work: PrintedWork,
 ): Promise<PrintedF1 | undefined> {
   const values: Record<string, number> = {};
   const read: string[] = [];
   const unread: string[] = [];
   for (const { name, scale } of definition.groups) {
     const figure = `f1_scores_${name}.png`;
-    const path = inside(data, `${folderOf('figures', definition.name)}/${figure}`);
+    const path = inside(work.data, `${folderOf('figures', definition.name)}/${figure}`);
     const readers = [...(groups.find((group) => group.name === name)?.readers ?? []), AI];
     if (!existsSync(path)) continue;
-    const found = await readFigure(path, readers, scale);
+    const found = await readFigure(path, readers.length, scale, work);
     if (found.kind === 'refused') unread.push(`${figure} (${found.reason})`);
     else {
       read.push(figure);
@@ -44,13 +52,15 @@ export async function printedInFigures(
   return { values, source: `in ${listed(read)}`, unread };
 }
 
-async function readFigure(
-  path: string,
-  readers: readonly string[],
-  scale: CellTaskDefinition['groups'][number]['scale'],
-): Promise<ReturnType<typeof readF1Figure>> {
+type Scale = CellTaskDefinition['groups'][number]['scale'];
+
+/** Reading a figure compares each of its cells with every number drawn: too slow to repeat in every run. */
+async function readFigure(path: string, readers: number, scale: Scale, work: PrintedWork): Promise<ReadF1Figure> {
+  const figure = await work.digests.sha256(path, work.signal);
+  const parts = { step: 'read-f1-figure', schema: READING_SCHEMA, figure, readers, scale };
   try {
-    return readF1Figure(await decodeRgb(path), readers.length, scale);
+    const read = async () => readF1Figure(await decodeRgb(path), readers, scale);
+    return ReadF1Figure.parse(await makeFacts(work, parts, read));
   } catch (error) {
     if (error instanceof ReigniteError && error.code === 'IMAGE_UNREADABLE') {
       return { kind: 'refused', reason: error.message };

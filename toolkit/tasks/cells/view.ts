@@ -27,7 +27,7 @@ export function cellsView(verdict: HeVerdictFile | CellsVerdictFile): VerdictVie
     numbers: [{ caption: 'F1 of every reader with the AI', metrics: namedClasses(verdict.task, f1) }],
     notes: readers.map(
       ({ group, lowest, highest }) =>
-        `Readers of ${group} agree with each other at a macro F1 of ${decimal(lowest)} to ${decimal(highest)}.`,
+        `The macro F1 between two readers of ${group} is ${decimal(lowest)} to ${decimal(highest)}.`,
     ),
     otherReadings: [lowestIndexTable(verdict)],
     researchScores: tumourProportion === undefined ? [] : [proportionTable(tumourProportion)],
@@ -59,9 +59,9 @@ function lowestIndexTable({ f1LowestIndex }: CellsVerdictFile): DetailTable {
     .filter(({ name }) => name.endsWith(', macro'))
     .map(({ name, published, ours, difference }) => [name, decimal(published), decimal(ours), decimal(difference, 6)]);
   return {
-    summary: 'F1 when ties in distance follow the order of the file',
-    caption: 'A difference that this order explains does not count',
-    head: ['', 'published', 'ours', 'difference'],
+    summary: 'F1 if points at equal distance are matched in the order of the file',
+    caption: 'A difference that this order explains does not affect the verdict',
+    head: ['', 'published', 'reproduced', 'difference'],
     rows,
   };
 }
@@ -69,15 +69,15 @@ function lowestIndexTable({ f1LowestIndex }: CellsVerdictFile): DetailTable {
 function proportionTable({ definition, readers }: TumourProportion): DetailTable {
   return {
     summary: 'Tumour proportion score (for research only)',
-    introduction: `${definition} In percentage points.`,
+    introduction: `${definition} Differences are in percentage points.`,
     caption: 'The AI against every reader',
     head: [
       '',
       'images',
       'AI minus reader, mean',
-      'mean absolute',
-      'published AI minus reader',
-      'same of < 1, 1 to 49, ≥ 50 %',
+      'mean absolute difference',
+      'published AI minus reader, mean',
+      'same category (< 1, 1 to 49, ≥ 50 %)',
     ],
     rows: readers.map((each) => [
       each.reader,

@@ -30,7 +30,7 @@ export function tissueOutputs(task: TissueTask, results: string, roi: string) {
   };
 }
 
-/** Puts an entry's mask and margins where results are. */
+/** Puts an entry's mask and confidences where results are. */
 export async function restoreMask(
   cache: StepCache,
   entry: CacheEntry,
@@ -43,7 +43,7 @@ export async function restoreMask(
 /** Raised whenever the code that makes a step's outputs changes what it makes. */
 const SCHEMA = { segment: 2, figure: 3, comparison: 1 } as const;
 
-/** What an ROI's mask, margins and confusion depend on. */
+/** What an ROI's mask, confidences and confusion depend on. */
 export function segmentKey(sources: RoiSources, setup: NetworkSetup): KeyParts {
   return {
     step: 'segment-roi',

@@ -39,8 +39,8 @@ function agreementTable({ dice }: HeVerdictFile): DetailTable {
     .filter(({ truth }) => truth === undefined || truth > 0)
     .map(({ name, truth, ours }) => [name, truth === undefined ? '' : String(truth), decimal(ours, 6)]);
   return {
-    summary: 'The two predictions against each other',
-    caption: 'Dice of our masks with the published ones, without the ground truth',
+    summary: 'Agreement of reproduced and published predictions',
+    caption: 'Dice of the reproduced masks with the published ones, without the ground truth',
     head: ['', 'published pixels', 'Dice'],
     rows,
   };

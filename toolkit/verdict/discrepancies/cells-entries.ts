@@ -72,7 +72,7 @@ export function categoryIdsEntry({ task, doubt }: Pick<ReaderAnnotations, 'task'
     where: INFERENCE,
     tasks: [task],
   };
-  const affected = doubt.categories.map(({ id, name, taken }) => `category ${id} "${name}", taken for "${taken}"`);
+  const affected = doubt.categories.map(({ id, name, taken }) => `category ${id} "${name}", read as "${taken}"`);
   return [entryOf(about, { status: 'affects results', effect: describeDoubt(doubt, task), affected })];
 }
 
@@ -99,13 +99,13 @@ export function overflowEntry(metrics: Metrics): DiscrepancyEntry {
     {
       id: 'uint16-overflow',
       title: 'Counts are summed as 16-bit numbers',
-      what: 'A cell of a confusion matrix past 65,535 would wrap to 0. Ours do not.',
+      what: 'An entry of a confusion matrix above 65,535 would wrap to 0. reignite counts without this limit.',
       where: 'src/eval_utils.py',
       tasks: [...CELL_TASKS],
     },
     {
       status: affected.length === 0 ? 'no effect here' : 'affects results',
-      effect: `The largest count is ${largest}; ${counted(affected.length, 'pair is', 'pairs are')} past the limit of 65,535.`,
+      effect: `The largest count is ${largest}; ${counted(affected.length, 'pair is', 'pairs are')} above the limit of 65,535.`,
       corrected,
       affected,
     },
@@ -123,8 +123,8 @@ export function tieOrderEntry(verdicts: readonly CellsVerdictFile[]): Discrepanc
       id: 'tie-order',
       title: 'Equal distances are decided by the order of a search tree',
       what:
-        "Of predictions equally far from a reader's point, the one that scikit-learn's ball tree lists first is taken; " +
-        'the order of the file would be as valid. Both are given; a difference that this order explains does not count.',
+        "Of predictions equally far from a reader's point, the one that scikit-learn's ball tree lists first is used; " +
+        'the order of the file would be as valid. F1 is computed with both; a difference that this order explains does not affect the verdict.',
       where: 'src/eval_utils.py',
       tasks: [...CELL_TASKS],
     },
@@ -164,14 +164,14 @@ export function timeLimitEntry(images: readonly ImagePoints[]): DiscrepancyEntry
       id: 'nms-time-limit',
       title: 'Non-maximum suppression gives up after a time limit',
       what:
-        'On a slow machine the original leaves the remaining tiles of a batch without points. Ours has no such limit. ' +
-        'Published tiles without any point, where we have some, are flagged (column and row of the tile).',
+        'On a slow machine, the original code leaves the remaining tiles of a batch without points. reignite has no such limit. ' +
+        'Tiles without published points in which this run found some are listed (column and row of the tile).',
       where: 'non_max_suppression of YOLOv5',
       tasks: [...CELL_TASKS],
     },
     {
       status: flagged.length === 0 ? 'no effect here' : 'affects results',
-      effect: `${counted(flagged.length, 'tile is', 'tiles are')} empty in the published points; ours there: ${points}.`,
+      effect: `${counted(flagged.length, 'tile has', 'tiles have')} no published points, but ${points} in this run.`,
       affected: flagged.map(({ name }) => name),
     },
   );

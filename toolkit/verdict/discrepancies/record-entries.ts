@@ -67,7 +67,7 @@ export function sharedPatientsEntry(rows: readonly OverviewRow[]): DiscrepancyEn
       status: within.length + across.length === 0 ? 'no effect here' : 'affects the record',
       effect:
         `Of ${counted(patients.size, 'patient')}, ${within.length} are in both splits of one task, ` +
-        `${across.length} in train of one task and in test of another.`,
+        `${across.length} are in train of one task and in test of another.`,
       affected: [...within, ...across],
     },
   );
@@ -131,7 +131,7 @@ export function sizesEntry(rows: readonly RowFiles[]): DiscrepancyEntry {
     {
       id: 'sizes-and-areas',
       title: 'Sizes and areas that differ from the overview',
-      what: 'Columns shape and area_mm2 against the images at 0.5 µm/px, to the decimals given.',
+      what: 'The columns shape and area_mm2 are compared with the images at 0.5 µm/px, to the decimals given.',
       where: OVERVIEW,
       tasks: [...TASKS],
     },
@@ -151,7 +151,7 @@ export function installEntry(): DiscrepancyEntry {
       title: 'The original code can no longer be installed as published',
       what:
         'Its requirements are not pinned: simple-cocotools after 0.2.1 has no CocoDetection, so that the import fails; ' +
-        'torch from 2.6 on refuses the checkpoints without weights_only=False; the YOLOv5 code is whatever version is ' +
+        'torch from 2.6 on refuses the checkpoints without weights_only=False; the YOLOv5 code is the version that is ' +
         'newest; the container of the H&E inference needs a GPU.',
       where: "requirements and Dockerfile of the authors' code",
       tasks: [...TASKS],

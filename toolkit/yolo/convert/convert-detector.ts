@@ -36,7 +36,7 @@ export interface DetectorSource {
  * Identifies a detector by its checkpoint without converting it, so that a cache can decide.
  *
  * @param size - Of a tile in px.
- * @returns The same digest that `convertDetector` writes into its card.
+ * @returns The same digest that `convertDetector` writes into its description.
  * @throws ReigniteError FILE_MISSING.
  */
 export async function detectorDigest(
@@ -89,7 +89,8 @@ export interface ConvertDetectorOptions {
 }
 
 /**
- * Converts a detector of YOLOv5 or Ultralytics to ONNX and describes it in a card. Nothing of the checkpoint is executed.
+ * Converts a detector of YOLOv5 or Ultralytics to ONNX and writes a JSON description next to it. Nothing of the
+ * checkpoint is executed.
  *
  * Equal sources give equal bytes. The description is written last, so an interrupted conversion can be repeated. An
  * existing, matching conversion is verified and kept.
@@ -151,7 +152,7 @@ async function convert(
   }
 }
 
-/** The card of a conversion of this very checkpoint whose model is whole. */
+/** The description of a conversion of this very checkpoint whose model is whole. */
 async function presentConversion(out: string, digest: string, signal?: AbortSignal): Promise<DetectorCard | undefined> {
   try {
     const card = await readDetectorCard(out);

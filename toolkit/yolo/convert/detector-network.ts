@@ -15,6 +15,7 @@ import {
   refusal,
 } from '../../pytorch/pickle/access.ts';
 import { isPickleObject } from '../../pytorch/pickle/value.ts';
+import { findStateDict, networkOf } from '../../pytorch/tensors/state-dict.ts';
 import { type ModuleNode, readModuleTree } from './module-tree.ts';
 
 /** Family by the class of the network; of a segmentation model, the detection part is taken. */
@@ -147,12 +148,14 @@ function textAt(located: Located, key: string): string | undefined {
 function refuseBareWeights(checkpoint: Checkpoint, network: Located): void {
   const { value } = network;
   if (isPickleObject(value) && value.kind === 'reduced') return;
-  const isTable = isPickleObject(value) && value.kind === 'dict';
+  const weights = findStateDict(checkpoint.root);
+  const isTable = weights !== undefined || (isPickleObject(value) && value.kind === 'dict');
+  const of = weights === undefined ? undefined : networkOf(weights);
   throw new ReigniteError(
     'CHECKPOINT_UNSUPPORTED',
     isTable
-      ? `${checkpoint.path} is not read: it holds weights by name (a state dict) and no network.`
-      : `${checkpoint.path} is not read: it holds no network of YOLO under ema or model.`,
+      ? `${checkpoint.path} cannot be used: it contains only weights (a state dict)${of === undefined ? '' : ` of ${of}`}, no network.`
+      : `${checkpoint.path} cannot be used: it contains no YOLO network under ema or model.`,
     isTable
       ? { remedy: 'Save the whole model as its own trainer does, or export it to ONNX and give the ONNX file instead.' }
       : {},
@@ -167,7 +170,7 @@ function otherNetwork(checkpoint: Checkpoint, className: string): ReigniteError 
   const exported = `Export it with \`yolo export model=${basename(checkpoint.path)} format=onnx\` and give the ONNX file instead.`;
   return new ReigniteError(
     'CHECKPOINT_UNSUPPORTED',
-    `${checkpoint.path} is not read: its network is ${what}, not a detector of YOLOv5 or Ultralytics.`,
+    `${checkpoint.path} cannot be used: its network is ${what}, not a detector of YOLOv5 or Ultralytics.`,
     remedyOf(task !== undefined, isUltralytics, exported),
   );
 }

@@ -9,14 +9,17 @@ export interface KeptBox {
   readonly box: Rectangle;
 }
 
-/** What became of a box: it stays, another one replaces it (its place), or the tile that owns its place has none there. */
-export type MergedFate = 'kept' | 'seam' | number;
+/**
+ * Outcome of a box: kept; replaced by another one (its index); or dropped at a seam, as the tile that owns its position
+ * has none there.
+ */
+export type MergeOutcome = 'kept' | 'seam' | number;
 
 /** Boxes of one class with at least this IoU in two tiles are of one object. */
 const SAME_OBJECT = 0.3;
 /** The same of boxes of two classes. */
 const SAME_OBJECT_OF_OTHER_CLASS = 0.6;
-/** A box that ends so near to the border of its tile, in px, is cut off there. */
+/** A box that ends within this distance of the border of its tile, in px, is cut off there. */
 const NEAR_BORDER = 2;
 /** Of a box that is cut off: the share within another tile's box when it is a part of the same object. */
 const PART_OF = 0.7;
@@ -31,16 +34,16 @@ const PART_OF = 0.7;
  * @param iou - Boxes of one class in two tiles that overlap by more are not two objects; as in one tile.
  * @returns In the order of `boxes`.
  */
-export function mergeTiles(boxes: readonly KeptBox[], tiles: readonly SeenTile[], iou: number): MergedFate[] {
+export function mergeTiles(boxes: readonly KeptBox[], tiles: readonly SeenTile[], iou: number): MergeOutcome[] {
   const seen = boxes.map((box) => seenBox(box, tiles));
   const near = neighbours(boxes);
-  const fates: MergedFate[] = clustersOf(boxes, near)
-    .flatMap((cluster) => fatesOf(cluster, seen))
+  const outcomes: MergeOutcome[] = clustersOf(boxes, near)
+    .flatMap((cluster) => outcomesOf(cluster, seen))
     .sort(([a], [b]) => a - b)
-    .map(([, fate]) => fate);
-  dropParts(boxes, seen, near, fates);
-  dropOverlapping(boxes, near, fates, iou);
-  return followed(fates);
+    .map(([, outcome]) => outcome);
+  dropParts(boxes, seen, near, outcomes);
+  dropOverlapping(boxes, near, outcomes, iou);
+  return followed(outcomes);
 }
 
 /** Boxes that end at the border of their tile though the image continues. */
@@ -91,7 +94,7 @@ function clustersOf(boxes: readonly KeptBox[], near: readonly Pair[]): readonly 
   return [...new Set(clusterOf)];
 }
 
-function fatesOf(cluster: readonly number[], seen: readonly Seen[]): (readonly [number, MergedFate])[] {
+function outcomesOf(cluster: readonly number[], seen: readonly Seen[]): (readonly [number, MergeOutcome])[] {
   const rank = (index: number) => (seen[index]?.isCut ? 0 : 2) + (seen[index]?.isOwned ? 1 : 0);
   const [best = 0, ...others] = [...cluster].sort((a, b) => rank(b) - rank(a) || a - b);
   // Boxes that no tile owns are of an object whose middle two tiles place differently, unless they are parts or alone.
@@ -101,7 +104,12 @@ function fatesOf(cluster: readonly number[], seen: readonly Seen[]): (readonly [
 }
 
 /** A part of an object that another tile sees whole. */
-function dropParts(boxes: readonly KeptBox[], seen: readonly Seen[], near: readonly Pair[], fates: MergedFate[]): void {
+function dropParts(
+  boxes: readonly KeptBox[],
+  seen: readonly Seen[],
+  near: readonly Pair[],
+  outcomes: MergeOutcome[],
+): void {
   for (const { a, b } of near) {
     for (const [part, whole] of [
       [a, b],
@@ -109,29 +117,34 @@ function dropParts(boxes: readonly KeptBox[], seen: readonly Seen[], near: reado
     ] as const) {
       const [inner, outer] = [boxes[part], boxes[whole]];
       if (inner === undefined || outer === undefined || inner.label !== outer.label) continue;
-      if (fates[part] !== 'kept' || fates[whole] !== 'kept' || !seen[part]?.isCut || seen[whole]?.isCut) continue;
-      if (intersection(inner.box, outer.box) >= PART_OF * area(inner.box)) fates[part] = whole;
+      if (outcomes[part] !== 'kept' || outcomes[whole] !== 'kept' || !seen[part]?.isCut || seen[whole]?.isCut) continue;
+      if (intersection(inner.box, outer.box) >= PART_OF * area(inner.box)) outcomes[part] = whole;
     }
   }
 }
 
 /** What non-maximum suppression would have done in one tile. */
-function dropOverlapping(boxes: readonly KeptBox[], near: readonly Pair[], fates: MergedFate[], iou: number): void {
+function dropOverlapping(
+  boxes: readonly KeptBox[],
+  near: readonly Pair[],
+  outcomes: MergeOutcome[],
+  iou: number,
+): void {
   const sorted = near.filter((pair) => pair.iou > iou && boxes[pair.a]?.label === boxes[pair.b]?.label);
   const score = (index: number) => boxes[index]?.score ?? 0;
   for (const { a, b } of sorted.sort((p, q) => Math.max(score(q.a), score(q.b)) - Math.max(score(p.a), score(p.b)))) {
-    if (fates[a] !== 'kept' || fates[b] !== 'kept') continue;
+    if (outcomes[a] !== 'kept' || outcomes[b] !== 'kept') continue;
     const [better, worse] = score(a) >= score(b) ? [a, b] : [b, a];
-    fates[worse] = better;
+    outcomes[worse] = better;
   }
 }
 
 /** Replaces a box that replaced another and was dropped itself by the box that replaced it. */
-function followed(fates: MergedFate[]): MergedFate[] {
-  return fates.map((fate) => {
-    let at = fate;
-    for (let step = 0; typeof at === 'number' && typeof fates[at] === 'number' && step < fates.length; step++) {
-      at = fates[at] ?? at;
+function followed(outcomes: MergeOutcome[]): MergeOutcome[] {
+  return outcomes.map((outcome) => {
+    let at = outcome;
+    for (let step = 0; typeof at === 'number' && typeof outcomes[at] === 'number' && step < outcomes.length; step++) {
+      at = outcomes[at] ?? at;
     }
     return at;
   });

@@ -1,16 +1,16 @@
 import type { Candidates } from './candidates.ts';
 
-/** Most cells along an axis; the far border is a cell of its own. */
-const CELLS = 64;
-const STRIDE = CELLS + 1;
-/** Boxes that a list of a cell has room for before it must grow, in all cells together, per box. */
+/** Most buckets along an axis; the far border is a bucket of its own. */
+const BUCKETS = 64;
+const STRIDE = BUCKETS + 1;
+/** Boxes that a list of a bucket has room for before it must grow, in all buckets together, per box. */
 const ROOM_PER_BOX = 4;
 
 /**
  * Boxes in the order in which they are added, with a grid over them so that a box is compared only with those near it.
  * Areas and overlaps are float32 as torchvision computes them.
  *
- * The boxes of a cell are a linked list within two flat arrays: thousands of small arrays cost more than the search.
+ * The boxes of a bucket are a linked list within two flat arrays: thousands of small arrays cost more than the search.
  */
 class OverlapGrid {
   readonly #corners: Float32Array;
@@ -53,7 +53,7 @@ class OverlapGrid {
     }
     this.#left = left;
     this.#top = top;
-    this.#side = Math.max(Math.max(right - left, bottom - top) / CELLS, sides / (2 * count || 1), 1);
+    this.#side = Math.max(Math.max(right - left, bottom - top) / BUCKETS, sides / (2 * count || 1), 1);
   }
 
   /** Boxes added. */
@@ -120,17 +120,17 @@ class OverlapGrid {
     return Math.fround(inter / Math.fround(both - inter));
   }
 
-  #append(cell: number, index: number): void {
+  #append(bucket: number, index: number): void {
     const entry = ++this.#entries;
     if (entry === this.#box.length) {
       this.#box = doubled(this.#box);
       this.#next = doubled(this.#next);
     }
     this.#box[entry] = index;
-    const last = this.#last[cell] ?? 0;
-    if (last === 0) this.#first[cell] = entry;
+    const last = this.#last[bucket] ?? 0;
+    if (last === 0) this.#first[bucket] = entry;
     else this.#next[last] = entry;
-    this.#last[cell] = entry;
+    this.#last[bucket] = entry;
   }
 
   #column(corner: number): number {

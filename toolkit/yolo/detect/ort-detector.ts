@@ -76,7 +76,7 @@ function checkShapes(file: string, session: InferenceSession, card: DetectorCard
   if (isShape(given, [1, 3, height, width]) && isShape(gives, outputShape(card))) return;
   throw new ReigniteError(
     'MODEL_UNREADABLE',
-    `The model ${file} maps ${input} [${given}] to ${output} [${gives}]; its card says ${height} x ${width} px, ${card.rows} rows, ${card.nc} classes.`,
+    `The model ${file} maps ${input} [${given}] to ${output} [${gives}]; its description says ${height} x ${width} px, ${card.rows} rows, ${card.nc} classes.`,
   );
 }
 

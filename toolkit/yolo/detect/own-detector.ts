@@ -1,10 +1,11 @@
 import { join } from 'node:path';
-import { type InferenceSession, Tensor } from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
 import { type CustomModelCard, readOwnCard } from '../../onnx/custom-model/own-model.ts';
 import type { DetectionSidecar } from '../../onnx/custom-model/sidecar.ts';
 import { instructionSet } from '../../onnx/session/engine.ts';
 import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
+import { floatsOf } from '../../onnx/session/tensor-values.ts';
 import { TileInput } from '../../onnx/session/tile-tensors.ts';
 import { placeRows } from '../place-rows.ts';
 import type { DetectorModel } from './detect-image.ts';
@@ -57,7 +58,7 @@ class CustomDetector implements EngineDetector {
     this.engine = engine;
     this.#card = card;
     this.#sidecar = sidecar;
-    this.#input = new TileInput(sidecar.input, card.size);
+    this.#input = new TileInput(card.image, card.size);
     this.#session = session;
   }
 
@@ -74,17 +75,17 @@ class CustomDetector implements EngineDetector {
   }
 
   async run(input: Float32Array, head: Float32Array): Promise<void> {
-    const image = new Tensor('float32', this.#input.fill(input), [...this.#input.shape]);
+    const image = this.#input.tensor(input);
     try {
       const { [this.#card.output]: output } = await this.#session.run({ [this.#card.input]: image }, [
         this.#card.output,
       ]);
-      const data = output?.data;
+      const data = floatsOf(output, this.#card.output);
       const { format } = this.#sidecar.output;
       const columns = format === 'end2end' ? 6 : this.classes.length + (format === 'yolov5' ? 5 : 4);
-      const rows = data instanceof Float32Array ? data.length / columns : Number.NaN;
+      const rows = data.length / columns;
       const fits = this.#card.rowsVary ? rows <= this.rows && Number.isInteger(rows) : rows === this.rows;
-      if (!(data instanceof Float32Array) || !fits) {
+      if (!fits) {
         throw new RangeError(`Expected ${this.rows} x ${columns} numbers, got [${output?.dims}]`);
       }
       if (rows < this.rows) head.fill(0);

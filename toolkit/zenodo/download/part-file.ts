@@ -109,7 +109,7 @@ export type PartState = z.infer<typeof State>;
 
 /** Called with what happens to the file. */
 export interface PartWatcher {
-  /** So many bytes are on disk now. */
+  /** Sets the number of bytes on disk. */
   onLength(length: number): void;
   /** The file was emptied. */
   onBegin(): void;

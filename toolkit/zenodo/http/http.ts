@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool, request } from 'undici';
 import { withStallLimit } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
+import { codeOf } from '../../files/disk-error.ts';
 import { defaultUserAgent } from './http-headers.ts';
 import { retryAfterMs } from './http-status.ts';
 import type { HostRateLimiter } from './politeness.ts';
@@ -115,10 +116,6 @@ export function asNetworkError(error: unknown, url: string, signal?: AbortSignal
 
 const CERTIFICATE_REMEDY =
   'Set NODE_EXTRA_CA_CERTS to a file with the certificate of your proxy, then run the same command again.';
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-}
 
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

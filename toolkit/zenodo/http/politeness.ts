@@ -64,9 +64,9 @@ const QUEUE_POLL_MS = 20;
 const UNDER_WAY_MS = 100;
 
 /**
- * Holds back requests, host by host: never more than so many at once, never more than so many in any minute, none
- * while the host asked to be left alone. One process of a state directory does all its downloading; what it sent before it was
- * killed counts too.
+ * Holds back requests, host by host: at most a fixed number at once and in any minute, none
+ * while the host asked to be left alone. One process of a state directory does all its downloading; what it sent before
+ * it was killed counts too.
  */
 export class HostRateLimiter {
   readonly #options: Required<PolitenessOptions>;
@@ -114,7 +114,7 @@ export class HostRateLimiter {
     const { sent, notBefore } = log.read(now - windowMs - UNDER_WAY_MS, now);
     const asked = notBefore - now;
     if (asked > SHORT_WAIT_MS) {
-      const text = `${host} asked not to be called for another ${Math.ceil(asked / 1_000)} s.`;
+      const text = `${host} asked for no requests during the next ${Math.ceil(asked / 1_000)} s.`;
       throw new ReigniteError('RATE_LIMITED', text, { retryAfterMs: asked });
     }
     if (asked > 0) return asked;

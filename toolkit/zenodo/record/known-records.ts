@@ -26,11 +26,14 @@ const Known = z.object({
   files: z.array(RecordFile).min(1),
 });
 
-/** Records as an API described them, kept in the home. The meaning of a number is resolved once, and stays so. */
+/**
+ * Records as an API described them, kept in the state directory. The meaning of a number is resolved once, and stays
+ * so.
+ */
 export class KnownRecords {
   readonly #folder: string;
 
-  /** @param folder - `records` of the home. */
+  /** @param folder - `records` of the state directory. */
   constructor(folder: string, api: string) {
     this.#folder = join(folder, sha256Of(api).slice(0, 16));
   }

@@ -9,7 +9,7 @@ import { conv, softmax, transpose } from '../../../../toolkit/onnx/graph/operato
 const CLASSES = 5;
 const FOLDS = 3;
 
-/** Writes a converted model of one 3 x 3 convolution a fold: real ONNX files, small enough for every test. */
+/** Writes a converted model of one 3 x 3 convolution per fold: real ONNX files, small enough for every test. */
 export async function writeTinyModel(folder: string, patch: readonly [number, number]): Promise<string> {
   await mkdir(folder, { recursive: true });
   const folds: ModelCard['folds'] = [];

@@ -9,7 +9,7 @@ export interface Segmentation {
 }
 
 /**
- * nnU-Net v1's sliding window as its authors wrote it: everything in memory, whole-image sums a fold, then the mean.
+ * nnU-Net v1's sliding window as its authors wrote it: everything in memory, whole-image sums per fold, then the mean.
  * The slow and obvious way, to compare with.
  */
 export async function segmentWholeImage(

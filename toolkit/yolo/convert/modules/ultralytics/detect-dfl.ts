@@ -19,7 +19,7 @@ import type { Size } from '../detect.ts';
 import { setAsideAll } from '../set-aside.ts';
 
 /** What `Detect.postprocess` of Ultralytics keeps of a one-to-one head. */
-const MOST_ONE_TO_ONE = 300;
+const MAX_ONE_TO_ONE = 300;
 const MODULE_LIST = 'torch.nn.modules.container.ModuleList';
 
 export interface DflOptions {
@@ -37,7 +37,8 @@ export interface DflHead {
   readonly shape: readonly number[];
   /**
    * `yolov8`: [1, 4 + classes, rows], centre x, centre y, width, height in px, class scores; to be suppressed.
-   * `end2end`: [1, rows, 6], x1, y1, x2, y2 in px, score, class, best first; of a one-to-one head, not to be suppressed.
+   * `end2end`: [1, rows, 6], x1, y1, x2, y2 in px, score, class, best first; of a one-to-one head, not to be
+   * suppressed.
    */
   readonly format: 'yolov8' | 'end2end';
   readonly rows: number;
@@ -74,7 +75,7 @@ export function detectDfl(
   const probabilities = sigmoid(graph, 'head.scores', scores);
   if (isOneToOne) {
     const xyxy = multiply(graph, 'head.corners.px', concat(graph, 'head.corners', corners, 1), pixels);
-    const kept = Math.min(MOST_ONE_TO_ONE, rows);
+    const kept = Math.min(MAX_ONE_TO_ONE, rows);
     const value = bestOf(graph, xyxy, probabilities, { rows, classes, kept });
     return { value, shape: [1, kept, 6], format: 'end2end', rows: kept, classes };
   }

@@ -16,7 +16,7 @@ import { activation, batchNorm } from '../convolution.ts';
 import { pooling } from '../pooling.ts';
 import { flag, summed } from './parts.ts';
 
-const MOST_POOLINGS = 64;
+const MAX_POOLINGS = 64;
 
 /** `SPPF` of Ultralytics: one maximum applied `n` times over, all stages joined; newer ones may add their input. */
 export function sppf(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
@@ -24,7 +24,7 @@ export function sppf(layers: Layers, module: ModuleNode, inputs: readonly Featur
   const pool = childOf(layers, module, 'm');
   const count = attribute(module, 'n').value === undefined ? 3 : integerAttribute(module, 'n', 1);
   const stages = [layers.build(childOf(layers, module, 'cv1'), [x])];
-  for (let time = 1; time <= Math.min(count, MOST_POOLINGS); time++) {
+  for (let time = 1; time <= Math.min(count, MAX_POOLINGS); time++) {
     stages.push(pooling(layers, pool, `${pool.place}.${time}`, stages.at(-1) ?? x));
   }
   const y = layers.build(childOf(layers, module, 'cv2'), [joined(layers, module, stages)]);

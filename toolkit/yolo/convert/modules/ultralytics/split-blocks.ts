@@ -8,7 +8,7 @@ import { joined } from '../blocks.ts';
 import { convOutputLength } from '../convolution.ts';
 import { halvesOf, secondHalfOf, summed } from './parts.ts';
 
-const MOST_PADDING = 1_024;
+const MAX_PADDING = 1_024;
 
 /**
  * `C2f` and its kin (`C3k2`, `C2fCIB`, `C2fPSA`): a convolution, the second half of its channels through a chain of
@@ -115,7 +115,9 @@ export function aConv(layers: Layers, module: ModuleNode, inputs: readonly Featu
   return layers.build(childOf(layers, module, 'cv1'), [means]);
 }
 
-/** `ADown` of YOLOv9: half of the channels of the means by a convolution, the other half by maxima and a convolution. */
+/**
+ * `ADown` of YOLOv9: half of the channels of the means by a convolution, the other half by maxima and a convolution.
+ */
 export function aDown(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const [a, b] = halvesOf(layers, module, meansOfSquares(layers, module, onlyInput(layers, module, inputs)));
   const first = layers.build(childOf(layers, module, 'cv1'), [a]);
@@ -143,15 +145,15 @@ function meansOfSquares(layers: Layers, module: ModuleNode, x: Feature): Feature
 }
 
 /**
- * `torch.nn.ZeroPad2d`. Written as zeros joined to the map: ONNX Runtime takes a `Pad` into the `MaxPool` behind it, whose
- * own padding never wins, so that maxima of negative values at the border would be lost.
+ * `torch.nn.ZeroPad2d`. Written as zeros joined to the map: ONNX Runtime takes a `Pad` into the `MaxPool` behind it,
+ * whose own padding never wins, so that maxima of negative values at the border would be lost.
  */
 export function zeroPad(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const x = onlyInput(layers, module, inputs);
   const padding = attribute(module, 'padding');
   const [left = 0, right = 0, top = 0, bottom = 0] = asTuple(padding).map(asInteger);
-  if ([left, right, top, bottom].some((side) => side < 0 || side > MOST_PADDING)) {
-    throw refusal(padding, `0 to ${MOST_PADDING} px for each side`);
+  if ([left, right, top, bottom].some((side) => side < 0 || side > MAX_PADDING)) {
+    throw refusal(padding, `0 to ${MAX_PADDING} px for each side`);
   }
   const { channels } = x;
   const [height, width] = [x.height + top + bottom, x.width + left + right];

@@ -1,0 +1,35 @@
+import { counted, timeText } from '../../toolkit/format.ts';
+import type { Failure, RunPart, RunStep } from './run-steps.ts';
+
+/** What `why` answers: as JSON, and in lines. */
+export interface Answer {
+  readonly document: unknown;
+  readonly lines: readonly string[];
+}
+
+export function failureLines({ code, cause, remedy }: Failure): string[] {
+  return [`  ${code}: ${cause}`, `  ${remedy}`];
+}
+
+export function stepLine({ step, summary, outcome, attempts, runSeconds, workflow, event, failure }: RunStep): string {
+  const tried = counted(attempts, 'attempt');
+  const took = runSeconds === null ? '' : `, ${timeText(runSeconds)}`;
+  const said = failure === undefined ? '' : `; ${failure.code}: ${failure.cause}`;
+  return `  ${step} (${summary}): ${outcome}, ${tried}${took}${said} [event ${event} of ${workflow}]`;
+}
+
+/** Steps that were not done at once. */
+export function troubledSteps(parts: readonly RunPart[]): readonly RunStep[] {
+  return parts.flatMap((part) => part.steps.filter((step) => step.outcome !== 'completed' || step.attempts > 1));
+}
+
+/** @param steps - As {@link troubledSteps} gives them. */
+export function troubleLines(steps: readonly RunStep[]): string[] {
+  if (steps.length === 0) return ['All activities succeeded on the first attempt.'];
+  return ['Activities that were retried or failed:', ...steps.map(stepLine)];
+}
+
+/** Whether a step is the activity of that name, or has that name in the Temporal UI. */
+export function isCalled(word: string): (step: RunStep) => boolean {
+  return ({ step, summary }) => step === word || summary === word;
+}

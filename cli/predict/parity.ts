@@ -1,0 +1,90 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { shortNumber } from '../../toolkit/format.ts';
+import {
+  compareOutputs,
+  type Numbers,
+  type OutputComparison,
+  readNumbers,
+  runOnce,
+} from '../../toolkit/models/compare-outputs.ts';
+import { EXIT, printResult } from '../output.ts';
+import { convertInto } from './model.ts';
+
+export interface ParityOptions {
+  readonly against: string;
+  readonly input: string;
+  readonly output?: string;
+  readonly tolerance: number;
+  readonly json?: boolean;
+}
+
+/**
+ * `reignite model parity`: how far a model, as reignite runs it, is from another ONNX file or from an output that was saved
+ * elsewhere.
+ *
+ * @returns 4 where a difference is larger than the tolerance.
+ * @throws ReigniteError USAGE, FILE_MISSING, NPY_INVALID, SIZE_MISMATCH, MODEL_UNREADABLE, INFERENCE_FAILED, or what the
+ *   conversion throws.
+ */
+export async function parityCommand(
+  file: string,
+  { against, input, output, tolerance, json }: ParityOptions,
+  signal?: AbortSignal,
+): Promise<number> {
+  if (!(tolerance >= 0)) throw new ReigniteError('USAGE', `--tolerance is ${tolerance}; it must be at least 0.`);
+  const image = await readNumbers(resolve(input));
+  const reference = await referenceOf(resolve(against), image, output, signal);
+  const ours = await outputOf(resolve(file), image, signal);
+  const comparison = compareOutputs(ours, reference, tolerance);
+  printResult(json ? JSON.stringify({ model: file, against, input, ...comparison }, null, 1) : describe(comparison));
+  return comparison.beyond === 0 ? EXIT.done : EXIT.differs;
+}
+
+async function referenceOf(
+  path: string,
+  image: Numbers,
+  output: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Numbers> {
+  if (/\.npy$/i.test(path)) return readNumbers(path);
+  if (!/\.onnx$/i.test(path)) {
+    throw new ReigniteError('USAGE', `${path} is neither .onnx nor .npy.`, {
+      remedy: 'Export the model to ONNX where it was made, or save its output with `numpy.save`.',
+    });
+  }
+  return runOnce({ path, how: 'plain', ...asInput(image), ...(output !== undefined && { output }) }, signal);
+}
+
+/** A checkpoint is converted for the size of the input. */
+async function outputOf(path: string, image: Numbers, signal: AbortSignal | undefined): Promise<Numbers> {
+  if (/\.onnx$/i.test(path)) return runOnce({ path, how: 'as in runs', ...asInput(image) }, signal);
+  const [height, width] = image.shape.slice(-2);
+  const size = height === undefined || width === undefined ? undefined : { height, width };
+  const work = await mkdtemp(join(tmpdir(), 'reignite-parity-'));
+  try {
+    const { made } = await convertInto(path, work, size);
+    return await runOnce({ path: made, how: 'as in runs', ...asInput(image) }, signal);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+function asInput({ shape, values }: Numbers): { readonly shape: readonly number[]; readonly values: Float32Array } {
+  return { shape, values: Float32Array.from(values) };
+}
+
+function describe(comparison: OutputComparison): string {
+  const { shape, elements, maxDifference, meanDifference, range, at, beyond, tolerance, transposed } = comparison;
+  const [low, high] = range.map((value) => (value === null ? 'not finite' : Number(value.toPrecision(4))));
+  const shown = (value: number | null) => (value === null ? 'not finite' : shortNumber(value));
+  return [
+    `Output [${shape.join(', ')}] of ${elements} numbers from ${low} to ${high}${transposed ? ', channels last in the model' : ''}.`,
+    `Largest difference ${shown(maxDifference)} at [${at.join(', ')}], mean ${shown(meanDifference)}.`,
+    beyond === 0
+      ? `Within the tolerance of ${tolerance}.`
+      : `DIFFERS: ${beyond} differences are larger than the tolerance of ${tolerance}.`,
+  ].join('\n');
+}

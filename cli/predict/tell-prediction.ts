@@ -1,0 +1,62 @@
+import { relative } from 'node:path';
+import { packageVersion } from '../../config/package-files.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { describeFolds } from '../../toolkit/nnunet/convert/model-folds.ts';
+import type { NamedImage } from '../../toolkit/predict/prediction-order.ts';
+import { writePredictionPage } from '../../toolkit/predict/prediction-page.ts';
+import { describePrediction, type PredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
+import { RESULTS } from '../../toolkit/results/results-folder.ts';
+import { EXIT, printResult, printStep } from '../output.ts';
+
+/**
+ * Prints what a command predicted, as text or as JSON, and writes the page of its folder.
+ *
+ * @param summary - Everything in the folder `out`.
+ * @param images - Those of the command.
+ * @param options.quiet - Leaves out the notes.
+ * @returns The exit status: partial when an image failed.
+ * @throws ReigniteError The first failure when no image was predicted.
+ */
+export async function tellPrediction(
+  summary: PredictionSummary,
+  images: readonly NamedImage[],
+  out: string,
+  options: { readonly json?: boolean; readonly quiet?: boolean },
+): Promise<number> {
+  const ours = ofCommand(summary, images);
+  refuseNothingPredicted(ours);
+  if (options.json) printResult(JSON.stringify(summary, null, 1));
+  else printResult(ours.images.flatMap((image) => describePrediction(image, options.quiet)).join('\n'));
+  for (const line of ensembleLines(summary.model)) printStep(line);
+  printStep(`${ours.images.length} of ${images.length} images predicted; results are in ${out}.`);
+  await writePredictionPage(out, summary, packageVersion());
+  printStep(`Page  ${relative('.', RESULTS.page.in(out))}`);
+  const others = summary.images.length - ours.images.length;
+  if (others > 0) printStep(`The tables also cover ${others} ${others === 1 ? 'image' : 'images'} predicted earlier.`);
+  return ours.failures.length === 0 ? EXIT.done : EXIT.partial;
+}
+
+/** What of everything in the folder this command was about. */
+function ofCommand({ images, failures }: PredictionSummary, named: readonly NamedImage[]) {
+  const failed = failures.filter(({ image }) => named.some(({ path }) => path === image));
+  const failedPaths = new Set(failed.map(({ image }) => image));
+  const names = new Set(named.filter(({ path }) => !failedPaths.has(path)).map(({ name }) => name));
+  return { images: images.filter(({ name }) => names.has(name)), failures: failed };
+}
+
+/** Which networks of an nnU-Net model a prediction comes from. */
+function ensembleLines({ family, folds, trainer, plans, mirrorAxes = [] }: PredictionSummary['model']): string[] {
+  if (folds === undefined) return [];
+  const average = folds.length === 1 ? '' : ', averaged';
+  if (family === undefined) return [`The softmax is from ${describeFolds(folds)} of the model${average}.`];
+  const mirrored = mirrorAxes.length === 0 ? 'not mirrored' : 'also mirrored, averaged';
+  return [
+    `The logits are from ${describeFolds(folds)} of the ${family} model${average} (${trainer}, ${plans}); tiles ${mirrored}.`,
+  ];
+}
+
+/** Where no image at all could be predicted, the first one's error is the command's. */
+function refuseNothingPredicted({ images, failures: [first] }: ReturnType<typeof ofCommand>): void {
+  if (first === undefined || images.length > 0) return;
+  throw new ReigniteError(first.code, first.cause, { remedy: first.remedy });
+}

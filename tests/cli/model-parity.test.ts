@@ -1,0 +1,88 @@
+import { copyFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { parityCommand } from '../../cli/predict/parity.ts';
+import { compareOutputs } from '../../toolkit/models/compare-outputs.ts';
+import { writeNpy } from '../../toolkit/numpy/npy.ts';
+import { temporaryFolder } from '../support/in-temporary-folder.ts';
+import { randomNumbers } from '../support/random-numbers.ts';
+
+const fixture = (path: string) => fileURLToPath(new URL(`../fixtures/${path}`, import.meta.url));
+
+/** An input of random numbers from 0 to 1. */
+async function inputOf(shape: readonly number[]): Promise<string> {
+  const path = join(await temporaryFolder(), 'input.npy');
+  const { below } = randomNumbers(3);
+  const length = shape.reduce((product, axis) => product * axis, 1);
+  await writeNpy(path, { dtype: 'float32', shape, data: Float32Array.from({ length }, () => below(256) / 255) });
+  return path;
+}
+
+describe('reignite model parity', () => {
+  const tolerance = 1e-3;
+
+  it('finds a detector as its own export is, and another one different', async () => {
+    const input = await inputOf([1, 3, 64, 64]);
+    const model = fixture('ultralytics/v8.pt');
+    const { convertCommand } = await import('../../cli/predict/model.ts');
+    const onnx = join(await temporaryFolder(), 'own.onnx');
+    await convertCommand(model, { out: onnx, size: 64, json: true });
+    expect(await parityCommand(model, { against: onnx, input, tolerance: 0.05, json: true })).toBe(0);
+    const other = join(await temporaryFolder(), 'other.onnx');
+    await convertCommand(fixture('ultralytics/v12.pt'), { out: other, size: 64, json: true });
+    expect(await parityCommand(onnx, { against: other, input, tolerance: 0.05, json: true })).toBe(4);
+  });
+
+  it('takes a reference with another dtype of the input', async () => {
+    const input = await inputOf([1, 3, 32, 32]);
+    const model = fixture('onnx-models/half.onnx');
+    expect(await parityCommand(model, { against: model, input, tolerance: 0.05, json: true })).toBe(0);
+  });
+
+  it('says which input does not fit, and what a reference is not', async () => {
+    const model = fixture('onnx-models/half.onnx');
+    const small = parityCommand(model, { against: model, input: await inputOf([1, 3, 16, 16]), tolerance });
+    await expect(small).rejects.toMatchObject({
+      code: 'INFERENCE_FAILED',
+      message: expect.stringContaining('1,3,16,16'),
+    });
+    const input = await inputOf([1, 3, 32, 32]);
+    const text = join(await temporaryFolder(), 'text.onnx');
+    await writeFile(text, 'no model');
+    await expect(parityCommand(model, { against: text, input, tolerance })).rejects.toMatchObject({
+      code: 'MODEL_UNREADABLE',
+    });
+    const other = join(await temporaryFolder(), 'out.npz');
+    await copyFile(text, other);
+    await expect(parityCommand(model, { against: other, input, tolerance })).rejects.toMatchObject({ code: 'USAGE' });
+    await expect(parityCommand(model, { against: model, input, tolerance: Number.NaN })).rejects.toMatchObject({
+      code: 'USAGE',
+    });
+  });
+});
+
+describe('compareOutputs', () => {
+  const ours = { shape: [1, 2, 1, 3], values: Float32Array.of(1, 2, 3, 4, 5, 6) };
+
+  it('puts channels first where the model has them last', () => {
+    const reference = { shape: [3, 2, 1], values: Float64Array.of(1, 4, 2, 5.5, 3, 6) };
+    expect(compareOutputs(ours, reference, 0.1)).toMatchObject({
+      transposed: true,
+      maxDifference: 0.5,
+      at: [1, 1, 0],
+      beyond: 1,
+    });
+  });
+
+  it('accepts nothing that is not a number in either output', () => {
+    const reference = { shape: [2, 1, 3], values: Float64Array.of(1, 2, 3, 4, 5, Number.NaN) };
+    expect(compareOutputs(ours, reference, 100)).toMatchObject({ maxDifference: null, beyond: 1, at: [1, 0, 2] });
+    expect(compareOutputs(reference, reference, 100)).toMatchObject({ maxDifference: null, beyond: 1 });
+  });
+
+  it('refuses outputs of other shapes', () => {
+    const reference = { shape: [6], values: new Float64Array(6) };
+    expect(() => compareOutputs(ours, reference, 1)).toThrow('The model gives [1,2,1,3], the reference is [6].');
+  });
+});

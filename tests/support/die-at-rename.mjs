@@ -1,0 +1,19 @@
+// Loaded into a command by NODE_OPTIONS: the process dies by SIGKILL when one of its threads is about to rename its DIE_AT-th
+// file, which is how every finished file and every committed state gets its place. JavaScript, as it is loaded before any
+// loader is registered.
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+
+let left = Number(process.env.DIE_AT);
+
+const dyingAt =
+  (rename) =>
+  (...paths) => {
+    left -= 1;
+    if (left === 0) process.kill(process.pid, 'SIGKILL');
+    return rename(...paths);
+  };
+
+fs.renameSync = dyingAt(fs.renameSync);
+fs.promises.rename = dyingAt(fs.promises.rename);
+syncBuiltinESMExports();

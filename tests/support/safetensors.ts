@@ -1,0 +1,31 @@
+import { writeFile } from 'node:fs/promises';
+import { openCheckpoint } from '../../toolkit/pytorch/containers/checkpoint.ts';
+import { findStateDict } from '../../toolkit/pytorch/tensors/state-dict.ts';
+
+/** The bytes of a safetensors file with this header and these numbers. */
+export function safetensorsBytes(header: object | string, data: Uint8Array): Buffer {
+  const json = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  return Buffer.concat([length, json, data]);
+}
+
+/** Writes the weights of a checkpoint as safetensors, in float32. */
+export async function writeAsSafetensors(checkpointPath: string, path: string): Promise<void> {
+  const checkpoint = await openCheckpoint(checkpointPath);
+  try {
+    const { tensors } = findStateDict(checkpoint.root) ?? { tensors: new Map() };
+    const header: Record<string, object> = { __metadata__: { format: 'pt' } };
+    const parts: Uint8Array[] = [];
+    let end = 0;
+    for (const [name, tensor] of tensors) {
+      const values = await checkpoint.readFloat32(tensor);
+      header[name] = { dtype: 'F32', shape: tensor.shape, data_offsets: [end, end + values.byteLength] };
+      parts.push(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+      end += values.byteLength;
+    }
+    await writeFile(path, safetensorsBytes(header, Buffer.concat(parts)));
+  } finally {
+    await checkpoint.close();
+  }
+}

@@ -1,0 +1,173 @@
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { describeCommand } from '../../../cli/predict/describe-model.ts';
+import { readJsonIfValid } from '../../../toolkit/files/json-file.ts';
+import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
+import { describeOnnxModel } from '../../../toolkit/models/describe-onnx.ts';
+import { writeModelPassport } from '../../../toolkit/models/model-passport.ts';
+import { prepareTissueModel } from '../../../toolkit/models/tissue-model.ts';
+import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
+import { Sidecar } from '../../../toolkit/onnx/custom-model/sidecar.ts';
+import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+
+/** Models and masks of ONNX Runtime: see make.py there. */
+const MODELS = fileURLToPath(new URL('../../fixtures/onnx-models/', import.meta.url));
+const NAMES = [
+  'sigmoid',
+  'flat_grey',
+  'channels_last',
+  'half',
+  'bytes',
+  'alpha',
+  'old',
+  'int8',
+  'bioimage-0.4/weights',
+  'bioimage-0.5/weights',
+];
+
+async function segmented(onnx: string): Promise<Uint8Array> {
+  const folder = await temporaryFolder();
+  const { modelDir } = await prepareTissueModel(onnx, join(folder, 'models'));
+  const segmenter = createRoiSegmenter({ provider: 'cpu', threads: 1 });
+  onTestFinished(() => segmenter.close());
+  const [mask, margin, partialDir] = [join(folder, 'm.png'), join(folder, 'c.png'), join(folder, 'partial')];
+  const image = join(MODELS, 'image.png');
+  await segmenter.segment({ image, mask, margin, modelDir, partialDir, scope: 'full' });
+  return (await decodeLabels(mask)).data;
+}
+
+/** A copy of a model without what describes it. */
+async function bare(name: string): Promise<string> {
+  const onnx = join(await temporaryFolder(), `${basename(name)}.onnx`);
+  await copyFile(join(MODELS, `${name}.onnx`), onnx);
+  return onnx;
+}
+
+describe('an ONNX segmentation model of others', () => {
+  it.each(NAMES)('%s gives the mask that ONNX Runtime gives', async (name) => {
+    const { data } = await decodeLabels(join(MODELS, `${name}.png`));
+    expect(Buffer.from(await segmented(join(MODELS, `${name}.onnx`))).equals(data)).toBe(true);
+  });
+
+  it('has a summary with the arithmetic of its element types', async () => {
+    const folder = await temporaryFolder();
+    for (const name of ['half', 'bytes']) {
+      const { modelDir } = await prepareTissueModel(join(MODELS, `${name}.onnx`), join(folder, 'models'));
+      const { networks } = await writeModelPassport(modelDir, join(folder, 'summary.json'));
+      expect(networks[0]?.parity.elements).toBe(3 * 32 * 32);
+    }
+  });
+});
+
+describe('what a model JSON file says of an ONNX model', () => {
+  it.each([
+    ['half', { output: { values: 'logits', threshold: 0.5 }, labels: ['a', 'b', 'c'] }, 'a threshold needs'],
+    ['sigmoid', { output: { values: 'probabilities' }, labels: ['a'] }, 'one label needs the values sigmoid'],
+    ['sigmoid', { output: { values: 'sigmoid' }, labels: [{ name: 'a', value: 0 }] }, 'the value 0 is the background'],
+    ['sigmoid', { output: { values: 'sigmoid', name: 'x' }, labels: ['a'] }, 'the model has scores'],
+    ['bytes', { input: { range: [0, 1] }, output: { values: 'logits' }, labels: ['a', 'b', 'c'] }, 'takes bytes'],
+    ['alpha', { output: { values: 'logits' }, labels: ['a', 'b', 'c'] }, 'RGBA or BGRA'],
+    ['half', { input: { mean: [0, 0] }, output: { values: 'logits' }, labels: ['a', 'b', 'c'] }, 'mean has 2 numbers'],
+    [
+      'flat_grey',
+      { input: { channels: 'RGB' }, output: { values: 'sigmoid' }, labels: ['a'] },
+      'does not have 3 channels in the layout NCHW',
+    ],
+  ])('must fit %s: %j', async (name, sidecar, reason) => {
+    const onnx = await bare(name);
+    await writeFile(onnx.replace('.onnx', '.json'), JSON.stringify({ kind: 'segmentation', ...sidecar }));
+    const prepared = prepareTissueModel(onnx, join(dirname(onnx), 'models'));
+    await expect(prepared).rejects.toMatchObject({ code: 'SIDECAR_INVALID', message: expect.stringContaining(reason) });
+  });
+});
+
+describe('reignite model describe', () => {
+  it.each([
+    ['sigmoid', { output: { values: 'sigmoid', threshold: 0.5 }, labels: [{ name: 'class 1' }] }],
+    ['flat_grey', { output: { values: 'sigmoid-logits', threshold: 0.5 } }],
+    ['channels_last', { output: { values: 'sigmoid', threshold: 0.5 } }],
+    ['half', { output: { values: 'logits' } }],
+    ['bytes', { input: { size: [512, 512] }, output: { values: 'probabilities' } }],
+    ['alpha', { input: { channels: 'RGBA' } }],
+    ['int8', { output: { values: 'logits' } }],
+  ])('drafts a file for %s that is then accepted, and does not overwrite it', async (name, expected) => {
+    const onnx = await bare(name);
+    expect(await describeCommand(onnx, { json: true })).toBe(0);
+    const written = await readJsonIfValid(onnx.replace('.onnx', '.json'), Sidecar);
+    expect(written).toMatchObject({ kind: 'segmentation', ...expected });
+    expect(await prepareTissueModel(onnx, join(dirname(onnx), 'models'))).toMatchObject({ cached: false });
+    expect(await describeOnnxModel(onnx)).toMatchObject({ by: 'file' });
+  });
+
+  it('says what describes a model already', async () => {
+    expect(await describeOnnxModel(join(MODELS, 'bioimage-0.5/weights.onnx'))).toMatchObject({
+      by: 'file',
+      source: expect.stringContaining('bioimageio.yaml'),
+      sidecar: { labels: [{ name: 'background' }, { name: 'cell' }], output: { values: 'logits' } },
+    });
+  });
+
+  it('never overwrites a file', async () => {
+    const onnx = await bare('half');
+    const out = join(dirname(onnx), 'mine.json');
+    await writeFile(out, '{}');
+    await expect(describeCommand(onnx, { out })).rejects.toMatchObject({ code: 'USAGE' });
+  });
+});
+
+describe('a description of a model zoo', () => {
+  async function beside(name: string, text: string): Promise<string> {
+    const onnx = await bare('bioimage-0.4/weights');
+    await writeFile(join(dirname(onnx), name), text);
+    return onnx;
+  }
+  const prepare = (onnx: string) => prepareTissueModel(onnx, join(dirname(onnx), 'models'));
+  const rdf = async (change: (text: string) => string) =>
+    beside('rdf.yaml', change(await readFile(join(MODELS, 'bioimage-0.4/rdf.yaml'), 'utf8')));
+
+  it.each([
+    ['mode: fixed', 'mode: per_sample', 'zero_mean_unit_variance depends on each image'],
+    [
+      'axes: bcyx\n    data_type: float32\n    data_range',
+      'axes: bczyx\n    data_type: float32\n    data_range',
+      '2D models have',
+    ],
+    ['outputs:', 'outputs:\n  - {axes: bcyx, postprocessing: [{name: binarize}], shape: [1, 2, 8, 8]}', 'binarize'],
+    ['inputs:', 'inputs:\n  - {axes: bcyx}', 'it has 2 inputs'],
+    ['std: [40]', 'std: [0]', 'does not give a positive scale'],
+    ['inputs:', 'input:', 'not a description of a model'],
+    ['type: model', '\t: [', 'is not YAML'],
+  ])('with %j as %j is refused: %s', async (from, to, reason) => {
+    const prepared = prepare(await rdf((text) => text.replace(from, to)));
+    await expect(prepared).rejects.toMatchObject({ code: 'SIDECAR_INVALID', message: expect.stringContaining(reason) });
+  });
+
+  it('of other weights is passed over', async () => {
+    const prepared = prepare(await rdf((text) => text.replace('source: weights.onnx', 'source: other.onnx')));
+    await expect(prepared).rejects.toMatchObject({ message: expect.stringContaining('has no JSON file') });
+  });
+
+  const wsinfer = {
+    spec_version: '1.0',
+    architecture: 'resnet34',
+    num_classes: 2,
+    class_names: ['other', 'tumor'],
+    patch_size_pixels: 350,
+    spacing_um_px: 0.25,
+    transform: [
+      { name: 'Resize', arguments: { size: 32 } },
+      { name: 'ToTensor' },
+      { name: 'Normalize', arguments: { mean: [0.5], std: [0.25] } },
+    ],
+  };
+
+  it('of WSInfer serves a segmentation model, and other transforms are refused', async () => {
+    const onnx = await beside('config.json', JSON.stringify(wsinfer));
+    expect((await prepare(onnx)).labels?.map(({ name }) => name)).toEqual(['background', 'other', 'tumor']);
+    const odd = { ...wsinfer, transform: [{ name: 'RandomCrop' }] };
+    const refused = prepare(await beside('config.json', JSON.stringify(odd)));
+    await expect(refused).rejects.toMatchObject({ message: expect.stringContaining('RandomCrop') });
+  });
+});

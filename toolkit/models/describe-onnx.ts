@@ -1,0 +1,33 @@
+import { ModelCard } from '../nnunet/model-card.ts';
+import { draftSidecar, type SidecarDraft } from '../onnx/custom-model/draft.ts';
+import { findSidecar, ownSidecar } from '../onnx/custom-model/find-sidecar.ts';
+import { checkShapes } from '../onnx/custom-model/own-model.ts';
+import { parseSidecar, Sidecar } from '../onnx/custom-model/sidecar.ts';
+import { exportedDetector } from '../onnx/exported-detector.ts';
+import { describeModel } from '../onnx/file/describe-model.ts';
+import { DetectorCard } from '../yolo/detector-card.ts';
+
+/** What is known of an ONNX model: what describes it already, or the draft of a model JSON file. */
+export type OnnxDescription =
+  | { readonly by: 'card' | 'metadata' | 'file'; readonly source: string; readonly sidecar: Sidecar | object }
+  | ({ readonly by: 'draft' } & SidecarDraft);
+
+/**
+ * Says what describes an ONNX model, and where nothing does, drafts its model JSON file.
+ *
+ * @throws ReigniteError FILE_MISSING, MODEL_UNREADABLE; SIDECAR_INVALID for a description that does not fit the model, or a
+ *   model that neither segments nor detects.
+ */
+export async function describeOnnxModel(path: string): Promise<OnnxDescription> {
+  const model = describeModel(path);
+  const own = await ownSidecar(path);
+  const noted = own === undefined ? exportedDetector(path, model) : undefined;
+  if (noted !== undefined) return { by: 'metadata', source: path, sidecar: noted };
+  const found = own ?? (await findSidecar(path));
+  if (found === undefined) return { by: 'draft', ...draftSidecar(path, model) };
+  const card = DetectorCard.safeParse(found.json).data ?? ModelCard.safeParse(found.json).data;
+  if (card !== undefined) return { by: 'card', source: found.path, sidecar: card };
+  const sidecar = parseSidecar(found.path, found.json, Sidecar);
+  checkShapes(path, model, { sidecar, source: found.path });
+  return { by: 'file', source: found.path, sidecar };
+}

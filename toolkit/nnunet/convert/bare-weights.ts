@@ -1,0 +1,52 @@
+import { basename, dirname, join } from 'node:path';
+import { ReigniteError } from '../../errors.ts';
+import { statIfThere } from '../../files/if-there.ts';
+import { openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
+import { findStateDict, networkOf } from '../../pytorch/tensors/state-dict.ts';
+import { type FoldFiles, foldOfFolder } from './model-folds.ts';
+
+/**
+ * Files of an nnU-Net network whose weights are in a file of any name, also a safetensors file: its plans are those of a
+ * folder of nnU-Net, next to it or one folder above (v2), or `<file>.pkl` (v1).
+ *
+ * @returns Undefined where the file holds no weights by name, or those of another network.
+ * @throws ReigniteError FOLD_MISSING where the plans are not there; or what opening the checkpoint throws.
+ */
+export async function bareWeights(path: string): Promise<FoldFiles | undefined> {
+  const network = await networkIn(path);
+  if (network === undefined) return undefined;
+  const fold = foldOfFolder(basename(dirname(path))) ?? 'all';
+  if (network === 'an nnU-Net v1 network') {
+    const plans = `${path}.pkl`;
+    if (await isFile(plans)) return { fold, checkpoint: path, plans };
+    throw plansMissing(
+      path,
+      network,
+      `Put the model_best.model.pkl of its training next to it, as ${basename(plans)}.`,
+    );
+  }
+  for (const folder of [dirname(path), dirname(dirname(path))]) {
+    const [plans, dataset] = [join(folder, 'plans.json'), join(folder, 'dataset.json')];
+    if ((await isFile(plans)) && (await isFile(dataset))) return { fold, checkpoint: path, plans, dataset };
+  }
+  throw plansMissing(path, network, 'Put plans.json and dataset.json of its training next to it.');
+}
+
+async function networkIn(path: string): Promise<string | undefined> {
+  const checkpoint = await openCheckpoint(path);
+  try {
+    const weights = findStateDict(checkpoint.root);
+    const network = weights === undefined ? undefined : networkOf(weights);
+    return network?.startsWith('an nnU-Net') ? network : undefined;
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await statIfThere(path))?.isFile() ?? false;
+}
+
+function plansMissing(path: string, network: string, remedy: string): ReigniteError {
+  return new ReigniteError('FOLD_MISSING', `${path} holds weights of ${network}, without its plans.`, { remedy });
+}

@@ -1,0 +1,230 @@
+import { basename } from 'node:path';
+import { z } from 'zod';
+import { ReigniteError } from '../../errors.ts';
+import type { DescribedModel } from '../file/describe-model.ts';
+import type { SegmentationSidecar } from './sidecar.ts';
+
+const Numbers = z.union([z.number().transform((value) => [value]), z.array(z.number())]);
+
+/** A step of pre- or postprocessing: version 0.4 calls it by name, 0.5 by id. */
+const Step = z
+  .looseObject({
+    name: z.string().optional(),
+    id: z.string().optional(),
+    kwargs: z.record(z.string(), z.unknown()).optional(),
+  })
+  .transform(({ name, id, kwargs = {} }) => ({ what: id ?? name ?? 'a step without a name', kwargs }));
+
+const Extent = z.union([z.int(), z.looseObject({ min: z.int(), step: z.int() })]);
+const Axis = z.looseObject({
+  type: z.string(),
+  id: z.string().optional(),
+  channel_names: z.array(z.string()).optional(),
+  size: Extent.optional().catch(undefined),
+});
+const Tensor = z.looseObject({
+  axes: z.union([z.string(), z.array(Axis)]),
+  shape: z
+    .union([z.array(z.int()), z.looseObject({ min: z.array(z.int()), step: z.array(z.int()) })])
+    .optional()
+    .catch(undefined),
+  data_range: z.array(z.unknown()).optional(),
+  data: z
+    .looseObject({ range: z.array(z.unknown()).optional() })
+    .optional()
+    .catch(undefined),
+  preprocessing: z.array(Step).nullish(),
+  postprocessing: z.array(Step).nullish(),
+});
+type Tensor = z.infer<typeof Tensor>;
+
+/** The part of a bioimage.io description that says how its ONNX weights are used. */
+const Description = z.looseObject({
+  name: z.string().optional(),
+  inputs: z.array(Tensor).min(1),
+  outputs: z.array(Tensor).min(1),
+  weights: z.looseObject({ onnx: z.looseObject({ source: z.unknown() }).optional() }),
+});
+
+/** What a network gives, by the last operator of its graph. */
+export type FinalOperator = string | undefined;
+
+/** As written in a model JSON file, not checked yet. */
+export type SidecarDraft = z.input<typeof SegmentationSidecar>;
+
+/**
+ * Turns a description of bioimage.io (versions 0.4 and 0.5) into a model JSON file.
+ *
+ * @param path - Of the description, for messages.
+ * @param onnx - The ONNX file.
+ * @param model - What it holds: a size that it fixes goes before that of the description.
+ * @returns Undefined where the description is of other weights.
+ * @throws ReigniteError SIDECAR_INVALID naming what it says that cannot be done.
+ * @see https://github.com/bioimage-io/spec-bioimage-io
+ */
+export function bioimageSidecar(
+  path: string,
+  json: unknown,
+  onnx: string,
+  model: DescribedModel,
+  final: FinalOperator,
+): SidecarDraft | undefined {
+  const parsed = Description.safeParse(json);
+  if (!parsed.success) throw invalid(path, `it is not a description of a model (${faultOf(parsed.error)})`);
+  const { inputs, outputs, weights } = parsed.data;
+  if (sourceOf(weights.onnx?.source) !== basename(onnx)) return undefined;
+  const [input, ...others] = inputs;
+  const [output] = outputs;
+  if (input === undefined || output === undefined || others.length > 0)
+    throw invalid(path, `it has ${inputs.length} inputs`);
+  const axes = axesOf(input, path);
+  const isOpen = model.inputs[0]?.shape.slice(1).some((length) => typeof length === 'string') ?? false;
+  const size = isOpen ? sizeOf(input, axes) : undefined;
+  return {
+    kind: 'segmentation',
+    input: { layout: layoutOf(axes, path), ...scaling(input, path), ...(size && { size }) },
+    output: { layout: layoutOf(axesOf(output, path), path), values: valuesOf(output, final, path) },
+    labels: labelsOf(output, path),
+  };
+}
+
+function invalid(path: string, what: string): ReigniteError {
+  return new ReigniteError('SIDECAR_INVALID', `${path}: ${what}.`, {
+    remedy: 'Write a model JSON file next to the ONNX file: `npx reignite model describe` makes its draft.',
+  });
+}
+
+function faultOf(error: z.ZodError): string {
+  const [issue] = error.issues;
+  return `${issue?.path.join('.') || 'the whole'}: ${issue?.message}`;
+}
+
+function sourceOf(source: unknown): string | undefined {
+  const text = typeof source === 'string' ? source : z.looseObject({ path: z.string() }).safeParse(source).data?.path;
+  return text?.split(/[\\/]/).at(-1);
+}
+
+/** One letter an axis: b, c, y, x, and z or t where there are any. */
+function axesOf({ axes }: Tensor, path: string): string {
+  if (typeof axes === 'string') return axes;
+  return axes
+    .map(({ type, id }) => {
+      if (type === 'batch') return 'b';
+      if (type === 'channel') return 'c';
+      if (type === 'space' && id !== undefined) return id;
+      throw invalid(path, `it has an axis of the unsupported type ${type}`);
+    })
+    .join('');
+}
+
+function layoutOf(axes: string, path: string): 'NCHW' | 'NHWC' {
+  if (axes === 'bcyx') return 'NCHW';
+  if (axes === 'byxc') return 'NHWC';
+  throw invalid(path, `its axes are ${axes}; 2D models have bcyx or byxc`);
+}
+
+const USUAL_SIDE = 512;
+
+/** Height and width: those that the description fixes, or the smallest allowed from 512 px on. */
+function sizeOf({ shape, axes: described }: Tensor, axes: string): [number, number] | undefined {
+  const sides = ['y', 'x'].map((axis) => {
+    const at = axes.indexOf(axis);
+    if (typeof described !== 'string') return sideOf(described[at]?.size);
+    if (shape === undefined) return undefined;
+    if (Array.isArray(shape)) return shape[at];
+    return sideOf({ min: shape.min[at] ?? 0, step: shape.step[at] ?? 0 });
+  });
+  const [height, width] = sides;
+  return height === undefined || width === undefined ? undefined : [height, width];
+}
+
+function sideOf(extent: z.infer<typeof Extent> | undefined): number | undefined {
+  if (extent === undefined || typeof extent === 'number') return extent;
+  const { min, step } = extent;
+  return step > 0 ? min + step * Math.max(0, Math.ceil((USUAL_SIDE - min) / step)) : min;
+}
+
+/** Preprocessing as a scale and a shift per channel of the bytes of an image. */
+function scaling(input: Tensor, path: string): Pick<NonNullable<SidecarDraft['input']>, 'range' | 'mean' | 'std'> {
+  const steps = input.preprocessing ?? [];
+  let scales = [1];
+  let shifts = [0];
+  let isRaw = true;
+  for (const { what, kwargs } of steps) {
+    if (what === 'ensure_dtype' || (what === 'clip' && isRaw && keepsBytes(kwargs))) continue;
+    const [scale, shift] = affineOf(what, kwargs, path);
+    isRaw = false;
+    const count = Math.max(scales.length, scale.length, shift.length);
+    const at = (values: readonly number[], index: number) => values[values.length === 1 ? 0 : index] ?? Number.NaN;
+    const indices = Array.from({ length: count }, (_, index) => index);
+    const [before, moved] = [scales, shifts];
+    scales = indices.map((index) => at(before, index) * at(scale, index));
+    shifts = indices.map((index) => at(moved, index) * at(scale, index) + at(shift, index));
+  }
+  if (![...scales, ...shifts].every(Number.isFinite) || scales.some((scale) => scale <= 0)) {
+    throw invalid(path, 'its preprocessing does not give a positive scale for every channel');
+  }
+  const [low, high] = input.data?.range ?? input.data_range ?? [];
+  if (isRaw && low === 0 && high === 1) return { range: [0, 1] };
+  return {
+    range: [0, 255],
+    mean: scales.map((scale, index) => -(shifts[index] ?? 0) / scale),
+    std: scales.map((scale) => 1 / scale),
+  };
+}
+
+function keepsBytes(kwargs: Readonly<Record<string, unknown>>): boolean {
+  return Number(kwargs['min'] ?? 0) <= 0 && Number(kwargs['max'] ?? 255) >= 255;
+}
+
+function affineOf(
+  what: string,
+  kwargs: Readonly<Record<string, unknown>>,
+  path: string,
+): readonly [scale: readonly number[], shift: readonly number[]] {
+  const numbers = (field: string, usual?: number) => {
+    const given = kwargs[field] ?? usual;
+    const parsed = Numbers.safeParse(given);
+    if (parsed.success) return parsed.data;
+    throw invalid(path, `its preprocessing ${what} has no numbers ${field}`);
+  };
+  if (what === 'scale_linear') return [numbers('gain', 1), numbers('offset', 0)];
+  const isFixed = what === 'fixed_zero_mean_unit_variance' || kwargs['mode'] === 'fixed';
+  if (what.endsWith('zero_mean_unit_variance') && isFixed) {
+    const [mean, std] = [numbers('mean'), numbers('std')];
+    const wide = Array.from({ length: Math.max(mean.length, std.length) }, (_, index) => index);
+    const stdAt = (index: number) => std[std.length === 1 ? 0 : index] ?? Number.NaN;
+    const meanAt = (index: number) => mean[mean.length === 1 ? 0 : index] ?? Number.NaN;
+    return [wide.map((index) => 1 / stdAt(index)), wide.map((index) => -meanAt(index) / stdAt(index))];
+  }
+  throw invalid(
+    path,
+    `its preprocessing ${what} depends on each image as a whole or is unknown; only fixed scales are supported`,
+  );
+}
+
+/** Postprocessing, or where there is none, the last operator says what the scores are. */
+function valuesOf({ postprocessing }: Tensor, final: FinalOperator, path: string): SidecarDraft['output']['values'] {
+  const steps = (postprocessing ?? []).map(({ what }) => what).filter((what) => what !== 'ensure_dtype');
+  const [step, ...others] = steps;
+  if (others.length === 0 && step === 'sigmoid') return 'sigmoid-logits';
+  if (others.length === 0 && step === 'softmax') return 'logits';
+  if (step !== undefined) throw invalid(path, `its postprocessing ${steps.join(', ')} is not supported`);
+  if (final === 'Sigmoid') return 'sigmoid';
+  if (final === 'Softmax') return 'probabilities';
+  throw invalid(path, 'it does not say whether the scores are logits or probabilities');
+}
+
+function labelsOf(output: Tensor, path: string): string[] {
+  const { axes, shape } = output;
+  if (typeof axes !== 'string') {
+    const channel = axes.find(({ type }) => type === 'channel');
+    if (channel?.channel_names !== undefined) return channel.channel_names;
+    if (typeof channel?.size === 'number') return numbered(channel.size);
+  } else if (Array.isArray(shape)) return numbered(shape[axes.indexOf('c')] ?? 0);
+  throw invalid(path, 'it does not say how many channels the output has');
+}
+
+function numbered(count: number): string[] {
+  return Array.from({ length: Math.min(count, 100) }, (_, channel) => `channel ${channel}`);
+}

@@ -1,0 +1,149 @@
+import { ReigniteError } from '../../errors.ts';
+import { counted } from '../../format.ts';
+import type { DescribedModel, DescribedValue } from '../file/describe-model.ts';
+import { finalOperator } from '../file/final-operator.ts';
+import { type ImageSpec, imageSpec, layoutOf } from './image-spec.ts';
+import { checkShapes } from './own-model.ts';
+import { DetectionSidecar, SegmentationSidecar } from './sidecar.ts';
+
+const USUAL_SIDE = 512;
+/** An end-to-end head gives a few hundred boxes; the rows before suppression are thousands. */
+const MOST_SUPPRESSED_ROWS = 1_000;
+const SUPPRESSED_COLUMNS = 6;
+const MAX_CHANNELS = 64;
+
+/** A model JSON file as far as the ONNX file shows it, and what a person has to check. */
+export interface SidecarDraft {
+  readonly sidecar: SegmentationSidecar | DetectionSidecar;
+  /** What the file does not show, a sentence each. */
+  readonly unknown: readonly string[];
+}
+
+/**
+ * Drafts the model JSON file of an ONNX model from its shapes and last operator.
+ *
+ * @throws ReigniteError SIDECAR_INVALID for a model that neither segments nor detects; MODEL_UNREADABLE.
+ */
+export function draftSidecar(path: string, model: DescribedModel): SidecarDraft {
+  const refuse = (what: string) =>
+    new ReigniteError('SIDECAR_INVALID', `${path}: ${what}.`, {
+      remedy:
+        'A segmentation model gives [1, classes, height, width]; a detector gives boxes as docs/custom-models.md shows.',
+    });
+  const [input] = model.inputs;
+  const [output] = model.outputs;
+  if (input === undefined || output === undefined || model.inputs.length > 1) {
+    throw refuse(
+      `the model has ${counted(model.inputs.length, 'input')} and ${counted(model.outputs.length, 'output')}`,
+    );
+  }
+  const channels =
+    input.shape[layoutOf(input.shape, {}) === 'NCHW' ? 1 : 3] === 4 ? ({ channels: 'RGBA' } as const) : {};
+  const spec = imageSpec(input, channels, refuse);
+  const draft = segmentationOf(path, output, spec, input) ?? detectionOf(output) ?? classifierError(output, refuse);
+  const said = { ...inputOf(input, spec), ...channels };
+  const sidecar =
+    draft.kind === 'segmentation'
+      ? SegmentationSidecar.parse({ kind: draft.kind, input: said, output: draft.output, labels: draft.labels })
+      : DetectionSidecar.parse({ kind: draft.kind, input: said, output: draft.output, labels: draft.labels });
+  checkShapes(path, model, { sidecar, source: path });
+  return { sidecar, unknown: [...inputQuestions(input, spec), ...draft.unknown] };
+}
+
+interface Draft {
+  readonly kind: 'segmentation' | 'detection';
+  readonly output: object;
+  readonly labels: readonly string[];
+  readonly unknown: readonly string[];
+}
+
+function inputOf({ shape }: DescribedValue, { layout, elementType }: ImageSpec): object {
+  const sides = layout === 'NCHW' ? shape.slice(2) : shape.slice(1, 3);
+  const isFixed = sides.every((side) => typeof side === 'number');
+  const size = sides.map((side) => (typeof side === 'number' ? side : USUAL_SIDE));
+  const scaling = elementType === 'uint8' ? {} : { range: [0, 1], mean: 0, std: 1 };
+  return { ...scaling, ...(!isFixed && { size }) };
+}
+
+function inputQuestions({ name, shape }: DescribedValue, { elementType, channels, layout }: ImageSpec): string[] {
+  const sides = layout === 'NCHW' ? shape.slice(2) : shape.slice(1, 3);
+  return [
+    ...(elementType === 'uint8'
+      ? []
+      : [`Check input.range, mean and std: how pixels were scaled in the training of ${name}. The draft has 0 to 1.`]),
+    ...(channels === 'grey' ? [] : [`Check input.channels: the draft has ${channels}; OpenCV trains with BGR.`]),
+    ...(sides.some((side) => typeof side !== 'number')
+      ? [`Check input.size: the model takes any size; the draft has tiles of ${USUAL_SIDE} px.`]
+      : []),
+  ];
+}
+
+/** An output of the height and width of the input, or with open lengths. */
+function segmentationOf(
+  path: string,
+  { name, shape }: DescribedValue,
+  { layout: usual }: ImageSpec,
+  input: DescribedValue,
+): Draft | undefined {
+  const isFlat = shape.length === 3 && isImage(shape.slice(1), input, usual);
+  if (shape.length !== 4 && !isFlat) return undefined;
+  const layout =
+    isFlat || !isImage(shape.slice(1, 3), input, usual) || isImage(shape.slice(2), input, usual) ? 'NCHW' : 'NHWC';
+  const found = isFlat ? 1 : shape[layout === 'NCHW' ? 1 : 3];
+  const count = typeof found === 'number' ? Math.min(found, MAX_CHANNELS) : 1;
+  const final = finalOperator(path, name);
+  const values =
+    final === 'Softmax' ? 'probabilities' : final === 'Sigmoid' ? 'sigmoid' : count === 1 ? 'sigmoid-logits' : 'logits';
+  const isSigmoid = values.startsWith('sigmoid');
+  return {
+    kind: 'segmentation',
+    output: { ...(layout !== usual && { layout }), values, ...(isSigmoid && { threshold: 0.5 }) },
+    labels: Array.from({ length: count }, (_, channel) => `class ${isSigmoid ? channel + 1 : channel}`),
+    unknown: [
+      ...(final === 'Softmax' || final === 'Sigmoid'
+        ? []
+        : [`Check output.values: the graph ends in ${final ?? 'an unknown operator'}; the draft has ${values}.`]),
+      ...(typeof found === 'number' ? [] : ['Check labels: the file leaves the number of channels open.']),
+      `Name the labels${isSigmoid ? ' and check the threshold' : ''}.`,
+    ],
+  };
+}
+
+function isImage(sides: readonly (number | string)[], { shape }: DescribedValue, layout: ImageSpec['layout']): boolean {
+  const wanted = layout === 'NCHW' ? shape.slice(2) : shape.slice(1, 3);
+  return sides.every((side, axis) =>
+    typeof side === 'string' ? typeof wanted[axis] === 'string' : side === wanted[axis],
+  );
+}
+
+function detectionOf({ shape }: DescribedValue): Draft | undefined {
+  const [, second, third] = shape;
+  if (shape.length !== 3 || (typeof second !== 'number' && typeof third !== 'number')) return undefined;
+  const [rows, columns] = [second, third];
+  if (columns === SUPPRESSED_COLUMNS && (typeof rows !== 'number' || rows <= MOST_SUPPRESSED_ROWS)) {
+    return detection(
+      'end2end',
+      1,
+      'Check labels: one name for each class, in their order; the file does not say how many.',
+    );
+  }
+  if (typeof rows === 'number' && rows > 4 && (typeof columns !== 'number' || columns > rows)) {
+    return detection('yolov8', rows - 4, 'Name the labels.');
+  }
+  return typeof columns === 'number' && columns > 5 ? detection('yolov5', columns - 5, 'Name the labels.') : undefined;
+}
+
+function detection(format: DetectionSidecar['output']['format'], classes: number, question: string): Draft {
+  return {
+    kind: 'detection',
+    output: { format },
+    labels: Array.from({ length: classes }, (_, index) => `class ${index}`),
+    unknown: [`Check output.format: the shape looks like ${format}.`, question],
+  };
+}
+
+function classifierError({ name, shape }: DescribedValue, refuse: (what: string) => ReigniteError): never {
+  const what =
+    shape.length === 2 ? 'it gives one row for an image, as a classifier does' : 'it neither segments nor detects';
+  throw refuse(`${what}: its output ${name} is [${shape}]`);
+}

@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import type { ReigniteError } from '../../errors.ts';
+import type { DescribedValue } from '../file/describe-model.ts';
+import { ImageChannels, type SidecarInput } from './sidecar.ts';
+
+/** Element types of ONNX that a network may take images in, by their number. */
+const ELEMENT_TYPES = new Map([
+  [1, 'float32'],
+  [2, 'uint8'],
+  [10, 'float16'],
+] as const);
+
+/** How many channels there are of each kind. */
+const COUNTS = { grey: 1, RGB: 3, BGR: 3, RGBA: 4, BGRA: 4 } as const satisfies Record<ImageChannels, number>;
+
+/** How the pixels of a tile become the input of a network, with nothing left open. */
+export const ImageSpec = z.object({
+  elementType: z.enum(['float32', 'float16', 'uint8']),
+  layout: z.enum(['NCHW', 'NHWC']),
+  channels: ImageChannels,
+  range: z.tuple([z.number(), z.number()]).describe('What the byte values 0 and 255 become'),
+  mean: z.array(z.number()).describe('Subtracted per channel, after `range`'),
+  std: z.array(z.number()).describe('Divisor per channel, after `mean`'),
+});
+export type ImageSpec = z.infer<typeof ImageSpec>;
+
+/** What is thrown for an input that cannot be used. */
+export type Refuse = (what: string) => ReigniteError;
+
+/** Number of channels of a kind. */
+export function channelCount(channels: ImageChannels): number {
+  return COUNTS[channels];
+}
+
+/** The shape of an input of one image. */
+export function imageShape({ layout, channels }: ImageSpec, [height, width]: readonly [number, number]): number[] {
+  const count = channelCount(channels);
+  return layout === 'NCHW' ? [1, count, height, width] : [1, height, width, count];
+}
+
+/**
+ * Completes what a sidecar says of the input with what the file itself fixes.
+ *
+ * @throws ReigniteError of `refuse` where both do not go together, or where neither says enough.
+ */
+export function imageSpec(value: DescribedValue, said: SidecarInput, refuse: Refuse): ImageSpec {
+  const { name, shape } = value;
+  if (shape.length !== 4) throw refuse(`the input ${name} has the shape [${shape}]; an image has four axes`);
+  const elementType = elementTypeOf(value, refuse);
+  const layout = layoutOf(shape, said);
+  const count = shape[layout === 'NCHW' ? 1 : 3];
+  const channels = channelsOf(value, said.channels, count, layout, refuse);
+  const isBytes = elementType === 'uint8';
+  if (isBytes && (said.range ?? said.mean ?? said.std) !== undefined) {
+    throw refuse(`the input ${name} takes bytes (uint8); leave input.range, input.mean and input.std out`);
+  }
+  return {
+    elementType,
+    layout,
+    channels,
+    range: said.range ?? (isBytes ? [0, 255] : [0, 1]),
+    mean: perChannel(said.mean ?? [0], 'mean', channels, refuse),
+    std: perChannel(said.std ?? [1], 'std', channels, refuse),
+  };
+}
+
+function elementTypeOf({ name, elementType }: DescribedValue, refuse: Refuse): ImageSpec['elementType'] {
+  for (const [number, type] of ELEMENT_TYPES) if (number === elementType) return type;
+  throw refuse(`the input ${name} is not float32, float16 or uint8`);
+}
+
+/** Order of the axes: as said, else by where the file has a number of channels. */
+export function layoutOf(
+  [, second, , last]: readonly (number | string)[],
+  { layout }: Pick<SidecarInput, 'layout'>,
+): ImageSpec['layout'] {
+  if (layout !== undefined) return layout;
+  return !isCount(second) && isCount(last) ? 'NHWC' : 'NCHW';
+}
+
+function isCount(length: number | string | undefined): boolean {
+  return length === 1 || length === 3 || length === 4;
+}
+
+function channelsOf(
+  { name, shape }: DescribedValue,
+  said: ImageChannels | undefined,
+  count: number | string | undefined,
+  layout: string,
+  refuse: Refuse,
+): ImageChannels {
+  const needed = said === undefined ? undefined : COUNTS[said];
+  if (needed !== undefined && (typeof count === 'string' || count === needed)) return said ?? 'RGB';
+  if (needed !== undefined)
+    throw refuse(`the input ${name} [${shape}] does not have ${needed} channels in the layout ${layout}`);
+  if (typeof count === 'string' || count === 3) return 'RGB';
+  if (count === 1) return 'grey';
+  if (count === 4) throw refuse(`the input ${name} [${shape}] has 4 channels; set input.channels to RGBA or BGRA`);
+  throw refuse(
+    `the input ${name} [${shape}] does not have 3 channels in the layout ${layout}, nor 1 or 4; images have red, green and blue`,
+  );
+}
+
+function perChannel(given: readonly number[], field: string, channels: ImageChannels, refuse: Refuse): number[] {
+  const count = COUNTS[channels];
+  if (given.length === count) return [...given];
+  const [only] = given;
+  if (given.length === 1 && only !== undefined) return Array.from({ length: count }, () => only);
+  throw refuse(`input.${field} has ${given.length} numbers; ${channels} has ${count} channels`);
+}

@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { ReigniteError } from '../../errors.ts';
+import type { DescribedModel } from '../file/describe-model.ts';
+import type { FinalOperator, SidecarDraft } from './bioimage.ts';
+
+const Transform = z.looseObject({ name: z.string(), arguments: z.record(z.string(), z.unknown()).nullish() });
+
+/** The description of a model of the WSInfer zoo, a config.json. */
+const WsinferConfig = z.looseObject({
+  architecture: z.string(),
+  num_classes: z.int(),
+  class_names: z.array(z.string()).min(1),
+  patch_size_pixels: z.int(),
+  spacing_um_px: z.number(),
+  transform: z.array(Transform),
+});
+
+/** Whether a JSON file is a description of the WSInfer zoo. */
+export function isWsinfer(json: unknown): boolean {
+  return WsinferConfig.safeParse(json).success;
+}
+
+/**
+ * Turns a description of the WSInfer zoo into a model JSON file, where its network segments.
+ *
+ * @param path - Of the description, for messages.
+ * @throws ReigniteError SIDECAR_INVALID for a patch classifier, and for transforms that are not known here.
+ * @see https://github.com/SBU-BMI/wsinfer-zoo
+ */
+export function wsinferSidecar(path: string, json: unknown, model: DescribedModel, final: FinalOperator): SidecarDraft {
+  const { architecture, class_names: labels, transform } = WsinferConfig.parse(json);
+  if (model.outputs[0]?.shape.length !== 4) {
+    throw new ReigniteError(
+      'SIDECAR_INVALID',
+      `${path} describes a patch classifier (${architecture}: ${labels.join(', ')}): one class for a patch, not for its pixels.`,
+      { remedy: 'Run it with WSInfer. A segmentation model or a detector is wanted here.' },
+    );
+  }
+  return {
+    kind: 'segmentation',
+    input: Object.fromEntries(transform.flatMap((step) => Object.entries(inputOf(path, step)))),
+    output: { values: valuesOf(path, final) },
+    labels,
+  };
+}
+
+const Side = z.union([z.int().transform((side): [number, number] => [side, side]), z.tuple([z.int(), z.int()])]);
+const Moments = z.looseObject({ mean: z.array(z.number()), std: z.array(z.number()) });
+
+function inputOf(path: string, { name, arguments: given }: z.infer<typeof Transform>): object {
+  const refuse = () => new ReigniteError('SIDECAR_INVALID', `${path}: the transform ${name} is not known here.`);
+  if (name === 'ToTensor') return { range: [0, 1] };
+  if (name === 'Resize') {
+    const size = Side.safeParse(given?.['size']).data;
+    if (size !== undefined) return { size };
+  }
+  if (name === 'Normalize') {
+    const { success, data } = Moments.safeParse(given);
+    if (success) return { mean: data.mean, std: data.std };
+  }
+  throw refuse();
+}
+
+function valuesOf(path: string, final: FinalOperator): SidecarDraft['output']['values'] {
+  if (final === 'Sigmoid') return 'sigmoid';
+  if (final === 'Softmax') return 'probabilities';
+  throw new ReigniteError('SIDECAR_INVALID', `${path} does not say whether the scores are logits or probabilities.`, {
+    remedy: 'Write a model JSON file next to the ONNX file: `npx reignite model describe` makes its draft.',
+  });
+}

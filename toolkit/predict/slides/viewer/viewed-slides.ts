@@ -1,0 +1,85 @@
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { ReigniteError } from '../../../errors.ts';
+import type { ViewChoice } from '../../../slide/read/slide-view.ts';
+import type { ImagePrediction } from '../../prediction.ts';
+import { readPredictionSummary } from '../../prediction-summary.ts';
+
+/** A prediction of a slide, and the folder that its files are below. */
+export interface SlidePrediction {
+  readonly folder: string;
+  readonly image: ImagePrediction;
+}
+
+/** A slide to be viewed, with what was predicted on it. */
+export interface ViewedSlide {
+  readonly name: string;
+  /** Absolute path of the slide. */
+  readonly path: string;
+  readonly choice: ViewChoice;
+  readonly tissue?: SlidePrediction;
+  readonly cells?: SlidePrediction;
+}
+
+/**
+ * The slides of prediction folders. Tissue and cells of the same slide, from two folders, are put together.
+ *
+ * @param folders - Absolute.
+ * @param slides - Folder that holds the slides now, where they were moved.
+ * @throws ReigniteError FILE_MISSING for a folder without a prediction, or a slide that is not there; USAGE for folders
+ *   without slides, and for two slides of one name.
+ */
+export async function viewedSlides(folders: readonly string[], slides?: string): Promise<readonly ViewedSlide[]> {
+  const found = new Map<string, ViewedSlide>();
+  for (const folder of folders) {
+    const { images, settings } = await readPredictionSummary(folder);
+    const { mpp, level } = settings;
+    const choice = { ...(typeof mpp === 'number' && { mpp }), ...(typeof level === 'number' && { level }) };
+    for (const image of images.filter(isOfSlide)) {
+      const known = found.get(image.name);
+      const path = slides === undefined ? image.image : join(slides, basename(image.image));
+      if (known !== undefined && known.path !== path) throw twoOfOneName(image.name, known.path, path);
+      const part = image.areas === undefined ? 'cells' : 'tissue';
+      found.set(image.name, { ...(known ?? { name: image.name, path, choice }), [part]: { folder, image } });
+    }
+  }
+  if (found.size === 0) {
+    throw new ReigniteError('USAGE', `There is no slide in ${folders.join(', ')}.`, {
+      remedy: 'Name a folder into which `npx reignite predict` wrote whole slides; images have overlays/.',
+    });
+  }
+  for (const slide of found.values()) requireFiles(slide);
+  return [...found.values()];
+}
+
+function isOfSlide({ files }: ImagePrediction): boolean {
+  return files['mask']?.endsWith('.tif') === true || files['density'] !== undefined;
+}
+
+function twoOfOneName(name: string, one: string, other: string): ReigniteError {
+  return new ReigniteError('USAGE', `Two slides are named ${name}: ${one} and ${other}.`, {
+    remedy: 'Make a viewer for each folder.',
+  });
+}
+
+function requireFiles({ path, tissue, cells }: ViewedSlide): void {
+  if (!existsSync(path)) {
+    throw new ReigniteError('FILE_MISSING', `The slide ${path} is not there.`, {
+      remedy: 'Name the folder that holds the slides now with `--slides`.',
+    });
+  }
+  const files = [
+    ...(tissue === undefined ? [] : [pathOf(tissue, 'mask'), pathOf(tissue, 'margin')]),
+    ...(cells === undefined ? [] : [pathOf(cells, 'points')]),
+  ];
+  const missing = files.find((file) => !existsSync(file));
+  if (missing === undefined) return;
+  throw new ReigniteError('FILE_MISSING', `The file ${missing} of the prediction is not there.`, {
+    remedy: 'Run the same `npx reignite predict` again: it writes it from the cache.',
+  });
+}
+
+/** Absolute path of a file of a prediction. */
+export function pathOf({ folder, image }: SlidePrediction, file: string): string {
+  return join(folder, image.files[file] ?? `no file ${file}`);
+}

@@ -1,0 +1,110 @@
+import { join } from 'node:path';
+import { cellClasses } from '../../../models/class-colours.ts';
+import { readNpy } from '../../../numpy/npy.ts';
+import { LabelPyramid } from '../../../slide/read/label-pyramid.ts';
+import { Slide } from '../../../slide/read/slide.ts';
+import { SlideView } from '../../../slide/read/slide-view.ts';
+import type { ZoomLayer } from '../../../slide/write/deep-zoom.ts';
+import { MODEL_MPP } from '../../input-image.ts';
+import { cellsLayer, type PlacedCells } from './cells-layer.ts';
+import { classesLayer, confidenceLayer } from './label-layers.ts';
+import { slideLayer } from './slide-layer.ts';
+import { pathOf, type SlidePrediction, type ViewedSlide } from './viewed-slides.ts';
+
+/** A layer of the viewer; its tiles are in a folder of this name. */
+export interface ViewerLayer {
+  readonly id: 'slide' | 'classes' | 'confidence' | 'cells';
+  readonly zoom: ZoomLayer;
+}
+
+/** A slide whose layers can be written. */
+export interface OpenSlideLayers {
+  /** px of the largest level. */
+  readonly width: number;
+  readonly height: number;
+  /** µm per px of the largest level, where it is known. */
+  readonly mpp?: number;
+  readonly layers: readonly ViewerLayer[];
+  readonly legend: readonly LegendPart[];
+}
+
+/** Classes and colours of one layer. */
+export interface LegendPart {
+  readonly layer: ViewerLayer['id'];
+  readonly classes: readonly { readonly name: string; readonly colour: string; readonly amount: string }[];
+}
+
+interface LayerOptions {
+  /** Folder of the slide's tiles, a folder per layer. */
+  readonly folder: string;
+  /** Whether the slide is shown in its own resolution, not that of the network. */
+  readonly isFull: boolean;
+}
+
+/**
+ * Opens all that a slide's layers are made of.
+ *
+ * @param use - Works with them; the files are closed afterwards.
+ * @throws ReigniteError of a slide or prediction that cannot be read.
+ */
+export async function withLayers<Result>(
+  viewed: ViewedSlide,
+  { folder, isFull }: LayerOptions,
+  use: (open: OpenSlideLayers) => Promise<Result>,
+): Promise<Result> {
+  const slide = await Slide.open(viewed.path);
+  const opened: { close(): Promise<void> }[] = [slide];
+  try {
+    const view = SlideView.choose(slide, isFull ? { ...viewed.choice, level: 0 } : viewed.choice, MODEL_MPP);
+    const mpp = viewed.choice.mpp ?? slide.scale.resolution?.mpp;
+    const layers: ViewerLayer[] = [{ id: 'slide', zoom: slideLayer(view, join(folder, 'slide')) }];
+    const legend: LegendPart[] = [];
+    if (viewed.tissue !== undefined) {
+      const [mask, confidence] = [pathOf(viewed.tissue, 'mask'), pathOf(viewed.tissue, 'margin')];
+      const masks = await LabelPyramid.open(mask);
+      opened.push(masks);
+      const margins = await LabelPyramid.open(confidence);
+      opened.push(margins);
+      layers.push({ id: 'classes', zoom: classesLayer(masks) });
+      layers.push({ id: 'confidence', zoom: confidenceLayer(margins, masks) });
+      legend.push({ layer: 'classes', classes: classesOf(viewed.tissue, masks) });
+    }
+    if (viewed.cells !== undefined) {
+      const classes = cellClasses((viewed.cells.image.counts ?? []).map(({ name }) => name));
+      const cells = await placedCells(pathOf(viewed.cells, 'points'), view.scale);
+      const colours = classes.map(({ color }) => color);
+      layers.push({ id: 'cells', zoom: cellsLayer(cells, view, colours) });
+      legend.push({ layer: 'cells', classes: cellsOf(viewed.cells, colours) });
+    }
+    const { width, height } = slide;
+    return await use({ width, height, ...(mpp !== undefined && { mpp }), layers, legend });
+  } finally {
+    for (const each of opened) await each.close();
+  }
+}
+
+/** The cells of a prediction in px of the view. */
+async function placedCells(path: string, scale: number): Promise<PlacedCells> {
+  const { data } = await readNpy(path);
+  const placed = new Float32Array(data.length);
+  for (const [at, value] of data.entries()) placed[at] = at % 3 === 2 ? Number(value) : Number(value) / scale;
+  return placed;
+}
+
+function classesOf({ image }: SlidePrediction, mask: LabelPyramid): LegendPart['classes'] {
+  return (image.areas ?? []).flatMap(({ value, name, share, mm2 }) => {
+    const size = mm2 === undefined ? '' : `, ${mm2.toFixed(2)} mm²`;
+    const amount = `${(100 * share).toFixed(1)} %${size}`;
+    return value === 0 ? [] : [{ name, colour: hexOf(mask.palette?.[value] ?? [0, 0, 0]), amount }];
+  });
+}
+
+function cellsOf({ image }: SlidePrediction, colours: readonly (readonly [number, number, number])[]) {
+  return (image.counts ?? []).map(({ name, count }, index) => {
+    return { name, colour: hexOf(colours[index] ?? [0, 0, 0]), amount: count.toLocaleString('en') };
+  });
+}
+
+function hexOf(colour: readonly [number, number, number]): string {
+  return `#${colour.map((channel) => channel.toString(16).padStart(2, '0')).join('')}`;
+}

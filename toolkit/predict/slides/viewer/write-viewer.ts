@@ -1,0 +1,173 @@
+import { readFile, rm, stat } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { packageFile } from '../../../../config/package-files.ts';
+import { ReigniteError } from '../../../errors.ts';
+import { writeFileAtomic } from '../../../files/atomic-write.ts';
+import { lockFile } from '../../../files/file-lock.ts';
+import { ensureFreeSpace } from '../../../files/free-space.ts';
+import { makeFolder } from '../../../files/make-folder.ts';
+import { sweepTemporaries } from '../../../files/temporary-files.ts';
+import { expectedBytes, writeDeepZoom, zoomTiles } from '../../../slide/write/deep-zoom.ts';
+import { pathOf, type ViewedSlide } from './viewed-slides.ts';
+import { type OpenSlideLayers, type ViewerLayer, withLayers } from './viewer-layers.ts';
+import { type ShownSlide, viewerPage } from './viewer-page.ts';
+
+/** Raised whenever the same slide would give other tiles. */
+const SCHEMA = 1;
+const STATIC = ['slide-viewer.css', 'slide-viewer.js'] as const;
+const OPENSEADRAGON = 'openseadragon/build/openseadragon/openseadragon.min.js';
+
+/** What will be written for one slide. */
+export interface ViewerPlan {
+  readonly name: string;
+  /** Tiles looked at; those in which there is nothing to see get no file. */
+  readonly tiles: number;
+  /** About; by some of the tiles. */
+  readonly bytes: number;
+}
+
+export interface ViewerOptions {
+  /** Absolute folder of the page; of it alone. */
+  readonly out: string;
+  /** Whether slides are shown in their own resolution, not that of the network. */
+  readonly isFull: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface ViewerProgress {
+  readonly name: string;
+  readonly layer: ViewerLayer['id'];
+  readonly tile: number;
+  readonly of: number;
+}
+
+/** Finds out how much would be written, from some tiles of every layer. Writes nothing. */
+export async function planViewer(
+  slides: readonly ViewedSlide[],
+  { out, isFull, signal }: ViewerOptions,
+): Promise<readonly ViewerPlan[]> {
+  const plans: ViewerPlan[] = [];
+  for (const viewed of slides) {
+    const { name } = viewed;
+    const plan = await withLayers(viewed, { folder: join(out, name), isFull }, async ({ layers }) => {
+      let [tiles, bytes] = [0, 0];
+      for (const { zoom } of layers) {
+        tiles += zoomTiles(zoom).length;
+        bytes += await expectedBytes(zoom, signal);
+      }
+      return { name, tiles, bytes };
+    });
+    plans.push(plan);
+  }
+  return plans;
+}
+
+/**
+ * Writes a page that shows slides and what was predicted on them, offline, by deep zoom. Tiles that are there are kept;
+ * killed anywhere, the next call writes the rest. The page itself comes last.
+ *
+ * @param plans - Of `planViewer`.
+ * @returns The absolute path of the page, and how many tiles were written.
+ * @throws ReigniteError NO_SPACE, NOT_WRITABLE, RESULTS_IN_USE; what the slides and predictions lack; the signal's reason.
+ */
+export async function writeViewer(
+  slides: readonly ViewedSlide[],
+  plans: readonly ViewerPlan[],
+  options: ViewerOptions,
+  onProgress: (progress: ViewerProgress) => void = () => undefined,
+): Promise<{ readonly page: string; readonly made: number }> {
+  const { out } = options;
+  await makeFolder(out);
+  const lock = await lockFile(join(out, '.lock'), `The viewer ${out}`).catch((error: unknown) => {
+    if (!(error instanceof ReigniteError && error.code === 'FILE_LOCKED')) throw error;
+    throw new ReigniteError('RESULTS_IN_USE', error.message, { cause: error, remedy: 'Wait for the other command.' });
+  });
+  const { signal: stop } = options;
+  const signal = stop === undefined ? lock.lost : AbortSignal.any([stop, lock.lost]);
+  try {
+    const shown: ShownSlide[] = [];
+    let made = 0;
+    for (const [index, viewed] of slides.entries()) {
+      const written = await writeSlide(viewed, plans[index]?.bytes ?? 0, { ...options, signal }, onProgress);
+      shown.push(written.shown);
+      made += written.made;
+    }
+    await writeAssets(join(out, 'assets'));
+    const page = join(out, 'index.html');
+    await writeFileAtomic(page, String(viewerPage(shown)));
+    return { page, made };
+  } finally {
+    await lock.release();
+  }
+}
+
+async function writeSlide(
+  viewed: ViewedSlide,
+  bytes: number,
+  { out, isFull, signal }: ViewerOptions,
+  onProgress: (progress: ViewerProgress) => void,
+): Promise<{ readonly shown: ShownSlide; readonly made: number }> {
+  const { name } = viewed;
+  const folder = join(out, name);
+  await forgetOthers(folder, await sourcesOf(viewed, isFull), () => ensureFreeSpace(out, bytes));
+  return withLayers(viewed, { folder, isFull }, async (open) => {
+    const layers: ShownSlide['layers'][number][] = [];
+    let made = 0;
+    for (const { id, zoom } of open.layers) {
+      const of = zoomTiles(zoom).length;
+      let tile = 0;
+      const written = await writeDeepZoom(join(folder, id), zoom, {
+        ...(signal && { signal }),
+        onTile: () => onProgress({ name, layer: id, tile: ++tile, of }),
+      });
+      made += written.made;
+      const [{ width, height } = { width: 1, height: 1 }] = zoom.levels;
+      layers.push({ id, format: zoom.format, width, height, levels: zoom.levels.length, present: written.present });
+    }
+    return { shown: { ...describedSlide(viewed, open), layers }, made };
+  });
+}
+
+function describedSlide({ name, tissue, cells }: ViewedSlide, { width, height, mpp, legend }: OpenSlideLayers) {
+  const notes = new Set([...(tissue?.image.notes ?? []), ...(cells?.image.notes ?? [])]);
+  return { name, width, height, ...(mpp !== undefined && { mpp }), legend, notes: [...notes] };
+}
+
+/** What the tiles depend on: files by size and time, since a slide takes long to read. */
+async function sourcesOf({ path, tissue, cells, choice }: ViewedSlide, isFull: boolean): Promise<string> {
+  const files = [
+    path,
+    ...(tissue === undefined ? [] : [pathOf(tissue, 'mask'), pathOf(tissue, 'margin')]),
+    ...(cells === undefined ? [] : [pathOf(cells, 'points')]),
+  ];
+  const described = await Promise.all(
+    files.map(async (file) => {
+      const { size, mtimeMs } = await stat(file);
+      return { file, size, mtimeMs };
+    }),
+  );
+  return `${JSON.stringify({ schema: SCHEMA, isFull, choice, files: described }, null, 1)}\n`;
+}
+
+/** Removes tiles of other sources; those of the same are kept. */
+async function forgetOthers(folder: string, sources: string, beforeFirst: () => Promise<void>): Promise<void> {
+  const path = join(folder, 'sources.json');
+  const known = await readFile(path, 'utf8').catch(() => undefined);
+  if (known === sources) {
+    await sweepTemporaries(folder, { sole: true });
+    return;
+  }
+  await rm(folder, { recursive: true, force: true });
+  await beforeFirst();
+  await writeFileAtomic(path, sources);
+}
+
+async function writeAssets(folder: string): Promise<void> {
+  for (const name of STATIC) {
+    const content = await readFile(packageFile(`toolkit/predict/slides/viewer/static/${name}`));
+    await writeFileAtomic(join(folder, name), content);
+  }
+  const library = await readFile(createRequire(import.meta.url).resolve(OPENSEADRAGON));
+  await writeFileAtomic(join(folder, 'openseadragon.min.js'), library);
+}

@@ -1,0 +1,117 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { ReigniteError } from '../../errors.ts';
+import type { PictureSize } from '../write/pyramid-sizes.ts';
+import { RecentPixels } from './recent-pixels.ts';
+import { type SlideLevel, slideLevel, tilesOf } from './slide-level.ts';
+import { readTiffPages, TAG } from './tiff-pages.ts';
+import { decodeTile } from './tile-codec.ts';
+
+const TILE_BYTES = 64 * 2 ** 20;
+const COLOURS = 256;
+
+type Rgb = readonly [number, number, number];
+
+interface LabelTile {
+  readonly width: number;
+  readonly data: Uint8Array;
+}
+
+/** A pyramid of one byte per pixel, such as `writePyramid` writes it: its values are read, not their colours. */
+export class LabelPyramid {
+  /** The largest first. */
+  readonly levels: readonly PictureSize[];
+  /** Colours of the values; undefined for a grey picture. */
+  readonly palette: readonly Rgb[] | undefined;
+  readonly #path: string;
+  readonly #handle: FileHandle;
+  readonly #stored: readonly SlideLevel[];
+  readonly #tiles = new RecentPixels<LabelTile>(TILE_BYTES);
+
+  private constructor(path: string, handle: FileHandle, stored: readonly SlideLevel[]) {
+    this.#path = path;
+    this.#handle = handle;
+    this.#stored = stored;
+    this.levels = stored;
+    const map = stored[0]?.page.numbers(TAG.colourMap) ?? [];
+    const channel = (of: number, value: number) => (map[of * COLOURS + value] ?? 0) >> 8;
+    this.palette =
+      map.length < 3 * COLOURS
+        ? undefined
+        : Array.from({ length: COLOURS }, (_, value) => [channel(0, value), channel(1, value), channel(2, value)]);
+  }
+
+  /** @throws ReigniteError FILE_MISSING; FILE_DAMAGED for what is not a pyramid of one byte per pixel. */
+  static async open(path: string): Promise<LabelPyramid> {
+    const handle = await open(path).catch((cause: unknown) => {
+      throw new ReigniteError('FILE_MISSING', `There is no file ${path}.`, { cause });
+    });
+    try {
+      const read = async (offset: number, length: number) => readAt(handle, offset, length);
+      const tiff = await readTiffPages({ read });
+      const [base] = tiff?.pages ?? [];
+      if (tiff === undefined || base === undefined) throw damaged(path, 'it is not a TIFF');
+      const isOneByte = base.number(TAG.samples, 1) === 1 && base.number(TAG.bits, 1) === 8;
+      if (!isOneByte || !base.has(TAG.tileWidth)) throw damaged(path, 'it does not hold tiles of one byte per pixel');
+      const levels = tiff.pages.map((page) => slideLevel(page, base, tiff.isLittle));
+      return new LabelPyramid(path, handle, levels);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Reads a part of a level.
+   *
+   * @param left - First column, px of the level; the part is within the level.
+   * @returns height x width values.
+   * @throws ReigniteError FILE_DAMAGED.
+   */
+  async read(level: number, left: number, top: number, width: number, height: number): Promise<Uint8Array> {
+    const of = this.#stored[level];
+    if (of === undefined) throw new RangeError(`Expected a level below ${this.#stored.length}, got ${level}`);
+    const { tileWidth, tileHeight } = of;
+    const out = new Uint8Array(width * height);
+    for (let row = Math.floor(top / tileHeight); row * tileHeight < top + height; row++) {
+      for (let column = Math.floor(left / tileWidth); column * tileWidth < left + width; column++) {
+        const tile = await this.#tile(level, of, row * tilesOf(of).across + column);
+        const [x, y] = [column * tileWidth, row * tileHeight];
+        const [from, to] = [Math.max(left, x), Math.min(left + width, x + tileWidth)];
+        for (let line = Math.max(top, y); line < Math.min(top + height, y + tileHeight); line++) {
+          const start = (line - y) * tile.width - x;
+          out.set(tile.data.subarray(start + from, start + to), (line - top) * width + from - left);
+        }
+      }
+    }
+    return out;
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+
+  #tile(level: number, of: SlideLevel, index: number): Promise<LabelTile> {
+    return this.#tiles.get(`${level}/${index}`, async () => {
+      const length = of.lengths[index] ?? 0;
+      const bytes = await readAt(this.#handle, of.offsets[index] ?? 0, length);
+      const size = { width: of.tileWidth, height: of.tileHeight };
+      return decodeTile(bytes, of.layout, size).catch((cause: unknown) => {
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        throw damaged(this.#path, `tile ${index}: ${reason}`, cause);
+      });
+    });
+  }
+}
+
+function damaged(path: string, reason: string, cause?: unknown): ReigniteError {
+  return new ReigniteError('FILE_DAMAGED', `${path} cannot be read: ${reason}.`, {
+    remedy: 'Delete it and run the same `npx reignite predict` again: it is written again.',
+    ...(cause !== undefined && { cause }),
+  });
+}
+
+async function readAt(handle: FileHandle, offset: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.alloc(length);
+  const { bytesRead } = await handle.read(bytes, 0, length, offset);
+  return bytes.subarray(0, bytesRead);
+}

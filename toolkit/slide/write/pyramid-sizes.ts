@@ -1,0 +1,26 @@
+/** Width and height in px. */
+export interface PictureSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+const MOST_LEVELS = 32;
+
+/**
+ * Sizes of the levels of a pyramid, the largest first: each half of the one before, rounded up, down to the first whose
+ * sides are no longer than `smallest` px.
+ *
+ * @param most - Levels that there may be.
+ */
+export function pyramidSizes(
+  { width, height }: PictureSize,
+  smallest: number,
+  most = MOST_LEVELS,
+): readonly PictureSize[] {
+  const sizes = [{ width, height }];
+  for (let last = sizes[0]; last !== undefined && sizes.length < most; last = sizes.at(-1)) {
+    if (Math.max(last.width, last.height) <= smallest) break;
+    sizes.push({ width: Math.ceil(last.width / 2), height: Math.ceil(last.height / 2) });
+  }
+  return sizes;
+}
