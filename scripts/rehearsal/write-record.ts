@@ -227,7 +227,7 @@ function rowOf(of: {
     annotation_path: `../../data/annotations/${of.folder}/${of.name}.${of.ending}`,
     task: of.task,
     split: of.split,
-    stain: of.folder === 'he' ? 'H&E' : 'PD-L1',
+    stain: of.ending === 'png' ? 'H&E' : 'PD-L1',
     name: of.name,
     shape: `(${height}, ${width})`,
     area_mm2: String(width * height * 0.25e-6),
