@@ -9,6 +9,8 @@ const WORDS: Readonly<Record<string, string>> = {
   planTask: 'looking up ROIs in the cache',
   inferRoi: 'reading an image',
   predictImage: 'reading an image',
+  planSlide: 'looking at a slide',
+  predictStrip: 'reading a slide',
   drawBatch: 'drawing figures of ROIs',
   aggregateTask: 'computing metrics',
   drawFigures: 'drawing figures over all ROIs',

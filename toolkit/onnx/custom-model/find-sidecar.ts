@@ -52,7 +52,13 @@ async function zooSidecar(onnx: string): Promise<FoundSidecar | undefined> {
     const path = join(folder, name);
     if (!(await isFile(path))) continue;
     const { model, final } = described();
-    const json = bioimageSidecar(path, await readText(path, 'YAML', parse), onnx, model, final);
+    const json = bioimageSidecar(
+      path,
+      await readText(path, 'YAML', (text) => parse(text, { logLevel: 'error' })),
+      onnx,
+      model,
+      final,
+    );
     if (json !== undefined) return { path, json };
   }
   const path = join(folder, WSINFER_FILE);
