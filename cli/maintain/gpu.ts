@@ -26,7 +26,7 @@ export interface GpuOptions {
  * says whether CUDA runs then.
  *
  * @returns The exit status: 1 when CUDA does not run afterwards.
- * @throws ReigniteError USAGE when nobody confirms; PROVIDER_UNAVAILABLE on machines for which there is no provider.
+ * @throws ReigniteError USAGE when the download is not confirmed; PROVIDER_UNAVAILABLE on machines for which there is no provider.
  */
 export async function gpuCommand(
   options: GpuOptions,

@@ -44,7 +44,7 @@ async function wheelOf(
   return { wheel, content };
 }
 
-/** An index of two wheels; `cut` ends the first reply with a wheel after so many bytes. */
+/** An index of two wheels; `cut` ends the first reply with a wheel after this number of bytes. */
 async function setUp({ cut }: { readonly cut?: number } = {}) {
   const root = await temporaryFolder();
   const provider = await wheelOf('onnxruntime-gpu', 'provider', LIBRARIES, [
@@ -149,7 +149,7 @@ describe('gpu install', () => {
     expect((await planGpuInstall(options)).wheels.map(({ how }) => how)).toEqual(['downloaded', 'downloaded']);
   });
 
-  it('downloads nothing before somebody has accepted size and licence', async () => {
+  it('downloads nothing before the user has accepted size and licence', async () => {
     const { options, ranges } = await setUp();
     const { signal } = new AbortController();
     expect(await gpuCommand({ dryRun: true }, signal, options)).toBe(0);
