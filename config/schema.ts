@@ -12,7 +12,7 @@ const DiscrepanciesConfig = z
       .boolean()
       .default(false)
       .describe(
-        'Segment again the ROIs whose tiles another rounding of the sliding window would move, to measure its effect. ' +
+        'Segment ROIs again whose tiles would move if positions were rounded half up, to measure the effect. ' +
           'Default: false.',
       ),
   })

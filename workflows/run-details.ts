@@ -48,7 +48,7 @@ export function runDetails({ stages, startedAt, control, outcomes, end }: RunVie
     ...headline(paused, end),
     ...(end === undefined ? [] : verdictList(outcomes)),
     progressTable(shown, [column]),
-    ...(isOpen ? ['', 'Each stage counts on its own page: open it in the Relationships tab.'] : []),
+    ...(isOpen ? ['', 'The page of each stage shows its counts: open it in the Relationships tab.'] : []),
     ...(interventions.length === 0 ? [] : ['', 'Interventions (UTC):', '']),
     ...interventions.map(({ at, what }) => `- ${clock(at)} ${what}`),
   ].join('\n');

@@ -1,9 +1,11 @@
-import { resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
+import { packageVersion } from '../../config/package-files.ts';
 import { TASKS, type Task } from '../../config/tasks.ts';
 import type { CategoryRule } from '../../toolkit/dataset/category-classes.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { classesAsked } from '../../toolkit/evaluate/class-names.ts';
 import type { ScoreRow } from '../../toolkit/evaluate/evaluation.ts';
+import { evaluationPage, writeEvaluationPage } from '../../toolkit/evaluate/evaluation-page.ts';
 import { readLabelTranslation } from '../../toolkit/evaluate/label-translation.ts';
 import { listed } from '../../toolkit/format.ts';
 import type { TaskKind } from '../../toolkit/tasks/kind.ts';
@@ -86,11 +88,14 @@ export async function evaluateCommand(options: EvaluateOptions): Promise<number>
     ...(classes !== undefined && scoredClasses && { classes: classesAsked(task, scoredClasses, classes) }),
     ...(categories && { categories }),
   };
-  const { metrics, intervals, images, rows, remarks, classes: subset } = await evaluate(input);
+  const evaluated = await evaluate(input);
+  const { metrics, intervals, images, rows, remarks, classes: subset } = evaluated;
+  await writeEvaluationPage(task, input, evaluated, packageVersion());
   for (const remark of [...remarks, ...intervals.warnings]) printStep(printable(remark));
   const document = { ...metrics, intervals, ...(subset && { classes: subset }) };
   printResult(json ? JSON.stringify(document, null, 1) : evaluationTable(task, rows).join('\n'));
   printStep(`${images} ${images === 1 ? 'ROI' : 'ROIs'} evaluated; metrics and figures are in ${input.out}.`);
+  printStep(`Page  ${relative('.', evaluationPage(input.out, task))}`);
   return EXIT.done;
 }
 

@@ -1,11 +1,15 @@
+import { relative } from 'node:path';
+import { packageVersion } from '../../config/package-files.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { describeFolds } from '../../toolkit/nnunet/convert/model-folds.ts';
 import type { NamedImage } from '../../toolkit/predict/prediction-order.ts';
+import { writePredictionPage } from '../../toolkit/predict/prediction-page.ts';
 import { describePrediction, type PredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
+import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 
 /**
- * Prints what a command predicted, as text or as JSON.
+ * Prints what a command predicted, as text or as JSON, and writes the page of its folder.
  *
  * @param summary - Everything in the folder `out`.
  * @param images - Those of the command.
@@ -13,20 +17,22 @@ import { EXIT, printResult, printStep } from '../output.ts';
  * @returns The exit status: partial when an image failed.
  * @throws ReigniteError The first failure when no image was predicted.
  */
-export function tellPrediction(
+export async function tellPrediction(
   summary: PredictionSummary,
   images: readonly NamedImage[],
   out: string,
   options: { readonly json?: boolean; readonly quiet?: boolean },
-): number {
+): Promise<number> {
   const ours = ofCommand(summary, images);
   refuseNothingPredicted(ours);
   if (options.json) printResult(JSON.stringify(summary, null, 1));
   else printResult(ours.images.flatMap((image) => describePrediction(image, options.quiet)).join('\n'));
   for (const line of ensembleLines(summary.model)) printStep(line);
   printStep(`${ours.images.length} of ${images.length} images predicted; results are in ${out}.`);
+  await writePredictionPage(out, summary, packageVersion());
+  printStep(`Page  ${relative('.', RESULTS.page.in(out))}`);
   const others = summary.images.length - ours.images.length;
-  if (others > 0) printStep(`Its tables also cover ${others} ${others === 1 ? 'image' : 'images'} predicted earlier.`);
+  if (others > 0) printStep(`The tables also cover ${others} ${others === 1 ? 'image' : 'images'} predicted earlier.`);
   return ours.failures.length === 0 ? EXIT.done : EXIT.partial;
 }
 

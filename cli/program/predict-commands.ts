@@ -38,6 +38,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
       parseNumber,
     )
     .option('--everywhere', 'slides: predict the whole slide (default: only tissue)')
+    .option('--openslide <file>', 'library file of OpenSlide, for slides in NDPI, MRXS, DICOM, BIF and VMS')
     .option('--regions <file>', 'slides: also count cells per polygon of this GeoJSON file (nuclei, pdl1)')
     .option('--folds <list>', 'folds of an nnU-Net model to use, such as 0,1,3,4 or all (default: every fold)')
     .option('--mirroring', 'also predict mirrored tiles, as nnU-Net v2 does by default; up to four times slower')
@@ -99,6 +100,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
   )
     .option('--out <dir>', 'folder of the page and its tiles (default: viewer/ in the first folder)')
     .option('--slides <dir>', 'folder that holds the slides now, if they were moved')
+    .option('--openslide <file>', 'library file of OpenSlide, for slides in NDPI, MRXS, DICOM, BIF and VMS')
     .option('--full', 'slides in their own resolution, not in that of the network')
     .option('--dry-run', 'print how many tiles and bytes would be written, without writing them')
     .action(async (folders: string[], options: ViewerCommandOptions) => {

@@ -24,6 +24,8 @@ const QUEUE_OF: Readonly<Record<string, Queue>> = {
   probeInference: 'inference',
   measureTask: 'inference',
   predictImage: 'inference',
+  planSlide: 'inference',
+  predictStrip: 'inference',
   openResults: 'orchestration',
   noteVerdicts: 'orchestration',
   writeSummary: 'orchestration',

@@ -30,7 +30,10 @@ export async function beginAttempt(work: string, roi: string, signal: AbortSigna
   const attempts = last?.marker === marker ? last.attempts : 0;
   if (attempts >= DEATHS_ALLOWED) {
     await rm(path, { force: true });
-    throw new ReigniteError('ROI_SET_ASIDE', `ROI ${roi}: ${attempts} attempts in a row died at the same tile row.`);
+    throw new ReigniteError(
+      'ROI_SET_ASIDE',
+      `ROI ${roi}: ${attempts} attempts in a row ended their worker process at the same tile row.`,
+    );
   }
   await writeFileAtomic(path, JSON.stringify({ marker, attempts: attempts + 1 }));
   signal.addEventListener('abort', () => rmSync(path, { force: true }), { once: true });

@@ -1,11 +1,9 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { packageFile } from '../../config/package-files.ts';
 import { TASK_TITLES, type Task } from '../../config/tasks.ts';
-import { writeFileAtomic } from '../files/atomic-write.ts';
 import type { RoiLayers } from '../report/layers/layers-file.ts';
-import { decimal, type Html, hrefOf, html, jsonScript, NOTHING, table } from '../report/page/html.ts';
-import { VIEWER } from '../report/page/viewer.ts';
+import { pictureOf } from '../report/page/gallery.ts';
+import { decimal, type Html, html, NOTHING, table } from '../report/page/html.ts';
+import { spotChecks } from '../report/page/spot-checks.ts';
+import { type StandalonePage, writeStandalonePage } from '../report/page/standalone-page.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import type { ComparedTask, Likeness, SidesComparison } from './compare-sides.ts';
 import type { Side } from './side.ts';
@@ -35,39 +33,22 @@ export async function writeComparisonPage(
   layers: readonly RoiLayers[],
   version: string,
 ): Promise<void> {
-  const report = join(out, 'report');
-  for (const name of ['report.css', 'report.js']) {
-    const content = await readFile(packageFile(`toolkit/report/page/static/${name}`));
-    await writeFileAtomic(join(report, 'assets', name), content);
-  }
-  await writeFileAtomic(join(report, 'index.html'), String(pageOf(a, b, comparison, layers, version)));
-}
-
-function pageOf(
-  a: Side,
-  b: Side,
-  { verdict, about, tasks, remarks }: SidesComparison,
-  layers: readonly RoiLayers[],
-  version: string,
-): Html {
-  const links = tasks.map(({ task }) => html`<li><a href="#${task}">${TASK_TITLES[task]}</a></li>`);
-  return html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>A and B: ${verdict}</title><link rel="icon" href="data:,"><link rel="stylesheet" href="assets/report.css"></head><body>
-<a class="skip" href="#main">To the comparison</a>
-<header><h1>Are A and B the same?</h1>
-<p class="answer" data-verdict="${AS_VERDICT[verdict]}">${answerOf(verdict)}</p>
-<p class="lead"><strong>A</strong>: ${a.kind} ${a.name}<br><strong>B</strong>: ${b.kind} ${b.name}</p>
-<nav aria-label="Sections"><ul>${links}</ul></nav></header>
-<main id="main">
-<section aria-label="What differs between the two"><h2>Settings, models and versions</h2>${aboutTable(about, a, b)}
+  const { verdict, about, tasks, remarks } = comparison;
+  await writeStandalonePage(out, {
+    title: `A and B: ${verdict}`,
+    question: 'Are A and B the same?',
+    answer: answerOf(verdict),
+    tone: AS_VERDICT[verdict],
+    lead: html`<strong>A</strong>: ${a.kind} ${a.name}<br><strong>B</strong>: ${b.kind} ${b.name}`,
+    links: tasks.map(({ task }) => [task, TASK_TITLES[task]] as const),
+    // The remarks say it.
+    isSynthetic: false,
+    main: html`<section aria-label="What differs between the two"><h2>Settings, models and versions</h2>${aboutTable(about, a, b)}
 ${remarks.map((remark) => html`<p class="note">${remark}</p>`)}</section>
-${tasks.map((task) => taskSection(task, layers))}
-</main><footer>Written by reignite ${version}. All numbers: comparison.json; draws and counts behind the intervals: *.resamples.npy and *.patients.json.</footer>
-${VIEWER}
-${viewerData(tasks, layers)}
-<script src="assets/report.js"></script></body></html>
-`;
+${tasks.map((task) => taskSection(task, layers))}`,
+    footer: `Written by reignite ${version}. All numbers: comparison.json; draws and counts behind the intervals: *.resamples.npy and *.patients.json.`,
+    viewed: viewedOf(tasks, layers),
+  });
 }
 
 function answerOf(verdict: Likeness): string {
@@ -97,6 +78,10 @@ function taskSection(compared: ComparedTask, layers: readonly RoiLayers[]): Html
   return html`<section><h2 id="${task}">${TASK_TITLES[task]} <span class="tag" data-verdict="${AS_VERDICT[verdict]}">${verdict}</span></h2>
 <p>${reason}</p>${remarks.map((remark) => html`<p class="note">${remark}</p>`)}
 ${scores === undefined ? NOTHING : scoresTable(compared)}
+${spotChecks(
+  layers.filter((each) => each.task === task),
+  { published: 'A', ours: 'B' },
+)}
 ${agreementTable(compared)}
 <h3>ROIs, most different first</h3>${gallery(compared, layers)}</section>`;
 }
@@ -138,31 +123,17 @@ function agreementTable({ task, agreement }: ComparedTask): Html {
 function gallery({ task, rois }: ComparedTask, layers: readonly RoiLayers[]): Html {
   const files = new Map(layers.filter((each) => each.task === task).map((each) => [each.roi, each.files]));
   const ordered = [...rois].sort((one, other) => (other.difference ?? -1) - (one.difference ?? -1));
-  const { unit, isMask } = taskNamed(task).viewer;
+  const { unit } = taskNamed(task).viewer;
   const cards = ordered.slice(0, MAX_CARDS).map(({ roi, difference, reason }) => {
     const said = difference === null ? (reason ?? 'not compared') : `${percent(difference)} of its ${unit} differ`;
-    return html`<li data-roi="${roi}">${pictureOf(task, roi, files.get(roi), isMask)}<div class="about"><strong>${roi}</strong><br>${said}</div></li>`;
+    return html`<li data-roi="${roi}">${pictureOf(task, roi, files.get(roi) ?? {}, 'image and prediction of B')}<div class="about"><strong>${roi}</strong><br>${said}</div></li>`;
   });
   const left = ordered.length - cards.length;
   const more = left === 0 ? NOTHING : html`<p class="note">${left} more are in comparison.json.</p>`;
   return html`<ul class="gallery" id="gallery-${task}" aria-label="ROIs of ${TASK_TITLES[task]}">${cards}</ul>${more}`;
 }
 
-function pictureOf(task: Task, roi: string, files: RoiLayers['files'] | undefined, isMask: boolean): Html {
-  const { image, ours, differ } = files ?? {};
-  const first = image ?? ours;
-  if (first === undefined) return NOTHING;
-  const shown = [image, ours, differ].flatMap((file, k) =>
-    file === undefined
-      ? []
-      : [
-          html`<img loading="lazy" src="${hrefOf(file)}" alt="${file === first ? `${roi}: image and prediction of B` : ''}" class="${k === 1 && isMask ? 'mask' : ''}">`,
-        ],
-  );
-  return html`<a class="stack" href="${hrefOf(first)}" data-view="${task}/${roi}">${shown}</a>`;
-}
-
-function viewerData(tasks: readonly ComparedTask[], layers: readonly RoiLayers[]): Html {
+function viewedOf(tasks: readonly ComparedTask[], layers: readonly RoiLayers[]): StandalonePage['viewed'] {
   const compared = new Map(
     tasks.flatMap((task) => task.rois.map((roi) => [`${task.task}/${roi.roi}`, { task, roi }] as const)),
   );
@@ -175,11 +146,7 @@ function viewerData(tasks: readonly ComparedTask[], layers: readonly RoiLayers[]
     const about = difference === null ? '' : `${percent(difference)} of its ${unit} differ`;
     return [{ ...each, verdict: difference === 0 ? 'reproduced' : 'differs', said, about }];
   });
-  return jsonScript('viewer-data', {
-    words: Object.fromEntries(tasks.map(({ task }) => [task, wordsOf(task)])),
-    titles: TASK_TITLES,
-    rois,
-  });
+  return { words: Object.fromEntries(tasks.map(({ task }) => [task, wordsOf(task)])), rois };
 }
 
 function wordsOf(task: Task) {

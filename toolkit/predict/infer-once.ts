@@ -31,7 +31,7 @@ export function factsOf({
   return { provider, ...adapterNames(names), seconds, notes: [...notes] };
 }
 
-function readFacts({ facts }: CacheEntry): InferenceFacts {
+export function readFacts({ facts }: CacheEntry): InferenceFacts {
   return InferenceFacts.parse(facts);
 }
 
@@ -48,6 +48,12 @@ export interface PredictOptions<Progress> {
   readonly onProgress?: (progress: Progress | { readonly phase: 'draw' }) => void;
   /** Counts attempts that die without progress, see {@link InferenceGuard}. */
   readonly deaths?: InferenceGuard['deaths'];
+}
+
+/** All that a result depends on: what it is of, and what the network runs on. */
+export function inferenceKey(of: { readonly parts: KeyParts; readonly engine: RanEngine }): KeyParts {
+  const { provider, ortVersion, instructionSet } = of.engine;
+  return { ...of.parts, provider, ...adapterNames(of.engine), ortVersion, instructionSet, precision: 'float32' };
 }
 
 /** What a network made of an image, now or at another time. */
@@ -75,15 +81,7 @@ export async function inferOnce(
     readonly ran: RanEngine;
   }>,
 ): Promise<Inferred> {
-  const { provider, ortVersion, instructionSet } = of.engine;
-  const parts = {
-    ...of.parts,
-    provider,
-    ...adapterNames(of.engine),
-    ortVersion,
-    instructionSet,
-    precision: 'float32',
-  };
+  const parts = inferenceKey(of);
   const guard = { engine: of.engine, remedy: SAME_AGAIN, ...(deaths && { deaths }) };
   const { entry, isCached } = await makeInference(services, parts, guard, async (work) => {
     const { files, facts, ran } = await infer(work);

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { TASKS, type Task } from '../../config/tasks.ts';
 import { ERRORS, type ErrorCode, ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { grouped } from '../format.ts';
 import { FoldName } from '../nnunet/model-card.ts';
 import { AdapterNames, adapterText } from '../onnx/provider/adapter.ts';
 import { taskNamed } from '../tasks/task-named.ts';
@@ -66,7 +67,7 @@ function outlinesOf({ regions, leftOut, width, height }: ImagePrediction): strin
   const smaller = leftOut.regions === 1 ? '1 smaller region' : `${leftOut.regions} smaller regions`;
   const outlines = regions === 1 ? '1 outline' : `${regions} outlines`;
   return [
-    `  ${outlines}; ${smaller} (${leftOut.pixels} px, ${share} % of the image) left out by --min-area (0 keeps all)`,
+    `  ${outlines}; ${smaller} (${grouped(leftOut.pixels)} px, ${share} % of the image) left out by --min-area (0 keeps all)`,
   ];
 }
 

@@ -1,6 +1,5 @@
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { packageFile } from '../../config/package-files.ts';
 import { TASK_TITLES } from '../../config/tasks.ts';
 import { comparedText, type RecordKind, verdictText } from '../dataset/provenance.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
@@ -16,10 +15,10 @@ import { gallerySection } from './page/gallery.ts';
 import { headlineOf } from './page/headline.ts';
 import { type Html, html, NOTHING } from './page/html.ts';
 import { discrepanciesSection, failuresSection, numbersOf, verdictSection, worstSection } from './page/sections.ts';
+import { spotChecks } from './page/spot-checks.ts';
+import { writePageAssets } from './page/standalone-page.ts';
 import { VIEWER, viewerData } from './page/viewer.ts';
 import type { JudgedTask, ReportData } from './report-data.ts';
-
-const STATIC = ['report.css', 'report.js'] as const;
 
 /**
  * Writes report/index.html: a page that opens from disk and needs no network. All that it shows is in report/.
@@ -33,10 +32,7 @@ export async function writePage(
   version: string,
 ): Promise<void> {
   const report = reportFolder(results);
-  for (const name of STATIC) {
-    const content = await readFile(packageFile(`toolkit/report/page/static/${name}`));
-    await writeFileAtomic(join(report, 'assets', name), content);
-  }
+  await writePageAssets(results);
   await writeFileAtomic(join(report, 'assets', 'badge.svg'), String(badge(data)));
   await writeMethods(join(report, 'assets', 'methods.txt'), methodsText(data));
   const sections = await Promise.all(
@@ -106,6 +102,10 @@ async function taskSection(
   const figures = figureGrid(await writeFigures(results, task));
   return html`<section><h2 id="${task.task}">${TASK_TITLES[task.task]} <span class="tag" data-verdict="${task.verdict}">${verdictText(kind, task.verdict)}</span></h2>
 <h3>Figures over all ROIs</h3>${figures}
+${spotChecks(
+  layers.filter((each) => each.task === task.task),
+  { published: 'published', ours: 'reproduced' },
+)}
 <h3>Numbers</h3>${numbersOf(task)}${detailsOf(task)}
 <h3>ROIs</h3>${gallerySection(task, layers, kind)}</section>`;
 }

@@ -106,7 +106,7 @@ async function fetchInto(
     const executable = await way.fetch({ build, folder, stallMs, signal });
     await chmod(executable, 0o755);
     const version = await temporalVersionOf(executable, signal);
-    if (version !== TEMPORAL_VERSION) throw new Error(`it gives version ${version}`);
+    if (version !== TEMPORAL_VERSION) throw new Error(`it has version ${version}`);
     return { ...(await installBinary(cache, build, executable, way.name)), version };
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -149,7 +149,7 @@ describe('gpu install', () => {
     expect((await planGpuInstall(options)).wheels.map(({ how }) => how)).toEqual(['downloaded', 'downloaded']);
   });
 
-  it('downloads nothing before the user has accepted size and licence', async () => {
+  it('downloads nothing before size and licence are accepted', async () => {
     const { options, ranges } = await setUp();
     const { signal } = new AbortController();
     expect(await gpuCommand({ dryRun: true }, signal, options)).toBe(0);

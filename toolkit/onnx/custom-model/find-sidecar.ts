@@ -51,7 +51,13 @@ async function zooSidecar(onnx: string): Promise<FoundSidecar | undefined> {
     const path = join(folder, name);
     if (!(await isFile(path))) continue;
     const { model, final } = described();
-    const json = bioimageSidecar(path, await readText(path, 'YAML', parse), onnx, model, final);
+    const json = bioimageSidecar(
+      path,
+      await readText(path, 'YAML', (text) => parse(text, { logLevel: 'error' })),
+      onnx,
+      model,
+      final,
+    );
     if (json !== undefined) return { path, json };
   }
   const path = join(folder, WSINFER_FILE);
@@ -71,7 +77,7 @@ export async function requireSidecar(onnx: string): Promise<FoundSidecar> {
   const found = await findSidecar(onnx);
   if (found !== undefined) return found;
   throw new ReigniteError('SIDECAR_INVALID', `The model ${onnx} has no JSON file ${sidecarPath(onnx)}.`, {
-    remedy: `Write its draft with \`reignite model describe ${onnx}\`, then check it; docs/custom-models.md explains the fields.`,
+    remedy: `Write its draft with \`npx reignite model describe ${onnx}\`, then check it; docs/custom-models.md explains the fields.`,
   });
 }
 

@@ -1,5 +1,6 @@
 import { HE_LABELS } from '../../dataset/he-labels.ts';
 import { ReigniteError } from '../../errors.ts';
+import { type LabelTranslation, translateLabels } from '../../evaluate/label-translation.ts';
 import { decodeLabels, type LabelImage } from '../../image/decode-labels.ts';
 import { decodeGrey16 } from '../../image/decode-pixels.ts';
 import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-scope.ts';
@@ -25,6 +26,8 @@ export interface TissueSources {
   readonly published: string;
   readonly ours: string;
   readonly margin?: string | undefined;
+  /** How the values of our mask are read, where they are not the paper's. */
+  readonly labels?: LabelTranslation | undefined;
 }
 
 type Drawn = Pick<RoiLayers, 'width' | 'height' | 'classes' | 'spots'>;
@@ -36,7 +39,9 @@ type Drawn = Pick<RoiLayers, 'width' | 'height' | 'classes' | 'spots'>;
  * @throws ReigniteError when our mask cannot be read; without any other source its layer is left out with a note.
  */
 export async function drawTissueLayers(sources: TissueSources, limit: number, writer: LayerWriter): Promise<Drawn> {
-  const ours = await decodeLabels(sources.ours);
+  const decoded = await decodeLabels(sources.ours);
+  const ours =
+    sources.labels === undefined ? decoded : { ...decoded, data: translateLabels(decoded.data, sources.labels) };
   const longest = Math.max(ours.width, ours.height);
   const bytes = (share: keyof typeof SHARES) => limit * SHARES[share];
   const fitting = async (what: string, path: string) => sameSize(await orNote(writer, what, decodeLabels(path)), ours);

@@ -1,21 +1,9 @@
-import { createHash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { mapConcurrent } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
-import { statIfThere } from '../../files/if-there.ts';
-import { fileExists } from '../../files/open-for-reading.ts';
-import { reportFolder } from '../../results/results-folder.ts';
 import { taskNamed } from '../../tasks/task-named.ts';
 import type { JudgedTask } from '../report-data.ts';
-import { bytesAnRoi, LayerWriter, MAX_VIEWED } from './layer-writer.ts';
-import type { DrawnRoi } from './layers-file.ts';
-import { type LayersFile, type RoiLayers, readLayersFile, writeLayersFile } from './layers-file.ts';
-
-/** ROIs whose layers are drawn at the same time. */
-const LANES = 2;
-/** Raised when layers are drawn otherwise than before. */
-const SCHEMA = 2;
+import { drawLayers } from './draw-layers.ts';
+import { MAX_VIEWED } from './layer-writer.ts';
+import { type DrawnRoi, type RoiLayers, readLayersFile } from './layers-file.ts';
 
 export interface LayersOptions {
   /** Points of one class farther apart than this many px differ, as in the verdict. */
@@ -42,50 +30,7 @@ export async function writeLayers(
   if (data === undefined) return known;
   const drawn = (await Promise.all(tasks.map((task) => roisOf(results, data, task, maxDistance)))).flat();
   const wanted = mostDifferent(drawn, tasks);
-  const limit = bytesAnRoi(wanted.length);
-  const byName = new Map(known.map((entry) => [`${entry.task}/${entry.roi}`, entry]));
-  const written = await mapConcurrent(wanted, LANES, signal, async (each) => {
-    const entry = await layersOf(results, each, limit, byName.get(`${each.task}/${each.roi}`));
-    onRoi();
-    return entry;
-  });
-  const entries = written.filter((entry) => entry !== undefined);
-  await writeLayersFile(results, entries);
-  return entries;
-}
-
-async function layersOf(
-  results: string,
-  each: DrawnRoi,
-  limit: number,
-  known: LayersFile['rois'][number] | undefined,
-): Promise<LayersFile['rois'][number] | undefined> {
-  const { task, roi } = each;
-  const stamp = await stampOf(each, limit);
-  const report = reportFolder(results);
-  const files = Object.values(known?.files ?? {});
-  const areThere = (await Promise.all(files.map((file) => fileExists(join(report, file))))).every(Boolean);
-  if (known?.stamp === stamp && areThere) return known;
-  await rm(join(report, 'assets', task, roi), { recursive: true, force: true });
-  const writer = new LayerWriter(results, task, roi);
-  try {
-    const drawn = await each.draw(limit, writer);
-    return { task, roi, ...drawn, files: writer.files, notes: writer.notes, stamp };
-  } catch (error) {
-    // An ROI without our prediction, or without its image, has no viewer; the report lists its numbers.
-    if (error instanceof ReigniteError && !error.retryable) return undefined;
-    throw error;
-  }
-}
-
-/** Size and time of every source; nothing is read. */
-async function stampOf({ sources, settings }: DrawnRoi, limit: number): Promise<string> {
-  const hash = createHash('sha256').update(`${SCHEMA} ${limit} ${settings}`);
-  for (const source of sources) {
-    const found = await statIfThere(source);
-    hash.update(`\n${source} ${found?.size ?? '-'} ${found?.mtimeMs ?? '-'}`);
-  }
-  return hash.digest('hex').slice(0, 16);
+  return drawLayers(results, wanted, { known, signal, onRoi });
 }
 
 /** All of them, or those whose predictions differ most, in their order. */

@@ -1,4 +1,4 @@
-import { TASK_TITLES } from '../../../config/tasks.ts';
+import { TASK_TITLES, type Task } from '../../../config/tasks.ts';
 import type { RecordKind } from '../../dataset/provenance.ts';
 import { counted } from '../../format.ts';
 import { taskNamed } from '../../tasks/task-named.ts';
@@ -43,21 +43,25 @@ function cardOf(
 ): Html {
   const { roi, verdict, difference } = judged;
   const [ours, published] = 'ours' in judged ? [judged.ours ?? 1, judged.published ?? 1] : [1, 1];
-  const picture = pictureOf(task, roi, layers);
+  const picture = layers === undefined ? NOTHING : pictureOf(task.task, roi, layers.files);
   return html`<li data-roi="${roi}" data-difference="${difference ?? -1}" data-ours="${ours}" data-change="${ours - published}">${picture}<div class="about"><strong>${roi}</strong><br><span class="tag" data-verdict="${verdict}">${roiStatusText(judged, kind)}</span><br>${roiDetails(judged)}</div></li>`;
 }
 
-function pictureOf({ task }: JudgedTask, roi: string, layers: RoiLayers | undefined): Html {
-  if (layers === undefined) return NOTHING;
+/** An ROI as a card shows it: its image, the prediction and what differs, one over the other; opens the viewer. */
+export function pictureOf(
+  task: Task,
+  roi: string,
+  { image, ours, differ }: RoiLayers['files'],
+  what = 'image and prediction',
+): Html {
   const { isMask } = taskNamed(task).viewer;
-  const { image, ours, differ } = layers.files;
   const first = image ?? ours;
   if (first === undefined) return NOTHING;
   const shown = [image, ours, differ].flatMap((file, k) =>
     file === undefined
       ? []
       : [
-          html`<img loading="lazy" src="${hrefOf(file)}" alt="${file === first ? `${roi}: image and prediction` : ''}" class="${k === 1 && isMask ? 'mask' : ''}">`,
+          html`<img loading="lazy" src="${hrefOf(file)}" alt="${file === first ? `${roi}: ${what}` : ''}" class="${k === 1 && isMask ? 'mask' : ''}">`,
         ],
   );
   return html`<a class="stack" href="${hrefOf(first)}" data-view="${task}/${roi}">${shown}</a>`;

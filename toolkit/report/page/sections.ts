@@ -4,6 +4,7 @@ import { taskNamed } from '../../tasks/task-named.ts';
 import type { ComparedMetric, Interval, Verdict } from '../../verdict/verdict-file.ts';
 import type { RoiLayers } from '../layers/layers-file.ts';
 import type { JudgedTask, ReportData } from '../report-data.ts';
+import { type ForestRow, forestPlot } from './forest-plot.ts';
 import { decimal, type Html, type HtmlValue, hrefOf, html, NOTHING, table } from './html.ts';
 import { percent } from './roi-words.ts';
 
@@ -53,8 +54,15 @@ function named(roi: string, key: string, viewed: ReadonlyMap<string, string | un
 export function numbersOf(task: JudgedTask): Html {
   const warnings = [...task.warnings, ...onePatientNote(task)].map((warning) => html`<p class="note">${warning}</p>`);
   const { numbers, notes } = taskNamed(task.task).view(task);
-  const tables = numbers.map(({ caption, metrics }) => metricsTable(caption, metrics));
+  const tables = numbers.map(
+    ({ caption, metrics }) =>
+      html`${forestPlot(caption, 'reproduced', metrics.filter(({ truth }) => truth !== 0).map(forestRow))}${metricsTable(caption, metrics)}`,
+  );
   return html`${tables}${notes.map((note) => html`<p class="note">${note}</p>`)}${warnings}`;
+}
+
+function forestRow({ name, ours, oursInterval, published, publishedInterval }: ComparedMetric): ForestRow {
+  return { label: name, value: ours, interval: oursInterval, published, publishedInterval };
 }
 
 /** Said of a class that the ground truth does not have: a Dice or F1 of 0 would read as a failure. */
@@ -85,9 +93,9 @@ function metricsTable(caption: string, metrics: readonly ComparedMetric[]): Html
         ]),
   ]);
   const head = ['', 'published', 'reproduced', '95 % interval', 'difference', '95 % interval of the difference'];
-  const shown = table(caption, head, rows);
-  if (!metrics.every(isEqual) || !metrics.some(({ difference }) => difference !== null)) return shown;
-  return html`<details><summary>${caption}: nothing differs from the published predictions</summary>${shown}</details>`;
+  const isSame = metrics.every(isEqual) && metrics.some(({ difference }) => difference !== null);
+  const said = isSame ? 'nothing differs from the published predictions' : 'differences with their intervals';
+  return html`<details class="${isSame ? 'same' : ''}"><summary>${caption}: ${said}</summary>${table(caption, head, rows)}</details>`;
 }
 
 /** As far as the table shows it. */

@@ -55,7 +55,7 @@ export function zoomTiles({ levels }: Pick<ZoomLayer, 'levels'>): readonly ZoomT
   return levels.flatMap((size, level) => tilesOfLevel(size, level));
 }
 
-/** Where a tile lies below the folder of its layer; levels count from the smallest, as in Deep Zoom. */
+/** Where a tile is in the folder of its layer; levels count from the smallest, as in Deep Zoom. */
 export function zoomTilePath({ levels, format }: ZoomLayer, { level, column, row }: Omit<ZoomTile, 'left'>): string {
   return join(String(levels.length - 1 - level), `${column}_${row}.${format}`);
 }

@@ -5,7 +5,7 @@ const { words, rois } = JSON.parse(document.getElementById('viewer-data').textCo
 
 for (const bar of document.querySelectorAll('.bar')) orderGallery(bar);
 addEventListener('beforeprint', () => {
-  for (const details of document.querySelectorAll('details')) details.open = true;
+  for (const details of document.querySelectorAll('details:not(.same)')) details.open = true;
 });
 
 /** Orders and filters a gallery as its selects say. */
@@ -74,6 +74,7 @@ function open(index) {
   part('layers').replaceChildren(...LAYERS.flatMap(switchOf));
   part('opacity').hidden = !words[current.task].isMask;
   part('legend').replaceChildren(...legendOf());
+  part('legend').closest('.wide').hidden = current.classes.length === 0;
   part('notes').textContent = current.notes.join(' ');
   part('spots').hidden = current.spots.length === 0;
   stage.setAttribute('aria-label', `${current.roi}: arrow keys pan, plus and minus zoom, 0 fits the image`);

@@ -1,0 +1,175 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { CELL_TASKS, TASK_TITLES, type Task } from '../../config/tasks.ts';
+import { VerdictConfig } from '../../config/verdict-config.ts';
+import { folderOf, OVERVIEW_FILE, readersFile } from '../dataset/layout.ts';
+import { readOverview } from '../dataset/overview.ts';
+import { isSynthetic } from '../dataset/provenance.ts';
+import { readersOn, readReaderAnnotations } from '../dataset/readers-annotations.ts';
+import { ReigniteError } from '../errors.ts';
+import { writeFileAtomic } from '../files/atomic-write.ts';
+import { inside } from '../files/inside.ts';
+import { drawCellsLayers } from '../report/layers/cells-layers.ts';
+import { drawLayers } from '../report/layers/draw-layers.ts';
+import { MAX_VIEWED } from '../report/layers/layer-writer.ts';
+import { type DrawnRoi, type RoiLayers, readLayersFile } from '../report/layers/layers-file.ts';
+import { drawTissueLayers } from '../report/layers/tissue-layers.ts';
+import { figureGrid, type ShownFigure, sizeOf } from '../report/page/figures.ts';
+import { forestPlot } from '../report/page/forest-plot.ts';
+import { pictureOf } from '../report/page/gallery.ts';
+import { decimal, type Html, html, NOTHING, table } from '../report/page/html.ts';
+import { spotChecks } from '../report/page/spot-checks.ts';
+import { type StandalonePage, writeStandalonePage } from '../report/page/standalone-page.ts';
+import { reportFolder } from '../results/results-folder.ts';
+import { taskNamed } from '../tasks/task-named.ts';
+import type { Evaluated, EvaluationInput, ScoreRow } from './evaluation.ts';
+
+/** The page of an evaluation: several tasks may share a folder. */
+export function evaluationPage(out: string, task: Task): string {
+  return join(reportFolder(out), `${task}.html`);
+}
+
+/**
+ * Writes report/<task>.html of an evaluation: scores with their intervals next to the published ones, figures, and every
+ * ROI in the viewer.
+ *
+ * @param version - Of this package.
+ */
+export async function writeEvaluationPage(
+  task: Task,
+  input: EvaluationInput,
+  evaluated: Evaluated,
+  version: string,
+): Promise<void> {
+  const { out, data, predictions } = input;
+  const rois = (await roisOf(task, input)).slice(0, MAX_VIEWED);
+  const layers = await drawLayers(out, rois, { known: await readLayersFile(out) });
+  const overview = await readOverview(inside(data, OVERVIEW_FILE)).catch(() => []);
+  const { rows, images } = evaluated;
+  const [first] = rows;
+  const name = taskNamed(task).scoreName;
+  const page: StandalonePage = {
+    title: `${TASK_TITLES[task]}: ${basename(predictions)}`,
+    question: `How do these predictions score? ${TASK_TITLES[task]}`,
+    answer: first === undefined ? 'No score.' : `${first.label}: ${name} ${first.value?.toFixed(4) ?? first.without}`,
+    tone: 'not comparable',
+    lead: html`<strong>${basename(predictions)}</strong>, ${images} ${images === 1 ? 'ROI' : 'ROIs'}, scored under the paper's protocol on the record in ${basename(data)}.`,
+    links: [
+      ['scores', 'Scores'],
+      ['figures', 'Figures'],
+      ['rois', 'ROIs'],
+    ],
+    isSynthetic: isSynthetic(overview),
+    main: html`<section><h2 id="scores">Scores</h2>${forestPlot(name, 'yours', rows)}
+${remarksOf(evaluated)}<details><summary>Scores as a table</summary>${scoresTable(name, rows)}</details></section>
+<section><h2 id="figures">Figures over all ROIs</h2>${figureGrid(await copyFigures(out, task))}</section>
+<section><h2 id="rois">ROIs</h2>${spotChecks(layers, { published: 'published', ours: 'yours' })}${gallery(task, rois, layers)}</section>`,
+    footer: `Written by reignite ${version}. All numbers: metrics/.`,
+    viewed: { words: { [task]: wordsOf(task) }, rois: layers.map(viewedOf) },
+  };
+  await writeStandalonePage(out, page, evaluationPage(out, task));
+}
+
+function scoresTable(name: string, rows: readonly ScoreRow[]): Html {
+  const isCompared = rows.some(({ published }) => published !== undefined);
+  const hasMissed = rows.some(({ missed }) => missed !== undefined);
+  const head = ['', name, '95 % interval', ...(isCompared ? ['published', 'difference'] : [])];
+  return table(
+    `${name} of every class or pair`,
+    [...head, ...(hasMissed ? ['unpredicted as missed'] : [])],
+    rows.map(({ label, value, without, interval, published = null, missed = null }) => [
+      label,
+      value === null ? without : decimal(value),
+      interval === undefined ? '–' : `${decimal(interval.low)} to ${decimal(interval.high)}`,
+      ...(isCompared
+        ? [decimal(published), decimal(value === null || published === null ? null : value - published)]
+        : []),
+      ...(hasMissed ? [decimal(value === null ? null : missed)] : []),
+    ]),
+  );
+}
+
+function remarksOf({ remarks, intervals }: Evaluated): Html {
+  const all = [...remarks, ...intervals.warnings];
+  return all.length === 0 ? NOTHING : html`<ul>${all.map((remark) => html`<li>${remark}</li>`)}</ul>`;
+}
+
+/** The figures of the evaluation, copied so that the page is whole by itself. */
+async function copyFigures(out: string, task: Task): Promise<readonly ShownFigure[]> {
+  const folder = join(out, folderOf('figures', task));
+  const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.svg')).sort();
+  return Promise.all(
+    names.map(async (name): Promise<ShownFigure> => {
+      const svg = await readFile(join(folder, name), 'utf8');
+      const file = `assets/figures/${task}/${name}`;
+      await writeFileAtomic(join(reportFolder(out), file), svg);
+      const title = basename(name, '.svg').replaceAll('_', ' ');
+      return { title, style: 'both', file, description: title, ...sizeOf(svg) };
+    }),
+  );
+}
+
+function gallery(task: Task, rois: readonly DrawnRoi[], layers: readonly RoiLayers[]): Html {
+  if (rois.length === 0) return html`<p class="note">The images of the record are not here.</p>`;
+  const files = new Map(layers.map((each) => [each.roi, each.files]));
+  const cards = rois.map(
+    ({ roi }) =>
+      html`<li data-roi="${roi}">${pictureOf(task, roi, files.get(roi) ?? {})}<div class="about"><strong>${roi}</strong></div></li>`,
+  );
+  return html`<ul class="gallery" aria-label="ROIs">${cards}</ul>`;
+}
+
+/** The ROIs of the test set whose images are here. */
+async function roisOf(task: Task, { data, predictions, labels }: EvaluationInput): Promise<readonly DrawnRoi[]> {
+  const listed = await listedIn(task, data);
+  const cells = CELL_TASKS.find((each) => each === task);
+  const readers = cells === undefined ? undefined : await readersIn(cells, data);
+  const { maxDistance } = VerdictConfig.parse({}).cells.tolerance;
+  const [ending, folder] = [cells === undefined ? '.png' : '.npy', folderOf('inference', task)];
+  return listed.map(({ roi, image, truth }): DrawnRoi => {
+    const sides = {
+      published: inside(data, `${folder}/${roi}${ending}`),
+      ours: join(predictions, `${roi}${ending}`),
+      image: inside(data, image),
+    };
+    return {
+      task,
+      roi,
+      sources: [...Object.values(sides), inside(data, truth)],
+      settings: JSON.stringify([maxDistance, labels ?? null]),
+      draw: (limit, writer) =>
+        cells === undefined
+          ? drawTissueLayers({ ...sides, truth: inside(data, truth), labels }, limit, writer)
+          : drawCellsLayers({ task: cells, ...sides, readers: readers?.(roi) ?? [], maxDistance }, limit, writer),
+    };
+  });
+}
+
+async function listedIn(task: Task, data: string) {
+  try {
+    return await taskNamed(task).listRois(data);
+  } catch (error) {
+    if (error instanceof ReigniteError && error.code === 'FILE_MISSING') return [];
+    throw error;
+  }
+}
+
+async function readersIn(task: (typeof CELL_TASKS)[number], data: string) {
+  const annotations = await readReaderAnnotations(inside(data, readersFile(task)), task);
+  const ids = new Map(annotations.images.map(({ id, stem }) => [stem, id]));
+  return (roi: string) => {
+    const id = ids.get(roi);
+    return id === undefined ? [] : readersOn(annotations, id);
+  };
+}
+
+function viewedOf(layers: RoiLayers): StandalonePage['viewed']['rois'][number] {
+  return { ...layers, verdict: 'not comparable', said: '', about: '' };
+}
+
+function wordsOf(task: Task) {
+  const { viewer } = taskNamed(task);
+  const differ = 'Where yours and the published one differ';
+  const layers = { ...viewer.layers, ours: 'Your prediction', margin: '', differ };
+  return { ...viewer, sides: ['published', 'yours'], layers };
+}

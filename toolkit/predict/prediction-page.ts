@@ -1,0 +1,198 @@
+import { basename, join } from 'node:path';
+import sharp from 'sharp';
+import { CELL_TASKS, TASK_TITLES, type Task } from '../../config/tasks.ts';
+import { writeFileAtomic } from '../files/atomic-write.ts';
+import { fileExists } from '../files/open-for-reading.ts';
+import { counted } from '../format.ts';
+import { imageSize } from '../image/open-image.ts';
+import { drawCellsLayers } from '../report/layers/cells-layers.ts';
+import { drawLayers } from '../report/layers/draw-layers.ts';
+import { openPhoto, sizeWithin } from '../report/layers/encode-layer.ts';
+import { EDGES, MAX_VIEWED, SHARES } from '../report/layers/layer-writer.ts';
+import { type DrawnRoi, type RoiLayers, readLayersFile } from '../report/layers/layers-file.ts';
+import { pictureOf } from '../report/page/gallery.ts';
+import { type Html, hrefOf, html, NOTHING, table } from '../report/page/html.ts';
+import { type StandalonePage, writeStandalonePage } from '../report/page/standalone-page.ts';
+import { reportFolder } from '../results/results-folder.ts';
+import { taskNamed } from '../tasks/task-named.ts';
+import type { ImagePrediction } from './prediction.ts';
+import type { PredictionSummary } from './prediction-summary.ts';
+
+/** With more rows the table of numbers is folded. */
+const MANY_ROWS = 40;
+/** Longer side of the picture of an image without layers, in px. */
+const PICTURE_EDGE = 800;
+const MOST_CLASSES = 5;
+
+/**
+ * Writes report/index.html of a folder of predictions: numbers, warnings and every image with its prediction.
+ *
+ * @param summary - Everything in the folder.
+ * @param version - Of this package.
+ */
+export async function writePredictionPage(
+  out: string,
+  summary: PredictionSummary,
+  version: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { task, images, failures } = summary;
+  const shown = images.slice(-MAX_VIEWED);
+  const rois = shown.flatMap((image) => layersOf(out, task, image) ?? []);
+  const layers = await drawLayers(out, rois, { known: await readLayersFile(out), signal });
+  const files = new Map(layers.map((each) => [each.roi, each.files]));
+  const cards = await Promise.all(
+    shown.map(async (image) => cardOf(task, image, await pictureIn(out, task, image, files))),
+  );
+  const left = images.length - shown.length;
+  await writeStandalonePage(out, {
+    title: `${TASK_TITLES[task]}: ${counted(images.length, 'image')}`,
+    question: TASK_TITLES[task],
+    answer: `${counted(images.length, 'image')} predicted${failures.length === 0 ? '' : `, ${failures.length} failed`}.`,
+    tone: failures.length === 0 ? 'not comparable' : 'differs',
+    lead: html`These are predictions of a model. They are not checked: look at the images before you use the numbers.`,
+    links: [
+      ['images', 'Images'],
+      ['numbers', 'Numbers'],
+      ['made', 'Model and settings'],
+    ],
+    isSynthetic: false,
+    main: html`${notesOf(images)}${failuresOf(summary)}
+<section><h2 id="images">Images</h2><ul class="gallery" aria-label="Images">${cards}</ul>${left === 0 ? NOTHING : html`<p class="note">${counted(left, 'earlier image')} not shown; summary.json has all.</p>`}</section>
+<section><h2 id="numbers">Numbers</h2>${numbersOf(images)}</section>
+<section><h2 id="made">Model and settings</h2>${factsOf(summary)}</section>`,
+    footer: `Written by reignite ${version}. All numbers: summary.json and ${taskNamed(task).predictionTable}.`,
+    viewed: { words: { [task]: wordsOf(task) }, rois: layers.map((each) => viewedOf(each, shown)) },
+  });
+}
+
+/** What is said of several images is said once. */
+function notesOf(images: readonly ImagePrediction[]): Html {
+  const saidOf = new Map<string, string[]>();
+  for (const { name, notes } of images) {
+    for (const note of notes) saidOf.set(note, [...(saidOf.get(note) ?? []), name]);
+  }
+  if (saidOf.size === 0) return NOTHING;
+  const items = [...saidOf].map(([note, [first = '', ...others]]) => {
+    if (others.length + 1 === images.length) return html`<li>${note}</li>`;
+    const rest = others.length === 0 ? '' : ` and ${counted(others.length, 'other image')}`;
+    return html`<li><strong>${first}</strong>${rest}: ${note}</li>`;
+  });
+  return html`<section aria-label="Notes"><h2>What to know of these numbers</h2><ul>${items}</ul></section>`;
+}
+
+function failuresOf({ failures }: PredictionSummary): Html {
+  if (failures.length === 0) return NOTHING;
+  const items = failures.map(({ code, cause, remedy }) => html`<li><strong>${code}</strong>: ${cause} ${remedy}</li>`);
+  return html`<section aria-label="Failures"><h2>Not predicted</h2><ul>${items}</ul></section>`;
+}
+
+function numbersOf(images: readonly ImagePrediction[]): Html {
+  const areas = images.flatMap(({ name, areas: of = [] }) =>
+    of.map((each) => [name, each.name, each.pixels, percent(each.share), each.mm2?.toFixed(4) ?? '–']),
+  );
+  const cells = images.flatMap(({ name, counts = [] }) =>
+    counts.map((each) => [name, each.name, each.count, each.perMm2?.toFixed(1) ?? '–']),
+  );
+  const shown =
+    areas.length > 0
+      ? table('Areas of each label', ['image', 'label', 'pixels', 'share', 'mm²'], areas)
+      : table('Cells of each class', ['image', 'class', 'cells', 'per mm²'], cells);
+  const rows = areas.length + cells.length;
+  return rows > MANY_ROWS ? html`<details><summary>${rows} rows</summary>${shown}</details>` : shown;
+}
+
+function factsOf({ model, settings }: PredictionSummary): Html {
+  const { path, digest, folds, family, trainer, plans } = model;
+  const known = { model: basename(path), digest, folds: folds?.join(', '), family, trainer, plans, ...settings };
+  const items = Object.entries(known).flatMap(([name, value]) =>
+    value === undefined ? [] : [html`<dt>${name}</dt><dd>${String(value)}</dd>`],
+  );
+  return html`<dl class="facts">${items}</dl>`;
+}
+
+function cardOf(task: Task, image: ImagePrediction, picture: Html): Html {
+  const { name, width, height, mpp } = image;
+  const size = `${width} × ${height} px${mpp === undefined ? '' : `, ${mpp} µm/px`}`;
+  const found = taskNamed(task).viewer.isMask ? areasIn(image) : countsIn(image);
+  return html`<li data-roi="${name}">${picture}<div class="about"><strong>${name}</strong><br>${size}${found.map((line) => html`<br>${line}`)}</div></li>`;
+}
+
+function areasIn({ areas = [] }: ImagePrediction): readonly string[] {
+  const largest = areas.filter(({ share }) => share > 0).sort((a, b) => b.share - a.share);
+  return largest.slice(0, MOST_CLASSES).map(({ name, share }) => `${name} ${percent(share)}`);
+}
+
+function countsIn({ cells, counts = [], tumourProportion }: ImagePrediction): readonly string[] {
+  const found = counts.filter(({ count }) => count > 0).sort((a, b) => b.count - a.count);
+  const share = tumourProportion?.percent;
+  return [
+    ...(cells === undefined ? [] : [counted(cells, 'cell')]),
+    ...found.slice(0, MOST_CLASSES).map(({ name, count }) => `${name} ${count}`),
+    ...(share === undefined || share === null ? [] : [`tumour proportion ${share.toFixed(1)} %`]),
+  ];
+}
+
+/** Layers for the viewer, or else the overlay, made smaller. */
+async function pictureIn(
+  out: string,
+  task: Task,
+  { name, files: { overlay } }: ImagePrediction,
+  files: ReadonlyMap<string, RoiLayers['files']>,
+): Promise<Html> {
+  const layers = files.get(name);
+  if (layers !== undefined) return pictureOf(task, name, layers);
+  if (overlay === undefined || !(await fileExists(join(out, overlay)))) return NOTHING;
+  const file = `assets/${task}/${name}/overlay.webp`;
+  const small = sharp(join(out, overlay)).resize({ width: PICTURE_EDGE, height: PICTURE_EDGE, fit: 'inside' });
+  await writeFileAtomic(join(reportFolder(out), file), await small.webp().toBuffer());
+  return html`<a class="stack" href="${hrefOf(`../${overlay}`)}"><img loading="lazy" src="${hrefOf(file)}" alt="${name}: prediction over the image"></a>`;
+}
+
+/** How the layers of an image are drawn; undefined of a slide, which has an overview instead. */
+function layersOf(out: string, task: Task, { image, name, files }: ImagePrediction): DrawnRoi | undefined {
+  const { coloured, points, candidates } = files;
+  const cells = CELL_TASKS.find((each) => each === task);
+  if (cells !== undefined && points !== undefined && candidates !== undefined) {
+    const sides = { image, published: '', ours: join(out, points) };
+    return {
+      ...{ task, roi: name, sources: [image, sides.ours], settings: 'prediction' },
+      draw: (limit, writer) => drawCellsLayers({ task: cells, ...sides, readers: [], maxDistance: 0 }, limit, writer),
+    };
+  }
+  if (coloured === undefined) return undefined;
+  const mask = join(out, coloured);
+  return {
+    ...{ task, roi: name, sources: [image, mask], settings: 'prediction' },
+    draw: async (limit, writer) => {
+      const size = await imageSize(mask);
+      const longest = Math.max(size.width, size.height);
+      const photo = await openPhoto(image, EDGES[0]);
+      await writer.writeImage('image', limit * SHARES.image, longest, photo);
+      await writer.writeImage('ours', limit * SHARES.mask, longest, (edge) =>
+        sharp(mask)
+          .resize({ ...sizeWithin(size, edge), fit: 'fill', kernel: 'nearest' })
+          .webp({ lossless: true })
+          .toBuffer(),
+      );
+      return { ...size, classes: [], spots: [] };
+    },
+  };
+}
+
+function viewedOf(layers: RoiLayers, images: readonly ImagePrediction[]): StandalonePage['viewed']['rois'][number] {
+  const image = images.find(({ name }) => name === layers.roi);
+  const about = image === undefined ? [] : [...areasIn(image), ...countsIn(image)];
+  // There is nothing to compare with: the words of a comparison are left out.
+  return { ...layers, classes: [], notes: [], verdict: 'not comparable', said: '', about: about.join(', ') };
+}
+
+function wordsOf(task: Task) {
+  const { viewer } = taskNamed(task);
+  const layers = { image: 'Image', truth: '', published: '', ours: 'Prediction', margin: '', differ: '' };
+  return { ...viewer, sides: ['', 'prediction'], layers };
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(2)} %`;
+}

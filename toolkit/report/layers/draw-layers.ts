@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { mapConcurrent } from '../../concurrency.ts';
+import { ReigniteError } from '../../errors.ts';
+import { statIfThere } from '../../files/if-there.ts';
+import { fileExists } from '../../files/open-for-reading.ts';
+import { reportFolder } from '../../results/results-folder.ts';
+import { bytesAnRoi, LayerWriter } from './layer-writer.ts';
+import { type DrawnRoi, type LayersFile, type RoiLayers, writeLayersFile } from './layers-file.ts';
+
+/** ROIs whose layers are drawn at the same time. */
+const LANES = 2;
+/** Raised when layers are drawn otherwise than before. */
+const SCHEMA = 2;
+
+/**
+ * Draws the layers of ROIs into report/assets of a folder, small enough for all of them together, and lists them in
+ * layers.json. What was drawn before of the same sources stays.
+ *
+ * @param options.known - What the folder has already.
+ * @returns The layers of every ROI that has some.
+ */
+export async function drawLayers(
+  folder: string,
+  rois: readonly DrawnRoi[],
+  {
+    known,
+    signal,
+    onRoi = () => undefined,
+  }: {
+    readonly known: LayersFile['rois'];
+    readonly signal?: AbortSignal | undefined;
+    readonly onRoi?: () => void;
+  },
+): Promise<readonly RoiLayers[]> {
+  const limit = bytesAnRoi(rois.length);
+  const byName = new Map(known.map((entry) => [`${entry.task}/${entry.roi}`, entry]));
+  const written = await mapConcurrent(rois, LANES, signal, async (each) => {
+    const entry = await layersOf(folder, each, limit, byName.get(`${each.task}/${each.roi}`));
+    onRoi();
+    return entry;
+  });
+  const entries = written.filter((entry) => entry !== undefined);
+  const drawn = new Set(rois.map(({ task }) => task));
+  await writeLayersFile(folder, [...known.filter(({ task }) => !drawn.has(task)), ...entries]);
+  return entries;
+}
+
+async function layersOf(
+  results: string,
+  each: DrawnRoi,
+  limit: number,
+  known: LayersFile['rois'][number] | undefined,
+): Promise<LayersFile['rois'][number] | undefined> {
+  const { task, roi } = each;
+  const stamp = await stampOf(each, limit);
+  const report = reportFolder(results);
+  const files = Object.values(known?.files ?? {});
+  const areThere = (await Promise.all(files.map((file) => fileExists(join(report, file))))).every(Boolean);
+  if (known?.stamp === stamp && areThere) return known;
+  await rm(join(report, 'assets', task, roi), { recursive: true, force: true });
+  const writer = new LayerWriter(results, task, roi);
+  try {
+    const drawn = await each.draw(limit, writer);
+    return { task, roi, ...drawn, files: writer.files, notes: writer.notes, stamp };
+  } catch (error) {
+    // An ROI without our prediction, or without its image, has no viewer; the report lists its numbers.
+    if (error instanceof ReigniteError && !error.retryable) return undefined;
+    throw error;
+  }
+}
+
+/** Size and time of every source; nothing is read. */
+async function stampOf({ sources, settings }: DrawnRoi, limit: number): Promise<string> {
+  const hash = createHash('sha256').update(`${SCHEMA} ${limit} ${settings}`);
+  for (const source of sources) {
+    const found = await statIfThere(source);
+    hash.update(`\n${source} ${found?.size ?? '-'} ${found?.mtimeMs ?? '-'}`);
+  }
+  return hash.digest('hex').slice(0, 16);
+}
