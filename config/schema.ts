@@ -51,7 +51,9 @@ export const InferenceConfig = z
     provider: z
       .enum(['auto', 'cpu', 'cuda', 'webgpu'])
       .default('auto')
-      .describe('ONNX Runtime execution provider; `auto` uses cuda where it works, otherwise cpu. Default: auto.'),
+      .describe(
+        'ONNX Runtime execution provider; `auto` uses cuda where it works, else webgpu on a GPU, otherwise cpu. Default: auto.',
+      ),
     engine: z
       .enum(['exact'])
       .default('exact')

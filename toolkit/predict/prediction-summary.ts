@@ -6,6 +6,7 @@ import { ERRORS, type ErrorCode, ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { grouped } from '../format.ts';
 import { FoldName } from '../nnunet/model-card.ts';
+import { AdapterNames, adapterText } from '../onnx/provider/adapter.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import type { ClassCount, ImagePrediction } from './prediction.ts';
 
@@ -20,7 +21,7 @@ const FEW_CLASSES = 10;
  */
 export function describePrediction(image: ImagePrediction, isQuiet = false): string[] {
   const size = `${image.width} x ${image.height} px${image.mpp === undefined ? '' : `, ${image.mpp} µm/px`}`;
-  const how = image.cached ? 'from the cache' : `${image.seconds.toFixed(1)} s on ${image.provider}`;
+  const how = image.cached ? 'from the cache' : `${image.seconds.toFixed(1)} s on ${engineText(image)}`;
   return [
     `${image.name}: ${size}, ${how}`,
     ...(image.areas ?? []).map(({ name, share, mm2 }) =>
@@ -31,6 +32,10 @@ export function describePrediction(image: ImagePrediction, isQuiet = false): str
     ...outlinesOf(image),
     ...(isQuiet ? [] : image.notes).map((note) => `  ${note}`),
   ];
+}
+
+function engineText({ provider, ...names }: ImagePrediction): string {
+  return names.adapter === undefined ? provider : `${provider} (${adapterText(names)})`;
 }
 
 function countRows(counts: readonly ClassCount[]): string[] {
@@ -119,6 +124,7 @@ export const PredictedImage = z.object({
   cached: z.boolean(),
   key: z.string().exactOptional(),
   provider: z.string(),
+  ...AdapterNames.shape,
   seconds: z.number(),
   notes: z.array(z.string()),
   cells: z.int().exactOptional(),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CELL_TASKS, TISSUE_TASKS } from '../../config/tasks.ts';
+import { AdapterNames } from '../onnx/provider/adapter.ts';
 import { MaskComparison } from './compare-masks.ts';
 
 /** How a result stands to the published one. */
@@ -167,6 +168,7 @@ export type TumourProportion = z.infer<typeof TumourProportion>;
 export const VerdictEngine = z.object({
   model: z.string().describe('Digest of the converted model'),
   provider: z.string().describe('ONNX Runtime execution provider'),
+  ...AdapterNames.shape,
   ortVersion: z.string(),
   engine: z.string(),
   precision: z.literal('float32'),

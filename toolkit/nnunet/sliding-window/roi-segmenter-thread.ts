@@ -1,4 +1,5 @@
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
+import { adapterNames } from '../../onnx/provider/adapter.ts';
 import { segmentSlide } from '../../slide/predict/segment-slide.ts';
 import type { SlideJob, SlideProgress, SlideResult } from '../../slide/predict/slide-job.ts';
 import { type RequestWatch, serveRequests } from '../../threads/serve-requests.ts';
@@ -55,6 +56,7 @@ async function segment(job: RoiJob, watch: RequestWatch<RoiProgress>): Promise<S
     scope: job.scope,
     ...(job.scope === 'annotated' && job.truth !== undefined && { truth: await sha256OfFile(job.truth) }),
     provider: engine.provider,
+    ...adapterNames(engine),
     ortVersion: engine.ortVersion,
     instructionSet: engine.instructionSet,
   };
@@ -84,6 +86,7 @@ async function segmentWholeSlide(job: SlideJob, watch: RequestWatch<SlideProgres
     tissue: tissue === undefined ? 'everywhere' : sha256Of(`${tissue.block} ${tissue.width} ${tissue.data.join('')}`),
     rows: rows === undefined ? 'all' : `${rows.first} to ${rows.end}`,
     provider: engine.provider,
+    ...adapterNames(engine),
     ortVersion: engine.ortVersion,
     instructionSet: engine.instructionSet,
   };

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { CacheEntry, KeyParts } from '../../cache/step-cache.ts';
-import type { KeyedEngine } from '../../onnx/session/refuse-other-engine.ts';
+import type { RanEngine } from '../../onnx/session/refuse-other-engine.ts';
 import type { StripRows } from '../../slide/read/slide-tiles.ts';
 import { inferenceKey, type PredictServices, readFacts } from '../infer-once.ts';
 
@@ -9,7 +9,7 @@ export interface StripsOf {
   readonly strips: readonly StripRows[];
   /** What the whole slide's result depends on, besides the engine. */
   readonly parts: KeyParts;
-  readonly engine: Required<KeyedEngine>;
+  readonly engine: RanEngine;
 }
 
 /** What the result of a strip depends on. @param parts - Of the whole slide. */

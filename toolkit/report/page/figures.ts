@@ -1,7 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { folderOf } from '../../dataset/layout.ts';
+import type { AccessibleFigure } from '../../figures/accessible/report-figures.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
+import { sha256Of } from '../../files/hash-file.ts';
 import { RESULTS, reportFolder } from '../../results/results-folder.ts';
 import { taskNamed } from '../../tasks/task-named.ts';
 import type { JudgedTask } from '../report-data.ts';
@@ -55,17 +57,29 @@ function stemOf(file: string): string {
 async function drawAccessible(results: string, task: JudgedTask): Promise<ShownFigure[]> {
   const metrics = await RESULTS.metrics.readIfThere(results, task.task);
   if (metrics === undefined) return [];
-  // Vega takes a second to load.
-  const { renderSvg } = await import('../../figures/render-vega-lite.ts');
   const figures = await taskNamed(task.task).view(task).accessibleFigures(metrics);
   return Promise.all(
     figures.map(async ({ stem, title, spec }): Promise<ShownFigure> => {
       const file = `assets/figures/${task.task}/${stem}_accessible.svg`;
-      const svg = await renderSvg(spec);
-      await writeFileAtomic(join(reportFolder(results), file), svg);
+      const svg = await drawOnce(join(reportFolder(results), file), spec);
       return { title, style: 'accessible', file, description: spec.description ?? title, ...sizeOf(svg) };
     }),
   );
+}
+
+/** Raised when figures are drawn otherwise from the same specification: another Vega, other fonts. */
+const DRAWING = 1;
+
+/** Draws a figure, unless the file has been drawn from the same specification before. */
+async function drawOnce(path: string, spec: AccessibleFigure['spec']): Promise<string> {
+  const mark = `data-drawn-from="${sha256Of(`${DRAWING} ${JSON.stringify(spec)}`)}"`;
+  const known = await readFile(path, 'utf8').catch(() => '');
+  if (known.includes(mark)) return known;
+  // Vega takes a second to load.
+  const { renderSvg } = await import('../../figures/render-vega-lite.ts');
+  const svg = (await renderSvg(spec)).replace('<svg', `<svg ${mark}`);
+  await writeFileAtomic(path, svg);
+  return svg;
 }
 
 /** Width and height that an SVG names on its first element. */

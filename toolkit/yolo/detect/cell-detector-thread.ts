@@ -1,4 +1,5 @@
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
+import { adapterNames } from '../../onnx/provider/adapter.ts';
 import { detectSlide } from '../../slide/predict/detect-slide.ts';
 import { judgeSlide } from '../../slide/predict/judge-slide.ts';
 import type {
@@ -61,6 +62,7 @@ async function detect(job: DetectionJob, watch: RequestWatch<DetectionProgress>)
     recorded: String(job.floor),
     ...(job.view && { view: JSON.stringify(job.view) }),
     provider: engine.provider,
+    ...adapterNames(engine),
     ortVersion: engine.ortVersion,
     instructionSet: engine.instructionSet,
   };
@@ -91,6 +93,7 @@ async function detectOnSlide(job: SlideCellsJob, watch: RequestWatch<SlideCellsP
     recorded: String(floor),
     rows: rows === undefined ? 'all' : `${rows.first} to ${rows.end}`,
     provider: engine.provider,
+    ...adapterNames(engine),
     ortVersion: engine.ortVersion,
     instructionSet: engine.instructionSet,
   };
