@@ -1,4 +1,3 @@
-import { relative } from 'node:path';
 import { packageVersion } from '../../config/package-files.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { describeFolds } from '../../toolkit/nnunet/convert/model-folds.ts';
@@ -7,6 +6,7 @@ import { writePredictionPage } from '../../toolkit/predict/prediction-page.ts';
 import { describePrediction, type PredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
+import { tellPage } from './tell-page.ts';
 
 /**
  * Prints what a command predicted, as text or as JSON, and writes the page of its folder.
@@ -29,8 +29,7 @@ export async function tellPrediction(
   else printResult(ours.images.flatMap((image) => describePrediction(image, options.quiet)).join('\n'));
   for (const line of ensembleLines(summary.model)) printStep(line);
   printStep(`${ours.images.length} of ${images.length} images predicted; results are in ${out}.`);
-  await writePredictionPage(out, summary, packageVersion());
-  printStep(`Page  ${relative('.', RESULTS.page.in(out))}`);
+  await tellPage({ path: RESULTS.page.in(out), write: () => writePredictionPage(out, summary, packageVersion()) });
   const others = summary.images.length - ours.images.length;
   if (others > 0) printStep(`The tables also cover ${others} ${others === 1 ? 'image' : 'images'} predicted earlier.`);
   return ours.failures.length === 0 ? EXIT.done : EXIT.partial;
