@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { underRoot } from '../archive/check-entries.ts';
+import { isClutter, underRoot, wrapperOf } from '../archive/check-entries.ts';
 import type { LocatedMember } from '../archive/list-archive.ts';
 import { isArchive, type Kind } from '../dataset/layout.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
@@ -93,8 +93,10 @@ class FetchedTree implements RemoteTree {
     this.#opened = opened.map(({ archive }) => archive);
     this.archives = opened.map(({ file, archive }) => {
       const kind = archiveKind(archive.members.map(({ path }) => path));
+      const paths = archive.members.map(({ path }) => path).filter((path) => !isClutter(path));
+      const wrapper = kind === undefined ? '' : wrapperOf(paths, kind);
       for (const member of archive.members) {
-        const path = kind === undefined ? member.path : underRoot(member.path, kind);
+        const path = kind === undefined ? member.path : underRoot(member.path, kind, wrapper);
         this.sizes.set(path, member.size);
         this.#members.set(path, { archive, member });
       }
