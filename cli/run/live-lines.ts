@@ -59,7 +59,6 @@ function stageLine(stage: TimedStage, now: number, columns: number, counts: numb
   const share = of === 0 ? 1 : Math.min(1, done / of);
   const count = countText(stage).padEnd(counts);
   const percent = `${Math.floor(100 * share)} %`.padStart(5);
-  // Words tell more than a long bar.
   const tail = tailParts(stage, now);
   const room = columns - 1 - width - 1 - count.length - 1 - percent.length;
   const colour =
@@ -68,6 +67,7 @@ function stageLine(stage: TimedStage, now: number, columns: number, counts: numb
     const rest = fitting(tail, room - 1);
     return `${title} ${count} ${colour(percent)}${paint.faint(rest === '' ? '' : ` ${rest}`)}`.trimEnd();
   }
+  // Words tell more than a long bar.
   const length = Math.max(8, Math.min(30, Math.floor(room / 3)));
   const filled = Math.round(share * length);
   const bar = colour('█'.repeat(filled)) + paint.faint('░'.repeat(length - filled));
