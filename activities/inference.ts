@@ -2,7 +2,7 @@ import type { HomeFolders } from '../toolkit/files/home-folders.ts';
 import { createRoiSegmenter } from '../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import type { RunStorage } from '../toolkit/storage/run-storage.ts';
 import { createCellDetector } from '../toolkit/yolo/detect/cell-detector.ts';
-import { createPredictImage } from './predict/predict-image.ts';
+import { createPredictionSteps } from './predict/predict-image.ts';
 import { createInferRoi } from './task/infer-roi.ts';
 import { createMeasureTask } from './task/measure-task.ts';
 import { createProbeInference } from './task/probe-inference.ts';
@@ -20,7 +20,7 @@ export function createInferenceActivities(home: HomeFolders, storage?: RunStorag
     probeInference: createProbeInference(services, engines),
     inferRoi: createInferRoi({ ...services, engines }),
     measureTask: createMeasureTask({ ...services, engines }),
-    predictImage: createPredictImage(home, engines),
+    ...createPredictionSteps(home, engines),
   };
 }
 export type InferenceActivities = ReturnType<typeof createInferenceActivities>;

@@ -5,6 +5,7 @@ import { VerdictConfig } from '../config/verdict-config.ts';
 import { ZenodoConfig } from '../config/zenodo-config.ts';
 import { CacheKey, RoiStem, Sha256 } from '../toolkit/brands.ts';
 import { KINDS } from '../toolkit/dataset/layout.ts';
+import { AdapterNames } from '../toolkit/onnx/provider/adapter.ts';
 import type { EvaluationVerdict, Verdict } from '../toolkit/verdict/verdict-file.ts';
 
 /**
@@ -92,7 +93,12 @@ export const ModelRef = z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/) })
 export type ModelRef = z.infer<typeof ModelRef>;
 
 /** What a network ran on: part of every key, since another engine may round otherwise. */
-export const EngineRef = z.object({ provider: z.string(), ortVersion: z.string(), engine: z.string() });
+export const EngineRef = z.object({
+  provider: z.string(),
+  ...AdapterNames.shape,
+  ortVersion: z.string(),
+  engine: z.string(),
+});
 export type EngineRef = z.infer<typeof EngineRef>;
 
 /** A task's files under the state directory: RUNS/<digest>/<execution>/<task>. */
@@ -188,7 +194,7 @@ export const MeasureTaskInput = EndedTask.extend({
 });
 export type MeasureTaskInput = z.infer<typeof MeasureTaskInput>;
 
-/** What came of inferring again for the discrepancy report. */
+/** Outcome of the repeated inference for the discrepancy report. */
 export const MeasureOutcome = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('nothing') }),
   z.object({ kind: z.literal('measured'), rois: z.int() }),

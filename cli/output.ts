@@ -157,5 +157,5 @@ export function printError(error: unknown, { json, debug }: ErrorOutput): number
 function asReigniteError(error: unknown): ReigniteError {
   const known = asSystemError(error);
   if (known instanceof ReigniteError) return known;
-  return new ReigniteError('INTERNAL', `Unexpected: ${error instanceof Error ? error.message : String(error)}`);
+  return new ReigniteError('INTERNAL', `Unexpected error: ${error instanceof Error ? error.message : String(error)}`);
 }

@@ -12,7 +12,7 @@ const DiscrepanciesConfig = z
       .boolean()
       .default(false)
       .describe(
-        'Segment again the ROIs whose tiles another rounding of the sliding window would move, to measure its effect. ' +
+        'Segment ROIs again whose tiles would move if positions were rounded half up, to measure the effect. ' +
           'Default: false.',
       ),
   })
@@ -51,7 +51,9 @@ export const InferenceConfig = z
     provider: z
       .enum(['auto', 'cpu', 'cuda', 'webgpu'])
       .default('auto')
-      .describe('ONNX Runtime execution provider; `auto` uses cuda where it works, otherwise cpu. Default: auto.'),
+      .describe(
+        'ONNX Runtime execution provider; `auto` uses cuda where it works, else webgpu on a GPU, otherwise cpu. Default: auto.',
+      ),
     engine: z
       .enum(['exact'])
       .default('exact')

@@ -11,7 +11,10 @@ export const StorageAddress = z
     ADDRESS,
     'expected s3://BUCKET or s3://BUCKET/PREFIX; BUCKET has 3 to 63 lower-case letters, digits, dots or hyphens, PREFIX letters, digits, dots, hyphens, underscores and slashes.',
   )
-  .refine((text) => !text.split('/').some((part) => part === '.' || part === '..'), 'Expected no . or .. in the prefix')
+  .refine(
+    (text) => !text.split('/').some((part) => part === '.' || part === '..'),
+    'expected a prefix without . and .. as parts.',
+  )
   .describe(
     'Object storage for workers without a shared folder: `s3://BUCKET/PREFIX` of any S3-compatible server. Server and ' +
       'credentials come from the usual AWS variables and files. Does not change results. Default: none, folders are shared.',

@@ -7,6 +7,24 @@ const fraction = (fallback: number, text: string) =>
 const pixels = (fallback: number, text: string) =>
   z.number().min(0).max(1_000).default(fallback).describe(`${text} Unit: px. Default: ${fallback}.`);
 
+const end = (text: string) => z.number().min(0).max(1).describe(`${text} Fraction, 0 to 1.`);
+
+const fractionRange = (text: string) =>
+  z.strictObject({ low: end('Lower end.'), high: end('Upper end.') }).describe(text);
+
+const HalfPrecision = z
+  .strictObject({
+    runs: z.number().int().min(2).max(20).describe('Repeated runs in half precision. 2 to 20.'),
+    differingFraction: fractionRange('Fraction of the pixels that differ from single precision.'),
+    largestConfidence: fractionRange('Largest confidence of a differing pixel.'),
+    diceDifference: fractionRange('Largest difference of a Dice over all ROIs.'),
+  })
+  .describe(
+    '95 % prediction intervals of repeated runs in half precision, as scripts/verdict/half-precision.ts measures them. ' +
+      'What they cover is explained by half precision.',
+  );
+export type HalfPrecision = z.infer<typeof HalfPrecision>;
+
 const HeTolerances = z
   .strictObject({
     reproduced: z
@@ -39,6 +57,7 @@ const HeTolerances = z
       'Largest confidence of a pixel whose label may change when computing in half precision, as the authors did; ' +
         'the largest measured value was 0.0045.',
     ),
+    halfPrecision: HalfPrecision.optional(),
     minClassPixels: z
       .number()
       .int()

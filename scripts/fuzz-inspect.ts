@@ -1,18 +1,24 @@
-// Damages files thousands of times, inspects each and describes it as a detector: a result or a typed error, never anything
-// else, within a second.
+// Damages files thousands of times, inspects each, describes it as a detector and as an ONNX model, and converts it: a
+// result or a typed error, never anything else, within a few seconds. With a file come its neighbours (plans.json,
+// dataset.json, a description next to an ONNX model), undamaged, unless they are what is damaged.
 // Usage: npx tsx scripts/fuzz-inspect.ts [--count 10000] [--seed 1] FILE...
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeInspected, inspectModel } from '../cli/predict/inspect-model.ts';
+import { convertInto } from '../cli/predict/model.ts';
 import { randomNumbers } from '../tests/support/random-numbers.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 import { describeDetector } from '../toolkit/models/describe-detector.ts';
+import { describeOnnxModel } from '../toolkit/models/describe-onnx.ts';
 
 const SLOW_MS = 2_000;
 const EDGES = [0x00, 0x01, 0x7f, 0x80, 0xff];
+
+/** Descriptions that belong to a model in the same folder. */
+const DESCRIPTIONS = new Set(['.json', '.yaml']);
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -27,12 +33,13 @@ let slowest = 0;
 try {
   for (let round = 0; round < Number(values.count); round++) {
     const { path, bytes } = oneOf(originals);
-    const mutant = join(folder, `mutant${extname(path)}`);
-    await writeFile(mutant, damaged(bytes));
+    const inside = await mkdtemp(join(folder, 'mutant-'));
+    const mutant = await mutantIn(inside, path, damaged(bytes));
     const start = performance.now();
-    const outcome = await outcomeOf(mutant);
+    const outcome = `${extname(path)} ${await outcomeOf(mutant, inside)}`;
     const took = performance.now() - start;
     slowest = Math.max(slowest, took);
+    await rm(inside, { recursive: true, force: true });
     if (took > SLOW_MS) console.log(`slow: round ${round} of ${path} took ${took.toFixed(0)} ms`);
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
   }
@@ -42,23 +49,49 @@ try {
 for (const [outcome, count] of [...outcomes].sort(([, a], [, b]) => b - a)) console.log(`${count}  ${outcome}`);
 console.log(`slowest ${slowest.toFixed(0)} ms, peak memory ${(process.resourceUsage().maxRSS / 1000).toFixed(0)} MB`);
 
-/** Anything but a result or a ReigniteError ends the script. */
-async function outcomeOf(path: string): Promise<string> {
-  try {
-    const found = await inspectModel(path);
-    describeInspected(found);
-    JSON.stringify(found);
-    return `${found.fault?.code ?? found.format}, ${await describedAs(path)}`;
-  } catch (error) {
-    if (error instanceof ReigniteError && error.code !== 'INTERNAL') return `error ${error.code}`;
-    throw error;
+/**
+ * Writes a mutant with its neighbours.
+ *
+ * @returns The model: the mutant itself, or the model that it describes.
+ */
+async function mutantIn(inside: string, path: string, bytes: Uint8Array): Promise<string> {
+  const isFold = /^fold_/.test(basename(dirname(path)));
+  const around = isFold ? dirname(dirname(path)) : dirname(path);
+  for (const name of await readdir(around)) {
+    const isSmall =
+      DESCRIPTIONS.has(extname(name)) || (DESCRIPTIONS.has(extname(path)) && /\.(onnx|safetensors)$/.test(name));
+    if (isSmall) await copyFile(join(around, name), join(inside, name));
   }
+  const mutant = join(inside, basename(path));
+  await writeFile(mutant, bytes);
+  if (!DESCRIPTIONS.has(extname(path))) return mutant;
+  const stem = basename(path, extname(path));
+  const models = (await readdir(inside)).filter((name) => /\.(onnx|safetensors)$/.test(name));
+  return join(inside, models.find((name) => basename(name, extname(name)) === stem) ?? models[0] ?? basename(path));
 }
 
-/** What `predict` would say of it as a detector. */
-async function describedAs(path: string): Promise<string> {
+/** Anything but a result or a ReigniteError ends the script. */
+async function outcomeOf(path: string, inside: string): Promise<string> {
+  const steps = [
+    async () => {
+      const found = await inspectModel(path);
+      describeInspected(found);
+      JSON.stringify(found);
+      return found.fault?.code ?? found.format;
+    },
+    ...(/\.onnx$/.test(path)
+      ? [async () => (await describeOnnxModel(path)).by]
+      : [async () => convertInto(path, join(inside, 'converted'), 64).then(() => 'converted')]),
+    async () => (await describeDetector(path)).family,
+  ];
+  const outcomes: string[] = [];
+  for (const step of steps) outcomes.push(await codeOf(step));
+  return outcomes.join(', ');
+}
+
+async function codeOf(step: () => Promise<string>): Promise<string> {
   try {
-    return (await describeDetector(path)).family;
+    return await step();
   } catch (error) {
     if (error instanceof ReigniteError && error.code !== 'INTERNAL') return error.code;
     throw error;

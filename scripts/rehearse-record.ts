@@ -2,7 +2,8 @@
 // are single convolutions, serves it as Zenodo does, and runs the real commands on it: plan, run, run again from the cache,
 // report. Says time, memory of each kind of process, sizes, and how long the report takes to open. Linux; the last needs
 // Chromium. What it writes, some GB, is removed at the end unless --keep is given.
-// Usage: npx tsx scripts/rehearse-record.ts [--share 1] [--he-share 1] [--keep FOLDER]
+// Usage: npx tsx scripts/rehearse-record.ts [--share 1] [--he-tested 0.2] [--keep FOLDER]
+//   --share: of the ROIs and boxes; --he-tested: of the H&E ROIs, those in the test set.
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,7 +24,7 @@ const RECORD = '8870';
 const { values } = parseArgs({
   options: {
     share: { type: 'string', default: '1' },
-    'he-share': { type: 'string' },
+    'he-tested': { type: 'string', default: '0.2' },
     keep: { type: 'string' },
   },
 });
@@ -37,9 +38,9 @@ try {
 async function rehearse(): Promise<void> {
   const [unpacked, served] = [join(folder, 'unpacked'), join(folder, 'served')];
   await timed('record made', async () => {
-    await writeRecord(unpacked, sizeOf(Number(values.share), Number(values['he-share'] ?? values.share)));
+    await writeRecord(unpacked, sizeOf(Number(values.share)));
     await writeNetworks();
-    await zipRecord(unpacked, served);
+    await zipRecord(unpacked, served, { compress: true });
     await rm(unpacked, { recursive: true });
   });
   say('record', bytesText(await bytesBelow(served)));
@@ -63,11 +64,12 @@ async function rehearse(): Promise<void> {
   await tellPage();
 }
 
-function sizeOf(share: number, heShare: number): RecordSize {
+function sizeOf(share: number): RecordSize {
   const part = (count: number, of: number) => Math.max(2, Math.round(count * of));
   const { he, pdl1, nuclei, boxes } = PAPER;
   return {
-    he: part(he, heShare),
+    he: part(he, share),
+    heTested: Number(values['he-tested']),
     pdl1: part(pdl1, share),
     nuclei: part(nuclei, share),
     boxes: { pdl1: part(boxes.pdl1, share), nuclei: part(boxes.nuclei, share) },

@@ -1,8 +1,11 @@
 import { continueAsNew, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
-import type { PredictImagesInput } from '../activities/predict/prediction-inputs.ts';
+import type { PredictImageOutcome } from '../activities/predict/predict-image.ts';
+import type { PredictImageInput, PredictImagesInput } from '../activities/predict/prediction-inputs.ts';
 import type { WrittenPrediction } from '../activities/predict/write-prediction.ts';
-import { mapSettledConcurrent } from './concurrency.ts';
+
+import { allOrCancel, mapSettledConcurrent } from './concurrency.ts';
 import { type ControlState, RunControl } from './control.ts';
+
 import { type FailedItem, failureList, toFailureInfo, withFailureInfo } from './failures.ts';
 import { progress, progressTable, type StageProgress } from './progress.ts';
 import { aggregationActivities, inference, readImages } from './steps.ts';
@@ -62,14 +65,13 @@ interface Counts {
 /** Predicts the images of a batch and counts them; after the last batch writes the tables. */
 async function predictBatch(input: PredictImagesInput, { now, named, show }: Counts): Promise<WrittenPrediction> {
   const { order, list, temporal } = input;
-  const { predictImage } = inference(temporal);
   const images = await readImages.executeWithOptions({ summary: `list of batch ${now.batch + 1}` }, [
     { list, batch: now.batch },
   ]);
   await mapSettledConcurrent(images, temporal.maxConcurrentRois, async (image) => {
     let isOver = true;
     try {
-      const outcome = await predictImage.executeWithOptions({ summary: image.name }, [{ order, list, image }]);
+      const outcome = await predictOne({ order, list, image }, temporal);
       if (outcome.cached) now.cached += 1;
     } catch (error) {
       isOver = !isCancellation(error);
@@ -89,4 +91,24 @@ async function predictBatch(input: PredictImagesInput, { now, named, show }: Cou
   if (batch < list.batches) return continueAsNew<typeof predictImages>(input, { ...now, batch });
   const { writePrediction } = aggregationActivities(temporal);
   return writePrediction.executeWithOptions({ summary: 'summary and table' }, [{ order, list }]);
+}
+
+/**
+ * Predicts an image in one step, a slide in strips that workers share. Lists of earlier releases name no slides: their
+ * histories take the first way, as they were recorded.
+ */
+async function predictOne(
+  input: PredictImageInput,
+  temporal: PredictImagesInput['temporal'],
+): Promise<PredictImageOutcome> {
+  const { image } = input;
+  const { planSlide, predictStrip, predictImage } = inference(temporal);
+  if (image.slide !== true) return predictImage.executeWithOptions({ summary: image.name }, [input]);
+  const { strips } = await planSlide.executeWithOptions({ summary: `${image.name}: strips` }, [input]);
+  await allOrCancel([...strips.entries()], ([index, strip]) =>
+    predictStrip.executeWithOptions({ summary: `${image.name}: strip ${index + 1} of ${strips.length}` }, [
+      { ...input, strip },
+    ]),
+  );
+  return predictImage.executeWithOptions({ summary: image.name }, [{ ...input, strips: [...strips] }]);
 }

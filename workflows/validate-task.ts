@@ -108,7 +108,7 @@ async function planOf(task: Task, { folders, config, digest }: RunInput): Promis
     { task, folders, settings },
   ]);
   const model = { digest: prepared.digest };
-  const { provider, ortVersion, engine } = await inference(temporal).probeInference.executeWithOptions(
+  const { provider, adapter, driver, ortVersion, engine } = await inference(temporal).probeInference.executeWithOptions(
     { summary: 'execution provider' },
     [{ task, model, inference: config.inference }],
   );
@@ -116,7 +116,13 @@ async function planOf(task: Task, { folders, config, digest }: RunInput): Promis
     task,
     stage: { folder: `${digest}/${workflowInfo().runId}/${task}` },
     model,
-    engine: { provider, ortVersion, engine },
+    engine: {
+      provider,
+      ...(adapter !== undefined && { adapter }),
+      ...(driver !== undefined && { driver }),
+      ortVersion,
+      engine,
+    },
     settings,
   };
   const { total, cached, batches } = await planTask.executeWithOptions({ summary: 'look up ROIs in the cache' }, [

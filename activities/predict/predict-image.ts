@@ -5,41 +5,85 @@ import { claimOf, failureOf, PredictionFolder } from '../../toolkit/predict/pred
 import type { ImagePredictor, PredictionEngines } from '../../toolkit/predict/prediction-order.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { withHeartbeat } from '../heartbeat.ts';
-import { PredictImageInput, type PredictionOrder } from './prediction-inputs.ts';
+import {
+  type NamedImage,
+  PredictImageInput,
+  type PredictionOrder,
+  PredictStripInput,
+  type Strip,
+} from './prediction-inputs.ts';
 
 export interface PredictImageOutcome {
   readonly cached: boolean;
 }
 
-/**
- * Predicts one image of a prediction; its files and scores are written to the prediction's folder.
- *
- * Safe to kill anywhere: finished tiles, then the cache entry are what the next attempt resumes from.
- */
-export function createPredictImage(home: HomeFolders, engines: PredictionEngines) {
+/** The steps of a prediction that run networks. */
+export function createPredictionSteps(home: HomeFolders, engines: PredictionEngines) {
   const opened = new LastPredictor(home, engines);
-  return async function predictImage(input: PredictImageInput): Promise<PredictImageOutcome> {
-    const { order, image } = PredictImageInput.parse(input);
-    const folder = new PredictionFolder(order.out);
-    const signal = Context.current().cancellationSignal;
-    return withHeartbeat({ image: image.name, phase: 'reading' }, async (beat) => {
-      let isOurs = false;
-      try {
-        const predictor = await opened.of(order, signal);
-        await folder.expect(await claimOf(order, predictor.model));
-        isOurs = true;
-        await folder.begin(image);
-        const onProgress = (progress: object) => beat({ image: image.name, ...progress });
-        const deaths = { name: image.name, signal };
-        const prediction = await predictor.predict(image, { signal, onProgress, deaths });
+  return {
+    /**
+     * Predicts one image of a prediction; its files and scores are written to the prediction's folder.
+     *
+     * Safe to kill anywhere: finished tiles, then the cache entry are what the next attempt resumes from.
+     */
+    async predictImage(input: PredictImageInput): Promise<PredictImageOutcome> {
+      const { order, image, strips } = PredictImageInput.parse(input);
+      return onImage(opened, order, image, async ({ predictor, folder, options }) => {
+        const prediction = await predictor.predict(image, { ...options, ...(strips && { strips }) });
         await folder.finish(image, prediction);
         return { cached: prediction.cached };
-      } catch (error) {
-        if (isOurs && !signal.aborted) await folder.fail(image, failureOf(image, error));
-        throw error;
-      }
-    });
+      });
+    },
+
+    /** Splits a slide into strips; none for one that is small or in the cache. */
+    async planSlide(input: PredictImageInput): Promise<{ readonly strips: readonly Strip[] }> {
+      const { order, image } = PredictImageInput.parse(input);
+      return onImage(opened, order, image, async ({ predictor, options }) => {
+        return { strips: await predictor.strips(image, options) };
+      });
+    },
+
+    /** Predicts one strip of a slide into the cache. Safe to kill anywhere, as `predictImage` is. */
+    async predictStrip(input: PredictStripInput): Promise<PredictImageOutcome> {
+      const { order, image, strip } = PredictStripInput.parse(input);
+      const about = `${image.name}, tile rows ${strip.first + 1} to ${strip.end}`;
+      return onImage(opened, order, { ...image, about }, ({ predictor, options }) =>
+        predictor.predictStrip(image, strip, options),
+      );
+    },
   };
+}
+
+interface OpenedImage {
+  readonly predictor: ImagePredictor;
+  readonly folder: PredictionFolder;
+  readonly options: Pick<NonNullable<Parameters<ImagePredictor['predict']>[1]>, 'signal' | 'onProgress' | 'deaths'>;
+}
+
+/** Works on an image with its predictor; what keeps it from being predicted is noted in the prediction's folder. */
+function onImage<Result>(
+  opened: LastPredictor,
+  order: PredictionOrder,
+  { about, ...image }: NamedImage & { readonly about?: string },
+  work: (of: OpenedImage) => Promise<Result>,
+): Promise<Result> {
+  const folder = new PredictionFolder(order.out);
+  const signal = Context.current().cancellationSignal;
+  const name = about ?? image.name;
+  return withHeartbeat({ image: name, phase: 'reading' }, async (beat) => {
+    let isOurs = false;
+    try {
+      const predictor = await opened.of(order, signal);
+      await folder.expect(await claimOf(order, predictor.model));
+      isOurs = true;
+      await folder.begin(image);
+      const onProgress = (progress: object) => beat({ image: name, ...progress });
+      return await work({ predictor, folder, options: { signal, onProgress, deaths: { name, signal } } });
+    } catch (error) {
+      if (isOurs && !signal.aborted) await folder.fail(image, failureOf(image, error));
+      throw error;
+    }
+  });
 }
 
 /** Keeps the predictor of the last order: a prediction has many images and one model. */

@@ -49,14 +49,30 @@ export const PredictImagesInput = z.object({
 });
 export type PredictImagesInput = z.infer<typeof PredictImagesInput>;
 
-export const NamedImage = z.object({ path: z.string().min(1), name: z.string().min(1) });
+export const NamedImage = z.object({
+  path: z.string().min(1),
+  name: z.string().min(1),
+  slide: z.literal(true).exactOptional().describe('Whether it is a slide, which several workers may share'),
+});
 export type NamedImage = z.infer<typeof NamedImage>;
 
 export const ReadImagesInput = z.object({ list: ImageList, batch: z.int().min(0) });
 export type ReadImagesInput = z.infer<typeof ReadImagesInput>;
 
-export const PredictImageInput = z.object({ order: PredictionOrder, list: ImageList, image: NamedImage });
+/** Tile rows of a slide, `end` not included. */
+export const Strip = z.object({ first: z.int().min(0), end: z.int().min(1) });
+export type Strip = z.infer<typeof Strip>;
+
+export const PredictImageInput = z.object({
+  order: PredictionOrder,
+  list: ImageList,
+  image: NamedImage,
+  strips: z.array(Strip).exactOptional().describe('Strips of the slide that are in the cache'),
+});
 export type PredictImageInput = z.infer<typeof PredictImageInput>;
+
+export const PredictStripInput = PredictImageInput.omit({ strips: true }).extend({ strip: Strip });
+export type PredictStripInput = z.infer<typeof PredictStripInput>;
 
 export const WritePredictionInput = z.object({ order: PredictionOrder, list: ImageList });
 export type WritePredictionInput = z.infer<typeof WritePredictionInput>;

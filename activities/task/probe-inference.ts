@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
+import { adapterNames } from '../../toolkit/onnx/provider/adapter.ts';
 import type { PredictionEngines } from '../../toolkit/predict/prediction-order.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { withHeartbeat } from '../heartbeat.ts';
@@ -19,14 +20,16 @@ type ProbeServices = Pick<WorkerServices, 'home' | 'storage' | 'scratch'>;
 export function createProbeInference(services: ProbeServices, engines: PredictionEngines) {
   return async function probeInference(input: ProbeInput): Promise<ProbedEngine> {
     const { task, model, inference } = ProbeInput.parse(input);
-    const signal = Context.current().cancellationSignal;
+    const { cancellationSignal: signal, log } = Context.current();
     const { home } = services;
     const away = elsewhere(services);
     return withHeartbeat({ phase: 'probing', provider: inference.provider }, async () => {
       if (away !== undefined) await orGiveBack(() => bringModel(away, model.digest, signal));
       const job = { modelDir: join(home.models, model.digest), provider: inference.provider, threads: 1 };
-      const { provider, ortVersion, fallbacks } = await taskNamed(task).probe(engines, job, signal);
-      return { provider, ortVersion, engine: inference.engine, fallbacks };
+      const { provider, ortVersion, fallbacks, ...more } = await taskNamed(task).probe(engines, job, signal);
+      const names = adapterNames(more);
+      if (fallbacks.length > 0) log.info('execution provider', { provider, ...names, fallbacks });
+      return { provider, ...names, ortVersion, engine: inference.engine, fallbacks };
     });
   };
 }

@@ -27,7 +27,7 @@ function sweepLines(sweep: RunSweep): string[] {
     ...bestLines(sweep),
     ...(sweep.tumourProportion === undefined
       ? []
-      : ['TPS, off by: mean absolute difference from the readers in percentage points; for research only.']),
+      : ['TPS error: mean absolute difference from the readers in percentage points; for research only.']),
     'A threshold chosen on the images that it is scored on makes the score look better than it is.',
   ];
 }
@@ -50,7 +50,7 @@ function tableOf(sweep: RunSweep): string[] {
     'threshold',
     'points',
     ...groups.map(({ name }) => `F1 ${name}`),
-    ...(proportion === undefined ? [] : ['TPS, off by']),
+    ...(proportion === undefined ? [] : ['TPS error']),
   ];
   const rows = thresholds.flatMap((threshold, k) => {
     const marks = [
@@ -109,7 +109,7 @@ const MAX_STEP = 0.5;
 
 /**
  * `reignite sweep`: F1 of every reader with the AI, and the tumour proportion score, over the confidence threshold of a
- * finished run; no network runs.
+ * finished run; without inference.
  *
  * @throws ReigniteError USAGE; RUN_OPEN; RUN_NOT_FOUND; what `sweepRun` throws.
  */

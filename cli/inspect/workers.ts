@@ -52,7 +52,7 @@ export function waitingGroups(activities: readonly WaitingActivity[], workers: r
 
 function reasonOf(serving: readonly FleetWorker[], last: WaitingActivity['last']): string {
   if (serving.length === 0) return 'no worker serves the queue';
-  if (last !== undefined) return `the last attempt ended: ${last.message}`;
+  if (last !== undefined) return `the last attempt failed: ${last.message}`;
   const free = serving.filter(({ busy }) => busy === 0).length;
   return free === 0
     ? serving.length === 1
@@ -80,7 +80,7 @@ export interface WorkersOptions {
 }
 
 /**
- * `reignite workers`: who serves which task queue, and why activities wait.
+ * `reignite workers`: lists the workers of each task queue, and why activities wait.
  *
  * @throws ReigniteError TEMPORAL_UNREACHABLE; USAGE on a server that cannot list workers.
  */

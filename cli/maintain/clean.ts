@@ -2,11 +2,13 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { didYouMean } from '../../config/suggest.ts';
+import { providerLinks } from '../../runtime/gpu/install-gpu.ts';
 import { Receipts } from '../../toolkit/cache/receipts.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { lstatIfThere } from '../../toolkit/files/if-there.ts';
 import { bytesText } from '../../toolkit/format.ts';
+import { gpuFolder } from '../../toolkit/onnx/provider/cuda-files.ts';
 import { EXIT, printResult } from '../output.ts';
 import { withHomeServer } from '../with-home-server.ts';
 import { REMOVABLE, REMOVABLES, type Removable } from './removables.ts';
@@ -38,6 +40,7 @@ export async function findRemovable(home: HomeFolders, dataFolders: readonly str
     databases: (await namesIn(join(home.home, 'temporal')))
       .filter((name) => /\.refused-\d+/.test(name))
       .map((name) => join(home.home, 'temporal', name)),
+    gpu: [...(await providerLinks()), gpuFolder()],
     archives: await inData((data) => unpackedArchives(data, new Receipts(home.receipts))),
   };
   const found: Found[] = [];
@@ -94,6 +97,9 @@ async function sizeOf(path: string): Promise<{ readonly files: number; readonly 
   return { files, bytes };
 }
 
+/** All state directories of the user share it, and it is gigabytes to download. */
+const ONLY_NAMED: readonly Removable[] = ['gpu'];
+
 export interface CleanOptions {
   readonly dryRun?: boolean;
   readonly json?: boolean;
@@ -121,7 +127,7 @@ export async function cleanCommand(
   const home = homeFromEnvironment();
   const found = await withHomeServer(signal, [], async ({ client }) => {
     const all = await findRemovable(home, await closedRunsData(client));
-    const wanted = all.filter(({ what }) => kinds.length === 0 || kinds.includes(what));
+    const wanted = all.filter(({ what }) => (kinds.length === 0 ? !ONLY_NAMED.includes(what) : kinds.includes(what)));
     if (isToRemove) await remove(wanted);
     return wanted;
   });

@@ -6,7 +6,7 @@ import { EXIT, printResult, printStep } from '../output.ts';
 import { lookAtRecord, lookLines } from '../run/plan/look-at-record.ts';
 import type { RunOptions } from '../run/run.ts';
 import { checkMachine } from './doctor/check-machine.ts';
-import { checkProviders } from './doctor/check-providers.ts';
+import { checkProviders, lineOf } from './doctor/check-providers.ts';
 import { checkEnvironment, checkTemporal } from './doctor/check-surroundings.ts';
 
 /** One thing that was looked at. */
@@ -50,9 +50,4 @@ async function checkThisMachine({ json }: DoctorOptions): Promise<number> {
   ];
   printResult(json ? JSON.stringify(findings, null, 1) : findings.map(lineOf).join('\n'));
   return findings.some(({ status }) => status === 'fail') ? EXIT.error : EXIT.done;
-}
-
-function lineOf({ status, name, detail, remedy }: Finding): string {
-  const line = `${status.padEnd(5)} ${name.padEnd(18)} ${detail}`;
-  return remedy === undefined ? line : `${line}\n${' '.repeat(25)}${remedy}`;
 }

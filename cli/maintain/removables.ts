@@ -7,6 +7,7 @@ export const REMOVABLE = {
   runs: 'plans and failures of closed runs; `why` shows less about them',
   logs: 'logs of workers and servers',
   databases: 'databases that the server could not open',
+  gpu: 'CUDA provider and NVIDIA libraries of this user; deleted only where it is named',
   archives: 'downloaded archives whose contents are in the data folder',
 } as const;
 export type Removable = keyof typeof REMOVABLE;
@@ -20,5 +21,6 @@ export const REMOVABLES: readonly Removable[] = [
   'runs',
   'logs',
   'databases',
+  'gpu',
   'archives',
 ];

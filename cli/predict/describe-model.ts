@@ -22,7 +22,7 @@ export async function describeCommand(file: string, { out, json }: DescribeOptio
   if (!/\.onnx$/i.test(path)) {
     await refuseOtherFile(path);
     throw new ReigniteError('USAGE', `${path} is not an .onnx file.`, {
-      remedy: 'Checkpoints describe themselves: `reignite model inspect` shows what one holds.',
+      remedy: 'Checkpoints describe themselves: `npx reignite model inspect` shows what a checkpoint contains.',
     });
   }
   const description = await describeOnnxModel(path);

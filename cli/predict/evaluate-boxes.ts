@@ -3,6 +3,7 @@ import { packageVersion } from '../../config/package-files.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { boxesPage, writeBoxesPage } from '../../toolkit/evaluate/boxes-page.ts';
 import { type EvaluatedBoxes, evaluateBoxes } from '../../toolkit/evaluate/evaluate-boxes.ts';
+import { counted } from '../../toolkit/format.ts';
 import { EXIT, printable, printResult, printStep } from '../output.ts';
 
 export interface EvaluateBoxesOptions {
@@ -38,7 +39,7 @@ export async function evaluateBoxesCommand(options: EvaluateBoxesOptions): Promi
   printResult(json ? JSON.stringify(evaluated.metrics, null, 1) : tableOf(evaluated.metrics).map(printable).join('\n'));
   const names = { predictions: basename(predictions), truth: basename(boxes) };
   await writeBoxesPage(resolve(out), evaluated, names, packageVersion());
-  printStep(`${evaluated.images} images evaluated; metrics are in ${resolve(out)}.`);
+  printStep(`${counted(evaluated.images, 'image')} evaluated; metrics are in ${resolve(out)}.`);
   printStep(`Page  ${relative('.', boxesPage(resolve(out)))}`);
   return EXIT.done;
 }

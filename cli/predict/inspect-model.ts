@@ -109,7 +109,7 @@ async function folderError(folder: string): Promise<ReigniteError> {
 function inspectOnnx(file: string): InspectedModel {
   const onnx = describeModel(file);
   const holds = `a graph ${onnx.graph} written by ${onnx.producer || 'an unknown program'}`;
-  const next = `\`reignite model describe ${file}\` shows what it takes and gives.`;
+  const next = `\`npx reignite model describe ${file}\` shows its input and output.`;
   return { file, format: 'onnx', holds, safe: true, ...NOTHING, elements: onnx.parameters, onnx, next };
 }
 
@@ -139,12 +139,12 @@ function contentOf(root: PickleValue, file: string): Pick<InspectedModel, 'holds
   const nnunet = checkpointFamily(root, file);
   if (nnunet !== undefined) {
     const folder = dirname(dirname(file));
-    return { holds: nnunet, next: `\`reignite predict --task he --model ${folder}\` uses its folder.` };
+    return { holds: nnunet, next: `\`npx reignite predict --task he --model ${folder}\` uses its folder.` };
   }
   const detector = detectorFamily(root, file);
   if (detector !== undefined) {
     const isTaken = /^an? (?:Model|DetectionModel|SegmentationModel) /.test(detector);
-    const predict = `\`reignite predict --task nuclei --model ${file}\` detects with it.`;
+    const predict = `\`npx reignite predict --task nuclei --model ${file}\` detects with it.`;
     return { holds: detector, next: isTaken ? predict : OTHER_TASK };
   }
   const weights = findStateDict(root);
@@ -156,10 +156,13 @@ function contentOf(root: PickleValue, file: string): Pick<InspectedModel, 'holds
   const place = weights.key === '' ? '' : ` under ${weights.key}`;
   const holds = `weights of ${network ?? 'an unknown network'} by name (a state dict)${place}`;
   const isNnunet = network?.startsWith('an nnU-Net') ?? false;
-  return { holds, next: isNnunet ? `\`reignite model convert ${file}\`, with its plans next to it.` : EXPORT_WEIGHTS };
+  return {
+    holds,
+    next: isNnunet ? `\`npx reignite model convert ${file}\`, with its plans next to it.` : EXPORT_WEIGHTS,
+  };
 }
 
-const OTHER_TASK = 'Detectors are taken: models of the task `detect` or `segment`.';
+const OTHER_TASK = 'Only detectors are supported: models of the task `detect` or `segment`.';
 
 const ORDER = ['dangerous', 'inert', 'known'] as const;
 

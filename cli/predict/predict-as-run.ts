@@ -5,8 +5,10 @@ import { loadConfig } from '../../runtime/config/load-config.ts';
 import { withServer } from '../../runtime/session/with-server.ts';
 import { workerSettingsOf } from '../../runtime/workers/worker-settings.ts';
 import { allowPlaces } from '../../toolkit/access/allowed-places.ts';
+import { mapConcurrent } from '../../toolkit/concurrency.ts';
 import { sha256Of } from '../../toolkit/files/hash-file.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { isSeenAsSlide } from '../../toolkit/predict/input-image.ts';
 import { claimOf, PredictionFolder } from '../../toolkit/predict/prediction-folder.ts';
 import type { NamedImage, PredictionOrder as Order } from '../../toolkit/predict/prediction-order.ts';
 import type { PredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
@@ -14,6 +16,8 @@ import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { predictionId } from '../../workflows/ids.ts';
 import { printStep } from '../output.ts';
 import { followPrediction, PREDICTION_QUEUES, readRunSummary, startPrediction } from './follow-prediction.ts';
+
+const FILES_AT_ONCE = 16;
 
 /**
  * Predicts images as a workflow: one activity per image, retried, shared among the workers of a server, in the Temporal
@@ -29,7 +33,7 @@ export async function predictAsRun(
 ): Promise<PredictionSummary> {
   await claimFolder(order, images, home, signal);
   const config = await loadConfig({ profile: 'sample', set: [] });
-  const { id, input } = await listImages(order, images, home, config.temporal);
+  const { id, input } = await listImages(order, await markSlides(order, images), home, config.temporal);
   const settings = workerSettingsOf(config);
   await withServer({ home, settings, queues: PREDICTION_QUEUES, onStep: printStep, signal }, async (session) => {
     await startPrediction(session, { id, input });
@@ -55,6 +59,13 @@ async function claimFolder(
   } finally {
     await lock.release();
   }
+}
+
+/** Says which of the images are slides: those are shared by several workers. */
+function markSlides({ choices }: Order, images: readonly NamedImage[]): Promise<readonly NamedImage[]> {
+  return mapConcurrent(images, FILES_AT_ONCE, undefined, async (image) => {
+    return (await isSeenAsSlide(image.path, choices)) ? { ...image, slide: true } : image;
+  });
 }
 
 /** Writes the images into the state directory, in batches, where the workflow and its workers find them. */

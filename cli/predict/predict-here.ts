@@ -86,7 +86,7 @@ class PredictionProgress {
   #expect({ expectedSeconds = 0, tiles = 0, tilesTotal = 0 }: Omit<Step, 'phase'>): void {
     const share = tilesTotal === 0 ? 0 : Math.round((100 * tiles) / tilesTotal);
     this.say(
-      `${this.#image}: ${tiles} of ${tilesTotal} tiles are computed (${share} %); expected: ${timeText(expectedSeconds)}`,
+      `${this.#image}: ${tiles} of ${tilesTotal} tiles to predict (${share} %); expected time ${timeText(expectedSeconds)}`,
     );
   }
 

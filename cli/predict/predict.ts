@@ -7,6 +7,7 @@ import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { statIfThere } from '../../toolkit/files/if-there.ts';
 import { PROVIDERS, type Provider } from '../../toolkit/onnx/session/session.ts';
 import type { NamedImage, PredictionOrder } from '../../toolkit/predict/prediction-order.ts';
+import { nameOpenSlide } from '../../toolkit/slide/read/openslide.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { RESUMABLE, whenInterrupted } from '../interruption.ts';
 import { predictAsRun } from './predict-as-run.ts';
@@ -55,6 +56,8 @@ export interface PredictOptions {
   readonly resample?: boolean;
   readonly level?: number;
   readonly everywhere?: boolean;
+  /** Library file of OpenSlide. */
+  readonly openslide?: string;
   readonly regions?: string;
   readonly maxValue?: number;
   readonly simplify?: number;
@@ -95,6 +98,7 @@ export async function predictCommand(
   options: PredictOptions,
   signal: AbortSignal,
 ): Promise<number> {
+  if (options.openslide !== undefined) nameOpenSlide(resolve(options.openslide));
   const order = readOrder(options);
   const images = await nameImages(words);
   const home = homeFromEnvironment();

@@ -32,7 +32,7 @@ export async function tellPrediction(
   await writePredictionPage(out, summary, packageVersion());
   printStep(`Page  ${relative('.', RESULTS.page.in(out))}`);
   const others = summary.images.length - ours.images.length;
-  if (others > 0) printStep(`Its tables also cover ${others} ${others === 1 ? 'image' : 'images'} predicted earlier.`);
+  if (others > 0) printStep(`The tables also cover ${others} ${others === 1 ? 'image' : 'images'} predicted earlier.`);
   return ours.failures.length === 0 ? EXIT.done : EXIT.partial;
 }
 

@@ -7,12 +7,15 @@ import {
   type ViewerProgress,
   writeViewer,
 } from '../../toolkit/predict/slides/viewer/write-viewer.ts';
+import { nameOpenSlide } from '../../toolkit/slide/read/openslide.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 
 export interface ViewerCommandOptions {
   readonly out?: string;
   readonly slides?: string;
   readonly full?: boolean;
+  /** Library file of OpenSlide. */
+  readonly openslide?: string;
   readonly dryRun?: boolean;
   readonly json?: boolean;
 }
@@ -20,8 +23,8 @@ export interface ViewerCommandOptions {
 const SHARES = 4;
 
 /**
- * `reignite viewer`: a page that shows predicted slides with their layers by deep zoom, offline. How much it will write is
- * said first. Killed anywhere, the same command writes the rest.
+ * `reignite viewer`: writes an offline page that shows predicted slides and their layers with deep zoom. How much it
+ * will write is said first. Killed anywhere, the same command writes the rest.
  */
 export async function viewerCommand(
   folders: readonly string[],
@@ -29,6 +32,7 @@ export async function viewerCommand(
   signal: AbortSignal,
 ): Promise<number> {
   const { out, slides: place, full: isFull = false, dryRun: isDryRun = false, json = false } = options;
+  if (options.openslide !== undefined) nameOpenSlide(resolve(options.openslide));
   const paths = folders.map((folder) => resolve(folder));
   const slides = await viewedSlides(paths, place === undefined ? undefined : resolve(place));
   const target = { out: out === undefined ? join(paths[0] ?? '', 'viewer') : resolve(out), isFull, signal };

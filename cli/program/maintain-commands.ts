@@ -2,6 +2,7 @@ import { Argument, type Command } from 'commander';
 import type { CleanOptions } from '../maintain/clean.ts';
 import type { ConfigOptions } from '../maintain/config.ts';
 import type { DoctorOptions } from '../maintain/doctor.ts';
+import type { GpuOptions } from '../maintain/gpu.ts';
 import { REMOVABLES } from '../maintain/removables.ts';
 import { printDocument } from '../output.ts';
 import { type CommandContext, command, configured, configuredCommand, withExamples } from './command.ts';
@@ -30,11 +31,25 @@ export function machineCommands(program: Command, { signal, exitWith }: CommandC
     'clean --dry-run',
     'clean partial logs',
   )
-    .argument('[kinds...]', `what to delete: ${REMOVABLES.join(', ')} (default: all of these)`)
+    .argument('[kinds...]', `what to delete: ${REMOVABLES.join(', ')} (default: all of these but gpu)`)
     .option('--dry-run', 'show what would be deleted, without deleting it')
     .action(async (kinds: string[], options: CleanOptions) => {
       const { cleanCommand } = await import('../maintain/clean.ts');
       exitWith(await cleanCommand(kinds, options, signal));
+    });
+
+  withExamples(
+    command(program, 'gpu', "install the CUDA provider of ONNX Runtime and NVIDIA's libraries for the user"),
+    'gpu install --dry-run',
+    'gpu install --yes',
+  )
+    .addArgument(new Argument('<action>', 'what to do').choices(['install']))
+    .option('--dry-run', 'show what would be downloaded, its size and its licence')
+    .option('--yes', 'accept the licences and download without a question')
+    .option('--index <url>', 'package index to download from (default: that of PyPI)')
+    .action(async (_action: 'install', options: GpuOptions) => {
+      const { gpuCommand } = await import('../maintain/gpu.ts');
+      exitWith(await gpuCommand(options, signal));
     });
 
   configuredCommand(program, 'doctor', 'check this machine, or a record, and suggest fixes')

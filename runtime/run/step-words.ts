@@ -1,14 +1,16 @@
 /** What each activity is doing, in words. */
 const WORDS: Readonly<Record<string, string>> = {
   openResults: 'opening the results folder',
-  fetchRecord: 'asking the archive for the record',
+  fetchRecord: 'requesting the record',
   downloadFile: 'downloading',
   unpackArchive: 'unpacking',
   prepareModel: 'preparing the model',
   probeInference: 'loading the model',
-  planTask: 'looking into the cache',
+  planTask: 'looking up ROIs in the cache',
   inferRoi: 'reading an image',
   predictImage: 'reading an image',
+  planSlide: 'looking at a slide',
+  predictStrip: 'reading a slide',
   drawBatch: 'drawing figures of ROIs',
   aggregateTask: 'computing metrics',
   drawFigures: 'drawing figures over all ROIs',

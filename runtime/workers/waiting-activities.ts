@@ -5,7 +5,7 @@ import { isErrorCode } from '../../toolkit/errors.ts';
 /** Of `PendingActivityState`. */
 const SCHEDULED = 1;
 
-/** What no worker has in hand at the moment. */
+/** Activities that no worker works on at the moment. */
 export interface WaitingActivity {
   /** The workflow that waits. */
   readonly workflow: string;
@@ -24,6 +24,8 @@ const QUEUE_OF: Readonly<Record<string, Queue>> = {
   probeInference: 'inference',
   measureTask: 'inference',
   predictImage: 'inference',
+  planSlide: 'inference',
+  predictStrip: 'inference',
   openResults: 'orchestration',
   noteVerdicts: 'orchestration',
   writeSummary: 'orchestration',

@@ -1,7 +1,7 @@
 import { cpus, totalmem } from 'node:os';
 import { z } from 'zod';
 import { packageVersion } from '../../config/package-files.ts';
-import { graphicsAdapter } from '../../toolkit/report/environment.ts';
+import { nvidiaAdapter } from '../../toolkit/onnx/provider/nvidia.ts';
 
 /** What a worker reports about itself to the Temporal server; visible to every user of that server. */
 export const WorkerFacts = z.object({
@@ -18,7 +18,7 @@ const START = 'reignite ';
 
 /** The facts of this process. @param isElsewhere - Whether it has none of the folders of its runs. */
 export function workerFacts(isElsewhere: boolean): WorkerFacts {
-  const { adapter } = graphicsAdapter();
+  const { adapter } = nvidiaAdapter();
   return {
     reignite: packageVersion(),
     processor: cpus()[0]?.model.trim() || 'unknown',

@@ -10,6 +10,7 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { makeFolderSync } from '../../toolkit/files/make-folder.ts';
 import { PRIVATE_FILE } from '../../toolkit/files/private-home.ts';
+import { cudaEnvironment } from '../../toolkit/onnx/provider/cuda-files.ts';
 import { endWithCommand, forgetProcess } from '../child-processes.ts';
 import { parseServerAddress, type ServerAddress } from '../server/server-address.ts';
 import { settingsToEnvironment, type WorkerSettings } from './worker-settings.ts';
@@ -153,9 +154,8 @@ export class WorkerProcesses {
       execArgv: queues.includes('orchestration') ? YOUNG_GENERATION_FLAGS : [],
       stdio: ['ignore', log, log, 'ipc'],
       env: {
-        ...process.env,
-        // Full float32 on NVIDIA hardware; read by the driver when the process starts.
-        NVIDIA_TF32_OVERRIDE: '0',
+        // Full float32 on NVIDIA hardware, and where its libraries are: both are read when the process starts.
+        ...cudaEnvironment(),
         REIGNITE_HOME: home.home,
         ...settingsToEnvironment({ ...settings, telemetry, queues: [...queues] }),
       },

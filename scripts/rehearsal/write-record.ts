@@ -24,6 +24,8 @@ import { BOX } from './tiny-networks.ts';
 /** How many of what a record holds. */
 export interface RecordSize {
   readonly he: number;
+  /** Share of the H&E ROIs that are in the test set; the others are for training and have no prediction. */
+  readonly heTested: number;
   readonly pdl1: number;
   readonly nuclei: number;
   /** In all, each task's readers together. */
@@ -31,7 +33,12 @@ export interface RecordSize {
 }
 
 /** As the paper counts them. */
-export const PAPER: RecordSize = { he: 408, pdl1: 344, nuclei: 135, boxes: { pdl1: 845_509, nuclei: 83_498 } };
+export const PAPER: Omit<RecordSize, 'heTested'> = {
+  he: 408,
+  pdl1: 344,
+  nuclei: 135,
+  boxes: { pdl1: 845_509, nuclei: 83_498 },
+};
 
 /** With context, as an ROI of the record and its neighbours have. */
 const TISSUE_SIZES: readonly Size[] = [
@@ -53,7 +60,7 @@ type Row = Readonly<Record<string, string>>;
 /** Writes a record of that size, unpacked. Its images are few drawings with other comments: cheap, and none is in a cache twice. */
 export async function writeRecord(root: string, size: RecordSize): Promise<void> {
   const rows = [
-    ...(await writeTissue(root, size.he)),
+    ...(await writeTissue(root, size.he, size.heTested)),
     ...(await writeCells(root, 'pdl1', size.pdl1, size.boxes.pdl1)),
     ...(await writeCells(root, 'nuclei', size.nuclei, size.boxes.nuclei)),
   ];
@@ -65,7 +72,7 @@ export async function writeRecord(root: string, size: RecordSize): Promise<void>
   await writeFile(join(root, LABEL_MAP_FILE), JSON.stringify(map));
 }
 
-async function writeTissue(root: string, count: number): Promise<Row[]> {
+async function writeTissue(root: string, count: number, tested: number): Promise<Row[]> {
   const drawn = await Promise.all(TISSUE_SIZES.map(drawTissue));
   const rows: Row[] = [];
   const confusions = [];
@@ -78,10 +85,13 @@ async function writeTissue(root: string, count: number): Promise<Row[]> {
     await put(root, `images/he/${name}.png`, withComment(drawing.small, name));
     await put(root, `annotations/he/${name}_with_context.png`, withComment(drawing.annotation, name));
     await put(root, `annotations/he/${name}.png`, withComment(drawing.negated, name));
-    await put(root, `inference/he/${name}_with_context.png`, withComment(drawing.prediction, name));
-    confusions.push(drawing.confusion);
+    const split = Math.floor((n + 1) * tested) > Math.floor(n * tested) ? 'test' : 'train';
+    if (split === 'test') {
+      await put(root, `inference/he/${name}_with_context.png`, withComment(drawing.prediction, name));
+      confusions.push(drawing.confusion);
+    }
     rows.push(
-      rowOf({ task: 'he_tissue_segmentation', folder: 'he', name, ending: 'png', patient, size: drawing.inner }),
+      rowOf({ task: 'he_tissue_segmentation', folder: 'he', split, name, ending: 'png', patient, size: drawing.inner }),
     );
   }
   const counts = BigInt64Array.from(sumOfConfusions(confusions).counts(), BigInt);
@@ -130,7 +140,7 @@ async function writeCells(root: string, task: CellTask, count: number, boxes: nu
         await coco.box(n, reader, { ...cell, class: (cell.class + other) % classes.length });
       }
     }
-    rows.push(rowOf({ task: `${task}_detection`, folder, name, ending: 'json', patient, size }));
+    rows.push(rowOf({ task: `${task}_detection`, folder, split: 'test', name, ending: 'json', patient, size }));
   }
   await coco.close();
   return rows;
@@ -205,6 +215,7 @@ class CocoWriter {
 function rowOf(of: {
   readonly task: string;
   readonly folder: string;
+  readonly split: string;
   readonly name: string;
   readonly ending: string;
   readonly patient: number;
@@ -215,8 +226,8 @@ function rowOf(of: {
     image_path: `../../data/images/${of.folder}/${of.name}.png`,
     annotation_path: `../../data/annotations/${of.folder}/${of.name}.${of.ending}`,
     task: of.task,
-    split: 'test',
-    stain: of.folder === 'he' ? 'H&E' : 'PD-L1',
+    split: of.split,
+    stain: of.ending === 'png' ? 'H&E' : 'PD-L1',
     name: of.name,
     shape: `(${height}, ${width})`,
     area_mm2: String(width * height * 0.25e-6),

@@ -65,7 +65,9 @@ describe('leaving pixels out', () => {
       expect(intervals.withoutPrediction.share).toBeGreaterThan(0.05);
       expect(intervals.withoutPrediction.all.overall).toBe(honest);
       expect(intervals.withoutPrediction.all.perClass['Stroma']).toBeLessThan(0.9);
-      expect(intervals.warnings[0]).toMatch(/^WARNING: The masks have no prediction for \d+ of \d+ annotated pixels/);
+      expect(intervals.warnings[0]).toMatch(
+        /^WARNING: The masks have no prediction for [\d,]+ of [\d,]+ annotated pixels/,
+      );
       expect(stderr).toContain(`Overall is ${honest.toFixed(4)} instead of 1.0000`);
       expect(JSON.parse(await readFile(at(`out-${name}`, 'metrics', 'he.intervals.json'), 'utf8'))).toEqual(intervals);
     }
@@ -80,7 +82,9 @@ describe('--classes', () => {
   it('scores a model of one class properly', async () => {
     const { status, stderr, json } = await evaluate('he', 'stroma', '--classes', 'STROMA', '--json');
     expect(status, stderr).toBe(0);
-    expect(stderr).toContain('Scored: Stroma, other. In truth and prediction, "other" means Tumor cells, Reactive');
+    expect(stderr).toContain(
+      'Scored: Stroma, other. In ground truth and prediction, "other" means Tumor cells, Reactive',
+    );
     const { classes } = json();
     expect(classes).toMatchObject({
       classes: ['Stroma', 'other'],

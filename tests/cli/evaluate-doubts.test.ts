@@ -116,7 +116,7 @@ describe('categories whose ids begin at 0', () => {
     expect(unnamed.status).toBe(1);
     expect(JSON.parse(unnamed.stdout).error).toMatchObject({
       code: 'ANNOTATIONS_INVALID',
-      cause: expect.stringContaining('the name of category 1, "class 0", names no class'),
+      cause: expect.stringContaining('the name of category 1, "class 0", is not a class of the task'),
     });
   });
 });

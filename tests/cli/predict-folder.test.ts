@@ -63,9 +63,9 @@ describe('the folder of a prediction', () => {
   });
 
   it.each([
-    [['--simplify', '2'], '--simplify 0 there, 2 here'],
-    [['--min-area', '0'], '--min-area 25 there, 0 here'],
-    [['--mpp', '0.5'], '--mpp not given there, 0.5 here'],
+    [['--simplify', '2'], '--simplify 0 in the folder, 2 now'],
+    [['--min-area', '0'], '--min-area 25 in the folder, 0 now'],
+    [['--mpp', '0.5'], '--mpp not given in the folder, 0.5 now'],
     [['--folds', '0'], 'the model'],
     [['--labels', 'labels.json'], '--labels'],
   ])('refuses images predicted otherwise: %j', async (more, named) => {

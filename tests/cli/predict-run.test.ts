@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { StepCache } from '../../toolkit/cache/step-cache.ts';
 import { runCommand, startCommand, until, workersOf } from '../support/command.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { noise } from '../support/noise.ts';
@@ -111,4 +112,33 @@ it('adds to the tables of a folder that was predicted with the same settings, an
   expect(JSON.parse(added.stdout).images).toMatchObject([{ name: 'small' }, { name: 'copy' }]);
   const table = await readFile(join(folder(), 'shared', 'areas.csv'), 'utf8');
   expect(new Set(table.split('\n').map((row) => row.split(',')[0]))).toEqual(new Set(['image', 'small', 'copy', '']));
+});
+
+it('shares a slide among workers in strips, with the bits of one, all of it killed on the way', async () => {
+  const [width, height] = [150, 1_100];
+  const tall = join(folder(), 'tall.tif');
+  await sharp(noise(width * height * 3, 7), { raw: { width, height, channels: 3 } })
+    .tiff({ compression: 'deflate', tile: true, tileWidth: 64, tileHeight: 64 })
+    .toFile(tall);
+  const whole = ['--level', '0', '--everywhere', 'tall.tif', '--json'];
+  const direct = await runCommand([...words('slide-direct'), ...whole], place('home-slide-direct'));
+  expect(direct.status, direct.stderr).toBe(0);
+  const run = [...words('slide-run'), ...whole, '--run'];
+  const strips = async () => {
+    const rows: unknown[] = [];
+    for await (const { parts } of new StepCache(join(folder(), 'home-slide', 'cache')).entries())
+      rows.push(parts['rows']);
+    return rows.filter((each) => each !== undefined).sort();
+  };
+  const killed = startCommand(run, place('home-slide'));
+  await until(async () => (await strips()).length > 0);
+  killed.process.kill('SIGKILL');
+  await until(() => Object.keys(workersOf(place('home-slide').home)).length === 0);
+  const { status, stderr } = await runCommand(run, place('home-slide'));
+  expect(status, stderr).toBe(0);
+  expect(await strips()).toHaveLength(5);
+  const folders = ['masks', 'confidence', 'overlays', 'polygons'];
+  expect(await digestsBelow(join(folder(), 'slide-run'), folders)).toEqual(
+    await digestsBelow(join(folder(), 'slide-direct'), folders),
+  );
 });

@@ -69,7 +69,7 @@ describe('reignite predict on a slide', () => {
   it('computes tissue alone, says so beforehand, and keeps the mask', async () => {
     const { status, stdout, stderr } = await runCommand([...words('tissue'), '--json', 'slide.tif'], place());
     expect(status, stderr).toBe(0);
-    expect(stderr).toMatch(/slide: \d+ of \d+ tiles are computed \(\d+ %\); expected: /);
+    expect(stderr).toMatch(/slide: \d+ of \d+ tiles to predict \(\d+ %\); expected time /);
     const labels = await labelsOfTiff(join(folder(), 'tissue', 'masks', 'slide.tif'));
     const all = await labelsOfTiff(join(folder(), 'all', 'masks', 'slide.tif'));
     const found = await sharp(join(folder(), 'tissue', 'tissue', 'slide.png'))

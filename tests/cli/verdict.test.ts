@@ -156,11 +156,13 @@ describe('the verdict of a run', () => {
     const { ours, published } = he.withoutPrediction ?? {};
     // The untrained network leaves pixels out too.
     expect(he.warnings).toContainEqual(
-      expect.stringContaining(`WARNING: The reproduced masks have no prediction for ${ours?.pixels}`),
+      expect.stringContaining(
+        `WARNING: The reproduced masks have no prediction for ${ours?.pixels.toLocaleString('en-US')}`,
+      ),
     );
     expect(published?.pixels).toBeGreaterThan(50);
     expect(published?.all.overall).toBeLessThan(he.dice.all[0]?.published ?? 0);
-    const left = `WARNING: The published masks have no prediction for ${published?.pixels} of ${published?.annotated}`;
+    const left = `WARNING: The published masks have no prediction for ${published?.pixels.toLocaleString('en-US')} of ${published?.annotated.toLocaleString('en-US')}`;
     expect(he.warnings).toContainEqual(expect.stringContaining(left));
     expect(he.warnings).toContainEqual(expect.stringContaining('1 mask is a palette image'));
     expect(he.rois.find(({ roi }) => roi === PALETTE)).toMatchObject({ verdict: 'reproduced' });

@@ -58,7 +58,8 @@ describe.each(markdownFiles())('%s', (page) => {
 
   it('names error codes that exist', () => {
     const codes = [...text.matchAll(/`([A-Z][A-Z]+(?:_[A-Z]+)+)`/g)].map(([, code = '']) => code);
-    const settings = /^(TEMPORAL|REIGNITE|HTTPS?|NO|NVIDIA|PEER|TRY)_(ADDRESS|HOME|PROXY|CLI|TLS|TF|PYTHON|CANCEL)/;
+    const settings =
+      /^(TEMPORAL|REIGNITE|HTTPS?|NO|NVIDIA|PEER|TRY)_(ADDRESS|HOME|OPENSLIDE|PROXY|CLI|TLS|TF|PYTHON|CANCEL)/;
     expect(codes.filter((code) => !settings.test(code) && !(code in ERRORS))).toEqual([]);
   });
 });

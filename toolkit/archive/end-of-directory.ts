@@ -40,7 +40,7 @@ export async function readEndOfDirectory(file: FileHandle, archive: string): Pro
     : { ...small, endsAt: tailStart + at };
   if (!is64 && end.disk !== 0) throw corrupt(archive, 'is one part of a split archive');
   if (found.offset + found.size !== found.endsAt) {
-    throw corrupt(archive, 'has a central directory that is not where its end says');
+    throw corrupt(archive, 'has its central directory at another place than its end record states');
   }
   return { entries: found.entries, offset: found.offset, size: found.size };
 }
@@ -56,9 +56,10 @@ function findEnd(tail: Buffer): number | undefined {
 }
 
 async function readEnd64(file: FileHandle, at: number, locatorAt: number, archive: string) {
-  if (at + END64_LENGTH > locatorAt) throw corrupt(archive, 'points past its own end');
+  if (at + END64_LENGTH > locatorAt) throw corrupt(archive, 'refers to a place beyond its end');
   const record = await read(file, at, END64_LENGTH, archive);
-  if (record.readUInt32LE(0) !== END64_SIGNATURE) throw corrupt(archive, 'has no 64-bit end where it says');
+  if (record.readUInt32LE(0) !== END64_SIGNATURE)
+    throw corrupt(archive, 'has no 64-bit end record at the stated place');
   if (record.readUInt32LE(16) !== 0) throw corrupt(archive, 'is one part of a split archive');
   return {
     entries: Number(record.readBigUInt64LE(32)),

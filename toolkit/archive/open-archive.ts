@@ -36,7 +36,7 @@ export async function withArchive<T>(path: string, use: (archive: OpenArchive) =
  * @param most - More entries than that are refused before they are read.
  */
 export async function readEntries({ path, zip, end }: OpenArchive, most: number): Promise<readonly Entry[]> {
-  if (zip.entryCount !== end.entries) throw corrupt(path, 'states two counts of entries');
+  if (zip.entryCount !== end.entries) throw corrupt(path, 'states two different counts of entries');
   if (end.entries > most) {
     throw new ReigniteError('ARCHIVE_UNSAFE', `${path} has ${end.entries} entries; ${most} are allowed.`);
   }
@@ -47,7 +47,7 @@ export async function readEntries({ path, zip, end }: OpenArchive, most: number)
     throw asArchiveError(error, path);
   }
   if (Number(zip.readEntryCursor) !== end.offset + end.size) {
-    throw new ReigniteError('ARCHIVE_UNSAFE', `${path} has more in its central directory than it says.`);
+    throw new ReigniteError('ARCHIVE_UNSAFE', `${path} has more entries in its central directory than it states.`);
   }
   return entries;
 }

@@ -6,7 +6,7 @@ import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { readJsonIfValid } from '../files/json-file.ts';
 import { stepReached } from '../nnunet/sliding-window/partial-roi.ts';
-import { type KeyedEngine, refuseOtherEngine } from '../onnx/session/refuse-other-engine.ts';
+import { type KeyedEngine, type RanEngine, refuseOtherEngine } from '../onnx/session/refuse-other-engine.ts';
 import { tilesReached } from '../yolo/detect/partial-detection.ts';
 import { type Made, type MakeServices, make, type Product, type Work } from './make.ts';
 import type { KeyParts } from './step-cache.ts';
@@ -30,7 +30,10 @@ export async function beginAttempt(work: string, roi: string, signal: AbortSigna
   const attempts = last?.marker === marker ? last.attempts : 0;
   if (attempts >= DEATHS_ALLOWED) {
     await rm(path, { force: true });
-    throw new ReigniteError('ROI_SET_ASIDE', `ROI ${roi}: ${attempts} attempts in a row died at the same tile row.`);
+    throw new ReigniteError(
+      'ROI_SET_ASIDE',
+      `ROI ${roi}: ${attempts} attempts in a row ended their worker process at the same tile row.`,
+    );
   }
   await writeFileAtomic(path, JSON.stringify({ marker, attempts: attempts + 1 }));
   signal.addEventListener('abort', () => rmSync(path, { force: true }), { once: true });
@@ -75,7 +78,7 @@ async function readLog(path: string): Promise<z.infer<typeof Log> | undefined> {
 
 /** What a network made, and what it really ran on. */
 export interface InferredProduct extends Product {
-  readonly ran: Required<KeyedEngine>;
+  readonly ran: RanEngine;
 }
 
 /** How an inference is watched. */

@@ -23,7 +23,9 @@ function differences(ours: KeyParts, wanted: KeyParts): readonly string[] {
 
 /** Parts of keys as people call them. */
 const WORDS: Readonly<Record<string, string>> = {
+  adapter: 'GPU',
   box: 'annotated box',
+  driver: 'GPU driver',
   floor: 'lowest kept score',
   instructionSet: 'processor',
   iou: 'IoU threshold',

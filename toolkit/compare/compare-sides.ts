@@ -104,7 +104,7 @@ export async function compareSides(
 
 function aboutDifferences(a: Side, b: Side): AboutDifference[] {
   const fields = new Set([...a.about.keys(), ...b.about.keys()]);
-  const kinds = a.kind === b.kind ? [] : [{ field: 'what it is', a: a.kind, b: b.kind }];
+  const kinds = a.kind === b.kind ? [] : [{ field: 'kind of result', a: a.kind, b: b.kind }];
   const differing = [...fields].flatMap((field): AboutDifference[] => {
     const [one, other] = [a.about.get(field) ?? null, b.about.get(field) ?? null];
     return one === other ? [] : [{ field, a: one, b: other }];
@@ -168,7 +168,7 @@ function judge(
     ? 1 - share >= config.cells.tolerance.minMatchedFraction && change <= config.cells.tolerance.maxF1Difference
     : share <= config.he.tolerance.maxDifferingFraction && change <= config.he.tolerance.maxDiceDifference;
   const said = isCells
-    ? `${grouped(same)} points have a counterpart, of ${grouped(a)} in A and ${grouped(b)} in B; largest distance ${farthest.toFixed(2)} px`
+    ? `${grouped(same)} points have a counterpart (A has ${grouped(a)}, B ${grouped(b)}); largest distance ${farthest.toFixed(2)} px`
     : `${grouped(most - same)} of ${grouped(most)} pixels differ`;
   return { verdict: isEqual ? 'equal' : isNear ? 'within tolerance' : 'differs', reason: `${said}${ofScores}.` };
 }
@@ -192,7 +192,9 @@ function remarksOn(
       ? ['No scores: A and B share no patient whose regions were scored against a ground truth.']
       : scores.leftOut.length === 0
         ? []
-        : [`Patients without the same ROIs on both sides are in no score: ${shortList(scores.leftOut)}.`]),
+        : [
+            `Patients left out of the scores, because A and B have different ROIs of them: ${shortList(scores.leftOut)}.`,
+          ]),
     ...(scores?.warnings ?? []),
   ];
 }

@@ -60,7 +60,7 @@ export function classesOfCategories(
     ofReaders.map(({ id, name }) => {
       const named = classByName(name, task);
       if (named !== undefined) return [id, named];
-      const cause = `${file}: the name of category ${id}, ${JSON.stringify(name ?? '')}, names no class of the task.`;
+      const cause = `${file}: the name of category ${id}, ${JSON.stringify(name ?? '')}, is not a class of the task.`;
       throw new ReigniteError('ANNOTATIONS_INVALID', cause, {
         remedy: `Name the categories ${cellDefinition(task)
           .classes.map((of) => `"${of}"`)
@@ -116,6 +116,6 @@ export function describeDoubt({ categories, annotations }: CategoryDoubt, task: 
     `WARNING: the classes of the readers' cells are probably mixed up. The authors' rule, class = (category id - 1) mod ` +
     `${classes.length}, disagrees with the names or the order of the categories: ${named.join('; ')}${more}. ` +
     `${annotations} annotations are affected. Number the categories from 1, reader after reader, in the order ` +
-    `${classes.join(', ')}, or score with \`reignite evaluate --categories by-name\`.`
+    `${classes.join(', ')}, or score with \`npx reignite evaluate --categories by-name\`.`
   );
 }

@@ -79,7 +79,10 @@ export function heTestRoisOf(rows: readonly OverviewRow[], dataRoot: string): re
     const annotation = resolveInData(withContext(row.annotationPath, row, overview));
     const roi = posix.basename(image, '.png');
     if (posix.basename(annotation, '.png') !== roi) {
-      throw new ReigniteError('ROI_WITHOUT_PAIR', `${at(overview, row)}: image ${image} and annotation ${annotation}.`);
+      throw new ReigniteError(
+        'ROI_WITHOUT_PAIR',
+        `${at(overview, row)}: image ${image} and annotation ${annotation} have different names.`,
+      );
     }
     if (seen.has(roi)) throw new ReigniteError('OVERVIEW_INVALID', `${at(overview, row)}: ${roi} occurs twice.`);
     seen.add(roi);

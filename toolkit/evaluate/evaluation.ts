@@ -96,7 +96,7 @@ export function patientsFile(
 export function describeSubset({ names, merged }: ClassSubset): string {
   if (merged.length === 0) return `Scored: ${names.join(', ')}, all classes of the task.`;
   return (
-    `Scored: ${names.join(', ')}. In truth and prediction, "other" means ${merged.join(', ')}. ` +
+    `Scored: ${names.join(', ')}. In ground truth and prediction, "other" means ${merged.join(', ')}. ` +
     'Figures of all classes are not drawn.'
   );
 }

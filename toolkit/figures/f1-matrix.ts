@@ -61,7 +61,7 @@ export function f1Matrix(data: F1MatrixData): TopLevelSpec {
   const ticks = { domain: false, labelFontSize: 21, labelAngle: 0, tickSize: 6, labelPadding: 5 } as const;
   return {
     ...FIGURE_STYLE,
-    description: `${title}: mean F1 over the classes of every pair; columns are taken as truth, rows as prediction.`,
+    description: `${title}: mean F1 over the classes of every pair; columns are the ground truth, rows the prediction.`,
     title: { text: title, fontWeight: 'bold', fontSize: 20, anchor: 'middle', offset: 10 },
     width: side,
     height: side,

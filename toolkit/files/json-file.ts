@@ -23,7 +23,7 @@ export async function readJsonFile<Schema extends z.ZodType>(
   try {
     return schema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new ReigniteError('FILE_DAMAGED', `${path} is not what reignite wrote there.`, { cause });
+    throw new ReigniteError('FILE_DAMAGED', `${path} is damaged, or was not written by reignite.`, { cause });
   }
 }
 

@@ -1,4 +1,5 @@
 import { HE_LABELS, TIL_LABELS } from '../dataset/he-labels.ts';
+import { grouped } from '../format.ts';
 import { ConfusionMatrix } from './confusion-matrix.ts';
 import { diceWithUnannotatedMissed } from './dice.ts';
 import { type DiceScores, tilConfusion } from './he-metrics.ts';
@@ -83,7 +84,7 @@ export function describeWithoutPrediction(
   taken: keyof typeof TAKEN = 'left out',
 ): string {
   const left =
-    `${whose} have no prediction for ${pixels} of ${annotated} annotated pixels (${percent(share)}): Unannotated, or a ` +
+    `${whose} have no prediction for ${grouped(pixels)} of ${grouped(annotated)} annotated pixels (${percent(share)}): Unannotated, or a ` +
     `value that is not a label.`;
   const counted = `Counting them as missed, Overall is ${overall.missed.toFixed(4)} instead of ${overall.shown.toFixed(4)}.`;
   return share > WORTH_A_WARNING ? `WARNING: ${left} ${TAKEN[taken]} ${counted}` : `${left} ${counted}`;

@@ -47,7 +47,10 @@ export const ModelSummary = z.object({
   architecture: z.record(z.string(), z.unknown()),
   input: z.object({ name: z.string(), shape: z.array(z.number()) }),
   output: z.object({ name: z.string(), shape: z.array(z.union([z.number(), z.string()])) }),
-  trainedOn: z.literal('synthetic').exactOptional().describe('Only for models of the sample: drawn images, no tissue'),
+  trainedOn: z
+    .literal('synthetic')
+    .exactOptional()
+    .describe('Only for models of the sample: trained on synthetic images, not on tissue'),
   parityMethod: z.string(),
   networks: z.array(Network).min(1),
 });

@@ -3,12 +3,18 @@ import { type InferenceGuard, makeInference } from '../cache/make-inference.ts';
 import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
 import { asSentence } from '../format.ts';
-import type { KeyedEngine } from '../onnx/session/refuse-other-engine.ts';
+import { AdapterNames, adapterNames } from '../onnx/provider/adapter.ts';
+import type { RanEngine } from '../onnx/session/refuse-other-engine.ts';
 import type { InputImage, NetworkImage } from './input-image.ts';
 import type { ImagePrediction } from './prediction.ts';
 
 /** What the cache remembers of an inference. */
-export const InferenceFacts = z.object({ provider: z.string(), seconds: z.number(), notes: z.array(z.string()) });
+export const InferenceFacts = z.object({
+  provider: z.string(),
+  ...AdapterNames.shape,
+  seconds: z.number(),
+  notes: z.array(z.string()),
+});
 export type InferenceFacts = z.infer<typeof InferenceFacts>;
 
 /** What is kept of a result. */
@@ -16,15 +22,16 @@ export function factsOf({
   provider,
   seconds,
   notes,
-}: {
+  ...names
+}: AdapterNames & {
   readonly provider: string;
   readonly seconds: number;
   readonly notes: readonly string[];
 }): InferenceFacts {
-  return { provider, seconds, notes: [...notes] };
+  return { provider, ...adapterNames(names), seconds, notes: [...notes] };
 }
 
-function readFacts({ facts }: CacheEntry): InferenceFacts {
+export function readFacts({ facts }: CacheEntry): InferenceFacts {
   return InferenceFacts.parse(facts);
 }
 
@@ -43,6 +50,12 @@ export interface PredictOptions<Progress> {
   readonly deaths?: InferenceGuard['deaths'];
 }
 
+/** All that a result depends on: what it is of, and what the network runs on. */
+export function inferenceKey(of: { readonly parts: KeyParts; readonly engine: RanEngine }): KeyParts {
+  const { provider, ortVersion, instructionSet } = of.engine;
+  return { ...of.parts, provider, ...adapterNames(of.engine), ortVersion, instructionSet, precision: 'float32' };
+}
+
 /** What a network made of an image, now or at another time. */
 export interface Inferred {
   readonly entry: CacheEntry;
@@ -59,17 +72,16 @@ export interface Inferred {
  * @throws ReigniteError PROVIDER_UNAVAILABLE when the network ran on another engine; nothing is kept then.
  */
 export async function inferOnce(
-  of: { readonly parts: KeyParts; readonly engine: Required<KeyedEngine> },
+  of: { readonly parts: KeyParts; readonly engine: RanEngine },
   services: PredictServices,
   { deaths }: Pick<PredictOptions<never>, 'deaths'>,
   infer: (work: string) => Promise<{
     readonly files: Readonly<Record<string, string>>;
     readonly facts: InferenceFacts;
-    readonly ran: Required<KeyedEngine>;
+    readonly ran: RanEngine;
   }>,
 ): Promise<Inferred> {
-  const { provider, ortVersion, instructionSet } = of.engine;
-  const parts = { ...of.parts, provider, ortVersion, instructionSet, precision: 'float32' };
+  const parts = inferenceKey(of);
   const guard = { engine: of.engine, remedy: SAME_AGAIN, ...(deaths && { deaths }) };
   const { entry, isCached } = await makeInference(services, parts, guard, async (work) => {
     const { files, facts, ran } = await infer(work);
@@ -90,7 +102,10 @@ export function describeInferred(
   seen: NetworkImage,
   { entry, facts, isCached }: Inferred,
   { cautions, notes }: { readonly cautions: readonly string[]; readonly notes: readonly string[] },
-): Pick<ImagePrediction, 'image' | 'name' | 'width' | 'height' | 'cached' | 'key' | 'provider' | 'seconds' | 'notes'> &
+): Pick<
+  ImagePrediction,
+  'image' | 'name' | 'width' | 'height' | 'cached' | 'key' | 'provider' | 'adapter' | 'driver' | 'seconds' | 'notes'
+> &
   NetworkImage['said'] {
   return {
     image,
@@ -101,6 +116,7 @@ export function describeInferred(
     cached: isCached,
     key: entry.key,
     provider: facts.provider,
+    ...adapterNames(facts),
     seconds: isCached ? 0 : facts.seconds,
     notes: [...new Set([...cautions, ...notes, ...input.notes, ...facts.notes.map(asSentence), ...seen.notes])],
   };

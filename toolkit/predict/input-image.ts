@@ -9,7 +9,7 @@ import { makeFolder } from '../files/make-folder.ts';
 import { asSentence } from '../format.ts';
 import { AcceptedImage, type DecodedImage } from '../image/accepted-image.ts';
 import { conversionsOf, depthRemarks, remarksOn } from '../image/image-remarks.ts';
-import { scaleOfTiff } from '../slide/read/is-slide.ts';
+import { isSlide, scaleOfTiff } from '../slide/read/is-slide.ts';
 import type { ImagePrediction, PredictionChoices } from './prediction.ts';
 
 /** µm per px of the images that the paper's models were trained on. */
@@ -90,6 +90,14 @@ function sizeAtModel({ path, width, height }: InputImage, mpp: number) {
   throw new ReigniteError('USAGE', `${path} would have ${size.width} x ${size.height} px at ${MODEL_MPP} µm/px.`, {
     remedy: 'Check --mpp, the pixel size in µm.',
   });
+}
+
+/** Whether a file is predicted as a slide: it is one, or was asked to be taken as one. */
+export async function isSeenAsSlide(
+  path: string,
+  { level, everywhere }: Pick<PredictionChoices, 'level' | 'everywhere'>,
+): Promise<boolean> {
+  return level !== undefined || everywhere === true || (await isSlide(path));
 }
 
 /** Whether images of `mpp` µm per px are those that the models know. */

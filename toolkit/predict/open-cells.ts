@@ -5,14 +5,19 @@ import type { HomeFolders } from '../files/home-folders.ts';
 import { type CellModel, prepareCellModel } from '../models/cell-model.ts';
 import { cellClasses } from '../models/class-colours.ts';
 import { describeDetector } from '../models/describe-detector.ts';
-import { isSlide } from '../slide/read/is-slide.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import { type DetectionPlan, type ImageDetection, planDetection } from './detection-plan.ts';
-import { InputImage, seenSize } from './input-image.ts';
+import { InputImage, isSeenAsSlide, seenSize } from './input-image.ts';
 import { predictCells } from './predict-cells.ts';
-import type { ImagePredictor, OpenPredictorOptions, PredictionEngines, PredictionOrder } from './prediction-order.ts';
+import type {
+  ImagePredictor,
+  NamedImage,
+  OpenPredictorOptions,
+  PredictionEngines,
+  PredictionOrder,
+} from './prediction-order.ts';
 import type { UsedModel } from './prediction-summary.ts';
-import { predictSlideCells } from './slides/predict-slide-cells.ts';
+import { cellStrips, predictCellStrip, predictSlideCells } from './slides/predict-slide-cells.ts';
 
 /** Opens a detector for the user's images. @throws ReigniteError of what the model lacks, or of the choices. */
 export async function openCellsPredictor(
@@ -29,14 +34,15 @@ export async function openCellsPredictor(
   const engine = await detector.probe({ modelDir: first.modelDir, ...session }, signal && { signal });
   const classes = cellClasses(first.classes);
   const services = { home, cache: new StepCache(home.cache) };
+  const slideJob = ({ path: image, name }: NamedImage) => {
+    const detection = ofSlide(plan, first, choices);
+    return { task, image, name, out, model: first, classes, engine, session, choices, plan, detection };
+  };
   return {
     model: { digest: first.digest },
     async predict({ path: image, name }, stop) {
-      const isWhole = choices.level !== undefined || choices.everywhere === true || (await isSlide(image));
-      if (isWhole) {
-        const detection = ofSlide(plan, first, choices);
-        const job = { task, image, name, out, model: first, classes, engine, session, choices, plan, detection };
-        return predictSlideCells(job, detector, services, stop);
+      if (await isSeenAsSlide(image, choices)) {
+        return predictSlideCells(slideJob({ path: image, name }), detector, services, stop);
       }
       const input = await InputImage.open(image, choices.maxValue);
       const detection = plan.of(seenSize(input, choices));
@@ -44,6 +50,9 @@ export async function openCellsPredictor(
       const job = { task, image, name, out, model, classes, engine, session, choices, plan, detection };
       return predictCells(job, detector, services, stop);
     },
+    strips: async (image, stop) =>
+      (await isSeenAsSlide(image.path, choices)) ? cellStrips(slideJob(image), services, stop?.signal) : [],
+    predictStrip: (image, strip, stop) => predictCellStrip(slideJob(image), strip, detector, services, stop),
   };
 }
 

@@ -4,11 +4,17 @@ import { readLabelMap } from '../dataset/label-map.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
 import { tissueClasses } from '../models/class-colours.ts';
 import { prepareTissueModel, type TissueModel } from '../models/tissue-model.ts';
-import { isSlide } from '../slide/read/is-slide.ts';
+import { isSeenAsSlide } from './input-image.ts';
 import { predictTissue } from './predict-tissue.ts';
-import type { ImagePredictor, OpenPredictorOptions, PredictionEngines, PredictionOrder } from './prediction-order.ts';
+import type {
+  ImagePredictor,
+  NamedImage,
+  OpenPredictorOptions,
+  PredictionEngines,
+  PredictionOrder,
+} from './prediction-order.ts';
 import type { UsedModel } from './prediction-summary.ts';
-import { predictSlide } from './slides/predict-slide.ts';
+import { predictSlide, predictSlideStrip, tissueStrips } from './slides/predict-slide.ts';
 
 /** Opens an nnU-Net model for the user's images. @throws ReigniteError of what the model or the labels lack. */
 export async function openTissuePredictor(
@@ -26,13 +32,20 @@ export async function openTissuePredictor(
   const classes = tissueClasses(model.classes, names);
   const notes = [...(names === undefined ? [namesNote(model.classes)] : []), ...(model.notes ?? [])];
   const services = { home, cache: new StepCache(home.cache) };
+  const jobOf = ({ path: image, name }: NamedImage) => {
+    return { image, name, out, model, classes, notes, engine, session, choices };
+  };
   return {
     model: usedModel(model),
-    predict: async ({ path: image, name }, stop) => {
-      const job = { image, name, out, model, classes, notes, engine, session, choices };
-      const isWhole = choices.level !== undefined || choices.everywhere === true || (await isSlide(image));
-      return isWhole ? predictSlide(job, segmenter, services, stop) : predictTissue(job, segmenter, services, stop);
+    predict: async (image, stop) => {
+      const job = jobOf(image);
+      return (await isSeenAsSlide(image.path, choices))
+        ? predictSlide(job, segmenter, services, stop)
+        : predictTissue(job, segmenter, services, stop);
     },
+    strips: async (image, stop) =>
+      (await isSeenAsSlide(image.path, choices)) ? tissueStrips(jobOf(image), services, stop?.signal) : [],
+    predictStrip: (image, strip, stop) => predictSlideStrip(jobOf(image), strip, segmenter, services, stop),
   };
 }
 

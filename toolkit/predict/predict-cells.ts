@@ -10,7 +10,7 @@ import { type Classification, writeFeatures } from '../geojson/feature-file.ts';
 import type { DecodedImage } from '../image/accepted-image.ts';
 import type { CellModel } from '../models/cell-model.ts';
 import { writeNpy } from '../numpy/npy.ts';
-import type { KeyedEngine } from '../onnx/session/refuse-other-engine.ts';
+import type { RanEngine } from '../onnx/session/refuse-other-engine.ts';
 import type { SessionOptions } from '../onnx/session/session.ts';
 import { BOXES, SeenFacts } from '../tasks/cells/files.ts';
 import { encodeCandidates } from '../yolo/detect/candidates-file.ts';
@@ -53,7 +53,7 @@ export interface CellsJob {
   readonly model: CellModel;
   /** By number. */
   readonly classes: readonly Classification[];
-  readonly engine: Required<KeyedEngine>;
+  readonly engine: RanEngine;
   readonly session: SessionOptions;
   readonly choices: PredictionChoices;
   readonly plan: DetectionPlan;
@@ -139,7 +139,7 @@ async function detect(
   detector: CellDetector,
   work: string,
   { signal, onProgress }: PredictOptions<DetectionProgress>,
-): Promise<{ files: Record<string, string>; facts: BoxFacts; ran: Required<KeyedEngine> }> {
+): Promise<{ files: Record<string, string>; facts: BoxFacts; ran: RanEngine }> {
   const boxes = join(work, BOXES);
   const ran = await detector.detect(
     {

@@ -10,7 +10,7 @@ import type { TissueClasses } from '../models/class-colours.ts';
 import type { TissueModel } from '../models/tissue-model.ts';
 import type { RoiProgress, RoiSegmenter } from '../nnunet/sliding-window/roi-segmenter.ts';
 import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-scope.ts';
-import type { KeyedEngine } from '../onnx/session/refuse-other-engine.ts';
+import type { RanEngine } from '../onnx/session/refuse-other-engine.ts';
 import type { SessionOptions } from '../onnx/session/session.ts';
 import { modelCautions, scaleCautions, stainCautions } from './cautions.ts';
 import { type ClassArea, classAreas, type TissueCertainty, tissueCertainty, tissueCertaintyNote } from './certainty.ts';
@@ -69,7 +69,7 @@ export interface TissueJob {
   readonly classes: TissueClasses;
   /** On the model, one sentence each. */
   readonly notes: readonly string[];
-  readonly engine: Required<KeyedEngine>;
+  readonly engine: RanEngine;
   readonly session: SessionOptions;
   readonly choices: PredictionChoices;
 }
@@ -124,7 +124,7 @@ async function segment(
   segmenter: RoiSegmenter,
   work: string,
   { signal, onProgress }: PredictOptions<RoiProgress>,
-): Promise<{ files: Record<string, string>; facts: InferenceFacts; ran: Required<KeyedEngine> }> {
+): Promise<{ files: Record<string, string>; facts: InferenceFacts; ran: RanEngine }> {
   const outputs = { mask: join(work, MASK), margin: join(work, MARGIN) };
   const ran = await segmenter.segment(
     {

@@ -14,7 +14,7 @@ import { readJsonIfValid } from '../files/json-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
 import { sweepTemporaries, temporaryPathBeside } from '../files/temporary-files.ts';
 import { taskNamed } from '../tasks/task-named.ts';
-import { cellFiles, type ImagePrediction, tissueFiles } from './prediction.ts';
+import { cellFiles, type ImagePrediction, slideCellFiles, slideTissueFiles, tissueFiles } from './prediction.ts';
 import type { NamedImage, PredictionOrder } from './prediction-order.ts';
 import {
   ImageFailure,
@@ -128,7 +128,6 @@ export class PredictionFolder {
    */
   async refuseUnwritable(task: Task, images: readonly NamedImage[]): Promise<void> {
     const paths = images.flatMap((image) => this.#filesOf(task, image.name).map((path) => ({ path, image })));
-    const names = new Set(paths.map(({ path }) => basename(path)));
     const longest = new Map<string, (typeof paths)[number]>();
     for (const each of paths) {
       const known = longest.get(dirname(each.path));
@@ -137,8 +136,8 @@ export class PredictionFolder {
     for (const [folder, { path, image }] of longest) {
       await makeOutFolder(folder);
       await tryWriting(path, image.path);
-      await sweepTemporaries(folder, { of: (name) => names.has(name) });
     }
+    await this.#sweep(images);
     for (const { path } of paths) {
       if (!(await statIfThere(path))?.isDirectory()) continue;
       throw new ReigniteError('NOT_WRITABLE', `${path} is a folder, but a file must be written there.`, {
@@ -146,6 +145,17 @@ export class PredictionFolder {
       });
     }
     for (const image of images) await this.#refuseOtherImage(image);
+  }
+
+  /** Removes what killed commands left of these images, be they slides or not. */
+  async #sweep(images: readonly NamedImage[]): Promise<void> {
+    const kinds = [tissueFiles, cellFiles, slideTissueFiles, slideCellFiles];
+    const files = images.flatMap(({ name }) => kinds.flatMap((filesOf) => Object.values(filesOf(name))));
+    const names = new Set([...files.map((file) => basename(file)), ...images.map(({ name }) => `${name}.json`)]);
+    const folders = new Set(files.map((file) => join(this.#out, dirname(file))));
+    for (const folder of [...folders, join(this.#own, 'images')]) {
+      await sweepTemporaries(folder, { of: (name) => names.has(name) });
+    }
   }
 
   /** Records that an image was started: from now on it may leave files. */
@@ -294,7 +304,7 @@ export function failureOf({ path: image }: NamedImage, error: unknown): ImageFai
       ? error
       : new ReigniteError(
           'INTERNAL',
-          `Unexpected, at ${image}: ${error instanceof Error ? error.message : String(error)}`,
+          `Unexpected error in ${image}: ${error instanceof Error ? error.message : String(error)}`,
         );
   const { code, message: cause, remedy } = known;
   return { image, code, cause, remedy };
@@ -319,14 +329,15 @@ function inOrder(outcomes: readonly Outcome[], latest: readonly NamedImage[]): r
 /** What differs between two claims, as a person reads it. */
 function differences(there: Claim, here: Claim): string[] {
   const found: string[] = [];
-  if (there.task !== here.task) found.push(`--task ${there.task} there, ${here.task} here`);
+  if (there.task !== here.task) found.push(`--task ${there.task} in the folder, ${here.task} now`);
   const isSameModel =
     there.model.digest === here.model.digest && there.model.folds?.join() === here.model.folds?.join();
-  if (!isSameModel) found.push(`the model ${described(there)} there, ${described(here)} here`);
+  if (!isSameModel) found.push(`the model ${described(there)} in the folder, ${described(here)} now`);
   const names = new Set([...Object.keys(there.settings), ...Object.keys(here.settings)]);
   for (const name of names) {
     const [before, now] = [there.settings[name], here.settings[name]];
-    if (before !== now) found.push(`${optionOf(name)} ${before ?? 'not given'} there, ${now ?? 'not given'} here`);
+    if (before !== now)
+      found.push(`${optionOf(name)} ${before ?? 'not given'} in the folder, ${now ?? 'not given'} now`);
   }
   return found;
 }

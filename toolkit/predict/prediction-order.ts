@@ -4,6 +4,7 @@ import type { RoiSegmenter, SlideSegmenter } from '../nnunet/sliding-window/roi-
 import type { SessionOptions } from '../onnx/session/session.ts';
 import type { SlideCellsProgress } from '../slide/predict/slide-cells-job.ts';
 import type { SlideProgress } from '../slide/predict/slide-job.ts';
+import type { StripRows } from '../slide/read/slide-tiles.ts';
 import type { CellDetector, SlideDetector } from '../yolo/detect/cell-detector.ts';
 import type { PredictOptions } from './infer-once.ts';
 import type { ImagePrediction, PredictionChoices } from './prediction.ts';
@@ -14,6 +15,8 @@ export interface NamedImage {
   /** Absolute. */
   readonly path: string;
   readonly name: string;
+  /** Whether it is a slide, which several workers may share; said in runs only. */
+  readonly slide?: true;
 }
 
 /** What is predicted, and how. All paths are absolute. */
@@ -36,13 +39,26 @@ export interface PredictionEngines {
   readonly detector: CellDetector & SlideDetector;
 }
 
+/** What a slide was split into: the strips that were computed apart, which are put together. */
+export interface OfStrips {
+  readonly strips?: readonly StripRows[];
+}
+
 type ImageOptions = PredictOptions<SlideProgress | SlideCellsProgress>;
 
 /** Predicts images with one model. */
 export interface ImagePredictor {
   readonly model: UsedModel;
   /** @throws What `predictTissue` and `predictCells` throw. */
-  predict(image: NamedImage, options?: ImageOptions): Promise<ImagePrediction>;
+  predict(image: NamedImage, options?: ImageOptions & OfStrips): Promise<ImagePrediction>;
+  /**
+   * Splits a slide into strips that several workers can compute at the same time.
+   *
+   * @returns None for an image, and for a slide that is small or in the cache.
+   */
+  strips(image: NamedImage, options?: Pick<ImageOptions, 'signal'>): Promise<readonly StripRows[]>;
+  /** Computes one strip, and keeps it in the cache for `predict`. */
+  predictStrip(image: NamedImage, strip: StripRows, options?: ImageOptions): Promise<{ readonly cached: boolean }>;
 }
 
 export interface OpenPredictorOptions {

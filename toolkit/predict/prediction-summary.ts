@@ -4,7 +4,9 @@ import { z } from 'zod';
 import { TASKS, type Task } from '../../config/tasks.ts';
 import { ERRORS, type ErrorCode, ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { grouped } from '../format.ts';
 import { FoldName } from '../nnunet/model-card.ts';
+import { AdapterNames, adapterText } from '../onnx/provider/adapter.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import type { ClassCount, ImagePrediction } from './prediction.ts';
 
@@ -19,7 +21,7 @@ const FEW_CLASSES = 10;
  */
 export function describePrediction(image: ImagePrediction, isQuiet = false): string[] {
   const size = `${image.width} x ${image.height} px${image.mpp === undefined ? '' : `, ${image.mpp} µm/px`}`;
-  const how = image.cached ? 'from the cache' : `${image.seconds.toFixed(1)} s on ${image.provider}`;
+  const how = image.cached ? 'from the cache' : `${image.seconds.toFixed(1)} s on ${engineText(image)}`;
   return [
     `${image.name}: ${size}, ${how}`,
     ...(image.areas ?? []).map(({ name, share, mm2 }) =>
@@ -30,6 +32,10 @@ export function describePrediction(image: ImagePrediction, isQuiet = false): str
     ...outlinesOf(image),
     ...(isQuiet ? [] : image.notes).map((note) => `  ${note}`),
   ];
+}
+
+function engineText({ provider, ...names }: ImagePrediction): string {
+  return names.adapter === undefined ? provider : `${provider} (${adapterText(names)})`;
 }
 
 function countRows(counts: readonly ClassCount[]): string[] {
@@ -61,7 +67,7 @@ function outlinesOf({ regions, leftOut, width, height }: ImagePrediction): strin
   const smaller = leftOut.regions === 1 ? '1 smaller region' : `${leftOut.regions} smaller regions`;
   const outlines = regions === 1 ? '1 outline' : `${regions} outlines`;
   return [
-    `  ${outlines}; ${smaller} (${leftOut.pixels} px, ${share} % of the image) left out by --min-area (0 keeps all)`,
+    `  ${outlines}; ${smaller} (${grouped(leftOut.pixels)} px, ${share} % of the image) left out by --min-area (0 keeps all)`,
   ];
 }
 
@@ -118,6 +124,7 @@ export const PredictedImage = z.object({
   cached: z.boolean(),
   key: z.string().exactOptional(),
   provider: z.string(),
+  ...AdapterNames.shape,
   seconds: z.number(),
   notes: z.array(z.string()),
   cells: z.int().exactOptional(),

@@ -78,6 +78,9 @@ export interface ImagePrediction {
   /** Key of the network's part in the cache; missing in summaries of earlier versions. */
   readonly key?: string;
   readonly provider: string;
+  /** What the provider ran on; missing for the CPU. */
+  readonly adapter?: string;
+  readonly driver?: string;
   readonly seconds: number;
   /** What a reader of the numbers should know, one sentence each. */
   readonly notes: readonly string[];

@@ -86,7 +86,7 @@ function doubtOn({ doubt, unused }: ReaderAnnotations, title: string): RecordChe
       subject: `${title}, categories`,
       status: 'warn',
       detail: 'the category IDs give other classes than the category names',
-      remedy: 'The run uses the IDs, as the authors do; `reignite evaluate --categories by-name` uses the names.',
+      remedy: 'The run uses the IDs, as the authors do; `npx reignite evaluate --categories by-name` uses the names.',
     });
   }
   for (const { reason, annotations, ids } of unused) {

@@ -93,7 +93,7 @@ function enginesText(data: ReportData): string[] {
   if (engines.length === 0) return [];
   const said = engines.map(
     ({ ortVersion, provider, precision, engine }) =>
-      `${precision} with ONNX Runtime ${ortVersion} (execution provider ${provider}, engine "${engine}")`,
+      `${precision}${provider === 'cuda' ? ' (TensorFloat-32 switched off)' : ''} with ONNX Runtime ${ortVersion} (execution provider ${provider}, engine "${engine}")`,
   );
   const counts = Object.values(summary.tasks).map(({ rois }) => rois);
   const computed = counts.reduce((sum, rois) => sum + rois.computed, 0);

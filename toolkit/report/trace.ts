@@ -7,7 +7,7 @@ const Moment = z.string().nullable().describe('ISO 8601, UTC');
 
 /** A line of trace.jsonl: one step of a run, as its history has it. */
 export const TraceLine = z.object({
-  workflow: z.string().describe('Id of the workflow that asked for the step'),
+  workflow: z.string().describe('ID of the workflow that scheduled the activity'),
   step: z.string().describe('Name of the activity'),
   summary: z.string().describe('What it was about, such as an ROI'),
   scheduled: Moment,
@@ -21,7 +21,7 @@ export const TraceLine = z.object({
     .int()
     .nullable()
     .describe(
-      'Peak resident memory of the worker process, other steps under way in it included; of a step that ended well',
+      'Peak resident memory of the worker process, including other activities in it; only of completed activities',
     ),
   outcome: z.enum(['completed', 'failed', 'timed out', 'cancelled', 'open']),
 });

@@ -41,7 +41,7 @@ export const RESULTS = {
   ),
   acquisition: new JsonResultsFile(
     'acquisition.json',
-    'What was downloaded of the record, with sizes, MD5 and SHA-256',
+    'The downloaded files of the record, with sizes, MD5 and SHA-256',
     'activities/report/write-report.ts',
     Acquired,
   ),
@@ -68,7 +68,7 @@ export const RESULTS = {
   ),
   candidates: new JsonResultsFile(
     'candidates/<task>/<roi>.json',
-    'What the detector found in an ROI, with detection scores',
+    'All candidates of an ROI, with class, detection score, box and NMS outcome',
     'activities/task/infer-roi.ts',
     z.unknown(),
   ),
@@ -102,7 +102,7 @@ export const RESULTS = {
   ),
   evaluatedPatients: new JsonResultsFile(
     'metrics/<task>.patients.json',
-    'Counts per patient that the intervals of `evaluate` are made of',
+    'Counts per patient from which the intervals of `evaluate` are computed',
     'toolkit/evaluate/evaluation.ts',
     PatientsFile,
   ),
@@ -126,7 +126,7 @@ export const RESULTS = {
   ),
   patients: new JsonResultsFile(
     'verdict/<task>.patients.json',
-    'Counts per patient that the intervals are made of',
+    'Counts per patient from which the intervals are computed',
     'activities/task/compare-task.ts',
     z.unknown(),
   ),
@@ -152,7 +152,7 @@ export const RESULTS = {
   ),
   rounding: new ResultsFile(
     'verdict/window-rounding.json',
-    'What another rounding of the tile positions changes',
+    'Pixels and Dice that change if tile positions are rounded half up',
     'activities/task/measure-task.ts',
   ),
   discrepancies: new JsonResultsFile(

@@ -25,7 +25,9 @@ export function parseStored<Schema extends z.ZodType>(
   try {
     return schema.parse(JSON.parse(text));
   } catch (error) {
-    throw new ReigniteError('STORAGE_DAMAGED', `${name}${key} is not what reignite writes there.`, { cause: error });
+    throw new ReigniteError('STORAGE_DAMAGED', `${name}${key} is damaged, or was not written by reignite.`, {
+      cause: error,
+    });
   }
 }
 

@@ -5,6 +5,8 @@ import type { FileDigests } from '../cache/file-digests.ts';
 import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import { ReigniteError } from '../errors.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
+import { type AdapterNames, adapterNames } from '../onnx/provider/adapter.ts';
+import type { KeyedEngine } from '../onnx/session/refuse-other-engine.ts';
 import { Environment } from '../report/environment.ts';
 import type { RunStorage } from '../storage/run-storage.ts';
 
@@ -37,7 +39,7 @@ export interface PlannedRoi extends ListedRoi {
 export interface NetworkSetup {
   /** Digest of the converted model, the name of its folder under the state directory's models. */
   readonly model: { readonly digest: string };
-  readonly engine: { readonly provider: string; readonly ortVersion: string; readonly engine: string };
+  readonly engine: AdapterNames & { readonly provider: string; readonly ortVersion: string; readonly engine: string };
   readonly settings: TaskSettings;
 }
 
@@ -60,13 +62,19 @@ export interface TaskWork {
 }
 
 /** The parts of every key that name what a network is and runs on. */
-export function networkParts({ model, engine: { provider, ortVersion, engine } }: NetworkSetup): KeyParts {
-  return { model: model.digest, provider, ortVersion, engine, precision: 'float32' };
+export function networkParts({ model, engine: { provider, ortVersion, engine, ...names } }: NetworkSetup): KeyParts {
+  return { model: model.digest, provider, ...adapterNames(names), ortVersion, engine, precision: 'float32' };
 }
 
 /** What an entry was computed with. */
-export function engineOf({ parts }: CacheEntry): { readonly provider: string; readonly ortVersion: string } {
-  return { provider: String(parts['provider']), ortVersion: String(parts['ortVersion']) };
+export function engineOf({ parts }: CacheEntry): KeyedEngine {
+  const { adapter, driver } = parts;
+  return {
+    provider: String(parts['provider']),
+    ortVersion: String(parts['ortVersion']),
+    ...(adapter !== undefined && { adapter: String(adapter) }),
+    ...(driver !== undefined && { driver: String(driver) }),
+  };
 }
 
 /**

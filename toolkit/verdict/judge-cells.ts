@@ -16,6 +16,7 @@ import {
   type EvaluationVerdict,
   mostSevere,
   type PointsComparison,
+  type PointsExplanation,
   type Verdict,
   worstFirst,
 } from './verdict-file.ts';
@@ -74,7 +75,7 @@ export function judgeCells(input: {
   };
 }
 
-/** Points as far as places, classes and scores tell: an image, or all together. */
+/** Verdict on points from positions, classes and scores: an image, or all together. */
 export function verdictOnPoints({ ours, published, matched, unexplained }: PointsComparison, t: Tolerances): Verdict {
   if (unexplained === 0) return 'reproduced';
   return matched >= t.tolerance.minMatchedFraction * Math.max(ours, published) ? 'within tolerance' : 'differs';
@@ -90,8 +91,26 @@ function judgeImage(image: JudgedImage, tolerances: Tolerances): CellsRoiVerdict
     verdict: verdictOnPoints(comparison, tolerances),
     difference: most === 0 ? 0 : 1 - comparison.matched / most,
     comparison,
+    explanation: explanationOf(comparison, tolerances),
   };
 }
+
+/** Finds the most ordinary explanation for the points in which two predictions differ, under the same settings. */
+export function explanationOf(comparison: PointsComparison, tolerances: Tolerances): PointsExplanation {
+  const { extra, missing, farthest } = comparison;
+  const verdict = verdictOnPoints(comparison, tolerances);
+  if (verdict === 'differs') return 'unexplained';
+  if (verdict === 'within tolerance') return 'moved';
+  return extra + missing === 0 && farthest <= tolerances.reproduced.maxDistance ? 'identical' : 'near the threshold';
+}
+
+const EXPLANATIONS: Readonly<Record<PointsExplanation, string>> = {
+  identical: 'No difference was found.',
+  'near the threshold': 'The differing points have scores near the threshold, which rounding decides.',
+  moved: 'The differences are small shifts of the points, as another precision makes them.',
+  'other settings': 'Other settings of the authors explain the differences.',
+  unexplained: 'Neither rounding nor the settings known explain the differences.',
+};
 
 function judgeInference(
   rois: readonly CellsRoiVerdict[],
@@ -111,7 +130,8 @@ function judgeInference(
     ...(outside === 0 ? [] : [`${counted(outside, 'image is', 'images are')} outside the tolerance`]),
     ...(left === 0 ? [] : [`${counted(left, 'image')} cannot be compared`]),
   ];
-  return { verdict, reason: `${parts.join('; ')}.`, pooled };
+  const explanation = verdict === 'differs' ? 'unexplained' : explanationOf(pooled, tolerances);
+  return { verdict, reason: `${parts.join('; ')}. ${EXPLANATIONS[explanation]}`, pooled, explanation };
 }
 
 function judgeEvaluation(scored: DetectionMetrics, printed: PrintedF1 | undefined, without: number): EvaluationVerdict {

@@ -1,5 +1,5 @@
 import type { TissueTask } from '../../config/tasks.ts';
-import type { VerdictConfig } from '../../config/verdict-config.ts';
+import type { HalfPrecision, VerdictConfig } from '../../config/verdict-config.ts';
 import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
 import { counted, grouped, shortNumber } from '../format.ts';
 import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
@@ -11,6 +11,7 @@ import { CONFIDENCE_ROUNDING, type MaskComparison, sumOfComparisons } from './co
 import {
   type ComparedMetric,
   type EvaluationVerdict,
+  type HalfPrecisionComparison,
   type HeRoiVerdict,
   type HeVerdictFile,
   type MaskExplanation,
@@ -123,7 +124,7 @@ export function judgeTissue(
   };
 }
 
-/** Masks as far as pixels tell: an ROI, or all together. */
+/** Verdict on masks from their pixels: an ROI, or all together. */
 function verdictOnMasks(
   { pixels, differing, largestConfidence, lowConfidence }: MaskComparison,
   t: Tolerances,
@@ -146,12 +147,20 @@ function verdictOnMasks(
 function explanationOf({ pixels, differing, largestConfidence }: MaskComparison, t: Tolerances): MaskExplanation {
   if (differing === 0) return 'identical';
   if (largestConfidence <= t.reproduced.maxConfidence + CONFIDENCE_ROUNDING) return 'ties';
-  const isSmall = differing <= t.tolerance.maxDifferingFraction * pixels;
-  return isSmall && largestConfidence <= t.maxHalfPrecisionConfidence ? 'half precision' : 'unexplained';
+  const mostPixels = t.halfPrecision?.differingFraction.high ?? 0;
+  const mostConfidence = t.halfPrecision?.largestConfidence.high ?? 0;
+  const isSmall = differing <= Math.max(t.tolerance.maxDifferingFraction, mostPixels) * pixels;
+  const isUnsure = largestConfidence <= Math.max(t.maxHalfPrecisionConfidence, mostConfidence) + CONFIDENCE_ROUNDING;
+  return isSmall && isUnsure ? 'half precision' : 'unexplained';
+}
+
+/** `differs` is for what neither a tolerance nor half precision explains. */
+function verdictWith(explanation: MaskExplanation, verdict: Verdict): Verdict {
+  return verdict === 'differs' && explanation === 'half precision' ? 'within tolerance' : verdict;
 }
 
 const EXPLANATIONS: Readonly<Record<MaskExplanation, string>> = {
-  identical: '',
+  identical: 'No difference was found.',
   ties: 'The differing pixels are near ties: rounding decides between two labels.',
   'half precision':
     'Half precision, which the authors used, explains the differences: few pixels differ, each with a low confidence.',
@@ -162,12 +171,13 @@ function judgeRoi(judged: JudgedRoi, tolerances: Tolerances): HeRoiVerdict {
   const { roi } = judged;
   if (!('comparison' in judged)) return { roi, verdict: 'not comparable', reason: judged.reason, difference: null };
   const { between: _between, ...comparison } = judged.comparison;
+  const explanation = explanationOf(judged.comparison, tolerances);
   return {
     roi,
-    verdict: verdictOnMasks(judged.comparison, tolerances),
+    verdict: verdictWith(explanation, verdictOnMasks(judged.comparison, tolerances)),
     difference: comparison.pixels === 0 ? 0 : comparison.differing / comparison.pixels,
     comparison,
-    explanation: explanationOf(judged.comparison, tolerances),
+    explanation,
     published: overallDice(judged.published),
     ours: overallDice(judged.ours),
   };
@@ -183,9 +193,9 @@ function judgeInference(
     0,
     ...dice.filter(({ judged }) => judged).map(({ difference }) => Math.abs(difference ?? 0)),
   );
-  const onPixels = verdictOnMasks(pooled, tolerances);
   // A rare label's Dice may move past the tolerance although each pixel is one that half precision turns.
   const explanation = explanationOf(pooled, tolerances);
+  const onPixels = verdictWith(explanation, verdictOnMasks(pooled, tolerances));
   const onDice: Verdict =
     farthest <= tolerances.tolerance.maxDiceDifference || explanation !== 'unexplained' ? onPixels : 'differs';
   const verdict = mostSevere([onPixels === 'not comparable' ? onPixels : onDice, ...rois.map((roi) => roi.verdict)]);
@@ -197,13 +207,46 @@ function judgeInference(
       : `${grouped(pooled.differing)} of ${counted(pooled.pixels, 'pixel')} ${pooled.differing === 1 ? 'differs' : 'differ'}`,
     ...(pooled.differing === 0
       ? []
-      : [`largest confidence of a differing pixel ${shortNumber(pooled.largestConfidence)}`]),
+      : [`differing pixels have a confidence of at most ${shortNumber(pooled.largestConfidence)}`]),
     ...(pooled.pixels === 0 ? [] : [`largest difference of a Dice ${shortNumber(farthest)}`]),
     ...(outside === 0 ? [] : [`${counted(outside, 'ROI is', 'ROIs are')} outside the tolerance`]),
     ...(left === 0 ? [] : [`${counted(left, 'ROI')} cannot be compared`]),
   ];
-  const why = EXPLANATIONS[explanation];
-  return { verdict, reason: `${parts.join('; ')}.${why === '' ? '' : ` ${why}`}`, pooled, explanation };
+  const { halfPrecision } = tolerances;
+  const expected = halfPrecision === undefined ? undefined : expectedOf(halfPrecision, pooled, farthest);
+  const said = [
+    pooled.pixels === 0 ? '' : EXPLANATIONS[explanation],
+    ...(expected === undefined ? [] : [expectedText(expected)]),
+  ];
+  const reason = [`${parts.join('; ')}.`, ...said.filter((text) => text !== '')].join(' ');
+  return { verdict, reason, pooled, explanation, ...(expected === undefined ? {} : { halfPrecision: expected }) };
+}
+
+/** The prediction intervals of half precision, with what the published masks have in their place. */
+function expectedOf(
+  { runs, ...intervals }: HalfPrecision,
+  { pixels, differing, largestConfidence }: MaskComparison,
+  diceDifference: number,
+): HalfPrecisionComparison {
+  const found = { differingFraction: pixels === 0 ? 0 : differing / pixels, largestConfidence, diceDifference };
+  const compared = (name: keyof typeof found) => {
+    const { low, high } = intervals[name];
+    return { low, high, found: found[name], within: found[name] >= low && found[name] <= high };
+  };
+  return {
+    runs,
+    differingFraction: compared('differingFraction'),
+    largestConfidence: compared('largestConfidence'),
+    diceDifference: compared('diceDifference'),
+  };
+}
+
+function expectedText({ runs, differingFraction: { low, high, found } }: HalfPrecisionComparison): string {
+  const percent = (share: number) => `${shortNumber(100 * share)} %`;
+  return (
+    `One more of ${runs} repeated runs in half precision would change ${percent(low)} to ${percent(high)} of the pixels ` +
+    `(95 % prediction interval); here it is ${percent(found)}.`
+  );
 }
 
 function judgeEvaluation(
@@ -227,7 +270,10 @@ function judgeEvaluation(
   };
 }
 
-/** Dice as the paper defines it, of the published and of our masks; null for a class that the ground truth does not have. */
+/**
+ * Dice as the paper defines it, of the published and of our masks; null for a class that the ground truth does not
+ * have.
+ */
 function comparedDice(
   published: ConfusionMatrix,
   ours: ConfusionMatrix,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CELL_TASKS, TISSUE_TASKS } from '../../config/tasks.ts';
+import { AdapterNames } from '../onnx/provider/adapter.ts';
 import { MaskComparison } from './compare-masks.ts';
 
 /** How a result stands to the published one. */
@@ -54,6 +55,29 @@ export type EvaluationVerdict = z.infer<typeof EvaluationVerdict>;
  */
 export const MaskExplanation = z.enum(['identical', 'ties', 'half precision', 'unexplained']);
 export type MaskExplanation = z.infer<typeof MaskExplanation>;
+
+const Expected = z.object({
+  low: z.number(),
+  high: z.number(),
+  found: z.number().describe('Of the published masks against ours'),
+  within: z.boolean(),
+});
+
+/** 95 % prediction intervals of repeated runs in half precision, and where the published masks lie. */
+const HalfPrecisionComparison = z.object({
+  runs: z.int(),
+  differingFraction: Expected,
+  largestConfidence: Expected,
+  diceDifference: Expected,
+});
+export type HalfPrecisionComparison = z.infer<typeof HalfPrecisionComparison>;
+
+/**
+ * What explains the points in which an image differs: nothing has to be explained; their scores are near the threshold;
+ * they are moved within the tolerance; other settings of the authors explain them; or none of these.
+ */
+export const PointsExplanation = z.enum(['identical', 'near the threshold', 'moved', 'other settings', 'unexplained']);
+export type PointsExplanation = z.infer<typeof PointsExplanation>;
 
 const RoiVerdict = z.object({
   roi: z.string(),
@@ -144,6 +168,7 @@ export type TumourProportion = z.infer<typeof TumourProportion>;
 export const VerdictEngine = z.object({
   model: z.string().describe('Digest of the converted model'),
   provider: z.string().describe('ONNX Runtime execution provider'),
+  ...AdapterNames.shape,
   ortVersion: z.string(),
   engine: z.string(),
   precision: z.literal('float32'),
@@ -171,6 +196,7 @@ export const HeVerdictFile = z.object({
     reason: z.string(),
     pooled: MaskComparison,
     explanation: MaskExplanation.optional(),
+    halfPrecision: HalfPrecisionComparison.optional().describe('Where the configuration has intervals'),
   }),
   dice: z.object({ all: z.array(ComparedMetric), til: z.array(ComparedMetric), between: z.array(ComparedMetric) }),
   withoutPrediction: z.object({ published: WithoutPrediction, ours: WithoutPrediction }).optional(),
@@ -197,7 +223,10 @@ export const PointsComparison = z.object({
 });
 export type PointsComparison = z.infer<typeof PointsComparison>;
 
-export const CellsRoiVerdict = RoiVerdict.extend({ comparison: PointsComparison.optional() });
+export const CellsRoiVerdict = RoiVerdict.extend({
+  comparison: PointsComparison.optional(),
+  explanation: PointsExplanation.optional(),
+});
 export type CellsRoiVerdict = z.infer<typeof CellsRoiVerdict>;
 
 /** Settings that may have made the published points, and how many of these they explain. */
@@ -218,7 +247,12 @@ export const CellsVerdictFile = z.object({
   task: z.enum(CELL_TASKS),
   verdict: Verdict,
   evaluation: EvaluationVerdict,
-  inference: z.object({ verdict: Verdict, reason: z.string(), pooled: PointsComparison }),
+  inference: z.object({
+    verdict: Verdict,
+    reason: z.string(),
+    pooled: PointsComparison,
+    explanation: PointsExplanation.optional(),
+  }),
   f1: z.array(ComparedMetric).describe('Every reader with the AI, macro and a class, in the order of the tree'),
   f1LowestIndex: z.array(ComparedMetric).describe('The same when equal distances are taken in the order of the file'),
   readings: z.array(Reading).optional().describe('Where more than one set of settings was tried'),

@@ -1,66 +1,70 @@
-import { fork } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { z } from 'zod';
-import { compiledFile } from '../../../config/package-files.ts';
-import { writeModel } from '../../../toolkit/onnx/file/write-model.ts';
-import { GraphBuilder } from '../../../toolkit/onnx/graph/graph.ts';
-import { leakyRelu } from '../../../toolkit/onnx/graph/operators.ts';
+import { adapterText, isRealGpu } from '../../../toolkit/onnx/provider/adapter.ts';
+import { type CudaObstacle, cudaObstacle } from '../../../toolkit/onnx/provider/cuda-obstacle.ts';
+import { errorClause } from '../../../toolkit/onnx/provider/error-clause.ts';
+import { type ProbedProvider, probeProvider } from '../../../toolkit/onnx/provider/probe.ts';
 import { ortVersion } from '../../../toolkit/onnx/session/engine.ts';
 import { PROVIDERS, type Provider } from '../../../toolkit/onnx/session/session.ts';
 import type { Finding } from '../doctor.ts';
 
 const REMEDIES: Readonly<Record<Provider, string>> = {
   cpu: 'Install the package again: `npm ci`.',
-  cuda:
-    'On Linux x64 with an NVIDIA GPU: `node node_modules/onnxruntime-node/script/install.js` downloads the CUDA files that ' +
-    'npm leaves out; CUDA 12 and cuDNN 9 must be found by the loader (LD_LIBRARY_PATH).',
+  cuda: 'Run `npx reignite gpu install`, or use another provider.',
   webgpu: 'It needs a GPU with a Vulkan, Metal or Direct3D 12 driver; cpu works without.',
 };
 
-const PROBE_MS = 60_000;
-const Answer = z.object({ error: z.string().nullable() });
-
-/** Which execution providers really open a session here. */
+/** Which execution providers really run a network here, and on what. */
 export async function checkProviders(): Promise<Finding[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'reignite-doctor-'));
-  try {
-    const model = join(folder, 'probe.onnx');
-    await writeModel(model, probeGraph());
-    return await Promise.all(PROVIDERS.map((provider) => checkProvider(provider, model)));
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const obstacle = cudaObstacle();
+  const probed = await Promise.all(
+    PROVIDERS.map(async (provider) => ({
+      provider,
+      ...(provider === 'cuda' && obstacle !== undefined ? { error: obstacle.reason } : await probeProvider(provider)),
+    })),
+  );
+  return [...probed.map((each) => findingOf(each, obstacle)), automatic(probed)];
 }
 
-async function checkProvider(provider: Provider, model: string): Promise<Finding> {
+/** Whether CUDA runs, and what is missing. */
+export async function cudaFinding(): Promise<Finding> {
+  const obstacle = cudaObstacle();
+  const probed = obstacle === undefined ? await probeProvider('cuda') : { error: obstacle.reason };
+  return findingOf({ provider: 'cuda', ...probed }, obstacle);
+}
+
+/** A finding as a person reads it. */
+export function lineOf({ status, name, detail, remedy }: Finding): string {
+  const line = `${status.padEnd(5)} ${name.padEnd(18)} ${detail}`;
+  return remedy === undefined ? line : `${line}\n${' '.repeat(25)}${remedy}`;
+}
+
+type Probed = ProbedProvider & { readonly provider: Provider };
+
+function findingOf({ provider, error, ...names }: Probed, obstacle: CudaObstacle | undefined): Finding {
   const name = `ONNX Runtime ${provider}`;
-  const error = await probe(provider, model);
-  if (error === null) return { name, status: 'pass', detail: `${ortVersion()} opens a session` };
-  return { name, status: provider === 'cpu' ? 'fail' : 'warn', detail: error, remedy: REMEDIES[provider] };
+  if (error !== undefined) {
+    const remedy = (provider === 'cuda' ? obstacle?.remedy : undefined) ?? REMEDIES[provider];
+    return { name, status: provider === 'cpu' ? 'fail' : 'warn', detail: errorClause(error), remedy };
+  }
+  const on = provider === 'cpu' ? '' : ` on ${adapterText(names)}`;
+  const precision = provider === 'cuda' ? '; full float32, TensorFloat-32 is switched off' : '';
+  const detail = `${ortVersion()} runs${on}${precision}`;
+  if (provider !== 'webgpu' || isRealGpu(names)) return { name, status: 'pass', detail };
+  return { name, status: 'pass', detail: `${detail}; only taken where it is named, slower than cpu` };
 }
 
-/** Opens a session in a process of its own. @returns What went wrong; null when nothing did. */
-function probe(provider: Provider, model: string): Promise<string | null> {
-  const child = fork(compiledFile('cli/maintain/doctor/probe-provider.ts'), [model, provider], {
-    execArgv: [],
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    timeout: PROBE_MS,
-  });
-  return new Promise((resolve) => {
-    child.once('message', (message) => resolve(Answer.parse(message).error));
-    child.once('error', (error) => resolve(error.message));
-    child.once('exit', (status, signal) =>
-      resolve(`The process that tried it exited (${signal ?? `status ${status}`}).`),
-    );
-  });
+/** Which provider `auto` takes, and in a clause each why not the ones before it. */
+function automatic(probed: readonly Probed[]): Finding {
+  const preferred = (['cuda', 'webgpu'] as const).flatMap(
+    (name) => probed.find(({ provider }) => provider === name) ?? [],
+  );
+  const reasons: string[] = [];
+  for (const { provider, error, ...names } of preferred) {
+    if (error === undefined && (provider === 'cuda' || isRealGpu(names))) return automaticFinding(provider, reasons);
+    reasons.push(`not ${provider} (${error === undefined ? adapterText(names) : errorClause(error)})`);
+  }
+  return automaticFinding('cpu', reasons);
 }
 
-function probeGraph() {
-  const builder = new GraphBuilder('probe');
-  const shape = [1, 3, 8, 8];
-  const input = builder.input('input', 'float32', shape);
-  builder.output(leakyRelu(builder, 'output', input, 0.01), 'float32', shape);
-  return builder.build();
+function automaticFinding(provider: Provider, reasons: readonly string[]): Finding {
+  return { name: 'Provider auto', status: 'pass', detail: [`takes ${provider}`, ...reasons].join(', ') };
 }

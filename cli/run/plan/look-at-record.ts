@@ -12,6 +12,7 @@ import { folderTree } from '../../../toolkit/preflight/record-tree.ts';
 import { type FoundArchive, remoteTree } from '../../../toolkit/preflight/remote-tree.ts';
 import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
 import { RangeIgnored } from '../../../toolkit/zenodo/download/fetch-pieces.ts';
+import { KnownLook } from './known-looks.ts';
 
 /** Whether the data folder has all that a run reads, so that no request is needed. */
 export async function isDataComplete({ config, folders: { data } }: RunInput): Promise<boolean> {
@@ -83,11 +84,16 @@ async function lookOnServer(
   const scratch = await mkdtemp(join(tmpdir(), 'reignite-look-'));
   try {
     const { files } = await servers.record(zenodo, id, signal);
+    const known = new KnownLook(home, files, look);
+    const earlier = await known.recall();
+    if (earlier !== undefined) return earlier;
     const request = (file: { key: string; url: string }) => servers.request(zenodo, id, file);
     const tree = await remoteTree({ files, scratch, request, signal });
     try {
       const checked = await checkRecord(tree, look);
-      return { source: 'server', archives: tree.archives, bytes: tree.bytes(), ...checked };
+      const found = { source: 'server', archives: tree.archives, bytes: tree.bytes(), ...checked } as const;
+      await known.remember(found);
+      return found;
     } finally {
       await tree.close();
     }
@@ -109,7 +115,12 @@ export function lookLines(look: RecordLook | NoLook, { all = false } = {}): read
   if (look.source === 'none') return [`The record was not checked before the download: ${look.reason}.`];
   const found = (status: string) => look.checks.filter((check) => check.status === status);
   const passed = found('pass');
-  const where = look.source === 'server' ? `${bytesText(look.bytes)} fetched` : 'in the data folder';
+  const isKnown = look.source === 'server' && look.bytes === 0;
+  const where = isKnown
+    ? 'as found earlier; the files are the same'
+    : look.source === 'server'
+      ? `${bytesText(look.bytes)} fetched`
+      : 'in the data folder';
   const shown = [...found('fail'), ...found('warn'), ...found('unknown'), ...(all ? passed : [])];
   return [
     `Record checked (${where}): ${passed.length} of ${look.checks.length} as expected`,

@@ -7,7 +7,10 @@ import { differenceInWords, differingParts } from '../../../toolkit/cache/why-mi
 import { ReigniteError } from '../../../toolkit/errors.ts';
 import { inside } from '../../../toolkit/files/inside.ts';
 import { imageSize } from '../../../toolkit/image/open-image.ts';
+import { type AdapterNames, isRealGpu } from '../../../toolkit/onnx/provider/adapter.ts';
+import { adapterOf } from '../../../toolkit/onnx/provider/probe.ts';
 import { ortVersion } from '../../../toolkit/onnx/session/engine.ts';
+import type { Provider } from '../../../toolkit/onnx/session/session.ts';
 import type { KnownModel } from '../../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
 import type { ListedRoi } from '../../../toolkit/tasks/work.ts';
@@ -72,8 +75,9 @@ async function planRoi(
   const ref = { digest: model.digest };
   const kind = taskNamed(task);
   const sources = { image: imageSha256, truth: truthSha256 };
-  const setups = providersOf(input).map((provider) => {
-    const engine = { provider, ortVersion: ortVersion(), engine: input.config.inference.engine };
+  const engines = await enginesOf(input);
+  const setups = engines.map((provider) => {
+    const engine = { ...provider, ortVersion: ortVersion(), engine: input.config.inference.engine };
     return { model: ref, engine, settings: TaskSettings.parse(input.config[task]) };
   });
   const keys = setups.map((setup) => kind.inferenceKey(roi, sources, setup));
@@ -92,9 +96,14 @@ function outstanding(roi: string, reason: string, tiles: { readonly tiles?: numb
 }
 
 /** `auto` takes the first that works; which one that is, only the worker can say. */
-function providersOf({ config }: RunInput): readonly string[] {
+async function enginesOf({ config }: RunInput): Promise<readonly (AdapterNames & { readonly provider: Provider })[]> {
   const { provider } = config.inference;
-  return provider === 'auto' ? ['cuda', 'cpu'] : [provider];
+  if (provider !== 'auto') return [{ provider, ...(await adapterOf(provider)) }];
+  const preferred = [
+    { provider: 'cuda' as const, ...(await adapterOf('cuda')) },
+    { provider: 'webgpu' as const, ...(await adapterOf('webgpu')) },
+  ];
+  return [...preferred.filter(isRealGpu), { provider: 'cpu' }];
 }
 
 function reasonOf(made: readonly CacheEntry[], wanted: KeyParts | undefined, cache: StepCache): string {

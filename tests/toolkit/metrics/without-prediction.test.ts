@@ -51,7 +51,7 @@ describe('pixels without a prediction', () => {
       return describeWithoutPrediction('The masks', { annotated: 1e6, pixels, share }, { shown: 0.95, missed: 0.9 });
     };
     expect(say(0)).toBe(
-      'The masks have no prediction for 0 of 1000000 annotated pixels (0 %): Unannotated, or a value that is not a label. ' +
+      'The masks have no prediction for 0 of 1,000,000 annotated pixels (0 %): Unannotated, or a value that is not a label. ' +
         'Counting them as missed, Overall is 0.9000 instead of 0.9500.',
     );
     expect(say(0.001)).not.toContain('WARNING');
@@ -70,7 +70,7 @@ describe('the verdict on masks', () => {
     expect(sides.published).toMatchObject({ annotated: 2_000, pixels: 500, all: { overall: 0.75 } });
     expect(sides.ours).toMatchObject({ annotated: 4_000, pixels: 0 });
     expect(warnings).toEqual([
-      expect.stringMatching(/^WARNING: The published masks have no prediction for 500 of 2000/),
+      expect.stringMatching(/^WARNING: The published masks have no prediction for 500 of 2,000/),
     ]);
   });
 });

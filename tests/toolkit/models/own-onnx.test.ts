@@ -71,8 +71,8 @@ describe('an ONNX model of the user', () => {
   });
 
   it.each([
-    [{ ...SAME, labels: ['a', 'b'] }, '2 labels as NHWC make [1,32,32,2]'],
-    [{ ...SAME, output: { values: 'probabilities' } }, '3 labels as NCHW make [1,3,32,32]'],
+    [{ ...SAME, labels: ['a', 'b'] }, '2 labels as NHWC need [1,32,32,2]'],
+    [{ ...SAME, output: { values: 'probabilities' } }, '3 labels as NCHW need [1,3,32,32]'],
     [{ ...SAME, input: { size: [64, 64] } }, 'input.size says 64,64'],
     [{ ...SAME, input: { layout: 'NHWC' } }, 'does not have 3 channels in the layout NHWC'],
     [

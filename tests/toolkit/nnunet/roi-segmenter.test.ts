@@ -138,7 +138,8 @@ describe('createRoiSegmenter', () => {
   it('says what it runs on, and why not on what it would prefer', async () => {
     const { modelDir } = await tinyJob('a', 40, 40, 32);
     const engine = await segmenter.probe({ modelDir, provider: 'auto' });
-    if (engine.provider === 'cpu') expect(engine.fallbacks).toEqual([expect.stringContaining('cuda')]);
+    if (engine.provider === 'cpu')
+      expect(engine.fallbacks).toEqual([expect.stringContaining('cuda'), expect.stringContaining('webgpu')]);
     expect(engine.ortVersion).toMatch(/^1\./);
   });
 

@@ -3,17 +3,18 @@ import { describe, expect, it } from 'vitest';
 import { StepCache } from '../../../toolkit/cache/step-cache.ts';
 import { writeFileAtomic } from '../../../toolkit/files/atomic-write.ts';
 import { homeFolders } from '../../../toolkit/files/home-folders.ts';
+import type { RanEngine } from '../../../toolkit/onnx/session/refuse-other-engine.ts';
 import { inferOnce } from '../../../toolkit/predict/infer-once.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
-const CPU = { provider: 'cpu', ortVersion: '1.30.0', instructionSet: 'x64 avx2' };
+const CPU: RanEngine = { provider: 'cpu', ortVersion: '1.30.0', instructionSet: 'x64 avx2' };
 const facts = { provider: 'cpu', seconds: 1, notes: [] };
 
 async function setUp() {
   const home = homeFolders(await temporaryFolder());
   const cache = new StepCache(home.cache);
   let times = 0;
-  const infer = (engine: typeof CPU, ran: typeof CPU = engine) =>
+  const infer = (engine: RanEngine, ran = engine) =>
     inferOnce({ parts: { step: 'test' }, engine }, { home, cache }, {}, async (work) => {
       times += 1;
       await writeFileAtomic(join(work, 'result'), 'x');
@@ -23,20 +24,24 @@ async function setUp() {
 }
 
 describe('inferOnce', () => {
-  it.each([{ provider: 'cuda' }, { ortVersion: '1.31.0' }, { instructionSet: 'x64 avx512f' }])(
-    'keeps what %j makes apart',
-    async (other) => {
-      const { infer, times } = await setUp();
-      const first = await infer(CPU);
-      expect(first.entry.parts).toMatchObject({ ...CPU, precision: 'float32' });
-      expect((await infer({ ...CPU, ...other })).isCached).toBe(false);
-      expect((await infer(CPU)).isCached).toBe(true);
-      expect(times()).toBe(2);
-    },
-  );
+  it.each([
+    { provider: 'cuda' },
+    { adapter: 'NVIDIA H200', driver: '580.95.05' },
+    { ortVersion: '1.31.0' },
+    { instructionSet: 'x64 avx512f' },
+  ])('keeps what %j makes apart', async (other) => {
+    const { infer, times } = await setUp();
+    const first = await infer(CPU);
+    expect(first.entry.parts).toMatchObject({ ...CPU, precision: 'float32' });
+    expect((await infer({ ...CPU, ...other })).isCached).toBe(false);
+    expect((await infer(CPU)).isCached).toBe(true);
+    expect(times()).toBe(2);
+  });
 
   it('keeps nothing of a network that ran on something else than the key says', async () => {
     const { infer } = await setUp();
+    const onGpu = { ...CPU, adapter: 'NVIDIA H200', driver: '580.95.05' };
+    await expect(infer(onGpu, { ...onGpu, driver: '581.0' })).rejects.toThrow('on NVIDIA H200, driver 581.0;');
     await expect(infer({ ...CPU, provider: 'cuda' }, CPU)).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE' });
     expect((await infer({ ...CPU, provider: 'cuda' })).isCached).toBe(false);
   });

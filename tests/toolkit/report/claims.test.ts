@@ -3,8 +3,8 @@ import { RunConfig } from '../../../config/schema.ts';
 import { TASKS } from '../../../config/tasks.ts';
 import { VerdictConfig } from '../../../config/verdict-config.ts';
 import type { Provenance } from '../../../toolkit/dataset/provenance.ts';
+import { parseAdapters } from '../../../toolkit/onnx/provider/nvidia.ts';
 import { badge } from '../../../toolkit/report/badge.ts';
-import { parseAdapters } from '../../../toolkit/report/environment.ts';
 import { methodsText } from '../../../toolkit/report/methods.ts';
 import { citations } from '../../../toolkit/report/page/cite.ts';
 import { headlineOf } from '../../../toolkit/report/page/headline.ts';
@@ -139,6 +139,7 @@ describe('the methods text', () => {
     });
     expect(text).toContain('the tiles that hold annotated pixels');
     expect(text).toContain('ONNX Runtime 1.30.0 (execution provider cuda, engine "exact"), 1 thread per session');
+    expect(text).toContain('in float32 (TensorFloat-32 switched off) with');
     expect(text).toContain('an AMD EPYC machine (linux x64; NVIDIA H200, driver 570.1.2)');
     const without = methodsOf({
       tasks: [{ ...tissue('reproduced'), engine }],

@@ -1,10 +1,13 @@
 import { existsSync } from 'node:fs';
+import { truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { readNpy } from '../../../toolkit/numpy/npy.ts';
+import { concatenateFiles } from '../../../toolkit/files/concatenate-files.ts';
 import { detectSlide } from '../../../toolkit/slide/predict/detect-slide.ts';
+import { judgeSlide } from '../../../toolkit/slide/predict/judge-slide.ts';
+import type { SlideCellsJob } from '../../../toolkit/slide/predict/slide-cells-job.ts';
 import type { TissueMask } from '../../../toolkit/slide/tissue/tissue-mask.ts';
 import type { DetectorModel } from '../../../toolkit/yolo/detect/detect-image.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
@@ -54,19 +57,35 @@ function jobOf(folder: string, slide: string) {
     slide,
     choice: { level: 0 },
     target: 0.5,
-    confidence: 0.5,
-    iou: 0.5,
+    floor: 0.05,
     partialDir: join(folder, 'partial'),
-    cells: join(folder, 'cells.npy'),
+    boxes: join(folder, 'boxes.bin'),
   };
 }
 
-/** Centres of the cells in a file, as whole pixels. */
-async function centresOf(path: string): Promise<Dot[]> {
-  const { data } = await readNpy(path);
+type Job = ReturnType<typeof jobOf> & Pick<SlideCellsJob, 'tissue' | 'rows'>;
+
+/** Finds candidates, then chooses the cells. */
+async function detect(
+  job: Job,
+  model: DetectorModel,
+  options: Parameters<typeof detectSlide>[3] = {},
+  confidence = 0.5,
+) {
+  const seen = await detectSlide(job, model, {}, options);
+  return { ...seen, ...(await judged(job, seen, confidence)) };
+}
+
+function judged(job: Job, { width, height }: { readonly width: number; readonly height: number }, confidence = 0.5) {
+  const { boxes, tissue } = job;
+  return judgeSlide({ boxes, width, height, size: SIZE, confidence, iou: 0.5, ...(tissue && { tissue }) });
+}
+
+/** Centres of cells, as whole pixels. */
+function centresOf(data: Float32Array): Dot[] {
   const centres: Dot[] = [];
   for (let at = 0; at < data.length; at += 6) {
-    const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = Array.from(data.slice(at, at + 4), Number);
+    const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = data.subarray(at, at + 4);
     centres.push([Math.floor((x1 + x2) / 2), Math.floor((y1 + y2) / 2)]);
   }
   return centres;
@@ -89,9 +108,9 @@ describe('detectSlide', () => {
         }
         const folder = await temporaryFolder();
         const job = jobOf(folder, await slideOf(folder, dots, width, height));
-        const result = await detectSlide(job, dotDetector(), {});
-        expect(sorted(await centresOf(job.cells))).toEqual(sorted(dots));
-        expect(result).toMatchObject({ width, height, cells: dots.length, outside: 0 });
+        const result = await detect(job, dotDetector());
+        expect(sorted(centresOf(result.cells))).toEqual(sorted(dots));
+        expect(result).toMatchObject({ width, height, outside: 0 });
         expect(existsSync(job.partialDir)).toBe(false);
       }),
       { numRuns: 15 },
@@ -103,8 +122,8 @@ describe('detectSlide', () => {
     const dots: Dot[] = [];
     for (let at = 0; at < 20; at++) dots.push([70 + 3 * at, 20 + 15 * at]);
     const job = jobOf(folder, await slideOf(folder, dots, 300, 330));
-    await detectSlide(job, dotDetector(), {});
-    expect(sorted(await centresOf(job.cells))).toEqual(sorted(dots));
+    const { cells } = await detect(job, dotDetector());
+    expect(sorted(centresOf(cells))).toEqual(sorted(dots));
   });
 
   it('runs only on tiles with tissue, and keeps only cells in it', async () => {
@@ -119,8 +138,8 @@ describe('detectSlide', () => {
     for (const block of [0, 1, 25, 26]) tissue.data[block] = 1;
     const job = { ...jobOf(folder, await slideOf(folder, dots, width, height)), tissue };
     const model = dotDetector();
-    const result = await detectSlide(job, model, {});
-    expect(await centresOf(job.cells)).toEqual([[30, 30]]);
+    const result = await detect(job, model);
+    expect(centresOf(result.cells)).toEqual([[30, 30]]);
     expect(model.runs()).toBe(1);
     expect(result.outside).toBe(1);
   });
@@ -129,8 +148,8 @@ describe('detectSlide', () => {
     const folder = await temporaryFolder();
     const dots = Array.from({ length: 60 }, (_, at): Dot => [15 + ((at * 37) % 460), 15 + 5 * at]);
     const slide = await slideOf(folder, dots, 500, 330);
-    const whole = { ...jobOf(folder, slide), cells: join(folder, 'whole.npy') };
-    const { tiles } = await detectSlide(whole, dotDetector(), {});
+    const whole = await detect(jobOf(folder, slide), dotDetector());
+    const { tiles } = whole;
     for (const stopAt of [1, 4, tiles - 1]) {
       const job = jobOf(folder, slide);
       let asked = 0;
@@ -139,19 +158,60 @@ describe('detectSlide', () => {
           if (asked++ > stopAt) throw new Error('killed');
         },
       };
-      await expect(detectSlide(job, dotDetector(), {}, { signal })).rejects.toThrow('killed');
+      await expect(detect(job, dotDetector(), { signal })).rejects.toThrow('killed');
       const model = dotDetector();
-      const result = await detectSlide(job, model, {});
+      const result = await detect(job, model);
       expect(result.resumed).toBe(stopAt);
       expect(model.runs()).toBe(tiles - stopAt);
-      expect((await readNpy(job.cells)).data).toEqual((await readNpy(whole.cells)).data);
+      expect(result.cells).toEqual(whole.cells);
     }
   });
 
   it('writes an empty list where there is nothing', async () => {
     const folder = await temporaryFolder();
     const job = jobOf(folder, await slideOf(folder, [], 100, 90));
-    expect(await detectSlide(job, dotDetector(), {})).toMatchObject({ cells: 0, tiles: 1 });
-    expect((await readNpy(job.cells)).shape).toEqual([0, 6]);
+    const result = await detect(job, dotDetector());
+    expect(result.tiles).toBe(1);
+    expect(result.cells).toHaveLength(0);
+  });
+
+  it('chooses the cells of another confidence without the network, with the bits of a run at it', async () => {
+    const folder = await temporaryFolder();
+    const dots = Array.from({ length: 60 }, (_, at): Dot => [15 + ((at * 37) % 460), 15 + 5 * at]);
+    const slide = await slideOf(folder, dots, 500, 330);
+    const job = jobOf(folder, slide);
+    const seen = await detect(job, dotDetector());
+    for (const confidence of [0.3, 0.65, 0.7]) {
+      const again = await judged(job, seen, confidence);
+      const anew = await detect(
+        { ...job, boxes: join(folder, 'anew.bin'), floor: confidence },
+        dotDetector(),
+        {},
+        confidence,
+      );
+      expect(again.cells).toEqual(anew.cells);
+    }
+    const { cells } = await judged(job, seen, 0.7);
+    expect(cells.length).toBeGreaterThan(0);
+    expect(cells.length).toBeLessThan(seen.cells.length);
+  });
+
+  it('gives the same cells in strips as at once', async () => {
+    const folder = await temporaryFolder();
+    const dots = Array.from({ length: 60 }, (_, at): Dot => [15 + ((at * 37) % 460), 15 + 5 * at]);
+    const job = jobOf(folder, await slideOf(folder, dots, 500, 330));
+    const whole = await detect(job, dotDetector());
+    const strips = [0, 1, 3].map((first, index, all) => ({ first, end: all[index + 1] ?? 99 }));
+    const parts: string[] = [];
+    for (const [index, rows] of strips.entries()) {
+      const strip = { ...job, rows, boxes: join(folder, `strip-${index}.bin`) };
+      expect((await detectSlide(strip, dotDetector(), {})).tiles).toBeGreaterThan(0);
+      parts.push(strip.boxes);
+    }
+    const joined = { ...job, boxes: join(folder, 'joined.bin') };
+    await concatenateFiles(joined.boxes, parts);
+    expect(await judged(joined, whole)).toEqual({ cells: whole.cells, outside: 0 });
+    await truncate(joined.boxes, 1_000);
+    await expect(judged(joined, whole)).rejects.toMatchObject({ code: 'INTERNAL' });
   });
 });

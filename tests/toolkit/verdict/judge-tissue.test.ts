@@ -58,6 +58,31 @@ describe('judgeTissue', () => {
     expect(file.verdict).toBe('differs');
   });
 
+  it('explains by half precision what repeated runs in it cover, and says how the published masks compare', () => {
+    const halfPrecision = {
+      runs: 5,
+      differingFraction: { low: 0.001, high: 0.006 },
+      largestConfidence: { low: 0, high: 0.012 },
+      diceDifference: { low: 0, high: 0.01 },
+    };
+    const judge = (...rois: ComparedRoi[]) => judgeTissue('he', rois, undefined, { ...TOLERANCES, halfPrecision });
+    // 240 of 40,000 pixels, past the tolerance of 0.5 %.
+    const { inference, rois } = judge(roi('a', 240, 0.012));
+    expect(inference).toMatchObject({
+      verdict: 'within tolerance',
+      explanation: 'half precision',
+      reason: expect.stringContaining('One more of 5 repeated runs in half precision would change 0.10 % to 0.60 %'),
+      halfPrecision: {
+        differingFraction: { low: 0.001, high: 0.006, found: 0.006, within: true },
+        largestConfidence: { within: true },
+      },
+    });
+    expect(rois[0]).toMatchObject({ verdict: 'within tolerance', explanation: 'half precision' });
+    expect(judge(roi('a', 241, 0.012)).inference).toMatchObject({ verdict: 'differs', explanation: 'unexplained' });
+    expect(judge(roi('a', 240, 0.0121)).inference.verdict).toBe('differs');
+    expect(judge(roi('a', 4, 0)).inference.halfPrecision?.differingFraction.within).toBe(false);
+  });
+
   it('lets one ROI outside make the task differ, and names it first', () => {
     const file = judgeTissue(
       'he',

@@ -109,8 +109,8 @@ function agreementMatrix(title: string, { readers, f1 }: GroupAgreement): ShadeM
     title,
     rows: readers,
     columns: readers,
-    rowTitle: 'taken as prediction',
-    columnTitle: 'taken as truth',
+    rowTitle: 'as prediction',
+    columnTitle: 'as ground truth',
     values,
     texts,
   };

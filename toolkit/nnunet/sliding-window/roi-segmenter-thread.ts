@@ -1,4 +1,5 @@
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
+import { adapterNames } from '../../onnx/provider/adapter.ts';
 import { segmentSlide } from '../../slide/predict/segment-slide.ts';
 import type { SlideJob, SlideProgress, SlideResult } from '../../slide/predict/slide-job.ts';
 import { type RequestWatch, serveRequests } from '../../threads/serve-requests.ts';
@@ -23,15 +24,16 @@ const PARTIAL_SCHEMA = '3';
 let loaded: { readonly key: string; readonly networks: ThreadedNetworks } | undefined;
 
 /** Keeps the networks of the last job: a run segments hundreds of ROIs with one model. */
-async function networksOf({ modelDir, provider, threads }: ModelJob): Promise<ThreadedNetworks> {
+async function networksOf({ modelDir, provider, threads, keptBytes }: ModelJob): Promise<ThreadedNetworks> {
   const { digest } = await describeNetworks(modelDir);
-  const key = JSON.stringify([modelDir, digest, provider, threads]);
+  const key = JSON.stringify([modelDir, digest, provider, threads, keptBytes]);
   if (loaded?.key === key) return loaded.networks;
   await release();
   const networks = await ThreadedNetworks.open({
     modelDir,
     ...(provider !== undefined && { provider }),
     ...(threads !== undefined && { threads }),
+    ...(keptBytes !== undefined && { keptBytes }),
   });
   loaded = { key, networks };
   return networks;
@@ -55,13 +57,16 @@ async function segment(job: RoiJob, watch: RequestWatch<RoiProgress>): Promise<S
     scope: job.scope,
     ...(job.scope === 'annotated' && job.truth !== undefined && { truth: await sha256OfFile(job.truth) }),
     provider: engine.provider,
+    ...adapterNames(engine),
     ortVersion: engine.ortVersion,
     instructionSet: engine.instructionSet,
   };
   const segmented = await segmentRoi(job, networks, identity, watch);
+  const { counts } = networks;
   return {
     ...segmented,
     ...engine,
+    ...(counts !== undefined && { counts }),
     peakRssBytes: process.resourceUsage().maxRSS * 1024,
     seconds: (performance.now() - start) / 1000,
   };
@@ -84,6 +89,7 @@ async function segmentWholeSlide(job: SlideJob, watch: RequestWatch<SlideProgres
     tissue: tissue === undefined ? 'everywhere' : sha256Of(`${tissue.block} ${tissue.width} ${tissue.data.join('')}`),
     rows: rows === undefined ? 'all' : `${rows.first} to ${rows.end}`,
     provider: engine.provider,
+    ...adapterNames(engine),
     ortVersion: engine.ortVersion,
     instructionSet: engine.instructionSet,
   };

@@ -90,7 +90,7 @@ export function bioimageSidecar(
 
 function invalid(path: string, what: string): ReigniteError {
   return new ReigniteError('SIDECAR_INVALID', `${path}: ${what}.`, {
-    remedy: 'Write a model JSON file next to the ONNX file: `reignite model describe` makes its draft.',
+    remedy: 'Write a model JSON file next to the ONNX file: `npx reignite model describe` makes its draft.',
   });
 }
 
@@ -104,7 +104,7 @@ function sourceOf(source: unknown): string | undefined {
   return text?.split(/[\\/]/).at(-1);
 }
 
-/** One letter an axis: b, c, y, x, and z or t where there are any. */
+/** One letter per axis: b, c, y, x, and z or t where there are any. */
 function axesOf({ axes }: Tensor, path: string): string {
   if (typeof axes === 'string') return axes;
   return axes
@@ -112,7 +112,7 @@ function axesOf({ axes }: Tensor, path: string): string {
       if (type === 'batch') return 'b';
       if (type === 'channel') return 'c';
       if (type === 'space' && id !== undefined) return id;
-      throw invalid(path, `it has an axis of the type ${type}`);
+      throw invalid(path, `it has an axis of the unsupported type ${type}`);
     })
     .join('');
 }
@@ -199,7 +199,7 @@ function affineOf(
   }
   throw invalid(
     path,
-    `its preprocessing ${what} depends on each image as a whole or is unknown; only fixed scales are taken`,
+    `its preprocessing ${what} depends on each image as a whole or is unknown; only fixed scales are supported`,
   );
 }
 
@@ -209,7 +209,7 @@ function valuesOf({ postprocessing }: Tensor, final: FinalOperator, path: string
   const [step, ...others] = steps;
   if (others.length === 0 && step === 'sigmoid') return 'sigmoid-logits';
   if (others.length === 0 && step === 'softmax') return 'logits';
-  if (step !== undefined) throw invalid(path, `its postprocessing ${steps.join(', ')} is not known here`);
+  if (step !== undefined) throw invalid(path, `its postprocessing ${steps.join(', ')} is not supported`);
   if (final === 'Sigmoid') return 'sigmoid';
   if (final === 'Softmax') return 'probabilities';
   throw invalid(path, 'it does not say whether the scores are logits or probabilities');

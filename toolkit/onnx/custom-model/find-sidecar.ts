@@ -17,7 +17,7 @@ const WSINFER_FILE = 'config.json';
 /** What describes an ONNX model: its model JSON file, or a file of a model zoo. */
 export interface FoundSidecar {
   readonly path: string;
-  /** As a model JSON file has it, not checked yet; or the card of a model that reignite converted. */
+  /** As a model JSON file has it, not checked yet; or the description of a model that reignite converted. */
   readonly json: unknown;
 }
 
@@ -25,7 +25,8 @@ export interface FoundSidecar {
  * Finds what describes an ONNX model: the model JSON file next to it, else a description of bioimage.io for this very
  * file, else one of the WSInfer zoo.
  *
- * @throws ReigniteError SIDECAR_INVALID for one that is not JSON or YAML, or says what cannot be done; MODEL_UNREADABLE.
+ * @throws ReigniteError SIDECAR_INVALID for one that is not JSON or YAML, or says what cannot be done;
+ *   MODEL_UNREADABLE.
  */
 export async function findSidecar(onnx: string): Promise<FoundSidecar | undefined> {
   return (await ownSidecar(onnx)) ?? zooSidecar(onnx);
@@ -51,7 +52,13 @@ async function zooSidecar(onnx: string): Promise<FoundSidecar | undefined> {
     const path = join(folder, name);
     if (!(await isFile(path))) continue;
     const { model, final } = described();
-    const json = bioimageSidecar(path, await readText(path, 'YAML', parse), onnx, model, final);
+    const json = bioimageSidecar(
+      path,
+      await readText(path, 'YAML', (text) => parse(text, { logLevel: 'error' })),
+      onnx,
+      model,
+      final,
+    );
     if (json !== undefined) return { path, json };
   }
   const path = join(folder, WSINFER_FILE);
@@ -71,7 +78,7 @@ export async function requireSidecar(onnx: string): Promise<FoundSidecar> {
   const found = await findSidecar(onnx);
   if (found !== undefined) return found;
   throw new ReigniteError('SIDECAR_INVALID', `The model ${onnx} has no JSON file ${sidecarPath(onnx)}.`, {
-    remedy: `Write its draft with \`reignite model describe ${onnx}\`, then check it; docs/custom-models.md explains the fields.`,
+    remedy: `Write its draft with \`npx reignite model describe ${onnx}\`, then check it; docs/custom-models.md explains the fields.`,
   });
 }
 

@@ -39,7 +39,7 @@ export const CustomModelCard = z.object({
 });
 export type CustomModelCard = z.infer<typeof CustomModelCard>;
 
-/** Reads the card of a custom model in the state directory; undefined for another model. */
+/** Reads the description of a custom model in the state directory; undefined for another model. */
 export async function readOwnCard(folder: string): Promise<CustomModelCard | undefined> {
   return readJsonIfValid(join(folder, OWN_CARD_FILE), CustomModelCard);
 }
@@ -145,7 +145,7 @@ function channelsOf(
   // A single channel may have no axis of its own.
   const isFlat = hasSigmoid(sidecar) && length === 1 && fits(shape, [1, height, width]);
   if (isFlat || fits(shape, expected)) return length;
-  throw refuse(`the output ${name} is [${shape}]; ${length} labels as ${layout} make [${expected}]`);
+  throw refuse(`the output ${name} is [${shape}]; ${length} labels as ${layout} need [${expected}]`);
 }
 
 /** Of one head at a stride of 4 px and three more, each of twice the stride. */
@@ -169,7 +169,7 @@ function rowsOf(
     return { count: most, rowsVary: true };
   }
   throw refuse(
-    `the output ${name} is [${shape}]; ${labels.length} labels as ${format} make ` +
+    `the output ${name} is [${shape}]; ${labels.length} labels as ${format} need ` +
       (format === 'yolov8' ? `[1, ${columns}, rows]` : `[1, rows, ${columns}]`),
   );
 }

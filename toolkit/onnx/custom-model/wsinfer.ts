@@ -65,6 +65,6 @@ function valuesOf(path: string, final: FinalOperator): SidecarDraft['output']['v
   if (final === 'Sigmoid') return 'sigmoid';
   if (final === 'Softmax') return 'probabilities';
   throw new ReigniteError('SIDECAR_INVALID', `${path} does not say whether the scores are logits or probabilities.`, {
-    remedy: 'Write a model JSON file next to the ONNX file: `reignite model describe` makes its draft.',
+    remedy: 'Write a model JSON file next to the ONNX file: `npx reignite model describe` makes its draft.',
   });
 }

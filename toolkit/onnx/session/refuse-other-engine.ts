@@ -1,11 +1,17 @@
 import { ReigniteError } from '../../errors.ts';
+import { type AdapterNames, adapterText } from '../provider/adapter.ts';
 
 /** What a key says that a result was computed with. */
-export interface KeyedEngine {
+export interface KeyedEngine extends AdapterNames {
   readonly provider: string;
   readonly ortVersion: string;
   /** See `instructionSet`; only where a key names it. */
   readonly instructionSet?: string;
+}
+
+/** What a network really ran on. */
+export interface RanEngine extends KeyedEngine {
+  readonly instructionSet: string;
 }
 
 const ONE_KIND = 'Use the same kind of inference worker for the whole run, or set `--set inference.provider=`.';
@@ -17,14 +23,19 @@ const ONE_KIND = 'Use the same kind of inference worker for the whole run, or se
  * @param key - What the key of the result says.
  * @throws ReigniteError PROVIDER_UNAVAILABLE.
  */
-export function refuseOtherEngine(ran: Required<KeyedEngine>, key: KeyedEngine, remedy = ONE_KIND): void {
+export function refuseOtherEngine(ran: RanEngine, key: KeyedEngine, remedy = ONE_KIND): void {
   const isSameProcessor = key.instructionSet === undefined || ran.instructionSet === key.instructionSet;
-  if (ran.provider === key.provider && ran.ortVersion === key.ortVersion && isSameProcessor) return;
-  const on = (processor: string | undefined) => (isSameProcessor ? '' : ` on ${processor}`);
+  // Runs that were planned by an earlier version do not name the adapter.
+  const isSameAdapter = key.adapter === undefined || (ran.adapter === key.adapter && ran.driver === key.driver);
+  if (ran.provider === key.provider && ran.ortVersion === key.ortVersion && isSameProcessor && isSameAdapter) return;
+  const on = (engine: KeyedEngine) => {
+    if (!isSameAdapter) return ` on ${adapterText(engine)}`;
+    return isSameProcessor ? '' : ` on ${engine.instructionSet}`;
+  };
   throw new ReigniteError(
     'PROVIDER_UNAVAILABLE',
-    `This worker uses provider ${ran.provider} of ONNX Runtime ${ran.ortVersion}${on(ran.instructionSet)}; ` +
-      `the run was planned for ${key.provider} of ${key.ortVersion}${on(key.instructionSet)}.`,
+    `This worker uses provider ${ran.provider} of ONNX Runtime ${ran.ortVersion}${on(ran)}; ` +
+      `the run was planned for ${key.provider} of ${key.ortVersion}${on(key)}.`,
     { remedy },
   );
 }

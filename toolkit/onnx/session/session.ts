@@ -1,21 +1,30 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import * as ort from 'onnxruntime-node';
+import { dirname } from 'node:path';
+import type { InferenceSession } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
 import { readModel } from '../file/read-model.ts';
 import { encodeModel } from '../file/write-model.ts';
 import { withWinograd } from '../graph/winograd.ts';
+import { type AdapterNames, adapterText, isRealGpu } from '../provider/adapter.ts';
+import { areLibrariesSearched, cudaEnvironment } from '../provider/cuda-files.ts';
+import { cudaObstacle } from '../provider/cuda-obstacle.ts';
+import { errorClause } from '../provider/error-clause.ts';
+import { adapterOf, webgpuAdapter } from '../provider/probe.ts';
+import { createSession } from './create-session.ts';
 import { isTf32Off, ortVersion, switchOffTf32 } from './engine.ts';
 import { prepackedModel } from './laid-out-model.ts';
+import { RemoteSession } from './remote-session.ts';
 
 /** Where a network runs. `cpu` is there always; the others need files and hardware of their own. */
 export const PROVIDERS = ['cpu', 'cuda', 'webgpu'] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
 export interface SessionOptions {
-  /** `auto` takes CUDA where it is installed and works, else the CPU, and says why. Default `auto`. */
+  /**
+   * `auto` takes CUDA where it works, else WebGPU on a GPU, else the CPU, and says why. WebGPU on a software rasteriser
+   * is taken only where it is named. Default `auto`.
+   */
   readonly provider?: Provider | 'auto';
   /** Threads of one run; 0, the default, takes the physical cores. Changes no bit of a result. */
   readonly threads?: number;
@@ -24,11 +33,16 @@ export interface SessionOptions {
    * rewritten, which is made with the first opening. It opens ten times as fast and runs in less time.
    */
   readonly laidOut?: boolean;
+  /**
+   * Memory that the networks of an ensemble may take together and stay open, bytes. Default: by the device. Changes no
+   * bit of a result.
+   */
+  readonly keptBytes?: number;
 }
 
 /** An ONNX model ready to run. */
-export interface OpenedSession {
-  readonly session: ort.InferenceSession;
+export interface OpenedSession extends AdapterNames {
+  readonly session: InferenceSession;
   readonly provider: Provider;
   /** Why a provider that `auto` prefers was not taken, one sentence each. */
   readonly fallbacks: readonly string[];
@@ -50,34 +64,58 @@ export async function openSession(path: string, options: SessionOptions = {}): P
   const { provider = 'auto', threads } = options;
   if (provider === 'cpu') return opened(await openOnCpu(path, options), 'cpu', []);
   if (provider !== 'auto') return opened(await openOn(path, provider, threads), provider, []);
-  try {
-    return opened(await openOn(path, 'cuda', threads), 'cuda', []);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return opened(await openOnCpu(path, options), 'cpu', [reason]);
+  const fallbacks: string[] = [];
+  for (const preferred of ['cuda', 'webgpu'] as const) {
+    const reason = await reasonAgainst(preferred);
+    if (reason !== undefined) {
+      fallbacks.push(unavailable(preferred, reason));
+      continue;
+    }
+    try {
+      return opened(await openOn(path, preferred, threads), preferred, fallbacks);
+    } catch (error) {
+      fallbacks.push(error instanceof Error ? error.message : String(error));
+    }
   }
+  return opened(await openOnCpu(path, options), 'cpu', fallbacks);
 }
 
-function opened(session: ort.InferenceSession, provider: Provider, fallbacks: readonly string[]): OpenedSession {
-  return { session, provider, fallbacks, ortVersion: ortVersion() };
+/** What keeps `auto` from taking a provider, in a clause; undefined where it is worth opening a session. */
+async function reasonAgainst(provider: 'cuda' | 'webgpu'): Promise<string | undefined> {
+  if (provider === 'cuda') return cudaObstacle()?.reason;
+  const { error, ...names } = await webgpuAdapter();
+  if (error !== undefined) return errorClause(error);
+  return isRealGpu(names) ? undefined : `it runs on ${adapterText(names)}, which is not known to be a GPU`;
 }
 
-async function openOnCpu(path: string, { threads, laidOut = false }: SessionOptions): Promise<ort.InferenceSession> {
+function unavailable(provider: Provider, reason: string): string {
+  return `The provider ${provider} is not available: ${reason}.`;
+}
+
+async function opened(
+  session: InferenceSession,
+  provider: Provider,
+  fallbacks: readonly string[],
+): Promise<OpenedSession> {
+  return { session, provider, fallbacks, ortVersion: ortVersion(), ...(await adapterOf(provider)) };
+}
+
+async function openOnCpu(path: string, { threads, laidOut = false }: SessionOptions): Promise<InferenceSession> {
   try {
-    if (!laidOut) return await create(path, 'cpu', threads);
-    return (await openLaidOut(path, threads)) ?? (await create(await rewritten(path), 'cpu', threads));
+    if (!laidOut) return await createSession(path, 'cpu', threads);
+    return (await openLaidOut(path, threads)) ?? (await createSession(await rewritten(path), 'cpu', threads));
   } catch (error) {
-    throw new ReigniteError('MODEL_UNREADABLE', `The model ${path} cannot be loaded: ${firstLine(error)}.`, {
+    throw new ReigniteError('MODEL_UNREADABLE', `The model ${path} cannot be loaded: ${errorClause(error)}.`, {
       cause: error,
     });
   }
 }
 
 /** A copy that does not open is rebuilt by the next opening, and this one does without. */
-async function openLaidOut(path: string, threads: number | undefined): Promise<ort.InferenceSession | undefined> {
+async function openLaidOut(path: string, threads: number | undefined): Promise<InferenceSession | undefined> {
   const copy = await prepackedModel(path);
   if (copy === undefined) return undefined;
-  return create(copy, 'cpu', threads).catch(async () => {
+  return createSession(copy, 'cpu', threads).catch(async () => {
     await rm(dirname(copy), { recursive: true, force: true });
     return undefined;
   });
@@ -88,62 +126,20 @@ function rewritten(path: string): Promise<Uint8Array> {
   return encodeModel(withWinograd(readModel(path)));
 }
 
-async function openOn(path: string, provider: Provider, threads: number | undefined): Promise<ort.InferenceSession> {
-  if (provider === 'cuda' && !isCudaInstalled()) {
-    throw new ReigniteError('PROVIDER_UNAVAILABLE', 'The provider cuda is not available: its files are not installed.');
-  }
-  switchOffTf32();
-  if (provider === 'cuda' && !isTf32Off()) {
-    throw new ReigniteError('PROVIDER_UNAVAILABLE', 'The provider cuda would compute in TF32 in this thread.', {
-      remedy: 'Set NVIDIA_TF32_OVERRIDE=0 in the environment and run the same command again.',
-    });
+async function openOn(path: string, provider: Provider, threads: number | undefined): Promise<InferenceSession> {
+  const obstacle = provider === 'cuda' ? cudaObstacle() : undefined;
+  if (obstacle !== undefined) {
+    const { reason, remedy } = obstacle;
+    throw new ReigniteError('PROVIDER_UNAVAILABLE', unavailable(provider, reason), { remedy });
   }
   try {
-    return await create(path, provider, threads);
+    if (provider === 'webgpu') return await RemoteSession.open(path, { provider, threads });
+    switchOffTf32();
+    // Both are read when the process starts: where they were not set by then, another process is started that has them.
+    const isReady = isTf32Off() && areLibrariesSearched();
+    if (!isReady) return await RemoteSession.open(path, { provider, threads, env: cudaEnvironment() });
+    return await createSession(path, provider, threads);
   } catch (error) {
-    throw new ReigniteError('PROVIDER_UNAVAILABLE', `The provider ${provider} is not available: ${firstLine(error)}.`, {
-      cause: error,
-    });
+    throw new ReigniteError('PROVIDER_UNAVAILABLE', unavailable(provider, errorClause(error)), { cause: error });
   }
-}
-
-function create(
-  model: string | Uint8Array,
-  provider: Provider,
-  threads: number | undefined,
-): Promise<ort.InferenceSession> {
-  const options = sessionOptions(provider, threads);
-  return typeof model === 'string'
-    ? ort.InferenceSession.create(model, options)
-    : ort.InferenceSession.create(model, options);
-}
-
-function sessionOptions(provider: Provider, threads: number | undefined): ort.InferenceSession.SessionOptions {
-  return {
-    executionProviders: [provider],
-    ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
-    interOpNumThreads: 1,
-    // The channel-blocked layout comes with the last level only: a quarter of the time.
-    graphOptimizationLevel: 'all',
-    // A memory pattern would be allocated in addition to the first run's memory: 200 MB for the paper's network, and no
-    // time gained.
-    enableMemPattern: false,
-    // Threads that wait for work asleep leave the cores to other processes: 9 to 20 % less time on a busy machine.
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
-    logSeverityLevel: 4,
-  };
-}
-
-/** Asked of the disk, because the library itself writes to stderr when the files are missing. */
-function isCudaInstalled(): boolean {
-  const library = { linux: 'libonnxruntime_providers_cuda.so', win32: 'onnxruntime_providers_cuda.dll' };
-  const name = process.platform === 'linux' || process.platform === 'win32' ? library[process.platform] : undefined;
-  if (name === undefined) return false;
-  const entry = createRequire(import.meta.url).resolve('onnxruntime-node');
-  return existsSync(join(dirname(entry), '..', 'bin', 'napi-v6', process.platform, process.arch, name));
-}
-
-function firstLine(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return (text.split('\n')[0] ?? '').trim().replace(/\.$/, '');
 }

@@ -1,28 +1,43 @@
 import { join } from 'node:path';
+import type { KeyParts } from '../../cache/step-cache.ts';
+import { ReigniteError } from '../../errors.ts';
 import { drawCellsOverlay } from '../../figures/prediction-overlay.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
-import { asSentence } from '../../format.ts';
+import { concatenateFiles } from '../../files/concatenate-files.ts';
+import { counted } from '../../format.ts';
 import { writeFeatures } from '../../geojson/feature-file.ts';
 import { encodeGrey16 } from '../../image/encode-png.ts';
-import { readNpy, writeNpy } from '../../numpy/npy.ts';
+import { writeNpy } from '../../numpy/npy.ts';
+import { type CellTile, cellTiles } from '../../slide/predict/cell-tiles.ts';
 import type { SlideCellsProgress } from '../../slide/predict/slide-cells-job.ts';
 import { readSlideRegions } from '../../slide/predict/slide-regions.ts';
+import { type StripRows, stripCount, stripsOf } from '../../slide/read/slide-tiles.ts';
 import type { SlideDetector } from '../../yolo/detect/cell-detector.ts';
+import { keptScore } from '../../yolo/detect/image-boxes.ts';
 import { SCRIPT_LIMITS } from '../../yolo/detect/nms.ts';
 import { densityCautions, modelCautions, stainCautions } from '../cautions.ts';
 import { cellFeatures, type FoundCell } from '../found-cell.ts';
-import { factsOf, type Inferred, inferOnce, type PredictOptions, type PredictServices } from '../infer-once.ts';
+import {
+  factsOf,
+  type Inferred,
+  inferenceKey,
+  inferOnce,
+  type PredictOptions,
+  type PredictServices,
+} from '../infer-once.ts';
 import { MODEL_MPP } from '../input-image.ts';
 import { type CellsJob, legendOf } from '../predict-cells.ts';
 import { type ClassCount, densityFile, type ImagePrediction, slideCellFiles } from '../prediction.ts';
+import type { OfStrips } from '../prediction-order.ts';
 import { cellDensity, densityMap, densityTable } from './cell-density.ts';
-import { type SeenSlide, withSeenSlide } from './seen-slide.ts';
+import { type SeenSlide, type SlideRequest, withSeenSlide } from './seen-slide.ts';
+import { joinStrips, stripKey } from './slide-strips.ts';
 import { cellsOfRegions, type RegionCells, tumourClasses, tumourShare } from './tumour-share.ts';
 import { writeCellsTable } from './write-cells-table.ts';
 
-/** Raised whenever the same slide and model would give other cells. */
-const SCHEMA = 1;
-const CELLS = 'cells.npy';
+/** Raised whenever the same slide and model would give other candidates. */
+const SCHEMA = 2;
+const BOXES = 'boxes.bin';
 const COLUMNS = 6;
 
 /**
@@ -37,67 +52,157 @@ export async function predictSlideCells(
   job: CellsJob,
   detector: SlideDetector,
   services: PredictServices,
-  options: PredictOptions<SlideCellsProgress> = {},
+  { strips = [], ...options }: PredictOptions<SlideCellsProgress> & OfStrips = {},
 ): Promise<ImagePrediction> {
-  const files = slideCellFiles(job.name);
-  const request = {
-    task: job.task,
-    path: job.image,
-    choices: job.choices,
-    mask: join(job.out, files.tissue),
-    picture: join(job.out, files.tissuePicture),
-    ...(options.signal && { signal: options.signal }),
-  };
-  return withSeenSlide(request, async (seen) => {
-    const inferred = await inferOnce({ parts: keyOf(job, seen), engine: job.engine }, services, options, (work) =>
-      detect(job, seen, detector, work, options),
-    );
+  return withSeenSlide(requestOf(job, options.signal), async (seen) => {
+    const of = { parts: keyOf(job, seen), engine: job.engine };
+    const joins = { [BOXES]: concatenateFiles };
+    const inferred = await inferOnce(of, services, options, async (work) => {
+      const joined = await joinStrips({ ...of, strips }, services, work, joins);
+      return joined ?? detect(job, seen, detector, work, options);
+    });
     options.signal?.throwIfAborted();
     options.onProgress?.({ phase: 'draw' });
-    const cells = await readCells(services.cache.pathOf(inferred.entry.key, CELLS), seen);
-    return { ...described(job, seen, inferred), ...(await writeOutputs(job, seen, inferred, cells)) };
+    const { cells, outside } = await judge(
+      job,
+      seen,
+      detector,
+      services.cache.pathOf(inferred.entry.key, BOXES),
+      options,
+    );
+    return { ...described(job, seen, inferred), ...(await writeOutputs(job, seen, cells, outside)) };
   });
 }
 
-function keyOf({ model, detection: { confidence, iou } }: CellsJob, { sha256, key }: SeenSlide) {
-  return { step: 'predict-slide-cells', schema: SCHEMA, image: sha256, ...key, confidence, iou, model: model.digest };
+/**
+ * Splits a slide into strips of tile rows on which several workers can detect cells; none for one that is small or in the
+ * cache.
+ *
+ * @throws What `predictSlideCells` throws before it computes anything.
+ */
+export async function cellStrips(
+  job: CellsJob,
+  { cache }: PredictServices,
+  signal?: AbortSignal,
+): Promise<readonly StripRows[]> {
+  return withSeenSlide(requestOf(job, signal), async (seen) => {
+    const key = cache.keyOf(inferenceKey({ parts: keyOf(job, seen), engine: job.engine }));
+    if ((await cache.find(key)) !== undefined) return [];
+    const columns = tileRows(cellTiles(seen.view, sizeOf(job), seen.tissue?.mask).tiles);
+    const count = stripCount(columns);
+    return count === 1 ? [] : stripsOf(columns, count);
+  });
+}
+
+/**
+ * Detects cells on one strip of a slide and keeps their candidates in the cache. Safe to kill anywhere, as
+ * `predictSlideCells` is.
+ *
+ * @throws What `predictSlideCells` throws.
+ */
+export async function predictCellStrip(
+  job: CellsJob,
+  rows: StripRows,
+  detector: SlideDetector,
+  services: PredictServices,
+  options: PredictOptions<SlideCellsProgress> = {},
+): Promise<{ readonly cached: boolean }> {
+  return withSeenSlide(requestOf(job, options.signal), async (seen) => {
+    const of = { parts: stripKey(keyOf(job, seen), rows), engine: job.engine };
+    const { isCached } = await inferOnce(of, services, options, (work) =>
+      detect(job, seen, detector, work, options, rows),
+    );
+    return { cached: isCached };
+  });
+}
+
+function requestOf({ task, name, image, out, choices }: CellsJob, signal: AbortSignal | undefined): SlideRequest {
+  const files = slideCellFiles(name);
+  const pictures = { mask: join(out, files.tissue), picture: join(out, files.tissuePicture) };
+  return { task, path: image, choices, ...pictures, ...(signal && { signal }) };
+}
+
+/** Numbers of the tiles of each row of tiles. */
+function tileRows(tiles: readonly CellTile[]): readonly (readonly number[])[] {
+  const rows: number[][] = Array.from({ length: (tiles.at(-1)?.row ?? 0) + 1 }, () => []);
+  for (const { row, index } of tiles) rows[row]?.push(index);
+  return rows;
+}
+
+/** Side of a tile, px. */
+function sizeOf({ detection }: Pick<CellsJob, 'detection'>): number {
+  return detection.size.width;
+}
+
+function keyOf({ model, detection: { confidence } }: CellsJob, { sha256, key }: SeenSlide): KeyParts {
+  const floor = keptScore(confidence);
+  return { step: 'predict-slide-cells', schema: SCHEMA, image: sha256, ...key, floor, model: model.digest };
+}
+
+/** Chooses the cells, and brings them to px of the slide. */
+async function judge(
+  job: CellsJob,
+  { slide, view, tissue }: SeenSlide,
+  detector: SlideDetector,
+  boxes: string,
+  { signal }: Pick<PredictOptions<never>, 'signal'>,
+) {
+  const { confidence, iou } = job.detection;
+  const { cells, outside } = await detector.judgeSlide(
+    {
+      ...SCRIPT_LIMITS,
+      confidence,
+      iou,
+      boxes,
+      width: view.width,
+      height: view.height,
+      size: sizeOf(job),
+      ...(tissue && { tissue: tissue.mask }),
+    },
+    signal && { signal },
+  );
+  return { cells: placedCells(cells, { slide, view }), outside };
 }
 
 async function detect(
-  { model, session, image, choices, detection: { confidence, iou } }: CellsJob,
+  { model, session, image, choices, detection }: CellsJob,
   { sha256, tissue }: SeenSlide,
   detector: SlideDetector,
   work: string,
   { signal, onProgress }: PredictOptions<SlideCellsProgress>,
+  rows?: StripRows,
 ) {
   const { mpp, level } = choices;
-  const cells = join(work, CELLS);
+  const boxes = join(work, BOXES);
   const ran = await detector.detectSlide(
     {
-      ...SCRIPT_LIMITS,
       ...session,
-      confidence,
-      iou,
+      floor: keptScore(detection.confidence),
       slide: image,
       slideSha256: sha256,
       choice: { ...(mpp !== undefined && { mpp }), ...(level !== undefined && { level }) },
       target: MODEL_MPP,
       ...(tissue && { tissue: tissue.mask }),
-      cells,
+      ...(rows && { rows }),
+      boxes,
       modelDir: model.modelDir,
       partialDir: join(work, 'partial'),
     },
     { ...(signal && { signal }), ...(onProgress && { onProgress }) },
   );
-  const left = ran.outside === 0 ? [] : [`${ran.outside} cells left out: found outside the tissue`];
-  return { files: { [CELLS]: cells }, facts: { ...factsOf(ran), notes: left }, ran };
+  // Cells are chosen with the same tiles, later and without the model.
+  if (ran.size !== sizeOf({ detection })) {
+    throw new ReigniteError(
+      'INTERNAL',
+      `The detector has tiles of ${ran.size} px, and ${sizeOf({ detection })} px were planned.`,
+    );
+  }
+  return { files: { [BOXES]: boxes }, facts: factsOf(ran), ran };
 }
 
-/** Brings the cells to px of the slide. */
-async function readCells(path: string, { slide, view }: SeenSlide): Promise<FoundCell[]> {
-  const { data } = await readNpy(path);
+function placedCells(data: Float32Array, { slide, view }: Pick<SeenSlide, 'slide' | 'view'>): FoundCell[] {
   const cells: FoundCell[] = [];
-  const at = (index: number) => Number(data[index] ?? Number.NaN);
+  const at = (index: number) => data[index] ?? Number.NaN;
   const scaled = (index: number) => Math.round(at(index) * view.scale * 100) / 100;
   for (let row = 0; row < data.length; row += COLUMNS) {
     const box = [scaled(row), scaled(row + 1), scaled(row + 2), scaled(row + 3)] as const;
@@ -128,8 +233,8 @@ function described({ image, name }: CellsJob, { slide, view, mpp }: SeenSlide, {
 async function writeOutputs(
   { out, name, task, classes, choices, model }: CellsJob,
   { slide, view, overview, tissue, mpp, notes: ofSlide }: SeenSlide,
-  { facts }: Inferred,
   cells: readonly FoundCell[],
+  outside: number,
 ) {
   const files = slideCellFiles(name);
   const path = (file: string) => join(out, file);
@@ -202,7 +307,7 @@ async function writeOutputs(
               `Densities are per mm² of ${tissue === undefined ? 'the whole slide' : 'tissue'} (${mm2.toFixed(2)} mm²).`,
             ]),
         ...(ofSlideTumour ? [tumourNote(ofSlideTumour)] : []),
-        ...facts.notes.map(asSentence),
+        ...(outside === 0 ? [] : [`${counted(outside, 'cell')} left out: found outside the tissue.`]),
       ]),
     ],
   };

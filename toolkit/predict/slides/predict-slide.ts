@@ -1,20 +1,33 @@
 import { join } from 'node:path';
 import { drawTissueOverlay } from '../../figures/prediction-overlay.ts';
+import { concatenateFiles } from '../../files/concatenate-files.ts';
 import { asSentence } from '../../format.ts';
 import { writeRegions } from '../../geojson/write-regions.ts';
+import { describeNetworks } from '../../nnunet/networks/open-networks.ts';
 import type { SlideSegmenter } from '../../nnunet/sliding-window/roi-segmenter.ts';
 import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-scope.ts';
 import { readRows } from '../../slide/predict/rows-file.ts';
 import type { SlideProgress } from '../../slide/predict/slide-job.ts';
+import { type StripRows, stripCount, stripsOf } from '../../slide/read/slide-tiles.ts';
+import { slideGrid } from '../../slide/read/tiled-slide.ts';
 import { writePyramid } from '../../slide/write/write-pyramid.ts';
 import { modelCautions, stainCautions } from '../cautions.ts';
 import { areasOf, tissueCertaintyNote, tissueCertaintyOf } from '../certainty.ts';
-import { factsOf, type Inferred, inferOnce, type PredictOptions, type PredictServices } from '../infer-once.ts';
+import {
+  factsOf,
+  type Inferred,
+  inferenceKey,
+  inferOnce,
+  type PredictOptions,
+  type PredictServices,
+} from '../infer-once.ts';
 import { MODEL_MPP } from '../input-image.ts';
 import { drawn, legendOf, paletteOf, type TissueJob } from '../predict-tissue.ts';
 import { type ImagePrediction, slideTissueFiles } from '../prediction.ts';
+import type { OfStrips } from '../prediction-order.ts';
 import { LabelTally } from './label-tally.ts';
-import { type SeenSlide, withSeenSlide } from './seen-slide.ts';
+import { type SeenSlide, type SlideRequest, withSeenSlide } from './seen-slide.ts';
+import { joinStrips, stripKey } from './slide-strips.ts';
 
 /** Raised whenever the same slide and model would give other labels. */
 const SCHEMA = 1;
@@ -35,20 +48,19 @@ export async function predictSlide(
   job: TissueJob,
   segmenter: SlideSegmenter,
   services: PredictServices,
-  options: PredictOptions<SlideProgress> = {},
+  { strips = [], ...options }: PredictOptions<SlideProgress> & OfStrips = {},
 ): Promise<ImagePrediction> {
   const files = slideTissueFiles(job.name);
-  const request = {
-    task: 'he',
-    path: job.image,
-    choices: job.choices,
-    mask: join(job.out, files.tissue),
-    picture: join(job.out, files.tissuePicture),
-    ...(options.signal && { signal: options.signal }),
-  } as const;
-  return withSeenSlide(request, async (seen) => {
-    const inferred = await inferOnce({ parts: keyOf(job, seen), engine: job.engine }, services, options, (work) =>
-      segment(job, seen, segmenter, work, options),
+  return withSeenSlide(requestOf(job, options.signal), async (seen) => {
+    const inferred = await inferOnce(
+      { parts: keyOf(job, seen), engine: job.engine },
+      services,
+      options,
+      async (work) => {
+        const of = { strips, parts: keyOf(job, seen), engine: job.engine };
+        const joins = { [LABELS]: concatenateFiles, [CONFIDENCE]: concatenateFiles };
+        return (await joinStrips(of, services, work, joins)) ?? segment(job, seen, segmenter, work, options);
+      },
     );
     options.signal?.throwIfAborted();
     options.onProgress?.({ phase: 'draw' });
@@ -58,6 +70,52 @@ export async function predictSlide(
     };
     return { ...described(job, seen, inferred), ...(await writeOutputs(job, seen, inferred, paths)), files };
   });
+}
+
+/**
+ * Splits a slide into strips of tile rows that several workers can segment; none for one that is small or in the cache.
+ *
+ * @throws What `predictSlide` throws before it computes anything.
+ */
+export async function tissueStrips(
+  job: TissueJob,
+  { cache }: PredictServices,
+  signal?: AbortSignal,
+): Promise<readonly StripRows[]> {
+  return withSeenSlide(requestOf(job, signal), async (seen) => {
+    const key = cache.keyOf(inferenceKey({ parts: keyOf(job, seen), engine: job.engine }));
+    if ((await cache.find(key)) !== undefined) return [];
+    const { tiles } = await slideGrid(seen.view, await describeNetworks(job.model.modelDir), seen.tissue?.mask);
+    const count = stripCount(tiles);
+    return count === 1 ? [] : stripsOf(tiles, count);
+  });
+}
+
+/**
+ * Segments one strip of a slide and keeps its rows in the cache. Safe to kill anywhere, as `predictSlide` is.
+ *
+ * @throws What `predictSlide` throws.
+ */
+export async function predictSlideStrip(
+  job: TissueJob,
+  rows: StripRows,
+  segmenter: SlideSegmenter,
+  services: PredictServices,
+  options: PredictOptions<SlideProgress> = {},
+): Promise<{ readonly cached: boolean }> {
+  return withSeenSlide(requestOf(job, options.signal), async (seen) => {
+    const of = { parts: stripKey(keyOf(job, seen), rows), engine: job.engine };
+    const { isCached } = await inferOnce(of, services, options, (work) =>
+      segment(job, seen, segmenter, work, options, rows),
+    );
+    return { cached: isCached };
+  });
+}
+
+function requestOf({ name, image, out, choices }: TissueJob, signal: AbortSignal | undefined): SlideRequest {
+  const files = slideTissueFiles(name);
+  const pictures = { mask: join(out, files.tissue), picture: join(out, files.tissuePicture) };
+  return { task: 'he', path: image, choices, ...pictures, ...(signal && { signal }) };
 }
 
 function keyOf({ model }: TissueJob, { sha256, key }: SeenSlide) {
@@ -70,6 +128,7 @@ async function segment(
   segmenter: SlideSegmenter,
   work: string,
   { signal, onProgress }: PredictOptions<SlideProgress>,
+  rows?: StripRows,
 ) {
   const outputs = { labels: join(work, LABELS), confidence: join(work, CONFIDENCE) };
   const { mpp, level } = choices;
@@ -82,6 +141,7 @@ async function segment(
       choice: { ...(mpp !== undefined && { mpp }), ...(level !== undefined && { level }) },
       target: MODEL_MPP,
       ...(tissue && { tissue: tissue.mask }),
+      ...(rows && { rows }),
       modelDir: model.modelDir,
       partialDir: join(work, 'partial'),
     },

@@ -73,6 +73,7 @@ export async function withSeenSlide<Result>(
       key: {
         level: view.level,
         factor: view.factor,
+        ...(slide.fingerprint !== undefined && { fingerprint: slide.fingerprint }),
         tissue: tissue === undefined ? 'everywhere' : digestOf(tissue),
       },
       notes: [...slide.notes, ...scaleNotes(slide, view, mpp), ...tissueNotes(tissue)],

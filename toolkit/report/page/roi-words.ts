@@ -17,12 +17,26 @@ export function roiStatusText({ verdict, difference }: JudgedRoi, kind: RecordKi
   return difference === 0 ? `${said}, nothing differs` : `${said}, ${percent(difference)} differ`;
 }
 
+/** What explains that an ROI differs. */
+const EXPLAINED: Readonly<Record<NonNullable<JudgedRoi['explanation']>, string>> = {
+  identical: 'Nothing to explain',
+  ties: 'Explained by near ties between labels',
+  'half precision': 'Explained by half precision',
+  'near the threshold': 'Explained by scores near the threshold',
+  moved: 'Explained by small shifts of the points',
+  'other settings': 'Explained by other settings of the authors',
+  unexplained: 'Not explained',
+};
+
 /** What else is known of an ROI: its scores, or its points; why it cannot be compared. */
 export function roiDetails(roi: JudgedRoi): string {
   const parts: string[] = [];
   if (roi.reason !== undefined) parts.push(roi.reason);
   if ('ours' in roi && roi.ours !== undefined) {
     parts.push(`Dice ${decimal(roi.ours)} (published ${decimal('published' in roi ? roi.published : null)})`);
+  }
+  if (roi.explanation !== undefined && roi.difference !== 0 && roi.difference !== null) {
+    parts.push(EXPLAINED[roi.explanation]);
   }
   const { comparison } = roi;
   if (comparison !== undefined && 'matched' in comparison) {

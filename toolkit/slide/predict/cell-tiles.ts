@@ -4,6 +4,8 @@ import { TissueCounts, type TissueMask } from '../tissue/tissue-mask.ts';
 export interface CellTile {
   /** Number of the tile, row by row. */
   readonly index: number;
+  /** Its row of tiles. */
+  readonly row: number;
   readonly left: number;
   readonly top: number;
   /** Cells of the tile are those whose centres are within; ends excluded. Cores of neighbours overlap a little. */
@@ -42,6 +44,7 @@ export function cellTiles(
       if (counts?.touches(x1, y1, x2, y2) === false) continue;
       tiles.push({
         index: row * columns.length + column,
+        row,
         left,
         top,
         core: { left: x1, top: y1, right: x2, bottom: y2 },

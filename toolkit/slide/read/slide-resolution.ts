@@ -68,6 +68,11 @@ interface Stated {
 }
 
 function isBelievable({ x, y }: Stated): boolean {
+  return isBelievableMpp(x, y);
+}
+
+/** Whether a slide may have such pixels, µm. */
+export function isBelievableMpp(x: number, y: number): boolean {
   return [x, y].every((mpp) => mpp >= FINEST && mpp <= COARSEST) && Math.abs(x / y - 1) <= SQUARE;
 }
 

@@ -1,6 +1,12 @@
-import type { RgbTile } from './slide.ts';
 import { TAG, type TiffPage } from './tiff-pages.ts';
 import type { TileSamples } from './tile-codec.ts';
+
+/** A decoded tile: height x width x 3 uint8. */
+export interface RgbTile {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
 
 const WHITE_IS_ZERO = 0;
 const PALETTE = 3;

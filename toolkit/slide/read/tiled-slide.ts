@@ -28,6 +28,27 @@ export interface TiledSlide {
 /** Rows that are read at once where the whole picture is counted. */
 const ROWS_AT_ONCE = 512;
 
+/** Where the tiles of a model are on a slide. */
+export type SlideGrid = Pick<TiledSlide, 'grid' | 'part' | 'tiles'>;
+
+/**
+ * Finds where the tiles of a model are on a slide, and which are computed. Of the pixels only black borders are looked at,
+ * for models that leave them out.
+ *
+ * @throws ReigniteError IMAGE_UNREADABLE.
+ */
+export async function slideGrid(
+  view: SlideView,
+  { patch, method }: Pick<FoldNetworks, 'patch' | 'method'>,
+  tissue: TissueMask | undefined,
+): Promise<SlideGrid> {
+  const isCropped = method.window === 'v2';
+  const part = isCropped ? await nonBlackBox(view) : { top: 0, bottom: view.height, left: 0, right: view.width };
+  const size = { width: part.right - part.left, height: part.bottom - part.top };
+  const grid = tileGrid(size, patch, undefined, method.window);
+  return { grid, part, tiles: slideTiles(grid, part, tissue) };
+}
+
 /**
  * Lays the tiles of a model over a slide. The pixels are read when their turn comes.
  *
@@ -48,14 +69,11 @@ export async function tiledSlide(
     );
   }
   const whole = { height: view.height, width: view.width };
-  const isCropped = method.window === 'v2';
-  const part = isCropped ? await nonBlackBox(view) : { top: 0, bottom: view.height, left: 0, right: view.width };
+  const { grid, part, tiles } = await slideGrid(view, { patch, method }, tissue);
   const counted = method.normalisation.some(({ scheme }) => scheme === 'ZScore' || scheme === 'RescaleTo01');
   const counts = counted ? await countValues(view, part) : undefined;
   const values = { tables: pixelTables(method.normalisation, (channel) => counts?.[channel] ?? new Float64Array(256)) };
-  const size = { height: part.bottom - part.top, width: part.right - part.left };
-  const grid = tileGrid(size, patch, undefined, method.window);
-  return { view, grid, values, whole, part, ...(tissue && { tissue }), tiles: slideTiles(grid, part, tissue) };
+  return { view, grid, values, whole, part, ...(tissue && { tissue }), tiles };
 }
 
 /** How often each value occurs in the part, one list per channel. */

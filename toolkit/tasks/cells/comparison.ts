@@ -54,8 +54,9 @@ export async function compareCells(definition: CellTaskDefinition, input: Compar
     reading('settings in effect', definition.settings, inEffect.verdict, !isDeclared),
     reading('declared settings', definition.declared.settings, other.verdict, isDeclared),
   ];
-  const { verdict, judged } = isDeclared ? other : inEffect;
-  return addCellsUncertainty(withReadings(verdict, readings), judged);
+  const [{ verdict, judged }, notChosen] = isDeclared ? [other, inEffect] : [inEffect, other];
+  const explained = explainedBySettings(verdict, notChosen.verdict);
+  return addCellsUncertainty(withReadings(explained, readings), judged);
 }
 
 /** Scores in the configuration take precedence over those that the record's figures print. */
@@ -132,6 +133,19 @@ function withChange(verdict: CellsVerdictFile, changed: string | undefined): Cel
   return { ...verdict, warnings: [warning, ...verdict.warnings] };
 }
 
+/** Names the other settings as explanation of the images that differ under the chosen ones and not under these. */
+function explainedBySettings(chosen: CellsVerdictFile, other: CellsVerdictFile): CellsVerdictFile {
+  const isExplained = new Set(
+    other.rois.flatMap(({ roi, verdict }) => (verdict === 'reproduced' || verdict === 'within tolerance' ? [roi] : [])),
+  );
+  const rois = chosen.rois.map((roi) =>
+    roi.explanation === 'unexplained' && isExplained.has(roi.roi)
+      ? { ...roi, explanation: 'other settings' as const }
+      : roi,
+  );
+  return { ...chosen, rois };
+}
+
 /** Share of the points of either side that have a counterpart. */
 function explainedShare({ inference: { pooled } }: CellsVerdictFile): number {
   const most = Math.max(pooled.ours, pooled.published);
@@ -156,6 +170,6 @@ function withReadings(verdict: CellsVerdictFile, readings: readonly Reading[]): 
   );
   const chosen = readings.find((each) => each.chosen)?.name ?? 'settings in effect';
   const { inference } = verdict;
-  const reason = `${inference.reason} Compared under the ${chosen}: ${shares.join(', ')}.`;
+  const reason = `${inference.reason} Compared with the ${chosen}: ${shares.join(', ')}.`;
   return { ...verdict, inference: { ...inference, reason }, readings: [...readings] };
 }

@@ -13,6 +13,7 @@ import { inside } from '../../files/inside.ts';
 import { fileExists } from '../../files/open-for-reading.ts';
 import { evaluateDetection } from '../../metrics/agreement.ts';
 import { readFoundPoints, readPoints } from '../../metrics/points-file.ts';
+import { adapterNames } from '../../onnx/provider/adapter.ts';
 import { RESULTS } from '../../results/results-folder.ts';
 import type { DeclaredPoints } from '../../verdict/discrepancies/cells-entries.ts';
 import { convertDetector, detectorDigest } from '../../yolo/convert/convert-detector.ts';
@@ -99,8 +100,11 @@ async function openDeclared(
   const digest = await detectorDigest(checkpoint, tile, signal);
   const modelDir = join(home.models, digest);
   await convertDetector({ checkpoint, out: modelDir, size: tile, signal });
-  const { provider, ortVersion } = await detector.probe({ ...session, modelDir, threads: 1 }, { signal });
-  return { modelDir, setup: { model: { digest }, engine: { provider, ortVersion, engine }, settings } };
+  const { provider, ortVersion, ...more } = await detector.probe({ ...session, modelDir, threads: 1 }, { signal });
+  return {
+    modelDir,
+    setup: { model: { digest }, engine: { provider, ...adapterNames(more), ortVersion, engine }, settings },
+  };
 }
 
 async function detectImage(

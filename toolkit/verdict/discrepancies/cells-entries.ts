@@ -72,7 +72,7 @@ export function categoryIdsEntry({ task, doubt }: Pick<ReaderAnnotations, 'task'
     where: INFERENCE,
     tasks: [task],
   };
-  const affected = doubt.categories.map(({ id, name, taken }) => `category ${id} "${name}", taken for "${taken}"`);
+  const affected = doubt.categories.map(({ id, name, taken }) => `category ${id} "${name}", read as "${taken}"`);
   return [entryOf(about, { status: 'affects results', effect: describeDoubt(doubt, task), affected })];
 }
 
@@ -105,7 +105,7 @@ export function overflowEntry(metrics: Metrics): DiscrepancyEntry {
     },
     {
       status: affected.length === 0 ? 'no effect here' : 'affects results',
-      effect: `The largest count is ${largest}; ${counted(affected.length, 'pair is', 'pairs are')} past the limit of 65,535.`,
+      effect: `The largest count is ${largest}; ${counted(affected.length, 'pair is', 'pairs are')} above the limit of 65,535.`,
       corrected,
       affected,
     },
@@ -123,8 +123,8 @@ export function tieOrderEntry(verdicts: readonly CellsVerdictFile[]): Discrepanc
       id: 'tie-order',
       title: 'Equal distances are decided by the order of a search tree',
       what:
-        "Of predictions equally far from a reader's point, the one that scikit-learn's ball tree lists first is taken; " +
-        'the order of the file would be as valid. Both are given; a difference that this order explains does not count.',
+        "Of predictions equally far from a reader's point, the one that scikit-learn's ball tree lists first is used; " +
+        'the order of the file would be as valid. F1 is computed with both; a difference that this order explains does not affect the verdict.',
       where: 'src/eval_utils.py',
       tasks: [...CELL_TASKS],
     },

@@ -18,9 +18,9 @@ export const DiscrepancyEntry = z.object({
   tasks: z.array(z.enum(TASKS)),
   status: z
     .enum(['affects results', 'affects the record', 'no effect here', 'not measured', 'documented'])
-    .describe('`not measured`: why is in `effect`. `documented`: known, and nothing that a run could measure'),
+    .describe('`not measured`: `effect` says why. `documented`: known, but not measurable in a run'),
   effect: z.string().describe('What was measured in this run, in a sentence'),
-  corrected: z.array(CorrectedNumber).describe('Numbers both ways; the changed ones'),
+  corrected: z.array(CorrectedNumber).describe('Numbers with and without correction, where these differ'),
   affected: z.array(z.string()).describe('ROIs, images, rows, patients concerned; at most 1,000'),
   affectedTotal: z.int().min(0),
 });

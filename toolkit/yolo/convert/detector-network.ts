@@ -154,8 +154,8 @@ function refuseBareWeights(checkpoint: Checkpoint, network: Located): void {
   throw new ReigniteError(
     'CHECKPOINT_UNSUPPORTED',
     isTable
-      ? `${checkpoint.path} is not read: it holds weights by name (a state dict)${of === undefined ? '' : ` of ${of}`} and no network.`
-      : `${checkpoint.path} is not read: it holds no network of YOLO under ema or model.`,
+      ? `${checkpoint.path} cannot be used: it contains only weights (a state dict)${of === undefined ? '' : ` of ${of}`}, no network.`
+      : `${checkpoint.path} cannot be used: it contains no YOLO network under ema or model.`,
     isTable
       ? { remedy: 'Save the whole model as its own trainer does, or export it to ONNX and give the ONNX file instead.' }
       : {},
@@ -170,7 +170,7 @@ function otherNetwork(checkpoint: Checkpoint, className: string): ReigniteError 
   const exported = `Export it with \`yolo export model=${basename(checkpoint.path)} format=onnx\` and give the ONNX file instead.`;
   return new ReigniteError(
     'CHECKPOINT_UNSUPPORTED',
-    `${checkpoint.path} is not read: its network is ${what}, not a detector of YOLOv5 or Ultralytics.`,
+    `${checkpoint.path} cannot be used: its network is ${what}, not a detector of YOLOv5 or Ultralytics.`,
     remedyOf(task !== undefined, isUltralytics, exported),
   );
 }

@@ -39,7 +39,7 @@ export const CandidatesFile = z.object({
     .describe(
       'Size in px at which the network saw a resampled image; `tile` is in these px, all else in those of the image',
     ),
-  overlap: z.int().min(0).exactOptional().describe('px by which tiles overlap; missing where they lie side by side'),
+  overlap: z.int().min(0).exactOptional().describe('px by which tiles overlap; missing if they do not overlap'),
   letterbox: z
     .object({ width: Pixels, height: Pixels })
     .exactOptional()

@@ -1,6 +1,14 @@
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
+import { adapterNames } from '../../onnx/provider/adapter.ts';
 import { detectSlide } from '../../slide/predict/detect-slide.ts';
-import type { SlideCellsJob, SlideCellsProgress, SlideCellsResult } from '../../slide/predict/slide-cells-job.ts';
+import { judgeSlide } from '../../slide/predict/judge-slide.ts';
+import type {
+  JudgedSlide,
+  JudgeSlideJob,
+  SlideCellsJob,
+  SlideCellsProgress,
+  SlideCellsResult,
+} from '../../slide/predict/slide-cells-job.ts';
 import { type RequestWatch, serveRequests } from '../../threads/serve-requests.ts';
 import { detectImage } from './detect-image.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult, DetectorEngine, DetectorJob } from './detection-job.ts';
@@ -10,11 +18,13 @@ import { type EngineDetector, openDetector } from './own-detector.ts';
 export type DetectorRequest =
   | { readonly kind: 'detect'; readonly job: DetectionJob }
   | { readonly kind: 'slide'; readonly job: SlideCellsJob }
+  | { readonly kind: 'judge-slide'; readonly job: JudgeSlideJob }
   | { readonly kind: 'probe'; readonly job: DetectorJob };
 
 export type DetectorAnswer =
   | { readonly kind: 'detected'; readonly result: DetectionResult }
   | { readonly kind: 'detected-slide'; readonly result: SlideCellsResult }
+  | { readonly kind: 'judged-slide'; readonly result: JudgedSlide }
   | { readonly kind: 'probed'; readonly engine: DetectorEngine };
 
 /** Raised whenever the candidates of a tile or the files that hold them change. */
@@ -52,6 +62,7 @@ async function detect(job: DetectionJob, watch: RequestWatch<DetectionProgress>)
     recorded: String(job.floor),
     ...(job.view && { view: JSON.stringify(job.view) }),
     provider: engine.provider,
+    ...adapterNames(engine),
     ortVersion: engine.ortVersion,
     instructionSet: engine.instructionSet,
   };
@@ -64,20 +75,25 @@ async function detect(job: DetectionJob, watch: RequestWatch<DetectionProgress>)
   };
 }
 
+/** Raised whenever the candidates of a slide's tile or the files that hold them change. */
+const SLIDE_SCHEMA = '2';
+
 async function detectOnSlide(job: SlideCellsJob, watch: RequestWatch<SlideCellsProgress>): Promise<SlideCellsResult> {
   const start = performance.now();
   watch.signal.throwIfAborted();
   const detector = await detectorOf(job);
   const { engine } = detector;
-  const { tissue, confidence, iou } = job;
+  const { tissue, rows, floor } = job;
   const identity = {
-    schema: `slide ${PARTIAL_SCHEMA}`,
+    schema: `slide ${SLIDE_SCHEMA}`,
     model: detector.digest,
     slide: job.slideSha256,
     view: JSON.stringify([job.choice, job.target]),
     tissue: tissue === undefined ? 'everywhere' : sha256Of(`${tissue.block} ${tissue.width} ${tissue.data.join('')}`),
-    limits: JSON.stringify([confidence, iou, job.maxCandidates, job.maxKept]),
+    recorded: String(floor),
+    rows: rows === undefined ? 'all' : `${rows.first} to ${rows.end}`,
     provider: engine.provider,
+    ...adapterNames(engine),
     ortVersion: engine.ortVersion,
     instructionSet: engine.instructionSet,
   };
@@ -87,6 +103,7 @@ async function detectOnSlide(job: SlideCellsJob, watch: RequestWatch<SlideCellsP
 
 serveRequests<DetectorRequest, DetectorAnswer, DetectionProgress>(async (request, watch) => {
   if (request.kind === 'probe') return { kind: 'probed', engine: (await detectorOf(request.job)).engine };
+  if (request.kind === 'judge-slide') return { kind: 'judged-slide', result: await judgeSlide(request.job) };
   if (request.kind === 'slide') return { kind: 'detected-slide', result: await detectOnSlide(request.job, watch) };
   return { kind: 'detected', result: await detect(request.job, watch) };
 }, release);

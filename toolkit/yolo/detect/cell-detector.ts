@@ -1,6 +1,12 @@
 import { ReigniteError } from '../../errors.ts';
 import type { SessionOptions } from '../../onnx/session/session.ts';
-import type { SlideCellsJob, SlideCellsProgress, SlideCellsResult } from '../../slide/predict/slide-cells-job.ts';
+import type {
+  JudgedSlide,
+  JudgeSlideJob,
+  SlideCellsJob,
+  SlideCellsProgress,
+  SlideCellsResult,
+} from '../../slide/predict/slide-cells-job.ts';
 import { type AskOptions, InferenceThread } from '../../threads/inference-thread.ts';
 import { startThread } from '../../threads/start-thread.ts';
 import type { DetectorAnswer, DetectorRequest } from './cell-detector-thread.ts';
@@ -21,18 +27,20 @@ export interface CellDetector {
   detect(job: DetectionJob, options?: DetectOptions): Promise<DetectionResult>;
   /** Loads a model and says what it runs on; nothing is computed. */
   probe(job: DetectorJob, options?: Pick<DetectOptions, 'signal'>): Promise<DetectorEngine>;
-  /** Ends the thread; a job under way is stopped as by a signal. */
+  /** Ends the thread; a job in progress is stopped as by a signal. */
   close(): Promise<void>;
 }
 
 /** Detects cells on slides off the event loop. */
 export interface SlideDetector {
   /**
-   * Detects the cells of a slide.
+   * Finds the candidates of cells of a slide, or a strip of one.
    *
    * @throws ReigniteError with the code of what went wrong, INFERENCE_FAILED when the thread died; the signal's reason.
    */
   detectSlide(job: SlideCellsJob, options?: AskOptions<SlideCellsProgress>): Promise<SlideCellsResult>;
+  /** Chooses the cells of a slide from its candidates. @throws ReigniteError as `judgeSlide` does. */
+  judgeSlide(job: JudgeSlideJob, options?: Pick<DetectOptions, 'signal'>): Promise<JudgedSlide>;
 }
 
 /**
@@ -48,7 +56,9 @@ export function createCellDetector(defaults: SessionOptions = {}): CellDetector 
       ? `it detected cells in ${job.image}`
       : 'slide' in job
         ? `it detected cells on ${job.slide}`
-        : `it loaded ${job.modelDir}`,
+        : 'boxes' in job
+          ? `it read ${job.boxes}`
+          : `it loaded ${job.modelDir}`,
   );
   return {
     async detect(job, options) {
@@ -60,6 +70,11 @@ export function createCellDetector(defaults: SessionOptions = {}): CellDetector 
       const answer = await thread.ask({ kind: 'slide', job: { ...defaults, ...job } }, options);
       if (answer.kind === 'detected-slide') return answer.result;
       throw new ReigniteError('INTERNAL', `The inference thread answered ${answer.kind} to slide.`);
+    },
+    async judgeSlide(job, options) {
+      const answer = await thread.ask({ kind: 'judge-slide', job }, options);
+      if (answer.kind === 'judged-slide') return answer.result;
+      throw new ReigniteError('INTERNAL', `The inference thread answered ${answer.kind} to judge-slide.`);
     },
     async probe(job, options) {
       const answer = await thread.ask({ kind: 'probe', job: { ...defaults, ...job } }, options);

@@ -11,7 +11,7 @@ import { classesLayer, confidenceLayer } from './label-layers.ts';
 import { slideLayer } from './slide-layer.ts';
 import { pathOf, type SlidePrediction, type ViewedSlide } from './viewed-slides.ts';
 
-/** A layer of the viewer; its tiles lie in a folder of this name. */
+/** A layer of the viewer; its tiles are in a folder of this name. */
 export interface ViewerLayer {
   readonly id: 'slide' | 'classes' | 'confidence' | 'cells';
   readonly zoom: ZoomLayer;

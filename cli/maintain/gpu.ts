@@ -1,0 +1,115 @@
+import { createInterface } from 'node:readline/promises';
+import {
+  type GpuInstallOptions,
+  type GpuInstallPlan,
+  installGpu,
+  type PlannedWheel,
+  planGpuInstall,
+} from '../../runtime/gpu/install-gpu.ts';
+import { GPU_ORT_VERSION } from '../../runtime/gpu/wheels.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { bytesText } from '../../toolkit/format.ts';
+import { ortVersion } from '../../toolkit/onnx/session/engine.ts';
+import { EXIT, printResult, printStep } from '../output.ts';
+import { cudaFinding, lineOf } from './doctor/check-providers.ts';
+
+/** Options of `gpu install`. */
+export interface GpuOptions {
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
+  readonly index?: string;
+  readonly json?: boolean;
+}
+
+/**
+ * `reignite gpu install`: downloads the CUDA provider of ONNX Runtime and NVIDIA's libraries into the user's cache, and
+ * says whether CUDA runs then.
+ *
+ * @returns The exit status: 1 when CUDA does not run afterwards.
+ * @throws ReigniteError USAGE when the download is not confirmed; PROVIDER_UNAVAILABLE on machines for which there is no provider.
+ */
+export async function gpuCommand(
+  options: GpuOptions,
+  signal: AbortSignal,
+  install: GpuInstallOptions = {},
+): Promise<number> {
+  refuseOtherMachine();
+  const settings = { ...install, ...(options.index !== undefined && { index: options.index }) };
+  const plan = await planGpuInstall(settings);
+  if (options.dryRun) {
+    printResult(options.json ? JSON.stringify(documentOf(plan), null, 1) : linesOf(plan).join('\n'));
+    return EXIT.done;
+  }
+  for (const line of linesOf(plan)) printStep(line);
+  if (plan.downloadBytes > 0 && options.yes !== true) await confirm(signal);
+  await installGpu(plan, { ...settings, signal, onStep: printStep });
+  const finding = await cudaFinding();
+  printResult(options.json ? JSON.stringify({ ...documentOf(plan), cuda: finding }, null, 1) : lineOf(finding));
+  return finding.status === 'pass' ? EXIT.done : EXIT.error;
+}
+
+function refuseOtherMachine(): void {
+  if (process.platform !== 'linux' || process.arch !== 'x64') {
+    throw new ReigniteError(
+      'PROVIDER_UNAVAILABLE',
+      `The CUDA provider can be installed on Linux x64; this is ${process.platform} ${process.arch}.`,
+      { remedy: 'Use the provider cpu or webgpu.' },
+    );
+  }
+  if (ortVersion() === GPU_ORT_VERSION) return;
+  throw new ReigniteError(
+    'PROVIDER_UNAVAILABLE',
+    `The pinned CUDA provider is for ONNX Runtime ${GPU_ORT_VERSION}; this is ${ortVersion()}.`,
+    { remedy: 'Install the package again: `npm ci`.' },
+  );
+}
+
+async function confirm(signal: AbortSignal): Promise<void> {
+  const refusal = new ReigniteError('USAGE', 'The download was not confirmed.', {
+    remedy: 'Run the command again with `--yes` if you accept the licences and the size.',
+  });
+  if (!process.stdin.isTTY) throw refusal;
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await terminal.question('Download, and accept these licences? [y/N] ', { signal });
+    if (!/^y(es)?$/i.test(answer.trim())) throw refusal;
+  } finally {
+    terminal.close();
+  }
+}
+
+function linesOf({ folder, wheels, downloadBytes, diskBytes }: GpuInstallPlan): string[] {
+  return [
+    ...wheels.map(
+      (planned) => `  ${nameOf(planned).padEnd(20)} ${howText(planned).padEnd(20)} ${planned.wheel.licence}`,
+    ),
+    downloadBytes === 0
+      ? `Nothing has to be downloaded; ${folder} has all libraries.`
+      : `${bytesText(downloadBytes)} to download, ${bytesText(diskBytes)} to stay in ${folder}.`,
+  ];
+}
+
+function nameOf({ wheel }: PlannedWheel): string {
+  return wheel.project;
+}
+
+function howText({ wheel, how }: PlannedWheel): string {
+  if (how === 'installed') return 'installed';
+  return how === 'linked' ? 'in Python packages' : `${bytesText(wheel.bytes)} to download`;
+}
+
+function documentOf({ folder, wheels, downloadBytes, diskBytes }: GpuInstallPlan) {
+  return {
+    folder,
+    downloadBytes,
+    diskBytes,
+    libraries: wheels.map(({ wheel, how }) => ({
+      project: wheel.project,
+      file: wheel.file,
+      how,
+      bytes: wheel.bytes,
+      sha256: wheel.sha256,
+      licence: wheel.licence,
+    })),
+  };
+}

@@ -1,0 +1,159 @@
+import { createHash } from 'node:crypto';
+import { lstat, mkdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { describe, expect, it } from 'vitest';
+import { ZipFile } from 'yazl';
+import { gpuCommand } from '../../../cli/maintain/gpu.ts';
+import { installGpu, planGpuInstall, providerLinks } from '../../../runtime/gpu/install-gpu.ts';
+import { GPU_ORT_VERSION, GPU_WHEELS, type GpuWheel } from '../../../runtime/gpu/wheels.ts';
+import { ortVersion } from '../../../toolkit/onnx/session/engine.ts';
+import { faultServer } from '../../support/fault-server.ts';
+import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+
+const LIBRARIES: Readonly<Record<string, string>> = {
+  'onnxruntime/capi/libonnxruntime_providers_cuda.so': 'the provider'.repeat(50),
+  'onnxruntime/capi/libonnxruntime_providers_shared.so': 'shared',
+  'onnxruntime/capi/other.so': 'not wanted',
+};
+
+async function wheelOf(
+  project: string,
+  kind: GpuWheel['kind'],
+  members: Readonly<Record<string, string>>,
+  libraries: readonly string[],
+): Promise<{ readonly wheel: GpuWheel; readonly content: Buffer }> {
+  const zip = new ZipFile();
+  for (const [name, text] of Object.entries(members)) zip.addBuffer(Buffer.from(text), name, { compress: false });
+  zip.end();
+  const content = await buffer(Readable.from(zip.outputStream));
+  const digest = (algorithm: string) => createHash(algorithm).update(content).digest('hex');
+  const wheel = {
+    project,
+    file: `${project}-1-py3-none-any.whl`,
+    bytes: content.length,
+    sha256: digest('sha256'),
+    md5: digest('md5'),
+    kind,
+    libraries,
+    unpackedBytes: 1000,
+    licence: 'MIT',
+  };
+  return { wheel, content };
+}
+
+/** An index of two wheels; `cut` ends the first reply with a wheel after this number of bytes. */
+async function setUp({ cut }: { readonly cut?: number } = {}) {
+  const root = await temporaryFolder();
+  const provider = await wheelOf('onnxruntime-gpu', 'provider', LIBRARIES, [
+    'libonnxruntime_providers_cuda.so',
+    'libonnxruntime_providers_shared.so',
+  ]);
+  const runtime = await wheelOf('nvidia-cuda-runtime', 'lib', { 'nvidia/cu13/lib/libcudart.so.13': 'cudart' }, [
+    'libcudart.so.13',
+  ]);
+  const ranges: (string | undefined)[] = [];
+  let isCut = cut !== undefined;
+  const { url } = await faultServer((request, response) => {
+    for (const { wheel, content } of [provider, runtime]) {
+      if (request.url === `/simple/${wheel.project}/`) {
+        response.end(JSON.stringify({ files: [{ filename: wheel.file, url: `../../files/${wheel.file}` }] }));
+      } else if (request.url === `/files/${wheel.file}`) {
+        ranges.push(request.headers.range);
+        const isEnding = isCut;
+        isCut = false;
+        sendRange(response, content, request.headers.range, isEnding ? cut : undefined);
+      }
+    }
+    if (!response.writableEnded && !response.headersSent) response.writeHead(404).end();
+  });
+  const binding = join(root, 'binding');
+  await mkdir(binding);
+  const options = {
+    folder: join(root, 'cache'),
+    binding,
+    index: `${url}/simple`,
+    wheels: [provider.wheel, runtime.wheel],
+    packageFolders: [join(root, 'site-packages')],
+  };
+  return { root, options, ranges };
+}
+
+function sendRange(
+  response: ServerResponse,
+  content: Buffer,
+  range: string | undefined,
+  cut: number | undefined,
+): void {
+  const from = Number(/bytes=(\d+)-/.exec(range ?? '')?.[1] ?? 0);
+  const headers = { 'content-length': content.length - from, etag: '"1"', 'accept-ranges': 'bytes' };
+  if (from > 0) {
+    response.writeHead(206, { ...headers, 'content-range': `bytes ${from}-${content.length - 1}/${content.length}` });
+  } else response.writeHead(200, headers);
+  if (cut === undefined) response.end(content.subarray(from));
+  else response.write(content.subarray(0, cut), () => response.socket?.end());
+}
+
+describe('gpu install', () => {
+  it('pins a provider that is built from the commit of the ONNX Runtime in use', () => {
+    expect(GPU_ORT_VERSION).toBe(ortVersion());
+    for (const { sha256, md5, bytes } of GPU_WHEELS) {
+      expect(sha256).toMatch(/^[0-9a-f]{64}$/);
+      expect(md5).toMatch(/^[0-9a-f]{32}$/);
+      expect(bytes).toBeGreaterThan(0);
+    }
+  });
+
+  it('takes the libraries out of verified wheels and links the provider to the binding', async () => {
+    const { options } = await setUp();
+    const plan = await planGpuInstall(options);
+    expect(plan.wheels.map(({ how }) => how)).toEqual(['downloaded', 'downloaded']);
+    expect(plan.downloadBytes).toBe(options.wheels.reduce((sum, { bytes }) => sum + bytes, 0));
+    await installGpu(plan, options);
+    expect(await readFile(join(options.folder, 'lib', 'libcudart.so.13'), 'utf8')).toBe('cudart');
+    const provider = join(options.binding, 'libonnxruntime_providers_cuda.so');
+    expect(await readFile(provider, 'utf8')).toBe(LIBRARIES['onnxruntime/capi/libonnxruntime_providers_cuda.so']);
+    expect((await lstat(provider)).isSymbolicLink()).toBe(true);
+    expect(await providerLinks(options.folder, options.binding)).toHaveLength(2);
+    const again = await planGpuInstall(options);
+    expect(again.wheels.map(({ how }) => how)).toEqual(['installed', 'installed']);
+    expect(again.downloadBytes).toBe(0);
+  });
+
+  it('links the libraries that Python packages have, and downloads the rest', async () => {
+    const { root, options } = await setUp();
+    const place = join(root, 'site-packages', 'nvidia', 'cu13', 'lib');
+    await mkdir(place, { recursive: true });
+    await writeFile(join(place, 'libcudart.so.13'), 'of PyTorch');
+    const plan = await planGpuInstall(options);
+    expect(plan.wheels.map(({ how }) => how)).toEqual(['downloaded', 'linked']);
+    await installGpu(plan, options);
+    expect(await readlink(join(options.folder, 'lib', 'libcudart.so.13'))).toBe(join(place, 'libcudart.so.13'));
+  });
+
+  it('resumes a download that broke off', async () => {
+    const { options, ranges } = await setUp({ cut: 300 });
+    await expect(installGpu(await planGpuInstall(options), options)).rejects.toMatchObject({ code: 'NETWORK' });
+    await installGpu(await planGpuInstall(options), options);
+    expect(ranges).toEqual([undefined, 'bytes=300-', undefined]);
+  });
+
+  it('installs nothing of a wheel that is not the pinned one', async () => {
+    const { options } = await setUp();
+    const wheels = options.wheels.map((wheel) => ({ ...wheel, sha256: '0'.repeat(64) }));
+    const plan = await planGpuInstall({ ...options, wheels });
+    await expect(installGpu(plan, options)).rejects.toMatchObject({ code: 'CHECKSUM_MISMATCH' });
+    expect(await providerLinks(options.folder, options.binding)).toEqual([]);
+    expect((await planGpuInstall(options)).wheels.map(({ how }) => how)).toEqual(['downloaded', 'downloaded']);
+  });
+
+  it('downloads nothing before size and licence are accepted', async () => {
+    const { options, ranges } = await setUp();
+    const { signal } = new AbortController();
+    expect(await gpuCommand({ dryRun: true }, signal, options)).toBe(0);
+    await expect(gpuCommand({}, signal, options)).rejects.toMatchObject({ code: 'USAGE' });
+    expect(ranges).toEqual([]);
+  });
+});

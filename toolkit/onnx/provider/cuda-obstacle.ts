@@ -1,0 +1,55 @@
+import { cudaLibrary, type NeededLibraries, neededBy } from './cuda-files.ts';
+import { nvidiaAdapter } from './nvidia.ts';
+
+/** Oldest Linux driver that serves a major version of CUDA. @see https://docs.nvidia.com/deploy/cuda-compatibility/ */
+const OLDEST_DRIVER: Readonly<Record<number, number>> = { 12: 525, 13: 580 };
+/** What the provider that `reignite gpu install` fetches was built for. */
+const PINNED_CUDA = 13;
+
+/** Why CUDA cannot run, and what to do about it. */
+export interface CudaObstacle {
+  /** A clause without a full stop, such as `no NVIDIA driver was found`. */
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+/** What is there for CUDA on a machine. */
+export interface CudaSurroundings {
+  /** Version of the NVIDIA driver. */
+  readonly driver?: string | undefined;
+  /** Of the provider's library; missing where that is not installed. */
+  readonly needs?: NeededLibraries | undefined;
+}
+
+const INSTALL = 'Run `npx reignite gpu install`.';
+
+/**
+ * Looks for what keeps CUDA from running, before any of its libraries is loaded. The driver comes first: with none, or
+ * one that is too old, installing libraries does not help.
+ *
+ * @returns Undefined where nothing is missing.
+ */
+export function cudaObstacle({ driver, needs }: CudaSurroundings = surroundings()): CudaObstacle | undefined {
+  if (driver === undefined) {
+    return {
+      reason: 'no NVIDIA driver was found',
+      remedy: 'Install the NVIDIA driver; without an NVIDIA GPU use cpu.',
+    };
+  }
+  const cuda = needs?.cuda ?? PINNED_CUDA;
+  const oldest = OLDEST_DRIVER[cuda];
+  if (oldest !== undefined && Number.parseInt(driver, 10) < oldest) {
+    return {
+      reason: `the NVIDIA driver ${driver} is too old for CUDA ${cuda}`,
+      remedy: `Install NVIDIA driver ${oldest} or later.`,
+    };
+  }
+  if (needs === undefined) return { reason: 'its files are not installed', remedy: INSTALL };
+  if (needs.missing.length === 0) return undefined;
+  return { reason: `the loader does not find ${needs.missing.join(', ')}`, remedy: INSTALL };
+}
+
+function surroundings(): CudaSurroundings {
+  const library = cudaLibrary();
+  return { driver: nvidiaAdapter().driver, needs: library === undefined ? undefined : neededBy(library) };
+}

@@ -1,0 +1,74 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { basename, delimiter, join } from 'node:path';
+import { type AdapterNames, adapterName } from './adapter.ts';
+import { nvidiaAdapter } from './nvidia.ts';
+
+/** The device that a program created: the loader names it with the library of its driver. */
+const CREATED = /Using "(.+)" with driver: "(.+)"/g;
+/** The devices that it could choose from, which older loaders name only. */
+const LISTED = /^.*\[\d+\] (.+?)\s*$/gm;
+
+/**
+ * Reads which adapter Dawn, the WebGPU implementation in ONNX Runtime, took, from what the Vulkan loader wrote with
+ * `VK_LOADER_DEBUG=all`: neither ONNX Runtime nor its binding names the adapter.
+ *
+ * @param log - Standard error of the process that opened a WebGPU session.
+ * @returns The names of the adapter, and the library of its driver where the loader says it; nothing for a log of
+ *   another kind.
+ */
+export function parseLoaderLog(log: string): AdapterNames & { readonly library?: string } {
+  const [, name, library] = [...log.matchAll(CREATED)].at(-1) ?? [];
+  if (name !== undefined && library !== undefined) return { adapter: adapterName(name), library };
+  const listed = [...new Set([...log.matchAll(LISTED)].flatMap(([, device]) => device ?? []))];
+  // Dawn prefers hardware: a software rasteriser is taken where there is nothing else.
+  const hardware = listed.filter((device) => adapterName(device) === device);
+  const candidates = hardware.length > 0 ? hardware : listed;
+  return candidates.length === 0 ? {} : { adapter: candidates.map(adapterName).join(' or ') };
+}
+
+/**
+ * Names the driver in a Vulkan library with its version.
+ *
+ * @param library - Path of the library, as the process had it loaded.
+ */
+export function vulkanDriver(library: string): string {
+  const file = basename(library);
+  if (/nvidia/i.test(file)) return `NVIDIA ${nvidiaAdapter().driver ?? 'of unknown version'}`;
+  const mesa = /Mesa (\d+\.\d+\.\d+)/.exec(textOf(library))?.[1];
+  return mesa === undefined ? file : `Mesa ${mesa}`;
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+const NAMING_VARIABLES = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES', 'VK_ADD_DRIVER_FILES'];
+
+/** Whether any Vulkan driver is installed or named in the environment: without one there is no adapter to look for. */
+export function hasVulkanDriver(environment: NodeJS.ProcessEnv = process.env): boolean {
+  const named = NAMING_VARIABLES.flatMap((name) => (environment[name] ?? '').split(delimiter));
+  if (named.some((path) => path !== '' && existsSync(path))) return true;
+  const home = environment['HOME'] || homedir();
+  const roots = [
+    environment['XDG_CONFIG_HOME'] || join(home, '.config'),
+    environment['XDG_DATA_HOME'] || join(home, '.local/share'),
+    ...(environment['XDG_CONFIG_DIRS'] || '/etc/xdg').split(delimiter),
+    ...(environment['XDG_DATA_DIRS'] || '/usr/local/share:/usr/share').split(delimiter),
+    '/etc',
+    '/usr/local/etc',
+  ];
+  return roots.some((root) => hasFile(join(root, 'vulkan', 'icd.d')));
+}
+
+function hasFile(folder: string): boolean {
+  try {
+    return readdirSync(folder).some((name) => name.endsWith('.json'));
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,170 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { type InferenceSession, Tensor } from 'onnxruntime-node';
+import { compiledFile } from '../../../config/package-files.ts';
+import type { Provider } from './session.ts';
+import type { SentTensor, SessionAnswer, SessionRequest } from './session-messages.ts';
+
+/** How long a process may take to close its session before it is killed. Unit: ms. */
+const RELEASE_MS = 10_000;
+
+export interface RemoteSessionOptions {
+  readonly provider: Provider;
+  /** As in `SessionOptions`. */
+  readonly threads?: number | undefined;
+  /** Environment of the process. Default: that of this one. */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/**
+ * A session of ONNX Runtime in a process of its own, used like one in this thread. Tensors are copied to it and back;
+ * outputs for which a tensor is given are written into that.
+ *
+ * The process ends when this one does. When it crashes, what was asked of it fails and the session cannot be used again.
+ */
+export class RemoteSession implements InferenceSession {
+  readonly inputMetadata: readonly InferenceSession.ValueMetadata[];
+  readonly outputMetadata: readonly InferenceSession.ValueMetadata[];
+  readonly #child: ChildProcess;
+
+  private constructor(
+    child: ChildProcess,
+    { inputs, outputs }: Pick<Extract<SessionAnswer, { kind: 'opened' }>, 'inputs' | 'outputs'>,
+  ) {
+    this.#child = child;
+    this.inputMetadata = inputs;
+    this.outputMetadata = outputs;
+  }
+
+  /**
+   * @param model - Path of the ONNX file.
+   * @throws Error as ONNX Runtime gives it, or one that says how the process ended.
+   */
+  static async open(model: string, { provider, threads, env }: RemoteSessionOptions): Promise<RemoteSession> {
+    const child = fork(
+      compiledFile('toolkit/onnx/session/session-process.ts'),
+      [model, provider, ...(threads === undefined ? [] : [String(threads)])],
+      {
+        execArgv: [],
+        serialization: 'advanced',
+        stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+        ...(env !== undefined && { env }),
+      },
+    );
+    // An idle session keeps no process alive; `answerOf` holds on to it while there is something to wait for.
+    const answer = await answerOf(child);
+    if (answer.kind === 'opened') return new RemoteSession(child, answer);
+    child.kill('SIGKILL');
+    throw new Error(answer.kind === 'failed' ? answer.message : `The process of the session answered ${answer.kind}.`);
+  }
+
+  get inputNames(): readonly string[] {
+    return this.inputMetadata.map(({ name }) => name);
+  }
+
+  get outputNames(): readonly string[] {
+    return this.outputMetadata.map(({ name }) => name);
+  }
+
+  async run(
+    feeds: InferenceSession.FeedsType,
+    fetches?: InferenceSession.FetchesType | InferenceSession.RunOptions,
+  ): Promise<InferenceSession.ReturnType> {
+    const sent = Object.entries(feeds).map(([name, value]) => [name, sentTensor(name, value)]);
+    const { names, given } = fetchesOf(fetches, this.outputNames);
+    const answer = await this.#ask({ kind: 'run', feeds: Object.fromEntries(sent), fetches: names });
+    if (answer.kind !== 'ran') throw new Error(`The process of the session answered ${answer.kind} to run.`);
+    const results = Object.entries(answer.outputs).map(([name, output]) => [name, received(output, given[name])]);
+    return Object.fromEntries(results);
+  }
+
+  async release(): Promise<void> {
+    const ended = new Promise<void>((resolve) => this.#child.once('exit', () => resolve()));
+    if (!this.#isAlive()) return;
+    this.#child.ref();
+    const patience = setTimeout(() => this.#child.kill('SIGKILL'), RELEASE_MS);
+    // A session that cannot be closed in order goes with its process.
+    await this.#ask({ kind: 'release' }).catch(() => undefined);
+    if (this.#child.connected) this.#child.disconnect();
+    await ended;
+    clearTimeout(patience);
+  }
+
+  startProfiling(): void {
+    throw new Error('A session in a process of its own cannot be profiled.');
+  }
+
+  endProfiling(): void {
+    throw new Error('A session in a process of its own cannot be profiled.');
+  }
+
+  async #ask(request: SessionRequest): Promise<SessionAnswer> {
+    if (!this.#isAlive()) throw new Error('The process of the session has ended.');
+    const answer = answerOf(this.#child);
+    this.#child.send(request, () => undefined);
+    const told = await answer;
+    if (told.kind === 'failed') throw new Error(told.message);
+    return told;
+  }
+
+  #isAlive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+}
+
+/** The next thing that the process says, or how it ended instead. */
+function answerOf(child: ChildProcess): Promise<SessionAnswer> {
+  child.ref();
+  child.channel?.ref();
+  return new Promise((resolve, reject) => {
+    const onMessage = (message: unknown) => {
+      done();
+      // Only our own process writes to this channel.
+      if (isAnswer(message)) resolve(message);
+      else reject(new Error('The process of the session sent something unknown.'));
+    };
+    const onExit = (status: number | null, signal: NodeJS.Signals | null) => {
+      done();
+      reject(new Error(`The process of the session exited (${signal ?? `status ${status}`}).`));
+    };
+    const onError = (error: Error) => {
+      done();
+      reject(error);
+    };
+    const done = () => {
+      child.off('message', onMessage).off('exit', onExit).off('error', onError);
+      child.unref();
+      child.channel?.unref();
+    };
+    child.on('message', onMessage).on('exit', onExit).on('error', onError);
+  });
+}
+
+function isAnswer(message: unknown): message is SessionAnswer {
+  return typeof message === 'object' && message !== null && 'kind' in message;
+}
+
+function sentTensor(name: string, value: unknown): SentTensor {
+  if (!(value instanceof Tensor)) throw new TypeError(`Expected a tensor for ${name}`);
+  return { type: value.type, dims: value.dims, data: value.data };
+}
+
+function received({ type, data, dims }: SentTensor, into: Tensor | undefined): Tensor {
+  if (into === undefined) return new Tensor(type, data, [...dims]);
+  if (!(into.data instanceof Float32Array) || !(data instanceof Float32Array)) {
+    throw new TypeError(`Expected float32 for an output that is written in place, got ${type}`);
+  }
+  into.data.set(data);
+  return into;
+}
+
+/** Which outputs are wanted, and the tensors that receive them where given. */
+function fetchesOf(
+  fetches: InferenceSession.FetchesType | InferenceSession.RunOptions | undefined,
+  all: readonly string[],
+): { readonly names: readonly string[]; readonly given: Readonly<Record<string, Tensor>> } {
+  if (fetches === undefined) return { names: all, given: {} };
+  if (Array.isArray(fetches)) return { names: fetches.map(String), given: {} };
+  const names = Object.keys(fetches).filter((name) => all.includes(name));
+  const given = Object.entries(fetches).flatMap(([name, value]) => (value instanceof Tensor ? [[name, value]] : []));
+  return { names: names.length > 0 ? names : all, given: Object.fromEntries(given) };
+}

@@ -1,0 +1,159 @@
+import type { ReigniteError } from '../../errors.ts';
+import { OpenSlideLibrary } from './openslide-library.ts';
+import { REMEDIES, slideUnreadable } from './slide-error.ts';
+import { isBelievableMpp, type StatedResolution } from './slide-resolution.ts';
+import type { SlideSource } from './slide-source.ts';
+
+const WHITE = 255;
+const OPAQUE = 255;
+/** Of the environment: names the library file. */
+const LIBRARY = 'REIGNITE_OPENSLIDE';
+
+let loaded: { readonly path: string; readonly library: Promise<OpenSlideLibrary> } | undefined;
+
+/** The library that the user named; undefined where none was. */
+export function openSlidePath(): string | undefined {
+  return process.env[LIBRARY] || undefined;
+}
+
+/** Names the library for this process and those that it starts. */
+export function nameOpenSlide(path: string): void {
+  process.env[LIBRARY] = path;
+}
+
+/** A slide that OpenSlide reads: formats of scanners that are not TIFF, or not plain ones. */
+export class OpenSlideSource implements SlideSource {
+  readonly levels: SlideSource['levels'];
+  readonly scale: StatedResolution;
+  readonly vendor: string;
+  readonly otherPictures = 0;
+  readonly notes: readonly string[];
+  readonly fingerprint: string | undefined;
+  readonly #path: string;
+  readonly #library: OpenSlideLibrary;
+  readonly #slide: unknown;
+
+  private constructor(
+    path: string,
+    library: OpenSlideLibrary,
+    slide: unknown,
+    known: Pick<SlideSource, 'levels' | 'scale' | 'vendor' | 'fingerprint'>,
+  ) {
+    this.#path = path;
+    this.#library = library;
+    this.#slide = slide;
+    this.levels = known.levels;
+    this.scale = known.scale;
+    this.vendor = known.vendor;
+    this.fingerprint = known.fingerprint;
+    this.notes = [`It was read by OpenSlide ${library.version} (${known.vendor}).`];
+  }
+
+  /**
+   * Opens a slide with the library that the user named.
+   *
+   * @returns Undefined for a file that OpenSlide does not know.
+   * @throws ReigniteError IMAGE_UNREADABLE where the library or the slide cannot be opened.
+   */
+  static async open(path: string, libraryPath: string): Promise<OpenSlideSource | undefined> {
+    const library = await libraryAt(path, libraryPath);
+    const vendor = await library.vendor(path);
+    if (vendor === undefined) return undefined;
+    const slide = await library.open(path);
+    const error = slide === undefined ? 'it cannot be opened' : await library.error(slide);
+    if (error !== undefined) {
+      if (slide !== undefined) await library.close(slide);
+      throw refused(path, error, REMEDIES.bioFormats);
+    }
+    const levels = await levelsOf(library, slide);
+    const scale = await scaleOf(library, slide);
+    const fingerprint = await library.property(slide, 'openslide.quickhash-1');
+    return new OpenSlideSource(path, library, slide, { levels, scale, vendor, fingerprint });
+  }
+
+  async readRegion(level: number, left: number, top: number, width: number, height: number): Promise<Uint8Array> {
+    const of = this.levels[level];
+    if (of === undefined) throw new RangeError(`Expected a level below ${this.levels.length}, got ${level}`);
+    const place = [Math.round(left * of.downsample), Math.round(top * of.downsample)] as const;
+    const pixels = await this.#library.region(this.#slide, level, place, [width, height]);
+    const error = await this.#library.error(this.#slide);
+    if (error !== undefined) throw refused(this.#path, error, REMEDIES.damaged);
+    const rgb = onWhite(pixels);
+    whiten(rgb, { left, top, width, height }, of);
+    return rgb;
+  }
+
+  close(): Promise<void> {
+    return this.#library.close(this.#slide);
+  }
+}
+
+/** Each library is loaded once for the whole process. */
+async function libraryAt(slide: string, path: string): Promise<OpenSlideLibrary> {
+  if (loaded?.path !== path) loaded = { path, library: OpenSlideLibrary.load(path) };
+  try {
+    return await loaded.library;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const remedy = `Name the library file of OpenSlide 3.4 or later with \`--openslide\` or ${LIBRARY}, such as /usr/lib/x86_64-linux-gnu/libopenslide.so.0.`;
+    throw slideUnreadable(slide, `the library ${path} cannot be loaded: ${reason.trim()}`, remedy, cause);
+  }
+}
+
+function refused(path: string, error: string, remedy: string): ReigniteError {
+  return slideUnreadable(path, `OpenSlide reports: ${error}`, remedy);
+}
+
+async function levelsOf(library: OpenSlideLibrary, slide: unknown): Promise<SlideSource['levels']> {
+  const levels: SlideSource['levels'][number][] = [];
+  const count = await library.levelCount(slide);
+  for (let level = 0; level < count; level++) {
+    const [width, height] = await library.levelSize(slide, level);
+    const base = levels[0] ?? { width, height };
+    levels.push({ width, height, downsample: (base.width / width + base.height / height) / 2 });
+  }
+  return levels;
+}
+
+async function scaleOf(library: OpenSlideLibrary, slide: unknown): Promise<StatedResolution> {
+  const number = async (name: string) => Number((await library.property(slide, `openslide.${name}`)) ?? Number.NaN);
+  const [x, y, power] = [await number('mpp-x'), await number('mpp-y'), await number('objective-power')];
+  const magnification = Number.isFinite(power) ? { power } : {};
+  if (Number.isNaN(x) || Number.isNaN(y)) return { ...magnification, notes: [] };
+  if (isBelievableMpp(x, y)) {
+    return { resolution: { mpp: (x + y) / 2, source: 'properties (OpenSlide)' }, ...magnification, notes: [] };
+  }
+  return { ...magnification, notes: [`Its properties say ${x} x ${y} µm/px, which was not believed.`] };
+}
+
+/** Puts pixels on white: blue, green, red, alpha become red, green, blue. */
+function onWhite(pixels: Uint8Array): Uint8Array {
+  const rgb = new Uint8Array((pixels.length / 4) * 3);
+  for (let from = 0, to = 0; from < pixels.length; from += 4, to += 3) {
+    const through = OPAQUE - (pixels[from + 3] ?? 0);
+    for (let channel = 0; channel < 3; channel++) {
+      rgb[to + channel] = Math.min(WHITE, (pixels[from + 2 - channel] ?? 0) + through);
+    }
+  }
+  return rgb;
+}
+
+/** What lies outside the level is white, whatever the library gives there. */
+function whiten(
+  rgb: Uint8Array,
+  {
+    left,
+    top,
+    width,
+    height,
+  }: { readonly left: number; readonly top: number; readonly width: number; readonly height: number },
+  level: { readonly width: number; readonly height: number },
+): void {
+  for (let y = 0; y < height; y++) {
+    const isInside = top + y >= 0 && top + y < level.height;
+    const from = isInside ? Math.min(width, Math.max(0, -left)) : width;
+    const to = isInside ? Math.max(from, Math.min(width, level.width - left)) : width;
+    rgb.fill(WHITE, 3 * y * width, 3 * (y * width + from));
+    rgb.fill(WHITE, 3 * (y * width + to), 3 * (y + 1) * width);
+  }
+}

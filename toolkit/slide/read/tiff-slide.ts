@@ -1,0 +1,206 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import sharp from 'sharp';
+import { ReigniteError } from '../../errors.ts';
+import type { ByteSource } from '../../image/tiff-directory.ts';
+import { RecentPixels } from './recent-pixels.ts';
+import { REMEDIES, slideUnreadable } from './slide-error.ts';
+import { type SlideLevel, slideLevel, slidePages, tilesOf } from './slide-level.ts';
+import { refuseLevel, refuseOtherFormats, refusePages } from './slide-obstacles.ts';
+import { type StatedResolution, statedResolution } from './slide-resolution.ts';
+import type { SlideSource } from './slide-source.ts';
+import { readTiffPages, TAG, type TiffPage } from './tiff-pages.ts';
+import { decodeTile } from './tile-codec.ts';
+import { asRgb, type RgbTile } from './tile-colours.ts';
+
+// Tiles are decoded once and kept by us; the library's cache would hold them twice.
+sharp.cache(false);
+
+const HEAD_BYTES = 160;
+/** Decoded tiles that are kept: a row of them, of a slide of 80,000 px. */
+const TILE_BYTES = 96 * 2 ** 20;
+const WHITE = 255;
+const SEPARATE = 2;
+
+/** A slide that is a TIFF: parts are read without decoding the rest. */
+export class TiffSlide implements SlideSource {
+  readonly path: string;
+  /** The largest first. */
+  readonly levels: readonly SlideLevel[];
+  readonly scale: StatedResolution;
+  /** Who wrote it, as far as it is known: Aperio, OME-TIFF, or a TIFF of no known kind. */
+  readonly vendor: string;
+  /** Pictures of the file that are not levels. */
+  readonly otherPictures: number;
+  /** What is worth knowing of the file, one sentence each. */
+  readonly notes: readonly string[];
+  /** It is one file. */
+  readonly fingerprint = undefined;
+  readonly #handle: FileHandle;
+  readonly #tiles = new RecentPixels<RgbTile>(TILE_BYTES);
+
+  private constructor(path: string, handle: FileHandle, pages: readonly TiffPage[], levels: readonly SlideLevel[]) {
+    const base = levels[0]?.page;
+    if (base === undefined) throw slideUnreadable(path, 'it contains no image', REMEDIES.damaged);
+    this.path = path;
+    this.#handle = handle;
+    this.levels = levels;
+    this.scale = statedResolution(base, pages);
+    this.vendor = vendorOf(base);
+    this.otherPictures = pages.flatMap((page) => [page, ...page.children]).length - levels.length;
+    this.notes = [...notesOn(base), ...this.scale.notes];
+  }
+
+  /**
+   * Opens a slide: reads its directories and checks that its pixels can be decoded.
+   *
+   * @throws ReigniteError FILE_MISSING; IMAGE_UNREADABLE with the reason, and a command that converts it.
+   */
+  static async open(path: string): Promise<TiffSlide> {
+    const handle = await open(path).catch((cause: unknown) => {
+      throw new ReigniteError('FILE_MISSING', `Slide not found: ${path}.`, { cause });
+    });
+    try {
+      const source = sourceOf(handle);
+      refuseOtherFormats(path, await source.read(0, HEAD_BYTES));
+      const tiff = await readTiffPages(source);
+      if (tiff === undefined) {
+        const isNamedSo = /\.(tiff?|svs|btf|tf8|scn|qptiff)$/i.test(path);
+        throw slideUnreadable(path, 'it is not a TIFF', isNamedSo ? REMEDIES.damaged : REMEDIES.openslide);
+      }
+      const found = slidePages(tiff.pages);
+      refusePages(path, found);
+      const [base] = found.levels;
+      const levels = base === undefined ? [] : found.levels.map((page) => slideLevel(page, base, tiff.isLittle));
+      for (const level of levels) refuseLevel(path, level);
+      return new TiffSlide(path, handle, tiff.pages, levels);
+    } catch (error) {
+      await handle.close();
+      if (error instanceof ReigniteError) throw error;
+      throw slideUnreadable(path, error instanceof Error ? error.message : String(error), REMEDIES.damaged, error);
+    }
+  }
+
+  async readRegion(level: number, left: number, top: number, width: number, height: number): Promise<Uint8Array> {
+    const of = this.levels[level];
+    if (of === undefined) throw new RangeError(`Expected a level below ${this.levels.length}, got ${level}`);
+    const region = new Uint8Array(width * height * 3).fill(WHITE);
+    const { tileWidth, tileHeight } = of;
+    const { across, down } = tilesOf(of);
+    const [firstRow, firstColumn] = [
+      Math.max(0, Math.floor(top / tileHeight)),
+      Math.max(0, Math.floor(left / tileWidth)),
+    ];
+    const lastRow = Math.min(down - 1, Math.floor((top + height - 1) / tileHeight));
+    const lastColumn = Math.min(across - 1, Math.floor((left + width - 1) / tileWidth));
+    const reading: Promise<void>[] = [];
+    for (let row = firstRow; row <= lastRow; row++) {
+      for (let column = firstColumn; column <= lastColumn; column++) {
+        reading.push(
+          this.#tile(level, of, row * across + column).then((tile) => {
+            if (tile === undefined) return;
+            const place = { left: column * tileWidth - left, top: row * tileHeight - top };
+            const size = {
+              width: Math.min(tile.width, of.width - column * tileWidth),
+              height: Math.min(tile.height, of.height - row * tileHeight),
+            };
+            copyTile(tile, size, place, region, width, height);
+          }),
+        );
+      }
+    }
+    const ended = await Promise.allSettled(reading);
+    for (const each of ended) if (each.status === 'rejected') throw each.reason;
+    return region;
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+
+  /** A decoded tile; undefined where the file leaves it out. */
+  #tile(level: number, of: SlideLevel, index: number): Promise<RgbTile | undefined> {
+    if ((of.offsets[index] ?? 0) === 0 || (of.lengths[index] ?? 0) === 0) return Promise.resolve(undefined);
+    return this.#tiles.get(`${level}/${index}`, () => this.#decode(of, index));
+  }
+
+  async #decode(of: SlideLevel, index: number): Promise<RgbTile> {
+    const { across, down } = tilesOf(of);
+    const planes = of.page.number(TAG.planar, 1) === SEPARATE ? of.page.number(TAG.samples, 1) : 1;
+    const rows = Math.min(of.tileHeight, of.height - Math.floor(index / across) * of.tileHeight);
+    const size = { width: of.tileWidth, height: of.isTiled ? of.tileHeight : rows };
+    try {
+      const stored = Array.from({ length: Math.min(planes, 3) }, (_, plane) => index + plane * across * down);
+      const samples = await Promise.all(
+        stored.map(async (at) => decodeTile(await this.#bytes(of, at), of.layout, size)),
+      );
+      return asRgb(samples, of.page);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      const where = `${of.isTiled ? 'tile' : 'strip'} ${index} of its level of ${of.width} x ${of.height} px: ${reason.trim()}`;
+      throw slideUnreadable(this.path, where, REMEDIES.damaged, error);
+    }
+  }
+
+  async #bytes({ offsets, lengths }: SlideLevel, index: number): Promise<Buffer> {
+    const length = lengths[index] ?? 0;
+    const bytes = await readExactly(this.#handle, offsets[index] ?? 0, length);
+    if (bytes.length < length) throw new RangeError(`the file ends ${length - bytes.length} bytes before it does`);
+    return bytes;
+  }
+}
+
+function copyTile(
+  tile: RgbTile,
+  size: { readonly width: number; readonly height: number },
+  place: { readonly left: number; readonly top: number },
+  region: Uint8Array,
+  width: number,
+  height: number,
+): void {
+  const from = Math.max(0, -place.left);
+  const to = Math.min(size.width, width - place.left);
+  if (to <= from) return;
+  for (let y = Math.max(0, -place.top); y < Math.min(size.height, height - place.top); y++) {
+    const row = tile.data.subarray(3 * (y * tile.width + from), 3 * (y * tile.width + to));
+    region.set(row, 3 * ((place.top + y) * width + place.left + from));
+  }
+}
+
+/** Most bytes of one read: a damaged length must not take all memory. */
+const MAX_READ = 2 ** 29;
+
+function sourceOf(handle: FileHandle): ByteSource {
+  return { read: (offset, length) => readExactly(handle, offset, length) };
+}
+
+async function readExactly(handle: FileHandle, offset: number, length: number): Promise<Buffer> {
+  const { size } = await handle.stat();
+  const there = Math.min(length, Math.max(0, size - offset));
+  if (there > MAX_READ) throw new RangeError(`Expected at most ${MAX_READ} bytes at once, got ${there}`);
+  const bytes = Buffer.alloc(there);
+  let read = 0;
+  while (read < there) {
+    const { bytesRead } = await handle.read(bytes, read, there - read, offset + read);
+    if (bytesRead === 0) break;
+    read += bytesRead;
+  }
+  return bytes.subarray(0, read);
+}
+
+function vendorOf(base: TiffPage): string {
+  const description = base.text(TAG.description);
+  if (/^Aperio/i.test(description)) return 'Aperio';
+  if (description.includes('<OME')) return 'OME-TIFF';
+  if (/philips/i.test(base.text(TAG.software))) return 'Philips TIFF';
+  return description.includes('<scn') ? 'Leica SCN' : 'TIFF';
+}
+
+function notesOn(base: TiffPage): string[] {
+  const notes: string[] = [];
+  const orientation = base.number(TAG.orientation, 1);
+  if (orientation !== 1) {
+    notes.push(`Its orientation tag (${orientation}) was not applied: results are in the stored rows and columns.`);
+  }
+  if (base.number(TAG.bits, 8) === 16) notes.push('Of its 16-bit samples, only the high byte was used.');
+  return notes;
+}
