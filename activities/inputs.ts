@@ -194,7 +194,7 @@ export const MeasureTaskInput = EndedTask.extend({
 });
 export type MeasureTaskInput = z.infer<typeof MeasureTaskInput>;
 
-/** What came of inferring again for the discrepancy report. */
+/** Outcome of the repeated inference for the discrepancy report. */
 export const MeasureOutcome = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('nothing') }),
   z.object({ kind: z.literal('measured'), rois: z.int() }),

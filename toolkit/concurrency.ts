@@ -66,8 +66,8 @@ export async function withStallLimit<T>(
 }
 
 /**
- * Works on items, at most `width` at a time. After a failure no other item is started; what is on its way is brought to
- * its end, and the first failure is thrown.
+ * Works on items, at most `width` at a time. After a failure no other item is started; what is in progress is brought
+ * to its end, and the first failure is thrown.
  *
  * @returns The results in the order of the items.
  * @throws The signal's reason when aborted.

@@ -19,9 +19,9 @@ import { downloads, renderActivities } from './steps.ts';
 /** How often an archive is fetched once more that was gone when it was to be unpacked. */
 const MAX_REFETCHES = 3;
 
-/** What came of one file of the record. */
+/** Outcome of one file of the record. */
 export interface AcquiredFile extends FileOutcome {
-  /** Files in the data folder that came of it. */
+  /** Files in the data folder that were unpacked from it. */
   readonly files: number;
   /** All of them together. */
   readonly bytes: number;

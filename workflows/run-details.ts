@@ -29,7 +29,7 @@ export interface RunEnd {
 /** A run as Markdown, for its page in the Temporal UI: its state, its stages, and what users changed. */
 export function runDetails({ stages, startedAt, control, outcomes, end }: RunView): string {
   const { paused, interventions } = control;
-  // The UI's panel has room for one more column: first when a stage started, in the end what came of it.
+  // The UI's panel has room for one more column: first when a stage started, at the end its outcome.
   const column: StageColumn =
     end?.status === 'done' || end?.status === 'partial'
       ? { title: 'Verdict', textOf: ({ stage }) => saidOf(outcomes[stage]) }
@@ -54,7 +54,7 @@ export function runDetails({ stages, startedAt, control, outcomes, end }: RunVie
   ].join('\n');
 }
 
-/** What came of each task, one line each. */
+/** Outcome of each task, one line each. */
 function verdictList(outcomes: RunView['outcomes']): string[] {
   const lines = Object.entries(outcomes).map(([task, outcome]) => {
     const title = TASK_TITLES_BY_NAME.get(task) ?? task;

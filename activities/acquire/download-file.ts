@@ -30,7 +30,7 @@ export interface FileOutcome {
    * archive is in the data folder already; `skipped`: nothing is wanted of it.
    */
   readonly state: 'fetched' | 'present' | 'mirrored' | 'unpacked' | 'skipped';
-  /** Files in the data folder that came of it, and their bytes; known of an archive once it is unpacked. */
+  /** Files in the data folder that were unpacked from it, and their bytes; known of an archive once it is unpacked. */
   readonly files?: number;
   readonly bytes?: number;
 }
@@ -117,7 +117,7 @@ async function takeFromMirror(
   return outcomeOf(input, found, 'mirrored');
 }
 
-/** Whether it is worth looking into an archive instead of fetching it: nothing of it is under way as a whole. */
+/** Whether it is worth looking into an archive instead of fetching it: nothing of it is in progress as a whole. */
 async function areMembersEnough({ file, data }: FileInput, path: string): Promise<boolean> {
   if (existsSync(path) || existsSync(partPath(path))) return false;
   if (file.part) return true;

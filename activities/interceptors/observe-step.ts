@@ -29,7 +29,7 @@ const AboutRoi = z.object({ roi: z.string() });
 const RoiDone = z.object({ roi: z.string(), key: z.string(), cached: z.boolean() });
 const Planned = z.object({ total: z.int(), cached: z.int(), batches: z.int() });
 
-/** Activities of this process under way: with a single one, the peak of the process is the activity's. */
+/** Activities of this process in progress: with a single one, the peak of the process is the activity's. */
 let underWay = 0;
 
 /**

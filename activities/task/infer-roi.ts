@@ -93,7 +93,7 @@ async function bring(away: Elsewhere, step: InferRoiInput, signal: AbortSignal):
   });
 }
 
-/** The later activities go by the key of the plan: what was planned must be what is inferred. */
+/** The later activities use the key of the plan, so the planned files must be the inferred ones. */
 function refuseChanged({ roi, sources }: InferRoiInput, now: RoiSources): void {
   if (sources === undefined || (sources.image === now.image && sources.truth === now.truth)) return;
   throw new ReigniteError('FILE_MISSING', `ROI ${roi}: its image or its ground truth changed after planning.`, {

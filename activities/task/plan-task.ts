@@ -31,7 +31,7 @@ export type CacheLookup = Pick<OutstandingRoi, 'key' | 'sources'> & {
 
 /**
  * Lists the test set of a task and compares it with the cache: what is there is put into the results folder, what is
- * not becomes batches on disk. The list, its keys and digests are what all later activities of the task go by.
+ * not becomes batches on disk. The list, its keys and digests are what all later activities of the task use.
  */
 export function createPlanTask(services: WorkerServices) {
   return async function planTask(input: PlanTaskInput): Promise<TaskOutline> {

@@ -109,7 +109,7 @@ const MAX_STEP = 0.5;
 
 /**
  * `reignite sweep`: F1 of every reader with the AI, and the tumour proportion score, over the confidence threshold of a
- * finished run; no network runs.
+ * finished run; without inference.
  *
  * @throws ReigniteError USAGE; RUN_OPEN; RUN_NOT_FOUND; what `sweepRun` throws.
  */

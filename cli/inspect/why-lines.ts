@@ -18,7 +18,7 @@ export function stepLine({ step, summary, outcome, attempts, runSeconds, workflo
   return `  ${step} (${summary}): ${outcome}, ${tried}${took}${said} [event ${event} of ${workflow}]`;
 }
 
-/** Steps that were not done at once. */
+/** Activities that were retried or failed. */
 export function troubledSteps(parts: readonly RunPart[]): readonly RunStep[] {
   return parts.flatMap((part) => part.steps.filter((step) => step.outcome !== 'completed' || step.attempts > 1));
 }
@@ -29,7 +29,7 @@ export function troubleLines(steps: readonly RunStep[]): string[] {
   return ['Activities that were retried or failed:', ...steps.map(stepLine)];
 }
 
-/** Whether a step is the activity of that name, or has that name in the Temporal UI. */
+/** Whether an activity has that name, or that summary in the Temporal UI. */
 export function isCalled(word: string): (step: RunStep) => boolean {
   return ({ step, summary }) => step === word || summary === word;
 }

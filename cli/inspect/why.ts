@@ -46,7 +46,7 @@ type Known = KnownRun | KnownPrediction;
  *
  * @param words - A run, an ROI, an image or an activity, or a run and one of these. One word is first looked for in the
  *   newest run.
- * @throws ReigniteError RUN_NOT_FOUND; USAGE when the run knows no such ROI or step.
+ * @throws ReigniteError RUN_NOT_FOUND; USAGE when the run has no such ROI, image or activity.
  */
 export async function whyCommand(
   words: readonly string[],

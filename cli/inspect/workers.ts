@@ -80,7 +80,7 @@ export interface WorkersOptions {
 }
 
 /**
- * `reignite workers`: who serves which task queue, and why activities wait.
+ * `reignite workers`: lists the workers of each task queue, and why activities wait.
  *
  * @throws ReigniteError TEMPORAL_UNREACHABLE; USAGE on a server that cannot list workers.
  */

@@ -74,7 +74,7 @@ export async function convertInto(file: string, work: string, size: DetectorSize
   return fold === undefined ? convertOther(file, work, size) : convertFold(file, fold, work);
 }
 
-/** A card is written again as often as one likes; anything else under its name was written by a person. */
+/** A description may be overwritten; any other file of that name was written by the user. */
 async function refuseSidecarOfUser(path: string): Promise<void> {
   const text = await readTextIfThere(path);
   if (text === undefined || isCard(text)) return;

@@ -23,8 +23,8 @@ export interface ViewerCommandOptions {
 const SHARES = 4;
 
 /**
- * `reignite viewer`: a page that shows predicted slides with their layers by deep zoom, offline. How much it will write is
- * said first. Killed anywhere, the same command writes the rest.
+ * `reignite viewer`: writes an offline page that shows predicted slides and their layers with deep zoom. How much it
+ * will write is said first. Killed anywhere, the same command writes the rest.
  */
 export async function viewerCommand(
   folders: readonly string[],

@@ -94,14 +94,15 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     });
 
   withExamples(
-    command(program, 'viewer <folders...>', 'make a page that shows predicted slides by deep zoom, offline'),
+    command(program, 'viewer', 'write an offline page that shows predicted slides with deep zoom'),
     'viewer tissue',
     'viewer tissue cells --out pages --dry-run',
   )
+    .argument('<folders...>', 'output folders of predict, with slides')
     .option('--out <dir>', 'folder of the page and its tiles (default: viewer/ in the first folder)')
-    .option('--slides <dir>', 'folder that holds the slides now, if they were moved')
+    .option('--slides <dir>', 'folder with the slides (default: where they were when predicted)')
     .option('--openslide <file>', 'library file of OpenSlide, for slides in NDPI, MRXS, DICOM, BIF and VMS')
-    .option('--full', 'slides in their own resolution, not in that of the network')
+    .option('--full', 'show slides at full resolution (default: the resolution that the network saw)')
     .option('--dry-run', 'print how many tiles and bytes would be written, without writing them')
     .action(async (folders: string[], options: ViewerCommandOptions) => {
       const { viewerCommand } = await import('../predict/viewer.ts');
@@ -111,6 +112,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
   withExamples(
     command(program, 'evaluate', "score existing predictions with the paper's protocol"),
     'evaluate --task he --data data/15674785 --predictions my-masks --out scores',
+    'evaluate --task he --masks annotated --predictions predicted/masks --out scores',
     'evaluate --task nuclei --boxes annotations.json --predictions found/candidates --out scores',
   )
     .addOption(new Option('--task <task>', 'task of the predictions').choices(TASKS).makeOptionMandatory())
@@ -128,10 +130,12 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
       'with --boxes: number of boxes per class and image that count, best first (default: 100)',
       parseNumber,
     )
+    .option('--masks <dir>', 'instead of --data: folder of annotated masks with any labels; computes Dice')
+    .option('--ignore <value>', 'with --masks: value of annotated pixels that are left out', parseNumber)
     .requiredOption('--out <dir>', 'output folder; gets metrics/ and figures/')
     .option(
       '--labels <file>',
-      "JSON file that maps the paper's label names to the values in your masks (default: the paper's values)",
+      "JSON file that maps label names to the values in your masks (default: the paper's; with --masks: every value)",
     )
     .option(
       '--classes <names>',
@@ -168,7 +172,7 @@ export function modelCommands(program: Command, { signal, exitWith }: CommandCon
       const { inspectCommand } = await import('../predict/model.ts');
       exitWith(await inspectCommand(file, options));
     });
-  command(model, 'describe', 'write a draft of the model JSON file, or show what describes the model already')
+  command(model, 'describe', 'write a draft of the model JSON file, unless the model is already described')
     .argument('<file>', 'ONNX file')
     .option('--out <file.json>', 'output file (default: next to the model)')
     .action(async (file: string, options: DescribeOptions) => {
@@ -190,10 +194,10 @@ export function modelCommands(program: Command, { signal, exitWith }: CommandCon
   command(model, 'parity', 'compare the output of a model with that of another ONNX file, or with a saved output')
     .argument('<file>', 'ONNX file, or a checkpoint that can be converted')
     .requiredOption('--against <file>', 'ONNX file, or output saved as .npy')
-    .requiredOption('--input <file.npy>', 'input of both, as the model takes it, such as [1, 3, 512, 512]')
+    .requiredOption('--input <file.npy>', 'input of both, in the shape that the model takes, such as [1, 3, 512, 512]')
     .option('--output <name>', 'output of the other ONNX file (default: the first)')
     .addOption(
-      new Option('--tolerance <x>', 'largest difference that is accepted; status 4 beyond it')
+      new Option('--tolerance <x>', 'largest accepted difference; if exceeded, the exit status is 4')
         .argParser(parseNumber)
         .default(1e-3),
     )

@@ -28,9 +28,9 @@ const RUN_OR_FOLDER = 'run ID, a unique part of it, or a results folder (default
 const SIDE = 'run ID, a unique part of it, or a folder written by run, evaluate or predict';
 
 const CONTROLS = [
-  ['pause', 'pause a run; partial results stay on disk'],
-  ['resume', 'resume a paused run'],
-  ['cancel', 'cancel a run (repeat the `run` command to resume)'],
+  ['pause', 'pause a run or a prediction; partial results stay on disk'],
+  ['resume', 'resume a paused run or prediction'],
+  ['cancel', 'cancel a run or a prediction (repeat its command to resume)'],
 ] as const;
 
 /** Commands that start, follow and control runs. */
@@ -91,7 +91,7 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
       const { listCommand } = await import('../inspect/list.ts');
       exitWith(await listCommand(options, signal));
     });
-  command(program, 'status', "show a run's progress")
+  command(program, 'status', 'show the progress of a run or a prediction')
     .argument('[run]', RUN)
     .action(async (run: string | undefined, options: JsonOption) => {
       const { statusCommand } = await import('../inspect/status.ts');

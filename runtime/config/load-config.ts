@@ -23,6 +23,8 @@ export interface ConfigChoice {
  *
  * @throws ReigniteError CONFIG_INVALID that names each field, its value and what is allowed; USAGE for a `--set`
  *   without `=`.
+ * @example
+ * const config = await loadConfig({ profile: 'paper', set: ['he.scope=annotated'], tasks: ['he'] });
  */
 export async function loadConfig({ profile, set, tasks }: ConfigChoice): Promise<RunConfig> {
   const path = shippedPath(profile) ?? resolve(profile);

@@ -34,7 +34,7 @@ export interface FleetWorker {
   readonly since: string;
   /** GiB; undefined where the worker did not say. */
   readonly freeMemory: number | undefined;
-  /** Activities that it has in hand. */
+  /** Activities in progress. */
   readonly busy: number;
 }
 

@@ -67,7 +67,7 @@ export async function hasEndedHere(identity: string): Promise<boolean> {
 const IN_HAND: ReadonlySet<unknown> = new Set([2, 3]);
 
 /**
- * The queues on which a living worker has an activity in hand. A worker whose slots are all taken does not poll: an
+ * The queues on which a living worker has an activity in progress. A worker whose slots are all taken does not poll: an
  * inference worker that is within one ROI is not among the pollers.
  *
  * A worker elsewhere that was killed counts until the server has missed its heartbeats and gives the activity away.
@@ -86,7 +86,7 @@ export async function busyQueues(client: Client, prefix: string): Promise<Readon
   return new Set(QUEUES.filter((queue) => names.has(queue)));
 }
 
-/** Identities of the workers that have an activity of this workflow in hand. */
+/** Identities of the workers that work on an activity of this workflow. */
 async function workersWithActivities(client: Client, id: string): Promise<string[]> {
   // It may have closed since it was listed.
   const description = await client.workflow

@@ -5,7 +5,7 @@ import { isErrorCode } from '../../toolkit/errors.ts';
 /** Of `PendingActivityState`. */
 const SCHEDULED = 1;
 
-/** What no worker has in hand at the moment. */
+/** Activities that no worker works on at the moment. */
 export interface WaitingActivity {
   /** The workflow that waits. */
   readonly workflow: string;

@@ -21,7 +21,10 @@ export const WorkerSettings = z.object({
   scratchBytes: z.number().positive().exactOptional(),
   /** Time that open activities have to finish when the worker has to stop, s; otherwise they are given back at once. */
   drainSeconds: z.number().min(0).exactOptional(),
-  /** What the worker may use in addition to the folders of its state directory, for work from commands of other state directories. */
+  /**
+   * What the worker may use in addition to the folders of its state directory, for work from commands of other state
+   * directories.
+   */
   places: z
     .object({
       written: z.array(z.string()).readonly(),
@@ -32,7 +35,12 @@ export const WorkerSettings = z.object({
 });
 export type WorkerSettings = z.infer<typeof WorkerSettings>;
 
-/** What the workers of one command share. */
+/**
+ * Takes what the workers of one command share from a configuration.
+ *
+ * @example
+ * const settings = { ...workerSettingsOf(config), queues: ['inference'] as const };
+ */
 export function workerSettingsOf({
   temporal: { taskQueuePrefix, heartbeatThrottleSeconds },
   zenodo: { connections },

@@ -236,7 +236,7 @@ describe('reignite model', () => {
 });
 
 describe('reignite doctor and config', () => {
-  it('looks at the machine and opens a session on the processor', async () => {
+  it('checks the machine and opens a session on the CPU', async () => {
     const { stdout, stderr } = await runCommand(['doctor', '--json'], place());
     const findings: { name: string; status: string }[] = JSON.parse(stdout);
     expect(findings.find(({ name }) => name === 'ONNX Runtime cpu')?.status, stderr).toBe('pass');

@@ -48,7 +48,7 @@ describe('reignite plan', () => {
     return stdout;
   };
 
-  it('says what is in the cache and what is not, why, and at what pace', async () => {
+  it('says what is in the cache, what is not and why, and how long it takes', async () => {
     const { files, bytes, disk, tasks } = JSON.parse(await plan('--data', 'data', '--json'));
     expect(files.map(({ key, state }: { key: string; state: string }) => [key, state])).toContainEqual([
       'images.zip',

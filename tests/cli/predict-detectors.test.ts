@@ -82,7 +82,7 @@ describe('reignite predict with a detector of others', () => {
     expect(image.outside).toBe(0);
   });
 
-  it('needs no network for another confidence', async () => {
+  it('needs no inference for another confidence threshold', async () => {
     const ran = await predict('higher', 'ultralytics/v8.pt', '--confidence', '0.6');
     expect(ran.status, ran.stderr).toBe(0);
     const [image] = JSON.parse(ran.stdout).images;

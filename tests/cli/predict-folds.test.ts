@@ -136,7 +136,7 @@ describe('reignite run --set he.folds', () => {
       place(),
     );
 
-  it('runs these folds of an own model, and says so in passport and methods', async () => {
+  it('runs these folds of a custom model, and says so in the model summary and the methods', async () => {
     await writeTinyRecord(folder());
     const model = await writeModel('own', ['fold_0', 'fold_1', 'fold_2']);
     await rm(join(model, 'fold_1', 'model_best.model'));

@@ -118,7 +118,7 @@ describe('reignite run', () => {
     expect(await digestsBelow(place.results, PROMISED)).toEqual(undisturbed);
   });
 
-  it('stops at Ctrl-C, leaves no process behind, and continues with the same command', async () => {
+  it('stops at Ctrl-C, leaves no process behind, and resumes with the same command', async () => {
     const place = await setUp('interrupt');
     const command = startCommand(place.words, place);
     await until(() => hasPartial(place.home), command.stderr);
@@ -199,7 +199,7 @@ describe('reignite run on bad input', () => {
     return { ...(await runCommand([...words, '--data', 'data', '--results', 'results'], place)), root };
   }
 
-  it('records an image that is none as a failed ROI, and does the rest', async () => {
+  it('records a file that is not an image as a failed ROI, and computes the rest', async () => {
     const ran = await runSpoilt('damaged', async (unpacked) => {
       await writeFile(join(unpacked, 'images', 'he', 'patient3_he_roi1_with_context.png'), 'no picture');
     });

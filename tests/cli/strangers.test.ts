@@ -155,7 +155,7 @@ describe.skipIf(!isRoot)('another user of this machine', () => {
     180_000,
   );
 
-  it('leaves the owner a home that works', async () => {
+  it('leaves the owner a working state directory', async () => {
     const { status, stderr } = await runCommand(runInto('results-2'), place());
     expect(status, stderr).toBe(0);
   });

@@ -29,7 +29,7 @@ export interface UnpackArchiveOptions extends ListArchiveOptions {
   readonly onProgress?: ((bytes: number, total: number) => void) | undefined;
 }
 
-/** Members on their way at the same time: one is inflated while another is read, hashed or written. */
+/** Members in progress at the same time: one is inflated while another is read, hashed or written. */
 const LANES = 4;
 
 /**
@@ -68,7 +68,7 @@ async function sweepBeside(places: readonly string[]): Promise<void> {
   }
 }
 
-/** Sums the members that are on their way at the same time. */
+/** Sums the members that are in progress at the same time. */
 class MemberProgress {
   readonly #total: number;
   readonly #tell: ((bytes: number, total: number) => void) | undefined;

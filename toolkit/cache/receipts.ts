@@ -68,7 +68,7 @@ export class Receipts {
     this.#folder = folder;
   }
 
-  /** The receipt of a whole file of the record, if all that came of it is still there with its size. */
+  /** The receipt of a whole file of the record, if all files unpacked from it are still there with its size. */
   async whole(data: string, file: { readonly key: string; readonly md5: string }): Promise<Receipt | undefined> {
     const receipt = await readJsonIfValid(this.#pathOf(data, file.key), Receipt);
     if (receipt === undefined || receipt.md5 !== file.md5 || !receipt.whole) return undefined;

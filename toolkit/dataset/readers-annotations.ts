@@ -118,8 +118,8 @@ export async function readReaderAnnotations(
  *
  * @param document - The parsed JSON of the COCO file.
  * @param file - Names the file in errors.
- * @throws ReigniteError ANNOTATIONS_INVALID: a field is missing or wrong, an id occurs twice, two images have one stem, a
- *   supercategory fits several readers or none fits any, there is no image, or no annotation of id 0.
+ * @throws ReigniteError ANNOTATIONS_INVALID: a field is missing or wrong, an id occurs twice, two images have one stem,
+ *   a supercategory fits several readers or none fits any, there is no image, or no annotation of id 0.
  */
 export function parseReaderAnnotations(document: unknown, task: CellTask, file: string): ReaderAnnotations {
   return annotationsOf(parseCocoFile(document, file), { task, file, centre: 'first', rule: 'by-id' });
@@ -184,7 +184,7 @@ function annotatedImage({ id, file_name, annotated_xyxy }: CocoImage): Annotated
   return { id, fileName: file_name, stem: parse(file_name).name, annotatedXyxy: annotated_xyxy };
 }
 
-/** Results are named by stem: two images of one stem would be taken for each other. */
+/** Results are named by stem: two images of one stem would be confused. */
 function expectDistinctStems(images: readonly AnnotatedImage[], file: string): void {
   const seen = new Map<string, string>();
   for (const { stem, fileName } of images) {

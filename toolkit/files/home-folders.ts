@@ -28,7 +28,13 @@ export interface HomeFolders {
   readonly sample: string;
 }
 
-/** @param home - Absolute, or relative to the current folder. */
+/**
+ * Names the folders of a state directory. Creates none.
+ *
+ * @param home - Absolute, or relative to the current folder.
+ * @example
+ * const { cache, models } = homeFolders('.reignite');
+ */
 export function homeFolders(home: string): HomeFolders {
   const root = resolve(home);
   return {

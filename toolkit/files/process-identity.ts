@@ -51,7 +51,7 @@ export async function isTaken(pid: number): Promise<boolean> {
 
 /**
  * When the process started, or undefined when none of that number runs or it cannot be seen. One that has ended and
- * that its parent has not fetched yet counts as ended: a container without an init process keeps such ones for ever.
+ * that its parent has not fetched yet counts as ended: a container without an init process never removes such ones.
  */
 export async function startTimeOf(pid: number): Promise<string | undefined> {
   const sight = await lookAt(pid);

@@ -35,6 +35,8 @@ export interface LeftOut {
  *
  * @returns Number of regions written, and what was left out.
  * @throws ReigniteError NO_SPACE, NOT_WRITABLE.
+ * @example
+ * await writeRegions('mask.geojson', mask, { classes: new Map([[1, { name: 'Tumour', colour: [200, 0, 0] }]]) });
  */
 export async function writeRegions(
   path: string,

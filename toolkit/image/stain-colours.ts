@@ -39,10 +39,11 @@ const DENSITY = Float64Array.from({ length: 256 }, (_, value) => -Math.log10((va
  * and saturation of the optical density, which do not depend on how much stain there is. Hue 0° is more absorption of
  * red, in degrees: 0 to 60 blue, 60 to 180 purple and pink, 180 to 240 brown and orange, 240 to 360 green and yellow.
  *
- * The kind is decided by simple limits. Measured on the images they were chosen on: 5 fields of 3 genuine H&E slides and one
- * of a DAB section were taken for what they are (no false alarm); the 20 other pictures of scikit-image and scikit-learn
- * (photographs, grey images, a fundus, a galaxy field) and 3 fluorescence fields were `other`; a drawing-like colour
- * micrograph of cells was taken for immunohistochemistry. A photograph of the colours of a stain passes.
+ * The kind is decided by simple limits. Measured on the images they were chosen on: 5 fields of 3 genuine H&E slides
+ * and one of a DAB section were recognised as what they are (no false alarm); the 20 other pictures of scikit-image and
+ * scikit-learn (photographs, grey images, a fundus, a galaxy field) and 3 fluorescence fields were `other`; a
+ * drawing-like colour micrograph of cells was classified as immunohistochemistry. A photograph of the colours of a
+ * stain passes.
  *
  * @param image - RGB, row by row.
  */

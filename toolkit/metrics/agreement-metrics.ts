@@ -75,6 +75,8 @@ export interface AgreementScores {
  * scores 0 and counts in the means.
  *
  * @param confusion - Counts of points; the last row has the false positives, the last column the false negatives.
+ * @example
+ * const { f1, macro } = agreementScores(ConfusionMatrix.fromRows([[8, 2], [1, 0]]));
  */
 export function agreementScores(confusion: ConfusionMatrix): AgreementScores {
   const classes = Array.from({ length: confusion.size - 1 }, (_, k) => k);

@@ -28,10 +28,14 @@ export interface PairAgreement {
 }
 
 /**
- * Counts the matched points of two readers over the images that the first annotated, except those that the second lacks.
+ * Counts the matched points of two readers over the images that the first annotated, except those that the second
+ * lacks.
  *
  * @param images - Images that the first reader annotated.
  * @param classes - Number of classes; classes are numbered from 0.
+ * @example
+ * const { total } = agreementOfPair(images, 3, options);
+ * if (total !== undefined) console.log(agreementScores(total).macro.f1);
  */
 export function agreementOfPair(images: readonly PairImage[], classes: number, options: MatchOptions): PairAgreement {
   const counted: { roi: string; confusion: ConfusionMatrix }[] = [];
@@ -61,8 +65,8 @@ export interface DetectionEvaluation {
  * Compares every pair of readers, and every reader with the AI, as the authors' inference.py does: the earlier one is
  * taken as truth, over the images that it annotated.
  *
- * Where that code fails, this one continues and says so in the remarks: an image that the later reader lacks is left out
- * of the pair; on an image without points the AI found nothing.
+ * Where that code fails, this one continues and says so in the remarks: an image that the later reader lacks is left
+ * out of the pair; on an image without points the AI found nothing.
  *
  * @param input.points - What the AI found on an image, by its stem; undefined or empty for nothing. Taken as it is: the
  *   published points are within the annotated box already.

@@ -1,4 +1,10 @@
-/** Square matrix of pixel counts: rows are truth, columns prediction. Immutable. */
+/**
+ * Square matrix of pixel counts: rows are truth, columns prediction. Immutable.
+ *
+ * @example
+ * const confusion = ConfusionMatrix.fromRows([[5, 1], [2, 7]]);
+ * confusion.at(0, 1); // 1: label 0, predicted as label 1
+ */
 export class ConfusionMatrix {
   readonly size: number;
   readonly #counts: Float64Array;

@@ -17,11 +17,14 @@ export function dicePerLabel(confusion: ConfusionMatrix): number[] {
 }
 
 /**
- * Computes the Dice coefficient over all labels together, 2·ΣTP / (2·ΣTP + ΣFP + ΣFN), as `micro_dice` of evaluation.py.
+ * Computes the Dice coefficient over all labels together, 2·ΣTP / (2·ΣTP + ΣFP + ΣFN), as `micro_dice` of
+ * evaluation.py.
  *
  * Every false negative of one label is a false positive of another, so this equals trace / total.
  *
  * @returns A value in [0, 1]; 0 for an empty matrix, where the authors' code has 0/0.
+ * @example
+ * microDice(ConfusionMatrix.fromRows([[5, 1], [2, 7]])); // 0.8
  */
 export function microDice(confusion: ConfusionMatrix): number {
   const occurrences = 2 * confusion.total();

@@ -5,13 +5,15 @@ import { ConfusionMatrix } from './confusion-matrix.ts';
 /**
  * Counts how often each true label was predicted as each label.
  *
- * A pixel whose truth or prediction is not a label (the stray 255 of patient69_he_roi3; a prediction of 255 where nothing
- * was predicted) is left out, as scikit-learn's `confusion_matrix(labels=...)` leaves it out.
+ * A pixel whose truth or prediction is not a label (the stray 255 of patient69_he_roi3; a prediction of 255 where
+ * nothing was predicted) is left out, as scikit-learn's `confusion_matrix(labels=...)` leaves it out.
  *
  * @param truth - Mask, one byte per pixel.
  * @param prediction - Mask of the same length.
  * @param size - Number of labels: values from 0 to `size` - 1 are labels; 17 unless given.
  * @throws RangeError when the lengths differ.
+ * @example
+ * const confusion = countConfusion(truth.data, prediction.data);
  */
 export function countConfusion(
   truth: Uint8Array,

@@ -48,6 +48,9 @@ export type HeMetrics = z.infer<typeof HeMetrics>;
  *
  * @param confusion - 17×17, summed over ROIs.
  * @throws RangeError when the matrix has another size.
+ * @example
+ * const { all } = heMetrics(countConfusion(truth.data, prediction.data));
+ * console.log(all.overall);
  */
 export function heMetrics(confusion: ConfusionMatrix, scope: EvaluationScope = 'full'): HeMetrics {
   expectHeLabels(confusion);

@@ -4,8 +4,8 @@ import { ConfusionMatrix } from './confusion-matrix.ts';
 import { PointGrid } from './point-grid.ts';
 
 /**
- * Which of two equally near predictions is matched: the one that scikit-learn's tree lists first, as in the authors' code,
- * or the first in the list of predictions.
+ * Which of two equally near predictions is matched: the one that scikit-learn's tree lists first, as in the authors'
+ * code, or the first in the list of predictions.
  */
 export type TieOrder = 'tree' | 'lowest-index';
 
@@ -16,7 +16,7 @@ export interface MatchOptions {
   readonly tieOrder?: TieOrder;
 }
 
-/** Beyond it, in px, the roundings below are no longer as small as they are taken for. */
+/** Beyond it, in px, the roundings below are no longer as small as assumed. */
 const MAX_COORDINATE = 1e6;
 /** Squared distances that differ by less, relatively, count as a tie until the tree has said otherwise. */
 const CLOSE = 1e-12;

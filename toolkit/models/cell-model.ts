@@ -26,7 +26,7 @@ export interface CellModel {
   readonly modelDir: string;
   /** Names of the classes, by number. */
   readonly classes: readonly string[];
-  /** Whether the network itself leaves one box an object. */
+  /** Whether the network itself leaves one box per object. */
   readonly isSuppressed: boolean;
   /** What else a reader of its predictions should know of it, one sentence each. */
   readonly notes: readonly string[];

@@ -17,6 +17,8 @@ const BYTES: Readonly<Record<NpyDtype, number>> = { int64: 8, float64: 8, float3
  * Encodes an array as `numpy.save` does (format version 1.0, little-endian).
  *
  * @throws RangeError when the shape does not hold the number of values.
+ * @example
+ * const bytes = encodeNpy({ dtype: 'float32', shape: [2], data: Float32Array.of(1, 2) });
  */
 export function encodeNpy({ dtype, shape, data }: NpyArray): Uint8Array {
   const length = elementsOf(shape);
@@ -30,6 +32,8 @@ export function encodeNpy({ dtype, shape, data }: NpyArray): Uint8Array {
  *
  * @param name - Name of the file in errors.
  * @throws ReigniteError NPY_INVALID for other types and orders, and when the length does not match the header.
+ * @example
+ * const { shape, data } = decodeNpy(await readFile('points.npy'), 'points.npy');
  * @see [NumPy's format specification](https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html)
  */
 export function decodeNpy(bytes: Uint8Array, name: string): NpyArray {
@@ -58,6 +62,8 @@ export function decodeNpy(bytes: Uint8Array, name: string): NpyArray {
  * Writes a .npy file, byte for byte as `numpy.save` does.
  *
  * @throws RangeError as {@link encodeNpy}; ReigniteError NO_SPACE, NOT_WRITABLE.
+ * @example
+ * await writeNpy('points.npy', { dtype: 'float32', shape: [1, 3], data: Float32Array.of(12.5, 8, 0) });
  */
 export async function writeNpy(path: string, array: NpyArray): Promise<void> {
   await writeFileAtomic(path, encodeNpy(array));

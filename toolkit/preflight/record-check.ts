@@ -10,7 +10,7 @@ export interface RecordCheck {
   readonly detail: string;
   /** What to do about it; missing where nothing is to be done. */
   readonly remedy?: string;
-  /** What was taken for it by its contents, where the usual name is missing; relative to the data folder. */
+  /** What is used for it, by its contents, where the usual name is missing; relative to the data folder. */
   readonly chosen?: string;
 }
 

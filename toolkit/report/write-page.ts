@@ -59,7 +59,7 @@ function pageOf(data: ReportData, sections: readonly Html[], layers: readonly Ro
   return html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${answer} ${comparedText(provenance, summary.record)}</title><link rel="icon" href="data:,"><link rel="stylesheet" href="assets/report.css"></head><body>
-<a class="skip" href="#main">To the verdict</a>
+<a class="skip" href="#main">Skip to the verdict</a>
 <header>${banner(data)}<h1>${question}</h1>
 <p class="answer" data-verdict="${provenance.kind === 'synthetic' ? 'synthetic' : verdict}">${answer}</p>
 <p class="lead">${sentence} Profile ${summary.profile}; compared: ${comparedText(provenance, summary.record)}.</p>
@@ -73,7 +73,7 @@ ${sections}
 <section><h2 id="discrepancies">Discrepancy report</h2><p>Where the authors' code, the paper and the record disagree. Each effect was measured in this run${provenance.kind === 'synthetic' ? ', on synthetic data' : ''}; the numbers above follow the authors' code throughout.</p>${discrepanciesSection(data)}</section>
 <section><h2 id="facts">Run facts</h2>${factsSection(data)}</section>
 <section><h2 id="cite">How to cite</h2>${citeSection(data, version)}</section>
-</main><footer>Written by reignite ${version}. Digests of every file: manifest.sha256 of the results folder.</footer>
+</main><footer>Written by reignite ${version}. SHA-256 of every file: manifest.sha256 of the results folder.</footer>
 ${VIEWER}
 ${viewerData(data.tasks, layers, provenance.kind)}
 <script src="assets/report.js"></script></body></html>

@@ -58,7 +58,7 @@ ${inElement(rerunCommand(data))}
 | configuration.yaml, environment/, models/, trace.jsonl | configuration, machines, models, and the times of each activity |
 | codecheck.yml | what was checked, when, and with which result, for a certificate |
 | ro-crate-metadata.json, workflow/ | the folder as a Workflow Run RO-Crate |
-| manifest.sha256 | digests of every file: \`sha256sum -c manifest.sha256\` |
+| manifest.sha256 | SHA-256 of every file: \`sha256sum -c manifest.sha256\` |
 
 ${LICENCES[provenance.kind]}
 `;

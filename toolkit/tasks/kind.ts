@@ -123,7 +123,7 @@ export interface MeasureInput {
   readonly work: TaskWork;
 }
 
-/** What came of it: nothing was to be measured, it was, or it cannot be. */
+/** Outcome: nothing was to be measured, it was, or it cannot be. */
 export type Measured =
   | { readonly kind: 'nothing' }
   | { readonly kind: 'measured'; readonly rois: number }
@@ -267,6 +267,6 @@ export interface DiscrepancyTask<Name extends Task> {
   /** Those that have a prediction. */
   readonly rois: readonly PlannedRoi[];
   readonly scope: TaskSettings['scope'];
-  /** What came of inferring again. */
+  /** Outcome of the repeated inference. */
   readonly measured: Measured;
 }

@@ -21,7 +21,7 @@ export interface VerdictView {
   readonly otherReadings: readonly DetailTable[];
   /** For research only. */
   readonly researchScores: readonly DetailTable[];
-  /** Figures over all ROIs from `metrics/<task>.json`, drawn without colours to tell apart. */
+  /** Figures over all ROIs from `metrics/<task>.json`, readable without colour. */
   accessibleFigures(metrics: unknown): Promise<readonly AccessibleFigure[]>;
 }
 

@@ -14,7 +14,7 @@ export type ToThread<Request> =
     }
   | { readonly kind: 'close' };
 
-/** What the thread tells. A ReigniteError travels as its parts: structured cloning would lose its class. */
+/** Messages of the thread. A ReigniteError travels as its parts: structured cloning would lose its class. */
 export type FromThread<Answer, Progress> = { readonly id: number } & (
   | { readonly kind: 'progress'; readonly progress: Progress }
   | Ended<Answer>
@@ -35,9 +35,9 @@ export interface AskOptions<Progress> {
 const CLOSE_PATIENCE_MS = 10_000;
 
 /**
- * A thread that answers requests one after the other, in the order in which it is asked. It starts with the first and, should it die, again with the
- * next; while it is idle it keeps no process alive. ONNX Runtime blocks the thread it is called on; the owner's event
- * loop stays free.
+ * A thread that answers requests one after the other, in the order in which it is asked. It starts with the first and,
+ * should it die, again with the next; while it is idle it keeps no process alive. ONNX Runtime blocks the thread it is
+ * called on; the owner's event loop stays free.
  *
  * The thread's entry file calls `serveRequests`.
  */
@@ -48,13 +48,13 @@ export class InferenceThread<Request, Answer, Progress> {
   #thread: Worker | undefined;
   #asked = 0;
   #underWay = 0;
-  /** The latest requests, oldest first: as many as may wait in the thread, or be under way in it. */
+  /** The latest requests, oldest first: as many as may wait in the thread, or be in progress in it. */
   readonly #latest: Promise<unknown>[];
 
   /**
    * @param start - Starts the thread, idle.
    * @param describe - What the thread does for a request, such as `it loaded X`, should it end over it.
-   * @param waiting - How many requests wait in the thread for the one under way, so that it need not wait for them.
+   * @param waiting - How many requests wait in the thread for the one in progress, so that it need not wait for them.
    */
   constructor(start: () => Worker, describe: (request: Request) => string, waiting = 0) {
     this.#start = start;
@@ -78,7 +78,7 @@ export class InferenceThread<Request, Answer, Progress> {
     return turn;
   }
 
-  /** Ends the thread; a request under way is stopped as by a signal. */
+  /** Ends the thread; a request in progress is stopped as by a signal. */
   async close(): Promise<void> {
     this.#closing.abort(new ReigniteError('CANCELLED', 'The inference thread was closed.'));
     await Promise.all(this.#latest);
@@ -129,7 +129,8 @@ export class InferenceThread<Request, Answer, Progress> {
     if (this.#thread !== undefined) return this.#thread;
     switchOffTf32();
     const thread = this.#start();
-    // A request hears of the thread's end through its own listeners; the end of an idle one only makes room for another.
+    // A request hears of the thread's end through its own listeners; the end of an idle one only makes room for
+    // another.
     thread.on('error', () => undefined);
     thread.on('exit', () => {
       if (this.#thread === thread) this.#thread = undefined;

@@ -75,7 +75,7 @@ export function judgeCells(input: {
   };
 }
 
-/** Points as far as places, classes and scores tell: an image, or all together. */
+/** Verdict on points from positions, classes and scores: an image, or all together. */
 export function verdictOnPoints({ ours, published, matched, unexplained }: PointsComparison, t: Tolerances): Verdict {
   if (unexplained === 0) return 'reproduced';
   return matched >= t.tolerance.minMatchedFraction * Math.max(ours, published) ? 'within tolerance' : 'differs';

@@ -124,7 +124,7 @@ export function judgeTissue(
   };
 }
 
-/** Masks as far as pixels tell: an ROI, or all together. */
+/** Verdict on masks from their pixels: an ROI, or all together. */
 function verdictOnMasks(
   { pixels, differing, largestConfidence, lowConfidence }: MaskComparison,
   t: Tolerances,
@@ -207,7 +207,7 @@ function judgeInference(
       : `${grouped(pooled.differing)} of ${counted(pooled.pixels, 'pixel')} ${pooled.differing === 1 ? 'differs' : 'differ'}`,
     ...(pooled.differing === 0
       ? []
-      : [`largest confidence of a differing pixel ${shortNumber(pooled.largestConfidence)}`]),
+      : [`differing pixels have a confidence of at most ${shortNumber(pooled.largestConfidence)}`]),
     ...(pooled.pixels === 0 ? [] : [`largest difference of a Dice ${shortNumber(farthest)}`]),
     ...(outside === 0 ? [] : [`${counted(outside, 'ROI is', 'ROIs are')} outside the tolerance`]),
     ...(left === 0 ? [] : [`${counted(left, 'ROI')} cannot be compared`]),
@@ -270,7 +270,10 @@ function judgeEvaluation(
   };
 }
 
-/** Dice as the paper defines it, of the published and of our masks; null for a class that the ground truth does not have. */
+/**
+ * Dice as the paper defines it, of the published and of our masks; null for a class that the ground truth does not
+ * have.
+ */
 function comparedDice(
   published: ConfusionMatrix,
   ours: ConfusionMatrix,

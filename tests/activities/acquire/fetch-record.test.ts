@@ -94,7 +94,7 @@ describe('fetchRecord', () => {
 });
 
 describe('unpackArchive', () => {
-  it('lets one at a time write; another home finds what that one brought, when the archive has gone', async () => {
+  it('lets one at a time write; another state directory finds what that one downloaded, when the archive has gone', async () => {
     const one = await prepared();
     const other = await prepared(one.data);
     const archive = (await one.ask()).files.find(({ key }) => key === 'images.zip');

@@ -135,7 +135,7 @@ describe('a worker that has none of the folders', () => {
     expect(await filesBelow(away.home.cache)).toEqual([]);
   });
 
-  it('measures for the ledger, and sends what it wrote', async () => {
+  it('measures for the discrepancy report, and sends what it wrote', async () => {
     const { main, folders, setup, small, failures, elsewhere } = await plannedTask();
     const away = elsewhere('away');
     for (const input of small) await runActivity(createInferRoi({ ...away, engines }), input);

@@ -178,7 +178,7 @@ describe('startEmbeddedServer', () => {
     expect(await statusOf(next, 'on-it')).toBe('RUNNING');
   });
 
-  it('moves a database aside that the server refuses and begins a fresh one', async () => {
+  it('moves a database aside that the server refuses, and starts a fresh one', async () => {
     const home = join(root, 'damaged');
     const folder = join(home, 'temporal');
     await mkdir(folder, { recursive: true });

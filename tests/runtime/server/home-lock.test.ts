@@ -42,7 +42,7 @@ async function placeClaim(root: string, number: number, change: Record<string, u
 }
 
 describe('acquireHomeLock', () => {
-  it('gives a home to one, names it to the next, and gives it on after release', async () => {
+  it('lets one process own a state directory, names it to the next, and passes it on after release', async () => {
     const first = await acquireHomeLock(home);
     expect(first.owner).toBe(true);
     const second = await acquireHomeLock(home);
@@ -77,7 +77,7 @@ describe('acquireHomeLock', () => {
     expect((await acquireHomeLock(deep)).owner).toBe(false);
   });
 
-  it('gives a home whose owner was killed to exactly one of many that want it at once', async () => {
+  it('gives a state directory whose owner was killed to exactly one of many processes that want it', async () => {
     for (let round = 0; round < 10; round++) {
       const contested = await mkdtemp(join(home, 'contested-'));
       await placeClaim(contested, 5, { startTime: 'another boot/1' });

@@ -29,7 +29,7 @@ async function check(input: unknown): Promise<string> {
 }
 
 describe('a worker', () => {
-  it('uses what a command of its home named, and what is below', async () => {
+  it('uses what a command of its state directory named, and what is below', async () => {
     expect(await check({ data: at('data'), results: at('results', 'paper') })).toBe('allowed');
     expect(await check({ data: at('data', 'images', 'new') })).toBe('allowed');
     expect(await check({ model: at('model', 'fold_0') })).toBe('allowed');
@@ -88,7 +88,7 @@ describe('a worker', () => {
     expect(checks.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
   });
 
-  it('uses what it was started for, where the home says nothing', async () => {
+  it('uses what it was started for, where the state directory says nothing', async () => {
     const other = homeFolders(at('other-home'));
     const allowed = await AllowedPlaces.of(other, placesNamedIn({ data: at('data'), api: 'https://zenodo.org/api' }));
     await expect(allowed.check(placesNamedIn({ data: at('data', 'x') }))).resolves.toBeUndefined();

@@ -88,7 +88,7 @@ describe('StepCache', () => {
     expect(await cache.recall(entry.key)).toBeUndefined();
   });
 
-  it('takes an entry whose description is damaged for none', async () => {
+  it('ignores an entry whose description is damaged', async () => {
     const { cache, entry } = await filledCache();
     await writeFile(cache.pathOf(entry.key, 'entry.json'), '{"key":');
     expect(await cache.find(entry.key)).toBeUndefined();

@@ -106,7 +106,7 @@ describe('parseReaderAnnotations', () => {
     expect(() => parse({ ...small(), categories })).toThrow(`the supercategory "${name}" of category 19 fits several`);
   });
 
-  it('refuses a file of none of the readers', () => {
+  it('refuses a file without any of the readers', () => {
     const categories = pdl1Categories.map(({ id }) => ({ id, supercategory: 'pathologist 1' }));
     expect(() => parse({ ...small(), categories })).toThrow('no category belongs to one of reader P1, reader P2');
   });

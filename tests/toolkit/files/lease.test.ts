@@ -206,7 +206,7 @@ describe('a lease that is held', () => {
     expect(await readdir(path)).toEqual(['another.json']);
   });
 
-  it('is lost when it could not be renewed until others may take it', async () => {
+  it('counts as lost if it could not be renewed before others may take it', async () => {
     const { path } = await place();
     const lease = await acquired(path, { renewMs: 20, silentMs: 200 });
     const claim = await claimOf(path);

@@ -15,7 +15,7 @@ describe('tileStarts', () => {
     expect(tileStarts(length, 512)).toEqual(starts);
   });
 
-  it('rounds halves up where the ledger asks what that would change', () => {
+  it('rounds halves up where the discrepancy report measures what that would change', () => {
     expect(tileStarts(769, 512, 'half-up')).toEqual([0, 129, 257]);
     expect(tileStarts(771, 512, 'half-up')).toEqual(tileStarts(771, 512));
   });

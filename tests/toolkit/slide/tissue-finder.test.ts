@@ -107,7 +107,7 @@ describe('findTissue', () => {
     expect(data.reduce((sum, each) => sum + each, 0)).toBe(100);
   });
 
-  it('takes white for the glass where the glass is white', () => {
+  it('uses white as the glass where the glass is white', () => {
     const slide = blocks([[5, 5, 12, 10, PALE]], [262, 262, 262]);
     const { data } = findTissue({ ...slide, colours: slide.colours.map((value) => Math.min(255, value)) }, false);
     expect(share(data, 5, 5, 12, 10)).toBe(1);

@@ -66,7 +66,7 @@ describe('createCellDetector', () => {
     await expect(before).rejects.toThrow('never');
   });
 
-  it('hands errors over with code and remedy, and works on afterwards', async () => {
+  it('hands errors over with code and remedy, and keeps working afterwards', async () => {
     const job = await jobIn();
     await expect(detector.detect({ ...job, image: '/nowhere.png' })).rejects.toMatchObject({ code: 'FILE_MISSING' });
     await expect(detector.probe({ modelDir: '/nowhere' })).rejects.toMatchObject({

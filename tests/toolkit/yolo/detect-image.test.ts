@@ -88,7 +88,7 @@ describe('detectImage', () => {
     expect(whole.notes).toEqual([]);
   });
 
-  it('explains every point and every candidate that is none', async () => {
+  it('explains every point and every candidate that is not a point', async () => {
     const { points, file } = await detectAndJudge({ box: [30, 30, 120, 90] });
     const chosen = file.candidates.filter(({ outcome }) => outcome === 'point');
     expect(chosen).toHaveLength(points.length);

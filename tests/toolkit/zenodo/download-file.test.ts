@@ -90,7 +90,7 @@ describe('downloadFile', () => {
     expect(await readdir(folder)).toEqual(['images.zip']);
   });
 
-  it('takes the whole file from a server that ignores Range', async () => {
+  it('accepts the whole file from a server that ignores Range', async () => {
     const { download } = await prepared((_, response, n, part) =>
       n === 1 ? cutAfter(response, part, 1000) : response.writeHead(200).end(BYTES),
     );
@@ -176,7 +176,7 @@ describe('downloadFile', () => {
     expect(requests).toHaveLength(0);
   });
 
-  it('fetches once more from zero when what was resumed is wrong', async () => {
+  it('downloads again from the start when a resumed file is wrong', async () => {
     const { folder, path, download, ranges } = await prepared(wellBehaved);
     await writeFile(`${path}.part`, Buffer.alloc(500));
     expect(await download()).toMatchObject({ sha256: SHA256, resumedFrom: 0 });
@@ -195,7 +195,7 @@ describe('downloadFile', () => {
     expect(ranges()).toEqual([undefined]);
   });
 
-  it('survives one damaged transfer', async () => {
+  it('completes after one damaged transfer', async () => {
     const damaged = Buffer.from(BYTES).fill(0, 5, 9);
     const { download, requests } = await prepared((_, response, n) => response.end(n === 1 ? damaged : BYTES));
     expect(await download()).toMatchObject({ sha256: SHA256 });
@@ -247,7 +247,7 @@ describe('downloadFile', () => {
     expect(await readFile(`${path}.wrong-1`, 'utf8')).toBe('mine');
   });
 
-  it('does not take the end of a connection for the end of the file', async () => {
+  it('does not mistake the end of a connection for the end of the file', async () => {
     const { download, ranges } = await prepared((request, response, n) => {
       if (n > 1) return wellBehaved(request, response, n);
       // As HTTP/1.0 did: no length, no chunks.

@@ -62,7 +62,10 @@ const STAGE_ARGUMENT = 5;
  *
  * @param info - Content of a `model_best.model.pkl` as plain objects, arrays and numbers.
  * @param file - Where it comes from, for messages.
- * @throws ReigniteError PLANS_INVALID naming the field; CHECKPOINT_UNSUPPORTED for a trainer known to build another network.
+ * @throws ReigniteError PLANS_INVALID naming the field; CHECKPOINT_UNSUPPORTED for a trainer known to build another
+ *   network.
+ * @example
+ * const plans = parsePlans(info, 'model_best.model.pkl');
  */
 export function parsePlans(info: unknown, file: string): NnunetPlans {
   const { name, init, plans: rawPlans } = parse(ModelInfo, info, file, '');

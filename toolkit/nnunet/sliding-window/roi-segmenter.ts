@@ -22,7 +22,7 @@ export interface RoiSegmenter {
   segment(job: RoiJob, options?: SegmentOptions): Promise<SegmentResult>;
   /** Loads a model and says what it runs on; nothing is computed. */
   probe(job: ModelJob, options?: Pick<SegmentOptions, 'signal'>): Promise<Engine>;
-  /** Ends the thread; a job under way is stopped as by a signal. */
+  /** Ends the thread; a job in progress is stopped as by a signal. */
   close(): Promise<void>;
 }
 

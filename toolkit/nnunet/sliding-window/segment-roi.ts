@@ -7,7 +7,7 @@ import { stepsBefore } from './step-order.ts';
 import { readTiledRoi, type TiledRoi } from './tiled-roi.ts';
 
 export interface SegmentRoiOptions {
-  /** Asked before every tile: a tile under way is finished, what is on disk stays. */
+  /** Asked before every tile: a tile in progress is finished, what is on disk stays. */
   readonly signal?: Pick<AbortSignal, 'throwIfAborted'>;
   readonly onProgress?: (progress: RoiProgress) => void;
 }

@@ -104,7 +104,7 @@ function sourceOf(source: unknown): string | undefined {
   return text?.split(/[\\/]/).at(-1);
 }
 
-/** One letter an axis: b, c, y, x, and z or t where there are any. */
+/** One letter per axis: b, c, y, x, and z or t where there are any. */
 function axesOf({ axes }: Tensor, path: string): string {
   if (typeof axes === 'string') return axes;
   return axes

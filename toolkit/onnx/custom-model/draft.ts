@@ -15,7 +15,7 @@ const MAX_CHANNELS = 64;
 /** A model JSON file as far as the ONNX file shows it, and what a person has to check. */
 export interface SidecarDraft {
   readonly sidecar: SegmentationSidecar | DetectionSidecar;
-  /** What the file does not show, a sentence each. */
+  /** What the file does not show, one sentence each. */
   readonly unknown: readonly string[];
 }
 

@@ -17,7 +17,7 @@ const WSINFER_FILE = 'config.json';
 /** What describes an ONNX model: its model JSON file, or a file of a model zoo. */
 export interface FoundSidecar {
   readonly path: string;
-  /** As a model JSON file has it, not checked yet; or the card of a model that reignite converted. */
+  /** As a model JSON file has it, not checked yet; or the description of a model that reignite converted. */
   readonly json: unknown;
 }
 
@@ -25,7 +25,8 @@ export interface FoundSidecar {
  * Finds what describes an ONNX model: the model JSON file next to it, else a description of bioimage.io for this very
  * file, else one of the WSInfer zoo.
  *
- * @throws ReigniteError SIDECAR_INVALID for one that is not JSON or YAML, or says what cannot be done; MODEL_UNREADABLE.
+ * @throws ReigniteError SIDECAR_INVALID for one that is not JSON or YAML, or says what cannot be done;
+ *   MODEL_UNREADABLE.
  */
 export async function findSidecar(onnx: string): Promise<FoundSidecar | undefined> {
   return (await ownSidecar(onnx)) ?? zooSidecar(onnx);

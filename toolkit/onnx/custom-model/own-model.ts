@@ -39,7 +39,7 @@ export const CustomModelCard = z.object({
 });
 export type CustomModelCard = z.infer<typeof CustomModelCard>;
 
-/** Reads the card of a custom model in the state directory; undefined for another model. */
+/** Reads the description of a custom model in the state directory; undefined for another model. */
 export async function readOwnCard(folder: string): Promise<CustomModelCard | undefined> {
   return readJsonIfValid(join(folder, OWN_CARD_FILE), CustomModelCard);
 }

@@ -41,6 +41,8 @@ const MAX_NOTES = 1_000;
  * Reads the structure of an ONNX file. Weights are skipped, and nothing is executed.
  *
  * @throws ReigniteError FILE_MISSING; MODEL_UNREADABLE when it is not an ONNX model.
+ * @example
+ * const { inputs, outputs, operators } = describeModel('model.onnx');
  */
 export function describeModel(path: string): DescribedModel {
   const file = new ProtobufReader(path);

@@ -46,7 +46,10 @@ const GRAPH = { node: 1, name: 2, input: 11, output: 12 } as const;
 /**
  * Reads the graph of an ONNX file that `writeModel` wrote. Weights are read from the file on demand.
  *
- * @throws ReigniteError FILE_MISSING; MODEL_UNREADABLE when it is not an ONNX model, or has parts that `writeModel` does not write.
+ * @throws ReigniteError FILE_MISSING; MODEL_UNREADABLE when it is not an ONNX model, or has parts that `writeModel`
+ *   does not write.
+ * @example
+ * const { nodes } = readModel('model.onnx');
  */
 export function readModel(path: string): OnnxGraph {
   const file = new ProtobufReader(path);

@@ -26,8 +26,8 @@ export interface WrittenModel {
 }
 
 /**
- * Writes a graph as an ONNX file (IR version 8, opset 13), one tensor at a time, so that memory is bounded by the largest
- * tensor. Equal graphs give equal bytes.
+ * Writes a graph as an ONNX file (IR version 8, opset 13), one tensor at a time, so that memory is bounded by the
+ * largest tensor. Equal graphs give equal bytes.
  *
  * @throws ReigniteError NO_SPACE or NOT_WRITABLE, or what a tensor's `read` throws; `path` is then unchanged.
  * @example const { bytes, sha256 } = await writeModel('model.onnx', graph);
@@ -52,7 +52,13 @@ export async function writeModel(path: string, graph: OnnxGraph, signal?: AbortS
   return { bytes, sha256: hash.digest('hex') };
 }
 
-/** Encodes a graph as an ONNX model in memory, for small models. @throws RangeError above 2 GiB. */
+/**
+ * Encodes a graph as an ONNX model in memory, for small models.
+ *
+ * @throws RangeError above 2 GiB.
+ * @example
+ * const bytes = await encodeModel(graph.build());
+ */
 export async function encodeModel(graph: OnnxGraph): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of modelChunks(graph)) chunks.push(chunk);

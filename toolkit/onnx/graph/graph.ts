@@ -15,7 +15,7 @@ export interface GraphTensor {
   readonly read: () => Promise<Float32Array | BigInt64Array>;
 }
 
-/** What a node's attribute can be; the kind is said, so that 1 is never taken for 1.0. */
+/** What a node's attribute can be; the kind is said, so that 1 is never confused with 1.0. */
 export type AttributeValue = { int: number } | { ints: readonly number[] } | { float: number } | { string: string };
 
 /** One operator of a graph, with the names of its inputs and outputs. */
@@ -57,6 +57,11 @@ export interface Value {
  *
  * Weights are named and shaped here but read only when the model is written: a graph of 41 million
  * parameters costs a few kB until then.
+ *
+ * @example
+ * const graph = new GraphBuilder('double');
+ * const x = graph.input('x', 'float32', [1, 4]);
+ * graph.output(graph.node('y', 'Add', [x, x]), 'float32', [1, 4]);
  */
 export class GraphBuilder {
   readonly #name: string;

@@ -24,6 +24,8 @@ const USUAL: TreeLimits = { depth: 8, width: 64, nodes: 20_000 };
  * Summarises a checkpoint as a tree of keys, kinds and shapes. A shared value is unfolded at its first occurrence.
  *
  * @param root - May contain itself.
+ * @example
+ * for (const line of treeLines(valueTree(checkpoint.root))) console.log(line);
  */
 export function valueTree(root: PickleValue, limits: TreeLimits = USUAL): TreeNode {
   const seen = new Set<PickleValue>();

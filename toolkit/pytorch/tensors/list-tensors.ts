@@ -12,6 +12,8 @@ export interface ListedTensor {
  * Lists every tensor of a value once, in Python's iteration order.
  *
  * @param root - May contain itself.
+ * @example
+ * for (const { name, shape } of listTensors(checkpoint.root)) console.log(name, shape);
  */
 export function listTensors(root: PickleValue): ListedTensor[] {
   const found: ListedTensor[] = [];

@@ -7,7 +7,12 @@ export interface Span {
   readonly byteLength: number;
 }
 
-/** Returns the byte range of a tensor within its storage, from its first to its last element. */
+/**
+ * Returns the byte range of a tensor within its storage, from its first to its last element.
+ *
+ * @example
+ * const { offset, byteLength } = spanOf(tensor);
+ */
 export function spanOf(tensor: TensorRef): Span {
   const size = ELEMENT_BYTES[tensor.dtype];
   if (elementCount(tensor.shape) === 0) return { offset: 0, byteLength: 0 };
@@ -20,6 +25,8 @@ export function spanOf(tensor: TensorRef): Span {
  * booleans become 0 and 1.
  *
  * @param span - The bytes of `spanOf(tensor)`, aligned and little-endian.
+ * @example
+ * const values = toFloat32(tensor, bytes); // bytes: those of spanOf(tensor)
  */
 export function toFloat32(tensor: TensorRef, span: Uint8Array<ArrayBuffer>): Float32Array {
   const { buffer, byteOffset, byteLength } = span;

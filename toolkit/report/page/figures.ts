@@ -100,4 +100,4 @@ export function figureGrid(figures: readonly ShownFigure[]): Html {
 }
 
 /** Lets a reader choose between the two styles; works without a script. */
-export const STYLE_SWITCH = html`<fieldset class="styles"><legend>Figures</legend><label><input type="radio" name="style" id="style-accessible" checked> accessible: no colours to tell apart, larger labels, with the published scores</label> <label><input type="radio" name="style" id="style-paper"> in the original style</label></fieldset>`;
+export const STYLE_SWITCH = html`<fieldset class="styles"><legend>Figures</legend><label><input type="radio" name="style" id="style-accessible" checked> accessible: readable without colour, larger labels, with the published scores</label> <label><input type="radio" name="style" id="style-paper"> in the original style</label></fieldset>`;

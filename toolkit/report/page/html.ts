@@ -16,7 +16,7 @@ export type HtmlValue = string | number | Html | readonly HtmlValue[];
 /** Of this module alone. */
 let asMarkup: (markup: string) => Html;
 
-/** Markup. Only {@link html} and {@link jsonScript} make it, so that text can never be taken for it. */
+/** Markup. Only {@link html} and {@link jsonScript} make it, so that text can never be mistaken for it. */
 export class Html {
   readonly #markup: string;
 

@@ -29,8 +29,8 @@ export interface SlideRegion {
 }
 
 /**
- * Reads regions as QuPath exports them: polygons of a GeoJSON in pixels of the largest level, named by `name`, else by their
- * class.
+ * Reads regions as QuPath exports them: polygons of a GeoJSON in pixels of the largest level, named by `name`, else by
+ * their class.
  *
  * @throws ReigniteError FILE_MISSING; ANNOTATIONS_INVALID with the place of the first fault.
  */
@@ -64,7 +64,7 @@ export async function readSlideRegions(path: string): Promise<readonly SlideRegi
   });
 }
 
-/** Tells which points are within a region. */
+/** Finds the points within a region. */
 export function regionTest({ rings }: SlideRegion): (x: number, y: number) => boolean {
   const xs = rings.flatMap((ring) => ring.map(([x = 0]) => x));
   const ys = rings.flatMap((ring) => ring.map(([, y = 0]) => y));

@@ -40,10 +40,10 @@ export class LabelPyramid {
         : Array.from({ length: COLOURS }, (_, value) => [channel(0, value), channel(1, value), channel(2, value)]);
   }
 
-  /** @throws ReigniteError FILE_MISSING; FILE_DAMAGED for what is not a pyramid of one byte per pixel. */
+  /** @throws ReigniteError FILE_MISSING; FILE_DAMAGED for a file that is not a pyramid of one byte per pixel. */
   static async open(path: string): Promise<LabelPyramid> {
     const handle = await open(path).catch((cause: unknown) => {
-      throw new ReigniteError('FILE_MISSING', `There is no file ${path}.`, { cause });
+      throw new ReigniteError('FILE_MISSING', `File not found: ${path}.`, { cause });
     });
     try {
       const read = async (offset: number, length: number) => readAt(handle, offset, length);
@@ -105,7 +105,7 @@ export class LabelPyramid {
 
 function damaged(path: string, reason: string, cause?: unknown): ReigniteError {
   return new ReigniteError('FILE_DAMAGED', `${path} cannot be read: ${reason}.`, {
-    remedy: 'Delete it and run the same `npx reignite predict` again: it is written again.',
+    remedy: 'Delete it and run the same `npx reignite predict` again, which rewrites it.',
     ...(cause !== undefined && { cause }),
   });
 }

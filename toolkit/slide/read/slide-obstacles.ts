@@ -29,7 +29,7 @@ const SIGNATURES: readonly (readonly [offset: number, bytes: string, name: strin
   [0, '\u00d0\u00cf\u0011\u00e0', 'it is a compound file (ZVI, OIB and others)', REMEDIES.bioFormats],
   [4, 'jP  ', 'it is a JPEG 2000 image', REMEDIES.bioFormats],
 ];
-/** Formats that only the name tells: a JPEG or a text that points to other files. */
+/** Formats that only the file name shows: a JPEG or a text that points to other files. */
 const ENDINGS: Readonly<Record<string, string>> = {
   '.mrxs': 'it is a MIRAX slide of 3DHISTECH',
   '.vms': 'it is a VMS slide of Hamamatsu',

@@ -13,7 +13,7 @@ export interface SlideTissue {
   readonly mask: TissueMask;
   /** Share of the slide's blocks that hold tissue, 0 to 1. */
   readonly share: number;
-  /** Share of blocks that were taken for pen. */
+  /** Share of blocks that count as pen. */
   readonly pen: number;
 }
 

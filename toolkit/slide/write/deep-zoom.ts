@@ -11,7 +11,7 @@ export const ZOOM_TILE = 512;
 const AT_ONCE = 4;
 /** Tiles whose size is measured before anything is written. */
 const SAMPLES = 32;
-/** Places that lie apart whatever their number: the fractions of multiples of the golden ratio. */
+/** Positions that are spread evenly, whatever their number: the fractions of multiples of the golden ratio. */
 const GOLDEN = 0.618_033_988_75;
 
 /** A tile of a level, and the part of the level that it shows. */
@@ -26,7 +26,7 @@ export interface ZoomTile {
   readonly height: number;
 }
 
-/** A picture in levels, of which tiles are made one by one. */
+/** An image in levels, whose tiles are made one by one. */
 export interface ZoomLayer {
   /** Ending of its files. */
   readonly format: 'jpg' | 'png';
@@ -55,7 +55,7 @@ export function zoomTiles({ levels }: Pick<ZoomLayer, 'levels'>): readonly ZoomT
   return levels.flatMap((size, level) => tilesOfLevel(size, level));
 }
 
-/** Where a tile is in the folder of its layer; levels count from the smallest, as in Deep Zoom. */
+/** Path of a tile below the folder of its layer; levels count from the smallest, as in Deep Zoom. */
 export function zoomTilePath({ levels, format }: ZoomLayer, { level, column, row }: Omit<ZoomTile, 'left'>): string {
   return join(String(levels.length - 1 - level), `${column}_${row}.${format}`);
 }

@@ -10,7 +10,7 @@ export interface LookedMask {
   readonly values: 'labels' | 'negated' | 'other';
 }
 
-/** Tells from the values of a mask whether they are labels, 0 to `labels` - 1, or these negated in a byte. */
+/** Finds out from the values of a mask whether they are labels, 0 to `labels` - 1, or these negated in a byte. */
 export function maskValues(counts: readonly number[], labels: number): LookedMask['values'] {
   const present = counts.flatMap((count, value) => (count > 0 && value !== 0 ? [value] : []));
   if (present.every((value) => value < labels)) return 'labels';

@@ -27,7 +27,7 @@ export interface CellDetector {
   detect(job: DetectionJob, options?: DetectOptions): Promise<DetectionResult>;
   /** Loads a model and says what it runs on; nothing is computed. */
   probe(job: DetectorJob, options?: Pick<DetectOptions, 'signal'>): Promise<DetectorEngine>;
-  /** Ends the thread; a job under way is stopped as by a signal. */
+  /** Ends the thread; a job in progress is stopped as by a signal. */
   close(): Promise<void>;
 }
 

@@ -34,7 +34,7 @@ export interface DetectorModel {
 }
 
 export interface DetectImageOptions {
-  /** Asked before every tile: a tile under way is finished, what is on disk stays. */
+  /** Asked before every tile: a tile in progress is finished, what is on disk stays. */
   readonly signal?: Pick<AbortSignal, 'throwIfAborted'>;
   readonly onProgress?: (progress: DetectionProgress) => void;
 }

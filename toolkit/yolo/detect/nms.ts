@@ -184,6 +184,8 @@ export const SCRIPT_LIMITS = { maxCandidates: MAX_CANDIDATES, maxKept: MAX_KEPT 
  * Every step is rounded to float32 as in torchvision's kernel, so that an IoU at the threshold falls on the same side.
  * Unlike YOLOv5's, it has no time limit, and equal scores have an order.
  *
+ * @example
+ * const { outcomes } = nms(candidates, { confidence: 0.5, iou: 0.6 });
  * @see `non_max_suppression` of YOLOv5 7.0; `nms_kernel.cpp` of torchvision 0.20
  */
 export function nms(candidates: Candidates, options: NmsOptions): NmsResult {

@@ -33,7 +33,7 @@ export async function finishedTiles(folder: string): Promise<readonly string[]> 
  *
  * Each begins with the SHA-256 of the identity, the CRC-32 of what follows the header and the number of candidates,
  * and is renamed into its place. One that says otherwise counts as not there. Nothing is synced: after a power cut
- * the checksums tell.
+ * the checksums show it.
  */
 export class PartialDetection {
   readonly #folder: string;

@@ -16,7 +16,8 @@ const RIM_COLOUR = [20, 20, 20, 160] as const;
 export type PlacedCells = Float32Array;
 
 /**
- * Cells as rings, from afar dots, in the colours of their classes, drawn for every level by themselves, so that they are seen from afar as well.
+ * Cells as rings, in small levels as dots, in the colours of their classes, drawn for every level, so that they are
+ * visible in small levels too.
  *
  * @param size - Of the largest level, px.
  * @param colours - By class; at most 254.

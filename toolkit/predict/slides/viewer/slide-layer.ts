@@ -9,8 +9,8 @@ const QUALITY = 80;
 const WHITE = 255;
 
 /**
- * The slide as JPEG tiles. A tile of a smaller level is made of the four tiles below it as they are on disk: so it is the
- * same after a kill, and memory does not grow with the slide.
+ * The slide as JPEG tiles. A tile of a smaller level is made from the four files of the level before it, so that it is
+ * the same after a kill, and memory does not grow with the slide.
  *
  * @param folder - Where the tiles of this layer are written.
  */

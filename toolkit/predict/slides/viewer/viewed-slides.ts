@@ -44,8 +44,8 @@ export async function viewedSlides(folders: readonly string[], slides?: string):
     }
   }
   if (found.size === 0) {
-    throw new ReigniteError('USAGE', `There is no slide in ${folders.join(', ')}.`, {
-      remedy: 'Name a folder into which `npx reignite predict` wrote whole slides; images have overlays/.',
+    throw new ReigniteError('USAGE', `There are no predicted slides in ${folders.join(', ')}.`, {
+      remedy: 'Name the output folder of `npx reignite predict` for whole slides. Of images, see overlays/.',
     });
   }
   for (const slide of found.values()) requireFiles(slide);
@@ -64,8 +64,8 @@ function twoOfOneName(name: string, one: string, other: string): ReigniteError {
 
 function requireFiles({ path, tissue, cells }: ViewedSlide): void {
   if (!existsSync(path)) {
-    throw new ReigniteError('FILE_MISSING', `The slide ${path} is not there.`, {
-      remedy: 'Name the folder that holds the slides now with `--slides`.',
+    throw new ReigniteError('FILE_MISSING', `Slide not found: ${path}.`, {
+      remedy: 'Name the folder with the slides with `--slides`.',
     });
   }
   const files = [
@@ -74,8 +74,8 @@ function requireFiles({ path, tissue, cells }: ViewedSlide): void {
   ];
   const missing = files.find((file) => !existsSync(file));
   if (missing === undefined) return;
-  throw new ReigniteError('FILE_MISSING', `The file ${missing} of the prediction is not there.`, {
-    remedy: 'Run the same `npx reignite predict` again: it writes it from the cache.',
+  throw new ReigniteError('FILE_MISSING', `File of the prediction not found: ${missing}.`, {
+    remedy: 'Run the same `npx reignite predict` again: it rewrites the file from the cache.',
   });
 }
 

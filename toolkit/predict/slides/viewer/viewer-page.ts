@@ -22,7 +22,7 @@ export interface ShownSlide {
   readonly notes: readonly string[];
 }
 
-/** The page of the viewer; everything that it loads lies next to it. */
+/** The page of the viewer; everything that it loads is in the same folder. */
 export function viewerPage(slides: readonly ShownSlide[]): Html {
   const options = slides.map(({ name }, index) => html`<option value="${index}">${name}</option>`);
   return html`<!doctype html>
@@ -33,7 +33,7 @@ export function viewerPage(slides: readonly ShownSlide[]): Html {
 <h1><label for="slide">Slide</label></h1><select id="slide">${options}</select>
 <p id="about"></p>
 <p class="warning" role="note">For research only, not for diagnosis: nothing here was validated for clinical use.</p>
-<div class="buttons"><button type="button" id="closer">Closer <kbd>+</kbd></button><button type="button" id="farther">Farther <kbd>&#8722;</kbd></button><button type="button" id="all">All <kbd>0</kbd></button></div>
+<div class="buttons"><button type="button" id="closer">Zoom in <kbd>+</kbd></button><button type="button" id="farther">Zoom out <kbd>&#8722;</kbd></button><button type="button" id="all">Fit <kbd>0</kbd></button></div>
 <fieldset><legend>Layers</legend><div id="layers"></div></fieldset>
 <div id="legend"></div>
 <details><summary>Notes</summary><ul id="notes"></ul></details>
