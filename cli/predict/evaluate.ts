@@ -13,6 +13,7 @@ import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { endWhenInterrupted } from '../interruption.ts';
 import { EXIT, printable, printResult, printStep } from '../output.ts';
 import { evaluateBoxesCommand } from './evaluate-boxes.ts';
+import { evaluateMasksCommand } from './evaluate-masks.ts';
 
 /** One line per score: with its interval, the published predictions' score and, for tissue, the score with misses counted. */
 function evaluationTable(task: Task, rows: readonly ScoreRow[]): string[] {
@@ -57,14 +58,24 @@ export interface EvaluateOptions {
   /** Annotated boxes as COCO JSON, in place of a record. */
   readonly boxes?: string;
   readonly maxBoxes?: number;
+  /** Folder of annotated masks with any labels, in place of a record. */
+  readonly masks?: string;
+  /** Value of pixels of these masks that are left out. */
+  readonly ignore?: number;
   readonly json?: boolean;
 }
 
 /** `reignite evaluate`: scores existing predictions with the paper's protocol; needs no Temporal, model or images. */
 export async function evaluateCommand(options: EvaluateOptions): Promise<number> {
   const { task, data, json, labels, classes, categories, boxes } = options;
+  if (options.masks !== undefined) return evaluateMasksCommand({ ...options, masks: options.masks });
+  if (options.ignore !== undefined) throw new ReigniteError('USAGE', '--ignore needs --masks.');
   if (boxes !== undefined) return evaluateBoxesCommand({ ...options, boxes });
-  if (data === undefined) throw new ReigniteError('USAGE', 'evaluate needs --data, or --boxes for annotated boxes.');
+  if (data === undefined)
+    throw new ReigniteError(
+      'USAGE',
+      'evaluate needs --data, --masks for annotated masks, or --boxes for annotated boxes.',
+    );
   if (options.maxBoxes !== undefined) throw new ReigniteError('USAGE', '--max-boxes is for --boxes.');
   const { takes, scoredClasses, evaluate } = taskNamed(task);
   if (labels !== undefined && !takes.labels) {

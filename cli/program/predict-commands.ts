@@ -112,6 +112,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
   withExamples(
     command(program, 'evaluate', "score existing predictions with the paper's protocol"),
     'evaluate --task he --data data/15674785 --predictions my-masks --out scores',
+    'evaluate --task he --masks annotated --predictions predicted/masks --out scores',
     'evaluate --task nuclei --boxes annotations.json --predictions found/candidates --out scores',
   )
     .addOption(new Option('--task <task>', 'task of the predictions').choices(TASKS).makeOptionMandatory())
@@ -129,10 +130,16 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
       'with --boxes: number of boxes per class and image that count, best first (default: 100)',
       parseNumber,
     )
+    .option('--masks <dir>', 'instead of --data: folder of annotated masks with any labels; computes Dice')
+    .option(
+      '--ignore <value>',
+      'with --masks: leave out pixels that have this value in the annotation, 0 to 255',
+      parseNumber,
+    )
     .requiredOption('--out <dir>', 'output folder; gets metrics/ and figures/')
     .option(
       '--labels <file>',
-      "JSON file that maps the paper's label names to the values in your masks (default: the paper's values)",
+      "JSON file that maps label names to the values in your masks (default: the paper's; with --masks: every value)",
     )
     .option(
       '--classes <names>',

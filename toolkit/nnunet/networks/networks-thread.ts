@@ -1,6 +1,6 @@
 import { serveRequests } from '../../threads/serve-requests.ts';
 import type { Engine, ModelJob } from '../sliding-window/roi-job.ts';
-import { type EngineNetworks, openNetworks } from './open-networks.ts';
+import { type EngineNetworks, type NetworkCounts, openNetworks } from './open-networks.ts';
 
 /** What the thread of networks is asked. `job` names the model every time: a thread that died is followed by an empty one. */
 export type NetworksRequest = { readonly job: ModelJob } & (
@@ -10,26 +10,33 @@ export type NetworksRequest = { readonly job: ModelJob } & (
   | { readonly kind: 'releaseLargeNetworks' }
 );
 
-export type NetworksAnswer = { readonly kind: 'opened'; readonly engine: Engine } | { readonly kind: 'done' };
+export type NetworksAnswer =
+  | { readonly kind: 'opened'; readonly engine: Engine; readonly counts?: NetworkCounts }
+  | { readonly kind: 'done'; readonly counts?: NetworkCounts };
 
 /** A thread serves one model: for another model it is stopped and a new one is started. */
 let opened: EngineNetworks | undefined;
 
-async function networksOf({ modelDir, provider, threads }: ModelJob): Promise<EngineNetworks> {
+async function networksOf({ modelDir, provider, threads, keptBytes }: ModelJob): Promise<EngineNetworks> {
   opened ??= await openNetworks(modelDir, {
     ...(provider !== undefined && { provider }),
     ...(threads !== undefined && { threads }),
+    ...(keptBytes !== undefined && { keptBytes }),
   });
   return opened;
+}
+
+function countsOf({ counts }: EngineNetworks): { readonly counts?: NetworkCounts } {
+  return counts === undefined ? {} : { counts };
 }
 
 serveRequests<NetworksRequest, NetworksAnswer, never>(
   async (request) => {
     const networks = await networksOf(request.job);
-    if (request.kind === 'open') return { kind: 'opened', engine: await networks.engine() };
+    if (request.kind === 'open') return { kind: 'opened', engine: await networks.engine(), ...countsOf(networks) };
     if (request.kind === 'run') await networks.run(request.fold, request.input, request.output);
     else await networks.releaseLargeNetworks();
-    return { kind: 'done' };
+    return { kind: 'done', ...countsOf(networks) };
   },
   async () => opened?.release(),
 );

@@ -7,6 +7,14 @@ import type { Size } from '../sliding-window/tile-grid.ts';
 import { OrtFoldNetworks } from './ort-fold-networks.ts';
 import { CustomSegmenter } from './own-network.ts';
 
+/** What an ensemble has done since it was made. */
+export interface NetworkCounts {
+  /** Sessions of ONNX Runtime that were opened. */
+  readonly opened: number;
+  /** Bytes that came back from the networks: on a GPU, from the device. */
+  readonly outputBytes: number;
+}
+
 /** The networks of an ensemble, one per fold, as the sliding window needs them. */
 export interface FoldNetworks {
   /** Size of a tile, px. */
@@ -16,6 +24,8 @@ export interface FoldNetworks {
   /** What they take, and what is made of their outputs. */
   readonly method: ModelMethod;
   readonly folds: number;
+  /** Missing where it is not counted. */
+  readonly counts?: NetworkCounts | undefined;
   /**
    * Predicts one tile with one fold's network. Both arrays are the network's until the promise settles.
    *

@@ -2,13 +2,15 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
+import { isRealGpu } from '../../onnx/provider/adapter.ts';
+import { nvidiaMemory } from '../../onnx/provider/nvidia.ts';
 import { instructionSet } from '../../onnx/session/engine.ts';
 import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
 import { type ModelCard, methodOf } from '../model-card.ts';
 import type { ModelMethod } from '../model-method.ts';
 import type { Engine } from '../sliding-window/roi-job.ts';
 import type { Size } from '../sliding-window/tile-grid.ts';
-import type { FoldNetworks } from './open-networks.ts';
+import type { FoldNetworks, NetworkCounts } from './open-networks.ts';
 
 /** Axes along which an image is mirrored, 0 for rows and 1 for columns. */
 export type Axes = readonly number[];
@@ -69,14 +71,26 @@ function addMirroredBack(
   }
 }
 
-/** Networks that together need at most this much memory stay open at the same time. */
+/** On the processor, networks that together need at most this much memory stay open at the same time. */
 const KEPT_BYTES = 640 * 2 ** 20;
+/** The same on a GPU whose memory is not known. */
+const KEPT_ON_UNKNOWN_GPU = 4 * 2 ** 30;
+/** Share of a GPU's memory that networks may take; the rest is for their workspaces and for other programs. */
+const SHARE_OF_GPU = 0.7;
+
+/** Memory in bytes that the networks of an ensemble may take together and stay open on what the first one runs on. */
+function keptBytesOn(engine: Engine): number {
+  if (engine.provider === 'cpu' || !isRealGpu(engine)) return KEPT_BYTES;
+  const memory = engine.provider === 'cuda' ? nvidiaMemory() : undefined;
+  return memory === undefined ? KEPT_ON_UNKNOWN_GPU : SHARE_OF_GPU * memory;
+}
 
 /**
  * A converted nnU-Net ensemble under ONNX Runtime.
  *
- * Small networks all stay open. Of large ones there is one at a time: the paper's five need 3.6 GB together,
- * one needs 0.6 GB, and under 0.1 s to follow another once it is laid out for this processor.
+ * Networks that fit into memory together all stay open, also between images. Otherwise one is open at a time: on the
+ * CPU the paper's five need 3.6 GB together, one needs 0.6 GB, and opening the next takes less than 0.1 s once it has
+ * been optimised. On a GPU opening takes seconds, and the memory of the device decides.
  */
 export class OrtFoldNetworks implements FoldNetworks {
   /** SHA-256 over everything that determines the outputs. */
@@ -88,6 +102,12 @@ export class OrtFoldNetworks implements FoldNetworks {
   readonly #files: readonly string[];
   readonly #options: SessionOptions;
   readonly #isLarge: boolean;
+  /** Memory of all networks, bytes. */
+  readonly #bytes: number;
+  /** Whether the device turned out to be too small for all of them. */
+  #isTight = false;
+  #opened = 0;
+  #outputBytes = 0;
   readonly #sessions = new Map<number, InferenceSession>();
   /** ONNX Runtime takes no shared memory: one tile's input and result are copied here, 1/200 of the time of a pass. */
   readonly #image: Float32Array;
@@ -109,11 +129,16 @@ export class OrtFoldNetworks implements FoldNetworks {
     this.#options = options;
     this.#image = new Float32Array(channelsOf(card) * card.patch[0] * card.patch[1]);
     this.#result = new Float32Array(card.patch[0] * card.patch[1] * card.classes);
-    this.#isLarge = isLarge(folder, card);
+    this.#bytes = totalBytes(folder, card);
+    this.#isLarge = this.#bytes > KEPT_BYTES;
   }
 
   get folds(): number {
     return this.#files.length;
+  }
+
+  get counts(): NetworkCounts {
+    return { opened: this.#opened, outputBytes: this.#outputBytes };
   }
 
   /**
@@ -152,6 +177,7 @@ export class OrtFoldNetworks implements FoldNetworks {
     const result = new Tensor('float32', this.#result, [1, height, width, this.classes]);
     try {
       await session.run({ [this.#card.input]: image }, { [this.#card.output]: result });
+      this.#outputBytes += this.#result.byteLength;
     } catch (cause) {
       const message = `The network ${this.#files[fold]} failed on a tile: ${String(cause)}`;
       throw new ReigniteError('INFERENCE_FAILED', message, { cause });
@@ -159,7 +185,7 @@ export class OrtFoldNetworks implements FoldNetworks {
   }
 
   async releaseLargeNetworks(): Promise<void> {
-    if (this.#isLarge) await this.release();
+    if (!this.#areAllKept()) await this.release();
   }
 
   /** Closes every session. */
@@ -175,10 +201,27 @@ export class OrtFoldNetworks implements FoldNetworks {
     const file = this.#files[fold];
     if (file === undefined) throw new RangeError(`Expected a fold below ${this.folds}, got ${fold}`);
     await this.releaseLargeNetworks();
+    const session = await this.#open(file).catch(async (error: unknown) => {
+      if (this.#sessions.size === 0) throw error;
+      // The device has less room than was thought: from here on one network at a time.
+      this.#isTight = true;
+      await this.release();
+      return this.#open(file);
+    });
+    this.#sessions.set(fold, session);
+    return session;
+  }
+
+  #areAllKept(): boolean {
+    const { keptBytes = this.#engine === undefined ? KEPT_BYTES : keptBytesOn(this.#engine) } = this.#options;
+    return !this.#isTight && this.#bytes <= keptBytes;
+  }
+
+  async #open(file: string): Promise<InferenceSession> {
     // The provider that `auto` chose for the first session is used for all: an ensemble must not mix providers.
     const provider = this.#engine?.provider ?? this.#options.provider ?? 'auto';
     const { session, ...opened } = await openSession(file, { ...this.#options, provider, laidOut: this.#isLarge });
-    this.#sessions.set(fold, session);
+    this.#opened += 1;
     this.#engine ??= { ...opened, instructionSet: instructionSet() };
     checkShapes(file, session, this.#card);
     return session;
@@ -192,8 +235,11 @@ export class OrtFoldNetworks implements FoldNetworks {
  * @throws ReigniteError MODEL_UNREADABLE when one of its files is missing.
  */
 export function isLarge(folder: string, card: ModelCard): boolean {
-  const bytes = card.folds.reduce((sum, { file }) => sum + bytesOf(join(folder, file), card), 0);
-  return bytes > KEPT_BYTES;
+  return totalBytes(folder, card) > KEPT_BYTES;
+}
+
+function totalBytes(folder: string, card: ModelCard): number {
+  return card.folds.reduce((sum, { file }) => sum + bytesOf(join(folder, file), card), 0);
 }
 
 /** Memory of an open network, roughly: its weights twice, and its arena in tensors of full resolution. */

@@ -5,7 +5,7 @@ import type { ModelMethod } from '../model-method.ts';
 import type { Engine, ModelJob } from '../sliding-window/roi-job.ts';
 import type { Size } from '../sliding-window/tile-grid.ts';
 import type { NetworksAnswer, NetworksRequest } from './networks-thread.ts';
-import type { FoldNetworks } from './open-networks.ts';
+import type { FoldNetworks, NetworkCounts } from './open-networks.ts';
 import { describeNetworks, type EnsembleOutline } from './open-networks.ts';
 
 /**
@@ -20,6 +20,7 @@ export class ThreadedNetworks implements FoldNetworks {
   readonly classes: number;
   readonly method: ModelMethod;
   readonly folds: number;
+  #counts: NetworkCounts | undefined;
   readonly #job: ModelJob;
   readonly #thread: InferenceThread<NetworksRequest, NetworksAnswer, never>;
 
@@ -28,6 +29,7 @@ export class ThreadedNetworks implements FoldNetworks {
     outline: EnsembleOutline,
     engine: Engine,
     thread: InferenceThread<NetworksRequest, NetworksAnswer, never>,
+    counts: NetworkCounts | undefined,
   ) {
     this.digest = outline.digest;
     this.patch = outline.patch;
@@ -37,6 +39,7 @@ export class ThreadedNetworks implements FoldNetworks {
     this.engine = engine;
     this.#job = job;
     this.#thread = thread;
+    this.#counts = counts;
   }
 
   /**
@@ -53,7 +56,7 @@ export class ThreadedNetworks implements FoldNetworks {
     );
     try {
       const answer = await thread.ask({ kind: 'open', job });
-      if (answer.kind === 'opened') return new ThreadedNetworks(job, outline, answer.engine, thread);
+      if (answer.kind === 'opened') return new ThreadedNetworks(job, outline, answer.engine, thread, answer.counts);
       throw new ReigniteError('INTERNAL', `The thread of networks answered ${answer.kind} to open.`);
     } catch (error) {
       await thread.close();
@@ -62,7 +65,11 @@ export class ThreadedNetworks implements FoldNetworks {
   }
 
   async run(fold: number, input: Float32Array, output: Float32Array): Promise<void> {
-    await this.#thread.ask({ kind: 'run', job: this.#job, fold, input, output });
+    this.#counts = (await this.#thread.ask({ kind: 'run', job: this.#job, fold, input, output })).counts;
+  }
+
+  get counts(): NetworkCounts | undefined {
+    return this.#counts;
   }
 
   async releaseLargeNetworks(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { AdapterNames } from '../../onnx/provider/adapter.ts';
 import type { Provider, SessionOptions } from '../../onnx/session/session.ts';
+import type { NetworkCounts } from '../networks/open-networks.ts';
 import type { TileRounding } from './tile-grid.ts';
 import type { Scope } from './tile-scope.ts';
 
@@ -71,6 +72,8 @@ export interface SegmentResult extends Engine {
   readonly resumedFrom?: RoiStep;
   /** What the image file held and the networks did not see (alpha, palette, ...). */
   readonly notes: readonly string[];
+  /** What the networks did since they were made, for this ROI and those before it. */
+  readonly counts?: NetworkCounts;
   /** Largest resident memory of the process since its start, bytes. */
   readonly peakRssBytes: number;
   /** Wall time of this attempt, s. */

@@ -24,15 +24,16 @@ const PARTIAL_SCHEMA = '3';
 let loaded: { readonly key: string; readonly networks: ThreadedNetworks } | undefined;
 
 /** Keeps the networks of the last job: a run segments hundreds of ROIs with one model. */
-async function networksOf({ modelDir, provider, threads }: ModelJob): Promise<ThreadedNetworks> {
+async function networksOf({ modelDir, provider, threads, keptBytes }: ModelJob): Promise<ThreadedNetworks> {
   const { digest } = await describeNetworks(modelDir);
-  const key = JSON.stringify([modelDir, digest, provider, threads]);
+  const key = JSON.stringify([modelDir, digest, provider, threads, keptBytes]);
   if (loaded?.key === key) return loaded.networks;
   await release();
   const networks = await ThreadedNetworks.open({
     modelDir,
     ...(provider !== undefined && { provider }),
     ...(threads !== undefined && { threads }),
+    ...(keptBytes !== undefined && { keptBytes }),
   });
   loaded = { key, networks };
   return networks;
@@ -61,9 +62,11 @@ async function segment(job: RoiJob, watch: RequestWatch<RoiProgress>): Promise<S
     instructionSet: engine.instructionSet,
   };
   const segmented = await segmentRoi(job, networks, identity, watch);
+  const { counts } = networks;
   return {
     ...segmented,
     ...engine,
+    ...(counts !== undefined && { counts }),
     peakRssBytes: process.resourceUsage().maxRSS * 1024,
     seconds: (performance.now() - start) / 1000,
   };

@@ -11,11 +11,17 @@ const MIB_PER_GIB = 1024;
 const KERNEL_MODULE = '/proc/driver/nvidia';
 
 let known: AdapterNames | undefined;
+let answered: string | undefined;
+
+function answer(): string {
+  answered ??= ask();
+  return answered;
+}
 
 /** Names, memory and driver version of this machine's NVIDIA GPUs, asked once per process; nothing where there are none. */
 export function nvidiaAdapter(): AdapterNames {
   if (known !== undefined) return known;
-  const told = parseAdapters(ask());
+  const told = parseAdapters(answer());
   known = told.driver === undefined ? kernelModule() : told;
   return known;
 }
@@ -34,6 +40,20 @@ export function parseAdapters(lines: string): AdapterNames {
   if (rows.length === 0) return {};
   const join = (values: readonly string[]) => [...new Set(values)].join(' and ');
   return { adapter: join(rows.map(({ name }) => name)), driver: join(rows.map(({ version }) => version)) };
+}
+
+/**
+ * @param lines - As {@link parseAdapters} takes them.
+ * @returns Memory of the smallest GPU in bytes; undefined where no line says it.
+ */
+export function parseMemory(lines: string): number | undefined {
+  const sizes = [...lines.matchAll(/, (\d+) MiB\s*$/gm)].map(([, mebibytes]) => Number(mebibytes) * 2 ** 20);
+  return sizes.length === 0 ? undefined : Math.min(...sizes);
+}
+
+/** Memory of this machine's smallest NVIDIA GPU in bytes; undefined where `nvidia-smi` does not say it. */
+export function nvidiaMemory(): number | undefined {
+  return parseMemory(answer());
 }
 
 /**

@@ -1,0 +1,182 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { MappedLabel } from '../dataset/label-map.ts';
+import { ReigniteError } from '../errors.ts';
+import { writeFileAtomic } from '../files/atomic-write.ts';
+import { decodeLabels } from '../image/decode-labels.ts';
+
+const VALUES = 256;
+const FEW = 8;
+
+/** Folders of the masks to score and of the scores. Absolute paths. */
+export interface MasksInput {
+  /** Folder of annotated masks, PNG. */
+  readonly truth: string;
+  /** Folder of predicted masks under the same names. */
+  readonly predictions: string;
+  readonly out: string;
+  /** Labels that are scored. Default: every value of the masks. */
+  readonly labels?: readonly MappedLabel[];
+  /** Value of pixels of the annotation that are left out. */
+  readonly ignore?: number;
+}
+
+/** Dice of one label. */
+export interface LabelDice {
+  readonly value: number;
+  readonly name: string;
+  /** Over the pixels of all images together; null where neither side has any. */
+  readonly dice: number | null;
+  /** Mean over the images of which either side has the label. */
+  readonly meanOverImages: number | null;
+  /** Number of these images. */
+  readonly images: number;
+  readonly truePixels: number;
+  readonly predictedPixels: number;
+}
+
+export interface EvaluatedMasks {
+  /** `metrics/masks.json`. */
+  readonly metrics: {
+    readonly images: number;
+    readonly ignore?: number;
+    readonly labels: readonly LabelDice[];
+    /** Mean of the labels other than 0, each counted once. */
+    readonly meanDice: number | null;
+    readonly perImage: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  };
+  readonly remarks: readonly string[];
+}
+
+/** Pixels of one image: by value of the annotation, by value of the prediction, and where both agree. */
+interface PixelCounts {
+  readonly truth: Float64Array;
+  readonly prediction: Float64Array;
+  readonly both: Float64Array;
+}
+
+/**
+ * Scores masks with any labels by the Dice coefficient, and writes `metrics/masks.json`.
+ *
+ * @throws ReigniteError FILE_MISSING for a folder without masks; ROI_WITHOUT_PAIR, SIZE_MISMATCH naming every mask at fault;
+ *   IMAGE_UNREADABLE; NOT_WRITABLE, NO_SPACE.
+ */
+export async function evaluateMasks({
+  truth,
+  predictions,
+  out,
+  labels: asked,
+  ignore,
+}: MasksInput): Promise<EvaluatedMasks> {
+  const names = await masksIn(truth);
+  const found = new Set(await masksIn(predictions));
+  const missing = names.filter((name) => !found.has(name));
+  if (missing.length > 0) {
+    const shown = `${missing.slice(0, FEW).join(', ')}${missing.length > FEW ? ', ...' : ''}`;
+    throw new ReigniteError(
+      'ROI_WITHOUT_PAIR',
+      `${predictions} has no masks for ${missing.length} of ${names.length} annotated masks: ${shown}.`,
+    );
+  }
+  const counts: PixelCounts[] = [];
+  for (const name of names) counts.push(await countPixels(join(truth, name), join(predictions, name), ignore));
+  const total = sumOf(counts);
+  const labels = asked ?? valuesOf(total).map((value) => ({ value, name: `value ${value}` }));
+  const scored = labels.map((label) => scoreOf(label, total, counts));
+  const foreground = scored.flatMap(({ value, dice }) => (value === 0 || dice === null ? [] : [dice]));
+  const perImage = names.map((name, index): [string, Record<string, number>] => {
+    const of = labels.map(({ value, name: label }): [string, number | null] => [label, diceOf(value, counts[index])]);
+    return [name, Object.fromEntries(of.flatMap(([label, dice]) => (dice === null ? [] : [[label, dice]])))];
+  });
+  const metrics = {
+    images: names.length,
+    ...(ignore !== undefined && { ignore }),
+    labels: scored,
+    meanDice: meanOf(foreground),
+    perImage: Object.fromEntries(perImage),
+  };
+  await writeFileAtomic(join(out, 'metrics', 'masks.json'), `${JSON.stringify(metrics, null, 1)}\n`);
+  return { metrics, remarks: remarksOf(total, labels, found.size - names.length) };
+}
+
+async function masksIn(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder).catch((cause) => {
+    throw new ReigniteError('FILE_MISSING', `Folder not found: ${folder}.`, { cause });
+  });
+  const masks = names.filter((name) => /\.png$/i.test(name)).sort();
+  if (masks.length > 0) return masks;
+  throw new ReigniteError('FILE_MISSING', `${folder} contains no masks (.png).`, {
+    remedy: 'Name the folder that directly contains them.',
+  });
+}
+
+async function countPixels(truthPath: string, path: string, ignore: number | undefined): Promise<PixelCounts> {
+  const [truth, prediction] = [await decodeLabels(truthPath), await decodeLabels(path)];
+  if (truth.width !== prediction.width || truth.height !== prediction.height) {
+    throw new ReigniteError(
+      'SIZE_MISMATCH',
+      `${path} has ${prediction.width} x ${prediction.height} px, its annotation ${truth.width} x ${truth.height} px.`,
+    );
+  }
+  const counts = emptyCounts();
+  for (let at = 0; at < truth.data.length; at++) {
+    const [expected, given] = [truth.data[at] ?? 0, prediction.data[at] ?? 0];
+    if (expected === ignore) continue;
+    counts.truth[expected] = (counts.truth[expected] ?? 0) + 1;
+    counts.prediction[given] = (counts.prediction[given] ?? 0) + 1;
+    if (expected === given) counts.both[given] = (counts.both[given] ?? 0) + 1;
+  }
+  return counts;
+}
+
+function emptyCounts(): PixelCounts {
+  return { truth: new Float64Array(VALUES), prediction: new Float64Array(VALUES), both: new Float64Array(VALUES) };
+}
+
+function sumOf(counts: readonly PixelCounts[]): PixelCounts {
+  const total = emptyCounts();
+  for (const each of counts) {
+    for (const side of ['truth', 'prediction', 'both'] as const) {
+      for (let value = 0; value < VALUES; value++)
+        total[side][value] = (total[side][value] ?? 0) + (each[side][value] ?? 0);
+    }
+  }
+  return total;
+}
+
+function valuesOf({ truth, prediction }: PixelCounts): readonly number[] {
+  return Array.from(truth.keys()).filter((value) => (truth[value] ?? 0) > 0 || (prediction[value] ?? 0) > 0);
+}
+
+function diceOf(value: number, counts: PixelCounts | undefined): number | null {
+  const pixels = (counts?.truth[value] ?? 0) + (counts?.prediction[value] ?? 0);
+  return pixels === 0 ? null : (2 * (counts?.both[value] ?? 0)) / pixels;
+}
+
+function scoreOf({ value, name }: MappedLabel, total: PixelCounts, counts: readonly PixelCounts[]): LabelDice {
+  const images = counts.flatMap((each) => diceOf(value, each) ?? []);
+  return {
+    value,
+    name,
+    dice: diceOf(value, total),
+    meanOverImages: meanOf(images),
+    images: images.length,
+    truePixels: total.truth[value] ?? 0,
+    predictedPixels: total.prediction[value] ?? 0,
+  };
+}
+
+function meanOf(values: readonly number[]): number | null {
+  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function remarksOf(total: PixelCounts, labels: readonly MappedLabel[], foreign: number): string[] {
+  const known = new Set(labels.map(({ value }) => value));
+  const others = valuesOf(total).filter((value) => !known.has(value));
+  return [
+    ...(foreign > 0 ? [`Predictions left out, because they have no annotation: ${foreign}.`] : []),
+    ...(others.length > 0
+      ? [`The masks also contain values without a label: ${others.slice(0, FEW).join(', ')}.`]
+      : []),
+  ];
+}
