@@ -116,7 +116,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     });
 
   withExamples(
-    command(program, 'evaluate', "score existing predictions with the paper's protocol"),
+    command(program, 'evaluate', "score existing predictions with the paper's protocol, or against your annotations"),
     'evaluate --task he --data data/15674785 --predictions my-masks --out scores',
     'evaluate --task he --masks annotated --predictions predicted/masks --out scores',
     'evaluate --task nuclei --boxes annotations.json --predictions found/candidates --out scores',
