@@ -45,7 +45,7 @@ async function bare(name: string): Promise<string> {
   return onnx;
 }
 
-describe('an ONNX segmentation model of others', () => {
+describe('an ONNX segmentation model from elsewhere', () => {
   it.each(NAMES)('%s gives the mask that ONNX Runtime gives', async (name) => {
     const { data } = await decodeLabels(join(MODELS, `${name}.png`));
     expect(Buffer.from(await segmented(join(MODELS, `${name}.onnx`))).equals(data)).toBe(true);
