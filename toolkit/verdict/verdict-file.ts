@@ -59,7 +59,7 @@ export type MaskExplanation = z.infer<typeof MaskExplanation>;
 const Expected = z.object({
   low: z.number(),
   high: z.number(),
-  found: z.number().describe('Of the published masks against ours'),
+  found: z.number().describe('Value for the published masks compared with the reproduced ones'),
   within: z.boolean(),
 });
 
@@ -203,7 +203,7 @@ export const HeVerdictFile = z.object({
     reason: z.string(),
     pooled: MaskComparison,
     explanation: MaskExplanation.optional(),
-    halfPrecision: HalfPrecisionComparison.optional().describe('Where the configuration has intervals'),
+    halfPrecision: HalfPrecisionComparison.optional().describe('Present if the configuration has intervals'),
   }),
   dice: z.object({ all: z.array(ComparedMetric), til: z.array(ComparedMetric), between: z.array(ComparedMetric) }),
   withoutPrediction: z.object({ published: WithoutPrediction, ours: WithoutPrediction }).optional(),

@@ -61,7 +61,7 @@ function exportedBytes(notes: Readonly<Record<string, string>>): Buffer {
   return Buffer.concat([Buffer.from([8, 8]), field(7, graph), ...entries]);
 }
 
-describe('an ONNX segmentation model of others', () => {
+describe('an ONNX segmentation model from elsewhere', () => {
   it.each(NAMES)('%s gives the mask that ONNX Runtime gives', async (name) => {
     const { data } = await decodeLabels(join(MODELS, `${name}.png`));
     expect(Buffer.from(await segmented(join(MODELS, `${name}.onnx`))).equals(data)).toBe(true);
