@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { CELL_TASKS, TASK_TITLES, type Task } from '../../config/tasks.ts';
+import { mapConcurrent } from '../concurrency.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { fileExists } from '../files/open-for-reading.ts';
 import { counted } from '../format.ts';
@@ -23,6 +24,8 @@ const MANY_ROWS = 40;
 /** Longer side of the picture of an image without layers, in px. */
 const PICTURE_EDGE = 800;
 const MOST_CLASSES = 5;
+/** Pictures that are drawn at the same time. */
+const LANES = 2;
 
 /**
  * Writes report/index.html of a folder of predictions: numbers, warnings and every image with its prediction.
@@ -41,8 +44,8 @@ export async function writePredictionPage(
   const rois = shown.flatMap((image) => layersOf(out, task, image) ?? []);
   const layers = await drawLayers(out, rois, { known: await readLayersFile(out), signal });
   const files = new Map(layers.map((each) => [each.roi, each.files]));
-  const cards = await Promise.all(
-    shown.map(async (image) => cardOf(task, image, await pictureIn(out, task, image, files))),
+  const cards = await mapConcurrent(shown, LANES, signal, async (image) =>
+    cardOf(task, image, await pictureIn(out, task, image, files)),
   );
   const left = images.length - shown.length;
   await writeStandalonePage(out, {
