@@ -2,7 +2,7 @@ import { createLogUpdate } from 'log-update';
 import picocolors from 'picocolors';
 import type { LiveStage } from '../../runtime/run/run-progress.ts';
 import { setLiveArea } from '../output.ts';
-import { type FirstSeen, liveLines, type Paint, type TimedStage } from './live-lines.ts';
+import { amountOf, type FirstSeen, liveLines, type Paint, type TimedStage } from './live-lines.ts';
 
 /** Narrower terminals get plain lines. */
 const NARROWEST = 40;
@@ -43,8 +43,9 @@ export class LiveDisplay {
   /** @param steps - Current activities that belong to no stage. */
   show(stages: readonly LiveStage[], steps: readonly string[] = [], now = Date.now()): void {
     this.#last = { stages, steps };
-    for (const { stage, done, state } of stages) {
-      if (!this.#first.has(stage)) this.#first.set(stage, { at: now, done });
+    for (const each of stages) {
+      const { stage, state } = each;
+      if (!this.#first.has(stage)) this.#first.set(stage, { at: now, done: amountOf(each).made });
       if (state !== 'running' && !this.#ended.has(stage)) this.#ended.set(stage, now);
     }
     this.#draw(now);
@@ -62,7 +63,7 @@ export class LiveDisplay {
     if (this.#last === undefined) return;
     const { stages, steps } = this.#last;
     const timed = stages.map((stage): TimedStage => {
-      const first = this.#first.get(stage.stage) ?? { at: now, done: stage.done };
+      const first = this.#first.get(stage.stage) ?? { at: now, done: amountOf(stage).made };
       return { ...stage, first, endedAt: this.#ended.get(stage.stage) };
     });
     this.#log(liveLines(timed, steps, now, this.#stream.columns, this.#paint).join('\n'));

@@ -1,6 +1,6 @@
 import { TASK_TITLES } from '../../config/tasks.ts';
 import type { LiveStage } from '../../runtime/run/run-progress.ts';
-import { timeText } from '../../toolkit/format.ts';
+import { bytesText, timeText } from '../../toolkit/format.ts';
 
 /** How a stage was when it was first seen, so that its rate is known. */
 export interface FirstSeen {
@@ -55,21 +55,23 @@ function stageLine(stage: TimedStage, now: number, columns: number, counts: numb
   const width = isWide ? LONG_TITLE : SHORT_TITLE;
   const name = isWide ? (TITLES[stage.stage] ?? stage.stage) : stage.stage;
   const title = cut(name, width).padEnd(width);
-  const share = stage.of === 0 ? 1 : Math.min(1, stage.done / stage.of);
+  const { made: done, whole: of } = amountOf(stage);
+  const share = of === 0 ? 1 : Math.min(1, done / of);
   const count = countText(stage).padEnd(counts);
   const percent = `${Math.floor(100 * share)} %`.padStart(5);
-  const tail = tailText(stage, now);
+  const tail = tailParts(stage, now);
   const room = columns - 1 - width - 1 - count.length - 1 - percent.length;
   const colour =
     stage.state === 'failed' || stage.failed > 0 ? paint.bad : stage.state === 'done' ? paint.good : paint.busy;
   if (columns < NARROW) {
-    const rest = cut(tail === '' ? '' : ` ${tail}`, room);
-    return `${title} ${count} ${colour(percent)}${paint.faint(rest)}`.trimEnd();
+    const rest = fitting(tail, room - 1);
+    return `${title} ${count} ${colour(percent)}${paint.faint(rest === '' ? '' : ` ${rest}`)}`.trimEnd();
   }
-  const length = Math.max(8, Math.min(30, Math.floor(room / 2)));
+  // Words tell more than a long bar.
+  const length = Math.max(8, Math.min(30, Math.floor(room / 3)));
   const filled = Math.round(share * length);
   const bar = colour('█'.repeat(filled)) + paint.faint('░'.repeat(length - filled));
-  const rest = cut(tail, room - length - 3);
+  const rest = fitting(tail, room - length - 3);
   return `${title} ${bar} ${count} ${percent}  ${paint.faint(rest)}`.trimEnd();
 }
 
@@ -77,8 +79,16 @@ function countText({ done, of, unit }: LiveStage): string {
   return `${done} of ${of} ${unit}`;
 }
 
+/** What the bar of a stage measures: bytes of a download, or else what is counted. */
+export function amountOf({ done, of, bytes, state }: LiveStage): { readonly made: number; readonly whole: number } {
+  if (bytes === undefined || state === 'done') return { made: done, whole: of };
+  return { made: bytes.done, whole: bytes.of };
+}
+
 /** Further facts about a stage, the most important first. */
-function tailText({ state, failed, cached, first, endedAt, done, of }: TimedStage, now: number): string {
+function tailParts(stage: TimedStage, now: number): string[] {
+  const { state, failed, cached, first, endedAt, bytes } = stage;
+  const { made: done, whole: of } = amountOf(stage);
   const elapsed = ((endedAt ?? now) - first.at) / 1_000;
   const made = done - first.done;
   const left = state === 'running' && made > 0 && done < of ? (elapsed / made) * (of - done) : undefined;
@@ -87,13 +97,20 @@ function tailText({ state, failed, cached, first, endedAt, done, of }: TimedStag
     ...(state === 'failed' ? ['failed'] : []),
     ...(left === undefined ? [] : [`about ${timeText(left)} left`]),
     ...(elapsed >= 1 ? [timeText(elapsed)] : []),
-    ...(left === undefined ? [] : [`${rateText(made / elapsed)}`]),
+    ...(left === undefined ? [] : [bytes === undefined ? rateText(made / elapsed) : `${bytesText(made / elapsed)}/s`]),
+    ...(bytes === undefined || state !== 'running' ? [] : [`${bytesText(bytes.done)} of ${bytesText(bytes.of)}`]),
     ...(cached > 0 ? [`${cached} from the cache`] : []),
-  ].join(', ');
+  ];
 }
 
 function rateText(perSecond: number): string {
   return perSecond >= 1 ? `${perSecond.toFixed(1)} per s` : `${(60 * perSecond).toFixed(1)} per min`;
+}
+
+/** As many parts as there is room for, whole; of the first alone what fits. */
+function fitting([first = '', ...others]: readonly string[], length: number): string {
+  if (first.length > length) return cut(first, length);
+  return others.reduce((text, part) => (text.length + 2 + part.length <= length ? `${text}, ${part}` : text), first);
 }
 
 function cut(text: string, length: number): string {

@@ -4,7 +4,7 @@ import type { temporal } from '@temporalio/proto';
 import { z } from 'zod';
 import type { ControlState } from '../../workflows/control.ts';
 import { stageId } from '../../workflows/ids.ts';
-import type { StageProgress } from '../../workflows/progress.ts';
+import type { FileProgress, StageProgress } from '../../workflows/progress.ts';
 import type { reproduce } from '../../workflows/reproduce.ts';
 import { stepWords } from './step-words.ts';
 import { describeUntilClosed } from './until-closed.ts';
@@ -34,9 +34,14 @@ export function pendingSteps(pending: readonly Pending[]): string[] {
   return [...counts].map(([text, count]) => (count === 1 ? text : `${text} (${count} at once)`));
 }
 
-function textOf({ activityType, heartbeatDetails, lastStartedTime }: Pending): string[] {
+function beatOf({ heartbeatDetails }: Pending): Beat {
   const payload = heartbeatDetails?.payloads?.[0];
-  const beat = Beat.safeParse(payload && defaultPayloadConverter.fromPayload(payload)).data ?? {};
+  return Beat.safeParse(payload && defaultPayloadConverter.fromPayload(payload)).data ?? {};
+}
+
+function textOf(pending: Pending): string[] {
+  const { activityType, lastStartedTime } = pending;
+  const beat = beatOf(pending);
   const { tile, of = 0 } = beat;
   const name = beat.roi ?? beat.image;
   if (tile !== undefined && of > 0) return [`${name ?? ''} ${share(tile, of)}`.trim()];
@@ -64,6 +69,8 @@ function share(done: number, of: number): string {
 export interface LiveStage extends StageProgress {
   /** Progress of the running activities. */
   readonly steps?: readonly string[];
+  /** Of a download: bytes done and bytes in total. */
+  readonly bytes?: { readonly done: number; readonly of: number };
 }
 
 /** The stages of a run, and the current steps of those that have not counted yet. */
@@ -89,9 +96,9 @@ export async function liveStages(
   const asked = await Promise.all(
     told.map(async (stage): Promise<LiveStage> => {
       if (stage.state !== 'running') return stage;
-      const { counts, steps } = await askStage(client, stageId(run, stage.stage)).catch(() => NOTHING);
+      const { counts, steps, bytes } = await askStage(client, stageId(run, stage.stage)).catch(() => NOTHING);
       const now = counts.reduce((furthest, each) => (each.done >= furthest.done ? each : furthest), stage);
-      return steps.length === 0 ? now : { ...now, steps };
+      return { ...now, ...(steps.length > 0 && { steps }), ...(bytes && { bytes }) };
     }),
   );
   for (const stage of asked) if (!isUncounted(stage)) before.set(stage.stage, stage);
@@ -114,6 +121,7 @@ export async function liveSteps(client: Client, id: string): Promise<LiveStage[]
 interface Answers {
   readonly counts: readonly StageProgress[];
   readonly steps: readonly string[];
+  readonly bytes?: LiveStage['bytes'];
 }
 const NOTHING: Answers = { counts: [], steps: [] };
 
@@ -122,7 +130,35 @@ async function askStage(client: Client, id: string): Promise<Answers> {
   const { raw } = await client.workflow.getHandle(id).describe();
   const children = (raw.pendingChildren ?? []).flatMap(({ workflowId }) => workflowId ?? []);
   const answers = await Promise.all([id, ...children].map((each) => askWorkflow(client, each)));
-  return { counts: answers.flatMap(({ counts }) => counts), steps: answers.flatMap(({ steps }) => steps) };
+  const bytes = id.endsWith('/acquire') ? await bytesOf(client, id, raw.pendingActivities ?? []) : undefined;
+  return {
+    counts: answers.flatMap(({ counts }) => counts),
+    steps: answers.flatMap(({ steps }) => steps),
+    ...(bytes && { bytes }),
+  };
+}
+
+/** How much of a record has come; undefined while its files are not known. */
+async function bytesOf(client: Client, id: string, pending: readonly Pending[]): Promise<LiveStage['bytes']> {
+  const files = await client.workflow
+    .getHandle(id)
+    .query<FileProgress[]>('files')
+    .catch(() => []);
+  return files.length === 0 ? undefined : transferred(files, pending.map(beatOf));
+}
+
+/** What has come of the files: of one under way the share that its heartbeat reports. */
+export function transferred(files: readonly FileProgress[], beats: readonly Beat[]): { done: number; of: number } {
+  const shares = new Map(
+    beats.flatMap(({ file, bytes = 0, of = 0 }) =>
+      file === undefined ? [] : [[file, of === 0 ? 0 : Math.min(1, bytes / of)] as const],
+    ),
+  );
+  const done = files.reduce((sum, { key, size, state }) => {
+    if (state === 'waiting') return sum;
+    return sum + size * (state === 'fetching' ? (shares.get(key) ?? 0) : 1);
+  }, 0);
+  return { done: Math.round(done), of: files.reduce((sum, { size }) => sum + size, 0) };
 }
 
 async function askWorkflow(client: Client, id: string): Promise<Answers> {

@@ -45,11 +45,26 @@ export function isClutter(path: string): boolean {
   return parts[0] === '__MACOSX' || parts.at(-1) === '.DS_Store';
 }
 
-/** Puts a path under the archive's root folder, unless it is there already; folders around that folder are left out. */
-export function underRoot(path: string, root: string): string {
-  if (path.startsWith(`${root}/`)) return path;
-  const inner = path.indexOf(`/${root}/`);
-  return inner === -1 ? `${root}/${path}` : path.slice(inner + 1);
+/**
+ * Finds the folders around the archive's root folder, such as `ignite/` in `ignite/images/he/a.png`.
+ *
+ * @param paths - Of all files of the archive.
+ * @returns With `/` at the end; empty unless all files are inside the same ones.
+ */
+export function wrapperOf(paths: readonly string[], root: string): string {
+  const wrappers = new Set(paths.map((path) => path.slice(0, Math.max(0, `/${path}`.indexOf(`/${root}/`)))));
+  const [only = '', ...others] = wrappers;
+  return others.length === 0 ? only : '';
+}
+
+/**
+ * Puts a path under the archive's root folder, unless it is there already.
+ *
+ * @param wrapper - Folders around the root folder, which are left out.
+ */
+export function underRoot(path: string, root: string, wrapper = ''): string {
+  const inner = path.startsWith(wrapper) ? path.slice(wrapper.length) : path;
+  return inner.startsWith(`${root}/`) ? inner : `${root}/${inner}`;
 }
 
 /** An entry whose name and kind have been found harmless. */
@@ -81,7 +96,10 @@ export function checkEntries(
   root: string | undefined,
   limits: ArchiveLimits,
 ): readonly CheckedEntry[] {
-  const checked = entries.map((entry) => checkEntry(archive, entry, root, limits));
+  const found = entries.map((entry) => checkEntry(archive, entry, limits));
+  const files = found.filter(({ wanted }) => wanted).map(({ path }) => path);
+  const wrapper = root === undefined ? '' : wrapperOf(files, root);
+  const checked = found.map((entry) => ({ ...entry, path: placeOf(entry, root, wrapper) }));
   refuseCollisions(archive, checked);
   const bytes = checked.reduce((sum, { entry, wanted }) => sum + (wanted ? entry.uncompressedSize : 0), 0);
   if (bytes > limits.bytes) {
@@ -96,7 +114,7 @@ export function refuse(archive: string, member: string, what: string): never {
   throw new ReigniteError('ARCHIVE_UNSAFE', `${archive}, member ${JSON.stringify(member)}: ${what}.`);
 }
 
-function checkEntry(archive: string, entry: Entry, root: string | undefined, limits: ArchiveLimits): CheckedEntry {
+function checkEntry(archive: string, entry: Entry, limits: ArchiveLimits): CheckedEntry {
   const name = getFileNameLowLevel(entry.generalPurposeBitFlag, entry.fileNameRaw, entry.extraFields, true);
   const found = memberPath(name);
   if ('refused' in found) refuse(archive, name, found.refused);
@@ -106,13 +124,14 @@ function checkEntry(archive: string, entry: Entry, root: string | undefined, lim
   const isFolder = name.endsWith('/') || type === FOLDER;
   if (!isFolder && found.path === '') refuse(archive, name, 'has no name');
   checkSizes(archive, name, entry, isFolder, limits);
-  const path = placeOf(found.path, root, isFolder);
-  return { entry, name, path, isFolder, wanted: !isFolder && !isClutter(found.path) };
+  return { entry, name, path: found.path, isFolder, wanted: !isFolder && !isClutter(found.path) };
 }
 
-function placeOf(path: string, root: string | undefined, isFolder: boolean): string {
+/** @returns Where an entry is unpacked, relative to the target folder. */
+function placeOf({ path, isFolder }: CheckedEntry, root: string | undefined, wrapper: string): string {
   if (root === undefined) return path;
-  return isFolder && (path === root || path === '') ? root : underRoot(path, root);
+  const isAround = path === '' || `${wrapper}${root}/`.startsWith(`${path}/`);
+  return isFolder && isAround ? root : underRoot(path, root, wrapper);
 }
 
 function checkSizes(archive: string, name: string, entry: Entry, isFolder: boolean, limits: ArchiveLimits): void {

@@ -1,7 +1,11 @@
 import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, posix, relative, sep } from 'node:path';
+import { pipeline, type Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { createGunzip } from 'node:zlib';
 import type { CellTask } from '../../config/tasks.ts';
+import { codeOf } from '../files/disk-error.ts';
 import { inside } from '../files/inside.ts';
 import { fileExists } from '../files/open-for-reading.ts';
 import { cellDefinition } from '../tasks/registry.ts';
@@ -116,16 +120,30 @@ function onDisk(data: string, paths: readonly string[]): FileSource {
   return { paths, holds: (path, texts) => fileHolds(inside(data, path), texts) };
 }
 
-/** Looks for texts in a file of any size; memory does not grow with it. */
+/** Looks for texts in a file of any size, also inside gzip; memory does not grow with it. */
 export async function fileHolds(path: string, texts: readonly string[]): Promise<boolean> {
   const missing = new Set(texts);
   const kept = Math.max(...texts.map((text) => text.length));
   let tail = '';
-  for await (const chunk of createReadStream(path, { encoding: 'latin1', highWaterMark: 1 << 20 })) {
-    const text = tail + String(chunk);
-    for (const each of missing) if (text.includes(each)) missing.delete(each);
-    if (missing.size === 0) return true;
-    tail = text.slice(-kept);
+  try {
+    for await (const chunk of await openText(path)) {
+      const text = tail + String(chunk);
+      for (const each of missing) if (text.includes(each)) missing.delete(each);
+      if (missing.size === 0) return true;
+      tail = text.slice(-kept);
+    }
+  } catch (error) {
+    if (!codeOf(error)?.startsWith('Z_')) throw error;
   }
   return false;
+}
+
+const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
+
+async function openText(path: string): Promise<Readable> {
+  const head = await buffer(createReadStream(path, { end: GZIP_MAGIC.length - 1 }));
+  const bytes = createReadStream(path, { highWaterMark: 1 << 20 });
+  if (!head.equals(GZIP_MAGIC)) return bytes.setEncoding('latin1');
+  // Its reader gets the error.
+  return pipeline(bytes, createGunzip(), () => undefined).setEncoding('latin1');
 }

@@ -21,9 +21,11 @@ import {
   isV2,
 } from '../nnunet/convert/model-folds.ts';
 import { CARD_FILE, knownModelCard, ModelCard } from '../nnunet/model-card.ts';
-import { requireSidecar } from '../onnx/custom-model/find-sidecar.ts';
+import { findSidecar, requireSidecar } from '../onnx/custom-model/find-sidecar.ts';
 import { importCustomModel } from '../onnx/custom-model/own-model.ts';
 import { hasSigmoid, labelValues, parseSidecar, SegmentationSidecar } from '../onnx/custom-model/sidecar.ts';
+import { exportedDetector } from '../onnx/exported-detector.ts';
+import { describeModel } from '../onnx/file/describe-model.ts';
 import type { NamedValue } from './class-colours.ts';
 import { refuseOtherFile } from './refuse-other-file.ts';
 import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
@@ -179,7 +181,9 @@ function notesOf({ v2 }: ModelCard): readonly string[] {
 
 /** An ONNX file: one fold that `model convert` wrote, by its description, or any other model, by its sidecar. */
 async function prepareOnnx(path: string, models: string, signal: AbortSignal | undefined): Promise<TissueModel> {
-  const { path: source, json } = await requireSidecar(path);
+  const found = await findSidecar(path);
+  if (found === undefined) refuseDetector(path);
+  const { path: source, json } = found ?? (await requireSidecar(path));
   const ours = ModelCard.safeParse(json).data;
   if (ours !== undefined) return takeConverted(path, ours, models, signal);
   const { card, folder, cached } = await importCustomModel(
@@ -207,6 +211,19 @@ async function prepareOnnx(path: string, models: string, signal: AbortSignal | u
     synthetic: isTrainedOnSynthetic([card]),
     cached,
   };
+}
+
+/** @throws ReigniteError SIDECAR_INVALID for an export of YOLO, which describes itself. */
+function refuseDetector(path: string): void {
+  const detector = exportedDetector(path, describeModel(path));
+  if (detector === undefined) return;
+  throw new ReigniteError(
+    'SIDECAR_INVALID',
+    `${path} is a detector (${detector.labels.slice(0, 5).join(', ')}), not a segmentation model.`,
+    {
+      remedy: 'Use it with `--task nuclei` or `--task pdl1`.',
+    },
+  );
 }
 
 const BACKGROUND: NamedValue = { value: 0, name: 'background' };

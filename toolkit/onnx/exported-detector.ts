@@ -74,10 +74,13 @@ function formatOf(
   const [, first, second] = shape;
   const { task } = metadata;
   if (shape.length !== 3) return undefined;
-  if (second === SUPPRESSED_COLUMNS && isSuppressed(metadata)) return 'end2end';
+  // An export with dynamic axes may leave every length open; the network's own numbers are checked when it runs.
+  const is = (length: number | string | undefined, count: number) => length === count || typeof length === 'string';
+  if (isSuppressed(metadata) && is(second, SUPPRESSED_COLUMNS)) return 'end2end';
+  if (task !== undefined && is(first, 4 + classes)) return 'yolov8';
   if (first === 4 + classes) return 'yolov8';
   // YOLOv5 notes no task.
-  if (second === 5 + classes && task === undefined) return 'yolov5';
+  if (task === undefined && is(second, 5 + classes)) return 'yolov5';
   return second === SUPPRESSED_COLUMNS ? 'end2end' : undefined;
 }
 

@@ -31,12 +31,16 @@ export interface ImageSize {
   readonly height: number;
 }
 
-/** Makes a check of what a reader of the record's files says or throws. */
+/**
+ * Makes a check of what a reader of the record's files says or throws.
+ *
+ * @throws What says nothing about the record and passes by itself, such as NETWORK.
+ */
 export async function checkBy(subject: string, look: () => Promise<string>): Promise<RecordCheck> {
   try {
     return { subject, status: 'pass', detail: await look() };
   } catch (error) {
-    if (!(error instanceof ReigniteError)) throw error;
+    if (!(error instanceof ReigniteError) || error.retryable) throw error;
     return { subject, status: 'fail', detail: `${error.code}: ${error.message}`, remedy: error.remedy };
   }
 }

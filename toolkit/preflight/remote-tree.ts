@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { underRoot } from '../archive/check-entries.ts';
+import { isClutter, underRoot, wrapperOf } from '../archive/check-entries.ts';
 import type { LocatedMember } from '../archive/list-archive.ts';
 import { isArchive, type Kind } from '../dataset/layout.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
@@ -31,6 +31,8 @@ export interface FoundArchive {
 }
 
 export interface RemoteTree extends RecordTree {
+  /** Where fetched files are, for messages: there a file has its path in the record. */
+  readonly folder: string;
   readonly archives: readonly FoundArchive[];
   /** Bytes that were fetched so far. */
   bytes(): number;
@@ -74,7 +76,7 @@ function packedSize({ member }: ArchivedFile): number {
 class FetchedTree implements RemoteTree {
   readonly sizes = new Map<string, number>();
   readonly archives: readonly FoundArchive[];
-  readonly #scratch: string;
+  readonly folder: string;
   readonly #opened: readonly RemoteArchive[];
   readonly #members = new Map<string, ArchivedFile>();
   readonly #plain = new Map<string, RecordFile>();
@@ -88,13 +90,15 @@ class FetchedTree implements RemoteTree {
     files: readonly RecordFile[],
     request: (file: RecordFile) => Promise<HttpGet>,
   ) {
-    this.#scratch = scratch;
+    this.folder = join(scratch, 'tree');
     this.#request = request;
     this.#opened = opened.map(({ archive }) => archive);
     this.archives = opened.map(({ file, archive }) => {
       const kind = archiveKind(archive.members.map(({ path }) => path));
+      const paths = archive.members.map(({ path }) => path).filter((path) => !isClutter(path));
+      const wrapper = kind === undefined ? '' : wrapperOf(paths, kind);
       for (const member of archive.members) {
-        const path = kind === undefined ? member.path : underRoot(member.path, kind);
+        const path = kind === undefined ? member.path : underRoot(member.path, kind, wrapper);
         this.sizes.set(path, member.size);
         this.#members.set(path, { archive, member });
       }
@@ -158,7 +162,7 @@ class FetchedTree implements RemoteTree {
   async local(path: string): Promise<string | undefined> {
     const size = this.sizes.get(path);
     if (size === undefined) return undefined;
-    const target = join(this.#scratch, 'tree', ...path.split('/'));
+    const target = join(this.folder, ...path.split('/'));
     const plain = this.#plain.get(path);
     if (plain !== undefined) {
       await makeFolder(dirname(target));

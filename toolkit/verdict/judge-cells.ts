@@ -100,7 +100,7 @@ export function explanationOf(comparison: PointsComparison, tolerances: Toleranc
   const { extra, missing, farthest } = comparison;
   const verdict = verdictOnPoints(comparison, tolerances);
   if (verdict === 'differs') return 'unexplained';
-  if (verdict === 'within tolerance') return 'moved';
+  if (verdict === 'within tolerance') return extra + missing === 0 ? 'moved' : 'few points';
   return extra + missing === 0 && farthest <= tolerances.reproduced.maxDistance ? 'identical' : 'near the threshold';
 }
 
@@ -108,6 +108,7 @@ const EXPLANATIONS: Readonly<Record<PointsExplanation, string>> = {
   identical: 'No difference was found.',
   'near the threshold': 'The differing points have scores so near the threshold that rounding decides.',
   moved: 'The differences are small shifts of the points, as another floating-point precision causes.',
+  'few points': 'Few points differ, within the tolerance; neither their scores nor small shifts explain all of them.',
   'other settings': 'Other settings of the authors explain the differences.',
   unexplained: 'Neither rounding nor known other settings explain the differences.',
 };

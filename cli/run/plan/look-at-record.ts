@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { RecordServers } from '../../../activities/acquire/record-servers.ts';
 import type { RunInput } from '../../../activities/inputs.ts';
 import { ReigniteError } from '../../../toolkit/errors.ts';
@@ -90,7 +90,7 @@ async function lookOnServer(
     const request = (file: { key: string; url: string }) => servers.request(zenodo, id, file);
     const tree = await remoteTree({ files, scratch, request, signal });
     try {
-      const checked = await checkRecord(tree, look);
+      const checked = withRecordPaths(await checkRecord(tree, look), tree.folder);
       const found = { source: 'server', archives: tree.archives, bytes: tree.bytes(), ...checked } as const;
       await known.remember(found);
       return found;
@@ -101,6 +101,12 @@ async function lookOnServer(
     await servers.close();
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** Messages name files by their path in the record, not by the place where they were looked at. */
+function withRecordPaths({ checks, tasks }: CheckedRecord, folder: string): CheckedRecord {
+  const inRecord = (detail: string) => detail.replaceAll(`${folder}${sep}`, '');
+  return { tasks, checks: checks.map((check) => ({ ...check, detail: inRecord(check.detail) })) };
 }
 
 function reasonOf(error: unknown): string {

@@ -24,6 +24,19 @@ describe('liveLines', () => {
     expect(lines[2]).toBe('now: roi3 41 %, writing the report');
   });
 
+  it('measures a download in bytes, with rate and time left', () => {
+    const first = { at: 0, done: 1_000_000_000 };
+    const bytes = { done: 3_000_000_000, of: 8_000_000_000 };
+    const download = stage({ stage: 'acquire', unit: 'files', done: 1, of: 7, cached: 0, bytes, first });
+    const [line = ''] = liveLines([download], [], 100_000, 120, PLAIN);
+    expect(line).toContain('1 of 7 files  37 %');
+    expect(line).toMatch(/37 % {2}about 4 min 10 s left, 1 min 40 s, 20\.0 MB\/s$/);
+    const [wide = ''] = liveLines([download], [], 100_000, 200, PLAIN);
+    expect(wide).toMatch(/left, 1 min 40 s, 20\.0 MB\/s, 3\.00 GB of 8\.00 GB$/);
+    const [narrow = ''] = liveLines([download], [], 100_000, 40, PLAIN);
+    expect(narrow).toMatch(/^acquire {2}1 of 7 files {2}37 % about 4 /);
+  });
+
   it('names failures before anything else, also where there is little room', () => {
     const [line] = liveLines([stage({ failed: 1 })], [], 20_000, 60, PLAIN);
     expect(line).toContain('1 failed');

@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { detectorFileIn, overviewFileIn, readersFileIn } from '../../../toolkit/dataset/find-files.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
@@ -45,6 +46,14 @@ describe('files of a record under other names', () => {
     expect(await overviewFileIn(data)).toBe(join(data, 'ignite_v2.csv'));
     expect(await readersFileIn(data, 'nuclei')).toBe('annotations/pdl1/nuclei/readers.v2.json');
     expect(await detectorFileIn(data, 'nuclei')).toBe('models/pdl1/nuclei/best.pt');
+  });
+
+  it('finds a compressed overview, and passes over a damaged file', async () => {
+    const data = await folderWith({});
+    const compressed = gzipSync(OVERVIEW);
+    await writeFile(join(data, 'ignite_v2.csv.gz'), compressed);
+    await writeFile(join(data, 'damaged.csv.gz'), compressed.subarray(0, 12));
+    expect(await overviewFileIn(data)).toBe(join(data, 'ignite_v2.csv.gz'));
   });
 
   it('finds a detector in another folder by the name of its task', async () => {

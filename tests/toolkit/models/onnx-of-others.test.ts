@@ -45,10 +45,47 @@ async function bare(name: string): Promise<string> {
   return onnx;
 }
 
+/** An ONNX file with these notes of its exporter and an output of one class. */
+function exportedBytes(notes: Readonly<Record<string, string>>): Buffer {
+  const field = (number: number, content: Uint8Array | string) => {
+    const bytes = Buffer.from(content);
+    return Buffer.concat([Buffer.from([(number << 3) | 2, bytes.length]), bytes]);
+  };
+  const axis = (length: number) => field(1, Buffer.from([8, length]));
+  const value = (name: string, shape: readonly number[]) => {
+    const tensor = Buffer.concat([Buffer.from([8, 1]), field(2, Buffer.concat(shape.map(axis)))]);
+    return Buffer.concat([field(1, name), field(2, field(1, tensor))]);
+  };
+  const graph = Buffer.concat([field(11, value('images', [1, 3, 64, 64])), field(12, value('output0', [1, 5, 84]))]);
+  const entries = Object.entries(notes).map(([key, text]) => field(14, Buffer.concat([field(1, key), field(2, text)])));
+  return Buffer.concat([Buffer.from([8, 8]), field(7, graph), ...entries]);
+}
+
 describe('an ONNX segmentation model from elsewhere', () => {
   it.each(NAMES)('%s gives the mask that ONNX Runtime gives', async (name) => {
     const { data } = await decodeLabels(join(MODELS, `${name}.png`));
     expect(Buffer.from(await segmented(join(MODELS, `${name}.onnx`))).equals(data)).toBe(true);
+  });
+
+  it('with open lengths is refused in the run where its description is of another layout', async () => {
+    const onnx = await bare('open');
+    const sidecar = { kind: 'segmentation', input: { size: [32, 32] }, labels: ['a', 'b', 'c'] };
+    const write = (layout: string) =>
+      writeFile(onnx.replace('.onnx', '.json'), JSON.stringify({ ...sidecar, output: { values: 'logits', layout } }));
+    await write('NCHW');
+    await expect(segmented(onnx)).rejects.toMatchObject({ code: 'INFERENCE_FAILED' });
+    await write('NHWC');
+    expect(await segmented(onnx)).toHaveLength(32 * 32);
+  });
+
+  it('that is a detector is named as one', async () => {
+    const notes = { names: "{0: 'nucleus'}", stride: '32', task: 'detect', imgsz: '[64, 64]' };
+    const onnx = join(await temporaryFolder(), 'best.onnx');
+    await writeFile(onnx, exportedBytes(notes));
+    await expect(prepareTissueModel(onnx, dirname(onnx))).rejects.toMatchObject({
+      message: expect.stringContaining('is a detector (nucleus)'),
+      remedy: expect.stringContaining('--task nuclei'),
+    });
   });
 
   it('has a summary with the arithmetic of its element types', async () => {

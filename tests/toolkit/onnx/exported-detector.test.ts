@@ -24,6 +24,14 @@ describe('exportedDetector', () => {
   it.each([
     ['an export of Ultralytics', [1, 6, 8400], NOTES, 'yolov8'],
     ['one with dynamic axes', ['batch', 6, 'anchors'], { ...NOTES, args: "{'dynamic': True}" }, 'yolov8'],
+    ['one with every length open', ['batch', 'rows', 'anchors'], { ...NOTES, args: "{'dynamic': True}" }, 'yolov8'],
+    [
+      'one with every length open and suppression inside',
+      ['b', 'r', 'c'],
+      { ...NOTES, args: "{'nms': True}" },
+      'end2end',
+    ],
+    ['one of YOLOv5 with every length open', ['b', 'r', 'c'], { stride: '32', names: "['a', 'b']" }, 'yolov5'],
     ['one with suppression inside', [1, 300, 6], { ...NOTES, args: "{'nms': True, 'batch': 1}" }, 'end2end'],
     ['one of a one-to-one head', [1, 300, 6], { ...NOTES, end2end: 'True' }, 'end2end'],
     ['one of YOLOv5', [1, 25200, 7], { stride: '32', names: "['a', 'b']" }, 'yolov5'],

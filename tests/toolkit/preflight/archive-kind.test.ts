@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { underRoot } from '../../../toolkit/archive/check-entries.ts';
+import { underRoot, wrapperOf } from '../../../toolkit/archive/check-entries.ts';
 import { archiveKind } from '../../../toolkit/preflight/archive-kind.ts';
 
 describe('archiveKind', () => {
@@ -8,8 +8,15 @@ describe('archiveKind', () => {
     expect(archiveKind(['ignite-v2/annotations/he/a.png', 'ignite-v2/annotations/pdl1/pdl1/a.json'])).toBe(
       'annotations',
     );
-    expect(underRoot('ignite-v2/annotations/he/a.png', 'annotations')).toBe('annotations/he/a.png');
+    const paths = ['ignite-v2/annotations/he/a.png', 'ignite-v2/annotations/pdl1/pdl1/a.json'];
+    expect(wrapperOf(paths, 'annotations')).toBe('ignite-v2/');
+    expect(underRoot(paths[0] ?? '', 'annotations', 'ignite-v2/')).toBe('annotations/he/a.png');
     expect(underRoot('he/a.png', 'annotations')).toBe('annotations/he/a.png');
+  });
+
+  it('keeps folders that the files do not share, so that no file takes the place of another', () => {
+    expect(wrapperOf(['a/images/x.png', 'b/images/x.png'], 'images')).toBe('');
+    expect(underRoot('b/images/x.png', 'images')).toBe('images/b/images/x.png');
   });
 
   it('decides by the files where no path names a folder of the record', () => {

@@ -62,7 +62,8 @@ export class CustomSegmenter implements EngineNetworks {
     try {
       const { [this.#card.output]: output } = await session.run({ [this.#card.input]: image }, [this.#card.output]);
       const data = floatsOf(output, this.#card.output);
-      if (data.length !== this.patch.height * this.patch.width * this.#card.count) {
+      // Where the file leaves lengths open, only now is it known whether the description fits.
+      if (!this.#fits(output?.dims ?? [])) {
         throw new RangeError(`Expected ${this.#card.count} scores a pixel, got [${output?.dims}]`);
       }
       this.#place(data, scores);
@@ -71,6 +72,14 @@ export class CustomSegmenter implements EngineNetworks {
         cause,
       });
     }
+  }
+
+  #fits(dims: readonly number[]): boolean {
+    const { height, width } = this.patch;
+    const { count, outputLayout } = this.#card;
+    const expected = outputLayout === 'NHWC' ? [height, width, count] : [count, height, width];
+    const isFlat = count === 1 && dims.join() === [1, height, width].join();
+    return isFlat || dims.join() === [1, ...expected].join();
   }
 
   #place(data: Float32Array, scores: Float32Array): void {

@@ -163,7 +163,7 @@ function rowsOf(
   const [batch, first, second] = shape;
   const [rows, found] = format === 'yolov8' ? [second, first] : [first, second];
   const isOne = batch === 1 || typeof batch === 'string';
-  if (shape.length === 3 && isOne && found === columns) {
+  if (shape.length === 3 && isOne && (found === columns || typeof found === 'string')) {
     if (typeof rows === 'number') return { count: rows };
     const most = Math.ceil(height * width * MAX_ROWS_PER_PIXEL) * (format === 'yolov5' ? ANCHORS : 1);
     return { count: most, rowsVary: true };

@@ -85,7 +85,8 @@ class CustomDetector implements EngineDetector {
       const columns = format === 'end2end' ? 6 : this.classes.length + (format === 'yolov5' ? 5 : 4);
       const rows = data.length / columns;
       const fits = this.#card.rowsVary ? rows <= this.rows && Number.isInteger(rows) : rows === this.rows;
-      if (!fits) {
+      const found = output?.dims[format === 'yolov8' ? 1 : 2];
+      if (!fits || found !== columns) {
         throw new RangeError(`Expected ${this.rows} x ${columns} numbers, got [${output?.dims}]`);
       }
       if (rows < this.rows) head.fill(0);
