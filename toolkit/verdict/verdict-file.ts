@@ -74,7 +74,8 @@ export type HalfPrecisionComparison = z.infer<typeof HalfPrecisionComparison>;
 
 /**
  * What explains the points in which an image differs: nothing has to be explained; their scores are near the threshold;
- * they are moved within the tolerance; few are missing or additional; other settings of the authors explain them; or none of these.
+ * they are moved within the tolerance; few are missing or additional; other settings of the authors explain them; or
+ * none of these.
  */
 export const PointsExplanation = z.enum([
   'identical',
