@@ -17,19 +17,13 @@ import { keptScore } from '../../yolo/detect/image-boxes.ts';
 import { SCRIPT_LIMITS } from '../../yolo/detect/nms.ts';
 import { densityCautions, modelCautions, stainCautions } from '../cautions.ts';
 import { cellFeatures, type FoundCell } from '../found-cell.ts';
-import {
-  factsOf,
-  type Inferred,
-  inferenceKey,
-  inferOnce,
-  type PredictOptions,
-  type PredictServices,
-} from '../infer-once.ts';
+import { factsOf, inferenceKey, inferOnce, type PredictOptions, type PredictServices } from '../infer-once.ts';
 import { MODEL_MPP } from '../input-image.ts';
 import { type CellsJob, legendOf } from '../predict-cells.ts';
 import { type ClassCount, densityFile, type ImagePrediction, slideCellFiles } from '../prediction.ts';
 import type { OfStrips } from '../prediction-order.ts';
 import { cellDensity, densityMap, densityTable } from './cell-density.ts';
+import { describeSlide } from './describe-slide.ts';
 import { type SeenSlide, type SlideRequest, withSeenSlide } from './seen-slide.ts';
 import { joinStrips, stripKey } from './slide-strips.ts';
 import { cellsOfRegions, type RegionCells, tumourClasses, tumourShare } from './tumour-share.ts';
@@ -70,7 +64,7 @@ export async function predictSlideCells(
       services.cache.pathOf(inferred.entry.key, BOXES),
       options,
     );
-    return { ...described(job, seen, inferred), ...(await writeOutputs(job, seen, cells, outside)) };
+    return { ...describeSlide(job, seen, inferred), ...(await writeOutputs(job, seen, cells, outside)) };
   });
 }
 
@@ -212,22 +206,6 @@ function placedCells(data: Float32Array, { slide, view }: Pick<SeenSlide, 'slide
     cells.push({ x: Math.round(x * 100) / 100, y: Math.round(y * 100) / 100, class: at(row + 5), score, box });
   }
   return cells;
-}
-
-function described({ image, name }: CellsJob, { slide, view, mpp }: SeenSlide, { entry, facts, isCached }: Inferred) {
-  const isResampled = view.width !== slide.width || view.height !== slide.height;
-  return {
-    image,
-    name,
-    width: slide.width,
-    height: slide.height,
-    ...(mpp !== undefined && { mpp }),
-    ...(isResampled && { resampledTo: { width: view.width, height: view.height } }),
-    cached: isCached,
-    key: entry.key,
-    provider: facts.provider,
-    seconds: isCached ? 0 : facts.seconds,
-  };
 }
 
 async function writeOutputs(

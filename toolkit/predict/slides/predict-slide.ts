@@ -26,6 +26,7 @@ import { drawn, legendOf, paletteOf, type TissueJob } from '../predict-tissue.ts
 import { type ImagePrediction, slideTissueFiles } from '../prediction.ts';
 import type { OfStrips } from '../prediction-order.ts';
 import { LabelTally } from './label-tally.ts';
+import { describeSlide } from './describe-slide.ts';
 import { type SeenSlide, type SlideRequest, withSeenSlide } from './seen-slide.ts';
 import { joinStrips, stripKey } from './slide-strips.ts';
 
@@ -68,7 +69,7 @@ export async function predictSlide(
       labels: services.cache.pathOf(inferred.entry.key, LABELS),
       confidence: services.cache.pathOf(inferred.entry.key, CONFIDENCE),
     };
-    return { ...described(job, seen, inferred), ...(await writeOutputs(job, seen, inferred, paths)), files };
+    return { ...describeSlide(job, seen, inferred), ...(await writeOutputs(job, seen, inferred, paths)), files };
   });
 }
 
@@ -148,22 +149,6 @@ async function segment(
     { ...(signal && { signal }), ...(onProgress && { onProgress }) },
   );
   return { files: { [LABELS]: outputs.labels, [CONFIDENCE]: outputs.confidence }, facts: factsOf(ran), ran };
-}
-
-function described({ image, name }: TissueJob, { slide, view, mpp }: SeenSlide, { entry, facts, isCached }: Inferred) {
-  const isResampled = view.width !== slide.width || view.height !== slide.height;
-  return {
-    image,
-    name,
-    width: slide.width,
-    height: slide.height,
-    ...(mpp !== undefined && { mpp }),
-    ...(isResampled && { resampledTo: { width: view.width, height: view.height } }),
-    cached: isCached,
-    key: entry.key,
-    provider: facts.provider,
-    seconds: isCached ? 0 : facts.seconds,
-  };
 }
 
 /** Writes all files of a slide; labels and confidence pass by row by row. */
