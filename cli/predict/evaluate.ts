@@ -69,7 +69,7 @@ export interface EvaluateOptions {
 export async function evaluateCommand(options: EvaluateOptions): Promise<number> {
   const { task, data, json, labels, classes, categories, boxes } = options;
   if (options.masks !== undefined) return evaluateMasksCommand({ ...options, masks: options.masks });
-  if (options.ignore !== undefined) throw new ReigniteError('USAGE', '--ignore is for --masks.');
+  if (options.ignore !== undefined) throw new ReigniteError('USAGE', '--ignore needs --masks.');
   if (boxes !== undefined) return evaluateBoxesCommand({ ...options, boxes });
   if (data === undefined)
     throw new ReigniteError(

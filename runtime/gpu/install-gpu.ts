@@ -57,7 +57,7 @@ export interface GpuInstallPlan {
   readonly diskBytes: number;
 }
 
-/** Looks what is installed, what a PyTorch on this machine brings, and what is to be downloaded; changes nothing. */
+/** Finds out what is installed, what an installed PyTorch has, and what must be downloaded; changes nothing. */
 export async function planGpuInstall(options: GpuInstallOptions = {}): Promise<GpuInstallPlan> {
   const { folder = gpuFolder(), wheels = GPU_WHEELS } = options;
   const roots = options.packageFolders ?? pythonPackageFolders();
@@ -94,8 +94,8 @@ async function isInstalled(wheel: GpuWheel, folder: string, record: Installed): 
 }
 
 /**
- * Does what a plan says: downloads wheels, which resumes after an interruption, takes the libraries out of them, links
- * those that are here already, and links the provider into the folder where ONNX Runtime looks for it.
+ * Carries out a plan: downloads wheels (resuming interrupted downloads), extracts their libraries, links those that an
+ * installed PyTorch has, and links the provider into the folder where ONNX Runtime looks for it.
  *
  * @throws ReigniteError NETWORK, CHECKSUM_MISMATCH when a wheel is not the pinned one; NO_SPACE, NOT_WRITABLE; the
  *   signal's reason.
@@ -141,7 +141,7 @@ async function downloadLibraries(
     await rm(path, { force: true });
     throw new ReigniteError(
       'CHECKSUM_MISMATCH',
-      `${wheel.file} has SHA-256 ${sha256}; ${wheel.sha256} is expected. Nothing of it was installed.`,
+      `${wheel.file} has SHA-256 ${sha256}, expected ${wheel.sha256}. Nothing was installed from it.`,
     );
   }
   const unpacked = join(downloads, `${wheel.project}.unpacked`);
@@ -149,7 +149,7 @@ async function downloadLibraries(
   const { files } = await unpackArchive({ archive: path, target: downloads, root: basename(unpacked), select, signal });
   for (const name of wheel.libraries) {
     const file = files.find((each) => basename(each.path) === name);
-    if (file === undefined) throw new ReigniteError('ARCHIVE_CORRUPT', `${wheel.file} has no ${name}.`);
+    if (file === undefined) throw new ReigniteError('ARCHIVE_CORRUPT', `${wheel.file} does not contain ${name}.`);
     await rename(join(downloads, file.path), placeOf(wheel, name, folder));
   }
   await rm(unpacked, { recursive: true, force: true });

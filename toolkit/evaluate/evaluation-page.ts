@@ -110,7 +110,7 @@ async function copyFigures(out: string, task: Task): Promise<readonly ShownFigur
 }
 
 function gallery(task: Task, rois: readonly DrawnRoi[], layers: readonly RoiLayers[]): Html {
-  if (rois.length === 0) return html`<p class="note">The images of the record are not here.</p>`;
+  if (rois.length === 0) return html`<p class="note">The images of the record were not found in the data folder.</p>`;
   const files = new Map(layers.map((each) => [each.roi, each.files]));
   const cards = rois.map(
     ({ roi }) =>
@@ -169,7 +169,7 @@ function viewedOf(layers: RoiLayers): StandalonePage['viewed']['rois'][number] {
 
 function wordsOf(task: Task) {
   const { viewer } = taskNamed(task);
-  const differ = 'Where yours and the published one differ';
+  const differ = 'Where your prediction and the published one differ';
   const layers = { ...viewer.layers, ours: 'Your prediction', margin: '', differ };
   return { ...viewer, sides: ['published', 'yours'], layers };
 }

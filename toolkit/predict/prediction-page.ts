@@ -50,7 +50,7 @@ export async function writePredictionPage(
     question: TASK_TITLES[task],
     answer: `${counted(images.length, 'image')} predicted${failures.length === 0 ? '' : `, ${failures.length} failed`}.`,
     tone: failures.length === 0 ? 'not comparable' : 'differs',
-    lead: html`These are predictions of a model. They are not checked: look at the images before you use the numbers.`,
+    lead: html`These are predictions of a model. They have not been checked: look at the images before you use the numbers.`,
     links: [
       ['images', 'Images'],
       ['numbers', 'Numbers'],
@@ -58,7 +58,7 @@ export async function writePredictionPage(
     ],
     isSynthetic: false,
     main: html`${notesOf(images)}${failuresOf(summary)}
-<section><h2 id="images">Images</h2><ul class="gallery" aria-label="Images">${cards}</ul>${left === 0 ? NOTHING : html`<p class="note">${counted(left, 'earlier image')} not shown; summary.json has all.</p>`}</section>
+<section><h2 id="images">Images</h2><ul class="gallery" aria-label="Images">${cards}</ul>${left === 0 ? NOTHING : html`<p class="note">${counted(left, 'earlier image')} not shown; all are in summary.json.</p>`}</section>
 <section><h2 id="numbers">Numbers</h2>${numbersOf(images)}</section>
 <section><h2 id="made">Model and settings</h2>${factsOf(summary)}</section>`,
     footer: `Written by reignite ${version}. All numbers: summary.json and ${taskNamed(task).predictionTable}.`,
@@ -66,7 +66,7 @@ export async function writePredictionPage(
   });
 }
 
-/** What is said of several images is said once. */
+/** A note on several images is listed once. */
 function notesOf(images: readonly ImagePrediction[]): Html {
   const saidOf = new Map<string, string[]>();
   for (const { name, notes } of images) {
@@ -78,7 +78,7 @@ function notesOf(images: readonly ImagePrediction[]): Html {
     const rest = others.length === 0 ? '' : ` and ${counted(others.length, 'other image')}`;
     return html`<li><strong>${first}</strong>${rest}: ${note}</li>`;
   });
-  return html`<section aria-label="Notes"><h2>What to know of these numbers</h2><ul>${items}</ul></section>`;
+  return html`<section aria-label="Notes"><h2>What to know about these numbers</h2><ul>${items}</ul></section>`;
 }
 
 function failuresOf({ failures }: PredictionSummary): Html {
@@ -96,7 +96,7 @@ function numbersOf(images: readonly ImagePrediction[]): Html {
   );
   const shown =
     areas.length > 0
-      ? table('Areas of each label', ['image', 'label', 'pixels', 'share', 'mm²'], areas)
+      ? table('Area of each label', ['image', 'label', 'pixels', 'share', 'mm²'], areas)
       : table('Cells of each class', ['image', 'class', 'cells', 'per mm²'], cells);
   const rows = areas.length + cells.length;
   return rows > MANY_ROWS ? html`<details><summary>${rows} rows</summary>${shown}</details>` : shown;

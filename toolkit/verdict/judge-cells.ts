@@ -95,7 +95,7 @@ function judgeImage(image: JudgedImage, tolerances: Tolerances): CellsRoiVerdict
   };
 }
 
-/** Finds the most ordinary explanation for the points in which two predictions differ, under the same settings. */
+/** Finds the simplest explanation for the points that differ between two predictions with the same settings. */
 export function explanationOf(comparison: PointsComparison, tolerances: Tolerances): PointsExplanation {
   const { extra, missing, farthest } = comparison;
   const verdict = verdictOnPoints(comparison, tolerances);
@@ -106,11 +106,11 @@ export function explanationOf(comparison: PointsComparison, tolerances: Toleranc
 
 const EXPLANATIONS: Readonly<Record<PointsExplanation, string>> = {
   identical: 'No difference was found.',
-  'near the threshold': 'The differing points have scores near the threshold, which rounding decides.',
-  moved: 'The differences are small shifts of the points, as another precision makes them.',
+  'near the threshold': 'The differing points have scores so near the threshold that rounding decides.',
+  moved: 'The differences are small shifts of the points, as another floating-point precision causes.',
   'few points': 'Few points differ, within the tolerance; neither their scores nor small shifts explain all of them.',
   'other settings': 'Other settings of the authors explain the differences.',
-  unexplained: 'Neither rounding nor the settings known explain the differences.',
+  unexplained: 'Neither rounding nor known other settings explain the differences.',
 };
 
 function judgeInference(

@@ -24,7 +24,7 @@ async function onCpu(path: string): Promise<Tensor['data'] | undefined> {
 }
 
 describe('a session in a process of its own', () => {
-  it('gives the bits of one in this thread, in a new tensor or in one that it is given', async () => {
+  it('gives the bits of a session in this thread, in a new tensor or in a given one', async () => {
     const path = await tinyModel();
     const expected = await onCpu(path);
     const session = await RemoteSession.open(path, { provider: 'cpu', threads: 1 });
@@ -71,7 +71,7 @@ describe.skipIf(missing !== undefined)(`WebGPU (${missing ?? 'on the driver at h
     }
   });
 
-  it('is not what auto takes where a software rasteriser is all there is', async () => {
+  it('is not taken by auto if there is only a software rasteriser', async () => {
     const path = await tinyModel();
     const named = await openSession(path, { provider: 'webgpu' });
     const auto = await openSession(path, { provider: 'auto' });

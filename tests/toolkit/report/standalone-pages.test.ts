@@ -118,7 +118,7 @@ describe('spotChecks', () => {
   };
   const names = { published: 'published', ours: 'reproduced' };
 
-  it('cuts the places where most differs out of the layers, and never leaves the image', () => {
+  it('cuts the places that differ most out of the layers, and never leaves the image', () => {
     const spots = [
       { x: 500, y: 250, count: 9 },
       { x: 10, y: 495, count: 20 },

@@ -192,7 +192,7 @@ async function detect(
   if (ran.size !== sizeOf({ detection })) {
     throw new ReigniteError(
       'INTERNAL',
-      `The detector has tiles of ${ran.size} px, and ${sizeOf({ detection })} px were planned.`,
+      `The detector has tiles of ${ran.size} px; tiles of ${sizeOf({ detection })} px were planned.`,
     );
   }
   return { files: { [BOXES]: boxes }, facts: factsOf(ran), ran };

@@ -27,7 +27,7 @@ export async function judgeSlide(
     signal?.throwIfAborted();
     const tile = tiles.get(index);
     if (tile === undefined)
-      throw new ReigniteError('INTERNAL', `${job.boxes} has tile ${index}, which the slide has not.`);
+      throw new ReigniteError('INTERNAL', `${job.boxes} has a tile ${index}, which the slide does not have.`);
     found.push(keptOf(candidates, tile, job));
   }
   signal?.throwIfAborted();
@@ -70,7 +70,7 @@ function onceEach(tiles: readonly Candidates[], { confidence, iou }: NmsOptions)
   if (count > MAX_CELLS) {
     throw new ReigniteError(
       'INFERENCE_FAILED',
-      `More cells were found on the slide than supported: ${count} instead of at most ${MAX_CELLS}.`,
+      `${count} cells were found on the slide; at most ${MAX_CELLS} are supported.`,
       {
         remedy:
           'Check the pixel size (`--mpp`) and the stain; if they are right, export regions of the slide and predict these.',

@@ -90,5 +90,5 @@ async function wholeBytes(handle: FileHandle, offset: number, length: number, pa
 }
 
 function cutOff(path: string): ReigniteError {
-  return new ReigniteError('INTERNAL', `${path} does not hold whole tiles.`);
+  return new ReigniteError('INTERNAL', `${path} is cut off: its last tile is incomplete.`);
 }

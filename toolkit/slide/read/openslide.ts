@@ -46,7 +46,7 @@ export class OpenSlideSource implements SlideSource {
     this.scale = known.scale;
     this.vendor = known.vendor;
     this.fingerprint = known.fingerprint;
-    this.notes = [`It was read by OpenSlide ${library.version} (${known.vendor}).`];
+    this.notes = [`Read with OpenSlide ${library.version} (${known.vendor}).`];
   }
 
   /**
@@ -137,7 +137,7 @@ async function scaleOf(library: OpenSlideLibrary, slide: unknown): Promise<State
   if (isBelievableMpp(x, y)) {
     return { resolution: { mpp: (x + y) / 2, source: 'properties (OpenSlide)' }, ...magnification, notes: [] };
   }
-  return { ...magnification, notes: [`Its properties say ${x} x ${y} µm/px, which was not believed.`] };
+  return { ...magnification, notes: [`Its properties say ${x} x ${y} µm/px, which is implausible and was ignored.`] };
 }
 
 /** Puts pixels on white: blue, green, red, alpha become red, green, blue. */

@@ -13,7 +13,7 @@ import { readTiffPages, TAG, type TiffPage } from './tiff-pages.ts';
 import { decodeTile } from './tile-codec.ts';
 import { asRgb, type RgbTile } from './tile-colours.ts';
 
-// Tiles are decoded once and kept by us; the library's cache would hold them twice.
+// Decoded tiles are kept here; the cache of the library would hold them a second time.
 sharp.cache(false);
 
 const HEAD_BYTES = 160;
@@ -32,7 +32,7 @@ export class TiffSlide implements SlideSource {
   readonly vendor: string;
   /** Pictures of the file that are not levels. */
   readonly otherPictures: number;
-  /** What is worth knowing of the file, one sentence each. */
+  /** Notes on the file, one sentence each. */
   readonly notes: readonly string[];
   /** It is one file. */
   readonly fingerprint = undefined;

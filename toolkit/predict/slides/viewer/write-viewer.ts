@@ -71,7 +71,7 @@ export async function planViewer(
 }
 
 /**
- * Writes a page that shows slides and what was predicted on them, offline, by deep zoom. Tiles that are there are kept;
+ * Writes a page that shows slides and what was predicted on them, offline, with deep zoom. Tiles that are there are kept;
  * killed anywhere, the next call writes the rest. The page itself comes last.
  *
  * @param plans - Of `planViewer`.
