@@ -4,6 +4,7 @@ import { ReigniteError } from '../../errors.ts';
 import { drawCellsOverlay } from '../../figures/prediction-overlay.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { concatenateFiles } from '../../files/concatenate-files.ts';
+import { csvField } from '../../files/csv-field.ts';
 import { counted } from '../../format.ts';
 import { writeFeatures } from '../../geojson/feature-file.ts';
 import { encodeGrey16 } from '../../image/encode-png.ts';
@@ -337,11 +338,10 @@ function tumourNote({ positive, negative, percent }: NonNullable<RegionCells['tu
 
 /** The regions as CSV, one line each. */
 function regionsTable(regions: readonly RegionCells[], names: readonly string[]): string {
-  const quoted = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const hasTumour = regions.some(({ tumour }) => tumour !== undefined);
-  const head = ['region', 'mm2', ...names.map(quoted), ...(hasTumour ? ['tumour_proportion_percent'] : [])];
+  const head = ['region', 'mm2', ...names.map(csvField), ...(hasTumour ? ['tumour_proportion_percent'] : [])];
   const rows = regions.map(({ name, mm2, counts, tumour }) => [
-    quoted(name),
+    csvField(name),
     mm2 ?? '',
     ...counts,
     ...(hasTumour ? [tumour?.percent ?? ''] : []),
