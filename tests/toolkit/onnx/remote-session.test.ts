@@ -39,6 +39,22 @@ describe('a session in a process of its own', () => {
     await expect(session.run({ image })).rejects.toThrow('has ended');
   });
 
+  it('starts another process after one that was killed', async () => {
+    const path = await tinyModel();
+    const expected = await onCpu(path);
+    const session = await RemoteSession.open(path, { provider: 'cpu', threads: 1 });
+    const image = new Tensor('float32', input, SHAPE);
+    const first = session.pid ?? 0;
+    expect(first).toBeGreaterThan(0);
+    process.kill(first, 'SIGKILL');
+    // The signal may arrive before or during the first run; which of the two decides whether that one fails.
+    const { softmax } = await session.run({ image }).catch(() => session.run({ image }));
+    expect(softmax?.data).toEqual(expected);
+    expect(session.pid).not.toBe(first);
+    await session.release();
+    await expect(session.run({ image })).rejects.toThrow('has ended');
+  });
+
   it('says why a model does not open, and what a run lacks', async () => {
     const path = await tinyModel();
     await expect(RemoteSession.open(`${path}.gone`, { provider: 'cpu' })).rejects.toThrow('.gone');
