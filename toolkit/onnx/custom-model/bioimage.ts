@@ -50,7 +50,7 @@ const Description = z.looseObject({
 export type FinalOperator = string | undefined;
 
 /** As written in a model JSON file, not checked yet. */
-export type SidecarDraft = z.input<typeof SegmentationSidecar>;
+export type UncheckedSidecar = z.input<typeof SegmentationSidecar>;
 
 /**
  * Turns a description of bioimage.io (versions 0.4 and 0.5) into a model JSON file.
@@ -68,7 +68,7 @@ export function bioimageSidecar(
   onnx: string,
   model: DescribedModel,
   final: FinalOperator,
-): SidecarDraft | undefined {
+): UncheckedSidecar | undefined {
   const parsed = Description.safeParse(json);
   if (!parsed.success) throw invalid(path, `it is not a description of a model (${faultOf(parsed.error)})`);
   const { inputs, outputs, weights } = parsed.data;
@@ -145,7 +145,7 @@ function sideOf(extent: z.infer<typeof Extent> | undefined): number | undefined 
 }
 
 /** Preprocessing as a scale and a shift per channel of the bytes of an image. */
-function scaling(input: Tensor, path: string): Pick<NonNullable<SidecarDraft['input']>, 'range' | 'mean' | 'std'> {
+function scaling(input: Tensor, path: string): Pick<NonNullable<UncheckedSidecar['input']>, 'range' | 'mean' | 'std'> {
   const steps = input.preprocessing ?? [];
   let scales = [1];
   let shifts = [0];
@@ -204,7 +204,11 @@ function affineOf(
 }
 
 /** Postprocessing, or where there is none, the last operator says what the scores are. */
-function valuesOf({ postprocessing }: Tensor, final: FinalOperator, path: string): SidecarDraft['output']['values'] {
+function valuesOf(
+  { postprocessing }: Tensor,
+  final: FinalOperator,
+  path: string,
+): UncheckedSidecar['output']['values'] {
   const steps = (postprocessing ?? []).map(({ what }) => what).filter((what) => what !== 'ensure_dtype');
   const [step, ...others] = steps;
   if (others.length === 0 && step === 'sigmoid') return 'sigmoid-logits';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
 import type { DescribedModel } from '../file/describe-model.ts';
-import type { FinalOperator, SidecarDraft } from './bioimage.ts';
+import type { FinalOperator, UncheckedSidecar } from './bioimage.ts';
 
 const Transform = z.looseObject({ name: z.string(), arguments: z.record(z.string(), z.unknown()).nullish() });
 
@@ -27,7 +27,12 @@ export function isWsinfer(json: unknown): boolean {
  * @throws ReigniteError SIDECAR_INVALID for a patch classifier, and for transforms that are not known here.
  * @see https://github.com/SBU-BMI/wsinfer-zoo
  */
-export function wsinferSidecar(path: string, json: unknown, model: DescribedModel, final: FinalOperator): SidecarDraft {
+export function wsinferSidecar(
+  path: string,
+  json: unknown,
+  model: DescribedModel,
+  final: FinalOperator,
+): UncheckedSidecar {
   const { architecture, class_names: labels, transform } = WsinferConfig.parse(json);
   if (model.outputs[0]?.shape.length !== 4) {
     throw new ReigniteError(
@@ -61,7 +66,7 @@ function inputOf(path: string, { name, arguments: given }: z.infer<typeof Transf
   throw refuse();
 }
 
-function valuesOf(path: string, final: FinalOperator): SidecarDraft['output']['values'] {
+function valuesOf(path: string, final: FinalOperator): UncheckedSidecar['output']['values'] {
   if (final === 'Sigmoid') return 'sigmoid';
   if (final === 'Softmax') return 'probabilities';
   throw new ReigniteError('SIDECAR_INVALID', `${path} does not say whether the scores are logits or probabilities.`, {
