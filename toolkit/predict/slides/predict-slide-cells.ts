@@ -7,6 +7,7 @@ import { concatenateFiles } from '../../files/concatenate-files.ts';
 import { counted } from '../../format.ts';
 import { writeFeatures } from '../../geojson/feature-file.ts';
 import { encodeGrey16 } from '../../image/encode-png.ts';
+import { MODEL_MPP } from '../../model-resolution.ts';
 import { writeNpy } from '../../numpy/npy.ts';
 import { type CellTile, cellTiles } from '../../slide/predict/cell-tiles.ts';
 import type { SlideCellsProgress } from '../../slide/predict/slide-cells-job.ts';
@@ -25,7 +26,6 @@ import {
   type PredictOptions,
   type PredictServices,
 } from '../infer-once.ts';
-import { MODEL_MPP } from '../input-image.ts';
 import { type CellsJob, legendOf } from '../predict-cells.ts';
 import { type ClassCount, densityFile, type ImagePrediction, slideCellFiles } from '../prediction.ts';
 import type { OfStrips } from '../prediction-order.ts';

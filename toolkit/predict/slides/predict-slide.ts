@@ -3,6 +3,7 @@ import { drawTissueOverlay } from '../../figures/prediction-overlay.ts';
 import { concatenateFiles } from '../../files/concatenate-files.ts';
 import { asSentence } from '../../format.ts';
 import { writeRegions } from '../../geojson/write-regions.ts';
+import { MODEL_MPP } from '../../model-resolution.ts';
 import { describeNetworks } from '../../nnunet/networks/open-networks.ts';
 import type { SlideSegmenter } from '../../nnunet/sliding-window/roi-segmenter.ts';
 import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-scope.ts';
@@ -21,7 +22,6 @@ import {
   type PredictOptions,
   type PredictServices,
 } from '../infer-once.ts';
-import { MODEL_MPP } from '../input-image.ts';
 import { drawn, legendOf, paletteOf, type TissueJob } from '../predict-tissue.ts';
 import { type ImagePrediction, slideTissueFiles } from '../prediction.ts';
 import type { OfStrips } from '../prediction-order.ts';
