@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -9,6 +9,7 @@ import { ZipFile } from 'yazl';
 import { gpuCommand } from '../../../cli/maintain/gpu.ts';
 import { installGpu, planGpuInstall, providerLinks } from '../../../runtime/gpu/install-gpu.ts';
 import { GPU_ORT_VERSION, GPU_WHEELS, type GpuWheel } from '../../../runtime/gpu/wheels.ts';
+import { lockFile } from '../../../toolkit/files/file-lock.ts';
 import { ortVersion } from '../../../toolkit/onnx/session/engine.ts';
 import { faultServer } from '../../support/fault-server.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
@@ -131,6 +132,49 @@ describe('gpu install', () => {
     expect(plan.wheels.map(({ how }) => how)).toEqual(['downloaded', 'linked']);
     await installGpu(plan, options);
     expect(await readlink(join(options.folder, 'lib', 'libcudart.so.13'))).toBe(join(place, 'libcudart.so.13'));
+    const record = JSON.parse(await readFile(join(options.folder, 'installed.json'), 'utf8'));
+    expect(record['libcudart.so.13']).toEqual({ link: join(place, 'libcudart.so.13') });
+    expect((await planGpuInstall(options)).wheels.map(({ how }) => how)).toEqual(['installed', 'installed']);
+    await rm(place, { recursive: true });
+    expect((await planGpuInstall(options)).wheels.map(({ how }) => how)).toEqual(['installed', 'downloaded']);
+  });
+
+  it('replaces a library of an earlier wheel by the link to a Python package', async () => {
+    const { root, options } = await setUp();
+    await installGpu(await planGpuInstall(options), options);
+    const place = join(root, 'site-packages', 'nvidia', 'cu13', 'lib');
+    await mkdir(place, { recursive: true });
+    await writeFile(join(place, 'libcudart.so.13'), 'of PyTorch');
+    const wheels = options.wheels.map((wheel) => (wheel.kind === 'lib' ? { ...wheel, sha256: '0'.repeat(64) } : wheel));
+    const newer = { ...options, wheels };
+    await installGpu(await planGpuInstall(newer), newer);
+    expect(await readFile(join(options.folder, 'lib', 'libcudart.so.13'), 'utf8')).toBe('of PyTorch');
+  });
+
+  it('is refused while another process installs, and downloads nothing that it brought', async () => {
+    const { options, ranges } = await setUp();
+    const plan = await planGpuInstall(options);
+    const lock = await lockFile(join(options.folder, 'install.lock'), 'The folder');
+    await expect(installGpu(plan, options)).rejects.toMatchObject({ code: 'FILE_LOCKED' });
+    expect(ranges).toEqual([]);
+    await lock.release();
+    await installGpu(plan, options);
+    await installGpu(plan, options);
+    expect(ranges).toHaveLength(2);
+  });
+
+  it('names an index that is not an address, and one that answers something else', async () => {
+    const { options } = await setUp();
+    await expect(planGpuInstall({ ...options, index: 'foo' })).rejects.toMatchObject({
+      code: 'USAGE',
+      remedy: expect.stringContaining('--index'),
+    });
+    const plan = await planGpuInstall(options);
+    const { url } = await faultServer((_, response) => response.end('{"files": 1}'));
+    await expect(installGpu(plan, { ...options, index: url })).rejects.toMatchObject({
+      code: 'NETWORK',
+      remedy: expect.stringContaining('--index'),
+    });
   });
 
   it('resumes a download that broke off', async () => {
