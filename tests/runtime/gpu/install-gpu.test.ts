@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto';
 import { lstat, mkdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ZipFile } from 'yazl';
-import { gpuCommand } from '../../../cli/maintain/gpu.ts';
+import { confirmDownload, gpuCommand } from '../../../cli/maintain/gpu.ts';
 import { installGpu, planGpuInstall, providerLinks } from '../../../runtime/gpu/install-gpu.ts';
 import { GPU_ORT_VERSION, GPU_WHEELS, type GpuWheel } from '../../../runtime/gpu/wheels.ts';
+import { ReigniteError } from '../../../toolkit/errors.ts';
 import { lockFile } from '../../../toolkit/files/file-lock.ts';
 import { ortVersion } from '../../../toolkit/onnx/session/engine.ts';
 import { faultServer } from '../../support/fault-server.ts';
@@ -191,6 +192,27 @@ describe('gpu install', () => {
     await expect(installGpu(plan, options)).rejects.toMatchObject({ code: 'CHECKSUM_MISMATCH' });
     expect(await providerLinks(options.folder, options.binding)).toEqual([]);
     expect((await planGpuInstall(options)).wheels.map(({ how }) => how)).toEqual(['downloaded', 'downloaded']);
+  });
+
+  it('asks at a terminal: only yes is a yes, Ctrl-D is a no, and Ctrl-C interrupts the command', async () => {
+    const stop = new AbortController();
+    const kill = vi.spyOn(process, 'kill').mockImplementation(() => {
+      stop.abort(new ReigniteError('CANCELLED', 'The command received SIGINT.'));
+      return true;
+    });
+    onTestFinished(() => kill.mockRestore());
+    const typed = (keys: string) => {
+      const input = Object.assign(new PassThrough(), { isTTY: true });
+      const asked = confirmDownload(stop.signal, input, new PassThrough().resume());
+      input.write(keys);
+      return asked;
+    };
+    await typed('yes\r');
+    await expect(typed('\r')).rejects.toMatchObject({ code: 'USAGE' });
+    await expect(typed('\u0004')).rejects.toMatchObject({ code: 'USAGE' });
+    expect(kill).not.toHaveBeenCalled();
+    await expect(typed('\u0003')).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(kill).toHaveBeenCalledWith(process.pid, 'SIGINT');
   });
 
   it('downloads nothing before size and licence are accepted', async () => {
