@@ -82,7 +82,11 @@ export function bioimageSidecar(
   const size = isOpen ? sizeOf(input, axes) : undefined;
   return {
     kind: 'segmentation',
-    input: { layout: layoutOf(axes, path), ...scaling(input, path), ...(size && { size }) },
+    input: {
+      layout: layoutOf(axes, path),
+      ...(model.inputs[0]?.elementType === UINT8 ? bytesAsTheyAre(input, path) : scaling(input, path)),
+      ...(size && { size }),
+    },
     output: { layout: layoutOf(axesOf(output, path), path), values: valuesOf(output, final, path) },
     labels: labelsOf(output, path),
   };
@@ -142,6 +146,16 @@ function sideOf(extent: z.infer<typeof Extent> | undefined): number | undefined 
   if (extent === undefined || typeof extent === 'number') return extent;
   const { min, step } = extent;
   return step > 0 ? min + step * Math.max(0, Math.ceil((USUAL_SIDE - min) / step)) : min;
+}
+
+/** Number of the element type in ONNX. */
+const UINT8 = 2;
+
+/** Bytes reach a network as they are: nothing to say of its input, and nothing to scale. */
+function bytesAsTheyAre(input: Tensor, path: string): Record<string, never> {
+  const { mean = [0], std = [1] } = scaling(input, path);
+  if ([mean].flat().every((value) => value === 0) && [std].flat().every((value) => value === 1)) return {};
+  throw invalid(path, 'its preprocessing scales the image, but the input of its network takes bytes (uint8)');
 }
 
 /** Preprocessing as a scale and a shift per channel of the bytes of an image. */
