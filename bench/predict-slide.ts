@@ -1,5 +1,5 @@
 /**
- * Peak memory and time of `predict` on a made slide, and whether kills change a bit of it; the peer is
+ * Peak memory and time of `predict` on a synthetic slide, and whether kills change a bit of it; the peer is
  * bench/python/predict_slide_peer.py.
  *
  *     tsx bench/predict-slide.ts --model PATH --image PIECE.tif [--task he] [--size 40000x30000] [--pieces 3x3] [--folds 0] [--kills 5] [--work DIR]

@@ -66,7 +66,7 @@ export async function prepareImage(width: number, height: number): Promise<strin
   return path;
 }
 
-/** Path of a label mask of that size, unannotated but for one pixel in every 1,500 rows. */
+/** Path of a label mask of that size, unannotated except for one pixel in every 1,500 rows. */
 export async function prepareSparseTruth(width: number, height: number): Promise<string> {
   const path = join(WORK_FOLDER, `sparse-truth-${width}x${height}.png`);
   const labels = new Uint8Array(width * height);

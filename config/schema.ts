@@ -52,7 +52,7 @@ export const InferenceConfig = z
       .enum(['auto', 'cpu', 'cuda', 'webgpu'])
       .default('auto')
       .describe(
-        'ONNX Runtime execution provider; `auto` uses cuda where it works, else webgpu on a GPU, otherwise cpu. Default: auto.',
+        'ONNX Runtime execution provider; `auto` uses cuda where it works, else webgpu on a GPU, else cpu. Default: auto.',
       ),
     engine: z
       .enum(['exact'])

@@ -21,7 +21,7 @@ const HalfPrecision = z
   })
   .describe(
     '95 % prediction intervals of repeated runs in half precision, as scripts/verdict/half-precision.ts measures them. ' +
-      'What they cover is explained by half precision.',
+      'Differences within them are explained by half precision.',
   );
 export type HalfPrecision = z.infer<typeof HalfPrecision>;
 

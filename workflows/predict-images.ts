@@ -94,8 +94,8 @@ async function predictBatch(input: PredictImagesInput, { now, named, show }: Cou
 }
 
 /**
- * Predicts an image in one step, a slide in strips that workers share. Lists of earlier releases name no slides: their
- * histories take the first way, as they were recorded.
+ * Predicts an image in one activity, a slide in strips that workers share. Lists of earlier releases mark no slides, so
+ * that their histories are replayed as they were recorded.
  */
 async function predictOne(
   input: PredictImageInput,

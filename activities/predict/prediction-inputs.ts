@@ -52,7 +52,7 @@ export type PredictImagesInput = z.infer<typeof PredictImagesInput>;
 export const NamedImage = z.object({
   path: z.string().min(1),
   name: z.string().min(1),
-  slide: z.literal(true).exactOptional().describe('Whether it is a slide, which several workers may share'),
+  slide: z.literal(true).exactOptional().describe('Whether the image is a slide, which several workers may share'),
 });
 export type NamedImage = z.infer<typeof NamedImage>;
 

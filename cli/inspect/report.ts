@@ -5,6 +5,7 @@ import { findRun } from '../../runtime/run/find-run.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { fileExists } from '../../toolkit/files/open-for-reading.ts';
 import { counted } from '../../toolkit/format.ts';
+import { isPredictionFolder } from '../../toolkit/predict/prediction-summary.ts';
 import { verifyManifest } from '../../toolkit/report/manifest.ts';
 import { writeReport } from '../../toolkit/report/write-report.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
@@ -19,16 +20,25 @@ export interface KnownFolders {
   readonly openRun?: string;
 }
 
+const PREDICTION_REMEDY =
+  'Name the results folder of a run. For a folder of predict: `npx reignite compare` compares it with another one, and ' +
+  'the same `npx reignite predict` again rewrites its files.';
+
 /**
  * The folders of a run: a folder that holds a summary.json is taken as it is, without Temporal; else the run is looked
  * up, the newest unless one is named.
  *
- * @throws ReigniteError RUN_NOT_FOUND.
+ * @throws ReigniteError RUN_NOT_FOUND; USAGE for a folder of predictions.
  */
 export async function foldersOf(run: string | undefined, signal: AbortSignal): Promise<KnownFolders> {
   if (run !== undefined && (await fileExists(resolve(run, 'summary.json')))) {
     const results = resolve(run);
     const summary = await RESULTS.summary.readIfValid(results);
+    if (summary === undefined && (await isPredictionFolder(results))) {
+      throw new ReigniteError('USAGE', `${results} is a folder of predict, not of a run.`, {
+        remedy: PREDICTION_REMEDY,
+      });
+    }
     return { results, ...(summary?.status === 'running' && { openRun: summary.run }) };
   }
   return withHomeServer(signal, [], async ({ client }) => {

@@ -24,7 +24,7 @@ export interface GpuOptions {
 
 /**
  * `reignite gpu install`: downloads the CUDA provider of ONNX Runtime and NVIDIA's libraries into the user's cache, and
- * says whether CUDA runs then.
+ * says whether CUDA then runs.
  *
  * @returns The exit status: 1 when CUDA does not run afterwards.
  * @throws ReigniteError USAGE when the download is not confirmed; PROVIDER_UNAVAILABLE on machines for which there is no provider.
@@ -53,14 +53,14 @@ function refuseOtherMachine(): void {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new ReigniteError(
       'PROVIDER_UNAVAILABLE',
-      `The CUDA provider can be installed on Linux x64; this is ${process.platform} ${process.arch}.`,
-      { remedy: 'Use the provider cpu or webgpu.' },
+      `The CUDA provider can be installed only on Linux x64; this machine is ${process.platform} ${process.arch}.`,
+      { remedy: 'Set inference.provider to cpu or webgpu.' },
     );
   }
   if (ortVersion() === GPU_ORT_VERSION) return;
   throw new ReigniteError(
     'PROVIDER_UNAVAILABLE',
-    `The pinned CUDA provider is for ONNX Runtime ${GPU_ORT_VERSION}; this is ${ortVersion()}.`,
+    `The pinned CUDA provider is for ONNX Runtime ${GPU_ORT_VERSION}; ${ortVersion()} is installed.`,
     { remedy: 'Install the package again: `npm ci`.' },
   );
 }
@@ -85,9 +85,7 @@ export async function confirmDownload(
   // Not every version of Node.js settles a question whose terminal is closed.
   const closed = new Promise<undefined>((resolve) => terminal.once('close', () => resolve(undefined)));
   try {
-    const question = terminal
-      .question('Download, and accept these licences? [y/N] ', { signal })
-      .catch(() => undefined);
+    const question = terminal.question('Accept these licences and download? [y/N] ', { signal }).catch(() => undefined);
     const answer = await Promise.race([question, closed]);
     signal.throwIfAborted();
     if (!/^y(es)?$/i.test(answer?.trim() ?? '')) throw refusal;
@@ -102,8 +100,8 @@ function linesOf({ folder, wheels, downloadBytes, diskBytes }: GpuInstallPlan): 
       (planned) => `  ${nameOf(planned).padEnd(20)} ${howText(planned).padEnd(20)} ${planned.wheel.licence}`,
     ),
     downloadBytes === 0
-      ? `Nothing has to be downloaded; ${folder} has all libraries.`
-      : `${bytesText(downloadBytes)} to download, ${bytesText(diskBytes)} to stay in ${folder}.`,
+      ? `Nothing to download: all libraries are in ${folder}.`
+      : `Download: ${bytesText(downloadBytes)}. Disk space: ${bytesText(diskBytes)} in ${folder}.`,
   ];
 }
 
@@ -113,7 +111,7 @@ function nameOf({ wheel }: PlannedWheel): string {
 
 function howText({ wheel, how }: PlannedWheel): string {
   if (how === 'installed') return 'installed';
-  return how === 'linked' ? 'in Python packages' : `${bytesText(wheel.bytes)} to download`;
+  return how === 'linked' ? 'from Python packages' : `${bytesText(wheel.bytes)} to download`;
 }
 
 function documentOf({ folder, wheels, downloadBytes, diskBytes }: GpuInstallPlan) {

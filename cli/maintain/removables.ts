@@ -7,7 +7,7 @@ export const REMOVABLE = {
   runs: 'plans and failures of closed runs; `why` shows less about them',
   logs: 'logs of workers and servers',
   databases: 'databases that the server could not open',
-  gpu: 'CUDA provider and NVIDIA libraries of this user; deleted only where it is named',
+  gpu: 'CUDA provider and NVIDIA libraries in your cache folder; deleted only if named',
   archives: 'downloaded archives whose contents are in the data folder',
 } as const;
 export type Removable = keyof typeof REMOVABLE;

@@ -31,7 +31,7 @@ export function machineCommands(program: Command, { signal, exitWith }: CommandC
     'clean --dry-run',
     'clean partial logs',
   )
-    .argument('[kinds...]', `what to delete: ${REMOVABLES.join(', ')} (default: all of these but gpu)`)
+    .argument('[kinds...]', `what to delete: ${REMOVABLES.join(', ')} (default: all of these except gpu)`)
     .option('--dry-run', 'show what would be deleted, without deleting it')
     .action(async (kinds: string[], options: CleanOptions) => {
       const { cleanCommand } = await import('../maintain/clean.ts');
@@ -39,14 +39,14 @@ export function machineCommands(program: Command, { signal, exitWith }: CommandC
     });
 
   withExamples(
-    command(program, 'gpu', "install the CUDA provider of ONNX Runtime and NVIDIA's libraries for the user"),
+    command(program, 'gpu', "install the CUDA provider of ONNX Runtime and NVIDIA's libraries in your cache folder"),
     'gpu install --dry-run',
     'gpu install --yes',
   )
     .addArgument(new Argument('<action>', 'what to do').choices(['install']))
     .option('--dry-run', 'show what would be downloaded, its size and its licence')
-    .option('--yes', 'accept the licences and download without a question')
-    .option('--index <url>', 'package index to download from (default: that of PyPI)')
+    .option('--yes', 'accept the licences and download without asking')
+    .option('--index <url>', 'address of the package index to download from (default: https://pypi.org/simple/)')
     .action(async (_action: 'install', options: GpuOptions) => {
       const { gpuCommand } = await import('../maintain/gpu.ts');
       exitWith(await gpuCommand(options, signal));

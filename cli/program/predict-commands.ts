@@ -16,7 +16,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     'predict --task he --model models/he --out predicted --mpp 0.5 regions/*.png',
     'predict --task nuclei --model nuclei.pt --out cells slide.svs',
   )
-    .argument('<image...>', 'PNG, JPEG or TIFF; whole slides: SVS, pyramidal TIFF, OME-TIFF')
+    .argument('<image...>', 'PNG, JPEG or TIFF; whole slides: SVS, pyramidal TIFF, OME-TIFF; others with --openslide')
     .addOption(new Option('--task <task>', 'task of the model').choices(TASKS).makeOptionMandatory())
     .requiredOption(
       '--model <path>',
@@ -38,7 +38,10 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
       parseNumber,
     )
     .option('--everywhere', 'slides: predict the whole slide (default: only tissue)')
-    .option('--openslide <file>', 'library file of OpenSlide, for slides in NDPI, MRXS, DICOM, BIF and VMS')
+    .option(
+      '--openslide <file>',
+      'library file of OpenSlide, for slides in NDPI, MRXS, DICOM, BIF and VMS (default: REIGNITE_OPENSLIDE)',
+    )
     .option('--regions <file>', 'slides: also count cells per polygon of this GeoJSON file (nuclei, pdl1)')
     .option('--folds <list>', 'folds of an nnU-Net model to use, such as 0,1,3,4 or all (default: every fold)')
     .option('--mirroring', 'also predict mirrored tiles, as nnU-Net v2 does by default; up to four times slower')
@@ -87,7 +90,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .option('--provider <name>', 'ONNX Runtime provider: auto, cpu, cuda or webgpu (default: auto)')
     .option('--threads <n>', 'threads for inference (default: all cores)', parseNumber)
     .option('--quiet', 'do not print notes; they are still written to summary.json and overlays')
-    .option('--run', 'run as a Temporal workflow, one activity per image')
+    .option('--run', 'run as a Temporal workflow, one activity per image; large slides: one per strip')
     .action(async (images: string[], options: PredictOptions) => {
       const { predictCommand } = await import('../predict/predict.ts');
       exitWith(await predictCommand(images, options, signal));
@@ -101,7 +104,10 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .argument('<folders...>', 'output folders of predict, with slides')
     .option('--out <dir>', 'folder of the page and its tiles (default: viewer/ in the first folder)')
     .option('--slides <dir>', 'folder with the slides (default: where they were when predicted)')
-    .option('--openslide <file>', 'library file of OpenSlide, for slides in NDPI, MRXS, DICOM, BIF and VMS')
+    .option(
+      '--openslide <file>',
+      'library file of OpenSlide, for slides in NDPI, MRXS, DICOM, BIF and VMS (default: REIGNITE_OPENSLIDE)',
+    )
     .option('--full', 'show slides at full resolution (default: the resolution that the network saw)')
     .option('--dry-run', 'print how many tiles and bytes would be written, without writing them')
     .action(async (folders: string[], options: ViewerCommandOptions) => {
@@ -110,7 +116,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     });
 
   withExamples(
-    command(program, 'evaluate', "score existing predictions with the paper's protocol"),
+    command(program, 'evaluate', "score existing predictions with the paper's protocol, or against your annotations"),
     'evaluate --task he --data data/15674785 --predictions my-masks --out scores',
     'evaluate --task he --masks annotated --predictions predicted/masks --out scores',
     'evaluate --task nuclei --boxes annotations.json --predictions found/candidates --out scores',
@@ -131,8 +137,12 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
       parseNumber,
     )
     .option('--masks <dir>', 'instead of --data: folder of annotated masks with any labels; computes Dice')
-    .option('--ignore <value>', 'with --masks: value of annotated pixels that are left out', parseNumber)
-    .requiredOption('--out <dir>', 'output folder; gets metrics/ and figures/')
+    .option(
+      '--ignore <value>',
+      'with --masks: leave out pixels that have this value in the annotation, 0 to 255',
+      parseNumber,
+    )
+    .requiredOption('--out <dir>', 'output folder; gets metrics/, figures/ and report/')
     .option(
       '--labels <file>',
       "JSON file that maps label names to the values in your masks (default: the paper's; with --masks: every value)",

@@ -62,7 +62,7 @@ export interface GpuInstallPlan {
 }
 
 /**
- * Looks what is installed, what a PyTorch on this machine brings, and what is to be downloaded; changes nothing.
+ * Finds out what is installed, what an installed PyTorch has, and what must be downloaded; changes nothing.
  *
  * @throws ReigniteError USAGE for an index that is not an address.
  */
@@ -108,8 +108,8 @@ async function isAsRecorded(known: Installed[string] | undefined, wheel: GpuWhee
 }
 
 /**
- * Does what a plan says: downloads wheels, which resumes after an interruption, takes the libraries out of them, links
- * those that are here already, and links the provider into the folder where ONNX Runtime looks for it.
+ * Carries out a plan: downloads wheels (resuming interrupted downloads), extracts their libraries, links those that an
+ * installed PyTorch has, and links the provider into the folder where ONNX Runtime looks for it.
  *
  * @throws ReigniteError FILE_LOCKED while another process installs; NETWORK, CHECKSUM_MISMATCH when a wheel is not the
  *   pinned one; NO_SPACE, NOT_WRITABLE; the signal's reason.
@@ -176,7 +176,7 @@ async function downloadLibraries(
     await rm(path, { force: true });
     throw new ReigniteError(
       'CHECKSUM_MISMATCH',
-      `${wheel.file} has SHA-256 ${sha256}; ${wheel.sha256} is expected. Nothing of it was installed.`,
+      `${wheel.file} has SHA-256 ${sha256}, expected ${wheel.sha256}. Nothing was installed from it.`,
     );
   }
   const unpacked = join(downloads, `${wheel.project}.unpacked`);
@@ -184,7 +184,7 @@ async function downloadLibraries(
   const { files } = await unpackArchive({ archive: path, target: downloads, root: basename(unpacked), select, signal });
   for (const name of wheel.libraries) {
     const file = files.find((each) => basename(each.path) === name);
-    if (file === undefined) throw new ReigniteError('ARCHIVE_CORRUPT', `${wheel.file} has no ${name}.`);
+    if (file === undefined) throw new ReigniteError('ARCHIVE_CORRUPT', `${wheel.file} does not contain ${name}.`);
     await rename(join(downloads, file.path), placeOf(wheel, name, folder));
   }
   await rm(unpacked, { recursive: true, force: true });

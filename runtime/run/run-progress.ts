@@ -69,7 +69,7 @@ function share(done: number, of: number): string {
 export interface LiveStage extends StageProgress {
   /** Progress of the running activities. */
   readonly steps?: readonly string[];
-  /** Of a download: what has come, in bytes, and of how many. */
+  /** Of a download: bytes done and bytes in total. */
   readonly bytes?: { readonly done: number; readonly of: number };
 }
 

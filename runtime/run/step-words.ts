@@ -10,7 +10,7 @@ const WORDS: Readonly<Record<string, string>> = {
   inferRoi: 'reading an image',
   predictImage: 'reading an image',
   planSlide: 'looking at a slide',
-  predictStrip: 'reading a slide',
+  predictStrip: 'predicting part of a slide',
   drawBatch: 'drawing figures of ROIs',
   aggregateTask: 'computing metrics',
   drawFigures: 'drawing figures over all ROIs',

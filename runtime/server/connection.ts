@@ -43,7 +43,7 @@ export function externalServer(environment: NodeJS.ProcessEnv = process.env): Se
 }
 
 /**
- * Options for `Connection.connect` and, but for the proxy argument, for `NativeConnection.connect`: an external
+ * Options for `Connection.connect` and, except for the proxy argument, for `NativeConnection.connect`: an external
  * server's API key, TLS and metadata come from the environment, an embedded one has none.
  */
 export function connectionOptionsOf(

@@ -1,4 +1,4 @@
-"""Recomputes every interval of a results folder with NumPy, from the dumped draws and counts.
+"""Recomputes every interval of a results folder with NumPy, from the saved resamples and counts.
 
     python3 scripts/verdict/check_intervals.py RESULTS
 

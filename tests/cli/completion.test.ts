@@ -22,7 +22,7 @@ describe('completion in bash', () => {
     expect(offered('model', '')).toEqual(['inspect', 'describe', 'convert', 'parity']);
   });
 
-  it('offers the options of a command, and none of others', () => {
+  it('offers the options of a command, and none of other commands', () => {
     expect(offered('run', '--fr')).toEqual(['--fresh']);
     expect(offered('model', 'convert', '--si')).toEqual(['--size']);
     expect(offered('list', '--fr')).toEqual([]);

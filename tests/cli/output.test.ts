@@ -16,7 +16,7 @@ it('leaves text that goes elsewhere, and words longer than a line, as they are',
   expect(fitted(`see ${path} now`, { isTTY: false, columns: 20 })).toBe(`see ${path} now`);
 });
 
-it('loses no word, and makes no line wider than the terminal but for a single word', () => {
+it('loses no word, and makes no line wider than the terminal except for a single word', () => {
   const word = fc.stringMatching(/^[a-zA-Zµ0-9./`-]{1,30}$/);
   fc.assert(
     fc.property(

@@ -33,7 +33,7 @@ const Scene = z.record(
   z.array(z.tuple([z.number(), z.number(), z.number(), z.number(), z.number(), z.int()])),
 );
 
-describe('reignite predict with a detector of others', () => {
+describe('reignite predict with a detector from elsewhere', () => {
   it.each(['64', '128'])(
     'finds with --imgsz %s what yolo predict finds, under the names of the model',
     async (imgsz) => {

@@ -114,7 +114,7 @@ it('adds to the tables of a folder that was predicted with the same settings, an
   expect(new Set(table.split('\n').map((row) => row.split(',')[0]))).toEqual(new Set(['image', 'small', 'copy', '']));
 });
 
-it('shares a slide among workers in strips, with the bits of one, all of it killed on the way', async () => {
+it('gives the bits of one worker when workers share a slide in strips and everything is killed on the way', async () => {
   const [width, height] = [150, 1_100];
   const tall = join(folder(), 'tall.tif');
   await sharp(noise(width * height * 3, 7), { raw: { width, height, channels: 3 } })

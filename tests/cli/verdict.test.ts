@@ -39,7 +39,7 @@ async function run(served: string) {
 }
 
 /**
- * A record that publishes what `results` holds, but for a mask and for the points of an image; another mask is too
+ * A record that publishes what `results` holds, except for one mask and the points of one image; another mask is too
  * small, and another image's points are not an array.
  */
 async function publish(results: string): Promise<void> {

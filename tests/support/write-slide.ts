@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 
-/** One picture of a made slide: its tiles as they are to be stored, and its tags. */
+/** One picture of a synthetic slide: its tiles as they are to be stored, and its tags. */
 export interface MadePage {
   readonly width: number;
   readonly height: number;

@@ -27,7 +27,7 @@ function agreementDocument({ classes, ...sums }: Agreement): object {
   return { ...sums, classes: Object.fromEntries(classes) };
 }
 
-/** Writes the comparison, and the draws and counts that its intervals are made of: `published` is A, `ours` is B. */
+/** Writes the comparison, and the resamples and counts behind its intervals: `published` is A, `ours` is B. */
 export async function writeComparison(out: string, document: object, { tasks }: SidesComparison): Promise<void> {
   for (const { task, scores } of tasks) {
     if (scores === undefined) continue;

@@ -46,7 +46,7 @@ export async function writeComparisonPage(
     main: html`<section aria-label="What differs between the two"><h2>Settings, models and versions</h2>${aboutTable(about, a, b)}
 ${remarks.map((remark) => html`<p class="note">${remark}</p>`)}</section>
 ${tasks.map((task) => taskSection(task, layers))}`,
-    footer: `Written by reignite ${version}. All numbers: comparison.json; draws and counts behind the intervals: *.resamples.npy and *.patients.json.`,
+    footer: `Written by reignite ${version}. All numbers: comparison.json; resampled scores and counts of each patient: *.resamples.npy and *.patients.json.`,
     viewed: viewedOf(tasks, layers),
   });
 }

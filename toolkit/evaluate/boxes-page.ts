@@ -29,7 +29,7 @@ export async function writeBoxesPage(
     question: 'How do these boxes score?',
     answer: `mAP50 ${number(map50)}, mAP50-95 ${number(map5095)}`,
     tone: 'not comparable',
-    lead: html`<strong>${names.predictions}</strong> against the boxes of ${names.truth}, ${images} images; at most ${limit} boxes a class and image count, as in COCO.`,
+    lead: html`<strong>${names.predictions}</strong> against the boxes of ${names.truth}, ${images} images; at most ${limit} boxes per class and image are counted, as in COCO.`,
     links: [],
     isSynthetic: false,
     main: html`<section><h2>Average precision of each class</h2>${table('Average precision as COCO defines it: at an overlap (IoU) of 0.5, and averaged over 0.5 to 0.95', head, rows)}

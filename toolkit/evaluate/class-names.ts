@@ -2,7 +2,7 @@ import { nearestName } from '../../config/suggest.ts';
 import { ReigniteError } from '../errors.ts';
 import type { ClassSubset } from '../metrics/class-subset.ts';
 
-/** The classes of a task that can be scored by themselves. */
+/** The classes of a task that can be scored alone. */
 export interface ScoredClasses {
   /** All that the paper's protocol scores. */
   readonly names: readonly string[];

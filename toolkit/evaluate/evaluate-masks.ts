@@ -8,7 +8,7 @@ import { decodeLabels } from '../image/decode-labels.ts';
 const VALUES = 256;
 const FEW = 8;
 
-/** What is scored, and where the scores go. Absolute paths. */
+/** Folders of the masks to score and of the scores. Absolute paths. */
 export interface MasksInput {
   /** Folder of annotated masks, PNG. */
   readonly truth: string;
@@ -75,7 +75,7 @@ export async function evaluateMasks({
     const shown = `${missing.slice(0, FEW).join(', ')}${missing.length > FEW ? ', ...' : ''}`;
     throw new ReigniteError(
       'ROI_WITHOUT_PAIR',
-      `${predictions} has no mask for ${missing.length} of ${names.length}: ${shown}.`,
+      `${predictions} has no masks for ${missing.length} of ${names.length} annotated masks: ${shown}.`,
     );
   }
   const counts: PixelCounts[] = [];

@@ -3,7 +3,7 @@ import { replaceFile } from './atomic-write.ts';
 
 const COPIED_AT_ONCE = 2 ** 20;
 
-/** Writes files behind each other into one. @throws ReigniteError NO_SPACE, NOT_WRITABLE. */
+/** Concatenates files into one. @throws ReigniteError NO_SPACE, NOT_WRITABLE. */
 export async function concatenateFiles(path: string, parts: readonly string[]): Promise<void> {
   await replaceFile(path, async (temporary) => {
     const target = await open(temporary, 'wx');

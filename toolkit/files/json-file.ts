@@ -7,6 +7,7 @@ import { hasCode } from './disk-error.ts';
 /**
  * Reads a JSON file and checks it against a schema.
  *
+ * @param options.remedy - What to do about a damaged file, where deleting it is wrong.
  * @returns Undefined where there is no such file.
  * @throws ReigniteError FILE_DAMAGED when it is not JSON or does not fit the schema; the system's error when it cannot
  *   be read.
@@ -14,6 +15,7 @@ import { hasCode } from './disk-error.ts';
 export async function readJsonFile<Schema extends z.ZodType>(
   path: string,
   schema: Schema,
+  { remedy }: { readonly remedy?: string } = {},
 ): Promise<z.output<Schema> | undefined> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
@@ -23,7 +25,10 @@ export async function readJsonFile<Schema extends z.ZodType>(
   try {
     return schema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new ReigniteError('FILE_DAMAGED', `${path} is damaged, or was not written by reignite.`, { cause });
+    throw new ReigniteError('FILE_DAMAGED', `${path} is damaged, or was not written by reignite.`, {
+      cause,
+      ...(remedy !== undefined && { remedy }),
+    });
   }
 }
 

@@ -46,7 +46,7 @@ export const ModelMethod = z.object({
 });
 export type ModelMethod = z.infer<typeof ModelMethod>;
 
-/** RGB in [0, 1] in, softmax out: nnU-Net v1 as the paper uses it, and ONNX models of others. */
+/** RGB in [0, 1] in, softmax out: nnU-Net v1 as the paper uses it, and ONNX models from elsewhere. */
 export const RGB_SOFTMAX: ModelMethod = {
   window: 'v1',
   normalisation: [{ scheme: 'RGBTo01' }, { scheme: 'RGBTo01' }, { scheme: 'RGBTo01' }],

@@ -97,7 +97,9 @@ function sideOf({ fixed, stride, imgsz: trained }: DescribedDetector, asked: num
   if (fixed !== undefined) {
     const { height, width } = fixed;
     if (height !== width)
-      throw usage(`The model takes ${width} x ${height} px, which is not a square. Export it for a square image.`);
+      throw usage(
+        `The model takes images of ${width} x ${height} px, which are not square. Export it for square images.`,
+      );
     if (asked === undefined || asked === height) return height;
     throw usage(`--imgsz ${asked} does not suit the model: its ONNX file takes ${height} px.`);
   }

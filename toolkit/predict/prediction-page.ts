@@ -1,10 +1,11 @@
 import { basename, join } from 'node:path';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { CELL_TASKS, TASK_TITLES, type Task } from '../../config/tasks.ts';
+import { mapConcurrent } from '../concurrency.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { fileExists } from '../files/open-for-reading.ts';
 import { counted } from '../format.ts';
-import { imageSize } from '../image/open-image.ts';
+import { imageSize, MAX_PIXELS } from '../image/open-image.ts';
 import { drawCellsLayers } from '../report/layers/cells-layers.ts';
 import { drawLayers } from '../report/layers/draw-layers.ts';
 import { openPhoto, sizeWithin } from '../report/layers/encode-layer.ts';
@@ -23,6 +24,8 @@ const MANY_ROWS = 40;
 /** Longer side of the picture of an image without layers, in px. */
 const PICTURE_EDGE = 800;
 const MOST_CLASSES = 5;
+/** Pictures that are drawn at the same time. */
+const LANES = 2;
 
 /**
  * Writes report/index.html of a folder of predictions: numbers, warnings and every image with its prediction.
@@ -41,8 +44,8 @@ export async function writePredictionPage(
   const rois = shown.flatMap((image) => layersOf(out, task, image) ?? []);
   const layers = await drawLayers(out, rois, { known: await readLayersFile(out), signal });
   const files = new Map(layers.map((each) => [each.roi, each.files]));
-  const cards = await Promise.all(
-    shown.map(async (image) => cardOf(task, image, await pictureIn(out, task, image, files))),
+  const cards = await mapConcurrent(shown, LANES, signal, async (image) =>
+    cardOf(task, image, await pictureIn(out, task, image, files)),
   );
   const left = images.length - shown.length;
   await writeStandalonePage(out, {
@@ -50,7 +53,7 @@ export async function writePredictionPage(
     question: TASK_TITLES[task],
     answer: `${counted(images.length, 'image')} predicted${failures.length === 0 ? '' : `, ${failures.length} failed`}.`,
     tone: failures.length === 0 ? 'not comparable' : 'differs',
-    lead: html`These are predictions of a model. They are not checked: look at the images before you use the numbers.`,
+    lead: html`These are predictions of a model. They have not been checked: look at the images before you use the numbers.`,
     links: [
       ['images', 'Images'],
       ['numbers', 'Numbers'],
@@ -58,7 +61,7 @@ export async function writePredictionPage(
     ],
     isSynthetic: false,
     main: html`${notesOf(images)}${failuresOf(summary)}
-<section><h2 id="images">Images</h2><ul class="gallery" aria-label="Images">${cards}</ul>${left === 0 ? NOTHING : html`<p class="note">${counted(left, 'earlier image')} not shown; summary.json has all.</p>`}</section>
+<section><h2 id="images">Images</h2><ul class="gallery" aria-label="Images">${cards}</ul>${left === 0 ? NOTHING : html`<p class="note">${counted(left, 'earlier image')} not shown; all are in summary.json.</p>`}</section>
 <section><h2 id="numbers">Numbers</h2>${numbersOf(images)}</section>
 <section><h2 id="made">Model and settings</h2>${factsOf(summary)}</section>`,
     footer: `Written by reignite ${version}. All numbers: summary.json and ${taskNamed(task).predictionTable}.`,
@@ -66,7 +69,7 @@ export async function writePredictionPage(
   });
 }
 
-/** What is said of several images is said once. */
+/** A note on several images is listed once. */
 function notesOf(images: readonly ImagePrediction[]): Html {
   const saidOf = new Map<string, string[]>();
   for (const { name, notes } of images) {
@@ -78,7 +81,7 @@ function notesOf(images: readonly ImagePrediction[]): Html {
     const rest = others.length === 0 ? '' : ` and ${counted(others.length, 'other image')}`;
     return html`<li><strong>${first}</strong>${rest}: ${note}</li>`;
   });
-  return html`<section aria-label="Notes"><h2>What to know of these numbers</h2><ul>${items}</ul></section>`;
+  return html`<section aria-label="Notes"><h2>What to know about these numbers</h2><ul>${items}</ul></section>`;
 }
 
 function failuresOf({ failures }: PredictionSummary): Html {
@@ -96,7 +99,7 @@ function numbersOf(images: readonly ImagePrediction[]): Html {
   );
   const shown =
     areas.length > 0
-      ? table('Areas of each label', ['image', 'label', 'pixels', 'share', 'mm²'], areas)
+      ? table('Area of each label', ['image', 'label', 'pixels', 'share', 'mm²'], areas)
       : table('Cells of each class', ['image', 'class', 'cells', 'per mm²'], cells);
   const rows = areas.length + cells.length;
   return rows > MANY_ROWS ? html`<details><summary>${rows} rows</summary>${shown}</details>` : shown;
@@ -144,7 +147,7 @@ async function pictureIn(
   if (layers !== undefined) return pictureOf(task, name, layers);
   if (overlay === undefined || !(await fileExists(join(out, overlay)))) return NOTHING;
   const file = `assets/${task}/${name}/overlay.webp`;
-  const small = sharp(join(out, overlay)).resize({ width: PICTURE_EDGE, height: PICTURE_EDGE, fit: 'inside' });
+  const small = open(join(out, overlay)).resize({ width: PICTURE_EDGE, height: PICTURE_EDGE, fit: 'inside' });
   await writeFileAtomic(join(reportFolder(out), file), await small.webp().toBuffer());
   return html`<a class="stack" href="${hrefOf(`../${overlay}`)}"><img loading="lazy" src="${hrefOf(file)}" alt="${name}: prediction over the image"></a>`;
 }
@@ -170,7 +173,7 @@ function layersOf(out: string, task: Task, { image, name, files }: ImagePredicti
       const photo = await openPhoto(image, EDGES[0]);
       await writer.writeImage('image', limit * SHARES.image, longest, photo);
       await writer.writeImage('ours', limit * SHARES.mask, longest, (edge) =>
-        sharp(mask)
+        open(mask)
           .resize({ ...sizeWithin(size, edge), fit: 'fill', kernel: 'nearest' })
           .webp({ lossless: true })
           .toBuffer(),
@@ -178,6 +181,11 @@ function layersOf(out: string, task: Task, { image, name, files }: ImagePredicti
       return { ...size, classes: [], spots: [] };
     },
   };
+}
+
+/** Files of this package, of any size that is predicted. */
+function open(path: string): Sharp {
+  return sharp(path, { limitInputPixels: MAX_PIXELS });
 }
 
 function viewedOf(layers: RoiLayers, images: readonly ImagePrediction[]): StandalonePage['viewed']['rois'][number] {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { TASKS, type Task } from '../../config/tasks.ts';
 import { ERRORS, type ErrorCode, ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { readJsonIfValid } from '../files/json-file.ts';
 import { grouped } from '../format.ts';
 import { FoldName } from '../nnunet/model-card.ts';
 import { AdapterNames, adapterText } from '../onnx/provider/adapter.ts';
@@ -220,6 +221,11 @@ function withPaths(summary: PredictionSummary, change: (path: string) => string)
     images: summary.images.map(ofImage),
     failures: summary.failures.map(ofImage),
   };
+}
+
+/** Whether a folder is one that `predict` wrote. */
+export async function isPredictionFolder(folder: string): Promise<boolean> {
+  return (await readJsonIfValid(join(folder, 'summary.json'), PredictionSummary)) !== undefined;
 }
 
 /** Reads `summary.json`; its paths become absolute. @throws ReigniteError FILE_MISSING where the folder holds no summary of a prediction. */

@@ -11,6 +11,9 @@ export type NamesOf<Path extends string> = Path extends `${string}<${string}>${i
 /** What a name may be where it is not just any part of a path: a task's folder may have two parts, such as pdl1/nuclei. */
 const ALLOWED: Readonly<Record<string, string>> = { task: '[^/.]+', folder: '.+' };
 
+/** The command that reads a results folder is mostly another one than the one that wrote it. */
+const REMEDY = 'Check that the folder is the right one. If it is, run the command that wrote it again.';
+
 /** What the table of a results folder says of a file. */
 export interface ResultsEntry {
   readonly path: string;
@@ -73,7 +76,7 @@ export class JsonResultsFile<Path extends string, Schema extends z.ZodType> exte
    * @throws ReigniteError FILE_DAMAGED when it does not fit the schema.
    */
   async readIfThere(results: string, ...names: NamesOf<Path>): Promise<z.output<Schema> | undefined> {
-    return readJsonFile(this.in(results, ...names), this.schema);
+    return readJsonFile(this.in(results, ...names), this.schema, { remedy: REMEDY });
   }
 
   /**

@@ -244,7 +244,7 @@ function expectedOf(
 function expectedText({ runs, differingFraction: { low, high, found } }: HalfPrecisionComparison): string {
   const percent = (share: number) => `${shortNumber(100 * share)} %`;
   return (
-    `One more of ${runs} repeated runs in half precision would change ${percent(low)} to ${percent(high)} of the pixels ` +
+    `After ${runs} repeated runs in half precision, one more would change ${percent(low)} to ${percent(high)} of the pixels ` +
     `(95 % prediction interval); here it is ${percent(found)}.`
   );
 }

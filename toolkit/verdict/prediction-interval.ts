@@ -1,4 +1,4 @@
-/** Where the next of repeated runs is with a probability of 95 %. */
+/** The range in which the next of several repeated runs lies with a probability of 95 %. */
 export interface PredictionInterval {
   readonly low: number;
   readonly high: number;

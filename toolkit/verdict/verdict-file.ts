@@ -59,7 +59,7 @@ export type MaskExplanation = z.infer<typeof MaskExplanation>;
 const Expected = z.object({
   low: z.number(),
   high: z.number(),
-  found: z.number().describe('Of the published masks against ours'),
+  found: z.number().describe('Value for the published masks compared with the reproduced ones'),
   within: z.boolean(),
 });
 
@@ -74,13 +74,15 @@ export type HalfPrecisionComparison = z.infer<typeof HalfPrecisionComparison>;
 
 /**
  * What explains the points in which an image differs: nothing has to be explained; their scores are near the threshold;
- * they are moved within the tolerance; few are missing or additional; other settings of the authors explain them; or none of these.
+ * they are moved within the tolerance; few are missing or additional; the settings of the run or other settings of the authors explain them; or
+ * none of these.
  */
 export const PointsExplanation = z.enum([
   'identical',
   'near the threshold',
   'moved',
   'few points',
+  'changed settings',
   'other settings',
   'unexplained',
 ]);
@@ -203,7 +205,7 @@ export const HeVerdictFile = z.object({
     reason: z.string(),
     pooled: MaskComparison,
     explanation: MaskExplanation.optional(),
-    halfPrecision: HalfPrecisionComparison.optional().describe('Where the configuration has intervals'),
+    halfPrecision: HalfPrecisionComparison.optional().describe('Present if the configuration has intervals'),
   }),
   dice: z.object({ all: z.array(ComparedMetric), til: z.array(ComparedMetric), between: z.array(ComparedMetric) }),
   withoutPrediction: z.object({ published: WithoutPrediction, ours: WithoutPrediction }).optional(),

@@ -9,7 +9,7 @@ import type { Finding } from '../doctor.ts';
 const REMEDIES: Readonly<Record<Provider, string>> = {
   cpu: 'Install the package again: `npm ci`.',
   cuda: 'Run `npx reignite gpu install`, or use another provider.',
-  webgpu: 'It needs a GPU with a Vulkan, Metal or Direct3D 12 driver; cpu works without.',
+  webgpu: 'WebGPU needs a GPU with a Vulkan, Metal or Direct3D 12 driver. Without one, use cpu.',
 };
 
 /** Which execution providers really run a network here, and on what. */
@@ -49,10 +49,10 @@ function findingOf({ provider, error, ...names }: Probed, obstacle: CudaObstacle
   const precision = provider === 'cuda' ? '; full float32, TensorFloat-32 is switched off' : '';
   const detail = `${ortVersion()} runs${on}${precision}`;
   if (provider !== 'webgpu' || isRealGpu(names)) return { name, status: 'pass', detail };
-  return { name, status: 'pass', detail: `${detail}; only taken where it is named, slower than cpu` };
+  return { name, status: 'pass', detail: `${detail}; used only if set as inference.provider, slower than cpu` };
 }
 
-/** Which provider `auto` takes, and in a clause each why not the ones before it. */
+/** Which provider `auto` takes, and why not those before it, a clause each. */
 function automatic(probed: readonly Probed[]): Finding {
   const preferred = (['cuda', 'webgpu'] as const).flatMap(
     (name) => probed.find(({ provider }) => provider === name) ?? [],

@@ -123,7 +123,7 @@ export function lookLines(look: RecordLook | NoLook, { all = false } = {}): read
   const passed = found('pass');
   const isKnown = look.source === 'server' && look.bytes === 0;
   const where = isKnown
-    ? 'as found earlier; the files are the same'
+    ? 'known from an earlier look; the files have not changed'
     : look.source === 'server'
       ? `${bytesText(look.bytes)} fetched`
       : 'in the data folder';

@@ -17,7 +17,7 @@ describe('layout of the record', () => {
     expect(readersFile('nuclei')).toBe('annotations/pdl1/nuclei/nuclei_test_set_all_readers.json');
   });
 
-  it('asks for the archives of the tasks at hand', () => {
+  it('asks for the archives of the chosen tasks', () => {
     const { folders, files } = neededOfRecord(['he']);
     expect(folders).toEqual(['images', 'annotations', 'models', 'inference', 'figures']);
     expect(files).toEqual(['data_overview.csv', 'he_label_map.json']);

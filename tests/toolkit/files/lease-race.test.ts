@@ -87,7 +87,7 @@ function mayHideProcesses(): boolean {
 }
 
 // Skipped where /proc cannot be mounted: that needs root and its capabilities.
-describe.skipIf(!mayHideProcesses())('where /proc hides the processes of others', () => {
+describe.skipIf(!mayHideProcesses())('where /proc hides the processes of other users', () => {
   const UNPRIVILEGED = 65_534;
 
   it('takes a lease from a dead holder and not from a live one', async () => {

@@ -8,7 +8,7 @@ import {
 } from '../../../toolkit/files/suitable-file-system.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
-/** As the file system of this machine, but for what a test changes. */
+/** The file system of this machine, except for what a test changes. */
 const GOOD: FolderOperations = {
   mkdir,
   create: (path, text) => writeFile(path, text, { flag: 'wx' }),

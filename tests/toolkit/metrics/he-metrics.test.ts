@@ -8,7 +8,7 @@ import { heOracle } from './he-oracle.ts';
 
 const total = sumOfConfusions(heOracle.rois.map(({ confusion }) => ConfusionMatrix.fromRows(confusion)));
 
-/** A matrix of zeros but for some cells [truth, prediction, count]. */
+/** A matrix of zeros except for some cells [truth, prediction, count]. */
 function matrixOf(...cells: [number, number, number][]): ConfusionMatrix {
   const counts = new Float64Array(17 * 17);
   for (const [truth, prediction, count] of cells) counts[truth * 17 + prediction] = count;

@@ -48,7 +48,7 @@ async function bare(name: string): Promise<string> {
 /** An ONNX file with these notes of its exporter and an output of one class. */
 function exportedBytes(notes: Readonly<Record<string, string>>): Buffer {
   const field = (number: number, content: Uint8Array | string) => {
-    const bytes = Buffer.from(content);
+    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
     return Buffer.concat([Buffer.from([(number << 3) | 2, bytes.length]), bytes]);
   };
   const axis = (length: number) => field(1, Buffer.from([8, length]));
@@ -61,7 +61,7 @@ function exportedBytes(notes: Readonly<Record<string, string>>): Buffer {
   return Buffer.concat([Buffer.from([8, 8]), field(7, graph), ...entries]);
 }
 
-describe('an ONNX segmentation model of others', () => {
+describe('an ONNX segmentation model from elsewhere', () => {
   it.each(NAMES)('%s gives the mask that ONNX Runtime gives', async (name) => {
     const { data } = await decodeLabels(join(MODELS, `${name}.png`));
     expect(Buffer.from(await segmented(join(MODELS, `${name}.onnx`))).equals(data)).toBe(true);

@@ -34,7 +34,7 @@ async function tinyJob(name: string) {
 }
 
 describe.skipIf(missing !== undefined)(`segmentation on WebGPU (${missing ?? 'on the driver at hand'})`, () => {
-  it('gives the masks of the CPU but for near ties, twice the same, and opens networks once', async () => {
+  it('gives the masks of the CPU except for near ties, the same twice, and opens networks once', async () => {
     const [job, again, cpu] = [await tinyJob('gpu'), await tinyJob('again'), await tinyJob('cpu')];
     const ran = await onGpu.segment(job);
     const second = await onGpu.segment(again);

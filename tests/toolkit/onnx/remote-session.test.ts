@@ -25,7 +25,7 @@ async function onCpu(path: string): Promise<Tensor['data'] | undefined> {
 }
 
 describe('a session in a process of its own', () => {
-  it('gives the bits of one in this thread, in a new tensor or in one that it is given', async () => {
+  it('gives the bits of a session in this thread, in a new tensor or in a given one', async () => {
     const path = await tinyModel();
     const expected = await onCpu(path);
     const session = await RemoteSession.open(path, { provider: 'cpu', threads: 1 });
@@ -88,7 +88,7 @@ describe.skipIf(missing !== undefined)(`WebGPU (${missing ?? 'on the driver at h
     }
   });
 
-  it('is what auto takes on a GPU, but not where a software rasteriser is all there is', async () => {
+  it('is taken by auto on a GPU, but not if there is only a software rasteriser', async () => {
     const path = await tinyModel();
     const named = await openSession(path, { provider: 'webgpu' });
     const auto = await openSession(path, { provider: 'auto' });

@@ -158,7 +158,7 @@ describe('2,000 damaged files', () => {
   });
 });
 
-/** A zip that is sound but for its pickle, as the CRC-32 would hide most of the pickle's faults otherwise. */
+/** A zip that is sound except for its pickle, as the CRC-32 would hide most of the pickle's faults otherwise. */
 function zipOf(pickle: Uint8Array): Uint8Array<ArrayBuffer> {
   return storedZip([
     { name: 'tiny/data.pkl', content: pickle },

@@ -94,7 +94,7 @@ export async function findFolds(
 
 /**
  * Which folds of a model are used: those asked for, else all that the folder holds, which must then be complete and, of
- * nnU-Net v1, without a gap. As in nnU-Net, the fold `all` is taken where it is asked for, or the only one.
+ * nnU-Net v1, without a gap. As in nnU-Net, the fold `all` is taken only if it is asked for or is the only one.
  *
  * The weights are the first of their version's names under which every fold has some: `model_best` before
  * `model_final_checkpoint`, `checkpoint_final` before `checkpoint_best`.

@@ -34,7 +34,7 @@ export interface CheckpointStateDict {
  */
 export function checkpointStateDict(checkpoint: Checkpoint, path: string): CheckpointStateDict {
   const root = locate(checkpoint.root, path, 'CHECKPOINT_UNSUPPORTED');
-  // A file of weights alone is one of others, such as a safetensors file.
+  // A file that has only weights comes from elsewhere, such as a safetensors file.
   const key = findStateDict(root.value ?? null)?.key ?? 'state_dict';
   const entries = asEntries(key === '' ? root : dictGet(root, key));
   const tensors = new Map<string, StateTensor>();

@@ -7,7 +7,7 @@ import type { Size } from '../sliding-window/tile-grid.ts';
 import { OrtFoldNetworks } from './ort-fold-networks.ts';
 import { CustomSegmenter } from './own-network.ts';
 
-/** What an ensemble did since it was made. */
+/** What an ensemble has done since it was made. */
 export interface NetworkCounts {
   /** Sessions of ONNX Runtime that were opened. */
   readonly opened: number;

@@ -88,9 +88,9 @@ function keptBytesOn(engine: Engine): number {
 /**
  * A converted nnU-Net ensemble under ONNX Runtime.
  *
- * Networks that fit into memory together all stay open, also between images. Of others there is one at a time: on the
- * processor the paper's five need 3.6 GB together, one needs 0.6 GB, and under 0.1 s to follow another once it is laid
- * out. On a GPU opening takes seconds, and the device's memory decides.
+ * Networks that fit into memory together all stay open, also between images. Otherwise one is open at a time: on the
+ * CPU the paper's five need 3.6 GB together, one needs 0.6 GB, and opening the next takes less than 0.1 s once it has
+ * been optimised. On a GPU opening takes seconds, and the memory of the device decides.
  */
 export class OrtFoldNetworks implements FoldNetworks {
   /** SHA-256 over everything that determines the outputs. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What a provider other than the CPU's computes on, as keys and environment.json name it. */
+/** The GPU that a provider runs on, as cache keys and environment.json name it. */
 export const AdapterNames = z.object({
   adapter: z
     .string()

@@ -46,7 +46,7 @@ export function cudaEnvironment(environment: NodeJS.ProcessEnv = process.env): N
   return { ...withLibraries(environment), NVIDIA_TF32_OVERRIDE: '0' };
 }
 
-/** The environment with those libraries; as it was where none are installed. */
+/** The environment with those libraries; unchanged if none are installed. */
 function withLibraries(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   if (areLibrariesSearched(environment)) return environment;
   const before = environment[SEARCHED];

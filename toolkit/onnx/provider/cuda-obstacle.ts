@@ -13,7 +13,7 @@ export interface CudaObstacle {
   readonly remedy: string;
 }
 
-/** What is there for CUDA on a machine. */
+/** What a machine has for CUDA. */
 export interface CudaSurroundings {
   /** Version of the NVIDIA driver. */
   readonly driver?: string | undefined;
@@ -33,7 +33,7 @@ export function cudaObstacle({ driver, needs }: CudaSurroundings = surroundings(
   if (driver === undefined) {
     return {
       reason: 'no NVIDIA driver was found',
-      remedy: 'Install the NVIDIA driver; without an NVIDIA GPU use cpu.',
+      remedy: 'Install the NVIDIA driver. Without an NVIDIA GPU, use webgpu or cpu.',
     };
   }
   const cuda = needs?.cuda ?? PINNED_CUDA;
@@ -44,7 +44,7 @@ export function cudaObstacle({ driver, needs }: CudaSurroundings = surroundings(
       remedy: `Install NVIDIA driver ${oldest} or later.`,
     };
   }
-  if (needs === undefined) return { reason: 'its files are not installed', remedy: INSTALL };
+  if (needs === undefined) return { reason: 'the CUDA provider is not installed', remedy: INSTALL };
   if (needs.missing.length === 0) return undefined;
   return { reason: `the loader does not find ${needs.missing.join(', ')}`, remedy: INSTALL };
 }

@@ -12,7 +12,7 @@ import { hasVulkanDriver, parseLoaderLog, vulkanDriver } from './vulkan-adapter.
 const PROBE_MS = 60_000;
 const ASK_MS = 10_000;
 
-/** What a probing process tells. */
+/** What a probing process reports. */
 export const ProbeAnswer = z.object({
   error: z.string().nullable().describe('Why no session ran; null when one did'),
   libraries: z.array(z.string()).describe('Graphics libraries that the process had loaded, paths'),
@@ -82,7 +82,7 @@ function runProbe(provider: Provider): Promise<ProbeAnswer & { readonly log: str
     child.once('error', (error) => resolve({ error: error.message, libraries: [], log }));
     // Closed, not only ended: by then all of the log is here.
     child.once('close', (status, signal) => {
-      const died = `The process that tried it exited (${signal ?? `status ${status}`}).`;
+      const died = `The process that tried the provider exited (${signal ?? `status ${status}`}).`;
       resolve({ ...(answer ?? { error: died, libraries: [] }), log });
     });
   });

@@ -21,7 +21,7 @@ export function parseLoaderLog(log: string): AdapterNames & { readonly library?:
   const [, name, library] = [...log.matchAll(CREATED)].at(-1) ?? [];
   if (name !== undefined && library !== undefined) return { adapter: adapterName(name), library };
   const listed = [...new Set([...log.matchAll(LISTED)].flatMap(([, device]) => device ?? []))];
-  // Dawn prefers hardware: a software rasteriser is taken where there is nothing else.
+  // Dawn prefers hardware: a software rasteriser is taken only if there is nothing else.
   const hardware = listed.filter((device) => adapterName(device) === device);
   const candidates = hardware.length > 0 ? hardware : listed;
   return candidates.length === 0 ? {} : { adapter: candidates.map(adapterName).join(' or ') };

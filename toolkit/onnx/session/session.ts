@@ -23,7 +23,7 @@ export type Provider = (typeof PROVIDERS)[number];
 export interface SessionOptions {
   /**
    * `auto` takes CUDA where it works, else WebGPU on a GPU, else the CPU, and says why. WebGPU on a software rasteriser
-   * is taken only where it is named. Default `auto`.
+   * is taken only if it is named. Default `auto`.
    */
   readonly provider?: Provider | 'auto';
   /** Threads of one run; 0, the default, takes the physical cores. Changes no bit of a result. */

@@ -12,12 +12,12 @@ export interface ForestRow {
 
 /** Distance of two ticks, and to what the ends of the axis are rounded. */
 const STEP = 0.1;
-/** With more ticks than this every second one has a number. */
+/** With more ticks than this, only every second one is numbered. */
 const MANY_TICKS = 6;
 
 /**
- * Scores with their intervals as a forest plot: one row a score, ours as a dot above its interval, the published one as a
- * diamond. The numbers are text, the drawing is for the eye alone.
+ * Scores with their intervals as a forest plot: one row per score, ours as a dot above its interval, the published
+ * one as a diamond. The numbers are text; the drawing is hidden from screen readers.
  *
  * @param caption - What the rows are.
  * @param ours - What our score is called: "reproduced", "yours".

@@ -20,7 +20,7 @@ interface Place {
 }
 
 /**
- * The places where most differs, cut out of the layers of the viewer: the image, and the two predictions over it. Opens
+ * The places that differ most, cut out of the layers of the viewer: the image, and the two predictions over it. Opens
  * the ROI in the viewer.
  *
  * @param layers - Of the ROIs of one task.
@@ -33,7 +33,7 @@ export function spotChecks(layers: readonly RoiLayers[], names: SideNames): Html
     .sort((a, b) => b.spot.count - a.spot.count)
     .slice(0, MOST_PLACES);
   if (places.length === 0) return NOTHING;
-  return html`<h3>Spot checks: where most differs</h3><ul class="spots">${places.map((place) => placeOf(place, names))}</ul>`;
+  return html`<h3>Spot checks: the places that differ most</h3><ul class="spots">${places.map((place) => placeOf(place, names))}</ul>`;
 }
 
 function placeOf({ layers, spot }: Place, names: SideNames): Html {

@@ -68,7 +68,11 @@ async function* finished(tiles: readonly CellTile[], partial: PartialDetection):
   for (const { index, left, top } of tiles) {
     const candidates = await partial.read(index);
     if (candidates !== undefined) yield { tile: index, candidates };
-    else throw new ReigniteError('INFERENCE_FAILED', `The candidates of the tile at ${left}, ${top} px are gone.`);
+    else
+      throw new ReigniteError(
+        'INFERENCE_FAILED',
+        `The saved candidates of the tile at ${left}, ${top} px are missing.`,
+      );
   }
 }
 

@@ -12,7 +12,7 @@ export function slideUnreadable(path: string, reason: string, remedy: string, ca
 export const REMEDIES = {
   openslide:
     'Convert it with `vips tiffsave SLIDE OUT.tif --tile --pyramid --bigtiff --compression jpeg --Q 90` (libvips with ' +
-    'OpenSlide), or in QuPath: File > Export images > OME TIFF; then give `--mpp` if the new file does not say it. Or name ' +
+    'OpenSlide), or in QuPath: File > Export images > OME TIFF; then give `--mpp` if the new file has no pixel size. Or name ' +
     'the library file of OpenSlide with `--openslide`.',
   bioFormats:
     'Convert it with `bfconvert -tilex 512 -tiley 512 -compression JPEG SLIDE OUT.ome.tif` (Bio-Formats), or in ' +

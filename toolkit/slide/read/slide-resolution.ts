@@ -71,7 +71,7 @@ function isBelievable({ x, y }: Stated): boolean {
   return isBelievableMpp(x, y);
 }
 
-/** Whether a slide may have such pixels, µm. */
+/** Whether a slide may have pixels of this size, µm. */
 export function isBelievableMpp(x: number, y: number): boolean {
   return [x, y].every((mpp) => mpp >= FINEST && mpp <= COARSEST) && Math.abs(x / y - 1) <= SQUARE;
 }

@@ -6,7 +6,7 @@ export interface SourceLevel {
   readonly width: number;
   /** px */
   readonly height: number;
-  /** px of the largest level that one of its px is. */
+  /** Pixels of the largest level per pixel of this one. */
   readonly downsample: number;
 }
 
@@ -19,7 +19,7 @@ export interface SlideSource {
   readonly vendor: string;
   /** Pictures of the file that are not levels. */
   readonly otherPictures: number;
-  /** What is worth knowing of the file, a sentence each. */
+  /** Notes on the file, one sentence each. */
   readonly notes: readonly string[];
   /** Of a slide of several files: what distinguishes it from others, besides the file that was named. */
   readonly fingerprint: string | undefined;

@@ -52,7 +52,7 @@ export class Slide {
     return this.#source.otherPictures;
   }
 
-  /** What is worth knowing of the file, a sentence each. */
+  /** Notes on the file, one sentence each. */
   get notes(): readonly string[] {
     return this.#source.notes;
   }

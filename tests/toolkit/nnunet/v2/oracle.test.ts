@@ -24,7 +24,7 @@ describe("nnU-Net v2 models, against nnunetv2's own masks", () => {
     ['B_resenc_zscore4', 'small', 2],
     ['C_old_plans_grey', 'grey_small', 1],
     ['D_regions_rescale', 'small', 1],
-  ])('predicts %s as nnunetv2 does with sums in float32, but for near ties', async (model, image, nearTies) => {
+  ])('predicts %s as nnunetv2 does with sums in float32, except for near ties', async (model, image, nearTies) => {
     const found = await compareWithOracle({ root: ROOT, model, image }, scratch.path('.'), segmenter);
     expect(found.fromFloat32).toBeLessThanOrEqual(nearTies);
     const listed = JSON.parse(await readFile(join(ROOT, 'expected', model, `${image}.float32.json`), 'utf8'));

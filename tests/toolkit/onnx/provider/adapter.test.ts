@@ -100,7 +100,7 @@ describe('what keeps CUDA from running', () => {
   });
 
   it('then the files, then each library that the loader does not find', () => {
-    expect(cudaObstacle({ driver: '580.95.05' })?.reason).toBe('its files are not installed');
+    expect(cudaObstacle({ driver: '580.95.05' })?.reason).toBe('the CUDA provider is not installed');
     expect(cudaObstacle({ driver: '580.95.05', needs })?.reason).toBe('the loader does not find libcublas.so.13');
     expect(cudaObstacle({ driver: '580.95.05', needs: { ...needs, missing: [] } })).toBeUndefined();
   });

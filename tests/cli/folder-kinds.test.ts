@@ -1,0 +1,32 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { foldersOf } from '../../cli/inspect/report.ts';
+import { writePredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
+import { RESULTS } from '../../toolkit/results/results-folder.ts';
+import { temporaryFolder } from '../support/in-temporary-folder.ts';
+
+const { signal } = new AbortController();
+
+describe('a folder that a command for runs is given', () => {
+  it('is refused when predict wrote it', async () => {
+    const folder = await temporaryFolder();
+    const model = { path: join(folder, 'model.onnx'), digest: 'd' };
+    await writePredictionSummary(folder, { task: 'pdl1', model, settings: {}, images: [], failures: [] });
+    await expect(foldersOf(folder, signal)).rejects.toMatchObject({
+      code: 'USAGE',
+      message: `${folder} is a folder of predict, not of a run.`,
+      remedy: expect.stringContaining('npx reignite predict'),
+    });
+  });
+
+  it('is taken when its summary is damaged, and nobody is told to delete the summary', async () => {
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, 'summary.json'), '{');
+    await expect(foldersOf(folder, signal)).resolves.toEqual({ results: folder });
+    await expect(RESULTS.summary.read(folder)).rejects.toMatchObject({
+      code: 'FILE_DAMAGED',
+      remedy: expect.not.stringMatching(/delete/i),
+    });
+  });
+});
