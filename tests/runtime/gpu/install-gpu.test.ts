@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
@@ -66,7 +66,8 @@ async function setUp({ cut }: { readonly cut?: number } = {}) {
         ranges.push(request.headers.range);
         const isEnding = isCut;
         isCut = false;
-        sendRange(response, content, request.headers.range, isEnding ? cut : undefined);
+        const part = join(root, 'cache', 'downloads', `${wheel.file}.part`);
+        sendRange(response, content, request.headers.range, isEnding && cut !== undefined ? { cut, part } : undefined);
       }
     }
     if (!response.writableEnded && !response.headersSent) response.writeHead(404).end();
@@ -87,15 +88,23 @@ function sendRange(
   response: ServerResponse,
   content: Buffer,
   range: string | undefined,
-  cut: number | undefined,
+  ending: { readonly cut: number; readonly part: string } | undefined,
 ): void {
   const from = Number(/bytes=(\d+)-/.exec(range ?? '')?.[1] ?? 0);
   const headers = { 'content-length': content.length - from, etag: '"1"', 'accept-ranges': 'bytes' };
   if (from > 0) {
     response.writeHead(206, { ...headers, 'content-range': `bytes ${from}-${content.length - 1}/${content.length}` });
   } else response.writeHead(200, headers);
-  if (cut === undefined) response.end(content.subarray(from));
-  else response.write(content.subarray(0, cut), () => response.socket?.end());
+  if (ending === undefined) {
+    response.end(content.subarray(from));
+    return;
+  }
+  const { cut, part } = ending;
+  response.write(content.subarray(0, cut));
+  // A client may drop what it has not read when the connection ends, so it ends after the bytes are on disk.
+  void vi
+    .waitFor(async () => expect((await stat(part)).size).toBe(cut), { timeout: 20_000 })
+    .finally(() => response.socket?.end());
 }
 
 describe('gpu install', () => {
