@@ -1,8 +1,8 @@
 import type { Task } from '../../config/tasks.ts';
 import type { DecodedImage } from '../image/accepted-image.ts';
 import { measureStain, type StainColours } from '../image/stain-colours.ts';
+import { MODEL_MPP } from '../model-resolution.ts';
 import { definitionOf } from '../tasks/registry.ts';
-import { MODEL_MPP } from './input-image.ts';
 
 const STAIN_NAMES = { 'H&E': 'H&E (pink and purple)', immunohistochemistry: 'immunohistochemistry (brown and blue)' };
 
