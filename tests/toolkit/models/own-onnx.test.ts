@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -93,14 +93,15 @@ describe('an ONNX model of the user', () => {
     const folder = await temporaryFolder();
     const models = join(folder, 'models');
     await writeFile(join(folder, 'text.onnx'), 'no model at all');
-    await expect(prepareTissueModel(join(folder, 'text.onnx'), models)).rejects.toMatchObject({
+    const unreadable = { code: 'MODEL_UNREADABLE' };
+    await expect(prepareTissueModel(join(folder, 'text.onnx'), models)).rejects.toMatchObject(unreadable);
+    await writeFile(join(folder, 'text.json'), JSON.stringify(SAME));
+    await expect(prepareTissueModel(join(folder, 'text.onnx'), models)).rejects.toMatchObject(unreadable);
+    await writeOwnSegmentation(join(folder, 'own.onnx'), SAME, 'probabilities, NHWC out');
+    await copyFile(join(folder, 'own.onnx'), join(folder, 'alone.onnx'));
+    await expect(prepareTissueModel(join(folder, 'alone.onnx'), models)).rejects.toMatchObject({
       code: 'SIDECAR_INVALID',
     });
-    await writeFile(join(folder, 'text.json'), JSON.stringify(SAME));
-    await expect(prepareTissueModel(join(folder, 'text.onnx'), models)).rejects.toMatchObject({
-      code: 'MODEL_UNREADABLE',
-    });
-    await writeOwnSegmentation(join(folder, 'own.onnx'), SAME, 'probabilities, NHWC out');
     await expect(prepareCellModel(join(folder, 'own.onnx'), models)).rejects.toMatchObject({ code: 'SIDECAR_INVALID' });
   });
 });
