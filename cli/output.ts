@@ -154,7 +154,7 @@ export function printError(error: unknown, { json, debug }: ErrorOutput): number
 }
 
 /** A full disk, or what cannot be read or written, is named as such wherever it was met. */
-function asReigniteError(error: unknown): ReigniteError {
+export function asReigniteError(error: unknown): ReigniteError {
   const known = asSystemError(error);
   if (known instanceof ReigniteError) return known;
   return new ReigniteError('INTERNAL', `Unexpected error: ${error instanceof Error ? error.message : String(error)}`);

@@ -76,7 +76,8 @@ function onImage<Result>(
       const predictor = await opened.of(order, signal);
       await folder.expect(await claimOf(order, predictor.model));
       isOurs = true;
-      await folder.begin(image);
+      // Strips share one outcome, which `planSlide` began: what kept one of them from ending stays noted.
+      if (about === undefined) await folder.begin(image);
       const onProgress = (progress: object) => beat({ image: name, ...progress });
       return await work({ predictor, folder, options: { signal, onProgress, deaths: { name, signal } } });
     } catch (error) {

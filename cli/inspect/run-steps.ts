@@ -56,14 +56,31 @@ export interface RunPart {
   readonly failure?: Failure;
 }
 
-/** All workflows of a run with their activities, oldest first. Needs no worker. */
+/**
+ * All workflows of a run with their activities, oldest first. A run that continues as new has several executions, each
+ * with children of its own. Needs no worker.
+ */
 export async function partsOf(client: Client, run: WorkflowExecutionInfo): Promise<readonly RunPart[]> {
-  const parts: RunPart[] = [];
   const query = `RootWorkflowId = ${JSON.stringify(run.workflowId)}`;
-  for await (const { workflowId, runId, rootExecution, startTime, status } of client.workflow.list({ query })) {
-    if (rootExecution?.runId !== run.runId) continue;
+  const executions: WorkflowExecutionInfo[] = [];
+  for await (const execution of client.workflow.list({ query })) executions.push(execution);
+  const histories = new Map<string, readonly Event[]>();
+  const eventsOf = async (workflowId: string, runId: string) => {
     const handle = client.workflow.getHandle(workflowId, runId);
-    const events = (await handle.fetchHistory()).events ?? [];
+    const events = histories.get(runId) ?? (await handle.fetchHistory()).events ?? [];
+    histories.set(runId, events);
+    return events;
+  };
+  const own = executions.filter(({ workflowId }) => workflowId === run.workflowId).map(({ runId }) => runId);
+  const chain = await chainOf(run.runId, new Set(own), async (runId) =>
+    continuedBy(await eventsOf(run.workflowId, runId)),
+  );
+  const parts: RunPart[] = [];
+  for (const execution of executions) {
+    if (!chain.has(rootOf(execution))) continue;
+    const { workflowId, runId, startTime, status } = execution;
+    const events = await eventsOf(workflowId, runId);
+    const handle = client.workflow.getHandle(workflowId, runId);
     const pending = status.name === 'RUNNING' ? ((await handle.describe()).raw.pendingActivities ?? []) : [];
     const failure = failureIn(events.at(-1)?.workflowExecutionFailedEventAttributes?.failure);
     parts.push({
@@ -73,8 +90,35 @@ export async function partsOf(client: Client, run: WorkflowExecutionInfo): Promi
       steps: stepsOf(workflowId, runId, events, pending),
       ...(failure === undefined ? {} : { failure }),
     });
+    histories.delete(runId);
   }
   return parts.sort((a, b) => a.startedMs - b.startedMs);
+}
+
+/**
+ * The executions of one run: the newest one, and those that it continues.
+ *
+ * @param known - Run IDs of all executions with the ID of the run, also of earlier runs of the same configuration.
+ * @param continued - Gives the execution that another one continues; empty where it is the first.
+ */
+export async function chainOf(
+  newest: string,
+  known: ReadonlySet<string>,
+  continued: (runId: string) => Promise<string>,
+): Promise<ReadonlySet<string>> {
+  const chain = new Set<string>();
+  for (let runId = newest; known.has(runId) && !chain.has(runId); runId = await continued(runId)) chain.add(runId);
+  return chain;
+}
+
+/** The execution that the one with these events continues. */
+function continuedBy([first]: readonly Event[]): string {
+  return first?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId ?? '';
+}
+
+/** Run ID of the execution at the root of another one; of one without a parent its own. */
+function rootOf({ runId, rootExecution }: WorkflowExecutionInfo): string {
+  return rootExecution?.runId ?? runId;
 }
 
 function stepsOf(

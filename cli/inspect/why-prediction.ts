@@ -2,6 +2,7 @@ import { basename, extname } from 'node:path';
 import type { RunDescription } from '../../runtime/run/describe-run.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { counted } from '../../toolkit/format.ts';
+import type { NamedImage } from '../../toolkit/predict/prediction-order.ts';
 import type { ImageFailure, PredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
 import type { RunPart, RunStep } from './run-steps.ts';
 import { type Answer, failureLines, stepLine, troubledSteps, troubleLines } from './why-lines.ts';
@@ -12,13 +13,17 @@ export interface KnownPrediction {
   readonly kind: 'prediction';
   readonly description: RunDescription;
   readonly parts: readonly RunPart[];
+  /** Its images, unless their list has been deleted. */
+  readonly images?: readonly NamedImage[];
+  /** Of everything in its folder. */
   readonly summary?: PredictionSummary;
 }
 
 /** Why a prediction ended as it did. */
-export function explainPrediction({ description, parts, summary }: KnownPrediction): Answer {
+export function explainPrediction(known: KnownPrediction): Answer {
+  const { description, parts, summary } = known;
   const { run, status } = description;
-  const names = new Set(imageSteps(parts).map(({ summary: name }) => name));
+  const names = namesIn(known);
   const failure = parts.find((part) => part.workflow === run && part.failure !== undefined)?.failure;
   const failures = (summary?.failures ?? []).filter((each) => names.has(nameOf(each)));
   const predicted = (summary?.images ?? []).filter(({ name }) => names.has(name));
@@ -39,25 +44,29 @@ export function explainPrediction({ description, parts, summary }: KnownPredicti
 
 /** Answers for every image of the prediction whose name is, or else holds, `word`; undefined without one. */
 export async function explainImages(
-  { description, parts, summary }: KnownPrediction,
+  known: KnownPrediction,
   word: string,
   home: HomeFolders,
 ): Promise<Answer | undefined> {
-  const steps = imageSteps(parts);
-  const names = [...new Set(steps.map(({ summary: name }) => name))];
+  const { description, parts, summary } = known;
+  const steps = parts.flatMap((part) => part.steps);
+  const names = [...namesIn(known)];
   const wanted = names.includes(word) ? [word] : names.filter((name) => name.includes(word));
   if (wanted.length === 0) return undefined;
   const made = await allEntries(home);
   const images = wanted.map((name): ImageAnswer => {
-    const ofImage = steps.filter((step) => step.summary === name);
-    const known = summary?.images.find((image) => image.name === name);
-    const failure = summary?.failures.find((each) => nameOf(each) === name) ?? ofImage.at(-1)?.failure;
-    const told = { image: name, steps: ofImage, ...(known?.key !== undefined && { key: known.key }) };
-    if (failure !== undefined && ofImage.at(-1)?.outcome !== 'completed') return { ...told, state: 'failed', failure };
-    if (known === undefined) return { ...told, state: 'outstanding', because: 'It has not been predicted yet.' };
-    return known.cached
-      ? { ...told, state: 'cached', because: hitOf(known.key, made) }
-      : { ...told, state: 'computed', because: missOf(known.key ?? '', made) };
+    const ofImage = steps.filter((step) => imageOf(step) === name);
+    const predicted = summary?.images.find((image) => image.name === name);
+    const failure = summary?.failures.find((each) => nameOf(each) === name) ?? failureIn(ofImage);
+    const told = { image: name, steps: ofImage, ...(predicted?.key !== undefined && { key: predicted.key }) };
+    if (failure !== undefined && !isDone(ofImage)) return { ...told, state: 'failed', failure };
+    // What the folder has of an image that an open prediction has not come to is from an earlier command.
+    const isAhead = ofImage.length === 0 && description.closed === null;
+    if (predicted === undefined || isAhead)
+      return { ...told, state: 'outstanding', because: 'It has not been predicted yet.' };
+    return predicted.cached
+      ? { ...told, state: 'cached', because: hitOf(predicted.key, made) }
+      : { ...told, state: 'computed', because: missOf(predicted.key ?? '', made) };
   });
   return { document: { run: description.run, images }, lines: images.flatMap(imageLines) };
 }
@@ -81,8 +90,28 @@ function imageLines({ image, state, because = '', failure, steps }: ImageAnswer)
   ];
 }
 
-function imageSteps(parts: readonly RunPart[]): readonly RunStep[] {
-  return parts.flatMap((part) => part.steps.filter(({ step }) => step === 'predictImage'));
+/** Names of the images of a prediction: by its list, else by its steps. */
+function namesIn({ images, parts }: KnownPrediction): ReadonlySet<string> {
+  if (images !== undefined) return new Set(images.map(({ name }) => name));
+  return new Set(parts.flatMap((part) => part.steps.flatMap((step) => imageOf(step) ?? [])));
+}
+
+/** The image that a step is about: its summary, of a slide's first steps followed by the strips. */
+function imageOf({ step, summary }: RunStep): string | undefined {
+  if (step === 'predictImage') return summary;
+  if (step !== 'planSlide' && step !== 'predictStrip') return undefined;
+  return summary.replace(/: strip(s| \d+ of \d+)$/, '');
+}
+
+/** Whether the last step of an image, which gives its prediction, has completed. */
+function isDone(steps: readonly RunStep[]): boolean {
+  const last = steps.at(-1);
+  return last?.step === 'predictImage' && last.outcome === 'completed';
+}
+
+/** What ended the image, or an attempt at it: strips after the one that failed may have completed. */
+function failureIn(steps: readonly RunStep[]): RunStep['failure'] {
+  return steps.findLast(({ outcome, failure }) => outcome !== 'completed' && failure !== undefined)?.failure;
 }
 
 function nameOf({ image }: ImageFailure): string {

@@ -1,9 +1,12 @@
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { PredictionFiles } from '../../activities/predict/prediction-files.ts';
 import { describeRun, isPrediction, type RunDescription, summaryOf } from '../../runtime/run/describe-run.ts';
-import { findRun, RUNS_AND_PREDICTIONS } from '../../runtime/run/find-run.ts';
+import { findRun, predictionInputOf, RUNS_AND_PREDICTIONS } from '../../runtime/run/find-run.ts';
 import { type RecordKind, verdictText } from '../../toolkit/dataset/provenance.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { counted } from '../../toolkit/format.ts';
+import type { NamedImage } from '../../toolkit/predict/prediction-order.ts';
 import { readPredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
 import type { Summary, TaskSummary } from '../../toolkit/report/summary.ts';
 import { EXIT, printable, printResult } from '../output.ts';
@@ -61,8 +64,9 @@ export async function whyCommand(
       const description = await describeRun(session, execution);
       const told = { description, parts: await partsOf(client, execution) };
       if (isPrediction(execution)) {
+        const images = await imagesOf(client, execution).catch(() => undefined);
         const predicted = await readPredictionSummary(description.results ?? '').catch(() => undefined);
-        return { kind: 'prediction', ...told, ...(predicted && { summary: predicted }) };
+        return { kind: 'prediction', ...told, ...(images && { images }), ...(predicted && { summary: predicted }) };
       }
       const summary = await summaryOf(execution);
       return { kind: 'run', ...told, ...(summary && { summary }) };
@@ -75,6 +79,12 @@ export async function whyCommand(
   });
   printResult(json ? JSON.stringify(answer.document, null, 1) : printable(answer.lines.join('\n')));
   return EXIT.done;
+}
+
+/** The images that a prediction was started with. */
+async function imagesOf(client: Client, execution: WorkflowExecutionInfo): Promise<readonly NamedImage[]> {
+  const { list } = await predictionInputOf(client, execution);
+  return new PredictionFiles(homeFromEnvironment(), list).readAll(list.batches);
 }
 
 async function answerOn(run: Known, word: string): Promise<Answer> {

@@ -1,10 +1,11 @@
-import { basename, relative, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { packageVersion } from '../../config/package-files.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { boxesPage, writeBoxesPage } from '../../toolkit/evaluate/boxes-page.ts';
 import { type EvaluatedBoxes, evaluateBoxes } from '../../toolkit/evaluate/evaluate-boxes.ts';
 import { counted } from '../../toolkit/format.ts';
 import { EXIT, printable, printResult, printStep } from '../output.ts';
+import { tellPage } from './tell-page.ts';
 
 export interface EvaluateBoxesOptions {
   readonly boxes: string;
@@ -38,9 +39,9 @@ export async function evaluateBoxesCommand(options: EvaluateBoxesOptions): Promi
   for (const remark of evaluated.remarks) printStep(printable(remark));
   printResult(json ? JSON.stringify(evaluated.metrics, null, 1) : tableOf(evaluated.metrics).map(printable).join('\n'));
   const names = { predictions: basename(predictions), truth: basename(boxes) };
-  await writeBoxesPage(resolve(out), evaluated, names, packageVersion());
   printStep(`${counted(evaluated.images, 'image')} evaluated; metrics are in ${resolve(out)}.`);
-  printStep(`Page  ${relative('.', boxesPage(resolve(out)))}`);
+  const write = () => writeBoxesPage(resolve(out), evaluated, names, packageVersion());
+  await tellPage({ path: boxesPage(resolve(out)), write });
   return EXIT.done;
 }
 

@@ -1,4 +1,4 @@
-import { relative, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { packageVersion } from '../../config/package-files.ts';
 import { TASKS, type Task } from '../../config/tasks.ts';
 import type { CategoryRule } from '../../toolkit/dataset/category-classes.ts';
@@ -14,6 +14,7 @@ import { endWhenInterrupted } from '../interruption.ts';
 import { EXIT, printable, printResult, printStep } from '../output.ts';
 import { evaluateBoxesCommand } from './evaluate-boxes.ts';
 import { evaluateMasksCommand } from './evaluate-masks.ts';
+import { tellPage } from './tell-page.ts';
 
 /** One line per score: with its interval, the published predictions' score and, for tissue, the score with misses counted. */
 function evaluationTable(task: Task, rows: readonly ScoreRow[]): string[] {
@@ -101,12 +102,12 @@ export async function evaluateCommand(options: EvaluateOptions): Promise<number>
   };
   const evaluated = await evaluate(input);
   const { metrics, intervals, images, rows, remarks, classes: subset } = evaluated;
-  await writeEvaluationPage(task, input, evaluated, packageVersion());
   for (const remark of [...remarks, ...intervals.warnings]) printStep(printable(remark));
   const document = { ...metrics, intervals, ...(subset && { classes: subset }) };
   printResult(json ? JSON.stringify(document, null, 1) : evaluationTable(task, rows).join('\n'));
   printStep(`${images} ${images === 1 ? 'ROI' : 'ROIs'} evaluated; metrics and figures are in ${input.out}.`);
-  printStep(`Page  ${relative('.', evaluationPage(input.out, task))}`);
+  const path = evaluationPage(input.out, task);
+  await tellPage({ path, write: () => writeEvaluationPage(task, input, evaluated, packageVersion()) });
   return EXIT.done;
 }
 

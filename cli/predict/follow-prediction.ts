@@ -50,7 +50,7 @@ export async function followKnownPrediction(
     await followPrediction(session, prediction.id, signal);
   });
   const images = await new PredictionFiles(home, list).readAll(list.batches);
-  return tellPrediction(await readRunSummary(order.out, images), images, order.out, { json });
+  return tellPrediction(await readRunSummary(order.out, images), images, order.out, { json }, signal);
 }
 
 /** Reads the summary of a prediction that has ended, and names the images that failed. */

@@ -106,7 +106,7 @@ export async function predictCommand(
   const summary = options.run
     ? await predictAsRun(order, images, home, signal)
     : await predictHere(order, images, home, signal);
-  return tellPrediction(summary, images, order.out, options);
+  return tellPrediction(summary, images, order.out, options, signal);
 }
 
 function readOrder({

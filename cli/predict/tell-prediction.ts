@@ -1,12 +1,17 @@
-import { relative } from 'node:path';
 import { packageVersion } from '../../config/package-files.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { describeFolds } from '../../toolkit/nnunet/convert/model-folds.ts';
+import { PredictionFolder } from '../../toolkit/predict/prediction-folder.ts';
 import type { NamedImage } from '../../toolkit/predict/prediction-order.ts';
 import { writePredictionPage } from '../../toolkit/predict/prediction-page.ts';
-import { describePrediction, type PredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
+import {
+  describePrediction,
+  type PredictionSummary,
+  readPredictionSummary,
+} from '../../toolkit/predict/prediction-summary.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
+import { tellPage } from './tell-page.ts';
 
 /**
  * Prints what a command predicted, as text or as JSON, and writes the page of its folder.
@@ -15,13 +20,14 @@ import { EXIT, printResult, printStep } from '../output.ts';
  * @param images - Those of the command.
  * @param options.quiet - Leaves out the notes.
  * @returns The exit status: partial when an image failed.
- * @throws ReigniteError The first failure when no image was predicted.
+ * @throws ReigniteError The first failure when no image was predicted. The signal's reason when aborted.
  */
 export async function tellPrediction(
   summary: PredictionSummary,
   images: readonly NamedImage[],
   out: string,
   options: { readonly json?: boolean; readonly quiet?: boolean },
+  signal: AbortSignal,
 ): Promise<number> {
   const ours = ofCommand(summary, images);
   refuseNothingPredicted(ours);
@@ -29,11 +35,21 @@ export async function tellPrediction(
   else printResult(ours.images.flatMap((image) => describePrediction(image, options.quiet)).join('\n'));
   for (const line of ensembleLines(summary.model)) printStep(line);
   printStep(`${ours.images.length} of ${images.length} images predicted; results are in ${out}.`);
-  await writePredictionPage(out, summary, packageVersion());
-  printStep(`Page  ${relative('.', RESULTS.page.in(out))}`);
+  await tellPage({ path: RESULTS.page.in(out), write: () => writePage(out, signal) }, signal);
   const others = summary.images.length - ours.images.length;
   if (others > 0) printStep(`The tables also cover ${others} ${others === 1 ? 'image' : 'images'} predicted earlier.`);
   return ours.failures.length === 0 ? EXIT.done : EXIT.partial;
+}
+
+/** Writes the page of what the folder holds now; no other command writes into it at the same time. */
+async function writePage(out: string, signal: AbortSignal): Promise<void> {
+  const lock = await new PredictionFolder(out).lock();
+  try {
+    const summary = await readPredictionSummary(out);
+    await writePredictionPage(out, summary, packageVersion(), AbortSignal.any([signal, lock.lost]));
+  } finally {
+    await lock.release();
+  }
 }
 
 /** What of everything in the folder this command was about. */

@@ -1,8 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { CELL_TASKS, TASK_TITLES, type Task } from '../../config/tasks.ts';
+import { CELL_TASKS, type CellTask, TASK_TITLES, type Task } from '../../config/tasks.ts';
 import { VerdictConfig } from '../../config/verdict-config.ts';
-import { folderOf, OVERVIEW_FILE, readersFile } from '../dataset/layout.ts';
+import type { CategoryRule } from '../dataset/category-classes.ts';
+import { overviewFileIn, readersFileIn } from '../dataset/find-files.ts';
+import { folderOf } from '../dataset/layout.ts';
 import { readOverview } from '../dataset/overview.ts';
 import { isSynthetic } from '../dataset/provenance.ts';
 import { readersOn, readReaderAnnotations } from '../dataset/readers-annotations.ts';
@@ -44,7 +46,7 @@ export async function writeEvaluationPage(
   const { out, data, predictions } = input;
   const rois = (await roisOf(task, input)).slice(0, MAX_VIEWED);
   const layers = await drawLayers(out, rois, { known: await readLayersFile(out) });
-  const overview = await readOverview(inside(data, OVERVIEW_FILE)).catch(() => []);
+  const overview = await readOverview(await overviewFileIn(data)).catch(() => []);
   const { rows, images } = evaluated;
   const [first] = rows;
   const name = taskNamed(task).scoreName;
@@ -120,10 +122,13 @@ function gallery(task: Task, rois: readonly DrawnRoi[], layers: readonly RoiLaye
 }
 
 /** The ROIs of the test set whose images are here. */
-async function roisOf(task: Task, { data, predictions, labels }: EvaluationInput): Promise<readonly DrawnRoi[]> {
+async function roisOf(
+  task: Task,
+  { data, predictions, labels, categories = 'by-id' }: EvaluationInput,
+): Promise<readonly DrawnRoi[]> {
   const listed = await listedIn(task, data);
   const cells = CELL_TASKS.find((each) => each === task);
-  const readers = cells === undefined ? undefined : await readersIn(cells, data);
+  const readers = cells === undefined ? undefined : await readersIn(cells, data, categories);
   const { maxDistance } = VerdictConfig.parse({}).cells.tolerance;
   const [ending, folder] = [cells === undefined ? '.png' : '.npy', folderOf('inference', task)];
   return listed.map(({ roi, image, truth }): DrawnRoi => {
@@ -136,7 +141,7 @@ async function roisOf(task: Task, { data, predictions, labels }: EvaluationInput
       task,
       roi,
       sources: [...Object.values(sides), inside(data, truth)],
-      settings: JSON.stringify([maxDistance, labels ?? null]),
+      settings: JSON.stringify([maxDistance, labels ?? null, categories]),
       draw: (limit, writer) =>
         cells === undefined
           ? drawTissueLayers({ ...sides, truth: inside(data, truth), labels }, limit, writer)
@@ -154,8 +159,9 @@ async function listedIn(task: Task, data: string) {
   }
 }
 
-async function readersIn(task: (typeof CELL_TASKS)[number], data: string) {
-  const annotations = await readReaderAnnotations(inside(data, readersFile(task)), task);
+async function readersIn(task: CellTask, data: string, rule: CategoryRule) {
+  const file = inside(data, await readersFileIn(data, task));
+  const annotations = await readReaderAnnotations(file, task, 'first', rule);
   const ids = new Map(annotations.images.map(({ id, stem }) => [stem, id]));
   return (roi: string) => {
     const id = ids.get(roi);

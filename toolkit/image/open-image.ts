@@ -14,7 +14,8 @@ export interface OpenedImage {
   readonly header: Metadata;
 }
 
-const MAX_PIXELS = 2 ** 31;
+/** Images with more pixels are refused. */
+export const MAX_PIXELS = 2 ** 31;
 
 /**
  * Opens an image so that pixels come out as the file stores them: no colour management, no rotation.

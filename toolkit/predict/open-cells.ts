@@ -1,4 +1,5 @@
 import type { CellTask } from '../../config/tasks.ts';
+import { FileDigests } from '../cache/file-digests.ts';
 import { StepCache } from '../cache/step-cache.ts';
 import { ReigniteError } from '../errors.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
@@ -33,7 +34,7 @@ export async function openCellsPredictor(
   const first = await models.of(plan.of(USUAL_IMAGE), signal);
   const engine = await detector.probe({ modelDir: first.modelDir, ...session }, signal && { signal });
   const classes = cellClasses(first.classes);
-  const services = { home, cache: new StepCache(home.cache) };
+  const services = { home, cache: new StepCache(home.cache), digests: new FileDigests(home.digests) };
   const slideJob = ({ path: image, name }: NamedImage) => {
     const detection = ofSlide(plan, first, choices);
     return { task, image, name, out, model: first, classes, engine, session, choices, plan, detection };

@@ -1,3 +1,4 @@
+import { FileDigests } from '../cache/file-digests.ts';
 import { StepCache } from '../cache/step-cache.ts';
 import { HE_LABELS } from '../dataset/he-labels.ts';
 import { readLabelMap } from '../dataset/label-map.ts';
@@ -31,7 +32,7 @@ export async function openTissuePredictor(
   const names = given ?? model.labels;
   const classes = tissueClasses(model.classes, names);
   const notes = [...(names === undefined ? [namesNote(model.classes)] : []), ...(model.notes ?? [])];
-  const services = { home, cache: new StepCache(home.cache) };
+  const services = { home, cache: new StepCache(home.cache), digests: new FileDigests(home.digests) };
   const jobOf = ({ path: image, name }: NamedImage) => {
     return { image, name, out, model, classes, notes, engine, session, choices };
   };

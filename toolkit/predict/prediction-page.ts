@@ -1,10 +1,11 @@
 import { basename, join } from 'node:path';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { CELL_TASKS, TASK_TITLES, type Task } from '../../config/tasks.ts';
+import { mapConcurrent } from '../concurrency.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { fileExists } from '../files/open-for-reading.ts';
 import { counted } from '../format.ts';
-import { imageSize } from '../image/open-image.ts';
+import { imageSize, MAX_PIXELS } from '../image/open-image.ts';
 import { drawCellsLayers } from '../report/layers/cells-layers.ts';
 import { drawLayers } from '../report/layers/draw-layers.ts';
 import { openPhoto, sizeWithin } from '../report/layers/encode-layer.ts';
@@ -23,6 +24,8 @@ const MANY_ROWS = 40;
 /** Longer side of the picture of an image without layers, in px. */
 const PICTURE_EDGE = 800;
 const MOST_CLASSES = 5;
+/** Pictures that are drawn at the same time. */
+const LANES = 2;
 
 /**
  * Writes report/index.html of a folder of predictions: numbers, warnings and every image with its prediction.
@@ -41,8 +44,8 @@ export async function writePredictionPage(
   const rois = shown.flatMap((image) => layersOf(out, task, image) ?? []);
   const layers = await drawLayers(out, rois, { known: await readLayersFile(out), signal });
   const files = new Map(layers.map((each) => [each.roi, each.files]));
-  const cards = await Promise.all(
-    shown.map(async (image) => cardOf(task, image, await pictureIn(out, task, image, files))),
+  const cards = await mapConcurrent(shown, LANES, signal, async (image) =>
+    cardOf(task, image, await pictureIn(out, task, image, files)),
   );
   const left = images.length - shown.length;
   await writeStandalonePage(out, {
@@ -144,7 +147,7 @@ async function pictureIn(
   if (layers !== undefined) return pictureOf(task, name, layers);
   if (overlay === undefined || !(await fileExists(join(out, overlay)))) return NOTHING;
   const file = `assets/${task}/${name}/overlay.webp`;
-  const small = sharp(join(out, overlay)).resize({ width: PICTURE_EDGE, height: PICTURE_EDGE, fit: 'inside' });
+  const small = open(join(out, overlay)).resize({ width: PICTURE_EDGE, height: PICTURE_EDGE, fit: 'inside' });
   await writeFileAtomic(join(reportFolder(out), file), await small.webp().toBuffer());
   return html`<a class="stack" href="${hrefOf(`../${overlay}`)}"><img loading="lazy" src="${hrefOf(file)}" alt="${name}: prediction over the image"></a>`;
 }
@@ -170,7 +173,7 @@ function layersOf(out: string, task: Task, { image, name, files }: ImagePredicti
       const photo = await openPhoto(image, EDGES[0]);
       await writer.writeImage('image', limit * SHARES.image, longest, photo);
       await writer.writeImage('ours', limit * SHARES.mask, longest, (edge) =>
-        sharp(mask)
+        open(mask)
           .resize({ ...sizeWithin(size, edge), fit: 'fill', kernel: 'nearest' })
           .webp({ lossless: true })
           .toBuffer(),
@@ -178,6 +181,11 @@ function layersOf(out: string, task: Task, { image, name, files }: ImagePredicti
       return { ...size, classes: [], spots: [] };
     },
   };
+}
+
+/** Files of this package, of any size that is predicted. */
+function open(path: string): Sharp {
+  return sharp(path, { limitInputPixels: MAX_PIXELS });
 }
 
 function viewedOf(layers: RoiLayers, images: readonly ImagePrediction[]): StandalonePage['viewed']['rois'][number] {

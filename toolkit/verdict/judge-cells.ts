@@ -45,8 +45,10 @@ export function judgeCells(input: {
   readonly config: VerdictConfig;
   /** F1 values in print. */
   readonly printed?: PrintedF1 | undefined;
+  /** Whether this run detects with other settings than the published points were made with. @default false */
+  readonly hasOtherSettings?: boolean;
 }): CellsVerdictFile {
-  const { task, images, config } = input;
+  const { task, images, config, hasOtherSettings = false } = input;
   const compared = new Map(images.flatMap((image) => ('comparison' in image ? [[image.roi, image] as const] : [])));
   const annotations = {
     ...input.annotations,
@@ -58,8 +60,8 @@ export function judgeCells(input: {
   const f1 = comparedF1(published, scoresOf('ours', 'tree'));
   const f1LowestIndex = comparedF1(scoresOf('published', 'lowest-index'), scoresOf('ours', 'lowest-index'));
   const pooled = sumOfPointComparisons([...compared.values()].map(({ comparison }) => comparison));
-  const rois = images.map((image) => judgeImage(image, config.cells));
-  const inference = judgeInference(rois, pooled, farthestF1(f1, f1LowestIndex), config.cells);
+  const rois = images.map((image) => judgeImage(image, config.cells, hasOtherSettings));
+  const inference = judgeInference(rois, pooled, farthestF1(f1, f1LowestIndex), config.cells, hasOtherSettings);
   const evaluation = judgeEvaluation(published, input.printed, images.length - compared.size);
   return {
     task,
@@ -81,7 +83,7 @@ export function verdictOnPoints({ ours, published, matched, unexplained }: Point
   return matched >= t.tolerance.minMatchedFraction * Math.max(ours, published) ? 'within tolerance' : 'differs';
 }
 
-function judgeImage(image: JudgedImage, tolerances: Tolerances): CellsRoiVerdict {
+function judgeImage(image: JudgedImage, tolerances: Tolerances, hasOtherSettings: boolean): CellsRoiVerdict {
   const { roi } = image;
   if (!('comparison' in image)) return { roi, verdict: 'not comparable', reason: image.reason, difference: null };
   const { comparison } = image;
@@ -91,7 +93,7 @@ function judgeImage(image: JudgedImage, tolerances: Tolerances): CellsRoiVerdict
     verdict: verdictOnPoints(comparison, tolerances),
     difference: most === 0 ? 0 : 1 - comparison.matched / most,
     comparison,
-    explanation: explanationOf(comparison, tolerances),
+    explanation: orOtherSettings(explanationOf(comparison, tolerances), hasOtherSettings),
   };
 }
 
@@ -104,11 +106,18 @@ export function explanationOf(comparison: PointsComparison, tolerances: Toleranc
   return extra + missing === 0 && farthest <= tolerances.reproduced.maxDistance ? 'identical' : 'near the threshold';
 }
 
+/** What nothing more ordinary explains is put down to settings, where a run has others. */
+function orOtherSettings(explanation: PointsExplanation, hasOtherSettings: boolean): PointsExplanation {
+  const isOpen = explanation === 'unexplained' || explanation === 'few points';
+  return isOpen && hasOtherSettings ? 'changed settings' : explanation;
+}
+
 const EXPLANATIONS: Readonly<Record<PointsExplanation, string>> = {
   identical: 'No difference was found.',
   'near the threshold': 'The differing points have scores so near the threshold that rounding decides.',
   moved: 'The differences are small shifts of the points, as another floating-point precision causes.',
   'few points': 'Few points differ, within the tolerance; neither their scores nor small shifts explain all of them.',
+  'changed settings': 'This run detects with other settings than those of the published points.',
   'other settings': 'Other settings of the authors explain the differences.',
   unexplained: 'Neither rounding nor known other settings explain the differences.',
 };
@@ -118,6 +127,7 @@ function judgeInference(
   pooled: PointsComparison,
   farthest: number,
   tolerances: Tolerances,
+  hasOtherSettings: boolean,
 ): CellsVerdictFile['inference'] {
   const left = rois.filter(({ verdict }) => verdict === 'not comparable').length;
   if (left === rois.length) return { verdict: 'not comparable', reason: 'No image can be compared.', pooled };
@@ -131,7 +141,8 @@ function judgeInference(
     ...(outside === 0 ? [] : [`${counted(outside, 'image is', 'images are')} outside the tolerance`]),
     ...(left === 0 ? [] : [`${counted(left, 'image')} cannot be compared`]),
   ];
-  const explanation = verdict === 'differs' ? 'unexplained' : explanationOf(pooled, tolerances);
+  const plain = verdict === 'differs' ? 'unexplained' : explanationOf(pooled, tolerances);
+  const explanation = orOtherSettings(plain, hasOtherSettings);
   return { verdict, reason: `${parts.join('; ')}. ${EXPLANATIONS[explanation]}`, pooled, explanation };
 }
 

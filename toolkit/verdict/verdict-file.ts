@@ -74,7 +74,7 @@ export type HalfPrecisionComparison = z.infer<typeof HalfPrecisionComparison>;
 
 /**
  * What explains the points in which an image differs: nothing has to be explained; their scores are near the threshold;
- * they are moved within the tolerance; few are missing or additional; other settings of the authors explain them; or
+ * they are moved within the tolerance; few are missing or additional; the settings of the run or other settings of the authors explain them; or
  * none of these.
  */
 export const PointsExplanation = z.enum([
@@ -82,6 +82,7 @@ export const PointsExplanation = z.enum([
   'near the threshold',
   'moved',
   'few points',
+  'changed settings',
   'other settings',
   'unexplained',
 ]);

@@ -87,9 +87,19 @@ async function write(out: string, { signal, onTile }: { signal?: AbortSignal; on
 }
 
 async function pixels(...path: string[]) {
-  const image = sharp(join(folder(), 'viewer', NAME, ...path));
+  const image = sharp(join(folder(), 'viewer', 'tiles', NAME, ...path));
   const { data, info } = await image.ensureAlpha().raw().toBuffer({ resolveWithObject: true });
   return { ...info, data };
+}
+
+const Summary = z.looseObject({ images: z.array(z.looseObject({})) });
+
+/** Writes a copy of the summary of the tissue, with changed images, or none. */
+async function changedSummary(of: string, change: object | undefined): Promise<void> {
+  const read = Summary.parse(JSON.parse(await readFile(join(folder(), 'tissue', 'summary.json'), 'utf8')));
+  const images = change === undefined ? [] : read.images.map((image) => ({ ...image, ...change }));
+  await makeFolder(join(folder(), of));
+  await writeFile(join(folder(), of, 'summary.json'), JSON.stringify({ ...read, images }));
 }
 
 describe('writeViewer', () => {
@@ -99,7 +109,7 @@ describe('writeViewer', () => {
     expect(plan?.tiles).toBe(4 * 9);
     expect(existsSync(join(folder(), 'viewer'))).toBe(false);
     const first = await write('viewer');
-    const { length } = Object.keys(await digestsBelow(join(folder(), 'viewer', NAME), LAYERS));
+    const { length } = Object.keys(await digestsBelow(join(folder(), 'viewer', 'tiles', NAME), LAYERS));
     expect(first.made).toBe(length);
     expect((await write('viewer')).made).toBe(0);
   });
@@ -122,8 +132,8 @@ describe('writeViewer', () => {
       }
     }
     // Nothing was computed there: no tile.
-    expect(existsSync(join(folder(), 'viewer', NAME, 'classes', '2', '2_0.png'))).toBe(false);
-    expect(existsSync(join(folder(), 'viewer', NAME, 'confidence', '2', '2_0.png'))).toBe(false);
+    expect(existsSync(join(folder(), 'viewer', 'tiles', NAME, 'classes', '2', '2_0.png'))).toBe(false);
+    expect(existsSync(join(folder(), 'viewer', 'tiles', NAME, 'confidence', '2', '2_0.png'))).toBe(false);
   });
 
   it('draws a cell where it is, over the border of a tile too', async () => {
@@ -157,9 +167,9 @@ describe('writeViewer', () => {
       expect(existsSync(join(folder(), 'stopped', 'index.html'))).toBe(false);
     }
     await write('stopped');
-    const all = [NAME, 'assets'];
+    const all = ['tiles', 'assets'];
     const of = async (name: string) => {
-      const { [`${NAME}/sources.json`]: _, ...rest } = await digestsBelow(join(folder(), name), all);
+      const { [`tiles/${NAME}/sources.json`]: _, ...rest } = await digestsBelow(join(folder(), name), all);
       return rest;
     };
     expect(await of('stopped')).toEqual(await of('viewer'));
@@ -178,11 +188,43 @@ describe('writeViewer', () => {
       code: 'FILE_MISSING',
       remedy: expect.stringContaining('--slides'),
     });
-    const summary = z.looseObject({ images: z.array(z.unknown()) });
-    const read = summary.parse(JSON.parse(await readFile(join(folder(), 'tissue', 'summary.json'), 'utf8')));
-    await makeFolder(join(folder(), 'images'));
-    await writeFile(join(folder(), 'images', 'summary.json'), JSON.stringify({ ...read, images: [] }));
+    await changedSummary('images', undefined);
     await expect(viewedSlides([join(folder(), 'images')])).rejects.toMatchObject({ code: 'USAGE' });
+  });
+
+  it.each(['../../x', '..', '.', '', 'a/b', 'a\\b'])('refuses the slide name %j', async (name) => {
+    await changedSummary('named', { name });
+    await expect(viewedSlides([join(folder(), 'named')])).rejects.toMatchObject({
+      code: 'PATH_TRAVERSAL',
+      message: expect.stringContaining(JSON.stringify(name)),
+      remedy: expect.stringContaining('reignite predict'),
+    });
+  });
+
+  it('leaves files alone that it did not write', async () => {
+    const own = join(folder(), 'own');
+    const kept = [join(own, NAME), join(own, 'tiles', NAME)];
+    for (const place of kept) {
+      await makeFolder(place);
+      await writeFile(join(place, 'notes.txt'), 'mine');
+      await writeFile(join(place, 'sources.json'), '{}');
+    }
+    await expect(write('own')).rejects.toMatchObject({
+      code: 'PREDICTION_CONFLICT',
+      message: expect.stringContaining(join(own, 'tiles', NAME)),
+      remedy: expect.stringContaining('--out'),
+    });
+    for (const place of kept) expect(await readFile(join(place, 'notes.txt'), 'utf8')).toBe('mine');
+    await rm(join(own, 'tiles'), { recursive: true });
+    expect((await write('own')).made).toBeGreaterThan(0);
+    expect(await readFile(join(own, NAME, 'notes.txt'), 'utf8')).toBe('mine');
+  });
+
+  it('continues after a stop before the sources of the tiles were written', async () => {
+    const place = join(folder(), 'begun', 'tiles', NAME);
+    await makeFolder(place);
+    await writeFile(join(place, '.sources.json.1.0123456789ab.tmp'), '');
+    expect((await write('begun')).made).toBeGreaterThan(0);
   });
 
   it.skipIf(BROWSER === undefined)('works from a disk, in a browser without a network', async () => {

@@ -13,6 +13,13 @@ describe('the bytes of layers', () => {
     expect(layer?.length).toBeLessThanOrEqual(limit * image);
   });
 
+  it('fall in few steps, so that an ROI more rarely draws all layers again', () => {
+    const limits = Array.from({ length: 1_000 }, (_, k) => bytesAnRoi(k + 1));
+    for (const [k, limit] of limits.entries()) expect((k + 1) * limit).toBeLessThanOrEqual(25_000_000);
+    expect(limits[0]).toBe(600_000);
+    expect(new Set(limits).size).toBeLessThanOrEqual(11);
+  });
+
   it('are spent on the finest layer that fits, never finer than the ROI', async () => {
     const encode = async (edge: number) => new Uint8Array(edge);
     expect((await finestWithin(10_000, 700, encode))?.length).toBe(700);

@@ -1,5 +1,6 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { writeBoxesPage } from '../../../toolkit/evaluate/boxes-page.ts';
@@ -37,6 +38,25 @@ async function predicted(): Promise<string> {
   return join(out, 'report', 'index.html');
 }
 
+/** A square PNG of one bit a pixel, in which all are 0. */
+function blackPng(side: number): Buffer {
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(side, 0);
+  header.writeUInt32BE(side, 4);
+  header[8] = 1;
+  const rows = deflateSync(Buffer.alloc((1 + Math.ceil(side / 8)) * side), { level: 1 });
+  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+  return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', rows), chunk('IEND', Buffer.alloc(0))]);
+}
+
+function chunk(type: string, data: Buffer): Buffer {
+  const body = Buffer.concat([Buffer.from(type), data]);
+  const ends = Buffer.alloc(8);
+  ends.writeUInt32BE(data.length, 0);
+  ends.writeUInt32BE(crc32(body), 4);
+  return Buffer.concat([ends.subarray(0, 4), body, ends.subarray(4)]);
+}
+
 describe('writePredictionPage', () => {
   it('shows numbers, notes and failures, and is for research only', async () => {
     const page = await readFile(await predicted(), 'utf8');
@@ -47,6 +67,25 @@ describe('writePredictionPage', () => {
     expect(page).toContain('For research only, not for diagnosis.');
     expect(page).not.toContain('/models/');
     expect(page).not.toMatch(/<(b|is|he|cells)>/);
+  });
+
+  it('draws masks and overlays of more pixels than the library takes by default', async () => {
+    const out = await temporaryFolder();
+    const image = join(out, 'image.png');
+    await sharp({ create: { ...SIZE, channels: 3, background: '#c080a0' } })
+      .png()
+      .toFile(image);
+    await writeFile(join(out, 'large.png'), blackPng(16_400));
+    const predictionOf = (name: string, files: ImagePrediction['files']): ImagePrediction => ({
+      ...{ image, name, width: 16_400, height: 16_400, cached: false, provider: 'cpu', seconds: 1, notes: [] },
+      files,
+    });
+    const images = [predictionOf('mask', { coloured: 'large.png' }), predictionOf('slide', { overlay: 'large.png' })];
+    const model = { path: '/models/he', digest: 'a'.repeat(64) };
+    await writePredictionPage(out, { task: 'he', model, settings: {}, images, failures: [] }, '0.0.0');
+    const assets = join(out, 'report', 'assets', 'he');
+    expect(await sharp(join(assets, 'mask', 'ours.webp')).metadata()).toMatchObject({ width: 1_600, height: 1_600 });
+    expect(await sharp(join(assets, 'slide', 'overlay.webp')).metadata()).toMatchObject({ width: 800, height: 800 });
   });
 
   it.skipIf(BROWSER === undefined)('opens in a browser without complaint, viewer included', async () => {

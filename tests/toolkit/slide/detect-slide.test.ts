@@ -196,6 +196,21 @@ describe('detectSlide', () => {
     expect(cells.length).toBeLessThan(seen.cells.length);
   });
 
+  it('stops choosing cells at the next tile once it is asked to', async () => {
+    const folder = await temporaryFolder();
+    const job = jobOf(folder, await slideOf(folder, [[30, 30]], 500, 330));
+    const { width, height, tiles } = await detect(job, dotDetector());
+    const judge = { boxes: job.boxes, width, height, size: SIZE, confidence: 0.5, iou: 0.5 };
+    let asked = 0;
+    const signal = {
+      throwIfAborted() {
+        if (++asked === 3) throw new Error('stopped');
+      },
+    };
+    expect(tiles).toBeGreaterThan(3);
+    await expect(judgeSlide(judge, { signal })).rejects.toThrow('stopped');
+  });
+
   it('gives the same cells in strips as at once', async () => {
     const folder = await temporaryFolder();
     const dots = Array.from({ length: 60 }, (_, at): Dot => [15 + ((at * 37) % 460), 15 + 5 * at]);

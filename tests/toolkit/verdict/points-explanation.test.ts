@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { VerdictConfig } from '../../../config/verdict-config.ts';
-import { explanationOf } from '../../../toolkit/verdict/judge-cells.ts';
+import { explanationOf, judgeCells } from '../../../toolkit/verdict/judge-cells.ts';
 import type { PointsComparison } from '../../../toolkit/verdict/verdict-file.ts';
+import { agreementOracle } from '../metrics/agreement-oracle.ts';
 
 const TOLERANCES = VerdictConfig.parse({}).cells;
 const SAME: PointsComparison = {
@@ -24,5 +25,21 @@ describe('what explains that points differ', () => {
       'few points',
     );
     expect(explained({ matched: 90, missing: 10, extra: 10, unexplained: 20 })).toBe('unexplained');
+  });
+
+  it('names the settings of the run where these are others than those of the published points', () => {
+    const judged = (hasOtherSettings: boolean) =>
+      judgeCells({
+        task: 'nuclei',
+        annotations: { ...agreementOracle('open', 'nuclei').annotations, images: [] },
+        config: VerdictConfig.parse({}),
+        images: [
+          { roi: 'a', comparison: { ...SAME, matched: 50, missing: 50, unexplained: 50 }, published: [], ours: [] },
+        ],
+        hasOtherSettings,
+      });
+    expect(judged(false).rois[0]).toMatchObject({ verdict: 'differs', explanation: 'unexplained' });
+    expect(judged(true).rois[0]).toMatchObject({ verdict: 'differs', explanation: 'changed settings' });
+    expect(judged(true).inference.reason).toContain('other settings than those of the published points');
   });
 });

@@ -17,20 +17,14 @@ import { keptScore } from '../../yolo/detect/image-boxes.ts';
 import { SCRIPT_LIMITS } from '../../yolo/detect/nms.ts';
 import { densityCautions, modelCautions, stainCautions } from '../cautions.ts';
 import { cellFeatures, type FoundCell } from '../found-cell.ts';
-import {
-  factsOf,
-  type Inferred,
-  inferenceKey,
-  inferOnce,
-  type PredictOptions,
-  type PredictServices,
-} from '../infer-once.ts';
+import { factsOf, inferenceKey, inferOnce, type PredictOptions } from '../infer-once.ts';
 import { MODEL_MPP } from '../input-image.ts';
 import { type CellsJob, legendOf } from '../predict-cells.ts';
 import { type ClassCount, densityFile, type ImagePrediction, slideCellFiles } from '../prediction.ts';
 import type { OfStrips } from '../prediction-order.ts';
 import { cellDensity, densityMap, densityTable } from './cell-density.ts';
-import { type SeenSlide, type SlideRequest, withSeenSlide } from './seen-slide.ts';
+import { describeSlide } from './describe-slide.ts';
+import { type SeenSlide, type SlideRequest, type SlideServices, withSeenSlide } from './seen-slide.ts';
 import { joinStrips, stripKey } from './slide-strips.ts';
 import { cellsOfRegions, type RegionCells, tumourClasses, tumourShare } from './tumour-share.ts';
 import { writeCellsTable } from './write-cells-table.ts';
@@ -51,10 +45,10 @@ const COLUMNS = 6;
 export async function predictSlideCells(
   job: CellsJob,
   detector: SlideDetector,
-  services: PredictServices,
+  services: SlideServices,
   { strips = [], ...options }: PredictOptions<SlideCellsProgress> & OfStrips = {},
 ): Promise<ImagePrediction> {
-  return withSeenSlide(requestOf(job, options.signal), async (seen) => {
+  return withSeenSlide(requestOf(job, services, options.signal), async (seen) => {
     const of = { parts: keyOf(job, seen), engine: job.engine };
     const joins = { [BOXES]: concatenateFiles };
     const inferred = await inferOnce(of, services, options, async (work) => {
@@ -70,7 +64,7 @@ export async function predictSlideCells(
       services.cache.pathOf(inferred.entry.key, BOXES),
       options,
     );
-    return { ...described(job, seen, inferred), ...(await writeOutputs(job, seen, cells, outside)) };
+    return { ...describeSlide(job, seen, inferred), ...(await writeOutputs(job, seen, cells, outside)) };
   });
 }
 
@@ -82,12 +76,12 @@ export async function predictSlideCells(
  */
 export async function cellStrips(
   job: CellsJob,
-  { cache }: PredictServices,
+  services: SlideServices,
   signal?: AbortSignal,
 ): Promise<readonly StripRows[]> {
-  return withSeenSlide(requestOf(job, signal), async (seen) => {
-    const key = cache.keyOf(inferenceKey({ parts: keyOf(job, seen), engine: job.engine }));
-    if ((await cache.find(key)) !== undefined) return [];
+  return withSeenSlide(requestOf(job, services, signal), async (seen) => {
+    const key = services.cache.keyOf(inferenceKey({ parts: keyOf(job, seen), engine: job.engine }));
+    if ((await services.cache.find(key)) !== undefined) return [];
     const columns = tileRows(cellTiles(seen.view, sizeOf(job), seen.tissue?.mask).tiles);
     const count = stripCount(columns);
     return count === 1 ? [] : stripsOf(columns, count);
@@ -104,10 +98,10 @@ export async function predictCellStrip(
   job: CellsJob,
   rows: StripRows,
   detector: SlideDetector,
-  services: PredictServices,
+  services: SlideServices,
   options: PredictOptions<SlideCellsProgress> = {},
 ): Promise<{ readonly cached: boolean }> {
-  return withSeenSlide(requestOf(job, options.signal), async (seen) => {
+  return withSeenSlide(requestOf(job, services, options.signal), async (seen) => {
     const of = { parts: stripKey(keyOf(job, seen), rows), engine: job.engine };
     const { isCached } = await inferOnce(of, services, options, (work) =>
       detect(job, seen, detector, work, options, rows),
@@ -116,10 +110,14 @@ export async function predictCellStrip(
   });
 }
 
-function requestOf({ task, name, image, out, choices }: CellsJob, signal: AbortSignal | undefined): SlideRequest {
+function requestOf(
+  { task, name, image, out, choices }: CellsJob,
+  { digests }: SlideServices,
+  signal: AbortSignal | undefined,
+): SlideRequest {
   const files = slideCellFiles(name);
   const pictures = { mask: join(out, files.tissue), picture: join(out, files.tissuePicture) };
-  return { task, path: image, choices, ...pictures, ...(signal && { signal }) };
+  return { task, path: image, choices, ...pictures, digests, ...(signal && { signal }) };
 }
 
 /** Numbers of the tiles of each row of tiles. */
@@ -212,22 +210,6 @@ function placedCells(data: Float32Array, { slide, view }: Pick<SeenSlide, 'slide
     cells.push({ x: Math.round(x * 100) / 100, y: Math.round(y * 100) / 100, class: at(row + 5), score, box });
   }
   return cells;
-}
-
-function described({ image, name }: CellsJob, { slide, view, mpp }: SeenSlide, { entry, facts, isCached }: Inferred) {
-  const isResampled = view.width !== slide.width || view.height !== slide.height;
-  return {
-    image,
-    name,
-    width: slide.width,
-    height: slide.height,
-    ...(mpp !== undefined && { mpp }),
-    ...(isResampled && { resampledTo: { width: view.width, height: view.height } }),
-    cached: isCached,
-    key: entry.key,
-    provider: facts.provider,
-    seconds: isCached ? 0 : facts.seconds,
-  };
 }
 
 async function writeOutputs(

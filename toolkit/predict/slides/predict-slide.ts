@@ -13,20 +13,14 @@ import { slideGrid } from '../../slide/read/tiled-slide.ts';
 import { writePyramid } from '../../slide/write/write-pyramid.ts';
 import { modelCautions, stainCautions } from '../cautions.ts';
 import { areasOf, tissueCertaintyNote, tissueCertaintyOf } from '../certainty.ts';
-import {
-  factsOf,
-  type Inferred,
-  inferenceKey,
-  inferOnce,
-  type PredictOptions,
-  type PredictServices,
-} from '../infer-once.ts';
+import { factsOf, type Inferred, inferenceKey, inferOnce, type PredictOptions } from '../infer-once.ts';
 import { MODEL_MPP } from '../input-image.ts';
 import { drawn, legendOf, paletteOf, type TissueJob } from '../predict-tissue.ts';
 import { type ImagePrediction, slideTissueFiles } from '../prediction.ts';
 import type { OfStrips } from '../prediction-order.ts';
+import { describeSlide } from './describe-slide.ts';
 import { LabelTally } from './label-tally.ts';
-import { type SeenSlide, type SlideRequest, withSeenSlide } from './seen-slide.ts';
+import { type SeenSlide, type SlideRequest, type SlideServices, withSeenSlide } from './seen-slide.ts';
 import { joinStrips, stripKey } from './slide-strips.ts';
 
 /** Raised whenever the same slide and model would give other labels. */
@@ -47,11 +41,11 @@ const VALUES = 256;
 export async function predictSlide(
   job: TissueJob,
   segmenter: SlideSegmenter,
-  services: PredictServices,
+  services: SlideServices,
   { strips = [], ...options }: PredictOptions<SlideProgress> & OfStrips = {},
 ): Promise<ImagePrediction> {
   const files = slideTissueFiles(job.name);
-  return withSeenSlide(requestOf(job, options.signal), async (seen) => {
+  return withSeenSlide(requestOf(job, services, options.signal), async (seen) => {
     const inferred = await inferOnce(
       { parts: keyOf(job, seen), engine: job.engine },
       services,
@@ -68,7 +62,7 @@ export async function predictSlide(
       labels: services.cache.pathOf(inferred.entry.key, LABELS),
       confidence: services.cache.pathOf(inferred.entry.key, CONFIDENCE),
     };
-    return { ...described(job, seen, inferred), ...(await writeOutputs(job, seen, inferred, paths)), files };
+    return { ...describeSlide(job, seen, inferred), ...(await writeOutputs(job, seen, inferred, paths)), files };
   });
 }
 
@@ -79,12 +73,12 @@ export async function predictSlide(
  */
 export async function tissueStrips(
   job: TissueJob,
-  { cache }: PredictServices,
+  services: SlideServices,
   signal?: AbortSignal,
 ): Promise<readonly StripRows[]> {
-  return withSeenSlide(requestOf(job, signal), async (seen) => {
-    const key = cache.keyOf(inferenceKey({ parts: keyOf(job, seen), engine: job.engine }));
-    if ((await cache.find(key)) !== undefined) return [];
+  return withSeenSlide(requestOf(job, services, signal), async (seen) => {
+    const key = services.cache.keyOf(inferenceKey({ parts: keyOf(job, seen), engine: job.engine }));
+    if ((await services.cache.find(key)) !== undefined) return [];
     const { tiles } = await slideGrid(seen.view, await describeNetworks(job.model.modelDir), seen.tissue?.mask);
     const count = stripCount(tiles);
     return count === 1 ? [] : stripsOf(tiles, count);
@@ -100,10 +94,10 @@ export async function predictSlideStrip(
   job: TissueJob,
   rows: StripRows,
   segmenter: SlideSegmenter,
-  services: PredictServices,
+  services: SlideServices,
   options: PredictOptions<SlideProgress> = {},
 ): Promise<{ readonly cached: boolean }> {
-  return withSeenSlide(requestOf(job, options.signal), async (seen) => {
+  return withSeenSlide(requestOf(job, services, options.signal), async (seen) => {
     const of = { parts: stripKey(keyOf(job, seen), rows), engine: job.engine };
     const { isCached } = await inferOnce(of, services, options, (work) =>
       segment(job, seen, segmenter, work, options, rows),
@@ -112,10 +106,14 @@ export async function predictSlideStrip(
   });
 }
 
-function requestOf({ name, image, out, choices }: TissueJob, signal: AbortSignal | undefined): SlideRequest {
+function requestOf(
+  { name, image, out, choices }: TissueJob,
+  { digests }: SlideServices,
+  signal: AbortSignal | undefined,
+): SlideRequest {
   const files = slideTissueFiles(name);
   const pictures = { mask: join(out, files.tissue), picture: join(out, files.tissuePicture) };
-  return { task: 'he', path: image, choices, ...pictures, ...(signal && { signal }) };
+  return { task: 'he', path: image, choices, ...pictures, digests, ...(signal && { signal }) };
 }
 
 function keyOf({ model }: TissueJob, { sha256, key }: SeenSlide) {
@@ -148,22 +146,6 @@ async function segment(
     { ...(signal && { signal }), ...(onProgress && { onProgress }) },
   );
   return { files: { [LABELS]: outputs.labels, [CONFIDENCE]: outputs.confidence }, facts: factsOf(ran), ran };
-}
-
-function described({ image, name }: TissueJob, { slide, view, mpp }: SeenSlide, { entry, facts, isCached }: Inferred) {
-  const isResampled = view.width !== slide.width || view.height !== slide.height;
-  return {
-    image,
-    name,
-    width: slide.width,
-    height: slide.height,
-    ...(mpp !== undefined && { mpp }),
-    ...(isResampled && { resampledTo: { width: view.width, height: view.height } }),
-    cached: isCached,
-    key: entry.key,
-    provider: facts.provider,
-    seconds: isCached ? 0 : facts.seconds,
-  };
 }
 
 /** Writes all files of a slide; labels and confidence pass by row by row. */

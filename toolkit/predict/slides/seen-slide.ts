@@ -1,12 +1,14 @@
 import type { Task } from '../../../config/tasks.ts';
+import type { FileDigests } from '../../cache/file-digests.ts';
 import { ReigniteError } from '../../errors.ts';
-import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
+import { sha256Of } from '../../files/hash-file.ts';
 import type { DecodedImage } from '../../image/accepted-image.ts';
 import { Slide } from '../../slide/read/slide.ts';
 import { SlideView } from '../../slide/read/slide-view.ts';
 import { slideOverview } from '../../slide/tissue/slide-overview.ts';
 import { type SlideTissue, slideTissue } from '../../slide/tissue/slide-tissue.ts';
 import { definitionOf } from '../../tasks/registry.ts';
+import type { PredictServices } from '../infer-once.ts';
 import { MODEL_MPP, suitsModels } from '../input-image.ts';
 import type { PredictionChoices } from '../prediction.ts';
 import { drawTissueMask, writeTissueMask } from './slide-tissue-files.ts';
@@ -27,6 +29,12 @@ export interface SeenSlide {
   readonly notes: readonly string[];
 }
 
+/** What predictions of slides are kept in. */
+export interface SlideServices extends PredictServices {
+  /** Every strip asks for the digest of the whole slide, which is read once. */
+  readonly digests: FileDigests;
+}
+
 /** A slide, and where the pictures of its tissue go. */
 export interface SlideRequest {
   readonly task: Task;
@@ -36,6 +44,7 @@ export interface SlideRequest {
   readonly mask: string;
   /** Absolute path of the picture of it. */
   readonly picture: string;
+  readonly digests: FileDigests;
   readonly signal?: AbortSignal;
 }
 
@@ -46,7 +55,7 @@ export interface SlideRequest {
  * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, SCALE_UNKNOWN, USAGE, NO_TISSUE, NO_SPACE, NOT_WRITABLE.
  */
 export async function withSeenSlide<Result>(
-  { task, path, choices, mask, picture, signal }: SlideRequest,
+  { task, path, choices, mask, picture, digests, signal }: SlideRequest,
   use: (seen: SeenSlide) => Promise<Result>,
 ): Promise<Result> {
   const slide = await Slide.open(path);
@@ -63,12 +72,14 @@ export async function withSeenSlide<Result>(
       if (tissue.share === 0) throw new ReigniteError('NO_TISSUE', `No tissue was found on ${path} (${picture}).`);
     }
     signal?.throwIfAborted();
+    const sha256 = await digests.sha256(path, signal);
+    await digests.save();
     return await use({
       slide,
       view,
       overview,
       ...(tissue && { tissue }),
-      sha256: await sha256OfFile(path, signal),
+      sha256,
       mpp: mpp ?? slide.scale.resolution?.mpp,
       key: {
         level: view.level,

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { CacheEntry, KeyParts } from '../../cache/step-cache.ts';
 import type { RanEngine } from '../../onnx/session/refuse-other-engine.ts';
 import type { StripRows } from '../../slide/read/slide-tiles.ts';
-import { inferenceKey, type PredictServices, readFacts } from '../infer-once.ts';
+import { factsOf, inferenceKey, type PredictServices, readFacts } from '../infer-once.ts';
 
 /** What the strips of a slide were computed with. */
 export interface StripsOf {
@@ -48,5 +48,5 @@ export async function joinStrips(
   const all = entries.map(readFacts);
   const seconds = all.reduce((sum, facts) => sum + facts.seconds, 0);
   const notes = [...new Set(all.flatMap((facts) => facts.notes))];
-  return { files, facts: { provider: engine.provider, seconds, notes }, ran: engine };
+  return { files, facts: factsOf({ ...engine, seconds, notes }), ran: engine };
 }

@@ -15,13 +15,18 @@ export const MAX_VIEWED = 1_000;
 /** How an ROI's bytes are divided. */
 export const SHARES = { image: 0.55, mask: 0.11, margin: 0.06, differ: 0.05, readers: 0.2, points: 0.08 } as const;
 
+/** Steps in which the bytes of one ROI become half. */
+const STEPS_A_HALF = 2;
+
 /**
- * Bytes for the layers of one ROI, so that a report stays below 30 MB however many ROIs it has.
+ * Bytes for the layers of one ROI, so that a report stays below 30 MB however many ROIs it has. They fall in few steps:
+ * at each of them all layers are drawn again, and not with every ROI that is added.
  *
  * @param rois - ROIs with layers, at least 1.
  */
 export function bytesAnRoi(rois: number): number {
-  return Math.min(MAX_ROI, Math.floor(ALL_LAYERS / Math.max(1, rois)));
+  const halvings = Math.max(0, Math.log2((rois * MAX_ROI) / ALL_LAYERS));
+  return Math.floor(MAX_ROI / 2 ** (Math.ceil(halvings * STEPS_A_HALF) / STEPS_A_HALF));
 }
 
 /** Longer sides that a layer may have, in px, from the finest down. */

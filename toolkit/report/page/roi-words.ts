@@ -24,6 +24,7 @@ const EXPLAINED: Readonly<Record<NonNullable<JudgedRoi['explanation']>, string>>
   'half precision': 'Explained by half precision',
   'near the threshold': 'Explained by scores near the threshold',
   moved: 'Explained by small shifts of the points',
+  'changed settings': 'Explained by the settings of this run',
   'few points': 'Few points differ, within the tolerance',
   'other settings': 'Explained by other settings of the authors',
   unexplained: 'Not explained',

@@ -14,17 +14,23 @@ const MAX_CELLS = 2 ** 22 - 1;
  * it, then of all tiles together, so that of a cell at a seam the better box stays. Cells outside the tissue are left out.
  * No network runs: another threshold takes seconds.
  *
- * @throws ReigniteError INFERENCE_FAILED for more cells than can be compared; INTERNAL for a damaged file.
+ * @throws ReigniteError INFERENCE_FAILED for more cells than can be compared; INTERNAL for a damaged file; the signal's
+ *   reason, between tiles.
  */
-export async function judgeSlide(job: JudgeSlideJob): Promise<JudgedSlide> {
+export async function judgeSlide(
+  job: JudgeSlideJob,
+  { signal }: { readonly signal?: Pick<AbortSignal, 'throwIfAborted'> } = {},
+): Promise<JudgedSlide> {
   const tiles = new Map(cellTiles(job, job.size, job.tissue).tiles.map((tile) => [tile.index, tile]));
   const found: Candidates[] = [];
   for await (const { tile: index, candidates } of readSlideBoxes(job.boxes)) {
+    signal?.throwIfAborted();
     const tile = tiles.get(index);
     if (tile === undefined)
       throw new ReigniteError('INTERNAL', `${job.boxes} has a tile ${index}, which the slide does not have.`);
     found.push(keptOf(candidates, tile, job));
   }
+  signal?.throwIfAborted();
   const merged = onceEach(found, job);
   const inside = job.tissue === undefined ? merged : merged.filter((cell) => isInTissue(cell, job));
   return { cells: Float32Array.from(inside.flat()), outside: merged.length - inside.length };

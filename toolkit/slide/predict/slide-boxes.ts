@@ -2,6 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { ReigniteError } from '../../errors.ts';
 import { replaceFile } from '../../files/atomic-write.ts';
 import type { Candidates } from '../../yolo/detect/candidates.ts';
+import { readExactly } from '../read/read-exactly.ts';
 
 /** Of a tile: its number and how many candidates follow, uint32. */
 const HEAD_BYTES = 8;
@@ -39,11 +40,11 @@ export async function* readSlideBoxes(path: string): AsyncGenerator<TileCandidat
   try {
     const { size } = await handle.stat();
     for (let at = 0; at < size; ) {
-      const head = await readAt(handle, at, HEAD_BYTES, path);
+      const head = await wholeBytes(handle, at, HEAD_BYTES, path);
       const [tile, count] = [head.readUInt32LE(0), head.readUInt32LE(4)];
       const length = count * COLUMNS * Float32Array.BYTES_PER_ELEMENT;
       if (at + HEAD_BYTES + length > size) throw cutOff(path);
-      const bytes = await readAt(handle, at + HEAD_BYTES, length, path);
+      const bytes = await wholeBytes(handle, at + HEAD_BYTES, length, path);
       yield { tile, candidates: decoded(bytes, count) };
       at += HEAD_BYTES + length;
     }
@@ -82,10 +83,9 @@ function decoded(bytes: Buffer, count: number): Candidates {
   return candidates;
 }
 
-async function readAt(handle: FileHandle, offset: number, length: number, path: string): Promise<Buffer> {
-  const bytes = Buffer.alloc(length);
-  const { bytesRead } = await handle.read(bytes, 0, length, offset);
-  if (bytesRead < length) throw cutOff(path);
+async function wholeBytes(handle: FileHandle, offset: number, length: number, path: string): Promise<Buffer> {
+  const bytes = await readExactly(handle, offset, length);
+  if (bytes.length < length) throw cutOff(path);
   return bytes;
 }
 

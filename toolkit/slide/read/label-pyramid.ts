@@ -1,9 +1,10 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { ReigniteError } from '../../errors.ts';
 import type { PictureSize } from '../write/pyramid-sizes.ts';
+import { readExactly } from './read-exactly.ts';
 import { RecentPixels } from './recent-pixels.ts';
 import { type SlideLevel, slideLevel, tilesOf } from './slide-level.ts';
-import { readTiffPages, TAG } from './tiff-pages.ts';
+import { readTiffPages, TAG, type TiffPage } from './tiff-pages.ts';
 import { decodeTile } from './tile-codec.ts';
 
 const TILE_BYTES = 64 * 2 ** 20;
@@ -46,17 +47,16 @@ export class LabelPyramid {
       throw new ReigniteError('FILE_MISSING', `File not found: ${path}.`, { cause });
     });
     try {
-      const read = async (offset: number, length: number) => readAt(handle, offset, length);
-      const tiff = await readTiffPages({ read });
+      const tiff = await readTiffPages({ read: (offset, length) => readExactly(handle, offset, length) });
       const [base] = tiff?.pages ?? [];
       if (tiff === undefined || base === undefined) throw damaged(path, 'it is not a TIFF');
-      const isOneByte = base.number(TAG.samples, 1) === 1 && base.number(TAG.bits, 1) === 8;
-      if (!isOneByte || !base.has(TAG.tileWidth)) throw damaged(path, 'it does not hold tiles of one byte per pixel');
+      if (!tiff.pages.every(holdsByteTiles)) throw damaged(path, 'it does not hold tiles of one byte per pixel');
       const levels = tiff.pages.map((page) => slideLevel(page, base, tiff.isLittle));
       return new LabelPyramid(path, handle, levels);
     } catch (error) {
       await handle.close();
-      throw error;
+      if (error instanceof ReigniteError) throw error;
+      throw damaged(path, reasonOf(error), error);
     }
   }
 
@@ -92,15 +92,26 @@ export class LabelPyramid {
 
   #tile(level: number, of: SlideLevel, index: number): Promise<LabelTile> {
     return this.#tiles.get(`${level}/${index}`, async () => {
-      const length = of.lengths[index] ?? 0;
-      const bytes = await readAt(this.#handle, of.offsets[index] ?? 0, length);
-      const size = { width: of.tileWidth, height: of.tileHeight };
-      return decodeTile(bytes, of.layout, size).catch((cause: unknown) => {
-        const reason = cause instanceof Error ? cause.message : String(cause);
-        throw damaged(this.#path, `tile ${index}: ${reason}`, cause);
-      });
+      try {
+        const length = of.lengths[index] ?? 0;
+        const bytes = await readExactly(this.#handle, of.offsets[index] ?? 0, length);
+        if (bytes.length < length) throw new RangeError(`the file ends ${length - bytes.length} bytes before it does`);
+        return await decodeTile(bytes, of.layout, { width: of.tileWidth, height: of.tileHeight });
+      } catch (cause) {
+        throw damaged(this.#path, `tile ${index}: ${reasonOf(cause)}`, cause);
+      }
     });
   }
+}
+
+/** Whether a page is stored in tiles, one byte per pixel. */
+function holdsByteTiles(page: TiffPage): boolean {
+  const isOneByte = page.number(TAG.samples, 1) === 1 && page.number(TAG.bits, 1) === 8;
+  return isOneByte && page.number(TAG.tileWidth, 0) > 0 && page.number(TAG.tileHeight, 0) > 0;
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function damaged(path: string, reason: string, cause?: unknown): ReigniteError {
@@ -108,10 +119,4 @@ function damaged(path: string, reason: string, cause?: unknown): ReigniteError {
     remedy: 'Delete it and run the same `npx reignite predict` again, which rewrites it.',
     ...(cause !== undefined && { cause }),
   });
-}
-
-async function readAt(handle: FileHandle, offset: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.alloc(length);
-  const { bytesRead } = await handle.read(bytes, 0, length, offset);
-  return bytes.subarray(0, bytesRead);
 }

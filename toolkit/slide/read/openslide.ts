@@ -60,15 +60,18 @@ export class OpenSlideSource implements SlideSource {
     const vendor = await library.vendor(path);
     if (vendor === undefined) return undefined;
     const slide = await library.open(path);
-    const error = slide === undefined ? 'it cannot be opened' : await library.error(slide);
-    if (error !== undefined) {
-      if (slide !== undefined) await library.close(slide);
-      throw refused(path, error, REMEDIES.bioFormats);
+    if (slide === undefined) throw refused(path, 'it cannot be opened', REMEDIES.bioFormats);
+    try {
+      await refuseError(path, library, slide, REMEDIES.bioFormats);
+      const levels = await levelsOf(path, library, slide);
+      const scale = await scaleOf(library, slide);
+      const fingerprint = await library.property(slide, 'openslide.quickhash-1');
+      await refuseError(path, library, slide, REMEDIES.damaged);
+      return new OpenSlideSource(path, library, slide, { levels, scale, vendor, fingerprint });
+    } catch (error) {
+      await library.close(slide);
+      throw error;
     }
-    const levels = await levelsOf(library, slide);
-    const scale = await scaleOf(library, slide);
-    const fingerprint = await library.property(slide, 'openslide.quickhash-1');
-    return new OpenSlideSource(path, library, slide, { levels, scale, vendor, fingerprint });
   }
 
   async readRegion(level: number, left: number, top: number, width: number, height: number): Promise<Uint8Array> {
@@ -76,8 +79,7 @@ export class OpenSlideSource implements SlideSource {
     if (of === undefined) throw new RangeError(`Expected a level below ${this.levels.length}, got ${level}`);
     const place = [Math.round(left * of.downsample), Math.round(top * of.downsample)] as const;
     const pixels = await this.#library.region(this.#slide, level, place, [width, height]);
-    const error = await this.#library.error(this.#slide);
-    if (error !== undefined) throw refused(this.#path, error, REMEDIES.damaged);
+    await refuseError(this.#path, this.#library, this.#slide, REMEDIES.damaged);
     const rgb = onWhite(pixels);
     whiten(rgb, { left, top, width, height }, of);
     return rgb;
@@ -104,15 +106,27 @@ function refused(path: string, error: string, remedy: string): ReigniteError {
   return slideUnreadable(path, `OpenSlide reports: ${error}`, remedy);
 }
 
-async function levelsOf(library: OpenSlideLibrary, slide: unknown): Promise<SlideSource['levels']> {
+/** OpenSlide keeps the first error of a slide, and answers every later question with nothing. */
+async function refuseError(path: string, library: OpenSlideLibrary, slide: unknown, remedy: string): Promise<void> {
+  const error = await library.error(slide);
+  if (error !== undefined) throw refused(path, error, remedy);
+}
+
+async function levelsOf(path: string, library: OpenSlideLibrary, slide: unknown): Promise<SlideSource['levels']> {
   const levels: SlideSource['levels'][number][] = [];
   const count = await library.levelCount(slide);
   for (let level = 0; level < count; level++) {
     const [width, height] = await library.levelSize(slide, level);
+    if (width < 1 || height < 1) {
+      await refuseError(path, library, slide, REMEDIES.damaged);
+      throw slideUnreadable(path, `its level ${level} has ${width} x ${height} px`, REMEDIES.damaged);
+    }
     const base = levels[0] ?? { width, height };
     levels.push({ width, height, downsample: (base.width / width + base.height / height) / 2 });
   }
-  return levels;
+  if (levels.length > 0) return levels;
+  await refuseError(path, library, slide, REMEDIES.damaged);
+  throw slideUnreadable(path, 'it has no level', REMEDIES.damaged);
 }
 
 async function scaleOf(library: OpenSlideLibrary, slide: unknown): Promise<StatedResolution> {

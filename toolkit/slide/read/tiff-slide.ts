@@ -2,6 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import sharp from 'sharp';
 import { ReigniteError } from '../../errors.ts';
 import type { ByteSource } from '../../image/tiff-directory.ts';
+import { readExactly } from './read-exactly.ts';
 import { RecentPixels } from './recent-pixels.ts';
 import { REMEDIES, slideUnreadable } from './slide-error.ts';
 import { type SlideLevel, slideLevel, slidePages, tilesOf } from './slide-level.ts';
@@ -166,25 +167,8 @@ function copyTile(
   }
 }
 
-/** Most bytes of one read: a damaged length must not take all memory. */
-const MAX_READ = 2 ** 29;
-
 function sourceOf(handle: FileHandle): ByteSource {
   return { read: (offset, length) => readExactly(handle, offset, length) };
-}
-
-async function readExactly(handle: FileHandle, offset: number, length: number): Promise<Buffer> {
-  const { size } = await handle.stat();
-  const there = Math.min(length, Math.max(0, size - offset));
-  if (there > MAX_READ) throw new RangeError(`Expected at most ${MAX_READ} bytes at once, got ${there}`);
-  const bytes = Buffer.alloc(there);
-  let read = 0;
-  while (read < there) {
-    const { bytesRead } = await handle.read(bytes, read, there - read, offset + read);
-    if (bytesRead === 0) break;
-    read += bytesRead;
-  }
-  return bytes.subarray(0, read);
 }
 
 function vendorOf(base: TiffPage): string {

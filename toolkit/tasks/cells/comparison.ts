@@ -39,7 +39,13 @@ export async function compareCells(definition: CellTaskDefinition, input: Compar
   const changed = changedSettings(definition, settings);
   const judge = (images: readonly JudgedImage[]) => {
     const judged = { images, annotations, overview: rows, config };
-    return { judged, verdict: withChange(judgeCells({ task: definition.name, ...judged, printed }), changed) };
+    return {
+      judged,
+      verdict: withChange(
+        judgeCells({ task: definition.name, ...judged, printed, hasOtherSettings: changed !== undefined }),
+        changed,
+      ),
+    };
   };
   const inEffect = judge(await compareImages(definition, input, (planned) => findInEffect(definition, planned, input)));
   const declared = await declaredImages(definition, work);

@@ -103,7 +103,7 @@ async function detectOnSlide(job: SlideCellsJob, watch: RequestWatch<SlideCellsP
 
 serveRequests<DetectorRequest, DetectorAnswer, DetectionProgress>(async (request, watch) => {
   if (request.kind === 'probe') return { kind: 'probed', engine: (await detectorOf(request.job)).engine };
-  if (request.kind === 'judge-slide') return { kind: 'judged-slide', result: await judgeSlide(request.job) };
+  if (request.kind === 'judge-slide') return { kind: 'judged-slide', result: await judgeSlide(request.job, watch) };
   if (request.kind === 'slide') return { kind: 'detected-slide', result: await detectOnSlide(request.job, watch) };
   return { kind: 'detected', result: await detect(request.job, watch) };
 }, release);

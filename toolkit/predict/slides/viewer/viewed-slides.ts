@@ -27,7 +27,7 @@ export interface ViewedSlide {
  * @param folders - Absolute.
  * @param slides - Folder that holds the slides now, where they were moved.
  * @throws ReigniteError FILE_MISSING for a folder without a prediction, or a slide that is not there; USAGE for folders
- *   without slides, and for two slides of one name.
+ *   without slides, and for two slides of one name; PATH_TRAVERSAL for a name that is not that of a single folder.
  */
 export async function viewedSlides(folders: readonly string[], slides?: string): Promise<readonly ViewedSlide[]> {
   const found = new Map<string, ViewedSlide>();
@@ -36,6 +36,7 @@ export async function viewedSlides(folders: readonly string[], slides?: string):
     const { mpp, level } = settings;
     const choice = { ...(typeof mpp === 'number' && { mpp }), ...(typeof level === 'number' && { level }) };
     for (const image of images.filter(isOfSlide)) {
+      requireFolderName(image.name, folder);
       const known = found.get(image.name);
       const path = slides === undefined ? image.image : join(slides, basename(image.image));
       if (known !== undefined && known.path !== path) throw twoOfOneName(image.name, known.path, path);
@@ -54,6 +55,16 @@ export async function viewedSlides(folders: readonly string[], slides?: string):
 
 function isOfSlide({ files }: ImagePrediction): boolean {
   return files['mask']?.endsWith('.tif') === true || files['density'] !== undefined;
+}
+
+/** Tiles are written into a folder of the slide's name. */
+function requireFolderName(name: string, folder: string): void {
+  if (!['', '.', '..'].includes(name) && !/[/\\\0]/.test(name)) return;
+  throw new ReigniteError(
+    'PATH_TRAVERSAL',
+    `The name of a slide in ${join(folder, 'summary.json')} is not the name of a single folder: ${JSON.stringify(name)}.`,
+    { remedy: 'Run the same `npx reignite predict` again, which rewrites summary.json.' },
+  );
 }
 
 function twoOfOneName(name: string, one: string, other: string): ReigniteError {

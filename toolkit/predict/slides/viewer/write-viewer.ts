@@ -1,11 +1,14 @@
-import { readFile, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { packageFile } from '../../../../config/package-files.ts';
 import { ReigniteError } from '../../../errors.ts';
 import { writeFileAtomic } from '../../../files/atomic-write.ts';
+import { codeOf, hasCode } from '../../../files/disk-error.ts';
 import { lockFile } from '../../../files/file-lock.ts';
 import { ensureFreeSpace } from '../../../files/free-space.ts';
+import { readJsonIfValid } from '../../../files/json-file.ts';
 import { makeFolder } from '../../../files/make-folder.ts';
 import { sweepTemporaries } from '../../../files/temporary-files.ts';
 import { expectedBytes, writeDeepZoom, zoomTiles } from '../../../slide/write/deep-zoom.ts';
@@ -15,6 +18,10 @@ import { type ShownSlide, viewerPage } from './viewer-page.ts';
 
 /** Raised whenever the same slide would give other tiles. */
 const SCHEMA = 1;
+/** Below the folder of the page: a folder per slide. */
+const TILES = 'tiles';
+/** In the folder of a slide: what its tiles were made from. */
+const SOURCES_FILE = 'sources.json';
 const STATIC = ['slide-viewer.css', 'slide-viewer.js'] as const;
 const OPENSEADRAGON = 'openseadragon/build/openseadragon/openseadragon.min.js';
 
@@ -50,7 +57,7 @@ export async function planViewer(
   const plans: ViewerPlan[] = [];
   for (const viewed of slides) {
     const { name } = viewed;
-    const plan = await withLayers(viewed, { folder: join(out, name), isFull }, async ({ layers }) => {
+    const plan = await withLayers(viewed, { folder: join(out, TILES, name), isFull }, async ({ layers }) => {
       let [tiles, bytes] = [0, 0];
       for (const { zoom } of layers) {
         tiles += zoomTiles(zoom).length;
@@ -69,7 +76,7 @@ export async function planViewer(
  *
  * @param plans - Of `planViewer`.
  * @returns The absolute path of the page, and how many tiles were written.
- * @throws ReigniteError NO_SPACE, NOT_WRITABLE, RESULTS_IN_USE; what the slides and predictions lack; the signal's reason.
+ * @throws ReigniteError NO_SPACE, NOT_WRITABLE, RESULTS_IN_USE; PREDICTION_CONFLICT where a slide's folder holds other files; what the slides and predictions lack; the signal's reason.
  */
 export async function writeViewer(
   slides: readonly ViewedSlide[],
@@ -86,6 +93,7 @@ export async function writeViewer(
   const { signal: stop } = options;
   const signal = stop === undefined ? lock.lost : AbortSignal.any([stop, lock.lost]);
   try {
+    for (const { name } of slides) await refuseForeign(join(out, TILES, name));
     const shown: ShownSlide[] = [];
     let made = 0;
     for (const [index, viewed] of slides.entries()) {
@@ -109,7 +117,7 @@ async function writeSlide(
   onProgress: (progress: ViewerProgress) => void,
 ): Promise<{ readonly shown: ShownSlide; readonly made: number }> {
   const { name } = viewed;
-  const folder = join(out, name);
+  const folder = join(out, TILES, name);
   await forgetOthers(folder, await sourcesOf(viewed, isFull), () => ensureFreeSpace(out, bytes));
   return withLayers(viewed, { folder, isFull }, async (open) => {
     const layers: ShownSlide['layers'][number][] = [];
@@ -134,6 +142,14 @@ function describedSlide({ name, tissue, cells }: ViewedSlide, { width, height, m
   return { name, width, height, ...(mpp !== undefined && { mpp }), legend, notes: [...notes] };
 }
 
+/** What `sources.json` of a viewer, also of an earlier version, contains. */
+const Sources = z.object({
+  schema: z.int(),
+  isFull: z.boolean(),
+  choice: z.object({}),
+  files: z.array(z.object({ file: z.string(), size: z.number(), mtimeMs: z.number() })),
+});
+
 /** What the tiles depend on: files by size and time, since a slide takes long to read. */
 async function sourcesOf({ path, tissue, cells, choice }: ViewedSlide, isFull: boolean): Promise<string> {
   const files = [
@@ -150,17 +166,45 @@ async function sourcesOf({ path, tissue, cells, choice }: ViewedSlide, isFull: b
   return `${JSON.stringify({ schema: SCHEMA, isFull, choice, files: described }, null, 1)}\n`;
 }
 
+/** Makes sure that a folder holds nothing, or tiles of a viewer. */
+async function refuseForeign(folder: string): Promise<void> {
+  // A stop within the first write leaves nothing else.
+  await sweepTemporaries(folder, { sole: true, of: (name) => name === SOURCES_FILE });
+  const isEmpty = (await namesIn(folder)).length === 0;
+  if (isEmpty || (await readJsonIfValid(join(folder, SOURCES_FILE), Sources)) !== undefined) return;
+  throw new ReigniteError(
+    'PREDICTION_CONFLICT',
+    `${folder} contains files, but no valid ${SOURCES_FILE}: it was not written by the viewer.`,
+    { remedy: 'Name another folder with `--out`, or move that folder away.' },
+  );
+}
+
 /** Removes tiles of other sources; those of the same are kept. */
 async function forgetOthers(folder: string, sources: string, beforeFirst: () => Promise<void>): Promise<void> {
-  const path = join(folder, 'sources.json');
+  const path = join(folder, SOURCES_FILE);
   const known = await readFile(path, 'utf8').catch(() => undefined);
   if (known === sources) {
     await sweepTemporaries(folder, { sole: true });
     return;
   }
-  await rm(folder, { recursive: true, force: true });
+  await refuseForeign(folder);
+  // The old sources are replaced last: a stop before leaves a folder that is still known as one of tiles.
+  const others = (await namesIn(folder)).filter((name) => name !== SOURCES_FILE);
+  for (const name of others) await rm(join(folder, name), { recursive: true, force: true });
   await beforeFirst();
   await writeFileAtomic(path, sources);
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return [];
+    throw new ReigniteError('NOT_WRITABLE', `${folder} cannot be used as a folder (${codeOf(error) ?? 'unknown'}).`, {
+      cause: error,
+      remedy: 'Name another folder with `--out`, or move that one away.',
+    });
+  }
 }
 
 async function writeAssets(folder: string): Promise<void> {

@@ -33,7 +33,7 @@
   const sourceOf = (layer) => {
     const bits = layer.present.map((text) => atob(text));
     const last = layer.levels - 1;
-    const folder = `${encodeURIComponent(shown.name)}/${layer.id}`;
+    const folder = `tiles/${encodeURIComponent(shown.name)}/${layer.id}`;
     return {
       width: layer.width,
       height: layer.height,

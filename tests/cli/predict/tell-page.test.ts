@@ -1,0 +1,30 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { tellPage } from '../../../cli/predict/tell-page.ts';
+import { ReigniteError } from '../../../toolkit/errors.ts';
+
+let said: string[] = [];
+
+beforeEach(() => {
+  said = [];
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => said.push(String(text)) > 0);
+});
+afterEach(() => vi.restoreAllMocks());
+
+const failing = (error: Error) => ({ path: '/out/page.html', write: () => Promise.reject(error) });
+
+it('says why a page was not written, and does not fail', async () => {
+  await tellPage(failing(new ReigniteError('NO_SPACE', 'The disk is full.', { remedy: 'Free some.' })));
+  expect(said.join('')).toContain('page.html was not written. The disk is full. Free some.');
+  expect(said.join('')).toContain('Run the same command again');
+});
+
+it('says so of an unexpected error as well', async () => {
+  await tellPage(failing(new Error('pixel limit')));
+  expect(said.join('')).toContain('page.html was not written. Unexpected error: pixel limit');
+});
+
+it('ends when the command is interrupted', async () => {
+  const reason = new ReigniteError('CANCELLED', 'The command received SIGINT.');
+  await expect(tellPage(failing(new Error('stopped')), AbortSignal.abort(reason))).rejects.toBe(reason);
+  expect(said).toEqual([]);
+});

@@ -1,0 +1,59 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { readersFile } from '../../../toolkit/dataset/layout.ts';
+import { writeEvaluationPage } from '../../../toolkit/evaluate/evaluation-page.ts';
+import { encodeNpy } from '../../../toolkit/numpy/npy.ts';
+import { readLayersFile } from '../../../toolkit/report/layers/layers-file.ts';
+import { PDL1 } from '../../../toolkit/tasks/pdl1.ts';
+import { suiteFolder } from '../../support/in-temporary-folder.ts';
+import { writeTinyCells } from '../../support/tiny-cells.ts';
+
+const READERS = readersFile('pdl1');
+const EVALUATED = {
+  metrics: {},
+  intervals: { patients: 0, resamples: 0, seed: 1, generator: 'none', level: 0.95, warnings: [], intervals: {} },
+  images: 2,
+  rows: [{ label: 'Overall', value: 0.5, without: 'absent' }],
+  remarks: [],
+} as const;
+
+const folder = suiteFolder();
+const data = () => join(folder(), 'data');
+const input = (out: string) => ({ data: data(), predictions: join(folder(), 'cells'), out: join(folder(), out) });
+
+/** A record of synthetic images whose files have other names; every category has the name of the class after its own. */
+beforeAll(async () => {
+  await writeTinyCells(data(), 'pdl1');
+  const coco = JSON.parse(await readFile(join(data(), READERS), 'utf8'));
+  for (const category of coco.categories) category.name = PDL1.classes[category.id % 3];
+  await writeFile(join(data(), READERS), JSON.stringify(coco));
+  await rename(join(data(), READERS), join(data(), READERS.replace(/[^/]+$/, 'readers_v2.json')));
+  const columns = 'task,image_path,annotation_path,split,patient_id,scanner';
+  await writeFile(join(data(), 'overview_v2.csv'), `${columns}\npdl1,a.png,a.png,test,1,synthetic\n`);
+  await mkdir(join(folder(), 'cells'));
+  const none = encodeNpy({ dtype: 'float32', shape: [0, 3], data: new Float32Array() });
+  for (const stem of ['pdl1_roi_1', 'pdl1_roi_2']) await writeFile(join(folder(), 'cells', `${stem}.npy`), none);
+});
+
+/** Drawing of what the readers marked on the first image. */
+async function readersDrawn(out: string): Promise<string> {
+  const [first] = await readLayersFile(join(folder(), out));
+  return readFile(join(folder(), out, 'report', first?.files.truth ?? ''), 'utf8');
+}
+
+describe('writeEvaluationPage', () => {
+  it('finds files of the record by their content, as the evaluation does', async () => {
+    await writeEvaluationPage('pdl1', input('by-id'), EVALUATED, '0.0.0');
+    const page = await readFile(join(folder(), 'by-id', 'report', 'pdl1.html'), 'utf8');
+    expect(page).toContain('pdl1_roi_1');
+    expect(page).toContain('Synthetic data');
+  });
+
+  it('draws the classes of the rule that the evaluation follows', async () => {
+    await writeEvaluationPage('pdl1', input('rule'), EVALUATED, '0.0.0');
+    const byId = await readersDrawn('rule');
+    await writeEvaluationPage('pdl1', { ...input('rule'), categories: 'by-name' }, EVALUATED, '0.0.0');
+    expect(await readersDrawn('rule')).not.toBe(byId);
+  });
+});
