@@ -5,7 +5,7 @@ import { ERRORS, type ErrorCode, ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { statIfThere } from '../files/if-there.ts';
 import { readJsonFile, readJsonIfValid } from '../files/json-file.ts';
-import { grouped } from '../format.ts';
+import { counted, grouped } from '../format.ts';
 import { FoldName } from '../nnunet/model-card.ts';
 import { AdapterNames, adapterText } from '../onnx/provider/adapter.ts';
 import { Summary } from '../report/summary.ts';
@@ -67,8 +67,8 @@ function percentText(percent: number | null): string {
 function outlinesOf({ regions, leftOut, width, height }: ImagePrediction): string[] {
   if (regions === undefined || leftOut === undefined || leftOut.regions === 0) return [];
   const share = ((100 * leftOut.pixels) / (width * height)).toFixed(2);
-  const smaller = leftOut.regions === 1 ? '1 smaller region' : `${leftOut.regions} smaller regions`;
-  const outlines = regions === 1 ? '1 outline' : `${regions} outlines`;
+  const smaller = counted(leftOut.regions, 'smaller region');
+  const outlines = counted(regions, 'outline');
   return [
     `  ${outlines}; ${smaller} (${grouped(leftOut.pixels)} px, ${share} % of the image) left out by --min-area (0 keeps all)`,
   ];
