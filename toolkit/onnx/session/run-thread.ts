@@ -1,14 +1,14 @@
-import * as ort from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
 import { serveRequests } from '../../threads/serve-requests.ts';
-import { openSession } from './session.ts';
+import { openAsInRuns, openPlain } from './open-for-parity.ts';
 import { floatsOf, tensorOf } from './tensor-values.ts';
 
 /** One run of a model on given numbers. */
 export interface RunRequest {
   readonly path: string;
-  /** As in runs, or the graph as it is, without any optimisation. */
-  readonly how: 'as in runs' | 'plain';
+  /** As in runs, laid out or not as in `SessionOptions`; or the graph as it is, without any optimisation. */
+  readonly how: { readonly laidOut: boolean } | 'plain';
   /** Shape of the input, outermost axis first. */
   readonly shape: readonly number[];
   readonly values: Float32Array;
@@ -22,12 +22,8 @@ export interface RunAnswer {
   readonly values: Float32Array;
 }
 
-function open({ path, how }: RunRequest): Promise<ort.InferenceSession> {
-  if (how === 'as in runs') return openSession(path, { provider: 'cpu' }).then(({ session }) => session);
-  const options = { executionProviders: ['cpu'], graphOptimizationLevel: 'disabled', logSeverityLevel: 4 } as const;
-  return ort.InferenceSession.create(path, options).catch((cause: unknown) => {
-    throw new ReigniteError('MODEL_UNREADABLE', `The model ${path} cannot be loaded: ${String(cause)}`, { cause });
-  });
+function open({ path, how }: RunRequest): Promise<InferenceSession> {
+  return how === 'plain' ? openPlain(path) : openAsInRuns(path, how.laidOut);
 }
 
 async function run(request: RunRequest): Promise<RunAnswer> {
