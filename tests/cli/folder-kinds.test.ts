@@ -21,7 +21,7 @@ describe('a folder that a command for runs is given', () => {
     });
   });
 
-  it('is taken when its summary is damaged, and nobody is told to delete the summary', async () => {
+  it('is taken when its summary is damaged, without the advice to delete the summary', async () => {
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'summary.json'), '{');
     await expect(foldersOf(folder, signal)).resolves.toEqual({ results: folder });

@@ -130,7 +130,7 @@ function whyOf(error: unknown): Omit<NoLook, 'source'> {
 /** Says what was found, faults first; what is as expected is counted, or named too where `all` is set. */
 export function lookLines(look: RecordLook | NoLook, { all = false } = {}): readonly string[] {
   if (look.source === 'none') {
-    // A run asks again by itself, so that only who asked for the check is told what to do.
+    // A run asks again by itself: the remedy is for `doctor`.
     return [`The record was not checked before the download: ${look.reason}.`, ...(all ? [look.remedy] : [])];
   }
   const found = (status: string) => look.checks.filter((check) => check.status === status);
