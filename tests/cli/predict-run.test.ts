@@ -64,8 +64,11 @@ it('predicts as a durable run what it predicts directly, all of it killed on the
 it('is listed, looked at, paused, cancelled, retried and explained by the commands for runs', async () => {
   const run = [...words('steered'), 'large.png', 'small.png', '--run'];
   const command = (...words: string[]) => runCommand(words, place('home-steered'));
-  const first = startCommand(run, place('home-steered'));
-  await first.shows(/[01] of 2 images/);
+  const RELEASED_BY = join(folder(), 'released');
+  const NODE_OPTIONS = `--import=${import.meta.resolve('../support/hold-inference.mjs')}`;
+  const held = place('home-steered');
+  const first = startCommand(run, { ...held, environment: { ...held.environment, NODE_OPTIONS, RELEASED_BY } });
+  await first.shows(/0 of 2 images/);
   const status = await command('status', '--json');
   expect(JSON.parse(status.stdout)).toMatchObject({
     run: expect.stringMatching(/^predict\/he\//),
@@ -81,6 +84,7 @@ it('is listed, looked at, paused, cancelled, retried and explained by the comman
   await first.shows(/The run was resumed/);
   const cancelled = await command('cancel');
   expect([cancelled.status, cancelled.stdout], cancelled.stderr).toEqual([0, expect.stringContaining('is cancelled')]);
+  await writeFile(RELEASED_BY, '');
   expect((await first.ended).status).toBe(1);
   const again = await command('retry');
   expect([again.status, again.stderr]).toEqual([0, expect.stringContaining('Started predict/he/')]);
@@ -93,7 +97,7 @@ it('is listed, looked at, paused, cancelled, retried and explained by the comman
   );
   const image = await command('why', 'small');
   expect(image.stdout, image.stderr).toMatch(
-    /^small: (computed\n {2}Its image had not been computed before|cached\n {2}It came from the cache)/,
+    /^small: (computed\n {2}Its image had not been predicted before|cached\n {2}It came from the cache)/,
   );
   expect(image.stdout).toContain('predictImage (small): completed');
   const list = await command('list');
