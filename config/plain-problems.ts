@@ -19,6 +19,8 @@ export function plainProblem(issue: z.core.$ZodRawIssue): string | undefined {
       return `expected ${sizeText(issue.origin, issue.inclusive === false ? 'more than' : 'at least', issue.minimum)}.`;
     case 'too_big':
       return `expected ${sizeText(issue.origin, issue.inclusive === false ? 'less than' : 'at most', issue.maximum)}.`;
+    case 'not_multiple_of':
+      return `expected a multiple of ${issue.divisor}.`;
     case 'unrecognized_keys':
       return issue.keys.map((key) => unknownField(key, fieldsOf(issue.inst))).join(' ');
     default:

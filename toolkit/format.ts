@@ -58,3 +58,8 @@ export function asSentence(phrase: string): string {
 export function shortNumber(value: number): string {
   return value === 0 ? '0' : value.toPrecision(2);
 }
+
+/** A sentence without its full stop, as part of another one. */
+export function withoutStop(sentence: string): string {
+  return sentence.replace(/\.$/, '');
+}

@@ -4,7 +4,12 @@ import { packageVersion } from '../../config/package-files.ts';
 import { TASK_TITLES } from '../../config/tasks.ts';
 import { loadConfig } from '../../runtime/config/load-config.ts';
 import { resolveRun } from '../../runtime/run/resolve-run.ts';
-import { type ComparedTask, compareSides, type SidesComparison } from '../../toolkit/compare/compare-sides.ts';
+import {
+  type ComparedTask,
+  compareSides,
+  expectCompared,
+  type SidesComparison,
+} from '../../toolkit/compare/compare-sides.ts';
 import { comparisonDocument, writeComparison } from '../../toolkit/compare/comparison-file.ts';
 import { drawComparedLayers } from '../../toolkit/compare/comparison-layers.ts';
 import { writeComparisonPage } from '../../toolkit/compare/comparison-page.ts';
@@ -115,6 +120,7 @@ export async function compareCommand(
     if (done === of) printStep(`${task}: ${of} compared`);
   };
   const comparison = await compareSides(a, b, { config, signal, onRoi });
+  expectCompared(comparison);
   const layers = await drawComparedLayers(out, a, b, comparison.tasks, config.cells.tolerance.maxDistance, signal);
   const document = comparisonDocument(a, b, comparison);
   await writeComparison(out, document, comparison);

@@ -72,6 +72,7 @@ export async function retryCommand(
     return EXIT.done;
   }
   if (isOpen) printStep(`The run ${run.id} is still open. Following it; retry once it has ended.`);
+  tellOfSilence(known);
   return followKnown(known, { start: !isOpen, json }, signal);
 }
 
@@ -85,7 +86,19 @@ export async function watchCommand(
   { json = false }: { readonly json?: boolean },
   signal: AbortSignal,
 ): Promise<number> {
-  return followKnown(await knownRun(part, signal), { start: false, json }, signal);
+  const known = await knownRun(part, signal);
+  tellOfSilence(known);
+  return followKnown(known, { start: false, json }, signal);
+}
+
+function tellOfSilence({ kind, run, isOpen }: KnownRun): void {
+  const { heartbeatSeconds } = kind === 'run' ? run.input.config.temporal : run.input.temporal;
+  if (isOpen) printStep(silenceLine(heartbeatSeconds));
+}
+
+/** Why an open run whose command was killed shows no progress at first. */
+export function silenceLine(heartbeatSeconds: number): string {
+  return `If its command was killed, its work resumes after the heartbeat timeout (${heartbeatSeconds} s).`;
 }
 
 function followKnown(

@@ -3,6 +3,7 @@ import { RecordServers } from '../../activities/acquire/record-servers.ts';
 import type { RunConfig } from '../../config/schema.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { withoutStop } from '../../toolkit/format.ts';
 import { KnownRecords } from '../../toolkit/zenodo/record/known-records.ts';
 import type { ZenodoRecord } from '../../toolkit/zenodo/record/record.ts';
 import { parseRecordId } from '../../toolkit/zenodo/record/record-id.ts';
@@ -58,7 +59,7 @@ async function askFor(
     signal.throwIfAborted();
     if (error instanceof ReigniteError && !error.retryable) throw error;
     const why = error instanceof Error ? error.message : String(error);
-    onStep(`The version of record ${record} could not be resolved yet (${why}); the run tries again.`);
+    onStep(`The version of record ${record} could not be looked up (${withoutStop(why)}). A run looks it up again.`);
     return undefined;
   }
 }

@@ -52,7 +52,7 @@ describe('reignite evaluate --boxes', () => {
   });
 
   it.each([
-    [['--predictions', 'results.json'], 2, 'USAGE', /--data, or --boxes/],
+    [['--predictions', 'results.json'], 2, 'USAGE', /--data, --masks for annotated masks, or --boxes/],
     [['--boxes', 'truth.json', '--data', '.', '--predictions', '.'], 2, 'USAGE', /exclude each other/],
     [['--boxes', 'results.json', '--predictions', '.'], 1, 'ANNOTATIONS_INVALID', /is not COCO JSON/],
   ])('refuses %j', async (words, expected, code, cause) => {

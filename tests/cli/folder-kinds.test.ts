@@ -1,11 +1,12 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { foldersOf } from '../../cli/inspect/report.ts';
-import { writePredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
+import { readPredictionSummary, writePredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
 
+const SUMMARY = { run: 'r', record: '1', profile: 'sample', digest: 'd', status: 'done', tasks: {} } as const;
 const { signal } = new AbortController();
 
 describe('a folder that a command for runs is given', () => {
@@ -20,7 +21,7 @@ describe('a folder that a command for runs is given', () => {
     });
   });
 
-  it('is taken when its summary is damaged, and nobody is told to delete the summary', async () => {
+  it('is taken when its summary is damaged, without the advice to delete the summary', async () => {
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'summary.json'), '{');
     await expect(foldersOf(folder, signal)).resolves.toEqual({ results: folder });
@@ -28,5 +29,33 @@ describe('a folder that a command for runs is given', () => {
       code: 'FILE_DAMAGED',
       remedy: expect.not.stringMatching(/delete/i),
     });
+  });
+});
+
+describe('a folder that a command for predictions is given', () => {
+  it('is named for what it is', async () => {
+    const folder = await temporaryFolder();
+    const remedy = expect.stringContaining('npx reignite predict');
+    const absent = join(folder, 'absent');
+    await expect(readPredictionSummary(absent)).rejects.toMatchObject({
+      code: 'FILE_MISSING',
+      message: `There is no folder ${absent}.`,
+      remedy,
+    });
+    await expect(readPredictionSummary(folder)).rejects.toMatchObject({
+      code: 'FILE_MISSING',
+      message: `${folder} has no summary.json: it is not a folder of predict.`,
+      remedy,
+    });
+    await RESULTS.summary.write(folder, SUMMARY);
+    await expect(readPredictionSummary(folder)).rejects.toMatchObject({
+      code: 'USAGE',
+      message: `${folder} is the results folder of a run, not a folder of predict.`,
+      remedy,
+    });
+    const path = join(folder, 'summary.json');
+    const text = await readFile(path, 'utf8');
+    await writeFile(path, text.slice(0, 20));
+    await expect(readPredictionSummary(folder)).rejects.toMatchObject({ code: 'FILE_DAMAGED', remedy });
   });
 });

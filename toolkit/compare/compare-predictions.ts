@@ -8,6 +8,8 @@ import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-scope.ts';
 import { pairPoints } from '../verdict/compare-points.ts';
 import type { SideTask } from './side.ts';
 
+const OF_SLIDE = 'It is a whole slide; compare takes masks of images only.';
+
 /** How far two predictions of one ROI are apart. */
 export interface RoiDifference {
   readonly roi: string;
@@ -41,6 +43,8 @@ export interface ComparedPrediction extends RoiDifference {
  * @returns Without an agreement when the two cannot be compared.
  */
 export async function compareMaskFiles(roi: string, a: SideTask, b: SideTask): Promise<ComparedPrediction> {
+  if ([a, b].some((side) => side.predictions.get(roi)?.endsWith('.tif')))
+    return { roi, difference: null, reason: OF_SLIDE };
   const read = async (side: SideTask): Promise<LabelImage> => {
     const mask = await decodeLabels(side.predictions.get(roi) ?? '');
     return side.labels === undefined ? mask : { ...mask, data: translateLabels(mask.data, side.labels) };

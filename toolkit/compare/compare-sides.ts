@@ -14,6 +14,9 @@ import {
 import { type PairedScores, pairedScores } from './paired-scores.ts';
 import type { Side, SideTask } from './side.ts';
 
+const MAX_NAMED = 5;
+const NO_PIXEL = 'Neither side predicted a pixel.';
+
 /** How far two sides agree. */
 export type Likeness = 'equal' | 'within tolerance' | 'differs' | 'not comparable';
 
@@ -102,6 +105,24 @@ export async function compareSides(
   };
 }
 
+/**
+ * Makes sure that at least one ROI or image was compared.
+ *
+ * @throws ReigniteError NOT_COMPARABLE with the reasons of the first ROIs that were not.
+ */
+export function expectCompared({ verdict, tasks }: SidesComparison): void {
+  if (verdict !== 'not comparable') return;
+  const reasons = tasks.flatMap(({ task, rois }) =>
+    rois.map(({ roi, reason }) => `${TASK_TITLES[task]}, ${roi}: ${reason ?? NO_PIXEL}`),
+  );
+  const more = reasons.length - MAX_NAMED;
+  const shown = [...reasons.slice(0, MAX_NAMED), ...(more > 0 ? [`And ${more} more.`] : [])];
+  throw new ReigniteError(
+    'NOT_COMPARABLE',
+    `None of the predictions that A and B share can be compared. ${shown.join(' ')}`,
+  );
+}
+
 function aboutDifferences(a: Side, b: Side): AboutDifference[] {
   const fields = new Set([...a.about.keys(), ...b.about.keys()]);
   const kinds = a.kind === b.kind ? [] : [{ field: 'kind of result', a: a.kind, b: b.kind }];
@@ -187,7 +208,7 @@ function remarksOn(
   return [
     ...said('A', onlyIn(a, b)),
     ...said('B', onlyIn(b, a)),
-    ...unread.map(({ roi, reason }) => `${roi} was not compared. ${reason ?? 'Neither side predicted a pixel.'}`),
+    ...unread.map(({ roi, reason }) => `${roi} was not compared. ${reason ?? NO_PIXEL}`),
     ...(scores === undefined
       ? ['No scores: A and B share no patient whose regions were scored against a ground truth.']
       : scores.leftOut.length === 0
@@ -198,8 +219,6 @@ function remarksOn(
     ...(scores?.warnings ?? []),
   ];
 }
-
-const MAX_NAMED = 5;
 
 function shortList(names: readonly string[]): string {
   if (names.length <= MAX_NAMED) return listed(names);

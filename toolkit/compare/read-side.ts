@@ -122,10 +122,12 @@ async function readEvaluation(folder: string, { name, data }: SideOptions): Prom
 function predictionSide(folder: string, summary: PredictionSummary, { name, data }: SideOptions): Side {
   const { task, model, settings, images } = summary;
   const isCells = CELL_TASKS.some((each) => each === task);
-  const fileOf = (image: string) => join(folder, isCells ? cellFiles(image).points : tissueFiles(image).mask);
+  // A whole slide has other files than an image.
+  const fileOf = ({ name: image, files }: PredictionSummary['images'][number]) =>
+    join(folder, isCells ? (files['points'] ?? cellFiles(image).points) : (files['mask'] ?? tissueFiles(image).mask));
   const { path, digest, ...more } = model;
   const about = new Map(flat({ ...settings, model: { path: basename(path), digest, folds: more.folds } }));
-  const predictions = new Map(images.map((image) => [image.name, fileOf(image.name)]));
+  const predictions = new Map(images.map((image) => [image.name, fileOf(image)]));
   const paths = new Map(images.map((image) => [image.name, image.image]));
   const labelNames = model.labels;
   const found = { predictions, images: paths, ...(labelNames && { labelNames }) };

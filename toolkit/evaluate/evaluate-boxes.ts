@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, parse } from 'node:path';
 import { z } from 'zod';
+import { parseRecordJson } from '../dataset/read-text.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { averagePrecision, type ScoredBox, type TrueBox } from '../metrics/average-precision.ts';
@@ -62,7 +63,7 @@ export interface EvaluatedBoxes {
  *
  * Classes are matched by name, images by the name of their file without its ending.
  *
- * @throws ReigniteError FILE_MISSING, ANNOTATIONS_INVALID, POINTS_INVALID naming the file at fault; NOT_WRITABLE,
+ * @throws ReigniteError FILE_MISSING also for a folder without a prediction of any annotated image; ANNOTATIONS_INVALID, POINTS_INVALID naming the file at fault; NOT_WRITABLE,
  *   NO_SPACE.
  */
 export async function evaluateBoxes({
@@ -95,6 +96,7 @@ export async function evaluateBoxes({
     images: truth.images.length,
     remarks: [
       ...remarks,
+      ...(boxes.length === 0 ? [`There are no boxes to score in ${predictions}: all objects count as missed.`] : []),
       ...(lost > 0 ? [`Annotations left out, because ${path} does not list their category: ${lost}.`] : []),
       ...(overLimit > 0
         ? [
@@ -146,6 +148,16 @@ async function fromCandidates({ images, categories }: Truth, folder: string): Pr
     }
   }
   const missing = images.filter(({ file_name }) => !files.includes(`${parse(file_name).name}.json`)).length;
+  if (missing > 0 && missing === images.length) {
+    throw new ReigniteError(
+      'FILE_MISSING',
+      `${folder} has no prediction of any annotated image, such as ${images[0]?.file_name.replace(/\.[^.]*$/, '')}.json.`,
+      {
+        remedy:
+          'Name the folder `candidates` inside the output folder of `npx reignite predict`, or a COCO file of results.',
+      },
+    );
+  }
   return {
     boxes,
     remarks: [
@@ -165,13 +177,22 @@ async function fromCandidates({ images, categories }: Truth, folder: string): Pr
 
 async function readJson<Value>(path: string, schema: z.ZodType<Value>): Promise<Value> {
   const text = await readFile(path, 'utf8').catch((cause) => {
-    throw new ReigniteError('FILE_MISSING', `File not found: ${path}.`, { cause });
+    throw new ReigniteError('FILE_MISSING', `File not found: ${path}.`, { cause, remedy: 'Check the path.' });
   });
+  const remedy = `Correct the file ${path}, or export it again as COCO JSON.`;
+  const found = schema.safeParse(parseOwnJson(text, path, remedy));
+  if (found.success) return found.data;
+  const [issue] = found.error.issues;
+  const place = issue === undefined || issue.path.length === 0 ? 'the document' : issue.path.map(String).join('.');
+  const cause = `${path} is not COCO JSON of boxes: ${place}: ${issue?.message.replace(/\.$/, '') ?? 'not understood'}.`;
+  throw new ReigniteError('ANNOTATIONS_INVALID', cause, { cause: found.error, remedy });
+}
+
+function parseOwnJson(text: string, path: string, remedy: string): unknown {
   try {
-    return schema.parse(JSON.parse(text));
+    return parseRecordJson(text, path, 'ANNOTATIONS_INVALID');
   } catch (cause) {
-    const reason =
-      cause instanceof z.ZodError ? z.prettifyError(cause).split('\n').slice(0, 2).join(' ') : String(cause);
-    throw new ReigniteError('ANNOTATIONS_INVALID', `${path} is not COCO JSON of boxes: ${reason}.`, { cause });
+    if (!(cause instanceof ReigniteError)) throw cause;
+    throw new ReigniteError(cause.code, cause.message, { cause, remedy });
   }
 }

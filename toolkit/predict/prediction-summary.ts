@@ -1,17 +1,19 @@
-import { readFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { z } from 'zod';
 import { TASKS, type Task } from '../../config/tasks.ts';
 import { ERRORS, type ErrorCode, ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { csvField } from '../files/csv-field.ts';
-import { readJsonIfValid } from '../files/json-file.ts';
-import { grouped } from '../format.ts';
+import { statIfThere } from '../files/if-there.ts';
+import { readJsonFile, readJsonIfValid } from '../files/json-file.ts';
+import { counted, grouped } from '../format.ts';
 import { FoldName } from '../nnunet/model-card.ts';
 import { AdapterNames, adapterText } from '../onnx/provider/adapter.ts';
+import { Summary } from '../report/summary.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import type { ClassCount, ImagePrediction } from './prediction.ts';
 
+const NAME_IT = 'Name the output folder of `npx reignite predict`.';
 const NAME_WIDTH = 28;
 /** With more classes than this, only those that occur are listed. */
 const FEW_CLASSES = 10;
@@ -66,8 +68,8 @@ function percentText(percent: number | null): string {
 function outlinesOf({ regions, leftOut, width, height }: ImagePrediction): string[] {
   if (regions === undefined || leftOut === undefined || leftOut.regions === 0) return [];
   const share = ((100 * leftOut.pixels) / (width * height)).toFixed(2);
-  const smaller = leftOut.regions === 1 ? '1 smaller region' : `${leftOut.regions} smaller regions`;
-  const outlines = regions === 1 ? '1 outline' : `${regions} outlines`;
+  const smaller = counted(leftOut.regions, 'smaller region');
+  const outlines = counted(regions, 'outline');
   return [
     `  ${outlines}; ${smaller} (${grouped(leftOut.pixels)} px, ${share} % of the image) left out by --min-area (0 keeps all)`,
   ];
@@ -225,13 +227,28 @@ export async function isPredictionFolder(folder: string): Promise<boolean> {
   return (await readJsonIfValid(join(folder, 'summary.json'), PredictionSummary)) !== undefined;
 }
 
-/** Reads `summary.json`; its paths become absolute. @throws ReigniteError FILE_MISSING where the folder holds no summary of a prediction. */
+/**
+ * Reads `summary.json`; its paths become absolute.
+ *
+ * @throws ReigniteError FILE_MISSING where there is no such folder, or no summary in it; USAGE for the folder of a run;
+ *   FILE_DAMAGED.
+ */
 export async function readPredictionSummary(out: string): Promise<PredictionSummary> {
   const path = join(out, 'summary.json');
-  try {
-    const summary = PredictionSummary.parse(JSON.parse(await readFile(path, 'utf8')));
-    return withPaths(summary, (each) => resolve(out, each));
-  } catch (cause) {
-    throw new ReigniteError('FILE_MISSING', `${path} is not a summary of a prediction.`, { cause });
+  if (await readJsonIfValid(path, Summary)) {
+    throw new ReigniteError('USAGE', `${out} is the results folder of a run, not a folder of predict.`, {
+      remedy: NAME_IT,
+    });
   }
+  const summary = await readJsonFile(path, PredictionSummary, {
+    remedy:
+      'Check that the folder is one of predict. If it is, run the same `npx reignite predict` again, which rewrites the file.',
+  });
+  if (summary !== undefined) return withPaths(summary, (each) => resolve(out, each));
+  const isThere = (await statIfThere(out)) !== undefined;
+  throw new ReigniteError(
+    'FILE_MISSING',
+    isThere ? `${out} has no summary.json: it is not a folder of predict.` : `There is no folder ${out}.`,
+    { remedy: NAME_IT },
+  );
 }

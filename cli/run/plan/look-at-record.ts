@@ -6,7 +6,7 @@ import type { RunInput } from '../../../activities/inputs.ts';
 import { ReigniteError } from '../../../toolkit/errors.ts';
 import type { HomeFolders } from '../../../toolkit/files/home-folders.ts';
 import { fileExists } from '../../../toolkit/files/open-for-reading.ts';
-import { bytesText } from '../../../toolkit/format.ts';
+import { bytesText, withoutStop } from '../../../toolkit/format.ts';
 import { type CheckedRecord, checkRecord } from '../../../toolkit/preflight/check-record.ts';
 import { folderTree } from '../../../toolkit/preflight/record-tree.ts';
 import { type FoundArchive, remoteTree } from '../../../toolkit/preflight/remote-tree.ts';
@@ -41,7 +41,9 @@ export interface RecordLook extends CheckedRecord {
 /** Why a record could not be looked at. */
 export interface NoLook {
   readonly source: 'none';
+  /** Without a full stop. */
   readonly reason: string;
+  readonly remedy: string;
 }
 
 /** Looking must not hold up a run. */
@@ -70,7 +72,7 @@ export async function lookAtRecord(
     return await lookOnServer(config, look, home, within);
   } catch (error) {
     signal.throwIfAborted();
-    return { source: 'none', reason: reasonOf(error) };
+    return { source: 'none', ...whyOf(error) };
   }
 }
 
@@ -109,16 +111,28 @@ function withRecordPaths({ checks, tasks }: CheckedRecord, folder: string): Chec
   return { tasks, checks: checks.map((check) => ({ ...check, detail: inRecord(check.detail) })) };
 }
 
-function reasonOf(error: unknown): string {
-  if (error instanceof RangeIgnored) return 'its server does not support partial downloads';
-  if (error instanceof ReigniteError) return `${error.code}: ${error.message}`;
-  if (error instanceof Error && error.name === 'TimeoutError') return `no answer within ${LOOK_MS / 1000} s`;
+const LOOK_AGAIN = 'Check the connection and run the same command again.';
+
+function whyOf(error: unknown): Omit<NoLook, 'source'> {
+  if (error instanceof RangeIgnored) {
+    const remedy = 'Download it with `npx reignite download`, then check the files.';
+    return { reason: 'its server does not support partial downloads', remedy };
+  }
+  if (error instanceof ReigniteError) {
+    return { reason: `${error.code}: ${withoutStop(error.message)}`, remedy: error.remedy };
+  }
+  if (error instanceof Error && error.name === 'TimeoutError') {
+    return { reason: `no answer within ${LOOK_MS / 1000} s`, remedy: LOOK_AGAIN };
+  }
   throw error;
 }
 
 /** Says what was found, faults first; what is as expected is counted, or named too where `all` is set. */
 export function lookLines(look: RecordLook | NoLook, { all = false } = {}): readonly string[] {
-  if (look.source === 'none') return [`The record was not checked before the download: ${look.reason}.`];
+  if (look.source === 'none') {
+    // A run asks again by itself: the remedy is for `doctor`.
+    return [`The record was not checked before the download: ${look.reason}.`, ...(all ? [look.remedy] : [])];
+  }
   const found = (status: string) => look.checks.filter((check) => check.status === status);
   const passed = found('pass');
   const isKnown = look.source === 'server' && look.bytes === 0;

@@ -5,10 +5,11 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { VerdictConfig } from '../../../config/verdict-config.ts';
 import { masksAgreement, pointsAgreement, sumOfAgreements } from '../../../toolkit/compare/compare-predictions.ts';
-import { compareSides } from '../../../toolkit/compare/compare-sides.ts';
+import { compareSides, expectCompared } from '../../../toolkit/compare/compare-sides.ts';
 import { pairedScores } from '../../../toolkit/compare/paired-scores.ts';
 import { readSide } from '../../../toolkit/compare/read-side.ts';
 import type { Side, SideTask } from '../../../toolkit/compare/side.ts';
+import { writePredictionSummary } from '../../../toolkit/predict/prediction-summary.ts';
 import type { PatientsFile } from '../../../toolkit/verdict/verdict-file.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
@@ -148,6 +149,32 @@ describe('compareSides', () => {
     const comparison = await compareSides(same, larger, options);
     expect(comparison.verdict).toBe('not comparable');
     expect(comparison.tasks[0]?.remarks[0]).toContain('A is 2 x 1 px, B 3 x 1.');
+  });
+
+  it('refuses predictions of whole slides, and says why', async () => {
+    const folder = await temporaryFolder();
+    const slide = {
+      image: '/s.svs',
+      name: 's',
+      width: 9,
+      height: 9,
+      cached: false,
+      provider: 'cpu',
+      seconds: 1,
+      notes: [],
+    };
+    await writePredictionSummary(folder, {
+      task: 'he',
+      model: { path: '/m', digest: 'd' },
+      settings: {},
+      images: [{ ...slide, files: { mask: 'masks/s.tif' } }],
+      failures: [],
+    });
+    const read = await readSide(folder, { name: 'x' });
+    expect(read.tasks.get('he')?.predictions.get('s')).toBe(join(folder, 'masks', 's.tif'));
+    const comparison = await compareSides(read, read, options);
+    expect(() => expectCompared(comparison)).toThrow('s: It is a whole slide; compare takes masks of images only.');
+    expect(() => expectCompared({ ...comparison, verdict: 'equal' })).not.toThrow();
   });
 
   it('refuses sides of other records, and sides without a task in common', async () => {

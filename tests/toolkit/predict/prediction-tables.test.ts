@@ -41,3 +41,9 @@ it('leaves the notes out when it is to be quiet', () => {
 it.each([[['class0']], [['0']], [['item', 'class1', 'nucleus']]])('keeps the names of a detector: %j', (names) => {
   expect(cellClasses(names).map(({ name }) => name)).toEqual(names);
 });
+
+it('groups the digits of the regions without an outline, as of their pixels', () => {
+  const leftOut = { regions: 1533, pixels: 2953 };
+  const lines = describePrediction({ ...IMAGE, width: 1000, height: 1000, regions: 1200, leftOut }, true);
+  expect(lines[1]).toContain('1,200 outlines; 1,533 smaller regions (2,953 px');
+});

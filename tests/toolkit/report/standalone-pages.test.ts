@@ -38,7 +38,7 @@ async function predicted(): Promise<string> {
   return join(out, 'report', 'index.html');
 }
 
-/** A square PNG of one bit a pixel, in which all are 0. */
+/** A square PNG of one bit per pixel, in which all are 0. */
 function blackPng(side: number): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(side, 0);
