@@ -2,6 +2,7 @@ import { open, readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { statIfThere } from '../../toolkit/files/if-there.ts';
+import { refuseStream } from '../../toolkit/files/regular-file.ts';
 import { EXPORT_MODULE, EXPORT_WEIGHTS, remedyOfKind } from '../../toolkit/models/remedies.ts';
 import { foldOfFolder } from '../../toolkit/nnunet/convert/model-folds.ts';
 import { checkpointFamily } from '../../toolkit/nnunet/convert/state-dict.ts';
@@ -43,7 +44,7 @@ const NOTHING = { globals: [], elements: 0, tensors: [] } as const;
  * Looks into a file that is said to be a model, without executing anything: a checkpoint, also one that could do harm in
  * Python or is broken, an ONNX file, or whatever else it is.
  *
- * @throws ReigniteError FILE_MISSING, USAGE for a folder.
+ * @throws ReigniteError FILE_MISSING; USAGE for a folder, a named pipe, a device or a socket.
  */
 export async function inspectModel(file: string): Promise<InspectedModel> {
   const head = await readHead(file);
@@ -84,6 +85,7 @@ async function readHead(file: string): Promise<Uint8Array> {
   if (found.isDirectory()) {
     throw await folderError(file);
   }
+  refuseStream(file, found);
   const handle = await open(file);
   try {
     const { bytesRead, buffer } = await handle.read(new Uint8Array(KIND_BYTES), 0, KIND_BYTES, 0);

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
+import { requireRegularFile } from '../../toolkit/files/regular-file.ts';
 import { shortNumber } from '../../toolkit/format.ts';
 import {
   compareOutputs,
@@ -55,12 +56,16 @@ async function referenceOf(
       remedy: 'Export the model to ONNX where it was made, or save its output with `numpy.save`.',
     });
   }
+  requireRegularFile(path);
   return runOnce({ path, how: 'plain', ...asInput(image), ...(output !== undefined && { output }) }, signal);
 }
 
 /** A checkpoint is converted for the size of the input. */
 async function outputOf(path: string, image: Numbers, signal: AbortSignal | undefined): Promise<Numbers> {
-  if (/\.onnx$/i.test(path)) return runOnce({ path, how: 'as in runs', ...asInput(image) }, signal);
+  if (/\.onnx$/i.test(path)) {
+    requireRegularFile(path);
+    return runOnce({ path, how: 'as in runs', ...asInput(image) }, signal);
+  }
   const [height, width] = image.shape.slice(-2);
   const size = height === undefined || width === undefined ? undefined : { height, width };
   const work = await mkdtemp(join(tmpdir(), 'reignite-parity-'));

@@ -1,5 +1,7 @@
 import { open } from 'node:fs/promises';
 import { ReigniteError } from '../errors.ts';
+import { asSystemError } from '../files/disk-error.ts';
+import { requireRegularFile } from '../files/regular-file.ts';
 import { describeModel } from '../onnx/file/describe-model.ts';
 import { openCheckpoint } from '../pytorch/containers/checkpoint.ts';
 import { fileKind, isZip, KIND_BYTES, textKind } from '../pytorch/containers/file-kind.ts';
@@ -10,7 +12,7 @@ import { EXPORT_WEIGHTS, remedyOfKind } from './remedies.ts';
 /**
  * Refuses a file that is not a PyTorch checkpoint, by its first bytes, so that a message names what it is.
  *
- * @throws ReigniteError CHECKPOINT_UNSUPPORTED; FILE_MISSING.
+ * @throws ReigniteError CHECKPOINT_UNSUPPORTED; FILE_MISSING; USAGE for what is not a regular file.
  */
 export async function refuseOtherFile(path: string): Promise<void> {
   const head = await headOf(path);
@@ -66,8 +68,9 @@ function isOnnx(path: string): boolean {
 }
 
 async function headOf(path: string): Promise<Uint8Array> {
+  requireRegularFile(path);
   const handle = await open(path).catch((cause) => {
-    throw new ReigniteError('FILE_MISSING', `File not found: ${path}.`, { cause });
+    throw asSystemError(cause);
   });
   try {
     const { bytesRead, buffer } = await handle.read(new Uint8Array(KIND_BYTES), 0, KIND_BYTES, 0);

@@ -4,6 +4,7 @@ import { ReigniteError } from '../errors.ts';
 import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { statIfThere } from '../files/if-there.ts';
+import { requireRegularFile } from '../files/regular-file.ts';
 import { bareWeights } from '../nnunet/convert/bare-weights.ts';
 import { type ConvertProgress, convertModel, modelDigest } from '../nnunet/convert/convert-model.ts';
 import { findModelFolder } from '../nnunet/convert/find-model-folder.ts';
@@ -181,6 +182,7 @@ function notesOf({ v2 }: ModelCard): readonly string[] {
 
 /** An ONNX file: one fold that `model convert` wrote, by its description, or any other model, by its sidecar. */
 async function prepareOnnx(path: string, models: string, signal: AbortSignal | undefined): Promise<TissueModel> {
+  requireRegularFile(path);
   const found = await findSidecar(path);
   if (found === undefined) refuseDetector(path);
   const { path: source, json } = found ?? (await requireSidecar(path));
