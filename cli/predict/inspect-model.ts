@@ -1,14 +1,13 @@
-import { open, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { statIfThere } from '../../toolkit/files/if-there.ts';
-import { refuseStream } from '../../toolkit/files/regular-file.ts';
+import { identifyFile } from '../../toolkit/models/identify-file.ts';
 import { EXPORT_MODULE, EXPORT_WEIGHTS, remedyOfKind } from '../../toolkit/models/remedies.ts';
 import { foldOfFolder } from '../../toolkit/nnunet/convert/model-folds.ts';
 import { checkpointFamily } from '../../toolkit/nnunet/convert/state-dict.ts';
 import { type DescribedModel, type DescribedValue, describeModel } from '../../toolkit/onnx/file/describe-model.ts';
 import { openCheckpoint } from '../../toolkit/pytorch/containers/checkpoint.ts';
-import { fileKind, isZip, KIND_BYTES, textKind } from '../../toolkit/pytorch/containers/file-kind.ts';
 import type { SeenGlobal } from '../../toolkit/pytorch/pickle/global-verdict.ts';
 import { describe, isPickleObject, type PickleValue } from '../../toolkit/pytorch/pickle/value.ts';
 import { type TreeNode, treeLines, valueTree } from '../../toolkit/pytorch/pickle/value-tree.ts';
@@ -47,22 +46,19 @@ const NOTHING = { globals: [], elements: 0, tensors: [] } as const;
  * @throws ReigniteError FILE_MISSING; USAGE for a folder, a named pipe, a device or a socket.
  */
 export async function inspectModel(file: string): Promise<InspectedModel> {
-  const head = await readHead(file);
-  const kind = fileKind(head);
-  if (kind !== undefined) return otherFile(file, kind);
-  if (/\.onnx$/i.test(file)) return inspectOnnx(file);
+  await refuseFolder(file);
+  const { form, kind } = await identifyFile(file);
+  if (form === 'other') return otherFile(file, kind);
+  if (form === 'onnx' || (form === 'unknown' && /\.onnx$/i.test(file))) return inspectOnnx(file);
   const globals: SeenGlobal[] = [];
   try {
     return await inspectCheckpoint(file, globals);
   } catch (error) {
     if (!(error instanceof ReigniteError)) throw error;
     const { code, message: cause, remedy } = error;
-    const isPickle = globals.some(isImportable);
-    const text = isPickle ? undefined : textKind(head);
-    if (text !== undefined) return otherFile(file, text);
     const isProgram = cause.includes('TorchScript');
     const zip = isProgram ? 'a TorchScript program' : 'a zip archive that is not a readable checkpoint';
-    const unread = isZip(head) ? zip : 'not a readable checkpoint';
+    const unread = form === 'zip' ? zip : 'not a readable checkpoint';
     const holds = globals.length === 0 ? unread : 'a truncated checkpoint';
     const fault = { code, cause };
     return { file, format: 'other', holds, ...NOTHING, safe: false, globals, fault, next: remedy };
@@ -74,25 +70,8 @@ function otherFile(file: string, holds: string): InspectedModel {
   return { file, format: 'other', holds, safe: true, ...NOTHING, ...(next !== undefined && { next }) };
 }
 
-/** Text that is read as a pickle may seem to import names; Python imports only names that are identifiers. */
-function isImportable({ module, name }: SeenGlobal): boolean {
-  return [module, name].every((each) => /^[\p{ID_Start}_][\p{ID_Continue}.]*$/u.test(each));
-}
-
-async function readHead(file: string): Promise<Uint8Array> {
-  const found = await statIfThere(file);
-  if (found === undefined) throw new ReigniteError('FILE_MISSING', `File not found: ${file}.`);
-  if (found.isDirectory()) {
-    throw await folderError(file);
-  }
-  refuseStream(file, found);
-  const handle = await open(file);
-  try {
-    const { bytesRead, buffer } = await handle.read(new Uint8Array(KIND_BYTES), 0, KIND_BYTES, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await handle.close();
-  }
+async function refuseFolder(file: string): Promise<void> {
+  if ((await statIfThere(file))?.isDirectory() === true) throw await folderError(file);
 }
 
 /** Says which files of a folder of folds can be looked into. */

@@ -35,7 +35,13 @@ async function convertModelFile(
   out: string | undefined,
   size: number | undefined,
 ): Promise<ConvertedFile> {
+  await refuseNoCheckpoint(file);
   const onnx = out ?? `${file.replace(/\.[^./]+$/, '')}.onnx`;
+  if (resolve(onnx) === file) {
+    throw new ReigniteError('USAGE', `${onnx} would replace the file that is converted.`, {
+      remedy: 'Name another file with `--out`.',
+    });
+  }
   const beside = `${onnx.replace(/\.onnx$/, '')}.json`;
   await refuseSidecarOfUser(beside);
   const work = await mkdtemp(join(tmpdir(), 'reignite-convert-'));
@@ -62,6 +68,12 @@ export interface MadeModel {
  * @throws ReigniteError FILE_MISSING, USAGE for a folder, or what the conversion throws.
  */
 export async function convertInto(file: string, work: string, size: DetectorSize | undefined): Promise<MadeModel> {
+  await refuseNoCheckpoint(file);
+  const fold = checkpointOfFold(file);
+  return fold === undefined ? convertOther(file, work, size) : convertFold(file, fold, work);
+}
+
+async function refuseNoCheckpoint(file: string): Promise<void> {
   const found = await statIfThere(file);
   if (found === undefined) throw new ReigniteError('FILE_MISSING', `File not found: ${file}.`);
   if (found.isDirectory()) {
@@ -72,8 +84,6 @@ export async function convertInto(file: string, work: string, size: DetectorSize
   }
   refuseStream(file, found);
   await refuseOtherFile(file);
-  const fold = checkpointOfFold(file);
-  return fold === undefined ? convertOther(file, work, size) : convertFold(file, fold, work);
 }
 
 /** A description may be overwritten; any other file of that name was written by the user. */

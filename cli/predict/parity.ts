@@ -2,7 +2,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { requireRegularFile } from '../../toolkit/files/regular-file.ts';
 import { shortNumber } from '../../toolkit/format.ts';
 import {
   compareOutputs,
@@ -11,6 +10,7 @@ import {
   readNumbers,
   runOnce,
 } from '../../toolkit/models/compare-outputs.ts';
+import { refuseNotOnnx } from '../../toolkit/models/refuse-other-file.ts';
 import { EXIT, printResult } from '../output.ts';
 import { convertInto } from './model.ts';
 
@@ -56,14 +56,14 @@ async function referenceOf(
       remedy: 'Export the model to ONNX where it was made, or save its output with `numpy.save`.',
     });
   }
-  requireRegularFile(path);
+  await refuseNotOnnx(path);
   return runOnce({ path, how: 'plain', ...asInput(image), ...(output !== undefined && { output }) }, signal);
 }
 
 /** A checkpoint is converted for the size of the input. */
 async function outputOf(path: string, image: Numbers, signal: AbortSignal | undefined): Promise<Numbers> {
   if (/\.onnx$/i.test(path)) {
-    requireRegularFile(path);
+    await refuseNotOnnx(path);
     return runOnce({ path, how: 'as in runs', ...asInput(image) }, signal);
   }
   const [height, width] = image.shape.slice(-2);
