@@ -14,6 +14,7 @@ import { type TreeNode, treeLines, valueTree } from '../../toolkit/pytorch/pickl
 import { type ListedTensor, listTensors } from '../../toolkit/pytorch/tensors/list-tensors.ts';
 import { findStateDict, networkOf } from '../../toolkit/pytorch/tensors/state-dict.ts';
 import { elementCount } from '../../toolkit/pytorch/tensors/tensor.ts';
+import { shellWord } from '../../toolkit/shell-word.ts';
 import { detectorFamily } from '../../toolkit/yolo/detector-family.ts';
 import { printable } from '../output.ts';
 
@@ -90,7 +91,7 @@ async function folderError(folder: string): Promise<ReigniteError> {
 function inspectOnnx(file: string): InspectedModel {
   const onnx = describeModel(file);
   const holds = `a graph ${onnx.graph} written by ${onnx.producer || 'an unknown program'}`;
-  const next = `\`npx reignite model describe ${file}\` shows its input and output.`;
+  const next = `\`npx reignite model describe ${shellWord(file)}\` shows its input and output.`;
   return { file, format: 'onnx', holds, safe: true, ...NOTHING, elements: onnx.parameters, onnx, next };
 }
 
@@ -120,13 +121,14 @@ function contentOf(root: PickleValue, file: string): Pick<InspectedModel, 'holds
   const nnunet = checkpointFamily(root, file);
   if (nnunet !== undefined) {
     const folder = dirname(dirname(file));
-    return { holds: nnunet, next: `\`npx reignite predict --task he --model ${folder}\` uses its folder.` };
+    const predict = `npx reignite predict --task he --model ${shellWord(folder)} --out predicted image.png`;
+    return { holds: nnunet, next: `\`${predict}\` segments image.png with its folder.` };
   }
   const detector = detectorFamily(root, file);
   if (detector !== undefined) {
     const isTaken = /^an? (?:Model|DetectionModel|SegmentationModel) /.test(detector);
-    const predict = `\`npx reignite predict --task nuclei --model ${file}\` detects with it.`;
-    return { holds: detector, next: isTaken ? predict : OTHER_TASK };
+    const predict = `npx reignite predict --task nuclei --model ${shellWord(file)} --out predicted image.png`;
+    return { holds: detector, next: isTaken ? `\`${predict}\` detects cells in image.png.` : OTHER_TASK };
   }
   const weights = findStateDict(root);
   if (weights === undefined) {
@@ -139,7 +141,7 @@ function contentOf(root: PickleValue, file: string): Pick<InspectedModel, 'holds
   const isNnunet = network?.startsWith('an nnU-Net') ?? false;
   return {
     holds,
-    next: isNnunet ? `\`npx reignite model convert ${file}\`, with its plans next to it.` : EXPORT_WEIGHTS,
+    next: isNnunet ? `\`npx reignite model convert ${shellWord(file)}\`, with its plans next to it.` : EXPORT_WEIGHTS,
   };
 }
 
