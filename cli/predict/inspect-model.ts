@@ -16,7 +16,7 @@ import { findStateDict, networkOf } from '../../toolkit/pytorch/tensors/state-di
 import { elementCount } from '../../toolkit/pytorch/tensors/tensor.ts';
 import { shellWord } from '../../toolkit/shell-word.ts';
 import { detectorFamily } from '../../toolkit/yolo/detector-family.ts';
-import { printable } from '../output.ts';
+import { printableLine } from '../output.ts';
 
 /** What `model inspect` says of a file. */
 export interface InspectedModel {
@@ -152,8 +152,8 @@ const ORDER = ['dangerous', 'inert', 'known'] as const;
 /** What a person reads of a file: the verdict, the names that matter first, then the tree. */
 export function describeInspected(model: InspectedModel): string {
   const lines = [headOf(model), ...faultOf(model), ...nextOf(model), ...namesOf(model), ...bodyOf(model)];
-  // A hostile file may name things so that a terminal obeys them.
-  return lines.map(printable).join('\n');
+  // A hostile file may name things so that a terminal obeys them, or so that they seem to be lines of this text.
+  return lines.map(printableLine).join('\n');
 }
 
 function headOf({ file, format, holds, globals, fault }: InspectedModel): string {

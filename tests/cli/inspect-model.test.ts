@@ -109,6 +109,15 @@ describe('inspectModel', () => {
     expect(words.trimEnd().split('\n')).toEqual(expected);
   });
 
+  it('keeps the name of a tensor on one line', async () => {
+    const name = 'weight\nDANGEROUS\tline\u001b';
+    const header = Buffer.from(JSON.stringify({ [name]: { dtype: 'U8', shape: [1], data_offsets: [0, 1] } }));
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header.length));
+    const { text } = await inspected('odd.safetensors', Buffer.concat([length, header, Uint8Array.of(1)]));
+    expect(text).toMatch(/^ {2}weight\\u\{a\}DANGEROUS\\u\{9\}line\\u\{1b\}: tensor/m);
+  });
+
   it('unfolds what contains itself once', async () => {
     const { found } = await inspected('loop.pkl', ']q\x00h\x00a.');
     expect(found.tree).toMatchObject({ what: 'list of 1', children: [{ what: 'list of 1, as above', children: [] }] });
