@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises';
+import type { Readable, Writable } from 'node:stream';
 import {
   type GpuInstallOptions,
   type GpuInstallPlan,
@@ -41,7 +42,7 @@ export async function gpuCommand(
     return EXIT.done;
   }
   for (const line of linesOf(plan)) printStep(line);
-  if (plan.downloadBytes > 0 && options.yes !== true) await confirm(signal);
+  if (plan.downloadBytes > 0 && options.yes !== true) await confirmDownload(signal);
   await installGpu(plan, { ...settings, signal, onStep: printStep });
   const finding = await cudaFinding();
   printResult(options.json ? JSON.stringify({ ...documentOf(plan), cuda: finding }, null, 1) : lineOf(finding));
@@ -64,15 +65,30 @@ function refuseOtherMachine(): void {
   );
 }
 
-async function confirm(signal: AbortSignal): Promise<void> {
+/**
+ * Asks at a terminal whether the download is wanted. Ctrl-D is a no; Ctrl-C is passed on as SIGINT, because the prompt
+ * keeps the terminal from sending it.
+ *
+ * @throws ReigniteError USAGE for any answer but yes, and where there is no terminal; the signal's reason.
+ */
+export async function confirmDownload(
+  signal: AbortSignal,
+  input: Readable & { readonly isTTY?: boolean } = process.stdin,
+  output: Writable = process.stderr,
+): Promise<void> {
   const refusal = new ReigniteError('USAGE', 'The download was not confirmed.', {
     remedy: 'Run the command again with `--yes` if you accept the licences and the size.',
   });
-  if (!process.stdin.isTTY) throw refusal;
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  if (input.isTTY !== true) throw refusal;
+  const terminal = createInterface({ input, output, terminal: true });
+  terminal.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+  // Not every version of Node.js settles a question whose terminal is closed.
+  const closed = new Promise<undefined>((resolve) => terminal.once('close', () => resolve(undefined)));
   try {
-    const answer = await terminal.question('Accept these licences and download? [y/N] ', { signal });
-    if (!/^y(es)?$/i.test(answer.trim())) throw refusal;
+    const question = terminal.question('Accept these licences and download? [y/N] ', { signal }).catch(() => undefined);
+    const answer = await Promise.race([question, closed]);
+    signal.throwIfAborted();
+    if (!/^y(es)?$/i.test(answer?.trim() ?? '')) throw refusal;
   } finally {
     terminal.close();
   }

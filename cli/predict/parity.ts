@@ -1,7 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
+import { readJsonIfValid } from '../../toolkit/files/json-file.ts';
 import { shortNumber } from '../../toolkit/format.ts';
 import {
   compareOutputs,
@@ -11,6 +13,9 @@ import {
   runOnce,
 } from '../../toolkit/models/compare-outputs.ts';
 import { refuseNotOnnx } from '../../toolkit/models/refuse-other-file.ts';
+import { ModelCard } from '../../toolkit/nnunet/model-card.ts';
+import { isLarge } from '../../toolkit/nnunet/networks/ort-fold-networks.ts';
+import { sidecarPath } from '../../toolkit/onnx/custom-model/sidecar.ts';
 import { EXIT, printResult } from '../output.ts';
 import { convertInto } from './model.ts';
 
@@ -60,21 +65,42 @@ async function referenceOf(
   return runOnce({ path, how: 'plain', ...asInput(image), ...(output !== undefined && { output }) }, signal);
 }
 
-/** A checkpoint is converted for the size of the input. */
 async function outputOf(path: string, image: Numbers, signal: AbortSignal | undefined): Promise<Numbers> {
-  if (/\.onnx$/i.test(path)) {
-    await refuseNotOnnx(path);
-    return runOnce({ path, how: 'as in runs', ...asInput(image) }, signal);
-  }
-  const [height, width] = image.shape.slice(-2);
-  const size = height === undefined || width === undefined ? undefined : { height, width };
+  if (/\.onnx$/i.test(path)) await refuseNotOnnx(path);
   const work = await mkdtemp(join(tmpdir(), 'reignite-parity-'));
   try {
-    const { made } = await convertInto(path, work, size);
-    return await runOnce({ path: made, how: 'as in runs', ...asInput(image) }, signal);
+    const { model, laidOut } = await (/\.onnx$/i.test(path) ? asGiven(path, work) : converted(path, work, image));
+    return await runOnce({ path: model, how: { laidOut }, ...asInput(image) }, signal);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+}
+
+/** The ONNX file, and whether runs open it laid out (`SessionOptions`). */
+interface ModelOfRuns {
+  readonly model: string;
+  readonly laidOut: boolean;
+}
+
+/** A checkpoint is converted for the size of the input. */
+async function converted(path: string, work: string, { shape }: Numbers): Promise<ModelOfRuns> {
+  const [height, width] = shape.slice(-2);
+  const size = height === undefined || width === undefined ? undefined : { height, width };
+  const { made, card } = await convertInto(path, work, size);
+  const network = ModelCard.safeParse(card).data;
+  return { model: made, laidOut: network !== undefined && isLarge(work, network) };
+}
+
+/** A large model is linked into a temporary folder: the laid out copy is written next to it. */
+async function asGiven(path: string, work: string): Promise<ModelOfRuns> {
+  const card = await readJsonIfValid(sidecarPath(path), ModelCard);
+  const [file, ...others] = card?.folds.map((fold) => fold.file) ?? [];
+  if (card === undefined || file !== basename(file ?? '') || others.length > 0 || !existsSync(path)) {
+    return { model: path, laidOut: false };
+  }
+  await symlink(path, join(work, file));
+  const laidOut = isLarge(work, card);
+  return { model: laidOut ? join(work, file) : path, laidOut };
 }
 
 function asInput({ shape, values }: Numbers): { readonly shape: readonly number[]; readonly values: Float32Array } {

@@ -5,7 +5,8 @@ import { unpackArchive } from '../../toolkit/archive/unpack-archive.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
 import { asDiskError } from '../../toolkit/files/disk-error.ts';
-import { statIfThere } from '../../toolkit/files/if-there.ts';
+import { lockFile } from '../../toolkit/files/file-lock.ts';
+import { lstatIfThere, statIfThere } from '../../toolkit/files/if-there.ts';
 import { readJsonIfValid } from '../../toolkit/files/json-file.ts';
 import { makeFolder } from '../../toolkit/files/make-folder.ts';
 import { bindingFolder, gpuFolder, gpuLibraries } from '../../toolkit/onnx/provider/cuda-files.ts';
@@ -20,8 +21,11 @@ const HEADERS = { accept: 'application/vnd.pypi.simple.v1+json' };
 const STALL_MS = 30_000;
 
 const Project = z.object({ files: z.array(z.object({ filename: z.string(), url: z.string() })) });
-/** SHA-256 of the wheel that each installed library comes from, and its size. */
-const Installed = z.record(z.string(), z.object({ wheel: z.string(), bytes: z.number() }));
+/** Of each installed library: SHA-256 of the wheel that it comes from and its size, or the file that it links to. */
+const Installed = z.record(
+  z.string(),
+  z.union([z.object({ wheel: z.string(), bytes: z.number() }), z.object({ link: z.string() })]),
+);
 type Installed = z.infer<typeof Installed>;
 
 export interface GpuInstallOptions {
@@ -57,9 +61,14 @@ export interface GpuInstallPlan {
   readonly diskBytes: number;
 }
 
-/** Finds out what is installed, what an installed PyTorch has, and what must be downloaded; changes nothing. */
+/**
+ * Finds out what is installed, what an installed PyTorch has, and what must be downloaded; changes nothing.
+ *
+ * @throws ReigniteError USAGE for an index that is not an address.
+ */
 export async function planGpuInstall(options: GpuInstallOptions = {}): Promise<GpuInstallPlan> {
-  const { folder = gpuFolder(), wheels = GPU_WHEELS } = options;
+  const { folder = gpuFolder(), wheels = GPU_WHEELS, index = DEFAULT_INDEX } = options;
+  addressIn(index, '');
   const roots = options.packageFolders ?? pythonPackageFolders();
   const record = await readRecord(folder);
   const planned: PlannedWheel[] = [];
@@ -86,27 +95,49 @@ async function planWheel(
 
 async function isInstalled(wheel: GpuWheel, folder: string, record: Installed): Promise<boolean> {
   for (const name of wheel.libraries) {
-    const known = record[name];
-    const found = await statIfThere(placeOf(wheel, name, folder));
-    if (known?.wheel !== wheel.sha256 || found?.size !== known.bytes) return false;
+    if (!(await isAsRecorded(record[name], wheel, placeOf(wheel, name, folder)))) return false;
   }
   return true;
+}
+
+async function isAsRecorded(known: Installed[string] | undefined, wheel: GpuWheel, place: string): Promise<boolean> {
+  if (known === undefined) return false;
+  if ('link' in known) return (await linkTargetOf(place)) === known.link && (await statIfThere(place)) !== undefined;
+  const found = await lstatIfThere(place);
+  return known.wheel === wheel.sha256 && found?.isFile() === true && found.size === known.bytes;
 }
 
 /**
  * Carries out a plan: downloads wheels (resuming interrupted downloads), extracts their libraries, links those that an
  * installed PyTorch has, and links the provider into the folder where ONNX Runtime looks for it.
  *
- * @throws ReigniteError NETWORK, CHECKSUM_MISMATCH when a wheel is not the pinned one; NO_SPACE, NOT_WRITABLE; the
- *   signal's reason.
+ * @throws ReigniteError FILE_LOCKED while another process installs; NETWORK, CHECKSUM_MISMATCH when a wheel is not the
+ *   pinned one; NO_SPACE, NOT_WRITABLE; the signal's reason.
  */
 export async function installGpu(plan: GpuInstallPlan, options: GpuInstallOptions = {}): Promise<void> {
   const { folder } = plan;
   for (const place of [folder, gpuLibraries(folder), providerFolder(folder)]) await makeFolder(place, { mode: 0o700 });
+  const lock = await lockFile(join(folder, 'install.lock'), `The folder ${folder}`).catch((error: unknown) => {
+    if (!(error instanceof ReigniteError && error.code === 'FILE_LOCKED')) throw error;
+    const remedy = 'Wait for the other command, then run this one again.';
+    throw new ReigniteError('FILE_LOCKED', error.message, { cause: error, remedy });
+  });
+  try {
+    const signal = options.signal === undefined ? lock.lost : AbortSignal.any([options.signal, lock.lost]);
+    await installLocked(plan, { ...options, signal });
+  } finally {
+    await lock.release();
+  }
+}
+
+async function installLocked(plan: GpuInstallPlan, options: GpuInstallOptions): Promise<void> {
+  const { folder } = plan;
   for (const planned of plan.wheels) {
+    // The process that had the lock before may have installed it.
+    if (await isInstalled(planned.wheel, folder, await readRecord(folder))) continue;
     if (planned.how === 'linked') await linkLibraries(planned, folder);
-    if (planned.how === 'downloaded') await downloadLibraries(planned.wheel, folder, options);
-    if (planned.how !== 'installed') await recordWheel(planned.wheel, folder);
+    else await downloadLibraries(planned.wheel, folder, options);
+    await recordWheel(planned.wheel, folder);
   }
   await rm(downloadsFolder(folder), { recursive: true, force: true });
   await linkProvider(plan, options.binding ?? bindingFolder());
@@ -115,7 +146,11 @@ export async function installGpu(plan: GpuInstallPlan, options: GpuInstallOption
 async function linkLibraries({ wheel, from }: PlannedWheel, folder: string): Promise<void> {
   for (const name of wheel.libraries) {
     const target = from?.get(name);
-    if (target !== undefined) await linkTo(target, placeOf(wheel, name, folder));
+    if (target === undefined) continue;
+    const place = placeOf(wheel, name, folder);
+    // A file of an earlier wheel: only this command writes to this folder.
+    if ((await lstatIfThere(place))?.isFile() === true) await rm(place, { force: true });
+    await linkTo(target, place);
   }
 }
 
@@ -157,11 +192,30 @@ async function downloadLibraries(
 }
 
 async function addressOf(wheel: GpuWheel, index: string, signal: AbortSignal | undefined): Promise<string> {
-  const project = new URL(`${wheel.project}/`, index.endsWith('/') ? index : `${index}/`).href;
-  const { files } = Project.parse(await asNetwork(getJson(project, { stallMs: STALL_MS, signal, headers: HEADERS })));
-  const file = files.find(({ filename }) => filename === wheel.file);
-  if (file !== undefined) return new URL(file.url, project).href;
-  throw new ReigniteError('NETWORK', `${project} does not list ${wheel.file}.`);
+  const project = addressIn(index, `${wheel.project}/`);
+  const answer = await asNetwork(getJson(project, { stallMs: STALL_MS, signal, headers: HEADERS }));
+  const parsed = Project.safeParse(answer);
+  if (!parsed.success) {
+    throw new ReigniteError('NETWORK', `${project} does not answer as a package index (PEP 691).`, {
+      remedy: 'Give the address of a simple index that answers in JSON as `--index`, or leave the option out.',
+      cause: parsed.error,
+    });
+  }
+  const file = parsed.data.files.find(({ filename }) => filename === wheel.file);
+  if (file === undefined) throw new ReigniteError('NETWORK', `${project} does not list ${wheel.file}.`);
+  if (!URL.canParse(file.url, project)) {
+    throw new ReigniteError('NETWORK', `${project} gives an invalid address of ${wheel.file}: ${file.url}.`);
+  }
+  return new URL(file.url, project).href;
+}
+
+/** @throws ReigniteError USAGE for an index that is not an address of HTTP. */
+function addressIn(index: string, path: string): string {
+  const base = index.endsWith('/') ? index : `${index}/`;
+  if (/^https?:/i.test(base) && URL.canParse(path, base)) return new URL(path, base).href;
+  throw new ReigniteError('USAGE', `The package index ${index} is not an address of HTTP or HTTPS.`, {
+    remedy: `Give the whole address as \`--index\`, such as ${DEFAULT_INDEX}.`,
+  });
 }
 
 async function asNetwork<Result>(reply: Promise<Result>): Promise<Result> {
@@ -176,8 +230,11 @@ async function asNetwork<Result>(reply: Promise<Result>): Promise<Result> {
 async function recordWheel(wheel: GpuWheel, folder: string): Promise<void> {
   const record = await readRecord(folder);
   for (const name of wheel.libraries) {
-    const found = await statIfThere(placeOf(wheel, name, folder));
-    if (found !== undefined) record[name] = { wheel: wheel.sha256, bytes: found.size };
+    const place = placeOf(wheel, name, folder);
+    const link = await linkTargetOf(place);
+    const found = await statIfThere(place);
+    if (link !== undefined) record[name] = { link };
+    else if (found !== undefined) record[name] = { wheel: wheel.sha256, bytes: found.size };
   }
   await writeFileAtomic(join(folder, 'installed.json'), `${JSON.stringify(record, null, 1)}\n`);
 }
@@ -205,6 +262,10 @@ async function linkTo(target: string, path: string): Promise<void> {
   }
 }
 
+function linkTargetOf(path: string): Promise<string | undefined> {
+  return readlink(path).catch(() => undefined);
+}
+
 /**
  * Links in the folder of the binding that lead into the user's cache, for `reignite clean gpu`.
  *
@@ -215,7 +276,7 @@ export async function providerLinks(folder = gpuFolder(), binding = bindingFolde
   const links: string[] = [];
   for (const name of names) {
     const path = join(binding, name);
-    const target = await readlink(path).catch(() => undefined);
+    const target = await linkTargetOf(path);
     if (target?.startsWith(providerFolder(folder)) === true) links.push(path);
   }
   return links;

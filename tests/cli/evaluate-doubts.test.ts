@@ -120,3 +120,12 @@ describe('categories whose ids begin at 0', () => {
     });
   });
 });
+
+it('prints the scores also where the page cannot be written', async () => {
+  await mkdir(at('blocked'));
+  await writeFile(at('blocked', 'report'), 'a file where the folder of the page should be');
+  const { status, stdout, stderr } = await evaluate('pdl1', 'from-one', 'cells', '--json', '--out', 'blocked');
+  expect(status, stderr).toBe(0);
+  expect(JSON.parse(stdout).groups.RUMC).toBeDefined();
+  expect(stderr).toContain('pdl1.html was not written.');
+});

@@ -1,14 +1,17 @@
 import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { parityCommand } from '../../cli/predict/parity.ts';
 import { compareOutputs } from '../../toolkit/models/compare-outputs.ts';
+import { readModelCard } from '../../toolkit/nnunet/model-card.ts';
 import { writeNpy } from '../../toolkit/numpy/npy.ts';
 import { writeModel } from '../../toolkit/onnx/file/write-model.ts';
 import { GraphBuilder } from '../../toolkit/onnx/graph/graph.ts';
+import { InferenceThread } from '../../toolkit/threads/inference-thread.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
 import { randomNumbers } from '../support/random-numbers.ts';
+import { writeTinyModel } from '../toolkit/nnunet/support/tiny-model.ts';
 
 const fixture = (path: string) => fileURLToPath(new URL(`../fixtures/${path}`, import.meta.url));
 
@@ -40,6 +43,32 @@ describe('reignite model parity', () => {
     const input = await inputOf([1, 3, 32, 32]);
     const model = fixture('onnx-models/half.onnx');
     expect(await parityCommand(model, { against: model, input, tolerance: 0.05, json: true })).toBe(0);
+  });
+
+  it('runs a large model of nnU-Net laid out as runs do, and leaves nothing next to it', async () => {
+    const folder = await writeTinyModel(await temporaryFolder(), [16, 24]);
+    const model = join(folder, 'fold_0.onnx');
+    const card = await readModelCard(folder);
+    const asked: unknown[] = [];
+    const run = vi.spyOn(InferenceThread.prototype, 'ask').mockImplementation(async (request) => {
+      asked.push(request);
+      return { shape: [1], values: Float32Array.of(1) };
+    });
+    onTestFinished(() => run.mockRestore());
+    const beside = (patch: readonly number[]) =>
+      writeFile(join(folder, 'fold_0.json'), JSON.stringify({ ...card, folds: card.folds.slice(0, 1), patch }));
+    const input = await inputOf([1, 3, 16, 24]);
+    // Memory is estimated from the patch: this one takes some GB.
+    await beside([8192, 8192]);
+    await parityCommand(model, { against: model, input, tolerance, json: true });
+    await beside([16, 24]);
+    await parityCommand(model, { against: model, input, tolerance, json: true });
+    expect(asked).toMatchObject([
+      { how: 'plain' },
+      { path: expect.not.stringContaining(folder), how: { laidOut: true } },
+      { how: 'plain' },
+      { path: model, how: { laidOut: false } },
+    ]);
   });
 
   it('says which input does not fit, and what a reference is not', async () => {

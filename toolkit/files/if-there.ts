@@ -18,6 +18,15 @@ export function lstatIfThere(path: string): Promise<Stats | undefined> {
 }
 
 /**
+ * Whether there is a file at a path, or at what a link points to; a folder is none.
+ *
+ * @throws ReigniteError NOT_READABLE where the system refuses to say.
+ */
+export async function isFile(path: string): Promise<boolean> {
+  return (await statIfThere(path))?.isFile() ?? false;
+}
+
+/**
  * Reads a text file; undefined where there is none.
  *
  * @throws ReigniteError NOT_READABLE where the system refuses to read it; USAGE for a named pipe, a device or a socket.

@@ -1,8 +1,8 @@
 import type { Task } from '../../config/tasks.ts';
 import type { DecodedImage } from '../image/accepted-image.ts';
 import { measureStain, type StainColours } from '../image/stain-colours.ts';
+import { MODEL_MPP } from '../model-resolution.ts';
 import { definitionOf } from '../tasks/registry.ts';
-import { MODEL_MPP } from './input-image.ts';
 
 const STAIN_NAMES = { 'H&E': 'H&E (pink and purple)', immunohistochemistry: 'immunohistochemistry (brown and blue)' };
 
@@ -40,7 +40,7 @@ export function scaleCautions(mpp: number | undefined): readonly string[] {
 }
 
 /** Nuclei of 7 µm side by side, without any space between them. */
-const MOST_PER_MM2 = 20_000;
+const MAX_PER_MM2 = 20_000;
 
 /**
  * Says when there are more cells than tissue can have.
@@ -51,10 +51,10 @@ const MOST_PER_MM2 = 20_000;
 export function densityCautions(cells: number, pixels: number, mpp: number | undefined): readonly string[] {
   const mm2 = (pixels * (mpp ?? MODEL_MPP) ** 2) / 1e6;
   // A few cells in a small crop give no density.
-  if ((cells - 3 * Math.sqrt(cells)) / mm2 <= MOST_PER_MM2) return [];
+  if ((cells - 3 * Math.sqrt(cells)) / mm2 <= MAX_PER_MM2) return [];
   const assumed = mpp === undefined ? `, if a pixel is ${MODEL_MPP} µm,` : '';
   return [
     `Do not trust these numbers: ${Math.round(cells / mm2)} cells per mm²${assumed} are more than tissue can hold ` +
-      `(about ${MOST_PER_MM2}).`,
+      `(about ${MAX_PER_MM2}).`,
   ];
 }

@@ -1,3 +1,4 @@
+import { csvField } from '../files/csv-field.ts';
 import type { Classification, ImageFeature } from '../geojson/feature-file.ts';
 import type { Candidate, CandidatesFile } from '../yolo/detect/candidates-file.ts';
 import type { ClassCount } from './prediction.ts';
@@ -75,7 +76,7 @@ const COLUMNS = 'x,y,class,name,score,x1,y1,x2,y2';
 /** A table of cells as CSV (RFC 4180), coordinates in px of the image. */
 export function cellsTable(cells: readonly FoundCell[], classes: readonly Classification[]): string {
   const rows = cells.map(({ x, y, class: of, score, box }) =>
-    [x, y, of, quoted(classes[of]?.name ?? `class ${of}`), score, ...box].join(','),
+    [x, y, of, csvField(classes[of]?.name ?? `class ${of}`), score, ...box].join(','),
   );
   return `${[COLUMNS, ...rows].join('\n')}\n`;
 }
@@ -131,8 +132,4 @@ export function countCells(
 
 function toHundredths(value: number): number {
   return Math.round(value * 100) / 100;
-}
-
-function quoted(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -9,13 +9,10 @@ import { makeFolder } from '../files/make-folder.ts';
 import { asSentence } from '../format.ts';
 import { AcceptedImage, type DecodedImage } from '../image/accepted-image.ts';
 import { conversionsOf, depthRemarks, remarksOn } from '../image/image-remarks.ts';
+import { MODEL_MPP, suitsModels } from '../model-resolution.ts';
 import { isSlide, scaleOfTiff } from '../slide/read/is-slide.ts';
 import type { ImagePrediction, PredictionChoices } from './prediction.ts';
 
-/** µm per px of the images that the paper's models were trained on. */
-export const MODEL_MPP = 0.5;
-/** What one image may differ from it without another word: a twentieth. */
-const NEAR = 0.05;
 /** An image without a scale within these bounds is one whose scale was mistyped. */
 const MAX_SIDE = 100_000;
 const MAX_PIXELS = 2 ** 31;
@@ -98,11 +95,6 @@ export async function isSeenAsSlide(
   { level, everywhere }: Pick<PredictionChoices, 'level' | 'everywhere'>,
 ): Promise<boolean> {
   return level !== undefined || everywhere === true || (await isSlide(path));
-}
-
-/** Whether images of `mpp` µm per px are those that the models know. */
-export function suitsModels(mpp: number): boolean {
-  return Math.abs(mpp / MODEL_MPP - 1) <= NEAR;
 }
 
 interface Size {

@@ -23,7 +23,7 @@ import type { PredictionSummary } from './prediction-summary.ts';
 const MANY_ROWS = 40;
 /** Longer side of the picture of an image without layers, in px. */
 const PICTURE_EDGE = 800;
-const MOST_CLASSES = 5;
+const MAX_CLASSES = 5;
 /** Pictures that are drawn at the same time. */
 const LANES = 2;
 
@@ -123,7 +123,7 @@ function cardOf(task: Task, image: ImagePrediction, picture: Html): Html {
 
 function areasIn({ areas = [] }: ImagePrediction): readonly string[] {
   const largest = areas.filter(({ share }) => share > 0).sort((a, b) => b.share - a.share);
-  return largest.slice(0, MOST_CLASSES).map(({ name, share }) => `${name} ${percent(share)}`);
+  return largest.slice(0, MAX_CLASSES).map(({ name, share }) => `${name} ${percent(share)}`);
 }
 
 function countsIn({ cells, counts = [], tumourProportion }: ImagePrediction): readonly string[] {
@@ -131,7 +131,7 @@ function countsIn({ cells, counts = [], tumourProportion }: ImagePrediction): re
   const share = tumourProportion?.percent;
   return [
     ...(cells === undefined ? [] : [counted(cells, 'cell')]),
-    ...found.slice(0, MOST_CLASSES).map(({ name, count }) => `${name} ${count}`),
+    ...found.slice(0, MAX_CLASSES).map(({ name, count }) => `${name} ${count}`),
     ...(share === undefined || share === null ? [] : [`tumour proportion ${share.toFixed(1)} %`]),
   ];
 }

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { TASKS, type Task } from '../../config/tasks.ts';
 import { ERRORS, type ErrorCode, ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { csvField } from '../files/csv-field.ts';
 import { readJsonIfValid } from '../files/json-file.ts';
 import { grouped } from '../format.ts';
 import { FoldName } from '../nnunet/model-card.ts';
@@ -80,10 +81,10 @@ export function describeFailure({ code, cause, remedy }: ImageFailure): string {
 /** All numbers of all images as CSV, one line per class of an image. */
 function predictionTable(images: readonly ImagePrediction[]): string {
   const areas = images.flatMap(({ name, areas = [] }) =>
-    areas.map((area) => [quoted(name), area.value, quoted(area.name), area.pixels, area.share, area.mm2 ?? '']),
+    areas.map((area) => [csvField(name), area.value, csvField(area.name), area.pixels, area.share, area.mm2 ?? '']),
   );
   const counts = images.flatMap(({ name, counts = [] }) =>
-    counts.map((each) => [quoted(name), each.value, quoted(each.name), each.count, each.perMm2 ?? '']),
+    counts.map((each) => [csvField(name), each.value, csvField(each.name), each.count, each.perMm2 ?? '']),
   );
   const isTissue = images.some(({ areas: of }) => of !== undefined);
   const head = isTissue ? 'image,label,name,pixels,share,mm2' : 'image,class,name,cells,per_mm2';
@@ -92,10 +93,6 @@ function predictionTable(images: readonly ImagePrediction[]): string {
 
 function row(name: string, value: string): string {
   return `  ${name.padEnd(NAME_WIDTH)} ${value}`;
-}
-
-function quoted(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 const Size = z.object({ width: z.int(), height: z.int() });

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { CELL_TASKS } from '../../config/tasks.ts';
@@ -6,6 +5,7 @@ import { Receipts } from '../cache/receipts.ts';
 import { countBoxes } from '../dataset/count-boxes.ts';
 import { overviewFileIn } from '../dataset/find-files.ts';
 import { folderOf, OVERVIEW_FILE } from '../dataset/layout.ts';
+import { sha256Of } from '../files/hash-file.ts';
 import { inside } from '../files/inside.ts';
 import type { CountedCoco, PublishedDigest } from '../verdict/discrepancies/paper-entries.ts';
 import { definitionOf } from './registry.ts';
@@ -59,8 +59,4 @@ function packedAs(content: Buffer, digest: string): string | undefined {
     if (sha256Of(gzipSync(content, { level })) === digest) return `gzip-encoded at level ${level}`;
   }
   return undefined;
-}
-
-function sha256Of(content: Buffer): string {
-  return createHash('sha256').update(content).digest('hex');
 }

@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ZipFile } from 'yazl';
-import { gpuCommand } from '../../../cli/maintain/gpu.ts';
+import { confirmDownload, gpuCommand } from '../../../cli/maintain/gpu.ts';
 import { installGpu, planGpuInstall, providerLinks } from '../../../runtime/gpu/install-gpu.ts';
 import { GPU_ORT_VERSION, GPU_WHEELS, type GpuWheel } from '../../../runtime/gpu/wheels.ts';
+import { ReigniteError } from '../../../toolkit/errors.ts';
+import { lockFile } from '../../../toolkit/files/file-lock.ts';
 import { ortVersion } from '../../../toolkit/onnx/session/engine.ts';
 import { faultServer } from '../../support/fault-server.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
@@ -64,7 +66,8 @@ async function setUp({ cut }: { readonly cut?: number } = {}) {
         ranges.push(request.headers.range);
         const isEnding = isCut;
         isCut = false;
-        sendRange(response, content, request.headers.range, isEnding ? cut : undefined);
+        const part = join(root, 'cache', 'downloads', `${wheel.file}.part`);
+        sendRange(response, content, request.headers.range, isEnding && cut !== undefined ? { cut, part } : undefined);
       }
     }
     if (!response.writableEnded && !response.headersSent) response.writeHead(404).end();
@@ -85,15 +88,23 @@ function sendRange(
   response: ServerResponse,
   content: Buffer,
   range: string | undefined,
-  cut: number | undefined,
+  ending: { readonly cut: number; readonly part: string } | undefined,
 ): void {
   const from = Number(/bytes=(\d+)-/.exec(range ?? '')?.[1] ?? 0);
   const headers = { 'content-length': content.length - from, etag: '"1"', 'accept-ranges': 'bytes' };
   if (from > 0) {
     response.writeHead(206, { ...headers, 'content-range': `bytes ${from}-${content.length - 1}/${content.length}` });
   } else response.writeHead(200, headers);
-  if (cut === undefined) response.end(content.subarray(from));
-  else response.write(content.subarray(0, cut), () => response.socket?.end());
+  if (ending === undefined) {
+    response.end(content.subarray(from));
+    return;
+  }
+  const { cut, part } = ending;
+  response.write(content.subarray(0, cut));
+  // A client may drop what it has not read when the connection ends, so it ends after the bytes are on disk.
+  void vi
+    .waitFor(async () => expect((await stat(part)).size).toBe(cut), { timeout: 20_000 })
+    .finally(() => response.socket?.end());
 }
 
 describe('gpu install', () => {
@@ -131,6 +142,49 @@ describe('gpu install', () => {
     expect(plan.wheels.map(({ how }) => how)).toEqual(['downloaded', 'linked']);
     await installGpu(plan, options);
     expect(await readlink(join(options.folder, 'lib', 'libcudart.so.13'))).toBe(join(place, 'libcudart.so.13'));
+    const record = JSON.parse(await readFile(join(options.folder, 'installed.json'), 'utf8'));
+    expect(record['libcudart.so.13']).toEqual({ link: join(place, 'libcudart.so.13') });
+    expect((await planGpuInstall(options)).wheels.map(({ how }) => how)).toEqual(['installed', 'installed']);
+    await rm(place, { recursive: true });
+    expect((await planGpuInstall(options)).wheels.map(({ how }) => how)).toEqual(['installed', 'downloaded']);
+  });
+
+  it('replaces a library of an earlier wheel by the link to a Python package', async () => {
+    const { root, options } = await setUp();
+    await installGpu(await planGpuInstall(options), options);
+    const place = join(root, 'site-packages', 'nvidia', 'cu13', 'lib');
+    await mkdir(place, { recursive: true });
+    await writeFile(join(place, 'libcudart.so.13'), 'of PyTorch');
+    const wheels = options.wheels.map((wheel) => (wheel.kind === 'lib' ? { ...wheel, sha256: '0'.repeat(64) } : wheel));
+    const newer = { ...options, wheels };
+    await installGpu(await planGpuInstall(newer), newer);
+    expect(await readFile(join(options.folder, 'lib', 'libcudart.so.13'), 'utf8')).toBe('of PyTorch');
+  });
+
+  it('is refused while another process installs, and downloads nothing that it brought', async () => {
+    const { options, ranges } = await setUp();
+    const plan = await planGpuInstall(options);
+    const lock = await lockFile(join(options.folder, 'install.lock'), 'The folder');
+    await expect(installGpu(plan, options)).rejects.toMatchObject({ code: 'FILE_LOCKED' });
+    expect(ranges).toEqual([]);
+    await lock.release();
+    await installGpu(plan, options);
+    await installGpu(plan, options);
+    expect(ranges).toHaveLength(2);
+  });
+
+  it('names an index that is not an address, and one that answers something else', async () => {
+    const { options } = await setUp();
+    await expect(planGpuInstall({ ...options, index: 'foo' })).rejects.toMatchObject({
+      code: 'USAGE',
+      remedy: expect.stringContaining('--index'),
+    });
+    const plan = await planGpuInstall(options);
+    const { url } = await faultServer((_, response) => response.end('{"files": 1}'));
+    await expect(installGpu(plan, { ...options, index: url })).rejects.toMatchObject({
+      code: 'NETWORK',
+      remedy: expect.stringContaining('--index'),
+    });
   });
 
   it('resumes a download that broke off', async () => {
@@ -147,6 +201,27 @@ describe('gpu install', () => {
     await expect(installGpu(plan, options)).rejects.toMatchObject({ code: 'CHECKSUM_MISMATCH' });
     expect(await providerLinks(options.folder, options.binding)).toEqual([]);
     expect((await planGpuInstall(options)).wheels.map(({ how }) => how)).toEqual(['downloaded', 'downloaded']);
+  });
+
+  it('asks at a terminal: only yes is a yes, Ctrl-D is a no, and Ctrl-C interrupts the command', async () => {
+    const stop = new AbortController();
+    const kill = vi.spyOn(process, 'kill').mockImplementation(() => {
+      stop.abort(new ReigniteError('CANCELLED', 'The command received SIGINT.'));
+      return true;
+    });
+    onTestFinished(() => kill.mockRestore());
+    const typed = (keys: string) => {
+      const input = Object.assign(new PassThrough(), { isTTY: true });
+      const asked = confirmDownload(stop.signal, input, new PassThrough().resume());
+      input.write(keys);
+      return asked;
+    };
+    await typed('yes\r');
+    await expect(typed('\r')).rejects.toMatchObject({ code: 'USAGE' });
+    await expect(typed('\u0004')).rejects.toMatchObject({ code: 'USAGE' });
+    expect(kill).not.toHaveBeenCalled();
+    await expect(typed('\u0003')).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(kill).toHaveBeenCalledWith(process.pid, 'SIGINT');
   });
 
   it('downloads nothing before size and licence are accepted', async () => {

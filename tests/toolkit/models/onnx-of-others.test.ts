@@ -191,7 +191,7 @@ describe('a description of a model zoo', () => {
     architecture: 'resnet34',
     num_classes: 2,
     class_names: ['other', 'tumor'],
-    patch_size_pixels: 350,
+    patch_size_pixels: 64,
     spacing_um_px: 0.25,
     transform: [
       { name: 'Resize', arguments: { size: 32 } },
@@ -206,5 +206,46 @@ describe('a description of a model zoo', () => {
     const odd = { ...wsinfer, transform: [{ name: 'RandomCrop' }] };
     const refused = prepare(await beside('config.json', JSON.stringify(odd)));
     await expect(refused).rejects.toMatchObject({ message: expect.stringContaining('RandomCrop') });
+  });
+
+  it.each([
+    ['0.25 µm/px', { patch_size_pixels: 32 }],
+    ['2.734 µm/px', { patch_size_pixels: 350 }],
+    ['1 µm/px', { spacing_um_px: 0.5 }],
+  ])('of WSInfer for %s is refused, because images have 0.5 µm/px: %j', async (spacing, changes) => {
+    const refused = prepare(await beside('config.json', JSON.stringify({ ...wsinfer, ...changes })));
+    await expect(refused).rejects.toMatchObject({
+      code: 'SIDECAR_INVALID',
+      message: expect.stringContaining(`for ${spacing} `),
+      remedy: expect.stringContaining('model describe'),
+    });
+  });
+
+  it('of WSInfer without Resize has tiles of the size of its patches', async () => {
+    const [, ...transform] = wsinfer.transform;
+    const config = { ...wsinfer, patch_size_pixels: 32, spacing_um_px: 0.5, transform };
+    const onnx = await beside('config.json', JSON.stringify(config));
+    expect(await describeOnnxModel(onnx)).toMatchObject({ sidecar: { input: { size: [32, 32] } } });
+  });
+
+  it('of bytes without preprocessing takes them as they are, and with it is refused', async () => {
+    const described = async (preprocessing: string) => {
+      const onnx = await bare('bytes');
+      const text = await readFile(join(MODELS, 'bioimage-0.4/rdf.yaml'), 'utf8');
+      const bytes = text
+        .replace('weights.onnx', 'bytes.onnx')
+        .replace('float32', 'uint8')
+        .replace('min: [1, 1, 16, 16]', 'min: [1, 3, 32, 32]')
+        .replace('shape: [1, 2, 32, 32]', 'shape: [1, 3, 32, 32]')
+        .replace('data_range: [-.inf, .inf]', 'data_range: [0, 255]')
+        .replace(/preprocessing:.*?(?=\noutputs)/s, preprocessing)
+        .replace('step: [0, 0, 16, 16]', 'step: [0, 0, 0, 0]');
+      await writeFile(join(dirname(onnx), 'rdf.yaml'), bytes);
+      return describeOnnxModel(onnx);
+    };
+    expect(await described('')).toMatchObject({ by: 'file', sidecar: { input: { size: [32, 32] } } });
+    const scaled = described('preprocessing: [{name: scale_linear, kwargs: {gain: 0.1, offset: 0}}]');
+    await expect(scaled).rejects.toMatchObject({ code: 'SIDECAR_INVALID', message: expect.stringContaining('uint8') });
+    await expect(scaled).rejects.toMatchObject({ message: expect.not.stringContaining('input.range') });
   });
 });

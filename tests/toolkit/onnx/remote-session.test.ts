@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
+import { isRealGpu } from '../../../toolkit/onnx/provider/adapter.ts';
 import { RemoteSession } from '../../../toolkit/onnx/session/remote-session.ts';
 import { openSession } from '../../../toolkit/onnx/session/session.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
@@ -39,6 +40,22 @@ describe('a session in a process of its own', () => {
     await expect(session.run({ image })).rejects.toThrow('has ended');
   });
 
+  it('starts another process after one that was killed', async () => {
+    const path = await tinyModel();
+    const expected = await onCpu(path);
+    const session = await RemoteSession.open(path, { provider: 'cpu', threads: 1 });
+    const image = new Tensor('float32', input, SHAPE);
+    const first = session.pid ?? 0;
+    expect(first).toBeGreaterThan(0);
+    process.kill(first, 'SIGKILL');
+    // The signal may arrive before or during the first run; which of the two decides whether that one fails.
+    const { softmax } = await session.run({ image }).catch(() => session.run({ image }));
+    expect(softmax?.data).toEqual(expected);
+    expect(session.pid).not.toBe(first);
+    await session.release();
+    await expect(session.run({ image })).rejects.toThrow('has ended');
+  });
+
   it('says why a model does not open, and what a run lacks', async () => {
     const path = await tinyModel();
     await expect(RemoteSession.open(`${path}.gone`, { provider: 'cpu' })).rejects.toThrow('.gone');
@@ -71,13 +88,16 @@ describe.skipIf(missing !== undefined)(`WebGPU (${missing ?? 'on the driver at h
     }
   });
 
-  it('is not taken by auto if there is only a software rasteriser', async () => {
+  it('is taken by auto on a GPU, but not if there is only a software rasteriser', async () => {
     const path = await tinyModel();
     const named = await openSession(path, { provider: 'webgpu' });
     const auto = await openSession(path, { provider: 'auto' });
     await named.session.release();
     await auto.session.release();
-    if (named.adapter?.includes('software rasteriser') !== true) return;
+    if (isRealGpu(named)) {
+      expect(['cuda', 'webgpu']).toContain(auto.provider);
+      return;
+    }
     expect(auto.provider).not.toBe('webgpu');
     expect(auto.fallbacks.join(' ')).toContain('which is not known to be a GPU');
   });

@@ -1,6 +1,6 @@
 import { basename, dirname, join } from 'node:path';
 import { ReigniteError } from '../../errors.ts';
-import { statIfThere } from '../../files/if-there.ts';
+import { isFile } from '../../files/if-there.ts';
 import { openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
 import { findStateDict, networkOf } from '../../pytorch/tensors/state-dict.ts';
 import { type FoldFiles, foldOfFolder } from './model-folds.ts';
@@ -41,10 +41,6 @@ async function networkIn(path: string): Promise<string | undefined> {
   } finally {
     await checkpoint.close();
   }
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return (await statIfThere(path))?.isFile() ?? false;
 }
 
 function plansMissing(path: string, network: string, remedy: string): ReigniteError {

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ReigniteError } from '../../errors.ts';
-import { statIfThere } from '../../files/if-there.ts';
+import { isFile, statIfThere } from '../../files/if-there.ts';
 
 /** A fold of nnU-Net: its number, or the one that was trained on all cases. */
 export type FoldName = number | 'all';
@@ -243,10 +243,6 @@ export function weightsAmong(names: readonly string[]): readonly string[] {
 function sorted(folds: readonly FoldName[]): readonly FoldName[] {
   const place = (fold: FoldName) => (fold === 'all' ? Number.POSITIVE_INFINITY : fold);
   return [...folds].sort((a, b) => place(a) - place(b));
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return (await statIfThere(path))?.isFile() ?? false;
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -50,7 +50,7 @@ const Description = z.looseObject({
 export type FinalOperator = string | undefined;
 
 /** As written in a model JSON file, not checked yet. */
-export type SidecarDraft = z.input<typeof SegmentationSidecar>;
+export type UncheckedSidecar = z.input<typeof SegmentationSidecar>;
 
 /**
  * Turns a description of bioimage.io (versions 0.4 and 0.5) into a model JSON file.
@@ -68,7 +68,7 @@ export function bioimageSidecar(
   onnx: string,
   model: DescribedModel,
   final: FinalOperator,
-): SidecarDraft | undefined {
+): UncheckedSidecar | undefined {
   const parsed = Description.safeParse(json);
   if (!parsed.success) throw invalid(path, `it is not a description of a model (${faultOf(parsed.error)})`);
   const { inputs, outputs, weights } = parsed.data;
@@ -82,7 +82,11 @@ export function bioimageSidecar(
   const size = isOpen ? sizeOf(input, axes) : undefined;
   return {
     kind: 'segmentation',
-    input: { layout: layoutOf(axes, path), ...scaling(input, path), ...(size && { size }) },
+    input: {
+      layout: layoutOf(axes, path),
+      ...(model.inputs[0]?.elementType === UINT8 ? bytesAsTheyAre(input, path) : scaling(input, path)),
+      ...(size && { size }),
+    },
     output: { layout: layoutOf(axesOf(output, path), path), values: valuesOf(output, final, path) },
     labels: labelsOf(output, path),
   };
@@ -144,8 +148,18 @@ function sideOf(extent: z.infer<typeof Extent> | undefined): number | undefined 
   return step > 0 ? min + step * Math.max(0, Math.ceil((USUAL_SIDE - min) / step)) : min;
 }
 
+/** Number of the element type in ONNX. */
+const UINT8 = 2;
+
+/** Bytes reach a network as they are: nothing to say of its input, and nothing to scale. */
+function bytesAsTheyAre(input: Tensor, path: string): Record<string, never> {
+  const { mean = [0], std = [1] } = scaling(input, path);
+  if ([mean].flat().every((value) => value === 0) && [std].flat().every((value) => value === 1)) return {};
+  throw invalid(path, 'its preprocessing scales the image, but the input of its network takes bytes (uint8)');
+}
+
 /** Preprocessing as a scale and a shift per channel of the bytes of an image. */
-function scaling(input: Tensor, path: string): Pick<NonNullable<SidecarDraft['input']>, 'range' | 'mean' | 'std'> {
+function scaling(input: Tensor, path: string): Pick<NonNullable<UncheckedSidecar['input']>, 'range' | 'mean' | 'std'> {
   const steps = input.preprocessing ?? [];
   let scales = [1];
   let shifts = [0];
@@ -204,7 +218,11 @@ function affineOf(
 }
 
 /** Postprocessing, or where there is none, the last operator says what the scores are. */
-function valuesOf({ postprocessing }: Tensor, final: FinalOperator, path: string): SidecarDraft['output']['values'] {
+function valuesOf(
+  { postprocessing }: Tensor,
+  final: FinalOperator,
+  path: string,
+): UncheckedSidecar['output']['values'] {
   const steps = (postprocessing ?? []).map(({ what }) => what).filter((what) => what !== 'ensure_dtype');
   const [step, ...others] = steps;
   if (others.length === 0 && step === 'sigmoid') return 'sigmoid-logits';

@@ -8,7 +8,7 @@ import { DetectionSidecar, SegmentationSidecar } from './sidecar.ts';
 
 const USUAL_SIDE = 512;
 /** An end-to-end head gives a few hundred boxes; the rows before suppression are thousands. */
-const MOST_SUPPRESSED_ROWS = 1_000;
+const MAX_SUPPRESSED_ROWS = 1_000;
 const SUPPRESSED_COLUMNS = 6;
 const MAX_CHANNELS = 64;
 
@@ -120,7 +120,7 @@ function detectionOf({ shape }: DescribedValue): Draft | undefined {
   const [, second, third] = shape;
   if (shape.length !== 3 || (typeof second !== 'number' && typeof third !== 'number')) return undefined;
   const [rows, columns] = [second, third];
-  if (columns === SUPPRESSED_COLUMNS && (typeof rows !== 'number' || rows <= MOST_SUPPRESSED_ROWS)) {
+  if (columns === SUPPRESSED_COLUMNS && (typeof rows !== 'number' || rows <= MAX_SUPPRESSED_ROWS)) {
     return detection(
       'end2end',
       1,

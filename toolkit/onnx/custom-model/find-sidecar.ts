@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
 import { ReigniteError } from '../../errors.ts';
-import { statIfThere } from '../../files/if-there.ts';
+import { isFile } from '../../files/if-there.ts';
 import { shellWord } from '../../shell-word.ts';
 import { type DescribedModel, describeModel } from '../file/describe-model.ts';
 import { finalOperator } from '../file/final-operator.ts';
@@ -87,10 +87,6 @@ export async function requireSidecar(onnx: string): Promise<FoundSidecar> {
 function operatorOf(onnx: string, { outputs }: DescribedModel): string | undefined {
   const [output] = outputs;
   return output === undefined ? undefined : finalOperator(onnx, output.name);
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return (await statIfThere(path))?.isFile() ?? false;
 }
 
 async function readText(path: string, language: string, parseText: (text: string) => unknown): Promise<unknown> {

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
+import { MODEL_MPP, suitsModels } from '../../model-resolution.ts';
 import type { DescribedModel } from '../file/describe-model.ts';
-import type { FinalOperator, SidecarDraft } from './bioimage.ts';
+import type { FinalOperator, UncheckedSidecar } from './bioimage.ts';
 
 const Transform = z.looseObject({ name: z.string(), arguments: z.record(z.string(), z.unknown()).nullish() });
 
@@ -10,8 +11,8 @@ const WsinferConfig = z.looseObject({
   architecture: z.string(),
   num_classes: z.int(),
   class_names: z.array(z.string()).min(1),
-  patch_size_pixels: z.int(),
-  spacing_um_px: z.number(),
+  patch_size_pixels: z.int().positive(),
+  spacing_um_px: z.number().positive(),
   transform: z.array(Transform),
 });
 
@@ -24,11 +25,18 @@ export function isWsinfer(json: unknown): boolean {
  * Turns a description of the WSInfer zoo into a model JSON file, where its network segments.
  *
  * @param path - Of the description, for messages.
- * @throws ReigniteError SIDECAR_INVALID for a patch classifier, and for transforms that are not known here.
+ * @throws ReigniteError SIDECAR_INVALID for a patch classifier, for transforms that are not known here, and for a model
+ *   of another pixel size than that of the images.
  * @see https://github.com/SBU-BMI/wsinfer-zoo
  */
-export function wsinferSidecar(path: string, json: unknown, model: DescribedModel, final: FinalOperator): SidecarDraft {
-  const { architecture, class_names: labels, transform } = WsinferConfig.parse(json);
+export function wsinferSidecar(
+  path: string,
+  json: unknown,
+  model: DescribedModel,
+  final: FinalOperator,
+): UncheckedSidecar {
+  const config = WsinferConfig.parse(json);
+  const { architecture, class_names: labels, transform } = config;
   if (model.outputs[0]?.shape.length !== 4) {
     throw new ReigniteError(
       'SIDECAR_INVALID',
@@ -36,18 +44,42 @@ export function wsinferSidecar(path: string, json: unknown, model: DescribedMode
       { remedy: 'Run it with WSInfer. A segmentation model or a detector is wanted here.' },
     );
   }
+  const { patch_size_pixels: patch } = config;
+  const steps = transform.map((step) => inputOf(path, step));
+  const size = steps.findLast((step) => step.size !== undefined)?.size ?? [patch, patch];
+  refuseOtherSpacing(path, config, size);
   return {
     kind: 'segmentation',
-    input: Object.fromEntries(transform.flatMap((step) => Object.entries(inputOf(path, step)))),
+    input: { ...Object.fromEntries(steps.flatMap((step) => Object.entries(step))), size },
     output: { values: valuesOf(path, final) },
     labels,
   };
 }
 
+/** A patch is read at its spacing and resized: both say how large the pixels are that the network gets. */
+function refuseOtherSpacing(
+  path: string,
+  { patch_size_pixels: patch, spacing_um_px: spacing }: z.infer<typeof WsinferConfig>,
+  size: readonly number[],
+): void {
+  const other = size.map((side) => (spacing * patch) / side).find((mpp) => !suitsModels(mpp));
+  if (other === undefined) return;
+  throw new ReigniteError(
+    'SIDECAR_INVALID',
+    `${path} describes a model for ${Number(other.toPrecision(4))} µm/px (spacing_um_px ${spacing}, patches of ${patch} px as ${size.join(' x ')} px); images are given to models at ${MODEL_MPP} µm/px.`,
+    {
+      remedy: `Use a model for ${MODEL_MPP} µm/px. To run this one at ${MODEL_MPP} µm/px all the same, write a model JSON file next to the ONNX file: \`npx reignite model describe\` makes its draft.`,
+    },
+  );
+}
+
 const Side = z.union([z.int().transform((side): [number, number] => [side, side]), z.tuple([z.int(), z.int()])]);
 const Moments = z.looseObject({ mean: z.array(z.number()), std: z.array(z.number()) });
 
-function inputOf(path: string, { name, arguments: given }: z.infer<typeof Transform>): object {
+function inputOf(
+  path: string,
+  { name, arguments: given }: z.infer<typeof Transform>,
+): NonNullable<UncheckedSidecar['input']> {
   const refuse = () => new ReigniteError('SIDECAR_INVALID', `${path}: the transform ${name} is not known here.`);
   if (name === 'ToTensor') return { range: [0, 1] };
   if (name === 'Resize') {
@@ -61,7 +93,7 @@ function inputOf(path: string, { name, arguments: given }: z.infer<typeof Transf
   throw refuse();
 }
 
-function valuesOf(path: string, final: FinalOperator): SidecarDraft['output']['values'] {
+function valuesOf(path: string, final: FinalOperator): UncheckedSidecar['output']['values'] {
   if (final === 'Sigmoid') return 'sigmoid';
   if (final === 'Softmax') return 'probabilities';
   throw new ReigniteError('SIDECAR_INVALID', `${path} does not say whether the scores are logits or probabilities.`, {

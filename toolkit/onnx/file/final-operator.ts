@@ -13,7 +13,7 @@ const PASSED = new Set([
   'DequantizeLinear',
 ]);
 /** Each step reads the graph once. */
-const MOST_STEPS = 8;
+const MAX_STEPS = 8;
 
 /**
  * The operator that computes an output, behind those that only rearrange it: `Softmax` or `Sigmoid` show what its numbers
@@ -27,7 +27,7 @@ export function finalOperator(path: string, output: string): string | undefined 
   const file = new ProtobufReader(path);
   try {
     let wanted = output;
-    for (let step = 0; step < MOST_STEPS; step++) {
+    for (let step = 0; step < MAX_STEPS; step++) {
       const node = producerOf(file, wanted);
       if (node === undefined || !PASSED.has(node.operator)) return node?.operator;
       wanted = node.input;

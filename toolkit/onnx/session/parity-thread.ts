@@ -1,8 +1,8 @@
-import * as ort from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-node';
 import { serveRequests } from '../../threads/serve-requests.ts';
 import type { ImageSpec } from '../custom-model/image-spec.ts';
 import { ortVersion } from './engine.ts';
-import { openSession } from './session.ts';
+import { openAsInRuns, openPlain } from './open-for-parity.ts';
 import { floatsOf, tensorOf } from './tensor-values.ts';
 
 /** A model whose form in runs and plain form are compared. */
@@ -36,24 +36,7 @@ function probeOf({ shape, range: [low, high] }: ParityRequest): Float32Array {
   return Float32Array.from({ length }, (_, at) => low + (high - low) * ((at * step) % 1));
 }
 
-async function asInRuns({ path, laidOut }: ParityRequest): Promise<ort.InferenceSession> {
-  return (await openSession(path, { provider: 'cpu', laidOut })).session;
-}
-
-function asItIs({ path }: ParityRequest): Promise<ort.InferenceSession> {
-  return ort.InferenceSession.create(path, {
-    executionProviders: ['cpu'],
-    graphOptimizationLevel: 'disabled',
-    enableMemPattern: false,
-    logSeverityLevel: 4,
-  });
-}
-
-async function outputOf(
-  session: ort.InferenceSession,
-  request: ParityRequest,
-  probe: Float32Array,
-): Promise<Float32Array> {
+async function outputOf(session: InferenceSession, request: ParityRequest, probe: Float32Array): Promise<Float32Array> {
   try {
     const image = tensorOf(request.elementType ?? 'float32', probe, request.shape);
     const { [request.output]: output } = await session.run({ [request.input]: image }, [request.output]);
@@ -66,8 +49,8 @@ async function outputOf(
 serveRequests<ParityRequest, ParityAnswer, never>(
   async (request) => {
     const probe = probeOf(request);
-    const inRuns = await outputOf(await asInRuns(request), request, probe);
-    const plain = await outputOf(await asItIs(request), request, probe);
+    const inRuns = await outputOf(await openAsInRuns(request.path, request.laidOut), request, probe);
+    const plain = await outputOf(await openPlain(request.path), request, probe);
     let maxDifference = 0;
     let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
     for (let at = 0; at < plain.length; at++) {

@@ -19,18 +19,19 @@ export interface RemoteSessionOptions {
  * A session of ONNX Runtime in a process of its own, used like one in this thread. Tensors are copied to it and back;
  * outputs for which a tensor is given are written into that.
  *
- * The process ends when this one does. When it crashes, what was asked of it fails and the session cannot be used again.
+ * The process ends when this one does. When it crashes, what was asked of it fails, and the next run starts another one:
+ * callers keep a session for many images, and one crash must not fail all that follow.
  */
 export class RemoteSession implements InferenceSession {
   readonly inputMetadata: readonly InferenceSession.ValueMetadata[];
   readonly outputMetadata: readonly InferenceSession.ValueMetadata[];
-  readonly #child: ChildProcess;
+  readonly #start: () => Promise<StartedProcess>;
+  #child: ChildProcess;
+  #isReleased = false;
 
-  private constructor(
-    child: ChildProcess,
-    { inputs, outputs }: Pick<Extract<SessionAnswer, { kind: 'opened' }>, 'inputs' | 'outputs'>,
-  ) {
+  private constructor({ child, inputs, outputs }: StartedProcess, start: () => Promise<StartedProcess>) {
     this.#child = child;
+    this.#start = start;
     this.inputMetadata = inputs;
     this.outputMetadata = outputs;
   }
@@ -39,22 +40,14 @@ export class RemoteSession implements InferenceSession {
    * @param model - Path of the ONNX file.
    * @throws Error as ONNX Runtime gives it, or one that says how the process ended.
    */
-  static async open(model: string, { provider, threads, env }: RemoteSessionOptions): Promise<RemoteSession> {
-    const child = fork(
-      compiledFile('toolkit/onnx/session/session-process.ts'),
-      [model, provider, ...(threads === undefined ? [] : [String(threads)])],
-      {
-        execArgv: [],
-        serialization: 'advanced',
-        stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-        ...(env !== undefined && { env }),
-      },
-    );
-    // An idle session keeps no process alive; `answerOf` holds on to it while there is something to wait for.
-    const answer = await answerOf(child);
-    if (answer.kind === 'opened') return new RemoteSession(child, answer);
-    child.kill('SIGKILL');
-    throw new Error(answer.kind === 'failed' ? answer.message : `The process of the session answered ${answer.kind}.`);
+  static async open(model: string, options: RemoteSessionOptions): Promise<RemoteSession> {
+    const start = () => startProcess(model, options);
+    return new RemoteSession(await start(), start);
+  }
+
+  /** Id of the process that has the session. */
+  get pid(): number | undefined {
+    return this.#child.pid;
   }
 
   get inputNames(): readonly string[] {
@@ -71,6 +64,7 @@ export class RemoteSession implements InferenceSession {
   ): Promise<InferenceSession.ReturnType> {
     const sent = Object.entries(feeds).map(([name, value]) => [name, sentTensor(name, value)]);
     const { names, given } = fetchesOf(fetches, this.outputNames);
+    if (!this.#isReleased && !this.#isAlive()) this.#child = (await this.#start()).child;
     const answer = await this.#ask({ kind: 'run', feeds: Object.fromEntries(sent), fetches: names });
     if (answer.kind !== 'ran') throw new Error(`The process of the session answered ${answer.kind} to run.`);
     const results = Object.entries(answer.outputs).map(([name, output]) => [name, received(output, given[name])]);
@@ -78,6 +72,7 @@ export class RemoteSession implements InferenceSession {
   }
 
   async release(): Promise<void> {
+    this.#isReleased = true;
     const ended = new Promise<void>((resolve) => this.#child.once('exit', () => resolve()));
     if (!this.#isAlive()) return;
     this.#child.ref();
@@ -109,6 +104,28 @@ export class RemoteSession implements InferenceSession {
   #isAlive(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
+}
+
+interface StartedProcess extends Pick<Extract<SessionAnswer, { kind: 'opened' }>, 'inputs' | 'outputs'> {
+  readonly child: ChildProcess;
+}
+
+async function startProcess(model: string, { provider, threads, env }: RemoteSessionOptions): Promise<StartedProcess> {
+  const child = fork(
+    compiledFile('toolkit/onnx/session/session-process.ts'),
+    [model, provider, ...(threads === undefined ? [] : [String(threads)])],
+    {
+      execArgv: [],
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      ...(env !== undefined && { env }),
+    },
+  );
+  // An idle session keeps no process alive; `answerOf` holds on to it while there is something to wait for.
+  const answer = await answerOf(child);
+  if (answer.kind === 'opened') return { child, inputs: answer.inputs, outputs: answer.outputs };
+  child.kill('SIGKILL');
+  throw new Error(answer.kind === 'failed' ? answer.message : `The process of the session answered ${answer.kind}.`);
 }
 
 /** The next thing that the process says, or how it ended instead. */

@@ -1,16 +1,15 @@
-import * as ort from 'onnxruntime-node';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
 import { serveRequests } from '../../threads/serve-requests.ts';
-import { errorClause } from '../provider/error-clause.ts';
 import { ortVersion } from './engine.ts';
-import { openSession } from './session.ts';
+import { openAsInRuns, openPlain } from './open-for-parity.ts';
 import { floatsOf, tensorOf } from './tensor-values.ts';
 
 /** One run of a model on given numbers. */
 export interface RunRequest {
   readonly path: string;
-  /** As in runs, or the graph as it is, without any optimisation. */
-  readonly how: 'as in runs' | 'plain';
+  /** As in runs, laid out or not as in `SessionOptions`; or the graph as it is, without any optimisation. */
+  readonly how: { readonly laidOut: boolean } | 'plain';
   /** Shape of the input, outermost axis first. */
   readonly shape: readonly number[];
   readonly values: Float32Array;
@@ -24,24 +23,19 @@ export interface RunAnswer {
   readonly values: Float32Array;
 }
 
-function open({ path, how }: RunRequest): Promise<ort.InferenceSession> {
-  const options = { executionProviders: ['cpu'], graphOptimizationLevel: 'disabled', logSeverityLevel: 4 } as const;
-  const opened =
-    how === 'as in runs'
-      ? openSession(path, { provider: 'cpu' }).then(({ session }) => session)
-      : ort.InferenceSession.create(path, options);
-  return opened.catch((cause: unknown) => {
-    const message =
-      cause instanceof ReigniteError ? cause.message : `The model ${path} cannot be loaded: ${errorClause(cause)}.`;
-    throw new ReigniteError('MODEL_UNREADABLE', message, {
-      cause,
-      remedy: `Export the model again with operators and an opset that ONNX Runtime ${ortVersion()} supports.`,
-    });
-  });
+async function open({ path, how }: RunRequest): Promise<InferenceSession> {
+  try {
+    return await (how === 'plain' ? openPlain(path) : openAsInRuns(path, how.laidOut));
+  } catch (cause) {
+    if (!(cause instanceof ReigniteError) || cause.code !== 'MODEL_UNREADABLE') throw cause;
+    // The usual remedy is for models that reignite converted; this one may be the user's own file.
+    const remedy = `Export the model again with operators and an opset that ONNX Runtime ${ortVersion()} supports.`;
+    throw new ReigniteError(cause.code, cause.message, { cause, remedy });
+  }
 }
 
 /** What the model takes and gives, checked before it runs. */
-function chosenValues(session: ort.InferenceSession, { path, output }: RunRequest) {
+function chosenValues(session: InferenceSession, { path, output }: RunRequest) {
   const [input, ...others] = session.inputMetadata;
   if (input?.isTensor !== true || others.length > 0) {
     throw new ReigniteError('INFERENCE_FAILED', `${path} has ${session.inputNames.length} inputs; one is needed.`, {
@@ -85,7 +79,7 @@ function runError({ path, shape }: RunRequest, taken: readonly (number | string)
   });
 }
 
-function numbersOf(output: ort.Tensor | undefined, name: string): Float32Array {
+function numbersOf(output: Tensor | undefined, name: string): Float32Array {
   try {
     return floatsOf(output, name);
   } catch (cause) {

@@ -1,3 +1,4 @@
+import { csvField } from '../../files/csv-field.ts';
 import type { Classification } from '../../geojson/feature-file.ts';
 import type { FoundCell } from '../found-cell.ts';
 
@@ -44,7 +45,7 @@ export function densityTable(
   classes: readonly Classification[],
   mpp: number | undefined,
 ): string {
-  const names = classes.map(({ name }) => (/[",\r\n]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name));
+  const names = classes.map(({ name }) => csvField(name));
   const lines = [['x', 'y', 'side', ...names, ...(mpp === undefined ? [] : ['cells_per_mm2'])].join(',')];
   for (let at = 0; at < width * height; at++) {
     const cells = counts.map((of) => of[at] ?? 0);

@@ -4,9 +4,11 @@ import { ReigniteError } from '../../errors.ts';
 import { drawCellsOverlay } from '../../figures/prediction-overlay.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { concatenateFiles } from '../../files/concatenate-files.ts';
+import { csvField } from '../../files/csv-field.ts';
 import { counted } from '../../format.ts';
 import { writeFeatures } from '../../geojson/feature-file.ts';
 import { encodeGrey16 } from '../../image/encode-png.ts';
+import { MODEL_MPP } from '../../model-resolution.ts';
 import { writeNpy } from '../../numpy/npy.ts';
 import { type CellTile, cellTiles } from '../../slide/predict/cell-tiles.ts';
 import type { SlideCellsProgress } from '../../slide/predict/slide-cells-job.ts';
@@ -18,7 +20,6 @@ import { SCRIPT_LIMITS } from '../../yolo/detect/nms.ts';
 import { densityCautions, modelCautions, stainCautions } from '../cautions.ts';
 import { cellFeatures, type FoundCell } from '../found-cell.ts';
 import { factsOf, inferenceKey, inferOnce, type PredictOptions } from '../infer-once.ts';
-import { MODEL_MPP } from '../input-image.ts';
 import { type CellsJob, legendOf } from '../predict-cells.ts';
 import { type ClassCount, densityFile, type ImagePrediction, slideCellFiles } from '../prediction.ts';
 import type { OfStrips } from '../prediction-order.ts';
@@ -337,11 +338,10 @@ function tumourNote({ positive, negative, percent }: NonNullable<RegionCells['tu
 
 /** The regions as CSV, one line each. */
 function regionsTable(regions: readonly RegionCells[], names: readonly string[]): string {
-  const quoted = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const hasTumour = regions.some(({ tumour }) => tumour !== undefined);
-  const head = ['region', 'mm2', ...names.map(quoted), ...(hasTumour ? ['tumour_proportion_percent'] : [])];
+  const head = ['region', 'mm2', ...names.map(csvField), ...(hasTumour ? ['tumour_proportion_percent'] : [])];
   const rows = regions.map(({ name, mm2, counts, tumour }) => [
-    quoted(name),
+    csvField(name),
     mm2 ?? '',
     ...counts,
     ...(hasTumour ? [tumour?.percent ?? ''] : []),

@@ -3,13 +3,13 @@ import type { FileDigests } from '../../cache/file-digests.ts';
 import { ReigniteError } from '../../errors.ts';
 import { sha256Of } from '../../files/hash-file.ts';
 import type { DecodedImage } from '../../image/accepted-image.ts';
+import { MODEL_MPP, suitsModels } from '../../model-resolution.ts';
 import { Slide } from '../../slide/read/slide.ts';
 import { SlideView } from '../../slide/read/slide-view.ts';
 import { slideOverview } from '../../slide/tissue/slide-overview.ts';
 import { type SlideTissue, slideTissue } from '../../slide/tissue/slide-tissue.ts';
 import { definitionOf } from '../../tasks/registry.ts';
 import type { PredictServices } from '../infer-once.ts';
-import { MODEL_MPP, suitsModels } from '../input-image.ts';
 import type { PredictionChoices } from '../prediction.ts';
 import { drawTissueMask, writeTissueMask } from './slide-tissue-files.ts';
 

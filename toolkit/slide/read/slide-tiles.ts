@@ -43,13 +43,13 @@ export function firstRowReaching(grid: TileGrid, row: number): number {
 }
 
 /** Tile rows of a strip at least: one more is computed above each one, so that all sums are whole. */
-const LEAST_ROWS = 12;
-const MOST_STRIPS = 32;
+const MIN_ROWS = 12;
+const MAX_STRIPS = 32;
 
 /** How many strips a slide is worth: each computes one tile row twice, so that small ones cost more than they save. */
 export function stripCount(tiles: readonly (readonly number[])[]): number {
   const rows = tiles.filter((columns) => columns.length > 0).length;
-  return Math.min(MOST_STRIPS, Math.max(1, Math.floor(rows / LEAST_ROWS)));
+  return Math.min(MAX_STRIPS, Math.max(1, Math.floor(rows / MIN_ROWS)));
 }
 
 /** Splits tile rows into strips of about as many tiles each; tile rows without tiles go with their neighbours. */

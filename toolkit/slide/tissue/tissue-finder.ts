@@ -14,9 +14,9 @@ export interface FoundTissue {
 }
 
 /** Optical density above that of the glass, mean of the channels, from which a block absorbs light. */
-const LEAST_DENSITY = 0.02;
+const MIN_DENSITY = 0.02;
 /** Saturation in hue-saturation-density space below which a block is grey: dust, edges of the coverslip, shadows. */
-const LEAST_SATURATION = 0.15;
+const MIN_SATURATION = 0.15;
 /** Hues in degrees: 0 to 70 is blue, as of ink and of haematoxylin alone; beyond 240 are green and yellow. */
 const LAST_BLUE = 70;
 const LAST_BROWN = 240;
@@ -31,7 +31,7 @@ const USUAL_GLASS = 245;
 const PURE_WHITE = 254;
 const MAX_TINT = 14;
 /** Share of blocks that must show glass for its colour to be taken from them. */
-const LEAST_GLASS = 0.03;
+const MIN_GLASS = 0.03;
 
 /**
  * Finds tissue on a slide by its colour: blocks that absorb more light than the glass and have a hue of the stain. Grey
@@ -69,9 +69,9 @@ export function findTissue({ width, height, colours }: BlockMeans, isBlueTissue:
 
 function kindOf([red = 0, green = 0, blue = 0]: readonly number[], isBlueTissue: boolean): 'glass' | 'tissue' | 'pen' {
   const density = (red + green + blue) / 3;
-  if (density < LEAST_DENSITY) return 'glass';
+  if (density < MIN_DENSITY) return 'glass';
   const [x, y] = [red / density - 1, (green - blue) / (Math.sqrt(3) * density)];
-  if (Math.hypot(x, y) < LEAST_SATURATION) return 'glass';
+  if (Math.hypot(x, y) < MIN_SATURATION) return 'glass';
   const hue = ((Math.atan2(y, x) * 180) / Math.PI + 360) % 360;
   if (hue > LAST_BROWN) return 'pen';
   return hue < LAST_BLUE && !isBlueTissue ? 'pen' : 'tissue';
@@ -90,7 +90,7 @@ function realGlass(colours: Float32Array): (block: number) => boolean {
   const blocks = colours.length / 3;
   let count = 0;
   for (let block = 0; block < blocks; block++) if (isReal(block)) count++;
-  return count >= LEAST_GLASS * blocks ? isReal : () => true;
+  return count >= MIN_GLASS * blocks ? isReal : () => true;
 }
 
 /** The commonest bright value of a channel: that of the glass. */

@@ -4,7 +4,7 @@ export interface PictureSize {
   readonly height: number;
 }
 
-const MOST_LEVELS = 32;
+const MAX_LEVELS = 32;
 
 /**
  * Sizes of the levels of a pyramid, the largest first: each half of the one before, rounded up, down to the first whose
@@ -15,7 +15,7 @@ const MOST_LEVELS = 32;
 export function pyramidSizes(
   { width, height }: PictureSize,
   smallest: number,
-  most = MOST_LEVELS,
+  most = MAX_LEVELS,
 ): readonly PictureSize[] {
   const sizes = [{ width, height }];
   for (let last = sizes[0]; last !== undefined && sizes.length < most; last = sizes.at(-1)) {

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
+import { MODEL_MPP } from '../../../model-resolution.ts';
 import { cellClasses } from '../../../models/class-colours.ts';
 import { readNpy } from '../../../numpy/npy.ts';
 import { LabelPyramid } from '../../../slide/read/label-pyramid.ts';
 import { Slide } from '../../../slide/read/slide.ts';
 import { SlideView } from '../../../slide/read/slide-view.ts';
 import type { ZoomLayer } from '../../../slide/write/deep-zoom.ts';
-import { MODEL_MPP } from '../../input-image.ts';
 import { cellsLayer, type PlacedCells } from './cells-layer.ts';
 import { classesLayer, confidenceLayer } from './label-layers.ts';
 import { slideLayer } from './slide-layer.ts';

@@ -1,0 +1,11 @@
+import { parse } from 'csv-parse/sync';
+import { describe, expect, it } from 'vitest';
+import { csvField } from '../../../toolkit/files/csv-field.ts';
+
+describe('csvField', () => {
+  it('is read back as it was', () => {
+    const texts = ['plain', '', 'a,b', 'a "b"', '"', 'two\nlines', 'a\r\nb'];
+    expect(parse(`${['first', ...texts].map(csvField).join(',')}\n`)).toEqual([['first', ...texts]]);
+    expect(csvField('plain')).toBe('plain');
+  });
+});
