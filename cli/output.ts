@@ -7,6 +7,11 @@ export function printable(text: string): string {
   return text.replaceAll(/[^\P{C}\n\t]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }
 
+/** As `printable`, for a text that is one line: a line feed or tab in a name is escaped too. */
+export function printableLine(text: string): string {
+  return printable(text).replaceAll('\n', '\\u{a}').replaceAll('\t', '\\u{9}');
+}
+
 /** Exit statuses of the commands, described in docs/errors.md. */
 export const EXIT = {
   done: 0,

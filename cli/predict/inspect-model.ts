@@ -1,21 +1,22 @@
-import { open, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { statIfThere } from '../../toolkit/files/if-there.ts';
+import { identifyFile } from '../../toolkit/models/identify-file.ts';
 import { EXPORT_MODULE, EXPORT_WEIGHTS, remedyOfKind } from '../../toolkit/models/remedies.ts';
 import { foldOfFolder } from '../../toolkit/nnunet/convert/model-folds.ts';
 import { checkpointFamily } from '../../toolkit/nnunet/convert/state-dict.ts';
 import { type DescribedModel, type DescribedValue, describeModel } from '../../toolkit/onnx/file/describe-model.ts';
 import { openCheckpoint } from '../../toolkit/pytorch/containers/checkpoint.ts';
-import { fileKind, isZip, KIND_BYTES, textKind } from '../../toolkit/pytorch/containers/file-kind.ts';
 import type { SeenGlobal } from '../../toolkit/pytorch/pickle/global-verdict.ts';
 import { describe, isPickleObject, type PickleValue } from '../../toolkit/pytorch/pickle/value.ts';
 import { type TreeNode, treeLines, valueTree } from '../../toolkit/pytorch/pickle/value-tree.ts';
 import { type ListedTensor, listTensors } from '../../toolkit/pytorch/tensors/list-tensors.ts';
 import { findStateDict, networkOf } from '../../toolkit/pytorch/tensors/state-dict.ts';
 import { elementCount } from '../../toolkit/pytorch/tensors/tensor.ts';
+import { shellWord } from '../../toolkit/shell-word.ts';
 import { detectorFamily } from '../../toolkit/yolo/detector-family.ts';
-import { printable } from '../output.ts';
+import { printableLine } from '../output.ts';
 
 /** What `model inspect` says of a file. */
 export interface InspectedModel {
@@ -43,25 +44,22 @@ const NOTHING = { globals: [], elements: 0, tensors: [] } as const;
  * Looks into a file that is said to be a model, without executing anything: a checkpoint, also one that could do harm in
  * Python or is broken, an ONNX file, or whatever else it is.
  *
- * @throws ReigniteError FILE_MISSING, USAGE for a folder.
+ * @throws ReigniteError FILE_MISSING; USAGE for a folder, a named pipe, a device or a socket.
  */
 export async function inspectModel(file: string): Promise<InspectedModel> {
-  const head = await readHead(file);
-  const kind = fileKind(head);
-  if (kind !== undefined) return otherFile(file, kind);
-  if (/\.onnx$/i.test(file)) return inspectOnnx(file);
+  await refuseFolder(file);
+  const { form, kind } = await identifyFile(file);
+  if (form === 'other') return otherFile(file, kind);
+  if (form === 'onnx' || (form === 'unknown' && /\.onnx$/i.test(file))) return inspectOnnx(file);
   const globals: SeenGlobal[] = [];
   try {
     return await inspectCheckpoint(file, globals);
   } catch (error) {
     if (!(error instanceof ReigniteError)) throw error;
     const { code, message: cause, remedy } = error;
-    const isPickle = globals.some(isImportable);
-    const text = isPickle ? undefined : textKind(head);
-    if (text !== undefined) return otherFile(file, text);
     const isProgram = cause.includes('TorchScript');
     const zip = isProgram ? 'a TorchScript program' : 'a zip archive that is not a readable checkpoint';
-    const unread = isZip(head) ? zip : 'not a readable checkpoint';
+    const unread = form === 'zip' ? zip : 'not a readable checkpoint';
     const holds = globals.length === 0 ? unread : 'a truncated checkpoint';
     const fault = { code, cause };
     return { file, format: 'other', holds, ...NOTHING, safe: false, globals, fault, next: remedy };
@@ -73,24 +71,8 @@ function otherFile(file: string, holds: string): InspectedModel {
   return { file, format: 'other', holds, safe: true, ...NOTHING, ...(next !== undefined && { next }) };
 }
 
-/** Text that is read as a pickle may seem to import names; Python imports only names that are identifiers. */
-function isImportable({ module, name }: SeenGlobal): boolean {
-  return [module, name].every((each) => /^[\p{ID_Start}_][\p{ID_Continue}.]*$/u.test(each));
-}
-
-async function readHead(file: string): Promise<Uint8Array> {
-  const found = await statIfThere(file);
-  if (found === undefined) throw new ReigniteError('FILE_MISSING', `File not found: ${file}.`);
-  if (found.isDirectory()) {
-    throw await folderError(file);
-  }
-  const handle = await open(file);
-  try {
-    const { bytesRead, buffer } = await handle.read(new Uint8Array(KIND_BYTES), 0, KIND_BYTES, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await handle.close();
-  }
+async function refuseFolder(file: string): Promise<void> {
+  if ((await statIfThere(file))?.isDirectory() === true) throw await folderError(file);
 }
 
 /** Says which files of a folder of folds can be looked into. */
@@ -109,7 +91,7 @@ async function folderError(folder: string): Promise<ReigniteError> {
 function inspectOnnx(file: string): InspectedModel {
   const onnx = describeModel(file);
   const holds = `a graph ${onnx.graph} written by ${onnx.producer || 'an unknown program'}`;
-  const next = `\`npx reignite model describe ${file}\` shows its input and output.`;
+  const next = `\`npx reignite model describe ${shellWord(file)}\` shows its input and output.`;
   return { file, format: 'onnx', holds, safe: true, ...NOTHING, elements: onnx.parameters, onnx, next };
 }
 
@@ -139,13 +121,14 @@ function contentOf(root: PickleValue, file: string): Pick<InspectedModel, 'holds
   const nnunet = checkpointFamily(root, file);
   if (nnunet !== undefined) {
     const folder = dirname(dirname(file));
-    return { holds: nnunet, next: `\`npx reignite predict --task he --model ${folder}\` uses its folder.` };
+    const predict = `npx reignite predict --task he --model ${shellWord(folder)} --out predicted image.png`;
+    return { holds: nnunet, next: `\`${predict}\` segments image.png with its folder.` };
   }
   const detector = detectorFamily(root, file);
   if (detector !== undefined) {
     const isTaken = /^an? (?:Model|DetectionModel|SegmentationModel) /.test(detector);
-    const predict = `\`npx reignite predict --task nuclei --model ${file}\` detects with it.`;
-    return { holds: detector, next: isTaken ? predict : OTHER_TASK };
+    const predict = `npx reignite predict --task nuclei --model ${shellWord(file)} --out predicted image.png`;
+    return { holds: detector, next: isTaken ? `\`${predict}\` detects cells in image.png.` : OTHER_TASK };
   }
   const weights = findStateDict(root);
   if (weights === undefined) {
@@ -158,7 +141,7 @@ function contentOf(root: PickleValue, file: string): Pick<InspectedModel, 'holds
   const isNnunet = network?.startsWith('an nnU-Net') ?? false;
   return {
     holds,
-    next: isNnunet ? `\`npx reignite model convert ${file}\`, with its plans next to it.` : EXPORT_WEIGHTS,
+    next: isNnunet ? `\`npx reignite model convert ${shellWord(file)}\`, with its plans next to it.` : EXPORT_WEIGHTS,
   };
 }
 
@@ -169,8 +152,8 @@ const ORDER = ['dangerous', 'inert', 'known'] as const;
 /** What a person reads of a file: the verdict, the names that matter first, then the tree. */
 export function describeInspected(model: InspectedModel): string {
   const lines = [headOf(model), ...faultOf(model), ...nextOf(model), ...namesOf(model), ...bodyOf(model)];
-  // A hostile file may name things so that a terminal obeys them.
-  return lines.map(printable).join('\n');
+  // A hostile file may name things so that a terminal obeys them, or so that they seem to be lines of this text.
+  return lines.map(printableLine).join('\n');
 }
 
 function headOf({ file, format, holds, globals, fault }: InspectedModel): string {

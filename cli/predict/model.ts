@@ -1,10 +1,10 @@
-import { existsSync, statSync } from 'node:fs';
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { replaceFile, writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
-import { readTextIfThere } from '../../toolkit/files/if-there.ts';
+import { readTextIfThere, statIfThere } from '../../toolkit/files/if-there.ts';
+import { refuseStream } from '../../toolkit/files/regular-file.ts';
 import { describeDetector } from '../../toolkit/models/describe-detector.ts';
 import { refuseOtherFile } from '../../toolkit/models/refuse-other-file.ts';
 import { bareWeights } from '../../toolkit/nnunet/convert/bare-weights.ts';
@@ -35,7 +35,13 @@ async function convertModelFile(
   out: string | undefined,
   size: number | undefined,
 ): Promise<ConvertedFile> {
+  await refuseNoCheckpoint(file);
   const onnx = out ?? `${file.replace(/\.[^./]+$/, '')}.onnx`;
+  if (resolve(onnx) === file) {
+    throw new ReigniteError('USAGE', `${onnx} would replace the file that is converted.`, {
+      remedy: 'Name another file with `--out`.',
+    });
+  }
   const beside = `${onnx.replace(/\.onnx$/, '')}.json`;
   await refuseSidecarOfUser(beside);
   const work = await mkdtemp(join(tmpdir(), 'reignite-convert-'));
@@ -62,16 +68,22 @@ export interface MadeModel {
  * @throws ReigniteError FILE_MISSING, USAGE for a folder, or what the conversion throws.
  */
 export async function convertInto(file: string, work: string, size: DetectorSize | undefined): Promise<MadeModel> {
-  if (!existsSync(file)) throw new ReigniteError('FILE_MISSING', `File not found: ${file}.`);
-  if (statSync(file).isDirectory()) {
+  await refuseNoCheckpoint(file);
+  const fold = checkpointOfFold(file);
+  return fold === undefined ? convertOther(file, work, size) : convertFold(file, fold, work);
+}
+
+async function refuseNoCheckpoint(file: string): Promise<void> {
+  const found = await statIfThere(file);
+  if (found === undefined) throw new ReigniteError('FILE_MISSING', `File not found: ${file}.`);
+  if (found.isDirectory()) {
     throw new ReigniteError('USAGE', `${file} is a folder.`, {
       remedy:
         'Name the checkpoint of one fold in it, such as fold_0/checkpoint_final.pth. `predict` accepts the whole folder.',
     });
   }
+  refuseStream(file, found);
   await refuseOtherFile(file);
-  const fold = checkpointOfFold(file);
-  return fold === undefined ? convertOther(file, work, size) : convertFold(file, fold, work);
 }
 
 /** A description may be overwritten; any other file of that name was written by the user. */

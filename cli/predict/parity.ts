@@ -12,6 +12,7 @@ import {
   readNumbers,
   runOnce,
 } from '../../toolkit/models/compare-outputs.ts';
+import { refuseNotOnnx } from '../../toolkit/models/refuse-other-file.ts';
 import { ModelCard } from '../../toolkit/nnunet/model-card.ts';
 import { isLarge } from '../../toolkit/nnunet/networks/ort-fold-networks.ts';
 import { sidecarPath } from '../../toolkit/onnx/custom-model/sidecar.ts';
@@ -60,10 +61,12 @@ async function referenceOf(
       remedy: 'Export the model to ONNX where it was made, or save its output with `numpy.save`.',
     });
   }
+  await refuseNotOnnx(path);
   return runOnce({ path, how: 'plain', ...asInput(image), ...(output !== undefined && { output }) }, signal);
 }
 
 async function outputOf(path: string, image: Numbers, signal: AbortSignal | undefined): Promise<Numbers> {
+  if (/\.onnx$/i.test(path)) await refuseNotOnnx(path);
   const work = await mkdtemp(join(tmpdir(), 'reignite-parity-'));
   try {
     const { model, laidOut } = await (/\.onnx$/i.test(path) ? asGiven(path, work) : converted(path, work, image));

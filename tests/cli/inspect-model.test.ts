@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -83,6 +84,38 @@ describe('inspectModel', () => {
     const { text } = await inspected('odd.pkl', 'c\u001b[2Jmod\nname\n.');
     expect(text).not.toContain('\u001b');
     expect(text).toContain('\\u{1b}[2Jmod.name');
+  });
+
+  it('suggests a command that a shell takes as it is', async () => {
+    const folder = join(await temporaryFolder(), 'sp ace');
+    await mkdir(folder);
+    const path = join(folder, "w'q.pt");
+    await copyFile(fixture('ultralytics/v8.pt'), path);
+    const next = (await inspectModel(path)).next ?? '';
+    const command = next.split('`')[1] ?? '';
+    const words = execFileSync('sh', ['-c', `set -- ${command}; printf '%s\\n' "$@"`], { encoding: 'utf8' });
+    const expected = [
+      'npx',
+      'reignite',
+      'predict',
+      '--task',
+      'nuclei',
+      '--model',
+      path,
+      '--out',
+      'predicted',
+      'image.png',
+    ];
+    expect(words.trimEnd().split('\n')).toEqual(expected);
+  });
+
+  it('keeps the name of a tensor on one line', async () => {
+    const name = 'weight\nDANGEROUS\tline\u001b';
+    const header = Buffer.from(JSON.stringify({ [name]: { dtype: 'U8', shape: [1], data_offsets: [0, 1] } }));
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header.length));
+    const { text } = await inspected('odd.safetensors', Buffer.concat([length, header, Uint8Array.of(1)]));
+    expect(text).toMatch(/^ {2}weight\\u\{a\}DANGEROUS\\u\{9\}line\\u\{1b\}: tensor/m);
   });
 
   it('unfolds what contains itself once', async () => {

@@ -6,6 +6,8 @@ import { parityCommand } from '../../cli/predict/parity.ts';
 import { compareOutputs } from '../../toolkit/models/compare-outputs.ts';
 import { readModelCard } from '../../toolkit/nnunet/model-card.ts';
 import { writeNpy } from '../../toolkit/numpy/npy.ts';
+import { writeModel } from '../../toolkit/onnx/file/write-model.ts';
+import { GraphBuilder } from '../../toolkit/onnx/graph/graph.ts';
 import { InferenceThread } from '../../toolkit/threads/inference-thread.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
 import { randomNumbers } from '../support/random-numbers.ts';
@@ -75,6 +77,7 @@ describe('reignite model parity', () => {
     await expect(small).rejects.toMatchObject({
       code: 'INFERENCE_FAILED',
       message: expect.stringContaining('1,3,16,16'),
+      remedy: 'Give an `--input` of the shape that the model takes: [1, 3, 32, 32].',
     });
     const input = await inputOf([1, 3, 32, 32]);
     const text = join(await temporaryFolder(), 'text.onnx');
@@ -88,6 +91,32 @@ describe('reignite model parity', () => {
     await expect(parityCommand(model, { against: model, input, tolerance: Number.NaN })).rejects.toMatchObject({
       code: 'USAGE',
     });
+  });
+});
+
+describe('the remedies of reignite model parity', () => {
+  /** A model of one operator whose inputs are all of one shape. */
+  async function modelOf(operator: string, inputs: number): Promise<string> {
+    const path = join(await temporaryFolder(), 'model.onnx');
+    const graph = new GraphBuilder('own');
+    const values = Array.from({ length: inputs }, (_, at) => graph.input(`x${at}`, 'float32', [1]));
+    graph.output(graph.node('y', operator, values), 'float32', [1]);
+    await writeModel(path, graph.build());
+    return path;
+  }
+
+  it.each([
+    ['two inputs', 'Add', 2, undefined, 'INFERENCE_FAILED', /image as the only input/],
+    ['an output that it does not have', 'Relu', 1, 'zz', 'USAGE', /`--output`: y/],
+    ['an unknown operator', 'Nonsense', 1, undefined, 'MODEL_UNREADABLE', /operators and an opset/],
+  ])('fit a model with %s', async (_what, operator, inputs, output, code, remedy) => {
+    const against = await modelOf(operator, inputs);
+    const input = await inputOf([1]);
+    const asked = { against, input, tolerance: 0, json: true, ...(output !== undefined && { output }) };
+    const fitting = { code, remedy: expect.stringMatching(remedy) };
+    await expect(parityCommand(against, asked)).rejects.toMatchObject(fitting);
+    if (output !== undefined) return;
+    await expect(parityCommand(against, { ...asked, against: input })).rejects.toMatchObject(fitting);
   });
 });
 

@@ -1,16 +1,19 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { ReigniteError } from '../errors.ts';
 import { hasCode } from './disk-error.ts';
+import { refuseStream } from './regular-file.ts';
 
 /**
  * SHA-256 of a file's bytes, as lower-case hex. The file is streamed: memory does not grow with its size.
  *
- * @throws ReigniteError FILE_MISSING when there is no such file.
+ * @throws ReigniteError FILE_MISSING when there is no such file; USAGE for a named pipe, a device or a socket.
  */
 export async function sha256OfFile(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
   try {
+    refuseStream(path, await stat(path));
     for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
       signal?.throwIfAborted();
       hash.update(chunk);

@@ -1,6 +1,7 @@
 import type { Stats } from 'node:fs';
 import { lstat, readFile, stat } from 'node:fs/promises';
 import { asSystemError, hasCode } from './disk-error.ts';
+import { refuseStream } from './regular-file.ts';
 
 /**
  * Returns what the file system says of a path, or of what a link points to; undefined where nothing is there.
@@ -28,10 +29,15 @@ export async function isFile(path: string): Promise<boolean> {
 /**
  * Reads a text file; undefined where there is none.
  *
- * @throws ReigniteError NOT_READABLE where the system refuses to read it.
+ * @throws ReigniteError NOT_READABLE where the system refuses to read it; USAGE for a named pipe, a device or a socket.
  */
 export function readTextIfThere(path: string): Promise<string | undefined> {
-  return ifThere(readFile(path, 'utf8'));
+  return ifThere(readText(path));
+}
+
+async function readText(path: string): Promise<string> {
+  refuseStream(path, await stat(path));
+  return readFile(path, 'utf8');
 }
 
 async function ifThere<Result>(asked: Promise<Result>): Promise<Result | undefined> {

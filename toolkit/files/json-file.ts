@@ -1,23 +1,24 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import type { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from './atomic-write.ts';
 import { hasCode } from './disk-error.ts';
+import { refuseStream } from './regular-file.ts';
 
 /**
  * Reads a JSON file and checks it against a schema.
  *
  * @param options.remedy - What to do about a damaged file, where deleting it is wrong.
  * @returns Undefined where there is no such file.
- * @throws ReigniteError FILE_DAMAGED when it is not JSON or does not fit the schema; the system's error when it cannot
- *   be read.
+ * @throws ReigniteError FILE_DAMAGED when it is not JSON or does not fit the schema; USAGE for a named pipe, a
+ *   device or a socket; the system's error when it cannot be read.
  */
 export async function readJsonFile<Schema extends z.ZodType>(
   path: string,
   schema: Schema,
   { remedy }: { readonly remedy?: string } = {},
 ): Promise<z.output<Schema> | undefined> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+  const text = await readText(path).catch((error: unknown) => {
     if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw error;
   });
@@ -30,6 +31,11 @@ export async function readJsonFile<Schema extends z.ZodType>(
       ...(remedy !== undefined && { remedy }),
     });
   }
+}
+
+async function readText(path: string): Promise<string> {
+  refuseStream(path, await stat(path));
+  return readFile(path, 'utf8');
 }
 
 /** Reads a JSON file that can be made again: undefined where it is missing, unreadable or does not fit the schema. */

@@ -4,6 +4,7 @@ import { ReigniteError } from '../errors.ts';
 import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { statIfThere } from '../files/if-there.ts';
+import { refuseStream } from '../files/regular-file.ts';
 import { importCustomModel } from '../onnx/custom-model/own-model.ts';
 import type { DetectionSidecar } from '../onnx/custom-model/sidecar.ts';
 import {
@@ -68,10 +69,11 @@ export async function prepareCellModel(
   return { ...modelOf(card), modelDir, cached: known !== undefined };
 }
 
-/** @throws ReigniteError FILE_MISSING; CHECKPOINT_UNSUPPORTED for a folder. */
+/** @throws ReigniteError FILE_MISSING; CHECKPOINT_UNSUPPORTED for a folder; USAGE for a named pipe, a device or a socket. */
 export async function refuseNoFile(path: string): Promise<void> {
   const found = await statIfThere(path);
   if (found === undefined) throw new ReigniteError('FILE_MISSING', `Model not found: ${path}.`);
+  refuseStream(path, found);
   if (!found.isDirectory()) return;
   throw new ReigniteError('CHECKPOINT_UNSUPPORTED', `${path} is a folder, not a detector.`, {
     remedy: 'Name a .pt file of YOLOv5 or Ultralytics, or an .onnx file.',

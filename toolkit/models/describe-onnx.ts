@@ -6,6 +6,7 @@ import { parseSidecar, Sidecar } from '../onnx/custom-model/sidecar.ts';
 import { exportedDetector } from '../onnx/exported-detector.ts';
 import { describeModel } from '../onnx/file/describe-model.ts';
 import { DetectorCard } from '../yolo/detector-card.ts';
+import { refuseNotOnnx } from './refuse-other-file.ts';
 
 /** What is known of an ONNX model: what describes it already, or the draft of a model JSON file. */
 export type OnnxDescription =
@@ -19,6 +20,7 @@ export type OnnxDescription =
  *   model that neither segments nor detects.
  */
 export async function describeOnnxModel(path: string): Promise<OnnxDescription> {
+  await refuseNotOnnx(path);
   const model = describeModel(path);
   const own = await ownSidecar(path);
   const noted = own === undefined ? exportedDetector(path, model) : undefined;

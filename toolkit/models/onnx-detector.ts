@@ -4,6 +4,7 @@ import { DetectionSidecar, parseSidecar } from '../onnx/custom-model/sidecar.ts'
 import { exportedDetector } from '../onnx/exported-detector.ts';
 import { type DescribedModel, describeModel } from '../onnx/file/describe-model.ts';
 import { DetectorCard } from '../yolo/detector-card.ts';
+import { refuseNotOnnx } from './refuse-other-file.ts';
 
 interface Sides {
   readonly height: number;
@@ -30,6 +31,7 @@ export type OnnxDetector =
  * @throws ReigniteError FILE_MISSING, MODEL_UNREADABLE; SIDECAR_INVALID for a file that needs a sidecar and has none.
  */
 export async function readOnnxDetector(path: string): Promise<OnnxDetector> {
+  await refuseNotOnnx(path);
   const model = describeModel(path);
   const own = await ownSidecar(path);
   const noted = own === undefined ? exportedDetector(path, model) : undefined;

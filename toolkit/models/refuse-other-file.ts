@@ -1,25 +1,18 @@
-import { open } from 'node:fs/promises';
 import { ReigniteError } from '../errors.ts';
-import { describeModel } from '../onnx/file/describe-model.ts';
 import { openCheckpoint } from '../pytorch/containers/checkpoint.ts';
-import { fileKind, isZip, KIND_BYTES, textKind } from '../pytorch/containers/file-kind.ts';
-import { isSafetensors } from '../pytorch/containers/safetensors-container.ts';
 import { findStateDict, networkOf } from '../pytorch/tensors/state-dict.ts';
+import { identifyFile } from './identify-file.ts';
 import { EXPORT_WEIGHTS, remedyOfKind } from './remedies.ts';
 
 /**
- * Refuses a file that is not a PyTorch checkpoint, by its first bytes, so that a message names what it is.
+ * Refuses a file that is not a PyTorch checkpoint by its content, so that a message names what it is.
  *
- * @throws ReigniteError CHECKPOINT_UNSUPPORTED; FILE_MISSING.
+ * @throws ReigniteError CHECKPOINT_UNSUPPORTED; FILE_MISSING, NOT_READABLE; USAGE for what is not a regular file.
  */
 export async function refuseOtherFile(path: string): Promise<void> {
-  const head = await headOf(path);
-  if (isZip(head) || isPickle(head)) return;
-  if (isSafetensors(head)) return refuseOtherWeights(path);
-  const text = textKind(head);
-  const kind =
-    fileKind(head) ?? (text?.startsWith('a text') ? undefined : text) ?? (isOnnx(path) ? 'an ONNX file' : undefined);
-  if (kind === undefined) return;
+  const { form, kind } = await identifyFile(path);
+  if (form === 'safetensors') return refuseOtherWeights(path);
+  if (form !== 'onnx' && form !== 'other') return;
   const remedy = remedyOfKind(kind, path);
   throw new ReigniteError(
     'CHECKPOINT_UNSUPPORTED',
@@ -27,6 +20,23 @@ export async function refuseOtherFile(path: string): Promise<void> {
     remedy === undefined ? {} : { remedy },
   );
 }
+
+/**
+ * Refuses a file whose name ends in .onnx and whose content is of another kind, so that a message names what it is.
+ *
+ * @throws ReigniteError MODEL_UNREADABLE; FILE_MISSING, NOT_READABLE; USAGE for what is not a regular file.
+ */
+export async function refuseNotOnnx(path: string): Promise<void> {
+  const { form, kind } = await identifyFile(path);
+  if (form === 'onnx' || form === 'unknown') return;
+  const usual = form === 'other' ? 'Export or download the model again.' : INSPECT_BY_CONTENT;
+  throw new ReigniteError('MODEL_UNREADABLE', `${path} is ${kind}, not an ONNX model.`, {
+    remedy: remedyOfKind(kind, path) ?? usual,
+  });
+}
+
+const INSPECT_BY_CONTENT =
+  'Run `npx reignite model inspect` on it to see what it holds; give a checkpoint a name that ends in .pt.';
 
 /** A safetensors file has weights and no network; those of nnU-Net's networks are taken, as its plans say the network. */
 async function refuseOtherWeights(path: string): Promise<void> {
@@ -48,31 +58,5 @@ async function networkIn(path: string): Promise<{ readonly network?: string | un
   } catch (fault) {
     if (fault instanceof ReigniteError) return { fault };
     throw fault;
-  }
-}
-
-/** The opcode PROTO of all pickles since protocol 2. */
-function isPickle(head: Uint8Array): boolean {
-  return head[0] === 0x80;
-}
-
-function isOnnx(path: string): boolean {
-  try {
-    return describeModel(path).inputs.length > 0;
-  } catch (error) {
-    if (error instanceof ReigniteError) return false;
-    throw error;
-  }
-}
-
-async function headOf(path: string): Promise<Uint8Array> {
-  const handle = await open(path).catch((cause) => {
-    throw new ReigniteError('FILE_MISSING', `File not found: ${path}.`, { cause });
-  });
-  try {
-    const { bytesRead, buffer } = await handle.read(new Uint8Array(KIND_BYTES), 0, KIND_BYTES, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await handle.close();
   }
 }

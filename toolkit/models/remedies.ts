@@ -1,3 +1,5 @@
+import { shellWord } from '../shell-word.ts';
+
 const EXPORT =
   'export the model to ONNX where its code is, with `torch.onnx.export(model.eval(), torch.zeros(1, 3, 512, 512), "model.onnx")`.';
 
@@ -12,9 +14,9 @@ const REMEDIES: readonly (readonly [kind: string, remedy: (path: string) => stri
   ['an ONNX file', () => 'It needs no conversion: `predict --model` takes it when its name ends in .onnx.'],
   ['an HTML page', () => 'Download the file again: this is a page about it.'],
   ['an HDF5 file', () => 'Export the model to ONNX with the tools it was made with, such as tf2onnx.'],
-  ['gzip data', (path) => `Unpack it: \`gunzip ${path}\`.`],
-  ['a tar archive', (path) => `Unpack it: \`tar -xf ${path}\`.`],
-  ['xz data', (path) => `Unpack it: \`xz -d ${path}\`.`],
+  ['gzip data', (path) => `Unpack it: \`gunzip ${shellWord(path)}\`.`],
+  ['a tar archive', (path) => `Unpack it: \`tar -xf ${shellWord(path)}\`.`],
+  ['xz data', (path) => `Unpack it: \`xz -d ${shellWord(path)}\`.`],
   ['an empty file', () => 'Download the file again.'],
 ];
 

@@ -27,7 +27,7 @@ import { hasSigmoid, labelValues, parseSidecar, SegmentationSidecar } from '../o
 import { exportedDetector } from '../onnx/exported-detector.ts';
 import { describeModel } from '../onnx/file/describe-model.ts';
 import type { NamedValue } from './class-colours.ts';
-import { refuseOtherFile } from './refuse-other-file.ts';
+import { refuseNotOnnx, refuseOtherFile } from './refuse-other-file.ts';
 import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
 
 /** Where an nnU-Net model comes from. */
@@ -181,6 +181,7 @@ function notesOf({ v2 }: ModelCard): readonly string[] {
 
 /** An ONNX file: one fold that `model convert` wrote, by its description, or any other model, by its sidecar. */
 async function prepareOnnx(path: string, models: string, signal: AbortSignal | undefined): Promise<TissueModel> {
+  await refuseNotOnnx(path);
   const found = await findSidecar(path);
   if (found === undefined) refuseDetector(path);
   const { path: source, json } = found ?? (await requireSidecar(path));

@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { hasCode } from '../files/disk-error.ts';
+import { refuseStream } from '../files/regular-file.ts';
 import { type NpyDtype, parseNpyHeader, writeNpyHeader } from './npy-header.ts';
 
 /** An array as stored in a .npy file: values in C order (last axis fastest). */
@@ -72,11 +73,12 @@ export async function writeNpy(path: string, array: NpyArray): Promise<void> {
 /**
  * Reads a .npy file.
  *
- * @throws ReigniteError FILE_MISSING, or NPY_INVALID as {@link decodeNpy}.
+ * @throws ReigniteError FILE_MISSING; USAGE for a named pipe, a device or a socket; or NPY_INVALID as {@link decodeNpy}.
  * @example const { shape, data } = await readNpy('points.npy');
  */
 export async function readNpy(path: string): Promise<NpyArray> {
   try {
+    refuseStream(path, await stat(path));
     return decodeNpy(await readFile(path), path);
   } catch (error) {
     if (hasCode(error, 'ENOENT')) {

@@ -5,6 +5,7 @@ import { RunConfig } from '../../config/schema.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { readTextIfThere } from '../files/if-there.ts';
 import { RESULTS } from '../results/results-folder.ts';
+import { shellWord } from '../shell-word.ts';
 
 /** Writes the configuration of a run to its results folder; of absolute paths, which name people, the last part. */
 export async function writeConfiguration(results: string, config: RunConfig): Promise<void> {
@@ -26,7 +27,7 @@ export function commandOf(profile: string, config: RunConfig | undefined): strin
   const shipped = shippedProfile(profile);
   if (shipped === undefined) return `npx reignite run --profile ${RESULTS.configuration.path}`;
   const settings = differences(comparable(shipped), comparable(config)).map(
-    ([field, value]) => ` \\\n  --set ${quoted(`${field}=${value}`)}`,
+    ([field, value]) => ` \\\n  --set ${shellWord(`${field}=${value}`)}`,
   );
   return `npx reignite run --profile ${profile}${settings.join('')}`;
 }
@@ -34,11 +35,6 @@ export function commandOf(profile: string, config: RunConfig | undefined): strin
 function comparable({ temporal: _scheduled, telemetry: _watched, zenodo, ...config }: RunConfig): object {
   const { api, serveFrom } = zenodo;
   return { ...config, zenodo: serveFrom === undefined ? { api } : { api, serveFrom } };
-}
-
-/** A word as a shell takes it whole. */
-function quoted(word: string): string {
-  return /^[\w.,:=/@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** The fields of `usual`, and those of an object in it, that `actual` has otherwise. */

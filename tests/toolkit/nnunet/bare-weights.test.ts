@@ -62,7 +62,7 @@ describe('weights of nnU-Net in a safetensors file', () => {
     });
     await expect(describeDetector(path)).rejects.toMatchObject({
       code: 'CHECKPOINT_UNSUPPORTED',
-      message: expect.stringContaining('weights of an nnU-Net v2 network by name (a state dict)'),
+      message: expect.stringContaining('only weights (a state dict) of an nnU-Net v2 network'),
     });
   });
 

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
 import { ReigniteError } from '../../errors.ts';
 import { isFile } from '../../files/if-there.ts';
+import { shellWord } from '../../shell-word.ts';
 import { type DescribedModel, describeModel } from '../file/describe-model.ts';
 import { finalOperator } from '../file/final-operator.ts';
 import { bioimageSidecar } from './bioimage.ts';
@@ -78,7 +79,7 @@ export async function requireSidecar(onnx: string): Promise<FoundSidecar> {
   const found = await findSidecar(onnx);
   if (found !== undefined) return found;
   throw new ReigniteError('SIDECAR_INVALID', `The model ${onnx} has no JSON file ${sidecarPath(onnx)}.`, {
-    remedy: `Write its draft with \`npx reignite model describe ${onnx}\`, then check it; docs/custom-models.md explains the fields.`,
+    remedy: `Write its draft with \`npx reignite model describe ${shellWord(onnx)}\`, then check it; docs/custom-models.md explains the fields.`,
   });
 }
 

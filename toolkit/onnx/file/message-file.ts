@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { ReigniteError } from '../../errors.ts';
+import { requireRegularFile } from '../../files/regular-file.ts';
 
 const WINDOW_BYTES = 64 * 1024;
 const MAX_PART_LENGTH = 2 ** 20;
@@ -29,8 +30,9 @@ export class ProtobufReader {
   #window = new Uint8Array(0);
   #windowAt = 0;
 
-  /** @throws ReigniteError FILE_MISSING. */
+  /** @throws ReigniteError FILE_MISSING; USAGE for what is not a regular file. */
   constructor(path: string) {
+    requireRegularFile(path);
     try {
       this.#handle = openSync(path, 'r');
     } catch (error) {

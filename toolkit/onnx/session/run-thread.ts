@@ -1,6 +1,7 @@
-import type { InferenceSession } from 'onnxruntime-node';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
 import { serveRequests } from '../../threads/serve-requests.ts';
+import { ortVersion } from './engine.ts';
 import { openAsInRuns, openPlain } from './open-for-parity.ts';
 import { floatsOf, tensorOf } from './tensor-values.ts';
 
@@ -22,35 +23,69 @@ export interface RunAnswer {
   readonly values: Float32Array;
 }
 
-function open({ path, how }: RunRequest): Promise<InferenceSession> {
-  return how === 'plain' ? openPlain(path) : openAsInRuns(path, how.laidOut);
+async function open({ path, how }: RunRequest): Promise<InferenceSession> {
+  try {
+    return await (how === 'plain' ? openPlain(path) : openAsInRuns(path, how.laidOut));
+  } catch (cause) {
+    if (!(cause instanceof ReigniteError) || cause.code !== 'MODEL_UNREADABLE') throw cause;
+    // The usual remedy is for models that reignite converted; this one may be the user's own file.
+    const remedy = `Export the model again with operators and an opset that ONNX Runtime ${ortVersion()} supports.`;
+    throw new ReigniteError(cause.code, cause.message, { cause, remedy });
+  }
+}
+
+/** What the model takes and gives, checked before it runs. */
+function chosenValues(session: InferenceSession, { path, output }: RunRequest) {
+  const [input, ...others] = session.inputMetadata;
+  if (input?.isTensor !== true || others.length > 0) {
+    throw new ReigniteError('INFERENCE_FAILED', `${path} has ${session.inputNames.length} inputs; one is needed.`, {
+      remedy: 'Export the model with its image as the only input.',
+    });
+  }
+  const { type } = input;
+  if (type !== 'float32' && type !== 'float16' && type !== 'uint8') {
+    throw new ReigniteError('INFERENCE_FAILED', `The input ${input.name} of ${path} is ${type}.`, {
+      remedy: 'Export the model with an input of float32, float16 or uint8.',
+    });
+  }
+  const name = output ?? session.outputNames[0] ?? '';
+  if (!session.outputNames.includes(name)) {
+    throw new ReigniteError('USAGE', `${path} has no output ${name}.`, {
+      remedy: `Name one of its outputs with \`--output\`: ${session.outputNames.join(', ')}.`,
+    });
+  }
+  return { input, type, name };
 }
 
 async function run(request: RunRequest): Promise<RunAnswer> {
   const session = await open(request);
   try {
-    const [input, ...others] = session.inputMetadata;
-    if (input?.isTensor !== true || others.length > 0) {
-      throw new ReigniteError(
-        'INFERENCE_FAILED',
-        `${request.path} has ${session.inputNames.length} inputs; one is needed.`,
-      );
-    }
-    const { type } = input;
-    if (type !== 'float32' && type !== 'float16' && type !== 'uint8') {
-      throw new ReigniteError('INFERENCE_FAILED', `The input ${input.name} of ${request.path} is ${type}.`);
-    }
-    const name = request.output ?? session.outputNames[0] ?? '';
-    const result = await session.run({ [input.name]: tensorOf(type, request.values, request.shape) }, [name]);
-    return { shape: result[name]?.dims ?? [], values: floatsOf(result[name], name) };
-  } catch (cause) {
-    if (cause instanceof ReigniteError) throw cause;
-    const line = String(cause).split('\n')[0] ?? '';
-    throw new ReigniteError('INFERENCE_FAILED', `${request.path} failed on the input [${request.shape}]: ${line}`, {
-      cause,
+    const { input, type, name } = chosenValues(session, request);
+    const feeds = { [input.name]: tensorOf(type, request.values, request.shape) };
+    const result = await session.run(feeds, [name]).catch((cause: unknown) => {
+      throw runError(request, input.shape, cause);
     });
+    return { shape: result[name]?.dims ?? [], values: numbersOf(result[name], name) };
   } finally {
     await session.release();
+  }
+}
+
+function runError({ path, shape }: RunRequest, taken: readonly (number | string)[], cause: unknown): ReigniteError {
+  const line = String(cause).split('\n')[0] ?? '';
+  return new ReigniteError('INFERENCE_FAILED', `${path} failed on the input [${shape}]: ${line}`, {
+    cause,
+    remedy: `Give an \`--input\` of the shape that the model takes: [${taken.join(', ')}].`,
+  });
+}
+
+function numbersOf(output: Tensor | undefined, name: string): Float32Array {
+  try {
+    return floatsOf(output, name);
+  } catch (cause) {
+    if (!(cause instanceof ReigniteError)) throw cause;
+    const remedy = 'Name an output of floating-point numbers with `--output`, or export the model with one.';
+    throw new ReigniteError(cause.code, cause.message, { cause, remedy });
   }
 }
 
