@@ -10,7 +10,7 @@ import type { SeenGlobal } from '../pytorch/pickle/global-verdict.ts';
 
 /** What a file is by its content, whatever its name says. */
 export interface IdentifiedFile {
-  /** `other` is no model that is read; `unknown` may be a pickle of an early protocol, or a broken model. */
+  /** `other` is not a model that is read; `unknown` may be a pickle of an early protocol, or a broken model. */
   readonly form: 'zip' | 'pickle' | 'safetensors' | 'onnx' | 'other' | 'unknown';
   /** With its article, for a message. */
   readonly kind: string;
