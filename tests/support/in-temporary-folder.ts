@@ -3,10 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
 
+/** Child processes that were killed, such as those of a browser, may write for a moment longer. */
+const REMOVAL = { recursive: true, force: true, maxRetries: 50, retryDelay: 100 } as const;
+
 /** A folder of its own for the test that asks; it goes when the test ends. */
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'reignite-test-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  onTestFinished(() => rm(folder, REMOVAL));
   return folder;
 }
 
@@ -16,6 +19,6 @@ export function suiteFolder(): () => string {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'reignite-suite-'));
   });
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  afterAll(() => rm(folder, REMOVAL));
   return () => folder;
 }
