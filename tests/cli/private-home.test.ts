@@ -1,6 +1,7 @@
 import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { statIfThere } from '../../toolkit/files/if-there.ts';
 import { makePrivateHome } from '../../toolkit/files/private-home.ts';
 import { startCommand, until } from '../support/command.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
@@ -8,10 +9,12 @@ import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
 
 const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
 
+/** Modes of the files in a folder; one that is renamed or removed meanwhile, such as a journal, is left out. */
 async function modesIn(folder: string): Promise<Record<string, string>> {
   const modes: Record<string, string> = {};
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    if (entry.isFile()) modes[entry.name] = (await modeOf(join(folder, entry.name))).toString(8);
+  for (const { name } of await readdir(folder, { withFileTypes: true })) {
+    const found = await statIfThere(join(folder, name));
+    if (found?.isFile()) modes[name] = (found.mode & 0o777).toString(8);
   }
   return modes;
 }
