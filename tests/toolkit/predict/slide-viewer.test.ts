@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { cp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -198,6 +198,19 @@ describe('writeViewer', () => {
       code: 'PATH_TRAVERSAL',
       message: expect.stringContaining(JSON.stringify(name)),
       remedy: expect.stringContaining('reignite predict'),
+    });
+  });
+
+  it('refuses a slide of another size than the predicted one', async () => {
+    await cp(join(folder(), 'tissue'), join(folder(), 'sized'), { recursive: true });
+    await changedSummary('sized', { width: 17 });
+    const out = join(folder(), 'sized', 'viewer');
+    await expect(
+      planViewer(await viewedSlides([join(folder(), 'sized')]), { out, isFull: false }),
+    ).rejects.toMatchObject({
+      code: 'PREDICTION_CONFLICT',
+      message: expect.stringContaining('predicts a slide of 17 x'),
+      remedy: expect.stringContaining('--slides'),
     });
   });
 

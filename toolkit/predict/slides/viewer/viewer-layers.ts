@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { ReigniteError } from '../../../errors.ts';
 import { MODEL_MPP } from '../../../model-resolution.ts';
 import { cellClasses } from '../../../models/class-colours.ts';
 import { readNpy } from '../../../numpy/npy.ts';
@@ -45,7 +46,8 @@ interface LayerOptions {
  * Opens all that a slide's layers are made of.
  *
  * @param use - Works with them; the files are closed afterwards.
- * @throws ReigniteError of a slide or prediction that cannot be read.
+ * @throws ReigniteError of a slide or prediction that cannot be read; PREDICTION_CONFLICT for a slide of another size than
+ *   the predicted one.
  */
 export async function withLayers<Result>(
   viewed: ViewedSlide,
@@ -55,6 +57,7 @@ export async function withLayers<Result>(
   const slide = await Slide.open(viewed.path);
   const opened: { close(): Promise<void> }[] = [slide];
   try {
+    refuseOtherSize(viewed, slide);
     const view = SlideView.choose(slide, isFull ? { ...viewed.choice, level: 0 } : viewed.choice, MODEL_MPP);
     const mpp = viewed.choice.mpp ?? slide.scale.resolution?.mpp;
     const layers: ViewerLayer[] = [{ id: 'slide', zoom: slideLayer(view, join(folder, 'slide')) }];
@@ -80,6 +83,18 @@ export async function withLayers<Result>(
     return await use({ width, height, ...(mpp !== undefined && { mpp }), layers, legend });
   } finally {
     for (const each of opened) await each.close();
+  }
+}
+
+/** Layers on another slide would look like a result. */
+function refuseOtherSize({ path, tissue, cells }: ViewedSlide, { width, height }: Slide): void {
+  for (const { folder, image } of [tissue, cells].filter((each) => each !== undefined)) {
+    if (image.width === width && image.height === height) continue;
+    throw new ReigniteError(
+      'PREDICTION_CONFLICT',
+      `${path} is ${width} x ${height} px, but ${folder} predicts a slide of ${image.width} x ${image.height} px.`,
+      { remedy: 'Name the folder with the predicted slides with `--slides`.' },
+    );
   }
 }
 
