@@ -2,6 +2,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { RunConfig } from '../../../config/schema.ts';
+import { connectTo } from '../../../runtime/server/connection.ts';
+import { unpolledQueues } from '../../../runtime/workers/pollers.ts';
 import { startCommand, until } from '../../support/command.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { startTestServer } from '../../support/temporal.ts';
@@ -20,7 +23,12 @@ it('finishes its open ROI before it stops, with --drain', async () => {
     return names.map((name) => readFileSync(join(logs, name), 'utf8')).join('');
   };
   const worker = startCommand(['worker', '--queues', 'inference', '--drain', '3'], place);
-  await worker.shows('Serves');
+  // A run that sees no poller would serve inference itself.
+  const client = await connectTo(server);
+  const { taskQueuePrefix } = RunConfig.parse({ name: 'tiny', record: '42' }).temporal;
+  const unpolled = () => unpolledQueues(client, server.namespace, taskQueuePrefix, ['inference']);
+  await until(async () => (await unpolled()).length === 0, worker.stderr);
+  await client.connection.close();
   const words = ['--profile', 'tiny.yaml', '--data', 'data', '--results', 'results', '--tasks', 'he'];
   const run = startCommand(['run', ...words, '--set', 'inference.threads=1'], place);
   try {
