@@ -12,6 +12,8 @@ export default defineConfig({
     // What a test prints is shown when it fails.
     silent: 'passed-only',
     // Guards against a hang. No test is about time: on a busy machine all of them are slow.
+    // CI repeats a failed test once; the closing lines name every test that passed only then.
+    retry: process.env['CI'] === 'true' ? 1 : 0,
     testTimeout: 900_000,
     hookTimeout: 900_000,
     reporters: ['default', './scripts/closing-line-reporter.ts'],

@@ -1,14 +1,20 @@
 import type { Reporter, TestCase } from 'vitest/node';
 
-/** Ends the output with `N passed, N failed`, so that a log's last line says how the run went. */
+/**
+ * Ends the output with `N passed, N failed`, so that a log's last line says how the run went. Names the tests that passed
+ * only when repeated: each has a race to be found.
+ */
 export default class ClosingLineReporter implements Reporter {
   #passed = 0;
   #failed = 0;
   #skipped = 0;
+  readonly #flaky: string[] = [];
 
   onTestCaseResult(test: TestCase): void {
     const { state } = test.result();
     if (state === 'passed') this.#passed += 1;
+    if (test.diagnostic()?.flaky)
+      this.#flaky.push(`Passed only when repeated: ${test.module.moduleId} > ${test.fullName}\n`);
     if (state === 'failed') this.#failed += 1;
     if (state === 'skipped') this.#skipped += 1;
   }
@@ -16,6 +22,8 @@ export default class ClosingLineReporter implements Reporter {
   onTestRunEnd(_modules: unknown, errors: readonly unknown[]): void {
     const failed = this.#failed + errors.length;
     const skipped = this.#skipped > 0 ? `, ${this.#skipped} skipped` : '';
-    process.on('exit', () => process.stdout.write(`${this.#passed} passed, ${failed} failed${skipped}\n`));
+    process.on('exit', () =>
+      process.stdout.write(`${this.#flaky.join('')}${this.#passed} passed, ${failed} failed${skipped}\n`),
+    );
   }
 }
