@@ -13,20 +13,20 @@ import { writeNpy } from '../../numpy/npy.ts';
 import { type CellTile, cellTiles } from '../../slide/predict/cell-tiles.ts';
 import type { SlideCellsProgress } from '../../slide/predict/slide-cells-job.ts';
 import { readSlideRegions } from '../../slide/predict/slide-regions.ts';
-import { type StripRows, stripCount, stripsOf } from '../../slide/read/slide-tiles.ts';
+import type { StripRows } from '../../slide/read/slide-tiles.ts';
 import type { SlideDetector } from '../../yolo/detect/cell-detector.ts';
 import { keptScore } from '../../yolo/detect/image-boxes.ts';
 import { SCRIPT_LIMITS } from '../../yolo/detect/nms.ts';
 import { densityCautions, modelCautions, stainCautions } from '../cautions.ts';
 import { cellFeatures, type FoundCell } from '../found-cell.ts';
-import { factsOf, inferenceKey, inferOnce, type PredictOptions } from '../infer-once.ts';
+import { factsOf, inferOnce, type PredictOptions } from '../infer-once.ts';
 import { type CellsJob, legendOf } from '../predict-cells.ts';
 import { type ClassCount, densityFile, type ImagePrediction, slideCellFiles } from '../prediction.ts';
 import type { OfStrips } from '../prediction-order.ts';
 import { cellDensity, densityMap, densityTable } from './cell-density.ts';
 import { describeSlide } from './describe-slide.ts';
 import { type SeenSlide, type SlideRequest, type SlideServices, withSeenSlide } from './seen-slide.ts';
-import { joinStrips, stripKey } from './slide-strips.ts';
+import { joinStrips, splitUnlessCached, stripKey } from './slide-strips.ts';
 import { cellsOfRegions, type RegionCells, tumourClasses, tumourShare } from './tumour-share.ts';
 import { writeCellsTable } from './write-cells-table.ts';
 
@@ -81,11 +81,9 @@ export async function cellStrips(
   signal?: AbortSignal,
 ): Promise<readonly StripRows[]> {
   return withSeenSlide(requestOf(job, services, signal), async (seen) => {
-    const key = services.cache.keyOf(inferenceKey({ parts: keyOf(job, seen), engine: job.engine }));
-    if ((await services.cache.find(key)) !== undefined) return [];
-    const columns = tileRows(cellTiles(seen.view, sizeOf(job), seen.tissue?.mask).tiles);
-    const count = stripCount(columns);
-    return count === 1 ? [] : stripsOf(columns, count);
+    return splitUnlessCached({ parts: keyOf(job, seen), engine: job.engine }, services, async () =>
+      tileRows(cellTiles(seen.view, sizeOf(job), seen.tissue?.mask).tiles),
+    );
   });
 }
 

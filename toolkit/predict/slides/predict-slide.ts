@@ -9,19 +9,19 @@ import type { SlideSegmenter } from '../../nnunet/sliding-window/roi-segmenter.t
 import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-scope.ts';
 import { readRows } from '../../slide/predict/rows-file.ts';
 import type { SlideProgress } from '../../slide/predict/slide-job.ts';
-import { type StripRows, stripCount, stripsOf } from '../../slide/read/slide-tiles.ts';
+import type { StripRows } from '../../slide/read/slide-tiles.ts';
 import { slideGrid } from '../../slide/read/tiled-slide.ts';
 import { writePyramid } from '../../slide/write/write-pyramid.ts';
 import { modelCautions, stainCautions } from '../cautions.ts';
 import { areasOf, tissueCertaintyNote, tissueCertaintyOf } from '../certainty.ts';
-import { factsOf, type Inferred, inferenceKey, inferOnce, type PredictOptions } from '../infer-once.ts';
+import { factsOf, type Inferred, inferOnce, type PredictOptions } from '../infer-once.ts';
 import { drawn, legendOf, paletteOf, type TissueJob } from '../predict-tissue.ts';
 import { type ImagePrediction, slideTissueFiles } from '../prediction.ts';
 import type { OfStrips } from '../prediction-order.ts';
 import { describeSlide } from './describe-slide.ts';
 import { LabelTally } from './label-tally.ts';
 import { type SeenSlide, type SlideRequest, type SlideServices, withSeenSlide } from './seen-slide.ts';
-import { joinStrips, stripKey } from './slide-strips.ts';
+import { joinStrips, splitUnlessCached, stripKey } from './slide-strips.ts';
 
 /** Raised whenever the same slide and model would give other labels. */
 const SCHEMA = 1;
@@ -77,11 +77,10 @@ export async function tissueStrips(
   signal?: AbortSignal,
 ): Promise<readonly StripRows[]> {
   return withSeenSlide(requestOf(job, services, signal), async (seen) => {
-    const key = services.cache.keyOf(inferenceKey({ parts: keyOf(job, seen), engine: job.engine }));
-    if ((await services.cache.find(key)) !== undefined) return [];
-    const { tiles } = await slideGrid(seen.view, await describeNetworks(job.model.modelDir), seen.tissue?.mask);
-    const count = stripCount(tiles);
-    return count === 1 ? [] : stripsOf(tiles, count);
+    return splitUnlessCached({ parts: keyOf(job, seen), engine: job.engine }, services, async () => {
+      const { tiles } = await slideGrid(seen.view, await describeNetworks(job.model.modelDir), seen.tissue?.mask);
+      return tiles;
+    });
   });
 }
 

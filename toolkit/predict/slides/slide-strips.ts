@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { CacheEntry, KeyParts } from '../../cache/step-cache.ts';
 import type { RanEngine } from '../../onnx/session/refuse-other-engine.ts';
-import type { StripRows } from '../../slide/read/slide-tiles.ts';
+import { type StripRows, stripCount, stripsOf } from '../../slide/read/slide-tiles.ts';
 import { factsOf, inferenceKey, type PredictServices, readFacts } from '../infer-once.ts';
 
 /** What the strips of a slide were computed with. */
@@ -15,6 +15,23 @@ export interface StripsOf {
 /** What the result of a strip depends on. @param parts - Of the whole slide. */
 export function stripKey(parts: KeyParts, { first, end }: StripRows): KeyParts {
   return { ...parts, rows: `${first} to ${end}` };
+}
+
+/**
+ * Splits a slide into strips that several workers can compute: none where its result is in the cache, or where one strip
+ * is enough.
+ *
+ * @param rowsOf - Numbers of the tiles of each row of tiles; asked only where the slide has to be computed.
+ */
+export async function splitUnlessCached(
+  { parts, engine }: Omit<StripsOf, 'strips'>,
+  { cache }: PredictServices,
+  rowsOf: () => Promise<readonly (readonly number[])[]>,
+): Promise<readonly StripRows[]> {
+  if ((await cache.find(cache.keyOf(inferenceKey({ parts, engine })))) !== undefined) return [];
+  const rows = await rowsOf();
+  const count = stripCount(rows);
+  return count === 1 ? [] : stripsOf(rows, count);
 }
 
 /**
