@@ -92,7 +92,7 @@ export async function measureDeclared(
 async function openDeclared(
   task: CellTask,
   { tile }: DetectionSettings,
-  { work: { data, home, signal, need }, settings, session, engine }: MeasureInput,
+  { work: { data, home, signal, need }, settings, session }: MeasureInput,
   detector: CellDetector,
 ): Promise<Detector> {
   await need?.([detectorFile(task)]);
@@ -101,10 +101,8 @@ async function openDeclared(
   const modelDir = join(home.models, digest);
   await convertDetector({ checkpoint, out: modelDir, size: tile, signal });
   const { provider, ortVersion, ...more } = await detector.probe({ ...session, modelDir, threads: 1 }, { signal });
-  return {
-    modelDir,
-    setup: { model: { digest }, engine: { provider, ...adapterNames(more), ortVersion, engine }, settings },
-  };
+  const engine = { provider, ...adapterNames(more), ortVersion, engine: 'exact' };
+  return { modelDir, setup: { model: { digest }, engine, settings } };
 }
 
 async function detectImage(
