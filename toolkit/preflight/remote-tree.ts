@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path';
 import { underRoot, withoutWrapper, wrapperOf } from '../archive/check-entries.ts';
 import type { LocatedMember } from '../archive/list-archive.ts';
 import { isArchive, KINDS, type Kind } from '../dataset/layout.ts';
+import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { makeFolder } from '../files/make-folder.ts';
 import { downloadFile } from '../zenodo/download/download-file.ts';
@@ -9,6 +10,7 @@ import { RemoteArchive } from '../zenodo/download/remote-archive.ts';
 import type { HttpGet } from '../zenodo/http/http.ts';
 import type { RecordFile } from '../zenodo/record/record.ts';
 import { archiveKind } from './archive-kind.ts';
+import { firstOf, type RecordCheck } from './record-check.ts';
 import type { RecordTree } from './record-tree.ts';
 
 /** A file that takes more in its archive is not fetched before the run, in bytes. */
@@ -36,6 +38,8 @@ export interface RemoteTree extends RecordTree {
   /** Where fetched files are, for messages: there a file has its path in the record. */
   readonly folder: string;
   readonly archives: readonly FoundArchive[];
+  /** Archives that cannot be used. */
+  readonly faults: readonly RecordCheck[];
   /** Bytes that were fetched so far. */
   bytes(): number;
   close(): Promise<void>;
@@ -56,14 +60,49 @@ export async function remoteTree(options: {
 }): Promise<RemoteTree> {
   const { files, scratch, request, signal } = options;
   await makeFolder(join(scratch, 'pieces'));
-  const opened: { readonly file: RecordFile; readonly archive: RemoteArchive }[] = [];
-  for (const file of files.filter(({ key }) => isArchive(key))) {
-    const pieces = join(scratch, 'pieces', String(opened.length));
-    const { size, md5 } = file;
-    opened.push({ file, archive: await RemoteArchive.open({ ...(await request(file)), signal, pieces, size, md5 }) });
+  const opened: OpenedArchive[] = [];
+  const faults: RecordCheck[] = [];
+  try {
+    for (const [index, file] of files.filter(({ key }) => isArchive(key)).entries()) {
+      const pieces = join(scratch, 'pieces', String(index));
+      const { size, md5 } = file;
+      const open = async () => RemoteArchive.open({ ...(await request(file)), signal, pieces, size, md5 });
+      const archive = await open().catch((error) => faultOf(error, file.key, pieces));
+      if (archive instanceof RemoteArchive) opened.push({ file, archive });
+      else faults.push(archive);
+    }
+  } catch (error) {
+    await Promise.all(opened.map(({ archive }) => archive.close()));
+    throw error;
   }
-  return new FetchedTree(scratch, opened, files, request);
+  return new FetchedTree(scratch, opened, files, request, faults);
 }
+
+interface OpenedArchive {
+  readonly file: RecordFile;
+  readonly archive: RemoteArchive;
+}
+
+/**
+ * What is wrong with an archive, so that the others are checked too.
+ *
+ * @throws An error that says nothing about the archive.
+ */
+function faultOf(error: unknown, key: string, pieces: string): RecordCheck {
+  if (!(error instanceof ReigniteError) || error.retryable || !error.code.startsWith('ARCHIVE_')) throw error;
+  const detail = `${error.code}: ${error.message.replaceAll(pieces, key)}`;
+  return { subject: key, status: 'fail', detail, remedy: error.remedy };
+}
+
+/** An archive of archives, which a run does not unpack. */
+function nestedFault({ key, kind }: FoundArchive, paths: readonly string[]): readonly RecordCheck[] {
+  const inner = paths.filter(isArchive);
+  if (kind !== undefined || inner.length === 0) return [];
+  const detail = `has archives in it, which are not unpacked: ${firstOf(inner)}`;
+  return [{ subject: key, status: 'fail', detail, remedy: UNPACK }];
+}
+
+const UNPACK = 'Unpack it and the archives in it into the data folder, then run with `--set zenodo.offline=true`.';
 
 /** A file of the tree that is packed in an archive. */
 interface ArchivedFile {
@@ -78,6 +117,7 @@ function packedSize({ member }: ArchivedFile): number {
 class FetchedTree implements RemoteTree {
   readonly sizes = new Map<string, number>();
   readonly archives: readonly FoundArchive[];
+  readonly faults: readonly RecordCheck[];
   readonly folder: string;
   readonly #opened: readonly RemoteArchive[];
   readonly #members = new Map<string, ArchivedFile>();
@@ -91,9 +131,10 @@ class FetchedTree implements RemoteTree {
 
   constructor(
     scratch: string,
-    opened: readonly { readonly file: RecordFile; readonly archive: RemoteArchive }[],
+    opened: readonly OpenedArchive[],
     files: readonly RecordFile[],
     request: (file: RecordFile) => Promise<HttpGet>,
+    faults: readonly RecordCheck[],
   ) {
     this.folder = join(scratch, 'tree');
     this.#request = request;
@@ -110,6 +151,11 @@ class FetchedTree implements RemoteTree {
       }
       return { key: file.key, kind, members: archive.members.length };
     });
+    const nested = this.archives.flatMap((found, index) => {
+      const paths = opened[index]?.archive.members.map(({ path }) => path) ?? [];
+      return nestedFault(found, paths);
+    });
+    this.faults = [...faults, ...nested];
     for (const file of files.filter(({ key }) => !isArchive(key))) {
       this.sizes.set(file.key, file.size);
       this.#plain.set(file.key, file);

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { expect, it } from 'vitest';
+import { ZipFile } from 'yazl';
 import { checkCells } from '../../../toolkit/preflight/check-cells.ts';
 import { remoteTree } from '../../../toolkit/preflight/remote-tree.ts';
 import { faultServer } from '../../support/fault-server.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { noise } from '../../support/noise.ts';
-import { zipRecord } from '../../support/zip-record.ts';
 
 const MEMBERS = 60;
 
@@ -18,26 +17,24 @@ async function farApart() {
   return { ...(await served('images.zip', new Map(files))), paths };
 }
 
-/** An archive of stored files on a server that counts the requests. */
-async function served(key: string, files: ReadonlyMap<string, Uint8Array>, { compress = false } = {}) {
-  const folder = await temporaryFolder();
-  for (const [path, content] of files) {
-    await mkdir(dirname(join(folder, 'unpacked', path)), { recursive: true });
-    await writeFile(join(folder, 'unpacked', path), content);
-  }
-  await zipRecord(join(folder, 'unpacked'), join(folder, 'served'), { compress });
-  const zip = await readFile(join(folder, 'served', key));
+/** An archive of these files on a server that counts the requests. */
+async function served(key: string, files: Iterable<readonly [string, Uint8Array]>, { compress = false } = {}) {
+  const zip = new ZipFile();
+  for (const [path, content] of files) zip.addBuffer(Buffer.from(content), path, { compress });
+  zip.end();
+  const bytes = await buffer(zip.outputStream);
   let requests = 0;
   const { url } = await faultServer((request, response) => {
     requests++;
     const [, start = '0', end = '0'] = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? '') ?? [];
-    response.writeHead(206, { 'content-range': `bytes ${start}-${end}/${zip.length}` });
-    response.end(zip.subarray(Number(start), Number(end) + 1));
+    response.writeHead(206, { 'content-range': `bytes ${start}-${end}/${bytes.length}` });
+    response.end(bytes.subarray(Number(start), Number(end) + 1));
   });
-  const md5 = createHash('md5').update(zip).digest('hex');
-  const file = { key, size: zip.length, md5, url };
-  const tree = await remoteTree({ files: [file], scratch: join(folder, 'scratch'), request: async () => ({ url }) });
-  return { tree, requests: () => requests };
+  const file = { key, size: bytes.length, md5: createHash('md5').update(bytes).digest('hex'), url };
+  const scratch = await temporaryFolder();
+  const treeOf = (all: (typeof file)[]) =>
+    remoteTree({ files: all, scratch, request: async (each) => ({ url: each.url }) });
+  return { tree: await treeOf([file]), file, treeOf, requests: () => requests };
 }
 
 it('looks at few of many files that cost a request each, the first and the last among them', async () => {
@@ -92,6 +89,29 @@ it.each([false, true])(
     await tree.close();
   },
 );
+
+it('names archives that it cannot use by their keys, and checks the others', async () => {
+  const png = noise(40_000, 1);
+  const sound = await served('images.zip', [['images/he/a.png', png]]);
+  const twice = await served('twice.zip', [
+    ['models/a.pt', png],
+    ['models/a.pt', noise(4, 1)],
+  ]);
+  for (const { tree } of [sound, twice]) await tree.close();
+  const tree = await sound.treeOf([twice.file, sound.file]);
+  const detail = 'ARCHIVE_UNSAFE: twice.zip, member "models/a.pt": has the same path as "models/a.pt".';
+  expect(tree.faults).toEqual([{ subject: 'twice.zip', status: 'fail', detail, remedy: expect.any(String) }]);
+  expect([...tree.sizes.keys()]).toEqual(['images/he/a.png']);
+  await tree.close();
+});
+
+it('names an archive of archives', async () => {
+  const { tree } = await served('all.zip', new Map([['ignite/annotations.zip', noise(400, 1)]]));
+  expect(tree.faults).toMatchObject([
+    { subject: 'all.zip', detail: 'has archives in it, which are not unpacked: ignite/annotations.zip' },
+  ]);
+  await tree.close();
+});
 
 it('fetches at most 384 kB of whole files, each of them once', async () => {
   const files = [0, 1, 2].map((k) => [`annotations/${k}.json`, noise(180_000, k)] as const);
