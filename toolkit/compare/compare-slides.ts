@@ -9,7 +9,7 @@ import { slideMasksAgreement, withSlideMasks } from './slide-masks.ts';
 export function whyNotOneSlide(a: SideSlide | undefined, b: SideSlide | undefined): string | undefined {
   if (a === undefined && b === undefined) return undefined;
   if (a === undefined || b === undefined) {
-    return `It is a whole slide in ${a === undefined ? 'B' : 'A'} and an image in ${a === undefined ? 'A' : 'B'}.`;
+    return `It is an image in ${a === undefined ? 'A' : 'B'}, but a whole slide in ${a === undefined ? 'B' : 'A'}.`;
   }
   if (a.width !== b.width || a.height !== b.height) {
     return `The slides differ: that of A is ${a.width} x ${a.height} px, that of B ${b.width} x ${b.height}.`;

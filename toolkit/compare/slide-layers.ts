@@ -140,7 +140,7 @@ async function writeScaled(task: CellTask, from: string, factor: number, to: str
   await writeNpy(to, { dtype: 'float32', shape: [points.length, 3], data });
 }
 
-/** Works in a folder beside the layers, which is removed afterwards. */
+/** Works in a folder next to the layers, which is removed afterwards. */
 async function inOwnFolder<Result>(writer: LayerWriter, work: (folder: string) => Promise<Result>): Promise<Result> {
   const folder = temporaryPathBeside(writer.folder);
   await makeFolder(folder);

@@ -106,7 +106,7 @@ describe('two tissue predictions of a slide', () => {
     expect(await reason({ sha256: 'b'.repeat(64) })).toContain('The slides differ: the file of A has the SHA-256 aaaa');
     expect(await reason({ width: 65 })).toBe('The slides differ: that of A is 64 x 64 px, that of B 65 x 64.');
     expect(await reason({}, new Uint8Array(32 * 32), 32)).toContain('predict both with the same --level and --mpp');
-    expect(await reason({ files: { mask: 'masks/s.png' } })).toContain('a whole slide in A and an image in B');
+    expect(await reason({ files: { mask: 'masks/s.png' } })).toContain('It is an image in B, but a whole slide in A');
   });
 
   it('are compared where an earlier version did not note the digest of the slide', async () => {
