@@ -205,6 +205,10 @@ export const ERRORS = {
     retryable: false,
     remedy: 'Use `--set inference.provider=cpu`, or run `npx reignite doctor` to see what is missing.',
   },
+  ENGINE_UNSUPPORTED: {
+    retryable: false,
+    remedy: 'Use `--set inference.engine=exact`, or `--engine exact` with `predict`.',
+  },
   SIDECAR_INVALID: {
     retryable: false,
     remedy: 'Describe the model in the JSON file next to it, as docs/custom-models.md shows.',
