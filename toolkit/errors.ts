@@ -109,7 +109,7 @@ export const ERRORS = {
   },
   CHECKSUM_MISMATCH: {
     retryable: false,
-    remedy: 'The mismatching file was kept. Try again later. If it happens again, tell whoever publishes the file.',
+    remedy: 'The mismatching file was kept. Try again later. If it happens again, report it to the publisher of the file.',
   },
   FILE_LOCKED: {
     retryable: true,
