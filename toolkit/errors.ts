@@ -206,6 +206,10 @@ export const ERRORS = {
     remedy:
       'Use the CPU with `--provider cpu` (predict) or `--set inference.provider=cpu` (run), or run `npx reignite doctor` to see what is missing.',
   },
+  ENGINE_UNSUPPORTED: {
+    retryable: false,
+    remedy: 'Use `--set inference.engine=exact`, or `--engine exact` with `predict`.',
+  },
   SIDECAR_INVALID: {
     retryable: false,
     remedy: 'Describe the model in the JSON file next to it, as docs/custom-models.md shows.',

@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
-import { isClutter, underRoot, wrapperOf } from '../archive/check-entries.ts';
+import { underRoot, withoutWrapper, wrapperOf } from '../archive/check-entries.ts';
 import type { LocatedMember } from '../archive/list-archive.ts';
-import { isArchive, type Kind } from '../dataset/layout.ts';
+import { isArchive, KINDS, type Kind } from '../dataset/layout.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { makeFolder } from '../files/make-folder.ts';
 import { downloadFile } from '../zenodo/download/download-file.ts';
@@ -12,7 +12,9 @@ import { archiveKind } from './archive-kind.ts';
 import type { RecordTree } from './record-tree.ts';
 
 /** A file that takes more in its archive is not fetched before the run, in bytes. */
-const MAX_PACKED = 2 * 2 ** 20;
+const MAX_PACKED = 256 * 2 ** 10;
+/** All files that are fetched whole out of archives, in bytes: with directories and headers it stays below 1 MB. */
+const MAX_PACKED_IN_ALL = 384 * 2 ** 10;
 /** Unpacked, in bytes. */
 const MAX_WHOLE = 64 * 2 ** 20;
 /** Files of one check of which the beginnings are looked at. */
@@ -81,7 +83,10 @@ class FetchedTree implements RemoteTree {
   readonly #members = new Map<string, ArchivedFile>();
   readonly #plain = new Map<string, RecordFile>();
   readonly #request: (file: RecordFile) => Promise<HttpGet>;
+  /** Paths of files that were fetched whole out of archives. */
+  readonly #whole = new Set<string>();
   #plainBytes = 0;
+  #packedLeft = MAX_PACKED_IN_ALL;
   #requestsLeft = MAX_REQUESTS;
 
   constructor(
@@ -94,11 +99,12 @@ class FetchedTree implements RemoteTree {
     this.#request = request;
     this.#opened = opened.map(({ archive }) => archive);
     this.archives = opened.map(({ file, archive }) => {
-      const kind = archiveKind(archive.members.map(({ path }) => path));
-      const paths = archive.members.map(({ path }) => path).filter((path) => !isClutter(path));
-      const wrapper = kind === undefined ? '' : wrapperOf(paths, kind);
+      const paths = archive.members.map(({ path }) => path);
+      const kind = archiveKind(paths);
+      const wrapper = wrapperOf(paths, kind === undefined ? KINDS : [kind]);
       for (const member of archive.members) {
-        const path = kind === undefined ? member.path : underRoot(member.path, kind, wrapper);
+        const inner = withoutWrapper(member.path, wrapper);
+        const path = kind === undefined ? inner : underRoot(inner, kind);
         this.sizes.set(path, member.size);
         this.#members.set(path, { archive, member });
       }
@@ -171,11 +177,25 @@ class FetchedTree implements RemoteTree {
       return target;
     }
     const member = this.#members.get(path);
-    if (member === undefined || packedSize(member) > MAX_PACKED || size > MAX_WHOLE) return undefined;
+    if (member === undefined || size > MAX_WHOLE) return undefined;
+    const packed = packedSize(member);
+    if (packed > MAX_PACKED) return undefined;
+    // Files are asked for by several checks; what was fetched before is not fetched again.
+    const isThere = this.#whole.has(path);
+    if (!isThere && packed > this.#packedLeft) return undefined;
+    if (!isThere) this.#packedLeft -= packed;
+    this.#whole.add(path);
     const content = (await this.#headsOf([path], size)).get(path);
     if (content?.length !== size) return undefined;
     await writeFileAtomic(target, content);
     return target;
+  }
+
+  async start(path: string, packed: number): Promise<Buffer | undefined> {
+    const known = this.#members.get(path);
+    if (known === undefined) return undefined;
+    const starts = await known.archive.starts([known.member], packed);
+    return starts.get(known.member.path);
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
+import { checkCells } from '../../../toolkit/preflight/check-cells.ts';
 import { remoteTree } from '../../../toolkit/preflight/remote-tree.ts';
 import { faultServer } from '../../support/fault-server.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
@@ -10,14 +11,22 @@ import { zipRecord } from '../../support/zip-record.ts';
 
 const MEMBERS = 60;
 
-/** An archive whose members are too far apart for one request, on a server that counts the requests. */
+/** An archive whose members are too far apart for one request. */
 async function farApart() {
-  const folder = await temporaryFolder();
-  await mkdir(join(folder, 'unpacked/images/he'), { recursive: true });
   const paths = Array.from({ length: MEMBERS }, (_, k) => `images/he/${String(k).padStart(2, '0')}.png`);
-  for (const [k, path] of paths.entries()) await writeFile(join(folder, 'unpacked', path), noise(40_000, k));
-  await zipRecord(join(folder, 'unpacked'), join(folder, 'served'));
-  const zip = await readFile(join(folder, 'served/images.zip'));
+  const files = paths.map((path, k) => [path, noise(40_000, k)] as const);
+  return { ...(await served('images.zip', new Map(files))), paths };
+}
+
+/** An archive of stored files on a server that counts the requests. */
+async function served(key: string, files: ReadonlyMap<string, Uint8Array>, { compress = false } = {}) {
+  const folder = await temporaryFolder();
+  for (const [path, content] of files) {
+    await mkdir(dirname(join(folder, 'unpacked', path)), { recursive: true });
+    await writeFile(join(folder, 'unpacked', path), content);
+  }
+  await zipRecord(join(folder, 'unpacked'), join(folder, 'served'), { compress });
+  const zip = await readFile(join(folder, 'served', key));
   let requests = 0;
   const { url } = await faultServer((request, response) => {
     requests++;
@@ -26,9 +35,9 @@ async function farApart() {
     response.end(zip.subarray(Number(start), Number(end) + 1));
   });
   const md5 = createHash('md5').update(zip).digest('hex');
-  const file = { key: 'images.zip', size: zip.length, md5, url };
+  const file = { key, size: zip.length, md5, url };
   const tree = await remoteTree({ files: [file], scratch: join(folder, 'scratch'), request: async () => ({ url }) });
-  return { tree, paths, requests: () => requests };
+  return { tree, requests: () => requests };
 }
 
 it('looks at few of many files that cost a request each, the first and the last among them', async () => {
@@ -47,5 +56,49 @@ it('looks at few of many files that cost a request each, the first and the last 
 it('looks at all of a few files', async () => {
   const { tree, paths } = await farApart();
   expect((await tree.heads(paths.slice(0, 8), 64)).size).toBe(8);
+  await tree.close();
+});
+
+/** A readers' file as its authors' programs write it: the images come first. */
+function readersFile(boxes: number): Buffer {
+  const images = [0, 1].map((id) => ({ id, file_name: `roi_${id}.png`, annotated_xyxy: [0, 0, 64, 64] }));
+  const annotations = Array.from({ length: boxes }, (_, id) => ({
+    id,
+    image_id: id % 2,
+    category_id: 1 + (id % 4),
+    bbox: [id % 64, 7, 16, 16],
+  }));
+  const categories = [1, 2, 3, 4].map((n) => ({ id: n, name: 'nuclei', supercategory: `reader R${n}` }));
+  return Buffer.from(JSON.stringify({ images, annotations, categories }));
+}
+
+const READERS = 'annotations/pdl1/nuclei/nuclei_annotations.json';
+
+it.each([false, true])(
+  'reads the list of images of a file of the readers that is too large (packed: %s)',
+  async (compress) => {
+    const others = new Map([['annotations/pdl1/pdl1/other.json', noise(200_000, 1)]]);
+    const { tree } = await served('annotations.zip', new Map([[READERS, readersFile(1_200_000)], ...others]), {
+      compress,
+    });
+    const { checks, rois } = await checkCells(tree, 'nuclei', { title: 'Nuclei', withModel: false });
+    expect(rois).toBe(2);
+    expect(checks.map(({ status, detail }) => [status, detail])).toEqual([
+      ['unknown', '2 images; nuclei_annotations.json is too large to check before the download'],
+      ['fail', '2 of 2 images of the readers are missing: images/pdl1/nuclei/roi_0.png, images/pdl1/nuclei/roi_1.png'],
+      ['warn', '2 of 2 points files are missing: inference/pdl1/nuclei/roi_0.npy, inference/pdl1/nuclei/roi_1.npy'],
+    ]);
+    expect(tree.bytes()).toBeLessThan(120_000);
+    await tree.close();
+  },
+);
+
+it('fetches at most 384 kB of whole files, each of them once', async () => {
+  const files = [0, 1, 2].map((k) => [`annotations/${k}.json`, noise(180_000, k)] as const);
+  const { tree } = await served('annotations.zip', new Map(files));
+  const [first = '', second = '', third = ''] = files.map(([path]) => path);
+  for (const path of [first, second, first, second]) expect(await tree.local(path)).toBeDefined();
+  expect(await tree.local(third)).toBeUndefined();
+  expect(tree.bytes()).toBeLessThan(450_000);
   await tree.close();
 });
