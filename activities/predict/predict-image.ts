@@ -79,9 +79,11 @@ function onImage<Result>(
       // Strips share one outcome, which `planSlide` began: what kept one of them from ending stays noted.
       if (about === undefined) await folder.begin(image);
       const onProgress = (progress: object) => beat({ image: name, ...progress });
-      return await work({ predictor, folder, options: { signal, onProgress, deaths: { name, signal } } });
+      const result = await work({ predictor, folder, options: { signal, onProgress, deaths: { name, signal } } });
+      if (about !== undefined) await folder.recover(image, about);
+      return result;
     } catch (error) {
-      if (isOurs && !signal.aborted) await folder.fail(image, failureOf(image, error));
+      if (isOurs && !signal.aborted) await folder.fail(image, failureOf(image, error), about);
       throw error;
     }
   });

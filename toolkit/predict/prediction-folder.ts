@@ -54,6 +54,7 @@ const Outcome = z.object({
   name: z.string(),
   prediction: PredictedImage.exactOptional(),
   failure: ImageFailure.exactOptional(),
+  part: z.string().exactOptional().describe('Part of the image that failed, such as a strip of a slide'),
 });
 type Outcome = z.infer<typeof Outcome>;
 
@@ -175,10 +176,20 @@ export class PredictionFolder {
     await this.#writeOutcome({ ...naming(image), prediction: PredictedImage.parse(prediction) });
   }
 
-  /** An earlier prediction of the image keeps its files, and its place in the tables. */
-  async fail(image: NamedImage, failure: ImageFailure): Promise<void> {
+  /**
+   * An earlier prediction of the image keeps its files, and its place in the tables.
+   *
+   * @param part - Part of the image that failed; not given: the image itself.
+   */
+  async fail(image: NamedImage, failure: ImageFailure, part?: string): Promise<void> {
     const known = await this.#readOutcome(image.name);
-    await this.#writeOutcome({ ...naming(image), ...(known?.prediction && { prediction: known.prediction }), failure });
+    const kept = known?.prediction && { prediction: known.prediction };
+    await this.#writeOutcome({ ...naming(image), ...kept, failure, ...(part !== undefined && { part }) });
+  }
+
+  /** Forgets the failure of a part of an image that has now been computed. The failure of another part stays noted. */
+  async recover(image: NamedImage, part: string): Promise<void> {
+    if ((await this.#readOutcome(image.name))?.part === part) await this.begin(image);
   }
 
   /**

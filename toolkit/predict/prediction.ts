@@ -49,6 +49,8 @@ export interface ImagePrediction {
   readonly image: string;
   /** Name under which its files lie. */
   readonly name: string;
+  /** SHA-256 of the file, of slides; missing in summaries of earlier versions. */
+  readonly sha256?: string;
   readonly width: number;
   readonly height: number;
   readonly mpp?: number;
@@ -89,6 +91,11 @@ export interface ImagePrediction {
   readonly seconds: number;
   /** What a reader of the numbers should know, one sentence each. */
   readonly notes: readonly string[];
+}
+
+/** Whether an image was predicted as a whole slide. */
+export function isOfSlide({ files }: Pick<ImagePrediction, 'files'>): boolean {
+  return files['mask']?.endsWith('.tif') === true || files['density'] !== undefined;
 }
 
 /** Where the files of one image are below the folder of a tissue prediction. */
