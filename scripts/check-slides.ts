@@ -17,7 +17,7 @@ import { isTissue } from '../toolkit/slide/tissue/tissue-mask.ts';
 /** Largest mean difference of a region of lossy tiles; other decoders differ by up to this. */
 const MAX_MEAN_DIFFERENCE = 2;
 const BLOCK_UM = 8;
-/** µm per px; what files state beyond is no scale of a slide, such as 72 dpi. */
+/** µm per px; larger values that files state, such as 72 dpi, are not those of a slide. */
 const COARSEST = 20;
 
 const Levels = z.array(z.looseObject({ size: z.tuple([z.number(), z.number()]) }));

@@ -6,7 +6,7 @@ import { overviewFileIn } from '../dataset/find-files.ts';
 import { HE_LABELS } from '../dataset/he-labels.ts';
 import { type OverviewRow, readOverview } from '../dataset/overview.ts';
 import { isSynthetic, kindOfNumber } from '../dataset/provenance.ts';
-import { resolveInData } from '../dataset/test-rois.ts';
+import { contextPath, resolveInData } from '../dataset/test-rois.ts';
 import { inside } from '../files/inside.ts';
 import { decodeLabels } from '../image/decode-labels.ts';
 import { imageSize } from '../image/open-image.ts';
@@ -65,7 +65,7 @@ async function rowsWithFiles(rows: readonly OverviewRow[], { data, signal }: Tas
 
 async function rowWithFiles(data: string, row: OverviewRow): Promise<RowFiles> {
   const named = [row.imagePath, row.annotationPath].filter((path) => path !== '');
-  const derived = row.task === 'he_tissue_segmentation' && row.split === 'test' ? named.map(withContext) : [];
+  const derived = row.task === 'he_tissue_segmentation' && row.split === 'test' ? named.map(contextPath) : [];
   const paths = [...named, ...derived].map((path) => pathOf(path));
   const image = pathOf(row.imagePath);
   const size = image === undefined ? undefined : await imageSize(inside(data, image)).catch(() => undefined);
@@ -87,7 +87,7 @@ async function lookAtMasks(rows: readonly OverviewRow[], work: TaskWork): Promis
 /** Values beyond the labels in the masks with context; of very many the first ones. */
 async function lookForStrays(rows: readonly OverviewRow[], work: TaskWork): Promise<StrayMask[]> {
   const looked = await mapConcurrent(tissueRows(rows), LANES, work.signal, async ({ annotationPath, split }) => {
-    const path = pathOf(withContext(annotationPath));
+    const path = pathOf(contextPath(annotationPath));
     const counts = path === undefined ? undefined : await valueCounts(path, work);
     return path === undefined || counts === undefined
       ? []
@@ -152,10 +152,6 @@ async function hashImages({ data, digests, signal, report }: TaskWork): Promise<
   }
   await digests.save();
   return hashed;
-}
-
-function withContext(path: string): string {
-  return path.replaceAll('.png', '_with_context.png');
 }
 
 function pathOf(path: string): string | undefined {

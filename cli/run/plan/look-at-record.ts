@@ -92,7 +92,8 @@ async function lookOnServer(
     const request = (file: { key: string; url: string }) => servers.request(zenodo, id, file);
     const tree = await remoteTree({ files, scratch, request, signal });
     try {
-      const checked = withRecordPaths(await checkRecord(tree, look), tree.folder);
+      const { checks, tasks } = await checkRecord(tree, look);
+      const checked = withRecordPaths({ checks: [...tree.faults, ...checks], tasks }, tree.folder);
       const found = { source: 'server', archives: tree.archives, bytes: tree.bytes(), ...checked } as const;
       await known.remember(found);
       return found;

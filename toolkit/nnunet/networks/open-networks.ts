@@ -13,6 +13,8 @@ export interface NetworkCounts {
   readonly opened: number;
   /** Bytes that came back from the networks: on a GPU, from the device. */
   readonly outputBytes: number;
+  /** Tiles that the networks see at once; missing where it is one. */
+  readonly batch?: number;
 }
 
 /** The networks of an ensemble, one per fold, as the sliding window needs them. */

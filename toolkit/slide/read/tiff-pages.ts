@@ -75,7 +75,7 @@ export class TiffPage {
     return this.numbers(tag, 1)[0] ?? otherwise;
   }
 
-  /** The values of a tag of whole numbers, at most so many; none where it is missing. */
+  /** The values of a tag of whole numbers, at most `most` of them; none where it is missing. */
   numbers(tag: Tag, most = MAX_VALUES): number[] {
     const entry = this.#entries.get(tag);
     const bytes = SIZES[entry?.type ?? 0];
