@@ -50,7 +50,7 @@ export interface PredictOptions<Progress> {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress | { readonly phase: 'draw' }) => void;
   /** Counts attempts that die without progress, see {@link InferenceGuard}. */
-  readonly deaths?: InferenceGuard['deaths'];
+  readonly crashes?: InferenceGuard['crashes'];
 }
 
 /** All that a result depends on: what it is of, and what the network runs on. */
@@ -77,7 +77,7 @@ export interface Inferred {
 export async function inferOnce(
   of: { readonly parts: KeyParts; readonly engine: RanEngine },
   services: PredictServices,
-  { deaths }: Pick<PredictOptions<never>, 'deaths'>,
+  { crashes }: Pick<PredictOptions<never>, 'crashes'>,
   infer: (work: string) => Promise<{
     readonly files: Readonly<Record<string, string>>;
     readonly facts: InferenceFacts;
@@ -85,7 +85,7 @@ export async function inferOnce(
   }>,
 ): Promise<Inferred> {
   const parts = inferenceKey(of);
-  const guard = { engine: of.engine, remedy: SAME_AGAIN, ...(deaths && { deaths }) };
+  const guard = { engine: of.engine, remedy: SAME_AGAIN, ...(crashes && { crashes }) };
   const { entry, isCached } = await makeInference(services, parts, guard, async (work) => {
     const { files, facts, ran } = await infer(work);
     return { files, facts: { ...facts, notes: [...facts.notes] }, ran };

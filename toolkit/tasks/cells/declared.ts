@@ -117,7 +117,7 @@ async function detectImage(
   const image = inside(data, file);
   const imageSha256 = await digests.sha256(image, signal);
   const parts = detectKey(box, { image: imageSha256 }, setup, declared);
-  const guard = { engine: setup.engine, deaths: { name: roi, signal } };
+  const guard = { engine: setup.engine, crashes: { name: roi, signal } };
   const job = { image, box, imageSha256, modelDir, session, setup, guard, signal };
   const tellRoi = (progress: object) => report({ roi, ...progress });
   const { entry } = await detectOnce({ ...job, report: tellRoi }, parts, declared, work, detector);

@@ -102,7 +102,7 @@ async function segmentAgain(
     truth: await digests.sha256(files.truth, signal),
   };
   const parts = { ...segmentKey(sources, { model, engine, settings }), rounding: ROUNDING };
-  const made = await makeInference(work, parts, { engine, deaths: { name: roi, signal } }, (folder) => {
+  const made = await makeInference(work, parts, { engine, crashes: { name: roi, signal } }, (folder) => {
     const job = { ...files, roi, imageSha256: sources.image, modelDir, session, settings, folder, signal, report };
     return segmentAndScore(job, segmenter, { rounding: ROUNDING });
   });
