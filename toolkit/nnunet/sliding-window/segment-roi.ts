@@ -102,10 +102,27 @@ function passesBefore({ grid, tiles }: TiledRoi, { folds }: ImageNetworks, { row
   return before;
 }
 
+/** Pixels up to which both files are encoded at the same time; the memory of larger images is taken one by one. */
+const TOGETHER = 2 ** 25;
+
+/** Waits for both, also where one fails: neither writes on behind an error. */
+async function bothOf(one: Promise<void>, other: Promise<void>): Promise<void> {
+  const [first, second] = await Promise.allSettled([one, other]);
+  if (first.status === 'rejected') throw first.reason;
+  if (second.status === 'rejected') throw second.reason;
+}
+
 async function encode({ mask, margin }: RoiFiles, { grid, whole }: TiledRoi, partial: PartialRoi): Promise<void> {
   const rows = grid.rows.map((_, row) => row);
-  await encodeLabelsFromFiles(mask, { ...whole, parts: rows.map((row) => partial.pathOf(labelsFile(row))) });
-  await encodeGrey16FromFiles(margin, { ...whole, parts: rows.map((row) => partial.pathOf(marginsFile(row))) });
+  const encodeMask = () =>
+    encodeLabelsFromFiles(mask, { ...whole, parts: rows.map((row) => partial.pathOf(labelsFile(row))) });
+  const encodeMargin = () =>
+    encodeGrey16FromFiles(margin, { ...whole, parts: rows.map((row) => partial.pathOf(marginsFile(row))) });
+  if (whole.width * whole.height <= TOGETHER) await bothOf(encodeMask(), encodeMargin());
+  else {
+    await encodeMask();
+    await encodeMargin();
+  }
 }
 
 function progressOf(

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { ReigniteError } from '../../../../toolkit/errors.ts';
 import { DeviceRows } from '../../../../toolkit/nnunet/fast/device-rows.ts';
 import { HostRows } from '../../../../toolkit/nnunet/fast/host-rows.ts';
 import { RowsNetwork } from '../../../../toolkit/nnunet/fast/rows-network.ts';
@@ -106,6 +107,40 @@ it('brings back three bytes per pixel where all rows fit into one run', async ()
     // Sums of a row that another one adds to came back in the first.
     expect(before).toBeGreaterThan(3 * WIDTH * HEIGHT);
   } finally {
+    await network.close();
+  }
+});
+
+it('runs fewer rows at once where the device has no room for a block', async () => {
+  const modelDir = await writeTinyModel(scratch.path('model'), [TILE, TILE]);
+  const network = await RowsNetwork.open(modelDir, await readModelCard(modelDir), {
+    provider: 'cpu',
+    precision: 'float32',
+    batch: 2,
+    session: { threads: 1 },
+    runSeconds: Number.POSITIVE_INFINITY,
+  });
+  const passOver: PassOver = (roi, partial, before) => new DeviceRows(roi, network, partial, before);
+  const image = await writeRgb(scratch.path('image.png'), WIDTH, HEIGHT, noise(WIDTH * HEIGHT * 3, 7));
+  const [whole, tight] = [jobIn(scratch, 'whole', image), jobIn(scratch, 'tight', image)];
+  const tried: number[] = [];
+  try {
+    await segmentWith(whole, network, passOver, IDENTITY);
+    const run = network.run.bind(network);
+    vi.spyOn(network, 'run').mockImplementation((roi, plan, rows, carried) => {
+      tried.push(rows);
+      if (rows > 2) throw new ReigniteError('INFERENCE_FAILED', 'out of memory');
+      return run(roi, plan, rows, carried);
+    });
+    await segmentWith(tight, network, passOver, IDENTITY);
+    expect(tried[0]).toBeGreaterThan(2);
+    expect(tried.at(-1)).toBeLessThanOrEqual(2);
+    expect(await readFile(tight.mask)).toEqual(await readFile(whole.mask));
+
+    vi.mocked(network.run).mockRejectedValue(new ReigniteError('INFERENCE_FAILED', 'out of memory'));
+    await expect(segmentWith(jobIn(scratch, 'none', image), network, passOver, IDENTITY)).rejects.toThrow('memory');
+  } finally {
+    vi.restoreAllMocks();
     await network.close();
   }
 });
