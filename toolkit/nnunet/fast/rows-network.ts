@@ -136,7 +136,8 @@ export class RowsNetwork {
     const wanted = plan.unfinished > 0 ? ['labels', 'margins', 'carry'] : ['labels', 'margins'];
     const outputs = await this.#session.run(feeds, wanted).catch((cause: unknown) => {
       const message = `The networks failed on ${plan.tiles.length} tiles, ${this.batch} at once: ${String(cause)}`;
-      const remedy = 'If the memory of the GPU is too small, set `inference.batchSize` to 1, or `inference.engine` to exact.';
+      const remedy =
+        'If the memory of the GPU is too small, set `inference.batchSize` to 1, or `inference.engine` to exact.';
       throw new ReigniteError('INFERENCE_FAILED', message, { cause, remedy });
     });
     this.#secondsPerTile = (performance.now() - start) / 1000 / Math.max(1, plan.tiles.length);
