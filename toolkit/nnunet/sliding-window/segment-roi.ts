@@ -11,6 +11,8 @@ export interface SegmentRoiOptions {
   /** Asked before every tile: a tile in progress is finished, what is on disk stays. */
   readonly signal?: Pick<AbortSignal, 'throwIfAborted'>;
   readonly onProgress?: (progress: RoiProgress) => void;
+  /** Least time between commits, ms. Default: every step is committed. */
+  readonly commitMs?: number;
 }
 
 /** Predicts all of an image that is not done yet. */
@@ -62,17 +64,18 @@ export async function segmentWith(
   networks: ImageNetworks,
   passOver: PassOver,
   identity: PartialIdentity,
-  { signal, onProgress }: SegmentRoiOptions = {},
+  { signal, onProgress, commitMs = 0 }: SegmentRoiOptions = {},
 ): Promise<Segmented> {
   signal?.throwIfAborted();
   const { roi, notes } = await readTiledRoi(job, networks);
-  const partial = PartialRoi.open(job.partialDir, identity);
+  const partial = PartialRoi.open(job.partialDir, identity, commitMs);
   const resumedFrom = partial.next;
   const pass = passOver(roi, partial, (step, done) => {
     signal?.throwIfAborted();
     onProgress?.(progressOf('predict', roi, networks, step, done));
   });
   await pass.run();
+  partial.flush();
   // The networks' memory is given back before the masks take theirs.
   await networks.releaseLargeNetworks();
   onProgress?.(progressOf('encode', roi, networks, partial.next, countTiles(roi.tiles) * networks.folds));

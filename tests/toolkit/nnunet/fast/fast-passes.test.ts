@@ -5,7 +5,9 @@ import { DeviceRows } from '../../../../toolkit/nnunet/fast/device-rows.ts';
 import { HostRows } from '../../../../toolkit/nnunet/fast/host-rows.ts';
 import { RowsNetwork } from '../../../../toolkit/nnunet/fast/rows-network.ts';
 import { readModelCard } from '../../../../toolkit/nnunet/model-card.ts';
+import type { FoldNetworks } from '../../../../toolkit/nnunet/networks/open-networks.ts';
 import {
+  exactPass,
   type ImageNetworks,
   type PassOver,
   segmentWith,
@@ -18,6 +20,10 @@ import { writeTinyModel } from '../support/tiny-model.ts';
 const [WIDTH, HEIGHT, TILE] = [70, 120, 32];
 const IDENTITY = { model: 'tiny' };
 const scratch = useScratch();
+
+function hostPass(networks: FoldNetworks): PassOver {
+  return (roi, partial, before) => new HostRows(roi, networks, partial, before);
+}
 
 /** Segments until it is done, interrupted whenever it was about to predict for the `patience`-th time. */
 async function segmentInPieces(
@@ -57,11 +63,7 @@ describe('the fast engine, interrupted and resumed', () => {
   it('ends in the same bytes with sums on the host', async () => {
     const networks = fakeNetworks({ height: TILE, width: TILE }, 4, 3);
     const tilesOfRow = 4;
-    await expectSameInPieces(
-      networks,
-      (roi, partial, before) => new HostRows(roi, networks, partial, before),
-      3 * tilesOfRow + 3,
-    );
+    await expectSameInPieces(networks, hostPass(networks), 3 * tilesOfRow + 3);
   });
 
   it('ends in the same bytes with sums in the graph, also in blocks of other heights', async () => {
@@ -86,6 +88,27 @@ describe('the fast engine, interrupted and resumed', () => {
       await low.close();
     }
   });
+});
+
+it('gives the same bytes where commits are left out, and starts over when it is interrupted before the first', async () => {
+  const networks = fakeNetworks({ height: TILE, width: TILE }, 4, 3);
+  const image = await writeRgb(scratch.path('image.png'), WIDTH, HEIGHT, noise(WIDTH * HEIGHT * 3, 7));
+  for (const passOf of [exactPass(networks), hostPass(networks)]) {
+    const [whole, late] = [jobIn(scratch, 'whole', image), jobIn(scratch, 'late', image)];
+    await segmentWith(whole, networks, passOf, IDENTITY);
+    const commitMs = Number.POSITIVE_INFINITY;
+    let left = 60;
+    const throwIfAborted = () => {
+      if (left-- <= 0) throw new Error('killed');
+    };
+    const interrupted = segmentWith(late, networks, passOf, IDENTITY, { commitMs, signal: { throwIfAborted } });
+    await expect(interrupted).rejects.toThrow('killed');
+    const { resumedFrom } = await segmentWith(late, networks, passOf, IDENTITY, { commitMs });
+    expect(resumedFrom).toBeUndefined();
+    for (const file of ['mask', 'margin'] as const) {
+      expect((await readFile(late[file])).equals(await readFile(whole[file]))).toBe(true);
+    }
+  }
 });
 
 it('brings back three bytes per pixel where all rows fit into one run', async () => {
