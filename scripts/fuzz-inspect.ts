@@ -9,13 +9,13 @@ import { basename, dirname, extname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeInspected, inspectModel } from '../cli/predict/inspect-model.ts';
 import { convertInto } from '../cli/predict/model.ts';
+import { damagedBytes } from '../tests/support/damage-bytes.ts';
 import { randomNumbers } from '../tests/support/random-numbers.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 import { describeDetector } from '../toolkit/models/describe-detector.ts';
 import { describeOnnxModel } from '../toolkit/models/describe-onnx.ts';
 
 const SLOW_MS = 2_000;
-const EDGES = [0x00, 0x01, 0x7f, 0x80, 0xff];
 
 /** Descriptions that belong to a model in the same folder. */
 const DESCRIPTIONS = new Set(['.json', '.yaml']);
@@ -25,16 +25,16 @@ const { values, positionals } = parseArgs({
   options: { count: { type: 'string', default: '10000' }, seed: { type: 'string', default: '1' } },
 });
 if (positionals.length === 0) throw new Error('Name files to damage.');
-const { below, oneOf } = randomNumbers(Number(values.seed));
+const random = randomNumbers(Number(values.seed));
 const originals = positionals.map((path) => ({ path, bytes: readFileSync(path) }));
 const folder = await mkdtemp(join(tmpdir(), 'reignite-fuzz-'));
 const outcomes = new Map<string, number>();
 let slowest = 0;
 try {
   for (let round = 0; round < Number(values.count); round++) {
-    const { path, bytes } = oneOf(originals);
+    const { path, bytes } = random.oneOf(originals);
     const inside = await mkdtemp(join(folder, 'mutant-'));
-    const mutant = await mutantIn(inside, path, damaged(bytes));
+    const mutant = await mutantIn(inside, path, damagedBytes(bytes, random));
     const start = performance.now();
     const outcome = `${extname(path)} ${await outcomeOf(mutant, inside)}`;
     const took = performance.now() - start;
@@ -96,27 +96,4 @@ async function codeOf(step: () => Promise<string>): Promise<string> {
     if (error instanceof ReigniteError && error.code !== 'INTERNAL') return error.code;
     throw error;
   }
-}
-
-/** Some bytes changed, cut out, doubled or put in; most damage near the ends, where headers and pickles lie. */
-function damaged(original: Buffer): Buffer {
-  let bytes = Buffer.from(original);
-  for (let round = 1 + below(4); round > 0; round--) {
-    const at = near(bytes.length);
-    const length = 1 + below(16);
-    const kind = below(5);
-    if (kind === 0) bytes[at] = below(256);
-    else if (kind === 1) bytes.fill(oneOf(EDGES), at, Math.min(bytes.length, at + length));
-    else if (kind === 2) bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + length)]);
-    else if (kind === 3) bytes = Buffer.concat([bytes.subarray(0, at + length), bytes.subarray(at)]);
-    else bytes = bytes.subarray(0, Math.max(1, at));
-  }
-  return bytes;
-}
-
-function near(length: number): number {
-  const place = below(3);
-  if (place === 0) return below(Math.min(length, 4_096));
-  if (place === 1) return Math.max(0, length - 1 - below(Math.min(length, 4_096)));
-  return below(length);
 }

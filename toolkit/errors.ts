@@ -109,7 +109,8 @@ export const ERRORS = {
   },
   CHECKSUM_MISMATCH: {
     retryable: false,
-    remedy: 'The mismatching file was kept. Try again later, or contact the authors of the record.',
+    remedy:
+      'The mismatching file was kept. Try again later. If it happens again, report it to the publisher of the file.',
   },
   FILE_LOCKED: {
     retryable: true,
@@ -203,7 +204,12 @@ export const ERRORS = {
 
   PROVIDER_UNAVAILABLE: {
     retryable: false,
-    remedy: 'Use `--set inference.provider=cpu`, or run `npx reignite doctor` to see what is missing.',
+    remedy:
+      'Use the CPU with `--provider cpu` (predict) or `--set inference.provider=cpu` (run), or run `npx reignite doctor` to see what is missing.',
+  },
+  ENGINE_UNSUPPORTED: {
+    retryable: false,
+    remedy: 'Use `--set inference.engine=exact`, or `--engine exact` with `predict`.',
   },
   SIDECAR_INVALID: {
     retryable: false,

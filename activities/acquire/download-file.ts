@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import type { Verified } from '../../toolkit/cache/receipts.ts';
-import { isArchive, rootOfArchive } from '../../toolkit/dataset/layout.ts';
+import { isArchive, KINDS, rootOfArchive } from '../../toolkit/dataset/layout.ts';
 import { statIfThere } from '../../toolkit/files/if-there.ts';
 import { inside } from '../../toolkit/files/inside.ts';
 import { type DownloadedFile, downloadFile as transfer } from '../../toolkit/zenodo/download/download-file.ts';
@@ -15,7 +15,7 @@ import { Selection } from '../../toolkit/zenodo/record/selection.ts';
 import { FileInput } from '../inputs.ts';
 import type { DownloadServices } from './download.ts';
 import { type Report, withTransferProgress } from './transfer-progress.ts';
-import { withRetryBudget } from './with-patience.ts';
+import { withRetryBudget } from './with-retry-budget.ts';
 
 export interface FileOutcome {
   readonly key: string;
@@ -140,6 +140,7 @@ async function takeMembers(
     md5,
     target: data,
     root: rootOfArchive(file),
+    folders: KINDS,
     signal: Context.current().cancellationSignal,
     onProgress: (bytes, total) => report('fetching', bytes, total),
     ...(selection === undefined ? {} : { select: (member: string) => selection.takes(member) }),

@@ -10,7 +10,7 @@ import { Selection } from '../../toolkit/zenodo/record/selection.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { FetchRecordInput, type RecordFile } from '../inputs.ts';
 import type { DownloadServices } from './download.ts';
-import { withRetryBudget } from './with-patience.ts';
+import { withRetryBudget } from './with-retry-budget.ts';
 
 /** A record, pinned to one version, and those of its files that are wanted. */
 export interface ResolvedRecord {
@@ -96,13 +96,15 @@ export function neededFiles(
   const mixed = archives.filter((file) => rootOfArchive(file) === undefined);
   const ofFolder = (folder: string) => archives.filter((file) => rootOfArchive(file) === folder);
   const missing = folders.filter((folder) => ofFolder(folder).length === 0);
-  const needed = [...folders.flatMap(ofFolder), ...(missing.length > 0 ? mixed : [])];
   const plain = files.map((name) => ({ name, found: plainFiles(record, name) }));
+  const isLacking =
+    missing.length > 0 || plain.some(({ name, found }) => found.length === 0 && !PUBLISHED_RESULTS.includes(name));
+  const needed = [...folders.flatMap(ofFolder), ...(isLacking ? mixed : [])];
   const absent = [
-    ...(mixed.length > 0 ? [] : missing.map((folder) => `${folder}.zip`)),
+    ...missing.map((folder) => `${folder}.zip`),
     ...plain.filter(({ found }) => found.length === 0).map(({ name }) => name),
   ].filter((name) => !PUBLISHED_RESULTS.includes(name));
-  if (absent.length > 0) {
+  if (mixed.length === 0 && absent.length > 0) {
     throw new ReigniteError('FILE_NOT_IN_RECORD', `Record ${record.id} has no ${absent.join(', ')}.`);
   }
   return [...new Set([...needed, ...plain.flatMap(({ found }) => found)])];

@@ -3,14 +3,14 @@ import { dirname, join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { unpackArchive as unpack } from '../../toolkit/archive/unpack-archive.ts';
 import { bestEffort } from '../../toolkit/concurrency.ts';
-import { rootOfArchive } from '../../toolkit/dataset/layout.ts';
+import { KINDS, rootOfArchive } from '../../toolkit/dataset/layout.ts';
 import { lockFile } from '../../toolkit/files/file-lock.ts';
 import { inside } from '../../toolkit/files/inside.ts';
 import { Selection } from '../../toolkit/zenodo/record/selection.ts';
 import { UnpackInput } from '../inputs.ts';
 import type { DownloadServices } from './download.ts';
 import { withTransferProgress } from './transfer-progress.ts';
-import { withRetryBudget } from './with-patience.ts';
+import { withRetryBudget } from './with-retry-budget.ts';
 
 export interface UnpackOutcome {
   readonly key: string;
@@ -39,6 +39,7 @@ export function createUnpackArchive({ receipts, retryBudget }: UnpackServices) {
     const selection = file.part && only !== undefined ? new Selection(only) : undefined;
     const wanted = {
       root: rootOfArchive(file),
+      folders: KINDS,
       ...(selection === undefined ? {} : { select: (path: string) => selection.takes(path) }),
     };
     let unpacked = 0;

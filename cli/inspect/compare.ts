@@ -10,6 +10,7 @@ import {
   expectCompared,
   type SidesComparison,
 } from '../../toolkit/compare/compare-sides.ts';
+import { comparedClasses, tumourText } from '../../toolkit/compare/compared-classes.ts';
 import { comparisonDocument, writeComparison } from '../../toolkit/compare/comparison-file.ts';
 import { drawComparedLayers } from '../../toolkit/compare/comparison-layers.ts';
 import { writeComparisonPage } from '../../toolkit/compare/comparison-page.ts';
@@ -39,7 +40,8 @@ function comparisonLines(a: Side, b: Side, { verdict, about, tasks, remarks }: S
   ];
 }
 
-function taskLines({ task, verdict, reason, scores, worst, remarks }: ComparedTask): string[] {
+function taskLines(compared: ComparedTask): string[] {
+  const { task, verdict, reason, scores, worst, remarks } = compared;
   return [
     '',
     `${TASK_TITLES[task]}: ${verdict}`,
@@ -53,8 +55,29 @@ function taskLines({ task, verdict, reason, scores, worst, remarks }: ComparedTa
             .map(({ roi, difference }) => `${roi} (${(100 * difference).toPrecision(2)} %)`)
             .join(', ')}`,
         ]),
+    ...slideLines(compared),
     ...remarks.map((remark) => `  ${remark}`),
   ];
+}
+
+/** Of whole slides: areas and agreement of each class, and the tumour proportion. */
+function slideLines(compared: ComparedTask): string[] {
+  const classes = comparedClasses(compared).filter(({ mm2 }) => mm2 !== undefined);
+  const width = Math.max(...classes.map(({ name }) => name.length));
+  const rows = classes.map(({ name, mm2, overlap }) => {
+    return `  ${name.padEnd(width)}  ${area(mm2?.a)}  ${area(mm2?.b)}  ${score(overlap)}`;
+  });
+  const tumour = compared.rois.flatMap(({ roi, tumour }) =>
+    tumour === undefined ? [] : [`  ${roi}: A ${tumourText(tumour.a)}, B ${tumourText(tumour.b)}`],
+  );
+  return [
+    ...(rows.length === 0 ? [] : [`  ${''.padEnd(width)}     A mm²     B mm²    Dice`, ...rows]),
+    ...(tumour.length === 0 ? [] : ['  Tumour proportion (for research only)', ...tumour]),
+  ];
+}
+
+function area(mm2: number | undefined): string {
+  return (mm2 === undefined ? '-' : mm2.toFixed(4)).padStart(8);
 }
 
 /** The scores that differ, the largest difference first. */

@@ -34,7 +34,7 @@ export async function viewerCommand(
   const { out, slides: place, full: isFull = false, dryRun: isDryRun = false, json = false } = options;
   if (options.openslide !== undefined) nameOpenSlide(resolve(options.openslide));
   const paths = folders.map((folder) => resolve(folder));
-  const slides = await viewedSlides(paths, place === undefined ? undefined : resolve(place));
+  const slides = await viewedSlides(paths, place === undefined ? undefined : resolve(place), printStep);
   const target = { out: out === undefined ? join(paths[0] ?? '', 'viewer') : resolve(out), isFull, signal };
   const plans = await planViewer(slides, target);
   for (const plan of plans) printStep(describePlan(plan));

@@ -51,7 +51,7 @@ export const GPU_WHEELS: readonly GpuWheel[] = [
     file: 'nvidia_cuda_runtime-13.0.96-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl',
     bytes: 2_243_632,
     sha256: '7f82250d7782aa23b6cfe765ecc7db554bd3c2870c43f3d1821f1d18aebf0548',
-    md5: 'c4c5770f0aaf2ce3f5a72787fd2768e8',
+    md5: 'b4c5770f0aaf2ce3f5a72787fd2768e8',
     kind: 'lib',
     libraries: ['libcudart.so.13'],
     unpackedBytes: 704_288,

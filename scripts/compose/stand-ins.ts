@@ -41,7 +41,7 @@ export async function provideImages(
   return made;
 }
 
-/** What each folder of `images/` stands in for, and the files that it needs. */
+/** The image that each folder of `images/` replaces, and the files that it needs. */
 async function standIns({ bin, ui }: BuiltPrograms) {
   const npm = dirname(dirname(realpathSync(execFileSync('which', ['npm'], { encoding: 'utf8' }).trim())));
   return {

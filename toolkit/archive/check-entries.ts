@@ -46,15 +46,36 @@ export function isClutter(path: string): boolean {
 }
 
 /**
- * Finds the folders around the archive's root folder, such as `ignite/` in `ignite/images/he/a.png`.
+ * Finds the folders around the folders of a layout, such as `ignite/` in `ignite/images/he/a.png`.
  *
  * @param paths - Of all files of the archive.
- * @returns With `/` at the end; empty unless all files are inside the same ones.
+ * @param folders - Names of the folders of the layout.
+ * @returns With `/` at the end; empty unless all files are inside the same ones. A file at the top of the archive, such as a
+ *   note about it, may be next to them.
  */
-export function wrapperOf(paths: readonly string[], root: string): string {
-  const wrappers = new Set(paths.map((path) => path.slice(0, Math.max(0, `/${path}`.indexOf(`/${root}/`)))));
-  const [only = '', ...others] = wrappers;
-  return others.length === 0 ? only : '';
+export function wrapperOf(paths: readonly string[], folders: readonly string[]): string {
+  const files = paths.filter((path) => !isClutter(path));
+  const [only = '', ...others] = new Set(files.flatMap((path) => around(path, folders)));
+  const isShared = files.every((path) => path.startsWith(only) || !path.includes('/'));
+  return others.length === 0 && isShared ? only : '';
+}
+
+function around(path: string, folders: readonly string[]): readonly string[] {
+  const parents = path.split('/').slice(0, -1);
+  const depth = parents.findIndex((part) => folders.includes(part));
+  return depth < 0
+    ? []
+    : [
+        parents
+          .slice(0, depth)
+          .map((part) => `${part}/`)
+          .join(''),
+      ];
+}
+
+/** Leaves out the folders around, where a path is inside them. */
+export function withoutWrapper(path: string, wrapper: string): string {
+  return path.startsWith(wrapper) ? path.slice(wrapper.length) : path;
 }
 
 /**
@@ -63,8 +84,16 @@ export function wrapperOf(paths: readonly string[], root: string): string {
  * @param wrapper - Folders around the root folder, which are left out.
  */
 export function underRoot(path: string, root: string, wrapper = ''): string {
-  const inner = path.startsWith(wrapper) ? path.slice(wrapper.length) : path;
+  const inner = withoutWrapper(path, wrapper);
   return inner.startsWith(`${root}/`) ? inner : `${root}/${inner}`;
+}
+
+/** Where the members of an archive belong. */
+export interface ArchivePlace {
+  /** Folder that all paths are put under, unless they begin with it. */
+  readonly root?: string | undefined;
+  /** Without a `root`: folders that the archive may hold. What is around them is left out of the paths; else these stay. */
+  readonly folders?: readonly string[] | undefined;
 }
 
 /** An entry whose name and kind have been found harmless. */
@@ -87,18 +116,17 @@ const DEFLATE = 8;
 /**
  * Checks all entries of a central directory by what it says of them, before a byte of any is read.
  *
- * @param root - Folder that all paths are put under, unless they begin with it; none where it is undefined.
  * @throws ReigniteError ARCHIVE_UNSAFE or ARCHIVE_CORRUPT naming the archive and the member.
  */
 export function checkEntries(
   archive: string,
   entries: readonly Entry[],
-  root: string | undefined,
+  { root, folders = [] }: ArchivePlace,
   limits: ArchiveLimits,
 ): readonly CheckedEntry[] {
   const found = entries.map((entry) => checkEntry(archive, entry, limits));
   const files = found.filter(({ wanted }) => wanted).map(({ path }) => path);
-  const wrapper = root === undefined ? '' : wrapperOf(files, root);
+  const wrapper = wrapperOf(files, root === undefined ? folders : [root]);
   const checked = found.map((entry) => ({ ...entry, path: placeOf(entry, root, wrapper) }));
   refuseCollisions(archive, checked);
   const bytes = checked.reduce((sum, { entry, wanted }) => sum + (wanted ? entry.uncompressedSize : 0), 0);
@@ -129,7 +157,7 @@ function checkEntry(archive: string, entry: Entry, limits: ArchiveLimits): Check
 
 /** @returns Where an entry is unpacked, relative to the target folder. */
 function placeOf({ path, isFolder }: CheckedEntry, root: string | undefined, wrapper: string): string {
-  if (root === undefined) return path;
+  if (root === undefined) return isFolder && wrapper.startsWith(`${path}/`) ? '' : withoutWrapper(path, wrapper);
   const isAround = path === '' || `${wrapper}${root}/`.startsWith(`${path}/`);
   return isFolder && isAround ? root : underRoot(path, root, wrapper);
 }

@@ -1,4 +1,11 @@
-import { type ArchiveLimits, type CheckedEntry, checkEntries, DEFAULT_LIMITS, refuse } from './check-entries.ts';
+import {
+  type ArchiveLimits,
+  type ArchivePlace,
+  type CheckedEntry,
+  checkEntries,
+  DEFAULT_LIMITS,
+  refuse,
+} from './check-entries.ts';
 import { asArchiveError, type OpenArchive, readEntries, withArchive } from './open-archive.ts';
 
 /** A file in an archive. */
@@ -10,12 +17,7 @@ export interface ArchiveMember {
   readonly crc32: number;
 }
 
-export interface ListArchiveOptions {
-  /**
-   * Folder that the members belong to, whether they say so or not: `images` for images.zip. Without one they keep
-   * their paths.
-   */
-  readonly root?: string | undefined;
+export interface ListArchiveOptions extends ArchivePlace {
   /** Which members are wanted, by their paths. Default: all. */
   readonly select?: ((path: string) => boolean) | undefined;
   readonly limits?: Partial<ArchiveLimits> | undefined;
@@ -51,11 +53,11 @@ export interface PlacedEntry extends CheckedEntry {
 /** What is to be unpacked, after every check that needs no unpacking. */
 export async function checkedMembers(
   archive: OpenArchive,
-  { root, select = () => true, limits, signal }: ListArchiveOptions,
+  { root, folders, select = () => true, limits, signal }: ListArchiveOptions,
 ): Promise<{ readonly files: readonly PlacedEntry[]; readonly folders: readonly string[] }> {
   const allowed = { ...DEFAULT_LIMITS, ...limits };
   const entries = await readEntries(archive, allowed.files);
-  const checked = checkEntries(archive.path, entries, root, allowed);
+  const checked = checkEntries(archive.path, entries, { root, folders }, allowed);
   const starts = await refuseOverlaps(archive, checked, select, signal);
   const isClutter = ({ path }: CheckedEntry) => path.split('/').includes('__MACOSX');
   return {
@@ -126,13 +128,10 @@ export interface LocatedMember extends ArchiveMember {
  *
  * @throws ReigniteError ARCHIVE_UNSAFE, ARCHIVE_CORRUPT.
  */
-export async function locateMembers(
-  path: string,
-  { root }: Pick<ListArchiveOptions, 'root'>,
-): Promise<readonly LocatedMember[]> {
+export async function locateMembers(path: string, place: ArchivePlace): Promise<readonly LocatedMember[]> {
   return withArchive(path, async (archive) => {
     const entries = await readEntries(archive, DEFAULT_LIMITS.files);
-    const checked = checkEntries(path, entries, root, DEFAULT_LIMITS);
+    const checked = checkEntries(path, entries, place, DEFAULT_LIMITS);
     const starts = checked.map(({ entry }) => entry.relativeOffsetOfLocalHeader);
     const sorted = [...starts, archive.end.offset].sort((a, b) => a - b);
     const endOf = new Map(sorted.map((start, index) => [start, sorted[index + 1] ?? start]));

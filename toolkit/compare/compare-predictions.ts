@@ -5,10 +5,9 @@ import { translateLabels } from '../evaluate/label-translation.ts';
 import { decodeLabels, type LabelImage } from '../image/decode-labels.ts';
 import { readPoints } from '../metrics/points-file.ts';
 import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-scope.ts';
+import type { TumourShare } from '../predict/slides/tumour-share.ts';
 import { pairPoints } from '../verdict/compare-points.ts';
 import type { SideTask } from './side.ts';
-
-const OF_SLIDE = 'It is a whole slide; compare takes masks of images only.';
 
 /** How far two predictions of one ROI are apart. */
 export interface RoiDifference {
@@ -17,6 +16,8 @@ export interface RoiDifference {
   readonly difference: number | null;
   /** Why it was not compared. */
   readonly reason?: string;
+  /** Tumour proportion of both, of PD-L1 on slides; for research only. */
+  readonly tumour?: { readonly a: TumourShare; readonly b: TumourShare };
 }
 
 /** Pixels or points of two predictions, over one or all ROIs. */
@@ -30,7 +31,15 @@ export interface Agreement {
   /** Largest distance of a point from its counterpart in px; 0 for masks. */
   readonly farthest: number;
   /** By label or class: how much of it A and B have, and how much in common. */
-  readonly classes: ReadonlyMap<number, { readonly a: number; readonly b: number; readonly same: number }>;
+  readonly classes: ReadonlyMap<number, ClassAgreement>;
+}
+
+export interface ClassAgreement {
+  readonly a: number;
+  readonly b: number;
+  readonly same: number;
+  /** Areas, of slides whose pixel size is known. */
+  readonly mm2?: { readonly a: number; readonly b: number };
 }
 
 export interface ComparedPrediction extends RoiDifference {
@@ -43,8 +52,6 @@ export interface ComparedPrediction extends RoiDifference {
  * @returns Without an agreement when the two cannot be compared.
  */
 export async function compareMaskFiles(roi: string, a: SideTask, b: SideTask): Promise<ComparedPrediction> {
-  if ([a, b].some((side) => side.predictions.get(roi)?.endsWith('.tif')))
-    return { roi, difference: null, reason: OF_SLIDE };
   const read = async (side: SideTask): Promise<LabelImage> => {
     const mask = await decodeLabels(side.predictions.get(roi) ?? '');
     return side.labels === undefined ? mask : { ...mask, data: translateLabels(mask.data, side.labels) };
@@ -81,18 +88,21 @@ export function masksAgreement(a: Uint8Array, b: Uint8Array): Agreement {
   return { a: pixels, b: pixels, same, farthest: 0, classes };
 }
 
-/** Compares the points of two detections of one image; a missing file is an image without points. */
+/**
+ * Compares the points of two detections of one image; a missing file is an image without points.
+ *
+ * @param scale - px of the files that a px of the distance is wide.
+ */
 export async function comparePointFiles(
   task: CellTask,
   roi: string,
   a: SideTask,
   b: SideTask,
   maxDistance: number,
+  scale = 1,
 ): Promise<ComparedPrediction> {
-  const both = await unlessUnreadable(
-    async () =>
-      [await pointsOrNone(task, a.predictions.get(roi)), await pointsOrNone(task, b.predictions.get(roi))] as const,
-  );
+  const read = (side: SideTask) => pointsOrNone(task, side.predictions.get(roi), side.labelNames?.length, scale);
+  const both = await unlessUnreadable(async () => [await read(a), await read(b)] as const);
   if (typeof both === 'string') return { roi, difference: null, reason: both };
   const agreement = pointsAgreement(both[0], both[1], maxDistance);
   const most = Math.max(agreement.a, agreement.b);
@@ -121,7 +131,7 @@ export function pointsAgreement(a: readonly CellPoint[], b: readonly CellPoint[]
 
 /** The sum over ROIs. */
 export function sumOfAgreements(agreements: readonly Agreement[]): Agreement {
-  const classes = new Map<number, { a: number; b: number; same: number }>();
+  const classes = new Map<number, ClassAgreement>();
   const sum = { a: 0, b: 0, same: 0, farthest: 0 };
   for (const each of agreements) {
     sum.a += each.a;
@@ -129,23 +139,35 @@ export function sumOfAgreements(agreements: readonly Agreement[]): Agreement {
     sum.same += each.same;
     sum.farthest = Math.max(sum.farthest, each.farthest);
     for (const [label, counts] of each.classes) {
-      const known = classes.get(label) ?? { a: 0, b: 0, same: 0 };
-      classes.set(label, { a: known.a + counts.a, b: known.b + counts.b, same: known.same + counts.same });
+      const known = classes.get(label);
+      classes.set(label, known === undefined ? counts : sumOfClasses(known, counts));
     }
   }
   return { ...sum, classes: new Map([...classes].sort(([one], [other]) => one - other)) };
 }
 
-async function pointsOrNone(task: CellTask, path: string | undefined): Promise<readonly CellPoint[]> {
+function sumOfClasses(one: ClassAgreement, other: ClassAgreement): ClassAgreement {
+  const mm2 = one.mm2 && other.mm2 && { a: one.mm2.a + other.mm2.a, b: one.mm2.b + other.mm2.b };
+  return { a: one.a + other.a, b: one.b + other.b, same: one.same + other.same, ...(mm2 && { mm2 }) };
+}
+
+async function pointsOrNone(
+  task: CellTask,
+  path: string | undefined,
+  classes: number | undefined,
+  scale: number,
+): Promise<readonly CellPoint[]> {
   try {
-    return path === undefined ? [] : await readPoints(path, task);
+    const points = path === undefined ? [] : await readPoints(path, task, classes);
+    return scale === 1 ? points : points.map((each) => ({ ...each, x: each.x / scale, y: each.y / scale }));
   } catch (error) {
     if (error instanceof ReigniteError && error.code === 'FILE_MISSING') return [];
     throw error;
   }
 }
 
-async function unlessUnreadable<Result>(read: () => Promise<Result>): Promise<Result | string> {
+/** What is read; the reason as a sentence where it cannot be. */
+export async function unlessUnreadable<Result>(read: () => Promise<Result>): Promise<Result | string> {
   try {
     return await read();
   } catch (error) {

@@ -1,4 +1,4 @@
-import { CELL_TASKS, TASK_TITLES, TASKS, type Task } from '../../config/tasks.ts';
+import { CELL_TASKS, type CellTask, TASK_TITLES, TASKS, type Task } from '../../config/tasks.ts';
 import type { VerdictConfig } from '../../config/verdict-config.ts';
 import { ReigniteError } from '../errors.ts';
 import { counted, grouped, listed } from '../format.ts';
@@ -11,6 +11,7 @@ import {
   type RoiDifference,
   sumOfAgreements,
 } from './compare-predictions.ts';
+import { compareSlideCells, compareSlideMasks, whyNotOneSlide } from './compare-slides.ts';
 import { type PairedScores, pairedScores } from './paired-scores.ts';
 import type { Side, SideTask } from './side.ts';
 
@@ -26,6 +27,8 @@ export interface ComparedTask {
   /** The reason of the verdict, a sentence. */
   readonly reason: string;
   readonly agreement: Agreement;
+  /** Names of the label values or classes, where they are a custom model's own. */
+  readonly names?: SideTask['labelNames'];
   /** Missing where the sides share no patient that was scored. */
   readonly scores?: PairedScores;
   /** In the order of their names. */
@@ -150,15 +153,12 @@ async function compareTask(
   const compared: ComparedPrediction[] = [];
   for (const roi of rois) {
     signal.throwIfAborted();
-    compared.push(
-      cells === undefined
-        ? await compareMaskFiles(roi, a, b)
-        : await comparePointFiles(cells, roi, a, b, config.cells.tolerance.maxDistance),
-    );
+    compared.push(await compareRoi(cells, roi, a, b, { config, signal }));
     onRoi(compared.length, rois.length);
   }
   const agreement = sumOfAgreements(compared.flatMap((each) => each.agreement ?? []));
   const scores = pairedScores(task, a, b, config);
+  const names = a.labelNames ?? b.labelNames;
   const isCompared = compared.some((each) => each.agreement !== undefined);
   const judged = judge(cells !== undefined, agreement, scores, config);
   return {
@@ -168,8 +168,29 @@ async function compareTask(
     ...(scores && { scores }),
     rois: compared.map(({ agreement: _counts, ...roi }) => roi),
     worst: worstFirst(compared),
+    ...(names && { names }),
     remarks: remarksOn(a, b, compared, scores),
   };
+}
+
+/** Compares the predictions of one ROI, image or slide. */
+async function compareRoi(
+  cells: CellTask | undefined,
+  roi: string,
+  a: SideTask,
+  b: SideTask,
+  { config, signal }: { readonly config: VerdictConfig; readonly signal: AbortSignal },
+): Promise<ComparedPrediction> {
+  const { maxDistance } = config.cells.tolerance;
+  const [ofA, ofB] = [a.slides?.get(roi), b.slides?.get(roi)];
+  const reason = whyNotOneSlide(ofA, ofB);
+  if (reason !== undefined) return { roi, difference: null, reason };
+  if (ofA === undefined || ofB === undefined) {
+    return cells === undefined ? compareMaskFiles(roi, a, b) : comparePointFiles(cells, roi, a, b, maxDistance);
+  }
+  if (cells === undefined) return compareSlideMasks(roi, a, b, signal);
+  const compared = await compareSlideCells(cells, roi, a, b, maxDistance);
+  return ofA.tumour && ofB.tumour ? { ...compared, tumour: { a: ofA.tumour, b: ofB.tumour } } : compared;
 }
 
 function judge(

@@ -1,4 +1,5 @@
 import { CELL_TASKS, type Task } from '../../config/tasks.ts';
+import type { CellPoint } from '../dataset/cell-point.ts';
 import { readersFileIn } from '../dataset/find-files.ts';
 import { readersOn, readReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
@@ -10,6 +11,7 @@ import { drawTissueLayers } from '../report/layers/tissue-layers.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import type { ComparedTask } from './compare-sides.ts';
 import type { Side, SideTask } from './side.ts';
+import { drawSlideCells, drawSlideTissue } from './slide-layers.ts';
 
 /** The files of one ROI that do not come from the two sides. */
 interface RoiSources {
@@ -50,6 +52,18 @@ export async function drawComparedLayers(
   return layers;
 }
 
+type Drawn = Pick<RoiLayers, 'width' | 'height' | 'classes' | 'spots'>;
+
+/** What is needed to draw one ROI. */
+interface DrawnSides {
+  readonly task: Task;
+  readonly a: SideTask;
+  readonly b: SideTask;
+  readonly sources: ReadonlyMap<string, RoiSources>;
+  readonly readers: ((roi: string) => readonly (readonly CellPoint[])[]) | undefined;
+  readonly maxDistance: number;
+}
+
 type Draw = (roi: string, limit: number, writer: LayerWriter) => Promise<RoiLayers | undefined>;
 
 async function drawerOf(
@@ -62,24 +76,37 @@ async function drawerOf(
   const sources = await sourcesIn(task, data);
   const cells = CELL_TASKS.find((each) => each === task);
   const readers = cells === undefined || data === undefined ? undefined : await readersIn(cells, data);
+  const of: DrawnSides = { task, a, b, sources, readers, maxDistance };
   return async (roi, limit, writer) => {
-    const { image = b.images.get(roi) ?? a.images.get(roi), truth } = sources.get(roi) ?? {};
-    const sides = { published: a.predictions.get(roi) ?? '', ours: b.predictions.get(roi) ?? '' };
     try {
-      const drawn =
-        cells === undefined
-          ? await drawTissueLayers({ image, truth, ...sides }, limit, writer)
-          : await drawCellsLayers(
-              { task: cells, image: image ?? '', ...sides, readers: readers?.(roi) ?? [], maxDistance },
-              limit,
-              writer,
-            );
+      const drawn = await drawLayers(of, roi, limit, writer);
       return { task, roi, ...drawn, files: writer.files, notes: writer.notes };
     } catch (error) {
       if (error instanceof ReigniteError && !error.retryable) return undefined;
       throw error;
     }
   };
+}
+
+function drawLayers(
+  { task, a, b, sources, readers, maxDistance }: DrawnSides,
+  roi: string,
+  limit: number,
+  writer: LayerWriter,
+): Promise<Drawn> {
+  const cells = CELL_TASKS.find((each) => each === task);
+  const { image = b.images.get(roi) ?? a.images.get(roi), truth } = sources.get(roi) ?? {};
+  const sides = { published: a.predictions.get(roi) ?? '', ours: b.predictions.get(roi) ?? '' };
+  const slide = b.slides?.get(roi) ?? a.slides?.get(roi);
+  if (slide !== undefined) {
+    const of = { slide, image, ...sides };
+    return cells === undefined
+      ? drawSlideTissue(of, limit, writer)
+      : drawSlideCells({ task: cells, ...of, maxDistance }, limit, writer);
+  }
+  if (cells === undefined) return drawTissueLayers({ image, truth, ...sides }, limit, writer);
+  const of = { task: cells, image: image ?? '', ...sides, readers: readers?.(roi) ?? [], maxDistance };
+  return drawCellsLayers(of, limit, writer);
 }
 
 /** Images and ground truth of a record; none where it is not here. */

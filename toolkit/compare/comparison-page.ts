@@ -6,6 +6,7 @@ import { spotChecks } from '../report/page/spot-checks.ts';
 import { type StandalonePage, writeStandalonePage } from '../report/page/standalone-page.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import type { ComparedTask, Likeness, SidesComparison } from './compare-sides.ts';
+import { comparedClasses, tumourText } from './compared-classes.ts';
 import type { Side } from './side.ts';
 
 /** The report's colours of verdicts. */
@@ -82,7 +83,7 @@ ${spotChecks(
   layers.filter((each) => each.task === task),
   { published: 'A', ours: 'B' },
 )}
-${agreementTable(compared)}
+${tumourTable(compared)}${agreementTable(compared)}
 <h3>ROIs, most different first</h3>${gallery(compared, layers)}</section>`;
 }
 
@@ -105,19 +106,32 @@ function scoresTable({ task, scores }: ComparedTask): Html {
   return isSame ? html`<details><summary>Every ${name} is the same</summary>${shown}</details>` : shown;
 }
 
-function agreementTable({ task, agreement }: ComparedTask): Html {
-  const { labels, unit, isMask } = taskNamed(task).viewer;
-  const rows = [...agreement.classes].map(([label, { a, b, same }]) => [
-    labels[label]?.name ?? `label ${label}`,
+function agreementTable(compared: ComparedTask): Html {
+  const { unit, isMask } = taskNamed(compared.task).viewer;
+  const classes = comparedClasses(compared);
+  const hasAreas = classes.some(({ mm2 }) => mm2 !== undefined);
+  const rows = classes.map(({ name, a, b, same, overlap, mm2 }) => [
+    name,
     a,
     b,
     same,
-    decimal(a + b === 0 ? null : (2 * same) / (a + b)),
+    decimal(overlap),
+    ...(hasAreas ? [mm2 === undefined ? '–' : mm2.a.toFixed(4), mm2 === undefined ? '–' : mm2.b.toFixed(4)] : []),
   ]);
   const what = isMask ? 'equal' : 'with a counterpart';
-  const head = ['', `${unit} of A`, `${unit} of B`, what, isMask ? 'Dice of A and B' : 'F1 of A and B'];
+  const areas = hasAreas ? ['mm² of A', 'mm² of B'] : [];
+  const head = ['', `${unit} of A`, `${unit} of B`, what, isMask ? 'Dice of A and B' : 'F1 of A and B', ...areas];
   const shown = table('Agreement of A and B, without the ground truth', head, rows);
-  return html`<details><summary>Agreement of A and B per class</summary>${shown}</details>`;
+  // Of slides there is no other table.
+  return hasAreas ? shown : html`<details><summary>Agreement of A and B per class</summary>${shown}</details>`;
+}
+
+/** The tumour proportion of each slide; nothing where there is none. */
+function tumourTable({ rois }: ComparedTask): Html {
+  const rows = rois.flatMap(({ roi, tumour }) =>
+    tumour === undefined ? [] : [[roi, tumourText(tumour.a), tumourText(tumour.b)]],
+  );
+  return rows.length === 0 ? NOTHING : table('Tumour proportion, for research only', ['', 'A', 'B'], rows);
 }
 
 function gallery({ task, rois }: ComparedTask, layers: readonly RoiLayers[]): Html {

@@ -9,7 +9,7 @@ import { isSynthetic } from '../dataset/provenance.ts';
 import { ReigniteError } from '../errors.ts';
 import { statIfThere } from '../files/if-there.ts';
 import { fileExists } from '../files/open-for-reading.ts';
-import { cellFiles, tissueFiles } from '../predict/prediction.ts';
+import { cellFiles, type ImagePrediction, isOfSlide, tissueFiles } from '../predict/prediction.ts';
 import { type PredictionSummary, readPredictionSummary } from '../predict/prediction-summary.ts';
 import { readConfiguration } from '../report/configuration.ts';
 import { provenanceOf, type Summary } from '../report/summary.ts';
@@ -19,7 +19,7 @@ import { settingsInEffect } from '../tasks/cells/settings.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import { PatientsFile, VerdictEngine } from '../verdict/verdict-file.ts';
-import type { Side, SideTask } from './side.ts';
+import type { Side, SideSlide, SideTask } from './side.ts';
 
 /** What a folder is read with. */
 export interface SideOptions {
@@ -129,8 +129,9 @@ function predictionSide(folder: string, summary: PredictionSummary, { name, data
   const about = new Map(flat({ ...settings, model: { path: basename(path), digest, folds: more.folds } }));
   const predictions = new Map(images.map((image) => [image.name, fileOf(image)]));
   const paths = new Map(images.map((image) => [image.name, image.image]));
-  const labelNames = model.labels;
-  const found = { predictions, images: paths, ...(labelNames && { labelNames }) };
+  const labelNames = model.labels ?? namesIn(images);
+  const slides = new Map(images.filter(isOfSlide).map((image) => [image.name, slideOf(folder, image)]));
+  const found = { predictions, images: paths, slides, ...(labelNames && { labelNames }) };
   // Its images are the user's: the notes of each say what is known of them.
   return {
     name,
@@ -140,6 +141,31 @@ function predictionSide(folder: string, summary: PredictionSummary, { name, data
     isSynthetic: false,
     about,
     tasks: new Map([[task, found]]),
+  };
+}
+
+/** Names of the labels or classes as the images list them, by their values. */
+function namesIn(images: PredictionSummary['images']): SideTask['labelNames'] {
+  const named = images.flatMap(
+    ({ counts = [], areas = [] }): NonNullable<SideTask['labelNames']> => [...counts, ...areas],
+  );
+  const names = new Map(named.map(({ value, name }) => [value, name]));
+  return names.size === 0 ? undefined : [...names].sort(([a], [b]) => a - b).map(([value, name]) => ({ value, name }));
+}
+
+function slideOf(
+  folder: string,
+  { sha256, width, height, resampledTo, mpp, files, tumourProportion: tumour }: ImagePrediction,
+): SideSlide {
+  const picture = files['tissuePicture'];
+  return {
+    ...(sha256 !== undefined && { sha256 }),
+    width,
+    height,
+    seen: resampledTo ?? { width, height },
+    ...(mpp !== undefined && { mpp }),
+    ...(picture !== undefined && { picture: join(folder, picture) }),
+    ...(tumour && { tumour }),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Task } from '../../config/tasks.ts';
 import type { LabelTranslation } from '../evaluate/label-translation.ts';
+import type { TumourShare } from '../predict/slides/tumour-share.ts';
 import type { PatientsFile } from '../verdict/verdict-file.ts';
 
 /** What one of two things to compare is. */
@@ -13,10 +14,29 @@ export interface SideTask {
   readonly counts?: PatientsFile;
   /** How the values of its masks are read, where they are not the paper's. */
   readonly labels?: LabelTranslation;
-  /** Names of the label values, where they are a custom model's own. */
+  /** Names of the label values or classes, where they are a custom model's own. */
   readonly labelNames?: readonly { readonly value: number; readonly name: string }[];
   /** Absolute paths of the images, by the same names, where they are known. */
   readonly images: ReadonlyMap<string, string>;
+  /** Those of the images that are whole slides, by the same names. */
+  readonly slides?: ReadonlyMap<string, SideSlide>;
+}
+
+/** A predicted whole slide of a side. */
+export interface SideSlide {
+  /** SHA-256 of the file; missing where an earlier version predicted it. */
+  readonly sha256?: string;
+  /** px of its largest level. */
+  readonly width: number;
+  readonly height: number;
+  /** Size at which the network saw it, px. */
+  readonly seen: { readonly width: number; readonly height: number };
+  /** µm per px of its largest level, where it is known. */
+  readonly mpp?: number;
+  /** Absolute path of the small picture of the slide in which glass is darkened, where it was written. */
+  readonly picture?: string;
+  /** PD-L1 positive among all tumour cells, where it was computed. */
+  readonly tumour?: TumourShare;
 }
 
 /** One of two things to compare. */

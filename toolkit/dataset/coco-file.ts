@@ -1,5 +1,8 @@
 import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
+import { statIfThere } from '../files/if-there.ts';
+import { CocoAnnotations } from './coco-annotations.ts';
+import { listAtStart, streamCocoItems, type TakeItem } from './coco-stream.ts';
 import { decodeUtf8, parseRecordJson, readRecordFile } from './read-text.ts';
 
 const Id = z.int();
@@ -36,24 +39,96 @@ const Lists = z.object({
 });
 
 export type CocoImage = z.infer<typeof Image>;
-export type CocoAnnotation = z.infer<typeof Annotation>;
 export type CocoCategory = z.infer<typeof Category>;
 
 /** What the detection tasks need of an MS COCO file. */
 export interface CocoFile {
   readonly images: readonly CocoImage[];
-  readonly annotations: readonly CocoAnnotation[];
+  readonly annotations: CocoAnnotations;
   readonly categories: readonly CocoCategory[];
 }
 
 /**
- * Reads an MS COCO file; fields that are not needed may be missing or wrong.
+ * Reads an MS COCO file; fields that are not needed may be missing or wrong. A large file that was read before and has not
+ * changed since is not read again: most activities of a detection task need it.
  *
  * @throws ReigniteError FILE_MISSING, or ANNOTATIONS_INVALID as {@link parseCocoFile}.
  */
 export async function readCocoFile(path: string): Promise<CocoFile> {
+  const stamp = await stampOf(path);
+  const kept = KEPT.get(path);
+  if (stamp !== undefined && kept?.stamp === stamp) return kept.file;
+  const file = await readAnew(path);
+  if (stamp !== undefined && stamp === (await stampOf(path))) keep(path, stamp, file);
+  return file;
+}
+
+/**
+ * Finds the images that a COCO file lists near its beginning, before the annotations.
+ *
+ * @param start - The first bytes of the file.
+ * @returns Undefined where the list is not in there as a whole, or an item is not as expected.
+ */
+export function imagesAtStart(start: Uint8Array): readonly CocoImage[] | undefined {
+  const list = listAtStart(start, 'images');
+  return z.array(Image).min(1).safeParse(list).data;
+}
+
+/** Below it a file is read in no time, in bytes; its changes may also be too fast for the clock of the file system. */
+const KEPT_FROM = 2 ** 20;
+/** One for each detection task. */
+const MOST_KEPT = 2;
+const KEPT = new Map<string, { readonly stamp: string; readonly file: CocoFile }>();
+
+function keep(path: string, stamp: string, file: CocoFile): void {
+  KEPT.delete(path);
+  KEPT.set(path, { stamp, file });
+  const [oldest] = KEPT.keys();
+  if (KEPT.size > MOST_KEPT && oldest !== undefined) KEPT.delete(oldest);
+}
+
+/** What changes with the content of a large file; undefined for a small one, or none. */
+async function stampOf(path: string): Promise<string | undefined> {
+  const found = await statIfThere(path);
+  if (found === undefined || found.size < KEPT_FROM) return undefined;
+  return [found.dev, found.ino, found.size, found.mtimeMs, found.ctimeMs].join(' ');
+}
+
+async function readAnew(path: string): Promise<CocoFile> {
+  const found = new FoundItems();
+  const isWhole = await streamCocoItems(path, found.take).catch(() => false);
+  if (isWhole) return { images: found.images, annotations: found.annotations, categories: found.categories };
   const text = decodeUtf8(await readRecordFile(path), path, 'ANNOTATIONS_INVALID');
   return parseCocoFile(parseRecordJson(text, path, 'ANNOTATIONS_INVALID'), path);
+}
+
+/** Items of a file as they are read. */
+class FoundItems implements CocoFile {
+  readonly images: CocoImage[] = [];
+  readonly annotations = new CocoAnnotations();
+  readonly categories: CocoCategory[] = [];
+  readonly #takers = {
+    images: taker(Image, this.images),
+    annotations: taker(Annotation, this.annotations),
+    categories: taker(Category, this.categories),
+  };
+
+  readonly take: TakeItem = (list, item) => this.#takers[list](item);
+}
+
+/** Puts items into a list; one that is not as expected, or whose id came before, is refused. */
+function taker<T extends { readonly id: number }>(
+  schema: z.ZodType<T>,
+  items: { push(item: T): unknown },
+): (item: unknown) => boolean {
+  const ids = new Set<number>();
+  return (item) => {
+    const { data } = schema.safeParse(item);
+    if (data === undefined || ids.has(data.id)) return false;
+    ids.add(data.id);
+    items.push(data);
+    return true;
+  };
 }
 
 /**
@@ -65,7 +140,7 @@ export function parseCocoFile(document: unknown, file: string): CocoFile {
   if (!lists.success) throw invalidField(file, [], lists.error);
   return {
     images: parseItems(Image, 'images', lists.data.images, file),
-    annotations: parseItems(Annotation, 'annotations', lists.data.annotations, file),
+    annotations: CocoAnnotations.of(parseItems(Annotation, 'annotations', lists.data.annotations, file)),
     categories: parseItems(Category, 'categories', lists.data.categories, file),
   };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
+import { withoutStop } from '../format.ts';
 import { decodeUtf8, parseRecordJson, readRecordFile } from './read-text.ts';
 
 /** A label of the H&E masks, as the record names it. */
@@ -23,7 +24,7 @@ export async function readLabelMap(path: string): Promise<readonly MappedLabel[]
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const place = issue?.path.length ? `label "${issue.path.join('.')}"` : 'the map';
-    const cause = `${path}: ${place}: ${issue?.message ?? 'not understood'}.`;
+    const cause = `${path}: ${place}: ${withoutStop(issue?.message ?? 'not understood')}.`;
     throw new ReigniteError('LABEL_MAP_INVALID', cause, { cause: parsed.error });
   }
   const labels = Object.entries(parsed.data).map(([name, value]) => ({ value, name }));

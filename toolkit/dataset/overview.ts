@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { parse } from 'csv-parse/sync';
 import { z } from 'zod';
@@ -29,7 +30,8 @@ const ParsedCsv = z.array(z.object({ info: z.object({ lines: z.int() }), record:
 
 /**
  * Reads data_overview.csv, plain or gzip (detected by its first bytes: the published file exists in both forms).
- * Columns are found by name, in any order; more of them do no harm.
+ * Columns are found by name, in any order; more of them do no harm. They are separated by commas, as published, or by
+ * semicolons or tabs, as spreadsheets save them.
  *
  * @throws ReigniteError OVERVIEW_INVALID naming the file and the column or the line; FILE_MISSING.
  */
@@ -62,16 +64,34 @@ function unzipped(bytes: Buffer, path: string): Buffer {
 
 function parseCsv(text: string, path: string): z.output<typeof ParsedCsv> {
   try {
-    return ParsedCsv.parse(parse(text, { info: true, skip_empty_lines: true }));
+    return ParsedCsv.parse(parse(text, { info: true, skip_empty_lines: true, delimiter: delimiterOf(text) }));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ReigniteError('OVERVIEW_INVALID', `${path}: ${reason}.`, { cause: error });
   }
 }
 
+/** What separates the names of the columns that are used; a comma where nothing does. */
+function delimiterOf(text: string): string {
+  const [header = ''] = text.split(/\r?\n/, 1);
+  const separates = (delimiter: string) => {
+    const names = header.split(delimiter).map((name) => name.replaceAll('"', ''));
+    return OVERVIEW_COLUMNS.filter((name) => names.includes(name)).length > 1;
+  };
+  return [',', ';', '\t'].find(separates) ?? ',';
+}
+
+const MAX_COLUMNS_NAMED = 20;
+
 function columnOf(columns: readonly string[], name: string, path: string): number {
   const index = columns.indexOf(name);
-  if (index === -1) throw new ReigniteError('OVERVIEW_INVALID', `${path} has no column "${name}".`);
+  if (index === -1) {
+    const named = columns.slice(0, MAX_COLUMNS_NAMED).map((column) => JSON.stringify(column));
+    const found = named.length === 0 ? 'no columns' : `the columns ${named.join(', ')}`;
+    throw new ReigniteError('OVERVIEW_INVALID', `${path} has no column "${name}". It has ${found}.`, {
+      remedy: `Name the columns ${OVERVIEW_COLUMNS.join(', ')}, or download ${basename(path)} again.`,
+    });
+  }
   if (columns.lastIndexOf(name) !== index) {
     throw new ReigniteError('OVERVIEW_INVALID', `${path} has the column "${name}" twice.`);
   }

@@ -5,14 +5,8 @@ import type { ReaderGroup } from '../tasks/definition.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import { type CategoryDoubt, type CategoryRule, classesOfCategories, doubtOnCategories } from './category-classes.ts';
 import type { CellPoint } from './cell-point.ts';
-import {
-  type CocoAnnotation,
-  type CocoCategory,
-  type CocoFile,
-  type CocoImage,
-  parseCocoFile,
-  readCocoFile,
-} from './coco-file.ts';
+import type { CocoAnnotation, CocoAnnotations } from './coco-annotations.ts';
+import { type CocoCategory, type CocoFile, type CocoImage, parseCocoFile, readCocoFile } from './coco-file.ts';
 
 /** Which reader each category of a COCO file belongs to. */
 export interface ReadersOfCategories {
@@ -157,8 +151,10 @@ function annotationsOf(coco: CocoFile, { task, file, centre, rule }: Reading): R
   const listed = new Set(images.map(({ id }) => id));
   const ofNoReader = new UnusedCount('category of no reader');
   const ofNoImage = new UnusedCount('image not listed');
+  const inCategory = new Map<number, number>();
   for (const annotation of coco.annotations) {
     const { image_id, category_id } = annotation;
+    inCategory.set(category_id, (inCategory.get(category_id) ?? 0) + 1);
     const ofReader = points.get(names[byCategory.get(category_id) ?? -1] ?? '');
     if (ofReader === undefined) ofNoReader.add(category_id);
     else if (!listed.has(image_id)) ofNoImage.add(image_id);
@@ -175,12 +171,13 @@ function annotationsOf(coco: CocoFile, { task, file, centre, rule }: Reading): R
     readers: group.readers.map((reader) => names[readers.indexOf(reader)] ?? reader),
   }));
   const unused = [...ofNoReader.counted(), ...ofNoImage.counted()];
-  const countOf = (category: number) => coco.annotations.filter(({ category_id }) => category_id === category).length;
+  const countOf = (category: number) => inCategory.get(category) ?? 0;
   const doubt = rule === 'by-id' ? doubtOnCategories(coco.categories, byCategory, countOf, task) : undefined;
   return { task, images, groups, points, unused, ...(doubt && { doubt }) };
 }
 
-function annotatedImage({ id, file_name, annotated_xyxy }: CocoImage): AnnotatedImage {
+/** An image as the COCO file lists it. */
+export function annotatedImage({ id, file_name, annotated_xyxy }: CocoImage): AnnotatedImage {
   return { id, fileName: file_name, stem: parse(file_name).name, annotatedXyxy: annotated_xyxy };
 }
 
@@ -201,8 +198,9 @@ function expectDistinctStems(images: readonly AnnotatedImage[], file: string): v
  * Half the height of the box *of the annotation whose id is 0*, rounded down: a quirk of the authors' code, which adds
  * this one number to left and top of every box to find its centre. In the record all boxes are squares of one size.
  */
-function centreOffset(annotations: readonly CocoAnnotation[], file: string): number {
-  const first = annotations.find(({ id }) => id === 0);
+function centreOffset(annotations: CocoAnnotations, file: string): number {
+  let first: CocoAnnotation | undefined;
+  for (const annotation of annotations) if (annotation.id === 0) first ??= annotation;
   if (first === undefined) {
     const none = annotations.length === 0 ? 'there are no annotations to score; ' : '';
     const cause = `${file}: ${none}no annotation has the id 0, whose box gives the centre of all boxes.`;

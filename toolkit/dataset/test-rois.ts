@@ -77,8 +77,8 @@ export function heTestRoisOf(rows: readonly OverviewRow[], dataRoot: string): re
   return listed.map(({ row, path }) => {
     const image = resolveInData(path);
     const annotation = resolveInData(withContext(row.annotationPath, row, overview));
-    const roi = posix.basename(image, '.png');
-    if (posix.basename(annotation, '.png') !== roi) {
+    const roi = posix.parse(image).name;
+    if (posix.parse(annotation).name !== roi) {
       throw new ReigniteError(
         'ROI_WITHOUT_PAIR',
         `${at(overview, row)}: image ${image} and annotation ${annotation} have different names.`,
@@ -112,10 +112,15 @@ export async function checkRoiFiles(
 }
 
 function withContext(path: string, row: OverviewRow, overview: string): string {
-  if (!path.endsWith('.png')) {
+  if (!/\.png$/i.test(path)) {
     throw new ReigniteError('OVERVIEW_INVALID', `${at(overview, row)}: "${path}" is not a PNG file.`);
   }
-  return path.replaceAll('.png', '_with_context.png');
+  return contextPath(path);
+}
+
+/** Path of the version with context. */
+export function contextPath(path: string): string {
+  return path.replace(/\.PNG$/, '_with_context.PNG').replaceAll('.png', '_with_context.png');
 }
 
 function at(overview: string, row: OverviewRow): string {

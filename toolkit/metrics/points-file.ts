@@ -35,10 +35,15 @@ export function expectClasses(points: readonly CellPoint[], classes: number, sou
  *
  * The authors write float32; other numbers are accepted.
  *
+ * @param classes - Number of classes, where it is not that of the task.
  * @throws ReigniteError NPY_INVALID when the array has another shape, a place is not finite, or a class is none of the
  *   task; FILE_MISSING.
  */
-export async function readPoints(path: string, task: CellTask): Promise<readonly CellPoint[]> {
+export async function readPoints(
+  path: string,
+  task: CellTask,
+  classes = cellDefinition(task).classes.length,
+): Promise<readonly CellPoint[]> {
   const { shape, data } = await readNpy(path);
   const [rows = 0, columns] = shape;
   if (shape.length !== 2 || columns !== 3) {
@@ -50,7 +55,7 @@ export async function readPoints(path: string, task: CellTask): Promise<readonly
     y: value(3 * row + 1),
     class: value(3 * row + 2),
   }));
-  return expectClasses(points, cellDefinition(task).classes.length, path);
+  return expectClasses(points, classes, path);
 }
 
 /**

@@ -7,6 +7,8 @@ export type NpyDtype = keyof typeof DESCRIPTIONS;
 export interface NpyHeader {
   readonly dtype: NpyDtype;
   readonly shape: readonly number[];
+  /** Whether the first axis is the fastest, as NumPy saves the transpose of an array. */
+  readonly isFortranOrder: boolean;
   /** Where the values begin, in bytes. */
   readonly dataOffset: number;
 }
@@ -62,10 +64,9 @@ export function parseNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
   if (description.includes('O'))
     return refuse('holds Python objects, which reignite never reads, because they may run code');
   if (dtype === undefined) return refuse(`contains values of type ${description}, not one of <i8, <f8, <f4, <u2`);
-  if (order === 'True') return refuse('is in Fortran order');
   const shape = axes.split(',').flatMap((axis) => (axis.trim() === '' ? [] : [Number(axis)]));
   if (!shape.every(Number.isSafeInteger)) return refuse(`has the impossible shape (${axes})`);
-  return { dtype, shape, dataOffset: start + length };
+  return { dtype, shape, isFortranOrder: order === 'True', dataOffset: start + length };
 }
 
 /** The format that the first bytes suggest for a file that is not .npy. */

@@ -29,16 +29,17 @@ export function encodeNpy({ dtype, shape, data }: NpyArray): Uint8Array {
 }
 
 /**
- * Reads the bytes of a .npy file: little-endian int64, float64, float32 or uint16 in C order.
+ * Reads the bytes of a .npy file: little-endian int64, float64, float32 or uint16. An array in Fortran order, as NumPy saves a
+ * transposed one, is brought into C order; it has at most two axes.
  *
  * @param name - Name of the file in errors.
- * @throws ReigniteError NPY_INVALID for other types and orders, and when the length does not match the header.
+ * @throws ReigniteError NPY_INVALID for other types, more axes in Fortran order, and when the length does not match the header.
  * @example
  * const { shape, data } = decodeNpy(await readFile('points.npy'), 'points.npy');
  * @see [NumPy's format specification](https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html)
  */
 export function decodeNpy(bytes: Uint8Array, name: string): NpyArray {
-  const { dtype, shape, dataOffset } = parseNpyHeader(bytes, name);
+  const { dtype, shape, isFortranOrder, dataOffset } = parseNpyHeader(bytes, name);
   const found = bytes.length - dataOffset;
   const expected = elementsOf(shape) * BYTES[dtype];
   if (found !== expected) {
@@ -46,7 +47,8 @@ export function decodeNpy(bytes: Uint8Array, name: string): NpyArray {
     throw new ReigniteError('NPY_INVALID', cause);
   }
   // A copy, because a typed array must begin at a multiple of its element's size.
-  const buffer = new Uint8Array(bytes.subarray(dataOffset)).buffer;
+  const values = new Uint8Array(bytes.subarray(dataOffset));
+  const { buffer } = isFortranOrder ? inCOrder(values, shape, BYTES[dtype], name) : values;
   switch (dtype) {
     case 'int64':
       return { dtype, shape, data: new BigInt64Array(buffer) };
@@ -89,6 +91,23 @@ export async function readNpy(path: string): Promise<NpyArray> {
     }
     throw error;
   }
+}
+
+/** Transposes the values of a matrix; with fewer axes both orders are the same. */
+function inCOrder(values: Uint8Array<ArrayBuffer>, shape: readonly number[], bytes: number, name: string) {
+  const [rows = 1, columns = 1, ...more] = shape;
+  if (more.length > 0) {
+    const cause = `${name} is in Fortran order and has ${shape.length} axes; at most two are read in that order.`;
+    throw new ReigniteError('NPY_INVALID', cause);
+  }
+  const ordered = new Uint8Array(values.length);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const from = bytes * (column * rows + row);
+      ordered.set(values.subarray(from, from + bytes), bytes * (row * columns + column));
+    }
+  }
+  return ordered;
 }
 
 function elementsOf(shape: readonly number[]): number {

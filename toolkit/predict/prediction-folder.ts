@@ -29,7 +29,7 @@ import {
 const OWN_FOLDER = '.reignite';
 const MAX_PARALLEL = 32;
 const LOOK_AGAIN_MS = 200;
-const PATIENCE_MS = 60_000;
+const WAIT_MS = 60_000;
 
 /** All that the predictions of one folder have in common. */
 const Claim = z.object({
@@ -54,6 +54,7 @@ const Outcome = z.object({
   name: z.string(),
   prediction: PredictedImage.exactOptional(),
   failure: ImageFailure.exactOptional(),
+  part: z.string().exactOptional().describe('Part of the image that failed, such as a strip of a slide'),
 });
 type Outcome = z.infer<typeof Outcome>;
 
@@ -175,10 +176,20 @@ export class PredictionFolder {
     await this.#writeOutcome({ ...naming(image), prediction: PredictedImage.parse(prediction) });
   }
 
-  /** An earlier prediction of the image keeps its files, and its place in the tables. */
-  async fail(image: NamedImage, failure: ImageFailure): Promise<void> {
+  /**
+   * An earlier prediction of the image keeps its files, and its place in the tables.
+   *
+   * @param part - Part of the image that failed; not given: the image itself.
+   */
+  async fail(image: NamedImage, failure: ImageFailure, part?: string): Promise<void> {
     const known = await this.#readOutcome(image.name);
-    await this.#writeOutcome({ ...naming(image), ...(known?.prediction && { prediction: known.prediction }), failure });
+    const kept = known?.prediction && { prediction: known.prediction };
+    await this.#writeOutcome({ ...naming(image), ...kept, failure, ...(part !== undefined && { part }) });
+  }
+
+  /** Forgets the failure of a part of an image that has now been computed. The failure of another part stays noted. */
+  async recover(image: NamedImage, part: string): Promise<void> {
+    if ((await this.#readOutcome(image.name))?.part === part) await this.begin(image);
   }
 
   /**
@@ -415,7 +426,7 @@ function unlessMissing(error: unknown): void {
 }
 
 async function lockPatiently(path: string, subject: string): Promise<FileLock> {
-  const end = Date.now() + PATIENCE_MS;
+  const end = Date.now() + WAIT_MS;
   for (;;) {
     try {
       return await lockFile(path, subject);

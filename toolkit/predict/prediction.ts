@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { LeftOut } from '../geojson/write-regions.ts';
+import type { Precision } from '../onnx/session/engine-choice.ts';
 import type { ClassArea } from './certainty.ts';
 import type { RegionCells, TumourShare } from './slides/tumour-share.ts';
 
@@ -48,6 +49,8 @@ export interface ImagePrediction {
   readonly image: string;
   /** Name under which its files lie. */
   readonly name: string;
+  /** SHA-256 of the file, of slides; missing in summaries of earlier versions. */
+  readonly sha256?: string;
   readonly width: number;
   readonly height: number;
   readonly mpp?: number;
@@ -81,9 +84,18 @@ export interface ImagePrediction {
   /** What the provider ran on; missing for the CPU. */
   readonly adapter?: string;
   readonly driver?: string;
+  /** Missing means exact. */
+  readonly engine?: 'fast';
+  /** Of the fast engine: what its networks multiplied in. */
+  readonly precision?: Precision;
   readonly seconds: number;
   /** What a reader of the numbers should know, one sentence each. */
   readonly notes: readonly string[];
+}
+
+/** Whether an image was predicted as a whole slide. */
+export function isOfSlide({ files }: Pick<ImagePrediction, 'files'>): boolean {
+  return files['mask']?.endsWith('.tif') === true || files['density'] !== undefined;
 }
 
 /** Where the files of one image are below the folder of a tissue prediction. */

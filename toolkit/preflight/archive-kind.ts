@@ -1,4 +1,4 @@
-import { isClutter } from '../archive/check-entries.ts';
+import { isClutter, withoutWrapper, wrapperOf } from '../archive/check-entries.ts';
 import { isArchive, KINDS, type Kind, rootOfArchive } from '../dataset/layout.ts';
 import type { RecordFile } from '../zenodo/record/record.ts';
 
@@ -12,7 +12,8 @@ import type { RecordFile } from '../zenodo/record/record.ts';
  * @returns Undefined where the members are of several kinds or of none.
  */
 export function archiveKind(paths: readonly string[]): Kind | undefined {
-  const members = withoutWrapper(paths.filter((path) => !isClutter(path)));
+  const wrapper = wrapperOf(paths, KINDS);
+  const members = paths.filter((path) => !isClutter(path)).map((path) => withoutWrapper(path, wrapper));
   const tops = new Set(members.map((path) => path.split('/')[0]));
   const [top] = tops;
   const named = KINDS.find((kind) => kind === top);
@@ -21,25 +22,13 @@ export function archiveKind(paths: readonly string[]): Kind | undefined {
   return SIGNS.find(({ pattern }) => members.some((path) => pattern.test(path)))?.kind;
 }
 
-/** Leaves out folders that all paths have in common before a folder of the layout, as in `ignite/images/he/x.png`. */
-function withoutWrapper(paths: readonly string[]): readonly string[] {
-  const depths = paths.map((path) => path.split('/').findIndex(isKind));
-  const wrappers = new Set(paths.map((path, index) => path.split('/').slice(0, depths[index]).join('/')));
-  const [depth = -1] = depths;
-  return depth > 0 && wrappers.size === 1 ? paths.map((path) => path.split('/').slice(depth).join('/')) : paths;
-}
-
-function isKind(name: string): boolean {
-  return KINDS.some((kind) => kind === name);
-}
-
 /** In this order: a folder of models may hold figures of its training, a folder of figures holds `cm.npy`. */
 const SIGNS: readonly { readonly kind: Kind; readonly pattern: RegExp }[] = [
-  { kind: 'models', pattern: /\.(model|model\.pkl|pt|pth|onnx)$/ },
-  { kind: 'figures', pattern: /(^|\/)(cm\.npy|f1_scores_[^/]*\.png|cm_all\.png)$/ },
-  { kind: 'inference', pattern: /(^|\/)(nuclei|pdl1)\/[^/]*\.npy$/ },
-  { kind: 'annotations', pattern: /\.json$/ },
-  { kind: 'images', pattern: /(^|\/)he\/[^/]*\.png$/ },
+  { kind: 'models', pattern: /\.(model|model\.pkl|pt|pth|onnx)$/i },
+  { kind: 'figures', pattern: /(^|\/)(cm\.npy|f1_scores_[^/]*\.png|cm_all\.png)$/i },
+  { kind: 'inference', pattern: /(^|\/)(nuclei|pdl1)\/[^/]*\.npy$/i },
+  { kind: 'annotations', pattern: /\.json$/i },
+  { kind: 'images', pattern: /(^|\/)he\/[^/]*\.png$/i },
 ];
 
 /**

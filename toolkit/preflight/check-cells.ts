@@ -1,8 +1,14 @@
 import { posix } from 'node:path';
 import type { CellTask } from '../../config/tasks.ts';
+import { imagesAtStart } from '../dataset/coco-file.ts';
 import { findDetector, findReaders } from '../dataset/find-files.ts';
 import { detectorFile, folderOf, readersFile } from '../dataset/layout.ts';
-import { type ReaderAnnotations, readReaderAnnotations } from '../dataset/readers-annotations.ts';
+import {
+  type AnnotatedImage,
+  annotatedImage,
+  type ReaderAnnotations,
+  readReaderAnnotations,
+} from '../dataset/readers-annotations.ts';
 import { parseNpyHeader } from '../numpy/npy-header.ts';
 import { checkPngs, checkPresence, modeOf } from './check-files.ts';
 import { type CheckedTask, checkBy, firstOf, type RecordCheck } from './record-check.ts';
@@ -14,17 +20,20 @@ const NPY_HEADER_BYTES = 128;
 /** The description of the modules is at the beginning of a YOLOv5 checkpoint. */
 const CHECKPOINT_HEAD_BYTES = 48 * 2 ** 10;
 
+/** Packed bytes of a readers' file that is too large: they usually have the list of images. */
+const READERS_START_BYTES = 48 * 2 ** 10;
+
 /** Checks everything that a detection task assumes about a record. */
 export async function checkCells(
   tree: RecordTree,
   task: CellTask,
   { title, withModel }: { readonly title: string; readonly withModel: boolean },
 ): Promise<CheckedTask> {
-  const { check, annotations } = await checkReaders(tree, task, title);
+  const { check, images: listed, annotations } = await checkReaders(tree, task, title);
   const weights = withModel ? [await checkWeights(tree, task, title)] : [];
-  if (annotations === undefined) return { checks: [check, ...weights], rois: undefined, predicted: 0, images: [] };
-  const images = annotations.images.map(({ fileName }) => `${folderOf('images', task)}/${fileName}`);
-  const predictions = annotations.images.map(({ stem }) => `${folderOf('inference', task)}/${stem}.npy`);
+  if (listed === undefined) return { checks: [check, ...weights], rois: undefined, predicted: 0, images: [] };
+  const images = listed.map(({ fileName }) => `${folderOf('images', task)}/${fileName}`);
+  const predictions = listed.map(({ stem }) => `${folderOf('inference', task)}/${stem}.npy`);
   const subject = `${title}, images`;
   const headers = await checkPngs(
     tree,
@@ -35,7 +44,7 @@ export async function checkCells(
   );
   const checks = [
     check,
-    ...doubtOn(annotations, title),
+    ...(annotations === undefined ? [] : doubtOn(annotations, title)),
     checkPresence(tree, subject, 'images of the readers', images, { status: 'fail', remedy: FETCH_AGAIN }),
     headers.check,
     checkPresence(tree, `${title}, published predictions`, 'points files', predictions, {
@@ -46,18 +55,21 @@ export async function checkCells(
     ...weights,
   ];
   return {
-    checks: checks.filter(({ status }) => status !== 'unknown'),
-    rois: annotations.images.length,
+    checks: checks.filter((each) => each === check || each.status !== 'unknown'),
+    rois: listed.length,
     predicted: predictions.filter((path) => tree.sizes.has(path)).length,
     images: headers.sizes,
   };
 }
 
-async function checkReaders(
-  tree: RecordTree,
-  task: CellTask,
-  title: string,
-): Promise<{ readonly check: RecordCheck; readonly annotations?: ReaderAnnotations }> {
+interface CheckedReaders {
+  readonly check: RecordCheck;
+  /** Undefined where the file is damaged, or too large and without them near its beginning. */
+  readonly images?: readonly AnnotatedImage[];
+  readonly annotations?: ReaderAnnotations;
+}
+
+async function checkReaders(tree: RecordTree, task: CellTask, title: string): Promise<CheckedReaders> {
   const subject = `${title}, readers' annotations`;
   const usual = readersFile(task);
   const path = await findReaders(sourceOf(tree), task);
@@ -67,8 +79,11 @@ async function checkReaders(
   const chosen = path === usual ? {} : { chosen: path };
   const local = await tree.local(path);
   if (local === undefined) {
-    const detail = `${posix.basename(path)} is too large to check before the download`;
-    return { check: { subject, status: 'unknown', detail, ...chosen } };
+    const start = await tree.start(path, READERS_START_BYTES);
+    const images = start && imagesAtStart(start)?.map(annotatedImage);
+    const seen = images === undefined ? '' : `${images.length} images; `;
+    const detail = `${seen}${posix.basename(path)} is too large to check before the download`;
+    return { check: { subject, status: 'unknown', detail, ...chosen }, ...(images && { images }) };
   }
   let annotations: ReaderAnnotations | undefined;
   const check = await checkBy(subject, async () => {
@@ -76,7 +91,9 @@ async function checkReaders(
     const readers = annotations.groups.flatMap((group) => group.readers);
     return `${annotations.images.length} images, ${readers.length} readers`;
   });
-  return annotations === undefined ? { check } : { check: { ...check, ...chosen }, annotations };
+  return annotations === undefined
+    ? { check }
+    : { check: { ...check, ...chosen }, images: annotations.images, annotations };
 }
 
 function doubtOn({ doubt, unused }: ReaderAnnotations, title: string): RecordCheck[] {

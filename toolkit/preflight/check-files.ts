@@ -3,7 +3,7 @@ import { PNG_START_BYTES, type PngStart, parsePngStart } from '../image/png-head
 import { firstOf, type ImageSize, type RecordCheck } from './record-check.ts';
 import type { RecordTree } from './record-tree.ts';
 
-/** Checks that files are in the tree; `what` names them in the plural, such as "images of the test set". */
+/** Checks that files are in the tree; `what` names them in the plural, such as "images of the test set". One alone is named by its path. */
 export function checkPresence(
   tree: RecordTree,
   subject: string,
@@ -13,6 +13,7 @@ export function checkPresence(
 ): RecordCheck {
   const missing = paths.filter((path) => !tree.sizes.has(path));
   if (missing.length === 0) return { subject, status: 'pass', detail: `${paths.length} ${what}` };
+  if (paths.length === 1) return { subject, detail: `${missing[0]} is missing`, ...absent };
   const detail = `${missing.length} of ${paths.length} ${what} are missing: ${firstOf(missing)}`;
   return { subject, detail, ...absent };
 }

@@ -14,6 +14,8 @@ export interface RecordTree {
    * @returns By path; a file that cannot be read is missing, and so are those beyond what may be fetched.
    */
   heads(paths: readonly string[], length: number): Promise<ReadonlyMap<string, Buffer>>;
+  /** Reads the beginning of a file that `local` does not bring: at most that many packed bytes; undefined where it cannot be read. */
+  start(path: string, packed: number): Promise<Buffer | undefined>;
   /** Brings a whole file to this machine and returns its path; undefined for one that is too large to be fetched now. */
   local(path: string): Promise<string | undefined>;
 }
@@ -49,6 +51,7 @@ export async function folderTree(data: string): Promise<RecordTree> {
       }
       return found;
     },
+    start: (path, packed) => headOf(join(data, ...path.split('/')), packed),
     local: async (path) => join(data, ...path.split('/')),
   };
 }

@@ -1,7 +1,8 @@
 import { dirname, join } from 'node:path';
-import { isClutter, underRoot, wrapperOf } from '../archive/check-entries.ts';
+import { underRoot, withoutWrapper, wrapperOf } from '../archive/check-entries.ts';
 import type { LocatedMember } from '../archive/list-archive.ts';
-import { isArchive, type Kind } from '../dataset/layout.ts';
+import { isArchive, KINDS, type Kind } from '../dataset/layout.ts';
+import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { makeFolder } from '../files/make-folder.ts';
 import { downloadFile } from '../zenodo/download/download-file.ts';
@@ -9,10 +10,15 @@ import { RemoteArchive } from '../zenodo/download/remote-archive.ts';
 import type { HttpGet } from '../zenodo/http/http.ts';
 import type { RecordFile } from '../zenodo/record/record.ts';
 import { archiveKind } from './archive-kind.ts';
+import { firstOf, type RecordCheck } from './record-check.ts';
 import type { RecordTree } from './record-tree.ts';
 
 /** A file that takes more in its archive is not fetched before the run, in bytes. */
-const MAX_PACKED = 2 * 2 ** 20;
+const MAX_PACKED = 256 * 2 ** 10;
+/** All that is fetched of a record, in bytes; only central directories and plain files may take more. */
+const MAX_BYTES = 900 * 2 ** 10;
+/** Left for the beginnings of files when files are fetched whole, in bytes. */
+const FOR_HEADS = 256 * 2 ** 10;
 /** Unpacked, in bytes. */
 const MAX_WHOLE = 64 * 2 ** 20;
 /** Files of one check of which the beginnings are looked at. */
@@ -34,6 +40,8 @@ export interface RemoteTree extends RecordTree {
   /** Where fetched files are, for messages: there a file has its path in the record. */
   readonly folder: string;
   readonly archives: readonly FoundArchive[];
+  /** Archives that cannot be used. */
+  readonly faults: readonly RecordCheck[];
   /** Bytes that were fetched so far. */
   bytes(): number;
   close(): Promise<void>;
@@ -54,14 +62,49 @@ export async function remoteTree(options: {
 }): Promise<RemoteTree> {
   const { files, scratch, request, signal } = options;
   await makeFolder(join(scratch, 'pieces'));
-  const opened: { readonly file: RecordFile; readonly archive: RemoteArchive }[] = [];
-  for (const file of files.filter(({ key }) => isArchive(key))) {
-    const pieces = join(scratch, 'pieces', String(opened.length));
-    const { size, md5 } = file;
-    opened.push({ file, archive: await RemoteArchive.open({ ...(await request(file)), signal, pieces, size, md5 }) });
+  const opened: OpenedArchive[] = [];
+  const faults: RecordCheck[] = [];
+  try {
+    for (const [index, file] of files.filter(({ key }) => isArchive(key)).entries()) {
+      const pieces = join(scratch, 'pieces', String(index));
+      const { size, md5 } = file;
+      const open = async () => RemoteArchive.open({ ...(await request(file)), signal, pieces, size, md5 });
+      const archive = await open().catch((error) => faultOf(error, file.key, pieces));
+      if (archive instanceof RemoteArchive) opened.push({ file, archive });
+      else faults.push(archive);
+    }
+  } catch (error) {
+    await Promise.all(opened.map(({ archive }) => archive.close()));
+    throw error;
   }
-  return new FetchedTree(scratch, opened, files, request);
+  return new FetchedTree(scratch, opened, files, request, faults);
 }
+
+interface OpenedArchive {
+  readonly file: RecordFile;
+  readonly archive: RemoteArchive;
+}
+
+/**
+ * What is wrong with an archive, so that the others are checked too.
+ *
+ * @throws An error that says nothing about the archive.
+ */
+function faultOf(error: unknown, key: string, pieces: string): RecordCheck {
+  if (!(error instanceof ReigniteError) || error.retryable || !error.code.startsWith('ARCHIVE_')) throw error;
+  const detail = `${error.code}: ${error.message.replaceAll(pieces, key)}`;
+  return { subject: key, status: 'fail', detail, remedy: error.remedy };
+}
+
+/** An archive of archives, which a run does not unpack. */
+function nestedFault({ key, kind }: FoundArchive, paths: readonly string[]): readonly RecordCheck[] {
+  const inner = paths.filter(isArchive);
+  if (kind !== undefined || inner.length === 0) return [];
+  const detail = `has archives in it, which are not unpacked: ${firstOf(inner)}`;
+  return [{ subject: key, status: 'fail', detail, remedy: UNPACK }];
+}
+
+const UNPACK = 'Unpack it and the archives in it into the data folder, then run with `--set zenodo.offline=true`.';
 
 /** A file of the tree that is packed in an archive. */
 interface ArchivedFile {
@@ -76,34 +119,44 @@ function packedSize({ member }: ArchivedFile): number {
 class FetchedTree implements RemoteTree {
   readonly sizes = new Map<string, number>();
   readonly archives: readonly FoundArchive[];
+  readonly faults: readonly RecordCheck[];
   readonly folder: string;
   readonly #opened: readonly RemoteArchive[];
   readonly #members = new Map<string, ArchivedFile>();
   readonly #plain = new Map<string, RecordFile>();
   readonly #request: (file: RecordFile) => Promise<HttpGet>;
+  /** Paths of files that were fetched whole out of archives. */
+  readonly #whole = new Set<string>();
   #plainBytes = 0;
   #requestsLeft = MAX_REQUESTS;
 
   constructor(
     scratch: string,
-    opened: readonly { readonly file: RecordFile; readonly archive: RemoteArchive }[],
+    opened: readonly OpenedArchive[],
     files: readonly RecordFile[],
     request: (file: RecordFile) => Promise<HttpGet>,
+    faults: readonly RecordCheck[],
   ) {
     this.folder = join(scratch, 'tree');
     this.#request = request;
     this.#opened = opened.map(({ archive }) => archive);
     this.archives = opened.map(({ file, archive }) => {
-      const kind = archiveKind(archive.members.map(({ path }) => path));
-      const paths = archive.members.map(({ path }) => path).filter((path) => !isClutter(path));
-      const wrapper = kind === undefined ? '' : wrapperOf(paths, kind);
+      const paths = archive.members.map(({ path }) => path);
+      const kind = archiveKind(paths);
+      const wrapper = wrapperOf(paths, kind === undefined ? KINDS : [kind]);
       for (const member of archive.members) {
-        const path = kind === undefined ? member.path : underRoot(member.path, kind, wrapper);
+        const inner = withoutWrapper(member.path, wrapper);
+        const path = kind === undefined ? inner : underRoot(inner, kind);
         this.sizes.set(path, member.size);
         this.#members.set(path, { archive, member });
       }
       return { key: file.key, kind, members: archive.members.length };
     });
+    const nested = this.archives.flatMap((found, index) => {
+      const paths = opened[index]?.archive.members.map(({ path }) => path) ?? [];
+      return nestedFault(found, paths);
+    });
+    this.faults = [...faults, ...nested];
     for (const file of files.filter(({ key }) => !isArchive(key))) {
       this.sizes.set(file.key, file.size);
       this.#plain.set(file.key, file);
@@ -116,25 +169,38 @@ class FetchedTree implements RemoteTree {
 
   async heads(paths: readonly string[], length: number): Promise<ReadonlyMap<string, Buffer>> {
     const wanted = this.#affordable(paths, length);
-    this.#requestsLeft -= this.#requestsOf(wanted, length);
+    this.#requestsLeft -= this.#costOf(wanted, length).requests;
     return this.#headsOf(wanted, length);
   }
 
-  /** As many of the paths as a fair share of the requests that are left pays for. */
+  #bytesLeft(): number {
+    return Math.max(0, MAX_BYTES - this.bytes());
+  }
+
+  /** As many of the paths as a fair share of the requests and bytes that are left pays for. */
   #affordable(paths: readonly string[], length: number): readonly string[] {
     const most = Math.max(MIN_REQUESTS, Math.floor(this.#requestsLeft / 3));
+    const mostBytes = this.#bytesLeft() / 3;
+    const isTooMuch = (wanted: readonly string[]) => {
+      const { requests, bytes } = this.#costOf(wanted, length);
+      return requests > most || bytes > mostBytes;
+    };
     let wanted = evenly(paths, MAX_HEADS);
-    while (wanted.length > MIN_REQUESTS && this.#requestsOf(wanted, length) > most) {
-      wanted = evenly(paths, wanted.length - 1);
-    }
+    while (wanted.length > MIN_REQUESTS && isTooMuch(wanted)) wanted = evenly(paths, wanted.length - 1);
     return wanted;
   }
 
-  #requestsOf(paths: readonly string[], length: number): number {
-    return this.#byArchive(paths).reduce((sum, { archive, found }) => {
-      const members = found.map(({ member }) => member);
-      return sum + archive.requestsOf(members, length);
-    }, 0);
+  #costOf(paths: readonly string[], length: number): { readonly requests: number; readonly bytes: number } {
+    const costs = this.#byArchive(paths).map(({ archive, found }) =>
+      archive.costOf(
+        found.map(({ member }) => member),
+        length,
+      ),
+    );
+    return {
+      requests: costs.reduce((sum, cost) => sum + cost.requests, 0),
+      bytes: costs.reduce((sum, cost) => sum + cost.bytes, 0),
+    };
   }
 
   async #headsOf(paths: readonly string[], length: number): Promise<ReadonlyMap<string, Buffer>> {
@@ -171,11 +237,22 @@ class FetchedTree implements RemoteTree {
       return target;
     }
     const member = this.#members.get(path);
-    if (member === undefined || packedSize(member) > MAX_PACKED || size > MAX_WHOLE) return undefined;
+    if (member === undefined || size > MAX_WHOLE) return undefined;
+    // Files are asked for by several checks; what was fetched before is not fetched again.
+    const most = Math.min(MAX_PACKED, this.#bytesLeft() - FOR_HEADS);
+    if (!this.#whole.has(path) && packedSize(member) > most) return undefined;
+    this.#whole.add(path);
     const content = (await this.#headsOf([path], size)).get(path);
     if (content?.length !== size) return undefined;
     await writeFileAtomic(target, content);
     return target;
+  }
+
+  async start(path: string, packed: number): Promise<Buffer | undefined> {
+    const known = this.#members.get(path);
+    if (known === undefined) return undefined;
+    const starts = await known.archive.starts([known.member], packed);
+    return starts.get(known.member.path);
   }
 
   async close(): Promise<void> {

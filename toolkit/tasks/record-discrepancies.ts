@@ -6,7 +6,7 @@ import { overviewFileIn } from '../dataset/find-files.ts';
 import { HE_LABELS } from '../dataset/he-labels.ts';
 import { type OverviewRow, readOverview } from '../dataset/overview.ts';
 import { isSynthetic, kindOfNumber } from '../dataset/provenance.ts';
-import { resolveInData } from '../dataset/test-rois.ts';
+import { contextPath, resolveInData } from '../dataset/test-rois.ts';
 import { inside } from '../files/inside.ts';
 import { decodeLabels } from '../image/decode-labels.ts';
 import { imageSize } from '../image/open-image.ts';
@@ -35,7 +35,7 @@ import { comparedDigests, countCocoFiles, PUBLISHED_DIGESTS } from './paper-reco
 import type { TaskWork } from './work.ts';
 
 /** Rows checked at the same time: most of the time goes to opening images for their size. */
-const LANES = 8;
+const MAX_CONCURRENT = 8;
 /** Masks that are decoded for their values: more than the paper's record has. */
 const MAX_MASKS = 1_000;
 
@@ -60,12 +60,12 @@ export async function recordDiscrepancies(work: TaskWork, record: string): Promi
 
 /** What of every row of the overview is on disk. */
 async function rowsWithFiles(rows: readonly OverviewRow[], { data, signal }: TaskWork): Promise<RowFiles[]> {
-  return mapConcurrent(rows, LANES, signal, (row) => rowWithFiles(data, row));
+  return mapConcurrent(rows, MAX_CONCURRENT, signal, (row) => rowWithFiles(data, row));
 }
 
 async function rowWithFiles(data: string, row: OverviewRow): Promise<RowFiles> {
   const named = [row.imagePath, row.annotationPath].filter((path) => path !== '');
-  const derived = row.task === 'he_tissue_segmentation' && row.split === 'test' ? named.map(withContext) : [];
+  const derived = row.task === 'he_tissue_segmentation' && row.split === 'test' ? named.map(contextPath) : [];
   const paths = [...named, ...derived].map((path) => pathOf(path));
   const image = pathOf(row.imagePath);
   const size = image === undefined ? undefined : await imageSize(inside(data, image)).catch(() => undefined);
@@ -76,7 +76,7 @@ async function rowWithFiles(data: string, row: OverviewRow): Promise<RowFiles> {
 
 /** Values of the masks without context of the tissue task; of very many the first ones. */
 async function lookAtMasks(rows: readonly OverviewRow[], work: TaskWork): Promise<LookedMask[]> {
-  const looked = await mapConcurrent(tissueRows(rows), LANES, work.signal, async ({ annotationPath }) => {
+  const looked = await mapConcurrent(tissueRows(rows), MAX_CONCURRENT, work.signal, async ({ annotationPath }) => {
     const path = pathOf(annotationPath);
     const counts = path === undefined ? undefined : await valueCounts(path, work);
     return path === undefined || counts === undefined ? [] : [{ path, values: maskValues(counts, HE_LABELS.length) }];
@@ -86,13 +86,18 @@ async function lookAtMasks(rows: readonly OverviewRow[], work: TaskWork): Promis
 
 /** Values beyond the labels in the masks with context; of very many the first ones. */
 async function lookForStrays(rows: readonly OverviewRow[], work: TaskWork): Promise<StrayMask[]> {
-  const looked = await mapConcurrent(tissueRows(rows), LANES, work.signal, async ({ annotationPath, split }) => {
-    const path = pathOf(withContext(annotationPath));
-    const counts = path === undefined ? undefined : await valueCounts(path, work);
-    return path === undefined || counts === undefined
-      ? []
-      : [{ path, split, strays: strayValues(counts, HE_LABELS.length) }];
-  });
+  const looked = await mapConcurrent(
+    tissueRows(rows),
+    MAX_CONCURRENT,
+    work.signal,
+    async ({ annotationPath, split }) => {
+      const path = pathOf(contextPath(annotationPath));
+      const counts = path === undefined ? undefined : await valueCounts(path, work);
+      return path === undefined || counts === undefined
+        ? []
+        : [{ path, split, strays: strayValues(counts, HE_LABELS.length) }];
+    },
+  );
   return looked.flat();
 }
 
@@ -152,10 +157,6 @@ async function hashImages({ data, digests, signal, report }: TaskWork): Promise<
   }
   await digests.save();
   return hashed;
-}
-
-function withContext(path: string): string {
-  return path.replaceAll('.png', '_with_context.png');
 }
 
 function pathOf(path: string): string | undefined {

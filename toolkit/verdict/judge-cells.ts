@@ -8,6 +8,7 @@ import { AI, evaluateDetection } from '../metrics/agreement.ts';
 import { type DetectionMetrics, pairName } from '../metrics/agreement-metrics.ts';
 import type { TieOrder } from '../metrics/match-points.ts';
 import { sumOfPointComparisons } from './compare-points.ts';
+import { partialCoverage } from './coverage.ts';
 import { compareWithPrinted, type PrintedF1 } from './printed-f1.ts';
 import {
   type CellsRoiVerdict,
@@ -71,7 +72,10 @@ export function judgeCells(input: {
     f1,
     f1LowestIndex,
     readers: readerRanges(published),
-    warnings: annotations.doubt === undefined ? [] : [describeDoubt(annotations.doubt, task)],
+    warnings: [
+      ...partialCoverage(rois),
+      ...(annotations.doubt === undefined ? [] : [describeDoubt(annotations.doubt, task)]),
+    ],
     rois,
     worst: worstFirst(rois),
   };
@@ -131,6 +135,9 @@ function judgeInference(
 ): CellsVerdictFile['inference'] {
   const left = rois.filter(({ verdict }) => verdict === 'not comparable').length;
   if (left === rois.length) return { verdict: 'not comparable', reason: 'No image can be compared.', pooled };
+  if (pooled.ours + pooled.published === 0) {
+    return { verdict: 'not comparable', reason: 'No image that can be compared has a point.', pooled };
+  }
   const onF1: Verdict = farthest <= tolerances.tolerance.maxF1Difference ? 'reproduced' : 'differs';
   const verdict = mostSevere([verdictOnPoints(pooled, tolerances), onF1, ...rois.map((roi) => roi.verdict)]);
   const outside = rois.filter((roi) => roi.verdict === 'differs').length;
@@ -148,7 +155,7 @@ function judgeInference(
 
 function judgeEvaluation(scored: DetectionMetrics, printed: PrintedF1 | undefined, without: number): EvaluationVerdict {
   if (printed === undefined || without === 0) return compareWithPrinted(scored, printed);
-  const reason = `${counted(without, 'image has', 'images have')} no published points to score.`;
+  const reason = `${counted(without, 'image')} cannot be compared; the published F1 values are about all.`;
   return { verdict: 'not comparable', reason };
 }
 

@@ -8,6 +8,7 @@ import { sumOfConfusions } from '../metrics/evaluate-he.ts';
 import { diceScores, overallDice, tilConfusion } from '../metrics/he-metrics.ts';
 import { describeWithoutPrediction, withoutPrediction, withStrayPredictions } from '../metrics/without-prediction.ts';
 import { CONFIDENCE_ROUNDING, type MaskComparison, sumOfComparisons } from './compare-masks.ts';
+import { partialCoverage } from './coverage.ts';
 import {
   type ComparedMetric,
   type EvaluationVerdict,
@@ -112,13 +113,17 @@ export function judgeTissue(
   const judged = rois.map((roi) => judgeRoi(roi, tolerances));
   const inference = judgeInference(judged, pooled, [...dice.all, ...dice.til], tolerances);
   const evaluation = judgeEvaluation(published, publishedMatrix, rois);
+  const scored = tissueWithoutPrediction(
+    rois.flatMap((roi) => (roi.ours === undefined ? [] : [{ ...roi, ours: roi.ours }])),
+  );
   return {
     task,
     verdict: mostSevere([evaluation.verdict, inference.verdict]),
     evaluation,
     inference,
     dice,
-    ...tissueWithoutPrediction(rois.flatMap((roi) => (roi.ours === undefined ? [] : [{ ...roi, ours: roi.ours }]))),
+    ...scored,
+    warnings: [...partialCoverage(judged), ...scored.warnings],
     rois: judged,
     worst: worstFirst(judged),
   };
@@ -258,7 +263,7 @@ function judgeEvaluation(
     return { verdict: 'not comparable', reason: 'The record has no published confusion matrix.' };
   const without = rois.filter((roi) => !('comparison' in roi)).length;
   if (without > 0) {
-    const reason = `The published matrix covers all ROIs, but ${without} of ${rois.length} ${without === 1 ? 'has' : 'have'} no published mask.`;
+    const reason = `The published matrix covers all ROIs, but ${without} of ${rois.length} cannot be compared.`;
     return { verdict: 'not comparable', reason };
   }
   const [theirs, here] = [matrix.counts(), scored.counts()];

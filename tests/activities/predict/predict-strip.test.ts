@@ -12,18 +12,19 @@ import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { runActivity } from '../../support/run-activity.ts';
 
 describe('predictStrip', () => {
-  it('keeps the failure of one strip when the next one starts', async () => {
+  it('keeps the failure of a strip when the next one starts, and forgets it when the strip succeeds', async () => {
     const out = await temporaryFolder();
     const strips = [
       { first: 0, end: 12 },
       { first: 12, end: 24 },
     ] as const;
+    let isDamaged = true;
     const predictor: ImagePredictor = {
       model: { digest: 'none' },
       predict: () => Promise.reject(new Error('not asked for')),
       strips: async () => strips,
       async predictStrip(_, { first }) {
-        if (first === 0) throw new ReigniteError('IMAGE_UNREADABLE', 'Tile 7 is damaged.');
+        if (first === 0 && isDamaged) throw new ReigniteError('IMAGE_UNREADABLE', 'Tile 7 is damaged.');
         return { cached: false };
       },
     };
@@ -49,7 +50,12 @@ describe('predictStrip', () => {
       await expect(runActivity(steps.predictStrip, { ...input, strip: strips[0] })).rejects.toThrow('Tile 7');
       await runActivity(steps.predictStrip, { ...input, strip: strips[1] });
       expect(await failures()).toMatchObject([{ code: 'IMAGE_UNREADABLE', cause: 'Tile 7 is damaged.' }]);
-      // Another attempt at the slide clears it.
+      isDamaged = false;
+      await runActivity(steps.predictStrip, { ...input, strip: strips[0] });
+      expect(await failures()).toMatchObject([{ code: 'CANCELLED' }]);
+      // Another attempt at the slide clears it too.
+      isDamaged = true;
+      await expect(runActivity(steps.predictStrip, { ...input, strip: strips[0] })).rejects.toThrow('Tile 7');
       await runActivity(steps.planSlide, input);
       expect(await failures()).toMatchObject([{ code: 'CANCELLED' }]);
     } finally {

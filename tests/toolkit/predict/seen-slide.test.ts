@@ -1,32 +1,72 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it, vi } from 'vitest';
 import { Sha256 } from '../../../toolkit/brands.ts';
 import { FileDigests } from '../../../toolkit/cache/file-digests.ts';
-import { withSeenSlide } from '../../../toolkit/predict/slides/seen-slide.ts';
+import { StepCache } from '../../../toolkit/cache/step-cache.ts';
+import { homeFolders } from '../../../toolkit/files/home-folders.ts';
+import { type SlideRequest, withSeenSlide } from '../../../toolkit/predict/slides/seen-slide.ts';
+import { Slide } from '../../../toolkit/slide/read/slide.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+
+const CHOICES = { mpp: 0.5, resample: false, simplify: 0, minArea: 0 } as const;
+
+/** A pink square on white glass. */
+async function madeSlide() {
+  const folder = await temporaryFolder();
+  const path = join(folder, 'slide.tif');
+  const square = await sharp({ create: { width: 160, height: 160, channels: 3, background: '#b06090' } })
+    .png()
+    .toBuffer();
+  await sharp({ create: { width: 400, height: 300, channels: 3, background: '#f0f0f0' } })
+    .composite([{ input: square, left: 80, top: 64 }])
+    .tiff({ tile: true, tileWidth: 256, tileHeight: 256, compression: 'deflate' })
+    .toFile(path);
+  const home = homeFolders(join(folder, 'home'));
+  const services = { home, cache: new StepCache(home.cache), digests: new FileDigests(home.digests) };
+  const request: SlideRequest = { task: 'he', path, choices: CHOICES, services };
+  return { folder, request };
+}
 
 describe('withSeenSlide', () => {
   it('takes the digest of the slide from what is remembered', async () => {
-    const folder = await temporaryFolder();
-    const path = join(folder, 'slide.tif');
-    await sharp({ create: { width: 300, height: 200, channels: 3, background: '#b06090' } })
-      .tiff({ tile: true, tileWidth: 256, tileHeight: 256, compression: 'deflate' })
-      .toFile(path);
-    const digests = new FileDigests(join(folder, 'digests.txt'));
+    const { request } = await madeSlide();
+    const { digests } = request.services;
     const remembered = Sha256.parse('0123456789abcdef'.repeat(4));
     const asked = vi.spyOn(digests, 'sha256').mockResolvedValue(remembered);
     const saved = vi.spyOn(digests, 'save');
-    const request = {
-      task: 'he',
-      path,
-      choices: { mpp: 0.5, everywhere: true, resample: false, simplify: 0, minArea: 0 },
-      mask: join(folder, 'mask.png'),
-      picture: join(folder, 'picture.png'),
-      digests,
-    } as const;
     expect(await withSeenSlide(request, async ({ sha256 }) => sha256)).toBe(remembered);
-    expect(asked).toHaveBeenCalledWith(path, undefined);
+    expect(asked).toHaveBeenCalledWith(request.path, undefined);
     expect(saved).toHaveBeenCalledOnce();
+  });
+
+  it('finds overview and tissue once; strips and later predictions read no pixel for them', async () => {
+    const { folder, request } = await madeSlide();
+    const pictures = { mask: join(folder, 'mask.png'), picture: join(folder, 'picture.png') };
+    const looked = async (asked: SlideRequest) =>
+      withSeenSlide(asked, async ({ tissue, overview, key }) => ({ tissue, key, overview: await overview() }));
+    const first = await looked({ ...request, pictures });
+    expect(first.tissue?.share).toBeGreaterThan(0.1);
+    expect(existsSync(pictures.picture)).toBe(true);
+    const read = vi.spyOn(Slide.prototype, 'readRegion').mockRejectedValue(new Error('pixels were read'));
+    try {
+      expect(await looked(request)).toEqual(first);
+      await expect(looked({ ...request, choices: { ...CHOICES, mpp: 0.25 } })).rejects.toThrow('pixels were read');
+    } finally {
+      read.mockRestore();
+    }
+  });
+
+  it('finds them again where the cache is damaged', async () => {
+    const { request } = await madeSlide();
+    const tissue = () => withSeenSlide(request, async (seen) => seen.tissue);
+    const first = await tissue();
+    const find = vi.spyOn(StepCache.prototype, 'pathOf').mockReturnValue(request.path);
+    try {
+      expect(await tissue()).toEqual(first);
+    } finally {
+      find.mockRestore();
+    }
   });
 });

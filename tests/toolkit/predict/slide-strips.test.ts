@@ -35,10 +35,11 @@ describe('joinStrips', () => {
     });
     expect(inferred.facts).toEqual({ provider: 'cuda', ...names, seconds: 2, notes: ['a note'] });
     const size = { width: 20, height: 10 };
-    const seen = { slide: size, view: { width: 10, height: 5 }, mpp: 0.25 };
+    const seen = { slide: size, view: { width: 10, height: 5 }, sha256: 'abc', mpp: 0.25 };
     expect(describeSlide({ image: '/slides/a.svs', name: 'a' }, seen, inferred)).toEqual({
       image: '/slides/a.svs',
       name: 'a',
+      sha256: 'abc',
       ...size,
       mpp: 0.25,
       resampledTo: { width: 10, height: 5 },

@@ -192,6 +192,42 @@ describe('writeViewer', () => {
     await expect(viewedSlides([join(folder(), 'images')])).rejects.toMatchObject({ code: 'USAGE' });
   });
 
+  it('says which folders and images it leaves out', async () => {
+    await changedSummary('images', undefined);
+    await changedSummary('pictures', { name: 'picture', files: { mask: 'masks/picture.png' } });
+    const notes: string[] = [];
+    const folders = ['images', 'pictures', 'tissue'].map((each) => join(folder(), each));
+    expect(await viewedSlides(folders, undefined, (note) => notes.push(note))).toHaveLength(1);
+    expect(notes).toEqual([
+      `${folders[0]} contains no predicted slide.`,
+      `${folders[1]}: 1 image left out; the viewer shows whole slides only.`,
+    ]);
+  });
+
+  it('replaces its own page, and refuses to overwrite that of another program', async () => {
+    const page = join(folder(), 'website', 'index.html');
+    await makeFolder(join(folder(), 'website'));
+    await writeFile(page, '<h1>Mine</h1>');
+    await expect(write('website')).rejects.toMatchObject({
+      code: 'PREDICTION_CONFLICT',
+      message: expect.stringContaining(page),
+      remedy: expect.stringContaining('--out'),
+    });
+    expect(await readFile(page, 'utf8')).toBe('<h1>Mine</h1>');
+    expect(existsSync(join(folder(), 'website', 'tiles'))).toBe(false);
+    await rm(page);
+    await write('website');
+    await expect(write('website')).resolves.toMatchObject({ made: 0 });
+  });
+
+  it('writes no path of this machine', async () => {
+    await write('passed-on');
+    for (const file of [join('tiles', NAME, 'sources.json'), 'index.html']) {
+      const text = await readFile(join(folder(), 'passed-on', file), 'utf8');
+      expect(text.includes(folder())).toBe(false);
+    }
+  });
+
   it.each(['../../x', '..', '.', '', 'a/b', 'a\\b'])('refuses the slide name %j', async (name) => {
     await changedSummary('named', { name });
     await expect(viewedSlides([join(folder(), 'named')])).rejects.toMatchObject({

@@ -17,11 +17,12 @@ export type NetworksAnswer =
 /** A thread serves one model: for another model it is stopped and a new one is started. */
 let opened: EngineNetworks | undefined;
 
-async function networksOf({ modelDir, provider, threads, keptBytes }: ModelJob): Promise<EngineNetworks> {
+async function networksOf({ modelDir, provider, threads, keptBytes, device }: ModelJob): Promise<EngineNetworks> {
   opened ??= await openNetworks(modelDir, {
     ...(provider !== undefined && { provider }),
     ...(threads !== undefined && { threads }),
     ...(keptBytes !== undefined && { keptBytes }),
+    ...(device !== undefined && { device }),
   });
   return opened;
 }

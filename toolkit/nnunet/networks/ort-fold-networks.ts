@@ -19,7 +19,7 @@ export type Axes = readonly number[];
  * Every way to mirror an image along some of the axes, in the order in which nnU-Net v2 adds them up: the image as it
  * is, then one axis after the other, then both.
  */
-function mirrorings(axes: Axes): readonly Axes[] {
+export function mirrorings(axes: Axes): readonly Axes[] {
   return [[], ...axes.map((axis) => [axis]), ...(axes.length > 1 ? [axes] : [])];
 }
 

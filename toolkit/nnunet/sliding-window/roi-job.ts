@@ -1,11 +1,24 @@
 import type { AdapterNames } from '../../onnx/provider/adapter.ts';
+import type { EngineChoice, EngineName, Precision } from '../../onnx/session/engine-choice.ts';
 import type { Provider, SessionOptions } from '../../onnx/session/session.ts';
 import type { NetworkCounts } from '../networks/open-networks.ts';
 import type { TileRounding } from './tile-grid.ts';
 import type { Scope } from './tile-scope.ts';
 
+/** How an ensemble is run. */
+export interface EnsembleOptions extends SessionOptions {
+  /** `exact` adds in the order of nnU-Net, `fast` in the order that costs least. Default `exact`. */
+  readonly engine?: EngineName;
+  /** What `fast` multiplies in. Default: float16 on CUDA, else float32. */
+  readonly precision?: Precision | 'auto';
+  /** Tiles that `fast` gives the networks at once on CUDA; 0, the default, chooses by the memory of the GPU. */
+  readonly batchSize?: number;
+  /** Where `fast` adds up tiles: in one graph with the networks, or here. Default: in the graph on CUDA. For tests. */
+  readonly sums?: 'device' | 'host';
+}
+
 /** A converted model and how to run it. */
-export interface ModelJob extends SessionOptions {
+export interface ModelJob extends EnsembleOptions {
   /** Folder of the converted model: model.json and one ONNX file per fold. */
   readonly modelDir: string;
 }
@@ -49,7 +62,7 @@ export interface RoiStep {
 }
 
 /** What the networks run on. */
-export interface Engine extends AdapterNames {
+export interface Engine extends AdapterNames, EngineChoice {
   readonly provider: Provider;
   /** Why a provider that `auto` prefers was not taken, one sentence each. */
   readonly fallbacks: readonly string[];

@@ -1,12 +1,14 @@
+import { ReigniteError } from '../../errors.ts';
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
 import { adapterNames } from '../../onnx/provider/adapter.ts';
+import { engineParts } from '../../onnx/session/engine-choice.ts';
 import { segmentSlide } from '../../slide/predict/segment-slide.ts';
 import type { SlideJob, SlideProgress, SlideResult } from '../../slide/predict/slide-job.ts';
 import { type RequestWatch, serveRequests } from '../../threads/serve-requests.ts';
+import { ensembleOptions, type ImageEnsemble, openEnsemble } from '../fast/open-ensemble.ts';
 import { describeNetworks } from '../networks/open-networks.ts';
-import { ThreadedNetworks } from '../networks/threaded-networks.ts';
 import type { Engine, ModelJob, RoiJob, RoiProgress, SegmentResult } from './roi-job.ts';
-import { segmentRoi } from './segment-roi.ts';
+import { segmentWith } from './segment-roi.ts';
 
 /** What a segmenter asks its thread. */
 export type SegmenterRequest =
@@ -21,38 +23,34 @@ export type SegmenterAnswer =
 /** Raised whenever the order of sums or the files of a partial ROI change. */
 const PARTIAL_SCHEMA = '3';
 
-let loaded: { readonly key: string; readonly networks: ThreadedNetworks } | undefined;
+let loaded: { readonly key: string; readonly ensemble: ImageEnsemble } | undefined;
 
 /** Keeps the networks of the last job: a run segments hundreds of ROIs with one model. */
-async function networksOf({ modelDir, provider, threads, keptBytes }: ModelJob): Promise<ThreadedNetworks> {
-  const { digest } = await describeNetworks(modelDir);
-  const key = JSON.stringify([modelDir, digest, provider, threads, keptBytes]);
-  if (loaded?.key === key) return loaded.networks;
+async function ensembleOf(job: ModelJob): Promise<ImageEnsemble> {
+  const { digest } = await describeNetworks(job.modelDir);
+  const options = ensembleOptions(job);
+  const key = JSON.stringify([job.modelDir, digest, options]);
+  if (loaded?.key === key) return loaded.ensemble;
   await release();
-  const networks = await ThreadedNetworks.open({
-    modelDir,
-    ...(provider !== undefined && { provider }),
-    ...(threads !== undefined && { threads }),
-    ...(keptBytes !== undefined && { keptBytes }),
-  });
-  loaded = { key, networks };
-  return networks;
+  const ensemble = await openEnsemble({ modelDir: job.modelDir, ...options });
+  loaded = { key, ensemble };
+  return ensemble;
 }
 
 async function release(): Promise<void> {
-  await loaded?.networks.close();
+  await loaded?.ensemble.close();
   loaded = undefined;
 }
 
 async function segment(job: RoiJob, watch: RequestWatch<RoiProgress>): Promise<SegmentResult> {
   const start = performance.now();
-  const networks = await networksOf(job);
-  const { engine } = networks;
+  const ensemble = await ensembleOf(job);
+  const { engine } = ensemble;
   const identity = {
     schema: PARTIAL_SCHEMA,
     ...(job.rounding !== undefined && { rounding: job.rounding }),
-    engine: 'exact',
-    model: networks.digest,
+    ...engineParts(engine),
+    model: ensemble.digest,
     image: job.imageSha256 ?? (await sha256OfFile(job.image)),
     scope: job.scope,
     ...(job.scope === 'annotated' && job.truth !== undefined && { truth: await sha256OfFile(job.truth) }),
@@ -61,8 +59,8 @@ async function segment(job: RoiJob, watch: RequestWatch<RoiProgress>): Promise<S
     ortVersion: engine.ortVersion,
     instructionSet: engine.instructionSet,
   };
-  const segmented = await segmentRoi(job, networks, identity, watch);
-  const { counts } = networks;
+  const segmented = await segmentWith(job, ensemble, ensemble.passOver, identity, watch);
+  const { counts } = ensemble;
   return {
     ...segmented,
     ...engine,
@@ -77,13 +75,15 @@ const SLIDE_SCHEMA = '1';
 
 async function segmentWholeSlide(job: SlideJob, watch: RequestWatch<SlideProgress>): Promise<SegmentResult> {
   const start = performance.now();
-  const networks = await networksOf(job);
-  const { engine } = networks;
+  const { engine, networks, digest } = await ensembleOf(job);
+  if (networks === undefined || engine.engine !== undefined) {
+    throw new ReigniteError('ENGINE_UNSUPPORTED', `The fast engine does not segment slides, such as ${job.slide}.`);
+  }
   const { tissue, rows } = job;
   const identity = {
     schema: `slide ${SLIDE_SCHEMA}`,
     engine: 'exact',
-    model: networks.digest,
+    model: digest,
     slide: job.slideSha256,
     view: JSON.stringify([job.choice, job.target]),
     tissue: tissue === undefined ? 'everywhere' : sha256Of(`${tissue.block} ${tissue.width} ${tissue.data.join('')}`),
@@ -99,7 +99,7 @@ async function segmentWholeSlide(job: SlideJob, watch: RequestWatch<SlideProgres
 }
 
 serveRequests<SegmenterRequest, SegmenterAnswer, RoiProgress>(async (request, watch) => {
-  if (request.kind === 'probe') return { kind: 'probed', engine: (await networksOf(request.job)).engine };
+  if (request.kind === 'probe') return { kind: 'probed', engine: (await ensembleOf(request.job)).engine };
   if (request.kind === 'slide') return { kind: 'segmented', result: await segmentWholeSlide(request.job, watch) };
   return { kind: 'segmented', result: await segment(request.job, watch) };
 }, release);

@@ -1,10 +1,9 @@
 import type { Worker } from 'node:worker_threads';
 import { ReigniteError } from '../../errors.ts';
-import type { SessionOptions } from '../../onnx/session/session.ts';
 import type { SlideJob, SlideProgress, SlideResult } from '../../slide/predict/slide-job.ts';
 import { type AskOptions, InferenceThread } from '../../threads/inference-thread.ts';
 import { startThread } from '../../threads/start-thread.ts';
-import type { Engine, ModelJob, RoiJob, RoiProgress, SegmentResult } from './roi-job.ts';
+import type { Engine, EnsembleOptions, ModelJob, RoiJob, RoiProgress, SegmentResult } from './roi-job.ts';
 import type { SegmenterAnswer, SegmenterRequest } from './roi-segmenter-thread.ts';
 
 export type { Engine, ModelJob, RoiJob, RoiProgress, SegmentResult } from './roi-job.ts';
@@ -44,7 +43,7 @@ export interface SlideSegmenter {
  * @param start - How the thread is started; for tests.
  */
 export function createRoiSegmenter(
-  defaults: SessionOptions = {},
+  defaults: EnsembleOptions = {},
   start = startSegmenterThread,
 ): RoiSegmenter & SlideSegmenter {
   const thread = new InferenceThread<SegmenterRequest, SegmenterAnswer, RoiProgress>(start, ({ job }) =>

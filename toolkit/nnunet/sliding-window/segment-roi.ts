@@ -1,6 +1,7 @@
 import { encodeGrey16FromFiles, encodeLabelsFromFiles } from '../../image/encode-png.ts';
 import type { FoldNetworks } from '../networks/open-networks.ts';
-import { labelsFile, marginsFile, SlidingWindowEnsemble } from './fold-pass.ts';
+import { labelsFile, marginsFile } from './decided-rows.ts';
+import { SlidingWindowEnsemble } from './fold-pass.ts';
 import { type PartialIdentity, PartialRoi } from './partial-roi.ts';
 import type { RoiJob, RoiProgress, RoiStep, SegmentResult } from './roi-job.ts';
 import { stepsBefore } from './step-order.ts';
@@ -11,6 +12,24 @@ export interface SegmentRoiOptions {
   readonly signal?: Pick<AbortSignal, 'throwIfAborted'>;
   readonly onProgress?: (progress: RoiProgress) => void;
 }
+
+/** Predicts all of an image that is not done yet. */
+export interface ImagePass {
+  /** Does every step that is not done and commits each. */
+  run(): Promise<void>;
+}
+
+/**
+ * Called before tiles are awaited.
+ *
+ * @param done - Passes of the networks that are done: tiles times folds.
+ */
+export type BeforeTile = (step: RoiStep, done: number) => void;
+
+export type PassOver = (roi: TiledRoi, partial: PartialRoi, beforeTile: BeforeTile) => ImagePass;
+
+/** What is known of the networks, whatever predicts the tiles. */
+export type ImageNetworks = Pick<FoldNetworks, 'patch' | 'method' | 'folds' | 'releaseLargeNetworks'>;
 
 type RoiFiles = Pick<RoiJob, 'image' | 'truth' | 'partialDir' | 'mask' | 'margin' | 'scope' | 'rounding'>;
 type Segmented = Pick<SegmentResult, 'width' | 'height' | 'tiles' | 'tilesTotal' | 'resumedFrom' | 'notes'>;
@@ -28,9 +47,20 @@ type Segmented = Pick<SegmentResult, 'width' | 'height' | 'tiles' | 'tilesTotal'
  * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, SIZE_MISMATCH, INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE;
  *   the signal's reason.
  */
-export async function segmentRoi(
+export function segmentRoi(
   job: RoiFiles,
   networks: FoldNetworks,
+  identity: PartialIdentity,
+  options: SegmentRoiOptions = {},
+): Promise<Segmented> {
+  return segmentWith(job, networks, exactPass(networks), identity, options);
+}
+
+/** As {@link segmentRoi}, with another way to predict tiles and to add them up. */
+export async function segmentWith(
+  job: RoiFiles,
+  networks: ImageNetworks,
+  passOver: PassOver,
   identity: PartialIdentity,
   { signal, onProgress }: SegmentRoiOptions = {},
 ): Promise<Segmented> {
@@ -38,10 +68,14 @@ export async function segmentRoi(
   const { roi, notes } = await readTiledRoi(job, networks);
   const partial = PartialRoi.open(job.partialDir, identity);
   const resumedFrom = partial.next;
-  await predict(roi, networks, partial, { ...(signal && { signal }), ...(onProgress && { onProgress }) });
+  const pass = passOver(roi, partial, (step, done) => {
+    signal?.throwIfAborted();
+    onProgress?.(progressOf('predict', roi, networks, step, done));
+  });
+  await pass.run();
   // The networks' memory is given back before the masks take theirs.
   await networks.releaseLargeNetworks();
-  onProgress?.(progressOf('encode', roi, networks, partial.next, 0));
+  onProgress?.(progressOf('encode', roi, networks, partial.next, countTiles(roi.tiles) * networks.folds));
   await partial.reading(() => encode(job, roi, partial));
   partial.remove();
   const isResumed = resumedFrom.row > 0 || resumedFrom.fold > 0;
@@ -54,17 +88,18 @@ export async function segmentRoi(
   };
 }
 
-async function predict(
-  roi: TiledRoi,
-  networks: FoldNetworks,
-  partial: PartialRoi,
-  { signal, onProgress }: SegmentRoiOptions,
-): Promise<void> {
-  const pass = new SlidingWindowEnsemble(roi, networks, partial, (step, index) => {
-    signal?.throwIfAborted();
-    onProgress?.(progressOf('predict', roi, networks, step, index));
-  });
-  await pass.run();
+/** In the order of sums of nnU-Net. */
+export function exactPass(networks: FoldNetworks): PassOver {
+  return (roi, partial, beforeTile) =>
+    new SlidingWindowEnsemble(roi, networks, partial, (step, index) =>
+      beforeTile(step, passesBefore(roi, networks, step) + index),
+    );
+}
+
+function passesBefore({ grid, tiles }: TiledRoi, { folds }: ImageNetworks, { row, fold }: RoiStep): number {
+  let before = 0;
+  for (const step of stepsBefore({ row, fold }, grid.rows.length, folds)) before += tiles[step.row]?.length ?? 0;
+  return before;
 }
 
 async function encode({ mask, margin }: RoiFiles, { grid, whole }: TiledRoi, partial: PartialRoi): Promise<void> {
@@ -76,13 +111,11 @@ async function encode({ mask, margin }: RoiFiles, { grid, whole }: TiledRoi, par
 function progressOf(
   phase: RoiProgress['phase'],
   { grid, tiles }: TiledRoi,
-  { folds }: FoldNetworks,
+  { folds }: ImageNetworks,
   { row, fold }: RoiStep,
   done: number,
 ): RoiProgress {
-  let before = 0;
-  for (const step of stepsBefore({ row, fold }, grid.rows.length, folds)) before += tiles[step.row]?.length ?? 0;
-  return { phase, tile: before + done, of: countTiles(tiles) * folds, row, rows: grid.rows.length, fold };
+  return { phase, tile: done, of: countTiles(tiles) * folds, row, rows: grid.rows.length, fold };
 }
 
 function countTiles(tiles: TiledRoi['tiles']): number {

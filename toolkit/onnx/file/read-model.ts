@@ -3,7 +3,9 @@ import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
 import {
   type AttributeValue,
+  ELEMENT_ARRAYS,
   ELEMENT_TYPES,
+  type Elements,
   type ElementType,
   type GraphTensor,
   type OnnxGraph,
@@ -118,11 +120,7 @@ function elementType(number: number): ElementType {
   throw new RangeError(`Expected float32 or int64 elements, got type ${number}`);
 }
 
-async function readElements(
-  path: string,
-  { from, to }: MessageField,
-  type: ElementType,
-): Promise<Float32Array | BigInt64Array> {
+async function readElements(path: string, { from, to }: MessageField, type: ElementType): Promise<Elements> {
   const bytes = new Uint8Array(to - from);
   const handle = await open(path, 'r');
   try {
@@ -131,7 +129,7 @@ async function readElements(
   } finally {
     await handle.close();
   }
-  return type === 'float32' ? new Float32Array(bytes.buffer) : new BigInt64Array(bytes.buffer);
+  return new ELEMENT_ARRAYS[type](bytes.buffer);
 }
 
 function unreadable(path: string, fault: string, cause?: unknown): ReigniteError {

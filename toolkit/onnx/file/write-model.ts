@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { replaceFile } from '../../files/atomic-write.ts';
 import {
+  ANY_LENGTH,
   type AttributeValue,
-  ELEMENT_BYTES,
+  ELEMENT_ARRAYS,
   ELEMENT_TYPES,
   elementCount,
   type GraphTensor,
@@ -92,7 +93,12 @@ async function* modelChunks(graph: OnnxGraph): AsyncGenerator<Uint8Array> {
 }
 
 function encodeStructure(graph: OnnxGraph): Uint8Array {
-  return encodeMessage('GraphProto', {
+  return encodeMessage('GraphProto', structureOf(graph));
+}
+
+/** A graph without its weights. */
+function structureOf(graph: OnnxGraph): object {
+  return {
     name: graph.name,
     node: graph.nodes.map((node) => ({
       name: node.name,
@@ -103,7 +109,7 @@ function encodeStructure(graph: OnnxGraph): Uint8Array {
     })),
     input: graph.inputs.map(valueInfoFields),
     output: graph.outputs.map(valueInfoFields),
-  });
+  };
 }
 
 /** Everything of an initializer up to its raw bytes, the enclosing field's length included. */
@@ -122,21 +128,21 @@ function openTensor(tensor: GraphTensor): Uint8Array {
 /** ONNX wants little-endian bytes, which is what typed arrays hold on every platform Node runs on here. */
 async function rawData(tensor: GraphTensor): Promise<Uint8Array> {
   const data = await tensor.read();
-  const expected = data instanceof Float32Array ? 'float32' : 'int64';
-  if (expected !== tensor.elementType || data.byteLength !== byteLength(tensor)) {
+  if (!(data instanceof ELEMENT_ARRAYS[tensor.elementType]) || data.byteLength !== byteLength(tensor)) {
+    const [type] = Object.entries(ELEMENT_ARRAYS).find(([, array]) => data instanceof array) ?? [];
     throw new RangeError(
-      `Expected ${elementCount(tensor.shape)} ${tensor.elementType} for ${tensor.name}, got ${data.length} ${expected}`,
+      `Expected ${elementCount(tensor.shape)} ${tensor.elementType} for ${tensor.name}, got ${data.length} ${type}`,
     );
   }
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
 function byteLength(tensor: GraphTensor): number {
-  return elementCount(tensor.shape) * ELEMENT_BYTES[tensor.elementType];
+  return elementCount(tensor.shape) * ELEMENT_ARRAYS[tensor.elementType].BYTES_PER_ELEMENT;
 }
 
 function valueInfoFields({ name, elementType, shape }: ValueInfo): object {
-  const dim = shape.map((axis) => ({ dimValue: axis }));
+  const dim = shape.map((axis) => (axis === ANY_LENGTH ? {} : { dimValue: axis }));
   return { name, type: { tensorType: { elemType: ELEMENT_TYPES[elementType], shape: { dim } } } };
 }
 
@@ -145,5 +151,9 @@ function attributeFields(value: AttributeValue): object {
   if ('int' in value) return { i: value.int, type: 2 };
   if ('ints' in value) return { ints: value.ints, type: 7 };
   if ('float' in value) return { f: value.float, type: 1 };
+  if ('graph' in value) {
+    if (value.graph.tensors.length > 0) throw new RangeError(`The inner graph ${value.graph.name} has weights`);
+    return { g: structureOf(value.graph), type: 5 };
+  }
   return { s: Buffer.from(value.string), type: 3 };
 }

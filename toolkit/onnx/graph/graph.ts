@@ -1,9 +1,20 @@
 /** Numbers of TensorProto.DataType in onnx.proto. */
-export const ELEMENT_TYPES = { float32: 1, int64: 7 } as const;
+export const ELEMENT_TYPES = { float32: 1, uint8: 2, uint16: 4, int32: 6, int64: 7, float16: 10 } as const;
 export type ElementType = keyof typeof ELEMENT_TYPES;
 
-/** Bytes of one element. */
-export const ELEMENT_BYTES = { float32: 4, int64: 8 } as const satisfies Record<ElementType, number>;
+/** The arrays that hold elements; of float16 its bits. */
+export const ELEMENT_ARRAYS = {
+  float32: Float32Array,
+  uint8: Uint8Array,
+  uint16: Uint16Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  float16: Uint16Array,
+} as const satisfies Record<ElementType, unknown>;
+export type Elements = Float32Array | Uint8Array | Uint16Array | Int32Array | BigInt64Array;
+
+/** An axis whose length is known only when the graph runs. */
+export const ANY_LENGTH = -1;
 
 /** Weights of a graph: name and shape; the elements are read on demand. */
 export interface GraphTensor {
@@ -12,11 +23,17 @@ export interface GraphTensor {
   /** Every axis, outermost first; empty for a scalar. */
   readonly shape: readonly number[];
   /** The elements in C order; their number is the product of `shape`. */
-  readonly read: () => Promise<Float32Array | BigInt64Array>;
+  readonly read: () => Promise<Elements>;
 }
 
 /** What a node's attribute can be; the kind is said, so that 1 is never confused with 1.0. */
-export type AttributeValue = { int: number } | { ints: readonly number[] } | { float: number } | { string: string };
+export type AttributeValue =
+  | { int: number }
+  | { ints: readonly number[] }
+  | { float: number }
+  | { string: string }
+  /** Its nodes may use values of the graph around it; it has no weights of its own. */
+  | { graph: OnnxGraph };
 
 /** One operator of a graph, with the names of its inputs and outputs. */
 export interface GraphNode {
@@ -30,6 +47,7 @@ export interface GraphNode {
 export interface ValueInfo {
   readonly name: string;
   readonly elementType: ElementType;
+  /** Every axis, outermost first; `ANY_LENGTH` for one that is not fixed. */
   readonly shape: readonly number[];
 }
 
@@ -73,6 +91,11 @@ export class GraphBuilder {
 
   constructor(name: string) {
     this.#name = name;
+  }
+
+  /** Whether a value of this name is there. */
+  has(name: string): boolean {
+    return this.#names.has(name);
   }
 
   /** Declares an input of the graph. @param shape - Every axis, outermost first. */

@@ -6,20 +6,26 @@ import type { Provider } from './session.ts';
  *
  * @param model - Path of an ONNX file, or its bytes.
  * @param threads - Threads of one run; undefined takes the physical cores.
+ * @param device - Number of the GPU, for CUDA.
  * @throws Error as ONNX Runtime gives it.
  */
 export function createSession(
   model: string | Uint8Array,
   provider: Provider,
   threads: number | undefined,
+  device = 0,
 ): Promise<InferenceSession> {
-  const options = sessionOptions(provider, threads);
+  const options = sessionOptions(provider, threads, device);
   return typeof model === 'string' ? InferenceSession.create(model, options) : InferenceSession.create(model, options);
 }
 
-function sessionOptions(provider: Provider, threads: number | undefined): InferenceSession.SessionOptions {
+function sessionOptions(
+  provider: Provider,
+  threads: number | undefined,
+  device: number,
+): InferenceSession.SessionOptions {
   return {
-    executionProviders: [provider],
+    executionProviders: [provider === 'cuda' ? { name: 'cuda', deviceId: device } : provider],
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
     interOpNumThreads: 1,
     // The channel-blocked layout comes with the last level only: a quarter of the time.

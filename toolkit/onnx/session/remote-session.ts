@@ -11,6 +11,8 @@ export interface RemoteSessionOptions {
   readonly provider: Provider;
   /** As in `SessionOptions`. */
   readonly threads?: number | undefined;
+  /** As in `SessionOptions`. */
+  readonly device?: number;
   /** Environment of the process. Default: that of this one. */
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -76,12 +78,12 @@ export class RemoteSession implements InferenceSession {
     const ended = new Promise<void>((resolve) => this.#child.once('exit', () => resolve()));
     if (!this.#isAlive()) return;
     this.#child.ref();
-    const patience = setTimeout(() => this.#child.kill('SIGKILL'), RELEASE_MS);
+    const killer = setTimeout(() => this.#child.kill('SIGKILL'), RELEASE_MS);
     // A session that cannot be closed in order goes with its process.
     await this.#ask({ kind: 'release' }).catch(() => undefined);
     if (this.#child.connected) this.#child.disconnect();
     await ended;
-    clearTimeout(patience);
+    clearTimeout(killer);
   }
 
   startProfiling(): void {
@@ -110,10 +112,13 @@ interface StartedProcess extends Pick<Extract<SessionAnswer, { kind: 'opened' }>
   readonly child: ChildProcess;
 }
 
-async function startProcess(model: string, { provider, threads, env }: RemoteSessionOptions): Promise<StartedProcess> {
+async function startProcess(
+  model: string,
+  { provider, threads, device = 0, env }: RemoteSessionOptions,
+): Promise<StartedProcess> {
   const child = fork(
     compiledFile('toolkit/onnx/session/session-process.ts'),
-    [model, provider, ...(threads === undefined ? [] : [String(threads)])],
+    [model, provider, String(device), ...(threads === undefined ? [] : [String(threads)])],
     {
       execArgv: [],
       serialization: 'advanced',

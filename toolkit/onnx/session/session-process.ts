@@ -1,13 +1,13 @@
 // Holds one session of ONNX Runtime and runs it for the parent. Two threads of one process that use WebGPU crash Dawn;
 // a process for each session does not, and a crash in a driver ends this process only.
-// Arguments: the model, the provider, the number of threads or nothing.
+// Arguments: the model, the provider, the number of the GPU, the number of threads or nothing.
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { z } from 'zod';
 import { createSession } from './create-session.ts';
 import { PROVIDERS } from './session.ts';
 import type { SentTensor, SessionAnswer, SessionRequest } from './session-messages.ts';
 
-const [model = '', provider, threads] = process.argv.slice(2);
+const [model = '', provider, device, threads] = process.argv.slice(2);
 process.once('disconnect', () => process.exit(0));
 
 const session = await open();
@@ -19,7 +19,7 @@ process.on('message', (request: SessionRequest) => {
 async function open(): Promise<InferenceSession | undefined> {
   try {
     const count = threads === undefined ? undefined : Number(threads);
-    const opened = await createSession(model, z.enum(PROVIDERS).parse(provider), count);
+    const opened = await createSession(model, z.enum(PROVIDERS).parse(provider), count, Number(device));
     await tell({ kind: 'opened', inputs: opened.inputMetadata, outputs: opened.outputMetadata });
     return opened;
   } catch (error) {

@@ -38,6 +38,8 @@ export interface SessionOptions {
    * bit of a result.
    */
   readonly keptBytes?: number;
+  /** Number of the GPU that CUDA uses, as `nvidia-smi` counts. Default 0. */
+  readonly device?: number;
 }
 
 /** An ONNX model ready to run. */
@@ -61,9 +63,9 @@ export interface OpenedSession extends AdapterNames {
  */
 export async function openSession(path: string, options: SessionOptions = {}): Promise<OpenedSession> {
   if (!existsSync(path)) throw new ReigniteError('MODEL_UNREADABLE', `Model not found: ${path}.`);
-  const { provider = 'auto', threads } = options;
+  const { provider = 'auto' } = options;
   if (provider === 'cpu') return opened(await openOnCpu(path, options), 'cpu', []);
-  if (provider !== 'auto') return opened(await openOn(path, provider, threads), provider, []);
+  if (provider !== 'auto') return opened(await openOn(path, provider, options), provider, []);
   const fallbacks: string[] = [];
   for (const preferred of ['cuda', 'webgpu'] as const) {
     const reason = await reasonAgainst(preferred);
@@ -72,7 +74,7 @@ export async function openSession(path: string, options: SessionOptions = {}): P
       continue;
     }
     try {
-      return opened(await openOn(path, preferred, threads), preferred, fallbacks);
+      return opened(await openOn(path, preferred, options), preferred, fallbacks);
     } catch (error) {
       fallbacks.push(error instanceof Error ? error.message : String(error));
     }
@@ -126,7 +128,11 @@ function rewritten(path: string): Promise<Uint8Array> {
   return encodeModel(withWinograd(readModel(path)));
 }
 
-async function openOn(path: string, provider: Provider, threads: number | undefined): Promise<InferenceSession> {
+async function openOn(
+  path: string,
+  provider: Provider,
+  { threads, device = 0 }: SessionOptions,
+): Promise<InferenceSession> {
   const obstacle = provider === 'cuda' ? cudaObstacle() : undefined;
   if (obstacle !== undefined) {
     const { reason, remedy } = obstacle;
@@ -137,8 +143,8 @@ async function openOn(path: string, provider: Provider, threads: number | undefi
     switchOffTf32();
     // Both are read when the process starts: where they were not set by then, another process is started that has them.
     const isReady = isTf32Off() && areLibrariesSearched();
-    if (!isReady) return await RemoteSession.open(path, { provider, threads, env: cudaEnvironment() });
-    return await createSession(path, provider, threads);
+    if (!isReady) return await RemoteSession.open(path, { provider, threads, device, env: cudaEnvironment() });
+    return await createSession(path, provider, threads, device);
   } catch (error) {
     throw new ReigniteError('PROVIDER_UNAVAILABLE', unavailable(provider, errorClause(error)), { cause: error });
   }

@@ -9,8 +9,9 @@ export function describeSlide(
   {
     slide,
     view,
+    sha256,
     mpp,
-  }: Pick<SeenSlide, 'mpp'> & {
+  }: Pick<SeenSlide, 'mpp' | 'sha256'> & {
     readonly slide: Pick<SeenSlide['slide'], 'width' | 'height'>;
     readonly view: Pick<SeenSlide['view'], 'width' | 'height'>;
   },
@@ -19,6 +20,7 @@ export function describeSlide(
   ImagePrediction,
   | 'image'
   | 'name'
+  | 'sha256'
   | 'width'
   | 'height'
   | 'mpp'
@@ -34,6 +36,7 @@ export function describeSlide(
   return {
     image,
     name,
+    sha256,
     width: slide.width,
     height: slide.height,
     ...(mpp !== undefined && { mpp }),

@@ -100,7 +100,8 @@ export async function predictCellStrip(
   services: SlideServices,
   options: PredictOptions<SlideCellsProgress> = {},
 ): Promise<{ readonly cached: boolean }> {
-  return withSeenSlide(requestOf(job, services, options.signal), async (seen) => {
+  const { pictures: _ofSlide, ...request } = requestOf(job, services, options.signal);
+  return withSeenSlide(request, async (seen) => {
     const of = { parts: stripKey(keyOf(job, seen), rows), engine: job.engine };
     const { isCached } = await inferOnce(of, services, options, (work) =>
       detect(job, seen, detector, work, options, rows),
@@ -111,12 +112,12 @@ export async function predictCellStrip(
 
 function requestOf(
   { task, name, image, out, choices }: CellsJob,
-  { digests }: SlideServices,
+  services: SlideServices,
   signal: AbortSignal | undefined,
 ): SlideRequest {
   const files = slideCellFiles(name);
   const pictures = { mask: join(out, files.tissue), picture: join(out, files.tissuePicture) };
-  return { task, path: image, choices, ...pictures, digests, ...(signal && { signal }) };
+  return { task, path: image, choices, pictures, services, ...(signal && { signal }) };
 }
 
 /** Numbers of the tiles of each row of tiles. */
@@ -213,7 +214,7 @@ function placedCells(data: Float32Array, { slide, view }: Pick<SeenSlide, 'slide
 
 async function writeOutputs(
   { out, name, task, classes, choices, model }: CellsJob,
-  { slide, view, overview, tissue, mpp, notes: ofSlide }: SeenSlide,
+  { slide, view, overview: overviewOf, tissue, mpp, notes: ofSlide }: SeenSlide,
   cells: readonly FoundCell[],
   outside: number,
 ) {
@@ -251,6 +252,7 @@ async function writeOutputs(
         classes.map((each) => each.name),
       ),
     );
+  const overview = await overviewOf();
   const cautions = [
     ...modelCautions(model),
     ...stainCautions(task, overview),

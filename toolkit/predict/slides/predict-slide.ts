@@ -96,7 +96,8 @@ export async function predictSlideStrip(
   services: SlideServices,
   options: PredictOptions<SlideProgress> = {},
 ): Promise<{ readonly cached: boolean }> {
-  return withSeenSlide(requestOf(job, services, options.signal), async (seen) => {
+  const { pictures: _ofSlide, ...request } = requestOf(job, services, options.signal);
+  return withSeenSlide(request, async (seen) => {
     const of = { parts: stripKey(keyOf(job, seen), rows), engine: job.engine };
     const { isCached } = await inferOnce(of, services, options, (work) =>
       segment(job, seen, segmenter, work, options, rows),
@@ -107,12 +108,12 @@ export async function predictSlideStrip(
 
 function requestOf(
   { name, image, out, choices }: TissueJob,
-  { digests }: SlideServices,
+  services: SlideServices,
   signal: AbortSignal | undefined,
 ): SlideRequest {
   const files = slideTissueFiles(name);
   const pictures = { mask: join(out, files.tissue), picture: join(out, files.tissuePicture) };
-  return { task: 'he', path: image, choices, ...pictures, digests, ...(signal && { signal }) };
+  return { task: 'he', path: image, choices, pictures, services, ...(signal && { signal }) };
 }
 
 function keyOf({ model }: TissueJob, { sha256, key }: SeenSlide) {
@@ -150,7 +151,7 @@ async function segment(
 /** Writes all files of a slide; labels and confidence pass by row by row. */
 async function writeOutputs(
   { out, name, classes, choices, model, notes: ofModel }: TissueJob,
-  { slide, view, overview, mpp, notes: ofSlide }: SeenSlide,
+  { slide, view, overview: overviewOf, mpp, notes: ofSlide }: SeenSlide,
   { facts }: Inferred,
   rows: { readonly labels: string; readonly confidence: string },
 ) {
@@ -173,6 +174,7 @@ async function writeOutputs(
     height,
     description: `Confidence of ${name} by reignite: 255 x (largest - second largest class probability)`,
   });
+  const overview = await overviewOf();
   const cautions = [...modelCautions(model), ...stainCautions('he', overview)];
   const areas = areasOf(labels.counts, labels.computed, classes, view.mpp).filter(
     ({ value }) => value !== NOT_PREDICTED,

@@ -6,18 +6,19 @@ import type { DecodedImage } from '../../image/accepted-image.ts';
 import { MODEL_MPP, suitsModels } from '../../model-resolution.ts';
 import { Slide } from '../../slide/read/slide.ts';
 import { SlideView } from '../../slide/read/slide-view.ts';
-import { slideOverview } from '../../slide/tissue/slide-overview.ts';
-import { type SlideTissue, slideTissue } from '../../slide/tissue/slide-tissue.ts';
+import type { SlideTissue } from '../../slide/tissue/slide-tissue.ts';
 import { definitionOf } from '../../tasks/registry.ts';
 import type { PredictServices } from '../infer-once.ts';
 import type { PredictionChoices } from '../prediction.ts';
+import { overviewOnce, tissueOnce } from './slide-survey.ts';
 import { drawTissueMask, writeTissueMask } from './slide-tissue-files.ts';
 
 /** A slide as a network sees it. */
 export interface SeenSlide {
   readonly slide: Slide;
   readonly view: SlideView;
-  readonly overview: DecodedImage;
+  /** A small picture of all of it; strips do not need it. */
+  readonly overview: () => Promise<DecodedImage>;
   /** Missing where all of it is computed. */
   readonly tissue?: SlideTissue;
   readonly sha256: string;
@@ -40,40 +41,40 @@ export interface SlideRequest {
   readonly task: Task;
   readonly path: string;
   readonly choices: PredictionChoices;
-  /** Absolute path of the mask. */
-  readonly mask: string;
-  /** Absolute path of the picture of it. */
-  readonly picture: string;
-  readonly digests: FileDigests;
+  /** Where the mask and the picture of it go, absolute; missing for a strip, whose slide has them already. */
+  readonly pictures?: { readonly mask: string; readonly picture: string };
+  readonly services: Pick<SlideServices, 'home' | 'cache' | 'digests'>;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Opens a slide, chooses its resolution and finds its tissue; the mask is written before anything is computed.
+ * Opens a slide, chooses its resolution and finds its tissue, once: strips and later predictions take it from the cache.
+ * The mask is written before anything is computed.
  *
  * @param use - Works with the slide, which is closed afterwards.
  * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, SCALE_UNKNOWN, USAGE, NO_TISSUE, NO_SPACE, NOT_WRITABLE.
  */
 export async function withSeenSlide<Result>(
-  { task, path, choices, mask, picture, digests, signal }: SlideRequest,
+  { task, path, choices, pictures, services, signal }: SlideRequest,
   use: (seen: SeenSlide) => Promise<Result>,
 ): Promise<Result> {
   const slide = await Slide.open(path);
   try {
     const { mpp, level, everywhere } = choices;
     const view = SlideView.choose(slide, { ...(mpp && { mpp }), ...(level !== undefined && { level }) }, MODEL_MPP);
-    const overview = await slideOverview(slide);
-    signal?.throwIfAborted();
+    const sha256 = await services.digests.sha256(path, signal);
+    await services.digests.save();
+    const of = { slide, sha256, services };
+    const overview = () => overviewOnce(of);
     const isBlueTissue = definitionOf(task).stain !== 'H&E';
-    const tissue = everywhere === true ? undefined : await slideTissue(view, isBlueTissue);
-    if (tissue !== undefined) {
-      await writeTissueMask(mask, tissue.mask);
-      await drawTissueMask(picture, overview, tissue.mask, view);
-      if (tissue.share === 0) throw new ReigniteError('NO_TISSUE', `No tissue was found on ${path} (${picture}).`);
-    }
+    const tissue = everywhere === true ? undefined : await tissueOnce(of, view, isBlueTissue);
     signal?.throwIfAborted();
-    const sha256 = await digests.sha256(path, signal);
-    await digests.save();
+    if (tissue !== undefined && pictures !== undefined) {
+      await writeTissueMask(pictures.mask, tissue.mask);
+      await drawTissueMask(pictures.picture, await overview(), tissue.mask, view);
+    }
+    if (tissue?.share === 0) throw noTissue(path, pictures?.picture);
+    signal?.throwIfAborted();
     return await use({
       slide,
       view,
@@ -92,6 +93,13 @@ export async function withSeenSlide<Result>(
   } finally {
     await slide.close();
   }
+}
+
+function noTissue(path: string, picture: string | undefined): ReigniteError {
+  return new ReigniteError(
+    'NO_TISSUE',
+    `No tissue was found on ${path}${picture === undefined ? '' : ` (${picture})`}.`,
+  );
 }
 
 function digestOf({ mask }: SlideTissue): string {

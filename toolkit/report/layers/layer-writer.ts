@@ -89,6 +89,11 @@ export class LayerWriter {
     this.#folder = `assets/${task}/${roi}`;
   }
 
+  /** Absolute folder of the layers. */
+  get folder(): string {
+    return join(this.#report, this.#folder);
+  }
+
   /** @param longest - Longer side of the ROI in px. */
   async writeImage(
     layer: LayerName,

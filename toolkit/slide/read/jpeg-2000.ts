@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { z } from 'zod';
-import type { TileSamples } from './tile-codec.ts';
+import { codestreamHeader } from './codestream-header.ts';
+import type { PieceSize, TileSamples } from './tile-codec.ts';
 
 /** What is used of the decoder; the package brings no types for Node. */
 interface Decoder {
@@ -26,10 +27,17 @@ let loading: Promise<OpenJpeg> | undefined;
 /**
  * Decodes a JPEG 2000 codestream with OpenJPEG in WebAssembly.
  *
- * @param isYCbCr - Whether the three components are YCbCr, as Aperio writes them without saying so in the codestream.
+ * @param size - px of the tile; a codestream of another size is damaged.
+ * @param isYCbCr - Whether the file says that the three components are YCbCr, as Aperio does. A codestream with a colour
+ *   transform of its own is RGB after decoding.
  * @throws Error for a damaged codestream, or one of other than 8 bits.
  */
-export async function decodeJpeg2000(bytes: Buffer, isYCbCr: boolean): Promise<TileSamples> {
+export async function decodeJpeg2000(bytes: Buffer, size: PieceSize, isYCbCr: boolean): Promise<TileSamples> {
+  const header = codestreamHeader(bytes);
+  if (header === undefined) throw new RangeError('it holds no JPEG 2000 codestream');
+  if (header.width > size.width || header.height > size.height) {
+    throw new RangeError(`its codestream is ${header.width} x ${header.height} px`);
+  }
   loading ??= load();
   const { J2KDecoder } = await loading;
   const decoder = new J2KDecoder();
@@ -39,7 +47,7 @@ export async function decodeJpeg2000(bytes: Buffer, isYCbCr: boolean): Promise<T
     const { width, height, bitsPerSample, componentCount } = FrameInfo.parse(decoder.getFrameInfo());
     if (bitsPerSample !== 8) throw new RangeError(`its JPEG 2000 samples have ${bitsPerSample} bits instead of 8`);
     const data = Uint8Array.from(decoder.getDecodedBuffer());
-    if (isYCbCr && componentCount === 3) yCbCrToRgb(data);
+    if (isYCbCr && componentCount === 3 && !header.hasColourTransform) yCbCrToRgb(data);
     return { width, height, channels: componentCount, data };
   } finally {
     decoder.delete();

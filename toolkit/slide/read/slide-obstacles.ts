@@ -1,22 +1,22 @@
 import { extname } from 'node:path';
+import { codestreamHeader } from './codestream-header.ts';
 import { REMEDIES, slideUnreadable } from './slide-error.ts';
 import { type SlideLevel, type SlidePages, tilesOf } from './slide-level.ts';
 import { TAG, type TiffPage } from './tiff-pages.ts';
-import { isDecodable } from './tile-codec.ts';
+import { COMPRESSION, isDecodable } from './tile-codec.ts';
 
 const COMPRESSIONS: Readonly<Record<number, string>> = {
   6: 'old-style JPEG',
   34887: 'LERC',
   34892: 'lossy JPEG of DNG',
   34925: 'LZMA',
-  34926: 'Zstandard, which Node decodes from version 22.15 on',
-  34927: 'WebP',
+  34933: 'PNG',
   34934: 'JPEG XR',
-  50000: 'Zstandard, which Node decodes from version 22.15 on',
-  50001: 'WebP',
   50002: 'JPEG XL',
   52546: 'JPEG XL',
 };
+/** px; the longest side. Slides have at most about 300,000; rows of more would not fit into memory. */
+const MAX_SIDE = 1_000_000;
 /** Decoded bytes of one tile or strip: everything is held in memory for every region that touches it. */
 const MAX_TILE_BYTES = 2 ** 28;
 const SEPARATE = 2;
@@ -84,11 +84,13 @@ export function refuseLevel(path: string, level: SlideLevel): void {
   const refuse = (reason: string, remedy: string): never => {
     throw slideUnreadable(path, `its level of ${width} x ${height} px: ${reason}`, remedy);
   };
+  if (Math.max(width, height) > MAX_SIDE) refuse('no slide is so large', REMEDIES.damaged);
   if (!isDecodable(layout.compression)) {
     const name = COMPRESSIONS[layout.compression] ?? `number ${layout.compression} of TIFF`;
     refuse(`the compression is ${name}`, REMEDIES.recompress);
   }
-  if (layout.predictor !== 1 && layout.predictor !== 2) refuse(`predictor ${layout.predictor}`, REMEDIES.recompress);
+  const predictor = page.number(TAG.predictor, 1);
+  if (predictor !== 1 && predictor !== 2) refuse(`predictor ${predictor}`, REMEDIES.recompress);
   if (page.numbers(TAG.sampleFormat).some((format) => format !== 1)) {
     refuse('its samples are not unsigned integers', REMEDIES.channels);
   }
@@ -97,6 +99,9 @@ export function refuseLevel(path: string, level: SlideLevel): void {
     refuse(`its samples have ${bits.join(', ') || 1} bits; 8 and 16 are read`, REMEDIES.recompress);
   }
   refuseColours(page, refuse);
+  if (page.number(TAG.fillOrder, 1) !== 1 && layout.compression !== COMPRESSION.jpeg) {
+    refuse('the bits of its bytes are in reversed order', REMEDIES.recompress);
+  }
   if (tileWidth < 1 || tileHeight < 1) refuse('its tiles have no size', REMEDIES.damaged);
   if (tileWidth * tileHeight * page.number(TAG.samples, 1) * (layout.bits / 8) > MAX_TILE_BYTES) {
     refuse(
@@ -112,12 +117,27 @@ export function refuseLevel(path: string, level: SlideLevel): void {
   }
 }
 
+/**
+ * Refuses what the decoder of JPEG 2000 would get wrong: Aperio stores colours of half the width in some slides.
+ *
+ * @param start - The first bytes of a tile of the level.
+ * @throws ReigniteError IMAGE_UNREADABLE with what reads it.
+ */
+export function refuseCodestream(path: string, { width, height }: SlideLevel, start: Buffer): void {
+  if (codestreamHeader(start)?.isSubsampled !== true) return;
+  const reason = `its level of ${width} x ${height} px: the colours of its JPEG 2000 tiles are subsampled`;
+  throw slideUnreadable(path, reason, REMEDIES.openslide);
+}
+
 function refuseColours(page: TiffPage, refuse: (reason: string, remedy: string) => never): void {
   const photometric = page.number(TAG.photometric, -1);
   const samples = page.number(TAG.samples, 1);
-  const isJpeg = page.number(TAG.compression, 1) === 7;
+  const isJpeg = page.number(TAG.compression, 1) === COMPRESSION.jpeg;
   const colours = photometric === 2 || photometric === 6 ? 3 : 1;
   if (![0, 1, 2, 3, 6].includes(photometric)) refuse(`its colours are of kind ${photometric}`, REMEDIES.recompress);
+  if (photometric === 6 && page.number(TAG.planar, 1) === SEPARATE && samples > 1) {
+    refuse('its colours are YCbCr in separate planes', REMEDIES.recompress);
+  }
   if (photometric === 6 && !isJpeg && page.number(TAG.compression, 1) !== 33_003) {
     refuse('its colours are YCbCr without JPEG', REMEDIES.recompress);
   }

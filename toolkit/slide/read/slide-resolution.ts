@@ -50,7 +50,7 @@ export function statedResolution(base: TiffPage, pages: readonly TiffPage[]): St
   const power = numberOf(texts, /(?:^|\|)\s*AppMag\s*=\s*([\d.,]+)/);
   const magnification = power === undefined ? {} : { power };
   for (const find of [aperio, ome, philips]) {
-    const found = find(texts);
+    const found = find(texts, base);
     if (found === undefined) continue;
     if (isBelievable(found)) return { resolution: meanOf(found), ...magnification, notes };
     notes.push(disbelief(found));
@@ -97,8 +97,15 @@ function aperio(texts: readonly string[]): Stated | undefined {
   return mpp === undefined ? undefined : { x: mpp, y: mpp, source: 'description (MPP)' };
 }
 
-function ome(texts: readonly string[]): Stated | undefined {
-  const pixels = texts.map((text) => /<(?:\w+:)?Pixels\b[^>]*>/.exec(text)?.[0]).find((found) => found !== undefined);
+/** A file may hold the pictures of the label and of the glass too: those of another size say nothing of the slide. */
+function ome(texts: readonly string[], base: TiffPage): Stated | undefined {
+  const all = [...new Set(texts)].flatMap((text) => text.match(/<(?:\w+:)?Pixels\b[^>]*>/g) ?? []);
+  const sizeIn = (pixels: string, axis: 'X' | 'Y') =>
+    Number(new RegExp(`\\bSize${axis}\\s*=\\s*["'](\\d+)["']`).exec(pixels)?.[1] ?? Number.NaN);
+  const ofBase = all.find(
+    (pixels) => sizeIn(pixels, 'X') === base.number(TAG.width, 0) && sizeIn(pixels, 'Y') === base.number(TAG.height, 0),
+  );
+  const pixels = ofBase ?? (all.length === 1 ? all[0] : undefined);
   if (pixels === undefined) return undefined;
   const [x, y] = [physicalSize(pixels, 'X'), physicalSize(pixels, 'Y')];
   const [first, second] = [x ?? y, y ?? x];
@@ -131,7 +138,8 @@ function philips(texts: readonly string[]): Stated | undefined {
 
 function ofTags(page: TiffPage): Stated | undefined {
   const um = UM_PER_RESOLUTION_UNIT[page.number(TAG.resolutionUnit, 2)];
-  const [x, y] = [page.fraction(TAG.xResolution), page.fraction(TAG.yResolution)];
+  const [across, down] = [page.fraction(TAG.xResolution), page.fraction(TAG.yResolution)];
+  const [x, y] = [across ?? down, down ?? across];
   if (um === undefined || x === undefined || y === undefined || !(x > 0) || !(y > 0)) return undefined;
   return { x: um / x, y: um / y, source: 'resolution tag' };
 }

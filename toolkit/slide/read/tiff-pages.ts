@@ -8,6 +8,7 @@ export const TAG = {
   bits: 258,
   compression: 259,
   photometric: 262,
+  fillOrder: 266,
   description: 270,
   stripOffsets: 273,
   orientation: 274,
@@ -41,8 +42,10 @@ const SIZES: Readonly<Record<number, number>> = { 1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 
 const RATIONAL = 5;
 const MAX_PAGES = 10_000;
 const MAX_ENTRIES = 4_096;
-/** Tile offsets of a slide of 500,000 x 500,000 px are 30 MB; more is damage. */
+/** Tile offsets of a slide of 500,000 x 500,000 px are 30 MB; more, of all pages together, is damage. */
 const MAX_BYTES = 2 ** 28;
+/** Values of a tag that are read as numbers: more tiles no slide has. */
+const MAX_VALUES = 2 ** 24;
 
 interface Entry {
   readonly type: number;
@@ -69,15 +72,17 @@ export class TiffPage {
 
   /** The first value of a tag of whole numbers. */
   number(tag: Tag, otherwise: number): number {
-    return this.numbers(tag)[0] ?? otherwise;
+    return this.numbers(tag, 1)[0] ?? otherwise;
   }
 
-  /** All values of a tag of whole numbers; none where it is missing. */
-  numbers(tag: Tag): number[] {
+  /** The values of a tag of whole numbers, at most `most` of them; none where it is missing. */
+  numbers(tag: Tag, most = MAX_VALUES): number[] {
     const entry = this.#entries.get(tag);
     const bytes = SIZES[entry?.type ?? 0];
     if (entry === undefined || bytes === undefined || entry.type === RATIONAL) return [];
-    return Array.from({ length: entry.count }, (_, at) => numberAt(entry.data, at * bytes, bytes, this.#layout));
+    return Array.from({ length: Math.min(most, entry.count) }, (_, at) =>
+      numberAt(entry.data, at * bytes, bytes, this.#layout),
+    );
   }
 
   /** A tag of fractions: numerator over denominator of the first. */
@@ -115,11 +120,12 @@ export async function readTiffPages(source: ByteSource): Promise<TiffPages | und
   const head = await source.read(0, 16);
   const layout = layoutOf(head);
   if (layout === undefined) return undefined;
-  const seen = new Set<number>();
+  const reading: Reading = { source, layout, seen: new Set(), bytes: 0 };
+  const { seen } = reading;
   const pages: TiffPage[] = [];
   let at = layout.isBig ? numberAt(head, 8, 8, layout) : numberAt(head, 4, 4, layout);
   while (at > 0 && !seen.has(at) && seen.size < MAX_PAGES) {
-    const found = await readPage(source, at, layout, seen);
+    const found = await readPage(reading, at);
     if (found === undefined) break;
     pages.push(found.page);
     at = found.next;
@@ -127,13 +133,22 @@ export async function readTiffPages(source: ByteSource): Promise<TiffPages | und
   return { isLittle: layout.isLittle, pages };
 }
 
+/** How far a TIFF has been read. */
+interface Reading {
+  readonly source: ByteSource;
+  readonly layout: Layout;
+  /** Where the pages are that were read. */
+  readonly seen: Set<number>;
+  /** Bytes of their values: entries may point to the same ones again and again. */
+  bytes: number;
+}
+
 /** A page that is read a second time, in a loop of pages, ends the reading. */
 async function readPage(
-  source: ByteSource,
+  reading: Reading,
   at: number,
-  layout: Layout,
-  seen: Set<number>,
 ): Promise<{ readonly page: TiffPage; readonly next: number } | undefined> {
+  const { source, layout, seen } = reading;
   seen.add(at);
   const [countBytes, entryBytes, offsetBytes] = layout.isBig ? [8, 20, 8] : [2, 12, 4];
   const start = await source.read(at, countBytes);
@@ -145,13 +160,13 @@ async function readPage(
   const entries = new Map<number, Entry>();
   for (let from = 0; from < count * entryBytes; from += entryBytes) {
     const tag = numberAt(body, from, 2, layout);
-    const entry = KNOWN.has(tag) ? await readEntry(source, body.subarray(from, from + entryBytes), layout) : undefined;
+    const entry = KNOWN.has(tag) ? await readEntry(reading, body.subarray(from, from + entryBytes)) : undefined;
     if (entry !== undefined) entries.set(tag, entry);
   }
   const children: TiffPage[] = [];
   for (const child of new TiffPage(layout, entries, []).numbers(TAG.subDirectories)) {
     if (child === 0 || seen.has(child) || seen.size >= MAX_PAGES) continue;
-    const found = await readPage(source, child, layout, seen);
+    const found = await readPage(reading, child);
     if (found !== undefined) children.push(found.page);
   }
   const hasNext = body.length === count * entryBytes + offsetBytes;
@@ -160,17 +175,19 @@ async function readPage(
 }
 
 /** The values of an entry: in the entry itself where they fit, else where it points to. */
-async function readEntry(source: ByteSource, entry: Buffer, layout: Layout): Promise<Entry | undefined> {
+async function readEntry(reading: Reading, entry: Buffer): Promise<Entry | undefined> {
+  const { source, layout } = reading;
   const type = numberAt(entry, 2, 2, layout);
   const size = SIZES[type];
   if (size === undefined) return undefined;
   const [countBytes, place, room] = layout.isBig ? [8, 12, 8] : [4, 8, 4];
   const count = numberAt(entry, 4, countBytes, layout);
   const length = count * size;
-  if (length > MAX_BYTES) return undefined;
+  if (reading.bytes + length > MAX_BYTES) return undefined;
   const data =
     length <= room
       ? entry.subarray(place, place + length)
       : await source.read(numberAt(entry, place, room, layout), length);
+  reading.bytes += data.length;
   return data.length < length ? undefined : { type, count, data };
 }

@@ -6,17 +6,19 @@ import { readExactly } from './read-exactly.ts';
 import { RecentPixels } from './recent-pixels.ts';
 import { REMEDIES, slideUnreadable } from './slide-error.ts';
 import { type SlideLevel, slideLevel, slidePages, tilesOf } from './slide-level.ts';
-import { refuseLevel, refuseOtherFormats, refusePages } from './slide-obstacles.ts';
+import { refuseCodestream, refuseLevel, refuseOtherFormats, refusePages } from './slide-obstacles.ts';
 import { type StatedResolution, statedResolution } from './slide-resolution.ts';
 import type { SlideSource } from './slide-source.ts';
 import { readTiffPages, TAG, type TiffPage } from './tiff-pages.ts';
-import { decodeTile } from './tile-codec.ts';
+import { decodeTile, isJpeg2000 } from './tile-codec.ts';
 import { asRgb, type RgbTile } from './tile-colours.ts';
 
 // Decoded tiles are kept here; the cache of the library would hold them a second time.
 sharp.cache(false);
 
 const HEAD_BYTES = 160;
+/** Of a JPEG 2000 tile: its main header. */
+const CODESTREAM_BYTES = 4_096;
 /** Decoded tiles that are kept: a row of them, of a slide of 80,000 px. */
 const TILE_BYTES = 96 * 2 ** 20;
 const WHITE = 255;
@@ -48,7 +50,8 @@ export class TiffSlide implements SlideSource {
     this.scale = statedResolution(base, pages);
     this.vendor = vendorOf(base);
     this.otherPictures = pages.flatMap((page) => [page, ...page.children]).length - levels.length;
-    this.notes = [...notesOn(base), ...this.scale.notes];
+    const others = pages.flatMap((page) => [page, ...page.children]).filter((page) => isUnread(page, levels));
+    this.notes = [...notesOn(base), ...unreadNotes(others.length), ...this.scale.notes];
   }
 
   /**
@@ -72,7 +75,10 @@ export class TiffSlide implements SlideSource {
       refusePages(path, found);
       const [base] = found.levels;
       const levels = base === undefined ? [] : found.levels.map((page) => slideLevel(page, base, tiff.isLittle));
-      for (const level of levels) refuseLevel(path, level);
+      for (const level of levels) {
+        refuseLevel(path, level);
+        if (isJpeg2000(level.layout.compression)) refuseCodestream(path, level, await startOfTile(source, level));
+      }
       return new TiffSlide(path, handle, tiff.pages, levels);
     } catch (error) {
       await handle.close();
@@ -128,7 +134,8 @@ export class TiffSlide implements SlideSource {
     const { across, down } = tilesOf(of);
     const planes = of.page.number(TAG.planar, 1) === SEPARATE ? of.page.number(TAG.samples, 1) : 1;
     const rows = Math.min(of.tileHeight, of.height - Math.floor(index / across) * of.tileHeight);
-    const size = { width: of.tileWidth, height: of.isTiled ? of.tileHeight : rows };
+    const height = of.isTiled ? of.tileHeight : rows;
+    const size = { width: of.tileWidth, height, storedHeight: of.tileHeight };
     try {
       const stored = Array.from({ length: Math.min(planes, 3) }, (_, plane) => index + plane * across * down);
       const samples = await Promise.all(
@@ -171,12 +178,32 @@ function sourceOf(handle: FileHandle): ByteSource {
   return { read: (offset, length) => readExactly(handle, offset, length) };
 }
 
+/** The first bytes of the first tile that the file holds. */
+async function startOfTile(source: ByteSource, { offsets, lengths }: SlideLevel): Promise<Buffer> {
+  const present = lengths.findIndex((length, index) => length > 0 && (offsets[index] ?? 0) > 0);
+  return source.read(offsets[present] ?? 0, Math.min(CODESTREAM_BYTES, lengths[present] ?? 0));
+}
+
 function vendorOf(base: TiffPage): string {
   const description = base.text(TAG.description);
   if (/^Aperio/i.test(description)) return 'Aperio';
   if (description.includes('<OME')) return 'OME-TIFF';
   if (/philips/i.test(base.text(TAG.software))) return 'Philips TIFF';
   return description.includes('<scn') ? 'Leica SCN' : 'TIFF';
+}
+
+/** Whether a page is a picture of the size of a slide, such as another focal plane or a second piece of tissue. */
+function isUnread(page: TiffPage, levels: readonly SlideLevel[]): boolean {
+  const [base] = levels;
+  if (base === undefined || levels.some((level) => level.page === page)) return false;
+  const pixels = page.number(TAG.width, 0) * page.number(TAG.height, 0);
+  return base.page.has(TAG.tileWidth) === page.has(TAG.tileWidth) && 4 * pixels > base.width * base.height;
+}
+
+function unreadNotes(count: number): string[] {
+  if (count === 0) return [];
+  const which = count === 1 ? 'another large picture' : `${count} other large pictures`;
+  return [`The file contains ${which}, such as focal planes or further scanned areas; only the largest was read.`];
 }
 
 function notesOn(base: TiffPage): string[] {

@@ -1,17 +1,24 @@
-import * as zlib from 'node:zlib';
+import { inflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { decodeJpeg2000 } from './jpeg-2000.ts';
 import { decodeLzw } from './lzw.ts';
 import { decodePackBits } from './pack-bits.ts';
 import { TAG, type TiffPage } from './tiff-pages.ts';
 import { wholeJpeg } from './whole-jpeg.ts';
+import { decodeZstandard } from './zstandard.ts';
 
 /** Numbers of tag 259. */
-export const COMPRESSION = { none: 1, lzw: 5, jpeg: 7, deflate: 8, oldDeflate: 32_946, packBits: 32_773, zstd: 50_000 };
-const ZSTD_OF_LIBTIFF = 34_926;
+export const COMPRESSION = { none: 1, lzw: 5, jpeg: 7, deflate: 8, oldDeflate: 32_946, packBits: 32_773 };
+/** Of libtiff and of the registry. */
+const ZSTD: ReadonlySet<number> = new Set([34_926, 50_000]);
+const WEBP: ReadonlySet<number> = new Set([34_927, 50_001]);
 /** Of Aperio: YCbCr and RGB; of others: 33004 and 34712. */
 const JPEG_2000: ReadonlySet<number> = new Set([33_003, 33_004, 33_005, 34_712]);
 const APERIO_YCBCR = 33_003;
+/** Bytes that a piece may hold beyond its pixels. */
+const SPARE_BYTES = 1_024;
+/** px by which a JPEG may be larger than its tile: blocks of 16. */
+const MAX_PADDING = 16;
 
 /** Samples of a tile as the file means them: interleaved, one byte each. */
 export interface TileSamples {
@@ -33,24 +40,43 @@ export interface SampleLayout {
   readonly tables: Buffer | undefined;
 }
 
-/** Whether this process can decode a compression. */
+export function isJpeg2000(compression: number): boolean {
+  return JPEG_2000.has(compression);
+}
+
+/** Whether a compression can be decoded. */
 export function isDecodable(compression: number): boolean {
-  if (compression === COMPRESSION.zstd || compression === ZSTD_OF_LIBTIFF) return inflateZstd() !== undefined;
-  return Object.values(COMPRESSION).includes(compression) || JPEG_2000.has(compression);
+  return (
+    Object.values(COMPRESSION).includes(compression) || [JPEG_2000, ZSTD, WEBP].some((kind) => kind.has(compression))
+  );
 }
 
 /** Reads how a page stores its samples. */
 export function sampleLayout(page: TiffPage, isLittle: boolean): SampleLayout {
   const samples = page.number(TAG.samples, 1);
+  const compression = page.number(TAG.compression, COMPRESSION.none);
   return {
-    compression: page.number(TAG.compression, COMPRESSION.none),
+    compression,
     channels: page.number(TAG.planar, 1) === 2 ? 1 : samples,
     bits: page.number(TAG.bits, 1),
-    predictor: page.number(TAG.predictor, 1),
+    predictor: hasPredictor(compression) ? page.number(TAG.predictor, 1) : 1,
     isLittle,
     isRgb: page.number(TAG.photometric, 0) === 2 && samples >= 3,
     tables: page.bytes(TAG.jpegTables),
   };
+}
+
+/** Of others the tag has no meaning, and writers may leave it behind. */
+function hasPredictor(compression: number): boolean {
+  return [COMPRESSION.lzw, COMPRESSION.deflate, COMPRESSION.oldDeflate].includes(compression) || ZSTD.has(compression);
+}
+
+/** Size of a stored piece, px. */
+export interface PieceSize {
+  readonly width: number;
+  readonly height: number;
+  /** Rows that the file may have stored all the same: the last strip is often whole. */
+  readonly storedHeight?: number;
 }
 
 /**
@@ -62,27 +88,33 @@ export function sampleLayout(page: TiffPage, isLittle: boolean): SampleLayout {
 export async function decodeTile(
   bytes: Buffer,
   layout: SampleLayout,
-  size: { readonly width: number; readonly height: number },
+  { width, height, storedHeight = height }: PieceSize,
 ): Promise<TileSamples> {
-  if (layout.compression === COMPRESSION.jpeg) return decodeJpeg(wholeJpeg(bytes, layout.tables, layout.isRgb));
-  if (JPEG_2000.has(layout.compression)) return decodeJpeg2000(bytes, layout.compression === APERIO_YCBCR);
+  const size = { width, height };
+  const stored = { width, height: storedHeight };
+  if (layout.compression === COMPRESSION.jpeg)
+    return decodeImage(wholeJpeg(bytes, layout.tables, layout.isRgb), stored);
+  if (WEBP.has(layout.compression)) return decodeImage(bytes, stored);
+  if (JPEG_2000.has(layout.compression)) return decodeJpeg2000(bytes, stored, layout.compression === APERIO_YCBCR);
   const bytesPerSample = layout.bits / 8;
-  const length = size.width * size.height * layout.channels * bytesPerSample;
-  const raw = inflate(bytes, layout.compression, length);
+  const length = width * height * layout.channels * bytesPerSample;
+  const raw = inflate(bytes, layout.compression, length, width * storedHeight * layout.channels * bytesPerSample);
   if (raw.length < length) throw new RangeError(`its data end after ${raw.length} of ${length} bytes`);
   const samples = raw.subarray(0, length);
-  const data = bytesPerSample === 1 ? ofBytes(samples, layout, size.width) : ofWords(samples, layout, size.width);
+  const data = bytesPerSample === 1 ? ofBytes(samples, layout, width) : ofWords(samples, layout, width);
   return { ...size, channels: layout.channels, data };
 }
 
-async function decodeJpeg(jpeg: Buffer): Promise<TileSamples> {
-  const { data, info } = await sharp(jpeg, { ignoreIcc: true, failOn: 'error' })
-    .raw()
-    .toBuffer({ resolveWithObject: true });
+/** A JPEG or WebP. What it says of its size must not take all memory. */
+async function decodeImage(bytes: Buffer, { width, height }: PieceSize): Promise<TileSamples> {
+  const limitInputPixels = (width + MAX_PADDING) * (height + MAX_PADDING);
+  const image = sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels });
+  const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
   return { width: info.width, height: info.height, channels: info.channels, data };
 }
 
-function inflate(bytes: Buffer, compression: number, length: number): Uint8Array {
+/** @param most - Bytes that may come out. */
+function inflate(bytes: Buffer, compression: number, length: number, most: number): Uint8Array {
   switch (compression) {
     case COMPRESSION.none:
       return bytes;
@@ -90,26 +122,13 @@ function inflate(bytes: Buffer, compression: number, length: number): Uint8Array
       return decodeLzw(bytes, length);
     case COMPRESSION.deflate:
     case COMPRESSION.oldDeflate:
-      return zlib.inflateSync(bytes, { maxOutputLength: length + 1024 });
+      return inflateSync(bytes, { maxOutputLength: most + SPARE_BYTES });
     case COMPRESSION.packBits:
       return decodePackBits(bytes, length);
-    default: {
-      const decompress = inflateZstd();
-      if (decompress === undefined) throw new RangeError(`it is compressed with ${compression}`);
-      return decompress(bytes);
-    }
+    default:
+      if (ZSTD.has(compression)) return decodeZstandard(bytes, most + SPARE_BYTES);
+      throw new RangeError(`it is compressed with ${compression}`);
   }
-}
-
-/** Zstandard, where this version of Node has it (22.15 and later). */
-function inflateZstd(): ((bytes: Uint8Array) => Buffer) | undefined {
-  const found: unknown = Reflect.get(zlib, 'zstdDecompressSync');
-  if (typeof found !== 'function') return undefined;
-  return (bytes) => {
-    const result: unknown = Reflect.apply(found, undefined, [bytes]);
-    if (Buffer.isBuffer(result)) return result;
-    throw new RangeError('Zstandard gave no bytes');
-  };
 }
 
 /** 8-bit samples; with predictor 2, each is the difference to its left neighbour. */

@@ -17,6 +17,12 @@ export interface SlideTissue {
   readonly pen: number;
 }
 
+/** Side of the blocks in which tissue is looked for, px of the view, and how many there are across and down. */
+export function tissueBlocks({ mpp, width, height }: Pick<SlideView, 'mpp' | 'width' | 'height'>) {
+  const block = mpp === undefined ? BLOCK_PX : Math.max(1, Math.round(BLOCK_UM / mpp));
+  return { block, width: Math.ceil(width / block), height: Math.ceil(height / block) };
+}
+
 /**
  * Finds the tissue of a slide in blocks of about 8 µm, see `findTissue`.
  *
@@ -24,8 +30,7 @@ export interface SlideTissue {
  * @throws ReigniteError IMAGE_UNREADABLE for a damaged tile.
  */
 export async function slideTissue(view: SlideView, isBlueTissue: boolean): Promise<SlideTissue> {
-  const block = view.mpp === undefined ? BLOCK_PX : Math.max(1, Math.round(BLOCK_UM / view.mpp));
-  const size = { width: Math.ceil(view.width / block), height: Math.ceil(view.height / block) };
+  const { block, ...size } = tissueBlocks(view);
   const { data, pen, width, height } = findTissue(await blockMeans(view.slide, block * view.scale, size), isBlueTissue);
   const found = data.reduce((sum, each) => sum + each, 0);
   return { mask: { block, width, height, data }, share: found / data.length, pen: pen / data.length };

@@ -108,7 +108,7 @@ async function giveUp(job: Download, part: PartFile, { size, md5 }: FileDigests)
   await part.moveTo(`${job.path}.corrupt`);
   throw new ReigniteError(
     'CHECKSUM_MISMATCH',
-    `${job.url} gave ${size} bytes with MD5 ${md5} twice; the record states ${job.size} bytes with MD5 ${job.md5}. ` +
+    `${job.url} gave ${size} bytes with MD5 ${md5} twice; expected ${job.size} bytes with MD5 ${job.md5}. ` +
       `The file is kept as ${job.path}.corrupt.`,
   );
 }

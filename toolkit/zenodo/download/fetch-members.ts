@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { ArchivePlace } from '../../archive/check-entries.ts';
 import type { LocatedMember } from '../../archive/list-archive.ts';
 import { sha256WhenRight } from '../../archive/present-member.ts';
 import { type UnpackedFile, unpackArchive } from '../../archive/unpack-archive.ts';
@@ -10,7 +11,7 @@ import { joinPieces, PiecesFile, removePieces } from './pieces-file.ts';
 import { fetchDirectory } from './remote-archive.ts';
 
 /** Members of an archive to be brought to disk without the rest of it. */
-export interface MembersFetch extends Omit<HttpGet, 'headers'> {
+export interface MembersFetch extends Omit<HttpGet, 'headers'>, ArchivePlace {
   /** Where the whole archive would be; the pieces are next to it. */
   readonly path: string;
   /** Of the archive, in bytes. */
@@ -18,7 +19,6 @@ export interface MembersFetch extends Omit<HttpGet, 'headers'> {
   readonly md5: string;
   /** Folder that receives the members. */
   readonly target: string;
-  readonly root?: string | undefined;
   /** Which members are wanted. Default: all. */
   readonly select?: ((path: string) => boolean) | undefined;
   /** Called with bytes fetched, and to be fetched. */
@@ -103,6 +103,7 @@ async function unpackMissing(job: MembersFetch, missing: readonly LocatedMember[
     archive: piecesPath(job.path),
     target: job.target,
     root: job.root,
+    folders: job.folders,
     select: (path) => paths.has(path),
     signal: job.signal,
   });

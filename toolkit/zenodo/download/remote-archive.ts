@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { constants, inflateRawSync } from 'node:zlib';
+import type { ArchivePlace } from '../../archive/check-entries.ts';
 import { readEndOfDirectory } from '../../archive/end-of-directory.ts';
 import { type LocatedMember, locateMembers } from '../../archive/list-archive.ts';
 import { openForReading } from '../../files/open-for-reading.ts';
@@ -8,14 +9,12 @@ import { fetchPieces } from './fetch-pieces.ts';
 import { joinPieces, type Piece, PiecesFile, removePieces } from './pieces-file.ts';
 
 /** Where an archive is, and where the few bytes of it are kept that are fetched. */
-export interface RemoteArchiveOptions extends Omit<HttpGet, 'headers'> {
+export interface RemoteArchiveOptions extends Omit<HttpGet, 'headers'>, ArchivePlace {
   /** File of the pieces; it takes no more space than they do. */
   readonly pieces: string;
   /** Of the archive, in bytes. */
   readonly size: number;
   readonly md5: string;
-  /** Folder that the members belong to, whether their paths say so or not. Default: they keep their paths. */
-  readonly root?: string | undefined;
 }
 
 /** The end of a zip: its records, and of small archives the directory too. In bytes. */
@@ -73,6 +72,16 @@ export class RemoteArchive {
    * @returns By path. A member that is packed in an unknown way or damaged is missing.
    */
   async heads(members: readonly LocatedMember[], length: number): Promise<ReadonlyMap<string, Buffer>> {
+    const starts = await this.starts(members, length);
+    return new Map([...starts].map(([path, content]) => [path, content.subarray(0, length)]));
+  }
+
+  /**
+   * As `heads`, by packed length: of a member that packs well, much more content comes than the bytes that are fetched.
+   *
+   * @param length - Packed bytes of each.
+   */
+  async starts(members: readonly LocatedMember[], length: number): Promise<ReadonlyMap<string, Buffer>> {
     await fetchPieces(this.#get, this.#get.size, this.#file, piecesOf(members, length), () => undefined);
     const handle = await open(this.#file.path, 'r');
     try {
@@ -81,7 +90,7 @@ export class RemoteArchive {
         const { start, end } = pieceOf(member, length);
         const { buffer } = await handle.read(Buffer.alloc(end - start), 0, end - start, start);
         const content = contentOf(buffer);
-        if (content !== undefined) found.set(member.path, content.subarray(0, length));
+        if (content !== undefined) found.set(member.path, content);
       }
       return found;
     } finally {
@@ -89,9 +98,10 @@ export class RemoteArchive {
     }
   }
 
-  /** How many requests `heads` would make. */
-  requestsOf(members: readonly LocatedMember[], length: number): number {
-    return piecesOf(members, length).flatMap((piece) => this.#file.missing(piece)).length;
+  /** How many requests `heads` would make, and how many bytes would come. */
+  costOf(members: readonly LocatedMember[], length: number): { readonly requests: number; readonly bytes: number } {
+    const missing = piecesOf(members, length).flatMap((piece) => this.#file.missing(piece));
+    return { requests: missing.length, bytes: missing.reduce((sum, { start, end }) => sum + end - start, 0) };
   }
 
   /** Closes the archive and forgets what was fetched. */
@@ -111,7 +121,7 @@ export async function fetchDirectory(
   file: PiecesFile,
   onBytes: () => void = () => undefined,
 ): Promise<readonly LocatedMember[]> {
-  const { size, root } = get;
+  const { size, root, folders } = get;
   const fetchTail = (bytes: number) =>
     fetchPieces(get, size, file, [{ start: Math.max(0, size - bytes), end: size }], onBytes);
   const readEnd = () => openForReading(file.path, (handle) => readEndOfDirectory(handle, get.url));
@@ -119,7 +129,7 @@ export async function fetchDirectory(
   // A long comment puts the end of the directory before the tail.
   const { offset, size: length } = await readEnd().catch(() => fetchTail(MAX_TAIL).then(readEnd));
   await fetchPieces(get, size, file, [{ start: offset, end: offset + length }], onBytes);
-  return locateMembers(file.path, { root });
+  return locateMembers(file.path, { root, folders });
 }
 
 function piecesOf(members: readonly LocatedMember[], length: number): Piece[] {

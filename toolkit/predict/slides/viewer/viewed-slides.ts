@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { ReigniteError } from '../../../errors.ts';
+import { counted } from '../../../format.ts';
 import type { ViewChoice } from '../../../slide/read/slide-view.ts';
-import type { ImagePrediction } from '../../prediction.ts';
+import { type ImagePrediction, isOfSlide } from '../../prediction.ts';
 import { readPredictionSummary } from '../../prediction-summary.ts';
 
 /** A prediction of a slide, and the folder that its files are below. */
@@ -26,15 +27,23 @@ export interface ViewedSlide {
  *
  * @param folders - Absolute.
  * @param slides - Folder that holds the slides now, where they were moved.
+ * @param onLeftOut - Gets a sentence on each folder whose predictions are not all of slides.
  * @throws ReigniteError FILE_MISSING for a folder without a prediction, or a slide that is not there; USAGE for folders
  *   without slides, and for two slides of one name; PATH_TRAVERSAL for a name that is not that of a single folder.
  */
-export async function viewedSlides(folders: readonly string[], slides?: string): Promise<readonly ViewedSlide[]> {
+export async function viewedSlides(
+  folders: readonly string[],
+  slides?: string,
+  onLeftOut: (note: string) => void = () => undefined,
+): Promise<readonly ViewedSlide[]> {
   const found = new Map<string, ViewedSlide>();
   for (const folder of folders) {
     const { images, settings } = await readPredictionSummary(folder);
     const { mpp, level } = settings;
     const choice = { ...(typeof mpp === 'number' && { mpp }), ...(typeof level === 'number' && { level }) };
+    const others = images.filter((image) => !isOfSlide(image)).length;
+    if (others > 0) onLeftOut(`${folder}: ${counted(others, 'image')} left out; the viewer shows whole slides only.`);
+    if (images.length === 0) onLeftOut(`${folder} contains no predicted slide.`);
     for (const image of images.filter(isOfSlide)) {
       requireFolderName(image.name, folder);
       const known = found.get(image.name);
@@ -51,10 +60,6 @@ export async function viewedSlides(folders: readonly string[], slides?: string):
   }
   for (const slide of found.values()) requireFiles(slide);
   return [...found.values()];
-}
-
-function isOfSlide({ files }: ImagePrediction): boolean {
-  return files['mask']?.endsWith('.tif') === true || files['density'] !== undefined;
 }
 
 /** Tiles are written into a folder of the slide's name. */

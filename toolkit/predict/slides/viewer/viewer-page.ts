@@ -22,6 +22,13 @@ export interface ShownSlide {
   readonly notes: readonly string[];
 }
 
+const SCRIPT = 'assets/slide-viewer.js';
+
+/** Whether a page is one that this program wrote, also an earlier version of it. */
+export function isViewerPage(text: string): boolean {
+  return text.includes(`<script src="${SCRIPT}">`);
+}
+
 /** The page of the viewer; everything that it loads is in the same folder. */
 export function viewerPage(slides: readonly ShownSlide[]): Html {
   const options = slides.map(({ name }, index) => html`<option value="${index}">${name}</option>`);
@@ -40,6 +47,6 @@ export function viewerPage(slides: readonly ShownSlide[]): Html {
 </aside>
 <div id="scale" role="img" aria-label="Scale bar" hidden><div id="bar"></div><span id="length"></span></div>
 ${jsonScript('slides', slides)}
-<script src="assets/openseadragon.min.js"></script><script src="assets/slide-viewer.js"></script></body></html>
+<script src="assets/openseadragon.min.js"></script><script src="${SCRIPT}"></script></body></html>
 `;
 }

@@ -1,6 +1,6 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { packageFile } from '../../../../config/package-files.ts';
 import { ReigniteError } from '../../../errors.ts';
@@ -8,13 +8,14 @@ import { writeFileAtomic } from '../../../files/atomic-write.ts';
 import { codeOf, hasCode } from '../../../files/disk-error.ts';
 import { lockFile } from '../../../files/file-lock.ts';
 import { ensureFreeSpace } from '../../../files/free-space.ts';
+import { readTextIfThere } from '../../../files/if-there.ts';
 import { readJsonIfValid } from '../../../files/json-file.ts';
 import { makeFolder } from '../../../files/make-folder.ts';
 import { sweepTemporaries } from '../../../files/temporary-files.ts';
 import { expectedBytes, writeDeepZoom, zoomTiles } from '../../../slide/write/deep-zoom.ts';
 import { pathOf, type ViewedSlide } from './viewed-slides.ts';
 import { type OpenSlideLayers, type ViewerLayer, withLayers } from './viewer-layers.ts';
-import { type ShownSlide, viewerPage } from './viewer-page.ts';
+import { isViewerPage, type ShownSlide, viewerPage } from './viewer-page.ts';
 
 /** Raised whenever the same slide would give other tiles. */
 const SCHEMA = 1;
@@ -76,7 +77,8 @@ export async function planViewer(
  *
  * @param plans - Of `planViewer`.
  * @returns The absolute path of the page, and how many tiles were written.
- * @throws ReigniteError NO_SPACE, NOT_WRITABLE, RESULTS_IN_USE; PREDICTION_CONFLICT where a slide's folder holds other files; what the slides and predictions lack; the signal's reason.
+ * @throws ReigniteError NO_SPACE, NOT_WRITABLE, RESULTS_IN_USE; PREDICTION_CONFLICT where a slide's folder holds other files, or the page
+ *   is that of another program; what the slides and predictions lack; the signal's reason.
  */
 export async function writeViewer(
   slides: readonly ViewedSlide[],
@@ -93,6 +95,8 @@ export async function writeViewer(
   const { signal: stop } = options;
   const signal = stop === undefined ? lock.lost : AbortSignal.any([stop, lock.lost]);
   try {
+    const page = join(out, 'index.html');
+    await refuseForeignPage(page);
     for (const { name } of slides) await refuseForeign(join(out, TILES, name));
     const shown: ShownSlide[] = [];
     let made = 0;
@@ -102,7 +106,6 @@ export async function writeViewer(
       made += written.made;
     }
     await writeAssets(join(out, 'assets'));
-    const page = join(out, 'index.html');
     await writeFileAtomic(page, String(viewerPage(shown)));
     return { page, made };
   } finally {
@@ -157,13 +160,23 @@ async function sourcesOf({ path, tissue, cells, choice }: ViewedSlide, isFull: b
     ...(tissue === undefined ? [] : [pathOf(tissue, 'mask'), pathOf(tissue, 'margin')]),
     ...(cells === undefined ? [] : [pathOf(cells, 'points')]),
   ];
+  // Names alone: the page is passed on as a folder, and must not tell where the files were.
   const described = await Promise.all(
     files.map(async (file) => {
       const { size, mtimeMs } = await stat(file);
-      return { file, size, mtimeMs };
+      return { file: basename(file), size, mtimeMs };
     }),
   );
   return `${JSON.stringify({ schema: SCHEMA, isFull, choice, files: described }, null, 1)}\n`;
+}
+
+/** Makes sure that there is no page, or one of a viewer. */
+async function refuseForeignPage(page: string): Promise<void> {
+  const text = await readTextIfThere(page);
+  if (text === undefined || isViewerPage(text)) return;
+  throw new ReigniteError('PREDICTION_CONFLICT', `${page} was not written by the viewer, which would overwrite it.`, {
+    remedy: 'Name another folder with `--out`, or move that file away.',
+  });
 }
 
 /** Makes sure that a folder holds nothing, or tiles of a viewer. */

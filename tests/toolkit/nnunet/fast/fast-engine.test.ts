@@ -1,0 +1,113 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { decodeLabels } from '../../../../toolkit/image/decode-labels.ts';
+import { encodeLabels } from '../../../../toolkit/image/encode-png.ts';
+import { createRoiSegmenter } from '../../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
+import { noise } from '../../../support/noise.ts';
+import { jobIn, readGrey16, useScratch, writeRgb } from '../support/scratch.ts';
+import { writeTinyModel } from '../support/tiny-model.ts';
+
+const TILE = 32;
+/** Of 65,535: margins up to which sums in another order, or half precision, may choose the other label. */
+const NEAR_TIE = { float32: 2, float16: 700 };
+
+const scratch = useScratch();
+const segmenter = createRoiSegmenter({ provider: 'cpu', threads: 1 });
+afterAll(() => segmenter.close());
+
+const WAYS = [
+  { sums: 'host', precision: 'float32' },
+  { sums: 'device', precision: 'float32' },
+  { sums: 'device', precision: 'float16' },
+] as const;
+
+async function tinyJob(name: string, [width, height]: readonly [number, number], more: object) {
+  const image = await writeRgb(scratch.path(`${width}x${height}.png`), width, height, noise(width * height * 3, 5));
+  const modelDir = await writeTinyModel(scratch.path('model'), [TILE, TILE]);
+  return { ...jobIn(scratch, name, image), modelDir, ...more };
+}
+
+async function segmentTiny(name: string, size: readonly [number, number], more: object) {
+  const job = await tinyJob(name, size, more);
+  const result = await segmenter.segment(job);
+  return { result, mask: (await decodeLabels(job.mask)).data, margin: await readGrey16(job.margin) };
+}
+
+/** Mean over the classes that occur. */
+function meanDice(one: Uint8Array, other: Uint8Array): number {
+  const classes = [...new Set([...one, ...other])];
+  const scores = classes.map((value) => {
+    let [both, either] = [0, 0];
+    for (let at = 0; at < one.length; at++) {
+      const [ours, theirs] = [one[at] === value, other[at] === value];
+      if (ours && theirs) both++;
+      either += Number(ours) + Number(theirs);
+    }
+    return (2 * both) / either;
+  });
+  return scores.reduce((sum, score) => sum + score, 0) / classes.length;
+}
+
+describe.each(WAYS)('the fast engine, sums on the $sums, $precision', ({ sums, precision }) => {
+  it.each([
+    [100, 120],
+    [20, 70],
+    [33, 49],
+    [32, 32],
+    [81, 65],
+  ] as const)('gives the labels of the exact engine but for near ties (%i x %i px)', async (width, height) => {
+    const exact = await segmentTiny('exact', [width, height], {});
+    const fast = await segmentTiny('fast', [width, height], { engine: 'fast', sums, precision });
+    expect(exact.result.engine).toBeUndefined();
+    expect(fast.result).toMatchObject({ engine: 'fast', precision, provider: 'cpu', tiles: exact.result.tiles });
+    const most = NEAR_TIE[precision];
+    for (const [at, label] of exact.mask.entries()) {
+      if (fast.mask[at] !== label) expect(exact.margin[at]).toBeLessThanOrEqual(most);
+    }
+    expect(meanDice(exact.mask, fast.mask)).toBeGreaterThan(precision === 'float32' ? 0.9999 : 0.99);
+    const farthest = Math.max(...exact.margin.map((value, at) => Math.abs(value - (fast.margin[at] ?? 0))));
+    expect(farthest).toBeLessThanOrEqual(most);
+  });
+
+  it('predicts annotated pixels alone and to the same labels', async () => {
+    const how = { engine: 'fast', sums, precision };
+    const [width, height] = [90, 100];
+    const truth = new Uint8Array(width * height);
+    for (let y = 40; y < 80; y++) truth.fill(3, y * width + 50, y * width + 70);
+    await encodeLabels(scratch.path('truth.png'), { width, height, data: truth });
+    const full = await segmentTiny('full', [width, height], how);
+    const part = await segmentTiny('part', [width, height], {
+      ...how,
+      scope: 'annotated',
+      truth: scratch.path('truth.png'),
+    });
+    expect(part.result.tiles).toBeLessThan(full.result.tiles);
+    for (const [at, value] of truth.entries()) {
+      expect(part.mask[at]).toBe(value === 0 ? 255 : full.mask[at]);
+      if (value !== 0) expect(part.margin[at]).toBe(full.margin[at]);
+    }
+  });
+});
+
+describe('the graph of the fast engine', () => {
+  it('opens one session for all images', async () => {
+    const how = { engine: 'fast', sums: 'device' };
+    const [first, second] = [await segmentTiny('first', [100, 120], how), await segmentTiny('second', [90, 110], how)];
+    expect(first.result.counts?.opened).toBe(1);
+    expect(second.result.counts?.opened).toBe(1);
+  });
+
+  it('gives the same bytes whatever the size of the batch', async () => {
+    const one = await segmentTiny('one', [100, 120], { engine: 'fast', sums: 'device', batchSize: 1 });
+    const four = await segmentTiny('four', [100, 120], { engine: 'fast', sums: 'device', batchSize: 4 });
+    expect(four.result.counts?.batch).toBe(4);
+    expect(four.mask).toEqual(one.mask);
+    expect(four.margin).toEqual(one.margin);
+  });
+});
+
+it('refuses half precision where sums are made on the host', async () => {
+  await expect(segmentTiny('half', [40, 40], { engine: 'fast', precision: 'float16' })).rejects.toMatchObject({
+    code: 'ENGINE_UNSUPPORTED',
+    message: expect.stringContaining('float16 on CUDA only, not on cpu'),
+  });
+});

@@ -1,0 +1,111 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { DeviceRows } from '../../../../toolkit/nnunet/fast/device-rows.ts';
+import { HostRows } from '../../../../toolkit/nnunet/fast/host-rows.ts';
+import { RowsNetwork } from '../../../../toolkit/nnunet/fast/rows-network.ts';
+import { readModelCard } from '../../../../toolkit/nnunet/model-card.ts';
+import {
+  type ImageNetworks,
+  type PassOver,
+  segmentWith,
+} from '../../../../toolkit/nnunet/sliding-window/segment-roi.ts';
+import { noise } from '../../../support/noise.ts';
+import { fakeNetworks } from '../support/fake-networks.ts';
+import { jobIn, useScratch, writeRgb } from '../support/scratch.ts';
+import { writeTinyModel } from '../support/tiny-model.ts';
+
+const [WIDTH, HEIGHT, TILE] = [70, 120, 32];
+const IDENTITY = { model: 'tiny' };
+const scratch = useScratch();
+
+/** Segments until it is done, interrupted whenever it was about to predict for the `patience`-th time. */
+async function segmentInPieces(
+  job: Parameters<typeof segmentWith>[0],
+  networks: ImageNetworks,
+  passOver: PassOver,
+  patience: number,
+): Promise<number> {
+  for (let attempts = 1; ; attempts++) {
+    let left = patience;
+    const throwIfAborted = () => {
+      if (left-- <= 0) throw new Error('killed');
+    };
+    const signal = { throwIfAborted };
+    const isDone = await segmentWith(job, networks, passOver, IDENTITY, { signal }).then(
+      () => true,
+      (error: unknown) => {
+        if (error instanceof Error && error.message === 'killed') return false;
+        throw error;
+      },
+    );
+    if (isDone) return attempts;
+  }
+}
+
+async function expectSameInPieces(networks: ImageNetworks, passOver: PassOver, patience: number): Promise<void> {
+  const image = await writeRgb(scratch.path('image.png'), WIDTH, HEIGHT, noise(WIDTH * HEIGHT * 3, 7));
+  const [whole, pieces] = [jobIn(scratch, 'whole', image), jobIn(scratch, 'pieces', image)];
+  await segmentWith(whole, networks, passOver, IDENTITY);
+  expect(await segmentInPieces(pieces, networks, passOver, patience)).toBeGreaterThan(3);
+  for (const file of ['mask', 'margin'] as const) {
+    expect((await readFile(pieces[file])).equals(await readFile(whole[file]))).toBe(true);
+  }
+}
+
+describe('the fast engine, interrupted and resumed', () => {
+  it('ends in the same bytes with sums on the host', async () => {
+    const networks = fakeNetworks({ height: TILE, width: TILE }, 4, 3);
+    const tilesOfRow = 4;
+    await expectSameInPieces(
+      networks,
+      (roi, partial, before) => new HostRows(roi, networks, partial, before),
+      3 * tilesOfRow + 3,
+    );
+  });
+
+  it('ends in the same bytes with sums in the graph, also in blocks of other heights', async () => {
+    const modelDir = await writeTinyModel(scratch.path('model'), [TILE, TILE]);
+    const card = await readModelCard(modelDir);
+    const options = { provider: 'cpu', precision: 'float32', batch: 1, session: { threads: 1 } } as const;
+    const [high, low] = [
+      await RowsNetwork.open(modelDir, card, options),
+      await RowsNetwork.open(modelDir, card, { ...options, runSeconds: 0 }),
+    ];
+    let calls = 0;
+    const passOver: PassOver = (roi, partial, before) =>
+      new DeviceRows(roi, calls++ === 0 ? high : low, partial, before);
+    // The first image shows the network of high blocks how long a tile takes.
+    const image = await writeRgb(scratch.path('small.png'), TILE, TILE, noise(TILE * TILE * 3, 3));
+    await segmentWith(jobIn(scratch, 'small', image), high, passOver, IDENTITY);
+    calls = 0;
+    try {
+      await expectSameInPieces(high, passOver, 2);
+    } finally {
+      await high.close();
+      await low.close();
+    }
+  });
+});
+
+it('brings back three bytes per pixel where all rows fit into one run', async () => {
+  const modelDir = await writeTinyModel(scratch.path('model'), [TILE, TILE]);
+  const network = await RowsNetwork.open(modelDir, await readModelCard(modelDir), {
+    provider: 'cpu',
+    precision: 'float32',
+    batch: 2,
+    session: { threads: 1 },
+    runSeconds: Number.POSITIVE_INFINITY,
+  });
+  const passOver: PassOver = (roi, partial, before) => new DeviceRows(roi, network, partial, before);
+  const image = await writeRgb(scratch.path('image.png'), WIDTH, HEIGHT, noise(WIDTH * HEIGHT * 3, 7));
+  try {
+    await segmentWith(jobIn(scratch, 'first', image), network, passOver, IDENTITY);
+    const before = network.counts.outputBytes;
+    await segmentWith(jobIn(scratch, 'second', image), network, passOver, IDENTITY);
+    expect(network.counts.outputBytes - before).toBe(3 * WIDTH * HEIGHT);
+    // Sums of a row that another one adds to came back in the first.
+    expect(before).toBeGreaterThan(3 * WIDTH * HEIGHT);
+  } finally {
+    await network.close();
+  }
+});

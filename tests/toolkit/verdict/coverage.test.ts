@@ -1,0 +1,68 @@
+import { expect, it } from 'vitest';
+import { VerdictConfig } from '../../../config/verdict-config.ts';
+import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';
+import { partialCoverage } from '../../../toolkit/verdict/coverage.ts';
+import { judgeCells } from '../../../toolkit/verdict/judge-cells.ts';
+import { judgeTissue } from '../../../toolkit/verdict/judge-tissue.ts';
+import type { PointsComparison } from '../../../toolkit/verdict/verdict-file.ts';
+import { agreementOracle } from '../metrics/agreement-oracle.ts';
+
+const left = (roi: string) => ({ roi, verdict: 'not comparable', reason: 'There is no mask.' }) as const;
+const config = VerdictConfig.parse({});
+
+it('names ROIs that a verdict is not about, unless it is about none', () => {
+  const done = { roi: 'a', verdict: 'reproduced' } as const;
+  expect(partialCoverage([done])).toEqual([]);
+  expect(partialCoverage([left('b')])).toEqual([]);
+  expect(partialCoverage([done, left('b')])).toEqual([
+    'WARNING: The verdict is about 1 of 2 ROIs. Not compared: b: There is no mask.',
+  ]);
+  const [many] = partialCoverage([done, ...['b', 'c', 'd', 'e', 'f'].map(left)]);
+  expect(many).toMatch(/about 1 of 6 ROIs\. .* d: There is no mask\. And 2 more\.$/);
+});
+
+const NONE: PointsComparison = {
+  ours: 0,
+  published: 0,
+  matched: 0,
+  farthest: 0,
+  extra: 0,
+  missing: 0,
+  unexplained: 0,
+};
+const cells = (comparison: PointsComparison) =>
+  judgeCells({
+    task: 'nuclei',
+    annotations: { ...agreementOracle('open', 'nuclei').annotations, images: [] },
+    config,
+    images: [
+      { roi: 'a', comparison, published: [], ours: [] },
+      { roi: 'b', reason: 'There are no points.' },
+    ],
+  });
+
+it('is a warning of the verdict on points', () => {
+  expect(cells({ ...NONE, ours: 1, published: 1, matched: 1 })).toMatchObject({
+    verdict: 'reproduced',
+    warnings: ['WARNING: The verdict is about 1 of 2 ROIs. Not compared: b: There are no points.'],
+  });
+});
+
+it('reproduces nothing where no image that can be compared has a point', () => {
+  expect(cells(NONE)).toMatchObject({
+    verdict: 'not comparable',
+    inference: { reason: 'No image that can be compared has a point.' },
+  });
+});
+
+it('is a warning of the verdict on masks', () => {
+  const between = Array.from({ length: 17 }, () => new Array<number>(17).fill(0));
+  const comparison = { pixels: 1, differing: 0, largestConfidence: 0, lowConfidence: 0, between };
+  const counts = ConfusionMatrix.fromRows(between);
+  const rois = [{ roi: 'a', comparison, published: counts, ours: counts }, left('b')];
+  expect(judgeTissue('he', rois, counts, config.he)).toMatchObject({
+    verdict: 'reproduced',
+    evaluation: { verdict: 'not comparable', reason: expect.stringContaining('1 of 2 cannot be compared') },
+    warnings: [expect.stringContaining('about 1 of 2 ROIs. Not compared: b: There is no mask.')],
+  });
+});

@@ -1,0 +1,152 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import type { CellTask } from '../../config/tasks.ts';
+import { ReigniteError } from '../errors.ts';
+import { statIfThere } from '../files/if-there.ts';
+import { makeFolder } from '../files/make-folder.ts';
+import { temporaryPathBeside } from '../files/temporary-files.ts';
+import { encodeLabels } from '../image/encode-png.ts';
+import { readPoints } from '../metrics/points-file.ts';
+import { writeNpy } from '../numpy/npy.ts';
+import { drawCellsLayers } from '../report/layers/cells-layers.ts';
+import { EDGES, type LayerWriter } from '../report/layers/layer-writer.ts';
+import type { RoiLayers } from '../report/layers/layers-file.ts';
+import { drawTissueLayers } from '../report/layers/tissue-layers.ts';
+import { Slide } from '../slide/read/slide.ts';
+import { slideOverview } from '../slide/tissue/slide-overview.ts';
+import type { SideSlide } from './side.ts';
+import { reducedMasks, withSlideMasks } from './slide-masks.ts';
+
+/** A slide whose layers are drawn. */
+interface DrawnSlide {
+  readonly slide: SideSlide;
+  /** Absolute path of the slide, which may have been moved. */
+  readonly image: string | undefined;
+  /** Absolute paths of the masks, or of the points. */
+  readonly published: string;
+  readonly ours: string;
+}
+
+type Drawn = Pick<RoiLayers, 'width' | 'height' | 'classes' | 'spots'>;
+
+/**
+ * Writes the layers of two masks of a slide, reduced to what a page shows.
+ *
+ * @throws ReigniteError FILE_MISSING, FILE_DAMAGED for masks that cannot be read.
+ */
+export async function drawSlideTissue(
+  { slide, image, published, ours }: DrawnSlide,
+  limit: number,
+  writer: LayerWriter,
+): Promise<Drawn> {
+  return inOwnFolder(writer, async (folder) => {
+    const reduced = await withSlideMasks(published, ours, (masks) => reducedMasks(masks, EDGES[0]));
+    if (typeof reduced === 'string') throw new ReigniteError('NOT_COMPARABLE', reduced);
+    const { width, height, step } = reduced;
+    const [a, b] = [join(folder, 'a.png'), join(folder, 'b.png')];
+    await encodeLabels(a, { width, height, data: reduced.a });
+    await encodeLabels(b, { width, height, data: reduced.b });
+    if (step > 1)
+      writer.notes.push(`A pixel shows ${step} x ${step} px of the masks, and differs if any of them does.`);
+    const picture = await overviewOf(image, slide, { width, height }, join(folder, 'image.png'), writer);
+    return drawTissueLayers({ image: picture, published: a, ours: b }, limit, writer);
+  });
+}
+
+/**
+ * Writes the layers of the cells of a slide, at the size of a page.
+ *
+ * @param of.maxDistance - Cells of one class farther apart than this many px of the network's picture differ.
+ * @throws ReigniteError FILE_MISSING, NPY_INVALID for points that cannot be read.
+ */
+export async function drawSlideCells(
+  {
+    task,
+    slide,
+    image,
+    published,
+    ours,
+    maxDistance,
+  }: DrawnSlide & { readonly task: CellTask; readonly maxDistance: number },
+  limit: number,
+  writer: LayerWriter,
+): Promise<Drawn> {
+  return inOwnFolder(writer, async (folder) => {
+    const factor = Math.min(1, EDGES[0] / Math.max(slide.width, slide.height));
+    const size = { width: Math.ceil(slide.width * factor), height: Math.ceil(slide.height * factor) };
+    const path = join(folder, 'image.png');
+    const picture = (await overviewOf(image, slide, size, path, writer)) ?? (await blank(size, path));
+    const [a, b] = [join(folder, 'a.npy'), join(folder, 'b.npy')];
+    await writeScaled(task, published, factor, a);
+    await writeScaled(task, ours, factor, b);
+    const within = (maxDistance * factor * slide.width) / slide.seen.width;
+    return drawCellsLayers(
+      { task, image: picture, published: a, ours: b, readers: [], maxDistance: within },
+      limit,
+      writer,
+    );
+  });
+}
+
+/** Writes a picture of a slide; undefined where the slide is not there or cannot be read, which is noted. */
+async function overviewOf(
+  image: string | undefined,
+  { width, height, picture }: SideSlide,
+  size: { readonly width: number; readonly height: number },
+  path: string,
+  writer: LayerWriter,
+): Promise<string | undefined> {
+  const slide = image === undefined ? undefined : await openIfThere(image);
+  if (slide === undefined) {
+    if (picture !== undefined && (await statIfThere(picture)) !== undefined) return picture;
+    writer.notes.push('The layer "image" is missing: the slide is no longer at its path.');
+    return undefined;
+  }
+  try {
+    if (slide.width !== width || slide.height !== height) return picture;
+    const overview = await slideOverview(slide);
+    const raw = { width: overview.width, height: overview.height, channels: 3 as const };
+    await sharp(overview.data, { raw })
+      .resize({ ...size, fit: 'fill' })
+      .png({ compressionLevel: 1 })
+      .toFile(path);
+    return path;
+  } finally {
+    await slide.close();
+  }
+}
+
+async function openIfThere(image: string): Promise<Slide | undefined> {
+  try {
+    return await Slide.open(image);
+  } catch (error) {
+    if (error instanceof ReigniteError && !error.retryable) return undefined;
+    throw error;
+  }
+}
+
+async function blank(size: { readonly width: number; readonly height: number }, path: string): Promise<string> {
+  await sharp({ create: { ...size, channels: 3, background: '#ffffff' } })
+    .png()
+    .toFile(path);
+  return path;
+}
+
+async function writeScaled(task: CellTask, from: string, factor: number, to: string): Promise<void> {
+  if ((await statIfThere(from)) === undefined) return;
+  const points = await readPoints(from, task);
+  const data = Float32Array.from(points.flatMap(({ x, y, class: of }) => [x * factor, y * factor, of]));
+  await writeNpy(to, { dtype: 'float32', shape: [points.length, 3], data });
+}
+
+/** Works in a folder next to the layers, which is removed afterwards. */
+async function inOwnFolder<Result>(writer: LayerWriter, work: (folder: string) => Promise<Result>): Promise<Result> {
+  const folder = temporaryPathBeside(writer.folder);
+  await makeFolder(folder);
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,13 @@
+import type { GraphBuilder, Value } from '../../onnx/graph/graph.ts';
+import { floats } from '../../onnx/graph/operators.ts';
+
+/** A constant number. */
+export function scalar(graph: GraphBuilder, name: string, value: number): Value {
+  return floats(graph, name, [], () => Float32Array.of(value));
+}
+
+/** Constant indices in one axis, which every provider takes. */
+export function int32s(graph: GraphBuilder, name: string, values: readonly number[]): Value {
+  const read = async () => Int32Array.from(values);
+  return graph.tensor({ name, elementType: 'int32', shape: [values.length], read });
+}

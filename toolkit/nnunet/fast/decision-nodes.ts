@@ -1,0 +1,141 @@
+import { ELEMENT_TYPES, type GraphBuilder, type Value } from '../../onnx/graph/graph.ts';
+import { add, integers, multiply } from '../../onnx/graph/operators.ts';
+import type { Decision } from '../model-method.ts';
+import { scalar } from './constants.ts';
+import { castTo } from './fold-nodes.ts';
+
+/** Largest margin, see `argmaxAndMargin`. */
+const WHITE = 65535;
+/** Label of a pixel to which a network gave no number; no class has it. */
+export const NOT_A_NUMBER = 255;
+
+/** What leaves the graph for every pixel. */
+export interface DecidedPixels {
+  /** uint8 */
+  readonly labels: Value;
+  /** uint16 */
+  readonly margins: Value;
+}
+
+/**
+ * Adds what makes labels and margins of blended outputs, as `rowDecider` does, in operations on whole planes.
+ *
+ * @param blended - [outputs + 1, rows, columns] float32: sums over tiles, and last the sum of their weights.
+ */
+export function decisionNodes(graph: GraphBuilder, blended: Value, outputs: number, decision: Decision): DecidedPixels {
+  return new DecisionNodes(graph).decide(blended, outputs, decision);
+}
+
+class DecisionNodes {
+  readonly #graph: GraphBuilder;
+
+  constructor(graph: GraphBuilder) {
+    this.#graph = graph;
+  }
+
+  decide(blended: Value, outputs: number, decision: Decision): DecidedPixels {
+    const planes = Array.from({ length: outputs }, (_, plane) => this.#plane(blended, plane));
+    const weights = this.#plane(blended, outputs);
+    const { label, margin } = this.#labelAndMargin(planes, weights, decision);
+    const broken = this.#node('isNaN', 'IsNaN', [this.#difference('broken', this.#sum('every', planes))]);
+    const said = this.#node('said', 'Where', [broken, this.#number('none', NOT_A_NUMBER), label]);
+    const scaled = multiply(this.#graph, 'decide.scaled', margin, this.#number('white', WHITE));
+    const whole = this.#node('whole', 'Round', [scaled]);
+    const clear = this.#node('clear', 'Where', [broken, this.#number('zero', 0), whole]);
+    return {
+      labels: castTo(this.#graph, 'labels', said, ELEMENT_TYPES.uint8),
+      margins: castTo(this.#graph, 'margins', clear, ELEMENT_TYPES.uint16),
+    };
+  }
+
+  #labelAndMargin(planes: readonly Value[], weights: Value, decision: Decision) {
+    switch (decision.kind) {
+      case 'softmax': {
+        const { label, best, second } = this.#tournament(planes);
+        const distance = this.#node('distance', 'Sub', [
+          best,
+          this.#node('second0', 'Max', [second, this.#number('zero', 0)]),
+        ]);
+        return { label, margin: this.#node('margin', 'Div', [distance, weights]) };
+      }
+      case 'logits': {
+        const means = planes.map((plane, at) => this.#node(`mean${at}`, 'Div', [plane, weights]));
+        const { label, best, second } = this.#tournament(means);
+        const powers = means.map((mean, at) => this.#powerOf(`power${at}`, mean, best));
+        const nearest = this.#node('rest', 'Sub', [this.#number('one', 1), this.#powerOf('nearest', second, best)]);
+        return { label, margin: this.#node('margin', 'Div', [nearest, this.#sum('powers', powers)]) };
+      }
+      case 'regions':
+        return this.#regions(planes, weights, decision.values);
+      case 'threshold':
+        throw new RangeError('Expected the decision of an nnU-Net, got a threshold');
+    }
+  }
+
+  /** The first of the largest planes, its value and that of the second. */
+  #tournament(planes: readonly Value[]) {
+    const [first, ...others] = planes;
+    if (first === undefined) throw new RangeError('Expected at least one class');
+    let best = first;
+    let second = this.#number('least', -3e38);
+    let label = this.#number('zero', 0);
+    for (const [at, plane] of others.entries()) {
+      const number = at + 1;
+      const isBetter = this.#node(`isBetter${number}`, 'Greater', [plane, best]);
+      label = this.#node(`label${number}`, 'Where', [isBetter, this.#number(`class${number}`, number), label]);
+      const lesser = this.#node(`lesser${number}`, 'Min', [plane, best]);
+      second = this.#node(`second${number}`, 'Max', [second, lesser]);
+      best = this.#node(`best${number}`, 'Max', [plane, best]);
+    }
+    return { label, best, second };
+  }
+
+  #regions(planes: readonly Value[], weights: Value, values: readonly number[]) {
+    let label = this.#number('zero', 0);
+    let margin = this.#number('one', 1);
+    for (const [at, plane] of planes.entries()) {
+      const mean = this.#node(`mean${at}`, 'Div', [plane, weights]);
+      const chance = this.#node(`chance${at}`, 'Sigmoid', [mean]);
+      const isIn = this.#node(`isIn${at}`, 'Greater', [chance, this.#number('half', 0.5)]);
+      label = this.#node(`label${at}`, 'Where', [isIn, this.#number(`value${at}`, values[at] ?? 0), label]);
+      const twice = this.#node(`twice${at}`, 'Mul', [chance, this.#number('two', 2)]);
+      const distance = this.#node(`distance${at}`, 'Abs', [
+        this.#node(`signed${at}`, 'Sub', [twice, this.#number('one', 1)]),
+      ]);
+      margin = this.#node(`margin${at}`, 'Min', [margin, distance]);
+    }
+    return { label, margin };
+  }
+
+  #powerOf(name: string, x: Value, best: Value): Value {
+    return this.#node(name, 'Exp', [this.#node(`${name}.from`, 'Sub', [x, best])]);
+  }
+
+  /** 0, but NaN where `x` is none or infinite. */
+  #difference(name: string, x: Value): Value {
+    return this.#node(name, 'Sub', [x, x]);
+  }
+
+  #sum(name: string, values: readonly Value[]): Value {
+    return values.reduce((sum, value, at) => add(this.#graph, `decide.${name}.${at}`, sum, value));
+  }
+
+  #plane(x: Value, plane: number): Value {
+    const index = integers(this.#graph, `decide.index${plane}`, [plane]);
+    const [after, axis] = [
+      integers(this.#graph, `decide.after${plane}`, [plane + 1]),
+      integers(this.#graph, `decide.axis${plane}`, [0]),
+    ];
+    const slice = this.#node(`slice${plane}`, 'Slice', [x, index, after, axis]);
+    return this.#node(`plane${plane}`, 'Squeeze', [slice, axis]);
+  }
+
+  #number(name: string, value: number): Value {
+    const full = `decide.${name}.constant`;
+    return this.#graph.has(full) ? { name: full } : scalar(this.#graph, full, value);
+  }
+
+  #node(name: string, operator: string, inputs: readonly Value[]): Value {
+    return this.#graph.node(`decide.${name}`, operator, inputs);
+  }
+}

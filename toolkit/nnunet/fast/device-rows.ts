@@ -1,0 +1,66 @@
+import { writeDecidedRows } from '../sliding-window/decided-rows.ts';
+import type { PartialRoi } from '../sliding-window/partial-roi.ts';
+import type { BeforeTile, ImagePass } from '../sliding-window/segment-roi.ts';
+import { startOfRow } from '../sliding-window/tile-grid.ts';
+import type { TiledRoi } from '../sliding-window/tiled-roi.ts';
+import { NOT_A_NUMBER } from './decision-nodes.ts';
+import { planBlock, type RowBlock } from './row-block.ts';
+import { carryFile, passesBefore } from './rows-done.ts';
+import type { BlockResult, RowsNetwork } from './rows-network.ts';
+
+/**
+ * Predicts an image in blocks of tile rows, each in one run of one graph, from which only labels and margins come back, and
+ * what the next block still adds to. A block is as high as memory and time allow; that changes no bit, because a pixel's
+ * terms are added in the order of the tile rows. Each block is committed.
+ */
+export class DeviceRows implements ImagePass {
+  readonly #roi: TiledRoi;
+  readonly #network: RowsNetwork;
+  readonly #partial: PartialRoi;
+  readonly #beforeTile: BeforeTile;
+
+  constructor(roi: TiledRoi, network: RowsNetwork, partial: PartialRoi, beforeTile: BeforeTile) {
+    this.#roi = roi;
+    this.#network = network;
+    this.#partial = partial;
+    this.#beforeTile = beforeTile;
+  }
+
+  async run(): Promise<void> {
+    const { grid } = this.#roi;
+    for (let { row } = this.#partial.next; row < grid.rows.length; row = this.#partial.next.row) {
+      this.#beforeTile({ row, fold: 0 }, passesBefore(this.#roi, row, this.#network.folds));
+      const block = { first: row, end: Math.min(grid.rows.length, row + this.#network.rowsAtOnce(grid)) };
+      const carried = this.#carriedTo(row);
+      const plan = planBlock(this.#roi, block, carried.rows);
+      const result = await this.#network.run(this.#roi, plan, block.end - block.first, carried);
+      this.#write(block, result);
+      if (result.carry !== undefined) this.#partial.writeFloats(carryFile(block.end - 1), result.carry);
+      this.#partial.commit({ row: block.end, fold: 0 }, row > 0 ? [carryFile(row - 1)] : []);
+    }
+  }
+
+  /** What the block before left: planes x rows x padded width. */
+  #carriedTo(row: number): { readonly rows: number; readonly sums: Float32Array } {
+    const { grid } = this.#roi;
+    const planes = this.#network.classes + 1;
+    if (row === 0) return { rows: 0, sums: new Float32Array(planes * grid.padded.width) };
+    const rows = startOfRow(grid, row - 1) + grid.patch.height - startOfRow(grid, row);
+    const sums = new Float32Array(planes * Math.max(1, rows) * grid.padded.width);
+    if (rows > 0) this.#partial.readFloats(carryFile(row - 1), 0, sums);
+    return { rows, sums };
+  }
+
+  #write({ first, end }: RowBlock, { labels, margins }: BlockResult): void {
+    const { grid } = this.#roi;
+    const top = startOfRow(grid, first);
+    for (let row = first; row < end; row++) {
+      writeDecidedRows(this.#roi, row, this.#partial, (y, ours, clear) => {
+        const from = (y - top) * grid.padded.width + grid.offset.x;
+        ours.set(labels.subarray(from, from + ours.length));
+        clear.set(margins.subarray(from, from + clear.length));
+        return !ours.includes(NOT_A_NUMBER);
+      });
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import type { GraphBuilder, GraphNode, GraphTensor, OnnxGraph, Value } from '../../onnx/graph/graph.ts';
+import type { Precision } from '../../onnx/session/engine-choice.ts';
+import { toHalves } from '../../pytorch/tensors/half-float.ts';
+
+/** A graph and the one inside it whose nodes may use its values. */
+export interface NestedBuilders {
+  /** Takes the weights. */
+  readonly outer: GraphBuilder;
+  /** Takes the nodes. */
+  readonly body: GraphBuilder;
+}
+
+/** These sum over many pixels or take exponents: they stay in float32. */
+const FULL_PRECISION = new Set(['InstanceNormalization', 'BatchNormalization', 'Softmax', 'Sigmoid']);
+
+/** ONNX number of a type that nodes are cast to. */
+const CAST_TO = { float32: 1, float16: 10 } as const;
+
+/** Casts a value. */
+export function castTo(graph: GraphBuilder, name: string, x: Value, to: number): Value {
+  return graph.node(name, 'Cast', [x], { to: { int: to } });
+}
+
+/**
+ * Adds the nodes of a fold's network to a graph that runs several tiles at once, under names that begin with `prefix`.
+ *
+ * @param fold - As converted: one input, one output, batch 1. U-Nets hold nothing that depends on the size of the batch.
+ * @param image - [tiles, channels, height, width] float32.
+ * @param prefix - Of all names of this copy.
+ * @param weights - Prefix of the names of its weights, which copies share.
+ * @returns [tiles, height, width, outputs] float32.
+ */
+export function addFold(
+  { outer, body }: NestedBuilders,
+  fold: OnnxGraph,
+  image: Value,
+  names: { readonly prefix: string; readonly weights: string },
+  precision: Precision,
+): Value {
+  return new FoldCopy({ outer, body }, fold, names, precision).add(image);
+}
+
+class FoldCopy {
+  readonly #builders: NestedBuilders;
+  readonly #fold: OnnxGraph;
+  readonly #prefix: string;
+  readonly #weights: string;
+  readonly #precision: Precision;
+  readonly #tensors: ReadonlyMap<string, GraphTensor>;
+  /** Values by their name in the fold, in each precision in which they were needed. */
+  readonly #values = new Map<string, Partial<Record<Precision, Value>>>();
+
+  constructor(
+    builders: NestedBuilders,
+    fold: OnnxGraph,
+    { prefix, weights }: { readonly prefix: string; readonly weights: string },
+    precision: Precision,
+  ) {
+    this.#builders = builders;
+    this.#fold = fold;
+    this.#prefix = prefix;
+    this.#weights = weights;
+    this.#precision = precision;
+    this.#tensors = new Map(fold.tensors.map((tensor) => [tensor.name, tensor]));
+  }
+
+  add(image: Value): Value {
+    const [input, output] = [this.#fold.inputs[0]?.name ?? '', this.#fold.outputs[0]?.name ?? ''];
+    this.#values.set(input, { float32: image });
+    for (const node of this.#fold.nodes) this.#addNode(node);
+    return this.#valueOf(output, 'float32');
+  }
+
+  #addNode({ name, operator, inputs, outputs, attributes }: GraphNode): void {
+    const precision = FULL_PRECISION.has(operator) ? 'float32' : this.#precision;
+    const result = this.#builders.body.node(
+      `${this.#prefix}${name}`,
+      operator,
+      inputs.map((input) => this.#valueOf(input, precision)),
+      Object.fromEntries(attributes.map((each) => [each.name, each.value])),
+    );
+    this.#values.set(outputs[0] ?? name, { [precision]: result });
+  }
+
+  #valueOf(name: string, precision: Precision): Value {
+    if (name === '') return { name: '' };
+    const tensor = this.#tensors.get(name);
+    if (tensor !== undefined) return this.#weight(tensor, precision);
+    const known = this.#values.get(name) ?? {};
+    const other = known.float32 ?? known.float16;
+    if (other === undefined) throw new RangeError(`The network ${this.#fold.name} uses ${name} before it is computed`);
+    const value =
+      known[precision] ?? castTo(this.#builders.body, `${this.#prefix}${name}.${precision}`, other, CAST_TO[precision]);
+    this.#values.set(name, { ...known, [precision]: value });
+    return value;
+  }
+
+  #weight(tensor: GraphTensor, precision: Precision): Value {
+    const isHalf = precision === 'float16' && tensor.elementType === 'float32';
+    const name = `${this.#weights}${tensor.name}${isHalf ? '.float16' : ''}`;
+    if (this.#builders.outer.has(name)) return { name };
+    if (!isHalf) return this.#builders.outer.tensor({ ...tensor, name });
+    return this.#builders.outer.tensor({
+      name,
+      elementType: 'float16',
+      shape: tensor.shape,
+      read: async () => halves(await tensor.read()),
+    });
+  }
+}
+
+function halves(values: Awaited<ReturnType<GraphTensor['read']>>): Uint16Array {
+  if (values instanceof Float32Array) return toHalves(values);
+  throw new TypeError('Expected weights in float32');
+}

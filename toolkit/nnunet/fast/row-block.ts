@@ -1,0 +1,146 @@
+import { finishedRows, startOfRow, type TileGrid } from '../sliding-window/tile-grid.ts';
+import type { TiledRoi } from '../sliding-window/tiled-roi.ts';
+import { COVERING } from './rows-graph.ts';
+
+/** Tile rows that one run of the graph predicts. */
+export interface RowBlock {
+  /** Index of the first tile row. */
+  readonly first: number;
+  /** Index behind the last. */
+  readonly end: number;
+}
+
+/** Where the graph finds what it adds up at each place along an axis. */
+export interface Sources {
+  /** count x length */
+  readonly places: Int32Array;
+  /** count x length: 1 where there is a source, else 0. */
+  readonly isThere: Float32Array;
+}
+
+/** A tile of a block; px in the padded image. */
+export interface BlockTile {
+  readonly top: number;
+  readonly left: number;
+}
+
+/** A block of tile rows as the graph takes it. */
+export interface BlockPlan {
+  /** The tiles that the networks see, row by row. */
+  readonly tiles: readonly BlockTile[];
+  /** Rows x columns of the grid: which of `tiles` is there; 0 where none is, whose pixels are not used. */
+  readonly order: Int32Array;
+  readonly across: Sources;
+  readonly down: Sources;
+  /** Rows that are decided, px. */
+  readonly finished: number;
+  /** Rows that are carried over to the next block, px. */
+  readonly unfinished: number;
+}
+
+/**
+ * Plans a block.
+ *
+ * @param carried - Rows that the block before left, px; 0 for the first.
+ * @throws RangeError where more tiles cover a pixel than the graph adds.
+ */
+export function planBlock(
+  { grid, tiles: inScope }: Pick<TiledRoi, 'grid' | 'tiles'>,
+  block: RowBlock,
+  carried: number,
+): BlockPlan {
+  const { patch, padded, columns } = grid;
+  const rows = grid.rows.slice(block.first, block.end);
+  const top = startOfRow(grid, block.first);
+  const height = startOfRow(grid, block.end - 1) + patch.height - top;
+  const tiles: BlockTile[] = [];
+  const order = new Int32Array(rows.length * columns.length);
+  for (const [row, start] of rows.entries()) {
+    const present = new Set(inScope[block.first + row]);
+    for (const [column, left] of columns.entries()) {
+      if (!present.has(left)) continue;
+      order[row * columns.length + column] = tiles.length;
+      tiles.push({ top: start, left });
+    }
+  }
+  const finished = finishedRows(grid, block.end - 1).to - top;
+  const starts = rows.map((start) => start - top);
+  return {
+    tiles,
+    order,
+    across: sources(columns, patch.width, padded.width, 0, 0),
+    down: sources(starts, patch.height, height, carried, Math.max(1, carried)),
+    finished,
+    unfinished: height - finished,
+  };
+}
+
+/**
+ * @param starts - Where tiles begin along the axis, px.
+ * @param tile - Length of a tile, px.
+ * @param carried - Places at the beginning that the first source has; without it there is no such source.
+ * @param offset - Places that come before those of the tiles; 0 means that there is no first source of another kind.
+ */
+function sources(starts: readonly number[], tile: number, length: number, carried: number, offset: number): Sources {
+  const first = offset === 0 ? 0 : 1;
+  const count = COVERING + first;
+  const places = new Int32Array(count * length);
+  const isThere = new Float32Array(count * length);
+  for (let at = 0; at < Math.min(carried, length); at++) {
+    places[at] = at;
+    isThere[at] = 1;
+  }
+  const used = new Uint8Array(length);
+  for (const [index, start] of starts.entries()) {
+    for (let inTile = 0; inTile < tile; inTile++) {
+      const at = start + inTile;
+      const source = first + (used[at] ?? 0);
+      if (source >= count)
+        throw new RangeError(`Expected at most ${COVERING} tiles over a pixel, got more at ${at} px`);
+      places[source * length + at] = offset + index * tile + inTile;
+      isThere[source * length + at] = 1;
+      used[at] = source - first + 1;
+    }
+  }
+  return { places, isThere };
+}
+
+/**
+ * The bytes of a block's tiles and where they are in the image.
+ *
+ * @param batch - Tiles that the networks see at once; the last batch is filled up with black tiles.
+ */
+export function fillTiles(
+  { grid, rgb, values }: Pick<TiledRoi, 'grid' | 'rgb' | 'values'>,
+  tiles: readonly BlockTile[],
+  batch: number,
+): { readonly bytes: Uint8Array; readonly inside: Uint8Array; readonly batches: number; readonly isWhole: boolean } {
+  const { patch, image, offset } = grid;
+  const batches = Math.ceil(tiles.length / batch);
+  const plane = patch.height * patch.width;
+  const bytes = new Uint8Array(batches * batch * plane * 3);
+  const isWhole = values.inside === undefined && image.height >= patch.height && image.width >= patch.width;
+  const inside = isWhole ? new Uint8Array(batches).fill(1) : new Uint8Array(batches * batch * plane);
+  for (const [index, { top, left }] of tiles.entries()) {
+    const from = Math.max(0, offset.x - left);
+    const to = Math.min(patch.width, offset.x - left + image.width);
+    for (let row = 0; row < patch.height; row++) {
+      const y = top + row - offset.y;
+      if (y < 0 || y >= image.height) continue;
+      const source = y * image.width + left + from - offset.x;
+      const target = index * plane + row * patch.width + from;
+      bytes.set(rgb.subarray(3 * source, 3 * (source + to - from)), 3 * target);
+      if (isWhole) continue;
+      if (values.inside === undefined) inside.fill(1, target, target + to - from);
+      else inside.set(values.inside.subarray(source, source + to - from), target);
+    }
+  }
+  return { bytes, inside, batches, isWhole };
+}
+
+/** Memory of a block on the device, roughly, bytes: scores of its tiles three times, and its rows three times. */
+export function blockBytes({ patch, padded, columns }: TileGrid, outputs: number, rows: number): number {
+  const tiles = rows * columns.length * patch.height * patch.width;
+  const band = (rows + 1) * patch.height * padded.width;
+  return 3 * (tiles + band) * (outputs + 1) * Float32Array.BYTES_PER_ELEMENT;
+}

@@ -1,0 +1,156 @@
+import { ANY_LENGTH, ELEMENT_TYPES, GraphBuilder, type OnnxGraph, type Value } from '../../onnx/graph/graph.ts';
+import { add, concat, floats, integers, multiply, transpose } from '../../onnx/graph/operators.ts';
+import type { Decision } from '../model-method.ts';
+import { int32s } from './constants.ts';
+import { decisionNodes } from './decision-nodes.ts';
+import { castTo } from './fold-nodes.ts';
+import { type EnsembleNodes, meanOfFolds } from './mean-of-folds.ts';
+
+/** Tiles of one axis that may cover a pixel: steps are longer than a third of a tile. */
+export const COVERING = 3;
+/** Values that a byte can have. */
+const BYTES = 256;
+
+export interface RowsGraphOptions extends EnsembleNodes {
+  /** Channels of the image that the networks take, 1 or 3. */
+  readonly channels: number;
+  /** Outputs a pixel. */
+  readonly outputs: number;
+  readonly decision: Decision;
+  /** Tiles that the networks see at once. */
+  readonly batch: number;
+  /** patch.height x patch.width float32: how much the pixels of a tile count. */
+  readonly weights: Float32Array;
+}
+
+/**
+ * Builds the graph that makes labels and margins of rows of tiles: everything between the bytes of the tiles and the
+ * labels stays on the device. Sums of a pixel are added in the order of the tiles, columns within a row first.
+ *
+ * Inputs: `tiles` uint8 [batches, batch, height, width, 3]; `inside` uint8, the same without channels, or [batches, 1, 1, 1];
+ * `tables` float32 [channels, 256], what a network sees for a byte; `order` int32, the tile at each place of the rows;
+ * `grid` and `joined` int64, shapes [rows, columns, outputs + 1, height, width] and [outputs + 1, rows * height, columns *
+ * width]; `across` int32 and `isAcross` float32 [3, padded width], `down` and `isDown` [4, height]: where the sum
+ * of a pixel comes from, the rows carried over first; `carried` float32 [outputs + 1, rows, padded width]; `finished`
+ * int64 [1], the rows that are decided.
+ * Outputs: `labels` uint8 and `margins` uint16 [finished, padded width]; `carry` float32.
+ */
+export function rowsGraph(options: RowsGraphOptions): OnnxGraph {
+  const { batch, channels, outputs, patch, decision } = options;
+  const [height, width] = patch;
+  const graph = new GraphBuilder('rows');
+  const tiles = graph.input('tiles', 'uint8', [ANY_LENGTH, batch, height, width, 3]);
+  const inside = graph.input('inside', 'uint8', [ANY_LENGTH, ANY_LENGTH, ANY_LENGTH, ANY_LENGTH]);
+  graph.input('tables', 'float32', [channels, BYTES]);
+  const order = graph.input('order', 'int32', [ANY_LENGTH]);
+  const grid = graph.input('grid', 'int64', [5]);
+  const joined = graph.input('joined', 'int64', [3]);
+  const across = graph.input('across', 'int32', [COVERING, ANY_LENGTH]);
+  const isAcross = graph.input('isAcross', 'float32', [COVERING, ANY_LENGTH]);
+  const down = graph.input('down', 'int32', [COVERING + 1, ANY_LENGTH]);
+  const isDown = graph.input('isDown', 'float32', [COVERING + 1, ANY_LENGTH]);
+  const carried = graph.input('carried', 'float32', [outputs + 1, ANY_LENGTH, ANY_LENGTH]);
+  const finished = graph.input('finished', 'int64', [1]);
+
+  const scores = graph.node('scores', 'Scan', [tiles, inside], {
+    body: { graph: batchGraph(graph, options) },
+    num_scan_inputs: { int: 2 },
+  });
+  const flat = reshaped(graph, 'flat', scores, [-1, outputs + 1, height, width]);
+  const placed = graph.node('placed', 'Gather', [flat, order], { axis: { int: 0 } });
+  const rows = graph.node('rows', 'Reshape', [placed, grid]);
+  const planes = graph.node('planes', 'Reshape', [transpose(graph, 'planesFirst', rows, [2, 0, 3, 1, 4]), joined]);
+  const bands = gathered(graph, 'across', planes, 2, COVERING, across, isAcross, [1, 1, -1]);
+  const sources = concat(graph, 'sources', [carried, bands], 1);
+  const sums = gathered(graph, 'down', sources, 1, COVERING + 1, down, isDown, [1, -1, 1]);
+  const zero = integers(graph, 'zero', [0]);
+  const one = integers(graph, 'one', [1]);
+  const done = graph.node('done', 'Slice', [sums, zero, finished, one]);
+  const carry = graph.node('carry', 'Slice', [sums, finished, integers(graph, 'end', [2 ** 31 - 1]), one]);
+  const { labels, margins } = decisionNodes(graph, done, outputs, decision);
+  graph.output(labels, 'uint8', [ANY_LENGTH, ANY_LENGTH]);
+  graph.output(margins, 'uint16', [ANY_LENGTH, ANY_LENGTH]);
+  graph.output(carry, 'float32', [outputs + 1, ANY_LENGTH, ANY_LENGTH]);
+  return graph.build();
+}
+
+/** One batch: bytes to weighted scores [batch, outputs + 1, height, width], the last plane being the weights. */
+function batchGraph(outer: GraphBuilder, options: RowsGraphOptions): OnnxGraph {
+  const { batch, outputs, patch } = options;
+  const [height, width] = patch;
+  const body = new GraphBuilder('batch');
+  const tile = body.input('tile', 'uint8', [batch, height, width, 3]);
+  const inside = body.input('tileInside', 'uint8', [ANY_LENGTH, ANY_LENGTH, ANY_LENGTH]);
+  const image = normalised(outer, body, tile, inside, options);
+  const mean = meanOfFolds({ outer, body }, options, image);
+  const channelsFirst = transpose(body, 'meanPlanes', mean, [0, 3, 1, 2]);
+  const weights = floats(outer, 'gaussian', [1, 1, height, width], () => options.weights);
+  const weighted = multiply(body, 'weighted', channelsFirst, weights);
+  const every = floats(outer, 'gaussians', [batch, 1, height, width], () => repeated(options.weights, batch));
+  const scores = concat(body, 'weightedAndWeights', [weighted, every], 1);
+  body.output(scores, 'float32', [batch, outputs + 1, height, width]);
+  return body.build();
+}
+
+/** [batch, channels, height, width] float32 of bytes: the table of each channel, 0 outside. */
+function normalised(
+  outer: GraphBuilder,
+  body: GraphBuilder,
+  tile: Value,
+  inside: Value,
+  { channels }: RowsGraphOptions,
+): Value {
+  const indices = castTo(body, 'tileIndices', tile, ELEMENT_TYPES.int32);
+  const kept =
+    channels === 3
+      ? indices
+      : body.node('tileChannels', 'Gather', [indices, int32s(outer, 'kept', [0])], { axis: { int: 3 } });
+  const starts = int32s(
+    outer,
+    'tableStarts',
+    Array.from({ length: channels }, (_, channel) => channel * BYTES),
+  );
+  const places = add(body, 'tilePlaces', kept, starts);
+  const table = reshaped(outer, 'tableFlat', { name: 'tables' }, [-1]);
+  const values = body.node('tileValues', 'Gather', [table, places], { axis: { int: 0 } });
+  const planes = transpose(body, 'tilePlanes', values, [0, 3, 1, 2]);
+  const mask = castTo(body, 'tileMask', inside, ELEMENT_TYPES.float32);
+  const last = body.node('tileMaskPlane', 'Unsqueeze', [mask, integers(outer, 'channelAxis', [1])]);
+  return multiply(body, 'tileImage', planes, last);
+}
+
+/** The sum over `count` sources of each place along an axis, where there are as many. */
+function gathered(
+  graph: GraphBuilder,
+  name: string,
+  x: Value,
+  axis: number,
+  count: number,
+  places: Value,
+  isThere: Value,
+  shape: readonly number[],
+): Value {
+  let sum: Value | undefined;
+  for (let k = 0; k < count; k++) {
+    const index = int32s(graph, `${name}.number${k}`, [k]);
+    const pick = (part: string, from: Value) =>
+      graph.node(`${name}.${part}${k}`, 'Gather', [from, index], { axis: { int: 0 } });
+    const indices = reshaped(graph, `${name}.indices${k}`, pick('places', places), [-1]);
+    const factor = reshaped(graph, `${name}.factor${k}`, pick('isThere', isThere), shape);
+    const values = graph.node(`${name}.values${k}`, 'Gather', [x, indices], { axis: { int: axis } });
+    const counted = multiply(graph, `${name}.counted${k}`, values, factor);
+    sum = sum === undefined ? counted : add(graph, `${name}.sum${k}`, sum, counted);
+  }
+  if (sum === undefined) throw new RangeError('Expected at least one source');
+  return sum;
+}
+
+function reshaped(graph: GraphBuilder, name: string, x: Value, shape: readonly number[]): Value {
+  return graph.node(name, 'Reshape', [x, integers(graph, `${name}.shape`, shape)]);
+}
+
+function repeated(values: Float32Array, times: number): Float32Array {
+  const all = new Float32Array(values.length * times);
+  for (let k = 0; k < times; k++) all.set(values, k * values.length);
+  return all;
+}

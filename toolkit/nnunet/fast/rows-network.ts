@@ -1,0 +1,227 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type InferenceSession, Tensor } from 'onnxruntime-node';
+import { ReigniteError } from '../../errors.ts';
+import { sha256Of } from '../../files/hash-file.ts';
+import { makeFolder } from '../../files/make-folder.ts';
+import { sweepTemporaries } from '../../files/temporary-files.ts';
+import { readModel } from '../../onnx/file/read-model.ts';
+import { writeModel } from '../../onnx/file/write-model.ts';
+import { nvidiaMemory } from '../../onnx/provider/nvidia.ts';
+import type { Precision } from '../../onnx/session/engine-choice.ts';
+import { openSession, type Provider, type SessionOptions } from '../../onnx/session/session.ts';
+import { type ModelCard, methodOf } from '../model-card.ts';
+import type { ModelMethod } from '../model-method.ts';
+import type { NetworkCounts } from '../networks/open-networks.ts';
+import { mirrorings } from '../networks/ort-fold-networks.ts';
+import { gaussianWeights, halfGaussianWeights } from '../sliding-window/gaussian.ts';
+import type { Size, TileGrid } from '../sliding-window/tile-grid.ts';
+import type { TiledRoi } from '../sliding-window/tiled-roi.ts';
+import { type BlockPlan, blockBytes, fillTiles } from './row-block.ts';
+import { COVERING, rowsGraph } from './rows-graph.ts';
+
+/** Folder next to the model for graphs derived from it. */
+const FOLDER = 'fast';
+/** Raised when graphs are built in another way. */
+const SCHEMA = 1;
+
+export interface RowsNetworkOptions {
+  readonly provider: Provider;
+  readonly precision: Precision;
+  /** Tiles that the networks see at once; 0 chooses by the memory of the device. */
+  readonly batch: number;
+  readonly session: SessionOptions;
+  /** How long one run should take at most, s: nothing stops it in between. Default 3. */
+  readonly runSeconds?: number;
+}
+
+/** What a block of tile rows gives. */
+export interface BlockResult {
+  /** finished rows x padded width */
+  readonly labels: Uint8Array;
+  readonly margins: Uint16Array;
+  /** planes x unfinished rows x padded width; missing behind the last tile row. */
+  readonly carry?: Float32Array;
+}
+
+const RUN_SECONDS = 3;
+/** Memory that is assumed for a device that does not say it, bytes. */
+const UNKNOWN_MEMORY = 8 * 2 ** 30;
+/** Shares of the device's memory for the activations of a batch, and for the sums of a block. */
+const [SHARE_OF_BATCH, SHARE_OF_BLOCK] = [0.15, 0.25];
+const MOST_TILES = 6;
+/** CUDA's kernels count the elements of a value in 31 bits. */
+const MOST_ELEMENTS = 2 ** 30;
+
+/** The networks of all folds in one graph that makes labels and margins of rows of tiles, see {@link rowsGraph}. */
+export class RowsNetwork {
+  readonly patch: Size;
+  readonly classes: number;
+  readonly method: ModelMethod;
+  readonly folds: number;
+  readonly batch: number;
+  readonly #session: InferenceSession;
+  readonly #memory: number;
+  readonly #runSeconds: number;
+  #outputBytes = 0;
+  #secondsPerTile: number | undefined;
+
+  private constructor(
+    card: ModelCard,
+    session: InferenceSession,
+    { batch, memory, runSeconds }: { readonly batch: number; readonly memory: number; readonly runSeconds: number },
+  ) {
+    this.patch = { height: card.patch[0], width: card.patch[1] };
+    this.classes = card.classes;
+    this.method = methodOf(card);
+    this.folds = card.folds.length;
+    this.batch = batch;
+    this.#session = session;
+    this.#memory = memory;
+    this.#runSeconds = runSeconds;
+  }
+
+  /**
+   * Builds the graph in the folder of the model where it is not there yet, and opens it.
+   *
+   * @throws ReigniteError MODEL_UNREADABLE, PROVIDER_UNAVAILABLE, ENGINE_UNSUPPORTED, NO_SPACE, NOT_WRITABLE.
+   */
+  static async open(folder: string, card: ModelCard, options: RowsNetworkOptions): Promise<RowsNetwork> {
+    const { provider, precision, session: chosen, runSeconds = RUN_SECONDS } = options;
+    const memory = (provider === 'cuda' ? nvidiaMemory() : undefined) ?? UNKNOWN_MEMORY;
+    const batch = options.batch > 0 ? options.batch : tilesAtOnce(card, provider, memory);
+    const file = await graphFile(folder, card, batch, precision);
+    const { session } = await openSession(file, { ...chosen, provider });
+    return new RowsNetwork(card, session, { batch, memory, runSeconds });
+  }
+
+  get counts(): NetworkCounts {
+    return { opened: 1, outputBytes: this.#outputBytes, batch: this.batch };
+  }
+
+  /** Tile rows for one run: as many as fit into memory and, by the time of the run before, into a few seconds. */
+  rowsAtOnce(grid: TileGrid): number {
+    const fits = (rows: number) => {
+      const elements = rows * grid.columns.length * grid.patch.height * grid.patch.width * (this.classes + 1);
+      return elements <= MOST_ELEMENTS && blockBytes(grid, this.classes, rows) <= SHARE_OF_BLOCK * this.#memory;
+    };
+    const inTime =
+      this.#secondsPerTile === undefined ? 1 : this.#runSeconds / (this.#secondsPerTile * grid.columns.length);
+    let rows = 1;
+    while (rows + 1 <= inTime && rows < grid.rows.length && fits(rows + 1)) rows++;
+    return rows;
+  }
+
+  /** @param carried - What the block before left. */
+  async run(
+    roi: TiledRoi,
+    plan: BlockPlan,
+    rows: number,
+    carried: { readonly rows: number; readonly sums: Float32Array },
+  ): Promise<BlockResult> {
+    const feeds = this.#feeds(roi, plan, rows, carried);
+    const start = performance.now();
+    const wanted = plan.unfinished > 0 ? ['labels', 'margins', 'carry'] : ['labels', 'margins'];
+    const outputs = await this.#session.run(feeds, wanted).catch((cause: unknown) => {
+      const message = `The networks failed on ${plan.tiles.length} tiles: ${String(cause)}`;
+      throw new ReigniteError('INFERENCE_FAILED', message, { cause });
+    });
+    this.#secondsPerTile = (performance.now() - start) / 1000 / Math.max(1, plan.tiles.length);
+    return this.#resultOf(outputs);
+  }
+
+  #feeds(
+    roi: TiledRoi,
+    plan: BlockPlan,
+    rows: number,
+    carried: { readonly rows: number; readonly sums: Float32Array },
+  ): Record<string, Tensor> {
+    const { patch, classes, batch } = this;
+    const { columns, padded } = roi.grid;
+    const { bytes, inside, batches, isWhole } = fillTiles(roi, plan.tiles, batch);
+    const { tables } = roi.values;
+    const flat = new Float32Array(tables.length * 256);
+    for (const [channel, table] of tables.entries()) flat.set(table, channel * 256);
+    const lengths = (values: readonly number[]) =>
+      new Tensor('int64', BigInt64Array.from(values, BigInt), [values.length]);
+    const planes = classes + 1;
+    const height = plan.finished + plan.unfinished;
+    return {
+      tiles: new Tensor('uint8', bytes, [batches, batch, patch.height, patch.width, 3]),
+      inside: new Tensor('uint8', inside, isWhole ? [batches, 1, 1, 1] : [batches, batch, patch.height, patch.width]),
+      tables: new Tensor('float32', flat, [tables.length, 256]),
+      order: new Tensor('int32', plan.order, [plan.order.length]),
+      grid: lengths([rows, columns.length, planes, patch.height, patch.width]),
+      joined: lengths([planes, rows * patch.height, columns.length * patch.width]),
+      across: new Tensor('int32', plan.across.places, [COVERING, padded.width]),
+      isAcross: new Tensor('float32', plan.across.isThere, [COVERING, padded.width]),
+      down: new Tensor('int32', plan.down.places, [COVERING + 1, height]),
+      isDown: new Tensor('float32', plan.down.isThere, [COVERING + 1, height]),
+      carried: new Tensor('float32', carried.sums, [planes, Math.max(1, carried.rows), padded.width]),
+      finished: lengths([plan.finished]),
+    };
+  }
+
+  #resultOf(outputs: InferenceSession.ReturnType): BlockResult {
+    const [labels, margins, carry] = [outputs['labels']?.data, outputs['margins']?.data, outputs['carry']?.data];
+    if (!(labels instanceof Uint8Array) || !(margins instanceof Uint16Array)) {
+      throw new ReigniteError('INTERNAL', 'The graph of the fast engine gave no labels and margins.');
+    }
+    this.#outputBytes += labels.byteLength + margins.byteLength;
+    if (!(carry instanceof Float32Array)) return { labels, margins };
+    this.#outputBytes += carry.byteLength;
+    return { labels, margins, carry };
+  }
+
+  /** Nothing: one session serves all images. */
+  async releaseLargeNetworks(): Promise<void> {}
+
+  async close(): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+/** Tiles whose activations fit into a share of the memory, roughly; one on the processor, where more gain nothing. */
+function tilesAtOnce({ patch, classes, architecture }: ModelCard, provider: Provider, memory: number): number {
+  if (provider === 'cpu') return 1;
+  const channels = 8 * (architecture.features[0] ?? 0) + 3 * classes;
+  const bytes = patch[0] * patch[1] * channels * Float32Array.BYTES_PER_ELEMENT;
+  return Math.min(MOST_TILES, Math.max(1, Math.floor((SHARE_OF_BATCH * memory) / bytes)));
+}
+
+/** The graph of a model for a size of batch and a precision; written when it is first needed. */
+async function graphFile(folder: string, card: ModelCard, batch: number, precision: Precision): Promise<string> {
+  const key = sha256Of([SCHEMA, card.digest, card.folds.map(({ sha256 }) => sha256), batch, precision].join('\n'));
+  const parent = join(folder, FOLDER);
+  const path = join(parent, `rows-${key.slice(0, 16)}.onnx`);
+  if (existsSync(path)) return path;
+  await makeFolder(parent);
+  await sweepTemporaries(parent);
+  const method = methodOf(card);
+  const [height, width] = card.patch;
+  const graph = rowsGraph({
+    folds: card.folds.map(({ file }) => readModel(join(folder, file))),
+    patch: card.patch,
+    mirrorings: mirrorings(card.v2?.mirrorAxes ?? []),
+    precision,
+    channels: method.normalisation.length,
+    outputs: card.classes,
+    decision: method.decision,
+    batch,
+    weights: method.window === 'v2' ? halfGaussianWeights(height, width) : gaussianWeights(height, width),
+  });
+  try {
+    await writeModel(path, graph);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new ReigniteError(
+      'ENGINE_UNSUPPORTED',
+      `The networks in ${folder} do not fit into one file: ${cause.message}.`,
+      {
+        cause,
+        remedy: 'Set `inference.precision` to float16, which halves them, or `inference.engine` to exact.',
+      },
+    );
+  }
+  return path;
+}

@@ -1,0 +1,67 @@
+import { ReigniteError } from '../../errors.ts';
+import type { PartialRoi } from './partial-roi.ts';
+import { bytesOf } from './raw-file.ts';
+import { finishedRows } from './tile-grid.ts';
+import { isAnnotated, NOT_PREDICTED } from './tile-scope.ts';
+import type { TiledRoi } from './tiled-roi.ts';
+
+/** The margin of a pixel that no network was asked about. */
+const FULL_MARGIN = 65535;
+
+/** Labels and confidences of a row of the predicted part of an image. @returns Whether the networks gave numbers. */
+export type DecidePixels = (
+  /** px in the padded image. */
+  y: number,
+  labels: Uint8Array,
+  margins: Uint16Array,
+) => boolean;
+
+/**
+ * Writes labels and confidences of the rows that a tile row finishes: of the image, with what lies around the predicted part.
+ *
+ * @throws ReigniteError INFERENCE_FAILED where the networks gave NaN.
+ */
+export function writeDecidedRows(
+  { grid, truth, whole, part }: TiledRoi,
+  row: number,
+  partial: PartialRoi,
+  decide: DecidePixels,
+): void {
+  const { from, to } = finishedRows(grid, row);
+  const top = Math.max(from, grid.offset.y);
+  const bottom = Math.min(to, grid.offset.y + grid.image.height);
+  const isLast = row === grid.rows.length - 1;
+  const first = row === 0 ? 0 : part.top + top - grid.offset.y;
+  const end = isLast ? whole.height : part.top + bottom - grid.offset.y;
+  const labels = new Uint8Array(Math.max(0, end - first) * whole.width);
+  // Around the part everything is 0 by rule, not by a network.
+  const margins = new Uint16Array(labels.length).fill(FULL_MARGIN);
+  for (let y = top; y < bottom; y++) {
+    const imageRow = part.top + y - grid.offset.y;
+    const at = (imageRow - first) * whole.width + part.left;
+    const after = at + grid.image.width;
+    if (decide(y, labels.subarray(at, after), margins.subarray(at, after))) continue;
+    throw new ReigniteError('INFERENCE_FAILED', `The networks gave NaN in row ${imageRow} of the image.`);
+  }
+  if (truth !== undefined) blankUnannotated(truth.subarray(first * whole.width, end * whole.width), labels, margins);
+  partial.writeBytes(labelsFile(row), labels);
+  partial.writeBytes(marginsFile(row), bytesOf(margins));
+}
+
+function blankUnannotated(truth: Uint8Array, labels: Uint8Array, margins: Uint16Array): void {
+  truth.forEach((value, x) => {
+    if (isAnnotated(value)) return;
+    labels[x] = NOT_PREDICTED;
+    margins[x] = 0;
+  });
+}
+
+/** The labels of the rows that a tile row finishes, uint8; those of all tile rows in turn are the image's. */
+export function labelsFile(row: number): string {
+  return `labels-${row}`;
+}
+
+/** Their confidences, uint16. */
+export function marginsFile(row: number): string {
+  return `margins-${row}`;
+}

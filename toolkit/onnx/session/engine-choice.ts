@@ -1,0 +1,32 @@
+import { z } from 'zod';
+
+/** How sums are made: `exact` in the order of nnU-Net, `fast` in the order that costs least. */
+export const ENGINES = ['exact', 'fast'] as const;
+export type EngineName = (typeof ENGINES)[number];
+
+/** What a network multiplies in; sums over tiles and folds are float32 always. */
+export const PRECISIONS = ['float32', 'float16'] as const;
+export type Precision = (typeof PRECISIONS)[number];
+
+/** How the networks ran; nothing of it for the exact engine, which has float32 always. */
+export const EngineChoice = z.object({
+  engine: z.literal('fast').exactOptional().describe('Only of the fast engine'),
+  precision: z.enum(PRECISIONS).exactOptional().describe('Of the fast engine: what its networks multiply in'),
+});
+export type EngineChoice = z.infer<typeof EngineChoice>;
+
+/** What the fast engine multiplies in on a provider. */
+export function precisionOn(provider: string, wanted: Precision | 'auto' = 'auto'): Precision {
+  if (wanted !== 'auto') return wanted;
+  return provider === 'cuda' ? 'float16' : 'float32';
+}
+
+/** The two and nothing else of what may hold more, to be spread into documents. */
+export function engineChoice({ engine, precision }: EngineChoice): EngineChoice {
+  return { ...(engine !== undefined && { engine }), ...(precision !== undefined && { precision }) };
+}
+
+/** What a partial result is named by: for the exact engine as it was before there was another. */
+export function engineParts({ engine, precision }: EngineChoice): Readonly<Record<string, string>> {
+  return engine === undefined ? { engine: 'exact' } : { engine, precision: precision ?? 'float32' };
+}

@@ -1,0 +1,113 @@
+import { randomUUID } from 'node:crypto';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { deflate, inflate } from 'node:zlib';
+import { z } from 'zod';
+import type { CacheEntry, KeyParts, StepCache } from '../../cache/step-cache.ts';
+import type { HomeFolders } from '../../files/home-folders.ts';
+import { makeFolder } from '../../files/make-folder.ts';
+import type { DecodedImage } from '../../image/accepted-image.ts';
+import type { Slide } from '../../slide/read/slide.ts';
+import type { SlideView } from '../../slide/read/slide-view.ts';
+import { slideOverview } from '../../slide/tissue/slide-overview.ts';
+import { type SlideTissue, slideTissue, tissueBlocks } from '../../slide/tissue/slide-tissue.ts';
+
+/** Raised whenever the same slide would give another overview. */
+const OVERVIEW_SCHEMA = 1;
+/** Raised whenever the same slide would give another tissue mask. */
+const TISSUE_SCHEMA = 1;
+const DATA = 'data.zlib';
+
+const deflated = promisify(deflate);
+const inflated = promisify(inflate);
+
+/** A slide whose overview and tissue are found once, and where they are kept. */
+export interface SurveyedSlide {
+  readonly slide: Slide;
+  readonly sha256: string;
+  readonly services: { readonly home: Pick<HomeFolders, 'work'>; readonly cache: StepCache };
+}
+
+const Size = z.object({ width: z.int().min(1), height: z.int().min(1) });
+const TissueFacts = Size.extend({ block: z.int().min(1), share: z.number(), pen: z.number() });
+
+/**
+ * A small picture of a slide, from the cache where it is there.
+ *
+ * @throws ReigniteError IMAGE_UNREADABLE for a damaged tile; NO_SPACE, NOT_WRITABLE.
+ */
+export async function overviewOnce(of: SurveyedSlide): Promise<DecodedImage> {
+  const parts = { step: 'slide-overview', schema: OVERVIEW_SCHEMA, ...ofSlide(of) };
+  const known = await recalled(of, parts, Size, 3);
+  if (known !== undefined) return { ...known.facts, data: known.data };
+  const overview = await slideOverview(of.slide);
+  const { width, height, data } = overview;
+  await keep(of, parts, { width, height }, data);
+  return overview;
+}
+
+/**
+ * The tissue of a slide, from the cache where it is there: a strip finds what was found for the whole slide.
+ *
+ * @param isBlueTissue - Whether blue alone is a stain of the tissue.
+ * @throws ReigniteError IMAGE_UNREADABLE for a damaged tile; NO_SPACE, NOT_WRITABLE.
+ */
+export async function tissueOnce(of: SurveyedSlide, view: SlideView, isBlueTissue: boolean): Promise<SlideTissue> {
+  const { block, width, height } = tissueBlocks(view);
+  const blocks = { block, width, height, scale: view.scale };
+  const parts = { step: 'slide-tissue', schema: TISSUE_SCHEMA, ...ofSlide(of), ...blocks, isBlueTissue };
+  const known = await recalled(of, parts, TissueFacts, 1);
+  if (known !== undefined) {
+    const { share, pen, ...mask } = known.facts;
+    return { mask: { ...mask, data: known.data }, share, pen };
+  }
+  const tissue = await slideTissue(view, isBlueTissue);
+  const { data, ...mask } = tissue.mask;
+  await keep(of, parts, { ...mask, share: tissue.share, pen: tissue.pen }, data);
+  return tissue;
+}
+
+function ofSlide({ slide: { fingerprint }, sha256 }: SurveyedSlide): KeyParts {
+  return { slide: sha256, ...(fingerprint !== undefined && { fingerprint }) };
+}
+
+/** What is in the cache; nothing where it is not whole, which is then found again. */
+async function recalled<Facts extends z.infer<typeof Size>>(
+  { services: { cache } }: SurveyedSlide,
+  parts: KeyParts,
+  schema: z.ZodType<Facts>,
+  channels: number,
+): Promise<{ readonly facts: Facts; readonly data: Uint8Array } | undefined> {
+  const entry = await cache.find(cache.keyOf(parts));
+  if (entry === undefined) return undefined;
+  const facts = schema.safeParse(entry.facts).data;
+  const data = await dataOf(entry, cache);
+  return facts !== undefined && data?.length === facts.width * facts.height * channels ? { facts, data } : undefined;
+}
+
+async function dataOf({ key }: CacheEntry, cache: StepCache): Promise<Uint8Array | undefined> {
+  try {
+    return Uint8Array.from(await inflated(await readFile(cache.pathOf(key, DATA))));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Keeps a result. Strips may do so at the same time, hence a folder of its own for each. */
+async function keep(
+  { services: { home, cache } }: SurveyedSlide,
+  parts: KeyParts,
+  facts: object,
+  data: Uint8Array,
+): Promise<void> {
+  const folder = join(home.work, `${cache.keyOf(parts)}-${randomUUID()}`);
+  await makeFolder(folder);
+  try {
+    const path = join(folder, DATA);
+    await writeFile(path, await deflated(data, { level: 3 }));
+    await cache.store(parts, { [DATA]: path }, facts);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
