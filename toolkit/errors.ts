@@ -109,7 +109,8 @@ export const ERRORS = {
   },
   CHECKSUM_MISMATCH: {
     retryable: false,
-    remedy: 'The mismatching file was kept. Try again later. If it happens again, report it to the publisher of the file.',
+    remedy:
+      'The mismatching file was kept. Try again later. If it happens again, report it to the publisher of the file.',
   },
   FILE_LOCKED: {
     retryable: true,
