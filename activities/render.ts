@@ -1,7 +1,7 @@
 import { Receipts } from '../toolkit/cache/receipts.ts';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
 import type { RunStorage } from '../toolkit/storage/run-storage.ts';
-import { RetryBudget } from '../toolkit/zenodo/http/patience.ts';
+import { RetryBudget } from '../toolkit/zenodo/http/retry-budget.ts';
 import { createUnpackArchive } from './acquire/unpack-archive.ts';
 import { createWriteReport } from './report/write-report.ts';
 import { createAggregateTask } from './task/aggregate-task.ts';

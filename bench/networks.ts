@@ -5,10 +5,10 @@ import { convertModel } from '../toolkit/nnunet/convert/convert-model.ts';
 import { openNetworks } from '../toolkit/nnunet/networks/open-networks.ts';
 import { convertDetector } from '../toolkit/yolo/convert/convert-detector.ts';
 import { createCellDetector } from '../toolkit/yolo/detect/cell-detector.ts';
+import { openDetector } from '../toolkit/yolo/detect/custom-detector.ts';
 import { keptScore, readBoxes } from '../toolkit/yolo/detect/image-boxes.ts';
 import { judgeImage } from '../toolkit/yolo/detect/judge-image.ts';
 import { SCRIPT_LIMITS } from '../toolkit/yolo/detect/nms.ts';
-import { openDetector } from '../toolkit/yolo/detect/own-detector.ts';
 import { inNode, PythonPeer, paired, report } from './paired.ts';
 
 // One tile of a full-size nnU-Net v2 (the network alone), and YOLOv8n alone and from image file to boxes, against PyTorch:

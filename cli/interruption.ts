@@ -38,8 +38,8 @@ export function endWhenInterrupted(sentence: string): void {
 }
 
 /**
- * Listens to Ctrl-C, SIGTERM, SIGHUP, and to the end of whatever reads the output: the first one says at once what is
- * so, and lets the command end in order; a second one ends it and its processes at once.
+ * Listens to Ctrl-C, SIGTERM, SIGHUP, and to the end of whatever reads the output: the first one prints what
+ * happens to the run and lets the command end in order; a second one ends it and its processes at once.
  *
  * @returns The exit status that the signal asks for; undefined while none came.
  */

@@ -18,13 +18,18 @@ export function configDigest(config: RunConfig, folders: { data: string; results
     record: config.record,
     tasks: [...config.tasks].sort(),
     ...perTask(TASKS, (task) => config[task]),
-    inference: { provider: config.inference.provider, engine: config.inference.engine },
+    inference: inferenceParts(config.inference),
     verdict: config.verdict,
     discrepancies: config.discrepancies,
     data: folders.data,
     results: folders.results,
   };
   return createHash('sha256').update(canonicalJson(parts)).digest('hex').slice(0, 16);
+}
+
+/** The exact engine has no choice of precision and batch. */
+function inferenceParts({ provider, engine, precision, batchSize }: RunConfig['inference']) {
+  return engine === 'exact' ? { provider, engine } : { provider, engine, precision, batchSize };
 }
 
 /** JSON with sorted keys: equal values give equal text. */

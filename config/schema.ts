@@ -55,9 +55,35 @@ export const InferenceConfig = z
         'ONNX Runtime execution provider; `auto` uses cuda where it works, else webgpu on a GPU, else cpu. Default: auto.',
       ),
     engine: z
-      .enum(['exact'])
+      .enum(['exact', 'fast'])
       .default('exact')
-      .describe('`exact` adds in the same order as nnU-Net v1. Default: exact.'),
+      .describe(
+        '`exact` adds in the same order as nnU-Net v1. `fast` segments regions with sums in another order, on CUDA in ' +
+          'one graph and in half precision; its results are cached apart. Default: exact.',
+      ),
+    precision: z
+      .enum(['auto', 'float32', 'float16'])
+      .default('auto')
+      .describe(
+        'What the networks of the fast engine multiply in; sums are float32. `auto`: float16 on cuda, else float32; ' +
+          'float16 needs cuda. Default: auto.',
+      ),
+    batchSize: z
+      .number()
+      .int()
+      .min(0)
+      .max(64)
+      .default(0)
+      .describe(
+        'Tiles that the fast engine runs at once on cuda; 0 chooses by the memory of the GPU. 0 to 64. Default: 0.',
+      ),
+    deviceId: z
+      .number()
+      .int()
+      .min(0)
+      .max(63)
+      .default(0)
+      .describe('GPU that cuda uses, as `nvidia-smi` numbers them. Does not change results. 0 to 63. Default: 0.'),
     threads: z
       .number()
       .int()

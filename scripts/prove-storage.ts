@@ -194,7 +194,7 @@ async function proveFaults(moto: number): Promise<void> {
   const credentials = { accessKeyId: 'proof', secretAccessKey: 'proof' };
   const client = { endpoint: `http://127.0.0.1:${proxy.port}`, region: 'us-east-1', credentials };
   const bucket = {
-    options: { client, patience: { attempts: 4, firstMs: 5, longestMs: 20 } },
+    options: { client, retries: { attempts: 4, firstMs: 5, longestMs: 20 } },
     setFaults: (decide: BucketProxy['fault']) => {
       proxy.fault = decide;
     },

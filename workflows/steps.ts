@@ -10,7 +10,7 @@ type Settings = RunConfig['temporal'];
 
 /**
  * Activities that make progress are retried without limit; each attempt resumes from what the last one saved.
- * Errors that no attempt can mend are not retryable, and end it at once. A cancelled run does not wait for activities
+ * Errors that another attempt would meet again are not retryable, and end the activity at once. A cancelled run does not wait for activities
  * of workers that may be dead: what they still write is safe, and the next attempt knows how to take over.
  */
 function optionsOf(settings: Settings, queue: Queue): ActivityOptions {

@@ -108,10 +108,11 @@ async function planOf(task: Task, { folders, config, digest }: RunInput): Promis
     { task, folders, settings },
   ]);
   const model = { digest: prepared.digest };
-  const { provider, adapter, driver, ortVersion, engine } = await inference(temporal).probeInference.executeWithOptions(
-    { summary: 'execution provider' },
-    [{ task, model, inference: config.inference }],
-  );
+  const { provider, adapter, driver, ortVersion, engine, precision } = await inference(
+    temporal,
+  ).probeInference.executeWithOptions({ summary: 'execution provider' }, [
+    { task, model, inference: config.inference },
+  ]);
   const setup = {
     task,
     stage: { folder: `${digest}/${workflowInfo().runId}/${task}` },
@@ -122,6 +123,7 @@ async function planOf(task: Task, { folders, config, digest }: RunInput): Promis
       ...(driver !== undefined && { driver }),
       ortVersion,
       engine,
+      ...(precision !== undefined && { precision }),
     },
     settings,
   };

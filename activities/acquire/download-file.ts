@@ -15,7 +15,7 @@ import { Selection } from '../../toolkit/zenodo/record/selection.ts';
 import { FileInput } from '../inputs.ts';
 import type { DownloadServices } from './download.ts';
 import { type Report, withTransferProgress } from './transfer-progress.ts';
-import { withRetryBudget } from './with-patience.ts';
+import { withRetryBudget } from './with-retry-budget.ts';
 
 export interface FileOutcome {
   readonly key: string;

@@ -1,6 +1,6 @@
 import { Receipts } from '../../toolkit/cache/receipts.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
-import { RetryBudget } from '../../toolkit/zenodo/http/patience.ts';
+import { RetryBudget } from '../../toolkit/zenodo/http/retry-budget.ts';
 import { createDownloadFile } from './download-file.ts';
 import { createFetchRecord } from './fetch-record.ts';
 import type { RecordServers } from './record-servers.ts';

@@ -12,7 +12,7 @@ import { RangeIgnored } from '../../toolkit/zenodo/download/fetch-pieces.ts';
 import { RemoteArchive } from '../../toolkit/zenodo/download/remote-archive.ts';
 import type { HttpGet } from '../../toolkit/zenodo/http/http.ts';
 import { tokenFor } from '../../toolkit/zenodo/http/http-headers.ts';
-import { HostRateLimiter } from '../../toolkit/zenodo/http/politeness.ts';
+import { HostRateLimiter } from '../../toolkit/zenodo/http/rate-limiter.ts';
 import { KnownRecords, recordOfMirror } from '../../toolkit/zenodo/record/known-records.ts';
 import { fetchRecord, type RecordFile, type ZenodoRecord } from '../../toolkit/zenodo/record/record.ts';
 import { encodedKey } from '../../toolkit/zenodo/record/record-access.ts';
@@ -23,7 +23,7 @@ import { serveRecord } from '../../toolkit/zenodo/serve-record.ts';
 export class RecordServers {
   readonly #home: Pick<HomeFolders, 'transfers' | 'records'>;
   readonly #running = new Map<string, Promise<{ api: string; close(): Promise<void> }>>();
-  readonly #politeness = new Map<string, HostRateLimiter>();
+  readonly #limiters = new Map<string, HostRateLimiter>();
 
   readonly #windowMs: number;
 
@@ -134,16 +134,16 @@ export class RecordServers {
   #manners(zenodo: ZenodoConfig, url: string): Omit<HttpGet, 'url'> {
     const stallMs = zenodo.stallTimeoutSeconds * 1_000;
     if (zenodo.serveFrom !== undefined) return { stallMs };
-    return { stallMs, politeness: this.#politenessOf(zenodo), token: tokenFor(url, zenodo.api) };
+    return { stallMs, rateLimiter: this.#limiterFor(zenodo), token: tokenFor(url, zenodo.api) };
   }
 
-  #politenessOf({ connections, requestsPerMinute }: ZenodoConfig): HostRateLimiter {
+  #limiterFor({ connections, requestsPerMinute }: ZenodoConfig): HostRateLimiter {
     const key = `${connections} ${requestsPerMinute}`;
-    const known = this.#politeness.get(key);
+    const known = this.#limiters.get(key);
     if (known !== undefined) return known;
     const limits = { connections, requests: requestsPerMinute, windowMs: this.#windowMs };
     const made = new HostRateLimiter({ folder: this.#home.transfers, ...limits });
-    this.#politeness.set(key, made);
+    this.#limiters.set(key, made);
     return made;
   }
 }

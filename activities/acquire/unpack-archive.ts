@@ -10,7 +10,7 @@ import { Selection } from '../../toolkit/zenodo/record/selection.ts';
 import { UnpackInput } from '../inputs.ts';
 import type { DownloadServices } from './download.ts';
 import { withTransferProgress } from './transfer-progress.ts';
-import { withRetryBudget } from './with-patience.ts';
+import { withRetryBudget } from './with-retry-budget.ts';
 
 export interface UnpackOutcome {
   readonly key: string;

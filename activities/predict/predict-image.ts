@@ -57,7 +57,7 @@ export function createPredictionSteps(home: HomeFolders, engines: PredictionEngi
 interface OpenedImage {
   readonly predictor: ImagePredictor;
   readonly folder: PredictionFolder;
-  readonly options: Pick<NonNullable<Parameters<ImagePredictor['predict']>[1]>, 'signal' | 'onProgress' | 'deaths'>;
+  readonly options: Pick<NonNullable<Parameters<ImagePredictor['predict']>[1]>, 'signal' | 'onProgress' | 'crashes'>;
 }
 
 /** Works on an image with its predictor; what keeps it from being predicted is noted in the prediction's folder. */
@@ -79,7 +79,7 @@ function onImage<Result>(
       // Strips share one outcome, which `planSlide` began: what kept one of them from ending stays noted.
       if (about === undefined) await folder.begin(image);
       const onProgress = (progress: object) => beat({ image: name, ...progress });
-      const result = await work({ predictor, folder, options: { signal, onProgress, deaths: { name, signal } } });
+      const result = await work({ predictor, folder, options: { signal, onProgress, crashes: { name, signal } } });
       if (about !== undefined) await folder.recover(image, about);
       return result;
     } catch (error) {

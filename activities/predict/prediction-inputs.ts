@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { RunConfig, TaskName } from '../../config/schema.ts';
 import { FoldName } from '../../toolkit/nnunet/model-card.ts';
+import { ENGINES } from '../../toolkit/onnx/session/engine-choice.ts';
 import { PROVIDERS } from '../../toolkit/onnx/session/session.ts';
 
 /** A model and how images are predicted with it; paths are absolute. */
@@ -14,6 +15,7 @@ export const PredictionOrder = z.object({
   session: z.object({
     provider: z.enum(['auto', ...PROVIDERS]),
     threads: z.int().min(1).exactOptional(),
+    engine: z.enum(ENGINES).exactOptional(),
   }),
   choices: z.object({
     mpp: z.number().positive().exactOptional(),

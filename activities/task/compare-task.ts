@@ -48,7 +48,7 @@ async function writeVerdict(
   { task, folders: { results }, model, engine }: CompareTaskInput,
   { verdict, evidence: { draws, counts } }: Comparison,
 ): Promise<void> {
-  const ranOn: VerdictEngine = { model: model.digest, ...engine, precision: 'float32' };
+  const ranOn: VerdictEngine = { model: model.digest, ...engine, precision: engine.precision ?? 'float32' };
   const patients = counts.patients.length;
   const shape = [patients === 0 ? 0 : draws.length / patients, patients];
   await writeNpy(RESULTS.resamples.in(results, task), { dtype: 'uint16', shape, data: draws });

@@ -68,7 +68,7 @@ export function createInferRoi({ engines, ...services }: InferServices) {
         // A run may have workers on several machines, and its results folder is not on all of them.
         guard: {
           engine,
-          deaths: { name: roi, signal },
+          crashes: { name: roi, signal },
           facts: { machine: environment('inference', packageVersion(), engine) },
         },
         services: work,

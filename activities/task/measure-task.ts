@@ -16,10 +16,9 @@ export function createMeasureTask({ engines, ...services }: InferServices) {
       const files = new TaskFiles(services.home, stage, services.storage);
       const listed = (await files.readPlan()).rois;
       const rois = await files.readDone(batches);
-      const { engine } = inference;
       const session = sessionOf(inference);
       const measure = (work: TaskWork) =>
-        taskNamed(task).measure({ listed, rois, settings, session, engine, isFull: full, work }, engines);
+        taskNamed(task).measure({ listed, rois, settings, session, isFull: full, work }, engines);
       const away = elsewhere(services);
       if (away === undefined) return measure(workOf(services, folders, report));
       return orGiveBack(() => measureElsewhere(away, { stage, folders, rois }, services, report, measure));

@@ -15,7 +15,7 @@ import { TaskFiles } from './task-files.ts';
 import { sourcesIfThere, type WorkerServices, workOf } from './work-of.ts';
 
 /** ROIs looked up at the same time: what is hashed and copied for one does not hold up the others. */
-const LANES = 8;
+const MAX_CONCURRENT = 8;
 
 export interface TaskOutline {
   readonly total: number;
@@ -55,7 +55,7 @@ export async function planRois(
     const work = workOf(services, folders, report);
     const files = new TaskFiles(services.home, stage, services.storage);
     let done = 0;
-    const looked = await mapConcurrent(listed, LANES, work.signal, async (roi) => {
+    const looked = await mapConcurrent(listed, MAX_CONCURRENT, work.signal, async (roi) => {
       const found = await look(roi, work);
       done += 1;
       report({ phase: 'planning', done, of: listed.length });

@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
-import { writeModelPassport } from '../../toolkit/models/model-passport.ts';
+import { writeModelSummary } from '../../toolkit/models/model-summary.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import type { RunStorage } from '../../toolkit/storage/run-storage.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
@@ -17,7 +17,7 @@ export function createPrepareModel({ models }: Pick<HomeFolders, 'models'>, stor
       const prepared = await taskNamed(task).prepareModel({ settings, data, models, signal, report });
       const { digest, modelDir, facts } = prepared;
       report({ phase: 'parity' });
-      await writeModelPassport(modelDir, RESULTS.model.in(results, task), signal);
+      await writeModelSummary(modelDir, RESULTS.model.in(results, task), signal);
       await storage?.models.offer(digest, modelDir, signal);
       return { digest, ...facts };
     });

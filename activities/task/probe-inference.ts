@@ -6,7 +6,7 @@ import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { type EngineRef, ProbeInput } from '../inputs.ts';
 import { bringModel, elsewhere, orGiveBack } from './stage-in.ts';
-import type { WorkerServices } from './work-of.ts';
+import { sessionOf, type WorkerServices } from './work-of.ts';
 
 export interface ProbedEngine extends EngineRef {
   /** Providers that were tried first, with the reason why they do not work here. */
@@ -25,11 +25,13 @@ export function createProbeInference(services: ProbeServices, engines: Predictio
     const away = elsewhere(services);
     return withHeartbeat({ phase: 'probing', provider: inference.provider }, async () => {
       if (away !== undefined) await orGiveBack(() => bringModel(away, model.digest, signal));
-      const job = { modelDir: join(home.models, model.digest), provider: inference.provider, threads: 1 };
+      const job = { ...sessionOf(inference), modelDir: join(home.models, model.digest), threads: 1 };
       const { provider, ortVersion, fallbacks, ...more } = await taskNamed(task).probe(engines, job, signal);
       const names = adapterNames(more);
       if (fallbacks.length > 0) log.info('execution provider', { provider, ...names, fallbacks });
-      return { provider, ...names, ortVersion, engine: inference.engine, fallbacks };
+      // A task that the fast engine does not speed up has the key of the exact one.
+      const { engine = 'exact', precision } = more;
+      return { provider, ...names, ortVersion, engine, ...(precision !== undefined && { precision }), fallbacks };
     });
   };
 }

@@ -48,8 +48,20 @@ export function workOf(
 }
 
 /** What a network is opened with. */
-export function sessionOf({ provider, threads }: RunConfig['inference']): NetworkSession {
-  return { provider, ...(threads === 0 ? {} : { threads }) };
+export function sessionOf({
+  provider,
+  threads,
+  engine,
+  precision,
+  batchSize,
+  deviceId,
+}: RunConfig['inference']): NetworkSession {
+  return {
+    provider,
+    ...(threads === 0 ? {} : { threads }),
+    ...(deviceId === 0 ? {} : { device: deviceId }),
+    ...(engine === 'exact' ? {} : { engine, precision, batchSize }),
+  };
 }
 
 /** Digests of the files of an ROI. @throws ReigniteError FILE_MISSING naming the first that does not exist. */

@@ -5,6 +5,7 @@ import type { Task } from '../../config/tasks.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { statIfThere } from '../../toolkit/files/if-there.ts';
+import type { EngineName } from '../../toolkit/onnx/session/engine-choice.ts';
 import { PROVIDERS, type Provider } from '../../toolkit/onnx/session/session.ts';
 import type { NamedImage, PredictionOrder } from '../../toolkit/predict/prediction-order.ts';
 import { nameOpenSlide } from '../../toolkit/slide/read/openslide.ts';
@@ -69,6 +70,7 @@ export interface PredictOptions {
   readonly overlap?: number;
   readonly provider?: string;
   readonly threads?: number;
+  readonly engine?: EngineName;
   /** As a durable workflow. */
   readonly run?: boolean;
   readonly json?: boolean;
@@ -136,6 +138,7 @@ function readOrder({
     minArea = SPECK,
     provider = 'auto',
     threads,
+    engine = 'exact',
     maxValue,
     level,
     everywhere = false,
@@ -149,6 +152,9 @@ function readOrder({
   expectWithin('--simplify', simplify, 0, MAX_SMOOTHING);
   expectWithin('--min-area', minArea, 0, MAX_AREA);
   if (threads !== undefined) expectWithin('--threads', threads, 1, MAX_THREADS);
+  if (engine !== 'exact' && !takes.labels) {
+    throw new ReigniteError('USAGE', '--engine fast is for masks only; detectors have one engine.');
+  }
   const detection = readDetection(more, takes.detection);
   if (!isProvider(provider)) {
     throw new ReigniteError(
@@ -163,7 +169,7 @@ function readOrder({
     ...(labels !== undefined && { labels: resolve(labels) }),
     ...(folds !== undefined && { folds: readFolds(folds) }),
     ...(mirroring !== undefined && { mirroring }),
-    session: { provider, ...(threads !== undefined && { threads }) },
+    session: { provider, ...(threads !== undefined && { threads }), ...(engine !== 'exact' && { engine }) },
     choices: {
       ...(mpp !== undefined && { mpp }),
       ...(level !== undefined && { level }),

@@ -89,6 +89,12 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     )
     .option('--provider <name>', 'ONNX Runtime provider: auto, cpu, cuda or webgpu (default: auto)')
     .option('--threads <n>', 'threads for inference (default: all cores)', parseNumber)
+    .addOption(
+      new Option(
+        '--engine <name>',
+        'of masks: exact adds in the order of nnU-Net; fast in another order, on CUDA in half precision (default: exact)',
+      ).choices(['exact', 'fast']),
+    )
     .option('--quiet', 'do not print notes; they are still written to summary.json and overlays')
     .option('--run', 'run as a Temporal workflow, one activity per image; large slides: one per strip')
     .action(async (images: string[], options: PredictOptions) => {

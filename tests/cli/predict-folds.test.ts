@@ -142,9 +142,9 @@ describe('reignite run --set he.folds', () => {
     await rm(join(model, 'fold_1', 'model_best.model'));
     const { status, stderr } = await run('--set', `he.model=${model}`, '--set', 'he.folds=0,2');
     expect(status, stderr).toBe(0);
-    const passport = JSON.parse(await readFile(join(folder(), 'results/models/he.json'), 'utf8'));
-    expect(passport.folds).toEqual([0, 2]);
-    expect(passport.networks).toHaveLength(2);
+    const summary = JSON.parse(await readFile(join(folder(), 'results/models/he.json'), 'utf8'));
+    expect(summary.folds).toEqual([0, 2]);
+    expect(summary.networks).toHaveLength(2);
     const report = await readFile(join(folder(), 'results/report/index.html'), 'utf8');
     expect(report).toContain('ensemble (folds 0 and 2)');
   });

@@ -11,6 +11,7 @@ describe('configDigest', () => {
   it.each([
     ['the scope', { he: { scope: 'annotated' } }],
     ['the provider', { inference: { provider: 'cpu' } }],
+    ['the engine', { inference: { engine: 'fast' } }],
     ['the record', { record: '17735903' }],
     ['the name', { name: 'mine' }],
   ])('changes with %s', (_what, fields) => {
@@ -19,11 +20,19 @@ describe('configDigest', () => {
 
   it.each([
     ['the threads', { inference: { threads: 7 } }],
+    ['the GPU', { inference: { deviceId: 1 } }],
+    ['the precision of the other engine', { inference: { precision: 'float32' } }],
     ['the address of the record', { zenodo: { api: 'http://127.0.0.1:4711/api' } }],
     ['the window', { temporal: { maxConcurrentRois: 9 } }],
     ['the heartbeat', { temporal: { heartbeatSeconds: 2 } }],
   ])('does not change with %s', (_what, fields) => {
     expect(digest(fields)).toBe(digest({}));
+  });
+
+  it('changes with the precision and the batch of the fast engine', () => {
+    const fast = (fields: object) => digest({ inference: { engine: 'fast', ...fields } });
+    expect(fast({ precision: 'float32' })).not.toBe(fast({}));
+    expect(fast({ batchSize: 3 })).not.toBe(fast({}));
   });
 
   it('changes with the folders', () => {

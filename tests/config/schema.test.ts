@@ -15,7 +15,14 @@ describe('RunConfig', () => {
     const config = RunConfig.parse({ name: 'mine', record: '15674785' });
     expect(config.tasks).toEqual(['he', 'nuclei', 'pdl1']);
     expect(config.he.scope).toBe('full');
-    expect(config.inference).toEqual({ provider: 'auto', engine: 'exact', threads: 0 });
+    expect(config.inference).toEqual({
+      provider: 'auto',
+      engine: 'exact',
+      precision: 'auto',
+      batchSize: 0,
+      deviceId: 0,
+      threads: 0,
+    });
     expect(config.temporal.heartbeatSeconds).toBe(45);
     expect(config.zenodo.api).toBe('https://zenodo.org/api');
   });

@@ -56,7 +56,7 @@ export async function startFakeS3(): Promise<FakeS3> {
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   return Object.assign(state, {
     options: {
-      patience: { attempts: 4, firstMs: 1, longestMs: 2 },
+      retries: { attempts: 4, firstMs: 1, longestMs: 2 },
       client: {
         endpoint: `http://127.0.0.1:${port}`,
         region: 'us-east-1',

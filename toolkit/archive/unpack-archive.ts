@@ -30,7 +30,7 @@ export interface UnpackArchiveOptions extends ListArchiveOptions {
 }
 
 /** Members in progress at the same time: one is inflated while another is read, hashed or written. */
-const LANES = 4;
+const MAX_CONCURRENT = 4;
 
 /**
  * Unpacks a zip (64-bit ones too) into `target/root`. The whole directory is checked before the first byte is
@@ -52,7 +52,7 @@ export async function unpackArchive(
     await sweepBeside(members.map((member) => placeOf(member.path)));
     await ensureFreeSpace(target, total - (await bytesPresent(members, placeOf)));
     const progress = new MemberProgress(total, onProgress);
-    const files = await mapConcurrent(members, LANES, signal, (member) =>
+    const files = await mapConcurrent(members, MAX_CONCURRENT, signal, (member) =>
       unpackMember(archive, member, placeOf(member.path), signal, progress.ofMember()),
     );
     for (const folder of folders) await makeFolder(placeOf(folder));

@@ -12,12 +12,12 @@ import { type Made, type MakeServices, make, type Product, type Work } from './m
 import type { KeyParts } from './step-cache.ts';
 
 /** Attempts in a row that may die without having finished a step; the next one sets the ROI aside. */
-const DEATHS_ALLOWED = 3;
+const MAX_CRASHES = 3;
 
 const Log = z.object({ marker: z.string(), attempts: z.number().int() });
 
 /**
- * Begins an attempt at an ROI, and counts those that ended without a word and without progress: a process killed by the
+ * Begins an attempt at an ROI, and counts those that ended without an error and without progress: a process killed by the
  * system, a crash in native code. An attempt that advanced, or that was cancelled, does not count.
  *
  * @param work - The ROI's work folder; its `partial` records how far the last attempt came.
@@ -28,7 +28,7 @@ export async function beginAttempt(work: string, roi: string, signal: AbortSigna
   const marker = await reached(join(work, 'partial'));
   const last = await readLog(path);
   const attempts = last?.marker === marker ? last.attempts : 0;
-  if (attempts >= DEATHS_ALLOWED) {
+  if (attempts >= MAX_CRASHES) {
     await rm(path, { force: true });
     throw new ReigniteError(
       'ROI_SET_ASIDE',
@@ -49,7 +49,7 @@ async function endAttempt(work: string, error: unknown): Promise<void> {
 }
 
 /** Does `attempt` between `beginAttempt` and, should it fail, `endAttempt`. */
-export async function countingDeaths<Result>(
+export async function countCrashes<Result>(
   { work, roi, signal }: { readonly work: string; readonly roi: string; readonly signal: AbortSignal },
   attempt: () => Promise<Result>,
 ): Promise<Result> {
@@ -90,7 +90,7 @@ export interface InferenceGuard {
   /**
    * Counts attempts that die without progress, and sets the image aside after three; without it they are not counted.
    */
-  readonly deaths?: { readonly name: string; readonly signal: AbortSignal };
+  readonly crashes?: { readonly name: string; readonly signal: AbortSignal };
   /** Added to the facts of what is made. */
   readonly facts?: object;
 }
@@ -105,7 +105,7 @@ export interface InferenceGuard {
 export function makeInference(
   services: MakeServices,
   parts: KeyParts,
-  { engine, remedy, deaths, facts }: InferenceGuard,
+  { engine, remedy, crashes, facts }: InferenceGuard,
   infer: (folder: string) => Promise<InferredProduct>,
 ): Promise<Made> {
   const work: Work = async (folder, save) => {
@@ -115,9 +115,9 @@ export function makeInference(
       await save();
       return attempt();
     };
-    const inferred = await (deaths === undefined
+    const inferred = await (crashes === undefined
       ? attempt()
-      : countingDeaths({ work: folder, roi: deaths.name, signal: deaths.signal }, counted));
+      : countCrashes({ work: folder, roi: crashes.name, signal: crashes.signal }, counted));
     refuseOtherEngine(inferred.ran, engine, remedy);
     return facts === undefined ? inferred : { ...inferred, facts: { ...Object(inferred.facts), ...facts } };
   };

@@ -21,9 +21,6 @@ const READER_SHAPES: readonly Outline[] = [
 ];
 const AI_SHAPE: Outline = polygon(3, 0.64, 0);
 
-/** Colours of the classes in their order, as the authors have them: blue, red, yellow. */
-export const CLASS_COLOURS = ['rgb(0, 0, 255)', 'rgb(255, 0, 0)', 'rgb(255, 255, 0)'] as const;
-
 /** A marker ready to be put anywhere. */
 export interface Marker {
   readonly image: Canvas;

@@ -1,10 +1,11 @@
 import { Canvas, ImageData, type SKRSContext2D } from 'canvas';
 import type { CellTask } from '../../config/tasks.ts';
+import { CELL_COLOURS_CSS } from '../dataset/cell-colours.ts';
 import type { CellPoint } from '../dataset/cell-point.ts';
 import { ReigniteError } from '../errors.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import { CELL_PANELS, type CellsLayout, cellsLayout } from './cells-figure-layout.ts';
-import { CLASS_COLOURS, type MarkedBy, type Marker, makeMarker, stampMarker } from './cells-figure-markers.ts';
+import { type MarkedBy, type Marker, makeMarker, stampMarker } from './cells-figure-markers.ts';
 import { registerFonts } from './fonts.ts';
 import { drawCentred, drawFrame, drawPanelScaleBar, whiteCanvas, writeFigure } from './panel-figure.ts';
 import { averageImage, type PanelGrid, panelGrid } from './panel-grid.ts';
@@ -115,7 +116,7 @@ function drawPoints(context: SKRSContext2D, marks: readonly Marks[], scale: Scal
     marks.reduce((count, { points }) => count + points.length, 0),
   );
   for (const { by, points } of marks) {
-    const markers: Marker[] = CLASS_COLOURS.map((colour) => makeMarker(by, colour, size));
+    const markers: Marker[] = CELL_COLOURS_CSS.map((colour) => makeMarker(by, colour, size));
     for (const point of points) {
       const marker = markers[point.class];
       if (marker !== undefined) stampMarker(context, marker, (point.x + 0.5) * scale.x, (point.y + 0.5) * scale.y);
@@ -141,7 +142,7 @@ function drawLegends(context: SKRSContext2D, layout: CellsLayout): void {
       context.fillText(text, textX, y);
       if (panel === 0) drawDash(context, x, y, textSize);
       else if (panel === 1) stampMarker(context, makeMarker(k, 'white', 0.8 * textSize), x, y);
-      else stampMarker(context, makeMarker('AI', CLASS_COLOURS[k] ?? 'white', 0.8 * textSize), x, y);
+      else stampMarker(context, makeMarker('AI', CELL_COLOURS_CSS[k] ?? 'white', 0.8 * textSize), x, y);
     });
   });
 }

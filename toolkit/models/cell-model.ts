@@ -5,7 +5,7 @@ import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { statIfThere } from '../files/if-there.ts';
 import { refuseStream } from '../files/regular-file.ts';
-import { importCustomModel } from '../onnx/custom-model/own-model.ts';
+import { importCustomModel } from '../onnx/custom-model/custom-model.ts';
 import type { DetectionSidecar } from '../onnx/custom-model/sidecar.ts';
 import {
   convertDetector,

@@ -1,3 +1,4 @@
+import { CELL_COLOURS } from '../dataset/cell-colours.ts';
 import { HE_LABELS } from '../dataset/he-labels.ts';
 import type { Classification } from '../geojson/feature-file.ts';
 
@@ -44,14 +45,7 @@ function distinctColour(index: number): readonly [number, number, number] {
   return [channel(0), channel(4), channel(2)];
 }
 
-/** Blue, red, yellow: as the authors' figures have them. */
-const USUAL_COLOURS = [
-  [0, 0, 255],
-  [255, 0, 0],
-  [255, 255, 0],
-] as const;
-
 /** Colours for the classes of a detector, under the names that the detector itself has. */
 export function cellClasses(names: readonly string[]): Classification[] {
-  return names.map((name, index) => ({ name, color: USUAL_COLOURS[index] ?? distinctColour(index) }));
+  return names.map((name, index) => ({ name, color: CELL_COLOURS[index] ?? distinctColour(index) }));
 }

@@ -1,7 +1,7 @@
 import { ModelCard } from '../nnunet/model-card.ts';
+import { checkShapes } from '../onnx/custom-model/custom-model.ts';
 import { draftSidecar, type SidecarDraft } from '../onnx/custom-model/draft.ts';
 import { findSidecar, ownSidecar } from '../onnx/custom-model/find-sidecar.ts';
-import { checkShapes } from '../onnx/custom-model/own-model.ts';
 import { parseSidecar, Sidecar } from '../onnx/custom-model/sidecar.ts';
 import { exportedDetector } from '../onnx/exported-detector.ts';
 import { describeModel } from '../onnx/file/describe-model.ts';

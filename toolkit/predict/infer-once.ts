@@ -4,6 +4,7 @@ import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
 import { asSentence } from '../format.ts';
 import { AdapterNames, adapterNames } from '../onnx/provider/adapter.ts';
+import { EngineChoice, engineChoice } from '../onnx/session/engine-choice.ts';
 import type { RanEngine } from '../onnx/session/refuse-other-engine.ts';
 import type { InputImage, NetworkImage } from './input-image.ts';
 import type { ImagePrediction } from './prediction.ts';
@@ -12,6 +13,7 @@ import type { ImagePrediction } from './prediction.ts';
 export const InferenceFacts = z.object({
   provider: z.string(),
   ...AdapterNames.shape,
+  ...EngineChoice.shape,
   seconds: z.number(),
   notes: z.array(z.string()),
 });
@@ -23,12 +25,13 @@ export function factsOf({
   seconds,
   notes,
   ...names
-}: AdapterNames & {
-  readonly provider: string;
-  readonly seconds: number;
-  readonly notes: readonly string[];
-}): InferenceFacts {
-  return { provider, ...adapterNames(names), seconds, notes: [...notes] };
+}: AdapterNames &
+  EngineChoice & {
+    readonly provider: string;
+    readonly seconds: number;
+    readonly notes: readonly string[];
+  }): InferenceFacts {
+  return { provider, ...adapterNames(names), ...engineChoice(names), seconds, notes: [...notes] };
 }
 
 export function readFacts({ facts }: CacheEntry): InferenceFacts {
@@ -47,13 +50,13 @@ export interface PredictOptions<Progress> {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress | { readonly phase: 'draw' }) => void;
   /** Counts attempts that die without progress, see {@link InferenceGuard}. */
-  readonly deaths?: InferenceGuard['deaths'];
+  readonly crashes?: InferenceGuard['crashes'];
 }
 
 /** All that a result depends on: what it is of, and what the network runs on. */
 export function inferenceKey(of: { readonly parts: KeyParts; readonly engine: RanEngine }): KeyParts {
-  const { provider, ortVersion, instructionSet } = of.engine;
-  return { ...of.parts, provider, ...adapterNames(of.engine), ortVersion, instructionSet, precision: 'float32' };
+  const { provider, ortVersion, instructionSet, precision = 'float32' } = of.engine;
+  return { ...of.parts, provider, ...adapterNames(of.engine), ortVersion, instructionSet, precision };
 }
 
 /** What a network made of an image, now or at another time. */
@@ -74,7 +77,7 @@ export interface Inferred {
 export async function inferOnce(
   of: { readonly parts: KeyParts; readonly engine: RanEngine },
   services: PredictServices,
-  { deaths }: Pick<PredictOptions<never>, 'deaths'>,
+  { crashes }: Pick<PredictOptions<never>, 'crashes'>,
   infer: (work: string) => Promise<{
     readonly files: Readonly<Record<string, string>>;
     readonly facts: InferenceFacts;
@@ -82,7 +85,7 @@ export async function inferOnce(
   }>,
 ): Promise<Inferred> {
   const parts = inferenceKey(of);
-  const guard = { engine: of.engine, remedy: SAME_AGAIN, ...(deaths && { deaths }) };
+  const guard = { engine: of.engine, remedy: SAME_AGAIN, ...(crashes && { crashes }) };
   const { entry, isCached } = await makeInference(services, parts, guard, async (work) => {
     const { files, facts, ran } = await infer(work);
     return { files, facts: { ...facts, notes: [...facts.notes] }, ran };
@@ -104,7 +107,19 @@ export function describeInferred(
   { cautions, notes }: { readonly cautions: readonly string[]; readonly notes: readonly string[] },
 ): Pick<
   ImagePrediction,
-  'image' | 'name' | 'width' | 'height' | 'cached' | 'key' | 'provider' | 'adapter' | 'driver' | 'seconds' | 'notes'
+  | 'image'
+  | 'name'
+  | 'width'
+  | 'height'
+  | 'cached'
+  | 'key'
+  | 'provider'
+  | 'adapter'
+  | 'driver'
+  | 'engine'
+  | 'precision'
+  | 'seconds'
+  | 'notes'
 > &
   NetworkImage['said'] {
   return {
@@ -117,6 +132,7 @@ export function describeInferred(
     key: entry.key,
     provider: facts.provider,
     ...adapterNames(facts),
+    ...engineChoice(facts),
     seconds: isCached ? 0 : facts.seconds,
     notes: [...new Set([...cautions, ...notes, ...input.notes, ...facts.notes.map(asSentence), ...seen.notes])],
   };

@@ -8,10 +8,10 @@ import { decodeGrey16 } from '../image/decode-pixels.ts';
 import { encodeGrey16, encodeIndexed, encodeLabels } from '../image/encode-png.ts';
 import type { TissueClasses } from '../models/class-colours.ts';
 import type { TissueModel } from '../models/tissue-model.ts';
+import type { EnsembleOptions } from '../nnunet/sliding-window/roi-job.ts';
 import type { RoiProgress, RoiSegmenter } from '../nnunet/sliding-window/roi-segmenter.ts';
 import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-scope.ts';
 import type { RanEngine } from '../onnx/session/refuse-other-engine.ts';
-import type { SessionOptions } from '../onnx/session/session.ts';
 import { modelCautions, scaleCautions, stainCautions } from './cautions.ts';
 import { type ClassArea, classAreas, type TissueCertainty, tissueCertainty, tissueCertaintyNote } from './certainty.ts';
 import {
@@ -70,7 +70,7 @@ export interface TissueJob {
   /** On the model, one sentence each. */
   readonly notes: readonly string[];
   readonly engine: RanEngine;
-  readonly session: SessionOptions;
+  readonly session: EnsembleOptions;
   readonly choices: PredictionChoices;
 }
 
@@ -107,14 +107,14 @@ export async function predictTissue(
   return { ...describeInferred(job, input, seen, inferred, { cautions, notes }), ...made, files };
 }
 
-function keyOf({ model }: TissueJob, { sha256, change }: NetworkImage): KeyParts {
+function keyOf({ model, engine }: TissueJob, { sha256, change }: NetworkImage): KeyParts {
   return {
     step: 'predict-tissue',
     schema: SCHEMA,
     image: sha256,
     size: change,
     model: model.digest,
-    engine: 'exact',
+    engine: engine.engine ?? 'exact',
   };
 }
 

@@ -29,7 +29,7 @@ import {
 const OWN_FOLDER = '.reignite';
 const MAX_PARALLEL = 32;
 const LOOK_AGAIN_MS = 200;
-const PATIENCE_MS = 60_000;
+const WAIT_MS = 60_000;
 
 /** All that the predictions of one folder have in common. */
 const Claim = z.object({
@@ -426,7 +426,7 @@ function unlessMissing(error: unknown): void {
 }
 
 async function lockPatiently(path: string, subject: string): Promise<FileLock> {
-  const end = Date.now() + PATIENCE_MS;
+  const end = Date.now() + WAIT_MS;
   for (;;) {
     try {
       return await lockFile(path, subject);

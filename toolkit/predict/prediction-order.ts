@@ -1,7 +1,7 @@
 import type { Task } from '../../config/tasks.ts';
 import type { FoldName } from '../nnunet/convert/model-folds.ts';
+import type { EnsembleOptions } from '../nnunet/sliding-window/roi-job.ts';
 import type { RoiSegmenter, SlideSegmenter } from '../nnunet/sliding-window/roi-segmenter.ts';
-import type { SessionOptions } from '../onnx/session/session.ts';
 import type { SlideCellsProgress } from '../slide/predict/slide-cells-job.ts';
 import type { SlideProgress } from '../slide/predict/slide-job.ts';
 import type { StripRows } from '../slide/read/slide-tiles.ts';
@@ -29,7 +29,7 @@ export interface PredictionOrder {
   /** Whether tiles are predicted mirrored too, of an nnU-Net v2 model. */
   readonly mirroring?: boolean;
   readonly out: string;
-  readonly session: SessionOptions;
+  readonly session: EnsembleOptions;
   readonly choices: PredictionChoices;
 }
 

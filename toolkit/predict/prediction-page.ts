@@ -25,7 +25,7 @@ const MANY_ROWS = 40;
 const PICTURE_EDGE = 800;
 const MAX_CLASSES = 5;
 /** Pictures that are drawn at the same time. */
-const LANES = 2;
+const MAX_CONCURRENT = 2;
 
 /**
  * Writes report/index.html of a folder of predictions: numbers, warnings and every image with its prediction.
@@ -44,7 +44,7 @@ export async function writePredictionPage(
   const rois = shown.flatMap((image) => layersOf(out, task, image) ?? []);
   const layers = await drawLayers(out, rois, { known: await readLayersFile(out), signal });
   const files = new Map(layers.map((each) => [each.roi, each.files]));
-  const cards = await mapConcurrent(shown, LANES, signal, async (image) =>
+  const cards = await mapConcurrent(shown, MAX_CONCURRENT, signal, async (image) =>
     cardOf(task, image, await pictureIn(out, task, image, files)),
   );
   const left = images.length - shown.length;

@@ -9,6 +9,7 @@ import { readJsonFile, readJsonIfValid } from '../files/json-file.ts';
 import { counted, grouped } from '../format.ts';
 import { FoldName } from '../nnunet/model-card.ts';
 import { AdapterNames, adapterText } from '../onnx/provider/adapter.ts';
+import { EngineChoice } from '../onnx/session/engine-choice.ts';
 import { Summary } from '../report/summary.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import type { ClassCount, ImagePrediction } from './prediction.ts';
@@ -38,8 +39,9 @@ export function describePrediction(image: ImagePrediction, isQuiet = false): str
   ];
 }
 
-function engineText({ provider, ...names }: ImagePrediction): string {
-  return names.adapter === undefined ? provider : `${provider} (${adapterText(names)})`;
+function engineText({ provider, engine, precision = 'float32', ...names }: ImagePrediction): string {
+  const on = names.adapter === undefined ? provider : `${provider} (${adapterText(names)})`;
+  return engine === undefined ? on : `${on}, ${engine} engine, ${precision}`;
 }
 
 function countRows(counts: readonly ClassCount[]): string[] {
@@ -126,6 +128,7 @@ export const PredictedImage = z.object({
   key: z.string().exactOptional(),
   provider: z.string(),
   ...AdapterNames.shape,
+  ...EngineChoice.shape,
   seconds: z.number(),
   notes: z.array(z.string()),
   cells: z.int().exactOptional(),

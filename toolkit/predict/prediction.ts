@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { LeftOut } from '../geojson/write-regions.ts';
+import type { Precision } from '../onnx/session/engine-choice.ts';
 import type { ClassArea } from './certainty.ts';
 import type { RegionCells, TumourShare } from './slides/tumour-share.ts';
 
@@ -83,6 +84,10 @@ export interface ImagePrediction {
   /** What the provider ran on; missing for the CPU. */
   readonly adapter?: string;
   readonly driver?: string;
+  /** Missing means exact. */
+  readonly engine?: 'fast';
+  /** Of the fast engine: what its networks multiplied in. */
+  readonly precision?: Precision;
   readonly seconds: number;
   /** What a reader of the numbers should know, one sentence each. */
   readonly notes: readonly string[];

@@ -15,8 +15,10 @@ import type { RecordTree } from './record-tree.ts';
 
 /** A file that takes more in its archive is not fetched before the run, in bytes. */
 const MAX_PACKED = 256 * 2 ** 10;
-/** All files that are fetched whole out of archives, in bytes: with directories and headers it stays below 1 MB. */
-const MAX_PACKED_IN_ALL = 384 * 2 ** 10;
+/** All that is fetched of a record, in bytes; only central directories and plain files may take more. */
+const MAX_BYTES = 900 * 2 ** 10;
+/** Left for the beginnings of files when files are fetched whole, in bytes. */
+const FOR_HEADS = 256 * 2 ** 10;
 /** Unpacked, in bytes. */
 const MAX_WHOLE = 64 * 2 ** 20;
 /** Files of one check of which the beginnings are looked at. */
@@ -126,7 +128,6 @@ class FetchedTree implements RemoteTree {
   /** Paths of files that were fetched whole out of archives. */
   readonly #whole = new Set<string>();
   #plainBytes = 0;
-  #packedLeft = MAX_PACKED_IN_ALL;
   #requestsLeft = MAX_REQUESTS;
 
   constructor(
@@ -168,25 +169,38 @@ class FetchedTree implements RemoteTree {
 
   async heads(paths: readonly string[], length: number): Promise<ReadonlyMap<string, Buffer>> {
     const wanted = this.#affordable(paths, length);
-    this.#requestsLeft -= this.#requestsOf(wanted, length);
+    this.#requestsLeft -= this.#costOf(wanted, length).requests;
     return this.#headsOf(wanted, length);
   }
 
-  /** As many of the paths as a fair share of the requests that are left pays for. */
+  #bytesLeft(): number {
+    return Math.max(0, MAX_BYTES - this.bytes());
+  }
+
+  /** As many of the paths as a fair share of the requests and bytes that are left pays for. */
   #affordable(paths: readonly string[], length: number): readonly string[] {
     const most = Math.max(MIN_REQUESTS, Math.floor(this.#requestsLeft / 3));
+    const mostBytes = this.#bytesLeft() / 3;
+    const isTooMuch = (wanted: readonly string[]) => {
+      const { requests, bytes } = this.#costOf(wanted, length);
+      return requests > most || bytes > mostBytes;
+    };
     let wanted = evenly(paths, MAX_HEADS);
-    while (wanted.length > MIN_REQUESTS && this.#requestsOf(wanted, length) > most) {
-      wanted = evenly(paths, wanted.length - 1);
-    }
+    while (wanted.length > MIN_REQUESTS && isTooMuch(wanted)) wanted = evenly(paths, wanted.length - 1);
     return wanted;
   }
 
-  #requestsOf(paths: readonly string[], length: number): number {
-    return this.#byArchive(paths).reduce((sum, { archive, found }) => {
-      const members = found.map(({ member }) => member);
-      return sum + archive.requestsOf(members, length);
-    }, 0);
+  #costOf(paths: readonly string[], length: number): { readonly requests: number; readonly bytes: number } {
+    const costs = this.#byArchive(paths).map(({ archive, found }) =>
+      archive.costOf(
+        found.map(({ member }) => member),
+        length,
+      ),
+    );
+    return {
+      requests: costs.reduce((sum, cost) => sum + cost.requests, 0),
+      bytes: costs.reduce((sum, cost) => sum + cost.bytes, 0),
+    };
   }
 
   async #headsOf(paths: readonly string[], length: number): Promise<ReadonlyMap<string, Buffer>> {
@@ -224,12 +238,9 @@ class FetchedTree implements RemoteTree {
     }
     const member = this.#members.get(path);
     if (member === undefined || size > MAX_WHOLE) return undefined;
-    const packed = packedSize(member);
-    if (packed > MAX_PACKED) return undefined;
     // Files are asked for by several checks; what was fetched before is not fetched again.
-    const isThere = this.#whole.has(path);
-    if (!isThere && packed > this.#packedLeft) return undefined;
-    if (!isThere) this.#packedLeft -= packed;
+    const most = Math.min(MAX_PACKED, this.#bytesLeft() - FOR_HEADS);
+    if (!this.#whole.has(path) && packedSize(member) > most) return undefined;
     this.#whole.add(path);
     const content = (await this.#headsOf([path], size)).get(path);
     if (content?.length !== size) return undefined;

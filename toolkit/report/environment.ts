@@ -1,6 +1,7 @@
 import { cpus, totalmem } from 'node:os';
 import { z } from 'zod';
 import { AdapterNames, adapterNames } from '../onnx/provider/adapter.ts';
+import { EngineChoice } from '../onnx/session/engine-choice.ts';
 
 /** What part of a run was done on. No user and no host is named: machines that are alike are one. */
 export const Environment = z.object({
@@ -15,6 +16,8 @@ export const Environment = z.object({
   provider: z.string().optional(),
   adapter: AdapterNames.shape.adapter.optional(),
   driver: AdapterNames.shape.driver.optional(),
+  engine: z.string().optional().describe('Only of another engine than exact'),
+  precision: EngineChoice.shape.precision.optional(),
 });
 export type Environment = z.infer<typeof Environment>;
 
@@ -22,7 +25,12 @@ export type Environment = z.infer<typeof Environment>;
 export function environment(
   role: Environment['role'],
   version: string,
-  engine: AdapterNames & { readonly ortVersion?: string; readonly provider?: string } = {},
+  engine: AdapterNames &
+    Pick<EngineChoice, 'precision'> & {
+      readonly ortVersion?: string;
+      readonly provider?: string;
+      readonly engine?: string;
+    } = {},
 ): Environment {
   const [first] = cpus();
   return {
@@ -36,5 +44,7 @@ export function environment(
     ...(engine.ortVersion === undefined ? {} : { onnxRuntime: engine.ortVersion }),
     ...(engine.provider === undefined ? {} : { provider: engine.provider }),
     ...adapterNames(engine),
+    ...(engine.engine !== undefined && engine.engine !== 'exact' && { engine: engine.engine }),
+    ...(engine.precision !== undefined && { precision: engine.precision }),
   };
 }

@@ -106,7 +106,11 @@ function enginesText(data: ReportData): string[] {
     cached === 0
       ? ''
       : ` ${cached} of ${counted(cached + computed, 'prediction')} came from the cache of an earlier run with the same engine.`;
-  return [`Networks ran in ${listed([...new Set(said)])}${using}${where}.${reused}`];
+  const isFast = engines.some(({ engine }) => engine === 'fast');
+  const order = isFast
+    ? ' The engine "fast" adds the outputs of tiles and folds in float32 in another order than nnU-Net.'
+    : '';
+  return [`Networks ran in ${listed([...new Set(said)])}${using}${where}.${order}${reused}`];
 }
 
 function machineText({ processor, platform, provider, adapter, driver }: Environment): string {

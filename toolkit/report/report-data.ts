@@ -37,7 +37,7 @@ export interface ReportData {
   readonly verified: readonly Verified[];
 }
 
-/** What a report needs of the passport of a model. */
+/** What a report needs of the summary of a model. */
 const UsedModel = z.object({
   kind: z.string(),
   folds: z.array(FoldName).default([]),

@@ -12,7 +12,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { type StoragePlace, storagePlace } from '../../config/storage-config.ts';
 import type { FileToStore, MovedBytes, ObjectSource, ObjectStore } from './object-store.ts';
-import { type StoragePatience, statusOf, USUAL_PATIENCE, withPatience } from './with-patience.ts';
+import { type StorageRetries, statusOf, USUAL_RETRIES, withRetries } from './with-retries.ts';
 
 const CONNECT_MS = 10_000;
 /** Time without data after which a connection is closed, ms. */
@@ -26,7 +26,7 @@ const ALREADY_THERE = 412;
 
 export interface S3StoreOptions {
   /** @default half a minute */
-  readonly patience?: StoragePatience;
+  readonly retries?: StorageRetries;
   /** For tests: endpoint, region and credentials; otherwise they come from AWS' variables and files. */
   readonly client?: Pick<S3ClientConfig, 'endpoint' | 'region' | 'credentials'>;
 }
@@ -41,16 +41,16 @@ export interface S3StoreOptions {
  */
 export function openS3Store(
   address: string,
-  { patience = USUAL_PATIENCE, client = {} }: S3StoreOptions = {},
+  { retries = USUAL_RETRIES, client = {} }: S3StoreOptions = {},
 ): ObjectStore {
   // It is about later versions than the pinned one, and would be printed by every worker on Node 20.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   const s3 = new S3Client({
     ...settingsOf(process.env),
     ...client,
-    // Retried in `withPatience`: a stream of a file cannot be sent twice.
+    // Retried in `withRetries`: a stream of a file cannot be sent twice.
     maxAttempts: 1,
-    // It warns of every stream that it cannot send again, which `withPatience` does.
+    // It warns of every stream that it cannot send again, which `withRetries` does.
     logger: SILENT,
     // Understood by every server, and by AWS.
     forcePathStyle: true,
@@ -59,7 +59,7 @@ export function openS3Store(
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: { connectionTimeout: CONNECT_MS, socketTimeout: SILENT_MS },
   });
-  return new S3Store(s3, storagePlace(address), patience);
+  return new S3Store(s3, storagePlace(address), retries);
 }
 
 /** A self-hosted server has no region and accepts any. */
@@ -73,13 +73,13 @@ class S3Store implements ObjectStore {
   readonly name: string;
   readonly #s3: S3Client;
   readonly #place: StoragePlace;
-  readonly #patience: StoragePatience;
+  readonly #retries: StorageRetries;
   readonly #moved = { sent: 0, received: 0, requests: 0 };
 
-  constructor(s3: S3Client, place: StoragePlace, patience: StoragePatience) {
+  constructor(s3: S3Client, place: StoragePlace, retries: StorageRetries) {
     this.#s3 = s3;
     this.#place = place;
-    this.#patience = patience;
+    this.#retries = retries;
     this.name = `s3://${place.bucket}/${place.prefix}`;
   }
 
@@ -171,7 +171,7 @@ class S3Store implements ObjectStore {
     signal: AbortSignal | undefined,
     ask: () => Promise<Result>,
   ): Promise<Result> {
-    return withPatience(`Could not ${verb} ${this.name}${key}`, this.#patience, signal, () => {
+    return withRetries(`Could not ${verb} ${this.name}${key}`, this.#retries, signal, () => {
       this.#moved.requests += 1;
       return ask();
     });

@@ -9,7 +9,7 @@ import type { OverviewRow } from '../dataset/overview.ts';
 import type { ScoredClasses } from '../evaluate/class-names.ts';
 import type { Evaluated, EvaluationInput } from '../evaluate/evaluation.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
-import type { Engine, ModelJob } from '../nnunet/sliding-window/roi-job.ts';
+import type { Engine, EnsembleOptions, ModelJob } from '../nnunet/sliding-window/roi-job.ts';
 import type { SessionOptions } from '../onnx/session/session.ts';
 import type {
   ImagePredictor,
@@ -27,7 +27,7 @@ import type { MethodsInput, VerdictView, ViewerWords } from './verdict-view.ts';
 import type { Box, ListedRoi, NetworkSetup, PlannedRoi, RoiSources, TaskWork } from './work.ts';
 
 /** What an inference runs on. */
-export interface NetworkSession {
+export interface NetworkSession extends Pick<EnsembleOptions, 'engine' | 'precision' | 'batchSize' | 'device'> {
   readonly provider: NonNullable<SessionOptions['provider']>;
   readonly threads?: number;
 }
@@ -116,8 +116,6 @@ export interface MeasureInput {
   readonly rois: readonly PlannedRoi[];
   readonly settings: TaskSettings;
   readonly session: NetworkSession;
-  /** `inference.engine` of the configuration. */
-  readonly engine: string;
   /** `discrepancies.full` of the configuration. */
   readonly isFull: boolean;
   readonly work: TaskWork;

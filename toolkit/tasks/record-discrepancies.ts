@@ -35,7 +35,7 @@ import { comparedDigests, countCocoFiles, PUBLISHED_DIGESTS } from './paper-reco
 import type { TaskWork } from './work.ts';
 
 /** Rows checked at the same time: most of the time goes to opening images for their size. */
-const LANES = 8;
+const MAX_CONCURRENT = 8;
 /** Masks that are decoded for their values: more than the paper's record has. */
 const MAX_MASKS = 1_000;
 
@@ -60,7 +60,7 @@ export async function recordDiscrepancies(work: TaskWork, record: string): Promi
 
 /** What of every row of the overview is on disk. */
 async function rowsWithFiles(rows: readonly OverviewRow[], { data, signal }: TaskWork): Promise<RowFiles[]> {
-  return mapConcurrent(rows, LANES, signal, (row) => rowWithFiles(data, row));
+  return mapConcurrent(rows, MAX_CONCURRENT, signal, (row) => rowWithFiles(data, row));
 }
 
 async function rowWithFiles(data: string, row: OverviewRow): Promise<RowFiles> {
@@ -76,7 +76,7 @@ async function rowWithFiles(data: string, row: OverviewRow): Promise<RowFiles> {
 
 /** Values of the masks without context of the tissue task; of very many the first ones. */
 async function lookAtMasks(rows: readonly OverviewRow[], work: TaskWork): Promise<LookedMask[]> {
-  const looked = await mapConcurrent(tissueRows(rows), LANES, work.signal, async ({ annotationPath }) => {
+  const looked = await mapConcurrent(tissueRows(rows), MAX_CONCURRENT, work.signal, async ({ annotationPath }) => {
     const path = pathOf(annotationPath);
     const counts = path === undefined ? undefined : await valueCounts(path, work);
     return path === undefined || counts === undefined ? [] : [{ path, values: maskValues(counts, HE_LABELS.length) }];
@@ -86,13 +86,18 @@ async function lookAtMasks(rows: readonly OverviewRow[], work: TaskWork): Promis
 
 /** Values beyond the labels in the masks with context; of very many the first ones. */
 async function lookForStrays(rows: readonly OverviewRow[], work: TaskWork): Promise<StrayMask[]> {
-  const looked = await mapConcurrent(tissueRows(rows), LANES, work.signal, async ({ annotationPath, split }) => {
-    const path = pathOf(contextPath(annotationPath));
-    const counts = path === undefined ? undefined : await valueCounts(path, work);
-    return path === undefined || counts === undefined
-      ? []
-      : [{ path, split, strays: strayValues(counts, HE_LABELS.length) }];
-  });
+  const looked = await mapConcurrent(
+    tissueRows(rows),
+    MAX_CONCURRENT,
+    work.signal,
+    async ({ annotationPath, split }) => {
+      const path = pathOf(contextPath(annotationPath));
+      const counts = path === undefined ? undefined : await valueCounts(path, work);
+      return path === undefined || counts === undefined
+        ? []
+        : [{ path, split, strays: strayValues(counts, HE_LABELS.length) }];
+    },
+  );
   return looked.flat();
 }
 

@@ -48,13 +48,13 @@ export interface ViewerWords {
 /** What the methods of a run say of a task. */
 export interface MethodsInput {
   readonly settings: Partial<TaskSettings>;
-  /** The passport of the model; undefined where there is none. */
+  /** The summary of the model; undefined where there is none. */
   readonly model: UsedModel | undefined;
   /** The regions behind the numbers: "all 5 test regions". */
   readonly regions: string;
 }
 
-/** What a report needs of the passport of a model. */
+/** What a report needs of the summary of a model. */
 export interface UsedModel {
   readonly kind: string;
   readonly folds: readonly (number | 'all')[];
@@ -63,7 +63,7 @@ export interface UsedModel {
   readonly input: { readonly shape: readonly number[] };
 }
 
-/** Height and width of a tile; undefined where no passport says. */
+/** Height and width of a tile; undefined where no summary says. */
 export function tileOf(model: UsedModel | undefined): string | undefined {
   const [, first, second, third] = model?.input.shape ?? [];
   const [height, width] = first === 3 ? [second, third] : [first, second];

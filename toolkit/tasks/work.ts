@@ -6,6 +6,7 @@ import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import { ReigniteError } from '../errors.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
 import { type AdapterNames, adapterNames } from '../onnx/provider/adapter.ts';
+import type { EngineChoice } from '../onnx/session/engine-choice.ts';
 import type { KeyedEngine } from '../onnx/session/refuse-other-engine.ts';
 import { Environment } from '../report/environment.ts';
 import type { RunStorage } from '../storage/run-storage.ts';
@@ -39,7 +40,12 @@ export interface PlannedRoi extends ListedRoi {
 export interface NetworkSetup {
   /** Digest of the converted model, the name of its folder under the state directory's models. */
   readonly model: { readonly digest: string };
-  readonly engine: AdapterNames & { readonly provider: string; readonly ortVersion: string; readonly engine: string };
+  readonly engine: AdapterNames &
+    Pick<EngineChoice, 'precision'> & {
+      readonly provider: string;
+      readonly ortVersion: string;
+      readonly engine: string;
+    };
   readonly settings: TaskSettings;
 }
 
@@ -62,8 +68,11 @@ export interface TaskWork {
 }
 
 /** The parts of every key that name what a network is and runs on. */
-export function networkParts({ model, engine: { provider, ortVersion, engine, ...names } }: NetworkSetup): KeyParts {
-  return { model: model.digest, provider, ...adapterNames(names), ortVersion, engine, precision: 'float32' };
+export function networkParts({
+  model,
+  engine: { provider, ortVersion, engine, precision = 'float32', ...names },
+}: NetworkSetup): KeyParts {
+  return { model: model.digest, provider, ...adapterNames(names), ortVersion, engine, precision };
 }
 
 /** What an entry was computed with. */
@@ -72,6 +81,8 @@ export function engineOf({ parts }: CacheEntry): KeyedEngine {
   return {
     provider: String(parts['provider']),
     ortVersion: String(parts['ortVersion']),
+    engine: String(parts['engine']),
+    precision: String(parts['precision']),
     ...(adapter !== undefined && { adapter: String(adapter) }),
     ...(driver !== undefined && { driver: String(driver) }),
   };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { CELL_TASKS, TISSUE_TASKS } from '../../config/tasks.ts';
 import { AdapterNames } from '../onnx/provider/adapter.ts';
+import { PRECISIONS } from '../onnx/session/engine-choice.ts';
 import { MaskComparison } from './compare-masks.ts';
 
 /** How a result stands to the published one. */
@@ -180,7 +181,7 @@ export const VerdictEngine = z.object({
   ...AdapterNames.shape,
   ortVersion: z.string(),
   engine: z.string(),
-  precision: z.literal('float32'),
+  precision: z.enum(PRECISIONS).describe('What the networks multiplied in'),
 });
 export type VerdictEngine = z.infer<typeof VerdictEngine>;
 

@@ -8,6 +8,7 @@ import type { HomeFolders } from '../../../toolkit/files/home-folders.ts';
 import { fileExists } from '../../../toolkit/files/open-for-reading.ts';
 import { bytesText, withoutStop } from '../../../toolkit/format.ts';
 import { type CheckedRecord, checkRecord } from '../../../toolkit/preflight/check-record.ts';
+import { misplacedFolders } from '../../../toolkit/preflight/misplaced-folders.ts';
 import { folderTree } from '../../../toolkit/preflight/record-tree.ts';
 import { type FoundArchive, remoteTree } from '../../../toolkit/preflight/remote-tree.ts';
 import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
@@ -64,12 +65,14 @@ export async function lookAtRecord(
     customModels: config.tasks.filter((task) => config[task].model !== undefined),
   };
   if (config.zenodo.offline || (await isDataComplete(input))) {
-    const checked = await checkRecord(await folderTree(folders.data), look);
-    return { source: 'data folder', archives: [], bytes: 0, ...checked };
+    const { checks, tasks } = await checkRecord(await folderTree(folders.data), look);
+    const misplaced = await misplacedFolders(folders.data);
+    return { source: 'data folder', archives: [], bytes: 0, checks: [...misplaced, ...checks], tasks };
   }
   const within = AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)]);
   try {
-    return await lookOnServer(config, look, home, within);
+    const found = await lookOnServer(config, look, home, within);
+    return { ...found, checks: [...(await misplacedFolders(folders.data)), ...found.checks] };
   } catch (error) {
     signal.throwIfAborted();
     return { source: 'none', ...whyOf(error) };

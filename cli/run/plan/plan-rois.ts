@@ -1,4 +1,4 @@
-import type { RunInput } from '../../../activities/inputs.ts';
+import type { EngineRef, RunInput } from '../../../activities/inputs.ts';
 import { TaskSettings } from '../../../config/task-config.ts';
 import type { Task } from '../../../config/tasks.ts';
 import type { FileDigests } from '../../../toolkit/cache/file-digests.ts';
@@ -10,6 +10,7 @@ import { imageSize } from '../../../toolkit/image/open-image.ts';
 import { type AdapterNames, isRealGpu } from '../../../toolkit/onnx/provider/adapter.ts';
 import { adapterOf } from '../../../toolkit/onnx/provider/probe.ts';
 import { ortVersion } from '../../../toolkit/onnx/session/engine.ts';
+import { precisionOn } from '../../../toolkit/onnx/session/engine-choice.ts';
 import type { Provider } from '../../../toolkit/onnx/session/session.ts';
 import type { KnownModel } from '../../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
@@ -77,7 +78,11 @@ async function planRoi(
   const sources = { image: imageSha256, truth: truthSha256 };
   const engines = await enginesOf(input);
   const setups = engines.map((provider) => {
-    const engine = { ...provider, ortVersion: ortVersion(), engine: input.config.inference.engine };
+    const engine = {
+      ...provider,
+      ortVersion: ortVersion(),
+      ...choiceOf(task, provider.provider, input.config.inference),
+    };
     return { model: ref, engine, settings: TaskSettings.parse(input.config[task]) };
   });
   const keys = setups.map((setup) => kind.inferenceKey(roi, sources, setup));
@@ -93,6 +98,16 @@ async function planRoi(
 
 function outstanding(roi: string, reason: string, tiles: { readonly tiles?: number } = {}): RoiPlan {
   return { roi, state: 'outstanding', reason, ...tiles };
+}
+
+/** What the key says of the engine: only segmentation has more than one. */
+function choiceOf(
+  task: Task,
+  provider: Provider,
+  { engine, precision }: RunInput['config']['inference'],
+): Pick<EngineRef, 'engine' | 'precision'> {
+  const isFast = engine === 'fast' && taskNamed(task).takes.labels;
+  return isFast ? { engine, precision: precisionOn(provider, precision) } : { engine: 'exact' };
 }
 
 /** `auto` takes the first that works; which one that is, only the worker can say. */

@@ -9,7 +9,7 @@ import type { FetchRecordInput } from '../../../activities/inputs.ts';
 import { ZenodoConfig } from '../../../config/zenodo-config.ts';
 import { Receipts } from '../../../toolkit/cache/receipts.ts';
 import { homeFolders } from '../../../toolkit/files/home-folders.ts';
-import { RetryBudget } from '../../../toolkit/zenodo/http/patience.ts';
+import { RetryBudget } from '../../../toolkit/zenodo/http/retry-budget.ts';
 import { serveRecord } from '../../../toolkit/zenodo/serve-record.ts';
 import { suiteFolder, temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { runActivity } from '../../support/run-activity.ts';

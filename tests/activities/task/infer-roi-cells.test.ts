@@ -14,7 +14,7 @@ import { FileDigests } from '../../../toolkit/cache/file-digests.ts';
 import { StepCache } from '../../../toolkit/cache/step-cache.ts';
 import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
 import { homeFolders } from '../../../toolkit/files/home-folders.ts';
-import { ModelSummary } from '../../../toolkit/models/model-passport.ts';
+import { ModelSummary } from '../../../toolkit/models/model-summary.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { ortVersion } from '../../../toolkit/onnx/session/engine.ts';
 import { cellOutputs } from '../../../toolkit/tasks/cells/files.ts';
@@ -150,11 +150,11 @@ describe('prepareModel, of cells', () => {
       task: 'pdl1',
       settings: { ...settings, model: own },
     });
-    const passport = ModelSummary.parse(
+    const summary = ModelSummary.parse(
       JSON.parse(await readFile(join(folders.results, 'models', 'pdl1.json'), 'utf8')),
     );
-    expect(passport).toMatchObject({ kind: 'yolov5', digest: converted.digest, input: { shape: [1, 3, 512, 512] } });
-    const [network] = passport.networks;
+    expect(summary).toMatchObject({ kind: 'yolov5', digest: converted.digest, input: { shape: [1, 3, 512, 512] } });
+    const [network] = summary.networks;
     expect(network?.sourceSha256).toBe(await sha256OfFile(own));
     expect(network?.operators).toMatchObject({ Conv: expect.any(Number) });
     // Boxes are as large as a tile; the rounding of float32 is far below a hundredth of a px.

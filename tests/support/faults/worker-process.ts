@@ -95,7 +95,7 @@ async function work(windowMs: number): Promise<void> {
   const { Receipts } = await import('../../../toolkit/cache/receipts.ts');
   const { ReigniteError } = await import('../../../toolkit/errors.ts');
   const { homeFolders } = await import('../../../toolkit/files/home-folders.ts');
-  const { RetryBudget } = await import('../../../toolkit/zenodo/http/patience.ts');
+  const { RetryBudget } = await import('../../../toolkit/zenodo/http/retry-budget.ts');
   const stepsOf = (home: string) => {
     const folders = homeFolders(home);
     return {

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { beginAttempt, countingDeaths } from '../../../toolkit/cache/make-inference.ts';
+import { beginAttempt, countCrashes } from '../../../toolkit/cache/make-inference.ts';
 import { ReigniteError } from '../../../toolkit/errors.ts';
 import { PartialRoi } from '../../../toolkit/nnunet/sliding-window/partial-roi.ts';
 import { PartialDetection } from '../../../toolkit/yolo/detect/partial-detection.ts';
@@ -71,10 +71,10 @@ describe('beginAttempt', () => {
   });
 });
 
-describe('countingDeaths', () => {
+describe('countCrashes', () => {
   const failing = async (code: 'IMAGE_UNREADABLE' | 'INFERENCE_FAILED', work: string) => {
     const step = { work, roi: 'roi1', signal: new AbortController().signal };
-    return countingDeaths(step, () => Promise.reject(new ReigniteError(code, 'so it is')));
+    return countCrashes(step, () => Promise.reject(new ReigniteError(code, 'so it is')));
   };
 
   it('reports an error that names what is wrong on every retry', async () => {

@@ -6,7 +6,7 @@ import { describeCommand } from '../../../cli/predict/describe-model.ts';
 import { readJsonIfValid } from '../../../toolkit/files/json-file.ts';
 import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
 import { describeOnnxModel } from '../../../toolkit/models/describe-onnx.ts';
-import { writeModelPassport } from '../../../toolkit/models/model-passport.ts';
+import { writeModelSummary } from '../../../toolkit/models/model-summary.ts';
 import { prepareTissueModel } from '../../../toolkit/models/tissue-model.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { Sidecar } from '../../../toolkit/onnx/custom-model/sidecar.ts';
@@ -92,7 +92,7 @@ describe('an ONNX segmentation model from elsewhere', () => {
     const folder = await temporaryFolder();
     for (const name of ['half', 'bytes']) {
       const { modelDir } = await prepareTissueModel(join(MODELS, `${name}.onnx`), join(folder, 'models'));
-      const { networks } = await writeModelPassport(modelDir, join(folder, 'summary.json'));
+      const { networks } = await writeModelSummary(modelDir, join(folder, 'summary.json'));
       expect(networks[0]?.parity.elements).toBe(3 * 32 * 32);
     }
   });

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { inspectModel } from '../../../cli/predict/inspect-model.ts';
 import { describeDetector } from '../../../toolkit/models/describe-detector.ts';
+import { writeOwnSegmentation } from '../../support/custom-onnx.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
-import { writeOwnSegmentation } from '../../support/own-onnx.ts';
 
 const fixture = (path: string) => fileURLToPath(new URL(`../../fixtures/${path}`, import.meta.url));
 const safetensors = Buffer.concat([Buffer.from([2, 0, 0, 0, 0, 0, 0, 0]), Buffer.from('{}        ')]);

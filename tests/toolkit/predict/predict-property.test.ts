@@ -14,9 +14,9 @@ import { readNpy } from '../../../toolkit/numpy/npy.ts';
 import type { ImagePrediction, PredictionChoices } from '../../../toolkit/predict/prediction.ts';
 import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
 import { createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.ts';
+import { writeOwnSegmentation } from '../../support/custom-onnx.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 import { noise } from '../../support/noise.ts';
-import { writeOwnSegmentation } from '../../support/own-onnx.ts';
 import { writeTiff } from '../../support/write-tiff.ts';
 
 const folder = suiteFolder();

@@ -113,12 +113,24 @@ it('names an archive of archives', async () => {
   await tree.close();
 });
 
-it('fetches at most 384 kB of whole files, each of them once', async () => {
-  const files = [0, 1, 2].map((k) => [`annotations/${k}.json`, noise(180_000, k)] as const);
-  const { tree } = await served('annotations.zip', new Map(files));
-  const [first = '', second = '', third = ''] = files.map(([path]) => path);
-  for (const path of [first, second, first, second]) expect(await tree.local(path)).toBeDefined();
-  expect(await tree.local(third)).toBeUndefined();
-  expect(tree.bytes()).toBeLessThan(450_000);
+it('leaves room for beginnings of files when it fetches files whole, each of them once', async () => {
+  const files = [0, 1, 2, 3].map((k) => [`annotations/${k}.json`, noise(180_000, k)] as const);
+  const { tree } = await served('annotations.zip', files);
+  const [first = '', second = '', third = '', fourth = ''] = files.map(([path]) => path);
+  for (const path of [first, second, first, third, second]) expect(await tree.local(path)).toBeDefined();
+  expect(await tree.local(fourth)).toBeUndefined();
+  expect(tree.bytes()).toBeLessThan(640_000);
+  const start = await tree.start(fourth, 1_000);
+  expect(start?.subarray(0, 1_000)).toEqual(Buffer.from(noise(180_000, 3).subarray(0, 1_000)));
+  await tree.close();
+});
+
+it('looks at fewer files where these are close together and many bytes would come with them', async () => {
+  const files = Array.from({ length: 40 }, (_, k) => [`images/${10 + k}.png`, noise(15_000, k)] as const);
+  const { tree } = await served('images.zip', files);
+  const paths = files.map(([path]) => path);
+  expect((await tree.heads(paths, 64)).size).toBeGreaterThan(8);
+  for (let check = 0; check < 8; check++) await tree.heads(paths.slice(check), 64);
+  expect(tree.bytes()).toBeLessThan(900 * 2 ** 10);
   await tree.close();
 });

@@ -1,5 +1,5 @@
 import { ReigniteError } from '../../errors.ts';
-import type { Precision } from '../../onnx/session/engine-choice.ts';
+import { type Precision, precisionOn } from '../../onnx/session/engine-choice.ts';
 import { knownModelCard, type ModelCard } from '../model-card.ts';
 import { describeNetworks, type EnsembleOutline, type NetworkCounts } from '../networks/open-networks.ts';
 import { ThreadedNetworks } from '../networks/threaded-networks.ts';
@@ -49,7 +49,7 @@ export async function openEnsemble(job: ModelJob): Promise<ImageEnsemble> {
     const message = `The fast engine runs nnU-Net models; ${job.modelDir} holds an ONNX model from elsewhere.`;
     throw new ReigniteError('ENGINE_UNSUPPORTED', message);
   }
-  // What `auto` means is known once a network is open.
+  // Which provider `auto` takes is known when the first network is open.
   const networks = await ThreadedNetworks.open(job);
   const isOnDevice = (job.sums ?? (networks.engine.provider === 'cuda' ? 'device' : 'host')) === 'device';
   if (!isOnDevice && job.precision === 'float16') {
@@ -92,17 +92,17 @@ async function onDevice(
   engine: Engine,
 ): Promise<ImageEnsemble> {
   const { provider } = engine;
-  const { precision = 'auto', batchSize = 0 } = job;
-  const chosen = precision === 'auto' ? (provider === 'cuda' ? 'float16' : 'float32') : precision;
+  const { batchSize = 0 } = job;
+  const precision = precisionOn(provider, job.precision);
   const network = await RowsNetwork.open(job.modelDir, card, {
     provider,
-    precision: chosen,
+    precision,
     batch: batchSize,
     session: job,
   });
   return {
     digest,
-    engine: { ...engine, engine: 'fast', precision: chosen },
+    engine: { ...engine, engine: 'fast', precision },
     patch: network.patch,
     method: network.method,
     folds: network.folds,

@@ -1,11 +1,11 @@
-import { readOwnCard } from '../../onnx/custom-model/own-model.ts';
+import { readOwnCard } from '../../onnx/custom-model/custom-model.ts';
 import type { SessionOptions } from '../../onnx/session/session.ts';
 import { readModelCard } from '../model-card.ts';
 import type { ModelMethod } from '../model-method.ts';
 import type { Engine } from '../sliding-window/roi-job.ts';
 import type { Size } from '../sliding-window/tile-grid.ts';
+import { CustomSegmenter } from './custom-network.ts';
 import { OrtFoldNetworks } from './ort-fold-networks.ts';
-import { CustomSegmenter } from './own-network.ts';
 
 /** What an ensemble has done since it was made. */
 export interface NetworkCounts {

@@ -1,6 +1,6 @@
 import type { DescribedModel, DescribedValue } from '../file/describe-model.ts';
+import { FLOATING } from './custom-model.ts';
 import { layoutOf } from './image-spec.ts';
-import { FLOATING } from './own-model.ts';
 
 /** What keeps a model from being described by a JSON file, and what to do. */
 export interface DraftObstacle {

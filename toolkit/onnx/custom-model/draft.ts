@@ -2,9 +2,9 @@ import { ReigniteError } from '../../errors.ts';
 import { counted, listed } from '../../format.ts';
 import type { DescribedModel, DescribedValue } from '../file/describe-model.ts';
 import { finalOperator } from '../file/final-operator.ts';
+import { checkShapes } from './custom-model.ts';
 import { draftObstacle } from './draft-obstacle.ts';
 import { type ImageSpec, imageSpec, layoutOf } from './image-spec.ts';
-import { checkShapes } from './own-model.ts';
 import { DetectionSidecar, SegmentationSidecar } from './sidecar.ts';
 
 const USUAL_SIDE = 512;

@@ -129,8 +129,9 @@ function openTensor(tensor: GraphTensor): Uint8Array {
 async function rawData(tensor: GraphTensor): Promise<Uint8Array> {
   const data = await tensor.read();
   if (!(data instanceof ELEMENT_ARRAYS[tensor.elementType]) || data.byteLength !== byteLength(tensor)) {
+    const [type] = Object.entries(ELEMENT_ARRAYS).find(([, array]) => data instanceof array) ?? [];
     throw new RangeError(
-      `Expected ${elementCount(tensor.shape)} ${tensor.elementType} for ${tensor.name}, got ${data.length} in ${data.constructor.name}`,
+      `Expected ${elementCount(tensor.shape)} ${tensor.elementType} for ${tensor.name}, got ${data.length} ${type}`,
     );
   }
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

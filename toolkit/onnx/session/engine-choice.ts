@@ -15,6 +15,12 @@ export const EngineChoice = z.object({
 });
 export type EngineChoice = z.infer<typeof EngineChoice>;
 
+/** What the fast engine multiplies in on a provider. */
+export function precisionOn(provider: string, wanted: Precision | 'auto' = 'auto'): Precision {
+  if (wanted !== 'auto') return wanted;
+  return provider === 'cuda' ? 'float16' : 'float32';
+}
+
 /** The two and nothing else of what may hold more, to be spread into documents. */
 export function engineChoice({ engine, precision }: EngineChoice): EngineChoice {
   return { ...(engine !== undefined && { engine }), ...(precision !== undefined && { precision }) };

@@ -1,5 +1,6 @@
 import { ReigniteError } from '../../errors.ts';
 import { type AdapterNames, adapterText } from '../provider/adapter.ts';
+import type { EngineChoice } from './engine-choice.ts';
 
 /** What a key says that a result was computed with. */
 export interface KeyedEngine extends AdapterNames {
@@ -7,10 +8,14 @@ export interface KeyedEngine extends AdapterNames {
   readonly ortVersion: string;
   /** See `instructionSet`; only where a key names it. */
   readonly instructionSet?: string;
+  /** Missing means exact. */
+  readonly engine?: string;
+  /** Missing means float32. */
+  readonly precision?: string;
 }
 
 /** What a network really ran on. */
-export interface RanEngine extends KeyedEngine {
+export interface RanEngine extends Omit<KeyedEngine, keyof EngineChoice>, EngineChoice {
   readonly instructionSet: string;
 }
 
@@ -27,6 +32,7 @@ export function refuseOtherEngine(ran: RanEngine, key: KeyedEngine, remedy = ONE
   const isSameProcessor = key.instructionSet === undefined || ran.instructionSet === key.instructionSet;
   // Runs that were planned by an earlier version do not name the adapter.
   const isSameAdapter = key.adapter === undefined || (ran.adapter === key.adapter && ran.driver === key.driver);
+  refuseOtherSums(ran, key, remedy);
   if (ran.provider === key.provider && ran.ortVersion === key.ortVersion && isSameProcessor && isSameAdapter) return;
   const on = (engine: KeyedEngine) => {
     if (!isSameAdapter) return ` on ${adapterText(engine)}`;
@@ -36,6 +42,16 @@ export function refuseOtherEngine(ran: RanEngine, key: KeyedEngine, remedy = ONE
     'PROVIDER_UNAVAILABLE',
     `This worker uses provider ${ran.provider} of ONNX Runtime ${ran.ortVersion}${on(ran)}; ` +
       `the run was planned for ${key.provider} of ${key.ortVersion}${on(key)}.`,
+    { remedy },
+  );
+}
+
+function refuseOtherSums(ran: KeyedEngine, key: KeyedEngine, remedy: string): void {
+  const textOf = ({ engine = 'exact', precision = 'float32' }: KeyedEngine) => `the ${engine} engine in ${precision}`;
+  if (textOf(ran) === textOf(key)) return;
+  throw new ReigniteError(
+    'PROVIDER_UNAVAILABLE',
+    `This worker computes with ${textOf(ran)}; the run was planned for ${textOf(key)}.`,
     { remedy },
   );
 }

@@ -78,12 +78,12 @@ export class RemoteSession implements InferenceSession {
     const ended = new Promise<void>((resolve) => this.#child.once('exit', () => resolve()));
     if (!this.#isAlive()) return;
     this.#child.ref();
-    const patience = setTimeout(() => this.#child.kill('SIGKILL'), RELEASE_MS);
+    const killer = setTimeout(() => this.#child.kill('SIGKILL'), RELEASE_MS);
     // A session that cannot be closed in order goes with its process.
     await this.#ask({ kind: 'release' }).catch(() => undefined);
     if (this.#child.connected) this.#child.disconnect();
     await ended;
-    clearTimeout(patience);
+    clearTimeout(killer);
   }
 
   startProfiling(): void {

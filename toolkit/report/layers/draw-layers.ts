@@ -10,7 +10,7 @@ import { bytesAnRoi, LayerWriter } from './layer-writer.ts';
 import { type DrawnRoi, type LayersFile, type RoiLayers, writeLayersFile } from './layers-file.ts';
 
 /** ROIs whose layers are drawn at the same time. */
-const LANES = 2;
+const MAX_CONCURRENT = 2;
 /** Raised when layers are drawn otherwise than before. */
 const SCHEMA = 2;
 
@@ -36,7 +36,7 @@ export async function drawLayers(
 ): Promise<readonly RoiLayers[]> {
   const limit = bytesAnRoi(rois.length);
   const byName = new Map(known.map((entry) => [`${entry.task}/${entry.roi}`, entry]));
-  const written = await mapConcurrent(rois, LANES, signal, async (each) => {
+  const written = await mapConcurrent(rois, MAX_CONCURRENT, signal, async (each) => {
     const entry = await layersOf(folder, each, limit, byName.get(`${each.task}/${each.roi}`));
     onRoi();
     return entry;

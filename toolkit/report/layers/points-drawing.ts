@@ -1,8 +1,6 @@
+import { CELL_COLOURS_CSS } from '../../dataset/cell-colours.ts';
 import type { CellPoint } from '../../dataset/cell-point.ts';
 import type { Spot } from './layers-file.ts';
-
-/** Colours of the classes in their order: the paper's blue, red and yellow. */
-const CLASS_COLOURS = ['#0000ff', '#ff0000', '#ffff00'] as const;
 
 /** Outlines of 12 px around (0, 0): readers as in the paper's figures, the AI as a triangle. */
 const SHAPES = {
@@ -37,7 +35,7 @@ export function pointsDrawing(
   groups: readonly PointGroup[],
 ): string {
   const drawn = groups.map((group, index) => {
-    const classes = group.outline === undefined ? [...CLASS_COLOURS.keys()] : [undefined];
+    const classes = group.outline === undefined ? [...CELL_COLOURS_CSS.keys()] : [undefined];
     return classes.map((label) => pathOf(group, label, `m${index}${label ?? ''}`)).join('');
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}">${drawn.join('')}</svg>\n`;
@@ -48,7 +46,7 @@ function pathOf({ shape, points, outline }: PointGroup, label: number | undefine
   if (marked.length === 0) return '';
   const look =
     outline === undefined
-      ? `fill="${CLASS_COLOURS[label ?? 0] ?? 'grey'}" stroke="#000" stroke-width="1.3"`
+      ? `fill="${CELL_COLOURS_CSS[label ?? 0] ?? 'grey'}" stroke="#000" stroke-width="1.3"`
       : `fill="none" stroke="${outline}" stroke-width="3"`;
   const places = marked.map(({ x, y }) => `${Math.round(x)} ${Math.round(y)}`).join('L');
   // Some browsers draw no end marker on a path of one point; one more point is harmless.

@@ -25,7 +25,7 @@ export function factsSection({ summary, environments, times, tasks }: ReportData
     engine === undefined
       ? []
       : [
-          `${task}: ONNX Runtime ${engine.ortVersion}, ${engine.provider}, ${engine.precision}, model ${engine.model.slice(0, 12)}`,
+          `${task}: ONNX Runtime ${engine.ortVersion}, ${engine.provider}, ${engine.precision}, engine ${engine.engine}, model ${engine.model.slice(0, 12)}`,
         ],
   );
   const facts: readonly (readonly [string, string])[] = [
@@ -52,8 +52,9 @@ function machineText({
   memory,
   onnxRuntime,
   provider,
+  precision = 'float32',
 }: Environment): string {
-  const engine = onnxRuntime === undefined ? '' : `; ONNX Runtime ${onnxRuntime}, ${provider}, float32`;
+  const engine = onnxRuntime === undefined ? '' : `; ONNX Runtime ${onnxRuntime}, ${provider}, ${precision}`;
   return `${platform}, ${processor}, ${counted(cores, 'core')}, ${memory} GiB; reignite ${reignite}, Node.js ${node}${engine}`;
 }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { TASK_TITLES } from '../../../config/tasks.ts';
 import { RoiStem } from '../../brands.ts';
+import { CELL_COLOURS_CSS } from '../../dataset/cell-colours.ts';
 import { detectorFileIn, readersFileIn } from '../../dataset/find-files.ts';
 import { detectorFile, folderOf } from '../../dataset/layout.ts';
 import { readReaderAnnotations } from '../../dataset/readers-annotations.ts';
@@ -18,9 +19,6 @@ import { boxesKey, cellOutputs, cellsFigureKey, detectKey, restoreCells } from '
 import { planCellsModel } from './model.ts';
 import { changedSettings, settingsInEffect } from './settings.ts';
 import { cellsMethods, cellsScoreGroups, cellsView, readCellsRemarks } from './view.ts';
-
-/** Colours of the classes of cells, as the paper's figures have them. */
-const CELL_COLOURS = ['#0000ff', '#ff0000', '#ffff00'];
 
 /** A task in which cells are detected and compared with readers. What takes long to load is loaded when it is needed. */
 export function cellsTask(definition: CellTaskDefinition): TaskKind {
@@ -81,7 +79,7 @@ export function cellsTask(definition: CellTaskDefinition): TaskKind {
     scoreGroups: cellsScoreGroups,
     readRemarks: (results) => readCellsRemarks(results, name),
     viewer: {
-      labels: classes.map((each, k) => ({ name: each, colour: CELL_COLOURS[k] ?? 'grey' })),
+      labels: classes.map((each, k) => ({ name: each, colour: CELL_COLOURS_CSS[k] ?? 'grey' })),
       layers: {
         image: 'Image',
         truth: 'Readers',

@@ -92,7 +92,7 @@ export async function measureDeclared(
 async function openDeclared(
   task: CellTask,
   { tile }: DetectionSettings,
-  { work: { data, home, signal, need }, settings, session, engine }: MeasureInput,
+  { work: { data, home, signal, need }, settings, session }: MeasureInput,
   detector: CellDetector,
 ): Promise<Detector> {
   await need?.([detectorFile(task)]);
@@ -101,10 +101,8 @@ async function openDeclared(
   const modelDir = join(home.models, digest);
   await convertDetector({ checkpoint, out: modelDir, size: tile, signal });
   const { provider, ortVersion, ...more } = await detector.probe({ ...session, modelDir, threads: 1 }, { signal });
-  return {
-    modelDir,
-    setup: { model: { digest }, engine: { provider, ...adapterNames(more), ortVersion, engine }, settings },
-  };
+  const engine = { provider, ...adapterNames(more), ortVersion, engine: 'exact' };
+  return { modelDir, setup: { model: { digest }, engine, settings } };
 }
 
 async function detectImage(
@@ -119,7 +117,7 @@ async function detectImage(
   const image = inside(data, file);
   const imageSha256 = await digests.sha256(image, signal);
   const parts = detectKey(box, { image: imageSha256 }, setup, declared);
-  const guard = { engine: setup.engine, deaths: { name: roi, signal } };
+  const guard = { engine: setup.engine, crashes: { name: roi, signal } };
   const job = { image, box, imageSha256, modelDir, session, setup, guard, signal };
   const tellRoi = (progress: object) => report({ roi, ...progress });
   const { entry } = await detectOnce({ ...job, report: tellRoi }, parts, declared, work, detector);

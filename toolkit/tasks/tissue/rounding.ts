@@ -84,7 +84,7 @@ export async function measureRounding(input: MeasureInput, segmenter: RoiSegment
 async function segmentAgain(
   { roi, image, truth }: PlannedRoi,
   entry: CacheEntry,
-  { work, settings, session, engine: wanted }: MeasureInput,
+  { work, settings, session }: MeasureInput,
   segmenter: RoiSegmenter,
   report: (progress: object) => void,
 ): Promise<CacheEntry> {
@@ -93,15 +93,16 @@ async function segmentAgain(
   const files = { image: inside(data, image), truth: inside(data, truth) };
   const model = { digest: String(entry.parts['model']) };
   const modelDir = join(home.models, model.digest);
-  const engine = { ...(await segmenter.probe({ modelDir, ...session }, { signal })), engine: wanted };
+  const probed = await segmenter.probe({ modelDir, ...session }, { signal });
+  const engine = { ...probed, engine: probed.engine ?? 'exact' };
   // The two masks are compared: whatever differs must come from the rounding alone.
-  refuseOtherEngine(engine, engineOf(entry));
+  refuseOtherEngine(probed, engineOf(entry));
   const sources = {
     image: await digests.sha256(files.image, signal),
     truth: await digests.sha256(files.truth, signal),
   };
   const parts = { ...segmentKey(sources, { model, engine, settings }), rounding: ROUNDING };
-  const made = await makeInference(work, parts, { engine, deaths: { name: roi, signal } }, (folder) => {
+  const made = await makeInference(work, parts, { engine, crashes: { name: roi, signal } }, (folder) => {
     const job = { ...files, roi, imageSha256: sources.image, modelDir, session, settings, folder, signal, report };
     return segmentAndScore(job, segmenter, { rounding: ROUNDING });
   });

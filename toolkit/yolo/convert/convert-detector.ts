@@ -11,7 +11,7 @@ import { CARD_FILE, DetectorCard, readDetectorCard } from '../detector-card.ts';
 import { detectorGraph, INPUT_NAME } from './detector-graph.ts';
 import { readDetectorNetwork } from './detector-network.ts';
 import type { Size } from './modules/detect.ts';
-import { TensorUsage } from './tensor-ledger.ts';
+import { TensorUsage } from './tensor-usage.ts';
 
 /**
  * Counts the meanings of a conversion: raised whenever the same checkpoint would give a model with other outputs,

@@ -4,7 +4,7 @@ import type { Pair } from '../../onnx/graph/operators.ts';
 import { asInteger, asNumber, asTuple, dictGet, type Located, refusal } from '../../pytorch/pickle/access.ts';
 import { isPickleObject } from '../../pytorch/pickle/value.ts';
 import type { ModuleNode } from './module-tree.ts';
-import type { TensorUsage } from './tensor-ledger.ts';
+import type { TensorUsage } from './tensor-usage.ts';
 
 /** A feature map [1, channels, height, width], float32. */
 export interface Feature {

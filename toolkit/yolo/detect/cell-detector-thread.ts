@@ -10,9 +10,9 @@ import type {
   SlideCellsResult,
 } from '../../slide/predict/slide-cells-job.ts';
 import { type RequestWatch, serveRequests } from '../../threads/serve-requests.ts';
+import { type EngineDetector, openDetector } from './custom-detector.ts';
 import { detectImage } from './detect-image.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult, DetectorEngine, DetectorJob } from './detection-job.ts';
-import { type EngineDetector, openDetector } from './own-detector.ts';
 
 /** What a cell detector asks its thread. */
 export type DetectorRequest =

@@ -98,9 +98,10 @@ export class RemoteArchive {
     }
   }
 
-  /** How many requests `heads` would make. */
-  requestsOf(members: readonly LocatedMember[], length: number): number {
-    return piecesOf(members, length).flatMap((piece) => this.#file.missing(piece)).length;
+  /** How many requests `heads` would make, and how many bytes would come. */
+  costOf(members: readonly LocatedMember[], length: number): { readonly requests: number; readonly bytes: number } {
+    const missing = piecesOf(members, length).flatMap((piece) => this.#file.missing(piece));
+    return { requests: missing.length, bytes: missing.reduce((sum, { start, end }) => sum + end - start, 0) };
   }
 
   /** Closes the archive and forgets what was fetched. */

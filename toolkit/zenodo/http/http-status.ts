@@ -1,7 +1,7 @@
 import { type ErrorCode, ReigniteError } from '../../errors.ts';
 import type { HttpReply } from './http.ts';
 
-/** No server is believed when it asks to wait for longer, in ms. */
+/** Longest wait that a server's `Retry-After` may ask for. Unit: ms. */
 const MAX_WAIT_MS = 3_600_000;
 
 /**

@@ -6,7 +6,7 @@ import { ReigniteError } from '../../errors.ts';
 import { codeOf } from '../../files/disk-error.ts';
 import { defaultUserAgent } from './http-headers.ts';
 import { retryAfterMs } from './http-status.ts';
-import type { HostRateLimiter } from './politeness.ts';
+import type { HostRateLimiter } from './rate-limiter.ts';
 
 /**
  * Limits the open sockets per host. A closing socket counts until it is fully closed, so
@@ -58,7 +58,7 @@ export interface HttpGet {
   /** Give up when the head of a reply takes longer, or its body pauses longer than this, in ms. Default 30 s. */
   readonly stallMs?: number | undefined;
   /** Limits the rate of requests. Default: no limit, as for our loopback server. */
-  readonly politeness?: HostRateLimiter | undefined;
+  readonly rateLimiter?: HostRateLimiter | undefined;
 }
 
 /** Head of a reply, with its body still to be read. */
@@ -140,13 +140,13 @@ function redirectTarget(from: URL, location: string): URL {
 }
 
 async function send(url: URL, get: HttpGet, token: string | undefined): Promise<HttpReply> {
-  const leave = (await get.politeness?.enter(url.host, get.signal)) ?? (() => {});
+  const leave = (await get.rateLimiter?.enter(url.host, get.signal)) ?? (() => {});
   try {
     const reply = await sendNow(url, get, token);
     reply.body.once('close', leave);
     // Only with a refusal is it meant: Zenodo sends Retry-After with successful replies too.
     if (reply.status === 429 || reply.status === 503)
-      get.politeness?.holdOff(url.host, retryAfterMs(reply, Date.now()) ?? 0);
+      get.rateLimiter?.holdOff(url.host, retryAfterMs(reply, Date.now()) ?? 0);
     return reply;
   } catch (error) {
     leave();
@@ -157,7 +157,7 @@ async function send(url: URL, get: HttpGet, token: string | undefined): Promise<
 async function sendNow(url: URL, get: HttpGet, token: string | undefined): Promise<HttpReply> {
   const { signal, stallMs = DEFAULT_STALL_MS } = get;
   try {
-    // While it waits for the proxy to open a tunnel, a request is deaf to its signal and to limits of its own.
+    // While a request waits for the proxy to open a tunnel, it ignores its signal and its own time limits.
     const { statusCode, headers, body } = await withStallLimit(stallMs, signal, (limited) =>
       request(url, {
         dispatcher: dispatcherFor(url),

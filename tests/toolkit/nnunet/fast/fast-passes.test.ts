@@ -74,7 +74,7 @@ describe('the fast engine, interrupted and resumed', () => {
     let calls = 0;
     const passOver: PassOver = (roi, partial, before) =>
       new DeviceRows(roi, calls++ === 0 ? high : low, partial, before);
-    // The first image tells the network of high blocks how long a tile takes.
+    // The first image shows the network of high blocks how long a tile takes.
     const image = await writeRgb(scratch.path('small.png'), TILE, TILE, noise(TILE * TILE * 3, 3));
     await segmentWith(jobIn(scratch, 'small', image), high, passOver, IDENTITY);
     calls = 0;
@@ -87,7 +87,7 @@ describe('the fast engine, interrupted and resumed', () => {
   });
 });
 
-it('brings back three bytes a pixel where all rows fit into one run', async () => {
+it('brings back three bytes per pixel where all rows fit into one run', async () => {
   const modelDir = await writeTinyModel(scratch.path('model'), [TILE, TILE]);
   const network = await RowsNetwork.open(modelDir, await readModelCard(modelDir), {
     provider: 'cpu',

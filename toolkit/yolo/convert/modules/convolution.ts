@@ -14,7 +14,7 @@ import {
   unsupportedModule,
 } from '../layers.ts';
 import type { ModuleNode } from '../module-tree.ts';
-import type { NetworkTensor } from '../tensor-ledger.ts';
+import type { NetworkTensor } from '../tensor-usage.ts';
 import { emitConv } from './summands.ts';
 
 /**

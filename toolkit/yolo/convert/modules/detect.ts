@@ -2,7 +2,7 @@ import type { GraphBuilder, Value } from '../../../onnx/graph/graph.ts';
 import { add, concat, floats, multiply, reshape, sigmoid, slice, transpose } from '../../../onnx/graph/operators.ts';
 import { childOf, type Feature, integerAttribute, type Layers, unsupportedModule } from '../layers.ts';
 import type { ModuleNode } from '../module-tree.ts';
-import type { NetworkTensor } from '../tensor-ledger.ts';
+import type { NetworkTensor } from '../tensor-usage.ts';
 import { conv2d } from './convolution.ts';
 import { setAsideAll } from './set-aside.ts';
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { HostRateLimiter } from '../../../toolkit/zenodo/http/politeness.ts';
+import { HostRateLimiter } from '../../../toolkit/zenodo/http/rate-limiter.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const HOST = 'zenodo.example';
 
-describe('politeness', () => {
+describe('rate limiter', () => {
   it('sends at most the allowed number of requests in any window, also after a restart', async () => {
     const folder = await temporaryFolder();
     const sent: number[] = [];
@@ -17,11 +17,11 @@ describe('politeness', () => {
   });
 
   it('lets no more than two be open at once, and the third go when one has left', async () => {
-    const politeness = new HostRateLimiter({ folder: await temporaryFolder() });
-    const leave = await politeness.enter(HOST);
-    await politeness.enter(HOST);
+    const rateLimiter = new HostRateLimiter({ folder: await temporaryFolder() });
+    const leave = await rateLimiter.enter(HOST);
+    await rateLimiter.enter(HOST);
     let isIn = false;
-    const third = politeness.enter(HOST).then(() => {
+    const third = rateLimiter.enter(HOST).then(() => {
       isIn = true;
     });
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -29,7 +29,7 @@ describe('politeness', () => {
     leave();
     leave();
     await third;
-    await politeness.enter('another.example');
+    await rateLimiter.enter('another.example');
   });
 
   it('sends nothing to a host that asked to be left alone, and says for how long', async () => {
@@ -41,8 +41,8 @@ describe('politeness', () => {
   });
 
   it('stops waiting when asked to', async () => {
-    const politeness = new HostRateLimiter({ folder: await temporaryFolder(), connections: 1 });
-    await politeness.enter(HOST);
-    await expect(politeness.enter(HOST, AbortSignal.timeout(50))).rejects.toThrow();
+    const rateLimiter = new HostRateLimiter({ folder: await temporaryFolder(), connections: 1 });
+    await rateLimiter.enter(HOST);
+    await expect(rateLimiter.enter(HOST, AbortSignal.timeout(50))).rejects.toThrow();
   });
 });

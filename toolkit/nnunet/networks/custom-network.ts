@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { InferenceSession } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
-import type { CustomModelCard } from '../../onnx/custom-model/own-model.ts';
+import type { CustomModelCard } from '../../onnx/custom-model/custom-model.ts';
 import { hasSigmoid, labelValues, type SegmentationSidecar } from '../../onnx/custom-model/sidecar.ts';
 import { instructionSet } from '../../onnx/session/engine.ts';
 import { openSession, type SessionOptions } from '../../onnx/session/session.ts';

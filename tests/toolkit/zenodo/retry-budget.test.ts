@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ReigniteError } from '../../../toolkit/errors.ts';
-import { RetryBudget } from '../../../toolkit/zenodo/http/patience.ts';
+import { RetryBudget } from '../../../toolkit/zenodo/http/retry-budget.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const LIMITS = { retryTimeoutMs: 60_000, diskFullTimeoutMs: 20_000, retryMs: 1_000 };
@@ -14,7 +14,7 @@ async function prepared() {
   return { fails };
 }
 
-describe('patience', () => {
+describe('retry budget', () => {
   it('waits longer from failure to failure, and ends within the time that the configuration says', async () => {
     const { fails } = await prepared();
     const waits: number[] = [];

@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
-import { ModelSummary } from '../../toolkit/models/model-passport.ts';
+import { ModelSummary } from '../../toolkit/models/model-summary.ts';
 import { runCommand } from '../support/command.ts';
+import { writeOwnSegmentation } from '../support/custom-onnx.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
-import { writeOwnSegmentation } from '../support/own-onnx.ts';
 import { writeTinyRecord } from '../support/tiny-record.ts';
 
 const folder = suiteFolder();
@@ -39,9 +39,9 @@ describe('reignite run --set he.model', () => {
     const { status, stdout, stderr } = await run('--set', 'he.model=own.onnx');
     expect(status, stderr).toBe(0);
     expect(JSON.parse(stdout).tasks.he.rois).toMatchObject({ total: 3, computed: 3, failed: 0 });
-    const passport = ModelSummary.parse(JSON.parse(await readFile(join(folder(), 'results/models/he.json'), 'utf8')));
-    expect(passport).toMatchObject({ kind: 'onnx', input: { name: 'pixels', shape: [1, 3, 32, 32] } });
-    expect(passport.networks[0]).toMatchObject({ operators: { Conv: 1, Softmax: 1, Transpose: 1 }, parameters: 81 });
+    const summary = ModelSummary.parse(JSON.parse(await readFile(join(folder(), 'results/models/he.json'), 'utf8')));
+    expect(summary).toMatchObject({ kind: 'onnx', input: { name: 'pixels', shape: [1, 3, 32, 32] } });
+    expect(summary.networks[0]).toMatchObject({ operators: { Conv: 1, Softmax: 1, Transpose: 1 }, parameters: 81 });
 
     const roi = 'patient1_he_roi1_with_context';
     const image = join('unpacked', 'images', 'he', `${roi}.png`);

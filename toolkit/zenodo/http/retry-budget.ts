@@ -64,7 +64,7 @@ export class RetryBudget {
   }
 
   /**
-   * @returns The error to end the attempt with: with a wait, or not retryable where patience has run out. What is
+   * @returns The error to end the attempt with: with a wait, or not retryable where the budget is used up. What is
    *   neither about the network nor about space comes back as it is.
    */
   async after(error: unknown, attempt: FailedAttempt, limits: RetryLimits, now = Date.now()): Promise<unknown> {

@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { RunConfig } from '../../config/schema.ts';
 import type { ZenodoConfig } from '../../config/zenodo-config.ts';
-import type { RetryBudget } from '../../toolkit/zenodo/http/patience.ts';
+import type { RetryBudget } from '../../toolkit/zenodo/http/retry-budget.ts';
 
 export interface RetryContext {
   readonly zenodo: ZenodoConfig;

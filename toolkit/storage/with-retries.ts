@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ReigniteError } from '../errors.ts';
 
 /** How long a store that does not answer is asked again. */
-export interface StoragePatience {
+export interface StorageRetries {
   /** Requests at most. */
   readonly attempts: number;
   /** Wait after the first, ms; doubles each time. */
@@ -11,7 +11,7 @@ export interface StoragePatience {
 }
 
 /** Half a minute; afterwards Temporal tries the whole activity again. */
-export const USUAL_PATIENCE: StoragePatience = { attempts: 9, firstMs: 200, longestMs: 8_000 };
+export const USUAL_RETRIES: StorageRetries = { attempts: 9, firstMs: 200, longestMs: 8_000 };
 
 /** Status codes after which the same request may succeed. */
 const PASSING: ReadonlySet<number> = new Set([408, 409, 425, 429, 500, 502, 503, 504]);
@@ -22,9 +22,9 @@ const PASSING: ReadonlySet<number> = new Set([408, 409, 425, 429, 500, 502, 503,
  * @param what - What is asked, for the message.
  * @throws ReigniteError STORAGE_UNAVAILABLE, STORAGE_REFUSED; the signal's reason.
  */
-export async function withPatience<Result>(
+export async function withRetries<Result>(
   what: string,
-  { attempts, firstMs, longestMs }: StoragePatience,
+  { attempts, firstMs, longestMs }: StorageRetries,
   signal: AbortSignal | undefined,
   ask: () => Promise<Result>,
 ): Promise<Result> {

@@ -46,7 +46,7 @@ class RequestLog {
   }
 }
 
-export interface PolitenessOptions {
+export interface RateLimiterOptions {
   /** Where the requests of the last minute are noted. */
   readonly folder: string;
   /** Open at the same time, to one host. Default: 2. */
@@ -69,10 +69,10 @@ const UNDER_WAY_MS = 100;
  * it was killed counts too.
  */
 export class HostRateLimiter {
-  readonly #options: Required<PolitenessOptions>;
+  readonly #options: Required<RateLimiterOptions>;
   readonly #hosts = new Map<string, { log: RequestLog; open: number }>();
 
-  constructor({ folder, connections = 2, requests = 50, windowMs = 60_000 }: PolitenessOptions) {
+  constructor({ folder, connections = 2, requests = 50, windowMs = 60_000 }: RateLimiterOptions) {
     this.#options = { folder, connections, requests, windowMs };
   }
 

@@ -7,9 +7,9 @@ import { prepareCellModel } from '../../../toolkit/models/cell-model.ts';
 import { prepareTissueModel } from '../../../toolkit/models/tissue-model.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { placeBoxes, placeScores, TileInput } from '../../../toolkit/onnx/session/tile-tensors.ts';
+import { writeOwnSegmentation } from '../../support/custom-onnx.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { noise } from '../../support/noise.ts';
-import { writeOwnSegmentation } from '../../support/own-onnx.ts';
 
 const SAME = { kind: 'segmentation', output: { values: 'probabilities', layout: 'NHWC' }, labels: ['a', 'b', 'c'] };
 const BYTES = {

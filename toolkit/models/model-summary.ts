@@ -6,8 +6,8 @@ import { readJsonIfValid } from '../files/json-file.ts';
 import { FoldName, methodOf, readModelCard } from '../nnunet/model-card.ts';
 import { usualRange } from '../nnunet/model-method.ts';
 import { isLarge } from '../nnunet/networks/ort-fold-networks.ts';
+import { readOwnCard } from '../onnx/custom-model/custom-model.ts';
 import { type ImageSpec, imageShape } from '../onnx/custom-model/image-spec.ts';
-import { readOwnCard } from '../onnx/custom-model/own-model.ts';
 import { type DescribedModel, describeModel } from '../onnx/file/describe-model.ts';
 import { ortVersion } from '../onnx/session/engine.ts';
 import type { ParityAnswer, ParityRequest } from '../onnx/session/parity-thread.ts';
@@ -16,7 +16,7 @@ import { startThread } from '../threads/start-thread.ts';
 import { knownDetectorCard } from '../yolo/detector-card.ts';
 import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
 
-const PASSPORT_FILE = 'passport.json';
+const SUMMARY_FILE = 'passport.json';
 const METHOD =
   'ONNX Runtime as in runs (all graph optimisations; large convolutions of large tissue networks by Winograd) against the ' +
   'plain graph without any, on the CPU, on one fixed probe of the size of a tile';
@@ -78,25 +78,25 @@ interface Subject {
  * @param modelDir - Folder of the model in the state directory.
  * @throws ReigniteError MODEL_UNREADABLE, INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE; the signal's reason.
  */
-export async function writeModelPassport(modelDir: string, out: string, signal?: AbortSignal): Promise<ModelSummary> {
+export async function writeModelSummary(modelDir: string, out: string, signal?: AbortSignal): Promise<ModelSummary> {
   const subject = await subjectOf(modelDir);
-  const path = join(modelDir, PASSPORT_FILE);
-  const known = await readPassport(path);
+  const path = join(modelDir, SUMMARY_FILE);
+  const known = await readSummary(path);
   const isCurrent =
     known?.digest === subject.digest && known.ortVersion === ortVersion() && isSame(known.folds, subject.folds);
   const described = isCurrent ? known : await describe(modelDir, subject, signal);
-  const passport = { ...described, ...(isTrainedOnSynthetic(subject.files) && { trainedOn: 'synthetic' as const }) };
-  const text = `${JSON.stringify(passport, null, 1)}\n`;
+  const summary = { ...described, ...(isTrainedOnSynthetic(subject.files) && { trainedOn: 'synthetic' as const }) };
+  const text = `${JSON.stringify(summary, null, 1)}\n`;
   if (!isCurrent) await writeFileAtomic(path, text);
   await writeFileAtomic(out, text);
-  return passport;
+  return summary;
 }
 
 function isSame(a: ModelSummary['folds'], b: ModelSummary['folds']): boolean {
   return a?.join() === b?.join();
 }
 
-async function readPassport(path: string): Promise<ModelSummary | undefined> {
+async function readSummary(path: string): Promise<ModelSummary | undefined> {
   return readJsonIfValid(path, ModelSummary);
 }
 

@@ -1,0 +1,54 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { decodeLabels } from '../../../../toolkit/image/decode-labels.ts';
+import { prepareTissueModel } from '../../../../toolkit/models/tissue-model.ts';
+import { createRoiSegmenter } from '../../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
+import { jobIn, readGrey16, useScratch } from '../support/scratch.ts';
+
+const ROOT = fileURLToPath(new URL('../../../fixtures/nnunet-v2', import.meta.url));
+/** Of 65,535: margins up to which another order of sums, or half precision, may choose the other label. */
+const NEAR_TIE = { float32: 4, float16: 1500 };
+
+const scratch = useScratch();
+const segmenter = createRoiSegmenter({ provider: 'cpu', threads: 1 });
+afterAll(() => segmenter.close());
+
+const MODELS = [
+  { model: 'B_resenc_zscore4', image: 'small', what: 'instance normalisation, masked z-scores' },
+  { model: 'C_old_plans_grey', image: 'grey_small', what: 'one channel' },
+  { model: 'D_regions_rescale', image: 'small', what: 'regions' },
+] as const;
+const WAYS = [
+  { sums: 'host', precision: 'float32' },
+  { sums: 'device', precision: 'float32' },
+  { sums: 'device', precision: 'float16' },
+] as const;
+
+describe.each(MODELS)('the fast engine on nnU-Net v2 ($what)', ({ model, image }) => {
+  it.each([false, true])(
+    'gives the labels of the exact engine but for near ties (mirroring: %s)',
+    async (mirroring) => {
+      const folder = join(ROOT, 'models', model);
+      const { modelDir } = await prepareTissueModel(folder, scratch.path('models'), { mirroring });
+      const segment = async (name: string, more: object) => {
+        const job = { ...jobIn(scratch, name, join(ROOT, 'images', `${image}_0000.png`)), modelDir, ...more };
+        await segmenter.segment(job);
+        return { mask: (await decodeLabels(job.mask)).data, margin: await readGrey16(job.margin) };
+      };
+      const exact = await segment('exact', {});
+      for (const { sums, precision } of WAYS) {
+        const fast = await segment(`${sums}-${precision}`, { engine: 'fast', sums, precision });
+        const most = NEAR_TIE[precision];
+        for (const [at, label] of exact.mask.entries()) {
+          if (fast.mask[at] !== label) expect(exact.margin[at]).toBeLessThanOrEqual(most);
+        }
+        const farthest = exact.margin.reduce(
+          (sofar, value, at) => Math.max(sofar, Math.abs(value - (fast.margin[at] ?? 0))),
+          0,
+        );
+        expect(farthest).toBeLessThanOrEqual(most);
+      }
+    },
+  );
+});
