@@ -33,7 +33,8 @@ export async function prove(name: string, steps: (proof: Proof) => Promise<void>
   const interrupt = () => stop.abort(new Error('Interrupted.'));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, interrupt);
   // What was started fails when it is taken down; that must not end the process before the rest is.
-  process.on('unhandledRejection', (reason) => stop.abort(reason));
+  for (const kind of ['unhandledRejection', 'uncaughtException'] as const)
+    process.on(kind, (reason) => stop.abort(reason));
   try {
     await Promise.race([steps(proof), aborted(stop.signal)]);
   } catch (error) {
