@@ -62,7 +62,7 @@ async function segment(job: RoiJob, watch: RequestWatch<RoiProgress>): Promise<S
     ortVersion: engine.ortVersion,
     instructionSet: engine.instructionSet,
   };
-  // On a GPU a step takes less time than its files.
+  // On GPUs, writing the files of a step takes longer than the step.
   const commitMs = isRealGpu(engine) ? COMMIT_MS_ON_GPU : 0;
   const segmented = await segmentWith(job, ensemble, ensemble.passOver, identity, { ...watch, commitMs });
   const { counts } = ensemble;
