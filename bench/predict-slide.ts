@@ -63,7 +63,9 @@ const [one, other] = [
   await digestsBelow(join(work, 'whole'), folders),
   await digestsBelow(join(work, 'killed'), folders),
 ];
-console.log(`same bits after kills: ${JSON.stringify(one) === JSON.stringify(other)}`);
+const isSame = Object.keys(one).length > 0 && JSON.stringify(one) === JSON.stringify(other);
+console.log(`same bits after kills: ${isSame}`);
+if (!isSame) process.exitCode = 1;
 
 /** Runs the command, and kills it after `ms` milliseconds. */
 async function predict(name: string, killAfter?: number) {

@@ -29,6 +29,9 @@ beforeAll(async () => {
   await large.clone().tiff({ tile: true, pyramid: true }).toFile(at('pyramid.tif'));
   await writeFile(at('scan.mrxs'), 'text');
   await writeFile(at('damaged.tif'), Buffer.from([0x49, 0x49, 42, 0, 200, 0, 0, 0]));
+  await writeFile(at('dicom-without-ending'), Buffer.concat([Buffer.alloc(128), Buffer.from('DICM')]));
+  await writeFile(at('pointer.png'), 'version https://git-lfs.github.com/spec/v1');
+  await writeFile(at('scan.kfb'), 'KFB');
   const tiles = [Buffer.alloc(64 * 64 * 3)];
   await writeSlide(at('aperio.tif'), [
     { width: 64, height: 64, tile: 64, tiles, tags: { 270: 'Aperio Image Library v1' } },
@@ -45,6 +48,9 @@ describe('isSlide', () => {
     ['pyramid.tif', true],
     ['aperio.tif', true],
     ['scan.mrxs', true],
+    ['scan.kfb', true],
+    ['dicom-without-ending', true],
+    ['pointer.png', false],
   ])('of %s is %s', async (name, expected) => {
     expect(await isSlide(at(name))).toBe(expected);
   });

@@ -221,6 +221,12 @@ describe('Slide', () => {
     ['scan.mrxs', Buffer.from([0xff, 0xd8, 0xff]), /MIRAX/],
     ['scan.svs', Buffer.from('nothing of a slide'), /not a TIFF/],
     ['empty.tif', Buffer.alloc(0), /not a TIFF/],
+    ['cut.svs', Buffer.from([0x49, 0x49, 42, 0, 0, 1, 0, 0]), /directory is missing or damaged/],
+    ['pointer.svs', Buffer.from('version https://git-lfs.github.com/spec/v1\noid'), /Git LFS pointer/],
+    ['page.svs', Buffer.from('<!DOCTYPE html><html>'), /web page/],
+    ['scan.svslide', Buffer.from('SQLite format 3'), /slide of Sakura/],
+    ['scan.zvi', Buffer.from([0xd0, 0xcf, 0x11, 0xe0]), /compound file/],
+    ['scan.kfb', Buffer.from('KFB'), /KFB slide/],
   ])('says what %s is and how it is converted', async (name, bytes, reason) => {
     const path = join(folder(), name);
     await writeFile(path, bytes);

@@ -16,7 +16,7 @@ const SCHEMA = 2;
 const OWN_CARD_FILE = 'own.json';
 const MODEL_FILE = 'model.onnx';
 /** float32, float16, float64. */
-const FLOATING = [1, 10, 11];
+export const FLOATING = [1, 10, 11];
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const Count = z.int().min(1);

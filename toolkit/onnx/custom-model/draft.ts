@@ -1,8 +1,9 @@
 import { ReigniteError } from '../../errors.ts';
-import { counted } from '../../format.ts';
+import { counted, listed } from '../../format.ts';
 import type { DescribedModel, DescribedValue } from '../file/describe-model.ts';
 import { finalOperator } from '../file/final-operator.ts';
 import { checkShapes } from './custom-model.ts';
+import { draftObstacle } from './draft-obstacle.ts';
 import { type ImageSpec, imageSpec, layoutOf } from './image-spec.ts';
 import { DetectionSidecar, SegmentationSidecar } from './sidecar.ts';
 
@@ -10,7 +11,8 @@ const USUAL_SIDE = 512;
 /** An end-to-end head gives a few hundred boxes; the rows before suppression are thousands. */
 const MAX_SUPPRESSED_ROWS = 1_000;
 const SUPPRESSED_COLUMNS = 6;
-const MAX_CHANNELS = 64;
+const USUAL_REMEDY =
+  'A segmentation model gives [1, classes, height, width]; a detector gives boxes as docs/custom-models.md shows.';
 
 /** A model JSON file as far as the ONNX file shows it, and what a person has to check. */
 export interface SidecarDraft {
@@ -25,11 +27,8 @@ export interface SidecarDraft {
  * @throws ReigniteError SIDECAR_INVALID for a model that neither segments nor detects; MODEL_UNREADABLE.
  */
 export function draftSidecar(path: string, model: DescribedModel): SidecarDraft {
-  const refuse = (what: string) =>
-    new ReigniteError('SIDECAR_INVALID', `${path}: ${what}.`, {
-      remedy:
-        'A segmentation model gives [1, classes, height, width]; a detector gives boxes as docs/custom-models.md shows.',
-    });
+  const refuse = (what: string, remedy = USUAL_REMEDY) =>
+    new ReigniteError('SIDECAR_INVALID', `${path}: ${what}.`, { remedy });
   const [input] = model.inputs;
   const [output] = model.outputs;
   if (input === undefined || output === undefined || model.inputs.length > 1) {
@@ -37,6 +36,8 @@ export function draftSidecar(path: string, model: DescribedModel): SidecarDraft 
       `the model has ${counted(model.inputs.length, 'input')} and ${counted(model.outputs.length, 'output')}`,
     );
   }
+  const obstacle = draftObstacle(model, input, output);
+  if (obstacle !== undefined) throw refuse(obstacle.what, obstacle.remedy);
   const channels =
     input.shape[layoutOf(input.shape, {}) === 'NCHW' ? 1 : 3] === 4 ? ({ channels: 'RGBA' } as const) : {};
   const spec = imageSpec(input, channels, refuse);
@@ -47,7 +48,10 @@ export function draftSidecar(path: string, model: DescribedModel): SidecarDraft 
       ? SegmentationSidecar.parse({ kind: draft.kind, input: said, output: draft.output, labels: draft.labels })
       : DetectionSidecar.parse({ kind: draft.kind, input: said, output: draft.output, labels: draft.labels });
   checkShapes(path, model, { sidecar, source: path });
-  return { sidecar, unknown: [...inputQuestions(input, spec), ...draft.unknown] };
+  return {
+    sidecar,
+    unknown: [...inputQuestions(input, spec), ...outputQuestions(model), ...draft.unknown],
+  };
 }
 
 interface Draft {
@@ -78,6 +82,12 @@ function inputQuestions({ name, shape }: DescribedValue, { elementType, channels
   ];
 }
 
+function outputQuestions({ outputs }: DescribedModel): string[] {
+  if (outputs.length === 1) return [];
+  const names = outputs.map(({ name }) => name);
+  return [`Check which output is read: the draft takes the first of ${listed(names)}; set output.name for another.`];
+}
+
 /** An output of the height and width of the input, or with open lengths. */
 function segmentationOf(
   path: string,
@@ -90,7 +100,7 @@ function segmentationOf(
   const layout =
     isFlat || !isImage(shape.slice(1, 3), input, usual) || isImage(shape.slice(2), input, usual) ? 'NCHW' : 'NHWC';
   const found = isFlat ? 1 : shape[layout === 'NCHW' ? 1 : 3];
-  const count = typeof found === 'number' ? Math.min(found, MAX_CHANNELS) : 1;
+  const count = typeof found === 'number' ? found : 1;
   const final = finalOperator(path, name);
   const values =
     final === 'Softmax' ? 'probabilities' : final === 'Sigmoid' ? 'sigmoid' : count === 1 ? 'sigmoid-logits' : 'logits';

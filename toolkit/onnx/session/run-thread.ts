@@ -1,8 +1,8 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
 import { serveRequests } from '../../threads/serve-requests.ts';
-import { ortVersion } from './engine.ts';
 import { openAsInRuns, openPlain } from './open-for-parity.ts';
+import { exportAgain } from './session.ts';
 import { floatsOf, tensorOf } from './tensor-values.ts';
 
 /** One run of a model on given numbers. */
@@ -29,8 +29,7 @@ async function open({ path, how }: RunRequest): Promise<InferenceSession> {
   } catch (cause) {
     if (!(cause instanceof ReigniteError) || cause.code !== 'MODEL_UNREADABLE') throw cause;
     // The usual remedy is for models that reignite converted; this one may be the user's own file.
-    const remedy = `Export the model again with operators and an opset that ONNX Runtime ${ortVersion()} supports.`;
-    throw new ReigniteError(cause.code, cause.message, { cause, remedy });
+    throw new ReigniteError(cause.code, cause.message, { cause, remedy: exportAgain() });
   }
 }
 

@@ -107,10 +107,20 @@ async function openOnCpu(path: string, { threads, laidOut = false }: SessionOpti
     if (!laidOut) return await createSession(path, 'cpu', threads);
     return (await openLaidOut(path, threads)) ?? (await createSession(await rewritten(path), 'cpu', threads));
   } catch (error) {
-    throw new ReigniteError('MODEL_UNREADABLE', `The model ${path} cannot be loaded: ${errorClause(error)}.`, {
+    const reason = errorClause(error);
+    throw new ReigniteError('MODEL_UNREADABLE', `The model ${path} cannot be loaded: ${reason}.`, {
       cause: error,
+      ...(UNSUPPORTED.test(reason) && { remedy: exportAgain() }),
     });
   }
+}
+
+/** Of models that were made elsewhere: converting them again would give the same. */
+const UNSUPPORTED = /not a registered function|No Op registered|opset|IR version|invalid model|Node/i;
+
+/** What helps where ONNX Runtime does not support a model. */
+export function exportAgain(): string {
+  return `Export the model again with operators and an opset that ONNX Runtime ${ortVersion()} supports.`;
 }
 
 /** A copy that does not open is rebuilt by the next opening, and this one does without. */

@@ -1,28 +1,18 @@
 import { open } from 'node:fs/promises';
 import { extname } from 'node:path';
+import { readExactly } from './read-exactly.ts';
 import { slidePages } from './slide-level.ts';
+import { isOtherFormat } from './slide-obstacles.ts';
 import { type SlideResolution, statedResolution } from './slide-resolution.ts';
 import { readTiffPages, TAG, type TiffPage } from './tiff-pages.ts';
 import { COMPRESSION } from './tile-codec.ts';
 
-/** Endings that only slides have. */
-const ENDINGS: ReadonlySet<string> = new Set([
-  '.svs',
-  '.ndpi',
-  '.mrxs',
-  '.scn',
-  '.bif',
-  '.vms',
-  '.vmu',
-  '.vsi',
-  '.czi',
-  '.dcm',
-  '.isyntax',
-  '.i2syntax',
-]);
+/** Endings that only slides have; those of formats that are not read: `isOtherFormat`. */
+const ENDINGS: ReadonlySet<string> = new Set(['.svs', '.ndpi', '.scn', '.bif', '.czi']);
 /** px; larger pictures are not held in memory as a whole. */
 const MAX_IN_MEMORY = 2 ** 27;
 const SEPARATE = 2;
+const HEAD_BYTES = 160;
 /** What the image library decodes. */
 const PLAIN: ReadonlySet<number> = new Set([
   COMPRESSION.none,
@@ -39,33 +29,38 @@ const PLAIN: ReadonlySet<number> = new Set([
  */
 export async function isSlide(path: string): Promise<boolean> {
   if (ENDINGS.has(extname(path).toLowerCase())) return true;
-  const pages = await pagesOf(path);
+  const { head, pages } = await contentOf(path);
+  if (isOtherFormat(path, head)) return true;
   const [base, ...others] = slidePages(pages).levels;
   return base !== undefined && (others.length > 0 || isOfSlides(base));
 }
 
 /** The scale that a TIFF states and that can be true; undefined for other files. */
 export async function scaleOfTiff(path: string): Promise<SlideResolution | undefined> {
-  const pages = await pagesOf(path);
+  const { pages } = await contentOf(path);
   const [base] = slidePages(pages).levels;
   return base === undefined ? undefined : statedResolution(base, pages).resolution;
 }
 
-/** The pages of a TIFF; none of other files, and none where they are damaged, which the reader of the picture says. */
-async function pagesOf(path: string): Promise<readonly TiffPage[]> {
+/** The first bytes of a file, and the pages of a TIFF. */
+interface Content {
+  readonly head: Buffer;
+  /** None of other files, and none where they are damaged, which the reader of the picture says. */
+  readonly pages: readonly TiffPage[];
+}
+
+const NOTHING: Content = { head: Buffer.alloc(0), pages: [] };
+
+async function contentOf(path: string): Promise<Content> {
   const handle = await open(path).catch(() => undefined);
-  if (handle === undefined) return [];
+  if (handle === undefined) return NOTHING;
   try {
-    const source = {
-      read: async (offset: number, length: number) => {
-        const bytes = Buffer.alloc(length);
-        const { bytesRead } = await handle.read(bytes, 0, length, offset);
-        return bytes.subarray(0, bytesRead);
-      },
-    };
-    return (await readTiffPages(source))?.pages ?? [];
+    const source = { read: (offset: number, length: number) => readExactly(handle, offset, length) };
+    const head = await source.read(0, HEAD_BYTES);
+    return { head, pages: (await readTiffPages(source).catch(() => undefined))?.pages ?? [] };
   } catch {
-    return [];
+    // Such as a folder, which the reader of the picture says.
+    return NOTHING;
   } finally {
     await handle.close();
   }

@@ -21,40 +21,79 @@ const MAX_SIDE = 1_000_000;
 const MAX_TILE_BYTES = 2 ** 28;
 const SEPARATE = 2;
 
-/** Formats of scanners that are not TIFF, by their first bytes, and the remedy. */
-const SIGNATURES: readonly (readonly [offset: number, bytes: string, name: string, remedy: string])[] = [
-  [128, 'DICM', 'it is a DICOM file', REMEDIES.openslide],
-  [0, 'ZISRAWFILE', 'it is a CZI of Zeiss', REMEDIES.bioFormats],
-  [0, '\u0089HDF', 'it is an HDF5 file (Imaris, BDV and others)', REMEDIES.bioFormats],
-  [0, '\u00d0\u00cf\u0011\u00e0', 'it is a compound file (ZVI, OIB and others)', REMEDIES.bioFormats],
-  [4, 'jP  ', 'it is a JPEG 2000 image', REMEDIES.bioFormats],
+/** A format that this program does not read. */
+interface OtherFormat {
+  /** What the file is, as part of a sentence. */
+  readonly name: string;
+  readonly remedy: string;
+}
+
+/** Formats by their first bytes. */
+const SIGNATURES: readonly (OtherFormat & { readonly offset: number; readonly bytes: string })[] = [
+  { offset: 128, bytes: 'DICM', name: 'a DICOM file', remedy: REMEDIES.openslide },
+  { offset: 0, bytes: 'ZISRAWFILE', name: 'a CZI of Zeiss', remedy: REMEDIES.bioFormats },
+  { offset: 0, bytes: '\u0089HDF', name: 'an HDF5 file (Imaris, BDV and others)', remedy: REMEDIES.bioFormats },
+  {
+    offset: 0,
+    bytes: '\u00d0\u00cf\u0011\u00e0',
+    name: 'a compound file (ZVI, OIB and others)',
+    remedy: REMEDIES.bioFormats,
+  },
+  { offset: 4, bytes: 'jP  ', name: 'a JPEG 2000 image', remedy: REMEDIES.bioFormats },
 ];
-/** Formats that only the file name shows: a JPEG or a text that points to other files. */
-const ENDINGS: Readonly<Record<string, string>> = {
-  '.mrxs': 'it is a MIRAX slide of 3DHISTECH',
-  '.vms': 'it is a VMS slide of Hamamatsu',
-  '.vmu': 'it is a VMU slide of Hamamatsu',
-  '.vsi': 'it is a VSI slide of Olympus',
-  '.dcm': 'it is a DICOM file',
-  '.isyntax': 'it is an iSyntax slide of Philips',
-  '.i2syntax': 'it is an iSyntax slide of Philips',
+/** What is found in place of a slide, by its first bytes. */
+const SUBSTITUTES: typeof SIGNATURES = [
+  { offset: 0, bytes: 'version https://git-lfs', name: 'a Git LFS pointer, not the slide', remedy: REMEDIES.gitLfs },
+  { offset: 0, bytes: '<!DOCTYPE', name: 'a web page, not the slide', remedy: REMEDIES.webPage },
+  { offset: 0, bytes: '<html', name: 'a web page, not the slide', remedy: REMEDIES.webPage },
+];
+/** Formats that only the file name shows: a JPEG or a text that points to other files, or without a signature. */
+const ENDINGS: Readonly<Record<string, OtherFormat>> = {
+  '.mrxs': { name: 'a MIRAX slide of 3DHISTECH', remedy: REMEDIES.openslide },
+  '.vms': { name: 'a VMS slide of Hamamatsu', remedy: REMEDIES.openslide },
+  '.vmu': { name: 'a VMU slide of Hamamatsu', remedy: REMEDIES.openslide },
+  '.svslide': { name: 'a slide of Sakura', remedy: REMEDIES.openslide },
+  '.dcm': { name: 'a DICOM file', remedy: REMEDIES.openslide },
+  '.vsi': { name: 'a VSI slide of Olympus', remedy: REMEDIES.bioFormats },
+  '.ets': { name: 'a part of a VSI slide of Olympus', remedy: REMEDIES.bioFormats },
+  '.oir': { name: 'an OIR image of Olympus', remedy: REMEDIES.bioFormats },
+  '.isyntax': { name: 'an iSyntax slide of Philips', remedy: REMEDIES.bioFormats },
+  '.i2syntax': { name: 'an iSyntax slide of Philips', remedy: REMEDIES.bioFormats },
+  '.lif': { name: 'a LIF file of Leica', remedy: REMEDIES.bioFormats },
+  '.nd2': { name: 'an ND2 image of Nikon', remedy: REMEDIES.bioFormats },
+  '.afi': { name: 'a list of fluorescence slides of Aperio', remedy: REMEDIES.channels },
+  '.kfb': { name: 'a KFB slide of KFBio', remedy: REMEDIES.scanner },
+  '.sdpc': { name: 'an SDPC slide of Sqray', remedy: REMEDIES.scanner },
+  '.tmap': { name: 'a TMAP slide of UNIC', remedy: REMEDIES.scanner },
+  '.mds': { name: 'an MDS slide of Motic', remedy: REMEDIES.scanner },
 };
 
+function byItsBytes(head: Buffer, kinds: typeof SIGNATURES): OtherFormat | undefined {
+  return kinds.find(({ offset, bytes }) => head.toString('latin1', offset, offset + bytes.length) === bytes);
+}
+
+function byItsEnding(path: string): OtherFormat | undefined {
+  return ENDINGS[extname(path).toLowerCase()];
+}
+
 /**
- * Refuses the formats of scanners that this program does not read, by their first bytes or their ending.
+ * Whether a file is of a format of scanners that this program does not read.
  *
  * @param head - The first bytes of the file, 160 or more where it has so many.
+ */
+export function isOtherFormat(path: string, head: Buffer): boolean {
+  return (byItsBytes(head, SIGNATURES) ?? byItsEnding(path)) !== undefined;
+}
+
+/**
+ * Refuses the formats of scanners that this program does not read, and what was saved in place of a slide.
+ *
+ * @param head - As of `isOtherFormat`.
  * @throws ReigniteError IMAGE_UNREADABLE with a command that converts it.
  */
 export function refuseOtherFormats(path: string, head: Buffer): void {
-  for (const [offset, bytes, name, remedy] of SIGNATURES) {
-    if (head.toString('latin1', offset, offset + bytes.length) === bytes) throw slideUnreadable(path, name, remedy);
-  }
-  const name = ENDINGS[extname(path).toLowerCase()];
-  if (name !== undefined) {
-    const remedy = /Olympus|iSyntax/.test(name) ? REMEDIES.bioFormats : REMEDIES.openslide;
-    throw slideUnreadable(path, name, remedy);
-  }
+  const found = byItsBytes(head, SIGNATURES) ?? byItsBytes(head, SUBSTITUTES) ?? byItsEnding(path);
+  if (found !== undefined) throw slideUnreadable(path, `it is ${found.name}`, found.remedy);
 }
 
 /**
@@ -64,7 +103,10 @@ export function refuseOtherFormats(path: string, head: Buffer): void {
  */
 export function refusePages(path: string, { levels, others }: SlidePages): void {
   const [base] = levels;
-  if (base === undefined || base.number(TAG.width, 0) < 1 || base.number(TAG.height, 0) < 1) {
+  if (base === undefined) {
+    throw slideUnreadable(path, 'its directory is missing or damaged, as in a file that is cut off', REMEDIES.damaged);
+  }
+  if (base.number(TAG.width, 0) < 1 || base.number(TAG.height, 0) < 1) {
     throw slideUnreadable(path, 'it contains no image', REMEDIES.damaged);
   }
   if (base.has(TAG.hamamatsu)) throw slideUnreadable(path, 'it is an NDPI slide of Hamamatsu', REMEDIES.openslide);
