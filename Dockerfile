@@ -23,7 +23,8 @@ COPY --from=build /app/config/profiles config/profiles
 COPY --from=build /app/toolkit/report/page/static toolkit/report/page/static
 COPY --from=build /app/workflows/reproduce.ts workflows/reproduce.ts
 COPY --from=build /app/data/sample data/sample
-RUN mkdir -p /home/node/reignite /srv/reignite/data /srv/reignite/results && chown -R node:node /home/node/reignite /srv/reignite
+RUN mkdir -p /home/node/reignite /home/node/.cache/reignite /srv/reignite/data /srv/reignite/results \
+  && chown -R node:node /home/node/reignite /home/node/.cache /srv/reignite
 USER node
 WORKDIR /srv/reignite
 ENTRYPOINT ["node", "/app/bin/reignite.js"]

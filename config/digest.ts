@@ -2,34 +2,61 @@ import { createHash } from 'node:crypto';
 import type { RunConfig } from './schema.ts';
 import { perTask, TASKS } from './tasks.ts';
 
+/** Whether a field changes results. A new field does not compile before it is entered here. */
+const CHANGES_RESULTS: Readonly<Record<keyof RunConfig, boolean>> = {
+  name: true,
+  record: true,
+  tasks: true,
+  ...perTask(TASKS, () => true),
+  inference: true,
+  verdict: true,
+  discrepancies: true,
+  // Where files come from and how activities are scheduled. The record's bytes are part of every cache key.
+  storage: false,
+  zenodo: false,
+  temporal: false,
+  telemetry: false,
+};
+
+/** With which engine a field of `inference` changes results. */
+const INFERENCE_CHANGES_RESULTS: Readonly<Record<keyof RunConfig['inference'], 'always' | 'fast engine' | 'never'>> = {
+  provider: 'always',
+  engine: 'always',
+  precision: 'fast engine',
+  batchSize: 'fast engine',
+  deviceId: 'never',
+  threads: 'never',
+};
+
 /**
  * Digest of everything that changes an output, of the tasks and of the folders.
- *
- * Where the record is fetched from, concurrency, time limits and queue names are left out: they change how a run goes,
- * not what it makes. The bytes of the record itself are part of every activity's cache key.
  *
  * @param folders - Absolute data and results folders.
  * @returns 16 hex digits.
  */
 export function configDigest(config: RunConfig, folders: { data: string; results: string }): string {
   const parts = {
+    ...pick(config, (field) => CHANGES_RESULTS[field]),
     schema: 1,
-    name: config.name,
-    record: config.record,
     tasks: [...config.tasks].sort(),
-    ...perTask(TASKS, (task) => config[task]),
-    inference: inferenceParts(config.inference),
-    verdict: config.verdict,
-    discrepancies: config.discrepancies,
+    inference: pick(config.inference, (field) => {
+      const changes = INFERENCE_CHANGES_RESULTS[field];
+      return changes === 'always' || (changes === 'fast engine' && config.inference.engine === 'fast');
+    }),
     data: folders.data,
     results: folders.results,
   };
   return createHash('sha256').update(canonicalJson(parts)).digest('hex').slice(0, 16);
 }
 
-/** The exact engine has no choice of precision and batch. */
-function inferenceParts({ provider, engine, precision, batchSize }: RunConfig['inference']) {
-  return engine === 'exact' ? { provider, engine } : { provider, engine, precision, batchSize };
+/** Keeps some of the fields. */
+function pick<Fields extends object>(
+  fields: Fields,
+  isKept: (field: keyof Fields) => boolean,
+): Partial<Record<keyof Fields, unknown>> {
+  const kept: Partial<Record<keyof Fields, unknown>> = {};
+  for (const field in fields) if (isKept(field)) kept[field] = fields[field];
+  return kept;
 }
 
 /** JSON with sorted keys: equal values give equal text. */

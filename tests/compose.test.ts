@@ -13,6 +13,13 @@ const Service = z.object({
   read_only: z.boolean().optional(),
   cap_drop: z.array(z.string()).default([]),
   security_opt: z.array(z.string()).default([]),
+  user: z.string().optional(),
+  cap_add: z.array(z.string()).default([]),
+  privileged: z.boolean().optional(),
+  network_mode: z.string().optional(),
+  profiles: z.array(z.string()).default([]),
+  environment: z.record(z.string(), z.string()).default({}),
+  volumes: z.array(z.string()).default([]),
 });
 const Compose = z.object({ services: z.record(z.string(), Service), volumes: z.record(z.string(), z.null()) });
 
@@ -31,12 +38,47 @@ describe('docker-compose.yml', async () => {
   });
 
   it('gives no container more than it needs', () => {
-    for (const [name, { build, ...service }] of Object.entries(services)) {
-      expect(service.security_opt, name).toContain('no-new-privileges:true');
-      // PostgreSQL starts as root and becomes another user.
-      if (name !== 'postgresql') expect(service.cap_drop, name).toEqual(['ALL']);
-      if (build !== undefined) expect(service.read_only, name).toBe(true);
+    for (const [name, service] of Object.entries(services)) {
+      expect(service.security_opt, name).toEqual(['no-new-privileges:true']);
+      expect(service.cap_drop, name).toEqual(['ALL']);
+      expect(service.read_only, name).toBe(true);
+      expect(service.privileged, name).toBeUndefined();
+      // The service that makes the certificate hands its key to the user of the database; it has no network.
+      if (name !== 'certificate') expect(service.user, name).not.toBe('root');
+      expect(service.cap_add, name).toEqual(name === 'certificate' ? ['CHOWN'] : []);
     }
+    expect(services['certificate']?.network_mode).toBe('none');
+  });
+
+  it('lets the server and its schema reach the database by TLS and password alone', () => {
+    expect(services['postgresql']?.command.join(' ')).toContain('-c ssl=on');
+    expect(services['postgresql']?.command.join(' ')).toContain('-c hba_file=/certificates/pg_hba.conf');
+    const rules = services['certificate']?.command
+      .join('')
+      .match(/printf '(.*)' > pg_hba\.conf/)?.[1]
+      ?.split('\\n');
+    expect(rules).toEqual(['local all all scram-sha-256', 'hostssl all all all scram-sha-256', '']);
+    expect(services['temporal']?.environment).toMatchObject({
+      SQL_TLS_ENABLED: 'true',
+      SQL_HOST_VERIFICATION: 'true',
+      SQL_CA: '/certificates/server.crt',
+    });
+    expect(services['schema']?.environment).toMatchObject({
+      SQL_TLS: 'true',
+      SQL_TLS_CA_FILE: '/certificates/server.crt',
+    });
+  });
+
+  it('runs inference on the CPU or on a GPU, by .env, and not on both', async () => {
+    expect(services['inference']?.profiles).toEqual(['cpu']);
+    expect(services['inference-gpu']?.profiles).toEqual(['gpu']);
+    const example = await readFile(new URL('../.env.example', import.meta.url), 'utf8');
+    expect(example).toMatch(/^COMPOSE_PROFILES=cpu$/m);
+  });
+
+  it('mounts no file of the checkout, whose modes depend on the umask', () => {
+    const mounted = Object.values(services).flatMap((service) => service.volumes.map((volume) => volume.split(':')[0]));
+    expect(mounted.filter((source) => source?.startsWith('.'))).toEqual([]);
   });
 
   it('serves every task queue', () => {
@@ -52,6 +94,6 @@ describe('docker-compose.yml', async () => {
     expect(services['temporal']?.healthcheck).toBeDefined();
     for (const { command, healthcheck } of Object.values(services))
       if (command[0] === 'worker') expect(healthcheck).toBeDefined();
-    expect(Object.keys(volumes)).toEqual(['postgresql', 'home']);
+    expect(Object.keys(volumes)).toEqual(['postgresql', 'certificates', 'home', 'gpu']);
   });
 });

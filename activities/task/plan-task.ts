@@ -83,8 +83,9 @@ async function planShared(
   const kind = taskNamed(step.task);
   const { data } = step.folders;
   const stored: Record<string, Content> = {};
-  const store = async (path: string, sha256: string | undefined, work: Pick<TaskWork, 'digests' | 'signal'>) => {
-    const file = inside(data, path);
+  type Work = Pick<TaskWork, 'digests' | 'signal'>;
+  const store = async (path: string, sha256: string | undefined, work: Work, found = path) => {
+    const file = inside(data, found);
     if (stored[path] !== undefined || !(await fileExists(file))) return;
     const content = {
       sha256: sha256 ?? (await work.digests.sha256(file, work.signal)),
@@ -99,7 +100,8 @@ async function planShared(
     return looked;
   });
   const work = { digests: services.digests, signal: Context.current().cancellationSignal };
-  for (const path of kind.measuredWith) await store(path, undefined, work);
+  // Under its usual path: a worker elsewhere has no other file to find it by.
+  for (const [path, found] of await kind.measuredWith(data)) await store(path, undefined, work, found);
   await storage.stages.writeList(step.stage.folder, 'data', stored);
   return outline;
 }

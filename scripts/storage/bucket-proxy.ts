@@ -14,8 +14,13 @@ export interface BucketProxy {
   close(): void;
 }
 
-/** Stands before an S3 server: counts what goes through, and fails on request. */
-export async function startBucketProxy(target: number): Promise<BucketProxy> {
+/**
+ * Stands before an S3 server: counts what goes through, and fails on request.
+ *
+ * @param target - Port of the S3 server.
+ * @param host - Address that it listens on.
+ */
+export async function startBucketProxy(target: number, host = '127.0.0.1'): Promise<BucketProxy> {
   const server = createServer((asked, response) => {
     answer(proxy, target, asked, response).catch(() => asked.socket.destroy());
   });
@@ -30,7 +35,7 @@ export async function startBucketProxy(target: number): Promise<BucketProxy> {
       server.close();
     },
   };
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   const address = server.address();
   return Object.assign(proxy, { port: typeof address === 'object' && address !== null ? address.port : 0 });
 }

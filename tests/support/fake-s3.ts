@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { onTestFinished } from 'vitest';
 import type { S3StoreOptions } from '../../toolkit/storage/s3-store.ts';
+import { FakeUploads } from './fake-uploads.ts';
 
 /** What a request is answered with instead of the truth. */
 export type BucketFault =
@@ -20,6 +21,8 @@ export interface FakeRequest {
   readonly method: string;
   /** Without the bucket. */
   readonly key: string;
+  /** `?...`, such as `partNumber=2&uploadId=1`. */
+  readonly query: URLSearchParams;
 }
 
 export interface FakeS3 {
@@ -27,6 +30,8 @@ export interface FakeS3 {
   readonly options: S3StoreOptions;
   /** By key, without the bucket. */
   readonly objects: Map<string, Buffer>;
+  /** Uploads in parts that are not completed. */
+  readonly uploads: FakeUploads;
   readonly requests: FakeRequest[];
   /** Bytes of objects that were read, by key. */
   readonly sent: Map<string, number>;
@@ -39,6 +44,7 @@ export async function startFakeS3(): Promise<FakeS3> {
   const state: FakeS3 = {
     options: {},
     objects: new Map(),
+    uploads: new FakeUploads(),
     requests: [],
     sent: new Map(),
     fault: () => undefined,
@@ -68,16 +74,19 @@ export async function startFakeS3(): Promise<FakeS3> {
 
 async function answer(state: FakeS3, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = decodeURIComponent((request.url ?? '').split('?')[0] ?? '');
-  const asked: FakeRequest = { method: request.method ?? '', key: path.split('/').slice(2).join('/') };
+  const query = new URLSearchParams((request.url ?? '').split('?')[1]);
+  const asked: FakeRequest = { method: request.method ?? '', key: path.split('/').slice(2).join('/'), query };
   const body = await bodyOf(request);
   state.requests.push(asked);
   const fault = state.fault(asked);
   if (fault === 'cut') return void request.socket.destroy();
   if (fault === 500 || fault === 503) return fail(response, fault, fault === 503 ? 'SlowDown' : 'InternalError');
   if (fault === 'lost reply') {
-    carryOut(state, asked, request, body);
+    if (state.uploads.answer(asked, body, state.objects) === undefined) carryOut(state, asked, request, body);
     return void request.socket.destroy();
   }
+  const multipart = state.uploads.answer(asked, body, state.objects);
+  if (multipart !== undefined) return multipart.send(response);
   const isStale = fault === 'stale' && (asked.method === 'GET' || asked.method === 'HEAD');
   const { status, object } = isStale ? { status: 404, object: undefined } : carryOut(state, asked, request, body);
   if (status >= 400) return fail(response, status, status === 404 ? 'NoSuchKey' : 'PreconditionFailed');

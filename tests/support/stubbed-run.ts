@@ -9,8 +9,7 @@ import { createReadBatch } from '../../activities/task/read-batch.ts';
 import { TaskFiles } from '../../activities/task/task-files.ts';
 import { configDigest } from '../../config/digest.ts';
 import { RunConfig } from '../../config/schema.ts';
-import type { Task } from '../../config/tasks.ts';
-import { QUEUES, taskQueue } from '../../config/tasks.ts';
+import { QUEUES, type Queue, type Task, taskQueue } from '../../config/tasks.ts';
 import { connectionOptionsOf } from '../../runtime/server/connection.ts';
 import type { ServerAddress } from '../../runtime/server/server-address.ts';
 import { workerIdentity } from '../../runtime/workers/pollers.ts';
@@ -100,11 +99,21 @@ export function beQuiet(): void {
   isQuiet = true;
 }
 
-/** Serves all task queues of a stubbed run in this process. @returns What ends it. */
+export interface ServeOptions {
+  readonly onInferred?: (roi: string) => void;
+  /** Activities in place of stubbed ones. */
+  readonly steps?: object;
+  /** @default all */
+  readonly queues?: readonly Queue[];
+  /** Activities at the same time; by default as many as the SDK allows. */
+  readonly slots?: number;
+}
+
+/** Serves task queues of a stubbed run in this process. @returns What ends it. */
 export async function serveStubbed(
   run: StubbedRun,
   server: ServerAddress,
-  { onInferred = () => undefined, steps = {} }: { onInferred?: (roi: string) => void; steps?: object } = {},
+  { onInferred = () => undefined, steps = {}, queues = QUEUES, slots }: ServeOptions = {},
 ): Promise<() => Promise<void>> {
   beQuiet();
   const connection = await NativeConnection.connect(connectionOptionsOf(server));
@@ -112,13 +121,14 @@ export async function serveStubbed(
   const activities = { ...stubbedSteps(run, onInferred), ...steps };
   const { taskQueuePrefix } = run.input.config.temporal;
   const workers = await Promise.all(
-    QUEUES.map((queue) =>
+    queues.map((queue) =>
       Worker.create({
         connection,
         namespace: server.namespace,
         taskQueue: taskQueue(taskQueuePrefix, queue),
         identity: workerIdentity(queue),
         activities,
+        ...(slots === undefined ? {} : { maxConcurrentActivityTaskExecutions: slots }),
         ...(queue === 'orchestration' ? { workflowBundle: { codePath } } : {}),
       }),
     ),

@@ -52,13 +52,17 @@ export interface CocoFile {
  * Reads an MS COCO file; fields that are not needed may be missing or wrong. A large file that was read before and has not
  * changed since is not read again: most activities of a detection task need it.
  *
+ * @param options.streamedFrom - Size in bytes from which a file is read item by item.
  * @throws ReigniteError FILE_MISSING, or ANNOTATIONS_INVALID as {@link parseCocoFile}.
  */
-export async function readCocoFile(path: string): Promise<CocoFile> {
+export async function readCocoFile(
+  path: string,
+  { streamedFrom = STREAMED_FROM }: { readonly streamedFrom?: number } = {},
+): Promise<CocoFile> {
   const stamp = await stampOf(path);
   const kept = KEPT.get(path);
   if (stamp !== undefined && kept?.stamp === stamp) return kept.file;
-  const file = await readAnew(path);
+  const file = await readAnew(path, streamedFrom);
   if (stamp !== undefined && stamp === (await stampOf(path))) keep(path, stamp, file);
   return file;
 }
@@ -94,10 +98,14 @@ async function stampOf(path: string): Promise<string | undefined> {
   return [found.dev, found.ino, found.size, found.mtimeMs, found.ctimeMs].join(' ');
 }
 
-async function readAnew(path: string): Promise<CocoFile> {
+/** A smaller file is parsed as a whole, which takes a third of the time. Unit: bytes. */
+const STREAMED_FROM = 2 ** 24;
+
+async function readAnew(path: string, streamedFrom: number): Promise<CocoFile> {
   const found = new FoundItems();
-  const isWhole = await streamCocoItems(path, found.take).catch(() => false);
-  if (isWhole) return { images: found.images, annotations: found.annotations, categories: found.categories };
+  const isLarge = ((await statIfThere(path))?.size ?? 0) >= streamedFrom;
+  const isStreamed = isLarge && (await streamCocoItems(path, found.take).catch(() => false));
+  if (isStreamed) return { images: found.images, annotations: found.annotations, categories: found.categories };
   const text = decodeUtf8(await readRecordFile(path), path, 'ANNOTATIONS_INVALID');
   return parseCocoFile(parseRecordJson(text, path, 'ANNOTATIONS_INVALID'), path);
 }

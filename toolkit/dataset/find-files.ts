@@ -1,16 +1,16 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, posix, relative, sep } from 'node:path';
 import { pipeline, type Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { createGunzip } from 'node:zlib';
-import type { CellTask } from '../../config/tasks.ts';
+import type { CellTask, TissueTask } from '../../config/tasks.ts';
 import { codeOf } from '../files/disk-error.ts';
 import { inside } from '../files/inside.ts';
 import { fileExists } from '../files/open-for-reading.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import { HE_LABELS } from './he-labels.ts';
-import { detectorFile, folderOf, LABEL_MAP_FILE, OVERVIEW_FILE, readersFile } from './layout.ts';
+import { detectorFile, folderOf, LABEL_MAP_FILE, OVERVIEW_FILE, publishedMask, readersFile } from './layout.ts';
 import { OVERVIEW_COLUMNS } from './overview.ts';
 
 /** What a file of a record is looked for in. */
@@ -107,6 +107,11 @@ export async function detectorFileIn(data: string, task: CellTask): Promise<stri
   const usual = detectorFile(task);
   if (await fileExists(inside(data, usual))) return usual;
   return findDetector(await pathsOnDisk(data, 'models'), task) ?? usual;
+}
+
+/** Path of an ROI's published mask relative to the data folder; its usual place where there is none. */
+export function publishedMaskIn(data: string, task: TissueTask, roi: string): string {
+  return publishedMask(task, roi, (path) => existsSync(inside(data, path)));
 }
 
 async function pathsOnDisk(data: string, folder: string): Promise<readonly string[]> {

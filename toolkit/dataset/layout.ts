@@ -32,6 +32,17 @@ export function readersFile(task: CellTask): string {
   return `${folderOf('annotations', task)}/${cellDefinition(task).readersFile}`;
 }
 
+/**
+ * Path of an ROI's published mask relative to the data root; also where its name ends in capital letters.
+ *
+ * @param isThere - Whether there is a file of that path.
+ */
+export function publishedMask(task: TissueTask, roi: string, isThere: (path: string) => boolean): string {
+  const usual = `${folderOf('inference', task)}/${roi}.png`;
+  const capital = `${folderOf('inference', task)}/${roi}.PNG`;
+  return !isThere(usual) && isThere(capital) ? capital : usual;
+}
+
 /** Whether a file next to the archives may be the overview or the label map, whatever its name. */
 export function isPlainFile(key: string): boolean {
   return !key.includes('/') && /\.(csv|csv\.gz|json)$/i.test(key);

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { TissueTask } from '../../config/tasks.ts';
-import { folderOf } from '../dataset/layout.ts';
+import { publishedMaskIn } from '../dataset/find-files.ts';
 import { readMaskPair } from '../dataset/read-mask-pair.ts';
 import type { HeTestRoi } from '../dataset/test-rois.ts';
 import { inside } from '../files/inside.ts';
@@ -70,7 +70,7 @@ export async function scorePublished(
 ): Promise<ScoredMasks | undefined> {
   const published = pairs.map((pair) => ({
     ...pair,
-    prediction: inside(data, `${folderOf('inference', task)}/${pair.roi}.png`),
+    prediction: inside(data, publishedMaskIn(data, task, pair.roi)),
   }));
   if (!published.every(({ prediction }) => existsSync(prediction))) return undefined;
   return scoreMasks(data, published);

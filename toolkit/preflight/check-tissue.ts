@@ -3,7 +3,7 @@ import type { TissueTask } from '../../config/tasks.ts';
 import { findLabelMap, findOverview } from '../dataset/find-files.ts';
 import { HE_LABELS } from '../dataset/he-labels.ts';
 import { readLabelMap } from '../dataset/label-map.ts';
-import { folderOf, LABEL_MAP_FILE, OVERVIEW_FILE, tissueModelFolder } from '../dataset/layout.ts';
+import { folderOf, LABEL_MAP_FILE, OVERVIEW_FILE, publishedMask, tissueModelFolder } from '../dataset/layout.ts';
 import { type OverviewRow, readOverview } from '../dataset/overview.ts';
 import { type HeTestRoi, heTestRoisOf } from '../dataset/test-rois.ts';
 import { ReigniteError } from '../errors.ts';
@@ -25,7 +25,7 @@ export async function checkTissue(tree: RecordTree, task: TissueTask, withModel:
   const { check, rois } = await checkOverview(tree);
   const images = rois.map(({ image }) => image);
   const annotations = rois.map(({ annotation }) => annotation);
-  const predictions = rois.map(({ roi }) => `${folderOf('inference', task)}/${roi}.png`);
+  const predictions = rois.map(({ roi }) => publishedMask(task, roi, (path) => tree.sizes.has(path)));
   const imageHeaders = await checkPngs(tree, 'H&E images, headers', images, imageFault, IMAGES);
   const maskHeaders = await checkPngs(tree, 'H&E annotations, headers', annotations, maskFault, MASKS);
   const subject = 'H&E published predictions';
@@ -151,5 +151,7 @@ function imageFault(header: PngStart): string | undefined {
 }
 
 function maskFault(header: PngStart): string | undefined {
-  return header.depth === 8 && header.colour === 'grey' ? undefined : `is ${modeOf(header)}`;
+  // Of a palette the index counts, as in the authors' code.
+  const isKnown = header.depth === 8 && (header.colour === 'grey' || header.colour === 'palette');
+  return isKnown ? undefined : `is ${modeOf(header)}`;
 }

@@ -11,6 +11,8 @@ import {
   type S3ClientConfig,
 } from '@aws-sdk/client-s3';
 import { type StoragePlace, storagePlace } from '../../config/storage-config.ts';
+import { ReigniteError } from '../errors.ts';
+import { putInParts } from './multipart.ts';
 import type { FileToStore, MovedBytes, ObjectSource, ObjectStore } from './object-store.ts';
 import { type StorageRetries, statusOf, USUAL_RETRIES, withRetries } from './with-retries.ts';
 
@@ -21,12 +23,21 @@ const SILENT_MS = 30_000;
 const ignore = () => undefined;
 const SILENT = { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore };
 
+/** Memory that an upload takes; S3 allows 10,000 parts. */
+const PART_BYTES = 16 * 2 ** 20;
+/** A file of fewer parts is sent in one request. */
+const FEWEST_PARTS = 4;
+/** Uploads of one file that others end. */
+const MAX_UPLOADS = 5;
+
 const NOT_THERE = 404;
 const ALREADY_THERE = 412;
 
 export interface S3StoreOptions {
   /** @default half a minute */
   readonly retries?: StorageRetries;
+  /** Files of more bytes than four parts are sent in parts of this size. @default 16 MiB */
+  readonly partBytes?: number;
   /** For tests: endpoint, region and credentials; otherwise they come from AWS' variables and files. */
   readonly client?: Pick<S3ClientConfig, 'endpoint' | 'region' | 'credentials'>;
 }
@@ -41,7 +52,7 @@ export interface S3StoreOptions {
  */
 export function openS3Store(
   address: string,
-  { retries = USUAL_RETRIES, client = {} }: S3StoreOptions = {},
+  { retries = USUAL_RETRIES, partBytes = PART_BYTES, client = {} }: S3StoreOptions = {},
 ): ObjectStore {
   // It is about later versions than the pinned one, and would be printed by every worker on Node 20.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
@@ -59,7 +70,7 @@ export function openS3Store(
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: { connectionTimeout: CONNECT_MS, socketTimeout: SILENT_MS },
   });
-  return new S3Store(s3, storagePlace(address), retries);
+  return new S3Store(s3, storagePlace(address), retries, partBytes);
 }
 
 /** A self-hosted server has no region and accepts any. */
@@ -74,12 +85,14 @@ class S3Store implements ObjectStore {
   readonly #s3: S3Client;
   readonly #place: StoragePlace;
   readonly #retries: StorageRetries;
+  readonly #partBytes: number;
   readonly #moved = { sent: 0, received: 0, requests: 0 };
 
-  constructor(s3: S3Client, place: StoragePlace, retries: StorageRetries) {
+  constructor(s3: S3Client, place: StoragePlace, retries: StorageRetries, partBytes: number) {
     this.#s3 = s3;
     this.#place = place;
     this.#retries = retries;
+    this.#partBytes = partBytes;
     this.name = `s3://${place.bucket}/${place.prefix}`;
   }
 
@@ -128,6 +141,9 @@ class S3Store implements ObjectStore {
 
   /** A request whose answer was lost is sent again, and finds its own object: that counts as not written. */
   writeOnce(key: string, source: ObjectSource, signal?: AbortSignal): Promise<boolean> {
+    if (typeof source !== 'string' && source.bytes > FEWEST_PARTS * this.#partBytes) {
+      return this.#writeInParts(key, source, signal);
+    }
     return this.#ask('write', key, signal, async () => {
       try {
         await this.#put(key, source, { IfNoneMatch: '*' }, signal);
@@ -137,6 +153,24 @@ class S3Store implements ObjectStore {
         throw error;
       }
     });
+  }
+
+  async #writeInParts(key: string, source: FileToStore, signal: AbortSignal | undefined): Promise<boolean> {
+    const options = {
+      partBytes: this.#partBytes,
+      ask: <Result>(request: () => Promise<Result>) => this.#ask('write', key, signal, request),
+      onSent: (bytes: number) => {
+        this.#moved.sent += bytes;
+      },
+      signal,
+    };
+    for (let upload = 1; upload <= MAX_UPLOADS; upload++) {
+      if ((await this.sizeOf(key, signal)) !== undefined) return false;
+      const outcome = await putInParts(this.#s3, this.#at(key), source, options);
+      if (outcome === 'written') return true;
+    }
+    const message = `Could not write ${this.name}${key}: ${MAX_UPLOADS} uploads were ended by others.`;
+    throw new ReigniteError('STORAGE_UNAVAILABLE', message);
   }
 
   async remove(key: string, signal?: AbortSignal): Promise<void> {

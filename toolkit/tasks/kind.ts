@@ -185,8 +185,11 @@ export interface TaskKind {
   /** Draws the figures over all ROIs from `metrics/<task>.json`. @returns Their paths. */
   drawFigures(metrics: unknown, outDir: string, signal: AbortSignal): Promise<readonly string[]>;
   compareWithPublished(input: ComparisonInput): Promise<Comparison>;
-  /** What `measure` reads of the data folder besides images and ground truth; relative to it. */
-  readonly measuredWith: readonly string[];
+  /**
+   * What `measure` reads of the data folder besides images and ground truth: usual paths, and under which paths the files are
+   * there; relative to it.
+   */
+  measuredWith(data: string): Promise<ReadonlyMap<string, string>>;
   /** Infers again what the discrepancy report asks for. */
   measure(input: MeasureInput, engines: PredictionEngines): Promise<Measured>;
 

@@ -27,7 +27,7 @@ export function addCellsUncertainty(
     readonly config: VerdictConfig;
   },
 ): { readonly verdict: CellsVerdictFile; readonly evidence: ResampleEvidence } {
-  const compared = new Map(images.flatMap((image) => ('comparison' in image ? [[image.roi, image] as const] : [])));
+  const compared = new Map(images.flatMap((image) => (image.kind === 'compared' ? [[image.roi, image] as const] : [])));
   const known = { ...annotations, images: annotations.images.filter(({ stem }) => compared.has(stem)) };
   const { rois, pairs, side, measure, names } = cellsCounts(known, {
     published: (stem) => compared.get(stem)?.published,

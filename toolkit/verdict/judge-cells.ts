@@ -27,12 +27,13 @@ type Tolerances = VerdictConfig['cells'];
 /** An image with both predictions; a reason instead where they cannot be compared. */
 export type JudgedImage =
   | {
+      readonly kind: 'compared';
       readonly roi: string;
       readonly comparison: PointsComparison;
       readonly published: readonly CellPoint[];
       readonly ours: readonly CellPoint[];
     }
-  | { readonly roi: string; readonly reason: string };
+  | { readonly kind: 'not compared'; readonly roi: string; readonly reason: string };
 
 /**
  * The two verdicts on detection: on the evaluation (the published points, scored here, against numbers in print,
@@ -50,7 +51,7 @@ export function judgeCells(input: {
   readonly hasOtherSettings?: boolean;
 }): CellsVerdictFile {
   const { task, images, config, hasOtherSettings = false } = input;
-  const compared = new Map(images.flatMap((image) => ('comparison' in image ? [[image.roi, image] as const] : [])));
+  const compared = new Map(images.flatMap((image) => (image.kind === 'compared' ? [[image.roi, image] as const] : [])));
   const annotations = {
     ...input.annotations,
     images: input.annotations.images.filter(({ stem }) => compared.has(stem)),
@@ -89,7 +90,7 @@ export function verdictOnPoints({ ours, published, matched, unexplained }: Point
 
 function judgeImage(image: JudgedImage, tolerances: Tolerances, hasOtherSettings: boolean): CellsRoiVerdict {
   const { roi } = image;
-  if (!('comparison' in image)) return { roi, verdict: 'not comparable', reason: image.reason, difference: null };
+  if (image.kind === 'not compared') return { roi, verdict: 'not comparable', reason: image.reason, difference: null };
   const { comparison } = image;
   const most = Math.max(comparison.ours, comparison.published);
   return {

@@ -67,6 +67,7 @@ type Tolerances = VerdictConfig['he'];
 
 /** An ROI that both sides predicted. */
 export interface ComparedRoi {
+  readonly kind: 'compared';
   readonly roi: string;
   readonly comparison: MaskComparison;
   /** 17 x 17, truth and published mask. */
@@ -77,6 +78,7 @@ export interface ComparedRoi {
 
 /** An ROI that cannot be compared, and why. */
 export interface IncomparableRoi {
+  readonly kind: 'not compared';
   readonly roi: string;
   readonly reason: string;
   /** 17 x 17, truth and ours, where this run has a mask. */
@@ -98,7 +100,7 @@ export function judgeTissue(
   publishedMatrix: ConfusionMatrix | undefined,
   tolerances: Tolerances,
 ): HeVerdictFile {
-  const compared = rois.filter((roi) => 'comparison' in roi);
+  const compared = rois.filter((roi) => roi.kind === 'compared');
   const published = sumOfConfusions(compared.map((roi) => roi.published));
   const ours = sumOfConfusions(compared.map((roi) => roi.ours));
   const pooled = sumOfComparisons(
@@ -174,7 +176,7 @@ const EXPLANATIONS: Readonly<Record<MaskExplanation, string>> = {
 
 function judgeRoi(judged: JudgedRoi, tolerances: Tolerances): HeRoiVerdict {
   const { roi } = judged;
-  if (!('comparison' in judged)) return { roi, verdict: 'not comparable', reason: judged.reason, difference: null };
+  if (judged.kind === 'not compared') return { roi, verdict: 'not comparable', reason: judged.reason, difference: null };
   const { between: _between, ...comparison } = judged.comparison;
   const explanation = explanationOf(judged.comparison, tolerances);
   return {
@@ -261,7 +263,7 @@ function judgeEvaluation(
 ): EvaluationVerdict {
   if (matrix === undefined)
     return { verdict: 'not comparable', reason: 'The record has no published confusion matrix.' };
-  const without = rois.filter((roi) => !('comparison' in roi)).length;
+  const without = rois.filter(({ kind }) => kind === 'not compared').length;
   if (without > 0) {
     const reason = `The published matrix covers all ROIs, but ${without} of ${rois.length} cannot be compared.`;
     return { verdict: 'not comparable', reason };

@@ -51,7 +51,7 @@ export function addTissueUncertainty(
   config: VerdictConfig,
 ): { readonly verdict: HeVerdictFile; readonly evidence: ResampleEvidence } {
   const counts = rois.flatMap((roi) =>
-    'comparison' in roi ? [{ roi: roi.roi, published: roi.published.counts(), ours: roi.ours.counts() }] : [],
+    roi.kind === 'compared' ? [{ roi: roi.roi, published: roi.published.counts(), ours: roi.ours.counts() }] : [],
   );
   const patients = countsByPatient(counts, overview);
   const { uncertainty, warnings, ...evidence } = drawFor(

@@ -31,7 +31,7 @@ export function tumourProportion(
   annotations: ReaderAnnotations,
   classes: TumourClasses,
 ): TumourProportion {
-  const compared = new Map(images.flatMap((image) => ('comparison' in image ? [[image.roi, image] as const] : [])));
+  const compared = new Map(images.flatMap((image) => (image.kind === 'compared' ? [[image.roi, image] as const] : [])));
   const readers = annotations.groups.flatMap((group) => group.readers);
   const rois = annotations.images.flatMap(({ id, stem }) => {
     const image = compared.get(stem);

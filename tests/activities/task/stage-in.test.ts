@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CancelledFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
@@ -9,11 +9,13 @@ import { createInferRoi } from '../../../activities/task/infer-roi.ts';
 import { createMeasureTask } from '../../../activities/task/measure-task.ts';
 import { createPlanTask } from '../../../activities/task/plan-task.ts';
 import { createPrepareModel } from '../../../activities/task/prepare-model.ts';
+import { bringAsNeeded, elsewhere } from '../../../activities/task/stage-in.ts';
 import { TaskFiles } from '../../../activities/task/task-files.ts';
 import { servicesOf } from '../../../activities/task/work-of.ts';
 import { InferenceConfig } from '../../../config/schema.ts';
 import { TaskSettings } from '../../../config/task-config.ts';
 import { AllowedPlaces } from '../../../toolkit/access/allowed-places.ts';
+import { detectorFile, folderOf } from '../../../toolkit/dataset/layout.ts';
 import { homeFolders } from '../../../toolkit/files/home-folders.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { ortVersion } from '../../../toolkit/onnx/session/engine.ts';
@@ -147,6 +149,28 @@ describe('a worker that has none of the folders', () => {
     await main.storage?.stages.takeResults(stage.folder, folders.results);
     const rounding = await readFile(join(folders.results, 'verdict', 'window-rounding.json'), 'utf8');
     expect(JSON.parse(rounding)).toHaveLength(Object(measured).rois);
+  });
+
+  it('brings a detector that the record has under another name', async () => {
+    const server = await startFakeS3();
+    const root = await temporaryFolder();
+    const storage = new RunStorage(openS3Store('s3://bucket/run', server.options), { everyMs: 20 });
+    const { unpacked } = await writeTinyRecord(root, undefined, (record) =>
+      rename(join(record, detectorFile('nuclei')), join(record, folderOf('models', 'nuclei'), 'best.pt')),
+    );
+    const folders = { data: unpacked, results: join(root, 'results') };
+    const main = servicesOf(homeFolders(join(root, 'main')), storage);
+    const prepare = createPrepareModel(main.home, main.storage);
+    const { digest } = await runActivity(prepare, { task: 'nuclei', settings, folders });
+    const setup = { task: 'nuclei' as const, folders, stage, model: { digest }, engine, settings };
+    await runActivity(createPlanTask(main), { ...setup, batchSize: 10 });
+    const away = elsewhere(servicesOf(homeFolders(join(root, 'away')), storage, 1e9));
+    if (away === undefined) throw new Error('A worker without folders is expected.');
+    const here = await bringAsNeeded(away, stage, folders, new AbortController().signal);
+    await here.need([detectorFile('nuclei')]);
+    expect(await readFile(join(here.folders.data, detectorFile('nuclei')))).toEqual(
+      await readFile(join(unpacked, folderOf('models', 'nuclei'), 'best.pt')),
+    );
   });
 
   it('gives a step back, for another worker to take, when the storage does not have what it needs', async () => {

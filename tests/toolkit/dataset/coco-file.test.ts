@@ -89,9 +89,12 @@ describe('streamCocoItems', () => {
 });
 
 describe('readCocoFile', () => {
-  it('reads what parseCocoFile reads', async () => {
+  it.each([
+    ['as a whole', Number.POSITIVE_INFINITY],
+    ['item by item', 0],
+  ])('reads what parseCocoFile reads, %s', async (_how, streamedFrom) => {
     const document = { categories, images, annotations };
-    const read = plain(await readCocoFile(await written(JSON.stringify(document))));
+    const read = plain(await readCocoFile(await written(JSON.stringify(document)), { streamedFrom }));
     expect(read).toEqual(plain(parseCocoFile(JSON.parse(JSON.stringify(document)), 'readers.json')));
     expect(read.annotations.map(({ bbox }) => bbox)).toEqual([
       [0, 0, 1e-7, 16],
@@ -105,7 +108,7 @@ describe('readCocoFile', () => {
     [[annotation(0), annotation(0)], 'the id 0 occurs twice'],
   ])('says what is wrong with an item', async (list, message) => {
     const path = await written(JSON.stringify({ images, annotations: list, categories }));
-    await expect(readCocoFile(path)).rejects.toMatchObject({
+    await expect(readCocoFile(path, { streamedFrom: 0 })).rejects.toMatchObject({
       code: 'ANNOTATIONS_INVALID',
       message: expect.stringContaining(message),
     });

@@ -26,7 +26,7 @@ it('a class that the ground truth does not have is null, also when it was predic
 it('its verdict has no numbers, and the others keep theirs', () => {
   const pixels = { pixels: 40_000, differing: 0, largestConfidence: 0, lowConfidence: 0 };
   const comparison = { ...pixels, between: confusion().toRows() };
-  const roi = { roi: 'r', comparison, published: confusion(), ours: confusion() };
+  const roi = { kind: 'compared', roi: 'r', comparison, published: confusion(), ours: confusion() } as const;
   const { dice, verdict } = judgeTissue('he', [roi], undefined, { ...VerdictConfig.parse({}).he, minClassPixels: 0 });
   const of = (name: string) => dice.all.find((metric) => metric.name === name);
   expect(of('Liver')).toEqual({

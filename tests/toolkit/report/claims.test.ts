@@ -16,7 +16,12 @@ const ROIS = { total: 1, computed: 1, cached: 0, failed: 0 };
 const MODELS = { he: { kind: 'nnunet-v1-2d', folds: [0, 1, 3], input: { shape: [1, 3, 512, 512] } } };
 
 function tissue(verdict: JudgedTask['verdict']): JudgedTask {
-  const judged = judgeTissue('he', [{ roi: 'r', reason: 'x' }], undefined, VerdictConfig.parse({}).he);
+  const judged = judgeTissue(
+    'he',
+    [{ kind: 'not compared', roi: 'r', reason: 'x' }],
+    undefined,
+    VerdictConfig.parse({}).he,
+  );
   return { ...judged, verdict, breakdown: [], rois: judged.rois.map((roi) => ({ ...roi, verdict })) };
 }
 

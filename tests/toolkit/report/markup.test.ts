@@ -43,7 +43,12 @@ function inputs(kind: RecordKind): readonly (readonly [path: string, value: unkn
     tasks: { he: task, pdl1: task, [kind]: task },
     interventions: [{ at: 'at', what: 'what' }],
   };
-  const tissue = judgeTissue('he', [{ roi: 'roi', reason: 'reason' }], undefined, VerdictConfig.parse({}).he);
+  const tissue = judgeTissue(
+    'he',
+    [{ kind: 'not compared', roi: 'roi', reason: 'reason' }],
+    undefined,
+    VerdictConfig.parse({}).he,
+  );
   const reason = { verdict: 'differs', reason: 'reason' };
   const points = { ours: 1, published: 1, matched: 1, farthest: 0, extra: 0, missing: 0, unexplained: 1 };
   const cells = {

@@ -20,7 +20,12 @@ async function writeResults(): Promise<string> {
   const results = await temporaryFolder();
   await mkdir(join(results, 'verdict'));
   await mkdir(join(results, 'figures', 'he'), { recursive: true });
-  const verdict = judgeTissue('he', [{ roi: ROI, reason: 'It is <gone>.' }], undefined, VerdictConfig.parse({}).he);
+  const verdict = judgeTissue(
+    'he',
+    [{ kind: 'not compared', roi: ROI, reason: 'It is <gone>.' }],
+    undefined,
+    VerdictConfig.parse({}).he,
+  );
   await writeFile(join(results, 'verdict', 'he.json'), JSON.stringify(verdict));
   await writeFile(join(results, 'figures', 'he', 'cm_all.svg'), '<svg xmlns="http://www.w3.org/2000/svg"/>');
   const rois = { total: 1, computed: 1, cached: 0, failed: 0 };
@@ -53,7 +58,12 @@ async function writeRecord(results: string): Promise<string> {
   await mask((at) => (at === 30 * width + 20 ? 4 : 2)).toFile(join(data, 'inference/he', `${roi}.png`));
   const row = 'images/he/x.png,annotations/he/x.png,he_tissue_segmentation,test,H&E';
   await writeFile(join(data, 'data_overview.csv'), `image_path,annotation_path,task,split,stain\n${row}\n`);
-  const verdict = judgeTissue('he', [{ roi, reason: 'for the test' }], undefined, VerdictConfig.parse({}).he);
+  const verdict = judgeTissue(
+    'he',
+    [{ kind: 'not compared', roi, reason: 'for the test' }],
+    undefined,
+    VerdictConfig.parse({}).he,
+  );
   await writeFile(join(results, 'verdict', 'he.json'), JSON.stringify(verdict));
   return data;
 }

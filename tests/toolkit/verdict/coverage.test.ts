@@ -36,8 +36,8 @@ const cells = (comparison: PointsComparison) =>
     annotations: { ...agreementOracle('open', 'nuclei').annotations, images: [] },
     config,
     images: [
-      { roi: 'a', comparison, published: [], ours: [] },
-      { roi: 'b', reason: 'There are no points.' },
+      { kind: 'compared', roi: 'a', comparison, published: [], ours: [] },
+      { kind: 'not compared', roi: 'b', reason: 'There are no points.' },
     ],
   });
 
@@ -59,7 +59,10 @@ it('is a warning of the verdict on masks', () => {
   const between = Array.from({ length: 17 }, () => new Array<number>(17).fill(0));
   const comparison = { pixels: 1, differing: 0, largestConfidence: 0, lowConfidence: 0, between };
   const counts = ConfusionMatrix.fromRows(between);
-  const rois = [{ roi: 'a', comparison, published: counts, ours: counts }, left('b')];
+  const rois = [
+    { kind: 'compared', roi: 'a', comparison, published: counts, ours: counts },
+    { kind: 'not compared', ...left('b') },
+  ] as const;
   expect(judgeTissue('he', rois, counts, config.he)).toMatchObject({
     verdict: 'reproduced',
     evaluation: { verdict: 'not comparable', reason: expect.stringContaining('1 of 2 cannot be compared') },

@@ -16,6 +16,7 @@ function roi(name: string, changed: number, margin: number): ComparedRoi {
   const published = truth.slice().fill(5, 0, changed);
   const margins = new Uint16Array(PIXELS).fill(Math.round(margin * 65_535));
   return {
+    kind: 'compared',
     roi: name,
     comparison: compareMasks(published, ours, margins, OPTIONS),
     published: countConfusion(truth, published),
@@ -108,11 +109,16 @@ describe('judgeTissue', () => {
   });
 
   it('leaves out an ROI that cannot be compared and says why', () => {
-    const file = judgeTissue('he', [roi('a', 0, 0), { roi: 'b', reason: 'It is gone.' }], undefined, TOLERANCES);
+    const file = judgeTissue(
+      'he',
+      [roi('a', 0, 0), { kind: 'not compared', roi: 'b', reason: 'It is gone.' }],
+      undefined,
+      TOLERANCES,
+    );
     expect(file.inference.verdict).toBe('reproduced');
     expect(file.inference.reason).toContain('1 ROI cannot be compared');
     expect(file.rois[1]).toEqual({ roi: 'b', verdict: 'not comparable', reason: 'It is gone.', difference: null });
-    const alone = judgeTissue('he', [{ roi: 'b', reason: 'It is gone.' }], undefined, TOLERANCES);
+    const alone = judgeTissue('he', [{ kind: 'not compared', roi: 'b', reason: 'It is gone.' }], undefined, TOLERANCES);
     expect(alone.verdict).toBe('not comparable');
   });
 
@@ -125,7 +131,12 @@ describe('judgeTissue', () => {
       reason: '2 of 289 counts differ from the published matrix.',
     });
     expect(other.verdict).toBe('differs');
-    const partial = judgeTissue('he', [one, { roi: 'b', reason: 'It is gone.' }], one.published, TOLERANCES);
+    const partial = judgeTissue(
+      'he',
+      [one, { kind: 'not compared', roi: 'b', reason: 'It is gone.' }],
+      one.published,
+      TOLERANCES,
+    );
     expect(partial.evaluation.verdict).toBe('not comparable');
   });
 });

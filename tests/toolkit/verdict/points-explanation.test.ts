@@ -34,7 +34,13 @@ describe('what explains that points differ', () => {
         annotations: { ...agreementOracle('open', 'nuclei').annotations, images: [] },
         config: VerdictConfig.parse({}),
         images: [
-          { roi: 'a', comparison: { ...SAME, matched: 50, missing: 50, unexplained: 50 }, published: [], ours: [] },
+          {
+            kind: 'compared',
+            roi: 'a',
+            comparison: { ...SAME, matched: 50, missing: 50, unexplained: 50 },
+            published: [],
+            ours: [],
+          },
         ],
         hasOtherSettings,
       });

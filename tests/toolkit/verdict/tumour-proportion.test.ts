@@ -17,6 +17,7 @@ describe('tumour proportion score', () => {
   it('compares the AI with every reader, on the images that both have scored', () => {
     const comparison = { ours: 4, published: 4, matched: 4, farthest: 0, extra: 0, missing: 0, unexplained: 0 };
     const image = (roi: string, points: ReturnType<typeof cells>) => ({
+      kind: 'compared' as const,
       roi,
       comparison,
       published: points,

@@ -54,7 +54,8 @@ export function shrinkToSmallest(values: Uint16Array, from: Size, to: Size): Uin
       let smallest = 65_535;
       for (let row = rows[y] ?? 0; row < (rows[y + 1] ?? 0); row++) {
         for (let column = columns[x] ?? 0; column < (columns[x + 1] ?? 0); column++) {
-          smallest = Math.min(smallest, values[row * from.width + column] ?? 65_535);
+          const value = values[row * from.width + column] ?? 65_535;
+          if (value < smallest) smallest = value;
         }
       }
       small[y * to.width + x] = smallest >> 8;
@@ -108,10 +109,14 @@ export async function encodeMask(labels: Uint8Array, size: Size, hidesUnannotate
     const isHidden = label === NOT_PREDICTED || (label === 0 && hidesUnannotated);
     return isHidden ? 0 : packed(HE_LABELS[label]?.colour ?? NO_LABEL_COLOUR);
   });
-  return encodeLossless(
-    Uint32Array.from(labels, (label) => colours[label] ?? 0),
-    size,
-  );
+  return encodeLossless(coloured(labels, colours), size);
+}
+
+/** A loop: `Uint32Array.from` with a function takes some fifty times as long. */
+function coloured(values: Uint8Array, colours: Uint32Array): Uint32Array {
+  const pixels = new Uint32Array(values.length);
+  for (let at = 0; at < values.length; at++) pixels[at] = colours[values[at] ?? 0] ?? 0;
+  return pixels;
 }
 
 /** How unclear decisions were: transparent where clear, more opaque the smaller the margin (0 to 255). */
@@ -120,10 +125,7 @@ export async function encodeMargins(margins: Uint8Array, size: Size): Promise<Ui
     const opacity = Math.round((1 - margin / 255) ** 2 * OPACITY_STEPS) / OPACITY_STEPS;
     return opacity === 0 ? 0 : packed([0, 20, 90], Math.round(opacity * OPAQUE));
   });
-  return encodeLossless(
-    Uint32Array.from(margins, (margin) => colours[margin] ?? 0),
-    size,
-  );
+  return encodeLossless(coloured(margins, colours), size);
 }
 
 /** Cells in which two masks differ (1), with a rim around them. */

@@ -125,8 +125,12 @@ function classesOf(
 }
 
 function sharesOf(mask: LabelImage | undefined): readonly number[] {
-  const counts = new Float64Array(256);
-  for (const label of mask?.data ?? []) counts[label] = (counts[label] ?? 0) + 1;
+  const labels = mask?.data ?? new Uint8Array(0);
+  const counts = new Uint32Array(256);
+  for (let at = 0; at < labels.length; at++) {
+    const label = labels[at] ?? 0;
+    counts[label] = (counts[label] ?? 0) + 1;
+  }
   const pixels = mask?.data.length ?? 1;
   return [...counts].map((count) => Number((count / pixels).toPrecision(3)));
 }

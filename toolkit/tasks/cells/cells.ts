@@ -50,7 +50,8 @@ export function cellsTask(definition: CellTaskDefinition): TaskKind {
     aggregate: async (rois, work) => (await import('./work.ts')).aggregateCells(definition, rois, work),
     drawFigures: async (...of) => (await import('./work.ts')).drawCellsFigures(definition, ...of),
     compareWithPublished: async (input) => (await import('./comparison.ts')).compareCells(definition, input),
-    measuredWith: declared === undefined ? [] : [detectorFile(name)],
+    measuredWith: async (data) =>
+      new Map(declared === undefined ? [] : [[detectorFile(name), await detectorFileIn(data, name)]]),
     measure: async (input, { detector }) => {
       if (declared === undefined) return { kind: 'nothing' };
       if (input.settings.model !== undefined) {

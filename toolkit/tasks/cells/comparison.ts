@@ -98,14 +98,14 @@ async function compareImage(
   find: FindCells,
 ): Promise<JudgedImage> {
   const { roi } = planned;
-  if (failure !== undefined) return { roi, reason: `This run has no prediction of it (${failure}).` };
+  if (failure !== undefined) return { kind: 'not compared', roi, reason: `This run has no prediction of it (${failure}).` };
   const ours = await find(planned);
-  if (ours.kind === 'none') return { roi, reason: ours.reason };
+  if (ours.kind === 'none') return { kind: 'not compared', roi, reason: ours.reason };
   const path = inside(work.data, `${folderOf('inference', name)}/${roi}.npy`);
   const published = await publishedOr(work.data, () => publishedPoints(path, name, ours.points.length));
-  if (published.kind === 'unreadable') return { roi, reason: published.reason };
+  if (published.kind === 'unreadable') return { kind: 'not compared', roi, reason: published.reason };
   const comparison = comparePoints(scoredImage(roi, ours.points, ours.candidates), published.read, verdict.cells);
-  return { roi, comparison, published: published.read, ours: ours.points };
+  return { kind: 'compared', roi, comparison, published: published.read, ours: ours.points };
 }
 
 async function findInEffect(

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { TissueTask } from '../../../config/tasks.ts';
 import { makeFacts } from '../../cache/make.ts';
+import { publishedMaskIn } from '../../dataset/find-files.ts';
 import { HE_LABELS } from '../../dataset/he-labels.ts';
 import { rowsNearlyTested } from '../../dataset/he-test-rows.ts';
 import { folderOf } from '../../dataset/layout.ts';
@@ -42,7 +43,7 @@ export async function compareTissue(task: TissueTask, input: ComparisonInput): P
 
 /** Says which published masks were taken by their index. */
 function palettes(task: TissueTask, rois: readonly JudgedRoi[], data: string): readonly string[] {
-  const paths = rois.map(({ roi }) => `${folderOf('inference', task)}/${roi}.png`);
+  const paths = rois.map(({ roi }) => publishedMaskIn(data, task, roi));
   return paletteRemark(paths.filter((path) => isPalettePng(inside(data, path))));
 }
 
@@ -53,12 +54,12 @@ async function compareRoi(
 ): Promise<JudgedRoi> {
   const { roi, truth } = planned;
   const { work, verdict } = input;
-  if (failure !== undefined) return { roi, reason: `This run has no prediction of it (${failure}).` };
+  if (failure !== undefined) return { kind: 'not compared', roi, reason: `This run has no prediction of it (${failure}).` };
   const entry = await recalledEntryOf(work.cache, planned);
   const ours = confusionOf(entry);
-  const path = inside(work.data, `${folderOf('inference', task)}/${roi}.png`);
+  const path = inside(work.data, publishedMaskIn(work.data, task, roi));
   const published = await publishedOr(work.data, () => work.digests.sha256(path));
-  if (published.kind === 'unreadable') return { roi, reason: published.reason, ours };
+  if (published.kind === 'unreadable') return { kind: 'not compared', roi, reason: published.reason, ours };
   const lowConfidenceUpTo = verdict.he.tolerance.maxConfidence;
   const truthSha256 = await work.digests.sha256(inside(work.data, truth));
   const parts = comparisonKey(entry, { published: published.read, truth: truthSha256 }, lowConfidenceUpTo);
@@ -69,9 +70,9 @@ async function compareRoi(
     reason = made.reason;
     return undefined;
   });
-  if (facts === undefined) return { roi, reason, ours };
+  if (facts === undefined) return { kind: 'not compared', roi, reason, ours };
   const known = ComparedFacts.parse(facts);
-  return { roi, comparison: known.comparison, published: ConfusionMatrix.fromRows(known.published), ours };
+  return { kind: 'compared', roi, comparison: known.comparison, published: ConfusionMatrix.fromRows(known.published), ours };
 }
 
 async function compareFiles(planned: PlannedRoi, path: string, lowConfidenceUpTo: number, { work }: ComparisonInput) {

@@ -42,7 +42,7 @@ export function tissueTask(definition: TissueTaskDefinition): TaskKind {
     aggregate: async (...of) => (await import('./work.ts')).aggregateTissue(name, ...of),
     drawFigures: async (...of) => (await import('./work.ts')).drawTissueFigures(...of),
     compareWithPublished: async (input) => (await import('./comparison.ts')).compareTissue(name, input),
-    measuredWith: [],
+    measuredWith: async () => new Map(),
     measure: async (input, { segmenter }) => {
       if (!input.isFull) return { kind: 'nothing' };
       return (await import('./rounding.ts')).measureRounding(input, segmenter);

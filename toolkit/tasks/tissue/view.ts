@@ -1,4 +1,5 @@
 import type { TissueTask } from '../../../config/tasks.ts';
+import { publishedMaskIn } from '../../dataset/find-files.ts';
 import { folderOf } from '../../dataset/layout.ts';
 import { ReigniteError } from '../../errors.ts';
 import { inside } from '../../files/inside.ts';
@@ -104,7 +105,7 @@ export function tissueLayers(
     const sources = {
       image: inside(data, image),
       truth: inside(data, truth),
-      published: inside(data, file),
+      published: inside(data, publishedMaskIn(data, task, roi)),
       ours: inside(results, file),
       margin: inside(results, `confidence/${task}/${roi}.png`),
     };

@@ -1,0 +1,58 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** What a proof script works with. */
+export interface Proof {
+  /** Removed at the end. */
+  readonly folder: string;
+  /** Aborts on Ctrl-C and SIGTERM. */
+  readonly signal: AbortSignal;
+  /** Notes what has to be stopped or removed at the end, however the proof ends; the last noted comes first. */
+  atEnd(close: () => unknown): void;
+  /** Notes a line that is printed last. @param isMet - False when it falls short of what is promised. */
+  figure(text: string, isMet?: boolean): void;
+}
+
+/**
+ * Runs a proof: takes down what it started, prints its figures last, and sets exit status 1 when one falls short.
+ *
+ * @param name - Of the temporary folder.
+ */
+export async function prove(name: string, steps: (proof: Proof) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), `reignite-${name}-`));
+  const stop = new AbortController();
+  const closings: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
+  const figures: { readonly text: string; readonly isMet: boolean }[] = [];
+  const proof: Proof = {
+    folder,
+    signal: stop.signal,
+    atEnd: (close) => closings.push(close),
+    figure: (text, isMet = true) => figures.push({ text, isMet }),
+  };
+  const interrupt = () => stop.abort(new Error('Interrupted.'));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, interrupt);
+  // What was started fails when it is taken down; that must not end the process before the rest is.
+  for (const kind of ['unhandledRejection', 'uncaughtException'] as const)
+    process.on(kind, (reason) => stop.abort(reason));
+  try {
+    await Promise.race([steps(proof), aborted(stop.signal)]);
+  } catch (error) {
+    proof.figure(error instanceof Error ? error.message : String(error), false);
+  }
+  for (const close of closings.reverse()) await orTell(close);
+  for (const { text, isMet } of figures) console.log(`${isMet ? 'ok  ' : 'FAIL'} ${text}`);
+  process.exit(figures.every(({ isMet }) => isMet) ? 0 : 1);
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+}
+
+async function orTell(close: () => unknown): Promise<void> {
+  try {
+    await close();
+  } catch (error) {
+    console.error('Not taken down:', error instanceof Error ? error.message : error);
+  }
+}

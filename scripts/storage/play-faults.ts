@@ -1,0 +1,53 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { playBucketFaults } from '../../tests/support/bucket-faults.ts';
+import type { Proof } from '../proof.ts';
+import { type BucketProxy, startBucketProxy } from './bucket-proxy.ts';
+
+/** Of all requests. */
+const SHARE = 0.3;
+/** Results that each schedule stores. */
+const RESULTS = 3;
+
+/**
+ * Plays schedules of faults against a real S3 server: two machines make the same results while requests fail.
+ *
+ * @param moto - Port of the S3 server, which has a bucket `bucket`.
+ */
+export async function proveFaults(proof: Proof, moto: number, seeds: number): Promise<void> {
+  const proxy = await startBucketProxy(moto);
+  proof.atEnd(() => proxy.close());
+  const credentials = { accessKeyId: 'proof', secretAccessKey: 'proof' };
+  const client = { endpoint: `http://127.0.0.1:${proxy.port}`, region: 'us-east-1', credentials };
+  const bucket = {
+    options: { client, retries: { attempts: 4, firstMs: 5, longestMs: 20 } },
+    setFaults: (decide: BucketProxy['fault']) => {
+      proxy.fault = decide;
+    },
+  };
+  let faults = 0;
+  let retried = 0;
+  for (let seed = 0; seed < seeds && !proof.signal.aborted; seed++) {
+    const root = join(proof.folder, `seed-${seed}`);
+    const outcome = await playBucketFaults(bucket, { seed, share: SHARE, root });
+    faults += outcome.faults;
+    retried += outcome.retried;
+    rmSync(root, { recursive: true, force: true });
+  }
+  const [entries, objects] = [await countStored(moto, 'cache', seeds), await countStored(moto, 'objects', seeds)];
+  const stored = `${entries} results stored as ${objects} objects (${RESULTS * seeds} each: none lost, none twice)`;
+  const said = `${seeds} schedules of faults: ${faults} faults, ${retried} attempts repeated, ${stored}`;
+  proof.figure(said, faults > 0 && entries === RESULTS * seeds && objects === RESULTS * seeds);
+}
+
+async function countStored(moto: number, kind: string, seeds: number): Promise<number> {
+  let stored = 0;
+  for (let seed = 0; seed < seeds; seed++) {
+    const list = await fetch(`http://127.0.0.1:${moto}/bucket?list-type=2&prefix=seed-${seed}/${kind}/`);
+    const keys = (await list.text()).match(/<Key>/g)?.length ?? 0;
+    // One of a schedule too many must not make up for one of another that is missing.
+    if (keys !== RESULTS) throw new Error(`Seed ${seed}: ${keys} ${kind} instead of ${RESULTS}.`);
+    stored += keys;
+  }
+  return stored;
+}

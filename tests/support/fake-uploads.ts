@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+
+interface Upload {
+  readonly key: string;
+  readonly parts: Map<number, Buffer>;
+}
+
+interface Asked {
+  readonly method: string;
+  readonly key: string;
+  readonly query: URLSearchParams;
+}
+
+interface Answer {
+  send(response: ServerResponse): void;
+}
+
+/** The requests of uploads in parts, as an S3 server answers them. */
+export class FakeUploads {
+  readonly #open = new Map<string, Upload>();
+  #count = 0;
+
+  /** Keys of the uploads that are neither completed nor given up. */
+  get keys(): readonly string[] {
+    return [...this.#open.values()].map(({ key }) => key);
+  }
+
+  /** @returns Undefined for a request that is about no upload. */
+  answer({ method, key, query }: Asked, body: Buffer, objects: Map<string, Buffer>): Answer | undefined {
+    if (query.has('uploads')) return method === 'POST' ? this.#create(key) : this.#list(query.get('prefix') ?? '');
+    const id = query.get('uploadId');
+    if (id === null) return undefined;
+    const upload = this.#open.get(id);
+    if (upload === undefined) return xml(404, '<Error><Code>NoSuchUpload</Code><Message>gone</Message></Error>');
+    if (method === 'PUT') {
+      upload.parts.set(Number(query.get('partNumber')), body);
+      return { send: (response) => void response.writeHead(200, { ETag: etagOf(body) }).end() };
+    }
+    if (method === 'GET') return this.#parts(upload);
+    if (method === 'POST' && objects.has(key)) {
+      return xml(412, '<Error><Code>PreconditionFailed</Code><Message>there</Message></Error>');
+    }
+    this.#open.delete(id);
+    if (method === 'DELETE') return xml(204, '');
+    const named = [...body.toString().matchAll(/<PartNumber>(\d+)<\/PartNumber>/g)].map((found) => Number(found[1]));
+    objects.set(key, Buffer.concat(named.map((number) => upload.parts.get(number) ?? Buffer.alloc(0))));
+    return xml(200, `<CompleteMultipartUploadResult><Key>${key}</Key></CompleteMultipartUploadResult>`);
+  }
+
+  #create(key: string): Answer {
+    const id = `upload-${++this.#count}`;
+    this.#open.set(id, { key, parts: new Map() });
+    const result = `<Key>${key}</Key><UploadId>${id}</UploadId>`;
+    return xml(200, `<InitiateMultipartUploadResult>${result}</InitiateMultipartUploadResult>`);
+  }
+
+  #list(prefix: string): Answer {
+    const open = [...this.#open].filter(([, { key }]) => key.startsWith(prefix));
+    const uploads = open.map(([id, { key }]) => `<Upload><Key>${key}</Key><UploadId>${id}</UploadId></Upload>`);
+    return xml(200, `<ListMultipartUploadsResult>${uploads.join('')}</ListMultipartUploadsResult>`);
+  }
+
+  #parts({ parts }: Upload): Answer {
+    const listed = [...parts].map(
+      ([number, body]) => `<Part><PartNumber>${number}</PartNumber><ETag>${etagOf(body)}</ETag></Part>`,
+    );
+    return xml(200, `<ListPartsResult>${listed.join('')}<IsTruncated>false</IsTruncated></ListPartsResult>`);
+  }
+}
+
+function xml(status: number, text: string): Answer {
+  const send = (response: ServerResponse) =>
+    void response
+      .writeHead(status, { 'Content-Type': 'application/xml' })
+      .end(text === '' ? text : `<?xml version="1.0"?>${text}`);
+  return { send };
+}
+
+function etagOf(body: Buffer): string {
+  return `"${createHash('md5').update(body).digest('hex')}"`;
+}

@@ -1,0 +1,83 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { sha256Of } from '../../../toolkit/files/hash-file.ts';
+import { Blobs } from '../../../toolkit/storage/blobs.ts';
+import { openS3Store } from '../../../toolkit/storage/s3-store.ts';
+import { type FakeS3, startFakeS3 } from '../../support/fake-s3.ts';
+import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+
+const ADDRESS = 's3://bucket';
+const PART = 1_000;
+const CONTENT = Array.from({ length: 900 }, (_, index) => `line ${index}`).join('\n');
+const PARTS = Math.ceil(CONTENT.length / PART);
+const KEY = `objects/${sha256Of(CONTENT).slice(0, 2)}/${sha256Of(CONTENT)}`;
+
+async function setUp() {
+  const server = await startFakeS3();
+  const path = join(await temporaryFolder(), 'large.bin');
+  await writeFile(path, CONTENT);
+  const machine = () => openS3Store(ADDRESS, { ...server.options, partBytes: PART });
+  return { server, path, machine };
+}
+
+function partsSent({ requests }: FakeS3): number[] {
+  return requests.flatMap(({ method, query }) => (method === 'PUT' ? [Number(query.get('partNumber'))] : []));
+}
+
+describe('a file of many parts', () => {
+  it('is stored whole, with each part sent once', async () => {
+    const { server, path, machine } = await setUp();
+    await new Blobs(machine()).offer(path);
+    expect(server.objects.get(KEY)?.toString()).toBe(CONTENT);
+    expect(partsSent(server)).toEqual(Array.from({ length: PARTS }, (_, index) => index + 1));
+    expect(server.uploads.keys).toEqual([]);
+  });
+
+  it('is resumed by another machine, which does not send the parts that are there', async () => {
+    const { server, path, machine } = await setUp();
+    const stop = new AbortController();
+    server.fault = ({ query }) => {
+      if (query.get('partNumber') !== '4') return undefined;
+      stop.abort();
+      return 'cut';
+    };
+    await expect(new Blobs(machine()).offer(path, undefined, stop.signal)).rejects.toThrow();
+    expect(server.uploads.keys).toEqual([KEY]);
+    server.fault = () => undefined;
+    const before = partsSent(server).length;
+    await new Blobs(machine()).offer(path);
+    expect(server.objects.get(KEY)?.toString()).toBe(CONTENT);
+    expect(partsSent(server).slice(before)).toEqual(Array.from({ length: PARTS - 3 }, (_, index) => index + 4));
+  });
+
+  it('replaces a part that has other contents', async () => {
+    const { server, path, machine } = await setUp();
+    server.fault = ({ query }) => (query.get('partNumber') === '3' ? 500 : undefined);
+    await expect(new Blobs(machine()).offer(path)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+    server.fault = () => undefined;
+    const query = new URLSearchParams({ partNumber: '1', uploadId: 'upload-1' });
+    server.uploads.answer({ method: 'PUT', key: KEY, query }, Buffer.from('damaged'), server.objects);
+    await new Blobs(machine()).offer(path);
+    expect(server.objects.get(KEY)?.toString()).toBe(CONTENT);
+  });
+
+  it.each([500, 503, 'cut', 'lost reply'] as const)(
+    'is stored whole when every third request ends in %s',
+    async (fault) => {
+      const { server, path, machine } = await setUp();
+      let count = 0;
+      server.fault = () => (++count % 3 === 0 ? fault : undefined);
+      await new Blobs(machine()).offer(path);
+      expect(server.objects.get(KEY)?.toString()).toBe(CONTENT);
+    },
+  );
+
+  it('is stored once by two machines at the same time', async () => {
+    const { server, path, machine } = await setUp();
+    await Promise.all([new Blobs(machine()).offer(path), new Blobs(machine()).offer(path)]);
+    expect(server.objects.get(KEY)?.toString()).toBe(CONTENT);
+    expect([...server.objects.keys()]).toEqual([KEY]);
+    expect(server.uploads.keys).toEqual([]);
+  });
+});
