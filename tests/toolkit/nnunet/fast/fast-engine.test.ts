@@ -2,9 +2,11 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { decodeLabels } from '../../../../toolkit/image/decode-labels.ts';
 import { encodeLabels } from '../../../../toolkit/image/encode-png.ts';
+import { prepareTissueModel } from '../../../../toolkit/models/tissue-model.ts';
 import { createRoiSegmenter } from '../../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { readModel } from '../../../../toolkit/onnx/file/read-model.ts';
 import { writeModel } from '../../../../toolkit/onnx/file/write-model.ts';
+import { writeOwnSegmentation } from '../../../support/custom-onnx.ts';
 import { noise } from '../../../support/noise.ts';
 import { jobIn, readGrey16, useScratch, writeRgb } from '../support/scratch.ts';
 import { writeTinyModel } from '../support/tiny-model.ts';
@@ -125,5 +127,32 @@ it.each(WAYS)('refuses networks that give NaN (sums on the $sums, $precision)', 
   await expect(segmenter.segment(job)).rejects.toMatchObject({
     code: 'INFERENCE_FAILED',
     message: expect.stringContaining('NaN in row 0'),
+  });
+});
+
+it('refuses ONNX models from elsewhere, and slides', async () => {
+  const labels = ['a', 'b', 'c'];
+  const sidecar = { kind: 'segmentation', output: { values: 'probabilities', layout: 'NHWC' }, labels };
+  await writeOwnSegmentation(scratch.path('own.onnx'), sidecar, 'probabilities, NHWC out');
+  const { modelDir } = await prepareTissueModel(scratch.path('own.onnx'), scratch.path('models'));
+  const job = { ...(await tinyJob('own', [40, 40], {})), engine: 'fast' } as const;
+  await expect(segmenter.segment({ ...job, modelDir })).rejects.toMatchObject({
+    code: 'ENGINE_UNSUPPORTED',
+    message: expect.stringContaining('runs nnU-Net models'),
+  });
+  const slide = {
+    modelDir: job.modelDir,
+    engine: 'fast',
+    slide: scratch.path('slide.tif'),
+    slideSha256: '',
+    choice: {},
+    target: 0.5,
+    partialDir: scratch.path('partial'),
+    labels: scratch.path('labels'),
+    confidence: scratch.path('confidence'),
+  } as const;
+  await expect(segmenter.segmentSlide(slide)).rejects.toMatchObject({
+    code: 'ENGINE_UNSUPPORTED',
+    message: expect.stringContaining('does not segment slides'),
   });
 });
