@@ -92,7 +92,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .addOption(
       new Option(
         '--engine <name>',
-        'of masks: exact adds in the order of nnU-Net; fast in another order, on CUDA in half precision (default: exact)',
+        'for masks: exact adds up tiles in the order of nnU-Net; fast uses another order, and half precision on CUDA (default: exact)',
       ).choices(['exact', 'fast']),
     )
     .option('--quiet', 'do not print notes; they are still written to summary.json and overlays')

@@ -176,7 +176,8 @@ const EXPLANATIONS: Readonly<Record<MaskExplanation, string>> = {
 
 function judgeRoi(judged: JudgedRoi, tolerances: Tolerances): HeRoiVerdict {
   const { roi } = judged;
-  if (judged.kind === 'not compared') return { roi, verdict: 'not comparable', reason: judged.reason, difference: null };
+  if (judged.kind === 'not compared')
+    return { roi, verdict: 'not comparable', reason: judged.reason, difference: null };
   const { between: _between, ...comparison } = judged.comparison;
   const explanation = explanationOf(judged.comparison, tolerances);
   return {

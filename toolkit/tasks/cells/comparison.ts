@@ -98,7 +98,8 @@ async function compareImage(
   find: FindCells,
 ): Promise<JudgedImage> {
   const { roi } = planned;
-  if (failure !== undefined) return { kind: 'not compared', roi, reason: `This run has no prediction of it (${failure}).` };
+  if (failure !== undefined)
+    return { kind: 'not compared', roi, reason: `This run has no prediction of it (${failure}).` };
   const ours = await find(planned);
   if (ours.kind === 'none') return { kind: 'not compared', roi, reason: ours.reason };
   const path = inside(work.data, `${folderOf('inference', name)}/${roi}.npy`);
