@@ -53,7 +53,7 @@ console.log(
   `${width} x ${height} px: ${whole.seconds.toFixed(1)} s, peak ${whole.peak.toFixed(2)} GB, status ${whole.status}`,
 );
 for (let kill = 1; kill <= Number(values.kills); kill++) {
-  const { status } = await predict('killed', (whole.seconds * 1000 * kill) / (Number(values.kills) + 1) / 2);
+  const { status } = await predict('killed', (whole.seconds * 1000) / (Number(values.kills) + 1));
   console.log(`killed ${kill}: status ${status}`);
 }
 const resumed = await predict('killed');

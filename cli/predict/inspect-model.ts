@@ -12,7 +12,7 @@ import type { SeenGlobal } from '../../toolkit/pytorch/pickle/global-verdict.ts'
 import { describe, isPickleObject, type PickleValue } from '../../toolkit/pytorch/pickle/value.ts';
 import { type TreeNode, treeLines, valueTree } from '../../toolkit/pytorch/pickle/value-tree.ts';
 import { type ListedTensor, listTensors } from '../../toolkit/pytorch/tensors/list-tensors.ts';
-import { findStateDict, networkOf } from '../../toolkit/pytorch/tensors/state-dict.ts';
+import { findStateDict, isPlans, networkOf } from '../../toolkit/pytorch/tensors/state-dict.ts';
 import { elementCount } from '../../toolkit/pytorch/tensors/tensor.ts';
 import { shellWord } from '../../toolkit/shell-word.ts';
 import { detectorFamily } from '../../toolkit/yolo/detector-family.ts';
@@ -124,6 +124,10 @@ function contentOf(root: PickleValue, file: string): Pick<InspectedModel, 'holds
     const predict = `npx reignite predict --task he --model ${shellWord(folder)} --out predicted image.png`;
     return { holds: nnunet, next: `\`${predict}\` segments image.png with its folder.` };
   }
+  if (isPlans(root)) {
+    const next = 'The weights are in files such as fold_0/model_best.model: give their folder to `predict --model`.';
+    return { holds: 'plans of nnU-Net v1, without weights', next };
+  }
   const detector = detectorFamily(root, file);
   if (detector !== undefined) {
     const isTaken = /^an? (?:Model|DetectionModel|SegmentationModel) /.test(detector);
@@ -147,6 +151,9 @@ function contentOf(root: PickleValue, file: string): Pick<InspectedModel, 'holds
 
 const OTHER_TASK = 'Only detectors are supported: models of the task `detect` or `segment`.';
 
+/** Not those of PyTorch alone. */
+const OWN_FORMATS: ReadonlySet<string> = new Set(['safetensors', 'pickle']);
+
 const ORDER = ['dangerous', 'inert', 'known'] as const;
 
 /** What a person reads of a file: the verdict, the names that matter first, then the tree. */
@@ -161,7 +168,7 @@ function headOf({ file, format, holds, globals, fault }: InspectedModel): string
   if (isDangerous) return `${file}: ${holds}. DANGEROUS: loading it in Python could run code.`;
   if (fault !== undefined) return `${file}: ${holds}.`;
   if (format === 'other') return `${file}: ${holds}; not a checkpoint.`;
-  const kind = format === 'onnx' ? 'ONNX' : format === 'safetensors' ? format : `PyTorch ${format}`;
+  const kind = format === 'onnx' ? 'ONNX' : OWN_FORMATS.has(format) ? format : `PyTorch ${format}`;
   return `${file}: ${kind}, ${holds}; nothing in it can run code.`;
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { describeInspected, inspectModel } from '../../cli/predict/inspect-model.ts';
-import { inspectCommand } from '../../cli/predict/model.ts';
+import { convertCommand, inspectCommand } from '../../cli/predict/model.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
 
 const fixture = (path: string) => fileURLToPath(new URL(`../fixtures/${path}`, import.meta.url));
@@ -41,6 +41,18 @@ describe('inspectModel', () => {
     ],
   ])('names the family of %s', async (path, holds) => {
     expect(describeInspected(await inspectModel(fixture(path)))).toContain(`PyTorch zip, ${holds}`);
+  });
+
+  it('names the plans of nnU-Net v1, which have no weights, and where these are', async () => {
+    const plans = fixture('nnunet/plain/fold_0/model_best.model.pkl');
+    const text = describeInspected(await inspectModel(plans));
+    expect(text).toContain('model_best.model.pkl: pickle, plans of nnU-Net v1, without weights; nothing in it can run');
+    expect(text).toContain('fold_0/model_best.model');
+    await expect(convertCommand(plans, {})).rejects.toMatchObject({
+      code: 'CHECKPOINT_UNSUPPORTED',
+      message: expect.stringContaining('plans of nnU-Net v1, without weights'),
+      remedy: expect.stringContaining('fold_0/model_best.model'),
+    });
   });
 
   it('names a folder of nnU-Net v2 and a file in it', async () => {

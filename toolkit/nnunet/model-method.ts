@@ -8,6 +8,18 @@ const Normalisation = z.discriminatedUnion('scheme', [
     scheme: z.literal('ZScore'),
     masked: z.boolean().describe('Whether only pixels that are not black count and change (`use_mask_for_norm`)'),
   }),
+  z
+    .object({ scheme: z.literal('Standardised'), epsilon: z.number(), together: z.boolean() })
+    .describe('Minus the mean of the image, by its deviation plus `epsilon`; of all channels `together`, or of each'),
+  z
+    .object({
+      scheme: z.literal('Percentiles'),
+      low: z.number(),
+      high: z.number(),
+      epsilon: z.number(),
+      together: z.boolean(),
+    })
+    .describe('From two percentiles of the image to 0 and 1'),
   z.object({ scheme: z.literal('CT'), mean: z.number(), std: z.number(), low: z.number(), high: z.number() }),
 ]);
 /** What becomes of the values of one channel before a network sees them. */
@@ -59,6 +71,7 @@ export function usualRange({ normalisation }: ModelMethod): readonly [number, nu
     case 'None':
       return [0, 255];
     case 'ZScore':
+    case 'Standardised':
     case 'CT':
       return [-2, 2];
     default:

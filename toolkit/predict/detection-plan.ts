@@ -1,7 +1,7 @@
 import { ReigniteError } from '../errors.ts';
 import type { DescribedDetector } from '../models/describe-detector.ts';
 import type { DetectionSettings } from '../tasks/definition.ts';
-import { letterboxOf } from '../yolo/detect/letterbox.ts';
+import { letterboxInto, letterboxOf } from '../yolo/detect/letterbox.ts';
 import type { Suppression } from '../yolo/detect/suppression.ts';
 import type { View } from '../yolo/detect/tile-views.ts';
 import type { PredictionChoices } from './prediction.ts';
@@ -58,7 +58,8 @@ export function planDetection(
   const iou = choices.iou ?? (isOfTask ? settings.iou : USUAL.iou[detector.family]);
   const suppression = isOfTask ? 'together' : 'by-class';
   const oneToMany = choices.iou !== undefined;
-  if (isOfTask && imgsz === undefined && overlap === undefined && fit === undefined) {
+  const oblong = oblongInput(detector);
+  if (isOfTask && oblong === undefined && imgsz === undefined && overlap === undefined && fit === undefined) {
     // An ONNX file has the tile size that it was converted for.
     const tile = detector.fixed === undefined ? settings.tile : Math.max(detector.fixed.height, detector.fixed.width);
     const isPaper = confidence === settings.confidence && iou === settings.iou;
@@ -66,7 +67,10 @@ export function planDetection(
     return { isPaper, isOfTask, oneToMany, notes: [], of };
   }
   const rest = { confidence, iou, suppression, recorded: Math.min(RECORDED, confidence) } as const;
-  const isLetterbox = (fit ?? (imgsz === undefined ? 'tiles' : 'letterbox')) === 'letterbox';
+  const isWhole = imgsz !== undefined || (oblong !== undefined && overlap === undefined);
+  const isLetterbox = (fit ?? (isWhole ? 'letterbox' : 'tiles')) === 'letterbox';
+  if (oblong !== undefined && isLetterbox)
+    return { isPaper: false, isOfTask, oneToMany, ...inOblong(oblong, choices, rest) };
   const side = sideOf(detector, imgsz ?? (isOfTask && !isLetterbox ? settings.tile : undefined));
   if (isLetterbox) {
     refuseWithLetterbox(choices);
@@ -88,6 +92,30 @@ export function planDetection(
   return { isPaper: false, isOfTask, oneToMany, notes, of };
 }
 
+/** The input of an ONNX file that is fixed and not square. */
+function oblongInput({ fixed }: DescribedDetector): DescribedDetector['fixed'] {
+  return fixed?.height === fixed?.width ? undefined : fixed;
+}
+
+/** The image as a whole in an input that is not square. */
+function inOblong(
+  size: NonNullable<DescribedDetector['fixed']>,
+  choices: PredictionChoices,
+  rest: Pick<ImageDetection, 'confidence' | 'iou' | 'suppression' | 'recorded'>,
+): Pick<DetectionPlan, 'notes' | 'of'> {
+  refuseWithLetterbox(choices);
+  const { imgsz } = choices;
+  if (imgsz !== undefined && imgsz !== Math.max(size.width, size.height)) throw unsuitable(imgsz, size);
+  const notes = [
+    `The network saw each image as a whole, scaled into ${size.width} x ${size.height} px as yolo predict does${thresholds(rest)}.`,
+  ];
+  return { notes, of: (image) => ({ size, view: { kind: 'letterbox', box: letterboxInto(image, size) }, ...rest }) };
+}
+
+function unsuitable(imgsz: number, { width, height }: NonNullable<DescribedDetector['fixed']>): ReigniteError {
+  return usage(`--imgsz ${imgsz} does not suit the model: its ONNX file takes ${width} x ${height} px.`);
+}
+
 function thresholds({ confidence, iou }: Pick<ImageDetection, 'confidence' | 'iou'>): string {
   return `; confidence ${confidence}, IoU ${iou}`;
 }
@@ -98,7 +126,7 @@ function sideOf({ fixed, stride, imgsz: trained }: DescribedDetector, asked: num
     const { height, width } = fixed;
     if (height !== width)
       throw usage(
-        `The model takes images of ${width} x ${height} px, which are not square. Export it for square images.`,
+        `The model takes images of ${width} x ${height} px, which are not square: it cannot be used with tiles. Leave out --fit tiles and --overlap, or export it for square images.`,
       );
     if (asked === undefined || asked === height) return height;
     throw usage(`--imgsz ${asked} does not suit the model: its ONNX file takes ${height} px.`);

@@ -91,7 +91,11 @@ function ofSlide(
   if (imgsz !== undefined || fit !== undefined || overlap !== undefined) {
     throw new ReigniteError('USAGE', '--imgsz, --fit and --overlap are for images, not for slides.');
   }
-  return plan.of(USUAL_IMAGE);
+  const detection = plan.of(USUAL_IMAGE);
+  if (detection.size.width === detection.size.height) return detection;
+  throw new ReigniteError('CHECKPOINT_UNSUPPORTED', 'Models whose input is not square cannot predict slides.', {
+    remedy: 'Export the model for square images, or export regions of the slide and predict them as images.',
+  });
 }
 
 /** A square, which no plan gives an input of unequal sides. */

@@ -98,6 +98,62 @@ describe('an ONNX segmentation model from elsewhere', () => {
   });
 });
 
+describe('scaling by the statistics of each image', () => {
+  const labels = ['a', 'b', 'c'];
+  const described = (preprocessing: string) => `format_version: 0.4.10
+type: model
+inputs:
+  - {axes: bcyx, data_type: float32, shape: [1, 3, 32, 32], preprocessing: [${preprocessing}]}
+outputs:
+  - {axes: bcyx, shape: [1, 3, 32, 32], postprocessing: [{name: softmax}]}
+weights: {onnx: {source: old.onnx}}
+`;
+
+  it.each([
+    ['deviation', { by: 'deviation' }, '{name: zero_mean_unit_variance, kwargs: {mode: per_sample, axes: cyx}}'],
+    [
+      'percentiles',
+      { by: 'percentiles', low: 1, high: 99.8, channels: 'apart' },
+      // An equal scale before it changes nothing.
+      '{name: scale_linear, kwargs: {gain: 0.5, offset: 3}}, {name: scale_range, kwargs: {axes: xy, min_percentile: 1, max_percentile: 99.8}}',
+    ],
+  ] as const)('by %s gives the mask of ONNX Runtime', async (name, normalise, preprocessing) => {
+    const { data } = await decodeLabels(join(MODELS, `old.${name}.png`));
+    const own = await bare('old');
+    const sidecar = { kind: 'segmentation', input: { normalise }, output: { values: 'logits' }, labels };
+    await writeFile(own.replace('.onnx', '.json'), JSON.stringify(sidecar));
+    expect(Buffer.from(await segmented(own)).equals(data)).toBe(true);
+    const zoo = await bare('old');
+    await writeFile(join(dirname(zoo), 'rdf.yaml'), described(preprocessing));
+    expect(Buffer.from(await segmented(zoo)).equals(data)).toBe(true);
+  });
+
+  it.each([
+    ['bytes', { normalise: { by: 'deviation' } }, 'takes bytes'],
+    ['old', { normalise: { by: 'deviation' }, range: [0, 1] }, 'input.range has no effect'],
+    ['flat_grey', { normalise: { by: 'deviation' } }, 'is for RGB and BGR; the input takes grey'],
+    ['old', { normalise: { by: 'percentiles', low: 9, high: 3 } }, 'low must be below high'],
+  ])('of %s with %j is refused: %s', async (name, input, reason) => {
+    const onnx = await bare(name);
+    const values = name === 'flat_grey' ? 'sigmoid-logits' : 'logits';
+    const sidecar = { kind: 'segmentation', input, output: { values }, labels: name === 'flat_grey' ? ['a'] : labels };
+    await writeFile(onnx.replace('.onnx', '.json'), JSON.stringify(sidecar));
+    const prepared = prepareTissueModel(onnx, join(dirname(onnx), 'models'));
+    await expect(prepared).rejects.toMatchObject({ code: 'SIDECAR_INVALID', message: expect.stringContaining(reason) });
+  });
+
+  it.each([
+    ['{name: zero_mean_unit_variance, kwargs: {mode: per_sample, axes: c}}', 'not along x and y'],
+    ['{name: scale_range, kwargs: {axes: xy, reference_tensor: other}}', 'statistics of another tensor'],
+    ['{name: scale_range, kwargs: {axes: xy}}, {name: scale_range, kwargs: {axes: xy}}', 'a second one'],
+  ])('described as %s is refused', async (preprocessing, reason) => {
+    const onnx = await bare('old');
+    await writeFile(join(dirname(onnx), 'rdf.yaml'), described(preprocessing));
+    const prepared = prepareTissueModel(onnx, join(dirname(onnx), 'models'));
+    await expect(prepared).rejects.toMatchObject({ code: 'SIDECAR_INVALID', message: expect.stringContaining(reason) });
+  });
+});
+
 describe('what a model JSON file says of an ONNX model', () => {
   it.each([
     ['half', { output: { values: 'logits', threshold: 0.5 }, labels: ['a', 'b', 'c'] }, 'a threshold needs'],
@@ -165,7 +221,7 @@ describe('a description of a model zoo', () => {
     beside('rdf.yaml', change(await readFile(join(MODELS, 'bioimage-0.4/rdf.yaml'), 'utf8')));
 
   it.each([
-    ['mode: fixed', 'mode: per_sample', 'zero_mean_unit_variance depends on each image'],
+    ['mode: fixed', 'mode: per_dataset', 'zero_mean_unit_variance has the mode per_dataset'],
     [
       'axes: bcyx\n    data_type: float32\n    data_range',
       'axes: bczyx\n    data_type: float32\n    data_range',

@@ -25,6 +25,25 @@ describe('pixelValues', () => {
     expect(seen(ct)).toEqual([-2.5, -1.25, 1.25, 2.5]);
   });
 
+  it('has the percentiles of NumPy, and the statistics of all channels together', () => {
+    // np.percentile of these ten, [5, 60]: 0 and 92; mean 84, deviation 94.88940931.
+    const values = [0, 0, 0, 10, 10, 20, 200, 200, 200, 200];
+    const image = (other: number) => ({
+      width: 5,
+      height: 2,
+      rgb: Uint8Array.from(values.flatMap((value) => [value, other, other])),
+    });
+    const percentiles = { scheme: 'Percentiles', low: 5, high: 60, epsilon: 1, together: false } as const;
+    expect(pixelValues(image(0), [percentiles]).tables[0]?.[200]).toBeCloseTo(200 / 93, 6);
+    const deviation = { scheme: 'Standardised', epsilon: 0.5, together: false } as const;
+    expect(pixelValues(image(0), [deviation]).tables[0]?.[0]).toBeCloseTo(-84 / (94.88940931 + 0.5), 6);
+    const together = { ...deviation, together: true };
+    const mean = (84 + 2 * 60) / 3;
+    const std = Math.sqrt((94.88940931 ** 2 + (84 - mean) ** 2 + 2 * (60 - mean) ** 2) / 3);
+    const { tables } = pixelValues(image(60), [together, together, together]);
+    expect(tables.map((table) => table[10])).toEqual([0, 1, 2].map(() => expect.closeTo((10 - mean) / (std + 0.5), 6)));
+  });
+
   it('takes mean and deviation of the pixels of a mask alone', () => {
     const [, second, , fourth] = seen({ scheme: 'ZScore', masked: true }, Uint8Array.of(0, 1, 0, 1));
     expect([second, fourth]).toEqual([-1, 1]);

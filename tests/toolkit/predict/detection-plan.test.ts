@@ -60,4 +60,24 @@ describe('planDetection', () => {
     expect(plan({ imgsz: 640, resample: true, mpp: 1 })).toThrow(/both scale the image/);
     expect(plan({ overlap: 600 })).toThrow(/more than half of a tile/);
   });
+
+  it('scales images into an input of an ONNX file that is not square, as a whole', () => {
+    const fixed = { height: 416, width: 640 };
+    const exported: DescribedDetector = { family: 'onnx', classes: ['nucleus'], stride: 32, fixed };
+    const plan = planDetection(exported, choices(), TASK);
+    // 1200 x 700 px become 640 x 373.3; rounded, the rest is padded above and below.
+    expect(plan.of(IMAGE)).toMatchObject({
+      size: fixed,
+      view: { kind: 'letterbox', box: { ...fixed, scaledWidth: 640, scaledHeight: 373, left: 0, top: 21 } },
+    });
+    expect(planDetection(exported, choices({ imgsz: 640 }), TASK).of(IMAGE).size).toEqual(fixed);
+    // A tall image is scaled to the height.
+    expect(plan.of({ width: 100, height: 832 }).view).toMatchObject({
+      box: { scaledWidth: 50, scaledHeight: 416, left: 295 },
+    });
+    expect(() => planDetection(exported, choices({ imgsz: 512 }), TASK)).toThrow('takes 640 x 416 px');
+    for (const tiles of [{ fit: 'tiles' }, { overlap: 10 }] as const) {
+      expect(() => planDetection(exported, choices(tiles), TASK)).toThrow('not square');
+    }
+  });
 });

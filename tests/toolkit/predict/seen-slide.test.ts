@@ -9,6 +9,7 @@ import { homeFolders } from '../../../toolkit/files/home-folders.ts';
 import { type SlideRequest, withSeenSlide } from '../../../toolkit/predict/slides/seen-slide.ts';
 import { Slide } from '../../../toolkit/slide/read/slide.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+import { writeSlide } from '../../support/write-slide.ts';
 
 const CHOICES = { mpp: 0.5, resample: false, simplify: 0, minArea: 0 } as const;
 
@@ -56,6 +57,20 @@ describe('withSeenSlide', () => {
     } finally {
       read.mockRestore();
     }
+  });
+
+  it('refuses --max-value for a slide of 16 bits, where it would have no effect', async () => {
+    const { folder, request } = await madeSlide();
+    const path = join(folder, 'words.tif');
+    await writeSlide(path, [
+      { width: 16, height: 16, tile: 16, tiles: [Buffer.alloc(2 * 3 * 256)], tags: { 258: [16, 16, 16] } },
+    ]);
+    const choices = { ...CHOICES, everywhere: true, maxValue: 4095 };
+    await expect(withSeenSlide({ ...request, path, choices }, async () => undefined)).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringContaining('--max-value is for images'),
+    });
+    await expect(withSeenSlide({ ...request, choices }, async ({ mpp }) => mpp)).resolves.toBe(0.5);
   });
 
   it('finds them again where the cache is damaged', async () => {

@@ -1,3 +1,4 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
@@ -171,6 +172,23 @@ describe('a slide', () => {
   it('takes the resolution of one axis for both where the other is missing', async () => {
     const slide = await opened('one-axis.tif', oneTile(ramp, { 282: { fraction: [40_000, 1] }, 296: [3] }));
     expect(slide.scale.resolution?.mpp).toBe(0.25);
+    await slide.close();
+  });
+
+  it('is read where its directories form a loop', async () => {
+    const path = join(folder(), 'loop.tif');
+    await writeSlide(path, [oneTile(ramp, { 330: [0] })]);
+    const bytes = await readFile(path);
+    const first = bytes.readUInt32LE(4);
+    const count = bytes.readUInt16LE(first);
+    // The next directory is this one again, and so is the one that it names as its own.
+    bytes.writeUInt32LE(first, first + 2 + 12 * count);
+    for (let entry = first + 2; entry < first + 2 + 12 * count; entry += 12)
+      if (bytes.readUInt16LE(entry) === 330) bytes.writeUInt16LE(first, entry + 8);
+    await writeFile(path, bytes);
+    const slide = await Slide.open(path);
+    expect(slide.levels).toHaveLength(1);
+    expect(await slide.readRegion(0, 0, 0, TILE, TILE)).toEqual(Uint8Array.from(ramp));
     await slide.close();
   });
 

@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import type { InferenceSession } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
 import type { CustomModelCard } from '../../onnx/custom-model/custom-model.ts';
-import { hasSigmoid, labelValues, type SegmentationSidecar } from '../../onnx/custom-model/sidecar.ts';
+import { hasSigmoid, labelValues, type Normalise, type SegmentationSidecar } from '../../onnx/custom-model/sidecar.ts';
 import { instructionSet } from '../../onnx/session/engine.ts';
 import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
 import { floatsOf } from '../../onnx/session/tensor-values.ts';
 import { placeScores, placeSigmoids, TileInput } from '../../onnx/session/tile-tensors.ts';
-import { type ModelMethod, RGB_SOFTMAX } from '../model-method.ts';
+import { type ModelMethod, type Normalisation, RGB_SOFTMAX } from '../model-method.ts';
 import type { Engine } from '../sliding-window/roi-job.ts';
 import type { Size } from '../sliding-window/tile-grid.ts';
 import type { EngineNetworks } from './open-networks.ts';
@@ -110,10 +110,22 @@ export class CustomSegmenter implements EngineNetworks {
   }
 }
 
+/** Scaling by each image's statistics, in place of bytes from 0 to 1. */
+function schemeOf(normalise: Normalise | undefined): Normalisation | undefined {
+  if (normalise === undefined) return undefined;
+  const { epsilon } = normalise;
+  const together = normalise.channels === 'together';
+  if (normalise.by === 'deviation') return { scheme: 'Standardised', epsilon, together };
+  const { low, high } = normalise;
+  return { scheme: 'Percentiles', low, high, epsilon, together };
+}
+
 const USUAL_THRESHOLD = 0.5;
 
 function methodOf(sidecar: SegmentationSidecar): ModelMethod {
-  if (!hasSigmoid(sidecar)) return RGB_SOFTMAX;
+  const scheme = schemeOf(sidecar.input.normalise);
+  const method = scheme === undefined ? RGB_SOFTMAX : { ...RGB_SOFTMAX, normalisation: [scheme, scheme, scheme] };
+  if (!hasSigmoid(sidecar)) return method;
   const { threshold = USUAL_THRESHOLD } = sidecar.output;
-  return { ...RGB_SOFTMAX, decision: { kind: 'threshold', values: [...labelValues(sidecar)], threshold } };
+  return { ...method, decision: { kind: 'threshold', values: [...labelValues(sidecar)], threshold } };
 }

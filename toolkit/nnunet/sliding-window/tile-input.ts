@@ -42,7 +42,26 @@ export function pixelTables(
   schemes: readonly Normalisation[],
   histogram: (channel: number, scheme: Normalisation) => Float64Array,
 ): readonly Float32Array[] {
-  return schemes.map((scheme, channel) => tableOf(scheme, () => histogram(channel, scheme)));
+  return schemes.map((scheme, channel) =>
+    tableOf(scheme, () =>
+      isTogether(scheme) ? sumOf(schemes.map((each, of) => histogram(of, each))) : histogram(channel, scheme),
+    ),
+  );
+}
+
+/** Whether a scheme needs to know how often each value occurs in the image. */
+export function needsHistogram({ scheme }: Normalisation): boolean {
+  return scheme !== 'RGBTo01' && scheme !== 'None' && scheme !== 'CT';
+}
+
+function isTogether(scheme: Normalisation): boolean {
+  return 'together' in scheme && scheme.together;
+}
+
+function sumOf(histograms: readonly Float64Array[]): Float64Array {
+  return Float64Array.from({ length: VALUES }, (_, value) =>
+    histograms.reduce((sum, counts) => sum + (counts[value] ?? 0), 0),
+  );
 }
 
 function tableOf(scheme: Normalisation, histogram: () => Float64Array): Float32Array {
@@ -67,6 +86,15 @@ function tableOf(scheme: Normalisation, histogram: () => Float64Array): Float32A
       const span = present.findLastIndex((count) => count > 0) - low;
       return table((value) => (value - low) / Math.max(span, EPSILON));
     }
+    case 'Standardised': {
+      const { mean, variance } = varianceOf(histogram());
+      return table((value) => (value - mean) / (Math.sqrt(variance) + scheme.epsilon));
+    }
+    case 'Percentiles': {
+      const counts = histogram();
+      const [low, high] = [percentileOf(counts, scheme.low), percentileOf(counts, scheme.high)];
+      return table((value) => (value - low) / (high - low + scheme.epsilon));
+    }
     case 'ZScore': {
       const { mean, std } = momentsOf(histogram());
       return table((value) => Math.fround(value - mean) / std);
@@ -90,13 +118,36 @@ function histogramOf({ rgb, inside }: RgbPixels, channel: number, scheme: Normal
 }
 
 function momentsOf(counts: Float64Array): { readonly mean: number; readonly std: number } {
+  const { mean, variance } = varianceOf(counts);
+  return { mean: Math.fround(mean), std: Math.fround(Math.max(Math.sqrt(variance), EPSILON)) };
+}
+
+function varianceOf(counts: Float64Array): { readonly mean: number; readonly variance: number } {
   const total = Math.max(
     1,
     counts.reduce((sum, count) => sum + count, 0),
   );
   const mean = counts.reduce((sum, count, value) => sum + count * value, 0) / total;
   const variance = counts.reduce((sum, count, value) => sum + count * (value - mean) ** 2, 0) / total;
-  return { mean: Math.fround(mean), std: Math.fround(Math.max(Math.sqrt(variance), EPSILON)) };
+  return { mean, variance };
+}
+
+/** Interpolated between the two nearest values, as NumPy does. @param percent - 0 to 100. */
+function percentileOf(counts: Float64Array, percent: number): number {
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const place = (percent / 100) * Math.max(0, total - 1);
+  const [below, above] = [valueAt(counts, Math.floor(place)), valueAt(counts, Math.ceil(place))];
+  return below + (above - below) * (place - Math.floor(place));
+}
+
+/** The value at a place among all values of the image in their order. */
+function valueAt(counts: Float64Array, place: number): number {
+  let seen = 0;
+  const found = counts.findIndex((count) => {
+    seen += count;
+    return seen > place;
+  });
+  return Math.max(0, found);
 }
 
 /**

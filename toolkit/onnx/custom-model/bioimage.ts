@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
 import type { DescribedModel } from '../file/describe-model.ts';
-import type { SegmentationSidecar } from './sidecar.ts';
+import type { Normalise, SegmentationSidecar } from './sidecar.ts';
 
 const Numbers = z.union([z.number().transform((value) => [value]), z.array(z.number())]);
 
@@ -153,19 +153,35 @@ const UINT8 = 2;
 
 /** Bytes reach a network as they are: nothing to say of its input, and nothing to scale. */
 function bytesAsTheyAre(input: Tensor, path: string): Record<string, never> {
-  const { mean = [0], std = [1] } = scaling(input, path);
-  if ([mean].flat().every((value) => value === 0) && [std].flat().every((value) => value === 1)) return {};
+  const { mean = [0], std = [1], normalise } = scaling(input, path);
+  if (
+    normalise === undefined &&
+    [mean].flat().every((value) => value === 0) &&
+    [std].flat().every((value) => value === 1)
+  )
+    return {};
   throw invalid(path, 'its preprocessing scales the image, but the input of its network takes bytes (uint8)');
 }
 
-/** Preprocessing as a scale and a shift per channel of the bytes of an image. */
-function scaling(input: Tensor, path: string): Pick<NonNullable<UncheckedSidecar['input']>, 'range' | 'mean' | 'std'> {
+type Scaling = Pick<NonNullable<UncheckedSidecar['input']>, 'range' | 'mean' | 'std' | 'normalise'>;
+
+/** Preprocessing as a scale and a shift per channel of the bytes of an image, or of what its statistics make of them. */
+function scaling(input: Tensor, path: string): Scaling {
   const steps = input.preprocessing ?? [];
   let scales = [1];
   let shifts = [0];
   let isRaw = true;
+  let normalise: z.input<typeof Normalise> | undefined;
   for (const { what, kwargs } of steps) {
     if (what === 'ensure_dtype' || (what === 'clip' && isRaw && keepsBytes(kwargs))) continue;
+    const [common = 1] = scales;
+    const isSame = common > 0 && scales.every((each) => each === common);
+    const ofImage = normalise === undefined && isSame ? perImage(what, kwargs, common, path) : undefined;
+    if (ofImage !== undefined) {
+      // An equal scale of all channels before it changes nothing but what is added to the divisor.
+      [normalise, scales, shifts, isRaw] = [ofImage, [1], [0], false];
+      continue;
+    }
     const [scale, shift] = affineOf(what, kwargs, path);
     isRaw = false;
     const count = Math.max(scales.length, scale.length, shift.length);
@@ -178,13 +194,55 @@ function scaling(input: Tensor, path: string): Pick<NonNullable<UncheckedSidecar
   if (![...scales, ...shifts].every(Number.isFinite) || scales.some((scale) => scale <= 0)) {
     throw invalid(path, 'its preprocessing does not give a positive scale for every channel');
   }
-  const [low, high] = input.data?.range ?? input.data_range ?? [];
-  if (isRaw && low === 0 && high === 1) return { range: [0, 1] };
-  return {
-    range: [0, 255],
+  const affine = {
     mean: scales.map((scale, index) => -(shifts[index] ?? 0) / scale),
     std: scales.map((scale) => 1 / scale),
   };
+  if (normalise !== undefined) return { normalise, ...affine };
+  const [low, high] = input.data?.range ?? input.data_range ?? [];
+  if (isRaw && low === 0 && high === 1) return { range: [0, 1] };
+  return { range: [0, 255], ...affine };
+}
+
+/** What is added to a divisor unless a description says otherwise. */
+const EPSILON = 1e-6;
+
+/**
+ * A step that scales by the statistics of each image.
+ *
+ * @param scale - Of the values so far, per byte value.
+ * @returns Undefined for another step.
+ */
+function perImage(
+  what: string,
+  kwargs: Readonly<Record<string, unknown>>,
+  scale: number,
+  path: string,
+): z.input<typeof Normalise> | undefined {
+  const isDeviation = what === 'zero_mean_unit_variance' && kwargs['mode'] !== 'fixed';
+  if (!isDeviation && what !== 'scale_range') return undefined;
+  const mode = kwargs['mode'] ?? 'per_sample';
+  if (mode !== 'per_sample') throw invalid(path, `its preprocessing ${what} has the mode ${String(mode)}`);
+  if (kwargs['reference_tensor'] !== undefined && kwargs['reference_tensor'] !== null) {
+    throw invalid(path, `its preprocessing ${what} takes the statistics of another tensor`);
+  }
+  const number = (field: string, usual: number) => z.number().catch(usual).parse(kwargs[field]);
+  const common = { channels: channelsIn(what, kwargs['axes'], path), epsilon: number('eps', EPSILON) / scale } as const;
+  if (isDeviation) return { by: 'deviation', ...common };
+  return { by: 'percentiles', low: number('min_percentile', 0), high: number('max_percentile', 100), ...common };
+}
+
+/** Whether statistics are of all channels: axes are letters in version 0.4, names in 0.5; none are all. */
+function channelsIn(what: string, axes: unknown, path: string): 'together' | 'apart' {
+  const parsed = z
+    .union([z.string().transform((letters) => [...letters]), z.array(z.string())])
+    .nullish()
+    .safeParse(axes);
+  const named = parsed.data ?? ['c', 'y', 'x'];
+  if (!parsed.success || !named.includes('x') || !named.includes('y')) {
+    throw invalid(path, `its preprocessing ${what} is not along x and y`);
+  }
+  return named.some((axis) => axis === 'c' || axis === 'channel') ? 'together' : 'apart';
 }
 
 function keepsBytes(kwargs: Readonly<Record<string, unknown>>): boolean {
@@ -213,7 +271,7 @@ function affineOf(
   }
   throw invalid(
     path,
-    `its preprocessing ${what} depends on each image as a whole or is unknown; only fixed scales are supported`,
+    `its preprocessing ${what} is unknown, or a second one that depends on the image; see docs/custom-models.md`,
   );
 }
 

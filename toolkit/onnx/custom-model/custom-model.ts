@@ -96,6 +96,9 @@ export function checkShapes(path: string, model: DescribedModel, { sidecar, sour
   }
   const output = outputOf(model, sidecar.output.name, refuse);
   if (!FLOATING.includes(output.elementType)) throw refuse(`${output.name} of the model is not float32`);
+  if (sidecar.kind === 'detection' && sidecar.input.normalise !== undefined) {
+    throw refuse('input.normalise is for segmentation models');
+  }
   const image = imageSpec(input, sidecar.input, refuse);
   const size = tileSize(input, image, sidecar.input, refuse);
   const names = { input: input.name, output: output.name, size, image };

@@ -55,7 +55,7 @@ function prototypesObstacle({ shape }: DescribedValue, outputs: readonly Describ
   };
 }
 
-/** An output of four axes that does not have the size of the input. */
+/** An output of four axes that is not of the size of the input, or has too many channels. */
 function pictureObstacle(
   { name, shape }: DescribedValue,
   [height, width]: readonly [number, number],

@@ -51,6 +51,7 @@ export function imageSpec(value: DescribedValue, said: SidecarInput, refuse: Ref
   const count = shape[layout === 'NCHW' ? 1 : 3];
   const channels = channelsOf(value, said.channels, count, layout, refuse);
   const isBytes = elementType === 'uint8';
+  if (said.normalise !== undefined) refuseNormalise(said, isBytes, channels, refuse);
   if (isBytes && (said.range ?? said.mean ?? said.std) !== undefined) {
     throw refuse(`the input ${name} takes bytes (uint8); leave input.range, input.mean and input.std out`);
   }
@@ -62,6 +63,15 @@ export function imageSpec(value: DescribedValue, said: SidecarInput, refuse: Ref
     mean: perChannel(said.mean ?? [0], 'mean', channels, refuse),
     std: perChannel(said.std ?? [1], 'std', channels, refuse),
   };
+}
+
+/** The statistics are those of red, green and blue. */
+function refuseNormalise({ range }: SidecarInput, isBytes: boolean, channels: ImageChannels, refuse: Refuse): void {
+  if (isBytes) throw refuse('the input takes bytes (uint8); leave input.normalise out');
+  if (range !== undefined) throw refuse('input.range has no effect with input.normalise; leave one of them out');
+  if (channels !== 'RGB' && channels !== 'BGR') {
+    throw refuse(`input.normalise is for RGB and BGR; the input takes ${channels}`);
+  }
 }
 
 function elementTypeOf({ name, elementType }: DescribedValue, refuse: Refuse): ImageSpec['elementType'] {

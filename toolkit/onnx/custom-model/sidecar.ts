@@ -10,6 +10,27 @@ const PerChannel = z.union([z.number().transform((value) => [value]), z.array(z.
 export const ImageChannels = z.enum(['RGB', 'BGR', 'grey', 'RGBA', 'BGRA']);
 export type ImageChannels = z.infer<typeof ImageChannels>;
 
+const Together = z
+  .enum(['together', 'apart'])
+  .default('together')
+  .describe('Whether the statistics are of all channels or of each.');
+const Epsilon = z.number().min(0).default(1e-6).describe('Added to the divisor. Unit: byte values.');
+
+/** Scaling by the statistics of each image. */
+export const Normalise = z.discriminatedUnion('by', [
+  z.strictObject({ by: z.literal('deviation'), channels: Together, epsilon: Epsilon }),
+  z
+    .strictObject({
+      by: z.literal('percentiles'),
+      low: z.number().min(0).max(100).default(0),
+      high: z.number().min(0).max(100).default(100),
+      channels: Together,
+      epsilon: Epsilon,
+    })
+    .refine(({ low, high }) => low < high, 'low must be below high'),
+]);
+export type Normalise = z.infer<typeof Normalise>;
+
 /** How pixels become the input of a custom network; what is left out follows from the file. */
 const SidecarInput = z.strictObject({
   layout: z.enum(['NCHW', 'NHWC']).optional().describe('Order of the axes. Default: where the file has its channels.'),
@@ -28,6 +49,10 @@ const SidecarInput = z.strictObject({
   std: PerChannel.refine((values) => values.every((value) => value > 0), 'must be above 0')
     .optional()
     .describe('Divisor per channel, after `mean`. Default: 1.'),
+  normalise: Normalise.optional().describe(
+    'Of segmentation models that take RGB: scaling by the mean and deviation, or from two percentiles to 0 and 1, of ' +
+      'each image. `mean` and `std` apply to its result; `range` is left out.',
+  ),
   size: z
     .tuple([Side, Side])
     .optional()

@@ -60,7 +60,16 @@ export async function withSeenSlide<Result>(
 ): Promise<Result> {
   const slide = await Slide.open(path);
   try {
-    const { mpp, level, everywhere } = choices;
+    const { mpp, level, everywhere, maxValue } = choices;
+    if (maxValue !== undefined && slide.bits === 16) {
+      throw new ReigniteError(
+        'USAGE',
+        `--max-value is for images: of the 16-bit samples of ${path}, the high byte is used.`,
+        {
+          remedy: 'Convert the slide to 8 bits first, with white at 255, and leave --max-value out.',
+        },
+      );
+    }
     const view = SlideView.choose(slide, { ...(mpp && { mpp }), ...(level !== undefined && { level }) }, MODEL_MPP);
     const sha256 = await services.digests.sha256(path, signal);
     await services.digests.save();

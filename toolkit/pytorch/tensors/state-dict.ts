@@ -37,6 +37,13 @@ function tensorsOf(value: PickleValue | undefined): ReadonlyMap<string, TensorRe
   return tensors;
 }
 
+/** Whether a pickle is what nnU-Net v1 writes besides its weights: the plans, or the settings of one training. */
+export function isPlans(root: PickleValue): boolean {
+  if (!isPickleObject(root) || root.kind !== 'dict') return false;
+  const has = (...keys: readonly string[]) => keys.every((key) => root.entries.has(key));
+  return has('plans_per_stage', 'num_stages') || has('init', 'plans');
+}
+
 /** What trainers put before every name. */
 const PREFIX = /^(?:module\.|_orig_mod\.|network\.|net\.)+/;
 

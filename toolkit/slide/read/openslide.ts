@@ -25,6 +25,7 @@ export function nameOpenSlide(path: string): void {
 export class OpenSlideSource implements SlideSource {
   readonly levels: SlideSource['levels'];
   readonly scale: StatedResolution;
+  readonly bits = 8;
   readonly vendor: string;
   readonly otherPictures = 0;
   readonly notes: readonly string[];

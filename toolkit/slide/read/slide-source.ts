@@ -15,6 +15,8 @@ export interface SlideSource {
   /** The largest first. */
   readonly levels: readonly SourceLevel[];
   readonly scale: StatedResolution;
+  /** Bits of a sample as it is stored; 16-bit samples are read by their high byte. */
+  readonly bits: number;
   /** Who wrote it, as far as it is known: Aperio, OME-TIFF, or a TIFF of no known kind. */
   readonly vendor: string;
   /** Pictures of the file that are not levels. */

@@ -42,6 +42,11 @@ export class Slide {
     return this.#source.scale;
   }
 
+  /** Bits of a sample as it is stored. */
+  get bits(): number {
+    return this.#source.bits;
+  }
+
   /** Who wrote it, as far as it is known. */
   get vendor(): string {
     return this.#source.vendor;

@@ -30,6 +30,7 @@ export class TiffSlide implements SlideSource {
   /** The largest first. */
   readonly levels: readonly SlideLevel[];
   readonly scale: StatedResolution;
+  readonly bits: number;
   /** Who wrote it, as far as it is known: Aperio, OME-TIFF, or a TIFF of no known kind. */
   readonly vendor: string;
   /** Pictures of the file that are not levels. */
@@ -49,6 +50,7 @@ export class TiffSlide implements SlideSource {
     this.levels = levels;
     this.scale = statedResolution(base, pages);
     this.vendor = vendorOf(base);
+    this.bits = base.number(TAG.bits, 8);
     this.otherPictures = pages.flatMap((page) => [page, ...page.children]).length - levels.length;
     const others = pages.flatMap((page) => [page, ...page.children]).filter((page) => isUnread(page, levels));
     this.notes = [...notesOn(base), ...unreadNotes(others.length), ...this.scale.notes];

@@ -2,7 +2,7 @@ import { ReigniteError } from '../../errors.ts';
 import type { FoldNetworks } from '../../nnunet/networks/open-networks.ts';
 import type { PixelBox } from '../../nnunet/sliding-window/non-zero-box.ts';
 import { type Size, type TileGrid, tileGrid } from '../../nnunet/sliding-window/tile-grid.ts';
-import { type PixelValues, pixelTables } from '../../nnunet/sliding-window/tile-input.ts';
+import { needsHistogram, type PixelValues, pixelTables } from '../../nnunet/sliding-window/tile-input.ts';
 import { nonBlackBox } from '../predict/non-black-box.ts';
 import type { TissueMask } from '../tissue/tissue-mask.ts';
 import { slideTiles } from './slide-tiles.ts';
@@ -70,7 +70,7 @@ export async function tiledSlide(
   }
   const whole = { height: view.height, width: view.width };
   const { grid, part, tiles } = await slideGrid(view, { patch, method }, tissue);
-  const counted = method.normalisation.some(({ scheme }) => scheme === 'ZScore' || scheme === 'RescaleTo01');
+  const counted = method.normalisation.some(needsHistogram);
   const counts = counted ? await countValues(view, part) : undefined;
   const values = { tables: pixelTables(method.normalisation, (channel) => counts?.[channel] ?? new Float64Array(256)) };
   return { view, grid, values, whole, part, ...(tissue && { tissue }), tiles };

@@ -15,7 +15,7 @@ import {
   refusal,
 } from '../../pytorch/pickle/access.ts';
 import { isPickleObject } from '../../pytorch/pickle/value.ts';
-import { findStateDict, networkOf } from '../../pytorch/tensors/state-dict.ts';
+import { findStateDict, isPlans, networkOf } from '../../pytorch/tensors/state-dict.ts';
 import { type ModuleNode, readModuleTree } from './module-tree.ts';
 
 /** Family by the class of the network; of a segmentation model, the detection part is taken. */
@@ -148,6 +148,13 @@ function textAt(located: Located, key: string): string | undefined {
 function refuseBareWeights(checkpoint: Checkpoint, network: Located): void {
   const { value } = network;
   if (isPickleObject(value) && value.kind === 'reduced') return;
+  if (isPlans(checkpoint.root)) {
+    throw new ReigniteError(
+      'CHECKPOINT_UNSUPPORTED',
+      `${checkpoint.path} cannot be used: it holds plans of nnU-Net v1, without weights.`,
+      { remedy: 'Give the folder with fold_0, or the file of weights of one fold, such as fold_0/model_best.model.' },
+    );
+  }
   const weights = findStateDict(checkpoint.root);
   const isTable = weights !== undefined || (isPickleObject(value) && value.kind === 'dict');
   const of = weights === undefined ? undefined : networkOf(weights);

@@ -15,6 +15,11 @@ export const Letterbox = z
   .readonly();
 export type Letterbox = z.infer<typeof Letterbox>;
 
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
 /** Value of the padding: the grey that YOLO is trained with. */
 export const PADDING = 114;
 /** Ultralytics loads every detector with at least this stride. */
@@ -27,17 +32,27 @@ const LEAST_STRIDE = 32;
  * @param stride - Largest stride of the network; undefined pads to the square.
  * @see LetterBox of Ultralytics and `letterbox` of YOLOv5
  */
-export function letterboxOf(
-  image: { readonly width: number; readonly height: number },
-  imgsz: number,
-  stride: number | undefined,
-): Letterbox {
-  const ratio = Math.min(imgsz / image.height, imgsz / image.width);
-  const scaledWidth = Math.max(roundHalfEven(image.width * ratio), 1);
-  const scaledHeight = Math.max(roundHalfEven(image.height * ratio), 1);
+export function letterboxOf(image: Size, imgsz: number, stride: number | undefined): Letterbox {
+  const { scaledWidth, scaledHeight } = scaledInto(image, { width: imgsz, height: imgsz });
   const step = stride === undefined ? undefined : Math.max(stride, LEAST_STRIDE);
   const padding = (scaled: number) => (step === undefined ? imgsz - scaled : (imgsz - scaled) % step);
-  const [across, down] = [padding(scaledWidth), padding(scaledHeight)];
+  return padded(scaledWidth, scaledHeight, padding(scaledWidth), padding(scaledHeight));
+}
+
+/** The same for a network whose input is fixed, square or not: the image is scaled to fit and padded up to it. */
+export function letterboxInto(image: Size, input: Size): Letterbox {
+  const { scaledWidth, scaledHeight } = scaledInto(image, input);
+  return padded(scaledWidth, scaledHeight, input.width - scaledWidth, input.height - scaledHeight);
+}
+
+function scaledInto(image: Size, input: Size) {
+  const ratio = Math.min(input.height / image.height, input.width / image.width);
+  const scaledWidth = Math.max(roundHalfEven(image.width * ratio), 1);
+  const scaledHeight = Math.max(roundHalfEven(image.height * ratio), 1);
+  return { scaledWidth, scaledHeight };
+}
+
+function padded(scaledWidth: number, scaledHeight: number, across: number, down: number): Letterbox {
   return {
     width: scaledWidth + across,
     height: scaledHeight + down,
