@@ -179,7 +179,7 @@ export class RowsNetwork {
   #resultOf(outputs: InferenceSession.ReturnType): BlockResult {
     const [labels, margins, carry] = [outputs['labels']?.data, outputs['margins']?.data, outputs['carry']?.data];
     if (!(labels instanceof Uint8Array) || !(margins instanceof Uint16Array)) {
-      throw new ReigniteError('INTERNAL', 'The graph of the fast engine gave no labels and margins.');
+      throw new ReigniteError('INTERNAL', 'The graph of the fast engine gave no labels or no confidence.');
     }
     this.#outputBytes += labels.byteLength + margins.byteLength;
     if (!(carry instanceof Float32Array)) return { labels, margins };
