@@ -14,7 +14,7 @@ type StopSignal = keyof typeof STATUS;
 /** Of a command that works on something durable itself. */
 export const RESUMABLE = 'Interrupted: run the same command to resume; finished work is kept.';
 /** Of a command that only watches what another one works on. */
-export const STILL_RUNNING = 'Stopped watching: another process works on it.';
+export const STILL_RUNNING = 'Stopped watching; another process continues the run.';
 
 const INTERRUPTED = 'Interrupted.';
 let explanation: () => string = () => INTERRUPTED;

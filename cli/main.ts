@@ -54,12 +54,28 @@ export async function main(words: readonly string[]): Promise<number> {
   }
 }
 
+/** Columns of a description next to its option; with fewer it goes below. */
+const NARROWEST = 24;
+const BELOW = '      ';
+
+/** An option or a command with its description, next to it or, on a narrow terminal, below it. */
+function helpItem(term: string, termWidth: number, description: string, helper: Help): string {
+  const width = helper.helpWidth ?? 80;
+  const isNarrow = width - termWidth - 4 < NARROWEST;
+  if (!isNarrow || description === '')
+    return Help.prototype.formatItem.call(helper, term, termWidth, description, helper);
+  const lines = helper.boxWrap(description, Math.max(NARROWEST, width - BELOW.length)).split('\n');
+  return [`  ${term}`, ...lines.map((line) => BELOW + line)].join('\n');
+}
+
 /** The whole command line; `context` is handed to every command. */
 export function createProgram(context: CommandContext): Command {
   const program = new Command('reignite').description(DESCRIPTION).version(packageVersion());
   const { optionDescription } = new Help();
   program.configureHelp({
     optionDescription: (option) => `${optionDescription(option)}${option.mandatory ? ' (required)' : ''}`,
+    minWidthToWrap: NARROWEST,
+    formatItem: helpItem,
   });
   withExamples(program, 'run', 'run --profile paper', 'COMMAND --help');
   // Errors are printed as all others are; help goes to stdout.

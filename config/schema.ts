@@ -12,7 +12,7 @@ const DiscrepanciesConfig = z
       .boolean()
       .default(false)
       .describe(
-        'Segment ROIs again whose tiles would move if positions were rounded half up, to measure the effect. ' +
+        'Measure the effect of rounding tile positions half up, by segmenting again the ROIs whose tiles would move. ' +
           'Default: false.',
       ),
   })
@@ -58,14 +58,14 @@ export const InferenceConfig = z
       .enum(['exact', 'fast'])
       .default('exact')
       .describe(
-        '`exact` adds in the same order as nnU-Net v1. `fast` segments regions with sums in another order, on CUDA in ' +
+        '`exact` adds up the tiles in the same order as nnU-Net v1. `fast` adds them in another order (ROIs and images, not slides), on CUDA in ' +
           'one graph and in half precision; its results are cached apart. Default: exact.',
       ),
     precision: z
       .enum(['auto', 'float32', 'float16'])
       .default('auto')
       .describe(
-        'What the networks of the fast engine multiply in; sums are float32. `auto`: float16 on cuda, else float32; ' +
+        'Number format in which the networks of the fast engine multiply; sums are float32. `auto`: float16 on cuda, else float32; ' +
           'float16 needs cuda. Default: auto.',
       ),
     batchSize: z
@@ -102,7 +102,10 @@ const TemporalConfig = z
       .default('reignite')
       .describe('Task queues are PREFIX-orchestration, -download, -inference and -render. Default: reignite.'),
     heartbeatSeconds: seconds(45, 'Heartbeat timeout: an activity silent for this long is retried.'),
-    heartbeatThrottleSeconds: seconds(3, 'Minimum interval between heartbeats; also bounds cancellation latency.'),
+    heartbeatThrottleSeconds: seconds(
+      3,
+      'Minimum interval between heartbeats. An activity learns of its cancellation with a heartbeat, so a larger value delays cancellation.',
+    ),
     retrySeconds: seconds(1, 'Wait before the first retry of an activity; doubles up to 100 s.'),
     maxConcurrentRois: count(4, 64, 'ROIs scheduled on the inference queue at the same time.'),
     batchSize: count(100, 250, 'ROIs per child workflow.'),

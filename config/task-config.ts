@@ -64,17 +64,17 @@ export const tissueTaskConfig = (task: TissueTask) =>
     .strictObject({
       scope: Scope.describe(
         '`full`: every pixel is predicted. `annotated`: only tiles with annotated pixels are predicted; all other pixels ' +
-          'are written as 255, not predicted. Dice and confusion rows 1 to 16 are the same. Default: full.',
+          'are written as 255, not predicted. Dice and the rows 1 to 16 of the confusion matrix are the same with both. Default: full.',
       ),
       model: customModel('an nnU-Net folder (v1, or v2 2D), or an .onnx with its JSON file'),
       folds: Folds.optional().describe(
-        'Folds of a custom nnU-Net model, such as 0,1,3,4 or all. Default: all consecutive folds from 0.',
+        'Folds of a custom nnU-Net model, such as 0,1,3,4 or all. Default: all folds in the folder.',
       ),
       mirroring: z
         .boolean()
         .optional()
         .describe(
-          'Predict every tile of a custom nnU-Net v2 model also mirrored, along the axes of its training, and ' +
+          'With a custom nnU-Net v2 model, also predict mirrored copies of every tile, along the axes of its training, and ' +
             'average; takes up to four times as long. Default: false.',
         ),
     })

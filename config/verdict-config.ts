@@ -10,11 +10,21 @@ const pixels = (fallback: number, text: string) =>
 const end = (text: string) => z.number().min(0).max(1).describe(`${text} Fraction, 0 to 1.`);
 
 const fractionRange = (text: string) =>
-  z.strictObject({ low: end('Lower end.'), high: end('Upper end.') }).describe(text);
+  z
+    .strictObject({
+      low: end(`Lower end of a 95 % prediction interval. ${text}`),
+      high: end(`Upper end of a 95 % prediction interval. ${text}`),
+    })
+    .describe(text);
 
 const HalfPrecision = z
   .strictObject({
-    runs: z.number().int().min(2).max(20).describe('Repeated runs in half precision. 2 to 20.'),
+    runs: z
+      .number()
+      .int()
+      .min(2)
+      .max(20)
+      .describe('Number of runs in half precision from which the intervals were measured. 2 to 20.'),
     differingFraction: fractionRange('Fraction of the pixels that differ from single precision.'),
     largestConfidence: fractionRange('Largest confidence of a differing pixel.'),
     diceDifference: fractionRange('Largest difference of a Dice over all ROIs.'),
@@ -55,7 +65,7 @@ const HeTolerances = z
     maxHalfPrecisionConfidence: fraction(
       0.01,
       'Largest confidence of a pixel whose label may change when computing in half precision, as the authors did; ' +
-        'the largest measured value was 0.0045.',
+        '0.010 is the largest value measured on the test records.',
     ),
     halfPrecision: HalfPrecision.optional(),
     minClassPixels: z
@@ -76,7 +86,7 @@ const CellTolerances = z
         maxDistance: pixels(0.02, 'Largest distance between a point and its counterpart.'),
         maxScoreDifference: fraction(
           1e-4,
-          'Largest distance between the detection score of a point without counterpart and the score threshold.',
+          'Largest difference between the detection score of a point without a counterpart and the confidence threshold.',
         ),
       })
       .prefault({})
@@ -85,7 +95,7 @@ const CellTolerances = z
       .strictObject({
         maxDistance: pixels(2, 'Largest distance between a point and its counterpart of the same class.'),
         minMatchedFraction: fraction(0.99, 'Smallest fraction of the points that have a counterpart.'),
-        maxF1Difference: fraction(0.01, 'Largest difference of an F1 between a reader and the AI.'),
+        maxF1Difference: fraction(0.01, 'Largest difference of an F1 between a reader and the model.'),
       })
       .prefault({})
       .describe('When a task counts as `within tolerance`.'),

@@ -8,10 +8,11 @@
 //   go install go.temporal.io/server/cmd/server@v1.32.0 go.temporal.io/server/cmd/tools/sql@v1.32.0
 //   GOBIN=~/go/bin/ui go install github.com/temporalio/ui-server/v2/cmd/server@v2.54.1
 // Usage: npx tsx scripts/prove-compose.ts [--no-pull] [--bin FOLDER] [--ui FILE] [--images FOLDER that keeps images]
+//   [--picture FILE: a picture of the Temporal UI, taken with Chromium]
 import { execFileSync, spawn } from 'node:child_process';
 import { chownSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { freePort } from '../runtime/server/server-address.ts';
@@ -38,6 +39,7 @@ const { values } = parseArgs({
     bin: { type: 'string', default: join(homedir(), 'go', 'bin') },
     ui: { type: 'string', default: join(homedir(), 'go', 'bin', 'ui', 'server') },
     images: { type: 'string' },
+    picture: { type: 'string' },
   },
 });
 
@@ -226,4 +228,8 @@ async function proveUi(proof: Proof, { uiPort }: Project): Promise<void> {
   const { executions } = Object(await answer.json());
   const listed = Array.isArray(executions) ? executions.length : 0;
   proof.figure(`the Temporal UI lists ${listed} completed runs`, listed === 2);
+  if (values.picture === undefined) return;
+  const page = `http://127.0.0.1:${uiPort}/namespaces/default/workflows`;
+  const words = ['--headless', '--no-sandbox', '--window-size=1400,900', '--virtual-time-budget=20000'];
+  execFileSync('chromium', [...words, `--screenshot=${resolve(values.picture)}`, page], { stdio: 'ignore' });
 }

@@ -1,11 +1,13 @@
 // Proves that many workers cost little more than one: 1,000 ROIs whose inference only waits, with one inference worker and
 // then with eight, each in a process table of its own (Linux namespaces, as root). No ROI may be computed twice, and the
 // processor time per ROI of server, orchestration and workers together may be 1.5 times that of one worker at most. Wall
-// seconds would say little where eight workers share two cores; processor time counts what each ROI costs.
+// seconds would say little where eight workers share two cores; processor time counts what each ROI costs. What the same
+// processes use while they wait for work is measured before, and subtracted: one worker takes longer, and waits more.
 // Usage: npx tsx scripts/prove-many-workers.ts [--rois 1000] [--workers 8] [--wait 50]
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { QUEUES, taskQueue } from '../config/tasks.ts';
@@ -22,6 +24,9 @@ import { type Proof, prove } from './proof.ts';
 const MOST = 1.5;
 /** Per worker, before anything is measured: a process that has just started compiles its code first. */
 const WARM_UP = 50;
+/** How long the processes are watched without work. */
+const IDLE_MS = 15_000;
+const OTHERS = QUEUES.filter((queue) => queue !== 'inference');
 const WORKER = fileURLToPath(new URL('fleet/stub-worker.ts', import.meta.url));
 const CLOCK_HZ = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
@@ -34,20 +39,19 @@ const { values } = parseArgs({
 });
 const ROIS = Number(values.rois);
 
+/** Processor time of all processes together per ROI, ms. */
 interface Measured {
-  readonly seconds: number;
-  /** Of all processes together, per ROI. */
-  readonly processorMs: number;
+  readonly all: number;
+  /** Without what they use while they wait for work. */
+  readonly work: number;
 }
 
 await prove('many-workers', async (proof) => {
   const one = await measure(proof, 1);
   const many = await measure(proof, Number(values.workers));
-  const ratio = many.processorMs / one.processorMs;
-  proof.figure(
-    `processor time per ROI ${ratio.toFixed(2)} times that of one worker, promised: at most ${MOST}`,
-    ratio <= MOST,
-  );
+  const [work, all] = [many.work / one.work, many.all / one.all];
+  const times = `${work.toFixed(2)} times that of one worker (waiting included: ${all.toFixed(2)} times)`;
+  proof.figure(`processor time per ROI ${times}, promised: at most ${MOST}`, Math.max(work, all) <= MOST);
 });
 
 async function measure(proof: Proof, count: number): Promise<Measured> {
@@ -75,24 +79,30 @@ async function measure(proof: Proof, count: number): Promise<Measured> {
   await until(async () => (await pollers()).length === count);
   await runToEnd(warm);
   const processes = [process.pid, await serverPidOf(root), ...workers.map(innerPid)];
-  const [began, before] = [performance.now(), processorSeconds(processes)];
-  await runToEnd(run);
-  const seconds = (performance.now() - began) / 1_000;
-  const processorMs = (1_000 * (processorSeconds(processes) - before)) / ROIS;
+  const stop = await serveStubbed(run, server, { queues: OTHERS });
+  const idle = await measured(processes, () => sleep(IDLE_MS));
+  const busy = await measured(processes, async () => (await startStubbed(client, run)).result());
+  await stop();
   await tellComputed(proof, files, count);
   await close();
-  const said = `${count} workers: ${seconds.toFixed(1)} s, ${processorMs.toFixed(1)} ms of processor time per ROI`;
-  proof.figure(`${said}, of which each waits ${values.wait} ms`);
-  return { seconds, processorMs };
+  const waiting = (idle.processor / idle.seconds) * busy.seconds;
+  const all = (1_000 * busy.processor) / ROIS;
+  const work = (1_000 * (busy.processor - waiting)) / ROIS;
+  const said = `${count} workers: ${busy.seconds.toFixed(1)} s, ${all.toFixed(1)} ms of processor time per ROI`;
+  proof.figure(`${said}, ${work.toFixed(1)} ms of them for work; each ROI waits ${values.wait} ms`);
+  return { all, work };
 
   async function runToEnd(stubbed: typeof run): Promise<void> {
-    const stop = await serveStubbed(stubbed, server, { queues: QUEUES.filter((each) => each !== 'inference') });
-    try {
-      await (await startStubbed(client, stubbed)).result();
-    } finally {
-      await stop();
-    }
+    const stop = await serveStubbed(stubbed, server, { queues: OTHERS });
+    await (await startStubbed(client, stubbed)).result();
+    await stop();
   }
+}
+
+async function measured(processes: readonly number[], work: () => Promise<unknown>) {
+  const [began, before] = [performance.now(), processorSeconds(processes)];
+  await work();
+  return { seconds: (performance.now() - began) / 1_000, processor: processorSeconds(processes) - before };
 }
 
 function startWorker(root: string, address: string, file: string) {

@@ -1,9 +1,9 @@
 // Proves that workers need no shared folder: a run of the sample whose machines have a network address, a process table, a
 // host name and a file system of their own (Linux namespaces), and nothing in common but a Temporal server on PostgreSQL
 // and a bucket. One worker is lost and the bucket fails for 30 s; the results are held against those of an embedded run,
-// bit for bit, and no image may have come to a machine twice. Afterwards random faults of the bucket: nothing may be lost
-// or stored twice. Linux, as root (unshare, ip); needs an S3 server that honours If-None-Match, Debian's `postgresql`, and
-// the Temporal server:
+// bit for bit, and no image may have come to a machine twice. Afterwards a large upload is interrupted and resumed, and
+// random faults of the bucket are played: nothing may be lost or stored twice. Linux, as root (unshare, ip); needs an S3
+// server that honours If-None-Match, Debian's `postgresql`, and the Temporal server:
 //   pip install 'moto[server]'
 //   go install go.temporal.io/server/cmd/server@v1.32.0 go.temporal.io/server/cmd/tools/sql@v1.32.0
 // Usage: npx tsx scripts/prove-storage.ts [--moto moto_server] [--seeds 200] [--bin FOLDER] [--schema FOLDER]
@@ -27,6 +27,7 @@ import { type Proof, prove } from './proof.ts';
 import { type BucketProxy, startBucketProxy } from './storage/bucket-proxy.ts';
 import { type Machines, makeMachines } from './storage/machines.ts';
 import { proveFaults } from './storage/play-faults.ts';
+import { proveResumedUpload } from './storage/resume-upload.ts';
 
 const PROMISED = ['inference', 'confidence', 'candidates', 'metrics', 'figures'];
 const OUTAGE_MS = 30_000;
@@ -53,6 +54,7 @@ await prove('storage', async (proof) => {
   const expected = await embedded(proof);
   const moto = await startMoto(proof);
   await proveRun(proof, moto, expected);
+  await proveResumedUpload(proof, moto);
   await proveFaults(proof, moto, Number(values.seeds));
 });
 

@@ -224,7 +224,10 @@ export const ERRORS = {
     retryable: false,
     remedy: 'Check the log of the inference worker and its memory, then run `npx reignite retry`.',
   },
-  INFERENCE_FAILED: { retryable: true, remedy: 'Check the worker log; the ROI is retried from its last tile row.' },
+  INFERENCE_FAILED: {
+    retryable: true,
+    remedy: 'Check the model and the image, and in a run the worker log; a run retries the ROI from its last tile row.',
+  },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;

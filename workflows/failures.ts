@@ -20,7 +20,7 @@ export function toFailureInfo(error: unknown): NamedFailure {
   if ((error instanceof ActivityFailure || error instanceof ChildWorkflowFailure) && error.cause !== undefined) {
     return toFailureInfo(error.cause);
   }
-  if (error instanceof TimeoutFailure) return { code: 'INTERNAL', cause: `No answer in time: ${error.message}.` };
+  if (error instanceof TimeoutFailure) return { code: 'INTERNAL', cause: `The activity timed out: ${error.message}.` };
   return { code: 'INTERNAL', cause: error instanceof Error ? error.message : String(error) };
 }
 

@@ -147,8 +147,8 @@ function outcomeOf(
 
 /** What a stage does, shown in the Temporal UI. */
 const STAGE_DETAILS = [
-  '- Converts each distinct model to ONNX once, and looks up every ROI in the cache.',
-  '- The remaining ROIs are computed in batches, which are child workflows. Then follow metrics, figures and the verdict.',
+  '- Converts the model to ONNX, unless that was done before, and looks up every ROI in the cache.',
+  '- The remaining ROIs are computed in batches, which are child workflows. Metrics, figures and the verdict follow.',
   '- This table is updated once per batch; the page of a batch (Relationships tab) is updated per ROI.',
 ].join('\n');
 

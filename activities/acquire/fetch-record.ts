@@ -63,6 +63,7 @@ async function asItLies(record: string, data: string, { tasks, ownModels }: Want
     throw new ReigniteError(
       'FILE_MISSING',
       `${data} has no ${name}, and zenodo.offline does not allow downloading it.`,
+      { remedy: 'Copy it into the data folder, or set zenodo.offline to false.' },
     );
   }
   return { id: record, title: `taken from ${data} as it is`, files: [] };

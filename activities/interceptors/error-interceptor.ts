@@ -76,8 +76,10 @@ function asReigniteError(thrown: unknown): ReigniteError {
   const error = asSystemError(thrown);
   if (error instanceof ReigniteError) return error;
   if (error instanceof ZodError) {
-    return new ReigniteError('CONFIG_INVALID', `Invalid activity input: ${z.prettifyError(error)}`);
+    return new ReigniteError('CONFIG_INVALID', `Invalid activity input: ${z.prettifyError(error)}`, {
+      remedy: 'Use the same version of reignite for commands and workers.',
+    });
   }
   const message = error instanceof Error ? error.message : String(error);
-  return new ReigniteError('INTERNAL', `Unexpected: ${message}`, { cause: error });
+  return new ReigniteError('INTERNAL', `Unexpected error: ${message}`, { cause: error });
 }

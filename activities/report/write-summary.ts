@@ -6,7 +6,7 @@ import { remedyOf } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { RunIntervention, RunStatus, type TaskSummary } from '../../toolkit/report/summary.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
-import { Verdict, Worst } from '../../toolkit/verdict/verdict-file.ts';
+import { Verdict, VerdictEngine, Worst } from '../../toolkit/verdict/verdict-file.ts';
 import { RunInput, StageRef } from '../inputs.ts';
 import { TaskFiles } from '../task/task-files.ts';
 
@@ -34,7 +34,11 @@ const WriteSummaryInput = z.object({
 export type WriteSummaryInput = z.infer<typeof WriteSummaryInput>;
 
 /** The ROIs that differ, worst first, as every verdict file has them. */
-const JudgedWorst = z.object({ worst: Worst });
+const Judged = z.object({ worst: Worst, engine: VerdictEngine.optional() });
+
+function namesOf({ engine, precision, provider }: VerdictEngine) {
+  return { engine, precision, provider };
+}
 
 export interface SummaryOutcome {
   /** What was compared, in a few words. */
@@ -48,11 +52,13 @@ export function createWriteSummary(home: HomeFolders) {
     const tasks: Record<string, TaskSummary> = {};
     for (const [task, { stage, batches, total, cached, failed, verdict }] of Object.entries(stages)) {
       const failures = await new TaskFiles(home, stage).readFailures(batches);
+      const { worst, engine } = Judged.parse(await RESULTS.verdict.read(run.folders.results, task));
       tasks[task] = {
         verdict,
+        ...(engine !== undefined && engine.engine !== 'exact' && { engine: namesOf(engine) }),
         rois: { total, computed: total - cached - failed, cached, failed },
         failures: failures.map(({ remedy, ...failure }) => ({ ...failure, remedy: remedy ?? remedyOf(failure.code) })),
-        worst: JudgedWorst.parse(await RESULTS.verdict.read(run.folders.results, task)).worst,
+        worst,
       };
     }
     const { config, digest, folders } = run;

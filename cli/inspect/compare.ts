@@ -14,7 +14,6 @@ import { comparedClasses, tumourText } from '../../toolkit/compare/compared-clas
 import { comparisonDocument, writeComparison } from '../../toolkit/compare/comparison-file.ts';
 import { drawComparedLayers } from '../../toolkit/compare/comparison-layers.ts';
 import { writeComparisonPage } from '../../toolkit/compare/comparison-page.ts';
-import type { PairedScore } from '../../toolkit/compare/paired-scores.ts';
 import { readSide } from '../../toolkit/compare/read-side.ts';
 import type { Side } from '../../toolkit/compare/side.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
@@ -23,8 +22,8 @@ import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { endWhenInterrupted } from '../interruption.ts';
 import { EXIT, printable, printResult, printStep } from '../output.ts';
 import { foldersOf } from './report.ts';
+import { scoreLines, scoreText } from './score-lines.ts';
 
-const MAX_SCORES = 12;
 const MAX_DIFFERING_ROIS = 5;
 
 /** A comparison as text: the verdict, what differs between the two, then task by task. */
@@ -46,7 +45,7 @@ function taskLines(compared: ComparedTask): string[] {
     '',
     `${TASK_TITLES[task]}: ${verdict}`,
     `  ${reason}`,
-    ...scoreLines(scores?.scores ?? []),
+    ...scoreLines(scores?.scores ?? [], process.stdout.isTTY ? process.stdout.columns : undefined),
     ...(worst.length === 0
       ? []
       : [
@@ -65,7 +64,7 @@ function slideLines(compared: ComparedTask): string[] {
   const classes = comparedClasses(compared).filter(({ mm2 }) => mm2 !== undefined);
   const width = Math.max(...classes.map(({ name }) => name.length));
   const rows = classes.map(({ name, mm2, overlap }) => {
-    return `  ${name.padEnd(width)}  ${area(mm2?.a)}  ${area(mm2?.b)}  ${score(overlap)}`;
+    return `  ${name.padEnd(width)}  ${area(mm2?.a)}  ${area(mm2?.b)}  ${scoreText(overlap)}`;
   });
   const tumour = compared.rois.flatMap(({ roi, tumour }) =>
     tumour === undefined ? [] : [`  ${roi}: A ${tumourText(tumour.a)}, B ${tumourText(tumour.b)}`],
@@ -78,33 +77,6 @@ function slideLines(compared: ComparedTask): string[] {
 
 function area(mm2: number | undefined): string {
   return (mm2 === undefined ? '-' : mm2.toFixed(4)).padStart(8);
-}
-
-/** The scores that differ, the largest difference first. */
-function scoreLines(scores: readonly PairedScore[]): string[] {
-  const differing = scores
-    .flatMap((score) =>
-      score.difference === null || score.difference === 0 ? [] : [{ ...score, by: score.difference }],
-    )
-    .sort((one, other) => Math.abs(other.by) - Math.abs(one.by));
-  if (differing.length === 0) return [];
-  const shown = differing.slice(0, MAX_SCORES);
-  const width = Math.max(...shown.map(({ name }) => name.length));
-  const head = `  ${''.padEnd(width)}       A       B    B - A   95 % interval`;
-  const rows = shown.map(({ name, a, b, by, interval }) => {
-    const range = interval === undefined ? '-' : `${signed(interval.low)} to ${signed(interval.high)}`;
-    return `  ${name.padEnd(width)}  ${score(a)}  ${score(b)}  ${signed(by)}   ${range}`;
-  });
-  const left = differing.length - shown.length;
-  return [head, ...rows, ...(left === 0 ? [] : [`  and ${left} more that differ less`])];
-}
-
-function score(value: number | null): string {
-  return value === null ? '     -' : value.toFixed(4);
-}
-
-function signed(value: number): string {
-  return `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(4)}`;
 }
 
 export interface CompareOptions {

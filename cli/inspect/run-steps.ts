@@ -19,8 +19,12 @@ export function failureIn(failure: temporal.api.failure.v1.IFailure | null | und
   if (!application) {
     if (failure.cause) return failureIn(failure.cause);
     const isTimeout = Boolean(failure.timeoutFailureInfo);
-    const cause = isTimeout ? `No heartbeat in time: the worker exited or hangs.` : failure.message;
-    return { code: 'INTERNAL', cause: cause ?? '', remedy: remedyOf('WORKER_LOST') };
+    const cause = isTimeout ? 'The activity timed out: its worker exited or does not respond.' : failure.message;
+    return {
+      code: 'INTERNAL',
+      cause: cause ?? '',
+      remedy: 'Check the worker logs in the folder `logs` of the state directory.',
+    };
   }
   const code = application.type ?? 'INTERNAL';
   const [payload] = application.details?.payloads ?? [];

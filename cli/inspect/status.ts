@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import { describeRun, hintOf, isPrediction, stateText, summaryOf } from '../../runtime/run/describe-run.ts';
+import { describeRun, isPrediction, stateLine, summaryOf } from '../../runtime/run/describe-run.ts';
 import { findRun, RUNS_AND_PREDICTIONS } from '../../runtime/run/find-run.ts';
 import { liveStages, liveSteps } from '../../runtime/run/run-progress.ts';
 import type { ControlState } from '../../workflows/control.ts';
@@ -31,13 +31,8 @@ export async function statusCommand(
       printResult(JSON.stringify({ ...description, ...live, summary: summary ?? null }, null, 1));
       return;
     }
-    const hint = hintOf(description);
     const verdicts = summary === undefined ? [] : await verdictLines(summary, description.results ?? '', true);
-    const lines = [
-      `${description.run}: ${stateText(description)}${hint === '' ? '' : `: ${hint}`}`,
-      ...(live?.stages ?? []).map(stageLine),
-      ...verdicts,
-    ];
+    const lines = [stateLine(description), ...(live?.stages ?? []).map(stageLine), ...verdicts];
     printResult(lines.join('\n'));
   });
   return EXIT.done;

@@ -1,5 +1,5 @@
 import { basename, extname } from 'node:path';
-import type { RunDescription } from '../../runtime/run/describe-run.ts';
+import { type RunDescription, stateLine, stateText } from '../../runtime/run/describe-run.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { counted } from '../../toolkit/format.ts';
 import type { NamedImage } from '../../toolkit/predict/prediction-order.ts';
@@ -22,7 +22,7 @@ export interface KnownPrediction {
 /** Why a prediction ended as it did. */
 export function explainPrediction(known: KnownPrediction): Answer {
   const { description, parts, summary } = known;
-  const { run, status } = description;
+  const { run, status, paused } = description;
   const names = namesIn(known);
   const failure = parts.find((part) => part.workflow === run && part.failure !== undefined)?.failure;
   const failures = (summary?.failures ?? []).filter((each) => names.has(nameOf(each)));
@@ -31,9 +31,9 @@ export function explainPrediction(known: KnownPrediction): Answer {
   const steps = troubledSteps(parts);
   const counts = `${predicted.length} predicted (${cached} from the cache), ${failures.length} failed`;
   return {
-    document: { run, status, failure: failure ?? null, images: { total: names.size, cached }, failures, steps },
+    document: { run, status, paused, failure: failure ?? null, images: { total: names.size, cached }, failures, steps },
     lines: [
-      `${run}: ${status}`,
+      stateLine(description),
       ...(failure === undefined ? [] : failureLines(failure)),
       `${counted(names.size, 'image')}: ${counts}`,
       ...failures.flatMap((each) => [nameOf(each), ...failureLines(each)]),
@@ -63,12 +63,18 @@ export async function explainImages(
     // What the folder has of an image that an open prediction has not come to is from an earlier command.
     const isAhead = ofImage.length === 0 && description.closed === null;
     if (predicted === undefined || isAhead)
-      return { ...told, state: 'outstanding', because: 'It has not been predicted yet.' };
+      return { ...told, state: 'outstanding', because: `It has not been predicted yet${waitingFor(description)}.` };
     return predicted.cached
       ? { ...told, state: 'cached', because: hitOf(predicted.key, made) }
       : { ...told, state: 'computed', because: missOf(predicted.key ?? '', made) };
   });
   return { document: { run: description.run, images }, lines: images.flatMap(imageLines) };
+}
+
+/** What an image of an open prediction waits for, where nothing works on it. */
+function waitingFor(description: RunDescription): string {
+  const state = stateText(description);
+  return state === 'running' || description.closed !== null ? '' : `: the prediction is ${state}`;
 }
 
 interface ImageAnswer {

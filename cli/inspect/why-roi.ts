@@ -96,14 +96,14 @@ const UNTOLD: ReadonlySet<string> = new Set(['step', 'schema', 'generation', 'pr
 
 /** Why a result was taken from the cache, in a sentence. */
 export function hitOf(key: string | undefined, made: readonly CacheEntry[]): string {
-  return `It came from the cache, computed from the same inputs: ${inputsOf(key, made)}.`;
+  return `It came from the cache, computed from the same inputs${inputsOf(key, made)}.`;
 }
 
 function inputsOf(key: string | undefined, made: readonly CacheEntry[]): string {
   const parts = Object.entries(made.find((entry) => entry.key === key)?.parts ?? {});
   const told = parts.filter(([name]) => !UNTOLD.has(name));
   const text = told.map(([name, value]) => `${partInWords(name)} ${String(value).slice(0, 16)}`).join(', ');
-  return text || 'its entry has been deleted since';
+  return text === '' ? '; its cache entry has been deleted since' : `: ${text}`;
 }
 
 /** Why a result was computed and not taken from the cache, in a sentence. */

@@ -1,7 +1,15 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { PredictionFiles } from '../../activities/predict/prediction-files.ts';
-import { describeRun, isPrediction, type RunDescription, summaryOf } from '../../runtime/run/describe-run.ts';
+import {
+  describeRun,
+  isPrediction,
+  type RunDescription,
+  stateLine,
+  summaryOf,
+} from '../../runtime/run/describe-run.ts';
 import { findRun, predictionInputOf, RUNS_AND_PREDICTIONS } from '../../runtime/run/find-run.ts';
+import { askPaused } from '../../runtime/run/open-state.ts';
+import type { ServerSession } from '../../runtime/session/server-session.ts';
 import { type RecordKind, verdictText } from '../../toolkit/dataset/provenance.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
@@ -16,6 +24,9 @@ import { partsOf, type RunPart } from './run-steps.ts';
 import { type Answer, failureLines, isCalled, stepLine, troubledSteps, troubleLines } from './why-lines.ts';
 import { explainImages, explainPrediction, type KnownPrediction } from './why-prediction.ts';
 import { explainRois, type RoiAnswer } from './why-roi.ts';
+
+/** A worker that has just been started answers within this time. */
+const QUERY_MS = 15_000;
 
 function roiLines({ task, roi, state, because, failure, steps }: RoiAnswer): string[] {
   return [
@@ -57,11 +68,12 @@ export async function whyCommand(
   signal: AbortSignal,
 ): Promise<number> {
   const [first, second] = words;
-  const answer = await withHomeServer(signal, [], async (session) => {
+  // A worker that answers whether an open run is paused.
+  const answer = await withHomeServer(signal, ['orchestration'], async (session) => {
     const { client } = session;
     const known = async (part: string | undefined): Promise<Known> => {
       const execution = await findRun(client, part, RUNS_AND_PREDICTIONS);
-      const description = await describeRun(session, execution);
+      const description = await describeNow(session, execution);
       const told = { description, parts: await partsOf(client, execution) };
       if (isPrediction(execution)) {
         const images = await imagesOf(client, execution).catch(() => undefined);
@@ -79,6 +91,13 @@ export async function whyCommand(
   });
   printResult(json ? JSON.stringify(answer.document, null, 1) : printable(answer.lines.join('\n')));
   return EXIT.done;
+}
+
+/** As `status` has it: an open run is asked itself whether it is paused. */
+async function describeNow(session: ServerSession, execution: WorkflowExecutionInfo): Promise<RunDescription> {
+  const known = await describeRun(session, execution);
+  const isPaused = known.closed === null && (known.paused || (await askPaused(session.client, execution, QUERY_MS)));
+  return { ...known, paused: isPaused };
 }
 
 /** The images that a prediction was started with. */
@@ -118,14 +137,14 @@ async function answerRois({ description, parts, summary }: KnownRun, word: strin
 function answerRun(known: Known): Answer {
   if (known.kind === 'prediction') return explainPrediction(known);
   const { description, parts, summary } = known;
-  const { run, status } = description;
+  const { run, status, paused } = description;
   const failure = parts.find(({ workflow }) => workflow === run)?.failure;
   const steps = troubledSteps(parts);
   const { tasks = {}, interventions = [] } = summary ?? {};
   return {
-    document: { run, status, failure: failure ?? null, tasks, interventions, steps },
+    document: { run, status, paused, failure: failure ?? null, tasks, interventions, steps },
     lines: [
-      `${run}: ${status}`,
+      stateLine(description),
       ...(failure === undefined ? [] : failureLines(failure)),
       ...Object.entries(tasks).flatMap(([task, each]) =>
         taskLines(task, each, description.provenance?.kind ?? 'other'),

@@ -58,7 +58,7 @@ function reasonOf(serving: readonly FleetWorker[], last: WaitingActivity['last']
     ? serving.length === 1
       ? 'its worker is busy'
       : `all ${serving.length} workers are busy`
-    : 'about to be started';
+    : 'they are about to be started';
 }
 
 function memoryText(total: number | undefined, free: number | undefined): string {

@@ -20,7 +20,7 @@ import type { predictImages } from '../../workflows/predict-images.ts';
 import type { StageProgress } from '../../workflows/progress.ts';
 import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
 import { printStep } from '../output.ts';
-import { PAUSED, RESUMED, runPage } from '../run/follow-run.ts';
+import { PAUSED, RESUMED, tellRunPage } from '../run/follow-run.ts';
 import { openProgress } from '../run/progress-display.ts';
 import { tellPrediction } from './tell-prediction.ts';
 
@@ -89,7 +89,7 @@ export async function startPrediction(
 /** Watches a prediction until it has closed. @throws The error that ended it; the signal's reason. */
 export async function followPrediction(session: ServerSession, id: string, signal: AbortSignal): Promise<void> {
   const { client, server } = session;
-  if (server.uiUrl !== undefined) printStep(`Temporal UI: ${runPage(server.uiUrl, server.namespace, id)}`);
+  tellRunPage(server, id);
   const display = openProgress();
   let wasPaused = false;
   const show = ({ stages, paused }: PredictionProgress) => {

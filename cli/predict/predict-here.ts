@@ -155,7 +155,8 @@ export async function predictHere(
       folder,
       order.task,
       predict,
-      (failure) => progress.say(describeFailure(failure)),
+      // The error of the only image is the error of the command.
+      (failure) => images.length > 1 && progress.say(describeFailure(failure)),
       stop,
     ).catch(async (error: unknown) => {
       if (!lock.lost.aborted) await folder.writeSummary(images);
@@ -175,7 +176,7 @@ async function predictAll(
   folder: PredictionFolder,
   task: Task,
   predict: (image: NamedImage) => Promise<ImagePrediction>,
-  onFailure: (failure: ImageFailure) => void,
+  onFailure: (failure: ImageFailure) => unknown,
   signal: AbortSignal,
 ): Promise<void> {
   let written = Date.now();

@@ -25,7 +25,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .requiredOption('--out <dir>', 'output folder')
     .option(
       '--mpp <um>',
-      'pixel size in µm, for areas in mm² (default: unknown; of slides, from the file); the models expect 0.5',
+      'pixel size in µm, for areas in mm² (default: unknown; for slides: from the file); the models expect 0.5',
       parseNumber,
     )
     .option(
@@ -55,7 +55,11 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
       '--labels <file>',
       "JSON file that maps label names to mask values (default: the model's; else the paper's)",
     )
-    .option('--simplify <px>', 'outline simplification tolerance in px (default: 0, exact pixel edges)', parseNumber)
+    .option(
+      '--simplify <px>',
+      'leave out corners of outlines within this distance in px (default: 0, exact pixel edges)',
+      parseNumber,
+    )
     .option(
       '--min-area <px>',
       'area of the smallest region that gets an outline (default: 25; 0: all); masks and areas keep all regions',
@@ -92,7 +96,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .addOption(
       new Option(
         '--engine <name>',
-        'of masks: exact adds in the order of nnU-Net; fast in another order, on CUDA in half precision (default: exact)',
+        'for masks: exact adds up tiles in the order of nnU-Net; fast uses another order, and half precision on CUDA (default: exact)',
       ).choices(['exact', 'fast']),
     )
     .option('--quiet', 'do not print notes; they are still written to summary.json and overlays')

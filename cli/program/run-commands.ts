@@ -122,7 +122,10 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
       });
   }
   withProgress(
-    command(program, 'retry', 'compute the failed ROIs or images of a run again').argument('[run]', RUN),
+    command(program, 'retry', 'compute the failed ROIs or images of a run or a prediction again').argument(
+      '[run]',
+      RUN,
+    ),
   ).action(async (run: string | undefined, options: JsonOption) => {
     const { retryCommand } = await import('../run/steer.ts');
     exitWith(await retryCommand(run, options, signal));

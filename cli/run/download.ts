@@ -21,7 +21,7 @@ import type { AcquiredFile, AcquireOutcome, acquire } from '../../workflows/acqu
 import { downloadId } from '../../workflows/ids.ts';
 import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
-import { runPage } from './follow-run.ts';
+import { tellRunPage } from './follow-run.ts';
 import type { RunOptions } from './run.ts';
 import { FileLines, watchDownload } from './watch-download.ts';
 
@@ -107,7 +107,7 @@ async function follow(
   whenInterrupted(session.owner ? RESUMABLE : STILL_RUNNING);
   const how = await startDownload(client, server, download, printStep);
   printStep(`${how === 'started' ? 'Started' : 'Attached to'} ${id}`);
-  if (server.uiUrl !== undefined) printStep(`Temporal UI: ${runPage(server.uiUrl, server.namespace, id)}`);
+  tellRunPage(server, id);
   const lines = new FileLines(printStep);
   let told = '';
   await watchOn(session, signal, (until) =>

@@ -82,7 +82,7 @@ export async function followRun(
   signal: AbortSignal,
 ): Promise<Summary> {
   const { client, server } = session;
-  if (server.uiUrl !== undefined) printStep(`Temporal UI: ${runPage(server.uiUrl, server.namespace, id)}`);
+  tellRunPage(server, id);
   const display = openProgress();
   let wasPaused = false;
   const show = ({ stages, steps, paused }: RunProgress) => {
@@ -120,6 +120,17 @@ export async function tellOutcome(summary: Summary, results: string, json: boole
     printStep('History: `npx reignite ui` opens this run in the Temporal UI.');
   }
   return exitStatusOf(summary);
+}
+
+/** Says where the Temporal UI shows a run; on a terminal that is too narrow for the address, how to open it. */
+export function tellRunPage(
+  { uiUrl, namespace }: Pick<ServerSession['server'], 'uiUrl' | 'namespace'>,
+  id: string,
+): void {
+  if (uiUrl === undefined) return;
+  const line = `Temporal UI: ${runPage(uiUrl, namespace, id)}`;
+  const { isTTY, columns } = process.stderr;
+  printStep(isTTY && line.length >= columns ? 'Temporal UI: open it with `npx reignite ui`' : line);
 }
 
 /** Address of a run's page in the Temporal UI. */

@@ -46,7 +46,9 @@ export function liveLines(
 ): string[] {
   const counts = Math.max(0, ...stages.map((stage) => countText(stage).length));
   const lines = stages.map((stage) => stageLine(stage, now, columns, counts, paint));
-  const current = [...stages.flatMap((stage) => (stage.state === 'running' ? (stage.steps ?? []) : [])), ...steps];
+  const ofStages = stages.flatMap((stage) => (stage.state === 'running' ? (stage.steps ?? []) : []));
+  // Two tasks may do the same at the same time.
+  const current = [...new Set([...ofStages, ...steps])];
   return current.length === 0 ? lines : [...lines, paint.faint(cut(`now: ${current.join(', ')}`, columns - 1))];
 }
 

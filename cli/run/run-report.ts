@@ -45,7 +45,7 @@ export async function verdictLines(summary: Summary, results: string, isWhole: b
 
 async function linesOf(
   task: Task,
-  { verdict, worst, rois, failures }: Summary['tasks'][string],
+  { verdict, worst, rois, failures, engine }: Summary['tasks'][string],
   results: string,
   kind: RecordKind,
   isWhole: boolean,
@@ -60,6 +60,9 @@ async function linesOf(
     `  ${TASK_TITLES[task].padEnd(TITLE_WIDTH)} ${said(verdict)}`,
     ...headlineScores(task, file).map((score) => `    ${score}`),
     `    ${counted(total, 'ROI')}: ${computed} computed, ${cached} from the cache, ${failed} failed`,
+    ...(engine === undefined
+      ? []
+      : [`    with the ${engine.engine} engine: ${engine.precision} on ${engine.provider}`]),
     ...failures.flatMap(failedRoiLines).map((line) => `  ${line}`),
     ...(isReasoned
       ? [

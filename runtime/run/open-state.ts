@@ -45,11 +45,20 @@ async function hasWorkers(
   }
 }
 
-/** On a server without the search attributes only the run itself knows, and a prediction has none. */
-async function askPaused(client: Client, { workflowId }: WorkflowExecutionInfo): Promise<boolean> {
+/**
+ * Asks an open run or prediction itself whether it is paused: on a server without the search attributes only it knows, and a
+ * prediction has none.
+ *
+ * @param withinMs - How long to wait for a worker's answer; without one it counts as not paused.
+ */
+export async function askPaused(
+  client: Client,
+  { workflowId }: Pick<WorkflowExecutionInfo, 'workflowId'>,
+  withinMs = QUERY_MS,
+): Promise<boolean> {
   try {
     const ask = () => client.workflow.getHandle(workflowId).query<ControlState>('control');
-    return (await client.withDeadline(Date.now() + QUERY_MS, ask)).paused;
+    return (await client.withDeadline(Date.now() + withinMs, ask)).paused;
   } catch {
     return false;
   }

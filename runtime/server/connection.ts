@@ -116,7 +116,8 @@ export async function ensureSameServer(
   if (found.clusterId === clusterId) return;
   throw new ReigniteError(
     'TEMPORAL_UNREACHABLE',
-    `Another Temporal server answers at ${address}: the expected one has ended.`,
+    `The embedded Temporal server at ${address} has ended, and another Temporal server now uses its address.`,
+    { remedy: 'Run the same command again.' },
   );
 }
 

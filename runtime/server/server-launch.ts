@@ -181,7 +181,10 @@ async function spawned(child: ChildProcess, binary: string): Promise<void> {
     child.once('spawn', resolve);
     child.once('error', (error) => {
       reject(
-        new ReigniteError('TEMPORAL_START_FAILED', `${binary} cannot be executed: ${error.message}.`, { cause: error }),
+        new ReigniteError('TEMPORAL_START_FAILED', `The Temporal CLI ${binary} cannot be executed: ${error.message}.`, {
+          cause: error,
+          remedy: 'Check the permissions of this file, or set TEMPORAL_CLI_PATH to another one.',
+        }),
       );
     });
   });

@@ -5,17 +5,22 @@ import { once } from 'node:events';
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Context } from '@temporalio/activity';
 import { serveStubbed, stubbedRun } from '../../tests/support/stubbed-run.ts';
 import { make } from '../../toolkit/cache/make.ts';
 import { StepCache } from '../../toolkit/cache/step-cache.ts';
 
+/** Of the run, among the parts of a workflow ID. */
+const NAME = 2;
 const [root = '', address = '', waitMs = '0', file = ''] = process.argv.slice(2);
 const run = stubbedRun(root, 0);
 const services = { home: run.home, cache: new StepCache(run.home.cache) };
 
-async function inferRoi({ roi, stage }: { readonly roi: string; readonly stage: { readonly folder: string } }) {
-  const { entry } = await make(services, { step: 'stub', roi, stage: stage.folder }, async (folder) => {
-    appendFileSync(file, `${stage.folder} ${roi}\n`);
+async function inferRoi({ roi }: { readonly roi: string }) {
+  // The warm-up and the run have ROIs of the same names.
+  const name = Context.current().info.workflowExecution?.workflowId.split('/')[NAME] ?? '';
+  const { entry } = await make(services, { step: 'stub', roi, name }, async (folder) => {
+    appendFileSync(file, `${name} ${roi}\n`);
     await sleep(Number(waitMs));
     const path = join(folder, 'mask.txt');
     writeFileSync(path, roi);

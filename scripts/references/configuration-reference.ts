@@ -60,8 +60,8 @@ function allowed({ type, items, enum: names, minimum, exclusiveMinimum, maximum 
   return { string: 'text', object: 'names with values' }[type ?? ''] ?? 'text or list';
 }
 
-function defaultText({ default: value }: Field): string {
-  if (value === undefined) return '';
+function defaultText({ default: value, description }: Field): string {
+  if (value === undefined) return /Default: (.*)\.$/.exec(description)?.[1] ?? '';
   return Array.isArray(value) ? value.map((each) => `\`${each}\``).join(', ') : `\`${String(value)}\``;
 }
 

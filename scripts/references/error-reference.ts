@@ -4,10 +4,12 @@ import { markdownTable } from './markdown-table.ts';
 
 const EXIT_MEANING: Readonly<Record<keyof typeof EXIT, string>> = {
   done: 'Done: reproduced, within tolerance, or nothing published to compare with.',
-  error: 'An error, or the run was cancelled. `verify` and `doctor` end with it when they find a fault.',
+  error:
+    'An error, or the run was cancelled. `verify`, `doctor`, `gpu install` and `model inspect --strict` end with it when they find a fault.',
   usage: 'Wrong usage: an unknown option, a wrong value, an invalid configuration.',
-  partial: 'Done in part: some ROIs or images failed. `summary.json` lists them; `npx reignite retry` runs them again.',
-  differs: 'Done, and the verdict of a task is `differs`.',
+  partial:
+    'Done in part: some ROIs or images failed. `summary.json` lists them; `npx reignite retry`, or the same `predict` command, runs them again.',
+  differs: 'Done, and the verdict of a task is `differs`, or `model parity` found a difference above its tolerance.',
   hungUp: 'The terminal was closed. The run stays open.',
   interrupted: 'Ctrl-C. The run stays open; the same command resumes it.',
   brokenPipe: 'The program that read the output closed it, such as `head`.',
@@ -27,9 +29,9 @@ export function errorReference(): string {
     'Every error has a code, one sentence that says what happened, and one that says what to do. With `--json` it is `{"error": {"code", "cause", "remedy"}}` on stdout. `--debug` adds the stack trace. A failed workflow or activity has the same code as the type of its failure in the Temporal UI.',
     '## Exit status',
     markdownTable(['Status', 'Meaning'], statuses),
-    'Only `run`, `watch`, `retry` and `predict` end with 3; only `run`, `watch`, `retry` and `compare` end with 4. If several apply, the first of 2, 1, 3, 4 is used.',
+    'Only `run`, `watch`, `retry` and `predict` end with 3; only `run`, `watch`, `retry`, `compare` and `model parity` end with 4. If several apply, the first of 2, 1, 3, 4 is used.',
     '## Error codes',
-    'Codes are stable. A retryable error is tried again by itself; an activity that makes progress is retried without limit. The message of an error may give a more precise remedy than this table.',
+    'Codes are stable. In a run, an activity that fails with a retryable error is retried automatically, without limit while it makes progress. The message of an error may give a more precise remedy than this table.',
     markdownTable(['Code', 'Retryable', 'What to do'], codes),
   ].join('\n\n');
 }

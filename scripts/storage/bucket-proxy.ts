@@ -51,7 +51,7 @@ async function answer(
   proxy.requests += 1;
   const isRead = asked.method === 'GET' || asked.method === 'HEAD';
   if (fault === 'cut') return void asked.socket.destroy();
-  if (fault === 500 || fault === 503) return fail(response, fault);
+  if (fault === 403 || fault === 500 || fault === 503) return fail(response, fault);
   if (fault === 'stale' && isRead) return fail(response, 404);
   const { status, headers, content } = await forward(target, asked, body);
   if (asked.method === 'PUT') proxy.sent += body.length;
@@ -83,7 +83,7 @@ function forward(target: number, asked: IncomingMessage, body: Buffer) {
 }
 
 function fail(response: ServerResponse, status: number): void {
-  const code = { 404: 'NoSuchKey', 500: 'InternalError', 503: 'SlowDown' }[status] ?? 'Unknown';
+  const code = { 403: 'AccessDenied', 404: 'NoSuchKey', 500: 'InternalError', 503: 'SlowDown' }[status] ?? 'Unknown';
   response.writeHead(status, { 'Content-Type': 'application/xml' });
   response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>${code}</Message></Error>`);
 }

@@ -93,7 +93,7 @@ describe('--classes', () => {
     expect(classes.missed.perClass).toMatchObject({ Stroma: 1, other: 0 });
     expect(JSON.parse(await readFile(at('out-stroma', 'metrics', 'he.classes.json'), 'utf8'))).toEqual(classes);
     expect(stderr).toMatch(
-      /^WARNING: The masks .* They count as "other"\. Counting them as missed, Overall is 0\.\d+ instead of 1\.0000/m,
+      /^WARNING: The masks .* They count as "other"\. If they count as missed, the overall Dice is 0\.\d+ instead of 1\.0000/m,
     );
     const table = await evaluate('he', 'wrong', '--classes', 'stroma, reactive EPITHELIUM');
     expect(table.stdout.split('\n').map((line) => line.trim().split(/ {2,}/)[0])).toEqual([

@@ -32,7 +32,7 @@ describe('a record whose nuclei were published with the declared settings', () =
     const second = await run(spoiled.served, 'second');
     const verdict = CellsVerdictFile.parse(JSON.parse(await readFile(join(second, 'verdict', 'nuclei.json'), 'utf8')));
     expect(verdict.inference.verdict).toBe('reproduced');
-    expect(verdict.inference.reason).toContain('Compared with the declared settings');
+    expect(verdict.inference.reason).toContain('The verdict uses the declared settings');
     const [inEffect, chosen] = verdict.readings ?? [];
     expect(inEffect).toMatchObject({ name: 'settings in effect', tile: 512, chosen: false });
     expect(chosen).toMatchObject({ name: 'declared settings', tile: 128, confidence: 0.6, iou: 0.4, chosen: true });

@@ -6,6 +6,8 @@ import { FakeUploads } from './fake-uploads.ts';
 
 /** What a request is answered with instead of the truth. */
 export type BucketFault =
+  /** The account may not do this. */
+  | 403
   | 500
   | 503
   /** The connection ends before the answer; the object is not written. */
@@ -80,6 +82,7 @@ async function answer(state: FakeS3, request: IncomingMessage, response: ServerR
   state.requests.push(asked);
   const fault = state.fault(asked);
   if (fault === 'cut') return void request.socket.destroy();
+  if (fault === 403) return fail(response, fault, 'AccessDenied');
   if (fault === 500 || fault === 503) return fail(response, fault, fault === 503 ? 'SlowDown' : 'InternalError');
   if (fault === 'lost reply') {
     if (state.uploads.answer(asked, body, state.objects) === undefined) carryOut(state, asked, request, body);

@@ -42,7 +42,7 @@ async function inOnePiece({ path, file }: OpenArchive, { entry, name, dataStart 
   const packed = Buffer.allocUnsafe(compressedSize);
   const { bytesRead } = await file.read(packed, 0, compressedSize, dataStart);
   if (bytesRead < compressedSize) {
-    throw new ReigniteError('ARCHIVE_CORRUPT', `${path}, member ${JSON.stringify(name)}: was cut off.`);
+    throw new ReigniteError('ARCHIVE_CORRUPT', `${path}, member ${JSON.stringify(name)}: the data ends early.`);
   }
   if (compressionMethod === STORED) return packed;
   // A limit of 0 means no limit.
@@ -126,7 +126,7 @@ function checkContent(archive: string, { entry, name }: CheckedEntry, { size, cr
   const hex = (value: number) => value.toString(16).padStart(8, '0');
   throw new ReigniteError(
     'ARCHIVE_CORRUPT',
-    `${archive}, member ${JSON.stringify(name)}: unpacked to ${size} bytes with CRC-32 ${hex(crc32)}; ` +
+    `${archive}, member ${JSON.stringify(name)}: it was unpacked to ${size} bytes with CRC-32 ${hex(crc32)}; ` +
       `the archive states ${entry.uncompressedSize} bytes with ${hex(entry.crc32)}.`,
   );
 }

@@ -32,7 +32,7 @@ export async function beginAttempt(work: string, roi: string, signal: AbortSigna
     await rm(path, { force: true });
     throw new ReigniteError(
       'ROI_SET_ASIDE',
-      `ROI ${roi}: ${attempts} attempts in a row ended their worker process at the same tile row.`,
+      `ROI ${roi}: ${attempts} attempts in a row failed in inference, or ended their worker process, at the same tile row.`,
     );
   }
   await writeFileAtomic(path, JSON.stringify({ marker, attempts: attempts + 1 }));

@@ -98,7 +98,7 @@ function scoresTable({ task, scores }: ComparedTask): Html {
   ]);
   const name = taskNamed(task).scoreName;
   const shown = table(
-    `${name} of A and B on the same patients`,
+    `${TASK_TITLES[task]}: ${name} of A and B on the same patients`,
     ['', 'A', 'B', 'B − A', '95 % interval of B − A'],
     rows,
   );
@@ -121,7 +121,7 @@ function agreementTable(compared: ComparedTask): Html {
   const what = isMask ? 'equal' : 'with a counterpart';
   const areas = hasAreas ? ['mm² of A', 'mm² of B'] : [];
   const head = ['', `${unit} of A`, `${unit} of B`, what, isMask ? 'Dice of A and B' : 'F1 of A and B', ...areas];
-  const shown = table('Agreement of A and B, without the ground truth', head, rows);
+  const shown = table(`${TASK_TITLES[compared.task]}: agreement of A and B, without the ground truth`, head, rows);
   // Of slides there is no other table.
   return hasAreas ? shown : html`<details><summary>Agreement of A and B per class</summary>${shown}</details>`;
 }

@@ -11,6 +11,7 @@ import { readersOn, readReaderAnnotations } from '../dataset/readers-annotations
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { inside } from '../files/inside.ts';
+import { AI } from '../metrics/agreement.ts';
 import { drawCellsLayers } from '../report/layers/cells-layers.ts';
 import { drawLayers } from '../report/layers/draw-layers.ts';
 import { MAX_VIEWED } from '../report/layers/layer-writer.ts';
@@ -25,6 +26,17 @@ import { type StandalonePage, writeStandalonePage } from '../report/page/standal
 import { reportFolder } from '../results/results-folder.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import type { Evaluated, EvaluationInput, ScoreRow } from './evaluation.ts';
+
+/** What the page says first: the mean over the readers where points are scored, else the first number. */
+export function evaluationAnswer(rows: readonly ScoreRow[], name: string): string {
+  const withReaders = rows.filter(({ label }) => label.endsWith(`| ${AI}`)).flatMap(({ value }) => value ?? []);
+  if (withReaders.length > 1) {
+    const mean = withReaders.reduce((sum, value) => sum + value, 0) / withReaders.length;
+    return `Mean ${name} with ${withReaders.length} readers: ${mean.toFixed(4)}`;
+  }
+  const first = rows.find(({ label }) => label.endsWith(`| ${AI}`)) ?? rows[0];
+  return first === undefined ? 'No score.' : `${first.label}: ${name} ${first.value?.toFixed(4) ?? first.without}`;
+}
 
 /** The page of an evaluation: several tasks may share a folder. */
 export function evaluationPage(out: string, task: Task): string {
@@ -48,12 +60,11 @@ export async function writeEvaluationPage(
   const layers = await drawLayers(out, rois, { known: await readLayersFile(out) });
   const overview = await readOverview(await overviewFileIn(data)).catch(() => []);
   const { rows, images } = evaluated;
-  const [first] = rows;
   const name = taskNamed(task).scoreName;
   const page: StandalonePage = {
     title: `${TASK_TITLES[task]}: ${basename(predictions)}`,
     question: `How do these predictions score? ${TASK_TITLES[task]}`,
-    answer: first === undefined ? 'No score.' : `${first.label}: ${name} ${first.value?.toFixed(4) ?? first.without}`,
+    answer: evaluationAnswer(rows, name),
     tone: 'not comparable',
     lead: html`<strong>${basename(predictions)}</strong>, ${images} ${images === 1 ? 'ROI' : 'ROIs'}, scored under the paper's protocol on the record in ${basename(data)}.`,
     links: [

@@ -42,7 +42,7 @@ export function describeRemark(remark: AgreementRemark): string {
     case 'ai-without-points':
       return `The AI found nothing on ${remark.rois.join(', ')}; all cells there count as missed.`;
     case 'beyond-16-bit':
-      return `${remark.pair}: a count of ${remark.largest}, where the authors' 16-bit sums would wrap to 0.`;
+      return `${remark.pair}: a count of ${remark.largest}, which the authors' 16-bit sums would store modulo 65,536.`;
     case 'annotations-unused':
       return `${counted(remark.annotations, 'annotation')} unused (${remark.reason}: ${remark.ids.join(', ')}).`;
     case 'categories-doubtful':

@@ -86,7 +86,7 @@ export function describeWithoutPrediction(
   const left =
     `${whose} have no prediction for ${grouped(pixels)} of ${grouped(annotated)} annotated pixels (${percent(share)}): Unannotated, or a ` +
     `value that is not a label.`;
-  const counted = `Counting them as missed, Overall is ${overall.missed.toFixed(4)} instead of ${overall.shown.toFixed(4)}.`;
+  const counted = `If they count as missed, the overall Dice is ${overall.missed.toFixed(4)} instead of ${overall.shown.toFixed(4)}.`;
   return share > WORTH_A_WARNING ? `WARNING: ${left} ${TAKEN[taken]} ${counted}` : `${left} ${counted}`;
 }
 

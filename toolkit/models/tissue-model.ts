@@ -129,7 +129,7 @@ async function prepareBare(
   signal: AbortSignal | undefined,
 ): Promise<TissueModel> {
   if (mirroring) {
-    throw new ReigniteError('USAGE', `${bare.checkpoint} does not say along which axes it was trained mirrored.`, {
+    throw new ReigniteError('USAGE', `${bare.checkpoint} does not record the mirroring axes of its training.`, {
       remedy: 'Leave `--mirroring` out, or use the checkpoint that nnU-Net wrote.',
     });
   }

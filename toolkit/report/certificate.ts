@@ -7,8 +7,8 @@ import { RESULTS } from '../results/results-folder.ts';
 import { headlineOf } from './page/headline.ts';
 import type { JudgedTask, ReportData } from './report-data.ts';
 
-const HEAD = `# What was checked, when, and with which result, in the form of a CODECHECK configuration file. Put your name under
-# codechecker, and the address under which you publish this folder under report.
+const HEAD = `# What was checked, when, and with which result, in the form of a CODECHECK configuration file. Put your name into
+# the field codechecker, and the address at which you publish this folder into the field report.
 `;
 
 /**

@@ -9,7 +9,7 @@ import { shellWord } from '../shell-word.ts';
 
 /** Writes the configuration of a run to its results folder; of absolute paths, which name people, the last part. */
 export async function writeConfiguration(results: string, config: RunConfig): Promise<void> {
-  const head = `# The effective configuration of this run: \`npx reignite run --profile ${RESULTS.configuration.path}\`.\n# Of absolute paths only the last part is kept: put yours in place of PATH.\n`;
+  const head = `# The effective configuration of this run: \`npx reignite run --profile ${RESULTS.configuration.path}\`.\n# Absolute paths are shortened to their last part: replace PATH with your folder.\n`;
   await writeFileAtomic(RESULTS.configuration.in(results), head + stringify(withoutFolders(config)));
 }
 

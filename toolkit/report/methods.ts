@@ -83,7 +83,7 @@ function methodsOf(task: Task, config: Config, data: ReportData): string {
 /** The regions behind a task's numbers: a failed one is in none. */
 function regionsOf(task: Task, { summary }: ReportData): string {
   const { total = 0, failed = 0 } = summary.tasks[task]?.rois ?? {};
-  const regions = counted(total - failed, 'test region');
+  const regions = counted(total - failed, 'test ROI');
   return failed === 0 ? `all ${regions}` : `${regions} (inference failed in ${failed} more)`;
 }
 
@@ -101,7 +101,7 @@ function enginesText(data: ReportData): string[] {
   const machines = environments.filter(({ role }) => role === 'inference').map(machineText);
   const where = machines.length === 0 || computed === 0 ? '' : ` on ${listed([...new Set(machines)])}`;
   const threads = config?.inference.threads ?? 0;
-  const using = computed === 0 ? '' : `, ${threads === 0 ? 'all cores' : counted(threads, 'thread')} per session`;
+  const using = computed === 0 ? '' : `, with ${threads === 0 ? 'all cores' : counted(threads, 'thread')} per session`;
   const reused =
     cached === 0
       ? ''
@@ -137,19 +137,19 @@ function tolerancesText({ tasks }: ReportData, { he, cells, published }: Verdict
       : []),
     ...(hasCells
       ? [
-          `detected cells counted as reproduced when every point had a counterpart of its class within ${cells.reproduced.maxDistance} px or a score within ${cells.reproduced.maxScoreDifference} of the threshold`,
+          `detected cells counted as reproduced when every point had a counterpart of its class within ${cells.reproduced.maxDistance} px or a detection score within ${cells.reproduced.maxScoreDifference} of the threshold`,
         ]
       : []),
   ];
   const near = [
     ...(hasTissue
       ? [
-          `at most ${percent(he.tolerance.maxDifferingFraction)} of the pixels differed, ${percent(he.tolerance.minLowConfidenceFraction)} of them with a confidence of at most ${he.tolerance.maxConfidence}, and every Dice was within ${he.tolerance.maxDiceDifference} (classes of fewer than ${he.minClassPixels} ground-truth pixels did not count)`,
+          `at most ${percent(he.tolerance.maxDifferingFraction)} of the pixels differed, at least ${percent(he.tolerance.minLowConfidenceFraction)} of them with a confidence of at most ${he.tolerance.maxConfidence}, and every Dice over all ROIs was within ${he.tolerance.maxDiceDifference} unless near ties or half precision explained the difference (classes of fewer than ${he.minClassPixels} ground-truth pixels did not count)`,
         ]
       : []),
     ...(hasCells
       ? [
-          `${percent(cells.tolerance.minMatchedFraction)} of the points had a counterpart within ${cells.tolerance.maxDistance} px and every F1 was within ${cells.tolerance.maxF1Difference}`,
+          `at least ${percent(cells.tolerance.minMatchedFraction)} of the points had a counterpart within ${cells.tolerance.maxDistance} px and every F1 was within ${cells.tolerance.maxF1Difference}`,
         ]
       : []),
   ];
@@ -161,7 +161,7 @@ function tolerancesText({ tasks }: ReportData, { he, cells, published }: Verdict
   ];
   return (
     `The reproduced predictions were compared with the published ones: ${reproduced.join('; ')}. They were within tolerance when ${near.join('; for cells, when ')}. ` +
-    'This had to hold in every region and over all regions together; no correction for multiple comparisons was made.' +
+    'The limits for pixels and points had to hold in every ROI and over all ROIs together, those for Dice and F1 over all ROIs together; no correction for multiple comparisons was made.' +
     (evaluated.length === 0 ? '' : ` In addition, ${evaluated.join(', and ')}.`)
   );
 }
@@ -175,7 +175,7 @@ function intervalsText({ tasks }: ReportData): string[] {
     ),
   );
   return [
-    `Intervals are 95 % percentile intervals of ${known.resamples} resamples of patients (${patients.join(', ')}; ${known.generator}, seed ${known.seed}), with linear quantiles; the regions of a patient stay together, and differences are paired. No interval is given for a number that rests on one patient.`,
+    `Intervals are 95 % percentile intervals of ${known.resamples} resamples of patients (${patients.join(', ')}; ${known.generator}, seed ${known.seed}), with linear quantiles; the ROIs of a patient stay together, and differences are paired. No interval is given for a number that rests on one patient.`,
   ];
 }
 

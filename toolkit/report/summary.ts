@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import { kindOfNumber, Provenance } from '../dataset/provenance.ts';
-import { Verdict } from '../verdict/verdict-file.ts';
+import { Verdict, VerdictEngine } from '../verdict/verdict-file.ts';
 
 const TaskSummary = z.object({
   verdict: Verdict,
+  engine: VerdictEngine.pick({ engine: true, precision: true, provider: true })
+    .optional()
+    .describe('How the networks ran, where not with the exact engine'),
   rois: z.object({
     total: z.int().min(0),
     computed: z.int().min(0),

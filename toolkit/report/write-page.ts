@@ -58,11 +58,11 @@ function pageOf(data: ReportData, sections: readonly Html[], layers: readonly Ro
   ];
   return html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${answer} ${comparedText(provenance, summary.record)}</title><link rel="icon" href="data:,"><link rel="stylesheet" href="assets/report.css"></head><body>
+<title>${answer}${provenance.kind === 'synthetic' ? '' : ` ${comparedText(provenance, summary.record)}`}</title><link rel="icon" href="data:,"><link rel="stylesheet" href="assets/report.css"></head><body>
 <a class="skip" href="#main">Skip to the verdict</a>
 <header>${banner(data)}<h1>${question}</h1>
 <p class="answer" data-verdict="${provenance.kind === 'synthetic' ? 'synthetic' : verdict}">${answer}</p>
-<p class="lead">${sentence} Profile ${summary.profile}; compared: ${comparedText(provenance, summary.record)}.</p>
+<p class="lead">${sentence} Profile: ${summary.profile}. Compared with: ${comparedText(provenance, summary.record)}.</p>
 <nav aria-label="Sections"><ul>${links.map(([id, text]) => html`<li><a href="#${id}">${text}</a></li>`)}</ul></nav></header>
 <main id="main">
 <section aria-label="Verdict"><div class="first"><div><h2 class="plain">What differs most</h2>${worstSection(data, layers)}</div>
@@ -70,7 +70,7 @@ function pageOf(data: ReportData, sections: readonly Html[], layers: readonly Ro
 ${verdictSection(data)}${tolerancesSection(data)}${failuresSection(data)}</section>
 ${STYLE_SWITCH}
 ${sections}
-<section><h2 id="discrepancies">Discrepancy report</h2><p>Where the authors' code, the paper and the record disagree. Each effect was measured in this run${provenance.kind === 'synthetic' ? ', on synthetic data' : ''}; the numbers above follow the authors' code throughout.</p>${discrepanciesSection(data)}</section>
+<section><h2 id="discrepancies">Discrepancy report</h2><p>Where the authors' code, the paper and the record disagree. Effects were measured in this run${provenance.kind === 'synthetic' ? ', on synthetic data' : ''}, unless an entry says otherwise; the numbers above follow the authors' code throughout.</p>${discrepanciesSection(data)}</section>
 <section><h2 id="facts">Run facts</h2>${factsSection(data)}</section>
 <section><h2 id="cite">How to cite</h2>${citeSection(data, version)}</section>
 </main><footer>Written by reignite ${version}. SHA-256 of every file: manifest.sha256 of the results folder.</footer>
@@ -83,7 +83,7 @@ ${viewerData(data.tasks, layers, provenance.kind)}
 /** What a reader must see first: that the data are not real. */
 function banner({ provenance }: ReportData): Html {
   if (provenance.kind !== 'synthetic') return NOTHING;
-  return html`<p class="banner" role="note"><strong>Synthetic data.</strong> The record marks its images as synthetic: there is no tissue, no patient and no reader behind these numbers. They show that the pipeline works; this says nothing about the paper.</p>
+  return html`<p class="banner" role="note"><strong>Synthetic data.</strong> The record marks its images as synthetic: there is no tissue, no patient and no reader behind these numbers. They test the pipeline and say nothing about the paper.</p>
 `;
 }
 

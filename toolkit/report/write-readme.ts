@@ -50,11 +50,11 @@ ${inElement(rerunCommand(data))}
 
 | | |
 |---|---|
-| [report/index.html](report/index.html) | the report: verdicts, numbers, figures, every region; opens from disk (report.zip: the same as one file) |
+| [report/index.html](report/index.html) | the report: verdicts, scores, figures, every ROI; opens from disk (report.zip: the same as one file) |
 | summary.json | how the run ended, and its verdicts |
 | metrics/, verdict/ | every score; the evidence for the verdicts, and the discrepancy report |
 | inference/, figures/ | masks, points and figures, named as in the record |
-| confidence/, candidates/ | the confidence of each pixel; all candidates of the detectors, with scores |
+| confidence/, candidates/ | the confidence of each pixel; candidates of the detectors with a detection score above 0.25 |
 | configuration.yaml, environment/, models/, trace.jsonl | configuration, machines, models, and the times of each activity |
 | codecheck.yml | what was checked, when, and with which result, for a certificate |
 | ro-crate-metadata.json, workflow/ | the folder as a Workflow Run RO-Crate |

@@ -6,6 +6,7 @@ import {
   CreateMultipartUploadCommand,
   ListMultipartUploadsCommand,
   ListPartsCommand,
+  type ListPartsCommandOutput,
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
@@ -121,13 +122,18 @@ async function openUpload(s3: S3Client, target: Target, abort: Abort): Promise<s
   return (await s3.send(new CreateMultipartUploadCommand(target), abort)).UploadId;
 }
 
-/** None where listing is not allowed: the file is then sent from its start. */
 async function uploadsOf(s3: S3Client, { Bucket, Key }: Target, abort: Abort): Promise<string[]> {
+  const list = new ListMultipartUploadsCommand({ Bucket, Prefix: Key });
+  const uploads = (await unlessRefused(() => s3.send(list, abort)))?.Uploads ?? [];
+  return uploads.flatMap((each) => (each.Key === Key && each.UploadId !== undefined ? [each.UploadId] : []));
+}
+
+/** Without permission to list, a file is sent from its start. */
+async function unlessRefused<Result>(list: () => Promise<Result>): Promise<Result | undefined> {
   try {
-    const { Uploads } = await s3.send(new ListMultipartUploadsCommand({ Bucket, Prefix: Key }), abort);
-    return (Uploads ?? []).flatMap((each) => (each.Key === Key && each.UploadId !== undefined ? [each.UploadId] : []));
+    return await list();
   } catch (error) {
-    if (statusOf(error) === REFUSED) return [];
+    if (statusOf(error) === REFUSED) return undefined;
     throw error;
   }
 }
@@ -138,9 +144,10 @@ async function partsOf(s3: S3Client, upload: Upload, abort: Abort): Promise<Read
   let marker: string | undefined;
   do {
     const page = { ...upload, ...(marker === undefined ? {} : { PartNumberMarker: marker }) };
-    const answer = await unlessGone(() => s3.send(new ListPartsCommand(page), abort));
+    const list = new ListPartsCommand(page);
+    const answer = await unlessGone(async () => (await unlessRefused(() => s3.send(list, abort))) ?? {});
     if (answer === undefined) return 'gone';
-    const { Parts, IsTruncated, NextPartNumberMarker } = answer;
+    const { Parts, IsTruncated, NextPartNumberMarker }: Partial<ListPartsCommandOutput> = answer;
     for (const { PartNumber, ETag } of Parts ?? []) {
       if (PartNumber !== undefined && ETag !== undefined) found.set(PartNumber, ETag);
     }

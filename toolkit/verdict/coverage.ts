@@ -17,7 +17,7 @@ export function partialCoverage(
   const named = left.slice(0, MAX_NAMED).map(({ roi, reason }) => (reason === undefined ? roi : `${roi}: ${reason}`));
   const more = left.length - named.length;
   return [
-    `WARNING: The verdict is about ${rois.length - left.length} of ${counted(rois.length, 'ROI')}. Not compared: ` +
+    `WARNING: The verdict covers only ${rois.length - left.length} of ${counted(rois.length, 'ROI')}. Not compared: ` +
       `${named.join(' ')}${more > 0 ? ` And ${more} more.` : ''}`,
   ];
 }

@@ -119,11 +119,11 @@ function orOtherSettings(explanation: PointsExplanation, hasOtherSettings: boole
 
 const EXPLANATIONS: Readonly<Record<PointsExplanation, string>> = {
   identical: 'No difference was found.',
-  'near the threshold': 'The differing points have scores so near the threshold that rounding decides.',
-  moved: 'The differences are small shifts of the points, as another floating-point precision causes.',
+  'near the threshold': 'The differing points have detection scores so near the threshold that rounding decides.',
+  moved: 'The differences are small shifts of the points, such as another floating-point precision causes.',
   'few points': 'Few points differ, within the tolerance; neither their scores nor small shifts explain all of them.',
   'changed settings': 'This run detects with other settings than those of the published points.',
-  'other settings': 'Other settings of the authors explain the differences.',
+  'other settings': "The other settings in the authors' script explain the differences.",
   unexplained: 'Neither rounding nor known other settings explain the differences.',
 };
 
@@ -143,9 +143,9 @@ function judgeInference(
   const verdict = mostSevere([verdictOnPoints(pooled, tolerances), onF1, ...rois.map((roi) => roi.verdict)]);
   const outside = rois.filter((roi) => roi.verdict === 'differs').length;
   const parts = [
-    `${grouped(pooled.matched)} of ${counted(pooled.published, 'published point')} matched, ${grouped(pooled.extra)} additional in this run`,
-    `largest distance ${pooled.farthest.toFixed(3)} px`,
-    `largest difference of an F1 ${shortNumber(farthest)}`,
+    `${grouped(pooled.matched)} of ${counted(pooled.published, 'published point')} matched, ${grouped(pooled.extra)} more found in this run only`,
+    `the largest distance of a matched point is ${pooled.farthest.toFixed(3)} px`,
+    `the largest difference of an F1 is ${shortNumber(farthest)}`,
     ...(outside === 0 ? [] : [`${counted(outside, 'image is', 'images are')} outside the tolerance`]),
     ...(left === 0 ? [] : [`${counted(left, 'image')} cannot be compared`]),
   ];
@@ -156,7 +156,7 @@ function judgeInference(
 
 function judgeEvaluation(scored: DetectionMetrics, printed: PrintedF1 | undefined, without: number): EvaluationVerdict {
   if (printed === undefined || without === 0) return compareWithPrinted(scored, printed);
-  const reason = `${counted(without, 'image')} cannot be compared; the published F1 values are about all.`;
+  const reason = `${counted(without, 'image')} cannot be compared, but the published F1 values cover all images.`;
   return { verdict: 'not comparable', reason };
 }
 

@@ -170,13 +170,14 @@ const EXPLANATIONS: Readonly<Record<MaskExplanation, string>> = {
   identical: 'No difference was found.',
   ties: 'The differing pixels are near ties: rounding decides between two labels.',
   'half precision':
-    'Half precision, which the authors used, explains the differences: few pixels differ, each with a low confidence.',
+    'Half precision, which the authors used, can explain the differences: few pixels differ, each with a low confidence.',
   unexplained: 'Neither rounding nor half precision explains the differences.',
 };
 
 function judgeRoi(judged: JudgedRoi, tolerances: Tolerances): HeRoiVerdict {
   const { roi } = judged;
-  if (judged.kind === 'not compared') return { roi, verdict: 'not comparable', reason: judged.reason, difference: null };
+  if (judged.kind === 'not compared')
+    return { roi, verdict: 'not comparable', reason: judged.reason, difference: null };
   const { between: _between, ...comparison } = judged.comparison;
   const explanation = explanationOf(judged.comparison, tolerances);
   return {
@@ -215,7 +216,7 @@ function judgeInference(
     ...(pooled.differing === 0
       ? []
       : [`differing pixels have a confidence of at most ${shortNumber(pooled.largestConfidence)}`]),
-    ...(pooled.pixels === 0 ? [] : [`largest difference of a Dice ${shortNumber(farthest)}`]),
+    ...(pooled.pixels === 0 ? [] : [`the largest difference of a Dice is ${shortNumber(farthest)}`]),
     ...(outside === 0 ? [] : [`${counted(outside, 'ROI is', 'ROIs are')} outside the tolerance`]),
     ...(left === 0 ? [] : [`${counted(left, 'ROI')} cannot be compared`]),
   ];
@@ -251,7 +252,7 @@ function expectedOf(
 function expectedText({ runs, differingFraction: { low, high, found } }: HalfPrecisionComparison): string {
   const percent = (share: number) => `${shortNumber(100 * share)} %`;
   return (
-    `After ${runs} repeated runs in half precision, one more would change ${percent(low)} to ${percent(high)} of the pixels ` +
+    `According to ${runs} repeated runs in half precision, one more would change ${percent(low)} to ${percent(high)} of the pixels ` +
     `(95 % prediction interval); here it is ${percent(found)}.`
   );
 }

@@ -11,8 +11,8 @@ export interface TumourClasses {
 
 const DEFINITION =
   'Tumour proportion score: PD-L1 positive tumour cells among all tumour cells, in percent, ' +
-  'counted within the image of the data set and not over a whole section; ' +
-  'all points count for readers, points in the annotated box for the AI.';
+  'counted in the ROI and not over the whole slide; ' +
+  'all points of a reader count; of the AI, only those in the annotated box.';
 
 /** Bounds of the categories < 1 %, 1 to 49 %, >= 50 %. */
 const CATEGORIES = [1, 50];

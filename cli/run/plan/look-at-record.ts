@@ -147,7 +147,7 @@ export function lookLines(look: RecordLook | NoLook, { all = false } = {}): read
       : 'in the data folder';
   const shown = [...found('fail'), ...found('warn'), ...found('unknown'), ...(all ? passed : [])];
   return [
-    `Record checked (${where}): ${passed.length} of ${look.checks.length} as expected`,
+    `Record checked (${where}): ${passed.length} of ${look.checks.length} checks passed`,
     ...look.archives
       .filter(isRenamed)
       .map(({ key, kind }) => `  ${key} is used as the archive of ${kind ?? 'several folders'}`),

@@ -75,12 +75,12 @@ function fileLines({ files, bytes, disk, hours }: RunPlan): string[] {
 function taskLines(plan: TaskPlan): string[] {
   const { task, rois, cached, outstanding, tiles, hours, secondsPerTile, basis, expected } = plan;
   const title = TASK_TITLES[task];
-  const pace = `${secondsPerTile.toPrecision(2)} s per tile and network, ${basis}`;
+  const pace = `${secondsPerTile.toPrecision(2)} s per tile and fold, ${basis}`;
   if (expected !== undefined) {
     const time = timeText(expected.hours * 3_600);
     return [
       `${title}: ${expected.rois} ROIs in the record`,
-      `  about ${expected.tiles} tile passes: ${time} (${pace})`,
+      `  about ${expected.tiles} tiles to predict, counted once per fold: ${time} (${pace})`,
     ];
   }
   if (rois === undefined) return [`${title}: the number of ROIs is known once their list is downloaded (${pace})`];
@@ -90,7 +90,7 @@ function taskLines(plan: TaskPlan): string[] {
   return [
     `${title}: ${counted(rois.length, 'ROI')}, ${cached} in the cache, ${outstanding} to compute`,
     ...[...reasons].map(([reason, count]) => `  ${count}: ${reason}`),
-    ...(outstanding === 0 ? [] : [`  ${tiles} tile passes: ${time} (${pace})`]),
+    ...(outstanding === 0 ? [] : [`  ${tiles} tiles to predict, counted once per fold: ${time} (${pace})`]),
   ];
 }
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { InferRoiInput } from '../../../activities/inputs.ts';
 import { createInferRoi } from '../../../activities/task/infer-roi.ts';
 import { createPrepareModel } from '../../../activities/task/prepare-model.ts';
+import { createProbeInference } from '../../../activities/task/probe-inference.ts';
 import { InferenceConfig } from '../../../config/schema.ts';
 import { TaskSettings } from '../../../config/task-config.ts';
 import { RoiStem } from '../../../toolkit/brands.ts';
@@ -81,6 +82,36 @@ describe('inferRoi, of tissue', () => {
     expect(second).toMatchObject({ roi, cached: true, key: first.key });
     expect(await bytesOf(outputs)).toEqual(undisturbed);
     expect(await readdir(home.work)).toEqual([]);
+  });
+
+  it('keeps what the fast engine makes apart, and refuses to store it under the key of the exact one', async () => {
+    const { activity, input } = await setUp();
+    const exact = await runActivity(activity, input);
+    const fast = {
+      ...input,
+      engine: { ...input.engine, engine: 'fast', precision: 'float32' } as const,
+      inference: { ...input.inference, engine: 'fast' } as const,
+    };
+    const other = await runActivity(activity, fast);
+    expect(other).toMatchObject({ cached: false });
+    expect(other.key).not.toBe(exact.key);
+    const { activity: again, input: planned } = await setUp();
+    await expect(runActivity(again, { ...fast, engine: planned.engine })).rejects.toMatchObject({
+      code: 'PROVIDER_UNAVAILABLE',
+      message: expect.stringContaining('the fast engine in float32; the run was planned for the exact engine'),
+    });
+  });
+
+  it('is planned with the engine that will run', async () => {
+    const { home, input } = await setUp();
+    const probe = createProbeInference({ home }, engines);
+    const inference = { ...input.inference, engine: 'fast' } as const;
+    expect(await runActivity(probe, { task: 'he', model, inference })).toMatchObject({
+      engine: 'fast',
+      precision: 'float32',
+    });
+    const { engine, precision } = await runActivity(probe, { task: 'he', model, inference: input.inference });
+    expect([engine, precision]).toEqual(['exact', undefined]);
   });
 
   it.each(['CANCELLED', 'WORKER_SHUTDOWN'] as const)(

@@ -44,6 +44,30 @@ describe('images of a prediction', () => {
   });
 });
 
+describe('a prediction that nothing works on', () => {
+  const open = (status: string, paused: boolean): KnownPrediction => {
+    const known = prediction([], ['one']);
+    return { ...known, description: { ...known.description, status, paused } };
+  };
+
+  it.each([
+    ['running', true, 'paused: run `npx reignite resume` to resume', 'the prediction is paused'],
+    ['interrupted', false, 'interrupted: run the same command to resume', 'the prediction is interrupted'],
+    [
+      'interrupted',
+      true,
+      'paused, interrupted: run `npx reignite resume`, then the same command to resume',
+      'the prediction is paused, interrupted',
+    ],
+  ])('is described as `status` does: %s, paused %s', async (status, paused, said, because) => {
+    const known = open(status, paused);
+    expect(explainPrediction(known).lines[0]).toBe(`${RUN}: ${said}`);
+    expect(explainPrediction(known).document).toMatchObject({ status, paused });
+    const expected = { state: 'outstanding', because: `It has not been predicted yet: ${because}.` };
+    expect(await stateOf(known, 'one')).toMatchObject({ images: [expected] });
+  });
+});
+
 describe('a slide', () => {
   it('that failed before its strips is explained', async () => {
     const known = prediction([step('planSlide', 'slide: strips', { outcome: 'failed', failure: NO_TISSUE })]);

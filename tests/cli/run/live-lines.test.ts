@@ -24,6 +24,12 @@ describe('liveLines', () => {
     expect(lines[2]).toBe('now: roi3 41 %, writing the report');
   });
 
+  it('names what several tasks do at the same time once', () => {
+    const steps = ['loading the model'];
+    const lines = liveLines([stage({ steps }), stage({ stage: 'pdl1', steps })], [], 20_000, 100, PLAIN);
+    expect(lines.at(-1)).toBe('now: loading the model');
+  });
+
   it('measures a download in bytes, with rate and time left', () => {
     const first = { at: 0, done: 1_000_000_000 };
     const bytes = { done: 3_000_000_000, of: 8_000_000_000 };

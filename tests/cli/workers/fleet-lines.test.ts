@@ -42,7 +42,7 @@ describe('waitingGroups', () => {
       { queue: 'inference', activities: 1, reason: 'no worker serves the queue' },
     ]);
     expect(waitingGroups([waits, { ...waits, last: failed }], [IDLE])).toEqual([
-      { queue: 'inference', activities: 1, reason: 'about to be started' },
+      { queue: 'inference', activities: 1, reason: 'they are about to be started' },
       { queue: 'inference', activities: 1, reason: `the last attempt failed: ${failed.message}` },
     ]);
   });

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { isGrpcServiceError } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import { tsToMs } from '@temporalio/common/lib/time.js';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { listRuns } from '../../../runtime/run/find-run.ts';
 import { connectTo } from '../../../runtime/server/connection.ts';
 import { type EmbeddedServer, startEmbeddedServer } from '../../../runtime/server/embedded-server.ts';
@@ -69,6 +69,10 @@ async function onceAnswered<Answer>(ask: () => Promise<Answer>): Promise<Answer>
       if (!isGrpcServiceError(error) && !isGrpcServiceError(cause)) throw error;
     }
   }
+}
+
+async function* iterate<Item>(items: readonly Item[]): AsyncGenerator<Item> {
+  yield* items;
 }
 
 async function retentionOf(server: ServerAddress): Promise<number> {
@@ -151,6 +155,28 @@ describe('startEmbeddedServer', () => {
     expect(successor.address).toBe(ended.address);
     await expect(onceAnswered(() => listRuns(client))).rejects.toMatchObject({ code: 'TEMPORAL_UNREACHABLE' });
     await expect(connectTo(ended)).rejects.toMatchObject({ code: 'TEMPORAL_UNREACHABLE' });
+    await client.connection.close();
+  });
+
+  it('gives the current status of a run that the list still calls running', async () => {
+    const server = await start(join(root, 'behind'));
+    const client = await connectTo(server);
+    await startWorkflow(server, 'reproduce');
+    const before = await vi.waitUntil(async () => {
+      const listed = await listRuns(client);
+      return listed.length === 1 && listed;
+    }, 60_000);
+    await client.workflow.getHandle('reproduce').terminate();
+    const behind = vi.spyOn(client.workflow, 'list').mockImplementation(() =>
+      Object.assign(iterate(before), {
+        intoHistories: () => {
+          throw new Error('not asked for');
+        },
+      }),
+    );
+    expect(before.map(({ status }) => status.name)).toEqual(['RUNNING']);
+    expect((await listRuns(client)).map(({ status }) => status.name)).toEqual(['TERMINATED']);
+    behind.mockRestore();
     await client.connection.close();
   });
 

@@ -2,7 +2,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readersFile } from '../../../toolkit/dataset/layout.ts';
-import { writeEvaluationPage } from '../../../toolkit/evaluate/evaluation-page.ts';
+import { evaluationAnswer, writeEvaluationPage } from '../../../toolkit/evaluate/evaluation-page.ts';
 import { encodeNpy } from '../../../toolkit/numpy/npy.ts';
 import { readLayersFile } from '../../../toolkit/report/layers/layers-file.ts';
 import { PDL1 } from '../../../toolkit/tasks/pdl1.ts';
@@ -56,4 +56,14 @@ describe('writeEvaluationPage', () => {
     await writeEvaluationPage('pdl1', { ...input('rule'), categories: 'by-name' }, EVALUATED, '0.0.0');
     expect(await readersDrawn('rule')).not.toBe(byId);
   });
+});
+
+it('says the mean over the readers first, of masks the first score', () => {
+  const row = (label: string, value: number | null) => ({ label, value, without: 'absent' as const });
+  const readers = [row('RUMC: P1 | P2', 0.9), row('RUMC: P1 | AI', 0.5), row('RUMC: P2 | AI', 0.7)];
+  expect(evaluationAnswer(readers, 'F1')).toBe('Mean F1 with 2 readers: 0.6000');
+  expect(evaluationAnswer([row('P1 | P2', 0.9), row('P1 | AI', 0.5)], 'F1')).toBe('P1 | AI: F1 0.5000');
+  expect(evaluationAnswer([row('Overall', 0.8), row('Stroma', 0.1)], 'Dice')).toBe('Overall: Dice 0.8000');
+  expect(evaluationAnswer([row('Overall', null)], 'Dice')).toBe('Overall: Dice absent');
+  expect(evaluationAnswer([], 'Dice')).toBe('No score.');
 });

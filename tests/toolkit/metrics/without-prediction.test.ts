@@ -52,10 +52,10 @@ describe('pixels without a prediction', () => {
     };
     expect(say(0)).toBe(
       'The masks have no prediction for 0 of 1,000,000 annotated pixels (0 %): Unannotated, or a value that is not a label. ' +
-        'Counting them as missed, Overall is 0.9000 instead of 0.9500.',
+        'If they count as missed, the overall Dice is 0.9000 instead of 0.9500.',
     );
     expect(say(0.001)).not.toContain('WARNING');
-    expect(say(0.0011)).toMatch(/^WARNING: .*\(0\.11 %\).*Overall is 0\.9000 instead of 0\.9500/);
+    expect(say(0.0011)).toMatch(/^WARNING: .*\(0\.11 %\).*the overall Dice is 0\.9000 instead of 0\.9500/);
   });
 });
 

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { PartialRoi } from '../../../toolkit/nnunet/sliding-window/partial-roi.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
@@ -23,6 +23,55 @@ describe('PartialRoi', () => {
     expect([...read]).toEqual([2, 3]);
     expect(() => second.pathOf('carry-0-1')).toThrow('Expected a file of the partial result, got carry-0-1');
     expect(readdirSync(folder)).toHaveLength(2);
+  });
+
+  it('keeps files in memory until a commit is due, and writes only what is still needed', async () => {
+    const folder = await temporaryFolder();
+    const partial = PartialRoi.open(folder, IDENTITY, Number.POSITIVE_INFINITY);
+    const read = (of: PartialRoi, name: string) => {
+      const values = new Float32Array(2);
+      of.readFloats(name, 1, values);
+      return [...values];
+    };
+    const reused = Float32Array.of(1, 2, 3);
+    partial.writeFloats('carry-0-0', reused);
+    reused.fill(9);
+    partial.commit(NEXT, []);
+    expect(partial.next).toEqual(NEXT);
+    expect(read(partial, 'carry-0-0')).toEqual([2, 3]);
+    expect(readdirSync(folder)).toEqual(['state.json']);
+
+    partial.writeFloats('carry-0-1', Float32Array.of(4, 5, 6));
+    partial.writeBytes('labels-0', Uint8Array.of(7));
+    partial.commit({ row: 1, fold: 0 }, ['carry-0-0']);
+    partial.flush();
+    expect(readdirSync(folder)).toHaveLength(3);
+    partial.writeFloats('carry-1-0', Float32Array.of(8, 8, 8));
+    partial.commit({ row: 1, fold: 1 }, ['carry-0-1']);
+
+    const again = PartialRoi.open(folder, IDENTITY);
+    expect(again.next).toEqual({ row: 1, fold: 0 });
+    expect(read(again, 'carry-0-1')).toEqual([5, 6]);
+    expect(readFileSync(again.pathOf('labels-0'))).toEqual(Buffer.of(7));
+  });
+
+  it('drops a file of an earlier commit with the next one', async () => {
+    const folder = await temporaryFolder();
+    const partial = PartialRoi.open(folder, IDENTITY, Number.POSITIVE_INFINITY);
+    partial.writeFloats('carry-0-0', Float32Array.of(1));
+    partial.commit(NEXT, []);
+    partial.flush();
+    partial.commit({ row: 1, fold: 0 }, ['carry-0-0']);
+    expect(PartialRoi.open(folder, IDENTITY).next).toEqual(NEXT);
+    expect(() => partial.flush()).toThrow('Another process took over');
+
+    const next = PartialRoi.open(folder, IDENTITY, Number.POSITIVE_INFINITY);
+    next.commit({ row: 1, fold: 0 }, ['carry-0-0']);
+    next.flush();
+    const last = PartialRoi.open(folder, IDENTITY);
+    expect(last.next).toEqual({ row: 1, fold: 0 });
+    expect(() => last.pathOf('carry-0-0')).toThrow('Expected a file');
+    expect(readdirSync(folder)).toEqual(['state.json']);
   });
 
   it('writes over files that no commit needs, shorter ones too', async () => {

@@ -50,6 +50,21 @@ describe.skipIf(missing !== undefined)(`segmentation on WebGPU (${missing ?? 'on
     expect(differing.length).toBeLessThan(ours.data.length / 1000);
   });
 
+  it('gives the labels of the CPU with the fast engine too, except for near ties', async () => {
+    const [job, cpu] = [await tinyJob('fast'), await tinyJob('fast-cpu')];
+    expect(await onGpu.segment({ ...job, engine: 'fast' })).toMatchObject({
+      provider: 'webgpu',
+      engine: 'fast',
+      precision: 'float32',
+    });
+    await onCpu.segment(cpu);
+    const [ours, theirs] = [await decodeLabels(job.mask), await decodeLabels(cpu.mask)];
+    const margins = await readGrey16(cpu.margin);
+    for (const [at, label] of theirs.data.entries()) {
+      if (ours.data[at] !== label) expect(margins[at]).toBeLessThanOrEqual(NEAR_TIE);
+    }
+  });
+
   it('stops a few tiles after it is asked to, and resumes to the same mask', async () => {
     const [job, whole] = [await tinyJob('stopped'), await tinyJob('whole')];
     await onGpu.segment(whole);

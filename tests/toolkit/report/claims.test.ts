@@ -79,7 +79,7 @@ describe('what a report claims', () => {
     const data = run({ kind: 'paper' }, '15674785', { configuration, models });
     expect(headlineOf(data).sentence).toContain("ran with a custom model in place of the record's");
     const methods = methodsText(data).join('\n');
-    expect(methods).toContain('a custom ONNX model over every pixel of each region: tiles of 256 x 256 px');
+    expect(methods).toContain('a custom ONNX model over every pixel of each ROI: tiles of 256 x 256 px');
     expect(methods).not.toContain('checkpoints were converted');
     expect(methods).not.toContain('folds');
   });
@@ -96,7 +96,7 @@ describe('the methods text', () => {
     };
     const text = methodsText(run({ kind: 'paper' }, '15674785', { configuration, models: { he } })).join('\n');
     expect(text).toContain('a custom nnU-Net v2 ensemble (folds 0 and 1)');
-    expect(text).toContain('tiles also mirrored, logits averaged over the folds, and the label that they decide');
+    expect(text).toContain('tiles also mirrored, logits averaged over the folds, and the label that follows from them');
   });
 
   const methodsOf = (changed: Partial<ReportData>) =>
@@ -143,7 +143,7 @@ describe('the methods text', () => {
       environments: [machine],
     });
     expect(text).toContain('the tiles that hold annotated pixels');
-    expect(text).toContain('ONNX Runtime 1.30.0 (execution provider cuda, engine "exact"), 1 thread per session');
+    expect(text).toContain('ONNX Runtime 1.30.0 (execution provider cuda, engine "exact"), with 1 thread per session');
     expect(text).toContain('in float32 (TensorFloat-32 switched off) with');
     expect(text).toContain('an AMD EPYC machine (linux x64; NVIDIA H200, driver 570.1.2)');
     const without = methodsOf({

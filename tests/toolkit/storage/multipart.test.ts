@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { sha256Of } from '../../../toolkit/files/hash-file.ts';
 import { Blobs } from '../../../toolkit/storage/blobs.ts';
 import { openS3Store } from '../../../toolkit/storage/s3-store.ts';
-import { type FakeS3, startFakeS3 } from '../../support/fake-s3.ts';
+import { type FakeRequest, type FakeS3, startFakeS3 } from '../../support/fake-s3.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const ADDRESS = 's3://bucket';
@@ -72,6 +72,16 @@ describe('a file of many parts', () => {
       expect(server.objects.get(KEY)?.toString()).toBe(CONTENT);
     },
   );
+
+  it('is stored whole by an account that may not list uploads', async () => {
+    const { server, path, machine } = await setUp();
+    const isList = ({ method, query }: FakeRequest) =>
+      method === 'GET' && (query.has('uploads') || query.has('uploadId'));
+    server.fault = (request) => (isList(request) ? 403 : undefined);
+    await new Blobs(machine()).offer(path);
+    expect(server.requests.filter(isList)).toHaveLength(2);
+    expect(server.objects.get(KEY)?.toString()).toBe(CONTENT);
+  });
 
   it('is stored once by two machines at the same time', async () => {
     const { server, path, machine } = await setUp();

@@ -15,10 +15,10 @@ it('names ROIs that a verdict is not about, unless it is about none', () => {
   expect(partialCoverage([done])).toEqual([]);
   expect(partialCoverage([left('b')])).toEqual([]);
   expect(partialCoverage([done, left('b')])).toEqual([
-    'WARNING: The verdict is about 1 of 2 ROIs. Not compared: b: There is no mask.',
+    'WARNING: The verdict covers only 1 of 2 ROIs. Not compared: b: There is no mask.',
   ]);
   const [many] = partialCoverage([done, ...['b', 'c', 'd', 'e', 'f'].map(left)]);
-  expect(many).toMatch(/about 1 of 6 ROIs\. .* d: There is no mask\. And 2 more\.$/);
+  expect(many).toMatch(/covers only 1 of 6 ROIs\. .* d: There is no mask\. And 2 more\.$/);
 });
 
 const NONE: PointsComparison = {
@@ -44,7 +44,7 @@ const cells = (comparison: PointsComparison) =>
 it('is a warning of the verdict on points', () => {
   expect(cells({ ...NONE, ours: 1, published: 1, matched: 1 })).toMatchObject({
     verdict: 'reproduced',
-    warnings: ['WARNING: The verdict is about 1 of 2 ROIs. Not compared: b: There are no points.'],
+    warnings: ['WARNING: The verdict covers only 1 of 2 ROIs. Not compared: b: There are no points.'],
   });
 });
 
@@ -66,6 +66,6 @@ it('is a warning of the verdict on masks', () => {
   expect(judgeTissue('he', rois, counts, config.he)).toMatchObject({
     verdict: 'reproduced',
     evaluation: { verdict: 'not comparable', reason: expect.stringContaining('1 of 2 cannot be compared') },
-    warnings: [expect.stringContaining('about 1 of 2 ROIs. Not compared: b: There is no mask.')],
+    warnings: [expect.stringContaining('covers only 1 of 2 ROIs. Not compared: b: There is no mask.')],
   });
 });

@@ -73,7 +73,7 @@ describe('judgeTissue', () => {
       verdict: 'within tolerance',
       explanation: 'half precision',
       reason: expect.stringContaining(
-        'After 5 repeated runs in half precision, one more would change 0.10 % to 0.60 %',
+        'According to 5 repeated runs in half precision, one more would change 0.10 % to 0.60 %',
       ),
       halfPrecision: {
         differingFraction: { low: 0.001, high: 0.006, found: 0.006, within: true },

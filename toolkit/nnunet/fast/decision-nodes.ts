@@ -37,11 +37,13 @@ class DecisionNodes {
     const planes = Array.from({ length: outputs }, (_, plane) => this.#plane(blended, plane));
     const weights = this.#plane(blended, outputs);
     const { label, margin } = this.#labelAndMargin(planes, weights, decision);
-    const broken = this.#node('isNaN', 'IsNaN', [this.#difference('broken', this.#sum('every', planes))]);
-    const said = this.#node('said', 'Where', [broken, this.#number('none', NOT_A_NUMBER), label]);
+    const zero = this.#difference('zeroOrNaN', this.#sum('every', planes));
+    // NaN is not equal to itself; every provider has this operator.
+    const isNumber = this.#node('isNumber', 'Equal', [zero, zero]);
+    const said = this.#node('said', 'Where', [isNumber, label, this.#number('none', NOT_A_NUMBER)]);
     const scaled = multiply(this.#graph, 'decide.scaled', margin, this.#number('white', WHITE));
     const whole = this.#node('whole', 'Round', [scaled]);
-    const clear = this.#node('clear', 'Where', [broken, this.#number('zero', 0), whole]);
+    const clear = this.#node('clear', 'Where', [isNumber, whole, this.#number('zero', 0)]);
     return {
       labels: castTo(this.#graph, 'labels', said, ELEMENT_TYPES.uint8),
       margins: castTo(this.#graph, 'margins', clear, ELEMENT_TYPES.uint16),

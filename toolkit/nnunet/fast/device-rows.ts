@@ -32,11 +32,26 @@ export class DeviceRows implements ImagePass {
       this.#beforeTile({ row, fold: 0 }, passesBefore(this.#roi, row, this.#network.folds));
       const block = { first: row, end: Math.min(grid.rows.length, row + this.#network.rowsAtOnce(grid)) };
       const carried = this.#carriedTo(row);
-      const plan = planBlock(this.#roi, block, carried.rows);
-      const result = await this.#network.run(this.#roi, plan, block.end - block.first, carried);
+      const result = await this.#runBlock(block, carried);
+      // The device had no room for it: the same rows again, fewer at once.
+      if (result === undefined) continue;
       this.#write(block, result);
       if (result.carry !== undefined) this.#partial.writeFloats(carryFile(block.end - 1), result.carry);
       this.#partial.commit({ row: block.end, fold: 0 }, row > 0 ? [carryFile(row - 1)] : []);
+    }
+  }
+
+  async #runBlock(
+    block: RowBlock,
+    carried: { readonly rows: number; readonly sums: Float32Array },
+  ): Promise<BlockResult | undefined> {
+    const rows = block.end - block.first;
+    const plan = planBlock(this.#roi, block, carried.rows);
+    try {
+      return await this.#network.run(this.#roi, plan, rows, carried);
+    } catch (error) {
+      if (this.#network.lower(rows)) return undefined;
+      throw error;
     }
   }
 

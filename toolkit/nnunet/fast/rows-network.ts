@@ -65,6 +65,7 @@ export class RowsNetwork {
   readonly #runSeconds: number;
   #outputBytes = 0;
   #secondsPerTile: number | undefined;
+  #mostRows = Number.POSITIVE_INFINITY;
 
   private constructor(
     card: ModelCard,
@@ -108,8 +109,19 @@ export class RowsNetwork {
     const inTime =
       this.#secondsPerTile === undefined ? 1 : this.#runSeconds / (this.#secondsPerTile * grid.columns.length);
     let rows = 1;
-    while (rows + 1 <= inTime && rows < grid.rows.length && fits(rows + 1)) rows++;
+    const most = Math.min(inTime, this.#mostRows, grid.rows.length);
+    while (rows + 1 <= most && fits(rows + 1)) rows++;
     return rows;
+  }
+
+  /**
+   * Remembers that a block was too high for the device.
+   *
+   * @returns Whether a lower one is left to be tried.
+   */
+  lower(rows: number): boolean {
+    this.#mostRows = Math.max(1, Math.floor(rows / 2));
+    return rows > 1;
   }
 
   /** @param carried - What the block before left. */
@@ -123,8 +135,10 @@ export class RowsNetwork {
     const start = performance.now();
     const wanted = plan.unfinished > 0 ? ['labels', 'margins', 'carry'] : ['labels', 'margins'];
     const outputs = await this.#session.run(feeds, wanted).catch((cause: unknown) => {
-      const message = `The networks failed on ${plan.tiles.length} tiles: ${String(cause)}`;
-      throw new ReigniteError('INFERENCE_FAILED', message, { cause });
+      const message = `The networks failed on ${plan.tiles.length} tiles, ${this.batch} at once: ${String(cause)}`;
+      const remedy =
+        'If the memory of the GPU is too small, set `inference.batchSize` to 1, or `inference.engine` to exact.';
+      throw new ReigniteError('INFERENCE_FAILED', message, { cause, remedy });
     });
     this.#secondsPerTile = (performance.now() - start) / 1000 / Math.max(1, plan.tiles.length);
     return this.#resultOf(outputs);
@@ -165,7 +179,7 @@ export class RowsNetwork {
   #resultOf(outputs: InferenceSession.ReturnType): BlockResult {
     const [labels, margins, carry] = [outputs['labels']?.data, outputs['margins']?.data, outputs['carry']?.data];
     if (!(labels instanceof Uint8Array) || !(margins instanceof Uint16Array)) {
-      throw new ReigniteError('INTERNAL', 'The graph of the fast engine gave no labels and margins.');
+      throw new ReigniteError('INTERNAL', 'The graph of the fast engine gave no labels or no confidence.');
     }
     this.#outputBytes += labels.byteLength + margins.byteLength;
     if (!(carry instanceof Float32Array)) return { labels, margins };

@@ -64,7 +64,7 @@ export class CustomSegmenter implements EngineNetworks {
       const data = floatsOf(output, this.#card.output);
       // Where the file leaves lengths open, only now is it known whether the description fits.
       if (!this.#fits(output?.dims ?? [])) {
-        throw new RangeError(`Expected ${this.#card.count} scores a pixel, got [${output?.dims}]`);
+        throw new RangeError(`Expected ${this.#card.count} scores per pixel, got an output of shape [${output?.dims}]`);
       }
       this.#place(data, scores);
     } catch (cause) {

@@ -8,6 +8,7 @@ import { asDiskError } from '../../files/disk-error.ts';
 import { makeFolderSync } from '../../files/make-folder.ts';
 import { temporaryPathBeside } from '../../files/temporary-files.ts';
 import { PieceFile } from '../piece-file.ts';
+import { PendingFiles } from './pending-files.ts';
 import { bytesOf, crcOfFile, readAt, writeOver } from './raw-file.ts';
 import type { RoiStep } from './roi-job.ts';
 
@@ -52,10 +53,17 @@ export class PartialRoi {
   readonly #files: Map<string, FileRecord>;
   /** Files that no commit needs any more: writing over their blocks takes a tenth of the time of new ones. */
   readonly #spares: string[] = [];
+  /** What no commit has written yet. */
+  readonly #pending = new PendingFiles();
+  /** Files of earlier commits that the next one no longer needs. */
+  readonly #superseded: string[] = [];
+  readonly #commitMs: number;
+  #committedAt = performance.now();
   #next: RoiStep;
 
-  private constructor(folder: string, { identity, next, files }: Omit<State, 'owner'>) {
+  private constructor(folder: string, { identity, next, files }: Omit<State, 'owner'>, commitMs: number) {
     this.#folder = folder;
+    this.#commitMs = commitMs;
     this.#identity = identity;
     this.#files = new Map(Object.entries(files));
     this.#next = next;
@@ -64,15 +72,18 @@ export class PartialRoi {
   /**
    * Opens the folder where the last commit left it; starts over, in an empty folder, when there is none, when it is
    * of another identity, or when a file is not what the commit says.
+   *
+   * @param commitMs - Commits that follow the one before sooner are left out: a step of a few milliseconds is done again
+   *   sooner than its files are written. Until then its files are in memory.
    */
-  static open(folder: string, identity: PartialIdentity): PartialRoi {
+  static open(folder: string, identity: PartialIdentity, commitMs = 0): PartialRoi {
     const state = readState(folder);
     const isSound = state !== undefined && isSame(state.identity, identity) && filesAreSound(folder, state);
     const kept = isSound ? [STATE_FILE, ...Object.values(state.files).map(({ file }) => file)] : [];
     removeOthers(folder, new Set(kept));
     makeFolderSync(folder);
     const start = isSound ? state : { identity: { ...identity }, next: { row: 0, fold: 0 }, files: {} };
-    const partial = new PartialRoi(folder, start);
+    const partial = new PartialRoi(folder, start, commitMs);
     partial.#writeState();
     return partial;
   }
@@ -91,11 +102,16 @@ export class PartialRoi {
 
   /** Writes a large file, over one that is not needed any more if there is such. */
   writeFloats(name: string, data: Float32Array): void {
+    if (this.#commitMs > 0) this.#pending.set(name, bytesOf(data));
+    else this.#writeLarge(name, bytesOf(data));
+  }
+
+  #writeLarge(name: string, bytes: Uint8Array): void {
     const spare = this.#spares.pop();
     if (spare !== undefined) {
       this.#asOwner(() => renameSync(join(this.#folder, spare), join(this.#folder, this.#fileOf(name))));
     }
-    this.writeBytes(name, bytesOf(data));
+    this.#write(name, bytes);
   }
 
   /** Writes a large file piece by piece, over one that is not needed any more if there is such; it counts once ended. */
@@ -110,6 +126,11 @@ export class PartialRoi {
 
   /** Writes a file. */
   writeBytes(name: string, bytes: Uint8Array): void {
+    if (this.#commitMs > 0) this.#pending.set(name, bytes);
+    else this.#write(name, bytes);
+  }
+
+  #write(name: string, bytes: Uint8Array): void {
     const file = this.#fileOf(name);
     this.#asOwner(() => writeOver(join(this.#folder, file), bytes));
     this.#files.set(name, { file, bytes: bytes.length, crc: crc32(bytes) });
@@ -121,6 +142,12 @@ export class PartialRoi {
    * @param from - Index of the first.
    */
   readFloats(name: string, from: number, into: Float32Array): void {
+    const pending = this.#pending.get(name);
+    if (pending !== undefined) {
+      const start = from * Float32Array.BYTES_PER_ELEMENT;
+      bytesOf(into).set(pending.subarray(start, start + into.byteLength));
+      return;
+    }
     this.#asOwner(() => readAt(this.pathOf(name), from * Float32Array.BYTES_PER_ELEMENT, bytesOf(into)));
   }
 
@@ -130,12 +157,29 @@ export class PartialRoi {
    * @throws ReigniteError INFERENCE_FAILED when another process opened the folder meanwhile.
    */
   commit(next: RoiStep, superseded: readonly string[]): void {
+    this.#superseded.push(...superseded.filter((name) => !this.#pending.delete(name)));
+    this.#next = next;
+    if (performance.now() - this.#committedAt >= this.#commitMs) this.#commitNow();
+  }
+
+  /**
+   * Makes everything count that a commit left for later.
+   *
+   * @throws ReigniteError INFERENCE_FAILED when another process opened the folder meanwhile.
+   */
+  flush(): void {
+    if (this.#commitMs > 0) this.#commitNow();
+  }
+
+  #commitNow(): void {
     this.#checkOwner();
+    for (const [name, bytes] of this.#pending.takeAll()) this.#writeLarge(name, bytes);
+    const superseded = this.#superseded.splice(0);
     const spares = superseded.flatMap((name) => this.#files.get(name)?.file ?? []);
     for (const name of superseded) this.#files.delete(name);
-    this.#next = next;
     this.#writeState();
     this.#spares.push(...spares);
+    this.#committedAt = performance.now();
   }
 
   /**

@@ -1,6 +1,6 @@
 import { ReigniteError } from '../../errors.ts';
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
-import { adapterNames } from '../../onnx/provider/adapter.ts';
+import { adapterNames, isRealGpu } from '../../onnx/provider/adapter.ts';
 import { engineParts } from '../../onnx/session/engine-choice.ts';
 import { segmentSlide } from '../../slide/predict/segment-slide.ts';
 import type { SlideJob, SlideProgress, SlideResult } from '../../slide/predict/slide-job.ts';
@@ -22,6 +22,9 @@ export type SegmenterAnswer =
 
 /** Raised whenever the order of sums or the files of a partial ROI change. */
 const PARTIAL_SCHEMA = '3';
+
+/** What a kill costs at most on a GPU, ms. */
+const COMMIT_MS_ON_GPU = 3_000;
 
 let loaded: { readonly key: string; readonly ensemble: ImageEnsemble } | undefined;
 
@@ -59,7 +62,9 @@ async function segment(job: RoiJob, watch: RequestWatch<RoiProgress>): Promise<S
     ortVersion: engine.ortVersion,
     instructionSet: engine.instructionSet,
   };
-  const segmented = await segmentWith(job, ensemble, ensemble.passOver, identity, watch);
+  // On GPUs, writing the files of a step takes longer than the step.
+  const commitMs = isRealGpu(engine) ? COMMIT_MS_ON_GPU : 0;
+  const segmented = await segmentWith(job, ensemble, ensemble.passOver, identity, { ...watch, commitMs });
   const { counts } = ensemble;
   return {
     ...segmented,

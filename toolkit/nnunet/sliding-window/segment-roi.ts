@@ -11,6 +11,8 @@ export interface SegmentRoiOptions {
   /** Asked before every tile: a tile in progress is finished, what is on disk stays. */
   readonly signal?: Pick<AbortSignal, 'throwIfAborted'>;
   readonly onProgress?: (progress: RoiProgress) => void;
+  /** Least time between commits, ms. Default: every step is committed. */
+  readonly commitMs?: number;
 }
 
 /** Predicts all of an image that is not done yet. */
@@ -62,17 +64,18 @@ export async function segmentWith(
   networks: ImageNetworks,
   passOver: PassOver,
   identity: PartialIdentity,
-  { signal, onProgress }: SegmentRoiOptions = {},
+  { signal, onProgress, commitMs = 0 }: SegmentRoiOptions = {},
 ): Promise<Segmented> {
   signal?.throwIfAborted();
   const { roi, notes } = await readTiledRoi(job, networks);
-  const partial = PartialRoi.open(job.partialDir, identity);
+  const partial = PartialRoi.open(job.partialDir, identity, commitMs);
   const resumedFrom = partial.next;
   const pass = passOver(roi, partial, (step, done) => {
     signal?.throwIfAborted();
     onProgress?.(progressOf('predict', roi, networks, step, done));
   });
   await pass.run();
+  partial.flush();
   // The networks' memory is given back before the masks take theirs.
   await networks.releaseLargeNetworks();
   onProgress?.(progressOf('encode', roi, networks, partial.next, countTiles(roi.tiles) * networks.folds));
@@ -102,10 +105,27 @@ function passesBefore({ grid, tiles }: TiledRoi, { folds }: ImageNetworks, { row
   return before;
 }
 
+/** Pixels up to which both files are encoded at the same time; the memory of larger images is taken one by one. */
+const TOGETHER = 2 ** 25;
+
+/** Waits for both, also where one fails: neither writes on behind an error. */
+async function bothOf(one: Promise<void>, other: Promise<void>): Promise<void> {
+  const [first, second] = await Promise.allSettled([one, other]);
+  if (first.status === 'rejected') throw first.reason;
+  if (second.status === 'rejected') throw second.reason;
+}
+
 async function encode({ mask, margin }: RoiFiles, { grid, whole }: TiledRoi, partial: PartialRoi): Promise<void> {
   const rows = grid.rows.map((_, row) => row);
-  await encodeLabelsFromFiles(mask, { ...whole, parts: rows.map((row) => partial.pathOf(labelsFile(row))) });
-  await encodeGrey16FromFiles(margin, { ...whole, parts: rows.map((row) => partial.pathOf(marginsFile(row))) });
+  const encodeMask = () =>
+    encodeLabelsFromFiles(mask, { ...whole, parts: rows.map((row) => partial.pathOf(labelsFile(row))) });
+  const encodeMargin = () =>
+    encodeGrey16FromFiles(margin, { ...whole, parts: rows.map((row) => partial.pathOf(marginsFile(row))) });
+  if (whole.width * whole.height <= TOGETHER) await bothOf(encodeMask(), encodeMargin());
+  else {
+    await encodeMask();
+    await encodeMargin();
+  }
 }
 
 function progressOf(

@@ -70,7 +70,7 @@ function labelsOf(named: NamedLabels): Outcome {
 function regionsOf(named: NamedLabels, order: readonly number[] | undefined, file: string): Outcome {
   const regions = named.filter(([, value]) => [value].flat().some((each) => each !== 0));
   if (order?.length !== regions.length) {
-    throw invalid(file, 'regions_class_order', `expected ${regions.length} values, one a region`);
+    throw invalid(file, 'regions_class_order', `expected ${regions.length} values, one per region`);
   }
   const background = named.find(([, value]) => value === 0)?.[0] ?? 'background';
   const labels = new Map([[0, background]]);

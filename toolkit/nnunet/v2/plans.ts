@@ -330,12 +330,12 @@ function normOf({ norm_op: operator, norm_op_kwargs: kwargs }: ArchKwargs, file:
   switch (operator.split('.').at(-1)) {
     case 'InstanceNorm2d':
       if (kwargs?.track_running_stats === true) {
-        throw unsupported(file, 'its instance normalisation uses statistics of the training');
+        throw unsupported(file, 'its instance normalisation uses running statistics (track_running_stats)');
       }
       return { kind: 'instance', epsilon, affine: kwargs?.affine ?? false };
     case 'BatchNorm2d':
       if (kwargs?.track_running_stats === false) {
-        throw unsupported(file, 'its batch normalisation keeps no statistics of the training');
+        throw unsupported(file, 'its batch normalisation has no running statistics (track_running_stats is false)');
       }
       return { kind: 'batch', epsilon, affine: kwargs?.affine ?? true };
     default:

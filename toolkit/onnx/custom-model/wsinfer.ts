@@ -80,7 +80,7 @@ function inputOf(
   path: string,
   { name, arguments: given }: z.infer<typeof Transform>,
 ): NonNullable<UncheckedSidecar['input']> {
-  const refuse = () => new ReigniteError('SIDECAR_INVALID', `${path}: the transform ${name} is not known here.`);
+  const refuse = () => new ReigniteError('SIDECAR_INVALID', `${path}: the transform ${name} is not supported.`);
   if (name === 'ToTensor') return { range: [0, 1] };
   if (name === 'Resize') {
     const size = Side.safeParse(given?.['size']).data;

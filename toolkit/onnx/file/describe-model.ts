@@ -101,7 +101,12 @@ function readGraph(
   for (const field of file.fields(from, to)) {
     if (!field.isSpan) continue;
     count++;
-    if (count > MAX_VALUES) throw new ReigniteError('MODEL_UNREADABLE', `${file.path} has over ${MAX_VALUES} parts.`);
+    if (count > MAX_VALUES)
+      throw new ReigniteError(
+        'MODEL_UNREADABLE',
+        `The ONNX graph of ${file.path} has more than ${MAX_VALUES} nodes and tensors.`,
+        { remedy: 'Simplify the model or export it again, for example with onnx-simplifier.' },
+      );
     if (field.number === GRAPH.name) graph = file.text(field);
     else if (field.number === GRAPH.node) {
       const operator = operatorOf(file, field);

@@ -29,6 +29,9 @@ export async function openPlain(path: string): Promise<InferenceSession> {
       logSeverityLevel: 4,
     });
   } catch (cause) {
-    throw new ReigniteError('MODEL_UNREADABLE', `The model ${path} cannot be loaded: ${String(cause)}`, { cause });
+    throw new ReigniteError('MODEL_UNREADABLE', `The model ${path} cannot be loaded: ${String(cause)}`, {
+      cause,
+      remedy: 'Export the model to ONNX again, with operators that ONNX Runtime supports.',
+    });
   }
 }

@@ -82,7 +82,7 @@ export function tolerancesSection({ configuration }: ReportData): Html {
   if (verdict === undefined) return NOTHING;
   const shape = RunConfig.shape.verdict.unwrap().shape;
   const rows = [...toleranceRows('H&E', verdict.he, shape.he), ...toleranceRows('cells', verdict.cells, shape.cells)];
-  return html`<details><summary>Tolerances of the verdicts</summary>${table('All tolerances must hold, in every ROI and over all ROIs together', ['', 'value', 'meaning'], rows)}</details>`;
+  return html`<details><summary>Tolerances of the verdicts</summary>${table('Tolerances for pixels and points must hold in every ROI and over all ROIs together, those for Dice and F1 over all ROIs together', ['', 'value', 'meaning'], rows)}</details>`;
 }
 
 /** A row per value, also of the groups inside; the schema has the meanings. */

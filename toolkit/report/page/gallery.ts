@@ -31,7 +31,7 @@ export function gallerySection(task: JudgedTask, layers: readonly RoiLayers[], k
   const byDice = taskNamed(task.task).viewer.isScored ? BY_DICE : {};
   const orders = { difference: 'most different first', ...byDice, name: 'by name' };
   const options = Object.entries(orders).map(([value, text]) => html`<option value="${value}">${text}</option>`);
-  return html`<div class="bar" data-for="${id}"><label>Order <select>${options}</select></label><label>Only names with <input type="search" size="16"></label><output></output></div>
+  return html`<div class="bar" data-for="${id}"><label>Order <select>${options}</select></label><label>Show names that contain <input type="search" size="16"></label><output></output></div>
 <ul class="gallery" id="${id}" aria-label="ROIs of ${TASK_TITLES[task.task]}">${cards}</ul>${more}`;
 }
 

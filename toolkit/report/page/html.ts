@@ -80,7 +80,8 @@ export function decimal(value: number | null | undefined, places = 4): string {
 
 /** A table; the first cell of every row heads it. */
 export function table(caption: string, head: readonly HtmlValue[], rows: readonly (readonly HtmlValue[])[]): Html {
-  const header = head.map((cell) => html`<th scope="col">${cell}</th>`);
+  // A corner without text heads nothing.
+  const header = head.map((cell) => (cell === '' ? html`<td></td>` : html`<th scope="col">${cell}</th>`));
   const body = rows.map(
     ([first = '', ...cells]) =>
       html`<tr><th scope="row">${first}</th>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`,

@@ -22,11 +22,11 @@ const EXPLAINED: Readonly<Record<NonNullable<JudgedRoi['explanation']>, string>>
   identical: 'Nothing to explain',
   ties: 'Explained by near ties between labels',
   'half precision': 'Explained by half precision',
-  'near the threshold': 'Explained by scores near the threshold',
+  'near the threshold': 'Explained by detection scores near the threshold',
   moved: 'Explained by small shifts of the points',
   'changed settings': 'Explained by the settings of this run',
   'few points': 'Few points differ, within the tolerance',
-  'other settings': 'Explained by other settings of the authors',
+  'other settings': "Explained by the other settings in the authors' script",
   unexplained: 'Not explained',
 };
 

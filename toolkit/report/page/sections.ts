@@ -81,7 +81,7 @@ function onePatientNote(task: JudgedTask): string[] {
 
 function metricsTable(caption: string, metrics: readonly ComparedMetric[]): Html {
   const rows = metrics.map((metric) => [
-    html`${metric.name}${metric.judged || metric.truth === 0 ? NOTHING : html` <span class="note">(too small to affect the verdict)</span>`}`,
+    html`${metric.name}${metric.judged || metric.truth === 0 ? NOTHING : html` <span class="note">(does not affect the verdict)</span>`}`,
     ...(metric.truth === 0
       ? [ABSENT, ABSENT, '–', '–', '–']
       : [

@@ -98,7 +98,8 @@ async function compareImage(
   find: FindCells,
 ): Promise<JudgedImage> {
   const { roi } = planned;
-  if (failure !== undefined) return { kind: 'not compared', roi, reason: `This run has no prediction of it (${failure}).` };
+  if (failure !== undefined)
+    return { kind: 'not compared', roi, reason: `This run has no prediction of it (${failure}).` };
   const ours = await find(planned);
   if (ours.kind === 'none') return { kind: 'not compared', roi, reason: ours.reason };
   const path = inside(work.data, `${folderOf('inference', name)}/${roi}.npy`);
@@ -135,7 +136,7 @@ async function publishedPoints(
 /** Says that the points were not made as the published ones were. */
 function withChange(verdict: CellsVerdictFile, changed: string | undefined): CellsVerdictFile {
   if (changed === undefined) return verdict;
-  const warning = `WARNING: Detected with ${changed}. The published points were made with the paper's settings.`;
+  const warning = `WARNING: Detected with ${changed}. Points may differ from the published ones for this reason alone.`;
   return { ...verdict, warnings: [warning, ...verdict.warnings] };
 }
 
@@ -172,10 +173,10 @@ function reading(
 function withReadings(verdict: CellsVerdictFile, readings: readonly Reading[]): CellsVerdictFile {
   const shares = readings.map(
     ({ name, tile, confidence, iou, matched, published }) =>
-      `the ${name} (tile ${tile}, confidence ${confidence}, IoU ${iou}) explain ${matched} of ${published} published points`,
+      `the ${name} (tile ${tile}, confidence ${confidence}, IoU ${iou}) match ${matched} of ${published} published points`,
   );
   const chosen = readings.find((each) => each.chosen)?.name ?? 'settings in effect';
   const { inference } = verdict;
-  const reason = `${inference.reason} Compared with the ${chosen}: ${shares.join(', ')}.`;
+  const reason = `${inference.reason} The verdict uses the ${chosen}: ${shares.join(', ')}.`;
   return { ...verdict, inference: { ...inference, reason }, readings: [...readings] };
 }

@@ -113,11 +113,11 @@ export function cellsMethods(definition: CellTaskDefinition, { settings, model, 
   const { detected, hitRadius } = definition;
   const { tile, confidence, iou } = settingsInEffect(definition, settings);
   const whose = settings.model === undefined ? "the record's" : 'a custom';
-  const detector = `${whose} ${model?.kind === 'onnx' ? 'ONNX' : 'YOLOv5'} detector`;
+  const detector = `${whose} ${model?.kind === 'onnx' ? 'ONNX' : model?.kind === 'yolo' ? 'Ultralytics YOLO' : 'YOLOv5'} detector`;
   return (
-    `${detected} with ${detector} in tiles of ${tileOf(model) ?? `${tile} x ${tile}`} px (confidence above ${confidence}, IoU threshold ${iou}) and ` +
-    `matched with the points of every reader within ${hitRadius} px, one to one; F1 was computed over ` +
-    `${regions} that a pair has in common and averaged over the classes.`
+    `${detected} with ${detector} in tiles of ${tileOf(model) ?? `${tile} x ${tile}`} px (detection score above ${confidence}, IoU threshold ${iou}) and ` +
+    `matched with the points of every reader within ${hitRadius} px, one to one; the F1 of a pair of readers, or of a reader and the model, was computed over the images that both annotated or predicted, of ` +
+    `${regions}, and averaged over the classes.`
   );
 }
 

@@ -54,7 +54,8 @@ async function compareRoi(
 ): Promise<JudgedRoi> {
   const { roi, truth } = planned;
   const { work, verdict } = input;
-  if (failure !== undefined) return { kind: 'not compared', roi, reason: `This run has no prediction of it (${failure}).` };
+  if (failure !== undefined)
+    return { kind: 'not compared', roi, reason: `This run has no prediction of it (${failure}).` };
   const entry = await recalledEntryOf(work.cache, planned);
   const ours = confusionOf(entry);
   const path = inside(work.data, publishedMaskIn(work.data, task, roi));
@@ -72,7 +73,13 @@ async function compareRoi(
   });
   if (facts === undefined) return { kind: 'not compared', roi, reason, ours };
   const known = ComparedFacts.parse(facts);
-  return { kind: 'compared', roi, comparison: known.comparison, published: ConfusionMatrix.fromRows(known.published), ours };
+  return {
+    kind: 'compared',
+    roi,
+    comparison: known.comparison,
+    published: ConfusionMatrix.fromRows(known.published),
+    ours,
+  };
 }
 
 async function compareFiles(planned: PlannedRoi, path: string, lowConfidenceUpTo: number, { work }: ComparisonInput) {

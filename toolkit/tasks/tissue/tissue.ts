@@ -74,7 +74,7 @@ export function tissueTask(definition: TissueTaskDefinition): TaskKind {
       labels: HE_LABELS.map((label) => ({ name: label.name, colour: `rgb(${label.colour.join(' ')})` })),
       layers: {
         image: 'Image',
-        truth: 'Truth (annotation)',
+        truth: 'Ground truth',
         published: 'Published prediction',
         ours: 'Reproduced prediction',
         margin: 'Low confidence',
@@ -82,7 +82,7 @@ export function tissueTask(definition: TissueTaskDefinition): TaskKind {
       },
       isMask: true,
       isShare: true,
-      truth: 'truth',
+      truth: 'ground truth',
       differing: ['differing pixel', 'differing pixels'],
       isScored: true,
       unit: 'pixels',

@@ -62,11 +62,11 @@ export function tissueScoreGroups(metrics: unknown): readonly ScoreGroup[] {
 export function tissueMethods({ settings, model, regions }: MethodsInput): string {
   const size = tileOf(model);
   const tiles = size === undefined ? 'tiles' : `tiles of ${size} px`;
-  const area = settings.scope === 'annotated' ? 'the tiles that hold annotated pixels' : 'every pixel of each region';
+  const area = settings.scope === 'annotated' ? 'the tiles that hold annotated pixels' : 'every pixel of each ROI';
   return (
     `H&E tissue was segmented with ${segmenterOf(settings.model !== undefined, model)} over ${area}: ${tiles} that overlap ` +
-    `by half (a stride of half a tile), Gaussian importance weights, ${mirroringOf(model)}, ${averageOf(model)}, and ${decisionOf(model)}. Dice was computed from the confusion of ${regions} together, with ` +
-    "true Background cleared as in the authors' code."
+    `by half (a stride of half a tile), a Gaussian importance map, ${mirroringOf(model)}, ${averageOf(model)}, and ${decisionOf(model)}. Dice was computed from the summed confusion matrix of ${regions}, with ` +
+    "the row of ground-truth Background set to 0 as in the authors' code."
   );
 }
 
@@ -91,7 +91,7 @@ function averageOf(model: UsedModel | undefined): string {
 }
 
 function decisionOf(model: UsedModel | undefined): string {
-  return isV2(model) ? 'the label that they decide' : 'of the 17 labels the most probable one';
+  return isV2(model) ? 'the label that follows from them' : 'the most probable of the 17 labels';
 }
 
 /** ROIs of tissue whose layers can be drawn for the viewer. */

@@ -99,7 +99,7 @@ export function overflowEntry(metrics: Metrics): DiscrepancyEntry {
     {
       id: 'uint16-overflow',
       title: 'Counts are summed as 16-bit numbers',
-      what: 'An entry of a confusion matrix above 65,535 would wrap to 0. reignite counts without this limit.',
+      what: 'An entry of a confusion matrix above 65,535 would be stored modulo 65,536. reignite counts without this limit.',
       where: 'src/eval_utils.py',
       tasks: [...CELL_TASKS],
     },
@@ -123,7 +123,7 @@ export function tieOrderEntry(verdicts: readonly CellsVerdictFile[]): Discrepanc
       id: 'tie-order',
       title: 'Equal distances are decided by the order of a search tree',
       what:
-        "Of predictions equally far from a reader's point, the one that scikit-learn's ball tree lists first is used; " +
+        "If several predictions are equally far from a reader's point, the authors' code uses the one that scikit-learn's ball tree lists first; " +
         'the order of the file would be as valid. F1 is computed with both; a difference that this order explains does not affect the verdict.',
       where: 'src/eval_utils.py',
       tasks: [...CELL_TASKS],
@@ -131,7 +131,7 @@ export function tieOrderEntry(verdicts: readonly CellsVerdictFile[]): Discrepanc
     {
       status: changed === 0 ? 'no effect here' : 'affects results',
       effect:
-        `${changed} of ${counted(corrected.length, 'F1', 'F1')} with the AI change in the order of the file, ` +
+        `${changed} of ${counted(corrected.length, 'F1', 'F1')} with the AI change if the order of the file is used, ` +
         `by up to ${largestChange(corrected).toFixed(4)}.`,
       corrected,
     },
@@ -171,7 +171,7 @@ export function timeLimitEntry(images: readonly ImagePoints[]): DiscrepancyEntry
     },
     {
       status: flagged.length === 0 ? 'no effect here' : 'affects results',
-      effect: `${counted(flagged.length, 'tile has', 'tiles have')} no published points, but ${points} in this run.`,
+      effect: `${counted(flagged.length, 'tile has', 'tiles have')} no published points, but ${points} in this run; the time limit may be the reason.`,
       affected: flagged.map(({ name }) => name),
     },
   );
@@ -194,10 +194,10 @@ export function declaredSettingsEntry(
   const { tile, confidence, iou } = script.settings;
   const about = {
     id: `${name}-settings`,
-    title: `${TASK_TITLES[name]} runs with other settings than it declares`,
+    title: `${TASK_TITLES[name]}: the authors' code runs with other settings than its script declares`,
     what:
       `The script declares tiles of ${tile} px, confidence ${confidence} and IoU ${iou}, and calls the inference without them: ` +
-      `in effect are ${settings.tile} px, ${settings.confidence} and ${settings.iou}, the defaults. ` +
+      `the defaults of ${settings.tile} px, ${settings.confidence} and ${settings.iou} are in effect. ` +
       'The record does not say which of the two produced the published points.',
     where: script.script,
     tasks: [name],

@@ -104,7 +104,7 @@ export function publishedDigestsEntry(files: readonly PublishedDigest[]): Discre
         known.length === 0
           ? 'None of these files was fetched as a whole.'
           : `${same} of ${counted(known.length, 'file has', 'files have')} the published value` +
-            `${other.length === 0 ? '' : `; another one: ${listed(other.map(({ key }) => key))}`}.`,
+            `${other.length === 0 ? '' : `; a different value: ${listed(other.map(({ key }) => key))}`}.`,
       affected: other.map(
         ({ key, sha256, published, packed }) =>
           `${key}: here ${sha256}, published ${published}${packed === undefined ? '' : `, that of the file ${packed}`}`,

@@ -31,7 +31,7 @@ export function missingFilesEntry(rows: readonly RowFiles[]): DiscrepancyEntry {
     },
     {
       status: without.length === 0 ? 'no effect here' : 'affects the record',
-      effect: `${without.length} of ${counted(rows.length, 'row')} lack a file, ${test} of them in the test set.`,
+      effect: `${without.length} of ${counted(rows.length, 'row')} ${without.length === 1 ? 'lacks' : 'lack'} a file, ${test} of them in the test set.`,
       affected: without.flatMap(({ row, missing }) => missing.map((path) => `line ${row.line}: ${path}`)),
     },
   );
@@ -67,7 +67,7 @@ export function sharedPatientsEntry(rows: readonly OverviewRow[]): DiscrepancyEn
       status: within.length + across.length === 0 ? 'no effect here' : 'affects the record',
       effect:
         `Of ${counted(patients.size, 'patient')}, ${within.length} are in both splits of one task, ` +
-        `${across.length} are in train of one task and in test of another.`,
+        `and ${across.length} in the training set of one task and in the test set of another.`,
       affected: [...within, ...across],
     },
   );
@@ -151,8 +151,8 @@ export function installEntry(): DiscrepancyEntry {
       title: 'The original code can no longer be installed as published',
       what:
         'Its requirements are not pinned: simple-cocotools after 0.2.1 has no CocoDetection, so that the import fails; ' +
-        'torch from 2.6 on refuses the checkpoints without weights_only=False; the YOLOv5 code is the version that is ' +
-        'newest; the container of the H&E inference needs a GPU.',
+        'torch from 2.6 on refuses the checkpoints without weights_only=False; the YOLOv5 code is always the ' +
+        'newest version; the container of the H&E inference needs a GPU.',
       where: "requirements and Dockerfile of the authors' code",
       tasks: [...TASKS],
     },

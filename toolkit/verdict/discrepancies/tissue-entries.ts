@@ -67,8 +67,8 @@ export function unannotatedEntry(total: ConfusionMatrix): DiscrepancyEntry {
     {
       status: vanished === 0 ? 'no effect here' : 'affects results',
       effect:
-        `${counted(vanished, 'annotated pixel')} predicted Unannotated; ` +
-        `as misses they change a Dice by up to ${largestChange(corrected).toFixed(4)}.`,
+        `${counted(vanished, 'annotated pixel is', 'annotated pixels are')} predicted as Unannotated; ` +
+        `counted as misses, they change a Dice by up to ${largestChange(corrected).toFixed(4)}.`,
       corrected,
     },
   );
@@ -92,8 +92,8 @@ export function strayEntry(rois: readonly TissueRoi[], scope: EvaluationScope): 
     {
       status: !isKnown ? 'not measured' : pixels === 0 ? 'no effect here' : 'affects the record',
       effect: isKnown
-        ? `${counted(pixels, 'pixel')} in ${counted(stray.length, 'ROI')} left out of all counts.`
-        : 'In the scope `annotated` pixels are left out on purpose, and stray ones cannot be distinguished from them.',
+        ? `${counted(pixels, 'pixel')} in ${counted(stray.length, 'ROI')} ${pixels === 1 ? 'is' : 'are'} left out of all counts.`
+        : 'With `he.scope=annotated`, pixels without an annotation are left out on purpose; stray values cannot be distinguished from them.',
       affected: isKnown ? stray.map(({ roi }) => roi) : [],
     },
   );
@@ -158,7 +158,7 @@ export function roundingEntry(
   if (patch === undefined) {
     return entryOf(about, {
       status: 'not measured',
-      effect: "The model is not the record's; its tiles are unknown.",
+      effect: "The run used another model than the record's, and the size of its tiles is unknown.",
     });
   }
   const affected = roundedRois(rois, patch);
@@ -173,8 +173,8 @@ export function roundingEntry(
   return entryOf(about, {
     status: again.differing === 0 ? 'no effect here' : 'affects results',
     effect:
-      `${moved}: segmented again with it, ${again.differing} of ${counted(again.pixels, 'pixel')} ${again.differing === 1 ? 'changes' : 'change'}, ` +
-      `and a Dice by up to ${largestChange(corrected).toPrecision(2)}.`,
+      `${moved}. After these were segmented again with that rounding, ${again.differing} of ${counted(again.pixels, 'pixel')} ${again.differing === 1 ? 'changes' : 'change'}, ` +
+      `and a Dice changes by up to ${largestChange(corrected).toPrecision(2)}.`,
     corrected,
     affected,
   });

@@ -33,13 +33,14 @@ const PARTIAL_SCHEMA = '1';
 let loaded: { readonly key: string; readonly detector: EngineDetector } | undefined;
 
 /** Keeps the detector of the last job: a run goes through hundreds of images with one model. */
-async function detectorOf({ modelDir, provider, threads }: DetectorJob): Promise<EngineDetector> {
-  const key = JSON.stringify([modelDir, provider, threads]);
+async function detectorOf({ modelDir, provider, threads, device }: DetectorJob): Promise<EngineDetector> {
+  const key = JSON.stringify([modelDir, provider, threads, device]);
   if (loaded?.key === key) return loaded.detector;
   await release();
   const detector = await openDetector(modelDir, {
     ...(provider !== undefined && { provider }),
     ...(threads !== undefined && { threads }),
+    ...(device !== undefined && { device }),
   });
   loaded = { key, detector };
   return detector;

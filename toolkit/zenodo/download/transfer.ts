@@ -62,7 +62,7 @@ async function take(job: Transfer, part: PartFile, reply: HttpReply, have: numbe
   if (have > 0 && continuesAt(reply, have, job.size, state)) {
     if (state?.rangeMismatches !== undefined) await part.note({ ...state, rangeMismatches: 0 });
     const length = await append(job, part, have, withNetworkErrors(reply.body, reply.url, job.signal));
-    if (length === have) throw new ReigniteError('NETWORK', `${job.url} sent no bytes after ${have}.`);
+    if (length === have) throw new ReigniteError('NETWORK', `${job.url} sent nothing after byte ${have}.`);
     return { length, isAnew: false, isLast: length >= job.size };
   }
   if (reply.status === 200) {

@@ -26,7 +26,8 @@ export function decodeBody(reply: HttpReply, codings: readonly string[]): Readab
   let stream = reply.body;
   for (const name of codings.toReversed()) {
     const decoder = DECODERS[name];
-    if (decoder === undefined) throw new ReigniteError('NETWORK', `${reply.url} is encoded as "${name}".`);
+    if (decoder === undefined)
+      throw new ReigniteError('NETWORK', `${reply.url} answered with an unsupported content encoding, "${name}".`);
     // The error itself reaches the reader of the last stream; there is nothing else to do about it here.
     stream = pipeline(stream, decoder(), () => {});
   }

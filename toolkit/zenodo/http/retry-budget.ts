@@ -149,7 +149,7 @@ function jitter(most: number): number {
 
 function given(error: ReigniteError, ms: number): ReigniteError {
   const seconds = Math.round(ms / 1_000);
-  const what = error.code === 'NO_SPACE' ? 'There was no space' : 'There was no new byte';
+  const what = error.code === 'NO_SPACE' ? 'There was no space' : 'No new byte arrived';
   return new ReigniteError(error.code, `${error.message} ${what} for ${seconds} s.`, {
     cause: error.cause,
     remedy:

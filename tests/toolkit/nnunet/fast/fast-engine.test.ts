@@ -1,7 +1,10 @@
+import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { decodeLabels } from '../../../../toolkit/image/decode-labels.ts';
 import { encodeLabels } from '../../../../toolkit/image/encode-png.ts';
 import { createRoiSegmenter } from '../../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
+import { readModel } from '../../../../toolkit/onnx/file/read-model.ts';
+import { writeModel } from '../../../../toolkit/onnx/file/write-model.ts';
 import { noise } from '../../../support/noise.ts';
 import { jobIn, readGrey16, useScratch, writeRgb } from '../support/scratch.ts';
 import { writeTinyModel } from '../support/tiny-model.ts';
@@ -109,5 +112,18 @@ it('refuses half precision where sums are made on the host', async () => {
   await expect(segmentTiny('half', [40, 40], { engine: 'fast', precision: 'float16' })).rejects.toMatchObject({
     code: 'ENGINE_UNSUPPORTED',
     message: expect.stringContaining('float16 on CUDA only, not on cpu'),
+  });
+});
+
+it.each(WAYS)('refuses networks that give NaN (sums on the $sums, $precision)', async (how) => {
+  const job = { ...(await tinyJob('broken', [40, 40], {})), engine: 'fast', ...how } as const;
+  const file = join(job.modelDir, 'fold_1.onnx');
+  const graph = readModel(file);
+  const read = async () => new Float32Array(5 * 27).fill(Number.NaN);
+  // The old file is read until the new one is in its place.
+  await writeModel(file, { ...graph, tensors: graph.tensors.map((tensor) => ({ ...tensor, read })) });
+  await expect(segmenter.segment(job)).rejects.toMatchObject({
+    code: 'INFERENCE_FAILED',
+    message: expect.stringContaining('NaN in row 0'),
   });
 });

@@ -1,10 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { ReigniteError } from '../../../../toolkit/errors.ts';
 import { DeviceRows } from '../../../../toolkit/nnunet/fast/device-rows.ts';
 import { HostRows } from '../../../../toolkit/nnunet/fast/host-rows.ts';
 import { RowsNetwork } from '../../../../toolkit/nnunet/fast/rows-network.ts';
 import { readModelCard } from '../../../../toolkit/nnunet/model-card.ts';
+import type { FoldNetworks } from '../../../../toolkit/nnunet/networks/open-networks.ts';
 import {
+  exactPass,
   type ImageNetworks,
   type PassOver,
   segmentWith,
@@ -17,6 +20,10 @@ import { writeTinyModel } from '../support/tiny-model.ts';
 const [WIDTH, HEIGHT, TILE] = [70, 120, 32];
 const IDENTITY = { model: 'tiny' };
 const scratch = useScratch();
+
+function hostPass(networks: FoldNetworks): PassOver {
+  return (roi, partial, before) => new HostRows(roi, networks, partial, before);
+}
 
 /** Segments until it is done, interrupted whenever it was about to predict for the `patience`-th time. */
 async function segmentInPieces(
@@ -56,11 +63,7 @@ describe('the fast engine, interrupted and resumed', () => {
   it('ends in the same bytes with sums on the host', async () => {
     const networks = fakeNetworks({ height: TILE, width: TILE }, 4, 3);
     const tilesOfRow = 4;
-    await expectSameInPieces(
-      networks,
-      (roi, partial, before) => new HostRows(roi, networks, partial, before),
-      3 * tilesOfRow + 3,
-    );
+    await expectSameInPieces(networks, hostPass(networks), 3 * tilesOfRow + 3);
   });
 
   it('ends in the same bytes with sums in the graph, also in blocks of other heights', async () => {
@@ -87,6 +90,27 @@ describe('the fast engine, interrupted and resumed', () => {
   });
 });
 
+it('gives the same bytes where commits are left out, and starts over when it is interrupted before the first', async () => {
+  const networks = fakeNetworks({ height: TILE, width: TILE }, 4, 3);
+  const image = await writeRgb(scratch.path('image.png'), WIDTH, HEIGHT, noise(WIDTH * HEIGHT * 3, 7));
+  for (const passOf of [exactPass(networks), hostPass(networks)]) {
+    const [whole, late] = [jobIn(scratch, 'whole', image), jobIn(scratch, 'late', image)];
+    await segmentWith(whole, networks, passOf, IDENTITY);
+    const commitMs = Number.POSITIVE_INFINITY;
+    let left = 60;
+    const throwIfAborted = () => {
+      if (left-- <= 0) throw new Error('killed');
+    };
+    const interrupted = segmentWith(late, networks, passOf, IDENTITY, { commitMs, signal: { throwIfAborted } });
+    await expect(interrupted).rejects.toThrow('killed');
+    const { resumedFrom } = await segmentWith(late, networks, passOf, IDENTITY, { commitMs });
+    expect(resumedFrom).toBeUndefined();
+    for (const file of ['mask', 'margin'] as const) {
+      expect((await readFile(late[file])).equals(await readFile(whole[file]))).toBe(true);
+    }
+  }
+});
+
 it('brings back three bytes per pixel where all rows fit into one run', async () => {
   const modelDir = await writeTinyModel(scratch.path('model'), [TILE, TILE]);
   const network = await RowsNetwork.open(modelDir, await readModelCard(modelDir), {
@@ -106,6 +130,40 @@ it('brings back three bytes per pixel where all rows fit into one run', async ()
     // Sums of a row that another one adds to came back in the first.
     expect(before).toBeGreaterThan(3 * WIDTH * HEIGHT);
   } finally {
+    await network.close();
+  }
+});
+
+it('runs fewer rows at once where the device has no room for a block', async () => {
+  const modelDir = await writeTinyModel(scratch.path('model'), [TILE, TILE]);
+  const network = await RowsNetwork.open(modelDir, await readModelCard(modelDir), {
+    provider: 'cpu',
+    precision: 'float32',
+    batch: 2,
+    session: { threads: 1 },
+    runSeconds: Number.POSITIVE_INFINITY,
+  });
+  const passOver: PassOver = (roi, partial, before) => new DeviceRows(roi, network, partial, before);
+  const image = await writeRgb(scratch.path('image.png'), WIDTH, HEIGHT, noise(WIDTH * HEIGHT * 3, 7));
+  const [whole, tight] = [jobIn(scratch, 'whole', image), jobIn(scratch, 'tight', image)];
+  const tried: number[] = [];
+  try {
+    await segmentWith(whole, network, passOver, IDENTITY);
+    const run = network.run.bind(network);
+    vi.spyOn(network, 'run').mockImplementation((roi, plan, rows, carried) => {
+      tried.push(rows);
+      if (rows > 2) throw new ReigniteError('INFERENCE_FAILED', 'out of memory');
+      return run(roi, plan, rows, carried);
+    });
+    await segmentWith(tight, network, passOver, IDENTITY);
+    expect(tried[0]).toBeGreaterThan(2);
+    expect(tried.at(-1)).toBeLessThanOrEqual(2);
+    expect(await readFile(tight.mask)).toEqual(await readFile(whole.mask));
+
+    vi.mocked(network.run).mockRejectedValue(new ReigniteError('INFERENCE_FAILED', 'out of memory'));
+    await expect(segmentWith(jobIn(scratch, 'none', image), network, passOver, IDENTITY)).rejects.toThrow('memory');
+  } finally {
+    vi.restoreAllMocks();
     await network.close();
   }
 });

@@ -89,7 +89,7 @@ describe('discrepancy report, cells', () => {
     } as const;
     expect(timeLimitEntry([image])).toMatchObject({
       affected: ['nuclei, a, tile 1,0'],
-      effect: '1 tile has no published points, but 2 in this run.',
+      effect: '1 tile has no published points, but 2 in this run; the time limit may be the reason.',
     });
   });
 });

@@ -95,7 +95,7 @@ describe('what the discrepancy report says of the pixels of a record', () => {
     const entry = publishedDigestsEntry([{ ...overview, packed: 'gzip-encoded at level 6' }, images]);
     expect(entry).toMatchObject({
       status: 'affects the record',
-      effect: '1 of 2 files have the published value; another one: data_overview.csv.',
+      effect: '1 of 2 files have the published value; a different value: data_overview.csv.',
     });
     expect(entry.affected).toEqual([
       `data_overview.csv: here ${'1'.repeat(64)}, published ${'f'.repeat(64)}, that of the file gzip-encoded at level 6`,

@@ -44,8 +44,8 @@ export function viewerPage(slides: readonly ShownSlide[]): Html {
 <fieldset><legend>Layers</legend><div id="layers"></div></fieldset>
 <div id="legend"></div>
 <details><summary>Notes</summary><ul id="notes"></ul></details>
-</aside>
 <div id="scale" role="img" aria-label="Scale bar" hidden><div id="bar"></div><span id="length"></span></div>
+</aside>
 ${jsonScript('slides', slides)}
 <script src="assets/openseadragon.min.js"></script><script src="${SCRIPT}"></script></body></html>
 `;

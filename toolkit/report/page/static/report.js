@@ -112,7 +112,7 @@ function switchOf(layer, place) {
   const isSame = layer === 'published' && file !== undefined && file === ours;
   const reason = layer === 'differ' && published !== undefined ? 'nothing differs' : 'not available';
   const remark = isSame
-    ? `, the same as ${words[current.task].sides?.[1] ?? 'ours'}`
+    ? `, the same as ${words[current.task].sides?.[1] ?? 'reproduced'}`
     : file === undefined
       ? `, ${reason}`
       : '';
@@ -135,7 +135,7 @@ function toggle(layer, isOn) {
 function legendOf() {
   const { labels, isShare, truth } = words[current.task];
   const amount = (value) => (value === null ? '–' : isShare ? `${(100 * value).toFixed(1)} %` : value);
-  const head = ['', truth, ...(words[current.task].sides ?? ['published', 'ours'])];
+  const head = ['', truth, ...(words[current.task].sides ?? ['published', 'reproduced'])];
   return [head, ...current.classes].map((row) => {
     const line = document.createElement('tr');
     if (row === head) line.append(...head.map((text) => cell('th', text)));
