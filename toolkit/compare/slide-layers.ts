@@ -18,6 +18,9 @@ import { slideOverview } from '../slide/tissue/slide-overview.ts';
 import type { SideSlide } from './side.ts';
 import { reducedMasks, withSlideMasks } from './slide-masks.ts';
 
+/** A slide has more cells than an image: its layers may take so many times the bytes. */
+const CELLS_SHARE = 6;
+
 /** A slide whose layers are drawn. */
 interface DrawnSlide {
   readonly slide: SideSlide;
@@ -81,11 +84,11 @@ export async function drawSlideCells(
     await writeScaled(task, published, factor, a);
     await writeScaled(task, ours, factor, b);
     const within = (maxDistance * factor * slide.width) / slide.seen.width;
-    return drawCellsLayers(
-      { task, image: picture, published: a, ours: b, readers: [], maxDistance: within },
-      limit,
-      writer,
-    );
+    const sources = { task, image: picture, published: a, ours: b, readers: [], maxDistance: within };
+    const drawn = await drawCellsLayers(sources, CELLS_SHARE * limit, writer);
+    // A place without one of the layers would look as if that side had no cells.
+    const isWhole = writer.files.published !== undefined && writer.files.ours !== undefined;
+    return isWhole ? drawn : { ...drawn, spots: [] };
   });
 }
 

@@ -154,6 +154,15 @@ describe('two cell predictions of a slide', () => {
     expect(layers[0]?.notes.join(' ')).toContain('no longer at its path');
   });
 
+  it('show no place where a side has too many cells to be drawn', async () => {
+    const many = Array.from({ length: 40_000 }, (_, at) => [(at % 400) * 40, Math.floor(at / 400) * 13, at % 3]);
+    const { one, other, comparison } = await compared(await cellFolder(many.flat(), 1), await cellFolder([9, 9, 0], 1));
+    const [drawn] = await drawComparedLayers(await temporaryFolder(), one, other, comparison.tasks, 2, signal);
+    expect(drawn?.files.published).toBeUndefined();
+    expect(drawn?.notes.join(' ')).toContain('too large');
+    expect(drawn?.spots).toEqual([]);
+  });
+
   it('show the slide where it is there', async () => {
     const folder = await temporaryFolder();
     const image = join(folder, 's.tif');
