@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { convertDetector } from '../toolkit/yolo/convert/convert-detector.ts';
 import { createCellDetector } from '../toolkit/yolo/detect/cell-detector.ts';
 import { keptScore, readBoxes } from '../toolkit/yolo/detect/image-boxes.ts';
-import { judgeImage } from '../toolkit/yolo/detect/judge-image.ts';
 import { SCRIPT_LIMITS } from '../toolkit/yolo/detect/nms.ts';
+import { selectDetections } from '../toolkit/yolo/detect/select-detections.ts';
 import { inNode, PythonPeer, paired, report } from './paired.ts';
 
 // One image of 1024 x 1024 px from file to points, YOLOv5s, against PyTorch with the same weights and threads:
@@ -24,7 +24,7 @@ try {
   };
   const detect = async () => {
     const { seen } = await detector.detect(job);
-    return await judgeImage(await readBoxes(job.boxes, seen), { ...SCRIPT_LIMITS, confidence: 0.5, iou: 0.5 });
+    return await selectDetections(await readBoxes(job.boxes, seen), { ...SCRIPT_LIMITS, confidence: 0.5, iou: 0.5 });
   };
   const { points, file } = await detect();
   console.log(`points: ours ${points.length} of ${file.candidates.length} candidates, peer ${await peer.ask('count')}`);

@@ -7,8 +7,8 @@ import { convertDetector } from '../toolkit/yolo/convert/convert-detector.ts';
 import { createCellDetector } from '../toolkit/yolo/detect/cell-detector.ts';
 import { openDetector } from '../toolkit/yolo/detect/custom-detector.ts';
 import { keptScore, readBoxes } from '../toolkit/yolo/detect/image-boxes.ts';
-import { judgeImage } from '../toolkit/yolo/detect/judge-image.ts';
 import { SCRIPT_LIMITS } from '../toolkit/yolo/detect/nms.ts';
+import { selectDetections } from '../toolkit/yolo/detect/select-detections.ts';
 import { inNode, PythonPeer, paired, report } from './paired.ts';
 
 // One tile of a full-size nnU-Net v2 (the network alone), and YOLOv8n alone and from image file to boxes, against PyTorch:
@@ -53,7 +53,7 @@ try {
   };
   const detect = inNode('reignite', async () => {
     const { seen } = await detector.detect(job);
-    return judgeImage(await readBoxes(job.boxes, seen), { ...SCRIPT_LIMITS, confidence: 0.25, iou: 0.7 });
+    return selectDetections(await readBoxes(job.boxes, seen), { ...SCRIPT_LIMITS, confidence: 0.25, iou: 0.7 });
   });
   report(`YOLOv8n, 640 x 640 px, ${threads} thread(s)`, await paired(detect, [peer.contender('yolo')], 4 * rounds));
 } finally {

@@ -16,9 +16,9 @@ import { BOXES, SeenFacts } from '../tasks/cells/files.ts';
 import { encodeCandidates } from '../yolo/detect/candidates-file.ts';
 import type { CellDetector, DetectionProgress } from '../yolo/detect/cell-detector.ts';
 import { keptScore, readBoxes } from '../yolo/detect/image-boxes.ts';
-import { type JudgedImage, judgeImage } from '../yolo/detect/judge-image.ts';
 import { SCRIPT_LIMITS } from '../yolo/detect/nms.ts';
 import { roundedCoordinate } from '../yolo/detect/points.ts';
+import { type SelectedDetections, selectDetections } from '../yolo/detect/select-detections.ts';
 import type { Suppression } from '../yolo/detect/suppression.ts';
 import { densityCautions, modelCautions, scaleCautions, stainCautions } from './cautions.ts';
 import { cellCertainty, cellCertaintyNote } from './certainty.ts';
@@ -171,10 +171,10 @@ async function chooseCells(
   { cache }: PredictServices,
   { key, facts }: CacheEntry,
   original: { readonly width: number; readonly height: number },
-): Promise<CellsOfImage & Pick<JudgedImage, 'cutOff'>> {
+): Promise<CellsOfImage & Pick<SelectedDetections, 'cutOff'>> {
   const { confidence, iou, recorded } = detection;
   const boxes = await readBoxes(cache.pathOf(key, BOXES), BoxFacts.parse(facts).seen);
-  const { points, file, cutOff } = await judgeImage(boxes, {
+  const { points, file, cutOff } = await selectDetections(boxes, {
     ...SCRIPT_LIMITS,
     confidence,
     iou,

@@ -17,9 +17,9 @@ import { taskNamed } from '../tasks/task-named.ts';
 import type { ListedRoi, NetworkSetup } from '../tasks/work.ts';
 import { CellsVerdictFile } from '../verdict/verdict-file.ts';
 import { keptScore } from '../yolo/detect/image-boxes.ts';
-import { judgeImage } from '../yolo/detect/judge-image.ts';
 import { SCRIPT_LIMITS } from '../yolo/detect/nms.ts';
 import { roundedCoordinate } from '../yolo/detect/points.ts';
+import { selectDetections } from '../yolo/detect/select-detections.ts';
 import { type CellSweep, type ScoredCell, sweepCells } from './sweep-cells.ts';
 
 /** A finished run, and where what its networks saw is kept. */
@@ -110,7 +110,7 @@ async function cellsOf(
     });
   }
   const limits = { ...SCRIPT_LIMITS, confidence: boxes.floor, iou: settings.iou };
-  const { points } = await judgeImage(boxes, { ...limits, ...(box && { box }) });
+  const { points } = await selectDetections(boxes, { ...limits, ...(box && { box }) });
   return points.map(({ x, y, label, score }) => ({
     x: roundedCoordinate(x),
     y: roundedCoordinate(y),

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RGB_SOFTMAX } from '../../../toolkit/nnunet/model-method.ts';
-import { WeightSums } from '../../../toolkit/nnunet/sliding-window/band.ts';
+import { WeightSums } from '../../../toolkit/nnunet/sliding-window/accumulate-tiles.ts';
 import { partialRoiBytes } from '../../../toolkit/nnunet/sliding-window/step-order.ts';
 import { finishedRows, tileGrid } from '../../../toolkit/nnunet/sliding-window/tile-grid.ts';
 import { fillTileInput, pixelValues } from '../../../toolkit/nnunet/sliding-window/tile-input.ts';

@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { concatenateFiles } from '../../../toolkit/files/concatenate-files.ts';
 import { detectSlide } from '../../../toolkit/slide/predict/detect-slide.ts';
-import { judgeSlide } from '../../../toolkit/slide/predict/judge-slide.ts';
+import { selectSlideCells } from '../../../toolkit/slide/predict/select-slide-cells.ts';
 import type { SlideCellsJob } from '../../../toolkit/slide/predict/slide-cells-job.ts';
 import type { TissueMask } from '../../../toolkit/slide/tissue/tissue-mask.ts';
 import type { DetectorModel } from '../../../toolkit/yolo/detect/detect-image.ts';
@@ -78,7 +78,7 @@ async function detect(
 
 function judged(job: Job, { width, height }: { readonly width: number; readonly height: number }, confidence = 0.5) {
   const { boxes, tissue } = job;
-  return judgeSlide({ boxes, width, height, size: SIZE, confidence, iou: 0.5, ...(tissue && { tissue }) });
+  return selectSlideCells({ boxes, width, height, size: SIZE, confidence, iou: 0.5, ...(tissue && { tissue }) });
 }
 
 /** Centres of cells, as whole pixels. */
@@ -208,7 +208,7 @@ describe('detectSlide', () => {
       },
     };
     expect(tiles).toBeGreaterThan(3);
-    await expect(judgeSlide(judge, { signal })).rejects.toThrow('stopped');
+    await expect(selectSlideCells(judge, { signal })).rejects.toThrow('stopped');
   });
 
   it('gives the same cells in strips as at once', async () => {

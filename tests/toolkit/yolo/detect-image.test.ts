@@ -9,9 +9,13 @@ import type { DetectorModel } from '../../../toolkit/yolo/detect/detect-image.ts
 import { detectImage } from '../../../toolkit/yolo/detect/detect-image.ts';
 import type { DetectionJob } from '../../../toolkit/yolo/detect/detection-job.ts';
 import { readBoxes } from '../../../toolkit/yolo/detect/image-boxes.ts';
-import { type JudgeOptions, judgeImage, writeJudged } from '../../../toolkit/yolo/detect/judge-image.ts';
 import { OrtDetector } from '../../../toolkit/yolo/detect/ort-detector.ts';
 import { roundedCoordinate } from '../../../toolkit/yolo/detect/points.ts';
+import {
+  type SelectionOptions,
+  selectDetections,
+  writeDetections,
+} from '../../../toolkit/yolo/detect/select-detections.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { fixture, floatsOf, SIZE } from './support/fixtures.ts';
 
@@ -42,12 +46,12 @@ async function jobIn(changes: Partial<DetectionJob> = {}): Promise<DetectionJob>
 }
 
 /** Detects, and decides what are points. */
-async function detectAndJudge(changes: Partial<DetectionJob & JudgeOptions> = {}) {
+async function detectAndJudge(changes: Partial<DetectionJob & SelectionOptions> = {}) {
   const { confidence = 0.5, iou = 0.5, box, ...files } = changes;
   const job = await jobIn(files);
   const result = await detectImage(job, detector, IDENTITY);
   const boxes = await readBoxes(job.boxes, result.seen);
-  return { result, ...(await judgeImage(boxes, { confidence, iou, ...(box && { box }) })) };
+  return { result, ...(await selectDetections(boxes, { confidence, iou, ...(box && { box }) })) };
 }
 
 async function rowsOf(path: string): Promise<number[][]> {
@@ -69,7 +73,7 @@ describe('detectImage', () => {
   it('finds the points that PyTorch and torchvision find, tile by tile, best first', async () => {
     const { result, ...judged } = await detectAndJudge();
     const points = join(await temporaryFolder(), 'points.npy');
-    await writeJudged(judged, { points, candidates: join(await temporaryFolder(), 'candidates.json') });
+    await writeDetections(judged, { points, candidates: join(await temporaryFolder(), 'candidates.json') });
     const expected = await floatsOf('points.npy');
     const rows = await rowsOf(points);
     expect(rows).toHaveLength(expected.length / 4);
@@ -121,7 +125,7 @@ describe('detectImage', () => {
     const out = await temporaryFolder();
     const files = { points: join(out, 'points.npy'), candidates: join(out, 'candidates.json') };
     await writeFile(files.points, 'old');
-    await writeJudged(judged, files);
+    await writeDetections(judged, files);
     await expect(access(files.points)).rejects.toThrow('ENOENT');
     expect((await readCandidatesFile(files.candidates)).candidates.length).toBeGreaterThan(0);
   });

@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { readNpy } from '../../../toolkit/numpy/npy.ts';
 import { readCandidates } from '../../../toolkit/yolo/detect/candidates.ts';
-import { judgeViews } from '../../../toolkit/yolo/detect/judge-views.ts';
 import { type KeptBox, mergeTiles } from '../../../toolkit/yolo/detect/merge-tiles.ts';
 import { NMS_OUTCOMES } from '../../../toolkit/yolo/detect/nms.ts';
+import { selectInViews } from '../../../toolkit/yolo/detect/select-in-views.ts';
 import { suppressed } from '../../../toolkit/yolo/detect/suppression.ts';
 import { overlappingTiles, type Rectangle } from '../../../toolkit/yolo/detect/tile-views.ts';
 import { placeRows } from '../../../toolkit/yolo/place-rows.ts';
@@ -76,7 +76,7 @@ describe('mergeTiles', () => {
   });
 });
 
-describe('judgeViews', () => {
+describe('selectInViews', () => {
   it('finds in crowded boxes what ultralytics finds, class by class', async () => {
     const { data } = await readNpy(join(FIXTURES, 'crowd.npy'));
     const head = new Float32Array(400 * 7);
@@ -107,7 +107,7 @@ describe('judgeViews', () => {
     const of = (...rows: number[][]) => readCandidates(Float32Array.from(rows.flat()), 1, 0.1);
     const first = of(box(5, 5), box(90, 50));
     const second = of(box(30, 50), box(95, 85));
-    const { candidates, points } = judgeViews(
+    const { candidates, points } = selectInViews(
       [first, second],
       tiles,
       { width: 160, height: 90 },

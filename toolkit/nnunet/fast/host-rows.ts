@@ -1,5 +1,5 @@
 import type { FoldNetworks } from '../networks/open-networks.ts';
-import { accumulateTile, addNormalisedRow, WeightSums } from '../sliding-window/band.ts';
+import { accumulateTile, addNormalisedRow, WeightSums } from '../sliding-window/accumulate-tiles.ts';
 import { type DecideRow, rowDecider } from '../sliding-window/decide-row.ts';
 import { writeDecidedRows } from '../sliding-window/decided-rows.ts';
 import type { PartialRoi } from '../sliding-window/partial-roi.ts';

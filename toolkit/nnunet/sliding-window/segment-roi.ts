@@ -1,9 +1,9 @@
 import { encodeGrey16FromFiles, encodeLabelsFromFiles } from '../../image/encode-png.ts';
 import type { FoldNetworks } from '../networks/open-networks.ts';
 import { labelsFile, marginsFile } from './decided-rows.ts';
-import { SlidingWindowEnsemble } from './fold-pass.ts';
 import { type PartialIdentity, PartialRoi } from './partial-roi.ts';
 import type { RoiJob, RoiProgress, RoiStep, SegmentResult } from './roi-job.ts';
+import { SlidingWindowEnsemble } from './sliding-window-ensemble.ts';
 import { stepsBefore } from './step-order.ts';
 import { readTiledRoi, type TiledRoi } from './tiled-roi.ts';
 

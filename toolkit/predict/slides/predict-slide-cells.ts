@@ -58,7 +58,7 @@ export async function predictSlideCells(
     });
     options.signal?.throwIfAborted();
     options.onProgress?.({ phase: 'draw' });
-    const { cells, outside } = await judge(
+    const { cells, outside } = await selectCells(
       job,
       seen,
       detector,
@@ -138,7 +138,7 @@ function keyOf({ model, detection: { confidence } }: CellsJob, { sha256, key }: 
 }
 
 /** Chooses the cells, and brings them to px of the slide. */
-async function judge(
+async function selectCells(
   job: CellsJob,
   { slide, view, tissue }: SeenSlide,
   detector: SlideDetector,
@@ -146,7 +146,7 @@ async function judge(
   { signal }: Pick<PredictOptions<never>, 'signal'>,
 ) {
   const { confidence, iou } = job.detection;
-  const { cells, outside } = await detector.judgeSlide(
+  const { cells, outside } = await detector.selectSlideCells(
     {
       ...SCRIPT_LIMITS,
       confidence,

@@ -19,7 +19,7 @@ interface DetectOptions {
 
 /**
  * Finds candidates of cells on a slide, or a strip of its tile rows, in overlapping tiles. All of a score above `job.floor`
- * are kept, so that any higher threshold needs no network, see `judgeSlide`.
+ * are kept, so that any higher threshold needs no network, see `selectSlideCells`.
  *
  * The candidates of every finished tile are committed to `job.partialDir`; the next call resumes behind them with the
  * same bits.

@@ -8,7 +8,7 @@ import { firstRowReaching, type StripRows } from '../read/slide-tiles.ts';
 import { SlideView } from '../read/slide-view.ts';
 import { sharedFloats } from '../read/tile-ahead.ts';
 import { type TiledSlide, tiledSlide } from '../read/tiled-slide.ts';
-import { bandRows, confidenceFile, labelsFile } from './finished-band.ts';
+import { bandRows, confidenceFile, labelsFile } from './decided-rows-of-slide.ts';
 import { joinRows } from './rows-file.ts';
 import type { SlideJob, SlideProgress, SlideResult } from './slide-job.ts';
 import { SlidePass } from './slide-pass.ts';

@@ -47,7 +47,7 @@ export interface SlideCellsResult extends DetectorEngine {
 }
 
 /** Candidates of a slide from which cells are chosen; needs no network. */
-export interface JudgeSlideJob extends NmsOptions {
+export interface SelectSlideCellsJob extends NmsOptions {
   /** Of `SlideCellsJob`. */
   readonly boxes: string;
   /** px as the network saw it */
@@ -60,7 +60,7 @@ export interface JudgeSlideJob extends NmsOptions {
   readonly tissue?: TissueMask;
 }
 
-export interface JudgedSlide {
+export interface SelectedSlideCells {
   /** n x 6: x1, y1, x2, y2, score, class, best first; px as the network saw them. */
   readonly cells: Float32Array;
   /** Cells that were found outside the tissue and left out. */

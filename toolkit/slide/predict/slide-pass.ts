@@ -1,7 +1,7 @@
 import { ReigniteError } from '../../errors.ts';
 import type { FoldNetworks } from '../../nnunet/networks/open-networks.ts';
 import type { PieceFile } from '../../nnunet/piece-file.ts';
-import { accumulateTile, addNormalisedRow, WeightSums } from '../../nnunet/sliding-window/band.ts';
+import { accumulateTile, addNormalisedRow, WeightSums } from '../../nnunet/sliding-window/accumulate-tiles.ts';
 import { type DecideRow, rowDecider } from '../../nnunet/sliding-window/decide-row.ts';
 import type { PartialRoi } from '../../nnunet/sliding-window/partial-roi.ts';
 import type { RoiStep } from '../../nnunet/sliding-window/roi-job.ts';
@@ -10,7 +10,7 @@ import { finishedRows, startOfRow, type TileGrid } from '../../nnunet/sliding-wi
 import { firstRowReaching, type StripRows } from '../read/slide-tiles.ts';
 import { TileAhead } from '../read/tile-ahead.ts';
 import type { TiledSlide } from '../read/tiled-slide.ts';
-import { FinishedBand } from './finished-band.ts';
+import { DecidedRowsOfSlide } from './decided-rows-of-slide.ts';
 import { Segments } from './slide-segments.ts';
 
 /**
@@ -102,7 +102,7 @@ export class SlidePass {
     const isWanted = row >= this.#rows.first;
     const carry = isLastRow || row === this.#rows.end - 1 ? undefined : this.#partial.openPieces(carryFile(row, fold));
     const ensemble = isWanted && !isLastFold ? this.#partial.openPieces(ensembleFile(row, fold)) : undefined;
-    const band = isWanted && isLastFold ? new FinishedBand(this.#slide, row) : undefined;
+    const band = isWanted && isLastFold ? new DecidedRowsOfSlide(this.#slide, row) : undefined;
     try {
       await this.#walk({ step, row, fold, carry, ensemble, band }, ahead);
       carry?.end();
@@ -226,7 +226,7 @@ interface RowPass {
   readonly fold: number;
   readonly carry: PieceFile | undefined;
   readonly ensemble: PieceFile | undefined;
-  readonly band: FinishedBand | undefined;
+  readonly band: DecidedRowsOfSlide | undefined;
 }
 
 /** Reads a file of the partial result piece by piece. */

@@ -5,8 +5,8 @@ import { type InferenceGuard, type InferredProduct, makeInference } from '../../
 import type { KeyParts, StepCache } from '../../cache/step-cache.ts';
 import type { CellDetector, DetectionProgress } from '../../yolo/detect/cell-detector.ts';
 import { type ImageBoxes, keptScore, readBoxes } from '../../yolo/detect/image-boxes.ts';
-import { judgeImage, writeJudged } from '../../yolo/detect/judge-image.ts';
 import { SCRIPT_LIMITS } from '../../yolo/detect/nms.ts';
+import { selectDetections, writeDetections } from '../../yolo/detect/select-detections.ts';
 import type { DetectionSettings } from '../definition.ts';
 import type { NetworkSession } from '../kind.ts';
 import type { Box, NetworkSetup } from '../work.ts';
@@ -51,9 +51,14 @@ export function detectOnce(
     const start = performance.now();
     const { seen, ...facts } = BoxesFacts.parse(entry.facts);
     const boxes = await readBoxes(services.cache.pathOf(entry.key, BOXES), seen);
-    const judged = await judgeImage(boxes, { ...SCRIPT_LIMITS, confidence, iou, ...(of.box && { box: of.box }) });
+    const selected = await selectDetections(boxes, {
+      ...SCRIPT_LIMITS,
+      confidence,
+      iou,
+      ...(of.box && { box: of.box }),
+    });
     const files = { points: join(folder, POINTS), candidates: join(folder, CANDIDATES) };
-    await writeJudged(judged, files);
+    await writeDetections(selected, files);
     const seconds = (performance.now() - start) / 1_000;
     return {
       files: { [CANDIDATES]: files.candidates, ...(existsSync(files.points) ? { [POINTS]: files.points } : {}) },
@@ -62,8 +67,8 @@ export function detectOnce(
         // What the network did for other settings is not counted again.
         tiles: isCached ? 0 : facts.tiles,
         seconds: isCached ? seconds : facts.seconds + seconds,
-        points: judged.points.length,
-        candidates: judged.file.candidates.length,
+        points: selected.points.length,
+        candidates: selected.file.candidates.length,
         boxes: entry.key,
       }),
     };

@@ -1,10 +1,10 @@
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
 import { adapterNames } from '../../onnx/provider/adapter.ts';
 import { detectSlide } from '../../slide/predict/detect-slide.ts';
-import { judgeSlide } from '../../slide/predict/judge-slide.ts';
+import { selectSlideCells } from '../../slide/predict/select-slide-cells.ts';
 import type {
-  JudgedSlide,
-  JudgeSlideJob,
+  SelectedSlideCells,
+  SelectSlideCellsJob,
   SlideCellsJob,
   SlideCellsProgress,
   SlideCellsResult,
@@ -18,13 +18,13 @@ import type { DetectionJob, DetectionProgress, DetectionResult, DetectorEngine, 
 export type DetectorRequest =
   | { readonly kind: 'detect'; readonly job: DetectionJob }
   | { readonly kind: 'slide'; readonly job: SlideCellsJob }
-  | { readonly kind: 'judge-slide'; readonly job: JudgeSlideJob }
+  | { readonly kind: 'select-slide-cells'; readonly job: SelectSlideCellsJob }
   | { readonly kind: 'probe'; readonly job: DetectorJob };
 
 export type DetectorAnswer =
   | { readonly kind: 'detected'; readonly result: DetectionResult }
   | { readonly kind: 'detected-slide'; readonly result: SlideCellsResult }
-  | { readonly kind: 'judged-slide'; readonly result: JudgedSlide }
+  | { readonly kind: 'selected-slide-cells'; readonly result: SelectedSlideCells }
   | { readonly kind: 'probed'; readonly engine: DetectorEngine };
 
 /** Raised whenever the candidates of a tile or the files that hold them change. */
@@ -104,7 +104,8 @@ async function detectOnSlide(job: SlideCellsJob, watch: RequestWatch<SlideCellsP
 
 serveRequests<DetectorRequest, DetectorAnswer, DetectionProgress>(async (request, watch) => {
   if (request.kind === 'probe') return { kind: 'probed', engine: (await detectorOf(request.job)).engine };
-  if (request.kind === 'judge-slide') return { kind: 'judged-slide', result: await judgeSlide(request.job, watch) };
+  if (request.kind === 'select-slide-cells')
+    return { kind: 'selected-slide-cells', result: await selectSlideCells(request.job, watch) };
   if (request.kind === 'slide') return { kind: 'detected-slide', result: await detectOnSlide(request.job, watch) };
   return { kind: 'detected', result: await detect(request.job, watch) };
 }, release);

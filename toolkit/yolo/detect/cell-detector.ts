@@ -1,8 +1,8 @@
 import { ReigniteError } from '../../errors.ts';
 import type { SessionOptions } from '../../onnx/session/session.ts';
 import type {
-  JudgedSlide,
-  JudgeSlideJob,
+  SelectedSlideCells,
+  SelectSlideCellsJob,
   SlideCellsJob,
   SlideCellsProgress,
   SlideCellsResult,
@@ -39,8 +39,8 @@ export interface SlideDetector {
    * @throws ReigniteError with the code of what went wrong, INFERENCE_FAILED when the thread died; the signal's reason.
    */
   detectSlide(job: SlideCellsJob, options?: AskOptions<SlideCellsProgress>): Promise<SlideCellsResult>;
-  /** Chooses the cells of a slide from its candidates. @throws ReigniteError as `judgeSlide` does. */
-  judgeSlide(job: JudgeSlideJob, options?: Pick<DetectOptions, 'signal'>): Promise<JudgedSlide>;
+  /** Chooses the cells of a slide from its candidates. @throws ReigniteError as `selectSlideCells` does. */
+  selectSlideCells(job: SelectSlideCellsJob, options?: Pick<DetectOptions, 'signal'>): Promise<SelectedSlideCells>;
 }
 
 /**
@@ -71,10 +71,10 @@ export function createCellDetector(defaults: SessionOptions = {}): CellDetector 
       if (answer.kind === 'detected-slide') return answer.result;
       throw new ReigniteError('INTERNAL', `The inference thread answered ${answer.kind} to slide.`);
     },
-    async judgeSlide(job, options) {
-      const answer = await thread.ask({ kind: 'judge-slide', job }, options);
-      if (answer.kind === 'judged-slide') return answer.result;
-      throw new ReigniteError('INTERNAL', `The inference thread answered ${answer.kind} to judge-slide.`);
+    async selectSlideCells(job, options) {
+      const answer = await thread.ask({ kind: 'select-slide-cells', job }, options);
+      if (answer.kind === 'selected-slide-cells') return answer.result;
+      throw new ReigniteError('INTERNAL', `The inference thread answered ${answer.kind} to select-slide-cells.`);
     },
     async probe(job, options) {
       const answer = await thread.ask({ kind: 'probe', job: { ...defaults, ...job } }, options);

@@ -47,7 +47,7 @@ type Detected = Omit<
 
 /**
  * Runs the network on one image as the authors' scripts do, tile by tile, and writes every box of a score above the
- * floor. What is a point among them is decided afterwards, by `judgeImage`.
+ * floor. What is a point among them is decided afterwards, by `selectDetections`.
  *
  * The boxes of every finished tile are committed to `job.partialDir`; the next call resumes after them, and its result
  * is the same bit by bit. The file of boxes appears when all tiles are done.

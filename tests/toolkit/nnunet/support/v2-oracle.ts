@@ -4,7 +4,7 @@ import { decodeLabels } from '../../../../toolkit/image/decode-labels.ts';
 import { prepareTissueModel } from '../../../../toolkit/models/tissue-model.ts';
 import { readModelCard } from '../../../../toolkit/nnunet/model-card.ts';
 import { OrtFoldNetworks } from '../../../../toolkit/nnunet/networks/ort-fold-networks.ts';
-import { accumulateTile } from '../../../../toolkit/nnunet/sliding-window/band.ts';
+import { accumulateTile } from '../../../../toolkit/nnunet/sliding-window/accumulate-tiles.ts';
 import type { RoiSegmenter } from '../../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { fillTileInput } from '../../../../toolkit/nnunet/sliding-window/tile-input.ts';
 import { readTiledRoi } from '../../../../toolkit/nnunet/sliding-window/tiled-roi.ts';

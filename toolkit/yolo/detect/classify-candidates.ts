@@ -5,30 +5,30 @@ import { NMS_OUTCOMES, type NmsOptions, nms } from './nms.ts';
 import { type Box, centreOf, isWithin, type Point } from './points.ts';
 
 /** A box that is a point, unrounded, in px of the image. */
-export interface JudgedPoint extends Point {
+export interface SelectedPoint extends Point {
   readonly label: number;
   readonly score: number;
 }
 
-export interface JudgedTile {
+export interface ClassifiedTile {
   /** By score descending; `suppressedBy` is a place in this list. */
   readonly candidates: readonly Candidate[];
   /** Unrounded, in px of the image, by score descending. */
-  readonly points: readonly JudgedPoint[];
+  readonly points: readonly SelectedPoint[];
 }
 
-interface JudgeTileOptions extends NmsOptions {
+interface ClassifyOptions extends NmsOptions {
   readonly box?: Box;
   /** Only candidates of a score above it are listed; at most the confidence. */
   readonly recorded: number;
 }
 
 /** Decides which candidates of a tile are points, and says why the others are not. */
-export function classifyCandidates(candidates: Candidates, tile: ImageTile, options: JudgeTileOptions): JudgedTile {
+export function classifyCandidates(candidates: Candidates, tile: ImageTile, options: ClassifyOptions): ClassifiedTile {
   const { order, outcomes } = nms(candidates, options);
   const listed = order.filter((index) => (candidates.scores[index] ?? 0) > Math.fround(options.recorded));
   const placeOf = new Map(Array.from(listed, (index, place) => [index, place]));
-  const points: JudgedTile['points'][number][] = [];
+  const points: ClassifiedTile['points'][number][] = [];
   const outcomeOf = (index: number): Pick<Candidate, 'outcome' | 'suppressedBy'> => {
     const number = outcomes[index] ?? NMS_OUTCOMES.kept;
     if (number === NMS_OUTCOMES.belowConfidence) return { outcome: 'confidence' };
@@ -39,12 +39,12 @@ export function classifyCandidates(candidates: Candidates, tile: ImageTile, opti
     points.push({ ...centre, label: candidates.classes[index] ?? 0, score: candidates.scores[index] ?? 0 });
     return { outcome: 'point' };
   };
-  const judged = Array.from(listed, (index): Candidate => {
+  const selected = Array.from(listed, (index): Candidate => {
     const score = decimals(candidates.scores[index], 6);
     const corners = cornersOf(candidates, index, tile);
     return { tile: tile.index, class: candidates.classes[index] ?? 0, score, ...corners, ...outcomeOf(index) };
   });
-  return { candidates: judged, points };
+  return { candidates: selected, points };
 }
 
 function cornersOf({ corners }: Candidates, index: number, { left, top }: ImageTile) {

@@ -1,13 +1,13 @@
 import type { Candidates } from './candidates.ts';
 import type { Candidate } from './candidates-file.ts';
-import type { JudgedTile } from './judge-tile.ts';
+import type { ClassifiedTile } from './classify-candidates.ts';
 import { isCutOff, type KeptBox, mergeTiles } from './merge-tiles.ts';
 import { NMS_OUTCOMES, type NmsOptions, type NmsResult } from './nms.ts';
 import { type Box, isWithin } from './points.ts';
 import { type Suppression, suppressed } from './suppression.ts';
 import type { Rectangle, SeenTile } from './tile-views.ts';
 
-export interface JudgeViewsOptions extends NmsOptions {
+export interface ViewsOptions extends NmsOptions {
   readonly suppression: Suppression;
   /** Only points within it are kept, borders included; px. */
   readonly box?: Box;
@@ -16,7 +16,7 @@ export interface JudgeViewsOptions extends NmsOptions {
 }
 
 /** What became of the candidates; `suppressedBy` is a place among those of all tiles. */
-export interface JudgedViews extends JudgedTile {
+export interface SelectedInViews extends ClassifiedTile {
   /** Points whose box ends at the border of its tile: objects larger than the overlap. */
   readonly cutOff: number;
 }
@@ -38,12 +38,12 @@ type Outcome = Pick<Candidate, 'outcome' | 'suppressedBy'>;
  *
  * @param candidates - Of each tile, in px of the network's input.
  */
-export function judgeViews(
+export function selectInViews(
   candidates: readonly Candidates[],
   tiles: readonly SeenTile[],
   image: { readonly width: number; readonly height: number },
-  options: JudgeViewsOptions,
-): JudgedViews {
+  options: ViewsOptions,
+): SelectedInViews {
   const ofTiles = outcomesOf(candidates, tiles, image, options);
   const kept: (KeptBox & { readonly place: number })[] = [];
   for (const [tile, { listed, outcomes, boxes, firstPlace }] of ofTiles.entries()) {
@@ -56,7 +56,7 @@ export function judgeViews(
   }
   const merged = mergeTiles(kept, tiles, options.iou);
   const outcomeAt = new Map<number, Outcome>();
-  const points: JudgedTile['points'][number][] = [];
+  const points: ClassifiedTile['points'][number][] = [];
   let cutOff = 0;
   for (const [index, each] of kept.entries()) {
     const outcome = outcomeOf(merged[index] ?? 'kept', each, kept, options.box);
@@ -65,15 +65,15 @@ export function judgeViews(
     points.push({ ...middleOf(each.box), label: each.label, score: each.score });
     if (isCutOff(each, tiles)) cutOff++;
   }
-  const judged = ofTiles.flatMap((outcome, tile) => candidatesOf(tile, outcome, candidates[tile], outcomeAt));
-  return { candidates: judged, points, cutOff };
+  const selected = ofTiles.flatMap((outcome, tile) => candidatesOf(tile, outcome, candidates[tile], outcomeAt));
+  return { candidates: selected, points, cutOff };
 }
 
 function outcomesOf(
   candidates: readonly Candidates[],
   tiles: readonly SeenTile[],
   image: { readonly width: number; readonly height: number },
-  options: JudgeViewsOptions,
+  options: ViewsOptions,
 ): TileOutcome[] {
   let firstPlace = 0;
   return candidates.map((of, index) => {

@@ -3,11 +3,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { writeNpy } from '../../numpy/npy.ts';
 import { type Candidate, type CandidatesFile, encodeCandidates } from './candidates-file.ts';
+import { type ClassifiedTile, classifyCandidates, type SelectedPoint } from './classify-candidates.ts';
 import type { ImageBoxes } from './image-boxes.ts';
-import { classifyCandidates, type JudgedPoint, type JudgedTile } from './judge-tile.ts';
-import { judgeViews } from './judge-views.ts';
 import type { NmsOptions } from './nms.ts';
 import { type Box, roundedCoordinate } from './points.ts';
+import { selectInViews } from './select-in-views.ts';
 import type { Suppression } from './suppression.ts';
 import { viewTiles } from './tile-views.ts';
 
@@ -15,7 +15,7 @@ import { viewTiles } from './tile-views.ts';
 const RECORDED_SCORE = 0.25;
 
 /** How points are chosen among the boxes of an image. */
-export interface JudgeOptions extends NmsOptions {
+export interface SelectionOptions extends NmsOptions {
   /** Only points within it are kept, borders included (`annotated_xyxy`); px. Default: everything. */
   readonly box?: Box;
   /** Which boxes may suppress each other, where the image was not seen in tiles side by side. Default: all. */
@@ -25,9 +25,9 @@ export interface JudgeOptions extends NmsOptions {
 }
 
 /** The points of an image, and what became of every candidate. */
-export interface JudgedImage {
+export interface SelectedDetections {
   /** Unrounded, tile by tile, by score descending. */
-  readonly points: readonly JudgedPoint[];
+  readonly points: readonly SelectedPoint[];
   readonly file: CandidatesFile;
   /** Points whose box ends at the border of its tile, where tiles overlap. */
   readonly cutOff?: number;
@@ -43,15 +43,15 @@ export interface JudgedImage {
  * @throws RangeError when the boxes do not reach down to the confidence.
  * @see `non_max_suppression` of YOLOv5 7.0
  */
-export async function judgeImage(boxes: ImageBoxes, options: JudgeOptions): Promise<JudgedImage> {
+export async function selectDetections(boxes: ImageBoxes, options: SelectionOptions): Promise<SelectedDetections> {
   const { confidence, iou, box, recorded = Math.min(RECORDED_SCORE, confidence) } = options;
   if (confidence < boxes.floor) throw new RangeError(`Expected boxes down to ${confidence}, got ${boxes.floor}`);
   const { suppression = 'together' } = options;
   const { model, width, height, tile, view, classes } = boxes;
   const { points, candidates, cutOff } =
     view === undefined
-      ? await judgeTiles(boxes, { ...options, recorded })
-      : judgeViews(
+      ? await selectInTiles(boxes, { ...options, recorded })
+      : selectInViews(
           boxes.tiles.map((each) => each.candidates),
           viewTiles(view, boxes, tile),
           boxes,
@@ -74,25 +74,25 @@ export async function judgeImage(boxes: ImageBoxes, options: JudgeOptions): Prom
 }
 
 /** Tiles side by side, each by itself. */
-async function judgeTiles(
+async function selectInTiles(
   { tiles }: ImageBoxes,
   options: NmsOptions & { readonly box?: Box; readonly recorded: number },
-): Promise<JudgedTile & { readonly cutOff?: number }> {
-  const judged: JudgedTile[] = [];
+): Promise<ClassifiedTile & { readonly cutOff?: number }> {
+  const selected: ClassifiedTile[] = [];
   for (const { tile, candidates } of tiles) {
-    judged.push(classifyCandidates(candidates, tile, options));
+    selected.push(classifyCandidates(candidates, tile, options));
     // A tile of many boxes takes long: heartbeats get a turn.
     await nextTurn();
   }
-  return { points: judged.flatMap(({ points }) => points), candidates: candidatesOf(judged) };
+  return { points: selected.flatMap(({ points }) => points), candidates: candidatesOf(selected) };
 }
 
 /**
  * Writes the points of an image as .npy, float32 (n, 3): x, y, class; and its candidates. An image without points has
  * no file of them, as in the record.
  */
-export async function writeJudged(
-  { points, file }: JudgedImage,
+export async function writeDetections(
+  { points, file }: SelectedDetections,
   out: { readonly points: string; readonly candidates: string },
 ): Promise<void> {
   await writeFileAtomic(out.candidates, encodeCandidates(file));
@@ -104,7 +104,7 @@ export async function writeJudged(
 }
 
 /** Candidates of all tiles in one list; places within a tile become places in the list. */
-function candidatesOf(tiles: readonly JudgedTile[]): Candidate[] {
+function candidatesOf(tiles: readonly ClassifiedTile[]): Candidate[] {
   const all: Candidate[] = [];
   for (const tile of tiles) {
     const before = all.length;

@@ -4,7 +4,7 @@ import { NMS_OUTCOMES, type NmsOptions, nms } from '../../yolo/detect/nms.ts';
 import { isTissue } from '../tissue/tissue-mask.ts';
 import { type CellTile, cellTiles } from './cell-tiles.ts';
 import { readSlideBoxes } from './slide-boxes.ts';
-import type { JudgedSlide, JudgeSlideJob } from './slide-cells-job.ts';
+import type { SelectedSlideCells, SelectSlideCellsJob } from './slide-cells-job.ts';
 
 /** Cells that are compared at once; the order of `nms` holds no more. */
 const MAX_CELLS = 2 ** 22 - 1;
@@ -17,10 +17,10 @@ const MAX_CELLS = 2 ** 22 - 1;
  * @throws ReigniteError INFERENCE_FAILED for more cells than can be compared; INTERNAL for a damaged file; the signal's
  *   reason, between tiles.
  */
-export async function judgeSlide(
-  job: JudgeSlideJob,
+export async function selectSlideCells(
+  job: SelectSlideCellsJob,
   { signal }: { readonly signal?: Pick<AbortSignal, 'throwIfAborted'> } = {},
-): Promise<JudgedSlide> {
+): Promise<SelectedSlideCells> {
   const tiles = new Map(cellTiles(job, job.size, job.tissue).tiles.map((tile) => [tile.index, tile]));
   const found: Candidates[] = [];
   for await (const { tile: index, candidates } of readSlideBoxes(job.boxes)) {
@@ -38,7 +38,7 @@ export async function judgeSlide(
 
 type CellRow = readonly [x1: number, y1: number, x2: number, y2: number, score: number, label: number];
 
-function isInTissue([x1, y1, x2, y2]: CellRow, { tissue }: Pick<JudgeSlideJob, 'tissue'>): boolean {
+function isInTissue([x1, y1, x2, y2]: CellRow, { tissue }: Pick<SelectSlideCellsJob, 'tissue'>): boolean {
   return tissue !== undefined && isTissue(tissue, (x1 + x2) / 2, (y1 + y2) / 2);
 }
 

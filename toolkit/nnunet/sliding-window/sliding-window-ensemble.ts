@@ -1,5 +1,5 @@
 import type { FoldNetworks } from '../networks/open-networks.ts';
-import { accumulateTile, addNormalisedRow, WeightSums } from './band.ts';
+import { accumulateTile, addNormalisedRow, WeightSums } from './accumulate-tiles.ts';
 import { type DecideRow, rowDecider } from './decide-row.ts';
 import { writeDecidedRows } from './decided-rows.ts';
 import type { PartialRoi } from './partial-roi.ts';

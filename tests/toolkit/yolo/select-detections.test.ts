@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Candidates } from '../../../toolkit/yolo/detect/candidates.ts';
 import type { ImageBoxes } from '../../../toolkit/yolo/detect/image-boxes.ts';
-import { judgeImage } from '../../../toolkit/yolo/detect/judge-image.ts';
+import { selectDetections } from '../../../toolkit/yolo/detect/select-detections.ts';
 
 /** Scores on a coarse grid, so that many are equal; places on a small one, so that many boxes overlap. */
 const box = fc.record({
@@ -38,7 +38,7 @@ const tiles = fc.tuple(fc.array(box, { maxLength: 40 }), fc.array(box, { maxLeng
 const level = fc.integer({ min: 2, max: 31 }).map((k) => k / 32);
 const limits = fc.record({ maxCandidates: fc.integer({ min: 1, max: 30 }), maxKept: fc.integer({ min: 1, max: 12 }) });
 
-describe('judgeImage', () => {
+describe('selectDetections', () => {
   it('decides from boxes of a low floor what it decides from those above the confidence, limits and ties included', async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -48,8 +48,8 @@ describe('judgeImage', () => {
         limits,
         async (boxes, confidence, iou, most) => {
           const options = { confidence, iou, ...most, box: [10, 5, 100, 60] as const };
-          const direct = await judgeImage(seenFrom(confidence, boxes), options);
-          const kept = await judgeImage(seenFrom(0.05, boxes), options);
+          const direct = await selectDetections(seenFrom(confidence, boxes), options);
+          const kept = await selectDetections(seenFrom(0.05, boxes), options);
           expect(kept.points).toEqual(direct.points);
           const above = kept.file.candidates.filter(({ score }) => score > confidence);
           expect(above.map(({ outcome }) => outcome)).toEqual(direct.file.candidates.map(({ outcome }) => outcome));
@@ -60,7 +60,7 @@ describe('judgeImage', () => {
 
   it('names the candidate that suppressed another by its place in the list of all tiles', async () => {
     const strong = { x: 0, y: 0, side: 10, score: 0.9, label: 0 };
-    const { file } = await judgeImage(seenFrom(0.05, [[strong], [strong, { ...strong, score: 0.8 }]]), {
+    const { file } = await selectDetections(seenFrom(0.05, [[strong], [strong, { ...strong, score: 0.8 }]]), {
       confidence: 0.5,
       iou: 0.5,
     });

@@ -11,7 +11,7 @@ const MARGIN_STEP = 257;
 const FAST = 1;
 
 /** Labels and confidence of the rows of the picture that one tile row finishes. */
-export class FinishedBand {
+export class DecidedRowsOfSlide {
   readonly #slide: TiledSlide;
   /** Rows of the picture: the first, and the one after the last. */
   readonly #first: number;
