@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Unpacks the parts that pack-proof.ts made and runs the proof: doctor; prove-gpu on CUDA, small and of paper size; the
-# sample's models on CUDA, WebGPU and the CPU, compared; PyTorch on the same GPU. Takes under 5 minutes on one GPU.
+# Unpacks the parts that pack-proof.ts made and runs the proof: doctor; prove-gpu on CUDA, small and of paper size, with both engines; the
+# sample's models on CUDA, WebGPU and the CPU, compared; PyTorch on the same GPU. Takes 5 to 8 minutes on one GPU.
 # Usage, in a copy of the tracked files: bash scripts/gpu/run-proof.sh PART...
 # With ONLY=unpack it only unpacks the parts that are there.
 set -u
@@ -46,6 +46,8 @@ limited 60 node bin/reignite.js doctor | tail -8
 export LD_LIBRARY_PATH=$LIBRARIES${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 NVIDIA_TF32_OVERRIDE=0 limited 40 node dist/scripts/prove-gpu.js --provider cuda --small --width 800 --height 600
 NVIDIA_TF32_OVERRIDE=0 limited 100 node dist/scripts/prove-gpu.js --provider cuda
+NVIDIA_TF32_OVERRIDE=0 limited 70 node dist/scripts/prove-gpu.js --provider cuda --engine fast
+NVIDIA_TF32_OVERRIDE=0 limited 60 node dist/scripts/prove-gpu.js --provider cuda --engine fast --precision float32
 limited 60 python3 "$CHECKOUT/bench/python/gpu_segment_roi_peer.py"
 python3 -c "import zipfile; [zipfile.ZipFile(f'$CHECKOUT/data/sample/{n}.zip').extractall(f'sample/{n}') for n in ('models', 'images')]"
 for provider in cpu cuda webgpu; do
