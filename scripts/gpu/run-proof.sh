@@ -45,9 +45,8 @@ limited() { timeout "$1" "${@:2}" 2>&1 || echo "exit status $?: ${*:2:7}"; }
 limited 60 node bin/reignite.js doctor | tail -8
 export LD_LIBRARY_PATH=$LIBRARIES${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 NVIDIA_TF32_OVERRIDE=0 limited 40 node dist/scripts/prove-gpu.js --provider cuda --small --width 800 --height 600
-NVIDIA_TF32_OVERRIDE=0 limited 100 node dist/scripts/prove-gpu.js --provider cuda
-NVIDIA_TF32_OVERRIDE=0 limited 70 node dist/scripts/prove-gpu.js --provider cuda --engine fast
-NVIDIA_TF32_OVERRIDE=0 limited 60 node dist/scripts/prove-gpu.js --provider cuda --engine fast --precision float32
+NVIDIA_TF32_OVERRIDE=0 limited 150 node dist/scripts/prove-gpu.js --provider cuda --engine fast
+NVIDIA_TF32_OVERRIDE=0 limited 100 node dist/scripts/prove-gpu.js --provider cuda --engine fast --precision float32
 limited 60 python3 "$CHECKOUT/bench/python/gpu_segment_roi_peer.py"
 python3 -c "import zipfile; [zipfile.ZipFile(f'$CHECKOUT/data/sample/{n}.zip').extractall(f'sample/{n}') for n in ('models', 'images')]"
 for provider in cpu cuda webgpu; do
