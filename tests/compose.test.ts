@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -95,5 +98,12 @@ describe('docker-compose.yml', async () => {
     for (const { command, healthcheck } of Object.values(services))
       if (command[0] === 'worker') expect(healthcheck).toBeDefined();
     expect(Object.keys(volumes)).toEqual(['postgresql', 'certificates', 'home', 'gpu']);
+  });
+
+  // Ten minutes with a container engine, which the other tests do not need.
+  it.runIf(process.env['PROVE_COMPOSE'] === '1')('starts, and survives kills (only with PROVE_COMPOSE=1)', async () => {
+    const script = fileURLToPath(new URL('../scripts/prove-compose.ts', import.meta.url));
+    const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', script]);
+    expect(stdout).toMatch(/files bit for bit those/);
   });
 });
