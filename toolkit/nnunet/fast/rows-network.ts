@@ -44,6 +44,13 @@ export interface BlockResult {
   readonly carry?: Float32Array;
 }
 
+/** What the block before left. */
+export interface CarriedRows {
+  readonly rows: number;
+  /** planes x rows x padded width, at least one row. */
+  readonly sums: Float32Array;
+}
+
 const RUN_SECONDS = 3;
 /** Memory that is assumed for a device that does not say it, bytes. */
 const UNKNOWN_MEMORY = 8 * 2 ** 30;
@@ -124,13 +131,8 @@ export class RowsNetwork {
     return rows > 1;
   }
 
-  /** @param carried - What the block before left. */
-  async run(
-    roi: TiledRoi,
-    plan: BlockPlan,
-    rows: number,
-    carried: { readonly rows: number; readonly sums: Float32Array },
-  ): Promise<BlockResult> {
+  /** @param plan - Of at least one tile. */
+  async run(roi: TiledRoi, plan: BlockPlan, rows: number, carried: CarriedRows): Promise<BlockResult> {
     const feeds = this.#feeds(roi, plan, rows, carried);
     const start = performance.now();
     const wanted = plan.unfinished > 0 ? ['labels', 'margins', 'carry'] : ['labels', 'margins'];
@@ -144,12 +146,7 @@ export class RowsNetwork {
     return this.#resultOf(outputs);
   }
 
-  #feeds(
-    roi: TiledRoi,
-    plan: BlockPlan,
-    rows: number,
-    carried: { readonly rows: number; readonly sums: Float32Array },
-  ): Record<string, Tensor> {
+  #feeds(roi: TiledRoi, plan: BlockPlan, rows: number, carried: CarriedRows): Record<string, Tensor> {
     const { patch, classes, batch } = this;
     const { columns, padded } = roi.grid;
     const { bytes, inside, batches, isWhole } = fillTiles(roi, plan.tiles, batch);
