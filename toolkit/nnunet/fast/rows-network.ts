@@ -7,7 +7,7 @@ import { makeFolder } from '../../files/make-folder.ts';
 import { sweepTemporaries } from '../../files/temporary-files.ts';
 import { readModel } from '../../onnx/file/read-model.ts';
 import { writeModel } from '../../onnx/file/write-model.ts';
-import { nvidiaMemory } from '../../onnx/provider/nvidia.ts';
+import { nvidiaMemory, usedGpu } from '../../onnx/provider/nvidia.ts';
 import type { Precision } from '../../onnx/session/engine-choice.ts';
 import { openSession, type Provider, type SessionOptions } from '../../onnx/session/session.ts';
 import { type ModelCard, methodOf } from '../model-card.ts';
@@ -96,7 +96,7 @@ export class RowsNetwork {
    */
   static async open(folder: string, card: ModelCard, options: RowsNetworkOptions): Promise<RowsNetwork> {
     const { provider, precision, session: chosen, runSeconds = RUN_SECONDS } = options;
-    const memory = (provider === 'cuda' ? nvidiaMemory() : undefined) ?? UNKNOWN_MEMORY;
+    const memory = (provider === 'cuda' ? nvidiaMemory(usedGpu(chosen.device)) : undefined) ?? UNKNOWN_MEMORY;
     const batch = options.batch > 0 ? options.batch : tilesAtOnce(card, provider, memory);
     const file = await graphFile(folder, card, batch, precision);
     const { session } = await openSession(file, { ...chosen, provider });
