@@ -104,10 +104,11 @@ function outstanding(roi: string, reason: string, tiles: { readonly tiles?: numb
 function choiceOf(
   task: Task,
   provider: Provider,
-  { engine, precision }: RunInput['config']['inference'],
-): Pick<EngineRef, 'engine' | 'precision'> {
+  { engine, precision, batchSize }: RunInput['config']['inference'],
+): Pick<EngineRef, 'engine' | 'precision' | 'batchSize'> {
   const isFast = engine === 'fast' && taskNamed(task).takes.labels;
-  return isFast ? { engine, precision: precisionOn(provider, precision) } : { engine: 'exact' };
+  if (!isFast) return { engine: 'exact' };
+  return { engine, precision: precisionOn(provider, precision), ...(provider === 'cuda' && { batchSize }) };
 }
 
 /** `auto` takes the first that works; which one that is, only the worker can say. */
