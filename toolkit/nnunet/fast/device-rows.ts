@@ -8,6 +8,14 @@ import { type BlockPlan, planBlock, type RowBlock } from './row-block.ts';
 import { carryFile, passesBefore } from './rows-done.ts';
 import type { BlockResult, CarriedRows, RowsNetwork } from './rows-network.ts';
 
+/** As CUDA, its libraries and the allocators of ONNX Runtime and Node.js say it. */
+const OUT_OF_MEMORY =
+  /out of memory|alloc(ate|ation)?[ _]?(failed|memory)|failed to allocate|bad_?alloc|available memory/i;
+
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof Error && OUT_OF_MEMORY.test(error.message);
+}
+
 /**
  * Predicts an image in blocks of tile rows, each in one run of one graph, from which only labels and margins come back, and
  * what the next block still adds to. A block is as high as memory and time allow; that changes no bit, because a pixel's
@@ -18,6 +26,8 @@ export class DeviceRows implements ImagePass {
   readonly #network: RowsNetwork;
   readonly #partial: PartialRoi;
   readonly #beforeTile: BeforeTile;
+  /** Tile rows that the device has room for, as far as this image has shown. */
+  #mostRows = Number.POSITIVE_INFINITY;
 
   constructor(roi: TiledRoi, network: RowsNetwork, partial: PartialRoi, beforeTile: BeforeTile) {
     this.#roi = roi;
@@ -30,7 +40,10 @@ export class DeviceRows implements ImagePass {
     const { grid } = this.#roi;
     for (let { row } = this.#partial.next; row < grid.rows.length; row = this.#partial.next.row) {
       this.#beforeTile({ row, fold: 0 }, passesBefore(this.#roi, row, this.#network.folds));
-      const block = { first: row, end: Math.min(grid.rows.length, row + this.#network.rowsAtOnce(grid)) };
+      const block = {
+        first: row,
+        end: Math.min(grid.rows.length, row + this.#network.rowsAtOnce(grid, this.#mostRows)),
+      };
       const carried = this.#carriedTo(row);
       const result = await this.#runBlock(block, carried);
       // The device had no room for it: the same rows again, fewer at once.
@@ -48,8 +61,9 @@ export class DeviceRows implements ImagePass {
     try {
       return await this.#network.run(this.#roi, plan, rows, carried);
     } catch (error) {
-      if (this.#network.lower(rows)) return undefined;
-      throw error;
+      if (rows === 1 || !isOutOfMemory(error)) throw error;
+      this.#mostRows = Math.floor(rows / 2);
+      return undefined;
     }
   }
 

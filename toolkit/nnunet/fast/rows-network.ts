@@ -57,8 +57,9 @@ const UNKNOWN_MEMORY = 8 * 2 ** 30;
 /** Shares of the device's memory for the activations of a batch, and for the sums of a block. */
 const [SHARE_OF_BATCH, SHARE_OF_BLOCK] = [0.15, 0.25];
 const MOST_TILES = 6;
-/** CUDA's kernels count the elements of a value in 31 bits. */
+/** CUDA's kernels count the elements of a value in 31 bits: blocks of several rows stay below half of that. */
 const MOST_ELEMENTS = 2 ** 30;
+const MOST_ELEMENTS_OF_ROW = 2 ** 31 - 1;
 
 /** The networks of all folds in one graph that makes labels and margins of rows of tiles, see {@link rowsGraph}. */
 export class RowsNetwork {
@@ -72,7 +73,6 @@ export class RowsNetwork {
   readonly #runSeconds: number;
   #outputBytes = 0;
   #secondsPerTile: number | undefined;
-  #mostRows = Number.POSITIVE_INFINITY;
 
   private constructor(
     card: ModelCard,
@@ -107,28 +107,23 @@ export class RowsNetwork {
     return { opened: 1, outputBytes: this.#outputBytes, batch: this.batch };
   }
 
-  /** Tile rows for one run: as many as fit into memory and, by the time of the run before, into a few seconds. */
-  rowsAtOnce(grid: TileGrid): number {
-    const fits = (rows: number) => {
-      const elements = rows * grid.columns.length * grid.patch.height * grid.patch.width * (this.classes + 1);
-      return elements <= MOST_ELEMENTS && blockBytes(grid, this.classes, rows) <= SHARE_OF_BLOCK * this.#memory;
-    };
+  /**
+   * Tile rows for one run: as many as fit into memory and, by the time of the run before, into a few seconds.
+   *
+   * @param most - Rows that the device had room for so far.
+   * @throws ReigniteError ENGINE_UNSUPPORTED where not even one row can be computed in one run.
+   */
+  rowsAtOnce(grid: TileGrid, most = Number.POSITIVE_INFINITY): number {
+    const elements = (rows: number) => largestValue(grid, this.classes + 1, rows);
+    if (elements(1) > MOST_ELEMENTS_OF_ROW) throw rowRefused(grid, elements(1));
+    const fits = (rows: number) =>
+      elements(rows) <= MOST_ELEMENTS && blockBytes(grid, this.classes, rows) <= SHARE_OF_BLOCK * this.#memory;
     const inTime =
       this.#secondsPerTile === undefined ? 1 : this.#runSeconds / (this.#secondsPerTile * grid.columns.length);
     let rows = 1;
-    const most = Math.min(inTime, this.#mostRows, grid.rows.length);
-    while (rows + 1 <= most && fits(rows + 1)) rows++;
+    const highest = Math.min(inTime, most, grid.rows.length);
+    while (rows + 1 <= highest && fits(rows + 1)) rows++;
     return rows;
-  }
-
-  /**
-   * Remembers that a block was too high for the device.
-   *
-   * @returns Whether a lower one is left to be tried.
-   */
-  lower(rows: number): boolean {
-    this.#mostRows = Math.max(1, Math.floor(rows / 2));
-    return rows > 1;
   }
 
   /** @param plan - Of at least one tile. */
@@ -190,6 +185,21 @@ export class RowsNetwork {
   async close(): Promise<void> {
     await this.#session.release();
   }
+}
+
+/** Elements of the largest value of a block: the scores of its tiles, or its rows below those carried over. */
+function largestValue({ patch, padded, columns }: TileGrid, planes: number, rows: number): number {
+  const scores = rows * columns.length * patch.width;
+  const sources = (rows + 1) * padded.width;
+  return planes * patch.height * Math.max(scores, sources);
+}
+
+function rowRefused({ image }: TileGrid, elements: number): ReigniteError {
+  return new ReigniteError(
+    'ENGINE_UNSUPPORTED',
+    `The image is ${image.width} px wide: one row of tiles has ${elements} values, and CUDA counts at most ${MOST_ELEMENTS_OF_ROW}.`,
+    { remedy: 'Set `inference.engine` to exact.' },
+  );
 }
 
 /** Tiles whose activations fit into a share of the memory, roughly; one on the processor, where more gain nothing. */
