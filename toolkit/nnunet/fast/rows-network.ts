@@ -1,29 +1,16 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
-import { sha256Of } from '../../files/hash-file.ts';
-import { makeFolder } from '../../files/make-folder.ts';
-import { sweepTemporaries } from '../../files/temporary-files.ts';
-import { readModel } from '../../onnx/file/read-model.ts';
-import { writeModel } from '../../onnx/file/write-model.ts';
 import { nvidiaMemory, usedGpu } from '../../onnx/provider/nvidia.ts';
 import type { Precision } from '../../onnx/session/engine-choice.ts';
 import { openSession, type Provider, type SessionOptions } from '../../onnx/session/session.ts';
 import { type ModelCard, methodOf } from '../model-card.ts';
 import type { ModelMethod } from '../model-method.ts';
 import type { NetworkCounts } from '../networks/open-networks.ts';
-import { mirrorings } from '../networks/ort-fold-networks.ts';
-import { gaussianWeights, halfGaussianWeights } from '../sliding-window/gaussian.ts';
 import type { Size, TileGrid } from '../sliding-window/tile-grid.ts';
 import type { TiledRoi } from '../sliding-window/tiled-roi.ts';
+import { graphFile } from './graph-file.ts';
 import { type BlockPlan, blockBytes, fillTiles } from './row-block.ts';
-import { COVERING, rowsGraph } from './rows-graph.ts';
-
-/** Folder next to the model for graphs derived from it. */
-const FOLDER = 'fast';
-/** Raised when graphs are built in another way. */
-const SCHEMA = 1;
+import { COVERING } from './rows-graph.ts';
 
 export interface RowsNetworkOptions {
   readonly provider: Provider;
@@ -90,7 +77,7 @@ export class RowsNetwork {
   }
 
   /**
-   * Builds the graph in the folder of the model where it is not there yet, and opens it.
+   * Builds the graph in the folder of the model where it is not there yet, or not as it was written, and opens it.
    *
    * @throws ReigniteError MODEL_UNREADABLE, PROVIDER_UNAVAILABLE, ENGINE_UNSUPPORTED, NO_SPACE, NOT_WRITABLE.
    */
@@ -208,41 +195,4 @@ function tilesAtOnce({ patch, classes, architecture }: ModelCard, provider: Prov
   const channels = 8 * (architecture.features[0] ?? 0) + 3 * classes;
   const bytes = patch[0] * patch[1] * channels * Float32Array.BYTES_PER_ELEMENT;
   return Math.min(MOST_TILES, Math.max(1, Math.floor((SHARE_OF_BATCH * memory) / bytes)));
-}
-
-/** The graph of a model for a size of batch and a precision; written when it is first needed. */
-async function graphFile(folder: string, card: ModelCard, batch: number, precision: Precision): Promise<string> {
-  const key = sha256Of([SCHEMA, card.digest, card.folds.map(({ sha256 }) => sha256), batch, precision].join('\n'));
-  const parent = join(folder, FOLDER);
-  const path = join(parent, `rows-${key.slice(0, 16)}.onnx`);
-  if (existsSync(path)) return path;
-  await makeFolder(parent);
-  await sweepTemporaries(parent);
-  const method = methodOf(card);
-  const [height, width] = card.patch;
-  const graph = rowsGraph({
-    folds: card.folds.map(({ file }) => readModel(join(folder, file))),
-    patch: card.patch,
-    mirrorings: mirrorings(card.v2?.mirrorAxes ?? []),
-    precision,
-    channels: method.normalisation.length,
-    outputs: card.classes,
-    decision: method.decision,
-    batch,
-    weights: method.window === 'v2' ? halfGaussianWeights(height, width) : gaussianWeights(height, width),
-  });
-  try {
-    await writeModel(path, graph);
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    throw new ReigniteError(
-      'ENGINE_UNSUPPORTED',
-      `The networks in ${folder} do not fit into one file: ${cause.message}.`,
-      {
-        cause,
-        remedy: 'Set `inference.precision` to float16, which halves them, or `inference.engine` to exact.',
-      },
-    );
-  }
-  return path;
 }
