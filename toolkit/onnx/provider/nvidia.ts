@@ -57,7 +57,7 @@ function parseGpus(lines: string): readonly Gpu[] {
   });
 }
 
-/** The one that is used; all of them where none is named, or where it cannot be told which one that is. */
+/** The one that is used; all of them where none is named, or where it is not known which one that is. */
 function chosenOf(gpus: readonly Gpu[], used: UsedGpu | undefined): readonly Gpu[] {
   if (used === undefined) return gpus;
   const chosen = visibleOf(gpus, used.visible)[used.device];
@@ -98,7 +98,7 @@ function joined(values: readonly string[]): string {
 
 /**
  * @param lines - As {@link parseAdapters} takes them.
- * @returns Memory of the GPU that is used in bytes, of the smallest where it cannot be told which one that is; undefined
+ * @returns Memory of the GPU that is used in bytes, of the smallest where it is not known which one that is; undefined
  *   where no line says it.
  */
 export function parseMemory(lines: string, used?: UsedGpu): number | undefined {

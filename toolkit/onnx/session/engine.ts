@@ -33,7 +33,7 @@ export function ortVersion(): string {
   return ort.env.versions.node ?? ort.env.versions.common;
 }
 
-/** What NVIDIA's libraries are told by the environment, whatever the user has set. */
+/** Variables that NVIDIA's libraries read, set to these values whatever the user has set. */
 export const CUDA_VARIABLES = {
   /** Full float32, as the keys of results say. onnxruntime-node cannot pass `use_tf32` to the provider. */
   NVIDIA_TF32_OVERRIDE: '0',

@@ -97,7 +97,7 @@ describe('NVIDIA', () => {
       [1, '1,7,0'],
       [0, ''],
       [0, 'MIG-1'],
-    ])('is all of them where it cannot be told which one is used: %i of %s', (device, visible) => {
+    ])('is all of them where it is not known which one is used: %i of %s', (device, visible) => {
       const used = usedGpu(device, visible === undefined ? {} : { CUDA_VISIBLE_DEVICES: visible });
       expect(parseAdapters(lines, used).adapter).toBe(`${large} and ${small} and NVIDIA GB10`);
       expect(parseMemory(lines, used)).toBe(15360 * 2 ** 20);
