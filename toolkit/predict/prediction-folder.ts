@@ -44,8 +44,14 @@ export async function claimOf(order: PredictionOrder, model: UsedModel): Promise
   const labels = order.labels === undefined ? {} : { labels: await sha256OfFile(order.labels) };
   const { regions: file } = order.choices;
   const regions = file === undefined ? {} : { regions: await sha256OfFile(file) };
-  const settings = { ...order.choices, ...labels, ...regions };
+  const settings = { ...order.choices, ...labels, ...regions, ...engineIn(order) };
   return { task: order.task, model: { path: order.model, ...model }, settings };
+}
+
+/** Nothing of the exact engine: folders from before there was another one stay valid. */
+function engineIn({ session: { engine, precision } }: PredictionOrder): PredictionSettings {
+  if (engine === undefined || engine === 'exact') return {};
+  return { engine, ...(precision !== undefined && { precision }) };
 }
 
 /** How an image ended; neither prediction nor failure: it was started and never finished. */
