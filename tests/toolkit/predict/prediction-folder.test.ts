@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { claimOf, PredictionFolder } from '../../../toolkit/predict/prediction-folder.ts';
+import { ReigniteError } from '../../../toolkit/errors.ts';
+import { claimOf, failureOf, PredictionFolder } from '../../../toolkit/predict/prediction-folder.ts';
 import type { PredictionOrder } from '../../../toolkit/predict/prediction-order.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
@@ -35,4 +36,21 @@ it('keeps predictions of the two precisions of the fast engine in two folders', 
   await folder.begin({ path: '/images/one.png', name: 'one' });
   const other = claimBy({ engine: 'fast', precision: 'float32' }).then((claim) => folder.claim(claim));
   await expect(other).rejects.toMatchObject({ code: 'PREDICTION_CONFLICT' });
+});
+
+it('keeps the failure of each part of an image until that part is computed', async () => {
+  const folder = new PredictionFolder(await temporaryFolder());
+  const image = { path: '/images/case.svs', name: 'case' };
+  await folder.claim(await claimBy({}));
+  await folder.begin(image);
+  const [first, second] = ['Tile 1 is damaged.', 'Tile 9 is damaged.'].map((cause) =>
+    failureOf(image, new ReigniteError('IMAGE_UNREADABLE', cause)),
+  );
+  if (first === undefined || second === undefined) throw new Error('Expected two failures');
+  const causes = async () => (await folder.writeSummary([image])).failures.map(({ cause }) => cause);
+  await Promise.all([folder.failPart(image, first, 'rows 1 to 12'), folder.failPart(image, second, 'rows 13 to 24')]);
+  await folder.recover(image, 'rows 13 to 24');
+  expect(await causes()).toEqual(['Tile 1 is damaged.']);
+  await folder.recover(image, 'rows 1 to 12');
+  expect(await causes()).toEqual(['/images/case.svs was started but not finished.']);
 });
