@@ -45,7 +45,7 @@ export type MultipartOutcome = 'written' | 'already there' | 'gone';
  * Uploads a large file in parts, unless there is an object. An upload that was interrupted is resumed, by any machine:
  * the parts that the server has, with the content of the file, are not sent again.
  *
- * @throws ReigniteError FILE_DAMAGED where the file became shorter meanwhile; what `ask` throws.
+ * @throws ReigniteError FILE_DAMAGED where the file was changed meanwhile; what `ask` throws.
  * @see Amazon S3 User Guide, "Uploading and copying objects using multipart upload"
  */
 export async function putInParts(
@@ -87,7 +87,7 @@ type Part = { readonly PartNumber: number; readonly ETag: string | undefined; re
 async function sendParts(
   s3: S3Client,
   upload: Upload,
-  { path, bytes }: FileToStore,
+  { path, bytes, sha256 }: FileToStore,
   { ask, onSent, signal, ...options }: MultipartOptions,
 ): Promise<Part[] | 'gone'> {
   const abort = signal === undefined ? {} : { abortSignal: signal };
@@ -97,10 +97,12 @@ async function sendParts(
   const file = await open(path);
   try {
     const parts: Part[] = [];
+    const hash = createHash('sha256');
     for (let start = 0; start < bytes; start += partBytes) {
       const PartNumber = parts.length + 1;
       const Body = await readPart(file, start, Math.min(partBytes, bytes - start));
-      if (Body === undefined) throw shortened(path, bytes);
+      if (Body === undefined) throw changed(path);
+      hash.update(Body);
       let ETag = present.get(PartNumber)?.ETag;
       if (ETag !== quotedMd5(Body)) {
         const command = { ...upload, PartNumber, Body, ContentLength: Body.length };
@@ -111,6 +113,8 @@ async function sendParts(
       }
       parts.push({ PartNumber, ETag, bytes: Body.length });
     }
+    // The server checks the MD5 of each part at most, which is of what was read.
+    if (hash.digest('hex') !== sha256) throw changed(path);
     return parts;
   } finally {
     await file.close();
@@ -227,8 +231,8 @@ async function readPart(file: FileHandle, start: number, length: number): Promis
   return body;
 }
 
-function shortened(path: string, bytes: number): ReigniteError {
-  return new ReigniteError('FILE_DAMAGED', `${path} had ${bytes} bytes and became shorter while it was stored.`, {
+function changed(path: string): ReigniteError {
+  return new ReigniteError('FILE_DAMAGED', `${path} was changed while it was stored.`, {
     remedy: 'Run the same command again, and let no other program write to the file meanwhile.',
     retryable: true,
   });
