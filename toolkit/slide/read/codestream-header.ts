@@ -62,7 +62,7 @@ function startInBoxes(bytes: Buffer): number | undefined {
     const header = short === 1 ? LONG_BOX_HEADER : BOX_HEADER;
     if (bytes.subarray(at + 4, at + 8).equals(CODESTREAM)) return at + header;
     const length = short === 1 ? Number(bytes.readBigUInt64BE(at + 8)) : short;
-    // 0 stands for a box that ends with the file.
+    // A length of 0 means a box that ends with the file.
     if (length < header) return undefined;
     at += length;
   }

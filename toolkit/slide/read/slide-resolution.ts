@@ -132,7 +132,7 @@ function unescaped(unit: string): string {
   return named.replace(/&#(\d+);/g, (whole, code: string) => character(Number(code), whole)).replace('\uFFFD', 'µ');
 }
 
-/** @param otherwise - What stands for a number beyond Unicode. */
+/** @param otherwise - What is returned for a number beyond Unicode. */
 function character(code: number, otherwise: string): string {
   return code <= LAST_CHARACTER ? String.fromCodePoint(code) : otherwise;
 }
