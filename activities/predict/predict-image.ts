@@ -83,7 +83,10 @@ function onImage<Result>(
       if (about !== undefined) await folder.recover(image, about);
       return result;
     } catch (error) {
-      if (isOurs && !signal.aborted) await folder.fail(image, failureOf(image, error), about);
+      if (isOurs && !signal.aborted) {
+        const failure = failureOf(image, error);
+        await (about === undefined ? folder.fail(image, failure) : folder.failPart(image, failure, about));
+      }
       throw error;
     }
   });

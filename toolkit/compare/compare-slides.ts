@@ -4,7 +4,8 @@ import type { SideSlide, SideTask } from './side.ts';
 import { slideMasksAgreement, withSlideMasks } from './slide-masks.ts';
 
 /**
- * Says why two predictions of one name cannot be of the same slide; undefined where both may be, or neither is of a slide.
+ * Says why two predictions of one name are not of the same slide at the same resolution; undefined where they may be, or
+ * where neither is of a slide.
  */
 export function whyNotOneSlide(a: SideSlide | undefined, b: SideSlide | undefined): string | undefined {
   if (a === undefined && b === undefined) return undefined;
@@ -17,6 +18,9 @@ export function whyNotOneSlide(a: SideSlide | undefined, b: SideSlide | undefine
   const [ofA, ofB] = [a.sha256, b.sha256];
   if (ofA !== undefined && ofB !== undefined && ofA !== ofB) {
     return `The slides differ: the file of A has the SHA-256 ${ofA.slice(0, 12)}, that of B ${ofB.slice(0, 12)}.`;
+  }
+  if (a.seen.width !== b.seen.width || a.seen.height !== b.seen.height) {
+    return `The slide was predicted at ${a.seen.width} x ${a.seen.height} px in A, at ${b.seen.width} x ${b.seen.height} px in B: predict both with the same --level and --mpp.`;
   }
   return undefined;
 }

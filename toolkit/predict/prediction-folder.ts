@@ -44,8 +44,14 @@ export async function claimOf(order: PredictionOrder, model: UsedModel): Promise
   const labels = order.labels === undefined ? {} : { labels: await sha256OfFile(order.labels) };
   const { regions: file } = order.choices;
   const regions = file === undefined ? {} : { regions: await sha256OfFile(file) };
-  const settings = { ...order.choices, ...labels, ...regions };
+  const settings = { ...order.choices, ...labels, ...regions, ...engineIn(order) };
   return { task: order.task, model: { path: order.model, ...model }, settings };
+}
+
+/** Nothing of the exact engine: folders from before there was another one stay valid. */
+function engineIn({ session: { engine, precision } }: PredictionOrder): PredictionSettings {
+  if (engine === undefined || engine === 'exact') return {};
+  return { engine, ...(precision !== undefined && { precision }) };
 }
 
 /** How an image ended; neither prediction nor failure: it was started and never finished. */
@@ -54,9 +60,13 @@ const Outcome = z.object({
   name: z.string(),
   prediction: PredictedImage.exactOptional(),
   failure: ImageFailure.exactOptional(),
-  part: z.string().exactOptional().describe('Part of the image that failed, such as a strip of a slide'),
+  parts: z
+    .record(z.string(), ImageFailure)
+    .exactOptional()
+    .describe('Failures of parts of the image, such as the strips of a slide'),
 });
 type Outcome = z.infer<typeof Outcome>;
+type PartFailures = NonNullable<Outcome['parts']>;
 
 /**
  * The folder of a prediction. Its tables cover every image that was ever predicted into it, by any process: all with one
@@ -176,20 +186,33 @@ export class PredictionFolder {
     await this.#writeOutcome({ ...naming(image), prediction: PredictedImage.parse(prediction) });
   }
 
-  /**
-   * An earlier prediction of the image keeps its files, and its place in the tables.
-   *
-   * @param part - Part of the image that failed; not given: the image itself.
-   */
-  async fail(image: NamedImage, failure: ImageFailure, part?: string): Promise<void> {
+  /** An earlier prediction of the image keeps its files, and its place in the tables. */
+  async fail(image: NamedImage, failure: ImageFailure): Promise<void> {
     const known = await this.#readOutcome(image.name);
-    const kept = known?.prediction && { prediction: known.prediction };
-    await this.#writeOutcome({ ...naming(image), ...kept, failure, ...(part !== undefined && { part }) });
+    await this.#writeOutcome({ ...(known?.prediction && { prediction: known.prediction }), ...naming(image), failure });
+  }
+
+  /** Notes the failure of a part of an image. Those of its other parts stay noted. */
+  async failPart(image: NamedImage, failure: ImageFailure, part: string): Promise<void> {
+    await this.#changeParts(image, (parts) => ({ ...parts, [part]: failure }));
   }
 
   /** Forgets the failure of a part of an image that has now been computed. The failure of another part stays noted. */
   async recover(image: NamedImage, part: string): Promise<void> {
-    if ((await this.#readOutcome(image.name))?.part === part) await this.begin(image);
+    if ((await this.#readOutcome(image.name))?.parts?.[part] === undefined) return;
+    await this.#changeParts(image, ({ [part]: _, ...others }) => others);
+  }
+
+  /** Workers compute parts of one image at the same time: each changes what the one before has written. */
+  async #changeParts(image: NamedImage, change: (parts: PartFailures) => PartFailures): Promise<void> {
+    const lock = await lockPatiently(join(this.#own, 'parts.lock'), `The failures in ${this.#out}`);
+    try {
+      const { parts: before = {}, ...known } = (await this.#readOutcome(image.name)) ?? {};
+      const parts = change(before);
+      await this.#writeOutcome({ ...known, ...naming(image), ...(Object.keys(parts).length > 0 && { parts }) });
+    } finally {
+      await lock.release();
+    }
   }
 
   /**
@@ -246,7 +269,7 @@ export class PredictionFolder {
   /** Whether no image has got anywhere: one that was started may be on its way in a durable run. */
   async #isUnused(): Promise<boolean> {
     if ((await this.#readClaim()) === undefined || (await this.#holdsOutputs())) return false;
-    return (await this.#readOutcomes()).every(({ failure, prediction }) => failure !== undefined && !prediction);
+    return (await this.#readOutcomes()).every((outcome) => notedIn(outcome) !== undefined && !outcome.prediction);
   }
 
   /** A command that did not come so far as to claim the folder leaves none. */
@@ -321,8 +344,15 @@ export function failureOf({ path: image }: NamedImage, error: unknown): ImageFai
   return { image, code, cause, remedy };
 }
 
-function failureIn({ image, prediction, failure }: Outcome): ImageFailure | undefined {
-  if (failure !== undefined || prediction !== undefined) return failure;
+/** One failure of an image: its own, or that of the part that failed first. */
+function notedIn({ failure, parts = {} }: Outcome): ImageFailure | undefined {
+  return failure ?? Object.values(parts)[0];
+}
+
+function failureIn(outcome: Outcome): ImageFailure | undefined {
+  const { image, prediction } = outcome;
+  const noted = notedIn(outcome);
+  if (noted !== undefined || prediction !== undefined) return noted;
   return {
     image,
     code: 'CANCELLED',

@@ -124,13 +124,17 @@ describe('two tissue predictions of a slide', () => {
 });
 
 describe('two cell predictions of a slide', () => {
-  async function cellFolder(points: readonly number[], positive: number): Promise<string> {
+  async function cellFolder(
+    points: readonly number[],
+    positive: number,
+    change: Partial<ImagePrediction> = {},
+  ): Promise<string> {
     const folder = await temporaryFolder();
     const files = slideCellFiles('s');
     const data = Float32Array.from(points);
     await writeNpy(join(folder, files.points), { dtype: 'float32', shape: [data.length / 3, 3], data });
     const tumourProportion = { positive, negative: 1, percent: (100 * positive) / (positive + 1) };
-    const image = { ...SLIDE, cells: data.length / 3, tumourProportion, files };
+    const image = { ...SLIDE, cells: data.length / 3, tumourProportion, files, ...change };
     const model = { path: '/m', digest: 'd' };
     await writePredictionSummary(folder, { task: 'pdl1', model, settings: {}, images: [image], failures: [] });
     return folder;
@@ -152,6 +156,19 @@ describe('two cell predictions of a slide', () => {
     expect(Object.keys(layers[0]?.files ?? {}).sort()).toEqual(['differ', 'image', 'ours', 'published', 'truth']);
     expect(layers[0]?.width).toBe(1_600);
     expect(layers[0]?.notes.join(' ')).toContain('no longer at its path');
+  });
+
+  it('are not compared when the slide was predicted at different resolutions', async () => {
+    const half = await cellFolder([100, 100, 0], 1);
+    const quarter = await cellFolder([103, 100, 0], 1, { resampledTo: { width: WIDTH / 2, height: HEIGHT / 2 } });
+    for (const [a, b] of [
+      [half, quarter],
+      [quarter, half],
+    ] as const) {
+      const { comparison } = await compared(a, b);
+      expect(() => expectCompared(comparison)).toThrow(expect.objectContaining({ code: 'NOT_COMPARABLE' }));
+      expect(comparison.tasks[0]?.rois[0]?.reason).toContain('predict both with the same --level and --mpp');
+    }
   });
 
   it('show no place where a side has too many cells to be drawn', async () => {

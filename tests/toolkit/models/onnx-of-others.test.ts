@@ -146,6 +146,12 @@ weights: {onnx: {source: old.onnx}}
     ['{name: zero_mean_unit_variance, kwargs: {mode: per_sample, axes: c}}', 'not along x and y'],
     ['{name: scale_range, kwargs: {axes: xy, reference_tensor: other}}', 'statistics of another tensor'],
     ['{name: scale_range, kwargs: {axes: xy}}, {name: scale_range, kwargs: {axes: xy}}', 'a second one'],
+    ['{name: scale_range, kwargs: {axes: xy, max_percentile: "99.8"}}', 'scale_range has no number max_percentile'],
+    ['{name: scale_range, kwargs: {axes: xy, min_percentile: [1]}}', 'scale_range has no number min_percentile'],
+    [
+      '{name: zero_mean_unit_variance, kwargs: {mode: per_sample, axes: cyx, eps: "1e-3"}}',
+      'zero_mean_unit_variance has no number eps',
+    ],
   ])('described as %s is refused', async (preprocessing, reason) => {
     const onnx = await bare('old');
     await writeFile(join(dirname(onnx), 'rdf.yaml'), described(preprocessing));
@@ -236,6 +242,44 @@ describe('a description of a model zoo', () => {
     const prepared = prepare(await rdf((text) => text.replace(from, to)));
     await expect(prepared).rejects.toMatchObject({ code: 'SIDECAR_INVALID', message: expect.stringContaining(reason) });
   });
+
+  it.each([
+    ['["0", "1"]', 'data_range.0: expected a number'],
+    ['[0, 1]\n    data: {range: ["0", "1"]}', 'data'],
+    ['[0, 1]\n    data: [{range: [0, 1]}, {range: [0, 255]}]', 'have different ranges'],
+  ])('with the range %s of its input is refused: %s', async (range, reason) => {
+    const without = (text: string) => text.replace(/preprocessing:.*?(?=\noutputs)/s, '');
+    const onnx = await rdf((text) => without(text).replace('data_range: [-.inf, .inf]', `data_range: ${range}`));
+    await expect(prepare(onnx)).rejects.toMatchObject({
+      code: 'SIDECAR_INVALID',
+      message: expect.stringContaining(reason),
+    });
+  });
+
+  it.each(['{min: [1, 16, 16, 3], step: [0]}', '{min: [1], step: [0, 16, 16, 0]}', '[1]'])(
+    'with a shape that lacks lengths is refused: %s',
+    async (shape) => {
+      const onnx = await bare('open');
+      const text = `inputs: [{axes: byxc, shape: ${shape}}]
+outputs: [{axes: byxc, shape: [1, 16, 16, 3], postprocessing: [{name: softmax}]}]
+weights: {onnx: {source: open.onnx}}
+`;
+      await writeFile(join(dirname(onnx), 'rdf.yaml'), text);
+      await expect(prepare(onnx)).rejects.toMatchObject({
+        code: 'SIDECAR_INVALID',
+        message: expect.stringContaining('no length of the axis y'),
+      });
+    },
+  );
+
+  it.each(['{range: [0, 1]}', '[{range: [0, 1]}, {range: [0, 1]}]'])(
+    'has bytes as 0 to 1 with data: %s',
+    async (data) => {
+      const without = (text: string) => text.replace(/preprocessing:.*?(?=\noutputs)/s, '');
+      const onnx = await rdf((text) => without(text).replace('data_range: [-.inf, .inf]', `data: ${data}`));
+      expect(await describeOnnxModel(onnx)).toMatchObject({ sidecar: { input: { range: [0, 1] } } });
+    },
+  );
 
   it('of other weights is passed over', async () => {
     const prepared = prepare(await rdf((text) => text.replace('source: weights.onnx', 'source: other.onnx')));

@@ -16,23 +16,30 @@ const Step = z
   .transform(({ name, id, kwargs = {} }) => ({ what: id ?? name ?? 'a step without a name', kwargs }));
 
 const Extent = z.union([z.int(), z.looseObject({ min: z.int(), step: z.int() })]);
+/** Ends of the values of a tensor; null, and infinite, where they are open. */
+const Range = z.array(
+  z.unknown().refine((end) => end === null || typeof end === 'number' || end === 'inf' || end === '-inf', {
+    error: 'expected a number',
+  }),
+);
 const Axis = z.looseObject({
   type: z.string(),
   id: z.string().optional(),
   channel_names: z.array(z.string()).optional(),
   size: Extent.optional().catch(undefined),
 });
+const Values = z.looseObject({ range: Range.nullish() });
 const Tensor = z.looseObject({
   axes: z.union([z.string(), z.array(Axis)]),
   shape: z
     .union([z.array(z.int()), z.looseObject({ min: z.array(z.int()), step: z.array(z.int()) })])
     .optional()
     .catch(undefined),
-  data_range: z.array(z.unknown()).optional(),
+  data_range: Range.nullish(),
   data: z
-    .looseObject({ range: z.array(z.unknown()).optional() })
-    .optional()
-    .catch(undefined),
+    .union([Values.transform((all) => [all]), z.array(Values)])
+    .nullish()
+    .describe('Of all channels, or of each'),
   preprocessing: z.array(Step).nullish(),
   postprocessing: z.array(Step).nullish(),
 });
@@ -79,7 +86,7 @@ export function bioimageSidecar(
     throw invalid(path, `it has ${inputs.length} inputs`);
   const axes = axesOf(input, path);
   const isOpen = model.inputs[0]?.shape.slice(1).some((length) => typeof length === 'string') ?? false;
-  const size = isOpen ? sizeOf(input, axes) : undefined;
+  const size = isOpen ? sizeOf(input, axes, path) : undefined;
   return {
     kind: 'segmentation',
     input: {
@@ -130,13 +137,14 @@ function layoutOf(axes: string, path: string): 'NCHW' | 'NHWC' {
 const USUAL_SIDE = 512;
 
 /** Height and width: those that the description fixes, or the smallest allowed from 512 px on. */
-function sizeOf({ shape, axes: described }: Tensor, axes: string): [number, number] | undefined {
+function sizeOf({ shape, axes: described }: Tensor, axes: string, path: string): [number, number] | undefined {
   const sides = ['y', 'x'].map((axis) => {
     const at = axes.indexOf(axis);
     if (typeof described !== 'string') return sideOf(described[at]?.size);
     if (shape === undefined) return undefined;
-    if (Array.isArray(shape)) return shape[at];
-    return sideOf({ min: shape.min[at] ?? 0, step: shape.step[at] ?? 0 });
+    const [min, step] = Array.isArray(shape) ? [shape[at], 0] : [shape.min[at], shape.step[at]];
+    if (min === undefined || step === undefined) throw invalid(path, `its shape has no length of the axis ${axis}`);
+    return sideOf({ min, step });
   });
   const [height, width] = sides;
   return height === undefined || width === undefined ? undefined : [height, width];
@@ -199,9 +207,16 @@ function scaling(input: Tensor, path: string): Scaling {
     std: scales.map((scale) => 1 / scale),
   };
   if (normalise !== undefined) return { normalise, ...affine };
-  const [low, high] = input.data?.range ?? input.data_range ?? [];
-  if (isRaw && low === 0 && high === 1) return { range: [0, 1] };
+  if (isRaw && isFromZeroToOne(input, path)) return { range: [0, 1] };
   return { range: [0, 255], ...affine };
+}
+
+/** Whether the values of all channels are from 0 to 1; others are bytes. */
+function isFromZeroToOne({ data, data_range }: Tensor, path: string): boolean {
+  const ranges = data?.map(({ range }) => range ?? data_range) ?? [data_range];
+  const areFromZeroToOne = ranges.map((range) => range?.[0] === 0 && range[1] === 1);
+  if (new Set(areFromZeroToOne).size > 1) throw invalid(path, 'the channels of its input have different ranges');
+  return areFromZeroToOne[0] ?? false;
 }
 
 /** What is added to a divisor unless a description says otherwise. */
@@ -226,7 +241,11 @@ function perImage(
   if (kwargs['reference_tensor'] !== undefined && kwargs['reference_tensor'] !== null) {
     throw invalid(path, `its preprocessing ${what} takes the statistics of another tensor`);
   }
-  const number = (field: string, usual: number) => z.number().catch(usual).parse(kwargs[field]);
+  const number = (field: string, usual: number) => {
+    const parsed = z.number().safeParse(kwargs[field] ?? usual);
+    if (parsed.success) return parsed.data;
+    throw invalid(path, `its preprocessing ${what} has no number ${field}`);
+  };
   const common = { channels: channelsIn(what, kwargs['axes'], path), epsilon: number('eps', EPSILON) / scale } as const;
   if (isDeviation) return { by: 'deviation', ...common };
   return { by: 'percentiles', low: number('min_percentile', 0), high: number('max_percentile', 100), ...common };
