@@ -6,7 +6,7 @@ import { ZenodoConfig } from '../config/zenodo-config.ts';
 import { CacheKey, RoiStem, Sha256 } from '../toolkit/brands.ts';
 import { KINDS } from '../toolkit/dataset/layout.ts';
 import { AdapterNames } from '../toolkit/onnx/provider/adapter.ts';
-import { EngineChoice } from '../toolkit/onnx/session/engine-choice.ts';
+import { SumsChoice } from '../toolkit/onnx/session/engine-choice.ts';
 import type { EvaluationVerdict, Verdict } from '../toolkit/verdict/verdict-file.ts';
 
 /**
@@ -99,7 +99,8 @@ export const EngineRef = z.object({
   ...AdapterNames.shape,
   ortVersion: z.string(),
   engine: z.string(),
-  precision: EngineChoice.shape.precision,
+  precision: SumsChoice.shape.precision,
+  batchSize: SumsChoice.shape.batchSize,
 });
 export type EngineRef = z.infer<typeof EngineRef>;
 

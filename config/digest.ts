@@ -24,6 +24,7 @@ const INFERENCE_CHANGES_RESULTS: Readonly<Record<keyof RunConfig['inference'], '
   engine: 'always',
   precision: 'fast engine',
   batchSize: 'fast engine',
+  // Cache keys hold the name of the GPU that is used.
   deviceId: 'never',
   threads: 'never',
 };

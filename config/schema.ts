@@ -83,7 +83,10 @@ export const InferenceConfig = z
       .min(0)
       .max(63)
       .default(0)
-      .describe('GPU that cuda uses, as `nvidia-smi` numbers them. Does not change results. 0 to 63. Default: 0.'),
+      .describe(
+        'GPU that cuda uses, as `nvidia-smi` numbers them. Cache keys hold its name, memory and driver. Above 0, provider `auto` ' +
+          'takes this GPU or fails. 0 to 63. Default: 0.',
+      ),
     threads: z
       .number()
       .int()

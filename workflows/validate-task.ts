@@ -108,7 +108,7 @@ async function planOf(task: Task, { folders, config, digest }: RunInput): Promis
     { task, folders, settings },
   ]);
   const model = { digest: prepared.digest };
-  const { provider, adapter, driver, ortVersion, engine, precision } = await inference(
+  const { provider, adapter, driver, ortVersion, engine, precision, batchSize } = await inference(
     temporal,
   ).probeInference.executeWithOptions({ summary: 'execution provider' }, [
     { task, model, inference: config.inference },
@@ -124,6 +124,7 @@ async function planOf(task: Task, { folders, config, digest }: RunInput): Promis
       ortVersion,
       engine,
       ...(precision !== undefined && { precision }),
+      ...(batchSize !== undefined && { batchSize }),
     },
     settings,
   };

@@ -7,7 +7,7 @@ import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { headlineScores } from '../../toolkit/tasks/headline-scores.ts';
 import type { Comparison } from '../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
-import type { VerdictEngine } from '../../toolkit/verdict/verdict-file.ts';
+import { VerdictEngine } from '../../toolkit/verdict/verdict-file.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { type CompareOutcome, CompareTaskInput } from '../inputs.ts';
 import { TaskFiles } from './task-files.ts';
@@ -48,7 +48,7 @@ async function writeVerdict(
   { task, folders: { results }, model, engine }: CompareTaskInput,
   { verdict, evidence: { draws, counts } }: Comparison,
 ): Promise<void> {
-  const ranOn: VerdictEngine = { model: model.digest, ...engine, precision: engine.precision ?? 'float32' };
+  const ranOn = VerdictEngine.parse({ model: model.digest, ...engine, precision: engine.precision ?? 'float32' });
   const patients = counts.patients.length;
   const shape = [patients === 0 ? 0 : draws.length / patients, patients];
   await writeNpy(RESULTS.resamples.in(results, task), { dtype: 'uint16', shape, data: draws });

@@ -30,8 +30,9 @@ export function createProbeInference(services: ProbeServices, engines: Predictio
       const names = adapterNames(more);
       if (fallbacks.length > 0) log.info('execution provider', { provider, ...names, fallbacks });
       // A task that the fast engine does not speed up has the key of the exact one.
-      const { engine = 'exact', precision } = more;
-      return { provider, ...names, ortVersion, engine, ...(precision !== undefined && { precision }), fallbacks };
+      const { engine = 'exact', precision, batchSize } = more;
+      const choice = { ...(precision !== undefined && { precision }), ...(batchSize !== undefined && { batchSize }) };
+      return { provider, ...names, ortVersion, engine, ...choice, fallbacks };
     });
   };
 }

@@ -16,13 +16,20 @@ import { foldersOf } from './report.ts';
 /** Thresholds in the table, as far apart as this at least. */
 const TABLE_STEP = 0.05;
 
-/** A sweep as text: what it is of, the table, and where the F1 is largest. */
-function sweepLines(sweep: RunSweep): string[] {
+/** Below this width of the terminal the table is set closer. */
+const NARROW = 50;
+
+/**
+ * A sweep as text: what it is of, the table, and where the F1 is largest.
+ *
+ * @param columns - Width of the terminal; undefined where there is none.
+ */
+function sweepLines(sweep: RunSweep, columns: number | undefined): string[] {
   const { task, settings, images, leftOut } = sweep;
   return [
     `${TASK_TITLES[task]}: ${counted(images, 'image')}, tiles of ${settings.tile} px, IoU threshold ${settings.iou}`,
     ...(leftOut.length === 0 ? [] : [`Left out, without a prediction: ${listed(leftOut)}`]),
-    ...tableOf(sweep),
+    ...tableOf(sweep, columns !== undefined && columns < NARROW),
     '',
     ...bestLines(sweep),
     ...(sweep.tumourProportion === undefined
@@ -42,7 +49,7 @@ function groupsOf({ curves, thresholds }: RunSweep): { readonly name: string; re
   }));
 }
 
-function tableOf(sweep: RunSweep): string[] {
+function tableOf(sweep: RunSweep, isNarrow: boolean): string[] {
   const { thresholds, points, tumourProportion, paper, settings } = sweep;
   const groups = groupsOf(sweep);
   const proportion = tumourProportion?.readers.map(({ meanAbsoluteDifference }) => meanAbsoluteDifference);
@@ -50,8 +57,9 @@ function tableOf(sweep: RunSweep): string[] {
     'threshold',
     'points',
     ...groups.map(({ name }) => `F1 ${name}`),
-    ...(proportion === undefined ? [] : ['TPS error']),
+    ...(proportion === undefined ? [] : [isNarrow ? 'TPS err' : 'TPS error']),
   ];
+  const gap = isNarrow ? ' ' : '  ';
   const rows = thresholds.flatMap((threshold, k) => {
     const marks = [
       ...(threshold === paper ? ["the paper's"] : []),
@@ -70,7 +78,7 @@ function tableOf(sweep: RunSweep): string[] {
   const widths = head.map((text, column) =>
     Math.max(text.length, ...rows.map(({ cells }) => cells[column]?.length ?? 0)),
   );
-  const line = (cells: readonly string[]) => cells.map((cell, column) => cell.padStart(widths[column] ?? 0)).join('  ');
+  const line = (cells: readonly string[]) => cells.map((cell, column) => cell.padStart(widths[column] ?? 0)).join(gap);
   return [line(head), ...rows.map(({ cells, mark }) => `${line(cells)}  ${mark}`.trimEnd())];
 }
 
@@ -139,7 +147,11 @@ export async function sweepCommand(
     },
     step,
   );
-  printResult(json ? JSON.stringify(swept, null, 1) : printable(sweepLines(swept).join('\n')));
+  printResult(
+    json
+      ? JSON.stringify(swept, null, 1)
+      : printable(sweepLines(swept, process.stdout.isTTY ? process.stdout.columns : undefined).join('\n')),
+  );
   if (out !== undefined) await writeSweep(swept, resolve(out));
   return EXIT.done;
 }

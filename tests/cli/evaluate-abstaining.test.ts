@@ -68,7 +68,7 @@ describe('leaving pixels out', () => {
       expect(intervals.warnings[0]).toMatch(
         /^WARNING: The masks have no prediction for [\d,]+ of [\d,]+ annotated pixels/,
       );
-      expect(stderr).toContain(`Overall is ${honest.toFixed(4)} instead of 1.0000`);
+      expect(stderr).toContain(`the overall Dice is ${honest.toFixed(4)} instead of 1.0000`);
       expect(JSON.parse(await readFile(at(`out-${name}`, 'metrics', 'he.intervals.json'), 'utf8'))).toEqual(intervals);
     }
     const { stdout } = await evaluate('he', 'zero');

@@ -8,6 +8,9 @@ import { FakeUploads } from './fake-uploads.ts';
 export type BucketFault =
   /** The account may not do this. */
   | 403
+  /** The server does not know this request. */
+  | 405
+  | 501
   | 500
   | 503
   /** The connection ends before the answer; the object is not written. */
@@ -83,6 +86,8 @@ async function answer(state: FakeS3, request: IncomingMessage, response: ServerR
   const fault = state.fault(asked);
   if (fault === 'cut') return void request.socket.destroy();
   if (fault === 403) return fail(response, fault, 'AccessDenied');
+  if (fault === 405 || fault === 501)
+    return fail(response, fault, fault === 405 ? 'MethodNotAllowed' : 'NotImplemented');
   if (fault === 500 || fault === 503) return fail(response, fault, fault === 503 ? 'SlowDown' : 'InternalError');
   if (fault === 'lost reply') {
     if (state.uploads.answer(asked, body, state.objects) === undefined) carryOut(state, asked, request, body);

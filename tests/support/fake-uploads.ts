@@ -1,9 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 
+interface Part {
+  readonly body: Buffer;
+  readonly etag: string;
+}
+
 interface Upload {
   readonly key: string;
-  readonly parts: Map<number, Buffer>;
+  readonly parts: Map<number, Part>;
 }
 
 interface Asked {
@@ -18,6 +23,8 @@ interface Answer {
 
 /** The requests of uploads in parts, as an S3 server answers them. */
 export class FakeUploads {
+  /** Whether a part is named by the MD5 of its content, as servers do that do not encrypt with keys of their own. */
+  hasMd5 = true;
   readonly #open = new Map<string, Upload>();
   #count = 0;
 
@@ -34,17 +41,25 @@ export class FakeUploads {
     const upload = this.#open.get(id);
     if (upload === undefined) return xml(404, '<Error><Code>NoSuchUpload</Code><Message>gone</Message></Error>');
     if (method === 'PUT') {
-      upload.parts.set(Number(query.get('partNumber')), body);
-      return { send: (response) => void response.writeHead(200, { ETag: etagOf(body) }).end() };
+      const etag = this.hasMd5 ? md5Of(body) : `"${++this.#count}"`;
+      upload.parts.set(Number(query.get('partNumber')), { body, etag });
+      return { send: (response) => void response.writeHead(200, { ETag: etag }).end() };
     }
     if (method === 'GET') return this.#parts(upload);
     if (method === 'POST' && objects.has(key)) {
       return xml(412, '<Error><Code>PreconditionFailed</Code><Message>there</Message></Error>');
     }
+    if (method === 'DELETE') {
+      this.#open.delete(id);
+      return xml(204, '');
+    }
+    const named = partsNamed(body.toString());
+    const parts = named.flatMap(({ number, etag }) => upload.parts.get(number) ?? [{ body, etag: `not ${etag}` }]);
+    if (parts.some(({ etag }, index) => etag !== named[index]?.etag)) {
+      return xml(400, '<Error><Code>InvalidPart</Code><Message>not found</Message></Error>');
+    }
     this.#open.delete(id);
-    if (method === 'DELETE') return xml(204, '');
-    const named = [...body.toString().matchAll(/<PartNumber>(\d+)<\/PartNumber>/g)].map((found) => Number(found[1]));
-    objects.set(key, Buffer.concat(named.map((number) => upload.parts.get(number) ?? Buffer.alloc(0))));
+    objects.set(key, Buffer.concat(parts.map((part) => part.body)));
     return xml(200, `<CompleteMultipartUploadResult><Key>${key}</Key></CompleteMultipartUploadResult>`);
   }
 
@@ -63,7 +78,8 @@ export class FakeUploads {
 
   #parts({ parts }: Upload): Answer {
     const listed = [...parts].map(
-      ([number, body]) => `<Part><PartNumber>${number}</PartNumber><ETag>${etagOf(body)}</ETag></Part>`,
+      ([number, { body, etag }]) =>
+        `<Part><PartNumber>${number}</PartNumber><ETag>${etag}</ETag><Size>${body.length}</Size></Part>`,
     );
     return xml(200, `<ListPartsResult>${listed.join('')}<IsTruncated>false</IsTruncated></ListPartsResult>`);
   }
@@ -77,6 +93,14 @@ function xml(status: number, text: string): Answer {
   return { send };
 }
 
-function etagOf(body: Buffer): string {
+/** The parts that a request to complete an upload names. */
+function partsNamed(request: string): { readonly number: number; readonly etag: string }[] {
+  return [...request.matchAll(/<Part>.*?<\/Part>/gs)].map(([part]) => ({
+    number: Number(/<PartNumber>(\d+)</.exec(part)?.[1]),
+    etag: (/<ETag>(.*?)</.exec(part)?.[1] ?? '').replaceAll('&quot;', '"'),
+  }));
+}
+
+function md5Of(body: Buffer): string {
   return `"${createHash('md5').update(body).digest('hex')}"`;
 }

@@ -24,6 +24,7 @@ function differences(ours: KeyParts, wanted: KeyParts): readonly string[] {
 /** Parts of keys as people call them. */
 const WORDS: Readonly<Record<string, string>> = {
   adapter: 'GPU',
+  batchSize: 'number of tiles at once',
   box: 'annotated box',
   driver: 'GPU driver',
   floor: 'lowest kept score',

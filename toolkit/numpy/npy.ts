@@ -100,6 +100,8 @@ function inCOrder(values: Uint8Array<ArrayBuffer>, shape: readonly number[], byt
     const cause = `${name} is in Fortran order and has ${shape.length} axes; at most two are read in that order.`;
     throw new ReigniteError('NPY_INVALID', cause);
   }
+  // Its header may state any number of rows of no columns.
+  if (values.length === 0) return values;
   const ordered = new Uint8Array(values.length);
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {

@@ -55,8 +55,9 @@ export interface PredictOptions<Progress> {
 
 /** All that a result depends on: what it is of, and what the network runs on. */
 export function inferenceKey(of: { readonly parts: KeyParts; readonly engine: RanEngine }): KeyParts {
-  const { provider, ortVersion, instructionSet, precision = 'float32' } = of.engine;
-  return { ...of.parts, provider, ...adapterNames(of.engine), ortVersion, instructionSet, precision };
+  const { provider, ortVersion, instructionSet, precision = 'float32', batchSize } = of.engine;
+  const on = { provider, ...adapterNames(of.engine), ortVersion, instructionSet };
+  return { ...of.parts, ...on, precision, ...(batchSize !== undefined && { batchSize }) };
 }
 
 /** What a network made of an image, now or at another time. */

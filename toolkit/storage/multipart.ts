@@ -10,11 +10,18 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
+import { ReigniteError } from '../errors.ts';
 import type { FileToStore } from './object-store.ts';
 import { statusOf } from './with-retries.ts';
 
-const REFUSED = 403;
+/** Not allowed, or not known to the server: some others than Amazon's cannot list. */
+const CANNOT_LIST: ReadonlySet<number | undefined> = new Set([403, 405, 501]);
 const ALREADY_THERE = 412;
+/** Times that an upload is completed while other machines replace its parts. */
+const MAX_COMPLETIONS = 3;
+/** Of S3, for one upload. */
+const MAX_PARTS = 10_000;
+const MEBIBYTE = 2 ** 20;
 
 /** The object that is written. */
 interface Target {
@@ -23,6 +30,7 @@ interface Target {
 }
 
 export interface MultipartOptions {
+  /** Of a part; parts of a file of more than 10,000 of them are larger. */
   readonly partBytes: number;
   /** Makes one request, again where it fails for a while. */
   readonly ask: <Result>(request: () => Promise<Result>) => Promise<Result>;
@@ -37,7 +45,8 @@ export type MultipartOutcome = 'written' | 'already there' | 'gone';
  * Uploads a large file in parts, unless there is an object. An upload that was interrupted is resumed, by any machine:
  * the parts that the server has, with the content of the file, are not sent again.
  *
- * Source: Amazon S3 User Guide, "Uploading and copying objects using multipart upload".
+ * @throws ReigniteError FILE_DAMAGED where the file was changed meanwhile; what `ask` throws.
+ * @see Amazon S3 User Guide, "Uploading and copying objects using multipart upload"
  */
 export async function putInParts(
   s3: S3Client,
@@ -48,31 +57,53 @@ export async function putInParts(
   const { ask, signal } = options;
   const abort = signal === undefined ? {} : { abortSignal: signal };
   const upload = { ...target, UploadId: await ask(() => openUpload(s3, target, abort)) };
-  const parts = await sendParts(s3, upload, source, options);
-  if (parts === 'gone') return 'gone';
-  const outcome = await ask(() => complete(s3, upload, parts, abort));
-  if (outcome === 'already there') await ask(() => abandon(s3, upload, abort));
-  return outcome;
+  let parts = await sendParts(s3, upload, source, options);
+  for (let completion = 1; completion <= MAX_COMPLETIONS && parts !== 'gone'; completion++) {
+    const named: readonly Part[] = parts;
+    const outcome = await ask(() => complete(s3, upload, named, abort));
+    if (outcome === 'already there') await ask(() => abandon(s3, upload, abort));
+    if (outcome !== 'parts replaced') return outcome;
+    parts = await ask(() => partsAgain(s3, upload, named, abort));
+  }
+  return 'gone';
 }
 
-type Part = { readonly PartNumber: number; readonly ETag: string | undefined };
+/**
+ * Chooses the size of the parts of a file: the usual one, unless they would be more than S3 takes.
+ *
+ * @param bytes - Of the file.
+ * @param usual - Bytes of a part.
+ * @returns Bytes; the same on every machine, so that each can resume the upload of another.
+ * @example partSize(320 * 2 ** 30, 16 * 2 ** 20); // 33 MiB
+ * @see Amazon S3 User Guide, "Amazon S3 multipart upload limits"
+ */
+export function partSize(bytes: number, usual: number): number {
+  if (bytes <= MAX_PARTS * usual) return usual;
+  return Math.ceil(bytes / MAX_PARTS / MEBIBYTE) * MEBIBYTE;
+}
+
+type Part = { readonly PartNumber: number; readonly ETag: string | undefined; readonly bytes: number };
 
 async function sendParts(
   s3: S3Client,
   upload: Upload,
-  { path, bytes }: FileToStore,
-  { ask, onSent, partBytes, signal }: MultipartOptions,
+  { path, bytes, sha256 }: FileToStore,
+  { ask, onSent, signal, ...options }: MultipartOptions,
 ): Promise<Part[] | 'gone'> {
   const abort = signal === undefined ? {} : { abortSignal: signal };
   const present = await ask(() => partsOf(s3, upload, abort));
   if (present === 'gone') return 'gone';
+  const partBytes = partSize(bytes, options.partBytes);
   const file = await open(path);
   try {
     const parts: Part[] = [];
+    const hash = createHash('sha256');
     for (let start = 0; start < bytes; start += partBytes) {
       const PartNumber = parts.length + 1;
       const Body = await readPart(file, start, Math.min(partBytes, bytes - start));
-      let ETag = present.get(PartNumber);
+      if (Body === undefined) throw changed(path);
+      hash.update(Body);
+      let ETag = present.get(PartNumber)?.ETag;
       if (ETag !== quotedMd5(Body)) {
         const command = { ...upload, PartNumber, Body, ContentLength: Body.length };
         const answer = await ask(() => unlessGone(() => s3.send(new UploadPartCommand(command), abort)));
@@ -80,22 +111,52 @@ async function sendParts(
         onSent(Body.length);
         ETag = answer.ETag;
       }
-      parts.push({ PartNumber, ETag });
+      parts.push({ PartNumber, ETag, bytes: Body.length });
     }
+    // The server checks the MD5 of each part at most, which is of what was read.
+    if (hash.digest('hex') !== sha256) throw changed(path);
     return parts;
   } finally {
     await file.close();
   }
 }
 
-async function complete(s3: S3Client, upload: Upload, parts: readonly Part[], abort: Abort): Promise<MultipartOutcome> {
-  const request = { ...upload, MultipartUpload: { Parts: [...parts] }, IfNoneMatch: '*' };
+async function complete(
+  s3: S3Client,
+  upload: Upload,
+  parts: readonly Part[],
+  abort: Abort,
+): Promise<MultipartOutcome | 'parts replaced'> {
+  const Parts = parts.map(({ PartNumber, ETag }) => ({ PartNumber, ETag }));
+  const request = { ...upload, MultipartUpload: { Parts }, IfNoneMatch: '*' };
   try {
     return (await unlessGone(() => s3.send(new CompleteMultipartUploadCommand(request), abort))) ? 'written' : 'gone';
   } catch (error) {
     if (statusOf(error) === ALREADY_THERE) return 'already there';
+    if (Object(error).name === 'InvalidPart') return 'parts replaced';
     throw error;
   }
+}
+
+/**
+ * The parts by the names that they have now: another machine that stores the same content may have sent them again, and
+ * where a name is not made from the content, it has changed.
+ *
+ * @returns `gone` where they are not all there, and where the server does not list them.
+ */
+async function partsAgain(
+  s3: S3Client,
+  upload: Upload,
+  parts: readonly Part[],
+  abort: Abort,
+): Promise<Part[] | 'gone'> {
+  const present = await partsOf(s3, upload, abort);
+  if (present === 'gone') return 'gone';
+  const found = parts.flatMap(({ PartNumber, bytes }) => {
+    const part = present.get(PartNumber);
+    return part?.bytes === bytes ? [{ PartNumber, ETag: part.ETag, bytes }] : [];
+  });
+  return found.length === parts.length ? found : 'gone';
 }
 
 async function abandon(s3: S3Client, upload: Upload, abort: Abort): Promise<void> {
@@ -128,19 +189,21 @@ async function uploadsOf(s3: S3Client, { Bucket, Key }: Target, abort: Abort): P
   return uploads.flatMap((each) => (each.Key === Key && each.UploadId !== undefined ? [each.UploadId] : []));
 }
 
-/** Without permission to list, a file is sent from its start. */
+/** Where uploads cannot be listed, a file is sent from its start. */
 async function unlessRefused<Result>(list: () => Promise<Result>): Promise<Result | undefined> {
   try {
     return await list();
   } catch (error) {
-    if (statusOf(error) === REFUSED) return undefined;
+    if (CANNOT_LIST.has(statusOf(error))) return undefined;
     throw error;
   }
 }
 
-/** ETags by number. */
-async function partsOf(s3: S3Client, upload: Upload, abort: Abort): Promise<ReadonlyMap<number, string> | 'gone'> {
-  const found = new Map<number, string>();
+type PresentPart = { readonly ETag: string; readonly bytes: number | undefined };
+
+/** The parts that the server has, by number. */
+async function partsOf(s3: S3Client, upload: Upload, abort: Abort): Promise<ReadonlyMap<number, PresentPart> | 'gone'> {
+  const found = new Map<number, PresentPart>();
   let marker: string | undefined;
   do {
     const page = { ...upload, ...(marker === undefined ? {} : { PartNumberMarker: marker }) };
@@ -148,23 +211,31 @@ async function partsOf(s3: S3Client, upload: Upload, abort: Abort): Promise<Read
     const answer = await unlessGone(async () => (await unlessRefused(() => s3.send(list, abort))) ?? {});
     if (answer === undefined) return 'gone';
     const { Parts, IsTruncated, NextPartNumberMarker }: Partial<ListPartsCommandOutput> = answer;
-    for (const { PartNumber, ETag } of Parts ?? []) {
-      if (PartNumber !== undefined && ETag !== undefined) found.set(PartNumber, ETag);
+    for (const { PartNumber, ETag, Size } of Parts ?? []) {
+      if (PartNumber !== undefined && ETag !== undefined) found.set(PartNumber, { ETag, bytes: Size });
     }
     marker = IsTruncated === true ? NextPartNumberMarker : undefined;
   } while (marker !== undefined);
   return found;
 }
 
-async function readPart(file: FileHandle, start: number, length: number): Promise<Buffer> {
+/** Undefined where the file ends before. */
+async function readPart(file: FileHandle, start: number, length: number): Promise<Buffer | undefined> {
   const body = Buffer.alloc(length);
   let filled = 0;
   while (filled < length) {
     const { bytesRead } = await file.read(body, filled, length - filled, start + filled);
-    if (bytesRead === 0) throw new Error(`The file ended ${length - filled} bytes early.`);
+    if (bytesRead === 0) return undefined;
     filled += bytesRead;
   }
   return body;
+}
+
+function changed(path: string): ReigniteError {
+  return new ReigniteError('FILE_DAMAGED', `${path} was changed while it was stored.`, {
+    remedy: 'Run the same command again, and let no other program write to the file meanwhile.',
+    retryable: true,
+  });
 }
 
 /** What an S3 server names a part by, unless it encrypts with keys of its own: such parts are sent again. */

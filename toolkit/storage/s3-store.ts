@@ -23,7 +23,7 @@ const SILENT_MS = 30_000;
 const ignore = () => undefined;
 const SILENT = { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore };
 
-/** Memory that an upload takes; S3 allows 10,000 parts. */
+/** Memory that an upload takes, unless the file is larger than 10,000 parts. */
 const PART_BYTES = 16 * 2 ** 20;
 /** A file of fewer parts is sent in one request. */
 const FEWEST_PARTS = 4;

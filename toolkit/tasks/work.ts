@@ -6,7 +6,7 @@ import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import { ReigniteError } from '../errors.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
 import { type AdapterNames, adapterNames } from '../onnx/provider/adapter.ts';
-import type { EngineChoice } from '../onnx/session/engine-choice.ts';
+import type { SumsChoice } from '../onnx/session/engine-choice.ts';
 import type { KeyedEngine } from '../onnx/session/refuse-other-engine.ts';
 import { Environment } from '../report/environment.ts';
 import type { RunStorage } from '../storage/run-storage.ts';
@@ -41,7 +41,7 @@ export interface NetworkSetup {
   /** Digest of the converted model, the name of its folder under the state directory's models. */
   readonly model: { readonly digest: string };
   readonly engine: AdapterNames &
-    Pick<EngineChoice, 'precision'> & {
+    Pick<SumsChoice, 'precision' | 'batchSize'> & {
       readonly provider: string;
       readonly ortVersion: string;
       readonly engine: string;
@@ -70,19 +70,21 @@ export interface TaskWork {
 /** The parts of every key that name what a network is and runs on. */
 export function networkParts({
   model,
-  engine: { provider, ortVersion, engine, precision = 'float32', ...names },
+  engine: { provider, ortVersion, engine, precision = 'float32', batchSize, ...names },
 }: NetworkSetup): KeyParts {
-  return { model: model.digest, provider, ...adapterNames(names), ortVersion, engine, precision };
+  const on = { provider, ...adapterNames(names), ortVersion, engine, precision };
+  return { model: model.digest, ...on, ...(batchSize !== undefined && { batchSize }) };
 }
 
 /** What an entry was computed with. */
-export function engineOf({ parts }: CacheEntry): KeyedEngine {
-  const { adapter, driver } = parts;
+export function engineOf({ parts }: Pick<CacheEntry, 'parts'>): KeyedEngine {
+  const { adapter, driver, batchSize } = parts;
   return {
     provider: String(parts['provider']),
     ortVersion: String(parts['ortVersion']),
     engine: String(parts['engine']),
     precision: String(parts['precision']),
+    ...(batchSize !== undefined && { batchSize: Number(batchSize) }),
     ...(adapter !== undefined && { adapter: String(adapter) }),
     ...(driver !== undefined && { driver: String(driver) }),
   };

@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import { type ErrorCode, ReigniteError } from '../errors.ts';
-import { switchOffTf32 } from '../onnx/session/engine.ts';
+import { setCudaVariables } from '../onnx/session/engine.ts';
 
 /** What the owner of an inference thread asks; it answers in the order in which it was asked. */
 export type ToThread<Request> =
@@ -127,7 +127,7 @@ export class InferenceThread<Request, Answer, Progress> {
 
   #threadNow(): Worker {
     if (this.#thread !== undefined) return this.#thread;
-    switchOffTf32();
+    setCudaVariables();
     const thread = this.#start();
     // A request hears of the thread's end through its own listeners; the end of an idle one only makes room for
     // another.

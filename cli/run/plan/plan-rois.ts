@@ -104,20 +104,20 @@ function outstanding(roi: string, reason: string, tiles: { readonly tiles?: numb
 function choiceOf(
   task: Task,
   provider: Provider,
-  { engine, precision }: RunInput['config']['inference'],
-): Pick<EngineRef, 'engine' | 'precision'> {
+  { engine, precision, batchSize }: RunInput['config']['inference'],
+): Pick<EngineRef, 'engine' | 'precision' | 'batchSize'> {
   const isFast = engine === 'fast' && taskNamed(task).takes.labels;
-  return isFast ? { engine, precision: precisionOn(provider, precision) } : { engine: 'exact' };
+  if (!isFast) return { engine: 'exact' };
+  return { engine, precision: precisionOn(provider, precision), ...(provider === 'cuda' && { batchSize }) };
 }
 
 /** `auto` takes the first that works; which one that is, only the worker can say. */
 async function enginesOf({ config }: RunInput): Promise<readonly (AdapterNames & { readonly provider: Provider })[]> {
-  const { provider } = config.inference;
-  if (provider !== 'auto') return [{ provider, ...(await adapterOf(provider)) }];
-  const preferred = [
-    { provider: 'cuda' as const, ...(await adapterOf('cuda')) },
-    { provider: 'webgpu' as const, ...(await adapterOf('webgpu')) },
-  ];
+  const { provider, deviceId } = config.inference;
+  if (provider !== 'auto') return [{ provider, ...(await adapterOf(provider, deviceId)) }];
+  const cuda = { provider: 'cuda' as const, ...(await adapterOf('cuda', deviceId)) };
+  if (deviceId > 0) return [cuda];
+  const preferred = [cuda, { provider: 'webgpu' as const, ...(await adapterOf('webgpu')) }];
   return [...preferred.filter(isRealGpu), { provider: 'cpu' }];
 }
 

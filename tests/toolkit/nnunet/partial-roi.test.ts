@@ -1,11 +1,25 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { PartialRoi } from '../../../toolkit/nnunet/sliding-window/partial-roi.ts';
+import { PendingFiles } from '../../../toolkit/nnunet/sliding-window/pending-files.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const IDENTITY = { model: 'a', image: 'b' };
 const START = { row: 0, fold: 0 };
 const NEXT = { row: 0, fold: 1 };
+
+it('keeps no more memory for pending files than it may', () => {
+  const files = new PendingFiles(10);
+  for (const name of ['a', 'b', 'c']) files.set(name, Uint8Array.of(1, 2, 3, 4));
+  files.set('large', new Uint8Array(11));
+  expect(files.bytes).toEqual({ pending: 23, free: 0 });
+  expect([...files.takeAll()]).toHaveLength(4);
+  expect(files.bytes).toEqual({ pending: 0, free: 8 });
+  files.set('d', Uint8Array.of(5, 6, 7, 8));
+  files.set('d', Uint8Array.of(9, 9, 9, 9));
+  expect(files.bytes).toEqual({ pending: 4, free: 4 });
+  expect(files.get('d')).toEqual(Uint8Array.of(9, 9, 9, 9));
+});
 
 describe('PartialRoi', () => {
   it('resumes after the last commit and forgets what was written after it', async () => {
@@ -53,6 +67,21 @@ describe('PartialRoi', () => {
     expect(again.next).toEqual({ row: 1, fold: 0 });
     expect(read(again, 'carry-0-1')).toEqual([5, 6]);
     expect(readFileSync(again.pathOf('labels-0'))).toEqual(Buffer.of(7));
+  });
+
+  it('commits before it is due where files in memory take more than they may', async () => {
+    const folder = await temporaryFolder();
+    const partial = PartialRoi.open(folder, IDENTITY, Number.POSITIVE_INFINITY, 20);
+    partial.writeFloats('carry-0-0', Float32Array.of(1, 2, 3));
+    partial.commit(NEXT, []);
+    expect(readdirSync(folder)).toEqual(['state.json']);
+    partial.writeFloats('carry-0-1', Float32Array.of(4, 5, 6));
+    partial.commit({ row: 1, fold: 0 }, []);
+    expect(readdirSync(folder)).toHaveLength(3);
+    partial.writeFloats('carry-1-0', Float32Array.of(7, 8, 9));
+    partial.commit({ row: 1, fold: 1 }, []);
+    expect(readdirSync(folder)).toHaveLength(3);
+    expect(PartialRoi.open(folder, IDENTITY).next).toEqual({ row: 1, fold: 0 });
   });
 
   it('drops a file of an earlier commit with the next one', async () => {

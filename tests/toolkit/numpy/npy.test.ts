@@ -64,6 +64,14 @@ describe('.npy', () => {
     expect(() => decodeNpy(deep, 'x')).toThrow('x is in Fortran order and has 3 axes');
   });
 
+  it('reads a matrix in Fortran order without columns, however many rows its header states', () => {
+    const header = "{'descr': '<f4', 'fortran_order': True, 'shape': (9007199254740991, 0)}\n";
+    const start = Buffer.from([0x93, ...Buffer.from('NUMPY'), 1, 0, header.length, 0]);
+    const { shape, data } = decodeNpy(Buffer.concat([start, Buffer.from(header)]), 'x');
+    expect(shape).toEqual([Number.MAX_SAFE_INTEGER, 0]);
+    expect(data).toEqual(new Float32Array());
+  });
+
   it('refuses big-endian-float32', async () => {
     await expect(readNpy(fixture('big-endian-float32'))).rejects.toMatchObject({
       code: 'NPY_INVALID',

@@ -1,28 +1,46 @@
 import { Worker } from 'node:worker_threads';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
+import { cudaEnvironment } from '../../../toolkit/onnx/provider/cuda-files.ts';
+import { areCudaVariablesSet } from '../../../toolkit/onnx/session/engine.ts';
 import { InferenceThread } from '../../../toolkit/threads/inference-thread.ts';
 
-const before = process.env['NVIDIA_TF32_OVERRIDE'];
+const before = { ...process.env };
+const VARIABLES = { NVIDIA_TF32_OVERRIDE: '0', CUDA_DEVICE_ORDER: 'PCI_BUS_ID' };
 afterEach(() => {
-  if (before === undefined) delete process.env['NVIDIA_TF32_OVERRIDE'];
-  else process.env['NVIDIA_TF32_OVERRIDE'] = before;
+  for (const name of Object.keys(VARIABLES)) set(name, before[name]);
 });
 
-/** Answers the first request with what its environment says. */
-const ANSWERS = `
+function set(name: string, value: string | undefined): void {
+  if (value === undefined) delete process.env[name];
+  else process.env[name] = value;
+}
+
+describe.each([
+  ['in full float32', 'NVIDIA_TF32_OVERRIDE', '1'],
+  ['on GPUs numbered as nvidia-smi does', 'CUDA_DEVICE_ORDER', 'FASTEST_FIRST'],
+] as const)('runs networks %s', (_what, name, other) => {
+  /** Answers the first request with what its environment says. */
+  const answers = `
   const { parentPort } = require('node:worker_threads');
   parentPort.on('message', ({ kind, id }) => {
     if (kind === 'close') process.exit();
-    parentPort.postMessage({ kind: 'answer', id, answer: process.env.NVIDIA_TF32_OVERRIDE ?? 'not set' });
+    parentPort.postMessage({ kind: 'answer', id, answer: process.env.${name} ?? 'not set' });
   });`;
 
-it.each([undefined, '1'])('runs networks in full float32, whatever the user has set (%s)', async (set) => {
-  if (set === undefined) delete process.env['NVIDIA_TF32_OVERRIDE'];
-  else process.env['NVIDIA_TF32_OVERRIDE'] = set;
-  const thread = new InferenceThread<string, string, never>(
-    () => new Worker(ANSWERS, { eval: true }),
-    () => 'it answered',
-  );
-  expect(await thread.ask('the environment')).toBe('0');
-  await thread.close();
+  it.each([undefined, other])('whatever the user has set (%s)', async (value) => {
+    set(name, value);
+    const thread = new InferenceThread<string, string, never>(
+      () => new Worker(answers, { eval: true }),
+      () => 'it answered',
+    );
+    expect(await thread.ask('the environment')).toBe(VARIABLES[name]);
+    await thread.close();
+  });
+
+  it('in a process of their own too, where this one was started without it', () => {
+    const environment = { ...VARIABLES, [name]: other };
+    expect(areCudaVariablesSet(environment)).toBe(false);
+    expect(areCudaVariablesSet(VARIABLES)).toBe(true);
+    expect(cudaEnvironment(environment)).toMatchObject(VARIABLES);
+  });
 });

@@ -24,6 +24,14 @@ describe('openSession', () => {
     expect(results[2]).toEqual(results[0]);
   });
 
+  it('refuses a GPU above 0 that is not there, also with the provider auto', async () => {
+    const path = join(await writeTinyModel(await temporaryFolder(), [16, 24]), 'fold_1.onnx');
+    await expect(openSession(path, { provider: 'auto', device: 63 })).rejects.toMatchObject({
+      code: 'PROVIDER_UNAVAILABLE',
+      message: expect.stringContaining('GPU 63'),
+    });
+  });
+
   it('refuses a file that is missing or no model, naming it', async () => {
     const folder = await temporaryFolder();
     await expect(openSession(join(folder, 'gone.onnx'))).rejects.toMatchObject({ code: 'MODEL_UNREADABLE' });

@@ -29,6 +29,7 @@ describe('inferOnce', () => {
     { adapter: 'NVIDIA H200', driver: '580.95.05' },
     { ortVersion: '1.31.0' },
     { instructionSet: 'x64 avx512f' },
+    { engine: 'fast', precision: 'float32', batchSize: 0 } as const,
   ])('keeps what %j makes apart', async (other) => {
     const { infer, times } = await setUp();
     const first = await infer(CPU);
@@ -36,6 +37,15 @@ describe('inferOnce', () => {
     expect((await infer({ ...CPU, ...other })).isCached).toBe(false);
     expect((await infer(CPU)).isCached).toBe(true);
     expect(times()).toBe(2);
+  });
+
+  it('keeps batches of other sizes of the fast engine apart, and names none for sums on the host', async () => {
+    const { infer } = await setUp();
+    const fast: RanEngine = { ...CPU, engine: 'fast', precision: 'float16' };
+    expect(Object.keys((await infer(fast)).entry.parts)).not.toContain('batchSize');
+    for (const batchSize of [0, 4]) expect((await infer({ ...fast, batchSize })).isCached).toBe(false);
+    expect((await infer({ ...fast, batchSize: 4 })).isCached).toBe(true);
+    await expect(infer({ ...fast, batchSize: 3 }, { ...fast, batchSize: 4 })).rejects.toThrow('inference.batchSize 4');
   });
 
   it('keeps nothing of a network that ran on something else than the key says', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { codestreamHeader } from '../../../toolkit/slide/read/codestream-header.ts';
+import { decodeJpeg2000 } from '../../../toolkit/slide/read/jpeg-2000.ts';
 import { Slide } from '../../../toolkit/slide/read/slide.ts';
 import { decodeZstandard } from '../../../toolkit/slide/read/zstandard.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
@@ -56,6 +57,23 @@ async function pixelsOf(name: string, ...pages: readonly MadePage[]): Promise<Ui
   }
 }
 
+/** A box of a JP2 file. */
+function boxed(type: string, content: Buffer): Buffer {
+  const head = Buffer.alloc(8);
+  head.writeUInt32BE(8 + content.length);
+  head.write(type, 4, 'latin1');
+  return Buffer.concat([head, content]);
+}
+
+/** A box whose length is written in 8 bytes. */
+function longBox(type: string, content: Buffer): Buffer {
+  const head = Buffer.alloc(16);
+  head.writeUInt32BE(1);
+  head.write(type, 4, 'latin1');
+  head.writeBigUInt64BE(BigInt(16 + content.length), 8);
+  return Buffer.concat([head, content]);
+}
+
 const ramp = Buffer.from(Array.from({ length: 3 * TILE * TILE }, (_, at) => ((at % TILE) * 7) % 256));
 
 describe('a tile compressed with', () => {
@@ -76,6 +94,19 @@ describe('a tile compressed with', () => {
     await expect(pixelsOf('zeros.tif', oneTile(zeros, { 259: [50_000] }))).rejects.toMatchObject({
       code: 'IMAGE_UNREADABLE',
     });
+  });
+
+  it('Zstandard in several frames is read, and the window of each is checked', () => {
+    const zeros = Buffer.from(ZEROS, 'base64');
+    const skipped = Buffer.from('502a4d18030000000000ff', 'hex');
+    const frames = [skipped, zeros, skipped, Buffer.from(ZSTANDARD, 'base64')];
+    expect(decodeZstandard(Buffer.concat(frames), 2 ** 21)).toHaveLength(2 ** 20 + ramp.length);
+    const boundless = Buffer.from('28b52ffd00af010000', 'hex');
+    for (const before of [[skipped], [zeros], [skipped, zeros]]) {
+      expect(() => decodeZstandard(Buffer.concat([...before, boundless]), 2 ** 21)).toThrow('window');
+    }
+    // A size of content in 8 bytes, of which 4 are there.
+    expect(() => decodeZstandard(Buffer.from('28b52ffde0ffffff70', 'hex'), 2 ** 21)).toThrow('end in their header');
   });
 
   it('WebP is read', async () => {
@@ -131,6 +162,31 @@ describe('a tile compressed with', () => {
     expect(codestreamHeader(codestream.subarray(0, 30))).toBeUndefined();
     codestream.writeUInt32BE(60_000, 8);
     await expect(pixelsOf('huge.svs', oneTile(codestream, { 259: [33_005] }))).rejects.toThrow('60000 x 32 px');
+  });
+
+  it('JPEG 2000 in the boxes of a JP2 file is found there, not in what other boxes hold', async () => {
+    const small = Buffer.from(PLAIN, 'base64');
+    const huge = Buffer.from(small);
+    huge.writeUInt32BE(60_000, 8);
+    const signature = Buffer.from('0000000c6a5020200d0a870a', 'hex');
+    const file = (hidden: Buffer, stored: Buffer) =>
+      Buffer.concat([signature, boxed('free', hidden), longBox('uuid', hidden), boxed('jp2c', stored)]);
+    expect(codestreamHeader(file(huge, small))?.width).toBe(32);
+    expect(codestreamHeader(file(small, huge))?.width).toBe(60_000);
+    expect(codestreamHeader(Buffer.concat([signature, boxed('free', small)]))).toBeUndefined();
+    expect(codestreamHeader(Buffer.concat([signature, Buffer.alloc(64)]))).toBeUndefined();
+    await expect(decodeJpeg2000(file(small, huge), { width: TILE, height: TILE }, false)).rejects.toThrow('60000 x 32');
+  });
+
+  it.each<readonly [string, (codestream: Buffer) => void, string]>([
+    ['a negative width', (codestream) => codestream.writeUInt32BE(100, 16), '-68 x 32 px'],
+    ['no height', (codestream) => codestream.writeUInt32BE(0, 12), '32 x 0 px'],
+    ['many components', (codestream) => codestream.writeUInt16BE(50, 40), '50 components'],
+    ['no components', (codestream) => codestream.writeUInt16BE(0, 40), '0 components'],
+  ])('JPEG 2000 with %s is refused before it is decoded', async (_, damage, reason) => {
+    const codestream = Buffer.from(PLAIN, 'base64');
+    damage(codestream);
+    await expect(decodeJpeg2000(codestream, { width: TILE, height: TILE }, false)).rejects.toThrow(reason);
   });
 });
 

@@ -4,9 +4,17 @@ import type { BeforeTile, ImagePass } from '../sliding-window/segment-roi.ts';
 import { startOfRow } from '../sliding-window/tile-grid.ts';
 import type { TiledRoi } from '../sliding-window/tiled-roi.ts';
 import { NOT_A_NUMBER } from './decision-nodes.ts';
-import { planBlock, type RowBlock } from './row-block.ts';
+import { type BlockPlan, planBlock, type RowBlock } from './row-block.ts';
 import { carryFile, passesBefore } from './rows-done.ts';
-import type { BlockResult, RowsNetwork } from './rows-network.ts';
+import type { BlockResult, CarriedRows, RowsNetwork } from './rows-network.ts';
+
+/** As CUDA, its libraries and the allocators of ONNX Runtime and Node.js say it. */
+const OUT_OF_MEMORY =
+  /out of memory|alloc(ate|ation)?[ _]?(failed|memory)|failed to allocate|bad_?alloc|available memory/i;
+
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof Error && OUT_OF_MEMORY.test(error.message);
+}
 
 /**
  * Predicts an image in blocks of tile rows, each in one run of one graph, from which only labels and margins come back, and
@@ -18,6 +26,8 @@ export class DeviceRows implements ImagePass {
   readonly #network: RowsNetwork;
   readonly #partial: PartialRoi;
   readonly #beforeTile: BeforeTile;
+  /** Tile rows that the device has room for, as far as this image has shown. */
+  #mostRows = Number.POSITIVE_INFINITY;
 
   constructor(roi: TiledRoi, network: RowsNetwork, partial: PartialRoi, beforeTile: BeforeTile) {
     this.#roi = roi;
@@ -30,7 +40,10 @@ export class DeviceRows implements ImagePass {
     const { grid } = this.#roi;
     for (let { row } = this.#partial.next; row < grid.rows.length; row = this.#partial.next.row) {
       this.#beforeTile({ row, fold: 0 }, passesBefore(this.#roi, row, this.#network.folds));
-      const block = { first: row, end: Math.min(grid.rows.length, row + this.#network.rowsAtOnce(grid)) };
+      const block = {
+        first: row,
+        end: Math.min(grid.rows.length, row + this.#network.rowsAtOnce(grid, this.#mostRows)),
+      };
       const carried = this.#carriedTo(row);
       const result = await this.#runBlock(block, carried);
       // The device had no room for it: the same rows again, fewer at once.
@@ -41,22 +54,37 @@ export class DeviceRows implements ImagePass {
     }
   }
 
-  async #runBlock(
-    block: RowBlock,
-    carried: { readonly rows: number; readonly sums: Float32Array },
-  ): Promise<BlockResult | undefined> {
+  async #runBlock(block: RowBlock, carried: CarriedRows): Promise<BlockResult | undefined> {
     const rows = block.end - block.first;
     const plan = planBlock(this.#roi, block, carried.rows);
+    if (plan.tiles.length === 0) return this.#withoutTiles(plan, carried);
     try {
       return await this.#network.run(this.#roi, plan, rows, carried);
     } catch (error) {
-      if (this.#network.lower(rows)) return undefined;
-      throw error;
+      if (rows === 1 || !isOutOfMemory(error)) throw error;
+      this.#mostRows = Math.floor(rows / 2);
+      return undefined;
     }
   }
 
+  /** A block in which no pixel is annotated: nothing is predicted, and the sums of the block before are handed on. */
+  #withoutTiles({ finished, unfinished }: BlockPlan, { rows, sums }: CarriedRows): BlockResult {
+    const { width } = this.#roi.grid.padded;
+    const [labels, margins] = [new Uint8Array(finished * width), new Uint16Array(finished * width)];
+    if (unfinished === 0) return { labels, margins };
+    const planes = this.#network.classes + 1;
+    const carry = new Float32Array(planes * unfinished * width);
+    const stride = Math.max(1, rows) * width;
+    for (let plane = 0; plane < planes; plane++) {
+      const [from, to] = [Math.min(finished, rows), Math.min(finished + unfinished, rows)];
+      const left = sums.subarray(plane * stride + from * width, plane * stride + to * width);
+      carry.set(left, plane * unfinished * width);
+    }
+    return { labels, margins, carry };
+  }
+
   /** What the block before left: planes x rows x padded width. */
-  #carriedTo(row: number): { readonly rows: number; readonly sums: Float32Array } {
+  #carriedTo(row: number): CarriedRows {
     const { grid } = this.#roi;
     const planes = this.#network.classes + 1;
     if (row === 0) return { rows: 0, sums: new Float32Array(planes * grid.padded.width) };

@@ -102,7 +102,7 @@ async function onDevice(
   });
   return {
     digest,
-    engine: { ...engine, engine: 'fast', precision },
+    engine: { ...engine, engine: 'fast', precision, batchSize },
     patch: network.patch,
     method: network.method,
     folds: network.folds,

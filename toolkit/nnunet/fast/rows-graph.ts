@@ -6,7 +6,10 @@ import { decisionNodes } from './decision-nodes.ts';
 import { castTo } from './fold-nodes.ts';
 import { type EnsembleNodes, meanOfFolds } from './mean-of-folds.ts';
 
-/** Tiles of one axis that may cover a pixel: steps are longer than a third of a tile. */
+/**
+ * Tiles of one axis that may cover a pixel. Of four or more tiles, three steps are longer than a tile; with steps of a third
+ * or less there are three tiles at most, see `tileStarts`.
+ */
 export const COVERING = 3;
 /** Values that a byte can have. */
 const BYTES = 256;

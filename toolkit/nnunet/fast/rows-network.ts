@@ -1,29 +1,16 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
-import { sha256Of } from '../../files/hash-file.ts';
-import { makeFolder } from '../../files/make-folder.ts';
-import { sweepTemporaries } from '../../files/temporary-files.ts';
-import { readModel } from '../../onnx/file/read-model.ts';
-import { writeModel } from '../../onnx/file/write-model.ts';
-import { nvidiaMemory } from '../../onnx/provider/nvidia.ts';
+import { nvidiaMemory, usedGpu } from '../../onnx/provider/nvidia.ts';
 import type { Precision } from '../../onnx/session/engine-choice.ts';
 import { openSession, type Provider, type SessionOptions } from '../../onnx/session/session.ts';
 import { type ModelCard, methodOf } from '../model-card.ts';
 import type { ModelMethod } from '../model-method.ts';
 import type { NetworkCounts } from '../networks/open-networks.ts';
-import { mirrorings } from '../networks/ort-fold-networks.ts';
-import { gaussianWeights, halfGaussianWeights } from '../sliding-window/gaussian.ts';
 import type { Size, TileGrid } from '../sliding-window/tile-grid.ts';
 import type { TiledRoi } from '../sliding-window/tiled-roi.ts';
+import { graphFile } from './graph-file.ts';
 import { type BlockPlan, blockBytes, fillTiles } from './row-block.ts';
-import { COVERING, rowsGraph } from './rows-graph.ts';
-
-/** Folder next to the model for graphs derived from it. */
-const FOLDER = 'fast';
-/** Raised when graphs are built in another way. */
-const SCHEMA = 1;
+import { COVERING } from './rows-graph.ts';
 
 export interface RowsNetworkOptions {
   readonly provider: Provider;
@@ -44,14 +31,22 @@ export interface BlockResult {
   readonly carry?: Float32Array;
 }
 
+/** What the block before left. */
+export interface CarriedRows {
+  readonly rows: number;
+  /** planes x rows x padded width, at least one row. */
+  readonly sums: Float32Array;
+}
+
 const RUN_SECONDS = 3;
 /** Memory that is assumed for a device that does not say it, bytes. */
 const UNKNOWN_MEMORY = 8 * 2 ** 30;
 /** Shares of the device's memory for the activations of a batch, and for the sums of a block. */
 const [SHARE_OF_BATCH, SHARE_OF_BLOCK] = [0.15, 0.25];
 const MOST_TILES = 6;
-/** CUDA's kernels count the elements of a value in 31 bits. */
+/** CUDA's kernels count the elements of a value in 31 bits: blocks of several rows stay below half of that. */
 const MOST_ELEMENTS = 2 ** 30;
+const MOST_ELEMENTS_OF_ROW = 2 ** 31 - 1;
 
 /** The networks of all folds in one graph that makes labels and margins of rows of tiles, see {@link rowsGraph}. */
 export class RowsNetwork {
@@ -65,7 +60,6 @@ export class RowsNetwork {
   readonly #runSeconds: number;
   #outputBytes = 0;
   #secondsPerTile: number | undefined;
-  #mostRows = Number.POSITIVE_INFINITY;
 
   private constructor(
     card: ModelCard,
@@ -83,13 +77,13 @@ export class RowsNetwork {
   }
 
   /**
-   * Builds the graph in the folder of the model where it is not there yet, and opens it.
+   * Builds the graph in the folder of the model where it is not there yet, or not as it was written, and opens it.
    *
    * @throws ReigniteError MODEL_UNREADABLE, PROVIDER_UNAVAILABLE, ENGINE_UNSUPPORTED, NO_SPACE, NOT_WRITABLE.
    */
   static async open(folder: string, card: ModelCard, options: RowsNetworkOptions): Promise<RowsNetwork> {
     const { provider, precision, session: chosen, runSeconds = RUN_SECONDS } = options;
-    const memory = (provider === 'cuda' ? nvidiaMemory() : undefined) ?? UNKNOWN_MEMORY;
+    const memory = (provider === 'cuda' ? nvidiaMemory(usedGpu(chosen.device)) : undefined) ?? UNKNOWN_MEMORY;
     const batch = options.batch > 0 ? options.batch : tilesAtOnce(card, provider, memory);
     const file = await graphFile(folder, card, batch, precision);
     const { session } = await openSession(file, { ...chosen, provider });
@@ -100,37 +94,27 @@ export class RowsNetwork {
     return { opened: 1, outputBytes: this.#outputBytes, batch: this.batch };
   }
 
-  /** Tile rows for one run: as many as fit into memory and, by the time of the run before, into a few seconds. */
-  rowsAtOnce(grid: TileGrid): number {
-    const fits = (rows: number) => {
-      const elements = rows * grid.columns.length * grid.patch.height * grid.patch.width * (this.classes + 1);
-      return elements <= MOST_ELEMENTS && blockBytes(grid, this.classes, rows) <= SHARE_OF_BLOCK * this.#memory;
-    };
+  /**
+   * Tile rows for one run: as many as fit into memory and, by the time of the run before, into a few seconds.
+   *
+   * @param most - Rows that the device had room for so far.
+   * @throws ReigniteError ENGINE_UNSUPPORTED where not even one row can be computed in one run.
+   */
+  rowsAtOnce(grid: TileGrid, most = Number.POSITIVE_INFINITY): number {
+    const elements = (rows: number) => largestValue(grid, this.classes + 1, rows);
+    if (elements(1) > MOST_ELEMENTS_OF_ROW) throw rowRefused(grid, elements(1));
+    const fits = (rows: number) =>
+      elements(rows) <= MOST_ELEMENTS && blockBytes(grid, this.classes, rows) <= SHARE_OF_BLOCK * this.#memory;
     const inTime =
       this.#secondsPerTile === undefined ? 1 : this.#runSeconds / (this.#secondsPerTile * grid.columns.length);
     let rows = 1;
-    const most = Math.min(inTime, this.#mostRows, grid.rows.length);
-    while (rows + 1 <= most && fits(rows + 1)) rows++;
+    const highest = Math.min(inTime, most, grid.rows.length);
+    while (rows + 1 <= highest && fits(rows + 1)) rows++;
     return rows;
   }
 
-  /**
-   * Remembers that a block was too high for the device.
-   *
-   * @returns Whether a lower one is left to be tried.
-   */
-  lower(rows: number): boolean {
-    this.#mostRows = Math.max(1, Math.floor(rows / 2));
-    return rows > 1;
-  }
-
-  /** @param carried - What the block before left. */
-  async run(
-    roi: TiledRoi,
-    plan: BlockPlan,
-    rows: number,
-    carried: { readonly rows: number; readonly sums: Float32Array },
-  ): Promise<BlockResult> {
+  /** @param plan - Of at least one tile. */
+  async run(roi: TiledRoi, plan: BlockPlan, rows: number, carried: CarriedRows): Promise<BlockResult> {
     const feeds = this.#feeds(roi, plan, rows, carried);
     const start = performance.now();
     const wanted = plan.unfinished > 0 ? ['labels', 'margins', 'carry'] : ['labels', 'margins'];
@@ -144,12 +128,7 @@ export class RowsNetwork {
     return this.#resultOf(outputs);
   }
 
-  #feeds(
-    roi: TiledRoi,
-    plan: BlockPlan,
-    rows: number,
-    carried: { readonly rows: number; readonly sums: Float32Array },
-  ): Record<string, Tensor> {
+  #feeds(roi: TiledRoi, plan: BlockPlan, rows: number, carried: CarriedRows): Record<string, Tensor> {
     const { patch, classes, batch } = this;
     const { columns, padded } = roi.grid;
     const { bytes, inside, batches, isWhole } = fillTiles(roi, plan.tiles, batch);
@@ -195,47 +174,25 @@ export class RowsNetwork {
   }
 }
 
+/** Elements of the largest value of a block: the scores of its tiles, or its rows below those carried over. */
+function largestValue({ patch, padded, columns }: TileGrid, planes: number, rows: number): number {
+  const scores = rows * columns.length * patch.width;
+  const sources = (rows + 1) * padded.width;
+  return planes * patch.height * Math.max(scores, sources);
+}
+
+function rowRefused({ image }: TileGrid, elements: number): ReigniteError {
+  return new ReigniteError(
+    'ENGINE_UNSUPPORTED',
+    `The image is ${image.width} px wide: one row of tiles has ${elements} values, and CUDA counts at most ${MOST_ELEMENTS_OF_ROW}.`,
+    { remedy: 'Set `inference.engine` to exact.' },
+  );
+}
+
 /** Tiles whose activations fit into a share of the memory, roughly; one on the processor, where more gain nothing. */
 function tilesAtOnce({ patch, classes, architecture }: ModelCard, provider: Provider, memory: number): number {
   if (provider === 'cpu') return 1;
   const channels = 8 * (architecture.features[0] ?? 0) + 3 * classes;
   const bytes = patch[0] * patch[1] * channels * Float32Array.BYTES_PER_ELEMENT;
   return Math.min(MOST_TILES, Math.max(1, Math.floor((SHARE_OF_BATCH * memory) / bytes)));
-}
-
-/** The graph of a model for a size of batch and a precision; written when it is first needed. */
-async function graphFile(folder: string, card: ModelCard, batch: number, precision: Precision): Promise<string> {
-  const key = sha256Of([SCHEMA, card.digest, card.folds.map(({ sha256 }) => sha256), batch, precision].join('\n'));
-  const parent = join(folder, FOLDER);
-  const path = join(parent, `rows-${key.slice(0, 16)}.onnx`);
-  if (existsSync(path)) return path;
-  await makeFolder(parent);
-  await sweepTemporaries(parent);
-  const method = methodOf(card);
-  const [height, width] = card.patch;
-  const graph = rowsGraph({
-    folds: card.folds.map(({ file }) => readModel(join(folder, file))),
-    patch: card.patch,
-    mirrorings: mirrorings(card.v2?.mirrorAxes ?? []),
-    precision,
-    channels: method.normalisation.length,
-    outputs: card.classes,
-    decision: method.decision,
-    batch,
-    weights: method.window === 'v2' ? halfGaussianWeights(height, width) : gaussianWeights(height, width),
-  });
-  try {
-    await writeModel(path, graph);
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    throw new ReigniteError(
-      'ENGINE_UNSUPPORTED',
-      `The networks in ${folder} do not fit into one file: ${cause.message}.`,
-      {
-        cause,
-        remedy: 'Set `inference.precision` to float16, which halves them, or `inference.engine` to exact.',
-      },
-    );
-  }
-  return path;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
 import { isRealGpu } from '../../onnx/provider/adapter.ts';
-import { nvidiaMemory } from '../../onnx/provider/nvidia.ts';
+import { nvidiaMemory, usedGpu } from '../../onnx/provider/nvidia.ts';
 import { instructionSet } from '../../onnx/session/engine.ts';
 import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
 import { type ModelCard, methodOf } from '../model-card.ts';
@@ -79,9 +79,9 @@ const KEPT_ON_UNKNOWN_GPU = 4 * 2 ** 30;
 const SHARE_OF_GPU = 0.7;
 
 /** Memory in bytes that the networks of an ensemble may take together and stay open on what the first one runs on. */
-function keptBytesOn(engine: Engine): number {
+function keptBytesOn(engine: Engine, device?: number): number {
   if (engine.provider === 'cpu' || !isRealGpu(engine)) return KEPT_BYTES;
-  const memory = engine.provider === 'cuda' ? nvidiaMemory() : undefined;
+  const memory = engine.provider === 'cuda' ? nvidiaMemory(usedGpu(device)) : undefined;
   return memory === undefined ? KEPT_ON_UNKNOWN_GPU : SHARE_OF_GPU * memory;
 }
 
@@ -213,7 +213,8 @@ export class OrtFoldNetworks implements FoldNetworks {
   }
 
   #areAllKept(): boolean {
-    const { keptBytes = this.#engine === undefined ? KEPT_BYTES : keptBytesOn(this.#engine) } = this.#options;
+    const { device } = this.#options;
+    const { keptBytes = this.#engine === undefined ? KEPT_BYTES : keptBytesOn(this.#engine, device) } = this.#options;
     return !this.#isTight && this.#bytes <= keptBytes;
   }
 

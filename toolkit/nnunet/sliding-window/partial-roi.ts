@@ -28,8 +28,17 @@ const State = z.object({
 type State = z.infer<typeof State>;
 
 const STATE_FILE = 'state.json';
+/** How long files may wait for a commit. */
+interface Waiting {
+  readonly commitMs: number;
+  readonly mostPending: number;
+}
+
 /** What may be deleted in the folder: only files that reignite wrote. */
 const OURS = /^(state\.json|[a-z]+-\d+(-\d+)?\.[0-9a-f]{8}|\.state\.json\..*\.tmp)$/;
+
+/** Files that wait for a commit may take this much memory, and as much may be kept for those to come, bytes. */
+const MOST_PENDING = 256 * 2 ** 20;
 
 /** All that the numbers of a partial result depend on; another identity starts over. */
 export type PartialIdentity = Readonly<Record<string, string>>;
@@ -54,16 +63,23 @@ export class PartialRoi {
   /** Files that no commit needs any more: writing over their blocks takes a tenth of the time of new ones. */
   readonly #spares: string[] = [];
   /** What no commit has written yet. */
-  readonly #pending = new PendingFiles();
+  readonly #pending: PendingFiles;
   /** Files of earlier commits that the next one no longer needs. */
   readonly #superseded: string[] = [];
   readonly #commitMs: number;
+  readonly #mostPending: number;
   #committedAt = performance.now();
   #next: RoiStep;
 
-  private constructor(folder: string, { identity, next, files }: Omit<State, 'owner'>, commitMs: number) {
+  private constructor(
+    folder: string,
+    { identity, next, files }: Omit<State, 'owner'>,
+    { commitMs, mostPending }: Waiting,
+  ) {
     this.#folder = folder;
     this.#commitMs = commitMs;
+    this.#mostPending = mostPending;
+    this.#pending = new PendingFiles(mostPending);
     this.#identity = identity;
     this.#files = new Map(Object.entries(files));
     this.#next = next;
@@ -75,15 +91,16 @@ export class PartialRoi {
    *
    * @param commitMs - Commits that follow the one before sooner are left out: a step of a few milliseconds is done again
    *   sooner than its files are written. Until then its files are in memory.
+   * @param mostPending - Bytes of these files above which a commit is not left out. Default: 256 MiB.
    */
-  static open(folder: string, identity: PartialIdentity, commitMs = 0): PartialRoi {
+  static open(folder: string, identity: PartialIdentity, commitMs = 0, mostPending = MOST_PENDING): PartialRoi {
     const state = readState(folder);
     const isSound = state !== undefined && isSame(state.identity, identity) && filesAreSound(folder, state);
     const kept = isSound ? [STATE_FILE, ...Object.values(state.files).map(({ file }) => file)] : [];
     removeOthers(folder, new Set(kept));
     makeFolderSync(folder);
     const start = isSound ? state : { identity: { ...identity }, next: { row: 0, fold: 0 }, files: {} };
-    const partial = new PartialRoi(folder, start, commitMs);
+    const partial = new PartialRoi(folder, start, { commitMs, mostPending });
     partial.#writeState();
     return partial;
   }
@@ -159,7 +176,8 @@ export class PartialRoi {
   commit(next: RoiStep, superseded: readonly string[]): void {
     this.#superseded.push(...superseded.filter((name) => !this.#pending.delete(name)));
     this.#next = next;
-    if (performance.now() - this.#committedAt >= this.#commitMs) this.#commitNow();
+    const isDue = performance.now() - this.#committedAt >= this.#commitMs;
+    if (isDue || this.#pending.bytes.pending > this.#mostPending) this.#commitNow();
   }
 
   /**

@@ -2,12 +2,26 @@
 export class PendingFiles {
   readonly #files = new Map<string, Uint8Array>();
   readonly #free: Uint8Array[] = [];
+  readonly #mostFree: number;
+  #bytes = 0;
+  #freeBytes = 0;
+
+  /** @param mostFree - Memory that is kept for use again at most, bytes. */
+  constructor(mostFree: number) {
+    this.#mostFree = mostFree;
+  }
+
+  /** Of all files, and of memory that is kept for use again. */
+  get bytes(): { readonly pending: number; readonly free: number } {
+    return { pending: this.#bytes, free: this.#freeBytes };
+  }
 
   set(name: string, bytes: Uint8Array): void {
     this.delete(name);
     const copy = this.#memory(bytes.length);
     copy.set(bytes);
     this.#files.set(name, copy);
+    this.#bytes += copy.length;
   }
 
   get(name: string): Uint8Array | undefined {
@@ -18,7 +32,8 @@ export class PendingFiles {
   delete(name: string): boolean {
     const bytes = this.#files.get(name);
     if (bytes === undefined) return false;
-    this.#free.push(bytes);
+    this.#bytes -= bytes.length;
+    this.#keep(bytes);
     return this.#files.delete(name);
   }
 
@@ -33,6 +48,17 @@ export class PendingFiles {
   /** New memory of this size costs several times as much as a copy, since the system clears it. */
   #memory(length: number): Uint8Array {
     const at = this.#free.findIndex((bytes) => bytes.length === length);
-    return this.#free.splice(at, at < 0 ? 0 : 1)[0] ?? new Uint8Array(length);
+    const found = this.#free.splice(at, at < 0 ? 0 : 1)[0];
+    if (found === undefined) return new Uint8Array(length);
+    this.#freeBytes -= length;
+    return found;
+  }
+
+  /** Drops what was kept longest until there is room. */
+  #keep(bytes: Uint8Array): void {
+    if (bytes.length > this.#mostFree) return;
+    this.#free.push(bytes);
+    this.#freeBytes += bytes.length;
+    while (this.#freeBytes > this.#mostFree) this.#freeBytes -= this.#free.shift()?.length ?? 0;
   }
 }

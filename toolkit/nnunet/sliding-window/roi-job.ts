@@ -1,5 +1,5 @@
 import type { AdapterNames } from '../../onnx/provider/adapter.ts';
-import type { EngineChoice, EngineName, Precision } from '../../onnx/session/engine-choice.ts';
+import type { EngineName, Precision, SumsChoice } from '../../onnx/session/engine-choice.ts';
 import type { Provider, SessionOptions } from '../../onnx/session/session.ts';
 import type { NetworkCounts } from '../networks/open-networks.ts';
 import type { TileRounding } from './tile-grid.ts';
@@ -62,7 +62,7 @@ export interface RoiStep {
 }
 
 /** What the networks run on. */
-export interface Engine extends AdapterNames, EngineChoice {
+export interface Engine extends AdapterNames, SumsChoice {
   readonly provider: Provider;
   /** Why a provider that `auto` prefers was not taken, one sentence each. */
   readonly fallbacks: readonly string[];

@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { userCacheFolder } from '../../files/user-cache.ts';
-import { ortVersion } from '../session/engine.ts';
+import { CUDA_VARIABLES, ortVersion } from '../session/engine.ts';
 
 /** Variable that names where the dynamic loader looks first; it is read when a process starts. */
 const SEARCHED = 'LD_LIBRARY_PATH';
@@ -39,11 +39,11 @@ export function gpuLibraries(folder = gpuFolder()): string {
 }
 
 /**
- * The environment of a process that computes on CUDA: full float32, and NVIDIA's libraries of `reignite gpu install`
+ * The environment of a process that computes on CUDA: full float32, GPUs numbered as `nvidia-smi` does, and NVIDIA's libraries of `reignite gpu install`
  * where the dynamic loader finds them.
  */
 export function cudaEnvironment(environment: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
-  return { ...withLibraries(environment), NVIDIA_TF32_OVERRIDE: '0' };
+  return { ...withLibraries(environment), ...CUDA_VARIABLES };
 }
 
 /** The environment with those libraries; unchanged if none are installed. */

@@ -6,7 +6,7 @@ import { compiledFile } from '../../../config/package-files.ts';
 import type { Provider } from '../session/session.ts';
 import { type AdapterNames, adapterName, UNKNOWN_ADAPTER } from './adapter.ts';
 import { cudaEnvironment } from './cuda-files.ts';
-import { nvidiaAdapter } from './nvidia.ts';
+import { nvidiaAdapter, usedGpu } from './nvidia.ts';
 import { hasVulkanDriver, parseLoaderLog, vulkanDriver } from './vulkan-adapter.ts';
 
 const PROBE_MS = 60_000;
@@ -32,7 +32,7 @@ export interface ProbedProvider extends AdapterNames {
 export async function probeProvider(provider: Provider): Promise<ProbedProvider> {
   const { error, libraries, log } = await runProbe(provider);
   if (error !== null) return { error };
-  if (provider === 'cuda') return nvidiaAdapter();
+  if (provider === 'cuda') return nvidiaAdapter(usedGpu());
   return provider === 'webgpu' ? webgpuNames(log, libraries) : {};
 }
 
@@ -98,10 +98,14 @@ export function webgpuAdapter(): Promise<ProbedProvider> {
   return webgpu;
 }
 
-/** What a provider runs on in this process. */
-export async function adapterOf(provider: Provider): Promise<AdapterNames> {
+/**
+ * What a provider runs on in this process.
+ *
+ * @param device - Number of the GPU, for CUDA.
+ */
+export async function adapterOf(provider: Provider, device = 0): Promise<AdapterNames> {
   if (provider === 'cpu') return {};
-  if (provider === 'cuda') return { adapter: UNKNOWN_ADAPTER, ...nvidiaAdapter() };
+  if (provider === 'cuda') return { adapter: UNKNOWN_ADAPTER, ...nvidiaAdapter(usedGpu(device)) };
   const { error, ...names } = await webgpuAdapter();
   return error === undefined ? names : { adapter: UNKNOWN_ADAPTER };
 }

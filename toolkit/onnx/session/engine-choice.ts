@@ -15,6 +15,17 @@ export const EngineChoice = z.object({
 });
 export type EngineChoice = z.infer<typeof EngineChoice>;
 
+/** All of the choice that a result can depend on. */
+export const SumsChoice = z.object({
+  ...EngineChoice.shape,
+  batchSize: z
+    .int()
+    .min(0)
+    .exactOptional()
+    .describe('Of the fast engine with its sums on the GPU: tiles at once as configured, 0 by the memory of the GPU'),
+});
+export type SumsChoice = z.infer<typeof SumsChoice>;
+
 /** What the fast engine multiplies in on a provider. */
 export function precisionOn(provider: string, wanted: Precision | 'auto' = 'auto'): Precision {
   if (wanted !== 'auto') return wanted;
@@ -27,6 +38,11 @@ export function engineChoice({ engine, precision }: EngineChoice): EngineChoice 
 }
 
 /** What a partial result is named by: for the exact engine as it was before there was another. */
-export function engineParts({ engine, precision }: EngineChoice): Readonly<Record<string, string>> {
-  return engine === undefined ? { engine: 'exact' } : { engine, precision: precision ?? 'float32' };
+export function engineParts({ engine, precision, batchSize }: SumsChoice): Readonly<Record<string, string>> {
+  if (engine === undefined) return { engine: 'exact' };
+  return {
+    engine,
+    precision: precision ?? 'float32',
+    ...(batchSize !== undefined && { batchSize: String(batchSize) }),
+  };
 }

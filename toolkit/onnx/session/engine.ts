@@ -33,19 +33,25 @@ export function ortVersion(): string {
   return ort.env.versions.node ?? ort.env.versions.common;
 }
 
-const SWITCH = 'NVIDIA_TF32_OVERRIDE';
+/** What NVIDIA's libraries are told by the environment, whatever the user has set. */
+export const CUDA_VARIABLES = {
+  /** Full float32, as the keys of results say. onnxruntime-node cannot pass `use_tf32` to the provider. */
+  NVIDIA_TF32_OVERRIDE: '0',
+  /** GPUs are numbered as `nvidia-smi` does; CUDA would give the fastest the number 0. */
+  CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
+} as const;
 
 /**
- * Makes NVIDIA's libraries compute in full float32, as the keys of results say. Those libraries read the environment when
- * they are loaded, which is with the first session on CUDA. onnxruntime-node cannot pass `use_tf32` to the provider.
+ * Sets {@link CUDA_VARIABLES}. NVIDIA's libraries read the environment when they are loaded, which is with the first
+ * session on CUDA.
  *
  * Only the main thread can change the environment of the process; a thread has a copy of it.
  */
-export function switchOffTf32(): void {
-  if (isMainThread) process.env[SWITCH] = '0';
+export function setCudaVariables(): void {
+  if (isMainThread) Object.assign(process.env, CUDA_VARIABLES);
 }
 
-/** Whether `switchOffTf32` was called before this thread was started. */
-export function isTf32Off(): boolean {
-  return process.env[SWITCH] === '0';
+/** Whether `setCudaVariables` was called before this thread was started. */
+export function areCudaVariablesSet(environment: NodeJS.ProcessEnv = process.env): boolean {
+  return Object.entries(CUDA_VARIABLES).every(([name, value]) => environment[name] === value);
 }

@@ -1,6 +1,6 @@
 import { ReigniteError } from '../../errors.ts';
 import { type AdapterNames, adapterText } from '../provider/adapter.ts';
-import type { EngineChoice } from './engine-choice.ts';
+import type { SumsChoice } from './engine-choice.ts';
 
 /** What a key says that a result was computed with. */
 export interface KeyedEngine extends AdapterNames {
@@ -12,10 +12,12 @@ export interface KeyedEngine extends AdapterNames {
   readonly engine?: string;
   /** Missing means float32. */
   readonly precision?: string;
+  /** Tiles at once as configured; only of the fast engine with its sums on the GPU. */
+  readonly batchSize?: number;
 }
 
 /** What a network really ran on. */
-export interface RanEngine extends Omit<KeyedEngine, keyof EngineChoice>, EngineChoice {
+export interface RanEngine extends Omit<KeyedEngine, keyof SumsChoice>, SumsChoice {
   readonly instructionSet: string;
 }
 
@@ -47,7 +49,8 @@ export function refuseOtherEngine(ran: RanEngine, key: KeyedEngine, remedy = ONE
 }
 
 function refuseOtherSums(ran: KeyedEngine, key: KeyedEngine, remedy: string): void {
-  const textOf = ({ engine = 'exact', precision = 'float32' }: KeyedEngine) => `the ${engine} engine in ${precision}`;
+  const textOf = ({ engine = 'exact', precision = 'float32', batchSize }: KeyedEngine) =>
+    `the ${engine} engine in ${precision}${batchSize === undefined ? '' : ` (inference.batchSize ${batchSize})`}`;
   if (textOf(ran) === textOf(key)) return;
   throw new ReigniteError(
     'PROVIDER_UNAVAILABLE',

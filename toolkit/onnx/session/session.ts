@@ -12,7 +12,7 @@ import { cudaObstacle } from '../provider/cuda-obstacle.ts';
 import { errorClause } from '../provider/error-clause.ts';
 import { adapterOf, webgpuAdapter } from '../provider/probe.ts';
 import { createSession } from './create-session.ts';
-import { isTf32Off, ortVersion, switchOffTf32 } from './engine.ts';
+import { areCudaVariablesSet, ortVersion, setCudaVariables } from './engine.ts';
 import { prepackedModel } from './laid-out-model.ts';
 import { RemoteSession } from './remote-session.ts';
 
@@ -38,7 +38,10 @@ export interface SessionOptions {
    * bit of a result.
    */
   readonly keptBytes?: number;
-  /** Number of the GPU that CUDA uses, as `nvidia-smi` counts. Default 0. */
+  /**
+   * Number of the GPU that CUDA uses, as `nvidia-smi` counts, among those that `CUDA_VISIBLE_DEVICES` leaves. With a
+   * number above 0, `auto` takes that GPU and nothing else. Default 0.
+   */
   readonly device?: number;
 }
 
@@ -59,27 +62,43 @@ export interface OpenedSession extends AdapterNames {
  * `InferenceThread`.
  *
  * @throws ReigniteError MODEL_UNREADABLE when the file is missing or no model;
- *   PROVIDER_UNAVAILABLE when the provider asked for by name does not start, or would not compute in full float32.
+ *   PROVIDER_UNAVAILABLE when the provider or the GPU asked for by name does not start, or would not compute in full
+ *   float32.
  */
 export async function openSession(path: string, options: SessionOptions = {}): Promise<OpenedSession> {
   if (!existsSync(path)) throw new ReigniteError('MODEL_UNREADABLE', `Model not found: ${path}.`);
-  const { provider = 'auto' } = options;
+  const { provider = 'auto', device = 0 } = options;
   if (provider === 'cpu') return opened(await openOnCpu(path, options), 'cpu', []);
-  if (provider !== 'auto') return opened(await openOn(path, provider, options), provider, []);
+  if (provider !== 'auto') return opened(await openOn(path, provider, options), provider, [], device);
   const fallbacks: string[] = [];
   for (const preferred of ['cuda', 'webgpu'] as const) {
+    // Another GPU than the first was asked for: nothing may take its place unnoticed.
+    if (preferred === 'cuda' && device > 0) return opened(await openNamed(path, options), preferred, [], device);
     const reason = await reasonAgainst(preferred);
     if (reason !== undefined) {
       fallbacks.push(unavailable(preferred, reason));
       continue;
     }
     try {
-      return opened(await openOn(path, preferred, options), preferred, fallbacks);
+      return opened(await openOn(path, preferred, options), preferred, fallbacks, device);
     } catch (error) {
       fallbacks.push(error instanceof Error ? error.message : String(error));
     }
   }
   return opened(await openOnCpu(path, options), 'cpu', fallbacks);
+}
+
+/** Opens a model on CUDA where `auto` is given with the number of a GPU. @throws ReigniteError PROVIDER_UNAVAILABLE. */
+async function openNamed(path: string, options: SessionOptions): Promise<InferenceSession> {
+  try {
+    return await openOn(path, 'cuda', options);
+  } catch (cause) {
+    const reason = errorClause(cause);
+    const remedy =
+      'Set `inference.deviceId` to a number that `nvidia-smi` lists, or to 0 to have the provider chosen without it.';
+    const message = `GPU ${options.device}, which \`inference.deviceId\` names, cannot be used: ${reason}.`;
+    throw new ReigniteError('PROVIDER_UNAVAILABLE', message, { cause, remedy });
+  }
 }
 
 /** What keeps `auto` from taking a provider, in a clause; undefined where it is worth opening a session. */
@@ -98,8 +117,9 @@ async function opened(
   session: InferenceSession,
   provider: Provider,
   fallbacks: readonly string[],
+  device?: number,
 ): Promise<OpenedSession> {
-  return { session, provider, fallbacks, ortVersion: ortVersion(), ...(await adapterOf(provider)) };
+  return { session, provider, fallbacks, ortVersion: ortVersion(), ...(await adapterOf(provider, device)) };
 }
 
 async function openOnCpu(path: string, { threads, laidOut = false }: SessionOptions): Promise<InferenceSession> {
@@ -150,9 +170,9 @@ async function openOn(
   }
   try {
     if (provider === 'webgpu') return await RemoteSession.open(path, { provider, threads });
-    switchOffTf32();
-    // Both are read when the process starts: where they were not set by then, another process is started that has them.
-    const isReady = isTf32Off() && areLibrariesSearched();
+    setCudaVariables();
+    // All are read when the process starts: where they were not set by then, another process is started that has them.
+    const isReady = areCudaVariablesSet() && areLibrariesSearched();
     if (!isReady) return await RemoteSession.open(path, { provider, threads, device, env: cudaEnvironment() });
     return await createSession(path, provider, threads, device);
   } catch (error) {

@@ -11,24 +11,30 @@ export interface CodestreamHeader {
   readonly hasColourTransform: boolean;
 }
 
-/** Start of codestream, then size: these follow each other always, also within the boxes of a JP2 file. */
+/** Start of codestream, then size: these follow each other always. */
 const START = Buffer.from('ff4fff51', 'hex');
+/** The first box of a JP2 file, and the type of the one with the codestream. */
+const SIGNATURE = Buffer.from('0000000c6a5020200d0a870a', 'hex');
+const CODESTREAM = Buffer.from('jp2c');
 const CODING = 0xff52;
 const TILE = 0xff90;
 /** From the start on: bytes before the components. */
 const SIZE_BYTES = 42;
 const COMPONENT_BYTES = 3;
+/** Of a box: length and type, and 8 bytes more for a length that does not fit. */
+const BOX_HEADER = 8;
+const LONG_BOX_HEADER = 16;
 
 /**
  * Reads the main header of a codestream.
  *
- * @param bytes - The codestream, or its first kilobytes.
+ * @param bytes - The codestream or a JP2 file, or its first kilobytes.
  * @returns Undefined where there is none.
- * @see ISO/IEC 15444-1, annex A
+ * @see ISO/IEC 15444-1, annexes A and I
  */
 export function codestreamHeader(bytes: Buffer): CodestreamHeader | undefined {
-  const start = bytes.indexOf(START);
-  if (start < 0 || bytes.length < start + SIZE_BYTES) return undefined;
+  const start = startOf(bytes);
+  if (start === undefined || bytes.length < start + SIZE_BYTES) return undefined;
   const [right, bottom, left, top] = [8, 12, 16, 20].map((at) => bytes.readUInt32BE(start + at));
   const components = bytes.readUInt16BE(start + 40);
   const first = start + SIZE_BYTES;
@@ -41,6 +47,26 @@ export function codestreamHeader(bytes: Buffer): CodestreamHeader | undefined {
     isSubsampled: steps.some((step) => step !== 0x0101),
     hasColourTransform: hasTransform(bytes, start + 2),
   };
+}
+
+/** Where the codestream begins: not within another box, which may hold anything. */
+function startOf(bytes: Buffer): number | undefined {
+  const isJp2 = bytes.subarray(0, SIGNATURE.length).equals(SIGNATURE);
+  const start = isJp2 ? startInBoxes(bytes) : 0;
+  return start !== undefined && bytes.subarray(start, start + START.length).equals(START) ? start : undefined;
+}
+
+function startInBoxes(bytes: Buffer): number | undefined {
+  for (let at = 0; at + LONG_BOX_HEADER <= bytes.length; ) {
+    const short = bytes.readUInt32BE(at);
+    const header = short === 1 ? LONG_BOX_HEADER : BOX_HEADER;
+    if (bytes.subarray(at + 4, at + 8).equals(CODESTREAM)) return at + header;
+    const length = short === 1 ? Number(bytes.readBigUInt64BE(at + 8)) : short;
+    // A length of 0 means a box that ends with the file.
+    if (length < header) return undefined;
+    at += length;
+  }
+  return undefined;
 }
 
 /** Looks for the coding style among the marker segments before the first tile. */

@@ -22,6 +22,9 @@ const FrameInfo = z.object({
   componentCount: z.int(),
 });
 
+/** RGB and alpha. */
+const MAX_COMPONENTS = 4;
+
 let loading: Promise<OpenJpeg> | undefined;
 
 /**
@@ -35,8 +38,12 @@ let loading: Promise<OpenJpeg> | undefined;
 export async function decodeJpeg2000(bytes: Buffer, size: PieceSize, isYCbCr: boolean): Promise<TileSamples> {
   const header = codestreamHeader(bytes);
   if (header === undefined) throw new RangeError('it holds no JPEG 2000 codestream');
-  if (header.width > size.width || header.height > size.height) {
+  const isWithin = (length: number, most: number) => length >= 1 && length <= most;
+  if (!isWithin(header.width, size.width) || !isWithin(header.height, size.height)) {
     throw new RangeError(`its codestream is ${header.width} x ${header.height} px`);
+  }
+  if (!isWithin(header.components, MAX_COMPONENTS)) {
+    throw new RangeError(`its codestream has ${header.components} components; 1 to ${MAX_COMPONENTS} are read`);
   }
   loading ??= load();
   const { J2KDecoder } = await loading;

@@ -23,6 +23,12 @@ const COARSEST = 20;
 /** Pixels are squares, give or take. */
 const SQUARE = 0.05;
 
+/** What Philips calls the size of a pixel, and what follows the name: down, then across. */
+const SPACING = 'DICOM_PIXEL_SPACING';
+const SPACING_VALUES = /^[^>]*>\s*(?:&quot;|")([\d.eE+-]+)(?:&quot;|")\s+(?:&quot;|")([\d.eE+-]+)/;
+/** Of Unicode. */
+const LAST_CHARACTER = 0x10_ffff;
+
 const UM_PER_UNIT: Readonly<Record<string, number>> = {
   m: 1e6,
   cm: 1e4,
@@ -99,7 +105,7 @@ function aperio(texts: readonly string[]): Stated | undefined {
 
 /** A file may hold the pictures of the label and of the glass too: those of another size say nothing of the slide. */
 function ome(texts: readonly string[], base: TiffPage): Stated | undefined {
-  const all = [...new Set(texts)].flatMap((text) => text.match(/<(?:\w+:)?Pixels\b[^>]*>/g) ?? []);
+  const all = [...new Set(texts)].flatMap((text) => text.match(/<(?:\w+:)?Pixels\b[^<>]*>/g) ?? []);
   const sizeIn = (pixels: string, axis: 'X' | 'Y') =>
     Number(new RegExp(`\\bSize${axis}\\s*=\\s*["'](\\d+)["']`).exec(pixels)?.[1] ?? Number.NaN);
   const ofBase = all.find(
@@ -122,18 +128,27 @@ function physicalSize(pixels: string, axis: 'X' | 'Y'): number | undefined {
 
 /** XML may write µ and Å by their numbers, and a Latin-1 µ is not valid UTF-8. */
 function unescaped(unit: string): string {
-  const named = unit.replace(/&#x([0-9a-f]+);/gi, (_, hex: string) => String.fromCodePoint(Number.parseInt(hex, 16)));
-  return named.replace(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code))).replace('\uFFFD', 'µ');
+  const named = unit.replace(/&#x([0-9a-f]+);/gi, (whole, hex: string) => character(Number.parseInt(hex, 16), whole));
+  return named.replace(/&#(\d+);/g, (whole, code: string) => character(Number(code), whole)).replace('\uFFFD', 'µ');
+}
+
+/** @param otherwise - What is returned for a number beyond Unicode. */
+function character(code: number, otherwise: string): string {
+  return code <= LAST_CHARACTER ? String.fromCodePoint(code) : otherwise;
 }
 
 /** Philips writes the spacing in mm into an XML of attributes. */
 function philips(texts: readonly string[]): Stated | undefined {
-  const text = texts.find((each) => each.includes('DICOM_PIXEL_SPACING'));
-  const spacing = /DICOM_PIXEL_SPACING[^>]*>\s*(?:&quot;|")([\d.eE+-]+)(?:&quot;|")\s+(?:&quot;|")([\d.eE+-]+)/.exec(
-    text ?? '',
-  );
-  const [y, x] = [Number(spacing?.[1] ?? Number.NaN) * 1e3, Number(spacing?.[2] ?? Number.NaN) * 1e3];
-  return Number.isFinite(x) && Number.isFinite(y) ? { x, y, source: 'description (DICOM_PIXEL_SPACING)' } : undefined;
+  const [, ...named] = texts.find((each) => each.includes(SPACING))?.split(SPACING) ?? [];
+  for (const text of named) {
+    // Searched in each part from its start, because one pattern for all would take time quadratic in their number.
+    const [found, down, across] = SPACING_VALUES.exec(text) ?? [];
+    if (found === undefined) continue;
+    const [y, x] = [Number(down) * 1e3, Number(across) * 1e3];
+    if (!Number.isFinite(x) || !Number.isFinite(y)) return undefined;
+    return { x, y, source: `description (${SPACING})` };
+  }
+  return undefined;
 }
 
 function ofTags(page: TiffPage): Stated | undefined {

@@ -44,6 +44,8 @@ const MAX_PAGES = 10_000;
 const MAX_ENTRIES = 4_096;
 /** Tile offsets of a slide of 500,000 x 500,000 px are 30 MB; more, of all pages together, is damage. */
 const MAX_BYTES = 2 ** 28;
+/** Of a text that is read: descriptions in XML have some 100 kB. */
+const MAX_TEXT_BYTES = 2 ** 24;
 /** Values of a tag that are read as numbers: more tiles no slide has. */
 const MAX_VALUES = 2 ** 24;
 
@@ -92,9 +94,10 @@ export class TiffPage {
     return numberAt(entry.data, 0, 4, this.#layout) / numberAt(entry.data, 4, 4, this.#layout);
   }
 
-  /** A tag of text; empty where it is missing. */
+  /** A tag of text, at most its first 16 MiB, without the zeros at its end; empty where it is missing. */
   text(tag: Tag): string {
-    return (this.#entries.get(tag)?.data.toString('utf8') ?? '').replace(/\0+$/, '');
+    const data = this.#entries.get(tag)?.data.subarray(0, MAX_TEXT_BYTES) ?? Buffer.alloc(0);
+    return data.toString('utf8', 0, data.findLastIndex((byte) => byte !== 0) + 1);
   }
 
   /** The bytes of a tag as they are stored. */

@@ -5,6 +5,9 @@ const MAX_WINDOW = 2 ** 27;
 const MAGIC = 0xfd2f_b528;
 /** Bytes of the number of a dictionary, by a flag. */
 const DICTIONARY_BYTES = [0, 1, 2, 4];
+/** The kind of a block that repeats one byte. */
+const RUN = 1;
+const CHECKSUM_BYTES = 4;
 
 /**
  * Decodes Zstandard within a number of bytes.
@@ -14,7 +17,7 @@ const DICTIONARY_BYTES = [0, 1, 2, 4];
  * @see RFC 8878
  */
 export function decodeZstandard(bytes: Buffer, most: number): Uint8Array {
-  if (windowOf(bytes) > MAX_WINDOW) throw new RangeError('its Zstandard window is larger than 128 MiB');
+  for (let at = 0; at < bytes.length; at = endOfFrame(bytes, at)) checkWindow(bytes.subarray(at));
   const out = new Uint8Array(most);
   let used = 0;
   const stream = new Decompress((part) => {
@@ -26,7 +29,41 @@ export function decodeZstandard(bytes: Buffer, most: number): Uint8Array {
   return out.subarray(0, used);
 }
 
-/** Bytes that decoding the first frame needs: its window, or its content where that is one segment. */
+/** Decoding a frame allocates its window at once. */
+function checkWindow(frame: Buffer): void {
+  if (windowOf(frame) > MAX_WINDOW) throw new RangeError('its Zstandard window is larger than 128 MiB');
+}
+
+/** Where the next frame begins, which has a window of its own; the end of the bytes where this one is cut. */
+function endOfFrame(bytes: Buffer, start: number): number {
+  if (bytes.length < start + 8) return bytes.length;
+  const magic = bytes.readUInt32LE(start);
+  if (isSkippable(magic)) return start + 8 + bytes.readUInt32LE(start + 4);
+  if (magic !== MAGIC) throw new Error('its Zstandard data are damaged');
+  const flags = bytes.readUInt8(start + 4);
+  let at = start + headerBytes(flags);
+  for (let isLast = false; !isLast; ) {
+    if (bytes.length < at + 3) return bytes.length;
+    const block = bytes.readUIntLE(at, 3);
+    isLast = (block & 1) === 1;
+    at += 3 + (((block >> 1) & 3) === RUN ? 1 : block >> 3);
+  }
+  return at + ((flags & 4) === 0 ? 0 : CHECKSUM_BYTES);
+}
+
+/** Frames of other contents than the data. */
+function isSkippable(magic: number): boolean {
+  return magic >>> 4 === 0x184_d2a5;
+}
+
+/** Magic number, flags, window, number of the dictionary, size of the content. */
+function headerBytes(flags: number): number {
+  const isOneSegment = (flags & 0x20) !== 0;
+  const content = flags >> 6 === 0 ? Number(isOneSegment) : 1 << (flags >> 6);
+  return 5 + (isOneSegment ? 0 : 1) + (DICTIONARY_BYTES[flags & 3] ?? 0) + content;
+}
+
+/** Bytes that decoding a frame needs: its window, or its content where that is one segment. */
 function windowOf(bytes: Buffer): number {
   if (bytes.length < 6 || bytes.readUInt32LE(0) !== MAGIC) return 0;
   const flags = bytes.readUInt8(4);
@@ -40,6 +77,6 @@ function windowOf(bytes: Buffer): number {
 function contentOf(bytes: Buffer, flags: number): number {
   const at = 5 + (DICTIONARY_BYTES[flags & 3] ?? 0);
   const length = 1 << (flags >> 6);
-  if (bytes.length < at + length) return 0;
+  if (bytes.length < at + length) throw new Error('its Zstandard data end in their header');
   return length === 8 ? Number(bytes.readBigUInt64LE(at)) : bytes.readUIntLE(at, length);
 }

@@ -12,6 +12,7 @@ import {
   type PassOver,
   segmentWith,
 } from '../../../../toolkit/nnunet/sliding-window/segment-roi.ts';
+import { tileGrid } from '../../../../toolkit/nnunet/sliding-window/tile-grid.ts';
 import { noise } from '../../../support/noise.ts';
 import { fakeNetworks } from '../support/fake-networks.ts';
 import { jobIn, useScratch, writeRgb } from '../support/scratch.ts';
@@ -23,6 +24,17 @@ const scratch = useScratch();
 
 function hostPass(networks: FoldNetworks): PassOver {
   return (roi, partial, before) => new HostRows(roi, networks, partial, before);
+}
+
+/** The tile rows of each run that follows. */
+function heightsOf(network: RowsNetwork): readonly number[] {
+  const heights: number[] = [];
+  const run = network.run.bind(network);
+  vi.spyOn(network, 'run').mockImplementation((roi, plan, rows, carried) => {
+    heights.push(rows);
+    return run(roi, plan, rows, carried);
+  });
+  return heights;
 }
 
 /** Segments until it is done, interrupted whenever it was about to predict for the `patience`-th time. */
@@ -71,7 +83,7 @@ describe('the fast engine, interrupted and resumed', () => {
     const card = await readModelCard(modelDir);
     const options = { provider: 'cpu', precision: 'float32', batch: 1, session: { threads: 1 } } as const;
     const [high, low] = [
-      await RowsNetwork.open(modelDir, card, options),
+      await RowsNetwork.open(modelDir, card, { ...options, runSeconds: Number.POSITIVE_INFINITY }),
       await RowsNetwork.open(modelDir, card, { ...options, runSeconds: 0 }),
     ];
     let calls = 0;
@@ -81,9 +93,13 @@ describe('the fast engine, interrupted and resumed', () => {
     const image = await writeRgb(scratch.path('small.png'), TILE, TILE, noise(TILE * TILE * 3, 3));
     await segmentWith(jobIn(scratch, 'small', image), high, passOver, IDENTITY);
     calls = 0;
+    const [heights, lowHeights] = [heightsOf(high), heightsOf(low)];
     try {
       await expectSameInPieces(high, passOver, 2);
+      expect(Math.max(...heights)).toBeGreaterThan(2);
+      expect(new Set(lowHeights)).toEqual(new Set([1]));
     } finally {
+      vi.restoreAllMocks();
       await high.close();
       await low.close();
     }
@@ -156,14 +172,46 @@ it('runs fewer rows at once where the device has no room for a block', async () 
       return run(roi, plan, rows, carried);
     });
     await segmentWith(tight, network, passOver, IDENTITY);
-    expect(tried[0]).toBeGreaterThan(2);
+    const first = tried[0] ?? 0;
+    expect(first).toBeGreaterThan(2);
     expect(tried.at(-1)).toBeLessThanOrEqual(2);
     expect(await readFile(tight.mask)).toEqual(await readFile(whole.mask));
 
     vi.mocked(network.run).mockRejectedValue(new ReigniteError('INFERENCE_FAILED', 'out of memory'));
     await expect(segmentWith(jobIn(scratch, 'none', image), network, passOver, IDENTITY)).rejects.toThrow('memory');
+    tried.splice(0);
+    vi.mocked(network.run).mockImplementation(async (_roi, _plan, rows) => {
+      tried.push(rows);
+      throw new ReigniteError('INFERENCE_FAILED', 'The kernel of Gather failed.');
+    });
+    await expect(segmentWith(jobIn(scratch, 'other', image), network, passOver, IDENTITY)).rejects.toThrow('Gather');
+    // Tried once, and as high as before the image without room.
+    expect(tried).toEqual([first]);
   } finally {
     vi.restoreAllMocks();
+    await network.close();
+  }
+});
+
+it('refuses an image of which one tile row has more values than CUDA counts', async () => {
+  const modelDir = await writeTinyModel(scratch.path('model'), [TILE, TILE]);
+  const network = await RowsNetwork.open(modelDir, await readModelCard(modelDir), {
+    provider: 'cpu',
+    precision: 'float32',
+    batch: 1,
+    session: { threads: 1 },
+  });
+  const patch = { height: TILE, width: TILE };
+  const ofColumns = (count: number) => {
+    const width = ((count + 1) * TILE) / 2;
+    const grid = tileGrid({ height: TILE, width: 2 * TILE }, patch);
+    return { ...grid, columns: new Array<number>(count), padded: { height: TILE, width } };
+  };
+  try {
+    const most = Math.floor(2 ** 31 / (TILE * TILE * (network.classes + 1)));
+    expect(network.rowsAtOnce(ofColumns(most - 2))).toBe(1);
+    expect(() => network.rowsAtOnce(ofColumns(most + 1))).toThrow('and CUDA counts at most 2147483647');
+  } finally {
     await network.close();
   }
 });

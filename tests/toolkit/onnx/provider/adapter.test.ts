@@ -5,7 +5,7 @@ import { adapterText, isRealGpu } from '../../../../toolkit/onnx/provider/adapte
 import { parseLdd } from '../../../../toolkit/onnx/provider/cuda-files.ts';
 import { cudaObstacle } from '../../../../toolkit/onnx/provider/cuda-obstacle.ts';
 import { errorClause } from '../../../../toolkit/onnx/provider/error-clause.ts';
-import { kernelModule, parseAdapters } from '../../../../toolkit/onnx/provider/nvidia.ts';
+import { kernelModule, parseAdapters, parseMemory, usedGpu } from '../../../../toolkit/onnx/provider/nvidia.ts';
 import { hasVulkanDriver, parseLoaderLog, vulkanDriver } from '../../../../toolkit/onnx/provider/vulkan-adapter.ts';
 import { temporaryFolder } from '../../../support/in-temporary-folder.ts';
 
@@ -71,6 +71,39 @@ describe('NVIDIA', () => {
     expect(parseAdapters('NVIDIA-SMI has failed because it could not communicate with the driver.\n')).toEqual({});
   });
 
+  describe('of several GPUs', () => {
+    const lines = [
+      'NVIDIA H200, 580.95.05, 143771 MiB, GPU-1a2b-3c',
+      'NVIDIA T4, 580.95.05, 15360 MiB, GPU-4d5e-6f',
+      'NVIDIA GB10, 580.95.05, [N/A], GPU-7a8b-9c',
+    ].join('\n');
+    const [large, small] = ['NVIDIA H200 (140.4 GiB)', 'NVIDIA T4 (15.0 GiB)'];
+
+    it.each([
+      [0, undefined, large, 143771],
+      [1, undefined, small, 15360],
+      [0, '1', small, 15360],
+      [1, '1, 0', large, 143771],
+      [0, 'GPU-4d5e', small, 15360],
+      [2, undefined, 'NVIDIA GB10', undefined],
+    ] as const)('is the one that is used: %i of %s', (device, visible, adapter, mebibytes) => {
+      const used = usedGpu(device, visible === undefined ? {} : { CUDA_VISIBLE_DEVICES: visible });
+      expect(parseAdapters(lines, used)).toEqual({ adapter, driver: '580.95.05' });
+      expect(parseMemory(lines, used)).toBe(mebibytes === undefined ? undefined : mebibytes * 2 ** 20);
+    });
+
+    it.each([
+      [3, undefined],
+      [1, '1,7,0'],
+      [0, ''],
+      [0, 'MIG-1'],
+    ])('is all of them where it cannot be told which one is used: %i of %s', (device, visible) => {
+      const used = usedGpu(device, visible === undefined ? {} : { CUDA_VISIBLE_DEVICES: visible });
+      expect(parseAdapters(lines, used).adapter).toBe(`${large} and ${small} and NVIDIA GB10`);
+      expect(parseMemory(lines, used)).toBe(15360 * 2 ** 20);
+    });
+  });
+
   it.each([
     'NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.95.05  Tue Sep 23 10:11:16 UTC 2025\n',
     'NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.95.05  Release Build\n',
@@ -81,6 +114,9 @@ describe('NVIDIA', () => {
     await writeFile(join(folder, 'gpus', '0000:01:00.0', 'information'), 'Model: \t\t NVIDIA H200\nIRQ:   16\n');
     expect(kernelModule(folder)).toEqual({ adapter: 'NVIDIA H200', driver: '580.95.05' });
     expect(kernelModule(join(folder, 'gpus'))).toEqual({});
+    await mkdir(join(folder, 'gpus', '0000:02:00.0'));
+    await writeFile(join(folder, 'gpus', '0000:02:00.0', 'information'), 'Model: \t\t NVIDIA T4\nIRQ:   17\n');
+    expect(kernelModule(folder, usedGpu(1, {})).adapter).toBe('NVIDIA T4');
   });
 });
 

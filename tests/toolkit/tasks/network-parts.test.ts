@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { type EngineName, engineParts } from '../../../toolkit/onnx/session/engine-choice.ts';
+import { engineOf, networkParts } from '../../../toolkit/tasks/work.ts';
+
+const MODEL = { digest: 'a'.repeat(64) };
+const settings = { scope: 'full' } as const;
+
+function partsOf(more: { engine: EngineName; precision?: 'float16' | 'float32'; batchSize?: number }) {
+  const engine = { provider: 'cuda', ortVersion: '1.30.0', ...more };
+  const parts = networkParts({ model: MODEL, engine, settings });
+  const read = engineOf({ parts });
+  return { parts, read };
+}
+
+describe('the size of the batch in keys and partial results', () => {
+  it('is named where the fast engine adds on the GPU', () => {
+    const { parts, read } = partsOf({ engine: 'fast', precision: 'float16', batchSize: 4 });
+    expect(parts).toMatchObject({ engine: 'fast', batchSize: 4 });
+    expect(read.batchSize).toBe(4);
+    const partial = engineParts({ engine: 'fast', precision: 'float16', batchSize: 0 });
+    expect(partial).toEqual({ engine: 'fast', precision: 'float16', batchSize: '0' });
+  });
+
+  it('changes no key of the exact engine, nor of the fast one with its sums on the host', () => {
+    const exact = {
+      model: MODEL.digest,
+      provider: 'cuda',
+      ortVersion: '1.30.0',
+      engine: 'exact',
+      precision: 'float32',
+    };
+    expect(partsOf({ engine: 'exact' }).parts).toEqual(exact);
+    expect(partsOf({ engine: 'fast', precision: 'float32' }).parts).toEqual({ ...exact, engine: 'fast' });
+    expect(engineParts({})).toEqual({ engine: 'exact' });
+    expect(engineParts({ engine: 'fast' })).toEqual({ engine: 'fast', precision: 'float32' });
+  });
+});
