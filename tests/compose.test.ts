@@ -22,6 +22,7 @@ const Service = z.object({
   network_mode: z.string().optional(),
   profiles: z.array(z.string()).default([]),
   environment: z.record(z.string(), z.string()).default({}),
+  labels: z.record(z.string(), z.string()).default({}),
   volumes: z.array(z.string()).default([]),
 });
 const Compose = z.object({ services: z.record(z.string(), Service), volumes: z.record(z.string(), z.null()) });
@@ -77,6 +78,9 @@ describe('docker-compose.yml', async () => {
     expect(services['inference-gpu']?.profiles).toEqual(['gpu']);
     const example = await readFile(new URL('../.env.example', import.meta.url), 'utf8');
     expect(example).toMatch(/^COMPOSE_PROFILES=cpu$/m);
+    // Compose itself refuses an .env without the variable.
+    expect(services['orchestration']?.labels['inference']).toMatch(/^\$\{COMPOSE_PROFILES:\?.*cpu.*gpu.*\}$/);
+    expect(services['orchestration']?.profiles).toEqual([]);
   });
 
   it('mounts no file of the checkout, whose modes depend on the umask', () => {

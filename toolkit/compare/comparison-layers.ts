@@ -97,16 +97,23 @@ function drawLayers(
   const cells = CELL_TASKS.find((each) => each === task);
   const { image = b.images.get(roi) ?? a.images.get(roi), truth } = sources.get(roi) ?? {};
   const sides = { published: a.predictions.get(roi) ?? '', ours: b.predictions.get(roi) ?? '' };
+  const classes = classesOf(a, b);
   const slide = b.slides?.get(roi) ?? a.slides?.get(roi);
   if (slide !== undefined) {
     const of = { slide, image, ...sides };
     return cells === undefined
       ? drawSlideTissue(of, limit, writer)
-      : drawSlideCells({ task: cells, ...of, maxDistance }, limit, writer);
+      : drawSlideCells({ task: cells, ...of, maxDistance, classes }, limit, writer);
   }
   if (cells === undefined) return drawTissueLayers({ image, truth, ...sides }, limit, writer);
-  const of = { task: cells, image: image ?? '', ...sides, readers: readers?.(roi) ?? [], maxDistance };
+  const of = { task: cells, image: image ?? '', ...sides, readers: readers?.(roi) ?? [], maxDistance, classes };
   return drawCellsLayers(of, limit, writer);
+}
+
+/** Number of classes of the side that has more, where a detector has its own; else that of the task. */
+function classesOf(a: SideTask, b: SideTask): number | undefined {
+  const own = [a, b].flatMap(({ labelNames }) => (labelNames === undefined ? [] : [labelNames.length]));
+  return own.length === 0 ? undefined : Math.max(...own);
 }
 
 /** Images and ground truth of a record; none where it is not here. */

@@ -1,7 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import type { CellTask } from '../../config/tasks.ts';
 import { ReigniteError } from '../errors.ts';
 import { statIfThere } from '../files/if-there.ts';
 import { makeFolder } from '../files/make-folder.ts';
@@ -9,7 +8,7 @@ import { temporaryPathBeside } from '../files/temporary-files.ts';
 import { encodeLabels } from '../image/encode-png.ts';
 import { readPoints } from '../metrics/points-file.ts';
 import { writeNpy } from '../numpy/npy.ts';
-import { drawCellsLayers } from '../report/layers/cells-layers.ts';
+import { type CellsSources, drawCellsLayers } from '../report/layers/cells-layers.ts';
 import { EDGES, type LayerWriter } from '../report/layers/layer-writer.ts';
 import type { RoiLayers } from '../report/layers/layers-file.ts';
 import { drawTissueLayers } from '../report/layers/tissue-layers.ts';
@@ -71,7 +70,8 @@ export async function drawSlideCells(
     published,
     ours,
     maxDistance,
-  }: DrawnSlide & { readonly task: CellTask; readonly maxDistance: number },
+    classes,
+  }: DrawnSlide & Pick<CellsSources, 'task' | 'maxDistance' | 'classes'>,
   limit: number,
   writer: LayerWriter,
 ): Promise<Drawn> {
@@ -81,10 +81,10 @@ export async function drawSlideCells(
     const path = join(folder, 'image.png');
     const picture = (await overviewOf(image, slide, size, path, writer)) ?? (await blank(size, path));
     const [a, b] = [join(folder, 'a.npy'), join(folder, 'b.npy')];
-    await writeScaled(task, published, factor, a);
-    await writeScaled(task, ours, factor, b);
+    await writeScaled({ task, classes }, published, factor, a);
+    await writeScaled({ task, classes }, ours, factor, b);
     const within = (maxDistance * factor * slide.width) / slide.seen.width;
-    const sources = { task, image: picture, published: a, ours: b, readers: [], maxDistance: within };
+    const sources = { task, image: picture, published: a, ours: b, readers: [], maxDistance: within, classes };
     const drawn = await drawCellsLayers(sources, CELLS_SHARE * limit, writer);
     // A place without one of the layers would look as if that side had no cells.
     const isWhole = writer.files.published !== undefined && writer.files.ours !== undefined;
@@ -136,9 +136,14 @@ async function blank(size: { readonly width: number; readonly height: number }, 
   return path;
 }
 
-async function writeScaled(task: CellTask, from: string, factor: number, to: string): Promise<void> {
+async function writeScaled(
+  { task, classes }: Pick<CellsSources, 'task' | 'classes'>,
+  from: string,
+  factor: number,
+  to: string,
+): Promise<void> {
   if ((await statIfThere(from)) === undefined) return;
-  const points = await readPoints(from, task);
+  const points = await readPoints(from, task, classes);
   const data = Float32Array.from(points.flatMap(({ x, y, class: of }) => [x * factor, y * factor, of]));
   await writeNpy(to, { dtype: 'float32', shape: [points.length, 3], data });
 }

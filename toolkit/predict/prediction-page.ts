@@ -153,14 +153,15 @@ async function pictureIn(
 }
 
 /** How the layers of an image are drawn; undefined of a slide, which has an overview instead. */
-function layersOf(out: string, task: Task, { image, name, files }: ImagePrediction): DrawnRoi | undefined {
+function layersOf(out: string, task: Task, { image, name, files, counts }: ImagePrediction): DrawnRoi | undefined {
   const { coloured, points, candidates } = files;
   const cells = CELL_TASKS.find((each) => each === task);
   if (cells !== undefined && points !== undefined && candidates !== undefined) {
     const sides = { image, published: '', ours: join(out, points) };
     return {
       ...{ task, roi: name, sources: [image, sides.ours], settings: 'prediction' },
-      draw: (limit, writer) => drawCellsLayers({ task: cells, ...sides, readers: [], maxDistance: 0 }, limit, writer),
+      draw: (limit, writer) =>
+        drawCellsLayers({ task: cells, ...sides, readers: [], maxDistance: 0, classes: counts?.length }, limit, writer),
     };
   }
   if (coloured === undefined) return undefined;

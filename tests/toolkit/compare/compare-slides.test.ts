@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
@@ -169,6 +169,29 @@ describe('two cell predictions of a slide', () => {
       expect(() => expectCompared(comparison)).toThrow(expect.objectContaining({ code: 'NOT_COMPARABLE' }));
       expect(comparison.tasks[0]?.rois[0]?.reason).toContain('predict both with the same --level and --mpp');
     }
+  });
+
+  it('show the classes of a detector that has more than the task', async () => {
+    const counts = Array.from({ length: 6 }, (_, value) => ({ value, name: `class ${value}`, count: 1 }));
+    const a = await cellFolder([100, 100, 0, 8_000, 900, 5], 1, { counts });
+    const b = await cellFolder([100, 100, 0, 8_000, 900, 4], 1, { counts });
+    const { one, other, comparison } = await compared(a, b);
+    const out = await temporaryFolder();
+    const [drawn] = await drawComparedLayers(out, one, other, comparison.tasks, 2, signal);
+    expect(drawn?.classes.map(({ published, ours }) => [published, ours])).toEqual([
+      ...[
+        [1, 1],
+        [0, 0],
+        [0, 0],
+        [0, 0],
+      ],
+      ...[
+        [0, 1],
+        [1, 0],
+      ],
+    ]);
+    const layer = await readFile(join(out, 'report', drawn?.files.published ?? ''), 'utf8');
+    expect(layer.match(/marker id=/g)).toHaveLength(2);
   });
 
   it('show no place where a side has too many cells to be drawn', async () => {

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -7,6 +6,7 @@ import { z } from 'zod';
 import type { CacheEntry, KeyParts, StepCache } from '../../cache/step-cache.ts';
 import type { HomeFolders } from '../../files/home-folders.ts';
 import { makeFolder } from '../../files/make-folder.ts';
+import { sweepTemporaries, temporaryPathBeside } from '../../files/temporary-files.ts';
 import type { DecodedImage } from '../../image/accepted-image.ts';
 import type { Slide } from '../../slide/read/slide.ts';
 import type { SlideView } from '../../slide/read/slide-view.ts';
@@ -94,14 +94,18 @@ async function dataOf({ key }: CacheEntry, cache: StepCache): Promise<Uint8Array
   }
 }
 
-/** Keeps a result. Strips may do so at the same time, hence a folder of its own for each. */
+/**
+ * Keeps a result, and removes what killed attempts left. Strips may do so at the same time, hence a folder of its own for
+ * each.
+ */
 async function keep(
   { services: { home, cache } }: SurveyedSlide,
   parts: KeyParts,
   facts: object,
   data: Uint8Array,
 ): Promise<void> {
-  const folder = join(home.work, `${cache.keyOf(parts)}-${randomUUID()}`);
+  await sweepTemporaries(home.work);
+  const folder = temporaryPathBeside(join(home.work, cache.keyOf(parts)));
   await makeFolder(folder);
   try {
     const path = join(folder, DATA);

@@ -21,6 +21,8 @@ export interface CellsSources {
   readonly readers: readonly (readonly CellPoint[])[];
   /** Points of one class farther apart than this many px differ. */
   readonly maxDistance: number;
+  /** Number of classes, where it is not that of the task. */
+  readonly classes?: number | undefined;
 }
 
 /** Ours without counterpart: an orange ring; a published point without counterpart: a black box. */
@@ -35,13 +37,21 @@ const MISSING = '#000';
  * @throws ReigniteError when the image or our points cannot be read.
  */
 export async function drawCellsLayers(
-  { task, image, published, ours, readers, maxDistance }: CellsSources,
+  {
+    task,
+    image,
+    published,
+    ours,
+    readers,
+    maxDistance,
+    classes: known = cellDefinition(task).classes.length,
+  }: CellsSources,
   limit: number,
   writer: LayerWriter,
 ): Promise<Pick<RoiLayers, 'width' | 'height' | 'classes' | 'spots'>> {
   const size = await imageSize(image);
-  const mine = (await pointsOrNone(task, ours)) ?? [];
-  const theirs = await publishedPoints(task, published, mine, writer);
+  const mine = (await pointsOrNone(task, ours, known)) ?? [];
+  const theirs = await publishedPoints(task, published, known, mine, writer);
   const encode = await openPhoto(image, EDGES[0]);
   await writer.writeImage('image', limit * SHARES.image, Math.max(size.width, size.height), encode);
   const draw = (layer: 'truth' | 'published' | 'ours' | 'differ', groups: Parameters<typeof pointsDrawing>[1]) =>
@@ -66,7 +76,7 @@ export async function drawCellsLayers(
     }
   }
   const count = (points: readonly CellPoint[], label: number) => points.filter((each) => each.class === label).length;
-  const classes = cellDefinition(task).classes.map((_, label) => ({
+  const classes = Array.from({ length: known }, (_, label) => ({
     label,
     truth: count(readers.flat(), label),
     published: theirs === undefined ? null : count(theirs, label),
@@ -79,9 +89,9 @@ function without(points: readonly CellPoint[], paired: ReadonlySet<number>): rea
   return points.filter((_, index) => !paired.has(index));
 }
 
-async function pointsOrNone(task: CellTask, path: string): Promise<readonly CellPoint[] | undefined> {
+async function pointsOrNone(task: CellTask, path: string, classes: number): Promise<readonly CellPoint[] | undefined> {
   try {
-    return await readPoints(path, task);
+    return await readPoints(path, task, classes);
   } catch (error) {
     if (error instanceof ReigniteError && error.code === 'FILE_MISSING') return undefined;
     throw error;
@@ -92,11 +102,12 @@ async function pointsOrNone(task: CellTask, path: string): Promise<readonly Cell
 async function publishedPoints(
   task: CellTask,
   path: string,
+  classes: number,
   mine: readonly CellPoint[],
   writer: LayerWriter,
 ): Promise<readonly CellPoint[] | undefined> {
   try {
-    const found = await pointsOrNone(task, path);
+    const found = await pointsOrNone(task, path, classes);
     if (found === undefined && mine.length > 0) writer.notes.push('There are no published points for this image.');
     return found ?? (mine.length === 0 ? [] : undefined);
   } catch (error) {

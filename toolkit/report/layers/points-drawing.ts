@@ -35,10 +35,16 @@ export function pointsDrawing(
   groups: readonly PointGroup[],
 ): string {
   const drawn = groups.map((group, index) => {
-    const classes = group.outline === undefined ? [...CELL_COLOURS_CSS.keys()] : [undefined];
+    const classes = group.outline === undefined ? labelsOf(group.points) : [undefined];
     return classes.map((label) => pathOf(group, label, `m${index}${label ?? ''}`)).join('');
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}">${drawn.join('')}</svg>\n`;
+}
+
+/** Labels of the paper's classes, then those of a custom detector that has more. */
+function labelsOf(points: readonly CellPoint[]): readonly number[] {
+  const own = new Set(points.map((point) => point.class).sort((one, other) => one - other));
+  return [...new Set([...CELL_COLOURS_CSS.keys(), ...own])];
 }
 
 function pathOf({ shape, points, outline }: PointGroup, label: number | undefined, id: string): string {

@@ -140,7 +140,8 @@ function legendOf() {
     const line = document.createElement('tr');
     if (row === head) line.append(...head.map((text) => cell('th', text)));
     else {
-      const { name, colour } = labels[row.label];
+      // A custom detector may have more classes than the task.
+      const { name, colour } = labels[row.label] ?? { name: `class ${row.label}`, colour: 'grey' };
       const first = cell('th', ` ${name}`);
       const swatch = Object.assign(document.createElement('i'), { className: 'swatch' });
       swatch.style.background = colour;
