@@ -18,9 +18,9 @@ import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { freePort } from '../runtime/server/server-address.ts';
 import { runCommand, until } from '../tests/support/command.ts';
 import { digestsBelow } from '../tests/support/same-files.ts';
-import { TraceLine } from '../toolkit/report/trace.ts';
 import { type Engine, findEngine } from './compose/engine.ts';
 import { provideImages } from './compose/stand-ins.ts';
+import { roiShares } from './fleet/roi-shares.ts';
 import { type Proof, prove } from './proof.ts';
 
 const PROMISED = ['inference', 'confidence', 'candidates', 'metrics', 'figures'];
@@ -207,14 +207,7 @@ function startRun({ engine, folder, name }: Project, words: readonly string[]) {
 
 async function compare(proof: Proof, name: string, results: string, expected: Record<string, string>): Promise<void> {
   const actual = await digestsBelow(results, PROMISED);
-  const shares = new Map<string, number>();
-  let repeated = 0;
-  for (const line of readFileSync(join(results, 'trace.jsonl'), 'utf8').trim().split('\n')) {
-    const { step, worker, attempts } = TraceLine.parse(JSON.parse(line));
-    if (step !== 'inferRoi') continue;
-    shares.set(worker, (shares.get(worker) ?? 0) + 1);
-    repeated += attempts - 1;
-  }
+  const { shares, repeated } = roiShares(results);
   const isSame = isDeepStrictEqual(actual, expected);
   const files = `${Object.keys(actual).length} files ${isSame ? 'bit for bit those' : 'that differ from those'}`;
   const rois = `ROIs by worker ${[...shares.values()].join(', ')}; attempts repeated ${repeated}`;

@@ -5,7 +5,7 @@
 // Debian's `postgresql` and the server:
 //   go install go.temporal.io/server/cmd/server@v1.32.0 go.temporal.io/server/cmd/tools/sql@v1.32.0
 // Usage: npx tsx scripts/prove-fleet.ts [--bin FOLDER with `server` and `sql`] [--schema FOLDER of the server's module]
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
 import type { Client } from '@temporalio/client';
@@ -15,8 +15,8 @@ import { connectTo } from '../runtime/server/connection.ts';
 import { ACTIVITY_QUEUE, livePollers } from '../runtime/workers/pollers.ts';
 import { type Place, runCommand, startCommand, until } from '../tests/support/command.ts';
 import { digestsBelow } from '../tests/support/same-files.ts';
-import { TraceLine } from '../toolkit/report/trace.ts';
 import { EARLY_PATCH, LATE_PATCH, makeNextVersion, NEXT_VERSION } from './fleet/next-version.ts';
+import { roiShares } from './fleet/roi-shares.ts';
 import { startServerOnPostgres, USUAL_FILES } from './fleet/temporal-server.ts';
 import { startWorkerGroup, type WorkerGroup } from './fleet/worker-group.ts';
 import { type Proof, prove } from './proof.ts';
@@ -109,14 +109,7 @@ async function proveRefusal(proof: Proof, place: Place): Promise<void> {
 
 /** ROIs by the worker that inferred them. */
 function tellShares(proof: Proof, results: string): void {
-  const shares = new Map<string, number>();
-  let repeated = 0;
-  for (const line of readFileSync(join(results, 'trace.jsonl'), 'utf8').trim().split('\n')) {
-    const { step, worker, attempts } = TraceLine.parse(JSON.parse(line));
-    if (step !== 'inferRoi') continue;
-    shares.set(worker, (shares.get(worker) ?? 0) + 1);
-    repeated += attempts - 1;
-  }
+  const { shares, repeated } = roiShares(results);
   const said = [...shares].map(([worker, rois]) => `${worker} ${rois}`).join(', ');
   proof.figure(`ROIs by worker: ${said}; attempts repeated ${repeated}`, repeated > 0);
 }

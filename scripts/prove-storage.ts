@@ -9,7 +9,7 @@
 // Usage: npx tsx scripts/prove-storage.ts [--moto moto_server] [--seeds 200] [--bin FOLDER] [--schema FOLDER]
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
@@ -20,8 +20,8 @@ import { freePort } from '../runtime/server/server-address.ts';
 import { ACTIVITY_QUEUE, livePollers } from '../runtime/workers/pollers.ts';
 import { runCommand, until } from '../tests/support/command.ts';
 import { digestsBelow } from '../tests/support/same-files.ts';
-import { TraceLine } from '../toolkit/report/trace.ts';
 import { endChild } from './fleet/end-child.ts';
+import { roiShares } from './fleet/roi-shares.ts';
 import { startServerOnPostgres, USUAL_FILES } from './fleet/temporal-server.ts';
 import { type Proof, prove } from './proof.ts';
 import { type BucketProxy, startBucketProxy } from './storage/bucket-proxy.ts';
@@ -137,12 +137,7 @@ async function untilPolled(address: string, workers: number): Promise<void> {
 
 /** ROIs by the worker that inferred them. The machine with the folders may not be one of them. */
 function tellShares(proof: Proof, machines: Machines<Name>): void {
-  const shares = new Map<string, number>();
-  const trace = join(machines.folderOf('main'), 'results', 'trace.jsonl');
-  for (const line of readFileSync(trace, 'utf8').trim().split('\n')) {
-    const { step, worker } = TraceLine.parse(JSON.parse(line));
-    if (step === 'inferRoi') shares.set(worker, (shares.get(worker) ?? 0) + 1);
-  }
+  const { shares } = roiShares(join(machines.folderOf('main'), 'results'));
   const said = [...shares].map(([worker, rois]) => `${worker} ${rois}`).join(', ');
   const isElsewhere = ![...shares.keys()].some((worker) => worker.startsWith('inference-main'));
   proof.figure(`ROIs by worker: ${said}; none on the machine with the folders`, isElsewhere);

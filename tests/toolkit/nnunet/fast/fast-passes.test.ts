@@ -127,7 +127,8 @@ it('gives the same bytes where commits are left out, and starts over when it is 
   }
 });
 
-it('brings back three bytes per pixel where all rows fit into one run', async () => {
+/** A network whose blocks are as high as memory allows, and an image. */
+async function openOnCpu() {
   const modelDir = await writeTinyModel(scratch.path('model'), [TILE, TILE]);
   const network = await RowsNetwork.open(modelDir, await readModelCard(modelDir), {
     provider: 'cpu',
@@ -138,6 +139,11 @@ it('brings back three bytes per pixel where all rows fit into one run', async ()
   });
   const passOver: PassOver = (roi, partial, before) => new DeviceRows(roi, network, partial, before);
   const image = await writeRgb(scratch.path('image.png'), WIDTH, HEIGHT, noise(WIDTH * HEIGHT * 3, 7));
+  return { network, passOver, image };
+}
+
+it('brings back three bytes per pixel where all rows fit into one run', async () => {
+  const { network, passOver, image } = await openOnCpu();
   try {
     await segmentWith(jobIn(scratch, 'first', image), network, passOver, IDENTITY);
     const before = network.counts.outputBytes;
@@ -151,16 +157,7 @@ it('brings back three bytes per pixel where all rows fit into one run', async ()
 });
 
 it('runs fewer rows at once where the device has no room for a block', async () => {
-  const modelDir = await writeTinyModel(scratch.path('model'), [TILE, TILE]);
-  const network = await RowsNetwork.open(modelDir, await readModelCard(modelDir), {
-    provider: 'cpu',
-    precision: 'float32',
-    batch: 2,
-    session: { threads: 1 },
-    runSeconds: Number.POSITIVE_INFINITY,
-  });
-  const passOver: PassOver = (roi, partial, before) => new DeviceRows(roi, network, partial, before);
-  const image = await writeRgb(scratch.path('image.png'), WIDTH, HEIGHT, noise(WIDTH * HEIGHT * 3, 7));
+  const { network, passOver, image } = await openOnCpu();
   const [whole, tight] = [jobIn(scratch, 'whole', image), jobIn(scratch, 'tight', image)];
   const tried: number[] = [];
   try {
