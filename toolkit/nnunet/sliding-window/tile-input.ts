@@ -55,7 +55,7 @@ export function needsHistogram({ scheme }: Normalisation): boolean {
 }
 
 function isTogether(scheme: Normalisation): boolean {
-  return 'together' in scheme && scheme.together;
+  return (scheme.scheme === 'Standardised' || scheme.scheme === 'Percentiles') && scheme.together;
 }
 
 function sumOf(histograms: readonly Float64Array[]): Float64Array {
