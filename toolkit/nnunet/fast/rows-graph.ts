@@ -50,7 +50,7 @@ export function rowsGraph(options: RowsGraphOptions): OnnxGraph {
   const { batch, channels, outputs, patch, decision } = options;
   const [height, width] = patch;
   const graph = new GraphBuilder('rows');
-  const tiles = graph.input('tiles', 'uint8', [ANY_LENGTH, batch, height, width, 3]);
+  const tiles = graph.input('tiles', 'uint8', [ANY_LENGTH, batch, height, width, bytesOf(options)]);
   const inside = graph.input('inside', 'uint8', [ANY_LENGTH, ANY_LENGTH, ANY_LENGTH, ANY_LENGTH]);
   graph.input('tables', 'float32', [channels, BYTES]);
   const order = graph.input('order', 'int32', [ANY_LENGTH]);
@@ -85,12 +85,17 @@ export function rowsGraph(options: RowsGraphOptions): OnnxGraph {
   return graph.build();
 }
 
+/** Bytes of a pixel: grey is stored in three. */
+function bytesOf({ channels }: RowsGraphOptions): number {
+  return channels === 1 ? 3 : channels;
+}
+
 /** One batch: bytes to weighted scores [batch, outputs + 1, height, width], the last plane being the weights. */
 function batchGraph(outer: GraphBuilder, options: RowsGraphOptions): OnnxGraph {
   const { batch, outputs, patch } = options;
   const [height, width] = patch;
   const body = new GraphBuilder('batch');
-  const tile = body.input('tile', 'uint8', [batch, height, width, options.channels === 1 ? 3 : options.channels]);
+  const tile = body.input('tile', 'uint8', [batch, height, width, bytesOf(options)]);
   const inside = body.input('tileInside', 'uint8', [ANY_LENGTH, ANY_LENGTH, ANY_LENGTH]);
   const image = normalised(outer, body, tile, inside, options);
   const mean = meanOfFolds({ outer, body }, options, image);
