@@ -117,10 +117,8 @@ async function isAsRecorded(known: Installed[string] | undefined, wheel: GpuWhee
 export async function installGpu(plan: GpuInstallPlan, options: GpuInstallOptions = {}): Promise<void> {
   const { folder } = plan;
   for (const place of [folder, gpuLibraries(folder), providerFolder(folder)]) await makeFolder(place, { mode: 0o700 });
-  const lock = await lockFile(join(folder, 'install.lock'), `The folder ${folder}`).catch((error: unknown) => {
-    if (!(error instanceof ReigniteError && error.code === 'FILE_LOCKED')) throw error;
-    const remedy = 'Wait for the other command, then run this one again.';
-    throw new ReigniteError('FILE_LOCKED', error.message, { cause: error, remedy });
+  const lock = await lockFile(join(folder, 'install.lock'), `The folder ${folder}`, {
+    held: { remedy: 'Wait for the other command, then run this one again.' },
   });
   try {
     const signal = options.signal === undefined ? lock.lost : AbortSignal.any([options.signal, lock.lost]);

@@ -88,16 +88,10 @@ export class PredictionFolder {
   async lock(): Promise<FileLock> {
     await this.#refuseForeign();
     const made = await makeOutFolder(this.#own);
-    try {
-      const { lost, release } = await lockFile(join(this.#own, 'lock'), `The folder ${this.#out}`);
-      return { lost, release: () => release().then(() => this.#removeUnused(made)) };
-    } catch (error) {
-      if (!(error instanceof ReigniteError && error.code === 'FILE_LOCKED')) throw error;
-      throw new ReigniteError('RESULTS_IN_USE', error.message, {
-        cause: error,
-        remedy: 'Wait for the other command, or name another folder with `--out`.',
-      });
-    }
+    const { lost, release } = await lockFile(join(this.#own, 'lock'), `The folder ${this.#out}`, {
+      held: { code: 'RESULTS_IN_USE', remedy: 'Wait for the other command, or name another folder with `--out`.' },
+    });
+    return { lost, release: () => release().then(() => this.#removeUnused(made)) };
   }
 
   /**
