@@ -48,7 +48,7 @@ export async function writeComparisonPage(
     main: html`<section aria-label="What differs between the two"><h2>Settings, models and versions</h2>${aboutTable(about, a, b)}
 ${remarks.map((remark) => html`<p class="note">${remark}</p>`)}</section>
 ${tasks.map((task) => taskSection(task, layers))}`,
-    footer: `Written by reignite ${version}. All numbers: comparison.json; resampled scores and counts of each patient: *.resamples.npy and *.patients.json.`,
+    footer: `Written by reignite ${version}. All numbers: comparison.json; patients of each resample and their counts: *.resamples.npy and *.patients.json.`,
     viewed: viewedOf(tasks, layers),
   });
 }
@@ -132,7 +132,7 @@ function tumourTable({ rois }: ComparedTask): Html {
   const rows = rois.flatMap(({ roi, tumour }) =>
     tumour === undefined ? [] : [[roi, tumourText(tumour.a), tumourText(tumour.b)]],
   );
-  return rows.length === 0 ? NOTHING : table('Tumour proportion, for research only', ['', 'A', 'B'], rows);
+  return rows.length === 0 ? NOTHING : table('Tumour proportion score, for research only', ['', 'A', 'B'], rows);
 }
 
 function gallery({ task, rois }: ComparedTask, layers: readonly RoiLayers[]): Html {

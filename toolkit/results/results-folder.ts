@@ -69,7 +69,7 @@ export const RESULTS = {
   ),
   candidates: new JsonResultsFile(
     'candidates/<task>/<roi>.json',
-    'All candidates of an ROI, with class, detection score, box and NMS outcome',
+    'Candidates of an ROI above a detection score of 0.25, with class, score, box and NMS outcome',
     'activities/task/infer-roi.ts',
     z.unknown(),
   ),
@@ -139,7 +139,7 @@ export const RESULTS = {
   ),
   resamples: new ResultsFile(
     'verdict/<task>.resamples.npy',
-    'How often each resample draws each patient',
+    'Which patients each resample draws, one row per resample',
     'activities/task/compare-task.ts',
   ),
   declared: new ResultsFile(
@@ -209,7 +209,7 @@ export const RESULTS = {
   ),
   certificate: new ResultsFile(
     'codecheck.yml',
-    'What was checked, when, and with which result, as a CODECHECK configuration file',
+    'What was checked, when, and with what result, as a CODECHECK configuration file',
     'toolkit/report/certificate.ts',
   ),
   crate: new ResultsFile(

@@ -216,7 +216,7 @@ function judgeInference(
     ...(pooled.differing === 0
       ? []
       : [`differing pixels have a confidence of at most ${shortNumber(pooled.largestConfidence)}`]),
-    ...(pooled.pixels === 0 ? [] : [`the largest difference of a Dice is ${shortNumber(farthest)}`]),
+    ...(pooled.pixels === 0 ? [] : [`the largest difference in Dice is ${shortNumber(farthest)}`]),
     ...(outside === 0 ? [] : [`${counted(outside, 'ROI is', 'ROIs are')} outside the tolerance`]),
     ...(left === 0 ? [] : [`${counted(left, 'ROI')} cannot be compared`]),
   ];
@@ -271,7 +271,8 @@ function judgeEvaluation(
   }
   const [theirs, here] = [matrix.counts(), scored.counts()];
   const cells = here.filter((count, cell) => count !== theirs[cell]).length;
-  if (cells === 0) return { verdict: 'reproduced', reason: 'Every count of the published matrix is reproduced.' };
+  if (cells === 0)
+    return { verdict: 'reproduced', reason: 'Every count of the published confusion matrix is reproduced.' };
   return {
     verdict: 'differs',
     reason: `${cells} of ${here.length} counts ${cells === 1 ? 'differs' : 'differ'} from the published matrix.`,

@@ -46,7 +46,7 @@ export function boxCentreEntry(metrics: Metrics, moved: Partial<Record<CellTask,
     {
       id: 'first-box-offset',
       title: 'Every box uses the centre offset of the first box',
-      what: 'Half the height of the annotation of id 0 is added to left and top of every box, whatever its size.',
+      what: 'Half the height of the annotation with id 0 is added to the left and top of every box, whatever its size.',
       where: INFERENCE,
       tasks: [...CELL_TASKS],
     },
@@ -121,18 +121,19 @@ export function tieOrderEntry(verdicts: readonly CellsVerdictFile[]): Discrepanc
   return entryOf(
     {
       id: 'tie-order',
-      title: 'Equal distances are decided by the order of a search tree',
+      title: 'Ties in distance are broken by the order of a search tree',
       what:
         "If several predictions are equally far from a reader's point, the authors' code uses the one that scikit-learn's ball tree lists first; " +
-        'the order of the file would be as valid. F1 is computed with both; a difference that this order explains does not affect the verdict.',
+        'the order of the file would be equally valid. F1 is computed with both; ' +
+        'a difference that this order explains does not affect the verdict.',
       where: 'src/eval_utils.py',
       tasks: [...CELL_TASKS],
     },
     {
       status: changed === 0 ? 'no effect here' : 'affects results',
       effect:
-        `${changed} of ${counted(corrected.length, 'F1', 'F1')} with the AI change if the order of the file is used, ` +
-        `by up to ${largestChange(corrected).toFixed(4)}.`,
+        `${changed} of ${counted(corrected.length, 'F1 value', 'F1 values')} with the AI change ` +
+        `if the order of the file is used, by up to ${largestChange(corrected).toFixed(4)}.`,
       corrected,
     },
   );
@@ -171,7 +172,11 @@ export function timeLimitEntry(images: readonly ImagePoints[]): DiscrepancyEntry
     },
     {
       status: flagged.length === 0 ? 'no effect here' : 'affects results',
-      effect: `${counted(flagged.length, 'tile has', 'tiles have')} no published points, but ${points} in this run; the time limit may be the reason.`,
+      effect:
+        flagged.length === 0
+          ? 'Every tile with points in this run has published points.'
+          : `${counted(flagged.length, 'tile has', 'tiles have')} no published points, but ${points} in this run; ` +
+            'the time limit may be the reason.',
       affected: flagged.map(({ name }) => name),
     },
   );
@@ -194,11 +199,11 @@ export function declaredSettingsEntry(
   const { tile, confidence, iou } = script.settings;
   const about = {
     id: `${name}-settings`,
-    title: `${TASK_TITLES[name]}: the authors' code runs with other settings than its script declares`,
+    title: `${TASK_TITLES[name]}: the authors' code does not use the settings that its script declares`,
     what:
       `The script declares tiles of ${tile} px, confidence ${confidence} and IoU ${iou}, and calls the inference without them: ` +
       `the defaults of ${settings.tile} px, ${settings.confidence} and ${settings.iou} are in effect. ` +
-      'The record does not say which of the two produced the published points.',
+      'The record does not say which settings produced the published points.',
     where: script.script,
     tasks: [name],
   };

@@ -156,7 +156,7 @@ export function installEntry(): DiscrepancyEntry {
       where: "requirements and Dockerfile of the authors' code",
       tasks: [...TASKS],
     },
-    { status: 'documented', effect: 'Not measurable in a run, which does not use this software.' },
+    { status: 'documented', effect: 'Not measurable: a run does not use this software.' },
   );
 }
 

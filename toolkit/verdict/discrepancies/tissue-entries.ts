@@ -32,7 +32,7 @@ export function backgroundEntry(total: ConfusionMatrix): DiscrepancyEntry {
   return entryOf(
     {
       id: 'background-in-dice',
-      title: 'Background counts in Dice as a prediction, not as truth',
+      title: 'Background counts in Dice as a prediction, not as ground truth',
       what:
         'Before Dice is computed, the row of true Background is set to 0 and its column is kept: tissue predicted as ' +
         'Background is a miss, Background predicted as tissue is not a false positive, and Background itself scores 0.',
@@ -60,7 +60,7 @@ export function unannotatedEntry(total: ConfusionMatrix): DiscrepancyEntry {
     {
       id: 'predicted-unannotated',
       title: 'A tissue pixel predicted as Unannotated is dropped',
-      what: 'Row and column of label 0 are both dropped, so that such a pixel is not a miss of its true class.',
+      what: 'The row and column of label 0 are both dropped, so such a pixel does not count as missed for its class.',
       where: EVALUATION,
       tasks: [...TISSUE_TASKS],
     },
@@ -84,8 +84,8 @@ export function strayEntry(rois: readonly TissueRoi[], scope: EvaluationScope): 
   return entryOf(
     {
       id: 'stray-values',
-      title: 'Masks hold values that are not a label (the stray 255)',
-      what: 'Such pixels drop out of every count, but the figure of the ROI is cropped as if they were tissue.',
+      title: 'Masks hold values that are not labels (the stray 255)',
+      what: 'Such pixels are left out of every count, but the figure of the ROI is cropped as if they were tissue.',
       where: 'annotations/he/*_with_context.png',
       tasks: [...TISSUE_TASKS],
     },
@@ -165,7 +165,7 @@ export function roundingEntry(
   const moved = `${counted(affected.length, 'ROI has', 'ROIs have')} tiles that rounding half up would move`;
   if (affected.length === 0) return entryOf(about, { status: 'no effect here', effect: `${moved}.` });
   if (again === undefined) {
-    const effect = `${moved}; \`--set discrepancies.full=true\` segments them again.`;
+    const effect = `${moved}; \`--set discrepancies.full=true\` measures the effect.`;
     return entryOf(about, { status: 'not measured', effect, affected });
   }
   const paper = diceScores(sumOfConfusions(rois.map(({ confusion }) => confusion)), HE_LABELS);
