@@ -31,7 +31,7 @@ describe('sweep on a results folder without its record', () => {
     });
   });
 
-  it('names a data folder that is not there, or that is no record', async () => {
+  it('names a data folder that is not there, or that is not a record', async () => {
     const results = await copiedResults();
     const data = join(results, 'data');
     const sweep = () => sweepCommand(results, { ...options, data }, signal);

@@ -61,7 +61,7 @@ async function drawSweep(results: string, judged: JudgedTask): Promise<ShownFigu
   return [{ title, style: 'both', file, description: spec.description ?? title, ...sizeOf(svg) }];
 }
 
-/** Of figures of which there may be no accessible one. */
+/** Of figures without an accessible one. */
 const USUAL_TITLES: Readonly<Record<string, string>> = {
   f1_all: 'Dice, all classes',
   f1_til_use_case: 'Dice, TIL use case',
