@@ -59,7 +59,7 @@ const QUEUE_OPTIONS: Record<Queue, (home: HomeFolders, settings: WorkerSettings)
   },
   inference: async (home, settings) => {
     const { createInferenceActivities } = await import('./activities/inference.ts');
-    const activities = createInferenceActivities(home, await storageOf(settings), settings.scratchBytes);
+    const activities = createInferenceActivities(home, await storageOf(settings), settings);
     return { activities, maxConcurrentActivityTaskExecutions: 1 };
   },
   render: async (home, settings) => {
@@ -180,7 +180,7 @@ async function createWorkers(
         namespace: server.namespace,
         taskQueue: taskQueue(settings.taskQueuePrefix, queue),
         identity: workerIdentity(queue),
-        plugins: [{ name: factsToName(workerFacts(isElsewhere)) }],
+        plugins: [{ name: factsToName(workerFacts(isElsewhere, settings.device)) }],
         shutdownGraceTime: (settings.drainSeconds ?? 0) * 1_000,
         maxHeartbeatThrottleInterval: settings.heartbeatThrottleSeconds * 1_000,
         defaultHeartbeatThrottleInterval: settings.heartbeatThrottleSeconds * 1_000,

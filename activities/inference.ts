@@ -1,5 +1,5 @@
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
-import { createRoiSegmenter } from '../toolkit/nnunet/sliding-window/roi-segmenter.ts';
+import { createRoiSegmenter, startSegmenterThread } from '../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import type { RunStorage } from '../toolkit/storage/run-storage.ts';
 import { createCellDetector } from '../toolkit/yolo/detect/cell-detector.ts';
 import { createPredictionSteps } from './predict/predict-image.ts';
@@ -8,14 +8,26 @@ import { createMeasureTask } from './task/measure-task.ts';
 import { createProbeInference } from './task/probe-inference.ts';
 import { servicesOf } from './task/work-of.ts';
 
-/**
- * What runs networks.
- *
- * @param scratchBytes - What fetched files may take on a worker without the folders of its runs.
- */
-export function createInferenceActivities(home: HomeFolders, storage?: RunStorage, scratchBytes?: number) {
+/** What a worker for inference has. */
+export interface InferenceMeans {
+  /** What fetched files may take, on a worker without the folders of its runs. */
+  readonly scratchBytes?: number;
+  /** Number of the GPU that CUDA uses, whatever the runs name. Default: what they name. */
+  readonly device?: number;
+}
+
+/** What runs networks. */
+export function createInferenceActivities(
+  home: HomeFolders,
+  storage?: RunStorage,
+  { scratchBytes, device }: InferenceMeans = {},
+) {
   const services = servicesOf(home, storage, scratchBytes);
-  const engines = { segmenter: createRoiSegmenter(), detector: createCellDetector() };
+  const fixed = device === undefined ? {} : { device };
+  const engines = {
+    segmenter: createRoiSegmenter({}, startSegmenterThread, fixed),
+    detector: createCellDetector({}, fixed),
+  };
   return {
     probeInference: createProbeInference(services, engines),
     inferRoi: createInferRoi({ ...services, engines }),

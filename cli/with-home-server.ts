@@ -1,12 +1,12 @@
 import type { Queue } from '../config/tasks.ts';
 import { loadConfig } from '../runtime/config/load-config.ts';
-import { openSession, type ServerSession, type SessionOptions } from '../runtime/session/server-session.ts';
-import { hasLostServer } from '../runtime/session/with-server.ts';
+import type { ServerSession, SessionOptions } from '../runtime/session/server-session.ts';
+import { withServer } from '../runtime/session/with-server.ts';
 import { workerSettingsOf } from '../runtime/workers/worker-settings.ts';
 import { homeFromEnvironment } from '../toolkit/files/home-folders.ts';
 import { printStep } from './output.ts';
 
-/** After this many lost servers, the error is reported: the cause is not just that another command ended. */
+/** After this many servers that went away, the cause is not just that another command ended. */
 const ATTEMPTS = 3;
 
 /**
@@ -25,24 +25,9 @@ export async function withHomeServer<Result>(
   options: Pick<SessionOptions, 'adopt'> = {},
 ): Promise<Result> {
   const config = await loadConfig({ profile: 'sample', set: [] });
-  for (let attempt = 1; ; attempt++) {
-    const session = await openSession({
-      home: homeFromEnvironment(),
-      settings: workerSettingsOf(config),
-      queues,
-      onStep: printStep,
-      signal,
-      ...options,
-    });
-    try {
-      signal.throwIfAborted();
-      return await work(session);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (attempt === ATTEMPTS || !hasLostServer(session, error)) throw error;
-      printStep('The command that ran the server exited; this one takes over.');
-    } finally {
-      await session.close();
-    }
-  }
+  const settings = workerSettingsOf(config);
+  return withServer(
+    { home: homeFromEnvironment(), settings, queues, onStep: printStep, signal, attempts: ATTEMPTS, ...options },
+    work,
+  );
 }

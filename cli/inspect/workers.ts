@@ -3,6 +3,7 @@ import { loadConfig } from '../../runtime/config/load-config.ts';
 import { type FleetWorker, listWorkers } from '../../runtime/workers/list-workers.ts';
 import { unservedQueues } from '../../runtime/workers/pollers.ts';
 import { type WaitingActivity, waitingActivities } from '../../runtime/workers/waiting-activities.ts';
+import type { WorkerFacts } from '../../runtime/workers/worker-facts.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { counted } from '../../toolkit/format.ts';
 import { EXIT, printable, printResult } from '../output.ts';
@@ -21,7 +22,7 @@ export function workerRows(workers: readonly FleetWorker[], now = Date.now()): s
     queue,
     `${host} ${pid}`,
     facts === undefined ? 'reignite ?' : `reignite ${facts.reignite}`,
-    facts === undefined ? '' : (facts.adapter ?? `${facts.cores} cores`),
+    facts === undefined ? '' : unitText(facts),
     memoryText(facts?.memory, freeMemory),
     state === 'serving' ? (busy > 0 ? `works on ${busy}` : 'idle') : state,
     `since ${ageText(now - Date.parse(since))}`,
@@ -59,6 +60,11 @@ function reasonOf(serving: readonly FleetWorker[], last: WaitingActivity['last']
       ? 'its worker is busy'
       : `all ${serving.length} workers are busy`
     : 'they are about to be started';
+}
+
+function unitText({ adapter, device, cores }: WorkerFacts): string {
+  if (adapter === undefined) return `${cores} cores`;
+  return device === undefined ? adapter : `GPU ${device}: ${adapter}`;
 }
 
 function memoryText(total: number | undefined, free: number | undefined): string {
@@ -114,6 +120,6 @@ export async function workersCommand({ json, ...options }: WorkersOptions, signa
 
 function tooOld(address: string): ReigniteError {
   return new ReigniteError('USAGE', `The Temporal server at ${address} cannot list workers.`, {
-    remedy: 'Use a server of 1.29 or later; the Temporal UI shows the workers of a task queue on older ones.',
+    remedy: 'Use Temporal server 1.29 or later; on older ones, the Temporal UI shows the workers of a task queue.',
   });
 }

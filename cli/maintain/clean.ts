@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { didYouMean } from '../../config/suggest.ts';
 import { providerLinks } from '../../runtime/gpu/install-gpu.ts';
+import { externalServer } from '../../runtime/server/connection.ts';
+import { runningServer } from '../../runtime/server/server-record.ts';
 import { Receipts } from '../../toolkit/cache/receipts.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
@@ -125,16 +127,28 @@ export async function cleanCommand(
   }
   const isToRemove = options.dryRun !== true;
   const home = homeFromEnvironment();
-  const found = await withHomeServer(signal, [], async ({ client }) => {
-    const all = await findRemovable(home, await closedRunsData(client));
+  const clean = async (dataFolders: readonly string[]) => {
+    const all = await findRemovable(home, dataFolders);
     const wanted = all.filter(({ what }) => (kinds.length === 0 ? !ONLY_NAMED.includes(what) : kinds.includes(what)));
     if (isToRemove) await remove(wanted);
     return wanted;
-  });
+  };
+  const found = (await needsHistory(kinds, home))
+    ? await withHomeServer(signal, [], async ({ client }) => clean(await closedRunsData(client)))
+    : await clean([]);
   const bytes = found.reduce((sum, each) => sum + each.bytes, 0);
   const document = { removed: isToRemove, bytes, found };
   printResult(options.json ? JSON.stringify(document, null, 1) : linesOf(found, bytes, isToRemove).join('\n'));
   return EXIT.done;
+}
+
+/**
+ * Whether the history is to be read before the kinds are deleted. What all state directories share is in no history, and
+ * only a run on a server that is there can be using it: no server is started, or downloaded, to look for one.
+ */
+async function needsHistory(kinds: readonly string[], home: HomeFolders): Promise<boolean> {
+  const areShared = kinds.length > 0 && kinds.every((kind) => ONLY_NAMED.some((each) => each === kind));
+  return !areShared || externalServer() !== undefined || (await runningServer(home.home)) !== undefined;
 }
 
 /** The data folders of all runs and downloads; none of them may be open. */
@@ -166,6 +180,6 @@ function linesOf(found: readonly Found[], bytes: number, isRemoved: boolean): st
     ]),
     isRemoved
       ? `${bytesText(bytes)} freed.`
-      : `${bytesText(bytes)} can be freed: \`npx reignite clean\` removes everything listed, \`clean partial logs\` only these kinds.`,
+      : `${bytesText(bytes)} can be freed: run it without \`--dry-run\`, or name kinds, such as \`clean partial logs\`.`,
   ];
 }

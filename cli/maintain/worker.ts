@@ -12,6 +12,7 @@ import { placesNamedIn } from '../../toolkit/access/named-places.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { makePrivateHome } from '../../toolkit/files/private-home.ts';
+import { cudaObstacleOn } from '../../toolkit/onnx/provider/cuda-obstacle.ts';
 import { untilStopped, whenInterrupted } from '../interruption.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { checkRunStorage } from '../run/check-run-storage.ts';
@@ -37,6 +38,8 @@ export interface WorkerOptions {
   readonly results?: string;
   /** GB for fetched files: the worker has none of the folders of its runs. */
   readonly scratch?: number;
+  /** Number of the GPU that CUDA uses, whatever the runs name. */
+  readonly device?: number;
   /** Minutes that open activities have to finish when the worker has to stop. */
   readonly drain?: number;
   readonly set: readonly string[];
@@ -48,7 +51,8 @@ export interface WorkerOptions {
  * one of the state directory.
  *
  * @throws ReigniteError USAGE for a queue that is none, for `--scratch` without storage or for other queues than
- *   inference, or when there is no server; WORKER_VERSION;
+ *   inference, for `--device` without inference, or when there is no server; PROVIDER_UNAVAILABLE when CUDA cannot use
+ *   that GPU; WORKER_VERSION;
  *   STORAGE_REFUSED, STORAGE_UNAVAILABLE, STORAGE_UNSUITABLE; WORKER_LOST.
  */
 export async function workerCommand(options: WorkerOptions, signal: AbortSignal): Promise<number> {
@@ -56,7 +60,13 @@ export async function workerCommand(options: WorkerOptions, signal: AbortSignal)
   const config = await loadConfig(options);
   const { data, results } = options;
   const places = placesNamedIn({ config, data, results });
-  const settings = { ...workerSettingsOf(config), places, ...scratchOf(options, queues, config), ...drainOf(options) };
+  const settings = {
+    ...workerSettingsOf(config),
+    places,
+    ...scratchOf(options, queues, config),
+    ...drainOf(options),
+    ...gpuOf(options, queues),
+  };
   const home = homeFromEnvironment();
   await makePrivateHome(home.home, printStep);
   await checkRunStorage(config, signal);
@@ -66,7 +76,7 @@ export async function workerCommand(options: WorkerOptions, signal: AbortSignal)
   await client.connection.close();
   refuseOtherVersions(others ?? []);
   const workers = new WorkerProcesses({ home, server, settings, queues, onStep: printStep, signal });
-  printStep(`Serves ${queues.join(', ')} on ${server.address}. Press Ctrl-C to stop.`);
+  printStep(`Serving ${queues.join(', ')} on ${server.address}. Press Ctrl-C to stop.`);
   whenInterrupted(
     options.drain === undefined
       ? 'Stopped. Another worker retries unfinished activities.'
@@ -102,10 +112,38 @@ function scratchOf(
   return { scratchBytes: scratch * GB };
 }
 
+const LAST_GPU = 63;
+
+/**
+ * The GPU that the worker has for itself; found out before it takes work that it cannot do.
+ *
+ * @param obstacleOn - For tests.
+ */
+export function gpuOf(
+  { device }: Pick<WorkerOptions, 'device'>,
+  queues: readonly Queue[],
+  obstacleOn = cudaObstacleOn,
+): { readonly device?: number } {
+  if (device === undefined) return {};
+  if (!Number.isInteger(device) || device < 0 || device > LAST_GPU) {
+    throw new ReigniteError('USAGE', `Expected the number of a GPU from 0 to ${LAST_GPU} for --device, got ${device}.`);
+  }
+  if (!queues.includes('inference')) {
+    throw new ReigniteError('USAGE', 'Only the inference queue uses a GPU, and this worker does not serve it.', {
+      remedy: 'Add `inference` to `--queues`, or leave out `--device`.',
+    });
+  }
+  const obstacle = obstacleOn(device);
+  if (obstacle === undefined) return { device };
+  const { reason, remedy } = obstacle;
+  const message = `GPU ${device}, which \`--device\` names, cannot be used: ${reason}.`;
+  throw new ReigniteError('PROVIDER_UNAVAILABLE', message, { remedy });
+}
+
 function drainOf({ drain }: WorkerOptions): { readonly drainSeconds?: number } {
   if (drain === undefined) return {};
   if (drain >= 0) return { drainSeconds: drain * 60 };
-  throw new ReigniteError('USAGE', `Expected minutes from 0 for --drain, got ${drain}.`);
+  throw new ReigniteError('USAGE', `Expected --drain to be 0 minutes or more, got ${drain}.`);
 }
 
 function parseQueue(name: string): Queue {

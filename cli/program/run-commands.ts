@@ -150,6 +150,11 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
       parseNumber,
     )
     .option(
+      '--device <number>',
+      'GPU that CUDA uses, as `nvidia-smi` numbers them, whatever the runs name: start a worker for each',
+      parseNumber,
+    )
+    .option(
       '--drain <min>',
       'when stopped, finish open activities within this many minutes (default: 0, stop at once)',
       parseNumber,

@@ -117,10 +117,8 @@ async function isAsRecorded(known: Installed[string] | undefined, wheel: GpuWhee
 export async function installGpu(plan: GpuInstallPlan, options: GpuInstallOptions = {}): Promise<void> {
   const { folder } = plan;
   for (const place of [folder, gpuLibraries(folder), providerFolder(folder)]) await makeFolder(place, { mode: 0o700 });
-  const lock = await lockFile(join(folder, 'install.lock'), `The folder ${folder}`).catch((error: unknown) => {
-    if (!(error instanceof ReigniteError && error.code === 'FILE_LOCKED')) throw error;
-    const remedy = 'Wait for the other command, then run this one again.';
-    throw new ReigniteError('FILE_LOCKED', error.message, { cause: error, remedy });
+  const lock = await lockFile(join(folder, 'install.lock'), `The folder ${folder}`, {
+    held: { remedy: 'Wait for the other command, then run this one again.' },
   });
   try {
     const signal = options.signal === undefined ? lock.lost : AbortSignal.any([options.signal, lock.lost]);
@@ -198,7 +196,7 @@ async function addressOf(wheel: GpuWheel, index: string, signal: AbortSignal | u
   const parsed = Project.safeParse(answer);
   if (!parsed.success) {
     throw new ReigniteError('NETWORK', `${project} does not answer as a package index (PEP 691).`, {
-      remedy: 'Give the address of a simple index that answers in JSON as `--index`, or leave the option out.',
+      remedy: 'With `--index`, give a simple index that answers in JSON, or leave the option out.',
       cause: parsed.error,
     });
   }
@@ -208,7 +206,7 @@ async function addressOf(wheel: GpuWheel, index: string, signal: AbortSignal | u
       remedy: 'Name an index that has this file with `--index`.',
     });
   if (!URL.canParse(file.url, project)) {
-    throw new ReigniteError('NETWORK', `${project} gives an invalid address of ${wheel.file}: ${file.url}.`);
+    throw new ReigniteError('NETWORK', `${project} gives an invalid address for ${wheel.file}: ${file.url}.`);
   }
   return new URL(file.url, project).href;
 }
@@ -217,7 +215,7 @@ async function addressOf(wheel: GpuWheel, index: string, signal: AbortSignal | u
 function addressIn(index: string, path: string): string {
   const base = index.endsWith('/') ? index : `${index}/`;
   if (/^https?:/i.test(base) && URL.canParse(path, base)) return new URL(path, base).href;
-  throw new ReigniteError('USAGE', `The package index ${index} is not an address of HTTP or HTTPS.`, {
+  throw new ReigniteError('USAGE', `The package index ${index} is not an HTTP or HTTPS address.`, {
     remedy: `Give the whole address as \`--index\`, such as ${DEFAULT_INDEX}.`,
   });
 }

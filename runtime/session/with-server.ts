@@ -4,7 +4,11 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import { runFailure } from '../run/run-handle.ts';
 import { OwnerGone, openSession, type ServerSession, type SessionOptions } from './server-session.ts';
 
-type Options = SessionOptions & { readonly signal: AbortSignal };
+type Options = SessionOptions & {
+  readonly signal: AbortSignal;
+  /** How often `work` is started at most; after that, the loss of a server is an error. Default: without limit. */
+  readonly attempts?: number;
+};
 
 /**
  * Does `work` on a server with workers; again on another session when the command that ran the server goes away.
@@ -13,10 +17,10 @@ type Options = SessionOptions & { readonly signal: AbortSignal };
  * @throws The ReigniteError that ended the workflow; the signal's reason.
  */
 export async function withServer<Result>(
-  options: Options,
+  { attempts = Number.POSITIVE_INFINITY, ...options }: Options,
   work: (session: ServerSession) => Promise<Result>,
 ): Promise<Result> {
-  for (;;) {
+  for (let attempt = 1; ; attempt++) {
     const session = await openSession(options);
     try {
       options.signal.throwIfAborted();
@@ -24,7 +28,7 @@ export async function withServer<Result>(
     } catch (error) {
       options.signal.throwIfAborted();
       if (error instanceof WorkflowFailedError) throw runFailure(error);
-      if (!hasLostServer(session, error)) throw error;
+      if (attempt >= attempts || !hasLostServer(session, error)) throw error;
       options.onStep('The command that ran the server exited; this one takes over.');
     } finally {
       await session.close();

@@ -1,7 +1,7 @@
 import { cpus, totalmem } from 'node:os';
 import { z } from 'zod';
 import { packageVersion } from '../../config/package-files.ts';
-import { nvidiaAdapter } from '../../toolkit/onnx/provider/nvidia.ts';
+import { nvidiaAdapter, usedGpu } from '../../toolkit/onnx/provider/nvidia.ts';
 
 /** What a worker reports about itself to the Temporal server; visible to every user of that server. */
 export const WorkerFacts = z.object({
@@ -10,21 +10,28 @@ export const WorkerFacts = z.object({
   cores: z.int().min(1),
   memory: z.number().describe('GiB, rounded'),
   adapter: z.string().optional().describe('GPU, where the machine says'),
+  device: z.int().optional().describe('Number of the GPU, where the worker has one of its own'),
   scratch: z.boolean().optional().describe('Whether it fetches its files from object storage'),
 });
 export type WorkerFacts = z.infer<typeof WorkerFacts>;
 
 const START = 'reignite ';
 
-/** The facts of this process. @param isElsewhere - Whether it has none of the folders of its runs. */
-export function workerFacts(isElsewhere: boolean): WorkerFacts {
-  const { adapter } = nvidiaAdapter();
+/**
+ * The facts of this process.
+ *
+ * @param isElsewhere - Whether it has none of the folders of its runs.
+ * @param device - Number of the GPU, where it has one of its own.
+ */
+export function workerFacts(isElsewhere: boolean, device?: number): WorkerFacts {
+  const { adapter } = nvidiaAdapter(device === undefined ? undefined : usedGpu(device));
   return {
     reignite: packageVersion(),
     processor: cpus()[0]?.model.trim() || 'unknown',
     cores: Math.max(1, cpus().length),
     memory: Math.round(totalmem() / 2 ** 30),
     ...(adapter === undefined ? {} : { adapter }),
+    ...(device === undefined ? {} : { device }),
     ...(isElsewhere ? { scratch: true } : {}),
   };
 }

@@ -19,6 +19,8 @@ export const WorkerSettings = z.object({
   storage: StorageAddress.exactOptional(),
   /** Largest size of the fetched files, bytes, on a worker that has none of the folders of its runs. */
   scratchBytes: z.number().positive().exactOptional(),
+  /** Number of the GPU that CUDA uses, whatever the runs name. */
+  device: z.int().min(0).exactOptional(),
   /** Time that open activities have to finish when the worker has to stop, s; otherwise they are given back at once. */
   drainSeconds: z.number().min(0).exactOptional(),
   /**

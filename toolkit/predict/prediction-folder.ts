@@ -88,16 +88,10 @@ export class PredictionFolder {
   async lock(): Promise<FileLock> {
     await this.#refuseForeign();
     const made = await makeOutFolder(this.#own);
-    try {
-      const { lost, release } = await lockFile(join(this.#own, 'lock'), `The folder ${this.#out}`);
-      return { lost, release: () => release().then(() => this.#removeUnused(made)) };
-    } catch (error) {
-      if (!(error instanceof ReigniteError && error.code === 'FILE_LOCKED')) throw error;
-      throw new ReigniteError('RESULTS_IN_USE', error.message, {
-        cause: error,
-        remedy: 'Wait for the other command, or name another folder with `--out`.',
-      });
-    }
+    const { lost, release } = await lockFile(join(this.#own, 'lock'), `The folder ${this.#out}`, {
+      held: { code: 'RESULTS_IN_USE', remedy: 'Wait for the other command, or name another folder with `--out`.' },
+    });
+    return { lost, release: () => release().then(() => this.#removeUnused(made)) };
   }
 
   /**
@@ -262,7 +256,7 @@ export class PredictionFolder {
     if ((await this.#readClaim()) !== undefined) return;
     const summary = await statIfThere(join(this.#out, 'summary.json'));
     if (summary === undefined && !(await this.#holdsOutputs())) return;
-    const what = summary === undefined ? 'predictions without their settings' : 'results of something else';
+    const what = summary === undefined ? 'predictions without their settings' : 'results that predict did not write';
     throw new ReigniteError('PREDICTION_CONFLICT', `${this.#out} holds ${what}.`);
   }
 
@@ -298,7 +292,7 @@ export class PredictionFolder {
       'USAGE',
       `${this.#out} already contains ${name}, predicted from ${known.image}, not ${path}.`,
       {
-        remedy: 'Use another folder with `--out`, or rename it.',
+        remedy: 'Name another folder with `--out`, or rename the image.',
       },
     );
   }
@@ -444,7 +438,7 @@ async function tryWriting(path: string, image: string): Promise<void> {
     throw new ReigniteError(
       code === 'ENOSPC' ? 'NO_SPACE' : 'NOT_WRITABLE',
       `Nothing can be written into ${dirname(path)} (${code}).`,
-      { cause: error, remedy: 'Name a writable folder with `--out`.' },
+      { cause: error, remedy: 'Use `--out` to name a writable folder on a disk with free space.' },
     );
   } finally {
     await bestEffort(rm(probe, { force: true }), 'an empty probe file');

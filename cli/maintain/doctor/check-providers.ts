@@ -1,6 +1,7 @@
-import { adapterText, isRealGpu } from '../../../toolkit/onnx/provider/adapter.ts';
+import { type AdapterNames, adapterText, isRealGpu } from '../../../toolkit/onnx/provider/adapter.ts';
 import { type CudaObstacle, cudaObstacle } from '../../../toolkit/onnx/provider/cuda-obstacle.ts';
 import { errorClause } from '../../../toolkit/onnx/provider/error-clause.ts';
+import { visibleGpus } from '../../../toolkit/onnx/provider/nvidia.ts';
 import { type ProbedProvider, probeProvider } from '../../../toolkit/onnx/provider/probe.ts';
 import { ortVersion } from '../../../toolkit/onnx/session/engine.ts';
 import { PROVIDERS, type Provider } from '../../../toolkit/onnx/session/session.ts';
@@ -12,14 +13,32 @@ const REMEDIES: Readonly<Record<Provider, string>> = {
   webgpu: 'WebGPU needs a GPU with a Vulkan, Metal or Direct3D 12 driver. Without one, use cpu.',
 };
 
-/** Which execution providers really run a network here, and on what. */
-export async function checkProviders(): Promise<Finding[]> {
-  const obstacle = cudaObstacle();
+/** What the providers of a machine are looked up with. */
+export interface ProviderChecks {
+  readonly obstacle: CudaObstacle | undefined;
+  /** The GPUs that CUDA sees; undefined where they are not known. */
+  readonly gpus: readonly AdapterNames[] | undefined;
+  readonly probe: typeof probeProvider;
+}
+
+/**
+ * Which execution providers really run a network here, and on what; CUDA on each of its GPUs.
+ *
+ * @param checks - For tests.
+ */
+export async function checkProviders(checks: Partial<ProviderChecks> = {}): Promise<Finding[]> {
+  const { obstacle, gpus, probe } = { obstacle: cudaObstacle(), gpus: visibleGpus(), probe: probeProvider, ...checks };
+  const onCuda = async (device: number, names?: AdapterNames): Promise<Probed> => {
+    if (obstacle !== undefined) return { provider: 'cuda', error: obstacle.reason };
+    const probed = await probe('cuda', device);
+    return names === undefined ? { provider: 'cuda', ...probed } : { provider: 'cuda', ...names, ...probed, device };
+  };
+  const several = obstacle === undefined && gpus !== undefined && gpus.length > 1 ? gpus : undefined;
   const probed = await Promise.all(
-    PROVIDERS.map(async (provider) => ({
-      provider,
-      ...(provider === 'cuda' && obstacle !== undefined ? { error: obstacle.reason } : await probeProvider(provider)),
-    })),
+    PROVIDERS.flatMap((provider): readonly Promise<Probed>[] => {
+      if (provider !== 'cuda') return [probe(provider).then((each) => ({ provider, ...each }))];
+      return several?.map((names, device) => onCuda(device, names)) ?? [onCuda(0)];
+    }),
   );
   return [...probed.map((each) => findingOf(each, obstacle)), automatic(probed)];
 }
@@ -37,15 +56,21 @@ export function lineOf({ status, name, detail, remedy }: Finding): string {
   return remedy === undefined ? line : `${line}\n${' '.repeat(25)}${remedy}`;
 }
 
-type Probed = ProbedProvider & { readonly provider: Provider };
+interface Probed extends ProbedProvider {
+  readonly provider: Provider;
+  /** Number of the GPU, where there are several. */
+  readonly device?: number;
+}
 
-function findingOf({ provider, error, ...names }: Probed, obstacle: CudaObstacle | undefined): Finding {
+function findingOf({ provider, error, device, ...names }: Probed, obstacle: CudaObstacle | undefined): Finding {
   const name = `ONNX Runtime ${provider}`;
+  const gpu = device === undefined ? '' : `GPU ${device}, `;
   if (error !== undefined) {
     const remedy = (provider === 'cuda' ? obstacle?.remedy : undefined) ?? REMEDIES[provider];
-    return { name, status: provider === 'cpu' ? 'fail' : 'warn', detail: errorClause(error), remedy };
+    const which = device === undefined ? '' : `${gpu}${adapterText(names)}: `;
+    return { name, status: provider === 'cpu' ? 'fail' : 'warn', detail: `${which}${errorClause(error)}`, remedy };
   }
-  const on = provider === 'cpu' ? '' : ` on ${adapterText(names)}`;
+  const on = provider === 'cpu' ? '' : ` on ${gpu}${adapterText(names)}`;
   const precision = provider === 'cuda' ? '; full float32, TensorFloat-32 is switched off' : '';
   const detail = `${ortVersion()} runs${on}${precision}`;
   if (provider !== 'webgpu' || isRealGpu(names)) return { name, status: 'pass', detail };

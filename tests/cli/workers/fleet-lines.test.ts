@@ -22,10 +22,12 @@ const waits = { workflow: 'w', activity: 'inferRoi', queue: 'inference', attempt
 describe('workerRows', () => {
   it('says who serves what, on what, and since when', () => {
     const gpu = { ...IDLE, facts: { ...FACTS, adapter: 'NVIDIA H200', scratch: true }, busy: 1 };
+    const second = { ...gpu, facts: { ...gpu.facts, device: 1 } };
     const old = { ...IDLE, facts: undefined, state: 'silent', since: '2026-11-26T12:00:00Z' } as const;
-    const rows = workerRows([gpu, IDLE, old], NOW).map((row) => row.replaceAll(/ {2,}/g, ' | '));
+    const rows = workerRows([gpu, second, IDLE, old], NOW).map((row) => row.replaceAll(/ {2,}/g, ' | '));
     expect(rows).toEqual([
       'inference | gpu01 7 | reignite 0.1.0 | NVIDIA H200 | 41.5 of 64 GiB free | works on 1 | since 45 min | fetches from storage',
+      'inference | gpu01 7 | reignite 0.1.0 | GPU 1: NVIDIA H200 | 41.5 of 64 GiB free | works on 1 | since 45 min | fetches from storage',
       'inference | gpu01 7 | reignite 0.1.0 | 8 cores | 41.5 of 64 GiB free | idle | since 45 min',
       'inference | gpu01 7 | reignite ? | silent | since 3 d',
     ]);

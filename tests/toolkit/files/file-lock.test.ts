@@ -12,6 +12,8 @@ describe('lockFile', () => {
     const second = lockFile(path, 'a');
     await expect(second).rejects.toMatchObject({ code: 'FILE_LOCKED', retryable: true, retryAfterMs: 5_000 });
     await expect(second).rejects.toThrow(`a is being written by process ${process.pid} on `);
+    const held = { code: 'RESULTS_IN_USE', remedy: 'Wait for it.' } as const;
+    await expect(lockFile(path, 'a', { held })).rejects.toMatchObject({ ...held, retryAfterMs: undefined });
     await lock.release();
     await (await lockFile(path, 'a')).release();
     expect(await readdir(folder)).toEqual([]);

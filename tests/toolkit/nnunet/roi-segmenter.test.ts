@@ -49,6 +49,16 @@ describe('createRoiSegmenter', () => {
     expect(result.peakRssBytes).toBeGreaterThan(1e7);
   });
 
+  it('uses the GPU of its worker whatever the job names', async () => {
+    const job = await tinyJob('a', 40, 40, 32);
+    const placed = createRoiSegmenter({}, startSegmenterThread, { device: 62 });
+    await expect(placed.segment({ ...job, provider: 'auto', device: 61 })).rejects.toMatchObject({
+      code: 'PROVIDER_UNAVAILABLE',
+      message: expect.stringContaining('GPU 62'),
+    });
+    await placed.close();
+  });
+
   it('leaves the event loop free', async () => {
     const job = await tinyJob('a', 400, 300, 64);
     await segmenter.probe(job);

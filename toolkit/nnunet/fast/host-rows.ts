@@ -1,10 +1,8 @@
 import type { FoldNetworks } from '../networks/open-networks.ts';
-import { accumulateTile, addNormalisedRow, WeightSums } from '../sliding-window/accumulate-tiles.ts';
-import { type DecideRow, rowDecider } from '../sliding-window/decide-row.ts';
-import { writeDecidedRows } from '../sliding-window/decided-rows.ts';
 import type { PartialRoi } from '../sliding-window/partial-roi.ts';
 import { PassesAhead } from '../sliding-window/passes-ahead.ts';
 import type { BeforeTile, ImagePass } from '../sliding-window/segment-roi.ts';
+import { TileBand } from '../sliding-window/tile-band.ts';
 import { finishedRows } from '../sliding-window/tile-grid.ts';
 import type { TiledRoi } from '../sliding-window/tiled-roi.ts';
 import { carryFile, passesBefore } from './rows-done.ts';
@@ -19,22 +17,14 @@ export class HostRows implements ImagePass {
   readonly #networks: FoldNetworks;
   readonly #partial: PartialRoi;
   readonly #beforeTile: BeforeTile;
-  readonly #accumulator: Float32Array;
-  readonly #weightSums: WeightSums;
-  readonly #decideRow: DecideRow;
-  /** Floats of one row of the accumulator. */
-  readonly #stride: number;
+  readonly #band: TileBand;
 
   constructor(roi: TiledRoi, networks: FoldNetworks, partial: PartialRoi, beforeTile: BeforeTile) {
-    const { patch, padded } = roi.grid;
     this.#roi = roi;
     this.#networks = networks;
     this.#partial = partial;
     this.#beforeTile = beforeTile;
-    this.#stride = padded.width * networks.classes;
-    this.#accumulator = new Float32Array(patch.height * this.#stride);
-    this.#weightSums = new WeightSums(roi.grid);
-    this.#decideRow = rowDecider(networks.method.decision, networks.classes);
+    this.#band = new TileBand(roi, networks, partial);
   }
 
   async run(): Promise<void> {
@@ -42,7 +32,7 @@ export class HostRows implements ImagePass {
     const passes = new PassesAhead(this.#roi, this.#networks, this.#stepsFrom(this.#partial.next.row));
     try {
       for (let { row } = this.#partial.next; row < grid.rows.length; row++) {
-        this.#startBand(row);
+        this.#band.start(row, carryFile(row - 1));
         await this.#addRow(row, passes);
         this.#finish(row);
       }
@@ -58,7 +48,7 @@ export class HostRows implements ImagePass {
       for (const left of tiles) {
         this.#beforeTile({ row, fold }, done++);
         const buffers = await passes.next();
-        accumulateTile(this.#accumulator, this.#roi.grid, this.#networks.classes, left, buffers.output);
+        this.#band.add(left, buffers.output);
         passes.giveBack(buffers);
       }
     }
@@ -70,32 +60,17 @@ export class HostRows implements ImagePass {
     }
   }
 
-  /** Fills the accumulator with what earlier tile rows left of it, and zeros. */
-  #startBand(row: number): void {
-    const carried = row === 0 ? 0 : this.#unfinishedAfter(row - 1) * this.#stride;
-    if (carried > 0) this.#partial.readFloats(carryFile(row - 1), 0, this.#accumulator.subarray(0, carried));
-    this.#accumulator.fill(0, carried);
-  }
-
   #finish(row: number): void {
-    const { grid } = this.#roi;
-    const { from, to } = finishedRows(grid, row);
-    if (this.#unfinishedAfter(row) > 0) {
-      this.#partial.writeFloats(carryFile(row), this.#accumulator.subarray((to - from) * this.#stride));
-    }
-    const { classes, folds } = this.#networks;
-    const zeros = new Float32Array(this.#stride);
-    const first = grid.offset.x * classes;
-    writeDecidedRows(this.#roi, row, this.#partial, (y, labels, margins) => {
-      const total = this.#accumulator.subarray((y - from) * this.#stride, (y - from + 1) * this.#stride);
-      addNormalisedRow(total, this.#weightSums.ofRow(y), classes, zeros);
-      return this.#decideRow(total.subarray(first, first + labels.length * classes), folds, labels, margins);
+    this.#band.carryOver(row, carryFile(row));
+    const { stride } = this.#band;
+    const { from } = finishedRows(this.#roi.grid, row);
+    const finished = this.#band.finished(row);
+    const zeros = new Float32Array(stride);
+    this.#band.decide(row, (y) => {
+      const total = finished.subarray((y - from) * stride, (y - from + 1) * stride);
+      this.#band.normalise(y, total, zeros);
+      return total;
     });
     this.#partial.commit({ row: row + 1, fold: 0 }, row > 0 ? [carryFile(row - 1)] : []);
-  }
-
-  #unfinishedAfter(row: number): number {
-    const { from, to } = finishedRows(this.#roi.grid, row);
-    return this.#roi.grid.patch.height - (to - from);
   }
 }

@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import { ReigniteError } from '../../errors.ts';
+import type { FixedGpu } from '../../onnx/session/session.ts';
 import type { SlideJob, SlideProgress, SlideResult } from '../../slide/predict/slide-job.ts';
 import { type AskOptions, InferenceThread } from '../../threads/inference-thread.ts';
 import { startThread } from '../../threads/start-thread.ts';
@@ -41,25 +42,27 @@ export interface SlideSegmenter {
  *
  * @param defaults - For jobs that do not name provider or threads themselves.
  * @param start - How the thread is started; for tests.
+ * @param fixed - For all jobs, whatever they name.
  */
 export function createRoiSegmenter(
   defaults: EnsembleOptions = {},
   start = startSegmenterThread,
+  fixed: FixedGpu = {},
 ): RoiSegmenter & SlideSegmenter {
   const thread = new InferenceThread<SegmenterRequest, SegmenterAnswer, RoiProgress>(start, whatItDid);
   return {
     async segment(job, options) {
-      const answer = await thread.ask({ kind: 'segment', job: { ...defaults, ...job } }, options);
+      const answer = await thread.ask({ kind: 'segment', job: { ...defaults, ...job, ...fixed } }, options);
       if (answer.kind === 'segmented') return answer.result;
       throw new ReigniteError('INTERNAL', `The inference thread answered ${answer.kind} to segment.`);
     },
     async segmentSlide(job, options) {
-      const answer = await thread.ask({ kind: 'slide', job: { ...defaults, ...job } }, options);
+      const answer = await thread.ask({ kind: 'slide', job: { ...defaults, ...job, ...fixed } }, options);
       if (answer.kind === 'segmented') return answer.result;
       throw new ReigniteError('INTERNAL', `The inference thread answered ${answer.kind} to slide.`);
     },
     async probe(job, options) {
-      const answer = await thread.ask({ kind: 'probe', job: { ...defaults, ...job } }, options);
+      const answer = await thread.ask({ kind: 'probe', job: { ...defaults, ...job, ...fixed } }, options);
       if (answer.kind === 'probed') return answer.engine;
       throw new ReigniteError('INTERNAL', `The inference thread answered ${answer.kind} to probe.`);
     },

@@ -1,11 +1,9 @@
 import type { FoldNetworks } from '../networks/open-networks.ts';
-import { accumulateTile, addNormalisedRow, WeightSums } from './accumulate-tiles.ts';
-import { type DecideRow, rowDecider } from './decide-row.ts';
-import { writeDecidedRows } from './decided-rows.ts';
 import type { PartialRoi } from './partial-roi.ts';
 import { PassesAhead } from './passes-ahead.ts';
 import type { RoiStep } from './roi-job.ts';
 import { stepAfter } from './step-order.ts';
+import { TileBand } from './tile-band.ts';
 import { finishedRows } from './tile-grid.ts';
 import type { TiledRoi } from './tiled-roi.ts';
 
@@ -15,7 +13,7 @@ const ROWS_AT_ONCE = 16;
 /**
  * Predicts an image tile row by tile row and fold by fold, in the order of sums of nnU-Net, in little memory.
  *
- * In memory lies one accumulator: the rows of the current tile row, for one fold. Rows that a later tile row adds to
+ * In memory are the sums of one tile row, for one fold. Rows that a later tile row adds to
  * are carried over in a file (`carry-<row>-<fold>`), the sum of the folds' outputs in another
  * (`ensemble-<row>-<fold>`). Both are rewritten every time, never updated in place, so that a step done twice does not
  * add twice.
@@ -28,11 +26,7 @@ export class SlidingWindowEnsemble {
   readonly #networks: FoldNetworks;
   readonly #partial: PartialRoi;
   readonly #beforeTile: (step: RoiStep, index: number) => void;
-  readonly #accumulator: Float32Array;
-  readonly #weightSums: WeightSums;
-  readonly #decideRow: DecideRow;
-  /** Floats of one row of the accumulator. */
-  readonly #stride: number;
+  readonly #band: TileBand;
 
   /**
    * @param beforeTile - Called before every tile is awaited with its place in its step; what it throws ends the
@@ -44,15 +38,11 @@ export class SlidingWindowEnsemble {
     partial: PartialRoi,
     beforeTile: (step: RoiStep, index: number) => void,
   ) {
-    const { patch, padded } = roi.grid;
     this.#roi = roi;
     this.#networks = networks;
     this.#partial = partial;
     this.#beforeTile = beforeTile;
-    this.#stride = padded.width * networks.classes;
-    this.#accumulator = new Float32Array(patch.height * this.#stride);
-    this.#weightSums = new WeightSums(roi.grid);
-    this.#decideRow = rowDecider(networks.method.decision, networks.classes);
+    this.#band = new TileBand(roi, networks, partial);
   }
 
   /** Does every step that is not done and commits each. */
@@ -61,11 +51,11 @@ export class SlidingWindowEnsemble {
     try {
       while (this.#partial.next.row < this.#roi.grid.rows.length) {
         const step = this.#partial.next;
-        this.#startBand(step);
+        this.#band.start(step.row, carryFile(step.row - 1, step.fold));
         for (const [index, left] of (this.#roi.tiles[step.row] ?? []).entries()) {
           this.#beforeTile(step, index);
           const buffers = await passes.next();
-          accumulateTile(this.#accumulator, this.#roi.grid, this.#networks.classes, left, buffers.output);
+          this.#band.add(left, buffers.output);
           passes.giveBack(buffers);
         }
         this.#finish(step);
@@ -85,64 +75,32 @@ export class SlidingWindowEnsemble {
     this.#partial.commit(stepAfter(step, this.#roi.grid.rows.length, this.#networks.folds), superseded);
   }
 
-  /** Fills the accumulator with what earlier tile rows left of it, and zeros. */
-  #startBand({ row, fold }: RoiStep): void {
-    const carried = row === 0 ? 0 : this.#unfinishedAfter(row - 1) * this.#stride;
-    if (carried > 0) this.#partial.readFloats(carryFile(row - 1, fold), 0, this.#accumulator.subarray(0, carried));
-    this.#accumulator.fill(0, carried);
-  }
-
-  /** Writes the accumulator's unfinished rows for the next tile row. Returns the files that this replaces. */
+  /** Writes the unfinished rows for the next tile row. Returns the files that this replaces. */
   #carryOver({ row, fold }: RoiStep): readonly string[] {
-    const { from, to } = finishedRows(this.#roi.grid, row);
-    if (this.#unfinishedAfter(row) > 0) {
-      this.#partial.writeFloats(carryFile(row, fold), this.#accumulator.subarray((to - from) * this.#stride));
-    }
+    this.#band.carryOver(row, carryFile(row, fold));
     return row > 0 ? [carryFile(row - 1, fold)] : [];
   }
 
-  /**
-   * Adds the accumulator's finished rows to the ensemble; with the last fold, decides them. Returns the files it
-   * replaces.
-   */
+  /** Adds the finished rows to the ensemble; with the last fold, decides them. Returns the files it replaces. */
   #finishRows({ row, fold }: RoiStep): readonly string[] {
     const { from, to } = finishedRows(this.#roi.grid, row);
-    const finished = this.#accumulator.subarray(0, (to - from) * this.#stride);
+    const { stride } = this.#band;
+    const finished = this.#band.finished(row);
+    const rowAt = (y: number) => finished.subarray((y - from) * stride, (y - from + 1) * stride);
     const replaced = fold > 0 ? [ensembleFile(row, fold - 1)] : [];
-    const before = new Float32Array(ROWS_AT_ONCE * this.#stride);
+    const before = new Float32Array(ROWS_AT_ONCE * stride);
     for (let y = from; y < to; y += ROWS_AT_ONCE) {
       const rows = Math.min(ROWS_AT_ONCE, to - y);
       for (const file of replaced) {
-        this.#partial.readFloats(file, (y - from) * this.#stride, before.subarray(0, rows * this.#stride));
+        this.#partial.readFloats(file, (y - from) * stride, before.subarray(0, rows * stride));
       }
       for (let k = 0; k < rows; k++) {
-        const sums = this.#weightSums.ofRow(y + k);
-        addNormalisedRow(this.#rowOf(finished, y + k - from), sums, this.#networks.classes, this.#rowOf(before, k));
+        this.#band.normalise(y + k, rowAt(y + k), before.subarray(k * stride, (k + 1) * stride));
       }
     }
-    if (fold === this.#networks.folds - 1) this.#decide(row, finished);
+    if (fold === this.#networks.folds - 1) this.#band.decide(row, rowAt);
     else this.#partial.writeFloats(ensembleFile(row, fold), finished);
     return replaced;
-  }
-
-  #decide(row: number, total: Float32Array): void {
-    const { offset } = this.#roi.grid;
-    const { classes, folds } = this.#networks;
-    const { from } = finishedRows(this.#roi.grid, row);
-    const first = offset.x * classes;
-    writeDecidedRows(this.#roi, row, this.#partial, (y, labels, margins) => {
-      const sums = this.#rowOf(total, y - from).subarray(first, first + labels.length * classes);
-      return this.#decideRow(sums, folds, labels, margins);
-    });
-  }
-
-  #rowOf(rows: Float32Array, index: number): Float32Array {
-    return rows.subarray(index * this.#stride, (index + 1) * this.#stride);
-  }
-
-  #unfinishedAfter(row: number): number {
-    const { from, to } = finishedRows(this.#roi.grid, row);
-    return this.#roi.grid.patch.height - (to - from);
   }
 }
 

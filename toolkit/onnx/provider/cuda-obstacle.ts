@@ -1,5 +1,6 @@
+import { type AdapterNames, adapterText } from './adapter.ts';
 import { cudaLibrary, type NeededLibraries, neededBy } from './cuda-files.ts';
-import { nvidiaAdapter } from './nvidia.ts';
+import { nvidiaAdapter, visibleGpus } from './nvidia.ts';
 
 /** Oldest Linux driver that serves a major version of CUDA. @see https://docs.nvidia.com/deploy/cuda-compatibility/ */
 const OLDEST_DRIVER: Readonly<Record<number, number>> = { 12: 525, 13: 580 };
@@ -19,6 +20,10 @@ export interface CudaSurroundings {
   readonly driver?: string | undefined;
   /** Of the provider's library; missing where that is not installed. */
   readonly needs?: NeededLibraries | undefined;
+  /** The GPUs that CUDA sees, by their numbers; missing where they are not known. */
+  readonly gpus?: readonly AdapterNames[] | undefined;
+  /** Number of the GPU that is wanted. Default 0. */
+  readonly device?: number;
 }
 
 const INSTALL = 'Run `npx reignite gpu install`.';
@@ -29,7 +34,8 @@ const INSTALL = 'Run `npx reignite gpu install`.';
  *
  * @returns Undefined where nothing is missing.
  */
-export function cudaObstacle({ driver, needs }: CudaSurroundings = surroundings()): CudaObstacle | undefined {
+export function cudaObstacle(found: CudaSurroundings = surroundings(0)): CudaObstacle | undefined {
+  const { driver, needs, gpus, device = 0 } = found;
   if (driver === undefined) {
     return {
       reason: 'no NVIDIA driver was found',
@@ -44,12 +50,34 @@ export function cudaObstacle({ driver, needs }: CudaSurroundings = surroundings(
       remedy: `Install NVIDIA driver ${oldest} or later.`,
     };
   }
+  if (gpus !== undefined && device >= gpus.length) return missingGpu(device, gpus);
   if (needs === undefined) return { reason: 'the CUDA provider is not installed', remedy: INSTALL };
   if (needs.missing.length === 0) return undefined;
   return { reason: `the loader does not find ${needs.missing.join(', ')}`, remedy: INSTALL };
 }
 
-function surroundings(): CudaSurroundings {
+/** As {@link cudaObstacle}, for the GPU with this number. */
+export function cudaObstacleOn(device: number): CudaObstacle | undefined {
+  return cudaObstacle(surroundings(device));
+}
+
+function missingGpu(device: number, gpus: readonly AdapterNames[]): CudaObstacle {
+  const [first, ...others] = gpus;
+  if (first === undefined) {
+    return {
+      reason: 'CUDA_VISIBLE_DEVICES leaves no GPU',
+      remedy: 'Set CUDA_VISIBLE_DEVICES to numbers that `nvidia-smi` lists, or remove it.',
+    };
+  }
+  const only = others.length === 0 ? `GPU 0 (${adapterText(first)})` : `GPUs 0 to ${others.length}`;
+  return {
+    reason: `there is no GPU ${device}, only ${only}`,
+    remedy: 'Name a GPU that `npx reignite doctor` lists.',
+  };
+}
+
+function surroundings(device: number): CudaSurroundings {
   const library = cudaLibrary();
-  return { driver: nvidiaAdapter().driver, needs: library === undefined ? undefined : neededBy(library) };
+  const needs = library === undefined ? undefined : neededBy(library);
+  return { driver: nvidiaAdapter().driver, needs, gpus: visibleGpus(), device };
 }

@@ -40,6 +40,25 @@ export function usedGpu(device = 0, environment: NodeJS.ProcessEnv = process.env
   return { device, visible: environment['CUDA_VISIBLE_DEVICES'] };
 }
 
+/**
+ * The GPUs that CUDA sees, in the order of their numbers.
+ *
+ * @param lines - As {@link parseAdapters} takes them. Default: what `nvidia-smi` prints here.
+ * @param folder - For tests.
+ * @returns Undefined where that is not known: without an answer, and where parts of a GPU (MIG) are visible.
+ */
+export function visibleGpus(
+  environment: NodeJS.ProcessEnv = process.env,
+  lines = answer(),
+  folder = KERNEL_MODULE,
+): readonly AdapterNames[] | undefined {
+  const { visible } = usedGpu(0, environment);
+  const told = parseGpus(lines);
+  const gpus = told.length > 0 ? told : kernelModuleGpus(folder);
+  const hasParts = visible?.split(',').some((entry) => entry.trim().startsWith('MIG')) ?? false;
+  return gpus.length === 0 || hasParts ? undefined : visibleOf(gpus, visible).map((gpu) => namesOf([gpu]));
+}
+
 interface Gpu {
   readonly name: string;
   readonly version?: string;
@@ -84,12 +103,15 @@ function visibleOf(gpus: readonly Gpu[], visible: string | undefined): readonly 
  * @param used - As {@link nvidiaAdapter} takes it.
  */
 export function parseAdapters(lines: string, used?: UsedGpu): AdapterNames {
-  const rows = chosenOf(parseGpus(lines), used);
-  if (rows.length === 0) return {};
-  const names = rows.map(({ name, mebibytes }) =>
+  return namesOf(chosenOf(parseGpus(lines), used));
+}
+
+function namesOf(gpus: readonly Gpu[]): AdapterNames {
+  if (gpus.length === 0) return {};
+  const names = gpus.map(({ name, mebibytes }) =>
     mebibytes === undefined ? name : `${name} (${(mebibytes / MIB_PER_GIB).toFixed(1)} GiB)`,
   );
-  return { adapter: joined(names), driver: joined(rows.flatMap(({ version }) => version ?? [])) };
+  return { adapter: joined(names), driver: joined(gpus.flatMap(({ version }) => version ?? [])) };
 }
 
 function joined(values: readonly string[]): string {
@@ -118,17 +140,26 @@ export function nvidiaMemory(used: UsedGpu): number | undefined {
  * @param used - As {@link nvidiaAdapter} takes it.
  */
 export function kernelModule(folder = KERNEL_MODULE, used?: UsedGpu): AdapterNames {
-  const version = / Kernel Module (?:for \S+ )?\s*([\d.]+)/.exec(textOf(join(folder, 'version')))?.[1];
+  const version = kernelModuleVersion(folder);
   if (version === undefined) return {};
+  const names = chosenOf(kernelModuleGpus(folder), used).map(({ name }) => name);
+  return { ...(names.length > 0 && { adapter: joined(names) }), driver: version };
+}
+
+function kernelModuleVersion(folder: string): string | undefined {
+  return / Kernel Module (?:for \S+ )?\s*([\d.]+)/.exec(textOf(join(folder, 'version')))?.[1];
+}
+
+function kernelModuleGpus(folder: string): readonly Gpu[] {
+  const version = kernelModuleVersion(folder);
+  if (version === undefined) return [];
   // Folders are named by their place on the PCI bus.
-  const gpus = [...namesIn(join(folder, 'gpus'))].sort().flatMap((bus) => {
+  return [...namesIn(join(folder, 'gpus'))].sort().flatMap((bus) => {
     const text = textOf(join(folder, 'gpus', bus, 'information'));
     const name = /^Model:\s*(.+?)\s*$/m.exec(text)?.[1];
     const uuid = /^GPU UUID:\s*(\S+)/m.exec(text)?.[1];
-    return name === undefined ? [] : [{ name, ...(uuid !== undefined && { uuid }) }];
+    return name === undefined ? [] : [{ name, version, ...(uuid !== undefined && { uuid }) }];
   });
-  const names = chosenOf(gpus, used).map(({ name }) => name);
-  return { ...(names.length > 0 && { adapter: joined(names) }), driver: version };
 }
 
 function ask(): string {

@@ -1,6 +1,6 @@
 // Runs a network of one operator on one execution provider and reports the outcome to its parent: drivers write to
 // stderr as they like, and one that crashes takes only this process with it.
-// Argument: the provider.
+// Arguments: the provider, the number of the GPU.
 import { readFileSync } from 'node:fs';
 import { Tensor } from 'onnxruntime-node';
 import { z } from 'zod';
@@ -22,7 +22,9 @@ process.disconnect?.();
 
 async function attempt(): Promise<string | null> {
   try {
-    const session = await createSession(await encodeModel(probeGraph()), z.enum(PROVIDERS).parse(process.argv[2]), 1);
+    const [provider, device] = process.argv.slice(2);
+    const model = await encodeModel(probeGraph());
+    const session = await createSession(model, z.enum(PROVIDERS).parse(provider), 1, Number(device));
     const length = SHAPE.reduce((product, axis) => product * axis, 1);
     await session.run({ input: new Tensor('float32', new Float32Array(length), SHAPE) });
     await session.release();

@@ -28,11 +28,13 @@ export interface ProbedProvider extends AdapterNames {
 /**
  * Runs a network of one operator on a provider, in a process of its own: drivers may crash, and what the Vulkan loader
  * writes names the adapter.
+ *
+ * @param device - Number of the GPU, for CUDA.
  */
-export async function probeProvider(provider: Provider): Promise<ProbedProvider> {
-  const { error, libraries, log } = await runProbe(provider);
+export async function probeProvider(provider: Provider, device = 0): Promise<ProbedProvider> {
+  const { error, libraries, log } = await runProbe(provider, device);
   if (error !== null) return { error };
-  if (provider === 'cuda') return nvidiaAdapter(usedGpu());
+  if (provider === 'cuda') return nvidiaAdapter(usedGpu(device));
   return provider === 'webgpu' ? webgpuNames(log, libraries) : {};
 }
 
@@ -62,8 +64,8 @@ function metalAdapter(): AdapterNames {
   }
 }
 
-function runProbe(provider: Provider): Promise<ProbeAnswer & { readonly log: string }> {
-  const child = fork(compiledFile('toolkit/onnx/provider/probe-process.ts'), [provider], {
+function runProbe(provider: Provider, device: number): Promise<ProbeAnswer & { readonly log: string }> {
+  const child = fork(compiledFile('toolkit/onnx/provider/probe-process.ts'), [provider, String(device)], {
     execArgv: [],
     env: { ...(provider === 'cuda' ? cudaEnvironment() : process.env), VK_LOADER_DEBUG: 'all' },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

@@ -8,7 +8,7 @@ import { encodeModel } from '../file/write-model.ts';
 import { withWinograd } from '../graph/winograd.ts';
 import { type AdapterNames, adapterText, isRealGpu } from '../provider/adapter.ts';
 import { areLibrariesSearched, cudaEnvironment } from '../provider/cuda-files.ts';
-import { cudaObstacle } from '../provider/cuda-obstacle.ts';
+import { cudaObstacle, cudaObstacleOn } from '../provider/cuda-obstacle.ts';
 import { errorClause } from '../provider/error-clause.ts';
 import { adapterOf, webgpuAdapter } from '../provider/probe.ts';
 import { createSession } from './create-session.ts';
@@ -44,6 +44,9 @@ export interface SessionOptions {
    */
   readonly device?: number;
 }
+
+/** The GPU of a worker that has one of its own. */
+export type FixedGpu = Pick<SessionOptions, 'device'>;
 
 /** An ONNX model ready to run. */
 export interface OpenedSession extends AdapterNames {
@@ -95,8 +98,9 @@ async function openNamed(path: string, options: SessionOptions): Promise<Inferen
   } catch (cause) {
     const reason = errorClause(cause);
     const remedy =
-      'Set `inference.deviceId` to a number that `nvidia-smi` lists, or to 0 to have the provider chosen without it.';
-    const message = `GPU ${options.device}, which \`inference.deviceId\` names, cannot be used: ${reason}.`;
+      'Set `inference.deviceId`, or `--device` of the worker, to a GPU that `npx reignite doctor` lists, or to 0 to have ' +
+      'the provider chosen without it.';
+    const message = `GPU ${options.device}, which \`inference.deviceId\` or \`--device\` names, cannot be used: ${reason}.`;
     throw new ReigniteError('PROVIDER_UNAVAILABLE', message, { cause, remedy });
   }
 }
@@ -163,7 +167,7 @@ async function openOn(
   provider: Provider,
   { threads, device = 0 }: SessionOptions,
 ): Promise<InferenceSession> {
-  const obstacle = provider === 'cuda' ? cudaObstacle() : undefined;
+  const obstacle = provider === 'cuda' ? cudaObstacleOn(device) : undefined;
   if (obstacle !== undefined) {
     const { reason, remedy } = obstacle;
     throw new ReigniteError('PROVIDER_UNAVAILABLE', unavailable(provider, reason), { remedy });

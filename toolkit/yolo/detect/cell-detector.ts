@@ -1,5 +1,5 @@
 import { ReigniteError } from '../../errors.ts';
-import type { SessionOptions } from '../../onnx/session/session.ts';
+import type { FixedGpu, SessionOptions } from '../../onnx/session/session.ts';
 import type {
   SelectedSlideCells,
   SelectSlideCellsJob,
@@ -48,18 +48,19 @@ export interface SlideDetector {
  * next. One detector per process is enough: it uses every core it is given.
  *
  * @param defaults - For jobs that do not name provider or threads themselves.
+ * @param fixed - For all jobs, whatever they name.
  */
-export function createCellDetector(defaults: SessionOptions = {}): CellDetector & SlideDetector {
+export function createCellDetector(defaults: SessionOptions = {}, fixed: FixedGpu = {}): CellDetector & SlideDetector {
   const start = () => startThread('toolkit/yolo/detect/cell-detector-thread.ts');
   const thread = new InferenceThread<DetectorRequest, DetectorAnswer, DetectionProgress>(start, whatItDid);
   return {
     async detect(job, options) {
-      const answer = await thread.ask({ kind: 'detect', job: { ...defaults, ...job } }, options);
+      const answer = await thread.ask({ kind: 'detect', job: { ...defaults, ...job, ...fixed } }, options);
       if (answer.kind === 'detected') return answer.result;
       throw new ReigniteError('INTERNAL', `The inference thread answered ${answer.kind} to detect.`);
     },
     async detectSlide(job, options) {
-      const answer = await thread.ask({ kind: 'slide', job: { ...defaults, ...job } }, options);
+      const answer = await thread.ask({ kind: 'slide', job: { ...defaults, ...job, ...fixed } }, options);
       if (answer.kind === 'detected-slide') return answer.result;
       throw new ReigniteError('INTERNAL', `The inference thread answered ${answer.kind} to slide.`);
     },
@@ -69,7 +70,7 @@ export function createCellDetector(defaults: SessionOptions = {}): CellDetector 
       throw new ReigniteError('INTERNAL', `The inference thread answered ${answer.kind} to select-slide-cells.`);
     },
     async probe(job, options) {
-      const answer = await thread.ask({ kind: 'probe', job: { ...defaults, ...job } }, options);
+      const answer = await thread.ask({ kind: 'probe', job: { ...defaults, ...job, ...fixed } }, options);
       if (answer.kind === 'probed') return answer.engine;
       throw new ReigniteError('INTERNAL', `The inference thread answered ${answer.kind} to probe.`);
     },

@@ -5,7 +5,13 @@ import { adapterText, isRealGpu } from '../../../../toolkit/onnx/provider/adapte
 import { parseLdd } from '../../../../toolkit/onnx/provider/cuda-files.ts';
 import { cudaObstacle } from '../../../../toolkit/onnx/provider/cuda-obstacle.ts';
 import { errorClause } from '../../../../toolkit/onnx/provider/error-clause.ts';
-import { kernelModule, parseAdapters, parseMemory, usedGpu } from '../../../../toolkit/onnx/provider/nvidia.ts';
+import {
+  kernelModule,
+  parseAdapters,
+  parseMemory,
+  usedGpu,
+  visibleGpus,
+} from '../../../../toolkit/onnx/provider/nvidia.ts';
 import { hasVulkanDriver, parseLoaderLog, vulkanDriver } from '../../../../toolkit/onnx/provider/vulkan-adapter.ts';
 import { temporaryFolder } from '../../../support/in-temporary-folder.ts';
 
@@ -102,6 +108,22 @@ describe('NVIDIA', () => {
       expect(parseAdapters(lines, used).adapter).toBe(`${large} and ${small} and NVIDIA GB10`);
       expect(parseMemory(lines, used)).toBe(15360 * 2 ** 20);
     });
+
+    it.each([
+      [undefined, [large, small, 'NVIDIA GB10']],
+      ['1, 0', [small, large]],
+      ['GPU-7a8b,9,0', ['NVIDIA GB10']],
+      ['', []],
+    ])('are listed as CUDA numbers them, of %s', (visible, names) => {
+      const environment = visible === undefined ? {} : { CUDA_VISIBLE_DEVICES: visible };
+      const gpus = visibleGpus(environment, lines);
+      expect(gpus?.map(({ adapter }) => adapter)).toEqual(names);
+    });
+
+    it('are not known without an answer, and where parts of a GPU are visible', async () => {
+      expect(visibleGpus({ CUDA_VISIBLE_DEVICES: 'MIG-1' }, lines)).toBeUndefined();
+      expect(visibleGpus({}, 'failed', await temporaryFolder())).toBeUndefined();
+    });
   });
 
   it.each([
@@ -139,6 +161,24 @@ describe('what keeps CUDA from running', () => {
     expect(cudaObstacle({ driver: '580.95.05' })?.reason).toBe('the CUDA provider is not installed');
     expect(cudaObstacle({ driver: '580.95.05', needs })?.reason).toBe('the loader does not find libcublas.so.13');
     expect(cudaObstacle({ driver: '580.95.05', needs: { ...needs, missing: [] } })).toBeUndefined();
+  });
+});
+
+describe('a GPU that CUDA does not see', () => {
+  const [h200, t4] = [{ adapter: 'NVIDIA H200' }, { adapter: 'NVIDIA T4' }];
+  const sound = { driver: '580.95.05', needs: { missing: [], cuda: 13 } };
+
+  it.each([
+    [[h200], 'there is no GPU 3, only GPU 0 (NVIDIA H200)'],
+    [[h200, t4], 'there is no GPU 3, only GPUs 0 to 1'],
+    [[], 'CUDA_VISIBLE_DEVICES leaves no GPU'],
+  ])('is said to be missing: %j', (gpus, reason) => {
+    expect(cudaObstacle({ ...sound, gpus, device: 3 })?.reason).toBe(reason);
+  });
+
+  it('is not looked for where the GPUs are not known', () => {
+    expect(cudaObstacle({ ...sound, device: 3 })).toBeUndefined();
+    expect(cudaObstacle({ ...sound, gpus: [h200, t4], device: 1 })).toBeUndefined();
   });
 });
 

@@ -88,9 +88,8 @@ export async function writeViewer(
 ): Promise<{ readonly page: string; readonly made: number }> {
   const { out } = options;
   await makeFolder(out);
-  const lock = await lockFile(join(out, '.lock'), `The viewer ${out}`).catch((error: unknown) => {
-    if (!(error instanceof ReigniteError && error.code === 'FILE_LOCKED')) throw error;
-    throw new ReigniteError('RESULTS_IN_USE', error.message, { cause: error, remedy: 'Wait for the other command.' });
+  const lock = await lockFile(join(out, '.lock'), `The viewer ${out}`, {
+    held: { code: 'RESULTS_IN_USE', remedy: 'Wait for the other command.' },
   });
   const { signal: stop } = options;
   const signal = stop === undefined ? lock.lost : AbortSignal.any([stop, lock.lost]);

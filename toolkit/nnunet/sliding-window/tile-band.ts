@@ -1,0 +1,88 @@
+import type { FoldNetworks } from '../networks/open-networks.ts';
+import { accumulateTile, addNormalisedRow, WeightSums } from './accumulate-tiles.ts';
+import { type DecideRow, rowDecider } from './decide-row.ts';
+import { writeDecidedRows } from './decided-rows.ts';
+import type { PartialRoi } from './partial-roi.ts';
+import { finishedRows } from './tile-grid.ts';
+import type { TiledRoi } from './tiled-roi.ts';
+
+/**
+ * The sums of one row of tiles over the whole width of an image, in float32: patch.height rows, of which the first are
+ * finished with it and the others are carried over to the next row of tiles.
+ */
+export class TileBand {
+  readonly #roi: TiledRoi;
+  readonly #networks: FoldNetworks;
+  readonly #partial: PartialRoi;
+  readonly #sums: Float32Array;
+  readonly #weightSums: WeightSums;
+  readonly #decideRow: DecideRow;
+  /** Floats of one row of pixels: padded width x classes. */
+  readonly stride: number;
+
+  constructor(roi: TiledRoi, networks: FoldNetworks, partial: PartialRoi) {
+    const { patch, padded } = roi.grid;
+    this.#roi = roi;
+    this.#networks = networks;
+    this.#partial = partial;
+    this.stride = padded.width * networks.classes;
+    this.#sums = new Float32Array(patch.height * this.stride);
+    this.#weightSums = new WeightSums(roi.grid);
+    this.#decideRow = rowDecider(networks.method.decision, networks.classes);
+  }
+
+  /**
+   * Begins a row of tiles: with what the row before carried over, and zeros.
+   *
+   * @param carried - The file that it was carried over in.
+   */
+  start(row: number, carried: string): void {
+    const floats = row === 0 ? 0 : this.unfinished(row - 1).length;
+    if (floats > 0) this.#partial.readFloats(carried, 0, this.#sums.subarray(0, floats));
+    this.#sums.fill(0, floats);
+  }
+
+  /** Adds the weighted outputs of a tile. @param left - Its first column, px. */
+  add(left: number, output: Float32Array): void {
+    accumulateTile(this.#sums, this.#roi.grid, this.#networks.classes, left, output);
+  }
+
+  /** Writes what is carried over to the next row of tiles, if there is any. */
+  carryOver(row: number, file: string): void {
+    const unfinished = this.unfinished(row);
+    if (unfinished.length > 0) this.#partial.writeFloats(file, unfinished);
+  }
+
+  /** The rows to which no later row of tiles adds. */
+  finished(row: number): Float32Array {
+    return this.#sums.subarray(0, this.#finishedFloats(row));
+  }
+
+  /** The rows to which the next row of tiles adds; empty for the last. */
+  unfinished(row: number): Float32Array {
+    return this.#sums.subarray(this.#finishedFloats(row));
+  }
+
+  /** Divides the sums of a row of pixels by its weights, and adds `before`. @param y - px in the padded image. */
+  normalise(y: number, sums: Float32Array, before: Float32Array): void {
+    addNormalisedRow(sums, this.#weightSums.ofRow(y), this.#networks.classes, before);
+  }
+
+  /**
+   * Decides and writes the rows that a row of tiles finishes.
+   *
+   * @param totalOf - Outputs of a row of pixels (px in the padded image) summed over the folds, padded width x classes.
+   */
+  decide(row: number, totalOf: (y: number) => Float32Array): void {
+    const { classes, folds } = this.#networks;
+    const first = this.#roi.grid.offset.x * classes;
+    writeDecidedRows(this.#roi, row, this.#partial, (y, labels, margins) =>
+      this.#decideRow(totalOf(y).subarray(first, first + labels.length * classes), folds, labels, margins),
+    );
+  }
+
+  #finishedFloats(row: number): number {
+    const { from, to } = finishedRows(this.#roi.grid, row);
+    return (to - from) * this.stride;
+  }
+}
