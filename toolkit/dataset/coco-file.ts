@@ -84,14 +84,14 @@ export function imagesAtStart(start: Uint8Array): readonly CocoImage[] | undefin
  */
 const KEPT_FROM = 2 ** 20;
 /** Maximum number of cached files: one per detection task. */
-const MOST_KEPT = 2;
+const MAX_KEPT = 2;
 const KEPT = new Map<string, { readonly stamp: string; readonly file: CocoFile }>();
 
 function keep(path: string, stamp: string, file: CocoFile): void {
   KEPT.delete(path);
   KEPT.set(path, { stamp, file });
   const [oldest] = KEPT.keys();
-  if (KEPT.size > MOST_KEPT && oldest !== undefined) KEPT.delete(oldest);
+  if (KEPT.size > MAX_KEPT && oldest !== undefined) KEPT.delete(oldest);
 }
 
 /** Returns a text that changes with the content of a large file; undefined for a small or missing one. */
