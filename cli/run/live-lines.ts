@@ -58,8 +58,13 @@ function stageLines(stages: readonly TimedStage[], now: number, columns: number,
     return stages.map((stage) => stageLine(stage, countOf(stage).padEnd(counts), now, columns, paint));
   };
   const whole = linesWith(({ done, of, unit }) => `${done} of ${of} ${unit}`);
-  const lines = whole.every(({ isTold }) => isTold) ? whole : linesWith(({ done, of }) => `${done} of ${of}`);
+  const short = linesWith(({ done, of }) => `${done} of ${of}`);
+  const lines = toldBy(short) > toldBy(whole) ? short : whole;
   return lines.map(({ head, tail }) => `${head}${tail === '' ? '' : paint.faint(tail)}`.trimEnd());
+}
+
+function toldBy(lines: readonly StageLine[]): number {
+  return lines.filter(({ isTold }) => isTold).length;
 }
 
 /** @param count - How much is done, padded. */

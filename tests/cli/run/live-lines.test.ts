@@ -52,7 +52,7 @@ describe('liveLines', () => {
     expect(at(0, 7, 20)).toEqual(['acquire  0 of 7 files  83 % 20 s left', 'he       1 of 4 ROIs   25 %']);
     expect(at(0, 7, 3_599)[0]).toBe('acquire  0 of 7 files   2 % 60 min left');
     expect(at(10, 1_234, 3_599)).toEqual(['acquire  10 of 1234   2 % 60 min left', 'he       1 of 4      25 %']);
-    expect(at(10_000, 1_234_567, 3_599)[0]).toBe('acquire  10000 of 1234567   2 %');
+    expect(at(10_000, 1_234_567, 3_599)[0]).toBe('acquire  10000 of 1234567 files   2 %');
   });
 
   it('names failures before anything else, also where there is little room', () => {
