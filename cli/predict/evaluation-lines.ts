@@ -37,7 +37,11 @@ function fieldsOf(score: string, rows: readonly ScoreRow[]): readonly Field[] {
     { head: '95 % interval', width: 16, text: rangeOf },
     ...(isCompared
       ? [
-          { head: 'published', width: 9, text: ({ published }: ScoreRow) => decimal(published) },
+          {
+            head: 'published',
+            width: 9,
+            text: ({ value, published }: ScoreRow) => decimal(value === null ? null : published),
+          },
           { head: 'difference', width: 10, isExtra: true, text: differenceOf },
         ]
       : []),

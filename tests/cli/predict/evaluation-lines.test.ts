@@ -7,7 +7,7 @@ const ROWS: readonly ScoreRow[] = [
     ...{ label: 'TIL: Stroma and Inflammation', value: 0.9, without: 'absent', published: 0.95, missed: 0.85 },
     interval: { low: 0.8, high: 0.95, dropped: 0 },
   },
-  { label: 'Liver', value: null, without: 'absent', published: null, missed: null },
+  { label: 'Liver', value: null, without: 'absent', published: 0, missed: 0 },
 ];
 
 describe('evaluationLines', () => {
