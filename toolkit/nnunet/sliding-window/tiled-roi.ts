@@ -10,27 +10,28 @@ import { tilesInScope } from './tile-scope.ts';
 
 /** An image with its tiles. */
 export interface TiledRoi {
-  /** Over the part of the image that is predicted. */
+  /** Covers the part of the image that is predicted. */
   readonly grid: TileGrid;
-  /** grid.image.height x grid.image.width x 3 uint8: that part. */
+  /** grid.image.height x grid.image.width x 3 uint8: the predicted part. */
   readonly rgb: Uint8Array;
-  /** What the networks see in place of its bytes. */
+  /** How its bytes become network inputs. */
   readonly values: PixelValues;
-  /** The image as a whole, px: what is not in the part below gets label 0. */
+  /** Size of the whole image, px. Pixels outside `part` get label 0. */
   readonly whole: Size;
-  /** Where the part is in the image. */
+  /** Position of the predicted part in the image. */
   readonly part: PixelBox;
-  /** whole.height x whole.width uint8; where given, only annotated pixels get a label. */
+  /** whole.height x whole.width uint8. If given, only annotated pixels get a label. */
   readonly truth?: Uint8Array;
-  /** First columns of the tiles to predict, px in the padded image, a list per tile row. */
+  /** First columns of the tiles to predict, px in the padded image, one list per tile row. */
   readonly tiles: readonly (readonly number[])[];
 }
 
 /**
  * Reads an image and lays the tiles of a model over it.
  *
- * @returns Also what the file held and the networks do not see.
- * @throws ReigniteError IMAGE_UNREADABLE (also for colours where the networks take grey), FILE_MISSING, SIZE_MISMATCH.
+ * @returns The tiles, and notes on content of the file that the networks do not see.
+ * @throws ReigniteError IMAGE_UNREADABLE (also for a colour image if the networks take grey), FILE_MISSING,
+ *   SIZE_MISMATCH.
  */
 export async function readTiledRoi(
   { image, truth, scope, rounding }: Pick<RoiJob, 'image' | 'truth' | 'scope' | 'rounding'>,
