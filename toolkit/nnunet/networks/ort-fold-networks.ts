@@ -230,7 +230,7 @@ export class OrtFoldNetworks implements FoldNetworks {
 }
 
 /**
- * Whether an ensemble's networks are opened one at a time, each rewritten and laid out for the processor.
+ * Returns whether an ensemble is so large that its networks are opened one at a time, from optimised copies on the CPU.
  *
  * @param folder - Folder of the converted model.
  * @throws ReigniteError MODEL_UNREADABLE when one of its files is missing.

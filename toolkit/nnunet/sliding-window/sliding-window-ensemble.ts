@@ -16,7 +16,7 @@ const ROWS_AT_ONCE = 16;
  *
  * Only the sums of one tile row and one fold are in memory. Rows to which a later tile row adds are carried over in a
  * file (`carry-<row>-<fold>`), and the sums over the folds in another (`ensemble-<row>-<fold>`). Both are always
- * written anew instead of updated, so that a repeated step does not add twice.
+ * rewritten instead of updated, so that a repeated step does not add twice.
  *
  * The networks run ahead in their own thread, also across steps, so that the cores are not idle while outputs are
  * summed, divided, checked and written. Outputs are still added in the order of the tiles.
