@@ -4,10 +4,10 @@ import { tensorOf } from './tensor-values.ts';
 
 /** RGB channel at each position; alpha has none. */
 const PLACES = { RGB: [0, 1, 2], BGR: [2, 1, 0], RGBA: [0, 1, 2, undefined], BGRA: [2, 1, 0, undefined] } as const;
-/** Weights of red, green and blue in the luma of Rec. 601, as Pillow has them: of 65536. */
+/** Weights of red, green and blue in the luma of Rec. 601, in units of 1/65536 as in Pillow. */
 const [RED, GREEN, BLUE] = [19_595, 38_470, 7_471] as const;
 
-/** Turns a tile in our layout into the input of a custom network. */
+/** Converts a tile of the sliding window to the input of a custom network. */
 export class TileInput {
   readonly shape: readonly number[];
   readonly data: Float32Array;
@@ -21,7 +21,7 @@ export class TileInput {
     this.data = new Float32Array(this.shape.reduce((product, axis) => product * axis, 1));
   }
 
-  /** @param tile - As of `fill`. */
+  /** @param tile - See `fill`. */
   tensor(tile: Float32Array): Tensor {
     return tensorOf(this.#spec.elementType, this.fill(tile), this.shape);
   }
@@ -70,7 +70,7 @@ function greyOf(tile: Float32Array): Float32Array {
 }
 
 /**
- * Puts a network's scores where the sliding window wants them: one value per label, channels last.
+ * Copies a network's scores to the layout of the sliding window: one value per label, channels last.
  *
  * @param scores - channels x pixels (NCHW) or pixels x channels (NHWC) float32.
  * @param values - Label of every channel.
@@ -100,10 +100,10 @@ export function placeScores(
 }
 
 /**
- * Puts a network's scores where the sliding window wants them: one value per channel, channels last.
+ * Copies a network's scores to the layout of the sliding window: one value per channel, channels last.
  *
  * @param scores - channels x pixels (NCHW) or pixels x channels (NHWC) float32.
- * @param isLogits - Whether the sigmoid is to be applied.
+ * @param isLogits - Whether to apply the sigmoid.
  * @param into - pixels x channels float32.
  */
 export function placeSigmoids(
@@ -134,7 +134,7 @@ function softmax(row: Float64Array): void {
 }
 
 /**
- * Rows of YOLOv8 as those of YOLOv5: columns become rows, and every box is an object.
+ * Converts rows of YOLOv8 to those of YOLOv5: columns become rows, and every box gets objectness 1.
  *
  * @param scores - (4 + classes) x rows float32.
  * @param into - rows x (5 + classes) float32.
