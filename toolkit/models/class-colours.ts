@@ -17,7 +17,7 @@ const GOLDEN_ANGLE = 137.508;
 
 /**
  * Returns names and colours of the classes of a segmentation model: the given ones; else the paper's, if the model has
- * as many classes; else numbers.
+ * as many classes; else numbered ones.
  *
  * @param count - Number of values in a mask, which start at 0.
  */

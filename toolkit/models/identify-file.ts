@@ -48,7 +48,7 @@ async function readHead(path: string): Promise<Uint8Array> {
   }
 }
 
-/** The opcode PROTO of all pickles since protocol 2. */
+/** Returns whether a file starts with the opcode PROTO, like all pickles since protocol 2. */
 function isPickle(head: Uint8Array): boolean {
   return head[0] === 0x80;
 }

@@ -115,7 +115,7 @@ export async function prepareTissueModel(
   };
 }
 
-/** Finds the plans of a file with nnU-Net weights that has another name than nnU-Net gives it. */
+/** Finds the plans of a file of nnU-Net weights with a name that nnU-Net does not use. */
 async function bareFile(path: string, folds: readonly FoldName[] | undefined): Promise<FoldFiles | undefined> {
   const found = await statIfThere(path);
   if (found?.isFile() !== true || checkpointOfFold(path) !== undefined) return undefined;

@@ -14,7 +14,7 @@ export interface NpyHeader {
 }
 
 const MAGIC = Buffer.from('\x93NUMPY', 'latin1');
-/** NumPy leaves room to write a longer first axis in place: as many characters as 2^64 - 1 and a sign need. */
+/** NumPy reserves space for a longer first axis: as many characters as 2^64 - 1 and a sign need. */
 const GROWING_AXIS_CHARACTERS = 21;
 /** NumPy's own limit for headers that it did not write itself. */
 const MAX_HEADER_BYTES = 10_000;

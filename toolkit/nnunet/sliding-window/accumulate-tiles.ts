@@ -57,7 +57,7 @@ export function addNormalisedRow(row: Float32Array, sums: Float32Array, classes:
  * The count map: the importance maps of all tiles summed per pixel, in float32 and in the order in which the tiles are
  * predicted (tile rows outer, columns inner). It divides the blended softmax and is the same for all folds and classes.
  *
- * The latest rows, as many as a tile has, are kept so that the folds share the work.
+ * Caches the latest rows, as many as a tile has, so that the folds share the work.
  */
 export class WeightSums {
   readonly #grid: TileGrid;

@@ -225,7 +225,7 @@ export class PartialRoi {
     try {
       rmdirSync(this.#folder);
     } catch {
-      // It holds files of others, or is gone already.
+      // It contains other files, or no longer exists.
     }
   }
 

@@ -15,7 +15,7 @@ export interface SegmentRoiOptions {
   readonly commitMs?: number;
 }
 
-/** Predicts whatever of an image is not done yet. */
+/** Predicts the remaining tiles of an image. */
 export interface ImagePass {
   /** Computes and commits all remaining steps. */
   run(): Promise<void>;

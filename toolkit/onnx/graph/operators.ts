@@ -196,7 +196,7 @@ export function resizeNearest(graph: GraphBuilder, name: string, x: Value, [heig
   });
 }
 
-/** The same elements in another shape. */
+/** Changes the shape, not the elements. */
 export function reshape(graph: GraphBuilder, name: string, x: Value, shape: readonly number[]): Value {
   return graph.node(name, 'Reshape', [x, integers(graph, `${name}.shape`, shape)]);
 }

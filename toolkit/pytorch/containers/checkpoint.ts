@@ -44,7 +44,7 @@ export interface OpenOptions {
 /**
  * Opens a file written by `torch.save`, in the zip or the older stream format, a bare pickle, or a safetensors file.
  * Nothing in it is executed.
- * The pickle is read at once; storages are only checked for presence and size, and read on demand.
+ * The pickle is read immediately; storages are only checked for presence and size, and read on demand.
  *
  * @throws ReigniteError FILE_MISSING; CHECKPOINT_CORRUPT for a damaged file; CHECKPOINT_UNSUPPORTED for a file that
  *   exceeds a limit or uses an unsupported opcode or element type; CHECKPOINT_UNSAFE for a file that imports a name that
