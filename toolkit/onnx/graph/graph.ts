@@ -28,12 +28,36 @@ export interface GraphTensor {
 
 /** Value of a node's attribute. It includes the kind, so that 1 is never confused with 1.0. */
 export type AttributeValue =
-  | { int: number }
-  | { ints: readonly number[] }
-  | { float: number }
-  | { string: string }
-  /** A subgraph, which has no weights. Its nodes may use values of the outer graph. */
-  | { graph: OnnxGraph };
+  | { readonly kind: 'int'; readonly value: number }
+  | { readonly kind: 'ints'; readonly value: readonly number[] }
+  | { readonly kind: 'float'; readonly value: number }
+  | { readonly kind: 'text'; readonly value: string }
+  | { readonly kind: 'graph'; readonly value: OnnxGraph };
+
+/** Returns an attribute value that is a whole number. */
+export function int(value: number): AttributeValue {
+  return { kind: 'int', value };
+}
+
+/** Returns an attribute value that is a list of whole numbers. */
+export function ints(value: readonly number[]): AttributeValue {
+  return { kind: 'ints', value };
+}
+
+/** Returns an attribute value that is a float32. */
+export function float(value: number): AttributeValue {
+  return { kind: 'float', value };
+}
+
+/** Returns an attribute value that is a string. */
+export function text(value: string): AttributeValue {
+  return { kind: 'text', value };
+}
+
+/** Returns an attribute value that is a subgraph, which has no weights. Its nodes may use values of the outer graph. */
+export function subgraph(value: OnnxGraph): AttributeValue {
+  return { kind: 'graph', value };
+}
 
 /** One operator of a graph, with the names of its inputs and outputs. */
 export interface GraphNode {
