@@ -49,7 +49,7 @@ export interface TissueModel {
   readonly modelDir: string;
   /** Number of values in a mask, which start at 0. */
   readonly classes: number;
-  /** Channels of the images that it takes: 1 grey, 3 RGB, 2 or 4 as an image stores them. */
+  /** Channels of its input: 1 for grey, 3 for RGB, 2 or 4 as stored in the image. */
   readonly channels: number;
   /** Its folds in the order in which they are averaged; empty for other networks. */
   readonly folds: readonly FoldName[];

@@ -23,7 +23,7 @@ export const COVERING = 3;
 const BYTES = 256;
 
 export interface RowsGraphOptions extends EnsembleNodes {
-  /** Channels of the image that the networks take; one is the first of three. */
+  /** Channels of the image that the networks take. A single one is the first of three. */
   readonly channels: number;
   /** Outputs per pixel. */
   readonly outputs: number;

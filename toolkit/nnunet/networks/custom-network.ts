@@ -121,7 +121,7 @@ function schemeOf(normalise: Normalise | undefined): Normalisation | undefined {
   return { scheme: 'Percentiles', low, high, epsilon, together };
 }
 
-/** RGB as it is, from which the network's own input is made; scaled channels, of grey their luma. */
+/** Returns the input of the sliding window: RGB without a scheme, else scaled channels; for grey, the scaled luma. */
 function inputMethod(scheme: Normalisation | undefined, isGrey: boolean): ModelMethod {
   if (scheme === undefined) return RGB_SOFTMAX;
   if (isGrey) return { ...RGB_SOFTMAX, normalisation: [scheme], takesLuma: true };

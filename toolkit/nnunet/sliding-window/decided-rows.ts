@@ -56,7 +56,10 @@ function blankUnannotated(truth: Uint8Array, labels: Uint8Array, margins: Uint16
   });
 }
 
-/** Returns the name of the file with the labels (uint8) of the rows that a tile row finishes. Joined in order, these files are the mask. */
+/**
+ * Returns the name of the file with the labels (uint8) of the rows that a tile row finishes. Joined in order, these files
+ * are the mask.
+ */
 export function labelsFile(row: number): string {
   return `labels-${row}`;
 }

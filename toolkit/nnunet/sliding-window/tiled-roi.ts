@@ -60,7 +60,7 @@ export async function readTiledRoi(
   return { roi: { ...roi, truth: labels, tiles }, notes };
 }
 
-/** The pixels of an image as the networks' channels want them: RGB, grey in three bytes, or all that the file stores. */
+/** Reads the pixels that the networks' channels need: RGB, grey in three bytes, or all channels of the file. */
 async function pixelsFor(path: string, method: ModelMethod): Promise<ChannelsImage> {
   const channels = method.normalisation.length;
   if (areAsStored(channels)) return decodeChannels(path, channels);

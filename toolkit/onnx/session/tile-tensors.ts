@@ -25,7 +25,11 @@ export class TileInput {
     return tensorOf(this.#spec.elementType, this.fill(tile), this.shape);
   }
 
-  /** @param tile - 3 x height x width float32, RGB in [0, 1]; of grey also height x width, which is taken as it is. */
+  /**
+   * Fills `data` with a tile.
+   *
+   * @param tile - 3 x height x width float32, RGB in [0, 1]; for grey also height x width, which is used unchanged.
+   */
   fill(tile: Float32Array): Float32Array {
     const { channels } = this.#spec;
     if (channels === 'grey') this.#place(0, 1, tile.length === this.#pixels ? tile : greyOf(tile));
