@@ -42,7 +42,7 @@ async function prepareRecordModel(
   models: string,
   signal: AbortSignal,
   onProgress: (progress: object) => void,
-): Promise<Omit<TissueModel, 'synthetic'>> {
+): Promise<Pick<TissueModel, 'digest' | 'modelDir' | 'classes' | 'folds' | 'cached'>> {
   const digest = await modelDigest(folder);
   const modelDir = join(models, digest);
   const known = await knownModelCard(modelDir);
