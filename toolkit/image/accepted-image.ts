@@ -13,21 +13,21 @@ export interface DecodedImage {
   readonly height: number;
   /** height x width x 3 uint8, row by row. */
   readonly data: Uint8Array;
-  /** Of 16-bit samples, before they were reduced to 8 bits. */
+  /** Statistics of 16-bit samples before they were reduced to 8 bits. */
   readonly deep?: DeepSamples;
 }
 
-/** What the 16-bit samples of an image were. */
+/** Statistics of the 16-bit samples of an image. */
 export interface DeepSamples {
-  /** The largest, 0..65535. */
+  /** The largest value, 0..65535. */
   readonly largest: number;
-  /** Fraction above the value of white, 0 to 1. */
+  /** Share of values above the value of white, 0 to 1. */
   readonly above: number;
 }
 
 /**
- * An image whose pixels are understood: PNG, JPEG or TIFF of 8- or 16-bit unsigned grey, RGB or palette. There is no
- * other way to the pixels of an image that a network sees, so whatever is refused is refused everywhere.
+ * A supported image: PNG, JPEG or TIFF with 8- or 16-bit unsigned grey, RGB or palette pixels. All images that a network
+ * sees are decoded by this class, so whatever it refuses is refused everywhere.
  */
 export class AcceptedImage {
   readonly path: string;
@@ -41,7 +41,7 @@ export class AcceptedImage {
   /**
    * Reads the header of an image.
    *
-   * @throws ReigniteError FILE_MISSING, or IMAGE_UNREADABLE with the reason and what to do about it.
+   * @throws ReigniteError FILE_MISSING, or IMAGE_UNREADABLE with the reason and a remedy.
    */
   static async open(path: string): Promise<AcceptedImage> {
     const read = await readHeader(path);
@@ -61,11 +61,11 @@ export class AcceptedImage {
   }
 
   /**
-   * Decodes the image to RGB in its stored rows and columns. Colour profiles, gamma and orientation change nothing;
-   * alpha is dropped, never blended; grey and palettes are expanded.
+   * Decodes the image to RGB in its stored rows and columns. Ignores colour profiles, gamma and orientation. Alpha is
+   * dropped, not blended; grey and palettes are expanded.
    *
-   * @param white - Value of 16-bit samples that becomes 255; larger ones do too. Default: the high byte is taken.
-   * @throws ReigniteError IMAGE_UNREADABLE when the pixels are damaged.
+   * @param white - Value of 16-bit samples from which on they become 255. Default: the high byte is used.
+   * @throws ReigniteError IMAGE_UNREADABLE if the pixels are damaged.
    */
   async decode(white?: number): Promise<DecodedImage> {
     const { path, header } = this;
@@ -119,7 +119,7 @@ function refusal(path: string, { reason, remedy }: Obstacle): ReigniteError {
   });
 }
 
-/** Names the format where the image library knows it. */
+/** Creates the error for an unsupported format, naming the format if the image library knows it. */
 async function otherFormat(path: string): Promise<ReigniteError> {
   const { header } = await openImage(path);
   return new ReigniteError('IMAGE_UNREADABLE', `The image ${path} has the format ${header.format}.`, {
@@ -132,7 +132,7 @@ function spaceOf({ colours, bits }: ImageHeader): string {
   return colours === 'grey' ? 'b-w' : 'srgb';
 }
 
-/** Samples as bytes: their high byte, or scaled so that `white` becomes 255. */
+/** Converts samples to bytes: their high byte, or scaled so that `white` becomes 255. */
 function toBytes(samples: Uint16Array, white: number | undefined): { bytes: Uint8Array; deep: DeepSamples } {
   const scale = Uint8Array.from({ length: 65_536 }, (_, value) =>
     white === undefined ? value >> 8 : Math.min(255, Math.round((value * 255) / white)),
@@ -149,7 +149,7 @@ function toBytes(samples: Uint16Array, white: number | undefined): { bytes: Uint
   return { bytes, deep: { largest, above: samples.length === 0 ? 0 : above / samples.length } };
 }
 
-/** A buffer of its own where the bytes do not start on an even address. */
+/** Returns the underlying buffer. Copies the bytes if they do not start at its beginning, so that they are aligned. */
 function aligned(data: Buffer): ArrayBufferLike {
   return data.byteOffset === 0 ? data.buffer : Uint8Array.from(data).buffer;
 }
