@@ -25,7 +25,7 @@ export function simplifyRings(rings: readonly Ring[], tolerance: number): readon
   return rings.map((_, ring) => outlines.simplify(ring, tolerance));
 }
 
-/** Corners `from` to `to` of a ring. At the end of the ring, `to` stands for its first corner. */
+/** Corners `from` to `to` of a ring. At the end of the ring, `to` is the first corner again. */
 interface Section {
   readonly ring: number;
   readonly from: number;

@@ -12,6 +12,10 @@ export interface ImageHeader {
   readonly bits: number;
   /** A channel in addition to the colours. */
   readonly extra: 'none' | 'alpha' | 'unspecified channel';
+  /** Number of channels, including additional ones; for a palette, that of its colours. */
+  readonly channels: number;
+  /** Why the image cannot be read as grey or RGB, if it can be read channel by channel. */
+  readonly onlyChannels?: Obstacle;
   /** Whether 0 means white. */
   readonly isInverted: boolean;
   readonly hasProfile: boolean;
@@ -19,6 +23,11 @@ export interface ImageHeader {
   readonly orientation: number;
   /** Sizes of the pages or frames in file order. Only the first is read. */
   readonly pages: readonly PageSize[];
+}
+
+/** Returns whether this number of channels is read as stored. One and three are read as grey and RGB. */
+export function areAsStored(channels: number): boolean {
+  return channels !== 1 && channels !== 3;
 }
 
 /** A page of a TIFF, or a frame of a PNG. */

@@ -6,6 +6,7 @@ import { readersFileIn } from '../dataset/find-files.ts';
 import { readReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
 import { inside } from '../files/inside.ts';
+import { fileExists } from '../files/open-for-reading.ts';
 import { readConfiguration } from '../report/configuration.ts';
 import type { Summary } from '../report/summary.ts';
 import { RESULTS } from '../results/results-folder.ts';
@@ -17,12 +18,11 @@ import { taskNamed } from '../tasks/task-named.ts';
 import type { ListedRoi, NetworkSetup } from '../tasks/work.ts';
 import { CellsVerdictFile } from '../verdict/verdict-file.ts';
 import { keptScore } from '../yolo/detect/image-boxes.ts';
-import { SCRIPT_LIMITS } from '../yolo/detect/nms.ts';
-import { roundedCoordinate } from '../yolo/detect/points.ts';
-import { selectDetections } from '../yolo/detect/select-detections.ts';
+import { keptCells } from './kept-cells.ts';
 import { type CellSweep, type ScoredCell, sweepCells } from './sweep-cells.ts';
+import { thresholdsBy } from './thresholds.ts';
 
-/** A finished run, and where what its networks saw is kept. */
+/** A finished run, and the cache with the boxes of its detector. */
 export interface SweptRun {
   readonly task: CellTask;
   /** Absolute. */
@@ -30,41 +30,35 @@ export interface SweptRun {
   /** Absolute. */
   readonly data: string;
   readonly summary: Summary;
-  /** The part of the cache that the run worked in. */
+  /** Cache in the namespace of the run. */
   readonly cache: StepCache;
   readonly digests: FileDigests;
   readonly signal: AbortSignal;
 }
 
-/** A sweep with what it was made from. */
+/** Remedy if the record of a run is not found. */
+export const NAME_DATA = 'Name the folder of its record with `--data DIR`.';
+
+/** A sweep with the run that it was computed from. */
 export interface RunSweep extends CellSweep {
   readonly task: CellTask;
   readonly run: string;
-  /** Of the run; only the confidence is swept. */
+  /** Settings of the run, of which only the confidence threshold varies. */
   readonly settings: DetectionSettings;
-  /** Confidence in the authors' code. */
+  /** Confidence threshold in the authors' code. */
   readonly paper: number;
-  /** Images that count. */
+  /** Number of scored images. */
   readonly images: number;
-  /** Images without a prediction, by the stem. */
+  /** Stems of images without a prediction. */
   readonly leftOut: readonly string[];
 }
 
-/** @returns Thresholds from the lowest score that is kept to 0.95, a `step` apart, the two given ones among them. */
-export function thresholdsBy(step: number, floor: number, ...given: readonly number[]): number[] {
-  const count = Math.floor((HIGHEST - floor) / step + 1e-9);
-  const grid = Array.from({ length: count + 1 }, (_, k) => Math.round((floor + k * step) * 1e6) / 1e6);
-  return [...new Set([...grid, ...given])].sort((a, b) => a - b);
-}
-
-const HIGHEST = 0.95;
-
 /**
- * Scores a finished run at every confidence threshold, from the boxes that its network saw.
+ * Scores a finished run at every confidence threshold, from the cached boxes of its detector.
  *
  * @param step - Distance of two thresholds.
- * @throws ReigniteError USAGE when the run has no result of the task; FILE_MISSING when the record is not there, or when
- *   the cache no longer has the boxes.
+ * @throws ReigniteError USAGE when the run has no result of the task; FILE_MISSING when the record is missing, or the
+ *   cache no longer has the boxes.
  */
 export async function sweepRun(run: SweptRun, step: number): Promise<RunSweep> {
   const { task, results, data, summary, signal } = run;
@@ -77,8 +71,12 @@ export async function sweepRun(run: SweptRun, step: number): Promise<RunSweep> {
   const definition = cellDefinition(task);
   const chosen = TaskSettings.parse((await readConfiguration(results))?.[task] ?? {});
   const settings = settingsInEffect(definition, chosen);
+  const readers = inside(data, await readersFileIn(data, task));
+  if (!(await fileExists(readers))) {
+    throw new ReigniteError('FILE_MISSING', `${readers} is missing.`, { remedy: NAME_DATA });
+  }
   const setup = { ...(await engineOf(results, task)), settings: chosen };
-  const annotations = await readReaderAnnotations(inside(data, await readersFileIn(data, task)), task);
+  const annotations = await readReaderAnnotations(readers, task);
   const failed = new Set(of.failures.map(({ roi }) => roi));
   const cells = new Map<string, readonly ScoredCell[]>();
   for (const roi of await taskNamed(task).listRois(data)) {
@@ -94,7 +92,7 @@ export async function sweepRun(run: SweptRun, step: number): Promise<RunSweep> {
   return { task, run: summary.run, settings, paper, images: known.images.length, leftOut, ...sweep };
 }
 
-/** The points at the lowest threshold. */
+/** Selects the points of an ROI at the lowest threshold. */
 async function cellsOf(
   { data, cache, digests, summary, signal }: SweptRun,
   { roi, image, box }: ListedRoi,
@@ -106,17 +104,10 @@ async function cellsOf(
   if (boxes === undefined) {
     throw new ReigniteError('FILE_MISSING', `The boxes of ROI ${roi} of ${summary.run} are not in this cache.`, {
       remedy:
-        'Run the same `npx reignite run` again in this state directory: missing images are detected again. Images that changed since the run count as missing.',
+        'Set REIGNITE_HOME to the state directory of the run, or run the same `npx reignite run` again in this one: missing images are detected again. Images that changed since the run count as missing.',
     });
   }
-  const limits = { ...SCRIPT_LIMITS, confidence: boxes.floor, iou: settings.iou };
-  const { points } = await selectDetections(boxes, { ...limits, ...(box && { box }) });
-  return points.map(({ x, y, label, score }) => ({
-    x: roundedCoordinate(x),
-    y: roundedCoordinate(y),
-    class: label,
-    score,
-  }));
+  return keptCells(boxes, settings.iou, box);
 }
 
 async function engineOf(results: string, task: CellTask): Promise<Omit<NetworkSetup, 'settings'>> {

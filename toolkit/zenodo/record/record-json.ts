@@ -28,7 +28,7 @@ function faultOfKey(key: string): string | undefined {
 
 /**
  * Finds two files of a record that cannot both be stored: they are the same file on a disk that ignores case or Unicode
- * forms, one is a file where the other needs a folder, or one has the name of a temporary file of the other's download.
+ * forms, the name of one is that of a folder that the other needs, or of a temporary file of the other's download.
  *
  * @returns A sentence that names both; undefined if there is no collision.
  */
@@ -166,7 +166,7 @@ export interface RecordAccess {
 
 /**
  * The fields of a record's JSON that are used, in all formats in which Zenodo has returned them. `concept` is the number
- * that stands for all versions. `files` is undefined if they are listed elsewhere.
+ * of all versions together. `files` is undefined if they are listed elsewhere.
  */
 export const RecordJson = z
   .object({

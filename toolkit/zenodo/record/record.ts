@@ -25,7 +25,7 @@ export interface RecordFile {
 /** One version of a record. */
 export interface ZenodoRecord {
   readonly id: string;
-  /** The concept number, which stands for all versions, if stated. */
+  /** The concept number, which refers to all versions, if stated. */
   readonly concept?: string;
   readonly doi?: string;
   readonly title?: string;
