@@ -10,13 +10,13 @@ const at = (name: string) => join(folder(), name);
 const evaluate = (truth: string, predictions: string) =>
   evaluateBoxes({ truth: at(truth), predictions: at(predictions), out: at('scores') });
 
+const IMAGE = { id: 1, file_name: 'image.png' };
+const CATEGORY = { id: 7, name: 'round cell' };
+const BOX = { image_id: 1, category_id: 7, bbox: [10, 10, 20, 20] };
+const TRUTH = { images: [IMAGE], categories: [CATEGORY], annotations: [BOX] };
+
 beforeAll(async () => {
-  const truth = {
-    images: [{ id: 1, file_name: 'image.png' }],
-    categories: [{ id: 7, name: 'round cell' }],
-    annotations: [{ image_id: 1, category_id: 7, bbox: [10, 10, 20, 20] }],
-  };
-  await writeFile(at('truth.json'), JSON.stringify(truth));
+  await writeFile(at('truth.json'), JSON.stringify(TRUTH));
   await writeFile(at('none.json'), '[]');
   await writeFile(at('cut.json'), '{"images": [');
   await mkdir(at('wrong'));
@@ -47,6 +47,39 @@ describe('evaluateBoxes', () => {
       message: expect.stringMatching(message),
       remedy: `Correct the file ${at(truth)}, or export it again as COCO JSON.`,
     });
+  });
+
+  it.each<[string, object, RegExp]>([
+    ['two images with one id', { images: [IMAGE, IMAGE] }, /images\.1: a second image has the id 1\.$/],
+    ['a box of no image', { annotations: [{ ...BOX, image_id: 2 }] }, /annotations\.0: no image has the id 2\.$/],
+    [
+      'two categories with one id',
+      { categories: [CATEGORY, CATEGORY] },
+      /categories\.1: a second category has the id 7/,
+    ],
+    ['a box of negative width', { annotations: [{ ...BOX, bbox: [1, 1, -2, 3] }] }, /annotations\.0\.bbox\.2: /],
+  ])('refuses annotations with %s', async (_, change, message) => {
+    await writeFile(at('changed.json'), JSON.stringify({ ...TRUTH, ...change }));
+    const refusal = { code: 'ANNOTATIONS_INVALID', message: expect.stringMatching(message) };
+    await expect(evaluate('changed.json', 'none.json')).rejects.toMatchObject(refusal);
+  });
+
+  it('refuses candidates for two annotated images of the same name', async () => {
+    const images = ['a/image.png', 'b/image.png'].map((file_name, id) => ({ id, file_name }));
+    await writeFile(at('twice.json'), JSON.stringify({ ...TRUTH, images, annotations: [] }));
+    await expect(evaluate('twice.json', 'wrong')).rejects.toMatchObject({
+      code: 'ANNOTATIONS_INVALID',
+      message: 'Several annotated images are named image.',
+    });
+  });
+
+  it('leaves out boxes of images that were not annotated, and says so', async () => {
+    const right = { ...BOX, score: 0.5 };
+    await writeFile(at('stray.json'), JSON.stringify([{ ...right, image_id: 9, score: 0.9 }, right]));
+    const { metrics, remarks } = await evaluate('truth.json', 'stray.json');
+    expect(metrics.map50).toBeCloseTo(1, 12);
+    expect(metrics.classes[0]?.predicted).toBe(1);
+    expect(remarks).toEqual(['Boxes left out, because their image was not annotated: 1.']);
   });
 
   it('is for tasks with boxes only', async () => {
