@@ -26,7 +26,7 @@ import { scoreLines, scoreText } from './score-lines.ts';
 
 const MAX_DIFFERING_ROIS = 5;
 
-/** A comparison as text: the verdict, what differs between the two, then task by task. */
+/** Formats a comparison as text: the verdict, what differs between the two, then each task. */
 function comparisonLines(a: Side, b: Side, { verdict, about, tasks, remarks }: SidesComparison): string[] {
   return [
     `A and B: ${verdict}`,
@@ -59,7 +59,7 @@ function taskLines(compared: ComparedTask): string[] {
   ];
 }
 
-/** Of whole slides: areas and agreement of each class, and the tumour proportion. */
+/** Formats whole slides: areas and agreement of each class, and the tumour proportion. */
 function slideLines(compared: ComparedTask): string[] {
   const classes = comparedClasses(compared).filter(({ mm2 }) => mm2 !== undefined);
   const width = Math.max(...classes.map(({ name }) => name.length));
@@ -140,7 +140,7 @@ async function sideOf(name: string, data: string | undefined, signal: AbortSigna
   return readSide(folder, { name, data: usual });
 }
 
-/** Data folder of a run with this configuration, by default; undefined where it is not there. */
+/** Returns the default data folder for a run with this configuration; undefined if it does not exist. */
 async function usualData(results: string): Promise<string | undefined> {
   const profile = RESULTS.configuration.in(results);
   if (!existsSync(profile)) return undefined;
@@ -149,7 +149,7 @@ async function usualData(results: string): Promise<string | undefined> {
     const { data } = resolveRun(config, homeFromEnvironment(), {}).input.folders;
     return existsSync(data) ? data : undefined;
   } catch (error) {
-    // Such as a custom model that is not on this machine: the record can still be given with --data.
+    // For example, a custom model is not on this machine: the user can still name the record with --data.
     if (error instanceof ReigniteError) return undefined;
     throw error;
   }

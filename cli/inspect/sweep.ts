@@ -13,16 +13,16 @@ import { type RunSweep, sweepRun } from '../../toolkit/sweep/swept-run.ts';
 import { EXIT, printable, printResult, printStep } from '../output.ts';
 import { foldersOf } from './report.ts';
 
-/** Thresholds in the table, as far apart as this at least. */
+/** Minimum distance between thresholds in the table. */
 const TABLE_STEP = 0.05;
 
-/** Below this width of the terminal the table is set closer. */
+/** On terminals narrower than this, the table is more compact. */
 const NARROW = 50;
 
 /**
- * A sweep as text: what it is of, the table, and where the F1 is largest.
+ * Formats a sweep as text: its subject, the table, and where F1 is largest.
  *
- * @param columns - Width of the terminal; undefined where there is none.
+ * @param columns - Width of the terminal; undefined if there is none.
  */
 function sweepLines(sweep: RunSweep, columns: number | undefined): string[] {
   const { task, settings, images, leftOut } = sweep;
@@ -39,7 +39,7 @@ function sweepLines(sweep: RunSweep, columns: number | undefined): string[] {
   ];
 }
 
-/** A group of readers with the mean of their curves. */
+/** Returns the groups of readers, each with the mean of its curves. */
 function groupsOf({ curves, thresholds }: RunSweep): { readonly name: string; readonly mean: (number | null)[] }[] {
   return [...new Set(curves.map(({ group }) => group))].map((name) => ({
     name,
@@ -116,8 +116,8 @@ const SMALLEST_STEP = 0.001;
 const MAX_STEP = 0.5;
 
 /**
- * `reignite sweep`: F1 of every reader with the AI, and the tumour proportion score, over the confidence threshold of a
- * finished run; without inference.
+ * `reignite sweep`: F1 of every reader with the AI, and the tumour proportion score, as functions of the confidence
+ * threshold, for a finished run; without inference.
  *
  * @throws ReigniteError USAGE; RUN_OPEN; RUN_NOT_FOUND; what `sweepRun` throws.
  */
@@ -156,14 +156,14 @@ export async function sweepCommand(
   return EXIT.done;
 }
 
-/** Data folder of a run with this configuration, by default. */
+/** Returns the default data folder for a run with this configuration. */
 async function usualData(results: string, home: HomeFolders): Promise<string> {
   const config = await loadConfig({ profile: RESULTS.configuration.in(results), set: [] });
   return resolveRun(config, home, {}).input.folders.data;
 }
 
 async function writeSweep(sweep: RunSweep, out: string): Promise<void> {
-  // Vega takes a second to load.
+  // Loading Vega takes a second.
   const { renderVegaLite } = await import('../../toolkit/figures/render-vega-lite.ts');
   const { sweepFigure } = await import('../../toolkit/sweep/sweep-figure.ts');
   const { svg, png } = await renderVegaLite(sweepFigure(sweep));

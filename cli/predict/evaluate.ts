@@ -16,7 +16,10 @@ import { evaluateBoxesCommand } from './evaluate-boxes.ts';
 import { evaluateMasksCommand } from './evaluate-masks.ts';
 import { tellPage } from './tell-page.ts';
 
-/** One line per score: with its interval, the published predictions' score and, for tissue, the score with misses counted. */
+/**
+ * Formats one line per score, with its interval, the score of the published predictions and, for tissue, the score that
+ * counts misses.
+ */
 function evaluationTable(task: Task, rows: readonly ScoreRow[]): string[] {
   const isCompared = rows.some(({ published }) => published !== undefined);
   const hasMissed = rows.some(({ missed }) => missed !== undefined);
@@ -56,12 +59,12 @@ export interface EvaluateOptions {
   readonly labels?: string;
   readonly classes?: string;
   readonly categories?: CategoryRule;
-  /** Annotated boxes as COCO JSON, in place of a record. */
+  /** Annotated boxes as COCO JSON, instead of a record. */
   readonly boxes?: string;
   readonly maxBoxes?: number;
-  /** Folder of annotated masks with any labels, in place of a record. */
+  /** Folder of annotated masks with any labels, instead of a record. */
   readonly masks?: string;
-  /** Value of pixels of these masks that are left out. */
+  /** Value of the mask pixels to ignore. */
   readonly ignore?: number;
   readonly json?: boolean;
 }

@@ -2,20 +2,20 @@ import { TASK_TITLES } from '../../config/tasks.ts';
 import type { LiveStage } from '../../runtime/run/run-progress.ts';
 import { bytesText, timeText } from '../../toolkit/format.ts';
 
-/** How a stage was when it was first seen, so that its rate is known. */
+/** The state of a stage when it was first seen, from which its rate is computed. */
 export interface FirstSeen {
   readonly at: number;
   readonly done: number;
 }
 
-/** A stage with what is known of its pace. */
+/** A stage with the times that its rate is computed from. */
 export interface TimedStage extends LiveStage {
   readonly first: FirstSeen;
-  /** When it had ended; undefined while it is open. */
+  /** When it ended; undefined while it is open. */
   readonly endedAt?: number | undefined;
 }
 
-/** Colours text; returns it unchanged where colours are off. */
+/** Colours text; returns it unchanged if colours are disabled. */
 export interface Paint {
   readonly good: (text: string) => string;
   readonly bad: (text: string) => string;
@@ -31,11 +31,11 @@ const LONG_TITLE = 24;
 const TITLES: Readonly<Record<string, string>> = { acquire: 'Download', ...TASK_TITLES };
 
 /**
- * The current state of a run: one line per stage with its bar, and the current steps. No line is wider than the
+ * Formats the current state of a run: one line per stage with its bar, and the current steps. No line is wider than the
  * terminal.
  *
  * @param steps - Current activities that belong to no stage.
- * @param columns - Of the terminal.
+ * @param columns - Width of the terminal.
  */
 export function liveLines(
   stages: readonly TimedStage[],
@@ -47,7 +47,7 @@ export function liveLines(
   const counts = Math.max(0, ...stages.map((stage) => countText(stage).length));
   const lines = stages.map((stage) => stageLine(stage, now, columns, counts, paint));
   const ofStages = stages.flatMap((stage) => (stage.state === 'running' ? (stage.steps ?? []) : []));
-  // Two tasks may do the same at the same time.
+  // Two tasks may be at the same step.
   const current = [...new Set([...ofStages, ...steps])];
   return current.length === 0 ? lines : [...lines, paint.faint(cut(`now: ${current.join(', ')}`, columns - 1))];
 }
@@ -69,7 +69,7 @@ function stageLine(stage: TimedStage, now: number, columns: number, counts: numb
     const rest = fitting(tail, room - 1);
     return `${title} ${count} ${colour(percent)}${paint.faint(rest === '' ? '' : ` ${rest}`)}`.trimEnd();
   }
-  // Words tell more than a long bar.
+  // Words are more useful than a long bar.
   const length = Math.max(8, Math.min(30, Math.floor(room / 3)));
   const filled = Math.round(share * length);
   const bar = colour('█'.repeat(filled)) + paint.faint('░'.repeat(length - filled));
@@ -81,13 +81,13 @@ function countText({ done, of, unit }: LiveStage): string {
   return `${done} of ${of} ${unit}`;
 }
 
-/** What the bar of a stage measures: bytes of a download, or else what is counted. */
+/** Returns what the bar of a stage shows: the bytes of a download, otherwise the count. */
 export function amountOf({ done, of, bytes, state }: LiveStage): { readonly made: number; readonly whole: number } {
   if (bytes === undefined || state === 'done') return { made: done, whole: of };
   return { made: bytes.done, whole: bytes.of };
 }
 
-/** Further facts about a stage, the most important first. */
+/** Returns further facts about a stage, the most important first. */
 function tailParts(stage: TimedStage, now: number): string[] {
   const { state, failed, cached, first, endedAt, bytes } = stage;
   const { made: done, whole: of } = amountOf(stage);
@@ -109,7 +109,7 @@ function rateText(perSecond: number): string {
   return perSecond >= 1 ? `${perSecond.toFixed(1)} per s` : `${(60 * perSecond).toFixed(1)} per min`;
 }
 
-/** As many parts as there is room for, whole; of the first alone what fits. */
+/** Joins as many complete parts as fit; if even the first does not fit, cuts it. */
 function fitting([first = '', ...others]: readonly string[], length: number): string {
   if (first.length > length) return cut(first, length);
   return others.reduce((text, part) => (text.length + 2 + part.length <= length ? `${text}, ${part}` : text), first);
