@@ -112,8 +112,8 @@ export class RunHandle {
    * Waits until the run has closed.
    *
    * @returns Its summary: `status` is `done`, or `partial` when ROIs failed; `tasks` has counts and a verdict per task.
-   * @throws ReigniteError with the code that ended the run, such as CANCELLED or NO_SPACE; FILE_MISSING when the run left no summary; the
-   *   signal's reason.
+   * @throws ReigniteError with the code that ended the run, such as CANCELLED or NO_SPACE; FILE_MISSING if it left no
+   *   summary; the signal's reason.
    */
   async wait(signal: AbortSignal = new AbortController().signal): Promise<Summary> {
     for (;;) {
@@ -147,12 +147,12 @@ export class RunHandle {
     return readResults(this.folder);
   }
 
-  /** Stops the activities in progress; finished work and partial ROIs stay on disk. @throws What `setMaxConcurrentRois` throws. */
+  /** Stops the activities in progress; finished work and partial ROIs stay on disk. @throws See `setMaxConcurrentRois`. */
   pause(): Promise<void> {
     return this.#update({ name: 'pause' });
   }
 
-  /** Resumes a paused run. @throws What `setMaxConcurrentRois` throws. */
+  /** Resumes a paused run. @throws See `setMaxConcurrentRois`. */
   resume(): Promise<void> {
     return this.#update({ name: 'resume' });
   }

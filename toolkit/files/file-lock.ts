@@ -17,7 +17,8 @@ export type FileLock = Omit<OwnLease, 'acquired'>;
  *
  * @param path - Path of the lease; its folder is made if missing.
  * @param subject - What the lock protects, for the message.
- * @throws ReigniteError FILE_LOCKED (retryable), or the code in `held`, that names the holder; FILESYSTEM_UNSUITABLE; NOT_WRITABLE or NO_SPACE.
+ * @throws ReigniteError FILE_LOCKED (retryable), or the code in `held`, that names the holder; FILESYSTEM_UNSUITABLE;
+ *   NOT_WRITABLE or NO_SPACE.
  */
 export async function lockFile(
   path: string,
