@@ -1,4 +1,5 @@
 import { TASK_TITLES, type Task } from '../../config/tasks.ts';
+import { grouped } from '../format.ts';
 import type { RoiLayers } from '../report/layers/layers-file.ts';
 import { pictureOf } from '../report/page/gallery.ts';
 import { decimal, type Html, html, NOTHING, table } from '../report/page/html.ts';
@@ -9,7 +10,7 @@ import type { ComparedTask, Likeness, SidesComparison } from './compare-sides.ts
 import { comparedClasses, tumourText } from './compared-classes.ts';
 import type { Side } from './side.ts';
 
-/** The report's colours of verdicts. */
+/** Verdict of the report whose colour is used. */
 const AS_VERDICT: Readonly<Record<Likeness, string>> = {
   equal: 'reproduced',
   'within tolerance': 'within tolerance',
@@ -17,14 +18,14 @@ const AS_VERDICT: Readonly<Record<Likeness, string>> = {
   'not comparable': 'not comparable',
 };
 
-/** ROIs that are shown as cards. */
+/** Maximum number of ROIs shown as cards. */
 const MAX_CARDS = 200;
 
 /**
- * Writes report/index.html of a comparison: a page that opens from disk, with the report's viewer showing A, B and
- * where they differ.
+ * Writes report/index.html of a comparison: a page that opens from disk, with the viewer of the report for A, B and
+ * their differences.
  *
- * @param version - Of this package.
+ * @param version - Version of this package.
  */
 export async function writeComparisonPage(
   out: string,
@@ -42,7 +43,7 @@ export async function writeComparisonPage(
     tone: AS_VERDICT[verdict],
     lead: html`<strong>A</strong>: ${a.kind} ${a.name}<br><strong>B</strong>: ${b.kind} ${b.name}`,
     links: tasks.map(({ task }) => [task, TASK_TITLES[task]] as const),
-    // The remarks say it.
+    // The remarks already say so.
     isSynthetic: false,
     main: html`<section aria-label="What differs between the two"><h2>Settings, models and versions</h2>${aboutTable(about, a, b)}
 ${remarks.map((remark) => html`<p class="note">${remark}</p>`)}</section>
@@ -90,7 +91,7 @@ ${tumourTable(compared)}${agreementTable(compared)}
 function scoresTable({ task, scores }: ComparedTask): Html {
   const known = (scores?.scores ?? []).filter(({ a, b }) => a !== null || b !== null);
   const rows = known.map(({ name, a, b, difference, interval }) => [
-    name,
+    name.replace('|', ' and '),
     decimal(a),
     decimal(b),
     decimal(difference),
@@ -112,9 +113,9 @@ function agreementTable(compared: ComparedTask): Html {
   const hasAreas = classes.some(({ mm2 }) => mm2 !== undefined);
   const rows = classes.map(({ name, a, b, same, overlap, mm2 }) => [
     name,
-    a,
-    b,
-    same,
+    grouped(a),
+    grouped(b),
+    grouped(same),
     decimal(overlap),
     ...(hasAreas ? [mm2 === undefined ? '–' : mm2.a.toFixed(4), mm2 === undefined ? '–' : mm2.b.toFixed(4)] : []),
   ]);
@@ -122,11 +123,11 @@ function agreementTable(compared: ComparedTask): Html {
   const areas = hasAreas ? ['mm² of A', 'mm² of B'] : [];
   const head = ['', `${unit} of A`, `${unit} of B`, what, isMask ? 'Dice of A and B' : 'F1 of A and B', ...areas];
   const shown = table(`${TASK_TITLES[compared.task]}: agreement of A and B, without the ground truth`, head, rows);
-  // Of slides there is no other table.
+  // Slides have no other table, so that this one is not collapsed.
   return hasAreas ? shown : html`<details><summary>Agreement of A and B per class</summary>${shown}</details>`;
 }
 
-/** The tumour proportion of each slide; nothing where there is none. */
+/** Returns a table of the tumour proportion of each slide; nothing if none has one. */
 function tumourTable({ rois }: ComparedTask): Html {
   const rows = rois.flatMap(({ roi, tumour }) =>
     tumour === undefined ? [] : [[roi, tumourText(tumour.a), tumourText(tumour.b)]],
@@ -139,7 +140,7 @@ function gallery({ task, rois }: ComparedTask, layers: readonly RoiLayers[]): Ht
   const ordered = [...rois].sort((one, other) => (other.difference ?? -1) - (one.difference ?? -1));
   const { unit } = taskNamed(task).viewer;
   const cards = ordered.slice(0, MAX_CARDS).map(({ roi, difference, reason }) => {
-    const said = difference === null ? (reason ?? 'not compared') : `${percent(difference)} of its ${unit} differ`;
+    const said = difference === null ? (reason ?? 'not compared') : differenceText(difference, unit);
     return html`<li data-roi="${roi}">${pictureOf(task, roi, files.get(roi) ?? {}, 'image and prediction of B')}<div class="about"><strong>${roi}</strong><br>${said}</div></li>`;
   });
   const left = ordered.length - cards.length;
@@ -157,7 +158,7 @@ function viewedOf(tasks: readonly ComparedTask[], layers: readonly RoiLayers[]):
     const { difference } = found.roi;
     const { unit } = taskNamed(each.task).viewer;
     const said = difference === 0 ? 'equal' : 'differs';
-    const about = difference === null ? '' : `${percent(difference)} of its ${unit} differ`;
+    const about = difference === null ? '' : differenceText(difference, unit);
     return [{ ...each, verdict: difference === 0 ? 'reproduced' : 'differs', said, about }];
   });
   return { words: Object.fromEntries(tasks.map(({ task }) => [task, wordsOf(task)])), rois };
@@ -169,6 +170,6 @@ function wordsOf(task: Task) {
   return { ...viewer, sides: ['A', 'B'], layers: { ...viewer.layers, published: 'A', ours: 'B', margin: '', differ } };
 }
 
-function percent(share: number): string {
-  return share === 0 ? '0 %' : `${(100 * share).toPrecision(2)} %`;
+function differenceText(share: number, unit: string): string {
+  return share === 0 ? 'equal' : `${(100 * share).toPrecision(2)} % of its ${unit} differ`;
 }

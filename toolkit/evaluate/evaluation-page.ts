@@ -1,4 +1,3 @@
-import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CELL_TASKS, type CellTask, TASK_TITLES, type Task } from '../../config/tasks.ts';
 import { VerdictConfig } from '../../config/verdict-config.ts';
@@ -9,15 +8,17 @@ import { readOverview } from '../dataset/overview.ts';
 import { isSynthetic } from '../dataset/provenance.ts';
 import { readersOn, readReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
-import { writeFileAtomic } from '../files/atomic-write.ts';
+import type { AccessibleFigure } from '../figures/accessible/report-figures.ts';
 import { inside } from '../files/inside.ts';
 import { AI } from '../metrics/agreement.ts';
+import { DetectionMetrics } from '../metrics/agreement-metrics.ts';
+import { HeMetrics } from '../metrics/he-metrics.ts';
 import { drawCellsLayers } from '../report/layers/cells-layers.ts';
 import { drawLayers } from '../report/layers/draw-layers.ts';
 import { MAX_VIEWED } from '../report/layers/layer-writer.ts';
 import { type DrawnRoi, type RoiLayers, readLayersFile } from '../report/layers/layers-file.ts';
 import { drawTissueLayers } from '../report/layers/tissue-layers.ts';
-import { figureGrid, type ShownFigure, sizeOf } from '../report/page/figures.ts';
+import { figureGrid, placeFigures, STYLE_SWITCH } from '../report/page/figures.ts';
 import { forestPlot } from '../report/page/forest-plot.ts';
 import { pictureOf } from '../report/page/gallery.ts';
 import { decimal, type Html, html, NOTHING, table } from '../report/page/html.ts';
@@ -27,7 +28,7 @@ import { reportFolder } from '../results/results-folder.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import type { Evaluated, EvaluationInput, ScoreRow } from './evaluation.ts';
 
-/** What the page says first: the mean over the readers where points are scored, else the first number. */
+/** Returns the headline of the page: the mean over the readers for points, or else the first score. */
 export function evaluationAnswer(rows: readonly ScoreRow[], name: string): string {
   const withReaders = rows.filter(({ label }) => label.endsWith(`| ${AI}`)).flatMap(({ value }) => value ?? []);
   if (withReaders.length > 1) {
@@ -38,16 +39,16 @@ export function evaluationAnswer(rows: readonly ScoreRow[], name: string): strin
   return first === undefined ? 'No score.' : `${first.label}: ${name} ${first.value?.toFixed(4) ?? first.without}`;
 }
 
-/** The page of an evaluation: several tasks may share a folder. */
+/** Returns the path of an evaluation's page. Several tasks may share a folder. */
 export function evaluationPage(out: string, task: Task): string {
   return join(reportFolder(out), `${task}.html`);
 }
 
 /**
- * Writes report/<task>.html of an evaluation: scores with their intervals next to the published ones, figures, and every
- * ROI in the viewer.
+ * Writes report/<task>.html of an evaluation: scores with intervals next to the published ones, figures, and ROIs in
+ * the viewer.
  *
- * @param version - Of this package.
+ * @param version - Version of this package.
  */
 export async function writeEvaluationPage(
   task: Task,
@@ -61,6 +62,7 @@ export async function writeEvaluationPage(
   const overview = await readOverview(await overviewFileIn(data)).catch(() => []);
   const { rows, images } = evaluated;
   const name = taskNamed(task).scoreName;
+  const accessible = await accessibleFigures(task, evaluated);
   const page: StandalonePage = {
     title: `${TASK_TITLES[task]}: ${basename(predictions)}`,
     question: `How do these predictions score? ${TASK_TITLES[task]}`,
@@ -75,7 +77,7 @@ export async function writeEvaluationPage(
     isSynthetic: isSynthetic(overview),
     main: html`<section><h2 id="scores">Scores</h2>${forestPlot(name, 'yours', rows)}
 ${remarksOf(evaluated)}<details><summary>Scores as a table</summary>${scoresTable(name, rows)}</details></section>
-<section><h2 id="figures">Figures over all ROIs</h2>${figureGrid(await copyFigures(out, task))}</section>
+<section><h2 id="figures">Figures over all ROIs</h2>${accessible.length === 0 ? NOTHING : STYLE_SWITCH}${figureGrid(await placeFigures(out, task, accessible))}</section>
 <section><h2 id="rois">ROIs</h2>${spotChecks(layers, { published: 'published', ours: 'yours' })}${gallery(task, rois, layers)}</section>`,
     footer: `Written by reignite ${version}. All numbers: metrics/.`,
     viewed: { words: { [task]: wordsOf(task) }, rois: layers.map(viewedOf) },
@@ -107,19 +109,14 @@ function remarksOf({ remarks, intervals }: Evaluated): Html {
   return all.length === 0 ? NOTHING : html`<ul>${all.map((remark) => html`<li>${remark}</li>`)}</ul>`;
 }
 
-/** The figures of the evaluation, copied so that the page is whole by itself. */
-async function copyFigures(out: string, task: Task): Promise<readonly ShownFigure[]> {
-  const folder = join(out, folderOf('figures', task));
-  const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.svg')).sort();
-  return Promise.all(
-    names.map(async (name): Promise<ShownFigure> => {
-      const svg = await readFile(join(folder, name), 'utf8');
-      const file = `assets/figures/${task}/${name}`;
-      await writeFileAtomic(join(reportFolder(out), file), svg);
-      const title = basename(name, '.svg').replaceAll('_', ' ');
-      return { title, style: 'both', file, description: title, ...sizeOf(svg) };
-    }),
-  );
+/** Returns the accessible figures of an evaluation; none if only some classes were scored. */
+async function accessibleFigures(task: Task, { metrics, classes }: Evaluated): Promise<readonly AccessibleFigure[]> {
+  if (classes !== undefined) return [];
+  // Vega takes a second to load.
+  const figures = await import('../figures/accessible/report-figures.ts');
+  return CELL_TASKS.some((each) => each === task)
+    ? figures.accessibleCellFigures(DetectionMetrics.parse(metrics), [])
+    : figures.accessibleTissueFigures(HeMetrics.parse(metrics), { all: [], til: [] });
 }
 
 function gallery(task: Task, rois: readonly DrawnRoi[], layers: readonly RoiLayers[]): Html {
@@ -132,7 +129,7 @@ function gallery(task: Task, rois: readonly DrawnRoi[], layers: readonly RoiLaye
   return html`<ul class="gallery" aria-label="ROIs">${cards}</ul>`;
 }
 
-/** The ROIs of the test set whose images are here. */
+/** Lists the ROIs of the test set; empty if the list of ROIs is missing. */
 async function roisOf(
   task: Task,
   { data, predictions, labels, categories = 'by-id' }: EvaluationInput,

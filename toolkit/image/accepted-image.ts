@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
+import type { Sharp } from 'sharp';
 import { ReigniteError } from '../errors.ts';
-import type { ImageHeader, Obstacle } from './image-header.ts';
+import { areAsStored, type ImageHeader, type Obstacle } from './image-header.ts';
 import { readJpegHeader } from './jpeg-header.ts';
 import { openImage, readRaw, unreadable } from './open-image.ts';
 import { readPngHeader } from './png-header.ts';
@@ -11,7 +12,7 @@ import { readTiffHeader } from './tiff-header.ts';
 export interface DecodedImage {
   readonly width: number;
   readonly height: number;
-  /** height x width x 3 uint8, row by row. */
+  /** height x width x 3 uint8, row by row; of `decodeChannels` as many bytes per pixel as it has channels. */
   readonly data: Uint8Array;
   /** Of 16-bit samples, before they were reduced to 8 bits. */
   readonly deep?: DeepSamples;
@@ -41,13 +42,17 @@ export class AcceptedImage {
   /**
    * Reads the header of an image.
    *
-   * @throws ReigniteError FILE_MISSING, or IMAGE_UNREADABLE with the reason and what to do about it.
+   * @param channels - Those that are taken, if not the three of RGB: two or four are taken as they are stored.
+   * @throws ReigniteError FILE_MISSING, or IMAGE_UNREADABLE with the reason and what to do about it, also for an image
+   *   that has another number of channels than two or four that are asked for.
    */
-  static async open(path: string): Promise<AcceptedImage> {
+  static async open(path: string, channels = 3): Promise<AcceptedImage> {
     const read = await readHeader(path);
     if (read === undefined) throw await otherFormat(path);
     if ('obstacle' in read) throw refusal(path, read.obstacle);
-    const { width, height } = read.header;
+    const { width, height, onlyChannels } = read.header;
+    if (areAsStored(channels)) requireChannels(path, read.header, channels);
+    else if (onlyChannels !== undefined) throw refusal(path, onlyChannels);
     if (width < 1 || height < 1) throw unreadable(path, `it is ${width} x ${height} px`);
     return new AcceptedImage(path, read.header);
   }
@@ -62,12 +67,44 @@ export class AcceptedImage {
 
   /**
    * Decodes the image to RGB in its stored rows and columns. Colour profiles, gamma and orientation change nothing;
-   * alpha is dropped, never blended; grey and palettes are expanded.
+   * alpha is dropped, never blended; grey and palettes are expanded. Of an image that is neither, its first channel is
+   * taken as grey, or its first three as RGB.
    *
    * @param white - Value of 16-bit samples that becomes 255; larger ones do too. Default: the high byte is taken.
    * @throws ReigniteError IMAGE_UNREADABLE when the pixels are damaged.
    */
   async decode(white?: number): Promise<DecodedImage> {
+    const { header } = this;
+    if (header.onlyChannels !== undefined) {
+      const { data, ...image } = await this.decodeChannels(white);
+      return { ...image, data: firstAsRgb(data, header.channels) };
+    }
+    const opaque = (pipeline: Sharp) => pipeline.removeAlpha().toColourspace(spaceOf(header));
+    const { bytes, channels, deep } = await this.#bytes(opaque, white);
+    if (channels !== 1 && channels !== 3) throw this.#unexpected(channels);
+    const { width, height } = header;
+    return { width, height, data: asRgb(bytes, channels), ...(deep && { deep }) };
+  }
+
+  /**
+   * Decodes every channel as it is stored, alpha included: height x width x channels uint8, row by row.
+   *
+   * @param white - As of `decode`.
+   * @throws ReigniteError IMAGE_UNREADABLE when the pixels are damaged.
+   */
+  async decodeChannels(white?: number): Promise<DecodedImage> {
+    const { width, height, channels, bits } = this.header;
+    const all = (pipeline: Sharp) => pipeline.toColourspace(bits === 16 ? 'rgb16' : 'srgb');
+    const { bytes, channels: decoded, deep } = await this.#bytes(all, white);
+    // The image library repeats grey as red, green and blue, and has the other channels behind.
+    const repeated = this.header.colours === 'grey' ? 2 : 0;
+    if (decoded !== channels + repeated) throw this.#unexpected(decoded);
+    const data = repeated === 0 ? bytes : withoutRepeated(bytes, decoded, repeated);
+    return { width, height, data, ...(deep && { deep }) };
+  }
+
+  /** Samples of 8 bits, interleaved, as a pipeline gives them. */
+  async #bytes(prepare: (pipeline: Sharp) => Sharp, white: number | undefined): Promise<DecodedBytes> {
     const { path, header } = this;
     const { width, height } = header;
     const is16Bit = header.bits === 16;
@@ -78,16 +115,52 @@ export class AcceptedImage {
         `its header says ${width} x ${height} px, its content ${opened.width} x ${opened.height} px`,
       );
     }
-    const opaque = pipeline.removeAlpha().toColourspace(spaceOf(header));
-    const { data, channels } = await readRaw(path, opaque.raw({ depth: is16Bit ? 'ushort' : 'uchar' }));
+    const { data, channels } = await readRaw(path, prepare(pipeline).raw({ depth: is16Bit ? 'ushort' : 'uchar' }));
     const samples = width * height * channels;
-    if ((channels !== 1 && channels !== 3) || data.length !== samples * (is16Bit ? 2 : 1)) {
-      throw unreadable(path, `it has ${channels} bands of ${data.length} bytes after decoding`);
-    }
-    if (!is16Bit) return { width, height, data: asRgb(data, channels) };
-    const { bytes, deep } = toBytes(new Uint16Array(aligned(data), 0, samples), white);
-    return { width, height, data: asRgb(bytes, channels), deep };
+    if (data.length !== samples * (is16Bit ? 2 : 1)) throw this.#unexpected(channels);
+    if (!is16Bit) return { bytes: data, channels };
+    return { ...toBytes(new Uint16Array(aligned(data), 0, samples), white), channels };
   }
+
+  #unexpected(channels: number): ReigniteError {
+    return unreadable(this.path, `it has ${channels} bands after decoding, not those of its header`);
+  }
+}
+
+/** Takes out the second and third of every pixel's channels. */
+function withoutRepeated(bytes: Uint8Array, channels: number, repeated: number): Uint8Array {
+  const kept = new Uint8Array((bytes.length / channels) * (channels - repeated));
+  for (let from = 0, to = 0; from < bytes.length; from += channels, to += channels - repeated) {
+    kept[to] = bytes[from] ?? 0;
+    kept.set(bytes.subarray(from + 1 + repeated, from + channels), to + 1);
+  }
+  return kept;
+}
+
+interface DecodedBytes {
+  readonly bytes: Uint8Array;
+  readonly channels: number;
+  readonly deep?: DeepSamples;
+}
+
+function requireChannels(path: string, { channels, colours, extra }: ImageHeader, wanted: number): void {
+  if (channels === wanted) return;
+  const stored = colours === 'grey' && channels > 2 ? '' : ` (${colours}${extra === 'none' ? '' : ` and ${extra}`})`;
+  const has = channels === 1 ? '1 channel' : `${channels} channels`;
+  throw new ReigniteError('IMAGE_UNREADABLE', `${path} has ${has}${stored}, but the model needs ${wanted}.`, {
+    remedy:
+      `Give the ${wanted} channels of the training, in their order, in one image: ${wanted === 2 ? 'a grey' : 'an RGB'} PNG ` +
+      `whose alpha is the last channel, or a TIFF with ${wanted} samples per pixel.`,
+  });
+}
+
+/** The first channel as grey, or the first three as colours. */
+function firstAsRgb(data: Uint8Array, channels: number): Uint8Array {
+  const rgb = new Uint8Array((data.length / channels) * 3);
+  for (let from = 0, to = 0; from < data.length; from += channels, to += 3) {
+    for (let colour = 0; colour < 3; colour++) rgb[to + colour] = data[from + (channels < 3 ? 0 : colour)] ?? 0;
+  }
+  return rgb;
 }
 
 async function readHeader(path: string) {

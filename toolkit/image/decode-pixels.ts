@@ -25,6 +25,28 @@ export async function decodeRgb(path: string): Promise<RgbImage> {
   return { width, height, data, notes: conversionsOf(image.header) };
 }
 
+/** An image in memory, as many bytes per pixel as it has channels. */
+export interface ChannelsImage {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: number;
+  /** height x width x channels uint8, row by row. */
+  readonly data: Uint8Array;
+  /** As of `RgbImage`. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Decodes an image for a network of two or four channels: all that the file stores, in its order, alpha included.
+ *
+ * @throws ReigniteError FILE_MISSING; IMAGE_UNREADABLE also for an image of another number of channels.
+ */
+export async function decodeChannels(path: string, channels: number): Promise<ChannelsImage> {
+  const image = await AcceptedImage.open(path, channels);
+  const { width, height, data } = await image.decodeChannels();
+  return { width, height, channels, data, notes: conversionsOf(image.header, undefined, channels) };
+}
+
 /** A 16-bit grey image in memory. */
 export interface Grey16Image {
   readonly width: number;

@@ -12,6 +12,10 @@ export interface ImageHeader {
   readonly bits: number;
   /** A channel in addition to the colours. */
   readonly extra: 'none' | 'alpha' | 'unspecified channel';
+  /** Channels of a pixel, the additional ones included; of a palette, those of its colours. */
+  readonly channels: number;
+  /** Why it cannot be taken as grey or RGB, where it can be taken channel by channel. */
+  readonly onlyChannels?: Obstacle;
   /** Whether 0 means white. */
   readonly isInverted: boolean;
   readonly hasProfile: boolean;
@@ -19,6 +23,11 @@ export interface ImageHeader {
   readonly orientation: number;
   /** Sizes of the pages or frames in file order; the first is the one that is read. */
   readonly pages: readonly PageSize[];
+}
+
+/** Whether channels are taken as they are stored; one and three are those of grey and RGB. */
+export function areAsStored(channels: number): boolean {
+  return channels !== 1 && channels !== 3;
 }
 
 /** A page of a TIFF, or a frame of a PNG. */

@@ -1,18 +1,20 @@
 import type { DeepSamples } from './accepted-image.ts';
-import type { ImageHeader, PageSize } from './image-header.ts';
+import { areAsStored, type ImageHeader, type PageSize } from './image-header.ts';
 
 /**
  * What decoding changes in the values of a file, one phrase each.
  *
  * @param white - Value of 16-bit samples that becomes 255, where it was chosen.
+ * @param channels - Those that are taken: 3, or all that the file has.
  */
-export function conversionsOf(header: ImageHeader, white?: number): readonly string[] {
+export function conversionsOf(header: ImageHeader, white?: number, channels = 3): readonly string[] {
   const { extra, colours, bits, isInverted, hasProfile } = header;
   const notes: string[] = [];
-  if (extra === 'alpha') notes.push('alpha channel dropped');
-  if (extra === 'unspecified channel') notes.push('channel without a stated meaning dropped');
+  const isWhole = areAsStored(channels) && channels === header.channels;
+  if (extra === 'alpha' && !isWhole) notes.push('alpha channel dropped');
+  if (extra === 'unspecified channel' && !isWhole) notes.push('channel without a stated meaning dropped');
   if (colours === 'palette') notes.push('palette expanded to RGB');
-  if (colours === 'grey') notes.push('grey expanded to RGB');
+  if (colours === 'grey' && !isWhole) notes.push('grey expanded to RGB');
   if (isInverted) notes.push('values inverted, since the file stores white as 0');
   if (bits === 16) {
     notes.push(

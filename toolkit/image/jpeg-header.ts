@@ -63,6 +63,7 @@ function frameOf(marker: number, frame: Buffer, orientation: number, hasProfile:
       colours: components === 1 ? 'grey' : 'RGB',
       bits,
       extra: 'none',
+      channels: components === 1 ? 1 : 3,
       isInverted: false,
       hasProfile,
       orientation,

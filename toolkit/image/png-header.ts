@@ -24,14 +24,16 @@ export async function readPngHeader(source: ByteSource): Promise<ReadHeader | un
   const [bits = 0, type = 0] = [start[24], start[25]];
   const more = await readChunks(source);
   const hasAlpha = type === COLOUR_TYPE.greyAlpha || type === COLOUR_TYPE.rgbAlpha || more.isTransparent;
+  const colours = coloursOf(type);
   return {
     header: {
       format: 'PNG',
       width,
       height,
-      colours: coloursOf(type),
+      colours,
       bits,
       extra: hasAlpha ? 'alpha' : 'none',
+      channels: (colours === 'grey' ? 1 : 3) + (hasAlpha ? 1 : 0),
       isInverted: false,
       hasProfile: more.hasProfile,
       orientation: more.orientation,

@@ -1,4 +1,4 @@
-import { type ImageHeader, type PageSize, REMEDIES, type ReadHeader, refused } from './image-header.ts';
+import { type ImageHeader, type Obstacle, type PageSize, REMEDIES, type ReadHeader, refused } from './image-header.ts';
 import { type ByteSource, readTiffDirectories, type TiffDirectory } from './tiff-directory.ts';
 
 const TAG = {
@@ -135,7 +135,8 @@ function colourObstacle(page: TiffDirectory): ReadHeader | undefined {
     case PHOTOMETRIC.whiteIsZero:
     case PHOTOMETRIC.blackIsZero:
       if (samples === 1 || (samples === 2 && extra[0] === ALPHA)) return undefined;
-      return refused(`it has ${samples} bands of grey values, not grey or RGB`, REMEDIES.bands);
+      if (photometric === PHOTOMETRIC.blackIsZero && (samples === 2 || samples === 4)) return undefined;
+      return { obstacle: notGreyOrRgb(samples) };
     case PHOTOMETRIC.rgb:
       if (samples === 3 || (samples === 4 && extra.length <= 1)) return undefined;
       return refused(`it has ${samples} bands, not RGB with at most one more`, REMEDIES.bands);
@@ -150,16 +151,27 @@ function colourObstacle(page: TiffDirectory): ReadHeader | undefined {
   }
 }
 
+function notGreyOrRgb(samples: number): Obstacle {
+  return { reason: `it has ${samples} bands of grey values, not grey or RGB`, remedy: REMEDIES.bands };
+}
+
 function headerOf(page: TiffDirectory, pages: readonly TiffDirectory[]): ImageHeader {
   const photometric = one(page, TAG.photometric, PHOTOMETRIC.blackIsZero);
   const isColour = photometric === PHOTOMETRIC.rgb || photometric === PHOTOMETRIC.yCbCr;
+  const isPalette = photometric === PHOTOMETRIC.palette;
+  const samples = one(page, TAG.samples, 1);
+  const extra = extraOf(samples - (isColour ? 3 : 1), page.get(TAG.extraSamples)?.[0]);
+  // More than one band of grey is an image for a model of as many channels.
+  const isOnlyChannels = !isColour && samples > 1 && !(samples === 2 && extra === 'alpha');
   return {
     format: 'TIFF',
     width: one(page, TAG.width, 0),
     height: one(page, TAG.height, 0),
-    colours: photometric === PHOTOMETRIC.palette ? 'palette' : isColour ? 'RGB' : 'grey',
+    colours: isPalette ? 'palette' : isColour ? 'RGB' : 'grey',
     bits: one(page, TAG.bits, 1),
-    extra: extraOf(one(page, TAG.samples, 1) - (isColour ? 3 : 1), page.get(TAG.extraSamples)?.[0]),
+    extra,
+    channels: isPalette ? 3 : samples,
+    ...(isOnlyChannels && { onlyChannels: notGreyOrRgb(samples) }),
     isInverted: photometric === PHOTOMETRIC.whiteIsZero,
     hasProfile: page.has(TAG.profile),
     orientation: one(page, TAG.orientation, 1),

@@ -20,7 +20,8 @@ import {
   holdsFolds,
   isV2,
 } from '../nnunet/convert/model-folds.ts';
-import { CARD_FILE, knownModelCard, ModelCard } from '../nnunet/model-card.ts';
+import { CARD_FILE, knownModelCard, ModelCard, methodOf } from '../nnunet/model-card.ts';
+import { RGB_SOFTMAX } from '../nnunet/model-method.ts';
 import { importCustomModel } from '../onnx/custom-model/custom-model.ts';
 import { findSidecar, requireSidecar } from '../onnx/custom-model/find-sidecar.ts';
 import { hasSigmoid, labelValues, parseSidecar, SegmentationSidecar } from '../onnx/custom-model/sidecar.ts';
@@ -48,6 +49,8 @@ export interface TissueModel {
   readonly modelDir: string;
   /** Values that a mask may hold, from 0 on. */
   readonly classes: number;
+  /** Channels of the images that it takes: 1 grey, 3 RGB, 2 or 4 as an image stores them. */
+  readonly channels: number;
   /** Its folds in the order in which they are averaged; none for a network of another kind. */
   readonly folds: readonly FoldName[];
   /** Names of the classes, where the model has them. */
@@ -148,18 +151,20 @@ function refuseMirroring(path: string, name: CheckpointName): void {
   });
 }
 
-type Converted = Pick<TissueModel, 'digest' | 'modelDir' | 'classes' | 'labels' | 'nnunet' | 'synthetic'>;
+type Converted = Pick<TissueModel, 'digest' | 'modelDir' | 'classes' | 'channels' | 'labels' | 'nnunet' | 'synthetic'>;
 
 function converted(card: ModelCard, modelDir: string): Converted {
   const { digest, folds, trainer, v2 } = card;
   const synthetic = isTrainedOnSynthetic(folds);
+  const channels = methodOf(card).normalisation.length;
   if (v2 === undefined) {
-    return { digest, modelDir, classes: card.classes, nnunet: { version: 1, trainer, mirrorAxes: [] }, synthetic };
+    const nnunet = { version: 1, trainer, mirrorAxes: [] } as const;
+    return { digest, modelDir, classes: card.classes, channels, nnunet, synthetic };
   }
   const { labels, plans, configuration, mirrorAxes } = v2;
   const classes = Math.max(...labels.map(({ value }) => value)) + 1;
   const nnunet = { version: 2, trainer, plans: `${plans} ${configuration}`, mirrorAxes } as const;
-  return { digest, modelDir, classes, labels, nnunet, synthetic };
+  return { digest, modelDir, classes, channels, labels, nnunet, synthetic };
 }
 
 /** nnU-Net v2 takes the folds that are there; a person may not know that some are not. */
@@ -206,6 +211,7 @@ async function prepareOnnx(path: string, models: string, signal: AbortSignal | u
     digest: card.digest,
     modelDir: folder,
     classes: Math.max(...values) + 1,
+    channels: RGB_SOFTMAX.normalisation.length,
     folds: [],
     // No channel gives the background of sigmoids, and yet it needs a name.
     labels: hasSigmoid(sidecar) ? [BACKGROUND, ...labels] : labels,

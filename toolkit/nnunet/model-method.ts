@@ -46,6 +46,9 @@ const Decision = z.discriminatedUnion('kind', [
 /** How the networks' mean output becomes the value of a pixel. */
 export type Decision = z.infer<typeof Decision>;
 
+/** Channels of the images that are read: grey, RGB, and either with one more. */
+export const MOST_CHANNELS = 4;
+
 /** How a sliding window is used with a model: what its networks take, and what is made of what they give. */
 export const ModelMethod = z.object({
   window: z
@@ -53,7 +56,8 @@ export const ModelMethod = z.object({
     .describe(
       'v2: cropped to pixels that are not black first; Gaussian of maximum 10 in half precision, also for one tile',
     ),
-  normalisation: z.array(Normalisation).min(1).max(3).describe('Of each channel'),
+  normalisation: z.array(Normalisation).min(1).max(MOST_CHANNELS).describe('Of each channel'),
+  takesLuma: z.literal(true).exactOptional().describe('Of one channel: colours are taken as their luma, not refused'),
   decision: Decision,
 });
 export type ModelMethod = z.infer<typeof ModelMethod>;

@@ -17,11 +17,12 @@ export function detectionNotes(
   { candidates: { candidates }, cutOff = 0 }: FoundCells,
 ): readonly string[] {
   if (view === undefined) return [];
-  const points = candidates.filter(({ outcome }) => outcome === 'point').length;
+  // Its limit is on all boxes that it keeps, those in the padding too.
+  const kept = candidates.filter(({ outcome }) => outcome === 'point' || outcome === 'outside').length;
   return [
     ...numberedNote(model.classes),
     ...(cutOff > 0 && view.kind === 'tiles' ? [cutOffNote(cutOff, view.overlap)] : []),
-    ...(view.kind === 'letterbox' && points > MAX_YOLO_BOXES
+    ...(view.kind === 'letterbox' && kept > MAX_YOLO_BOXES
       ? [
           `yolo predict keeps the best ${MAX_YOLO_BOXES} boxes of an image unless max_det says otherwise; here all boxes are kept.`,
         ]

@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
 import { asSentence } from '../format.ts';
 import { AcceptedImage, type DecodedImage } from '../image/accepted-image.ts';
+import { areAsStored } from '../image/image-header.ts';
 import { conversionsOf, depthRemarks, remarksOn } from '../image/image-remarks.ts';
 import { MODEL_MPP, suitsModels } from '../model-resolution.ts';
 import { isSlide, scaleOfTiff } from '../slide/read/is-slide.ts';
@@ -16,6 +17,8 @@ import type { ImagePrediction, PredictionChoices } from './prediction.ts';
 /** An image without a scale within these bounds is one whose scale was mistyped. */
 const MAX_SIDE = 100_000;
 const MAX_PIXELS = 2 ** 31;
+/** Channels that every image has, unless the network takes others. */
+const RGB = 3;
 
 /** An image to predict, and its pixels as the network gets them. */
 export class InputImage {
@@ -27,16 +30,19 @@ export class InputImage {
   readonly notes: readonly string[];
   readonly #image: AcceptedImage;
 
-  private constructor(image: AcceptedImage, maxValue: number | undefined) {
+  readonly #channels: number;
+
+  private constructor(image: AcceptedImage, maxValue: number | undefined, channels: number) {
     const { header } = image;
     this.#image = image;
+    this.#channels = areAsStored(channels) ? channels : RGB;
     this.width = image.width;
     this.height = image.height;
     this.white = header.bits === 16 ? maxValue : undefined;
     const isUnused = maxValue !== undefined && this.white === undefined;
     this.notes = [
       ...remarksOn(header),
-      ...conversionsOf(header, this.white).map(asSentence),
+      ...conversionsOf(header, this.white, channels).map(asSentence),
       ...(isUnused ? [`--max-value was not applied: its samples have ${header.bits} bits, not 16.`] : []),
     ];
   }
@@ -45,10 +51,11 @@ export class InputImage {
    * Reads the header of an image that is to be predicted.
    *
    * @param maxValue - Value of 16-bit samples that becomes white.
+   * @param channels - Those that the network takes: 2 or 4 are taken as the file stores them. Default: RGB.
    * @throws ReigniteError FILE_MISSING, or IMAGE_UNREADABLE for whatever `AcceptedImage` does not take.
    */
-  static async open(path: string, maxValue: number | undefined): Promise<InputImage> {
-    return new InputImage(await AcceptedImage.open(path), maxValue);
+  static async open(path: string, maxValue: number | undefined, channels = RGB): Promise<InputImage> {
+    return new InputImage(await AcceptedImage.open(path, channels), maxValue, channels);
   }
 
   get path(): string {
@@ -62,21 +69,55 @@ export class InputImage {
   }
 
   /**
-   * Writes its pixels as an 8-bit RGB PNG, at another size with Lanczos.
+   * Writes the channels that the network takes as an 8-bit PNG, at another size with Lanczos.
    *
    * @throws ReigniteError IMAGE_UNREADABLE, NO_SPACE, NOT_WRITABLE.
    */
   async write(size: { readonly width: number; readonly height: number }, out: string): Promise<void> {
-    const { data, width, height } = await this.decode();
+    const channels = this.#channels;
+    const { data, width, height } = await (channels === RGB ? this.decode() : this.#image.decodeChannels(this.white));
     await makeFolder(dirname(out));
     await rm(out, { force: true });
+    const isResized = size.width !== width || size.height !== height;
+    const made = { width, height, channels, data };
     await replaceFile(out, async (temporary) => {
-      const pixels = sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: MAX_PIXELS });
-      const isResized = size.width !== width || size.height !== height;
-      const resized = isResized ? pixels.resize({ ...size, fit: 'fill', kernel: 'lanczos3' }) : pixels;
-      await resized.png({ compressionLevel: 1 }).toFile(temporary);
+      const pixels = !isResized ? rawImage(made) : await resized(made, size);
+      await pixels.png({ compressionLevel: 1 }).toFile(temporary);
     });
   }
+}
+
+/** Interleaved bytes. */
+interface Samples {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: number;
+  readonly data: Uint8Array;
+}
+
+function rawImage({ data, width, height, channels }: Samples): Sharp {
+  const known = ([1, 2, 3, 4] as const).find((count) => count === channels);
+  if (known === undefined) throw new RangeError(`Expected 1 to 4 channels, got ${channels}`);
+  const image = sharp(data, { raw: { width, height, channels: known }, limitInputPixels: MAX_PIXELS });
+  // Otherwise grey would be written as RGB.
+  return channels < RGB ? image.toColourspace('b-w') : image;
+}
+
+/** Resizes channel by channel where the last would be taken for alpha, which weighs the others. */
+async function resized(image: Samples, size: Size): Promise<Sharp> {
+  const options = { ...size, fit: 'fill', kernel: 'lanczos3' } as const;
+  const { channels } = image;
+  if (channels === RGB) return rawImage(image).resize(options);
+  const data = new Uint8Array(size.width * size.height * channels);
+  for (let channel = 0; channel < channels; channel++) {
+    const plane = image.data.filter((_, at) => at % channels === channel);
+    const one = rawImage({ ...image, channels: 1, data: plane })
+      .resize(options)
+      .toColourspace('b-w');
+    const pixels = await one.raw().toBuffer();
+    for (const [pixel, value] of pixels.entries()) data[pixel * channels + channel] = value;
+  }
+  return rawImage({ ...size, channels, data });
 }
 
 /** The size that an image of `mpp` µm per px has at the resolution of the models. */

@@ -8,6 +8,7 @@ import { decodeGrey16 } from '../image/decode-pixels.ts';
 import { encodeGrey16, encodeIndexed, encodeLabels } from '../image/encode-png.ts';
 import type { TissueClasses } from '../models/class-colours.ts';
 import type { TissueModel } from '../models/tissue-model.ts';
+import { RGB_SOFTMAX } from '../nnunet/model-method.ts';
 import type { EnsembleOptions } from '../nnunet/sliding-window/roi-job.ts';
 import type { RoiProgress, RoiSegmenter } from '../nnunet/sliding-window/roi-segmenter.ts';
 import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-scope.ts';
@@ -87,7 +88,7 @@ export async function predictTissue(
   services: PredictServices,
   options: PredictOptions<RoiProgress> = {},
 ): Promise<ImagePrediction> {
-  const input = await InputImage.open(job.image, job.choices.maxValue);
+  const input = await InputImage.open(job.image, job.choices.maxValue, job.model.channels);
   const seen = await networkImage(input, job.choices, options.signal);
   const inferred = await inferOnce({ parts: keyOf(job, seen), engine: job.engine }, services, options, (work) =>
     segment(job, seen, segmenter, work, options),
@@ -98,7 +99,7 @@ export async function predictTissue(
   const pixels = await input.decode();
   const cautions = [
     ...modelCautions(job.model),
-    ...stainCautions('he', pixels),
+    ...(job.model.channels === RGB_SOFTMAX.normalisation.length ? stainCautions('he', pixels) : []),
     ...scaleCautions(job.choices.mpp),
     ...pixels.remarks,
   ];

@@ -4,6 +4,7 @@ import { Verified } from '../cache/receipts.ts';
 import { EvaluationSource } from '../evaluate/evaluation-source.ts';
 import { Environment } from '../report/environment.ts';
 import { Summary } from '../report/summary.ts';
+import { SweepFile } from '../sweep/sweep-file.ts';
 import { DiscrepanciesFile } from '../verdict/discrepancies/discrepancies-file.ts';
 import { PatientsFile } from '../verdict/verdict-file.ts';
 import { JsonResultsFile, type ResultsEntry, ResultsFile } from './results-file.ts';
@@ -93,6 +94,12 @@ export const RESULTS = {
     'What the scores of a cell task leave out, and why',
     'activities/task/aggregate-task.ts',
     z.unknown(),
+  ),
+  sweep: new JsonResultsFile(
+    'metrics/<task>.sweep.json',
+    'F1 and TPS of a cell task over the confidence threshold',
+    'activities/task/aggregate-task.ts',
+    SweepFile,
   ),
   intervals: new JsonResultsFile(
     'metrics/<task>.intervals.json',

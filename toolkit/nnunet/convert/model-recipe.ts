@@ -1,7 +1,7 @@
 import type { OnnxGraph } from '../../onnx/graph/graph.ts';
 import { type Checkpoint, openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
 import type { ModelCard } from '../model-card.ts';
-import { RGB_SOFTMAX } from '../model-method.ts';
+import { type ModelMethod, RGB_SOFTMAX } from '../model-method.ts';
 import { CONVERTER_SCHEMA } from './model-digest.ts';
 import type { FoldFiles } from './model-folds.ts';
 import type { NnunetPlans } from './plans.ts';
@@ -35,7 +35,6 @@ export interface ModelRecipe {
 export async function v1Recipe(first: FoldFiles): Promise<ModelRecipe> {
   const plans = await withTrainedChannels(await readPlansFile(first.plans), first.checkpoint);
   const architecture = unetArchitecture(plans);
-  const isGrey = plans.modalities === 1;
   return {
     card: {
       kind: 'nnunet-v1-2d',
@@ -51,11 +50,16 @@ export async function v1Recipe(first: FoldFiles): Promise<ModelRecipe> {
         kernels: plans.kernels.map(([rows, columns]) => [rows, columns]),
         convPerStage: plans.convPerStage,
       },
-      ...(isGrey && { method: { ...RGB_SOFTMAX, normalisation: [{ scheme: 'RGBTo01' }] } }),
+      ...(plans.modalities !== RGB_SOFTMAX.normalisation.length && { method: softmaxOf(plans.modalities) }),
     },
     weights: async (checkpoint, file) => checkpointStateDict(checkpoint, file),
     graph: (ledger) => unetGraph(architecture, ledger),
   };
+}
+
+/** Bytes divided by 255 in every channel, softmax out. */
+function softmaxOf(channels: number): ModelMethod {
+  return { ...RGB_SOFTMAX, normalisation: Array.from({ length: channels }, () => ({ scheme: 'RGBTo01' })) };
 }
 
 /** A single modality may be RGB, three channels in one file: only the first convolution shows it. */

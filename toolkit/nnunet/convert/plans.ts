@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
+import { MOST_CHANNELS } from '../model-method.ts';
 
 const Count = z.int().min(1);
 const Pair = z.tuple([Count, Count], 'expected two axes (a 2D network)');
@@ -18,7 +19,7 @@ const StagePlans = z.object({
 
 const Plans = z.object({
   base_num_features: Count,
-  num_modalities: z.union([z.literal(1), z.literal(3)], 'expected 1 (grey) or 3 (RGB)'),
+  num_modalities: z.int().min(1).max(MOST_CHANNELS, `expected at most ${MOST_CHANNELS} channels`),
   num_classes: Count,
   conv_per_stage: Count.default(2),
   transpose_forward: Transpose,

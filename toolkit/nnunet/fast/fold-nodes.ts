@@ -1,4 +1,11 @@
-import type { GraphBuilder, GraphNode, GraphTensor, OnnxGraph, Value } from '../../onnx/graph/graph.ts';
+import {
+  type GraphBuilder,
+  type GraphNode,
+  type GraphTensor,
+  int,
+  type OnnxGraph,
+  type Value,
+} from '../../onnx/graph/graph.ts';
 import type { Precision } from '../../onnx/session/engine-choice.ts';
 import { toHalves } from '../../pytorch/tensors/half-float.ts';
 
@@ -18,7 +25,7 @@ const CAST_TO = { float32: 1, float16: 10 } as const;
 
 /** Casts a value. */
 export function castTo(graph: GraphBuilder, name: string, x: Value, to: number): Value {
-  return graph.node(name, 'Cast', [x], { to: { int: to } });
+  return graph.node(name, 'Cast', [x], { to: int(to) });
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { OnnxGraph, Value } from '../../onnx/graph/graph.ts';
+import { int, type OnnxGraph, type Value } from '../../onnx/graph/graph.ts';
 import { add, multiply } from '../../onnx/graph/operators.ts';
 import type { Precision } from '../../onnx/session/engine-choice.ts';
 import { int32s, scalar } from './constants.ts';
@@ -66,6 +66,6 @@ function mirror(
           order,
           Array.from({ length }, (_, at) => length - 1 - at),
         );
-    return body.node(`${name}.${axis}`, 'Gather', [value, indices], { axis: { int: places[axis] ?? 0 } });
+    return body.node(`${name}.${axis}`, 'Gather', [value, indices], { axis: int(places[axis] ?? 0) });
   }, x);
 }

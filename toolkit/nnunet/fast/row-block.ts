@@ -111,14 +111,15 @@ function sources(starts: readonly number[], tile: number, length: number, carrie
  * @param batch - Tiles that the networks see at once; the last batch is filled up with black tiles.
  */
 export function fillTiles(
-  { grid, rgb, values }: Pick<TiledRoi, 'grid' | 'rgb' | 'values'>,
+  { grid, pixels, values }: Pick<TiledRoi, 'grid' | 'pixels' | 'values'>,
   tiles: readonly BlockTile[],
   batch: number,
 ): { readonly bytes: Uint8Array; readonly inside: Uint8Array; readonly batches: number; readonly isWhole: boolean } {
   const { patch, image, offset } = grid;
+  const { channels } = values;
   const batches = Math.ceil(tiles.length / batch);
   const plane = patch.height * patch.width;
-  const bytes = new Uint8Array(batches * batch * plane * 3);
+  const bytes = new Uint8Array(batches * batch * plane * channels);
   const isWhole = values.inside === undefined && image.height >= patch.height && image.width >= patch.width;
   const inside = isWhole ? new Uint8Array(batches).fill(1) : new Uint8Array(batches * batch * plane);
   for (const [index, { top, left }] of tiles.entries()) {
@@ -129,7 +130,7 @@ export function fillTiles(
       if (y < 0 || y >= image.height) continue;
       const source = y * image.width + left + from - offset.x;
       const target = index * plane + row * patch.width + from;
-      bytes.set(rgb.subarray(3 * source, 3 * (source + to - from)), 3 * target);
+      bytes.set(pixels.subarray(channels * source, channels * (source + to - from)), channels * target);
       if (isWhole) continue;
       if (values.inside === undefined) inside.fill(1, target, target + to - from);
       else inside.set(values.inside.subarray(source, source + to - from), target);

@@ -132,7 +132,7 @@ export class RowsNetwork {
     const { patch, classes, batch } = this;
     const { columns, padded } = roi.grid;
     const { bytes, inside, batches, isWhole } = fillTiles(roi, plan.tiles, batch);
-    const { tables } = roi.values;
+    const { tables, channels } = roi.values;
     const flat = new Float32Array(tables.length * 256);
     for (const [channel, table] of tables.entries()) flat.set(table, channel * 256);
     const lengths = (values: readonly number[]) =>
@@ -140,7 +140,7 @@ export class RowsNetwork {
     const planes = classes + 1;
     const height = plan.finished + plan.unfinished;
     return {
-      tiles: new Tensor('uint8', bytes, [batches, batch, patch.height, patch.width, 3]),
+      tiles: new Tensor('uint8', bytes, [batches, batch, patch.height, patch.width, channels]),
       inside: new Tensor('uint8', inside, isWhole ? [batches, 1, 1, 1] : [batches, batch, patch.height, patch.width]),
       tables: new Tensor('float32', flat, [tables.length, 256]),
       order: new Tensor('int32', plan.order, [plan.order.length]),

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { InferenceSession } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
 import type { CustomModelCard } from '../../onnx/custom-model/custom-model.ts';
+import type { ImageSpec } from '../../onnx/custom-model/image-spec.ts';
 import { hasSigmoid, labelValues, type Normalise, type SegmentationSidecar } from '../../onnx/custom-model/sidecar.ts';
 import { instructionSet } from '../../onnx/session/engine.ts';
 import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
@@ -41,7 +42,7 @@ export class CustomSegmenter implements EngineNetworks {
     this.patch = { height: size[0], width: size[1] };
     this.#values = labelValues(sidecar);
     this.classes = hasSigmoid(sidecar) ? card.count : Math.max(...this.#values) + 1;
-    this.method = methodOf(sidecar);
+    this.method = methodOf(sidecar, card.image);
     this.#card = card;
     this.#sidecar = sidecar;
     this.#file = join(folder, card.file);
@@ -120,11 +121,17 @@ function schemeOf(normalise: Normalise | undefined): Normalisation | undefined {
   return { scheme: 'Percentiles', low, high, epsilon, together };
 }
 
+/** RGB as it is, from which the network's own input is made; scaled channels, of grey their luma. */
+function inputMethod(scheme: Normalisation | undefined, isGrey: boolean): ModelMethod {
+  if (scheme === undefined) return RGB_SOFTMAX;
+  if (isGrey) return { ...RGB_SOFTMAX, normalisation: [scheme], takesLuma: true };
+  return { ...RGB_SOFTMAX, normalisation: [scheme, scheme, scheme] };
+}
+
 const USUAL_THRESHOLD = 0.5;
 
-function methodOf(sidecar: SegmentationSidecar): ModelMethod {
-  const scheme = schemeOf(sidecar.input.normalise);
-  const method = scheme === undefined ? RGB_SOFTMAX : { ...RGB_SOFTMAX, normalisation: [scheme, scheme, scheme] };
+function methodOf(sidecar: SegmentationSidecar, { channels }: ImageSpec): ModelMethod {
+  const method = inputMethod(schemeOf(sidecar.input.normalise), channels === 'grey');
   if (!hasSigmoid(sidecar)) return method;
   const { threshold = USUAL_THRESHOLD } = sidecar.output;
   return { ...method, decision: { kind: 'threshold', values: [...labelValues(sidecar)], threshold } };

@@ -76,8 +76,8 @@ export class PassesAhead {
   }
 
   async #predict({ step, left }: Pass, buffers: PassBuffers): Promise<PassBuffers> {
-    const { grid, rgb, values } = this.#roi;
-    fillTileInput(rgb, values, grid, startOfRow(grid, step.row), left, buffers.input);
+    const { grid, pixels, values } = this.#roi;
+    fillTileInput(pixels, values, grid, startOfRow(grid, step.row), left, buffers.input);
     await this.#networks.run(step.fold, buffers.input, buffers.output);
     return buffers;
   }

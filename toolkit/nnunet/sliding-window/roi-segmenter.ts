@@ -49,13 +49,7 @@ export function createRoiSegmenter(
   start = startSegmenterThread,
   fixed: FixedGpu = {},
 ): RoiSegmenter & SlideSegmenter {
-  const thread = new InferenceThread<SegmenterRequest, SegmenterAnswer, RoiProgress>(start, ({ job }) =>
-    'image' in job
-      ? `it segmented ${job.image}`
-      : 'slide' in job
-        ? `it segmented ${job.slide}`
-        : `it loaded ${job.modelDir}`,
-  );
+  const thread = new InferenceThread<SegmenterRequest, SegmenterAnswer, RoiProgress>(start, whatItDid);
   return {
     async segment(job, options) {
       const answer = await thread.ask({ kind: 'segment', job: { ...defaults, ...job, ...fixed } }, options);
@@ -74,6 +68,18 @@ export function createRoiSegmenter(
     },
     close: () => thread.close(),
   };
+}
+
+/** Completes "The inference thread exited while". */
+function whatItDid({ kind, job }: SegmenterRequest): string {
+  switch (kind) {
+    case 'segment':
+      return `it segmented ${job.image}`;
+    case 'slide':
+      return `it segmented ${job.slide}`;
+    case 'probe':
+      return `it loaded ${job.modelDir}`;
+  }
 }
 
 /** Starts the thread of a segmenter, idle. */

@@ -1,11 +1,14 @@
 import type { Normalisation } from '../model-method.ts';
 import type { TileGrid } from './tile-grid.ts';
 
-/** An image as decoded: height x width x 3 uint8, row by row. */
-export interface RgbPixels {
+/** An image as decoded. */
+export interface ImagePixels {
   readonly width: number;
   readonly height: number;
-  readonly rgb: Uint8Array;
+  /** height x width x channels uint8, row by row. */
+  readonly pixels: Uint8Array;
+  /** Bytes of a pixel: three of grey, too. */
+  readonly channels: number;
   /** height x width; 0 where a pixel is black and not enclosed by others. Missing where it is not needed. */
   readonly inside?: Uint8Array;
 }
@@ -16,6 +19,8 @@ const EPSILON = 1e-8;
 /** What the network sees in place of a byte: one table of 256 float32 per channel. */
 export interface PixelValues {
   readonly tables: readonly Float32Array[];
+  /** Bytes of a pixel; of three, one table reads the first. */
+  readonly channels: number;
   /** Where a channel's pixel is 0 whatever its table says; missing where that is nowhere. */
   readonly inside?: Uint8Array;
 }
@@ -24,13 +29,13 @@ export interface PixelValues {
  * The values that normalisation gives the bytes of an image. Images have 8 bits here, so that every scheme of nnU-Net
  * is a table once the image's own mean, deviation or range is known; these are computed in float64 and rounded once.
  *
- * @param schemes - Of each channel, at most three; a single one reads the first byte of a pixel.
+ * @param schemes - Of each channel; a single one reads the first byte of a pixel.
  * @see default_normalization_schemes.py, nnU-Net v2 2.8.1
  */
-export function pixelValues(image: RgbPixels, schemes: readonly Normalisation[]): PixelValues {
+export function pixelValues(image: ImagePixels, schemes: readonly Normalisation[]): PixelValues {
   const masked = schemes.some((scheme) => scheme.scheme === 'ZScore' && scheme.masked);
   const tables = pixelTables(schemes, (channel, scheme) => histogramOf(image, channel, scheme));
-  return { tables, ...(masked && image.inside !== undefined && { inside: image.inside }) };
+  return { tables, channels: image.channels, ...(masked && image.inside !== undefined && { inside: image.inside }) };
 }
 
 /**
@@ -55,7 +60,7 @@ export function needsHistogram({ scheme }: Normalisation): boolean {
 }
 
 function isTogether(scheme: Normalisation): boolean {
-  return 'together' in scheme && scheme.together;
+  return (scheme.scheme === 'Standardised' || scheme.scheme === 'Percentiles') && scheme.together;
 }
 
 function sumOf(histograms: readonly Float64Array[]): Float64Array {
@@ -106,12 +111,12 @@ function table(of: (value: number) => number): Float32Array {
   return Float32Array.from({ length: VALUES }, (_, value) => of(value));
 }
 
-function histogramOf({ rgb, inside }: RgbPixels, channel: number, scheme: Normalisation): Float64Array {
+function histogramOf({ pixels, channels, inside }: ImagePixels, channel: number, scheme: Normalisation): Float64Array {
   const counts = new Float64Array(VALUES);
   const mask = scheme.scheme === 'ZScore' && scheme.masked ? inside : undefined;
-  for (let at = channel, pixel = 0; at < rgb.length; at += 3, pixel++) {
+  for (let at = channel, pixel = 0; at < pixels.length; at += channels, pixel++) {
     if (mask !== undefined && mask[pixel] === 0) continue;
-    const value = rgb[at] ?? 0;
+    const value = pixels[at] ?? 0;
     counts[value] = (counts[value] ?? 0) + 1;
   }
   return counts;
@@ -153,13 +158,13 @@ function valueAt(counts: Float64Array, place: number): number {
 /**
  * Fills the network's input with one tile: the values of the image's bytes, 0 outside the image.
  *
- * @param rgb - image.height x image.width x 3 uint8.
+ * @param pixels - image.height x image.width x values.channels uint8.
  * @param top - First row of the tile in the padded image, px.
  * @param left - First column of the tile in the padded image, px.
  * @param input - Receives channels x patch.height x patch.width float32 (CHW).
  */
 export function fillTileInput(
-  rgb: Uint8Array,
+  pixels: Uint8Array,
   values: PixelValues,
   grid: TileGrid,
   top: number,
@@ -175,14 +180,22 @@ export function fillTileInput(
     const y = top + i - offset.y;
     if (y < 0 || y >= image.height) continue;
     const from = y * image.width + left + fromColumn - offset.x;
-    fillRow(rgb, values, from, input, i * patch.width + fromColumn, toColumn - fromColumn, patch.height * patch.width);
+    fillRow(
+      pixels,
+      values,
+      from,
+      input,
+      i * patch.width + fromColumn,
+      toColumn - fromColumn,
+      patch.height * patch.width,
+    );
   }
 }
 
 /** A hot loop: plain indices, no calls. `from` and `to` are pixels. */
 function fillRow(
-  rgb: Uint8Array,
-  { tables, inside }: PixelValues,
+  pixels: Uint8Array,
+  { tables, channels, inside }: PixelValues,
   from: number,
   input: Float32Array,
   to: number,
@@ -191,9 +204,9 @@ function fillRow(
 ): void {
   for (let channel = 0; channel < tables.length; channel++) {
     const table = tables[channel] ?? new Float32Array();
-    let at = 3 * from + channel;
+    let at = channels * from + channel;
     const start = channel * plane + to;
-    for (let j = 0; j < count; j++, at += 3) input[start + j] = table[rgb[at] ?? 0] ?? 0;
+    for (let j = 0; j < count; j++, at += channels) input[start + j] = table[pixels[at] ?? 0] ?? 0;
     if (inside === undefined) continue;
     for (let j = 0; j < count; j++) if (inside[from + j] === 0) input[start + j] = 0;
   }

@@ -68,12 +68,12 @@ export function imageSpec(value: DescribedValue, said: SidecarInput, refuse: Ref
   };
 }
 
-/** The statistics are those of red, green and blue. */
+/** The statistics are those of red, green and blue, or of grey; alpha has none. */
 function refuseNormalise({ range }: SidecarInput, isBytes: boolean, channels: ImageChannels, refuse: Refuse): void {
   if (isBytes) throw refuse('the input takes bytes (uint8); leave input.normalise out');
   if (range !== undefined) throw refuse('input.range has no effect with input.normalise; leave one of them out');
-  if (channels !== 'RGB' && channels !== 'BGR') {
-    throw refuse(`input.normalise is for RGB and BGR; the input takes ${channels}`);
+  if (channels === 'RGBA' || channels === 'BGRA') {
+    throw refuse(`input.normalise is for grey, RGB and BGR; the input takes ${channels}`);
   }
 }
 

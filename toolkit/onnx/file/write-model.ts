@@ -147,13 +147,18 @@ function valueInfoFields({ name, elementType, shape }: ValueInfo): object {
 }
 
 /** The type numbers are those of AttributeProto.AttributeType. */
-function attributeFields(value: AttributeValue): object {
-  if ('int' in value) return { i: value.int, type: 2 };
-  if ('ints' in value) return { ints: value.ints, type: 7 };
-  if ('float' in value) return { f: value.float, type: 1 };
-  if ('graph' in value) {
-    if (value.graph.tensors.length > 0) throw new RangeError(`The inner graph ${value.graph.name} has weights`);
-    return { g: structureOf(value.graph), type: 5 };
+function attributeFields({ kind, value }: AttributeValue): object {
+  switch (kind) {
+    case 'int':
+      return { i: value, type: 2 };
+    case 'ints':
+      return { ints: value, type: 7 };
+    case 'float':
+      return { f: value, type: 1 };
+    case 'text':
+      return { s: Buffer.from(value), type: 3 };
+    case 'graph':
+      if (value.tensors.length > 0) throw new RangeError(`The inner graph ${value.name} has weights`);
+      return { g: structureOf(value), type: 5 };
   }
-  return { s: Buffer.from(value.string), type: 3 };
 }

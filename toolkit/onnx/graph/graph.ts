@@ -28,12 +28,36 @@ export interface GraphTensor {
 
 /** What a node's attribute can be; the kind is said, so that 1 is never confused with 1.0. */
 export type AttributeValue =
-  | { int: number }
-  | { ints: readonly number[] }
-  | { float: number }
-  | { string: string }
-  /** Its nodes may use values of the graph around it; it has no weights of its own. */
-  | { graph: OnnxGraph };
+  | { readonly kind: 'int'; readonly value: number }
+  | { readonly kind: 'ints'; readonly value: readonly number[] }
+  | { readonly kind: 'float'; readonly value: number }
+  | { readonly kind: 'text'; readonly value: string }
+  | { readonly kind: 'graph'; readonly value: OnnxGraph };
+
+/** A whole number as the value of an attribute. */
+export function int(value: number): AttributeValue {
+  return { kind: 'int', value };
+}
+
+/** Whole numbers as the value of an attribute. */
+export function ints(value: readonly number[]): AttributeValue {
+  return { kind: 'ints', value };
+}
+
+/** A float32 as the value of an attribute. */
+export function float(value: number): AttributeValue {
+  return { kind: 'float', value };
+}
+
+/** A string as the value of an attribute. */
+export function text(value: string): AttributeValue {
+  return { kind: 'text', value };
+}
+
+/** A graph as the value of an attribute. Its nodes may use values of the graph around it; it has no weights of its own. */
+export function subgraph(value: OnnxGraph): AttributeValue {
+  return { kind: 'graph', value };
+}
 
 /** One operator of a graph, with the names of its inputs and outputs. */
 export interface GraphNode {

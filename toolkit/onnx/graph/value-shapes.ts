@@ -22,8 +22,8 @@ export function valueShapes(graph: OnnxGraph): ReadonlyMap<string, Shape> {
 export function integersOf({ attributes }: GraphNode, name: string, absent: readonly number[]): readonly number[] {
   const value = attributes.find((attribute) => attribute.name === name)?.value;
   if (value === undefined) return absent;
-  if ('ints' in value) return value.ints;
-  return 'int' in value ? [value.int] : absent;
+  if (value.kind === 'ints') return value.value;
+  return value.kind === 'int' ? [value.value] : absent;
 }
 
 function shapeOf(node: GraphNode, [x, ...others]: readonly (Shape | undefined)[]): Shape | undefined {

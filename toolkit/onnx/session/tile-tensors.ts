@@ -1,11 +1,10 @@
 import type { Tensor } from 'onnxruntime-node';
+import { lumaOf } from '../../image/luma.ts';
 import { type ImageSpec, imageShape } from '../custom-model/image-spec.ts';
 import { tensorOf } from './tensor-values.ts';
 
 /** RGB channel at each position; alpha has none. */
 const PLACES = { RGB: [0, 1, 2], BGR: [2, 1, 0], RGBA: [0, 1, 2, undefined], BGRA: [2, 1, 0, undefined] } as const;
-/** Weights of red, green and blue in the luma of Rec. 601, as Pillow has them: of 65536. */
-const [RED, GREEN, BLUE] = [19_595, 38_470, 7_471] as const;
 
 /** Turns a tile in our layout into the input of a custom network. */
 export class TileInput {
@@ -26,10 +25,10 @@ export class TileInput {
     return tensorOf(this.#spec.elementType, this.fill(tile), this.shape);
   }
 
-  /** @param tile - 3 x height x width float32, RGB in [0, 1]. */
+  /** @param tile - 3 x height x width float32, RGB in [0, 1]; of grey also height x width, which is taken as it is. */
   fill(tile: Float32Array): Float32Array {
     const { channels } = this.#spec;
-    if (channels === 'grey') this.#place(0, 1, greyOf(tile));
+    if (channels === 'grey') this.#place(0, 1, tile.length === this.#pixels ? tile : greyOf(tile));
     else {
       for (const [place, channel] of PLACES[channels].entries()) {
         const from = tile.subarray((channel ?? 0) * this.#pixels, ((channel ?? 0) + 1) * this.#pixels);
@@ -63,8 +62,7 @@ function greyOf(tile: Float32Array): Float32Array {
   const grey = new Float32Array(pixels);
   for (let pixel = 0; pixel < pixels; pixel++) {
     const [red, green, blue] = [tile[pixel] ?? 0, tile[pixels + pixel] ?? 0, tile[2 * pixels + pixel] ?? 0];
-    const luma = Math.round(red * 255) * RED + Math.round(green * 255) * GREEN + Math.round(blue * 255) * BLUE;
-    grey[pixel] = Math.floor((luma + 0x8000) / 0x10000) / 255;
+    grey[pixel] = lumaOf(Math.round(red * 255), Math.round(green * 255), Math.round(blue * 255)) / 255;
   }
   return grey;
 }

@@ -1,5 +1,5 @@
-import { ReigniteError } from '../../errors.ts';
 import type { FoldNetworks } from '../../nnunet/networks/open-networks.ts';
+import { asGrey } from '../../nnunet/sliding-window/as-grey.ts';
 import { startOfRow } from '../../nnunet/sliding-window/tile-grid.ts';
 import { fillTileInput } from '../../nnunet/sliding-window/tile-input.ts';
 import type { TiledSlide } from './tiled-slide.ts';
@@ -92,17 +92,8 @@ export class TileAhead {
     const top = Math.max(0, startOfRow(grid, row) - offset.y);
     const left = Math.max(0, (grid.columns[column] ?? 0) - offset.x);
     const rgb = await view.read(part.left + left, part.top + top, image.width, image.height);
-    if (values.tables.length === 1) requireGrey(rgb, view.slide.path);
+    if (values.tables.length === 1) asGrey(rgb, this.#networks.method, { path: view.slide.path, kind: 'slides' });
     fillTileInput(rgb, values, { ...grid, image }, 0, 0, input);
-  }
-}
-
-function requireGrey(rgb: Uint8Array, path: string): void {
-  for (let at = 0; at < rgb.length; at += 3) {
-    if (rgb[at] === rgb[at + 1] && rgb[at] === rgb[at + 2]) continue;
-    throw new ReigniteError('IMAGE_UNREADABLE', `${path} is in colour, but the model needs one grey channel.`, {
-      remedy: 'Use grey slides, as in the training.',
-    });
   }
 }
 

@@ -15,7 +15,7 @@ const UINT16 = 65_536;
 
 export type Metrics = Partial<Record<CellTask, DetectionMetrics>>;
 
-/** Macro F1 of every pair of a task, by "group: i|j". */
+/** Returns the macro F1 of every pair of a task, by "group: i|j". */
 function macroF1({ groups }: Pick<DetectionMetrics, 'groups'>): Map<string, number | null> {
   const scores = new Map<string, number | null>();
   for (const [group, { readers, f1 }] of Object.entries(groups)) {
@@ -36,7 +36,7 @@ function comparedF1(
   return [...macroF1(paper)].map(([name, score]) => ({ name, paper: score, corrected: other.get(name) ?? null }));
 }
 
-/** One offset, half the height of the annotation of id 0, for the centres of all boxes. */
+/** Describes that half the height of the annotation with ID 0 is the offset of the centre of every box. */
 export function boxCentreEntry(metrics: Metrics, moved: Partial<Record<CellTask, number>>): DiscrepancyEntry {
   const corrected = tasksOf(metrics).flatMap(([, { corrected: other, ...paper }]) =>
     other === undefined ? [] : comparedF1(paper, other),
@@ -60,7 +60,7 @@ export function boxCentreEntry(metrics: Metrics, moved: Partial<Record<CellTask,
   );
 }
 
-/** Classes are counted off from the ids of the categories; listed only where that exchanges some. */
+/** Describes that classes are derived from the IDs of the categories; empty unless that mixes up classes. */
 export function categoryIdsEntry({ task, doubt }: Pick<ReaderAnnotations, 'task' | 'doubt'>): DiscrepancyEntry[] {
   if (doubt === undefined) return [];
   const about = {
@@ -76,7 +76,7 @@ export function categoryIdsEntry({ task, doubt }: Pick<ReaderAnnotations, 'task'
   return [entryOf(about, { status: 'affects results', effect: describeDoubt(doubt, task), affected })];
 }
 
-/** Counts are summed in 16 bits. */
+/** Describes that counts are summed as uint16. */
 export function overflowEntry(metrics: Metrics): DiscrepancyEntry {
   const affected: string[] = [];
   const corrected: CorrectedNumber[] = [];
@@ -112,7 +112,7 @@ export function overflowEntry(metrics: Metrics): DiscrepancyEntry {
   );
 }
 
-/** The order in which equally near predictions are tried. */
+/** Describes the order in which equally near predictions are tried. */
 export function tieOrderEntry(verdicts: readonly CellsVerdictFile[]): DiscrepancyEntry {
   const corrected = verdicts.flatMap(({ f1, f1LowestIndex }) =>
     f1.map(({ name, ours }, k) => ({ name, paper: ours, corrected: f1LowestIndex[k]?.ours ?? null })),
@@ -139,7 +139,7 @@ export function tieOrderEntry(verdicts: readonly CellsVerdictFile[]): Discrepanc
   );
 }
 
-/** Points of one image on both sides. */
+/** Published and reproduced points of one image. */
 export interface ImagePoints {
   readonly task: CellTask;
   readonly roi: string;
@@ -147,7 +147,7 @@ export interface ImagePoints {
   readonly ours: readonly CellPoint[];
 }
 
-/** Published tiles without any point where we have some: what a suppression that ran out of time leaves. */
+/** Describes the time limit of non-maximum suppression: lists tiles without published points in which we found some. */
 export function timeLimitEntry(images: readonly ImagePoints[]): DiscrepancyEntry {
   const flagged = images.flatMap(({ task, roi, published, ours }) => {
     const { tile } = cellDefinition(task).settings;
@@ -191,7 +191,7 @@ export interface DeclaredPoints {
   readonly images: number;
 }
 
-/** Settings that an authors' script declares and never passes on. */
+/** Describes settings that a script of the authors declares but never passes on. */
 export function declaredSettingsEntry(
   { name, settings, declared: script }: Required<Pick<CellTaskDefinition, 'name' | 'settings' | 'declared'>>,
   declared: DeclaredPoints | { readonly kind: 'not measured'; readonly reason: string },

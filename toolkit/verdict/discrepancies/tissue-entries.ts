@@ -20,11 +20,11 @@ export interface TissueRoi {
   readonly width: number;
   /** px */
   readonly height: number;
-  /** 17 x 17, truth and ours. */
+  /** 17 x 17, ground truth and our mask. */
   readonly confusion: ConfusionMatrix;
 }
 
-/** True Background cleared as a row and kept as a column. */
+/** Describes that true Background is cleared as a row and kept as a column. */
 export function backgroundEntry(total: ConfusionMatrix): DiscrepancyEntry {
   const corrected = compared(diceScores(total, HE_LABELS), diceWithBackground(total));
   const ofTissue = corrected.filter(({ name }) => name !== HE_LABELS[BACKGROUND].name);
@@ -49,7 +49,7 @@ export function backgroundEntry(total: ConfusionMatrix): DiscrepancyEntry {
   );
 }
 
-/** Pixels of tissue that the network calls Unannotated. */
+/** Describes tissue pixels that are predicted as Unannotated. */
 export function unannotatedEntry(total: ConfusionMatrix): DiscrepancyEntry {
   const vanished = total
     .toRows()
@@ -74,7 +74,7 @@ export function unannotatedEntry(total: ConfusionMatrix): DiscrepancyEntry {
   );
 }
 
-/** Pixels whose true value is not a label, such as the 255 of patient69_he_roi3. */
+/** Describes pixels whose ground truth is not a label, such as the 255 of patient69_he_roi3. */
 export function strayEntry(rois: readonly TissueRoi[], scope: EvaluationScope): DiscrepancyEntry {
   const stray = rois
     .map(({ roi, width, height, confusion }) => ({ roi, pixels: width * height - confusion.total() }))
@@ -99,7 +99,7 @@ export function strayEntry(rois: readonly TissueRoi[], scope: EvaluationScope): 
   );
 }
 
-/** The label map of the record against the names in the authors' code. */
+/** Compares the label map of the record with the names in the authors' code. */
 export function labelNameEntry(map: readonly MappedLabel[] | undefined): DiscrepancyEntry {
   const named = map ?? [];
   const other = named.filter(({ value, name }) => HE_LABELS.find((label) => label.value === value)?.name !== name);
@@ -124,7 +124,7 @@ export function labelNameEntry(map: readonly MappedLabel[] | undefined): Discrep
   );
 }
 
-/** ROIs whose tiles another rounding of .5 would move. */
+/** Returns the ROIs whose tiles would move if .5 were rounded up. */
 export function roundedRois(rois: readonly TissueRoi[], patch: readonly [height: number, width: number]): string[] {
   const moves = (length: number, side: number) => {
     const starts = tileStarts(Math.max(length, side), side);
@@ -134,15 +134,15 @@ export function roundedRois(rois: readonly TissueRoi[], patch: readonly [height:
   return rois.filter(({ width, height }) => moves(height, patch[0]) || moves(width, patch[1])).map(({ roi }) => roi);
 }
 
-/** The affected ROIs segmented again with tiles rounded half up. */
+/** Result of segmenting the affected ROIs again with tile positions rounded half up. */
 export interface RoundedAgain {
   readonly pixels: number;
   readonly differing: number;
-  /** 17 x 17 of the whole test set, the affected ROIs as segmented again. */
+  /** 17 x 17 of the whole test set, including the affected ROIs as segmented again. */
   readonly total: ConfusionMatrix;
 }
 
-/** The positions of tiles are rounded half to even. */
+/** Describes that tile positions are rounded half to even. */
 export function roundingEntry(
   rois: readonly TissueRoi[],
   patch: readonly [number, number] | undefined,

@@ -52,15 +52,7 @@ export interface SlideDetector {
  */
 export function createCellDetector(defaults: SessionOptions = {}, fixed: FixedGpu = {}): CellDetector & SlideDetector {
   const start = () => startThread('toolkit/yolo/detect/cell-detector-thread.ts');
-  const thread = new InferenceThread<DetectorRequest, DetectorAnswer, DetectionProgress>(start, ({ job }) =>
-    'image' in job
-      ? `it detected cells in ${job.image}`
-      : 'slide' in job
-        ? `it detected cells on ${job.slide}`
-        : 'boxes' in job
-          ? `it read ${job.boxes}`
-          : `it loaded ${job.modelDir}`,
-  );
+  const thread = new InferenceThread<DetectorRequest, DetectorAnswer, DetectionProgress>(start, whatItDid);
   return {
     async detect(job, options) {
       const answer = await thread.ask({ kind: 'detect', job: { ...defaults, ...job, ...fixed } }, options);
@@ -84,4 +76,18 @@ export function createCellDetector(defaults: SessionOptions = {}, fixed: FixedGp
     },
     close: () => thread.close(),
   };
+}
+
+/** Completes "The inference thread exited while". */
+function whatItDid({ kind, job }: DetectorRequest): string {
+  switch (kind) {
+    case 'detect':
+      return `it detected cells in ${job.image}`;
+    case 'slide':
+      return `it detected cells on ${job.slide}`;
+    case 'select-slide-cells':
+      return `it read ${job.boxes}`;
+    case 'probe':
+      return `it loaded ${job.modelDir}`;
+  }
 }

@@ -1,4 +1,4 @@
-import type { GraphBuilder, Value } from '../../../../onnx/graph/graph.ts';
+import { type GraphBuilder, int, ints, type Value } from '../../../../onnx/graph/graph.ts';
 import {
   add,
   concat,
@@ -200,17 +200,17 @@ function bestOf(
     classes,
   ]);
   const boxRows = reshape(graph, 'head.rows.boxes', transpose(graph, 'head.boxes.last', boxes, [0, 2, 1]), [rows, 4]);
-  const best = graph.node('head.rows.best', 'ReduceMax', [byRow], { axes: { ints: [1] }, keepdims: { int: 0 } });
+  const best = graph.node('head.rows.best', 'ReduceMax', [byRow], { axes: ints([1]), keepdims: int(0) });
   const [, rowIndex] = graph.twoOutputs('head.rows.kept', 'TopK', [best, count]);
-  const candidates = graph.node('head.candidates', 'Gather', [byRow, rowIndex], { axis: { int: 0 } });
+  const candidates = graph.node('head.candidates', 'Gather', [byRow, rowIndex], { axis: int(0) });
   const flat = reshape(graph, 'head.candidates.flat', candidates, [kept * classes]);
   const [values, pair] = graph.twoOutputs('head.pairs.kept', 'TopK', [flat, count]);
   const perRow = integers(graph, 'head.classes', [classes]);
   const row = graph.node('head.pairs.row', 'Gather', [rowIndex, graph.node('head.pairs.place', 'Div', [pair, perRow])]);
   const label = graph.node('head.pairs.class', 'Mod', [pair, perRow]);
-  const labels = graph.node('head.pairs.label', 'Cast', [label], { to: { int: FLOAT } });
+  const labels = graph.node('head.pairs.label', 'Cast', [label], { to: int(FLOAT) });
   const columns = [
-    graph.node('head.pairs.boxes', 'Gather', [boxRows, row], { axis: { int: 0 } }),
+    graph.node('head.pairs.boxes', 'Gather', [boxRows, row], { axis: int(0) }),
     reshape(graph, 'head.pairs.score', values, [kept, 1]),
     reshape(graph, 'head.pairs.labels', labels, [kept, 1]),
   ];

@@ -1,5 +1,4 @@
-import type { Value } from '../../../../onnx/graph/graph.ts';
-import { elementCount } from '../../../../onnx/graph/graph.ts';
+import { elementCount, ints, type Value } from '../../../../onnx/graph/graph.ts';
 import { concat, floats, multiply } from '../../../../onnx/graph/operators.ts';
 import { asInteger, asTuple, refusal } from '../../../../pytorch/pickle/access.ts';
 import { attribute, checkedFeature, childOf, type Feature, type Layers, onlyInput, sameShape } from '../../layers.ts';
@@ -122,9 +121,9 @@ export function aDown(layers: Layers, module: ModuleNode, inputs: readonly Featu
   const [a, b] = halvesOf(layers, module, meansOfSquares(layers, module, onlyInput(layers, module, inputs)));
   const first = layers.build(childOf(layers, module, 'cv1'), [a]);
   const pooled = layers.graph.node(`${module.place}.max`, 'MaxPool', [b.value], {
-    kernel_shape: { ints: [3, 3] },
-    strides: { ints: [2, 2] },
-    pads: { ints: [1, 1, 1, 1] },
+    kernel_shape: ints([3, 3]),
+    strides: ints([2, 2]),
+    pads: ints([1, 1, 1, 1]),
   });
   const maxima = {
     value: pooled,
@@ -139,7 +138,7 @@ export function aDown(layers: Layers, module: ModuleNode, inputs: readonly Featu
 /** Means over every 2 x 2 px, one px apart. */
 function meansOfSquares(layers: Layers, module: ModuleNode, x: Feature): Feature {
   const value = layers.graph.node(`${module.place}.means`, 'AveragePool', [x.value], {
-    kernel_shape: { ints: [2, 2] },
+    kernel_shape: ints([2, 2]),
   });
   return checkedFeature(layers, module, { value, channels: x.channels, height: x.height - 1, width: x.width - 1 });
 }
