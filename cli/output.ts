@@ -71,20 +71,34 @@ export async function outputWritten(): Promise<void> {
 type Screen = { readonly isTTY?: boolean; readonly columns?: number };
 
 /**
- * Wraps lines that are wider than the terminal; continuation lines are indented like the first one. Words longer than a
- * line, such as paths, are not split. Text for a file or a pipe is not changed.
+ * Wraps lines that are wider than the terminal, never between a number and its unit; continuation lines are indented
+ * like the first one. Words longer than a line, such as paths, are not split. Text for a file or a pipe is not changed.
  */
 export function fitted(text: string, { isTTY, columns = 0 }: Screen): string {
   if (!isTTY || columns === 0) return text;
   return text
     .split('\n')
     .map((line) => {
-      const indent = line.slice(0, line.length - line.trimStart().length);
-      if (indent.length >= columns / 2) return line;
-      const rows = wrapAnsi(line.trimStart(), columns - indent.length, { hard: false }).split('\n');
-      return rows.map((row) => indent + row).join('\n');
+      const words = line.trimStart();
+      const wanted = line.length - words.length;
+      const indent = ' '.repeat(line.length > columns && wanted >= columns / 2 ? SMALL_INDENT : wanted);
+      const rows = wrapAnsi(words.replaceAll(BEFORE_UNIT, KEPT_SPACE), columns - indent.length, { hard: false });
+      return rows.replaceAll(KEPT_SPACE, ' ').replaceAll(/^/gm, indent);
     })
     .join('\n');
+}
+
+/** Indentation of a wide line that would otherwise start in the middle of the terminal. */
+const SMALL_INDENT = 6;
+
+/** A short number stays with its unit. */
+const BEFORE_UNIT = /(?<=(?<![^\s(])[\d.,]{1,6}) (?=(?:%|px|s|min|h|[kMGT]?B)(?![\p{L}\d]))/gu;
+const KEPT_SPACE = '\u00a0';
+
+/** Returns the width of the terminal for results; undefined if the output is not a terminal. */
+export function resultColumns(): number | undefined {
+  const { isTTY, columns } = process.stdout;
+  return isTTY && columns > 0 ? columns : undefined;
 }
 
 /** Prints a result for people on stdout. */

@@ -97,7 +97,10 @@ function scoresTable(name: string, rows: readonly ScoreRow[]): Html {
       value === null ? without : decimal(value),
       interval === undefined ? '–' : `${decimal(interval.low)} to ${decimal(interval.high)}`,
       ...(isCompared
-        ? [decimal(published), decimal(value === null || published === null ? null : value - published)]
+        ? [
+            decimal(value === null ? null : published),
+            decimal(value === null || published === null ? null : value - published),
+          ]
         : []),
       ...(hasMissed ? [decimal(value === null ? null : missed)] : []),
     ]),

@@ -160,8 +160,9 @@ export interface TaskKind {
   readonly name: Task;
 
   /**
-   * Lists the test set. @throws ReigniteError FILE_MISSING when its list does not exist, or another code when it is
-   * damaged.
+   * Lists the test set.
+   *
+   * @throws ReigniteError FILE_MISSING when its list does not exist, another code when it is damaged.
    */
   listRois(data: string): Promise<readonly ListedRoi[]>;
 

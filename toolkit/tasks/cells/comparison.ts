@@ -4,6 +4,7 @@ import { folderOf } from '../../dataset/layout.ts';
 import { type ReaderAnnotations, readReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { ReigniteError } from '../../errors.ts';
 import { inside } from '../../files/inside.ts';
+import { counted, grouped } from '../../format.ts';
 import { readPoints } from '../../metrics/points-file.ts';
 import { addCellsUncertainty } from '../../verdict/cells-uncertainty.ts';
 import { comparePoints, scoredImage } from '../../verdict/compare-points.ts';
@@ -176,7 +177,7 @@ function reading(
 function withReadings(verdict: CellsVerdictFile, readings: readonly Reading[]): CellsVerdictFile {
   const shares = readings.map(
     ({ name, tile, confidence, iou, matched, published }) =>
-      `the ${name} (tile ${tile}, confidence ${confidence}, IoU ${iou}) match ${matched} of ${published} published points`,
+      `the ${name} (tile ${tile}, confidence ${confidence}, IoU ${iou}) match ${grouped(matched)} of ${counted(published, 'published point')}`,
   );
   const chosen = readings.find((each) => each.chosen)?.name ?? 'settings in effect';
   const { inference } = verdict;

@@ -57,7 +57,7 @@ export async function cellsDiscrepancies(
     ...declared,
     boxCentreEntry(metrics, moved),
     ...categories,
-    overflowEntry(metrics),
+    overflowEntry(metrics, verdicts),
     tieOrderEntry(verdicts),
     timeLimitEntry(images),
   ];

@@ -54,7 +54,10 @@ function namedClasses(task: CellTask, metrics: readonly ComparedMetric[]): reado
   });
 }
 
-/** What a pair of readers is called: "RUMC: reader P1 and AI, macro"; no group where there is one, no mean over one class. */
+/**
+ * Formats the name of a pair, such as "RUMC: reader P1 and AI, macro", without the group if there is only one, and
+ * without "macro" if there is only one class.
+ */
 function pairText(task: CellTask, name: string): string {
   const { classes, groups } = cellDefinition(task);
   const ofGroup = groups.length === 1 ? name.replace(`${groups[0]?.name}: `, '') : name;
