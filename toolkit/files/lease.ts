@@ -13,7 +13,7 @@ import { isRunning, ownIdentity, processTableId } from './process-identity.ts';
 import { ensureSuitableFileSystem, PROBE, silenceOf } from './suitable-file-system.ts';
 import { sweepTemporaries, temporaryPathBeside } from './temporary-files.ts';
 
-/** How often a holder renews its lease, and after which silence a holder on another machine counts as dead. */
+/** How often a holder renews its lease, and after which silence one that cannot be inspected from here counts as dead. */
 export interface Rhythm {
   readonly renewMs: number;
   readonly silentMs: number;
@@ -112,8 +112,8 @@ export async function acquireLease(
 }
 
 /**
- * Returns who holds the lease at `path`; undefined if it is free. Changes nothing. A holder on another machine counts
- * as dead once it is silent; `acquireLease` checks more carefully.
+ * Returns who holds the lease at `path`; undefined if it is free. Changes nothing. A holder in another process table
+ * counts as dead once it is silent; `acquireLease` checks more carefully.
  */
 export async function findLease(path: string, rhythm: Rhythm = RHYTHM): Promise<HeldLease | undefined> {
   for (const claim of await claimsAt(path)) {
