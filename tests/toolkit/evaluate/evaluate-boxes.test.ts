@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 
 describe('evaluateBoxes', () => {
-  it('refuses a folder without a prediction of any annotated image', async () => {
+  it('rejects a folder without a prediction for any annotated image', async () => {
     await expect(evaluate('truth.json', 'wrong')).rejects.toMatchObject({
       code: 'FILE_MISSING',
       message: expect.stringContaining('no prediction of any annotated image, such as image.json'),
@@ -41,7 +41,7 @@ describe('evaluateBoxes', () => {
   it.each([
     ['none.json', /is not COCO JSON of boxes: the document: [^✖\n]+[^.]\.$/],
     ['cut.json', /is not JSON: line 1, column 13: the text ends too early\.$/],
-  ])('says in a plain sentence what is wrong with %s, and to correct that file', async (truth, message) => {
+  ])('explains in a plain sentence what is wrong with %s, and asks to correct that file', async (truth, message) => {
     await expect(evaluate(truth, 'none.json')).rejects.toMatchObject({
       code: 'ANNOTATIONS_INVALID',
       message: expect.stringMatching(message),

@@ -87,7 +87,7 @@ describe('writeReport', () => {
     expect(images.every((tag) => / alt="/.test(tag))).toBe(true);
   });
 
-  it('draws the layers of an ROI, and where a single pixel differs', async () => {
+  it('draws the layers of an ROI, and a difference of a single pixel', async () => {
     const results = await writeResults();
     const data = await writeRecord(results);
     await writeReport(results, { version: '1.2.3', data });
@@ -166,7 +166,7 @@ describe('writeReport', () => {
     expect(await readFile(join(results, 'manifest.sha256'), 'utf8')).toContain('  codecheck.yml\n');
   });
 
-  it('draws a figure again only when its numbers have changed', async () => {
+  it('redraws a figure only if its numbers have changed', async () => {
     const results = await writeResults();
     await mkdir(join(results, 'metrics'));
     const measure = (hits: number) => {
