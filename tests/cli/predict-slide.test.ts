@@ -197,8 +197,7 @@ describe('reignite predict on a slide', () => {
     ]);
     const { features: points } = JSON.parse(await readFile(join(folder(), 'cells', image.files.geojson), 'utf8'));
     expect(points).toHaveLength(image.cells);
-    for (const { properties } of points)
-      expect(Object.keys(properties.measurements)).toContain('Box width µm');
+    for (const { properties } of points) expect(Object.keys(properties.measurements)).toContain('Box width µm');
     for (const file of Object.values<string>(image.files))
       expect(existsSync(join(folder(), 'cells', file)), file).toBe(true);
   });
