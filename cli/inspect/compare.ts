@@ -8,6 +8,7 @@ import {
   compareSides,
   expectCompared,
   type SidesComparison,
+  verdictText,
 } from '../../toolkit/compare/compare-sides.ts';
 import { comparedClasses, tumourText } from '../../toolkit/compare/compared-classes.ts';
 import { comparisonDocument, writeComparison } from '../../toolkit/compare/comparison-file.ts';
@@ -28,7 +29,7 @@ const MAX_DIFFERING_ROIS = 5;
 /** Formats a comparison as text: the verdict, what differs between the two, then each task. */
 function comparisonLines(a: Side, b: Side, { verdict, about, tasks, remarks }: SidesComparison): string[] {
   return [
-    `A and B: ${verdict}`,
+    `A and B: ${verdictText(verdict, tasks)}`,
     `  A  ${a.kind} ${a.name}`,
     `  B  ${b.kind} ${b.name}`,
     ...(about.length === 0 ? ['  Settings, models and versions are the same'] : ['Settings, models and versions']),
@@ -42,7 +43,7 @@ function taskLines(compared: ComparedTask): string[] {
   const { task, verdict, reason, scores, worst, remarks } = compared;
   return [
     '',
-    `${TASK_TITLES[task]}: ${verdict}`,
+    `${TASK_TITLES[task]}: ${verdictText(verdict, [compared])}`,
     `  ${reason}`,
     ...scoreLines(scores?.scores ?? [], resultColumns()),
     ...(worst.length === 0

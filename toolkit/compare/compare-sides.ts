@@ -27,6 +27,9 @@ export interface ComparedTask {
   /** The reason of the verdict, a sentence. */
   readonly reason: string;
   readonly agreement: Agreement;
+  /** Number of ROIs or images that were compared, and of all that A or B has. */
+  readonly compared: number;
+  readonly of: number;
   /** Names of the label values or classes of a custom model. */
   readonly names?: SideTask['labelNames'];
   /** Missing if the sides share no scored patient. */
@@ -64,7 +67,8 @@ const SEVERITY: Readonly<Record<Likeness, number>> = {
  * Compares two runs, evaluations or predictions, task by task.
  *
  * @param options.onRoi - Called after every ROI.
- * @throws ReigniteError NOT_COMPARABLE when the sides come from different records or have no task or ROI in common.
+ * @throws ReigniteError NOT_COMPARABLE when the sides come from different records, were scored against different ground
+ *   truth, or have no task or ROI in common.
  */
 export async function compareSides(
   a: Side,
@@ -109,6 +113,18 @@ export async function compareSides(
 }
 
 /**
+ * Returns the verdict in words. If not every ROI or image was compared, it says how many were: the verdict is about these
+ * only.
+ */
+export function verdictText(verdict: Likeness, compared: readonly Pick<ComparedTask, 'compared' | 'of'>[]): string {
+  const [count, of] = [
+    compared.reduce((sum, each) => sum + each.compared, 0),
+    compared.reduce((sum, each) => sum + each.of, 0),
+  ];
+  return count === of ? verdict : `${verdict}, ${grouped(count)} of ${grouped(of)} compared`;
+}
+
+/**
  * Makes sure that at least one ROI or image was compared.
  *
  * @throws ReigniteError NOT_COMPARABLE with the reasons for the first ROIs.
@@ -149,6 +165,7 @@ async function compareTask(
   if (rois.length === 0) {
     throw new ReigniteError('NOT_COMPARABLE', `${TASK_TITLES[task]}: A and B have no ROI or image in common.`);
   }
+  refuseOtherTruth(task, rois, a, b);
   const cells = CELL_TASKS.find((each) => each === task);
   const compared: ComparedPrediction[] = [];
   for (const roi of rois) {
@@ -159,18 +176,34 @@ async function compareTask(
   const agreement = sumOfAgreements(compared.flatMap((each) => each.agreement ?? []));
   const scores = pairedScores(task, a, b, config);
   const names = a.labelNames ?? b.labelNames;
-  const isCompared = compared.some((each) => each.agreement !== undefined);
+  const count = compared.filter((each) => each.agreement !== undefined).length;
+  const of = new Set([...a.predictions.keys(), ...b.predictions.keys()]).size;
   const judged = withUnread(judge(cells !== undefined, agreement, scores, config), compared);
   return {
     task,
-    ...(isCompared ? judged : { verdict: 'not comparable' as const, reason: 'No ROI could be compared.' }),
+    ...(count > 0 ? judged : { verdict: 'not comparable' as const, reason: 'No ROI could be compared.' }),
     agreement,
+    compared: count,
+    of,
     ...(scores && { scores }),
     rois: compared.map(({ agreement: _counts, ...roi }) => roi),
     worst: worstFirst(compared),
     ...(names && { names }),
     remarks: remarksOn(a, b, compared, scores),
   };
+}
+
+/** @throws ReigniteError NOT_COMPARABLE when ROIs were scored against different ground truth. */
+function refuseOtherTruth(task: Task, rois: readonly string[], a: SideTask, b: SideTask): void {
+  const others = rois.filter((roi) => {
+    const [ofA, ofB] = [a.truth?.[roi], b.truth?.[roi]];
+    return ofA !== undefined && ofB !== undefined && ofA !== ofB;
+  });
+  if (others.length === 0) return;
+  const cause = `${TASK_TITLES[task]}: A and B were scored against different ground truth of ${shortList(others)}.`;
+  throw new ReigniteError('NOT_COMPARABLE', cause, {
+    remedy: 'Run `npx reignite evaluate` for both with the same `--data`, then compare.',
+  });
 }
 
 /** Compares the predictions of one ROI, image or slide. */

@@ -6,7 +6,7 @@ import { decimal, type Html, html, NOTHING, table } from '../report/page/html.ts
 import { spotChecks } from '../report/page/spot-checks.ts';
 import { type StandalonePage, writeStandalonePage } from '../report/page/standalone-page.ts';
 import { taskNamed } from '../tasks/task-named.ts';
-import type { ComparedTask, Likeness, SidesComparison } from './compare-sides.ts';
+import { type ComparedTask, type Likeness, type SidesComparison, verdictText } from './compare-sides.ts';
 import { comparedClasses, tumourText } from './compared-classes.ts';
 import type { Side } from './side.ts';
 
@@ -37,9 +37,9 @@ export async function writeComparisonPage(
 ): Promise<void> {
   const { verdict, about, tasks, remarks } = comparison;
   await writeStandalonePage(out, {
-    title: `A and B: ${verdict}`,
+    title: `A and B: ${verdictText(verdict, tasks)}`,
     question: 'Are A and B the same?',
-    answer: answerOf(verdict),
+    answer: answerOf(comparison),
     tone: AS_VERDICT[verdict],
     lead: html`<strong>A</strong>: ${a.kind} ${a.name}<br><strong>B</strong>: ${b.kind} ${b.name}`,
     links: tasks.map(({ task }) => [task, TASK_TITLES[task]] as const),
@@ -53,7 +53,12 @@ ${tasks.map((task) => taskSection(task, layers))}`,
   });
 }
 
-function answerOf(verdict: Likeness): string {
+function answerOf({ verdict, tasks }: SidesComparison): string {
+  const text = verdictText(verdict, tasks);
+  return text === verdict ? shortAnswer(verdict) : `${shortAnswer(verdict).slice(0, -1)}${text.slice(verdict.length)}.`;
+}
+
+function shortAnswer(verdict: Likeness): string {
   switch (verdict) {
     case 'equal':
       return 'Equal.';
@@ -77,7 +82,7 @@ function aboutTable(about: SidesComparison['about'], a: Side, b: Side): Html {
 
 function taskSection(compared: ComparedTask, layers: readonly RoiLayers[]): Html {
   const { task, verdict, reason, remarks, scores } = compared;
-  return html`<section><h2 id="${task}">${TASK_TITLES[task]} <span class="tag" data-verdict="${AS_VERDICT[verdict]}">${verdict}</span></h2>
+  return html`<section><h2 id="${task}">${TASK_TITLES[task]} <span class="tag" data-verdict="${AS_VERDICT[verdict]}">${verdictText(verdict, [compared])}</span></h2>
 <p>${reason}</p>${remarks.map((remark) => html`<p class="note">${remark}</p>`)}
 ${scores === undefined ? NOTHING : scoresTable(compared)}
 ${spotChecks(

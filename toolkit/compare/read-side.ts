@@ -107,7 +107,9 @@ async function readEvaluation(folder: string, { name, data }: SideOptions): Prom
       [...rois].sort().map((roi) => [roi, join(source.predictions, `${roi}${endingOf(task)}`)]),
     );
     const labels = source.labels?.map((value) => value ?? undefined);
-    tasks.set(task, { predictions, images: new Map(), ...(counts && { counts }), ...(labels && { labels }) });
+    const { truth } = source;
+    const scored = { ...(counts && { counts }), ...(truth && { truth }), ...(labels && { labels }) };
+    tasks.set(task, { predictions, images: new Map(), ...scored });
   }
   if (tasks.size > 0) {
     const isMarked = known !== undefined && (await isSyntheticRecord(known));

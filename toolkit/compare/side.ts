@@ -12,6 +12,8 @@ export interface SideTask {
   readonly predictions: ReadonlyMap<string, string>;
   /** Counts of each patient, of which `ours` is this side; undefined if there is no ground truth. */
   readonly counts?: PatientsFile;
+  /** Evaluations only: SHA-256 of the ground truth by ROI or image; undefined if an earlier version scored them. */
+  readonly truth?: Readonly<Record<string, string>>;
   /** Translation of its mask values, if they are not the paper's labels. */
   readonly labels?: LabelTranslation;
   /** Names of the label values or classes of a custom model. */

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CellTask } from '../../config/tasks.ts';
 import { VerdictConfig } from '../../config/verdict-config.ts';
+import { Sha256 } from '../brands.ts';
 import { type CategoryRule, describeDoubt } from '../dataset/category-classes.ts';
 import type { CellPoint } from '../dataset/cell-point.ts';
 import { readersFileIn } from '../dataset/find-files.ts';
@@ -9,6 +10,7 @@ import { folderOf } from '../dataset/layout.ts';
 import { type ReaderAnnotations, readersOn, readReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { drawCellsFigure } from '../figures/cells-figure.ts';
 import { renderF1Figures } from '../figures/f1-matrix.ts';
+import { sha256Of } from '../files/hash-file.ts';
 import { inside } from '../files/inside.ts';
 import { decodeRgb } from '../image/decode-pixels.ts';
 import { evaluateDetection } from '../metrics/agreement.ts';
@@ -65,6 +67,7 @@ export async function evaluateCells(
         predictions,
         [...found.keys()].map((stem) => `${stem}.npy`),
       ),
+      truth: truthOf(rule === 'by-id' ? annotations : await readReaderAnnotations(file, task)),
       categories: rule,
       ...(classes && { classes: [...classes.names] }),
     },
@@ -86,6 +89,19 @@ export async function evaluateCells(
       ...remarks.filter(({ kind }) => kind !== 'categories-doubtful').map(describeRemark),
     ],
   };
+}
+
+/**
+ * Returns the SHA-256 of the readers' cells and the annotated box of each image, by stem.
+ *
+ * @param annotations - With classes by ID, so that the digests do not depend on `--categories`.
+ */
+function truthOf({ images, points }: ReaderAnnotations): Record<string, Sha256> {
+  const digests = images.map(({ id, stem, annotatedXyxy }) => {
+    const ofReaders = [...points].map(([reader, byImage]) => [reader, byImage.get(id) ?? null]);
+    return [stem, Sha256.parse(sha256Of(JSON.stringify([annotatedXyxy, ofReaders])))] as const;
+  });
+  return Object.fromEntries(digests);
 }
 
 /** Warns that scores deviate from the paper's protocol, or that the protocol's scores are doubtful. */

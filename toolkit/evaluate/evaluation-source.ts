@@ -9,6 +9,10 @@ export const EvaluationSource = z.object({
     .record(z.string(), Sha256)
     .exactOptional()
     .describe('SHA-256 of each scored file, by file name; missing if an earlier version scored them'),
+  truth: z
+    .record(z.string(), Sha256)
+    .exactOptional()
+    .describe('SHA-256 of the ground truth of each ROI or image; missing if an earlier version scored them'),
   classes: z.array(z.string()).exactOptional().describe('Classes named with --classes'),
   categories: z.enum(['by-id', 'by-name']).exactOptional(),
   labels: z

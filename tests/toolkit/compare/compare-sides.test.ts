@@ -5,7 +5,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { VerdictConfig } from '../../../config/verdict-config.ts';
 import { masksAgreement, pointsAgreement, sumOfAgreements } from '../../../toolkit/compare/compare-predictions.ts';
-import { compareSides, expectCompared } from '../../../toolkit/compare/compare-sides.ts';
+import { compareSides, expectCompared, verdictText } from '../../../toolkit/compare/compare-sides.ts';
 import { pairedScores } from '../../../toolkit/compare/paired-scores.ts';
 import { readSide } from '../../../toolkit/compare/read-side.ts';
 import type { Side, SideTask } from '../../../toolkit/compare/side.ts';
@@ -110,6 +110,13 @@ describe('agreement', () => {
   });
 });
 
+describe('verdictText', () => {
+  it('says how many of how many were compared, unless all were', () => {
+    expect(verdictText('equal', [{ compared: 1, of: 30 }])).toBe('equal, 1 of 30 compared');
+    expect(verdictText('equal', [{ compared: 3, of: 3 }])).toBe('equal');
+  });
+});
+
 describe('compareSides', () => {
   const options = { config, signal, onRoi: () => undefined };
 
@@ -133,6 +140,7 @@ describe('compareSides', () => {
       options,
     );
     expect(comparison.verdict).toBe('differs');
+    expect(comparison.tasks[0]).toMatchObject({ compared: 3, of: 5 });
     expect(comparison.about).toEqual([{ field: 'he.scope', a: 'full', b: 'annotated' }]);
     const [he] = comparison.tasks;
     expect(he?.worst).toEqual([
@@ -222,6 +230,17 @@ describe('compareSides', () => {
     const wider = await compareSides(one, await sideOf('wider', undefined, 10), options);
     expect(() => expectCompared(wider)).toThrow('that of A is 9 x 9 px, that of B 10 x 9.');
     expect((await compareSides(one, await sideOf('old'), options)).verdict).toBe('equal');
+  });
+
+  it('rejects evaluations against different ground truth of an ROI that both have', async () => {
+    const predictions = new Map([['a', await mask([4, 2])]]);
+    const sideOf = (truth: Record<string, string>) => side(new Map([['he', task({ predictions, truth })]]));
+    const one = sideOf({ a: '1', b: '1' });
+    await expect(compareSides(one, sideOf({ a: '2' }), options)).rejects.toMatchObject({
+      code: 'NOT_COMPARABLE',
+      message: 'H&E tissue segmentation: A and B were scored against different ground truth of a.',
+    });
+    expect((await compareSides(one, sideOf({ a: '1', b: '2' }), options)).verdict).toBe('equal');
   });
 
   it('rejects sides of different records, and sides without a common task', async () => {
