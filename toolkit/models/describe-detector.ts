@@ -1,5 +1,6 @@
 import { openCheckpoint } from '../pytorch/containers/checkpoint.ts';
 import { readDetectorNetwork } from '../yolo/convert/detector-network.ts';
+import { hasTwoHeads } from '../yolo/convert/modules/ultralytics/detect-dfl.ts';
 import { refuseNoFile } from './cell-model.ts';
 import { readOnnxDetector } from './onnx-detector.ts';
 import { refuseOtherFile } from './refuse-other-file.ts';
@@ -13,6 +14,8 @@ export interface DescribedDetector {
   readonly stride: number;
   /** Side of the images that it was trained with, in px, if the file says so. */
   readonly imgsz?: number;
+  /** Whether it has a one-to-one head, used by default, and a one-to-many head, whose boxes need suppression. */
+  readonly hasTwoHeads?: true;
   /** Height and width of the input of an ONNX file, which are fixed. */
   readonly fixed?: { readonly height: number; readonly width: number };
 }
@@ -33,8 +36,13 @@ async function describeCheckpoint(path: string): Promise<DescribedDetector> {
   await refuseOtherFile(path);
   const checkpoint = await openCheckpoint(path);
   try {
-    const { family, names, strides, imgsz } = await readDetectorNetwork(checkpoint);
-    return { family, classes: names, stride: Math.max(...strides), ...(imgsz !== undefined && { imgsz }) };
+    const { family, names, strides, imgsz, layers } = await readDetectorNetwork(checkpoint);
+    const head = layers.at(-1);
+    return {
+      ...{ family, classes: names, stride: Math.max(...strides) },
+      ...(imgsz !== undefined && { imgsz }),
+      ...(head !== undefined && hasTwoHeads(head) && { hasTwoHeads: true }),
+    };
   } finally {
     await checkpoint.close();
   }

@@ -57,9 +57,10 @@ export function planDetection(
   const confidence = choices.confidence ?? (isOfTask ? settings.confidence : USUAL.confidence);
   const iou = choices.iou ?? (isOfTask ? settings.iou : USUAL.iou[detector.family]);
   const suppression = isOfTask ? 'together' : 'by-class';
-  const oneToMany = choices.iou !== undefined;
+  const oneToMany = detector.hasTwoHeads === true && choices.iou !== undefined;
   const oblong = oblongInput(detector);
-  if (isOfTask && oblong === undefined && imgsz === undefined && overlap === undefined && fit === undefined) {
+  const isWithoutOverlap = overlap === 0 ? fit !== 'letterbox' : overlap === undefined && fit === undefined;
+  if (isOfTask && oblong === undefined && imgsz === undefined && isWithoutOverlap) {
     // An ONNX file has the tile size that it was converted for.
     const tile = detector.fixed === undefined ? settings.tile : Math.max(detector.fixed.height, detector.fixed.width);
     const isPaper = confidence === settings.confidence && iou === settings.iou;

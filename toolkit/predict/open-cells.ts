@@ -7,6 +7,7 @@ import { type CellModel, prepareCellModel } from '../models/cell-model.ts';
 import { cellClasses } from '../models/class-colours.ts';
 import { describeDetector } from '../models/describe-detector.ts';
 import { cellDefinition } from '../tasks/registry.ts';
+import { hashSource } from '../yolo/convert/convert-detector.ts';
 import { type DetectionPlan, type ImageDetection, planDetection } from './detection-plan.ts';
 import { InputImage, isSeenAsSlide, seenSize } from './input-image.ts';
 import { predictCells } from './predict-cells.ts';
@@ -17,7 +18,7 @@ import type {
   PredictionEngines,
   PredictionOrder,
 } from './prediction-order.ts';
-import type { UsedModel } from './prediction-summary.ts';
+import { type ClaimedModel, settingsInEffect, USUAL_IMAGE, usualSize } from './settings-in-effect.ts';
 import { cellStrips, predictCellStrip, predictSlideCells } from './slides/predict-slide-cells.ts';
 
 /** Opens a detector for the user's images. @throws ReigniteError if the model or the options cannot be used. */
@@ -40,7 +41,7 @@ export async function openCellsPredictor(
     return { task, image, name, out, model: first, classes, engine, session, choices, plan, detection };
   };
   return {
-    model: { digest: first.digest },
+    model: await claimedModel(order, task, first, signal),
     async predict({ path: image, name }, stop) {
       if (await isSeenAsSlide(image, choices)) {
         return predictSlideCells(slideJob({ path: image, name }), detector, services, stop);
@@ -63,10 +64,10 @@ export async function prepareCellsOrder(
   task: CellTask,
   home: HomeFolders,
   { signal }: OpenPredictorOptions = {},
-): Promise<UsedModel> {
+): Promise<ClaimedModel> {
   const plan = await planOf(order, task);
   const first = await new SizedModels(order.model, plan, home).of(plan.of(USUAL_IMAGE), signal);
-  return { digest: first.digest };
+  return claimedModel(order, task, first, signal);
 }
 
 /**
@@ -98,8 +99,26 @@ function ofSlide(
   });
 }
 
-/** A square image, for which every plan gives a square input unless the model's own is not square. */
-const USUAL_IMAGE = { width: 1, height: 1 };
+/**
+ * Returns the digest of a model and the settings in effect. The digest of a checkpoint is that of its conversion without
+ * options, so that the same file has the same digest whatever the options.
+ */
+async function claimedModel(
+  { model, choices }: PredictionOrder,
+  name: CellTask,
+  { digest, isSuppressed }: CellModel,
+  signal: AbortSignal | undefined,
+): Promise<ClaimedModel> {
+  const [detector, task] = [await describeDetector(model), cellDefinition(name)];
+  const inEffect = settingsInEffect({ detector, choices, task, isSuppressed });
+  if (/\.onnx$/i.test(model)) return { digest, inEffect };
+  const { resample, simplify, minArea } = choices;
+  const usual = usualSize(planDetection(detector, { resample, simplify, minArea }, task));
+  const asked = usualSize(planDetection(detector, choices, task));
+  const { digest: own } = await hashSource(model, { size: usual }, signal);
+  const { digest: earlier } = await hashSource(model, { size: asked, oneToMany: choices.iou !== undefined }, signal);
+  return { digest: own, inEffect: { ...inEffect, ...(earlier !== own && { earlierDigest: earlier }) } };
+}
 
 async function planOf({ model, choices }: PredictionOrder, task: CellTask): Promise<DetectionPlan> {
   return planDetection(await describeDetector(model), choices, cellDefinition(task));

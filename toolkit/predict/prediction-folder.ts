@@ -24,6 +24,7 @@ import {
   UsedModel,
   writePredictionSummary,
 } from './prediction-summary.ts';
+import { type ClaimedModel, type SettingsInEffect, withValuesInEffect } from './settings-in-effect.ts';
 
 /** Subfolder with the settings of the prediction and the outcome of each image. */
 const OWN_FOLDER = '.reignite';
@@ -39,13 +40,19 @@ const Claim = z.object({
 });
 export type Claim = z.infer<typeof Claim>;
 
+/** A claim, with what is needed to compare it with claims of earlier versions. */
+export interface WantedClaim extends Claim {
+  readonly inEffect?: SettingsInEffect;
+}
+
 /** Builds the claim of a prediction: the task, model and settings that all images in its folder must share. */
-export async function claimOf(order: PredictionOrder, model: UsedModel): Promise<Claim> {
+export async function claimOf(order: PredictionOrder, { inEffect, ...model }: ClaimedModel): Promise<WantedClaim> {
   const labels = order.labels === undefined ? {} : { labels: await sha256OfFile(order.labels) };
   const { regions: file } = order.choices;
   const regions = file === undefined ? {} : { regions: await sha256OfFile(file) };
-  const settings = { ...order.choices, ...labels, ...regions, ...engineIn(order) };
-  return { task: order.task, model: { path: order.model, ...model }, settings };
+  const chosen = { ...order.choices, ...labels, ...regions, ...engineIn(order) };
+  const settings = withValuesInEffect(chosen, inEffect);
+  return { task: order.task, model: { path: order.model, ...model }, settings, ...(inEffect && { inEffect }) };
 }
 
 /** Returns the engine settings. None for the exact engine, so that folders older than the fast engine stay valid. */
@@ -100,10 +107,10 @@ export class PredictionFolder {
    *
    * @throws ReigniteError PREDICTION_CONFLICT naming what differs; NOT_WRITABLE, NO_SPACE.
    */
-  async claim(claim: Claim): Promise<void> {
+  async claim(claim: WantedClaim): Promise<void> {
     if (await this.#isUnused()) {
       await rm(join(this.#own, 'images'), { recursive: true, force: true });
-      await writeFileAtomic(this.#claimPath, toJson(claim));
+      await writeFileAtomic(this.#claimPath, toJson(Claim.parse(claim)));
     }
     await this.expect(claim);
   }
@@ -113,10 +120,11 @@ export class PredictionFolder {
    *
    * @throws ReigniteError PREDICTION_CONFLICT naming what differs; NOT_WRITABLE, NO_SPACE.
    */
-  async expect(claim: Claim): Promise<void> {
+  async expect(claim: WantedClaim): Promise<void> {
     await this.#refuseForeign();
     await makeOutFolder(this.#own);
-    const isFirst = (await this.#readClaim()) === undefined && (await placeFile(this.#claimPath, toJson(claim)));
+    const isFirst =
+      (await this.#readClaim()) === undefined && (await placeFile(this.#claimPath, toJson(Claim.parse(claim))));
     const known = isFirst ? claim : await this.#readClaim();
     const differing = known === undefined ? [] : differences(known, claim);
     if (differing.length === 0) return;
@@ -362,15 +370,17 @@ function inOrder(outcomes: readonly Outcome[], latest: readonly NamedImage[]): r
 }
 
 /** Describes the differences between two claims for a message. */
-function differences(inFolder: Claim, wanted: Claim): string[] {
+function differences(inFolder: Claim, wanted: WantedClaim): string[] {
   const found: string[] = [];
   if (inFolder.task !== wanted.task) found.push(`--task ${inFolder.task} in the folder, ${wanted.task} now`);
+  const digests = [wanted.model.digest, wanted.inEffect?.earlierDigest];
   const isSameModel =
-    inFolder.model.digest === wanted.model.digest && inFolder.model.folds?.join() === wanted.model.folds?.join();
+    digests.includes(inFolder.model.digest) && inFolder.model.folds?.join() === wanted.model.folds?.join();
   if (!isSameModel) found.push(`the model ${described(inFolder)} in the folder, ${described(wanted)} now`);
-  const names = new Set([...Object.keys(inFolder.settings), ...Object.keys(wanted.settings)]);
+  const known = { ...wanted.inEffect?.usual, ...inFolder.settings };
+  const names = new Set([...Object.keys(known), ...Object.keys(wanted.settings)]);
   for (const name of names) {
-    const [before, now] = [inFolder.settings[name], wanted.settings[name]];
+    const [before, now] = [known[name], wanted.settings[name]];
     if (before !== now)
       found.push(`${optionOf(name)} ${before ?? 'not given'} in the folder, ${now ?? 'not given'} now`);
   }

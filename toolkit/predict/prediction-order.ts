@@ -8,7 +8,7 @@ import type { StripRows } from '../slide/read/slide-tiles.ts';
 import type { CellDetector, SlideDetector } from '../yolo/detect/cell-detector.ts';
 import type { PredictOptions } from './infer-once.ts';
 import type { ImagePrediction, PredictionChoices } from './prediction.ts';
-import type { UsedModel } from './prediction-summary.ts';
+import type { ClaimedModel } from './settings-in-effect.ts';
 
 /** An image and the base name of its output files. */
 export interface NamedImage {
@@ -48,7 +48,7 @@ type ImageOptions = PredictOptions<SlideProgress | SlideCellsProgress>;
 
 /** Predicts images with one model. */
 export interface ImagePredictor {
-  readonly model: UsedModel;
+  readonly model: ClaimedModel;
   /** @throws What `predictTissue` and `predictCells` throw. */
   predict(image: NamedImage, options?: ImageOptions & OfStrips): Promise<ImagePrediction>;
   /**

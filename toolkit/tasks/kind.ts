@@ -17,7 +17,7 @@ import type {
   PredictionEngines,
   PredictionOrder,
 } from '../predict/prediction-order.ts';
-import type { UsedModel } from '../predict/prediction-summary.ts';
+import type { ClaimedModel } from '../predict/settings-in-effect.ts';
 import type { CheckedTask } from '../preflight/record-check.ts';
 import type { RecordTree } from '../preflight/record-tree.ts';
 import type { DrawnRoi } from '../report/layers/layers-file.ts';
@@ -262,7 +262,7 @@ export interface TaskKind {
   /** Returns the files of an image, relative to the folder of its prediction. */
   predictionFiles(name: string): Readonly<Record<string, string>>;
   /** Prepares a model without opening it. */
-  preparePredictor(order: PredictionOrder, home: HomeFolders, options?: OpenPredictorOptions): Promise<UsedModel>;
+  preparePredictor(order: PredictionOrder, home: HomeFolders, options?: OpenPredictorOptions): Promise<ClaimedModel>;
   /** Prepares a model and determines what it runs on. */
   openPredictor(
     order: PredictionOrder,

@@ -23,6 +23,14 @@ describe('planDetection', () => {
     expect(planDetection(PAPERS, choices({ confidence: 0.3 }), TASK)).toMatchObject({ isPaper: false });
   });
 
+  it("runs the paper's model in the same way with --overlap 0, and selects a head only if there are two", () => {
+    expect(planDetection(PAPERS, choices({ overlap: 0 }), TASK).of(IMAGE)).toEqual(
+      planDetection(PAPERS, choices(), TASK).of(IMAGE),
+    );
+    expect(planDetection(OTHERS, choices({ iou: 0.5 }), TASK).oneToMany).toBe(false);
+    expect(planDetection({ ...OTHERS, hasTwoHeads: true }, choices({ iou: 0.5 }), TASK).oneToMany).toBe(true);
+  });
+
   it("keeps the paper's tile if only the overlap is set", () => {
     const detection = planDetection(PAPERS, choices({ overlap: 64 }), TASK).of(IMAGE);
     expect(detection).toMatchObject({ size: { height: 512, width: 512 }, view: { kind: 'tiles', overlap: 64 } });

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { ReigniteError } from '../../../toolkit/errors.ts';
 import { claimOf, failureOf, PredictionFolder } from '../../../toolkit/predict/prediction-folder.ts';
 import type { PredictionOrder } from '../../../toolkit/predict/prediction-order.ts';
+import { settingsInEffect } from '../../../toolkit/predict/settings-in-effect.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const MODEL = { digest: 'a'.repeat(64) };
@@ -36,6 +37,44 @@ it('keeps predictions of the two precisions of the fast engine in two folders', 
   await folder.begin({ path: '/images/one.png', name: 'one' });
   const other = claimBy({ engine: 'fast', precision: 'float32' }).then((claim) => folder.claim(claim));
   await expect(other).rejects.toMatchObject({ code: 'PREDICTION_CONFLICT' });
+});
+
+it('compares the settings in effect, also with folders that store only what was given', async () => {
+  const order = { task: 'nuclei', model: '/best.pt', out: '/out', session: { provider: 'cpu' } } as const;
+  const task = { settings: { tile: 512, confidence: 0.5, iou: 0.4 }, classes: ['nucleus'] };
+  const claimBy = (given: Partial<PredictionOrder['choices']>, hasTwoHeads: boolean) => {
+    const choices = { resample: false, simplify: 0, minArea: 0, ...given };
+    const family = hasTwoHeads ? 'ultralytics' : 'yolov5';
+    const detector = { family, classes: ['nucleus'], stride: 32, ...(hasTwoHeads && { hasTwoHeads }) } as const;
+    const isSuppressed = hasTwoHeads && given.iou === undefined;
+    const inEffect = settingsInEffect({ detector, choices, task, isSuppressed });
+    return claimOf({ ...order, choices }, { ...MODEL, inEffect: { ...inEffect, earlierDigest: 'b'.repeat(64) } });
+  };
+  const folder = new PredictionFolder(await temporaryFolder());
+  await folder.claim(await claimBy({}, false));
+  await folder.begin({ path: '/images/one.png', name: 'one' });
+  const { settings } = await folder.writeSummary([]);
+  expect(settings).toEqual({ resample: false, simplify: 0, minArea: 0, confidence: 0.5, iou: 0.4, overlap: 0 });
+  await folder.claim(await claimBy({ confidence: 0.5, overlap: 0, iou: 0.4 }, false));
+  await expect(folder.claim(await claimBy({ iou: 0.3 }, false))).rejects.toThrow(
+    'settings: --iou 0.4 in the folder, 0.3 now.',
+  );
+
+  const earlier = new PredictionFolder(await temporaryFolder());
+  const choices = { resample: false, simplify: 0, minArea: 0 };
+  await earlier.claim({ task: 'nuclei', model: { path: '/best.pt', digest: 'b'.repeat(64) }, settings: choices });
+  await earlier.begin({ path: '/images/one.png', name: 'one' });
+  await earlier.claim(await claimBy({ confidence: 0.5 }, false));
+  await expect(earlier.claim(await claimBy({ confidence: 0.6 }, false))).rejects.toThrow(
+    '--confidence 0.5 in the folder',
+  );
+
+  const heads = new PredictionFolder(await temporaryFolder());
+  await heads.claim(await claimBy({}, true));
+  await heads.begin({ path: '/images/one.png', name: 'one' });
+  await expect(heads.claim(await claimBy({ iou: 0.7 }, true))).rejects.toThrow(
+    'settings: --iou not given in the folder, 0.7 now.',
+  );
 });
 
 it('keeps the failure of each part of an image until that part is computed', async () => {

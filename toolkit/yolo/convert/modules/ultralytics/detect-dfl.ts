@@ -89,6 +89,11 @@ export function detectDfl(
   return { value, shape: [1, 4 + classes, rows], format: 'yolov8', rows, classes };
 }
 
+/** Returns whether a head has a one-to-one and a one-to-many head, of which the first is used by default. */
+export function hasTwoHeads(module: ModuleNode): boolean {
+  return hasOneToOne(module) && module.children.has('cv2');
+}
+
 /** Returns whether the one-to-one head (one box per object) is used. Releases with two heads store which one. */
 function hasOneToOne(module: ModuleNode): boolean {
   if (!module.children.has('one2one_cv2')) return false;
