@@ -71,11 +71,13 @@ export async function readCocoFile(
  * Finds the images that a COCO file lists near its beginning, before the annotations.
  *
  * @param start - The first bytes of the file.
- * @returns Undefined where the list is not in there as a whole, or an item is not as expected.
+ * @param file - Names the file in errors.
+ * @returns Undefined where the list is not in there as a whole, or empty.
+ * @throws ReigniteError ANNOTATIONS_INVALID when an item is not as expected.
  */
-export function imagesAtStart(start: Uint8Array): readonly CocoImage[] | undefined {
+export function imagesAtStart(start: Uint8Array, file: string): readonly CocoImage[] | undefined {
   const list = listAtStart(start, 'images');
-  return z.array(Image).min(1).safeParse(list).data;
+  return Array.isArray(list) && list.length > 0 ? parseItems(Image, 'images', list, file) : undefined;
 }
 
 /** Below it a file is read in no time, in bytes; its changes may also be too fast for the clock of the file system. */
