@@ -3,7 +3,12 @@ import { PNG_START_BYTES, type PngStart, parsePngStart } from '../image/png-head
 import { firstOf, type ImageSize, type RecordCheck } from './record-check.ts';
 import type { RecordTree } from './record-tree.ts';
 
-/** Checks that files are in the tree; `what` names them in the plural, such as "images of the test set". One alone is named by its path. */
+/**
+ * Checks that files are in the tree.
+ *
+ * @param what - Name of the files in the plural, such as "images of the test set". A single file is named by its path.
+ * @param absent - Status and remedy if any is missing.
+ */
 export function checkPresence(
   tree: RecordTree,
   subject: string,
@@ -20,7 +25,7 @@ export function checkPresence(
   return { subject, detail, ...absent };
 }
 
-/** Files whose names differ from the missing ones in capital letters alone, or else in `_with_context`. */
+/** Returns the files whose names differ from the missing ones only in capital letters, or else in `_with_context`. */
 function otherSpellings(tree: RecordTree, missing: readonly string[]): readonly string[] {
   const inCapitals = spelledAs(tree, missing, (path) => path.toLowerCase());
   return inCapitals.length > 0 ? inCapitals : spelledAs(tree, missing, (path) => path.replace('_with_context', ''));
@@ -31,7 +36,7 @@ function spelledAs(tree: RecordTree, missing: readonly string[], plain: (path: s
   return [...tree.sizes.keys()].filter((path) => wanted.has(plain(path)));
 }
 
-/** A check of headers, and the sizes that they state. */
+/** A check of headers, and the image sizes in them. */
 export interface PngCheck {
   readonly check: RecordCheck;
   readonly sizes: readonly ImageSize[];
@@ -42,7 +47,7 @@ export interface PngCheck {
 /**
  * Checks the headers of PNGs.
  *
- * @param fault - What is wrong with a header; undefined where nothing is.
+ * @param fault - Describes what is wrong with a header; undefined if nothing is.
  */
 export async function checkPngs(
   tree: RecordTree,
@@ -72,16 +77,16 @@ export async function checkPngs(
     ),
   );
   if (faults.length > 0) return { check: { subject, status: 'fail', detail: firstOf(faults), remedy }, sizes, sizeOf };
-  const looked = heads.size === present.length ? 'all' : `${heads.size} of ${present.length}`;
-  const detail = `${looked} checked: ${[...new Set(sound.map(modeOf))].join(', ')}`;
+  const checked = heads.size === present.length ? 'all' : `${heads.size} of ${present.length}`;
+  const detail = `${checked} checked: ${[...new Set(sound.map(modeOf))].join(', ')}`;
   return { check: { subject, status: 'pass', detail }, sizes, sizeOf };
 }
 
 /**
- * Compares the sizes of images with those of their masks, where the headers of both were read.
+ * Compares the sizes of images and masks if the headers of both were read.
  *
  * @param pairs - Paths of an image and its mask.
- * @returns Nothing where all agree.
+ * @returns Nothing if all agree.
  */
 export function checkSameSizes(
   subject: string,
@@ -102,7 +107,7 @@ function sizeText({ width, height }: ImageSize): string {
   return `${width} x ${height} px`;
 }
 
-/** Says depth and colour of a PNG, such as "8-bit RGB". */
+/** Describes depth and colour of a PNG, such as "8-bit RGB". */
 export function modeOf({ depth, colour }: PngStart): string {
   return `${depth}-bit ${colour}`;
 }
