@@ -95,7 +95,7 @@ const SMALL_INDENT = 6;
 const BEFORE_UNIT = /(?<=(?<![^\s(])[\d.,]{1,6}) (?=(?:%|px|s|min|h|[kMGT]?B)(?![\p{L}\d]))/gu;
 const KEPT_SPACE = '\u00a0';
 
-/** Width of the terminal that results go to; undefined where they go elsewhere. */
+/** Width of the terminal that results go to; undefined if they go elsewhere. */
 export function resultColumns(): number | undefined {
   const { isTTY, columns } = process.stdout;
   return isTTY && columns > 0 ? columns : undefined;

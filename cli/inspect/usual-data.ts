@@ -8,7 +8,7 @@ import { RESULTS } from '../../toolkit/results/results-folder.ts';
 /**
  * Data folder that a run with the configuration of a results folder uses by default.
  *
- * @returns Undefined where it is not on this machine, or where the results name no configuration.
+ * @returns Undefined if it is not on this machine or the results name no configuration.
  */
 export async function usualData(results: string): Promise<string | undefined> {
   const profile = RESULTS.configuration.in(results);

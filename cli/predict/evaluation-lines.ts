@@ -5,7 +5,7 @@ import type { ScoreRow } from '../../toolkit/evaluate/evaluation.ts';
  * with its numbers below.
  *
  * @param score - Dice or F1.
- * @param columns - Of the terminal; undefined where the output goes elsewhere.
+ * @param columns - Of the terminal; undefined if the output goes elsewhere.
  */
 export function evaluationLines(
   score: string,
