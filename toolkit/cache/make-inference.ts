@@ -7,6 +7,7 @@ import { writeFileAtomic } from '../files/atomic-write.ts';
 import { readJsonIfValid } from '../files/json-file.ts';
 import { stepReached } from '../nnunet/sliding-window/partial-roi.ts';
 import { type KeyedEngine, type RanEngine, refuseOtherEngine } from '../onnx/session/refuse-other-engine.ts';
+import type { OnTurn } from '../threads/inference-thread.ts';
 import { tilesReached } from '../yolo/detect/partial-detection.ts';
 import { type Made, type MakeServices, make, type Product, type Work } from './make.ts';
 import type { KeyParts } from './step-cache.ts';
@@ -48,16 +49,32 @@ async function endAttempt(work: string, error: unknown): Promise<void> {
   await rm(pathIn(work), { force: true });
 }
 
-/** Does `attempt` between `beginAttempt` and, should it fail, `endAttempt`. */
+/** An attempt whose end is watched. */
+interface CountedAttempt {
+  /** As in `beginAttempt`. */
+  readonly work: string;
+  readonly roi: string;
+  readonly signal: AbortSignal;
+  /** Whether it waits for others before it calls `onTurn`: should one of those crash, it is not to blame. */
+  readonly atTurn?: boolean;
+}
+
+/** Does `attempt`, which counts from `beginAttempt` to, should it fail, `endAttempt`. */
 export async function countCrashes<Result>(
-  { work, roi, signal }: { readonly work: string; readonly roi: string; readonly signal: AbortSignal },
-  attempt: () => Promise<Result>,
+  { work, roi, signal, atTurn = false }: CountedAttempt,
+  attempt: (onTurn: OnTurn) => Promise<Result>,
 ): Promise<Result> {
-  await beginAttempt(work, roi, signal);
+  let isCounted = false;
+  const onTurn = async () => {
+    if (isCounted) return;
+    await beginAttempt(work, roi, signal);
+    isCounted = true;
+  };
+  if (!atTurn) await onTurn();
   try {
-    return await attempt();
+    return await attempt(onTurn);
   } catch (error) {
-    await endAttempt(work, error);
+    if (isCounted) await endAttempt(work, error);
     throw error;
   }
 }
@@ -90,7 +107,12 @@ export interface InferenceGuard {
   /**
    * Counts attempts that die without progress, and sets the image aside after three; without it they are not counted.
    */
-  readonly crashes?: { readonly name: string; readonly signal: AbortSignal };
+  readonly crashes?: {
+    readonly name: string;
+    readonly signal: AbortSignal;
+    /** Whether the attempt counts only from its turn, which `infer` then says. */
+    readonly atTurn?: boolean;
+  };
   /** Added to the facts of what is made. */
   readonly facts?: object;
 }
@@ -101,23 +123,27 @@ export interface InferenceGuard {
  *
  * @throws ReigniteError PROVIDER_UNAVAILABLE when the network ran on another engine, nothing is kept then;
  *   ROI_SET_ASIDE when three attempts in a row died at the same place.
+ * @param infer - Calls `onTurn` when the network comes to the image.
  */
 export function makeInference(
   services: MakeServices,
   parts: KeyParts,
   { engine, remedy, crashes, facts }: InferenceGuard,
-  infer: (folder: string) => Promise<InferredProduct>,
+  infer: (folder: string, onTurn: OnTurn) => Promise<InferredProduct>,
 ): Promise<Made> {
   const work: Work = async (folder, save) => {
-    const attempt = () => infer(folder);
-    const counted = async () => {
-      // Should it end this process, the next machine has to know that it was tried.
-      await save();
-      return attempt();
+    const counted = async (begin: OnTurn) => {
+      const onTurn = async () => {
+        await begin();
+        // Should it end this process, the next machine has to know that it was tried.
+        await save();
+      };
+      if (crashes?.atTurn !== true) await onTurn();
+      return infer(folder, onTurn);
     };
     const inferred = await (crashes === undefined
-      ? attempt()
-      : countCrashes({ work: folder, roi: crashes.name, signal: crashes.signal }, counted));
+      ? infer(folder, async () => undefined)
+      : countCrashes({ work: folder, roi: crashes.name, ...crashes }, counted));
     refuseOtherEngine(inferred.ran, engine, remedy);
     return facts === undefined ? inferred : { ...inferred, facts: { ...Object(inferred.facts), ...facts } };
   };

@@ -6,6 +6,7 @@ import { asSentence } from '../format.ts';
 import { AdapterNames, adapterNames } from '../onnx/provider/adapter.ts';
 import { EngineChoice, engineChoice } from '../onnx/session/engine-choice.ts';
 import type { RanEngine } from '../onnx/session/refuse-other-engine.ts';
+import type { OnTurn } from '../threads/inference-thread.ts';
 import type { InputImage, NetworkImage } from './input-image.ts';
 import type { ImagePrediction } from './prediction.ts';
 
@@ -51,6 +52,8 @@ export interface PredictOptions<Progress> {
   readonly onProgress?: (progress: Progress | { readonly phase: 'draw' }) => void;
   /** Counts attempts that die without progress, see {@link InferenceGuard}. */
   readonly crashes?: InferenceGuard['crashes'];
+  /** Called when the network comes to the image. */
+  readonly onTurn?: OnTurn;
 }
 
 /** All that a result depends on: what it is of, and what the network runs on. */
@@ -72,14 +75,18 @@ export interface Inferred {
  *
  * @param of.parts - What the result depends on, besides the engine.
  * @param of.engine - What the network runs on; part of the key.
- * @param infer - Works in the folder that it is given, in which a killed attempt is resumed. Names its files.
+ * @param infer - Works in the folder that it is given, in which a killed attempt is resumed, and calls `onTurn` when the
+ *   network comes to the image. Names its files.
  * @throws ReigniteError PROVIDER_UNAVAILABLE when the network ran on another engine; nothing is kept then.
  */
 export async function inferOnce(
   of: { readonly parts: KeyParts; readonly engine: RanEngine },
   services: PredictServices,
   { crashes }: Pick<PredictOptions<never>, 'crashes'>,
-  infer: (work: string) => Promise<{
+  infer: (
+    work: string,
+    onTurn: OnTurn,
+  ) => Promise<{
     readonly files: Readonly<Record<string, string>>;
     readonly facts: InferenceFacts;
     readonly ran: RanEngine;
@@ -87,8 +94,8 @@ export async function inferOnce(
 ): Promise<Inferred> {
   const parts = inferenceKey(of);
   const guard = { engine: of.engine, remedy: SAME_AGAIN, ...(crashes && { crashes }) };
-  const { entry, isCached } = await makeInference(services, parts, guard, async (work) => {
-    const { files, facts, ran } = await infer(work);
+  const { entry, isCached } = await makeInference(services, parts, guard, async (work, onTurn) => {
+    const { files, facts, ran } = await infer(work, onTurn);
     return { files, facts: { ...facts, notes: [...facts.notes] }, ran };
   });
   return { entry, facts: readFacts(entry), isCached };

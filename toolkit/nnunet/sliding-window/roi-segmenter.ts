@@ -49,12 +49,15 @@ export function createRoiSegmenter(
   start = startSegmenterThread,
   fixed: FixedGpu = {},
 ): RoiSegmenter & SlideSegmenter {
-  const thread = new InferenceThread<SegmenterRequest, SegmenterAnswer, RoiProgress>(start, ({ job }) =>
-    'image' in job
-      ? `it segmented ${job.image}`
-      : 'slide' in job
-        ? `it segmented ${job.slide}`
-        : `it loaded ${job.modelDir}`,
+  const thread = new InferenceThread<SegmenterRequest, SegmenterAnswer, RoiProgress>(
+    start,
+    ({ job }) =>
+      'image' in job
+        ? `it segmented ${job.image}`
+        : 'slide' in job
+          ? `it segmented ${job.slide}`
+          : `it loaded ${job.modelDir}`,
+    { prepares: true },
   );
   return {
     async segment(job, options) {

@@ -26,16 +26,22 @@ export interface TiledRoi {
   readonly tiles: readonly (readonly number[])[];
 }
 
+/** An image that was read. */
+export interface ReadRoi {
+  readonly roi: TiledRoi;
+  /** What the file held and the networks do not see. */
+  readonly notes: readonly string[];
+}
+
 /**
  * Reads an image and lays the tiles of a model over it.
  *
- * @returns Also what the file held and the networks do not see.
  * @throws ReigniteError IMAGE_UNREADABLE (also for colours where the networks take grey), FILE_MISSING, SIZE_MISMATCH.
  */
 export async function readTiledRoi(
   { image, truth, scope, rounding }: Pick<RoiJob, 'image' | 'truth' | 'scope' | 'rounding'>,
   { patch, method }: Pick<FoldNetworks, 'patch' | 'method'>,
-): Promise<{ readonly roi: TiledRoi; readonly notes: readonly string[] }> {
+): Promise<ReadRoi> {
   const { data, width, height, notes } = await decodeRgb(image);
   if (method.normalisation.length === 1) requireGrey(data, image);
   const isCropped = method.window === 'v2';

@@ -52,14 +52,17 @@ export interface SlideDetector {
  */
 export function createCellDetector(defaults: SessionOptions = {}, fixed: FixedGpu = {}): CellDetector & SlideDetector {
   const start = () => startThread('toolkit/yolo/detect/cell-detector-thread.ts');
-  const thread = new InferenceThread<DetectorRequest, DetectorAnswer, DetectionProgress>(start, ({ job }) =>
-    'image' in job
-      ? `it detected cells in ${job.image}`
-      : 'slide' in job
-        ? `it detected cells on ${job.slide}`
-        : 'boxes' in job
-          ? `it read ${job.boxes}`
-          : `it loaded ${job.modelDir}`,
+  const thread = new InferenceThread<DetectorRequest, DetectorAnswer, DetectionProgress>(
+    start,
+    ({ job }) =>
+      'image' in job
+        ? `it detected cells in ${job.image}`
+        : 'slide' in job
+          ? `it detected cells on ${job.slide}`
+          : 'boxes' in job
+            ? `it read ${job.boxes}`
+            : `it loaded ${job.modelDir}`,
+    { prepares: true },
   );
   return {
     async detect(job, options) {
