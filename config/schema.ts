@@ -59,7 +59,7 @@ export const InferenceConfig = z
       .default('exact')
       .describe(
         '`exact` adds up the tiles in the same order as nnU-Net v1. `fast` adds them in another order (ROIs and images, not slides), on CUDA in ' +
-          'one graph and in half precision; its results are cached apart. Default: exact.',
+          'one graph and in half precision; its results are cached separately. Default: exact.',
       ),
     precision: z
       .enum(['auto', 'float32', 'float16'])
@@ -75,7 +75,7 @@ export const InferenceConfig = z
       .max(64)
       .default(0)
       .describe(
-        'Tiles that the fast engine runs at once on cuda; 0 chooses by the memory of the GPU. 0 to 64. Default: 0.',
+        'Tiles that the fast engine runs at once on cuda; 0: as many as suit the memory of the GPU. 0 to 64. Default: 0.',
       ),
     deviceId: z
       .number()
@@ -84,7 +84,7 @@ export const InferenceConfig = z
       .max(63)
       .default(0)
       .describe(
-        'GPU that cuda uses, as `nvidia-smi` numbers them. Cache keys hold its name, memory and driver. Above 0, provider `auto` ' +
+        'GPU for cuda, by its number in `nvidia-smi`. Cache keys hold its name, memory and driver. Above 0, provider `auto` ' +
           'takes this GPU or fails. 0 to 63. Default: 0.',
       ),
     threads: z
@@ -110,7 +110,7 @@ const TemporalConfig = z
       'Minimum interval between heartbeats. An activity learns of its cancellation with a heartbeat, so a larger value delays cancellation.',
     ),
     retrySeconds: seconds(1, 'Wait before the first retry of an activity; doubles up to 100 s.'),
-    maxConcurrentRois: count(4, 64, 'ROIs scheduled on the inference queue at the same time.'),
+    maxConcurrentRois: count(4, 64, 'ROIs of a task scheduled on the inference queue at the same time.'),
     batchSize: count(100, 250, 'ROIs per child workflow.'),
   })
   .describe('How activities are scheduled. Does not change results.');

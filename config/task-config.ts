@@ -45,8 +45,8 @@ const Detection = z.object({
     .max(1)
     .optional()
     .describe(
-      'Overlap (intersection over union) above which the box with the lower score is dropped, 0 to 1. Other values ' +
-        "need no new inference. Default: the paper's.",
+      'Overlap (intersection over union) above which the box with the lower detection score is dropped, 0 to 1. ' +
+        "Other values need no new inference. Default: the paper's.",
     ),
   tile: z
     .number()
@@ -55,7 +55,7 @@ const Detection = z.object({
     .min(32)
     .max(4_096)
     .optional()
-    .describe("Side of a tile of a YOLOv5 model, a multiple of 32. Unit: px. Default: the paper's."),
+    .describe("Side of a tile, a multiple of 32; not for an .onnx of fixed size. Unit: px. Default: the paper's."),
 });
 
 /** The section of a task in which tissue is segmented. */

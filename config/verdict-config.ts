@@ -27,7 +27,7 @@ const HalfPrecision = z
       .describe('Number of runs in half precision from which the intervals were measured. 2 to 20.'),
     differingFraction: fractionRange('Fraction of the pixels that differ from single precision.'),
     largestConfidence: fractionRange('Largest confidence of a differing pixel.'),
-    diceDifference: fractionRange('Largest difference of a Dice over all ROIs.'),
+    diceDifference: fractionRange('Largest difference in Dice over all ROIs.'),
   })
   .describe(
     '95 % prediction intervals of repeated runs in half precision, as scripts/verdict/half-precision.ts measures them. ' +
@@ -57,7 +57,7 @@ const HeTolerances = z
         ),
         maxDiceDifference: fraction(
           5e-3,
-          'Largest difference of a Dice over all ROIs, unless half precision explains it.',
+          'Largest difference in Dice over all ROIs, unless half precision explains it.',
         ),
       })
       .prefault({})
@@ -95,7 +95,7 @@ const CellTolerances = z
       .strictObject({
         maxDistance: pixels(2, 'Largest distance between a point and its counterpart of the same class.'),
         minMatchedFraction: fraction(0.99, 'Smallest fraction of the points that have a counterpart.'),
-        maxF1Difference: fraction(0.01, 'Largest difference of an F1 between a reader and the model.'),
+        maxF1Difference: fraction(0.01, 'Largest difference in F1 between a reader and the model.'),
       })
       .prefault({})
       .describe('When a task counts as `within tolerance`.'),

@@ -19,7 +19,7 @@ export const ERRORS = {
     retryable: false,
     remedy: 'Run `npx reignite config --schema` to list all fields and their allowed values.',
   },
-  RUN_NOT_FOUND: { retryable: false, remedy: 'Run `npx reignite list` to list the runs of this state directory.' },
+  RUN_NOT_FOUND: { retryable: false, remedy: 'Run `npx reignite list` to list the runs.' },
   RUN_OPEN: {
     retryable: false,
     remedy: 'Run `npx reignite cancel` first, or the same command without `--fresh` to resume it.',
@@ -72,11 +72,12 @@ export const ERRORS = {
   TEMPORAL_START_FAILED: { retryable: true, remedy: 'Check the server log named in the message, then try again.' },
   TEMPORAL_UNREACHABLE: {
     retryable: true,
-    remedy: 'Check TEMPORAL_ADDRESS and that the server answers, or unset it to use the embedded server.',
+    remedy:
+      'Check TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the server, or unset TEMPORAL_ADDRESS to use the embedded server.',
   },
   WORKER_LOST: {
     retryable: true,
-    remedy: 'Check the worker log named in the message; the run resumes where it stopped.',
+    remedy: 'Check the worker log named in the message, then run the same command again to resume.',
   },
 
   WORKER_VERSION: {
@@ -151,7 +152,8 @@ export const ERRORS = {
   },
   FILE_MISSING: {
     retryable: false,
-    remedy: 'Check the path. A missing file of the record is downloaded again by `npx reignite download`.',
+    remedy:
+      'Check the path. A missing file of the record is downloaded again by `npx reignite download --profile NAME`.',
   },
 
   ARCHIVE_UNSAFE: { retryable: false, remedy: 'Do not unpack this archive; download it again from the publisher.' },
@@ -178,9 +180,12 @@ export const ERRORS = {
     remedy: 'Copy or download the missing fold, or choose among the existing folds with `--folds` or `he.folds`.',
   },
 
-  OVERVIEW_INVALID: { retryable: false, remedy: 'Download data_overview.csv again.' },
-  LABEL_MAP_INVALID: { retryable: false, remedy: 'Download he_label_map.json again.' },
-  ANNOTATIONS_INVALID: { retryable: false, remedy: 'Download the annotations of this task again.' },
+  OVERVIEW_INVALID: { retryable: false, remedy: 'Correct the file, or download data_overview.csv again.' },
+  LABEL_MAP_INVALID: { retryable: false, remedy: 'Correct the file, or download he_label_map.json again.' },
+  ANNOTATIONS_INVALID: {
+    retryable: false,
+    remedy: 'Correct the file, or download the annotations of this task again.',
+  },
   IMAGE_UNREADABLE: { retryable: false, remedy: 'Open the image in a viewer; if it is damaged, download it again.' },
   SCALE_UNKNOWN: {
     retryable: false,

@@ -8,6 +8,7 @@ import {
   setHandler,
 } from '@temporalio/workflow';
 import type { RunIntervention, SkippedRoi } from '../activities/inputs.ts';
+import { TASKS } from '../config/tasks.ts';
 
 /** The state of a run that users can control. */
 export interface ControlState {
@@ -78,7 +79,7 @@ export class RunControl {
     );
     if (!skips) return;
     setHandler(skipRoi, (skip) => this.#change(`${skip.roi} skipped: ${skip.reason}`, () => this.#skip(skip)), {
-      validator: (skip) => refuseUnless(skip.roi !== '' && skip.reason !== '', 'Expected an ROI and a reason.'),
+      validator: refuseIncompleteSkip,
     });
   }
 
@@ -131,4 +132,10 @@ export class RunControl {
 
 function refuseUnless(holds: boolean, message: string): void {
   if (!holds) throw ApplicationFailure.nonRetryable(message, 'USAGE');
+}
+
+/** A skip that names no task of the run would be accepted and have no effect. */
+function refuseIncompleteSkip({ task, roi, reason }: Partial<SkippedRoi>): void {
+  const isTask = task !== undefined && TASKS.includes(task);
+  refuseUnless(isTask && !!roi && !!reason, `Expected a task (${TASKS.join(', ')}), an ROI and a reason.`);
 }

@@ -42,7 +42,7 @@ export interface TaskCursor {
 /** What a batch of ROIs is, for its page in the Temporal UI. */
 const BATCH_DETAILS = [
   '- One activity per ROI, which both infers and scores it, on the inference queue.',
-  '- Pending Activities shows the progress of each ROI. A failed ROI is red here and does not end the run.',
+  '- Pending Activities shows the progress of each ROI. A failed ROI is red in the Timeline and does not end the run.',
 ].join('\n');
 
 /** Validates one task over the whole test set: plan, batches of ROIs with their figures, metrics, verdict. */

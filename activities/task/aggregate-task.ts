@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { withHeartbeat } from '../heartbeat.ts';
@@ -13,9 +14,11 @@ export function createAggregateTask(services: WorkerServices) {
     const rois = await new TaskFiles(services.home, stage).readDone(batches);
     return withHeartbeat({ phase: 'summing', of: rois.length }, async (report) => {
       const work = workOf(services, folders, report);
-      const { metrics, remarks, outcome } = await taskNamed(step.task).aggregate(rois, work, step);
+      const { metrics, remarks, sweep, outcome } = await taskNamed(step.task).aggregate(rois, work, step);
       // The metrics come last: others wait for them.
       if (remarks !== undefined) await RESULTS.remarks.write(folders.results, remarks, step.task);
+      if (sweep !== undefined) await RESULTS.sweep.write(folders.results, sweep, step.task);
+      else await rm(RESULTS.sweep.in(folders.results, step.task), { force: true });
       await RESULTS.metrics.write(folders.results, metrics, step.task);
       return outcome;
     });

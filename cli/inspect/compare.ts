@@ -3,7 +3,6 @@ import { relative, resolve } from 'node:path';
 import { packageVersion } from '../../config/package-files.ts';
 import { TASK_TITLES } from '../../config/tasks.ts';
 import { loadConfig } from '../../runtime/config/load-config.ts';
-import { resolveRun } from '../../runtime/run/resolve-run.ts';
 import {
   type ComparedTask,
   compareSides,
@@ -17,12 +16,12 @@ import { writeComparisonPage } from '../../toolkit/compare/comparison-page.ts';
 import { readSide } from '../../toolkit/compare/read-side.ts';
 import type { Side } from '../../toolkit/compare/side.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { endWhenInterrupted } from '../interruption.ts';
 import { EXIT, printable, printResult, printStep } from '../output.ts';
 import { foldersOf } from './report.ts';
 import { scoreLines, scoreText } from './score-lines.ts';
+import { usualData } from './usual-data.ts';
 
 const MAX_DIFFERING_ROIS = 5;
 
@@ -138,21 +137,6 @@ async function sideOf(name: string, data: string | undefined, signal: AbortSigna
   }
   const usual = given ?? (await usualData(folder));
   return readSide(folder, { name, data: usual });
-}
-
-/** Data folder of a run with this configuration, by default; undefined where it is not there. */
-async function usualData(results: string): Promise<string | undefined> {
-  const profile = RESULTS.configuration.in(results);
-  if (!existsSync(profile)) return undefined;
-  try {
-    const config = await loadConfig({ profile, set: [] });
-    const { data } = resolveRun(config, homeFromEnvironment(), {}).input.folders;
-    return existsSync(data) ? data : undefined;
-  } catch (error) {
-    // Such as a custom model that is not on this machine: the record can still be given with --data.
-    if (error instanceof ReigniteError) return undefined;
-    throw error;
-  }
 }
 
 function refuseOwnFolder(out: string, a: Side, b: Side): void {

@@ -20,7 +20,10 @@ export interface ListOptions {
 export async function listCommand({ all = false, json }: ListOptions, signal: AbortSignal): Promise<number> {
   const runs = await withHomeServer(signal, [], (session) => describeRuns(session, all));
   if (json) printResult(JSON.stringify({ runs }, null, 1));
-  else printResult(runs.length === 0 ? 'No runs yet: start the sample with `npm start`.' : runs.map(rowOf).join('\n'));
+  else
+    printResult(
+      runs.length === 0 ? 'No runs yet: start the sample with `npx reignite run`.' : runs.map(rowOf).join('\n'),
+    );
   return EXIT.done;
 }
 

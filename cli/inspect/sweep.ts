@@ -1,17 +1,17 @@
+import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { type CellTask, TASK_TITLES } from '../../config/tasks.ts';
-import { loadConfig } from '../../runtime/config/load-config.ts';
-import { resolveRun } from '../../runtime/run/resolve-run.ts';
 import { FileDigests } from '../../toolkit/cache/file-digests.ts';
 import { StepCache } from '../../toolkit/cache/step-cache.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
-import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { counted, listed } from '../../toolkit/format.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
-import { type RunSweep, sweepRun } from '../../toolkit/sweep/swept-run.ts';
+import { NAME_DATA, type RunSweep, sweepRun } from '../../toolkit/sweep/swept-run.ts';
 import { EXIT, printable, printResult, printStep } from '../output.ts';
 import { foldersOf } from './report.ts';
+import { usualData } from './usual-data.ts';
 
 /** Thresholds in the table, as far apart as this at least. */
 const TABLE_STEP = 0.05;
@@ -138,7 +138,7 @@ export async function sweepCommand(
   }
   const summary = await RESULTS.summary.read(results);
   const home = homeFromEnvironment();
-  const data = options.data === undefined ? (known ?? (await usualData(results, home))) : resolve(options.data);
+  const data = await dataOf(results, options.data, known);
   const swept = await sweepRun(
     {
       ...{ task, results, data, summary, signal },
@@ -156,17 +156,24 @@ export async function sweepCommand(
   return EXIT.done;
 }
 
-/** Data folder of a run with this configuration, by default. */
-async function usualData(results: string, home: HomeFolders): Promise<string> {
-  const config = await loadConfig({ profile: RESULTS.configuration.in(results), set: [] });
-  return resolveRun(config, home, {}).input.folders.data;
+/**
+ * The record of a run: a results folder may have been copied from another machine, and data folders move.
+ *
+ * @param known - The folder that the run used; undefined where only its results are known.
+ */
+async function dataOf(results: string, given: string | undefined, known: string | undefined): Promise<string> {
+  const data = given === undefined ? (known ?? (await usualData(results))) : resolve(given);
+  if (data !== undefined && existsSync(data)) return data;
+  const cause =
+    data === undefined ? `The data folder of ${results} is not known here.` : `There is no data folder ${data}.`;
+  throw new ReigniteError('FILE_MISSING', cause, { remedy: NAME_DATA });
 }
 
 async function writeSweep(sweep: RunSweep, out: string): Promise<void> {
   // Vega takes a second to load.
   const { renderVegaLite } = await import('../../toolkit/figures/render-vega-lite.ts');
   const { sweepFigure } = await import('../../toolkit/sweep/sweep-figure.ts');
-  const { svg, png } = await renderVegaLite(sweepFigure(sweep));
+  const { svg, png } = await renderVegaLite(sweepFigure({ ...sweep, confidence: sweep.settings.confidence }));
   const path = (ending: string) => join(out, `${sweep.task}-sweep.${ending}`);
   await writeFileAtomic(path('json'), `${JSON.stringify(sweep, null, 1)}\n`);
   await writeFileAtomic(path('svg'), svg);

@@ -8,7 +8,7 @@ import { withHomeServer } from '../with-home-server.ts';
 /** What each tab of a run's page shows. */
 const TABS = [
   'Timeline: stages and activities. User Metadata: progress by stage, verdicts, scores.',
-  'Relationships: the workflow of each stage and batch; its Pending Activities show tiles and bytes of running activities.',
+  'Relationships: the workflow of each stage and batch. Pending Activities on their pages: tiles and bytes.',
 ];
 
 /**

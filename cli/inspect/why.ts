@@ -110,7 +110,7 @@ async function answerOn(run: Known, word: string): Promise<Answer> {
   const answer = await tryAnswer(run, word);
   if (answer !== undefined) return answer;
   throw new ReigniteError('USAGE', `The run ${run.description.run} has no ROI, image or activity ${word}.`, {
-    remedy: 'Run `npx reignite why RUN` to list its failures; names are file names in its output folder.',
+    remedy: 'Use the name of a file in its output folder, or run `npx reignite why RUN` to list its failures.',
   });
 }
 

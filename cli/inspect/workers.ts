@@ -120,6 +120,6 @@ export async function workersCommand({ json, ...options }: WorkersOptions, signa
 
 function tooOld(address: string): ReigniteError {
   return new ReigniteError('USAGE', `The Temporal server at ${address} cannot list workers.`, {
-    remedy: 'Use a server of 1.29 or later; the Temporal UI shows the workers of a task queue on older ones.',
+    remedy: 'Use Temporal server 1.29 or later; on older ones, the Temporal UI shows the workers of a task queue.',
   });
 }

@@ -180,6 +180,6 @@ function linesOf(found: readonly Found[], bytes: number, isRemoved: boolean): st
     ]),
     isRemoved
       ? `${bytesText(bytes)} freed.`
-      : `${bytesText(bytes)} can be freed: \`npx reignite clean\` removes everything listed, \`clean partial logs\` only these kinds.`,
+      : `${bytesText(bytes)} can be freed: run it without \`--dry-run\`, or name kinds, such as \`clean partial logs\`.`,
   ];
 }

@@ -76,7 +76,7 @@ export async function workerCommand(options: WorkerOptions, signal: AbortSignal)
   await client.connection.close();
   refuseOtherVersions(others ?? []);
   const workers = new WorkerProcesses({ home, server, settings, queues, onStep: printStep, signal });
-  printStep(`Serves ${queues.join(', ')} on ${server.address}. Press Ctrl-C to stop.`);
+  printStep(`Serving ${queues.join(', ')} on ${server.address}. Press Ctrl-C to stop.`);
   whenInterrupted(
     options.drain === undefined
       ? 'Stopped. Another worker retries unfinished activities.'
@@ -143,7 +143,7 @@ export function gpuOf(
 function drainOf({ drain }: WorkerOptions): { readonly drainSeconds?: number } {
   if (drain === undefined) return {};
   if (drain >= 0) return { drainSeconds: drain * 60 };
-  throw new ReigniteError('USAGE', `Expected minutes from 0 for --drain, got ${drain}.`);
+  throw new ReigniteError('USAGE', `Expected --drain to be 0 minutes or more, got ${drain}.`);
 }
 
 function parseQueue(name: string): Queue {

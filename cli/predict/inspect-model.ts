@@ -122,7 +122,7 @@ function contentOf(root: PickleValue, file: string): Pick<InspectedModel, 'holds
   if (nnunet !== undefined) {
     const folder = dirname(dirname(file));
     const predict = `npx reignite predict --task he --model ${shellWord(folder)} --out predicted image.png`;
-    return { holds: nnunet, next: `\`${predict}\` segments image.png with its folder.` };
+    return { holds: nnunet, next: `\`${predict}\` segments image.png with all folds in its folder.` };
   }
   if (isPlans(root)) {
     const next = 'The weights are in files such as fold_0/model_best.model: give their folder to `predict --model`.';

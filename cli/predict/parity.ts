@@ -58,7 +58,7 @@ async function referenceOf(
   if (/\.npy$/i.test(path)) return readNumbers(path);
   if (!/\.onnx$/i.test(path)) {
     throw new ReigniteError('USAGE', `${path} is neither .onnx nor .npy.`, {
-      remedy: 'Export the model to ONNX where it was made, or save its output with `numpy.save`.',
+      remedy: 'Export the model to ONNX with the software that trained it, or save its output with `numpy.save`.',
     });
   }
   await refuseNotOnnx(path);

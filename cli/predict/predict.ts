@@ -37,7 +37,7 @@ async function nameImages(words: readonly string[]): Promise<readonly NamedImage
     if (other === path) continue;
     if (other !== undefined) {
       throw new ReigniteError('USAGE', `${other} and ${path} would write the same files.`, {
-        remedy: 'Use different output folders, or rename one.',
+        remedy: 'Use different output folders, or rename one of the images.',
       });
     }
     byName.set(name.toLowerCase(), path);

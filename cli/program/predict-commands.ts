@@ -67,12 +67,13 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     )
     .option(
       '--confidence <0..1>',
-      "detection score that a cell must exceed (default: 0.25; 0.5 for models with the paper's class names)",
+      "detection score that a cell must exceed (default: 0.25; 0.5 for YOLOv5 with the paper's class names)",
       parseNumber,
     )
     .option(
       '--iou <0..1>',
-      "overlap (IoU) above which the box with the lower score is dropped (default: 0.7; YOLOv5: 0.45; the paper's: 0.5 nuclei, 0.6 pdl1)",
+      'overlap (IoU) above which the box with the lower detection score is dropped (default: 0.7; ' +
+        "YOLOv5: 0.45; the paper's: 0.5 nuclei, 0.6 pdl1)",
       parseNumber,
     )
     .option(
@@ -88,7 +89,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     )
     .option(
       '--overlap <px>',
-      "px that adjacent tiles share (default: a fifth of a tile; models with the paper's class names: 0; slides: 64)",
+      "px that adjacent tiles share (default: a fifth of a tile; YOLOv5 with the paper's class names: 0; slides: always 64)",
       parseNumber,
     )
     .option('--provider <name>', 'ONNX Runtime provider: auto, cpu, cuda or webgpu (default: auto)')

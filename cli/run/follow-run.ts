@@ -117,7 +117,7 @@ export async function tellOutcome(summary: Summary, results: string, json: boole
   if (json) printResult(JSON.stringify(summary, null, 1));
   else {
     printResult(await runReport(summary, results, areDetailsShown()));
-    printStep('History: `npx reignite ui` opens this run in the Temporal UI.');
+    printStep('History: `npx reignite ui` prints the address of this run in the Temporal UI.');
   }
   return exitStatusOf(summary);
 }

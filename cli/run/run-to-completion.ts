@@ -3,7 +3,6 @@ import type { ResolvedRun } from '../../runtime/run/resolve-run.ts';
 import type { ServerSession } from '../../runtime/session/server-session.ts';
 import type { Summary } from '../../toolkit/report/summary.ts';
 import { printStep } from '../output.ts';
-import { followRun } from './follow-run.ts';
 
 /**
  * Starts a run and follows it to its end; once more where the server's database went away under it.
@@ -19,6 +18,8 @@ export async function runToCompletion(
 ): Promise<Summary> {
   for (;;) {
     await start();
+    // Loaded while the run is already working: its display needs a fifth of a second.
+    const { followRun } = await import('./follow-run.ts');
     try {
       return await followRun(session, run, signal);
     } catch (error) {

@@ -9,7 +9,6 @@ import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { checkRunStorage } from './check-run-storage.ts';
 import { detachRun, ParentNotifier } from './detached-run.ts';
-import { tellOutcome } from './follow-run.ts';
 import { printPlan } from './plan/plan-lines.ts';
 import { runToCompletion } from './run-to-completion.ts';
 
@@ -82,5 +81,6 @@ async function runHere(options: RunOptions, teller: ParentNotifier, signal: Abor
     return runToCompletion(session, run, start, signal);
   });
   whenInterrupted('Interrupted: the run has already ended. `npx reignite status` shows the outcome.');
+  const { tellOutcome } = await import('./follow-run.ts');
   return tellOutcome(summary, run.input.folders.results, options.json ?? false);
 }

@@ -60,6 +60,7 @@ async function readProfile(path: string, profile: string): Promise<Record<string
       const reason = error instanceof Error ? error.message : String(error);
       throw new ReigniteError('CONFIG_INVALID', `The profile ${path} is not YAML: ${reason.split('\n')[0]}`, {
         cause: error,
+        remedy: 'Correct the file at the place that the message names.',
       });
     });
   if (isFields(parsed)) return parsed;

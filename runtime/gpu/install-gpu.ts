@@ -196,7 +196,7 @@ async function addressOf(wheel: GpuWheel, index: string, signal: AbortSignal | u
   const parsed = Project.safeParse(answer);
   if (!parsed.success) {
     throw new ReigniteError('NETWORK', `${project} does not answer as a package index (PEP 691).`, {
-      remedy: 'Give the address of a simple index that answers in JSON as `--index`, or leave the option out.',
+      remedy: 'With `--index`, give a simple index that answers in JSON, or leave the option out.',
       cause: parsed.error,
     });
   }
@@ -206,7 +206,7 @@ async function addressOf(wheel: GpuWheel, index: string, signal: AbortSignal | u
       remedy: 'Name an index that has this file with `--index`.',
     });
   if (!URL.canParse(file.url, project)) {
-    throw new ReigniteError('NETWORK', `${project} gives an invalid address of ${wheel.file}: ${file.url}.`);
+    throw new ReigniteError('NETWORK', `${project} gives an invalid address for ${wheel.file}: ${file.url}.`);
   }
   return new URL(file.url, project).href;
 }
@@ -215,7 +215,7 @@ async function addressOf(wheel: GpuWheel, index: string, signal: AbortSignal | u
 function addressIn(index: string, path: string): string {
   const base = index.endsWith('/') ? index : `${index}/`;
   if (/^https?:/i.test(base) && URL.canParse(path, base)) return new URL(path, base).href;
-  throw new ReigniteError('USAGE', `The package index ${index} is not an address of HTTP or HTTPS.`, {
+  throw new ReigniteError('USAGE', `The package index ${index} is not an HTTP or HTTPS address.`, {
     remedy: `Give the whole address as \`--index\`, such as ${DEFAULT_INDEX}.`,
   });
 }

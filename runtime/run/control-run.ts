@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, isGrpcDeadlineError, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import type { SkippedRoi } from '../../activities/inputs.ts';
 import { bestEffort } from '../../toolkit/concurrency.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { ServerSession } from '../session/server-session.ts';
@@ -16,7 +17,7 @@ const LOOK_MS = 1_500;
 export type RunUpdate =
   | { readonly name: 'pause' | 'resume'; readonly argument?: never }
   | { readonly name: 'setMaxConcurrentRois'; readonly argument: number }
-  | { readonly name: 'skipRoi'; readonly argument: { readonly roi: string; readonly reason: string } };
+  | { readonly name: 'skipRoi'; readonly argument: SkippedRoi };
 
 /**
  * Sends an update to an open run and waits until it is carried out.

@@ -75,10 +75,9 @@ export async function findRun(
   const found = whole.length > 0 ? whole.slice(0, 1) : runs.filter(({ workflowId }) => workflowId.includes(part ?? ''));
   const [first, second] = found;
   if (first === undefined) {
-    if (part !== undefined)
-      throw new ReigniteError('RUN_NOT_FOUND', `No run of this state directory has "${part}" in its ID.`);
-    throw new ReigniteError('RUN_NOT_FOUND', 'There is no run yet in this state directory.', {
-      remedy: 'Start one with `npm start` or `npx reignite run`.',
+    if (part !== undefined) throw new ReigniteError('RUN_NOT_FOUND', `No run has "${part}" in its ID.`);
+    throw new ReigniteError('RUN_NOT_FOUND', 'There is no run yet.', {
+      remedy: 'Start one with `npx reignite run`.',
     });
   }
   if (second !== undefined) {

@@ -1,6 +1,7 @@
 import { type Client, type WorkflowExecutionInfo, WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { z } from 'zod';
+import type { SkippedRoi } from '../../activities/inputs.ts';
 import { isErrorCode, ReigniteError } from '../../toolkit/errors.ts';
 import type { Summary } from '../../toolkit/report/summary.ts';
 import { type RunResults, readResults } from '../../toolkit/results/read-results.ts';
@@ -22,7 +23,11 @@ export function runFailure(error: WorkflowFailedError): ReigniteError {
   const { cause } = error;
   if (cause instanceof CancelledFailure) return new ReigniteError('CANCELLED', 'The run was cancelled.');
   if (!(cause instanceof ApplicationFailure)) {
-    return new ReigniteError('INTERNAL', `The run failed: ${cause?.message ?? error.message}`, { cause: error });
+    const remedy = 'Run the same command again to resume.';
+    return new ReigniteError('INTERNAL', `The run failed: ${cause?.message ?? error.message}`, {
+      cause: error,
+      remedy,
+    });
   }
   const code = isErrorCode(cause.type) ? cause.type : 'INTERNAL';
   const details: unknown = cause.details?.[0];
@@ -132,7 +137,9 @@ export class RunHandle {
     }
     const summary = await RESULTS.summary.readIfValid(this.folder);
     if (summary !== undefined) return summary;
-    throw new ReigniteError('FILE_MISSING', `The run ended, but ${this.folder} has no summary.json.`);
+    throw new ReigniteError('FILE_MISSING', `The run ended, but ${this.folder} has no summary.json.`, {
+      remedy: 'Start the run again: it rewrites its results from the cache.',
+    });
   }
 
   /** Reads summary, metrics and verdicts. @throws ReigniteError FILE_MISSING before the run has ended. */
@@ -159,9 +166,16 @@ export class RunHandle {
     return this.#update({ name: 'setMaxConcurrentRois', argument: rois });
   }
 
-  /** Leaves an ROI out; it is listed among the failures with the reason. @throws What `setMaxConcurrentRois` throws. */
-  skipRoi(roi: string, reason: string): Promise<void> {
-    return this.#update({ name: 'skipRoi', argument: { roi, reason } });
+  /**
+   * Leaves an ROI out of a task; it is listed among the failures with the reason.
+   *
+   * @param skip.roi - Stem of the ROI's file in `inference/`.
+   * @throws What `setMaxConcurrentRois` throws.
+   * @example
+   * await run.skipRoi({ task: 'he', roi: 'patient1_he_roi0_with_context', reason: 'out of focus' });
+   */
+  skipRoi(skip: SkippedRoi): Promise<void> {
+    return this.#update({ name: 'skipRoi', argument: skip });
   }
 
   /** Cancels the run and waits until it has closed. Starting it again resumes from the finished work. */

@@ -92,7 +92,7 @@ export async function startRun(
     staticDetails: [
       `- Data: \`${folders.data}\``,
       `- Results: \`${folders.results}\``,
-      '- The child workflows are the stages; their children are batches of ROIs. Pending activities show ROI and tile.',
+      '- The child workflows are the stages; their children are batches of ROIs, whose pending activities show ROI and tile.',
       '- `npx reignite pause`, `resume` and `cancel` control it; `npx reignite why` explains failures.',
       '- To resume after a stop, run the same `npx reignite run` again.',
     ],

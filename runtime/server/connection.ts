@@ -155,7 +155,7 @@ function environmentConfig(environment: NodeJS.ProcessEnv): ClientConnectConfig 
   } catch (error) {
     throw new ReigniteError('TEMPORAL_UNREACHABLE', `Temporal's configuration is not readable: ${reason(error)}.`, {
       cause: error,
-      remedy: 'Correct the TEMPORAL_* variables or the file of TEMPORAL_CONFIG_FILE.',
+      remedy: 'Correct the TEMPORAL_* variables or the file that TEMPORAL_CONFIG_FILE names.',
     });
   }
 }

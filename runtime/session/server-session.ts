@@ -251,7 +251,7 @@ async function openExternal(options: SessionOptions, server: ServerAddress): Pro
   const workers = new WorkerProcesses({ home, server, settings, queues: [], onStep, signal: options.signal });
   const serve = (orphaned: readonly Queue[]) => {
     const taken = workers.serve(orphaned);
-    if (taken.length > 0) onStep(`No worker polls ${taken.join(', ')} on ${server.address}; this command serves them.`);
+    if (taken.length > 0) onStep(`No worker polls ${taken.join(', ')} on ${server.address}; this command now does.`);
   };
   serve(unserved);
   const closed = new AbortController();

@@ -26,7 +26,7 @@ export function errorReference(): string {
   ]);
   return [
     '# Errors',
-    'Every error has a code, one sentence that says what happened, and one that says what to do. With `--json` it is `{"error": {"code", "cause", "remedy"}}` on stdout. `--debug` adds the stack trace. A failed workflow or activity has the same code as the type of its failure in the Temporal UI.',
+    'Every error has a code, one sentence that says what happened, and one that says what to do. With `--json` it is `{"error": {"code", "cause", "remedy"}}` on stdout. `--debug` adds the stack trace. In the Temporal UI, the code is the failure type of a failed workflow or activity.',
     '## Exit status',
     markdownTable(['Status', 'Meaning'], statuses),
     'Only `run`, `watch`, `retry` and `predict` end with 3; only `run`, `watch`, `retry`, `compare` and `model parity` end with 4. If several apply, the first of 2, 1, 3, 4 is used.',

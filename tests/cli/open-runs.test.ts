@@ -52,9 +52,9 @@ it('says of an open run whether a process is working on it, whether it is paused
   expect(ended.status, ended.stderr).toBe(0);
   const retried = await runCommand(['retry'], place('home'));
   expect([retried.status, retried.stdout]).toEqual([0, expect.stringContaining('has no failures to retry')]);
-  for (let again = 0; again < 4; again++) expect((await runCommand(WORDS, place('home'))).status).toBe(0);
+  expect((await runCommand(WORDS, place('home'))).status).toBe(0);
   const all = JSON.parse((await runCommand(['list', '--all', '--json'], place('home'))).stdout).runs;
-  expect(all).toHaveLength(5);
+  expect(all).toHaveLength(2);
   expect(all[0]).toMatchObject({ status: 'done', run: all[1].run, said: all[1].said });
   expect(all[1]).toMatchObject({ status: 'done', said: { he: expect.any(String) } });
   expect(JSON.parse((await runCommand(['list', '--json'], place('home'))).stdout).runs).toHaveLength(1);

@@ -41,6 +41,7 @@ export async function checkInBrowser(
     await page.evaluate(`for (const image of document.images) image.loading = 'eager'; ${SETTLED}`);
     const broken = `[...document.images].filter(({ complete, naturalWidth }) => !complete || naturalWidth === 0).map(({ src }) => src)`;
     expect(await page.evaluate(broken)).toEqual([]);
+    await checkOnPhone(page);
     await walkToViewer(page, viewedFirst);
     expect(await seriousFindings(page), 'viewer').toEqual([]);
     await walkThroughViewer(page, layer);
@@ -48,6 +49,24 @@ export async function checkInBrowser(
   } finally {
     await page.close();
   }
+}
+
+/** Says which parts of the page are cut off at its right edge: names of tables, and the page itself. */
+const CUT_OFF = `[...document.querySelectorAll('main .wide'), document.documentElement]
+  .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
+  .map((part) => part.getAttribute('aria-label') ?? 'page')`;
+
+/** On a phone every table is whole, also those that are folded at first, and the page does not scroll sideways. */
+async function checkOnPhone(page: BrowserPage): Promise<void> {
+  const small = { width: 390, height: 844, deviceScaleFactor: 1, mobile: true };
+  await page.send('Emulation.setDeviceMetricsOverride', small);
+  const setFolds = (isOpen: boolean) =>
+    page.evaluate(`for (const fold of document.querySelectorAll('details')) fold.open = ${isOpen}; ${SETTLED}`);
+  await setFolds(true);
+  expect(await page.evaluate(CUT_OFF)).toEqual([]);
+  expect(await seriousFindings(page), 'on a phone').toEqual([]);
+  await setFolds(false);
+  await page.send('Emulation.clearDeviceMetricsOverride', {});
 }
 
 /** Tab until the first card of a gallery, then Enter. */

@@ -25,7 +25,7 @@ export interface StubbedRun {
   readonly home: HomeFolders;
   readonly input: RunInput;
   readonly id: string;
-  /** A stage. */
+  /** Number of ROIs per task. */
   readonly rois: number;
 }
 

@@ -115,9 +115,7 @@ function asObstacle(error: unknown, place: string): ReigniteError | undefined {
   return new ReigniteError(
     'NOT_WRITABLE',
     `${place} cannot be written: a folder is where a file should be, or a file where a folder should be.`,
-    {
-      cause: error,
-    },
+    { cause: error, remedy: 'Move it away, then run the same command again.' },
   );
 }
 

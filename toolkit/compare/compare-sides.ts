@@ -203,7 +203,7 @@ function judge(
   const change = Math.max(0, ...changes);
   const most = Math.max(a, b);
   const name = isCells ? 'F1' : 'Dice';
-  const ofScores = scores === undefined ? '' : `; largest difference of a score (${name}): ${shortOf(change)}`;
+  const ofScores = scores === undefined ? '' : `; largest difference in ${name}: ${shortOf(change)}`;
   const isEqual = same === most && farthest <= (isCells ? config.cells.reproduced.maxDistance : 0) && change === 0;
   const share = most === 0 ? 0 : 1 - same / most;
   const isNear = isCells

@@ -1,4 +1,5 @@
 import { TASK_TITLES, type Task } from '../../config/tasks.ts';
+import { grouped } from '../format.ts';
 import type { RoiLayers } from '../report/layers/layers-file.ts';
 import { pictureOf } from '../report/page/gallery.ts';
 import { decimal, type Html, html, NOTHING, table } from '../report/page/html.ts';
@@ -47,7 +48,7 @@ export async function writeComparisonPage(
     main: html`<section aria-label="What differs between the two"><h2>Settings, models and versions</h2>${aboutTable(about, a, b)}
 ${remarks.map((remark) => html`<p class="note">${remark}</p>`)}</section>
 ${tasks.map((task) => taskSection(task, layers))}`,
-    footer: `Written by reignite ${version}. All numbers: comparison.json; resampled scores and counts of each patient: *.resamples.npy and *.patients.json.`,
+    footer: `Written by reignite ${version}. All numbers: comparison.json; patients of each resample and their counts: *.resamples.npy and *.patients.json.`,
     viewed: viewedOf(tasks, layers),
   });
 }
@@ -90,7 +91,7 @@ ${tumourTable(compared)}${agreementTable(compared)}
 function scoresTable({ task, scores }: ComparedTask): Html {
   const known = (scores?.scores ?? []).filter(({ a, b }) => a !== null || b !== null);
   const rows = known.map(({ name, a, b, difference, interval }) => [
-    name,
+    name.replace('|', ' and '),
     decimal(a),
     decimal(b),
     decimal(difference),
@@ -112,9 +113,9 @@ function agreementTable(compared: ComparedTask): Html {
   const hasAreas = classes.some(({ mm2 }) => mm2 !== undefined);
   const rows = classes.map(({ name, a, b, same, overlap, mm2 }) => [
     name,
-    a,
-    b,
-    same,
+    grouped(a),
+    grouped(b),
+    grouped(same),
     decimal(overlap),
     ...(hasAreas ? [mm2 === undefined ? '–' : mm2.a.toFixed(4), mm2 === undefined ? '–' : mm2.b.toFixed(4)] : []),
   ]);
@@ -131,7 +132,7 @@ function tumourTable({ rois }: ComparedTask): Html {
   const rows = rois.flatMap(({ roi, tumour }) =>
     tumour === undefined ? [] : [[roi, tumourText(tumour.a), tumourText(tumour.b)]],
   );
-  return rows.length === 0 ? NOTHING : table('Tumour proportion, for research only', ['', 'A', 'B'], rows);
+  return rows.length === 0 ? NOTHING : table('Tumour proportion score, for research only', ['', 'A', 'B'], rows);
 }
 
 function gallery({ task, rois }: ComparedTask, layers: readonly RoiLayers[]): Html {
@@ -139,7 +140,7 @@ function gallery({ task, rois }: ComparedTask, layers: readonly RoiLayers[]): Ht
   const ordered = [...rois].sort((one, other) => (other.difference ?? -1) - (one.difference ?? -1));
   const { unit } = taskNamed(task).viewer;
   const cards = ordered.slice(0, MAX_CARDS).map(({ roi, difference, reason }) => {
-    const said = difference === null ? (reason ?? 'not compared') : `${percent(difference)} of its ${unit} differ`;
+    const said = difference === null ? (reason ?? 'not compared') : differenceText(difference, unit);
     return html`<li data-roi="${roi}">${pictureOf(task, roi, files.get(roi) ?? {}, 'image and prediction of B')}<div class="about"><strong>${roi}</strong><br>${said}</div></li>`;
   });
   const left = ordered.length - cards.length;
@@ -157,7 +158,7 @@ function viewedOf(tasks: readonly ComparedTask[], layers: readonly RoiLayers[]):
     const { difference } = found.roi;
     const { unit } = taskNamed(each.task).viewer;
     const said = difference === 0 ? 'equal' : 'differs';
-    const about = difference === null ? '' : `${percent(difference)} of its ${unit} differ`;
+    const about = difference === null ? '' : differenceText(difference, unit);
     return [{ ...each, verdict: difference === 0 ? 'reproduced' : 'differs', said, about }];
   });
   return { words: Object.fromEntries(tasks.map(({ task }) => [task, wordsOf(task)])), rois };
@@ -169,6 +170,6 @@ function wordsOf(task: Task) {
   return { ...viewer, sides: ['A', 'B'], layers: { ...viewer.layers, published: 'A', ours: 'B', margin: '', differ } };
 }
 
-function percent(share: number): string {
-  return share === 0 ? '0 %' : `${(100 * share).toPrecision(2)} %`;
+function differenceText(share: number, unit: string): string {
+  return share === 0 ? 'equal' : `${(100 * share).toPrecision(2)} % of its ${unit} differ`;
 }

@@ -76,6 +76,7 @@ export async function evaluateMasks({
     throw new ReigniteError(
       'ROI_WITHOUT_PAIR',
       `${predictions} has no masks for ${missing.length} of ${names.length} annotated masks: ${shown}.`,
+      { remedy: 'Add a predicted mask with the same file name as each of these annotated masks.' },
     );
   }
   const counts: PixelCounts[] = [];

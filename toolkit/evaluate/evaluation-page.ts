@@ -1,4 +1,3 @@
-import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CELL_TASKS, type CellTask, TASK_TITLES, type Task } from '../../config/tasks.ts';
 import { VerdictConfig } from '../../config/verdict-config.ts';
@@ -9,15 +8,17 @@ import { readOverview } from '../dataset/overview.ts';
 import { isSynthetic } from '../dataset/provenance.ts';
 import { readersOn, readReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
-import { writeFileAtomic } from '../files/atomic-write.ts';
+import type { AccessibleFigure } from '../figures/accessible/report-figures.ts';
 import { inside } from '../files/inside.ts';
 import { AI } from '../metrics/agreement.ts';
+import { DetectionMetrics } from '../metrics/agreement-metrics.ts';
+import { HeMetrics } from '../metrics/he-metrics.ts';
 import { drawCellsLayers } from '../report/layers/cells-layers.ts';
 import { drawLayers } from '../report/layers/draw-layers.ts';
 import { MAX_VIEWED } from '../report/layers/layer-writer.ts';
 import { type DrawnRoi, type RoiLayers, readLayersFile } from '../report/layers/layers-file.ts';
 import { drawTissueLayers } from '../report/layers/tissue-layers.ts';
-import { figureGrid, type ShownFigure, sizeOf } from '../report/page/figures.ts';
+import { figureGrid, placeFigures, STYLE_SWITCH } from '../report/page/figures.ts';
 import { forestPlot } from '../report/page/forest-plot.ts';
 import { pictureOf } from '../report/page/gallery.ts';
 import { decimal, type Html, html, NOTHING, table } from '../report/page/html.ts';
@@ -61,6 +62,7 @@ export async function writeEvaluationPage(
   const overview = await readOverview(await overviewFileIn(data)).catch(() => []);
   const { rows, images } = evaluated;
   const name = taskNamed(task).scoreName;
+  const accessible = await accessibleFigures(task, evaluated);
   const page: StandalonePage = {
     title: `${TASK_TITLES[task]}: ${basename(predictions)}`,
     question: `How do these predictions score? ${TASK_TITLES[task]}`,
@@ -75,7 +77,7 @@ export async function writeEvaluationPage(
     isSynthetic: isSynthetic(overview),
     main: html`<section><h2 id="scores">Scores</h2>${forestPlot(name, 'yours', rows)}
 ${remarksOf(evaluated)}<details><summary>Scores as a table</summary>${scoresTable(name, rows)}</details></section>
-<section><h2 id="figures">Figures over all ROIs</h2>${figureGrid(await copyFigures(out, task))}</section>
+<section><h2 id="figures">Figures over all ROIs</h2>${accessible.length === 0 ? NOTHING : STYLE_SWITCH}${figureGrid(await placeFigures(out, task, accessible))}</section>
 <section><h2 id="rois">ROIs</h2>${spotChecks(layers, { published: 'published', ours: 'yours' })}${gallery(task, rois, layers)}</section>`,
     footer: `Written by reignite ${version}. All numbers: metrics/.`,
     viewed: { words: { [task]: wordsOf(task) }, rois: layers.map(viewedOf) },
@@ -107,19 +109,14 @@ function remarksOf({ remarks, intervals }: Evaluated): Html {
   return all.length === 0 ? NOTHING : html`<ul>${all.map((remark) => html`<li>${remark}</li>`)}</ul>`;
 }
 
-/** The figures of the evaluation, copied so that the page is whole by itself. */
-async function copyFigures(out: string, task: Task): Promise<readonly ShownFigure[]> {
-  const folder = join(out, folderOf('figures', task));
-  const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.svg')).sort();
-  return Promise.all(
-    names.map(async (name): Promise<ShownFigure> => {
-      const svg = await readFile(join(folder, name), 'utf8');
-      const file = `assets/figures/${task}/${name}`;
-      await writeFileAtomic(join(reportFolder(out), file), svg);
-      const title = basename(name, '.svg').replaceAll('_', ' ');
-      return { title, style: 'both', file, description: title, ...sizeOf(svg) };
-    }),
-  );
+/** Accessible figures of an evaluation; of chosen classes alone there are none. */
+async function accessibleFigures(task: Task, { metrics, classes }: Evaluated): Promise<readonly AccessibleFigure[]> {
+  if (classes !== undefined) return [];
+  // Vega takes a second to load.
+  const figures = await import('../figures/accessible/report-figures.ts');
+  return CELL_TASKS.some((each) => each === task)
+    ? figures.accessibleCellFigures(DetectionMetrics.parse(metrics), [])
+    : figures.accessibleTissueFigures(HeMetrics.parse(metrics), { all: [], til: [] });
 }
 
 function gallery(task: Task, rois: readonly DrawnRoi[], layers: readonly RoiLayers[]): Html {

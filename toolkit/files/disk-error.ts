@@ -21,7 +21,10 @@ export function asDiskError(error: unknown, path: string): unknown {
     return new ReigniteError('NOT_WRITABLE', `No permission to write ${path}.`, { cause: error });
   }
   if (hasCode(error, 'ENOTDIR')) {
-    return new ReigniteError('NOT_WRITABLE', `A file is where a parent folder of ${path} should be.`, { cause: error });
+    return new ReigniteError('NOT_WRITABLE', `A file is where a parent folder of ${path} should be.`, {
+      cause: error,
+      remedy: 'Move that file away, or choose another folder.',
+    });
   }
   if (hasCode(error, 'ENAMETOOLONG')) {
     return new ReigniteError('NAME_TOO_LONG', `The name is too long for the file system: ${path}.`, { cause: error });

@@ -87,6 +87,7 @@ function asFolderError(error: unknown, path: string): unknown {
   if (hasCode(error, 'ENOTDIR', 'EEXIST')) {
     return new ReigniteError('NOT_WRITABLE', `A file is where the folder ${path}, or one above it, should be.`, {
       cause: error,
+      remedy: 'Move that file away, or choose another folder.',
     });
   }
   return asDiskError(error, path);

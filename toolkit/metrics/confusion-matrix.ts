@@ -162,10 +162,11 @@ export function groupLabels(confusion: ConfusionMatrix, groups: readonly number[
     return group;
   };
   const counts = new Float64Array(size * size);
-  confusion.toRows().forEach((row, truth) => {
-    row.forEach((count, prediction) => {
-      const cell = groupOf(truth) * size + groupOf(prediction);
-      counts[cell] = (counts[cell] ?? 0) + count;
+  const grouped = Array.from({ length: confusion.size }, (_, label) => groupOf(label));
+  grouped.forEach((row, truth) => {
+    grouped.forEach((column, prediction) => {
+      const cell = row * size + column;
+      counts[cell] = (counts[cell] ?? 0) + confusion.at(truth, prediction);
     });
   });
   return new ConfusionMatrix(size, counts);

@@ -1,7 +1,7 @@
 import { shellWord } from '../shell-word.ts';
 
 const EXPORT =
-  'export the model to ONNX where its code is, with `torch.onnx.export(model.eval(), torch.zeros(1, 3, 512, 512), "model.onnx")`.';
+  'export the model to ONNX with its own code: `torch.onnx.export(model.eval(), torch.zeros(1, 3, 512, 512), "model.onnx")`.';
 
 /** For weights without their network. */
 export const EXPORT_WEIGHTS = `It holds weights without their network: ${EXPORT}`;

@@ -86,7 +86,7 @@ export async function prepareTissueModel(
 ): Promise<TissueModel> {
   if (/\.onnx$/i.test(path)) {
     if (folds === undefined) return prepareOnnx(path, models, signal);
-    throw new ReigniteError('USAGE', `${path} has no folds.`, { remedy: 'Leave `--folds` out.' });
+    throw new ReigniteError('USAGE', `${path} has no folds.`, { remedy: 'Leave out `--folds` or `he.folds`.' });
   }
   const bare = await bareFile(path, folds);
   if (bare !== undefined) return prepareBare(bare, models, mirroring, signal);
@@ -119,7 +119,7 @@ async function bareFile(path: string, folds: readonly FoldName[] | undefined): P
   await refuseOtherFile(path);
   const bare = await bareWeights(path);
   if (bare === undefined || folds === undefined) return bare;
-  throw new ReigniteError('USAGE', `${path} has no folds.`, { remedy: 'Leave `--folds` out.' });
+  throw new ReigniteError('USAGE', `${path} has no folds.`, { remedy: 'Leave out `--folds` or `he.folds`.' });
 }
 
 async function prepareBare(
@@ -130,7 +130,7 @@ async function prepareBare(
 ): Promise<TissueModel> {
   if (mirroring) {
     throw new ReigniteError('USAGE', `${bare.checkpoint} does not record the mirroring axes of its training.`, {
-      remedy: 'Leave `--mirroring` out, or use the checkpoint that nnU-Net wrote.',
+      remedy: 'Leave out `--mirroring` or `he.mirroring`, or use the checkpoint that nnU-Net wrote.',
     });
   }
   const { digest } = await hashSources([bare], { mirroring }, signal);
@@ -143,8 +143,8 @@ async function prepareBare(
 
 function refuseMirroring(path: string, name: CheckpointName): void {
   if (isV2(name)) return;
-  throw new ReigniteError('USAGE', `${path} is an nnU-Net v1 model: \`--mirroring\` is for nnU-Net v2.`, {
-    remedy: 'Leave `--mirroring` out.',
+  throw new ReigniteError('USAGE', `${path} is an nnU-Net v1 model: mirroring is for nnU-Net v2.`, {
+    remedy: 'Leave out `--mirroring` or `he.mirroring`.',
   });
 }
 

@@ -63,8 +63,10 @@ export function cellCertaintyNote(
   { medianScore, weakCandidates }: CellCertainty,
   { recorded, confidence }: Pick<CandidatesFile, 'recorded' | 'confidence'>,
 ): string {
-  const median = medianScore === undefined ? '' : `The median score of its cells is ${medianScore.toFixed(2)}. `;
-  const candidates = weakCandidates === 1 ? '1 candidate has a score' : `${weakCandidates} candidates have scores`;
+  const median =
+    medianScore === undefined ? '' : `The median detection score of its cells is ${medianScore.toFixed(2)}. `;
+  const candidates =
+    weakCandidates === 1 ? '1 candidate has a detection score' : `${weakCandidates} candidates have detection scores`;
   return `${median}${candidates} between ${recorded} and ${confidence} and ${weakCandidates === 1 ? 'is' : 'are'} not counted.`;
 }
 

@@ -161,7 +161,7 @@ async function statedNotes(path: string): Promise<readonly string[]> {
   if (stated === undefined) return [];
   const mpp = Number(stated.mpp.toPrecision(4));
   const resample = suitsModels(mpp) ? '' : ' --resample';
-  return [`Its ${stated.source} says ${mpp} µm/px, which was not used: --mpp ${mpp}${resample} takes it.`];
+  return [`Its ${stated.source} says ${mpp} µm/px, which was not used; use it with --mpp ${mpp}${resample}.`];
 }
 
 function resolutionNotes(mpp: number | undefined, isResampled: boolean, size: Size): readonly string[] {

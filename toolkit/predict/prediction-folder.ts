@@ -256,7 +256,7 @@ export class PredictionFolder {
     if ((await this.#readClaim()) !== undefined) return;
     const summary = await statIfThere(join(this.#out, 'summary.json'));
     if (summary === undefined && !(await this.#holdsOutputs())) return;
-    const what = summary === undefined ? 'predictions without their settings' : 'results of something else';
+    const what = summary === undefined ? 'predictions without their settings' : 'results that predict did not write';
     throw new ReigniteError('PREDICTION_CONFLICT', `${this.#out} holds ${what}.`);
   }
 
@@ -292,7 +292,7 @@ export class PredictionFolder {
       'USAGE',
       `${this.#out} already contains ${name}, predicted from ${known.image}, not ${path}.`,
       {
-        remedy: 'Use another folder with `--out`, or rename it.',
+        remedy: 'Name another folder with `--out`, or rename the image.',
       },
     );
   }
@@ -438,7 +438,7 @@ async function tryWriting(path: string, image: string): Promise<void> {
     throw new ReigniteError(
       code === 'ENOSPC' ? 'NO_SPACE' : 'NOT_WRITABLE',
       `Nothing can be written into ${dirname(path)} (${code}).`,
-      { cause: error, remedy: 'Name a writable folder with `--out`.' },
+      { cause: error, remedy: 'Use `--out` to name a writable folder on a disk with free space.' },
     );
   } finally {
     await bestEffort(rm(probe, { force: true }), 'an empty probe file');

@@ -4,7 +4,7 @@ import { CELL_TASKS, TASK_TITLES, type Task } from '../../config/tasks.ts';
 import { mapConcurrent } from '../concurrency.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { fileExists } from '../files/open-for-reading.ts';
-import { counted } from '../format.ts';
+import { counted, grouped } from '../format.ts';
 import { imageSize, MAX_PIXELS } from '../image/open-image.ts';
 import { drawCellsLayers } from '../report/layers/cells-layers.ts';
 import { drawLayers } from '../report/layers/draw-layers.ts';
@@ -19,8 +19,8 @@ import { taskNamed } from '../tasks/task-named.ts';
 import type { ImagePrediction } from './prediction.ts';
 import type { PredictionSummary } from './prediction-summary.ts';
 
-/** With more rows the table of numbers is folded. */
-const MANY_ROWS = 40;
+/** With more tables of numbers, one per image, they are folded. */
+const MANY_TABLES = 4;
 /** Longer side of the picture of an image without layers, in px. */
 const PICTURE_EDGE = 800;
 const MAX_CLASSES = 5;
@@ -91,18 +91,34 @@ function failuresOf({ failures }: PredictionSummary): Html {
 }
 
 function numbersOf(images: readonly ImagePrediction[]): Html {
-  const areas = images.flatMap(({ name, areas: of = [] }) =>
-    of.map((each) => [name, each.name, each.pixels, percent(each.share), each.mm2?.toFixed(4) ?? '–']),
-  );
-  const cells = images.flatMap(({ name, counts = [] }) =>
-    counts.map((each) => [name, each.name, each.count, each.perMm2?.toFixed(1) ?? '–']),
-  );
-  const shown =
-    areas.length > 0
-      ? table('Area of each label', ['image', 'label', 'pixels', 'share', 'mm²'], areas)
-      : table('Cells of each class', ['image', 'class', 'cells', 'per mm²'], cells);
-  const rows = areas.length + cells.length;
-  return rows > MANY_ROWS ? html`<details><summary>${rows} rows</summary>${shown}</details>` : shown;
+  const tables = images.flatMap(({ name, areas = [], counts = [] }) => [
+    ...(areas.length === 0 ? [] : [areasTable(name, areas)]),
+    ...(counts.length === 0 ? [] : [countsTable(name, counts)]),
+  ]);
+  return tables.length > MANY_TABLES
+    ? html`<details><summary>${counted(tables.length, 'image')}</summary>${tables}</details>`
+    : html`${tables}`;
+}
+
+function areasTable(name: string, areas: NonNullable<ImagePrediction['areas']>): Html {
+  const isSized = areas.some(({ mm2 }) => mm2 !== undefined);
+  const rows = areas.map((each) => [
+    each.name,
+    grouped(each.pixels),
+    percent(each.share),
+    ...(isSized ? [each.mm2?.toFixed(4) ?? '–'] : []),
+  ]);
+  return table(`${name}: area of each label`, ['', 'pixels', 'share', ...(isSized ? ['mm²'] : [])], rows);
+}
+
+function countsTable(name: string, counts: NonNullable<ImagePrediction['counts']>): Html {
+  const isSized = counts.some(({ perMm2 }) => perMm2 !== undefined);
+  const rows = counts.map((each) => [
+    each.name,
+    grouped(each.count),
+    ...(isSized ? [each.perMm2?.toFixed(1) ?? '–'] : []),
+  ]);
+  return table(`${name}: cells of each class`, ['', 'cells', ...(isSized ? ['per mm²'] : [])], rows);
 }
 
 function factsOf({ model, settings }: PredictionSummary): Html {

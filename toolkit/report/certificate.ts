@@ -7,7 +7,7 @@ import { RESULTS } from '../results/results-folder.ts';
 import { headlineOf } from './page/headline.ts';
 import type { JudgedTask, ReportData } from './report-data.ts';
 
-const HEAD = `# What was checked, when, and with which result, in the form of a CODECHECK configuration file. Put your name into
+const HEAD = `# What was checked, when, and with what result, in the form of a CODECHECK configuration file. Put your name into
 # the field codechecker, and the address at which you publish this folder into the field report.
 `;
 

@@ -54,9 +54,9 @@ ${inElement(rerunCommand(data))}
 | summary.json | how the run ended, and its verdicts |
 | metrics/, verdict/ | every score; the evidence for the verdicts, and the discrepancy report |
 | inference/, figures/ | masks, points and figures, named as in the record |
-| confidence/, candidates/ | the confidence of each pixel; candidates of the detectors with a detection score above 0.25 |
+| confidence/, candidates/ | the confidence of each pixel; candidates of the detectors with a detection score above 0.25, or above the threshold if that is lower |
 | configuration.yaml, environment/, models/, trace.jsonl | configuration, machines, models, and the times of each activity |
-| codecheck.yml | what was checked, when, and with which result, for a certificate |
+| codecheck.yml | what was checked, when, and with what result, for a certificate |
 | ro-crate-metadata.json, workflow/ | the folder as a Workflow Run RO-Crate |
 | manifest.sha256 | SHA-256 of every file: \`sha256sum -c manifest.sha256\` |
 

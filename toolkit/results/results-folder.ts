@@ -4,6 +4,7 @@ import { Verified } from '../cache/receipts.ts';
 import { EvaluationSource } from '../evaluate/evaluation-source.ts';
 import { Environment } from '../report/environment.ts';
 import { Summary } from '../report/summary.ts';
+import { SweepFile } from '../sweep/sweep-file.ts';
 import { DiscrepanciesFile } from '../verdict/discrepancies/discrepancies-file.ts';
 import { PatientsFile } from '../verdict/verdict-file.ts';
 import { JsonResultsFile, type ResultsEntry, ResultsFile } from './results-file.ts';
@@ -68,7 +69,7 @@ export const RESULTS = {
   ),
   candidates: new JsonResultsFile(
     'candidates/<task>/<roi>.json',
-    'All candidates of an ROI, with class, detection score, box and NMS outcome',
+    'Candidates of an ROI above a detection score of 0.25, with class, score, box and NMS outcome',
     'activities/task/infer-roi.ts',
     z.unknown(),
   ),
@@ -93,6 +94,12 @@ export const RESULTS = {
     'What the scores of a cell task leave out, and why',
     'activities/task/aggregate-task.ts',
     z.unknown(),
+  ),
+  sweep: new JsonResultsFile(
+    'metrics/<task>.sweep.json',
+    'F1 and TPS of a cell task over the confidence threshold',
+    'activities/task/aggregate-task.ts',
+    SweepFile,
   ),
   intervals: new JsonResultsFile(
     'metrics/<task>.intervals.json',
@@ -132,7 +139,7 @@ export const RESULTS = {
   ),
   resamples: new ResultsFile(
     'verdict/<task>.resamples.npy',
-    'How often each resample draws each patient',
+    'Which patients each resample draws, one row per resample',
     'activities/task/compare-task.ts',
   ),
   declared: new ResultsFile(
@@ -202,7 +209,7 @@ export const RESULTS = {
   ),
   certificate: new ResultsFile(
     'codecheck.yml',
-    'What was checked, when, and with which result, as a CODECHECK configuration file',
+    'What was checked, when, and with what result, as a CODECHECK configuration file',
     'toolkit/report/certificate.ts',
   ),
   crate: new ResultsFile(

@@ -1,11 +1,12 @@
 import type { TopLevelSpec } from 'vega-lite';
-import { TASK_TITLES } from '../../config/tasks.ts';
+import { type CellTask, TASK_TITLES } from '../../config/tasks.ts';
 import { FIGURE_STYLE } from '../figures/vega-style.ts';
-import type { RunSweep } from './swept-run.ts';
+import type { CellSweep } from './sweep-cells.ts';
 
-const WIDTH = 460;
-const HEIGHT = 260;
+const WIDTH = 400;
+const HEIGHT = 220;
 const PAPER = '#b03a00';
+const THIS_RUN = '#000000';
 /** Told apart by dash and label as well. */
 const COLOURS = ['#0b3d6e', '#1b7f5c', '#7a3e9d', '#8a5a00', '#444444', '#b8336a'];
 const DASHES = [
@@ -17,6 +18,15 @@ const DASHES = [
   [12, 4],
 ];
 
+/** What the figure of a sweep shows. */
+export interface DrawnSweep extends Omit<CellSweep, 'points'> {
+  readonly task: CellTask;
+  /** Confidence in the authors' code. */
+  readonly paper: number;
+  /** Confidence of the run. */
+  readonly confidence: number;
+}
+
 interface Row {
   readonly reader: string;
   readonly threshold: number;
@@ -25,10 +35,10 @@ interface Row {
 
 /**
  * Draws a sweep: F1 of every reader with the AI over the confidence threshold, and for a task with a tumour proportion
- * score its mean absolute difference from every reader. The paper's threshold is a vertical line.
+ * score its mean absolute difference from every reader. The thresholds of the paper and of the run are vertical lines.
  */
-export function sweepFigure(sweep: RunSweep): TopLevelSpec {
-  const { task, thresholds, curves, tumourProportion } = sweep;
+export function sweepFigure(sweep: DrawnSweep): TopLevelSpec {
+  const { task, thresholds, curves, tumourProportion, paper, confidence } = sweep;
   const f1 = curves.flatMap(({ reader, macro }) => rowsOf(reader, thresholds, macro));
   const proportion = (tumourProportion?.readers ?? []).flatMap(({ reader, meanAbsoluteDifference }) =>
     rowsOf(reader, thresholds, meanAbsoluteDifference),
@@ -39,7 +49,10 @@ export function sweepFigure(sweep: RunSweep): TopLevelSpec {
     description: descriptionOf(sweep),
     title: {
       text: `${TASK_TITLES[task]} over the confidence threshold`,
-      subtitle: `vertical line: the paper's threshold, ${sweep.paper}`,
+      subtitle: [
+        `solid vertical line: the paper's threshold, ${paper}${confidence === paper ? ', also of this run' : ''}`,
+        ...(confidence === paper ? [] : [`dashed vertical line: the threshold of this run, ${confidence}`]),
+      ],
       subtitleFontSize: 12,
       anchor: 'start',
     },
@@ -53,7 +66,7 @@ export function sweepFigure(sweep: RunSweep): TopLevelSpec {
 }
 
 function panel(
-  { paper, thresholds }: RunSweep,
+  { paper, confidence, thresholds }: DrawnSweep,
   rows: readonly Row[],
   readers: readonly string[],
   { title, domain }: { readonly title: string; readonly domain?: number[] },
@@ -83,6 +96,11 @@ function panel(
         encoding: { x },
       },
       {
+        data: { values: confidence === paper ? [] : [{ threshold: confidence }] },
+        mark: { type: 'rule' as const, color: THIS_RUN, strokeWidth: 2, strokeDash: [6, 4], aria: false },
+        encoding: { x },
+      },
+      {
         mark: { type: 'line' as const, strokeWidth: 2, aria: false },
         encoding: {
           x,
@@ -91,7 +109,14 @@ function panel(
             field: 'reader',
             type: 'nominal' as const,
             scale: { domain: [...readers], range: readers.map((_, k) => COLOURS[k % COLOURS.length] ?? 'black') },
-            legend: { title: null, labelFontSize: 12, symbolSize: 400, symbolStrokeWidth: 2 },
+            legend: {
+              orient: 'bottom',
+              columns: 3,
+              title: null,
+              labelFontSize: 12,
+              symbolSize: 400,
+              symbolStrokeWidth: 2,
+            },
           },
           strokeDash: {
             field: 'reader',
@@ -108,8 +133,12 @@ function rowsOf(reader: string, thresholds: readonly number[], values: readonly 
   return thresholds.map((threshold, k) => ({ reader, threshold, value: values[k] ?? null }));
 }
 
-function descriptionOf({ task, thresholds, curves, paper }: RunSweep): string {
-  const at = thresholds.indexOf(paper);
-  const said = curves.map(({ reader, macro }) => `${reader} ${macro[at]?.toFixed(3) ?? 'no image'}`);
-  return `F1 of ${TASK_TITLES[task]} from threshold ${thresholds[0]} to ${thresholds.at(-1)}; at ${paper}: ${said.join(', ')}.`;
+function descriptionOf({ task, thresholds, curves, paper, confidence }: DrawnSweep): string {
+  const saidAt = (threshold: number) => {
+    const at = thresholds.indexOf(threshold);
+    const said = curves.map(({ reader, macro }) => `${reader} ${macro[at]?.toFixed(3) ?? 'no image'}`);
+    return `at ${threshold}: ${said.join(', ')}`;
+  };
+  const places = [...new Set([paper, confidence])].map(saidAt);
+  return `F1 of ${TASK_TITLES[task]} from threshold ${thresholds[0]} to ${thresholds.at(-1)}; ${places.join('; ')}.`;
 }

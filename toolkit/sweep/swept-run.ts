@@ -6,6 +6,7 @@ import { readersFileIn } from '../dataset/find-files.ts';
 import { readReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
 import { inside } from '../files/inside.ts';
+import { fileExists } from '../files/open-for-reading.ts';
 import { readConfiguration } from '../report/configuration.ts';
 import type { Summary } from '../report/summary.ts';
 import { RESULTS } from '../results/results-folder.ts';
@@ -17,10 +18,9 @@ import { taskNamed } from '../tasks/task-named.ts';
 import type { ListedRoi, NetworkSetup } from '../tasks/work.ts';
 import { CellsVerdictFile } from '../verdict/verdict-file.ts';
 import { keptScore } from '../yolo/detect/image-boxes.ts';
-import { SCRIPT_LIMITS } from '../yolo/detect/nms.ts';
-import { roundedCoordinate } from '../yolo/detect/points.ts';
-import { selectDetections } from '../yolo/detect/select-detections.ts';
+import { keptCells } from './kept-cells.ts';
 import { type CellSweep, type ScoredCell, sweepCells } from './sweep-cells.ts';
+import { thresholdsBy } from './thresholds.ts';
 
 /** A finished run, and where what its networks saw is kept. */
 export interface SweptRun {
@@ -36,6 +36,9 @@ export interface SweptRun {
   readonly signal: AbortSignal;
 }
 
+/** What to do where the record of a run is not where it is looked for. */
+export const NAME_DATA = 'Name the folder of its record with `--data DIR`.';
+
 /** A sweep with what it was made from. */
 export interface RunSweep extends CellSweep {
   readonly task: CellTask;
@@ -49,15 +52,6 @@ export interface RunSweep extends CellSweep {
   /** Images without a prediction, by the stem. */
   readonly leftOut: readonly string[];
 }
-
-/** @returns Thresholds from the lowest score that is kept to 0.95, a `step` apart, the two given ones among them. */
-export function thresholdsBy(step: number, floor: number, ...given: readonly number[]): number[] {
-  const count = Math.floor((HIGHEST - floor) / step + 1e-9);
-  const grid = Array.from({ length: count + 1 }, (_, k) => Math.round((floor + k * step) * 1e6) / 1e6);
-  return [...new Set([...grid, ...given])].sort((a, b) => a - b);
-}
-
-const HIGHEST = 0.95;
 
 /**
  * Scores a finished run at every confidence threshold, from the boxes that its network saw.
@@ -77,8 +71,12 @@ export async function sweepRun(run: SweptRun, step: number): Promise<RunSweep> {
   const definition = cellDefinition(task);
   const chosen = TaskSettings.parse((await readConfiguration(results))?.[task] ?? {});
   const settings = settingsInEffect(definition, chosen);
+  const readers = inside(data, await readersFileIn(data, task));
+  if (!(await fileExists(readers))) {
+    throw new ReigniteError('FILE_MISSING', `${readers} is missing.`, { remedy: NAME_DATA });
+  }
   const setup = { ...(await engineOf(results, task)), settings: chosen };
-  const annotations = await readReaderAnnotations(inside(data, await readersFileIn(data, task)), task);
+  const annotations = await readReaderAnnotations(readers, task);
   const failed = new Set(of.failures.map(({ roi }) => roi));
   const cells = new Map<string, readonly ScoredCell[]>();
   for (const roi of await taskNamed(task).listRois(data)) {
@@ -106,17 +104,10 @@ async function cellsOf(
   if (boxes === undefined) {
     throw new ReigniteError('FILE_MISSING', `The boxes of ROI ${roi} of ${summary.run} are not in this cache.`, {
       remedy:
-        'Run the same `npx reignite run` again in this state directory: missing images are detected again. Images that changed since the run count as missing.',
+        'Set REIGNITE_HOME to the state directory of the run, or run the same `npx reignite run` again in this one: missing images are detected again. Images that changed since the run count as missing.',
     });
   }
-  const limits = { ...SCRIPT_LIMITS, confidence: boxes.floor, iou: settings.iou };
-  const { points } = await selectDetections(boxes, { ...limits, ...(box && { box }) });
-  return points.map(({ x, y, label, score }) => ({
-    x: roundedCoordinate(x),
-    y: roundedCoordinate(y),
-    class: label,
-    score,
-  }));
+  return keptCells(boxes, settings.iou, box);
 }
 
 async function engineOf(results: string, task: CellTask): Promise<Omit<NetworkSetup, 'settings'>> {

@@ -21,6 +21,7 @@ import type { UsedModel } from '../predict/prediction-summary.ts';
 import type { CheckedTask } from '../preflight/record-check.ts';
 import type { RecordTree } from '../preflight/record-tree.ts';
 import type { DrawnRoi } from '../report/layers/layers-file.ts';
+import type { SweepFile } from '../sweep/sweep-file.ts';
 import type { OnTurn } from '../threads/inference-thread.ts';
 import type { ResampleEvidence } from '../verdict/uncertainty.ts';
 import type { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
@@ -85,9 +86,14 @@ export interface Aggregated {
   readonly metrics: unknown;
   /** `metrics/<task>.remarks.json`: what the scores leave out. */
   readonly remarks?: unknown;
+  /** `metrics/<task>.sweep.json`; undefined where the task has no threshold, or what it needs is not kept. */
+  readonly sweep?: SweepFile | undefined;
   /** What the history keeps of them. */
   readonly outcome: object;
 }
+
+/** What summing up works with. */
+export type AggregatingWork = Pick<TaskWork, 'data' | 'cache' | 'digests' | 'signal'>;
 
 /** An ROI of the plan; `failure` is the code of the error that prevented our prediction. */
 export interface RoiToCompare {
@@ -182,7 +188,7 @@ export interface TaskKind {
   /** Metrics over the ROIs that have a prediction. */
   aggregate(
     rois: readonly PlannedRoi[],
-    work: Pick<TaskWork, 'data' | 'cache'>,
+    work: AggregatingWork,
     setup: Pick<NetworkSetup, 'settings'>,
   ): Promise<Aggregated>;
   /** Draws the figures over all ROIs from `metrics/<task>.json`. @returns Their paths. */

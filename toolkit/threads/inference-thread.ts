@@ -102,7 +102,7 @@ export class InferenceThread<Request, Answer, Progress> {
       if (isPrepared) this.#thread?.postMessage({ kind: 'forget', id } satisfies ToThread<Request>);
       throw error;
     });
-    // Whoever asks next waits for those before this request too.
+    // The next request waits for those before this one too.
     this.#latest.push(room.then(() => bestEffort(turn, 'its caller has the error')));
     return answer;
   }

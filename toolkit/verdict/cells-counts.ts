@@ -7,12 +7,13 @@ import type { RoiCounts } from './patients.ts';
 import type { Measure } from './resampled-intervals.ts';
 
 /**
- * F1 of several pairs: of each the mean over the classes, then every class. Null for a class that the first of the
- * pair has nowhere; for the mean when a class is missing that the first has somewhere.
+ * Returns a function that computes F1 of every pair from its confusion matrix: the mean over the classes, then each
+ * class. The F1 of a class is null if the first reader of the pair has no point of it; the mean is null if that is so
+ * for any class in `present`.
  *
- * @param classes - Number of classes; a matrix has one row and one column more.
- * @param present - For every pair, the classes that its first has somewhere.
- * @param groups - For every pair, the group of its readers.
+ * @param classes - Number of classes; a matrix has one more row and column, for points without a counterpart.
+ * @param present - For every pair, the classes that its first reader has in some image.
+ * @param groups - For every pair, the group of its reader.
  */
 export function measureCells(
   classes: number,
@@ -40,25 +41,26 @@ export function measureCells(
   return Object.assign(measure, { support, cohorts });
 }
 
-/** Cells found on an image, by its stem. */
+/** Returns the cells found in an image, given its stem. */
 export type FoundPoints = (stem: string) => readonly CellPoint[] | undefined;
 
-/** What every reader and the AI agree on, an image, in a form that can be resampled. */
+/** Agreement counts of each reader with the AI, per image, so that images can be resampled. */
 export interface CellsCounts {
   readonly rois: readonly RoiCounts[];
-  /** Group and pair of every matrix in the counts of an image, such as `RUMC: reader R1|AI`. */
+  /** Group and pair of each matrix in the counts of an image, such as `RUMC: reader R1|AI`. */
   readonly pairs: readonly string[];
-  /** Rows of a matrix. */
+  /** Rows, and columns, of each matrix. */
   readonly side: number;
   readonly measure: Measure;
-  /** Names of what `measure` gives, such as `RUMC: reader R1|AI, macro`. */
+  /** Names of the values that `measure` returns, such as `RUMC: reader R1|AI, macro`. */
   readonly names: readonly string[];
 }
 
 /**
- * Counts the confusions of every reader with two AIs, an image; zeros where a pair lacks the image.
+ * Counts the confusion matrix of each reader against both sets of predictions, per image. All zeros where a reader did
+ * not annotate the image.
  *
- * @param annotations - Of the images that count.
+ * @param annotations - Annotations of the images to count.
  */
 export function cellsCounts(
   annotations: ReaderAnnotations,
@@ -97,13 +99,13 @@ export function cellsCounts(
   };
 }
 
-/** For every pair, the classes that its reader has in some image. */
+/** Returns, for every pair, the classes that its reader has in some image. */
 function presentClasses(rois: readonly RoiCounts[], pairs: number, side: number): ReadonlySet<number>[] {
   return Array.from({ length: pairs }, (_, pair) => {
     const present = new Set<number>();
     for (const { ours } of rois) {
-      for (let cell = 0; cell < side * (side - 1); cell++) {
-        if ((ours[pair * side * side + cell] ?? 0) > 0) present.add(Math.floor(cell / side));
+      for (let entry = 0; entry < side * (side - 1); entry++) {
+        if ((ours[pair * side * side + entry] ?? 0) > 0) present.add(Math.floor(entry / side));
       }
     }
     return present;

@@ -10,8 +10,8 @@ import { breakdownOf, drawFor, type ResampleEvidence } from './uncertainty.ts';
 import type { CellsVerdictFile } from './verdict-file.ts';
 
 /**
- * Puts to a verdict on cells how sure its numbers are: intervals over patients, the breakdown by what the overview
- * says of images, and the tumour proportion score of PD-L1.
+ * Adds to a verdict on cells the confidence intervals over patients, the breakdown by columns of the overview, and the
+ * tumour proportion score of PD-L1.
  */
 export function addCellsUncertainty(
   verdict: CellsVerdictFile,
@@ -51,7 +51,7 @@ export function addCellsUncertainty(
   };
 }
 
-/** The tumour proportion score of a task whose definition names the classes of tumour cells. */
+/** Computes the tumour proportion score if the task's definition names the classes of tumour cells. */
 function proportionOf(
   images: readonly JudgedImage[],
   annotations: ReaderAnnotations,

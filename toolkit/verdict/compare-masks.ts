@@ -3,7 +3,7 @@ import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-scope.ts';
 
 const Pixels = z.int().min(0);
 
-/** Two masks of one ROI, pixel by pixel. */
+/** Pixel-by-pixel comparison of two masks of one ROI. */
 export const MaskComparison = z.object({
   pixels: Pixels.describe('Pixels compared: those that both masks predict'),
   differing: Pixels,
@@ -13,32 +13,33 @@ export const MaskComparison = z.object({
 });
 export type MaskComparison = z.infer<typeof MaskComparison>;
 
-/** Margins are stored as whole numbers up to this one. */
+/** Stored value of confidence 1: confidences are scaled to uint16. */
 const LARGEST = 65_535;
 
 /**
- * Compares a published mask with ours and looks up how clear our decision was where they differ.
+ * Compares a published mask with ours, and looks up our confidence at the pixels that differ.
  *
  * @param published - width x height labels.
- * @param ours - As many labels; pixels of 255 were not predicted (scope `annotated`) and are left out.
- * @param margins - As many uint16: best minus second-best mean softmax, times 65535.
- * @param lowConfidenceUpTo - Margin, 0 to 1, up to which a differing pixel is counted in `lowConfidence`.
- * @param labels - Number of labels; a pixel beyond them differs or not, but is not counted in `between`.
+ * @param ours - width x height labels; pixels of 255 were not predicted (scope `annotated`) and are ignored.
+ * @param confidences - width x height uint16: best minus second-best mean softmax, times 65535.
+ * @param lowConfidenceUpTo - Confidence, 0 to 1, up to which a differing pixel is counted in `lowConfidence`.
+ * @param labels - Number of labels; pixels with a larger value are compared, but not counted in `between`.
  * @throws RangeError when the lengths differ.
  */
 export function compareMasks(
   published: Uint8Array,
   ours: Uint8Array,
-  margins: Uint16Array,
+  confidences: Uint16Array,
   { lowConfidenceUpTo, labels }: { readonly lowConfidenceUpTo: number; readonly labels: number },
 ): MaskComparison {
-  if (published.length !== ours.length || margins.length !== ours.length) {
+  if (published.length !== ours.length || confidences.length !== ours.length) {
     throw new RangeError(
-      `Expected ${ours.length} px, got ${published.length} px and ${margins.length} confidence values`,
+      `Expected ${ours.length} px, got ${published.length} px and ${confidences.length} confidence values`,
     );
   }
   const pairs = new Float64Array(labels * labels);
-  // A stored confidence covers all values that round to it: the tolerance applies to the value before rounding.
+  // A stored confidence may have been rounded up by half a step, but the tolerance applies to the value before
+  // rounding.
   const near = lowConfidenceUpTo * LARGEST + 0.5;
   let pixels = 0;
   let differing = 0;
@@ -50,20 +51,20 @@ export function compareMasks(
     if (mine === NOT_PREDICTED || theirs === NOT_PREDICTED) continue;
     pixels++;
     if (mine < labels && theirs < labels) {
-      const cell = theirs * labels + mine;
-      pairs[cell] = (pairs[cell] ?? 0) + 1;
+      const entry = theirs * labels + mine;
+      pairs[entry] = (pairs[entry] ?? 0) + 1;
     }
     if (mine === theirs) continue;
     differing++;
-    const margin = margins[at] ?? 0;
-    if (margin > largest) largest = margin;
-    if (margin <= near) lowConfidence++;
+    const confidence = confidences[at] ?? 0;
+    if (confidence > largest) largest = confidence;
+    if (confidence <= near) lowConfidence++;
   }
   const between = Array.from({ length: labels }, (_, row) => [...pairs.subarray(row * labels, (row + 1) * labels)]);
   return { pixels, differing, largestConfidence: largest / LARGEST, lowConfidence, between };
 }
 
-/** The sum over ROIs. */
+/** Sums the comparisons of several ROIs. */
 export function sumOfComparisons(comparisons: readonly MaskComparison[], labels: number): MaskComparison {
   const between = Array.from({ length: labels }, () => new Array<number>(labels).fill(0));
   const total = { pixels: 0, differing: 0, largestConfidence: 0, lowConfidence: 0, between };
@@ -79,5 +80,5 @@ export function sumOfComparisons(comparisons: readonly MaskComparison[], labels:
   return total;
 }
 
-/** Half a step of the stored confidences: what rounding may add. */
+/** Half a step of the stored confidences, 0 to 1: the largest error of rounding. */
 export const CONFIDENCE_ROUNDING = 0.5 / LARGEST;

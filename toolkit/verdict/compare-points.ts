@@ -5,29 +5,30 @@ import type { CandidatesFile } from '../yolo/detect/candidates-file.ts';
 import type { PointsComparison } from './verdict-file.ts';
 
 export interface PointPair {
-  /** Index among ours. */
+  /** Index into our points. */
   readonly ours: number;
-  /** Index among the published. */
+  /** Index into the published points. */
   readonly published: number;
-  /** px */
+  /** In px. */
   readonly distance: number;
 }
 
 /**
- * Pairs points of one class one to one, the nearest first; equal distances in the order of our points, then of the published ones.
+ * Pairs points of the same class one to one, nearest first. Equal distances are taken in the order of our points, then
+ * of the published ones.
  *
  * @param within - Largest distance of a pair in px, inclusive.
- * @returns The pairs, by distance.
+ * @returns The pairs, sorted by distance.
  */
 export function pairPoints(
   ours: readonly CellPoint[],
   published: readonly CellPoint[],
   within: number,
 ): readonly PointPair[] {
-  const cells = inCells(published, within);
+  const neighboursOf = neighbourSearch(published, within);
   const candidates: PointPair[] = [];
   for (const [mine, point] of ours.entries()) {
-    for (const theirs of cells(point)) {
+    for (const theirs of neighboursOf(point)) {
       const other = published[theirs];
       if (other === undefined || other.class !== point.class) continue;
       const distance = Math.hypot(other.x - point.x, other.y - point.y);
@@ -44,44 +45,47 @@ export function pairPoints(
   });
 }
 
-/** A grid of buckets as wide as the search: the neighbours of a point are in its bucket or an adjacent one. */
-function inCells(points: readonly CellPoint[], side: number): (point: CellPoint) => number[] {
+/**
+ * Sorts points into a grid of square buckets as wide as the search distance, so that all neighbours of a point are in
+ * its bucket or an adjacent one.
+ */
+function neighbourSearch(points: readonly CellPoint[], side: number): (point: CellPoint) => number[] {
   const width = Math.max(side, 1e-3);
-  const cellOf = (value: number) => Math.floor(value / width);
-  const cells = new Map<string, number[]>();
+  const bucketOf = (value: number) => Math.floor(value / width);
+  const buckets = new Map<string, number[]>();
   for (const [index, { x, y }] of points.entries()) {
-    const key = `${cellOf(x)} ${cellOf(y)}`;
-    const cell = cells.get(key);
-    if (cell === undefined) cells.set(key, [index]);
-    else cell.push(index);
+    const key = `${bucketOf(x)} ${bucketOf(y)}`;
+    const bucket = buckets.get(key);
+    if (bucket === undefined) buckets.set(key, [index]);
+    else bucket.push(index);
   }
   return ({ x, y }) => {
     const found: number[] = [];
     for (let i = -1; i <= 1; i++) {
-      for (let j = -1; j <= 1; j++) found.push(...(cells.get(`${cellOf(x) + i} ${cellOf(y) + j}`) ?? []));
+      for (let j = -1; j <= 1; j++) found.push(...(buckets.get(`${bucketOf(x) + i} ${bucketOf(y) + j}`) ?? []));
     }
     return found;
   };
 }
 
-/** One of our points, or a candidate that was dropped. */
+/** One of our points, or a dropped candidate, with its detection score. */
 export interface ScoredPoint extends CellPoint {
   readonly score: number;
 }
 
-/** What our detector saw in an image. */
+/** Result of our detector for one image. */
 export interface ScoredImage {
   /** The points, in the order of the `.npy`. */
   readonly points: readonly ScoredPoint[];
-  /** Centres of the candidates that became no point. */
+  /** Centres of the candidates that were dropped. */
   readonly dropped: readonly ScoredPoint[];
-  /** Score that a point has to exceed. */
+  /** Detection score that a point has to exceed. */
   readonly threshold: number;
 }
 
 export type PointTolerances = VerdictConfig['cells'];
 
-/** Coordinates are float32 of two decimals: beyond 1,024 px, values in the file are off by up to this much. */
+/** Coordinates of two decimals are rounded to float32: beyond 1,024 px, by up to this much. */
 const FLOAT32_SPACING = 2 ** -13;
 
 /** Compares the points of one image with the published ones. */
@@ -117,7 +121,7 @@ export function comparePoints(
   };
 }
 
-/** The sum over images. */
+/** Sums the comparisons of several images. */
 export function sumOfPointComparisons(comparisons: readonly PointsComparison[]): PointsComparison {
   const none: PointsComparison = {
     ours: 0,
@@ -143,9 +147,9 @@ export function sumOfPointComparisons(comparisons: readonly PointsComparison[]):
 }
 
 /**
- * Puts the scores of `candidates/<task>/<stem>.json` to the points of the `.npy`.
+ * Joins the points of the `.npy` with their detection scores in `candidates/<task>/<stem>.json`.
  *
- * @throws ReigniteError NPY_INVALID when the two are not of one detection.
+ * @throws ReigniteError NPY_INVALID when the two files are not from the same detection.
  */
 export function scoredImage(roi: string, points: readonly CellPoint[], file: CandidatesFile): ScoredImage {
   const scored: ScoredPoint[] = [];

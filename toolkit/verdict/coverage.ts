@@ -4,10 +4,10 @@ import type { Verdict } from './verdict-file.ts';
 const MAX_NAMED = 3;
 
 /**
- * Says that a verdict is about a part of the test set only, where some of it could not be compared.
+ * Warns that a verdict covers only part of the test set if some ROIs could not be compared.
  *
- * @param rois - All of the test set.
- * @returns A warning, or none: where nothing could be compared, the verdict says so itself.
+ * @param rois - All ROIs of the test set.
+ * @returns A warning; empty if all ROIs were compared, or none: then the verdict itself says so.
  */
 export function partialCoverage(
   rois: readonly { readonly roi: string; readonly verdict: Verdict; readonly reason?: string | undefined }[],

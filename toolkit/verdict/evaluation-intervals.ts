@@ -6,34 +6,37 @@ import { drawResamples } from './resamples.ts';
 import { describeDraws } from './uncertainty.ts';
 import type { Uncertainty } from './verdict-file.ts';
 
-/** `metrics/<task>.intervals.json`: how sure the numbers of an evaluation are. */
+/** `metrics/<task>.intervals.json`: confidence intervals of the scores of an evaluation. */
 export interface EvaluationIntervals extends Uncertainty {
   readonly warnings: readonly string[];
-  /** By the number's name; of the published predictions and the difference from them only where those are compared. */
+  /**
+   * By name of the score. Those of the published predictions, and of the difference from them, only if these are
+   * compared.
+   */
   readonly intervals: Readonly<Record<string, MetricIntervals>>;
-  /** Of masks: annotated pixels that they leave out, and the numbers with these as missed. */
+  /** For masks: annotated pixels without a prediction, and the scores if these count as missed. */
   readonly withoutPrediction?: WithoutPrediction;
   readonly publishedWithoutPrediction?: WithoutPrediction;
-  /** Of points: images and points that weigh on the numbers without showing in them. */
+  /** For points: images and points that affect the scores without being visible in them. */
   readonly coverage?: PointsCoverage;
 }
 
-/** What points leave out, or have too many. */
+/** Images without points, and points where nothing was annotated. */
 export interface PointsCoverage {
   readonly images: number;
-  /** Images without a file: everything on them counts as missed. */
+  /** Images without a file: all their annotated cells count as missed. */
   readonly withoutFile: readonly string[];
-  /** Images with a file that holds no point. */
+  /** Images whose file has no points. */
   readonly withoutPoints: readonly string[];
   readonly points: number;
-  /** Points outside the annotated box of their image, where readers did not annotate: each is a false alarm. */
+  /** Points outside the annotated box of their image, where readers did not annotate: each is a false positive. */
   readonly outsideBox: number;
 }
 
 /**
- * 95 % percentile intervals over patients of the numbers of an evaluation.
+ * Computes 95 % percentile intervals over patients for the scores of an evaluation.
  *
- * @param measured.names - Of what `measured.measure` gives.
+ * @param measured.names - Names of the values that `measured.measure` returns.
  * @param measured.isCompared - Whether the counts also hold published predictions.
  */
 export function evaluationIntervals(

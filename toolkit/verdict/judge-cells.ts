@@ -24,7 +24,7 @@ import {
 
 type Tolerances = VerdictConfig['cells'];
 
-/** An image with both predictions; a reason instead where they cannot be compared. */
+/** An image with both predictions, or the reason why they cannot be compared. */
 export type JudgedImage =
   | {
       readonly kind: 'compared';
@@ -36,9 +36,9 @@ export type JudgedImage =
   | { readonly kind: 'not compared'; readonly roi: string; readonly reason: string };
 
 /**
- * The two verdicts on detection: on the evaluation (the published points, scored here, against numbers in print,
- * where there are any) and on the inference (our points against the published ones, an image and pooled, and
- * every F1 of a reader with the AI both ways).
+ * Gives the two verdicts on detection: on the evaluation (the published points, scored here, against F1 values in
+ * print, if any) and on the inference (our points against the published ones, per image and pooled, and every F1 of a
+ * reader with the AI on both sides).
  */
 export function judgeCells(input: {
   readonly task: CellTask;
@@ -47,7 +47,7 @@ export function judgeCells(input: {
   readonly config: VerdictConfig;
   /** F1 values in print. */
   readonly printed?: PrintedF1 | undefined;
-  /** Whether this run detects with other settings than the published points were made with. @default false */
+  /** Whether this run detects with settings other than those of the published points. @default false */
   readonly hasOtherSettings?: boolean;
 }): CellsVerdictFile {
   const { task, images, config, hasOtherSettings = false } = input;
@@ -82,7 +82,7 @@ export function judgeCells(input: {
   };
 }
 
-/** Verdict on points from positions, classes and scores: an image, or all together. */
+/** Gives the verdict on the points of one image, or of all images pooled, from positions, classes and detection scores. */
 export function verdictOnPoints({ ours, published, matched, unexplained }: PointsComparison, t: Tolerances): Verdict {
   if (unexplained === 0) return 'reproduced';
   return matched >= t.tolerance.minMatchedFraction * Math.max(ours, published) ? 'within tolerance' : 'differs';
@@ -111,7 +111,7 @@ export function explanationOf(comparison: PointsComparison, tolerances: Toleranc
   return extra + missing === 0 && farthest <= tolerances.reproduced.maxDistance ? 'identical' : 'near the threshold';
 }
 
-/** What nothing more ordinary explains is put down to settings, where a run has others. */
+/** Attributes otherwise unexplained differences to the settings if the run changed them. */
 function orOtherSettings(explanation: PointsExplanation, hasOtherSettings: boolean): PointsExplanation {
   const isOpen = explanation === 'unexplained' || explanation === 'few points';
   return isOpen && hasOtherSettings ? 'changed settings' : explanation;
@@ -145,7 +145,7 @@ function judgeInference(
   const parts = [
     `${grouped(pooled.matched)} of ${counted(pooled.published, 'published point')} matched, ${grouped(pooled.extra)} more found in this run only`,
     `the largest distance of a matched point is ${pooled.farthest.toFixed(3)} px`,
-    `the largest difference of an F1 is ${shortNumber(farthest)}`,
+    `the largest difference in F1 is ${shortNumber(farthest)}`,
     ...(outside === 0 ? [] : [`${counted(outside, 'image is', 'images are')} outside the tolerance`]),
     ...(left === 0 ? [] : [`${counted(left, 'image')} cannot be compared`]),
   ];
@@ -160,7 +160,7 @@ function judgeEvaluation(scored: DetectionMetrics, printed: PrintedF1 | undefine
   return { verdict: 'not comparable', reason };
 }
 
-/** Macro F1 of every pair. */
+/** Lists the macro F1 of every pair. */
 function pairsOf({ groups }: DetectionMetrics): { group: string; pair: string; score: number | null }[] {
   return Object.entries(groups).flatMap(([group, { readers, f1 }]) =>
     readers.flatMap((truth, i) =>
@@ -173,14 +173,14 @@ function pairsOf({ groups }: DetectionMetrics): { group: string; pair: string; s
   );
 }
 
-/** Every reader with the AI, macro and a class: the only pairs that inference can change. */
+/** Compares F1 of every reader with the AI, macro and per class: the only pairs that the inference can change. */
 function comparedF1(published: DetectionMetrics, ours: DetectionMetrics): ComparedMetric[] {
   return Object.entries(published.groups).flatMap(([group, { readers, f1, confusion }]) =>
     Object.entries(f1).flatMap(([average, scores]) =>
       readers.slice(0, -1).map((reader, i): ComparedMetric => {
         const last = readers.length - 1;
         const counts = confusion[pairName(reader, AI)];
-        // A class that the reader marked nowhere has no F1: the 0 of metrics/ is that of an empty class.
+        // A class without a point of the reader has no F1; metrics/ says 0 for such an empty class.
         const truth = average === 'macro' ? undefined : sumOf(counts?.[Number(average)]);
         const isAbsent = truth === 0;
         const theirs = isAbsent ? null : (scores[i]?.[last] ?? null);
@@ -194,7 +194,7 @@ function comparedF1(published: DetectionMetrics, ours: DetectionMetrics): Compar
   );
 }
 
-/** Points of a row of a confusion matrix; undefined where the pair has no image in common. */
+/** Sums a row of a confusion matrix; undefined where the pair has no image in common. */
 function sumOf(row: readonly number[] | undefined): number | undefined {
   return row?.reduce((sum, count) => sum + count, 0);
 }
@@ -203,7 +203,7 @@ function groupOf({ groups }: DetectionMetrics, name: string) {
   return Object.entries(groups).find(([group]) => group === name)?.[1];
 }
 
-/** The largest difference that the order of equal distances does not explain. */
+/** Returns the largest difference in F1 that the order of equal distances does not explain. */
 function farthestF1(tree: readonly ComparedMetric[], lowestIndex: readonly ComparedMetric[]): number {
   const differences = tree.map(({ difference }, index) =>
     Math.min(Math.abs(difference ?? 0), Math.abs(lowestIndex[index]?.difference ?? 0)),
@@ -211,7 +211,7 @@ function farthestF1(tree: readonly ComparedMetric[], lowestIndex: readonly Compa
   return Math.max(0, ...differences);
 }
 
-/** Between which values readers agree with each other: context for the AI's F1. */
+/** Returns the range of F1 between readers in each group, as context for the AI's F1. */
 function readerRanges(metrics: DetectionMetrics): CellsVerdictFile['readers'] {
   return Object.keys(metrics.groups).flatMap((group) => {
     const scores = pairsOf(metrics)

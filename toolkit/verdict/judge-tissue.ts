@@ -21,17 +21,18 @@ import {
   worstFirst,
 } from './verdict-file.ts';
 
-/** The matrices of an ROI, 17 x 17; the published one where there is a published mask. */
+/** The 17 x 17 confusion matrices of an ROI; `published` is absent without a published mask. */
 export interface ScoredRoi {
   readonly ours: ConfusionMatrix;
   readonly published?: ConfusionMatrix;
 }
 
 /**
- * The annotated pixels that the published masks and ours leave out, and what is said of them.
+ * Counts the annotated pixels for which the published masks and ours have no prediction, and makes the warnings about
+ * them.
  *
- * A matrix does not count a pixel that was predicted as no label, so that the other side's, where it has more of a true
- * label, gives their number.
+ * A matrix does not count a pixel whose predicted value is not a label. Where the other side's matrix has more pixels
+ * of a true label, the difference is the number of these.
  */
 export function tissueWithoutPrediction(
   rois: readonly ScoredRoi[],
@@ -65,14 +66,14 @@ function filled(confusion: ConfusionMatrix, other: ConfusionMatrix): ConfusionMa
 
 type Tolerances = VerdictConfig['he'];
 
-/** An ROI that both sides predicted. */
+/** An ROI with a published and a reproduced mask. */
 export interface ComparedRoi {
   readonly kind: 'compared';
   readonly roi: string;
   readonly comparison: MaskComparison;
-  /** 17 x 17, truth and published mask. */
+  /** 17 x 17, ground truth and published mask. */
   readonly published: ConfusionMatrix;
-  /** 17 x 17, truth and ours. */
+  /** 17 x 17, ground truth and our mask. */
   readonly ours: ConfusionMatrix;
 }
 
@@ -81,15 +82,15 @@ export interface IncomparableRoi {
   readonly kind: 'not compared';
   readonly roi: string;
   readonly reason: string;
-  /** 17 x 17, truth and ours, where this run has a mask. */
+  /** 17 x 17, ground truth and our mask; absent if this run has no mask. */
   readonly ours?: ConfusionMatrix;
 }
 
 export type JudgedRoi = ComparedRoi | IncomparableRoi;
 
 /**
- * The two verdicts on H&E segmentation: on the evaluation (published masks, scored here, against the published
- * matrix) and on the inference (our masks against the published ones, an ROI and pooled).
+ * Gives the two verdicts on H&E segmentation: on the evaluation (published masks, scored here, against the published
+ * matrix) and on the inference (our masks against the published ones, per ROI and pooled).
  *
  * @param rois - In the order of the test set.
  * @param publishedMatrix - `figures/he/cm.npy` of the record, 17 x 17; undefined where there is none.
@@ -131,7 +132,7 @@ export function judgeTissue(
   };
 }
 
-/** Verdict on masks from their pixels: an ROI, or all together. */
+/** Gives the verdict on the masks of one ROI, or of all ROIs pooled. */
 function verdictOnMasks(
   { pixels, differing, largestConfidence, lowConfidence }: MaskComparison,
   t: Tolerances,
@@ -150,7 +151,7 @@ function verdictOnMasks(
   return 'differs';
 }
 
-/** Finds the most ordinary explanation for the pixels in which masks differ. */
+/** Finds the simplest explanation for the pixels in which masks differ. */
 function explanationOf({ pixels, differing, largestConfidence }: MaskComparison, t: Tolerances): MaskExplanation {
   if (differing === 0) return 'identical';
   if (largestConfidence <= t.reproduced.maxConfidence + CONFIDENCE_ROUNDING) return 'ties';
@@ -161,7 +162,7 @@ function explanationOf({ pixels, differing, largestConfidence }: MaskComparison,
   return isSmall && isUnsure ? 'half precision' : 'unexplained';
 }
 
-/** `differs` is for what neither a tolerance nor half precision explains. */
+/** Changes `differs` to `within tolerance` if half precision explains the differences. */
 function verdictWith(explanation: MaskExplanation, verdict: Verdict): Verdict {
   return verdict === 'differs' && explanation === 'half precision' ? 'within tolerance' : verdict;
 }
@@ -201,7 +202,7 @@ function judgeInference(
     0,
     ...dice.filter(({ judged }) => judged).map(({ difference }) => Math.abs(difference ?? 0)),
   );
-  // A rare label's Dice may move past the tolerance although each pixel is one that half precision turns.
+  // The Dice of a rare label may exceed the tolerance although half precision explains every single pixel.
   const explanation = explanationOf(pooled, tolerances);
   const onPixels = verdictWith(explanation, verdictOnMasks(pooled, tolerances));
   const onDice: Verdict =
@@ -216,7 +217,7 @@ function judgeInference(
     ...(pooled.differing === 0
       ? []
       : [`differing pixels have a confidence of at most ${shortNumber(pooled.largestConfidence)}`]),
-    ...(pooled.pixels === 0 ? [] : [`the largest difference of a Dice is ${shortNumber(farthest)}`]),
+    ...(pooled.pixels === 0 ? [] : [`the largest difference in Dice is ${shortNumber(farthest)}`]),
     ...(outside === 0 ? [] : [`${counted(outside, 'ROI is', 'ROIs are')} outside the tolerance`]),
     ...(left === 0 ? [] : [`${counted(left, 'ROI')} cannot be compared`]),
   ];
@@ -230,7 +231,7 @@ function judgeInference(
   return { verdict, reason, pooled, explanation, ...(expected === undefined ? {} : { halfPrecision: expected }) };
 }
 
-/** The prediction intervals of half precision, with what the published masks have in their place. */
+/** Compares the published masks with the prediction intervals of runs in half precision. */
 function expectedOf(
   { runs, ...intervals }: HalfPrecision,
   { pixels, differing, largestConfidence }: MaskComparison,
@@ -270,18 +271,16 @@ function judgeEvaluation(
     return { verdict: 'not comparable', reason };
   }
   const [theirs, here] = [matrix.counts(), scored.counts()];
-  const cells = here.filter((count, cell) => count !== theirs[cell]).length;
-  if (cells === 0) return { verdict: 'reproduced', reason: 'Every count of the published matrix is reproduced.' };
+  const differing = here.filter((count, entry) => count !== theirs[entry]).length;
+  if (differing === 0)
+    return { verdict: 'reproduced', reason: 'Every count of the published confusion matrix is reproduced.' };
   return {
     verdict: 'differs',
-    reason: `${cells} of ${here.length} counts ${cells === 1 ? 'differs' : 'differ'} from the published matrix.`,
+    reason: `${differing} of ${here.length} counts ${differing === 1 ? 'differs' : 'differ'} from the published matrix.`,
   };
 }
 
-/**
- * Dice as the paper defines it, of the published and of our masks; null for a class that the ground truth does not
- * have.
- */
+/** Compares Dice, as the paper defines it, of the published masks and ours; null for a class without ground truth. */
 function comparedDice(
   published: ConfusionMatrix,
   ours: ConfusionMatrix,
@@ -293,7 +292,7 @@ function comparedDice(
     truth === 0
       ? { name, truth, judged: false, published: null, ours: null, difference: null }
       : { name, truth, judged: truth >= minClassPixels, published: one, ours: other, difference: other - one };
-  // Background has no Dice in the paper: its truth is cleared first.
+  // Background has no Dice in the paper: its ground truth is cleared first.
   const classes = labels.slice(2).map(({ name, value }) => {
     return row(name, published.rowSum(value), theirs.perClass[name] ?? 0, mine.perClass[name] ?? 0);
   });
@@ -301,7 +300,7 @@ function comparedDice(
   return [row('Overall', tissue, theirs.overall, mine.overall), ...classes];
 }
 
-/** How far the two predictions agree with each other, whatever the truth: reported, not judged. */
+/** Computes the Dice between the two predictions, independent of the ground truth. It does not affect the verdict. */
 function diceBetween({ between }: MaskComparison): ComparedMetric[] {
   const matrix = ConfusionMatrix.fromRows(between);
   const row = (name: string, truth: number, dice: number | null): ComparedMetric => ({

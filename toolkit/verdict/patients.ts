@@ -2,12 +2,12 @@ import { parse } from 'node:path';
 import type { OverviewRow } from '../dataset/overview.ts';
 import type { PatientCounts } from './resampled-intervals.ts';
 
-/** The row of the overview of every image, by stem. */
+/** Rows of the overview by the stem of their image. */
 export type OverviewByStem = ReadonlyMap<string, OverviewRow>;
 
 const WITH_CONTEXT = '_with_context';
 
-/** Rows by the stem of their image; the first of several. */
+/** Indexes rows by the stem of their image; the first row wins. */
 export function overviewByStem(rows: readonly OverviewRow[]): OverviewByStem {
   const byStem = new Map<string, OverviewRow>();
   for (const row of rows) {
@@ -17,25 +17,25 @@ export function overviewByStem(rows: readonly OverviewRow[]): OverviewByStem {
   return byStem;
 }
 
-/** The row of an ROI; H&E results are named after the image with context, the overview after that without. */
+/** Finds the row of an ROI. H&E results are named after the image with context, the overview names the one without. */
 export function rowOf(overview: OverviewByStem, roi: string): OverviewRow | undefined {
   return overview.get(roi) ?? overview.get(roi.endsWith(WITH_CONTEXT) ? roi.slice(0, -WITH_CONTEXT.length) : roi);
 }
 
-/** The patient of an ROI; one that the overview does not know is a patient of its own. */
+/** Returns the patient ID of an ROI. An ROI that is not in the overview counts as a separate patient. */
 export function patientOf(overview: OverviewByStem, roi: string): string {
   const id = rowOf(overview, roi)?.facts['patient_id']?.trim();
   return id === undefined || id === '' ? `image ${roi}` : id;
 }
 
-/** Counts of one ROI: confusion matrices, one behind the other. */
+/** Counts of one ROI: its confusion matrices, concatenated. */
 export interface RoiCounts {
   readonly roi: string;
   readonly published: ArrayLike<number>;
   readonly ours: ArrayLike<number>;
 }
 
-/** Sums the counts of each patient's ROIs; patients by id, in the order of code points. */
+/** Sums the counts of each patient's ROIs; sorted by patient ID, in the order of code points. */
 export function countsByPatient(rois: readonly RoiCounts[], overview: OverviewByStem): readonly PatientCounts[] {
   const patients = new Map<string, { rois: string[]; published: Float64Array; ours: Float64Array }>();
   for (const { roi, published, ours } of rois) {

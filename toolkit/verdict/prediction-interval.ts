@@ -1,4 +1,4 @@
-/** The range in which the next of several repeated runs lies with a probability of 95 %. */
+/** The range that one more run of the same kind falls into with 95 % probability. */
 export interface PredictionInterval {
   readonly low: number;
   readonly high: number;
@@ -11,11 +11,11 @@ const T_QUANTILES = [
 ] as const;
 
 /**
- * The 95 % prediction interval of one more run after repeated ones: mean -+ t · s · sqrt(1 + 1 / n), with the lower end
- * at 0 at least.
+ * Computes the 95 % prediction interval of one more run from repeated ones: mean -+ t · s · sqrt(1 + 1 / n). The lower
+ * end is at least 0.
  *
- * @param values - One per run, 2 to 20 of them.
- * @throws RangeError for fewer or more.
+ * @param values - One per run, 2 to 20 runs.
+ * @throws RangeError for fewer or more runs.
  * @see Siegel et al., CORE-Bench, arXiv 2409.11363
  */
 export function predictionInterval(values: readonly number[]): PredictionInterval {

@@ -6,22 +6,22 @@ import type { EvaluationVerdict } from './verdict-file.ts';
 /** F1 values that were published in print: macro F1 by pair, such as "reader R1|AI", with two decimals. */
 export interface PrintedF1 {
   readonly values: Readonly<Record<string, number>>;
-  /** Where they come from, as the end of a sentence: "in f1_scores_RUMC.png". */
+  /** Where they were printed, as the end of a sentence: "in f1_scores_RUMC.png". */
   readonly source: string;
   /** Figures that could not be read, each with the reason. */
   readonly unread: readonly string[];
 }
 
-/** Two decimals were printed: a score may be this far from them. */
+/** Largest difference of a score from its printed value, which has two decimals. */
 const PRINTED = 0.005 + 1e-9;
-/** A count in the authors' uint16 matrices starts again at 0 from here. */
+/** Counts in the authors' uint16 matrices wrap to 0 at this number. */
 const UINT16 = 65_536;
 
 /**
- * Compares the F1 values of the published points, scored here, with those in print. Where they are not found, the same
- * scores are computed from counts that wrap at 65,536, as the authors' uint16 matrices do.
+ * Compares the F1 values of the published points, scored here, with those in print. If they differ, the scores are
+ * computed again from counts that wrap at 65,536, as in the authors' uint16 matrices.
  *
- * @param printed - Undefined where nothing is in print.
+ * @param printed - Undefined if there are none.
  * @see src/eval_utils.py of the IGNITE data toolkit
  */
 export function compareWithPrinted(scored: DetectionMetrics, printed: PrintedF1 | undefined): EvaluationVerdict {
@@ -56,7 +56,7 @@ export function compareWithPrinted(scored: DetectionMetrics, printed: PrintedF1 
   return { verdict: 'differs', reason: `F1 values ${where} are not reproduced: ${plain.join(', ')}.${besides}` };
 }
 
-/** Pairs whose printed value is not that of the score; a pair without images is drawn as 0.00. */
+/** Returns the pairs whose score does not round to the printed value; a pair without images is drawn as 0.00. */
 function notFound(printed: PrintedF1['values'], scores: ReadonlyMap<string, number | null>): string[] {
   return Object.entries(printed).flatMap(([pair, value]) => {
     const score = scores.get(pair);
@@ -65,7 +65,7 @@ function notFound(printed: PrintedF1['values'], scores: ReadonlyMap<string, numb
   });
 }
 
-/** Macro F1 of every pair after `change` of every count; null for a pair without images. */
+/** Computes the macro F1 of every pair after applying `change` to every count; null for a pair without images. */
 function macroF1({ groups }: DetectionMetrics, change: (count: number) => number): Map<string, number | null> {
   const scores = new Map<string, number | null>();
   for (const { readers, f1, confusion } of Object.values(groups)) {

@@ -4,10 +4,10 @@ const LOW = 0.025;
 const HIGH = 0.975;
 
 /**
- * The 95 % percentile interval of a resampled number.
+ * Computes the 95 % percentile interval of a resampled score.
  *
- * @param values - One a resample; null where a class was empty, which is left out and counted.
- * @returns Undefined when nothing is left.
+ * @param values - One value per resample; null where a class was empty. Nulls are excluded and counted.
+ * @returns Undefined if all values are null.
  */
 export function percentileInterval(values: readonly (number | null)[]): Interval | undefined {
   const sorted = Float64Array.from(values.filter((value) => value !== null)).sort();
@@ -16,54 +16,54 @@ export function percentileInterval(values: readonly (number | null)[]): Interval
 }
 
 /**
- * A quantile between two order statistics on a straight line, as `numpy.quantile` has it by default.
+ * Returns a quantile by linear interpolation between order statistics, like `numpy.quantile` by default.
  *
  * @param sorted - Ascending, at least one value.
- * @param share - 0 to 1.
+ * @param share - Probability of the quantile, 0 to 1.
  */
 export function quantile(sorted: Float64Array, share: number): number {
-  const place = (sorted.length - 1) * share;
-  const below = Math.floor(place);
+  const position = (sorted.length - 1) * share;
+  const below = Math.floor(position);
   const low = sorted[below] ?? Number.NaN;
   const high = sorted[Math.min(below + 1, sorted.length - 1)] ?? Number.NaN;
-  const part = place - below;
+  const part = position - below;
   return part < 0.5 ? low + (high - low) * part : high - (high - low) * (1 - part);
 }
 
-/** What was counted for one patient, all ROIs together, with the published predictions and with ours. */
+/** Counts of one patient, summed over all ROIs, for the published predictions and for ours. */
 export interface PatientCounts {
   readonly id: string;
   /** Stems of the ROIs. */
   readonly rois: readonly string[];
-  /** Confusion matrices, one behind the other, row by row. */
+  /** Confusion matrices, concatenated, each row by row. */
   readonly published: Float64Array;
-  /** As many. */
+  /** Same layout as `published`. */
   readonly ours: Float64Array;
 }
 
-/** Numbers made of summed counts; null for one whose class is empty in them. */
+/** Computes scores from summed counts; a score is null if its class is empty. */
 export interface Measure {
   (counts: Float64Array): readonly (number | null)[];
-  /** For every number, whether these counts say anything about it. Default: it is not null. */
+  /** For every score, whether these counts contribute to it. Default: the score is not null. */
   readonly support?: (counts: Float64Array) => readonly boolean[];
-  /** For every number, the group of readers that it belongs to. Default: all belong to one. */
+  /** For every score, the group of readers that it belongs to. Default: one group for all. */
   readonly cohorts?: readonly string[];
 }
 
 export type MetricIntervals = Pick<ComparedMetric, 'publishedInterval' | 'oursInterval' | 'differenceInterval'>;
 
-/** One patient says nothing about how much patients differ. */
+/** A single patient does not show how much patients differ. */
 const MIN_PATIENTS = 2;
 
-/** For every number that `measure` makes, whether each patient says anything about it: patients x numbers. */
+/** Returns whether each patient contributes to each score of `measure`: patients x scores. */
 export function supportOf(patients: readonly PatientCounts[], measure: Measure): readonly (readonly boolean[])[] {
   const support = measure.support ?? ((counts) => measure(counts).map((value) => value !== null));
   return patients.map(({ ours }) => support(ours));
 }
 
 /**
- * 95 % intervals of every score that `measure` returns: for the published predictions, for ours, and for the difference
- * of the two on the same resamples. None for a number that fewer than two patients say anything about.
+ * Computes 95 % intervals of every score that `measure` returns: for the published predictions, for ours, and for the
+ * difference of the two on the same resamples. A score to which fewer than two patients contribute has none.
  *
  * @param patients - Sorted by id.
  * @param draws - resamples x patients indices into `patients`.
@@ -77,12 +77,14 @@ export function resampledIntervals(
   if (size === 0) return [];
   const support = supportOf(patients, measure);
   const length = patients[0]?.ours.length ?? 0;
+  const isSame = patients.every((patient) => patient.published.every((count, k) => count === patient.ours[k]));
   const published: (readonly (number | null)[])[] = [];
   const ours: (readonly (number | null)[])[] = [];
   for (let from = 0; from < draws.length; from += size) {
     const drawn = draws.subarray(from, from + size);
-    published.push(measure(sumOf(patients, drawn, 'published', length)));
-    ours.push(measure(sumOf(patients, drawn, 'ours', length)));
+    const scores = measure(sumOf(patients, drawn, 'published', length));
+    published.push(scores);
+    ours.push(isSame ? scores : measure(sumOf(patients, drawn, 'ours', length)));
   }
   const metrics = ours[0]?.length ?? 0;
   return Array.from({ length: metrics }, (_, metric): MetricIntervals => {

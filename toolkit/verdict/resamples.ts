@@ -2,8 +2,8 @@ const MULTIPLIER = 6_364_136_223_846_793_005n;
 const MASK_64 = 2n ** 64n - 1n;
 
 /**
- * The generator PCG32 (PCG-XSH-RR, 64 bits of state, 32 bits out) of O'Neill's reference implementation: the same
- * numbers for the same seed, in any language.
+ * The random number generator PCG32 (PCG-XSH-RR, 64 bits of state, 32 bits of output), as in O'Neill's reference
+ * implementation. The same seed gives the same numbers in any language.
  *
  * @see https://www.pcg-random.org
  */
@@ -22,7 +22,7 @@ export class Pcg32 {
     this.next();
   }
 
-  /** A whole number, 0 to 2^32 - 1. */
+  /** Draws a whole number from 0 to 2^32 - 1. */
   next(): number {
     const old = this.#state;
     this.#state = (old * MULTIPLIER + this.#increment) & MASK_64;
@@ -32,7 +32,7 @@ export class Pcg32 {
   }
 
   /**
-   * A whole number from 0 up to, not including, `bound`; all equally likely, as `pcg32_boundedrand_r`.
+   * Draws a whole number from 0 to `bound` - 1, all equally likely, like `pcg32_boundedrand_r`.
    *
    * @param bound - 1 to 2^32 - 1.
    */
@@ -45,17 +45,17 @@ export class Pcg32 {
   }
 }
 
-/** How the resamples are drawn, for those who draw them again. */
+/** How the resamples are drawn, for readers who want to reproduce them. */
 export const GENERATOR = 'PCG32 (XSH-RR 64/32), stream 54, bounded by rejection';
 
-/** The resamples are kept as uint16. */
+/** Indices of patients are stored as uint16. */
 const MAX_PATIENTS = 65_535;
 
 /**
- * Draws resamples of patients with replacement, one after the other.
+ * Draws resamples of patients with replacement.
  *
- * @param patients - How many there are, 1 to 65,535.
- * @returns resamples x patients indices of patients, row by row.
+ * @param patients - Number of patients, 1 to 65,535.
+ * @returns Indices of patients, resamples x patients, row by row.
  * @throws RangeError for more patients.
  */
 export function drawResamples(patients: number, resamples: number, seed: number): Uint16Array {

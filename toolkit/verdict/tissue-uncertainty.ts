@@ -12,15 +12,15 @@ import type { HeVerdictFile } from './verdict-file.ts';
 const FIRST_TISSUE = 2;
 
 /**
- * Dice of a 17 x 17 matrix: overall and a class, of all classes, then of the TIL use case, in the order of
- * `verdict/he.json`. Null for a class without a true pixel.
+ * Computes Dice from a 17 x 17 confusion matrix, overall and per class: first for all classes, then for the TIL use
+ * case, in the order of `verdict/he.json`. Null for a class without ground-truth pixels.
  */
 export const measureTissue: Measure = (counts) => {
   const confusion = new ConfusionMatrix(HE_LABELS.length, counts);
   return [...measureLabels(confusion, HE_LABELS), ...measureLabels(tilConfusion(confusion), TIL_LABELS)];
 };
 
-/** Names of what `measureTissue` gives, those of the TIL use case as `TIL: Stroma`. */
+/** Names of the scores of `measureTissue`; those of the TIL use case are written as `TIL: Stroma`. */
 export const TISSUE_MEASURES: readonly string[] = [
   ...namesOf(HE_LABELS),
   ...namesOf(TIL_LABELS).map((name) => `TIL: ${name}`),
@@ -40,10 +40,7 @@ function measureLabels(confusion: ConfusionMatrix, labels: readonly TissueLabel[
   ];
 }
 
-/**
- * Puts to a verdict on tissue how sure its numbers are: intervals over patients, and the breakdown by what the
- * overview says of ROIs.
- */
+/** Adds to a tissue verdict the confidence intervals over patients, and the breakdown by columns of the overview. */
 export function addTissueUncertainty(
   verdict: HeVerdictFile,
   rois: readonly JudgedRoi[],

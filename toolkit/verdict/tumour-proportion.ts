@@ -3,7 +3,7 @@ import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
 import type { JudgedImage } from './judge-cells.ts';
 import type { TumourProportion } from './verdict-file.ts';
 
-/** Numbers of the classes of tumour cells. */
+/** Class indices of the tumour cells. */
 export interface TumourClasses {
   readonly positive: number;
   readonly negative: number;
@@ -12,12 +12,12 @@ export interface TumourClasses {
 const DEFINITION =
   'Tumour proportion score: PD-L1 positive tumour cells among all tumour cells, in percent, ' +
   'counted in the ROI and not over the whole slide; ' +
-  'all points of a reader count; of the AI, only those in the annotated box.';
+  'all points of a reader count, but only those points of the AI that are in the annotated box.';
 
 /** Bounds of the categories < 1 %, 1 to 49 %, >= 50 %. */
 const CATEGORIES = [1, 50];
 
-/** Percent of tumour cells that are positive; null without a tumour cell. */
+/** Computes the percentage of tumour cells that are positive; null if there are no tumour cells. */
 export function scoreOf(points: readonly CellPoint[], { positive: yes, negative: no }: TumourClasses): number | null {
   const of = (label: number) => points.filter((point) => point.class === label).length;
   const positive = of(yes);
@@ -25,7 +25,7 @@ export function scoreOf(points: readonly CellPoint[], { positive: yes, negative:
   return tumour === 0 ? null : (100 * positive) / tumour;
 }
 
-/** The tumour proportion score of readers and AI, an image, and how far they are apart. */
+/** Computes the tumour proportion score of readers and AI per image, and how much they differ. */
 export function tumourProportion(
   images: readonly JudgedImage[],
   annotations: ReaderAnnotations,

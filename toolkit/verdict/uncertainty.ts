@@ -5,17 +5,17 @@ import { type Measure, type PatientCounts, supportOf } from './resampled-interva
 import { drawResamples, GENERATOR } from './resamples.ts';
 import type { Breakdown, PatientsFile, Uncertainty } from './verdict-file.ts';
 
-/** Fewer patients than this say little about others. */
+/** With fewer patients, a warning says that intervals say little about other patients. */
 const FEW_PATIENTS = 10;
 
-/** What an interval's maker leaves besides the verdict: the draws and the counts that they index. */
+/** Data from which the intervals can be computed again: the draws, and the counts that they index. */
 export interface ResampleEvidence {
   /** resamples x patients, row by row. */
   readonly draws: Uint16Array;
   readonly counts: PatientsFile;
 }
 
-/** Draws the resamples that a task's intervals share. */
+/** Draws the resamples for all intervals of a task. */
 export function drawFor(
   patients: readonly PatientCounts[],
   matrices: readonly string[],
@@ -41,7 +41,10 @@ export function drawFor(
   };
 }
 
-/** What intervals rest on, for every group of readers, and whether that is enough. */
+/**
+ * Describes the patients and resamples behind the intervals, with a warning per group of readers that has too few
+ * patients.
+ */
 export function describeDraws(
   patients: readonly PatientCounts[],
   measure: Measure,
@@ -61,7 +64,7 @@ export function describeDraws(
   };
 }
 
-/** Patients with images of each group of readers; undefined where there are no groups. */
+/** Counts the patients with images of each group of readers; undefined if there are no groups. */
 function patientsByCohort(patients: readonly PatientCounts[], measure: Measure): Record<string, number> | undefined {
   const { cohorts } = measure;
   if (cohorts === undefined) return undefined;
@@ -84,10 +87,10 @@ function warningOf(group: string, patients: number): string[] {
 const COLUMNS = ['source', 'organ', 'specimen_type', 'histological_subtype', 'scanner'] as const;
 
 /**
- * Numbers by source, organ, specimen, histology and scanner: descriptive only, since groups are small and not drawn
+ * Computes scores by source, organ, specimen, histology and scanner. Descriptive only: groups are small and not drawn
  * at random.
  *
- * @param names - Of the numbers that `measure` makes.
+ * @param names - Names of the scores that `measure` returns.
  */
 export function breakdownOf(
   rois: readonly RoiCounts[],

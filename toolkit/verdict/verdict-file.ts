@@ -4,7 +4,7 @@ import { AdapterNames } from '../onnx/provider/adapter.ts';
 import { PRECISIONS } from '../onnx/session/engine-choice.ts';
 import { MaskComparison } from './compare-masks.ts';
 
-/** How a result stands to the published one. */
+/** How a result compares with the published one. */
 export const Verdict = z.enum(['reproduced', 'within tolerance', 'differs', 'not comparable']);
 export type Verdict = z.infer<typeof Verdict>;
 
@@ -15,12 +15,12 @@ const SEVERITY: Readonly<Record<Verdict, number>> = {
   differs: 3,
 };
 
-/** The worst of several verdicts; `not comparable` only where all are. */
+/** Returns the worst of several verdicts; `not comparable` only if all are. */
 export function mostSevere(verdicts: readonly Verdict[]): Verdict {
   return verdicts.reduce<Verdict>((worst, each) => (SEVERITY[each] > SEVERITY[worst] ? each : worst), 'not comparable');
 }
 
-/** A 95 % interval; absent where there is nothing to resample. */
+/** A 95 % percentile interval. */
 export const Interval = z.object({
   low: z.number(),
   high: z.number(),
@@ -46,13 +46,13 @@ export const ComparedMetric = z.object({
 });
 export type ComparedMetric = z.infer<typeof ComparedMetric>;
 
-/** The published predictions, scored here, against what is published of their scores. */
+/** Whether scoring the published predictions here gives their published scores. */
 export const EvaluationVerdict = z.object({ verdict: Verdict, reason: z.string() });
 export type EvaluationVerdict = z.infer<typeof EvaluationVerdict>;
 
 /**
- * What explains the pixels in which two masks differ: nothing has to be explained, near ties that rounding decides, half
- * precision as the authors used it, or none of these.
+ * What explains the pixels in which two masks differ. `identical`: there are none. `ties`: rounding decides near ties.
+ * `half precision`: the authors computed with it. `unexplained`: none of these.
  */
 export const MaskExplanation = z.enum(['identical', 'ties', 'half precision', 'unexplained']);
 export type MaskExplanation = z.infer<typeof MaskExplanation>;
@@ -64,7 +64,7 @@ const Expected = z.object({
   within: z.boolean(),
 });
 
-/** 95 % prediction intervals of repeated runs in half precision, and where the published masks lie. */
+/** 95 % prediction intervals of repeated runs in half precision, and whether the published masks are in them. */
 const HalfPrecisionComparison = z.object({
   runs: z.int(),
   differingFraction: Expected,
@@ -74,9 +74,10 @@ const HalfPrecisionComparison = z.object({
 export type HalfPrecisionComparison = z.infer<typeof HalfPrecisionComparison>;
 
 /**
- * What explains the points in which an image differs: nothing has to be explained; their scores are near the threshold;
- * they are moved within the tolerance; few are missing or additional; the settings of the run or other settings of the authors explain them; or
- * none of these.
+ * What explains the points in which an image differs. `identical`: there are none. `near the threshold`: their
+ * detection scores are. `moved`: they are shifted within the tolerance. `few points`: few are missing or additional.
+ * `changed settings`: this run's settings are not those of the published points. `other settings`: other settings of
+ * the authors explain them. `unexplained`: none of these.
  */
 export const PointsExplanation = z.enum([
   'identical',
@@ -110,7 +111,7 @@ export type HeRoiVerdict = z.infer<typeof HeRoiVerdict>;
 
 const Side = z.object({ name: z.string(), published: z.number().nullable(), ours: z.number().nullable() });
 
-/** Numbers of the ROIs that share a value of a column of the overview; descriptive only. */
+/** Scores of the ROIs that share a value in a column of the overview; descriptive only. */
 export const Breakdown = z.object({
   column: z.string(),
   value: z.string(),
@@ -120,7 +121,7 @@ export const Breakdown = z.object({
 });
 export type Breakdown = z.infer<typeof Breakdown>;
 
-/** How the intervals were made. The draws are in `verdict/<task>.resamples.npy`, the counts in `.patients.json`. */
+/** How the intervals were computed. The draws are in `verdict/<task>.resamples.npy`, the counts in `.patients.json`. */
 export const Uncertainty = z.object({
   patients: z.int().min(0),
   cohorts: z
@@ -151,7 +152,7 @@ export const PatientsFile = z.object({
 });
 export type PatientsFile = z.infer<typeof PatientsFile>;
 
-/** Share of positive tumour cells, in percent; null without a tumour cell. */
+/** Share of positive tumour cells, in percent; null without tumour cells. */
 const Score = z.number().min(0).max(100).nullable();
 
 export const TumourProportion = z.object({
@@ -174,7 +175,7 @@ export const TumourProportion = z.object({
 });
 export type TumourProportion = z.infer<typeof TumourProportion>;
 
-/** What a task's networks ran on, also those whose results came from the cache. */
+/** What the networks of a task ran on, including those whose results came from the cache. */
 export const VerdictEngine = z.object({
   model: z.string().describe('Digest of the converted model'),
   provider: z.string().describe('ONNX Runtime execution provider'),
@@ -187,7 +188,7 @@ export type VerdictEngine = z.infer<typeof VerdictEngine>;
 
 const Dice = z.object({ overall: z.number(), perClass: z.record(z.string(), z.number()) });
 
-/** Annotated pixels that masks leave out, and Dice when these count as missed. */
+/** Annotated pixels without a prediction, and Dice if these count as missed. */
 const WithoutPrediction = z.object({
   annotated: z.int().min(0),
   pixels: z.int().min(0).describe('Annotated pixels predicted Unannotated or as no label'),
@@ -239,7 +240,7 @@ export const CellsRoiVerdict = RoiVerdict.extend({
 });
 export type CellsRoiVerdict = z.infer<typeof CellsRoiVerdict>;
 
-/** Settings that may have made the published points, and how many of these they explain. */
+/** Settings that may have produced the published points, and how many of these they reproduce. */
 export const Reading = z.object({
   name: z.enum(['settings in effect', 'declared settings']),
   tile: z.int(),
@@ -279,10 +280,10 @@ export const CellsVerdictFile = z.object({
 });
 export type CellsVerdictFile = z.input<typeof CellsVerdictFile>;
 
-/** What is listed of the ROIs that differ. */
+/** Maximum number of differing ROIs that are listed. */
 const MAX_WORST_LISTED = 100;
 
-/** ROIs by how much they differ, worst first; equal ones in their order. */
+/** Sorts ROIs by how much they differ, worst first; ties keep their order. */
 export function worstFirst(
   rois: readonly { readonly roi: string; readonly difference: number | null }[],
 ): { roi: string; difference: number }[] {

@@ -10,8 +10,18 @@ import { suiteFolder } from '../../support/in-temporary-folder.ts';
 import { writeTinyCells } from '../../support/tiny-cells.ts';
 
 const READERS = readersFile('pdl1');
+const F1 = [
+  [null, 0.5],
+  [null, null],
+];
+const COUNTS = [
+  [1, 1],
+  [1, 0],
+];
 const EVALUATED = {
-  metrics: {},
+  metrics: {
+    groups: { RUMC: { readers: ['reader P1', 'AI'], f1: { macro: F1, 0: F1 }, confusion: { 'reader P1|AI': COUNTS } } },
+  },
   intervals: { patients: 0, resamples: 0, seed: 1, generator: 'none', level: 0.95, warnings: [], intervals: {} },
   images: 2,
   rows: [{ label: 'Overall', value: 0.5, without: 'absent' }],
@@ -48,6 +58,7 @@ describe('writeEvaluationPage', () => {
     const page = await readFile(join(folder(), 'by-id', 'report', 'pdl1.html'), 'utf8');
     expect(page).toContain('pdl1_roi_1');
     expect(page).toContain('Synthetic data');
+    expect(page).toContain('<figcaption>F1 of readers and AI, RUMC</figcaption>');
   });
 
   it('draws the classes of the rule that the evaluation follows', async () => {

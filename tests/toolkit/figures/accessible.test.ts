@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { scoreDots } from '../../../toolkit/figures/accessible/score-dots.ts';
-import { inkOn, shadeMatrices, shadeOf } from '../../../toolkit/figures/accessible/shade-matrix.ts';
+import { inkOn, shadeMatrix, shadeOf } from '../../../toolkit/figures/accessible/shade-matrix.ts';
 import { READABLE_CONTRAST } from '../../../toolkit/figures/confusion-figure.ts';
 import { contrastOf } from '../../../toolkit/figures/f1-matrix-colours.ts';
 import { renderSvg } from '../../../toolkit/figures/render-vega-lite.ts';
@@ -28,7 +28,7 @@ describe('accessible figures', () => {
     ];
     const texts = values.map((row) => row.map((value) => (value === null ? '' : String(value))));
     const about = { title: 'T', rows: names, columns: names, rowTitle: 'truth', columnTitle: 'prediction' };
-    expect(shadeMatrices('S', [{ ...about, values, texts }]).description).toBe(
+    expect(shadeMatrix('S', { ...about, values, texts }).description).toBe(
       'S: T. a: mostly b (0.75); b: mostly b (1).',
     );
   });

@@ -77,7 +77,7 @@ describe('createRoiSegmenter', () => {
           stopped = segmenter.segment(next, { signal: stop.signal, onProgress });
           stopped.catch(() => undefined);
         }
-        // From here on nobody can read it.
+        // From here on it cannot be read.
         if (phase === 'encode') rmSync(image, { force: true });
       },
     });

@@ -18,7 +18,7 @@ const image = value('x', [1, 3, 64, 64]);
 
 describe('the draft of a model JSON file', () => {
   it.each<readonly [string, DescribedModel, RegExp, RegExp]>([
-    ['labels', model(image, value('y', [1, 1, 64, 64], INT64)), /holds no scores/, /ArgMax/],
+    ['labels', model(image, value('y', [1, 1, 64, 64], INT64)), /holds numbers that are not scores/, /ArgMax/],
     ['a batch', model(value('x', [8, 3, 64, 64]), value('y', [8, 2, 64, 64])), /8 images at once/, /one image/],
     ['one pixel', model(value('x', [1, 3, 1, 1]), value('y', [1, 2, 1, 1])), /1 x 1 px/, /tiles/],
     ['a classifier', model(image, value('y', [1, 9, 1, 1])), /classifier/, /not supported/],

@@ -11,6 +11,7 @@ import { RoiLayers } from '../../../toolkit/report/layers/layers-file.ts';
 import { Summary } from '../../../toolkit/report/summary.ts';
 import { TraceLine } from '../../../toolkit/report/trace.ts';
 import { writeReport } from '../../../toolkit/report/write-report.ts';
+import { SweepFile } from '../../../toolkit/sweep/sweep-file.ts';
 import { DiscrepanciesFile } from '../../../toolkit/verdict/discrepancies/discrepancies-file.ts';
 import { judgeTissue } from '../../../toolkit/verdict/judge-tissue.ts';
 import { CellsVerdictFile, HeVerdictFile } from '../../../toolkit/verdict/verdict-file.ts';
@@ -28,6 +29,11 @@ const UNCERTAINTY = { patients: 2, cohorts: { RUMC: 1 }, resamples: 100, seed: 1
 const METRIC = { name: 'RUMC: reader R1|AI, macro', judged: true, published: 0.5, ours: 0.5, difference: 0 };
 const BREAKDOWN = { column: 'source', value: 'rumc', rois: 1, patients: 1, metrics: [{ ...METRIC, name: 'Overall' }] };
 const ENGINE = { model: 'm', provider: 'cpu', ortVersion: '1', engine: 'exact', precision: 'float32' };
+const SWEEP = {
+  ...{ confidence: 0.4, paper: 0.5, iou: 0.6, images: 1, thresholds: [0.4, 0.5], points: [2, 1] },
+  curves: [{ group: 'RUMC', reader: 'reader R1', macro: [0.5, null], perClass: [[0.5, null]] }],
+  tumourProportion: { mean: [1, 2], readers: [{ reader: 'reader R1', meanAbsoluteDifference: [1, 2] }] },
+};
 const WORST = [{ roi: 'roi', difference: 0.5 }];
 
 /** Every input of a report that holds text, valid, with its schema. */
@@ -140,6 +146,7 @@ function inputs(kind: RecordKind): readonly (readonly [path: string, value: unkn
       HeVerdictFile,
     ],
     ['verdict/pdl1.json', cells, CellsVerdictFile],
+    ['metrics/pdl1.sweep.json', SWEEP, SweepFile],
     ['verdict/discrepancies.json', { schema: 1, entries: [entry] }, DiscrepanciesFile],
     ['trace.jsonl', line, TraceLine],
     ['environment/inference-1.json', machine, Environment],
@@ -188,7 +195,6 @@ async function reportWith(text: string, kind: RecordKind): Promise<ReadonlyMap<s
     const written = path.endsWith('.yaml') ? stringify(document) : JSON.stringify(document);
     await writeFile(join(results, path), written);
   }
-  await mkdir(join(results, 'metrics'));
   await writeFile(join(results, 'metrics/pdl1.json'), JSON.stringify(metricsWith(text)));
   await mkdir(join(results, 'report/assets'), { recursive: true });
   await writeFile(join(results, 'report/assets/layers.json'), JSON.stringify({ schema: 1, rois: layers }));

@@ -8,7 +8,9 @@ import type { ImagePrediction } from '../../../toolkit/predict/prediction.ts';
 import { writePredictionPage } from '../../../toolkit/predict/prediction-page.ts';
 import type { RoiLayers } from '../../../toolkit/report/layers/layers-file.ts';
 import { forestPlot } from '../../../toolkit/report/page/forest-plot.ts';
+import { html, table } from '../../../toolkit/report/page/html.ts';
 import { spotChecks } from '../../../toolkit/report/page/spot-checks.ts';
+import { writeStandalonePage } from '../../../toolkit/report/page/standalone-page.ts';
 import { BROWSER, BrowserPage } from '../../support/browser.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
@@ -97,6 +99,43 @@ describe('writePredictionPage', () => {
       await page.evaluate(`document.querySelector('[data-view]').click()`);
       expect(await page.evaluate(`document.getElementById('viewer').open`)).toBe(true);
       expect(await page.evaluate(`document.querySelector('[data-part="title"]').textContent`)).toBe(STRANGE);
+      expect(page.complaints).toEqual([]);
+    } finally {
+      await page.close();
+    }
+  });
+});
+
+describe('a table that is wider than the page', () => {
+  /** A page with a folded table of seven columns, of which one value is missing. */
+  async function pageWithTable(): Promise<string> {
+    const out = await temporaryFolder();
+    const head = ['', ...Array.from({ length: 6 }, (_, k) => `a long head ${k}`)];
+    const rows = [['Stroma', '0.1', '0.2', '0.3', '0.4', '–', '0.6']];
+    await writeStandalonePage(out, {
+      ...{ title: 't', question: 'q', answer: 'a', tone: 'differs', lead: html`l`, links: [], isSynthetic: false },
+      main: html`<details><summary>Numbers</summary>${table('Scores', head, rows)}</details>`,
+      footer: 'f',
+      viewed: { words: {}, rois: [] },
+    });
+    return `file://${join(out, 'report', 'index.html')}`;
+  }
+
+  it.skipIf(BROWSER === undefined)('is shown row by row on a phone, each value with its head', async () => {
+    const page = await BrowserPage.open(await temporaryFolder(), { width: 390, height: 844 });
+    try {
+      await page.goTo(await pageWithTable());
+      const opened = `document.querySelector('details').open = true; new Promise((resolve) => setTimeout(resolve, 300))`;
+      await page.evaluate(opened);
+      const place = `document.querySelector('.wide')`;
+      expect(await page.evaluate(`${place}.scrollWidth - ${place}.clientWidth`)).toBe(0);
+      const shown = `[...document.querySelectorAll('td')].filter((cell) => cell.checkVisibility() && cell.dataset.head)
+        .map((cell) => getComputedStyle(cell, '::before').content + cell.textContent)`;
+      expect(await page.evaluate(shown)).toEqual([0, 1, 2, 3, 5].map((k) => `"a long head ${k}"0.${k + 1}`));
+      const wide = { width: 1_400, height: 900, deviceScaleFactor: 1, mobile: false };
+      await page.send('Emulation.setDeviceMetricsOverride', wide);
+      await page.evaluate(opened);
+      expect(await page.evaluate(`document.querySelectorAll('.rows').length`)).toBe(0);
       expect(page.complaints).toEqual([]);
     } finally {
       await page.close();

@@ -65,7 +65,7 @@ describe('the notes of an image', () => {
 
   it('name the scale that its file states when none was given', async () => {
     expect(await notesOf('strips.tif')).toContain(
-      'says 0.25 µm/px, which was not used: --mpp 0.25 --resample takes it',
+      'says 0.25 µm/px, which was not used; use it with --mpp 0.25 --resample.',
     );
     expect(await notesOf('strips.tif', 0.5)).not.toContain('which was not used');
     expect(await notesOf('72-dpi.tif')).toBe('');

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { ReaderAnnotations } from '../../../toolkit/dataset/readers-annotations.ts';
 import { evaluateDetection } from '../../../toolkit/metrics/agreement.ts';
 import { type ScoredCell, sweepCells } from '../../../toolkit/sweep/sweep-cells.ts';
-import { thresholdsBy } from '../../../toolkit/sweep/swept-run.ts';
+import { thresholdsBy } from '../../../toolkit/sweep/thresholds.ts';
 
 const cell = fc.record({
   x: fc.integer({ min: 0, max: 200 }),

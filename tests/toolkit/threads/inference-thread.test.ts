@@ -84,7 +84,7 @@ describe('a request that waits for another', () => {
     expect(turns).toBe(0);
   });
 
-  it('is told when its turn has come, and can decline it', async () => {
+  it('can decline its turn', async () => {
     const thread = startedThread();
     const first = await held(thread);
     const seen: string[] = [];

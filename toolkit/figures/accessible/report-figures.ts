@@ -6,7 +6,7 @@ import { normaliseConfusion, withoutFirstLabel } from '../../metrics/confusion-m
 import { confusionOf, type HeMetrics, tilConfusion } from '../../metrics/he-metrics.ts';
 import type { ComparedMetric } from '../../verdict/verdict-file.ts';
 import { type ScoreRow, scoreDots } from './score-dots.ts';
-import { type ShadeMatrix, shadeMatrices } from './shade-matrix.ts';
+import { type ShadeMatrix, shadeMatrix } from './shade-matrix.ts';
 
 /** A figure for every eye: no information in colour alone, a contrast of 4.5:1, labels next to what they name. */
 export interface AccessibleFigure {
@@ -18,7 +18,11 @@ export interface AccessibleFigure {
 
 type Compared = readonly ComparedMetric[];
 
-/** What `f1_*` and `cm_*` of H&E show, and the published Dice. */
+/**
+ * What `f1_*` and `cm_*` of H&E show, and the published Dice.
+ *
+ * @param dice - Scores with the published ones; none where nothing is compared.
+ */
 export function accessibleTissueFigures(metrics: HeMetrics, dice: { readonly all: Compared; readonly til: Compared }) {
   const confusion = confusionOf(metrics);
   return [
@@ -36,37 +40,36 @@ function figuresOf(
 ): AccessibleFigure[] {
   const present = dice.filter(({ truth }) => truth === undefined || truth > 0);
   return [
-    {
-      stem: `f1_${stem}`,
-      title: `Dice, ${subject}`,
-      spec: scoreDots(`Dice, ${subject}`, 'Dice', sorted(rowsOf(present))),
-    },
-    {
-      stem: `cm_${stem}`,
-      title: `Confusion, ${subject}`,
-      spec: shadeMatrices(`Confusion of ${subject}`, confusionMatrices(confusion, labels)),
-    },
+    ...dots(`f1_${stem}`, `Dice, ${subject}`, 'Dice', sorted(rowsOf(present))),
+    ...confusionMatrices(confusion, labels).map(({ by, matrix }) => ({
+      stem: by === 'true' ? `cm_${stem}` : `cm_${stem}_predicted`,
+      title: by === 'true' ? `Confusion, ${subject}` : `Confusion by prediction, ${subject}`,
+      spec: shadeMatrix(`Confusion of ${subject}`, matrix),
+    })),
   ];
 }
 
+/** Where nothing is compared, there are no scores to draw. */
+function dots(stem: string, title: string, unit: string, rows: readonly ScoreRow[]): AccessibleFigure[] {
+  return rows.length === 0
+    ? []
+    : [{ stem, title: `${title}, with the published scores`, spec: scoreDots(title, unit, rows) }];
+}
+
 /** By truth and by prediction, in percent; without unused labels. */
-function confusionMatrices(confusion: ConfusionMatrix, labels: readonly TissueLabel[]): ShadeMatrix[] {
+function confusionMatrices(confusion: ConfusionMatrix, labels: readonly TissueLabel[]) {
   const dropped = withoutFirstLabel(confusion);
   const names = labels.slice(1).map(({ name }) => name);
   const kept = [...names.keys()].filter((k) => dropped.rowSum(k) + dropped.columnSum(k) > 0);
   const pick = <Value>(all: readonly Value[]) => kept.flatMap((k) => (all[k] === undefined ? [] : [all[k]]));
-  const matrixOf = (by: 'true' | 'predicted', title: string): ShadeMatrix => {
+  const matrixOf = (
+    by: 'true' | 'predicted',
+    title: string,
+  ): { readonly by: typeof by; readonly matrix: ShadeMatrix } => {
     const values = pick(normaliseConfusion(dropped, by)).map(pick);
     const texts = values.map((row) => row.map(percentOf));
-    return {
-      title,
-      rows: pick(names),
-      columns: pick(names),
-      rowTitle: 'truth',
-      columnTitle: 'prediction',
-      values,
-      texts,
-    };
+    const about = { title, rows: pick(names), columns: pick(names), rowTitle: 'truth', columnTitle: 'prediction' };
+    return { by, matrix: { ...about, values, texts } };
   };
   return [
     matrixOf('true', 'Of every 100 true pixels: predicted as'),
@@ -89,12 +92,8 @@ export function accessibleCellFigures({ groups }: DetectionMetrics, f1: Compared
     }));
     const title = `F1 of readers and AI, ${name}`;
     return [
-      { stem: `f1_scores_${name}`, title, spec: shadeMatrices(title, [agreementMatrix(title, group)]) },
-      {
-        stem: `f1_ai_${name}`,
-        title: `${title}, with the published scores`,
-        spec: scoreDots(title, 'mean F1 over the classes', rows),
-      },
+      { stem: `f1_scores_${name}`, title, spec: shadeMatrix(title, agreementMatrix(title, group)) },
+      ...dots(`f1_ai_${name}`, title, 'mean F1 over the classes', rows),
     ];
   });
 }

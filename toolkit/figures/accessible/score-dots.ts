@@ -10,9 +10,15 @@ export interface ScoreRow {
   readonly high: number | undefined;
 }
 
-const ROW_HEIGHT = 26;
+const ROW_HEIGHT = 40;
+/** Narrow, so that its texts are read on a phone too; names and numbers are above the dots. */
+const WIDTH = 360;
+/** Of the texts, from the middle of their row, in px. */
+const TEXT_OFFSET = -11;
+const DOT_OFFSET = 8;
 const OURS = '#0b3d6e';
 const PUBLISHED = '#b03a00';
+const TEXT = { type: 'text', yOffset: TEXT_OFFSET, color: 'black', clip: false, aria: false } as const;
 
 /**
  * Scores from 0 to 1, one line each: a dot is ours with its 95 % interval, a ring the published score, both numbers in
@@ -28,9 +34,10 @@ export function scoreDots(title: string, unit: string, rows: readonly ScoreRow[]
     low: low ?? ours,
     high: high ?? ours,
     label: published === null ? ours.toFixed(3) : `${ours.toFixed(3)}   (published ${published.toFixed(3)})`,
-    end: 1.03,
+    start: 0,
+    end: 1,
   }));
-  const y = { field: 'name', type: 'nominal', sort: rows.map(({ name }) => name), title: null } as const;
+  const y = { field: 'name', type: 'nominal', sort: rows.map(({ name }) => name), title: null, axis: null } as const;
   const x = (field: string) => ({ field, type: 'quantitative' as const, scale: { domain: [0, 1] } });
   const axis = { title: unit, values: [0, 0.2, 0.4, 0.6, 0.8, 1], format: '.1f', grid: true, gridColor: '#ddd' };
   return {
@@ -43,26 +50,47 @@ export function scoreDots(title: string, unit: string, rows: readonly ScoreRow[]
       subtitleColor: '#333',
       anchor: 'start',
     },
-    width: 420,
+    width: WIDTH,
     height: rows.length * ROW_HEIGHT,
     view: { stroke: null },
     data: { values },
-    encoding: { y: { ...y, axis: { labelFontSize: 13, domain: false, ticks: false } } },
+    encoding: { y },
     layer: [
       {
-        mark: { type: 'rule', color: OURS, strokeWidth: 3, opacity: 0.55, aria: false },
+        mark: { type: 'rule', yOffset: DOT_OFFSET, color: OURS, strokeWidth: 3, opacity: 0.55, aria: false },
         encoding: { x: { ...x('low'), axis }, x2: { field: 'high' } },
       },
       {
-        mark: { type: 'point', shape: 'circle', size: 150, stroke: PUBLISHED, strokeWidth: 2, aria: false },
+        mark: {
+          type: 'point',
+          yOffset: DOT_OFFSET,
+          shape: 'circle',
+          size: 150,
+          stroke: PUBLISHED,
+          strokeWidth: 2,
+          aria: false,
+        },
         encoding: { x: { ...x('published'), axis } },
       },
       {
-        mark: { type: 'point', shape: 'circle', filled: true, size: 45, color: OURS, opacity: 1, aria: false },
+        mark: {
+          type: 'point',
+          yOffset: DOT_OFFSET,
+          shape: 'circle',
+          filled: true,
+          size: 45,
+          color: OURS,
+          opacity: 1,
+          aria: false,
+        },
         encoding: { x: { ...x('ours'), axis } },
       },
       {
-        mark: { type: 'text', align: 'left', fontSize: 12, color: 'black', clip: false, aria: false },
+        mark: { ...TEXT, align: 'left', fontSize: 13 },
+        encoding: { x: { ...x('start'), axis }, text: { field: 'name', type: 'nominal' } },
+      },
+      {
+        mark: { ...TEXT, align: 'right', fontSize: 12 },
         encoding: { x: { ...x('end'), axis }, text: { field: 'label', type: 'nominal' } },
       },
     ],

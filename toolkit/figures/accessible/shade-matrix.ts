@@ -47,36 +47,37 @@ export interface ShadeMatrix {
   readonly texts: readonly (readonly string[])[];
 }
 
-const CELL = 46;
+/** Side of a cell in px: for two characters, and for more. */
+const SMALL_CELL = 36;
+const LARGE_CELL = 46;
 const NOTHING = '#ffffff';
 
-/** Cells that grow darker with their value, one above the other where there are several, each with its number. */
-export function shadeMatrices(subject: string, matrices: readonly ShadeMatrix[]): TopLevelSpec {
+/** Cells that grow darker with their value, each with its number. */
+export function shadeMatrix(subject: string, matrix: ShadeMatrix): TopLevelSpec {
+  const isShort = matrix.texts.every((row) => row.every((text) => text.length <= 2));
+  const cell = isShort ? SMALL_CELL : LARGE_CELL;
   return {
     ...FIGURE_STYLE,
-    description: `${subject}: ${matrices.map(describe).join(' ')}`,
-    spacing: 30,
-    vconcat: matrices.map((matrix) => ({
-      title: { text: matrix.title, anchor: 'start' },
-      width: matrix.columns.length * CELL,
-      height: matrix.rows.length * CELL,
-      view: { stroke: null },
-      data: { values: cellsOf(matrix) },
-      encoding: {
-        x: axisOf('column', matrix.columns, matrix.columnTitle, -45),
-        y: axisOf('row', matrix.rows, matrix.rowTitle, 0),
+    description: `${subject}: ${describe(matrix)}`,
+    title: { text: matrix.title, anchor: 'start' },
+    width: matrix.columns.length * cell,
+    height: matrix.rows.length * cell,
+    view: { stroke: null },
+    data: { values: cellsOf(matrix) },
+    encoding: {
+      x: axisOf('column', matrix.columns, matrix.columnTitle, -45),
+      y: axisOf('row', matrix.rows, matrix.rowTitle, 0),
+    },
+    layer: [
+      {
+        mark: { type: 'rect', aria: false, stroke: '#bbb', strokeWidth: 0.5 },
+        encoding: { fill: { field: 'fill', ...LITERAL_COLOUR } },
       },
-      layer: [
-        {
-          mark: { type: 'rect', aria: false, stroke: '#bbb', strokeWidth: 0.5 },
-          encoding: { fill: { field: 'fill', ...LITERAL_COLOUR } },
-        },
-        {
-          mark: { type: 'text', aria: false, fontSize: 15 },
-          encoding: { text: { field: 'text', type: 'nominal' }, color: { field: 'ink', ...LITERAL_COLOUR } },
-        },
-      ],
-    })),
+      {
+        mark: { type: 'text', aria: false, fontSize: 15 },
+        encoding: { text: { field: 'text', type: 'nominal' }, color: { field: 'ink', ...LITERAL_COLOUR } },
+      },
+    ],
   };
 }
 

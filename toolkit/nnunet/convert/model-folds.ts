@@ -194,12 +194,12 @@ async function missingFile(
       ? toUseOnly(usable, 'Download the missing file')
       : isWhole
         ? 'Download the model again.'
-        : 'Choose among the existing folds with `--folds`, or download the model again.';
+        : 'Choose among the existing folds with `--folds` or `he.folds`, or download the model again.';
   return new ReigniteError('FOLD_MISSING', `${message} ${has} (${name}).`, { remedy, cause });
 }
 
 function toUseOnly(folds: readonly FoldName[], first: string): string {
-  return `${first}, or use only these: \`--folds ${folds.join(',')}\`.`;
+  return `${first}, or use only these: \`--folds ${folds.join(',')}\` (in a run: he.folds).`;
 }
 
 /** Folders of folds by their fold: by their usual names, else by a number at the end and the weights in them. */

@@ -93,7 +93,8 @@ async function writeGraph(
       `The networks in ${folder} do not fit into one file: ${cause.message}.`,
       {
         cause,
-        remedy: 'Set `inference.precision` to float16, which halves them, or `inference.engine` to exact.',
+        remedy:
+          'Use `--set inference.precision=float16`, which halves them, or the exact engine (`predict --engine exact`).',
       },
     );
   }

@@ -185,7 +185,7 @@ function rowRefused({ image }: TileGrid, elements: number): ReigniteError {
   return new ReigniteError(
     'ENGINE_UNSUPPORTED',
     `The image is ${image.width} px wide: one row of tiles has ${elements} values, and CUDA counts at most ${MOST_ELEMENTS_OF_ROW}.`,
-    { remedy: 'Set `inference.engine` to exact.' },
+    { remedy: 'Use `--set inference.engine=exact`, or `--engine exact` with `predict`.' },
   );
 }
 

@@ -51,7 +51,7 @@ async function readTraining(path: string): Promise<{ readonly training: V2Traini
 
 function refuseOtherTrainer({ trainer }: V2Training, path: string): void {
   if (OTHER_ACTIVATION.test(trainer)) {
-    throw unsupported(path, `the trainer ${trainer} uses another activation than its plans name`);
+    throw unsupported(path, `the trainer ${trainer} does not use the activation that its plans name`);
   }
 }
 

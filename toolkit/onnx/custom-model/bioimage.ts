@@ -290,7 +290,7 @@ function affineOf(
   }
   throw invalid(
     path,
-    `its preprocessing ${what} is unknown, or a second one that depends on the image; see docs/custom-models.md`,
+    `its preprocessing ${what} is not supported, or is a second one that uses statistics of the image`,
   );
 }
 

@@ -84,7 +84,8 @@ type Shapes = Pick<CustomModelCard, 'input' | 'output' | 'size' | 'count' | 'row
  * @throws ReigniteError MODEL_UNREADABLE; SIDECAR_INVALID where they do not go together.
  */
 export function checkShapes(path: string, model: DescribedModel, { sidecar, source }: SourcedSidecar): Shapes {
-  const refuse = (what: string) => new ReigniteError('SIDECAR_INVALID', `${source}: ${what}.`);
+  const refuse = (what: string, remedy?: string) =>
+    new ReigniteError('SIDECAR_INVALID', `${source}: ${what}.`, remedy === undefined ? {} : { remedy });
   if (model.externalFiles.length > 0) {
     throw new ReigniteError('MODEL_UNREADABLE', `${path} stores weights in ${model.externalFiles.join(', ')}.`, {
       remedy: 'Save the model with its weights in one file.',
@@ -92,10 +93,13 @@ export function checkShapes(path: string, model: DescribedModel, { sidecar, sour
   }
   const [input, ...others] = model.inputs;
   if (input === undefined || others.length > 0) {
-    throw refuse(`the model has ${model.inputs.length} inputs instead of one`);
+    throw refuse(
+      `the model has ${model.inputs.length} inputs instead of one`,
+      'Export the model with its image as the only input.',
+    );
   }
   const output = outputOf(model, sidecar.output.name, refuse);
-  if (!FLOATING.includes(output.elementType)) throw refuse(`${output.name} of the model is not float32`);
+  if (!FLOATING.includes(output.elementType)) throw refuse(`the output ${output.name} is not floating-point`);
   if (sidecar.kind === 'detection' && sidecar.input.normalise !== undefined) {
     throw refuse('input.normalise is for segmentation models');
   }
@@ -123,7 +127,7 @@ function tileSize(
   const [batch, first, second, third] = shape;
   const [height, width] = layout === 'NCHW' ? [second, third] : [first, second];
   if (batch !== 1 && typeof batch === 'number')
-    throw refuse(`the input ${name} takes ${batch} images at once instead of one`);
+    throw refuse(`the input ${name} takes ${batch} images at once`, 'Export the model with a batch size of 1.');
   const sides = [height, width].map((side, axis) => {
     const said = size?.[axis];
     if (typeof side !== 'number') {

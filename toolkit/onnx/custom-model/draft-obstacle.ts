@@ -29,14 +29,14 @@ export function draftObstacle(
   }
   if (!FLOATING.includes(output.elementType)) {
     return {
-      what: `its output ${output.name} holds no scores but other numbers, such as the label of each pixel`,
+      what: `its output ${output.name} holds numbers that are not scores, such as the label of each pixel`,
       remedy: 'Export the model without its last step (such as ArgMax), so that it gives the scores of all classes.',
     };
   }
   const sides = sidesOf(input, layoutOf(input.shape, {}));
   if (sides?.some((side) => side < SMALLEST_SIDE)) {
     return {
-      what: `its input ${input.name} is a picture of ${sides.join(' x ')} px`,
+      what: `its input ${input.name} takes images of ${sides.join(' x ')} px`,
       remedy: 'Export the model for tiles, such as 512 x 512 px, or with open height and width.',
     };
   }
@@ -75,7 +75,7 @@ function pictureObstacle(
     what: `its output ${name} is [${shape}] for an input of ${height} x ${width} px${isClassifier ? ', as that of a classifier' : ''}`,
     remedy: isClassifier
       ? 'Classifiers are not supported: use a model that segments or detects.'
-      : 'Export the model with a resize of its scores to the size of the input.',
+      : 'Export the model so that it resizes its scores to the size of the input.',
   };
 }
 

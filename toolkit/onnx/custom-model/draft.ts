@@ -34,6 +34,7 @@ export function draftSidecar(path: string, model: DescribedModel): SidecarDraft 
   if (input === undefined || output === undefined || model.inputs.length > 1) {
     throw refuse(
       `the model has ${counted(model.inputs.length, 'input')} and ${counted(model.outputs.length, 'output')}`,
+      'Export the model with its image as the only input.',
     );
   }
   const obstacle = draftObstacle(model, input, output);
@@ -74,8 +75,8 @@ function inputQuestions({ name, shape }: DescribedValue, { elementType, channels
   return [
     ...(elementType === 'uint8'
       ? []
-      : [`Check input.range, mean and std: how pixels were scaled in the training of ${name}. The draft has 0 to 1.`]),
-    ...(channels === 'grey' ? [] : [`Check input.channels: the draft has ${channels}; OpenCV trains with BGR.`]),
+      : [`Check input.range, mean and std: how pixels of ${name} were scaled in training. The draft has 0 to 1.`]),
+    ...(channels === 'grey' ? [] : [`Check input.channels: the draft has ${channels}; OpenCV reads images as BGR.`]),
     ...(sides.some((side) => typeof side !== 'number')
       ? [`Check input.size: the model takes any size; the draft has tiles of ${USUAL_SIDE} px.`]
       : []),

@@ -91,7 +91,7 @@ function operatorOf(onnx: string, { outputs }: DescribedModel): string | undefin
 
 async function readText(path: string, language: string, parseText: (text: string) => unknown): Promise<unknown> {
   const { size } = await stat(path);
-  if (size > MAX_BYTES) throw new ReigniteError('SIDECAR_INVALID', `${path} has ${size} bytes, too many to be read.`);
+  if (size > MAX_BYTES) throw new ReigniteError('SIDECAR_INVALID', `${path} is too large: ${size} bytes.`);
   const text = await readFile(path, 'utf8');
   try {
     return parseText(text);

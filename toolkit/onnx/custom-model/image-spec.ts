@@ -25,7 +25,7 @@ export const ImageSpec = z.object({
 export type ImageSpec = z.infer<typeof ImageSpec>;
 
 /** What is thrown for an input that cannot be used. */
-export type Refuse = (what: string) => ReigniteError;
+export type Refuse = (what: string, remedy?: string) => ReigniteError;
 
 /** Number of channels of a kind. */
 export function channelCount(channels: ImageChannels): number {
@@ -45,7 +45,10 @@ export function imageShape({ layout, channels }: ImageSpec, [height, width]: rea
  */
 export function imageSpec(value: DescribedValue, said: SidecarInput, refuse: Refuse): ImageSpec {
   const { name, shape } = value;
-  if (shape.length !== 4) throw refuse(`the input ${name} has the shape [${shape}]; an image has four axes`);
+  if (shape.length !== 4) {
+    const remedy = 'Export the model with an input of four axes: batch, channels, height and width.';
+    throw refuse(`the input ${name} has the shape [${shape}]`, remedy);
+  }
   const elementType = elementTypeOf(value, refuse);
   const layout = layoutOf(shape, said);
   const count = shape[layout === 'NCHW' ? 1 : 3];
@@ -76,7 +79,10 @@ function refuseNormalise({ range }: SidecarInput, isBytes: boolean, channels: Im
 
 function elementTypeOf({ name, elementType }: DescribedValue, refuse: Refuse): ImageSpec['elementType'] {
   for (const [number, type] of ELEMENT_TYPES) if (number === elementType) return type;
-  throw refuse(`the input ${name} is not float32, float16 or uint8`);
+  throw refuse(
+    `the input ${name} is not float32, float16 or uint8`,
+    'Export the model with one of these as input type.',
+  );
 }
 
 /** Order of the axes: as said, else by where the file has a number of channels. */

@@ -50,7 +50,7 @@ const SidecarInput = z.strictObject({
     .optional()
     .describe('Divisor per channel, after `mean`. Default: 1.'),
   normalise: Normalise.optional().describe(
-    'Of segmentation models that take RGB: scaling by the mean and deviation, or from two percentiles to 0 and 1, of ' +
+    'For segmentation models that take RGB or BGR: scaling by the mean and deviation, or from two percentiles to 0 and 1, of ' +
       'each image. `mean` and `std` apply to its result; `range` is left out.',
   ),
   size: z

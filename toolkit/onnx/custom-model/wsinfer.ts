@@ -40,8 +40,8 @@ export function wsinferSidecar(
   if (model.outputs[0]?.shape.length !== 4) {
     throw new ReigniteError(
       'SIDECAR_INVALID',
-      `${path} describes a patch classifier (${architecture}: ${labels.join(', ')}): one class for a patch, not for its pixels.`,
-      { remedy: 'Run it with WSInfer. A segmentation model or a detector is wanted here.' },
+      `${path} describes a patch classifier (${architecture}: ${labels.join(', ')}): one class per patch, not per pixel.`,
+      { remedy: 'Run it with WSInfer. A segmentation model or a detector is needed here.' },
     );
   }
   const { patch_size_pixels: patch } = config;

@@ -133,6 +133,6 @@ async function readElements(path: string, { from, to }: MessageField, type: Elem
 }
 
 function unreadable(path: string, fault: string, cause?: unknown): ReigniteError {
-  const remedy = 'Convert the model again.';
+  const remedy = 'Run `npx reignite clean models`, then the same command again: it converts the model again.';
   return new ReigniteError('MODEL_UNREADABLE', `The model ${path} cannot be read: ${fault}.`, { cause, remedy });
 }

@@ -21,7 +21,10 @@ export interface RanEngine extends Omit<KeyedEngine, keyof SumsChoice>, SumsChoi
   readonly instructionSet: string;
 }
 
-const ONE_KIND = 'Use the same kind of inference worker for the whole run, or set `--set inference.provider=`.';
+const ONE_KIND =
+  'Use the same kind of inference worker for the whole run, or choose one with `--set inference.provider=`.';
+
+const ONE_SETTING = 'Cancel the run and start it again with the present `inference` settings.';
 
 /**
  * A result is kept under the engine that its key names: what another one computed must never be stored there.
@@ -30,11 +33,11 @@ const ONE_KIND = 'Use the same kind of inference worker for the whole run, or se
  * @param key - What the key of the result says.
  * @throws ReigniteError PROVIDER_UNAVAILABLE.
  */
-export function refuseOtherEngine(ran: RanEngine, key: KeyedEngine, remedy = ONE_KIND): void {
+export function refuseOtherEngine(ran: RanEngine, key: KeyedEngine, remedy?: string): void {
   const isSameProcessor = key.instructionSet === undefined || ran.instructionSet === key.instructionSet;
   // Runs that were planned by an earlier version do not name the adapter.
   const isSameAdapter = key.adapter === undefined || (ran.adapter === key.adapter && ran.driver === key.driver);
-  refuseOtherSums(ran, key, remedy);
+  refuseOtherSums(ran, key, remedy ?? ONE_SETTING);
   if (ran.provider === key.provider && ran.ortVersion === key.ortVersion && isSameProcessor && isSameAdapter) return;
   const on = (engine: KeyedEngine) => {
     if (!isSameAdapter) return ` on ${adapterText(engine)}`;
@@ -44,7 +47,7 @@ export function refuseOtherEngine(ran: RanEngine, key: KeyedEngine, remedy = ONE
     'PROVIDER_UNAVAILABLE',
     `This worker uses provider ${ran.provider} of ONNX Runtime ${ran.ortVersion}${on(ran)}; ` +
       `the run was planned for ${key.provider} of ${key.ortVersion}${on(key)}.`,
-    { remedy },
+    { remedy: remedy ?? ONE_KIND },
   );
 }
 

@@ -64,7 +64,7 @@ export async function withSeenSlide<Result>(
     if (maxValue !== undefined && slide.bits === 16) {
       throw new ReigniteError(
         'USAGE',
-        `--max-value is for images: of the 16-bit samples of ${path}, the high byte is used.`,
+        `--max-value is for images; of 16-bit slides such as ${path}, only the high byte is used.`,
         {
           remedy: 'Convert the slide to 8 bits first, with white at 255, and leave --max-value out.',
         },
@@ -124,7 +124,8 @@ function scaleNotes(slide: Slide, view: SlideView, given: number | undefined): r
   } else if (resolution !== undefined) {
     notes.push(`Its pixel size is ${short(resolution.mpp)} µm, from its ${resolution.source}.`);
   }
-  const made = view.factor === 1 ? '' : `, downsampled by ${short(view.factor)}`;
+  const scaled = view.factor > 1 ? `downsampled by ${short(view.factor)}` : `enlarged by ${short(1 / view.factor)}`;
+  const made = view.factor === 1 ? '' : `, ${scaled}`;
   const seenAt = view.mpp === undefined ? '' : ` at ${short(view.mpp)} µm/px`;
   notes.push(`The network saw level ${view.level}${made}: ${view.width} x ${view.height} px${seenAt}.`);
   if (view.mpp === undefined)

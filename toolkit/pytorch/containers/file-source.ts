@@ -66,7 +66,7 @@ export class FileSource implements ByteSource {
   }
 
   #shrunk(): ReigniteError {
-    return new ReigniteError('CHECKPOINT_CORRUPT', `${this.path} ends before its stated end.`);
+    return new ReigniteError('CHECKPOINT_CORRUPT', `${this.path} is truncated.`);
   }
 }
 

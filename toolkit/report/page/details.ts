@@ -29,12 +29,12 @@ function breakdownTable({ breakdown }: JudgedTask): Html {
   const names = breakdown[0]?.metrics.map(({ name }) => name).filter(isShown) ?? [];
   if (names.length === 0) return NOTHING;
   const rows = breakdown.map(({ column, value, rois, patients, metrics }) => [
-    `${column.replaceAll('_', ' ')}: ${value}`,
+    `${column}: ${value}`.replaceAll('_', ' '),
     String(rois),
     String(patients),
     ...metrics.filter(({ name }) => isShown(name)).map(({ ours }) => decimal(ours)),
   ]);
-  const head = ['', 'ROIs', 'patients', ...names.map((name) => name.replace(/, macro$/, ''))];
+  const head = ['', 'ROIs', 'patients', ...names.map((name) => name.replace(/, macro$/, '').replace('|', ' and '))];
   return table(
     'Scores of the reproduced predictions; descriptive only, since the groups are small and not drawn at random',
     head,

@@ -1,18 +1,23 @@
 import { z } from 'zod';
 import { RunConfig } from '../../../config/schema.ts';
+import { TASKS } from '../../../config/tasks.ts';
 import { counted } from '../../format.ts';
 import { commandOf } from '../configuration.ts';
 import type { Environment } from '../environment.ts';
 import type { ReportData } from '../report-data.ts';
 import type { StepTimes } from '../trace.ts';
-import { type Html, html, NOTHING, table } from './html.ts';
+import { type Html, html, NOTHING, table, withCode } from './html.ts';
 
 /** The configuration and machines of a run as recorded during it, and how long its activities took. */
 export function factsSection({ summary, environments, times, tasks }: ReportData): Html {
-  const counts = Object.entries(summary.tasks).map(
-    ([task, { rois }]) =>
+  const known = [...TASKS, ...Object.keys(summary.tasks)];
+  const counts = [...new Set(known)].flatMap((task) => {
+    const rois = summary.tasks[task]?.rois;
+    if (rois === undefined) return [];
+    return [
       `${task}: ${counted(rois.total, 'ROI')}, ${rois.computed} computed, ${rois.cached} from the cache, ${rois.failed} failed`,
-  );
+    ];
+  });
   const interventions = (summary.interventions ?? []).map(({ at, what }) => `${at} ${what}`);
   const machines = environments.map(
     (machine) =>
@@ -68,7 +73,7 @@ function timesTable({ steps }: StepTimes): Html {
     seconds(longest),
     String(again),
   ]);
-  return table('Time per activity', ['', 'activities', 'total s', 'max s', 'retries'], rows);
+  return table('Time per activity', ['', 'activities', 'total\u00a0s', 'max\u00a0s', 'retries'], rows);
 }
 
 /** How to do the run again, as a person types it. */
@@ -94,7 +99,7 @@ function toleranceRows(name: string, values: object, schema: unknown): (string |
     const meaning = field instanceof z.ZodType ? field.description : undefined;
     const unit = /Unit: (\S+)\./.exec(meaning ?? '')?.[1];
     const shown = unit === undefined ? String(value) : `${String(value)} ${unit}`;
-    return [[`${name}: ${key}`, shown, html`<span class="meaning">${meaningOf(meaning)}</span>`]];
+    return [[`${name}: ${key}`, shown, html`<span class="meaning">${withCode(meaningOf(meaning))}</span>`]];
   });
 }
 

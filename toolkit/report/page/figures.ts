@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import type { Task } from '../../../config/tasks.ts';
 import { folderOf } from '../../dataset/layout.ts';
 import type { AccessibleFigure } from '../../figures/accessible/report-figures.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
@@ -26,15 +27,50 @@ export interface ShownFigure {
  * around it: those in the paper's style as they are, and accessible ones drawn from the same numbers.
  */
 export async function writeFigures(results: string, task: JudgedTask): Promise<ShownFigure[]> {
-  const accessible = await drawAccessible(results, task);
-  const words = new Map(accessible.map((figure) => [stemOf(figure.file), figure]));
-  return [...(await copyFigures(results, task, words)), ...accessible];
+  const metrics = await RESULTS.metrics.readIfThere(results, task.task);
+  const accessible = metrics === undefined ? [] : await taskNamed(task.task).view(task).accessibleFigures(metrics);
+  return [...(await placeFigures(results, task.task, accessible)), ...(await drawSweep(results, task))];
 }
+
+/**
+ * The same of any folder with figures of a task.
+ *
+ * @param accessible - Figures of the same numbers as those in the paper's style.
+ */
+export async function placeFigures(
+  folder: string,
+  task: Task,
+  accessible: readonly AccessibleFigure[],
+): Promise<ShownFigure[]> {
+  const drawn = await Promise.all(accessible.map((figure) => drawAccessible(folder, task, figure)));
+  const words = new Map(drawn.map((figure) => [stemOf(figure.file), figure]));
+  return [...(await copyFigures(folder, task, words)), ...drawn];
+}
+
+/** The curves over the confidence threshold: of the runs that have them. */
+async function drawSweep(results: string, judged: JudgedTask): Promise<ShownFigure[]> {
+  if (!('f1' in judged)) return [];
+  const { task } = judged;
+  const sweep = await RESULTS.sweep.readIfValid(results, task);
+  if (sweep === undefined) return [];
+  const { sweepFigure } = await import('../../sweep/sweep-figure.ts');
+  const title = 'Scores over the confidence threshold';
+  const spec = sweepFigure({ task, ...sweep });
+  const file = `assets/figures/${task}/f1_over_threshold.svg`;
+  const svg = await drawOnce(join(reportFolder(results), file), spec);
+  return [{ title, style: 'both', file, description: spec.description ?? title, ...sizeOf(svg) }];
+}
+
+/** Of figures without an accessible one. */
+const USUAL_TITLES: Readonly<Record<string, string>> = {
+  f1_all: 'Dice, all classes',
+  f1_til_use_case: 'Dice, TIL use case',
+};
 
 /** @param words - What a figure shows, by its stem: the same numbers in either style. */
 async function copyFigures(
   results: string,
-  { task }: JudgedTask,
+  task: Task,
   words: ReadonlyMap<string, ShownFigure>,
 ): Promise<ShownFigure[]> {
   const folder = join(results, folderOf('figures', task));
@@ -44,7 +80,8 @@ async function copyFigures(
       const svg = await readFile(join(folder, name), 'utf8');
       const file = `assets/figures/${task}/${name}`;
       await writeFileAtomic(join(reportFolder(results), file), svg);
-      const { title, description } = words.get(stemOf(name)) ?? { title: stemOf(name), description: stemOf(name) };
+      const usual = USUAL_TITLES[stemOf(name)] ?? stemOf(name).replaceAll('_', ' ');
+      const { title, description } = words.get(stemOf(name)) ?? { title: usual, description: usual };
       return { title, style: 'paper', file, description, ...sizeOf(svg) };
     }),
   );
@@ -54,17 +91,14 @@ function stemOf(file: string): string {
   return basename(file, '.svg').replace(/_accessible$/, '');
 }
 
-async function drawAccessible(results: string, task: JudgedTask): Promise<ShownFigure[]> {
-  const metrics = await RESULTS.metrics.readIfThere(results, task.task);
-  if (metrics === undefined) return [];
-  const figures = await taskNamed(task.task).view(task).accessibleFigures(metrics);
-  return Promise.all(
-    figures.map(async ({ stem, title, spec }): Promise<ShownFigure> => {
-      const file = `assets/figures/${task.task}/${stem}_accessible.svg`;
-      const svg = await drawOnce(join(reportFolder(results), file), spec);
-      return { title, style: 'accessible', file, description: spec.description ?? title, ...sizeOf(svg) };
-    }),
-  );
+async function drawAccessible(
+  folder: string,
+  task: Task,
+  { stem, title, spec }: AccessibleFigure,
+): Promise<ShownFigure> {
+  const file = `assets/figures/${task}/${stem}_accessible.svg`;
+  const svg = await drawOnce(join(reportFolder(folder), file), spec);
+  return { title, style: 'accessible', file, description: spec.description ?? title, ...sizeOf(svg) };
 }
 
 /** Raised when figures are drawn otherwise from the same specification: another Vega, other fonts. */
@@ -100,4 +134,4 @@ export function figureGrid(figures: readonly ShownFigure[]): Html {
 }
 
 /** Lets a reader choose between the two styles; works without a script. */
-export const STYLE_SWITCH = html`<fieldset class="styles"><legend>Figures</legend><label><input type="radio" name="style" id="style-accessible" checked> accessible: readable without colour, larger labels, with the published scores</label> <label><input type="radio" name="style" id="style-paper"> in the original style</label></fieldset>`;
+export const STYLE_SWITCH = html`<fieldset class="styles"><legend>Figures</legend><label><input type="radio" name="style" id="style-accessible" checked> accessible: readable without colour, larger labels</label> <label><input type="radio" name="style" id="style-paper"> in the original style</label></fieldset>`;

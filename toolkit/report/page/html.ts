@@ -73,6 +73,11 @@ export function hrefOf(path: string): string {
     .join('/');
 }
 
+/** A text of messages as markup: what is between backticks is code. */
+export function withCode(text: string): Html {
+  return html`${text.split('`').map((part, k) => (k % 2 === 0 ? html`${part}` : html`<code>${part}</code>`))}`;
+}
+
 /** A number with four decimals, an en dash where there is none. */
 export function decimal(value: number | null | undefined, places = 4): string {
   return value === null || value === undefined ? '–' : value.toFixed(places).replace('-', '\u2212');

@@ -5,7 +5,7 @@ import type { ComparedMetric, Interval, Verdict } from '../../verdict/verdict-fi
 import type { RoiLayers } from '../layers/layers-file.ts';
 import type { JudgedTask, ReportData } from '../report-data.ts';
 import { type ForestRow, forestPlot } from './forest-plot.ts';
-import { decimal, type Html, type HtmlValue, hrefOf, html, NOTHING, table } from './html.ts';
+import { decimal, type Html, type HtmlValue, hrefOf, html, NOTHING, table, withCode } from './html.ts';
 import { percent } from './roi-words.ts';
 
 /** The verdicts, one card per task. */
@@ -92,7 +92,7 @@ function metricsTable(caption: string, metrics: readonly ComparedMetric[]): Html
           intervalText(metric.differenceInterval, 6),
         ]),
   ]);
-  const head = ['', 'published', 'reproduced', '95 % interval', 'difference', '95 % interval of the difference'];
+  const head = ['', 'published', 'reproduced', '95 % interval', 'difference', 'its 95 % interval'];
   const isSame = metrics.every(isEqual) && metrics.some(({ difference }) => difference !== null);
   const said = isSame ? 'nothing differs from the published predictions' : 'differences with their intervals';
   return html`<details class="${isSame ? 'same' : ''}"><summary>${caption}: ${said}</summary>${table(caption, head, rows)}</details>`;
@@ -118,7 +118,7 @@ export function discrepanciesSection({ discrepancies }: ReportData): Html {
     const listed = affected.slice(0, 20).join(', ');
     const more = affectedTotal > 20 ? ` and ${affectedTotal - 20} more` : '';
     return html`<details><summary>${title} <span class="note">${status}</span></summary>
-<p>${what}</p><p class="note">Where: ${where}</p><p><strong>In this run:</strong> ${effect}</p>
+<p>${withCode(what)}</p><p class="note">Where: ${where}</p><p><strong>In this run:</strong> ${withCode(effect)}</p>
 ${numbers.length === 0 ? NOTHING : table('With and without correction', ['', "authors' code", 'corrected'], numbers)}
 ${listed === '' ? NOTHING : html`<p class="note">Affected: ${listed}${more}</p>`}</details>`;
   });

@@ -62,7 +62,7 @@ export async function tiledSlide(
   if (method.normalisation.some((each) => each.scheme === 'ZScore' && each.masked)) {
     throw new ReigniteError(
       'CHECKPOINT_UNSUPPORTED',
-      'The model normalises with a mask of the whole image, which is not supported for slides.',
+      'The model normalises within the non-zero region of the image (use_mask_for_norm), which is not supported for slides.',
       {
         remedy: 'Export regions of the slide as PNG and predict these.',
       },

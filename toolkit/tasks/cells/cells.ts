@@ -47,7 +47,8 @@ export function cellsTask(definition: CellTaskDefinition): TaskKind {
     figureKey: cellsFigureKey,
     figurePath: (results, roi) => cellOutputs(name, results, roi).figure,
     openDrawer: async (work) => (await import('./work.ts')).cellsDrawer(definition, work),
-    aggregate: async (rois, work) => (await import('./work.ts')).aggregateCells(definition, rois, work),
+    aggregate: async (rois, work, { settings }) =>
+      (await import('./work.ts')).aggregateCells(definition, rois, work, settings),
     drawFigures: async (...of) => (await import('./work.ts')).drawCellsFigures(definition, ...of),
     compareWithPublished: async (input) => (await import('./comparison.ts')).compareCells(definition, input),
     measuredWith: async (data) =>

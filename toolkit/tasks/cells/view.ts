@@ -27,7 +27,7 @@ export function cellsView(verdict: HeVerdictFile | CellsVerdictFile): VerdictVie
     numbers: [{ caption: 'F1 of every reader with the AI', metrics: namedClasses(verdict.task, f1) }],
     notes: readers.map(
       ({ group, lowest, highest }) =>
-        `The macro F1 between two readers of ${group} is ${decimal(lowest)} to ${decimal(highest)}.`,
+        `The macro F1 of any two readers of ${group} is between ${decimal(lowest)} and ${decimal(highest)}.`,
     ),
     otherReadings: [lowestIndexTable(verdict)],
     researchScores: tumourProportion === undefined ? [] : [proportionTable(tumourProportion)],
@@ -47,17 +47,29 @@ function namedClasses(task: CellTask, metrics: readonly ComparedMetric[]): reado
   const { classes } = cellDefinition(task);
   return metrics.flatMap((metric) => {
     const number = NUMBERED.exec(metric.name)?.[1];
-    if (number === undefined) return [metric];
+    if (number === undefined) return [{ ...metric, name: pairText(task, metric.name) }];
     if (classes.length === 1) return [];
     const name = metric.name.replace(NUMBERED, `, ${classes[Number(number)] ?? `class ${number}`}`);
-    return [{ ...metric, name }];
+    return [{ ...metric, name: pairText(task, name) }];
   });
 }
 
-function lowestIndexTable({ f1LowestIndex }: CellsVerdictFile): DetailTable {
+/** What a pair of readers is called: "RUMC: reader P1 and AI, macro"; no group where there is one, no mean over one class. */
+function pairText(task: CellTask, name: string): string {
+  const { classes, groups } = cellDefinition(task);
+  const ofGroup = groups.length === 1 ? name.replace(`${groups[0]?.name}: `, '') : name;
+  return (classes.length === 1 ? ofGroup.replace(/, macro$/, '') : ofGroup).replace('|', ' and ');
+}
+
+function lowestIndexTable({ task, f1LowestIndex }: CellsVerdictFile): DetailTable {
   const rows = f1LowestIndex
     .filter(({ name }) => name.endsWith(', macro'))
-    .map(({ name, published, ours, difference }) => [name, decimal(published), decimal(ours), decimal(difference, 6)]);
+    .map(({ name, published, ours, difference }) => [
+      pairText(task, name),
+      decimal(published),
+      decimal(ours),
+      decimal(difference, 6),
+    ]);
   return {
     summary: 'F1 if points at equal distance are matched in the order of the file',
     caption: 'A difference that this order explains does not affect the verdict',

@@ -10,9 +10,11 @@ import { evaluateDetection } from '../../metrics/agreement.ts';
 import { DetectionMetrics } from '../../metrics/agreement-metrics.ts';
 import { prepareCellModel } from '../../models/cell-model.ts';
 import type { CellTaskDefinition } from '../definition.ts';
-import type { Aggregated, PreparedModel, PrepareModelOptions } from '../kind.ts';
+import type { Aggregated, AggregatingWork, PreparedModel, PrepareModelOptions } from '../kind.ts';
 import { entryOf, type PlannedRoi, type TaskWork } from '../work.ts';
 import { pointsOf } from './files.ts';
+import type { ChosenSettings } from './settings.ts';
+import { type FoundRoi, sweepOnce } from './sweep.ts';
 
 /** Makes a detector ready, once for every content: the record's YOLOv5 checkpoint as ONNX, or the user's own. */
 export async function prepareCells(
@@ -60,14 +62,22 @@ export async function cellsDrawer({ name }: CellTaskDefinition, { data, cache }:
   };
 }
 
-/** Compares readers and AI. An image that failed is left out of every pair. */
+/** Compares readers and AI, also at other thresholds. An image that failed is left out of every pair. */
 export async function aggregateCells(
-  { name: task }: CellTaskDefinition,
+  definition: CellTaskDefinition,
   rois: readonly PlannedRoi[],
-  { data, cache }: Pick<TaskWork, 'data' | 'cache'>,
+  work: AggregatingWork,
+  settings: ChosenSettings,
 ): Promise<Aggregated> {
+  const { name: task } = definition;
+  const { data, cache } = work;
   const found = new Map<string, readonly CellPoint[]>();
-  for (const planned of rois) found.set(planned.roi, await pointsOf(cache, await entryOf(cache, planned), task));
+  const results: FoundRoi[] = [];
+  for (const planned of rois) {
+    const entry = await entryOf(cache, planned);
+    found.set(planned.roi, await pointsOf(cache, entry, task));
+    results.push({ planned, entry });
+  }
   const file = inside(data, await readersFileIn(data, task));
   const evaluated = async (centre: BoxCentre) => {
     const all = await readReaderAnnotations(file, task, centre);
@@ -76,9 +86,11 @@ export async function aggregateCells(
   };
   const { annotations, metrics, remarks } = await evaluated('first');
   const { metrics: corrected } = await evaluated('own');
+  const sweep = await sweepOnce({ definition, found: results, annotations, settings, work });
   return {
     remarks,
     metrics: { ...metrics, corrected },
+    sweep,
     outcome: { images: annotations.images.length, remarks: remarks.length },
   };
 }

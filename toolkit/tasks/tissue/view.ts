@@ -3,6 +3,7 @@ import { publishedMaskIn } from '../../dataset/find-files.ts';
 import { folderOf } from '../../dataset/layout.ts';
 import { ReigniteError } from '../../errors.ts';
 import { inside } from '../../files/inside.ts';
+import { grouped } from '../../format.ts';
 import { type PresentDice, presentDice } from '../../metrics/dice.ts';
 import { HeMetrics } from '../../metrics/he-metrics.ts';
 import { describeFolds } from '../../nnunet/convert/model-folds.ts';
@@ -38,7 +39,7 @@ export function tissueView(verdict: HeVerdictFile | CellsVerdictFile): VerdictVi
 function agreementTable({ dice }: HeVerdictFile): DetailTable {
   const rows = dice.between
     .filter(({ truth }) => truth === undefined || truth > 0)
-    .map(({ name, truth, ours }) => [name, truth === undefined ? '' : String(truth), decimal(ours, 6)]);
+    .map(({ name, truth, ours }) => [name, truth === undefined ? '' : grouped(truth), decimal(ours, 6)]);
   return {
     summary: 'Agreement of reproduced and published predictions',
     caption: 'Dice of the reproduced masks with the published ones, without the ground truth',

@@ -15,7 +15,7 @@ const UINT16 = 65_536;
 
 export type Metrics = Partial<Record<CellTask, DetectionMetrics>>;
 
-/** Macro F1 of every pair of a task, by "group: i|j". */
+/** Returns the macro F1 of every pair of a task, by "group: i|j". */
 function macroF1({ groups }: Pick<DetectionMetrics, 'groups'>): Map<string, number | null> {
   const scores = new Map<string, number | null>();
   for (const [group, { readers, f1 }] of Object.entries(groups)) {
@@ -36,7 +36,7 @@ function comparedF1(
   return [...macroF1(paper)].map(([name, score]) => ({ name, paper: score, corrected: other.get(name) ?? null }));
 }
 
-/** One offset, half the height of the annotation of id 0, for the centres of all boxes. */
+/** Describes that half the height of the annotation with ID 0 is the offset of the centre of every box. */
 export function boxCentreEntry(metrics: Metrics, moved: Partial<Record<CellTask, number>>): DiscrepancyEntry {
   const corrected = tasksOf(metrics).flatMap(([, { corrected: other, ...paper }]) =>
     other === undefined ? [] : comparedF1(paper, other),
@@ -46,7 +46,7 @@ export function boxCentreEntry(metrics: Metrics, moved: Partial<Record<CellTask,
     {
       id: 'first-box-offset',
       title: 'Every box uses the centre offset of the first box',
-      what: 'Half the height of the annotation of id 0 is added to left and top of every box, whatever its size.',
+      what: 'Half the height of the annotation with id 0 is added to the left and top of every box, whatever its size.',
       where: INFERENCE,
       tasks: [...CELL_TASKS],
     },
@@ -60,7 +60,7 @@ export function boxCentreEntry(metrics: Metrics, moved: Partial<Record<CellTask,
   );
 }
 
-/** Classes are counted off from the ids of the categories; listed only where that exchanges some. */
+/** Describes that classes are derived from the IDs of the categories; empty unless that mixes up classes. */
 export function categoryIdsEntry({ task, doubt }: Pick<ReaderAnnotations, 'task' | 'doubt'>): DiscrepancyEntry[] {
   if (doubt === undefined) return [];
   const about = {
@@ -76,7 +76,7 @@ export function categoryIdsEntry({ task, doubt }: Pick<ReaderAnnotations, 'task'
   return [entryOf(about, { status: 'affects results', effect: describeDoubt(doubt, task), affected })];
 }
 
-/** Counts are summed in 16 bits. */
+/** Describes that counts are summed as uint16. */
 export function overflowEntry(metrics: Metrics): DiscrepancyEntry {
   const affected: string[] = [];
   const corrected: CorrectedNumber[] = [];
@@ -112,7 +112,7 @@ export function overflowEntry(metrics: Metrics): DiscrepancyEntry {
   );
 }
 
-/** The order in which equally near predictions are tried. */
+/** Describes the order in which equally near predictions are tried. */
 export function tieOrderEntry(verdicts: readonly CellsVerdictFile[]): DiscrepancyEntry {
   const corrected = verdicts.flatMap(({ f1, f1LowestIndex }) =>
     f1.map(({ name, ours }, k) => ({ name, paper: ours, corrected: f1LowestIndex[k]?.ours ?? null })),
@@ -121,24 +121,25 @@ export function tieOrderEntry(verdicts: readonly CellsVerdictFile[]): Discrepanc
   return entryOf(
     {
       id: 'tie-order',
-      title: 'Equal distances are decided by the order of a search tree',
+      title: 'Ties in distance are broken by the order of a search tree',
       what:
         "If several predictions are equally far from a reader's point, the authors' code uses the one that scikit-learn's ball tree lists first; " +
-        'the order of the file would be as valid. F1 is computed with both; a difference that this order explains does not affect the verdict.',
+        'the order of the file would be equally valid. F1 is computed with both; ' +
+        'a difference that this order explains does not affect the verdict.',
       where: 'src/eval_utils.py',
       tasks: [...CELL_TASKS],
     },
     {
       status: changed === 0 ? 'no effect here' : 'affects results',
       effect:
-        `${changed} of ${counted(corrected.length, 'F1', 'F1')} with the AI change if the order of the file is used, ` +
-        `by up to ${largestChange(corrected).toFixed(4)}.`,
+        `${changed} of ${counted(corrected.length, 'F1 value', 'F1 values')} with the AI change ` +
+        `if the order of the file is used, by up to ${largestChange(corrected).toFixed(4)}.`,
       corrected,
     },
   );
 }
 
-/** Points of one image on both sides. */
+/** Published and reproduced points of one image. */
 export interface ImagePoints {
   readonly task: CellTask;
   readonly roi: string;
@@ -146,7 +147,7 @@ export interface ImagePoints {
   readonly ours: readonly CellPoint[];
 }
 
-/** Published tiles without any point where we have some: what a suppression that ran out of time leaves. */
+/** Describes the time limit of non-maximum suppression: lists tiles without published points in which we found some. */
 export function timeLimitEntry(images: readonly ImagePoints[]): DiscrepancyEntry {
   const flagged = images.flatMap(({ task, roi, published, ours }) => {
     const { tile } = cellDefinition(task).settings;
@@ -171,7 +172,11 @@ export function timeLimitEntry(images: readonly ImagePoints[]): DiscrepancyEntry
     },
     {
       status: flagged.length === 0 ? 'no effect here' : 'affects results',
-      effect: `${counted(flagged.length, 'tile has', 'tiles have')} no published points, but ${points} in this run; the time limit may be the reason.`,
+      effect:
+        flagged.length === 0
+          ? 'Every tile with points in this run has published points.'
+          : `${counted(flagged.length, 'tile has', 'tiles have')} no published points, but ${points} in this run; ` +
+            'the time limit may be the reason.',
       affected: flagged.map(({ name }) => name),
     },
   );
@@ -186,7 +191,7 @@ export interface DeclaredPoints {
   readonly images: number;
 }
 
-/** Settings that an authors' script declares and never passes on. */
+/** Describes settings that a script of the authors declares but never passes on. */
 export function declaredSettingsEntry(
   { name, settings, declared: script }: Required<Pick<CellTaskDefinition, 'name' | 'settings' | 'declared'>>,
   declared: DeclaredPoints | { readonly kind: 'not measured'; readonly reason: string },
@@ -194,11 +199,11 @@ export function declaredSettingsEntry(
   const { tile, confidence, iou } = script.settings;
   const about = {
     id: `${name}-settings`,
-    title: `${TASK_TITLES[name]}: the authors' code runs with other settings than its script declares`,
+    title: `${TASK_TITLES[name]}: the authors' code does not use the settings that its script declares`,
     what:
       `The script declares tiles of ${tile} px, confidence ${confidence} and IoU ${iou}, and calls the inference without them: ` +
       `the defaults of ${settings.tile} px, ${settings.confidence} and ${settings.iou} are in effect. ` +
-      'The record does not say which of the two produced the published points.',
+      'The record does not say which settings produced the published points.',
     where: script.script,
     tasks: [name],
   };

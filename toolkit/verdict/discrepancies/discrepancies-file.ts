@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { TASKS } from '../../../config/tasks.ts';
 
-/** A number as the paper's way gives it and as the corrected way does. */
+/** A score as the authors compute it, and corrected. */
 export const CorrectedNumber = z.object({
   name: z.string(),
   paper: z.number().nullable(),
@@ -9,7 +9,7 @@ export const CorrectedNumber = z.object({
 });
 export type CorrectedNumber = z.infer<typeof CorrectedNumber>;
 
-/** One place where the authors' code does something else than one would expect, or the record than it says. */
+/** One discrepancy: the authors' code does something unexpected, or the record differs from its description. */
 export const DiscrepancyEntry = z.object({
   id: z.string().regex(/^[a-z0-9-]+$/),
   title: z.string(),
@@ -30,7 +30,7 @@ export type DiscrepancyEntry = z.infer<typeof DiscrepancyEntry>;
 export const DiscrepanciesFile = z.object({ schema: z.literal(1), entries: z.array(DiscrepancyEntry) });
 export type DiscrepanciesFile = z.infer<typeof DiscrepanciesFile>;
 
-/** What a measurement adds to the description of an entry. */
+/** The measured part of an entry. */
 export type Measured = Pick<DiscrepancyEntry, 'status' | 'effect'> & {
   readonly corrected?: readonly CorrectedNumber[];
   readonly affected?: readonly string[];
@@ -38,7 +38,7 @@ export type Measured = Pick<DiscrepancyEntry, 'status' | 'effect'> & {
 
 const MAX_LISTED = 1_000;
 
-/** Joins what is known of an entry with what was measured. */
+/** Joins the description of an entry with what was measured. */
 export function entryOf(
   about: Pick<DiscrepancyEntry, 'id' | 'title' | 'what' | 'where' | 'tasks'>,
   { status, effect, corrected = [], affected = [] }: Measured,
@@ -53,7 +53,7 @@ export function entryOf(
   };
 }
 
-/** The largest difference between the two ways; 0 where there is none. */
+/** Returns the largest difference that the correction makes, or 0. */
 export function largestChange(numbers: readonly CorrectedNumber[]): number {
   return Math.max(
     0,

@@ -2,7 +2,7 @@ import { TASKS } from '../../../config/tasks.ts';
 import { counted, listed } from '../../format.ts';
 import { type DiscrepancyEntry, entryOf } from './discrepancies-file.ts';
 
-/** What the paper counts of the ROIs of a folder: `boxes` in the COCO file of all of them. */
+/** Counts of a folder according to the paper; `boxes` are those of the COCO file with most images. */
 interface PaperCount {
   readonly rois: number;
   readonly boxes?: number;
@@ -24,10 +24,10 @@ export interface CountedCoco {
 }
 
 /**
- * The numbers of ROIs and boxes in the paper against the record.
+ * Compares the numbers of ROIs and boxes in the paper with the record.
  *
  * @param rows - Rows of the overview by the folder of their images.
- * @param cocoFiles - All COCO files of a folder, by that folder: the paper counts the boxes of the one with most images.
+ * @param cocoFiles - All COCO files by folder; the paper counts the boxes of the one with most images.
  * @see arXiv 2507.16855
  */
 export function paperCountsEntry(
@@ -73,15 +73,15 @@ function countText({ what, paper, here }: { readonly what: string; readonly pape
 export interface PublishedDigest {
   readonly key: string;
   readonly published: string;
-  /** Of the file as this run has it; undefined where it was not hashed as a whole. */
+  /** Digest of the file in this run; undefined if it was not hashed as a whole. */
   readonly sha256: string | undefined;
-  /** How the file has to be packed to have the published digest; undefined where no way was found. */
+  /** How the file has to be compressed to have the published digest; undefined if no way was found. */
   readonly packed?: string | undefined;
 }
 
 /**
- * SHA-256 values that programs of others publish for files of the record, against the files of this run. Zenodo sends text
- * gzip-encoded to clients that ask for it, and a client that stores that stream as it is publishes its digest.
+ * Compares SHA-256 values that other projects publish for files of the record with the files of this run. Zenodo sends
+ * text gzip-encoded to clients that ask for it; a client that stores the encoded reply publishes the digest of that.
  */
 export function publishedDigestsEntry(files: readonly PublishedDigest[]): DiscrepancyEntry {
   const known = files.filter(({ sha256 }) => sha256 !== undefined);

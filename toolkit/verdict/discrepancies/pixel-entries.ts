@@ -2,15 +2,19 @@ import { TASKS, TISSUE_TASKS } from '../../../config/tasks.ts';
 import { counted } from '../../format.ts';
 import { type DiscrepancyEntry, entryOf } from './discrepancies-file.ts';
 
-/** A mask file of the tissue task, by what its values are. */
+/** A mask file of the tissue task, and what its values are. */
 export interface LookedMask {
   /** Relative to the data folder. */
   readonly path: string;
-  /** `negated`: every value that is not 0 is 256 minus a label. */
+  /** `negated`: every value other than 0 is 256 minus a label. */
   readonly values: 'labels' | 'negated' | 'other';
 }
 
-/** Finds out from the values of a mask whether they are labels, 0 to `labels` - 1, or these negated in a byte. */
+/**
+ * Determines whether the values of a mask are labels, 0 to `labels` - 1, or labels negated in a byte.
+ *
+ * @param counts - Pixels by value, 0 to 255.
+ */
 export function maskValues(counts: readonly number[], labels: number): LookedMask['values'] {
   const present = counts.flatMap((count, value) => (count > 0 && value !== 0 ? [value] : []));
   if (present.every((value) => value < labels)) return 'labels';
@@ -18,8 +22,8 @@ export function maskValues(counts: readonly number[], labels: number): LookedMas
 }
 
 /**
- * Masks without context that hold (256 - label) mod 256, as those of the first version of the IGNITE record do. The
- * evaluation reads the masks with context; training on the others as they are would learn other labels.
+ * Lists masks without context that hold (256 - label) mod 256, as in the first version of the IGNITE record. The
+ * evaluation reads the masks with context; training on the others without decoding them would learn wrong labels.
  */
 export function negatedMasksEntry(masks: readonly LookedMask[]): DiscrepancyEntry {
   const negated = masks.filter(({ values }) => values === 'negated').map(({ path }) => path);
@@ -41,7 +45,7 @@ export function negatedMasksEntry(masks: readonly LookedMask[]): DiscrepancyEntr
   );
 }
 
-/** Images with an alpha channel, which the networks do not see. */
+/** Lists images with an alpha channel, which the networks do not see. */
 export function alphaImagesEntry(
   images: readonly { readonly path: string; readonly hasAlpha: boolean }[],
 ): DiscrepancyEntry {
@@ -62,7 +66,7 @@ export function alphaImagesEntry(
   );
 }
 
-/** A mask file with context of the tissue task: how many pixels hold each value that is not a label. */
+/** A mask file with context of the tissue task, with the number of pixels of each value that is not a label. */
 export interface StrayMask {
   /** Relative to the data folder. */
   readonly path: string;
@@ -70,19 +74,19 @@ export interface StrayMask {
   readonly strays: ReadonlyMap<number, number>;
 }
 
-/** Values of a mask that are not labels, 0 to `labels` - 1, with their pixels. */
+/** Returns the values of a mask that are not labels, 0 to `labels` - 1, with their number of pixels. */
 export function strayValues(counts: readonly number[], labels: number): ReadonlyMap<number, number> {
   return new Map([...counts.entries()].filter(([value, count]) => value >= labels && count > 0));
 }
 
-/** The masks with context that hold values beyond the labels, in train and test, by file. */
+/** Lists the masks with context, in train and test, that hold values above the labels. */
 export function strayFilesEntry(masks: readonly StrayMask[]): DiscrepancyEntry {
   const stray = masks.filter(({ strays }) => strays.size > 0);
   const test = stray.filter(({ split }) => split === 'test').length;
   return entryOf(
     {
       id: 'stray-value-files',
-      title: 'Files of masks with values that are not a label',
+      title: 'Mask files with values that are not labels',
       what: 'Masks with context hold values above 16, such as a single 255. To train on them, leave such pixels out.',
       where: 'annotations/he/*_with_context.png',
       tasks: [...TISSUE_TASKS],

@@ -8,16 +8,16 @@ const OVERVIEW = 'data_overview.csv';
 /** Square millimetres of a pixel at 0.5 µm/px. */
 const PIXEL_MM2 = 0.0005 ** 2;
 
-/** A row of the overview and what of it is on disk. */
+/** A row of the overview, with the state of its files on disk. */
 export interface RowFiles {
   readonly row: OverviewRow;
-  /** Files that the row names, or that the code derives from it, and that are not there; relative to the data root. */
+  /** Missing files that the row names, or that the code derives from it; relative to the data folder. */
   readonly missing: readonly string[];
-  /** Size of its image in px; undefined where there is none to read. */
+  /** Size of its image in px; undefined if it cannot be read. */
   readonly size: { readonly width: number; readonly height: number } | undefined;
 }
 
-/** Rows of the overview whose files the record lacks. */
+/** Lists rows of the overview whose files are not in the record. */
 export function missingFilesEntry(rows: readonly RowFiles[]): DiscrepancyEntry {
   const without = rows.filter(({ missing }) => missing.length > 0);
   const test = without.filter(({ row }) => row.split === 'test').length;
@@ -37,7 +37,7 @@ export function missingFilesEntry(rows: readonly RowFiles[]): DiscrepancyEntry {
   );
 }
 
-/** Patients in both splits, within a task and across tasks. */
+/** Lists patients in both splits, within a task and across tasks. */
 export function sharedPatientsEntry(rows: readonly OverviewRow[]): DiscrepancyEntry {
   const patients = new Map<string, { train: Set<string>; test: Set<string> }>();
   for (const { task, split, facts } of rows) {
@@ -75,12 +75,12 @@ export function sharedPatientsEntry(rows: readonly OverviewRow[]): DiscrepancyEn
 
 /** An image file of the record. */
 export interface HashedImage {
-  /** Relative to the data root. */
+  /** Relative to the data folder. */
   readonly path: string;
   readonly sha256: string;
 }
 
-/** Images that are there twice under different names. */
+/** Lists images that occur more than once under different names. */
 export function duplicateImagesEntry(images: readonly HashedImage[], rows: readonly OverviewRow[]): DiscrepancyEntry {
   const splitOf = new Map(rows.map((row) => [stemOf(row.imagePath), row.split]));
   const byDigest = new Map<string, string[]>();
@@ -108,7 +108,7 @@ export function duplicateImagesEntry(images: readonly HashedImage[], rows: reado
   );
 }
 
-/** Sizes and areas of the overview against the images. */
+/** Compares sizes and areas in the overview with the images. */
 export function sizesEntry(rows: readonly RowFiles[]): DiscrepancyEntry {
   const affected: string[] = [];
   let compared = 0;
@@ -143,7 +143,7 @@ export function sizesEntry(rows: readonly RowFiles[]): DiscrepancyEntry {
   );
 }
 
-/** What prevents running the original code today. */
+/** Describes why the original code cannot be installed today. */
 export function installEntry(): DiscrepancyEntry {
   return entryOf(
     {
@@ -156,17 +156,17 @@ export function installEntry(): DiscrepancyEntry {
       where: "requirements and Dockerfile of the authors' code",
       tasks: [...TASKS],
     },
-    { status: 'documented', effect: 'Not measurable in a run, which does not use this software.' },
+    { status: 'documented', effect: 'Not measurable: a run does not use this software.' },
   );
 }
 
-/** Half a unit of the last decimal that is written. */
+/** Returns half a unit of the last decimal in the text. */
 function halfStep(text: string): number {
   const decimals = text.split('.')[1]?.length ?? 0;
   return 0.5 * 10 ** -decimals + 1e-9;
 }
 
-/** The ROI that a file belongs to: its name without folder, ending and the mark of its context. */
+/** Returns the ROI that a file belongs to: its name without folder, extension and `_with_context`. */
 function stemOf(path: string): string {
   return (path.split('/').at(-1) ?? path).replace(/\.[^.]*$/, '').replace(/_with_context$/, '');
 }

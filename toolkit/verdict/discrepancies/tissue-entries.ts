@@ -20,11 +20,11 @@ export interface TissueRoi {
   readonly width: number;
   /** px */
   readonly height: number;
-  /** 17 x 17, truth and ours. */
+  /** 17 x 17, ground truth and our mask. */
   readonly confusion: ConfusionMatrix;
 }
 
-/** True Background cleared as a row and kept as a column. */
+/** Describes that true Background is cleared as a row and kept as a column. */
 export function backgroundEntry(total: ConfusionMatrix): DiscrepancyEntry {
   const corrected = compared(diceScores(total, HE_LABELS), diceWithBackground(total));
   const ofTissue = corrected.filter(({ name }) => name !== HE_LABELS[BACKGROUND].name);
@@ -32,7 +32,7 @@ export function backgroundEntry(total: ConfusionMatrix): DiscrepancyEntry {
   return entryOf(
     {
       id: 'background-in-dice',
-      title: 'Background counts in Dice as a prediction, not as truth',
+      title: 'Background counts in Dice as a prediction, not as ground truth',
       what:
         'Before Dice is computed, the row of true Background is set to 0 and its column is kept: tissue predicted as ' +
         'Background is a miss, Background predicted as tissue is not a false positive, and Background itself scores 0.',
@@ -49,7 +49,7 @@ export function backgroundEntry(total: ConfusionMatrix): DiscrepancyEntry {
   );
 }
 
-/** Pixels of tissue that the network calls Unannotated. */
+/** Describes tissue pixels that are predicted as Unannotated. */
 export function unannotatedEntry(total: ConfusionMatrix): DiscrepancyEntry {
   const vanished = total
     .toRows()
@@ -60,7 +60,7 @@ export function unannotatedEntry(total: ConfusionMatrix): DiscrepancyEntry {
     {
       id: 'predicted-unannotated',
       title: 'A tissue pixel predicted as Unannotated is dropped',
-      what: 'Row and column of label 0 are both dropped, so that such a pixel is not a miss of its true class.',
+      what: 'The row and column of label 0 are both dropped, so such a pixel does not count as missed for its class.',
       where: EVALUATION,
       tasks: [...TISSUE_TASKS],
     },
@@ -74,7 +74,7 @@ export function unannotatedEntry(total: ConfusionMatrix): DiscrepancyEntry {
   );
 }
 
-/** Pixels whose true value is not a label, such as the 255 of patient69_he_roi3. */
+/** Describes pixels whose ground truth is not a label, such as the 255 of patient69_he_roi3. */
 export function strayEntry(rois: readonly TissueRoi[], scope: EvaluationScope): DiscrepancyEntry {
   const stray = rois
     .map(({ roi, width, height, confusion }) => ({ roi, pixels: width * height - confusion.total() }))
@@ -84,8 +84,8 @@ export function strayEntry(rois: readonly TissueRoi[], scope: EvaluationScope): 
   return entryOf(
     {
       id: 'stray-values',
-      title: 'Masks hold values that are not a label (the stray 255)',
-      what: 'Such pixels drop out of every count, but the figure of the ROI is cropped as if they were tissue.',
+      title: 'Masks hold values that are not labels (the stray 255)',
+      what: 'Such pixels are left out of every count, but the figure of the ROI is cropped as if they were tissue.',
       where: 'annotations/he/*_with_context.png',
       tasks: [...TISSUE_TASKS],
     },
@@ -99,7 +99,7 @@ export function strayEntry(rois: readonly TissueRoi[], scope: EvaluationScope): 
   );
 }
 
-/** The label map of the record against the names in the authors' code. */
+/** Compares the label map of the record with the names in the authors' code. */
 export function labelNameEntry(map: readonly MappedLabel[] | undefined): DiscrepancyEntry {
   const named = map ?? [];
   const other = named.filter(({ value, name }) => HE_LABELS.find((label) => label.value === value)?.name !== name);
@@ -124,7 +124,7 @@ export function labelNameEntry(map: readonly MappedLabel[] | undefined): Discrep
   );
 }
 
-/** ROIs whose tiles another rounding of .5 would move. */
+/** Returns the ROIs whose tiles would move if .5 were rounded up. */
 export function roundedRois(rois: readonly TissueRoi[], patch: readonly [height: number, width: number]): string[] {
   const moves = (length: number, side: number) => {
     const starts = tileStarts(Math.max(length, side), side);
@@ -134,15 +134,15 @@ export function roundedRois(rois: readonly TissueRoi[], patch: readonly [height:
   return rois.filter(({ width, height }) => moves(height, patch[0]) || moves(width, patch[1])).map(({ roi }) => roi);
 }
 
-/** The affected ROIs segmented again with tiles rounded half up. */
+/** Result of segmenting the affected ROIs again with tile positions rounded half up. */
 export interface RoundedAgain {
   readonly pixels: number;
   readonly differing: number;
-  /** 17 x 17 of the whole test set, the affected ROIs as segmented again. */
+  /** 17 x 17 of the whole test set, including the affected ROIs as segmented again. */
   readonly total: ConfusionMatrix;
 }
 
-/** The positions of tiles are rounded half to even. */
+/** Describes that tile positions are rounded half to even. */
 export function roundingEntry(
   rois: readonly TissueRoi[],
   patch: readonly [number, number] | undefined,
@@ -165,7 +165,7 @@ export function roundingEntry(
   const moved = `${counted(affected.length, 'ROI has', 'ROIs have')} tiles that rounding half up would move`;
   if (affected.length === 0) return entryOf(about, { status: 'no effect here', effect: `${moved}.` });
   if (again === undefined) {
-    const effect = `${moved}; \`--set discrepancies.full=true\` segments them again.`;
+    const effect = `${moved}; \`--set discrepancies.full=true\` measures the effect.`;
     return entryOf(about, { status: 'not measured', effect, affected });
   }
   const paper = diceScores(sumOfConfusions(rois.map(({ confusion }) => confusion)), HE_LABELS);

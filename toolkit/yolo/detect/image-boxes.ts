@@ -97,6 +97,6 @@ function candidatesOf(data: Float32Array, from: number, to: number): Candidates 
 
 function notBoxes(path: string): ReigniteError {
   return new ReigniteError('NPY_INVALID', `${path} does not hold the boxes of this image.`, {
-    remedy: 'Run again with `--fresh`: the image is detected again.',
+    remedy: 'Run `npx reignite clean cache`, then the same command again: it detects the cells again.',
   });
 }

@@ -55,7 +55,7 @@ export async function viewedSlides(
   }
   if (found.size === 0) {
     throw new ReigniteError('USAGE', `There are no predicted slides in ${folders.join(', ')}.`, {
-      remedy: 'Name the output folder of `npx reignite predict` for whole slides. Of images, see overlays/.',
+      remedy: 'Name the output folder of `npx reignite predict` for whole slides. For images, see overlays/.',
     });
   }
   for (const slide of found.values()) requireFiles(slide);
@@ -81,7 +81,7 @@ function twoOfOneName(name: string, one: string, other: string): ReigniteError {
 function requireFiles({ path, tissue, cells }: ViewedSlide): void {
   if (!existsSync(path)) {
     throw new ReigniteError('FILE_MISSING', `Slide not found: ${path}.`, {
-      remedy: 'Name the folder with the slides with `--slides`.',
+      remedy: 'Use `--slides` to name the folder that holds the slides.',
     });
   }
   const files = [

@@ -93,7 +93,7 @@ function refuseOtherSize({ path, tissue, cells }: ViewedSlide, { width, height }
     throw new ReigniteError(
       'PREDICTION_CONFLICT',
       `${path} is ${width} x ${height} px, but ${folder} predicts a slide of ${image.width} x ${image.height} px.`,
-      { remedy: 'Name the folder with the predicted slides with `--slides`.' },
+      { remedy: 'Use `--slides` to name the folder that holds the predicted slides.' },
     );
   }
 }

@@ -8,6 +8,30 @@ addEventListener('beforeprint', () => {
   for (const details of document.querySelectorAll('details:not(.same)')) details.open = true;
 });
 
+for (const place of document.querySelectorAll('main .wide')) {
+  let width = 0;
+  // A folded table has no width until it is opened.
+  new ResizeObserver(() => {
+    if (place.clientWidth === width) return;
+    width = place.clientWidth;
+    arrange(place.querySelector('table'), width);
+  }).observe(place);
+}
+
+/** Shows a table that is wider than its place row by row, every value with the head of its column. */
+function arrange(table, width) {
+  table.classList.remove('rows');
+  if (width === 0 || table.offsetWidth <= width) return;
+  const heads = [...table.tHead.rows[0].cells].map((head) => head.textContent);
+  for (const row of table.tBodies[0].rows) {
+    for (const cell of row.cells) {
+      cell.dataset.head = heads[cell.cellIndex];
+      if (cell.textContent === '–') cell.dataset.missing = '';
+    }
+  }
+  table.classList.add('rows');
+}
+
 /** Orders and filters a gallery as its selects say. */
 function orderGallery(bar) {
   const list = document.getElementById(bar.dataset.for);

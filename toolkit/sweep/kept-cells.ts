@@ -1,0 +1,18 @@
+import type { Box } from '../tasks/work.ts';
+import type { ImageBoxes } from '../yolo/detect/image-boxes.ts';
+import { SCRIPT_LIMITS } from '../yolo/detect/nms.ts';
+import { roundedCoordinate } from '../yolo/detect/points.ts';
+import { selectDetections } from '../yolo/detect/select-detections.ts';
+import type { ScoredCell } from './sweep-cells.ts';
+
+/** Chooses the points of an image at the lowest threshold that its boxes are kept for, with their scores. */
+export async function keptCells(boxes: ImageBoxes, iou: number, box: Box | undefined): Promise<readonly ScoredCell[]> {
+  const limits = { ...SCRIPT_LIMITS, confidence: boxes.floor, iou };
+  const { points } = await selectDetections(boxes, { ...limits, ...(box && { box }) });
+  return points.map(({ x, y, label, score }) => ({
+    x: roundedCoordinate(x),
+    y: roundedCoordinate(y),
+    class: label,
+    score,
+  }));
+}
