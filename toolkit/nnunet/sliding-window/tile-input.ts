@@ -179,7 +179,7 @@ export function fillTileInput(
   }
 }
 
-/** A hot loop: plain indices, no calls. `from` and `to` are pixels. */
+/** A hot loop: plain indices from 0, no calls, four pixels at a time. `from` and `to` are pixels. */
 function fillRow(
   rgb: Uint8Array,
   { tables, inside }: PixelValues,
@@ -191,10 +191,17 @@ function fillRow(
 ): void {
   for (let channel = 0; channel < tables.length; channel++) {
     const table = tables[channel] ?? new Float32Array();
-    let at = 3 * from + channel;
-    const start = channel * plane + to;
-    for (let j = 0; j < count; j++, at += 3) input[start + j] = table[rgb[at] ?? 0] ?? 0;
+    const bytes = rgb.subarray(3 * from + channel, 3 * (from + count));
+    const values = input.subarray(channel * plane + to, channel * plane + to + count);
+    const fours = count - (count % 4);
+    for (let j = 0, at = 0; j < fours; j += 4, at += 12) {
+      values[j] = table[bytes[at] ?? 0] ?? 0;
+      values[j + 1] = table[bytes[at + 3] ?? 0] ?? 0;
+      values[j + 2] = table[bytes[at + 6] ?? 0] ?? 0;
+      values[j + 3] = table[bytes[at + 9] ?? 0] ?? 0;
+    }
+    for (let j = fours; j < count; j++) values[j] = table[bytes[3 * j] ?? 0] ?? 0;
     if (inside === undefined) continue;
-    for (let j = 0; j < count; j++) if (inside[from + j] === 0) input[start + j] = 0;
+    for (let j = 0; j < count; j++) if (inside[from + j] === 0) values[j] = 0;
   }
 }
