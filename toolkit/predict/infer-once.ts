@@ -4,7 +4,7 @@ import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
 import { asSentence } from '../format.ts';
 import { AdapterNames, adapterNames } from '../onnx/provider/adapter.ts';
-import { EngineChoice, engineChoice } from '../onnx/session/engine-choice.ts';
+import { SumsChoice, sumsChoice } from '../onnx/session/engine-choice.ts';
 import type { RanEngine } from '../onnx/session/refuse-other-engine.ts';
 import type { OnTurn } from '../threads/inference-thread.ts';
 import type { InputImage, NetworkImage } from './input-image.ts';
@@ -14,7 +14,7 @@ import type { ImagePrediction } from './prediction.ts';
 export const InferenceFacts = z.object({
   provider: z.string(),
   ...AdapterNames.shape,
-  ...EngineChoice.shape,
+  ...SumsChoice.shape,
   seconds: z.number(),
   notes: z.array(z.string()),
 });
@@ -27,12 +27,12 @@ export function factsOf({
   notes,
   ...names
 }: AdapterNames &
-  EngineChoice & {
+  SumsChoice & {
     readonly provider: string;
     readonly seconds: number;
     readonly notes: readonly string[];
   }): InferenceFacts {
-  return { provider, ...adapterNames(names), ...engineChoice(names), seconds, notes: [...notes] };
+  return { provider, ...adapterNames(names), ...sumsChoice(names), seconds, notes: [...notes] };
 }
 
 export function readFacts({ facts }: CacheEntry): InferenceFacts {
@@ -126,6 +126,7 @@ export function describeInferred(
   | 'driver'
   | 'engine'
   | 'precision'
+  | 'batchSize'
   | 'seconds'
   | 'notes'
 > &
@@ -140,7 +141,7 @@ export function describeInferred(
     key: entry.key,
     provider: facts.provider,
     ...adapterNames(facts),
-    ...engineChoice(facts),
+    ...sumsChoice(facts),
     seconds: isCached ? 0 : facts.seconds,
     notes: [...new Set([...cautions, ...notes, ...input.notes, ...facts.notes.map(asSentence), ...seen.notes])],
   };

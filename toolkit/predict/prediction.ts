@@ -88,6 +88,8 @@ export interface ImagePrediction {
   readonly engine?: 'fast';
   /** Of the fast engine: what its networks multiplied in. */
   readonly precision?: Precision;
+  /** Of the fast engine on a GPU: tiles at once as configured, 0 by its memory. */
+  readonly batchSize?: number;
   readonly seconds: number;
   /** What a reader of the numbers should know, one sentence each. */
   readonly notes: readonly string[];

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { counted } from '../../format.ts';
 
 /** How sums are made: `exact` in the order of nnU-Net, `fast` in the order that costs least. */
 export const ENGINES = ['exact', 'fast'] as const;
@@ -32,9 +33,19 @@ export function precisionOn(provider: string, wanted: Precision | 'auto' = 'auto
   return provider === 'cuda' ? 'float16' : 'float32';
 }
 
-/** The two and nothing else of what may hold more, to be spread into documents. */
-export function engineChoice({ engine, precision }: EngineChoice): EngineChoice {
-  return { ...(engine !== undefined && { engine }), ...(precision !== undefined && { precision }) };
+/** These and nothing else of what may hold more, to be spread into documents. */
+export function sumsChoice({ engine, precision, batchSize }: SumsChoice): SumsChoice {
+  return {
+    ...(engine !== undefined && { engine }),
+    ...(precision !== undefined && { precision }),
+    ...(batchSize !== undefined && { batchSize }),
+  };
+}
+
+/** The size of the batch in a phrase, such as `4 tiles at once`; undefined where it plays no part. */
+export function batchText(batchSize: number | undefined): string | undefined {
+  if (batchSize === undefined) return undefined;
+  return batchSize === 0 ? 'as many tiles at once as its memory allows' : `${counted(batchSize, 'tile')} at once`;
 }
 
 /** What a partial result is named by: for the exact engine as it was before there was another. */
