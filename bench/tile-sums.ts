@@ -4,7 +4,8 @@
  *
  *     tsx bench/tile-sums.ts [--other CHECKOUT] [--size 3328x2560] [--engine exact|fast] [--pairs 3]
  *
- * Prints medians of processor time and their ratio, and fails where the files of the two differ.
+ * Prints medians of processor time and their ratio, and fails where the files of the two differ; without another checkout,
+ * the peak memory of the process.
  */
 import { existsSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -17,7 +18,7 @@ import { RGB_SOFTMAX } from '../toolkit/nnunet/model-method.ts';
 import type { FoldNetworks } from '../toolkit/nnunet/networks/open-networks.ts';
 import { exactPass, type PassOver, segmentWith } from '../toolkit/nnunet/sliding-window/segment-roi.ts';
 import { type Contender, paired, report } from './paired.ts';
-import { parseSize, prepareImage, WORK_FOLDER } from './segment-roi-setup.ts';
+import { parseSize, peakMemory, prepareImage, WORK_FOLDER } from './segment-roi-setup.ts';
 
 const { values } = parseArgs({
   options: {
@@ -88,3 +89,4 @@ const outputs = ['.png', '.margin.png'];
 for (const end of existsSync(join(WORK_FOLDER, 'sums-other.png')) && others.length > 0 ? outputs : []) {
   if (!(await areSame((name) => join(WORK_FOLDER, `sums-${name}${end}`)))) throw new Error(`${end} differs`);
 }
+if (others.length === 0) console.log(`peak memory: ${(peakMemory() / 1e9).toFixed(3)} GB`);

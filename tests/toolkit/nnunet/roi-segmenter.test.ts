@@ -221,8 +221,12 @@ describe('a killed process', () => {
     for (const child of children) child.kill('SIGKILL');
   });
 
-  it('leaves what the next one resumes from, to the same bytes', async () => {
-    const job = await tinyJob('a', 300, 200, 32);
+  it.each([
+    ['exact', {}],
+    ['fast', { engine: 'fast' }],
+    ['fast, with its sums in the graph', { engine: 'fast', sums: 'device', batchSize: 2 }],
+  ] as const)('leaves what the next one resumes from, to the same bytes: %s', async (_name, how) => {
+    const job = { ...(await tinyJob('a', 300, 200, 32)), ...how };
     const whole = { ...job, ...jobIn(scratch, 'whole', job.image) };
     await segmenter.segment(whole);
     const { rgb: _, ...plain } = job;
