@@ -71,20 +71,34 @@ export async function outputWritten(): Promise<void> {
 type Screen = { readonly isTTY?: boolean; readonly columns?: number };
 
 /**
- * Breaks lines between words where they are wider than the terminal; further lines are indented as the first one is.
- * Elsewhere, such as in a file or a pipe, text stays as it is. Longer words than a line, such as paths, stay whole.
+ * Breaks lines between words where they are wider than the terminal, never between a number and its unit; further lines
+ * are indented as the first one is. Elsewhere, such as in a file or a pipe, text stays as it is. Longer words than a line, such as paths, stay whole.
  */
 export function fitted(text: string, { isTTY, columns = 0 }: Screen): string {
   if (!isTTY || columns === 0) return text;
   return text
     .split('\n')
     .map((line) => {
-      const indent = line.slice(0, line.length - line.trimStart().length);
-      if (indent.length >= columns / 2) return line;
-      const rows = wrapAnsi(line.trimStart(), columns - indent.length, { hard: false }).split('\n');
-      return rows.map((row) => indent + row).join('\n');
+      const words = line.trimStart();
+      const wanted = line.length - words.length;
+      const indent = ' '.repeat(line.length > columns && wanted >= columns / 2 ? SMALL_INDENT : wanted);
+      const rows = wrapAnsi(words.replaceAll(BEFORE_UNIT, KEPT_SPACE), columns - indent.length, { hard: false });
+      return rows.replaceAll(KEPT_SPACE, ' ').replaceAll(/^/gm, indent);
     })
     .join('\n');
+}
+
+/** Of a line that is too wide and would begin in the middle of the terminal. */
+const SMALL_INDENT = 6;
+
+/** A short number stays with its unit. */
+const BEFORE_UNIT = /(?<=(?<![^\s(])[\d.,]{1,6}) (?=(?:%|px|s|min|h|[kMGT]?B)(?![\p{L}\d]))/gu;
+const KEPT_SPACE = '\u00a0';
+
+/** Width of the terminal that results go to; undefined where they go elsewhere. */
+export function resultColumns(): number | undefined {
+  const { isTTY, columns } = process.stdout;
+  return isTTY && columns > 0 ? columns : undefined;
 }
 
 /** Prints a result for a person on stdout. */

@@ -18,7 +18,7 @@ import type { Side } from '../../toolkit/compare/side.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { endWhenInterrupted } from '../interruption.ts';
-import { EXIT, printable, printResult, printStep } from '../output.ts';
+import { EXIT, printable, printResult, printStep, resultColumns } from '../output.ts';
 import { foldersOf } from './report.ts';
 import { scoreLines, scoreText } from './score-lines.ts';
 import { usualData } from './usual-data.ts';
@@ -44,7 +44,7 @@ function taskLines(compared: ComparedTask): string[] {
     '',
     `${TASK_TITLES[task]}: ${verdict}`,
     `  ${reason}`,
-    ...scoreLines(scores?.scores ?? [], process.stdout.isTTY ? process.stdout.columns : undefined),
+    ...scoreLines(scores?.scores ?? [], resultColumns()),
     ...(worst.length === 0
       ? []
       : [

@@ -9,7 +9,7 @@ import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { counted, listed } from '../../toolkit/format.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { NAME_DATA, type RunSweep, sweepRun } from '../../toolkit/sweep/swept-run.ts';
-import { EXIT, printable, printResult, printStep } from '../output.ts';
+import { EXIT, printable, printResult, printStep, resultColumns } from '../output.ts';
 import { foldersOf } from './report.ts';
 import { usualData } from './usual-data.ts';
 
@@ -147,11 +147,7 @@ export async function sweepCommand(
     },
     step,
   );
-  printResult(
-    json
-      ? JSON.stringify(swept, null, 1)
-      : printable(sweepLines(swept, process.stdout.isTTY ? process.stdout.columns : undefined).join('\n')),
-  );
+  printResult(json ? JSON.stringify(swept, null, 1) : printable(sweepLines(swept, resultColumns()).join('\n')));
   if (out !== undefined) await writeSweep(swept, resolve(out));
   return EXIT.done;
 }

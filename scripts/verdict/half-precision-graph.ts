@@ -1,5 +1,5 @@
 import { roundHalfEven } from '../../toolkit/numpy/round.ts';
-import type { GraphNode, GraphTensor, OnnxGraph } from '../../toolkit/onnx/graph/graph.ts';
+import { type GraphNode, type GraphTensor, int, type OnnxGraph } from '../../toolkit/onnx/graph/graph.ts';
 
 /** Numbers of TensorProto.DataType in onnx.proto. */
 const [FLOAT, FLOAT16] = [1, 10];
@@ -40,7 +40,7 @@ function casts(from: string, to: string): readonly GraphNode[] {
 }
 
 function cast(name: string, from: string, to: string, type: number): GraphNode {
-  return { name, operator: 'Cast', inputs: [from], outputs: [to], attributes: [{ name: 'to', value: { int: type } }] };
+  return { name, operator: 'Cast', inputs: [from], outputs: [to], attributes: [{ name: 'to', value: int(type) }] };
 }
 
 function roundedTensor(tensor: GraphTensor, jitter: number, random: () => number): GraphTensor {

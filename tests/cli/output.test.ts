@@ -10,6 +10,13 @@ it('breaks lines between words, and indents what follows as the first line is', 
   );
 });
 
+it('keeps a number with its unit, and moves a line that begins in the middle of the terminal to the left', () => {
+  expect(fitted('most differ (1.7 %), 12 px apart', screen(17))).toBe('most differ\n(1.7 %), 12 px\napart');
+  const remedy = `${' '.repeat(25)}Install the driver of the GPU.`;
+  expect(fitted(remedy, screen(40))).toBe(`${' '.repeat(6)}Install the driver of the GPU.`);
+  expect(fitted(remedy, screen(60))).toBe(remedy);
+});
+
 it('leaves text that goes elsewhere, and words longer than a line, as they are', () => {
   const path = '/a/very/long/path/that/is/longer/than/a/line';
   expect(fitted(`see ${path}`, screen(20))).toBe(`see\n${path}`);

@@ -7,9 +7,9 @@ import { writeFileAtomic } from '../files/atomic-write.ts';
 import { averagePrecision, type ScoredBox, type TrueBox } from '../metrics/average-precision.ts';
 import { readCandidatesFile } from '../yolo/detect/candidates-file.ts';
 
-/** COCO's limit of boxes of a class in an image. */
+/** COCO's limit of boxes per class and image. */
 const COCO_LIMIT = 100;
-/** Below such a score, boxes that are missing hardly change an average precision. */
+/** Missing boxes with a detection score below this hardly change average precision. */
 const LOW_SCORE = 0.01;
 
 const Side = z.number();
@@ -34,9 +34,9 @@ export interface BoxesInput {
   readonly truth: string;
   /** `candidates/` of a prediction, or results as COCO JSON. */
   readonly predictions: string;
-  /** Gets metrics/boxes.json. */
+  /** Folder in which metrics/boxes.json is written. */
   readonly out: string;
-  /** Best boxes of a class in an image that count. Default: 100, as in COCO. */
+  /** Number of best boxes that count per class and image. Default: 100, as in COCO. */
   readonly limit?: number;
 }
 
@@ -54,17 +54,17 @@ export interface EvaluatedBoxes {
     }[];
   };
   readonly images: number;
-  /** What the numbers leave out, one sentence each. */
+  /** What the scores leave out, one sentence each. */
   readonly remarks: readonly string[];
 }
 
 /**
- * Scores boxes by the average precision of COCO, mAP50 and mAP50-95, and writes `metrics/boxes.json`.
+ * Scores boxes by COCO average precision, mAP50 and mAP50-95, and writes `metrics/boxes.json`.
  *
- * Classes are matched by name, images by the name of their file without its ending.
+ * Classes are matched by name, images by file name without extension.
  *
- * @throws ReigniteError FILE_MISSING also for a folder without a prediction of any annotated image; ANNOTATIONS_INVALID, POINTS_INVALID naming the file at fault; NOT_WRITABLE,
- *   NO_SPACE.
+ * @throws ReigniteError FILE_MISSING, also for a folder without a prediction of any annotated image;
+ *   ANNOTATIONS_INVALID, POINTS_INVALID naming the faulty file; NOT_WRITABLE, NO_SPACE.
  */
 export async function evaluateBoxes({
   truth: path,
@@ -125,7 +125,7 @@ async function fromResults(labels: ReadonlyMap<number, number>, path: string): P
   };
 }
 
-/** The boxes of a prediction that are cells. */
+/** Reads the boxes of a prediction that became points. */
 async function fromCandidates({ images, categories }: Truth, folder: string): Promise<ReadBoxes> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.json'));
   const byName = new Map(categories.map(({ name }, label) => [name, label]));

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
+import type { Sharp } from 'sharp';
 import { ReigniteError } from '../errors.ts';
-import type { ImageHeader, Obstacle } from './image-header.ts';
+import { areAsStored, type ImageHeader, type Obstacle } from './image-header.ts';
 import { readJpegHeader } from './jpeg-header.ts';
 import { openImage, readRaw, unreadable } from './open-image.ts';
 import { readPngHeader } from './png-header.ts';
@@ -11,23 +12,23 @@ import { readTiffHeader } from './tiff-header.ts';
 export interface DecodedImage {
   readonly width: number;
   readonly height: number;
-  /** height x width x 3 uint8, row by row. */
+  /** height x width x 3 uint8, row by row; from `decodeChannels`, height x width x channels. */
   readonly data: Uint8Array;
-  /** Of 16-bit samples, before they were reduced to 8 bits. */
+  /** Statistics of 16-bit samples before they were reduced to 8 bits. */
   readonly deep?: DeepSamples;
 }
 
-/** What the 16-bit samples of an image were. */
+/** Statistics of the 16-bit samples of an image. */
 export interface DeepSamples {
-  /** The largest, 0..65535. */
+  /** The largest value, 0..65535. */
   readonly largest: number;
-  /** Fraction above the value of white, 0 to 1. */
+  /** Share of values above the value of white, 0 to 1. */
   readonly above: number;
 }
 
 /**
- * An image whose pixels are understood: PNG, JPEG or TIFF of 8- or 16-bit unsigned grey, RGB or palette. There is no
- * other way to the pixels of an image that a network sees, so whatever is refused is refused everywhere.
+ * A supported image: PNG, JPEG or TIFF with 8- or 16-bit unsigned grey, RGB or palette pixels. All images that a network
+ * sees are decoded by this class, so whatever it refuses is refused everywhere.
  */
 export class AcceptedImage {
   readonly path: string;
@@ -41,13 +42,17 @@ export class AcceptedImage {
   /**
    * Reads the header of an image.
    *
-   * @throws ReigniteError FILE_MISSING, or IMAGE_UNREADABLE with the reason and what to do about it.
+   * @param channels - Number of channels to read. Two or four are read as they are stored. Default: RGB.
+   * @throws ReigniteError FILE_MISSING, or IMAGE_UNREADABLE with the reason and a remedy, also if two or four channels are
+   *   requested and the image has another number.
    */
-  static async open(path: string): Promise<AcceptedImage> {
+  static async open(path: string, channels = 3): Promise<AcceptedImage> {
     const read = await readHeader(path);
     if (read === undefined) throw await otherFormat(path);
     if ('obstacle' in read) throw refusal(path, read.obstacle);
-    const { width, height } = read.header;
+    const { width, height, onlyChannels } = read.header;
+    if (areAsStored(channels)) requireChannels(path, read.header, channels);
+    else if (onlyChannels !== undefined) throw refusal(path, onlyChannels);
     if (width < 1 || height < 1) throw unreadable(path, `it is ${width} x ${height} px`);
     return new AcceptedImage(path, read.header);
   }
@@ -61,13 +66,45 @@ export class AcceptedImage {
   }
 
   /**
-   * Decodes the image to RGB in its stored rows and columns. Colour profiles, gamma and orientation change nothing;
-   * alpha is dropped, never blended; grey and palettes are expanded.
+   * Decodes the image to RGB in its stored rows and columns. Ignores colour profiles, gamma and orientation. Alpha is
+   * dropped, not blended; grey and palettes are expanded. If the image is neither grey nor RGB, its first channel is used
+   * as grey, or its first three as RGB.
    *
-   * @param white - Value of 16-bit samples that becomes 255; larger ones do too. Default: the high byte is taken.
-   * @throws ReigniteError IMAGE_UNREADABLE when the pixels are damaged.
+   * @param white - Value of 16-bit samples from which on they become 255. Default: the high byte is used.
+   * @throws ReigniteError IMAGE_UNREADABLE if the pixels are damaged.
    */
   async decode(white?: number): Promise<DecodedImage> {
+    const { header } = this;
+    if (header.onlyChannels !== undefined) {
+      const { data, ...image } = await this.decodeChannels(white);
+      return { ...image, data: firstAsRgb(data, header.channels) };
+    }
+    const opaque = (pipeline: Sharp) => pipeline.removeAlpha().toColourspace(spaceOf(header));
+    const { bytes, channels, deep } = await this.#bytes(opaque, white);
+    if (channels !== 1 && channels !== 3) throw this.#unexpected(channels);
+    const { width, height } = header;
+    return { width, height, data: asRgb(bytes, channels), ...(deep && { deep }) };
+  }
+
+  /**
+   * Decodes every channel as it is stored, alpha included: height x width x channels uint8, row by row.
+   *
+   * @param white - As for `decode`.
+   * @throws ReigniteError IMAGE_UNREADABLE if the pixels are damaged.
+   */
+  async decodeChannels(white?: number): Promise<DecodedImage> {
+    const { width, height, channels, bits } = this.header;
+    const all = (pipeline: Sharp) => pipeline.toColourspace(bits === 16 ? 'rgb16' : 'srgb');
+    const { bytes, channels: decoded, deep } = await this.#bytes(all, white);
+    // The image library repeats grey as red, green and blue, followed by the other channels.
+    const repeated = this.header.colours === 'grey' ? 2 : 0;
+    if (decoded !== channels + repeated) throw this.#unexpected(decoded);
+    const data = repeated === 0 ? bytes : withoutRepeated(bytes, decoded, repeated);
+    return { width, height, data, ...(deep && { deep }) };
+  }
+
+  /** Runs a pipeline and returns its samples, interleaved and reduced to 8 bits. */
+  async #bytes(prepare: (pipeline: Sharp) => Sharp, white: number | undefined): Promise<DecodedBytes> {
     const { path, header } = this;
     const { width, height } = header;
     const is16Bit = header.bits === 16;
@@ -78,16 +115,52 @@ export class AcceptedImage {
         `its header says ${width} x ${height} px, its content ${opened.width} x ${opened.height} px`,
       );
     }
-    const opaque = pipeline.removeAlpha().toColourspace(spaceOf(header));
-    const { data, channels } = await readRaw(path, opaque.raw({ depth: is16Bit ? 'ushort' : 'uchar' }));
+    const { data, channels } = await readRaw(path, prepare(pipeline).raw({ depth: is16Bit ? 'ushort' : 'uchar' }));
     const samples = width * height * channels;
-    if ((channels !== 1 && channels !== 3) || data.length !== samples * (is16Bit ? 2 : 1)) {
-      throw unreadable(path, `it has ${channels} bands of ${data.length} bytes after decoding`);
-    }
-    if (!is16Bit) return { width, height, data: asRgb(data, channels) };
-    const { bytes, deep } = toBytes(new Uint16Array(aligned(data), 0, samples), white);
-    return { width, height, data: asRgb(bytes, channels), deep };
+    if (data.length !== samples * (is16Bit ? 2 : 1)) throw this.#unexpected(channels);
+    if (!is16Bit) return { bytes: data, channels };
+    return { ...toBytes(new Uint16Array(aligned(data), 0, samples), white), channels };
   }
+
+  #unexpected(channels: number): ReigniteError {
+    return unreadable(this.path, `it has ${channels} bands after decoding, not those of its header`);
+  }
+}
+
+/** Removes the `repeated` channels after the first one of every pixel. */
+function withoutRepeated(bytes: Uint8Array, channels: number, repeated: number): Uint8Array {
+  const kept = new Uint8Array((bytes.length / channels) * (channels - repeated));
+  for (let from = 0, to = 0; from < bytes.length; from += channels, to += channels - repeated) {
+    kept[to] = bytes[from] ?? 0;
+    kept.set(bytes.subarray(from + 1 + repeated, from + channels), to + 1);
+  }
+  return kept;
+}
+
+interface DecodedBytes {
+  readonly bytes: Uint8Array;
+  readonly channels: number;
+  readonly deep?: DeepSamples;
+}
+
+function requireChannels(path: string, { channels, colours, extra }: ImageHeader, wanted: number): void {
+  if (channels === wanted) return;
+  const stored = colours === 'grey' && channels > 2 ? '' : ` (${colours}${extra === 'none' ? '' : ` and ${extra}`})`;
+  const has = channels === 1 ? '1 channel' : `${channels} channels`;
+  throw new ReigniteError('IMAGE_UNREADABLE', `${path} has ${has}${stored}, but the model needs ${wanted}.`, {
+    remedy:
+      `Give the ${wanted} channels of the training, in their order, in one image: ${wanted === 2 ? 'a grey' : 'an RGB'} PNG ` +
+      `whose alpha is the last channel, or a TIFF with ${wanted} samples per pixel.`,
+  });
+}
+
+/** Returns the first channel as grey, or with three or more channels the first three as RGB. */
+function firstAsRgb(data: Uint8Array, channels: number): Uint8Array {
+  const rgb = new Uint8Array((data.length / channels) * 3);
+  for (let from = 0, to = 0; from < data.length; from += channels, to += 3) {
+    for (let colour = 0; colour < 3; colour++) rgb[to + colour] = data[from + (channels < 3 ? 0 : colour)] ?? 0;
+  }
+  return rgb;
 }
 
 async function readHeader(path: string) {
@@ -119,7 +192,7 @@ function refusal(path: string, { reason, remedy }: Obstacle): ReigniteError {
   });
 }
 
-/** Names the format where the image library knows it. */
+/** Creates the error for an unsupported format, naming the format if the image library knows it. */
 async function otherFormat(path: string): Promise<ReigniteError> {
   const { header } = await openImage(path);
   return new ReigniteError('IMAGE_UNREADABLE', `The image ${path} has the format ${header.format}.`, {
@@ -132,7 +205,7 @@ function spaceOf({ colours, bits }: ImageHeader): string {
   return colours === 'grey' ? 'b-w' : 'srgb';
 }
 
-/** Samples as bytes: their high byte, or scaled so that `white` becomes 255. */
+/** Converts samples to bytes: their high byte, or scaled so that `white` becomes 255. */
 function toBytes(samples: Uint16Array, white: number | undefined): { bytes: Uint8Array; deep: DeepSamples } {
   const scale = Uint8Array.from({ length: 65_536 }, (_, value) =>
     white === undefined ? value >> 8 : Math.min(255, Math.round((value * 255) / white)),
@@ -149,7 +222,7 @@ function toBytes(samples: Uint16Array, white: number | undefined): { bytes: Uint
   return { bytes, deep: { largest, above: samples.length === 0 ? 0 : above / samples.length } };
 }
 
-/** A buffer of its own where the bytes do not start on an even address. */
+/** Returns the underlying buffer. Copies the bytes if they do not start at its beginning, so that they are aligned. */
 function aligned(data: Buffer): ArrayBufferLike {
   return data.byteOffset === 0 ? data.buffer : Uint8Array.from(data).buffer;
 }

@@ -1,18 +1,20 @@
 import type { DeepSamples } from './accepted-image.ts';
-import type { ImageHeader, PageSize } from './image-header.ts';
+import { areAsStored, type ImageHeader, type PageSize } from './image-header.ts';
 
 /**
- * What decoding changes in the values of a file, one phrase each.
+ * Lists what decoding changes in the stored values, one phrase each.
  *
- * @param white - Value of 16-bit samples that becomes 255, where it was chosen.
+ * @param white - Value of 16-bit samples that becomes 255, if set.
+ * @param channels - Number of channels that are read: 3, or all channels of the file.
  */
-export function conversionsOf(header: ImageHeader, white?: number): readonly string[] {
+export function conversionsOf(header: ImageHeader, white?: number, channels = 3): readonly string[] {
   const { extra, colours, bits, isInverted, hasProfile } = header;
   const notes: string[] = [];
-  if (extra === 'alpha') notes.push('alpha channel dropped');
-  if (extra === 'unspecified channel') notes.push('channel without a stated meaning dropped');
+  const isWhole = areAsStored(channels) && channels === header.channels;
+  if (extra === 'alpha' && !isWhole) notes.push('alpha channel dropped');
+  if (extra === 'unspecified channel' && !isWhole) notes.push('channel without a stated meaning dropped');
   if (colours === 'palette') notes.push('palette expanded to RGB');
-  if (colours === 'grey') notes.push('grey expanded to RGB');
+  if (colours === 'grey' && !isWhole) notes.push('grey expanded to RGB');
   if (isInverted) notes.push('values inverted, since the file stores white as 0');
   if (bits === 16) {
     notes.push(
@@ -34,7 +36,7 @@ const TURNS: Readonly<Record<number, string>> = {
 };
 const MAX_PAGES_NAMED = 8;
 
-/** What a person should know of how a file is read, one sentence each: orientation, pages, few bits. */
+/** Lists what users should know about how a file is read, one sentence each: orientation, pages, few bits. */
 export function remarksOn({ orientation, pages, bits, colours, format }: ImageHeader): readonly string[] {
   const notes: string[] = [];
   const turn = TURNS[orientation];
@@ -64,10 +66,10 @@ function sizeText({ width, height, isLevel }: PageSize): string {
   return `${width} x ${height}${isLevel ? ' (a smaller level)' : ''}`;
 }
 
-/** Bits that cameras have, and the largest value of each. */
+/** Usual bit depths of cameras. */
 const DEPTHS = [8, 12, 14] as const;
 
-/** What the values of 16-bit samples say, one sentence each. */
+/** Warns if the range of 16-bit samples does not fit the value of white, one sentence each. */
 export function depthRemarks({ largest, above }: DeepSamples, white?: number): readonly string[] {
   if (white !== undefined) {
     const notes =

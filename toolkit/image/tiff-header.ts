@@ -1,4 +1,4 @@
-import { type ImageHeader, type PageSize, REMEDIES, type ReadHeader, refused } from './image-header.ts';
+import { type ImageHeader, type Obstacle, type PageSize, REMEDIES, type ReadHeader, refused } from './image-header.ts';
 import { type ByteSource, readTiffDirectories, type TiffDirectory } from './tiff-directory.ts';
 
 const TAG = {
@@ -46,7 +46,7 @@ const COMPRESSIONS: Readonly<Record<number, string>> = {
 const NO_COMPRESSION = 1;
 const SEPARATE = 2;
 const JPEG = 7;
-/** None, LZW, JPEG, deflate (two numbers), PackBits. */
+/** None, LZW, JPEG, deflate (two values), PackBits. */
 const READABLE: ReadonlySet<number> = new Set([NO_COMPRESSION, 5, JPEG, 8, 32946, 32773]);
 
 const PHOTOMETRIC = { whiteIsZero: 0, blackIsZero: 1, rgb: 2, palette: 3, yCbCr: 6 } as const;
@@ -74,9 +74,9 @@ const ALPHA = 2;
 const PREDICTORS: ReadonlySet<number> = new Set([1, 2]);
 
 /**
- * Reads the header of a TIFF: of its first page, and the sizes of all.
+ * Reads the header of the first page of a TIFF, and the sizes of all pages.
  *
- * @returns Undefined for what does not start as a TIFF.
+ * @returns Undefined if the file does not start like a TIFF.
  */
 export async function readTiffHeader(source: ByteSource): Promise<ReadHeader | undefined> {
   const pages = await readTiffDirectories(source, TAGS);
@@ -128,14 +128,15 @@ function colourObstacle(page: TiffDirectory): ReadHeader | undefined {
   if (other !== undefined) return refused(`its colours are ${other}`, REMEDIES.colours);
   const samples = one(page, TAG.samples, 1);
   const extra = page.get(TAG.extraSamples) ?? [];
-  // The image library divides the colours by it, which cannot be undone.
+  // The image library divides the colours by a premultiplied alpha, which cannot be undone.
   if (extra.includes(PREMULTIPLIED)) return refused('its colours are multiplied with its alpha', REMEDIES.alpha);
   const isJpeg = one(page, TAG.compression, NO_COMPRESSION) === JPEG;
   switch (photometric) {
     case PHOTOMETRIC.whiteIsZero:
     case PHOTOMETRIC.blackIsZero:
       if (samples === 1 || (samples === 2 && extra[0] === ALPHA)) return undefined;
-      return refused(`it has ${samples} bands of grey values, not grey or RGB`, REMEDIES.bands);
+      if (photometric === PHOTOMETRIC.blackIsZero && (samples === 2 || samples === 4)) return undefined;
+      return { obstacle: notGreyOrRgb(samples) };
     case PHOTOMETRIC.rgb:
       if (samples === 3 || (samples === 4 && extra.length <= 1)) return undefined;
       return refused(`it has ${samples} bands, not RGB with at most one more`, REMEDIES.bands);
@@ -150,16 +151,27 @@ function colourObstacle(page: TiffDirectory): ReadHeader | undefined {
   }
 }
 
+function notGreyOrRgb(samples: number): Obstacle {
+  return { reason: `it has ${samples} bands of grey values, not grey or RGB`, remedy: REMEDIES.bands };
+}
+
 function headerOf(page: TiffDirectory, pages: readonly TiffDirectory[]): ImageHeader {
   const photometric = one(page, TAG.photometric, PHOTOMETRIC.blackIsZero);
   const isColour = photometric === PHOTOMETRIC.rgb || photometric === PHOTOMETRIC.yCbCr;
+  const isPalette = photometric === PHOTOMETRIC.palette;
+  const samples = one(page, TAG.samples, 1);
+  const extra = extraOf(samples - (isColour ? 3 : 1), page.get(TAG.extraSamples)?.[0]);
+  // Several grey bands can only be read by a model with that number of channels.
+  const isOnlyChannels = !isColour && samples > 1 && !(samples === 2 && extra === 'alpha');
   return {
     format: 'TIFF',
     width: one(page, TAG.width, 0),
     height: one(page, TAG.height, 0),
-    colours: photometric === PHOTOMETRIC.palette ? 'palette' : isColour ? 'RGB' : 'grey',
+    colours: isPalette ? 'palette' : isColour ? 'RGB' : 'grey',
     bits: one(page, TAG.bits, 1),
-    extra: extraOf(one(page, TAG.samples, 1) - (isColour ? 3 : 1), page.get(TAG.extraSamples)?.[0]),
+    extra,
+    channels: isPalette ? 3 : samples,
+    ...(isOnlyChannels && { onlyChannels: notGreyOrRgb(samples) }),
     isInverted: photometric === PHOTOMETRIC.whiteIsZero,
     hasProfile: page.has(TAG.profile),
     orientation: one(page, TAG.orientation, 1),

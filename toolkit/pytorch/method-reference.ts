@@ -1,20 +1,23 @@
 import type { PickleContext } from './pickle/pickle-context.ts';
 import { isPickleObject, type PickleValue } from './pickle/value.ts';
 
-/** Classes whose method a network may hold by name: the segmentation head of YOLOv5 keeps `Detect.forward`. */
+/** Classes with a method that a network may refer to by name: the segmentation head of YOLOv5 stores `Detect.forward`. */
 const HOLDERS: ReadonlySet<string> = new Set(['models.yolo Detect', 'yolov5.models.yolo Detect']);
 const METHOD = 'forward';
-/** Opcodes allowed between `getattr` and its call: PUT, BINPUT, LONG_BINPUT, GLOBAL, BINUNICODE, BINGET, LONG_BINGET, TUPLE2, REDUCE. */
+/**
+ * Opcodes allowed between `getattr` and its call: PUT, BINPUT, LONG_BINPUT, GLOBAL, BINUNICODE, BINGET, LONG_BINGET,
+ * TUPLE2, REDUCE.
+ */
 const BETWEEN: ReadonlySet<string> = new Set(['p', 'q', 'r', 'c', 'X', 'h', 'j', '\x86', 'R']);
 
-/** Whether a name is Python's `getattr`, which old pickles name methods with and harmful ones reach anything with. */
+/** Returns whether a name is Python's `getattr`. Old pickles name methods with it, and malicious ones can reach anything. */
 export function isGetattr(module: string, name: string): boolean {
   return (module === '__builtin__' || module === 'builtins') && name === 'getattr';
 }
 
 /**
- * Watches every use of `getattr` in a pickle. Harmless is only the one call that names a known method of a known class,
- * written as Python writes it, with nothing in between; whatever else happens to it is reported as dangerous.
+ * Tracks every use of `getattr` in a pickle. Only one is harmless: the call that names a known method of a known class,
+ * written as Python writes it, with nothing in between. Any other use is reported as dangerous.
  */
 export class MethodReferences {
   readonly #context: PickleContext;
@@ -24,18 +27,18 @@ export class MethodReferences {
     this.#context = context;
   }
 
-  /** `getattr` is on the stack. */
+  /** Records that `getattr` is on the stack. */
   begin(module: string, position: number): void {
     this.fail();
     this.#pending = { module, position };
   }
 
-  /** An opcode is about to be carried out. */
+  /** Checks an opcode before it is executed. */
   before(opcode: string): void {
     if (this.#pending !== undefined && !BETWEEN.has(opcode)) this.fail();
   }
 
-  /** A call is about to be described. */
+  /** Checks a call before it is recorded. */
   call(callable: PickleValue, args: readonly PickleValue[]): void {
     if (this.#pending === undefined) return;
     const [holder, method, ...rest] = args;
@@ -57,7 +60,7 @@ export class MethodReferences {
     this.#context.recordGlobal(module, 'getattr', position, 'inert');
   }
 
-  /** The pickle breaks off, or does something else with it. */
+  /** Reports a pending `getattr` as dangerous, because the pickle ends early or uses it for anything else. */
   fail(): void {
     const pending = this.#pending;
     this.#pending = undefined;

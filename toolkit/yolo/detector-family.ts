@@ -2,7 +2,7 @@ import { ReigniteError } from '../errors.ts';
 import { asItems, asString, dictGet, dictHas, locate } from '../pytorch/pickle/access.ts';
 import { isPickleObject, nameOfCallable, type PickleValue } from '../pytorch/pickle/value.ts';
 
-/** Names of classes that are shown. */
+/** Number of class names that are shown. */
 const FEW = 5;
 const PACKAGES = [
   [/^(yolov5\.)?models\.yolo\./, 'YOLOv5'],
@@ -10,9 +10,9 @@ const PACKAGES = [
 ] as const;
 
 /**
- * Says what a checkpoint of YOLOv5 or Ultralytics is: the class of its network and the classes of its objects.
+ * Describes a checkpoint of YOLOv5 or Ultralytics: the class of its network and its object classes.
  *
- * @returns Undefined where it is none.
+ * @returns Undefined for any other checkpoint.
  */
 export function detectorFamily(root: PickleValue, file: string): string | undefined {
   try {

@@ -52,8 +52,8 @@ export async function cudaFinding(): Promise<Finding> {
 
 /** A finding as a person reads it. */
 export function lineOf({ status, name, detail, remedy }: Finding): string {
-  const line = `${status.padEnd(5)} ${name.padEnd(18)} ${detail}`;
-  return remedy === undefined ? line : `${line}\n${' '.repeat(25)}${remedy}`;
+  const line = `${status.padEnd(5)} ${name.padEnd(19)} ${detail}`;
+  return remedy === undefined ? line : `${line}\n${' '.repeat(26)}${remedy}`;
 }
 
 interface Probed extends ProbedProvider {

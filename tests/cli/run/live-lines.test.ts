@@ -40,7 +40,19 @@ describe('liveLines', () => {
     const [wide = ''] = liveLines([download], [], 100_000, 200, PLAIN);
     expect(wide).toMatch(/left, 1 min 40 s, 20\.0 MB\/s, 3\.00 GB of 8\.00 GB$/);
     const [narrow = ''] = liveLines([download], [], 100_000, 40, PLAIN);
-    expect(narrow).toMatch(/^acquire {2}1 of 7 files {2}37 % about 4 /);
+    expect(narrow).toBe('acquire  1 of 7 files  37 % 5 min left');
+  });
+
+  it('never cuts a number: the time is rounded, then the unit makes room, then the time is left out', () => {
+    const at = (done: number, of: number, seconds: number) => {
+      const bytes = { done: 1_000, of: 1_000 + seconds * 10 };
+      const download = stage({ stage: 'acquire', unit: 'files', done, of, bytes, first: { at: 0, done: 0 } });
+      return liveLines([download, stage({ done: 1, of: 4, state: 'done', endedAt: 0 })], [], 100_000, 40, PLAIN);
+    };
+    expect(at(0, 7, 20)).toEqual(['acquire  0 of 7 files  83 % 20 s left', 'he       1 of 4 ROIs   25 %']);
+    expect(at(0, 7, 3_599)[0]).toBe('acquire  0 of 7 files   2 % 60 min left');
+    expect(at(10, 1_234, 3_599)).toEqual(['acquire  10 of 1234   2 % 60 min left', 'he       1 of 4      25 %']);
+    expect(at(10_000, 1_234_567, 3_599)[0]).toBe('acquire  10000 of 1234567 files   2 %');
   });
 
   it('names failures before anything else, also where there is little room', () => {

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { AcceptedImage } from '../../../toolkit/image/accepted-image.ts';
+import { decodeChannels } from '../../../toolkit/image/decode-pixels.ts';
 import { conversionsOf, depthRemarks, remarksOn } from '../../../toolkit/image/image-remarks.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 import { noise } from '../../support/noise.ts';
@@ -182,5 +183,70 @@ describe('16-bit samples', () => {
 
   it('say nothing when they use their range', () => {
     expect(depthRemarks({ largest: 40_000, above: 0 })).toEqual([]);
+  });
+});
+
+describe('decodeChannels', () => {
+  it('gives every channel of a TIFF as it is stored, whatever its colours are called', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(8, 16),
+        fc.constantFrom([2, 1, 0], [2, 1, 2], [4, 1, 0], [4, 1, 2], [4, 2, 0], [4, 2, 2]),
+        fc.nat(1000),
+        async (bits, [samples = 0, photometric = 0, extra = 0], seed) => {
+          const pixels = noise((PIXELS * samples * bits) / 8, seed);
+          const path = join(folder(), 'channels.tif');
+          const tags = { 338: Array.from({ length: samples - (photometric === 2 ? 3 : 1) }, () => extra) };
+          await writeTiff(path, { width: WIDTH, height: HEIGHT, pixels, samples, bits, photometric, tags });
+          const stored = bits === 8 ? pixels : pixels.filter((_, at) => at % 2 === 1);
+          const { data, channels } = await decodeChannels(path, samples);
+          expect([channels, ...data]).toEqual([samples, ...stored]);
+          const other = samples === 2 ? 4 : 2;
+          await expect(decodeChannels(path, other)).rejects.toMatchObject({
+            code: 'IMAGE_UNREADABLE',
+            message: expect.stringContaining(`has ${samples} channels`),
+            remedy: expect.stringContaining(`${other} channels of the training`),
+          });
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it.each([
+    ['grey and alpha', 2],
+    ['RGB and alpha', 4],
+  ] as const)('gives every channel of a PNG as it is stored: %s', async (_, channels) => {
+    const path = join(folder(), `channels-${channels}.png`);
+    const data = noise(PIXELS * channels, channels);
+    const space = channels === 2 ? 'b-w' : 'srgb';
+    await sharp(data, { raw: { width: WIDTH, height: HEIGHT, channels } })
+      .toColourspace(space)
+      .png()
+      .toFile(path);
+    const decoded = await decodeChannels(path, channels);
+    expect([...decoded.data]).toEqual([...data]);
+    expect(decoded.notes).toEqual([]);
+    await expect(decodeChannels(path, 6 - channels)).rejects.toMatchObject({ code: 'IMAGE_UNREADABLE' });
+  });
+
+  it('shows the first channel as grey, or the first three as colours', async () => {
+    const tags = { 338: [0, 0, 0] };
+    const pixels = noise(PIXELS * 4, 9);
+    const path = join(folder(), 'shown.tif');
+    await writeTiff(path, { width: WIDTH, height: HEIGHT, pixels, samples: 4, photometric: 1, tags });
+    const { data } = await (await AcceptedImage.open(path, 4)).decode();
+    expect([...data]).toEqual([...pixels.filter((_, at) => at % 4 < 3)]);
+    await writeTiff(path, {
+      width: WIDTH,
+      height: HEIGHT,
+      pixels: pixels.subarray(0, PIXELS * 2),
+      samples: 2,
+      tags: { 338: [0] },
+    });
+    const grey = await (await AcceptedImage.open(path, 2)).decode();
+    expect([...grey.data.filter((_, at) => at % 3 === 1)]).toEqual([
+      ...pixels.subarray(0, PIXELS * 2).filter((_, at) => at % 2 === 0),
+    ]);
   });
 });

@@ -129,14 +129,25 @@ weights: {onnx: {source: old.onnx}}
   });
 
   it.each([
+    ['deviation', { by: 'deviation' }],
+    ['percentiles', { by: 'percentiles', low: 1, high: 99.8 }],
+  ] as const)('of grey, by %s, gives the mask of ONNX Runtime, also of an image in colour', async (name, normalise) => {
+    const { data } = await decodeLabels(join(MODELS, `flat_grey.${name}.png`));
+    const own = await bare('flat_grey');
+    const output = { values: 'sigmoid-logits', threshold: 0.7 };
+    const sidecar = { kind: 'segmentation', input: { normalise }, output, labels: ['a'] };
+    await writeFile(own.replace('.onnx', '.json'), JSON.stringify(sidecar));
+    expect(Buffer.from(await segmented(own)).equals(data)).toBe(true);
+  });
+
+  it.each([
     ['bytes', { normalise: { by: 'deviation' } }, 'takes bytes'],
     ['old', { normalise: { by: 'deviation' }, range: [0, 1] }, 'input.range has no effect'],
-    ['flat_grey', { normalise: { by: 'deviation' } }, 'is for RGB and BGR; the input takes grey'],
+    ['alpha', { normalise: { by: 'deviation' }, channels: 'RGBA' }, 'is for grey, RGB and BGR; the input takes RGBA'],
     ['old', { normalise: { by: 'percentiles', low: 9, high: 3 } }, 'low must be below high'],
   ])('of %s with %j is refused: %s', async (name, input, reason) => {
     const onnx = await bare(name);
-    const values = name === 'flat_grey' ? 'sigmoid-logits' : 'logits';
-    const sidecar = { kind: 'segmentation', input, output: { values }, labels: name === 'flat_grey' ? ['a'] : labels };
+    const sidecar = { kind: 'segmentation', input, output: { values: 'logits' }, labels };
     await writeFile(onnx.replace('.onnx', '.json'), JSON.stringify(sidecar));
     const prepared = prepareTissueModel(onnx, join(dirname(onnx), 'models'));
     await expect(prepared).rejects.toMatchObject({ code: 'SIDECAR_INVALID', message: expect.stringContaining(reason) });

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
 import { type ConvertProgress, convertModel } from '../../../toolkit/nnunet/convert/convert-model.ts';
 import { modelDigest } from '../../../toolkit/nnunet/convert/model-digest.ts';
-import { readModelCard } from '../../../toolkit/nnunet/model-card.ts';
+import { methodOf, readModelCard } from '../../../toolkit/nnunet/model-card.ts';
 
 const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures', 'nnunet');
 /** What two float32 implementations of so small a network may differ by. */
@@ -58,12 +58,15 @@ describe('a converted model', () => {
     ['plain', [0, 1]],
     ['uneven', [0]],
     ['single', [0]],
-  ])('gives the softmax that PyTorch gives: %s, folds %j', async (name, folds) => {
+    ['four', [0], 4],
+  ])('gives the softmax that PyTorch gives: %s, folds %j', async (name, folds, channels = 3) => {
     const folder = join(FIXTURES, name);
-    const { patch, classes } = await convertModel({ folder, folds, out });
+    const card = await convertModel({ folder, folds, out });
+    const { patch, classes } = card;
+    expect(methodOf(card).normalisation).toEqual(Array.from({ length: channels }, () => ({ scheme: 'RGBTo01' })));
     const pixels = await readFloats(join(folder, 'input.f32'));
     for (const fold of folds) {
-      const softmax = await softmaxOf(join(out, `fold_${fold}.onnx`), new ort.Tensor(pixels, [1, 3, ...patch]));
+      const softmax = await softmaxOf(join(out, `fold_${fold}.onnx`), new ort.Tensor(pixels, [1, channels, ...patch]));
       const expected = await readFloats(join(folder, `fold_${fold}.softmax.f32`));
       expect(softmax.dims).toEqual([1, ...patch, classes]);
       expect(softmax.data).toHaveLength(expected.length);

@@ -4,11 +4,11 @@ import { cropped, filledNonZero, nonZeroBox } from '../../../toolkit/nnunet/slid
 import { pixelValues } from '../../../toolkit/nnunet/sliding-window/tile-input.ts';
 
 const GREY = [0, 10, 20, 30];
-const rgb = Uint8Array.from(GREY.flatMap((value) => [value, value, value]));
+const pixels = Uint8Array.from(GREY.flatMap((value) => [value, value, value]));
 
 /** What the first channel's table makes of the values of a 2 x 2 image. */
 function seen(scheme: Normalisation, inside?: Uint8Array): number[] {
-  const [table] = pixelValues({ width: 2, height: 2, rgb, ...(inside && { inside }) }, [scheme]).tables;
+  const [table] = pixelValues({ width: 2, height: 2, pixels, channels: 3, ...(inside && { inside }) }, [scheme]).tables;
   return GREY.map((value) => table?.[value] ?? Number.NaN);
 }
 
@@ -31,7 +31,8 @@ describe('pixelValues', () => {
     const image = (other: number) => ({
       width: 5,
       height: 2,
-      rgb: Uint8Array.from(values.flatMap((value) => [value, other, other])),
+      channels: 3,
+      pixels: Uint8Array.from(values.flatMap((value) => [value, other, other])),
     });
     const percentiles = { scheme: 'Percentiles', low: 5, high: 60, epsilon: 1, together: false } as const;
     expect(pixelValues(image(0), [percentiles]).tables[0]?.[200]).toBeCloseTo(200 / 93, 6);
@@ -50,7 +51,7 @@ describe('pixelValues', () => {
   });
 
   it('divides an image of one value by nothing near zero', () => {
-    const flat = { width: 1, height: 1, rgb: Uint8Array.of(7, 7, 7) };
+    const flat = { width: 1, height: 1, channels: 3, pixels: Uint8Array.of(7, 7, 7) };
     for (const scheme of [{ scheme: 'ZScore', masked: false } as const, { scheme: 'RescaleTo01' } as const]) {
       expect(pixelValues(flat, [scheme]).tables[0]?.[7]).toBe(0);
     }

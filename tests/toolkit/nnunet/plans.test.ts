@@ -77,7 +77,7 @@ describe('parsePlans', () => {
     ['no patch size', info({}, { patch_size: undefined }), 'a.pkl: plans.plans_per_stage.0.patch_size: '],
     ['a 3D patch', info({}, { patch_size: [64, 64, 64] }), 'plans_per_stage.0.patch_size: expected two axes'],
     ['no base width', info({ base_num_features: undefined }), 'a.pkl: plans.base_num_features: '],
-    ['two channels', info({ num_modalities: 2 }), 'plans.num_modalities: expected 1 (grey) or 3 (RGB)'],
+    ['five channels', info({ num_modalities: 5 }), 'plans.num_modalities: expected at most 4 channels'],
     [
       'a large kernel',
       info({}, { conv_kernel_sizes: [[5, 5], ...STAGE.conv_kernel_sizes.slice(1)] }),

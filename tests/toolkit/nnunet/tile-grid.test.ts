@@ -48,8 +48,9 @@ describe('fillTileInput', () => {
   it('scales by a division in float32, plane by plane, black outside the image', () => {
     const grid = tileGrid({ height: 1, width: 2 }, { height: 2, width: 4 });
     const input = new Float32Array(3 * 8).fill(9);
-    const rgb = Uint8Array.of(255, 1, 2, 3, 51, 5);
-    fillTileInput(rgb, pixelValues({ width: 2, height: 1, rgb }, RGB_SOFTMAX.normalisation), grid, 0, 0, input);
+    const pixels = Uint8Array.of(255, 1, 2, 3, 51, 5);
+    const values = pixelValues({ width: 2, height: 1, pixels, channels: 3 }, RGB_SOFTMAX.normalisation);
+    fillTileInput(pixels, values, grid, 0, 0, input);
     const f = (value: number) => Math.fround(value / 255);
     expect([...input]).toEqual([
       ...[0, 1, f(3), 0, 0, 0, 0, 0],

@@ -122,6 +122,29 @@ describe('segmentSlide', () => {
     expect(await ofSlide(job, width)).toEqual(await ofImage(image, networks));
   });
 
+  it('gives them for models of grey that take luma, and refuses models of two or four channels', async () => {
+    const scheme = { scheme: 'Standardised', epsilon: 1e-6, together: true } as const;
+    const luma = fakeNetworks({ height: 16, width: 16 }, 3, 1, {
+      ...RGB_SOFTMAX,
+      normalisation: [scheme],
+      takesLuma: true,
+    });
+    const image = await made(40, 30);
+    const job = slideJob('slide', image.slide);
+    await segmentSlide(job, luma, IDENTITY);
+    expect(await ofSlide(job, 40)).toEqual(await ofImage(image, luma));
+    for (const normalisation of [
+      [scheme, scheme],
+      [scheme, scheme, scheme, scheme],
+    ]) {
+      const networks = fakeNetworks({ height: 16, width: 16 }, 3, 1, { ...RGB_SOFTMAX, normalisation });
+      await expect(segmentSlide(job, networks, IDENTITY)).rejects.toMatchObject({
+        code: 'CHECKPOINT_UNSUPPORTED',
+        message: expect.stringContaining(`${normalisation.length} channels, and slides are read as RGB`),
+      });
+    }
+  });
+
   it('computes only tiles that touch tissue, and there gives what the whole slide would get', async () => {
     const networks = fakeNetworks({ height: 16, width: 16 }, 4, 2);
     const image = await made(120, 90);

@@ -1,4 +1,4 @@
-import type { OnnxGraph, Value } from '../../onnx/graph/graph.ts';
+import { int, type OnnxGraph, type Value } from '../../onnx/graph/graph.ts';
 import { add, multiply } from '../../onnx/graph/operators.ts';
 import type { Precision } from '../../onnx/session/engine-choice.ts';
 import { int32s, scalar } from './constants.ts';
@@ -12,13 +12,13 @@ export interface EnsembleNodes {
   readonly folds: readonly OnnxGraph[];
   /** px */
   readonly patch: readonly [number, number];
-  /** Ways to mirror a tile, the first without; see `mirrorings`. */
+  /** Axes of each way to mirror a tile, the first without any; see `mirrorings`. */
   readonly mirrorings: readonly (readonly number[])[];
   readonly precision: Precision;
 }
 
 /**
- * Adds the networks of all folds, with every way to mirror a tile, and the mean of their outputs.
+ * Adds the networks of all folds, for each way to mirror a tile, and the mean of their outputs.
  *
  * @param image - [tiles, channels, height, width] float32.
  * @returns [tiles, height, width, outputs] float32.
@@ -66,6 +66,6 @@ function mirror(
           order,
           Array.from({ length }, (_, at) => length - 1 - at),
         );
-    return body.node(`${name}.${axis}`, 'Gather', [value, indices], { axis: { int: places[axis] ?? 0 } });
+    return body.node(`${name}.${axis}`, 'Gather', [value, indices], { axis: int(places[axis] ?? 0) });
   }, x);
 }

@@ -1,4 +1,12 @@
-import { ANY_LENGTH, ELEMENT_TYPES, GraphBuilder, type OnnxGraph, type Value } from '../../onnx/graph/graph.ts';
+import {
+  ANY_LENGTH,
+  ELEMENT_TYPES,
+  GraphBuilder,
+  int,
+  type OnnxGraph,
+  subgraph,
+  type Value,
+} from '../../onnx/graph/graph.ts';
 import { add, concat, floats, integers, multiply, transpose } from '../../onnx/graph/operators.ts';
 import type { Decision } from '../model-method.ts';
 import { int32s } from './constants.ts';
@@ -7,42 +15,42 @@ import { castTo } from './fold-nodes.ts';
 import { type EnsembleNodes, meanOfFolds } from './mean-of-folds.ts';
 
 /**
- * Tiles of one axis that may cover a pixel. Of four or more tiles, three steps are longer than a tile; with steps of a third
- * or less there are three tiles at most, see `tileStarts`.
+ * Maximum number of tiles along one axis that cover a pixel. With four or more tiles, three steps are longer than a
+ * tile; shorter steps occur only with at most three tiles, see `tileStarts`.
  */
 export const COVERING = 3;
-/** Values that a byte can have. */
+/** Number of values of a byte. */
 const BYTES = 256;
 
 export interface RowsGraphOptions extends EnsembleNodes {
-  /** Channels of the image that the networks take, 1 or 3. */
+  /** Channels of the image that the networks take. A single one is the first of three. */
   readonly channels: number;
-  /** Outputs a pixel. */
+  /** Outputs per pixel. */
   readonly outputs: number;
   readonly decision: Decision;
-  /** Tiles that the networks see at once. */
+  /** Tiles per pass through the networks. */
   readonly batch: number;
-  /** patch.height x patch.width float32: how much the pixels of a tile count. */
+  /** Importance map: patch.height x patch.width float32. */
   readonly weights: Float32Array;
 }
 
 /**
- * Builds the graph that makes labels and margins of rows of tiles: everything between the bytes of the tiles and the
- * labels stays on the device. Sums of a pixel are added in the order of the tiles, columns within a row first.
+ * Builds the graph that turns tile rows into labels and confidences. Everything between the bytes of the tiles and the
+ * labels stays on the device. The sums of a pixel are added in the order of the tiles, columns within a row first.
  *
- * Inputs: `tiles` uint8 [batches, batch, height, width, 3]; `inside` uint8, the same without channels, or [batches, 1, 1, 1];
- * `tables` float32 [channels, 256], what a network sees for a byte; `order` int32, the tile at each place of the rows;
- * `grid` and `joined` int64, shapes [rows, columns, outputs + 1, height, width] and [outputs + 1, rows * height, columns *
- * width]; `across` int32 and `isAcross` float32 [3, padded width], `down` and `isDown` [4, height]: where the sum
- * of a pixel comes from, the rows carried over first; `carried` float32 [outputs + 1, rows, padded width]; `finished`
- * int64 [1], the rows that are decided.
+ * Inputs: `tiles` uint8 [batches, batch, height, width, bytes per pixel]; `inside` uint8, the same without the last axis,
+ * or [batches, 1, 1, 1]; `tables` float32 [channels, 256], the network input for each byte; `order` int32, the tile at
+ * each position of the grid; `grid` and `joined` int64, the shapes [rows, columns, outputs + 1, height, width] and
+ * [outputs + 1, rows * height, columns * width]; `across` int32 and `isAcross` float32 [3, padded width], `down` and
+ * `isDown` [4, height], the sources of the sum of a pixel, carried-over rows first; `carried` float32 [outputs + 1, rows,
+ * padded width]; `finished` int64 [1], the number of finished rows.
  * Outputs: `labels` uint8 and `margins` uint16 [finished, padded width]; `carry` float32.
  */
 export function rowsGraph(options: RowsGraphOptions): OnnxGraph {
   const { batch, channels, outputs, patch, decision } = options;
   const [height, width] = patch;
   const graph = new GraphBuilder('rows');
-  const tiles = graph.input('tiles', 'uint8', [ANY_LENGTH, batch, height, width, 3]);
+  const tiles = graph.input('tiles', 'uint8', [ANY_LENGTH, batch, height, width, bytesOf(options)]);
   const inside = graph.input('inside', 'uint8', [ANY_LENGTH, ANY_LENGTH, ANY_LENGTH, ANY_LENGTH]);
   graph.input('tables', 'float32', [channels, BYTES]);
   const order = graph.input('order', 'int32', [ANY_LENGTH]);
@@ -56,11 +64,11 @@ export function rowsGraph(options: RowsGraphOptions): OnnxGraph {
   const finished = graph.input('finished', 'int64', [1]);
 
   const scores = graph.node('scores', 'Scan', [tiles, inside], {
-    body: { graph: batchGraph(graph, options) },
-    num_scan_inputs: { int: 2 },
+    body: subgraph(batchGraph(graph, options)),
+    num_scan_inputs: int(2),
   });
   const flat = reshaped(graph, 'flat', scores, [-1, outputs + 1, height, width]);
-  const placed = graph.node('placed', 'Gather', [flat, order], { axis: { int: 0 } });
+  const placed = graph.node('placed', 'Gather', [flat, order], { axis: int(0) });
   const rows = graph.node('rows', 'Reshape', [placed, grid]);
   const planes = graph.node('planes', 'Reshape', [transpose(graph, 'planesFirst', rows, [2, 0, 3, 1, 4]), joined]);
   const bands = gathered(graph, 'across', planes, 2, COVERING, across, isAcross, [1, 1, -1]);
@@ -77,12 +85,17 @@ export function rowsGraph(options: RowsGraphOptions): OnnxGraph {
   return graph.build();
 }
 
-/** One batch: bytes to weighted scores [batch, outputs + 1, height, width], the last plane being the weights. */
+/** Returns the bytes per pixel; grey is stored in three. */
+function bytesOf({ channels }: RowsGraphOptions): number {
+  return channels === 1 ? 3 : channels;
+}
+
+/** Builds the graph of a batch: bytes to weighted outputs [batch, outputs + 1, height, width], with the importance map last. */
 function batchGraph(outer: GraphBuilder, options: RowsGraphOptions): OnnxGraph {
   const { batch, outputs, patch } = options;
   const [height, width] = patch;
   const body = new GraphBuilder('batch');
-  const tile = body.input('tile', 'uint8', [batch, height, width, 3]);
+  const tile = body.input('tile', 'uint8', [batch, height, width, bytesOf(options)]);
   const inside = body.input('tileInside', 'uint8', [ANY_LENGTH, ANY_LENGTH, ANY_LENGTH]);
   const image = normalised(outer, body, tile, inside, options);
   const mean = meanOfFolds({ outer, body }, options, image);
@@ -95,7 +108,7 @@ function batchGraph(outer: GraphBuilder, options: RowsGraphOptions): OnnxGraph {
   return body.build();
 }
 
-/** [batch, channels, height, width] float32 of bytes: the table of each channel, 0 outside. */
+/** Normalises bytes with the table of each channel, 0 outside. Returns [batch, channels, height, width] float32. */
 function normalised(
   outer: GraphBuilder,
   body: GraphBuilder,
@@ -105,9 +118,9 @@ function normalised(
 ): Value {
   const indices = castTo(body, 'tileIndices', tile, ELEMENT_TYPES.int32);
   const kept =
-    channels === 3
+    channels > 1
       ? indices
-      : body.node('tileChannels', 'Gather', [indices, int32s(outer, 'kept', [0])], { axis: { int: 3 } });
+      : body.node('tileChannels', 'Gather', [indices, int32s(outer, 'kept', [0])], { axis: int(3) });
   const starts = int32s(
     outer,
     'tableStarts',
@@ -115,14 +128,14 @@ function normalised(
   );
   const places = add(body, 'tilePlaces', kept, starts);
   const table = reshaped(outer, 'tableFlat', { name: 'tables' }, [-1]);
-  const values = body.node('tileValues', 'Gather', [table, places], { axis: { int: 0 } });
+  const values = body.node('tileValues', 'Gather', [table, places], { axis: int(0) });
   const planes = transpose(body, 'tilePlanes', values, [0, 3, 1, 2]);
   const mask = castTo(body, 'tileMask', inside, ELEMENT_TYPES.float32);
   const last = body.node('tileMaskPlane', 'Unsqueeze', [mask, integers(outer, 'channelAxis', [1])]);
   return multiply(body, 'tileImage', planes, last);
 }
 
-/** The sum over `count` sources of each place along an axis, where there are as many. */
+/** Adds up to `count` sources for each position along an axis. */
 function gathered(
   graph: GraphBuilder,
   name: string,
@@ -137,10 +150,10 @@ function gathered(
   for (let k = 0; k < count; k++) {
     const index = int32s(graph, `${name}.number${k}`, [k]);
     const pick = (part: string, from: Value) =>
-      graph.node(`${name}.${part}${k}`, 'Gather', [from, index], { axis: { int: 0 } });
+      graph.node(`${name}.${part}${k}`, 'Gather', [from, index], { axis: int(0) });
     const indices = reshaped(graph, `${name}.indices${k}`, pick('places', places), [-1]);
     const factor = reshaped(graph, `${name}.factor${k}`, pick('isThere', isThere), shape);
-    const values = graph.node(`${name}.values${k}`, 'Gather', [x, indices], { axis: { int: axis } });
+    const values = graph.node(`${name}.values${k}`, 'Gather', [x, indices], { axis: int(axis) });
     const counted = multiply(graph, `${name}.counted${k}`, values, factor);
     sum = sum === undefined ? counted : add(graph, `${name}.sum${k}`, sum, counted);
   }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { InferenceSession } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
 import type { CustomModelCard } from '../../onnx/custom-model/custom-model.ts';
+import type { ImageSpec } from '../../onnx/custom-model/image-spec.ts';
 import { hasSigmoid, labelValues, type Normalise, type SegmentationSidecar } from '../../onnx/custom-model/sidecar.ts';
 import { instructionSet } from '../../onnx/session/engine.ts';
 import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
@@ -41,7 +42,7 @@ export class CustomSegmenter implements EngineNetworks {
     this.patch = { height: size[0], width: size[1] };
     this.#values = labelValues(sidecar);
     this.classes = hasSigmoid(sidecar) ? card.count : Math.max(...this.#values) + 1;
-    this.method = methodOf(sidecar);
+    this.method = methodOf(sidecar, card.image);
     this.#card = card;
     this.#sidecar = sidecar;
     this.#file = join(folder, card.file);
@@ -62,7 +63,7 @@ export class CustomSegmenter implements EngineNetworks {
     try {
       const { [this.#card.output]: output } = await session.run({ [this.#card.input]: image }, [this.#card.output]);
       const data = floatsOf(output, this.#card.output);
-      // Where the file leaves lengths open, only now is it known whether the description fits.
+      // If the file leaves dimensions open, the output can be checked against the model JSON only now.
       if (!this.#fits(output?.dims ?? [])) {
         throw new RangeError(`Expected ${this.#card.count} scores per pixel, got an output of shape [${output?.dims}]`);
       }
@@ -110,7 +111,7 @@ export class CustomSegmenter implements EngineNetworks {
   }
 }
 
-/** Scaling by each image's statistics, in place of bytes from 0 to 1. */
+/** Returns the normalisation by image statistics that a model JSON asks for; undefined for plain scaling to 0..1. */
 function schemeOf(normalise: Normalise | undefined): Normalisation | undefined {
   if (normalise === undefined) return undefined;
   const { epsilon } = normalise;
@@ -120,11 +121,17 @@ function schemeOf(normalise: Normalise | undefined): Normalisation | undefined {
   return { scheme: 'Percentiles', low, high, epsilon, together };
 }
 
+/** Returns the input of the sliding window: RGB without a scheme, else scaled channels; for grey, the scaled luma. */
+function inputMethod(scheme: Normalisation | undefined, isGrey: boolean): ModelMethod {
+  if (scheme === undefined) return RGB_SOFTMAX;
+  if (isGrey) return { ...RGB_SOFTMAX, normalisation: [scheme], takesLuma: true };
+  return { ...RGB_SOFTMAX, normalisation: [scheme, scheme, scheme] };
+}
+
 const USUAL_THRESHOLD = 0.5;
 
-function methodOf(sidecar: SegmentationSidecar): ModelMethod {
-  const scheme = schemeOf(sidecar.input.normalise);
-  const method = scheme === undefined ? RGB_SOFTMAX : { ...RGB_SOFTMAX, normalisation: [scheme, scheme, scheme] };
+function methodOf(sidecar: SegmentationSidecar, { channels }: ImageSpec): ModelMethod {
+  const method = inputMethod(schemeOf(sidecar.input.normalise), channels === 'grey');
   if (!hasSigmoid(sidecar)) return method;
   const { threshold = USUAL_THRESHOLD } = sidecar.output;
   return { ...method, decision: { kind: 'threshold', values: [...labelValues(sidecar)], threshold } };

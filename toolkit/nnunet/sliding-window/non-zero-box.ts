@@ -1,4 +1,4 @@
-/** A rectangle of pixels, px; ends excluded. */
+/** A rectangle of pixels, px; `bottom` and `right` are excluded. */
 export interface PixelBox {
   readonly top: number;
   readonly bottom: number;
@@ -7,17 +7,17 @@ export interface PixelBox {
 }
 
 /**
- * The smallest rectangle that holds every pixel with a value other than 0 in any channel; the whole image where every
- * pixel is black, as nnU-Net v2 has it.
+ * Returns the smallest rectangle that contains all pixels that are not black; like nnU-Net v2, the whole image if all
+ * are black.
  *
- * @param rgb - height x width x 3 uint8.
+ * @param pixels - height x width x channels uint8.
  * @see `crop_to_nonzero`, nnU-Net v2
  */
-export function nonZeroBox(rgb: Uint8Array, width: number, height: number): PixelBox {
+export function nonZeroBox(pixels: Uint8Array, width: number, height: number, channels = 3): PixelBox {
   const whole = { top: 0, bottom: height, left: 0, right: width };
-  const row = width * 3;
+  const row = width * channels;
   const isBlack = (from: number, to: number): boolean => {
-    for (let at = from; at < to; at++) if (rgb[at] !== 0) return false;
+    for (let at = from; at < to; at++) if (pixels[at] !== 0) return false;
     return true;
   };
   let { top, bottom } = whole;
@@ -29,16 +29,16 @@ export function nonZeroBox(rgb: Uint8Array, width: number, height: number): Pixe
   for (let y = top; y < bottom; y++) {
     const start = y * row;
     let x = 0;
-    while (x < left && isBlack(start + 3 * x, start + 3 * x + 3)) x++;
+    while (x < left && isBlack(start + channels * x, start + channels * (x + 1))) x++;
     left = Math.min(left, x);
     let end = width;
-    while (end > right && isBlack(start + 3 * end - 3, start + 3 * end)) end--;
+    while (end > right && isBlack(start + channels * (end - 1), start + channels * end)) end--;
     right = Math.max(right, end);
   }
   return { top, bottom, left, right };
 }
 
-/** The part of an image in a box, a copy. @param channels - Bytes per pixel. */
+/** Copies the part of an image in a box. @param channels - Bytes per pixel. */
 export function cropped(pixels: Uint8Array, width: number, channels: number, box: PixelBox): Uint8Array {
   const across = (box.right - box.left) * channels;
   const crop = new Uint8Array((box.bottom - box.top) * across);
@@ -50,18 +50,22 @@ export function cropped(pixels: Uint8Array, width: number, channels: number, box
 }
 
 /**
- * 1 for pixels that are not black, and for black ones that others enclose; 0 for black ones that touch the border, also
- * through other black ones (by their edges, not their corners).
+ * Returns 1 for pixels that are not black and for black ones that they enclose; 0 for black ones that are connected to
+ * the border (by edges, not corners).
  *
- * @param rgb - height x width x 3 uint8.
- * @returns height x width.
+ * @param pixels - height x width x channels uint8.
+ * @returns height x width uint8.
  * @see `binary_fill_holes`, SciPy
  */
-export function filledNonZero(rgb: Uint8Array, width: number, height: number): Uint8Array {
+export function filledNonZero(pixels: Uint8Array, width: number, height: number, channels = 3): Uint8Array {
   const inside = new Uint8Array(width * height).fill(1);
+  const isBlack = (pixel: number): boolean => {
+    for (let at = channels * pixel; at < channels * (pixel + 1); at++) if (pixels[at] !== 0) return false;
+    return true;
+  };
   const waiting: number[] = [];
   const visit = (pixel: number): void => {
-    if (inside[pixel] === 0 || rgb[3 * pixel] !== 0 || rgb[3 * pixel + 1] !== 0 || rgb[3 * pixel + 2] !== 0) return;
+    if (inside[pixel] === 0 || !isBlack(pixel)) return;
     inside[pixel] = 0;
     waiting.push(pixel);
   };

@@ -1,42 +1,49 @@
 import type { Normalisation } from '../model-method.ts';
 import type { TileGrid } from './tile-grid.ts';
 
-/** An image as decoded: height x width x 3 uint8, row by row. */
-export interface RgbPixels {
+/** An image as decoded. */
+export interface ImagePixels {
   readonly width: number;
   readonly height: number;
-  readonly rgb: Uint8Array;
-  /** height x width; 0 where a pixel is black and not enclosed by others. Missing where it is not needed. */
+  /** height x width x channels uint8, row by row. */
+  readonly pixels: Uint8Array;
+  /** Bytes per pixel; three for grey, too. */
+  readonly channels: number;
+  /** height x width; 0 for black pixels that are not enclosed by others. Missing if it is not needed. */
   readonly inside?: Uint8Array;
 }
 
 const VALUES = 256;
 const EPSILON = 1e-8;
 
-/** What the network sees in place of a byte: one table of 256 float32 per channel. */
+/** Lookup tables from image bytes to network inputs, with 256 float32 per channel. */
 export interface PixelValues {
   readonly tables: readonly Float32Array[];
-  /** Where a channel's pixel is 0 whatever its table says; missing where that is nowhere. */
+  /** Bytes per pixel. With a single table and three bytes, the first byte is used. */
+  readonly channels: number;
+  /** height x width; where it is 0, the input is 0 regardless of the tables. Missing if no scheme is masked. */
   readonly inside?: Uint8Array;
 }
 
 /**
- * The values that normalisation gives the bytes of an image. Images have 8 bits here, so that every scheme of nnU-Net
- * is a table once the image's own mean, deviation or range is known; these are computed in float64 and rounded once.
+ * Computes how normalisation maps the bytes of an image. Because images have 8 bits, every scheme of nnU-Net is a
+ * lookup table once the mean, standard deviation or range of the image is known. These are computed in float64 and
+ * rounded once.
  *
- * @param schemes - Of each channel, at most three; a single one reads the first byte of a pixel.
+ * @param schemes - One per channel. With a single one, the first byte of each pixel is used.
  * @see default_normalization_schemes.py, nnU-Net v2 2.8.1
  */
-export function pixelValues(image: RgbPixels, schemes: readonly Normalisation[]): PixelValues {
+export function pixelValues(image: ImagePixels, schemes: readonly Normalisation[]): PixelValues {
   const masked = schemes.some((scheme) => scheme.scheme === 'ZScore' && scheme.masked);
   const tables = pixelTables(schemes, (channel, scheme) => histogramOf(image, channel, scheme));
-  return { tables, ...(masked && image.inside !== undefined && { inside: image.inside }) };
+  return { tables, channels: image.channels, ...(masked && image.inside !== undefined && { inside: image.inside }) };
 }
 
 /**
- * The tables of normalisation.
+ * Computes the lookup tables of normalisation.
  *
- * @param histogram - How often each value occurs in a channel of the image; asked for where a scheme needs it.
+ * @param histogram - Returns how often each value occurs in a channel of the image. Called only for schemes that need
+ *   it.
  */
 export function pixelTables(
   schemes: readonly Normalisation[],
@@ -49,13 +56,13 @@ export function pixelTables(
   );
 }
 
-/** Whether a scheme needs to know how often each value occurs in the image. */
+/** Returns whether a scheme needs the histogram of the image. */
 export function needsHistogram({ scheme }: Normalisation): boolean {
   return scheme !== 'RGBTo01' && scheme !== 'None' && scheme !== 'CT';
 }
 
 function isTogether(scheme: Normalisation): boolean {
-  return 'together' in scheme && scheme.together;
+  return (scheme.scheme === 'Standardised' || scheme.scheme === 'Percentiles') && scheme.together;
 }
 
 function sumOf(histograms: readonly Float64Array[]): Float64Array {
@@ -67,7 +74,8 @@ function sumOf(histograms: readonly Float64Array[]): Float64Array {
 function tableOf(scheme: Normalisation, histogram: () => Float64Array): Float32Array {
   switch (scheme.scheme) {
     case 'RGBTo01':
-      // The division in float32 has the bits of NumPy's float64 one narrowed, for all 256 values.
+      // For all 256 values, a division in float32 would give the same bits as this one, which is in float64 like
+      // NumPy's.
       return table((value) => value / 255);
     case 'None':
       return table((value) => value);
@@ -106,12 +114,12 @@ function table(of: (value: number) => number): Float32Array {
   return Float32Array.from({ length: VALUES }, (_, value) => of(value));
 }
 
-function histogramOf({ rgb, inside }: RgbPixels, channel: number, scheme: Normalisation): Float64Array {
+function histogramOf({ pixels, channels, inside }: ImagePixels, channel: number, scheme: Normalisation): Float64Array {
   const counts = new Float64Array(VALUES);
   const mask = scheme.scheme === 'ZScore' && scheme.masked ? inside : undefined;
-  for (let at = channel, pixel = 0; at < rgb.length; at += 3, pixel++) {
+  for (let at = channel, pixel = 0; at < pixels.length; at += channels, pixel++) {
     if (mask !== undefined && mask[pixel] === 0) continue;
-    const value = rgb[at] ?? 0;
+    const value = pixels[at] ?? 0;
     counts[value] = (counts[value] ?? 0) + 1;
   }
   return counts;
@@ -132,7 +140,7 @@ function varianceOf(counts: Float64Array): { readonly mean: number; readonly var
   return { mean, variance };
 }
 
-/** Interpolated between the two nearest values, as NumPy does. @param percent - 0 to 100. */
+/** Returns a percentile by linear interpolation, like `numpy.percentile`. @param percent - 0 to 100. */
 function percentileOf(counts: Float64Array, percent: number): number {
   const total = counts.reduce((sum, count) => sum + count, 0);
   const place = (percent / 100) * Math.max(0, total - 1);
@@ -140,7 +148,7 @@ function percentileOf(counts: Float64Array, percent: number): number {
   return below + (above - below) * (place - Math.floor(place));
 }
 
-/** The value at a place among all values of the image in their order. */
+/** Returns the value at an index of the sorted values of the image. */
 function valueAt(counts: Float64Array, place: number): number {
   let seen = 0;
   const found = counts.findIndex((count) => {
@@ -151,15 +159,15 @@ function valueAt(counts: Float64Array, place: number): number {
 }
 
 /**
- * Fills the network's input with one tile: the values of the image's bytes, 0 outside the image.
+ * Fills the network input with one tile: normalised values, and 0 outside the image.
  *
- * @param rgb - image.height x image.width x 3 uint8.
+ * @param pixels - image.height x image.width x values.channels uint8.
  * @param top - First row of the tile in the padded image, px.
  * @param left - First column of the tile in the padded image, px.
  * @param input - Receives channels x patch.height x patch.width float32 (CHW).
  */
 export function fillTileInput(
-  rgb: Uint8Array,
+  pixels: Uint8Array,
   values: PixelValues,
   grid: TileGrid,
   top: number,
@@ -175,14 +183,22 @@ export function fillTileInput(
     const y = top + i - offset.y;
     if (y < 0 || y >= image.height) continue;
     const from = y * image.width + left + fromColumn - offset.x;
-    fillRow(rgb, values, from, input, i * patch.width + fromColumn, toColumn - fromColumn, patch.height * patch.width);
+    fillRow(
+      pixels,
+      values,
+      from,
+      input,
+      i * patch.width + fromColumn,
+      toColumn - fromColumn,
+      patch.height * patch.width,
+    );
   }
 }
 
-/** A hot loop: plain indices from 0, no calls, four pixels at a time. `from` and `to` are pixels. */
+/** A hot loop: plain indices from 0, no calls, four pixels at a time. `from` and `to` are indices of pixels. */
 function fillRow(
-  rgb: Uint8Array,
-  { tables, inside }: PixelValues,
+  pixels: Uint8Array,
+  { tables, channels, inside }: PixelValues,
   from: number,
   input: Float32Array,
   to: number,
@@ -191,16 +207,16 @@ function fillRow(
 ): void {
   for (let channel = 0; channel < tables.length; channel++) {
     const table = tables[channel] ?? new Float32Array();
-    const bytes = rgb.subarray(3 * from + channel, 3 * (from + count));
+    const bytes = pixels.subarray(channels * from + channel, channels * (from + count));
     const values = input.subarray(channel * plane + to, channel * plane + to + count);
     const fours = count - (count % 4);
-    for (let j = 0, at = 0; j < fours; j += 4, at += 12) {
+    for (let j = 0, at = 0; j < fours; j += 4, at += 4 * channels) {
       values[j] = table[bytes[at] ?? 0] ?? 0;
-      values[j + 1] = table[bytes[at + 3] ?? 0] ?? 0;
-      values[j + 2] = table[bytes[at + 6] ?? 0] ?? 0;
-      values[j + 3] = table[bytes[at + 9] ?? 0] ?? 0;
+      values[j + 1] = table[bytes[at + channels] ?? 0] ?? 0;
+      values[j + 2] = table[bytes[at + 2 * channels] ?? 0] ?? 0;
+      values[j + 3] = table[bytes[at + 3 * channels] ?? 0] ?? 0;
     }
-    for (let j = fours; j < count; j++) values[j] = table[bytes[3 * j] ?? 0] ?? 0;
+    for (let j = fours; j < count; j++) values[j] = table[bytes[channels * j] ?? 0] ?? 0;
     if (inside === undefined) continue;
     for (let j = 0; j < count; j++) if (inside[from + j] === 0) values[j] = 0;
   }

@@ -1,7 +1,10 @@
 import { ReigniteError } from '../../errors.ts';
 import { decodeLabels } from '../../image/decode-labels.ts';
-import { decodeRgb, type RgbImage } from '../../image/decode-pixels.ts';
+import { type ChannelsImage, decodeChannels, decodeRgb } from '../../image/decode-pixels.ts';
+import { areAsStored } from '../../image/image-header.ts';
+import type { ModelMethod } from '../model-method.ts';
 import type { FoldNetworks } from '../networks/open-networks.ts';
+import { asGrey } from './as-grey.ts';
 import { cropped, filledNonZero, nonZeroBox, type PixelBox } from './non-zero-box.ts';
 import type { RoiJob } from './roi-job.ts';
 import { type Size, type TileGrid, tileGrid } from './tile-grid.ts';
@@ -10,19 +13,19 @@ import { tilesInScope } from './tile-scope.ts';
 
 /** An image with its tiles. */
 export interface TiledRoi {
-  /** Over the part of the image that is predicted. */
+  /** Covers the part of the image that is predicted. */
   readonly grid: TileGrid;
-  /** grid.image.height x grid.image.width x 3 uint8: that part. */
-  readonly rgb: Uint8Array;
-  /** What the networks see in place of its bytes. */
+  /** grid.image.height x grid.image.width x values.channels uint8: the predicted part. */
+  readonly pixels: Uint8Array;
+  /** How its bytes become network inputs. */
   readonly values: PixelValues;
-  /** The image as a whole, px: what is not in the part below gets label 0. */
+  /** Size of the whole image, px. Pixels outside `part` get label 0. */
   readonly whole: Size;
-  /** Where the part is in the image. */
+  /** Position of the predicted part in the image. */
   readonly part: PixelBox;
-  /** whole.height x whole.width uint8; where given, only annotated pixels get a label. */
+  /** whole.height x whole.width uint8. If given, only annotated pixels get a label. */
   readonly truth?: Uint8Array;
-  /** First columns of the tiles to predict, px in the padded image, a list per tile row. */
+  /** First columns of the tiles to predict, px in the padded image, one list per tile row. */
   readonly tiles: readonly (readonly number[])[];
 }
 
@@ -36,45 +39,43 @@ export interface ReadRoi {
 /**
  * Reads an image and lays the tiles of a model over it.
  *
- * @throws ReigniteError IMAGE_UNREADABLE (also for colours where the networks take grey), FILE_MISSING, SIZE_MISMATCH.
+ * @throws ReigniteError IMAGE_UNREADABLE (also for a colour image if the networks take grey, and for another number of
+ *   channels), FILE_MISSING, SIZE_MISMATCH.
  */
 export async function readTiledRoi(
   { image, truth, scope, rounding }: Pick<RoiJob, 'image' | 'truth' | 'scope' | 'rounding'>,
   { patch, method }: Pick<FoldNetworks, 'patch' | 'method'>,
 ): Promise<ReadRoi> {
-  const { data, width, height, notes } = await decodeRgb(image);
-  if (method.normalisation.length === 1) requireGrey(data, image);
+  const { data, width, height, channels, notes } = await pixelsFor(image, method);
   const isCropped = method.window === 'v2';
   const whole = { height, width };
-  const part = isCropped ? nonZeroBox(data, width, height) : { top: 0, bottom: height, left: 0, right: width };
+  const part = isCropped
+    ? nonZeroBox(data, width, height, channels)
+    : { top: 0, bottom: height, left: 0, right: width };
   const size = { height: part.bottom - part.top, width: part.right - part.left };
   const isPart = size.height < height || size.width < width;
-  const rgb = isPart ? cropped(data, width, 3, part) : data;
+  const pixels = isPart ? cropped(data, width, channels, part) : data;
   const isMasked = method.normalisation.some((each) => each.scheme === 'ZScore' && each.masked);
-  const inside = isMasked ? filledNonZero(rgb, size.width, size.height) : undefined;
-  const values = pixelValues({ ...size, rgb, ...(inside && { inside }) }, method.normalisation);
+  const inside = isMasked ? filledNonZero(pixels, size.width, size.height, channels) : undefined;
+  const values = pixelValues({ ...size, pixels, channels, ...(inside && { inside }) }, method.normalisation);
   const grid = tileGrid(size, patch, rounding, method.window);
-  const roi = { grid, rgb, values, whole, part };
+  const roi = { grid, pixels, values, whole, part };
   if (scope === 'full') return { roi: { ...roi, tiles: tilesInScope(grid) }, notes };
   const labels = await readTruth(truth, image, { width, height });
   const tiles = tilesInScope(grid, isPart ? cropped(labels, width, 1, part) : labels);
   return { roi: { ...roi, truth: labels, tiles }, notes };
 }
 
-function requireGrey(rgb: Uint8Array, image: string): void {
-  for (let at = 0; at < rgb.length; at += 3) {
-    if (rgb[at] === rgb[at + 1] && rgb[at] === rgb[at + 2]) continue;
-    throw new ReigniteError('IMAGE_UNREADABLE', `${image} is in colour, but the model needs one grey channel.`, {
-      remedy: 'Use grey images, as in the training.',
-    });
-  }
+/** Reads the pixels that the networks' channels need: RGB, grey in three bytes, or all channels of the file. */
+async function pixelsFor(path: string, method: ModelMethod): Promise<ChannelsImage> {
+  const channels = method.normalisation.length;
+  if (areAsStored(channels)) return decodeChannels(path, channels);
+  const image = await decodeRgb(path);
+  if (channels === 1) asGrey(image.data, method, { path, kind: 'images' });
+  return { ...image, channels: 3 };
 }
 
-async function readTruth(
-  truth: string | undefined,
-  image: string,
-  { width, height }: Pick<RgbImage, 'width' | 'height'>,
-): Promise<Uint8Array> {
+async function readTruth(truth: string | undefined, image: string, { width, height }: Size): Promise<Uint8Array> {
   if (truth === undefined) {
     throw new ReigniteError(
       'FILE_MISSING',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Decision } from '../model-method.ts';
+import { type Decision, MOST_CHANNELS } from '../model-method.ts';
 import { invalid, parse, unsupported } from './plans.ts';
 
 /** Masks have 8 bits, and 255 means a pixel that was not predicted. */
@@ -13,10 +13,10 @@ const Dataset = z.object({
   regions_class_order: z.array(Label).nullish(),
 });
 
-/** What a data set file says that decides a prediction. */
+/** The content of a dataset.json that affects predictions. */
 export interface V2Dataset {
   readonly channels: number;
-  /** Outputs of the network. */
+  /** Output channels of the network. */
   readonly outputs: number;
   readonly decision: Decision;
   /** Names of the values of a mask. */
@@ -26,10 +26,10 @@ export interface V2Dataset {
 /**
  * Reads labels or regions and channels of an nnU-Net v2 data set.
  *
- * Masks hold the *place* of a label among the sorted ones, as nnU-Net's do; it is the label itself where these have no gap.
+ * As in nnU-Net, masks contain the *index* of a label in the sorted list. Without gaps, that is the label itself.
  *
  * @param json - Content of dataset.json.
- * @throws ReigniteError PLANS_INVALID naming the field; CHECKPOINT_UNSUPPORTED for a number of channels other than 1 and 3.
+ * @throws ReigniteError PLANS_INVALID naming the field; CHECKPOINT_UNSUPPORTED for more than 4 channels.
  * @see `LabelManager`, nnU-Net v2
  */
 export function parseV2Dataset(json: unknown, file: string): V2Dataset {
@@ -37,11 +37,12 @@ export function parseV2Dataset(json: unknown, file: string): V2Dataset {
   const names = rest.modality ?? rest.channel_names;
   if (names === undefined) throw invalid(file, 'channel_names', 'missing');
   const channels = Object.keys(names).length;
-  if (channels !== 1 && channels !== 3) {
+  if (channels === 0) throw invalid(file, 'channel_names', 'expected at least one channel');
+  if (channels > MOST_CHANNELS) {
     throw unsupported(
       file,
       `the network has ${channels} input channels (${Object.values(names).slice(0, 6).join(', ')})`,
-      'Supported are models with one channel (grey) or three (RGB).',
+      `Supported are models with 1 to ${MOST_CHANNELS} channels.`,
     );
   }
   const { background } = labels;

@@ -7,8 +7,12 @@ import {
   ELEMENT_TYPES,
   type Elements,
   type ElementType,
+  float,
   type GraphTensor,
+  int,
+  ints,
   type OnnxGraph,
+  text,
 } from '../graph/graph.ts';
 import { type MessageField, ProtobufReader } from './message-file.ts';
 import { decodeMessage, FIELD, type MessageName, openField } from './messages.ts';
@@ -90,11 +94,11 @@ function readGraph(file: ProtobufReader, { from, to }: MessageField): OnnxGraph 
 }
 
 /** The numbers are those of AttributeProto.AttributeType. */
-function attributeValue({ type, i = 0, f = 0, s, ints }: z.infer<typeof Attribute>): AttributeValue {
-  if (type === 2) return { int: i };
-  if (type === 7) return { ints };
-  if (type === 1) return { float: f };
-  if (type === 3) return { string: Buffer.from(s ?? []).toString() };
+function attributeValue({ type, i = 0, f = 0, s, ints: several }: z.infer<typeof Attribute>): AttributeValue {
+  if (type === 2) return int(i);
+  if (type === 7) return ints(several);
+  if (type === 1) return float(f);
+  if (type === 3) return text(Buffer.from(s ?? []).toString());
   throw new RangeError(`Expected an attribute of type 1, 2, 3 or 7, got ${type}`);
 }
 

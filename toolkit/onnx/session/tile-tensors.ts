@@ -1,13 +1,12 @@
 import type { Tensor } from 'onnxruntime-node';
+import { lumaOf } from '../../image/luma.ts';
 import { type ImageSpec, imageShape } from '../custom-model/image-spec.ts';
 import { tensorOf } from './tensor-values.ts';
 
 /** RGB channel at each position; alpha has none. */
 const PLACES = { RGB: [0, 1, 2], BGR: [2, 1, 0], RGBA: [0, 1, 2, undefined], BGRA: [2, 1, 0, undefined] } as const;
-/** Weights of red, green and blue in the luma of Rec. 601, as Pillow has them: of 65536. */
-const [RED, GREEN, BLUE] = [19_595, 38_470, 7_471] as const;
 
-/** Turns a tile in our layout into the input of a custom network. */
+/** Converts a tile of the sliding window to the input of a custom network. */
 export class TileInput {
   readonly shape: readonly number[];
   readonly data: Float32Array;
@@ -21,15 +20,19 @@ export class TileInput {
     this.data = new Float32Array(this.shape.reduce((product, axis) => product * axis, 1));
   }
 
-  /** @param tile - As of `fill`. */
+  /** @param tile - See `fill`. */
   tensor(tile: Float32Array): Tensor {
     return tensorOf(this.#spec.elementType, this.fill(tile), this.shape);
   }
 
-  /** @param tile - 3 x height x width float32, RGB in [0, 1]. */
+  /**
+   * Fills `data` with a tile.
+   *
+   * @param tile - 3 x height x width float32, RGB in [0, 1]; for grey also height x width, which is used unchanged.
+   */
   fill(tile: Float32Array): Float32Array {
     const { channels } = this.#spec;
-    if (channels === 'grey') this.#place(0, 1, greyOf(tile));
+    if (channels === 'grey') this.#place(0, 1, tile.length === this.#pixels ? tile : greyOf(tile));
     else {
       for (const [place, channel] of PLACES[channels].entries()) {
         const from = tile.subarray((channel ?? 0) * this.#pixels, ((channel ?? 0) + 1) * this.#pixels);
@@ -63,14 +66,13 @@ function greyOf(tile: Float32Array): Float32Array {
   const grey = new Float32Array(pixels);
   for (let pixel = 0; pixel < pixels; pixel++) {
     const [red, green, blue] = [tile[pixel] ?? 0, tile[pixels + pixel] ?? 0, tile[2 * pixels + pixel] ?? 0];
-    const luma = Math.round(red * 255) * RED + Math.round(green * 255) * GREEN + Math.round(blue * 255) * BLUE;
-    grey[pixel] = Math.floor((luma + 0x8000) / 0x10000) / 255;
+    grey[pixel] = lumaOf(Math.round(red * 255), Math.round(green * 255), Math.round(blue * 255)) / 255;
   }
   return grey;
 }
 
 /**
- * Puts a network's scores where the sliding window wants them: one value per label, channels last.
+ * Copies a network's scores to the layout of the sliding window: one value per label, channels last.
  *
  * @param scores - channels x pixels (NCHW) or pixels x channels (NHWC) float32.
  * @param values - Label of every channel.
@@ -100,10 +102,10 @@ export function placeScores(
 }
 
 /**
- * Puts a network's scores where the sliding window wants them: one value per channel, channels last.
+ * Copies a network's scores to the layout of the sliding window: one value per channel, channels last.
  *
  * @param scores - channels x pixels (NCHW) or pixels x channels (NHWC) float32.
- * @param isLogits - Whether the sigmoid is to be applied.
+ * @param isLogits - Whether to apply the sigmoid.
  * @param into - pixels x channels float32.
  */
 export function placeSigmoids(
@@ -134,7 +136,7 @@ function softmax(row: Float64Array): void {
 }
 
 /**
- * Rows of YOLOv8 as those of YOLOv5: columns become rows, and every box is an object.
+ * Converts rows of YOLOv8 to those of YOLOv5: columns become rows, and every box gets objectness 1.
  *
  * @param scores - (4 + classes) x rows float32.
  * @param into - rows x (5 + classes) float32.

@@ -19,24 +19,26 @@ import { EDGES, SHARES } from './layer-writer.ts';
 import type { RoiLayers, Spot } from './layers-file.ts';
 import { HotspotFinder } from './points-drawing.ts';
 
-/** Absolute paths of what an H&E ROI's layers are made from. */
+/** Absolute paths of the sources of an H&E ROI's layers. */
 export interface TissueSources {
   readonly image?: string | undefined;
   readonly truth?: string | undefined;
   readonly published: string;
   readonly ours: string;
   readonly margin?: string | undefined;
-  /** How the values of our mask are read, where they are not the paper's. */
+  /** Translation of the values of our mask, if they are not the paper's labels. */
   readonly labels?: LabelTranslation | undefined;
 }
 
 type Drawn = Pick<RoiLayers, 'width' | 'height' | 'classes' | 'spots'>;
 
 /**
- * Writes the layers of an H&E ROI: image, truth, published, ours, confidences, and where the two predictions differ.
+ * Writes the layers of an H&E ROI: image, ground truth, published mask, our mask, confidences, and the differences
+ * between the two masks.
  *
- * @param limit - Bytes for all layers together.
- * @throws ReigniteError when our mask cannot be read; without any other source its layer is left out with a note.
+ * @param limit - Maximum bytes of all layers together.
+ * @throws ReigniteError when our mask cannot be read. If another source cannot be read, its layer is left out with a
+ * note; a mask of another size is left out without one.
  */
 export async function drawTissueLayers(sources: TissueSources, limit: number, writer: LayerWriter): Promise<Drawn> {
   const decoded = await decodeLabels(sources.ours);
@@ -107,7 +109,10 @@ function spotsOf(published: LabelImage, ours: LabelImage): Spot[] {
   return finder.spots();
 }
 
-/** Labels that occur anywhere, by the share of the pixels that truth or ours give them. */
+/**
+ * Returns the labels that occur in any mask with their shares of the pixels, sorted by the larger share in ground truth
+ * or our mask.
+ */
 function classesOf(
   truth: LabelImage | undefined,
   published: LabelImage | undefined,

@@ -1,4 +1,7 @@
 import { ReigniteError } from '../../errors.ts';
+import { areAsStored } from '../../image/image-header.ts';
+import { turnIntoLuma } from '../../image/luma.ts';
+import type { ModelMethod } from '../../nnunet/model-method.ts';
 import type { FoldNetworks } from '../../nnunet/networks/open-networks.ts';
 import type { PixelBox } from '../../nnunet/sliding-window/non-zero-box.ts';
 import { type Size, type TileGrid, tileGrid } from '../../nnunet/sliding-window/tile-grid.ts';
@@ -8,40 +11,41 @@ import type { TissueMask } from '../tissue/tissue-mask.ts';
 import { slideTiles } from './slide-tiles.ts';
 import type { SlideView } from './slide-view.ts';
 
-/** A slide with the tiles of a model. */
+/** A slide divided into the tiles of a model. */
 export interface TiledSlide {
   readonly view: Pick<SlideView, 'read' | 'width' | 'height'> & { readonly slide: { readonly path: string } };
-  /** Over the part that is predicted. */
+  /** Covers the part that is predicted. */
   readonly grid: TileGrid;
-  /** What the networks see in place of bytes. */
+  /** Normalised input values of the 256 byte values. */
   readonly values: PixelValues;
-  /** The picture as a whole, px. */
+  /** Size of the whole image, px. */
   readonly whole: Size;
-  /** Place of the part in it. */
+  /** The predicted part of the image, px. */
   readonly part: PixelBox;
-  /** Where given, only its pixels get a label. */
+  /** If given, only pixels of the tissue get a label. */
   readonly tissue?: TissueMask;
-  /** Numbers of tile columns, one list per tile row. */
+  /** Indices of the tile columns to compute, one list per tile row. */
   readonly tiles: readonly (readonly number[])[];
 }
 
-/** Rows that are read at once where the whole picture is counted. */
+/** Rows that are read at once for the histogram of the whole image. */
 const ROWS_AT_ONCE = 512;
 
 /** Where the tiles of a model are on a slide. */
 export type SlideGrid = Pick<TiledSlide, 'grid' | 'part' | 'tiles'>;
 
 /**
- * Finds where the tiles of a model are on a slide, and which are computed. Of the pixels only black borders are looked at,
- * for models that leave them out.
+ * Finds where the tiles of a model are on a slide, and which are computed. Reads pixels only to find black borders, for
+ * models that crop them (nnU-Net v2).
  *
- * @throws ReigniteError IMAGE_UNREADABLE.
+ * @throws ReigniteError CHECKPOINT_UNSUPPORTED for a model with two or four channels; IMAGE_UNREADABLE.
  */
 export async function slideGrid(
   view: SlideView,
   { patch, method }: Pick<FoldNetworks, 'patch' | 'method'>,
   tissue: TissueMask | undefined,
 ): Promise<SlideGrid> {
+  refuseOtherChannels(method);
   const isCropped = method.window === 'v2';
   const part = isCropped ? await nonBlackBox(view) : { top: 0, bottom: view.height, left: 0, right: view.width };
   const size = { width: part.right - part.left, height: part.bottom - part.top };
@@ -49,10 +53,20 @@ export async function slideGrid(
   return { grid, part, tiles: slideTiles(grid, part, tissue) };
 }
 
+/** Refuses models with other channels, because slides are read as RGB. */
+function refuseOtherChannels({ normalisation }: ModelMethod): void {
+  if (!areAsStored(normalisation.length)) return;
+  throw new ReigniteError(
+    'CHECKPOINT_UNSUPPORTED',
+    `The model needs images of ${normalisation.length} channels, and slides are read as RGB.`,
+    { remedy: 'Export regions of the slide with all channels as TIFF and predict these.' },
+  );
+}
+
 /**
- * Lays the tiles of a model over a slide. The pixels are read when their turn comes.
+ * Lays the tiles of a model over a slide. Their pixels are read later, on demand.
  *
- * @throws ReigniteError CHECKPOINT_UNSUPPORTED for a model that must see the whole picture at once; IMAGE_UNREADABLE.
+ * @throws ReigniteError CHECKPOINT_UNSUPPORTED for a model that needs the whole image at once; IMAGE_UNREADABLE.
  */
 export async function tiledSlide(
   view: SlideView,
@@ -71,16 +85,22 @@ export async function tiledSlide(
   const whole = { height: view.height, width: view.width };
   const { grid, part, tiles } = await slideGrid(view, { patch, method }, tissue);
   const counted = method.normalisation.some(needsHistogram);
-  const counts = counted ? await countValues(view, part) : undefined;
-  const values = { tables: pixelTables(method.normalisation, (channel) => counts?.[channel] ?? new Float64Array(256)) };
+  const counts = counted ? await countValues(view, part, method) : undefined;
+  const tables = pixelTables(method.normalisation, (channel) => counts?.[channel] ?? new Float64Array(256));
+  const values = { tables, channels: 3 };
   return { view, grid, values, whole, part, ...(tissue && { tissue }), tiles };
 }
 
 /** How often each value occurs in the part, one list per channel. */
-async function countValues(view: SlideView, { top, bottom, left, right }: PixelBox): Promise<readonly Float64Array[]> {
+async function countValues(
+  view: SlideView,
+  { top, bottom, left, right }: PixelBox,
+  { takesLuma }: ModelMethod,
+): Promise<readonly Float64Array[]> {
   const counts = [0, 1, 2].map(() => new Float64Array(256));
   for (let y = top; y < bottom; y += ROWS_AT_ONCE) {
     const rgb = await view.read(left, y, right - left, Math.min(ROWS_AT_ONCE, bottom - y));
+    if (takesLuma === true) turnIntoLuma(rgb);
     for (const [channel, of] of counts.entries()) {
       for (let at = channel; at < rgb.length; at += 3) {
         const value = rgb[at] ?? 0;

@@ -18,6 +18,7 @@ const MODELS = [
   { model: 'B_resenc_zscore4', image: 'small', what: 'instance normalisation, masked z-scores' },
   { model: 'C_old_plans_grey', image: 'grey_small', what: 'one channel' },
   { model: 'D_regions_rescale', image: 'small', what: 'regions' },
+  { model: 'E_four_channels', image: 'rgba', what: 'four channels, each normalised in its own way' },
 ] as const;
 const WAYS = [
   { sums: 'host', precision: 'float32' },

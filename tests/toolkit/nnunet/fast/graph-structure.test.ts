@@ -25,7 +25,7 @@ async function tinyGraph(precision: Precision) {
     weights: new Float32Array(TILE * TILE).fill(1),
   });
   const scan = graph.nodes.find(({ operator }) => operator === 'Scan');
-  const body = scan?.attributes.flatMap(({ value }) => ('graph' in value ? value.graph : []))[0];
+  const body = scan?.attributes.flatMap(({ value }) => (value.kind === 'graph' ? value.value : []))[0];
   return { graph, body, folds: card.folds.length };
 }
 

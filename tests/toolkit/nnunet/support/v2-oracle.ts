@@ -95,7 +95,7 @@ async function differingPixels(file: string): Promise<readonly (readonly [number
 async function meanLogits(modelDir: string, image: string, [top, left, size]: readonly [number, number, number]) {
   const networks = new OrtFoldNetworks(modelDir, await readModelCard(modelDir), { provider: 'cpu', threads: 1 });
   const { roi } = await readTiledRoi({ image, scope: 'full' }, networks);
-  const { grid, rgb, values } = roi;
+  const { grid, pixels, values } = roi;
   const { classes, folds, patch, method } = networks;
   const plane = patch.height * patch.width;
   const [input, output] = [new Float32Array(method.normalisation.length * plane), new Float32Array(classes * plane)];
@@ -105,7 +105,7 @@ async function meanLogits(modelDir: string, image: string, [top, left, size]: re
     const weights = new Float32Array(grid.padded.height * grid.padded.width);
     for (const y of grid.rows) {
       for (const x of grid.columns) {
-        fillTileInput(rgb, values, grid, y, x, input);
+        fillTileInput(pixels, values, grid, y, x, input);
         await networks.run(fold, input, output);
         const row = y * grid.padded.width;
         accumulateTile(sum.subarray(row * classes), grid, classes, x, output);

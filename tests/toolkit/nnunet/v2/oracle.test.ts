@@ -24,6 +24,8 @@ describe("nnU-Net v2 models, against nnunetv2's own masks", () => {
     ['B_resenc_zscore4', 'small', 2],
     ['C_old_plans_grey', 'grey_small', 1],
     ['D_regions_rescale', 'small', 1],
+    ['E_four_channels', 'rgba', 0],
+    ['F_two_channels', 'two', 0],
   ])('predicts %s as nnunetv2 does with sums in float32, except for near ties', async (model, image, nearTies) => {
     const found = await compareWithOracle({ root: ROOT, model, image }, scratch.path('.'), segmenter);
     expect(found.fromFloat32).toBeLessThanOrEqual(nearTies);
@@ -106,6 +108,23 @@ describe("nnU-Net v2 models, against nnunetv2's own masks", () => {
     await expect(segmenter.segment({ ...job, modelDir })).rejects.toMatchObject({
       code: 'IMAGE_UNREADABLE',
       message: expect.stringContaining('one grey channel'),
+    });
+  });
+
+  it.each([
+    ['E_four_channels', 'small', 'has 3 channels (RGB), but the model needs 4', /4 samples per pixel/],
+    ['E_four_channels', 'two', 'has 2 channels (grey and alpha), but the model needs 4', /an RGB PNG whose alpha/],
+    ['F_two_channels', 'grey_small', 'has 1 channel (grey), but the model needs 2', /a grey PNG whose alpha/],
+    ['F_two_channels', 'rgba', 'has 4 channels (RGB and alpha), but the model needs 2', /2 samples per pixel/],
+  ])('refuses for %s an image of other channels, by their number: %s', async (name, image, message, remedy) => {
+    const folder = join(ROOT, 'models', name);
+    const { modelDir, channels } = await prepareTissueModel(folder, scratch.path('models'));
+    expect(channels).toBe(name === 'E_four_channels' ? 4 : 2);
+    const job = jobIn(scratch, 'others', join(ROOT, `images/${image}_0000.png`));
+    await expect(segmenter.segment({ ...job, modelDir })).rejects.toMatchObject({
+      code: 'IMAGE_UNREADABLE',
+      message: expect.stringContaining(message),
+      remedy: expect.stringMatching(remedy),
     });
   });
 

@@ -125,10 +125,11 @@ describe('parseV2Dataset', () => {
     [{ labels: { background: 1, a: 0 } }, 'PLANS_INVALID', 'labels.background'],
     [{ labels: { background: 0, a: 300 } }, 'PLANS_INVALID', '8 bits'],
     [
-      { labels: { background: 0 }, channel_names: { 0: 'CT', 1: 'PET' } },
+      { labels: { background: 0 }, channel_names: { 0: 'CT', 1: 'PET', 2: 'T1', 3: 'T2', 4: 'FLAIR' } },
       'CHECKPOINT_UNSUPPORTED',
-      '2 input channels (CT, PET)',
+      '5 input channels (CT, PET, T1, T2, FLAIR)',
     ],
+    [{ labels: { background: 0 }, channel_names: {} }, 'PLANS_INVALID', 'channel_names: expected at least one channel'],
   ])('refuses %j', (json, code, message) => {
     expect(() => dataset(json)).toThrow(expect.objectContaining({ code }));
     expect(() => dataset(json)).toThrow(message);

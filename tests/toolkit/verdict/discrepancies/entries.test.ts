@@ -63,9 +63,17 @@ describe('discrepancy report, cells', () => {
       ],
     };
     const metrics = { groups: { nuclei: { readers: ['reader R1', 'AI'], f1: { macro: [], '0': [] }, confusion } } };
-    expect(overflowEntry({ nuclei: metrics })).toMatchObject({
+    expect(overflowEntry({ nuclei: metrics }, [])).toMatchObject({
       status: 'affects results',
       affected: ['nuclei, nuclei: reader R1|AI'],
+    });
+    const overflowing = [{ name: 'nuclei: reader R1|AI', wrapped: 0.25, unwrapped: 0.75 }];
+    const evaluation = { verdict: 'reproduced', reason: '', counts: 'wrapped', overflowing } as const;
+    expect(overflowEntry({ nuclei: metrics }, [{ task: 'nuclei', evaluation }])).toMatchObject({
+      effect: expect.stringMatching(
+        /\. The F1 values in print for Nuclei detection are those of counts that wrapped\.$/,
+      ),
+      corrected: [{ name: 'nuclei: reader R1|AI', paper: 0.25, corrected: 0.75 }],
     });
     const small = {
       ...metrics.groups.nuclei,
@@ -76,7 +84,7 @@ describe('discrepancy report, cells', () => {
         ],
       },
     };
-    expect(overflowEntry({ nuclei: { groups: { nuclei: small } } }).status).toBe('no effect here');
+    expect(overflowEntry({ nuclei: { groups: { nuclei: small } } }, []).status).toBe('no effect here');
   });
 
   it('flags published tiles without a point where we have some', () => {
