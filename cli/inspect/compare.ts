@@ -25,7 +25,7 @@ import { usualData } from './usual-data.ts';
 
 const MAX_DIFFERING_ROIS = 5;
 
-/** A comparison as text: the verdict, what differs between the two, then task by task. */
+/** Formats a comparison as text: the verdict, what differs between the two, then each task. */
 function comparisonLines(a: Side, b: Side, { verdict, about, tasks, remarks }: SidesComparison): string[] {
   return [
     `A and B: ${verdict}`,
@@ -58,7 +58,7 @@ function taskLines(compared: ComparedTask): string[] {
   ];
 }
 
-/** Of whole slides: areas and agreement of each class, and the tumour proportion. */
+/** Formats whole slides: areas and agreement of each class, and the tumour proportion. */
 function slideLines(compared: ComparedTask): string[] {
   const classes = comparedClasses(compared).filter(({ mm2 }) => mm2 !== undefined);
   const width = Math.max(...classes.map(({ name }) => name.length));

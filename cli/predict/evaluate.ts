@@ -24,12 +24,12 @@ export interface EvaluateOptions {
   readonly labels?: string;
   readonly classes?: string;
   readonly categories?: CategoryRule;
-  /** Annotated boxes as COCO JSON, in place of a record. */
+  /** Annotated boxes as COCO JSON, instead of a record. */
   readonly boxes?: string;
   readonly maxBoxes?: number;
-  /** Folder of annotated masks with any labels, in place of a record. */
+  /** Folder of annotated masks with any labels, instead of a record. */
   readonly masks?: string;
-  /** Value of pixels of these masks that are left out. */
+  /** Value of the mask pixels to ignore. */
   readonly ignore?: number;
   readonly json?: boolean;
 }

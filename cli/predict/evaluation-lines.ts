@@ -1,11 +1,11 @@
 import type { ScoreRow } from '../../toolkit/evaluate/evaluation.ts';
 
 /**
- * The scores of an evaluation as a table; on a narrow terminal without the difference, and on a narrower one each name
- * with its numbers below.
+ * Formats the scores of an evaluation as a table: on a narrow terminal without the difference, and on an even narrower
+ * one with the numbers below each name.
  *
  * @param score - Dice or F1.
- * @param columns - Of the terminal; undefined where the output goes elsewhere.
+ * @param columns - Width of the terminal; undefined if the output is not a terminal.
  */
 export function evaluationLines(
   score: string,
@@ -24,7 +24,7 @@ interface Field {
   readonly head: string;
   readonly shortHead?: string;
   readonly width: number;
-  /** Left out where there is little room. */
+  /** Whether to leave it out if there is little room. */
   readonly isExtra?: boolean;
   readonly text: (row: ScoreRow) => string;
 }

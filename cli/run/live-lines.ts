@@ -2,20 +2,20 @@ import { TASK_TITLES } from '../../config/tasks.ts';
 import type { LiveStage } from '../../runtime/run/run-progress.ts';
 import { bytesText, timeText } from '../../toolkit/format.ts';
 
-/** How a stage was when it was first seen, so that its rate is known. */
+/** The state of a stage when it was first seen, from which its rate is computed. */
 export interface FirstSeen {
   readonly at: number;
   readonly done: number;
 }
 
-/** A stage with what is known of its pace. */
+/** A stage with the times that its rate is computed from. */
 export interface TimedStage extends LiveStage {
   readonly first: FirstSeen;
-  /** When it had ended; undefined while it is open. */
+  /** When it ended; undefined while it is open. */
   readonly endedAt?: number | undefined;
 }
 
-/** Colours text; returns it unchanged where colours are off. */
+/** Colours text; returns it unchanged if colours are disabled. */
 export interface Paint {
   readonly good: (text: string) => string;
   readonly bad: (text: string) => string;
@@ -31,11 +31,11 @@ const LONG_TITLE = 24;
 const TITLES: Readonly<Record<string, string>> = { acquire: 'Download', ...TASK_TITLES };
 
 /**
- * The current state of a run: one line per stage with its bar, and the current steps. No line is wider than the
+ * Formats the current state of a run: one line per stage with its bar, and the current steps. No line is wider than the
  * terminal.
  *
  * @param steps - Current activities that belong to no stage.
- * @param columns - Of the terminal.
+ * @param columns - Width of the terminal.
  */
 export function liveLines(
   stages: readonly TimedStage[],
@@ -46,12 +46,12 @@ export function liveLines(
 ): string[] {
   const lines = stageLines(stages, now, columns, paint);
   const ofStages = stages.flatMap((stage) => (stage.state === 'running' ? (stage.steps ?? []) : []));
-  // Two tasks may do the same at the same time.
+  // Two tasks may be at the same step.
   const current = [...new Set([...ofStages, ...steps])];
   return current.length === 0 ? lines : [...lines, paint.faint(cutAtWord(`now: ${current.join(', ')}`, columns - 1))];
 }
 
-/** Where there is no room for the time left, the unit of what is counted makes room for it. */
+/** Formats one line per stage; omits the units of the counts if this leaves room for more of the remaining times. */
 function stageLines(stages: readonly TimedStage[], now: number, columns: number, paint: Paint): string[] {
   const linesWith = (countOf: (stage: LiveStage) => string) => {
     const counts = Math.max(0, ...stages.map((stage) => countOf(stage).length));
@@ -67,7 +67,7 @@ function toldBy(lines: readonly StageLine[]): number {
   return lines.filter(({ isTold }) => isTold).length;
 }
 
-/** @param count - How much is done, padded. */
+/** @param count - The finished amount, padded. */
 function stageLine(stage: TimedStage, count: string, now: number, columns: number, paint: Paint): StageLine {
   const isWide = columns >= WIDE;
   const width = isWide ? LONG_TITLE : SHORT_TITLE;
@@ -83,7 +83,7 @@ function stageLine(stage: TimedStage, count: string, now: number, columns: numbe
   if (columns < NARROW) {
     return lineOf(`${title} ${count} ${colour(percent)} `, tail, room - 1);
   }
-  // Words tell more than a long bar.
+  // Words are more useful than a long bar.
   const length = Math.max(8, Math.min(30, Math.floor(room / 3)));
   const filled = Math.round(share * length);
   const bar = colour('█'.repeat(filled)) + paint.faint('░'.repeat(length - filled));
@@ -95,23 +95,23 @@ function lineOf(head: string, parts: readonly Part[], room: number): StageLine {
   return { head, tail, isTold: tail !== '' || parts.length === 0 };
 }
 
-/** What the bar of a stage measures: bytes of a download, or else what is counted. */
+/** Returns what the bar of a stage shows: the bytes of a download, otherwise the count. */
 export function amountOf({ done, of, bytes, state }: LiveStage): { readonly made: number; readonly whole: number } {
   if (bytes === undefined || state === 'done') return { made: done, whole: of };
   return { made: bytes.done, whole: bytes.of };
 }
 
-/** A fact in words, and in fewer words where there is little room. */
+/** Versions of a text about a fact, the longest first, for less and less room. */
 type Part = readonly string[];
 
 interface StageLine {
   readonly head: string;
   readonly tail: string;
-  /** Whether the most important of what there is to say is said. */
+  /** Whether the line includes the most important fact. */
   readonly isTold: boolean;
 }
 
-/** Further facts about a stage, the most important first. */
+/** Returns further facts about a stage, the most important first. */
 function tailParts(stage: TimedStage, now: number): Part[] {
   const { state, failed, cached, first, endedAt, bytes } = stage;
   const { made: done, whole: of } = amountOf(stage);
@@ -137,13 +137,13 @@ function rateText(perSecond: number): string {
   return perSecond >= 1 ? `${perSecond.toFixed(1)} per s` : `${(60 * perSecond).toFixed(1)} per min`;
 }
 
-/** Time in its largest unit alone: "5 min". */
+/** Formats a duration in its largest unit only: "5 min". */
 function roughTime(seconds: number): string {
   if (seconds <= 60) return timeText(seconds);
   return seconds <= 3_600 ? `${Math.ceil(seconds / 60)} min` : `${Math.ceil(seconds / 3_600)} h`;
 }
 
-/** As many parts as there is room for, whole: half a number is worse than none. */
+/** Joins as many complete parts as fit: half a number is worse than none. */
 function fitting(parts: readonly Part[], length: number): string {
   let text = '';
   for (const part of parts) {
@@ -155,7 +155,7 @@ function fitting(parts: readonly Part[], length: number): string {
   return text;
 }
 
-/** Cuts between words where there are any. */
+/** Cuts a text between words, if possible. */
 function cutAtWord(text: string, length: number): string {
   if (text.length <= length) return text;
   const end = text.lastIndexOf(' ', length - 2);

@@ -22,7 +22,7 @@ const RATIO_MATTERS_FROM = 16 * 2 ** 20;
  * @param name - Name in the archive. A trailing `/` (a folder) is dropped.
  */
 function memberPath(name: string): { readonly path: string } | { readonly refused: string } {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the check looks for them
   if (/[\u0000-\u001f\u007f\ufffd]/.test(name)) return { refused: 'has a name with control characters' };
   if (name.includes('\\')) return { refused: 'has a name with a backslash' };
   if (name.startsWith('/') || /^[a-z]:/i.test(name)) return { refused: 'has an absolute path' };

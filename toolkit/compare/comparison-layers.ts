@@ -5,7 +5,7 @@ import { readersOn, readReaderAnnotations } from '../dataset/readers-annotations
 import { ReigniteError } from '../errors.ts';
 import { inside } from '../files/inside.ts';
 import { drawCellsLayers } from '../report/layers/cells-layers.ts';
-import { bytesAnRoi, LayerWriter, MAX_VIEWED } from '../report/layers/layer-writer.ts';
+import { bytesPerRoi, LayerWriter, MAX_VIEWED } from '../report/layers/layer-writer.ts';
 import type { RoiLayers } from '../report/layers/layers-file.ts';
 import { drawTissueLayers } from '../report/layers/tissue-layers.ts';
 import { taskNamed } from '../tasks/task-named.ts';
@@ -38,7 +38,7 @@ export async function drawComparedLayers(
     .flatMap(({ task, rois }) => rois.map(({ roi, difference }) => ({ task, roi, difference: difference ?? -1 })))
     .sort((one, other) => other.difference - one.difference)
     .slice(0, MAX_VIEWED);
-  const limit = bytesAnRoi(wanted.length);
+  const limit = bytesPerRoi(wanted.length);
   const layers: RoiLayers[] = [];
   for (const { task } of tasks) {
     const [one, other] = [a.tasks.get(task), b.tasks.get(task)];

@@ -81,7 +81,7 @@ export function depthRemarks({ largest, above }: DeepSamples, white?: number): r
   const depth = DEPTHS.find((bits) => largest < 2 ** bits);
   if (largest === 0 || depth === undefined) return [];
   return [
-    `Its largest value is ${largest} of 65535: it seems to hold ${depth} bits in 16, so that it looked too dark to the model;  ` +
+    `Its largest value is ${largest} of 65535: it seems to hold ${depth} bits in 16, so that it looked too dark to the model; ` +
       `use --max-value ${2 ** depth - 1}.`,
   ];
 }

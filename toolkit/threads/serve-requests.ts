@@ -3,9 +3,9 @@ import { markHandled } from '../concurrency.ts';
 import { ReigniteError } from '../errors.ts';
 import type { Ended, FromThread, ToThread } from './inference-thread.ts';
 
-/** How a request is watched from within the thread. */
+/** How a request is watched from inside the thread. */
 export interface RequestWatch<Progress> {
-  /** Reads the owner's flag: the thread sees no event while a network runs. */
+  /** Reads the owner's flag: the thread receives no events while a network runs. */
   readonly signal: Pick<AbortSignal, 'throwIfAborted'>;
   readonly onProgress: (progress: Progress) => void;
 }
@@ -16,13 +16,13 @@ class Cancelled extends Error {}
 export interface RequestServer<Request, Answer, Progress, Prepared> {
   /** @param prepared - What `prepare` gave, if the request had to wait. */
   readonly answer: (request: Request, watch: RequestWatch<Progress>, prepared?: Promise<Prepared>) => Promise<Answer>;
-  /** Gives back what answering left open, before the thread ends. */
+  /** Frees resources before the thread ends. */
   readonly release: () => Promise<void>;
   /** Does a part of a request ahead, while another one is answered. What it throws is seen by who awaits it. */
   readonly prepare?: (request: Request) => Promise<Prepared>;
 }
 
-/** Makes the thread it is called in answer the requests of an `InferenceThread`. One at most is prepared ahead. */
+/** Makes the calling thread answer the requests of an `InferenceThread`. At most one is prepared ahead. */
 export function serveRequests<Request, Answer, Progress, Prepared = never>({
   answer,
   release,

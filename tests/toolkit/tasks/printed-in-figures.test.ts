@@ -16,7 +16,7 @@ import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const FIGURE = fileURLToPath(new URL('../../fixtures/figures/f1/f1_scores_nuclei.png', import.meta.url));
 
-it('reads a figure once, and again when the file is another one', async () => {
+it('reads a figure once, and again if the file has changed', async () => {
   const folder = await temporaryFolder();
   const data = join(folder, 'data');
   const figures = join(data, folderOf('figures', NUCLEI.name));

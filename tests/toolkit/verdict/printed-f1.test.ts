@@ -65,7 +65,7 @@ describe('the published points, scored here, against F1 values in print', () => 
     expect(compareWithPrinted(metrics(SMALL), printed({ 'reader R9|AI': 0.5 })).verdict).toBe('differs');
   });
 
-  it('finds values that come from counts which wrapped at 65,536, and says so', () => {
+  it('finds values that come from counts that wrapped at 65,536, and says so', () => {
     const values = { 'reader R1|AI': printedAs(macro(WRAPPED)), 'reader R2|AI': printedAs(macro(SMALL)) };
     expect(printedAs(macro(WRAPPED))).not.toBe(printedAs(macro(LARGE)));
     expect(compareWithPrinted(metrics(LARGE), printed(values))).toEqual({

@@ -224,7 +224,7 @@ async function writeOutputs(
   const counts = countByClass(cells, classes, mm2);
   const frame = { width: slide.width, height: slide.height, ...(mpp !== undefined && { mpp }) };
   await writeCellsTable(path(files.table), cells, classes);
-  await writeFeatures(path(files.geojson), frame, cellFeatures(cells, classes));
+  await writeFeatures(path(files.geojson), frame, cellFeatures(cells, classes, mpp));
   const data = new Float32Array(cells.length * 3);
   for (const [row, { x, y, class: of }] of cells.entries()) data.set([x, y, of], 3 * row);
   await writeNpy(path(files.points), { dtype: 'float32', shape: [cells.length, 3], data });

@@ -6,7 +6,7 @@ import { ReigniteError } from '../../errors.ts';
 import { statIfThere } from '../../files/if-there.ts';
 import { fileExists } from '../../files/open-for-reading.ts';
 import { reportFolder } from '../../results/results-folder.ts';
-import { bytesAnRoi, LayerWriter } from './layer-writer.ts';
+import { bytesPerRoi, LayerWriter } from './layer-writer.ts';
 import { type DrawnRoi, type LayersFile, type RoiLayers, writeLayersFile } from './layers-file.ts';
 
 /** Maximum number of ROIs whose layers are drawn at the same time. */
@@ -34,7 +34,7 @@ export async function drawLayers(
     readonly onRoi?: () => void;
   },
 ): Promise<readonly RoiLayers[]> {
-  const limit = bytesAnRoi(rois.length);
+  const limit = bytesPerRoi(rois.length);
   const byName = new Map(known.map((entry) => [`${entry.task}/${entry.roi}`, entry]));
   const written = await mapConcurrent(rois, MAX_CONCURRENT, signal, async (each) => {
     const entry = await layersOf(folder, each, limit, byName.get(`${each.task}/${each.roi}`));

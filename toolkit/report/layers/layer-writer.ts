@@ -24,7 +24,7 @@ const STEPS_PER_HALVING = 2;
  *
  * @param rois - Number of ROIs with layers, at least 1.
  */
-export function bytesAnRoi(rois: number): number {
+export function bytesPerRoi(rois: number): number {
   const halvings = Math.max(0, Math.log2((rois * MAX_ROI) / ALL_LAYERS));
   return Math.floor(MAX_ROI / 2 ** (Math.ceil(halvings * STEPS_PER_HALVING) / STEPS_PER_HALVING));
 }

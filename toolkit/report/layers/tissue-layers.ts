@@ -46,7 +46,10 @@ export async function drawTissueLayers(sources: TissueSources, limit: number, wr
     sources.labels === undefined ? decoded : { ...decoded, data: translateLabels(decoded.data, sources.labels) };
   const longest = Math.max(ours.width, ours.height);
   const bytes = (share: keyof typeof SHARES) => limit * SHARES[share];
-  const fitting = async (what: string, path: string) => sameSize(await orNote(writer, what, decodeLabels(path)), ours);
+  const fitting = async (what: string, path: string) => {
+    const mask = await orNote(writer, what, decodeLabels(path));
+    return mask && sameSizeOrNote(writer, what, mask, ours);
+  };
   const truth = sources.truth === undefined ? undefined : await fitting('truth', sources.truth);
   const published = await fitting('published', sources.published);
   if (sources.image !== undefined) {
@@ -95,8 +98,16 @@ async function orNote<Result>(writer: LayerWriter, what: string, work: Promise<R
   }
 }
 
-function sameSize(mask: LabelImage | undefined, { width, height }: LabelImage): LabelImage | undefined {
-  return mask !== undefined && mask.width === width && mask.height === height ? mask : undefined;
+function sameSizeOrNote(
+  { notes }: LayerWriter,
+  what: string,
+  mask: LabelImage,
+  { width, height }: LabelImage,
+): LabelImage | undefined {
+  if (mask.width === width && mask.height === height) return mask;
+  const sizes = `${mask.width} x ${mask.height} px instead of ${width} x ${height} px`;
+  notes.push(`The layer "${what}" is missing: its mask has ${sizes}.`);
+  return undefined;
 }
 
 function spotsOf(published: LabelImage, ours: LabelImage): Spot[] {

@@ -15,7 +15,7 @@ const MAX_NAME_BYTES = 220;
  * @returns Undefined if the key can be used.
  */
 function faultOfKey(key: string): string | undefined {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the check looks for them
   if (/[\u0000-\u001f\u007f]/.test(key) || /\p{Surrogate}/u.test(key))
     return 'has control characters or broken Unicode';
   if (key.includes('\\')) return 'has a backslash';
