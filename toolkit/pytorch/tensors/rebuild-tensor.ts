@@ -17,10 +17,11 @@ export interface TensorParts {
 }
 
 /**
- * A tensor that is within its storage and has no more elements than that.
+ * A tensor that is within its storage. It may have more elements than that: networks keep such tensors of their last
+ * image, which are never read.
  *
  * @throws ReigniteError CHECKPOINT_CORRUPT for one that does not fit its storage, CHECKPOINT_UNSUPPORTED for one
- *   whose storage or element type is not read, or that repeats elements (an expanded tensor).
+ *   whose storage or element type is not read.
  */
 export function rebuildTensor(parts: TensorParts, context: PickleContext): TensorRef {
   const storage = storageOf(parts.storage, context);
@@ -37,15 +38,13 @@ export function rebuildTensor(parts: TensorParts, context: PickleContext): Tenso
 
 function checkExtent({ dtype, shape, strides, offset, storage }: TensorRef, context: PickleContext): void {
   const available = BigInt(Math.floor(storage.byteLength / ELEMENT_BYTES[dtype]));
-  const count = shape.reduce((product, length) => product * BigInt(length), 1n);
-  if (count === 0n) return;
+  if (shape.includes(0)) return;
   const last = strides.reduce(
     (sum, stride, axis) => sum + BigInt(stride) * BigInt((shape[axis] ?? 1) - 1),
     BigInt(offset),
   );
   const name = `the tensor of shape [${shape.join(', ')}] in storage ${storage.key}`;
   if (last >= available) throw context.corrupt(`${name} ends at element ${last}, beyond the ${available} there are`);
-  if (count > available) throw context.unsupported(`${name} repeats elements`);
 }
 
 function storageOf(value: PickleValue | undefined, context: PickleContext): StorageRef {

@@ -47,7 +47,7 @@ export interface StorageRef {
 
 /**
  * A reference to a tensor that has not been read: its storage, offset, shape and strides in elements.
- * It is within its storage and has no more elements than that (both checked when it is made).
+ * It is within its storage (checked when it is made), and may repeat elements of it: see `repeatsElements`.
  */
 export interface TensorRef {
   readonly kind: 'tensor';
@@ -58,6 +58,12 @@ export interface TensorRef {
   /** First element, counted in elements from the beginning of the storage. */
   readonly offset: number;
   readonly storage: StorageRef;
+}
+
+/** Whether a tensor has more elements than its storage: a few bytes could make one of any size. */
+export function repeatsElements({ dtype, shape, storage }: TensorRef): boolean {
+  const count = shape.reduce((product, length) => product * BigInt(length), 1n);
+  return count > BigInt(Math.floor(storage.byteLength / ELEMENT_BYTES[dtype]));
 }
 
 /** Number of elements of a shape; 1 for a scalar's empty shape. */
